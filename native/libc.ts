@@ -1,0 +1,97 @@
+// The few functions of libc that Node has no call for, through ffi-rs. Thin: integers and buffers in, the
+// result or an OpError out. Not here: when to call them; setns is for netlink/netns.ts alone.
+
+import { DataType, define, open } from 'ffi-rs';
+import { OpError } from '../src/errors.js';
+
+const LIBRARY = 'libc';
+open({ library: LIBRARY, path: 'libc.so.6' });
+
+export const CLONE_NEWNET = 0x40000000;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const AF_UNIX = 1;
+export const AF_NETLINK = 16;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0x80000;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+
+const int = DataType.I32;
+const bytes = DataType.U8Array;
+
+const functions = define({
+  setns: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
+  flock: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
+  socket: { library: LIBRARY, retType: int, paramsType: [int, int, int], errno: true },
+  sendto: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int, bytes, int], errno: true },
+  recv: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int], errno: true },
+  close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
+});
+
+const threaded = define({
+  send: {
+    library: LIBRARY,
+    retType: int,
+    paramsType: [int, bytes, int, int],
+    errno: true,
+    runInNewThread: true,
+  },
+});
+
+interface Result {
+  readonly value: number;
+  readonly errnoCode: number;
+}
+
+function check(result: unknown, op: string, subject: string): number {
+  const { value, errnoCode } = result as Result;
+  if (value < 0) throw new OpError(op, subject, errnoCode);
+  return value;
+}
+
+/** setns(2): moves the calling thread into the network namespace of a file descriptor. @throws OpError */
+export function setns(fd: number, subject: string): void {
+  check(functions.setns([fd, CLONE_NEWNET]), 'entering the network namespace', subject);
+}
+
+/** flock(2) with LOCK_EX | LOCK_NB: whether the lock was free. @throws OpError for anything but EWOULDBLOCK */
+export function tryLock(fd: number, subject: string): boolean {
+  try {
+    check(functions.flock([fd, LOCK_EX | LOCK_NB]), 'locking', subject);
+    return true;
+  } catch (err) {
+    if (err instanceof OpError && err.code === 'EAGAIN') return false;
+    throw err;
+  }
+}
+
+/** socket(2) with SOCK_CLOEXEC; the file descriptor. @throws OpError */
+export function socket(family: number, type: number, protocol: number): number {
+  const result = functions.socket([family, type | SOCK_CLOEXEC, protocol]);
+  return check(result, 'opening a socket of family', String(family));
+}
+
+/** sendto(2) with a raw struct sockaddr. @throws OpError */
+export function sendto(fd: number, data: Buffer, address: Buffer, subject: string): void {
+  const result = functions.sendto([fd, data, data.length, MSG_NOSIGNAL, address, address.length]);
+  check(result, 'sending to', subject);
+}
+
+/** send(2) on a thread of its own: for what the kernel works on for long while the caller waits. @throws OpError */
+export async function sendOnThread(fd: number, data: Buffer, subject: string): Promise<void> {
+  check(await threaded.send([fd, data, data.length, 0]), 'sending', subject);
+}
+
+/** recv(2) with MSG_DONTWAIT: the bytes received, at most 8 KiB. @throws OpError (EAGAIN: nothing there) */
+export function recvNow(fd: number, subject: string): Buffer {
+  const buffer = Buffer.alloc(8192);
+  const length = check(functions.recv([fd, buffer, buffer.length, MSG_DONTWAIT]), 'receiving', subject);
+  return buffer.subarray(0, length);
+}
+
+/** close(2). @throws OpError */
+export function close(fd: number): void {
+  check(functions.close([fd]), 'closing', `fd ${fd}`);
+}

@@ -1,0 +1,78 @@
+// What can go wrong, as types: a refusal by the kernel, a broken channel to it, a mistake of the user.
+// Not here: texts for one option or one call; whoever refuses writes its own sentence.
+
+import { getSystemErrorMap } from 'node:util';
+
+/**
+ * The kernel refused an operation. The message reads "creating link wg0: EEXIST (file already exists)".
+ */
+export class OpError extends Error {
+  override readonly name = 'OpError';
+
+  /**
+   * @param op what was being done, as a participle: "creating link"
+   * @param subject what it was done to: "wg0"
+   * @param errno the positive errno of the kernel
+   */
+  constructor(
+    readonly op: string,
+    readonly subject: string,
+    readonly errno: number,
+    options?: ErrorOptions,
+  ) {
+    super(`${op} ${subject}: ${describeErrno(errno)}`, options);
+  }
+
+  /** The errno's name, such as `EEXIST`. */
+  get code(): string {
+    return errnoName(this.errno);
+  }
+}
+
+/** The channel to the kernel broke: closed, timed out, overrun, or an answer that could not be read. */
+export class ChannelError extends Error {
+  override readonly name = 'ChannelError';
+}
+
+/** Bytes that do not follow the format they claim to have. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+/** Something a user can cause and can put right; the message is one sentence for that user. */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+}
+
+/** `EEXIST` for 17; the number itself where errno(3) has no name for it. */
+export function errnoName(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
+}
+
+function describeErrno(errno: number): string {
+  const entry = getSystemErrorMap().get(-errno);
+  return entry ? `${entry[0]} (${entry[1]})` : `errno ${errno}`;
+}
+
+/** The errno's name that an error carries: from the kernel (`OpError`) or from Node (`err.code`). */
+export function errorCode(err: unknown): string | undefined {
+  if (err instanceof Error && 'code' in err && typeof err.code === 'string') return err.code;
+  return undefined;
+}
+
+/** Whether the subject of a failed operation does not exist: ENOENT, ENODEV, ESRCH, ENXIO. */
+export function isNotFound(err: unknown): boolean {
+  const code = errorCode(err);
+  return code === 'ENOENT' || code === 'ENODEV' || code === 'ESRCH' || code === 'ENXIO';
+}
+
+/** Whether the subject of a failed operation is there already: EEXIST. */
+export function isExists(err: unknown): boolean {
+  return errorCode(err) === 'EEXIST';
+}
+
+/** The message of anything that was thrown, on one line. */
+export function messageOf(err: unknown): string {
+  const text = err instanceof Error ? err.message : String(err);
+  return text.replace(/\s*\n\s*/g, ' ');
+}

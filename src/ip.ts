@@ -1,0 +1,100 @@
+// IP addresses and prefixes as values. Strict: what inet_pton(3) refuses is refused here,
+// and so are zones (fe80::1%eth0). Not here: sockets, names, ports.
+
+import ipaddr from 'ipaddr.js';
+
+/** An IPv4 or IPv6 address; `bytes` is 4 or 16 bytes in network byte order. */
+export interface Address {
+  readonly family: 4 | 6;
+  readonly bytes: Buffer;
+}
+
+/** A network: an address and the length of its prefix in bits (0–32 or 0–128). Host bits may be set. */
+export interface Prefix {
+  readonly address: Address;
+  readonly length: number;
+}
+
+/** Reads `10.0.0.2` or `fd00::2`. Undefined for anything else: octal parts, short forms, zones, a prefix. */
+export function parseAddress(text: string): Address | undefined {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return fromBytes(ipaddr.IPv4.parse(text).toByteArray());
+  if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
+    return fromBytes(ipaddr.IPv6.parse(text).toByteArray());
+  }
+  return undefined;
+}
+
+/**
+ * An address from its 4 or 16 bytes in network byte order; the bytes are copied.
+ * @throws RangeError for any other length
+ */
+export function fromBytes(bytes: Uint8Array | number[]): Address {
+  if (bytes.length !== 4 && bytes.length !== 16) throw new RangeError(`an address of ${bytes.length} bytes`);
+  return { family: bytes.length === 4 ? 4 : 6, bytes: Buffer.from(bytes) };
+}
+
+/** The canonical text: dotted decimal, or RFC 5952. */
+export function formatAddress(address: Address): string {
+  const bytes = [...address.bytes];
+  return address.family === 4 ? bytes.join('.') : new ipaddr.IPv6(bytes).toRFC5952String();
+}
+
+/** Reads `10.0.0.0/24`; a bare address is a /32 or /128. Undefined for anything else. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const slash = text.indexOf('/');
+  const address = parseAddress(slash < 0 ? text : text.slice(0, slash));
+  if (!address) return undefined;
+  if (slash < 0) return hostPrefix(address);
+  const digits = text.slice(slash + 1);
+  if (!/^(0|[1-9]\d{0,2})$/.test(digits)) return undefined;
+  const length = Number(digits);
+  return length <= address.bytes.length * 8 ? { address, length } : undefined;
+}
+
+/** `10.0.0.0/24`. */
+export function formatPrefix(prefix: Prefix): string {
+  return `${formatAddress(prefix.address)}/${prefix.length}`;
+}
+
+/** The /32 or /128 of an address. */
+export function hostPrefix(address: Address): Prefix {
+  return { address, length: address.bytes.length * 8 };
+}
+
+/** The same network with its host bits cleared: 192.168.0.1/24 becomes 192.168.0.0/24. */
+export function maskPrefix(prefix: Prefix): Prefix {
+  const bytes = Buffer.from(prefix.address.bytes);
+  for (let i = 0; i < bytes.length; i++) {
+    const keep = Math.min(8, Math.max(0, prefix.length - i * 8));
+    bytes[i]! &= (0xff << (8 - keep)) & 0xff;
+  }
+  return { address: { family: prefix.address.family, bytes }, length: prefix.length };
+}
+
+/** Whether the network holds the address; never across families. */
+export function prefixContains(prefix: Prefix, address: Address): boolean {
+  if (prefix.address.family !== address.family) return false;
+  const masked = maskPrefix({ address, length: prefix.length });
+  return masked.address.bytes.equals(maskPrefix(prefix).address.bytes);
+}
+
+/** Whether two addresses are the same, family included. */
+export function sameAddress(a: Address, b: Address): boolean {
+  return a.family === b.family && a.bytes.equals(b.bytes);
+}
+
+/** Whether two prefixes are the same network, host bits aside. */
+export function samePrefix(a: Prefix, b: Prefix): boolean {
+  return a.length === b.length && sameAddress(maskPrefix(a).address, maskPrefix(b).address);
+}
+
+/** Whether the prefix is 0.0.0.0/0 or ::/0. */
+export function isDefault(prefix: Prefix): boolean {
+  return prefix.length === 0;
+}
+
+/** The address in 16 bytes, IPv4 as IPv4-mapped IPv6 (::ffff:a.b.c.d). */
+export function toMapped(address: Address): Buffer {
+  if (address.family === 6) return Buffer.from(address.bytes);
+  return Buffer.concat([Buffer.alloc(10), Buffer.from([0xff, 0xff]), address.bytes]);
+}

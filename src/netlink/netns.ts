@@ -1,0 +1,70 @@
+// Network namespaces: handles to them, and the one window in which this process is in another one.
+// The only caller of setns. Not here: how a container's namespace is found.
+
+import { closeSync, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { setns } from '../../native/libc.js';
+
+/** An open namespace. It pins the namespace: close it soon. */
+export class Netns {
+  readonly #fd: number;
+
+  /**
+   * @param path `/proc/PID/ns/net`, `/run/docker/netns/…`
+   * @throws the error of open(2): ENOENT when it is gone
+   */
+  constructor(readonly path: string) {
+    this.#fd = openSync(path, 'r');
+  }
+
+  /** The file descriptor, for IFLA_NET_NS_FD and setns. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** A synchronous function: one that returns a promise would go on in another namespace. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+
+/** The way into other namespaces and back, for the main thread. */
+export class NetnsSwitch {
+  readonly #host: Netns;
+
+  private constructor(host: Netns) {
+    this.#host = host;
+  }
+
+  /** Opens the host's namespace: the one the process is in now. */
+  static async open(): Promise<NetnsSwitch> {
+    // libuv starts its threads at their first use, in the namespace of the caller, for good: start them here.
+    await stat('/proc/self/ns/net');
+    return new NetnsSwitch(new Netns('/proc/self/ns/net'));
+  }
+
+  /**
+   * Runs a function in a namespace. Sockets that it opens belong to that namespace for good; files under
+   * /proc/sys/net are that namespace's. The process aborts if it cannot come back.
+   * @throws OpError when the namespace cannot be entered, and whatever the function throws
+   */
+  within<T>(netns: Netns, fn: () => Synchronous<T>): Synchronous<T> {
+    setns(netns.fd, netns.path);
+    try {
+      return fn();
+    } finally {
+      try {
+        setns(this.#host.fd, this.#host.path);
+      } catch (err) {
+        console.error(`cannot return to the host's network namespace, giving up: ${err}`);
+        process.abort();
+      }
+    }
+  }
+
+  close(): void {
+    this.#host.close();
+  }
+}

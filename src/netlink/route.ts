@@ -1,0 +1,134 @@
+// Routes: struct rtmsg and the RTA_* attributes of <linux/rtnetlink.h>, as ip-route(8) speaks of them.
+// Not here: sockets, the order in which routes are put before one another.
+
+import { DecodeError } from '../errors.js';
+import { type Address, fromBytes, hostPrefix, type Prefix } from '../ip.js';
+import { AF_INET, AF_INET6, AF_UNSPEC, addressFamily } from './address.js';
+import { attr, attrMap, attrU32, readU32 } from './attr.js';
+import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, type Request } from './message.js';
+
+export const RTM_NEWROUTE = 24;
+export const RTM_DELROUTE = 25;
+export const RTM_GETROUTE = 26;
+
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
+const RTA_METRICS = 8;
+const RTA_TABLE = 15;
+const RTAX_MTU = 2;
+
+export const RT_TABLE_MAIN = 254;
+export const RTN_UNICAST = 1;
+export const RTN_LOCAL = 2;
+export const RTN_UNREACHABLE = 7;
+/** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
+export const RTPROT_BOOT = 3;
+
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
+const RTMSG_LEN = 12;
+
+/** How a new route stands beside one of the same prefix and metric. */
+export type RoutePlacement = 'exclusive' | 'replace' | 'prepend';
+
+/** A route. Absent `gateway`: on-link. Absent `index`: the kernel finds the link by the gateway. */
+export interface Route {
+  readonly destination: Prefix;
+  readonly gateway?: Address;
+  readonly index?: number;
+  /** RTN_*; a route without it is RTN_UNICAST. */
+  readonly type: number;
+  /** RTPROT_*: who made it. */
+  readonly protocol: number;
+  /** RTA_PRIORITY; 0 is the kernel's own default (IPv6: 1024). */
+  readonly metric: number;
+  /** RT_TABLE_*. */
+  readonly table: number;
+  /** The route's own MTU in bytes, where it has one. */
+  readonly mtu?: number;
+}
+
+/** What a route needs; everything else has ip-route(8)'s default. */
+export type RouteConfig = Pick<Route, 'destination'> & Partial<Omit<Route, 'destination' | 'mtu'>>;
+
+/** `ip route add|replace|prepend DESTINATION [via GATEWAY] [dev INDEX] [metric N] [proto N]`. */
+export function newRouteRequest(route: RouteConfig, placement: RoutePlacement = 'exclusive'): Request {
+  const flags = { exclusive: NLM_F_EXCL, replace: NLM_F_REPLACE, prepend: 0 }[placement];
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | flags, payload: rtmsg(route) };
+}
+
+/** `ip route del …`: the first route that has all that the configuration names. */
+export function deleteRouteRequest(route: RouteConfig): Request {
+  return { type: RTM_DELROUTE, flags: 0, payload: rtmsg(route) };
+}
+
+/** `ip route show table all`: every route of both families. */
+export function getRoutesRequest(): Request {
+  return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload: Buffer.alloc(RTMSG_LEN) };
+}
+
+/** `ip route get ADDRESS`: the route that a packet would take. */
+export function getRouteToRequest(address: Address): Request {
+  const { length } = hostPrefix(address);
+  const header = Buffer.alloc(RTMSG_LEN);
+  header.writeUInt8(addressFamily(address), 0);
+  header.writeUInt8(length, 1);
+  return { type: RTM_GETROUTE, flags: 0, payload: Buffer.concat([header, attr(RTA_DST, address.bytes)]) };
+}
+
+/**
+ * Reads the payload of an RTM_NEWROUTE. Undefined for families other than IPv4 and IPv6 (MPLS, multicast).
+ * @throws DecodeError when it is short or an address has the wrong length
+ */
+export function decodeRoute(payload: Buffer): Route | undefined {
+  if (payload.length < RTMSG_LEN) throw new DecodeError(`an rtmsg of ${payload.length} bytes`);
+  const family = payload.readUInt8(0);
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  const attrs = attrMap(payload.subarray(RTMSG_LEN));
+  const destination = attrs.get(RTA_DST) ?? Buffer.alloc(family === AF_INET ? 4 : 16);
+  const gateway = attrs.get(RTA_GATEWAY);
+  const oif = attrs.get(RTA_OIF);
+  const priority = attrs.get(RTA_PRIORITY);
+  const table = attrs.get(RTA_TABLE);
+  const mtu = attrMap(attrs.get(RTA_METRICS) ?? Buffer.alloc(0)).get(RTAX_MTU);
+  return {
+    destination: { address: decodeBytes(destination), length: payload.readUInt8(1) },
+    ...(gateway && { gateway: decodeBytes(gateway) }),
+    ...(oif && { index: readU32(oif) }),
+    type: payload.readUInt8(7),
+    protocol: payload.readUInt8(5),
+    metric: priority ? readU32(priority) : 0,
+    table: table ? readU32(table) : payload.readUInt8(4),
+    ...(mtu && { mtu: readU32(mtu) }),
+  };
+}
+
+function decodeBytes(bytes: Buffer): Address {
+  if (bytes.length !== 4 && bytes.length !== 16) throw new DecodeError(`an address of ${bytes.length} bytes`);
+  return fromBytes(bytes);
+}
+
+/** struct rtmsg: family, prefix lengths, tos, table, protocol, scope, type, flags; then the attributes. */
+function rtmsg(route: RouteConfig): Buffer {
+  const { address, length } = route.destination;
+  const type = route.type ?? RTN_UNICAST;
+  const onLink = type === RTN_UNICAST && !route.gateway;
+  const table = route.table ?? RT_TABLE_MAIN;
+  const header = Buffer.alloc(RTMSG_LEN);
+  header.writeUInt8(addressFamily(address), 0);
+  header.writeUInt8(length, 1);
+  header.writeUInt8(table < 256 ? table : AF_UNSPEC, 4);
+  header.writeUInt8(route.protocol ?? RTPROT_BOOT, 5);
+  header.writeUInt8(onLink && address.family === 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, 6);
+  header.writeUInt8(type, 7);
+  return Buffer.concat([
+    header,
+    ...(length > 0 ? [attr(RTA_DST, address.bytes)] : []),
+    ...(route.gateway ? [attr(RTA_GATEWAY, route.gateway.bytes)] : []),
+    ...(route.index === undefined ? [] : [attrU32(RTA_OIF, route.index)]),
+    ...(route.metric ? [attrU32(RTA_PRIORITY, route.metric)] : []),
+    ...(table < 256 ? [] : [attrU32(RTA_TABLE, table)]),
+  ]);
+}
