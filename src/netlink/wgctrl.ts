@@ -1,14 +1,11 @@
 // The verbs of wg(8) on one generic netlink socket: read a device, change a device, in the namespace the
-// socket was opened in. Not here: the bytes (wireguard.ts), links.
+// socket was opened in. Not here: the bytes (wireguard-encode.ts, wireguard-decode.ts), links.
 
 import { isNotFound, UserError } from '../errors.js';
 import { decodeFamilyId, genlAttributes, genlRequest, getFamilyRequest } from './genetlink.js';
 import { NLM_F_DUMP } from './message.js';
 import { NETLINK_GENERIC, type NetlinkChannel, NetlinkSocket } from './socket.js';
 import {
-  decodeDevice,
-  encodeGetDevice,
-  encodeSetDevice,
   WG_CMD_GET_DEVICE,
   WG_CMD_SET_DEVICE,
   WG_GENL_NAME,
@@ -16,6 +13,8 @@ import {
   type WgDevice,
   type WgDeviceConfig,
 } from './wireguard.js';
+import { decodeDevice } from './wireguard-decode.js';
+import { encodeGetDevice, encodeSetDevice } from './wireguard-encode.js';
 
 export class WgCtrl {
   readonly #channel: NetlinkChannel;

@@ -1,0 +1,120 @@
+// Networks and endpoints on disk (SQLite): what neither Docker nor the kernel can give back. Intent is written
+// here before the kernel is touched. Not here: the tables' shape (migrations.ts), their rows (rows.ts), what a
+// state means to the kernel.
+
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { messageOf, UserError } from '../errors.js';
+import { migrate } from './migrations.js';
+import type { Endpoint, Network } from './network.js';
+import {
+  CLIENT_COLUMNS,
+  type ClientRow,
+  clientRow,
+  NETWORK_COLUMNS,
+  type NetworkRow,
+  networkRow,
+  readClientRow,
+  readNetworkRow,
+} from './rows.js';
+
+export class Store {
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+
+  /**
+   * Opens or makes the database, mode 0600, and brings it to the present shape.
+   * @param path a file, or `''` for one in memory
+   * @throws UserError that says which file and why
+   */
+  constructor(path: string) {
+    try {
+      if (path !== '') {
+        closeSync(openSync(path, 'a', 0o600));
+        // The original left its file, seed and all, readable to everybody.
+        chmodSync(path, 0o600);
+      }
+      this.#db = new Database(path === '' ? ':memory:' : path);
+    } catch (err) {
+      throw new UserError(`cannot open the database ${path}: ${messageOf(err)}`, { cause: err });
+    }
+    try {
+      this.#db.pragma('journal_mode = WAL');
+      this.#db.pragma('foreign_keys = ON');
+      migrate(this.#db);
+      // What endpoints need survives a crash of ours without fsync(2); networks are written with it.
+      this.#db.pragma('synchronous = NORMAL');
+    } catch (err) {
+      this.#db.close();
+      throw new UserError(`cannot use the database ${path}: ${messageOf(err)}`, { cause: err });
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** Adds a network; one of the same id is replaced, its endpoints kept. On disk when this returns. */
+  putNetwork(network: Network): void {
+    this.#db.pragma('synchronous = FULL');
+    try {
+      this.#prepare(UPSERT_NETWORK).run(networkRow(network));
+    } finally {
+      this.#db.pragma('synchronous = NORMAL');
+    }
+  }
+
+  /** Takes a network away, and with it its endpoints. */
+  deleteNetwork(id: string): void {
+    this.#prepare('DELETE FROM network WHERE id = ?').run(id);
+  }
+
+  network(id: string): Network | undefined {
+    const row = this.#prepare('SELECT * FROM network WHERE id = ?').get(id);
+    return row ? readNetworkRow(row as NetworkRow) : undefined;
+  }
+
+  networks(): Network[] {
+    return (this.#prepare('SELECT * FROM network').all() as NetworkRow[]).map(readNetworkRow);
+  }
+
+  /** Adds an endpoint, or replaces the one of the same id. */
+  putEndpoint(endpoint: Endpoint): void {
+    this.#prepare(UPSERT_CLIENT).run(clientRow(endpoint));
+  }
+
+  deleteEndpoint(id: string): void {
+    this.#prepare('DELETE FROM client WHERE id = ?').run(id);
+  }
+
+  endpoint(id: string): Endpoint | undefined {
+    const row = this.#prepare('SELECT * FROM client WHERE id = ?').get(id);
+    return row ? readClientRow(row as ClientRow) : undefined;
+  }
+
+  endpoints(): Endpoint[] {
+    return (this.#prepare('SELECT * FROM client').all() as ClientRow[]).map(readClientRow);
+  }
+
+  networkEndpoints(networkId: string): Endpoint[] {
+    const rows = this.#prepare('SELECT * FROM client WHERE network_id = ?').all(networkId);
+    return (rows as ClientRow[]).map(readClientRow);
+  }
+
+  #prepare(sql: string): Database.Statement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+const UPSERT_NETWORK = upsert('network', NETWORK_COLUMNS);
+const UPSERT_CLIENT = upsert('client', CLIENT_COLUMNS);
+
+function upsert(table: string, columns: readonly string[]): string {
+  const values = columns.map(column => `@${column}`).join(', ');
+  const updates = columns.map(column => `${column} = excluded.${column}`).join(', ');
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT(id) DO UPDATE SET ${updates}`;
+}

@@ -1,0 +1,27 @@
+// "Did you mean": the nearest of a few known words. Not here: where the words come from.
+
+/** The candidate that a typing error away the text is, at most a third of its letters wrong; else undefined. */
+export function nearest(text: string, candidates: readonly string[]): string | undefined {
+  // Past this length it is no slip of the hand, and the comparison would cost its square.
+  if (text.length > 64) return undefined;
+  let best: string | undefined;
+  let least = Math.floor(text.length / 3) + 1;
+  for (const candidate of candidates) {
+    const d = distance(text.toLowerCase(), candidate.toLowerCase());
+    if (d < least) [best, least] = [candidate, d];
+  }
+  return best;
+}
+
+/** Levenshtein: the fewest letters inserted, removed or replaced. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
