@@ -1,0 +1,124 @@
+// The daemon under test as a child process of the scenario: start, stop, death, logs. It is run as a user runs
+// it; nothing of its source is imported.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { eventually } from './shell.js';
+
+export const socketPath = '/run/dwgd/dwgd.sock';
+/** The database that start() names; cleanup() removes it. */
+export const database = '/run/lab-dwgd.db';
+const log = '/run/lab/dwgd.log';
+
+export interface DaemonOptions {
+  /** Arguments; by default a database of the laboratory's own and -v. */
+  args?: string[];
+  /** Laid over the scenario's environment; undefined removes a variable. */
+  env?: Record<string, string | undefined>;
+  /** A command to run it under, such as ['strace', '-f', '-o', '/run/lab/trace']. */
+  under?: string[];
+  /** Seconds until its socket must answer. */
+  within?: number;
+}
+
+let child: ChildProcess | undefined;
+let last: DaemonOptions = {};
+/** Where in the log the current process began. */
+let began = 0;
+
+function length(): number {
+  return existsSync(log) ? readFileSync(log, 'utf8').length : 0;
+}
+
+function accepts(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath, () => {
+      socket.destroy();
+      resolve();
+    }).on('error', reject);
+  });
+}
+
+async function gone(process: ChildProcess): Promise<void> {
+  await eventually(() => process.exitCode !== null || process.signalCode !== null, {
+    within: 30,
+    every: 0.05,
+  });
+}
+
+/** The one daemon of the guest. */
+export const daemon = {
+  /** Starts it and waits until its socket accepts; throws with its log when it ends before that. */
+  async start(options: DaemonOptions = {}): Promise<void> {
+    if (daemon.running()) throw new Error('the daemon already runs');
+    last = options;
+    began = length();
+    const { args = ['-d', database, '-v'], env = {}, under = [], within = 30 } = options;
+    const [program, ...rest] = [
+      ...under,
+      process.execPath,
+      join(process.env.LAB_ROOT!, 'dist/src/cli.js'),
+      ...args,
+    ];
+    const output = openSync(log, 'a');
+    const started = spawn(program!, rest, {
+      stdio: ['ignore', output, output],
+      env: { ...process.env, ...env },
+    });
+    closeSync(output);
+    child = started;
+    started.on('error', () => {}); // seen below as a process without a pid
+    await eventually(
+      async () => {
+        if (!daemon.running()) return;
+        await accepts();
+      },
+      { within, every: 0.05 },
+    );
+    if (!daemon.running()) throw new Error(`the daemon ended with ${started.exitCode}: ${daemon.logs()}`);
+  },
+
+  /** SIGTERM; returns its exit status. A daemon that does not run is stopped already. */
+  async stop(): Promise<number | null> {
+    return daemon.signal('SIGTERM');
+  },
+
+  /** SIGKILL: no chance to clean up. */
+  async kill9(): Promise<void> {
+    await daemon.signal('SIGKILL');
+  },
+
+  /** Sends a signal that ends it, and waits for that. */
+  async signal(signal: NodeJS.Signals): Promise<number | null> {
+    if (!daemon.running()) return null;
+    const ending = child!;
+    process.kill(daemon.pid(), signal);
+    await gone(ending);
+    return ending.exitCode;
+  },
+
+  /** Stops it and starts it with the same options, or with others. */
+  async restart(options?: DaemonOptions): Promise<void> {
+    await daemon.stop();
+    await daemon.start(options ?? last);
+  },
+
+  running: (): boolean => child?.pid !== undefined && child.exitCode === null && child.signalCode === null,
+
+  /** Its process id; under a wrapper such as strace, that of the wrapped process. */
+  pid(): number {
+    const pid = child?.pid;
+    if (pid === undefined) throw new Error('the daemon does not run');
+    if (!last.under?.length) return pid;
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
+  },
+
+  /** What the current process, or the last one, has written. The whole of the run is in dwgd.log. */
+  logs: (): string => (existsSync(log) ? readFileSync(log, 'utf8').slice(began) : ''),
+
+  /** Removes what a daemon leaves on purpose: its database. */
+  forget(): void {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true });
+  },
+};

@@ -1,0 +1,62 @@
+// The library of the scenarios: everything one imports, the frame of a scenario, and cleanup between them.
+// It is used inside the guest only; run.ts and qemu.ts are the outside.
+import { after, before, describe } from 'node:test';
+import { daemon } from './daemon.js';
+import { docker, dockerd } from './docker.js';
+import { eventually, sh } from './shell.js';
+
+export { type DaemonOptions, daemon, database, socketPath as daemonSocket } from './daemon.js';
+export { ask, docker, dockerd } from './docker.js';
+export { eventually, ShellError, sh } from './shell.js';
+export { type KeyPair, keyPair, Remote, type WgDump, wg } from './wireguard.js';
+
+interface ScenarioOptions {
+  /** Wait for dockerd before the first test. Default true. */
+  docker?: boolean;
+  /** Seconds for the whole scenario. Default 300. */
+  within?: number;
+}
+
+/** One scenario: its tests run in order, in a guest cleaned up before and after. One per file, named as the file. */
+export function scenario(
+  name: string,
+  tests: () => void,
+  { docker: needsDocker = true, within = 300 }: ScenarioOptions = {},
+): void {
+  describe(name, { timeout: within * 1000 }, () => {
+    before(async () => {
+      if (needsDocker) await dockerd.wait();
+    });
+    tests();
+    after(cleanup);
+  });
+}
+
+/**
+ * Leaves the guest as it was after its boot: no containers, networks of users, WireGuard links, namespaces,
+ * daemon or database. Docker goes first, while the daemon is there to answer it.
+ */
+export async function cleanup(): Promise<void> {
+  if (process.env.LAB_DOCKER === '1') await cleanDocker();
+  await daemon.stop();
+  daemon.forget();
+  await sh(`
+    for ns in $(ip netns list | cut -d' ' -f1); do
+      ip netns pids "$ns" | xargs -r kill -9
+      ip netns del "$ns"
+    done
+    for link in $(wg show interfaces); do ip link del "$link"; done
+    ip link del to-remote 2> /dev/null || true`);
+}
+
+async function cleanDocker(): Promise<void> {
+  if (!(await docker.get('/version').catch(() => false))) await dockerd.start();
+  const containers = await docker.get<{ Id: string }[]>('/containers/json?all=1');
+  const networks = await docker.get<{ Id: string; Driver: string }[]>(
+    '/networks?filters={"type":["custom"]}',
+  );
+  if (networks.some(network => network.Driver === 'dwgd') && !daemon.running()) await daemon.start();
+  await Promise.all(containers.map(({ Id }) => docker.call('DELETE', `/containers/${Id}?force=1&v=1`)));
+  await eventually(async () => (await docker.get<unknown[]>('/containers/json?all=1')).length === 0);
+  for (const { Id } of networks) await docker.call('DELETE', `/networks/${Id}`);
+}

@@ -1,0 +1,150 @@
+// Boots one guest and waits for its end: the QEMU command line, the run's directory, progress, time-out.
+// It does not know what the guest does: that is `job`, which guest-init carries out.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The checkout (this file runs from dist/test/lab). */
+export const root = dirname(dirname(dirname(import.meta.dirname)));
+/** Where `prepare` puts kernel, modules, initramfs and image. */
+export const cache = process.env.DWGD_LAB_CACHE ?? join(root, '.lab');
+
+export interface Job {
+  mode: 'scenarios' | 'exec' | 'shell';
+  /** The names of scenarios, or the command; unused by a shell. */
+  job: string;
+  docker: boolean;
+  /** The run's directory: the guest's /run/lab. */
+  out: string;
+  /** After so many seconds the guest is killed; 0 is never. */
+  timeout: number;
+  /** MiB. */
+  memory: number;
+  progress: (line: string) => void;
+}
+
+/** What came of a guest: its job's exit status, or a sentence saying why there is none. */
+export type Ending = { status: number } | { failure: string };
+
+/** Makes the first free one of <cache>/out, out.2, … empty and ours: two runs at once do not mix their files. */
+export function claimOut(): string {
+  for (let n = 1; ; n++) {
+    const out = join(cache, n === 1 ? 'out' : `out.${n}`);
+    const owner = join(out, 'pid');
+    if (existsSync(owner) && existsSync(`/proc/${readFileSync(owner, 'utf8').trim()}`)) continue;
+    rmSync(out, { recursive: true, force: true });
+    mkdirSync(out, { recursive: true });
+    writeFileSync(owner, `${process.pid}\n`);
+    return out;
+  }
+}
+
+/** Boots a guest for the job and resolves when it is gone. */
+export async function boot(job: Job): Promise<Ending> {
+  writeFileSync(join(job.out, 'boot'), bootScript(job));
+  const console = join(job.out, 'console.log');
+  writeFileSync(console, '');
+  const stopProgress = follow(console, job.progress);
+  // setpriv: the guest dies with this process, even when that is killed by -9.
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...qemuArguments(job)], {
+    stdio: [job.mode === 'shell' ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+  });
+  const end = await ended(qemu, job.timeout);
+  stopProgress();
+  const status = join(job.out, 'status');
+  if (end === undefined && existsSync(status)) return { status: Number(readFileSync(status, 'utf8')) };
+  return {
+    failure: `${end ?? 'the guest went away without reporting an end'}; the last of ${console}:\n${tail(console)}`,
+  };
+}
+
+/** Resolves to undefined when QEMU ended by itself with status 0, else to the reason. */
+function ended(qemu: ChildProcess, timeout: number): Promise<string | undefined> {
+  return new Promise(resolve => {
+    let reason: string | undefined;
+    const kill = (why: string) => {
+      reason ??= why;
+      qemu.kill('SIGKILL');
+    };
+    const timer = timeout
+      ? setTimeout(() => kill(`the guest took more than ${timeout} s`), timeout * 1000)
+      : undefined;
+    const interrupted = () => kill('interrupted');
+    process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+    qemu.on('error', error => {
+      reason ??= `cannot start QEMU: ${error.message}`;
+    });
+    qemu.on('close', (code, signal) => {
+      clearTimeout(timer);
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      resolve(reason ?? (code === 0 ? undefined : `QEMU ended with ${code ?? signal}`));
+    });
+  });
+}
+
+function qemuArguments(job: Job): string[] {
+  const share = (path: string, tag: string) =>
+    `local,path=${path.replaceAll(',', ',,')},mount_tag=${tag},security_model=none,multidevs=remap`;
+  return [
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(job.memory)],
+    ...['-nodefaults', '-no-reboot', '-display', 'none', '-monitor', 'none', '-net', 'none'],
+    ...['-kernel', join(cache, 'kernel'), '-initrd', join(cache, 'initramfs')],
+    // panic=-1 with -no-reboot: a panic ends QEMU at once, and no status was written.
+    ...['-append', 'console=ttyS0 quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on'],
+    ...['-serial', `file:${join(job.out, 'console.log').replaceAll(',', ',,')}`],
+    ...[
+      '-device',
+      'virtio-serial-pci',
+      '-chardev',
+      'stdio,id=terminal,signal=off',
+      '-device',
+      'virtconsole,chardev=terminal',
+    ],
+    ...['-virtfs', `${share('/', 'root')},readonly=on`, '-virtfs', share(job.out, 'lab')],
+  ];
+}
+
+/** The bash script that the initramfs hands over to: the job as variables, then guest-init. */
+function bootScript(job: Job): string {
+  const terminal = process.stdout.isTTY;
+  const variables = {
+    LAB_ROOT: root,
+    LAB_CACHE: cache,
+    LAB_NODE: process.execPath,
+    LAB_DOCKER: job.docker ? '1' : '0',
+    LAB_MODE: job.mode,
+    LAB_JOB: job.job,
+    LAB_ROWS: String(process.stdout.rows ?? 24),
+    LAB_COLS: String(process.stdout.columns ?? 80),
+    TERM: terminal ? (process.env.TERM ?? 'linux') : 'dumb',
+    ...(terminal ? {} : { NO_COLOR: '1' }),
+  };
+  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`);
+  return [...exports, `exec bash ${quote(join(root, 'test/lab/guest-init'))}`, ''].join('\n');
+}
+
+/** One word of a bash line, whatever it holds. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Calls back for every line of the growing file that begins with "lab: "; the result stops it after a last look. */
+function follow(file: string, line: (line: string) => void): () => void {
+  let seen = 0;
+  const look = () => {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    for (; seen < lines.length - 1; seen++) {
+      const text = lines[seen]!.trim();
+      if (text.startsWith('lab: ')) line(text.slice(5));
+    }
+  };
+  const timer = setInterval(look, 200);
+  return () => {
+    clearInterval(timer);
+    look();
+  };
+}
+
+function tail(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-20).join('\n');
+}

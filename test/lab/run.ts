@@ -1,0 +1,131 @@
+// The laboratory's command, outside the guest: reads arguments, boots one guest by qemu.ts, says what came of it.
+// The tests themselves run inside, by guest.ts.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { boot, cache, claimOut, type Ending, type Job, root } from './qemu.js';
+
+const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
+  (no option)         run the named scenarios, or all, in one boot
+  --exec <command>    run a bash line in the guest, in the checkout; its exit status is ours
+  --shell             a shell in the guest on this terminal
+  --list              the scenarios, one a line
+  --no-docker         without dockerd, for what does not need it
+  --timeout <s>       the guest is killed after so long (default 900; a shell: never)
+  --memory <MiB>      of the guest (default 4096)`;
+
+const scenarios = join(root, 'test/lab/scenarios');
+
+function names(): string[] {
+  return readdirSync(scenarios)
+    .filter(file => file.endsWith('.ts'))
+    .map(file => file.slice(0, -3))
+    .sort();
+}
+
+/** The first comment line of a scenario's file says what it proves. */
+function firstComment(name: string): string {
+  const line = readFileSync(join(scenarios, `${name}.ts`), 'utf8').split('\n', 1)[0]!;
+  return line.replace(/^\/\/ */, '');
+}
+
+/** Refuses the run with one sentence. */
+function refuse(sentence: string): never {
+  process.stderr.write(`lab: ${sentence}\n`);
+  process.exit(2);
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (!/^\d+$/.test(text)) refuse(`--${option} wants a whole number, not "${text}"`);
+  return Number(text);
+}
+
+function command() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        exec: { type: 'string' },
+        shell: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        'no-docker': { type: 'boolean', default: false },
+        timeout: { type: 'string' },
+        memory: { type: 'string', default: '4096' },
+      },
+    });
+  } catch (error) {
+    return refuse(`${(error as Error).message}\n${usage}`);
+  }
+}
+
+/** Passed and failed tests as the guest's reporter wrote them down, and the one that never came back. */
+function results(out: string): { passed: number; failed: number; running?: string } {
+  const file = join(out, 'results.ndjson');
+  const tests = new Map<string, boolean | undefined>();
+  for (const line of existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []) {
+    const { test, ok } = JSON.parse(line) as { test: string; ok?: boolean };
+    tests.set(test, ok);
+  }
+  const ends = [...tests.values()];
+  const running = [...tests].find(([, ok]) => ok === undefined)?.[0];
+  return {
+    passed: ends.filter(ok => ok === true).length,
+    failed: ends.filter(ok => ok !== true).length,
+    ...(running === undefined ? {} : { running }),
+  };
+}
+
+/** Says how a run of scenarios ended; the closing line is for machines. */
+function conclude(ending: Ending, out: string): number {
+  const { passed, failed, running } = results(out);
+  if (running !== undefined) console.log(`lab: never came back: ${running}`);
+  // A guest that did not end well, or ran nothing, is a failure even when every test that ended had passed.
+  const good = 'status' in ending && ending.status === 0 && passed > 0;
+  const failures = good ? failed : Math.max(failed, 1);
+  if (failures > 0) console.log(`lab: logs are in ${out}`);
+  console.log(`${passed} passed, ${failures} failed`);
+  return failures > 0 ? 1 : 0;
+}
+
+const { values, positionals } = command();
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+if (values.list) {
+  for (const name of names()) console.log(`${name.padEnd(20)} ${firstComment(name)}`);
+  process.exit(0);
+}
+for (const name of positionals) {
+  if (!names().includes(name)) refuse(`there is no scenario "${name}": ${names().join(', ')}`);
+}
+if (positionals.length && (values.shell || values.exec !== undefined))
+  refuse('name scenarios, or use --exec or --shell: not both');
+
+const started = Date.now();
+const prepared = spawnSync('bash', [join(root, 'test/lab/prepare')], { stdio: ['ignore', 2, 2] });
+if (prepared.status !== 0) process.exit(1);
+
+const mode: Job['mode'] = values.shell ? 'shell' : values.exec !== undefined ? 'exec' : 'scenarios';
+const lineEnd = mode === 'shell' ? '\r\n' : '\n';
+const progress = (line: string) => process.stderr.write(`lab: ${line}${lineEnd}`);
+const out = claimOut();
+progress(`booting; files of this run in ${out}, kernel from ${cache}`);
+const ending = await boot({
+  mode,
+  job: values.exec ?? (positionals.length ? positionals : names()).join(' '),
+  docker: !values['no-docker'],
+  out,
+  timeout: wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '900')),
+  memory: wholeNumber('memory', values.memory),
+  progress,
+});
+if ('failure' in ending) process.stderr.write(`lab: ${ending.failure}\n`);
+if (mode === 'scenarios') {
+  console.log(`lab: the whole run took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+  process.exitCode = conclude(ending, out);
+} else {
+  process.exitCode = 'status' in ending ? ending.status : 125;
+}
