@@ -28,6 +28,8 @@ const functions = define({
   sendto: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int, bytes, int], errno: true },
   recv: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
+  setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
+  setfsgid: { library: LIBRARY, retType: int, paramsType: [int] },
 });
 
 const threaded = define({
@@ -94,4 +96,19 @@ export function recvNow(fd: number, subject: string): Buffer {
 /** close(2). @throws OpError */
 export function close(fd: number): void {
   check(functions.close([fd]), 'closing', `fd ${fd}`);
+}
+
+/**
+ * setfsuid(2) and setfsgid(2): files that the function makes synchronously belong to that user, whose file systems
+ * take no other. Only the synchronous part of an asynchronous function runs as the user.
+ */
+export function asUser<T>(uid: number, gid: number, fn: () => T): T {
+  functions.setfsgid([gid]);
+  functions.setfsuid([uid]);
+  try {
+    return fn();
+  } finally {
+    functions.setfsuid([0]);
+    functions.setfsgid([0]);
+  }
 }

@@ -50,6 +50,7 @@ const MIGRATIONS: readonly Migration[] = [
       ALTER TABLE client ADD COLUMN ipv6 TEXT;
       ALTER TABLE client ADD COLUMN state TEXT NOT NULL DEFAULT 'joined';
       ALTER TABLE client ADD COLUMN sandbox_key TEXT;
+      ALTER TABLE client ADD COLUMN pubkey BLOB;
       ALTER TABLE client ADD COLUMN prior_peer TEXT;
       UPDATE client SET state = 'deleting'
         WHERE network_id IS NULL OR network_id NOT IN (SELECT id FROM network);

@@ -64,9 +64,10 @@ export interface Network extends NetworkOptions {
 
 /**
  * What was decided last for an endpoint, written before the kernel is touched:
- * `created` (no link), `joining` (link and peer may be there), `joined`, `deleting` (both are to go).
+ * `created` (nothing in the kernel), `joining` (link and peer may be there), `joined` (both are), `left` (the peer
+ * is gone, the link on its way back), `deleting` (the link is to go).
  */
-export type EndpointState = 'created' | 'joining' | 'joined' | 'deleting';
+export type EndpointState = 'created' | 'joining' | 'joined' | 'left' | 'deleting';
 
 /** What a peer of the host's interface was before we joined it: given back on Leave. */
 export interface PriorPeer {
@@ -85,6 +86,8 @@ export interface Endpoint {
   readonly state: EndpointState;
   /** Path of the container's namespace; known from Join on. */
   readonly sandboxKey?: string;
+  /** The container's own; known from Join on, absent on one taken over from the original's database. */
+  readonly publicKey?: Key;
   readonly priorPeer?: PriorPeer;
 }
 

@@ -42,6 +42,7 @@ export interface ClientRow {
   readonly ifname: string;
   readonly state: EndpointState;
   readonly sandbox_key: string | null;
+  readonly pubkey: Buffer | null;
   readonly prior_peer: string | null;
 }
 
@@ -74,6 +75,7 @@ export const CLIENT_COLUMNS = [
   'ifname',
   'state',
   'sandbox_key',
+  'pubkey',
   'prior_peer',
 ] satisfies (keyof ClientRow)[];
 
@@ -159,6 +161,7 @@ export function clientRow(endpoint: Endpoint): ClientRow {
     ifname: endpoint.ifname,
     state: endpoint.state,
     sandbox_key: endpoint.sandboxKey ?? null,
+    pubkey: endpoint.publicKey?.bytes ?? null,
     prior_peer: endpoint.priorPeer ? writePriorPeer(endpoint.priorPeer) : null,
   };
 }
@@ -181,6 +184,7 @@ export function readClientRow(row: ClientRow): Endpoint {
     ifname: row.ifname,
     state: row.state,
     ...(row.sandbox_key !== null && { sandboxKey: row.sandbox_key }),
+    ...(row.pubkey !== null && { publicKey: new Key(row.pubkey) }),
     ...(row.prior_peer !== null && { priorPeer: readPriorPeer(row.prior_peer) }),
   };
 }

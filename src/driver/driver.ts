@@ -1,0 +1,340 @@
+// The verbs of Docker's network driver: what a network and an endpoint go through, in the store and in the
+// kernel. Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (plugin.ts),
+// decisions (plan.ts, peers.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
+
+import { isExists, OpError, UserError } from '../errors.js';
+import { type Address, formatAddress, sameAddress } from '../ip.js';
+import type { Log } from '../log.js';
+import { derivePrivateKey, type Key, publicKey } from '../netlink/key.js';
+import type { LinkConfig } from '../netlink/link.js';
+import type { RtNetlink } from '../netlink/rtnetlink.js';
+import type { WgCtrl } from '../netlink/wgctrl.js';
+import type { WgDevice } from '../netlink/wireguard.js';
+import { Serial } from '../serial.js';
+import { Undo } from '../undo.js';
+import type {
+  CreateEndpointRequest,
+  CreateNetworkRequest,
+  EndpointRequest,
+  JoinRequest,
+  JoinResponse,
+} from './api.js';
+import { HostInterface } from './host-interface.js';
+import { type Endpoint, keyAddress, type Network } from './network.js';
+import { parseOptions } from './options.js';
+import { planContainerPeer, planHostPeer, type RemotePeer } from './peers.js';
+import { LINK_GROUP, linkName, planAddresses, planJoin, planMtu, planPools, planResponse } from './plan.js';
+import type { Reaper } from './reaper.js';
+import { resolveEndpoint } from './resolver.js';
+import type { Sandboxes } from './sandboxes.js';
+import { readPresharedKey, readSeed } from './secrets.js';
+import type { Store } from './store.js';
+
+/** What the driver stands on. */
+export interface DriverParts {
+  readonly store: Store;
+  /** Of the host's namespace, as is `wg`. */
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+  readonly reaper: Reaper;
+  readonly sandboxes: Sandboxes;
+  readonly log: Log;
+}
+
+/** IPv4 and IPv6 hosts answer with at least this; the path behind a loopback endpoint is not known. */
+const ETHERNET_MTU = 1500;
+
+export class Driver {
+  readonly #parts: DriverParts;
+  readonly #host: HostInterface;
+  readonly #serial = new Serial();
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts;
+    this.#host = new HostInterface(parts.wg);
+  }
+
+  /**
+   * @param owner the user whose Docker calls: 0, or that of a rootless one; so for all verbs
+   * @throws UserError for options, subnets or an interface that cannot be used
+   */
+  async createNetwork(request: CreateNetworkRequest, owner: number): Promise<void> {
+    const options = parseOptions(request.Options);
+    const pools = planPools(options, request.IPv4Data, request.IPv6Data);
+    const network: Network = { id: request.NetworkID, ...options, ...pools, owner };
+    readSeed(network);
+    readPresharedKey(network);
+    if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
+    const known = this.#parts.store.network(request.NetworkID);
+    if (known && known.owner !== owner)
+      throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
+    this.#parts.store.putNetwork(network);
+    this.#parts.log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
+  }
+
+  /** Takes away a network with what its endpoints left; an unknown one is gone already. */
+  async deleteNetwork(networkId: string, owner: number): Promise<void> {
+    const { store, log } = this.#parts;
+    if (store.network(networkId)?.owner !== owner) return;
+    for (const endpoint of store.networkEndpoints(networkId)) await this.#delete(endpoint.id);
+    store.deleteNetwork(networkId);
+    log.info({ network: shortId(networkId) }, 'network deleted');
+  }
+
+  /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
+  createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
+    return this.#serial.run(request.EndpointID, async () => {
+      const { store, log } = this.#parts;
+      const network = this.#network(request.NetworkID, owner);
+      const addresses = planAddresses(network, request);
+      const known = store.endpoint(request.EndpointID);
+      if (known && known.networkId !== network.id) {
+        throw new UserError(`endpoint ${request.EndpointID} belongs to another network`);
+      }
+      await this.#supersede(request.EndpointID, network, addresses);
+      if (!known) {
+        const ifname = linkName(request.EndpointID);
+        store.putEndpoint({
+          id: request.EndpointID,
+          networkId: network.id,
+          ...addresses,
+          ifname,
+          state: 'created',
+        });
+      }
+      if (request.publishesPorts) {
+        const address = formatAddress(keyAddress(addresses));
+        log.warn(
+          { endpoint: shortId(request.EndpointID) },
+          `published ports are not reachable by way of a WireGuard network: connect to ${address} through the tunnel, or add a bridge network`,
+        );
+      }
+    });
+  }
+
+  /** After a crash of dockerd a container comes back under a new endpoint id: the old one of its address is void. */
+  async #supersede(id: string, network: Network, addresses: Pick<Endpoint, 'ipv4' | 'ipv6'>): Promise<void> {
+    for (const other of this.#parts.store.networkEndpoints(network.id)) {
+      const same4 = other.ipv4 && addresses.ipv4 && sameAddress(other.ipv4, addresses.ipv4);
+      const same6 = other.ipv6 && addresses.ipv6 && sameAddress(other.ipv6, addresses.ipv6);
+      if (other.id === id || other.state === 'deleting' || !(same4 || same6)) continue;
+      this.#parts.log.info({ endpoint: shortId(other.id) }, `superseded by endpoint ${shortId(id)}`);
+      await this.#delete(other.id);
+    }
+  }
+
+  /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
+  join(request: JoinRequest, owner: number): Promise<JoinResponse> {
+    return this.#serial.run(request.EndpointID, async () => {
+      const { store, rt, log } = this.#parts;
+      const network = this.#network(request.NetworkID, owner);
+      const known = store.endpoint(request.EndpointID);
+      if (known?.networkId !== network.id) {
+        throw new UserError(`endpoint ${request.EndpointID} is not known: start the container again`);
+      }
+      // Docker asks again after a broken connection, with the link still where it left it.
+      if (known.state === 'joined' && (await this.#isInPlace(known, owner)))
+        return planResponse(network, known);
+
+      const privateKey = derivePrivateKey(readSeed(network), keyAddress(known));
+      const presharedKey = readPresharedKey(network);
+      const { host, peer } = await this.#remote(network);
+      const mtu = network.mtu ?? (await this.#mtu(host, peer));
+      const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });
+
+      await this.#dropPeer(network, known);
+      const undo = new Undo();
+      const before: Endpoint = { ...withoutPeer(known), state: 'created' };
+      let endpoint: Endpoint = { ...before, state: 'joining', sandboxKey: request.SandboxKey };
+      store.putEndpoint(endpoint);
+      undo.add('the record', () => store.putEndpoint(before));
+      try {
+        await this.#createLink(plan.link);
+        undo.add(`link ${plan.link.name}`, () => rt.deleteLink(plan.link.name));
+        await this.#parts.wg.configure(plan.link.name, plan.device);
+        if (host) {
+          // The kernel has just derived the public key; doing it again here would cost more than all the rest.
+          const { publicKey: key } = await this.#parts.wg.device(plan.link.name);
+          endpoint = { ...endpoint, publicKey: key! };
+          await this.#host.addPeer(host, planContainerPeer(endpoint, key!, presharedKey), prior => {
+            endpoint = { ...endpoint, priorPeer: prior };
+            store.putEndpoint(endpoint);
+          });
+          undo.add(`peer ${key}`, () => this.#dropPeer(network, endpoint));
+        }
+        await this.#place(plan.link.name, owner);
+        endpoint = { ...endpoint, state: 'joined' };
+        store.putEndpoint(endpoint);
+      } catch (err) {
+        await undo.run(text => log.error({ endpoint: shortId(known.id) }, text));
+        throw err;
+      }
+      log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
+      return plan.response;
+    });
+  }
+
+  /** Takes the container off the host's interface; Docker brings the link back by itself. */
+  leave(request: EndpointRequest, owner: number): Promise<void> {
+    return this.#serial.run(request.EndpointID, async () => {
+      const { store, log } = this.#parts;
+      const endpoint = store.endpoint(request.EndpointID);
+      const network = endpoint && store.network(endpoint.networkId);
+      if (!endpoint || !mayHavePeer(endpoint) || network?.owner !== owner) return;
+      await this.#dropPeer(network, endpoint);
+      store.putEndpoint({ ...withoutPeer(endpoint), state: 'left' });
+      log.info({ endpoint: shortId(endpoint.id) }, 'endpoint left');
+    });
+  }
+
+  /** Forgets an endpoint. Its link goes after the answer; until then the record says so. */
+  async deleteEndpoint(request: EndpointRequest, owner: number): Promise<void> {
+    const endpoint = this.#parts.store.endpoint(request.EndpointID);
+    if (!endpoint || this.#parts.store.network(endpoint.networkId)?.owner !== owner) return;
+    await this.#delete(request.EndpointID);
+  }
+
+  /** Takes away what an endpoint left, whoever found out that it is gone. */
+  async discardEndpoint(id: string): Promise<void> {
+    await this.#delete(id);
+  }
+
+  #delete(id: string): Promise<void> {
+    return this.#serial.run(id, async () => {
+      const { store, log } = this.#parts;
+      const endpoint = store.endpoint(id);
+      if (!endpoint) return;
+      const network = store.network(endpoint.networkId);
+      if (network) await this.#dropPeer(network, endpoint);
+      if (endpoint.state === 'created') {
+        store.deleteEndpoint(id);
+      } else {
+        store.putEndpoint({ ...endpoint, state: 'deleting' });
+        this.reapLink(endpoint, network?.owner ?? 0);
+      }
+      log.info({ endpoint: shortId(id) }, 'endpoint deleted');
+    });
+  }
+
+  /** Has the link of an endpoint deleted in the background, and its record after it. */
+  reapLink(endpoint: Endpoint, owner: number): void {
+    const { store, reaper, sandboxes } = this.#parts;
+    reaper.reap(
+      endpoint.ifname,
+      () => sandboxes.openRouteSocket(owner),
+      () => store.deleteEndpoint(endpoint.id),
+    );
+  }
+
+  /** The peer that a network's containers connect to, as it is now; in ifname mode with the host's interface. */
+  async #remote(network: Network): Promise<{ host?: WgDevice; peer: RemotePeer }> {
+    const { mode } = network;
+    switch (mode.kind) {
+      case 'ifname': {
+        const host = await this.#host.read(mode.ifname);
+        return { host, peer: planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint))) };
+      }
+      case 'pubkey':
+        return { peer: { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) } };
+    }
+  }
+
+  /** What fits through the path to the peer and, in ifname mode, through the host's interface. */
+  async #mtu(host: WgDevice | undefined, { endpoint }: RemotePeer): Promise<number> {
+    const { rt } = this.#parts;
+    const path = await this.#pathMtu(endpoint.address);
+    const hostMtu = host && (await rt.link(host.name))?.mtu;
+    if (hostMtu === undefined) return planMtu(path ?? ETHERNET_MTU);
+    return path === undefined ? hostMtu : Math.min(hostMtu, planMtu(path));
+  }
+
+  /** Undefined on loopback, and where there is no route. */
+  async #pathMtu(address: Address): Promise<number | undefined> {
+    const { rt } = this.#parts;
+    if (isLoopback(address)) return undefined;
+    try {
+      const route = await rt.routeTo(address);
+      if (route?.mtu !== undefined) return route.mtu;
+      return route?.index === undefined ? undefined : (await rt.link(route.index))?.mtu;
+    } catch (err) {
+      if (err instanceof OpError) return undefined;
+      throw err;
+    }
+  }
+
+  /** Makes the link; a left-over of ours with that name is made anew. */
+  async #createLink(link: LinkConfig): Promise<void> {
+    const { rt, log } = this.#parts;
+    try {
+      await rt.createLink(link);
+    } catch (err) {
+      if (!isExists(err)) throw err;
+      const present = await rt.link(link.name);
+      if (present && (present.kind !== link.kind || present.group !== LINK_GROUP)) {
+        throw new UserError(
+          `the name ${link.name} is taken by an interface that is not of dwgd: rename or delete it (ip link del ${link.name})`,
+          { cause: err },
+        );
+      }
+      log.warn({ link: link.name }, 'a left-over link is made anew');
+      if (present) await rt.deleteLink(link.name);
+      await rt.createLink(link);
+    }
+  }
+
+  /** Puts the link where Docker looks for it: it is there already, but for a rootless Docker. */
+  async #place(name: string, owner: number): Promise<void> {
+    const { rt, sandboxes } = this.#parts;
+    const target = sandboxes.openDocker(owner);
+    if (!target) return;
+    try {
+      await rt.setLink(name, { netnsFd: target.fd });
+    } finally {
+      target.close();
+    }
+  }
+
+  async #isInPlace(endpoint: Endpoint, owner: number): Promise<boolean> {
+    const rt = this.#parts.sandboxes.openRtNetlink(owner);
+    try {
+      return (await rt.link(endpoint.ifname)) !== undefined;
+    } finally {
+      rt.close();
+    }
+  }
+
+  async #dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
+    if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
+    const key = endpoint.publicKey ?? derivePublicKey(network, endpoint);
+    await this.#host.removePeer(network.mode.ifname, key, endpoint.priorPeer);
+  }
+
+  #network(id: string, owner: number): Network {
+    const network = this.#parts.store.network(id);
+    if (network?.owner === owner) return network;
+    throw new UserError(
+      `network ${shortId(id)} is not known to dwgd: remove it and create it again (docker network rm, docker network create)`,
+    );
+  }
+}
+
+function mayHavePeer({ state }: Endpoint): boolean {
+  return state === 'joining' || state === 'joined';
+}
+
+function withoutPeer({ publicKey: _key, priorPeer: _prior, ...endpoint }: Endpoint): Endpoint {
+  return endpoint;
+}
+
+function derivePublicKey(network: Network, endpoint: Endpoint): Key {
+  return publicKey(derivePrivateKey(readSeed(network), keyAddress(endpoint)));
+}
+
+function isLoopback({ family, bytes }: Address): boolean {
+  return family === 4 ? bytes[0] === 127 : bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15] === 1;
+}
+
+/** Docker's own short form of an id, for the log. */
+export function shortId(id: string): string {
+  return id.slice(0, 12);
+}

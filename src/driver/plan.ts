@@ -1,0 +1,206 @@
+// What a Join and a network mean in links, peers and routes. Pure: everything known goes in, plain data comes
+// out. Not here: the peers of the host's interface (peers.ts), who writes the kernel (driver.ts).
+
+import { UserError } from '../errors.js';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  hostPrefix,
+  isDefault,
+  maskPrefix,
+  type Prefix,
+  parsePrefix,
+  prefixContains,
+  sameAddress,
+  samePrefix,
+} from '../ip.js';
+import type { SecretKey } from '../netlink/key.js';
+import type { LinkConfig } from '../netlink/link.js';
+import type { WgDeviceConfig } from '../netlink/wireguard.js';
+import {
+  CONNECTED,
+  type CreateEndpointRequest,
+  type IPAMData,
+  type JoinResponse,
+  type StaticRoute,
+} from './api.js';
+import type { Endpoint, Network, NetworkOptions, Pool } from './network.js';
+import { IPV6_MIN_MTU } from './options.js';
+import { planRemotePeer, type RemotePeer } from './peers.js';
+
+/** The group of every link of ours ("dwgd" in ASCII): by it a left-over is known as ours. */
+export const LINK_GROUP = 0x64776764;
+
+/** WireGuard's own overhead over IPv6: 40 + 8 + 32 bytes; wg-quick(8) takes the same off. */
+const WIREGUARD_OVERHEAD = 80;
+/** `wg-` and the first twelve characters of the endpoint's id. */
+export function linkName(endpointId: string): string {
+  return `wg-${endpointId.slice(0, 12)}`;
+}
+
+/**
+ * The pools of a network, from what IPAM says.
+ * @throws UserError for a subnet that cannot be used, or an option that does not fit the pools
+ */
+export function planPools(
+  options: NetworkOptions,
+  ipv4Data: readonly IPAMData[],
+  ipv6Data: readonly IPAMData[],
+): { ipv4?: Pool; ipv6?: Pool } {
+  const ipv4 = readPool(ipv4Data, 4);
+  const ipv6 = readPool(ipv6Data, 6);
+  if (!ipv4 && !ipv6) {
+    throw new UserError('the network has no subnet: give --subnet, such as --subnet=10.0.0.0/24');
+  }
+  if (ipv6 && options.mtu !== undefined && options.mtu < IPV6_MIN_MTU) {
+    throw new UserError(`dwgd.mtu=${options.mtu} is too small for IPv6: give at least ${IPV6_MIN_MTU}`);
+  }
+  const pools = { 4: ipv4, 6: ipv6 };
+  for (const route of options.routes) {
+    const { family } = route.address;
+    if (pools[family]) continue;
+    const remedy = family === 6 ? 'add --ipv6 and an IPv6 --subnet' : 'add an IPv4 --subnet';
+    throw new UserError(
+      `dwgd.route=${formatPrefix(route)} is IPv${family}, but the network has no IPv${family} subnet: ${remedy}, or leave the route out`,
+    );
+  }
+  return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+}
+
+function readPool(data: readonly IPAMData[], family: 4 | 6): Pool | undefined {
+  const [first, second] = data;
+  if (!first) return undefined;
+  if (second) {
+    throw new UserError(
+      `the network has ${data.length} IPv${family} subnets: give one --subnet of each family`,
+    );
+  }
+  const subnet = parsePrefix(first.Pool);
+  if (!subnet || subnet.address.family !== family) {
+    throw new UserError(`the subnet ${JSON.stringify(first.Pool)} is not an IPv${family} network`);
+  }
+  if (isDefault(subnet)) {
+    throw new UserError(
+      'the network has no subnet (--ipam-driver=null): keys derive from addresses, so give --subnet',
+    );
+  }
+  const gateway = first.Gateway === undefined ? undefined : parsePrefix(first.Gateway)?.address;
+  if (first.Gateway !== undefined && gateway?.family !== family) {
+    throw new UserError(`the gateway ${JSON.stringify(first.Gateway)} is not an IPv${family} address`);
+  }
+  return { subnet: maskPrefix(subnet), ...(gateway && { gateway }) };
+}
+
+/**
+ * The addresses of a new endpoint.
+ * @throws UserError for a MAC address, no address, an unreadable one, or one outside the network's subnet
+ */
+export function planAddresses(
+  network: Pick<Network, 'ipv4' | 'ipv6'>,
+  request: CreateEndpointRequest,
+): { ipv4?: Address; ipv6?: Address } {
+  if (request.MacAddress !== undefined) {
+    throw new UserError(
+      `a WireGuard interface has no MAC address: leave out --mac-address (${request.MacAddress})`,
+    );
+  }
+  const ipv4 = readInterfaceAddress(request.Address, 4, network.ipv4);
+  const ipv6 = readInterfaceAddress(request.AddressIPv6, 6, network.ipv6);
+  if (!ipv4 && !ipv6) throw new UserError('the endpoint has no address: the network needs a --subnet');
+  return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+}
+
+function readInterfaceAddress(
+  text: string | undefined,
+  family: 4 | 6,
+  pool: Pool | undefined,
+): Address | undefined {
+  if (text === undefined) return undefined;
+  const address = parsePrefix(text)?.address;
+  if (address?.family !== family)
+    throw new UserError(`${JSON.stringify(text)} is not an IPv${family} address`);
+  if (pool && !prefixContains(pool.subnet, address)) {
+    throw new UserError(
+      `the address ${formatAddress(address)} is not in the network's subnet ${formatPrefix(pool.subnet)}`,
+    );
+  }
+  return address;
+}
+
+/** The MTU of a container's link, from the MTU of the path to its peer. */
+export function planMtu(pathMtu: number): number {
+  return Math.max(IPV6_MIN_MTU, pathMtu - WIREGUARD_OVERHEAD);
+}
+
+export interface JoinPlan {
+  readonly link: LinkConfig;
+  readonly device: WgDeviceConfig;
+  readonly response: JoinResponse;
+}
+
+export interface JoinInput {
+  readonly network: Network;
+  readonly endpoint: Endpoint;
+  readonly privateKey: SecretKey;
+  readonly presharedKey: SecretKey | undefined;
+  readonly peer: RemotePeer;
+  /** Of the link, in bytes. */
+  readonly mtu: number;
+}
+
+/** The link to make, its configuration, and the answer to Docker. */
+export function planJoin({ network, endpoint, privateKey, presharedKey, peer, mtu }: JoinInput): JoinPlan {
+  return {
+    link: { name: endpoint.ifname, kind: 'wireguard', mtu, group: LINK_GROUP },
+    device: {
+      privateKey,
+      replacePeers: true,
+      peers: [planRemotePeer(network, peer, presharedKey)],
+    },
+    response: planResponse(network, endpoint),
+  };
+}
+
+/** The answer to Join; it needs nothing but the store, so that a repeated Join gets the same one. */
+export function planResponse(network: Network, endpoint: Endpoint): JoinResponse {
+  const gateway4 = fullTunnelGateway(network, endpoint, 4);
+  const gateway6 = fullTunnelGateway(network, endpoint, 6);
+  const own = [network.ipv4?.subnet, network.ipv6?.subnet].filter(subnet => subnet !== undefined);
+  const routes = network.routes
+    .filter(route => !isDefault(route) || !(route.address.family === 4 ? gateway4 : gateway6))
+    .filter(route => !own.some(subnet => samePrefix(subnet, route)));
+  const onLink = [gateway4, gateway6].filter(gateway => gateway !== undefined).map(hostPrefix);
+  return {
+    InterfaceName: { SrcName: endpoint.ifname, DstPrefix: network.prefix },
+    // Docker arbitrates between the networks of a container by Gateway; a connected default route would fail
+    // beside a bridge. The gateway needs a route of its own, on-link.
+    ...(gateway4 && { Gateway: formatAddress(gateway4) }),
+    ...(gateway6 && { GatewayIPv6: formatAddress(gateway6) }),
+    StaticRoutes: [...onLink, ...routes].map(connected),
+    DisableGatewayService: true,
+  };
+}
+
+function connected(route: Prefix): StaticRoute {
+  return { Destination: formatPrefix(route), RouteType: CONNECTED };
+}
+
+/** The gateway of a full tunnel: IPAM's, or else the first address of the subnet that is not the container's. */
+function fullTunnelGateway(network: Network, endpoint: Endpoint, family: 4 | 6): Address | undefined {
+  const pool = family === 4 ? network.ipv4 : network.ipv6;
+  const own = family === 4 ? endpoint.ipv4 : endpoint.ipv6;
+  if (!own || !network.routes.some(route => isDefault(route) && route.address.family === family))
+    return undefined;
+  if (!pool) return undefined;
+  if (pool.gateway) return pool.gateway;
+  const first = nthAddress(pool.subnet, 1);
+  return sameAddress(first, own) ? nthAddress(pool.subnet, 2) : first;
+}
+
+function nthAddress(subnet: Prefix, n: number): Address {
+  const { family, bytes } = maskPrefix(subnet).address;
+  const copy = Buffer.from(bytes);
+  copy[copy.length - 1]! += n;
+  return { family, bytes: copy };
+}

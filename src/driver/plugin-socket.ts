@@ -1,0 +1,136 @@
+// The unix socket by which Docker finds the driver: one daemon per host, root alone, gone on exit. Not here:
+// what is answered (plugin.ts), the sockets of rootless Dockers (rootless-socket.ts).
+
+import {
+  chmodSync,
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createConnection } from 'node:net';
+import { dirname, join } from 'node:path';
+import { tryLock } from '../../native/libc.js';
+import { messageOf, UserError } from '../errors.js';
+
+export const RUN_DIR = '/run/dwgd';
+export const PLUGIN_DIR = '/run/docker/plugins';
+export const SOCKET_NAME = 'dwgd.sock';
+
+/** How long calls under way may take when the daemon stops. */
+const DRAIN_MS = 5_000;
+
+/** An HTTP server for Docker's calls, not listening yet. */
+export function createPluginServer(app: RequestListener): Server {
+  const server = createServer(app);
+  // dockerd keeps its connections; one that we close while it sends comes back without its body.
+  server.keepAliveTimeout = 0;
+  server.requestTimeout = 30_000;
+  return server;
+}
+
+/** Starts to listen on a path, with a socket that only its owner may use. */
+export function listenPrivately(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const umask = process.umask(0o177);
+    try {
+      // bind(2) happens in here, synchronously: the socket is never open to others.
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+/** Stops listening; calls under way are finished, if they take no longer than five seconds. */
+export async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>(resolve => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(timer);
+}
+
+export class PluginSocket {
+  readonly #lock: number;
+  readonly #path: string;
+  readonly #link: string;
+  #server: Server | undefined;
+
+  /**
+   * Takes the host's lock, which the kernel gives back however the process ends.
+   * @throws UserError when another daemon holds it, or the folder cannot be used
+   */
+  constructor(runDir = RUN_DIR, pluginDir = PLUGIN_DIR) {
+    this.#path = join(runDir, SOCKET_NAME);
+    this.#link = join(pluginDir, SOCKET_NAME);
+    const lockFile = join(runDir, 'dwgd.pid');
+    try {
+      mkdirSync(runDir, { recursive: true, mode: 0o755 });
+      // The original left it open to everybody.
+      chmodSync(runDir, 0o755);
+      this.#lock = openSync(lockFile, 'a+', 0o600);
+    } catch (err) {
+      throw new UserError(`cannot use ${runDir}: ${messageOf(err)}: start dwgd as root`, { cause: err });
+    }
+    if (!tryLock(this.#lock, lockFile)) {
+      const pid = readFileSync(lockFile, 'utf8').trim();
+      closeSync(this.#lock);
+      throw new UserError(
+        `dwgd runs already: process ${pid} holds ${this.#path}; stop it first (systemctl stop dwgd)`,
+      );
+    }
+    ftruncateSync(this.#lock);
+    writeSync(this.#lock, `${process.pid}\n`);
+  }
+
+  /** Listens, and puts the link where Docker looks. @throws UserError when something else answers there */
+  async listen(app: RequestListener): Promise<void> {
+    if (await answers(this.#path)) {
+      throw new UserError(
+        `another program answers on ${this.#path}: stop it first (the original dwgd, perhaps)`,
+      );
+    }
+    rmSync(this.#path, { force: true });
+    this.#server = createPluginServer(app);
+    await listenPrivately(this.#server, this.#path);
+    mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
+    const temporary = `${this.#link}.${process.pid}`;
+    rmSync(temporary, { force: true });
+    symlinkSync(this.#path, temporary);
+    renameSync(temporary, this.#link);
+  }
+
+  /** Unlinks both first, since Docker waits fifteen seconds on a socket that is dead. */
+  async close(): Promise<void> {
+    if (this.#server) {
+      rmSync(this.#link, { force: true });
+      rmSync(this.#path, { force: true });
+      await closeServer(this.#server);
+    }
+    closeSync(this.#lock);
+  }
+}
+
+/** Whether somebody accepts connections on a unix socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const connection = createConnection(path);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,131 @@
+// Plugin sockets inside rootless Dockers: each sees its own /run/docker/plugins, in its own mount namespace, and
+// gets a socket there that is its user's alone. Calls by it are that user's and reach that user's networks only.
+// Not here: how a rootless Docker is found (rootless.ts).
+
+import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { asUser } from '../../native/libc.js';
+import { messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { DockerClient } from './docker.js';
+import type { Driver } from './driver.js';
+import { createPlugin } from './plugin.js';
+import {
+  closeServer,
+  createPluginServer,
+  listenPrivately,
+  PLUGIN_DIR,
+  SOCKET_NAME,
+} from './plugin-socket.js';
+import type { Recovery } from './recovery.js';
+import type { RootlessHost, RootlessHosts } from './rootless.js';
+
+export interface RootlessParts {
+  readonly hosts: RootlessHosts;
+  readonly driver: Driver;
+  readonly recovery: Recovery;
+  readonly log: Log;
+}
+
+/** How soon a rootless Docker that was started finds its socket. */
+const PERIOD_MS = 2_000;
+
+interface Served {
+  readonly host: RootlessHost;
+  readonly server: Server;
+  readonly docker: DockerClient;
+  /** Of the folder that holds the socket; pins it until the socket is unlinked. */
+  readonly folder: number;
+}
+
+export class RootlessSockets {
+  readonly #parts: RootlessParts;
+  readonly #served = new Map<number, Served>();
+  /** Process ids that could not be served: said once. */
+  readonly #refused = new Set<number>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+
+  constructor(parts: RootlessParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks now, and every two seconds. */
+  start(): void {
+    const look = (): void => {
+      this.#looking = this.#looking.then(() => this.#look());
+    };
+    this.#timer = setInterval(look, PERIOD_MS).unref();
+    look();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+    await Promise.all([...this.#served.values()].map(served => this.#drop(served)));
+  }
+
+  async #look(): Promise<void> {
+    const running = new Map(this.#parts.hosts.list().map(host => [host.uid, host]));
+    for (const served of [...this.#served.values()]) {
+      if (running.get(served.host.uid)?.pid !== served.host.pid) await this.#drop(served);
+    }
+    for (const host of running.values()) {
+      if (this.#served.has(host.uid) || this.#refused.has(host.pid)) continue;
+      try {
+        await this.#serve(host);
+      } catch (err) {
+        this.#refused.add(host.pid);
+        this.#parts.log.warn({ user: host.uid }, `cannot serve a rootless Docker: ${messageOf(err)}`);
+      }
+    }
+  }
+
+  async #serve(host: RootlessHost): Promise<void> {
+    const { driver, recovery, log } = this.#parts;
+    const folder = openFolder(host);
+    const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
+    const server = createPluginServer(createPlugin(driver, host.uid, log));
+    try {
+      rmSync(path, { force: true });
+      await asUser(host.uid, host.gid, () => listenPrivately(server, path));
+    } catch (err) {
+      closeSync(folder);
+      throw err;
+    }
+    const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`);
+    this.#served.set(host.uid, { host, server, docker, folder });
+    log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
+    void docker.watch(() => void recovery.compare(docker, host.uid));
+  }
+
+  async #drop({ host, server, docker, folder }: Served): Promise<void> {
+    this.#served.delete(host.uid);
+    docker.close();
+    await closeServer(server);
+    closeSync(folder);
+    this.#parts.log.info({ user: host.uid }, 'a rootless Docker is gone');
+  }
+}
+
+/**
+ * Its /run/docker/plugins, made where it is missing; a file descriptor. Its user owns that file system, so no step
+ * of the way may be a symbolic link: it would lead out into ours.
+ */
+function openFolder(host: RootlessHost): number {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  let folder = openSync(`/proc/${host.pid}/root`, O_RDONLY | O_DIRECTORY);
+  for (const name of PLUGIN_DIR.split('/').slice(1)) {
+    const path = `/proc/self/fd/${folder}/${name}`;
+    try {
+      asUser(host.uid, host.gid, () => mkdirSync(path, { recursive: true, mode: 0o755 }));
+      const next = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      closeSync(folder);
+      folder = next;
+    } catch (err) {
+      closeSync(folder);
+      throw err;
+    }
+  }
+  return folder;
+}

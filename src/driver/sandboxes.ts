@@ -1,0 +1,58 @@
+// Where links are: the host's namespace, the one in which a rootless Docker looks for them, and containers' own.
+// Opens sockets and handles there. Not here: what is done with them, how a rootless Docker is found (rootless.ts).
+
+import type { Netns, NetnsSwitch } from '../netlink/netns.js';
+import { Netns as NetnsHandle } from '../netlink/netns.js';
+import { RtNetlink } from '../netlink/rtnetlink.js';
+import { WgCtrl } from '../netlink/wgctrl.js';
+import type { Endpoint } from './network.js';
+import { openRouteSocket } from './reaper.js';
+import type { RootlessHosts } from './rootless.js';
+
+export class Sandboxes {
+  readonly #switch: NetnsSwitch;
+  readonly #rootless: RootlessHosts;
+
+  constructor(netnsSwitch: NetnsSwitch, rootless: RootlessHosts) {
+    this.#switch = netnsSwitch;
+    this.#rootless = rootless;
+  }
+
+  /**
+   * The namespace in which a Docker looks for links; undefined when that is the host's own.
+   * @throws UserError when the user's rootless Docker does not run
+   */
+  openDocker(owner: number): Netns | undefined {
+    return owner === 0 ? undefined : new NetnsHandle(this.#rootless.netnsPath(owner));
+  }
+
+  /** An rtnetlink socket where a Docker looks for links. */
+  openRtNetlink(owner: number): RtNetlink {
+    return this.#inDocker(owner, () => new RtNetlink());
+  }
+
+  /** A blocking rtnetlink socket, as a file descriptor, where a Docker looks for links. */
+  openRouteSocket(owner: number): number {
+    return this.#inDocker(owner, openRouteSocket);
+  }
+
+  /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
+  openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
+    const netns = new NetnsHandle(this.#rootless.path(owner, endpoint.sandboxKey ?? ''));
+    try {
+      return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
+    } finally {
+      netns.close();
+    }
+  }
+
+  #inDocker<T extends RtNetlink | number>(owner: number, open: () => T): T {
+    const netns = this.openDocker(owner);
+    if (!netns) return open();
+    try {
+      return this.#switch.within<RtNetlink | number>(netns, open) as T;
+    } finally {
+      netns.close();
+    }
+  }
+}

@@ -1,0 +1,211 @@
+// Keeps live tunnels true while nobody calls: a host interface that went and came back, or changed its key or
+// port, and endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here:
+// decisions (peers.ts), what a crash left behind (recovery.ts).
+
+import { isNotFound, messageOf, UserError } from '../errors.js';
+import { parseAddress } from '../ip.js';
+import type { Log } from '../log.js';
+import type { SecretKey } from '../netlink/key.js';
+import type { RtNetlink } from '../netlink/rtnetlink.js';
+import type { WgCtrl } from '../netlink/wgctrl.js';
+import type { WgDevice, WgPeerConfig } from '../netlink/wireguard.js';
+import { HostInterface } from './host-interface.js';
+import type { Endpoint, HostPort, Network } from './network.js';
+import {
+  planContainerPeer,
+  planHostPeer,
+  planMissingPeers,
+  planTunnel,
+  type RemotePeer,
+  sameRemotePeer,
+} from './peers.js';
+import { resolveEndpoint } from './resolver.js';
+import type { Sandboxes } from './sandboxes.js';
+import { readPresharedKey } from './secrets.js';
+import type { Store } from './store.js';
+
+export interface UpkeepParts {
+  readonly store: Store;
+  readonly wg: WgCtrl;
+  readonly sandboxes: Sandboxes;
+  readonly log: Log;
+}
+
+/** How often everything is looked at unasked; reresolve-dns of wireguard-tools does the same. */
+const PERIOD_MS = 30_000;
+/** `wg setconf` and `wg set` make no event: after one of a link it is looked at again, until wg-quick(8) is through. */
+const ECHOES_MS = [0, 150, 500, 1_500];
+
+export class Upkeep {
+  readonly #parts: UpkeepParts;
+  readonly #host: HostInterface;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  /** What each network's peer was at the last look. */
+  readonly #last = new Map<string, RemotePeer>();
+  #running: Promise<void> | undefined;
+  #again = false;
+  #closed = false;
+
+  constructor(parts: UpkeepParts) {
+    this.#parts = parts;
+    this.#host = new HostInterface(parts.wg);
+  }
+
+  /** Looks now, and every 30 seconds. */
+  start(): void {
+    const timer = setInterval(() => this.trigger(), PERIOD_MS);
+    this.#timers.add(timer);
+    this.trigger();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** A link of the host appeared or changed: where it is one that networks use, look at once and once more. */
+  linkChanged(name: string): void {
+    if (!this.#parts.store.networks().some(({ mode }) => mode.kind === 'ifname' && mode.ifname === name))
+      return;
+    for (const delay of ECHOES_MS) {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        this.trigger();
+      }, delay);
+      this.#timers.add(timer);
+    }
+  }
+
+  /** Asks for a look; those asked for during one are folded into a single next one. */
+  trigger(): void {
+    if (this.#closed) return;
+    this.#again = true;
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when no look is under way. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      await this.#look();
+    }
+    this.#running = undefined;
+  }
+
+  async #look(): Promise<void> {
+    for (const network of this.#parts.store.networks()) {
+      const endpoints = this.#parts.store
+        .networkEndpoints(network.id)
+        .filter(({ state }) => state === 'joined');
+      if (endpoints.length === 0) continue;
+      try {
+        await this.#lookAt(network, endpoints);
+      } catch (err) {
+        // A later look finds it again; a name that does not resolve now leaves the tunnel as it is.
+        this.#parts.log.warn({ network: network.id.slice(0, 12) }, messageOf(err));
+      }
+    }
+  }
+
+  async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
+    const presharedKey = readPresharedKey(network);
+    const { mode } = network;
+    let peer: RemotePeer;
+    if (mode.kind === 'ifname') {
+      const host = await this.#observe(mode.ifname);
+      if (!host) return;
+      await this.#restorePeers(host, endpoints, presharedKey);
+      peer = planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint)));
+    } else {
+      peer = { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) };
+    }
+    const last = this.#last.get(network.id);
+    this.#last.set(network.id, peer);
+    // At the first look an interface of this host may have changed while we were away; a name tells nothing yet.
+    const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
+    if (last && !changed && !isNamed(mode.endpoint)) return;
+    for (const endpoint of endpoints) await this.#lookInside(network, endpoint, peer, changed, presharedKey);
+  }
+
+  /** The host's interface; undefined while it is gone. */
+  async #observe(ifname: string): Promise<WgDevice | undefined> {
+    try {
+      return await this.#parts.wg.device(ifname);
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    }
+  }
+
+  async #restorePeers(
+    host: WgDevice,
+    endpoints: readonly Endpoint[],
+    presharedKey: SecretKey | undefined,
+  ): Promise<void> {
+    const wanted = endpoints.flatMap((endpoint): WgPeerConfig[] =>
+      endpoint.publicKey ? [planContainerPeer(endpoint, endpoint.publicKey, presharedKey)] : [],
+    );
+    const missing = planMissingPeers(host, wanted);
+    for (const peer of missing) {
+      // A container that left meanwhile must not come back.
+      const current = endpoints.find(({ publicKey }) => publicKey?.equals(peer.publicKey));
+      if (this.#parts.store.endpoint(current!.id)?.state !== 'joined') continue;
+      await this.#host.addPeer(host, peer, () => undefined);
+    }
+    if (missing.length > 0) {
+      this.#parts.log.info(
+        { link: host.name, peers: missing.length },
+        'gave an interface its containers back',
+      );
+    }
+  }
+
+  async #lookInside(
+    network: Network,
+    endpoint: Endpoint,
+    peer: RemotePeer,
+    changed: boolean,
+    presharedKey: SecretKey | undefined,
+  ): Promise<void> {
+    let sockets: { rt: RtNetlink; wg: WgCtrl };
+    try {
+      sockets = this.#parts.sandboxes.openContainer(endpoint, network.owner);
+    } catch (err) {
+      // Gone, or not there yet: Docker says so, or moves the link with what Join gave it.
+      if (isNotFound(err) || err instanceof UserError) return;
+      throw err;
+    }
+    try {
+      const device = await findDevice(sockets, endpoint);
+      const change = device && planTunnel({ device, peer, changed, now: Date.now() }, network, presharedKey);
+      if (!device || !change) return;
+      await sockets.wg.configure(device.name, change);
+      this.#parts.log.info({ endpoint: endpoint.id.slice(0, 12) }, 'brought a tunnel to its peer');
+    } finally {
+      sockets.rt.close();
+      sockets.wg.close();
+    }
+  }
+}
+
+/** The endpoint's own link in its container: Docker has given it another name, and perhaps another index. */
+async function findDevice(
+  { rt, wg }: { rt: RtNetlink; wg: WgCtrl },
+  endpoint: Endpoint,
+): Promise<WgDevice | undefined> {
+  for (const link of await rt.links()) {
+    if (link.kind !== 'wireguard') continue;
+    const device = await wg.device(link.name);
+    if (endpoint.publicKey && device.publicKey?.equals(endpoint.publicKey)) return device;
+  }
+  return undefined;
+}
+
+/** Whether the answer to where the peer is can change by itself. */
+function isNamed(endpoint: HostPort | undefined): boolean {
+  return endpoint !== undefined && parseAddress(endpoint.host) === undefined;
+}
