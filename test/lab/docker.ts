@@ -66,6 +66,9 @@ export const docker = {
   },
 };
 
+/** The flags of the engine that runs now. */
+let flags: string[] = [];
+
 /** The engine itself. containerd and running containers outlive a kill. */
 export const dockerd = {
   /** Waits for the engine that the guest started at boot, image included. */
@@ -74,15 +77,19 @@ export const dockerd = {
     await sh('lab-dockerd wait', { within: 150 });
   },
   /** Starts it with further flags, such as --live-restore, and waits until it answers. */
-  start: (...flags: string[]): Promise<string> =>
-    sh(['lab-dockerd start', ...flags].join(' '), { within: 120 }),
+  async start(...startFlags: string[]): Promise<void> {
+    await sh(['lab-dockerd start', ...startFlags].join(' '), { within: 120 });
+    flags = startFlags;
+  },
+  /** Whether it runs as the guest's boot started it. */
+  pristine: (): boolean => flags.length === 0,
   /** SIGTERM, and waits until it is gone. */
   stop: (): Promise<string> => sh('lab-dockerd stop', { within: 90 }),
   /** SIGKILL. */
   kill9: (): Promise<string> => sh('lab-dockerd kill', { within: 30 }),
-  async restart(...flags: string[]): Promise<void> {
+  async restart(...startFlags: string[]): Promise<void> {
     await dockerd.stop();
-    await dockerd.start(...flags);
+    await dockerd.start(...startFlags);
   },
   /** Everything it has logged since the guest's boot. */
   logs: (): string => readFileSync('/run/lab/dockerd.log', 'utf8'),

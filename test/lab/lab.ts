@@ -25,7 +25,9 @@ export function scenario(
 ): void {
   describe(name, { timeout: within * 1000 }, () => {
     before(async () => {
-      if (needsDocker) await dockerd.wait();
+      if (!needsDocker) return;
+      await dockerd.wait();
+      if (!dockerd.pristine()) await dockerd.restart();
     });
     tests();
     after(cleanup);
@@ -34,19 +36,25 @@ export function scenario(
 
 /**
  * Leaves the guest as it was after its boot: no containers, networks of users, WireGuard links, namespaces,
- * daemon or database. Docker goes first, while the daemon is there to answer it.
+ * daemon or database. Docker goes first, while the daemon is there to answer it. It goes on after an error and
+ * throws them all at the end.
  */
 export async function cleanup(): Promise<void> {
-  if (process.env.LAB_DOCKER === '1') await cleanDocker();
-  await daemon.stop();
+  const errors: unknown[] = [];
+  const step = (work: () => Promise<unknown>) => work().catch((error: unknown) => errors.push(error));
+  if (process.env.LAB_DOCKER === '1') await step(cleanDocker);
+  await step(daemon.stop);
   daemon.forget();
-  await sh(`
+  await step(() =>
+    sh(`
     for ns in $(ip netns list | cut -d' ' -f1); do
       ip netns pids "$ns" | xargs -r kill -9
       ip netns del "$ns"
     done
     for link in $(wg show interfaces); do ip link del "$link"; done
-    ip link del to-remote 2> /dev/null || true`);
+    ip link del to-remote 2> /dev/null || true`),
+  );
+  if (errors.length) throw new AggregateError(errors, `cleaning up: ${errors.map(String).join('; ')}`);
 }
 
 async function cleanDocker(): Promise<void> {
@@ -56,7 +64,22 @@ async function cleanDocker(): Promise<void> {
     '/networks?filters={"type":["custom"]}',
   );
   if (networks.some(network => network.Driver === 'dwgd') && !daemon.running()) await daemon.start();
-  await Promise.all(containers.map(({ Id }) => docker.call('DELETE', `/containers/${Id}?force=1&v=1`)));
-  await eventually(async () => (await docker.get<unknown[]>('/containers/json?all=1')).length === 0);
-  for (const { Id } of networks) await docker.call('DELETE', `/networks/${Id}`);
+  const outcomes = [
+    ...(await Promise.allSettled(
+      containers.map(({ Id }) => docker.call('DELETE', `/containers/${Id}?force=1&v=1`)),
+    )),
+    ...(await Promise.allSettled(networks.map(({ Id }) => docker.call('DELETE', `/networks/${Id}`)))),
+  ];
+  // A container with --rm may be going already: what counts is that it is gone.
+  await eventually(async () => {
+    const left = await docker.get<{ Id: string }[]>('/containers/json?all=1');
+    if (left.length) throw new Error(`containers left: ${left.map(({ Id }) => Id).join(', ')}`);
+  });
+  const left = await docker.get<unknown[]>('/networks?filters={"type":["custom"]}');
+  if (left.length) {
+    const reasons = outcomes.flatMap(outcome =>
+      outcome.status === 'rejected' ? [String(outcome.reason)] : [],
+    );
+    throw new Error(`networks left: ${reasons.join('; ')}`);
+  }
 }

@@ -145,6 +145,9 @@ function follow(file: string, line: (line: string) => void): () => void {
   };
 }
 
+/** What a console says at its end: from the panic on, if there is one. */
 function tail(file: string): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-20).join('\n');
+  const lines = readFileSync(file, 'utf8').trimEnd().split(/\r?\n/);
+  const panic = lines.findIndex(line => /Kernel panic|Oops:|BUG:/.test(line));
+  return (panic < 0 ? lines.slice(-20) : lines.slice(panic, panic + 20)).join('\n');
 }

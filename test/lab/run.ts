@@ -104,11 +104,14 @@ for (const name of positionals) {
 if (positionals.length && (values.shell || values.exec !== undefined))
   refuse('name scenarios, or use --exec or --shell: not both');
 
+const mode: Job['mode'] = values.shell ? 'shell' : values.exec !== undefined ? 'exec' : 'scenarios';
+const timeout = wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '900'));
+const memory = wholeNumber('memory', values.memory);
+
 const started = Date.now();
 const prepared = spawnSync('bash', [join(root, 'test/lab/prepare')], { stdio: ['ignore', 2, 2] });
 if (prepared.status !== 0) process.exit(1);
 
-const mode: Job['mode'] = values.shell ? 'shell' : values.exec !== undefined ? 'exec' : 'scenarios';
 const lineEnd = mode === 'shell' ? '\r\n' : '\n';
 const progress = (line: string) => process.stderr.write(`lab: ${line}${lineEnd}`);
 const out = claimOut();
@@ -118,8 +121,8 @@ const ending = await boot({
   job: values.exec ?? (positionals.length ? positionals : names()).join(' '),
   docker: !values['no-docker'],
   out,
-  timeout: wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '900')),
-  memory: wholeNumber('memory', values.memory),
+  timeout,
+  memory,
   progress,
 });
 if ('failure' in ending) process.stderr.write(`lab: ${ending.failure}\n`);

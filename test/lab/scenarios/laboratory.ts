@@ -63,6 +63,5 @@ scenario('laboratory', () => {
       );
       assert.deepEqual([view.State.Running, view.State.Pid], [true, State.Pid]);
     });
-    await dockerd.restart();
   });
 });
