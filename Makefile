@@ -1,0 +1,65 @@
+# Everything that is done with the project. A bare `make` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-lab build format lint unit kernel lab lab-shell one test demo bench golden install uninstall clean
+
+PREFIX ?= /usr
+LIBDIR := $(DESTDIR)$(PREFIX)/lib/dwgd
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+UNITDIR := $(DESTDIR)/etc/systemd/system
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:
+	@test/setup build
+
+setup-lab:
+	@test/setup lab
+
+build: setup ## compile to dist/
+	@npx --no-install tsc -p .
+
+format: setup ## format and fix what can be fixed
+	@npx --no-install biome check --write .
+
+lint: setup ## check format, lint and types
+	@npx --no-install biome check --error-on-warnings .
+	@npx --no-install tsc -p . --noEmit
+
+unit: build ## tests that need neither root nor a kernel of their own
+	@node --test dist/test/unit/
+
+kernel: setup-lab build ## tests in throw-away network namespaces (root)
+	@node --test dist/test/kernel/
+
+lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
+	@node dist/test/lab/run.js $(SCENARIO)
+
+lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dockerd
+	@node dist/test/lab/run.js --shell
+
+one: build ## a single test by its name; NAME='part of the name'
+	@node --test --test-name-pattern='$(NAME)' dist/test/unit/ dist/test/kernel/
+
+test: setup-lab build ## everything: lint, types, unit, kernel, laboratory
+	@test/all
+
+demo: setup-lab build ## see it work: two networks, a ping through each tunnel
+	@test/demo/demo
+
+bench: setup-lab build ## figures beside their peers in the same run
+	@test/bench/bench
+
+golden: setup-lab build ## capture the golden bytes anew
+	@test/golden/capture
+
+install: build ## build, install under PREFIX, enable and start the service (root)
+	@systemd/install '$(DESTDIR)' '$(PREFIX)'
+
+uninstall: ## stop the service and remove what install brought; the database stays
+	@systemd/uninstall '$(DESTDIR)' '$(PREFIX)'
+
+clean: ## remove what was built; node_modules and the laboratory's kernel stay
+	@rm -rf dist .lab/out
