@@ -3,7 +3,7 @@
 
 import { DecodeError } from '../errors.js';
 import { type Address, fromBytes, hostPrefix, type Prefix } from '../ip.js';
-import { AF_INET, AF_INET6, AF_UNSPEC, addressFamily } from './address.js';
+import { AF_INET, AF_INET6, addressFamily } from './address.js';
 import { attr, attrMap, attrU32, readU32 } from './attr.js';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, type Request } from './message.js';
 
@@ -19,15 +19,20 @@ const RTA_METRICS = 8;
 const RTA_TABLE = 15;
 const RTAX_MTU = 2;
 
+const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
+const RTN_UNSPEC = 0;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 export const RTN_UNREACHABLE = 7;
+const RTPROT_UNSPEC = 0;
 /** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
 export const RTPROT_BOOT = 3;
 
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
+const RT_SCOPE_HOST = 254;
+const RT_SCOPE_NOWHERE = 255;
 const RTMSG_LEN = 12;
 
 /** How a new route stands beside one of the same prefix and metric. */
@@ -56,12 +61,16 @@ export type RouteConfig = Pick<Route, 'destination'> & Partial<Omit<Route, 'dest
 /** `ip route add|replace|prepend DESTINATION [via GATEWAY] [dev INDEX] [metric N] [proto N]`. */
 export function newRouteRequest(route: RouteConfig, placement: RoutePlacement = 'exclusive'): Request {
   const flags = { exclusive: NLM_F_EXCL, replace: NLM_F_REPLACE, prepend: 0 }[placement];
-  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | flags, payload: rtmsg(route) };
+  const { type = RTN_UNICAST, protocol = RTPROT_BOOT } = route;
+  const payload = rtmsg(route, type, protocol, scopeOf(route, type));
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | flags, payload };
 }
 
 /** `ip route del …`: the first route that has all that the configuration names. */
 export function deleteRouteRequest(route: RouteConfig): Request {
-  return { type: RTM_DELROUTE, flags: 0, payload: rtmsg(route) };
+  const { type = RTN_UNSPEC, protocol = RTPROT_UNSPEC } = route;
+  const scope = route.destination.address.family === 4 ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
+  return { type: RTM_DELROUTE, flags: 0, payload: rtmsg(route, type, protocol, scope) };
 }
 
 /** `ip route show table all`: every route of both families. */
@@ -110,18 +119,23 @@ function decodeBytes(bytes: Buffer): Address {
   return fromBytes(bytes);
 }
 
+/** How far the destination is, as ip-route(8) guesses it; IPv6 has no scopes. */
+function scopeOf({ destination, gateway }: RouteConfig, type: number): number {
+  if (destination.address.family === 6) return RT_SCOPE_UNIVERSE;
+  if (type === RTN_LOCAL) return RT_SCOPE_HOST;
+  return type === RTN_UNICAST && !gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+}
+
 /** struct rtmsg: family, prefix lengths, tos, table, protocol, scope, type, flags; then the attributes. */
-function rtmsg(route: RouteConfig): Buffer {
+function rtmsg(route: RouteConfig, type: number, protocol: number, scope: number): Buffer {
   const { address, length } = route.destination;
-  const type = route.type ?? RTN_UNICAST;
-  const onLink = type === RTN_UNICAST && !route.gateway;
   const table = route.table ?? RT_TABLE_MAIN;
   const header = Buffer.alloc(RTMSG_LEN);
   header.writeUInt8(addressFamily(address), 0);
   header.writeUInt8(length, 1);
-  header.writeUInt8(table < 256 ? table : AF_UNSPEC, 4);
-  header.writeUInt8(route.protocol ?? RTPROT_BOOT, 5);
-  header.writeUInt8(onLink && address.family === 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, 6);
+  header.writeUInt8(table < 256 ? table : RT_TABLE_UNSPEC, 4);
+  header.writeUInt8(protocol, 5);
+  header.writeUInt8(scope, 6);
   header.writeUInt8(type, 7);
   return Buffer.concat([
     header,
