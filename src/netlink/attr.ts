@@ -104,6 +104,11 @@ export function readU32(value: Buffer): number {
   return sized(value, 4).readUInt32LE();
 }
 
+/** @throws DecodeError unless the value has exactly eight bytes */
+export function readU64(value: Buffer): bigint {
+  return sized(value, 8).readBigUInt64LE();
+}
+
 /** A string up to its first zero, or to the end where it has none. */
 export function readString(value: Buffer): string {
   const end = value.indexOf(0);

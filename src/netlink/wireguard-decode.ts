@@ -3,7 +3,7 @@
 import { DecodeError } from '../errors.js';
 import { fromBytes, type Prefix } from '../ip.js';
 import { AF_INET, AF_INET6 } from './address.js';
-import { attrMap, readAttrs, readString, readU8, readU16, readU32 } from './attr.js';
+import { attrMap, readAttrs, readString, readU8, readU16, readU32, readU64 } from './attr.js';
 import { Key, SecretKey, WG_KEY_LEN } from './key.js';
 import {
   type SocketAddress,
@@ -87,8 +87,8 @@ function decodePeer(payload: Buffer): WgPeer {
     ...(endpoint && { endpoint: decodeSockaddr(endpoint) }),
     keepalive: keepalive ? readU16(keepalive) : 0,
     lastHandshake: decodeTimespec(attrs.get(WGPEER_A_LAST_HANDSHAKE_TIME)),
-    rxBytes: attrs.get(WGPEER_A_RX_BYTES)?.readBigUInt64LE() ?? 0n,
-    txBytes: attrs.get(WGPEER_A_TX_BYTES)?.readBigUInt64LE() ?? 0n,
+    rxBytes: readU64(attrs.get(WGPEER_A_RX_BYTES) ?? Buffer.alloc(8)),
+    txBytes: readU64(attrs.get(WGPEER_A_TX_BYTES) ?? Buffer.alloc(8)),
     allowedIPs: allowedIPs ? readAttrs(allowedIPs).map(({ value }) => decodeAllowedIP(value)) : [],
   };
 }
