@@ -121,9 +121,9 @@ test('several messages of one datagram are read, and payloads have no padding', 
 
 for (const hex of [
   '00',
-  '0f000000' + '00'.repeat(12),
-  '11000000' + '00'.repeat(12),
-  'ffffffff' + '00'.repeat(12),
+  `0f000000${'00'.repeat(12)}`,
+  `11000000${'00'.repeat(12)}`,
+  `ffffffff${'00'.repeat(12)}`,
 ]) {
   test(`a datagram that begins ${hex.slice(0, 8)} is refused`, () => {
     assert.throws(() => readMessages(Buffer.from(hex, 'hex')), DecodeError);
