@@ -62,7 +62,7 @@ export class WgCtrl {
     try {
       const purpose = { op: 'finding generic netlink family', subject: WG_GENL_NAME };
       const [reply] = await this.#channel.request(getFamilyRequest(WG_GENL_NAME), purpose);
-      this.#family = decodeFamilyId(genlAttributes(reply?.payload ?? Buffer.alloc(0)));
+      this.#family = decodeFamilyId(reply?.payload ?? Buffer.alloc(0));
       return this.#family;
     } catch (err) {
       if (!isNotFound(err)) throw err;
