@@ -12,14 +12,16 @@ const LABEL: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warning', 
 /**
  * @param verbose whether debug lines are written too
  * @param journal whether the lines go to the journal, which has a clock of its own
+ * @param write where a finished line goes: standard error
  */
-export function createLog(verbose: boolean, journal: boolean): Log {
-  const write = (line: string): void => {
-    process.stderr.write(formatLine(line, journal));
-  };
+export function createLog(
+  verbose: boolean,
+  journal: boolean,
+  write: (line: string) => void = line => void process.stderr.write(line),
+): Log {
   return pino(
     { level: verbose ? 'debug' : 'info', base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    { write },
+    { write: (json: string) => write(formatLine(json, journal)) },
   );
 }
 
