@@ -3,6 +3,8 @@
 
 import { getSystemErrorMap } from 'node:util';
 
+const EOPNOTSUPP = 95;
+
 /**
  * The kernel refused an operation. The message reads "creating link wg0: EEXIST (file already exists)".
  */
@@ -44,14 +46,19 @@ export class UserError extends Error {
   override readonly name = 'UserError';
 }
 
-/** `EEXIST` for 17; the number itself where errno(3) has no name for it. */
+/** `EEXIST` for 17; the number itself where it has no name here. */
 export function errnoName(errno: number): string {
-  return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
+  return errnoEntry(errno)?.[0] ?? `errno ${errno}`;
 }
 
 function describeErrno(errno: number): string {
-  const entry = getSystemErrorMap().get(-errno);
+  const entry = errnoEntry(errno);
   return entry ? `${entry[0]} (${entry[1]})` : `errno ${errno}`;
+}
+
+function errnoEntry(errno: number): [name: string, text: string] | undefined {
+  // On Linux ENOTSUP and EOPNOTSUPP are one number; libuv has the name that the kernel does not use.
+  return errno === EOPNOTSUPP ? ['EOPNOTSUPP', 'operation not supported'] : getSystemErrorMap().get(-errno);
 }
 
 /** The errno's name that an error carries: from the kernel (`OpError`) or from Node (`err.code`). */
