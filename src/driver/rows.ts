@@ -4,7 +4,16 @@
 import { UserError } from '../errors.js';
 import { type Address, formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../ip.js';
 import { Key, SecretKey } from '../netlink/key.js';
-import type { Endpoint, EndpointState, Mode, Network, Pool, PriorPeer, SecretSource } from './network.js';
+import type {
+  Endpoint,
+  EndpointState,
+  HostPort,
+  Mode,
+  Network,
+  Pool,
+  PriorPeer,
+  SecretSource,
+} from './network.js';
 import {
   DEFAULT_ALLOWED_IPS,
   DEFAULT_KEEPALIVE,
@@ -83,7 +92,7 @@ export function networkRow(network: Network): NetworkRow {
   const { mode, seed, presharedKey } = network;
   return {
     id: network.id,
-    endpoint: mode.endpoint ? formatHostPort(mode.endpoint) : null,
+    endpoint: mode.endpoint ? writeEndpoint(mode.endpoint) : null,
     seed: 'value' in seed ? seed.value : null,
     seedfile: 'file' in seed ? seed.file : null,
     psk: presharedKey && 'value' in presharedKey ? presharedKey.value.reveal() : null,
@@ -125,10 +134,25 @@ export function readNetworkRow(row: NetworkRow): Network {
 }
 
 function readMode(row: NetworkRow): Mode {
-  const endpoint = row.endpoint === null ? undefined : parseHostPort(row.endpoint);
-  if (row.ifname) return { kind: 'ifname', ifname: row.ifname, ...(endpoint && { endpoint }) };
-  if (!row.pubkey || !endpoint) throw new UserError(`network ${row.id} in the database has no peer`);
-  return { kind: 'pubkey', publicKey: new Key(row.pubkey), endpoint };
+  if (row.ifname) {
+    const endpoint = row.endpoint === null ? undefined : parseHostPort(row.endpoint);
+    return { kind: 'ifname', ifname: row.ifname, ...(endpoint && { endpoint }) };
+  }
+  if (!row.pubkey || row.endpoint === null)
+    throw new UserError(`network ${row.id} in the database has no peer`);
+  return { kind: 'pubkey', publicKey: new Key(row.pubkey), endpoint: readEndpoint(row.endpoint) };
+}
+
+/**
+ * The original accepted endpoints with port 0 or a zone. Such a text is kept as a host that never resolves: a Join
+ * says so, and other networks are none the worse for it.
+ */
+function readEndpoint(text: string): HostPort {
+  return parseHostPort(text) ?? { host: text, port: 0 };
+}
+
+function writeEndpoint(endpoint: HostPort): string {
+  return endpoint.port === 0 ? endpoint.host : formatHostPort(endpoint);
 }
 
 function readSecret<T>(
