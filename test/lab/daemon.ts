@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { eventually } from './shell.js';
+import { eventually, sh } from './shell.js';
 
 export const socketPath = '/run/dwgd/dwgd.sock';
 /** The database that start() names; cleanup() removes it. */
@@ -116,6 +116,19 @@ export const daemon = {
 
   /** What the current process, or the last one, has written. The whole of the run is in dwgd.log. */
   logs: (): string => (existsSync(log) ? readFileSync(log, 'utf8').slice(began) : ''),
+
+  /** How many rows a table of its database has; read by the standard tool. */
+  async rows(table: 'network' | 'client'): Promise<number> {
+    return Number(await sh(`sqlite3 -cmd '.timeout 5000' ${database} 'SELECT count(*) FROM ${table}'`));
+  },
+
+  /** Waits until it has deleted what it deletes in the background. */
+  async settled(): Promise<void> {
+    const query = `SELECT count(*) FROM client WHERE state = 'deleting'`;
+    await eventually(async () => (await sh(`sqlite3 -cmd '.timeout 5000' ${database} "${query}"`)) === '0', {
+      within: 60,
+    });
+  },
 
   /** Removes what a daemon leaves on purpose: its database. */
   forget(): void {

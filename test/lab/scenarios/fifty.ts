@@ -1,0 +1,61 @@
+// Fifty containers, ten at a time: started, reached, removed; nothing of them is left.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { createNetwork, remove, run } from '../containers.js';
+import { daemon, eventually, scenario, sh, wg } from '../lab.js';
+
+const COUNT = 50;
+const AT_A_TIME = 10;
+
+const openFiles = (): number => readdirSync(`/proc/${daemon.pid()}/fd`).length;
+const sockets = (): Promise<string> => sh(`grep -c . /proc/${daemon.pid()}/net/netlink`);
+
+/** Runs a job for every number, so many at a time; throws the first failure when all have ended. */
+async function tenAtATime(job: (n: number) => Promise<unknown>): Promise<void> {
+  const numbers = Array.from({ length: COUNT }, (_, n) => n);
+  const worker = async (): Promise<void> => {
+    for (let n = numbers.shift(); n !== undefined; n = numbers.shift()) await job(n);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+}
+
+scenario(
+  'fifty',
+  () => {
+    test('fifty containers leave no link, peer, row, socket or file descriptor', async () => {
+      await wg.add('wg0', { addresses: ['10.0.0.1/24'], port: 51820 });
+      await daemon.start({ args: ['-d', '/run/lab-dwgd.db'] });
+      await createNetwork('many', {
+        options: { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' },
+        subnets: ['10.0.0.0/24 10.0.0.1'],
+      });
+      // The first one warms what stays open for good.
+      await run('first', { networks: { many: {} } });
+      await remove('first');
+      await daemon.settled();
+      const before = { files: openFiles(), sockets: await sockets() };
+
+      const command = ['sh', '-c', 'ping -c 1 -W 20 10.0.0.1 && sleep 1000'];
+      await tenAtATime(n => run(`c${n}`, { networks: { many: {} }, command }));
+      assert.equal((await wg.dump('wg0')).peers.length, COUNT);
+      await eventually(
+        async () => {
+          const silent = (await wg.dump('wg0')).peers.filter(peer => peer.latestHandshake === 0);
+          assert.equal(silent.length, 0);
+        },
+        { within: 60 },
+      );
+      await tenAtATime(n => remove(`c${n}`));
+
+      await daemon.settled();
+      assert.deepEqual((await wg.dump('wg0')).peers, []);
+      assert.deepEqual(await wg.names(), ['wg0']);
+      assert.equal(await daemon.rows('client'), 0);
+      await eventually(async () =>
+        assert.deepEqual({ files: openFiles(), sockets: await sockets() }, before),
+      );
+    });
+  },
+  { within: 600 },
+);
