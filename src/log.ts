@@ -35,7 +35,9 @@ export function formatLine(json: string, journal: boolean): string {
 
 function formatValue(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+  if (/^[^\s"=\p{Cc}]+$/u.test(text)) return text;
+  // JSON lets pass DEL and the controls behind it, which terminals obey.
+  return JSON.stringify(text).replace(/\p{Cc}/gu, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Nobody writes lines of his own into the log. */
