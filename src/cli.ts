@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { messageOf, UserError } from './errors.js';
+import { fromGoFlags, readGoBoolean } from './go-flags.js';
 import { type Address, parseAddress } from './ip.js';
 
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
@@ -27,11 +28,11 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** A flag that Go's flag package would read: `-r`, `-r=false`. */
+/** The value of `-r`. */
 function readBoolean(text: string): boolean {
-  if (/^(1|t|true)$/i.test(text)) return true;
-  if (/^(0|f|false)$/i.test(text)) return false;
-  throw new InvalidArgumentError('Give true or false.');
+  const value = readGoBoolean(text);
+  if (value === undefined) throw new InvalidArgumentError('Give true or false.');
+  return value;
 }
 
 function readIp(text: string): Address {
@@ -45,6 +46,8 @@ function program(): Command {
     .description('Docker network driver for WireGuard. Without a command it is the daemon.')
     .helpCommand(false)
     .allowExcessArguments(false)
+    // A command's flags are its own: a seed may look like one of the daemon's.
+    .enablePositionalOptions()
     .exitOverride()
     .version(version(), '--version', 'print the version')
     .option('-d <path>', 'path of the database; empty: in memory', DEFAULT_DATABASE)
@@ -68,29 +71,22 @@ function program(): Command {
 async function printPubkey({ s, seedfile, i }: PubkeyFlags): Promise<void> {
   if ((s === undefined) === (seedfile === undefined))
     throw new UsageError('give either -s <seed> or --seedfile <path>');
-  const seed = s === undefined ? readFileSync(seedfile === '-' ? 0 : seedfile!) : Buffer.from(s);
-  const trimmed = s === undefined ? withoutNewline(seed) : seed;
-  if (trimmed.length === 0) throw new UsageError('the seed is empty');
+  const seed = s === undefined ? readSeedFile(seedfile!) : Buffer.from(s);
+  if (seed.length === 0) throw new UsageError('the seed is empty');
   const { derivePrivateKey, publicKey } = await import('./netlink/key.js');
-  process.stdout.write(`${publicKey(derivePrivateKey(trimmed, i))}\n`);
+  process.stdout.write(`${publicKey(derivePrivateKey(seed, i))}\n`);
 }
 
-/** A seed file's last newline is the editor's, as dwgd.seedfile has it. */
-function withoutNewline(content: Buffer): Buffer {
+/** The content without its last newline, which is the editor's, as dwgd.seedfile has it; `-` is standard input. */
+function readSeedFile(path: string): Buffer {
+  let content: Buffer;
+  try {
+    content = readFileSync(path === '-' ? 0 : path);
+  } catch (err) {
+    throw new UsageError(`the seed cannot be read: ${messageOf(err)}`);
+  }
   const end = content.at(-1) === 0x0a ? (content.at(-2) === 0x0d ? -2 : -1) : content.length;
   return content.subarray(0, end);
-}
-
-/** Flags as the original's command line took them: `-d=PATH`, `-r=false`, `-version`; `-r` takes no next word. */
-export function fromGoFlags(args: readonly string[]): string[] {
-  return args.map(arg => {
-    const match = /^--?([dvr]|version)(?:=(.*))?$/s.exec(arg);
-    if (!match) return arg;
-    const [, name, value] = match;
-    if (name === 'version') return '--version';
-    if (name === 'r') return `-r${value ?? 'true'}`;
-    return value === undefined ? `-${name}` : `-${name}${value}`;
-  });
 }
 
 async function main(): Promise<void> {
