@@ -18,6 +18,7 @@ import { createLog, type Log } from './log.js';
 import { NetnsSwitch } from './netlink/netns.js';
 import { RtNetlink, watchLinks } from './netlink/rtnetlink.js';
 import { WgCtrl } from './netlink/wgctrl.js';
+import { Serial } from './serial.js';
 
 export interface DaemonOptions {
   /** Path of the database; `''` is in memory. */
@@ -43,14 +44,15 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const reaper = new Reaper(log);
   const hosts = new RootlessHosts();
   const sandboxes = new Sandboxes(netns, hosts);
-  const driver = new Driver({ store, rt, wg, reaper, sandboxes, log });
+  const serial = new Serial();
+  const driver = new Driver({ store, rt, wg, reaper, sandboxes, serial, log });
   await socket.listen(createPlugin(driver, 0, log));
   notifier.send('READY=1');
   notifier.startWatchdog();
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, reaper, driver, log });
-  const upkeep = new Upkeep({ store, wg, sandboxes, log });
+  const upkeep = new Upkeep({ store, wg, sandboxes, serial, log });
   const watch = watchLinks(
     (link, present) => present && upkeep.linkChanged(link.name),
     () => upkeep.trigger(),

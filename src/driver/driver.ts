@@ -10,7 +10,7 @@ import type { LinkConfig } from '../netlink/link.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
-import { Serial } from '../serial.js';
+import type { Serial } from '../serial.js';
 import { Undo } from '../undo.js';
 import type {
   CreateEndpointRequest,
@@ -38,6 +38,7 @@ export interface DriverParts {
   readonly wg: WgCtrl;
   readonly reaper: Reaper;
   readonly sandboxes: Sandboxes;
+  readonly serial: Serial;
   readonly log: Log;
 }
 
@@ -47,7 +48,6 @@ const ETHERNET_MTU = 1500;
 export class Driver {
   readonly #parts: DriverParts;
   readonly #host: HostInterface;
-  readonly #serial = new Serial();
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
@@ -83,7 +83,7 @@ export class Driver {
 
   /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
   createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
-    return this.#serial.run(request.EndpointID, async () => {
+    return this.#parts.serial.run(request.EndpointID, async () => {
       const { store, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const addresses = planAddresses(network, request);
@@ -125,7 +125,7 @@ export class Driver {
 
   /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
   join(request: JoinRequest, owner: number): Promise<JoinResponse> {
-    return this.#serial.run(request.EndpointID, async () => {
+    return this.#parts.serial.run(request.EndpointID, async () => {
       const { store, rt, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const known = store.endpoint(request.EndpointID);
@@ -176,7 +176,7 @@ export class Driver {
 
   /** Takes the container off the host's interface; Docker brings the link back by itself. */
   leave(request: EndpointRequest, owner: number): Promise<void> {
-    return this.#serial.run(request.EndpointID, async () => {
+    return this.#parts.serial.run(request.EndpointID, async () => {
       const { store, log } = this.#parts;
       const endpoint = store.endpoint(request.EndpointID);
       const network = endpoint && store.network(endpoint.networkId);
@@ -200,7 +200,7 @@ export class Driver {
   }
 
   #delete(id: string): Promise<void> {
-    return this.#serial.run(id, async () => {
+    return this.#parts.serial.run(id, async () => {
       const { store, log } = this.#parts;
       const endpoint = store.endpoint(id);
       if (!endpoint) return;

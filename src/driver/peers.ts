@@ -121,14 +121,11 @@ export function planPeerRemoval(publicKey: Key, prior: PriorPeer | undefined): W
   };
 }
 
-/** The peers that the host's interface lacks, of those that it should have. */
-export function planMissingPeers(device: WgDevice, wanted: readonly WgPeerConfig[]): WgPeerConfig[] {
-  const present = new Map(device.peers.map(peer => [peer.publicKey.toString(), peer]));
-  return wanted.filter(peer => {
-    const found = present.get(peer.publicKey.toString());
-    const has = (ip: Prefix): boolean => found!.allowedIPs.some(other => samePrefix(ip, other));
-    return !found || !(peer.allowedIPs ?? []).every(has);
-  });
+/** Whether the host's interface lacks a peer, or one of its addresses. */
+export function isMissing(device: WgDevice, wanted: WgPeerConfig): boolean {
+  const found = device.peers.find(peer => peer.publicKey.equals(wanted.publicKey));
+  const has = (ip: Prefix): boolean => found?.allowedIPs.some(other => samePrefix(ip, other)) === true;
+  return !found || !(wanted.allowedIPs ?? []).every(has);
 }
 
 /** How old a handshake may be before the peer counts as lost: REKEY_AFTER_TIME and a try (wg(8) reresolve-dns). */
@@ -141,6 +138,8 @@ export interface TunnelView {
   readonly peer: RemotePeer;
   /** Whether the name or the interface behind the peer gave another answer than the last time. */
   readonly changed: boolean;
+  /** Whether the other end has just been made anew: it does not know the session any more. */
+  readonly forgotten: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -150,12 +149,13 @@ export interface TunnelView {
  * of its own accord, and answers, is left alone.
  */
 export function planTunnel(
-  { device, peer, changed, now }: TunnelView,
+  { device, peer, changed, forgotten, now }: TunnelView,
   network: Pick<Network, 'keepalive' | 'allowedIPs'>,
   presharedKey: SecretKey | undefined,
 ): WgDeviceConfig | undefined {
   const present = device.peers.find(({ publicKey }) => publicKey.equals(peer.publicKey));
-  if (!present) {
+  // A peer made anew shakes hands at once; the present one would only find out after fifteen seconds.
+  if (!present || forgotten) {
     return {
       replacePeers: true,
       peers: [planRemotePeer(network, peer, presharedKey)],

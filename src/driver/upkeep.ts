@@ -8,13 +8,14 @@ import type { Log } from '../log.js';
 import type { SecretKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
-import type { WgDevice, WgPeerConfig } from '../netlink/wireguard.js';
+import type { WgDevice } from '../netlink/wireguard.js';
+import type { Serial } from '../serial.js';
 import { HostInterface } from './host-interface.js';
 import type { Endpoint, HostPort, Network } from './network.js';
 import {
+  isMissing,
   planContainerPeer,
   planHostPeer,
-  planMissingPeers,
   planTunnel,
   type RemotePeer,
   sameRemotePeer,
@@ -28,7 +29,17 @@ export interface UpkeepParts {
   readonly store: Store;
   readonly wg: WgCtrl;
   readonly sandboxes: Sandboxes;
+  /** What Docker's calls about an endpoint wait in, too. */
+  readonly serial: Serial;
   readonly log: Log;
+}
+
+/** What is known of a tunnel before its container is looked into. */
+interface InsideView {
+  readonly peer: RemotePeer;
+  readonly changed: boolean;
+  readonly forgotten: boolean;
+  readonly presharedKey: SecretKey | undefined;
 }
 
 /** How often everything is looked at unasked; reresolve-dns of wireguard-tools does the same. */
@@ -115,10 +126,11 @@ export class Upkeep {
     const presharedKey = readPresharedKey(network);
     const { mode } = network;
     let peer: RemotePeer;
+    let restored: ReadonlySet<string> = new Set();
     if (mode.kind === 'ifname') {
       const host = await this.#observe(mode.ifname);
       if (!host) return;
-      await this.#restorePeers(host, endpoints, presharedKey);
+      restored = await this.#restorePeers(host, endpoints, presharedKey);
       peer = planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint)));
     } else {
       peer = { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) };
@@ -127,8 +139,12 @@ export class Upkeep {
     this.#last.set(network.id, peer);
     // At the first look an interface of this host may have changed while we were away; a name tells nothing yet.
     const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
-    if (last && !changed && !isNamed(mode.endpoint)) return;
-    for (const endpoint of endpoints) await this.#lookInside(network, endpoint, peer, changed, presharedKey);
+    const all = !last || changed || isNamed(mode.endpoint);
+    for (const endpoint of endpoints) {
+      const forgotten = restored.has(endpoint.id);
+      if (all || forgotten)
+        await this.#lookInside(network, endpoint, { peer, changed, forgotten, presharedKey });
+    }
   }
 
   /** The host's interface; undefined while it is gone. */
@@ -141,36 +157,38 @@ export class Upkeep {
     }
   }
 
+  /** Makes containers peers again that are none any more; the ids of their endpoints. */
   async #restorePeers(
     host: WgDevice,
     endpoints: readonly Endpoint[],
     presharedKey: SecretKey | undefined,
-  ): Promise<void> {
-    const wanted = endpoints.flatMap((endpoint): WgPeerConfig[] =>
-      endpoint.publicKey ? [planContainerPeer(endpoint, endpoint.publicKey, presharedKey)] : [],
+  ): Promise<Set<string>> {
+    const { store, serial, log } = this.#parts;
+    const wanted = endpoints.flatMap(endpoint =>
+      endpoint.publicKey
+        ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
+        : [],
     );
-    const missing = planMissingPeers(host, wanted);
-    for (const peer of missing) {
-      // A container that left meanwhile must not come back.
-      const current = endpoints.find(({ publicKey }) => publicKey?.equals(peer.publicKey));
-      if (this.#parts.store.endpoint(current!.id)?.state !== 'joined') continue;
-      await this.#host.addPeer(host, peer, () => undefined);
+    const restored = new Set<string>();
+    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(host, peer))) {
+      // Not while Docker has the container leave, and not after it has.
+      await serial.run(endpoint.id, async () => {
+        if (store.endpoint(endpoint.id)?.state !== 'joined') return;
+        try {
+          await this.#host.addPeer(host, peer, () => undefined);
+          restored.add(endpoint.id);
+        } catch (err) {
+          log.warn({ endpoint: endpoint.id.slice(0, 12) }, messageOf(err));
+        }
+      });
     }
-    if (missing.length > 0) {
-      this.#parts.log.info(
-        { link: host.name, peers: missing.length },
-        'gave an interface its containers back',
-      );
+    if (restored.size > 0) {
+      log.info({ link: host.name, peers: restored.size }, 'gave an interface its containers back');
     }
+    return restored;
   }
 
-  async #lookInside(
-    network: Network,
-    endpoint: Endpoint,
-    peer: RemotePeer,
-    changed: boolean,
-    presharedKey: SecretKey | undefined,
-  ): Promise<void> {
+  async #lookInside(network: Network, endpoint: Endpoint, view: InsideView): Promise<void> {
     let sockets: { rt: RtNetlink; wg: WgCtrl };
     try {
       sockets = this.#parts.sandboxes.openContainer(endpoint, network.owner);
@@ -181,7 +199,7 @@ export class Upkeep {
     }
     try {
       const device = await findDevice(sockets, endpoint);
-      const change = device && planTunnel({ device, peer, changed, now: Date.now() }, network, presharedKey);
+      const change = device && planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
       if (!device || !change) return;
       await sockets.wg.configure(device.name, change);
       this.#parts.log.info({ endpoint: endpoint.id.slice(0, 12) }, 'brought a tunnel to its peer');

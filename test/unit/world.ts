@@ -1,4 +1,5 @@
 // A driver on fake kernels: its host's namespace, containers' namespaces, a store in memory, and all that it logs.
+
 import type { CreateEndpointRequest, CreateNetworkRequest } from '../../src/driver/api.js';
 import { Driver } from '../../src/driver/driver.js';
 import type { Endpoint } from '../../src/driver/network.js';
@@ -10,6 +11,7 @@ import { createLog, type Log } from '../../src/log.js';
 import { SecretKey } from '../../src/netlink/key.js';
 import { RtNetlink } from '../../src/netlink/rtnetlink.js';
 import { WgCtrl } from '../../src/netlink/wgctrl.js';
+import { Serial } from '../../src/serial.js';
 import { FakeKernel } from './fake-kernel.js';
 
 /** Deletes links of a fake kernel, at once. */
@@ -65,6 +67,7 @@ export class World {
   readonly reaper = new FakeReaper(this.log, this.kernel);
   readonly rt = new RtNetlink(this.kernel.route());
   readonly wg = new WgCtrl(this.kernel.generic());
+  readonly serial = new Serial();
   readonly driver: Driver;
 
   constructor(readonly store = new Store('')) {
