@@ -1,0 +1,42 @@
+// The daemon runs no other program: its process tree under strace, with no tool in its PATH, through all it does.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { addressOf, createNetwork, ping, remove, run } from '../containers.js';
+import { daemon, eventually, scenario, sh, wg } from '../lab.js';
+
+const TRACE = '/run/dwgd.trace';
+
+scenario('processes', () => {
+  test('no execve and no other program from start to stop', async () => {
+    await wg.add('wg0', { addresses: ['10.0.0.1/24', 'fd00::1/64'], port: 51820 });
+    mkdirSync('/run/empty', { recursive: true });
+    await daemon.start({
+      under: ['strace', '-f', '--seccomp-bpf', '-e', 'trace=execve,execveat', '-o', TRACE],
+      env: { PATH: '/run/empty' },
+      within: 90,
+    });
+    await createNetwork('net', {
+      options: { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's', 'dwgd.route': '0.0.0.0/0,::/0' },
+      subnets: ['10.0.0.0/24 10.0.0.1', 'fd00::/64 fd00::1'],
+    });
+    await run('one', { networks: { net: {} } });
+    await ping('one', '10.0.0.1');
+    await ping('one', 'fd00::1');
+    const { privateKey } = await wg.dump('wg0');
+    await sh('ip link del wg0');
+    await wg.add('wg0', { addresses: ['10.0.0.1/24', 'fd00::1/64'], port: 51820, privateKey });
+    await eventually(async () => assert.equal((await wg.dump('wg0')).peers.length, 1), { within: 20 });
+    await ping('one', '10.0.0.1');
+    assert.notEqual(await addressOf('one', 'net'), '');
+    await remove('one');
+    await daemon.settled();
+    assert.equal(await daemon.stop(), 0);
+
+    const calls = readFileSync(TRACE, 'utf8')
+      .split('\n')
+      .filter(line => line.includes('exec'));
+    assert.equal(calls.length, 1, calls.join('\n'));
+    assert.match(calls[0]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\.js"/);
+  });
+});
