@@ -126,11 +126,19 @@ test('a peer of ours alone is removed', () => {
   assert.deepEqual(planPeerRemoval(key(1), undefined), { publicKey: key(1), remove: true });
 });
 
-test('missing are the peers that are gone, and those that lost an address', () => {
-  const other = planContainerPeer({ ipv4: parseAddress('10.0.0.3')! }, key(2), undefined);
-  assert.equal(isMissing(device([]), wanted), true);
-  assert.equal(isMissing(device([peer(1, ours), peer(2)]), other), true);
-  assert.equal(isMissing(device([peer(1, ours), peer(2)]), wanted), false);
+test('missing is a peer that is gone, or that lost one of its addresses', () => {
+  const dual = planContainerPeer(
+    { ipv4: parseAddress('10.0.0.3')!, ipv6: parseAddress('fd00::3')! },
+    key(2),
+    undefined,
+  );
+  const half = peer(2, { allowedIPs: prefixes('10.0.0.3/32') });
+  const whole = peer(2, { allowedIPs: prefixes('fd00::3/128', '10.0.0.3/32', '10.9.0.0/16') });
+  assert.equal(isMissing(device([]), dual), true);
+  assert.equal(isMissing(device([peer(1, ours)]), dual), true);
+  assert.equal(isMissing(device([half]), dual), true);
+  assert.equal(isMissing(device([whole]), dual), false);
+  assert.equal(isMissing(device([peer(1, ours)]), wanted), false);
 });
 
 const NOW = 1_800_000_000_000;

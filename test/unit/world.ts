@@ -11,6 +11,7 @@ import { createLog, type Log } from '../../src/log.js';
 import { SecretKey } from '../../src/netlink/key.js';
 import { RtNetlink } from '../../src/netlink/rtnetlink.js';
 import { WgCtrl } from '../../src/netlink/wgctrl.js';
+import type { WgPeer } from '../../src/netlink/wireguard.js';
 import { Serial } from '../../src/serial.js';
 import { FakeKernel } from './fake-kernel.js';
 
@@ -75,8 +76,8 @@ export class World {
     this.driver = new Driver(this);
   }
 
-  /** The public keys and allowed IPs of a device's peers, "KEY 10.0.0.2/32". */
-  get hostPeers() {
+  /** The peers of the host's interface. */
+  get hostPeers(): readonly WgPeer[] {
     return this.kernel.devices.get('wg0')!.peers;
   }
 }

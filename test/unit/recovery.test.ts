@@ -1,0 +1,144 @@
+// After a crash, and after what happened while nobody listened: the store, the kernel and Docker are brought together.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { DockerClient, type DockerNetwork } from '../../src/driver/docker.js';
+import { LINK_GROUP } from '../../src/driver/plan.js';
+import { Recovery } from '../../src/driver/recovery.js';
+import { formatPrefix } from '../../src/ip.js';
+import { endpointRequest, networkRequest, SEED, World } from './world.js';
+
+/** A Docker that says what it is told to, and counts how often it was asked. */
+class FakeDocker extends DockerClient {
+  asked = 0;
+  constructor(readonly answer: (n: number) => DockerNetwork[]) {
+    super('/nowhere');
+  }
+  override async networks(): Promise<DockerNetwork[]> {
+    return this.answer(++this.asked);
+  }
+}
+
+const docker = (id: string, ...endpointIds: string[]): DockerNetwork => ({
+  id,
+  options: new Map(Object.entries({ 'dwgd.ifname': 'wg0', 'dwgd.seed': SEED })),
+  ipv4: [{ Pool: '10.0.0.0/24', Gateway: '10.0.0.1' }],
+  ipv6: [],
+  endpointIds: new Set(endpointIds),
+});
+
+/** A world with the network n1 and joined endpoints. */
+async function joined(...endpoints: string[]): Promise<World> {
+  const world = new World();
+  await world.driver.createNetwork(networkRequest(), 0);
+  for (const [n, EndpointID] of endpoints.entries()) {
+    await world.driver.createEndpoint(endpointRequest(EndpointID, `10.0.0.${n + 2}/24`), 0);
+    await world.driver.join({ NetworkID: 'n1', EndpointID, SandboxKey: '/x' }, 0);
+  }
+  return world;
+}
+
+/** The second look is seconds later, and nothing but the daemon's own sockets keeps it alive until then. */
+async function compare(world: World, docker: DockerClient): Promise<void> {
+  const alive = setInterval(() => undefined, 1000);
+  await new Recovery(world).compare(docker, 0);
+  clearInterval(alive);
+}
+
+const ids = (world: World): string[] => world.store.endpoints().map(({ id }) => id);
+
+test('deletions that a crash cut short are finished', async () => {
+  const world = await joined('e1', 'e2');
+  world.store.putEndpoint({ ...world.store.endpoint('e1')!, state: 'deleting' });
+  await new Recovery(world).sweep();
+  await world.reaper.idle();
+  assert.deepEqual([ids(world), [...world.kernel.links.keys()]], [['e2'], ['wg0', 'wg-e2']]);
+});
+
+test('links of ours that no record names go; others with such a name stay', async () => {
+  const world = await joined('e1');
+  world.kernel.addLink({ name: 'wg-lost', kind: 'wireguard', mtu: 1420, group: LINK_GROUP, up: false });
+  world.kernel.addLink({ name: 'wg-theirs', kind: 'wireguard', mtu: 1420, group: 0, up: false });
+  world.kernel.addLink({ name: 'wg-bridge', kind: 'bridge', mtu: 1500, group: LINK_GROUP, up: false });
+  await new Recovery(world).sweep();
+  await world.reaper.idle();
+  assert.deepEqual([...world.kernel.links.keys()].sort(), ['wg-bridge', 'wg-e1', 'wg-theirs', 'wg0']);
+});
+
+test("endpoints of the original's database get their public key on record", async () => {
+  const world = await joined('e1');
+  const { publicKey, ...bare } = world.store.endpoint('e1')!;
+  world.store.putEndpoint(bare);
+  await new Recovery(world).sweep();
+  assert.deepEqual(world.store.endpoint('e1')!.publicKey, publicKey);
+});
+
+describe('what Docker does not know', { concurrency: true }, () => {
+  test('what Docker does not know at two looks goes, with its peer, and what it knows stays', async () => {
+    const world = await joined('e1', 'e2');
+    await compare(world, new FakeDocker(() => [docker('n1', 'e2')]));
+    await world.reaper.idle();
+    assert.deepEqual(ids(world), ['e2']);
+    assert.deepEqual(
+      world.hostPeers.flatMap(({ allowedIPs }) => allowedIPs.map(formatPrefix)),
+      ['10.0.0.3/32'],
+    );
+  });
+
+  test('what Docker does not know at the first look only stays: it was about to start', async () => {
+    const world = await joined('e1');
+    await compare(world, new FakeDocker(n => (n === 1 ? [docker('n1')] : [docker('n1', 'e1')])));
+    assert.deepEqual(ids(world), ['e1']);
+  });
+
+  test('a network that Docker does not know goes with all it has', async () => {
+    const world = await joined('e1');
+    await compare(world, new FakeDocker(() => []));
+    await world.reaper.idle();
+    assert.deepEqual([world.store.networks(), ids(world), world.hostPeers], [[], [], []]);
+  });
+});
+
+test('where everything agrees Docker is asked once', async () => {
+  const world = await joined('e1');
+  const asked = new FakeDocker(() => [docker('n1', 'e1')]);
+  await compare(world, asked);
+  assert.deepEqual([asked.asked, ids(world)], [1, ['e1']]);
+});
+
+test("a root Docker says nothing of a user's networks", async () => {
+  const world = new World();
+  await world.driver.createNetwork(networkRequest(), 1000);
+  const asked = new FakeDocker(() => []);
+  await compare(world, asked);
+  assert.deepEqual([asked.asked, world.store.networks().length], [1, 1]);
+});
+
+test('a network that the store lost is learnt from Docker', async () => {
+  const world = new World();
+  await compare(world, new FakeDocker(() => [docker('n1')]));
+  const { ipv4, mode } = world.store.network('n1')!;
+  assert.equal(formatPrefix(ipv4!.subnet), '10.0.0.0/24');
+  assert.deepEqual(mode, { kind: 'ifname', ifname: 'wg0' });
+});
+
+test("pools that the original's database did not keep are learnt, and its options kept", async () => {
+  const world = await joined('e1');
+  const { ipv4: _, ...old } = world.store.network('n1')!;
+  world.store.putNetwork({ ...old, keepalive: 7 });
+  await compare(world, new FakeDocker(() => [docker('n1', 'e1')]));
+  assert.deepEqual(
+    [formatPrefix(world.store.network('n1')!.ipv4!.subnet), ids(world)],
+    ['10.0.0.0/24', ['e1']],
+  );
+  assert.equal(world.store.network('n1')!.keepalive, 7);
+});
+
+test('a Docker that goes away meanwhile changes nothing', async () => {
+  const world = await joined('e1');
+  const gone = new FakeDocker(() => {
+    throw new Error('connect ENOENT');
+  });
+  await compare(world, gone);
+  assert.deepEqual(ids(world), ['e1']);
+  assert.match(world.lines.at(-1)!, /warning cannot compare with Docker: connect ENOENT/);
+});
