@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runGuests } from './guests.js';
 import { boot, cache, claimOut, type Ending, type Job, root } from './qemu.js';
 
 const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
@@ -12,7 +13,8 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
   --shell             a shell in the guest on this terminal
   --list              the scenarios, one a line
   --no-docker         without dockerd, for what does not need it
-  --timeout <s>       the guest is killed after so long (default 900; a shell: never)
+  --guests <n>        run scenarios in so many guests side by side (default 2, for more than two scenarios)
+  --timeout <s>       a guest is killed after so long (default 1500; a shell: never)
   --memory <MiB>      of the guest (default 4096)`;
 
 const scenarios = join(root, 'test/lab/scenarios');
@@ -51,6 +53,7 @@ function command() {
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         'no-docker': { type: 'boolean', default: false },
+        guests: { type: 'string', default: '2' },
         timeout: { type: 'string' },
         memory: { type: 'string', default: '4096' },
       },
@@ -105,12 +108,19 @@ if (positionals.length && (values.shell || values.exec !== undefined))
   refuse('name scenarios, or use --exec or --shell: not both');
 
 const mode: Job['mode'] = values.shell ? 'shell' : values.exec !== undefined ? 'exec' : 'scenarios';
-const timeout = wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '900'));
+const timeout = wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '1500'));
 const memory = wholeNumber('memory', values.memory);
 
 const started = Date.now();
 const prepared = spawnSync('bash', [join(root, 'test/lab/prepare')], { stdio: ['ignore', 2, 2] });
 if (prepared.status !== 0) process.exit(1);
+
+const chosen = positionals.length ? positionals : names();
+const guests = wholeNumber('guests', values.guests);
+if (mode === 'scenarios' && guests > 1 && chosen.length > 2) {
+  const options = ['--timeout', String(timeout), '--memory', String(memory)];
+  process.exit(await runGuests(chosen, guests, values['no-docker'] ? [...options, '--no-docker'] : options));
+}
 
 const lineEnd = mode === 'shell' ? '\r\n' : '\n';
 const progress = (line: string) => process.stderr.write(`lab: ${line}${lineEnd}`);
@@ -118,7 +128,7 @@ const out = claimOut();
 progress(`booting; files of this run in ${out}, kernel from ${cache}`);
 const ending = await boot({
   mode,
-  job: values.exec ?? (positionals.length ? positionals : names()).join(' '),
+  job: values.exec ?? chosen.join(' '),
   docker: !values['no-docker'],
   out,
   timeout,

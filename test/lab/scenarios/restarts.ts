@@ -87,7 +87,7 @@ scenario(
       await run('always', { networks: { net: { ip: '10.0.0.5' } }, restart: 'always' });
       await ping('always', '10.0.0.1');
       await dockerd.kill9();
-      await sh('pkill -9 -f containerd-shim; sleep 1');
+      await sh('pkill -9 containerd-shim; sleep 1');
       await dockerd.start();
       await eventually(() => ping('always', '10.0.0.1'), { within: 60 });
       await eventually(async () => assert.equal(await daemon.rows('client'), 1), { within: 30 });

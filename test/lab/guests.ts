@@ -1,0 +1,57 @@
+// Several guests at a time, each with a part of the scenarios: a guest leaves half of a two-core machine idle.
+// Each is a run of run.ts of its own; here its lines are shown and its closing counts added up.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+/** The closing line of a run. */
+const CLOSING = /^(\d+) passed, (\d+) failed$/;
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** The names dealt out in turn, so that neighbours in the alphabet do not queue up in one guest. */
+export function deal(names: readonly string[], guests: number): string[][] {
+  const hands = Array.from({ length: Math.min(guests, names.length) }, (): string[] => []);
+  for (const [n, name] of names.entries()) hands[n % hands.length]!.push(name);
+  return hands;
+}
+
+/** Runs the scenarios in so many guests side by side; prints the closing line, returns the exit status. */
+export async function runGuests(
+  names: readonly string[],
+  guests: number,
+  options: readonly string[],
+): Promise<number> {
+  const runs = deal(names, guests).map((hand, n) => runGuest(n + 1, hand, options));
+  const counts = await Promise.all(runs);
+  const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+  const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed > 0 ? 1 : 0;
+}
+
+/** One guest; a run that ends without its closing line, or badly, counts as a failure. */
+function runGuest(n: number, names: readonly string[], options: readonly string[]): Promise<Count> {
+  return new Promise(resolve => {
+    const script = new URL('run.js', import.meta.url).pathname;
+    const child = spawn(process.execPath, [script, '--guests', '1', ...options, ...names], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let count: Count = { passed: 0, failed: 1 };
+    const show = (stream: Readable, print: (line: string) => void): void => {
+      createInterface(stream).on('line', line => {
+        const closing = CLOSING.exec(line);
+        if (closing) count = { passed: Number(closing[1]), failed: Number(closing[2]) };
+        else print(`${n}| ${line}`);
+      });
+    };
+    show(child.stdout, line => console.log(line));
+    show(child.stderr, line => console.error(line));
+    child.on('close', status => {
+      resolve(status === 0 || count.failed > 0 ? count : { ...count, failed: 1 });
+    });
+  });
+}
