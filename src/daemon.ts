@@ -13,7 +13,7 @@ import { RootlessSockets } from './driver/rootless-socket.js';
 import { Sandboxes } from './driver/sandboxes.js';
 import { Store } from './driver/store.js';
 import { Upkeep } from './driver/upkeep.js';
-import { messageOf } from './errors.js';
+import { messageOf, UserError } from './errors.js';
 import { createLog, type Log } from './log.js';
 import { NetnsSwitch } from './netlink/netns.js';
 import { RtNetlink, watchLinks } from './netlink/rtnetlink.js';
@@ -30,12 +30,21 @@ export interface DaemonOptions {
 
 const DOCKER_SOCKET = '/var/run/docker.sock';
 
+/** The socket of Docker's API: DOCKER_HOST, as for docker(1), where it names a unix socket. @throws UserError */
+function dockerSocket(host = process.env.DOCKER_HOST): string {
+  if (host === undefined || host === '') return DOCKER_SOCKET;
+  if (!host.startsWith('unix:///'))
+    throw new UserError(`DOCKER_HOST=${host} is not a unix socket: give unix:///path`);
+  return host.slice('unix://'.length);
+}
+
 /** Runs until SIGTERM or SIGINT. @throws UserError when it cannot start */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const log = createLog(options.verbose, process.env.JOURNAL_STREAM !== undefined);
   const notifier = new Notifier();
   const stopped = stopSignal(log);
 
+  const docker = new DockerClient(dockerSocket());
   const socket = new PluginSocket();
   const netns = await NetnsSwitch.open();
   const store = new Store(options.database);
@@ -59,7 +68,6 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   );
   await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
   upkeep.start();
-  const docker = new DockerClient(DOCKER_SOCKET);
   void docker.watch(() => void recovery.compare(docker, 0));
   const rootless = options.rootless ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
   rootless?.start();

@@ -53,6 +53,10 @@ export class Upkeep {
   readonly #timers = new Set<NodeJS.Timeout>();
   /** What each network's peer was at the last look. */
   readonly #last = new Map<string, RemotePeer>();
+  /** Endpoints that were made peers again: their containers still hold a session that the other end does not. */
+  readonly #forgotten = new Set<string>();
+  /** What was last said of a network that cannot be kept: said once. */
+  readonly #said = new Map<string, string>();
   #running: Promise<void> | undefined;
   #again = false;
   #closed = false;
@@ -115,9 +119,13 @@ export class Upkeep {
       if (endpoints.length === 0) continue;
       try {
         await this.#lookAt(network, endpoints);
+        this.#said.delete(network.id);
       } catch (err) {
         // A later look finds it again; a name that does not resolve now leaves the tunnel as it is.
-        this.#parts.log.warn({ network: network.id.slice(0, 12) }, messageOf(err));
+        const text = messageOf(err);
+        if (this.#said.get(network.id) === text) continue;
+        this.#said.set(network.id, text);
+        this.#parts.log.warn({ network: network.id.slice(0, 12) }, text);
       }
     }
   }
@@ -126,11 +134,10 @@ export class Upkeep {
     const presharedKey = readPresharedKey(network);
     const { mode } = network;
     let peer: RemotePeer;
-    let restored: ReadonlySet<string> = new Set();
     if (mode.kind === 'ifname') {
       const host = await this.#observe(mode.ifname);
       if (!host) return;
-      restored = await this.#restorePeers(host, endpoints, presharedKey);
+      await this.#restorePeers(host, endpoints, presharedKey);
       peer = planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint)));
     } else {
       peer = { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) };
@@ -141,9 +148,10 @@ export class Upkeep {
     const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
     const all = !last || changed || isNamed(mode.endpoint);
     for (const endpoint of endpoints) {
-      const forgotten = restored.has(endpoint.id);
-      if (all || forgotten)
-        await this.#lookInside(network, endpoint, { peer, changed, forgotten, presharedKey });
+      const forgotten = this.#forgotten.has(endpoint.id);
+      if (!all && !forgotten) continue;
+      await this.#lookInside(network, endpoint, { peer, changed, forgotten, presharedKey });
+      this.#forgotten.delete(endpoint.id);
     }
   }
 
@@ -157,35 +165,33 @@ export class Upkeep {
     }
   }
 
-  /** Makes containers peers again that are none any more; the ids of their endpoints. */
+  /** Makes containers peers again that are none any more. */
   async #restorePeers(
     host: WgDevice,
     endpoints: readonly Endpoint[],
     presharedKey: SecretKey | undefined,
-  ): Promise<Set<string>> {
+  ): Promise<void> {
     const { store, serial, log } = this.#parts;
     const wanted = endpoints.flatMap(endpoint =>
       endpoint.publicKey
         ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
         : [],
     );
-    const restored = new Set<string>();
+    let restored = 0;
     for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(host, peer))) {
       // Not while Docker has the container leave, and not after it has.
       await serial.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
           await this.#host.addPeer(host, peer, () => undefined);
-          restored.add(endpoint.id);
+          this.#forgotten.add(endpoint.id);
+          restored++;
         } catch (err) {
           log.warn({ endpoint: endpoint.id.slice(0, 12) }, messageOf(err));
         }
       });
     }
-    if (restored.size > 0) {
-      log.info({ link: host.name, peers: restored.size }, 'gave an interface its containers back');
-    }
-    return restored;
+    if (restored > 0) log.info({ link: host.name, peers: restored }, 'gave an interface its containers back');
   }
 
   async #lookInside(network: Network, endpoint: Endpoint, view: InsideView): Promise<void> {

@@ -22,6 +22,9 @@ export interface DaemonOptions {
   within?: number;
 }
 
+/** For a daemon whose caller is the scenario itself: the engine beside it knows nothing of these networks. */
+export const withoutEngine = { DOCKER_HOST: 'unix:///run/no-engine.sock' };
+
 let child: ChildProcess | undefined;
 let last: DaemonOptions = {};
 /** Where in the log the current process began. */

@@ -5,7 +5,13 @@ import { daemon } from './daemon.js';
 import { docker, dockerd } from './docker.js';
 import { eventually, sh } from './shell.js';
 
-export { type DaemonOptions, daemon, database, socketPath as daemonSocket } from './daemon.js';
+export {
+  type DaemonOptions,
+  daemon,
+  database,
+  socketPath as daemonSocket,
+  withoutEngine,
+} from './daemon.js';
 export { ask, docker, dockerd } from './docker.js';
 export { eventually, ShellError, sh } from './shell.js';
 export { type KeyPair, keyPair, Remote, type WgDump, wg } from './wireguard.js';

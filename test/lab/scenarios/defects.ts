@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { daemon, database, eventually, keyPair, scenario, sh, wg } from '../lab.js';
+import { daemon, database, eventually, keyPair, scenario, sh, wg, withoutEngine } from '../lab.js';
 import { Container, call, createNetwork, demand, networkBody, newId } from '../libnetwork.js';
 
 const ifname = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 'supersecretseed' };
@@ -22,10 +22,10 @@ scenario(
   () => {
     test('1a: after kill -9 it starts again', async () => {
       await wg.add('wg0', host);
-      await daemon.start();
+      await daemon.start({ env: withoutEngine });
       await daemon.kill9();
       assert.ok(existsSync('/run/dwgd/dwgd.sock'), 'the stale socket is there');
-      await daemon.start();
+      await daemon.start({ env: withoutEngine });
       await demand('Plugin.Activate');
     });
 
@@ -42,7 +42,7 @@ scenario(
       await sh('rm -rf /run/user');
       await daemon.restart();
       assert.equal(await daemon.stop(), 0);
-      await daemon.start();
+      await daemon.start({ env: withoutEngine });
     });
 
     test('2: a container stopped while the daemon is down leaves neither link nor peer nor row', async () => {
@@ -53,7 +53,7 @@ scenario(
       await container.returnLink();
       await demand('NetworkDriver.DeleteEndpoint', container.ids);
       await daemon.kill9();
-      await daemon.start();
+      await daemon.start({ env: withoutEngine });
       await nothingLeft();
       await container.vanish();
     });
@@ -200,13 +200,13 @@ scenario(
     });
 
     test('8b: -d with nothing is a database in memory', async () => {
-      await daemon.restart({ args: ['-d', ''] });
+      await daemon.restart({ args: ['-d', ''], env: withoutEngine });
       const network = await createNetwork(ifname, pools);
       const container = new Container(network, { ip: '10.0.0.8/24' });
       await container.start();
       await container.ping('10.0.0.1');
       await container.stop();
-      await daemon.restart({ args: ['-d', database, '-v'] });
+      await daemon.restart({ args: ['-d', database, '-v'], env: withoutEngine });
     });
 
     test('9a: an address that another peer holds is not taken over', async () => {
