@@ -1,0 +1,54 @@
+// Reads the RESULT lines of a run on standard input, and lays them beside the aims and the original's figures.
+import { readFileSync } from 'node:fs';
+import { figure } from './stats.js';
+
+interface Aim {
+  readonly name: string;
+  readonly what: string;
+  readonly unit: string;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+  readonly original?: string;
+}
+
+const AIMS: readonly Aim[] = [
+  {
+    name: 'processes',
+    what: 'CreateEndpoint + Join, faster than the same work by ip and wg',
+    unit: ' ×',
+    atLeast: 5,
+    original: '2.6 ×',
+  },
+  {
+    name: 'c',
+    what: 'CreateEndpoint + Join, slower than a C program',
+    unit: ' ×',
+    atMost: 3,
+    original: '11 ×',
+  },
+  {
+    name: 'delete',
+    what: "DeleteEndpoint (p95), of the kernel's own link deletion",
+    unit: ' ×',
+    atMost: 1,
+    original: '2.2 ×',
+  },
+  { name: 'startup', what: 'start-up on this machine', unit: ' ms', atMost: 300, original: '9 ms' },
+  { name: 'idle', what: 'memory, idle', unit: ' MB', atMost: 90, original: '10 to 24 MB' },
+  { name: 'crowd', what: 'memory, 500 endpoints joined', unit: ' MB', atMost: 100 },
+];
+
+const lines = readFileSync(0, 'utf8').matchAll(/^RESULT (\S+) (\S+)$/gm);
+const results = new Map([...lines].map(([, name, value]) => [name!, Number(value)]));
+
+console.log('\nAims');
+for (const { name, what, unit, atLeast, atMost, original } of AIMS) {
+  const value = results.get(name);
+  if (value === undefined) throw new Error(`the run did not measure "${name}"`);
+  const met = atLeast === undefined ? value <= atMost! : value >= atLeast;
+  const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+  const aside = original ? `; the original: ${original}` : '';
+  console.log(
+    `  ${met ? 'met   ' : 'MISSED'}  ${what}: ${figure(value)}${unit} (aim: ${bound}${unit}${aside})`,
+  );
+}
