@@ -5,9 +5,6 @@ SHELL := /bin/bash
 .PHONY: help setup setup-lab build format lint unit kernel lab lab-shell one test demo bench golden install uninstall clean
 
 PREFIX ?= /usr
-LIBDIR := $(DESTDIR)$(PREFIX)/lib/dwgd
-BINDIR := $(DESTDIR)$(PREFIX)/bin
-UNITDIR := $(DESTDIR)/etc/systemd/system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,10 +26,10 @@ lint: setup ## check format, lint and types
 	@npx --no-install tsc -p . --noEmit
 
 unit: build ## tests that need neither root nor a kernel of their own
-	@node --test dist/test/unit/
+	@node --test --test-reporter=spec dist/test/unit/*.test.js
 
 kernel: setup-lab build ## tests in throw-away network namespaces (root)
-	@node --test dist/test/kernel/
+	@node --test --test-reporter=spec dist/test/kernel/*.test.js
 
 lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
 	@node dist/test/lab/run.js $(SCENARIO)
@@ -41,7 +38,7 @@ lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dock
 	@node dist/test/lab/run.js --shell
 
 one: build ## a single test by its name; NAME='part of the name'
-	@node --test --test-name-pattern='$(NAME)' dist/test/unit/ dist/test/kernel/
+	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' dist/test/{unit,kernel}/*.test.js
 
 test: setup-lab build ## everything: lint, types, unit, kernel, laboratory
 	@test/all

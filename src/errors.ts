@@ -44,6 +44,13 @@ export class DecodeError extends Error {
 /** Something a user can cause and can put right; the message is one sentence for that user. */
 export class UserError extends Error {
   override readonly name = 'UserError';
+  /** The errno's name, where callers ask for it: `ENOENT` when what the user means is not there. */
+  readonly code: string | undefined;
+
+  constructor(message: string, options: ErrorOptions & { code?: string } = {}) {
+    super(message, options);
+    this.code = options.code;
+  }
 }
 
 /** `EEXIST` for 17; the number itself where it has no name here. */

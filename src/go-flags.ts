@@ -2,10 +2,10 @@
 
 /**
  * The flags of the original's command line: `-d=PATH`, `-v=false`, `-r=false`, `-version`; a boolean takes no next
- * word. A command's own arguments are left as they are: a seed may look like a flag.
+ * word. Of `pubkey`, `-s=SEED` and `-i=IP`; what stands alone is left as it is: a seed may look like a flag.
  */
 export function fromGoFlags(args: readonly string[]): string[] {
-  if (args[0] !== undefined && !args[0].startsWith('-')) return [...args];
+  if (args[0] !== undefined && !args[0].startsWith('-')) return fromPubkeyFlags(args);
   return args.flatMap(arg => {
     const match = /^--?([dvr]|version)(?:=(.*))?$/s.exec(arg);
     if (!match) return [arg];
@@ -15,6 +15,14 @@ export function fromGoFlags(args: readonly string[]): string[] {
     if (name === 'd') return value === undefined ? ['-d'] : ['-d', value];
     if (value !== undefined && readGoBoolean(value) === undefined) return [arg];
     return readGoBoolean(value ?? 'true') ? ['-v'] : [];
+  });
+}
+
+function fromPubkeyFlags(args: readonly string[]): string[] {
+  return args.flatMap((arg, n) => {
+    const isValue = /^--?[si]$/.test(args[n - 1] ?? '');
+    const match = isValue ? null : /^--?([si])=(.*)$/s.exec(arg);
+    return match ? [`-${match[1]}`, match[2]!] : [arg];
   });
 }
 

@@ -122,9 +122,13 @@ function optionalText<F extends string>(object: Json, field: F): { [K in F]?: st
 }
 
 /** Ids become part of link names and log lines: nothing but word characters. */
+export function isId(text: string): boolean {
+  return /^[0-9A-Za-z_-]{1,128}$/.test(text);
+}
+
 function id(object: Json, field: string): string {
   const value = text(object, field);
-  if (!/^[0-9A-Za-z_-]{1,128}$/.test(value)) throw new UserError(`${field} is empty or not an id`);
+  if (!isId(value)) throw new UserError(`${field} is empty or not an id`);
   return value;
 }
 

@@ -2,7 +2,7 @@
 // kernel. Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (plugin.ts),
 // decisions (plan.ts, peers.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
 
-import { isExists, OpError, UserError } from '../errors.js';
+import { isExists, messageOf, OpError, UserError } from '../errors.js';
 import { type Address, formatAddress, sameAddress } from '../ip.js';
 import type { Log } from '../log.js';
 import { derivePrivateKey, type Key, publicKey } from '../netlink/key.js';
@@ -84,9 +84,10 @@ export class Driver {
   /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
   createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
     return this.#parts.serial.run(request.EndpointID, async () => {
-      const { store, log } = this.#parts;
+      const { store, reaper, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const addresses = planAddresses(network, request);
+      if (store.endpoint(request.EndpointID)?.state === 'deleting') await reaper.idle();
       const known = store.endpoint(request.EndpointID);
       if (known && known.networkId !== network.id) {
         throw new UserError(`endpoint ${request.EndpointID} belongs to another network`);
@@ -152,11 +153,12 @@ export class Driver {
         await this.#createLink(plan.link);
         undo.add(`link ${plan.link.name}`, () => rt.deleteLink(plan.link.name));
         await this.#parts.wg.configure(plan.link.name, plan.device);
+        // The kernel has just derived the public key; doing it again here would cost more than all the rest.
+        const { publicKey: key } = await this.#parts.wg.device(plan.link.name);
+        endpoint = { ...endpoint, publicKey: key! };
         if (host) {
-          // The kernel has just derived the public key; doing it again here would cost more than all the rest.
-          const { publicKey: key } = await this.#parts.wg.device(plan.link.name);
-          endpoint = { ...endpoint, publicKey: key! };
-          await this.#host.addPeer(host, planContainerPeer(endpoint, key!, presharedKey), prior => {
+          const wanted = planContainerPeer(endpoint, key!, presharedKey);
+          await this.#host.addPeer(host, wanted, owner === 0, prior => {
             endpoint = { ...endpoint, priorPeer: prior };
             store.putEndpoint(endpoint);
           });
@@ -305,8 +307,18 @@ export class Driver {
 
   async #dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
     if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
-    const key = endpoint.publicKey ?? derivePublicKey(network, endpoint);
-    await this.#host.removePeer(network.mode.ifname, key, endpoint.priorPeer);
+    const key = endpoint.publicKey ?? this.#derivePublicKey(network, endpoint);
+    if (key) await this.#host.removePeer(network.mode.ifname, key, endpoint.priorPeer);
+  }
+
+  /** Undefined when the seed's file is gone: an endpoint must go all the same. */
+  #derivePublicKey(network: Network, endpoint: Endpoint): Key | undefined {
+    try {
+      return publicKey(derivePrivateKey(readSeed(network), keyAddress(endpoint)));
+    } catch (err) {
+      this.#parts.log.warn({ endpoint: shortId(endpoint.id) }, `cannot find its peer: ${messageOf(err)}`);
+      return undefined;
+    }
   }
 
   #network(id: string, owner: number): Network {
@@ -324,10 +336,6 @@ function mayHavePeer({ state }: Endpoint): boolean {
 
 function withoutPeer({ publicKey: _key, priorPeer: _prior, ...endpoint }: Endpoint): Endpoint {
   return endpoint;
-}
-
-function derivePublicKey(network: Network, endpoint: Endpoint): Key {
-  return publicKey(derivePrivateKey(readSeed(network), keyAddress(endpoint)));
 }
 
 function isLoopback({ family, bytes }: Address): boolean {

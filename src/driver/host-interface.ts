@@ -39,11 +39,17 @@ export class HostInterface {
 
   /**
    * Makes a container a peer of the device.
+   * @param trusted as planPeerStanding() has it
    * @param remember called, before the kernel is touched, with what a peer of the same key was until now
    * @throws UserError when another peer holds one of the container's addresses
    */
-  async addPeer(device: WgDevice, wanted: WgPeerConfig, remember: (prior: PriorPeer) => void): Promise<void> {
-    const standing = planPeerStanding(device, wanted);
+  async addPeer(
+    device: WgDevice,
+    wanted: WgPeerConfig,
+    trusted: boolean,
+    remember: (prior: PriorPeer) => void,
+  ): Promise<void> {
+    const standing = planPeerStanding(device, wanted, trusted);
     if (standing.kind === 'taken') {
       const { name } = device;
       const key = standing.by.publicKey;

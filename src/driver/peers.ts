@@ -2,7 +2,7 @@
 // to. Pure: devices as observed go in, changes come out. Not here: links, routes (plan.ts), who writes the kernel.
 
 import { UserError } from '../errors.js';
-import { type Prefix, parseAddress, sameAddress, samePrefix } from '../ip.js';
+import { type Prefix, parseAddress, prefixContains, sameAddress, samePrefix } from '../ip.js';
 import { type Key, SecretKey, WG_KEY_LEN } from '../netlink/key.js';
 import type { SocketAddress, WgDevice, WgDeviceConfig, WgPeer, WgPeerConfig } from '../netlink/wireguard.js';
 import { type Endpoint, endpointPrefixes, type Network, type PriorPeer } from './network.js';
@@ -79,11 +79,17 @@ export type PeerStanding =
   /** Another peer holds one of the addresses: adding ours would take it away. */
   | { readonly kind: 'taken'; readonly by: WgPeer; readonly prefix: Prefix };
 
-export function planPeerStanding(device: WgDevice, wanted: WgPeerConfig): PeerStanding {
+/**
+ * @param trusted whether the container may take addresses out of a wider network of another peer, as root may; the
+ * containers of a rootless Docker may not, or any user could take any peer's traffic
+ */
+export function planPeerStanding(device: WgDevice, wanted: WgPeerConfig, trusted: boolean): PeerStanding {
   const allowedIPs = wanted.allowedIPs ?? [];
+  const clashes = (ip: Prefix, other: Prefix): boolean =>
+    samePrefix(ip, other) || (!trusted && prefixContains(other, ip.address));
   for (const peer of device.peers) {
     if (peer.publicKey.equals(wanted.publicKey)) continue;
-    const prefix = allowedIPs.find(ip => peer.allowedIPs.some(other => samePrefix(ip, other)));
+    const prefix = allowedIPs.find(ip => peer.allowedIPs.some(other => clashes(ip, other)));
     if (prefix) return { kind: 'taken', by: peer, prefix };
   }
   const present = device.peers.find(peer => peer.publicKey.equals(wanted.publicKey));

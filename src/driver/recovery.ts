@@ -6,6 +6,7 @@ import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { derivePrivateKey, publicKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
+import { isId } from './api.js';
 import type { DockerClient, DockerNetwork } from './docker.js';
 import { type Driver, shortId } from './driver.js';
 import { keyAddress } from './network.js';
@@ -42,13 +43,15 @@ export class Recovery {
   /** At start, before Docker is asked: finishes deletions, and takes away links of ours that no record names. */
   async sweep(): Promise<void> {
     const { store, rt, reaper, driver, log } = this.#parts;
+    // Links first: a Join that comes in meanwhile writes its record before it makes its link.
+    const links = await rt.links();
     const endpoints = store.endpoints();
     const owners = new Map(store.networks().map(network => [network.id, network.owner]));
     for (const endpoint of endpoints) {
       if (endpoint.state === 'deleting') driver.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
     }
     const named = new Set(endpoints.map(({ ifname }) => ifname));
-    for (const link of await rt.links()) {
+    for (const link of links) {
       if (link.kind !== 'wireguard' || link.group !== LINK_GROUP || named.has(link.name)) continue;
       log.info({ link: link.name }, 'taking away a link that no container has');
       reaper.reap(link.name, openRouteSocket, () => undefined);
@@ -75,6 +78,8 @@ export class Recovery {
   /** Brings the store to what a Docker says: its networks learnt, and what it does not know any more taken away. */
   async compare(docker: DockerClient, owner: number): Promise<void> {
     const { driver, log } = this.#parts;
+    const attempt = (discard: () => Promise<void>): Promise<void> =>
+      discard().catch(err => log.error(`cannot take away what is left of it: ${messageOf(err)}`));
     try {
       const first = await docker.networks();
       this.#learn(first, owner);
@@ -85,12 +90,12 @@ export class Recovery {
       for (const id of suspects.endpoints) {
         if (!still.endpoints.has(id)) continue;
         log.info({ endpoint: shortId(id) }, 'Docker does not know this endpoint any more');
-        await driver.discardEndpoint(id);
+        await attempt(() => driver.discardEndpoint(id));
       }
       for (const id of suspects.networks) {
         if (!still.networks.has(id)) continue;
         log.info({ network: shortId(id) }, 'Docker does not know this network any more');
-        await driver.deleteNetwork(id, owner);
+        await attempt(() => driver.deleteNetwork(id, owner));
       }
     } catch (err) {
       // Docker went down meanwhile: it is compared when it is up again.
@@ -102,6 +107,7 @@ export class Recovery {
   #learn(networks: readonly DockerNetwork[], owner: number): void {
     const { store, log } = this.#parts;
     for (const { id, options, ipv4, ipv6 } of networks) {
+      if (!isId(id)) continue;
       const known = store.network(id);
       if (known && (known.owner !== owner || known.ipv4 || known.ipv6)) continue;
       try {

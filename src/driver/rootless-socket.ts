@@ -41,7 +41,7 @@ interface Served {
 export class RootlessSockets {
   readonly #parts: RootlessParts;
   readonly #served = new Map<number, Served>();
-  /** Process ids that could not be served: said once. */
+  /** Process ids that could not be served so far: said once, tried again. */
   readonly #refused = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -71,10 +71,11 @@ export class RootlessSockets {
       if (running.get(served.host.uid)?.pid !== served.host.pid) await this.#drop(served);
     }
     for (const host of running.values()) {
-      if (this.#served.has(host.uid) || this.#refused.has(host.pid)) continue;
+      if (this.#served.has(host.uid)) continue;
       try {
         await this.#serve(host);
       } catch (err) {
+        if (this.#refused.has(host.pid)) continue;
         this.#refused.add(host.pid);
         this.#parts.log.warn({ user: host.uid }, `cannot serve a rootless Docker: ${messageOf(err)}`);
       }
@@ -87,8 +88,11 @@ export class RootlessSockets {
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
     const server = createPluginServer(createPlugin(driver, host.uid, log));
     try {
-      rmSync(path, { force: true });
-      await asUser(host.uid, host.gid, () => listenPrivately(server, path));
+      // All of it as the user: the folder may be one that only root could write.
+      await asUser(host.uid, host.gid, () => {
+        rmSync(path, { force: true });
+        return listenPrivately(server, path);
+      });
     } catch (err) {
       closeSync(folder);
       throw err;

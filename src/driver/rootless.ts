@@ -46,7 +46,7 @@ export class RootlessHosts {
 
   #get(uid: number): RootlessHost {
     const host = this.#find(uid);
-    if (!host) throw new UserError(`the rootless Docker of user ${uid} does not run`);
+    if (!host) throw new UserError(`the rootless Docker of user ${uid} does not run`, { code: 'ENOENT' });
     return host;
   }
 
@@ -59,15 +59,15 @@ export class RootlessHosts {
   }
 }
 
-/** Believes a pid only of a process that is the user's and in a user namespace of its own. */
+/** Believes a pid only of a process that is the user's, in a user namespace and a mount namespace of its own. */
 function readHost(uid: number, file: string): RootlessHost | undefined {
   try {
     const pid = /^\s*([1-9]\d{0,9})\s*$/.exec(readFileSync(file, 'utf8'))?.[1];
     if (pid === undefined) return undefined;
     const stat = statSync(`/proc/${pid}`);
-    const own = statSync('/proc/self/ns/user');
-    const theirs = statSync(`/proc/${pid}/ns/user`);
-    if (stat.uid !== uid || theirs.ino === own.ino) return undefined;
+    const shares = (kind: string): boolean =>
+      statSync(`/proc/${pid}/ns/${kind}`).ino === statSync(`/proc/self/ns/${kind}`).ino;
+    if (stat.uid !== uid || shares('user') || shares('mnt')) return undefined;
     return { uid, gid: stat.gid, pid: Number(pid) };
   } catch {
     return undefined;

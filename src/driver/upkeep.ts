@@ -112,6 +112,7 @@ export class Upkeep {
   }
 
   async #look(): Promise<void> {
+    this.#forget();
     for (const network of this.#parts.store.networks()) {
       const endpoints = this.#parts.store
         .networkEndpoints(network.id)
@@ -130,6 +131,17 @@ export class Upkeep {
     }
   }
 
+  /** Drops what is remembered of networks and endpoints that are gone. */
+  #forget(): void {
+    const { store } = this.#parts;
+    for (const id of [...this.#last.keys(), ...this.#said.keys()]) {
+      if (store.network(id)) continue;
+      this.#last.delete(id);
+      this.#said.delete(id);
+    }
+    for (const id of this.#forgotten) if (!store.endpoint(id)) this.#forgotten.delete(id);
+  }
+
   async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
     const presharedKey = readPresharedKey(network);
     const { mode } = network;
@@ -137,22 +149,29 @@ export class Upkeep {
     if (mode.kind === 'ifname') {
       const host = await this.#observe(mode.ifname);
       if (!host) return;
-      await this.#restorePeers(host, endpoints, presharedKey);
+      await this.#restorePeers(host, endpoints, presharedKey, network.owner === 0);
       peer = planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint)));
     } else {
       peer = { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) };
     }
     const last = this.#last.get(network.id);
-    this.#last.set(network.id, peer);
     // At the first look an interface of this host may have changed while we were away; a name tells nothing yet.
     const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
     const all = !last || changed || isNamed(mode.endpoint);
+    let failure: unknown;
     for (const endpoint of endpoints) {
       const forgotten = this.#forgotten.has(endpoint.id);
       if (!all && !forgotten) continue;
-      await this.#lookInside(network, endpoint, { peer, changed, forgotten, presharedKey });
-      this.#forgotten.delete(endpoint.id);
+      try {
+        await this.#lookInside(network, endpoint, { peer, changed, forgotten, presharedKey });
+        this.#forgotten.delete(endpoint.id);
+      } catch (err) {
+        failure ??= err;
+      }
     }
+    // One container's failure stops no other; after it the next look finds the same change again.
+    if (failure) throw failure;
+    this.#last.set(network.id, peer);
   }
 
   /** The host's interface; undefined while it is gone. */
@@ -170,6 +189,7 @@ export class Upkeep {
     host: WgDevice,
     endpoints: readonly Endpoint[],
     presharedKey: SecretKey | undefined,
+    trusted: boolean,
   ): Promise<void> {
     const { store, serial, log } = this.#parts;
     const wanted = endpoints.flatMap(endpoint =>
@@ -183,7 +203,7 @@ export class Upkeep {
       await serial.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
-          await this.#host.addPeer(host, peer, () => undefined);
+          await this.#host.addPeer(host, peer, trusted, () => undefined);
           this.#forgotten.add(endpoint.id);
           restored++;
         } catch (err) {

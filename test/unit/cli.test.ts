@@ -51,6 +51,14 @@ for (const [given, read] of [
     ['pubkey', '-s', '-d=x'],
     ['pubkey', '-s', '-d=x'],
   ],
+  [
+    ['pubkey', '-s=a=b', '--i=10.0.0.2'],
+    ['pubkey', '-s', 'a=b', '-i', '10.0.0.2'],
+  ],
+  [
+    ['pubkey', '-s', '-i=x', '-i', '10.0.0.2'],
+    ['pubkey', '-s', '-i=x', '-i', '10.0.0.2'],
+  ],
 ] as const) {
   test(`the flags ${JSON.stringify(given)} are ${JSON.stringify(read)}`, () => {
     assert.deepEqual(fromGoFlags(given), read);

@@ -98,13 +98,23 @@ for (const [name, peers, kind] of [
   ['another peer has its address beside its own', [peer(1, ours), peer(2, ours)], 'taken'],
 ] as const) {
   test(`a container's standing is ${kind} where ${name}`, () => {
-    assert.equal(planPeerStanding(device([...peers]), wanted).kind, kind);
+    assert.equal(planPeerStanding(device([...peers]), wanted, true).kind, kind);
   });
 }
 
+test('an address out of a wider network of another peer is for root alone to take', () => {
+  const wide = device([peer(2, { allowedIPs: prefixes('10.0.0.0/8') })]);
+  assert.equal(planPeerStanding(wide, wanted, true).kind, 'free');
+  assert.equal(planPeerStanding(wide, wanted, false).kind, 'taken');
+  assert.equal(
+    planPeerStanding(device([peer(2, { allowedIPs: prefixes('10.0.0.9/32') })]), wanted, false).kind,
+    'free',
+  );
+});
+
 test('a shared peer is remembered as it was, and given back', () => {
   const before = peer(1, { keepalive: 9, presharedKey: secret(5), allowedIPs: prefixes('10.7.0.0/16') });
-  const standing = planPeerStanding(device([before]), wanted);
+  const standing = planPeerStanding(device([before]), wanted, true);
   assert.ok(standing.kind === 'shared');
   assert.deepEqual(planPeerRemoval(key(1), standing.prior), {
     publicKey: key(1),

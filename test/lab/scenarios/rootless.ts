@@ -1,0 +1,83 @@
+// A rootless Docker: its user gets a socket of his own, and containers get their tunnels in his namespaces.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { test } from 'node:test';
+import { daemon, eventually, scenario, sh, wg } from '../lab.js';
+
+const UID = 2000;
+const RUNTIME = `/run/user/${UID}`;
+const CLI = `docker -H unix://${RUNTIME}/docker.sock`;
+
+/** Where that Docker's plugin folder is, seen from outside. */
+const socket = (): string => {
+  const pid = readFileSync(`${RUNTIME}/docker.pid`, 'utf8');
+  return `/proc/${pid}/root/run/docker/plugins/dwgd.sock`;
+};
+
+async function startRootless(): Promise<void> {
+  await sh(`
+    id alice > /dev/null 2>&1 || useradd -m -u ${UID} alice
+    grep -q alice /etc/subuid || { echo alice:100000:65536 >> /etc/subuid; echo alice:100000:65536 >> /etc/subgid; }
+    modprobe -d "$LAB_CACHE/modules" tun && chmod 666 /dev/net/tun
+    install -d -o alice -m 700 ${RUNTIME}
+    install -d -o alice /run/alice`);
+  const script = '/usr/share/docker.io/contrib/dockerd-rootless.sh';
+  // A process group of its own, so that it can be ended as a whole.
+  await sh(`cd /run/alice && XDG_RUNTIME_DIR=${RUNTIME} HOME=/run/alice setsid setpriv --reuid=${UID} --regid=${UID} --clear-groups \
+    ${script} -s vfs --data-root /run/alice/data > /run/lab/rootless.log 2>&1 < /dev/null &`);
+  await eventually(() => sh(`curl -sf --unix-socket ${RUNTIME}/docker.sock http://x/version`), {
+    within: 150,
+  });
+}
+
+scenario(
+  'rootless',
+  () => {
+    test('the daemon puts a socket into its mount namespace, for its user alone', async () => {
+      await wg.add('wg0', { addresses: ['10.0.0.1/24'], port: 51820 });
+      await daemon.start();
+      await startRootless();
+      await eventually(() => assert.ok(existsSync(socket())), { within: 20 });
+      const { mode, uid } = statSync(socket());
+      assert.deepEqual([mode & 0o777, uid], [0o600, UID]);
+      assert.equal(existsSync('/run/user/2000/dwgd.sock'), false);
+    });
+
+    test('as a user types it: a network, a container, a ping to the gateway', async () => {
+      await sh(`${CLI} load -q < "$LAB_CACHE/image.tar"`);
+      await sh(
+        `${CLI} network create --driver=dwgd -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet=10.0.0.0/24 --gateway=10.0.0.1 net`,
+      );
+      const output = await sh(
+        `${CLI} run --rm --network=net --ip=10.0.0.2 busybox:local sh -c 'ip a; ping -c 3 -W 10 10.0.0.1'`,
+      );
+      assert.match(output, / 0% packet loss/);
+      assert.match(output, /inet 10\.0\.0\.2\/24/);
+    });
+
+    test('nothing of it is left, there or here', async () => {
+      await daemon.settled();
+      assert.deepEqual((await wg.dump('wg0')).peers, []);
+      assert.deepEqual(await wg.names(), ['wg0']);
+      const pid = readFileSync(`${RUNTIME}/docker.pid`, 'utf8');
+      assert.equal(await sh(`nsenter --net=/proc/${pid}/ns/net wg show interfaces`), '');
+    });
+
+    test('his network is not one of the other Docker', async () => {
+      const [network] = JSON.parse(await sh(`${CLI} network inspect net`)) as { Id: string }[];
+      const answer = await sh(
+        `curl -s --unix-socket /run/dwgd/dwgd.sock -d '{"NetworkID":"${network!.Id}","EndpointID":"e","Interface":{"Address":"10.0.0.9/24"}}' http://x/NetworkDriver.CreateEndpoint`,
+      );
+      assert.match(answer, /is not known to dwgd/);
+    });
+
+    test('the daemon takes its socket along when it stops', async () => {
+      const path = socket();
+      await daemon.stop();
+      assert.equal(existsSync(path), false);
+      await sh(`pkill -u ${UID} || true`);
+      await eventually(async () => assert.equal(await sh(`pgrep -u ${UID} || true`), ''), { within: 30 });
+    });
+  },
+  { docker: false },
+);
