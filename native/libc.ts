@@ -15,6 +15,12 @@ export const AF_NETLINK = 16;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0x80000;
+export const SOL_SOCKET = 1;
+/** Beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
+export const SO_RCVBUFFORCE = 33;
+export const SOL_NETLINK = 270;
+/** What overruns a netlink socket's buffer is dropped without an error. */
+export const NETLINK_NO_ENOBUFS = 5;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 
@@ -26,6 +32,7 @@ const functions = define({
   flock: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
   socket: { library: LIBRARY, retType: int, paramsType: [int, int, int], errno: true },
   sendto: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int, bytes, int], errno: true },
+  setsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, int], errno: true },
   recv: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
@@ -73,6 +80,17 @@ export function tryLock(fd: number, subject: string): boolean {
 export function socket(family: number, type: number, protocol: number): number {
   const result = functions.socket([family, type | SOCK_CLOEXEC, protocol]);
   return check(result, 'opening a socket of family', String(family));
+}
+
+/** setsockopt(2) with an integer. @throws OpError */
+export function setSocketOption(fd: number, level: number, option: number, value: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  check(
+    functions.setsockopt([fd, level, option, bytes, bytes.length]),
+    'setting option',
+    `${option} of fd ${fd}`,
+  );
 }
 
 /** sendto(2) with a raw struct sockaddr. @throws OpError */

@@ -1,6 +1,7 @@
 // The composition root: what the daemon is made of, in which order it comes up and goes down. Not here: flags
 // (cli.ts), any work.
 
+import { fstatSync } from 'node:fs';
 import { Notifier } from '../native/notify.js';
 import { DockerClient } from './driver/docker.js';
 import { Driver } from './driver/driver.js';
@@ -38,9 +39,15 @@ function dockerSocket(host = process.env.DOCKER_HOST): string {
   return host.slice('unix://'.length);
 }
 
+/** Whether stderr is the journal: JOURNAL_STREAM names its device and inode, and is inherited by what is not. */
+function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
+  const { dev, ino } = fstatSync(2);
+  return stream === `${dev}:${ino}`;
+}
+
 /** Runs until SIGTERM or SIGINT. @throws UserError when it cannot start */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
-  const log = createLog(options.verbose, process.env.JOURNAL_STREAM !== undefined);
+  const log = createLog(options.verbose, isJournal());
   const notifier = new Notifier();
   const stopped = stopSignal(log);
 
@@ -62,10 +69,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 
   const recovery = new Recovery({ store, rt, reaper, driver, log });
   const upkeep = new Upkeep({ store, wg, sandboxes, serial, log });
-  const watch = watchLinks(
-    (link, present) => present && upkeep.linkChanged(link.name),
-    () => upkeep.trigger(),
-  );
+  const watch = watchLinks((link, present) => present && upkeep.linkChanged(link.name));
   await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
   upkeep.start();
   void docker.watch(() => void recovery.compare(docker, 0));

@@ -132,18 +132,14 @@ export interface LinkWatch {
 }
 
 /**
- * Watches the links of the namespace of the calling thread.
+ * Watches the links of the namespace of the calling thread. Where thousands change while nobody reads, some may go
+ * unsaid: look at all of them from time to time.
  * @param changed called with the link and whether it is there
- * @param lost called when events were dropped: look at all links again
  */
-export function watchLinks(changed: (link: Link, present: boolean) => void, lost: () => void): LinkWatch {
+export function watchLinks(changed: (link: Link, present: boolean) => void): LinkWatch {
   const socket = new NetlinkSocket(NETLINK_ROUTE);
-  socket.subscribe(
-    RTNLGRP_LINK,
-    ({ type, payload }) => {
-      if (type === RTM_NEWLINK || type === RTM_DELLINK) changed(decodeLink(payload), type === RTM_NEWLINK);
-    },
-    lost,
-  );
+  socket.subscribe(RTNLGRP_LINK, ({ type, payload }) => {
+    if (type === RTM_NEWLINK || type === RTM_DELLINK) changed(decodeLink(payload), type === RTM_NEWLINK);
+  });
   return socket;
 }

@@ -2,8 +2,16 @@
 // errors, dumps and deadlines are ours, because the package loses the errno. A socket belongs to the network
 // namespace in which its constructor ran. Not here: what any message means.
 
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 // The package's index also loads its generated protocols, four times the work at start-up.
 import { RawNetlinkSocket } from 'netlink/dist/raw.js';
+import {
+  NETLINK_NO_ENOBUFS,
+  SO_RCVBUFFORCE,
+  SOL_NETLINK,
+  SOL_SOCKET,
+  setSocketOption,
+} from '../../native/libc.js';
 import { ChannelError, messageOf, OpError } from '../errors.js';
 import {
   encodeRequest,
@@ -49,6 +57,10 @@ interface Pending {
 
 /** The kernel answers within the system call; this only bounds a lost datagram. */
 const TIMEOUT_MS = 10_000;
+/** Requests on their way at once: their answers have to fit into the socket's buffer. */
+const WINDOW = 16;
+/** Of a socket that is told of events: room for thousands, taken only when they come. */
+const EVENT_BUFFER_BYTES = 8 * 1024 * 1024;
 const DUMP_TRIES = 8;
 
 /** A dump that the kernel marked as torn (NLM_F_DUMP_INTR): the table changed under it. */
@@ -56,12 +68,15 @@ class TornDumpError extends ChannelError {}
 
 export class NetlinkSocket implements NetlinkChannel {
   readonly #socket: RawNetlinkSocket;
+  readonly #fd: number;
   readonly #pending = new Map<number, Pending>();
+  /** Requests beyond the window, each a function that sends it. */
+  readonly #waiting: (() => void)[] = [];
+  #closed = false;
   #seq = Math.floor(Math.random() * 0xffff_ffff);
   /** The kernel runs one dump per socket at a time. */
   #dumps: Promise<unknown> = Promise.resolve();
   #notify: ((message: Message) => void) | undefined;
-  #lost: (() => void) | undefined;
 
   /**
    * Opens and binds the socket synchronously, in the namespace of the calling thread.
@@ -73,7 +88,17 @@ export class NetlinkSocket implements NetlinkChannel {
     this.#socket.on('message', (datagram, { port }) => {
       if (port === 0) this.#receive(datagram);
     });
-    this.#socket.on('error', err => this.#overrun(err));
+    this.#socket.on('error', err => {
+      this.#failAll(new ChannelError(`netlink socket: ${err.message}`, { cause: err }));
+    });
+    try {
+      this.#fd = descriptorOf(protocol, this.#socket.address().port);
+      // At an overrun the kernel would report ENOBUFS, at which the package aborts the process.
+      setSocketOption(this.#fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
+    } catch (err) {
+      this.#socket.close();
+      throw err;
+    }
   }
 
   request(request: Request, purpose: Purpose): Promise<Message[]> {
@@ -83,21 +108,20 @@ export class NetlinkSocket implements NetlinkChannel {
     return dump;
   }
 
-  /**
-   * Joins a multicast group.
-   * @param lost called when the socket's buffer overran: look at everything again
-   */
-  subscribe(group: number, notify: (message: Message) => void, lost: () => void): void {
+  /** Joins a multicast group. Events that outrun us by more than eight megabytes are lost without a word. */
+  subscribe(group: number, notify: (message: Message) => void): void {
     this.#notify = notify;
-    this.#lost = lost;
-    this.#socket.setRecvBufferSize(1024 * 1024);
+    setSocketOption(this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, EVENT_BUFFER_BYTES);
     this.#socket.addMembership(group);
   }
 
   /** Closes the socket; requests under way fail with a ChannelError. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#socket.close();
     this.#failAll(new ChannelError('the netlink socket was closed'));
+    for (const send of this.#waiting.splice(0)) send();
   }
 
   async #dump(request: Request, purpose: Purpose): Promise<Message[]> {
@@ -111,22 +135,39 @@ export class NetlinkSocket implements NetlinkChannel {
   }
 
   #send(request: Request, purpose: Purpose): Promise<Message[]> {
+    return new Promise((resolve, reject) => {
+      const send = (): void => this.#transmit(request, purpose, resolve, reject);
+      if (this.#pending.size < WINDOW) send();
+      else this.#waiting.push(send);
+    });
+  }
+
+  #transmit(
+    request: Request,
+    purpose: Purpose,
+    resolve: (replies: Message[]) => void,
+    reject: (err: Error) => void,
+  ): void {
+    if (this.#closed) {
+      reject(new ChannelError(`${purpose.op} ${purpose.subject}: the netlink socket is closed`));
+      return;
+    }
     const seq = this.#nextSeq();
     const bytes = encodeRequest({ ...request, flags: request.flags | NLM_F_ACK }, seq);
-    return new Promise((resolve, reject) => {
-      const fail = (reason: string, cause?: Error): void => {
-        this.#take(seq)?.reject(new ChannelError(`${purpose.op} ${purpose.subject}: ${reason}`, { cause }));
-      };
-      const timer = setTimeout(() => fail(`no answer from the kernel in ${TIMEOUT_MS / 1000} s`), TIMEOUT_MS);
-      this.#pending.set(seq, { purpose, replies: [], interrupted: false, resolve, reject, timer });
-      try {
-        this.#socket.send(bytes, {}, err => {
-          if (err) fail(`cannot send: ${err.message}`, err);
-        });
-      } catch (err) {
-        fail(messageOf(err), err as Error);
-      }
-    });
+    const fail = (reason: string, cause?: Error): void => {
+      this.#take(seq)?.reject(new ChannelError(`${purpose.op} ${purpose.subject}: ${reason}`, { cause }));
+    };
+    // The kernel may hold us up in send(2) for longer than that: what it answered is read before the verdict.
+    const late = (): void => fail(`no answer from the kernel in ${TIMEOUT_MS / 1000} s`);
+    const timer = setTimeout(() => setImmediate(late), TIMEOUT_MS);
+    this.#pending.set(seq, { purpose, replies: [], interrupted: false, resolve, reject, timer });
+    try {
+      this.#socket.send(bytes, {}, err => {
+        if (err) fail(`cannot send: ${err.message}`, err);
+      });
+    } catch (err) {
+      fail(messageOf(err), err as Error);
+    }
   }
 
   #nextSeq(): number {
@@ -137,8 +178,10 @@ export class NetlinkSocket implements NetlinkChannel {
 
   #take(seq: number): Pending | undefined {
     const pending = this.#pending.get(seq);
-    if (pending) clearTimeout(pending.timer);
+    if (!pending) return undefined;
+    clearTimeout(pending.timer);
     this.#pending.delete(seq);
+    if (!this.#closed) this.#waiting.shift()?.();
     return pending;
   }
 
@@ -169,13 +212,28 @@ export class NetlinkSocket implements NetlinkChannel {
     else pending.resolve(pending.replies);
   }
 
-  /** ENOBUFS: datagrams were dropped, so any answer may be among them. */
-  #overrun(err: Error): void {
-    this.#failAll(new ChannelError(`netlink socket: ${err.message}`, { cause: err }));
-    this.#lost?.();
-  }
-
   #failAll(err: Error): void {
     for (const seq of [...this.#pending.keys()]) this.#take(seq)?.reject(err);
+  }
+}
+
+/** The file descriptor of a netlink socket of the calling thread's namespace: the package keeps it to itself. */
+function descriptorOf(protocol: number, port: number): number {
+  const rows = readFileSync('/proc/thread-self/net/netlink', 'utf8').split('\n');
+  const fields = rows.map(row => row.trim().split(/\s+/));
+  const inode = fields.find(([, family, pid]) => family === `${protocol}` && pid === `${port}`)?.at(-1);
+  const fd = readdirSync('/proc/self/fd').find(
+    name => linkOf(`/proc/self/fd/${name}`) === `socket:[${inode}]`,
+  );
+  if (fd === undefined) throw new ChannelError(`cannot find the netlink socket of port ${port}`);
+  return Number(fd);
+}
+
+/** What a symbolic link says; undefined where it is gone. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
