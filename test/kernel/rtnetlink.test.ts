@@ -130,11 +130,12 @@ kernelTest('a prepended route wins, and deleting it brings the other back', asyn
   assert.equal((await rt.routes()).filter(r => r.destination.length === 0 && r.protocol === 3).length, 0);
 });
 
+/** A kind of link that the kernel makes and frees quickly: a thousand bridges take it ten seconds. */
+const CHEAP = 'ifb';
+
 kernelTest('a thousand links are listed whole, while others list too', async t => {
   const ns = await Namespace.create(t);
-  await Promise.all(
-    Array.from({ length: 1000 }, (_, n) => ns.rt.createLink({ name: `l${n}`, kind: 'bridge' })),
-  );
+  await Promise.all(Array.from({ length: 1000 }, (_, n) => ns.rt.createLink({ name: `l${n}`, kind: CHEAP })));
   const lists = await Promise.all([ns.rt.links(), ns.rt.links(), ns.rt.links()]);
   for (const links of lists) {
     const names = new Set(links.map(({ name }) => name));
@@ -145,14 +146,12 @@ kernelTest('a thousand links are listed whole, while others list too', async t =
 
 kernelTest('a list is whole, though links come and go under it', async t => {
   const ns = await Namespace.create(t);
-  await Promise.all(
-    Array.from({ length: 200 }, (_, n) => ns.rt.createLink({ name: `s${n}`, kind: 'bridge' })),
-  );
+  await Promise.all(Array.from({ length: 200 }, (_, n) => ns.rt.createLink({ name: `s${n}`, kind: CHEAP })));
   const other = ns.within(() => new RtNetlink());
   t.after(() => other.close());
   for (let round = 0; round < 10; round++) {
     const churn = Array.from({ length: 5 }, (_, n) =>
-      other.createLink({ name: `t${round}-${n}`, kind: 'bridge' }),
+      other.createLink({ name: `t${round}-${n}`, kind: CHEAP }),
     );
     const [links] = await Promise.all([ns.rt.links(), ...churn]);
     const names = new Set(links.map(({ name }) => name));

@@ -1,0 +1,110 @@
+// sd_notify(3): what a service manager receives, on a socket with a path and on an abstract one.
+import assert from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Notifier } from '../../native/notify.js';
+import { kernelTest } from './namespace.js';
+
+/** Prints every datagram that it receives, a line each. */
+const RECEIVER = `
+import socket, sys
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(sys.argv[1].replace("@", "\\0", 1))
+print("bound", flush=True)
+while True:
+    print(receiver.recv(4096).decode(), flush=True)
+`;
+
+/** A service manager's socket, and what comes in. */
+async function manager(t: TestContext, address: string): Promise<{ lines: () => string[] }> {
+  const child: ChildProcessWithoutNullStreams = spawn('python3', ['-c', RECEIVER, address]);
+  t.after(() => child.kill());
+  let text = '';
+  child.stdout.on('data', chunk => (text += String(chunk)));
+  await once(child.stdout, 'data');
+  return { lines: () => text.split('\n').slice(1, -1) };
+}
+
+for (const kind of ['a path', 'an abstract name'] as const) {
+  const receives = `a manager on ${kind} hears READY and STOPPING`;
+  kernelTest(
+    receives,
+    async t => {
+      const folder = mkdtempSync(join(tmpdir(), 'dwgd-notify-'));
+      t.after(() => rmSync(folder, { recursive: true }));
+      const address = kind === 'a path' ? join(folder, 'notify') : `@dwgd-test-${process.pid}`;
+      const { lines } = await manager(t, address);
+      const env = { NOTIFY_SOCKET: address };
+      const notifier = new Notifier(env);
+      assert.deepEqual(env, {}, 'nobody else is to answer for us');
+      notifier.send('READY=1');
+      notifier.send('STOPPING=1');
+      await sleep(100);
+      notifier.close();
+      assert.deepEqual(lines(), ['READY=1', 'STOPPING=1']);
+    },
+    'python3',
+  );
+}
+
+kernelTest(
+  'the watchdog is fed twice in its time, and not after close',
+  async t => {
+    const address = `@dwgd-watchdog-${process.pid}`;
+    const { lines } = await manager(t, address);
+    const notifier = new Notifier({ NOTIFY_SOCKET: address });
+    notifier.startWatchdog({ WATCHDOG_USEC: '200000', WATCHDOG_PID: String(process.pid) });
+    await sleep(350);
+    notifier.close();
+    await sleep(250);
+    const fed = lines().filter(line => line === 'WATCHDOG=1').length;
+    assert.ok(fed >= 2 && fed <= 3, `${fed} times`);
+  },
+  'python3',
+);
+
+for (const [name, env] of [
+  ['for another process', { WATCHDOG_USEC: '20000', WATCHDOG_PID: '1' }],
+  ['of no time', { WATCHDOG_USEC: '0' }],
+  ['of nonsense', { WATCHDOG_USEC: 'soon' }],
+  ['that is not asked for', {}],
+] as const) {
+  kernelTest(
+    `a watchdog ${name} is not fed`,
+    async t => {
+      const address = `@dwgd-unfed-${process.pid}`;
+      const { lines } = await manager(t, address);
+      const notifier = new Notifier({ NOTIFY_SOCKET: address });
+      notifier.startWatchdog({ ...env });
+      await sleep(60);
+      notifier.close();
+      assert.deepEqual(lines(), []);
+    },
+    'python3',
+  );
+}
+
+kernelTest('without a manager, or with one that is gone, nothing happens', () => {
+  for (const env of [{}, { NOTIFY_SOCKET: '' }]) {
+    const notifier = new Notifier(env);
+    notifier.send('READY=1');
+    notifier.startWatchdog({ WATCHDOG_USEC: '1000' });
+    notifier.close();
+  }
+  const said: unknown[] = [];
+  const { error } = console;
+  console.error = text => said.push(text);
+  try {
+    new Notifier({ NOTIFY_SOCKET: '/nonexistent/notify' }).send('READY=1');
+  } finally {
+    console.error = error;
+  }
+  assert.deepEqual(said, [
+    'cannot notify systemd: sending to the service manager: ENOENT (no such file or directory)',
+  ]);
+});

@@ -1,0 +1,111 @@
+// Links deleted in the background: which, in what order, and that the event loop goes on meanwhile.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { openRouteSocket, Reaper } from '../../src/driver/reaper.js';
+import { createLog } from '../../src/log.js';
+import { kernelTest, Namespace } from './namespace.js';
+
+/** A reaper and what it logs. */
+function reaper(): { reaper: Reaper; lines: string[] } {
+  const lines: string[] = [];
+  return { reaper: new Reaper(createLog(true, false, line => lines.push(line))), lines };
+}
+
+kernelTest('links are deleted one after the other, in the order given', async t => {
+  const ns = await Namespace.create(t);
+  const names = Array.from({ length: 10 }, (_, n) => `br${n}`);
+  for (const name of names) await ns.rt.createLink({ name, kind: 'bridge' });
+  const done: string[] = [];
+  const { reaper: it, lines } = reaper();
+  for (const name of names)
+    it.reap(
+      name,
+      () => ns.within(openRouteSocket),
+      () => done.push(name),
+    );
+  await it.idle();
+  assert.deepEqual(done, names);
+  assert.deepEqual(
+    (await ns.rt.links()).map(({ name }) => name),
+    ['lo'],
+  );
+  assert.deepEqual(lines, []);
+});
+
+kernelTest('the event loop goes on while the kernel deletes', async t => {
+  const ns = await Namespace.create(t);
+  for (let n = 0; n < 30; n++) await ns.rt.createLink({ name: `br${n}`, kind: 'bridge' });
+  let ticks = 0;
+  const ticking = setInterval(() => ticks++, 1);
+  const { reaper: it } = reaper();
+  const started = performance.now();
+  for (let n = 0; n < 30; n++)
+    it.reap(
+      `br${n}`,
+      () => ns.within(openRouteSocket),
+      () => undefined,
+    );
+  await it.idle();
+  clearInterval(ticking);
+  const took = performance.now() - started;
+  assert.ok(ticks > took / 10, `${ticks} ticks in ${took.toFixed()} ms`);
+});
+
+kernelTest(
+  'a link that is gone already is as good as deleted, and so is one in a namespace that is gone',
+  async t => {
+    const ns = await Namespace.create(t);
+    const { reaper: it, lines } = reaper();
+    const done: string[] = [];
+    it.reap(
+      'nosuch',
+      () => ns.within(openRouteSocket),
+      () => done.push('link'),
+    );
+    const gone = (): number => {
+      throw Object.assign(new Error('gone'), { code: 'ENOENT' });
+    };
+    it.reap('any', gone, () => done.push('namespace'));
+    await it.idle();
+    assert.deepEqual([done, lines], [['link', 'namespace'], []]);
+  },
+);
+
+kernelTest('a refusal is reported, is not taken for done, and does not hold up the next', async t => {
+  const ns = await Namespace.create(t);
+  await ns.rt.createLink({ name: 'br0', kind: 'bridge' });
+  const { reaper: it, lines } = reaper();
+  const done: string[] = [];
+  const refused = (): number => {
+    throw new Error('no socket today');
+  };
+  it.reap(
+    'lo',
+    () => ns.within(openRouteSocket),
+    () => done.push('lo'),
+  );
+  it.reap('br0', refused, () => done.push('br0 at first'));
+  it.reap(
+    'br0',
+    () => ns.within(openRouteSocket),
+    () => done.push('br0'),
+  );
+  await it.idle();
+  assert.deepEqual(done, ['br0']);
+  assert.match(lines[0]!, /error cannot delete a link: deleting link lo: E[A-Z]+ .* link=lo\n$/);
+  assert.match(lines[1]!, /error cannot delete a link: no socket today link=br0\n$/);
+});
+
+kernelTest('reaping leaves no file descriptor behind', async t => {
+  const ns = await Namespace.create(t);
+  const { reaper: it } = reaper();
+  const before = readdirSync('/proc/self/fd').length;
+  for (const name of ['nosuch', 'lo', 'nosuch'])
+    it.reap(
+      name,
+      () => ns.within(openRouteSocket),
+      () => undefined,
+    );
+  await it.idle();
+  assert.equal(readdirSync('/proc/self/fd').length, before);
+});
