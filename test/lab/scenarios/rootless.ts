@@ -20,11 +20,11 @@ async function startRootless(): Promise<void> {
     grep -q alice /etc/subuid || { echo alice:100000:65536 >> /etc/subuid; echo alice:100000:65536 >> /etc/subgid; }
     modprobe -d "$LAB_CACHE/modules" tun && chmod 666 /dev/net/tun
     install -d -o alice -m 700 ${RUNTIME}
-    install -d -o alice /run/alice`);
+    install -d -o alice /srv/alice`);
   const script = '/usr/share/docker.io/contrib/dockerd-rootless.sh';
   // A process group of its own, so that it can be ended as a whole.
-  await sh(`cd /run/alice && XDG_RUNTIME_DIR=${RUNTIME} HOME=/run/alice setsid setpriv --reuid=${UID} --regid=${UID} --clear-groups \
-    ${script} -s vfs --data-root /run/alice/data > /run/lab/rootless.log 2>&1 < /dev/null &`);
+  await sh(`cd /srv/alice && XDG_RUNTIME_DIR=${RUNTIME} HOME=/srv/alice setsid setpriv --reuid=${UID} --regid=${UID} --clear-groups \
+    ${script} -s vfs --data-root /srv/alice/data > /run/lab/rootless.log 2>&1 < /dev/null &`);
   await eventually(() => sh(`curl -sf --unix-socket ${RUNTIME}/docker.sock http://x/version`), {
     within: 150,
   });

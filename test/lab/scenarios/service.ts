@@ -1,0 +1,105 @@
+// The service unit under a real systemd: ready when it listens, able to do its work as hardened as it is.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { eventually, scenario, sh, wg } from '../lab.js';
+import { Container, createNetwork, demand } from '../libnetwork.js';
+
+const UNIT = '/run/systemd/system/dwgd.service';
+const host = { addresses: ['10.0.0.1/24'], port: 51820 };
+
+let systemd: string;
+
+/** Runs a bash line beside systemd, in its namespaces. */
+const inside = (command: string): Promise<string> =>
+  sh(`nsenter -t ${systemd} -p -m bash -c '${command.replaceAll("'", "'\\''")}'`, { within: 90 });
+
+const property = (name: string): Promise<string> => inside(`systemctl show dwgd -P ${name}`);
+
+/** systemd as process 1 of a process and mount namespace of its own; the network is the guest's. */
+async function startSystemd(): Promise<void> {
+  await sh(`
+    mount --make-rshared /
+    mkdir -p /run/systemd/system /run/docker/plugins
+    for unit in systemd-tmpfiles-setup systemd-tmpfiles-setup-dev systemd-udevd systemd-udev-trigger systemd-update-utmp systemd-sysctl; do
+      ln -sf /dev/null /run/systemd/system/$unit.service
+    done
+    ln -sf "$LAB_ROOT/dist/src/cli.js" /usr/bin/dwgd && chmod +x "$LAB_ROOT/dist/src/cli.js"
+    cp "$LAB_ROOT/systemd/dwgd.service" ${UNIT}
+    mkdir -p ${UNIT}.d
+    printf '[Service]\\nWatchdogSec=4s\\n' > ${UNIT}.d/lab.conf
+    container=lab unshare --pid --fork --kill-child --mount --propagation slave \
+      bash -c 'mount -t proc proc /proc; exec /lib/systemd/systemd --system --unit=sysinit.target' > /run/lab/systemd.log 2>&1 < /dev/null &`);
+  await eventually(
+    async () => {
+      systemd = await sh('pgrep -o -x systemd');
+      assert.match(await inside('systemctl is-system-running || true'), /running|degraded/);
+    },
+    { within: 120 },
+  );
+}
+
+scenario(
+  'service',
+  () => {
+    before(startSystemd);
+
+    test('systemctl start returns when the socket answers', async () => {
+      await wg.add('wg0', host);
+      await inside('systemctl start dwgd');
+      assert.deepEqual((await demand('Plugin.Activate')).Implements, ['NetworkDriver']);
+      assert.equal(await property('ActiveState'), 'active');
+      assert.match(await inside('journalctl -u dwgd -o cat --no-pager'), /^listening for Docker/m);
+    });
+
+    test('a container joins, and its tunnel follows an interface that was made anew', async () => {
+      const network = await createNetwork(
+        { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' },
+        { ipv4: ['10.0.0.0/24', '10.0.0.1/24'] },
+      );
+      const container = new Container(network, { ip: '10.0.0.2/24' });
+      await container.start();
+      await container.ping('10.0.0.1');
+      await sh('ip link del wg0');
+      await wg.add('wg0', { ...host, port: 51999 });
+      await eventually(() => container.ping('10.0.0.1'), { within: 60 });
+      await container.stop();
+      await eventually(async () => assert.deepEqual(await wg.names(), ['wg0']), { within: 20 });
+    });
+
+    test('the watchdog hears from it', async () => {
+      await sh('sleep 9');
+      assert.equal(await property('NRestarts'), '0');
+      assert.equal(await property('ActiveState'), 'active');
+    });
+
+    test('killed, it is started again', async () => {
+      await inside('systemctl kill -s KILL dwgd');
+      await eventually(async () => assert.equal(await property('NRestarts'), '1'), { within: 30 });
+      await eventually(() => demand('Plugin.Activate'), { within: 60 });
+    });
+
+    test('systemctl stop ends it well, and its sockets with it', async () => {
+      await inside('systemctl stop dwgd');
+      assert.equal(await property('Result'), 'success');
+      assert.equal(existsSync('/run/dwgd/dwgd.sock'), false);
+      assert.equal(existsSync('/run/docker/plugins/dwgd.sock'), false);
+    });
+
+    test('systemd-analyze verifies it, and finds the exposure that its comment records', async () => {
+      assert.equal(await inside(`systemd-analyze verify ${UNIT} 2>&1`), '');
+      const recorded = /exposure of ([\d.]+)/.exec(readFileSync(UNIT, 'utf8'))?.[1];
+      assert.match(
+        await inside(`systemd-analyze security --offline=true --no-pager ${UNIT} | tail -n 1`),
+        new RegExp(`: ${recorded} `),
+      );
+    });
+
+    after(() =>
+      sh(
+        `kill -9 ${systemd}; rm -rf /run/systemd /var/lib/dwgd.db*; umount /proc/sys/fs/binfmt_misc 2> /dev/null || true`,
+      ),
+    );
+  },
+  { docker: false },
+);
