@@ -144,19 +144,18 @@ kernelTest('a thousand links are listed whole, while others list too', async t =
   }
 });
 
-kernelTest('a list is whole, though links come and go under it', async t => {
+kernelTest('a list that changed while it was read is read again', async t => {
   const ns = await Namespace.create(t);
-  await Promise.all(Array.from({ length: 200 }, (_, n) => ns.rt.createLink({ name: `s${n}`, kind: CHEAP })));
+  const names = Array.from({ length: 200 }, (_, n) => `s${n}`);
+  await Promise.all(names.map(name => ns.rt.createLink({ name, kind: CHEAP })));
   const other = ns.within(() => new RtNetlink());
   t.after(() => other.close());
-  for (let round = 0; round < 10; round++) {
-    const churn = Array.from({ length: 5 }, (_, n) =>
-      other.createLink({ name: `t${round}-${n}`, kind: CHEAP }),
-    );
-    const [links] = await Promise.all([ns.rt.links(), ...churn]);
-    const names = new Set(links.map(({ name }) => name));
-    for (let n = 0; n < 200; n++) assert.ok(names.has(`s${n}`), `round ${round}: s${n}`);
-  }
+  const listing = ns.rt.links();
+  // The kernel has written the beginning of the list by then, which fits one datagram and has s0 in it.
+  await new Promise(resolve => queueMicrotask(() => queueMicrotask(() => resolve(undefined))));
+  await Promise.all([other.deleteLink('s0'), other.createLink({ name: 'late', kind: CHEAP })]);
+  const listed = (await listing).map(({ name }) => name);
+  assert.deepEqual(listed.sort(), ['lo', 'late', ...names.slice(1)].sort());
 });
 
 kernelTest('none of this is in the namespace of the tests', () => {

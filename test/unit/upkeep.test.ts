@@ -68,6 +68,21 @@ test('a container that left does not come back', async () => {
   assert.deepEqual(shown(world), ['10.0.0.3/32']);
 });
 
+test('a container that leaves while a look is under way does not come back', async () => {
+  const { world, look } = await upkept(2);
+  await look();
+  bounce(world);
+  let leaving: Promise<void> | undefined;
+  world.kernel.refuse = what => {
+    if (what === 'reading WireGuard device wg0')
+      leaving ??= world.driver.leave({ NetworkID: 'n1', EndpointID: 'e0' }, 0);
+    return undefined;
+  };
+  await look();
+  await leaving;
+  assert.deepEqual(shown(world), ['10.0.0.3/32']);
+});
+
 test('an address that somebody took is theirs, and the other containers come back all the same', async () => {
   const { world, look } = await upkept(3);
   await look();

@@ -115,6 +115,7 @@ for (const [name, attrs] of [
   ['an IPv6 endpoint of 16 bytes', peer(KEY, attr(4, Buffer.from(`0a00${'00'.repeat(14)}`, 'hex')))],
   ['an endpoint of no family', peer(KEY, attr(4, Buffer.alloc(16)))],
   ['a handshake of 8 bytes', peer(KEY, attr(6, Buffer.alloc(8)))],
+  ['a handshake of 24 bytes', peer(KEY, attr(6, Buffer.alloc(24)))],
   ['a counter of 4 bytes', peer(KEY, attr(7, Buffer.alloc(4)))],
   ['an allowed IP without an address', peer(KEY, nest(9, nest(0, attr(3, Buffer.from([32])))))],
   ['an allowed IP without a mask', peer(KEY, nest(9, nest(0, attr(2, Buffer.alloc(4)))))],
