@@ -55,8 +55,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const socket = new PluginSocket();
   const netns = await NetnsSwitch.open();
   const store = new Store(options.database);
-  const rt = new RtNetlink();
-  const wg = new WgCtrl();
+  const trace = options.verbose ? (command: string): void => log.debug(command) : undefined;
+  const rt = new RtNetlink(undefined, trace);
+  const wg = new WgCtrl(undefined, trace);
   const reaper = new Reaper(log);
   const hosts = new RootlessHosts();
   const sandboxes = new Sandboxes(netns, hosts);

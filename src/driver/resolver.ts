@@ -3,7 +3,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { errorCode, UserError } from '../errors.js';
-import { type Address, formatAddress, parseAddress } from '../ip.js';
+import { type Address, parseAddress } from '../ip.js';
 import type { SocketAddress } from '../netlink/wireguard.js';
 import type { HostPort } from './network.js';
 
@@ -37,9 +37,4 @@ async function resolveName(host: string): Promise<Address> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** `192.0.2.1:51820` or `[2001:db8::1]:51820`. */
-export function formatSocketAddress({ address, port }: SocketAddress): string {
-  return address.family === 6 ? `[${formatAddress(address)}]:${port}` : `${formatAddress(address)}:${port}`;
 }

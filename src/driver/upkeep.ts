@@ -106,7 +106,12 @@ export class Upkeep {
   async #run(): Promise<void> {
     while (this.#again && !this.#closed) {
       this.#again = false;
-      await this.#look();
+      try {
+        await this.#look();
+      } catch (err) {
+        // The database: a later look may find it well again.
+        this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
+      }
     }
     this.#running = undefined;
   }

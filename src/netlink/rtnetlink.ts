@@ -10,6 +10,7 @@ import {
   type LinkAddress,
   newAddressRequest,
 } from './address.js';
+import { ipLinkAdd, ipLinkDel, ipLinkSet, type Trace } from './commands.js';
 import {
   decodeLink,
   deleteLinkRequest,
@@ -37,10 +38,12 @@ import { NETLINK_ROUTE, type NetlinkChannel, NetlinkSocket } from './socket.js';
 
 export class RtNetlink {
   readonly #channel: NetlinkChannel;
+  readonly #trace: Trace | undefined;
 
   /** Without a channel: a socket of the namespace of the calling thread, opened synchronously. */
-  constructor(channel: NetlinkChannel = new NetlinkSocket(NETLINK_ROUTE)) {
+  constructor(channel: NetlinkChannel = new NetlinkSocket(NETLINK_ROUTE), trace?: Trace) {
     this.#channel = channel;
+    this.#trace = trace;
   }
 
   close(): void {
@@ -49,17 +52,20 @@ export class RtNetlink {
 
   /** @throws OpError: EEXIST (name taken), EOPNOTSUPP (no such kind) */
   async createLink(link: LinkConfig): Promise<void> {
+    this.#trace?.(ipLinkAdd(link));
     await this.#channel.request(newLinkRequest(link), { op: 'creating link', subject: link.name });
   }
 
   /** @throws OpError: ENODEV */
   async setLink(name: string, change: LinkChange): Promise<void> {
     const op = change.netnsFd === undefined ? 'changing link' : 'moving link';
+    this.#trace?.(ipLinkSet(name, change));
     await this.#channel.request(setLinkRequest(name, change), { op, subject: name });
   }
 
   /** @throws OpError: ENODEV */
   async deleteLink(name: string): Promise<void> {
+    this.#trace?.(ipLinkDel(name));
     await this.#channel.request(deleteLinkRequest(name), { op: 'deleting link', subject: name });
   }
 

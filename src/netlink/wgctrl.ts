@@ -2,6 +2,7 @@
 // socket was opened in. Not here: the bytes (wireguard-encode.ts, wireguard-decode.ts), links.
 
 import { isNotFound, UserError } from '../errors.js';
+import { type Trace, wgSet } from './commands.js';
 import { decodeFamilyId, genlAttributes, genlRequest, getFamilyRequest } from './genetlink.js';
 import { NLM_F_DUMP } from './message.js';
 import { NETLINK_GENERIC, type NetlinkChannel, NetlinkSocket } from './socket.js';
@@ -18,11 +19,13 @@ import { encodeGetDevice, encodeSetDevice } from './wireguard-encode.js';
 
 export class WgCtrl {
   readonly #channel: NetlinkChannel;
+  readonly #trace: Trace | undefined;
   #family: number | undefined;
 
   /** Without a channel: a socket of the namespace of the calling thread, opened synchronously. */
-  constructor(channel: NetlinkChannel = new NetlinkSocket(NETLINK_GENERIC)) {
+  constructor(channel: NetlinkChannel = new NetlinkSocket(NETLINK_GENERIC), trace?: Trace) {
     this.#channel = channel;
+    this.#trace = trace;
   }
 
   close(): void {
@@ -50,6 +53,7 @@ export class WgCtrl {
    * @throws OpError: ENODEV, EOPNOTSUPP, EADDRINUSE (listen port)
    */
   async configure(name: string, config: WgDeviceConfig): Promise<void> {
+    this.#trace?.(wgSet(name, config));
     const family = await this.#familyId();
     for (const payload of encodeSetDevice(name, config)) {
       const request = genlRequest(family, WG_CMD_SET_DEVICE, WG_GENL_VERSION, payload);

@@ -1,7 +1,7 @@
 // WireGuard's generic netlink family: the numbers of <linux/wireguard.h>, and devices and peers as wg(8) speaks
 // of them, observed and wanted. Not here: their bytes (wireguard-encode.ts, wireguard-decode.ts).
 
-import type { Address, Prefix } from '../ip.js';
+import { type Address, formatAddress, type Prefix } from '../ip.js';
 import type { Key, SecretKey } from './key.js';
 
 export const WG_GENL_NAME = 'wireguard';
@@ -41,6 +41,12 @@ export interface SocketAddress {
   readonly address: Address;
   /** In host byte order. */
   readonly port: number;
+}
+
+/** `192.0.2.1:51820` or `[2001:db8::1]:51820`. */
+export function formatSocketAddress({ address, port }: SocketAddress): string {
+  const text = formatAddress(address);
+  return address.family === 6 ? `[${text}]:${port}` : `${text}:${port}`;
 }
 
 /** A peer as the kernel shows it. */

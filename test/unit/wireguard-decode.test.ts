@@ -1,13 +1,13 @@
 // WireGuard devices out of the kernel's messages, with `wg show … dump` of the same moment as the judge.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatSocketAddress } from '../../src/driver/resolver.js';
 import { DecodeError } from '../../src/errors.js';
 import { formatPrefix } from '../../src/ip.js';
 import { attr, attrString, attrU16, attrU32, nest } from '../../src/netlink/attr.js';
 import { decodeFamilyId, genlAttributes, getFamilyRequest } from '../../src/netlink/genetlink.js';
 import { type Message, NLMSG_ERROR, readErrno } from '../../src/netlink/message.js';
 import type { WgDevice } from '../../src/netlink/wireguard.js';
+import { formatSocketAddress } from '../../src/netlink/wireguard.js';
 import { decodeDevice } from '../../src/netlink/wireguard-decode.js';
 import { type Exchange, golden, replies, request } from '../golden/golden.js';
 
