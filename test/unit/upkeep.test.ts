@@ -177,3 +177,11 @@ test('a refusal of the kernel is reported, and the next look tries again', async
   await look();
   assert.deepEqual(shown(world), ['10.0.0.2/32']);
 });
+
+test('a database that fails is reported, and does not end the daemon', async () => {
+  const { world, look } = await upkept(1);
+  world.store.close();
+  await look();
+  await look();
+  assert.equal(world.lines.filter(line => line.includes('error cannot look after the tunnels: ')).length, 2);
+});
