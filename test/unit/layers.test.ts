@@ -22,7 +22,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [3, /^src\/netlink\/(netns|socket|rtnetlink|wgctrl)\.ts$/],
   [
     3,
-    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface)\.ts$/,
+    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links)\.ts$/,
   ],
   [3, /^src\/(nft\/libnftables|labels\/containers)\.ts$/],
   [3, /^src\/log\.ts$/],
