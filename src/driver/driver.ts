@@ -2,11 +2,10 @@
 // kernel. Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (plugin.ts),
 // decisions (plan.ts, peers.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
 
-import { isExists, messageOf, OpError, UserError } from '../errors.js';
-import { type Address, formatAddress, sameAddress } from '../ip.js';
+import { messageOf, UserError } from '../errors.js';
+import { formatAddress, sameAddress } from '../ip.js';
 import type { Log } from '../log.js';
 import { derivePrivateKey, type Key, publicKey } from '../netlink/key.js';
-import type { LinkConfig } from '../netlink/link.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
@@ -19,11 +18,12 @@ import type {
   JoinRequest,
   JoinResponse,
 } from './api.js';
+import { ContainerLinks } from './container-links.js';
 import { HostInterface } from './host-interface.js';
 import { type Endpoint, keyAddress, type Network } from './network.js';
 import { parseOptions } from './options.js';
 import { planContainerPeer, planHostPeer, type RemotePeer } from './peers.js';
-import { LINK_GROUP, linkName, planAddresses, planJoin, planMtu, planPools, planResponse } from './plan.js';
+import { linkName, planAddresses, planJoin, planPools, planResponse } from './plan.js';
 import type { Reaper } from './reaper.js';
 import { resolveEndpoint } from './resolver.js';
 import type { Sandboxes } from './sandboxes.js';
@@ -42,16 +42,15 @@ export interface DriverParts {
   readonly log: Log;
 }
 
-/** IPv4 and IPv6 hosts answer with at least this; the path behind a loopback endpoint is not known. */
-const ETHERNET_MTU = 1500;
-
 export class Driver {
   readonly #parts: DriverParts;
   readonly #host: HostInterface;
+  readonly #links: ContainerLinks;
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
     this.#host = new HostInterface(parts.wg);
+    this.#links = new ContainerLinks(parts);
   }
 
   /**
@@ -134,13 +133,13 @@ export class Driver {
         throw new UserError(`endpoint ${request.EndpointID} is not known: start the container again`);
       }
       // Docker asks again after a broken connection, with the link still where it left it.
-      if (known.state === 'joined' && (await this.#isInPlace(known, owner)))
+      if (known.state === 'joined' && (await this.#links.isInPlace(known.ifname, owner)))
         return planResponse(network, known);
 
       const privateKey = derivePrivateKey(readSeed(network), keyAddress(known));
       const presharedKey = readPresharedKey(network);
       const { host, peer } = await this.#remote(network);
-      const mtu = network.mtu ?? (await this.#mtu(host, peer));
+      const mtu = network.mtu ?? (await this.#links.mtu(host, peer));
       const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });
 
       await this.#dropPeer(network, known);
@@ -150,7 +149,7 @@ export class Driver {
       store.putEndpoint(endpoint);
       undo.add('the record', () => store.putEndpoint(before));
       try {
-        await this.#createLink(plan.link);
+        await this.#links.create(plan.link);
         undo.add(`link ${plan.link.name}`, () => rt.deleteLink(plan.link.name));
         await this.#parts.wg.configure(plan.link.name, plan.device);
         // The kernel has just derived the public key; doing it again here would cost more than all the rest.
@@ -164,7 +163,7 @@ export class Driver {
           });
           undo.add(`peer ${key}`, () => this.#dropPeer(network, endpoint));
         }
-        await this.#place(plan.link.name, owner);
+        await this.#links.place(plan.link.name, owner);
         endpoint = { ...endpoint, state: 'joined' };
         store.putEndpoint(endpoint);
       } catch (err) {
@@ -207,7 +206,12 @@ export class Driver {
       const endpoint = store.endpoint(id);
       if (!endpoint) return;
       const network = store.network(endpoint.networkId);
-      if (network) await this.#dropPeer(network, endpoint);
+      try {
+        if (network) await this.#dropPeer(network, endpoint);
+      } catch (err) {
+        // What can go goes; upkeep restores no peer of an endpoint that is not joined.
+        log.error({ endpoint: shortId(id) }, messageOf(err));
+      }
       if (endpoint.state === 'created') {
         store.deleteEndpoint(id);
       } else {
@@ -238,70 +242,6 @@ export class Driver {
       }
       case 'pubkey':
         return { peer: { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) } };
-    }
-  }
-
-  /** What fits through the path to the peer and, in ifname mode, through the host's interface. */
-  async #mtu(host: WgDevice | undefined, { endpoint }: RemotePeer): Promise<number> {
-    const { rt } = this.#parts;
-    const path = await this.#pathMtu(endpoint.address);
-    const hostMtu = host && (await rt.link(host.name))?.mtu;
-    if (hostMtu === undefined) return planMtu(path ?? ETHERNET_MTU);
-    return path === undefined ? hostMtu : Math.min(hostMtu, planMtu(path));
-  }
-
-  /** Undefined on loopback, and where there is no route. */
-  async #pathMtu(address: Address): Promise<number | undefined> {
-    const { rt } = this.#parts;
-    if (isLoopback(address)) return undefined;
-    try {
-      const route = await rt.routeTo(address);
-      if (route?.mtu !== undefined) return route.mtu;
-      return route?.index === undefined ? undefined : (await rt.link(route.index))?.mtu;
-    } catch (err) {
-      if (err instanceof OpError) return undefined;
-      throw err;
-    }
-  }
-
-  /** Makes the link; a left-over of ours with that name is made anew. */
-  async #createLink(link: LinkConfig): Promise<void> {
-    const { rt, log } = this.#parts;
-    try {
-      await rt.createLink(link);
-    } catch (err) {
-      if (!isExists(err)) throw err;
-      const present = await rt.link(link.name);
-      if (present && (present.kind !== link.kind || present.group !== LINK_GROUP)) {
-        throw new UserError(
-          `the name ${link.name} is taken by an interface that is not of dwgd: rename or delete it (ip link del ${link.name})`,
-          { cause: err },
-        );
-      }
-      log.warn({ link: link.name }, 'a left-over link is made anew');
-      if (present) await rt.deleteLink(link.name);
-      await rt.createLink(link);
-    }
-  }
-
-  /** Puts the link where Docker looks for it: it is there already, but for a rootless Docker. */
-  async #place(name: string, owner: number): Promise<void> {
-    const { rt, sandboxes } = this.#parts;
-    const target = sandboxes.openDocker(owner);
-    if (!target) return;
-    try {
-      await rt.setLink(name, { netnsFd: target.fd });
-    } finally {
-      target.close();
-    }
-  }
-
-  async #isInPlace(endpoint: Endpoint, owner: number): Promise<boolean> {
-    const rt = this.#parts.sandboxes.openRtNetlink(owner);
-    try {
-      return (await rt.link(endpoint.ifname)) !== undefined;
-    } finally {
-      rt.close();
     }
   }
 
@@ -336,10 +276,6 @@ function mayHavePeer({ state }: Endpoint): boolean {
 
 function withoutPeer({ publicKey: _key, priorPeer: _prior, ...endpoint }: Endpoint): Endpoint {
   return endpoint;
-}
-
-function isLoopback({ family, bytes }: Address): boolean {
-  return family === 4 ? bytes[0] === 127 : bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15] === 1;
 }
 
 /** Docker's own short form of an id, for the log. */
