@@ -127,10 +127,12 @@ export function planPeerRemoval(publicKey: Key, prior: PriorPeer | undefined): W
   };
 }
 
-/** Whether the host's interface lacks a peer, or one of its addresses. */
+/** Whether the host's interface lacks a peer, one of its addresses, or its preshared key. */
 export function isMissing(device: WgDevice, wanted: WgPeerConfig): boolean {
   const found = device.peers.find(peer => peer.publicKey.equals(wanted.publicKey));
   const has = (ip: Prefix): boolean => found?.allowedIPs.some(other => samePrefix(ip, other)) === true;
+  const psk = wanted.presharedKey;
+  if (psk && !found?.presharedKey?.equals(psk)) return true;
   return !found || !(wanted.allowedIPs ?? []).every(has);
 }
 

@@ -194,13 +194,14 @@ function fullTunnelGateway(network: Network, endpoint: Endpoint, family: 4 | 6):
     return undefined;
   if (!pool) return undefined;
   if (pool.gateway) return pool.gateway;
-  const first = nthAddress(pool.subnet, 1);
-  return sameAddress(first, own) ? nthAddress(pool.subnet, 2) : first;
+  return [1, 2].flatMap(n => nthAddress(pool.subnet, n) ?? []).find(address => !sameAddress(address, own));
 }
 
-function nthAddress(subnet: Prefix, n: number): Address {
+/** The address so far behind the subnet's own; undefined where that is outside of it. */
+function nthAddress(subnet: Prefix, n: number): Address | undefined {
   const { family, bytes } = maskPrefix(subnet).address;
   const copy = Buffer.from(bytes);
   copy[copy.length - 1]! += n;
-  return { family, bytes: copy };
+  const address = { family, bytes: copy };
+  return prefixContains(subnet, address) ? address : undefined;
 }

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { tryLock } from '../../native/libc.js';
 import { messageOf, UserError } from '../errors.js';
@@ -26,47 +26,58 @@ export const SOCKET_NAME = 'dwgd.sock';
 /** How long calls under way may take when the daemon stops. */
 const DRAIN_MS = 5_000;
 
-/** An HTTP server for Docker's calls, not listening yet. */
-export function createPluginServer(app: RequestListener): Server {
-  const server = createServer(app);
-  // dockerd keeps its connections; one that we close while it sends comes back without its body.
-  server.keepAliveTimeout = 0;
-  server.requestTimeout = 30_000;
-  return server;
-}
+/** An HTTP server for Docker's calls on one unix socket. */
+export class PluginServer {
+  readonly #server: Server;
+  /** Connections without a request yet, which Node takes for busy ones. */
+  readonly #silent = new Set<Socket>();
 
-/** Starts to listen on a path, with a socket that only its owner may use. */
-export function listenPrivately(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    const umask = process.umask(0o177);
-    try {
-      // bind(2) happens in here, synchronously: the socket is never open to others.
-      server.listen(path, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    } finally {
-      process.umask(umask);
-    }
-  });
-}
+  constructor(app: RequestListener) {
+    this.#server = createServer(app);
+    // dockerd keeps its connections; one that we close while it sends comes back without its body.
+    this.#server.keepAliveTimeout = 0;
+    this.#server.requestTimeout = 30_000;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#silent.add(socket);
+      socket.once('close', () => this.#silent.delete(socket));
+    });
+    this.#server.on('request', ({ socket }) => this.#silent.delete(socket));
+  }
 
-/** Stops listening; calls under way are finished, if they take no longer than five seconds. */
-export async function closeServer(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise<void>(resolve => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearTimeout(timer);
+  /** Starts to listen on a path, with a socket that only its owner may use. */
+  listen(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      const umask = process.umask(0o177);
+      try {
+        // bind(2) happens in here, synchronously: the socket is never open to others.
+        this.#server.listen(path, () => {
+          this.#server.off('error', reject);
+          resolve();
+        });
+      } finally {
+        process.umask(umask);
+      }
+    });
+  }
+
+  /** Stops listening; calls under way are finished, if they take no longer than five seconds. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    for (const socket of this.#silent) socket.destroy();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), DRAIN_MS);
+    await closed;
+    clearTimeout(timer);
+  }
 }
 
 export class PluginSocket {
   readonly #lock: number;
   readonly #path: string;
   readonly #link: string;
-  #server: Server | undefined;
+  #server: PluginServer | undefined;
 
   /**
    * Takes the host's lock, which the kernel gives back however the process ends.
@@ -103,8 +114,8 @@ export class PluginSocket {
       );
     }
     rmSync(this.#path, { force: true });
-    this.#server = createPluginServer(app);
-    await listenPrivately(this.#server, this.#path);
+    this.#server = new PluginServer(app);
+    await this.#server.listen(this.#path);
     mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
     const temporary = `${this.#link}.${process.pid}`;
     rmSync(temporary, { force: true });
@@ -117,7 +128,7 @@ export class PluginSocket {
     if (this.#server) {
       rmSync(this.#link, { force: true });
       rmSync(this.#path, { force: true });
-      await closeServer(this.#server);
+      await this.#server.close();
     }
     closeSync(this.#lock);
   }

@@ -3,20 +3,13 @@
 // Not here: how a rootless Docker is found (rootless.ts).
 
 import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
-import type { Server } from 'node:http';
 import { asUser } from '../../native/libc.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { DockerClient } from './docker.js';
 import type { Driver } from './driver.js';
 import { createPlugin } from './plugin.js';
-import {
-  closeServer,
-  createPluginServer,
-  listenPrivately,
-  PLUGIN_DIR,
-  SOCKET_NAME,
-} from './plugin-socket.js';
+import { PLUGIN_DIR, PluginServer, SOCKET_NAME } from './plugin-socket.js';
 import type { Recovery } from './recovery.js';
 import type { RootlessHost, RootlessHosts } from './rootless.js';
 
@@ -32,7 +25,7 @@ const PERIOD_MS = 2_000;
 
 interface Served {
   readonly host: RootlessHost;
-  readonly server: Server;
+  readonly server: PluginServer;
   readonly docker: DockerClient;
   /** Of the folder that holds the socket; pins it until the socket is unlinked. */
   readonly folder: number;
@@ -86,12 +79,12 @@ export class RootlessSockets {
     const { driver, recovery, log } = this.#parts;
     const folder = openFolder(host);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const server = createPluginServer(createPlugin(driver, host.uid, log));
+    const server = new PluginServer(createPlugin(driver, host.uid, log));
     try {
       // All of it as the user: the folder may be one that only root could write.
       await asUser(host.uid, host.gid, () => {
         rmSync(path, { force: true });
-        return listenPrivately(server, path);
+        return server.listen(path);
       });
     } catch (err) {
       closeSync(folder);
@@ -106,7 +99,7 @@ export class RootlessSockets {
   async #drop({ host, server, docker, folder }: Served): Promise<void> {
     this.#served.delete(host.uid);
     docker.close();
-    await closeServer(server);
+    await server.close();
     closeSync(folder);
     this.#parts.log.info({ user: host.uid }, 'a rootless Docker is gone');
   }

@@ -74,8 +74,16 @@ export class Store {
     return row ? readNetworkRow(row as NetworkRow) : undefined;
   }
 
+  /** Those that can be read; a row that cannot be used keeps no other network from its work. */
   networks(): Network[] {
-    return (this.#prepare('SELECT * FROM network').all() as NetworkRow[]).map(readNetworkRow);
+    return (this.#prepare('SELECT * FROM network').all() as NetworkRow[]).flatMap(row => {
+      try {
+        return [readNetworkRow(row)];
+      } catch (err) {
+        if (err instanceof UserError) return [];
+        throw err;
+      }
+    });
   }
 
   /** Adds an endpoint, or replaces the one of the same id. */

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createPlugin } from '../../src/driver/plugin.js';
-import { closeServer, createPluginServer, listenPrivately } from '../../src/driver/plugin-socket.js';
+import { PluginServer } from '../../src/driver/plugin-socket.js';
 import { HOST_KEY, SEED, World } from './world.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-plugin-'));
@@ -16,10 +16,10 @@ const world = new World();
 world.kernel.addLink({ name: 'eth0', mtu: 1500, group: 0, up: true });
 world.kernel.addDevice('nokey', {});
 world.kernel.addDevice('noport', { privateKey: HOST_KEY });
-const server = createPluginServer(createPlugin(world.driver, 0, world.log));
-await listenPrivately(server, path);
+const server = new PluginServer(createPlugin(world.driver, 0, world.log));
+await server.listen(path);
 after(async () => {
-  await closeServer(server);
+  await server.close();
   rmSync(folder, { recursive: true });
 });
 
