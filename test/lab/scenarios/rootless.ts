@@ -21,7 +21,9 @@ async function startRootless(): Promise<void> {
     modprobe -d "$LAB_CACHE/modules" tun && chmod 666 /dev/net/tun
     install -d -o alice -m 700 ${RUNTIME}
     install -d -o alice /srv/alice`);
-  const script = '/usr/share/docker.io/contrib/dockerd-rootless.sh';
+  const script = await sh(
+    'command -v dockerd-rootless.sh || echo /usr/share/docker.io/contrib/dockerd-rootless.sh',
+  );
   // A process group of its own, so that it can be ended as a whole.
   await sh(`cd /srv/alice && XDG_RUNTIME_DIR=${RUNTIME} HOME=/srv/alice setsid setpriv --reuid=${UID} --regid=${UID} --clear-groups \
     ${script} -s vfs --data-root /srv/alice/data > /run/lab/rootless.log 2>&1 < /dev/null &`);
