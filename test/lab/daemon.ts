@@ -57,7 +57,7 @@ export const daemon = {
     if (daemon.running()) throw new Error('the daemon already runs');
     last = options;
     began = length();
-    const { args = ['-d', database, '-v'], env = {}, under = [], within = 30 } = options;
+    const { args = ['-d', database, '-v'], env = {}, under = [], within = 120 } = options;
     const [program, ...rest] = [
       ...under,
       process.execPath,

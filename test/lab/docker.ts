@@ -74,17 +74,17 @@ export const dockerd = {
   /** Waits for the engine that the guest started at boot, image included. */
   async wait(): Promise<void> {
     if (process.env.LAB_DOCKER !== '1') throw new Error('this guest was started with --no-docker');
-    await sh('lab-dockerd wait', { within: 150 });
+    await sh('lab-dockerd wait', { within: 300 });
   },
   /** Starts it with further flags, such as --live-restore, and waits until it answers. */
   async start(...startFlags: string[]): Promise<void> {
-    await sh(['lab-dockerd start', ...startFlags].join(' '), { within: 120 });
+    await sh(['lab-dockerd start', ...startFlags].join(' '), { within: 240 });
     flags = startFlags;
   },
   /** Whether it runs as the guest's boot started it. */
   pristine: (): boolean => flags.length === 0,
   /** SIGTERM, and waits until it is gone. */
-  stop: (): Promise<string> => sh('lab-dockerd stop', { within: 90 }),
+  stop: (): Promise<string> => sh('lab-dockerd stop', { within: 180 }),
   /** SIGKILL. */
   kill9: (): Promise<string> => sh('lab-dockerd kill', { within: 30 }),
   async restart(...startFlags: string[]): Promise<void> {

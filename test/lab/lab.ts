@@ -19,7 +19,7 @@ export { type KeyPair, keyPair, Remote, type WgDump, wg } from './wireguard.js';
 interface ScenarioOptions {
   /** Wait for dockerd before the first test. Default true. */
   docker?: boolean;
-  /** Seconds for the whole scenario. Default 300. */
+  /** Seconds for the whole scenario. Default 900: a slow machine is no failure. */
   within?: number;
 }
 
@@ -27,7 +27,7 @@ interface ScenarioOptions {
 export function scenario(
   name: string,
   tests: () => void,
-  { docker: needsDocker = true, within = 300 }: ScenarioOptions = {},
+  { docker: needsDocker = true, within = 900 }: ScenarioOptions = {},
 ): void {
   describe(name, { timeout: within * 1000 }, () => {
     before(async () => {

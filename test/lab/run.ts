@@ -14,7 +14,7 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
   --list              the scenarios, one a line
   --no-docker         without dockerd, for what does not need it
   --guests <n>        run scenarios in so many guests side by side (default 2, for more than two scenarios)
-  --timeout <s>       a guest is killed after so long (default 1500; a shell: never)
+  --timeout <s>       a guest is killed after so long (default 2400; a shell: never)
   --memory <MiB>      of the guest (default 4096)`;
 
 const scenarios = join(root, 'test/lab/scenarios');
@@ -108,7 +108,7 @@ if (positionals.length && (values.shell || values.exec !== undefined))
   refuse('name scenarios, or use --exec or --shell: not both');
 
 const mode: Job['mode'] = values.shell ? 'shell' : values.exec !== undefined ? 'exec' : 'scenarios';
-const timeout = wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '1500'));
+const timeout = wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '2400'));
 const memory = wholeNumber('memory', values.memory);
 
 const started = Date.now();

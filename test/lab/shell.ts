@@ -50,16 +50,16 @@ function run(command: string, seconds: number): Promise<Outcome> {
 
 /**
  * Runs a bash line (with pipefail) and returns what it wrote to stdout, without the last newline.
- * Throws a ShellError when it fails or takes longer than `within` seconds (default 60).
+ * Throws a ShellError when it fails or takes longer than `within` seconds (default 120).
  */
-export async function sh(command: string, { within = 60 } = {}): Promise<string> {
+export async function sh(command: string, { within = 120 } = {}): Promise<string> {
   const { status, stdout, stderr } = await run(command, within);
   if (status !== 0) throw new ShellError(command, status, stdout, stderr);
   return stdout.trimEnd();
 }
 
 /** Runs a bash line that must fail; returns its stderr and stdout. Throws when it succeeds. */
-sh.fails = async (command: string, { within = 60 } = {}): Promise<string> => {
+sh.fails = async (command: string, { within = 120 } = {}): Promise<string> => {
   const { status, stdout, stderr } = await run(command, within);
   if (status === 0) throw new ShellError(command, status, `it should have failed, and said: ${stdout}`, '');
   return `${stderr}${stdout}`.trimEnd();
@@ -67,11 +67,11 @@ sh.fails = async (command: string, { within = 60 } = {}): Promise<string> => {
 
 /**
  * Calls `attempt` until it neither throws nor returns false, and returns its result.
- * After `within` seconds (default 10) it throws the last error.
+ * After `within` seconds (default 30) it throws the last error.
  */
 export async function eventually<T>(
   attempt: () => T | Promise<T>,
-  { within = 10, every = 0.1 } = {},
+  { within = 30, every = 0.1 } = {},
 ): Promise<T> {
   const end = Date.now() + within * 1000;
   for (;;) {

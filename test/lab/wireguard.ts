@@ -97,7 +97,11 @@ export const wg = {
 
   /** The names of the WireGuard interfaces of the guest's own namespace, or of a named one. */
   async names(netns?: string): Promise<string[]> {
-    return (await sh(`${inside(netns)}wg show interfaces`)).split(/\s+/).filter(name => name !== '');
+    const names = await sh(`${inside(netns)}wg show interfaces`);
+    return names
+      .split(/\s+/)
+      .filter(name => name !== '')
+      .sort();
   },
 };
 

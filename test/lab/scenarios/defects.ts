@@ -79,7 +79,7 @@ scenario(
       await container.ping('10.0.0.1');
       await sh('ip link del wg0');
       await wg.add('wg0', { ...host, port: 51999 });
-      await eventually(() => container.ping('10.0.0.1'), { within: 30 });
+      await eventually(() => container.ping('10.0.0.1'), { within: 120 });
       assert.match(await container.exec('wg show wg0 endpoints'), /127\.0\.0\.1:51999/);
       await container.stop();
       await sh('ip link del wg0');

@@ -14,7 +14,7 @@ scenario('processes', () => {
     await daemon.start({
       under: ['strace', '-f', '--seccomp-bpf', '-e', 'trace=execve,execveat', '-o', TRACE],
       env: { PATH: '/run/empty' },
-      within: 90,
+      within: 120,
     });
     await createNetwork('net', {
       options: { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's', 'dwgd.route': '0.0.0.0/0,::/0' },
@@ -26,7 +26,7 @@ scenario('processes', () => {
     const { privateKey } = await wg.dump('wg0');
     await sh('ip link del wg0');
     await wg.add('wg0', { addresses: ['10.0.0.1/24', 'fd00::1/64'], port: 51820, privateKey });
-    await eventually(async () => assert.equal((await wg.dump('wg0')).peers.length, 1), { within: 20 });
+    await eventually(async () => assert.equal((await wg.dump('wg0')).peers.length, 1), { within: 120 });
     await ping('one', '10.0.0.1');
     assert.notEqual(await addressOf('one', 'net'), '');
     await remove('one');

@@ -70,7 +70,7 @@ scenario('pubkey', () => {
       `sed 's/198.51.100.9 vpn.example/192.0.2.2 vpn.example/' /etc/hosts > /run/moved; cat /run/moved > /etc/hosts`,
     );
     // It looks every 30 seconds.
-    await eventually(async () => assert.match(await endpoint(), /192\.0\.2\.2:51820/), { within: 60 });
+    await eventually(async () => assert.match(await endpoint(), /192\.0\.2\.2:51820/), { within: 120 });
     await ping('follower', '10.0.3.1');
     await remove('follower');
     await sh('umount /etc/hosts');

@@ -21,7 +21,7 @@ async function nothingLeft(): Promise<void> {
       assert.deepEqual(await wg.names(), ['wg0']);
       assert.equal(await daemon.rows('client'), 0);
     },
-    { within: 30 },
+    { within: 120 },
   );
 }
 
@@ -71,12 +71,12 @@ scenario(
       await daemon.kill9();
       await docker.call('DELETE', '/networks/other');
       await daemon.start();
-      await eventually(async () => assert.equal(await daemon.rows('network'), 1), { within: 30 });
+      await eventually(async () => assert.equal(await daemon.rows('network'), 1), { within: 120 });
     });
 
     test('with a database in memory, a network is learnt from Docker again', async () => {
       await daemon.restart({ args: ['-d', '', '-v'] });
-      await eventually(() => assert.match(daemon.logs(), /learnt a network from Docker/), { within: 30 });
+      await eventually(() => assert.match(daemon.logs(), /learnt a network from Docker/), { within: 120 });
       await run('memory', { networks: { net: {} } });
       await ping('memory', '10.0.0.1');
       await remove('memory');
@@ -89,8 +89,8 @@ scenario(
       await dockerd.kill9();
       await sh('pkill -9 containerd-shim; sleep 1');
       await dockerd.start();
-      await eventually(() => ping('always', '10.0.0.1'), { within: 60 });
-      await eventually(async () => assert.equal(await daemon.rows('client'), 1), { within: 30 });
+      await eventually(() => ping('always', '10.0.0.1'), { within: 120 });
+      await eventually(async () => assert.equal(await daemon.rows('client'), 1), { within: 120 });
       assert.equal((await wg.dump('wg0')).peers.length, 1);
       await remove('always');
       await nothingLeft();
@@ -120,5 +120,5 @@ scenario(
       await dockerd.restart();
     });
   },
-  { within: 600 },
+  { within: 1500 },
 );

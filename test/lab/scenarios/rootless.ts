@@ -39,7 +39,7 @@ scenario(
       await wg.add('wg0', { addresses: ['10.0.0.1/24'], port: 51820 });
       await daemon.start();
       await startRootless();
-      await eventually(() => assert.ok(existsSync(socket())), { within: 20 });
+      await eventually(() => assert.ok(existsSync(socket())), { within: 120 });
       const { mode, uid } = statSync(socket());
       assert.deepEqual([mode & 0o777, uid], [0o600, UID]);
       assert.equal(existsSync('/run/user/2000/dwgd.sock'), false);
@@ -78,7 +78,7 @@ scenario(
       await daemon.stop();
       assert.equal(existsSync(path), false);
       await sh(`pkill -u ${UID} || true`);
-      await eventually(async () => assert.equal(await sh(`pgrep -u ${UID} || true`), ''), { within: 30 });
+      await eventually(async () => assert.equal(await sh(`pgrep -u ${UID} || true`), ''), { within: 120 });
     });
   },
   { docker: false },

@@ -12,7 +12,7 @@ let systemd: string;
 
 /** Runs a bash line beside systemd, in its namespaces. */
 const inside = (command: string): Promise<string> =>
-  sh(`nsenter -t ${systemd} -p -m bash -c '${command.replaceAll("'", "'\\''")}'`, { within: 90 });
+  sh(`nsenter -t ${systemd} -p -m bash -c '${command.replaceAll("'", "'\\''")}'`, { within: 120 });
 
 const property = (name: string): Promise<string> => inside(`systemctl show dwgd -P ${name}`);
 
@@ -62,9 +62,9 @@ scenario(
       await container.ping('10.0.0.1');
       await sh('ip link del wg0');
       await wg.add('wg0', { ...host, port: 51999 });
-      await eventually(() => container.ping('10.0.0.1'), { within: 60 });
+      await eventually(() => container.ping('10.0.0.1'), { within: 120 });
       await container.stop();
-      await eventually(async () => assert.deepEqual(await wg.names(), ['wg0']), { within: 20 });
+      await eventually(async () => assert.deepEqual(await wg.names(), ['wg0']), { within: 120 });
     });
 
     test('the watchdog hears from it', async () => {
@@ -78,9 +78,9 @@ scenario(
       const restarts = Number(await property('NRestarts'));
       await inside('systemctl kill -s KILL dwgd');
       await eventually(async () => assert.equal(Number(await property('NRestarts')), restarts + 1), {
-        within: 30,
+        within: 120,
       });
-      await eventually(() => demand('Plugin.Activate'), { within: 60 });
+      await eventually(() => demand('Plugin.Activate'), { within: 120 });
     });
 
     test('systemctl stop ends it well, and its sockets with it', async () => {
