@@ -1,7 +1,7 @@
 // The laboratory itself: WireGuard in the kernel, an engine that answers, an image, and helpers that tell the truth.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { docker, dockerd, eventually, Remote, scenario, sh, wg } from '../lab.js';
+import { docker, Remote, scenario, sh, wg } from '../lab.js';
 
 scenario('laboratory', () => {
   test('the kernel carries a ping over WireGuard to another namespace, by IPv4 and by IPv6', async () => {
@@ -48,20 +48,5 @@ scenario('laboratory', () => {
     const address = view.NetworkSettings.IPAddress;
     assert.match(await sh(`docker run --rm busybox:local ping -c 1 ${address}`), / 0% packet loss/);
     assert.match(await docker.within('server', 'ip -4 addr show eth0'), new RegExp(`inet ${address}/`));
-  });
-
-  test('with --live-restore a container outlives a killed dockerd', async () => {
-    await dockerd.restart('--live-restore');
-    await sh('docker run -d --name survivor busybox:local sleep 1000');
-    const { State } = await docker.get<{ State: { Pid: number } }>('/containers/survivor/json');
-    await dockerd.kill9();
-    await sh(`kill -0 ${State.Pid}`);
-    await dockerd.start('--live-restore');
-    await eventually(async () => {
-      const view = await docker.get<{ State: { Pid: number; Running: boolean } }>(
-        '/containers/survivor/json',
-      );
-      assert.deepEqual([view.State.Running, view.State.Pid], [true, State.Pid]);
-    });
   });
 });
