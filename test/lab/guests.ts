@@ -53,7 +53,7 @@ export async function runGuests(
 function runGuest(n: number, names: readonly string[], options: readonly string[]): Promise<Count> {
   return new Promise(resolve => {
     const script = new URL('run.js', import.meta.url).pathname;
-    const child = spawn(process.execPath, [script, '--guests', '1', ...options, ...names], {
+    const child = spawn(process.execPath, [script, '--guests', '1', '--cpus', '1', ...options, ...names], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let count: Count = { passed: 0, failed: 1 };

@@ -20,6 +20,8 @@ export interface Job {
   timeout: number;
   /** MiB. */
   memory: number;
+  /** Of the guest: one is slower and steadier than two. */
+  cpus: number;
   progress: (line: string) => void;
 }
 
@@ -58,6 +60,11 @@ export async function boot(job: Job): Promise<Ending> {
   };
 }
 
+/** Whether the guest ended because its processors waited for each other for good: see KERNEL_COMMAND_LINE. */
+export function lockedUp(out: string): boolean {
+  return readFileSync(join(out, 'console.log'), 'utf8').includes('softlockup: hung tasks');
+}
+
 /** Resolves to undefined when QEMU ended by itself with status 0, else to the reason. */
 function ended(qemu: ChildProcess, timeout: number): Promise<string | undefined> {
   return new Promise(resolve => {
@@ -82,15 +89,22 @@ function ended(qemu: ChildProcess, timeout: number): Promise<string | undefined>
   });
 }
 
+/**
+ * A guest whose processors wait for each other for good, as emulated ones now and then do on a machine that is
+ * overloaded, panics after a minute; one that is merely slow does not.
+ */
+const KERNEL_COMMAND_LINE =
+  'console=ttyS0 quiet panic=-1 oops=panic softlockup_panic=1 watchdog_thresh=30 mitigations=off random.trust_cpu=on';
+
 function qemuArguments(job: Job): string[] {
   const share = (path: string, tag: string) =>
     `local,path=${path.replaceAll(',', ',,')},mount_tag=${tag},security_model=none,multidevs=remap`;
   return [
-    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(job.memory)],
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(job.cpus), '-m', String(job.memory)],
     ...['-nodefaults', '-no-reboot', '-display', 'none', '-monitor', 'none', '-net', 'none'],
     ...['-kernel', join(cache, 'kernel'), '-initrd', join(cache, 'initramfs')],
     // panic=-1 with -no-reboot: a panic ends QEMU at once, and no status was written.
-    ...['-append', 'console=ttyS0 quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on'],
+    ...['-append', KERNEL_COMMAND_LINE],
     ...['-serial', `file:${join(job.out, 'console.log').replaceAll(',', ',,')}`],
     ...[
       '-device',

@@ -1,11 +1,11 @@
 // The laboratory's command, outside the guest: reads arguments, boots one guest by qemu.ts, says what came of it.
 // The tests themselves run inside, by guest.ts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runGuests } from './guests.js';
-import { boot, cache, claimOut, type Ending, type Job, root } from './qemu.js';
+import { boot, cache, claimOut, type Ending, type Job, lockedUp, root } from './qemu.js';
 
 const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
   (no option)         run the named scenarios, or all, in one boot
@@ -14,6 +14,7 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
   --list              the scenarios, one a line
   --no-docker         without dockerd, for what does not need it
   --guests <n>        run scenarios in so many guests side by side (default 2, for more than two scenarios)
+  --cpus <n>          of a guest (default 2; 1 where guests run side by side)
   --timeout <s>       a guest is killed after so long (default 2400; a shell: never)
   --memory <MiB>      of the guest (default 4096)`;
 
@@ -54,6 +55,7 @@ function command() {
         help: { type: 'boolean', short: 'h', default: false },
         'no-docker': { type: 'boolean', default: false },
         guests: { type: 'string', default: '2' },
+        cpus: { type: 'string', default: '2' },
         timeout: { type: 'string' },
         memory: { type: 'string', default: '4096' },
       },
@@ -63,16 +65,32 @@ function command() {
   }
 }
 
-/** Passed and failed tests as the guest's reporter wrote them down, and the one that never came back. */
-function results(out: string): { passed: number; failed: number; running?: string } {
+/** What the guest's reporter wrote down: every test that began, and how it ended if it did. */
+function tests(out: string): Map<string, boolean | undefined> {
   const file = join(out, 'results.ndjson');
   const tests = new Map<string, boolean | undefined>();
   for (const line of existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []) {
     const { test, ok } = JSON.parse(line) as { test: string; ok?: boolean };
     tests.set(test, ok);
   }
-  const ends = [...tests.values()];
-  const running = [...tests].find(([, ok]) => ok === undefined)?.[0];
+  return tests;
+}
+
+/** The scenarios that were through when the guest ended, and those from the one it was in on. */
+function unfinished(names: readonly string[], out: string): { finished: string[]; rest: string[] } {
+  const begun = new Set([...tests(out).keys()].map(test => test.split(' › ')[0]!));
+  const last = Math.max(
+    0,
+    names.findLastIndex(name => begun.has(name)),
+  );
+  return { finished: names.slice(0, last), rest: names.slice(last) };
+}
+
+/** Passed and failed tests, all or those of some scenarios, and the one that never came back. */
+function results(out: string, of?: readonly string[]): { passed: number; failed: number; running?: string } {
+  const all = [...tests(out)].filter(([test]) => of === undefined || of.includes(test.split(' › ')[0]!));
+  const ends = all.map(([, ok]) => ok);
+  const running = all.find(([, ok]) => ok === undefined)?.[0];
   return {
     passed: ends.filter(ok => ok === true).length,
     failed: ends.filter(ok => ok !== true).length,
@@ -81,11 +99,13 @@ function results(out: string): { passed: number; failed: number; running?: strin
 }
 
 /** Says how a run of scenarios ended; the closing line is for machines. */
-function conclude(ending: Ending, out: string): number {
-  const { passed, failed, running } = results(out);
+function conclude(ending: Ending, out: string, before: { passed: number; failed: number }): number {
+  const { running, ...now } = results(out);
+  const passed = before.passed + now.passed;
+  const failed = before.failed + now.failed;
   if (running !== undefined) console.log(`lab: never came back: ${running}`);
   // A guest that did not end well, or ran nothing, is a failure even when every test that ended had passed.
-  const good = 'status' in ending && ending.status === 0 && passed > 0;
+  const good = 'status' in ending && ending.status === 0 && now.passed > 0;
   const failures = good ? failed : Math.max(failed, 1);
   if (failures > 0) console.log(`lab: logs are in ${out}`);
   console.log(`${passed} passed, ${failures} failed`);
@@ -110,6 +130,7 @@ if (positionals.length && (values.shell || values.exec !== undefined))
 const mode: Job['mode'] = values.shell ? 'shell' : values.exec !== undefined ? 'exec' : 'scenarios';
 const timeout = wholeNumber('timeout', values.timeout ?? (mode === 'shell' ? '0' : '2400'));
 const memory = wholeNumber('memory', values.memory);
+const cpus = wholeNumber('cpus', values.cpus);
 
 const started = Date.now();
 const prepared = spawnSync('bash', [join(root, 'test/lab/prepare')], { stdio: ['ignore', 2, 2] });
@@ -124,21 +145,34 @@ if (mode === 'scenarios' && guests > 1 && chosen.length > 2) {
 
 const lineEnd = mode === 'shell' ? '\r\n' : '\n';
 const progress = (line: string) => process.stderr.write(`lab: ${line}${lineEnd}`);
-const out = claimOut();
-progress(`booting; files of this run in ${out}, kernel from ${cache}`);
-const ending = await boot({
+const job = (names: readonly string[], out: string): Job => ({
   mode,
-  job: values.exec ?? chosen.join(' '),
+  job: values.exec ?? names.join(' '),
   docker: !values['no-docker'],
   out,
   timeout,
   memory,
+  cpus,
   progress,
 });
+
+let out = claimOut();
+progress(`booting; files of this run in ${out}, kernel from ${cache}`);
+let ending = await boot(job(chosen, out));
+let before = { passed: 0, failed: 0 };
+if (mode === 'scenarios' && 'failure' in ending && lockedUp(out)) {
+  // Not a test's failure: the machine under it broke. What it had not finished gets one fresh guest.
+  const { finished, rest } = unfinished(chosen, out);
+  before = results(out, finished);
+  progress(`the guest's processors locked up (${out}/console.log); a fresh guest runs: ${rest.join(', ')}`);
+  writeFileSync(join(out, 'pid'), `${process.pid}\n`);
+  out = claimOut();
+  ending = await boot(job(rest, out));
+}
 if ('failure' in ending) process.stderr.write(`lab: ${ending.failure}\n`);
 if (mode === 'scenarios') {
   console.log(`lab: the whole run took ${((Date.now() - started) / 1000).toFixed(0)} s`);
-  process.exitCode = conclude(ending, out);
+  process.exitCode = conclude(ending, out, before);
 } else {
   process.exitCode = 'status' in ending ? ending.status : 125;
 }
