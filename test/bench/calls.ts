@@ -42,7 +42,7 @@ export async function createNetwork(
 ): Promise<string> {
   const id = newId();
   const body = networkBody(id, OPTIONS, { ipv4: [subnet] });
-  timings.add('CreateNetwork', await connection.call('CreateNetwork', body));
+  timings.add('CreateNetwork', await connection.call('NetworkDriver.CreateNetwork', body));
   return id;
 }
 
@@ -54,12 +54,16 @@ export async function attach(
   timings: Timings,
 ): Promise<Endpoint> {
   const ids = { NetworkID, EndpointID: newId() };
-  const created = await connection.call('CreateEndpoint', {
+  const created = await connection.call('NetworkDriver.CreateEndpoint', {
     ...ids,
     Interface: { Address: address, AddressIPv6: '', MacAddress: '' },
     Options: { 'com.docker.network.endpoint.exposedports': [], 'com.docker.network.portmap': [] },
   });
-  const joined = await connection.call('Join', { ...ids, SandboxKey: NO_CONTAINER, Options: {} });
+  const joined = await connection.call('NetworkDriver.Join', {
+    ...ids,
+    SandboxKey: NO_CONTAINER,
+    Options: {},
+  });
   timings.add('CreateEndpoint', created);
   timings.add('Join', joined);
   timings.add('CreateEndpoint + Join', created + joined);
@@ -68,8 +72,8 @@ export async function attach(
 
 /** Leave and DeleteEndpoint, as `docker stop` has them; returns when the link is gone and the kernel at rest. */
 export async function detach(connection: Connection, endpoint: Endpoint, timings: Timings): Promise<void> {
-  timings.add('Leave', await connection.call('Leave', endpoint));
-  timings.add('DeleteEndpoint', await connection.call('DeleteEndpoint', endpoint));
+  timings.add('Leave', await connection.call('NetworkDriver.Leave', endpoint));
+  timings.add('DeleteEndpoint', await connection.call('NetworkDriver.DeleteEndpoint', endpoint));
   await eventually(() => !isRecorded(endpoint.EndpointID), { every: 0.05 });
   await sleep(REST_MS);
 }
@@ -105,7 +109,7 @@ export async function measureNetworks(
 ): Promise<void> {
   for (let n = 0; n < rounds; n++) {
     const NetworkID = await createNetwork(connection, '10.1.0.0/24', timings);
-    timings.add('DeleteNetwork', await connection.call('DeleteNetwork', { NetworkID }));
+    timings.add('DeleteNetwork', await connection.call('NetworkDriver.DeleteNetwork', { NetworkID }));
   }
 }
 

@@ -23,7 +23,7 @@ const processes = { reads: [] as number[], changes: [] as number[] };
 await wg.add('wg0', { addresses: ['10.0.0.1/16'], port: 51820 });
 await prepareYardsticks();
 await daemon.start({ args: ['-d', database] });
-const connection = await Connection.open();
+const connection = new Connection();
 const network = await createNetwork(connection, '10.0.0.0/16', new Timings());
 
 progress(`${WARM} rounds to get warm`);
