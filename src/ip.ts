@@ -15,9 +15,13 @@ export interface Prefix {
   readonly length: number;
 }
 
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+
 /** Reads `10.0.0.2` or `fd00::2`. Undefined for anything else: octal parts, short forms, zones, a prefix. */
 export function parseAddress(text: string): Address | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return fromBytes(ipaddr.IPv4.parse(text).toByteArray());
+  // ipaddr.js finds out by throwing an error, which costs more than all the rest of a call.
+  if (IPV4.test(text)) return fromBytes(text.split('.').map(Number));
   if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
     return fromBytes(ipaddr.IPv6.parse(text).toByteArray());
   }
