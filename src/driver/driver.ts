@@ -3,7 +3,7 @@
 // decisions (plan.ts, peers.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
 
 import { messageOf, UserError } from '../errors.js';
-import { formatAddress, sameAddress } from '../ip.js';
+import { formatAddress } from '../ip.js';
 import type { Log } from '../log.js';
 import { derivePrivateKey, type Key, publicKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
@@ -114,10 +114,8 @@ export class Driver {
 
   /** After a crash of dockerd a container comes back under a new endpoint id: the old one of its address is void. */
   async #supersede(id: string, network: Network, addresses: Pick<Endpoint, 'ipv4' | 'ipv6'>): Promise<void> {
-    for (const other of this.#parts.store.networkEndpoints(network.id)) {
-      const same4 = other.ipv4 && addresses.ipv4 && sameAddress(other.ipv4, addresses.ipv4);
-      const same6 = other.ipv6 && addresses.ipv6 && sameAddress(other.ipv6, addresses.ipv6);
-      if (other.id === id || other.state === 'deleting' || !(same4 || same6)) continue;
+    for (const other of this.#parts.store.endpointsAt(network.id, addresses)) {
+      if (other.id === id || other.state === 'deleting') continue;
       this.#parts.log.info({ endpoint: shortId(other.id) }, `superseded by endpoint ${shortId(id)}`);
       await this.#delete(other.id);
     }

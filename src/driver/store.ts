@@ -5,6 +5,7 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { messageOf, UserError } from '../errors.js';
+import { formatAddress } from '../ip.js';
 import { migrate } from './migrations.js';
 import type { Endpoint, Network } from './network.js';
 import {
@@ -21,6 +22,8 @@ import {
 export class Store {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
+  /** Networks as read: they change by way of this class alone, and every call asks for one. */
+  readonly #networks = new Map<string, Network>();
 
   /**
    * Opens or makes the database, mode 0600, and brings it to the present shape.
@@ -56,6 +59,7 @@ export class Store {
 
   /** Adds a network; one of the same id is replaced, its endpoints kept. On disk when this returns. */
   putNetwork(network: Network): void {
+    this.#networks.delete(network.id);
     this.#db.pragma('synchronous = FULL');
     try {
       this.#prepare(UPSERT_NETWORK).run(networkRow(network));
@@ -66,19 +70,26 @@ export class Store {
 
   /** Takes a network away, and with it its endpoints. */
   deleteNetwork(id: string): void {
+    this.#networks.delete(id);
     this.#prepare('DELETE FROM network WHERE id = ?').run(id);
   }
 
   network(id: string): Network | undefined {
+    const known = this.#networks.get(id);
+    if (known) return known;
     const row = this.#prepare('SELECT * FROM network WHERE id = ?').get(id);
-    return row ? readNetworkRow(row as NetworkRow) : undefined;
+    if (!row) return undefined;
+    const network = readNetworkRow(row as NetworkRow);
+    this.#networks.set(id, network);
+    return network;
   }
 
   /** Those that can be read; a row that cannot be used keeps no other network from its work. */
   networks(): Network[] {
-    return (this.#prepare('SELECT * FROM network').all() as NetworkRow[]).flatMap(row => {
+    const rows = this.#prepare('SELECT id FROM network').all() as { id: string }[];
+    return rows.flatMap(({ id }) => {
       try {
-        return [readNetworkRow(row)];
+        return this.network(id) ?? [];
       } catch (err) {
         if (err instanceof UserError) return [];
         throw err;
@@ -109,6 +120,13 @@ export class Store {
     return (rows as ClientRow[]).map(readClientRow);
   }
 
+  /** The endpoints of a network that have one of the addresses. */
+  endpointsAt(networkId: string, { ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): Endpoint[] {
+    const texts = [ipv4, ipv6].map(address => (address ? formatAddress(address) : null));
+    const rows = this.#prepare(SELECT_AT).all(networkId, ...texts, ...texts);
+    return (rows as ClientRow[]).map(readClientRow);
+  }
+
   #prepare(sql: string): Database.Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
@@ -118,6 +136,8 @@ export class Store {
   }
 }
 
+/** `ip` holds an address of either family; see clientRow. */
+const SELECT_AT = 'SELECT * FROM client WHERE network_id = ? AND (ip IN (?, ?) OR ipv6 IN (?, ?))';
 const UPSERT_NETWORK = upsert('network', NETWORK_COLUMNS);
 const UPSERT_CLIENT = upsert('client', CLIENT_COLUMNS);
 
