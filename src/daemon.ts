@@ -1,5 +1,5 @@
 // The composition root: what the daemon is made of, in which order it comes up and goes down. Not here: flags
-// (cli.ts), any work.
+// (commands.ts), any work.
 
 import { fstatSync } from 'node:fs';
 import { Notifier } from '../native/notify.js';
