@@ -12,7 +12,15 @@ scenario('processes', () => {
     await wg.add('wg0', { addresses: ['10.0.0.1/24', 'fd00::1/64'], port: 51820 });
     mkdirSync('/run/empty', { recursive: true });
     await daemon.start({
-      under: ['strace', '-f', '--seccomp-bpf', '-e', 'trace=execve,execveat', '-o', TRACE],
+      under: [
+        await sh('command -v strace'),
+        '-f',
+        '--seccomp-bpf',
+        '-e',
+        'trace=execve,execveat',
+        '-o',
+        TRACE,
+      ],
       env: { PATH: '/run/empty' },
       within: 120,
     });
