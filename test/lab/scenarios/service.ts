@@ -27,7 +27,7 @@ async function startSystemd(): Promise<void> {
     ln -sf "$LAB_ROOT/dist/src/cli.js" /usr/bin/dwgd && chmod +x "$LAB_ROOT/dist/src/cli.js"
     cp "$LAB_ROOT/systemd/dwgd.service" ${UNIT}
     mkdir -p ${UNIT}.d
-    printf '[Service]\\nWatchdogSec=12s\\nEnvironment=DOCKER_HOST=${withoutEngine.DOCKER_HOST}\\n' > ${UNIT}.d/lab.conf
+    printf '[Service]\\nWatchdogSec=12s\\nBindReadOnlyPaths=%s\\nEnvironment=DOCKER_HOST=${withoutEngine.DOCKER_HOST}\\n' "$LAB_ROOT" > ${UNIT}.d/lab.conf
     container=lab unshare --pid --fork --kill-child --mount --propagation slave \
       bash -c 'mount -t proc proc /proc; exec /lib/systemd/systemd --system --unit=sysinit.target' > /run/lab/systemd.log 2>&1 < /dev/null &`);
   await eventually(
