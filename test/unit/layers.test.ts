@@ -28,7 +28,10 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [3, /^src\/log\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
   [2, /^src\/labels\/(plan|diff)\.ts$/],
-  [0, /^src\/(ip|errors|nearest|serial|undo|go-flags|netlink\/key|driver\/(api|network))\.ts$/],
+  [
+    0,
+    /^src\/(ip|errors|nearest|serial|undo|go-flags|netlink\/key|driver\/(api|network)|nft\/(expression|ruleset|rule))\.ts$/,
+  ],
   [1, /^src\/(netlink|nft|labels|driver\/options)/],
 ];
 

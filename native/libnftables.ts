@@ -1,0 +1,89 @@
+// libnftables, through ffi-rs: one context is one netlink socket of the namespace of the calling thread. Thin:
+// a command in, output and errors out. Not here: what a command says (src/nft), when a context is freed.
+
+import { DataType, define, type JsExternal, open } from 'ffi-rs';
+import { UserError } from '../src/errors.js';
+
+const LIBRARY = 'libnftables';
+const FILE = 'libnftables.so.1';
+
+/** `enum nft_ctx_output_flags` of <nftables/libnftables.h>. */
+export const NFT_CTX_OUTPUT_STATELESS = 1 << 1;
+export const NFT_CTX_OUTPUT_JSON = 1 << 4;
+
+const context = DataType.External;
+const int = DataType.I32;
+
+/** What a command brought: libnftables says nothing of errors but by text. */
+export interface NftOutcome {
+  readonly ok: boolean;
+  readonly output: string;
+  readonly error: string;
+}
+
+function load() {
+  open({ library: LIBRARY, path: FILE });
+  const library = LIBRARY;
+  return define({
+    nft_ctx_new: { library, retType: context, paramsType: [DataType.U64] },
+    nft_ctx_free: { library, retType: DataType.Void, paramsType: [context] },
+    nft_ctx_output_set_flags: { library, retType: DataType.Void, paramsType: [context, int] },
+    nft_ctx_buffer_output: { library, retType: int, paramsType: [context] },
+    nft_ctx_buffer_error: { library, retType: int, paramsType: [context] },
+    nft_run_cmd_from_buffer: { library, retType: int, paramsType: [context, DataType.String] },
+    nft_ctx_get_output_buffer: { library, retType: DataType.String, paramsType: [context] },
+    nft_ctx_get_error_buffer: { library, retType: DataType.String, paramsType: [context] },
+  });
+}
+
+/** The library, opened; the way to contexts. */
+export class LibNftables {
+  readonly #functions: ReturnType<typeof load>;
+
+  /** @throws UserError when the library is not installed */
+  constructor() {
+    try {
+      this.#functions = load();
+    } catch (err) {
+      throw new UserError(
+        `${FILE} is missing, and container labels need it: install the package libnftables1 (Debian, Ubuntu) or nftables`,
+        { cause: err },
+      );
+    }
+  }
+
+  /**
+   * `nft_ctx_new(NFT_CTX_DEFAULT)`: a context whose socket belongs to the namespace of the calling thread.
+   * @param flags NFT_CTX_OUTPUT_*; with NFT_CTX_OUTPUT_JSON, commands are JSON too
+   */
+  context(flags: number): NftContext {
+    return new NftContext(this.#functions, flags);
+  }
+}
+
+/** A context of libnftables(3). It must be freed, and not used afterwards. */
+export class NftContext {
+  readonly #functions: ReturnType<typeof load>;
+  readonly #pointer: JsExternal;
+
+  constructor(functions: ReturnType<typeof load>, flags: number) {
+    this.#functions = functions;
+    this.#pointer = functions.nft_ctx_new([0]);
+    functions.nft_ctx_output_set_flags([this.#pointer, flags]);
+    functions.nft_ctx_buffer_output([this.#pointer]);
+    functions.nft_ctx_buffer_error([this.#pointer]);
+  }
+
+  /** `nft_run_cmd_from_buffer`: everything in the command, or nothing of it. */
+  run(command: string): NftOutcome {
+    const status = this.#functions.nft_run_cmd_from_buffer([this.#pointer, command]);
+    const output = this.#functions.nft_ctx_get_output_buffer([this.#pointer]);
+    const error = this.#functions.nft_ctx_get_error_buffer([this.#pointer]);
+    return { ok: status === 0, output, error };
+  }
+
+  /** `nft_ctx_free`: closes the socket, which may wait for what the kernel has still to destroy. */
+  free(): void {
+    this.#functions.nft_ctx_free([this.#pointer]);
+  }
+}

@@ -1,0 +1,148 @@
+// The words of the labels' half: what Docker says of a container, what its labels ask for, what a namespace shall
+// hold, what it holds, and the change between the two. Not here: how any of them is found or done.
+
+import type { Address, Prefix } from '../ip.js';
+import type { Route } from '../netlink/route.js';
+import type { TranslatedRule } from '../nft/rule.js';
+import type { NftTable } from '../nft/ruleset.js';
+
+/** A container's place on one network, as Docker describes it. */
+export interface Attachment {
+  readonly networkId: string;
+  readonly networkName: string;
+  /** `bridge`, `dwgd`, …; `''` where Docker did not say. */
+  readonly driver: string;
+  /** IPv4 first; empty while the container is not running. */
+  readonly addresses: readonly Address[];
+  /** Network aliases, without the container's own name and short id. */
+  readonly aliases: readonly string[];
+}
+
+/** A network namespace by its identity: containers of the same key share it. */
+export interface NetnsRef {
+  /** Device and inode of the namespace: `4:4026532287`. */
+  readonly key: string;
+  /** A path by which it can be opened now: `/proc/PID/ns/net`. */
+  readonly path: string;
+}
+
+/** A container as Docker and /proc describe it. */
+export interface ContainerView {
+  readonly id: string;
+  readonly name: string;
+  /** Absent while it is not running. */
+  readonly netns?: NetnsRef;
+  /** Whether it is in the host's network namespace, however it came there. */
+  readonly hostNetwork: boolean;
+  /** `com.docker.compose.service`, and the project it is in. */
+  readonly service?: { readonly project: string; readonly name: string };
+  /** The `twine.*` labels that count. */
+  readonly labels: ReadonlyMap<string, string>;
+  /** Keys of `twine.*` labels that came with the image and are not trusted. */
+  readonly imageLabels: readonly string[];
+  /** In the container's order of networks: the one of its default gateway first. */
+  readonly attachments: readonly Attachment[];
+}
+
+/** iptables' interface pattern: an exact name, or with `prefix` every name that begins so; `''` is every one. */
+export interface InterfacePattern {
+  readonly name: string;
+  readonly prefix: boolean;
+}
+
+/** Where a route or a forward leads: an address, or a name of Docker or of the DNS. */
+export type Destination =
+  | { readonly kind: 'address'; readonly address: Address }
+  | { readonly kind: 'name'; readonly name: string };
+
+export interface ForwardIntent {
+  /** The label's key, for reports. */
+  readonly key: string;
+  /** Absent: every interface but `lo`. */
+  readonly pattern?: InterfacePattern;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  readonly destination: Destination;
+  readonly destinationPort: number;
+}
+
+export interface RouteIntent {
+  readonly key: string;
+  /** Host bits cleared. */
+  readonly network: Prefix;
+  readonly destination: Destination;
+}
+
+export interface RuleIntent {
+  readonly key: string;
+  /** Rules apply in the natural sort of their names. */
+  readonly name: string;
+  readonly rule: TranslatedRule;
+}
+
+export interface HostRouteIntent {
+  readonly key: string;
+  /** Host bits cleared. */
+  readonly network: Prefix;
+}
+
+/** All that a container's labels ask for. */
+export interface ContainerIntent {
+  readonly natInterfaces: readonly InterfacePattern[];
+  readonly forwards: readonly ForwardIntent[];
+  readonly routes: readonly RouteIntent[];
+  readonly rules: readonly RuleIntent[];
+  readonly hostRoutes: readonly HostRouteIntent[];
+}
+
+/** Something that a user should know of one label: one sentence that says what is wrong and what would be right. */
+export interface Mistake {
+  /** The container's name. */
+  readonly container: string;
+  /** The label's key. */
+  readonly key: string;
+  readonly message: string;
+}
+
+/** A sysctl of a namespace, below /proc/sys/net: `ipv4/ip_forward`. */
+export interface Sysctl {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A route of ours. Without a gateway it is `unreachable`. */
+export interface DesiredRoute {
+  readonly network: Prefix;
+  readonly gateway?: Address;
+}
+
+/** What a namespace shall hold of ours, whole. */
+export interface SandboxDesired {
+  readonly netns: NetnsRef;
+  /** Names of the containers in it, for messages. */
+  readonly containers: readonly string[];
+  /** Absent: no table of ours. */
+  readonly table?: NftTable;
+  readonly routes: readonly DesiredRoute[];
+  readonly sysctls: readonly Sysctl[];
+}
+
+/** What a namespace holds of ours. */
+export interface SandboxObserved {
+  /** Of the table that is there; absent: no table, or one that is not whole. */
+  readonly stamp?: string;
+  /** Whether there is a table of our name at all. */
+  readonly hasTable: boolean;
+  /** Routes of our protocol, in the kernel's order. */
+  readonly routes: readonly Route[];
+  /** Those that were asked for, with what they are now. */
+  readonly sysctls: readonly Sysctl[];
+}
+
+/** One step from what is to what shall be. */
+export type Change =
+  | { readonly kind: 'setSysctl'; readonly sysctl: Sysctl }
+  | { readonly kind: 'replaceTable'; readonly table: NftTable }
+  | { readonly kind: 'deleteTable' }
+  | { readonly kind: 'addRoute'; readonly route: DesiredRoute }
+  | { readonly kind: 'deleteRoute'; readonly route: Route };

@@ -1,0 +1,143 @@
+// Expressions and statements of libnftables-json(5), as types: what this project writes, not all that there is.
+// Not here: tables and chains (ruleset.ts), iptables' words for them (iptables*.ts).
+
+/** `"tcp"`, `80`, or a name such as `"established"` where the left side is of a type that has names. */
+export type Immediate = string | number | boolean;
+
+export interface PrefixExpression {
+  readonly prefix: { readonly addr: string; readonly len: number };
+}
+export interface RangeExpression {
+  readonly range: readonly [Immediate, Immediate];
+}
+export interface SetExpression {
+  readonly set: readonly (Expression | readonly [Expression, Expression])[];
+}
+export interface ConcatExpression {
+  readonly concat: readonly Expression[];
+}
+export interface MapExpression {
+  readonly map: { readonly key: Expression; readonly data: Expression };
+}
+/** A header field by name, or `raw` bits: base `ll`, `nh`, `th`; offset and length in bits. */
+export interface PayloadExpression {
+  readonly payload:
+    | { readonly protocol: string; readonly field: string }
+    | { readonly base: 'll' | 'nh' | 'th'; readonly offset: number; readonly len: number };
+}
+export interface ExthdrExpression {
+  readonly exthdr: { readonly name: string; readonly field?: string; readonly offset?: number };
+}
+export interface TcpOptionExpression {
+  readonly 'tcp option': { readonly name: string; readonly field?: string };
+}
+export interface MetaExpression {
+  readonly meta: { readonly key: string };
+}
+export interface CtExpression {
+  readonly ct: {
+    readonly key: string;
+    readonly dir?: 'original' | 'reply';
+    readonly family?: 'ip' | 'ip6';
+  };
+}
+export interface RtExpression {
+  readonly rt: { readonly key: string; readonly family?: 'ip' | 'ip6' };
+}
+export interface FibExpression {
+  readonly fib: { readonly result: 'oif' | 'oifname' | 'type'; readonly flags: readonly string[] };
+}
+export interface NumgenExpression {
+  readonly numgen: { readonly mode: 'inc' | 'random'; readonly mod: number; readonly offset?: number };
+}
+export interface BinaryExpression {
+  readonly '|'?: readonly Expression[];
+  readonly '&'?: readonly Expression[];
+  readonly '^'?: readonly Expression[];
+}
+
+export type Expression =
+  | Immediate
+  | readonly Expression[]
+  | PrefixExpression
+  | RangeExpression
+  | SetExpression
+  | ConcatExpression
+  | MapExpression
+  | PayloadExpression
+  | ExthdrExpression
+  | TcpOptionExpression
+  | MetaExpression
+  | CtExpression
+  | RtExpression
+  | FibExpression
+  | NumgenExpression
+  | BinaryExpression;
+
+export type MatchOperator = '==' | '!=' | '<' | '>' | '<=' | '>=' | 'in';
+
+export interface MatchStatement {
+  readonly match: { readonly op: MatchOperator; readonly left: Expression; readonly right: Expression };
+}
+
+export type Verdict =
+  | { readonly accept: null }
+  | { readonly drop: null }
+  | { readonly return: null }
+  | { readonly jump: { readonly target: string } }
+  | { readonly goto: { readonly target: string } };
+
+/** Where an address or a port is changed; `family` is needed in a table of family `inet`. */
+export interface NatArguments {
+  readonly family?: 'ip' | 'ip6';
+  readonly addr?: Expression;
+  readonly port?: Expression;
+  readonly flags?: readonly string[];
+  readonly type_flags?: readonly string[];
+}
+
+export type NatStatement =
+  | { readonly dnat: NatArguments }
+  | { readonly snat: NatArguments }
+  | { readonly masquerade: NatArguments | null }
+  | { readonly redirect: NatArguments | null };
+
+export type Statement =
+  | MatchStatement
+  | Verdict
+  | NatStatement
+  | { readonly mangle: { readonly key: Expression; readonly value: Expression } }
+  | { readonly reject: null | { readonly type?: string; readonly expr?: string | number } }
+  | { readonly log: null | Readonly<Record<string, Immediate | readonly string[]>> }
+  | { readonly limit: Readonly<Record<string, Immediate>> }
+  | { readonly quota: Readonly<Record<string, Immediate>> }
+  | { readonly 'ct count': { readonly val: number; readonly inv?: boolean } }
+  | {
+      readonly set: {
+        readonly op: 'add' | 'update' | 'delete';
+        readonly elem: Expression;
+        readonly set: string;
+        readonly stmt?: readonly Statement[];
+      };
+    }
+  | { readonly counter: null };
+
+/** `meta KEY`, such as `iifname`, `l4proto`, `mark`. */
+export function meta(key: string): MetaExpression {
+  return { meta: { key } };
+}
+
+/** `ct [DIRECTION] [FAMILY] KEY`, such as `state`, `status`, `mark`. */
+export function ct(key: string, dir?: 'original' | 'reply', family?: 'ip' | 'ip6'): CtExpression {
+  return { ct: { key, ...(family && { family }), ...(dir && { dir }) } };
+}
+
+/** `PROTOCOL FIELD`, such as `ip saddr`, `tcp dport`. */
+export function payload(protocol: string, field: string): PayloadExpression {
+  return { payload: { protocol, field } };
+}
+
+/** `LEFT OP RIGHT`. For bit masks of names (`ct state`, `ct status`), `in` is "any of". */
+export function match(left: Expression, op: MatchOperator, right: Expression): MatchStatement {
+  return { match: { op, left, right } };
+}

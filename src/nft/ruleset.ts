@@ -1,0 +1,95 @@
+// One nftables table as data, and the JSON commands that put it in place or take it away, each one transaction.
+// Not here: what is in the table, the way to the kernel (libnftables.ts), expressions (expression.ts).
+
+import type { Expression, Statement } from './expression.js';
+
+export type NftFamily = 'inet' | 'ip' | 'ip6';
+
+/** Where a base chain hangs. `priority` as a number: -300 raw, -150 mangle, -100 dstnat, 0 filter, 100 srcnat. */
+export interface NftHook {
+  readonly type: 'filter' | 'nat' | 'route';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+  readonly priority: number;
+}
+
+/** A chain with its rules in order. Without a hook it is reached by jumps only. */
+export interface NftChain {
+  readonly name: string;
+  readonly hook?: NftHook;
+  readonly rules: readonly NftRule[];
+}
+
+export interface NftRule {
+  readonly expr: readonly Statement[];
+  /** At most NFT_USERDATA_RULE_COMMENT bytes. */
+  readonly comment?: string;
+}
+
+/** A set, or with `map` a map; members by `elem` of libnftables-json(5). */
+export interface NftSet {
+  readonly name: string;
+  readonly type: string | readonly string[];
+  /** The type of what a map leads to. */
+  readonly map?: string | readonly string[];
+  readonly flags?: readonly string[];
+  readonly elem?: readonly (Expression | readonly [Expression, Expression])[];
+  /** Seconds after which an element that is not refreshed goes. */
+  readonly timeout?: number;
+  /** Elements at most. */
+  readonly size?: number;
+}
+
+export interface NftTable {
+  readonly family: NftFamily;
+  readonly name: string;
+  readonly sets: readonly NftSet[];
+  /** A chain that is jumped to may stand after the one that jumps. */
+  readonly chains: readonly NftChain[];
+}
+
+/** `NFTNL_UDATA_COMMENT_MAXLEN`: bytes of a rule's comment without the end. */
+export const COMMENT_MAX_BYTES = 127;
+
+/** A list of commands of libnftables-json(5), carried out as a whole or not at all. */
+export interface NftTransaction {
+  readonly nftables: readonly object[];
+}
+
+/** Puts the table in place of any of the same name: `add table`, `delete table`, then the new one. */
+export function replaceTable(table: NftTable): NftTransaction {
+  const { family, name } = table;
+  return { nftables: [...removal(table), { add: { table: { family, name } } }, ...contents(table)] };
+}
+
+/** Takes the table away; there being none is no error. */
+export function deleteTable(table: Pick<NftTable, 'family' | 'name'>): NftTransaction {
+  return { nftables: removal(table) };
+}
+
+function removal({ family, name }: Pick<NftTable, 'family' | 'name'>): object[] {
+  const table = { family, name };
+  // Deleting what is not there fails, so it is made first.
+  return [{ add: { table } }, { delete: { table } }];
+}
+
+/** The commands that fill an empty table: every chain before the first rule that may jump to it. */
+function contents({ family, name: table, sets, chains }: NftTable): object[] {
+  const at = { family, table };
+  return [
+    ...sets.map(({ map, ...set }) => ({
+      add: map === undefined ? { set: { ...at, ...set } } : { map: { ...at, ...set, map } },
+    })),
+    ...chains.map(({ name, hook }) => ({
+      add: {
+        chain: {
+          ...at,
+          name,
+          ...(hook && { type: hook.type, hook: hook.hook, prio: hook.priority, policy: 'accept' }),
+        },
+      },
+    })),
+    ...chains.flatMap(({ name: chain, rules }) =>
+      rules.map(rule => ({ add: { rule: { ...at, chain, ...rule } } })),
+    ),
+  ];
+}
