@@ -1,11 +1,14 @@
-// The service unit under a real systemd: ready when it listens, able to do its work as hardened as it is.
+// The service as `sudo make install` leaves it, under a real systemd: ready when it listens, able to do its work as
+// hardened as it is, and gone without a trace after `sudo make uninstall`.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { eventually, scenario, sh, wg, withoutEngine } from '../lab.js';
 import { Container, createNetwork, demand } from '../libnetwork.js';
 
-const UNIT = '/run/systemd/system/dwgd.service';
+const UNIT = '/etc/systemd/system/dwgd.service';
+/** What the scenario needs of the unit: a watchdog that is quick, and no Docker. */
+const DROP_IN = '/run/systemd/system/dwgd.service.d';
 const host = { addresses: ['10.0.0.1/24'], port: 51820 };
 
 let systemd: string;
@@ -24,10 +27,8 @@ async function startSystemd(): Promise<void> {
     for unit in systemd-tmpfiles-setup systemd-tmpfiles-setup-dev systemd-udevd systemd-udev-trigger systemd-update-utmp systemd-sysctl; do
       ln -sf /dev/null /run/systemd/system/$unit.service
     done
-    ln -sf "$LAB_ROOT/dist/src/cli.js" /usr/bin/dwgd && chmod +x "$LAB_ROOT/dist/src/cli.js"
-    cp "$LAB_ROOT/systemd/dwgd.service" ${UNIT}
-    mkdir -p ${UNIT}.d
-    printf '[Service]\\nWatchdogSec=12s\\nBindReadOnlyPaths=%s\\nEnvironment=DOCKER_HOST=${withoutEngine.DOCKER_HOST}\\n' "$LAB_ROOT" > ${UNIT}.d/lab.conf
+    mkdir -p ${DROP_IN}
+    printf '[Service]\\nWatchdogSec=12s\\nEnvironment=DOCKER_HOST=${withoutEngine.DOCKER_HOST}\\n' > ${DROP_IN}/lab.conf
     container=lab unshare --pid --fork --kill-child --mount --propagation slave \
       bash -c 'mount -t proc proc /proc; exec /lib/systemd/systemd --system --unit=sysinit.target' > /run/lab/systemd.log 2>&1 < /dev/null &`);
   await eventually(
@@ -44,9 +45,10 @@ scenario(
   () => {
     before(startSystemd);
 
-    test('systemctl start returns when the socket answers', async () => {
+    test('make install copies it, enables it, and returns when its socket answers', async () => {
       await wg.add('wg0', host);
-      await inside('systemctl start dwgd');
+      assert.match(await inside('cd "$LAB_ROOT" && systemd/install "" /usr'), /^dwgd \d\S+ runs/m);
+      assert.equal(await inside('systemctl is-enabled dwgd'), 'enabled');
       assert.deepEqual((await demand('Plugin.Activate')).Implements, ['NetworkDriver']);
       assert.equal(await property('ActiveState'), 'active');
       assert.match(await inside('journalctl -u dwgd -o cat --no-pager'), /^listening for Docker/m);
@@ -97,6 +99,14 @@ scenario(
         await inside(`systemd-analyze security --offline=true --no-pager ${UNIT} | tail -n 1`),
         new RegExp(`: ${recorded} `),
       );
+    });
+
+    test('make uninstall takes all of it away but the database', async () => {
+      await inside('cd "$LAB_ROOT" && systemd/uninstall "" /usr');
+      for (const path of ['/usr/lib/dwgd', '/usr/bin/dwgd', UNIT])
+        assert.equal(existsSync(path), false, path);
+      assert.equal(existsSync('/etc/systemd/system/multi-user.target.wants/dwgd.service'), false);
+      assert.ok(existsSync('/var/lib/dwgd.db'));
     });
 
     after(() =>
