@@ -2,7 +2,7 @@
 // hold, what it holds, and the change between the two. Not here: how any of them is found or done.
 
 import type { Address, Prefix } from '../ip.js';
-import type { Route } from '../netlink/route.js';
+import type { Route, RouteConfig } from '../netlink/route.js';
 import type { TranslatedRule } from '../nft/rule.js';
 import type { NftTable } from '../nft/ruleset.js';
 
@@ -110,7 +110,27 @@ export interface Sysctl {
   readonly value: string;
 }
 
-/** A route of ours. Without a gateway it is `unreachable`. */
+/**
+ * A sysctl that shall have a value. With `towards`, the `*` in its name stands for the interface by which a packet to
+ * that address leaves the namespace now, whatever it is called; while there is no way to the address, for none.
+ */
+export interface DesiredSysctl {
+  readonly name: string;
+  readonly value: string;
+  readonly towards?: Address;
+}
+
+/** A sysctl with what it is and what it shall be; the name is a real one, `towards` resolved. */
+export interface ObservedSysctl {
+  readonly name: string;
+  readonly value: string;
+  readonly wanted: string;
+}
+
+/**
+ * A route of ours. Without a gateway it is `unreachable`: the guard, which stands beneath each route of a label and
+ * above Docker's, so that nothing goes by the default route when the kernel drops the route with its interface.
+ */
 export interface DesiredRoute {
   readonly network: Prefix;
   readonly gateway?: Address;
@@ -121,28 +141,32 @@ export interface SandboxDesired {
   readonly netns: NetnsRef;
   /** Names of the containers in it, for messages. */
   readonly containers: readonly string[];
-  /** Absent: no table of ours. */
+  /** Without its stamp. Absent: no table of ours, and then no sysctls. */
   readonly table?: NftTable;
   readonly routes: readonly DesiredRoute[];
-  readonly sysctls: readonly Sysctl[];
+  readonly sysctls: readonly DesiredSysctl[];
 }
 
 /** What a namespace holds of ours. */
 export interface SandboxObserved {
   /** Of the table that is there; absent: no table, or one that is not whole. */
   readonly stamp?: string;
+  /** What the sysctls that we have changed were before: read from beside the stamp. */
+  readonly before: readonly Sysctl[];
   /** Whether there is a table of our name at all. */
   readonly hasTable: boolean;
-  /** Routes of our protocol, in the kernel's order. */
+  /** Routes of our protocol in the main table, in the kernel's order. */
   readonly routes: readonly Route[];
-  /** Those that were asked for, with what they are now. */
-  readonly sysctls: readonly Sysctl[];
+  /** Those that are desired and are there, `towards` resolved, each once. */
+  readonly sysctls: readonly ObservedSysctl[];
 }
 
 /** One step from what is to what shall be. */
 export type Change =
   | { readonly kind: 'setSysctl'; readonly sysctl: Sysctl }
+  /** The table has its stamp already. */
   | { readonly kind: 'replaceTable'; readonly table: NftTable }
   | { readonly kind: 'deleteTable' }
-  | { readonly kind: 'addRoute'; readonly route: DesiredRoute }
+  /** To be prepended: it wins over what has its prefix and metric. */
+  | { readonly kind: 'addRoute'; readonly route: RouteConfig }
   | { readonly kind: 'deleteRoute'; readonly route: Route };

@@ -28,8 +28,11 @@ export const RTN_UNREACHABLE = 7;
 const RTPROT_UNSPEC = 0;
 /** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
 export const RTPROT_BOOT = 3;
+/** What every route of a container label carries; the numbers from 187 to 254 are free for use. */
+export const RTPROT_DWGD = 197;
 
 const RT_SCOPE_UNIVERSE = 0;
+export const RT_SCOPE_SITE = 200;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_HOST = 254;
 const RT_SCOPE_NOWHERE = 255;
@@ -56,13 +59,17 @@ export interface Route {
 }
 
 /** What a route needs; everything else has ip-route(8)'s default. */
-export type RouteConfig = Pick<Route, 'destination'> & Partial<Omit<Route, 'destination' | 'mtu'>>;
+export type RouteConfig = Pick<Route, 'destination'> &
+  Partial<Omit<Route, 'destination' | 'mtu'>> & {
+    /** RT_SCOPE_*, of IPv4 only; absent: what ip-route(8) takes. */
+    readonly scope?: number;
+  };
 
 /** `ip route add|replace|prepend DESTINATION [via GATEWAY] [dev INDEX] [metric N] [proto N]`. */
 export function newRouteRequest(route: RouteConfig, placement: RoutePlacement = 'exclusive'): Request {
   const flags = { exclusive: NLM_F_EXCL, replace: NLM_F_REPLACE, prepend: 0 }[placement];
   const { type = RTN_UNICAST, protocol = RTPROT_BOOT } = route;
-  const payload = rtmsg(route, type, protocol, scopeOf(route, type));
+  const payload = rtmsg(route, type, protocol, route.scope ?? scopeOf(route, type));
   return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | flags, payload };
 }
 

@@ -27,7 +27,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [3, /^src\/(nft\/libnftables|labels\/containers)\.ts$/],
   [3, /^src\/log\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
-  [2, /^src\/labels\/(plan|diff)\.ts$/],
+  [2, /^src\/labels\/(plan|diff|table|names|routes|host-routes|loops|merge)\.ts$/],
   [
     0,
     /^src\/(ip|errors|nearest|serial|undo|go-flags|netlink\/key|driver\/(api|network)|nft\/(expression|ruleset|rule))\.ts$/,

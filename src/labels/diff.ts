@@ -1,0 +1,49 @@
+// The changes from what a namespace holds to what it shall hold, in an order in which at no moment a packet leaks
+// and nothing works worse than before or after. Not here: carrying them out (sandbox.ts), the routes among
+// themselves (routes.ts).
+
+import { diffRoutes } from './routes.js';
+import { stampedTable, stampOf } from './stamp.js';
+import type { Change, SandboxDesired, SandboxObserved, Sysctl } from './words.js';
+
+/** Nothing to do is an empty list. */
+export function diff(desired: SandboxDesired, observed: SandboxObserved): Change[] {
+  const { guards, gateways, removals } = diffRoutes(desired.routes, observed.routes);
+  return [...guards, ...diffTable(desired, observed), ...gateways, ...removals];
+}
+
+/**
+ * The table and its sysctls. What a sysctl was is in the table before the sysctl changes, and is taken from it after
+ * it was put back; and what guards an open sysctl is there as long as it is open.
+ */
+function diffTable({ table }: SandboxDesired, observed: SandboxObserved): Change[] {
+  const before = remembered(observed);
+  const wanted = new Set(observed.sysctls.map(({ name }) => name));
+  const restored = observed.before.filter(({ name }) => !wanted.has(name)).map(setSysctl);
+  if (!table) return observed.hasTable ? [...restored, { kind: 'deleteTable' }] : [];
+  const changed = observed.sysctls
+    .filter(({ value, wanted }) => value !== wanted)
+    .map(({ name, wanted }) => setSysctl({ name, value: wanted }));
+  const same = observed.stamp === stampOf(table) && sameSysctls(before, observed.before);
+  const replaced: Change[] = same ? [] : [{ kind: 'replaceTable', table: stampedTable(table, before) }];
+  return [...restored, ...replaced, ...changed];
+}
+
+/** What the sysctls that are wanted were before we changed them: as it was written down, or as it is now. */
+function remembered({ before, sysctls }: SandboxObserved): Sysctl[] {
+  return sysctls.flatMap(({ name, value, wanted }) => {
+    const known = before.find(sysctl => sysctl.name === name);
+    if (known) return [known];
+    return value === wanted ? [] : [{ name, value }];
+  });
+}
+
+function setSysctl(sysctl: Sysctl): Change {
+  return { kind: 'setSysctl', sysctl };
+}
+
+function sameSysctls(a: readonly Sysctl[], b: readonly Sysctl[]): boolean {
+  return (
+    a.length === b.length && a.every(({ name, value }, i) => name === b[i]?.name && value === b[i]?.value)
+  );
+}

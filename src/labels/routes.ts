@@ -1,0 +1,183 @@
+// Which changes bring our routes to what they shall be, in an order in which no packet goes by a route of somebody
+// else's meanwhile. Not here: which routes shall be (plan.ts), their bytes (netlink/route.ts).
+
+import { type Address, formatPrefix, isDefault, type Prefix, sameAddress } from '../ip.js';
+import {
+  type Route,
+  type RouteConfig,
+  RT_SCOPE_SITE,
+  RTN_UNICAST,
+  RTN_UNREACHABLE,
+  RTPROT_DWGD,
+} from '../netlink/route.js';
+import type { Change, DesiredRoute } from './words.js';
+
+/**
+ * Metrics in IPv6, all before Docker's 1024. A gateway that takes another's place gets the one that is free: routes
+ * of one metric would be used together, as one multipath route.
+ */
+const GATEWAY_METRICS = [1, 2] as const;
+const GUARD_METRIC = 3;
+
+/** The changes to routes, by when they are to be made. */
+export interface RouteChanges {
+  /** Guards of networks that have nothing of ours: before all else. */
+  readonly guards: readonly Change[];
+  readonly gateways: readonly Change[];
+  /** What is not in force, or not wanted any more: after all else. */
+  readonly removals: readonly Change[];
+}
+
+/** One network: what it shall have, and what it has in the kernel's order. */
+interface Subject {
+  readonly network: Prefix;
+  readonly gateway: Address | undefined;
+  readonly guarded: boolean;
+  readonly present: readonly Route[];
+}
+
+/**
+ * @param desired at most one gateway and one guard for each network
+ * @param observed routes of our protocol in the main table, in the kernel's order
+ */
+export function diffRoutes(desired: readonly DesiredRoute[], observed: readonly Route[]): RouteChanges {
+  const all = subjects(desired, observed).map(subject => {
+    if (!subject.guarded && !subject.gateway) return withdraw(subject);
+    return subject.network.address.family === 4 ? diffInOrder(subject) : diffByMetric(subject);
+  });
+  return {
+    guards: all.flatMap(({ guards }) => guards),
+    gateways: all.flatMap(({ gateways }) => gateways),
+    removals: all.flatMap(({ removals }) => removals),
+  };
+}
+
+function subjects(desired: readonly DesiredRoute[], observed: readonly Route[]): Subject[] {
+  const keyed = <T>(items: readonly T[], network: (item: T) => Prefix): Map<string, T[]> => {
+    const found = new Map<string, T[]>();
+    for (const item of items) {
+      const key = formatPrefix(network(item));
+      found.set(key, [...(found.get(key) ?? []), item]);
+    }
+    return found;
+  };
+  const wanted = keyed(desired, ({ network }) => network);
+  const present = keyed(observed, ({ destination }) => destination);
+  return [...new Set([...wanted.keys(), ...present.keys()])].map(key => {
+    const routes = wanted.get(key) ?? [];
+    const there = present.get(key) ?? [];
+    return {
+      network: (routes[0]?.network ?? there[0]?.destination)!,
+      gateway: routes.find(({ gateway }) => gateway)?.gateway,
+      guarded: routes.some(({ gateway }) => !gateway),
+      present: there,
+    };
+  });
+}
+
+/** The guard goes first: until the gateway's route has gone too, nothing becomes unreachable. */
+function withdraw({ present }: Subject): RouteChanges {
+  const [guards, others] = partition(present, isGuard);
+  return { guards: [], gateways: [], removals: [...guards, ...others].map(remove) };
+}
+
+/** IPv4: the first of a network's routes counts, and a new one is put before the others. */
+function diffInOrder(subject: Subject): RouteChanges {
+  const { network, gateway, guarded, present } = subject;
+  const guardAt = guarded ? present.findIndex(isGuard) : present.length;
+  if (guardAt < 0) return guardAnew(subject);
+  const above = present.slice(0, guardAt);
+  const below = present.slice(guardAt + 1);
+  if (!gateway) return { guards: [], gateways: above.map(remove), removals: below.map(remove) };
+  const rightAt = above.findIndex(leadsTo(gateway));
+  if (rightAt >= 0) {
+    const rest = [...above.slice(rightAt + 1), ...below];
+    return { guards: [], gateways: above.slice(0, rightAt).map(remove), removals: rest.map(remove) };
+  }
+  // One that is not in force has to go first: the kernel holds no route twice.
+  const [same, stale] = partition([...above, ...below], leadsTo(gateway));
+  return {
+    guards: [],
+    gateways: [...same.map(remove), add(gatewayRoute(network, gateway))],
+    removals: stale.map(remove),
+  };
+}
+
+/** IPv4, the guard missing: it is put before all, and the gateway's route before it. */
+function guardAnew({ network, gateway, present }: Subject): RouteChanges {
+  const guard = add(guardRoute(network));
+  if (!gateway) return { guards: [guard], gateways: [], removals: present.map(remove) };
+  const [same, stale] = partition(present, leadsTo(gateway));
+  const route = add(gatewayRoute(network, gateway));
+  if (same.length === 0) return { guards: [guard], gateways: [route], removals: stale.map(remove) };
+  // What works now goes on working until the moment of the exchange.
+  return { guards: [], gateways: [guard, ...same.map(remove), route], removals: stale.map(remove) };
+}
+
+/** IPv6: the least metric counts. */
+function diffByMetric({ network, gateway, guarded, present }: Subject): RouteChanges {
+  const [allGuards, routes] = partition(present, isGuard);
+  const [rightGuards, wrongGuards] = partition(allGuards, ({ metric }) => guarded && metric === GUARD_METRIC);
+  const guards = guarded && rightGuards.length === 0 ? [add(guardRoute(network))] : [];
+  if (!gateway) return { guards, gateways: routes.map(remove), removals: wrongGuards.map(remove) };
+  const usable = ({ metric }: Route): boolean => GATEWAY_METRICS.some(own => own === metric);
+  const right = routes.find(route => leadsTo(gateway)(route) && usable(route));
+  if (right) {
+    const [before, after] = partition(
+      [...routes.filter(route => route !== right), ...wrongGuards],
+      ({ metric }) => metric < right.metric,
+    );
+    return { guards, gateways: before.map(remove), removals: after.map(remove) };
+  }
+  const free = GATEWAY_METRICS.find(metric => !present.some(route => route.metric === metric));
+  const metric = free ?? GATEWAY_METRICS[1];
+  const [inTheWay, stale] = partition([...routes, ...wrongGuards], route => route.metric === metric);
+  return {
+    guards,
+    gateways: [...inTheWay.map(remove), add(gatewayRoute(network, gateway, metric))],
+    removals: stale.map(remove),
+  };
+}
+
+function gatewayRoute(network: Prefix, gateway: Address, metric?: number): RouteConfig {
+  return {
+    destination: network,
+    gateway,
+    type: RTN_UNICAST,
+    protocol: RTPROT_DWGD,
+    ...(metric !== undefined && { metric }),
+    // Of IPv4 default routes of one scope the kernel leaves one whose gateway does not answer for the next
+    // (fib_select_default), over the guard's head. Docker's are of scope global.
+    ...(network.address.family === 4 && isDefault(network) && { scope: RT_SCOPE_SITE }),
+  };
+}
+
+function guardRoute(network: Prefix): RouteConfig {
+  return {
+    destination: network,
+    type: RTN_UNREACHABLE,
+    protocol: RTPROT_DWGD,
+    ...(network.address.family === 6 && { metric: GUARD_METRIC }),
+  };
+}
+
+function isGuard({ type }: Route): boolean {
+  return type === RTN_UNREACHABLE;
+}
+
+function leadsTo(gateway: Address): (route: Route) => boolean {
+  return route =>
+    route.type === RTN_UNICAST && route.gateway !== undefined && sameAddress(route.gateway, gateway);
+}
+
+function add(route: RouteConfig): Change {
+  return { kind: 'addRoute', route };
+}
+
+function remove(route: Route): Change {
+  return { kind: 'deleteRoute', route };
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [yes: T[], no: T[]] {
+  return [items.filter(test), items.filter(item => !test(item))];
+}

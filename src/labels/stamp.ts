@@ -1,0 +1,62 @@
+// The stamp of a table of ours: its digest in the comment of a rule, in a chain without a hook, so that a flush
+// takes the stamp along; and beside it what the sysctls that we change were before. Not here: the table's rules
+// (table.ts), the way to the kernel.
+
+import { createHash } from 'node:crypto';
+import { isLinkName } from '../netlink/link.js';
+import type { NftTable } from '../nft/ruleset.js';
+import type { Sysctl } from './words.js';
+
+/** The table of ours, in every namespace that has one. */
+export const TABLE = { family: 'inet', name: 'dwgd' } as const;
+/** The chain that holds the stamp. */
+export const STAMP_CHAIN = 'stamp';
+
+const DIGEST_PREFIX = 'sha256 ';
+const BEFORE_PREFIX = 'before ';
+
+/** What the digest of a table is: of the whole of it, without its stamp. */
+export function stampOf(table: NftTable): string {
+  return createHash('sha256').update(JSON.stringify(table)).digest('hex').slice(0, 48);
+}
+
+/**
+ * The table with its stamp, ready to be put in place.
+ * @param before what the sysctls that we change were before
+ */
+export function stampedTable(table: NftTable, before: readonly Sysctl[]): NftTable {
+  const comments = [DIGEST_PREFIX + stampOf(table), ...before.map(formatBefore)];
+  const rules = comments.map(comment => ({ expr: [{ counter: null }], comment }));
+  return { ...table, chains: [...table.chains, { name: STAMP_CHAIN, rules }] };
+}
+
+/**
+ * Reads the comments of the stamp's chain. Whoever may change that ruleset may write anything there: only what we
+ * could have written is read.
+ */
+export function readStamp(comments: readonly (string | undefined)[]): {
+  readonly stamp?: string;
+  readonly before: readonly Sysctl[];
+} {
+  const [first, ...rest] = comments;
+  const stamp = /^sha256 ([0-9a-f]{48})$/.exec(first ?? '')?.[1];
+  const before = rest.flatMap(comment => parseBefore(comment ?? '') ?? []);
+  return { ...(stamp && { stamp }), before };
+}
+
+function formatBefore({ name, value }: Sysctl): string {
+  return `${BEFORE_PREFIX}${name}=${value}`;
+}
+
+function parseBefore(comment: string): Sysctl | undefined {
+  const match = /^before ([^=]+)=([01])$/.exec(comment);
+  const [, name, value] = match ?? [];
+  return name !== undefined && value !== undefined && isOurs(name) ? { name, value } : undefined;
+}
+
+/** Whether it is a sysctl that a label may change. The name becomes a path. */
+function isOurs(name: string): boolean {
+  if (name === 'ipv4/ip_forward' || name === 'ipv6/conf/all/forwarding') return true;
+  const link = /^ipv4\/conf\/(.*)\/route_localnet$/s.exec(name)?.[1];
+  return link !== undefined && isLinkName(link);
+}

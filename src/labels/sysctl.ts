@@ -1,0 +1,37 @@
+// The sysctls that labels need, and which interface's they are. Not here: reading and writing them.
+
+import { type Address, formatAddress } from '../ip.js';
+import type { DesiredSysctl, Sysctl } from './words.js';
+
+export const IP_FORWARD: DesiredSysctl = { name: 'ipv4/ip_forward', value: '1' };
+export const IPV6_FORWARDING: DesiredSysctl = { name: 'ipv6/conf/all/forwarding', value: '1' };
+
+/** Lets connections to 127.0.0.0/8 leave, and their answers in, by the interface that leads to the address. */
+export function routeLocalnet(towards: Address): DesiredSysctl {
+  return { name: 'ipv4/conf/*/route_localnet', value: '1', towards };
+}
+
+/**
+ * Real names in place of `towards`, each once.
+ * @param interfaceTo the name of the interface by which a packet to the address leaves now
+ */
+export function expandSysctls(
+  sysctls: readonly DesiredSysctl[],
+  interfaceTo: (address: Address) => string | undefined,
+): Sysctl[] {
+  const found = new Map<string, Sysctl>();
+  for (const { name, value, towards } of sysctls) {
+    const link = towards && interfaceTo(towards);
+    if (towards && link === undefined) continue;
+    // On lo itself it would do nothing but stay behind.
+    if (link === 'lo') continue;
+    const real = link === undefined ? name : name.replace('*', () => link);
+    found.set(real, { name: real, value });
+  }
+  return [...found.values()];
+}
+
+/** A key for a sysctl: `towards` counts. */
+export function sysctlKey({ name, towards }: DesiredSysctl): string {
+  return towards ? `${name} ${formatAddress(towards)}` : name;
+}
