@@ -1,19 +1,18 @@
 // Takes links away, off the path that Docker waits on: the kernel works on one for many milliseconds, and would
 // hold up the event loop with it. One at a time, on a thread. Not here: which links are to go.
 
-import { AF_NETLINK, close, recvNow, SOCK_RAW, sendOnThread, socket } from '../../native/libc.js';
-import { isNotFound, messageOf, OpError } from '../errors.js';
+import { isNotFound, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { deleteLinkRequest } from '../netlink/link.js';
-import { encodeRequest, NLM_F_ACK, readErrno, readMessages } from '../netlink/message.js';
 import { NETLINK_ROUTE } from '../netlink/socket.js';
+import { SyncNetlinkSocket } from '../netlink/sync-socket.js';
 
-/** Opens a file descriptor in the namespace where the link is; runs synchronously. */
-export type SocketOpener = () => number;
+/** Opens a socket in the namespace where the link is; runs synchronously. */
+export type SocketOpener = () => SyncNetlinkSocket;
 
-/** A blocking rtnetlink socket of the namespace of the calling thread. */
-export function openRouteSocket(): number {
-  return socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+/** An rtnetlink socket of the namespace of the calling thread. */
+export function openRouteSocket(): SyncNetlinkSocket {
+  return new SyncNetlinkSocket(NETLINK_ROUTE);
 }
 
 export class Reaper {
@@ -47,27 +46,19 @@ export class Reaper {
 }
 
 async function deleteLink(name: string, open: SocketOpener): Promise<void> {
-  let fd: number;
+  let socket: SyncNetlinkSocket;
   try {
-    fd = open();
+    socket = open();
   } catch (err) {
     // The namespace is gone, and its links with it.
     if (isNotFound(err)) return;
     throw err;
   }
   try {
-    const request = deleteLinkRequest(name);
-    await sendOnThread(
-      fd,
-      encodeRequest({ ...request, flags: request.flags | NLM_F_ACK }, 1),
-      `link ${name}`,
-    );
-    const [answer] = readMessages(recvNow(fd, `link ${name}`));
-    const errno = answer ? readErrno(answer) : 0;
-    if (errno !== 0) throw new OpError('deleting link', name, errno);
+    await socket.requestOnThread(deleteLinkRequest(name), { op: 'deleting link', subject: name });
   } catch (err) {
     if (!isNotFound(err)) throw err;
   } finally {
-    close(fd);
+    socket.close();
   }
 }

@@ -4,6 +4,7 @@
 import type { Netns, NetnsSwitch } from '../netlink/netns.js';
 import { Netns as NetnsHandle } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
+import type { SyncNetlinkSocket } from '../netlink/sync-socket.js';
 import { WgCtrl } from '../netlink/wgctrl.js';
 import type { Endpoint } from './network.js';
 import { openRouteSocket } from './reaper.js';
@@ -31,8 +32,8 @@ export class Sandboxes {
     return this.#inDocker(owner, () => new RtNetlink());
   }
 
-  /** A blocking rtnetlink socket, as a file descriptor, where a Docker looks for links. */
-  openRouteSocket(owner: number): number {
+  /** An rtnetlink socket for a thread of its own, where a Docker looks for links. */
+  openRouteSocket(owner: number): SyncNetlinkSocket {
     return this.#inDocker(owner, openRouteSocket);
   }
 
@@ -46,11 +47,11 @@ export class Sandboxes {
     }
   }
 
-  #inDocker<T extends RtNetlink | number>(owner: number, open: () => T): T {
+  #inDocker<T extends RtNetlink | SyncNetlinkSocket>(owner: number, open: () => T): T {
     const netns = this.openDocker(owner);
     if (!netns) return open();
     try {
-      return this.#switch.within<RtNetlink | number>(netns, open) as T;
+      return this.#switch.within<RtNetlink | SyncNetlinkSocket>(netns, open) as T;
     } finally {
       netns.close();
     }

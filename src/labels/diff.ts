@@ -3,13 +3,15 @@
 // themselves (routes.ts).
 
 import { diffRoutes } from './routes.js';
+import { diffRules } from './routing.js';
 import { stampedTable, stampOf } from './stamp.js';
 import type { Change, SandboxDesired, SandboxObserved, Sysctl } from './words.js';
 
 /** Nothing to do is an empty list. */
 export function diff(desired: SandboxDesired, observed: SandboxObserved): Change[] {
   const { guards, gateways, removals } = diffRoutes(desired.routes, observed.routes);
-  return [...guards, ...diffTable(desired, observed), ...gateways, ...removals];
+  const rules = diffRules(desired.routes, observed.rules);
+  return [...guards, ...diffTable(desired, observed), ...gateways, ...rules, ...removals];
 }
 
 /**

@@ -1,15 +1,9 @@
 // Which changes bring our routes to what they shall be, in an order in which no packet goes by a route of somebody
 // else's meanwhile. Not here: which routes shall be (plan.ts), their bytes (netlink/route.ts).
 
-import { type Address, formatPrefix, isDefault, type Prefix, sameAddress } from '../ip.js';
-import {
-  type Route,
-  type RouteConfig,
-  RT_SCOPE_SITE,
-  RTN_UNICAST,
-  RTN_UNREACHABLE,
-  RTPROT_DWGD,
-} from '../netlink/route.js';
+import { type Address, formatPrefix, type Prefix, sameAddress } from '../ip.js';
+import { type Route, type RouteConfig, RTN_UNICAST, RTN_UNREACHABLE, RTPROT_DWGD } from '../netlink/route.js';
+import { routingTable } from './routing.js';
 import type { Change, DesiredRoute } from './words.js';
 
 /**
@@ -38,7 +32,7 @@ interface Subject {
 
 /**
  * @param desired at most one gateway and one guard for each network
- * @param observed routes of our protocol in the main table, in the kernel's order
+ * @param observed routes of our protocol, in the kernel's order
  */
 export function diffRoutes(desired: readonly DesiredRoute[], observed: readonly Route[]): RouteChanges {
   const all = subjects(desired, observed).map(subject => {
@@ -145,10 +139,8 @@ function gatewayRoute(network: Prefix, gateway: Address, metric?: number): Route
     gateway,
     type: RTN_UNICAST,
     protocol: RTPROT_DWGD,
+    table: routingTable(network),
     ...(metric !== undefined && { metric }),
-    // Of IPv4 default routes of one scope the kernel leaves one whose gateway does not answer for the next
-    // (fib_select_default), over the guard's head. Docker's are of scope global.
-    ...(network.address.family === 4 && isDefault(network) && { scope: RT_SCOPE_SITE }),
   };
 }
 
@@ -157,6 +149,7 @@ function guardRoute(network: Prefix): RouteConfig {
     destination: network,
     type: RTN_UNREACHABLE,
     protocol: RTPROT_DWGD,
+    table: routingTable(network),
     ...(network.address.family === 6 && { metric: GUARD_METRIC }),
   };
 }

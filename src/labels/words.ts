@@ -3,6 +3,7 @@
 
 import type { Address, Prefix } from '../ip.js';
 import type { Route, RouteConfig } from '../netlink/route.js';
+import type { Rule } from '../netlink/rule.js';
 import type { TranslatedRule } from '../nft/rule.js';
 import type { NftTable } from '../nft/ruleset.js';
 
@@ -155,8 +156,10 @@ export interface SandboxObserved {
   readonly before: readonly Sysctl[];
   /** Whether there is a table of our name at all. */
   readonly hasTable: boolean;
-  /** Routes of our protocol in the main table, in the kernel's order. */
+  /** Routes of our protocol in every table, in the kernel's order. */
   readonly routes: readonly Route[];
+  /** Policy rules of our protocol, in the kernel's order. */
+  readonly rules: readonly Rule[];
   /** Those that are desired and are there, `towards` resolved, each once. */
   readonly sysctls: readonly ObservedSysctl[];
 }
@@ -169,4 +172,6 @@ export type Change =
   | { readonly kind: 'deleteTable' }
   /** To be prepended: it wins over what has its prefix and metric. */
   | { readonly kind: 'addRoute'; readonly route: RouteConfig }
-  | { readonly kind: 'deleteRoute'; readonly route: Route };
+  | { readonly kind: 'deleteRoute'; readonly route: Route }
+  | { readonly kind: 'addRule'; readonly rule: Rule }
+  | { readonly kind: 'deleteRule'; readonly rule: Rule };

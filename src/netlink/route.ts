@@ -19,8 +19,10 @@ const RTA_METRICS = 8;
 const RTA_TABLE = 15;
 const RTAX_MTU = 2;
 
-const RT_TABLE_UNSPEC = 0;
+export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
+/** Ours, for routes that may not be in the main one. */
+export const RT_TABLE_DWGD = 197;
 const RTN_UNSPEC = 0;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
@@ -32,7 +34,6 @@ export const RTPROT_BOOT = 3;
 export const RTPROT_DWGD = 197;
 
 const RT_SCOPE_UNIVERSE = 0;
-export const RT_SCOPE_SITE = 200;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_HOST = 254;
 const RT_SCOPE_NOWHERE = 255;
@@ -59,17 +60,13 @@ export interface Route {
 }
 
 /** What a route needs; everything else has ip-route(8)'s default. */
-export type RouteConfig = Pick<Route, 'destination'> &
-  Partial<Omit<Route, 'destination' | 'mtu'>> & {
-    /** RT_SCOPE_*, of IPv4 only; absent: what ip-route(8) takes. */
-    readonly scope?: number;
-  };
+export type RouteConfig = Pick<Route, 'destination'> & Partial<Omit<Route, 'destination' | 'mtu'>>;
 
 /** `ip route add|replace|prepend DESTINATION [via GATEWAY] [dev INDEX] [metric N] [proto N]`. */
 export function newRouteRequest(route: RouteConfig, placement: RoutePlacement = 'exclusive'): Request {
   const flags = { exclusive: NLM_F_EXCL, replace: NLM_F_REPLACE, prepend: 0 }[placement];
   const { type = RTN_UNICAST, protocol = RTPROT_BOOT } = route;
-  const payload = rtmsg(route, type, protocol, route.scope ?? scopeOf(route, type));
+  const payload = rtmsg(route, type, protocol, scopeOf(route, type));
   return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | flags, payload };
 }
 
@@ -80,9 +77,14 @@ export function deleteRouteRequest(route: RouteConfig): Request {
   return { type: RTM_DELROUTE, flags: 0, payload: rtmsg(route, type, protocol, scope) };
 }
 
-/** `ip route show table all`: every route of both families. */
-export function getRoutesRequest(): Request {
-  return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload: Buffer.alloc(RTMSG_LEN) };
+/**
+ * `ip route show table all [proto N]`: every route of both families.
+ * @param protocol RTPROT_*; the kernel minds it on a socket with NETLINK_GET_STRICT_CHK only
+ */
+export function getRoutesRequest(protocol = RTPROT_UNSPEC): Request {
+  const payload = Buffer.alloc(RTMSG_LEN);
+  payload.writeUInt8(protocol, 5);
+  return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload };
 }
 
 /** `ip route get ADDRESS`: the route that a packet would take. */

@@ -62,7 +62,7 @@ kernelTest(
       () => ns.within(openRouteSocket),
       () => done.push('link'),
     );
-    const gone = (): number => {
+    const gone = (): never => {
       throw Object.assign(new Error('gone'), { code: 'ENOENT' });
     };
     it.reap('any', gone, () => done.push('namespace'));
@@ -76,7 +76,7 @@ kernelTest('a refusal is reported, is not taken for done, and does not hold up t
   await ns.rt.createLink({ name: 'br0', kind: 'bridge' });
   const { reaper: it, lines } = reaper();
   const done: string[] = [];
-  const refused = (): number => {
+  const refused = (): never => {
     throw new Error('no socket today');
   };
   it.reap(

@@ -19,7 +19,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [4, /^src\/driver\/(driver|upkeep|recovery)\.ts$/],
   [4, /^src\/labels\/(sandbox|reconcile)\.ts$/],
   [3, /^native\//],
-  [3, /^src\/netlink\/(netns|socket|rtnetlink|wgctrl)\.ts$/],
+  [3, /^src\/netlink\/(netns|socket|sync-socket|rtnetlink|wgctrl)\.ts$/],
   [
     3,
     /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links)\.ts$/,

@@ -46,8 +46,8 @@ class FakeSandboxes extends Sandboxes {
   override openRtNetlink(): RtNetlink {
     return new RtNetlink(this.#host.route());
   }
-  override openRouteSocket(): number {
-    return -1;
+  override openRouteSocket(): never {
+    throw new Error('links of a fake kernel are deleted by a fake reaper');
   }
   override openContainer(endpoint: Endpoint): { rt: RtNetlink; wg: WgCtrl } {
     const kernel = this.containers.get(endpoint.sandboxKey ?? '');

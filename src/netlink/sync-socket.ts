@@ -1,0 +1,126 @@
+// Requests and answers on a netlink socket within one synchronous moment: what is done in a window of another
+// namespace. It never waits: rtnetlink and nfnetlink answer within the system call that asks, and a dump goes on with
+// every read. Not here: events, many requests at once (socket.ts), what any message means.
+
+import {
+  AF_NETLINK,
+  close,
+  NETLINK_GET_STRICT_CHK,
+  recvNow,
+  SOCK_RAW,
+  SOL_NETLINK,
+  send,
+  sendOnThread,
+  setSocketOption,
+  socket,
+} from '../../native/libc.js';
+import { ChannelError, DecodeError, errorCode, messageOf, OpError } from '../errors.js';
+import {
+  encodeRequest,
+  type Message,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  type Request,
+  readErrno,
+  readMessages,
+} from './message.js';
+import type { Purpose } from './socket.js';
+
+/** The kernel fills at most so much at a time (netlink_dump()). */
+export const DUMP_BUFFER_BYTES = 32 * 1024;
+const DUMP_TRIES = 8;
+
+export class SyncNetlinkSocket {
+  readonly #fd: number;
+  readonly #buffer: Buffer;
+  #seq = 0;
+
+  /**
+   * Opens a socket of the namespace of the calling thread. It pins the namespace: close it in the same window.
+   * @param protocol NETLINK_*
+   * @param buffer where answers are read to, one after the other; sockets that are not used at once may share it
+   * @throws OpError
+   */
+  constructor(protocol: number, buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES)) {
+    this.#buffer = buffer;
+    this.#fd = socket(AF_NETLINK, SOCK_RAW, protocol);
+  }
+
+  close(): void {
+    close(this.#fd);
+  }
+
+  /**
+   * NETLINK_GET_STRICT_CHK: a dump gives only what the header of its request names. Kernels before 4.20 do not know
+   * it and give everything.
+   */
+  filterDumps(): void {
+    try {
+      setSocketOption(this.#fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    } catch (err) {
+      if (errorCode(err) !== 'ENOPROTOOPT') throw err;
+    }
+  }
+
+  /**
+   * Sends one request. A dump answers with all its messages, anything else with what precedes the acknowledgement
+   * (nothing, for most).
+   * @throws OpError when the kernel refuses, ChannelError when there is no answer or an unreadable one
+   */
+  request(request: Request, purpose: Purpose): Message[] {
+    const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
+    for (let n = 1; ; n++) {
+      const seq = ++this.#seq;
+      send(this.#fd, encode(request, seq), purpose.op, purpose.subject);
+      const replies = this.#collect(seq, purpose);
+      if (replies) return replies;
+      if (n === tries) throw new ChannelError(`${purpose.op} ${purpose.subject}: changed meanwhile`);
+    }
+  }
+
+  /** The same for a request that the kernel works on for long: a thread waits for it. The answers fit one read. */
+  async requestOnThread(request: Request, purpose: Purpose): Promise<Message[]> {
+    const seq = ++this.#seq;
+    await sendOnThread(this.#fd, encode(request, seq), purpose.op, purpose.subject);
+    return this.#collect(seq, purpose) ?? [];
+  }
+
+  /** The answers to a request; undefined when the kernel says that the list was torn. */
+  #collect(seq: number, { op, subject }: Purpose): Message[] | undefined {
+    const replies: Message[] = [];
+    let torn = false;
+    for (;;) {
+      const messages = this.#receive(op, subject);
+      for (const message of messages) {
+        if (message.seq !== seq) continue;
+        if (message.flags & NLM_F_DUMP_INTR) torn = true;
+        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+          const errno = readErrno(message);
+          if (errno !== 0) throw new OpError(op, subject, errno);
+          return torn ? undefined : replies;
+        }
+        replies.push({ ...message, payload: Buffer.from(message.payload) });
+      }
+    }
+  }
+
+  #receive(op: string, subject: string): Message[] {
+    try {
+      return readMessages(recvNow(this.#fd, this.#buffer));
+    } catch (err) {
+      if (err instanceof OpError || err instanceof DecodeError) {
+        throw new ChannelError(`${op} ${subject}: no answer from the kernel: ${messageOf(err)}`, {
+          cause: err,
+        });
+      }
+      throw err;
+    }
+  }
+}
+
+function encode(request: Request, seq: number): Buffer {
+  return encodeRequest({ ...request, flags: request.flags | NLM_F_ACK }, seq);
+}

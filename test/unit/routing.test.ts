@@ -1,0 +1,75 @@
+// Where label routes stand: in which table, by which policy rules, and in what order the rules change.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parsePrefix } from '../../src/ip.js';
+import { diffRules, routingRules, routingTable } from '../../src/labels/routing.js';
+import type { Change, DesiredRoute } from '../../src/labels/words.js';
+import type { Rule } from '../../src/netlink/rule.js';
+
+const routes = (...texts: string[]): DesiredRoute[] => texts.map(text => ({ network: parsePrefix(text)! }));
+const describe = ({ family, priority, table, suppressPrefixLength }: Rule): string =>
+  `${family}: ${priority} ${table} ${suppressPrefixLength ?? 'all'}`;
+const describeChange = (change: Change): string =>
+  'rule' in change ? `${change.kind} ${describe(change.rule)}` : change.kind;
+
+const FOUR = ['4: 19700 254 1', '4: 19701 197 0', '4: 19702 254 0', '4: 19703 197 all'];
+const SIX = FOUR.map(text => text.replace('4:', '6:'));
+
+for (const [text, table] of [
+  ['0.0.0.0/0', 197],
+  ['0.0.0.0/1', 197],
+  ['128.0.0.0/1', 197],
+  ['::/0', 197],
+  ['8000::/1', 197],
+  ['64.0.0.0/2', 254],
+  ['10.0.0.0/8', 254],
+  ['2000::/3', 254],
+  ['192.0.2.1/32', 254],
+] as const) {
+  test(`a route to ${text} is in table ${table}`, () => {
+    assert.equal(routingTable(parsePrefix(text)!), table);
+  });
+}
+
+for (const [texts, expected] of [
+  [[], []],
+  [['10.0.0.0/8', 'fd00::/8'], []],
+  [['0.0.0.0/0'], FOUR],
+  [['0.0.0.0/1', '128.0.0.0/1'], FOUR],
+  [['::/0', '10.0.0.0/8'], SIX],
+  [
+    ['::/1', '0.0.0.0/0'],
+    [...FOUR, ...SIX],
+  ],
+] as const) {
+  test(`routes to ${texts.join(', ') || 'nothing'} need ${expected.length} rules`, () => {
+    assert.deepEqual(routingRules(routes(...texts)).map(describe), expected);
+  });
+}
+
+test('with all rules in place nothing changes', () => {
+  const both = routes('0.0.0.0/0', '::/0');
+  assert.deepEqual(diffRules(both, routingRules(both)), []);
+  assert.deepEqual(diffRules(routes('10.0.0.0/8'), []), []);
+});
+
+test('rules come in the order of their priorities and go in reverse', () => {
+  assert.deepEqual(
+    diffRules(routes('0.0.0.0/0'), []).map(describeChange),
+    FOUR.map(text => `addRule ${text}`),
+  );
+  assert.deepEqual(
+    diffRules([], routingRules(routes('0.0.0.0/0'))).map(describeChange),
+    [...FOUR].reverse().map(text => `deleteRule ${text}`),
+  );
+});
+
+test('a rule that is missing is added, and one of ours that has no place goes', () => {
+  const wanted = routes('0.0.0.0/0');
+  const [first, ...others] = routingRules(wanted);
+  const strange: Rule = { family: 4, priority: 5, table: 100, protocol: 197 };
+  assert.deepEqual(diffRules(wanted, [strange, ...others]).map(describeChange), [
+    `addRule ${describe(first!)}`,
+    `deleteRule ${describe(strange)}`,
+  ]);
+});

@@ -1,0 +1,102 @@
+// Policy rules: what ip(8) sends for the same, and what the kernel lists.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { DecodeError } from '../../src/errors.js';
+import { NLM_F_ACK, NLM_F_REQUEST } from '../../src/netlink/message.js';
+import {
+  decodeRule,
+  deleteRuleRequest,
+  getRulesRequest,
+  newRuleRequest,
+  RTM_DELRULE,
+  RTM_GETRULE,
+  RTM_NEWRULE,
+  type Rule,
+} from '../../src/netlink/rule.js';
+import { golden, replies, request, tree } from '../golden/golden.js';
+
+const OURS: Rule = { family: 4, priority: 19700, table: 254, suppressPrefixLength: 1, protocol: 197 };
+const SIX: Rule = { family: 6, priority: 19703, table: 197, protocol: 197 };
+const WORDS = 'priority 19700 lookup main suppress_prefixlength 1 protocol 197';
+
+function assertSame(
+  ours: { type: number; payload: Buffer },
+  theirs: { type: number; payload: Buffer },
+): void {
+  assert.equal(ours.type, theirs.type);
+  assert.equal(ours.payload.toString('hex', 0, 12), theirs.payload.toString('hex', 0, 12));
+  assert.deepEqual(tree(ours.payload.subarray(12)), tree(theirs.payload.subarray(12)));
+}
+
+for (const [command, rule] of [
+  [`ip rule add ${WORDS}`, OURS],
+  ['ip -6 rule add priority 19703 lookup 197 protocol 197', SIX],
+] as const) {
+  test(`"${command}" is sent`, () => {
+    const theirs = request(golden('rule', command), RTM_NEWRULE);
+    const ours = newRuleRequest(rule);
+    assert.equal(ours.flags | NLM_F_REQUEST | NLM_F_ACK, theirs.flags);
+    assertSame(ours, theirs);
+  });
+}
+
+test(`"ip rule del ${WORDS}" is sent`, () => {
+  assertSame(deleteRuleRequest(OURS), request(golden('rule', `ip rule del ${WORDS}`), RTM_DELRULE));
+});
+
+test('rules of every family are asked for by a header of zeros', () => {
+  assert.deepEqual(getRulesRequest(), { type: RTM_GETRULE, flags: 0x300, payload: Buffer.alloc(12) });
+});
+
+for (const [command, expected] of [
+  [
+    'ip rule show',
+    [
+      { family: 4, priority: 0, table: 255, protocol: 2 },
+      OURS,
+      { family: 4, priority: 19800, table: 1000, protocol: 0 },
+      { family: 4, priority: 32766, table: 254, protocol: 2 },
+      { family: 4, priority: 32767, table: 253, protocol: 2 },
+    ],
+  ],
+  [
+    'ip -6 rule show',
+    [
+      { family: 6, priority: 0, table: 255, protocol: 2 },
+      SIX,
+      { family: 6, priority: 32766, table: 254, protocol: 2 },
+    ],
+  ],
+] as const) {
+  test(`the answer to "${command}" is read, but for what does not look up a table`, () => {
+    const list = replies(golden('rule', command)).filter(({ type }) => type === RTM_NEWRULE);
+    assert.deepEqual(
+      list.flatMap(({ payload }) => decodeRule(payload) ?? []),
+      expected,
+    );
+  });
+}
+
+test('a rule of another family is passed over, and a damaged one refused', () => {
+  assert.equal(decodeRule(Buffer.from(`80${'00'.repeat(6)}01${'00'.repeat(4)}`, 'hex')), undefined);
+  assert.throws(() => decodeRule(Buffer.alloc(11)), DecodeError);
+});
+
+test('a rule is read back as it was written', () => {
+  const rule = fc.record(
+    {
+      family: fc.constantFrom(4, 6),
+      priority: fc.nat(),
+      table: fc.integer({ min: 1, max: 0xffff_ffff }),
+      suppressPrefixLength: fc.nat(128),
+      protocol: fc.nat(255),
+    },
+    { requiredKeys: ['family', 'priority', 'table', 'protocol'], noNullPrototype: true },
+  );
+  fc.assert(
+    fc.property(rule, rule => {
+      assert.deepEqual(decodeRule(newRuleRequest(rule as Rule).payload), rule);
+    }),
+  );
+});
