@@ -1,0 +1,103 @@
+// Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, and which addresses can be that at all. Not here: whose
+// name it is (names.ts).
+
+import { UserError } from '../errors.js';
+import {
+  type Address,
+  formatAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  prefixContains,
+} from '../ip.js';
+import { quote } from './text.js';
+import type { Destination } from './words.js';
+
+/** RFC 1035: bytes of a name at most. */
+const NAME_MAX = 253;
+
+/** Addresses that no packet can be sent to by way of a gateway or by destination NAT. */
+const UNUSABLE: readonly [network: string, why: string][] = [
+  ['0.0.0.0/8', 'no address of a host'],
+  ['127.0.0.0/8', 'a loopback address'],
+  ['224.0.0.0/4', 'a multicast address'],
+  ['255.255.255.255/32', 'the broadcast address'],
+  ['::/128', 'no address of a host'],
+  ['::1/128', 'a loopback address'],
+  ['::ffff:0:0/96', 'an IPv4 address in the dress of an IPv6 one'],
+  ['fe80::/10', 'a link-local address, which means nothing without an interface'],
+  ['ff00::/8', 'a multicast address'],
+];
+const NETWORKS = UNUSABLE.map(([text, why]) => ({ network: parsePrefix(text)!, why }));
+
+/** Why the address cannot be where a route or a forward leads; undefined where it can. */
+export function whyUnusable(address: Address): string | undefined {
+  return NETWORKS.find(({ network }) => prefixContains(network, address))?.why;
+}
+
+/** Why no route can lead to the network: it is all loopback, multicast or link-local. */
+export function whyUnroutable({ address, length }: Prefix): string | undefined {
+  const found = NETWORKS.find(({ network }) => length >= network.length && prefixContains(network, address));
+  return found?.why.replace(/an? (\S+) address/, '$1');
+}
+
+/**
+ * An address or a name, without a port.
+ * @throws UserError
+ */
+export function parseDestination(text: string): Destination {
+  const address = parseAddress(text) ?? parseAddress(/^\[(.*:.*)\]$/.exec(text)?.[1] ?? '');
+  if (address) return { kind: 'address', address: usable(address) };
+  if (isName(text)) return { kind: 'name', name: text };
+  throw new UserError(
+    `${quote(text)} is not a destination: give the name of a container, a service or a host, or an IP address`,
+  );
+}
+
+/**
+ * `<destination>[:<port>]`.
+ * @throws UserError
+ */
+export function parseDestinationPort(text: string): { destination: Destination; port?: number } {
+  // A bare IPv6 address: its last group is no port.
+  if (parseAddress(text)) return { destination: parseDestination(text) };
+  const match = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text);
+  if (!match) return { destination: parseDestination(text) };
+  const [, host = '', port = ''] = match;
+  return { destination: parseDestination(host), port: parsePort(port) };
+}
+
+/** @throws UserError */
+export function parsePort(text: string): number {
+  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65535) return port;
+  throw new UserError(`${quote(text)} is not a port: give a whole number from 1 to 65535`);
+}
+
+/** The text that parseDestination() reads, or with a port parseDestinationPort(). */
+export function formatDestination(destination: Destination, port?: number): string {
+  const host = destination.kind === 'name' ? destination.name : formatAddress(destination.address);
+  if (port === undefined) return host;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What Docker and the DNS have as names, and nobody takes for an address. */
+function isName(text: string): boolean {
+  return (
+    text.length <= NAME_MAX && /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && !/^[\d.]*\.[\d.]*$/.test(text)
+  );
+}
+
+function usable(address: Address): Address {
+  const why = whyUnusable(address);
+  if (why === undefined) return address;
+  throw new UserError(
+    `${formatAddress(address)} is ${why}: give an address that packets can be sent to, such as that of another container`,
+  );
+}
+
+/** A name that the resolver of the host may be asked for: not one that it would read as a number. */
+export function mayBeHostName(name: string): boolean {
+  const last = name.replace(/\.$/, '').split('.').at(-1) ?? '';
+  return !/^(\d+|0[xX][0-9A-Fa-f]*)$/.test(last);
+}

@@ -1,0 +1,273 @@
+// What the labels of one container ask for: from text to ContainerIntent, and one sentence for each mistake. Total:
+// any text is either understood or reported, and one bad label stops no other. Not here: whether a name resolves
+// (names.ts), what the kernel shall hold (plan.ts).
+
+import { UserError } from '../errors.js';
+import { formatPrefix, maskPrefix, type Prefix, parsePrefix } from '../ip.js';
+import { nearest } from '../nearest.js';
+import { translateRule } from '../nft/iptables.js';
+import { RuleError } from '../nft/rule.js';
+import {
+  formatDestination,
+  parseDestination,
+  parseDestinationPort,
+  parsePort,
+  whyUnroutable,
+} from './destination.js';
+import {
+  describeUnknown,
+  HOST_ROUTES,
+  IPTABLES_RULE,
+  LABEL_PREFIX,
+  NAT_FORWARD,
+  NAT_INTERFACES,
+  ROUTE,
+} from './keys.js';
+import { ANY, formatPattern, parsePattern } from './pattern.js';
+import { naturalCompare, plain, quote } from './text.js';
+import type {
+  ContainerIntent,
+  Destination,
+  ForwardIntent,
+  HostRouteIntent,
+  InterfacePattern,
+  Mistake,
+  RouteIntent,
+  RuleIntent,
+} from './words.js';
+
+/** Limits of what one container may ask for. */
+export const MAX_LABELS = 1024;
+export const MAX_KEY_LENGTH = 255;
+export const MAX_VALUE_LENGTH = 4096;
+export const MAX_LIST_ITEMS = 64;
+export const MAX_RULE_NAME = 64;
+/** Mistakes of one container that are told one by one. */
+export const MAX_MISTAKES = 100;
+
+/** Bytes of a message at most, where parts of it come from elsewhere. */
+const MAX_MESSAGE = 400;
+const PROTOCOLS = ['tcp', 'udp'] as const;
+const NETWORK_RIGHT = 'give one such as 10.1.0.0/16 or fd00::/8, or a single address';
+
+/** A ContainerIntent while it is being read. */
+interface Reading {
+  readonly natInterfaces: InterfacePattern[];
+  readonly forwards: ForwardIntent[];
+  readonly routes: RouteIntent[];
+  readonly rules: RuleIntent[];
+  readonly hostRoutes: HostRouteIntent[];
+  /** What is there already, by what it means: the label's key, and where it leads. */
+  readonly meanings: Map<string, { readonly key: string; readonly to: string }>;
+}
+
+/**
+ * Never throws. Keys that do not begin with `twine.` are passed over.
+ * @param container the container's name, for the reports
+ */
+export function decodeLabels(
+  container: string,
+  labels: ReadonlyMap<string, string>,
+): { readonly intent: ContainerIntent; readonly mistakes: readonly Mistake[] } {
+  const mistakes: Mistake[] = [];
+  const report = (key: string, message: string): void => {
+    mistakes.push({ container: plain(container, 128), key: plain(key, MAX_KEY_LENGTH), message });
+  };
+  const reading: Reading = {
+    natInterfaces: [],
+    forwards: [],
+    routes: [],
+    rules: [],
+    hostRoutes: [],
+    meanings: new Map(),
+  };
+  for (const key of selectKeys(labels, report)) {
+    try {
+      decodeLabel(key, labels.get(key)!, reading);
+    } catch (err) {
+      report(key, plain(messageFor(err), MAX_MESSAGE));
+    }
+  }
+  const { meanings, ...intent } = reading;
+  return { intent, mistakes: bounded(mistakes, container) };
+}
+
+/** The keys that are ours and not too many, in their natural order. */
+function selectKeys(
+  labels: ReadonlyMap<string, string>,
+  report: (key: string, message: string) => void,
+): string[] {
+  const short: string[] = [];
+  for (const key of labels.keys()) {
+    if (!key.startsWith(LABEL_PREFIX)) continue;
+    if (key.length <= MAX_KEY_LENGTH) short.push(key);
+    else report(key, `the label's key is ${key.length} characters long: give at most ${MAX_KEY_LENGTH}`);
+  }
+  short.sort(naturalCompare);
+  if (short.length > MAX_LABELS) {
+    report(
+      `${LABEL_PREFIX}*`,
+      `the container has ${short.length} of these labels: the first ${MAX_LABELS} count, in the order of their names`,
+    );
+  }
+  return short.slice(0, MAX_LABELS);
+}
+
+function messageFor(err: unknown): string {
+  if (err instanceof UserError || err instanceof RuleError) return err.message;
+  return `the label cannot be read: ${String(err)}`;
+}
+
+function bounded(mistakes: readonly Mistake[], container: string): readonly Mistake[] {
+  if (mistakes.length <= MAX_MISTAKES) return mistakes;
+  const rest = mistakes.length - MAX_MISTAKES;
+  return [
+    ...mistakes.slice(0, MAX_MISTAKES),
+    {
+      container: plain(container, 128),
+      key: `${LABEL_PREFIX}*`,
+      message: `there are ${rest} more mistakes in the labels of this container: put these right first`,
+    },
+  ];
+}
+
+/** @throws UserError, RuleError */
+function decodeLabel(key: string, text: string, reading: Reading): void {
+  if (text.length > MAX_VALUE_LENGTH) {
+    throw new UserError(`the value is ${text.length} characters long: give at most ${MAX_VALUE_LENGTH}`);
+  }
+  const value = text.trim();
+  if (key === NAT_INTERFACES) reading.natInterfaces.push(...readInterfaces(value));
+  else if (key === HOST_ROUTES) reading.hostRoutes.push(...readHostRoutes(key, value));
+  else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
+  else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
+  else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value));
+  else throw new UserError(describeUnknown(key));
+}
+
+function readInterfaces(value: string): InterfacePattern[] {
+  const found = new Map<string, InterfacePattern>();
+  for (const item of list(value, 'interfaces', 'eth0,wg+')) {
+    const pattern = parsePattern(item);
+    found.set(formatPattern(pattern), pattern);
+  }
+  return [...found.values()];
+}
+
+function readHostRoutes(key: string, value: string): HostRouteIntent[] {
+  const found = new Map<string, HostRouteIntent>();
+  for (const item of list(value, 'networks', '10.1.0.0/16,fd00::/8')) {
+    const network = readNetwork(item);
+    found.set(formatPrefix(network), { key, network });
+  }
+  return [...found.values()];
+}
+
+/** `[<pattern>.]<port>[/tcp|udp]`: the port is what follows the last dot. */
+function readForward(key: string, value: string, reading: Reading): void {
+  const name = key.slice(NAT_FORWARD.length);
+  const slash = name.lastIndexOf('/');
+  const protocol = readProtocol(slash < 0 ? 'tcp' : name.slice(slash + 1));
+  const place = slash < 0 ? name : name.slice(0, slash);
+  const dot = place.lastIndexOf('.');
+  const port = parsePort(place.slice(dot + 1));
+  const pattern = dot < 0 ? undefined : parsePattern(place.slice(0, dot));
+  const { destination, port: destinationPort = port } = parseDestinationPort(required(value, 'web:80'));
+  const meaning = `forward ${formatPattern(pattern ?? ANY)} ${port}/${protocol}`;
+  if (isRepeated(meaning, key, formatDestination(destination, destinationPort), reading)) return;
+  reading.forwards.push({ key, ...(pattern && { pattern }), protocol, port, destination, destinationPort });
+}
+
+function readProtocol(text: string): 'tcp' | 'udp' {
+  const protocol = PROTOCOLS.find(known => known === text);
+  if (protocol) return protocol;
+  const near = nearest(text, PROTOCOLS);
+  throw new UserError(
+    `${quote(text)} is not a protocol: ${near ? `did you mean ${near}?` : 'give tcp or udp'}`,
+  );
+}
+
+function readRoute(key: string, value: string, reading: Reading): void {
+  const network = readNetwork(key.slice(ROUTE.length));
+  const destination = readGateway(required(value, 'wireguard'), network);
+  const meaning = `route ${formatPrefix(network)}`;
+  if (isRepeated(meaning, key, formatDestination(destination), reading)) return;
+  reading.routes.push({ key, network, destination });
+}
+
+/** The destination of a route: of its network's family, and without a port. */
+function readGateway(value: string, network: Prefix): Destination {
+  const { destination, port } = parseDestinationPort(value);
+  if (port !== undefined) {
+    throw new UserError(
+      `${quote(value)} has a port, and a route has none: give ${formatDestination(destination)}`,
+    );
+  }
+  const { family } = network.address;
+  if (destination.kind === 'address' && destination.address.family !== family) {
+    throw new UserError(
+      `${formatDestination(destination)} is no IPv${family} address, but the network is IPv${family}: give a gateway of the same family, or its name`,
+    );
+  }
+  return parseDestination(value);
+}
+
+function readRule(key: string, value: string): RuleIntent {
+  const name = key.slice(IPTABLES_RULE.length);
+  if (!/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_RULE_NAME) {
+    throw new UserError(
+      `${quote(name)} is not the name of a rule: give at most ${MAX_RULE_NAME} letters, digits, hyphens and underscores`,
+    );
+  }
+  // No name holds a dot, so no two rules have sets of one name.
+  return { key, name, rule: translateRule(value, { setPrefix: `rule.${name}.` }) };
+}
+
+/** A network with its host bits cleared. */
+function readNetwork(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (!prefix) {
+    const right = text === 'default' ? 'did you mean 0.0.0.0/0 or ::/0?' : NETWORK_RIGHT;
+    throw new UserError(`${quote(text)} is not a network: ${right}`);
+  }
+  const network = maskPrefix(prefix);
+  const why = whyUnroutable(network);
+  if (why !== undefined) {
+    throw new UserError(`no route can lead to ${formatPrefix(network)}, which is ${why}: ${NETWORK_RIGHT}`);
+  }
+  return network;
+}
+
+/**
+ * Whether another label means the same already and leads to the same.
+ * @throws UserError when it leads elsewhere
+ */
+function isRepeated(meaning: string, key: string, to: string, { meanings }: Reading): boolean {
+  const other = meanings.get(meaning);
+  if (!other) {
+    meanings.set(meaning, { key, to });
+    return false;
+  }
+  if (other.to === to) return true;
+  throw new UserError(
+    `this label means the same as ${other.key}, which leads to ${other.to}, and that one counts: remove one of the two`,
+  );
+}
+
+function list(value: string, what: string, example: string): string[] {
+  const items = required(value, example).split(',');
+  if (items.length > MAX_LIST_ITEMS) {
+    throw new UserError(`the value has ${items.length} ${what}: give at most ${MAX_LIST_ITEMS}`);
+  }
+  return items.map(item => item.trim());
+}
+
+function required(value: string, example: string): string {
+  if (value === '') throw new UserError(`the value is empty: give one such as ${example}`);
+  return value;
+}
+
+/** Whether the labels ask for nothing. */
+export function isEmptyIntent(intent: ContainerIntent): boolean {
+  return Object.values(intent).every((part: readonly unknown[]) => part.length === 0);
+}

@@ -1,0 +1,79 @@
+// Routes of the host to networks behind containers: which there shall be, and which are refused. Not here: putting
+// them in place.
+
+import { type Address, formatAddress, formatPrefix, isDefault, type Prefix, prefixContains } from '../ip.js';
+import { type MergedIntent, mistakeOf, type Owned } from './merge.js';
+import type { SandboxMembers } from './names.js';
+import { plain } from './text.js';
+import type { DesiredRoute, HostRouteIntent, Mistake } from './words.js';
+
+/** What the host allows, and what it is. */
+export interface HostView {
+  /** Networks that may be routed although they are a default route or hold an address of the host. */
+  readonly allowHostRoutes: readonly Prefix[];
+  /** Addresses of the host's own interfaces. */
+  readonly hostAddresses: readonly Prefix[];
+}
+
+/** What one namespace's labels ask of the host. */
+export interface HostRouteRequest {
+  readonly sandbox: SandboxMembers;
+  readonly intent: Pick<MergedIntent, 'hostRoutes'>;
+}
+
+/** @param requests sorted by name: of two for one network the first counts */
+export function planHostRoutes(
+  requests: readonly HostRouteRequest[],
+  host: HostView,
+): { readonly routes: readonly DesiredRoute[]; readonly mistakes: readonly Mistake[] } {
+  const mistakes: Mistake[] = [];
+  const found = new Map<string, { readonly route: DesiredRoute; readonly owned: Owned<HostRouteIntent> }>();
+  for (const { sandbox, intent } of requests) {
+    for (const owned of intent.hostRoutes) {
+      const { network } = owned.intent;
+      const key = formatPrefix(network);
+      const gateway = bridgeAddress(sandbox, network.address.family);
+      const other = found.get(key);
+      const wrong =
+        whyRefused(network, host) ?? (gateway ? undefined : whyNoWay(sandbox, network.address.family));
+      if (wrong !== undefined) {
+        mistakes.push(mistakeOf(owned, `the host gets no route to ${key}: ${wrong}`));
+      } else if (!other) {
+        found.set(key, { route: { network, gateway: gateway! }, owned });
+      } else if (other.owned.container !== owned.container && other.route.gateway !== gateway) {
+        mistakes.push(
+          mistakeOf(
+            owned,
+            `the host's route to ${key} leads to ${plain(other.owned.container.name, 80)}, which asks for it too: remove one of the two labels`,
+          ),
+        );
+      }
+    }
+  }
+  return { routes: [...found.values()].map(({ route }) => route), mistakes };
+}
+
+function whyRefused(network: Prefix, { allowHostRoutes, hostAddresses }: HostView): string | undefined {
+  const allowed = allowHostRoutes.some(
+    allow => allow.length <= network.length && prefixContains(allow, network.address),
+  );
+  if (allowed) return undefined;
+  const remedy = `start the daemon with --allow-host-routes ${formatPrefix(network)} if it shall`;
+  if (isDefault(network)) return `it would be the host's default route; ${remedy}`;
+  const own = hostAddresses.find(({ address }) => prefixContains(network, address));
+  return own && `${formatAddress(own.address)} is an address of the host itself; ${remedy}`;
+}
+
+/** The first address of the family on a bridge network, which the host is on, too. */
+function bridgeAddress({ attachments }: SandboxMembers, family: 4 | 6): Address | undefined {
+  return attachments
+    .filter(({ driver }) => driver === 'bridge')
+    .flatMap(({ addresses }) => addresses)
+    .find(address => address.family === family);
+}
+
+function whyNoWay({ attachments }: SandboxMembers, family: 4 | 6): string {
+  return attachments.some(({ driver }) => driver === 'bridge')
+    ? `the container has no IPv${family} address on a bridge network: connect it to one that has an IPv${family} subnet`
+    : 'the container is on no bridge network: connect it to one';
+}

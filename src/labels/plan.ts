@@ -1,0 +1,296 @@
+// What every namespace and the host shall hold, from all containers and all their labels. Pure: the whole world goes
+// in, plain data comes out. Not here: reading labels (grammar.ts), what is there already (diff.ts).
+
+import { type Address, formatAddress, formatPrefix } from '../ip.js';
+import type { TwineChain } from '../nft/rule.js';
+import { type HostView, planHostRoutes } from './host-routes.js';
+import { LABEL_PREFIX } from './keys.js';
+import { findLoops, type Hop } from './loops.js';
+import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owned } from './merge.js';
+import { Names, type Resolution, type SandboxMembers } from './names.js';
+import { ANY, covers, formatPattern, intersect, isLoopback } from './pattern.js';
+import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
+import { buildTable, type PlacedForward } from './table.js';
+import { naturalCompare, plain } from './text.js';
+import type {
+  ContainerIntent,
+  ContainerView,
+  DesiredRoute,
+  DesiredSysctl,
+  ForwardIntent,
+  InterfacePattern,
+  Mistake,
+  RouteIntent,
+  RuleIntent,
+  SandboxDesired,
+} from './words.js';
+
+/** Everything that is known. */
+export interface World extends HostView {
+  readonly containers: readonly ContainerView[];
+  /** By container id, of those that have labels. */
+  readonly intents: ReadonlyMap<string, ContainerIntent>;
+  /** What the DNS says of host names, lower case, without a dot at the end; an empty answer is one, too. */
+  readonly external: ReadonlyMap<string, readonly Address[]>;
+}
+
+export interface Plan {
+  /** Of every namespace with a labelled container, also where its labels come to nothing. */
+  readonly sandboxes: readonly SandboxDesired[];
+  readonly hostRoutes: readonly DesiredRoute[];
+  readonly mistakes: readonly Mistake[];
+  /** Host names that are wanted and not yet in `external`. What waits for them is not a mistake yet. */
+  readonly externalNames: readonly string[];
+}
+
+/** One namespace while it is planned. */
+interface Sandbox {
+  readonly members: SandboxMembers;
+  readonly intent: MergedIntent;
+}
+
+/** What names are found by, and what is found to be wrong on the way. */
+interface Planning {
+  readonly names: Names;
+  readonly mistakes: Mistake[];
+  readonly unknown: Set<string>;
+}
+
+export function planWorld(world: World): Plan {
+  const groups = groupByNamespace(world.containers);
+  const planning: Planning = { names: new Names(groups, world.external), mistakes: [], unknown: new Set() };
+  const { mistakes } = planning;
+  for (const container of [...world.containers].sort((a, b) => naturalCompare(a.name, b.name))) {
+    mistakes.push(...refused(container));
+  }
+  const sandboxes: Sandbox[] = [];
+  for (const members of groups) {
+    if (!isProgrammed(members)) continue;
+    const merged = mergeIntents(members, world.intents);
+    mistakes.push(...merged.mistakes);
+    sandboxes.push({ members, intent: merged.intent });
+  }
+  const routes = new Map(sandboxes.map(sandbox => [sandbox, planRoutes(sandbox, planning)]));
+  const desired = sandboxes.map(sandbox => planSandbox(sandbox, routes.get(sandbox)!, planning));
+  mistakes.push(...reportLoops(sandboxes, routes));
+  const host = planHostRoutes(
+    sandboxes.map(({ members, intent }) => ({ sandbox: members, intent })),
+    world,
+  );
+  return {
+    sandboxes: desired,
+    hostRoutes: host.routes,
+    mistakes: [...mistakes, ...host.mistakes],
+    externalNames: [...planning.unknown].sort(naturalCompare),
+  };
+}
+
+/** A running container of it has labels, and it is not the host's. */
+function isProgrammed({ members }: SandboxMembers): boolean {
+  const [first] = members;
+  return (
+    first?.netns !== undefined &&
+    members.some(({ labels }) => labels.size > 0) &&
+    !members.some(({ hostNetwork }) => hostNetwork)
+  );
+}
+
+/** Labels that do not count, whatever they say. */
+function refused({ name, hostNetwork, labels, imageLabels }: ContainerView): Mistake[] {
+  const container = plain(name, 128);
+  const [first] = [...labels.keys()].sort(naturalCompare);
+  return [
+    ...(hostNetwork && first !== undefined
+      ? [
+          {
+            container,
+            key: labels.size === 1 ? plain(first, 255) : `${LABEL_PREFIX}*`,
+            message:
+              "the container is in the host's network, so its labels are not applied: they would change the host itself",
+          },
+        ]
+      : []),
+    ...imageLabels.slice(0, 10).map(key => ({
+      container,
+      key: plain(key, 255),
+      message:
+        'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
+    })),
+  ];
+}
+
+function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning: Planning): SandboxDesired {
+  const { intent } = sandbox;
+  const { members, attachments } = sandbox.members;
+  const forwards = planForwards(sandbox, planning);
+  const rules = planRules(intent.rules, planning.mistakes);
+  const table = buildTable({ natInterfaces: intent.natInterfaces, forwards, rules });
+  const hasIPv6 = attachments.some(({ addresses }) => addresses.some(({ family }) => family === 6));
+  return {
+    netns: members[0]!.netns!,
+    containers: members.map(({ name }) => name),
+    ...(table && { table }),
+    routes: routes.flatMap(
+      ({
+        owned: {
+          intent: { network },
+        },
+        gateway,
+      }) => [...(gateway ? [{ network, gateway }] : []), { network }],
+    ),
+    sysctls: planSysctls(intent.natInterfaces, forwards, hasIPv6),
+  };
+}
+
+function planSysctls(
+  natInterfaces: readonly InterfacePattern[],
+  forwards: readonly PlacedForward[],
+  hasIPv6: boolean,
+): DesiredSysctl[] {
+  const local = forwards.filter(({ pattern }) => isLoopback(pattern));
+  const forwarding = natInterfaces.length > 0 || local.length < forwards.length;
+  return [
+    ...(forwarding ? [IP_FORWARD] : []),
+    ...(forwarding && hasIPv6 ? [IPV6_FORWARDING] : []),
+    ...local.flatMap(({ addresses }) => addresses.filter(({ family }) => family === 4).map(routeLocalnet)),
+  ];
+}
+
+/** A route with its gateway, where there is one now. */
+interface PlacedRoute {
+  readonly owned: Owned<RouteIntent>;
+  readonly gateway: Address | undefined;
+}
+
+function planRoutes({ members, intent }: Sandbox, planning: Planning): PlacedRoute[] {
+  return intent.routes.map(owned => {
+    const { container, intent } = owned;
+    const { destination, network } = intent;
+    const resolution = planning.names.resolve(destination, container, members, network.address.family);
+    const consequence = `until then ${formatPrefix(network)} is unreachable`;
+    const [gateway] = addressesOf(resolution, owned, consequence, planning);
+    return { owned, gateway };
+  });
+}
+
+function planForwards({ members, intent }: Sandbox, planning: Planning): PlacedForward[] {
+  return intent.forwards.flatMap(owned => {
+    const { container, intent: forward } = owned;
+    const arrivals = arrivalsOf(forward, intent.natInterfaces);
+    if (arrivals.length === 0) {
+      planning.mistakes.push(mistakeOf(owned, whyNoArrival(forward, intent.natInterfaces)));
+      return [];
+    }
+    const { key, pattern = ANY, protocol, port, destination, destinationPort } = forward;
+    const resolution = planning.names.resolve(destination, container, members);
+    const addresses = addressesOf(resolution, owned, 'until then the port is not forwarded', planning);
+    if (addresses.length === 0) return [];
+    return [{ key, pattern, arrivals, protocol, port, addresses, destinationPort }];
+  });
+}
+
+/** What was found; else says why nothing was, or asks for it. */
+function addressesOf(
+  resolution: Resolution,
+  owned: Owned<{ readonly key: string }>,
+  consequence: string,
+  { mistakes, unknown }: Planning,
+): readonly Address[] {
+  if (resolution.kind === 'found') return resolution.addresses;
+  if (resolution.kind === 'unknown') unknown.add(resolution.name);
+  else mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
+  return [];
+}
+
+/**
+ * The interfaces by which a forward's connections may come: those of its own pattern that are also of
+ * `twine.nat.interfaces`, where the container has that. `lo` is meant only where it is written out.
+ */
+function arrivalsOf(
+  { pattern = ANY }: ForwardIntent,
+  natInterfaces: readonly InterfacePattern[],
+): InterfacePattern[] {
+  if (natInterfaces.length === 0) return [pattern];
+  const shared = natInterfaces
+    .filter(nat => isLoopback(pattern) || !isLoopback(nat))
+    .flatMap(nat => intersect(pattern, nat) ?? []);
+  return shared.filter(
+    (one, i) => !shared.some((other, j) => i !== j && covers(other, one) && (!covers(one, other) || j < i)),
+  );
+}
+
+function whyNoArrival({ pattern }: ForwardIntent, natInterfaces: readonly InterfacePattern[]): string {
+  const given = pattern ? formatPattern(pattern) : 'every interface but lo';
+  return `the port is forwarded for no interface: none is both of ${given} and of twine.nat.interfaces=${plain(
+    natInterfaces.map(formatPattern).join(','),
+    80,
+  )}: give one that is of both`;
+}
+
+/** The rules whose jumps the kernel can take; one that it could not would take all of the table with it. */
+function planRules(rules: readonly Owned<RuleIntent>[], mistakes: Mistake[]): RuleIntent[] {
+  const jumps = new Map<TwineChain, Set<TwineChain>>();
+  return rules.flatMap(owned => {
+    const { chain, targets } = owned.intent.rule;
+    const wrong = targets.find(target => isNat(target) !== isNat(chain));
+    const loop = targets.find(target => reaches(target, chain, jumps));
+    if (wrong !== undefined) {
+      mistakes.push(
+        mistakeOf(owned, `${chain} cannot jump to ${wrong}: one is of the nat table, the other is not`),
+      );
+      return [];
+    }
+    if (loop !== undefined) {
+      mistakes.push(
+        mistakeOf(owned, `a jump from ${chain} to ${loop} would lead in a circle: jump elsewhere`),
+      );
+      return [];
+    }
+    jumps.set(chain, new Set([...(jumps.get(chain) ?? []), ...targets]));
+    return [owned.intent];
+  });
+}
+
+function isNat(chain: TwineChain): boolean {
+  return chain.startsWith('TWINE_NAT_');
+}
+
+function reaches(
+  from: TwineChain,
+  to: TwineChain,
+  jumps: ReadonlyMap<TwineChain, ReadonlySet<TwineChain>>,
+): boolean {
+  // What is there already has no circle, so this ends.
+  return from === to || [...(jumps.get(from) ?? [])].some(next => reaches(next, to, jumps));
+}
+
+function reportLoops(
+  sandboxes: readonly Sandbox[],
+  routes: ReadonlyMap<Sandbox, readonly PlacedRoute[]>,
+): Mistake[] {
+  const named = new Map(sandboxes.map(({ members }) => [members.key, members.members[0]!.name]));
+  const bearers = new Map(
+    sandboxes.flatMap(({ members }) =>
+      members.attachments.flatMap(({ networkId, addresses }) =>
+        addresses.map(address => [placeOf(networkId, address), members.key] as const),
+      ),
+    ),
+  );
+  const hops = sandboxes.flatMap(sandbox =>
+    (routes.get(sandbox) ?? []).flatMap(({ owned, gateway }): (Hop & { owned: Owned<RouteIntent> })[] => {
+      if (!gateway) return [];
+      const { key, attachments } = sandbox.members;
+      const places = attachments.map(({ networkId }) => placeOf(networkId, gateway));
+      const to = places.map(place => bearers.get(place)).find(found => found !== undefined);
+      return [{ from: key, network: owned.intent.network, to, owned }];
+    }),
+  );
+  return findLoops(hops).map(({ hop, circle }) => {
+    const way = [...circle, circle[0]!].map(key => plain(named.get(key) ?? '', 80)).join(' → ');
+    return mistakeOf(hop.owned, `packets to ${formatPrefix(hop.network)} go in a circle: ${way}`);
+  });
+}
+
+function placeOf(networkId: string, address: Address): string {
+  return `${networkId} ${formatAddress(address)}`;
+}

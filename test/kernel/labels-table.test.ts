@@ -1,0 +1,66 @@
+// Every kind of table that labels come to, as the kernel and libnftables take it.
+import assert from 'node:assert/strict';
+import { readStamp, STAMP_CHAIN, stampedTable, stampOf, TABLE } from '../../src/labels/stamp.js';
+import { Nft } from '../../src/nft/libnftables.js';
+import { deleteTable, type NftTable, replaceTable } from '../../src/nft/ruleset.js';
+import { container, plan } from '../unit/labels-world.js';
+import { kernelTest, Namespace, run } from './namespace.js';
+
+/** The table of a container `middle` with the labels; beside it are `web` and `gw`. */
+function tableOf(labels: Record<string, string>): NftTable {
+  const { sandboxes, mistakes } = plan([
+    container('middle', { networks: { main: '10.9.0.2 fd09::2' }, labels }),
+    container('web', { networks: { main: '10.9.0.3 fd09::3' } }),
+    container('gw', { networks: { main: '10.9.0.4' } }),
+  ]);
+  assert.deepEqual(mistakes, []);
+  return sandboxes[0]!.table!;
+}
+
+/** Labels that between them bring every kind of rule. */
+const KINDS: readonly [what: string, labels: Record<string, string>][] = [
+  ['interfaces that are forwarded', { 'twine.nat.interfaces': 'wg+,eth0.100,lo' }],
+  ['every interface', { 'twine.nat.interfaces': '+' }],
+  ['a forward by every interface', { 'twine.nat.forward.9080': 'web' }],
+  [
+    'forwards of both protocols and families',
+    { 'twine.nat.forward.53/udp': 'gw', 'twine.nat.forward.53': 'web' },
+  ],
+  [
+    'forwards by some interfaces',
+    { 'twine.nat.forward.eth0.80': 'web:8080', 'twine.nat.forward.wg+.80': 'gw' },
+  ],
+  ['a forward of localhost', { 'twine.nat.forward.lo.5353/udp': 'web', 'twine.nat.interfaces': 'lo' }],
+  [
+    'forwards to addresses',
+    { 'twine.nat.forward.80': '192.0.2.1', 'twine.nat.forward.+.81': '[2001:db8::1]:80' },
+  ],
+  [
+    'very many forwards',
+    Object.fromEntries(
+      Array.from({ length: 1000 }, (_, i) => [`twine.nat.forward.${i + 1}`, `web:${i + 1000}`]),
+    ),
+  ],
+];
+
+for (const [what, labels] of KINDS) {
+  kernelTest(
+    `the kernel takes the table of ${what}`,
+    async t => {
+      const ns = await Namespace.create(t);
+      const nft = new Nft();
+      t.after(() => nft.close());
+      const table = tableOf(labels);
+      const before = [{ name: 'ipv4/ip_forward', value: '0' }];
+      for (let again = 0; again < 2; again++)
+        ns.within(() => nft.apply(replaceTable(stampedTable(table, before)), 'a test'));
+      const comments = ns
+        .within(() => nft.listChain(TABLE.family, TABLE.name, STAMP_CHAIN))!
+        .map(({ comment }) => comment);
+      assert.deepEqual(readStamp(comments), { stamp: stampOf(table), before });
+      ns.within(() => nft.apply(deleteTable(TABLE), 'a test'));
+      assert.equal(run('ip', 'netns', 'exec', ns.name, 'nft', 'list', 'ruleset'), '');
+    },
+    'nft',
+  );
+}

@@ -1,0 +1,82 @@
+// Worlds of containers for the tests of labels: small words for what Docker would say.
+import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix } from '../../src/ip.js';
+import { decodeLabels } from '../../src/labels/grammar.js';
+import { type Plan, planWorld, type World } from '../../src/labels/plan.js';
+import type { Attachment, ContainerView, DesiredRoute, Mistake } from '../../src/labels/words.js';
+
+/** `{ main: '10.0.0.2 fd00::2 alias-of-it' }`: networks by name, with what the container has there. */
+export type Networks = Readonly<Record<string, string>>;
+
+/** What a container differs in from one that has a namespace of its own and no labels. */
+export interface ContainerOptions {
+  readonly networks?: Networks;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The namespace's key; null while it is not running. */
+  readonly netns?: string | null;
+  /** `project/service`. */
+  readonly service?: string;
+  readonly hostNetwork?: boolean;
+  readonly imageLabels?: readonly string[];
+  readonly driver?: string;
+  readonly id?: string;
+}
+
+export function container(name: string, options: ContainerOptions = {}): ContainerView {
+  const { networks = {}, labels = {}, netns = `4:${name}`, service, hostNetwork = false } = options;
+  const [project, serviceName] = service?.split('/') ?? [];
+  return {
+    id: options.id ?? `${Buffer.from(name).toString('hex')}${'0'.repeat(64)}`.slice(0, 64),
+    name,
+    ...(netns !== null && { netns: { key: netns, path: `/proc/${name}/ns/net` } }),
+    hostNetwork,
+    ...(project !== undefined && serviceName !== undefined && { service: { project, name: serviceName } }),
+    labels: new Map(Object.entries(labels)),
+    imageLabels: options.imageLabels ?? [],
+    attachments: Object.entries(networks).map(([network, text]) => attachment(network, text, options.driver)),
+  };
+}
+
+function attachment(network: string, text: string, driver = 'bridge'): Attachment {
+  const words = text.split(' ').filter(word => word !== '');
+  return {
+    networkId: `id-of-${network}`,
+    networkName: network,
+    driver,
+    addresses: words.flatMap(word => parseAddress(word) ?? []),
+    aliases: words.filter(word => !parseAddress(word)),
+  };
+}
+
+/** The plan of a world, with its labels read; mistakes of the grammar come first. */
+export function plan(
+  containers: readonly ContainerView[],
+  rest: Partial<Omit<World, 'containers' | 'intents'>> = {},
+): Plan {
+  const decoded = containers
+    .filter(({ labels }) => labels.size > 0)
+    .map(({ id, name, labels }) => ({ id, ...decodeLabels(name, labels) }));
+  const plan = planWorld({
+    containers,
+    intents: new Map(decoded.map(({ id, intent }) => [id, intent])),
+    external: new Map(),
+    allowHostRoutes: [],
+    hostAddresses: [],
+    ...rest,
+  });
+  return { ...plan, mistakes: [...decoded.flatMap(({ mistakes }) => mistakes), ...plan.mistakes] };
+}
+
+export const address = (text: string): Address => parseAddress(text)!;
+export const prefix = (text: string) => parsePrefix(text)!;
+
+/** `10.0.0.0/8 via 10.0.0.1`, `unreachable 10.0.0.0/8`. */
+export function showRoute({ network, gateway }: DesiredRoute): string {
+  return gateway
+    ? `${formatPrefix(network)} via ${formatAddress(gateway)}`
+    : `unreachable ${formatPrefix(network)}`;
+}
+
+/** `container key: message`. */
+export function showMistake({ container, key, message }: Mistake): string {
+  return `${container} ${key}: ${message}`;
+}
