@@ -28,8 +28,11 @@ export interface PayloadExpression {
 export interface ExthdrExpression {
   readonly exthdr: { readonly name: string; readonly field?: string; readonly offset?: number };
 }
+/** By name and field, or by kind: its bytes. */
 export interface TcpOptionExpression {
-  readonly 'tcp option': { readonly name: string; readonly field?: string };
+  readonly 'tcp option':
+    | { readonly name: string; readonly field?: string }
+    | { readonly base: number; readonly offset: number; readonly len: number };
 }
 export interface MetaExpression {
   readonly meta: { readonly key: string };
@@ -49,6 +52,10 @@ export interface FibExpression {
 }
 export interface NumgenExpression {
   readonly numgen: { readonly mode: 'inc' | 'random'; readonly mod: number; readonly offset?: number };
+}
+/** A member of a set that rules fill, with seconds until it goes. */
+export interface ElemExpression {
+  readonly elem: { readonly val: Expression; readonly timeout: number };
 }
 export interface BinaryExpression {
   readonly '|'?: readonly Expression[];
@@ -72,9 +79,11 @@ export type Expression =
   | RtExpression
   | FibExpression
   | NumgenExpression
+  | ElemExpression
   | BinaryExpression;
 
-export type MatchOperator = '==' | '!=' | '<' | '>' | '<=' | '>=' | 'in';
+/** `!` is "none of these bits". */
+export type MatchOperator = '==' | '!=' | '!' | '<' | '>' | '<=' | '>=' | 'in';
 
 export interface MatchStatement {
   readonly match: { readonly op: MatchOperator; readonly left: Expression; readonly right: Expression };

@@ -1,6 +1,25 @@
-// The rule language of iptables(8), as the label twine.iptables.rule.* has it, on nftables.
+// The rule language of iptables(8), as the label twine.iptables.rule.* has it, on nftables: a rule's parts become
+// statements in the order in which iptables looks at them. Not here: the parts of the grammar (iptables-*.ts).
 
-import { RuleError, type TranslatedRule } from './rule.js';
+import { match, meta, payload, type Statement } from './expression.js';
+import {
+  addressField,
+  type Family,
+  matchInterface,
+  matchNetwork,
+  readNetwork,
+} from './iptables-addresses.js';
+import { chainsOf, checkPlace, HOOK_OF, type Hook, type Place } from './iptables-chains.js';
+import { type Given, Options, type Protocol, type Translation } from './iptables-extension.js';
+import { isSynMatch } from './iptables-match-protocol.js';
+import { type Instance, type ParsedRule, parseRule } from './iptables-parser.js';
+import { refuse, type Token, tokenize } from './iptables-tokens.js';
+import { split } from './iptables-values.js';
+import { RuleError, type TranslatedRule, type TwineChain } from './rule.js';
+import { COMMENT_MAX_BYTES, type NftRule, type NftSet } from './ruleset.js';
+
+/** Rules of nftables that one rule may become: lists of addresses multiply. */
+const RULES_MAX = 256;
 
 export interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
@@ -9,7 +28,180 @@ export interface TranslateOptions {
   readonly setPrefix?: string;
 }
 
-/** @throws RuleError */
-export function translateRule(text: string, _options: TranslateOptions = {}): TranslatedRule {
-  throw new RuleError('rules are not understood yet', text, 0);
+/**
+ * Translates a rule such as `TWINE_FORWARD -p tcp --dport 80 -j ACCEPT` for a table of family inet whose chains hang
+ * where iptables' chains hang. A rule that only one family can have is of that family.
+ * @throws RuleError
+ */
+export function translateRule(text: string, options: TranslateOptions = {}): TranslatedRule {
+  const tokens = tokenize(text);
+  const prefix = options.setPrefix ?? '';
+  if (options.family !== undefined)
+    return ofFamily(translate(tokens, options.family, prefix), options.family);
+  const four = attempt(tokens, 4, prefix);
+  const six = attempt(tokens, 6, prefix);
+  if (four instanceof RuleError && six instanceof RuleError) throw nearerTheEnd(four, six);
+  if (four instanceof RuleError) return ofFamily(six as TranslatedRule, 6);
+  if (six instanceof RuleError) return ofFamily(four, 4);
+  if (JSON.stringify(four) === JSON.stringify(six)) return four;
+  const [ipv4, ipv6] = [ofFamily(four, 4), ofFamily(six, 6)];
+  return { ...ipv4, sets: [...ipv4.sets, ...ipv6.sets], rules: [...ipv4.rules, ...ipv6.rules] };
+}
+
+function attempt(tokens: readonly Token[], family: Family, prefix: string): TranslatedRule | RuleError {
+  try {
+    return translate(tokens, family, prefix);
+  } catch (err) {
+    if (err instanceof RuleError) return err;
+    throw err;
+  }
+}
+
+/** Of two mistakes, the one of the family that understood more of the rule. */
+function nearerTheEnd(four: RuleError, six: RuleError): RuleError {
+  if (four.offset !== six.offset) return four.offset > six.offset ? four : six;
+  const [neutral, other] = [four, six].map(({ message }) => message.replace(/\bIPv[46]\b/g, 'IP'));
+  return neutral === other ? new RuleError(neutral!, four.token, four.offset) : four;
+}
+
+/** The same for packets of one family alone. */
+function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
+  const first = match(meta('nfproto'), '==', family === 4 ? 'ipv4' : 'ipv6');
+  return { ...rule, rules: rule.rules.map(each => ({ ...each, expr: [first, ...each.expr] })) };
+}
+
+function translate(tokens: readonly Token[], family: Family, prefix: string): TranslatedRule {
+  const rule = parseRule(tokens, family);
+  const sets: string[] = [];
+  const context = {
+    family,
+    chain: rule.chain,
+    ...(rule.protocol && { protocol: rule.protocol }),
+    setName: (suffix: string): string => {
+      sets.push(suffix);
+      return `${prefix}${suffix}-${sets.length}`;
+    },
+  };
+  const apply = (instance: Instance, matchesSyn: boolean): Translation => {
+    const { extension, token, given, protocolBefore } = instance;
+    if (extension.place) checkPlace(token, rule.chain, extension.place);
+    const own = { ...context, token, matchesSyn, ...(protocolBefore && { protocolBefore }) };
+    const translation = extension.translate(new Options(given), own);
+    if (translation.place) checkPlace(token, rule.chain, translation.place);
+    return translation;
+  };
+  const basics = matchBasics(rule, family);
+  const matches = rule.matches.map(instance => ({ instance, ...apply(instance, false) }));
+  const syn = matches.some(({ alternatives }) => alternatives.some(list => list.some(isSynMatch)));
+  const target = rule.target && { instance: rule.target, ...apply(rule.target, syn) };
+  const parts = target ? [...matches, target] : matches;
+  refuseCopies(parts);
+  const last: Statement = rule.jump
+    ? rule.jump.kind === 'jump'
+      ? { jump: { target: rule.jump.chain } }
+      : { goto: { target: rule.jump.chain } }
+    : { counter: null };
+  const lists = product([
+    ...basics,
+    ...parts.map(({ alternatives }) => alternatives),
+    // Without a target, iptables counts what the rule fits.
+    ...(target ? [] : [[[last]]]),
+  ]);
+  const comment = parts.findLast(part => part.comment !== undefined)?.comment;
+  const hooks = hooksOf(parts.flatMap(({ instance, place }) => [instance.extension.place, place]));
+  return {
+    chain: rule.chain,
+    targets: rule.jump ? [rule.jump.chain] : [],
+    sets: parts.flatMap((part): readonly NftSet[] => part.sets ?? []),
+    rules: lists.map((expr): NftRule => ({ expr, ...(comment && { comment: shorten(comment) }) })),
+    ...(hooks && { hooks }),
+  };
+}
+
+/** What needs no match, in the order of iptables(8): interfaces, fragments, protocol, addresses. */
+function matchBasics(rule: ParsedRule, family: Family): Statement[][][] {
+  const { chain, inInterface, outInterface, fragment, protocol, source, destination } = rule;
+  const alone: Statement[] = [
+    ...oneInterface('iifname', inInterface, chain),
+    ...oneInterface('oifname', outInterface, chain),
+    ...(fragment ? [matchFragment(fragment)] : []),
+    ...(protocol ? [matchProtocol(protocol)] : []),
+  ];
+  return [[alone], matchAddresses(source, family, 'saddr'), matchAddresses(destination, family, 'daddr')];
+}
+
+/** Where a packet has come in, and where it does not go out. */
+const WITHOUT: Readonly<Record<'iifname' | 'oifname', readonly Hook[]>> = {
+  iifname: ['output', 'postrouting'],
+  oifname: ['prerouting', 'input'],
+};
+
+function oneInterface(key: 'iifname' | 'oifname', given: Given | undefined, chain: TwineChain): Statement[] {
+  if (!given) return [];
+  if (WITHOUT[key].includes(HOOK_OF[chain])) {
+    refuse(given.token, `cannot stand in ${chain}: its packets have no such interface`);
+  }
+  return matchInterface(key, given.values[0]!, given.negated);
+}
+
+/** The thirteen bits of the offset: zero in the first fragment and in a packet that is whole. */
+function matchFragment({ negated }: Given): Statement {
+  return match({ '&': [payload('ip', 'frag-off'), 0x1fff] }, negated ? '==' : '!=', 0);
+}
+
+function matchProtocol({ number, negated }: Protocol): Statement {
+  return match(meta('l4proto'), negated ? '!=' : '==', number);
+}
+
+/** Each address of a list is a rule of its own, as it is to iptables. */
+function matchAddresses(given: Given | undefined, family: Family, field: 'saddr' | 'daddr'): Statement[][] {
+  if (!given) return [[]];
+  const addresses = split(given.values[0]!, ',', RULES_MAX);
+  if (given.negated && addresses.length > 1) {
+    refuse(given.values[0]!, 'is a list, and a list of addresses cannot be negated');
+  }
+  return addresses.map(token =>
+    matchNetwork(addressField(family, field), readNetwork(token, family), given.negated),
+  );
+}
+
+/** What counts packets cannot be written down twice for one rule: each copy would count for itself. */
+function refuseCopies(parts: readonly (Translation & { readonly instance: Instance })[]): void {
+  const split = parts.find(({ alternatives }) => alternatives.length > 1);
+  const counting = parts.find(({ stateful }) => stateful);
+  if (split && counting) {
+    const { extension } = split.instance;
+    refuse(
+      counting.instance.token,
+      `cannot stand beside these options of ${extension.name}: they become several rules, each of which would count for itself`,
+    );
+  }
+}
+
+/** Every way to take one list of each, joined. @throws RuleError when there are too many */
+function product(choices: readonly (readonly (readonly Statement[])[])[]): Statement[][] {
+  let lists: Statement[][] = [[]];
+  for (const alternatives of choices) {
+    if (lists.length * alternatives.length > RULES_MAX) {
+      throw new RuleError(`the rule would become more than ${RULES_MAX} rules`, '', 0);
+    }
+    lists = lists.flatMap(list => alternatives.map(more => [...list, ...more]));
+  }
+  return lists;
+}
+
+/** The hooks that all of the rule's parts can run in; undefined where that is every one. */
+function hooksOf(places: readonly (Place | undefined)[]): readonly Hook[] | undefined {
+  const limits = places.flatMap(place => (place?.hooks ? [chainsOf(place)] : []));
+  const [first] = limits;
+  if (!first) return undefined;
+  const common = first.filter(chain => limits.every(each => each.includes(chain)));
+  return [...new Set(common.map(chain => HOOK_OF[chain]))];
+}
+
+/** As many characters of a comment as nftables keeps. */
+function shorten(text: string): string {
+  let short = text;
+  while (Buffer.byteLength(short) > COMMENT_MAX_BYTES) short = short.slice(0, -1);
+  return short;
 }

@@ -1,7 +1,7 @@
 // An iptables rule after its translation, and what is wrong with one that cannot be translated: the words between
 // the rule language (iptables.ts) and whoever builds a table. Not here: any of iptables' options.
 
-import type { NftRule, NftSet } from './ruleset.js';
+import type { NftHook, NftRule, NftSet } from './ruleset.js';
 
 /** The chains that a rule may begin with; the chain decides iptables' table. */
 export const TWINE_CHAINS = [
@@ -23,6 +23,8 @@ export interface TranslatedRule {
   /** Sets that it needs in its table. */
   readonly sets: readonly NftSet[];
   readonly rules: readonly NftRule[];
+  /** The hooks that it can run in, where the kernel has it in some only: see findConflicts of iptables-chains.ts. */
+  readonly hooks?: readonly NftHook['hook'][];
 }
 
 /** A rule that cannot be understood or expressed. The message is one sentence that names the token. */

@@ -1,0 +1,206 @@
+// Matches on the connection and on marks: conntrack, state, connmark, mark, connlimit. Not here: what changes a mark
+// (iptables-target-mark.ts).
+
+import { formatAddress, fromBytes } from '../ip.js';
+import { ct, type Expression, type MatchStatement, match, meta, type Statement } from './expression.js';
+import { addressField, matchNetwork, never, prefixMask, readNetwork } from './iptables-addresses.js';
+import {
+  type Context,
+  type Extension,
+  type Given,
+  needProtocol,
+  type OptionSpec,
+  PORT_PROTOCOLS,
+  statements,
+  type Translation,
+} from './iptables-extension.js';
+import { refuse, type Token } from './iptables-tokens.js';
+import {
+  maskedBy,
+  readMasked,
+  readNumber,
+  readPortRange,
+  readProtocol,
+  readRange,
+  split,
+  UINT32_MAX,
+  valueOrRange,
+} from './iptables-values.js';
+
+const STATES = ['invalid', 'new', 'established', 'related', 'untracked'] as const;
+const NAT_STATES = ['snat', 'dnat'] as const;
+/** By nftables' names, of iptables' names. */
+const STATUSES: Readonly<Record<string, string | undefined>> = {
+  expected: 'expected',
+  seen_reply: 'seen-reply',
+  assured: 'assured',
+  confirmed: 'confirmed',
+};
+
+function words(token: Token, known: readonly string[]): string[] {
+  return split(token, ',').map(each => {
+    const word = each.text.toLowerCase();
+    if (!known.includes(word)) refuse(each, `is none of ${known.join(', ').toUpperCase()}`);
+    return word;
+  });
+}
+
+/** "Any of these bits is set", or none of them. */
+function matchBits(left: Expression, bits: readonly string[], negated: boolean): MatchStatement {
+  const right = bits.length === 1 ? bits[0]! : [...new Set(bits)];
+  return match(left, negated ? '!' : 'in', right);
+}
+
+/** SNAT and DNAT are states to iptables and status bits to nftables: together they are two cases. */
+function matchState({ values, negated }: Given, known: readonly string[]): (readonly Statement[])[] {
+  const names = words(values[0]!, known);
+  const states = names.filter(name => !(NAT_STATES as readonly string[]).includes(name));
+  const nat = names.filter(name => (NAT_STATES as readonly string[]).includes(name));
+  const byState = matchBits(ct('state'), states, negated);
+  const byStatus = matchBits(ct('status'), nat, negated);
+  if (nat.length === 0) return [[byState]];
+  if (states.length === 0) return [[byStatus]];
+  if (negated) return [[byState, byStatus]];
+  return [[byState], [matchBits(ct('state'), states, true), byStatus]];
+}
+
+const state: Extension = {
+  name: 'state',
+  options: [{ names: ['state'], values: ['state[,state]…'], negatable: true, required: true }],
+  translate: options => ({ alternatives: matchState(options.get('state')!, STATES) }),
+};
+
+/** `ct DIRECTION ip saddr`, as libnftables names the keys that say their family. */
+const TUPLE_ADDRESSES = {
+  ctorigsrc: ['original', 'saddr'],
+  ctorigdst: ['original', 'daddr'],
+  ctreplsrc: ['reply', 'saddr'],
+  ctrepldst: ['reply', 'daddr'],
+} as const;
+const TUPLE_PORTS = {
+  ctorigsrcport: ['original', 'proto-src'],
+  ctorigdstport: ['original', 'proto-dst'],
+  ctreplsrcport: ['reply', 'proto-src'],
+  ctrepldstport: ['reply', 'proto-dst'],
+} as const;
+
+const conntrack: Extension = {
+  name: 'conntrack',
+  options: [
+    { names: ['ctstate'], values: ['state[,state]…'], negatable: true },
+    { names: ['ctproto'], values: ['protocol'], negatable: true },
+    ...Object.keys(TUPLE_ADDRESSES).map(
+      (name): OptionSpec => ({ names: [name], values: ['address[/mask]'], negatable: true }),
+    ),
+    ...Object.keys(TUPLE_PORTS).map(
+      (name): OptionSpec => ({ names: [name], values: ['port[:port]'], negatable: true }),
+    ),
+    { names: ['ctstatus'], values: ['status[,status]…'], negatable: true },
+    { names: ['ctexpire'], values: ['seconds[:seconds]'], negatable: true },
+    { names: ['ctdir'], values: ['ORIGINAL|REPLY'] },
+  ],
+  notes: [
+    'Names of states and statuses are written out: `ESTABLISHED`, not `EST`.',
+    '`--ctstate` with `SNAT` or `DNAT` beside another state becomes two rules, so it cannot stand beside a match that counts packets.',
+    'The ports of a connection need `-p tcp`, `udp`, `sctp`, `dccp` or `udplite` in the same rule.',
+  ],
+  translate(options, context) {
+    let states: (readonly Statement[])[] = [[]];
+    const found: Statement[] = [];
+    for (const [name, given] of options.entries()) {
+      if (name === 'ctstate') states = matchState(given, [...STATES, ...NAT_STATES]);
+      else found.push(...matchTuple(name, given, context));
+    }
+    if (options.entries().length === 0) refuse(context.token, 'needs one of its options, such as --ctstate');
+    return { alternatives: states.map(alternative => [...alternative, ...found]) };
+  },
+};
+
+function matchTuple(name: string, { values, negated }: Given, context: Context): Statement[] {
+  const value = values[0]!;
+  const op = negated ? '!=' : '==';
+  const address = TUPLE_ADDRESSES[name as keyof typeof TUPLE_ADDRESSES];
+  if (address) {
+    const [direction, field] = address;
+    const left = ct(`${context.family === 4 ? 'ip' : 'ip6'} ${field}`, direction);
+    return matchNetwork(left, readNetwork(value, context.family), negated);
+  }
+  const port = TUPLE_PORTS[name as keyof typeof TUPLE_PORTS];
+  if (port) {
+    const [direction, key] = port;
+    const range = readPortRange(value);
+    needProtocol(context.protocol, PORT_PROTOCOLS, value);
+    return [match(ct(key, direction), op, valueOrRange(range))];
+  }
+  if (name === 'ctproto') {
+    const protocol = readProtocol(value);
+    if (protocol === 0) refuse(value, 'is no protocol of a connection');
+    return [match(ct('protocol', 'original'), op, protocol)];
+  }
+  if (name === 'ctexpire') {
+    return [match(ct('expiration'), op, valueOrRange(readRange(value, UINT32_MAX)))];
+  }
+  if (name === 'ctdir') {
+    const [direction = ''] = words(value, ['original', 'reply']);
+    if (value.text.includes(',')) refuse(value, 'is no direction: give ORIGINAL or REPLY');
+    return [match(ct('direction'), '==', direction)];
+  }
+  const bits = words(value, ['none', ...Object.keys(STATUSES)]).flatMap(word => STATUSES[word] ?? []);
+  if (bits.length === 0) return negated ? [] : [never()];
+  return [matchBits(ct('status'), bits, negated)];
+}
+
+function matchMark(left: Expression, { values, negated }: Given): Translation {
+  const { value, mask } = readMasked(values[0]!, UINT32_MAX);
+  return statements(match(maskedBy(left, mask, UINT32_MAX), negated ? '!=' : '==', value));
+}
+
+const MARK_OPTIONS: readonly OptionSpec[] = [
+  { names: ['mark'], values: ['value[/mask]'], negatable: true, required: true },
+];
+
+const mark: Extension = {
+  name: 'mark',
+  options: MARK_OPTIONS,
+  translate: options => matchMark(meta('mark'), options.get('mark')!),
+};
+
+const connmark: Extension = {
+  name: 'connmark',
+  options: MARK_OPTIONS,
+  translate: options => matchMark(ct('mark'), options.get('mark')!),
+};
+
+const connlimit: Extension = {
+  name: 'connlimit',
+  options: [
+    { names: ['connlimit-upto'], values: ['number'], negatable: true, excludes: ['connlimit-above'] },
+    { names: ['connlimit-above'], values: ['number'], negatable: true, excludes: ['connlimit-upto'] },
+    { names: ['connlimit-mask'], values: ['length'] },
+    { names: ['connlimit-saddr'], excludes: ['connlimit-daddr'] },
+    { names: ['connlimit-daddr'], excludes: ['connlimit-saddr'] },
+  ],
+  translate(options, context) {
+    const { family } = context;
+    const [name, { negated }, value] = options.oneOf(context, 'connlimit-upto', 'connlimit-above');
+    const over = (name === 'connlimit-above') !== negated;
+    const count = {
+      'ct count': { val: readNumber(value, 0, UINT32_MAX), ...(over && { inv: true }) },
+    } as const;
+    const size = family === 4 ? 4 : 16;
+    const length = options.value('connlimit-mask');
+    const bits = length ? readNumber(length, 0, size * 8) : size * 8;
+    if (bits === 0) return { alternatives: [[count]], stateful: true };
+    const field = addressField(family, options.has('connlimit-daddr') ? 'daddr' : 'saddr');
+    const mask = formatAddress(fromBytes(prefixMask(size, bits)));
+    const elem = bits === size * 8 ? field : { '&': [field, mask] };
+    const set = context.setName(`connlimit${family}`);
+    return {
+      alternatives: [[{ set: { op: 'add', elem, set: `@${set}`, stmt: [count] } }]],
+      sets: [{ name: set, type: family === 4 ? 'ipv4_addr' : 'ipv6_addr', flags: ['dynamic'] }],
+      stateful: true,
+    };
+  },
+};
+
+export const CONNECTION_MATCHES: readonly Extension[] = [conntrack, state, connmark, mark, connlimit];

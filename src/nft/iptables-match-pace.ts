@@ -1,0 +1,307 @@
+// Matches that count packets or look at the clock: limit, hashlimit, quota, statistic, time. Not here: connlimit,
+// which counts connections (iptables-match-conntrack.ts).
+
+import { formatAddress, fromBytes } from '../ip.js';
+import { type Expression, type MatchStatement, match, meta, payload, type Statement } from './expression.js';
+import { addressField, never, prefixMask } from './iptables-addresses.js';
+import {
+  type Context,
+  type Extension,
+  needProtocol,
+  type OptionSpec,
+  type Options,
+  PORT_PROTOCOLS,
+  statements,
+} from './iptables-extension.js';
+import { readDate, readDayTime, readWeekdays } from './iptables-time.js';
+import { refuse, type Token } from './iptables-tokens.js';
+import {
+  type Rate,
+  readNumber,
+  readRate,
+  secondsOf,
+  split,
+  UINT32_MAX,
+  valueOrRange,
+} from './iptables-values.js';
+
+/** `XT_LIMIT_SCALE`: the most in a second that iptables can tell from any number. */
+const LIMIT_SCALE = 10_000;
+/** `XT_HASHLIMIT_SCALE_v2`. */
+const HASHLIMIT_SCALE = 1_000_000;
+const LIMIT_BURST = 5;
+const BURST_MAX = 10_000;
+const HASHLIMIT_BURST_MAX = 1_000_000;
+/** Seconds that an idle entry of a limit in bytes is kept, `XT_HASHLIMIT_BYTE_EXPIRE`. */
+const BYTE_EXPIRE = 15;
+const DEFAULT_LIMIT: Rate = { rate: 3, per: 'hour' };
+/** Names of a hash table, `NAME_MAX` of procfs. */
+const HASHLIMIT_NAME_MAX = 255;
+
+const limit: Extension = {
+  name: 'limit',
+  options: [
+    { names: ['limit'], values: ['rate'] },
+    { names: ['limit-burst'], values: ['packets'] },
+  ],
+  translate(options) {
+    const token = options.value('limit');
+    const rate = token ? readRate(token, LIMIT_SCALE) : DEFAULT_LIMIT;
+    const burst = options.value('limit-burst');
+    return {
+      alternatives: [[{ limit: { ...rate, burst: burst ? readNumber(burst, 1, BURST_MAX) : LIMIT_BURST } }]],
+      stateful: true,
+    };
+  },
+};
+
+const TUNING = ['hashlimit-htable-size', 'hashlimit-htable-gcinterval'] as const;
+const MODES = ['dstip', 'dstport', 'srcip', 'srcport'] as const;
+
+const hashlimit: Extension = {
+  name: 'hashlimit',
+  options: [
+    {
+      names: ['hashlimit-upto', 'hashlimit'],
+      values: ['rate'],
+      negatable: true,
+      excludes: ['hashlimit-above'],
+    },
+    { names: ['hashlimit-above'], values: ['rate'], negatable: true, excludes: ['hashlimit-upto'] },
+    { names: ['hashlimit-burst'], values: ['packets'] },
+    { names: ['hashlimit-mode'], values: ['srcip,srcport,dstip,dstport'] },
+    { names: ['hashlimit-srcmask'], values: ['length'] },
+    { names: ['hashlimit-dstmask'], values: ['length'] },
+    { names: ['hashlimit-name'], values: ['name'], required: true },
+    { names: ['hashlimit-htable-max'], values: ['entries'] },
+    { names: ['hashlimit-htable-expire'], values: ['milliseconds'] },
+    ...TUNING.map((name): OptionSpec => ({ names: [name], values: ['number'] })),
+    { names: ['hashlimit-rate-match'] },
+    { names: ['hashlimit-rate-interval'], values: ['seconds'] },
+  ],
+  notes: [
+    'Each rule has a table of its own: two rules of one `--hashlimit-name` do not share it.',
+    'The ports as a mode need `-p tcp`, `udp`, `sctp`, `dccp` or `udplite` in the same rule.',
+    '`--hashlimit-rate-match` and `--hashlimit-rate-interval` are refused: nftables has nothing for them.',
+    '`--hashlimit-htable-size` and `-gcinterval` are read and have no effect, as nothing of a packet depends on them.',
+    '`--hashlimit-htable-expire` is rounded up to seconds.',
+  ],
+  translate(options, context) {
+    const refused = options.get('hashlimit-rate-match') ?? options.get('hashlimit-rate-interval');
+    if (refused) refuse(refused.token, 'cannot be expressed: nftables has nothing for it');
+    for (const name of TUNING) {
+      const token = options.value(name);
+      if (token) readNumber(token, 0, UINT32_MAX);
+    }
+    const name = options.value('hashlimit-name')!;
+    if (name.text === '' || Buffer.byteLength(name.text) > HASHLIMIT_NAME_MAX || name.text.includes('/')) {
+      refuse(name, 'is no name of a hash table');
+    }
+    const { statement, expire } = readHashLimit(options, context);
+    const modes = readModes(options.value('hashlimit-mode'));
+    if (modes.length === 0) return { alternatives: [[statement]], stateful: true };
+    const keys = modes.map(mode => hashKey(mode, options, context));
+    const set = context.setName(`hashlimit${context.family}`);
+    const max = options.value('hashlimit-htable-max');
+    const key: Expression = keys.length === 1 ? keys[0]!.field : { concat: keys.map(({ field }) => field) };
+    const elem = { elem: { val: key, timeout: expire } };
+    return {
+      alternatives: [[{ set: { op: 'update', elem, set: `@${set}`, stmt: [statement] } }]],
+      sets: [
+        {
+          name: set,
+          type: keys.length === 1 ? keys[0]!.type : keys.map(({ type }) => type),
+          flags: ['dynamic', 'timeout'],
+          timeout: expire,
+          ...(max && { size: readNumber(max, 1, UINT32_MAX) }),
+        },
+      ],
+      stateful: true,
+    };
+  },
+};
+
+/** The limit of one bucket, and the seconds until an idle one is forgotten. */
+function readHashLimit(options: Options, context: Context): { statement: Statement; expire: number } {
+  const [name, { negated }, token] = options.oneOf(context, 'hashlimit-upto', 'hashlimit-above');
+  const over = (name === 'hashlimit-above') !== negated && { inv: true };
+  const burst = options.value('hashlimit-burst');
+  const idle = options.value('hashlimit-htable-expire');
+  const given = idle && Math.ceil(readNumber(idle, 1, UINT32_MAX) / 1000);
+  const [, bytes, unit = ''] = /^(\d+)([km]?)b\/s$/.exec(token.text) ?? [];
+  if (bytes === undefined) {
+    const rate = readRate(token, HASHLIMIT_SCALE);
+    const packets = burst ? readNumber(burst, 1, HASHLIMIT_BURST_MAX) : LIMIT_BURST;
+    return { statement: { limit: { ...rate, burst: packets, ...over } }, expire: given ?? secondsOf(rate) };
+  }
+  const rate = Number(bytes);
+  if (rate === 0 || rate > UINT32_MAX) refuse(token, 'is no rate of bytes such as 512kb/s');
+  return {
+    statement: {
+      limit: { rate, rate_unit: byteUnit(unit), per: 'second', ...readByteBurst(burst), ...over },
+    },
+    expire: given ?? BYTE_EXPIRE,
+  };
+}
+
+function byteUnit(letter: string): 'bytes' | 'kbytes' | 'mbytes' {
+  return letter === 'm' ? 'mbytes' : letter === 'k' ? 'kbytes' : 'bytes';
+}
+
+function readByteBurst(token: Token | undefined): object {
+  if (!token) return {};
+  const [, number, unit = ''] = /^(\d+)(?:([km]?)b)?$/.exec(token.text) ?? [];
+  const burst = Number(number);
+  if (number === undefined || burst === 0 || burst > UINT32_MAX) refuse(token, 'is no burst such as 512kb');
+  return { burst, burst_unit: byteUnit(unit) };
+}
+
+function readModes(token: Token | undefined): (typeof MODES)[number][] {
+  if (!token) return [];
+  const names = split(token, ',').map(each => {
+    const mode = MODES.find(name => name === each.text);
+    if (!mode) refuse(each, `is none of ${MODES.join(', ')}`);
+    return mode;
+  });
+  return MODES.filter(mode => names.includes(mode));
+}
+
+function hashKey(
+  mode: (typeof MODES)[number],
+  options: Options,
+  context: Context,
+): { field: Expression; type: string } {
+  const { family } = context;
+  const source = mode.startsWith('src');
+  if (mode.endsWith('port')) {
+    const token = options.value('hashlimit-mode')!;
+    const protocol = needProtocol(context.protocol, PORT_PROTOCOLS, token);
+    return { field: payload(protocol, source ? 'sport' : 'dport'), type: 'inet_service' };
+  }
+  const size = family === 4 ? 4 : 16;
+  const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+  const field = addressField(family, source ? 'saddr' : 'daddr');
+  const length = options.value(source ? 'hashlimit-srcmask' : 'hashlimit-dstmask');
+  const bits = length ? readNumber(length, 0, size * 8) : size * 8;
+  if (bits === size * 8) return { field, type };
+  return { field: { '&': [field, formatAddress(fromBytes(prefixMask(size, bits)))] }, type };
+}
+
+const quota: Extension = {
+  name: 'quota',
+  options: [{ names: ['quota'], values: ['bytes'], negatable: true, required: true }],
+  translate(options) {
+    const { values, negated } = options.get('quota')!;
+    const val = readNumber(values[0]!, 0, Number.MAX_SAFE_INTEGER);
+    return {
+      alternatives: [[{ quota: { val, val_unit: 'bytes', ...(negated && { inv: true }) } }]],
+      stateful: true,
+    };
+  },
+};
+
+const statistic: Extension = {
+  name: 'statistic',
+  options: [
+    { names: ['mode'], values: ['random|nth'], required: true },
+    { names: ['probability'], values: ['p'], negatable: true, excludes: ['every', 'packet'] },
+    { names: ['every'], values: ['n'], negatable: true, excludes: ['probability'] },
+    { names: ['packet'], values: ['p'], excludes: ['probability'] },
+  ],
+  translate(options, context) {
+    const mode = options.value('mode')!;
+    if (mode.text !== 'random' && mode.text !== 'nth') refuse(mode, 'is no mode: give random or nth');
+    if (mode.text === 'random') {
+      const [, { negated }, token] = options.oneOf(context, 'probability');
+      return statements(...matchProbability(readProbability(token), negated));
+    }
+    const [, { negated }, every] = options.oneOf(context, 'every');
+    const [, , packet] = options.oneOf(context, 'packet');
+    const mod = readNumber(every, 1, UINT32_MAX);
+    const value = readNumber(packet, 0, mod - 1);
+    return {
+      alternatives: [[match({ numgen: { mode: 'inc', mod, offset: 0 } }, negated ? '!=' : '==', value)]],
+      stateful: true,
+    };
+  },
+};
+
+function readProbability(token: Token): number {
+  const value = /^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(token.text) ? Number(token.text) : Number.NaN;
+  if (!(value >= 0 && value <= 1)) refuse(token, 'is no probability from 0 to 1');
+  return value;
+}
+
+/** 31 random bits are compared, as xt_statistic does. */
+function matchProbability(probability: number, negated: boolean): MatchStatement[] {
+  const limit = Math.round(0x8000_0000 * probability);
+  if (limit === 0x8000_0000) return negated ? [never()] : [];
+  if (limit === 0) return negated ? [] : [never()];
+  return [match({ '&': [meta('random'), 0x7fff_ffff] }, negated ? '>=' : '<', limit)];
+}
+
+const DAY = 86_400;
+/** The last second that xt_time knows. */
+const LAST_SECOND = 2 ** 31 - 1;
+
+const time: Extension = {
+  name: 'time',
+  options: [
+    { names: ['datestart'], values: ['YYYY[-MM[-DD[Thh[:mm[:ss]]]]]'] },
+    { names: ['datestop'], values: ['YYYY[-MM[-DD[Thh[:mm[:ss]]]]]'] },
+    { names: ['timestart'], values: ['hh:mm[:ss]'] },
+    { names: ['timestop'], values: ['hh:mm[:ss]'] },
+    { names: ['weekdays'], values: ['day[,day]…'], negatable: true },
+    { names: ['monthdays'], values: ['day[,day]…'], negatable: true },
+    { names: ['contiguous'] },
+    { names: ['kerneltz'] },
+  ],
+  notes: [
+    'Times are UTC.',
+    '`--monthdays` and `--kerneltz` are refused: nftables has nothing for them. So is `--contiguous` beside `--weekdays`.',
+  ],
+  translate(options) {
+    const refused = options.get('monthdays') ?? options.get('kerneltz');
+    if (refused) refuse(refused.token, 'cannot be expressed: nftables has nothing for it');
+    const contiguous = options.get('contiguous');
+    if (contiguous && options.has('weekdays')) {
+      refuse(contiguous.token, 'cannot be expressed beside --weekdays');
+    }
+    return statements(
+      ...matchDates(options.value('datestart'), options.value('datestop')),
+      ...matchDayTime(options.value('timestart'), options.value('timestop')),
+      ...matchWeekdays(options),
+    );
+  },
+};
+
+function matchDates(start: Token | undefined, stop: Token | undefined): Statement[] {
+  if (!start && !stop) return [];
+  const from = start ? readDate(start) : 0;
+  const to = stop ? readDate(stop) : LAST_SECOND;
+  if (from > to) return [never()];
+  return [match(meta('time'), '==', valueOrRange([from, to]))];
+}
+
+/** Both ends belong to it; a stop before the start is the night between. */
+function matchDayTime(start: Token | undefined, stop: Token | undefined): Statement[] {
+  if (!start && !stop) return [];
+  const from = start ? readDayTime(start) : 0;
+  const to = stop ? readDayTime(stop) : DAY - 1;
+  if (from <= to) {
+    return from === 0 && to === DAY - 1 ? [] : [match(meta('hour'), '==', valueOrRange([from, to]))];
+  }
+  return to + 1 === from ? [] : [match(meta('hour'), '!=', valueOrRange([to + 1, from - 1]))];
+}
+
+function matchWeekdays(options: Options): Statement[] {
+  const given = options.get('weekdays');
+  if (!given) return [];
+  const named = readWeekdays(given.values[0]!);
+  const days = [0, 1, 2, 3, 4, 5, 6].filter(day => named.has(day) !== given.negated);
+  if (days.length === 7) return [];
+  if (days.length === 0) return [never()];
+  return [match(meta('day'), '==', days.length === 1 ? days[0]! : { set: days })];
+}
+
+export const PACE_MATCHES: readonly Extension[] = [limit, hashlimit, quota, statistic, time];

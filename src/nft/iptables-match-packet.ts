@@ -1,0 +1,324 @@
+// Matches on a packet's own properties and on where it comes from: addrtype, iprange, mac, length, ttl, hl, dscp,
+// tos, pkttype, owner, comment. Not here: transport protocols (iptables-match-protocol.ts).
+
+import { type Expression, match, meta, payload, type Statement } from './expression.js';
+import {
+  addressField,
+  addressOrRange,
+  type Family,
+  never,
+  readAddressRange,
+  readMac,
+} from './iptables-addresses.js';
+import type { Hook } from './iptables-chains.js';
+import { type Extension, type Given, type OptionSpec, statements } from './iptables-extension.js';
+import { DSCP_CLASSES, TOS_NAME_MASK, TOS_NAMES } from './iptables-names.js';
+import { refuse, type Token } from './iptables-tokens.js';
+import {
+  type Masked,
+  readMasked,
+  readNumber,
+  readRange,
+  split,
+  UINT8_MAX,
+  UINT16_MAX,
+  UINT32_MAX,
+  valueOrRange,
+} from './iptables-values.js';
+
+const DSCP_MAX = 63;
+/** `XT_MAX_COMMENT_LEN` without its end. */
+const COMMENT_MAX = 255;
+/** `(uid_t) -1` is nobody. */
+const ID_MAX = UINT32_MAX - 1;
+
+/** rtnetlink(7)'s types of a route that nftables has a name for too. */
+const ADDRESS_TYPES = [
+  'unspec',
+  'unicast',
+  'local',
+  'broadcast',
+  'anycast',
+  'multicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+];
+const UNKNOWN_TYPES = ['throw', 'nat', 'xresolve'];
+
+/** Where a packet has an interface that it came in by, and one that it goes out by. */
+const COMING_IN: readonly Hook[] = ['prerouting', 'input', 'forward'];
+const GOING_OUT: readonly Hook[] = ['forward', 'output', 'postrouting'];
+
+function op({ negated }: Given): '==' | '!=' {
+  return negated ? '!=' : '==';
+}
+
+const addrtype: Extension = {
+  name: 'addrtype',
+  options: [
+    { names: ['src-type'], values: ['type[,type]…'], negatable: true },
+    { names: ['dst-type'], values: ['type[,type]…'], negatable: true },
+    { names: ['limit-iface-in'], excludes: ['limit-iface-out'] },
+    { names: ['limit-iface-out'], excludes: ['limit-iface-in'] },
+  ],
+  notes: ['The types THROW, NAT and XRESOLVE are refused: nftables does not know them.'],
+  translate(options, context) {
+    options.oneOf(context, 'src-type', 'dst-type');
+    const limit = options.get('limit-iface-in') ?? options.get('limit-iface-out');
+    const hooks = options.has('limit-iface-in') ? COMING_IN : GOING_OUT;
+    const device = limit ? [options.has('limit-iface-in') ? 'iif' : 'oif'] : [];
+    const found: Statement[] = [];
+    for (const [name, address] of [
+      ['src-type', 'saddr'],
+      ['dst-type', 'daddr'],
+    ] as const) {
+      const given = options.get(name);
+      if (!given) continue;
+      const types = readTypes(given.values[0]!);
+      const fib = { fib: { result: 'type', flags: [address, ...device] } } as const;
+      found.push(match(fib, op(given), types.length === 1 ? types[0]! : { set: types }));
+    }
+    return { alternatives: [found], ...(limit && { place: { hooks } }) };
+  },
+};
+
+function readTypes(token: Token): string[] {
+  const types = split(token, ',').map(each => {
+    const type = each.text.toLowerCase();
+    if (UNKNOWN_TYPES.includes(type))
+      refuse(each, 'cannot be expressed: nftables has no such type of address');
+    if (!ADDRESS_TYPES.includes(type)) {
+      refuse(each, `is no type of address: give some of ${ADDRESS_TYPES.join(', ').toUpperCase()}`);
+    }
+    return type;
+  });
+  return [...new Set(types)];
+}
+
+const iprange: Extension = {
+  name: 'iprange',
+  options: [
+    { names: ['src-range'], values: ['address[-address]'], negatable: true },
+    { names: ['dst-range'], values: ['address[-address]'], negatable: true },
+  ],
+  translate(options, context) {
+    options.oneOf(context, 'src-range', 'dst-range');
+    const { family } = context;
+    const range = (given: Given | undefined, field: 'saddr' | 'daddr'): Statement[] =>
+      given
+        ? [
+            match(
+              addressField(family, field),
+              op(given),
+              addressOrRange(readAddressRange(given.values[0]!, family)),
+            ),
+          ]
+        : [];
+    return statements(
+      ...range(options.get('src-range'), 'saddr'),
+      ...range(options.get('dst-range'), 'daddr'),
+    );
+  },
+};
+
+const mac: Extension = {
+  name: 'mac',
+  options: [{ names: ['mac-source'], values: ['XX:XX:XX:XX:XX:XX'], negatable: true, required: true }],
+  place: { hooks: COMING_IN },
+  translate(options) {
+    const given = options.get('mac-source')!;
+    return statements(match(payload('ether', 'saddr'), op(given), readMac(given.values[0]!)));
+  },
+};
+
+const length: Extension = {
+  name: 'length',
+  options: [{ names: ['length'], values: ['length[:length]'], negatable: true, required: true }],
+  translate(options) {
+    const given = options.get('length')!;
+    const range = readRange(given.values[0]!, UINT16_MAX);
+    return statements(match(meta('length'), op(given), valueOrRange(range)));
+  },
+};
+
+/** ttl and hl: one header field, three comparisons that exclude each other. */
+function hops(name: 'ttl' | 'hl', family: Family, field: Expression): Extension {
+  const names = [`${name}-eq`, `${name}-lt`, `${name}-gt`] as const;
+  const options = names.map(
+    (option, index): OptionSpec => ({
+      names: index === 0 && name === 'ttl' ? [option, 'ttl'] : [option],
+      values: ['value'],
+      ...(index === 0 && { negatable: true }),
+      excludes: names.filter(other => other !== option),
+    }),
+  );
+  return {
+    name,
+    family,
+    options,
+    translate(given, context) {
+      const [option, { negated }, token] = given.oneOf(context, ...names);
+      const value = readNumber(token, 0, UINT8_MAX);
+      if (option === names[0]) return statements(match(field, negated ? '!=' : '==', value));
+      const below = option === names[1];
+      // Nothing is below the least value or above the greatest, and nft(8) refuses to ask.
+      if (value === (below ? 0 : UINT8_MAX)) return statements(never());
+      return statements(match(field, below ? '<' : '>', value));
+    },
+  };
+}
+
+/** The six bits of DiffServ in the family's header. */
+export function dscpField(family: Family): Expression {
+  return payload(family === 4 ? 'ip' : 'ip6', 'dscp');
+}
+
+/** A class such as AF11. @throws RuleError */
+export function readDscpClass(token: Token): number {
+  const value = DSCP_CLASSES.get(token.text.toLowerCase());
+  if (value === undefined) refuse(token, 'is no DiffServ class: give BE, EF, CS0 to CS7 or AF11 to AF43');
+  return value;
+}
+
+/** A value of the six bits. @throws RuleError */
+export function readDscp(token: Token): number {
+  return readNumber(token, 0, DSCP_MAX);
+}
+
+const dscp: Extension = {
+  name: 'dscp',
+  options: [
+    { names: ['dscp'], values: ['value'], negatable: true, excludes: ['dscp-class'] },
+    { names: ['dscp-class'], values: ['class'], negatable: true, excludes: ['dscp'] },
+  ],
+  translate(options, context) {
+    const [name, given, token] = options.oneOf(context, 'dscp', 'dscp-class');
+    const value = name === 'dscp' ? readDscp(token) : readDscpClass(token);
+    return statements(match(dscpField(context.family), op(given), value));
+  },
+};
+
+/** Whether bits of the octet of TOS or traffic class are so. */
+export function matchTos(family: Family, { value, mask }: Masked, operator: '==' | '!='): Statement {
+  // The traffic class of IPv6 lies across two octets: the first two of the header, with the version before it.
+  if (family === 4) {
+    const octet = { payload: { base: 'nh', offset: 8, len: 8 } } as const;
+    return match({ '&': [octet, mask] }, operator, value);
+  }
+  const octets = { payload: { base: 'nh', offset: 0, len: 16 } } as const;
+  return match({ '&': [octets, mask << 4] }, operator, value << 4);
+}
+
+/** `VALUE[/MASK]` of the octet, or a name. @throws RuleError */
+export function readTos(token: Token): Masked {
+  const named = TOS_NAMES.get(token.text.toLowerCase());
+  if (named !== undefined) return { value: named, mask: TOS_NAME_MASK };
+  if (!/^\d/.test(token.text)) {
+    refuse(
+      token,
+      `is no type of service: give a number up to 255 or one of ${[...TOS_NAMES.keys()].join(', ')}`,
+    );
+  }
+  return readMasked(token, UINT8_MAX);
+}
+
+const tos: Extension = {
+  name: 'tos',
+  options: [{ names: ['tos'], values: ['value[/mask]|name'], negatable: true, required: true }],
+  translate(options, { family }) {
+    const given = options.get('tos')!;
+    const wanted = readTos(given.values[0]!);
+    // A bit that is masked away is never set.
+    if ((wanted.value & ~wanted.mask) !== 0) return statements(...(given.negated ? [] : [never()]));
+    if (wanted.mask === 0) return statements(...(given.negated ? [never()] : []));
+    return statements(matchTos(family, wanted, op(given)));
+  },
+};
+
+/** By nftables' names, of iptables' names. */
+const PACKET_TYPES: ReadonlyMap<string, string> = new Map([
+  ['unicast', 'host'],
+  ['host', 'host'],
+  ['broadcast', 'broadcast'],
+  ['bcast', 'broadcast'],
+  ['multicast', 'multicast'],
+  ['mcast', 'multicast'],
+  ['otherhost', 'other'],
+]);
+
+const pkttype: Extension = {
+  name: 'pkttype',
+  options: [{ names: ['pkt-type'], values: ['type'], negatable: true, required: true }],
+  translate(options) {
+    const given = options.get('pkt-type')!;
+    const token = given.values[0]!;
+    const type = PACKET_TYPES.get(token.text.toLowerCase());
+    if (type === undefined)
+      refuse(token, 'is no type of packet: give unicast, broadcast, multicast or otherhost');
+    return statements(match(meta('pkttype'), op(given), type));
+  },
+};
+
+const owner: Extension = {
+  name: 'owner',
+  options: [
+    { names: ['uid-owner'], values: ['id[-id]'], negatable: true },
+    { names: ['gid-owner'], values: ['id[-id]'], negatable: true },
+    { names: ['socket-exists'], negatable: true },
+    { names: ['suppl-groups'] },
+  ],
+  place: { hooks: ['output', 'postrouting'] },
+  notes: [
+    "Users and groups are told by number: their names are the container's.",
+    '`--socket-exists` and `--suppl-groups` are refused: nftables has nothing for them.',
+    'A packet without a socket fits neither `--uid-owner` nor `! --uid-owner`, as with iptables-translate(8).',
+  ],
+  translate(options, context) {
+    const refused = options.get('socket-exists') ?? options.get('suppl-groups');
+    if (refused) refuse(refused.token, 'cannot be expressed: nftables has nothing for it');
+    options.oneOf(context, 'uid-owner', 'gid-owner');
+    return statements(
+      ...options
+        .entries()
+        .map(([name, given]) =>
+          match(meta(name === 'uid-owner' ? 'skuid' : 'skgid'), op(given), readIds(given.values[0]!)),
+        ),
+    );
+  },
+};
+
+function readIds(token: Token): Expression {
+  const [from = '', to, more] = token.text.split('-');
+  if (more !== undefined) refuse(token, 'has more than one "-"');
+  const first = readNumber({ ...token, text: from }, 0, ID_MAX);
+  if (to === undefined) return first;
+  const last = readNumber({ ...token, text: to }, 0, ID_MAX);
+  if (first > last) refuse(token, 'is a range whose end comes before its beginning');
+  return valueOrRange([first, last]);
+}
+
+const comment: Extension = {
+  name: 'comment',
+  options: [{ names: ['comment'], values: ['text'], required: true }],
+  notes: ['nftables keeps 127 bytes of a comment.'],
+  translate(options) {
+    const token = options.value('comment')!;
+    if (Buffer.byteLength(token.text) > COMMENT_MAX) refuse(token, `is longer than ${COMMENT_MAX} bytes`);
+    return { alternatives: [[]], comment: token.text };
+  },
+};
+
+export const PACKET_MATCHES: readonly Extension[] = [
+  addrtype,
+  iprange,
+  mac,
+  length,
+  hops('ttl', 4, payload('ip', 'ttl')),
+  hops('hl', 6, payload('ip6', 'hoplimit')),
+  dscp,
+  tos,
+  pkttype,
+  owner,
+  comment,
+];

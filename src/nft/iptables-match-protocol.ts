@@ -1,0 +1,281 @@
+// Matches on the headers of transport protocols: tcp, udp, sctp, dccp, udplite, multiport, icmp, icmp6, tcpmss.
+// Not here: -p itself (iptables-parser.ts).
+
+import { type Expression, match, meta, payload, type Statement } from './expression.js';
+import { never } from './iptables-addresses.js';
+import {
+  type Context,
+  type Extension,
+  type Given,
+  needProtocol,
+  type OptionSpec,
+  type Options,
+  PORT_PROTOCOLS,
+  statements,
+  type Translation,
+} from './iptables-extension.js';
+import { ICMP_TYPES, ICMPV6_TYPES, type IcmpType } from './iptables-names.js';
+import { refuse, type Token } from './iptables-tokens.js';
+import {
+  part,
+  type Range,
+  readNumber,
+  readPort,
+  readPortRange,
+  readRange,
+  split,
+  UINT8_MAX,
+  UINT16_MAX,
+  valueOrRange,
+} from './iptables-values.js';
+
+/** `XT_MULTI_PORTS`: a range takes two of them. */
+const MULTI_PORTS = 15;
+/** By libnftables' names; the others are told by their number. */
+const TCP_OPTIONS: Readonly<Record<number, string>> = {
+  2: 'maxseg',
+  3: 'window',
+  4: 'sack-perm',
+  5: 'sack',
+  8: 'timestamp',
+};
+const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const;
+
+const PORT_OPTIONS: readonly OptionSpec[] = [
+  { names: ['source-port', 'sport'], values: ['port[:port]'], negatable: true },
+  { names: ['destination-port', 'dport'], values: ['port[:port]'], negatable: true },
+];
+
+function matchPorts(protocol: string, options: Options): Statement[] {
+  const found: Statement[] = [];
+  for (const [name, field] of [
+    ['source-port', 'sport'],
+    ['destination-port', 'dport'],
+  ] as const) {
+    const given = options.get(name);
+    if (given) found.push(...matchRange(payload(protocol, field), given, readPortRange(given.values[0]!)));
+  }
+  return found;
+}
+
+/** "LEFT is (not) in the range"; every value there is needs no statement. */
+function matchRange(left: Expression, { negated }: Given, range: Range): Statement[] {
+  if (range[0] === 0 && range[1] === UINT16_MAX) return negated ? [never()] : [];
+  return [match(left, negated ? '!=' : '==', valueOrRange(range))];
+}
+
+function portMatch(name: string, number: number): Extension {
+  return {
+    name,
+    options: PORT_OPTIONS,
+    translate(options, { protocol, token }) {
+      needProtocol(protocol, { [number]: name }, token);
+      return statements(...matchPorts(name, options));
+    },
+  };
+}
+
+const tcp: Extension = {
+  name: 'tcp',
+  options: [
+    ...PORT_OPTIONS,
+    { names: ['tcp-flags'], values: ['mask', 'comp'], negatable: true, excludes: ['syn'] },
+    { names: ['syn'], negatable: true, excludes: ['tcp-flags'] },
+    { names: ['tcp-option'], values: ['number'], negatable: true },
+  ],
+  notes: ['`! --tcp-option` takes 2, 3, 4, 5 and 8: nftables has no word for "not there" for the others.'],
+  translate(options, { protocol, token }) {
+    needProtocol(protocol, { 6: 'tcp' }, token);
+    const found = matchPorts('tcp', options);
+    const flags = options.get('tcp-flags');
+    if (flags)
+      found.push(matchFlags(readFlags(flags.values[0]!), readFlags(flags.values[1]!), flags.negated));
+    const syn = options.get('syn');
+    if (syn) found.push(matchFlags(['fin', 'syn', 'rst', 'ack'], ['syn'], syn.negated));
+    const option = options.get('tcp-option');
+    if (option) found.push(matchTcpOption(option));
+    return statements(...found);
+  },
+};
+
+function readFlags(token: Token): string[] {
+  const names = split(token, ',').map(each => {
+    const name = each.text.toLowerCase();
+    if (!['all', 'none', ...TCP_FLAGS].includes(name)) {
+      refuse(each, `is no flag of TCP: give some of ${TCP_FLAGS.join(',').toUpperCase()}, or ALL or NONE`);
+    }
+    return name;
+  });
+  return TCP_FLAGS.filter(flag => names.includes('all') || names.includes(flag));
+}
+
+function matchFlags(mask: readonly string[], comp: readonly string[], negated: boolean): Statement {
+  const left = payload('tcp', 'flags');
+  // Without a mask both sides are nothing; and a flag that is masked away is never there.
+  if (!comp.every(flag => mask.includes(flag))) return negated ? matchAny() : never();
+  if (mask.length === 0) return negated ? never() : matchAny();
+  return match({ '&': [left, [...mask]] }, negated ? '!=' : '==', comp.length === 0 ? 0 : [...comp]);
+}
+
+/** Whether the statement fits none but packets with SYN, as the kernel's xt_TCPMSS asks. */
+export function isSynMatch(statement: Statement): boolean {
+  if (!('match' in statement) || statement.match.op !== '==') return false;
+  const { left, right } = statement.match;
+  const masked = typeof left === 'object' && '&' in left && JSON.stringify(left['&']?.[0]);
+  return masked === JSON.stringify(payload('tcp', 'flags')) && Array.isArray(right) && right.includes('syn');
+}
+
+/** A statement that fits every TCP packet. */
+function matchAny(): Statement {
+  return match(meta('l4proto'), '==', 6);
+}
+
+function matchTcpOption({ values, negated }: Given): Statement {
+  const token = values[0]!;
+  const kind = readNumber(token, 1, UINT8_MAX);
+  const name = TCP_OPTIONS[kind];
+  if (name !== undefined) return match({ 'tcp option': { name } }, '==', !negated);
+  if (negated) refuse(token, 'cannot be negated: nftables has no word for "not there" for this TCP option');
+  return match({ 'tcp option': { base: kind, offset: 0, len: 8 } }, '==', kind);
+}
+
+const multiport: Extension = {
+  name: 'multiport',
+  options: [
+    {
+      names: ['source-ports', 'sports'],
+      values: ['port[,port|,port:port]…'],
+      negatable: true,
+      excludes: ['destination-ports', 'ports'],
+    },
+    {
+      names: ['destination-ports', 'dports'],
+      values: ['port[,port|,port:port]…'],
+      negatable: true,
+      excludes: ['source-ports', 'ports'],
+    },
+    {
+      names: ['ports'],
+      values: ['port[,port|,port:port]…'],
+      negatable: true,
+      excludes: ['source-ports', 'destination-ports'],
+    },
+  ],
+  notes: ['`--ports` becomes two rules, so it cannot stand beside a match that counts packets.'],
+  translate(options, context) {
+    const [name, { negated }, token] = options.oneOf(context, 'source-ports', 'destination-ports', 'ports');
+    const protocol = needProtocol(context.protocolBefore, PORT_PROTOCOLS, token);
+    const set = readPorts(token);
+    const op = negated ? '!=' : '==';
+    const source = match(payload(protocol, 'sport'), op, set);
+    const destination = match(payload(protocol, 'dport'), op, set);
+    if (name === 'source-ports') return statements(source);
+    if (name === 'destination-ports') return statements(destination);
+    if (negated) return statements(source, destination);
+    const other = match(payload(protocol, 'sport'), '!=', set);
+    return { alternatives: [[source], [other, destination]] };
+  },
+};
+
+function readPorts(token: Token): Expression {
+  let count = 0;
+  const ports = split(token, ',').map(each => {
+    const [from = '', to, more] = each.text.split(':');
+    if (more !== undefined) refuse(each, 'has more than one ":"');
+    count += to === undefined ? 1 : 2;
+    if (count > MULTI_PORTS) refuse(each, `is one too many: ${MULTI_PORTS} ports at most, a range being two`);
+    const first = readPort(each, from);
+    if (to === undefined) return first;
+    const last = readPort(each, to);
+    if (first >= last) refuse(each, 'is a range whose end does not come after its beginning');
+    return { range: [first, last] } as const;
+  });
+  return ports.length === 1 ? ports[0]! : { set: ports };
+}
+
+const icmp: Extension = {
+  name: 'icmp',
+  family: 4,
+  options: [{ names: ['icmp-type'], values: ['type[/code]'], negatable: true, required: true }],
+  translate: (options, context) => {
+    needProtocol(context.protocol, { 1: 'icmp' }, context.token);
+    return matchIcmp('icmp', ICMP_TYPES, options.get('icmp-type')!);
+  },
+};
+
+const icmp6: Extension = {
+  name: 'icmp6',
+  aliases: ['icmpv6', 'ipv6-icmp'],
+  family: 6,
+  options: [{ names: ['icmpv6-type'], values: ['type[/code]'], negatable: true, required: true }],
+  translate: (options, context) => {
+    needProtocol(context.protocol, { 58: 'icmpv6' }, context.token);
+    return matchIcmp('icmpv6', ICMPV6_TYPES, options.get('icmpv6-type')!);
+  },
+};
+
+/** "Not this type and code" is two cases: another type, or this type with another code. */
+function matchIcmp(
+  protocol: 'icmp' | 'icmpv6',
+  names: ReadonlyMap<string, IcmpType>,
+  given: Given,
+): Translation {
+  const token = given.values[0]!;
+  if (protocol === 'icmp' && token.text.toLowerCase() === 'any') {
+    return statements(given.negated ? never() : match(meta('l4proto'), '==', 1));
+  }
+  const [type, code] = readIcmpType(token, protocol, names);
+  const left = payload(protocol, 'type');
+  if (code === undefined) return statements(match(left, given.negated ? '!=' : '==', type));
+  const same = match(left, '==', type);
+  const codeField = payload(protocol, 'code');
+  if (!given.negated) return statements(same, match(codeField, '==', code));
+  return { alternatives: [[match(left, '!=', type)], [same, match(codeField, '!=', code)]] };
+}
+
+function readIcmpType(token: Token, protocol: string, names: ReadonlyMap<string, IcmpType>): IcmpType {
+  const named = names.get(token.text.toLowerCase());
+  if (named) return named;
+  if (!/^[\da-f]/i.test(token.text) || /^[a-z]/i.test(token.text)) {
+    refuse(token, `is no type of ${protocol === 'icmp' ? 'ICMP' : 'ICMPv6'}`);
+  }
+  const [type = '', code, more] = token.text.split('/');
+  if (more !== undefined) refuse(token, 'has more than one "/"');
+  const number = readNumber(part(token, type, 0), 0, UINT8_MAX);
+  if (code === undefined) return [number];
+  return [number, readNumber(part(token, code, type.length + 1), 0, UINT8_MAX)];
+}
+
+const tcpmss: Extension = {
+  name: 'tcpmss',
+  options: [{ names: ['mss'], values: ['value[:value]'], negatable: true, required: true }],
+  translate(options, { protocol, token }) {
+    needProtocol(protocol, { 6: 'tcp' }, token);
+    const { values, negated } = options.get('mss')!;
+    const left = { 'tcp option': { name: 'maxseg', field: 'size' } };
+    return statements(match(left, negated ? '!=' : '==', valueOrRange(readRange(values[0]!, UINT16_MAX))));
+  },
+};
+
+export const PROTOCOL_MATCHES: readonly Extension[] = [
+  tcp,
+  portMatch('udp', 17),
+  portMatch('sctp', 132),
+  portMatch('dccp', 33),
+  portMatch('udplite', 136),
+  multiport,
+  icmp,
+  icmp6,
+  tcpmss,
+];
+
+/** The match that `-p` brings in when one of its options comes, by the protocol's number. */
+export function implicitMatch({
+  protocol,
+  family,
+}: Pick<Context, 'protocol' | 'family'>): string | undefined {
+  if (!protocol) return undefined;
+  if (protocol.number === 1) return family === 4 ? 'icmp' : undefined;
+  if (protocol.number === 58) return family === 6 ? 'icmp6' : undefined;
+  return PORT_PROTOCOLS[protocol.number];
+}

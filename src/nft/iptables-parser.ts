@@ -1,0 +1,317 @@
+// A rule as iptables(8) reads its command line: options in any order, `-m` and `-p` bringing in more options, `!`
+// before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
+
+import { nearest } from '../nearest.js';
+import type { Family } from './iptables-addresses.js';
+import { readChain, readJump } from './iptables-chains.js';
+import type { Extension, Given, OptionSpec, Protocol } from './iptables-extension.js';
+import { implicitMatch } from './iptables-match-protocol.js';
+import { findExtension, MATCHES, TARGETS } from './iptables-table.js';
+import { refuse, show, type Token } from './iptables-tokens.js';
+import { readProtocol } from './iptables-values.js';
+import { TWINE_CHAINS, type TwineChain } from './rule.js';
+
+/** A match or a target with the options that it was given. */
+export interface Instance {
+  readonly extension: Extension;
+  readonly token: Token;
+  readonly given: Map<string, Given>;
+  /** `-p` before the last of its options. */
+  protocolBefore?: Protocol;
+}
+
+export type Jump = { readonly kind: 'jump' | 'goto'; readonly chain: TwineChain };
+
+/** A rule's parts, by iptables' names of them. */
+export interface ParsedRule {
+  readonly chain: TwineChain;
+  readonly protocol?: Protocol;
+  readonly source?: Given;
+  readonly destination?: Given;
+  readonly inInterface?: Given;
+  readonly outInterface?: Given;
+  readonly fragment?: Given;
+  readonly matches: readonly Instance[];
+  readonly target?: Instance;
+  readonly jump?: Jump;
+}
+
+interface BasicOption extends OptionSpec {
+  readonly letter: string;
+}
+
+/** Options that need no match. */
+export const BASIC_OPTIONS: readonly BasicOption[] = [
+  { letter: 'p', names: ['protocol', 'proto'], values: ['protocol'], negatable: true },
+  { letter: 's', names: ['source', 'src'], values: ['address[/mask][,…]'], negatable: true },
+  { letter: 'd', names: ['destination', 'dst'], values: ['address[/mask][,…]'], negatable: true },
+  { letter: 'i', names: ['in-interface'], values: ['name[+]'], negatable: true },
+  { letter: 'o', names: ['out-interface'], values: ['name[+]'], negatable: true },
+  { letter: 'f', names: ['fragment'], negatable: true },
+  { letter: 'm', names: ['match'], values: ['match'] },
+  { letter: 'j', names: ['jump'], values: ['target'] },
+  { letter: 'g', names: ['goto'], values: ['chain'] },
+  { letter: '4', names: ['ipv4'] },
+  { letter: '6', names: ['ipv6'] },
+];
+
+/** What iptables has besides, and why a label does not. */
+const REFUSED: Readonly<Record<string, string | undefined>> = {
+  '-t': 'is not for a label: the chain decides the table',
+  '--table': 'is not for a label: the chain decides the table',
+  ...Object.fromEntries(
+    ['-A', '-I', '-D', '-R', '-C', '--append', '--insert', '--delete', '--replace', '--check'].map(name => [
+      name,
+      'is not for a label: the rule begins with its chain',
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['-c', '--set-counters', '-w', '--wait', '-v', '--verbose', '-n', '--numeric', '-x', '--exact'].map(
+      name => [name, 'means nothing in a label'],
+    ),
+  ),
+};
+
+/** @throws RuleError */
+export function parseRule(tokens: readonly Token[], family: Family): ParsedRule {
+  return new Parser(tokens, family).parse();
+}
+
+class Parser {
+  readonly #tokens: readonly Token[];
+  readonly #family: Family;
+  readonly #basics = new Map<string, Given>();
+  readonly #matches: Instance[] = [];
+  #at = 0;
+  #protocol: Protocol | undefined;
+  #target: Instance | undefined;
+  #jump: Jump | undefined;
+
+  constructor(tokens: readonly Token[], family: Family) {
+    this.#tokens = tokens;
+    this.#family = family;
+  }
+
+  parse(): ParsedRule {
+    const chain = readChain(this.#tokens[this.#at++]);
+    let not: Token | undefined;
+    for (let token = this.#next(); token; token = this.#next()) {
+      if (isNot(token)) {
+        if (not) refuse(token, 'follows another "!"');
+        not = token;
+        continue;
+      }
+      this.#readOption(token, not, chain);
+      not = undefined;
+    }
+    if (not) refuse(not, 'has nothing after it');
+    for (const instance of [...this.#matches, ...(this.#target ? [this.#target] : [])]) {
+      for (const { names, required } of instance.extension.options) {
+        if (required && !instance.given.has(names[0])) refuse(instance.token, `needs --${names[0]}`);
+      }
+    }
+    return this.#rule(chain);
+  }
+
+  #rule(chain: TwineChain): ParsedRule {
+    const basic = (name: string): Given | undefined => this.#basics.get(name);
+    const parts = {
+      protocol: this.#protocol,
+      source: basic('source'),
+      destination: basic('destination'),
+      inInterface: basic('in-interface'),
+      outInterface: basic('out-interface'),
+      fragment: basic('fragment'),
+      target: this.#target,
+      jump: this.#jump,
+    };
+    return {
+      chain,
+      matches: this.#matches,
+      ...(Object.fromEntries(
+        Object.entries(parts).filter(([, value]) => value !== undefined),
+      ) as Partial<ParsedRule>),
+    };
+  }
+
+  #next(): Token | undefined {
+    return this.#tokens[this.#at++];
+  }
+
+  #readOption(token: Token, not: Token | undefined, chain: TwineChain): void {
+    const { text } = token;
+    const refusal = REFUSED[text];
+    if (refusal !== undefined) refuse(token, refusal);
+    if (!text.startsWith('-') || text.length < 2)
+      refuse(token, 'is no option, and no option takes it as a value');
+    const { name, attached } = dissect(token);
+    const basic = findBasic(name);
+    if (basic) {
+      const given = this.#readValues(basic, token, attached, not);
+      this.#takeBasic(basic, given, chain);
+      return;
+    }
+    const long = name.startsWith('--') ? name.slice(2) : undefined;
+    const found = long === undefined ? undefined : (this.#find(long) ?? this.#findByProtocol(long));
+    if (!found) this.#refuseOption(token, long);
+    const { instance, spec } = found;
+    const given = this.#readValues(spec, token, attached, not);
+    const first = spec.names[0];
+    if (instance.given.has(first)) refuse(token, 'is given twice');
+    const other = spec.excludes?.find(excluded => instance.given.has(excluded));
+    if (other !== undefined) refuse(token, `cannot stand beside --${other}`);
+    instance.given.set(first, given);
+    if (this.#protocol) instance.protocolBefore = this.#protocol;
+  }
+
+  /** The option of the match or target that came in last and has it. */
+  #find(name: string): { instance: Instance; spec: OptionSpec } | undefined {
+    const loaded = this.#target ? [...this.#matches, this.#target] : this.#matches;
+    for (const instance of loaded.toReversed()) {
+      const spec = instance.extension.options.find(({ names }) => names.includes(name));
+      if (spec) return { instance, spec };
+    }
+    return undefined;
+  }
+
+  /** `-p tcp` brings in the match tcp when one of its options comes. */
+  #findByProtocol(name: string): { instance: Instance; spec: OptionSpec } | undefined {
+    const implied = implicitMatch({
+      family: this.#family,
+      ...(this.#protocol && { protocol: this.#protocol }),
+    });
+    const extension = implied === undefined ? undefined : findExtension(MATCHES, implied);
+    const spec = extension?.options.find(({ names }) => names.includes(name));
+    if (!extension || !spec || this.#matches.some(match => match.extension === extension)) return undefined;
+    const instance: Instance = {
+      extension,
+      token: this.#basics.get('protocol')!.values[0]!,
+      given: new Map(),
+    };
+    this.#matches.push(instance);
+    return { instance, spec };
+  }
+
+  #readValues(spec: OptionSpec, token: Token, attached: Token | undefined, not: Token | undefined): Given {
+    let negation = not;
+    const values: Token[] = attached ? [attached] : [];
+    const count = spec.values?.length ?? 0;
+    if (attached && count === 0) refuse(token, 'takes no value');
+    while (values.length < count) {
+      const value = this.#next();
+      if (!value) refuse(token, `needs a value: ${spec.values!.join(' ')}`);
+      if (isNot(value) && values.length === 0) {
+        if (negation) refuse(value, 'follows another "!"');
+        negation = value;
+      } else {
+        values.push(value);
+      }
+    }
+    if (negation && !spec.negatable) refuse(token, 'cannot be negated by "!"');
+    return { token, values, negated: negation !== undefined };
+  }
+
+  #takeBasic({ names: [name] }: OptionSpec, given: Given, chain: TwineChain): void {
+    const value = given.values[0];
+    if (name === 'match') {
+      this.#matches.push(this.#load(MATCHES, 'match', value!));
+      return;
+    }
+    if (name === 'ipv4' || name === 'ipv6') {
+      if (name !== `ipv${this.#family}`) refuse(given.token, `makes it no rule of IPv${this.#family}`);
+      return;
+    }
+    const taken = name === 'goto' ? 'jump' : name;
+    if (this.#basics.has(taken)) refuse(given.token, 'is given twice');
+    this.#basics.set(taken, given);
+    if (name === 'protocol') this.#takeProtocol(given);
+    if (name === 'jump') this.#takeTarget(value!, chain);
+    if (name === 'goto') this.#jump = { kind: 'goto', chain: this.#chain(value!, chain) };
+    if (name === 'fragment' && this.#family === 6) refuse(given.token, 'is for IPv4 only');
+  }
+
+  #takeProtocol({ values, negated }: Given): void {
+    const number = readProtocol(values[0]!);
+    if (number === 0 && negated) refuse(values[0]!, 'negated would be no protocol at all');
+    if (number !== 0) this.#protocol = { number, negated };
+  }
+
+  #takeTarget(token: Token, chain: TwineChain): void {
+    if (findExtension(TARGETS, token.text)) this.#target = this.#load(TARGETS, 'target', token);
+    else this.#jump = { kind: 'jump', chain: this.#chain(token, chain) };
+  }
+
+  #chain(token: Token, from: TwineChain): TwineChain {
+    const chain = readJump(token, from);
+    if (chain) return chain;
+    const known = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
+    refuse(token, `is neither a target nor a chain of twine${suggestion(token.text, known)}`);
+  }
+
+  #load(list: readonly Extension[], noun: string, token: Token): Instance {
+    const extension = findExtension(list, token.text);
+    if (!extension) {
+      refuse(
+        token,
+        `is no ${noun} that is known here${suggestion(
+          token.text,
+          list.map(({ name }) => name),
+        )}`,
+      );
+    }
+    const { family } = extension;
+    if (family !== undefined && family !== this.#family) refuse(token, `is for IPv${family} only`);
+    return { extension, token, given: new Map(), ...(this.#protocol && { protocolBefore: this.#protocol }) };
+  }
+
+  #refuseOption(token: Token, name: string | undefined): never {
+    const owner = (list: readonly Extension[]): Extension[] =>
+      list.filter(({ options }) => options.some(({ names }) => name !== undefined && names.includes(name)));
+    const [match] = owner(MATCHES);
+    const [target] = owner(TARGETS);
+    if (match) {
+      const implied = ['tcp', 'udp', 'sctp', 'dccp', 'udplite', 'icmp', 'icmp6'].includes(match.name);
+      refuse(
+        token,
+        `is an option of ${match.name}: put ${implied ? `-p ${match.name}` : `-m ${match.name}`} before it`,
+      );
+    }
+    if (target) refuse(token, `is an option of ${target.name}: put -j ${target.name} before it`);
+    const known = [...BASIC_OPTIONS, ...[...MATCHES, ...TARGETS].flatMap(({ options }) => options)];
+    refuse(
+      token,
+      `is no option that is known here${suggestion(
+        token.text,
+        known.flatMap(({ names }) => names.map(each => `--${each}`)),
+      )}`,
+    );
+  }
+}
+
+/** `! ` as a word of its own, and not in quotes. */
+function isNot(token: Token): boolean {
+  return token.text === '!' && !token.quoted;
+}
+
+function suggestion(text: string, known: readonly string[]): string {
+  const best = nearest(text, known);
+  return best === undefined ? '' : `; did you mean ${show(best)}?`;
+}
+
+/** The option in a word, and the value that is attached to it: `--dport=80`, `-ptcp`. */
+function dissect(token: Token): { name: string; attached?: Token } {
+  const { text, offset, quoted } = token;
+  const cut = text.startsWith('--') ? text.indexOf('=') : 2;
+  if (cut < 0 || text.length === cut) return { name: text };
+  const begin = text.startsWith('--') ? cut + 1 : cut;
+  return {
+    name: text.slice(0, cut),
+    attached: { text: text.slice(begin), offset: quoted ? offset : offset + begin, quoted },
+  };
+}
+
+function findBasic(name: string): BasicOption | undefined {
+  return BASIC_OPTIONS.find(
+    ({ letter, names }) => name === `-${letter}` || names.some(each => name === `--${each}`),
+  );
+}

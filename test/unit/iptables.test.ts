@@ -1,0 +1,100 @@
+// Rules of iptables as a whole: which family they are of, how many rules they become, what they are refused for.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Statement } from '../../src/nft/expression.js';
+import { translateRule } from '../../src/nft/iptables.js';
+import { RuleError } from '../../src/nft/rule.js';
+
+const v4 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv4' } };
+const v6 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv6' } };
+const saddr = (protocol: string, right: unknown) => ({
+  match: { op: '==', left: { payload: { protocol, field: 'saddr' } }, right },
+});
+const tcp = { match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 6 } };
+const dport = (op: string, right: unknown) => ({
+  match: { op, left: { payload: { protocol: 'tcp', field: 'dport' } }, right },
+});
+const accept = { accept: null };
+
+function expressions(text: string, family?: 4 | 6): (readonly Statement[])[] {
+  const rule = translateRule(text, family === undefined ? {} : { family });
+  return rule.rules.map(({ expr }) => expr);
+}
+
+for (const [name, text, expected] of [
+  ['without an address, for both families at once', 'TWINE_INPUT -j ACCEPT', [[accept]]],
+  [
+    'with an IPv4 address, for IPv4',
+    'TWINE_INPUT -s 10.0.0.1 -j ACCEPT',
+    [[v4, saddr('ip', '10.0.0.1'), accept]],
+  ],
+  [
+    'with an IPv6 address, for IPv6',
+    'TWINE_INPUT -s fd00::1/64 -j ACCEPT',
+    [[v6, saddr('ip6', { prefix: { addr: 'fd00::', len: 64 } }), accept]],
+  ],
+  ['with -4, for IPv4', 'TWINE_INPUT -4 -j ACCEPT', [[v4, accept]]],
+  [
+    'of each of a list of addresses',
+    'TWINE_INPUT -s 10.0.0.1,10.0.0.2 -j ACCEPT',
+    [
+      [v4, saddr('ip', '10.0.0.1'), accept],
+      [v4, saddr('ip', '10.0.0.2'), accept],
+    ],
+  ],
+  ['with ! before an option', 'TWINE_INPUT -p tcp ! --dport 80 -j ACCEPT', [[tcp, dport('!=', 80), accept]]],
+  ['with ! after an option', 'TWINE_INPUT -p tcp --dport ! 80 -j ACCEPT', [[tcp, dport('!=', 80), accept]]],
+  [
+    'with values attached to their options',
+    'TWINE_INPUT -ptcp --dport=80 -jACCEPT',
+    [[tcp, dport('==', 80), accept]],
+  ],
+  ['with a jump to another chain', 'TWINE_INPUT -j TWINE_FORWARD', [[{ jump: { target: 'TWINE_FORWARD' } }]]],
+  ['without a target, which counts', 'TWINE_INPUT -p tcp', [[tcp, { counter: null }]]],
+] as const) {
+  test(`a rule ${name}: ${text}`, () => {
+    assert.deepEqual(expressions(text), expected);
+  });
+}
+
+for (const [text, token, message] of [
+  ['', '', /the rule is empty/],
+  ['FORWARD -j ACCEPT', 'FORWARD', /begins with one of TWINE_INPUT/],
+  ['TWINE_INPUT -j ACCEPTT', 'ACCEPTT', /did you mean "ACCEPT"/],
+  ['TWINE_INPUT --dport 80 -j ACCEPT', '--dport', /put -p tcp before it/],
+  ['TWINE_INPUT --ctstate NEW -j ACCEPT', '--ctstate', /put -m conntrack before it/],
+  ['TWINE_INPUT -s host.example -j ACCEPT', 'host.example', /is no IP address/],
+  ['TWINE_INPUT -s 10.0.0.1 -d fd00::1 -j ACCEPT', 'fd00::1', /is no IPv4 address/],
+  ['TWINE_OUTPUT -i eth0 -j ACCEPT', '-i', /cannot stand in TWINE_OUTPUT/],
+  ['TWINE_INPUT -t nat -j ACCEPT', '-t', /the chain decides the table/],
+  ['TWINE_INPUT -j TWINE_NAT_OUTPUT', 'TWINE_NAT_OUTPUT', /a chain of the table nat/],
+  ['TWINE_INPUT -j TWINE_INPUT', 'TWINE_INPUT', /jump to itself/],
+  ['TWINE_INPUT -j LOG --log-prefix "x', '"x', /not closed/],
+  ['TWINE_INPUT -j ACCEPT; id', 'ACCEPT;', /neither a target nor a chain/],
+  ['TWINE_INPUT ! ! -s 10.0.0.1 -j ACCEPT', '!', /follows another/],
+  ['TWINE_INPUT -j ACCEPT !', '!', /nothing after it/],
+] as const) {
+  test(`the rule ${JSON.stringify(text)} is refused because of ${JSON.stringify(token)}`, () => {
+    assert.throws(
+      () => translateRule(text),
+      err => {
+        assert.ok(err instanceof RuleError);
+        assert.equal(err.token, token);
+        assert.equal(text.slice(err.offset, err.offset + token.length), token);
+        assert.match(err.message, message);
+        return true;
+      },
+    );
+  });
+}
+
+test('sets are named after the prefix, each by a name of its own', () => {
+  const { sets } = translateRule(
+    'TWINE_INPUT -m connlimit --connlimit-above 2 -m connlimit --connlimit-above 9 --connlimit-daddr -j DROP',
+    { setPrefix: 'a-', family: 4 },
+  );
+  assert.deepEqual(
+    sets.map(({ name }) => name),
+    ['a-connlimit4-1', 'a-connlimit4-2'],
+  );
+});
