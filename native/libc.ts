@@ -14,6 +14,7 @@ export const AF_UNIX = 1;
 export const AF_NETLINK = 16;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 /** Beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
@@ -23,11 +24,7 @@ export const SOL_NETLINK = 270;
 export const NETLINK_NO_ENOBUFS = 5;
 /** The kernel looks at the header of a request for a dump, and gives only what it names. */
 export const NETLINK_GET_STRICT_CHK = 12;
-export const MSG_TRUNC = 0x20;
-export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
-
-const EMSGSIZE = 90;
 
 const int = DataType.I32;
 const bytes = DataType.U8Array;
@@ -38,8 +35,6 @@ const functions = define({
   socket: { library: LIBRARY, retType: int, paramsType: [int, int, int], errno: true },
   sendto: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int, bytes, int], errno: true },
   setsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, int], errno: true },
-  send: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int], errno: true },
-  recv: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
   setfsgid: { library: LIBRARY, retType: int, paramsType: [int] },
@@ -105,25 +100,9 @@ export function sendto(fd: number, data: Buffer, address: Buffer, subject: strin
   check(result, 'sending to', subject);
 }
 
-/** send(2). @throws OpError with what was being done, and to what */
-export function send(fd: number, data: Buffer, op: string, subject: string): void {
-  check(functions.send([fd, data, data.length, MSG_NOSIGNAL]), op, subject);
-}
-
-/** The same on a thread of its own: for what the kernel works on for long while the caller waits. @throws OpError */
+/** send(2) on a thread of its own: for what the kernel works on for long while the caller waits. @throws OpError */
 export async function sendOnThread(fd: number, data: Buffer, op: string, subject: string): Promise<void> {
   check(await threaded.send([fd, data, data.length, MSG_NOSIGNAL]), op, subject);
-}
-
-/**
- * recv(2) with MSG_DONTWAIT into a buffer; a view of what was received.
- * @throws OpError: EAGAIN (nothing there), EMSGSIZE (the buffer is too small; what was received is lost)
- */
-export function recvNow(fd: number, buffer: Buffer): Buffer {
-  const result = functions.recv([fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC]);
-  const length = check(result, 'receiving from', `fd ${fd}`);
-  if (length > buffer.length) throw new OpError('receiving from', `fd ${fd}`, EMSGSIZE);
-  return buffer.subarray(0, length);
 }
 
 /** close(2). @throws OpError */

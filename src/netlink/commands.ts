@@ -1,8 +1,10 @@
-// What a request would be on the command line, for the log at -v: ip(8) and wg(8) as people know them. Nothing is
+// What a request would be on the command line, for the log at -v: ip(8), wg(8) and sysctl(8) as people know them. Nothing is
 // ever run from these; secrets show as "(secret)".
 
-import { formatPrefix } from '../ip.js';
+import { formatAddress, formatPrefix } from '../ip.js';
 import type { LinkChange, LinkConfig } from './link.js';
+import { type RouteConfig, type RoutePlacement, RT_TABLE_MAIN, RTN_UNREACHABLE } from './route.js';
+import type { Rule } from './rule.js';
 import { formatSocketAddress, type WgDeviceConfig, type WgPeerConfig } from './wireguard.js';
 
 /** Is told each change before it is made; absent, nothing is put into words. */
@@ -25,6 +27,47 @@ export function ipLinkSet(name: string, { up, mtu, netnsFd }: LinkChange): strin
 
 export function ipLinkDel(name: string): string {
   return words('ip link del', name);
+}
+
+export function ipRouteAdd(route: RouteConfig, placement: RoutePlacement = 'exclusive'): string {
+  const verb = { exclusive: 'add', replace: 'replace', prepend: 'prepend' }[placement];
+  return words(ip(route.destination.address.family), 'route', verb, routeWords(route));
+}
+
+export function ipRouteDel(route: RouteConfig): string {
+  return words(ip(route.destination.address.family), 'route del', routeWords(route));
+}
+
+function routeWords({ destination, gateway, type, metric, protocol, table }: RouteConfig): string {
+  return words(
+    type === RTN_UNREACHABLE ? 'unreachable' : undefined,
+    formatPrefix(destination),
+    option('via', gateway && formatAddress(gateway)),
+    option('metric', metric || undefined),
+    option('proto', protocol),
+    option('table', table === RT_TABLE_MAIN ? undefined : table),
+  );
+}
+
+export function ipRule(verb: 'add' | 'del', rule: Rule): string {
+  return words(
+    ip(rule.family),
+    'rule',
+    verb,
+    option('priority', rule.priority),
+    option('lookup', rule.table),
+    option('suppress_prefixlength', rule.suppressPrefixLength),
+    option('protocol', rule.protocol),
+  );
+}
+
+/** @param name below /proc/sys/net, with slashes */
+export function sysctlWrite(name: string, value: string): string {
+  return `sysctl -w net/${name}=${value}`;
+}
+
+function ip(family: 4 | 6): string {
+  return family === 6 ? 'ip -6' : 'ip';
 }
 
 export function wgSet(name: string, { privateKey, listenPort, fwmark, peers = [] }: WgDeviceConfig): string {

@@ -1,7 +1,7 @@
 // Network namespaces: handles to them, and the one window in which this process is in another one.
 // The only caller of setns. Not here: how a container's namespace is found.
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { setns } from '../../native/libc.js';
 
@@ -20,6 +20,12 @@ export class Netns {
   /** The file descriptor, for IFLA_NET_NS_FD and setns. */
   get fd(): number {
     return this.#fd;
+  }
+
+  /** Device and inode, which no other namespace has while this one lives: `4:4026532287`. */
+  get key(): string {
+    const { dev, ino } = fstatSync(this.#fd);
+    return `${dev}:${ino}`;
   }
 
   close(): void {
@@ -43,6 +49,11 @@ export class NetnsSwitch {
     // libuv starts its threads at their first use, in the namespace of the caller, for good: start them here.
     await stat('/proc/self/ns/net');
     return new NetnsSwitch(new Netns('/proc/self/ns/net'));
+  }
+
+  /** The key of the host's namespace. */
+  get hostKey(): string {
+    return this.#host.key;
   }
 
   /**

@@ -1,12 +1,26 @@
-// The verbs of nft(8) on contexts of libnftables: run a transaction, list a chain. Synchronous, so that they can be
-// used in a window of another namespace; contexts are freed later, because closing their socket waits for the
-// kernel. Not here: what is written (ruleset.ts).
+// nftables of the namespace of the calling thread: carry out a transaction, read the comments of a chain. Synchronous,
+// so that it can be used in a window of another namespace. What holds a socket is let go later, because closing one
+// waits until the kernel has destroyed what a transaction took away. Not here: what is written (ruleset.ts).
 
-import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';
-import type { NftFamily, NftTransaction } from './ruleset.js';
+import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
+import { isNotFound } from '../errors.js';
+import type { Trace } from '../netlink/commands.js';
+import { DUMP_BUFFER_BYTES, SyncNetlinkSocket } from '../netlink/sync-socket.js';
+import { decodeRuleComment, getRulesRequest, getTableRequest, NETLINK_NETFILTER } from './nfnetlink.js';
+import { type NftTable, type NftTransaction, nftCommand, nftScript } from './ruleset.js';
+
+type TableName = Pick<NftTable, 'family' | 'name'>;
 
 /** The kernel has destroyed by then what a transaction took away. */
-const FREE_AFTER_MS = 50;
+const RELEASE_AFTER_MS = 50;
+/**
+ * What may wait to be let go at once: each has a socket, a context some 150 KB beside it. Beyond, the oldest go in one
+ * lot, so that only the first of them may have to wait.
+ */
+const RELEASE_BEYOND = 64;
+const RELEASE_LOT = 48;
+/** In UTF-16 units: what libnftables quotes may be of any length. */
+const REASON_LENGTH = 500;
 
 /** The kernel or libnftables refused a transaction. */
 export class NftError extends Error {
@@ -26,73 +40,96 @@ export class NftError extends Error {
   }
 }
 
-/** A rule as `list chain` gives it, with what is of use here. */
-export interface ListedRule {
-  readonly handle: number;
-  readonly comment?: string;
-}
-
 export class Nft {
   readonly #library: LibNftables;
-  #freeing: NodeJS.Timeout | undefined;
-  #used: NftContext[] = [];
+  readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
+  /** Oldest first. */
+  readonly #held: { readonly release: () => void; readonly until: number }[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   /** @throws UserError when libnftables is not installed */
   constructor() {
     this.#library = new LibNftables();
   }
 
-  /** Frees at once what is still to be freed. */
+  /** Lets go at once of what is still held. */
   close(): void {
-    clearTimeout(this.#freeing);
-    this.#free();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#release(this.#held.length);
   }
 
   /**
-   * Carries out a transaction in the namespace of the calling thread: all of it or nothing.
+   * Carries out a transaction: all of it or nothing.
    * @param subject whose ruleset it is, for the error
+   * @param trace is told the transaction, and if it is refused, each command of it with its number
    * @throws NftError
    */
-  apply(transaction: NftTransaction, subject: string): void {
-    const { ok, error } = this.#run(JSON.stringify(transaction));
-    if (!ok) throw new NftError(subject, reasonOf(error), transaction);
-  }
-
-  /**
-   * The rules of a chain in the namespace of the calling thread; undefined where there is no such chain.
-   * @throws NftError when it cannot be read
-   */
-  listChain(family: NftFamily, table: string, chain: string): ListedRule[] | undefined {
-    const command = { nftables: [{ list: { chain: { family, table, name: chain } } }] };
-    const { ok, output, error } = this.#run(JSON.stringify(command));
-    if (!ok) {
-      if (isMissing(error)) return undefined;
-      throw new NftError(`chain ${table} ${chain}`, reasonOf(error), command);
-    }
-    const { nftables } = JSON.parse(output) as { nftables: { rule?: ListedRule }[] };
-    return nftables.flatMap(({ rule }) => rule ?? []);
-  }
-
-  #run(command: string) {
+  apply(transaction: NftTransaction, subject: string, trace?: Trace): void {
+    trace?.(nftCommand(transaction));
     const context = this.#library.context(NFT_CTX_OUTPUT_JSON);
-    this.#used.push(context);
-    this.#freeing ??= setTimeout(() => this.#free(), FREE_AFTER_MS);
-    return context.run(command);
+    try {
+      const { ok, error } = context.run(JSON.stringify(transaction));
+      if (ok) return;
+      if (trace) for (const line of nftScript(transaction)) trace(line);
+      throw new NftError(subject, reasonOf(error), transaction);
+    } finally {
+      this.#releaseLater(() => context.free());
+    }
   }
 
-  #free(): void {
-    this.#freeing = undefined;
-    for (const context of this.#used.splice(0)) context.free();
+  /** The comments of a chain's rules in their order; empty where there is no such chain. @throws OpError */
+  comments({ family, name }: TableName, chain: string): (string | undefined)[] {
+    const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
+    const replies = this.#ask(socket => socket.request(getRulesRequest(family, name, chain), purpose));
+    return replies.map(({ payload }) => decodeRuleComment(payload));
   }
-}
 
-/** libnftables says so by text alone; the words are strerror(ENOENT)'s. */
-function isMissing(error: string): boolean {
-  return error.includes('No such file or directory');
+  /** Whether there is such a table. @throws OpError */
+  hasTable({ family, name }: TableName): boolean {
+    const purpose = { op: 'reading nftables table', subject: name };
+    try {
+      this.#ask(socket => socket.request(getTableRequest(family, name), purpose));
+      return true;
+    } catch (err) {
+      if (isNotFound(err)) return false;
+      throw err;
+    }
+  }
+
+  #ask<T>(question: (socket: SyncNetlinkSocket) => T): T {
+    const socket = new SyncNetlinkSocket(NETLINK_NETFILTER, this.#buffer);
+    try {
+      return question(socket);
+    } finally {
+      // Nothing was taken away of late: there is nothing that the kernel would have to wait for.
+      if (this.#held.length === 0) socket.close();
+      else this.#releaseLater(() => socket.close());
+    }
+  }
+
+  #releaseLater(release: () => void): void {
+    this.#held.push({ release, until: performance.now() + RELEASE_AFTER_MS });
+    if (this.#held.length > RELEASE_BEYOND) this.#release(RELEASE_LOT);
+    this.#timer ??= setTimeout(() => this.#tick(), RELEASE_AFTER_MS);
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    const young = this.#held.findIndex(({ until }) => until > now);
+    this.#release(young < 0 ? this.#held.length : young);
+    const [oldest] = this.#held;
+    if (oldest) this.#timer = setTimeout(() => this.#tick(), oldest.until - now);
+  }
+
+  #release(count: number): void {
+    for (const { release } of this.#held.splice(0, count)) release();
+  }
 }
 
 /** The first complaint, without the position that says nothing in JSON. */
 function reasonOf(error: string): string {
   const [first] = error.split('\n').filter(line => line.trim() !== '');
-  return first?.replace(/^\S+: Error: /, '') ?? 'refused without a reason';
+  return first?.replace(/^\S+: Error: /, '').slice(0, REASON_LENGTH) ?? 'refused without a reason';
 }

@@ -72,6 +72,24 @@ function removal({ family, name }: Pick<NftTable, 'family' | 'name'>): object[] 
   return [{ add: { table } }, { delete: { table } }];
 }
 
+/** In UTF-16 units: what is shown of a command. */
+const SHOWN_LENGTH = 2000;
+
+/** What the transaction would be on the command line of nft(8), for the log; a long one is cut. */
+export function nftCommand(transaction: NftTransaction): string {
+  return `nft -j '${shown(transaction)}'`;
+}
+
+/** The commands of a transaction, numbered, each cut if it is long: for one that was refused. */
+export function nftScript({ nftables }: NftTransaction): string[] {
+  return nftables.map((command, n) => `${n + 1}: ${shown(command)}`);
+}
+
+function shown(command: object): string {
+  const text = JSON.stringify(command);
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
+}
+
 /** The commands that fill an empty table: every chain before the first rule that may jump to it. */
 function contents({ family, name: table, sets, chains }: NftTable): object[] {
   const at = { family, table };

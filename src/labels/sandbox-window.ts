@@ -1,0 +1,161 @@
+// What a namespace holds of ours, read and changed by the thread that is in it. Nothing of it outlives the window: an
+// open socket would keep the namespace. Not here: how the thread gets there (sandbox.ts), what is to change (diff.ts).
+
+import { existsSync } from 'node:fs';
+import { ChannelError, isExists, isNotFound, OpError } from '../errors.js';
+import { formatPrefix } from '../ip.js';
+import { sysctlWrite, type Trace } from '../netlink/commands.js';
+import { type Route, RTN_UNREACHABLE, RTPROT_DWGD } from '../netlink/route.js';
+import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
+import { type Nft, NftError } from '../nft/libnftables.js';
+import { deleteTable, replaceTable } from '../nft/ruleset.js';
+import { readSysctl, writeSysctl } from './proc-sys.js';
+import { readStamp, STAMP_CHAIN, TABLE } from './stamp.js';
+import { expandSysctls } from './sysctl.js';
+import type { Change, DesiredRoute, DesiredSysctl, ObservedSysctl, SandboxObserved } from './words.js';
+
+/** There as long as the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
+const IPV6_SYSCTLS = '/proc/sys/net/ipv6';
+
+export class SandboxWindow {
+  readonly #rt: SyncRtNetlink;
+  readonly #nft: Nft;
+  readonly #subject: string;
+  readonly #trace: Trace | undefined;
+
+  /**
+   * Opens a socket of the namespace of the calling thread.
+   * @param subject whose namespace it is, for errors
+   * @param buffer where answers are read to
+   * @param trace is told each change before it is made
+   */
+  constructor(nft: Nft, subject: string, buffer: Buffer, trace: Trace | undefined) {
+    this.#rt = new SyncRtNetlink(buffer, trace);
+    this.#nft = nft;
+    this.#subject = subject;
+    this.#trace = trace;
+  }
+
+  close(): void {
+    this.#rt.close();
+  }
+
+  /** Without what a kernel without IPv6 could not hold. */
+  possible(routes: readonly DesiredRoute[]): readonly DesiredRoute[] {
+    const six = routes.some(({ network }) => network.address.family === 6);
+    if (!six || existsSync(IPV6_SYSCTLS)) return routes;
+    return routes.filter(({ network }) => network.address.family === 4);
+  }
+
+  /** Routes of ours. @throws OpError, ChannelError */
+  routes(): Route[] {
+    return this.#rt.routes(RTPROT_DWGD);
+  }
+
+  /** @throws OpError, ChannelError */
+  observe(sysctls: readonly DesiredSysctl[]): SandboxObserved {
+    const comments = this.#nft.comments(TABLE, STAMP_CHAIN);
+    return {
+      ...readStamp(comments),
+      hasTable: comments.length > 0 || this.#nft.hasTable(TABLE),
+      routes: this.routes(),
+      rules: this.#rt.rules(RTPROT_DWGD),
+      sysctls: this.#observeSysctls(sysctls),
+    };
+  }
+
+  #observeSysctls(sysctls: readonly DesiredSysctl[]): ObservedSysctl[] {
+    const wanted = expandSysctls(sysctls, address => this.#rt.linkTo(address));
+    return wanted.flatMap(({ name, value: wanted }) => {
+      const value = readSysctl(name);
+      return value === undefined ? [] : [{ name, value, wanted }];
+    });
+  }
+
+  /**
+   * Makes changes in their order. What builds on one that was refused is left out: the routes of a network without its
+   * guard, policy rules behind one that is missing, sysctls that a table makes safe. Everything else goes on.
+   * @returns what was refused
+   */
+  apply(changes: readonly Change[]): Error[] {
+    const failures: Error[] = [];
+    const blocked = new Set<string>();
+    for (const change of changes) {
+      const group = groupOf(change);
+      if (blocked.has(group)) continue;
+      try {
+        this.#apply(change);
+      } catch (err) {
+        if (!isRefusal(err)) throw err;
+        failures.push(err);
+        if (othersBuildOn(change)) blocked.add(group);
+      }
+    }
+    return failures;
+  }
+
+  #apply(change: Change): void {
+    switch (change.kind) {
+      case 'setSysctl': {
+        const { name, value } = change.sysctl;
+        this.#trace?.(sysctlWrite(name, value));
+        // One that is gone went with its link.
+        writeSysctl(name, value);
+        return;
+      }
+      case 'replaceTable':
+        this.#nft.apply(replaceTable(change.table), this.#subject, this.#trace);
+        return;
+      case 'deleteTable':
+        this.#nft.apply(deleteTable(TABLE), this.#subject, this.#trace);
+        return;
+      case 'addRoute':
+        this.#rt.addRoute(change.route, 'prepend');
+        return;
+      case 'deleteRoute':
+        unless(isNotFound, () => this.#rt.deleteRoute(change.route));
+        return;
+      case 'addRule':
+        unless(isExists, () => this.#rt.addRule(change.rule));
+        return;
+      case 'deleteRule':
+        unless(isNotFound, () => this.#rt.deleteRule(change.rule));
+        return;
+    }
+  }
+}
+
+/** Does something, unless it is done already. */
+function unless(done: (err: unknown) => boolean, fn: () => void): void {
+  try {
+    fn();
+  } catch (err) {
+    if (!done(err)) throw err;
+  }
+}
+
+/** Changes of different groups do not build on one another. */
+function groupOf(change: Change): string {
+  switch (change.kind) {
+    case 'setSysctl':
+    case 'replaceTable':
+    case 'deleteTable':
+      return 'table';
+    case 'addRoute':
+    case 'deleteRoute':
+      return formatPrefix(change.route.destination);
+    case 'addRule':
+    case 'deleteRule':
+      return `rules ${change.rule.family}`;
+  }
+}
+
+/** With the guard in place the route of a gateway may be missing, and an old one go. */
+function othersBuildOn(change: Change): boolean {
+  if (change.kind === 'deleteRoute') return false;
+  return change.kind !== 'addRoute' || change.route.type === RTN_UNREACHABLE;
+}
+
+function isRefusal(err: unknown): err is Error {
+  return err instanceof OpError || err instanceof NftError || err instanceof ChannelError;
+}

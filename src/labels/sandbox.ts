@@ -1,0 +1,145 @@
+// Brings a network namespace to what the labels of its containers ask for: looks at what it holds of ours and changes
+// what differs, in one synchronous window. Not here: what is done in the window (sandbox-window.ts), what a namespace
+// shall hold (plan.ts), what that changes (diff.ts), when to look (reconcile.ts).
+
+import { isNotFound, UserError } from '../errors.js';
+import type { Trace } from '../netlink/commands.js';
+import { Netns, type NetnsSwitch } from '../netlink/netns.js';
+import { RT_TABLE_MAIN } from '../netlink/route.js';
+import { DUMP_BUFFER_BYTES } from '../netlink/sync-socket.js';
+import type { Nft } from '../nft/libnftables.js';
+import { diff } from './diff.js';
+import { diffRoutes } from './routes.js';
+import { SandboxWindow } from './sandbox-window.js';
+import type {
+  Change,
+  DesiredRoute,
+  DesiredSysctl,
+  NetnsRef,
+  SandboxDesired,
+  SandboxObserved,
+} from './words.js';
+
+/** What was done. */
+export interface Converged {
+  /** In their order, those that were refused and those that build on them too; empty when nothing differed. */
+  readonly changes: readonly Change[];
+  /** What was refused, each an error that says what; try again later. */
+  readonly failures: readonly Error[];
+}
+
+export interface SandboxParts {
+  readonly netnsSwitch: NetnsSwitch;
+  readonly nft: Nft;
+  /** Is told each change before it is made, as a command that would do the same. */
+  readonly trace?: Trace;
+}
+
+/** The second look is at what routes have moved: which interface leads where. */
+const LOOKS = 2;
+
+export class Sandboxes {
+  readonly #switch: NetnsSwitch;
+  readonly #nft: Nft;
+  readonly #trace: Trace | undefined;
+  /** Windows are never open at once. */
+  readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
+
+  constructor({ netnsSwitch, nft, trace }: SandboxParts) {
+    this.#switch = netnsSwitch;
+    this.#nft = nft;
+    this.#trace = trace;
+  }
+
+  /**
+   * Looks, and changes what differs. Undefined when the namespace is gone, or another is in its place by now.
+   * @throws UserError for the host's own namespace; OpError or ChannelError when it cannot be entered or looked at
+   */
+  converge(desired: SandboxDesired): Converged | undefined {
+    return this.#within(desired.netns, window => {
+      const possible = { ...desired, routes: window.possible(desired.routes) };
+      const towards = desired.sysctls.some(sysctl => sysctl.towards);
+      const changes: Change[] = [];
+      for (let look = 1; ; look++) {
+        const next = diff(possible, window.observe(desired.sysctls));
+        changes.push(...next);
+        const failures = window.apply(next);
+        const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
+        if (failures.length > 0 || !moved || look === LOOKS) return { changes, failures };
+      }
+    });
+  }
+
+  /** Takes away all that is ours; sysctls become what they were. Otherwise like `converge`. */
+  clear(netns: NetnsRef): Converged | undefined {
+    return this.converge({ netns, containers: [], routes: [], sysctls: [] });
+  }
+
+  /** What a namespace holds of ours; undefined when it is gone. Throws as `converge` does. */
+  observe(netns: NetnsRef, sysctls: readonly DesiredSysctl[] = []): SandboxObserved | undefined {
+    return this.#within(netns, window => window.observe(sysctls));
+  }
+
+  /** Makes changes without a look. Undefined when the namespace is gone. Throws as `converge` does. */
+  apply(netns: NetnsRef, changes: readonly Change[]): Converged | undefined {
+    return this.#within(netns, window => ({ changes, failures: window.apply(changes) }));
+  }
+
+  /**
+   * Brings the host's own routes of ours to what they shall be: routes in its main table, and nothing else of it.
+   * @throws OpError or ChannelError when it cannot be looked at
+   */
+  convergeHostRoutes(routes: readonly DesiredRoute[]): Converged {
+    const window = new SandboxWindow(this.#nft, 'the host', this.#buffer, this.#trace);
+    try {
+      const { guards, gateways, removals } = diffRoutes(window.possible(routes), window.routes());
+      const changes = [...guards, ...gateways, ...removals].map(inMainTable);
+      return { changes, failures: window.apply(changes) };
+    } finally {
+      window.close();
+    }
+  }
+
+  #within<T>(ref: NetnsRef, use: (window: SandboxWindow) => T): T | undefined {
+    const netns = open(ref.path);
+    if (!netns) return undefined;
+    try {
+      const { key } = netns;
+      if (key === this.#switch.hostKey) {
+        throw new UserError(`${ref.path} is the host's own network namespace, which labels never change`);
+      }
+      if (key !== ref.key) return undefined;
+      return this.#switch.within<{ value: T }>(netns, () => {
+        const window = new SandboxWindow(this.#nft, ref.path, this.#buffer, this.#traceIn(ref.path));
+        try {
+          return { value: use(window) };
+        } finally {
+          window.close();
+        }
+      }).value;
+    } finally {
+      netns.close();
+    }
+  }
+
+  #traceIn(path: string): Trace | undefined {
+    const trace = this.#trace;
+    return trace && (command => trace(`nsenter --net=${path} ${command}`));
+  }
+}
+
+function open(path: string): Netns | undefined {
+  try {
+    return new Netns(path);
+  } catch (err) {
+    if (isNotFound(err)) return undefined;
+    throw err;
+  }
+}
+
+/** The host has no policy rules of ours: what is not in its main table would not count. */
+function inMainTable(change: Change): Change {
+  return change.kind === 'addRoute'
+    ? { ...change, route: { ...change.route, table: RT_TABLE_MAIN } }
+    : change;
+}

@@ -1,0 +1,109 @@
+// The verbs of ip(8) on routes and policy rules within one synchronous moment, in the namespace of the calling thread.
+// Not here: links and addresses, and all that can wait (rtnetlink.ts).
+
+import { OpError } from '../errors.js';
+import { type Address, formatAddress, formatPrefix } from '../ip.js';
+import { ipRouteAdd, ipRouteDel, ipRule, type Trace } from './commands.js';
+import { decodeLink, getLinkRequest } from './link.js';
+import {
+  decodeRoute,
+  deleteRouteRequest,
+  getRoutesRequest,
+  getRouteToRequest,
+  newRouteRequest,
+  type Route,
+  type RouteConfig,
+  type RoutePlacement,
+} from './route.js';
+import { decodeRule, deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './rule.js';
+import { NETLINK_ROUTE } from './socket.js';
+import { SyncNetlinkSocket } from './sync-socket.js';
+
+export class SyncRtNetlink {
+  readonly #socket: SyncNetlinkSocket;
+  readonly #trace: Trace | undefined;
+
+  /**
+   * Opens a socket, which pins the namespace: close it in the same window.
+   * @param buffer where answers are read to
+   * @param trace is told each change before it is made
+   * @throws OpError
+   */
+  constructor(buffer?: Buffer, trace?: Trace) {
+    this.#socket = new SyncNetlinkSocket(NETLINK_ROUTE, buffer);
+    this.#socket.filterDumps();
+    this.#trace = trace;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** The routes of both families that somebody (RTPROT_*) made, in every table, in the kernel's order. */
+  routes(protocol: number): Route[] {
+    const purpose = { op: 'listing', subject: 'routes' };
+    const replies = this.#socket.request(getRoutesRequest(protocol), purpose);
+    // Kernels that do not filter give all.
+    return replies
+      .flatMap(({ payload }) => decodeRoute(payload) ?? [])
+      .filter(route => route.protocol === protocol);
+  }
+
+  /** The policy rules of both families that somebody (RTPROT_*) made, in the kernel's order. */
+  rules(protocol: number): Rule[] {
+    const replies = this.#socket.request(getRulesRequest(), { op: 'listing', subject: 'policy rules' });
+    return replies
+      .flatMap(({ payload }) => decodeRule(payload) ?? [])
+      .filter(rule => rule.protocol === protocol);
+  }
+
+  /** @throws OpError: EEXIST, ENETUNREACH (gateway not on-link) */
+  addRoute(route: RouteConfig, placement: RoutePlacement): void {
+    this.#trace?.(ipRouteAdd(route, placement));
+    const purpose = { op: 'adding route', subject: describe(route) };
+    this.#socket.request(newRouteRequest(route, placement), purpose);
+  }
+
+  /** @throws OpError: ESRCH */
+  deleteRoute(route: RouteConfig): void {
+    this.#trace?.(ipRouteDel(route));
+    this.#socket.request(deleteRouteRequest(route), { op: 'deleting route', subject: describe(route) });
+  }
+
+  /** @throws OpError: EEXIST */
+  addRule(rule: Rule): void {
+    this.#trace?.(ipRule('add', rule));
+    const purpose = { op: 'adding policy rule', subject: String(rule.priority) };
+    this.#socket.request(newRuleRequest(rule), purpose);
+  }
+
+  /** @throws OpError: ENOENT */
+  deleteRule(rule: Rule): void {
+    this.#trace?.(ipRule('del', rule));
+    const purpose = { op: 'deleting policy rule', subject: String(rule.priority) };
+    this.#socket.request(deleteRuleRequest(rule), purpose);
+  }
+
+  /** The name of the link by which a packet to the address would leave; undefined where there is no way to it. */
+  linkTo(address: Address): string | undefined {
+    try {
+      const purpose = { op: 'finding the route to', subject: formatAddress(address) };
+      const [found] = this.#socket.request(getRouteToRequest(address), purpose);
+      const index = found && decodeRoute(found.payload)?.index;
+      if (index === undefined) return undefined;
+      const [link] = this.#socket.request(getLinkRequest(index), {
+        op: 'reading link',
+        subject: String(index),
+      });
+      return link && decodeLink(link.payload).name;
+    } catch (err) {
+      // ENETUNREACH, or what the route says that the packet would meet: EHOSTUNREACH, EACCES, EINVAL.
+      if (err instanceof OpError) return undefined;
+      throw err;
+    }
+  }
+}
+
+function describe({ destination, gateway }: RouteConfig): string {
+  return gateway ? `${formatPrefix(destination)} via ${formatAddress(gateway)}` : formatPrefix(destination);
+}

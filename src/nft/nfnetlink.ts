@@ -1,0 +1,72 @@
+// The two questions to nf_tables that are asked of every namespace at every look: which comments do a chain's rules
+// have, is there such a table. Straight to the kernel (struct nfgenmsg and NFTA_* of <linux/netfilter/nf_tables.h>),
+// because libnftables reads a whole ruleset for the answer. Not here: any change, which is libnftables' (libnftables.ts).
+
+import { DecodeError } from '../errors.js';
+import { attrMap, attrString, readString } from '../netlink/attr.js';
+import { NLM_F_DUMP, type Request } from '../netlink/message.js';
+import type { NftFamily } from './ruleset.js';
+
+export const NETLINK_NETFILTER = 12;
+
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFT_MSG_GETTABLE = 1;
+const NFT_MSG_GETRULE = 7;
+const NFGENMSG_LEN = 4;
+const NFPROTO: Record<NftFamily, number> = { inet: 1, ip: 2, ip6: 10 };
+
+const NFTA_TABLE_NAME = 1;
+const NFTA_RULE_TABLE = 1;
+const NFTA_RULE_CHAIN = 2;
+const NFTA_RULE_USERDATA = 7;
+/** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
+const NFTNL_UDATA_RULE_COMMENT = 0;
+
+/** The rules of one chain; none where there is no such chain or table. */
+export function getRulesRequest(family: NftFamily, table: string, chain: string): Request {
+  const payload = Buffer.concat([
+    nfgenmsg(family),
+    attrString(NFTA_RULE_TABLE, table),
+    attrString(NFTA_RULE_CHAIN, chain),
+  ]);
+  return { type: messageType(NFT_MSG_GETRULE), flags: NLM_F_DUMP, payload };
+}
+
+/** One table; ENOENT where there is none. */
+export function getTableRequest(family: NftFamily, name: string): Request {
+  const payload = Buffer.concat([nfgenmsg(family), attrString(NFTA_TABLE_NAME, name)]);
+  return { type: messageType(NFT_MSG_GETTABLE), flags: 0, payload };
+}
+
+/**
+ * The comment of a rule as nft(8) writes it; undefined where it has none.
+ * @param payload of an NFT_MSG_NEWRULE
+ * @throws DecodeError when it is short or its attributes are damaged
+ */
+export function decodeRuleComment(payload: Buffer): string | undefined {
+  if (payload.length < NFGENMSG_LEN) throw new DecodeError(`an nfgenmsg of ${payload.length} bytes`);
+  const userdata = attrMap(payload.subarray(NFGENMSG_LEN)).get(NFTA_RULE_USERDATA);
+  return userdata && findComment(userdata);
+}
+
+/** What others left in the user data is passed over, whatever it is. */
+function findComment(userdata: Buffer): string | undefined {
+  for (let offset = 0; offset + 2 <= userdata.length; ) {
+    const end = offset + 2 + userdata.readUInt8(offset + 1);
+    if (end > userdata.length) return undefined;
+    if (userdata.readUInt8(offset) === NFTNL_UDATA_RULE_COMMENT) {
+      return readString(userdata.subarray(offset + 2, end));
+    }
+    offset = end;
+  }
+  return undefined;
+}
+
+function messageType(message: number): number {
+  return (NFNL_SUBSYS_NFTABLES << 8) | message;
+}
+
+/** struct nfgenmsg: family, version, resource (zero here). */
+function nfgenmsg(family: NftFamily): Buffer {
+  return Buffer.from([NFPROTO[family], 0, 0, 0]);
+}
