@@ -11,7 +11,14 @@ import type { Change, SandboxDesired, SandboxObserved, Sysctl } from './words.js
 export function diff(desired: SandboxDesired, observed: SandboxObserved): Change[] {
   const { guards, gateways, removals } = diffRoutes(desired.routes, observed.routes);
   const rules = diffRules(desired.routes, observed.rules);
-  return [...guards, ...diffTable(desired, observed), ...gateways, ...rules, ...removals];
+  return [
+    ...guards,
+    ...rules.filter(({ kind }) => kind === 'addRule'),
+    ...diffTable(desired, observed),
+    ...gateways,
+    ...rules.filter(({ kind }) => kind === 'deleteRule'),
+    ...removals,
+  ];
 }
 
 /**

@@ -28,25 +28,37 @@ interface Subject {
   readonly gateway: Address | undefined;
   readonly guarded: boolean;
   readonly present: readonly Route[];
+  /** RT_TABLE_*. */
+  readonly table: number;
 }
 
 /**
  * @param desired at most one gateway and one guard for each network
  * @param observed routes of our protocol, in the kernel's order
+ * @param tableOf the table (RT_TABLE_*) for the routes to a network
  */
-export function diffRoutes(desired: readonly DesiredRoute[], observed: readonly Route[]): RouteChanges {
-  const all = subjects(desired, observed).map(subject => {
+export function diffRoutes(
+  desired: readonly DesiredRoute[],
+  observed: readonly Route[],
+  tableOf: (network: Prefix) => number = routingTable,
+): RouteChanges {
+  const [inPlace, astray] = partition(observed, ({ destination, table }) => table === tableOf(destination));
+  const all = subjects(desired, inPlace, tableOf).map(subject => {
     if (!subject.guarded && !subject.gateway) return withdraw(subject);
     return subject.network.address.family === 4 ? diffInOrder(subject) : diffByMetric(subject);
   });
   return {
     guards: all.flatMap(({ guards }) => guards),
     gateways: all.flatMap(({ gateways }) => gateways),
-    removals: all.flatMap(({ removals }) => removals),
+    removals: [...all.flatMap(({ removals }) => removals), ...astray.map(remove)],
   };
 }
 
-function subjects(desired: readonly DesiredRoute[], observed: readonly Route[]): Subject[] {
+function subjects(
+  desired: readonly DesiredRoute[],
+  observed: readonly Route[],
+  tableOf: (network: Prefix) => number,
+): Subject[] {
   const keyed = <T>(items: readonly T[], network: (item: T) => Prefix): Map<string, T[]> => {
     const found = new Map<string, T[]>();
     for (const item of items) {
@@ -60,8 +72,10 @@ function subjects(desired: readonly DesiredRoute[], observed: readonly Route[]):
   return [...new Set([...wanted.keys(), ...present.keys()])].map(key => {
     const routes = wanted.get(key) ?? [];
     const there = present.get(key) ?? [];
+    const network = (routes[0]?.network ?? there[0]?.destination)!;
     return {
-      network: (routes[0]?.network ?? there[0]?.destination)!,
+      network,
+      table: tableOf(network),
       gateway: routes.find(({ gateway }) => gateway)?.gateway,
       guarded: routes.some(({ gateway }) => !gateway),
       present: there,
@@ -77,7 +91,7 @@ function withdraw({ present }: Subject): RouteChanges {
 
 /** IPv4: the first of a network's routes counts, and a new one is put before the others. */
 function diffInOrder(subject: Subject): RouteChanges {
-  const { network, gateway, guarded, present } = subject;
+  const { gateway, guarded, present } = subject;
   const guardAt = guarded ? present.findIndex(isGuard) : present.length;
   if (guardAt < 0) return guardAnew(subject);
   const above = present.slice(0, guardAt);
@@ -92,27 +106,29 @@ function diffInOrder(subject: Subject): RouteChanges {
   const [same, stale] = partition([...above, ...below], leadsTo(gateway));
   return {
     guards: [],
-    gateways: [...same.map(remove), add(gatewayRoute(network, gateway))],
+    gateways: [...same.map(remove), add(gatewayRoute(subject, gateway))],
     removals: stale.map(remove),
   };
 }
 
 /** IPv4, the guard missing: it is put before all, and the gateway's route before it. */
-function guardAnew({ network, gateway, present }: Subject): RouteChanges {
-  const guard = add(guardRoute(network));
+function guardAnew(subject: Subject): RouteChanges {
+  const { gateway, present } = subject;
+  const guard = add(guardRoute(subject));
   if (!gateway) return { guards: [guard], gateways: [], removals: present.map(remove) };
   const [same, stale] = partition(present, leadsTo(gateway));
-  const route = add(gatewayRoute(network, gateway));
+  const route = add(gatewayRoute(subject, gateway));
   if (same.length === 0) return { guards: [guard], gateways: [route], removals: stale.map(remove) };
   // What works now goes on working until the moment of the exchange.
   return { guards: [], gateways: [guard, ...same.map(remove), route], removals: stale.map(remove) };
 }
 
 /** IPv6: the least metric counts. */
-function diffByMetric({ network, gateway, guarded, present }: Subject): RouteChanges {
+function diffByMetric(subject: Subject): RouteChanges {
+  const { gateway, guarded, present } = subject;
   const [allGuards, routes] = partition(present, isGuard);
   const [rightGuards, wrongGuards] = partition(allGuards, ({ metric }) => guarded && metric === GUARD_METRIC);
-  const guards = guarded && rightGuards.length === 0 ? [add(guardRoute(network))] : [];
+  const guards = guarded && rightGuards.length === 0 ? [add(guardRoute(subject))] : [];
   if (!gateway) return { guards, gateways: routes.map(remove), removals: wrongGuards.map(remove) };
   const usable = ({ metric }: Route): boolean => GATEWAY_METRICS.some(own => own === metric);
   const right = routes.find(route => leadsTo(gateway)(route) && usable(route));
@@ -128,28 +144,28 @@ function diffByMetric({ network, gateway, guarded, present }: Subject): RouteCha
   const [inTheWay, stale] = partition([...routes, ...wrongGuards], route => route.metric === metric);
   return {
     guards,
-    gateways: [...inTheWay.map(remove), add(gatewayRoute(network, gateway, metric))],
+    gateways: [...inTheWay.map(remove), add(gatewayRoute(subject, gateway, metric))],
     removals: stale.map(remove),
   };
 }
 
-function gatewayRoute(network: Prefix, gateway: Address, metric?: number): RouteConfig {
+function gatewayRoute({ network, table }: Subject, gateway: Address, metric?: number): RouteConfig {
   return {
     destination: network,
     gateway,
     type: RTN_UNICAST,
     protocol: RTPROT_DWGD,
-    table: routingTable(network),
+    table,
     ...(metric !== undefined && { metric }),
   };
 }
 
-function guardRoute(network: Prefix): RouteConfig {
+function guardRoute({ network, table }: Subject): RouteConfig {
   return {
     destination: network,
     type: RTN_UNREACHABLE,
     protocol: RTPROT_DWGD,
-    table: routingTable(network),
+    table,
     ...(network.address.family === 6 && { metric: GUARD_METRIC }),
   };
 }

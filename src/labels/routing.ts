@@ -30,8 +30,8 @@ export function routingTable(network: Prefix): number {
 }
 
 /**
- * The changes to policy rules: after routes were added, and before any is taken away. They come in the order of their
- * priorities and go in reverse, so that no packet meets one of ours without that of main before it.
+ * The changes to policy rules: additions after guards were added, deletions before any route is taken away. They come
+ * in the order of their priorities and go in reverse, so that no packet meets one of ours without that of main before.
  */
 export function diffRules(routes: readonly DesiredRoute[], observed: readonly Rule[]): Change[] {
   const wanted = routingRules(routes);
