@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit kernel lab lab-shell one test demo bench golden install uninstall clean
+.PHONY: help setup setup-lab build format lint unit kernel docker lab lab-shell one test demo bench golden install uninstall clean
 
 PREFIX ?= /usr
 
@@ -30,6 +30,9 @@ unit: build ## tests that need neither root nor a kernel of their own
 
 kernel: setup-lab build ## tests in throw-away network namespaces (root)
 	@node --test --test-reporter=spec dist/test/kernel/*.test.js
+
+docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
+	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
 
 lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
 	@node dist/test/lab/run.js $(SCENARIO)

@@ -1,19 +1,32 @@
-// The command line: the daemon by default, `pubkey`. Not here: what they do, how V8 is set up (cli.ts).
+// The command line: the daemon by default, `pubkey`, `cleanup`. Not here: what they do, how V8 is set up (cli.ts).
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { messageOf, UserError } from './errors.js';
 import { fromGoFlags, readGoBoolean } from './go-flags.js';
-import { type Address, parseAddress } from './ip.js';
+import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from './ip.js';
 
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;
+/** Seconds for `--look-interval`. */
+const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
 
 interface DaemonFlags {
   readonly d: string;
   readonly v?: true;
   readonly r: boolean;
+  readonly driver: boolean;
+  readonly labels: boolean;
+  readonly dockerHost?: string;
+  readonly trustImageLabels?: true;
+  readonly allowHostRoutes: readonly Prefix[];
+  readonly lookInterval: number;
+}
+
+interface CleanupFlags {
+  readonly v?: true;
+  readonly dockerHost?: string;
 }
 
 interface PubkeyFlags {
@@ -40,9 +53,33 @@ function readIp(text: string): Address {
   return address;
 }
 
+/** The value of `--allow-host-routes`. */
+function readNetworks(text: string): Prefix[] {
+  return text.split(',').map(part => {
+    const prefix = parsePrefix(part.trim());
+    if (!prefix) throw new InvalidArgumentError('Give networks such as 10.0.0.0/8, separated by commas.');
+    return maskPrefix(prefix);
+  });
+}
+
+/** The value of `--look-interval`. */
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_LOOK || seconds > LONGEST_LOOK)
+    throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_LOOK} to ${LONGEST_LOOK}.`);
+  return seconds;
+}
+
+const DOCKER_HOST = [
+  '--docker-host <unix:///path>',
+  "the socket of Docker's API; absent: DOCKER_HOST, else unix:///var/run/docker.sock",
+] as const;
+
 function program(): Command {
   const root = new Command('dwgd')
-    .description('Docker network driver for WireGuard. Without a command it is the daemon.')
+    .description(
+      'Docker network driver for WireGuard, and keeper of container labels. Without a command it is the daemon.',
+    )
     .helpCommand(false)
     .allowExcessArguments(false)
     // A command's flags are its own: a seed may look like one of the daemon's.
@@ -52,9 +89,27 @@ function program(): Command {
     .option('-d <path>', 'path of the database; empty: in memory', DEFAULT_DATABASE)
     .option('-v', 'log what is done in detail')
     .option('-r [bool]', 'serve rootless Dockers too; -r=false: only the one of root', readBoolean, true)
-    .action(async ({ d, v, r }: DaemonFlags) => {
-      const { runDaemon } = await import('./daemon.js');
-      await runDaemon({ database: d, verbose: v === true, rootless: r });
+    .option('--no-driver', 'do not be a network driver: labels only')
+    .option('--no-labels', 'leave container labels alone: the driver only')
+    .option(...DOCKER_HOST)
+    .option('--trust-image-labels', "let labels that come with a container's image count")
+    .option(
+      '--allow-host-routes <networks>',
+      'networks that twine.host.routes may name though they are the default or hold an address of the host',
+      readNetworks,
+      [],
+    )
+    .option('--look-interval <seconds>', 'how often every namespace is looked into', readSeconds, 30)
+    .action(startDaemon);
+  root
+    .command('cleanup')
+    .description('take away what labels brought, from the namespaces of all containers and from the host')
+    .exitOverride()
+    .option('-v', 'log what is done in detail')
+    .option(...DOCKER_HOST)
+    .action(async ({ v, dockerHost }: CleanupFlags) => {
+      const { runCleanup } = await import('./daemon.js');
+      await runCleanup({ verbose: v === true, ...(dockerHost !== undefined && { dockerHost }) });
     });
   root
     .command('pubkey')
@@ -65,6 +120,26 @@ function program(): Command {
     .requiredOption('-i <ip>', 'the address of the container', readIp)
     .action(printPubkey);
   return root;
+}
+
+async function startDaemon(flags: DaemonFlags): Promise<void> {
+  const { d, v, r, driver, labels, dockerHost, trustImageLabels, allowHostRoutes, lookInterval } = flags;
+  if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
+  const { runDaemon } = await import('./daemon.js');
+  await runDaemon({
+    database: d,
+    verbose: v === true,
+    rootless: r,
+    driver,
+    ...(dockerHost !== undefined && { dockerHost }),
+    ...(labels && {
+      labels: {
+        trustImageLabels: trustImageLabels === true,
+        allowHostRoutes,
+        lookInterval: lookInterval * 1000,
+      },
+    }),
+  });
 }
 
 async function printPubkey({ s, seedfile, i }: PubkeyFlags): Promise<void> {

@@ -3,23 +3,9 @@
 
 import { fstatSync } from 'node:fs';
 import { Notifier } from '../native/notify.js';
-import { DockerClient } from './driver/docker.js';
-import { Driver } from './driver/driver.js';
-import { createPlugin } from './driver/plugin.js';
-import { PluginSocket } from './driver/plugin-socket.js';
-import { Reaper } from './driver/reaper.js';
-import { Recovery } from './driver/recovery.js';
-import { RootlessHosts } from './driver/rootless.js';
-import { RootlessSockets } from './driver/rootless-socket.js';
-import { Sandboxes } from './driver/sandboxes.js';
-import { Store } from './driver/store.js';
-import { Upkeep } from './driver/upkeep.js';
 import { messageOf, UserError } from './errors.js';
+import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
 import { createLog, type Log } from './log.js';
-import { NetnsSwitch } from './netlink/netns.js';
-import { RtNetlink, watchLinks } from './netlink/rtnetlink.js';
-import { WgCtrl } from './netlink/wgctrl.js';
-import { Serial } from './serial.js';
 
 export interface DaemonOptions {
   /** Path of the database; `''` is in memory. */
@@ -27,69 +13,79 @@ export interface DaemonOptions {
   readonly verbose: boolean;
   /** Whether rootless Dockers are served too. */
   readonly rootless: boolean;
+  /** Of Docker's API: `unix:///path`; absent: DOCKER_HOST, else Docker's default. */
+  readonly dockerHost?: string;
+  /** Whether to be a network driver. */
+  readonly driver: boolean;
+  /** How to keep containers' labels; absent: not at all. */
+  readonly labels?: LabelOptions;
 }
 
 const DOCKER_SOCKET = '/var/run/docker.sock';
 
-/** The socket of Docker's API: DOCKER_HOST, as for docker(1), where it names a unix socket. @throws UserError */
-function dockerSocket(host = process.env.DOCKER_HOST): string {
+/** The socket of Docker's API, as docker(1) is told of it: a flag, else DOCKER_HOST. @throws UserError */
+export function dockerSocket(flag?: string, environment = process.env.DOCKER_HOST): string {
+  const [name, host] = flag === undefined ? ['DOCKER_HOST', environment] : ['--docker-host', flag];
   if (host === undefined || host === '') return DOCKER_SOCKET;
-  if (!host.startsWith('unix:///'))
-    throw new UserError(`DOCKER_HOST=${host} is not a unix socket: give unix:///path`);
+  if (!host.startsWith('unix:///')) {
+    throw new UserError(`${name}=${host} is not a unix socket: give unix:///path`);
+  }
   return host.slice('unix://'.length);
 }
 
 /** Whether stderr is the journal: JOURNAL_STREAM names its device and inode, and is inherited by what is not. */
-function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
+export function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
   const { dev, ino } = fstatSync(2);
   return stream === `${dev}:${ino}`;
 }
 
 /** Runs until SIGTERM or SIGINT. @throws UserError when it cannot start */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const socket = dockerSocket(options.dockerHost);
   const log = createLog(options.verbose, isJournal());
   const notifier = new Notifier();
   const stopped = stopSignal(log);
 
-  const docker = new DockerClient(dockerSocket());
-  const socket = new PluginSocket();
-  const netns = await NetnsSwitch.open();
-  const store = new Store(options.database);
-  const trace = options.verbose ? (command: string): void => log.debug(command) : undefined;
-  const rt = new RtNetlink(undefined, trace);
-  const wg = new WgCtrl(undefined, trace);
-  const reaper = new Reaper(log);
-  const hosts = new RootlessHosts();
-  const sandboxes = new Sandboxes(netns, hosts);
-  const serial = new Serial();
-  const driver = new Driver({ store, rt, wg, reaper, sandboxes, serial, log });
-  await socket.listen(createPlugin(driver, 0, log));
+  const parts = { dockerSocket: socket, log, verbose: options.verbose };
+  let labels: LabelService | undefined;
+  // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
+  const { startDriver } = options.driver ? await import('./driver/service.js') : {};
+  const driver = await startDriver?.({ ...parts, database: options.database, rootless: options.rootless });
+  if (!driver && options.labels) labels = await startLabels(options.labels, parts);
   notifier.send('READY=1');
   notifier.startWatchdog();
-  log.info({ database: options.database || 'in memory' }, 'listening for Docker');
-
-  const recovery = new Recovery({ store, rt, reaper, driver, log });
-  const upkeep = new Upkeep({ store, wg, sandboxes, serial, log });
-  const watch = watchLinks((link, present) => present && upkeep.linkChanged(link.name));
-  await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
-  upkeep.start();
-  void docker.watch(() => void recovery.compare(docker, 0));
-  const rootless = options.rootless ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
-  rootless?.start();
+  await driver?.recover();
+  if (driver && options.labels) {
+    labels = await startLabels(options.labels, parts).catch(err => {
+      log.error(`container labels are left alone: ${messageOf(err)}`);
+      return undefined;
+    });
+  }
 
   const signal = await stopped;
   log.info({ signal }, 'stopping');
   notifier.send('STOPPING=1');
-  docker.close();
-  watch.close();
-  upkeep.close();
-  await Promise.all([socket.close(), rootless?.close(), upkeep.idle(), reaper.idle()]);
-  rt.close();
-  wg.close();
-  store.close();
-  netns.close();
+  await Promise.all([driver?.close(), labels?.close()]);
   notifier.close();
   log.info('stopped');
+}
+
+/** What labels brought is taken away, and named. @throws UserError, Error */
+export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 'verbose'>): Promise<void> {
+  const { cleanUp } = await import('./labels/service.js');
+  const { dockerHost, verbose } = options;
+  const parts = { dockerSocket: dockerSocket(dockerHost), log: createLog(verbose, isJournal()), verbose };
+  let isClean = true;
+  await cleanUp(parts, line => {
+    isClean = false;
+    process.stdout.write(`${line}\n`);
+  });
+  if (isClean) process.stdout.write('there was nothing to take away\n');
+}
+
+async function startLabels(options: LabelOptions, parts: LabelParts): Promise<LabelService> {
+  const { startLabels } = await import('./labels/service.js');
+  return startLabels({ ...options, ...parts });
 }
 
 /** The first of SIGTERM and SIGINT; a second one ends the process at once. */

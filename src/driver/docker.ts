@@ -1,9 +1,8 @@
 // What Docker itself says of its networks, over its API: read only, and never while Docker waits for us.
 // Not here: what is made of it (recovery.ts).
 
-import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
+import { DockerApi } from '../docker-api.js';
 import type { IPAMData } from './api.js';
 
 /** The name by which Docker knows this driver. */
@@ -20,68 +19,30 @@ export interface DockerNetwork {
   readonly endpointIds: ReadonlySet<string>;
 }
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 5_000;
-
 export class DockerClient {
-  readonly #socketPath: string;
-  readonly #closing = new AbortController();
-  #api: Promise<Dockerode> | undefined;
+  readonly #api: DockerApi;
 
   /** @param socketPath of Docker's API, such as /var/run/docker.sock */
   constructor(socketPath: string) {
-    this.#socketPath = socketPath;
+    this.#api = new DockerApi(socketPath);
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#api.close();
   }
 
   /** Calls back whenever Docker's API has come up, for ever, until closed. */
   async watch(up: () => void): Promise<void> {
-    let wait = FIRST_WAIT_MS;
-    while (!this.#closing.signal.aborted) {
-      try {
-        const events = await this.#events();
-        wait = FIRST_WAIT_MS;
-        up();
-        await ended(events);
-      } catch {
-        // Docker is down: it is asked again.
-      }
-      await sleep(wait, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
-      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
-    }
+    // A stream that stays silent and ends when Docker does.
+    await this.#api.listen({ type: ['daemon'] }, { up });
   }
 
   /** The networks of this driver. */
   async networks(): Promise<DockerNetwork[]> {
-    const api = await this.#client();
+    const api = await this.#api.client();
     const list = await api.listNetworks({ filters: { driver: [DRIVER_NAME] } });
     return Promise.all(list.map(async ({ Id }) => readNetwork(await api.getNetwork(Id).inspect())));
   }
-
-  /** A stream that stays silent and ends when Docker does. */
-  async #events(): Promise<Readable> {
-    const api = await this.#client();
-    const filters = { type: ['daemon' as const] };
-    return (await api.getEvents({ filters, abortSignal: this.#closing.signal })) as Readable;
-  }
-
-  #client(): Promise<Dockerode> {
-    // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
-    this.#api ??= import('dockerode').then(
-      ({ default: Docker }) => new Docker({ socketPath: this.#socketPath }),
-    );
-    return this.#api;
-  }
-}
-
-async function ended(stream: Readable): Promise<void> {
-  await new Promise<void>(resolve => {
-    stream.on('close', resolve).on('end', resolve).on('error', resolve);
-    stream.resume();
-  });
 }
 
 function readNetwork(info: Dockerode.NetworkInspectInfo): DockerNetwork {

@@ -37,6 +37,7 @@ export class Names {
   readonly #onNetwork = new Map<string, Map<string, Bearer[]>>();
   readonly #anywhere = new Map<string, Bearer[]>();
   readonly #external: ReadonlyMap<string, readonly Address[]>;
+  readonly #asked = new Set<string>();
 
   /** @param external what the DNS says of names that are not Docker's; an empty answer is one, too */
   constructor(sandboxes: readonly SandboxMembers[], external: ReadonlyMap<string, readonly Address[]>) {
@@ -59,6 +60,11 @@ export class Names {
         }
       }
     }
+  }
+
+  /** Names for which the DNS was or would have been asked. */
+  get asked(): ReadonlySet<string> {
+    return this.#asked;
   }
 
   /**
@@ -91,6 +97,7 @@ export class Names {
   #resolveOutside(name: string, sandbox: SandboxMembers, family: 4 | 6 | undefined): Resolution {
     if (mayBeHostName(name)) {
       const answer = this.#external.get(externalName(name));
+      this.#asked.add(externalName(name));
       if (!answer) return { kind: 'unknown', name: externalName(name) };
       const usable = answer.filter(address => whyUnusable(address) === undefined);
       const addresses = firstOfEach(usable).filter(

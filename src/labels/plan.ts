@@ -39,7 +39,7 @@ export interface Plan {
   readonly sandboxes: readonly SandboxDesired[];
   readonly hostRoutes: readonly DesiredRoute[];
   readonly mistakes: readonly Mistake[];
-  /** Host names that are wanted and not yet in `external`. What waits for them is not a mistake yet. */
+  /** Host names that are wanted in `external`. What waits for those that are not there yet is no mistake yet. */
   readonly externalNames: readonly string[];
 }
 
@@ -53,12 +53,11 @@ interface Sandbox {
 interface Planning {
   readonly names: Names;
   readonly mistakes: Mistake[];
-  readonly unknown: Set<string>;
 }
 
 export function planWorld(world: World): Plan {
   const groups = groupByNamespace(world.containers);
-  const planning: Planning = { names: new Names(groups, world.external), mistakes: [], unknown: new Set() };
+  const planning: Planning = { names: new Names(groups, world.external), mistakes: [] };
   const { mistakes } = planning;
   for (const container of [...world.containers].sort((a, b) => naturalCompare(a.name, b.name))) {
     mistakes.push(...refused(container));
@@ -81,7 +80,7 @@ export function planWorld(world: World): Plan {
     sandboxes: desired,
     hostRoutes: host.routes,
     mistakes: [...mistakes, ...host.mistakes],
-    externalNames: [...planning.unknown].sort(naturalCompare),
+    externalNames: [...planning.names.asked].sort(naturalCompare),
   };
 }
 
@@ -189,16 +188,15 @@ function planForwards({ members, intent }: Sandbox, planning: Planning): PlacedF
   });
 }
 
-/** What was found; else says why nothing was, or asks for it. */
+/** What was found; else says why nothing was, unless the DNS has not answered yet. */
 function addressesOf(
   resolution: Resolution,
   owned: Owned<{ readonly key: string }>,
   consequence: string,
-  { mistakes, unknown }: Planning,
+  { mistakes }: Planning,
 ): readonly Address[] {
   if (resolution.kind === 'found') return resolution.addresses;
-  if (resolution.kind === 'unknown') unknown.add(resolution.name);
-  else mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
+  if (resolution.kind === 'missing') mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
   return [];
 }
 

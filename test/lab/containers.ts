@@ -11,9 +11,30 @@ export interface NetworkOptions {
   readonly internal?: boolean;
 }
 
+/** What `--ip`, `--ip6` and `--network-alias` would give. */
+export interface Place {
+  readonly ip?: string;
+  readonly ip6?: string;
+  readonly aliases?: readonly string[];
+}
+
 export interface ContainerOptions {
-  /** Networks in order, each with the addresses that `--ip` and `--ip6` would give, or none. */
-  readonly networks: Readonly<Record<string, { readonly ip?: string; readonly ip6?: string }>>;
+  /** Networks in order. */
+  readonly networks?: Readonly<Record<string, Place>>;
+  /** `--network host`, `none` or `container:NAME`, in place of networks. */
+  readonly mode?: string;
+  /** By default busybox:local. */
+  readonly image?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly env?: readonly string[];
+  /** `-v` */
+  readonly binds?: readonly string[];
+  readonly privileged?: boolean;
+  /** `--cap-add NET_ADMIN` */
+  readonly netAdmin?: boolean;
+  /** `--pid host` */
+  readonly pid?: 'host';
+  readonly sysctls?: Readonly<Record<string, string>>;
   readonly command?: readonly string[];
   /** Published ports: `80/tcp` of the container to a port of the host. */
   readonly ports?: Readonly<Record<string, string>>;
@@ -45,12 +66,16 @@ export async function removeNetwork(name: string): Promise<void> {
   await docker.call('DELETE', `/networks/${name}`);
 }
 
-/** `docker network connect` with the addresses of `--ip` and `--ip6`. */
-export async function connect(network: string, container: string, ip?: string, ip6?: string): Promise<void> {
+/** `docker network connect` with the addresses of `--ip` and `--ip6`, and `--alias`. */
+export async function connect(network: string, container: string, place: Place = {}): Promise<void> {
   await docker.call('POST', `/networks/${network}/connect`, {
     Container: container,
-    EndpointConfig: { IPAMConfig: { IPv4Address: ip, IPv6Address: ip6 } },
+    EndpointConfig: endpointConfig(place),
   });
+}
+
+function endpointConfig({ ip, ip6, aliases }: Place): object {
+  return { IPAMConfig: { IPv4Address: ip, IPv6Address: ip6 }, ...(aliases && { Aliases: aliases }) };
 }
 
 /** `docker network disconnect`. */
@@ -58,33 +83,40 @@ export async function disconnect(network: string, container: string): Promise<vo
   await docker.call('POST', `/networks/${network}/disconnect`, { Container: container });
 }
 
-/** `docker run -d` of busybox:local that sleeps; returns the id. @throws Error with Docker's own message */
+/** `docker run -d` of an image that sleeps; returns the id. @throws Error with Docker's own message */
 export async function run(name: string, container: ContainerOptions): Promise<string> {
-  const { networks, command = ['sleep', '1000'], ports = {}, mac, restart } = container;
-  const [[first, address], ...more] = Object.entries(networks) as [
-    [string, { ip?: string; ip6?: string }],
-    ...[string, { ip?: string; ip6?: string }][],
-  ];
+  const id = await create(name, container);
+  await docker.call('POST', `/containers/${id}/start`);
+  return id;
+}
+
+/** `docker create`; returns the id. @throws Error with Docker's own message */
+export async function create(name: string, container: ContainerOptions): Promise<string> {
+  const { networks = {}, mode, image = 'busybox:local', command = ['sleep', '1000'], ports = {} } = container;
+  const { labels, env, binds, privileged, netAdmin, pid, sysctls, mac, restart } = container;
+  const [first, ...more] = Object.entries(networks);
   const { Id } = await docker.call<{ Id: string }>('POST', `/containers/create?name=${name}`, {
-    Image: 'busybox:local',
+    Image: image,
     Cmd: command,
+    Labels: labels,
+    Env: env,
     ...(mac !== undefined && { MacAddress: mac }),
     ExposedPorts: Object.fromEntries(Object.keys(ports).map(port => [port, {}])),
     HostConfig: {
-      NetworkMode: first,
+      NetworkMode: mode ?? first?.[0],
       PortBindings: Object.fromEntries(
         Object.entries(ports).map(([port, host]) => [port, [{ HostIp: '', HostPort: host }]]),
       ),
+      Binds: binds,
+      Privileged: privileged,
+      PidMode: pid,
+      Sysctls: sysctls,
+      ...(netAdmin && { CapAdd: ['NET_ADMIN'] }),
       ...(restart && { RestartPolicy: { Name: restart } }),
     },
-    NetworkingConfig: {
-      EndpointsConfig: {
-        [first]: { IPAMConfig: { IPv4Address: address.ip, IPv6Address: address.ip6 } },
-      },
-    },
+    ...(first && { NetworkingConfig: { EndpointsConfig: { [first[0]]: endpointConfig(first[1]) } } }),
   });
-  for (const [network, { ip, ip6 }] of more) await connect(network, Id, ip, ip6);
-  await docker.call('POST', `/containers/${Id}/start`);
+  for (const [network, place] of more) await connect(network, Id, place);
   return Id;
 }
 

@@ -18,7 +18,9 @@ export interface DaemonOptions {
   env?: Record<string, string | undefined>;
   /** A command to run it under, such as ['strace', '-f', '-o', '/run/lab/trace']. */
   under?: string[];
-  /** Seconds until its socket must answer. */
+  /** What tells that it has started, by throwing or returning false until then; by default its socket answers. */
+  ready?: () => unknown;
+  /** Seconds until it must have started. */
   within?: number;
 }
 
@@ -52,12 +54,12 @@ async function gone(process: ChildProcess): Promise<void> {
 
 /** The one daemon of the guest. */
 export const daemon = {
-  /** Starts it and waits until its socket accepts; throws with its log when it ends before that. */
+  /** Starts it and waits until it is ready; throws with its log when it ends before that. */
   async start(options: DaemonOptions = {}): Promise<void> {
     if (daemon.running()) throw new Error('the daemon already runs');
     last = options;
     began = length();
-    const { args = ['-d', database, '-v'], env = {}, under = [], within = 120 } = options;
+    const { args = ['-d', database, '-v'], env = {}, under = [], ready = accepts, within = 120 } = options;
     const [program, ...rest] = [
       ...under,
       process.execPath,
@@ -75,7 +77,7 @@ export const daemon = {
     await eventually(
       async () => {
         if (!daemon.running()) return;
-        await accepts();
+        if ((await ready()) === false) throw new Error(`it has not started: ${daemon.logs()}`);
       },
       { within, every: 0.05 },
     );

@@ -16,6 +16,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const FLOORS: readonly [floor: number, files: RegExp][] = [
   [6, /^src\/(cli|commands)\.ts$/],
   [5, /^src\/(daemon|driver\/(plugin|plugin-socket|rootless-socket))\.ts$/],
+  [5, /^src\/(driver|labels)\/service\.ts$/],
   [4, /^src\/driver\/(driver|upkeep|recovery)\.ts$/],
   [4, /^src\/labels\/(sandbox|sandbox-window|reconcile)\.ts$/],
   [3, /^native\//],
@@ -24,10 +25,10 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
     3,
     /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links)\.ts$/,
   ],
-  [3, /^src\/(nft\/libnftables|labels\/(containers|proc-sys))\.ts$/],
-  [3, /^src\/log\.ts$/],
+  [3, /^src\/(nft\/libnftables|labels\/(containers|host|host-names|lock|proc-sys))\.ts$/],
+  [3, /^src\/(log|docker-api|resolver)\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
-  [2, /^src\/labels\/(plan|diff|table|names|routes|host-routes|loops|merge)\.ts$/],
+  [2, /^src\/labels\/(intents|plan|diff|table|names|routes|host-routes|loops|merge)\.ts$/],
   [
     0,
     /^src\/(ip|errors|nearest|serial|undo|go-flags|netlink\/key|driver\/(api|network)|nft\/(expression|ruleset|rule))\.ts$/,

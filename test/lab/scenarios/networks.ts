@@ -35,7 +35,7 @@ scenario('networks', () => {
 
   test('a running container is connected and disconnected', async () => {
     await run('late', { networks: { bridge1: {} } });
-    await connect('dual', 'late', '10.0.0.4');
+    await connect('dual', 'late', { ip: '10.0.0.4' });
     await ping('late', '10.0.0.1');
     assert.equal((await wg.dump('wg0')).peers.length, 1);
     await disconnect('dual', 'late');

@@ -1,0 +1,79 @@
+// The driver as a service: what it is made of, in which order it comes up and goes down. Not here: any work.
+
+import { messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { NetnsSwitch } from '../netlink/netns.js';
+import { RtNetlink, watchLinks } from '../netlink/rtnetlink.js';
+import { WgCtrl } from '../netlink/wgctrl.js';
+import { Serial } from '../serial.js';
+import { DockerClient } from './docker.js';
+import { Driver } from './driver.js';
+import { createPlugin } from './plugin.js';
+import { PluginSocket } from './plugin-socket.js';
+import { Reaper } from './reaper.js';
+import { Recovery } from './recovery.js';
+import { RootlessHosts } from './rootless.js';
+import { RootlessSockets } from './rootless-socket.js';
+import { Sandboxes } from './sandboxes.js';
+import { Store } from './store.js';
+import { Upkeep } from './upkeep.js';
+
+export interface DriverOptions {
+  /** Path of the database; `''` is in memory. */
+  readonly database: string;
+  /** Whether rootless Dockers are served too. */
+  readonly rootless: boolean;
+  /** Path of the socket of Docker's API. */
+  readonly dockerSocket: string;
+  readonly log: Log;
+  readonly verbose: boolean;
+}
+
+/** The driver, answering Docker. */
+export interface DriverService {
+  /** Finishes what a crash cut short, and begins to look after what is there. */
+  recover(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Resolves when Docker's calls are answered. @throws UserError when it cannot start */
+export async function startDriver(options: DriverOptions): Promise<DriverService> {
+  const { log } = options;
+  const docker = new DockerClient(options.dockerSocket);
+  const socket = new PluginSocket();
+  const netns = await NetnsSwitch.open();
+  const store = new Store(options.database);
+  const trace = options.verbose ? (command: string): void => log.debug(command) : undefined;
+  const rt = new RtNetlink(undefined, trace);
+  const wg = new WgCtrl(undefined, trace);
+  const reaper = new Reaper(log);
+  const hosts = new RootlessHosts();
+  const sandboxes = new Sandboxes(netns, hosts);
+  const serial = new Serial();
+  const driver = new Driver({ store, rt, wg, reaper, sandboxes, serial, log });
+  await socket.listen(createPlugin(driver, 0, log));
+  log.info({ database: options.database || 'in memory' }, 'listening for Docker');
+
+  const recovery = new Recovery({ store, rt, reaper, driver, log });
+  const upkeep = new Upkeep({ store, wg, sandboxes, serial, log });
+  const watch = watchLinks((link, present) => present && upkeep.linkChanged(link.name));
+  const rootless = options.rootless ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
+  return {
+    async recover() {
+      await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
+      upkeep.start();
+      void docker.watch(() => void recovery.compare(docker, 0));
+      rootless?.start();
+    },
+    async close() {
+      docker.close();
+      watch.close();
+      upkeep.close();
+      await Promise.all([socket.close(), rootless?.close(), upkeep.idle(), reaper.idle()]);
+      rt.close();
+      wg.close();
+      store.close();
+      netns.close();
+    },
+  };
+}

@@ -1,0 +1,270 @@
+// What Docker's containers look like now: one listing, and an inspection of each that may have changed since. Events
+// only say which those are. Not here: Docker's JSON (docker-view.ts), what the labels mean (decode.ts).
+
+import { statSync } from 'node:fs';
+import type Dockerode from 'dockerode';
+import type { DockerApi } from '../docker-api.js';
+import { isNotFound, messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import {
+  type DockerView,
+  fingerprint,
+  type InspectedContainer,
+  isRunning,
+  joinedContainer,
+  type ListedContainer,
+  networkIds,
+  twineLabels,
+  viewInspected,
+  viewListed,
+} from './docker-view.js';
+import type { ContainerView, NetnsRef } from './words.js';
+
+export interface ContainersParts {
+  readonly api: DockerApi;
+  readonly log: Log;
+  /** The host's own namespace. */
+  readonly host: NetnsRef;
+  /** Whether labels that came with the image count. */
+  readonly trustImageLabels: boolean;
+}
+
+/** Exact names: an `exec` in a container makes events of other names, and many. */
+const EVENTS = {
+  type: ['container', 'network'],
+  event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
+};
+/** Inspections under way at a time. */
+const AT_A_TIME = 16;
+/** Looks in a row at which no process was to be seen, before that is said. */
+const BLIND_LOOKS = 3;
+
+/** A container as it was last looked at. */
+interface Seen {
+  readonly running: boolean;
+  /** Of the inspection. */
+  readonly fingerprint: string;
+  readonly mode: string | undefined;
+  readonly view: Omit<ContainerView, 'hostNetwork'>;
+}
+
+export class Containers {
+  readonly #parts: ContainersParts;
+  /** Running containers that no event has named since. */
+  readonly #seen = new Map<string, Seen>();
+  /** Those that events have named since the last look: inspected beside the listing. */
+  readonly #named = new Set<string>();
+  /** The labels of images. */
+  readonly #images = new Map<string, ReadonlyMap<string, string>>();
+  readonly #drivers = new Map<string, string>();
+  #blindLooks = 0;
+
+  constructor(parts: ContainersParts) {
+    this.#parts = parts;
+  }
+
+  /** Calls back whenever containers may have changed, for ever, until the API is closed. */
+  async listen(changed: () => void): Promise<void> {
+    const { api, log } = this.#parts;
+    await api.listen(EVENTS, {
+      up: () => {
+        // Whatever happened while nobody listened has no event.
+        this.#seen.clear();
+        log.info({ socket: api.socketPath }, 'listening to the events of Docker');
+        changed();
+      },
+      event: event => {
+        const id = containerOf(event);
+        if (id === undefined) return;
+        this.#seen.delete(id);
+        this.#named.add(id);
+        changed();
+      },
+      down: err =>
+        log.warn({ socket: api.socketPath, err: messageOf(err) }, 'Docker is not there: it is asked again'),
+    });
+  }
+
+  /**
+   * Every container, running or not.
+   * @param thorough do not even believe that a process is still the container's
+   * @throws Error when Docker cannot be asked
+   */
+  async look(thorough: boolean): Promise<ContainerView[]> {
+    const api = await this.#parts.api.client();
+    const named = [...this.#named];
+    this.#named.clear();
+    const early = new Map(named.map(id => [id, this.#inspect(api, id).catch(() => undefined)]));
+    const listed = (await api.listContainers({ all: true })) as ListedContainer[];
+    await this.#learnDrivers(api, listed);
+    const seen = await mapSome(listed, AT_A_TIME, container =>
+      this.#see(api, container, early.get(container.Id), thorough),
+    );
+    const present = new Set(listed.map(({ Id }) => Id));
+    for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id);
+    const found = seen.filter(container => container !== undefined);
+    this.#checkSight(found);
+    return withHostNetworks(found, this.#parts.host);
+  }
+
+  async #see(
+    api: Dockerode,
+    listed: ListedContainer,
+    early: Promise<InspectedContainer | undefined> | undefined,
+    thorough: boolean,
+  ): Promise<Seen | undefined> {
+    const id = listed.Id;
+    const print = fingerprint(listed);
+    const driverOf = (network: string) => this.#drivers.get(network);
+    if (!isRunning(listed)) {
+      this.#seen.delete(id);
+      const view = { ...viewListed(listed, driverOf), labels: new Map<string, string>(), imageLabels: [] };
+      return { running: false, fingerprint: print, mode: listed.HostConfig?.NetworkMode, view };
+    }
+    const known = this.#seen.get(id);
+    if (known?.fingerprint === print && (!thorough || isStill(known.view.netns))) return known;
+    let inspected = await early;
+    // It was asked before the listing: what is newer counts.
+    if (!inspected || fingerprint(inspected) !== print) inspected = await this.#inspect(api, id);
+    if (!inspected) return undefined;
+    const seen: Seen = {
+      running: inspected.State.Running,
+      fingerprint: fingerprint(inspected),
+      mode: inspected.HostConfig?.NetworkMode,
+      view: await this.#view(api, inspected, viewInspected(inspected, driverOf)),
+    };
+    // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
+    if (!this.#named.has(id) && seen.view.netns) this.#seen.set(id, seen);
+    return seen;
+  }
+
+  async #view(
+    api: Dockerode,
+    container: InspectedContainer,
+    view: DockerView,
+  ): Promise<Omit<ContainerView, 'hostNetwork'>> {
+    const netns = container.State.Running ? netnsOf(container.State.Pid) : undefined;
+    const labels = twineLabels(container.Config.Labels);
+    if (labels.size === 0 || this.#parts.trustImageLabels) {
+      return { ...view, ...(netns && { netns }), labels, imageLabels: [] };
+    }
+    const inherited = await this.#imageLabels(api, container.Image);
+    // Without the image nobody can tell its labels from the container's.
+    const imageLabels = [...labels.keys()].filter(
+      key => !inherited || inherited.get(key) === labels.get(key),
+    );
+    for (const key of imageLabels) labels.delete(key);
+    return { ...view, ...(netns && { netns }), labels, imageLabels };
+  }
+
+  /** A container; undefined where it is gone. */
+  async #inspect(api: Dockerode, id: string): Promise<InspectedContainer | undefined> {
+    return unlessGone(async () => (await api.getContainer(id).inspect()) as unknown as InspectedContainer);
+  }
+
+  /** The labels of an image; undefined where it is gone. */
+  async #imageLabels(api: Dockerode, id: string): Promise<ReadonlyMap<string, string> | undefined> {
+    const known = this.#images.get(id);
+    if (known) return known;
+    const image = await unlessGone(() => api.getImage(id).inspect());
+    if (!image) return undefined;
+    const labels = twineLabels((image.Config as { Labels?: Record<string, string> } | null)?.Labels);
+    this.#images.set(id, labels);
+    return labels;
+  }
+
+  /** Asks for Docker's networks when a container is on one that is not known yet. */
+  async #learnDrivers(api: Dockerode, listed: readonly ListedContainer[]): Promise<void> {
+    if (listed.every(container => networkIds(container).every(id => this.#drivers.has(id)))) return;
+    const networks = await api.listNetworks();
+    this.#drivers.clear();
+    for (const { Id, Driver } of networks) this.#drivers.set(Id, Driver);
+    // One that went meanwhile is not asked for again.
+    for (const id of listed.flatMap(networkIds)) if (!this.#drivers.has(id)) this.#drivers.set(id, '');
+  }
+
+  /** Says it once when no process of any container is to be seen. A single look may fall into a container's end. */
+  #checkSight(seen: readonly Seen[]): void {
+    const running = seen.filter(({ running }) => running);
+    const isBlind = running.length > 0 && running.every(({ view }) => !view.netns);
+    this.#blindLooks = isBlind ? this.#blindLooks + 1 : 0;
+    if (this.#blindLooks !== BLIND_LOOKS) return;
+    this.#parts.log.warn("no container's process is to be seen: give dwgd's own container `pid: host`");
+  }
+}
+
+/** Completes the views: who is in the host's namespace, by mode, by joining such a one, or by the namespace itself. */
+function withHostNetworks(seen: readonly Seen[], host: NetnsRef): ContainerView[] {
+  const modes = new Map(seen.map(({ view, mode }) => [view.id, mode]));
+  const isHostMode = (mode: string | undefined): boolean => {
+    const passed = new Set<string>();
+    for (let next = mode; ; ) {
+      const joined = joinedContainer(next);
+      if (joined === undefined || passed.has(joined)) return next === 'host';
+      passed.add(joined);
+      next = modes.get(joined);
+    }
+  };
+  const hostKeys = new Set([host.key]);
+  for (const { view, mode } of seen) if (isHostMode(mode) && view.netns) hostKeys.add(view.netns.key);
+  return seen.map(({ view, mode }) => ({
+    ...view,
+    hostNetwork: isHostMode(mode) || (view.netns !== undefined && hostKeys.has(view.netns.key)),
+  }));
+}
+
+/** The namespace at a path; undefined where there is none. */
+export function netnsAt(path: string): NetnsRef | undefined {
+  try {
+    const { dev, ino } = statSync(path);
+    return { key: `${dev}:${ino}`, path };
+  } catch (err) {
+    if (isNotFound(err)) return undefined;
+    throw err;
+  }
+}
+
+function netnsOf(pid: number): NetnsRef | undefined {
+  return pid > 0 ? netnsAt(`/proc/${pid}/ns/net`) : undefined;
+}
+
+/** Whether the path still leads to the same namespace: the process is not gone, nor is its number another's. */
+function isStill(netns: NetnsRef | undefined): boolean {
+  return netns !== undefined && netnsAt(netns.path)?.key === netns.key;
+}
+
+/** The container that an event is about. */
+function containerOf(event: unknown): string | undefined {
+  const { Type, Actor } = event as {
+    Type?: string;
+    Actor?: { ID?: string; Attributes?: Record<string, string> };
+  };
+  return Type === 'network' ? Actor?.Attributes?.container : Actor?.ID;
+}
+
+async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (err) {
+    if ((err as { statusCode?: number }).statusCode === 404) return undefined;
+    throw err;
+  }
+}
+
+/** Maps with so many calls under way at a time, in order. */
+async function mapSome<T, U>(
+  items: readonly T[],
+  atATime: number,
+  fn: (item: T) => Promise<U>,
+): Promise<U[]> {
+  const results = new Array<U>(items.length);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < items.length) {
+      const n = next++;
+      results[n] = await fn(items[n]!);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atATime, items.length) }, work));
+  return results;
+}

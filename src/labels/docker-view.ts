@@ -1,0 +1,161 @@
+// Docker's answers about containers as views: from `GET /containers/json` and `GET /containers/ID/json` to what the
+// labels' half knows of a container. Pure. Not here: asking Docker, /proc, which labels count (containers.ts).
+
+import { type Address, parseAddress } from '../ip.js';
+import type { Attachment, ContainerView } from './words.js';
+
+/** What of an entry of `NetworkSettings.Networks` is of use; the listing leaves some of it out. */
+export interface DockerEndpoint {
+  readonly NetworkID?: string;
+  readonly EndpointID?: string;
+  readonly IPAddress?: string;
+  readonly GlobalIPv6Address?: string;
+  readonly Gateway?: string;
+  readonly IPv6Gateway?: string;
+  /** Docker 28 and later. */
+  readonly GwPriority?: number;
+  readonly Aliases?: readonly string[] | null;
+}
+
+type DockerEndpoints = Readonly<Record<string, DockerEndpoint>> | null | undefined;
+
+/** An entry of `GET /containers/json`. */
+export interface ListedContainer {
+  readonly Id: string;
+  readonly Names?: readonly string[] | null;
+  readonly State: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly HostConfig?: { readonly NetworkMode?: string };
+  readonly NetworkSettings?: { readonly Networks?: DockerEndpoints } | null;
+}
+
+/** An answer of `GET /containers/ID/json`. */
+export interface InspectedContainer {
+  readonly Id: string;
+  readonly Name: string;
+  /** The image's id. */
+  readonly Image: string;
+  readonly State: { readonly Running: boolean; readonly Pid: number };
+  readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
+  readonly HostConfig?: { readonly NetworkMode?: string };
+  readonly NetworkSettings?: { readonly Networks?: DockerEndpoints } | null;
+}
+
+/** The driver of a network by the network's id. */
+export type DriverOf = (networkId: string) => string | undefined;
+
+/** A view without what /proc and the image have to say. */
+export type DockerView = Omit<ContainerView, 'netns' | 'hostNetwork' | 'labels' | 'imageLabels'>;
+
+const PREFIX = 'twine.';
+
+/** The listing's states in which a container has a process of its own. */
+export function isRunning({ State }: ListedContainer): boolean {
+  return State === 'running' || State === 'paused';
+}
+
+/** The labels of ours among a container's or an image's. */
+export function twineLabels(
+  labels: Readonly<Record<string, string>> | null | undefined,
+): Map<string, string> {
+  return new Map(Object.entries(labels ?? {}).filter(([key]) => key.startsWith(PREFIX)));
+}
+
+/**
+ * What changes whenever a container's view may: two answers of Docker with the same fingerprint tell of the same
+ * name, addresses and endpoints. A restart makes new endpoints.
+ */
+export function fingerprint(container: ListedContainer | InspectedContainer): string {
+  const [name, running] =
+    'Names' in container
+      ? [nameOf(container), isRunning(container)]
+      : [(container as InspectedContainer).Name, (container as InspectedContainer).State.Running];
+  const endpoints = Object.entries(container.NetworkSettings?.Networks ?? {}).map(
+    ([network, { EndpointID, IPAddress, GlobalIPv6Address }]) =>
+      `${network} ${EndpointID ?? ''} ${IPAddress ?? ''} ${GlobalIPv6Address ?? ''}`,
+  );
+  return [withoutSlash(name), running, ...endpoints.sort()].join('\n');
+}
+
+/** The view of an inspected container. */
+export function viewInspected(container: InspectedContainer, driverOf: DriverOf): DockerView {
+  const { Id, Name, Config, NetworkSettings } = container;
+  return view(Id, Name, Config.Labels, NetworkSettings?.Networks, driverOf);
+}
+
+/** The view of a listed container, which lacks its aliases. */
+export function viewListed(container: ListedContainer, driverOf: DriverOf): DockerView {
+  const { Id, Labels, NetworkSettings } = container;
+  return view(Id, nameOf(container), Labels, NetworkSettings?.Networks, driverOf);
+}
+
+/** The networks that a container is attached to. */
+export function networkIds(container: ListedContainer): string[] {
+  const endpoints = Object.values(container.NetworkSettings?.Networks ?? {});
+  return endpoints.flatMap(({ NetworkID }) => NetworkID || []);
+}
+
+/** The container whose namespace it uses, as the user named it at `docker run`: Docker has made it an id. */
+export function joinedContainer(mode: string | undefined): string | undefined {
+  return mode?.startsWith('container:') ? mode.slice('container:'.length) : undefined;
+}
+
+function view(
+  id: string,
+  name: string,
+  labels: Readonly<Record<string, string>> | null | undefined,
+  endpoints: DockerEndpoints,
+  driverOf: DriverOf,
+): DockerView {
+  const project = labels?.['com.docker.compose.project'];
+  const service = labels?.['com.docker.compose.service'];
+  return {
+    id,
+    name: withoutSlash(name),
+    ...(project !== undefined && service !== undefined && { service: { project, name: service } }),
+    attachments: Object.entries(endpoints ?? {})
+      .sort(byGateway)
+      .map(([network, endpoint]) => attachment(id, network, endpoint, driverOf)),
+  };
+}
+
+/** As libnetwork chooses the endpoint of the default gateway: with a gateway, by priority, then by name. */
+function byGateway([a, one]: [string, DockerEndpoint], [b, other]: [string, DockerEndpoint]): number {
+  const hasGateway = ({ Gateway, IPv6Gateway }: DockerEndpoint): number => (Gateway || IPv6Gateway ? 1 : 0);
+  return (
+    hasGateway(other) - hasGateway(one) ||
+    (other.GwPriority ?? 0) - (one.GwPriority ?? 0) ||
+    (a < b ? -1 : a > b ? 1 : 0)
+  );
+}
+
+function attachment(
+  id: string,
+  networkName: string,
+  endpoint: DockerEndpoint,
+  driverOf: DriverOf,
+): Attachment {
+  const networkId = endpoint.NetworkID ?? '';
+  const addresses = [endpoint.IPAddress, endpoint.GlobalIPv6Address];
+  // Up to Docker 24 the short id is among them.
+  const aliases = (endpoint.Aliases ?? []).filter(alias => alias !== id.slice(0, 12));
+  return {
+    networkId,
+    networkName,
+    driver: driverOf(networkId) ?? '',
+    addresses: addresses.flatMap((text): Address[] => {
+      const address = parseAddress(text ?? '');
+      return address ? [address] : [];
+    }),
+    aliases,
+  };
+}
+
+/** Links of Docker's old kind add names with a slash in them. */
+function nameOf({ Id, Names }: ListedContainer): string {
+  return Names?.find(name => !name.slice(1).includes('/')) ?? Id.slice(0, 12);
+}
+
+function withoutSlash(name: string): string {
+  return name.startsWith('/') ? name.slice(1) : name;
+}

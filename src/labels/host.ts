@@ -1,0 +1,49 @@
+// The host itself: its network namespace, also as seen from a container with `pid: host`, and its addresses.
+// Not here: the host's routes (sandbox.ts).
+
+import type { Prefix } from '../ip.js';
+import { Netns, type NetnsSwitch, type Synchronous } from '../netlink/netns.js';
+import { RtNetlink } from '../netlink/rtnetlink.js';
+import { netnsAt } from './containers.js';
+import type { NetnsRef } from './words.js';
+
+export class Host {
+  readonly ref: NetnsRef;
+  readonly #entry: NetnsSwitch;
+  readonly #netns: Netns;
+  readonly #rt: RtNetlink;
+
+  /** @throws OpError when it cannot be entered */
+  constructor(entry: NetnsSwitch) {
+    this.ref = hostNetns();
+    this.#entry = entry;
+    this.#netns = new Netns(this.ref.path);
+    this.#rt = this.within(() => new RtNetlink());
+  }
+
+  close(): void {
+    this.#rt.close();
+    this.#netns.close();
+  }
+
+  /** Runs a synchronous function in the host's network namespace. */
+  within<T>(fn: () => Synchronous<T>): Synchronous<T> {
+    return this.#entry.within(this.#netns, fn);
+  }
+
+  /** The addresses of the host's links, each with its network's length. */
+  async addresses(): Promise<Prefix[]> {
+    return (await this.#rt.addresses()).map(({ prefix }) => prefix);
+  }
+}
+
+/** The namespace of the host's first process: that is the host also for a dwgd in a container with `pid: host`. */
+function hostNetns(): NetnsRef {
+  const own = netnsAt('/proc/self/ns/net')!;
+  try {
+    return netnsAt('/proc/1/ns/net') ?? own;
+  } catch {
+    // It may not be looked at, as in some containers: then that container is the host.
+    return own;
+  }
+}

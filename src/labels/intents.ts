@@ -1,0 +1,38 @@
+// What the labels of all containers ask for, each container's read once: labels never change while it lives.
+// Not here: reading them (grammar.ts).
+
+import { decodeLabels } from './grammar.js';
+import type { ContainerIntent, ContainerView, Mistake } from './words.js';
+
+type Decoded = ReturnType<typeof decodeLabels>;
+
+export class Intents {
+  /** By the labels themselves, so that what is not looked at any more is not kept. */
+  readonly #decoded = new WeakMap<ReadonlyMap<string, string>, Decoded & { readonly name: string }>();
+
+  /** Of those that have labels, by container id. */
+  of(containers: readonly ContainerView[]): {
+    readonly intents: ReadonlyMap<string, ContainerIntent>;
+    readonly mistakes: readonly Mistake[];
+  } {
+    const intents = new Map<string, ContainerIntent>();
+    const mistakes: Mistake[] = [];
+    for (const container of containers) {
+      if (container.labels.size === 0) continue;
+      const decoded = this.#decode(container);
+      intents.set(container.id, decoded.intent);
+      // The labels of a container in the host's network are refused as a whole.
+      if (!container.hostNetwork) mistakes.push(...decoded.mistakes);
+    }
+    return { intents, mistakes };
+  }
+
+  #decode({ name, labels }: ContainerView): Decoded {
+    const known = this.#decoded.get(labels);
+    // A container may be renamed, and its mistakes name it.
+    if (known?.name === name) return known;
+    const decoded = { ...decodeLabels(name, labels), name };
+    this.#decoded.set(labels, decoded);
+    return decoded;
+  }
+}

@@ -1,0 +1,266 @@
+// Keeps every namespace as the labels want it: looks at all containers, plans, and brings to the plan what is not
+// there yet. One pass at a time, asked for by events, by the clock and by failures. Not here: what containers look
+// like (containers.ts), what shall be (plan.ts), the inside of a namespace (sandbox.ts).
+
+import { createHash } from 'node:crypto';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { messageOf } from '../errors.js';
+import { formatAddress, formatPrefix } from '../ip.js';
+import type { Log } from '../log.js';
+import type { Plan } from './plan.js';
+import type { Converged } from './sandbox.js';
+import type { Change, ContainerView, DesiredRoute, Mistake, SandboxDesired } from './words.js';
+
+export interface ReconcileParts {
+  /** Every container as it is now. */
+  readonly look: (thorough: boolean) => Promise<readonly ContainerView[]>;
+  /** What shall be. */
+  readonly plan: (
+    containers: readonly ContainerView[],
+  ) => Pick<Plan, 'sandboxes' | 'hostRoutes' | 'mistakes'>;
+  /** Brings a namespace to what it shall be; undefined when it is gone. */
+  readonly converge: (desired: SandboxDesired) => Converged | undefined;
+  /** The same with the host's routes. */
+  readonly convergeHost: (routes: readonly DesiredRoute[]) => Converged | undefined;
+  readonly log: Log;
+  /** How often the kernel is looked at unasked, in milliseconds. */
+  readonly lookInterval: number;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 30_000;
+/** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
+const SHORT_PASS_MS = 20;
+/** The key under which the host's routes are kept among the namespaces. */
+const HOST = 'host';
+
+/** What is known of a namespace. */
+interface Kept {
+  /** The path by which it was entered. The kernel gives the numbers of namespaces that are gone to new ones. */
+  readonly path: string;
+  /** Of what it holds; `''` while that is not known. */
+  readonly digest: string;
+  /** Whether it is to be looked into again, since a periodic look began. */
+  readonly isStale: boolean;
+}
+
+/** A namespace to be brought to what it shall be, or looked into. */
+interface Due {
+  readonly key: string;
+  readonly path: string;
+  /** Names of its containers, for the log. */
+  readonly subject: string;
+  readonly digest: string;
+  /** Whether it shall hold nothing of ours. */
+  readonly isEmpty: boolean;
+  readonly converge: () => Converged | undefined;
+}
+
+export class Reconcile {
+  readonly #parts: ReconcileParts;
+  /** Namespaces that hold something of ours, or may; by their keys. */
+  readonly #kept = new Map<string, Kept>();
+  /** What was last said of namespaces that could not be brought to their labels. */
+  readonly #failed = new Map<string, string>();
+  /** The mistakes that were said and still hold. */
+  #said: ReadonlySet<string> = new Set();
+  #running: Promise<void> | undefined;
+  #again = false;
+  #thorough = true;
+  #first = true;
+  #closed = false;
+  #backoff = FIRST_BACKOFF_MS;
+  #retry: NodeJS.Timeout | undefined;
+  #clock: NodeJS.Timeout | undefined;
+
+  constructor(parts: ReconcileParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to look by the clock, too. The first pass is somebody's trigger. */
+  start(): void {
+    this.#clock = setInterval(() => {
+      this.#thorough = true;
+      this.trigger();
+    }, this.#parts.lookInterval);
+  }
+
+  /** Stops; what is in force stays. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#clock);
+    clearTimeout(this.#retry);
+  }
+
+  /** Resolves when no pass is under way. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Asks for a pass; those asked for during one are folded into a single next one. */
+  trigger(): void {
+    if (this.#closed) return;
+    this.#again = true;
+    this.#running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      try {
+        if (await this.#pass()) this.#backoff = FIRST_BACKOFF_MS;
+        else this.#retryLater();
+      } catch (err) {
+        // Docker is down: whoever listens to its events says so.
+        this.#parts.log.debug(`cannot look at the containers: ${messageOf(err)}`);
+        this.#retryLater();
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #retryLater(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.trigger(), this.#backoff);
+    this.#backoff = Math.min(this.#backoff * 2, LONGEST_BACKOFF_MS);
+  }
+
+  /** One look at the world and what follows from it; whether all went well. */
+  async #pass(): Promise<boolean> {
+    const thorough = this.#thorough;
+    this.#thorough = false;
+    const began = performance.now();
+    let due: Due[];
+    try {
+      const containers = await this.#parts.look(thorough);
+      const plan = this.#parts.plan(containers);
+      this.#report(plan.mistakes);
+      due = this.#due(plan, containers, thorough);
+    } catch (err) {
+      this.#thorough ||= thorough;
+      throw err;
+    }
+    const enough = 2 * (performance.now() - began) + SHORT_PASS_MS;
+    let well = true;
+    for (const entry of due) {
+      if (this.#closed || (this.#again && performance.now() - began > enough)) break;
+      well = this.#bring(entry) && well;
+      // Docker's own calls are answered in between.
+      await breathe();
+    }
+    return well;
+  }
+
+  /** What is to be done: first what shall be other than it is, then what is only looked into. */
+  #due(
+    { sandboxes, hostRoutes }: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
+    containers: readonly ContainerView[],
+    thorough: boolean,
+  ): Due[] {
+    const wanted = new Map(sandboxes.map(desired => [desired.netns.key, desired]));
+    const isFirst = this.#first;
+    this.#first = false;
+    // What a daemon before us left is not known: each namespace is looked into once, and those that held something
+    // as long as they live.
+    for (const { netns, hostNetwork, name } of containers) {
+      if (!netns || hostNetwork || wanted.has(netns.key)) continue;
+      if (isFirst) this.#forget(netns.key);
+      if (this.#kept.has(netns.key)) {
+        wanted.set(netns.key, { netns, containers: [name], routes: [], sysctls: [] });
+      }
+    }
+    if (isFirst) this.#forget(HOST);
+    const due = [...wanted.values()].map(desired => this.#dueInside(desired));
+    if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(this.#dueOnHost(hostRoutes));
+    for (const key of this.#kept.keys()) if (!due.some(entry => entry.key === key)) this.#kept.delete(key);
+    if (thorough) for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, isStale: true });
+    const isKept = ({ key, path, digest }: Due): boolean => {
+      const kept = this.#kept.get(key);
+      return kept?.digest === digest && kept.path === path;
+    };
+    const isStale = (entry: Due): boolean => isKept(entry) && this.#kept.get(entry.key)!.isStale;
+    return [...due.filter(entry => !isKept(entry)), ...due.filter(isStale)];
+  }
+
+  #dueInside(desired: SandboxDesired): Due {
+    const { netns, containers, table, routes, sysctls } = desired;
+    return {
+      ...netns,
+      subject: containers.join(', '),
+      digest: digestOf([table, routes.map(routeText), sysctls]),
+      isEmpty: !table && routes.length === 0 && sysctls.length === 0,
+      converge: () => this.#parts.converge(desired),
+    };
+  }
+
+  #dueOnHost(routes: readonly DesiredRoute[]): Due {
+    return {
+      key: HOST,
+      path: '',
+      subject: 'the host',
+      digest: digestOf(routes.map(routeText)),
+      isEmpty: routes.length === 0,
+      converge: () => this.#parts.convergeHost(routes),
+    };
+  }
+
+  /** Notes that nothing is known of what a namespace holds. */
+  #forget(key: string): void {
+    this.#kept.set(key, { path: '', digest: '', isStale: false });
+  }
+
+  /** Brings a namespace to what it shall be; whether that went well, or it is gone. */
+  #bring({ key, path, subject, digest, isEmpty, converge }: Due): boolean {
+    const { log } = this.#parts;
+    let outcome: Converged | undefined;
+    try {
+      outcome = converge();
+    } catch (err) {
+      outcome = { changes: [], failures: [err as Error] };
+    }
+    const failures = outcome?.failures ?? [];
+    if (failures.length > 0) {
+      this.#forget(key);
+      const text = failures.map(messageOf).join('; ');
+      if (this.#failed.get(key) !== text) log.error({ containers: subject }, text);
+      this.#failed.set(key, text);
+      return false;
+    }
+    this.#failed.delete(key);
+    if (!outcome || isEmpty) this.#kept.delete(key);
+    else this.#kept.set(key, { path, digest, isStale: false });
+    if (!outcome) log.debug({ containers: subject }, 'the network namespace is gone');
+    else if (outcome.changes.length > 0) {
+      log.info({ containers: subject, did: summary(outcome.changes) }, 'brought to what its labels say');
+    }
+    return true;
+  }
+
+  /** Says each mistake when it is new. */
+  #report(mistakes: readonly Mistake[]): void {
+    const now = new Set<string>();
+    for (const { container, key, message } of mistakes) {
+      const text = `${container}\n${key}\n${message}`;
+      if (!this.#said.has(text) && !now.has(text)) this.#parts.log.warn({ container, label: key }, message);
+      now.add(text);
+    }
+    this.#said = now;
+  }
+}
+
+/** The same for what is the same. */
+function digestOf(what: unknown): string {
+  return createHash('sha256').update(JSON.stringify(what)).digest('base64');
+}
+
+function routeText({ network, gateway }: DesiredRoute): string {
+  return `${formatPrefix(network)} ${gateway ? formatAddress(gateway) : ''}`;
+}
+
+/** What was done, in words: `replaceTable, 2 addRoute`. */
+export function summary(changes: readonly Change[]): string {
+  const counts = new Map<string, number>();
+  for (const { kind } of changes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].map(([kind, count]) => (count > 1 ? `${count} ${kind}` : kind)).join(', ');
+}

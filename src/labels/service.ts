@@ -1,0 +1,151 @@
+// The keeping of labels as a service: what it is made of, in which order it comes up and goes down; and the same once
+// to take everything away. Not here: any work.
+
+import { DockerApi } from '../docker-api.js';
+import { messageOf } from '../errors.js';
+import type { Prefix } from '../ip.js';
+import type { Log } from '../log.js';
+import { NetnsSwitch } from '../netlink/netns.js';
+import { Nft } from '../nft/libnftables.js';
+import { Containers } from './containers.js';
+import { Host } from './host.js';
+import { HostNames } from './host-names.js';
+import { Intents } from './intents.js';
+import { LabelLock } from './lock.js';
+import { planWorld } from './plan.js';
+import { Reconcile, summary } from './reconcile.js';
+import { type Converged, Sandboxes } from './sandbox.js';
+
+/** What a user may choose. */
+export interface LabelOptions {
+  /** Whether labels that came with a container's image count. */
+  readonly trustImageLabels: boolean;
+  /** Networks that twine.host.routes may name although they are the default or hold an address of the host. */
+  readonly allowHostRoutes: readonly Prefix[];
+  /** How often every namespace is looked into, in milliseconds. */
+  readonly lookInterval: number;
+}
+
+export interface LabelParts {
+  /** Path of the socket of Docker's API. */
+  readonly dockerSocket: string;
+  readonly log: Log;
+  readonly verbose: boolean;
+}
+
+/** Labels, kept. */
+export interface LabelService {
+  /** Stops; what is in force stays so. */
+  close(): Promise<void>;
+}
+
+/** What both keeping and taking away stand on. */
+class Ground {
+  readonly api: DockerApi;
+  readonly host: Host;
+  readonly sandboxes: Sandboxes;
+  readonly #netns: NetnsSwitch;
+  readonly #nft: Nft;
+  readonly #lock: LabelLock;
+
+  private constructor(parts: LabelParts, netns: NetnsSwitch, nft: Nft, host: Host, lock: LabelLock) {
+    const { dockerSocket, log, verbose } = parts;
+    const trace = verbose ? (command: string): void => log.debug(command) : undefined;
+    this.api = new DockerApi(dockerSocket);
+    this.host = host;
+    this.sandboxes = new Sandboxes({ netnsSwitch: netns, nft, ...(trace && { trace }) });
+    this.#netns = netns;
+    this.#nft = nft;
+    this.#lock = lock;
+  }
+
+  static async open(parts: LabelParts): Promise<Ground> {
+    const nft = new Nft();
+    const netns = await NetnsSwitch.open();
+    const host = new Host(netns);
+    const lock = await LabelLock.take(host);
+    return new Ground(parts, netns, nft, host, lock);
+  }
+
+  close(): void {
+    this.#lock.release();
+    this.#nft.close();
+    this.host.close();
+    this.#netns.close();
+  }
+}
+
+/** @throws UserError when it cannot be: a library is missing, or another daemon keeps the labels */
+export async function startLabels(options: LabelOptions & LabelParts): Promise<LabelService> {
+  const { log, trustImageLabels, allowHostRoutes, lookInterval } = options;
+  const ground = await Ground.open(options);
+  const { api, sandboxes, host } = ground;
+  const containers = new Containers({ api, log, host: host.ref, trustImageLabels });
+  const names = new HostNames(() => reconcile.trigger());
+  const intents = new Intents();
+  let hostAddresses: readonly Prefix[] = [];
+  const reconcile: Reconcile = new Reconcile({
+    look: async thorough => {
+      const found = await containers.look(thorough);
+      if (found.some(({ labels }) => labels.has('twine.host.routes'))) hostAddresses = await host.addresses();
+      return found;
+    },
+    plan: found => {
+      const decoded = intents.of(found);
+      const plan = planWorld({
+        containers: found,
+        intents: decoded.intents,
+        external: names.answers,
+        allowHostRoutes,
+        hostAddresses,
+      });
+      names.want(plan.externalNames);
+      return { ...plan, mistakes: [...decoded.mistakes, ...plan.mistakes] };
+    },
+    converge: desired => sandboxes.converge(desired),
+    convergeHost: routes => host.within(() => sandboxes.convergeHostRoutes(routes)),
+    log,
+    lookInterval,
+  });
+  reconcile.start();
+  void containers.listen(() => reconcile.trigger());
+  return {
+    async close() {
+      names.close();
+      reconcile.close();
+      api.close();
+      await reconcile.idle();
+      ground.close();
+    },
+  };
+}
+
+/**
+ * Takes away all that labels brought, from the namespaces of all running containers and from the host.
+ * @param say is told what was taken away, and where
+ * @throws UserError when a daemon keeps the labels; Error when Docker cannot be asked, or something stays
+ */
+export async function cleanUp(parts: LabelParts, say: (line: string) => void): Promise<void> {
+  const ground = await Ground.open(parts);
+  const { api, sandboxes, host } = ground;
+  try {
+    const containers = new Containers({ api, log: parts.log, host: host.ref, trustImageLabels: true });
+    const places = new Map<string, { subject: string; clear: () => Converged | undefined }>();
+    for (const { netns, hostNetwork, name } of await containers.look(true)) {
+      if (netns && !hostNetwork)
+        places.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
+    }
+    const clearHost = () => host.within(() => sandboxes.convergeHostRoutes([]));
+    places.set(host.ref.key, { subject: 'the host', clear: clearHost });
+    const failures: Error[] = [];
+    for (const { subject, clear } of places.values()) {
+      const { changes = [], failures: stay = [] } = clear() ?? {};
+      if (changes.length > 0) say(`${subject}: ${summary(changes)}`);
+      failures.push(...stay);
+    }
+    if (failures.length > 0) throw new Error(failures.map(messageOf).join('; '));
+  } finally {
+    api.close();
+    ground.close();
+  }
+}

@@ -1,0 +1,196 @@
+// The first example of the original's page, with a link that stands in for the tunnel: qbittorrent's traffic leaves by
+// way of the client, port 9080 of the client reaches qbittorrent, and the routes follow the client wherever it goes.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  addressOf,
+  type ContainerOptions,
+  connect,
+  createNetwork,
+  disconnect,
+  remove,
+  run,
+  start,
+  stop,
+} from '../lab/containers.js';
+import { docker } from '../lab/lab.js';
+import { follows, keeper, keeping } from './keeper.js';
+import { ask, inside, Probe, serve } from './talk.js';
+import { connectVpn, FAR, FAR_PORT, leaked, makeVpn, makeWorld } from './world.js';
+
+const compose = (service: string) => ({
+  'com.docker.compose.project': 'vpn',
+  'com.docker.compose.service': service,
+});
+
+const CLIENT: ContainerOptions = {
+  networks: { vpn_main: { aliases: ['wireguard-client'] } },
+  labels: {
+    ...compose('wireguard-client'),
+    'twine.nat.interfaces': 'wg+',
+    'twine.nat.forward.9080': 'qbittorrent:9080',
+  },
+};
+
+const QBITTORRENT: ContainerOptions = {
+  networks: { vpn_main: { aliases: ['qbittorrent'] } },
+  ports: { '9080/tcp': '9080' },
+  labels: {
+    ...compose('qbittorrent'),
+    'twine.route.0.0.0.0/1': 'wireguard-client',
+    'twine.route.128.0.0.0/1': 'wireguard-client',
+  },
+};
+
+/** What ip-route(8) says of EHOSTUNREACH. */
+const UNREACHABLE = /No route to host/;
+
+const client = 'vpn-wireguard-client-1';
+const user = 'vpn-qbittorrent-1';
+
+/** Who answers at the address of the internet. */
+const far = () => ask(user, 'udp', FAR, FAR_PORT, { within: 0.3 });
+
+/** Waits until the user's packets go by the tunnel. */
+async function tunnelled(): Promise<void> {
+  await follows(async () => assert.match(await far(), /^vpn 10\.250\.0\.2$/));
+}
+
+/**
+ * Does something to the client, during which the user goes on sending, and asserts that none of its packets went by
+ * its default route. (A client without its tunnel sends what it forwards by its own: that is the client's matter.)
+ */
+async function withoutLeak(work: () => Promise<void>): Promise<void> {
+  const before = await leaked(user);
+  const probe = await Probe.start(user, FAR, FAR_PORT, 5);
+  await sleep(100);
+  await work();
+  probe.stop();
+  assert.ok(probe.since(0).includes('vpn'));
+  assert.equal(await leaked(user), before);
+}
+
+/** Nothing of the user's leaves at all: neither by the tunnel nor by the default route. */
+async function cutOff(): Promise<void> {
+  await follows(async () =>
+    assert.match(await inside(user, `ip route get ${FAR} 2>&1 || true`), UNREACHABLE),
+  );
+  await assert.rejects(far());
+}
+
+keeping('vpn', () => {
+  test('traffic leaves by way of the client, and not by the default route', async () => {
+    await keeper.start();
+    await makeWorld();
+    await makeVpn();
+    await createNetwork('vpn_main', { driver: 'bridge' });
+    await run('plain', { networks: { vpn_main: {} } });
+    assert.match(await ask('plain', 'udp', FAR, FAR_PORT), /^world /);
+    assert.notEqual(await leaked('plain'), 0, 'the counter counts');
+    await run(client, CLIENT);
+    await connectVpn(client);
+    await run(user, QBITTORRENT);
+    await tunnelled();
+    assert.match(await ask(user, 'tcp', FAR, FAR_PORT), /^vpn 10\.250\.0\.2$/);
+    assert.match(
+      await ask('plain', 'udp', FAR, FAR_PORT),
+      /^world /,
+      'a container without labels goes its way',
+    );
+  });
+
+  test('port 9080 of the client reaches qbittorrent, by an interface that came after the start', async () => {
+    await serve(user, 'qbittorrent', 'tcp', 9080);
+    assert.match(await ask('netns:vpn', 'tcp', '10.250.0.2', 9080), /^qbittorrent /);
+  });
+
+  test('the published port reaches qbittorrent', async () => {
+    assert.match(await ask('host', 'tcp', '127.0.0.1', 9080), /^qbittorrent /);
+  });
+
+  test('the client is restarted: nothing leaks, and the routes are back', async () => {
+    await withoutLeak(async () => {
+      await docker.call('POST', `/containers/${client}/restart?t=0`);
+      await connectVpn(client);
+      await tunnelled();
+    });
+  });
+
+  test('the client is stopped: its users are cut off; started: they are not', async () => {
+    await withoutLeak(async () => {
+      await stop(client);
+      await cutOff();
+      await start(client);
+      await connectVpn(client);
+      await tunnelled();
+    });
+  });
+
+  test('the client is made anew with another address', async () => {
+    const before = await addressOf(client, 'vpn_main');
+    await withoutLeak(async () => {
+      await remove(client);
+      await cutOff();
+      // Its old address is another's by now.
+      await run('squatter', { networks: { vpn_main: { ip: '' } } });
+      await run(client, CLIENT);
+      await connectVpn(client);
+      await tunnelled();
+    });
+    assert.notEqual(await addressOf(client, 'vpn_main'), before);
+    const routes = await inside(user, 'ip route show table all');
+    assert.doesNotMatch(routes, new RegExp(`via ${before.replaceAll('.', '\\.')} `));
+  });
+
+  test('the client is disconnected and connected again', async () => {
+    await withoutLeak(async () => {
+      await disconnect('vpn_main', client);
+      await cutOff();
+      await connect('vpn_main', client, { aliases: ['wireguard-client'] });
+      await tunnelled();
+    });
+  });
+
+  test('the client is renamed: as a service it is found still', async () => {
+    await withoutLeak(async () => {
+      await docker.call('POST', `/containers/${client}/rename?name=other`);
+      await tunnelled();
+      await docker.call('POST', `/containers/other/rename?name=${client}`);
+      await tunnelled();
+    });
+  });
+
+  test("a name that is a container's alone goes and comes with it", async () => {
+    await run('by-name', { networks: { vpn_main: {} }, labels: { [`twine.route.${FAR}`]: 'gateway' } });
+    await follows(async () =>
+      assert.match(await inside('by-name', `ip route get ${FAR} 2>&1 || true`), UNREACHABLE),
+    );
+    await docker.call('POST', `/containers/${client}/rename?name=gateway`);
+    await follows(async () =>
+      assert.match(await ask('by-name', 'udp', FAR, FAR_PORT, { within: 0.3 }), /^vpn /),
+    );
+    await docker.call('POST', `/containers/gateway/rename?name=${client}`);
+    await follows(async () =>
+      assert.match(await inside('by-name', `ip route get ${FAR} 2>&1 || true`), UNREACHABLE),
+    );
+  });
+
+  test('the user is restarted, and made anew: its packets go by the tunnel again', async () => {
+    await docker.call('POST', `/containers/${user}/restart?t=0`);
+    await tunnelled();
+    await remove(user);
+    await run(user, QBITTORRENT);
+    await tunnelled();
+  });
+
+  test('made anew without labels, it goes by the default route, and nothing of ours is left', async () => {
+    const { labels, ...bare } = QBITTORRENT;
+    await remove(user);
+    await run(user, { ...bare, labels: {} });
+    assert.match(await far(), /^world /);
+    assert.equal(await inside(user, 'ip rule | grep -vc "lookup \\(local\\|main\\|default\\)" || true'), '0');
+    assert.doesNotMatch(await inside(user, 'nft list ruleset'), /dwgd/);
+    assert.ok(labels);
+  });
+});

@@ -1,0 +1,87 @@
+// What is beyond the host: a namespace `world` behind it by a link of its own, where the address 203.0.113.1 answers;
+// and a namespace `vpn` where it answers too, by a link that stands in for a tunnel. Packets are counted on the way.
+import { sh } from '../lab/lab.js';
+import { inside, netnsPath, serve } from './talk.js';
+
+/** An address of the internet. */
+export const FAR = '203.0.113.1';
+export const FAR6 = '2001:db8:f00::1';
+export const FAR_PORT = 7000;
+
+/** The internet behind the host, by its own link. All that is routed to it is counted. */
+export async function makeWorld(): Promise<void> {
+  await sh(`
+    ip netns add world
+    ip link add to-world type veth peer name eth0 netns world
+    ip addr add 198.51.100.1/30 dev to-world
+    ip link set to-world up
+    ip route add 203.0.113.0/24 via 198.51.100.2 dev to-world onlink
+    ip -n world link set lo up
+    ip -n world addr add 198.51.100.2/30 dev eth0
+    ip -n world addr add ${FAR}/32 dev lo
+    ip -n world link set eth0 up
+    ip -n world route add default via 198.51.100.1
+    nft -f - <<'END'
+table inet counted {
+  set sources {
+    type ether_addr
+    flags dynamic
+    counter
+  }
+  chain leaving {
+    type filter hook forward priority -300
+    oifname "to-world" update @sources { ether saddr }
+  }
+}
+END`);
+  await serve('netns:world', 'world', 'udp', FAR_PORT, FAR);
+  await serve('netns:world', 'world', 'tcp', FAR_PORT, FAR);
+}
+
+/** Packets that a container itself has sent to the world by way of the host. */
+export async function leaked(container: string): Promise<number> {
+  const [link] = JSON.parse(await inside(container, 'ip -j link show eth0')) as { address: string }[];
+  const { nftables } = JSON.parse(await sh('nft -j list set inet counted sources')) as {
+    nftables: { set?: { elem?: { elem: { val: string; counter: { packets: number } } }[] } }[];
+  };
+  const elements = nftables.flatMap(({ set }) => set?.elem ?? []);
+  return elements.find(({ elem }) => elem.val === link!.address)?.elem.counter.packets ?? 0;
+}
+
+/** A namespace behind a container, by a link that the container calls wg0: what a tunnel would be. */
+export async function makeVpn(): Promise<void> {
+  await sh(`
+    ip netns add vpn
+    ip -n vpn link set lo up
+    ip -n vpn addr add ${FAR}/32 dev lo`);
+  await serve('netns:vpn', 'vpn', 'udp', FAR_PORT, FAR);
+  await serve('netns:vpn', 'vpn', 'tcp', FAR_PORT, FAR);
+}
+
+/** Gives a container its tunnel: addresses 10.250.0.2, beyond it 10.250.0.1. What leads to the world goes by it. */
+export async function connectVpn(container: string): Promise<void> {
+  const path = await netnsPath(container);
+  await sh(`
+    ip -n vpn link del peer 2> /dev/null || true
+    ip -n vpn link add peer type veth peer name wg0
+    touch /run/netns/gateway-of-vpn
+    mount --bind ${path} /run/netns/gateway-of-vpn
+    ip -n vpn link set wg0 netns gateway-of-vpn
+    umount /run/netns/gateway-of-vpn
+    ip -n vpn addr add 10.250.0.1/24 dev peer
+    ip -n vpn link set peer up`);
+  await inside(
+    container,
+    `ip addr add 10.250.0.2/24 dev wg0
+    ip link set wg0 up
+    ip route add 203.0.113.0/24 via 10.250.0.1`,
+  );
+}
+
+/** Takes it all away. */
+export async function unmakeWorld(): Promise<void> {
+  await sh(`
+    for ns in world vpn; do ip netns del $ns 2> /dev/null || true; done
+    ip link del to-world 2> /dev/null || true
+    nft delete table inet counted 2> /dev/null || true`);
+}

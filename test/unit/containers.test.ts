@@ -1,0 +1,307 @@
+// Looking at containers by a Docker that a test plays: what is asked, what is cached, whose labels count.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { DockerApi } from '../../src/docker-api.js';
+import { Containers, netnsAt } from '../../src/labels/containers.js';
+
+const HOST = netnsAt('/proc/self/ns/net')!;
+
+interface Played {
+  name: string;
+  running?: boolean;
+  pid?: number;
+  mode?: string;
+  image?: string;
+  labels?: Record<string, string>;
+  networks?: Record<string, object>;
+}
+
+/** A Docker on a unix socket of its own, with the containers that a test puts there. */
+class FakeDocker {
+  readonly containers = new Map<string, Played>();
+  readonly images = new Map<string, Record<string, string>>();
+  readonly networks: { Id: string; Driver: string }[] = [];
+  /** Paths that were asked for, without the events. */
+  readonly asked: string[] = [];
+  readonly lines: { msg: string }[] = [];
+  filters: unknown;
+  #events: ServerResponse | undefined;
+  readonly #api: DockerApi;
+  readonly #stop: () => void;
+
+  private constructor(socket: string, stop: () => void) {
+    this.#api = new DockerApi(socket);
+    this.#stop = stop;
+  }
+
+  static async start(t: TestContext): Promise<FakeDocker> {
+    const folder = mkdtempSync(join(tmpdir(), 'dwgd-docker-'));
+    const server = createServer((request, response) => {
+      const url = new URL(request.url!, 'http://docker');
+      if (url.pathname === '/events') fake.#listen(url, response);
+      else fake.#answer(url.pathname, response);
+    });
+    const socket = join(folder, 'docker.sock');
+    const fake = new FakeDocker(socket, () => server.closeAllConnections());
+    await new Promise<void>(resolve => server.listen(socket, resolve));
+    t.after(() => {
+      fake.#api.close();
+      server.close();
+      server.closeAllConnections();
+      rmSync(folder, { recursive: true });
+    });
+    return fake;
+  }
+
+  containersOf({ trustImageLabels = false } = {}): Containers {
+    const log = pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) });
+    return new Containers({ api: this.#api, log, host: HOST, trustImageLabels });
+  }
+
+  event(event: object): void {
+    this.#events!.write(`${JSON.stringify(event)}\n`);
+  }
+
+  /** Ends all connections, as a Docker that stops. */
+  hangUp(): void {
+    this.#stop();
+  }
+
+  get listening(): boolean {
+    return this.#events !== undefined && !this.#events.closed;
+  }
+
+  #listen(url: URL, response: ServerResponse): void {
+    this.filters = JSON.parse(url.searchParams.get('filters')!);
+    this.#events = response;
+    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+  }
+
+  #answer(path: string, response: ServerResponse): void {
+    this.asked.push(path);
+    const found = this.#find(path);
+    response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(found ?? { message: 'no such thing' }));
+  }
+
+  #find(path: string): unknown {
+    if (path === '/networks') return this.networks;
+    if (path === '/containers/json') return [...this.containers].map(([id, played]) => listed(id, played));
+    const [, kind, id = ''] = path.split('/');
+    if (kind === 'images') {
+      const labels = this.images.get(decodeURIComponent(id));
+      return labels && { Config: { Labels: labels } };
+    }
+    const played = this.containers.get(id);
+    return played && inspected(id, played);
+  }
+}
+
+function listed(id: string, { name, running = true, labels = {}, mode, networks = {} }: Played): object {
+  return {
+    Id: id,
+    Names: [`/${name}`],
+    State: running ? 'running' : 'exited',
+    Labels: labels,
+    HostConfig: { NetworkMode: mode ?? 'main' },
+    NetworkSettings: { Networks: networks },
+  };
+}
+
+function inspected(id: string, played: Played): object {
+  const { name, running = true, pid = process.pid, labels = {}, mode, networks = {}, image = 'i1' } = played;
+  return {
+    Id: id,
+    Name: `/${name}`,
+    Image: image,
+    State: { Running: running, Pid: running ? pid : 0 },
+    Config: { Labels: labels },
+    HostConfig: { NetworkMode: mode ?? 'main' },
+    NetworkSettings: { Networks: networks },
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(2);
+}
+
+test('a look lists once, inspects each running container once, and quiet ones never again', async t => {
+  const docker = await FakeDocker.start(t);
+  for (const name of ['a', 'b', 'c']) docker.containers.set(name, { name });
+  docker.containers.set('old', { name: 'old', running: false });
+  const containers = docker.containersOf();
+  const views = await containers.look(true);
+  assert.deepEqual(views.map(({ name }) => name).sort(), ['a', 'b', 'c', 'old']);
+  assert.deepEqual(docker.asked.splice(0).sort(), [
+    '/containers/a/json',
+    '/containers/b/json',
+    '/containers/c/json',
+    '/containers/json',
+  ]);
+  await containers.look(true);
+  assert.deepEqual(docker.asked, ['/containers/json']);
+});
+
+test('an event about a container has that one inspected', async t => {
+  const docker = await FakeDocker.start(t);
+  for (const name of ['a', 'b']) docker.containers.set(name, { name });
+  const containers = docker.containersOf();
+  let changes = 0;
+  void containers.listen(() => changes++);
+  await until(() => changes === 1);
+  await containers.look(false);
+  docker.asked.length = 0;
+  docker.event({ Type: 'container', Action: 'start', Actor: { ID: 'a' } });
+  docker.event({ Type: 'network', Action: 'connect', Actor: { ID: 'n', Attributes: { container: 'b' } } });
+  await until(() => changes === 3);
+  await containers.look(false);
+  assert.deepEqual(docker.asked.sort(), ['/containers/a/json', '/containers/b/json', '/containers/json']);
+});
+
+test('Docker is asked for events of exact names', async t => {
+  const docker = await FakeDocker.start(t);
+  let isUp = false;
+  void docker.containersOf().listen(() => (isUp = true));
+  await until(() => isUp);
+  assert.deepEqual(docker.filters, {
+    type: ['container', 'network'],
+    event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
+  });
+});
+
+test('after the events ended they are listened to again, and nothing is believed any more', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('a', { name: 'a' });
+  const containers = docker.containersOf();
+  let changes = 0;
+  void containers.listen(() => changes++);
+  await until(() => changes === 1);
+  await containers.look(false);
+  docker.hangUp();
+  await until(() => changes === 2);
+  docker.asked.length = 0;
+  await containers.look(false);
+  assert.ok(docker.asked.includes('/containers/a/json'));
+  assert.equal(docker.lines.filter(({ msg }) => msg.includes('Docker is not there')).length, 1);
+});
+
+for (const [what, change] of [
+  ['a new name', (played: Played) => (played.name = 'other')],
+  ['a new endpoint', (played: Played) => (played.networks = { main: { EndpointID: 'e2' } })],
+  [
+    'a new address',
+    (played: Played) => (played.networks = { main: { EndpointID: 'e', IPAddress: '10.0.0.9' } }),
+  ],
+] as const) {
+  test(`${what} is seen without an event`, async t => {
+    const docker = await FakeDocker.start(t);
+    const played: Played = { name: 'a', networks: { main: { EndpointID: 'e', IPAddress: '10.0.0.1' } } };
+    docker.containers.set('a', played);
+    const containers = docker.containersOf();
+    await containers.look(false);
+    change(played);
+    docker.asked.length = 0;
+    await containers.look(false);
+    assert.ok(docker.asked.includes('/containers/a/json'));
+  });
+}
+
+test('a container that goes between the listing and its inspection is left out', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('a', { name: 'a' }).set('b', { name: 'b' });
+  const containers = docker.containersOf();
+  const list = docker.containers.get.bind(docker.containers);
+  docker.containers.get = id => (id === 'a' ? undefined : list(id));
+  assert.deepEqual(
+    (await containers.look(false)).map(({ name }) => name),
+    ['b'],
+  );
+});
+
+test('a container whose process is gone has no namespace', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('a', { name: 'a', pid: 2 ** 22 + 1 });
+  const [view] = await docker.containersOf().look(false);
+  assert.equal(view!.netns, undefined);
+});
+
+test("labels that came with the image do not count, unless the container's own value differs", async t => {
+  const docker = await FakeDocker.start(t);
+  docker.images.set('i1', { 'twine.nat.interfaces': '+', 'twine.route.10.0.0.0/8': 'x', maintainer: 'm' });
+  const labels = { 'twine.nat.interfaces': '+', 'twine.route.10.0.0.0/8': 'vpn', maintainer: 'm' };
+  docker.containers.set('a', { name: 'a', labels });
+  const [view] = await docker.containersOf().look(false);
+  assert.deepEqual([...view!.labels], [['twine.route.10.0.0.0/8', 'vpn']]);
+  assert.deepEqual(view!.imageLabels, ['twine.nat.interfaces']);
+  const [trusted] = await docker.containersOf({ trustImageLabels: true }).look(false);
+  assert.equal(trusted!.labels.size, 2);
+  assert.deepEqual(trusted!.imageLabels, []);
+});
+
+test('an image is asked for once, and not at all for containers without labels', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.images.set('i1', {});
+  for (const name of ['a', 'b']) docker.containers.set(name, { name });
+  const containers = docker.containersOf();
+  await containers.look(false);
+  assert.ok(!docker.asked.some(path => path.startsWith('/images')));
+  docker.containers.set('c', { name: 'c', labels: { 'twine.nat.interfaces': '+' } });
+  await containers.look(false);
+  docker.containers.set('d', { name: 'd', labels: { 'twine.nat.interfaces': '+' } });
+  await containers.look(false);
+  assert.equal(docker.asked.filter(path => path.startsWith('/images')).length, 1);
+});
+
+test('where the image is gone no label counts, since nobody can tell whose it is', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('a', { name: 'a', labels: { 'twine.nat.interfaces': '+' } });
+  const [view] = await docker.containersOf().look(false);
+  assert.deepEqual([[...view!.labels], view!.imageLabels], [[], ['twine.nat.interfaces']]);
+});
+
+test("a container is in the host's namespace by its mode, and by that of whom it joined", async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers
+    .set('h', { name: 'h', mode: 'host', running: false })
+    .set('j', { name: 'j', mode: 'container:h', running: false })
+    .set('k', { name: 'k', mode: 'container:j', running: false })
+    .set('loop', { name: 'loop', mode: 'container:loop', running: false })
+    .set('n', { name: 'n', running: false });
+  const views = await docker.containersOf().look(false);
+  assert.deepEqual(
+    views.filter(({ hostNetwork }) => hostNetwork).map(({ name }) => name),
+    ['h', 'j', 'k'],
+  );
+});
+
+test("a container whose namespace is the host's is in it, whatever its mode says", async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('h', { name: 'h', mode: 'host' }).set('a', { name: 'a' });
+  for (const view of await docker.containersOf().look(false)) assert.equal(view.hostNetwork, true, view.name);
+});
+
+test("a network's driver is asked for when a container is on a network that is not known", async t => {
+  const docker = await FakeDocker.start(t);
+  docker.networks.push({ Id: 'n1', Driver: 'bridge' });
+  const played: Played = { name: 'a', networks: { main: { NetworkID: 'n1', EndpointID: 'e' } } };
+  docker.containers.set('a', played);
+  const containers = docker.containersOf();
+  const [view] = await containers.look(false);
+  assert.equal(view!.attachments[0]!.driver, 'bridge');
+  await containers.look(false);
+  assert.equal(docker.asked.filter(path => path === '/networks').length, 1);
+});
+
+test('it is said, once, when no process of any container is to be seen', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('a', { name: 'a', pid: 2 ** 22 + 1 });
+  const containers = docker.containersOf();
+  for (let i = 0; i < 6; i++) await containers.look(false);
+  assert.equal(docker.lines.filter(({ msg }) => msg.includes('pid: host')).length, 1);
+});

@@ -1,0 +1,139 @@
+// Docker's answers as views: names, services, aliases, addresses, and which network comes first.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress } from '../../src/ip.js';
+import {
+  type DockerEndpoint,
+  fingerprint,
+  type InspectedContainer,
+  type ListedContainer,
+  networkIds,
+  twineLabels,
+  viewInspected,
+  viewListed,
+} from '../../src/labels/docker-view.js';
+
+const ID = 'a1b2c3d4e5f6'.padEnd(64, '0');
+
+function inspected(
+  networks: Record<string, DockerEndpoint> = {},
+  labels: Record<string, string> = {},
+): InspectedContainer {
+  return {
+    Id: ID,
+    Name: '/web',
+    Image: 'sha256:1',
+    State: { Running: true, Pid: 7 },
+    Config: { Labels: labels },
+    NetworkSettings: { Networks: networks },
+  };
+}
+
+function listed(networks: Record<string, DockerEndpoint> = {}, names = ['/web']): ListedContainer {
+  return { Id: ID, Names: names, State: 'running', Labels: {}, NetworkSettings: { Networks: networks } };
+}
+
+const driverOf = (id: string): string | undefined => (id === 'n1' ? 'bridge' : undefined);
+
+test('a view has its name, its service and its networks', () => {
+  const view = viewInspected(
+    inspected(
+      {
+        main: {
+          NetworkID: 'n1',
+          IPAddress: '172.18.0.2',
+          GlobalIPv6Address: 'fd00::2',
+          Gateway: '172.18.0.1',
+          Aliases: ['web', 'a1b2c3d4e5f6', 'www'],
+        },
+      },
+      { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'web', 'twine.route.::/0': 'x' },
+    ),
+    driverOf,
+  );
+  assert.equal(view.name, 'web');
+  assert.deepEqual(view.service, { project: 'shop', name: 'web' });
+  const [attachment] = view.attachments;
+  assert.deepEqual(attachment!.addresses.map(formatAddress), ['172.18.0.2', 'fd00::2']);
+  assert.deepEqual(
+    { ...attachment, addresses: [] },
+    {
+      networkId: 'n1',
+      networkName: 'main',
+      driver: 'bridge',
+      addresses: [],
+      aliases: ['web', 'www'],
+    },
+  );
+});
+
+test('one half of a service is no service', () => {
+  assert.equal(
+    viewInspected(inspected({}, { 'com.docker.compose.service': 'web' }), driverOf).service,
+    undefined,
+  );
+});
+
+for (const [name, networks, expected] of [
+  ['by name', { b: { Gateway: '1' }, a: { Gateway: '1' }, c: { Gateway: '1' } }, 'a b c'],
+  ['those with a gateway first', { a: {}, b: { Gateway: '1' }, c: { IPv6Gateway: '1' } }, 'b c a'],
+  [
+    'by priority among those with a gateway',
+    { a: { Gateway: '1' }, b: { Gateway: '1', GwPriority: 7 }, c: { GwPriority: 9 } },
+    'b a c',
+  ],
+] as const satisfies readonly [string, Record<string, DockerEndpoint>, string][]) {
+  test(`networks come ${name}`, () => {
+    const view = viewInspected(inspected(networks), driverOf);
+    assert.equal(view.attachments.map(({ networkName }) => networkName).join(' '), expected);
+  });
+}
+
+test('a container without networks, aliases or labels is a view, too', () => {
+  const bare = { Id: ID, Name: '/x', Image: '', State: { Running: false, Pid: 0 }, Config: { Labels: null } };
+  assert.deepEqual(viewInspected(bare, driverOf), { id: ID, name: 'x', attachments: [] });
+  assert.deepEqual(viewListed({ Id: ID, State: 'created' }, driverOf), {
+    id: ID,
+    name: 'a1b2c3d4e5f6',
+    attachments: [],
+  });
+});
+
+test('names of links are not the name', () => {
+  assert.equal(viewListed(listed({}, ['/other/alias', '/web']), driverOf).name, 'web');
+});
+
+test('an unusable address is left out', () => {
+  const [attachment] = viewInspected(
+    inspected({ a: { IPAddress: 'x', GlobalIPv6Address: '' } }),
+    driverOf,
+  ).attachments;
+  assert.deepEqual(attachment!.addresses, []);
+});
+
+test('the listing and the inspection of the same container have the same fingerprint', () => {
+  const networks = { b: { EndpointID: 'e1', IPAddress: '10.0.0.1' }, a: { EndpointID: 'e2' } };
+  assert.equal(fingerprint(listed(networks)), fingerprint(inspected(networks)));
+});
+
+for (const [what, other] of [
+  ['name', { ...inspected({ a: { EndpointID: 'e' } }), Name: '/other' }],
+  ['endpoint', inspected({ a: { EndpointID: 'f' } })],
+  ['address', inspected({ a: { EndpointID: 'e', IPAddress: '10.0.0.9' } })],
+  ['network', inspected({ b: { EndpointID: 'e' } })],
+  ['state', { ...inspected({ a: { EndpointID: 'e' } }), State: { Running: false, Pid: 0 } }],
+] as const) {
+  test(`another ${what} is another fingerprint`, () => {
+    assert.notEqual(fingerprint(listed({ a: { EndpointID: 'e' } })), fingerprint(other));
+  });
+}
+
+test('the networks of a listed container are those with an id', () => {
+  assert.deepEqual(networkIds(listed({ a: { NetworkID: 'n1' }, b: { NetworkID: '' }, c: {} })), ['n1']);
+});
+
+test('labels of others do not count', () => {
+  const labels = { 'twine.route.10.0.0.0/8': 'x', twine: 'y', 'traefik.enable': 'true', ' twine.x': 'z' };
+  assert.deepEqual([...twineLabels(labels)], [['twine.route.10.0.0.0/8', 'x']]);
+  assert.deepEqual([...twineLabels(null)], []);
+});

@@ -1,0 +1,269 @@
+// Passes over the world: folded, repeated after a failure, cheap when nothing changed, and stopped by no single one.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { pino } from 'pino';
+import { parseAddress, parsePrefix } from '../../src/ip.js';
+import { Reconcile } from '../../src/labels/reconcile.js';
+import type {
+  Change,
+  ContainerView,
+  DesiredRoute,
+  Mistake,
+  NetnsRef,
+  SandboxDesired,
+} from '../../src/labels/words.js';
+
+const FORWARDING = [{ name: 'ipv4/ip_forward', value: '1' }];
+const CHANGE: Change = { kind: 'deleteTable' };
+
+/** A world that a test changes, and what was done to it. */
+class Stage {
+  /** Labelled containers by name, each with what it wants; `''` is none. */
+  readonly wants = new Map<string, string>();
+  /** Where each container is. */
+  readonly places = new Map<string, NetnsRef>();
+  mistakes: Mistake[] = [];
+  hostRoutes: DesiredRoute[] = [];
+  readonly failing = new Set<string>();
+  readonly broken = new Set<string>();
+  readonly gone = new Set<string>();
+  dockerIsDown = false;
+  looks = 0;
+  thorough = 0;
+  during: (() => void) | undefined;
+  readonly converged: string[] = [];
+  readonly lines: { level: number; msg: string; [key: string]: unknown }[] = [];
+  readonly reconcile: Reconcile;
+
+  constructor(t: TestContext, lookInterval = 1e6) {
+    this.reconcile = new Reconcile({
+      look: async thorough => {
+        this.looks++;
+        if (thorough) this.thorough++;
+        if (this.dockerIsDown) throw new Error('connect ENOENT');
+        return [...this.wants.keys()].map(name => this.#view(name));
+      },
+      plan: containers => ({
+        sandboxes: this.#plan(containers),
+        hostRoutes: this.hostRoutes,
+        mistakes: this.mistakes,
+      }),
+      converge: ({ containers, sysctls }) => this.#converge(containers[0]!, sysctls.length > 0),
+      convergeHost: routes => this.#converge('host', routes.length > 0),
+      log: pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) }),
+      lookInterval,
+    });
+    t.after(() => this.reconcile.close());
+  }
+
+  #view(name: string): ContainerView {
+    const netns = this.places.get(name) ?? { key: `ns-${name}`, path: '/proc/self/ns/net' };
+    return { id: name, name, netns, hostNetwork: false, labels: new Map(), imageLabels: [], attachments: [] };
+  }
+
+  #converge(name: string, wants: boolean) {
+    this.converged.push(wants ? name : `${name} nothing`);
+    this.during?.();
+    if (this.gone.has(name)) return undefined;
+    if (this.broken.has(name)) throw new Error(`${name} cannot be looked at`);
+    const failures = this.failing.has(name) ? [new Error(`${name} cannot be done`)] : [];
+    return { changes: [CHANGE], failures };
+  }
+
+  #plan(containers: readonly ContainerView[]): SandboxDesired[] {
+    return containers.flatMap(({ name, netns }): SandboxDesired[] => {
+      const value = this.wants.get(name);
+      if (!value || !netns) return [];
+      const sysctls = FORWARDING.map(sysctl => ({ ...sysctl, value }));
+      return [{ netns, containers: [name], routes: [], sysctls }];
+    });
+  }
+
+  /** A pass, and all that follows from it at once; what was brought to its labels meanwhile. */
+  async pass(): Promise<string[]> {
+    this.reconcile.trigger();
+    await this.reconcile.idle();
+    return this.converged.splice(0);
+  }
+
+  said(level: number): string[] {
+    return this.lines.filter(line => line.level === level).map(({ msg }) => msg);
+  }
+}
+
+test('the first pass looks into every namespace, and the next into none', async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1').set('bare', '');
+  assert.deepEqual((await stage.pass()).sort(), ['a', 'bare nothing', 'host nothing']);
+  assert.deepEqual(await stage.pass(), []);
+});
+
+test('a new container without labels is not looked into', async t => {
+  const stage = new Stage(t);
+  await stage.pass();
+  stage.wants.set('bare', '');
+  assert.deepEqual(await stage.pass(), []);
+});
+
+test('what wants something else is brought there, and nobody else', async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1').set('b', '1');
+  await stage.pass();
+  stage.wants.set('b', '2').set('c', '1');
+  assert.deepEqual((await stage.pass()).sort(), ['b', 'c']);
+});
+
+test('a namespace that lives on without labels is emptied once', async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1');
+  await stage.pass();
+  stage.wants.set('a', '');
+  assert.deepEqual(await stage.pass(), ['a nothing']);
+  assert.deepEqual(await stage.pass(), []);
+});
+
+test("a namespace that got a dead one's number is looked into", async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1');
+  stage.places.set('a', { key: 'n', path: '/proc/1/ns/net' });
+  await stage.pass();
+  stage.places.set('a', { key: 'n', path: '/proc/2/ns/net' });
+  assert.deepEqual(await stage.pass(), ['a']);
+});
+
+test('triggers during a pass are folded into one more', async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1');
+  stage.during = () => {
+    for (let i = 0; i < 10; i++) stage.reconcile.trigger();
+    stage.during = undefined;
+  };
+  await stage.pass();
+  assert.equal(stage.looks, 2);
+});
+
+test('a failure stops no other namespace, is said once, and is tried again', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.wants.set('bad', '1').set('good', '1');
+  stage.failing.add('bad');
+  assert.deepEqual((await stage.pass()).sort(), ['bad', 'good', 'host nothing']);
+  t.mock.timers.tick(100);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0), ['bad']);
+  assert.deepEqual(stage.said(50), ['bad cannot be done']);
+  stage.failing.clear();
+  t.mock.timers.tick(199);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0), [], 'the wait grows');
+  t.mock.timers.tick(1);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0), ['bad']);
+  t.mock.timers.tick(100_000);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged, [], 'and ends with the failure');
+});
+
+test('a namespace that cannot be looked at stops no other, and is tried again', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.wants.set('bad', '1').set('good', '1');
+  stage.broken.add('bad');
+  assert.deepEqual((await stage.pass()).sort(), ['bad', 'good', 'host nothing']);
+  assert.deepEqual(stage.said(50), ['bad cannot be looked at']);
+  t.mock.timers.tick(100);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged, ['bad']);
+});
+
+test("the host's routes come, are looked into by the clock, and go", async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const stage = new Stage(t, 30_000);
+  stage.reconcile.start();
+  await stage.pass();
+  stage.hostRoutes = [{ network: parsePrefix('10.9.0.0/16')!, gateway: parseAddress('172.18.0.2')! }];
+  assert.deepEqual(await stage.pass(), ['host']);
+  assert.deepEqual(await stage.pass(), []);
+  t.mock.timers.tick(30_000);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0), ['host']);
+  stage.hostRoutes = [];
+  assert.deepEqual(await stage.pass(), ['host nothing']);
+  assert.deepEqual(await stage.pass(), []);
+});
+
+test('a namespace that vanishes in mid-pass is no error', async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1');
+  stage.gone.add('a');
+  await stage.pass();
+  assert.deepEqual(stage.said(50), []);
+  assert.deepEqual(await stage.pass(), ['a'], 'and it is entered again if it is still listed');
+});
+
+test('Docker being down is asked again, and the first look stays the first', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.wants.set('bare', '');
+  stage.dockerIsDown = true;
+  assert.deepEqual(await stage.pass(), []);
+  stage.dockerIsDown = false;
+  t.mock.timers.tick(100);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.sort(), ['bare nothing', 'host nothing']);
+  assert.equal(stage.thorough, 2);
+});
+
+test('the clock looks into every labelled namespace, whether or not it changed', async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const stage = new Stage(t, 30_000);
+  stage.wants.set('a', '1').set('b', '1').set('bare', '');
+  stage.reconcile.start();
+  await stage.pass();
+  t.mock.timers.tick(30_000);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0).sort(), ['a', 'b']);
+  assert.deepEqual(await stage.pass(), []);
+});
+
+test('a mistake is said when it is new, and again when it comes back', async t => {
+  const stage = new Stage(t);
+  const mistake = { container: 'a', key: 'twine.x', message: 'there is no such label' };
+  stage.mistakes = [mistake, mistake];
+  await stage.pass();
+  await stage.pass();
+  assert.deepEqual(stage.said(40), ['there is no such label']);
+  stage.mistakes = [];
+  await stage.pass();
+  stage.mistakes = [mistake];
+  await stage.pass();
+  assert.equal(stage.said(40).length, 2);
+});
+
+test('closed, it begins nothing more', async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1');
+  stage.reconcile.close();
+  assert.deepEqual(await stage.pass(), []);
+  assert.equal(stage.looks, 0);
+});
+
+test('a container that comes while many others are looked into is not kept waiting for them', async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const stage = new Stage(t, 30_000);
+  for (let i = 0; i < 100; i++) stage.wants.set(`c${i}`, '1');
+  stage.reconcile.start();
+  await stage.pass();
+  stage.during = () => {
+    stage.wants.set('new', '1');
+    stage.reconcile.trigger();
+    // As long as it takes until it makes way.
+    for (const end = performance.now() + 30; performance.now() < end; );
+    stage.during = undefined;
+  };
+  t.mock.timers.tick(30_000);
+  await stage.reconcile.idle();
+  const order = stage.converged.splice(0);
+  assert.ok(order.indexOf('new') < 50, `it was number ${order.indexOf('new')}`);
+  assert.equal(new Set(order).size, 101, 'and the others are looked into after it');
+});
