@@ -92,8 +92,10 @@ export class Sandboxes {
   convergeHostRoutes(routes: readonly DesiredRoute[]): Converged {
     const window = new SandboxWindow(this.#nft, 'the host', this.#buffer, this.#trace);
     try {
-      const { guards, gateways, removals } = diffRoutes(window.possible(routes), window.routes());
-      const changes = [...guards, ...gateways, ...removals].map(inMainTable);
+      // The host has no policy rules of ours: what is not in its main table would not count.
+      const mainTable = () => RT_TABLE_MAIN;
+      const { guards, gateways, removals } = diffRoutes(window.possible(routes), window.routes(), mainTable);
+      const changes = [...guards, ...gateways, ...removals];
       return { changes, failures: window.apply(changes) };
     } finally {
       window.close();
@@ -135,11 +137,4 @@ function open(path: string): Netns | undefined {
     if (isNotFound(err)) return undefined;
     throw err;
   }
-}
-
-/** The host has no policy rules of ours: what is not in its main table would not count. */
-function inMainTable(change: Change): Change {
-  return change.kind === 'addRoute'
-    ? { ...change, route: { ...change.route, table: RT_TABLE_MAIN } }
-    : change;
 }

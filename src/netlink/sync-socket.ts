@@ -76,15 +76,17 @@ export class SyncNetlinkSocket {
       this.#send(encode(request, seq), purpose);
       const replies = this.#collect(seq, purpose);
       if (replies) return replies;
-      if (n === tries) throw new ChannelError(`${purpose.op} ${purpose.subject}: changed meanwhile`);
+      if (n === tries) throw changedMeanwhile(purpose);
     }
   }
 
-  /** The same for a request that the kernel works on for long: a thread waits for it. The answers fit one read. */
+  /** The same for a request that the kernel works on for long: a thread waits for it. A torn list is not read again. */
   async requestOnThread(request: Request, purpose: Purpose): Promise<Message[]> {
     const seq = ++this.#seq;
     await sendOnThread(this.#fd, encode(request, seq), purpose.op, purpose.subject);
-    return this.#collect(seq, purpose) ?? [];
+    const replies = this.#collect(seq, purpose);
+    if (!replies) throw changedMeanwhile(purpose);
+    return replies;
   }
 
   /** The answers to a request; undefined when the kernel says that the list was torn. */
@@ -122,6 +124,10 @@ export class SyncNetlinkSocket {
       throw new ChannelError(reason, { cause: err });
     }
   }
+}
+
+function changedMeanwhile({ op, subject }: Purpose): ChannelError {
+  return new ChannelError(`${op} ${subject}: changed meanwhile`);
 }
 
 function encode(request: Request, seq: number): Buffer {

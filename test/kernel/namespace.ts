@@ -78,6 +78,23 @@ export class Namespace {
     return run('ip', '-n', this.name, ...args);
   }
 
+  /** What `ip netns exec NAME …` prints: any program in there. */
+  exec(program: string, ...args: string[]): string {
+    return run('ip', 'netns', 'exec', this.name, program, ...args);
+  }
+
+  /** A veth between this namespace and another. */
+  veth(name: string, other: Namespace, otherName: string): void {
+    this.ip('link', 'add', name, 'type', 'veth', 'peer', 'name', otherName, 'netns', other.name);
+    this.ip('link', 'set', name, 'up');
+    other.ip('link', 'set', otherName, 'up');
+  }
+
+  /** Its identity and a path to it. */
+  get ref(): { readonly key: string; readonly path: string } {
+    return { key: this.netns.key, path: this.netns.path };
+  }
+
   /** Runs a synchronous function in the namespace. */
   within<T>(fn: () => Synchronous<T>): Synchronous<T> {
     return this.entry.within(this.netns, fn);

@@ -1,0 +1,160 @@
+// What a pass over a namespace leaves alone: rules and routes of others, namespaces that are not meant, and itself no
+// trace in file descriptors or namespaces that live on.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../../src/errors.js';
+import { IP_FORWARD, IPV6_FORWARDING } from '../../src/labels/sysctl.js';
+import type { SandboxDesired } from '../../src/labels/words.js';
+import { Netns } from '../../src/netlink/netns.js';
+import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
+import { kernelTest, type Namespace, run } from './namespace.js';
+
+const full = (ns: Namespace): SandboxDesired =>
+  desire(ns, {
+    table: accepting(80),
+    routes: [...guarded('0.0.0.0/0', '10.9.0.3'), ...guarded('fd20::/64', 'fd09::3')],
+    sysctls: [IP_FORWARD, IPV6_FORWARDING],
+  });
+
+kernelTest(
+  "rules made with iptables and nft, and others' routes and policy rules, stay byte for byte",
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    inside.exec('iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '81', '-j', 'DROP');
+    inside.exec('iptables', '-t', 'nat', '-A', 'POSTROUTING', '-o', 'eth0', '-j', 'MASQUERADE');
+    inside.exec('ip6tables', '-A', 'FORWARD', '-j', 'REJECT');
+    inside.exec(
+      'nft',
+      'add table inet theirs; add chain inet theirs stamp; add rule inet theirs stamp accept',
+    );
+    inside.exec('nft', 'add table ip dwgd; add chain ip dwgd stamp; add rule ip dwgd stamp drop');
+    inside.ip('route', 'add', '10.20.0.0/16', 'via', '10.9.0.1', 'proto', '99');
+    inside.ip('route', 'add', '10.21.0.0/16', 'via', '10.9.0.1', 'table', '197', 'proto', '99');
+    inside.ip('rule', 'add', 'priority', '19702', 'lookup', '100');
+    const theirs = () => ({
+      iptables: inside.exec('iptables-save').replace(/^#.*\n/gm, ''),
+      ip6tables: inside.exec('ip6tables-save').replace(/^#.*\n/gm, ''),
+      nft: ['inet theirs', 'ip dwgd', 'ip filter', 'ip nat', 'ip6 filter'].map(table =>
+        inside.exec('nft', '--handle', 'list', 'table', ...table.split(' ')),
+      ),
+      // Where IPv6 is forwarded, the kernel itself adds anycast addresses.
+      routes: [4, 6].map(n =>
+        inside.ip(`-${n}`, 'route', 'show', 'table', 'all').replace(/(anycast |.* proto 197 ).*\n/g, ''),
+      ),
+      rules: inside.ip('rule').replace(/.* proto 197\n/g, ''),
+    });
+    const before = theirs();
+    assert.deepEqual(sandboxes.converge(full(inside))?.failures, []);
+    assert.deepEqual(theirs(), before);
+    sandboxes.converge(desire(inside, { table: accepting(82), routes: guarded('10.20.0.0/16', '10.9.0.4') }));
+    assert.deepEqual(theirs(), before);
+    sandboxes.clear(inside.ref);
+    assert.deepEqual(theirs(), before);
+    assert.doesNotMatch(inside.ip('route', 'show', 'table', 'all'), / proto 197 /);
+  },
+  'nft',
+  'iptables',
+);
+
+kernelTest('a namespace that vanished, and one in the place of another, are left alone quietly', async t => {
+  const { inside, outside } = await container(t);
+  const { sandboxes, said } = await programmer(t);
+  const gone = { ...inside.ref, path: '/run/netns/dwgd-nosuch' };
+  const ended = { ...inside.ref, path: '/proc/4194305/ns/net' };
+  const replaced = { ...inside.ref, path: outside.ref.path };
+  for (const netns of [gone, ended, replaced]) {
+    assert.equal(sandboxes.converge({ ...full(inside), netns }), undefined);
+    assert.equal(sandboxes.clear(netns), undefined);
+    assert.equal(sandboxes.observe(netns), undefined);
+    assert.equal(sandboxes.apply(netns, [{ kind: 'deleteTable' }]), undefined);
+  }
+  assert.deepEqual(said, []);
+});
+
+kernelTest("the host's own namespace is refused, whatever its key is said to be", async t => {
+  const { sandboxes, said } = await programmer(t);
+  const { inside } = await container(t);
+  const host = new Netns('/proc/self/ns/net');
+  t.after(() => host.close());
+  for (const key of [host.key, inside.ref.key]) {
+    const netns = { key, path: '/proc/self/ns/net' };
+    assert.throws(() => sandboxes.converge({ ...full(inside), netns }), UserError);
+    assert.throws(() => sandboxes.clear(netns), /is the host's own network namespace/);
+  }
+  assert.deepEqual(said, []);
+});
+
+kernelTest('what is no namespace is an error that says so', async t => {
+  const { inside } = await container(t);
+  const { sandboxes } = await programmer(t);
+  const file = new Netns('/proc/self/status');
+  t.after(() => file.close());
+  const netns = { key: file.key, path: '/proc/self/status' };
+  assert.throws(() => sandboxes.converge({ ...full(inside), netns }), { code: 'EINVAL' });
+});
+
+kernelTest(
+  'two hundred passes leave no file descriptor, whether there was something to do or not',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const before = open();
+    for (let n = 0; n < 200; n++) {
+      if (n % 3 === 0) sandboxes.clear(inside.ref);
+      else assert.deepEqual(sandboxes.converge(full(inside))?.failures, []);
+      assert.ok(open() < before + 80, 'what is let go later does not pile up');
+    }
+    // What holds a socket is let go a moment later.
+    for (let n = 0; open() > before; n++) {
+      assert.ok(n < 500, `${open()} open, ${before} before`);
+      await sleep(10);
+    }
+  },
+);
+
+kernelTest('a namespace that was programmed is gone when it is deleted', async t => {
+  const { inside, outside } = await container(t);
+  const { sandboxes } = await programmer(t);
+  sandboxes.converge(full(inside));
+  sandboxes.converge(full(inside));
+  sandboxes.clear(inside.ref);
+  assert.match(outside.ip('link'), /eth0/);
+  inside.free();
+  for (let n = 0; /eth0/.test(outside.ip('link')); n++) {
+    assert.ok(n < 500, 'the other end of its link would be gone with it');
+    await sleep(10);
+  }
+});
+
+kernelTest(
+  'a namespace without IPv6 addresses, and one with IPv6 switched off, take what they can',
+  async t => {
+    const { sandboxes } = await programmer(t);
+    const { inside } = await container(t);
+    inside.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
+    const desired = desire(inside, {
+      table: accepting(80),
+      routes: [...guarded('0.0.0.0/0', '10.9.0.3'), ...guarded('::/0'), ...guarded('fd20::/64')],
+      sysctls: [IP_FORWARD, IPV6_FORWARDING],
+    });
+    assert.deepEqual(sandboxes.converge(desired)?.failures, []);
+    assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+    inside.exec('sh', '-c', 'echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
+    assert.deepEqual(sandboxes.converge(desired)?.failures, []);
+    inside.ip('address', 'add', 'fd09::2/64', 'dev', 'eth0', 'nodad');
+    inside.ip('route', 'replace', 'default', 'via', 'fd09::1');
+    assert.throws(() => inside.ip('route', 'get', '2001:db8::1'), /No route to host|unreachable/);
+  },
+);
+
+kernelTest('the process itself stays where it is', async t => {
+  const { inside } = await container(t);
+  const { sandboxes } = await programmer(t);
+  const was = [run('ip', 'link'), run('ip', 'rule')];
+  sandboxes.converge(full(inside));
+  sandboxes.clear(inside.ref);
+  assert.deepEqual([run('ip', 'link'), run('ip', 'rule')], was);
+});
