@@ -1,0 +1,209 @@
+// What the tables of labels do to packets: a client, the labelled container in the middle, a server behind it. The
+// server answers with the address that it sees.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { stampedTable } from '../../src/labels/stamp.js';
+import { expandSysctls } from '../../src/labels/sysctl.js';
+import { Nft } from '../../src/nft/libnftables.js';
+import { replaceTable } from '../../src/nft/ruleset.js';
+import { container, plan } from '../unit/labels-world.js';
+import { kernelTest, Namespace, run } from './namespace.js';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Answers every connection and every datagram with the address it came from. */
+const SERVER = `
+  const say = text => (text ?? '').replace('::ffff:', '');
+  require('net').createServer(s => s.on('error', () => {}).end(say(s.remoteAddress))).listen(80, '::', () => {
+    const udp = require('dgram').createSocket('udp6');
+    udp.on('message', (_, from) => udp.send(say(from.address), from.port, from.address));
+    udp.bind(53, '::', () => console.log('ready'));
+  });`;
+
+/** Prints what the server answers, or an error's code. */
+const CLIENT = `
+  const [how, host, port] = process.argv.slice(1);
+  const done = text => { console.log(text); process.exit(0); };
+  setTimeout(() => done('nothing'), 1500);
+  if (how === 'tcp') require('net').connect(port, host).on('data', d => done(String(d))).on('error', e => done(e.code));
+  else {
+    const udp = require('dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    udp.on('message', d => done(String(d))).on('error', e => done(e.code)).connect(port, host, () => udp.send('?'));
+  }`;
+
+interface Line {
+  readonly client: Namespace;
+  readonly middle: Namespace;
+  /** What a namespace gets from an address and port: the server's answer, or why there is none. */
+  readonly ask: (from: Namespace, to: string, how?: 'tcp' | 'udp') => string;
+}
+
+/** client 10.8.0.9 – wg0 10.8.0.2, middle, eth0 10.9.0.2 – server 10.9.0.3; the same with fd08:: and fd09::. */
+async function line(t: TestContext, labels: Labels): Promise<Line> {
+  const [client, middle, server] = [
+    await Namespace.create(t),
+    await Namespace.create(t),
+    await Namespace.create(t),
+  ];
+  for (const ns of [client, middle, server]) ns.ip('link', 'set', 'lo', 'up');
+  program(t, middle, labels);
+  connect(client, 'eth0', '8', '9', middle, 'wg0', '2');
+  connect(server, 'eth0', '9', '3', middle, 'eth0', '2');
+  for (const [ns, far, by] of [
+    [client, '9', '8'],
+    [server, '8', '9'],
+  ] as const) {
+    ns.ip('route', 'add', `10.${far}.0.0/24`, 'via', `10.${by}.0.2`);
+    ns.ip('route', 'add', `fd0${far}::/64`, 'via', `fd0${by}::2`);
+  }
+  // Interfaces that labels open for loopback are there now.
+  const { sandboxes } = planned(labels);
+  for (const { name, value } of expandSysctls(sandboxes[0]!.sysctls, () => 'eth0')) {
+    middle.within(() => writeFileSync(`/proc/sys/net/${name}`, value));
+  }
+  const process = spawn('ip', ['netns', 'exec', server.name, 'node', '-e', SERVER], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => process.kill());
+  await once(process.stdout, 'data');
+  const ask: Line['ask'] = (from, to, how = 'tcp') => {
+    const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(to) ?? [];
+    return run('ip', 'netns', 'exec', from.name, 'node', '-e', CLIENT, how, host, port).trim();
+  };
+  return { client, middle, ask };
+}
+
+function planned(labels: Labels) {
+  const found = plan([
+    container('middle', { networks: { main: '10.9.0.2 fd09::2' }, labels }),
+    container('web', { networks: { main: '10.9.0.3 fd09::3' } }),
+  ]);
+  assert.deepEqual(found.mistakes, []);
+  return found;
+}
+
+/** Puts the table of the labels in place. */
+function program(t: TestContext, ns: Namespace, labels: Labels): void {
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const table = planned(labels).sandboxes[0]!.table!;
+  ns.within(() => nft.apply(replaceTable(stampedTable(table, [])), 'a test'));
+}
+
+function connect(
+  a: Namespace,
+  nameA: string,
+  net: string,
+  hostA: string,
+  b: Namespace,
+  nameB: string,
+  hostB: string,
+) {
+  a.ip('link', 'add', nameA, 'type', 'veth', 'peer', 'name', nameB, 'netns', b.name);
+  for (const [ns, name, host] of [[a, nameA, hostA] as const, [b, nameB, hostB] as const]) {
+    ns.ip('link', 'set', name, 'up');
+    ns.ip('address', 'add', `10.${net}.0.${host}/24`, 'dev', name);
+    ns.ip('address', 'add', `fd0${net}::${host}/64`, 'dev', name, 'nodad');
+  }
+}
+
+/** Tests of packets; interfaces come up after the table is in place. */
+function packetTest(name: string, labels: Labels, check: (line: Line) => void): void {
+  kernelTest(name, async t => check(await line(t, labels)), 'nft', 'node');
+}
+
+packetTest(
+  'defect 5: a forward works without nat.interfaces, and its answers come back',
+  { 'twine.nat.forward.9080': 'web:80', 'twine.nat.forward.9053/udp': 'web:53' },
+  ({ client, middle, ask }) => {
+    assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
+    assert.equal(ask(client, '[fd08::2]:9080'), 'fd09::2');
+    assert.equal(ask(client, '10.8.0.2:9053', 'udp'), '10.9.0.2');
+    assert.equal(ask(client, '[fd08::2]:9053', 'udp'), 'fd09::2');
+    // The address of another interface is not that of the one it comes in by.
+    assert.equal(ask(client, '10.9.0.2:9080'), 'ECONNREFUSED');
+    assert.equal(ask(middle, '10.9.0.2:9080'), '10.9.0.2');
+    assert.equal(ask(middle, '[fd08::2]:9080'), 'fd09::2');
+    for (const lo of ['127.0.0.1', '127.0.0.11', '[::1]'])
+      assert.equal(ask(middle, `${lo}:9080`), 'ECONNREFUSED', lo);
+  },
+);
+
+packetTest(
+  'defect 7: an interface that comes up later is covered, and a pattern is anchored',
+  {
+    'twine.nat.forward.wg+.9080': 'web:80',
+    'twine.nat.forward.g+.9081': 'web:80',
+    'twine.nat.forward.wg.9082': 'web:80',
+    'twine.nat.forward.eth+.9083': 'web:80',
+    'twine.nat.forward.+.9084': 'web:80',
+  },
+  ({ client, ask }) => {
+    assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
+    assert.equal(ask(client, '10.8.0.2:9084'), '10.9.0.2');
+    for (const port of [9081, 9082, 9083]) assert.equal(ask(client, `10.8.0.2:${port}`), 'ECONNREFUSED');
+  },
+);
+
+packetTest(
+  'a forward of lo is of localhost alone, and not of the DNS of Docker',
+  {
+    'twine.nat.interfaces': 'lo',
+    'twine.nat.forward.lo.9080': 'web:80',
+    'twine.nat.forward.lo.5353/udp': 'web:53',
+  },
+  ({ client, middle, ask }) => {
+    assert.equal(ask(middle, '127.0.0.1:9080'), '10.9.0.2');
+    assert.equal(ask(middle, '127.0.0.2:5353', 'udp'), '10.9.0.2');
+    assert.equal(ask(middle, '127.0.0.11:9080'), 'ECONNREFUSED');
+    assert.equal(ask(middle, '10.9.0.2:9080'), 'ECONNREFUSED');
+    assert.equal(ask(client, '10.8.0.2:9080'), 'ECONNREFUSED');
+    assert.equal(ask(middle, '[::1]:9080'), 'ECONNREFUSED');
+  },
+);
+
+packetTest(
+  'what leaves by an interface of nat.interfaces is masqueraded, and by no other',
+  { 'twine.nat.interfaces': 'eth+' },
+  ({ client, ask }) => {
+    assert.equal(ask(client, '10.9.0.3:80'), '10.9.0.2');
+    assert.equal(ask(client, '[fd09::3]:80'), 'fd09::2');
+  },
+);
+
+packetTest(
+  'what leaves by another interface than those of nat.interfaces keeps its source',
+  { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.9080': 'web:80' },
+  ({ client, middle, ask }) => {
+    assert.equal(ask(client, '10.9.0.3:80'), '10.8.0.9');
+    assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
+    // A destination NAT of the container's own is not masqueraded by us.
+    const own = [
+      'add table ip own',
+      'add chain ip own pre { type nat hook prerouting priority -90 ; }',
+      'add rule ip own pre tcp dport 7000 dnat to 10.9.0.3:80',
+    ];
+    run('ip', 'netns', 'exec', middle.name, 'nft', own.join('; '));
+    assert.equal(ask(client, '10.8.0.2:7000'), '10.8.0.9');
+  },
+);
+
+packetTest(
+  'an address on loopback is out of reach from outside, although loopback is open to forwards',
+  { 'twine.nat.forward.lo.80': 'web' },
+  ({ client, middle, ask }) => {
+    client.ip('route', 'add', '127.9.0.0/16', 'via', '10.8.0.2', 'table', '7');
+    client.ip('rule', 'add', 'pref', '5', 'to', '127.9.0.0/16', 'lookup', '7');
+    client.ip('rule', 'add', 'pref', '10', 'lookup', 'local');
+    client.ip('rule', 'del', 'pref', '0');
+    client.within(() => writeFileSync('/proc/sys/net/ipv4/conf/eth0/route_localnet', '1'));
+    middle.within(() => writeFileSync('/proc/sys/net/ipv4/conf/wg0/route_localnet', '1'));
+    assert.equal(ask(client, '127.9.0.1:9999'), 'nothing');
+    // Without the table they do arrive.
+    run('ip', 'netns', 'exec', middle.name, 'nft', 'delete table inet dwgd');
+    assert.equal(ask(client, '127.9.0.1:9999'), 'ECONNREFUSED');
+  },
+);
