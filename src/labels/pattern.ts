@@ -6,9 +6,8 @@ import { IFNAME_MAX, isLinkName } from '../netlink/link.js';
 import { quote } from './text.js';
 import type { InterfacePattern } from './words.js';
 
-/** What `*`, `\`, `"` and a leading `@` mean to nftables is not what they mean in a name. */
-const PLAIN = /^[\x21-\x7e]*$/;
-const FOREIGN = /[*\\"]|^@/;
+/** The kernel takes more, but nobody names an interface so; a beginning with + covers those, too. */
+const NAME = /^[A-Za-z0-9_.+-]+$/;
 
 /** Every interface. */
 export const ANY: InterfacePattern = { name: '', prefix: true };
@@ -18,9 +17,7 @@ export function parsePattern(text: string): InterfacePattern {
   if (text === '+') return ANY;
   const prefix = text.endsWith('+');
   const name = prefix ? text.slice(0, -1) : text;
-  if (PLAIN.test(name) && !FOREIGN.test(name) && isLinkName(name) && !isBracketed(name)) {
-    return { name, prefix };
-  }
+  if (isName(name)) return { name, prefix };
   throw new UserError(
     `${quote(text)} is not an interface pattern: ${
       hint(text) ??
@@ -29,18 +26,18 @@ export function parsePattern(text: string): InterfacePattern {
   );
 }
 
-/** A right pattern that was perhaps meant. */
+/** A right pattern that was perhaps meant: `wg*`, the brackets of a manual, `eth0@if7` as ip-link(8) prints it. */
 function hint(text: string): string | undefined {
-  const meant = text.replace(/^\[(.*)\]$/, '$1').replace(/\*$/, '+');
-  const name = meant.replace(/\+$/, '');
-  if (meant === text || !PLAIN.test(name) || FOREIGN.test(name) || (name !== '' && !isLinkName(name)))
-    return undefined;
-  return meant === '' ? undefined : `did you mean ${quote(meant)}?`;
+  const meant = text
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/@.*$/, '')
+    .replace(/\*$/, '+');
+  if (meant === text || !(meant === '+' || isName(meant.replace(/\+$/, '')))) return undefined;
+  return `did you mean ${quote(meant)}?`;
 }
 
-/** The kernel would take it; but in a label it is the brackets of a manual. */
-function isBracketed(name: string): boolean {
-  return name.startsWith('[') && name.endsWith(']');
+function isName(text: string): boolean {
+  return NAME.test(text) && isLinkName(text);
 }
 
 /** The text that parsePattern() reads. */
