@@ -1,8 +1,6 @@
 // What the tables of labels do to packets: a client, the labelled container in the middle, a server behind it. The
 // server answers with the address that it sees.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { stampedTable } from '../../src/labels/stamp.js';
@@ -11,34 +9,13 @@ import { Nft } from '../../src/nft/libnftables.js';
 import { replaceTable } from '../../src/nft/ruleset.js';
 import { container, plan } from '../unit/labels-world.js';
 import { kernelTest, Namespace, run } from './namespace.js';
+import { ask, serve } from './peer.js';
 
 type Labels = Readonly<Record<string, string>>;
-
-/** Answers every connection and every datagram with the address it came from. */
-const SERVER = `
-  const say = text => (text ?? '').replace('::ffff:', '');
-  require('net').createServer(s => s.on('error', () => {}).end(say(s.remoteAddress))).listen(80, '::', () => {
-    const udp = require('dgram').createSocket('udp6');
-    udp.on('message', (_, from) => udp.send(say(from.address), from.port, from.address));
-    udp.bind(53, '::', () => console.log('ready'));
-  });`;
-
-/** Prints what the server answers, or an error's code. */
-const CLIENT = `
-  const [how, host, port] = process.argv.slice(1);
-  const done = text => { console.log(text); process.exit(0); };
-  setTimeout(() => done('nothing'), 1500);
-  if (how === 'tcp') require('net').connect(port, host).on('data', d => done(String(d))).on('error', e => done(e.code));
-  else {
-    const udp = require('dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    udp.on('message', d => done(String(d))).on('error', e => done(e.code)).connect(port, host, () => udp.send('?'));
-  }`;
 
 interface Line {
   readonly client: Namespace;
   readonly middle: Namespace;
-  /** What a namespace gets from an address and port: the server's answer, or why there is none. */
-  readonly ask: (from: Namespace, to: string, how?: 'tcp' | 'udp') => string;
 }
 
 /** client 10.8.0.9 – wg0 10.8.0.2, middle, eth0 10.9.0.2 – server 10.9.0.3; the same with fd08:: and fd09::. */
@@ -64,16 +41,8 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   for (const { name, value } of expandSysctls(sandboxes[0]!.sysctls, () => 'eth0')) {
     middle.within(() => writeFileSync(`/proc/sys/net/${name}`, value));
   }
-  const process = spawn('ip', ['netns', 'exec', server.name, 'node', '-e', SERVER], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  t.after(() => process.kill());
-  await once(process.stdout, 'data');
-  const ask: Line['ask'] = (from, to, how = 'tcp') => {
-    const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(to) ?? [];
-    return run('ip', 'netns', 'exec', from.name, 'node', '-e', CLIENT, how, host, port).trim();
-  };
-  return { client, middle, ask };
+  await serve(t, server);
+  return { client, middle };
 }
 
 function planned(labels: Labels) {
@@ -118,7 +87,7 @@ function packetTest(name: string, labels: Labels, check: (line: Line) => void): 
 packetTest(
   'defect 5: a forward works without nat.interfaces, and its answers come back',
   { 'twine.nat.forward.9080': 'web:80', 'twine.nat.forward.9053/udp': 'web:53' },
-  ({ client, middle, ask }) => {
+  ({ client, middle }) => {
     assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
     assert.equal(ask(client, '[fd08::2]:9080'), 'fd09::2');
     assert.equal(ask(client, '10.8.0.2:9053', 'udp'), '10.9.0.2');
@@ -141,7 +110,7 @@ packetTest(
     'twine.nat.forward.eth+.9083': 'web:80',
     'twine.nat.forward.+.9084': 'web:80',
   },
-  ({ client, ask }) => {
+  ({ client }) => {
     assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
     assert.equal(ask(client, '10.8.0.2:9084'), '10.9.0.2');
     for (const port of [9081, 9082, 9083]) assert.equal(ask(client, `10.8.0.2:${port}`), 'ECONNREFUSED');
@@ -155,7 +124,7 @@ packetTest(
     'twine.nat.forward.lo.9080': 'web:80',
     'twine.nat.forward.lo.5353/udp': 'web:53',
   },
-  ({ client, middle, ask }) => {
+  ({ client, middle }) => {
     assert.equal(ask(middle, '127.0.0.1:9080'), '10.9.0.2');
     assert.equal(ask(middle, '127.0.0.2:5353', 'udp'), '10.9.0.2');
     assert.equal(ask(middle, '127.0.0.11:9080'), 'ECONNREFUSED');
@@ -168,7 +137,7 @@ packetTest(
 packetTest(
   'what leaves by an interface of nat.interfaces is masqueraded, and by no other',
   { 'twine.nat.interfaces': 'eth+' },
-  ({ client, ask }) => {
+  ({ client }) => {
     assert.equal(ask(client, '10.9.0.3:80'), '10.9.0.2');
     assert.equal(ask(client, '[fd09::3]:80'), 'fd09::2');
   },
@@ -177,7 +146,7 @@ packetTest(
 packetTest(
   'what leaves by another interface than those of nat.interfaces keeps its source',
   { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.9080': 'web:80' },
-  ({ client, middle, ask }) => {
+  ({ client, middle }) => {
     assert.equal(ask(client, '10.9.0.3:80'), '10.8.0.9');
     assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
     // A destination NAT of the container's own is not masqueraded by us.
@@ -194,7 +163,7 @@ packetTest(
 packetTest(
   'an address on loopback is out of reach from outside, although loopback is open to forwards',
   { 'twine.nat.forward.lo.80': 'web' },
-  ({ client, middle, ask }) => {
+  ({ client, middle }) => {
     client.ip('route', 'add', '127.9.0.0/16', 'via', '10.8.0.2', 'table', '7');
     client.ip('rule', 'add', 'pref', '5', 'to', '127.9.0.0/16', 'lookup', '7');
     client.ip('rule', 'add', 'pref', '10', 'lookup', 'local');
