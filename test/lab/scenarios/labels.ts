@@ -1,0 +1,87 @@
+// Both halves at once: the gateway of labelled containers is a container on a WireGuard network, as in the first example
+// of the original's page. Their traffic leaves by the tunnel, the tunnel's port reaches them, and nothing leaks.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { ask, hush, inside, serve } from '../../docker/talk.js';
+import { connect, createNetwork, ping, remove, run, start, stop } from '../containers.js';
+import { daemon, eventually, Remote, scenario, sh } from '../lab.js';
+
+/** An address of the internet, behind the remote: by the tunnel, or plainly by the host. */
+const FAR = '203.0.113.1';
+const PORT = 7000;
+const SLOW = { within: 20 };
+
+const askFar = (container: string): Promise<string> => ask(container, 'tcp', FAR, PORT, SLOW);
+
+/** Packets for the internet that left the host plainly. (Docker has bridged packets pass by this hook, too.) */
+async function leaked(): Promise<number> {
+  const { nftables } = JSON.parse(await sh('nft -j list counters table ip lab')) as {
+    nftables: { counter?: { packets: number } }[];
+  };
+  return nftables.find(({ counter }) => counter)!.counter!.packets;
+}
+
+scenario('labels', () => {
+  test('without labels a container goes plainly by the host', async () => {
+    const remote = await Remote.create(['10.250.0.1/24']);
+    await remote.sh(`ip addr add ${FAR}/32 dev lo`);
+    await serve('netns:remote', 'far', 'tcp', PORT);
+    await sh(`ip route add 203.0.113.0/24 via 192.0.2.2
+      nft 'table ip lab { counter leaked { }; chain forward { type filter hook forward priority -1; oifname "to-remote" ip daddr ${FAR} counter name leaked; }; }'`);
+    await daemon.start();
+    await createNetwork('main', { driver: 'bridge', subnets: ['172.30.0.0/16'] });
+    await run('plain', { networks: { main: {} } });
+    assert.equal(await askFar('plain'), 'far 192.0.2.1');
+    assert.ok((await leaked()) > 0);
+    await remove('plain');
+    await run('wireguard-client', {
+      networks: { main: {} },
+      labels: { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.9080': 'qbittorrent:9080' },
+    });
+    await createNetwork('vpn', {
+      options: {
+        'dwgd.endpoint': remote.endpoint,
+        'dwgd.pubkey': remote.keys.publicKey,
+        'dwgd.seed': 's',
+        'dwgd.route': '203.0.113.0/24',
+      },
+      subnets: ['10.250.0.0/24 10.250.0.1'],
+    });
+    await remote.admit(await sh('node dist/src/cli.js pubkey -s s -i 10.250.0.2'), '10.250.0.2/32');
+  });
+
+  test('a WireGuard interface that came after the start carries the traffic of its users', async () => {
+    await connect('vpn', 'wireguard-client', { ip: '10.250.0.2' });
+    await ping('wireguard-client', '10.250.0.1');
+    await run('qbittorrent', {
+      networks: { main: {} },
+      labels: { 'twine.route.0.0.0.0/1': 'wireguard-client', 'twine.route.128.0.0.0/1': 'wireguard-client' },
+      ports: { '9080/tcp': '9080' },
+    });
+    const before = await leaked();
+    await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.250.0.2'), { within: 60 });
+    assert.equal(await leaked(), before);
+  });
+
+  test('port 9080 of the tunnel reaches the container, and so does its published port', async () => {
+    await serve('qbittorrent', 'qbittorrent', 'tcp', 9080);
+    assert.match(await ask('netns:remote', 'tcp', '10.250.0.2', 9080, SLOW), /^qbittorrent 172\.30\./);
+    assert.match(await ask('host', 'tcp', '127.0.0.1', 9080, SLOW), /^qbittorrent 172\.30\./);
+  });
+
+  test('the gateway stops: nothing leaves at all; it starts: all of it goes by the tunnel again', async () => {
+    const before = await leaked();
+    await stop('wireguard-client');
+    await eventually(
+      async () => assert.match(await inside('qbittorrent', `ip route get ${FAR} 2>&1 || true`), /No route/),
+      { within: 60 },
+    );
+    await assert.rejects(ask('qbittorrent', 'tcp', FAR, PORT));
+    await start('wireguard-client');
+    await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.250.0.2'), { within: 60 });
+    assert.equal(await leaked(), before);
+    await sh('nft delete table ip lab; ip route del 203.0.113.0/24');
+  });
+
+  after(hush);
+});
