@@ -110,9 +110,9 @@ export class Names {
     const near = nearest(name, this.#neighbours(sandbox));
     return {
       kind: 'missing',
-      why: `${shown(name)} is no container on a network of this one, and no host that the resolver knows${
-        near === undefined ? '' : `: did you mean ${shown(near)}?`
-      }`,
+      why: `${shown(name)} is no container on a network of this one${
+        near === undefined ? '' : ` (there is ${shown(near)})`
+      }, and no host that the resolver knows`,
     };
   }
 

@@ -1,0 +1,424 @@
+// What namespaces and the host shall hold, from whole worlds of containers.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress } from '../../src/ip.js';
+import type { World } from '../../src/labels/plan.js';
+import type { ContainerView, DesiredSysctl, SandboxDesired } from '../../src/labels/words.js';
+import type { NftTable } from '../../src/nft/ruleset.js';
+import { address, container, plan, showMistake, showRoute } from './labels-world.js';
+
+const showSysctl = ({ name, value, towards }: DesiredSysctl): string =>
+  `${name}=${value}${towards ? ` towards ${formatAddress(towards)}` : ''}`;
+
+/** The one sandbox of a world, and what is wrong with it. */
+function only(containers: readonly ContainerView[], rest?: Partial<World>) {
+  const { sandboxes, mistakes, ...others } = plan(containers, rest);
+  assert.equal(sandboxes.length, 1);
+  return { ...sandboxes[0]!, mistakes: mistakes.map(showMistake), ...others };
+}
+
+const routesOf = ({ routes }: SandboxDesired): string[] => routes.map(showRoute);
+const chain = (table: NftTable | undefined, name: string) => table?.chains.find(chain => chain.name === name);
+
+/** Where the first map of a chain leads each protocol and port. */
+function forwardsOf(table: NftTable | undefined, name: string): string[] {
+  const text = JSON.stringify(chain(table, name)?.rules ?? []);
+  return [...text.matchAll(/\[\{"concat":\["(\w+)",(\d+)\]\},\{"concat":\["([^"]+)",(\d+)\]\}\]/g)].map(
+    ([, protocol, port, to, toPort]) => `${port}/${protocol} → ${to} ${toPort}`,
+  );
+}
+
+const gw = (networks: Record<string, string>, rest = {}) => container('gw', { networks, ...rest });
+const routed = (networks: Record<string, string>, labels: Record<string, string>, rest = {}) =>
+  container('app', { networks, labels, ...rest });
+
+test('a route leads to the address of its gateway on a shared network, with a guard beneath', () => {
+  const sandbox = only([
+    routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }),
+    gw({ other: '10.7.0.3', main: '10.0.0.3' }),
+  ]);
+  assert.deepEqual(routesOf(sandbox), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
+  assert.deepEqual([sandbox.table, sandbox.sysctls, sandbox.mistakes], [undefined, [], []]);
+  assert.deepEqual(sandbox.netns, { key: '4:app', path: '/proc/app/ns/net' });
+});
+
+for (const [what, networks, gateway, labels, expected] of [
+  [
+    'of its own family',
+    { main: '10.0.0.2 fd00::2' },
+    { main: '10.0.0.3 fd00::3' },
+    { 'twine.route.10.8.0.0/16': 'gw', 'twine.route.::/0': 'gw' },
+    ['10.8.0.0/16 via 10.0.0.3', 'unreachable 10.8.0.0/16', '::/0 via fd00::3', 'unreachable ::/0'],
+  ],
+  [
+    'on the first shared network of the container',
+    { b: '10.2.0.2', a: '10.1.0.2' },
+    { a: '10.1.0.3', b: '10.2.0.3' },
+    { 'twine.route.0.0.0.0/1': 'gw', 'twine.route.128.0.0.0/1': 'gw' },
+    [
+      '0.0.0.0/1 via 10.2.0.3',
+      'unreachable 0.0.0.0/1',
+      '128.0.0.0/1 via 10.2.0.3',
+      'unreachable 128.0.0.0/1',
+    ],
+  ],
+  [
+    'on the first shared network that has the family',
+    { b: '10.2.0.2', a: '10.1.0.2 fd01::2' },
+    { a: '10.1.0.3 fd01::3', b: '10.2.0.3' },
+    { 'twine.route.fd08::/16': 'gw' },
+    ['fd08::/16 via fd01::3', 'unreachable fd08::/16'],
+  ],
+] as const) {
+  test(`a route takes the gateway's address ${what}`, () => {
+    const sandbox = only([routed(networks, labels), gw(gateway)]);
+    assert.deepEqual(routesOf(sandbox), expected);
+    assert.deepEqual(sandbox.mistakes, []);
+  });
+}
+
+for (const [what, given, name, shared] of [
+  ['its name', container('vpn', { networks: { main: '10.0.0.3' } }), 'vpn', true],
+  ['an alias', container('vpn', { networks: { main: '10.0.0.3 gate' } }), 'gate', true],
+  [
+    'its id',
+    container('vpn', { networks: { main: '10.0.0.3' }, id: 'ab'.repeat(32) }),
+    'ab'.repeat(32),
+    true,
+  ],
+  [
+    'its short id',
+    container('vpn', { networks: { main: '10.0.0.3' }, id: 'ab'.repeat(32) }),
+    'abababababab',
+    true,
+  ],
+  ['its service', container('p-vpn-1', { networks: { main: '10.0.0.3' }, service: 'p/vpn' }), 'vpn', true],
+  [
+    'the service of another project',
+    container('q-vpn-1', { networks: { main: '10.0.0.3' }, service: 'q/vpn' }),
+    'vpn',
+    false,
+  ],
+  ['an alias of another network', container('vpn', { networks: { side: '10.9.0.3 gate' } }), 'gate', false],
+] as const) {
+  test(`a gateway is ${shared ? '' : 'not '}found by ${what}`, () => {
+    const { routes, externalNames, mistakes } = only([
+      routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': name }, { service: 'p/app' }),
+      given,
+    ]);
+    assert.equal(routes.length, shared ? 2 : 1);
+    // What is no name of Docker's is one for the DNS.
+    assert.deepEqual([externalNames, mistakes], [shared ? [] : [name], []]);
+  });
+}
+
+test('a container name comes before a service, and that before an alias; then by name', () => {
+  const by = (...containers: ContainerView[]) =>
+    routesOf(
+      only([
+        routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'x' }, { service: 'p/app' }),
+        ...containers,
+      ]),
+    )[0];
+  const alias = container('a', { networks: { main: '10.0.0.3 x' } });
+  const service2 = container('p-x-2', { networks: { main: '10.0.0.4' }, service: 'p/x' });
+  const service10 = container('p-x-10', { networks: { main: '10.0.0.5' }, service: 'p/x' });
+  const named = container('x', { networks: { main: '10.0.0.6' } });
+  assert.equal(by(alias, service10, service2, named), '0.0.0.0/0 via 10.0.0.6');
+  assert.equal(by(alias, service10, service2), '0.0.0.0/0 via 10.0.0.4');
+  assert.equal(by(alias), '0.0.0.0/0 via 10.0.0.3');
+});
+
+test('an address is taken as it is', () => {
+  const sandbox = only([routed({ main: '10.0.0.2' }, { 'twine.route.10.8.0.0/16': '10.0.0.77' })]);
+  assert.deepEqual(routesOf(sandbox), ['10.8.0.0/16 via 10.0.0.77', 'unreachable 10.8.0.0/16']);
+});
+
+test('defect 6: a gateway with a new address leaves no route by its old one, and without it the network is unreachable', () => {
+  const world = (...gateway: ContainerView[]) =>
+    routesOf(only([routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }), ...gateway]));
+  assert.deepEqual(world(gw({ main: '10.0.0.3' })), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
+  assert.deepEqual(world(gw({ main: '10.0.0.9' })), ['0.0.0.0/0 via 10.0.0.9', 'unreachable 0.0.0.0/0']);
+  assert.deepEqual(world(gw({ main: '' }, { netns: null })), ['unreachable 0.0.0.0/0']);
+  assert.deepEqual(world(), ['unreachable 0.0.0.0/0']);
+});
+
+const UNTIL = 'until then 0.0.0.0/0 is unreachable';
+for (const [what, others, name, message] of [
+  ['stopped', [gw({ main: '' }, { netns: null })], 'gw', `gw is not running: start it; ${UNTIL}`],
+  [
+    'elsewhere',
+    [gw({ side: '10.9.0.3' })],
+    'gw',
+    `gw has no address on a network of this container: connect both to one network; ${UNTIL}`,
+  ],
+  [
+    'without the family',
+    [gw({ main: 'fd00::3' })],
+    'gw',
+    `gw has no IPv4 address on a network of this container; ${UNTIL}`,
+  ],
+  [
+    'in the network of the host',
+    [gw({}, { hostNetwork: true })],
+    'gw',
+    `gw is in the host's network and has no address of its own: give an address of the host; ${UNTIL}`,
+  ],
+  ['the container itself', [], 'app', `app is this container itself: name another one; ${UNTIL}`],
+  [
+    'a name that the resolver does not know',
+    [container('wireguard', { networks: { main: '10.0.0.3' } })],
+    'wiregard',
+    `wiregard is no container on a network of this one (there is wireguard), and no host that the resolver knows; ${UNTIL}`,
+  ],
+  [
+    'a number',
+    [],
+    '2130706433',
+    `2130706433 is no container on a network of this one, and no host that the resolver knows; ${UNTIL}`,
+  ],
+] as const) {
+  test(`a gateway that is ${what} is reported, and its network is unreachable`, () => {
+    const sandbox = only([routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': name }), ...others], {
+      external: new Map([['wiregard', []]]),
+    });
+    assert.deepEqual(sandbox.mistakes, [`app twine.route.0.0.0.0/0: ${message}`]);
+    assert.deepEqual(routesOf(sandbox), ['unreachable 0.0.0.0/0']);
+    assert.deepEqual(sandbox.externalNames, name === 'wiregard' ? [name] : []);
+  });
+}
+
+test('a host name waits for the resolver, and takes what it says', () => {
+  const app = routed(
+    { main: '10.0.0.2' },
+    { 'twine.nat.forward.80': 'Nas.Example.', 'twine.route.::/0': 'nas.example' },
+  );
+  const first = only([app]);
+  assert.deepEqual([first.externalNames, first.mistakes], [['nas.example'], []]);
+  assert.deepEqual([routesOf(first), first.table], [['unreachable ::/0'], undefined]);
+  const answer = ['192.0.2.7', '192.0.2.8', '2001:db8::7'].map(address);
+  const second = only([app], { external: new Map([['nas.example', answer]]) });
+  assert.deepEqual([second.externalNames, second.mistakes], [['nas.example'], []]);
+  assert.deepEqual(routesOf(second), ['::/0 via 2001:db8::7', 'unreachable ::/0']);
+  assert.deepEqual(forwardsOf(second.table, 'prerouting'), [
+    '80/tcp → 192.0.2.7 80',
+    '80/tcp → 2001:db8::7 80',
+  ]);
+});
+
+test('an answer of the resolver that no packet can be sent to is none', () => {
+  const { routes, mistakes } = only(
+    [routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'blocked.example' })],
+    {
+      external: new Map([['blocked.example', ['0.0.0.0', '127.0.0.1'].map(address)]]),
+    },
+  );
+  assert.deepEqual([routes.map(showRoute), mistakes.length], [['unreachable 0.0.0.0/0'], 1]);
+});
+
+test('the name of a container that is stopped is never asked of the resolver', () => {
+  const { externalNames } = plan(
+    [
+      routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw', 'twine.nat.forward.80': 'gw' }),
+      gw({ main: '' }, { netns: null }),
+    ],
+    { external: new Map([['gw', [address('192.0.2.1')]]]) },
+  );
+  assert.deepEqual(externalNames, []);
+});
+
+test('a forward without a destination is left out and reported, and the others stay', () => {
+  const { table, mistakes } = only([
+    routed({ main: '10.0.0.2' }, { 'twine.nat.forward.80': 'gw', 'twine.nat.forward.81': 'web' }),
+    container('web', { networks: { main: '10.0.0.4' } }),
+    gw({ main: '' }, { netns: null }),
+  ]);
+  assert.deepEqual(forwardsOf(table, 'prerouting'), ['81/tcp → 10.0.0.4 81']);
+  assert.deepEqual(mistakes, [
+    'app twine.nat.forward.80: gw is not running: start it; until then the port is not forwarded',
+  ]);
+});
+
+test('one unresolvable name leaves every other label as it is', () => {
+  const labels = { 'twine.route.10.8.0.0/16': 'web', 'twine.nat.interfaces': 'eth+' };
+  const others = [container('web', { networks: { main: '10.0.0.4' } })];
+  const good = only([routed({ main: '10.0.0.2' }, labels), ...others]);
+  const bad = only([
+    routed({ main: '10.0.0.2' }, { ...labels, 'twine.route.10.9.0.0/16': 'gone' }),
+    ...others,
+  ]);
+  assert.deepEqual(bad.table, good.table);
+  assert.deepEqual(bad.routes.slice(0, 2), good.routes);
+});
+
+const NAT = { 'twine.nat.interfaces': 'wg+' };
+for (const [what, networks, labels, expected] of [
+  ['forwarding interfaces', '10.0.0.2', NAT, ['ipv4/ip_forward=1']],
+  [
+    'forwarding interfaces, with IPv6',
+    '10.0.0.2 fd00::2',
+    NAT,
+    ['ipv4/ip_forward=1', 'ipv6/conf/all/forwarding=1'],
+  ],
+  ['a forward alone', '10.0.0.2', { 'twine.nat.forward.80': 'web' }, ['ipv4/ip_forward=1']],
+  [
+    'a forward of lo',
+    '10.0.0.2',
+    { 'twine.nat.forward.lo.80': 'web' },
+    ['ipv4/conf/*/route_localnet=1 towards 10.0.0.4'],
+  ],
+  ['a forward that leads nowhere', '10.0.0.2', { 'twine.nat.forward.80': 'gone' }, []],
+  ['a rule', '10.0.0.2', { 'twine.iptables.rule.a': 'TWINE_INPUT -j ACCEPT' }, []],
+  ['a route', '10.0.0.2', { 'twine.route.10.8.0.0/16': 'web' }, []],
+] as const) {
+  test(`the sysctls for ${what}`, () => {
+    const { sysctls } = only([
+      routed({ main: networks }, labels),
+      container('web', { networks: { main: '10.0.0.4' } }),
+    ]);
+    assert.deepEqual(sysctls.map(showSysctl), expected);
+  });
+}
+
+test('containers of one namespace are one sandbox, with the networks of the one that made it', () => {
+  const { sandboxes, mistakes } = plan([
+    container('side', {
+      netns: '4:vpn',
+      labels: { 'twine.route.10.8.0.0/16': 'gw', 'twine.nat.forward.80': 'web' },
+    }),
+    container('vpn', {
+      netns: '4:vpn',
+      networks: { main: '10.0.0.2' },
+      labels: { 'twine.nat.interfaces': 'wg+' },
+    }),
+    container('web', { networks: { main: '10.0.0.4' } }),
+    gw({ main: '10.0.0.3' }),
+  ]);
+  assert.deepEqual(mistakes, []);
+  assert.equal(sandboxes.length, 1);
+  assert.deepEqual(sandboxes[0]!.containers, ['vpn', 'side']);
+  assert.deepEqual(routesOf(sandboxes[0]!), ['10.8.0.0/16 via 10.0.0.3', 'unreachable 10.8.0.0/16']);
+  assert.deepEqual(forwardsOf(sandboxes[0]!.table, 'prerouting'), ['80/tcp → 10.0.0.4 80']);
+});
+
+test('a name of a container in a shared namespace is that of the namespace', () => {
+  const sandbox = only([
+    routed({ main: '10.0.0.2' }, { 'twine.route.10.8.0.0/16': 'side' }),
+    container('side', { netns: '4:vpn' }),
+    container('vpn', { netns: '4:vpn', networks: { main: '10.0.0.3' } }),
+  ]);
+  assert.deepEqual(routesOf(sandbox)[0], '10.8.0.0/16 via 10.0.0.3');
+});
+
+test('labels of one namespace that contradict each other are reported, and those of its owner count', () => {
+  const labels = (to: string, target: string) => ({
+    'twine.route.10.8.0.0/16': to,
+    'twine.nat.forward.80': to,
+    'twine.iptables.rule.a': `TWINE_INPUT -j ${target}`,
+    'twine.iptables.rule.same': 'TWINE_INPUT -m limit --limit 1/s -j ACCEPT',
+  });
+  const { sandboxes, mistakes } = plan([
+    container('a-side', { netns: '4:vpn', labels: labels('other', 'ACCEPT') }),
+    container('vpn', { netns: '4:vpn', networks: { main: '10.0.0.2' }, labels: labels('gw', 'DROP') }),
+    container('other', { networks: { main: '10.0.0.4' } }),
+    gw({ main: '10.0.0.3' }),
+  ]);
+  const rest = (key: string) =>
+    `a-side ${key}: vpn, which shares this network namespace, says otherwise with ${key}, and that one counts: remove one of the two labels`;
+  assert.deepEqual(mistakes.map(showMistake).sort(), [
+    rest('twine.iptables.rule.a'),
+    rest('twine.nat.forward.80'),
+    rest('twine.route.10.8.0.0/16'),
+  ]);
+  assert.deepEqual(routesOf(sandboxes[0]!)[0], '10.8.0.0/16 via 10.0.0.3');
+  const input = chain(sandboxes[0]!.table, 'TWINE_INPUT')?.rules ?? [];
+  assert.deepEqual([...new Set(input.map(({ comment }) => comment))], ['a', 'same']);
+  assert.match(JSON.stringify(input[0]), /"drop"/);
+});
+
+test('defect 1: a container in the network of the host is refused, and one without labels is not looked at', () => {
+  const { sandboxes, mistakes, hostRoutes } = plan([
+    container('host-one', {
+      hostNetwork: true,
+      netns: '4:host',
+      labels: { 'twine.nat.interfaces': 'eth+', 'twine.host.routes': '10.8.0.0/16' },
+    }),
+    container('side', { hostNetwork: true, netns: '4:host', labels: { 'twine.nat.interfaces': 'eth+' } }),
+    container('plain', { networks: { main: '10.0.0.4' } }),
+  ]);
+  assert.deepEqual([sandboxes, hostRoutes], [[], []]);
+  const because =
+    "the container is in the host's network, so its labels are not applied: they would change the host itself";
+  assert.deepEqual(mistakes.map(showMistake), [
+    `host-one twine.*: ${because}`,
+    `side twine.nat.interfaces: ${because}`,
+  ]);
+});
+
+test('labels of an image are reported as skipped', () => {
+  const { sandboxes, mistakes } = plan([
+    container('app', { networks: { main: '10.0.0.2' }, imageLabels: ['twine.nat.interfaces'] }),
+  ]);
+  assert.deepEqual(sandboxes, []);
+  assert.deepEqual(mistakes.map(showMistake), [
+    'app twine.nat.interfaces: the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
+  ]);
+});
+
+test('a container that is not running needs nothing', () => {
+  const { sandboxes, mistakes } = plan([
+    routed({ main: '' }, { 'twine.route.0.0.0.0/0': 'gw' }, { netns: null }),
+  ]);
+  assert.deepEqual([sandboxes, mistakes], [[], []]);
+});
+
+test('labels that come to nothing leave a sandbox that holds nothing', () => {
+  const { table, routes, sysctls } = only([routed({ main: '10.0.0.2' }, { 'twine.route.x': 'y' })]);
+  assert.deepEqual([table, routes, sysctls], [undefined, [], []]);
+});
+
+test('routes that lead in a circle are reported on every container of it', () => {
+  const hop = (name: string, n: number, to: string, network: string) =>
+    container(name, { networks: { main: `10.0.0.${n}` }, labels: { [`twine.route.${network}`]: to } });
+  const { mistakes, sandboxes } = plan([
+    hop('a', 2, 'b', '10.8.0.0/16'),
+    hop('b', 3, 'c', '10.8.0.0/17'),
+    hop('c', 4, '10.0.0.2', '10.0.0.0/8'),
+    hop('d', 5, 'a', '10.8.0.0/16'),
+    hop('e', 6, 'f', '10.8.0.0/16'),
+    hop('f', 7, 'gone.example', '10.8.0.0/16'),
+  ]);
+  assert.deepEqual(mistakes.map(showMistake), [
+    'a twine.route.10.8.0.0/16: packets to 10.8.0.0/16 go in a circle: a → b → c → a',
+    'b twine.route.10.8.0.0/17: packets to 10.8.0.0/17 go in a circle: b → c → a → b',
+  ]);
+  // They are reported, no more.
+  assert.equal(sandboxes.flatMap(({ routes }) => routes.filter(({ gateway }) => gateway)).length, 5);
+});
+
+test('two by way of each other are a circle, unless one of them knows a narrower way', () => {
+  const two = (more: Record<string, string>) =>
+    plan([
+      container('a', { networks: { main: '10.0.0.2' }, labels: { 'twine.route.0.0.0.0/0': 'b' } }),
+      container('b', { networks: { main: '10.0.0.3' }, labels: { 'twine.route.0.0.0.0/0': 'a', ...more } }),
+    ]).mistakes.map(showMistake);
+  assert.deepEqual(two({}), [
+    'a twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: a → b → a',
+    'b twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: b → a → b',
+  ]);
+  assert.deepEqual(two({ 'twine.route.0.0.0.0/1': '10.0.0.99' }), []);
+});
+
+test('the same world in another order is the same plan', () => {
+  const containers = [
+    routed(
+      { main: '10.0.0.2' },
+      { 'twine.nat.forward.80': 'web', 'twine.nat.forward.wg+.80': 'gw', 'twine.host.routes': '10.8.0.0/16' },
+    ),
+    container('web', { networks: { main: '10.0.0.4' }, labels: { 'twine.route.::/0': 'gone', ...NAT } }),
+    gw({ main: '10.0.0.3' }, { labels: { 'twine.host.routes': '10.8.0.0/16' } }),
+  ];
+  const back = [...containers].reverse();
+  assert.deepEqual(plan(containers).sandboxes, plan(back).sandboxes);
+  assert.deepEqual(plan(containers).hostRoutes, plan(back).hostRoutes);
+});
