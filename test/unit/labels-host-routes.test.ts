@@ -1,0 +1,121 @@
+// defect 10: routes of the host to networks behind containers, and which are refused.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { World } from '../../src/labels/plan.js';
+import type { ContainerView } from '../../src/labels/words.js';
+import { type ContainerOptions, container, plan, prefix, showMistake, showRoute } from './labels-world.js';
+
+const app = (networks: string, routes: string, rest: ContainerOptions = {}): ContainerView =>
+  container('app', { networks: { main: networks }, labels: { 'twine.host.routes': routes }, ...rest });
+
+function planned(containers: readonly ContainerView[], rest: Partial<World> = {}) {
+  const { hostRoutes, mistakes, sandboxes } = plan(containers, rest);
+  return { routes: hostRoutes.map(showRoute), mistakes: mistakes.map(showMistake), sandboxes };
+}
+
+test('defect 10: a host route leads to the container on a bridge network, in both families', () => {
+  const { routes, mistakes, sandboxes } = planned([
+    app('10.0.0.2 fd00::2', '192.168.100.1/24,10.20.0.0/24,fd07::/16'),
+  ]);
+  assert.deepEqual(routes, [
+    '192.168.100.0/24 via 10.0.0.2',
+    '10.20.0.0/24 via 10.0.0.2',
+    'fd07::/16 via fd00::2',
+  ]);
+  assert.deepEqual(mistakes, []);
+  // Nothing of it is in the container.
+  assert.deepEqual([sandboxes[0]?.routes, sandboxes[0]?.table], [[], undefined]);
+});
+
+test('the first bridge network that has the family is the way', () => {
+  const two = container('app', {
+    networks: { a: '10.1.0.2', b: '10.2.0.2 fd02::2' },
+    labels: { 'twine.host.routes': '10.20.0.0/24,fd07::/16' },
+  });
+  assert.deepEqual(planned([two]).routes, ['10.20.0.0/24 via 10.1.0.2', 'fd07::/16 via fd02::2']);
+});
+
+test('a host route goes with its container', () => {
+  assert.deepEqual(planned([app('', '10.20.0.0/24', { netns: null })]).routes, []);
+});
+
+const REFUSED = 'app twine.host.routes: the host gets no route to';
+for (const [what, containers, rest, message] of [
+  [
+    'a default route',
+    [app('10.0.0.2', '0.0.0.0/0')],
+    {},
+    `${REFUSED} 0.0.0.0/0: it would be the host's default route; start the daemon with --allow-host-routes 0.0.0.0/0 if it shall`,
+  ],
+  [
+    'a network with an address of the host',
+    [app('10.0.0.2', '192.168.0.0/16')],
+    { hostAddresses: [prefix('192.168.1.5/24')] },
+    `${REFUSED} 192.168.0.0/16: 192.168.1.5 is an address of the host itself; start the daemon with --allow-host-routes 192.168.0.0/16 if it shall`,
+  ],
+  [
+    'an address of the host',
+    [app('fd00::2', 'fd05::1')],
+    { hostAddresses: [prefix('fd05::1/64')] },
+    `${REFUSED} fd05::1/128: fd05::1 is an address of the host itself; start the daemon with --allow-host-routes fd05::1/128 if it shall`,
+  ],
+  [
+    'a route by way of no bridge',
+    [app('10.0.0.2', '10.20.0.0/24', { driver: 'macvlan' })],
+    {},
+    `${REFUSED} 10.20.0.0/24: the container is on no bridge network: connect it to one`,
+  ],
+  [
+    'a route of a family that the container has not',
+    [app('10.0.0.2', 'fd07::/16')],
+    {},
+    `${REFUSED} fd07::/16: the container has no IPv6 address on a bridge network: connect it to one that has an IPv6 subnet`,
+  ],
+  [
+    'what is wider than what is allowed',
+    [app('10.0.0.2', '192.168.0.0/16')],
+    { hostAddresses: [prefix('192.168.1.5/24')], allowHostRoutes: [prefix('192.168.0.0/17')] },
+    `${REFUSED} 192.168.0.0/16: 192.168.1.5 is an address of the host itself; start the daemon with --allow-host-routes 192.168.0.0/16 if it shall`,
+  ],
+] as const) {
+  test(`${what} is refused`, () => {
+    assert.deepEqual(planned(containers, rest), {
+      ...planned(containers, rest),
+      routes: [],
+      mistakes: [message],
+    });
+  });
+}
+
+for (const [network, allowed, own] of [
+  ['0.0.0.0/0', '0.0.0.0/0', '192.168.1.5/24'],
+  ['192.168.0.0/16', '192.168.0.0/16', '192.168.1.5/24'],
+  ['192.168.1.0/24', '192.168.0.0/16', '192.168.1.5/24'],
+] as const) {
+  test(`${network} is let through where ${allowed} is allowed`, () => {
+    const { routes, mistakes } = planned([app('10.0.0.2', network)], {
+      allowHostRoutes: [prefix(allowed)],
+      hostAddresses: [prefix(own)],
+    });
+    assert.deepEqual([routes, mistakes], [[`${network} via 10.0.0.2`], []]);
+  });
+}
+
+test("a network of the host's own that holds none of its addresses is no refusal", () => {
+  const { routes } = planned([app('10.0.0.2', '192.168.2.0/24')], {
+    hostAddresses: [prefix('192.168.1.5/16')],
+  });
+  assert.deepEqual(routes, ['192.168.2.0/24 via 10.0.0.2']);
+});
+
+test('of two containers for one network the first by name counts, and the other is reported', () => {
+  const labels = { 'twine.host.routes': '10.20.0.0/24' };
+  const { routes, mistakes } = planned([
+    container('b10', { networks: { main: '10.0.0.3' }, labels }),
+    container('b9', { networks: { main: '10.0.0.2' }, labels }),
+  ]);
+  assert.deepEqual(routes, ['10.20.0.0/24 via 10.0.0.2']);
+  assert.deepEqual(mistakes, [
+    "b10 twine.host.routes: the host's route to 10.20.0.0/24 leads to b9, which asks for it too: remove one of the two labels",
+  ]);
+});
