@@ -38,11 +38,12 @@ export function ipRouteDel(route: RouteConfig): string {
   return words(ip(route.destination.address.family), 'route del', routeWords(route));
 }
 
-function routeWords({ destination, gateway, type, metric, protocol, table }: RouteConfig): string {
+function routeWords({ destination, gateway, index, type, metric, protocol, table }: RouteConfig): string {
   return words(
     type === RTN_UNREACHABLE ? 'unreachable' : undefined,
     formatPrefix(destination),
     option('via', gateway && formatAddress(gateway)),
+    option('dev', gateway || index === undefined ? undefined : `if${index}`),
     option('metric', metric || undefined),
     option('proto', protocol),
     option('table', table === RT_TABLE_MAIN ? undefined : table),

@@ -77,7 +77,7 @@ const SHOWN_LENGTH = 2000;
 
 /** What the transaction would be on the command line of nft(8), for the log; a long one is cut. */
 export function nftCommand(transaction: NftTransaction): string {
-  return `nft -j '${shown(transaction)}'`;
+  return `nft -j '${shown(transaction).replaceAll("'", "'\\''")}'`;
 }
 
 /** The commands of a transaction, numbered, each cut if it is long: for one that was refused. */

@@ -1,13 +1,24 @@
-// What the log says at -v: requests as the ip(8) and wg(8) lines that do the same, without secrets.
+// What the log says at -v: requests as the ip(8), sysctl(8) and wg(8) lines that do the same, without secrets.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '../../src/ip.js';
-import { ipLinkAdd, ipLinkDel, ipLinkSet, wgSet } from '../../src/netlink/commands.js';
+import {
+  ipLinkAdd,
+  ipLinkDel,
+  ipLinkSet,
+  ipRouteAdd,
+  ipRouteDel,
+  ipRule,
+  sysctlWrite,
+  wgSet,
+} from '../../src/netlink/commands.js';
 import { Key, SecretKey } from '../../src/netlink/key.js';
 
 const publicKey = new Key(Buffer.alloc(32, 1));
 const secret = new SecretKey(Buffer.alloc(32, 2));
 const KEY = publicKey.toString();
+const far = { destination: parsePrefix('10.1.0.0/16')!, gateway: parseAddress('10.0.0.1')! };
+const guard = { destination: parsePrefix('::/0')!, type: 7, protocol: 197, metric: 3, table: 197 };
 
 for (const [line, expected] of [
   [
@@ -18,6 +29,22 @@ for (const [line, expected] of [
   [ipLinkSet('x', { up: true, mtu: 1280 }), 'ip link set x up mtu 1280'],
   [ipLinkSet('x', { netnsFd: 9 }), 'ip link set x netns /proc/self/fd/9'],
   [ipLinkDel('x'), 'ip link del x'],
+  [ipRouteAdd(far), 'ip route add 10.1.0.0/16 via 10.0.0.1'],
+  [
+    ipRouteAdd({ ...far, protocol: 197, table: 254, metric: 0 }, 'prepend'),
+    'ip route prepend 10.1.0.0/16 via 10.0.0.1 proto 197',
+  ],
+  [ipRouteAdd({ destination: far.destination, index: 7 }, 'replace'), 'ip route replace 10.1.0.0/16 dev if7'],
+  [ipRouteDel(guard), 'ip -6 route del unreachable ::/0 metric 3 proto 197 table 197'],
+  [
+    ipRule('add', { family: 4, priority: 19700, table: 254, suppressPrefixLength: 0, protocol: 197 }),
+    'ip rule add priority 19700 lookup 254 suppress_prefixlength 0 protocol 197',
+  ],
+  [
+    ipRule('del', { family: 6, priority: 1, table: 197, protocol: 197 }),
+    'ip -6 rule del priority 1 lookup 197 protocol 197',
+  ],
+  [sysctlWrite('ipv4/conf/eth0.1/route_localnet', '1'), 'sysctl -w net/ipv4/conf/eth0.1/route_localnet=1'],
   [wgSet('wg0', { peers: [{ publicKey, remove: true }] }), `wg set wg0 peer ${KEY} remove`],
   [
     wgSet('wg0', {

@@ -1,0 +1,138 @@
+// libnftables in this process: all or nothing, its errors, what it holds open and for how long, and how it is missed.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readSysctl, writeSysctl } from '../../src/labels/proc-sys.js';
+import { Nft, NftError } from '../../src/nft/libnftables.js';
+import { deleteTable, type NftTable, replaceTable } from '../../src/nft/ruleset.js';
+import { kernelTest, Namespace, run } from './namespace.js';
+
+const TABLE = { family: 'inet', name: 'test' } as const;
+const table = (...comments: string[]): NftTable => ({
+  ...TABLE,
+  sets: [],
+  chains: [{ name: 'c', rules: comments.map(comment => ({ expr: [{ counter: null }], comment })) }],
+});
+const fds = (): number => readdirSync('/proc/self/fd').length;
+
+kernelTest(
+  'a table is replaced whole, read and deleted; deleting it again is no error',
+  async t => {
+    const ns = await Namespace.create(t);
+    const nft = new Nft();
+    t.after(() => nft.close());
+    ns.within(() => {
+      assert.deepEqual([nft.hasTable(TABLE), nft.comments(TABLE, 'c')], [false, []]);
+      nft.apply(replaceTable(table('one', 'two')), 'a test');
+      assert.deepEqual([nft.hasTable(TABLE), nft.comments(TABLE, 'c')], [true, ['one', 'two']]);
+      nft.apply(replaceTable(table('three')), 'a test');
+      assert.deepEqual(nft.comments(TABLE, 'c'), ['three']);
+      assert.deepEqual(nft.comments(TABLE, 'nosuch'), []);
+      for (let n = 0; n < 2; n++) nft.apply(deleteTable(TABLE), 'a test');
+      assert.equal(nft.hasTable(TABLE), false);
+    });
+    assert.doesNotMatch(run('nft', 'list', 'tables'), /inet test/);
+  },
+  'nft',
+);
+
+kernelTest('comments of any length that fits come back as they were', async t => {
+  const ns = await Namespace.create(t);
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const comments = ['x', 'ä'.repeat(63), 'y'.repeat(127), 'with "quotes" and \\'];
+  ns.within(() => {
+    nft.apply(replaceTable(table(...comments)), 'a test');
+    assert.deepEqual(nft.comments(TABLE, 'c'), comments);
+  });
+});
+
+kernelTest(
+  'a refused transaction changes nothing and says what was wrong, for whom, and with what',
+  async t => {
+    const ns = await Namespace.create(t);
+    const nft = new Nft();
+    t.after(() => nft.close());
+    const said: string[] = [];
+    const bad = { nftables: [...replaceTable(table('two')).nftables, { add: { chain: { table: 'x' } } }] };
+    ns.within(() => {
+      nft.apply(replaceTable(table('one')), 'a test');
+      assert.throws(
+        () => nft.apply(bad, 'somebody', line => said.push(line)),
+        (err: unknown) => {
+          assert.ok(err instanceof NftError);
+          assert.match(err.message, /^programming nftables of somebody: \S[^\n]*$/);
+          assert.equal(err.transaction, bad);
+          return true;
+        },
+      );
+      assert.deepEqual(nft.comments(TABLE, 'c'), ['one']);
+    });
+    assert.match(said[0]!, /^nft -j '\{"nftables":/);
+    assert.equal(said.at(-1), `${bad.nftables.length}: {"add":{"chain":{"table":"x"}}}`);
+  },
+);
+
+kernelTest('what it holds open stays few, goes by itself, and at once when it is closed', async t => {
+  const ns = await Namespace.create(t);
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const before = fds();
+  for (let n = 0; n < 300; n++) {
+    ns.within(() => {
+      nft.apply(replaceTable(table('one')), 'a test');
+      nft.comments(TABLE, 'c');
+    });
+    assert.ok(fds() <= before + 66, `${fds() - before} more`);
+  }
+  for (let n = 0; fds() > before; n++) {
+    assert.ok(n < 500, `${fds() - before} are still open`);
+    await sleep(10);
+  }
+  for (let n = 0; n < 10; n++) ns.within(() => nft.apply(replaceTable(table('one')), 'a test'));
+  assert.ok(fds() > before);
+  nft.close();
+  assert.equal(fds(), before);
+});
+
+kernelTest('a look alone holds nothing open', async t => {
+  const ns = await Namespace.create(t);
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const before = fds();
+  for (let n = 0; n < 10; n++) ns.within(() => nft.hasTable(TABLE));
+  assert.equal(fds(), before);
+});
+
+kernelTest(
+  'without the library there is one sentence that names the package',
+  () => {
+    const script = `
+    import('${new URL('../../src/nft/libnftables.js', import.meta.url)}')
+      .then(({ Nft }) => new Nft())
+      .catch(err => console.log(err.name + ': ' + err.message));`;
+    const hide =
+      'for file in $(ldconfig -p | sed -n "s/.*libnftables.* => //p"); do mount --bind /dev/null "$file"; done';
+    assert.equal(
+      run('unshare', '--mount', 'sh', '-c', `${hide}; exec "$0" -e "$1"`, process.execPath, script),
+      'UserError: libnftables.so.1 is missing, and container labels need it: install the package libnftables1 (Debian, Ubuntu) or nftables\n',
+    );
+  },
+  'unshare',
+  'ldconfig',
+);
+
+kernelTest('a sysctl that is not there reads as nothing; a value that is not taken is an error', async t => {
+  const ns = await Namespace.create(t);
+  ns.within(() => {
+    assert.equal(readSysctl('ipv4/ip_forward'), '0');
+    assert.equal(writeSysctl('ipv4/ip_forward', '1'), true);
+    assert.equal(readSysctl('ipv4/ip_forward'), '1');
+    assert.equal(readSysctl('ipv4/conf/nosuch/route_localnet'), undefined);
+    assert.equal(writeSysctl('ipv4/conf/nosuch/route_localnet', '1'), false);
+    assert.throws(() => writeSysctl('ipv4/ip_forward', 'much'), {
+      message: 'setting sysctl ipv4/ip_forward: EINVAL (invalid argument)',
+    });
+    assert.throws(() => readSysctl('ipv4/conf'), { message: /^reading sysctl ipv4\/conf: EISDIR / });
+  });
+});
