@@ -1,5 +1,5 @@
 // The daemon as keeper of labels beside the Docker of these tests, and the frame of their scenarios.
-import { after, before } from 'node:test';
+import { after } from 'node:test';
 import { daemon, eventually, scenario } from '../lab/lab.js';
 import { hush } from './talk.js';
 import { unmakeWorld } from './world.js';
@@ -33,7 +33,6 @@ export function keeping(name: string, tests: () => void): void {
   scenario(
     name,
     () => {
-      before(() => undefined);
       tests();
       after(async () => {
         hush();
@@ -47,4 +46,9 @@ export function keeping(name: string, tests: () => void): void {
 /** Waits for the effect of an event. Without the event it never comes: the clock does not look in these tests. */
 export function follows<T>(attempt: () => T | Promise<T>): Promise<T> {
   return eventually(attempt, { within: 10, every: 0.02 });
+}
+
+/** Waits for what the clock brings, where a test has set it. */
+export function soon<T>(attempt: () => T | Promise<T>): Promise<T> {
+  return eventually(attempt, { within: 15, every: 0.05 });
 }

@@ -1,0 +1,176 @@
+// The daemon killed at any moment, Docker stopped and started, events lost, rules flushed by hand: the next pass brings
+// the truth.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createNetwork, remove, run, stop } from '../lab/containers.js';
+import { daemon, docker, dockerd, eventually, sh } from '../lab/lab.js';
+import { follows, keeper, keeping, soon } from './keeper.js';
+import { assertSame, snapshot } from './snapshot.js';
+import { inside } from './talk.js';
+
+const LABELS = { 'twine.nat.interfaces': 'eth+', 'twine.route.10.9.0.0/16': 'gateway' };
+
+const table = (where: string) => inside(where, 'nft list table inet dwgd');
+const routes = (where: string) => inside(where, 'ip route show proto 197');
+
+/** Waits until the container has its table and a route by way of the gateway. */
+async function kept(name: string): Promise<void> {
+  await follows(async () => {
+    await table(name);
+    assert.match(await routes(name), /10\.9\.0\.0\/16 via /);
+  });
+}
+
+/** How often the daemon has changed a namespace of that container. */
+const changes = (name: string): number => daemon.logs().split(`containers=${name} did=`).length - 1;
+
+keeping('failures', () => {
+  test('killed and started again, the daemon takes over what it finds, without a change', async () => {
+    await createNetwork('main', { driver: 'bridge' });
+    await run('gateway', { networks: { main: {} } });
+    await keeper.start();
+    await run('user', { networks: { main: {} }, labels: LABELS });
+    await kept('user');
+    const before = await snapshot('user');
+    await daemon.kill9();
+    assertSame(await snapshot('user'), before);
+    await keeper.start();
+    await passed();
+    assert.equal(changes('user'), 0, daemon.logs());
+    assertSame(await snapshot('user'), before);
+  });
+
+  test('what happened while it was dead is made good', async () => {
+    await daemon.kill9();
+    await remove('gateway');
+    await run('squatter', { networks: { main: {} } });
+    await run('gateway', { networks: { main: {} } });
+    await run('late', { networks: { main: {} }, labels: LABELS });
+    await inside('user', 'nft flush ruleset; ip route flush proto 197');
+    await keeper.start();
+    await kept('user');
+    await kept('late');
+  });
+
+  test('killed in the middle of a storm of starts, everything is right after the next start', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `storm-${i}`);
+    const starting = Promise.all(
+      names.map(name => run(name, { networks: { main: {} }, labels: LABELS })),
+    );
+    await eventually(() => assert.ok(changes('storm-0') + changes('storm-5') + changes('storm-9') > 0), {
+      every: 0.005,
+    });
+    await daemon.kill9();
+    await starting;
+    await keeper.start();
+    for (const name of names) await kept(name);
+    await Promise.all(names.map(name => remove(name)));
+  });
+
+  test('a ruleset flushed by hand, a route deleted, forwarding turned off: the clock brings them back', async () => {
+    await daemon.stop();
+    await keeper.start({ flags: ['--look-interval', '0.5'] });
+    await kept('user');
+    const whole = async () => (await snapshot('user')).filter(line => !line.includes('comment "before'));
+    const before = await whole();
+    for (const damage of [
+      'nft delete table inet dwgd',
+      'nft flush table inet dwgd',
+      'nft flush chain inet dwgd stamp; nft add rule inet dwgd TWINE_INPUT drop',
+      'ip route flush proto 197',
+      'sysctl -qw net.ipv4.ip_forward=0',
+      'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default',
+    ]) {
+      await inside('user', damage);
+      await soon(async () => assertSame(await whole(), before));
+    }
+  });
+
+  test('Docker is restarted: its events are listened to again', async () => {
+    await daemon.stop();
+    await keeper.start();
+    await dockerd.restart();
+    await eventually(() => assert.equal(daemon.logs().split('listening to the events of Docker').length, 3));
+    assert.equal(daemon.logs().split('Docker is not there').length, 2, 'said once');
+    for (const name of ['gateway', 'user']) await docker.call('POST', `/containers/${name}/start`);
+    await kept('user');
+  });
+
+  test('Docker is killed, and containers come and go while nobody listens', async () => {
+    await dockerd.kill9();
+    await sleep(300);
+    await dockerd.start();
+    for (const name of ['gateway', 'user']) await docker.call('POST', `/containers/${name}/start`);
+    await kept('user');
+    await run('after', { networks: { main: {} }, labels: LABELS });
+    await kept('after');
+  });
+
+  test('Docker is down at the start: the daemon stays up and waits for it', async () => {
+    await daemon.stop();
+    await dockerd.stop();
+    await daemon.start({
+      args: ['--no-driver', '-v'],
+      ready: () => daemon.logs().includes('Docker is not there'),
+    });
+    await dockerd.start();
+    for (const name of ['gateway', 'user']) await docker.call('POST', `/containers/${name}/start`);
+    await kept('user');
+  });
+
+  test('events that are lost are made good by the clock', async () => {
+    await daemon.stop();
+    await keeper.start({ flags: ['--look-interval', '0.5'] });
+    await kept('user');
+    // A daemon that is stopped reads nothing, and Docker drops what it cannot write.
+    process.kill(daemon.pid(), 'SIGSTOP');
+    await remove('gateway');
+    const noise = Array.from({ length: 4 }, (_, i) => `noise-${i}`);
+    const label = { junk: 'x'.repeat(60_000) };
+    for (const name of noise) {
+      await run(name, { networks: { main: {} }, labels: label });
+      await remove(name);
+    }
+    await run('squatter-2', { networks: { main: {} } });
+    await run('gateway', { networks: { main: {} } });
+    const { NetworkSettings } = await docker.get<{
+      NetworkSettings: { Networks: Record<string, { IPAddress: string }> };
+    }>('/containers/gateway/json');
+    process.kill(daemon.pid(), 'SIGCONT');
+    const address = NetworkSettings.Networks.main!.IPAddress;
+    await soon(async () => assert.ok((await routes('user')).includes(`via ${address} `)));
+  });
+
+  test('containers that vanish in mid-pass are no error', async () => {
+    for (let round = 0; round < 2; round++) {
+      const names = Array.from({ length: 5 }, (_, i) => `brief-${round}-${i}`);
+      await Promise.all(
+        names.map(async name => {
+          await run(name, { networks: { main: {} }, labels: LABELS });
+          await stop(name);
+          await remove(name);
+        }),
+      );
+    }
+    assert.doesNotMatch(daemon.logs(), /^\S+ error /m);
+  });
+
+  test('SIGTERM ends it at once with status 0, and the rules stay', async () => {
+    const before = await snapshot('user');
+    assert.equal(await daemon.stop(), 0);
+    assertSame(await snapshot('user'), before);
+  });
+
+  test('without libnftables it says which package is missing, and ends', async () => {
+    const missing = await sh.fails(
+      `unshare --mount bash -c 'mount --bind /dev/null "$(ldconfig -p | sed -n "s/.*libnftables.so.1 .*=> //p" | head -n 1)"; node dist/src/cli.js --no-driver'`,
+    );
+    assert.match(missing, /libnftables\.so\.1 is missing, and container labels need it: install the package libnftables1/);
+  });
+});
+
+/** A pass has looked into every namespace. */
+async function passed(): Promise<void> {
+  await follows(() => assert.match(daemon.logs(), /a pass over everything/));
+}
