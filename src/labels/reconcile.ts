@@ -131,9 +131,11 @@ export class Reconcile {
     const thorough = this.#thorough;
     this.#thorough = false;
     const began = performance.now();
+    let looked: number;
     let due: Due[];
     try {
       const containers = await this.#parts.look(thorough);
+      looked = performance.now();
       const plan = this.#parts.plan(containers);
       this.#report(plan.mistakes);
       due = this.#due(plan, containers, thorough);
@@ -141,7 +143,8 @@ export class Reconcile {
       this.#thorough ||= thorough;
       throw err;
     }
-    const enough = 2 * (performance.now() - began) + SHORT_PASS_MS;
+    const planned = performance.now();
+    const enough = 2 * (planned - began) + SHORT_PASS_MS;
     let well = true;
     for (const entry of due) {
       if (this.#closed || (this.#again && performance.now() - began > enough)) break;
@@ -149,6 +152,16 @@ export class Reconcile {
       // Docker's own calls are answered in between.
       await breathe();
     }
+    const ms = (from: number, to: number): number => Math.round((to - from) * 10) / 10;
+    this.#parts.log.debug(
+      {
+        namespaces: due.length,
+        look: ms(began, looked),
+        plan: ms(looked, planned),
+        ms: ms(began, performance.now()),
+      },
+      thorough ? 'a pass over everything' : 'a pass',
+    );
     return well;
   }
 

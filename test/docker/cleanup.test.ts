@@ -1,0 +1,65 @@
+// `dwgd cleanup`: everything of ours goes, from every namespace and the host, and nothing else.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createNetwork, run } from '../lab/containers.js';
+import { daemon, sh } from '../lab/lab.js';
+import { follows, keeper, keeping } from './keeper.js';
+import { assertSame, snapshot } from './snapshot.js';
+import { inside } from './talk.js';
+
+const cleanup = 'node dist/src/cli.js cleanup';
+const places = ['one', 'two', 'bare', 'host'];
+
+keeping('cleanup', () => {
+  test('while a daemon runs it is refused, and nothing is touched', async () => {
+    await createNetwork('main', { driver: 'bridge', subnets: ['172.30.0.0/24 172.30.0.1'] });
+    for (const name of ['bare', 'gateway']) await run(name, { networks: { main: {} } });
+    // Their labels come with a container that shares the namespace.
+    for (const name of ['one', 'two']) await run(name, { networks: { main: {} } });
+    await inside('one', 'iptables -A INPUT -p tcp --dport 9 -j DROP');
+    for (const place of places) before.set(place, await snapshot(place));
+    await keeper.start();
+    const labels = {
+      'twine.nat.interfaces': '+',
+      'twine.nat.forward.lo.53/udp': 'gateway',
+      'twine.route.0.0.0.0/0': 'gateway',
+      'twine.route.10.9.0.0/16': 'gateway',
+    };
+    await run('labels-1', { mode: 'container:one', labels });
+    await run('labels-2', {
+      mode: 'container:two',
+      labels: { ...labels, 'twine.host.routes': '10.66.0.0/16' },
+    });
+    await follows(async () => {
+      for (const name of ['one', 'two']) await inside(name, 'nft list table inet dwgd');
+      assert.match(await sh('ip route'), /10\.66/);
+    });
+    const held = await snapshot('one');
+    assert.match(await sh.fails(cleanup), /another dwgd keeps the labels of this host: stop it first/);
+    assertSame(await snapshot('one'), held);
+  });
+
+  test('with the daemon stopped it takes everything away, says so, and leaves what was there', async () => {
+    await daemon.stop();
+    const said = await sh(cleanup);
+    for (const place of ['one', 'two', 'the host']) assert.match(said, new RegExp(`^${place}: `, 'm'));
+    assert.doesNotMatch(said, /^bare: /m);
+    for (const place of places) assertSame(await snapshot(place), before.get(place)!);
+  });
+
+  test('a second time there is nothing to take away, and that is no failure', async () => {
+    assert.equal(await sh(cleanup), 'there was nothing to take away');
+  });
+
+  test('a daemon that starts afterwards makes it all again', async () => {
+    await keeper.start();
+    await follows(() => inside('one', 'nft list table inet dwgd'));
+  });
+
+  test('two daemons do not keep the labels of one host', async () => {
+    const said = await sh.fails('node dist/src/cli.js --no-driver');
+    assert.match(said, /another dwgd keeps the labels of this host: stop it first/);
+  });
+});
+
+const before = new Map<string, string[]>();
