@@ -111,12 +111,13 @@ export const daemon = {
 
   running: (): boolean => child?.pid !== undefined && child.exitCode === null && child.signalCode === null,
 
-  /** Its process id; under a wrapper such as strace, that of the wrapped process. */
+  /** Its process id; under a wrapper such as strace, that of the wrapped process, unless it took the wrapper's place. */
   pid(): number {
     const pid = child?.pid;
     if (pid === undefined) throw new Error('the daemon does not run');
     if (!last.under?.length) return pid;
-    return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
+    const [wrapped] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    return Number(wrapped) || pid;
   },
 
   /** What the current process, or the last one, has written. The whole of the run is in dwgd.log. */
