@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit kernel docker lab lab-shell one test demo bench golden install uninstall clean
+.PHONY: help setup setup-lab build format lint unit kernel rules docker lab lab-shell one test demo bench golden install uninstall clean
 
 PREFIX ?= /usr
 
@@ -31,6 +31,9 @@ unit: build ## tests that need neither root nor a kernel of their own
 kernel: setup-lab build ## tests in throw-away network namespaces (root)
 	@node --test --test-reporter=spec dist/test/kernel/*.test.js
 
+rules: setup-lab build ## rules of iptables beside netfilter's own tools (root)
+	@node --test --test-reporter=spec dist/test/rules/*.test.js
+
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
 
@@ -41,9 +44,9 @@ lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dock
 	@node dist/test/lab/run.js --shell
 
 one: build ## a single test by its name; NAME='part of the name'
-	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' dist/test/{unit,kernel}/*.test.js
+	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' dist/test/{unit,kernel,rules}/*.test.js
 
-test: setup-lab build ## everything: lint, types, unit, kernel, laboratory
+test: setup-lab build ## everything: lint, types, unit, kernel, rules, laboratory
 	@test/all
 
 demo: setup-lab build ## see it work: two networks, a ping through each tunnel

@@ -122,11 +122,12 @@ export type Statement =
   | { readonly quota: Readonly<Record<string, Immediate>> }
   | { readonly 'ct count': { readonly val: number; readonly inv?: boolean } }
   | {
-      readonly set: {
-        readonly op: 'add' | 'update' | 'delete';
-        readonly elem: Expression;
-        readonly set: string;
-        readonly stmt?: readonly Statement[];
+      /** Statements of each value of a key for itself; the set behind it is made with the rule. */
+      readonly meter: {
+        readonly name: string;
+        readonly key: Expression;
+        readonly stmt: Statement;
+        readonly size?: number;
       };
     }
   | { readonly counter: null };

@@ -7,7 +7,6 @@ import type { Family } from './iptables-addresses.js';
 import type { Place } from './iptables-chains.js';
 import { refuse, type Token } from './iptables-tokens.js';
 import type { TwineChain } from './rule.js';
-import type { NftSet } from './ruleset.js';
 
 /** An option as iptables-extensions(8) has it. */
 export interface OptionSpec {
@@ -19,6 +18,8 @@ export interface OptionSpec {
   readonly negatable?: true;
   /** Options of the same extension that it cannot stand beside. */
   readonly excludes?: readonly string[];
+  /** Why a rule that has it is refused whole: what nftables has nothing for. */
+  readonly refused?: string;
   /** Whether the extension is nothing without it. */
   readonly required?: true;
 }
@@ -49,15 +50,14 @@ export interface Context {
   readonly matchesSyn: boolean;
   /** The word that brought the match or the target in. */
   readonly token: Token;
-  /** A name for a set, that no other match of the rule has. */
-  readonly setName: (suffix: string) => string;
+  /** A name for a meter, that no other match of the rule has. */
+  readonly meterName: (suffix: string) => string;
 }
 
 /** What becomes of a match or a target. */
 export interface Translation {
   /** Each a list of statements, of which at most one fits a packet; most have one, none means "fits no packet". */
   readonly alternatives: readonly (readonly Statement[])[];
-  readonly sets?: readonly NftSet[];
   /** Whether it counts packets, so that it cannot be written down twice. */
   readonly stateful?: true;
   readonly comment?: string;
@@ -117,6 +117,9 @@ export class Options {
     refuse(context.token, `needs ${wanted}`);
   }
 }
+
+/** The reason of most options that are refused. */
+export const NO_SUCH = 'cannot be expressed: nftables has nothing for it';
 
 /** The usual translation: these statements, in order. */
 export function statements(...list: readonly Statement[]): Translation {

@@ -84,6 +84,17 @@ const TUPLE_PORTS = {
   ctrepldstport: ['reply', 'proto-dst'],
 } as const;
 
+/** In which iptables-translate(8) writes them. */
+const ORDER = [
+  'ctdir',
+  'ctproto',
+  'ctstate',
+  'ctstatus',
+  'ctexpire',
+  ...Object.keys(TUPLE_ADDRESSES),
+  ...Object.keys(TUPLE_PORTS),
+];
+
 const conntrack: Extension = {
   name: 'conntrack',
   options: [
@@ -105,14 +116,19 @@ const conntrack: Extension = {
     'The ports of a connection need `-p tcp`, `udp`, `sctp`, `dccp` or `udplite` in the same rule.',
   ],
   translate(options, context) {
+    const given = options.entries();
+    if (given.length === 0) refuse(context.token, 'needs one of its options, such as --ctstate');
+    const before: Statement[] = [];
     let states: (readonly Statement[])[] = [[]];
-    const found: Statement[] = [];
-    for (const [name, given] of options.entries()) {
-      if (name === 'ctstate') states = matchState(given, [...STATES, ...NAT_STATES]);
-      else found.push(...matchTuple(name, given, context));
+    const after: Statement[] = [];
+    for (const name of ORDER) {
+      const option = options.get(name);
+      if (!option) continue;
+      if (name === 'ctstate') states = matchState(option, [...STATES, ...NAT_STATES]);
+      else
+        (name === 'ctdir' || name === 'ctproto' ? before : after).push(...matchTuple(name, option, context));
     }
-    if (options.entries().length === 0) refuse(context.token, 'needs one of its options, such as --ctstate');
-    return { alternatives: states.map(alternative => [...alternative, ...found]) };
+    return { alternatives: states.map(state => [...before, ...state, ...after]) };
   },
 };
 
@@ -128,14 +144,15 @@ function matchTuple(name: string, { values, negated }: Given, context: Context):
   const port = TUPLE_PORTS[name as keyof typeof TUPLE_PORTS];
   if (port) {
     const [direction, key] = port;
-    const range = readPortRange(value);
+    const range = readPortRange(value, 'any');
     needProtocol(context.protocol, PORT_PROTOCOLS, value);
     return [match(ct(key, direction), op, valueOrRange(range))];
   }
   if (name === 'ctproto') {
     const protocol = readProtocol(value);
     if (protocol === 0) refuse(value, 'is no protocol of a connection');
-    return [match(ct('protocol', 'original'), op, protocol)];
+    // A range, because libnftables 1.0.6 takes the connection's protocol alone for that of the packet.
+    return [match(ct('protocol', 'original'), op, { range: [protocol, protocol] })];
   }
   if (name === 'ctexpire') {
     return [match(ct('expiration'), op, valueOrRange(readRange(value, UINT32_MAX)))];
@@ -182,8 +199,8 @@ const connlimit: Extension = {
   ],
   translate(options, context) {
     const { family } = context;
-    const [name, { negated }, value] = options.oneOf(context, 'connlimit-upto', 'connlimit-above');
-    const over = (name === 'connlimit-above') !== negated;
+    const [option, { negated }, value] = options.oneOf(context, 'connlimit-upto', 'connlimit-above');
+    const over = (option === 'connlimit-above') !== negated;
     const count = {
       'ct count': { val: readNumber(value, 0, UINT32_MAX), ...(over && { inv: true }) },
     } as const;
@@ -193,13 +210,9 @@ const connlimit: Extension = {
     if (bits === 0) return { alternatives: [[count]], stateful: true };
     const field = addressField(family, options.has('connlimit-daddr') ? 'daddr' : 'saddr');
     const mask = formatAddress(fromBytes(prefixMask(size, bits)));
-    const elem = bits === size * 8 ? field : { '&': [field, mask] };
-    const set = context.setName(`connlimit${family}`);
-    return {
-      alternatives: [[{ set: { op: 'add', elem, set: `@${set}`, stmt: [count] } }]],
-      sets: [{ name: set, type: family === 4 ? 'ipv4_addr' : 'ipv6_addr', flags: ['dynamic'] }],
-      stateful: true,
-    };
+    const key = bits === size * 8 ? field : { '&': [field, mask] };
+    const name = context.meterName(`connlimit${family}`);
+    return { alternatives: [[{ meter: { name, key, stmt: count } }]], stateful: true };
   },
 };
 

@@ -7,6 +7,7 @@ import { addressField, never, prefixMask } from './iptables-addresses.js';
 import {
   type Context,
   type Extension,
+  NO_SUCH,
   needProtocol,
   type OptionSpec,
   type Options,
@@ -76,19 +77,16 @@ const hashlimit: Extension = {
     { names: ['hashlimit-htable-max'], values: ['entries'] },
     { names: ['hashlimit-htable-expire'], values: ['milliseconds'] },
     ...TUNING.map((name): OptionSpec => ({ names: [name], values: ['number'] })),
-    { names: ['hashlimit-rate-match'] },
-    { names: ['hashlimit-rate-interval'], values: ['seconds'] },
+    { names: ['hashlimit-rate-match'], refused: NO_SUCH },
+    { names: ['hashlimit-rate-interval'], values: ['seconds'], refused: NO_SUCH },
   ],
   notes: [
     'Each rule has a table of its own: two rules of one `--hashlimit-name` do not share it.',
     'The ports as a mode need `-p tcp`, `udp`, `sctp`, `dccp` or `udplite` in the same rule.',
-    '`--hashlimit-rate-match` and `--hashlimit-rate-interval` are refused: nftables has nothing for them.',
     '`--hashlimit-htable-size` and `-gcinterval` are read and have no effect, as nothing of a packet depends on them.',
     '`--hashlimit-htable-expire` is rounded up to seconds.',
   ],
   translate(options, context) {
-    const refused = options.get('hashlimit-rate-match') ?? options.get('hashlimit-rate-interval');
-    if (refused) refuse(refused.token, 'cannot be expressed: nftables has nothing for it');
     for (const name of TUNING) {
       const token = options.value(name);
       if (token) readNumber(token, 0, UINT32_MAX);
@@ -100,24 +98,16 @@ const hashlimit: Extension = {
     const { statement, expire } = readHashLimit(options, context);
     const modes = readModes(options.value('hashlimit-mode'));
     if (modes.length === 0) return { alternatives: [[statement]], stateful: true };
-    const keys = modes.map(mode => hashKey(mode, options, context));
-    const set = context.setName(`hashlimit${context.family}`);
+    const fields = modes.map(mode => hashKey(mode, options, context));
+    const val = fields.length === 1 ? fields[0]! : { concat: fields };
     const max = options.value('hashlimit-htable-max');
-    const key: Expression = keys.length === 1 ? keys[0]!.field : { concat: keys.map(({ field }) => field) };
-    const elem = { elem: { val: key, timeout: expire } };
-    return {
-      alternatives: [[{ set: { op: 'update', elem, set: `@${set}`, stmt: [statement] } }]],
-      sets: [
-        {
-          name: set,
-          type: keys.length === 1 ? keys[0]!.type : keys.map(({ type }) => type),
-          flags: ['dynamic', 'timeout'],
-          timeout: expire,
-          ...(max && { size: readNumber(max, 1, UINT32_MAX) }),
-        },
-      ],
-      stateful: true,
+    const meter = {
+      name: context.meterName(`hashlimit${context.family}`),
+      key: { elem: { val, timeout: expire } },
+      stmt: statement,
+      ...(max && { size: readNumber(max, 1, UINT32_MAX) }),
     };
+    return { alternatives: [[{ meter }]], stateful: true };
   },
 };
 
@@ -166,25 +156,19 @@ function readModes(token: Token | undefined): (typeof MODES)[number][] {
   return MODES.filter(mode => names.includes(mode));
 }
 
-function hashKey(
-  mode: (typeof MODES)[number],
-  options: Options,
-  context: Context,
-): { field: Expression; type: string } {
+function hashKey(mode: (typeof MODES)[number], options: Options, context: Context): Expression {
   const { family } = context;
   const source = mode.startsWith('src');
   if (mode.endsWith('port')) {
     const token = options.value('hashlimit-mode')!;
     const protocol = needProtocol(context.protocol, PORT_PROTOCOLS, token);
-    return { field: payload(protocol, source ? 'sport' : 'dport'), type: 'inet_service' };
+    return payload(protocol, source ? 'sport' : 'dport');
   }
   const size = family === 4 ? 4 : 16;
-  const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
   const field = addressField(family, source ? 'saddr' : 'daddr');
   const length = options.value(source ? 'hashlimit-srcmask' : 'hashlimit-dstmask');
   const bits = length ? readNumber(length, 0, size * 8) : size * 8;
-  if (bits === size * 8) return { field, type };
-  return { field: { '&': [field, formatAddress(fromBytes(prefixMask(size, bits)))] }, type };
+  return bits === size * 8 ? field : { '&': [field, formatAddress(fromBytes(prefixMask(size, bits)))] };
 }
 
 const quota: Extension = {
@@ -252,17 +236,12 @@ const time: Extension = {
     { names: ['timestart'], values: ['hh:mm[:ss]'] },
     { names: ['timestop'], values: ['hh:mm[:ss]'] },
     { names: ['weekdays'], values: ['day[,day]…'], negatable: true },
-    { names: ['monthdays'], values: ['day[,day]…'], negatable: true },
+    { names: ['monthdays'], values: ['day[,day]…'], negatable: true, refused: NO_SUCH },
     { names: ['contiguous'] },
-    { names: ['kerneltz'] },
+    { names: ['kerneltz', 'localtz'], refused: NO_SUCH },
   ],
-  notes: [
-    'Times are UTC.',
-    '`--monthdays` and `--kerneltz` are refused: nftables has nothing for them. So is `--contiguous` beside `--weekdays`.',
-  ],
+  notes: ['Times are UTC.', '`--contiguous` beside `--weekdays` is refused: nftables has nothing for it.'],
   translate(options) {
-    const refused = options.get('monthdays') ?? options.get('kerneltz');
-    if (refused) refuse(refused.token, 'cannot be expressed: nftables has nothing for it');
     const contiguous = options.get('contiguous');
     if (contiguous && options.has('weekdays')) {
       refuse(contiguous.token, 'cannot be expressed beside --weekdays');

@@ -11,7 +11,7 @@ import {
   readMac,
 } from './iptables-addresses.js';
 import type { Hook } from './iptables-chains.js';
-import { type Extension, type Given, type OptionSpec, statements } from './iptables-extension.js';
+import { type Extension, type Given, NO_SUCH, type OptionSpec, statements } from './iptables-extension.js';
 import { DSCP_CLASSES, TOS_NAME_MASK, TOS_NAMES } from './iptables-names.js';
 import { refuse, type Token } from './iptables-tokens.js';
 import {
@@ -265,18 +265,15 @@ const owner: Extension = {
   options: [
     { names: ['uid-owner'], values: ['id[-id]'], negatable: true },
     { names: ['gid-owner'], values: ['id[-id]'], negatable: true },
-    { names: ['socket-exists'], negatable: true },
-    { names: ['suppl-groups'] },
+    { names: ['socket-exists'], negatable: true, refused: NO_SUCH },
+    { names: ['suppl-groups'], refused: NO_SUCH },
   ],
   place: { hooks: ['output', 'postrouting'] },
   notes: [
     "Users and groups are told by number: their names are the container's.",
-    '`--socket-exists` and `--suppl-groups` are refused: nftables has nothing for them.',
     'A packet without a socket fits neither `--uid-owner` nor `! --uid-owner`, as with iptables-translate(8).',
   ],
   translate(options, context) {
-    const refused = options.get('socket-exists') ?? options.get('suppl-groups');
-    if (refused) refuse(refused.token, 'cannot be expressed: nftables has nothing for it');
     options.oneOf(context, 'uid-owner', 'gid-owner');
     return statements(
       ...options

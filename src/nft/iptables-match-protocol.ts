@@ -1,4 +1,4 @@
-// Matches on the headers of transport protocols: tcp, udp, sctp, dccp, udplite, multiport, icmp, icmp6, tcpmss.
+// Matches on the headers of transport protocols: tcp, udp, sctp, dccp, multiport, icmp, icmp6, tcpmss.
 // Not here: -p itself (iptables-parser.ts).
 
 import { type Expression, match, meta, payload, type Statement } from './expression.js';
@@ -7,6 +7,7 @@ import {
   type Context,
   type Extension,
   type Given,
+  NO_SUCH,
   needProtocol,
   type OptionSpec,
   type Options,
@@ -38,6 +39,7 @@ const TCP_OPTIONS: Readonly<Record<number, string>> = {
   4: 'sack-perm',
   5: 'sack',
   8: 'timestamp',
+  30: 'mptcp',
 };
 const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const;
 
@@ -53,7 +55,8 @@ function matchPorts(protocol: string, options: Options): Statement[] {
     ['destination-port', 'dport'],
   ] as const) {
     const given = options.get(name);
-    if (given) found.push(...matchRange(payload(protocol, field), given, readPortRange(given.values[0]!)));
+    if (given)
+      found.push(...matchRange(payload(protocol, field), given, readPortRange(given.values[0]!, protocol)));
   }
   return found;
 }
@@ -64,10 +67,10 @@ function matchRange(left: Expression, { negated }: Given, range: Range): Stateme
   return [match(left, negated ? '!=' : '==', valueOrRange(range))];
 }
 
-function portMatch(name: string, number: number): Extension {
+function portMatch(name: string, number: number, ...others: OptionSpec[]): Extension {
   return {
     name,
-    options: PORT_OPTIONS,
+    options: [...PORT_OPTIONS, ...others],
     translate(options, { protocol, token }) {
       needProtocol(protocol, { [number]: name }, token);
       return statements(...matchPorts(name, options));
@@ -165,7 +168,7 @@ const multiport: Extension = {
   translate(options, context) {
     const [name, { negated }, token] = options.oneOf(context, 'source-ports', 'destination-ports', 'ports');
     const protocol = needProtocol(context.protocolBefore, PORT_PROTOCOLS, token);
-    const set = readPorts(token);
+    const set = readPorts(token, protocol);
     const op = negated ? '!=' : '==';
     const source = match(payload(protocol, 'sport'), op, set);
     const destination = match(payload(protocol, 'dport'), op, set);
@@ -177,16 +180,16 @@ const multiport: Extension = {
   },
 };
 
-function readPorts(token: Token): Expression {
+function readPorts(token: Token, protocol: string): Expression {
   let count = 0;
   const ports = split(token, ',').map(each => {
     const [from = '', to, more] = each.text.split(':');
     if (more !== undefined) refuse(each, 'has more than one ":"');
     count += to === undefined ? 1 : 2;
     if (count > MULTI_PORTS) refuse(each, `is one too many: ${MULTI_PORTS} ports at most, a range being two`);
-    const first = readPort(each, from);
+    const first = readPort(each, protocol, from);
     if (to === undefined) return first;
-    const last = readPort(each, to);
+    const last = readPort(each, protocol, to);
     if (first >= last) refuse(each, 'is a range whose end does not come after its beginning');
     return { range: [first, last] } as const;
   });
@@ -260,9 +263,18 @@ const tcpmss: Extension = {
 export const PROTOCOL_MATCHES: readonly Extension[] = [
   tcp,
   portMatch('udp', 17),
-  portMatch('sctp', 132),
-  portMatch('dccp', 33),
-  portMatch('udplite', 136),
+  portMatch('sctp', 132, {
+    names: ['chunk-types'],
+    values: ['how', 'types'],
+    negatable: true,
+    refused: NO_SUCH,
+  }),
+  portMatch(
+    'dccp',
+    33,
+    { names: ['dccp-types'], values: ['types'], negatable: true, refused: NO_SUCH },
+    { names: ['dccp-option'], values: ['number'], negatable: true, refused: NO_SUCH },
+  ),
   multiport,
   icmp,
   icmp6,

@@ -27,58 +27,67 @@ export const PROTOCOLS: ReadonlyMap<string, number> = new Map([
   ['udplite', 136],
 ]);
 
-/** services(5): the ones that a rule may name instead of a number. */
-export const SERVICES: ReadonlyMap<string, number> = new Map([
+const TCP_AND_UDP: readonly (readonly [string, number])[] = [
+  ['domain', 53],
+  ['kerberos', 88],
+  ['sunrpc', 111],
+  ['snmp', 161],
+  ['snmp-trap', 162],
+  ['ldap', 389],
+  ['https', 443],
+  ['ldaps', 636],
+  ['domain-s', 853],
+  ['openvpn', 1194],
+  ['nfs', 2049],
+  ['sip', 5060],
+];
+const TCP_ONLY: readonly (readonly [string, number])[] = [
   ['ftp-data', 20],
   ['ftp', 21],
   ['ssh', 22],
   ['telnet', 23],
   ['smtp', 25],
-  ['domain', 53],
-  ['bootps', 67],
-  ['bootpc', 68],
-  ['tftp', 69],
   ['http', 80],
-  ['kerberos', 88],
   ['pop3', 110],
-  ['sunrpc', 111],
   ['auth', 113],
-  ['ntp', 123],
-  ['netbios-ns', 137],
-  ['netbios-dgm', 138],
   ['netbios-ssn', 139],
   ['imap2', 143],
-  ['snmp', 161],
-  ['snmp-trap', 162],
   ['bgp', 179],
-  ['ldap', 389],
-  ['https', 443],
   ['microsoft-ds', 445],
   ['submissions', 465],
-  ['isakmp', 500],
-  ['syslog', 514],
   ['submission', 587],
   ['ipp', 631],
-  ['ldaps', 636],
-  ['domain-s', 853],
   ['rsync', 873],
   ['imaps', 993],
   ['pop3s', 995],
   ['socks', 1080],
-  ['openvpn', 1194],
-  ['radius', 1812],
-  ['nfs', 2049],
   ['mysql', 3306],
   ['ms-wbt-server', 3389],
-  ['ipsec-nat-t', 4500],
-  ['sip', 5060],
   ['xmpp-client', 5222],
-  ['mdns', 5353],
   ['postgresql', 5432],
   ['amqp', 5672],
   ['redis', 6379],
   ['http-alt', 8080],
-]);
+];
+const UDP_ONLY: readonly (readonly [string, number])[] = [
+  ['bootps', 67],
+  ['bootpc', 68],
+  ['tftp', 69],
+  ['ntp', 123],
+  ['netbios-ns', 137],
+  ['netbios-dgm', 138],
+  ['isakmp', 500],
+  ['syslog', 514],
+  ['radius', 1812],
+  ['ipsec-nat-t', 4500],
+  ['mdns', 5353],
+];
+/** services(5): the ones that a rule may name instead of a number, by their protocol. */
+export const SERVICES: Readonly<Record<string, ReadonlyMap<string, number> | undefined>> = {
+  tcp: new Map([...TCP_AND_UDP, ...TCP_ONLY]),
+  udp: new Map([...TCP_AND_UDP, ...UDP_ONLY]),
+  any: new Map([...TCP_AND_UDP, ...TCP_ONLY, ...UDP_ONLY]),
+};
 
 /** An ICMP type, alone or with one of its codes. */
 export type IcmpType = readonly [type: number, code?: number];

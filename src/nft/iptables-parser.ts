@@ -155,6 +155,7 @@ class Parser {
     const found = long === undefined ? undefined : (this.#find(long) ?? this.#findByProtocol(long));
     if (!found) this.#refuseOption(token, long);
     const { instance, spec } = found;
+    if (spec.refused !== undefined) refuse(token, spec.refused);
     const given = this.#readValues(spec, token, attached, not);
     const first = spec.names[0];
     if (instance.given.has(first)) refuse(token, 'is given twice');
@@ -270,7 +271,7 @@ class Parser {
     const [match] = owner(MATCHES);
     const [target] = owner(TARGETS);
     if (match) {
-      const implied = ['tcp', 'udp', 'sctp', 'dccp', 'udplite', 'icmp', 'icmp6'].includes(match.name);
+      const implied = ['tcp', 'udp', 'sctp', 'dccp', 'icmp', 'icmp6'].includes(match.name);
       refuse(
         token,
         `is an option of ${match.name}: put ${implied ? `-p ${match.name}` : `-m ${match.name}`} before it`,

@@ -6,6 +6,7 @@ import type { Family } from './iptables-addresses.js';
 import type { Hook } from './iptables-chains.js';
 import {
   type Extension,
+  NO_SUCH,
   needProtocol,
   type OptionSpec,
   type Options,
@@ -103,6 +104,8 @@ const connmark: Extension = {
     { names: ['mask'], values: ['mask'], excludes: ['nfmask', 'ctmask'] },
     { names: ['nfmask'], values: ['mask'], excludes: ['mask'] },
     { names: ['ctmask'], values: ['mask'], excludes: ['mask'] },
+    { names: ['left-shift-mark'], values: ['bits'], refused: NO_SUCH },
+    { names: ['right-shift-mark'], values: ['bits'], refused: NO_SUCH },
   ],
   notes: [
     "`--save-mark` overwrites the whole of the connection's mark and `--restore-mark` the whole of the packet's: a mask that keeps bits of it is refused, because nftables 1.0.6 cannot join two marks.",
@@ -157,11 +160,14 @@ const tcpmss: Extension = {
   },
 };
 
-const TOS_OPTIONS = ['set-tos', 'and-tos', 'or-tos', 'xor-tos'] as const;
+const TOS_OPTIONS = ['set-tos', 'and-tos', 'or-tos'] as const;
 
 const tos: Extension = {
   name: 'TOS',
-  options: choices(TOS_OPTIONS, 'value[/mask]|name'),
+  options: [
+    ...choices(TOS_OPTIONS, 'value[/mask]|name'),
+    { names: ['xor-tos'], values: ['bits'], refused: NO_SUCH },
+  ],
   place: { table: 'filter' },
   notes: [
     'iptables has it in the table mangle only; there is no chain of mangle here, so it stands in those of filter.',

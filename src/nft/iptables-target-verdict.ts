@@ -86,11 +86,11 @@ const reject: Extension = {
   },
 };
 
-/** syslog(3)'s levels by number, as nftables calls them. */
-const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'];
-const LEVEL_ALIASES: Readonly<Record<string, string | undefined>> = {
-  warning: 'warn',
+/** syslog(3)'s levels by number, as iptables calls them and as nftables does where that is another name. */
+const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'];
+const NFT_LEVELS: Readonly<Record<string, string | undefined>> = {
   error: 'err',
+  warning: 'warn',
   panic: 'emerg',
 };
 const DEFAULT_LEVEL = 'warn';
@@ -127,13 +127,12 @@ const log: Extension = {
 };
 
 function readLevel(token: Token): string {
-  const text = token.text.toLowerCase();
-  const number = parseNumber(text);
-  const level = number === undefined ? (LEVEL_ALIASES[text] ?? text) : LEVELS[number];
-  if (level === undefined || !LEVELS.includes(level)) {
+  const number = parseNumber(token.text);
+  const level = number === undefined ? token.text : LEVELS[number];
+  if (level === undefined || ![...LEVELS, 'panic'].includes(level)) {
     refuse(token, `is no level of a log: give 0 to 7 or one of ${LEVELS.join(', ')}`);
   }
-  return level;
+  return NFT_LEVELS[level] ?? level;
 }
 
 function readPrefix(token: Token, max: number): string {

@@ -65,16 +65,16 @@ export function readRange(
   return range;
 }
 
-/** A port by its number or by its name in services(5). @throws RuleError */
-export function readPort(token: Token, text = token.text): number {
-  const port = parseNumber(text) ?? SERVICES.get(text);
+/** A port by its number, or by the name that it has in services(5) for the protocol. @throws RuleError */
+export function readPort(token: Token, protocol: string, text = token.text): number {
+  const port = parseNumber(text) ?? SERVICES[protocol]?.get(text);
   if (port === undefined || port > UINT16_MAX) refuse(token, 'is no port: give a number from 0 to 65535');
   return port;
 }
 
 /** `PORT[:PORT]`. @throws RuleError */
-export function readPortRange(token: Token): Range {
-  return readRange(token, UINT16_MAX, text => readPort(token, text));
+export function readPortRange(token: Token, protocol: string): Range {
+  return readRange(token, UINT16_MAX, text => readPort(token, protocol, text));
 }
 
 /** A protocol by its number or by its name in protocols(5); `all` is 0. @throws RuleError */

@@ -16,7 +16,7 @@ import { type Instance, type ParsedRule, parseRule } from './iptables-parser.js'
 import { refuse, type Token, tokenize } from './iptables-tokens.js';
 import { split } from './iptables-values.js';
 import { RuleError, type TranslatedRule, type TwineChain } from './rule.js';
-import { COMMENT_MAX_BYTES, type NftRule, type NftSet } from './ruleset.js';
+import { COMMENT_MAX_BYTES, type NftRule } from './ruleset.js';
 
 /** Rules of nftables that one rule may become: lists of addresses multiply. */
 const RULES_MAX = 256;
@@ -24,7 +24,7 @@ const RULES_MAX = 256;
 export interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
   readonly family?: 4 | 6;
-  /** What the names of the rule's sets begin with: unique in the table. */
+  /** What the names of the rule's meters, which are sets, begin with: unique in the table. */
   readonly setPrefix?: string;
 }
 
@@ -45,7 +45,7 @@ export function translateRule(text: string, options: TranslateOptions = {}): Tra
   if (six instanceof RuleError) return ofFamily(four, 4);
   if (JSON.stringify(four) === JSON.stringify(six)) return four;
   const [ipv4, ipv6] = [ofFamily(four, 4), ofFamily(six, 6)];
-  return { ...ipv4, sets: [...ipv4.sets, ...ipv6.sets], rules: [...ipv4.rules, ...ipv6.rules] };
+  return { ...ipv4, rules: [...ipv4.rules, ...ipv6.rules] };
 }
 
 function attempt(tokens: readonly Token[], family: Family, prefix: string): TranslatedRule | RuleError {
@@ -72,14 +72,14 @@ function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
 
 function translate(tokens: readonly Token[], family: Family, prefix: string): TranslatedRule {
   const rule = parseRule(tokens, family);
-  const sets: string[] = [];
+  let meters = 0;
   const context = {
     family,
     chain: rule.chain,
     ...(rule.protocol && { protocol: rule.protocol }),
-    setName: (suffix: string): string => {
-      sets.push(suffix);
-      return `${prefix}${suffix}-${sets.length}`;
+    meterName: (suffix: string): string => {
+      meters++;
+      return `${prefix}${suffix}-${meters}`;
     },
   };
   const apply = (instance: Instance, matchesSyn: boolean): Translation => {
@@ -112,8 +112,13 @@ function translate(tokens: readonly Token[], family: Family, prefix: string): Tr
   return {
     chain: rule.chain,
     targets: rule.jump ? [rule.jump.chain] : [],
-    sets: parts.flatMap((part): readonly NftSet[] => part.sets ?? []),
-    rules: lists.map((expr): NftRule => ({ expr, ...(comment && { comment: shorten(comment) }) })),
+    sets: [],
+    rules: lists.map(
+      (expr, index): NftRule => ({
+        expr: ownMeters(expr, index),
+        ...(comment && { comment: shorten(comment) }),
+      }),
+    ),
     ...(hooks && { hooks }),
   };
 }
@@ -127,6 +132,10 @@ function matchBasics(rule: ParsedRule, family: Family): Statement[][][] {
     ...(fragment ? [matchFragment(fragment)] : []),
     ...(protocol ? [matchProtocol(protocol)] : []),
   ];
+  const list = [source, destination].find(given => given?.values[0]!.text.includes(','));
+  if (list && (source?.negated || destination?.negated)) {
+    refuse(list.values[0]!, 'is a list of addresses, and beside one nothing is negated in -s and -d');
+  }
   return [[alone], matchAddresses(source, family, 'saddr'), matchAddresses(destination, family, 'daddr')];
 }
 
@@ -157,9 +166,6 @@ function matchProtocol({ number, negated }: Protocol): Statement {
 function matchAddresses(given: Given | undefined, family: Family, field: 'saddr' | 'daddr'): Statement[][] {
   if (!given) return [[]];
   const addresses = split(given.values[0]!, ',', RULES_MAX);
-  if (given.negated && addresses.length > 1) {
-    refuse(given.values[0]!, 'is a list, and a list of addresses cannot be negated');
-  }
   return addresses.map(token =>
     matchNetwork(addressField(family, field), readNetwork(token, family), given.negated),
   );
@@ -188,6 +194,16 @@ function product(choices: readonly (readonly (readonly Statement[])[])[]): State
     lists = lists.flatMap(list => alternatives.map(more => [...list, ...more]));
   }
   return lists;
+}
+
+/** A meter belongs to one rule: the rules that one of iptables becomes have names of their own for it. */
+function ownMeters(expr: readonly Statement[], index: number): readonly Statement[] {
+  if (index === 0) return expr;
+  return expr.map(statement =>
+    'meter' in statement
+      ? { meter: { ...statement.meter, name: `${statement.meter.name}-${index + 1}` } }
+      : statement,
+  );
 }
 
 /** The hooks that all of the rule's parts can run in; undefined where that is every one. */

@@ -88,13 +88,13 @@ for (const [text, token, message] of [
   });
 }
 
-test('sets are named after the prefix, each by a name of its own', () => {
-  const { sets } = translateRule(
+test('meters are named after the prefix, each by a name of its own', () => {
+  const { rules } = translateRule(
     'TWINE_INPUT -m connlimit --connlimit-above 2 -m connlimit --connlimit-above 9 --connlimit-daddr -j DROP',
     { setPrefix: 'a-', family: 4 },
   );
   assert.deepEqual(
-    sets.map(({ name }) => name),
+    rules[0]!.expr.flatMap(statement => ('meter' in statement ? statement.meter.name : [])),
     ['a-connlimit4-1', 'a-connlimit4-2'],
   );
 });

@@ -1,0 +1,130 @@
+// Where our translation and iptables-translate(8) of iptables 1.8.9 part, by intent, one by one. `rewrite` makes of
+// its text what it should have been, so that the rest of the rule is compared all the same; where there is none, the
+// rule is left to real iptables (packets.test.ts).
+
+export interface Difference {
+  readonly reason: string;
+  /** Of the rule of iptables, with `-4 ` or `-6 ` before it. */
+  readonly applies: RegExp;
+  /** Of a line of theirs, with the rule of iptables, and a word that no other line has. */
+  readonly rewrite?: (text: string, rule: string, unique: string) => string;
+  /** Of a listed line of both sides. */
+  readonly overlook?: (listed: string) => string;
+}
+
+const UNITS = ['second', 'minute', 'hour', 'day'];
+
+/** `5/minute` of `5/min`. */
+function fullRate(rate: string): string {
+  const [number, unit = 'second'] = rate.split('/');
+  return `${number}/${UNITS.find(name => name.startsWith(unit))}`;
+}
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    reason: 'we write "meta l4proto", which means the same in both families, where they write "ip protocol"',
+    applies: /^-4 .*-p /,
+    rewrite: text => text.replace(/\bip protocol\b/, 'meta l4proto'),
+  },
+  {
+    reason: 'theirs negates the destination port of UDP when the source port is negated, and only then',
+    applies: /-m udp .*--(dport|destination-port)/,
+    rewrite: (text, rule) =>
+      text.replace(
+        /udp dport (!= )?(?!.*udp dport)/,
+        `udp dport ${/! --(dport|destination-port)/.test(rule) ? '!= ' : ''}`,
+      ),
+  },
+  {
+    reason: 'theirs takes the ends of a range for two ports in multiport --ports, and forgets its "!"',
+    applies: /-m multiport (! )?--ports/,
+  },
+  {
+    reason: 'theirs forgets the other states beside SNAT and DNAT, and the "!" before them',
+    applies: /! --ctstate [SD]NAT|--ctstate \S*,[SD]NAT/,
+  },
+  {
+    reason: 'theirs writes the protocol after the addresses for --icmp-type any',
+    applies: /--icmp-type any/,
+  },
+  {
+    reason: 'theirs has the rate as xt_limit rounds it, and in another unit; ours is exact',
+    applies: /-m (hash)?limit\b/,
+    rewrite: (text, rule) => {
+      const rates = rule.split('-m ').flatMap(match => {
+        if (!/^(hash)?limit\b/.test(match)) return [];
+        const rate = /--(?:hash)?limit(?:-upto|-above)? (\S+)/.exec(match)?.[1] ?? '3/hour';
+        return rate.endsWith('b/s') ? [] : [fullRate(rate)];
+      });
+      return text.replace(/(limit rate (?:over )?)\d+\/\w+/g, (_, before) => `${before}${rates.shift()}`);
+    },
+  },
+  {
+    reason: 'each hashlimit has a meter of its own, where theirs share the name',
+    applies: /--hashlimit-name/,
+    rewrite: (text, _, unique) => text.replace(/\bmeter \S+/, `meter h${unique}`),
+  },
+  {
+    reason: 'theirs forgets the second after which xt_hashlimit drops an idle entry',
+    applies: /--hashlimit(-upto|-above)? \d+\/s/,
+    rewrite: text => text.replace(/ limit rate/, ' timeout 1s limit rate'),
+  },
+  {
+    reason: 'theirs forgets --hashlimit-htable-max',
+    applies: /--hashlimit-htable-max/,
+    rewrite: (text, rule) =>
+      text.replace(/(meter \S+) \{/, `$1 size ${/--hashlimit-htable-max (\d+)/.exec(rule)![1]} {`),
+  },
+  {
+    reason:
+      'a connlimit is a meter, as JSON of nftables 1.0.6 has no dynamic sets; theirs has a set of IPv4 addresses for IPv6 too',
+    applies: /--connlimit/,
+    rewrite: (text, _, unique) => text.replace(/\badd @\S+ \{/, `meter c${unique} {`),
+  },
+  {
+    reason: 'a time from evening to morning: ours is exact to the second at both ends',
+    applies: /--timestart 2\d:00 --timestop \d:00/,
+  },
+  {
+    reason: 'theirs forgets the second of two types of address',
+    applies: /--src-type \S+ --dst-type/,
+  },
+  {
+    reason: "theirs applies the mask of a change of the connection's mark after the value, not before",
+    applies: /-j CONNMARK --set-x?mark/,
+    rewrite: text => text.replace(/ct mark xor (\S+) and (\S+)/, 'ct mark and $2 xor $1'),
+  },
+  {
+    reason: 'theirs writes fields of IPv6 for the TOS of IPv4, and forgets the bits of ECN and of a mask',
+    applies: /-j TOS/,
+  },
+  {
+    reason:
+      'nftables 1.0.6 takes the protocol of a connection for that of the packet: ours is a range of one',
+    applies: /--ctproto/,
+    rewrite: text => text.replace(/ct original protocol (!= )?(\d+)/, 'ct original protocol $1$2-$2'),
+  },
+  {
+    reason: "a connection's addresses: nftables 1.0.6 misreads a network of IPv6 in their words",
+    applies: /--ct(orig|repl)(src|dst) /,
+    rewrite: (text, rule) =>
+      text.replace(/ct (original|reply) ([sd]addr)/g, `ct $1 ${rule.startsWith('-4') ? 'ip' : 'ip6'} $2`),
+  },
+  {
+    reason:
+      'JSON of nftables 1.0.6 cannot ask whether a TCP option without a name exists: ours compares its kind',
+    applies: /--tcp-option (9|254)/,
+    rewrite: text => text.replace(/tcp option (\d+) exists/, 'tcp option @$1,0,8 $1'),
+    overlook: listed => listed.replace(/tcp option (\S+) (kind )?\d+/, 'tcp option'),
+  },
+  {
+    reason:
+      'theirs asks for the protocol where its own match stands, so that what counts before it counts too much',
+    applies: /-p (\S+) .*-m (limit|hashlimit|quota|connlimit|statistic) .*(-m (\1|icmp6) |--syn|--tcp-flags)/,
+    overlook: listed => listed.replace(/\bmeta l4proto \S+ /g, ''),
+  },
+  {
+    reason: "theirs forgets the mask of a connection's address where it has a gap",
+    applies: /--ct(orig|repl)(src|dst) \S+\/(255\.0\.255\.0|ffff::ffff)/,
+  },
+];

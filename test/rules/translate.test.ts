@@ -1,0 +1,212 @@
+// Our translation beside that of iptables-translate(8) and ip6tables-translate(8): each is loaded into a namespace,
+// and both must list to the same rules.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { translateRule } from '../../src/nft/iptables.js';
+import { TABLE_OF } from '../../src/nft/iptables-chains.js';
+import { MATCHES, TARGETS } from '../../src/nft/iptables-table.js';
+import { Nft } from '../../src/nft/libnftables.js';
+import { RuleError, type TranslatedRule, TWINE_CHAINS } from '../../src/nft/rule.js';
+import { kernelTest, Namespace, run } from '../kernel/namespace.js';
+import { DIFFERENCES, type Difference } from './differences.js';
+import { builtinChain, generateRules } from './generate.js';
+import { Random } from './random.js';
+import { hookOf, listRules, loadOurs, TABLE } from './rulesets.js';
+
+const COMPARED_AT_LEAST = 3000;
+const GENERATED = 4600;
+const BATCH = 800;
+
+const rules = generateRules(new Random(20_260_101), GENERATED);
+const folder = mkdtempSync(join(tmpdir(), 'dwgd-rules-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, lines: readonly string[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+/** A rule's comment on both sides: how they find each other again. */
+const label = (index: number): string => `rule ${index}`;
+
+/** Theirs, by the rule's number: lines of nft(8). Those that it cannot translate are not there. */
+function translateTheirs(family: 4 | 6): Map<number, string[]> {
+  const lines = ['filter', 'nat'].flatMap(table => [
+    `*${table}`,
+    ...rules.flatMap((rule, index) =>
+      rule.family === family && TABLE_OF[rule.chain] === table
+        ? [`-A ${builtinChain(rule.chain)} ${rule.text} -m comment --comment "${label(index)}"`]
+        : [],
+    ),
+    'COMMIT',
+  ]);
+  const program = family === 4 ? 'iptables-restore-translate' : 'ip6tables-restore-translate';
+  const found = new Map<number, string[]>();
+  for (const line of run(program, '-f', file('theirs', lines)).split('\n')) {
+    const [, text, index] = /^add rule ip6? \w+ \w+ (.*) comment "rule (\d+)"/.exec(line) ?? [];
+    if (text !== undefined) found.set(Number(index), [...(found.get(Number(index)) ?? []), text]);
+  }
+  return found;
+}
+
+/** Ours; those that are refused because they would count twice are not there. */
+function translateOurs(): Map<number, TranslatedRule> {
+  return new Map(
+    rules.flatMap(({ chain, text, family }, index): [number, TranslatedRule][] => {
+      try {
+        const rule = translateRule(`${chain} ${text} -m comment --comment "${label(index)}"`, {
+          family,
+          setPrefix: `r${index}-`,
+        });
+        return [[index, rule]];
+      } catch (err) {
+        assert.ok(err instanceof RuleError, String(err));
+        assert.match(err.message, /would count for itself/, text);
+        return [];
+      }
+    }),
+  );
+}
+
+/** Loads theirs, and says which rules nft(8) itself refuses. */
+function loadTheirs(
+  namespace: Namespace,
+  theirs: ReadonlyMap<number, readonly string[]>,
+): Map<number, string> {
+  const refused = new Map<number, string>();
+  for (;;) {
+    const lines = [`add table inet ${TABLE}`, `delete table inet ${TABLE}`, `add table inet ${TABLE}`];
+    for (const chain of TWINE_CHAINS) {
+      const { type, hook, priority } = hookOf(chain);
+      lines.push(`add chain inet ${TABLE} ${chain} { type ${type} hook ${hook} priority ${priority}; }`);
+    }
+    const indexes: number[] = lines.map(() => -1);
+    for (const [index, texts] of theirs) {
+      if (refused.has(index)) continue;
+      const rule = rules[index]!;
+      for (const text of texts) {
+        lines.push(
+          `add rule inet ${TABLE} ${rule.chain} meta nfproto ipv${rule.family} ${text} comment "${label(index)}"`,
+        );
+        indexes.push(index);
+      }
+    }
+    const path = file('load', lines);
+    const { status, stderr } = spawnSync('ip', ['netns', 'exec', namespace.name, 'nft', '-f', path], {
+      encoding: 'utf8',
+      env: { ...process.env, TZ: 'UTC' },
+    });
+    if (status === 0) return refused;
+    const wrong = [...stderr.matchAll(/^\S+?:(\d+):\d+-\d+: Error: (.*)/gm)];
+    assert.ok(wrong.length > 0, stderr);
+    for (const [, line, reason] of wrong) {
+      const index = indexes[Number(line) - 1] ?? -1;
+      assert.ok(index >= 0, stderr);
+      refused.set(index, reason!);
+    }
+  }
+}
+
+function differencesOf(index: number): Difference[] {
+  const { family, text } = rules[index]!;
+  return DIFFERENCES.filter(({ applies }) => applies.test(`-${family} ${text}`));
+}
+
+/** As both sides are compared: the names of meters are nobody's concern. */
+function plain(list: readonly string[], differences: readonly Difference[]): string[] {
+  return list.map(text =>
+    differences.reduce(
+      (before, { overlook }) => overlook?.(before) ?? before,
+      text.replace(/meter \S+/g, 'meter').replace(/ counter( packets \d+ bytes \d+)?/g, ''),
+    ),
+  );
+}
+
+/** Theirs as nft(8) is to have it, where it can be compared at all. */
+function comparable(index: number, texts: readonly string[]): string[] | undefined {
+  const { text, family } = rules[index]!;
+  const found = differencesOf(index);
+  if (found.some(({ rewrite, overlook }) => !rewrite && !overlook)) return undefined;
+  return texts.map((each, line) =>
+    found.reduce(
+      (before, { rewrite }) => rewrite?.(before, `-${family} ${text}`, `${index}-${line}`) ?? before,
+      each.replace(/\bcounter /, '').replace(/ ?\bcounter$/, ''),
+    ),
+  );
+}
+
+kernelTest(
+  `${COMPARED_AT_LEAST} rules and more list as those of iptables-translate(8) do`,
+  async t => {
+    const nft = new Nft();
+    t.after(() => nft.close());
+    const [left, right] = [await Namespace.create(t), await Namespace.create(t)];
+    const ours = translateOurs();
+    const theirs = new Map([...translateTheirs(4), ...translateTheirs(6)]);
+    const counts = { compared: 0, untranslated: 0, parted: 0, unloadable: 0 };
+    const wrong: string[] = [];
+    for (let begin = 0; begin < rules.length; begin += BATCH) {
+      const indexes = [...ours.keys()].filter(index => index >= begin && index < begin + BATCH);
+      const batch = new Map<number, string[]>();
+      for (const index of indexes) {
+        const texts = theirs.get(index);
+        const compared = texts && comparable(index, texts);
+        if (compared) batch.set(index, compared);
+        else if (texts) counts.parted++;
+        else counts.untranslated++;
+      }
+      const refused = loadTheirs(right, batch);
+      counts.unloadable += refused.size;
+      // All of ours: what theirs cannot say must be right for the kernel, too.
+      loadOurs(
+        nft,
+        left,
+        indexes.map(index => ours.get(index)!),
+      );
+      const [our, their] = [listRules(left), listRules(right)];
+      for (const index of batch.keys()) {
+        if (refused.has(index)) continue;
+        counts.compared++;
+        const listed = (map: ReadonlyMap<string, string[]>): string =>
+          plain(map.get(label(index)) ?? [], differencesOf(index)).join('\n          ');
+        if (listed(our) === listed(their)) continue;
+        const { text, family, chain } = rules[index]!;
+        wrong.push(`-${family} ${chain} ${text}\n  ours:   ${listed(our)}\n  theirs: ${listed(their)}`);
+      }
+    }
+    t.diagnostic(
+      `${rules.length} rules, ${rules.length - ours.size} refused whole: ${JSON.stringify(counts)}`,
+    );
+    assert.equal(wrong.length, 0, `${wrong.length} differ, such as\n${wrong.slice(0, 40).join('\n')}`);
+    assert.ok(counts.compared >= COMPARED_AT_LEAST, `${counts.compared} compared`);
+    // The differences are few, and stay so.
+    assert.ok(rules.length - ours.size < 100 && counts.parted < 700 && counts.unloadable < 100);
+  },
+  'iptables-restore-translate',
+  'nft',
+);
+
+test('each difference from iptables-translate(8) is one that some rule has', () => {
+  const used = new Set(rules.flatMap((_, index) => differencesOf(index)));
+  assert.deepEqual(
+    DIFFERENCES.filter(difference => !used.has(difference)),
+    [],
+  );
+});
+
+test('every option of every match and target is in the rules', () => {
+  const all = rules.map(({ text }) => text).join('\n');
+  for (const { name, options } of [...MATCHES, ...TARGETS]) {
+    for (const { names } of options.filter(({ refused }) => refused === undefined)) {
+      assert.ok(
+        names.some(each => all.includes(`--${each} `) || all.includes(`--${each}\n`)),
+        `${name} --${names[0]}`,
+      );
+    }
+  }
+});
