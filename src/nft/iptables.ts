@@ -132,7 +132,7 @@ function matchBasics(rule: ParsedRule, family: Family): Statement[][][] {
     ...(fragment ? [matchFragment(fragment)] : []),
     ...(protocol ? [matchProtocol(protocol)] : []),
   ];
-  const list = [source, destination].find(given => given?.values[0]!.text.includes(','));
+  const list = [source, destination].find(given => given?.values[0]?.text.includes(','));
   if (list && (source?.negated || destination?.negated)) {
     refuse(list.values[0]!, 'is a list of addresses, and beside one nothing is negated in -s and -d');
   }
