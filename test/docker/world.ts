@@ -38,14 +38,19 @@ END`);
   await serve('netns:world', 'world', 'tcp', FAR_PORT, FAR);
 }
 
-/** Packets that a container itself has sent to the world by way of the host. */
-export async function leaked(container: string): Promise<number> {
-  const [link] = JSON.parse(await inside(container, 'ip -j link show eth0')) as { address: string }[];
+/** Packets that went to the world by way of the host, by the link address of whoever sent them. */
+export async function sources(): Promise<ReadonlyMap<string, number>> {
   const { nftables } = JSON.parse(await sh('nft -j list set inet counted sources')) as {
     nftables: { set?: { elem?: { elem: { val: string; counter: { packets: number } } }[] } }[];
   };
   const elements = nftables.flatMap(({ set }) => set?.elem ?? []);
-  return elements.find(({ elem }) => elem.val === link!.address)?.elem.counter.packets ?? 0;
+  return new Map(elements.map(({ elem }) => [elem.val, elem.counter.packets]));
+}
+
+/** Packets that a container itself has sent to the world by way of the host. */
+export async function leaked(container: string): Promise<number> {
+  const [link] = JSON.parse(await inside(container, 'ip -j link show eth0')) as { address: string }[];
+  return (await sources()).get(link!.address) ?? 0;
 }
 
 /** A namespace behind a container, by a link that the container calls wg0: what a tunnel would be. */
