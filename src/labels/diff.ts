@@ -25,7 +25,7 @@ export function diff(desired: SandboxDesired, observed: SandboxObserved): Change
  * The table and its sysctls. What a sysctl was is in the table before the sysctl changes, and is taken from it after
  * it was put back; and what guards an open sysctl is there as long as it is open.
  */
-function diffTable({ table }: SandboxDesired, observed: SandboxObserved): Change[] {
+function diffTable({ table, stamp }: SandboxDesired, observed: SandboxObserved): Change[] {
   const before = remembered(observed);
   const wanted = new Set(observed.sysctls.map(({ name }) => name));
   const restored = observed.before.filter(({ name }) => !wanted.has(name)).map(setSysctl);
@@ -33,7 +33,7 @@ function diffTable({ table }: SandboxDesired, observed: SandboxObserved): Change
   const changed = observed.sysctls
     .filter(({ value, wanted }) => value !== wanted)
     .map(({ name, wanted }) => setSysctl({ name, value: wanted }));
-  const same = observed.stamp === stampOf(table) && sameSysctls(before, observed.before);
+  const same = observed.stamp === (stamp ?? stampOf(table)) && sameSysctls(before, observed.before);
   const replaced: Change[] = same ? [] : [{ kind: 'replaceTable', table: stampedTable(table, before) }];
   return [...restored, ...replaced, ...changed];
 }

@@ -82,7 +82,7 @@ export class Names {
     const keys = keysFor(name, asker);
     const bearers = sandbox.attachments.flatMap(({ networkId }) => {
       const names = this.#onNetwork.get(networkId);
-      return keys.flatMap(key => [...(names?.get(key) ?? [])].sort(byContainerName));
+      return keys.flatMap(key => sorted(names?.get(key) ?? []));
     });
     const others = bearers.filter(bearer => bearer.sandbox.key !== sandbox.key);
     const addresses = firstOfEach(others.flatMap(bearer => bearer.addresses)).filter(
@@ -176,6 +176,11 @@ function keysFor(name: string, { service }: ContainerView): string[] {
     aliasKey(name),
     `id ${name}`,
   ];
+}
+
+/** By name; mostly there is one alone. */
+function sorted(bearers: readonly Bearer[]): readonly Bearer[] {
+  return bearers.length < 2 ? bearers : [...bearers].sort(byContainerName);
 }
 
 function byContainerName(a: Bearer, b: Bearer): number {

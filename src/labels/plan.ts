@@ -1,7 +1,7 @@
 // What every namespace and the host shall hold, from all containers and all their labels. Pure: the whole world goes
 // in, plain data comes out. Not here: reading labels (grammar.ts), what is there already (diff.ts).
 
-import { type Address, formatAddress, formatPrefix } from '../ip.js';
+import { type Address, formatPrefix } from '../ip.js';
 import type { TwineChain } from '../nft/rule.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
 import { LABEL_PREFIX } from './keys.js';
@@ -10,7 +10,8 @@ import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owne
 import { Names, type Resolution, type SandboxMembers } from './names.js';
 import { ANY, covers, formatPattern, intersect, isLoopback } from './pattern.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
-import { buildTable, type PlacedForward } from './table.js';
+import type { PlacedForward } from './table.js';
+import { Tables } from './tables.js';
 import { naturalCompare, plain } from './text.js';
 import type {
   ContainerIntent,
@@ -46,18 +47,22 @@ export interface Plan {
 /** One namespace while it is planned. */
 interface Sandbox {
   readonly members: SandboxMembers;
+  /** Of each member that has labels. */
+  readonly intents: readonly ContainerIntent[];
   readonly intent: MergedIntent;
 }
 
 /** What names are found by, and what is found to be wrong on the way. */
 interface Planning {
   readonly names: Names;
+  readonly tables: Tables;
   readonly mistakes: Mistake[];
 }
 
-export function planWorld(world: World): Plan {
+/** @param tables what was built for an earlier world, and is used again */
+export function planWorld(world: World, tables = new Tables()): Plan {
   const groups = groupByNamespace(world.containers);
-  const planning: Planning = { names: new Names(groups, world.external), mistakes: [] };
+  const planning: Planning = { names: new Names(groups, world.external), tables, mistakes: [] };
   const { mistakes } = planning;
   for (const container of [...world.containers].sort((a, b) => naturalCompare(a.name, b.name))) {
     mistakes.push(...refused(container));
@@ -67,7 +72,8 @@ export function planWorld(world: World): Plan {
     if (!isProgrammed(members)) continue;
     const merged = mergeIntents(members, world.intents);
     mistakes.push(...merged.mistakes);
-    sandboxes.push({ members, intent: merged.intent });
+    const intents = members.members.flatMap(({ id }) => world.intents.get(id) ?? []);
+    sandboxes.push({ members, intents, intent: merged.intent });
   }
   const routes = new Map(sandboxes.map(sandbox => [sandbox, planRoutes(sandbox, planning)]));
   const desired = sandboxes.map(sandbox => planSandbox(sandbox, routes.get(sandbox)!, planning));
@@ -119,16 +125,20 @@ function refused({ name, hostNetwork, labels, imageLabels }: ContainerView): Mis
 }
 
 function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning: Planning): SandboxDesired {
-  const { intent } = sandbox;
+  const { intent, intents } = sandbox;
   const { members, attachments } = sandbox.members;
   const forwards = planForwards(sandbox, planning);
   const rules = planRules(intent.rules, planning.mistakes);
-  const table = buildTable({ natInterfaces: intent.natInterfaces, forwards, rules });
+  const { table, stamp } = planning.tables.of(intents, {
+    natInterfaces: intent.natInterfaces,
+    forwards,
+    rules,
+  });
   const hasIPv6 = attachments.some(({ addresses }) => addresses.some(({ family }) => family === 6));
   return {
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
-    ...(table && { table }),
+    ...(table && stamp !== undefined && { table, stamp }),
     routes: routes.flatMap(
       ({
         owned: {
@@ -267,6 +277,8 @@ function reportLoops(
   routes: ReadonlyMap<Sandbox, readonly PlacedRoute[]>,
 ): Mistake[] {
   const named = new Map(sandboxes.map(({ members }) => [members.key, members.members[0]!.name]));
+  // Most worlds have none that could be: nobody leads to somebody who leads elsewhere.
+  if (![...routes.values()].some(placed => placed.some(({ gateway }) => gateway))) return [];
   const bearers = new Map(
     sandboxes.flatMap(({ members }) =>
       members.attachments.flatMap(({ networkId, addresses }) =>
@@ -290,5 +302,5 @@ function reportLoops(
 }
 
 function placeOf(networkId: string, address: Address): string {
-  return `${networkId} ${formatAddress(address)}`;
+  return `${networkId} ${address.bytes.toString('latin1')}`;
 }

@@ -15,6 +15,7 @@ import { LabelLock } from './lock.js';
 import { planWorld } from './plan.js';
 import { Reconcile, summary } from './reconcile.js';
 import { type Converged, Sandboxes } from './sandbox.js';
+import { Tables } from './tables.js';
 
 /** What a user may choose. */
 export interface LabelOptions {
@@ -83,6 +84,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const containers = new Containers({ api, log, host: host.ref, trustImageLabels });
   const names = new HostNames(() => reconcile.trigger());
   const intents = new Intents();
+  const tables = new Tables();
   let hostAddresses: readonly Prefix[] = [];
   const reconcile: Reconcile = new Reconcile({
     look: async thorough => {
@@ -92,13 +94,14 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     },
     plan: found => {
       const decoded = intents.of(found);
-      const plan = planWorld({
+      const world = {
         containers: found,
         intents: decoded.intents,
         external: names.answers,
         allowHostRoutes,
         hostAddresses,
-      });
+      };
+      const plan = planWorld(world, tables);
       names.want(plan.externalNames);
       return { ...plan, mistakes: [...decoded.mistakes, ...plan.mistakes] };
     },

@@ -144,6 +144,8 @@ export interface SandboxDesired {
   readonly containers: readonly string[];
   /** Without its stamp. Absent: no table of ours, and then no sysctls. */
   readonly table?: NftTable;
+  /** The table's, where it is known already. */
+  readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
   readonly sysctls: readonly DesiredSysctl[];
 }
