@@ -31,6 +31,7 @@ const bytes = DataType.U8Array;
 
 const functions = define({
   setns: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
+  unshare: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   flock: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
   socket: { library: LIBRARY, retType: int, paramsType: [int, int, int], errno: true },
   sendto: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int, bytes, int], errno: true },
@@ -64,6 +65,11 @@ function check(result: unknown, op: string, subject: string): number {
 /** setns(2): moves the calling thread into the network namespace of a file descriptor. @throws OpError */
 export function setns(fd: number, subject: string): void {
   check(functions.setns([fd, CLONE_NEWNET]), 'entering the network namespace', subject);
+}
+
+/** unshare(2): moves the calling thread into a namespace that is made for it. @throws OpError */
+export function unshare(flags: number, subject: string): void {
+  check(functions.unshare([flags]), 'making a namespace', subject);
 }
 
 /** flock(2) with LOCK_EX | LOCK_NB: whether the lock was free. @throws OpError for anything but EWOULDBLOCK */

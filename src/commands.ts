@@ -1,4 +1,4 @@
-// The command line: the daemon by default, `pubkey`, `cleanup`. Not here: what they do, how V8 is set up (cli.ts).
+// The command line: the daemon by default, `pubkey`, `cleanup`, `translate`. Not here: what they do, how V8 is set up (cli.ts).
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
@@ -119,7 +119,39 @@ function program(): Command {
     .option('--seedfile <path>', 'a file that holds the seed, as given by dwgd.seedfile; - is standard input')
     .requiredOption('-i <ip>', 'the address of the container', readIp)
     .action(printPubkey);
+  root
+    .command('translate')
+    .description('print what becomes of a rule of iptables, as the label twine.iptables.rule.<name> has it')
+    .exitOverride()
+    .argument('<rule>', "such as 'TWINE_INPUT -p tcp --dport 22 -j ACCEPT', as one word")
+    .option('-4', 'for IPv4 only')
+    .option('-6', 'for IPv6 only')
+    .option('--nft', 'as commands of nft(8) instead of JSON; needs root')
+    .action(printTranslation);
   return root;
+}
+
+interface TranslateFlags {
+  readonly 4?: true;
+  readonly 6?: true;
+  readonly nft?: true;
+}
+
+async function printTranslation(text: string, flags: TranslateFlags): Promise<void> {
+  if (flags[4] && flags[6])
+    throw new UsageError('give -4 or -6, not both: without them the rule is for both');
+  const family = flags[4] ? 4 : flags[6] ? 6 : undefined;
+  const { translateRule } = await import('./nft/iptables.js');
+  const { RuleError } = await import('./nft/rule.js');
+  const { asJson, asNft, explain } = await import('./translate.js');
+  try {
+    const rule = translateRule(text, family === undefined ? {} : { family });
+    process.stdout.write(flags.nft ? asNft(rule) : asJson(rule));
+  } catch (err) {
+    if (!(err instanceof RuleError)) throw err;
+    process.stderr.write(explain(text, err));
+    process.exitCode = USAGE;
+  }
 }
 
 async function startDaemon(flags: DaemonFlags): Promise<void> {

@@ -2,7 +2,7 @@
 // in, plain data comes out. Not here: reading labels (grammar.ts), what is there already (diff.ts).
 
 import { type Address, formatPrefix } from '../ip.js';
-import type { TwineChain } from '../nft/rule.js';
+import { findConflict } from '../nft/iptables-chains.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
 import { LABEL_PREFIX } from './keys.js';
 import { findLoops, type Hop } from './loops.js';
@@ -235,41 +235,18 @@ function whyNoArrival({ pattern }: ForwardIntent, natInterfaces: readonly Interf
   )}: give one that is of both`;
 }
 
-/** The rules whose jumps the kernel can take; one that it could not would take all of the table with it. */
+/** The rules that the kernel can take beside each other; one that it could not would take all of the table with it. */
 function planRules(rules: readonly Owned<RuleIntent>[], mistakes: Mistake[]): RuleIntent[] {
-  const jumps = new Map<TwineChain, Set<TwineChain>>();
-  return rules.flatMap(owned => {
-    const { chain, targets } = owned.intent.rule;
-    const wrong = targets.find(target => isNat(target) !== isNat(chain));
-    const loop = targets.find(target => reaches(target, chain, jumps));
-    if (wrong !== undefined) {
-      mistakes.push(
-        mistakeOf(owned, `${chain} cannot jump to ${wrong}: one is of the nat table, the other is not`),
-      );
-      return [];
-    }
-    if (loop !== undefined) {
-      mistakes.push(
-        mistakeOf(owned, `a jump from ${chain} to ${loop} would lead in a circle: jump elsewhere`),
-      );
-      return [];
-    }
-    jumps.set(chain, new Set([...(jumps.get(chain) ?? []), ...targets]));
-    return [owned.intent];
-  });
-}
-
-function isNat(chain: TwineChain): boolean {
-  return chain.startsWith('TWINE_NAT_');
-}
-
-function reaches(
-  from: TwineChain,
-  to: TwineChain,
-  jumps: ReadonlyMap<TwineChain, ReadonlySet<TwineChain>>,
-): boolean {
-  // What is there already has no circle, so this ends.
-  return from === to || [...(jumps.get(from) ?? [])].some(next => reaches(next, to, jumps));
+  const standing: RuleIntent[] = [];
+  for (const owned of rules) {
+    const conflict = findConflict(
+      owned.intent.rule,
+      standing.map(({ rule }) => rule),
+    );
+    if (conflict === undefined) standing.push(owned.intent);
+    else mistakes.push(mistakeOf(owned, conflict));
+  }
+  return standing;
 }
 
 function reportLoops(

@@ -97,7 +97,7 @@ export function buildTable({ natInterfaces, forwards, rules }: TableParts): NftT
   const forwarded = forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards) }] : [];
   return {
     ...TABLE,
-    sets: rules.flatMap(({ rule }) => rule.sets),
+    sets: [],
     chains: [...base, ...twine, ...forwarded],
   };
 }

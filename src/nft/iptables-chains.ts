@@ -28,6 +28,13 @@ export const HOOK_OF: Readonly<Record<TwineChain, Hook>> = {
   TWINE_NAT_POSTROUTING: 'postrouting',
 };
 
+/** Where a chain of its own would hang, were nothing to jump to it. */
+export function hookOf(chain: TwineChain): NftHook {
+  const hook = HOOK_OF[chain];
+  if (TABLE_OF[chain] === 'filter') return { type: 'filter', hook, priority: 0 };
+  return { type: 'nat', hook, priority: hook === 'postrouting' ? 100 : -100 };
+}
+
 /** Where a match or a target may stand; without a part, anywhere. */
 export interface Place {
   readonly table?: IptablesTable;
@@ -70,39 +77,36 @@ export function readJump(token: Token, from: TwineChain): TwineChain | undefined
 }
 
 /**
- * Rules that are right by themselves, and wrong beside the others: jumps in a circle, and rules that a jump would
- * make run in a hook that the kernel does not have them in. Such a rule, given to the kernel, spoils its whole table.
- * @param rules all rules of one namespace
- * @returns for each wrong rule, by its place in `rules`, one sentence
+ * What is wrong with a rule beside those before it, though each is right by itself: jumps in a circle, and rules that
+ * a jump would make run for packets of a hook that the kernel does not have them in. The kernel would refuse the
+ * whole table.
+ * @param before the rules of the same namespace that stand, none in conflict with another
+ * @returns one sentence, or undefined
  */
-export function findConflicts(rules: readonly TranslatedRule[]): Map<number, string> {
-  const conflicts = new Map<number, string>();
-  for (const [index, rule] of rules.entries()) {
-    for (const target of rule.targets) {
-      if (reaches(rules, target, rule.chain)) {
-        conflicts.set(index, `the jump from ${rule.chain} to ${target} leads back to ${rule.chain}`);
-      }
-    }
-  }
-  const sound = rules.filter((_, index) => !conflicts.has(index));
-  for (const [index, rule] of rules.entries()) {
-    const { hooks } = rule;
-    if (!hooks || conflicts.has(index)) continue;
-    const from = TWINE_CHAINS.find(
-      chain => !hooks.includes(HOOK_OF[chain]) && reaches(sound, chain, rule.chain),
+export function findConflict(rule: TranslatedRule, before: readonly TranslatedRule[]): string | undefined {
+  const all = [...before, rule].filter(({ targets, hooks }) => targets.length > 0 || hooks !== undefined);
+  const loop = rule.targets.find(target => reachable(target, all).has(rule.chain));
+  if (loop !== undefined)
+    return `a jump from ${rule.chain} to ${loop} would lead in a circle: jump elsewhere`;
+  for (const from of TWINE_CHAINS) {
+    const reached = reachable(from, all);
+    const misplaced = all.find(
+      ({ chain, hooks }) => reached.has(chain) && hooks && !hooks.includes(HOOK_OF[from]),
     );
-    if (from) {
-      conflicts.set(index, `it cannot run in packets of ${from}, from where a rule jumps to ${rule.chain}`);
+    if (misplaced === rule)
+      return `packets of ${from} come to ${rule.chain} by a jump, and this rule cannot be for them`;
+    if (misplaced) {
+      return `a jump brings packets of ${from} to ${misplaced.chain}, where a rule stands that cannot be for them`;
     }
   }
-  return conflicts;
+  return undefined;
 }
 
-/** Whether jumps lead from one chain to the other; a chain reaches itself. */
-function reaches(rules: readonly TranslatedRule[], from: TwineChain, to: TwineChain): boolean {
+/** The chain itself, and those that jumps lead to from it. */
+function reachable(from: TwineChain, rules: readonly TranslatedRule[]): Set<TwineChain> {
   const seen = new Set<TwineChain>([from]);
   for (const chain of seen) {
     for (const rule of rules) if (rule.chain === chain) for (const target of rule.targets) seen.add(target);
   }
-  return seen.has(to);
+  return seen;
 }

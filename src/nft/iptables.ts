@@ -112,7 +112,6 @@ function translate(tokens: readonly Token[], family: Family, prefix: string): Tr
   return {
     chain: rule.chain,
     targets: rule.jump ? [rule.jump.chain] : [],
-    sets: [],
     rules: lists.map(
       (expr, index): NftRule => ({
         expr: ownMeters(expr, index),

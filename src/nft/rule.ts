@@ -1,7 +1,7 @@
 // An iptables rule after its translation, and what is wrong with one that cannot be translated: the words between
 // the rule language (iptables.ts) and whoever builds a table. Not here: any of iptables' options.
 
-import type { NftHook, NftRule, NftSet } from './ruleset.js';
+import type { NftHook, NftRule } from './ruleset.js';
 
 /** The chains that a rule may begin with; the chain decides iptables' table. */
 export const TWINE_CHAINS = [
@@ -20,10 +20,8 @@ export interface TranslatedRule {
   readonly chain: TwineChain;
   /** Chains that it jumps or goes to. */
   readonly targets: readonly TwineChain[];
-  /** Sets that it needs in its table. */
-  readonly sets: readonly NftSet[];
   readonly rules: readonly NftRule[];
-  /** The hooks that it can run in, where the kernel has it in some only: see findConflicts of iptables-chains.ts. */
+  /** The hooks that it can run in, where the kernel has it in some only: see findConflict of iptables-chains.ts. */
   readonly hooks?: readonly NftHook['hook'][];
 }
 

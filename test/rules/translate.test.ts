@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { translateRule } from '../../src/nft/iptables.js';
-import { TABLE_OF } from '../../src/nft/iptables-chains.js';
+import { hookOf, TABLE_OF } from '../../src/nft/iptables-chains.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables-table.js';
 import { Nft } from '../../src/nft/libnftables.js';
 import { RuleError, type TranslatedRule, TWINE_CHAINS } from '../../src/nft/rule.js';
@@ -15,7 +15,7 @@ import { kernelTest, Namespace, run } from '../kernel/namespace.js';
 import { DIFFERENCES, type Difference } from './differences.js';
 import { builtinChain, generateRules } from './generate.js';
 import { Random } from './random.js';
-import { hookOf, listRules, loadOurs, TABLE } from './rulesets.js';
+import { listRules, loadOurs, TABLE } from './rulesets.js';
 
 const COMPARED_AT_LEAST = 3000;
 const GENERATED = 4600;

@@ -1,0 +1,32 @@
+// `dwgd translate --nft`: what libnftables itself says of a rule, and that nothing of it stays.
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { kernelTest, run } from './namespace.js';
+
+const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+
+for (const [args, expected] of [
+  [['TWINE_INPUT -p tcp --dport 22 -j ACCEPT'], 'TWINE_INPUT tcp dport 22 accept'],
+  [
+    ['-6', 'TWINE_NAT_POSTROUTING -o wg+ -j MASQUERADE'],
+    'TWINE_NAT_POSTROUTING meta nfproto ipv6 oifname "wg*" masquerade',
+  ],
+  [
+    ['TWINE_NAT_PREROUTING -d 10.0.0.1 -p udp -j DNAT --to-destination 10.0.0.2:53'],
+    'TWINE_NAT_PREROUTING meta l4proto udp ip daddr 10.0.0.1 dnat ip to 10.0.0.2:53',
+  ],
+  [['TWINE_INPUT -j TWINE_FORWARD'], 'TWINE_INPUT jump TWINE_FORWARD'],
+] as const) {
+  kernelTest(
+    `translate --nft ${args.join(' ')}`,
+    () => {
+      const before = run('nft', 'list', 'tables');
+      assert.equal(
+        run(process.execPath, cli, 'translate', '--nft', ...args),
+        `add rule inet dwgd ${expected}\n`,
+      );
+      assert.equal(run('nft', 'list', 'tables'), before);
+    },
+    'nft',
+  );
+}
