@@ -10,8 +10,11 @@ import type { Change, DesiredRoute } from './words.js';
 
 /** The longest prefix that has its place in the table of ours. */
 const SHORT_PREFIX = 1;
-/** Of the first rule: after the kernel's `local` (0), before its `main` (32766). */
-const FIRST_PRIORITY = 19_700;
+/**
+ * Of the first rule. The last is just before the kernel's `main` (32766), so that a tunnel for everything, which has
+ * rules there too (wg-quick(8)), keeps what is its own.
+ */
+const FIRST_PRIORITY = 32_762;
 
 /**
  * The longest prefix wins over main and ours together, and of the same length ours: first what is more specific than

@@ -17,8 +17,8 @@ const RELEASE_AFTER_MS = 50;
  * What may wait to be let go at once: each has a socket, a context some 150 KB beside it. Beyond, the oldest go in one
  * lot, so that only the first of them may have to wait.
  */
-const RELEASE_BEYOND = 64;
-const RELEASE_LOT = 48;
+const RELEASE_BEYOND = 32;
+const RELEASE_LOT = 24;
 /** In UTF-16 units: what libnftables quotes may be of any length. */
 const REASON_LENGTH = 500;
 

@@ -83,7 +83,7 @@ kernelTest('what it holds open stays few, goes by itself, and at once when it is
       nft.apply(replaceTable(table('one')), 'a test');
       nft.comments(TABLE, 'c');
     });
-    assert.ok(fds() <= before + 66, `${fds() - before} more`);
+    assert.ok(fds() <= before + 34, `${fds() - before} more`);
   }
   for (let n = 0; fds() > before; n++) {
     assert.ok(n < 500, `${fds() - before} are still open`);

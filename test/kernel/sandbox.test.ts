@@ -192,10 +192,10 @@ kernelTest(
       commands.filter(command => !command.startsWith('nft ')),
       [
         'ip route prepend unreachable 0.0.0.0/0 proto 197 table 197',
-        'ip rule add priority 19700 lookup 254 suppress_prefixlength 1 protocol 197',
-        'ip rule add priority 19701 lookup 197 suppress_prefixlength 0 protocol 197',
-        'ip rule add priority 19702 lookup 254 suppress_prefixlength 0 protocol 197',
-        'ip rule add priority 19703 lookup 197 protocol 197',
+        'ip rule add priority 32762 lookup 254 suppress_prefixlength 1 protocol 197',
+        'ip rule add priority 32763 lookup 197 suppress_prefixlength 0 protocol 197',
+        'ip rule add priority 32764 lookup 254 suppress_prefixlength 0 protocol 197',
+        'ip rule add priority 32765 lookup 197 protocol 197',
         'sysctl -w net/ipv4/ip_forward=1',
         'ip route prepend 0.0.0.0/0 via 10.9.0.3 proto 197 table 197',
       ],
@@ -258,6 +258,42 @@ kernelTest('the interface towards a forward is found again when a route moves it
   sandboxes.clear(inside.ref);
   assert.deepEqual([localnet('eth0'), localnet('eth1')], ['0', '0']);
 });
+
+for (const first of ['the tunnel', 'the label']) {
+  kernelTest(
+    `a tunnel for everything, as wg-quick(8) makes it, keeps its packets, and itself goes by the label: ${first} comes first`,
+    async t => {
+      const { inside, outside } = await container(t);
+      const { sandboxes } = await programmer(t);
+      inside.veth('wg0', outside, 'wg0');
+      const tunnel = (): void => {
+        for (const family of ['-4', '-6']) {
+          inside.ip(family, 'route', 'add', 'default', 'dev', 'wg0', 'table', '51820');
+          inside.ip(family, 'rule', 'add', 'not', 'fwmark', '51820', 'lookup', '51820');
+          inside.ip(family, 'rule', 'add', 'lookup', 'main', 'suppress_prefixlength', '0');
+        }
+      };
+      const label = () =>
+        sandboxes.converge(
+          desire(inside, {
+            routes: [
+              ...guarded('0.0.0.0/0', '10.9.0.3'),
+              ...guarded('::/0', 'fd09::3'),
+              ...guarded('10.20.0.0/16', '10.9.0.3'),
+            ],
+          }),
+        );
+      for (const come of first === 'the tunnel' ? [tunnel, label] : [label, tunnel]) come();
+      const way = (...to: string[]): string => inside.ip('route', 'get', ...to);
+      for (const far of ['192.0.2.1', '2001:db8::1']) {
+        assert.match(way(far), / dev wg0 /);
+        assert.match(way(far, 'mark', '51820'), / via (10\.9\.0\.3|fd09::3) /);
+      }
+      assert.match(way('10.20.0.1'), / via 10\.9\.0\.3 /, 'the longer prefix wins');
+      assert.match(way('10.9.0.77'), / dev eth0 /);
+    },
+  );
+}
 
 kernelTest('the host gets routes in its main table and nothing else', async t => {
   const { inside } = await container(t);

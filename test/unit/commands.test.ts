@@ -37,8 +37,8 @@ for (const [line, expected] of [
   [ipRouteAdd({ destination: far.destination, index: 7 }, 'replace'), 'ip route replace 10.1.0.0/16 dev if7'],
   [ipRouteDel(guard), 'ip -6 route del unreachable ::/0 metric 3 proto 197 table 197'],
   [
-    ipRule('add', { family: 4, priority: 19700, table: 254, suppressPrefixLength: 0, protocol: 197 }),
-    'ip rule add priority 19700 lookup 254 suppress_prefixlength 0 protocol 197',
+    ipRule('add', { family: 4, priority: 32762, table: 254, suppressPrefixLength: 0, protocol: 197 }),
+    'ip rule add priority 32762 lookup 254 suppress_prefixlength 0 protocol 197',
   ],
   [
     ipRule('del', { family: 6, priority: 1, table: 197, protocol: 197 }),

@@ -12,7 +12,7 @@ const describe = ({ family, priority, table, suppressPrefixLength }: Rule): stri
 const describeChange = (change: Change): string =>
   'rule' in change ? `${change.kind} ${describe(change.rule)}` : change.kind;
 
-const FOUR = ['4: 19700 254 1', '4: 19701 197 0', '4: 19702 254 0', '4: 19703 197 all'];
+const FOUR = ['4: 32762 254 1', '4: 32763 197 0', '4: 32764 254 0', '4: 32765 197 all'];
 const SIX = FOUR.map(text => text.replace('4:', '6:'));
 
 for (const [text, table] of [
