@@ -20,7 +20,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [4, /^src\/driver\/(driver|upkeep|recovery)\.ts$/],
   [4, /^src\/labels\/(sandbox|sandbox-window|reconcile)\.ts$/],
   [3, /^native\//],
-  [3, /^src\/netlink\/(netns|socket|sync-socket|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
+  [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
   [
     3,
     /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links)\.ts$/,

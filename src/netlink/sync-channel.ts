@@ -1,0 +1,35 @@
+// A channel whose answer is there when the request returns: rtnetlink and generic netlink answer within the system call
+// that asks, so the way round the event loop (socket.ts) only costs time. Not here: events; requests that the kernel
+// works on for long.
+
+import { ChannelError } from '../errors.js';
+import type { Message, Request } from './message.js';
+import type { NetlinkChannel, Purpose } from './socket.js';
+import { SyncNetlinkSocket } from './sync-socket.js';
+
+export class SyncNetlinkChannel implements NetlinkChannel {
+  readonly #socket: SyncNetlinkSocket;
+  #closed = false;
+
+  /**
+   * Opens a socket of the namespace of the calling thread.
+   * @param protocol NETLINK_ROUTE or NETLINK_GENERIC
+   * @throws OpError
+   */
+  constructor(protocol: number) {
+    this.#socket = new SyncNetlinkSocket(protocol);
+  }
+
+  async request(request: Request, purpose: Purpose): Promise<Message[]> {
+    // The number of a closed descriptor may be another's by now.
+    if (this.#closed)
+      throw new ChannelError(`${purpose.op} ${purpose.subject}: the netlink socket is closed`);
+    return this.#socket.request(request, purpose);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+}
