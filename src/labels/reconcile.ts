@@ -197,11 +197,11 @@ export class Reconcile {
   }
 
   #dueInside(desired: SandboxDesired): Due {
-    const { netns, containers, table, routes, sysctls } = desired;
+    const { netns, containers, table, stamp, routes, sysctls } = desired;
     return {
       ...netns,
       subject: containers.join(', '),
-      digest: digestOf([table, routes.map(routeText), sysctls]),
+      digest: digestOf([stamp ?? table, routes.map(routeText), sysctls]),
       isEmpty: !table && routes.length === 0 && sysctls.length === 0,
       converge: () => this.#parts.converge(desired),
     };
