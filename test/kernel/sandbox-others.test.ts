@@ -150,6 +150,37 @@ kernelTest(
   },
 );
 
+kernelTest(
+  'where the kernel has no IPv6, the routes of IPv4 come, and nothing is reported of the others',
+  async t => {
+    const { inside } = await container(t);
+    const desired = desire(inside, { routes: [...guarded('10.20.0.0/16'), ...guarded('fd20::/64')] });
+    // A process of its own, from which the sysctls are hidden.
+    const script = `
+      const [folder, text] = process.argv.slice(1);
+      const load = name => import(folder + name);
+      (async () => {
+        const { Sandboxes } = await load('labels/sandbox.js');
+        const { NetnsSwitch } = await load('netlink/netns.js');
+        const { Nft } = await load('nft/libnftables.js');
+        const { parsePrefix } = await load('ip.js');
+        const { networks, ...desired } = JSON.parse(text);
+        const sandboxes = new Sandboxes({ netnsSwitch: await NetnsSwitch.open(), nft: new Nft() });
+        const routes = networks.map(network => ({ network: parsePrefix(network) }));
+        const { changes, failures } = sandboxes.converge({ ...desired, routes });
+        console.log(changes.length, failures.length);
+      })();`;
+    const text = JSON.stringify({ ...desired, networks: ['10.20.0.0/16', 'fd20::/64'] });
+    const folder = new URL('../../src/', import.meta.url).href;
+    const hidden = 'mount -t tmpfs none /proc/sys/net && exec "$@"';
+    const node = [process.execPath, '-e', script, folder, text];
+    assert.equal(run('unshare', '--mount', 'sh', '-c', hidden, 'sh', ...node), '1 0\n');
+    assert.match(inside.ip('route', 'show', 'proto', '197'), /^unreachable 10\.20\.0\.0\/16 /);
+    assert.equal(inside.ip('-6', 'route', 'show', 'proto', '197'), '');
+  },
+  'unshare',
+);
+
 kernelTest('the process itself stays where it is', async t => {
   const { inside } = await container(t);
   const { sandboxes } = await programmer(t);
