@@ -2,6 +2,7 @@
 // and nothing works worse than before or after. Not here: carrying them out (sandbox.ts), the routes among
 // themselves (routes.ts).
 
+import { diffLoopback, splitLocal } from './loopback.js';
 import { diffRoutes } from './routes.js';
 import { diffRules } from './routing.js';
 import { stampedTable, stampOf } from './stamp.js';
@@ -9,13 +10,17 @@ import type { Change, SandboxDesired, SandboxObserved, Sysctl } from './words.js
 
 /** Nothing to do is an empty list. */
 export function diff(desired: SandboxDesired, observed: SandboxObserved): Change[] {
-  const { guards, gateways, removals } = diffRoutes(desired.routes, observed.routes);
+  const [local, routes] = splitLocal(observed.routes);
+  const { guards, gateways, removals } = diffRoutes(desired.routes, routes);
+  const loopback = diffLoopback(observed.loopbackLinks ?? [], local);
   const rules = diffRules(desired.routes, observed.rules);
   return [
     ...guards,
     ...rules.filter(({ kind }) => kind === 'addRule'),
+    ...loopback.filter(({ kind }) => kind === 'addRoute'),
     ...diffTable(desired, observed),
     ...gateways,
+    ...loopback.filter(({ kind }) => kind === 'deleteRoute'),
     ...rules.filter(({ kind }) => kind === 'deleteRule'),
     ...removals,
   ];

@@ -148,6 +148,9 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
       }) => [...(gateway ? [{ network, gateway }] : []), { network }],
     ),
     sysctls: planSysctls(intent.natInterfaces, forwards, hasIPv6),
+    loopbackTowards: forwards
+      .filter(({ pattern }) => isLoopback(pattern))
+      .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
   };
 }
 

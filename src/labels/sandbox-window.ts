@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { ChannelError, isExists, isNotFound, OpError } from '../errors.js';
-import { formatPrefix } from '../ip.js';
+import { type Address, formatPrefix } from '../ip.js';
 import { sysctlWrite, type Trace } from '../netlink/commands.js';
 import { type Route, RTN_UNREACHABLE, RTPROT_DWGD } from '../netlink/route.js';
 import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
@@ -53,7 +53,8 @@ export class SandboxWindow {
   }
 
   /** @throws OpError, ChannelError */
-  observe(sysctls: readonly DesiredSysctl[]): SandboxObserved {
+  observe(sysctls: readonly DesiredSysctl[], loopbackTowards: readonly Address[] = []): SandboxObserved {
+    const links = loopbackTowards.flatMap(address => this.#rt.indexTo(address) ?? []);
     const comments = this.#nft.comments(TABLE, STAMP_CHAIN);
     return {
       ...readStamp(comments),
@@ -61,6 +62,7 @@ export class SandboxWindow {
       routes: this.routes(),
       rules: this.#rt.rules(RTPROT_DWGD),
       sysctls: this.#observeSysctls(sysctls),
+      ...(links.length > 0 && { loopbackLinks: [...new Set(links)] }),
     };
   }
 

@@ -58,10 +58,11 @@ export class Sandboxes {
   converge(desired: SandboxDesired): Converged | undefined {
     return this.#within(desired.netns, window => {
       const possible = { ...desired, routes: window.possible(desired.routes) };
-      const towards = desired.sysctls.some(sysctl => sysctl.towards);
+      const { loopbackTowards = [] } = desired;
+      const towards = loopbackTowards.length > 0 || desired.sysctls.some(sysctl => sysctl.towards);
       const changes: Change[] = [];
       for (let look = 1; ; look++) {
-        const next = diff(possible, window.observe(desired.sysctls));
+        const next = diff(possible, window.observe(desired.sysctls, loopbackTowards));
         changes.push(...next);
         const failures = window.apply(next);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');

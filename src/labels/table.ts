@@ -148,6 +148,7 @@ function fromWithin(forwards: readonly PlacedForward[]): NftRule[] {
   const [ip, ip6] = [payload('ip', 'daddr'), payload('ip6', 'daddr')];
   return [
     ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', DOCKER_DNS)]),
+    ...dnat(6, local, [byLo, match(ip6, '==', '::1')]),
     ...dnat(4, others, [own, match(ip, '!=', LOOPBACK)]),
     ...dnat(6, others, [own, match(ip6, '!=', '::1')]),
   ];

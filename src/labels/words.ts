@@ -148,6 +148,11 @@ export interface SandboxDesired {
   readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
   readonly sysctls: readonly DesiredSysctl[];
+  /**
+   * IPv6 addresses to which connections to ::1 are led. Of IPv6 there is no route_localnet: for the answers to be taken
+   * in, ::1 is to be a local address on the interfaces that lead there, too.
+   */
+  readonly loopbackTowards?: readonly Address[];
 }
 
 /** What a namespace holds of ours. */
@@ -164,6 +169,8 @@ export interface SandboxObserved {
   readonly rules: readonly Rule[];
   /** Those that are desired and are there, `towards` resolved, each once. */
   readonly sysctls: readonly ObservedSysctl[];
+  /** Indexes of the links that lead to where `loopbackTowards` says, each once. */
+  readonly loopbackLinks?: readonly number[];
 }
 
 /** One step from what is to what shall be. */

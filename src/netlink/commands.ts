@@ -3,7 +3,7 @@
 
 import { formatAddress, formatPrefix } from '../ip.js';
 import type { LinkChange, LinkConfig } from './link.js';
-import { type RouteConfig, type RoutePlacement, RT_TABLE_MAIN, RTN_UNREACHABLE } from './route.js';
+import { type RouteConfig, type RoutePlacement, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNREACHABLE } from './route.js';
 import type { Rule } from './rule.js';
 import { formatSocketAddress, type WgDeviceConfig, type WgPeerConfig } from './wireguard.js';
 
@@ -40,7 +40,7 @@ export function ipRouteDel(route: RouteConfig): string {
 
 function routeWords({ destination, gateway, index, type, metric, protocol, table }: RouteConfig): string {
   return words(
-    type === RTN_UNREACHABLE ? 'unreachable' : undefined,
+    type === RTN_UNREACHABLE ? 'unreachable' : type === RTN_LOCAL ? 'local' : undefined,
     formatPrefix(destination),
     option('via', gateway && formatAddress(gateway)),
     option('dev', gateway || index === undefined ? undefined : `if${index}`),

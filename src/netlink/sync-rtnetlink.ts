@@ -5,6 +5,7 @@ import { OpError } from '../errors.js';
 import { type Address, formatAddress, formatPrefix } from '../ip.js';
 import { ipRouteAdd, ipRouteDel, ipRule, type Trace } from './commands.js';
 import { decodeLink, getLinkRequest } from './link.js';
+import type { Message, Request } from './message.js';
 import {
   decodeRoute,
   deleteRouteRequest,
@@ -16,7 +17,7 @@ import {
   type RoutePlacement,
 } from './route.js';
 import { decodeRule, deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './rule.js';
-import { NETLINK_ROUTE } from './socket.js';
+import { NETLINK_ROUTE, type Purpose } from './socket.js';
 import { SyncNetlinkSocket } from './sync-socket.js';
 
 export class SyncRtNetlink {
@@ -84,21 +85,27 @@ export class SyncRtNetlink {
     this.#socket.request(deleteRuleRequest(rule), purpose);
   }
 
-  /** The name of the link by which a packet to the address would leave; undefined where there is no way to it. */
+  /** The index of the link by which a packet to the address would leave; undefined where there is no way to it. */
+  indexTo(address: Address): number | undefined {
+    const purpose = { op: 'finding the route to', subject: formatAddress(address) };
+    const [found] = this.#ask(getRouteToRequest(address), purpose);
+    return found && decodeRoute(found.payload)?.index;
+  }
+
+  /** The same link's name. */
   linkTo(address: Address): string | undefined {
+    const index = this.indexTo(address);
+    if (index === undefined) return undefined;
+    const [link] = this.#ask(getLinkRequest(index), { op: 'reading link', subject: String(index) });
+    return link && decodeLink(link.payload).name;
+  }
+
+  /** Nothing where the kernel refuses: ENETUNREACH, or what the packet would meet: EHOSTUNREACH, EACCES, EINVAL. */
+  #ask(request: Request, purpose: Purpose): Message[] {
     try {
-      const purpose = { op: 'finding the route to', subject: formatAddress(address) };
-      const [found] = this.#socket.request(getRouteToRequest(address), purpose);
-      const index = found && decodeRoute(found.payload)?.index;
-      if (index === undefined) return undefined;
-      const [link] = this.#socket.request(getLinkRequest(index), {
-        op: 'reading link',
-        subject: String(index),
-      });
-      return link && decodeLink(link.payload).name;
+      return this.#socket.request(request, purpose);
     } catch (err) {
-      // ENETUNREACH, or what the route says that the packet would meet: EHOSTUNREACH, EACCES, EINVAL.
-      if (err instanceof OpError) return undefined;
+      if (err instanceof OpError) return [];
       throw err;
     }
   }

@@ -17,6 +17,7 @@ import type {
 import {
   type Route,
   RT_TABLE_MAIN,
+  RTN_LOCAL,
   RTN_UNICAST,
   RTN_UNREACHABLE,
   RTPROT_DWGD,
@@ -339,6 +340,33 @@ test('defect 6: the next gateway is there before the last one goes', () => {
   ]);
   const settled = [route('0.0.0.0/0', '10.0.0.4'), route('0.0.0.0/0')];
   assert.deepEqual(steps({ routes: want }, observed({ routes: settled, rules })), []);
+});
+
+test('::1 is local on the links that lead where its connections go, as long as they do', () => {
+  const local = (index: number): Route => ({ ...route('::1/128'), type: RTN_LOCAL, index, metric: 1024 });
+  const want = { table: TABLE_A };
+  const have = (links: readonly number[], ...routes: Route[]) =>
+    withTable(TABLE_A, { loopbackLinks: links, routes });
+  const added = diff(desired(want), have([1, 2, 3], local(3)));
+  assert.deepEqual(added, [
+    {
+      kind: 'addRoute',
+      route: {
+        destination: prefix('::1/128'),
+        type: RTN_LOCAL,
+        index: 2,
+        protocol: RTPROT_DWGD,
+        table: RT_TABLE_MAIN,
+      },
+    },
+  ]);
+  assert.deepEqual(diff(desired(want), have([2], local(2))), []);
+  assert.deepEqual(diff(desired(want), have([2], local(2), local(4))), [
+    { kind: 'deleteRoute', route: local(4) },
+  ]);
+  assert.deepEqual(diff(desired({}), observed({ routes: [local(2)] })), [
+    { kind: 'deleteRoute', route: local(2) },
+  ]);
 });
 
 test('a host route stands alone in the main table, whatever its length', () => {

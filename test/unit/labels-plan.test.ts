@@ -280,6 +280,15 @@ for (const [what, networks, labels, expected] of [
   });
 }
 
+test('a forward of lo says where connections to ::1 go', () => {
+  const { loopbackTowards } = only([
+    routed({ main: '10.0.0.2' }, { 'twine.nat.forward.lo.80': 'web', 'twine.nat.forward.81': 'gw' }),
+    container('web', { networks: { main: '10.0.0.4 fd00::4' } }),
+    gw({ main: 'fd00::3' }),
+  ]);
+  assert.deepEqual(loopbackTowards?.map(formatAddress), ['fd00::4']);
+});
+
 test('containers of one namespace are one sandbox, with the networks of the one that made it', () => {
   const { sandboxes, mistakes } = plan([
     container('side', {
