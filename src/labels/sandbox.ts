@@ -31,6 +31,8 @@ export interface Converged {
 export interface SandboxParts {
   readonly netnsSwitch: NetnsSwitch;
   readonly nft: Nft;
+  /** The host's namespace, which need not be the one that this process is in. Both are never touched. */
+  readonly host?: NetnsRef;
   /** Is told each change before it is made, as a command that would do the same. */
   readonly trace?: Trace;
 }
@@ -41,13 +43,15 @@ const LOOKS = 2;
 export class Sandboxes {
   readonly #switch: NetnsSwitch;
   readonly #nft: Nft;
+  readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   /** Windows are never open at once. */
   readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
 
-  constructor({ netnsSwitch, nft, trace }: SandboxParts) {
+  constructor({ netnsSwitch, nft, host, trace }: SandboxParts) {
     this.#switch = netnsSwitch;
     this.#nft = nft;
+    this.#host = host;
     this.#trace = trace;
   }
 
@@ -108,7 +112,7 @@ export class Sandboxes {
     if (!netns) return undefined;
     try {
       const { key } = netns;
-      if (key === this.#switch.hostKey) {
+      if (key === this.#switch.hostKey || key === this.#host?.key) {
         throw new UserError(`${ref.path} is the host's own network namespace, which labels never change`);
       }
       if (key !== ref.key) return undefined;

@@ -54,7 +54,7 @@ class Ground {
     const trace = verbose ? (command: string): void => log.debug(command) : undefined;
     this.api = new DockerApi(dockerSocket);
     this.host = host;
-    this.sandboxes = new Sandboxes({ netnsSwitch: netns, nft, ...(trace && { trace }) });
+    this.sandboxes = new Sandboxes({ netnsSwitch: netns, nft, host: host.ref, ...(trace && { trace }) });
     this.#netns = netns;
     this.#nft = nft;
     this.#lock = lock;

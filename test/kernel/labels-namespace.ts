@@ -2,7 +2,7 @@
 // labels shall bring there.
 import type { TestContext } from 'node:test';
 import { Sandboxes } from '../../src/labels/sandbox.js';
-import type { DesiredRoute, SandboxDesired } from '../../src/labels/words.js';
+import type { DesiredRoute, NetnsRef, SandboxDesired } from '../../src/labels/words.js';
 import { NetnsSwitch } from '../../src/netlink/netns.js';
 import { Nft } from '../../src/nft/libnftables.js';
 import type { NftTable } from '../../src/nft/ruleset.js';
@@ -28,13 +28,24 @@ export async function container(t: TestContext): Promise<{ inside: Namespace; ou
 }
 
 /** What programs namespaces, for the length of a test, and what it says that it does. */
-export async function programmer(t: TestContext): Promise<{ sandboxes: Sandboxes; said: string[] }> {
+export async function programmer(
+  t: TestContext,
+  host?: NetnsRef,
+): Promise<{ sandboxes: Sandboxes; said: string[] }> {
   const [netnsSwitch, nft, said] = [await NetnsSwitch.open(), new Nft(), [] as string[]];
   t.after(() => {
     nft.close();
     netnsSwitch.close();
   });
-  return { sandboxes: new Sandboxes({ netnsSwitch, nft, trace: command => said.push(command) }), said };
+  return {
+    sandboxes: new Sandboxes({
+      netnsSwitch,
+      nft,
+      ...(host && { host }),
+      trace: command => said.push(command),
+    }),
+    said,
+  };
 }
 
 /** What a namespace shall hold. */

@@ -86,6 +86,20 @@ kernelTest("the host's own namespace is refused, whatever its key is said to be"
   assert.deepEqual(said, []);
 });
 
+kernelTest(
+  'the host is refused, too, where it is not the namespace that the process is in',
+  async t => {
+    const { inside, outside } = await container(t);
+    const { sandboxes } = await programmer(t, inside.ref);
+    const netns = { key: outside.ref.key, path: inside.ref.path };
+    assert.throws(() => sandboxes.converge(full(inside)), UserError);
+    assert.throws(() => sandboxes.clear(netns), UserError);
+    assert.equal(inside.exec('nft', 'list', 'ruleset'), '');
+    assert.deepEqual(sandboxes.converge(desire(outside, { table: accepting(80) }))?.failures, []);
+  },
+  'nft',
+);
+
 kernelTest('what is no namespace is an error that says so', async t => {
   const { inside } = await container(t);
   const { sandboxes } = await programmer(t);
