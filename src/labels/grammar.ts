@@ -23,8 +23,9 @@ import {
   NAT_INTERFACES,
   ROUTE,
 } from './keys.js';
+import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { ANY, formatPattern, parsePattern } from './pattern.js';
-import { naturalCompare, plain, quote } from './text.js';
+import { naturalCompare, quote } from './text.js';
 import type {
   ContainerIntent,
   Destination,
@@ -42,11 +43,6 @@ export const MAX_KEY_LENGTH = 255;
 export const MAX_VALUE_LENGTH = 4096;
 export const MAX_LIST_ITEMS = 64;
 export const MAX_RULE_NAME = 64;
-/** Mistakes of one container that are told one by one. */
-export const MAX_MISTAKES = 100;
-
-/** Bytes of a message at most, where parts of it come from elsewhere. */
-const MAX_MESSAGE = 400;
 const PROTOCOLS = ['tcp', 'udp'] as const;
 const NETWORK_RIGHT = 'give one such as 10.1.0.0/16 or fd00::/8, or a single address';
 
@@ -71,7 +67,7 @@ export function decodeLabels(
 ): { readonly intent: ContainerIntent; readonly mistakes: readonly Mistake[] } {
   const mistakes: Mistake[] = [];
   const report = (key: string, message: string): void => {
-    mistakes.push({ container: plain(container, 128), key: plain(key, MAX_KEY_LENGTH), message });
+    mistakes.push(mistake(container, key, message));
   };
   const reading: Reading = {
     natInterfaces: [],
@@ -85,11 +81,11 @@ export function decodeLabels(
     try {
       decodeLabel(key, labels.get(key)!, reading);
     } catch (err) {
-      report(key, plain(messageFor(err), MAX_MESSAGE));
+      report(key, messageFor(err));
     }
   }
   const { meanings, ...intent } = reading;
-  return { intent, mistakes: bounded(mistakes, container) };
+  return { intent, mistakes: boundMistakes(mistakes) };
 }
 
 /** The keys that are ours and not too many, in their natural order. */
@@ -106,7 +102,7 @@ function selectKeys(
   short.sort(naturalCompare);
   if (short.length > MAX_LABELS) {
     report(
-      `${LABEL_PREFIX}*`,
+      ALL_LABELS,
       `the container has ${short.length} of these labels: the first ${MAX_LABELS} count, in the order of their names`,
     );
   }
@@ -116,19 +112,6 @@ function selectKeys(
 function messageFor(err: unknown): string {
   if (err instanceof UserError || err instanceof RuleError) return err.message;
   return `the label cannot be read: ${String(err)}`;
-}
-
-function bounded(mistakes: readonly Mistake[], container: string): readonly Mistake[] {
-  if (mistakes.length <= MAX_MISTAKES) return mistakes;
-  const rest = mistakes.length - MAX_MISTAKES;
-  return [
-    ...mistakes.slice(0, MAX_MISTAKES),
-    {
-      container: plain(container, 128),
-      key: `${LABEL_PREFIX}*`,
-      message: `there are ${rest} more mistakes in the labels of this container: put these right first`,
-    },
-  ];
 }
 
 /** @throws UserError, RuleError */

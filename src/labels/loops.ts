@@ -1,48 +1,78 @@
 // Routes that lead in a circle: A by way of B, and B by way of A, for the same address. Not here: what is done about
 // them; they are reported.
 
-import { type Address, formatPrefix, maskPrefix, type Prefix } from '../ip.js';
+import { type Address, maskPrefix, type Prefix } from '../ip.js';
+
+/** Namespaces of a circle that are told. */
+const SHOWN_MAX = 8;
 
 /** A route of one namespace by way of another. */
 export interface Hop {
   /** The namespace's key. */
   readonly from: string;
   readonly network: Prefix;
-  /** Undefined: by way of somebody who is no container. */
+  /** Undefined: by way of somebody who is no labelled container. */
   readonly to: string | undefined;
 }
 
 /**
- * The hops that are part of a circle, each with the namespaces in the circle's order, its own first. A packet takes
- * the narrowest network at each place; the first address of a network stands for all of it.
+ * The hops that are part of a circle, each with the namespaces of the circle in its order, its own first, the last its own
+ * again or, where they are many, undefined. A packet takes the narrowest network at each place; the first address of a network stands for all of it.
  */
 export function findLoops<T extends Hop>(
   hops: readonly T[],
-): { readonly hop: T; readonly circle: string[] }[] {
+): { readonly hop: T; readonly circle: readonly (string | undefined)[] }[] {
   const tables = new Map<string, RouteTable<T>>();
   for (const hop of hops) {
     const table = tables.get(hop.from) ?? new RouteTable<T>();
     tables.set(hop.from, table);
     table.add(hop);
   }
-  return hops.flatMap(hop => {
-    const circle = follow(hop, tables);
-    return circle ? [{ hop, circle }] : [];
+  const byAddress = new Map<string, T[]>();
+  for (const hop of hops) {
+    const key = textOf(hop.network.address);
+    const group = byAddress.get(key);
+    if (group) group.push(hop);
+    else byAddress.set(key, [hop]);
+  }
+  return [...byAddress.values()].flatMap(group => {
+    const { address } = group[0]!.network;
+    const next = (from: string): T | undefined => tables.get(from)?.lookup(address);
+    const circles = circlesOf(group, next);
+    return group.flatMap(hop => {
+      const circle = circles.get(hop.from);
+      return circle && next(hop.from) === hop ? [{ hop, circle: startingAt(hop.from, circle) }] : [];
+    });
   });
 }
 
-/** Goes the way of the hop's first address; undefined where it does not come back to where it began. */
-function follow<T extends Hop>(hop: T, tables: ReadonlyMap<string, RouteTable<T>>): string[] | undefined {
-  const { address } = hop.network;
-  const circle = [hop.from];
-  const seen = new Set(circle);
-  for (let next = hop.to; next !== undefined; next = tables.get(next)?.lookup(address)?.to) {
-    if (next === hop.from) return tables.get(next)?.lookup(address) === hop ? circle : undefined;
-    if (seen.has(next)) return undefined;
-    seen.add(next);
-    circle.push(next);
+/** The circles on the ways from where the hops begin, by each of their members; every namespace is passed once. */
+function circlesOf<T extends Hop>(
+  hops: readonly T[],
+  next: (from: string) => T | undefined,
+): Map<string, readonly string[]> {
+  const circles = new Map<string, readonly string[]>();
+  const passed = new Set<string>();
+  for (const { from } of hops) {
+    const way = new Set<string>();
+    let at: string | undefined = from;
+    while (at !== undefined && !passed.has(at)) {
+      passed.add(at);
+      way.add(at);
+      at = next(at)?.to;
+    }
+    if (at === undefined || !way.has(at)) continue;
+    const all = [...way];
+    const circle = all.slice(all.indexOf(at));
+    for (const member of circle) circles.set(member, circle);
   }
-  return undefined;
+  return circles;
+}
+
+function startingAt(key: string, circle: readonly string[]): (string | undefined)[] {
+  const start = circle.indexOf(key);
+  const all = [...circle.slice(start), ...circle.slice(0, start)];
+  return all.length > SHOWN_MAX ? [...all.slice(0, SHOWN_MAX), undefined] : [...all, key];
 }
 
 /** The hops of one namespace, by longest prefix. */
@@ -51,16 +81,24 @@ class RouteTable<T extends Hop> {
   readonly #lengths: { readonly 4: Set<number>; readonly 6: Set<number> } = { 4: new Set(), 6: new Set() };
 
   add(hop: T): void {
-    this.#hops.set(formatPrefix(hop.network), hop);
+    this.#hops.set(keyOf(hop.network), hop);
     this.#lengths[hop.network.address.family].add(hop.network.length);
   }
 
   lookup(address: Address): T | undefined {
-    const lengths = [...this.#lengths[address.family]].sort((a, b) => b - a);
-    for (const length of lengths) {
-      const hop = this.#hops.get(formatPrefix(maskPrefix({ address, length })));
-      if (hop) return hop;
+    let best: T | undefined;
+    for (const length of this.#lengths[address.family]) {
+      if (best && length < best.network.length) continue;
+      best = this.#hops.get(keyOf(maskPrefix({ address, length }))) ?? best;
     }
-    return undefined;
+    return best;
   }
+}
+
+function keyOf({ address, length }: Prefix): string {
+  return `${textOf(address)}/${length}`;
+}
+
+function textOf({ bytes }: Address): string {
+  return bytes.toString('latin1');
 }

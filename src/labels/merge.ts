@@ -3,6 +3,7 @@
 
 import { formatPrefix } from '../ip.js';
 import { formatDestination } from './destination.js';
+import { mistake } from './mistakes.js';
 import type { SandboxMembers } from './names.js';
 import { ANY, formatPattern } from './pattern.js';
 import { naturalCompare, plain } from './text.js';
@@ -147,7 +148,7 @@ function once<T extends { readonly key: string }>(
 
 /** A mistake in the label of something asked for. */
 export function mistakeOf({ container, intent }: Owned<{ readonly key: string }>, message: string): Mistake {
-  return { container: plain(container.name, 128), key: plain(intent.key, 255), message };
+  return mistake(container.name, intent.key, message);
 }
 
 function byKey(a: Owned<{ readonly key: string }>, b: Owned<{ readonly key: string }>): number {

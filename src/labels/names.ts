@@ -38,6 +38,8 @@ export class Names {
   readonly #anywhere = new Map<string, Bearer[]>();
   readonly #external: ReadonlyMap<string, readonly Address[]>;
   readonly #asked = new Set<string>();
+  /** What was said of names that nobody has: many labels may have one. */
+  readonly #unknown = new Map<string, string>();
 
   /** @param external what the DNS says of names that are not Docker's; an empty answer is one, too */
   constructor(sandboxes: readonly SandboxMembers[], external: ReadonlyMap<string, readonly Address[]>) {
@@ -107,13 +109,19 @@ export class Names {
       if (usable.length > 0)
         return { kind: 'missing', why: `the host ${shown(name)} has no IPv${family} address` };
     }
+    return { kind: 'missing', why: this.#whyUnknown(name, sandbox) };
+  }
+
+  #whyUnknown(name: string, sandbox: SandboxMembers): string {
+    const key = `${sandbox.key} ${name}`;
+    const known = this.#unknown.get(key);
+    if (known !== undefined) return known;
     const near = nearest(name, this.#neighbours(sandbox));
-    return {
-      kind: 'missing',
-      why: `${shown(name)} is no container on a network of this one${
-        near === undefined ? '' : ` (there is ${shown(near)})`
-      }, and no host that the resolver knows`,
-    };
+    const why = `${shown(name)} is no container on a network of this one${
+      near === undefined ? '' : ` (there is ${shown(near)})`
+    }, and no host that the resolver knows`;
+    this.#unknown.set(key, why);
+    return why;
   }
 
   /** Container names and services on the sandbox's networks, without its own. */

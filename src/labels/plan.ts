@@ -4,9 +4,9 @@
 import { type Address, formatPrefix } from '../ip.js';
 import { findConflict } from '../nft/iptables-chains.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
-import { LABEL_PREFIX } from './keys.js';
 import { findLoops, type Hop } from './loops.js';
 import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owned } from './merge.js';
+import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { Names, type Resolution, type SandboxMembers } from './names.js';
 import { ANY, covers, formatPattern, intersect, isLoopback } from './pattern.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
@@ -85,7 +85,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
   return {
     sandboxes: desired,
     hostRoutes: host.routes,
-    mistakes: [...mistakes, ...host.mistakes],
+    mistakes: boundMistakes([...mistakes, ...host.mistakes]),
     externalNames: [...planning.names.asked].sort(naturalCompare),
   };
 }
@@ -102,26 +102,19 @@ function isProgrammed({ members }: SandboxMembers): boolean {
 
 /** Labels that do not count, whatever they say. */
 function refused({ name, hostNetwork, labels, imageLabels }: ContainerView): Mistake[] {
-  const container = plain(name, 128);
-  const [first] = [...labels.keys()].sort(naturalCompare);
-  return [
-    ...(hostNetwork && first !== undefined
-      ? [
-          {
-            container,
-            key: labels.size === 1 ? plain(first, 255) : `${LABEL_PREFIX}*`,
-            message:
-              "the container is in the host's network, so its labels are not applied: they would change the host itself",
-          },
-        ]
-      : []),
-    ...imageLabels.slice(0, 10).map(key => ({
-      container,
-      key: plain(key, 255),
-      message:
-        'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
-    })),
-  ];
+  const [first = ALL_LABELS] = labels.keys();
+  const ofHost = mistake(
+    name,
+    labels.size === 1 ? first : ALL_LABELS,
+    "the container is in the host's network, so its labels are not applied: they would change the host itself",
+  );
+  const ofImage = (key: string): Mistake =>
+    mistake(
+      name,
+      key,
+      'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
+    );
+  return [...(hostNetwork && labels.size > 0 ? [ofHost] : []), ...imageLabels.map(ofImage)];
 }
 
 function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning: Planning): SandboxDesired {
@@ -276,7 +269,7 @@ function reportLoops(
     }),
   );
   return findLoops(hops).map(({ hop, circle }) => {
-    const way = [...circle, circle[0]!].map(key => plain(named.get(key) ?? '', 80)).join(' → ');
+    const way = circle.map(key => (key === undefined ? '…' : plain(named.get(key) ?? '', 40))).join(' -> ');
     return mistakeOf(hop.owned, `packets to ${formatPrefix(hop.network)} go in a circle: ${way}`);
   });
 }

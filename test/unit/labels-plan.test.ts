@@ -398,8 +398,8 @@ test('routes that lead in a circle are reported on every container of it', () =>
     hop('f', 7, 'gone.example', '10.8.0.0/16'),
   ]);
   assert.deepEqual(mistakes.map(showMistake), [
-    'a twine.route.10.8.0.0/16: packets to 10.8.0.0/16 go in a circle: a → b → c → a',
-    'b twine.route.10.8.0.0/17: packets to 10.8.0.0/17 go in a circle: b → c → a → b',
+    'a twine.route.10.8.0.0/16: packets to 10.8.0.0/16 go in a circle: a -> b -> c -> a',
+    'b twine.route.10.8.0.0/17: packets to 10.8.0.0/17 go in a circle: b -> c -> a -> b',
   ]);
   // They are reported, no more.
   assert.equal(sandboxes.flatMap(({ routes }) => routes.filter(({ gateway }) => gateway)).length, 5);
@@ -412,10 +412,33 @@ test('two by way of each other are a circle, unless one of them knows a narrower
       container('b', { networks: { main: '10.0.0.3' }, labels: { 'twine.route.0.0.0.0/0': 'a', ...more } }),
     ]).mistakes.map(showMistake);
   assert.deepEqual(two({}), [
-    'a twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: a → b → a',
-    'b twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: b → a → b',
+    'a twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: a -> b -> a',
+    'b twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: b -> a -> b',
   ]);
   assert.deepEqual(two({ 'twine.route.0.0.0.0/1': '10.0.0.99' }), []);
+});
+
+test('of a long circle the beginning is told', () => {
+  const ring = Array.from({ length: 12 }, (_, i) =>
+    container(`c${i}`, {
+      networks: { main: `10.0.0.${i + 2}` },
+      labels: { 'twine.route.10.8.0.0/16': `c${(i + 1) % 12}` },
+    }),
+  );
+  const { mistakes } = plan(ring);
+  assert.equal(mistakes.length, 12);
+  assert.equal(
+    mistakes[5]?.message,
+    'packets to 10.8.0.0/16 go in a circle: c5 -> c6 -> c7 -> c8 -> c9 -> c10 -> c11 -> c0 -> …',
+  );
+});
+
+test('very many names of one container that nobody has are told together', () => {
+  const labels = Object.fromEntries(
+    Array.from({ length: 150 }, (_, i) => [`twine.nat.forward.${i + 1}`, 'gone']),
+  );
+  const { mistakes } = plan([routed({ main: '10.0.0.2' }, labels)], { external: new Map([['gone', []]]) });
+  assert.deepEqual([mistakes.length, mistakes.at(-1)?.key], [101, 'twine.*']);
 });
 
 test('the same world in another order is the same plan', () => {
