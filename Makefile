@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit kernel rules docker lab lab-shell one test demo bench golden install uninstall clean
+.PHONY: help setup setup-lab build format lint unit kernel rules rules-page docker lab lab-shell one test demo bench golden install uninstall clean
 
 PREFIX ?= /usr
 
@@ -36,6 +36,9 @@ rules: setup-lab build ## rules of iptables beside netfilter's own tools (root)
 
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
+
+rules-page: build ## make docs/rules.md anew from the table of matches and targets
+	@node dist/test/rules/write-page.js
 
 lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
 	@node dist/test/lab/run.js $(SCENARIO)

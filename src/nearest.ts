@@ -7,6 +7,8 @@ export function nearest(text: string, candidates: readonly string[]): string | u
   let best: string | undefined;
   let least = Math.floor(text.length / 3) + 1;
   for (const candidate of candidates) {
+    // Each letter more or less is one step, so the rest need not be looked at.
+    if (Math.abs(candidate.length - text.length) >= least) continue;
     const d = distance(text.toLowerCase(), candidate.toLowerCase());
     if (d < least) [best, least] = [candidate, d];
   }

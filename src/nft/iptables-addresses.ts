@@ -4,6 +4,7 @@
 import { type Address, formatAddress, fromBytes, parseAddress } from '../ip.js';
 import { type Expression, type MatchStatement, match, meta, payload } from './expression.js';
 import { refuse, type Token } from './iptables-tokens.js';
+import { readNumber } from './iptables-values.js';
 
 /** `IFNAMSIZ` - 1. */
 const INTERFACE_MAX = 15;
@@ -53,7 +54,7 @@ function readMask(token: Token, text: string, size: number): Buffer {
 }
 
 /** A mask of so many bytes whose first `length` bits are set. */
-export function prefixMask(size: number, length: number): Buffer {
+function prefixMask(size: number, length: number): Buffer {
   return Buffer.from(
     Array.from({ length: size }, (_, i) => 0xff & ~(0xff >> Math.min(8, Math.max(0, length - i * 8)))),
   );
@@ -84,6 +85,19 @@ export function matchNetwork(
 /** A statement that fits no packet. */
 export function never(): MatchStatement {
   return match(meta('iifname'), '==', NO_INTERFACE);
+}
+
+/** The length of a prefix; all of it where there is none. @throws RuleError */
+export function readLength(token: Token | undefined, family: Family): number {
+  const all = family === 4 ? 32 : 128;
+  return token ? readNumber(token, 0, all) : all;
+}
+
+/** An address with all but the first bits cleared. */
+export function masked(field: Expression, family: Family, length: number): Expression {
+  const size = family === 4 ? 4 : 16;
+  if (length === size * 8) return field;
+  return { '&': [field, formatAddress(fromBytes(prefixMask(size, length)))] };
 }
 
 /** The header field of an address. */

@@ -1,9 +1,8 @@
 // Matches on the connection and on marks: conntrack, state, connmark, mark, connlimit. Not here: what changes a mark
 // (iptables-target-mark.ts).
 
-import { formatAddress, fromBytes } from '../ip.js';
 import { ct, type Expression, type MatchStatement, match, meta, type Statement } from './expression.js';
-import { addressField, matchNetwork, never, prefixMask, readNetwork } from './iptables-addresses.js';
+import { addressField, masked, matchNetwork, never, readLength, readNetwork } from './iptables-addresses.js';
 import {
   type Context,
   type Extension,
@@ -204,13 +203,10 @@ const connlimit: Extension = {
     const count = {
       'ct count': { val: readNumber(value, 0, UINT32_MAX), ...(over && { inv: true }) },
     } as const;
-    const size = family === 4 ? 4 : 16;
-    const length = options.value('connlimit-mask');
-    const bits = length ? readNumber(length, 0, size * 8) : size * 8;
-    if (bits === 0) return { alternatives: [[count]], stateful: true };
+    const length = readLength(options.value('connlimit-mask'), family);
+    if (length === 0) return { alternatives: [[count]], stateful: true };
     const field = addressField(family, options.has('connlimit-daddr') ? 'daddr' : 'saddr');
-    const mask = formatAddress(fromBytes(prefixMask(size, bits)));
-    const key = bits === size * 8 ? field : { '&': [field, mask] };
+    const key = masked(field, family, length);
     const name = context.meterName(`connlimit${family}`);
     return { alternatives: [[{ meter: { name, key, stmt: count } }]], stateful: true };
   },

@@ -1,9 +1,8 @@
 // Matches that count packets or look at the clock: limit, hashlimit, quota, statistic, time. Not here: connlimit,
 // which counts connections (iptables-match-conntrack.ts).
 
-import { formatAddress, fromBytes } from '../ip.js';
 import { type Expression, type MatchStatement, match, meta, payload, type Statement } from './expression.js';
-import { addressField, never, prefixMask } from './iptables-addresses.js';
+import { addressField, masked, never, readLength } from './iptables-addresses.js';
 import {
   type Context,
   type Extension,
@@ -96,9 +95,13 @@ const hashlimit: Extension = {
       refuse(name, 'is no name of a hash table');
     }
     const { statement, expire } = readHashLimit(options, context);
+    const bits = {
+      source: readLength(options.value('hashlimit-srcmask'), context.family),
+      destination: readLength(options.value('hashlimit-dstmask'), context.family),
+    };
     const modes = readModes(options.value('hashlimit-mode'));
     if (modes.length === 0) return { alternatives: [[statement]], stateful: true };
-    const fields = modes.map(mode => hashKey(mode, options, context));
+    const fields = modes.map(mode => hashKey(mode, bits, options, context));
     const val = fields.length === 1 ? fields[0]! : { concat: fields };
     const max = options.value('hashlimit-htable-max');
     const meter = {
@@ -156,19 +159,21 @@ function readModes(token: Token | undefined): (typeof MODES)[number][] {
   return MODES.filter(mode => names.includes(mode));
 }
 
-function hashKey(mode: (typeof MODES)[number], options: Options, context: Context): Expression {
+function hashKey(
+  mode: (typeof MODES)[number],
+  { source, destination }: { source: number; destination: number },
+  options: Options,
+  context: Context,
+): Expression {
   const { family } = context;
-  const source = mode.startsWith('src');
+  const ofSource = mode.startsWith('src');
   if (mode.endsWith('port')) {
     const token = options.value('hashlimit-mode')!;
     const protocol = needProtocol(context.protocol, PORT_PROTOCOLS, token);
-    return payload(protocol, source ? 'sport' : 'dport');
+    return payload(protocol, ofSource ? 'sport' : 'dport');
   }
-  const size = family === 4 ? 4 : 16;
-  const field = addressField(family, source ? 'saddr' : 'daddr');
-  const length = options.value(source ? 'hashlimit-srcmask' : 'hashlimit-dstmask');
-  const bits = length ? readNumber(length, 0, size * 8) : size * 8;
-  return bits === size * 8 ? field : { '&': [field, formatAddress(fromBytes(prefixMask(size, bits)))] };
+  const field = addressField(family, ofSource ? 'saddr' : 'daddr');
+  return masked(field, family, ofSource ? source : destination);
 }
 
 const quota: Extension = {

@@ -16,6 +16,7 @@ import { DSCP_CLASSES, TOS_NAME_MASK, TOS_NAMES } from './iptables-names.js';
 import { refuse, type Token } from './iptables-tokens.js';
 import {
   type Masked,
+  numberIn,
   readMasked,
   readNumber,
   readRange,
@@ -288,9 +289,9 @@ const owner: Extension = {
 function readIds(token: Token): Expression {
   const [from = '', to, more] = token.text.split('-');
   if (more !== undefined) refuse(token, 'has more than one "-"');
-  const first = readNumber({ ...token, text: from }, 0, ID_MAX);
+  const first = numberIn(token, from, 0, ID_MAX);
   if (to === undefined) return first;
-  const last = readNumber({ ...token, text: to }, 0, ID_MAX);
+  const last = numberIn(token, to, 0, ID_MAX);
   if (first > last) refuse(token, 'is a range whose end comes before its beginning');
   return valueOrRange([first, last]);
 }

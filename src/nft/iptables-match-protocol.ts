@@ -86,7 +86,9 @@ const tcp: Extension = {
     { names: ['syn'], negatable: true, excludes: ['tcp-flags'] },
     { names: ['tcp-option'], values: ['number'], negatable: true },
   ],
-  notes: ['`! --tcp-option` takes 2, 3, 4, 5 and 8: nftables has no word for "not there" for the others.'],
+  notes: [
+    '`! --tcp-option` takes 2, 3, 4, 5, 8 and 30: nftables has no word for "not there" for the others.',
+  ],
   translate(options, { protocol, token }) {
     needProtocol(protocol, { 6: 'tcp' }, token);
     const found = matchPorts('tcp', options);

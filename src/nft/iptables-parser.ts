@@ -1,13 +1,13 @@
 // A rule as iptables(8) reads its command line: options in any order, `-m` and `-p` bringing in more options, `!`
 // before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
 
-import { nearest } from '../nearest.js';
 import type { Family } from './iptables-addresses.js';
 import { readChain, readJump } from './iptables-chains.js';
 import type { Extension, Given, OptionSpec, Protocol } from './iptables-extension.js';
 import { implicitMatch } from './iptables-match-protocol.js';
+import { dissect, findBasic, REFUSED, refuseOption, suggestion } from './iptables-options.js';
 import { findExtension, MATCHES, TARGETS } from './iptables-table.js';
-import { refuse, show, type Token } from './iptables-tokens.js';
+import { refuse, type Token } from './iptables-tokens.js';
 import { readProtocol } from './iptables-values.js';
 import { TWINE_CHAINS, type TwineChain } from './rule.js';
 
@@ -36,46 +36,13 @@ export interface ParsedRule {
   readonly jump?: Jump;
 }
 
-interface BasicOption extends OptionSpec {
-  readonly letter: string;
-}
-
-/** Options that need no match. */
-export const BASIC_OPTIONS: readonly BasicOption[] = [
-  { letter: 'p', names: ['protocol', 'proto'], values: ['protocol'], negatable: true },
-  { letter: 's', names: ['source', 'src'], values: ['address[/mask][,…]'], negatable: true },
-  { letter: 'd', names: ['destination', 'dst'], values: ['address[/mask][,…]'], negatable: true },
-  { letter: 'i', names: ['in-interface'], values: ['name[+]'], negatable: true },
-  { letter: 'o', names: ['out-interface'], values: ['name[+]'], negatable: true },
-  { letter: 'f', names: ['fragment'], negatable: true },
-  { letter: 'm', names: ['match'], values: ['match'] },
-  { letter: 'j', names: ['jump'], values: ['target'] },
-  { letter: 'g', names: ['goto'], values: ['chain'] },
-  { letter: '4', names: ['ipv4'] },
-  { letter: '6', names: ['ipv6'] },
-];
-
-/** What iptables has besides, and why a label does not. */
-const REFUSED: Readonly<Record<string, string | undefined>> = {
-  '-t': 'is not for a label: the chain decides the table',
-  '--table': 'is not for a label: the chain decides the table',
-  ...Object.fromEntries(
-    ['-A', '-I', '-D', '-R', '-C', '--append', '--insert', '--delete', '--replace', '--check'].map(name => [
-      name,
-      'is not for a label: the rule begins with its chain',
-    ]),
-  ),
-  ...Object.fromEntries(
-    ['-c', '--set-counters', '-w', '--wait', '-v', '--verbose', '-n', '--numeric', '-x', '--exact'].map(
-      name => [name, 'means nothing in a label'],
-    ),
-  ),
-};
-
 /** @throws RuleError */
 export function parseRule(tokens: readonly Token[], family: Family): ParsedRule {
   return new Parser(tokens, family).parse();
 }
+
+/** What may follow -j. */
+const JUMPS = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
 
 class Parser {
   readonly #tokens: readonly Token[];
@@ -140,7 +107,7 @@ class Parser {
 
   #readOption(token: Token, not: Token | undefined, chain: TwineChain): void {
     const { text } = token;
-    const refusal = REFUSED[text];
+    const refusal = REFUSED.get(text);
     if (refusal !== undefined) refuse(token, refusal);
     if (!text.startsWith('-') || text.length < 2)
       refuse(token, 'is no option, and no option takes it as a value');
@@ -153,13 +120,15 @@ class Parser {
     }
     const long = name.startsWith('--') ? name.slice(2) : undefined;
     const found = long === undefined ? undefined : (this.#find(long) ?? this.#findByProtocol(long));
-    if (!found) this.#refuseOption(token, long);
+    if (!found) refuseOption(token, long);
     const { instance, spec } = found;
     if (spec.refused !== undefined) refuse(token, spec.refused);
     const given = this.#readValues(spec, token, attached, not);
     const first = spec.names[0];
     if (instance.given.has(first)) refuse(token, 'is given twice');
-    const other = spec.excludes?.find(excluded => instance.given.has(excluded));
+    const other = [...instance.given.keys()].find(
+      name => spec.excludes?.includes(name) || specOf(instance, name)?.excludes?.includes(first),
+    );
     if (other !== undefined) refuse(token, `cannot stand beside --${other}`);
     instance.given.set(first, given);
     if (this.#protocol) instance.protocolBefore = this.#protocol;
@@ -245,8 +214,7 @@ class Parser {
   #chain(token: Token, from: TwineChain): TwineChain {
     const chain = readJump(token, from);
     if (chain) return chain;
-    const known = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
-    refuse(token, `is neither a target nor a chain of twine${suggestion(token.text, known)}`);
+    refuse(token, `is neither a target nor a chain of twine${suggestion(token.text, JUMPS)}`);
   }
 
   #load(list: readonly Extension[], noun: string, token: Token): Instance {
@@ -264,55 +232,13 @@ class Parser {
     if (family !== undefined && family !== this.#family) refuse(token, `is for IPv${family} only`);
     return { extension, token, given: new Map(), ...(this.#protocol && { protocolBefore: this.#protocol }) };
   }
+}
 
-  #refuseOption(token: Token, name: string | undefined): never {
-    const owner = (list: readonly Extension[]): Extension[] =>
-      list.filter(({ options }) => options.some(({ names }) => name !== undefined && names.includes(name)));
-    const [match] = owner(MATCHES);
-    const [target] = owner(TARGETS);
-    if (match) {
-      const implied = ['tcp', 'udp', 'sctp', 'dccp', 'icmp', 'icmp6'].includes(match.name);
-      refuse(
-        token,
-        `is an option of ${match.name}: put ${implied ? `-p ${match.name}` : `-m ${match.name}`} before it`,
-      );
-    }
-    if (target) refuse(token, `is an option of ${target.name}: put -j ${target.name} before it`);
-    const known = [...BASIC_OPTIONS, ...[...MATCHES, ...TARGETS].flatMap(({ options }) => options)];
-    refuse(
-      token,
-      `is no option that is known here${suggestion(
-        token.text,
-        known.flatMap(({ names }) => names.map(each => `--${each}`)),
-      )}`,
-    );
-  }
+function specOf({ extension }: Instance, name: string): OptionSpec | undefined {
+  return extension.options.find(({ names }) => names[0] === name);
 }
 
 /** `! ` as a word of its own, and not in quotes. */
 function isNot(token: Token): boolean {
   return token.text === '!' && !token.quoted;
-}
-
-function suggestion(text: string, known: readonly string[]): string {
-  const best = nearest(text, known);
-  return best === undefined ? '' : `; did you mean ${show(best)}?`;
-}
-
-/** The option in a word, and the value that is attached to it: `--dport=80`, `-ptcp`. */
-function dissect(token: Token): { name: string; attached?: Token } {
-  const { text, offset, quoted } = token;
-  const cut = text.startsWith('--') ? text.indexOf('=') : 2;
-  if (cut < 0 || text.length === cut) return { name: text };
-  const begin = text.startsWith('--') ? cut + 1 : cut;
-  return {
-    name: text.slice(0, cut),
-    attached: { text: text.slice(begin), offset: quoted ? offset : offset + begin, quoted },
-  };
-}
-
-function findBasic(name: string): BasicOption | undefined {
-  return BASIC_OPTIONS.find(
-    ({ letter, names }) => name === `-${letter}` || names.some(each => name === `--${each}`),
-  );
 }

@@ -21,7 +21,8 @@ export function readNumber(token: Token, min: number, max: number): number {
   return numberIn(token, token.text, min, max);
 }
 
-function numberIn(token: Token, text: string, min: number, max: number): number {
+/** A part of a token as a whole number from `min` to `max`. @throws RuleError that names the whole token */
+export function numberIn(token: Token, text: string, min: number, max: number): number {
   const value = parseNumber(text);
   if (value === undefined || value < min || value > max) refuse(token, `is no number from ${min} to ${max}`);
   return value;

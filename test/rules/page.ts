@@ -1,0 +1,132 @@
+// docs/rules.md, made from the table of matches and targets itself. Not here: the table.
+import { chainsOf } from '../../src/nft/iptables-chains.js';
+import type { Extension, OptionSpec } from '../../src/nft/iptables-extension.js';
+import { BASIC_OPTIONS } from '../../src/nft/iptables-options.js';
+import { MATCHES, TARGETS } from '../../src/nft/iptables-table.js';
+import { TWINE_CHAINS } from '../../src/nft/rule.js';
+
+const BEFORE = `# Rules
+
+What the label \`twine.iptables.rule.<name>\` takes, and \`dwgd translate\`: rules in the syntax of iptables(8). This page is
+made by \`make rules-page\` from the table of the code, and a test compares it.
+
+    twine.iptables.rule.<name>=<chain> <options> -j <target>
+    dwgd translate 'TWINE_FORWARD -i wg+ -p tcp --syn -j TCPMSS --clamp-mss-to-pmtu'
+
+## Chains
+
+| Chain | Table of iptables | Sees |
+| --- | --- | --- |
+| \`TWINE_INPUT\` | filter | packets for the container |
+| \`TWINE_OUTPUT\` | filter | packets of the container |
+| \`TWINE_FORWARD\` | filter | packets by way of the container |
+| \`TWINE_NAT_PREROUTING\` | nat | the first packet of a connection that arrives |
+| \`TWINE_NAT_OUTPUT\` | nat | the first packet of a connection of the container |
+| \`TWINE_NAT_POSTROUTING\` | nat | the first packet of a connection that leaves |
+
+The chain decides the table. \`RETURN\` and the chain's end go back to the hook. \`-j\` and \`-g\` lead to another chain of the
+same table, not in a circle. There are no other chains.
+
+## Families
+
+A rule with IPv4 addresses is a rule of IPv4, one with IPv6 addresses of IPv6. So is one with a match, a target or a value
+that only one of iptables and ip6tables has. Any other is for both, to each as its own program means it. \`-4\` and \`-6\` say
+so themselves.
+
+## Words
+
+Words are cut as a shell cuts them: white space between, \`'…'\` as it stands, \`"…"\` with \`\\"\` and \`\\\\\` inside, \`\\\` before any
+letter. No shell reads them. \`!\` stands before what it negates, or after it as of old. A value may be attached: \`-ptcp\`,
+\`--dport=80\`. Names of options are written out. Numbers are decimal, \`0x…\` or, after a 0, octal. A service may be named
+where it is one of the common ones of services(5); a host, a user and a group may not. A rule has at most 10240 characters
+and becomes at most 256 rules. Without a target it counts.
+
+A rule that is wrong, or that nftables cannot express, is refused whole; the message names the word.
+`;
+
+const AFTER = `
+## How this is checked
+
+\`make rules\` puts thousands of rules of every match and target before netfilter's own programs:
+
+- iptables-translate(8) and ip6tables-translate(8): both translations, loaded, list to the same ruleset. The differences
+  are in \`test/rules/differences.ts\`, each with its reason.
+- iptables(8) and ip6tables(8) in one namespace and ours in another: the same packets meet the same fate.
+- What they refuse is refused.
+- A million random and damaged rules bring no error but the one that is declared, and none takes 50 ms.
+`;
+
+/** The whole page. */
+export function page(): string {
+  return [
+    BEFORE,
+    '## Options without a match',
+    '',
+    '| Option | Value | `!` |',
+    '| --- | --- | --- |',
+    ...BASIC_OPTIONS.map(
+      ({ letter, names, values, negatable }) =>
+        `| \`-${letter}\`, ${names.map(name => `\`--${name}\``).join(', ')} | ${code(values)} | ${negatable ? 'yes' : ''} |`,
+    ),
+    '',
+    '`-i` cannot stand in chains of what goes out, nor `-o` in those of what comes in. `-s` and `-d` take lists, of which each',
+    'address makes a rule. `-f` is for IPv4.',
+    '',
+    '## Matches',
+    '',
+    ...table(MATCHES),
+    '',
+    '## Targets',
+    '',
+    ...table(TARGETS),
+    '',
+    'Instead of a target, a chain: `-j TWINE_FORWARD`.',
+    '',
+    '## What is not as in iptables',
+    '',
+    ...[...MATCHES, ...TARGETS].flatMap(({ name, notes }) => (notes ?? []).map(note => `- ${name}: ${note}`)),
+    AFTER,
+  ].join('\n');
+}
+
+function table(list: readonly Extension[]): string[] {
+  return [
+    '| Name | Options | Families | Chains | Status |',
+    '| --- | --- | --- | --- | --- |',
+    ...list.map(extension => {
+      const { name, aliases, options, family } = extension;
+      const names = [name, ...(aliases ?? [])].map(each => `\`${each}\``).join(', ');
+      const taken = options.filter(({ refused }) => refused === undefined);
+      return `| ${[names, taken.map(option).join('<br>'), family ? `IPv${family}` : 'both', chains(extension), status(extension)].join(' | ')} |`;
+    }),
+  ];
+}
+
+function option({ names, values, negatable }: OptionSpec): string {
+  const all = names.map(name => `--${name}`).join(', ');
+  return `\`${negatable ? '[!] ' : ''}${escaped([all, ...(values ?? [])].join(' '))}\``;
+}
+
+function code(values: readonly string[] | undefined): string {
+  return values ? `\`${escaped(values.join(' '))}\`` : '';
+}
+
+/** A bar would end the cell, in code too. */
+function escaped(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+function chains({ place }: Extension): string {
+  const list = chainsOf(place ?? {});
+  return list.length === TWINE_CHAINS.length ? 'all' : list.map(chain => `\`${chain}\``).join('<br>');
+}
+
+function status({ options, notes }: Extension): string {
+  const refused = options
+    .filter(each => each.refused !== undefined)
+    .map(({ names: [name] }) => `\`--${name}\``);
+  return [
+    notes ? 'yes, see below' : 'yes',
+    ...(refused.length > 0 ? [`refused: ${refused.join(', ')}`] : []),
+  ].join('<br>');
+}
