@@ -249,8 +249,3 @@ function required(value: string, example: string): string {
   if (value === '') throw new UserError(`the value is empty: give one such as ${example}`);
   return value;
 }
-
-/** Whether the labels ask for nothing. */
-export function isEmptyIntent(intent: ContainerIntent): boolean {
-  return Object.values(intent).every((part: readonly unknown[]) => part.length === 0);
-}

@@ -3,12 +3,13 @@
 
 import { type Address, formatPrefix } from '../ip.js';
 import { findConflict } from '../nft/iptables-chains.js';
+import { arrivalsOf, whyNoArrival } from './arrivals.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
 import { findLoops, type Hop } from './loops.js';
 import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owned } from './merge.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { Names, type Resolution, type SandboxMembers } from './names.js';
-import { ANY, covers, formatPattern, intersect, isLoopback } from './pattern.js';
+import { ANY, isLoopback } from './pattern.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
 import type { PlacedForward } from './table.js';
 import { Tables } from './tables.js';
@@ -18,7 +19,6 @@ import type {
   ContainerView,
   DesiredRoute,
   DesiredSysctl,
-  ForwardIntent,
   InterfacePattern,
   Mistake,
   RouteIntent,
@@ -204,31 +204,6 @@ function addressesOf(
   if (resolution.kind === 'found') return resolution.addresses;
   if (resolution.kind === 'missing') mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
   return [];
-}
-
-/**
- * The interfaces by which a forward's connections may come: those of its own pattern that are also of
- * `twine.nat.interfaces`, where the container has that. `lo` is meant only where it is written out.
- */
-function arrivalsOf(
-  { pattern = ANY }: ForwardIntent,
-  natInterfaces: readonly InterfacePattern[],
-): InterfacePattern[] {
-  if (natInterfaces.length === 0) return [pattern];
-  const shared = natInterfaces
-    .filter(nat => isLoopback(pattern) || !isLoopback(nat))
-    .flatMap(nat => intersect(pattern, nat) ?? []);
-  return shared.filter(
-    (one, i) => !shared.some((other, j) => i !== j && covers(other, one) && (!covers(one, other) || j < i)),
-  );
-}
-
-function whyNoArrival({ pattern }: ForwardIntent, natInterfaces: readonly InterfacePattern[]): string {
-  const given = pattern ? formatPattern(pattern) : 'every interface but lo';
-  return `the port is forwarded for no interface: none is both of ${given} and of twine.nat.interfaces=${plain(
-    natInterfaces.map(formatPattern).join(','),
-    80,
-  )}: give one that is of both`;
 }
 
 /** The rules that the kernel can take beside each other; one that it could not would take all of the table with it. */

@@ -36,6 +36,23 @@ const KINDS: readonly [what: string, labels: Record<string, string>][] = [
     { 'twine.nat.forward.80': '192.0.2.1', 'twine.nat.forward.+.81': '[2001:db8::1]:80' },
   ],
   [
+    'rules of all six chains, with meters',
+    {
+      'twine.iptables.rule.a': 'TWINE_INPUT -p tcp --dport 22 -m connlimit --connlimit-above 3 -j DROP',
+      'twine.iptables.rule.a-b':
+        'TWINE_INPUT -p udp -m hashlimit --hashlimit-name x --hashlimit-above 3/s --hashlimit-mode srcip -j DROP',
+      'twine.iptables.rule.a_b':
+        'TWINE_INPUT -p tcp -m hashlimit --hashlimit-name x --hashlimit-above 3/s --hashlimit-mode srcip -j DROP',
+      'twine.iptables.rule.c': 'TWINE_OUTPUT -d 192.0.2.0/24 -j REJECT',
+      'twine.iptables.rule.d': 'TWINE_FORWARD -m conntrack --ctstate INVALID -j DROP',
+      'twine.iptables.rule.e': 'TWINE_NAT_PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.9.0.3:81',
+      'twine.iptables.rule.f': 'TWINE_NAT_OUTPUT -p tcp --dport 80 -j REDIRECT --to-ports 81',
+      'twine.iptables.rule.g': 'TWINE_NAT_POSTROUTING -o wg+ -j MASQUERADE',
+      'twine.nat.forward.80': 'web',
+      'twine.nat.interfaces': 'eth+',
+    },
+  ],
+  [
     'very many forwards',
     Object.fromEntries(
       Array.from({ length: 1000 }, (_, i) => [`twine.nat.forward.${i + 1}`, `web:${i + 1000}`]),

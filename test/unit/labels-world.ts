@@ -1,8 +1,16 @@
 // Worlds of containers for the tests of labels: small words for what Docker would say.
+import assert from 'node:assert/strict';
 import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix } from '../../src/ip.js';
 import { decodeLabels } from '../../src/labels/grammar.js';
 import { type Plan, planWorld, type World } from '../../src/labels/plan.js';
-import type { Attachment, ContainerView, DesiredRoute, Mistake } from '../../src/labels/words.js';
+import type {
+  Attachment,
+  ContainerView,
+  DesiredRoute,
+  Mistake,
+  SandboxDesired,
+} from '../../src/labels/words.js';
+import type { NftTable } from '../../src/nft/ruleset.js';
 
 /** `{ main: '10.0.0.2 fd00::2 alias-of-it' }`: networks by name, with what the container has there. */
 export type Networks = Readonly<Record<string, string>>;
@@ -80,3 +88,30 @@ export function showRoute({ network, gateway }: DesiredRoute): string {
 export function showMistake({ container, key, message }: Mistake): string {
   return `${container} ${key}: ${message}`;
 }
+
+/** The one sandbox of a world, and what is wrong with it. */
+export function only(containers: readonly ContainerView[], rest?: Partial<World>) {
+  const { sandboxes, mistakes, ...others } = plan(containers, rest);
+  assert.equal(sandboxes.length, 1);
+  return { ...sandboxes[0]!, mistakes: mistakes.map(showMistake), ...others };
+}
+
+/** Its routes, as `showRoute` shows them. */
+export const routesOf = ({ routes }: SandboxDesired): string[] => routes.map(showRoute);
+/** A chain of a table. */
+export const chain = (table: NftTable | undefined, name: string) =>
+  table?.chains.find(chain => chain.name === name);
+
+/** Where the first map of a chain leads each protocol and port. */
+export function forwardsOf(table: NftTable | undefined, name: string): string[] {
+  const text = JSON.stringify(chain(table, name)?.rules ?? []);
+  return [...text.matchAll(/\[\{"concat":\["(\w+)",(\d+)\]\},\{"concat":\["([^"]+)",(\d+)\]\}\]/g)].map(
+    ([, protocol, port, to, toPort]) => `${port}/${protocol} → ${to} ${toPort}`,
+  );
+}
+
+/** A gateway `gw`. */
+export const gw = (networks: Record<string, string>, rest = {}) => container('gw', { networks, ...rest });
+/** A container `app` with labels. */
+export const routed = (networks: Record<string, string>, labels: Record<string, string>, rest = {}) =>
+  container('app', { networks, labels, ...rest });

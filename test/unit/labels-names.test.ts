@@ -1,0 +1,186 @@
+// Whose name a destination is, which address it comes to, and what is said when there is none.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ContainerView } from '../../src/labels/words.js';
+import {
+  address,
+  container,
+  forwardsOf,
+  gw,
+  only,
+  plan,
+  routed,
+  routesOf,
+  showRoute,
+} from './labels-world.js';
+
+for (const [what, networks, gateway, labels, expected] of [
+  [
+    'of its own family',
+    { main: '10.0.0.2 fd00::2' },
+    { main: '10.0.0.3 fd00::3' },
+    { 'twine.route.10.8.0.0/16': 'gw', 'twine.route.::/0': 'gw' },
+    ['10.8.0.0/16 via 10.0.0.3', 'unreachable 10.8.0.0/16', '::/0 via fd00::3', 'unreachable ::/0'],
+  ],
+  [
+    'on the first shared network of the container',
+    { b: '10.2.0.2', a: '10.1.0.2' },
+    { a: '10.1.0.3', b: '10.2.0.3' },
+    { 'twine.route.0.0.0.0/1': 'gw', 'twine.route.128.0.0.0/1': 'gw' },
+    [
+      '0.0.0.0/1 via 10.2.0.3',
+      'unreachable 0.0.0.0/1',
+      '128.0.0.0/1 via 10.2.0.3',
+      'unreachable 128.0.0.0/1',
+    ],
+  ],
+  [
+    'on the first shared network that has the family',
+    { b: '10.2.0.2', a: '10.1.0.2 fd01::2' },
+    { a: '10.1.0.3 fd01::3', b: '10.2.0.3' },
+    { 'twine.route.fd08::/16': 'gw' },
+    ['fd08::/16 via fd01::3', 'unreachable fd08::/16'],
+  ],
+] as const) {
+  test(`a route takes the gateway's address ${what}`, () => {
+    const sandbox = only([routed(networks, labels), gw(gateway)]);
+    assert.deepEqual(routesOf(sandbox), expected);
+    assert.deepEqual(sandbox.mistakes, []);
+  });
+}
+
+for (const [what, given, name, shared] of [
+  ['its name', container('vpn', { networks: { main: '10.0.0.3' } }), 'vpn', true],
+  ['an alias', container('vpn', { networks: { main: '10.0.0.3 gate' } }), 'gate', true],
+  [
+    'its id',
+    container('vpn', { networks: { main: '10.0.0.3' }, id: 'ab'.repeat(32) }),
+    'ab'.repeat(32),
+    true,
+  ],
+  [
+    'its short id',
+    container('vpn', { networks: { main: '10.0.0.3' }, id: 'ab'.repeat(32) }),
+    'abababababab',
+    true,
+  ],
+  ['its service', container('p-vpn-1', { networks: { main: '10.0.0.3' }, service: 'p/vpn' }), 'vpn', true],
+  [
+    'the service of another project',
+    container('q-vpn-1', { networks: { main: '10.0.0.3' }, service: 'q/vpn' }),
+    'vpn',
+    false,
+  ],
+  ['an alias of another network', container('vpn', { networks: { side: '10.9.0.3 gate' } }), 'gate', false],
+] as const) {
+  test(`a gateway is ${shared ? '' : 'not '}found by ${what}`, () => {
+    const { routes, externalNames, mistakes } = only([
+      routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': name }, { service: 'p/app' }),
+      given,
+    ]);
+    assert.equal(routes.length, shared ? 2 : 1);
+    // What is no name of Docker's is one for the DNS.
+    assert.deepEqual([externalNames, mistakes], [shared ? [] : [name], []]);
+  });
+}
+
+test('a container name comes before a service, and that before an alias; then by name', () => {
+  const by = (...containers: ContainerView[]) =>
+    routesOf(
+      only([
+        routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'x' }, { service: 'p/app' }),
+        ...containers,
+      ]),
+    )[0];
+  const alias = container('a', { networks: { main: '10.0.0.3 x' } });
+  const service2 = container('p-x-2', { networks: { main: '10.0.0.4' }, service: 'p/x' });
+  const service10 = container('p-x-10', { networks: { main: '10.0.0.5' }, service: 'p/x' });
+  const named = container('x', { networks: { main: '10.0.0.6' } });
+  assert.equal(by(alias, service10, service2, named), '0.0.0.0/0 via 10.0.0.6');
+  assert.equal(by(alias, service10, service2), '0.0.0.0/0 via 10.0.0.4');
+  assert.equal(by(alias), '0.0.0.0/0 via 10.0.0.3');
+});
+
+const UNTIL = 'until then 0.0.0.0/0 is unreachable';
+for (const [what, others, name, message] of [
+  ['stopped', [gw({ main: '' }, { netns: null })], 'gw', `gw is not running: start it; ${UNTIL}`],
+  [
+    'elsewhere',
+    [gw({ side: '10.9.0.3' })],
+    'gw',
+    `gw has no address on a network of this container: connect both to one network; ${UNTIL}`,
+  ],
+  [
+    'without the family',
+    [gw({ main: 'fd00::3' })],
+    'gw',
+    `gw has no IPv4 address on a network of this container; ${UNTIL}`,
+  ],
+  [
+    'in the network of the host',
+    [gw({}, { hostNetwork: true })],
+    'gw',
+    `gw is in the host's network and has no address of its own: give an address of the host; ${UNTIL}`,
+  ],
+  ['the container itself', [], 'app', `app is this container itself: name another one; ${UNTIL}`],
+  [
+    'a name that the resolver does not know',
+    [container('wireguard', { networks: { main: '10.0.0.3' } })],
+    'wiregard',
+    `wiregard is no container on a network of this one (there is wireguard), and no host that the resolver knows; ${UNTIL}`,
+  ],
+  [
+    'a number',
+    [],
+    '2130706433',
+    `2130706433 is no container on a network of this one, and no host that the resolver knows; ${UNTIL}`,
+  ],
+] as const) {
+  test(`a gateway that is ${what} is reported, and its network is unreachable`, () => {
+    const sandbox = only([routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': name }), ...others], {
+      external: new Map([['wiregard', []]]),
+    });
+    assert.deepEqual(sandbox.mistakes, [`app twine.route.0.0.0.0/0: ${message}`]);
+    assert.deepEqual(routesOf(sandbox), ['unreachable 0.0.0.0/0']);
+    assert.deepEqual(sandbox.externalNames, name === 'wiregard' ? [name] : []);
+  });
+}
+
+test('a host name waits for the resolver, and takes what it says', () => {
+  const app = routed(
+    { main: '10.0.0.2' },
+    { 'twine.nat.forward.80': 'Nas.Example.', 'twine.route.::/0': 'nas.example' },
+  );
+  const first = only([app]);
+  assert.deepEqual([first.externalNames, first.mistakes], [['nas.example'], []]);
+  assert.deepEqual([routesOf(first), first.table], [['unreachable ::/0'], undefined]);
+  const answer = ['192.0.2.7', '192.0.2.8', '2001:db8::7'].map(address);
+  const second = only([app], { external: new Map([['nas.example', answer]]) });
+  assert.deepEqual([second.externalNames, second.mistakes], [['nas.example'], []]);
+  assert.deepEqual(routesOf(second), ['::/0 via 2001:db8::7', 'unreachable ::/0']);
+  assert.deepEqual(forwardsOf(second.table, 'prerouting'), [
+    '80/tcp → 192.0.2.7 80',
+    '80/tcp → 2001:db8::7 80',
+  ]);
+});
+
+test('an answer of the resolver that no packet can be sent to is none', () => {
+  const { routes, mistakes } = only(
+    [routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'blocked.example' })],
+    {
+      external: new Map([['blocked.example', ['0.0.0.0', '127.0.0.1'].map(address)]]),
+    },
+  );
+  assert.deepEqual([routes.map(showRoute), mistakes.length], [['unreachable 0.0.0.0/0'], 1]);
+});
+
+test('the name of a container that is stopped is never asked of the resolver', () => {
+  const { externalNames } = plan(
+    [
+      routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw', 'twine.nat.forward.80': 'gw' }),
+      gw({ main: '' }, { netns: null }),
+    ],
+    { external: new Map([['gw', [address('192.0.2.1')]]]) },
+  );
+  assert.deepEqual(externalNames, []);
+});
