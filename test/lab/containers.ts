@@ -29,7 +29,8 @@ export interface ContainerOptions {
   readonly env?: readonly string[];
   /** `-v` */
   readonly binds?: readonly string[];
-  readonly privileged?: boolean;
+  /** Whatever else of Docker's HostConfig. */
+  readonly hostConfig?: object;
   /** `--cap-add NET_ADMIN` */
   readonly netAdmin?: boolean;
   /** `--pid host` */
@@ -93,7 +94,7 @@ export async function run(name: string, container: ContainerOptions): Promise<st
 /** `docker create`; returns the id. @throws Error with Docker's own message */
 export async function create(name: string, container: ContainerOptions): Promise<string> {
   const { networks = {}, mode, image = 'busybox:local', command = ['sleep', '1000'], ports = {} } = container;
-  const { labels, env, binds, privileged, netAdmin, pid, sysctls, mac, restart } = container;
+  const { labels, env, binds, hostConfig, netAdmin, pid, sysctls, mac, restart } = container;
   const [first, ...more] = Object.entries(networks);
   const { Id } = await docker.call<{ Id: string }>('POST', `/containers/create?name=${name}`, {
     Image: image,
@@ -108,11 +109,11 @@ export async function create(name: string, container: ContainerOptions): Promise
         Object.entries(ports).map(([port, host]) => [port, [{ HostIp: '', HostPort: host }]]),
       ),
       Binds: binds,
-      Privileged: privileged,
       PidMode: pid,
       Sysctls: sysctls,
       ...(netAdmin && { CapAdd: ['NET_ADMIN'] }),
       ...(restart && { RestartPolicy: { Name: restart } }),
+      ...hostConfig,
     },
     ...(first && { NetworkingConfig: { EndpointsConfig: { [first[0]]: endpointConfig(first[1]) } } }),
   });
