@@ -31,7 +31,7 @@ export interface Converged {
 export interface SandboxParts {
   readonly netnsSwitch: NetnsSwitch;
   readonly nft: Nft;
-  /** The host's namespace, which need not be the one that this process is in. Both are never touched. */
+  /** The host's namespace, which is never touched; absent: the one that this process is in. */
   readonly host?: NetnsRef;
   /** Is told each change before it is made, as a command that would do the same. */
   readonly trace?: Trace;
@@ -112,7 +112,7 @@ export class Sandboxes {
     if (!netns) return undefined;
     try {
       const { key } = netns;
-      if (key === this.#switch.hostKey || key === this.#host?.key) {
+      if (key === (this.#host?.key ?? this.#switch.hostKey)) {
         throw new UserError(`${ref.path} is the host's own network namespace, which labels never change`);
       }
       if (key !== ref.key) return undefined;

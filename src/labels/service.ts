@@ -140,11 +140,15 @@ export async function cleanUp(parts: LabelParts, say: (line: string) => void): P
     }
     const clearHost = () => host.within(() => sandboxes.convergeHostRoutes([]));
     places.set(host.ref.key, { subject: 'the host', clear: clearHost });
-    const failures: Error[] = [];
+    const failures: unknown[] = [];
     for (const { subject, clear } of places.values()) {
-      const { changes = [], failures: stay = [] } = clear() ?? {};
-      if (changes.length > 0) say(`${subject}: ${summary(changes)}`);
-      failures.push(...stay);
+      try {
+        const { changes = [], failures: refused = [] } = clear() ?? {};
+        if (changes.length > 0) say(`${subject}: ${summary(changes)}`);
+        failures.push(...refused);
+      } catch (err) {
+        failures.push(err);
+      }
     }
     if (failures.length > 0) throw new Error(failures.map(messageOf).join('; '));
   } finally {

@@ -178,3 +178,27 @@ test('the process list shows no seed', async () => {
   child.stdin.end(seed);
   assert.equal((await ending).out, `${key}\n`);
 });
+
+for (const [args, status, message] of [
+  [['--no-driver', '--no-labels'], 2, 'error: give --no-driver or --no-labels, not both: nothing is left\n'],
+  [
+    ['--no-driver', '--look-interval', '0'],
+    2,
+    "error: option '--look-interval <seconds>' argument '0' is invalid. Give seconds, from 0.1 to 86400.\n",
+  ],
+  [
+    ['--no-driver', '--allow-host-routes', '10.0.0.0/8,x'],
+    2,
+    "error: option '--allow-host-routes <networks>' argument '10.0.0.0/8,x' is invalid. Give networks such as 10.0.0.0/8, separated by commas.\n",
+  ],
+  [
+    ['--no-driver', '--docker-host', 'tcp://127.0.0.1:2375'],
+    1,
+    'dwgd: --docker-host=tcp://127.0.0.1:2375 is not a unix socket: give unix:///path\n',
+  ],
+  [['cleanup', '--docker-host', 'x'], 1, 'dwgd: --docker-host=x is not a unix socket: give unix:///path\n'],
+] as const) {
+  test(`dwgd ${args.join(' ')} is refused`, async () => {
+    assert.deepEqual(await run(args), { status, out: '', err: message });
+  });
+}
