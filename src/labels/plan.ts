@@ -126,6 +126,7 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
     natInterfaces: intent.natInterfaces,
     forwards,
     rules,
+    hasRoutes: routes.length > 0,
   });
   const hasIPv6 = attachments.some(({ addresses }) => addresses.some(({ family }) => family === 6));
   return {

@@ -2,7 +2,6 @@
 // there yet. One pass at a time, asked for by events, by the clock and by failures. Not here: what containers look
 // like (containers.ts), what shall be (plan.ts), the inside of a namespace (sandbox.ts).
 
-import { createHash } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { messageOf } from '../errors.js';
 import { formatAddress, formatPrefix } from '../ip.js';
@@ -31,6 +30,8 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 30_000;
 /** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
 const SHORT_PASS_MS = 20;
+/** The same failure is said the second time. */
+const SAID_AT = 2;
 /** The key under which the host's routes are kept among the namespaces. */
 const HOST = 'host';
 
@@ -38,7 +39,7 @@ const HOST = 'host';
 interface Kept {
   /** The path by which it was entered. The kernel gives the numbers of namespaces that are gone to new ones. */
   readonly path: string;
-  /** Of what it holds; `''` while that is not known. */
+  /** Of what it holds: the same for what is the same; `''` while that is not known. */
   readonly digest: string;
   /** Whether it is to be looked into again, since a periodic look began. */
   readonly isStale: boolean;
@@ -60,8 +61,8 @@ export class Reconcile {
   readonly #parts: ReconcileParts;
   /** Namespaces that hold something of ours, or may; by their keys. */
   readonly #kept = new Map<string, Kept>();
-  /** What was last said of namespaces that could not be brought to their labels. */
-  readonly #failed = new Map<string, string>();
+  /** Why namespaces could not be brought to their labels, and how often in a row. */
+  readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
   /** The mistakes that were said and still hold. */
   #said: ReadonlySet<string> = new Set();
   #running: Promise<void> | undefined;
@@ -186,7 +187,9 @@ export class Reconcile {
     if (isFirst) this.#forget(HOST);
     const due = [...wanted.values()].map(desired => this.#dueInside(desired));
     if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(this.#dueOnHost(hostRoutes));
-    for (const key of this.#kept.keys()) if (!due.some(entry => entry.key === key)) this.#kept.delete(key);
+    const present = new Set(due.map(({ key }) => key));
+    for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
+    for (const key of this.#failed.keys()) if (!present.has(key)) this.#failed.delete(key);
     if (thorough) for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, isStale: true });
     const isKept = ({ key, path, digest }: Due): boolean => {
       const kept = this.#kept.get(key);
@@ -197,11 +200,11 @@ export class Reconcile {
   }
 
   #dueInside(desired: SandboxDesired): Due {
-    const { netns, containers, table, stamp, routes, sysctls } = desired;
+    const { netns, containers, table, stamp, routes, sysctls, loopbackTowards } = desired;
     return {
       ...netns,
       subject: containers.join(', '),
-      digest: digestOf([stamp ?? table, routes.map(routeText), sysctls]),
+      digest: JSON.stringify([stamp ?? table, routes.map(routeText), sysctls, loopbackTowards]),
       isEmpty: !table && routes.length === 0 && sysctls.length === 0,
       converge: () => this.#parts.converge(desired),
     };
@@ -212,7 +215,7 @@ export class Reconcile {
       key: HOST,
       path: '',
       subject: 'the host',
-      digest: digestOf(routes.map(routeText)),
+      digest: JSON.stringify(routes.map(routeText)),
       isEmpty: routes.length === 0,
       converge: () => this.#parts.convergeHost(routes),
     };
@@ -236,8 +239,11 @@ export class Reconcile {
     if (failures.length > 0) {
       this.#forget(key);
       const text = failures.map(messageOf).join('; ');
-      if (this.#failed.get(key) !== text) log.error({ containers: subject }, text);
-      this.#failed.set(key, text);
+      const times = this.#failed.get(key)?.text === text ? this.#failed.get(key)!.times + 1 : 1;
+      this.#failed.set(key, { text, times });
+      // A container that is just ending, or just being connected, refuses things once.
+      if (times === SAID_AT) log.error({ containers: subject }, text);
+      else log.debug({ containers: subject }, text);
       return false;
     }
     this.#failed.delete(key);
@@ -260,11 +266,6 @@ export class Reconcile {
     }
     this.#said = now;
   }
-}
-
-/** The same for what is the same. */
-function digestOf(what: unknown): string {
-  return createHash('sha256').update(JSON.stringify(what)).digest('base64');
 }
 
 function routeText({ network, gateway }: DesiredRoute): string {

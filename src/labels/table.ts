@@ -40,6 +40,8 @@ export interface TableParts {
   readonly forwards: readonly PlacedForward[];
   /** In the order in which they apply. */
   readonly rules: readonly RuleIntent[];
+  /** Whether labels ask for routes. */
+  readonly hasRoutes: boolean;
 }
 
 const LO: InterfacePattern = { name: 'lo', prefix: false };
@@ -73,11 +75,11 @@ const JUMPS: Partial<Record<BaseChain, TwineChain>> = {
 };
 
 /** The table, without its stamp; undefined where there is nothing to be in it. */
-export function buildTable({ natInterfaces, forwards, rules }: TableParts): NftTable | undefined {
-  if (natInterfaces.length === 0 && forwards.length === 0 && rules.length === 0) return undefined;
+export function buildTable({ natInterfaces, forwards, rules, hasRoutes }: TableParts): NftTable | undefined {
+  if (natInterfaces.length + forwards.length + rules.length === 0 && !hasRoutes) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
   const own: Record<BaseChain, readonly NftRule[]> = {
-    raw: forwards.some(isLocal) ? guardLoopback() : [],
+    raw: [...(forwards.some(isLocal) ? guardLoopback() : []), ...(hasRoutes ? refuseRedirects() : [])],
     prerouting: arriving(forwards.filter(forward => !isLocal(forward))),
     'nat-output': fromWithin(forwards),
     input: [],
@@ -115,6 +117,17 @@ function guardLoopback(): NftRule[] {
   return ['daddr', 'saddr'].map(field =>
     rule(outside, match(payload('ip', field), '==', LOOPBACK), { drop: null }),
   );
+}
+
+/**
+ * A gateway that has lost its own way tells whoever asks of a shorter one: the default route. The kernel would put
+ * that before every route, unreachable ones too.
+ */
+function refuseRedirects(): NftRule[] {
+  return [
+    rule(match(payload('icmp', 'type'), '==', 'redirect'), { drop: null }),
+    rule(match(payload('icmpv6', 'type'), '==', 'nd-redirect'), { drop: null }),
+  ];
 }
 
 /** Connections that arrive for an address of the interface by which they come. The narrowest pattern goes first. */

@@ -87,8 +87,12 @@ export class Probe {
     });
   }
 
+  /** Resolves at the first answer. */
   static async start(where: Where, address: string, port: number, every = 10): Promise<Probe> {
-    return new Probe(await start(where, 'probe', address, String(port), String(every)));
+    const child = await start(where, 'probe', address, String(port), String(every));
+    const probe = new Probe(child);
+    await once(child.stdout!, 'data');
+    return probe;
   }
 
   /** The servers that have answered since a time, each once. */

@@ -2,7 +2,6 @@
 // way of the client, port 9080 of the client reaches qbittorrent, and the routes follow the client wherever it goes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   addressOf,
   type ContainerOptions,
@@ -64,10 +63,9 @@ async function tunnelled(): Promise<void> {
 async function withoutLeak(work: () => Promise<void>): Promise<void> {
   const before = await leaked(user);
   const probe = await Probe.start(user, FAR, FAR_PORT, 5);
-  await sleep(100);
   await work();
   probe.stop();
-  assert.ok(probe.since(0).includes('vpn'));
+  assert.equal(probe.answers[0]!.name, 'vpn');
   assert.equal(await leaked(user), before);
 }
 
@@ -109,9 +107,19 @@ keeping('vpn', () => {
     assert.match(await ask('host', 'tcp', '127.0.0.1', 9080), /^qbittorrent /);
   });
 
-  test('the client is restarted: nothing leaks, and the routes are back', async () => {
+  test('the client is restarted: the routes are back', async () => {
     await withoutLeak(async () => {
       await docker.call('POST', `/containers/${client}/restart?t=0`);
+      await connectVpn(client);
+      await tunnelled();
+    });
+  });
+
+  test('a client that has lost its tunnel leads nobody to the default route', async () => {
+    await withoutLeak(async () => {
+      await docker.call('POST', `/containers/${client}/restart?t=0`);
+      // What it forwards goes out by where it came in, so it tells of the shorter way (ICMP redirect).
+      for (let i = 0; i < 10; i++) await far();
       await connectVpn(client);
       await tunnelled();
     });

@@ -153,7 +153,7 @@ test('a host name waits for the resolver, and takes what it says', () => {
   );
   const first = only([app]);
   assert.deepEqual([first.externalNames, first.mistakes], [['nas.example'], []]);
-  assert.deepEqual([routesOf(first), first.table], [['unreachable ::/0'], undefined]);
+  assert.deepEqual([routesOf(first), forwardsOf(first.table, 'prerouting')], [['unreachable ::/0'], []]);
   const answer = ['192.0.2.7', '192.0.2.8', '2001:db8::7'].map(address);
   const second = only([app], { external: new Map([['nas.example', answer]]) });
   assert.deepEqual([second.externalNames, second.mistakes], [['nas.example'], []]);

@@ -24,7 +24,7 @@ test('a route leads to the address of its gateway on a shared network, with a gu
     gw({ other: '10.7.0.3', main: '10.0.0.3' }),
   ]);
   assert.deepEqual(routesOf(sandbox), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
-  assert.deepEqual([sandbox.table, sandbox.sysctls, sandbox.mistakes], [undefined, [], []]);
+  assert.deepEqual([sandbox.sysctls, sandbox.mistakes], [[], []]);
   assert.deepEqual(sandbox.netns, { key: '4:app', path: '/proc/app/ns/net' });
 });
 
