@@ -29,6 +29,17 @@ const rulesOf = (table: NftTable | undefined, name: string): NftChain['rules'] =
   table?.chains.find(chain => chain.name === name)?.rules ?? [];
 const text = (value: unknown): string => JSON.stringify(value);
 
+test('beside a route ICMP redirects are dropped, before all else, and without one they are not', () => {
+  const redirects = rulesOf(planned({ 'twine.route.10.9.0.0/16': 'gw' }).table, 'raw').map(({ expr }) =>
+    text(expr),
+  );
+  assert.equal(redirects.length, 2);
+  for (const [n, type] of ['"redirect"', '"nd-redirect"'].entries()) {
+    assert.ok(redirects[n]!.includes(type) && redirects[n]!.endsWith('{"drop":null}]'), redirects[n]);
+  }
+  assert.deepEqual(rulesOf(planned({ 'twine.nat.interfaces': '+' }).table, 'raw'), []);
+});
+
 for (const [what, labels, expected] of [
   ['interfaces', { 'twine.nat.interfaces': 'eth+' }, ['forward forward 0', 'postrouting postrouting 100']],
   ['lo alone', { 'twine.nat.interfaces': 'lo' }, []],
