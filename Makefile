@@ -55,8 +55,8 @@ test: setup-lab build ## everything: lint, types, unit, kernel, rules, laborator
 demo: setup-lab build ## see it work: two networks, a ping through each tunnel
 	@test/demo/demo
 
-bench: setup-lab build ## figures beside their peers in the same run
-	@test/bench/bench
+bench: setup-lab build ## figures beside their peers in the same run; BENCH=driver or labels for one part
+	@test/bench/bench $(BENCH)
 
 golden: setup-lab build ## capture the golden bytes anew
 	@test/golden/capture

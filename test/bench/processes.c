@@ -1,50 +1,12 @@
-// A Join by the standard tools, a process for each step: the other yardstick of the daemon's. The processes are
-// started by posix_spawn(3), the cheapest way there is.
+// A Join by the standard tools, a process for each step: the other yardstick of the daemon's.
 // Usage: processes ROUNDS [WARM]; prints a line per round after the warm ones: milliseconds of what reads (host
 // interface, its MTU, public key) and of what changes (link, its configuration, host peer). It wants a WireGuard
 // interface wg0 in its network namespace.
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "process.h"
 
-extern char **environ;
 #define KEY_FILE "/run/bench-key"
-#define RUN(out, ...) run((char *[]){__VA_ARGS__, NULL}, out)
-
-static double now_ms(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
-
-// Runs a command with the key's file as its standard input; its first 4 KiB of output without the last newline.
-static void run(char **argv, char *out) {
-	posix_spawn_file_actions_t actions;
-	char buffer[4096];
-	int fds[2], status, length = 0, got;
-	pid_t pid;
-	if (pipe2(fds, O_CLOEXEC)) exit(1);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, KEY_FILE, O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
-	if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ)) exit(1);
-	posix_spawn_file_actions_destroy(&actions);
-	close(fds[1]);
-	while ((got = read(fds[0], buffer + length, sizeof buffer - 1 - length)) > 0) length += got;
-	close(fds[0]);
-	if (waitpid(pid, &status, 0) != pid || status) {
-		fprintf(stderr, "%s ended with status %d\n", argv[0], status);
-		exit(1);
-	}
-	buffer[length > 0 ? length - 1 : 0] = 0;
-	if (out) strcpy(out, buffer);
-}
+#define RUN(out, ...) run((char *[]){__VA_ARGS__, NULL}, KEY_FILE, out)
 
 static void new_key(void) {
 	char key[4096];

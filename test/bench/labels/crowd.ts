@@ -1,0 +1,196 @@
+// Passes over many containers: fifty real ones, and hundreds that are named network namespaces with a stub of Docker's
+// API in front, because no machine of ours runs so many.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { remove, run } from '../../lab/containers.js';
+import { daemon, docker, eventually } from '../../lab/lab.js';
+import { memoryOf } from '../memory.js';
+import { figure, median, progress, spread, table } from '../stats.js';
+import { follow, keep } from './kept.js';
+import { GATEWAY, ONE, TEN } from './labelled.js';
+import { forgetNotes, type Note, ofKind, readNotes } from './notes.js';
+import { DockerStub, type Pattern, type Standin } from './stub.js';
+
+const REAL = 50;
+const LABELLED = 500;
+const QUIET = 1000;
+const TURNS = 3;
+const LOOKS = 10;
+const EVENTS = 50;
+const SOCKET = '/run/bench-docker.sock';
+
+/** Starts of the daemon beside real containers: everything is new to it, then everything is there. */
+export async function measureRealPass(network: string): Promise<void> {
+  progress(`a first pass over ${REAL} real containers`);
+  const [made, kept]: number[][] = [[], []];
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (let n = 0; n < REAL; n++) {
+      await run(`labelled-${n}`, { networks: { [network]: {} }, labels: n % 2 === 0 ? ONE : TEN });
+    }
+    made!.push(passOf(await keep(), REAL));
+    await daemon.stop();
+    kept!.push(passOf(await keep()));
+    await daemon.stop();
+    for (let n = 0; n < REAL; n++) await remove(`labelled-${n}`);
+  }
+  table(
+    `${REAL} real containers, half with 1 label and half with 10: the first pass of a daemon`,
+    ['ms', 'median', 'p95', 'n'],
+    [
+      ['all to do', ...spread(made!)],
+      ['nothing to do: an earlier daemon has made all', ...spread(kept!)],
+    ],
+  );
+  console.log(`RESULT pass-fifty ${median(made!)}`);
+}
+
+/** Hundreds of namespaces behind the stub. */
+export async function measureStubPasses(network: string): Promise<void> {
+  const pattern = await patternOf(network);
+  progress(`${LABELLED} labelled containers: namespaces, and a stub of Docker's API`);
+  const [made, looks, memory]: number[][] = [[], [], []];
+  for (let turn = 0; turn < TURNS; turn++) {
+    const standins = await hold(LABELLED + 1);
+    const stop = await new DockerStub(pattern, labelled(standins.list)).serve(SOCKET);
+    made!.push(passOf(await keep({ socket: SOCKET }), LABELLED));
+    await daemon.stop();
+    await keep({ socket: SOCKET, every: 1 });
+    forgetNotes();
+    await eventually(() => passes(readNotes()).length >= LOOKS, { within: 120 });
+    looks!.push(...passes(readNotes()).slice(0, LOOKS).map(durationOf));
+    memory!.push(memoryOf(daemon.pid()).resident);
+    await daemon.stop();
+    stop();
+    await standins.free();
+  }
+  table(
+    `${LABELLED} namespaces and a stub, half with 1 label and half with 10`,
+    ['ms', 'median', 'p95', 'n'],
+    [
+      ['first pass, all to do', ...spread(made!)],
+      ['periodic look, nothing to do', ...spread(looks!)],
+    ],
+  );
+  console.log(`  memory of the daemon after that: ${figure(median(memory!))} MB`);
+  console.log(`RESULT pass-all ${median(made!)}\nRESULT pass-nothing ${median(looks!)}`);
+  console.log(`RESULT labelled ${median(memory!)}`);
+}
+
+/** What an event costs that is about none of ours. */
+export async function measureQuiet(network: string): Promise<void> {
+  const pattern = await patternOf(network);
+  progress(`${QUIET} containers without labels`);
+  const standins = await hold(QUIET);
+  const stub = new DockerStub(pattern, standins.list);
+  const stop = await stub.serve(SOCKET);
+  await keep({ socket: SOCKET });
+  const taken: number[] = [];
+  const event = async (n: number): Promise<void> => {
+    const notes = await follow(
+      async () => stub.started(standins.list[n]!),
+      notes => ofKind(notes, 'event').length > 0,
+    );
+    taken.push(ofKind(notes, 'idle').at(-1)!.at - ofKind(notes, 'event')[0]!.at);
+  };
+  for (let n = 0; n < 5; n++) await event(n);
+  taken.length = 0;
+  const before = cpuOf(daemon.pid());
+  for (let n = 0; n < EVENTS; n++) await event(n);
+  const cpu = (cpuOf(daemon.pid()) - before) / EVENTS;
+  table(
+    `${QUIET} containers without labels, namespaces and a stub: one of them starts`,
+    ['ms', 'median', 'p95', 'n'],
+    [['from the event to the end of the pass', ...spread(taken)]],
+  );
+  console.log(
+    `  ${figure(cpu)} ms of processor time an event; memory ${figure(memoryOf(daemon.pid()).resident)} MB`,
+  );
+  await daemon.stop();
+  stop();
+  await standins.free();
+}
+
+/** All passes, each from its look to the end of what followed. */
+function passes(notes: readonly Note[]): Note[][] {
+  const found: Note[][] = [];
+  for (const [n, note] of notes.entries()) {
+    if (note.what !== 'idle') continue;
+    const earlier = notes.slice(0, n).findLastIndex(({ what }) => what === 'idle');
+    found.push(notes.slice(earlier + 1, n + 1));
+  }
+  return found.filter(pass => ofKind(pass, 'look').length > 0);
+}
+
+function durationOf(pass: readonly Note[]): number {
+  return ofKind(pass, 'idle')[0]!.at - ofKind(pass, 'look')[0]!.from;
+}
+
+/** Milliseconds of a first pass, which has changed so many namespaces. */
+function passOf(notes: readonly Note[], changed = 0): number {
+  const [first] = passes(notes);
+  const done = ofKind(first!, 'converge');
+  if (done.some(({ failures }) => failures > 0))
+    throw new Error(`the daemon could not make the rules: ${daemon.logs()}`);
+  const seen = done.filter(({ changes }) => changes > 0).length;
+  if (seen !== changed) throw new Error(`the pass changed ${seen} namespaces, not ${changed}`);
+  return durationOf(first!);
+}
+
+/** What a real Docker says of a container on a network. */
+async function patternOf(network: string): Promise<Pattern> {
+  const id = await run('pattern', { networks: { [network]: {} } });
+  const inspected = await docker.get<{ Image: string }>(`/containers/${id}/json`);
+  const list = await docker.get<{ Id: string }[]>('/containers/json?all=1');
+  const networks = await docker.get<object>('/networks');
+  const image = await docker.get<object>(`/images/${inspected.Image}/json`);
+  await remove(id);
+  return { inspected, listed: list.find(({ Id }) => Id === id)!, networks, image };
+}
+
+/** So many namespaces, each as a container without labels; the first has the gateway's name. */
+async function hold(count: number): Promise<{ list: Standin[]; free: () => Promise<void> }> {
+  const child: ChildProcess = spawn('dist/test/bench/labels/namespaces', [String(count)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout!.setEncoding('utf8');
+  for await (const chunk of child.stdout!) {
+    text += chunk as string;
+    if (text.split('\n').length > count) break;
+  }
+  const list = text
+    .trim()
+    .split('\n')
+    .map((pid, n) => ({
+      id: (n + 1).toString(16).padStart(64, '0'),
+      name: n === 0 ? GATEWAY : `labelled-${n}`,
+      pid: Number(pid),
+      address: `10.1.${Math.floor(n / 250)}.${1 + (n % 250)}`,
+      labels: {},
+    }));
+  return {
+    list,
+    free: async () => {
+      child.stdin!.end();
+      await once(child, 'exit');
+      // The kernel takes namespaces down behind their last process.
+      await sleep(1_000);
+    },
+  };
+}
+
+/** All but the first with labels. */
+function labelled(standins: readonly Standin[]): Standin[] {
+  return standins.map((standin, n) => ({ ...standin, labels: n === 0 ? {} : n % 2 === 0 ? ONE : TEN }));
+}
+
+/** Milliseconds of processor time of a process, all its threads. */
+function cpuOf(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  const run = tasks.map(task =>
+    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return run.reduce((sum, ns) => sum + ns, 0) / 1e6;
+}

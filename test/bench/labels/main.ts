@@ -1,0 +1,26 @@
+// The benchmark of container labels, beside a real Docker on this machine's kernel: run by test/docker/inside.
+// Named parts run alone: starts, real, stub, quiet.
+import { createNetwork, run } from '../../lab/containers.js';
+import { daemon } from '../../lab/lab.js';
+import { measureQuiet, measureRealPass, measureStubPasses } from './crowd.js';
+import { keep } from './kept.js';
+import { GATEWAY } from './labelled.js';
+import { measureStarts } from './start.js';
+
+const NETWORK = 'bench';
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  starts: async () => {
+    await keep();
+    await measureStarts(NETWORK);
+    await daemon.stop();
+  },
+  real: () => measureRealPass(NETWORK),
+  stub: () => measureStubPasses(NETWORK),
+  quiet: () => measureQuiet(NETWORK),
+};
+
+const [...named] = process.argv.slice(2);
+await createNetwork(NETWORK, { driver: 'bridge' });
+await run(GATEWAY, { networks: { [NETWORK]: {} } });
+for (const part of named.length > 0 ? named : Object.keys(PARTS)) await PARTS[part]!();
+process.exit();

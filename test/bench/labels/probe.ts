@@ -1,0 +1,89 @@
+// Loaded into the daemon before its program (`node --import`): notes when events are read, Docker is asked and
+// namespaces are brought to their labels, and appends it to a file when nothing is under way. The daemon's own code
+// is as it is installed. Times are milliseconds of the wall clock with fractions, the clock of Docker's events.
+import { subscribe } from 'node:diagnostics_channel';
+import { appendFileSync } from 'node:fs';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { DockerApi } from '../../../src/docker-api.js';
+import { Containers } from '../../../src/labels/containers.js';
+import { Reconcile } from '../../../src/labels/reconcile.js';
+import { Sandboxes } from '../../../src/labels/sandbox.js';
+import type { Note } from './notes.js';
+
+const FILE = process.env.BENCH_NOTES!;
+const notes: Note[] = [];
+const now = (): number => performance.timeOrigin + performance.now();
+
+const { listen } = DockerApi.prototype;
+DockerApi.prototype.listen = function (filters, listener) {
+  return listen.call(this, filters, {
+    ...listener,
+    up: () => listener.up(),
+    event: event => {
+      const { Action, Type, Actor, timeNano } = event as {
+        Action: string;
+        Type: string;
+        Actor: { ID: string };
+        timeNano: number;
+      };
+      notes.push({
+        what: 'event',
+        at: now(),
+        action: `${Type} ${Action}`,
+        id: Actor.ID,
+        sent: timeNano / 1e6,
+      });
+      listener.event?.(event);
+    },
+  });
+};
+
+const begun = new WeakMap<ClientRequest, number>();
+subscribe('http.client.request.start', message => {
+  begun.set((message as { request: ClientRequest }).request, now());
+});
+subscribe('http.client.response.finish', message => {
+  const { request, response } = message as { request: ClientRequest; response: IncomingMessage };
+  if (request.path.includes('/events')) return;
+  response.once('end', () =>
+    notes.push({ what: 'docker', from: begun.get(request)!, at: now(), path: request.path }),
+  );
+});
+
+const { look } = Containers.prototype;
+Containers.prototype.look = async function (thorough) {
+  const from = now();
+  const found = await look.call(this, thorough);
+  notes.push({ what: 'look', from, at: now(), thorough, containers: found.length });
+  return found;
+};
+
+const { converge } = Sandboxes.prototype;
+Sandboxes.prototype.converge = function (desired) {
+  const from = now();
+  const done = converge.call(this, desired);
+  const subject = desired.containers.join(', ');
+  const [changes, failures] = [done?.changes.length ?? 0, done?.failures.length ?? 0];
+  notes.push({ what: 'converge', from, at: now(), subject, changes, failures });
+  return done;
+};
+
+let isWatched = false;
+const { trigger } = Reconcile.prototype;
+Reconcile.prototype.trigger = function () {
+  notes.push({ what: 'trigger', at: now() });
+  trigger.call(this);
+  if (isWatched) return;
+  isWatched = true;
+  void this.idle().then(() => {
+    isWatched = false;
+    notes.push({ what: 'idle', at: now() });
+    appendFileSync(
+      FILE,
+      `${notes
+        .splice(0)
+        .map(note => JSON.stringify(note))
+        .join('\n')}\n`,
+    );
+  });
+};

@@ -1,0 +1,37 @@
+// When another process than the daemon sees what the daemon has made, on the same clock as Docker's events.
+import { setImmediate as breathe } from 'node:timers/promises';
+import { readStamp, STAMP_CHAIN, TABLE } from '../../../src/labels/stamp.js';
+import { Netns, NetnsSwitch } from '../../../src/netlink/netns.js';
+import { RTPROT_DWGD } from '../../../src/netlink/route.js';
+import { SyncRtNetlink } from '../../../src/netlink/sync-rtnetlink.js';
+import { SyncNetlinkSocket } from '../../../src/netlink/sync-socket.js';
+import { decodeRuleComment, getRulesRequest, NETLINK_NETFILTER } from '../../../src/nft/nfnetlink.js';
+
+const LIMIT_MS = 5_000;
+const QUESTION = getRulesRequest(TABLE.family, TABLE.name, STAMP_CHAIN);
+
+const entry = await NetnsSwitch.open();
+
+/** Milliseconds of the wall clock at which a namespace had a table of ours and so many routes. */
+export async function seen(path: string, routes: number): Promise<number> {
+  const netns = new Netns(path);
+  // They stay open: closing one would wait for what the kernel has still to destroy.
+  const { nf, rt } = entry.within(netns, () => ({
+    nf: new SyncNetlinkSocket(NETLINK_NETFILTER),
+    rt: new SyncRtNetlink(),
+  }));
+  netns.close();
+  try {
+    for (const began = performance.now(); performance.now() - began < LIMIT_MS; await breathe()) {
+      const rules = nf.request(QUESTION, { op: 'listing', subject: STAMP_CHAIN });
+      const { stamp } = readStamp(rules.map(({ payload }) => decodeRuleComment(payload)));
+      if (stamp !== undefined && rt.routes(RTPROT_DWGD).length === routes) {
+        return performance.timeOrigin + performance.now();
+      }
+    }
+    throw new Error(`${path} did not get its rules`);
+  } finally {
+    nf.close();
+    rt.close();
+  }
+}

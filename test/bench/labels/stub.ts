@@ -1,0 +1,101 @@
+// As much of Docker's API as the keeping of labels asks for, with answers made once from those of a real Docker: for
+// more containers than a machine can run. Not here: the containers' namespaces (namespaces.c).
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+
+/** Docker's own answers about one container, by which the others are made. */
+export interface Pattern {
+  readonly listed: object;
+  readonly inspected: object;
+  readonly networks: object;
+  readonly image: object;
+}
+
+/** What sets a container apart. */
+export interface Standin {
+  readonly id: string;
+  readonly name: string;
+  readonly pid: number;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+interface Endpoints {
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, object>> };
+}
+
+export class DockerStub {
+  readonly #answers = new Map<string, Buffer>();
+  readonly #listeners = new Set<ServerResponse>();
+
+  constructor(pattern: Pattern, standins: readonly Standin[]) {
+    const list = standins.map(standin => listed(pattern.listed, standin));
+    this.#answer('/containers/json', list);
+    this.#answer('/networks', pattern.networks);
+    this.#answer(`/images/${(pattern.inspected as { Image: string }).Image}/json`, pattern.image);
+    for (const standin of standins) {
+      this.#answer(`/containers/${standin.id}/json`, inspected(pattern.inspected, standin));
+    }
+  }
+
+  #answer(path: string, body: object): void {
+    this.#answers.set(path, Buffer.from(JSON.stringify(body)));
+  }
+
+  /** Answers on a socket; the function stops it. */
+  async serve(socket: string): Promise<() => void> {
+    rmSync(socket, { force: true });
+    const server = createServer((request, response) => {
+      const [path] = request.url!.split('?');
+      if (path === '/events') {
+        response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+        this.#listeners.add(response);
+        return;
+      }
+      const body = this.#answers.get(path!);
+      if (!body) response.writeHead(404, { 'Content-Type': 'application/json' }).end('{"message":"none"}');
+      else response.writeHead(200, { 'Content-Type': 'application/json' }).end(body);
+    }).listen(socket);
+    await once(server, 'listening');
+    return () => {
+      server.close();
+      server.closeAllConnections();
+    };
+  }
+
+  /** Tells of a container's start. */
+  started({ id }: Standin): void {
+    const timeNano = Math.round((performance.timeOrigin + performance.now()) * 1e6);
+    const event = { Type: 'container', Action: 'start', Actor: { ID: id, Attributes: {} }, timeNano };
+    for (const listener of this.#listeners) listener.write(`${JSON.stringify(event)}\n`);
+  }
+}
+
+function listed(pattern: object, standin: Standin): object {
+  const { id, name, labels } = standin;
+  return { ...pattern, ...placed(pattern, standin), Id: id, Names: [`/${name}`], Labels: labels };
+}
+
+function inspected(pattern: object, standin: Standin): object {
+  const { State, Config } = pattern as { State: object; Config: object };
+  const { id, name, pid, labels } = standin;
+  return {
+    ...pattern,
+    ...placed(pattern, standin),
+    Id: id,
+    Name: `/${name}`,
+    State: { ...State, Pid: pid },
+    Config: { ...Config, Labels: labels },
+  };
+}
+
+/** Its address, on every network of the pattern. */
+function placed(pattern: object, { id, address }: Standin): Endpoints {
+  const { NetworkSettings } = pattern as Endpoints;
+  const networks = Object.entries(NetworkSettings.Networks).map(([name, endpoint]) => [
+    name,
+    { ...endpoint, EndpointID: id, IPAddress: address },
+  ]);
+  return { NetworkSettings: { ...NetworkSettings, Networks: Object.fromEntries(networks) } };
+}
