@@ -22,7 +22,7 @@ const RTAX_MTU = 2;
 export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
 /** Ours, for routes that may not be in the main one. */
-export const RT_TABLE_DWGD = 197;
+export const RT_TABLE_DWGD = 229;
 const RTN_UNSPEC = 0;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
@@ -30,8 +30,8 @@ export const RTN_UNREACHABLE = 7;
 const RTPROT_UNSPEC = 0;
 /** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
 export const RTPROT_BOOT = 3;
-/** What every route of a container label carries; the numbers from 187 to 254 are free for use. */
-export const RTPROT_DWGD = 197;
+/** What every route of a container label carries. FRRouting has 186 to 198, and takes away what it finds there. */
+export const RTPROT_DWGD = 229;
 
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;

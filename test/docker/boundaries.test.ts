@@ -17,7 +17,7 @@ const ALL = {
 
 /** Whether the namespace holds anything of ours. */
 const hasOurs = async (where: string): Promise<boolean> =>
-  /dwgd|proto 197/.test(await inside(where, 'nft list tables; ip route show table all; ip rule'));
+  /dwgd|proto 229/.test(await inside(where, 'nft list tables; ip route show table all; ip rule'));
 
 /** Lets a container that does get its rules come and go, so that whatever was to happen to another has happened. */
 async function pass(): Promise<void> {
@@ -101,7 +101,7 @@ END
       .join('\n')
       .replace(/^table inet dwgd \{$[\s\S]*?^\}$\n?/m, '')
       .split('\n');
-    const ours = /proto 197|^197\d\d:|^net\.ipv[46]\.(conf\..*\.(forwarding|accept_redirects)|ip_forward) =/;
+    const ours = /proto 229|^229\d\d:|^net\.ipv[46]\.(conf\..*\.(forwarding|accept_redirects)|ip_forward) =/;
     assertSame(
       after.filter(line => !ours.test(line)),
       before.filter(line => !ours.test(line)),

@@ -20,7 +20,7 @@ keeping('defects', () => {
     const before = await snapshot('host');
     await run('hosty', { mode: 'host' });
     await run('marker', { networks: { main: {} }, labels: ROUTED });
-    await follows(async () => assert.match(await inside('marker', 'ip rule'), /lookup 197/));
+    await follows(async () => assert.match(await inside('marker', 'ip rule'), /lookup 229/));
     await remove('marker');
     await remove('hosty');
     assertSame(await snapshot('host'), before);
@@ -29,10 +29,10 @@ keeping('defects', () => {
 
   test('1: a start rewrites no other container', async () => {
     await run('quiet', { networks: { main: {} }, labels: ROUTED });
-    await follows(async () => assert.match(await inside('quiet', 'ip rule'), /lookup 197/));
+    await follows(async () => assert.match(await inside('quiet', 'ip rule'), /lookup 229/));
     const log = daemon.logs().length;
     for (const name of ['other-1', 'other-2']) await run(name, { networks: { main: {} }, labels: ROUTED });
-    await follows(async () => assert.match(await inside('other-2', 'ip rule'), /lookup 197/));
+    await follows(async () => assert.match(await inside('other-2', 'ip rule'), /lookup 229/));
     assert.doesNotMatch(daemon.logs().slice(log), /containers=quiet/);
     for (const name of ['other-1', 'other-2', 'quiet']) await remove(name);
   });
@@ -65,7 +65,7 @@ keeping('defects', () => {
     const shape = async (name: string): Promise<string> => {
       const text = await inside(
         name,
-        'nft list table inet dwgd; nft list tables; ip rule; ip route show table 197',
+        'nft list table inet dwgd; nft list tables; ip rule; ip route show table 229',
       );
       return text.replace(/packets \d+ bytes \d+/g, '');
     };
@@ -79,7 +79,7 @@ keeping('defects', () => {
 
   test("6: a gateway's new address replaces the old, a stopped one leaves nothing stale, Docker's default stays", async () => {
     await run('user', { networks: { main: {} }, labels: ROUTED });
-    const routes = () => inside('user', 'ip route show table 197');
+    const routes = () => inside('user', 'ip route show table 229');
     const old = await addressOf('gateway', 'main');
     await follows(async () => assert.match(await routes(), new RegExp(`^default via ${old} `, 'm')));
     await inside('user', 'ip monitor route > /run/monitor 2>&1 & echo $! > /run/monitor.pid');
@@ -104,10 +104,10 @@ keeping('defects', () => {
     await eventually(() => assert.equal(daemon.logs().split('listening to the events of Docker').length, 3));
     await run('gateway-2', { networks: { main: {} } });
     await run('heard', { networks: { main: {} }, labels: { 'twine.route.0.0.0.0/0': 'gateway-2' } });
-    await follows(async () => assert.match(await inside('heard', 'ip rule'), /lookup 197/));
+    await follows(async () => assert.match(await inside('heard', 'ip rule'), /lookup 229/));
     assert.equal(await daemon.stop(), 0);
     assert.match(await sh('node dist/src/cli.js cleanup'), /^heard: /m);
-    assert.doesNotMatch(await inside('heard', 'ip rule'), /lookup 197/);
+    assert.doesNotMatch(await inside('heard', 'ip rule'), /lookup 229/);
   });
 
   test('10: host.routes works, for IPv4 and IPv6', async () => {
@@ -121,8 +121,8 @@ keeping('defects', () => {
       labels: { 'twine.host.routes': '10.66.0.0/16,fd66::/64' },
     });
     await follows(async () => {
-      assert.match(await sh('ip route show proto 197'), /^10\.66\.0\.0\/16 via 172\.31\./);
-      assert.match(await sh('ip -6 route show proto 197'), /^fd66::\/64 via fd31:/);
+      assert.match(await sh('ip route show proto 229'), /^10\.66\.0\.0\/16 via 172\.31\./);
+      assert.match(await sh('ip -6 route show proto 229'), /^fd66::\/64 via fd31:/);
     });
   });
 });

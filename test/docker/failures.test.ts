@@ -12,7 +12,7 @@ import { inside } from './talk.js';
 const LABELS = { 'twine.nat.interfaces': 'eth+', 'twine.route.10.9.0.0/16': 'gateway' };
 
 const table = (where: string) => inside(where, 'nft list table inet dwgd');
-const routes = (where: string) => inside(where, 'ip route show proto 197');
+const routes = (where: string) => inside(where, 'ip route show proto 229');
 
 /** Waits until the container has its table and a route by way of the gateway. */
 async function kept(name: string): Promise<void> {
@@ -47,7 +47,7 @@ keeping('failures', () => {
     await run('squatter', { networks: { main: {} } });
     await run('gateway', { networks: { main: {} } });
     await run('late', { networks: { main: {} }, labels: LABELS });
-    await inside('user', 'nft flush ruleset; ip route flush proto 197');
+    await inside('user', 'nft flush ruleset; ip route flush proto 229');
     await keeper.start();
     await kept('user');
     await kept('late');
@@ -76,7 +76,7 @@ keeping('failures', () => {
       'nft delete table inet dwgd',
       'nft flush table inet dwgd',
       'nft flush chain inet dwgd stamp; nft add rule inet dwgd TWINE_INPUT drop',
-      'ip route flush proto 197',
+      'ip route flush proto 229',
       'sysctl -qw net.ipv4.ip_forward=0',
       'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default',
     ]) {

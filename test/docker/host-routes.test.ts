@@ -6,8 +6,8 @@ import { daemon, sh } from '../lab/lab.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { inside } from './talk.js';
 
-const ours = () => sh('ip route show proto 197; ip -6 route show proto 197');
-const foreign = () => sh('ip route | grep -v "proto 197"; ip -6 route | grep -v "proto 197\\|fe80"');
+const ours = () => sh('ip route show proto 229; ip -6 route show proto 229');
+const foreign = () => sh('ip route | grep -v "proto 229"; ip -6 route | grep -v "proto 229\\|fe80"');
 
 /** A router with a network behind it. */
 async function runRouter(): Promise<string> {
@@ -67,7 +67,7 @@ keeping('host-routes', () => {
   test('what was allowed is made; what a dead daemon left and nobody wants is taken away', async () => {
     await daemon.kill9();
     await sh(
-      'ip route add 10.68.0.0/16 via 172.30.0.1 proto 197 || ip route add 10.68.0.0/16 via 172.30.0.200 proto 197',
+      'ip route add 10.68.0.0/16 via 172.30.0.1 proto 229 || ip route add 10.68.0.0/16 via 172.30.0.200 proto 229',
     );
     await keeper.start({
       flags: ['--allow-host-routes', '172.30.0.0/16,10.0.0.0/8', '--look-interval', '3600'],

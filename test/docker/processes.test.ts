@@ -36,14 +36,14 @@ keeping('processes', () => {
     });
     await follows(async () => {
       assert.match(await inside('user', 'nft list table inet dwgd'), /dport 7/);
-      assert.match(await sh('ip route show proto 197'), /10\.66\.0\.0\/16/);
+      assert.match(await sh('ip route show proto 229'), /10\.66\.0\.0\/16/);
     });
     await inside('user', 'nft flush ruleset');
     await follows(() => inside('user', 'nft list chain inet dwgd TWINE_INPUT'));
     await disconnect('main', 'gateway');
     await docker.call('POST', '/containers/user/restart?t=0');
     await remove('user');
-    await follows(async () => assert.equal(await sh('ip route show proto 197'), ''));
+    await follows(async () => assert.equal(await sh('ip route show proto 229'), ''));
     assert.equal(await daemon.stop(), 0);
     const calls = readFileSync(TRACE, 'utf8')
       .split('\n')

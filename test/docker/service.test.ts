@@ -61,10 +61,10 @@ keeping('service', () => {
   test('host routes are those of the host, not of its own container', async () => {
     const own = await snapshot('app-twine-1');
     await run('router', { networks: { app_default: {} }, labels: { 'twine.host.routes': '10.66.0.0/16' } });
-    await follows(async () => assert.match(await sh('ip route show proto 197'), /^10\.66\.0\.0\/16 via/));
+    await follows(async () => assert.match(await sh('ip route show proto 229'), /^10\.66\.0\.0\/16 via/));
     assertSame(await snapshot('app-twine-1'), own);
     await remove('router');
-    await follows(async () => assert.equal(await sh('ip route show proto 197'), ''));
+    await follows(async () => assert.equal(await sh('ip route show proto 229'), ''));
   });
 
   test('a container in the host network is refused', async () => {

@@ -174,12 +174,12 @@ kernelTest('IPv4: a guard that was taken away and a route that fell beneath it a
     assert.deepEqual(await changes(inside, wanted), []);
     assert.equal(await way(inside, family.far), '10.9.0.3');
     assert.match(
-      inside.ip('route', 'show', 'table', '197'),
+      inside.ip('route', 'show', 'table', '229'),
       /^default via 10\.9\.0\.3 .*\nunreachable default /,
     );
     return ways;
   };
-  const guard = ['unreachable', 'default', 'table', '197', 'proto', String(RTPROT_DWGD)];
+  const guard = ['unreachable', 'default', 'table', '229', 'proto', String(RTPROT_DWGD)];
   await bring();
   inside.ip('route', 'del', ...guard);
   assert.ok(!(await bring()).includes('10.9.0.1'));

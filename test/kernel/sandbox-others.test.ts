@@ -31,7 +31,7 @@ kernelTest(
     );
     inside.exec('nft', 'add table ip dwgd; add chain ip dwgd stamp; add rule ip dwgd stamp drop');
     inside.ip('route', 'add', '10.20.0.0/16', 'via', '10.9.0.1', 'proto', '99');
-    inside.ip('route', 'add', '10.21.0.0/16', 'via', '10.9.0.1', 'table', '197', 'proto', '99');
+    inside.ip('route', 'add', '10.21.0.0/16', 'via', '10.9.0.1', 'table', '229', 'proto', '99');
     inside.ip('rule', 'add', 'priority', '32764', 'lookup', '100');
     const theirs = () => ({
       iptables: inside.exec('iptables-save').replace(/^#.*\n/gm, ''),
@@ -41,9 +41,9 @@ kernelTest(
       ),
       // Where IPv6 is forwarded, the kernel itself adds anycast addresses.
       routes: [4, 6].map(n =>
-        inside.ip(`-${n}`, 'route', 'show', 'table', 'all').replace(/(anycast |.* proto 197 ).*\n/g, ''),
+        inside.ip(`-${n}`, 'route', 'show', 'table', 'all').replace(/(anycast |.* proto 229 ).*\n/g, ''),
       ),
-      rules: inside.ip('rule').replace(/.* proto 197\n/g, ''),
+      rules: inside.ip('rule').replace(/.* proto 229\n/g, ''),
     });
     const before = theirs();
     assert.deepEqual(sandboxes.converge(full(inside))?.failures, []);
@@ -52,7 +52,7 @@ kernelTest(
     assert.deepEqual(theirs(), before);
     sandboxes.clear(inside.ref);
     assert.deepEqual(theirs(), before);
-    assert.doesNotMatch(inside.ip('route', 'show', 'table', 'all'), / proto 197 /);
+    assert.doesNotMatch(inside.ip('route', 'show', 'table', 'all'), / proto 229 /);
   },
   'nft',
   'iptables',
@@ -189,8 +189,8 @@ kernelTest(
     const hidden = 'mount -t tmpfs none /proc/sys/net && exec "$@"';
     const node = [process.execPath, '-e', script, folder, text];
     assert.equal(run('unshare', '--mount', 'sh', '-c', hidden, 'sh', ...node), '1 0\n');
-    assert.match(inside.ip('route', 'show', 'proto', '197'), /^unreachable 10\.20\.0\.0\/16 /);
-    assert.equal(inside.ip('-6', 'route', 'show', 'proto', '197'), '');
+    assert.match(inside.ip('route', 'show', 'proto', '229'), /^unreachable 10\.20\.0\.0\/16 /);
+    assert.equal(inside.ip('-6', 'route', 'show', 'proto', '229'), '');
   },
   'unshare',
 );

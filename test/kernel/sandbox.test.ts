@@ -39,18 +39,18 @@ kernelTest(
 
     assert.match(ruleset(inside), /table inet dwgd/);
     assert.match(
-      inside.ip('route', 'show', 'table', '197'),
+      inside.ip('route', 'show', 'table', '229'),
       /^default via 10\.9\.0\.3 .*\nunreachable default/,
     );
     assert.match(
       inside.ip('route'),
-      /10\.20\.0\.0\/16 via 10\.9\.0\.3 dev eth0 proto 197 \nunreachable 10\.20/,
+      /10\.20\.0\.0\/16 via 10\.9\.0\.3 dev eth0 proto 229 \nunreachable 10\.20/,
     );
     assert.match(inside.ip('route', 'get', '192.0.2.1'), / via 10\.9\.0\.3 /);
     assert.match(inside.ip('route', 'get', '2001:db8::1'), / via fd09::3 /);
     assert.match(inside.ip('route', 'get', '10.9.0.77'), /^10\.9\.0\.77 dev eth0 /);
-    assert.equal(inside.ip('rule').match(/proto 197/g)?.length, 4);
-    assert.equal(inside.ip('-6', 'rule').match(/proto 197/g)?.length, 4);
+    assert.equal(inside.ip('rule').match(/proto 229/g)?.length, 4);
+    assert.equal(inside.ip('-6', 'rule').match(/proto 229/g)?.length, 4);
     for (const name of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding', 'ipv4/conf/eth0/route_localnet'])
       assert.equal(sysctl(inside, name), '1', name);
     assert.equal(sysctl(inside, 'ipv4/conf/lo/route_localnet'), '0');
@@ -191,13 +191,13 @@ kernelTest(
     assert.deepEqual(
       commands.filter(command => !command.startsWith('nft ')),
       [
-        'ip route prepend unreachable 0.0.0.0/0 proto 197 table 197',
-        'ip rule add priority 32762 lookup 254 suppress_prefixlength 1 protocol 197',
-        'ip rule add priority 32763 lookup 197 suppress_prefixlength 0 protocol 197',
-        'ip rule add priority 32764 lookup 254 suppress_prefixlength 0 protocol 197',
-        'ip rule add priority 32765 lookup 197 protocol 197',
+        'ip route prepend unreachable 0.0.0.0/0 proto 229 table 229',
+        'ip rule add priority 32762 lookup 254 suppress_prefixlength 1 protocol 229',
+        'ip rule add priority 32763 lookup 229 suppress_prefixlength 0 protocol 229',
+        'ip rule add priority 32764 lookup 254 suppress_prefixlength 0 protocol 229',
+        'ip rule add priority 32765 lookup 229 protocol 229',
         'sysctl -w net/ipv4/ip_forward=1',
-        'ip route prepend 0.0.0.0/0 via 10.9.0.3 proto 197 table 197',
+        'ip route prepend 0.0.0.0/0 via 10.9.0.3 proto 229 table 229',
       ],
     );
     const nft = commands.find(command => command.startsWith('nft -j '))!;
@@ -307,7 +307,7 @@ kernelTest('the host gets routes in its main table and nothing else', async t =>
       ),
     );
   assert.deepEqual(host(['10.40.0.0/16', '10.9.0.5'], ['0.0.0.0/0', '10.9.0.6']).failures, []);
-  assert.match(inside.ip('route'), /^default via 10\.9\.0\.6 dev eth0 proto 197 \ndefault via 10\.9\.0\.1 /);
+  assert.match(inside.ip('route'), /^default via 10\.9\.0\.6 dev eth0 proto 229 \ndefault via 10\.9\.0\.1 /);
   assert.match(inside.ip('route', 'get', '10.40.0.1'), / via 10\.9\.0\.5 /);
   assert.equal(rules(inside), was[1]);
   assert.deepEqual(host(['10.40.0.0/16', '10.9.0.5'], ['0.0.0.0/0', '10.9.0.6']).changes, []);

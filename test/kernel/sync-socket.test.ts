@@ -50,17 +50,17 @@ kernelTest('a thousand routes are added and listed whole, and the list is what i
 kernelTest('a filtered list holds what was asked for alone', async t => {
   const ns = await Namespace.create(t);
   const routes = within(ns, socket => {
-    for (const protocol of [197, 199]) {
+    for (const protocol of [229, 199]) {
       socket.request(newRouteRequest(blackhole(protocol, protocol)), { op: 'adding', subject: 'a route' });
     }
     socket.filterDumps();
     return socket
-      .request(getRoutesRequest(197), listing)
+      .request(getRoutesRequest(229), listing)
       .flatMap(({ payload }) => decodeRoute(payload) ?? []);
   });
   assert.deepEqual(
     routes.map(({ destination, protocol }) => `${formatPrefix(destination)} ${protocol}`),
-    ['10.0.197.0/24 197'],
+    ['10.0.229.0/24 229'],
   );
 });
 

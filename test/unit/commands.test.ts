@@ -18,7 +18,7 @@ const publicKey = new Key(Buffer.alloc(32, 1));
 const secret = new SecretKey(Buffer.alloc(32, 2));
 const KEY = publicKey.toString();
 const far = { destination: parsePrefix('10.1.0.0/16')!, gateway: parseAddress('10.0.0.1')! };
-const guard = { destination: parsePrefix('::/0')!, type: 7, protocol: 197, metric: 3, table: 197 };
+const guard = { destination: parsePrefix('::/0')!, type: 7, protocol: 229, metric: 3, table: 229 };
 
 for (const [line, expected] of [
   [
@@ -31,18 +31,18 @@ for (const [line, expected] of [
   [ipLinkDel('x'), 'ip link del x'],
   [ipRouteAdd(far), 'ip route add 10.1.0.0/16 via 10.0.0.1'],
   [
-    ipRouteAdd({ ...far, protocol: 197, table: 254, metric: 0 }, 'prepend'),
-    'ip route prepend 10.1.0.0/16 via 10.0.0.1 proto 197',
+    ipRouteAdd({ ...far, protocol: 229, table: 254, metric: 0 }, 'prepend'),
+    'ip route prepend 10.1.0.0/16 via 10.0.0.1 proto 229',
   ],
   [ipRouteAdd({ destination: far.destination, index: 7 }, 'replace'), 'ip route replace 10.1.0.0/16 dev if7'],
-  [ipRouteDel(guard), 'ip -6 route del unreachable ::/0 metric 3 proto 197 table 197'],
+  [ipRouteDel(guard), 'ip -6 route del unreachable ::/0 metric 3 proto 229 table 229'],
   [
-    ipRule('add', { family: 4, priority: 32762, table: 254, suppressPrefixLength: 0, protocol: 197 }),
-    'ip rule add priority 32762 lookup 254 suppress_prefixlength 0 protocol 197',
+    ipRule('add', { family: 4, priority: 32762, table: 254, suppressPrefixLength: 0, protocol: 229 }),
+    'ip rule add priority 32762 lookup 254 suppress_prefixlength 0 protocol 229',
   ],
   [
-    ipRule('del', { family: 6, priority: 1, table: 197, protocol: 197 }),
-    'ip -6 rule del priority 1 lookup 197 protocol 197',
+    ipRule('del', { family: 6, priority: 1, table: 229, protocol: 229 }),
+    'ip -6 rule del priority 1 lookup 229 protocol 229',
   ],
   [sysctlWrite('ipv4/conf/eth0.1/route_localnet', '1'), 'sysctl -w net/ipv4/conf/eth0.1/route_localnet=1'],
   [wgSet('wg0', { peers: [{ publicKey, remove: true }] }), `wg set wg0 peer ${KEY} remove`],

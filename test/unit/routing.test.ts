@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { parsePrefix } from '../../src/ip.js';
 import { diffRules, routingRules, routingTable } from '../../src/labels/routing.js';
 import type { Change, DesiredRoute } from '../../src/labels/words.js';
+import { RTPROT_DWGD } from '../../src/netlink/route.js';
 import type { Rule } from '../../src/netlink/rule.js';
 
 const routes = (...texts: string[]): DesiredRoute[] => texts.map(text => ({ network: parsePrefix(text)! }));
@@ -12,15 +13,15 @@ const describe = ({ family, priority, table, suppressPrefixLength }: Rule): stri
 const describeChange = (change: Change): string =>
   'rule' in change ? `${change.kind} ${describe(change.rule)}` : change.kind;
 
-const FOUR = ['4: 32762 254 1', '4: 32763 197 0', '4: 32764 254 0', '4: 32765 197 all'];
+const FOUR = ['4: 32762 254 1', '4: 32763 229 0', '4: 32764 254 0', '4: 32765 229 all'];
 const SIX = FOUR.map(text => text.replace('4:', '6:'));
 
 for (const [text, table] of [
-  ['0.0.0.0/0', 197],
-  ['0.0.0.0/1', 197],
-  ['128.0.0.0/1', 197],
-  ['::/0', 197],
-  ['8000::/1', 197],
+  ['0.0.0.0/0', 229],
+  ['0.0.0.0/1', 229],
+  ['128.0.0.0/1', 229],
+  ['::/0', 229],
+  ['8000::/1', 229],
   ['64.0.0.0/2', 254],
   ['10.0.0.0/8', 254],
   ['2000::/3', 254],
@@ -67,9 +68,15 @@ test('rules come in the order of their priorities and go in reverse', () => {
 test('a rule that is missing is added, and one of ours that has no place goes', () => {
   const wanted = routes('0.0.0.0/0');
   const [first, ...others] = routingRules(wanted);
-  const strange: Rule = { family: 4, priority: 5, table: 100, protocol: 197 };
+  const strange: Rule = { family: 4, priority: 5, table: 100, protocol: 229 };
   assert.deepEqual(diffRules(wanted, [strange, ...others]).map(describeChange), [
     `addRule ${describe(first!)}`,
     `deleteRule ${describe(strange)}`,
   ]);
+});
+
+test("the protocol of our routes is nobody else's: each takes away what it finds of its own", () => {
+  // rt_protos of iproute2; zebra/rt_netlink.h of FRRouting for 186 to 198.
+  const known = [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 42, 84, 99];
+  assert.ok(!known.includes(RTPROT_DWGD) && !(RTPROT_DWGD >= 186 && RTPROT_DWGD <= 198));
 });
