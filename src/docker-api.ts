@@ -73,6 +73,16 @@ export class DockerApi {
   }
 }
 
+/** What Docker answers; undefined where it says that there is no such thing. */
+export async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (err) {
+    if ((err as { statusCode?: number }).statusCode === 404) return undefined;
+    throw err;
+  }
+}
+
 /** Resolves when the stream ends; a stream that breaks has ended. */
 async function readLines(stream: Readable, take: (line: string) => void): Promise<void> {
   const decoder = new StringDecoder('utf8');

@@ -1,13 +1,13 @@
 // What Docker's containers look like now: one listing, and an inspection of each that may have changed since. Events
 // only say which those are. Not here: Docker's JSON (docker-view.ts), what the labels mean (decode.ts).
 
-import { statSync } from 'node:fs';
 import type Dockerode from 'dockerode';
-import type { DockerApi } from '../docker-api.js';
-import { isNotFound, messageOf } from '../errors.js';
+import { type DockerApi, unlessGone } from '../docker-api.js';
+import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import {
   type DockerView,
+  type DriverOf,
   fingerprint,
   type InspectedContainer,
   isRunning,
@@ -18,6 +18,8 @@ import {
   viewInspected,
   viewListed,
 } from './docker-view.js';
+import { ImageLabels } from './image-labels.js';
+import { isStill, netnsOf } from './proc-netns.js';
 import type { ContainerView, NetnsRef } from './words.js';
 
 export interface ContainersParts {
@@ -54,9 +56,10 @@ export class Containers {
   readonly #seen = new Map<string, Seen>();
   /** Those that events have named since the last look: inspected beside the listing. */
   readonly #named = new Set<string>();
-  /** The labels of images. */
-  readonly #images = new Map<string, ReadonlyMap<string, string>>();
+  readonly #images = new ImageLabels();
   readonly #drivers = new Map<string, string>();
+  /** Why containers cannot be inspected: said once. */
+  readonly #unseenFor = new Map<string, string>();
   #blindLooks = 0;
 
   constructor(parts: ContainersParts) {
@@ -98,10 +101,11 @@ export class Containers {
     const listed = (await api.listContainers({ all: true })) as ListedContainer[];
     await this.#learnDrivers(api, listed);
     const seen = await mapSome(listed, AT_A_TIME, container =>
-      this.#see(api, container, early.get(container.Id), thorough),
+      this.#see(api, container, early.get(container.Id), thorough).catch(err => this.#unseen(container, err)),
     );
     const present = new Set(listed.map(({ Id }) => Id));
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id);
+    for (const id of this.#unseenFor.keys()) if (!present.has(id)) this.#unseenFor.delete(id);
     const found = seen.filter(container => container !== undefined);
     this.#checkSight(found);
     return withHostNetworks(found, this.#parts.host);
@@ -118,8 +122,7 @@ export class Containers {
     const driverOf = (network: string) => this.#drivers.get(network);
     if (!isRunning(listed)) {
       this.#seen.delete(id);
-      const view = { ...viewListed(listed, driverOf), labels: new Map<string, string>(), imageLabels: [] };
-      return { running: false, fingerprint: print, mode: listed.HostConfig?.NetworkMode, view };
+      return seenInListing(listed, driverOf);
     }
     const known = this.#seen.get(id);
     if (known?.fingerprint === print && (!thorough || isStill(known.view.netns))) return known;
@@ -138,6 +141,18 @@ export class Containers {
     return seen;
   }
 
+  /** What the listing tells of a container that Docker cannot inspect: its name and addresses, for others' sake. */
+  #unseen(listed: ListedContainer, err: unknown): Seen {
+    if ((err as { statusCode?: number }).statusCode === undefined) throw err;
+    const seen = seenInListing(listed, network => this.#drivers.get(network));
+    const text = messageOf(err);
+    if (this.#unseenFor.get(listed.Id) !== text) {
+      this.#parts.log.warn({ container: seen.view.name }, `its labels are left alone: ${text}`);
+    }
+    this.#unseenFor.set(listed.Id, text);
+    return seen;
+  }
+
   async #view(
     api: Dockerode,
     container: InspectedContainer,
@@ -148,7 +163,7 @@ export class Containers {
     if (labels.size === 0 || this.#parts.trustImageLabels) {
       return { ...view, ...(netns && { netns }), labels, imageLabels: [] };
     }
-    const inherited = await this.#imageLabels(api, container.Image);
+    const inherited = await this.#images.of(api, container.Image);
     // Without the image nobody can tell its labels from the container's.
     const imageLabels = [...labels.keys()].filter(
       key => !inherited || inherited.get(key) === labels.get(key),
@@ -160,17 +175,6 @@ export class Containers {
   /** A container; undefined where it is gone. */
   async #inspect(api: Dockerode, id: string): Promise<InspectedContainer | undefined> {
     return unlessGone(async () => (await api.getContainer(id).inspect()) as unknown as InspectedContainer);
-  }
-
-  /** The labels of an image; undefined where it is gone. */
-  async #imageLabels(api: Dockerode, id: string): Promise<ReadonlyMap<string, string> | undefined> {
-    const known = this.#images.get(id);
-    if (known) return known;
-    const image = await unlessGone(() => api.getImage(id).inspect());
-    if (!image) return undefined;
-    const labels = twineLabels((image.Config as { Labels?: Record<string, string> } | null)?.Labels);
-    this.#images.set(id, labels);
-    return labels;
   }
 
   /** Asks for Docker's networks when a container is on one that is not known yet. */
@@ -193,6 +197,16 @@ export class Containers {
   }
 }
 
+/** A container of which only the listing is known: without a namespace, and so without labels that count. */
+function seenInListing(listed: ListedContainer, driverOf: DriverOf): Seen {
+  return {
+    running: false,
+    fingerprint: '',
+    mode: listed.HostConfig?.NetworkMode,
+    view: { ...viewListed(listed, driverOf), labels: new Map(), imageLabels: [] },
+  };
+}
+
 /** Completes the views: who is in the host's namespace, by mode, by joining such a one, or by the namespace itself. */
 function withHostNetworks(seen: readonly Seen[], host: NetnsRef): ContainerView[] {
   const modes = new Map(seen.map(({ view, mode }) => [view.id, mode]));
@@ -213,26 +227,6 @@ function withHostNetworks(seen: readonly Seen[], host: NetnsRef): ContainerView[
   }));
 }
 
-/** The namespace at a path; undefined where there is none. */
-export function netnsAt(path: string): NetnsRef | undefined {
-  try {
-    const { dev, ino } = statSync(path);
-    return { key: `${dev}:${ino}`, path };
-  } catch (err) {
-    if (isNotFound(err)) return undefined;
-    throw err;
-  }
-}
-
-function netnsOf(pid: number): NetnsRef | undefined {
-  return pid > 0 ? netnsAt(`/proc/${pid}/ns/net`) : undefined;
-}
-
-/** Whether the path still leads to the same namespace: the process is not gone, nor is its number another's. */
-function isStill(netns: NetnsRef | undefined): boolean {
-  return netns !== undefined && netnsAt(netns.path)?.key === netns.key;
-}
-
 /** The container that an event is about. */
 function containerOf(event: unknown): string | undefined {
   const { Type, Actor } = event as {
@@ -240,15 +234,6 @@ function containerOf(event: unknown): string | undefined {
     Actor?: { ID?: string; Attributes?: Record<string, string> };
   };
   return Type === 'network' ? Actor?.Attributes?.container : Actor?.ID;
-}
-
-async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (err) {
-    if ((err as { statusCode?: number }).statusCode === 404) return undefined;
-    throw err;
-  }
 }
 
 /** Maps with so many calls under way at a time, in order. */

@@ -4,7 +4,7 @@
 import type { Prefix } from '../ip.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
-import { netnsAt } from './containers.js';
+import { netnsAt } from './proc-netns.js';
 import type { NetnsRef } from './words.js';
 
 export class Host {

@@ -7,8 +7,9 @@ import { messageOf } from '../errors.js';
 import { formatAddress, formatPrefix } from '../ip.js';
 import type { Log } from '../log.js';
 import type { Plan } from './plan.js';
+import { Reports } from './reports.js';
 import type { Converged } from './sandbox.js';
-import type { Change, ContainerView, DesiredRoute, Mistake, SandboxDesired } from './words.js';
+import type { ContainerView, DesiredRoute, SandboxDesired } from './words.js';
 
 export interface ReconcileParts {
   /** Every container as it is now. */
@@ -30,8 +31,6 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 30_000;
 /** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
 const SHORT_PASS_MS = 20;
-/** The same failure is said the second time. */
-const SAID_AT = 2;
 /** The key under which the host's routes are kept among the namespaces. */
 const HOST = 'host';
 
@@ -61,10 +60,7 @@ export class Reconcile {
   readonly #parts: ReconcileParts;
   /** Namespaces that hold something of ours, or may; by their keys. */
   readonly #kept = new Map<string, Kept>();
-  /** Why namespaces could not be brought to their labels, and how often in a row. */
-  readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
-  /** The mistakes that were said and still hold. */
-  #said: ReadonlySet<string> = new Set();
+  readonly #reports: Reports;
   #running: Promise<void> | undefined;
   #again = false;
   #thorough = true;
@@ -76,6 +72,7 @@ export class Reconcile {
 
   constructor(parts: ReconcileParts) {
     this.#parts = parts;
+    this.#reports = new Reports(parts.log);
   }
 
   /** Begins to look by the clock, too. The first pass is somebody's trigger. */
@@ -138,7 +135,7 @@ export class Reconcile {
       const containers = await this.#parts.look(thorough);
       looked = performance.now();
       const plan = this.#parts.plan(containers);
-      this.#report(plan.mistakes);
+      this.#reports.mistakes(plan.mistakes);
       due = this.#due(plan, containers, thorough);
     } catch (err) {
       this.#thorough ||= thorough;
@@ -189,7 +186,7 @@ export class Reconcile {
     if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(this.#dueOnHost(hostRoutes));
     const present = new Set(due.map(({ key }) => key));
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
-    for (const key of this.#failed.keys()) if (!present.has(key)) this.#failed.delete(key);
+    this.#reports.keep(present);
     if (thorough) for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, isStale: true });
     const isKept = ({ key, path, digest }: Due): boolean => {
       const kept = this.#kept.get(key);
@@ -228,53 +225,23 @@ export class Reconcile {
 
   /** Brings a namespace to what it shall be; whether that went well, or it is gone. */
   #bring({ key, path, subject, digest, isEmpty, converge }: Due): boolean {
-    const { log } = this.#parts;
     let outcome: Converged | undefined;
     try {
       outcome = converge();
     } catch (err) {
       outcome = { changes: [], failures: [err as Error] };
     }
-    const failures = outcome?.failures ?? [];
-    if (failures.length > 0) {
+    this.#reports.outcome(key, subject, outcome);
+    if (outcome && outcome.failures.length > 0) {
       this.#forget(key);
-      const text = failures.map(messageOf).join('; ');
-      const times = this.#failed.get(key)?.text === text ? this.#failed.get(key)!.times + 1 : 1;
-      this.#failed.set(key, { text, times });
-      // A container that is just ending, or just being connected, refuses things once.
-      if (times === SAID_AT) log.error({ containers: subject }, text);
-      else log.debug({ containers: subject }, text);
       return false;
     }
-    this.#failed.delete(key);
     if (!outcome || isEmpty) this.#kept.delete(key);
     else this.#kept.set(key, { path, digest, isStale: false });
-    if (!outcome) log.debug({ containers: subject }, 'the network namespace is gone');
-    else if (outcome.changes.length > 0) {
-      log.info({ containers: subject, did: summary(outcome.changes) }, 'brought to what its labels say');
-    }
     return true;
-  }
-
-  /** Says each mistake when it is new. */
-  #report(mistakes: readonly Mistake[]): void {
-    const now = new Set<string>();
-    for (const { container, key, message } of mistakes) {
-      const text = `${container}\n${key}\n${message}`;
-      if (!this.#said.has(text) && !now.has(text)) this.#parts.log.warn({ container, label: key }, message);
-      now.add(text);
-    }
-    this.#said = now;
   }
 }
 
 function routeText({ network, gateway }: DesiredRoute): string {
   return `${formatPrefix(network)} ${gateway ? formatAddress(gateway) : ''}`;
-}
-
-/** What was done, in words: `replaceTable, 2 addRoute`. */
-export function summary(changes: readonly Change[]): string {
-  const counts = new Map<string, number>();
-  for (const { kind } of changes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return [...counts].map(([kind, count]) => (count > 1 ? `${count} ${kind}` : kind)).join(', ');
 }

@@ -11,9 +11,11 @@ import { Containers } from './containers.js';
 import { Host } from './host.js';
 import { HostNames } from './host-names.js';
 import { Intents } from './intents.js';
+import { HOST_ROUTES } from './keys.js';
 import { LabelLock } from './lock.js';
 import { planWorld } from './plan.js';
-import { Reconcile, summary } from './reconcile.js';
+import { Reconcile } from './reconcile.js';
+import { summary } from './reports.js';
 import { type Converged, Sandboxes } from './sandbox.js';
 import { Tables } from './tables.js';
 
@@ -89,7 +91,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const reconcile: Reconcile = new Reconcile({
     look: async thorough => {
       const found = await containers.look(thorough);
-      if (found.some(({ labels }) => labels.has('twine.host.routes'))) hostAddresses = await host.addresses();
+      if (found.some(({ labels }) => labels.has(HOST_ROUTES))) hostAddresses = await host.addresses();
       return found;
     },
     plan: found => {

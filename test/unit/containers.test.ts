@@ -8,7 +8,9 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { DockerApi } from '../../src/docker-api.js';
-import { Containers, netnsAt } from '../../src/labels/containers.js';
+import { formatAddress } from '../../src/ip.js';
+import { Containers } from '../../src/labels/containers.js';
+import { netnsAt } from '../../src/labels/proc-netns.js';
 
 const HOST = netnsAt('/proc/self/ns/net')!;
 
@@ -30,6 +32,8 @@ class FakeDocker {
   /** Paths that were asked for, without the events. */
   readonly asked: string[] = [];
   readonly lines: { msg: string }[] = [];
+  /** Containers that cannot be inspected. */
+  readonly broken = new Set<string>();
   filters: unknown;
   #events: ServerResponse | undefined;
   readonly #api: DockerApi;
@@ -85,6 +89,10 @@ class FakeDocker {
 
   #answer(path: string, response: ServerResponse): void {
     this.asked.push(path);
+    if (this.broken.has(path.split('/')[2]!)) {
+      response.writeHead(500).end('{"message":"layer does not exist"}');
+      return;
+    }
     const found = this.#find(path);
     response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(found ?? { message: 'no such thing' }));
@@ -222,6 +230,24 @@ test('a container that goes between the listing and its inspection is left out',
     (await containers.look(false)).map(({ name }) => name),
     ['b'],
   );
+});
+
+test('a container that Docker cannot inspect stops no other, and keeps its name and addresses for them', async t => {
+  const docker = await FakeDocker.start(t);
+  const networks = { main: { NetworkID: 'n1', EndpointID: 'e', IPAddress: '10.0.0.7' } };
+  docker.containers.set('bad', { name: 'bad', networks, labels: { 'twine.nat.interfaces': '+' } });
+  docker.containers.set('good', { name: 'good' });
+  docker.broken.add('bad');
+  const containers = docker.containersOf();
+  await containers.look(false);
+  const views = await containers.look(false);
+  assert.deepEqual(views.map(({ name, netns }) => [name, netns !== undefined]).sort(), [
+    ['bad', false],
+    ['good', true],
+  ]);
+  const bad = views.find(({ name }) => name === 'bad')!;
+  assert.equal(formatAddress(bad.attachments[0]!.addresses[0]!), '10.0.0.7');
+  assert.equal(docker.lines.filter(({ msg }) => msg.includes('layer does not exist')).length, 1);
 });
 
 test('a container whose process is gone has no namespace', async t => {

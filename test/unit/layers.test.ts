@@ -25,7 +25,10 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
     3,
     /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links)\.ts$/,
   ],
-  [3, /^src\/(nft\/libnftables|labels\/(containers|host|host-names|lock|proc-sys))\.ts$/],
+  [
+    3,
+    /^src\/(nft\/libnftables|labels\/(containers|host|host-names|image-labels|lock|proc-netns|proc-sys|reports))\.ts$/,
+  ],
   [3, /^src\/(log|docker-api|resolver)\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
   [2, /^src\/labels\/(intents|plan|diff|tables?|names|routes|host-routes|loops|merge)\.ts$/],

@@ -1,0 +1,67 @@
+// What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
+// stays. Not here: what mistakes there are (plan.ts, grammar.ts), how a line looks (src/log.ts).
+
+import { messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Converged } from './sandbox.js';
+import type { Change, Mistake } from './words.js';
+
+/** The same failure is said the second time: a container that is ending, or being connected, refuses things once. */
+const SAID_AT = 2;
+
+export class Reports {
+  readonly #log: Log;
+  /** Why namespaces could not be brought to their labels, and how often in a row; by their keys. */
+  readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
+  /** The mistakes that were said and still hold. */
+  #said: ReadonlySet<string> = new Set();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Says each mistake when it is new. @param mistakes all that there are now */
+  mistakes(mistakes: readonly Mistake[]): void {
+    const now = new Set<string>();
+    for (const { container, key, message } of mistakes) {
+      const text = `${container}\n${key}\n${message}`;
+      if (!this.#said.has(text) && !now.has(text)) this.#log.warn({ container, label: key }, message);
+      now.add(text);
+    }
+    this.#said = now;
+  }
+
+  /**
+   * Says what came of a namespace.
+   * @param subject its containers
+   * @param outcome undefined when it was gone
+   */
+  outcome(key: string, subject: string, outcome: Converged | undefined): void {
+    const fields = { containers: subject };
+    const failed = this.#failed.get(key);
+    this.#failed.delete(key);
+    if (!outcome) {
+      this.#log.debug(fields, 'the network namespace is gone');
+    } else if (outcome.failures.length > 0) {
+      const text = outcome.failures.map(messageOf).join('; ');
+      const times = failed?.text === text ? failed.times + 1 : 1;
+      this.#failed.set(key, { text, times });
+      if (times === SAID_AT) this.#log.error(fields, text);
+      else this.#log.debug(fields, text);
+    } else if (outcome.changes.length > 0) {
+      this.#log.info({ ...fields, did: summary(outcome.changes) }, 'brought to what its labels say');
+    }
+  }
+
+  /** Forgets the failures of all other namespaces. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
+  }
+}
+
+/** What was done, in words: `replaceTable, 2 addRoute`. */
+export function summary(changes: readonly Change[]): string {
+  const counts = new Map<string, number>();
+  for (const { kind } of changes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].map(([kind, count]) => (count > 1 ? `${count} ${kind}` : kind)).join(', ');
+}
