@@ -18,7 +18,7 @@ import {
 } from './route.js';
 import { decodeRule, deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './rule.js';
 import { NETLINK_ROUTE, type Purpose } from './socket.js';
-import { SyncNetlinkSocket } from './sync-socket.js';
+import { MOST_ANSWERS, SyncNetlinkSocket } from './sync-socket.js';
 
 export class SyncRtNetlink {
   readonly #socket: SyncNetlinkSocket;
@@ -40,19 +40,26 @@ export class SyncRtNetlink {
     this.#socket.close();
   }
 
-  /** The routes of both families that somebody (RTPROT_*) made, in every table, in the kernel's order. */
+  /**
+   * The routes of both families that somebody (RTPROT_*) made, in every table, in the kernel's order.
+   * @throws ChannelError when there are more than MOST_ANSWERS
+   */
   routes(protocol: number): Route[] {
     const purpose = { op: 'listing', subject: 'routes' };
-    const replies = this.#socket.request(getRoutesRequest(protocol), purpose);
+    const replies = this.#socket.request(getRoutesRequest(protocol), purpose, MOST_ANSWERS);
     // Kernels that do not filter give all.
     return replies
       .flatMap(({ payload }) => decodeRoute(payload) ?? [])
       .filter(route => route.protocol === protocol);
   }
 
-  /** The policy rules of both families that somebody (RTPROT_*) made, in the kernel's order. */
+  /**
+   * The policy rules of both families that somebody (RTPROT_*) made, in the kernel's order.
+   * @throws ChannelError when there are more than MOST_ANSWERS of anybody
+   */
   rules(protocol: number): Rule[] {
-    const replies = this.#socket.request(getRulesRequest(), { op: 'listing', subject: 'policy rules' });
+    const purpose = { op: 'listing', subject: 'policy rules' };
+    const replies = this.#socket.request(getRulesRequest(), purpose, MOST_ANSWERS);
     return replies
       .flatMap(({ payload }) => decodeRule(payload) ?? [])
       .filter(rule => rule.protocol === protocol);

@@ -31,6 +31,10 @@ import type { Purpose } from './socket.js';
 /** The kernel fills at most so much at a time (netlink_dump()). */
 export const DUMP_BUFFER_BYTES = 32 * 1024;
 const DUMP_TRIES = 8;
+/**
+ * For a namespace whose owner may mean harm: answers to a dump at most. Each takes time in which nothing else is done.
+ */
+export const MOST_ANSWERS = 8_192;
 
 export class SyncNetlinkSocket {
   readonly #fd: number;
@@ -67,14 +71,15 @@ export class SyncNetlinkSocket {
   /**
    * Sends one request. A dump answers with all its messages, anything else with what precedes the acknowledgement
    * (nothing, for most).
-   * @throws OpError when the kernel refuses, ChannelError when there is no answer or an unreadable one
+   * @param most answers beyond so many are not read
+   * @throws OpError when the kernel refuses, ChannelError when there is no answer, an unreadable one or too many
    */
-  request(request: Request, purpose: Purpose): Message[] {
+  request(request: Request, purpose: Purpose, most = Number.POSITIVE_INFINITY): Message[] {
     const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
     for (let n = 1; ; n++) {
       const seq = ++this.#seq;
       this.#send(encode(request, seq), purpose);
-      const replies = this.#collect(seq, purpose);
+      const replies = this.#collect(seq, purpose, most);
       if (replies) return replies;
       if (n === tries) throw changedMeanwhile(purpose);
     }
@@ -84,13 +89,13 @@ export class SyncNetlinkSocket {
   async requestOnThread(request: Request, purpose: Purpose): Promise<Message[]> {
     const seq = ++this.#seq;
     await sendOnThread(this.#fd, encode(request, seq), purpose.op, purpose.subject);
-    const replies = this.#collect(seq, purpose);
+    const replies = this.#collect(seq, purpose, Number.POSITIVE_INFINITY);
     if (!replies) throw changedMeanwhile(purpose);
     return replies;
   }
 
   /** The answers to a request; undefined when the kernel says that the list was torn. */
-  #collect(seq: number, purpose: Purpose): Message[] | undefined {
+  #collect(seq: number, purpose: Purpose, most: number): Message[] | undefined {
     const replies: Message[] = [];
     let torn = false;
     for (;;) {
@@ -101,6 +106,10 @@ export class SyncNetlinkSocket {
           const errno = readErrno(message);
           if (errno !== 0) throw new OpError(purpose.op, purpose.subject, errno);
           return torn ? undefined : replies;
+        }
+        // What is left of the dump goes with the socket.
+        if (replies.length >= most) {
+          throw new ChannelError(`${purpose.op} ${purpose.subject}: there are more than ${most}`);
         }
         replies.push({ ...message, payload: Buffer.from(message.payload) });
       }

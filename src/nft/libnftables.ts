@@ -5,7 +5,7 @@
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { isNotFound } from '../errors.js';
 import type { Trace } from '../netlink/commands.js';
-import { DUMP_BUFFER_BYTES, SyncNetlinkSocket } from '../netlink/sync-socket.js';
+import { DUMP_BUFFER_BYTES, MOST_ANSWERS, SyncNetlinkSocket } from '../netlink/sync-socket.js';
 import { decodeRuleComment, getRulesRequest, getTableRequest, NETLINK_NETFILTER } from './nfnetlink.js';
 import { type NftTable, type NftTransaction, nftCommand, nftScript } from './ruleset.js';
 
@@ -78,10 +78,14 @@ export class Nft {
     }
   }
 
-  /** The comments of a chain's rules in their order; empty where there is no such chain. @throws OpError */
+  /**
+   * The comments of a chain's rules in their order; empty where there is no such chain.
+   * @throws OpError; ChannelError when there are more than MOST_ANSWERS
+   */
   comments({ family, name }: TableName, chain: string): (string | undefined)[] {
     const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
-    const replies = this.#ask(socket => socket.request(getRulesRequest(family, name, chain), purpose));
+    const request = getRulesRequest(family, name, chain);
+    const replies = this.#ask(socket => socket.request(request, purpose, MOST_ANSWERS));
     return replies.map(({ payload }) => decodeRuleComment(payload));
   }
 

@@ -1,12 +1,14 @@
 // What a pass over a namespace leaves alone: rules and routes of others, namespaces that are not meant, and itself no
 // trace in file descriptors or namespaces that live on.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../src/errors.js';
 import { IP_FORWARD, IPV6_FORWARDING } from '../../src/labels/sysctl.js';
 import type { SandboxDesired } from '../../src/labels/words.js';
 import { Netns } from '../../src/netlink/netns.js';
+import { MOST_ANSWERS } from '../../src/netlink/sync-socket.js';
 import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
 import { kernelTest, type Namespace, run } from './namespace.js';
 
@@ -194,6 +196,26 @@ kernelTest(
   },
   'unshare',
 );
+
+for (const [what, line] of [
+  ['routes', (n: number) => `route add unreachable 11.${n >> 8}.${n & 255}.0/24 protocol 229`],
+  ['policy rules', (n: number) => `rule add priority ${n + 1} lookup 100 protocol 229`],
+] as const) {
+  kernelTest(
+    `a namespace that is full of ${what} of our protocol is refused before it takes long`,
+    async t => {
+      const { inside } = await container(t);
+      const { sandboxes, said } = await programmer(t);
+      const lines = Array.from({ length: MOST_ANSWERS + 1 }, (_, n) => line(n)).join('\n');
+      execFileSync('ip', ['-n', inside.name, '-batch', '-'], { input: lines });
+      assert.throws(() => sandboxes.converge(full(inside)), {
+        name: 'ChannelError',
+        message: `listing ${what}: there are more than ${MOST_ANSWERS}`,
+      });
+      assert.deepEqual(said, []);
+    },
+  );
+}
 
 kernelTest('the process itself stays where it is', async t => {
   const { inside } = await container(t);
