@@ -52,8 +52,10 @@ interface Seen {
 
 export class Containers {
   readonly #parts: ContainersParts;
-  /** Running containers that no event has named since. */
+  /** Containers that no event has named since. */
   readonly #seen = new Map<string, Seen>();
+  /** Their views, the very same as long as nothing is new. */
+  readonly #views = new WeakMap<Seen, ContainerView>();
   /** Those that events have named since the last look: inspected beside the listing. */
   readonly #named = new Set<string>();
   readonly #images = new ImageLabels();
@@ -89,7 +91,7 @@ export class Containers {
   }
 
   /**
-   * Every container, running or not.
+   * Every container, running or not. Of one of which nothing is new the view is the very same as before.
    * @param thorough do not even believe that a process is still the container's
    * @throws Error when Docker cannot be asked
    */
@@ -108,7 +110,8 @@ export class Containers {
     for (const id of this.#unseenFor.keys()) if (!present.has(id)) this.#unseenFor.delete(id);
     const found = seen.filter(container => container !== undefined);
     this.#checkSight(found);
-    return withHostNetworks(found, this.#parts.host);
+    const isOfHost = hostNetworks(found, this.#parts.host);
+    return found.map(seen => this.#complete(seen, isOfHost(seen)));
   }
 
   async #see(
@@ -120,11 +123,13 @@ export class Containers {
     const id = listed.Id;
     const print = fingerprint(listed);
     const driverOf = (network: string) => this.#drivers.get(network);
-    if (!isRunning(listed)) {
-      this.#seen.delete(id);
-      return seenInListing(listed, driverOf);
-    }
     const known = this.#seen.get(id);
+    if (!isRunning(listed)) {
+      if (known?.fingerprint === print) return known;
+      const resting = seenInListing(listed, driverOf);
+      this.#seen.set(id, resting);
+      return resting;
+    }
     if (known?.fingerprint === print && (!thorough || isStill(known.view.netns))) return known;
     let inspected = await early;
     // It was asked before the listing: what is newer counts.
@@ -177,6 +182,14 @@ export class Containers {
     return unlessGone(async () => (await api.getContainer(id).inspect()) as unknown as InspectedContainer);
   }
 
+  #complete(seen: Seen, hostNetwork: boolean): ContainerView {
+    const known = this.#views.get(seen);
+    if (known?.hostNetwork === hostNetwork) return known;
+    const view = { ...seen.view, hostNetwork };
+    this.#views.set(seen, view);
+    return view;
+  }
+
   /** Asks for Docker's networks when a container is on one that is not known yet. */
   async #learnDrivers(api: Dockerode, listed: readonly ListedContainer[]): Promise<void> {
     if (listed.every(container => networkIds(container).every(id => this.#drivers.has(id)))) return;
@@ -201,14 +214,14 @@ export class Containers {
 function seenInListing(listed: ListedContainer, driverOf: DriverOf): Seen {
   return {
     running: false,
-    fingerprint: '',
+    fingerprint: fingerprint(listed),
     mode: listed.HostConfig?.NetworkMode,
     view: { ...viewListed(listed, driverOf), labels: new Map(), imageLabels: [] },
   };
 }
 
-/** Completes the views: who is in the host's namespace, by mode, by joining such a one, or by the namespace itself. */
-function withHostNetworks(seen: readonly Seen[], host: NetnsRef): ContainerView[] {
+/** Who is in the host's namespace: by mode, by joining such a one, or by the namespace itself. */
+function hostNetworks(seen: readonly Seen[], host: NetnsRef): (seen: Seen) => boolean {
   const modes = new Map(seen.map(({ view, mode }) => [view.id, mode]));
   const isHostMode = (mode: string | undefined): boolean => {
     const passed = new Set<string>();
@@ -221,10 +234,7 @@ function withHostNetworks(seen: readonly Seen[], host: NetnsRef): ContainerView[
   };
   const hostKeys = new Set([host.key]);
   for (const { view, mode } of seen) if (isHostMode(mode) && view.netns) hostKeys.add(view.netns.key);
-  return seen.map(({ view, mode }) => ({
-    ...view,
-    hostNetwork: isHostMode(mode) || (view.netns !== undefined && hostKeys.has(view.netns.key)),
-  }));
+  return ({ view, mode }) => isHostMode(mode) || (view.netns !== undefined && hostKeys.has(view.netns.key));
 }
 
 /** The container that an event is about. */

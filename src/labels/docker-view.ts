@@ -71,8 +71,8 @@ export function fingerprint(container: ListedContainer | InspectedContainer): st
       ? [nameOf(container), isRunning(container)]
       : [(container as InspectedContainer).Name, (container as InspectedContainer).State.Running];
   const endpoints = Object.entries(container.NetworkSettings?.Networks ?? {}).map(
-    ([network, { EndpointID, IPAddress, GlobalIPv6Address }]) =>
-      `${network} ${EndpointID ?? ''} ${IPAddress ?? ''} ${GlobalIPv6Address ?? ''}`,
+    ([network, { NetworkID, EndpointID, IPAddress, GlobalIPv6Address }]) =>
+      `${network} ${NetworkID ?? ''} ${EndpointID ?? ''} ${IPAddress ?? ''} ${GlobalIPv6Address ?? ''}`,
   );
   return [withoutSlash(name), running, ...endpoints.sort()].join('\n');
 }

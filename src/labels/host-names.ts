@@ -15,7 +15,7 @@ export class HostNames {
   readonly #changed: () => void;
   readonly #resolve: Resolve;
   readonly #timer: NodeJS.Timeout;
-  readonly #answers = new Map<string, readonly Address[]>();
+  #answers: ReadonlyMap<string, readonly Address[]> = new Map();
   #wanted: ReadonlySet<string> = new Set();
   readonly #queue = new Set<string>();
   #working = 0;
@@ -33,7 +33,7 @@ export class HostNames {
     clearInterval(this.#timer);
   }
 
-  /** The last good answers. A name that nobody knows has an empty one; one that was not answered yet has none. */
+  /** The last good answers, another map whenever one is other. A name that nobody knows has an empty one; one that was not answered yet has none. */
   get answers(): ReadonlyMap<string, readonly Address[]> {
     return this.#answers;
   }
@@ -43,7 +43,9 @@ export class HostNames {
     const wanted = new Set(names);
     const fresh = [...wanted].filter(name => !this.#wanted.has(name));
     this.#wanted = wanted;
-    for (const name of this.#answers.keys()) if (!wanted.has(name)) this.#answers.delete(name);
+    if ([...this.#answers.keys()].some(name => !wanted.has(name))) {
+      this.#answers = new Map([...this.#answers].filter(([name]) => wanted.has(name)));
+    }
     this.#ask(fresh);
   }
 
@@ -75,7 +77,7 @@ export class HostNames {
     const stay = last.filter(address => isAmong(address, addresses));
     const come = addresses.filter(address => !isAmong(address, last));
     if (!isFirst && come.length === 0 && stay.length === last.length) return;
-    this.#answers.set(name, [...stay, ...come]);
+    this.#answers = new Map([...this.#answers, [name, [...stay, ...come]]]);
     this.#changed();
   }
 }

@@ -61,6 +61,8 @@ export class Reconcile {
   /** Namespaces that hold something of ours, or may; by their keys. */
   readonly #kept = new Map<string, Kept>();
   readonly #reports: Reports;
+  /** Of what namespaces shall hold, as long as the plan is the very same. */
+  readonly #digests = new WeakMap<SandboxDesired, string>();
   #running: Promise<void> | undefined;
   #again = false;
   #thorough = true;
@@ -197,14 +199,23 @@ export class Reconcile {
   }
 
   #dueInside(desired: SandboxDesired): Due {
-    const { netns, containers, table, stamp, routes, sysctls, loopbackTowards } = desired;
+    const { netns, containers, table, routes, sysctls } = desired;
     return {
       ...netns,
       subject: containers.join(', '),
-      digest: JSON.stringify([stamp ?? table, routes.map(routeText), sysctls, loopbackTowards]),
+      digest: this.#digestOf(desired),
       isEmpty: !table && routes.length === 0 && sysctls.length === 0,
       converge: () => this.#parts.converge(desired),
     };
+  }
+
+  #digestOf(desired: SandboxDesired): string {
+    const known = this.#digests.get(desired);
+    if (known !== undefined) return known;
+    const { table, stamp, routes, sysctls, loopbackTowards } = desired;
+    const digest = JSON.stringify([stamp ?? table, routes.map(routeText), sysctls, loopbackTowards]);
+    this.#digests.set(desired, digest);
+    return digest;
   }
 
   #dueOnHost(routes: readonly DesiredRoute[]): Due {

@@ -10,14 +10,12 @@ import { Nft } from '../nft/libnftables.js';
 import { Containers } from './containers.js';
 import { Host } from './host.js';
 import { HostNames } from './host-names.js';
-import { Intents } from './intents.js';
 import { HOST_ROUTES } from './keys.js';
 import { LabelLock } from './lock.js';
-import { planWorld } from './plan.js';
+import { Planner } from './planner.js';
 import { Reconcile } from './reconcile.js';
 import { summary } from './reports.js';
 import { type Converged, Sandboxes } from './sandbox.js';
-import { Tables } from './tables.js';
 
 /** What a user may choose. */
 export interface LabelOptions {
@@ -85,8 +83,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const { api, sandboxes, host } = ground;
   const containers = new Containers({ api, log, host: host.ref, trustImageLabels });
   const names = new HostNames(() => reconcile.trigger());
-  const intents = new Intents();
-  const tables = new Tables();
+  const planner = new Planner(allowHostRoutes);
   let hostAddresses: readonly Prefix[] = [];
   const reconcile: Reconcile = new Reconcile({
     look: async thorough => {
@@ -95,17 +92,9 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       return found;
     },
     plan: found => {
-      const decoded = intents.of(found);
-      const world = {
-        containers: found,
-        intents: decoded.intents,
-        external: names.answers,
-        allowHostRoutes,
-        hostAddresses,
-      };
-      const plan = planWorld(world, tables);
+      const plan = planner.plan({ containers: found, external: names.answers, hostAddresses });
       names.want(plan.externalNames);
-      return { ...plan, mistakes: [...decoded.mistakes, ...plan.mistakes] };
+      return plan;
     },
     converge: desired => sandboxes.converge(desired),
     convergeHost: routes => host.within(() => sandboxes.convergeHostRoutes(routes)),

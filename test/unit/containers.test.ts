@@ -156,6 +156,34 @@ test('a look lists once, inspects each running container once, and quiet ones ne
   assert.deepEqual(docker.asked, ['/containers/json']);
 });
 
+test('of containers that nothing is new about the views are the very same, stopped ones too', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('a', { name: 'a' });
+  docker.containers.set('b', { name: 'b' });
+  docker.containers.set('old', { name: 'old', running: false });
+  const containers = docker.containersOf();
+  const first = await containers.look(true);
+  docker.containers.set('b', { name: 'bee' });
+  const second = await containers.look(true);
+  const isSame = second.map((view, i) => [view.name, view === first[i]]);
+  assert.deepEqual(isSame, [
+    ['a', true],
+    ['bee', false],
+    ['old', true],
+  ]);
+});
+
+test('a stopped container that is on another network of the same name is seen anew', async t => {
+  const docker = await FakeDocker.start(t);
+  const played = (NetworkID: string) => ({ name: 'a', running: false, networks: { main: { NetworkID } } });
+  docker.containers.set('a', played('n1'));
+  const containers = docker.containersOf();
+  await containers.look(true);
+  docker.containers.set('a', played('n2'));
+  const [view] = await containers.look(false);
+  assert.equal(view!.attachments[0]!.networkId, 'n2');
+});
+
 test('an event about a container has that one inspected', async t => {
   const docker = await FakeDocker.start(t);
   for (const name of ['a', 'b']) docker.containers.set(name, { name });

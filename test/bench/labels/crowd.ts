@@ -50,7 +50,7 @@ export async function measureRealPass(network: string): Promise<void> {
 export async function measureStubPasses(network: string): Promise<void> {
   const pattern = await patternOf(network);
   progress(`${LABELLED} labelled containers: namespaces, and a stub of Docker's API`);
-  const [made, looks, memory]: number[][] = [[], [], []];
+  const [made, looks, cpu, memory]: number[][] = [[], [], [], []];
   for (let turn = 0; turn < TURNS; turn++) {
     const standins = await hold(LABELLED + 1);
     const stop = await new DockerStub(pattern, labelled(standins.list)).serve(SOCKET);
@@ -58,7 +58,9 @@ export async function measureStubPasses(network: string): Promise<void> {
     await daemon.stop();
     await keep({ socket: SOCKET, every: 1 });
     forgetNotes();
+    const before = cpuOf(daemon.pid());
     await eventually(() => passes(readNotes()).length >= LOOKS, { within: 120 });
+    cpu!.push((cpuOf(daemon.pid()) - before) / passes(readNotes()).length);
     looks!.push(...passes(readNotes()).slice(0, LOOKS).map(durationOf));
     memory!.push(memoryOf(daemon.pid()).resident);
     await daemon.stop();
@@ -71,6 +73,7 @@ export async function measureStubPasses(network: string): Promise<void> {
     [
       ['first pass, all to do', ...spread(made!)],
       ['periodic look, nothing to do', ...spread(looks!)],
+      ['    processor time of it', ...spread(cpu!)],
     ],
   );
   console.log(`  memory of the daemon after that: ${figure(median(memory!))} MB`);

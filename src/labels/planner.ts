@@ -1,0 +1,55 @@
+// The plan of the world as it is now, made anew only when something of the world is new: at most looks nothing is.
+// Not here: the plan (plan.ts), what the world looks like.
+
+import { type Address, type Prefix, sameAddress } from '../ip.js';
+import { Intents } from './intents.js';
+import { type Plan, planWorld } from './plan.js';
+import { Tables } from './tables.js';
+import type { ContainerView } from './words.js';
+
+/** What a plan is made of; what is the very same value has not changed. */
+export interface Sight {
+  readonly containers: readonly ContainerView[];
+  /** What the DNS says. */
+  readonly external: ReadonlyMap<string, readonly Address[]>;
+  readonly hostAddresses: readonly Prefix[];
+}
+
+export class Planner {
+  readonly #allowHostRoutes: readonly Prefix[];
+  readonly #intents = new Intents();
+  readonly #tables = new Tables();
+  #last: { readonly sight: Sight; readonly plan: Plan } | undefined;
+
+  constructor(allowHostRoutes: readonly Prefix[]) {
+    this.#allowHostRoutes = allowHostRoutes;
+  }
+
+  /** What shall be, with the mistakes of the labels' grammar; the very same as before where nothing is new. */
+  plan(sight: Sight): Plan {
+    const last = this.#last;
+    if (last && isSame(last.sight, sight)) return last.plan;
+    const { intents, mistakes } = this.#intents.of(sight.containers);
+    const plan = planWorld({ ...sight, intents, allowHostRoutes: this.#allowHostRoutes }, this.#tables);
+    const all = { ...plan, mistakes: [...mistakes, ...plan.mistakes] };
+    this.#last = { sight, plan: all };
+    return all;
+  }
+}
+
+function isSame(a: Sight, b: Sight): boolean {
+  return (
+    a.external === b.external &&
+    sameList(a.containers, b.containers, Object.is) &&
+    sameList(a.hostAddresses, b.hostAddresses, sameInWhole)
+  );
+}
+
+/** Host bits count. */
+function sameInWhole(a: Prefix, b: Prefix): boolean {
+  return a.length === b.length && sameAddress(a.address, b.address);
+}
+
+function sameList<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
+  return a.length === b.length && a.every((one, i) => same(one, b[i]!));
+}

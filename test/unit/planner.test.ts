@@ -1,0 +1,46 @@
+// When a plan is made anew, and when it is the very same.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress, parsePrefix } from '../../src/ip.js';
+import { Planner, type Sight } from '../../src/labels/planner.js';
+import { container } from './labels-world.js';
+
+const A = container('a', {
+  labels: { 'twine.route.10.9.0.0/16': 'example.net' },
+  networks: { main: '10.0.0.2' },
+});
+const B = container('b', { labels: { 'twine.nat.interfaces': '!' } });
+const EXTERNAL = new Map([['example.net', [parseAddress('10.0.0.9')!]]]);
+const SIGHT: Sight = {
+  containers: [A, B],
+  external: EXTERNAL,
+  hostAddresses: [parsePrefix('192.0.2.1/24')!],
+};
+
+const ROWS: readonly [what: string, next: Sight, same: boolean][] = [
+  ['nothing is new', { ...SIGHT, containers: [A, B] }, true],
+  [
+    'the addresses of the host were read again',
+    { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.1/24')!] },
+    true,
+  ],
+  ['a container is gone', { ...SIGHT, containers: [A] }, false],
+  ['a container was looked at again', { ...SIGHT, containers: [A, { ...B }] }, false],
+  ['the DNS says something else', { ...SIGHT, external: new Map(EXTERNAL) }, false],
+  ['the host has another address', { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
+];
+
+for (const [what, next, same] of ROWS) {
+  test(`where ${what}, the plan is ${same ? 'the very same' : 'made anew'}`, () => {
+    const planner = new Planner([]);
+    const first = planner.plan(SIGHT);
+    assert.equal(planner.plan(next) === first, same);
+  });
+}
+
+test('mistakes of the grammar are among those of the plan, in every plan', () => {
+  const planner = new Planner([]);
+  const wrong = (sight: Sight) => planner.plan(sight).mistakes.map(({ container }) => container);
+  assert.deepEqual(wrong(SIGHT), ['b']);
+  assert.deepEqual(wrong(SIGHT), ['b']);
+});
