@@ -1,10 +1,12 @@
 // The way to Docker's API for whoever reads from it: the client, and a stream of events that is opened again for ever.
 // Not here: what is asked (driver/docker.ts, labels/containers.ts).
 
+import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
+import type { DockerOptions } from 'dockerode';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
@@ -24,19 +26,24 @@ export interface EventListener {
 
 export class DockerApi {
   readonly #closing = new AbortController();
+  /** As Node's global one, but ours to end. */
+  readonly #agent = new Agent({ keepAlive: true, timeout: 5_000 });
   #client: Promise<Dockerode> | undefined;
 
   /** @param socketPath of Docker's API, such as /var/run/docker.sock */
   constructor(readonly socketPath: string) {}
 
+  /** Ends what is under way, too. */
   close(): void {
     this.#closing.abort();
+    this.#agent.destroy();
   }
 
   client(): Promise<Dockerode> {
     // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
     this.#client ??= import('dockerode').then(
-      ({ default: Docker }) => new Docker({ socketPath: this.socketPath }),
+      ({ default: Docker }) =>
+        new Docker({ socketPath: this.socketPath, agent: this.#agent } as DockerOptions),
     );
     return this.#client;
   }

@@ -38,6 +38,8 @@ const EVENTS = {
 };
 /** Inspections under way at a time. */
 const AT_A_TIME = 16;
+/** How long Docker may take for an answer, in milliseconds: it can be stuck, as a whole or with one container. */
+const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 2_000] as const;
 /** Looks in a row at which no process was to be seen, before that is said. */
 const BLIND_LOOKS = 3;
 
@@ -99,8 +101,14 @@ export class Containers {
     const api = await this.#parts.api.client();
     const named = [...this.#named];
     this.#named.clear();
-    const early = new Map(named.map(id => [id, this.#inspect(api, id).catch(() => undefined)]));
-    const listed = (await api.listContainers({ all: true })) as ListedContainer[];
+    for (const id of named) this.#unseenFor.delete(id);
+    const early = new Map(
+      named.slice(0, AT_A_TIME).map(id => [id, this.#inspect(api, id).catch(() => undefined)]),
+    );
+    const listed = (await api.listContainers({
+      all: true,
+      abortSignal: AbortSignal.timeout(LISTED_WITHIN),
+    })) as ListedContainer[];
     await this.#learnDrivers(api, listed);
     const seen = await mapSome(listed, AT_A_TIME, container =>
       this.#see(api, container, early.get(container.Id), thorough).catch(err => this.#unseen(container, err)),
@@ -131,6 +139,8 @@ export class Containers {
       return resting;
     }
     if (known?.fingerprint === print && (!thorough || isStill(known.view.netns))) return known;
+    // What Docker is stuck with shall not keep the others waiting again and again.
+    if (!thorough && this.#unseenFor.has(id)) return seenInListing(listed, driverOf);
     let inspected = await early;
     // It was asked before the listing: what is newer counts.
     if (!inspected || fingerprint(inspected) !== print) inspected = await this.#inspect(api, id);
@@ -143,14 +153,16 @@ export class Containers {
     };
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
     if (!this.#named.has(id) && seen.view.netns) this.#seen.set(id, seen);
+    this.#unseenFor.delete(id);
     return seen;
   }
 
   /** What the listing tells of a container that Docker cannot inspect: its name and addresses, for others' sake. */
   #unseen(listed: ListedContainer, err: unknown): Seen {
-    if ((err as { statusCode?: number }).statusCode === undefined) throw err;
+    const isLate = (err as Error).name === 'AbortError';
+    if (!isLate && (err as { statusCode?: number }).statusCode === undefined) throw err;
     const seen = seenInListing(listed, network => this.#drivers.get(network));
-    const text = messageOf(err);
+    const text = isLate ? `no answer from Docker within ${INSPECTED_WITHIN} ms` : messageOf(err);
     if (this.#unseenFor.get(listed.Id) !== text) {
       this.#parts.log.warn({ container: seen.view.name }, `its labels are left alone: ${text}`);
     }
@@ -179,7 +191,9 @@ export class Containers {
 
   /** A container; undefined where it is gone. */
   async #inspect(api: Dockerode, id: string): Promise<InspectedContainer | undefined> {
-    return unlessGone(async () => (await api.getContainer(id).inspect()) as unknown as InspectedContainer);
+    const abortSignal = AbortSignal.timeout(INSPECTED_WITHIN);
+    const answer = await unlessGone(() => api.getContainer(id).inspect({ abortSignal }));
+    return answer as unknown as InspectedContainer | undefined;
   }
 
   #complete(seen: Seen, hostNetwork: boolean): ContainerView {
@@ -193,7 +207,7 @@ export class Containers {
   /** Asks for Docker's networks when a container is on one that is not known yet. */
   async #learnDrivers(api: Dockerode, listed: readonly ListedContainer[]): Promise<void> {
     if (listed.every(container => networkIds(container).every(id => this.#drivers.has(id)))) return;
-    const networks = await api.listNetworks();
+    const networks = await api.listNetworks({ abortSignal: AbortSignal.timeout(LISTED_WITHIN) });
     this.#drivers.clear();
     for (const { Id, Driver } of networks) this.#drivers.set(Id, Driver);
     // One that went meanwhile is not asked for again.

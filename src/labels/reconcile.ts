@@ -3,7 +3,6 @@
 // like (containers.ts), what shall be (plan.ts), the inside of a namespace (sandbox.ts).
 
 import { setImmediate as breathe } from 'node:timers/promises';
-import { messageOf } from '../errors.js';
 import { formatAddress, formatPrefix } from '../ip.js';
 import type { Log } from '../log.js';
 import type { Plan } from './plan.js';
@@ -111,8 +110,7 @@ export class Reconcile {
         if (await this.#pass()) this.#backoff = FIRST_BACKOFF_MS;
         else this.#retryLater();
       } catch (err) {
-        // Docker is down: whoever listens to its events says so.
-        this.#parts.log.debug(`cannot look at the containers: ${messageOf(err)}`);
+        this.#reports.blind(err);
         this.#retryLater();
       }
     }

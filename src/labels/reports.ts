@@ -1,7 +1,7 @@
 // What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
 // stays. Not here: what mistakes there are (plan.ts, grammar.ts), how a line looks (src/log.ts).
 
-import { messageOf } from '../errors.js';
+import { errorCode, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Converged } from './sandbox.js';
 import type { Change, Mistake } from './words.js';
@@ -13,11 +13,23 @@ export class Reports {
   readonly #log: Log;
   /** Why namespaces could not be brought to their labels, and how often in a row; by their keys. */
   readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
+  /** Why the containers could not be looked at, and how often in a row. */
+  #blind: { readonly text: string; readonly times: number } | undefined;
   /** The mistakes that were said and still hold. */
   #said: ReadonlySet<string> = new Set();
 
   constructor(log: Log) {
     this.#log = log;
+  }
+
+  /** Says why the containers cannot be looked at when it stays. That Docker is down is said by who listens to it. */
+  blind(err: unknown): void {
+    const text = `cannot look at the containers: ${messageOf(err)}`;
+    const times = this.#blind?.text === text ? this.#blind.times + 1 : 1;
+    this.#blind = { text, times };
+    const isDown = (err as { syscall?: string }).syscall === 'connect' || errorCode(err) === 'ECONNRESET';
+    if (times === SAID_AT && !isDown) this.#log.error(text);
+    else this.#log.debug(text);
   }
 
   /** Says each mistake when it is new. @param mistakes all that there are now */
@@ -29,6 +41,7 @@ export class Reports {
       now.add(text);
     }
     this.#said = now;
+    this.#blind = undefined;
   }
 
   /**

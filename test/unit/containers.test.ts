@@ -29,6 +29,8 @@ class FakeDocker {
   readonly containers = new Map<string, Played>();
   readonly images = new Map<string, Record<string, string>>();
   readonly networks: { Id: string; Driver: string }[] = [];
+  /** Paths that are never answered. */
+  readonly stuck = new Set<string>();
   /** Paths that were asked for, without the events. */
   readonly asked: string[] = [];
   readonly lines: { msg: string }[] = [];
@@ -77,6 +79,11 @@ class FakeDocker {
     this.#stop();
   }
 
+  /** Closes the daemon's side. */
+  close(): void {
+    this.#api.close();
+  }
+
   get listening(): boolean {
     return this.#events !== undefined && !this.#events.closed;
   }
@@ -89,6 +96,7 @@ class FakeDocker {
 
   #answer(path: string, response: ServerResponse): void {
     this.asked.push(path);
+    if (this.stuck.has(path)) return;
     if (this.broken.has(path.split('/')[2]!)) {
       response.writeHead(500).end('{"message":"layer does not exist"}');
       return;
@@ -276,6 +284,41 @@ test('a container that Docker cannot inspect stops no other, and keeps its name 
   const bad = views.find(({ name }) => name === 'bad')!;
   assert.equal(formatAddress(bad.attachments[0]!.addresses[0]!), '10.0.0.7');
   assert.equal(docker.lines.filter(({ msg }) => msg.includes('layer does not exist')).length, 1);
+});
+
+test('a container that Docker is stuck with holds up one look, until an event names it', async t => {
+  const docker = await FakeDocker.start(t);
+  for (const name of ['a', 'b']) docker.containers.set(name, { name });
+  docker.stuck.add('/containers/a/json');
+  const containers = docker.containersOf();
+  let changes = 0;
+  void containers.listen(() => changes++);
+  await until(() => changes === 1);
+  const views = await containers.look(true);
+  assert.deepEqual(
+    views.map(({ name, netns }) => [name, netns !== undefined]),
+    [
+      ['a', false],
+      ['b', true],
+    ],
+  );
+  docker.asked.length = 0;
+  await containers.look(false);
+  assert.deepEqual(docker.asked, ['/containers/json']);
+  docker.stuck.clear();
+  docker.event({ Type: 'container', Action: 'update', Actor: { ID: 'a' } });
+  await until(() => changes === 2);
+  assert.ok((await containers.look(false))[0]!.netns);
+  assert.equal(docker.lines.filter(({ msg }) => msg.includes('no answer from Docker')).length, 1);
+});
+
+test('closing ends a look that Docker does not answer', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.stuck.add('/containers/json');
+  const look = docker.containersOf().look(true);
+  await until(() => docker.asked.length === 1);
+  docker.close();
+  await assert.rejects(look);
 });
 
 test('a container whose process is gone has no namespace', async t => {

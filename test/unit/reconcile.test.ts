@@ -27,7 +27,7 @@ class Stage {
   readonly failing = new Set<string>();
   readonly broken = new Set<string>();
   readonly gone = new Set<string>();
-  dockerIsDown = false;
+  dockerIsDown: Error | undefined;
   looks = 0;
   thorough = 0;
   during: (() => void) | undefined;
@@ -40,7 +40,7 @@ class Stage {
       look: async thorough => {
         this.looks++;
         if (thorough) this.thorough++;
-        if (this.dockerIsDown) throw new Error('connect ENOENT');
+        if (this.dockerIsDown) throw this.dockerIsDown;
         return [...this.wants.keys()].map(name => this.#view(name));
       },
       plan: containers => ({
@@ -206,13 +206,23 @@ test('Docker being down is asked again, and the first look stays the first', asy
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const stage = new Stage(t);
   stage.wants.set('bare', '');
-  stage.dockerIsDown = true;
+  stage.dockerIsDown = new Error('connect ENOENT');
   assert.deepEqual(await stage.pass(), []);
-  stage.dockerIsDown = false;
+  stage.dockerIsDown = undefined;
   t.mock.timers.tick(100);
   await stage.reconcile.idle();
   assert.deepEqual(stage.converged.sort(), ['bare nothing', 'host nothing']);
   assert.equal(stage.thorough, 2);
+});
+
+test('why the containers cannot be looked at is said when it stays, once, but not that Docker is down', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.dockerIsDown = new Error('stat /proc/1/ns/net: EACCES');
+  for (let i = 0; i < 4; i++) await stage.pass();
+  stage.dockerIsDown = Object.assign(new Error('connect ECONNREFUSED'), { syscall: 'connect' });
+  for (let i = 0; i < 4; i++) await stage.pass();
+  assert.deepEqual(stage.said(50), ['cannot look at the containers: stat /proc/1/ns/net: EACCES']);
 });
 
 test('the clock looks into every labelled namespace, whether or not it changed', async t => {
