@@ -50,17 +50,33 @@ function matchBits(left: Expression, bits: readonly string[], negated: boolean):
   return match(left, negated ? '!' : 'in', right);
 }
 
-/** SNAT and DNAT are states to iptables and status bits to nftables: together they are two cases. */
-function matchState({ values, negated }: Given, known: readonly string[]): (readonly Statement[])[] {
+/** What a packet of no connection is: it has a state, and nothing else that could be compared. */
+const WITHOUT_CONNECTION = ['invalid', 'untracked'];
+
+/**
+ * SNAT and DNAT are states to iptables and status bits to nftables: together they are two cases. A packet of no
+ * connection is one more, as it fits by its state alone, whatever else is asked.
+ * @param others what else is asked of the connection
+ */
+function matchState(
+  { values, negated }: Given,
+  known: readonly string[],
+  others: readonly Statement[] = [],
+): (readonly Statement[])[] {
   const names = words(values[0]!, known);
   const states = names.filter(name => !(NAT_STATES as readonly string[]).includes(name));
   const nat = names.filter(name => (NAT_STATES as readonly string[]).includes(name));
   const byState = matchBits(ct('state'), states, negated);
   const byStatus = matchBits(ct('status'), nat, negated);
-  if (nat.length === 0) return [[byState]];
-  if (states.length === 0) return [[byStatus]];
-  if (negated) return [[byState, byStatus]];
-  return [[byState], [matchBits(ct('state'), states, true), byStatus]];
+  const lone = WITHOUT_CONNECTION.filter(name => states.includes(name) !== negated);
+  const also =
+    lone.length > 0 && (others.length > 0 || (negated && nat.length > 0))
+      ? [[matchBits(ct('state'), lone, false)]]
+      : [];
+  if (nat.length === 0) return [...also, [...others, byState]];
+  if (states.length === 0) return [...also, [...others, byStatus]];
+  if (negated) return [...also, [...others, byState, byStatus]];
+  return [...also, [...others, byState], [...others, matchBits(ct('state'), states, true), byStatus]];
 }
 
 const state: Extension = {
@@ -83,11 +99,10 @@ const TUPLE_PORTS = {
   ctrepldstport: ['reply', 'proto-dst'],
 } as const;
 
-/** In which iptables-translate(8) writes them. */
+/** In which iptables-translate(8) writes what is not the state. */
 const ORDER = [
   'ctdir',
   'ctproto',
-  'ctstate',
   'ctstatus',
   'ctexpire',
   ...Object.keys(TUPLE_ADDRESSES),
@@ -117,17 +132,12 @@ const conntrack: Extension = {
   translate(options, context) {
     const given = options.entries();
     if (given.length === 0) refuse(context.token, 'needs one of its options, such as --ctstate');
-    const before: Statement[] = [];
-    let states: (readonly Statement[])[] = [[]];
-    const after: Statement[] = [];
-    for (const name of ORDER) {
+    const others = ORDER.flatMap(name => {
       const option = options.get(name);
-      if (!option) continue;
-      if (name === 'ctstate') states = matchState(option, [...STATES, ...NAT_STATES]);
-      else
-        (name === 'ctdir' || name === 'ctproto' ? before : after).push(...matchTuple(name, option, context));
-    }
-    return { alternatives: states.map(state => [...before, ...state, ...after]) };
+      return option ? matchTuple(name, option, context) : [];
+    });
+    const state = options.get('ctstate');
+    return { alternatives: state ? matchState(state, [...STATES, ...NAT_STATES], others) : [others] };
   },
 };
 

@@ -254,11 +254,16 @@ function readIcmpType(token: Token, protocol: string, names: ReadonlyMap<string,
 const tcpmss: Extension = {
   name: 'tcpmss',
   options: [{ names: ['mss'], values: ['value[:value]'], negatable: true, required: true }],
+  notes: ['`! --mss` becomes two rules, so it cannot stand beside a match that counts packets.'],
   translate(options, { protocol, token }) {
     needProtocol(protocol, { 6: 'tcp' }, token);
     const { values, negated } = options.get('mss')!;
-    const left = { 'tcp option': { name: 'maxseg', field: 'size' } };
-    return statements(match(left, negated ? '!=' : '==', valueOrRange(readRange(values[0]!, UINT16_MAX))));
+    const size = { 'tcp option': { name: 'maxseg', field: 'size' } };
+    const range = valueOrRange(readRange(values[0]!, UINT16_MAX));
+    if (!negated) return statements(match(size, '==', range));
+    // A packet without the option is not of the size.
+    const missing = match({ 'tcp option': { name: 'maxseg' } }, '==', false);
+    return { alternatives: [[missing], [match(size, '!=', range)]] };
   },
 };
 

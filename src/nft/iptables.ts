@@ -43,9 +43,26 @@ export function translateRule(text: string, options: TranslateOptions = {}): Tra
   if (four instanceof RuleError && six instanceof RuleError) throw nearerTheEnd(four, six);
   if (four instanceof RuleError) return ofFamily(six as TranslatedRule, 6);
   if (six instanceof RuleError) return ofFamily(four, 4);
-  if (JSON.stringify(four) === JSON.stringify(six)) return four;
+  // What counts, counts for each family by itself, as two programs' rules do.
+  if (!counts(four) && JSON.stringify(four) === JSON.stringify(six)) return four;
   const [ipv4, ipv6] = [ofFamily(four, 4), ofFamily(six, 6)];
   return { ...ipv4, rules: [...ipv4.rules, ...ipv6.rules] };
+}
+
+/** Whether something in the rule is another with each packet that it sees. */
+function counts({ rules }: TranslatedRule): boolean {
+  return rules.some(({ expr }) =>
+    expr.some(
+      statement =>
+        'limit' in statement ||
+        'quota' in statement ||
+        'meter' in statement ||
+        'ct count' in statement ||
+        ('match' in statement &&
+          typeof statement.match.left === 'object' &&
+          'numgen' in statement.match.left),
+    ),
+  );
 }
 
 function attempt(tokens: readonly Token[], family: Family, prefix: string): TranslatedRule | RuleError {

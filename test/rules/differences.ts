@@ -40,6 +40,10 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: /-m multiport (! )?--ports/,
   },
   {
+    reason: 'theirs forgets that a packet without the option MSS fits ! --mss',
+    applies: /! --mss/,
+  },
+  {
     reason: 'theirs forgets the other states beside SNAT and DNAT, and the "!" before them',
     applies: /! --ctstate [SD]NAT|--ctstate \S*,[SD]NAT/,
   },

@@ -1,0 +1,156 @@
+// Packets by way of two routers, one with rules of real iptables(8) and one with ours: the same must arrive, with the same
+// addresses.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { translateRule } from '../../src/nft/iptables.js';
+import { HOOK_OF, hookOf, TABLE_OF } from '../../src/nft/iptables-chains.js';
+import { Nft } from '../../src/nft/libnftables.js';
+import { TWINE_CHAINS } from '../../src/nft/rule.js';
+import { type NftTable, replaceTable } from '../../src/nft/ruleset.js';
+import { kernelTest, run } from '../kernel/namespace.js';
+import { allCases, type Case } from './cases.js';
+import { probes } from './probes.js';
+import { Random } from './random.js';
+import { Network, type Place } from './router.js';
+
+const CASES = 320;
+const CASES_AT_LEAST = 300;
+/** A busy machine may bring a packet too late; a wrong rule is wrong each time. */
+const TRIES = 3;
+const PLACES: readonly Place[] = ['client', 'router', 'server'];
+const execute = promisify(execFile);
+const folder = mkdtempSync(join(tmpdir(), 'dwgd-packets-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function compileProber(): string {
+  const program = join(folder, 'prober');
+  const source = fileURLToPath(new URL('../../../test/rules/prober.c', import.meta.url));
+  run('gcc', '-O1', '-Wall', '-Wextra', '-Werror', '-o', program, source);
+  return program;
+}
+
+/** The whole of iptables' rules of one family: its chains jump to chains of our names. */
+function restoreText({ rules, family, table: moved }: Case, of: 4 | 6): string {
+  return ['filter', 'nat', 'mangle']
+    .flatMap(table => {
+      const home = moved ? 'mangle' : undefined;
+      const chains = TWINE_CHAINS.filter(chain => (home ?? TABLE_OF[chain]) === table);
+      const here = family === undefined || family === of;
+      return [
+        `*${table}`,
+        ...chains.map(chain => `:${chain} - [0:0]`),
+        ...chains.map(chain => `-A ${HOOK_OF[chain].toUpperCase()} -j ${chain}`),
+        ...rules
+          .filter(rule => here && chains.some(chain => rule.startsWith(`${chain} `)))
+          .map(rule => `-A ${rule}`),
+        'COMMIT',
+      ];
+    })
+    .join('\n');
+}
+
+async function loadTheirs(network: Network, one: Case): Promise<void> {
+  const families = ([4, 6] as const).filter(family => one.family === undefined || one.family === family);
+  await Promise.all(
+    families.map(family => {
+      const path = join(folder, `rules-${family}`);
+      writeFileSync(path, `${restoreText(one, family)}\n`);
+      const program = family === 4 ? 'iptables-nft-restore' : 'ip6tables-nft-restore';
+      return execute('ip', ['netns', 'exec', network.router.name, program, path]);
+    }),
+  );
+}
+
+/** As the daemon has it: chains at the hooks, which jump to ours. */
+function loadOurs(nft: Nft, network: Network, { rules, family }: Case): void {
+  const translated = rules.map((rule, index) =>
+    translateRule(rule, { setPrefix: `r${index}-`, ...(family && { family }) }),
+  );
+  const table: NftTable = {
+    family: 'inet',
+    name: 'dwgd',
+    sets: [],
+    chains: TWINE_CHAINS.flatMap(chain => [
+      {
+        name: `at ${chain}`.replace(' ', '-'),
+        hook: hookOf(chain),
+        rules: [{ expr: [{ jump: { target: chain } }] }],
+      },
+      { name: chain, rules: translated.flatMap(rule => (rule.chain === chain ? rule.rules : [])) },
+    ]),
+  };
+  network.router.within(() => nft.apply(replaceTable(table), 'the test'));
+}
+
+/** What arrives of the packets sent twice: once as something new, once as something known. */
+async function fate(network: Network, { family }: Case, port: number): Promise<string[]> {
+  const found: string[] = [];
+  const packets = ([4, 6] as const)
+    .filter(each => family === undefined || family === each)
+    .map(each => probes(each, port));
+  for (const round of ['first', 'second']) {
+    for (const place of PLACES) {
+      network.probers[place].send(packets.flatMap(of => of[place]));
+      found.push(...(await network.settle()).map(words => `${round} from ${place}: ${words}`));
+    }
+  }
+  return found;
+}
+
+/** Some of what only one of them let arrive, or undefined. */
+function difference(ours: readonly string[], theirs: readonly string[]): string | undefined {
+  if (ours.join('\n') === theirs.join('\n')) return undefined;
+  const only = (list: readonly string[], other: readonly string[]): string =>
+    list
+      .filter(words => !other.includes(words))
+      .slice(0, 4)
+      .map(words => `\n    ${words}`)
+      .join('');
+  return `\n  ours:${only(ours, theirs)}\n  theirs:${only(theirs, ours)}`;
+}
+
+async function compare(t: TestContext): Promise<void> {
+  const program = compileProber();
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const [left, right] = [await Network.create(t, program), await Network.create(t, program)];
+  const cases = allCases(new Random(6), CASES);
+  const wrong: string[] = [];
+  let open: string[] | undefined;
+  let changing = 0;
+  let [tried, again] = [0, 0];
+  for (const one of cases) {
+    let differing: string | undefined;
+    for (let tries = 0; tries < TRIES; tries++) {
+      // Each try has ports of its own, so that no connection is known from an earlier one.
+      const port = 10_000 + (tried++ % 500) * 100;
+      loadOurs(nft, left, one);
+      await loadTheirs(right, one);
+      const [ours, theirs] = await Promise.all([fate(left, one, port), fate(right, one, port)]);
+      open ??= ours;
+      if (tries === 0 && ours.length !== open.length) changing++;
+      differing = difference(ours, theirs);
+      if (differing === undefined) break;
+      again++;
+    }
+    if (differing !== undefined) wrong.push(`${one.rules.join('; ')}${differing}`);
+  }
+  t.diagnostic(
+    `${cases.length} cases, ${changing} with another number of packets than the first, ${again} tries again`,
+  );
+  assert.equal(wrong.length, 0, `${wrong.length} differ:\n${wrong.slice(0, 40).join('\n')}`);
+  assert.ok(cases.length >= CASES_AT_LEAST && changing > CASES_AT_LEAST / 2);
+}
+
+kernelTest(
+  `${CASES} cases of rules let through, refuse and change what those of iptables do`,
+  compare,
+  'iptables-nft-restore',
+  'gcc',
+);
