@@ -69,8 +69,9 @@ const OWNERS: ReadonlyMap<string, { readonly extension: Extension; readonly lett
   ),
 );
 
-const ALL_NAMES = [...BASIC.keys(), ...[...OWNERS.keys()].map(name => `--${name}`)].filter(name =>
-  name.startsWith('--'),
+/** With the likeliest first: of two that are as near, the first is suggested. */
+const ALL_NAMES = [...MATCHES, ...TARGETS, { options: BASIC_OPTIONS }].flatMap(({ options }) =>
+  options.flatMap(({ names }) => names.map(name => `--${name}`)),
 );
 
 /** Matches that `-p` brings in by itself. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Statement } from '../../src/nft/expression.js';
 import { translateRule } from '../../src/nft/iptables.js';
+import { findConflict } from '../../src/nft/iptables-chains.js';
 import { RuleError } from '../../src/nft/rule.js';
 
 const v4 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv4' } };
@@ -98,3 +99,75 @@ test('meters are named after the prefix, each by a name of its own', () => {
     ['a-connlimit4-1', 'a-connlimit4-2'],
   );
 });
+
+test('what counts, counts for each family by itself', () => {
+  const counting = expressions('TWINE_INPUT -p tcp -m limit -j ACCEPT');
+  assert.deepEqual(
+    counting.map(([first]) => first),
+    [v4, v6],
+  );
+});
+
+test('what would be several rules and counts is refused whole', () => {
+  for (const text of [
+    'TWINE_INPUT -p tcp -m multiport --ports 80 -m limit -j ACCEPT',
+    'TWINE_INPUT -m quota --quota 9 -m conntrack --ctstate NEW,SNAT -j ACCEPT',
+  ]) {
+    assert.throws(() => translateRule(text), /would count for itself/, text);
+  }
+});
+
+test('each address of a list has a meter of its own', () => {
+  const rules = expressions('TWINE_INPUT -s 10.0.0.1,10.0.0.2 -m connlimit --connlimit-above 2 -j DROP');
+  const names = rules.flatMap(expr => expr.flatMap(each => ('meter' in each ? each.meter.name : [])));
+  assert.deepEqual(names, ['connlimit4-1', 'connlimit4-1-2']);
+});
+
+test('SNAT and DNAT beside states are cases of which one packet fits one', () => {
+  const state = (op: string, right: unknown) => ({ match: { op, left: { ct: { key: 'state' } }, right } });
+  const status = (op: string, right: unknown) => ({ match: { op, left: { ct: { key: 'status' } }, right } });
+  assert.deepEqual(expressions('TWINE_INPUT -m conntrack --ctstate NEW,DNAT -j ACCEPT'), [
+    [state('in', 'new'), accept],
+    [state('!', 'new'), status('in', 'dnat'), accept],
+  ]);
+  // A packet of no connection has no status, and so fits.
+  assert.deepEqual(expressions('TWINE_INPUT -m conntrack ! --ctstate DNAT -j ACCEPT'), [
+    [state('in', ['invalid', 'untracked']), accept],
+    [status('!', 'dnat'), accept],
+  ]);
+});
+
+test('the nearest option is suggested', () => {
+  assert.throws(() => translateRule('TWINE_INPUT -p tcp --dprot 22 -j ACCEPT'), /did you mean "--dport"/);
+});
+
+for (const [name, rules, conflict] of [
+  ['jumps in a line', ['TWINE_INPUT -j TWINE_OUTPUT', 'TWINE_OUTPUT -j TWINE_FORWARD'], undefined],
+  [
+    'jumps in a circle',
+    ['TWINE_INPUT -j TWINE_OUTPUT', 'TWINE_OUTPUT -j TWINE_FORWARD', 'TWINE_FORWARD -j TWINE_INPUT'],
+    /a jump from TWINE_FORWARD to TWINE_INPUT would lead in a circle/,
+  ],
+  [
+    'a rule that cannot be for packets that a jump brings',
+    ['TWINE_NAT_PREROUTING -j TWINE_NAT_POSTROUTING', 'TWINE_NAT_POSTROUTING -j MASQUERADE'],
+    /packets of TWINE_NAT_PREROUTING come to TWINE_NAT_POSTROUTING by a jump/,
+  ],
+  [
+    'a jump that brings packets to a rule that cannot be for them',
+    ['TWINE_NAT_POSTROUTING -j MASQUERADE', 'TWINE_NAT_PREROUTING -j TWINE_NAT_POSTROUTING'],
+    /a jump brings packets of TWINE_NAT_PREROUTING to TWINE_NAT_POSTROUTING/,
+  ],
+  [
+    'DNAT where both hooks have it',
+    ['TWINE_NAT_PREROUTING -j TWINE_NAT_OUTPUT', 'TWINE_NAT_OUTPUT -p udp -j REDIRECT'],
+    undefined,
+  ],
+] as const) {
+  test(`beside each other: ${name}`, () => {
+    const translated = rules.map(text => translateRule(text));
+    const found = findConflict(translated.at(-1)!, translated.slice(0, -1));
+    if (conflict) assert.match(found ?? 'none', conflict);
+    else assert.equal(found, undefined);
+  });
+}
