@@ -134,6 +134,8 @@ export function matchInterface(key: 'iifname' | 'oifname', token: Token, negated
   }
   if (text.includes('*')) refuse(token, 'has a "*": iptables writes "+" for "any ending"');
   if (/[\s/"\\\p{Cc}]/u.test(text)) refuse(token, 'cannot be the name of an interface');
+  // In JSON a text that begins so is the name of a set.
+  if (text.startsWith('@')) refuse(token, 'cannot be expressed: nftables takes "@" for the name of a set');
   if (text === '+') return negated ? [never()] : [];
   const name = text.endsWith('+') ? `${text.slice(0, -1)}*` : text;
   return [match(meta(key), negated ? '!=' : '==', name)];

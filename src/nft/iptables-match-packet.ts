@@ -303,6 +303,7 @@ const comment: Extension = {
   translate(options) {
     const token = options.value('comment')!;
     if (Buffer.byteLength(token.text) > COMMENT_MAX) refuse(token, `is longer than ${COMMENT_MAX} bytes`);
+    if (/\p{Cc}/u.test(token.text)) refuse(token, 'has a control character');
     return { alternatives: [[]], comment: token.text };
   },
 };

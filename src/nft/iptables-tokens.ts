@@ -59,7 +59,9 @@ function readWord(text: string, offset: number): { token: Token; end: number } {
     word += text[at];
     at++;
   }
-  if (word.includes('\0')) throw new RuleError(`${show(word)} holds a zero byte`, word, offset);
+  if (/[\0\p{Surrogate}]/u.test(word)) {
+    throw new RuleError(`${show(word)} holds a zero byte or half a character`, word, offset);
+  }
   return { token: { text: word, offset, quoted }, end: at };
 }
 

@@ -231,9 +231,9 @@ function hooksOf(places: readonly (Place | undefined)[]): readonly Hook[] | unde
   return [...new Set(common.map(chain => HOOK_OF[chain]))];
 }
 
-/** As many characters of a comment as nftables keeps. */
+/** As many whole characters of a comment as nftables keeps. */
 function shorten(text: string): string {
-  let short = text;
-  while (Buffer.byteLength(short) > COMMENT_MAX_BYTES) short = short.slice(0, -1);
-  return short;
+  const letters = [...text];
+  while (Buffer.byteLength(letters.join('')) > COMMENT_MAX_BYTES) letters.pop();
+  return letters.join('');
 }

@@ -1,0 +1,108 @@
+// Whatever is understood, the kernel takes: one rule that it did not would spoil a container's whole table.
+import assert from 'node:assert/strict';
+import { translateRule } from '../../src/nft/iptables.js';
+import { Nft } from '../../src/nft/libnftables.js';
+import { RuleError, type TranslatedRule } from '../../src/nft/rule.js';
+import { kernelTest, Namespace } from '../kernel/namespace.js';
+import { generateRules } from './generate.js';
+import { Random } from './random.js';
+import { loadOurs } from './rulesets.js';
+
+/** What a shell, JSON or nft(8) might take for something else. */
+const ODD = [
+  ...[
+    '@x',
+    '$x',
+    '-x',
+    '{',
+    '}',
+    '!',
+    '0',
+    '0x10',
+    '1e5',
+    'true',
+    'null',
+    'accept',
+    'drop',
+    'inet',
+    '#x',
+    ';',
+    '(',
+  ],
+  ...[
+    'a@b',
+    '@+',
+    '%d',
+    'a:b',
+    'a,b',
+    'a-b',
+    'a/b',
+    '"',
+    '&',
+    '|',
+    '*',
+    '\\',
+    '`id`',
+    '$(id)',
+    'x\u0001',
+    'x\ty',
+    'x\ny',
+  ],
+  ...[
+    'é',
+    '\u202e',
+    '😀',
+    '\ud83d',
+    '😀'.repeat(3),
+    '😀'.repeat(40),
+    'x'.repeat(127),
+    'x'.repeat(128),
+    'x'.repeat(255),
+  ],
+];
+
+const PLACES = [
+  'TWINE_INPUT -i % -j ACCEPT',
+  'TWINE_OUTPUT -o % -j ACCEPT',
+  'TWINE_INPUT -j LOG --log-prefix %',
+  'TWINE_INPUT -j NFLOG --nflog-prefix %',
+  'TWINE_INPUT -m comment --comment % -j ACCEPT',
+  'TWINE_INPUT -m hashlimit --hashlimit-name % --hashlimit-upto 5/s --hashlimit-mode srcip -j ACCEPT',
+];
+
+/** The rule, or nothing where it is refused. */
+function understood(text: string, setPrefix: string): TranslatedRule[] {
+  try {
+    return [translateRule(text, { setPrefix })];
+  } catch (err) {
+    assert.ok(err instanceof RuleError, String(err));
+    return [];
+  }
+}
+
+kernelTest('a rule with an odd word is refused, or the kernel takes it', async t => {
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const namespace = await Namespace.create(t);
+  const texts = PLACES.flatMap(place => ODD.map(word => place.replace('%', () => `'${word}'`)));
+  const taken = texts.filter(text =>
+    understood(text, 'rule.a-b_c.').some(rule => {
+      assert.doesNotThrow(() => loadOurs(nft, namespace, [rule]), text);
+      return true;
+    }),
+  );
+  assert.ok(taken.length > texts.length / 3 && taken.length < texts.length);
+});
+
+kernelTest('rules of every match and target, for both families where they are, the kernel takes', async t => {
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const namespace = await Namespace.create(t);
+  const rules = generateRules(new Random(99), 3000).flatMap(({ chain, text }, index) =>
+    understood(`${chain} ${text}`, `rule.n${index}.`),
+  );
+  assert.ok(rules.length > 2900);
+  for (let begin = 0; begin < rules.length; begin += 500) {
+    loadOurs(nft, namespace, rules.slice(begin, begin + 500));
+  }
+});
