@@ -37,6 +37,7 @@ const functions = define({
   sendto: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int, bytes, int], errno: true },
   setsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, int], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
+  _exit: { library: LIBRARY, retType: DataType.Void, paramsType: [int] },
   setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
   setfsgid: { library: LIBRARY, retType: int, paramsType: [int] },
 });
@@ -129,4 +130,9 @@ export function asUser<T>(uid: number, gid: number, fn: () => T): T {
     functions.setfsuid([0]);
     functions.setfsgid([0]);
   }
+}
+
+/** _exit(2): ends the process at once, while threads are still in system calls. */
+export function exitNow(status: number): void {
+  functions._exit([status]);
 }

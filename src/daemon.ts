@@ -2,6 +2,7 @@
 // (commands.ts), any work.
 
 import { fstatSync } from 'node:fs';
+import { exitNow } from '../native/libc.js';
 import { Notifier } from '../native/notify.js';
 import { messageOf, UserError } from './errors.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
@@ -39,7 +40,7 @@ export function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
   return stream === `${dev}:${ino}`;
 }
 
-/** Runs until SIGTERM or SIGINT. @throws UserError when it cannot start */
+/** Runs until SIGTERM or SIGINT, and ends the process. @throws UserError when it cannot start */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const socket = dockerSocket(options.dockerHost);
   const log = createLog(options.verbose, isJournal());
@@ -68,6 +69,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   await Promise.all([driver?.close(), labels?.close()]);
   notifier.close();
   log.info('stopped');
+  // getaddrinfo(3) cannot be called off, and exit(3) waits for its thread: a name server that does not answer would hold
+  // up the end.
+  exitNow(0);
 }
 
 /** What labels brought is taken away, and named. @throws UserError, Error */

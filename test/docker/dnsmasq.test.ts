@@ -59,6 +59,9 @@ keeping('dnsmasq', () => {
       ip rule del pref 0`,
     );
     await assert.rejects(ask('dns-helloworld-1', 'udp', '127.0.0.1', 6000, { within: 1 }));
+    // Without the rule that drops it, it would be answered.
+    await inside('dns-dnsmasq-1', 'nft flush chain inet dwgd raw');
+    assert.match(await ask('dns-helloworld-1', 'udp', '127.0.0.1', 6000), /^local /);
   });
 
   test('the published port reaches dnsmasq', async () => {

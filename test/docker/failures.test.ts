@@ -1,13 +1,15 @@
 // The daemon killed at any moment, Docker stopped and started, events lost, rules flushed by hand: the next pass brings
 // the truth.
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createNetwork, remove, run, stop } from '../lab/containers.js';
 import { ask, daemon, daemonSocket, docker, dockerd, eventually, sh } from '../lab/lab.js';
 import { follows, keeper, keeping, soon } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
-import { inside } from './talk.js';
+import { inside, serve } from './talk.js';
 
 const LABELS = { 'twine.nat.interfaces': 'eth+', 'twine.route.10.9.0.0/16': 'gateway' };
 
@@ -158,6 +160,40 @@ keeping('failures', () => {
     const before = await snapshot('user');
     assert.equal(await daemon.stop(), 0);
     assertSame(await snapshot('user'), before);
+  });
+
+  test('a name server that does not answer holds up neither a pass nor the end', async () => {
+    await sh(`printf 'nameserver 127.0.0.99\\noptions timeout:30\\n' > /run/lab/resolv.conf`);
+    await serve('host', 'silent', 'tcp', 53, '127.0.0.99');
+    const silent = createSocket('udp4').bind(53, '127.0.0.99');
+    await once(silent, 'listening');
+    let asked = 0;
+    silent.on('message', () => asked++);
+    await keeper.start({
+      under: [
+        'unshare',
+        '--mount',
+        'bash',
+        '-c',
+        'mount --bind /run/lab/resolv.conf /etc/resolv.conf; exec "$@"',
+        'elsewhere',
+      ],
+    });
+    await run('waits', {
+      networks: { main: {} },
+      labels: {
+        ...LABELS,
+        'twine.nat.forward.80': 'nas.example.org',
+        'twine.route.10.8.0.0/16': 'b.example.org',
+      },
+    });
+    await follows(() => assert.ok(asked > 0));
+    await kept('waits');
+    await run('next', { networks: { main: {} }, labels: LABELS });
+    await kept('next');
+    const ended = await Promise.race([daemon.stop(), sleep(15_000, 'too late')]);
+    assert.equal(ended, 0);
+    silent.close();
   });
 
   test('without libnftables it says which package is missing; the driver works all the same', async () => {
