@@ -4,6 +4,7 @@
 import { type Address, formatPrefix } from '../ip.js';
 import { findConflict } from '../nft/iptables-chains.js';
 import { arrivalsOf, whyNoArrival } from './arrivals.js';
+import { udpForwards } from './flows.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
 import { findLoops, type Hop } from './loops.js';
 import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owned } from './merge.js';
@@ -128,6 +129,10 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
     rules,
     hasRoutes: routes.length > 0,
   });
+  const udp = udpForwards(
+    intent.forwards.map(({ intent }) => intent),
+    forwards,
+  );
   const hasIPv6 = attachments.some(({ addresses }) => addresses.some(({ family }) => family === 6));
   return {
     netns: members[0]!.netns!,
@@ -145,6 +150,7 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
     loopbackTowards: forwards
       .filter(({ pattern }) => isLoopback(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
+    ...(udp.length > 0 && { udpForwards: udp }),
   };
 }
 

@@ -9,10 +9,18 @@ import { type Route, RTN_UNREACHABLE, RTPROT_DWGD } from '../netlink/route.js';
 import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
 import { type Nft, NftError } from '../nft/libnftables.js';
 import { deleteTable, replaceTable } from '../nft/ruleset.js';
+import { isStale } from './flows.js';
 import { readSysctl, writeSysctl } from './proc-sys.js';
 import { readStamp, STAMP_CHAIN, TABLE } from './stamp.js';
 import { expandSysctls } from './sysctl.js';
-import type { Change, DesiredRoute, DesiredSysctl, ObservedSysctl, SandboxObserved } from './words.js';
+import type {
+  Change,
+  DesiredRoute,
+  DesiredSysctl,
+  ObservedSysctl,
+  SandboxObserved,
+  UdpForward,
+} from './words.js';
 
 /** There as long as the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
 const IPV6_SYSCTLS = '/proc/sys/net/ipv6';
@@ -94,6 +102,19 @@ export class SandboxWindow {
       }
     }
     return failures;
+  }
+
+  /** Lets go of the flows that go elsewhere than their forward; those that cannot be read end by themselves. */
+  forgetFlows(forwards: readonly UdpForward[]): void {
+    try {
+      for (const forward of forwards) {
+        const stale = this.#nft.flows(forward.port).filter(flow => isStale(flow, forward));
+        for (const flow of stale) unless(isNotFound, () => this.#nft.deleteFlow(flow, this.#trace));
+      }
+    } catch (err) {
+      if (!isRefusal(err)) throw err;
+      this.#trace?.(`# ${err.message}`);
+    }
   }
 
   #apply(change: Change): void {

@@ -69,6 +69,8 @@ export class Sandboxes {
         const next = diff(possible, window.observe(desired.sysctls, loopbackTowards));
         changes.push(...next);
         const failures = window.apply(next);
+        const rulesChanged = next.some(({ kind }) => kind === 'replaceTable' || kind === 'deleteTable');
+        if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) return { changes, failures };
       }

@@ -137,6 +137,12 @@ export interface DesiredRoute {
   readonly gateway?: Address;
 }
 
+/** A port that labels forward by UDP, and where that leads now: nowhere while no destination is found. */
+export interface UdpForward {
+  readonly port: number;
+  readonly destinations: readonly { readonly address: Address; readonly port: number }[];
+}
+
 /** What a namespace shall hold of ours, whole. */
 export interface SandboxDesired {
   readonly netns: NetnsRef;
@@ -153,6 +159,8 @@ export interface SandboxDesired {
    * in, ::1 is to be a local address on the interfaces that lead there, too.
    */
   readonly loopbackTowards?: readonly Address[];
+  /** Flows that go elsewhere are let go of when the table changes. */
+  readonly udpForwards?: readonly UdpForward[];
 }
 
 /** What a namespace holds of ours. */

@@ -4,8 +4,10 @@
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { isNotFound } from '../errors.js';
+import { formatAddress } from '../ip.js';
 import type { Trace } from '../netlink/commands.js';
 import { DUMP_BUFFER_BYTES, MOST_ANSWERS, SyncNetlinkSocket } from '../netlink/sync-socket.js';
+import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
 import { decodeRuleComment, getRulesRequest, getTableRequest, NETLINK_NETFILTER } from './nfnetlink.js';
 import { type NftTable, type NftTransaction, nftCommand, nftScript } from './ruleset.js';
 
@@ -99,6 +101,24 @@ export class Nft {
       if (isNotFound(err)) return false;
       throw err;
     }
+  }
+
+  /** The tracked flows to a UDP port. @throws OpError; ChannelError when there are more than MOST_ANSWERS */
+  flows(port: number): Flow[] {
+    const purpose = { op: 'listing flows to udp port', subject: String(port) };
+    const replies = ([4, 6] as const).flatMap(family =>
+      this.#ask(socket => socket.request(getFlowsRequest(family, port), purpose, MOST_ANSWERS)),
+    );
+    return replies.flatMap(({ payload }) => decodeFlow(payload) ?? []);
+  }
+
+  /** @throws OpError: ENOENT */
+  deleteFlow(flow: Flow, trace?: Trace): void {
+    const { address, port } = flow.destination;
+    const subject = `${formatAddress(address)} port ${port}`;
+    trace?.(`conntrack -D -p udp -d ${formatAddress(address)} --dport ${port}`);
+    const purpose = { op: 'letting go of a flow to', subject };
+    this.#ask(socket => socket.request(deleteFlowRequest(flow), purpose));
   }
 
   #ask<T>(question: (socket: SyncNetlinkSocket) => T): T {

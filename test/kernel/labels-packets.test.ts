@@ -13,6 +13,8 @@ type Labels = Readonly<Record<string, string>>;
 interface Line {
   readonly client: Namespace;
   readonly middle: Namespace;
+  /** The server comes back with other addresses. */
+  readonly moveServer: (addresses: string) => void;
 }
 
 /** client 10.8.0.9 – wg0 10.8.0.2, middle, eth0 10.9.0.2 – server 10.9.0.3; the same with fd08:: and fd09::. */
@@ -24,8 +26,8 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   ];
   for (const ns of [client, middle, server]) ns.ip('link', 'set', 'lo', 'up');
   const { sandboxes } = await programmer(t);
-  const program = (): void => {
-    const desired = { ...planned(labels).sandboxes[0]!, netns: middle.ref };
+  const program = (web?: string): void => {
+    const desired = { ...planned(labels, web).sandboxes[0]!, netns: middle.ref };
     assert.deepEqual(sandboxes.converge(desired)?.failures, []);
   };
   program();
@@ -41,13 +43,13 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   // What depends on where a packet leaves is known now.
   program();
   await serve(t, server);
-  return { client, middle };
+  return { client, middle, moveServer: program };
 }
 
-function planned(labels: Labels) {
+function planned(labels: Labels, web = '10.9.0.3 fd09::3') {
   const found = plan([
     container('middle', { networks: { main: '10.9.0.2 fd09::2' }, labels }),
-    container('web', { networks: { main: '10.9.0.3 fd09::3' } }),
+    container('web', { networks: { main: web } }),
   ]);
   assert.deepEqual(found.mistakes, []);
   return found;
@@ -166,5 +168,21 @@ packetTest(
     // Without the table they do arrive.
     run('ip', 'netns', 'exec', middle.name, 'nft', 'delete table inet dwgd');
     assert.equal(ask(client, '127.9.0.1:9999'), 'ECONNREFUSED');
+  },
+);
+
+packetTest(
+  'a client that always asks from one port is forwarded to where the destination is now',
+  { 'twine.nat.forward.9053/udp': 'web:53', 'twine.nat.forward.lo.9054/udp': 'web:53' },
+  ({ client, middle, moveServer }) => {
+    const asked = (port: number): string[] => [
+      ask(client, '10.8.0.2:9053', 'udp', port),
+      ask(client, '[fd08::2]:9053', 'udp', port),
+      ask(middle, '127.0.0.1:9054', 'udp', port),
+    ];
+    moveServer('10.9.0.99 fd09::99');
+    assert.deepEqual(asked(5000), ['nothing', 'nothing', 'nothing']);
+    moveServer('10.9.0.3 fd09::3');
+    assert.deepEqual(asked(5000), ['10.9.0.2', 'fd09::2', '10.9.0.2']);
   },
 );

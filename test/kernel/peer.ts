@@ -17,13 +17,14 @@ const SERVER = `
 
 /** Prints what the server answers, or an error's code. */
 const CLIENT = `
-  const [how, host, port] = process.argv.slice(1);
+  const [how, host, port, from] = process.argv.slice(1);
   const done = text => { console.log(text); process.exit(0); };
   setTimeout(() => done('nothing'), 1500);
   if (how === 'tcp') require('net').connect(port, host).on('data', d => done(String(d))).on('error', e => done(e.code));
   else {
     const udp = require('dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    udp.on('message', d => done(String(d))).on('error', e => done(e.code)).connect(port, host, () => udp.send('?'));
+    udp.on('message', d => done(String(d))).on('error', e => done(e.code));
+    udp.bind(Number(from), () => udp.connect(port, host, () => udp.send('?')));
   }`;
 
 /** A server in a namespace on tcp port 80 and udp port 53 of all its addresses; it goes with the test. */
@@ -36,8 +37,11 @@ export async function serve(t: TestContext, ns: Namespace): Promise<void> {
   assert.equal(String(first), 'ready\n');
 }
 
-/** What a namespace gets from an address and port: the server's answer, or why there is none. */
-export function ask(from: Namespace, to: string, how: 'tcp' | 'udp' = 'tcp'): string {
+/**
+ * What a namespace gets from an address and port: the server's answer, or why there is none.
+ * @param sourcePort of a datagram; 0 is any
+ */
+export function ask(from: Namespace, to: string, how: 'tcp' | 'udp' = 'tcp', sourcePort = 0): string {
   const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(to) ?? [];
-  return from.exec(process.execPath, '-e', CLIENT, how, host, port).trim();
+  return from.exec(process.execPath, '-e', CLIENT, how, host, port, String(sourcePort)).trim();
 }

@@ -10,6 +10,7 @@ import { decodeLink } from '../../src/netlink/link.js';
 import { readErrno, readMessages } from '../../src/netlink/message.js';
 import { decodeRoute } from '../../src/netlink/route.js';
 import { decodeDevice } from '../../src/netlink/wireguard-decode.js';
+import { decodeFlow } from '../../src/nft/conntrack.js';
 import { golden, readGolden, replies } from '../golden/golden.js';
 
 const decoders: Record<string, (bytes: Buffer) => unknown> = {
@@ -19,6 +20,7 @@ const decoders: Record<string, (bytes: Buffer) => unknown> = {
   links: decodeLink,
   addresses: decodeAddress,
   routes: decodeRoute,
+  flows: decodeFlow,
   families: decodeFamilyId,
   devices: bytes => decodeDevice([bytes]),
   'devices in two messages': bytes => decodeDevice([bytes, bytes]),
