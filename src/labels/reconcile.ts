@@ -39,6 +39,8 @@ interface Kept {
   readonly path: string;
   /** Of what it holds: the same for what is the same; `''` while that is not known. */
   readonly digest: string;
+  /** The containers in it, as they were looked at: what Docker has done to one since may have undone what we did. */
+  readonly members: readonly unknown[];
   /** Whether it is to be looked into again, since a periodic look began. */
   readonly isStale: boolean;
 }
@@ -50,6 +52,8 @@ interface Due {
   /** Names of its containers, for the log. */
   readonly subject: string;
   readonly digest: string;
+  /** What changes with each inspection of one of its containers. */
+  readonly members: readonly unknown[];
   /** Whether it shall hold nothing of ours. */
   readonly isEmpty: boolean;
   readonly converge: () => Converged | undefined;
@@ -182,24 +186,28 @@ export class Reconcile {
       }
     }
     if (isFirst) this.#forget(HOST);
-    const due = [...wanted.values()].map(desired => this.#dueInside(desired));
+    const members = membersOf(containers);
+    const due = [...wanted.values()].map(desired =>
+      this.#dueInside(desired, members.get(desired.netns.key) ?? []),
+    );
     if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(this.#dueOnHost(hostRoutes));
     const present = new Set(due.map(({ key }) => key));
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
     this.#reports.keep(present);
     if (thorough) for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, isStale: true });
-    const isKept = ({ key, path, digest }: Due): boolean => {
+    const isKept = ({ key, path, digest, members }: Due): boolean => {
       const kept = this.#kept.get(key);
-      return kept?.digest === digest && kept.path === path;
+      return kept?.digest === digest && kept.path === path && sameItems(kept.members, members);
     };
     const isStale = (entry: Due): boolean => isKept(entry) && this.#kept.get(entry.key)!.isStale;
     return [...due.filter(entry => !isKept(entry)), ...due.filter(isStale)];
   }
 
-  #dueInside(desired: SandboxDesired): Due {
+  #dueInside(desired: SandboxDesired, members: readonly unknown[]): Due {
     const { netns, containers, table, routes, sysctls } = desired;
     return {
       ...netns,
+      members,
       subject: containers.join(', '),
       digest: this.#digestOf(desired),
       isEmpty: !table && routes.length === 0 && sysctls.length === 0,
@@ -220,6 +228,7 @@ export class Reconcile {
     return {
       key: HOST,
       path: '',
+      members: [],
       subject: 'the host',
       digest: JSON.stringify(routes.map(routeText)),
       isEmpty: routes.length === 0,
@@ -229,11 +238,11 @@ export class Reconcile {
 
   /** Notes that nothing is known of what a namespace holds. */
   #forget(key: string): void {
-    this.#kept.set(key, { path: '', digest: '', isStale: false });
+    this.#kept.set(key, { path: '', digest: '', members: [], isStale: false });
   }
 
   /** Brings a namespace to what it shall be; whether that went well, or it is gone. */
-  #bring({ key, path, subject, digest, isEmpty, converge }: Due): boolean {
+  #bring({ key, path, subject, digest, members, isEmpty, converge }: Due): boolean {
     let outcome: Converged | undefined;
     try {
       outcome = converge();
@@ -246,9 +255,22 @@ export class Reconcile {
       return false;
     }
     if (!outcome || isEmpty) this.#kept.delete(key);
-    else this.#kept.set(key, { path, digest, isStale: false });
+    else this.#kept.set(key, { path, digest, members, isStale: false });
     return true;
   }
+}
+
+/** What is new whenever a container was inspected anew, by namespace. */
+function membersOf(containers: readonly ContainerView[]): Map<string, unknown[]> {
+  const members = new Map<string, unknown[]>();
+  for (const { netns, attachments } of containers) {
+    if (netns) members.set(netns.key, [...(members.get(netns.key) ?? []), attachments]);
+  }
+  return members;
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every(item => b.includes(item));
 }
 
 function routeText({ network, gateway }: DesiredRoute): string {

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { parseAddress, parsePrefix } from '../../src/ip.js';
 import { Reconcile } from '../../src/labels/reconcile.js';
 import type {
+  Attachment,
   Change,
   ContainerView,
   DesiredRoute,
@@ -20,6 +21,8 @@ const CHANGE: Change = { kind: 'deleteTable' };
 class Stage {
   /** Labelled containers by name, each with what it wants; `''` is none. */
   readonly wants = new Map<string, string>();
+  /** What is new when a container was inspected anew. */
+  readonly inspections = new Map<string, Attachment[]>();
   /** Where each container is. */
   readonly places = new Map<string, NetnsRef>();
   mistakes: Mistake[] = [];
@@ -58,7 +61,9 @@ class Stage {
 
   #view(name: string): ContainerView {
     const netns = this.places.get(name) ?? { key: `ns-${name}`, path: '/proc/self/ns/net' };
-    return { id: name, name, netns, hostNetwork: false, labels: new Map(), imageLabels: [], attachments: [] };
+    const attachments = this.inspections.get(name) ?? [];
+    this.inspections.set(name, attachments);
+    return { id: name, name, netns, hostNetwork: false, labels: new Map(), imageLabels: [], attachments };
   }
 
   #converge(name: string, wants: boolean) {
@@ -129,6 +134,15 @@ test("a namespace that got a dead one's number is looked into", async t => {
   await stage.pass();
   stage.places.set('a', { key: 'n', path: '/proc/2/ns/net' });
   assert.deepEqual(await stage.pass(), ['a']);
+});
+
+test('a namespace is looked into when Docker has touched its container, though it shall be as it was', async t => {
+  const stage = new Stage(t);
+  stage.wants.set('a', '1').set('b', '1');
+  await stage.pass();
+  stage.inspections.delete('a');
+  assert.deepEqual(await stage.pass(), ['a']);
+  assert.deepEqual(await stage.pass(), []);
 });
 
 test('triggers during a pass are folded into one more', async t => {
