@@ -3,6 +3,7 @@
 
 import { UserError } from '../errors.js';
 import { IFNAME_MAX, isLinkName } from '../netlink/link.js';
+import { isPlainText } from '../nft/expression.js';
 import { quote } from './text.js';
 import type { InterfacePattern } from './words.js';
 
@@ -17,7 +18,7 @@ export function parsePattern(text: string): InterfacePattern {
   if (text === '+') return ANY;
   const prefix = text.endsWith('+');
   const name = prefix ? text.slice(0, -1) : text;
-  if (isName(name)) return { name, prefix };
+  if (isName(name) && (prefix || isPlainText(name))) return { name, prefix };
   throw new UserError(
     `${quote(text)} is not an interface pattern: ${
       hint(text) ??

@@ -132,6 +132,28 @@ export type Statement =
     }
   | { readonly counter: null };
 
+/** What libnftables 1.0.6 reads as a number in JSON, wherever it stands; and what later ones may. */
+const KEYWORDS = [
+  'ah',
+  'comp',
+  'dccp',
+  'esp',
+  'gre',
+  'icmp',
+  'icmpv6',
+  'igmp',
+  'ipcomp',
+  'sctp',
+  'tcp',
+  'udp',
+  'udplite',
+];
+
+/** Whether a text on the right side of a comparison stands for itself: not for a set, nor for a protocol. */
+export function isPlainText(text: string): boolean {
+  return !text.startsWith('@') && !KEYWORDS.includes(text);
+}
+
 /** `meta KEY`, such as `iifname`, `l4proto`, `mark`. */
 export function meta(key: string): MetaExpression {
   return { meta: { key } };

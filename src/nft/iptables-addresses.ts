@@ -2,7 +2,7 @@
 // Not here: names of hosts, which are refused; numbers (iptables-values.ts).
 
 import { type Address, formatAddress, fromBytes, parseAddress } from '../ip.js';
-import { type Expression, type MatchStatement, match, meta, payload } from './expression.js';
+import { type Expression, isPlainText, type MatchStatement, match, meta, payload } from './expression.js';
 import { refuse, type Token } from './iptables-tokens.js';
 import { readNumber } from './iptables-values.js';
 
@@ -134,8 +134,8 @@ export function matchInterface(key: 'iifname' | 'oifname', token: Token, negated
   }
   if (text.includes('*')) refuse(token, 'has a "*": iptables writes "+" for "any ending"');
   if (/[\s/"\\\p{Cc}]/u.test(text)) refuse(token, 'cannot be the name of an interface');
-  // In JSON a text that begins so is the name of a set.
-  if (text.startsWith('@')) refuse(token, 'cannot be expressed: nftables takes "@" for the name of a set');
+  if (!isPlainText(text))
+    refuse(token, 'cannot be expressed as the name of an interface: nftables reads it as something else');
   if (text === '+') return negated ? [never()] : [];
   const name = text.endsWith('+') ? `${text.slice(0, -1)}*` : text;
   return [match(meta(key), negated ? '!=' : '==', name)];

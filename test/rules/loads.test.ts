@@ -10,6 +10,7 @@ import { loadOurs } from './rulesets.js';
 
 /** What a shell, JSON or nft(8) might take for something else. */
 const ODD = [
+  ...['tcp', 'udp', 'icmp', 'esp', 'comp', 'gre', 'ip', 'lo', 'tcp+', 'established', 'root', 'all'],
   ...[
     '@x',
     '$x',

@@ -40,6 +40,7 @@ for (const [key, value, message] of [
   ['twine.nat.interfaces', 'еth0', `"\\u{435}th0" ${PATTERN}`],
   ['twine.nat.interfaces', '@set', `"@set" ${PATTERN}`],
   ['twine.nat.interfaces', 'eth0$', `"eth0$" ${PATTERN}`],
+  ['twine.nat.interfaces', 'tcp', `"tcp" ${PATTERN}`],
   ['twine.nat.interfaces', 'eth0@if7', '"eth0@if7" is not an interface pattern: did you mean "eth0"?'],
   ['twine.nat.interfaces', 'wg*', '"wg*" is not an interface pattern: did you mean "wg+"?'],
   ['twine.nat.interfaces', '*', '"*" is not an interface pattern: did you mean "+"?'],
