@@ -54,8 +54,9 @@ interface Seen {
 
 export class Containers {
   readonly #parts: ContainersParts;
-  /** Containers that no event has named since. */
   readonly #seen = new Map<string, Seen>();
+  /** Running ones that no event has named since they were seen. */
+  readonly #believed = new Set<string>();
   /** Their views, the very same as long as nothing is new. */
   readonly #views = new WeakMap<Seen, ContainerView>();
   /** Those that events have named since the last look: inspected beside the listing. */
@@ -76,14 +77,14 @@ export class Containers {
     await api.listen(EVENTS, {
       up: () => {
         // Whatever happened while nobody listened has no event.
-        this.#seen.clear();
+        this.#believed.clear();
         log.info({ socket: api.socketPath }, 'listening to the events of Docker');
         changed();
       },
       event: event => {
         const id = containerOf(event);
         if (id === undefined) return;
-        this.#seen.delete(id);
+        this.#believed.delete(id);
         this.#named.add(id);
         changed();
       },
@@ -115,6 +116,7 @@ export class Containers {
     );
     const present = new Set(listed.map(({ Id }) => Id));
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id);
+    for (const id of this.#believed) if (!present.has(id)) this.#believed.delete(id);
     for (const id of this.#unseenFor.keys()) if (!present.has(id)) this.#unseenFor.delete(id);
     const found = seen.filter(container => container !== undefined);
     this.#checkSight(found);
@@ -138,9 +140,10 @@ export class Containers {
       this.#seen.set(id, resting);
       return resting;
     }
-    if (known?.fingerprint === print && (!thorough || isStill(known.view.netns))) return known;
+    const isBelieved = known?.fingerprint === print && this.#believed.has(id);
+    if (isBelieved && (!thorough || isStill(known.view.netns))) return known;
     // What Docker is stuck with shall not keep the others waiting again and again.
-    if (!thorough && this.#unseenFor.has(id)) return seenInListing(listed, driverOf);
+    if (!thorough && this.#unseenFor.has(id)) return this.#seenBefore(listed);
     let inspected = await early;
     // It was asked before the listing: what is newer counts.
     if (!inspected || fingerprint(inspected) !== print) inspected = await this.#inspect(api, id);
@@ -152,19 +155,33 @@ export class Containers {
       view: await this.#view(api, inspected, viewInspected(inspected, driverOf)),
     };
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
-    if (!this.#named.has(id) && seen.view.netns) this.#seen.set(id, seen);
+    if (!this.#named.has(id) && seen.view.netns) this.#believed.add(id);
+    this.#seen.set(id, seen);
     this.#unseenFor.delete(id);
     return seen;
   }
 
-  /** What the listing tells of a container that Docker cannot inspect: its name and addresses, for others' sake. */
+  /**
+   * A container that Docker cannot inspect: as it was seen before, if it is the same by the listing; else what that
+   * tells, its name and addresses, for others' sake.
+   */
+  #seenBefore(listed: ListedContainer): Seen {
+    const known = this.#seen.get(listed.Id);
+    if (known?.fingerprint === fingerprint(listed)) return known;
+    return seenInListing(listed, network => this.#drivers.get(network));
+  }
+
+  /** Says why a container cannot be inspected. */
   #unseen(listed: ListedContainer, err: unknown): Seen {
     const isLate = (err as Error).name === 'AbortError';
     if (!isLate && (err as { statusCode?: number }).statusCode === undefined) throw err;
-    const seen = seenInListing(listed, network => this.#drivers.get(network));
+    const seen = this.#seenBefore(listed);
     const text = isLate ? `no answer from Docker within ${INSPECTED_WITHIN} ms` : messageOf(err);
     if (this.#unseenFor.get(listed.Id) !== text) {
-      this.#parts.log.warn({ container: seen.view.name }, `its labels are left alone: ${text}`);
+      this.#parts.log.warn(
+        { container: seen.view.name },
+        `Docker cannot tell of it, so its labels stay as they were: ${text}`,
+      );
     }
     this.#unseenFor.set(listed.Id, text);
     return seen;

@@ -167,7 +167,7 @@ export class Reconcile {
     return well;
   }
 
-  /** What is to be done: first what shall be other than it is, then what is only looked into. */
+  /** What is to be done: first what shall be other than it is, then what is only looked into, last what failed. */
   #due(
     { sandboxes, hostRoutes }: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
@@ -200,7 +200,10 @@ export class Reconcile {
       return kept?.digest === digest && kept.path === path && sameItems(kept.members, members);
     };
     const isStale = (entry: Due): boolean => isKept(entry) && this.#kept.get(entry.key)!.isStale;
-    return [...due.filter(entry => !isKept(entry)), ...due.filter(isStale)];
+    // What fails may take long each time: nobody waits for it.
+    const isFailing = ({ key }: Due): boolean => this.#reports.isFailing(key);
+    const others = due.filter(entry => !isFailing(entry));
+    return [...others.filter(entry => !isKept(entry)), ...others.filter(isStale), ...due.filter(isFailing)];
   }
 
   #dueInside(desired: SandboxDesired, members: readonly unknown[]): Due {

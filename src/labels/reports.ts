@@ -66,6 +66,11 @@ export class Reports {
     }
   }
 
+  /** Whether the last outcome of a namespace was a failure. */
+  isFailing(key: string): boolean {
+    return this.#failed.has(key);
+  }
+
   /** Forgets the failures of all other namespaces. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);

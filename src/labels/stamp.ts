@@ -49,7 +49,8 @@ function formatBefore({ name, value }: Sysctl): string {
 }
 
 function parseBefore(comment: string): Sysctl | undefined {
-  const match = /^before ([^=]+)=([01])$/.exec(comment);
+  // A link's name may hold an equals sign.
+  const match = /^before (.+)=([01])$/.exec(comment);
   const [, name, value] = match ?? [];
   return name !== undefined && value !== undefined && isOurs(name) ? { name, value } : undefined;
 }

@@ -286,6 +286,22 @@ test('a container that Docker cannot inspect stops no other, and keeps its name 
   assert.equal(docker.lines.filter(({ msg }) => msg.includes('layer does not exist')).length, 1);
 });
 
+test('a container that Docker cannot inspect any more is as it was: what protects it stays', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.images.set('i1', {});
+  docker.containers.set('a', { name: 'a', labels: { 'twine.nat.interfaces': '+' } });
+  const containers = docker.containersOf();
+  let changes = 0;
+  void containers.listen(() => changes++);
+  await until(() => changes === 1);
+  const [before] = await containers.look(true);
+  docker.broken.add('a');
+  docker.event({ Type: 'container', Action: 'update', Actor: { ID: 'a' } });
+  await until(() => changes === 2);
+  for (let i = 0; i < 2; i++) assert.deepEqual(await containers.look(i === 1), [before]);
+  assert.equal(before!.labels.size, 1);
+});
+
 test('a container that Docker is stuck with holds up one look, until an event names it', async t => {
   const docker = await FakeDocker.start(t);
   for (const name of ['a', 'b']) docker.containers.set(name, { name });

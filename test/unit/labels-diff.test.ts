@@ -172,13 +172,17 @@ test('a route of ours in a table where it does not count is put where it does, a
 });
 
 test('a table that is put in place is the one that is found there', () => {
-  const stamped = stampedTable(TABLE_A, [WAS, { name: 'ipv4/conf/eth0/route_localnet', value: '0' }]);
+  const before = [
+    WAS,
+    ...['eth0', 'a=b'].map(link => ({ name: `ipv4/conf/${link}/route_localnet`, value: '0' })),
+  ];
+  const stamped = stampedTable(TABLE_A, before);
   const comments = stamped.chains
     .find(({ name }) => name === STAMP_CHAIN)!
     .rules.map(({ comment }) => comment);
   assert.deepEqual(readStamp(comments), {
     stamp: stampOf(TABLE_A),
-    before: [WAS, { name: 'ipv4/conf/eth0/route_localnet', value: '0' }],
+    before,
   });
   assert.notEqual(stampOf(TABLE_A), stampOf(TABLE_B));
 });

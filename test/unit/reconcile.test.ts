@@ -178,6 +178,16 @@ test('a failure stops no other namespace, is said when it stays, once, and is tr
   assert.deepEqual(stage.converged, [], 'and ends with the failure');
 });
 
+test('one that fails comes after all others', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.wants.set('a', '1').set('b', '1');
+  stage.failing.add('a');
+  await stage.pass();
+  stage.wants.set('c', '1');
+  assert.deepEqual(await stage.pass(), ['c', 'a']);
+});
+
 test('a namespace that cannot be looked at stops no other, and is tried again', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const stage = new Stage(t);
