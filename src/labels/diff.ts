@@ -38,9 +38,11 @@ function diffTable({ table, stamp }: SandboxDesired, observed: SandboxObserved):
   const changed = observed.sysctls
     .filter(({ value, wanted }) => value !== wanted)
     .map(({ name, wanted }) => setSysctl({ name, value: wanted }));
-  const same = observed.stamp === (stamp ?? stampOf(table)) && sameSysctls(before, observed.before);
-  const replaced: Change[] = same ? [] : [{ kind: 'replaceTable', table: stampedTable(table, before) }];
-  return [...restored, ...replaced, ...changed];
+  const digest = stamp ?? stampOf(table);
+  const same = observed.stamp === digest && sameSysctls(before, observed.before);
+  if (same) return [...restored, ...changed];
+  const kind = observed.hasTable ? 'replaceTable' : 'createTable';
+  return [...restored, { kind, table: stampedTable(table, before, digest) }, ...changed];
 }
 
 /** What the sysctls that are wanted were before we changed them: as it was written down, or as it is now. */

@@ -8,7 +8,7 @@ import { sysctlWrite, type Trace } from '../netlink/commands.js';
 import { type Route, RTN_UNREACHABLE, RTPROT_DWGD } from '../netlink/route.js';
 import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
 import { type Nft, NftError } from '../nft/libnftables.js';
-import { deleteTable, replaceTable } from '../nft/ruleset.js';
+import { createTable, deleteTable, replaceTable } from '../nft/ruleset.js';
 import { isStale } from './flows.js';
 import { readSysctl, writeSysctl } from './proc-sys.js';
 import { readStamp, STAMP_CHAIN, TABLE } from './stamp.js';
@@ -63,10 +63,10 @@ export class SandboxWindow {
   /** @throws OpError, ChannelError */
   observe(sysctls: readonly DesiredSysctl[], loopbackTowards: readonly Address[] = []): SandboxObserved {
     const links = loopbackTowards.flatMap(address => this.#rt.indexTo(address) ?? []);
-    const comments = this.#nft.comments(TABLE, STAMP_CHAIN);
+    const { comments, hasTable } = this.#nft.look(TABLE, STAMP_CHAIN);
     return {
       ...readStamp(comments),
-      hasTable: comments.length > 0 || this.#nft.hasTable(TABLE),
+      hasTable,
       routes: this.routes(),
       rules: this.#rt.rules(RTPROT_DWGD),
       sysctls: this.#observeSysctls(sysctls),
@@ -126,6 +126,9 @@ export class SandboxWindow {
         writeSysctl(name, value);
         return;
       }
+      case 'createTable':
+        this.#nft.apply(createTable(change.table), this.#subject, this.#trace);
+        return;
       case 'replaceTable':
         this.#nft.apply(replaceTable(change.table), this.#subject, this.#trace);
         return;
@@ -161,6 +164,7 @@ function unless(done: (err: unknown) => boolean, fn: () => void): void {
 function groupOf(change: Change): string {
   switch (change.kind) {
     case 'setSysctl':
+    case 'createTable':
     case 'replaceTable':
     case 'deleteTable':
       return 'table';

@@ -37,6 +37,8 @@ export interface SandboxParts {
   readonly trace?: Trace;
 }
 
+/** What makes other rules. */
+const TABLE_CHANGES: ReadonlySet<Change['kind']> = new Set(['createTable', 'replaceTable', 'deleteTable']);
 /** The second look is at what routes have moved: which interface leads where. */
 const LOOKS = 2;
 
@@ -69,7 +71,7 @@ export class Sandboxes {
         const next = diff(possible, window.observe(desired.sysctls, loopbackTowards));
         changes.push(...next);
         const failures = window.apply(next);
-        const rulesChanged = next.some(({ kind }) => kind === 'replaceTable' || kind === 'deleteTable');
+        const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) return { changes, failures };

@@ -23,9 +23,10 @@ export function stampOf(table: NftTable): string {
 /**
  * The table with its stamp, ready to be put in place.
  * @param before what the sysctls that we change were before
+ * @param digest the table's, where it is known
  */
-export function stampedTable(table: NftTable, before: readonly Sysctl[]): NftTable {
-  const comments = [DIGEST_PREFIX + stampOf(table), ...before.map(formatBefore)];
+export function stampedTable(table: NftTable, before: readonly Sysctl[], digest = stampOf(table)): NftTable {
+  const comments = [DIGEST_PREFIX + digest, ...before.map(formatBefore)];
   const rules = comments.map(comment => ({ expr: [{ counter: null }], comment }));
   return { ...table, chains: [...table.chains, { name: STAMP_CHAIN, rules }] };
 }

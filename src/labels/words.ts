@@ -184,8 +184,8 @@ export interface SandboxObserved {
 /** One step from what is to what shall be. */
 export type Change =
   | { readonly kind: 'setSysctl'; readonly sysctl: Sysctl }
-  /** The table has its stamp already. */
-  | { readonly kind: 'replaceTable'; readonly table: NftTable }
+  /** The table has its stamp already. There is none of ours yet, or there is one. */
+  | { readonly kind: 'createTable' | 'replaceTable'; readonly table: NftTable }
   | { readonly kind: 'deleteTable' }
   /** To be prepended: it wins over what has its prefix and metric. */
   | { readonly kind: 'addRoute'; readonly route: RouteConfig }

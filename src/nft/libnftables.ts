@@ -81,26 +81,15 @@ export class Nft {
   }
 
   /**
-   * The comments of a chain's rules in their order; empty where there is no such chain.
+   * Whether there is such a table, and the comments of a chain's rules in their order: none where there is no such
+   * chain.
    * @throws OpError; ChannelError when there are more than MOST_ANSWERS
    */
-  comments({ family, name }: TableName, chain: string): (string | undefined)[] {
-    const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
-    const request = getRulesRequest(family, name, chain);
-    const replies = this.#ask(socket => socket.request(request, purpose, MOST_ANSWERS));
-    return replies.map(({ payload }) => decodeRuleComment(payload));
-  }
-
-  /** Whether there is such a table. @throws OpError */
-  hasTable({ family, name }: TableName): boolean {
-    const purpose = { op: 'reading nftables table', subject: name };
-    try {
-      this.#ask(socket => socket.request(getTableRequest(family, name), purpose));
-      return true;
-    } catch (err) {
-      if (isNotFound(err)) return false;
-      throw err;
-    }
+  look(table: TableName, chain: string): { hasTable: boolean; comments: (string | undefined)[] } {
+    return this.#ask(socket => {
+      const comments = commentsOf(socket, table, chain);
+      return { hasTable: comments.length > 0 || isThere(socket, table), comments };
+    });
   }
 
   /** The tracked flows to a UDP port. @throws OpError; ChannelError when there are more than MOST_ANSWERS */
@@ -149,6 +138,26 @@ export class Nft {
 
   #release(count: number): void {
     for (const { release } of this.#held.splice(0, count)) release();
+  }
+}
+
+function commentsOf(
+  socket: SyncNetlinkSocket,
+  { family, name }: TableName,
+  chain: string,
+): (string | undefined)[] {
+  const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
+  const replies = socket.request(getRulesRequest(family, name, chain), purpose, MOST_ANSWERS);
+  return replies.map(({ payload }) => decodeRuleComment(payload));
+}
+
+function isThere(socket: SyncNetlinkSocket, { family, name }: TableName): boolean {
+  try {
+    socket.request(getTableRequest(family, name), { op: 'reading nftables table', subject: name });
+    return true;
+  } catch (err) {
+    if (isNotFound(err)) return false;
+    throw err;
   }
 }
 

@@ -71,7 +71,7 @@ for (const [what, labels] of KINDS) {
       const before = [{ name: 'ipv4/ip_forward', value: '0' }];
       for (let again = 0; again < 2; again++)
         ns.within(() => nft.apply(replaceTable(stampedTable(table, before)), 'a test'));
-      const comments = ns.within(() => nft.comments(TABLE, STAMP_CHAIN));
+      const comments = ns.within(() => nft.look(TABLE, STAMP_CHAIN).comments);
       assert.deepEqual(readStamp(comments), { stamp: stampOf(table), before });
       ns.within(() => nft.apply(deleteTable(TABLE), 'a test'));
       assert.equal(run('ip', 'netns', 'exec', ns.name, 'nft', 'list', 'ruleset'), '');

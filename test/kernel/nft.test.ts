@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readSysctl, writeSysctl } from '../../src/labels/proc-sys.js';
 import { Nft, NftError } from '../../src/nft/libnftables.js';
-import { deleteTable, type NftTable, replaceTable } from '../../src/nft/ruleset.js';
+import { createTable, deleteTable, type NftTable, replaceTable } from '../../src/nft/ruleset.js';
 import { kernelTest, Namespace, run } from './namespace.js';
 
 const TABLE = { family: 'inet', name: 'test' } as const;
@@ -22,19 +22,30 @@ kernelTest(
     const nft = new Nft();
     t.after(() => nft.close());
     ns.within(() => {
-      assert.deepEqual([nft.hasTable(TABLE), nft.comments(TABLE, 'c')], [false, []]);
+      assert.deepEqual(nft.look(TABLE, 'c'), { hasTable: false, comments: [] });
       nft.apply(replaceTable(table('one', 'two')), 'a test');
-      assert.deepEqual([nft.hasTable(TABLE), nft.comments(TABLE, 'c')], [true, ['one', 'two']]);
+      assert.deepEqual(nft.look(TABLE, 'c'), { hasTable: true, comments: ['one', 'two'] });
       nft.apply(replaceTable(table('three')), 'a test');
-      assert.deepEqual(nft.comments(TABLE, 'c'), ['three']);
-      assert.deepEqual(nft.comments(TABLE, 'nosuch'), []);
+      assert.deepEqual(nft.look(TABLE, 'c').comments, ['three']);
+      assert.deepEqual(nft.look(TABLE, 'nosuch'), { hasTable: true, comments: [] });
       for (let n = 0; n < 2; n++) nft.apply(deleteTable(TABLE), 'a test');
-      assert.equal(nft.hasTable(TABLE), false);
+      assert.equal(nft.look(TABLE, 'c').hasTable, false);
     });
     assert.doesNotMatch(run('nft', 'list', 'tables'), /inet test/);
   },
   'nft',
 );
+
+kernelTest('a table is created only where there is none of its name', async t => {
+  const ns = await Namespace.create(t);
+  const nft = new Nft();
+  t.after(() => nft.close());
+  ns.within(() => {
+    nft.apply(createTable(table('one')), 'a test');
+    assert.throws(() => nft.apply(createTable(table('two')), 'a test'), /File exists/);
+    assert.deepEqual(nft.look(TABLE, 'c').comments, ['one']);
+  });
+});
 
 kernelTest('comments of any length that fits come back as they were', async t => {
   const ns = await Namespace.create(t);
@@ -43,7 +54,7 @@ kernelTest('comments of any length that fits come back as they were', async t =>
   const comments = ['x', 'ä'.repeat(63), 'y'.repeat(127), 'with "quotes" and \\'];
   ns.within(() => {
     nft.apply(replaceTable(table(...comments)), 'a test');
-    assert.deepEqual(nft.comments(TABLE, 'c'), comments);
+    assert.deepEqual(nft.look(TABLE, 'c').comments, comments);
   });
 });
 
@@ -66,7 +77,7 @@ kernelTest(
           return true;
         },
       );
-      assert.deepEqual(nft.comments(TABLE, 'c'), ['one']);
+      assert.deepEqual(nft.look(TABLE, 'c').comments, ['one']);
     });
     assert.match(said[0]!, /^nft -j '\{"nftables":/);
     assert.equal(said.at(-1), `${bad.nftables.length}: {"add":{"chain":{"table":"x"}}}`);
@@ -81,7 +92,7 @@ kernelTest('what it holds open stays few, goes by itself, and at once when it is
   for (let n = 0; n < 300; n++) {
     ns.within(() => {
       nft.apply(replaceTable(table('one')), 'a test');
-      nft.comments(TABLE, 'c');
+      nft.look(TABLE, 'c').comments;
     });
     assert.ok(fds() <= before + 34, `${fds() - before} more`);
   }
@@ -100,7 +111,7 @@ kernelTest('a look alone holds nothing open', async t => {
   const nft = new Nft();
   t.after(() => nft.close());
   const before = fds();
-  for (let n = 0; n < 10; n++) ns.within(() => nft.hasTable(TABLE));
+  for (let n = 0; n < 10; n++) ns.within(() => nft.look(TABLE, 'c').hasTable);
   assert.equal(fds(), before);
 });
 

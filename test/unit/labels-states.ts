@@ -30,6 +30,7 @@ export function show(change: Change): string {
   switch (change.kind) {
     case 'setSysctl':
       return `${change.sysctl.name}=${change.sysctl.value}`;
+    case 'createTable':
     case 'replaceTable': {
       const comments = change.table.chains.find(({ name }) => name === STAMP_CHAIN)!.rules;
       const { before } = readStamp(comments.map(({ comment }) => comment));
