@@ -6,6 +6,7 @@ import { CONNECTION_MATCHES } from './iptables-match-conntrack.js';
 import { PACE_MATCHES } from './iptables-match-pace.js';
 import { PACKET_MATCHES } from './iptables-match-packet.js';
 import { PROTOCOL_MATCHES } from './iptables-match-protocol.js';
+import { TOS_MATCHES } from './iptables-match-tos.js';
 import { MANGLE_TARGETS } from './iptables-target-mangle.js';
 import { NAT_TARGETS } from './iptables-target-nat.js';
 import { VERDICT_TARGETS } from './iptables-target-verdict.js';
@@ -15,6 +16,7 @@ export const MATCHES: readonly Extension[] = [
   ...CONNECTION_MATCHES,
   ...PACE_MATCHES,
   ...PACKET_MATCHES,
+  ...TOS_MATCHES,
 ];
 
 export const TARGETS: readonly Extension[] = [...VERDICT_TARGETS, ...MANGLE_TARGETS, ...NAT_TARGETS];

@@ -13,7 +13,7 @@ import {
   statements,
   type Translation,
 } from './iptables-extension.js';
-import { dscpField, matchTos, readDscp, readDscpClass, readTos } from './iptables-match-packet.js';
+import { dscpField, matchTos, readDscp, readDscpClass, readTos } from './iptables-match-tos.js';
 import { refuse, type Token } from './iptables-tokens.js';
 import {
   type Masked,

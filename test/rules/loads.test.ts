@@ -107,3 +107,24 @@ kernelTest('rules of every match and target, for both families where they are, t
     loadOurs(nft, namespace, rules.slice(begin, begin + 500));
   }
 });
+
+kernelTest('damaged rules that are understood all the same, the kernel takes', async t => {
+  const nft = new Nft();
+  t.after(() => nft.close());
+  const namespace = await Namespace.create(t);
+  const random = new Random(12);
+  const right = generateRules(random, 2000).map(({ chain, text }) => `${chain} ${text}`);
+  const words = right.flatMap(text => text.split(' '));
+  const rules: TranslatedRule[] = [];
+  while (rules.length < 2000) {
+    const text = random.pick(right).split(' ');
+    text.splice(random.int(0, text.length - 1), random.int(0, 1), random.pick(words));
+    // Jumps may be in a circle with each other; findConflict sees to that.
+    rules.push(
+      ...understood(text.join(' '), `r${rules.length}-`).filter(({ targets }) => targets.length === 0),
+    );
+  }
+  for (let begin = 0; begin < rules.length; begin += 500) {
+    loadOurs(nft, namespace, rules.slice(begin, begin + 500));
+  }
+});
