@@ -4,8 +4,9 @@
 import type { Prefix } from '../ip.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
+import { whyUnusable } from './destination.js';
 import { netnsAt } from './proc-netns.js';
-import type { NetnsRef } from './words.js';
+import type { HostPlace, NetnsRef } from './words.js';
 
 export class Host {
   readonly ref: NetnsRef;
@@ -34,6 +35,21 @@ export class Host {
   /** The addresses of the host's links, each with its network's length. */
   async addresses(): Promise<Prefix[]> {
     return (await this.#rt.addresses()).map(({ prefix }) => prefix);
+  }
+
+  /** The same with the link-layer addresses of those links, where they are of Ethernet's kind. */
+  async places(): Promise<HostPlace[]> {
+    // The host's end of every container has a link-local one.
+    const addresses = (await this.#rt.addresses()).filter(
+      ({ prefix }) => whyUnusable(prefix.address) === undefined,
+    );
+    const links = await Promise.all(
+      [...new Set(addresses.map(({ index }) => index))].map(index => this.#rt.link(index)),
+    );
+    return addresses.flatMap(({ index, prefix }) => {
+      const mac = links.find(link => link?.index === index)?.mac;
+      return mac === undefined ? [] : [{ prefix, mac }];
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 // in, plain data comes out. Not here: reading labels (grammar.ts), what is there already (diff.ts).
 
 import { type Address, formatPrefix } from '../ip.js';
+import { RT_TABLE_DWGD } from '../netlink/route.js';
 import { findConflict } from '../nft/iptables-chains.js';
 import { arrivalsOf, whyNoArrival } from './arrivals.js';
 import { udpForwards } from './flows.js';
@@ -11,6 +12,8 @@ import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owne
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { Names, type Resolution, type SandboxMembers } from './names.js';
 import { ANY, isLoopback } from './pattern.js';
+import { DOCKER_WAY_SYSCTLS, dockerWay } from './replies.js';
+import { routingTable } from './routing.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
 import type { PlacedForward } from './table.js';
 import { Tables } from './tables.js';
@@ -20,6 +23,7 @@ import type {
   ContainerView,
   DesiredRoute,
   DesiredSysctl,
+  HostPlace,
   InterfacePattern,
   Mistake,
   RouteIntent,
@@ -34,6 +38,8 @@ export interface World extends HostView {
   readonly intents: ReadonlyMap<string, ContainerIntent>;
   /** What the DNS says of host names, lower case, without a dot at the end; an empty answer is one, too. */
   readonly external: ReadonlyMap<string, readonly Address[]>;
+  /** Where the host is on its containers' networks. */
+  readonly hostPlaces: readonly HostPlace[];
 }
 
 export interface Plan {
@@ -57,13 +63,15 @@ interface Sandbox {
 interface Planning {
   readonly names: Names;
   readonly tables: Tables;
+  readonly hostPlaces: readonly HostPlace[];
   readonly mistakes: Mistake[];
 }
 
 /** @param tables what was built for an earlier world, and is used again */
 export function planWorld(world: World, tables = new Tables()): Plan {
   const groups = groupByNamespace(world.containers);
-  const planning: Planning = { names: new Names(groups, world.external), tables, mistakes: [] };
+  const { hostPlaces } = world;
+  const planning: Planning = { names: new Names(groups, world.external), tables, hostPlaces, mistakes: [] };
   const { mistakes } = planning;
   for (const container of [...world.containers].sort((a, b) => naturalCompare(a.name, b.name))) {
     mistakes.push(...refused(container));
@@ -123,11 +131,17 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
   const { members, attachments } = sandbox.members;
   const forwards = planForwards(sandbox, planning);
   const rules = planRules(intent.rules, planning.mistakes);
+  const desiredRoutes = routes.flatMap(({ owned, gateway }): DesiredRoute[] => {
+    const { network } = owned.intent;
+    return [...(gateway ? [{ network, gateway }] : []), { network }];
+  });
+  const short = desiredRoutes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
   const { table, stamp } = planning.tables.of(intents, {
     natInterfaces: intent.natInterfaces,
     forwards,
     rules,
     hasRoutes: routes.length > 0,
+    ...(short.length > 0 && { dockerWay: dockerWay(attachments, short, planning.hostPlaces) }),
   });
   const udp = udpForwards(
     intent.forwards.map(({ intent }) => intent),
@@ -138,15 +152,11 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
     ...(table && stamp !== undefined && { table, stamp }),
-    routes: routes.flatMap(
-      ({
-        owned: {
-          intent: { network },
-        },
-        gateway,
-      }) => [...(gateway ? [{ network, gateway }] : []), { network }],
-    ),
-    sysctls: planSysctls(intent.natInterfaces, forwards, hasIPv6),
+    routes: desiredRoutes,
+    sysctls: [
+      ...planSysctls(intent.natInterfaces, forwards, hasIPv6),
+      ...(short.length > 0 ? DOCKER_WAY_SYSCTLS : []),
+    ],
     loopbackTowards: forwards
       .filter(({ pattern }) => isLoopback(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),

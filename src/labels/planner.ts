@@ -5,7 +5,7 @@ import { type Address, type Prefix, sameAddress } from '../ip.js';
 import { Intents } from './intents.js';
 import { type Plan, planWorld } from './plan.js';
 import { Tables } from './tables.js';
-import type { ContainerView } from './words.js';
+import type { ContainerView, HostPlace } from './words.js';
 
 /** What a plan is made of; what is the very same value has not changed. */
 export interface Sight {
@@ -13,6 +13,8 @@ export interface Sight {
   /** What the DNS says. */
   readonly external: ReadonlyMap<string, readonly Address[]>;
   readonly hostAddresses: readonly Prefix[];
+  /** Where the host is on its containers' networks. */
+  readonly hostPlaces: readonly HostPlace[];
 }
 
 export class Planner {
@@ -41,7 +43,8 @@ function isSame(a: Sight, b: Sight): boolean {
   return (
     a.external === b.external &&
     sameList(a.containers, b.containers, Object.is) &&
-    sameList(a.hostAddresses, b.hostAddresses, sameInWhole)
+    sameList(a.hostAddresses, b.hostAddresses, sameInWhole) &&
+    sameList(a.hostPlaces, b.hostPlaces, (a, b) => a.mac === b.mac && sameInWhole(a.prefix, b.prefix))
   );
 }
 

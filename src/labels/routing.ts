@@ -6,6 +6,7 @@
 import type { Prefix } from '../ip.js';
 import { RT_TABLE_DWGD, RT_TABLE_MAIN, RTPROT_DWGD } from '../netlink/route.js';
 import type { Rule } from '../netlink/rule.js';
+import { DOCKER_WAY } from './replies.js';
 import type { Change, DesiredRoute } from './words.js';
 
 /** The longest prefix that has its place in the table of ours. */
@@ -14,13 +15,15 @@ const SHORT_PREFIX = 1;
  * Of the first rule. The last is just before the kernel's `main` (32766), so that a tunnel for everything, which has
  * rules there too (wg-quick(8)), keeps what is its own.
  */
-const FIRST_PRIORITY = 32_762;
+const FIRST_PRIORITY = 32_761;
 
 /**
- * The longest prefix wins over main and ours together, and of the same length ours: first what is more specific than
- * a half in main, then our halves, halves in main, our default. Always all of them: without routes they do nothing.
+ * Replies of connections that came in by Docker's own way go by main. For all else the longest prefix wins over main
+ * and ours together, and of the same length ours: first what is more specific than a half in main, then our halves,
+ * halves in main, our default. Always all of them: without routes they do nothing.
  */
-const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength'>[] = [
+const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength' | 'fwmark'>[] = [
+  { table: RT_TABLE_MAIN, fwmark: { value: DOCKER_WAY, mask: DOCKER_WAY } },
   { table: RT_TABLE_MAIN, suppressPrefixLength: 1 },
   { table: RT_TABLE_DWGD, suppressPrefixLength: 0 },
   { table: RT_TABLE_MAIN, suppressPrefixLength: 0 },
@@ -66,6 +69,8 @@ function sameRule(a: Rule, b: Rule): boolean {
     a.family === b.family &&
     a.priority === b.priority &&
     a.table === b.table &&
+    a.fwmark?.value === b.fwmark?.value &&
+    a.fwmark?.mask === b.fwmark?.mask &&
     a.suppressPrefixLength === b.suppressPrefixLength
   );
 }

@@ -10,12 +10,13 @@ import { Nft } from '../nft/libnftables.js';
 import { Containers } from './containers.js';
 import { Host } from './host.js';
 import { HostNames } from './host-names.js';
-import { HOST_ROUTES } from './keys.js';
+import { HOST_ROUTES, ROUTE } from './keys.js';
 import { LabelLock } from './lock.js';
 import { Planner } from './planner.js';
 import { Reconcile } from './reconcile.js';
 import { summary } from './reports.js';
 import { type Converged, Sandboxes } from './sandbox.js';
+import type { HostPlace } from './words.js';
 
 /** What a user may choose. */
 export interface LabelOptions {
@@ -85,14 +86,16 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const names = new HostNames(() => reconcile.trigger());
   const planner = new Planner(allowHostRoutes);
   let hostAddresses: readonly Prefix[] = [];
+  let hostPlaces: readonly HostPlace[] = [];
   const reconcile: Reconcile = new Reconcile({
     look: async thorough => {
       const found = await containers.look(thorough);
       if (found.some(({ labels }) => labels.has(HOST_ROUTES))) hostAddresses = await host.addresses();
+      if (found.some(({ labels }) => hasRoutes(labels))) hostPlaces = await host.places();
       return found;
     },
     plan: found => {
-      const plan = planner.plan({ containers: found, external: names.answers, hostAddresses });
+      const plan = planner.plan({ containers: found, external: names.answers, hostAddresses, hostPlaces });
       names.want(plan.externalNames);
       return plan;
     },
@@ -112,6 +115,10 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       ground.close();
     },
   };
+}
+
+function hasRoutes(labels: ReadonlyMap<string, string>): boolean {
+  return [...labels.keys()].some(key => key.startsWith(ROUTE));
 }
 
 /**

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { isLinkName } from '../netlink/link.js';
 import type { NftTable } from '../nft/ruleset.js';
+import { IP_FORWARD, IP_SRC_VALID_MARK, IPV6_FORWARDING, TCP_FWMARK_ACCEPT } from './sysctl.js';
 import type { Sysctl } from './words.js';
 
 /** The table of ours, in every namespace that has one. */
@@ -14,6 +15,8 @@ export const STAMP_CHAIN = 'stamp';
 
 const DIGEST_PREFIX = 'sha256 ';
 const BEFORE_PREFIX = 'before ';
+/** Sysctls of a namespace as a whole. */
+const FIXED = [IP_FORWARD, IPV6_FORWARDING, IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT].map(({ name }) => name);
 
 /** What the digest of a table is: of the whole of it, without its stamp. */
 export function stampOf(table: NftTable): string {
@@ -58,7 +61,7 @@ function parseBefore(comment: string): Sysctl | undefined {
 
 /** Whether it is a sysctl that a label may change. The name becomes a path. */
 function isOurs(name: string): boolean {
-  if (name === 'ipv4/ip_forward' || name === 'ipv6/conf/all/forwarding') return true;
+  if (FIXED.includes(name)) return true;
   const link = /^ipv4\/conf\/(.*)\/route_localnet$/s.exec(name)?.[1];
   return link !== undefined && isLinkName(link);
 }

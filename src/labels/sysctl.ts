@@ -5,6 +5,10 @@ import type { DesiredSysctl, Sysctl } from './words.js';
 
 export const IP_FORWARD: DesiredSysctl = { name: 'ipv4/ip_forward', value: '1' };
 export const IPV6_FORWARDING: DesiredSysctl = { name: 'ipv6/conf/all/forwarding', value: '1' };
+/** The check of a packet's source (rp_filter) looks at the packet's mark, too. */
+export const IP_SRC_VALID_MARK: DesiredSysctl = { name: 'ipv4/conf/all/src_valid_mark', value: '1' };
+/** A TCP socket answers, in IPv6 too, by the mark of the packet that opened its connection. */
+export const TCP_FWMARK_ACCEPT: DesiredSysctl = { name: 'ipv4/tcp_fwmark_accept', value: '1' };
 
 /** Lets connections to 127.0.0.0/8 leave, and their answers in, by the interface that leads to the address. */
 export function routeLocalnet(towards: Address): DesiredSysctl {

@@ -15,6 +15,7 @@ import {
 import { TWINE_CHAINS, type TwineChain } from '../nft/rule.js';
 import type { NftChain, NftHook, NftRule, NftTable } from '../nft/ruleset.js';
 import { compareSpecificity, covers, formatPattern, isLoopback } from './pattern.js';
+import { leadBack, rememberDockerWay } from './replies.js';
 import { TABLE } from './stamp.js';
 import { naturalCompare } from './text.js';
 import type { InterfacePattern, RuleIntent } from './words.js';
@@ -42,6 +43,8 @@ export interface TableParts {
   readonly rules: readonly RuleIntent[];
   /** Whether labels ask for routes. */
   readonly hasRoutes: boolean;
+  /** Where replies are led past the labels' routes: the link-layer addresses of dockerWay(). */
+  readonly dockerWay?: readonly string[];
 }
 
 const LO: InterfacePattern = { name: 'lo', prefix: false };
@@ -51,10 +54,12 @@ const DOCKER_DNS = '127.0.0.11';
 /** Masquerades what our forwards lead elsewhere, and nothing else. */
 const FORWARDED_CHAIN = 'forwarded';
 
-/** NF_IP_PRI_RAW, NF_IP_PRI_NAT_DST, NF_IP_PRI_FILTER, NF_IP_PRI_NAT_SRC: where iptables' tables are. */
+/** NF_IP_PRI_RAW, _MANGLE, _NAT_DST, _FILTER, _NAT_SRC: where iptables' tables are; `arrived` is behind all NAT. */
 const HOOKS = {
   raw: { type: 'filter', hook: 'prerouting', priority: -300 },
   prerouting: { type: 'nat', hook: 'prerouting', priority: -100 },
+  arrived: { type: 'filter', hook: 'prerouting', priority: -90 },
+  replies: { type: 'route', hook: 'output', priority: -150 },
   'nat-output': { type: 'nat', hook: 'output', priority: -100 },
   input: { type: 'filter', hook: 'input', priority: 0 },
   forward: { type: 'filter', hook: 'forward', priority: 0 },
@@ -75,12 +80,20 @@ const JUMPS: Partial<Record<BaseChain, TwineChain>> = {
 };
 
 /** The table, without its stamp; undefined where there is nothing to be in it. */
-export function buildTable({ natInterfaces, forwards, rules, hasRoutes }: TableParts): NftTable | undefined {
+export function buildTable({
+  natInterfaces,
+  forwards,
+  rules,
+  hasRoutes,
+  dockerWay,
+}: TableParts): NftTable | undefined {
   if (natInterfaces.length + forwards.length + rules.length === 0 && !hasRoutes) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
   const own: Record<BaseChain, readonly NftRule[]> = {
     raw: [...(forwards.some(isLocal) ? guardLoopback() : []), ...(hasRoutes ? refuseRedirects() : [])],
     prerouting: arriving(forwards.filter(forward => !isLocal(forward))),
+    arrived: dockerWay ? rememberDockerWay(dockerWay) : [],
+    replies: dockerWay ? leadBack() : [],
     'nat-output': fromWithin(forwards),
     input: [],
     forward: outside.flatMap(acceptForwarded),

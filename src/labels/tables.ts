@@ -18,6 +18,7 @@ export class Tables {
   of(intents: readonly ContainerIntent[], parts: TableParts): Built {
     const made = [
       ...intents,
+      ...(parts.dockerWay ?? []),
       ...parts.forwards.flatMap(({ key, addresses }) => [key, ...addresses.map(textOf)]),
     ];
     const [first] = intents;

@@ -27,6 +27,13 @@ export interface NetnsRef {
   readonly path: string;
 }
 
+/** An address of the host on a link of Ethernet's kind, with the length of the network around it. */
+export interface HostPlace {
+  readonly prefix: Prefix;
+  /** The link's own address: `02:42:0a:00:00:01`. */
+  readonly mac: string;
+}
+
 /** A container as Docker and /proc describe it. */
 export interface ContainerView {
   readonly id: string;

@@ -56,10 +56,15 @@ export function ipRule(verb: 'add' | 'del', rule: Rule): string {
     'rule',
     verb,
     option('priority', rule.priority),
+    option('fwmark', rule.fwmark && `${hex(rule.fwmark.value)}/${hex(rule.fwmark.mask)}`),
     option('lookup', rule.table),
     option('suppress_prefixlength', rule.suppressPrefixLength),
     option('protocol', rule.protocol),
   );
+}
+
+function hex(mark: number): string {
+  return `0x${mark.toString(16)}`;
 }
 
 /** @param name below /proc/sys/net, with slashes */

@@ -13,12 +13,15 @@ export const RTM_SETLINK = 19;
 /** The multicast group that tells of links. */
 export const RTNLGRP_LINK = 1;
 
+export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_LINKINFO = 18;
 export const IFLA_GROUP = 27;
 export const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
+/** ARPHRD_ETHER of <net/if_arp.h>. */
+const ARPHRD_ETHER = 1;
 
 /** IFF_UP of <net/if.h>. */
 export const IFF_UP = 0x1;
@@ -35,6 +38,8 @@ export interface Link {
   readonly name: string;
   /** `wireguard`, `veth`, …; absent for hardware and for `lo`. */
   readonly kind?: string;
+  /** Of a link of Ethernet's kind: `02:42:0a:00:00:01`. */
+  readonly mac?: string;
   readonly up: boolean;
   /** In bytes. */
   readonly mtu: number;
@@ -123,6 +128,7 @@ export function decodeLink(payload: Buffer): Link {
   const attrs = attrMap(payload.subarray(IFINFOMSG_LEN));
   const name = attrs.get(IFLA_IFNAME);
   if (!name) throw new DecodeError('a link without IFLA_IFNAME');
+  const mac = attrs.get(IFLA_ADDRESS);
   const mtu = attrs.get(IFLA_MTU);
   const group = attrs.get(IFLA_GROUP);
   const info = attrs.get(IFLA_LINKINFO);
@@ -131,10 +137,15 @@ export function decodeLink(payload: Buffer): Link {
     index: payload.readInt32LE(4),
     name: readString(name),
     ...(kind && { kind: readString(kind) }),
+    ...(mac && payload.readUInt16LE(2) === ARPHRD_ETHER && { mac: formatMac(mac) }),
     up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
     mtu: mtu ? readU32(mtu) : 0,
     group: group ? readU32(group) : 0,
   };
+}
+
+function formatMac(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/..(?=.)/g, '$&:');
 }
 
 /** struct ifinfomsg: family, padding, type (16 bits), index, flags, and which flags to change. */

@@ -1,5 +1,5 @@
 // Policy rules: struct fib_rule_hdr and the FRA_* attributes of <linux/fib_rules.h>, as ip-rule(8) speaks of them.
-// Not here: selectors; a rule of this project looks every packet up in a table.
+// Not here: selectors other than the mark; a rule of this project looks packets up in a table.
 
 import { DecodeError } from '../errors.js';
 import { AF_INET, AF_INET6 } from './address.js';
@@ -12,22 +12,28 @@ export const RTM_DELRULE = 33;
 export const RTM_GETRULE = 34;
 
 const FRA_PRIORITY = 6;
+const FRA_FWMARK = 10;
 const FRA_SUPPRESS_PREFIXLEN = 14;
 const FRA_TABLE = 15;
+const FRA_FWMASK = 16;
 const FRA_PROTOCOL = 21;
 
 /** In a deletion: whatever the rule does. */
 const FR_ACT_UNSPEC = 0;
 const FR_ACT_TO_TBL = 1;
 const FIB_RULE_HDR_LEN = 12;
+/** The mask of a mark that has none. */
+const ALL_BITS = 0xffff_ffff;
 /** The kernel's "not set" in a dump. */
 const NO_SUPPRESSION = 0xffff_ffff;
 
-/** `ip rule … priority N lookup TABLE [suppress_prefixlength N] protocol N`. */
+/** `ip rule … priority N [fwmark N/N] lookup TABLE [suppress_prefixlength N] protocol N`. */
 export interface Rule {
   readonly family: 4 | 6;
   /** FRA_PRIORITY: the smallest comes first; 0 is the kernel's own table local, 32766 its main. */
   readonly priority: number;
+  /** Of the packets that it is for: the bits of `mask` in their marks are `value`. Absent: every packet. */
+  readonly fwmark?: { readonly value: number; readonly mask: number };
   /** RT_TABLE_*. */
   readonly table: number;
   /** Routes found there with a prefix of this length or less do not count. */
@@ -67,9 +73,14 @@ export function decodeRule(payload: Buffer): Rule | undefined {
   const suppress = attrs.get(FRA_SUPPRESS_PREFIXLEN);
   const protocol = attrs.get(FRA_PROTOCOL);
   const length = suppress && readU32(suppress);
+  const mark = attrs.get(FRA_FWMARK);
+  const mask = attrs.get(FRA_FWMASK);
   return {
     family: family === AF_INET ? 4 : 6,
     priority: priority ? readU32(priority) : 0,
+    ...((mark || mask) && {
+      fwmark: { value: mark ? readU32(mark) : 0, mask: mask ? readU32(mask) : ALL_BITS },
+    }),
     table: table ? readU32(table) : payload.readUInt8(4),
     ...(length !== undefined && length !== NO_SUPPRESSION && { suppressPrefixLength: length }),
     protocol: protocol ? readU8(protocol) : 0,
@@ -82,10 +93,11 @@ function ruleMessage(rule: Rule, action: number): Buffer {
   header.writeUInt8(rule.family === 4 ? AF_INET : AF_INET6, 0);
   header.writeUInt8(rule.table < 256 ? rule.table : RT_TABLE_UNSPEC, 4);
   header.writeUInt8(action, 7);
-  const { suppressPrefixLength } = rule;
+  const { suppressPrefixLength, fwmark } = rule;
   return Buffer.concat([
     header,
     attrU32(FRA_PRIORITY, rule.priority),
+    ...(fwmark ? [attrU32(FRA_FWMARK, fwmark.value), attrU32(FRA_FWMASK, fwmark.mask)] : []),
     ...(rule.table < 256 ? [] : [attrU32(FRA_TABLE, rule.table)]),
     ...(suppressPrefixLength === undefined ? [] : [attrU32(FRA_SUPPRESS_PREFIXLEN, suppressPrefixLength)]),
     attrU8(FRA_PROTOCOL, rule.protocol),

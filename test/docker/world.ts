@@ -8,7 +8,7 @@ export const FAR = '203.0.113.1';
 export const FAR6 = '2001:db8:f00::1';
 export const FAR_PORT = 7000;
 
-/** The internet behind the host, by its own link. All that is routed to it is counted. */
+/** The internet behind the host, by its own link. All that is routed to it is counted, but for answers. */
 export async function makeWorld(): Promise<void> {
   await sh(`
     ip netns add world
@@ -30,6 +30,7 @@ table inet counted {
   }
   chain leaving {
     type filter hook forward priority -300
+    oifname "to-world" ct direction reply return
     oifname "to-world" update @sources { ether saddr }
   }
 }
@@ -38,7 +39,7 @@ END`);
   await serve('netns:world', 'world', 'tcp', FAR_PORT, FAR);
 }
 
-/** Packets that went to the world by way of the host, by the link address of whoever sent them. */
+/** Packets, but for answers, that went to the world by way of the host, by the link address of whoever sent them. */
 export async function sources(): Promise<ReadonlyMap<string, number>> {
   const { nftables } = JSON.parse(await sh('nft -j list set inet counted sources')) as {
     nftables: { set?: { elem?: { elem: { val: string; counter: { packets: number } } }[] } }[];
@@ -47,7 +48,7 @@ export async function sources(): Promise<ReadonlyMap<string, number>> {
   return new Map(elements.map(({ elem }) => [elem.val, elem.counter.packets]));
 }
 
-/** Packets that a container itself has sent to the world by way of the host. */
+/** Packets, but for answers, that a container itself has sent to the world by way of the host. */
 export async function leaked(container: string): Promise<number> {
   const [link] = JSON.parse(await inside(container, 'ip -j link show eth0')) as { address: string }[];
   return (await sources()).get(link!.address) ?? 0;

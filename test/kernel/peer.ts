@@ -24,7 +24,7 @@ const CLIENT = `
   else {
     const udp = require('dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
     udp.on('message', d => done(String(d))).on('error', e => done(e.code));
-    udp.bind(Number(from), () => udp.connect(port, host, () => udp.send('?')));
+    udp.bind(Number(from), () => udp.connect(port, host, e => (e ? done(e.code) : udp.send('?'))));
   }`;
 
 /** A server in a namespace on tcp port 80 and udp port 53 of all its addresses; it goes with the test. */

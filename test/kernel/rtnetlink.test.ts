@@ -13,9 +13,10 @@ kernelTest('a link is made, read, changed and deleted', async t => {
   const { rt } = await Namespace.create(t);
   await rt.createLink({ name: 'br-test', kind: 'bridge', mtu: 1400, group: 7 });
   const link = await rt.link('br-test');
+  assert.match(link!.mac!, /^([\da-f]{2}:){5}[\da-f]{2}$/);
   assert.deepEqual(
-    { ...link, index: 0 },
-    { index: 0, name: 'br-test', kind: 'bridge', up: false, mtu: 1400, group: 7 },
+    { ...link, index: 0, mac: '' },
+    { index: 0, name: 'br-test', kind: 'bridge', mac: '', up: false, mtu: 1400, group: 7 },
   );
   assert.deepEqual(await rt.link(link!.index), link);
   await rt.setLink('br-test', { up: true, mtu: 1300 });

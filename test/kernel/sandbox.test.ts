@@ -49,8 +49,8 @@ kernelTest(
     assert.match(inside.ip('route', 'get', '192.0.2.1'), / via 10\.9\.0\.3 /);
     assert.match(inside.ip('route', 'get', '2001:db8::1'), / via fd09::3 /);
     assert.match(inside.ip('route', 'get', '10.9.0.77'), /^10\.9\.0\.77 dev eth0 /);
-    assert.equal(inside.ip('rule').match(/proto 229/g)?.length, 4);
-    assert.equal(inside.ip('-6', 'rule').match(/proto 229/g)?.length, 4);
+    assert.equal(inside.ip('rule').match(/proto 229/g)?.length, 5);
+    assert.equal(inside.ip('-6', 'rule').match(/proto 229/g)?.length, 5);
     for (const name of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding', 'ipv4/conf/eth0/route_localnet'])
       assert.equal(sysctl(inside, name), '1', name);
     assert.equal(sysctl(inside, 'ipv4/conf/lo/route_localnet'), '0');
@@ -192,6 +192,7 @@ kernelTest(
       commands.filter(command => !command.startsWith('nft ')),
       [
         'ip route prepend unreachable 0.0.0.0/0 proto 229 table 229',
+        'ip rule add priority 32761 fwmark 0x20000000/0x20000000 lookup 254 protocol 229',
         'ip rule add priority 32762 lookup 254 suppress_prefixlength 1 protocol 229',
         'ip rule add priority 32763 lookup 229 suppress_prefixlength 0 protocol 229',
         'ip rule add priority 32764 lookup 254 suppress_prefixlength 0 protocol 229',

@@ -41,6 +41,16 @@ for (const [line, expected] of [
     'ip rule add priority 32762 lookup 254 suppress_prefixlength 0 protocol 229',
   ],
   [
+    ipRule('add', {
+      family: 4,
+      priority: 32761,
+      fwmark: { value: 0x2000_0000, mask: 0x3000_0000 },
+      table: 254,
+      protocol: 229,
+    }),
+    'ip rule add priority 32761 fwmark 0x20000000/0x30000000 lookup 254 protocol 229',
+  ],
+  [
     ipRule('del', { family: 6, priority: 1, table: 229, protocol: 229 }),
     'ip -6 rule del priority 1 lookup 229 protocol 229',
   ],

@@ -24,7 +24,7 @@ test('a route leads to the address of its gateway on a shared network, with a gu
     gw({ other: '10.7.0.3', main: '10.0.0.3' }),
   ]);
   assert.deepEqual(routesOf(sandbox), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
-  assert.deepEqual([sandbox.sysctls, sandbox.mistakes], [[], []]);
+  assert.deepEqual(sandbox.mistakes, []);
   assert.deepEqual(sandbox.netns, { key: '4:app', path: '/proc/app/ns/net' });
 });
 
@@ -85,6 +85,12 @@ for (const [what, networks, labels, expected] of [
   ['a forward that leads nowhere', '10.0.0.2', { 'twine.nat.forward.80': 'gone' }, []],
   ['a rule', '10.0.0.2', { 'twine.iptables.rule.a': 'TWINE_INPUT -j ACCEPT' }, []],
   ['a route', '10.0.0.2', { 'twine.route.10.8.0.0/16': 'web' }, []],
+  [
+    'a default route',
+    '10.0.0.2',
+    { 'twine.route.0.0.0.0/0': 'web' },
+    ['ipv4/conf/all/src_valid_mark=1', 'ipv4/tcp_fwmark_accept=1'],
+  ],
 ] as const) {
   test(`the sysctls for ${what}`, () => {
     const { sysctls } = only([

@@ -69,6 +69,7 @@ export function plan(
     external: new Map(),
     allowHostRoutes: [],
     hostAddresses: [],
+    hostPlaces: [],
     ...rest,
   });
   return { ...plan, mistakes: [...decoded.flatMap(({ mistakes }) => mistakes), ...plan.mistakes] };

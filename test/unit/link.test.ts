@@ -99,8 +99,8 @@ test('all links of a namespace are read, those without a kind too', () => {
     links.map(({ payload }) => decodeLink(payload)),
     [
       { index: 1, name: 'lo', up: false, mtu: 65536, group: 0 },
-      { index: 2, name: 'dev1', kind: 'veth', up: true, mtu: 1500, group: 0 },
-      { index: 3, name: 'dev0', kind: 'veth', up: true, mtu: 1500, group: 0 },
+      { index: 2, name: 'dev1', kind: 'veth', mac: '26:e0:92:c6:8d:5c', up: true, mtu: 1500, group: 0 },
+      { index: 3, name: 'dev0', kind: 'veth', mac: 'b2:5d:c3:cb:7d:e4', up: true, mtu: 1500, group: 0 },
       MADE,
     ],
   );

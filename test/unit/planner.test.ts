@@ -15,6 +15,7 @@ const SIGHT: Sight = {
   containers: [A, B],
   external: EXTERNAL,
   hostAddresses: [parsePrefix('192.0.2.1/24')!],
+  hostPlaces: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
 };
 
 const ROWS: readonly [what: string, next: Sight, same: boolean][] = [
@@ -23,6 +24,16 @@ const ROWS: readonly [what: string, next: Sight, same: boolean][] = [
     'the addresses of the host were read again',
     { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.1/24')!] },
     true,
+  ],
+  [
+    'the places of the host were read again',
+    { ...SIGHT, hostPlaces: SIGHT.hostPlaces.map(place => ({ ...place })) },
+    true,
+  ],
+  [
+    "a bridge's link-layer address is another one",
+    { ...SIGHT, hostPlaces: SIGHT.hostPlaces.map(place => ({ ...place, mac: '02:00:00:00:00:02' })) },
+    false,
   ],
   ['a container is gone', { ...SIGHT, containers: [A] }, false],
   ['a container was looked at again', { ...SIGHT, containers: [A, { ...B }] }, false],

@@ -2,18 +2,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePrefix } from '../../src/ip.js';
+import { DOCKER_WAY } from '../../src/labels/replies.js';
 import { diffRules, routingRules, routingTable } from '../../src/labels/routing.js';
 import type { Change, DesiredRoute } from '../../src/labels/words.js';
 import { RTPROT_DWGD } from '../../src/netlink/route.js';
 import type { Rule } from '../../src/netlink/rule.js';
 
 const routes = (...texts: string[]): DesiredRoute[] => texts.map(text => ({ network: parsePrefix(text)! }));
-const describe = ({ family, priority, table, suppressPrefixLength }: Rule): string =>
-  `${family}: ${priority} ${table} ${suppressPrefixLength ?? 'all'}`;
+const describe = ({ family, priority, fwmark, table, suppressPrefixLength }: Rule): string =>
+  `${family}: ${priority} ${table} ${fwmark ? `marked ${fwmark.value}/${fwmark.mask}` : (suppressPrefixLength ?? 'all')}`;
 const describeChange = (change: Change): string =>
   'rule' in change ? `${change.kind} ${describe(change.rule)}` : change.kind;
 
-const FOUR = ['4: 32762 254 1', '4: 32763 229 0', '4: 32764 254 0', '4: 32765 229 all'];
+const MARKED = `marked ${DOCKER_WAY}/${DOCKER_WAY}`;
+const FOUR = [
+  `4: 32761 254 ${MARKED}`,
+  '4: 32762 254 1',
+  '4: 32763 229 0',
+  '4: 32764 254 0',
+  '4: 32765 229 all',
+];
 const SIX = FOUR.map(text => text.replace('4:', '6:'));
 
 for (const [text, table] of [
@@ -63,6 +71,19 @@ test('rules come in the order of their priorities and go in reverse', () => {
     diffRules([], routingRules(routes('0.0.0.0/0'))).map(describeChange),
     [...FOUR].reverse().map(text => `deleteRule ${text}`),
   );
+});
+
+test('the rule of marked packets is another one when its mark differs', () => {
+  const wanted = routes('0.0.0.0/0');
+  const [first, ...others] = routingRules(wanted);
+  for (const fwmark of [undefined, { value: 1, mask: DOCKER_WAY }, { value: DOCKER_WAY, mask: 1 }]) {
+    const { fwmark: _, ...rest } = first!;
+    const strange = { ...rest, ...(fwmark && { fwmark }) };
+    assert.deepEqual(diffRules(wanted, [strange, ...others]).map(describeChange), [
+      `addRule ${describe(first!)}`,
+      `deleteRule ${describe(strange)}`,
+    ]);
+  }
 });
 
 test('a rule that is missing is added, and one of ours that has no place goes', () => {

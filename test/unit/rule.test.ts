@@ -18,6 +18,15 @@ import { golden, replies, request, tree } from '../golden/golden.js';
 
 const OURS: Rule = { family: 4, priority: 19700, table: 254, suppressPrefixLength: 1, protocol: 197 };
 const SIX: Rule = { family: 6, priority: 19703, table: 197, protocol: 197 };
+const MARK = 0x2000_0000;
+const MARKED: Rule = {
+  family: 4,
+  priority: 19704,
+  fwmark: { value: MARK, mask: MARK },
+  table: 254,
+  protocol: 197,
+};
+const MARKED_WORDS = 'priority 19704 fwmark 0x20000000/0x20000000 lookup main protocol 197';
 const WORDS = 'priority 19700 lookup main suppress_prefixlength 1 protocol 197';
 
 function assertSame(
@@ -32,6 +41,7 @@ function assertSame(
 for (const [command, rule] of [
   [`ip rule add ${WORDS}`, OURS],
   ['ip -6 rule add priority 19703 lookup 197 protocol 197', SIX],
+  [`ip rule add ${MARKED_WORDS}`, MARKED],
 ] as const) {
   test(`"${command}" is sent`, () => {
     const theirs = request(golden('rule', command), RTM_NEWRULE);
@@ -56,6 +66,15 @@ for (const [command, expected] of [
       { family: 4, priority: 0, table: 255, protocol: 2 },
       OURS,
       { family: 4, priority: 19800, table: 1000, protocol: 0 },
+      { family: 4, priority: 32766, table: 254, protocol: 2 },
+      { family: 4, priority: 32767, table: 253, protocol: 2 },
+    ],
+  ],
+  [
+    'ip -4 rule show',
+    [
+      { family: 4, priority: 0, table: 255, protocol: 2 },
+      MARKED,
       { family: 4, priority: 32766, table: 254, protocol: 2 },
       { family: 4, priority: 32767, table: 253, protocol: 2 },
     ],
@@ -88,6 +107,7 @@ test('a rule is read back as it was written', () => {
     {
       family: fc.constantFrom(4, 6),
       priority: fc.nat(),
+      fwmark: fc.record({ value: fc.nat(0xffff_ffff), mask: fc.nat(0xffff_ffff) }, { noNullPrototype: true }),
       table: fc.integer({ min: 1, max: 0xffff_ffff }),
       suppressPrefixLength: fc.nat(128),
       protocol: fc.nat(255),
