@@ -1,7 +1,7 @@
 // Docker's answers about containers as views: from `GET /containers/json` and `GET /containers/ID/json` to what the
 // labels' half knows of a container. Pure. Not here: asking Docker, /proc, which labels count (containers.ts).
 
-import { type Address, parseAddress } from '../ip.js';
+import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../ip.js';
 import type { Attachment, ContainerView } from './words.js';
 
 /** What of an entry of `NetworkSettings.Networks` is of use; the listing leaves some of it out. */
@@ -9,7 +9,9 @@ export interface DockerEndpoint {
   readonly NetworkID?: string;
   readonly EndpointID?: string;
   readonly IPAddress?: string;
+  readonly IPPrefixLen?: number;
   readonly GlobalIPv6Address?: string;
+  readonly GlobalIPv6PrefixLen?: number;
   readonly Gateway?: string;
   readonly IPv6Gateway?: string;
   /** Docker 28 and later. */
@@ -136,7 +138,9 @@ function attachment(
   driverOf: DriverOf,
 ): Attachment {
   const networkId = endpoint.NetworkID ?? '';
-  const addresses = [endpoint.IPAddress, endpoint.GlobalIPv6Address];
+  const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
+  const addresses = [IPAddress, GlobalIPv6Address];
+  const networks = [`${IPAddress}/${IPPrefixLen}`, `${GlobalIPv6Address}/${GlobalIPv6PrefixLen}`];
   // Up to Docker 24 the short id is among them.
   const aliases = (endpoint.Aliases ?? []).filter(alias => alias !== id.slice(0, 12));
   return {
@@ -146,6 +150,10 @@ function attachment(
     addresses: addresses.flatMap((text): Address[] => {
       const address = parseAddress(text ?? '');
       return address ? [address] : [];
+    }),
+    subnets: networks.flatMap((text): Prefix[] => {
+      const prefix = parsePrefix(text);
+      return prefix ? [maskPrefix(prefix)] : [];
     }),
     aliases,
   };

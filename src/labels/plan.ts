@@ -1,7 +1,7 @@
 // What every namespace and the host shall hold, from all containers and all their labels. Pure: the whole world goes
 // in, plain data comes out. Not here: reading labels (grammar.ts), what is there already (diff.ts).
 
-import { type Address, formatPrefix } from '../ip.js';
+import { type Address, formatAddress, formatPrefix, type Prefix, prefixContains, samePrefix } from '../ip.js';
 import { RT_TABLE_DWGD } from '../netlink/route.js';
 import { findConflict } from '../nft/iptables-chains.js';
 import { arrivalsOf, whyNoArrival } from './arrivals.js';
@@ -185,14 +185,36 @@ interface PlacedRoute {
 }
 
 function planRoutes({ members, intent }: Sandbox, planning: Planning): PlacedRoute[] {
-  return intent.routes.map(owned => {
+  const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
+  return intent.routes.flatMap((owned): PlacedRoute[] => {
     const { container, intent } = owned;
     const { destination, network } = intent;
+    // A route to it, and the guard beneath, would stand before the kernel's own and cut the container off.
+    const own = subnets.find(subnet => samePrefix(subnet, network));
+    if (own) {
+      planning.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, own)));
+      return [];
+    }
     const resolution = planning.names.resolve(destination, container, members, network.address.family);
     const consequence = `until then ${formatPrefix(network)} is unreachable`;
     const [gateway] = addressesOf(resolution, owned, consequence, planning);
-    return { owned, gateway };
+    const near =
+      gateway && prefixContains(network, gateway) && subnets.find(subnet => isWithin(network, subnet));
+    if (!near) return [{ owned, gateway }];
+    planning.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, near, gateway)));
+    return [];
   });
+}
+
+function isWithin(network: Prefix, subnet: Prefix): boolean {
+  return subnet.length <= network.length && prefixContains(subnet, network.address);
+}
+
+function whyOwnSubnet(network: Prefix, subnet: Prefix, gateway?: Address): string {
+  const holds = gateway
+    ? `, and ${formatPrefix(network)} holds the gateway ${formatAddress(gateway)} itself`
+    : '';
+  return `no route to ${formatPrefix(network)} is made: the container is on ${formatPrefix(subnet)}, which it reaches without a gateway${holds}; remove the label, or give another network`;
 }
 
 function planForwards({ members, intent }: Sandbox, planning: Planning): PlacedForward[] {

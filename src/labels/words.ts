@@ -15,6 +15,8 @@ export interface Attachment {
   readonly driver: string;
   /** IPv4 first; empty while the container is not running. */
   readonly addresses: readonly Address[];
+  /** The networks of its addresses, which it reaches without a gateway. */
+  readonly subnets?: readonly Prefix[];
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];
 }

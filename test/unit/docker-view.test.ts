@@ -1,7 +1,7 @@
 // Docker's answers as views: names, services, aliases, addresses, and which network comes first.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAddress } from '../../src/ip.js';
+import { formatAddress, formatPrefix } from '../../src/ip.js';
 import {
   type DockerEndpoint,
   fingerprint,
@@ -42,7 +42,9 @@ test('a view has its name, its service and its networks', () => {
         main: {
           NetworkID: 'n1',
           IPAddress: '172.18.0.2',
+          IPPrefixLen: 16,
           GlobalIPv6Address: 'fd00::2',
+          GlobalIPv6PrefixLen: 64,
           Gateway: '172.18.0.1',
           Aliases: ['web', 'a1b2c3d4e5f6', 'www'],
         },
@@ -56,12 +58,13 @@ test('a view has its name, its service and its networks', () => {
   const [attachment] = view.attachments;
   assert.deepEqual(attachment!.addresses.map(formatAddress), ['172.18.0.2', 'fd00::2']);
   assert.deepEqual(
-    { ...attachment, addresses: [] },
+    { ...attachment, addresses: [], subnets: attachment!.subnets!.map(formatPrefix) },
     {
       networkId: 'n1',
       networkName: 'main',
       driver: 'bridge',
       addresses: [],
+      subnets: ['172.18.0.0/16', 'fd00::/64'],
       aliases: ['web', 'www'],
     },
   );

@@ -10,6 +10,7 @@ import {
   gw,
   only,
   plan,
+  prefix,
   routed,
   routesOf,
   showMistake,
@@ -275,3 +276,31 @@ test('the same world in another order is the same plan', () => {
   assert.deepEqual(plan(containers).sandboxes, plan(back).sandboxes);
   assert.deepEqual(plan(containers).hostRoutes, plan(back).hostRoutes);
 });
+
+for (const [network, wanted] of [
+  ['10.0.0.0/16', 0],
+  ['10.0.0.0/24', 0],
+  ['10.0.0.3/32', 0],
+  ['fd00::/64', 0],
+  ['10.0.7.0/24', 2],
+  ['10.0.0.0/8', 2],
+  ['0.0.0.0/0', 2],
+] as const) {
+  test(`on 10.0.0.0/16 and fd00::/64, ${network} by way of a neighbour is ${wanted ? 'routed' : 'told, and not routed'}`, () => {
+    const labels = { [`twine.route.${network}`]: 'gateway' };
+    const view = container('a', { networks: { main: '10.0.0.2 fd00::2' }, labels });
+    const subnets = [prefix('10.0.0.0/16'), prefix('fd00::/64')];
+    const attachments = view.attachments.map(attachment => ({ ...attachment, subnets }));
+    const { sandboxes, mistakes } = plan([
+      { ...view, attachments },
+      container('gateway', { networks: { main: '10.0.0.3 fd00::3' } }),
+    ]);
+    assert.equal(sandboxes[0]!.routes.length, wanted);
+    assert.deepEqual(
+      mistakes.map(({ message }) =>
+        message.startsWith(`no route to ${network} is made: the container is on `),
+      ),
+      wanted ? [] : [true],
+    );
+  });
+}
