@@ -5,6 +5,7 @@ import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
 import type { DockerOptions } from 'dockerode';
 
@@ -27,7 +28,7 @@ export interface EventListener {
 export class DockerApi {
   readonly #closing = new AbortController();
   /** As Node's global one, but ours to end. */
-  readonly #agent = new Agent({ keepAlive: true, timeout: 5_000 });
+  readonly #agent = agent();
   #client: Promise<Dockerode> | undefined;
 
   /** @param socketPath of Docker's API, such as /var/run/docker.sock */
@@ -88,6 +89,12 @@ export async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefine
     if ((err as { statusCode?: number }).statusCode === 404) return undefined;
     throw err;
   }
+}
+
+/** docker-modem prints all options of every call, for a log that nobody reads: sockets in depth are milliseconds. */
+function agent(): Agent {
+  const options = { keepAlive: true, timeout: 5_000 };
+  return Object.assign(new Agent(options), { [inspect.custom]: () => 'Agent' });
 }
 
 /** Resolves when the stream ends; a stream that breaks has ended. */
