@@ -39,7 +39,7 @@ const EVENTS = {
 /** Inspections under way at a time. */
 const AT_A_TIME = 16;
 /** How long Docker may take for an answer, in milliseconds: it can be stuck, as a whole or with one container. */
-const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 2_000] as const;
+const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 5_000] as const;
 /** Looks in a row at which no process was to be seen, before that is said. */
 const BLIND_LOOKS = 3;
 
