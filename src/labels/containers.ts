@@ -174,7 +174,10 @@ export class Containers {
   /** Says why a container cannot be inspected. */
   #unseen(listed: ListedContainer, err: unknown): Seen {
     const isLate = (err as Error).name === 'AbortError';
-    if (!isLate && (err as { statusCode?: number }).statusCode === undefined) throw err;
+    // A TypeError: its answer lacks what every version of Docker has said so far.
+    const isItsOwn =
+      isLate || err instanceof TypeError || (err as { statusCode?: number }).statusCode !== undefined;
+    if (!isItsOwn) throw err;
     const seen = this.#seenBefore(listed);
     const text = isLate ? `no answer from Docker within ${INSPECTED_WITHIN} ms` : messageOf(err);
     if (this.#unseenFor.get(listed.Id) !== text) {

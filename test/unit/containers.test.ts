@@ -29,6 +29,8 @@ class FakeDocker {
   readonly containers = new Map<string, Played>();
   readonly images = new Map<string, Record<string, string>>();
   readonly networks: { Id: string; Driver: string }[] = [];
+  /** Containers of which an inspection tells no more than the id. */
+  readonly odd = new Set<string>();
   /** Paths that are never answered. */
   readonly stuck = new Set<string>();
   /** Paths that were asked for, without the events. */
@@ -115,7 +117,7 @@ class FakeDocker {
       return labels && { Config: { Labels: labels } };
     }
     const played = this.containers.get(id);
-    return played && inspected(id, played);
+    return this.odd.has(id) ? { Id: id } : played && inspected(id, played);
   }
 }
 
@@ -300,6 +302,20 @@ test('a container that Docker cannot inspect any more is as it was: what protect
   await until(() => changes === 2);
   for (let i = 0; i < 2; i++) assert.deepEqual(await containers.look(i === 1), [before]);
   assert.equal(before!.labels.size, 1);
+});
+
+test('a container whose inspection lacks what is needed stops no other', async t => {
+  const docker = await FakeDocker.start(t);
+  for (const name of ['a', 'b']) docker.containers.set(name, { name });
+  docker.odd.add('a');
+  const views = await docker.containersOf().look(false);
+  assert.deepEqual(
+    views.map(({ name, netns }) => [name, netns !== undefined]),
+    [
+      ['a', false],
+      ['b', true],
+    ],
+  );
 });
 
 test('a container that Docker is stuck with holds up one look, until an event names it', async t => {
