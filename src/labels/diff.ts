@@ -30,7 +30,7 @@ export function diff(desired: SandboxDesired, observed: SandboxObserved): Change
  * The table and its sysctls. What a sysctl was is in the table before the sysctl changes, and is taken from it after
  * it was put back; and what guards an open sysctl is there as long as it is open.
  */
-function diffTable({ table, stamp }: SandboxDesired, observed: SandboxObserved): Change[] {
+function diffTable({ table, stamp, labelled }: SandboxDesired, observed: SandboxObserved): Change[] {
   const before = remembered(observed);
   const wanted = new Set(observed.sysctls.map(({ name }) => name));
   const restored = observed.before.filter(({ name }) => !wanted.has(name)).map(setSysctl);
@@ -42,7 +42,8 @@ function diffTable({ table, stamp }: SandboxDesired, observed: SandboxObserved):
   const same = observed.stamp === digest && sameSysctls(before, observed.before);
   if (same) return [...restored, ...changed];
   const kind = observed.hasTable ? 'replaceTable' : 'createTable';
-  return [...restored, { kind, table: stampedTable(table, before, digest) }, ...changed];
+  const put = { kind, table: stampedTable(table, before, digest), ...(labelled && { labelled }) } as const;
+  return [...restored, put, ...changed];
 }
 
 /** What the sysctls that are wanted were before we changed them: as it was written down, or as it is now. */

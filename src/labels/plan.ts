@@ -25,6 +25,7 @@ import type {
   DesiredSysctl,
   HostPlace,
   InterfacePattern,
+  LabelledRules,
   Mistake,
   RouteIntent,
   RuleIntent,
@@ -139,7 +140,7 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
   const { table, stamp } = planning.tables.of(intents, {
     natInterfaces: intent.natInterfaces,
     forwards,
-    rules,
+    rules: rules.map(({ intent }) => intent),
     hasRoutes: routes.length > 0,
     ...(short.length > 0 && { dockerWay: dockerWay(attachments, short, planning.hostPlaces) }),
   });
@@ -152,6 +153,7 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
     ...(table && stamp !== undefined && { table, stamp }),
+    ...(rules.length > 0 && { labelled: rules.map(labelledRules) }),
     routes: desiredRoutes,
     sysctls: [
       ...planSysctls(intent.natInterfaces, forwards, hasIPv6),
@@ -246,17 +248,21 @@ function addressesOf(
 }
 
 /** The rules that the kernel can take beside each other; one that it could not would take all of the table with it. */
-function planRules(rules: readonly Owned<RuleIntent>[], mistakes: Mistake[]): RuleIntent[] {
-  const standing: RuleIntent[] = [];
+function planRules(rules: readonly Owned<RuleIntent>[], mistakes: Mistake[]): Owned<RuleIntent>[] {
+  const standing: Owned<RuleIntent>[] = [];
   for (const owned of rules) {
     const conflict = findConflict(
       owned.intent.rule,
-      standing.map(({ rule }) => rule),
+      standing.map(({ intent }) => intent.rule),
     );
-    if (conflict === undefined) standing.push(owned.intent);
+    if (conflict === undefined) standing.push(owned);
     else mistakes.push(mistakeOf(owned, conflict));
   }
   return standing;
+}
+
+function labelledRules({ container, intent: { key, rule } }: Owned<RuleIntent>): LabelledRules {
+  return { container: container.name, key, chain: rule.chain, count: rule.rules.length };
 }
 
 function reportLoops(

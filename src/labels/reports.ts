@@ -53,6 +53,9 @@ export class Reports {
     const fields = { containers: subject };
     const failed = this.#failed.get(key);
     this.#failed.delete(key);
+    // They are found when a table is put in place, and not again while it stands.
+    for (const { container, key, message } of outcome?.refused ?? [])
+      this.#log.warn({ container, label: key }, message);
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {

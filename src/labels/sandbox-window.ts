@@ -8,15 +8,19 @@ import { sysctlWrite, type Trace } from '../netlink/commands.js';
 import { type Route, RTN_UNREACHABLE, RTPROT_DWGD } from '../netlink/route.js';
 import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
 import { type Nft, NftError } from '../nft/libnftables.js';
-import { createTable, deleteTable, replaceTable } from '../nft/ruleset.js';
+import { createTable, deleteTable, type NftTable, replaceTable } from '../nft/ruleset.js';
 import { isStale } from './flows.js';
+import { mistake } from './mistakes.js';
 import { readSysctl, writeSysctl } from './proc-sys.js';
 import { readStamp, STAMP_CHAIN, TABLE } from './stamp.js';
 import { expandSysctls } from './sysctl.js';
+import { plain } from './text.js';
+import { trialOf, without } from './trial.js';
 import type {
   Change,
   DesiredRoute,
   DesiredSysctl,
+  Mistake,
   ObservedSysctl,
   SandboxObserved,
   UdpForward,
@@ -25,7 +29,14 @@ import type {
 /** There as long as the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
 const IPV6_SYSCTLS = '/proc/sys/net/ipv6';
 
+/** A change that puts a table in place. */
+type PutTable = Extract<Change, { readonly table: NftTable }>;
+/** Characters of the kernel's reason that are told. */
+const REASON_MAX = 200;
+
 export class SandboxWindow {
+  /** Rules of labels that were left out of a table because the kernel refuses them. */
+  readonly refused: Mistake[] = [];
   readonly #rt: SyncRtNetlink;
   readonly #nft: Nft;
   readonly #subject: string;
@@ -127,10 +138,8 @@ export class SandboxWindow {
         return;
       }
       case 'createTable':
-        this.#nft.apply(createTable(change.table), this.#subject, this.#trace);
-        return;
       case 'replaceTable':
-        this.#nft.apply(replaceTable(change.table), this.#subject, this.#trace);
+        this.#putTable(change);
         return;
       case 'deleteTable':
         this.#nft.apply(deleteTable(TABLE), this.#subject, this.#trace);
@@ -148,6 +157,42 @@ export class SandboxWindow {
         unless(isNotFound, () => this.#rt.deleteRule(change.rule));
         return;
     }
+  }
+
+  /** Where the kernel refuses the table, once more without the rules that it refuses by themselves. */
+  #putTable({ kind, table, labelled = [] }: PutTable): void {
+    const put = kind === 'createTable' ? createTable : replaceTable;
+    try {
+      this.#nft.apply(put(table), this.#subject, this.#trace);
+    } catch (err) {
+      if (!(err instanceof NftError)) throw err;
+      const refused = labelled.flatMap(label => {
+        const reason = this.#whyRefused(trialOf(table, labelled, label));
+        return reason === undefined ? [] : [{ label, reason }];
+      });
+      if (refused.length === 0) throw err;
+      const rest = without(
+        table,
+        labelled,
+        refused.map(({ label }) => label),
+      );
+      this.#nft.apply(put(rest), this.#subject, this.#trace);
+      for (const { label, reason } of refused) {
+        const message = `the kernel refuses the rule (${plain(reason, REASON_MAX)}), so it is left out: write it without what this kernel does not have`;
+        this.refused.push(mistake(label.container, label.key, message));
+      }
+    }
+  }
+
+  #whyRefused(trial: NftTable): string | undefined {
+    try {
+      this.#nft.apply(replaceTable(trial), this.#subject, this.#trace);
+    } catch (err) {
+      if (err instanceof NftError) return err.reason;
+      throw err;
+    }
+    this.#nft.apply(deleteTable(trial), this.#subject, this.#trace);
+    return undefined;
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   Change,
   DesiredRoute,
   DesiredSysctl,
+  Mistake,
   NetnsRef,
   SandboxDesired,
   SandboxObserved,
@@ -26,6 +27,8 @@ export interface Converged {
   readonly changes: readonly Change[];
   /** What was refused, each an error that says what; try again later. */
   readonly failures: readonly Error[];
+  /** Rules of labels that were left out because the kernel refuses them; they are not tried again. */
+  readonly refused?: readonly Mistake[];
 }
 
 export interface SandboxParts {
@@ -74,7 +77,10 @@ export class Sandboxes {
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
-        if (failures.length > 0 || !moved || look === LOOKS) return { changes, failures };
+        if (failures.length > 0 || !moved || look === LOOKS) {
+          const { refused } = window;
+          return { changes, failures, ...(refused.length > 0 && { refused }) };
+        }
       }
     });
   }

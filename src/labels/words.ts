@@ -152,6 +152,16 @@ export interface UdpForward {
   readonly destinations: readonly { readonly address: Address; readonly port: number }[];
 }
 
+/** How many rules of a chain are one label's. */
+export interface LabelledRules {
+  /** The container's name. */
+  readonly container: string;
+  /** The label's key. */
+  readonly key: string;
+  readonly chain: string;
+  readonly count: number;
+}
+
 /** What a namespace shall hold of ours, whole. */
 export interface SandboxDesired {
   readonly netns: NetnsRef;
@@ -159,6 +169,8 @@ export interface SandboxDesired {
   readonly containers: readonly string[];
   /** Without its stamp. Absent: no table of ours, and then no sysctls. */
   readonly table?: NftTable;
+  /** Whose rules are in the table, in the order in which they stand in each chain. */
+  readonly labelled?: readonly LabelledRules[];
   /** The table's, where it is known already. */
   readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
@@ -194,7 +206,12 @@ export interface SandboxObserved {
 export type Change =
   | { readonly kind: 'setSysctl'; readonly sysctl: Sysctl }
   /** The table has its stamp already. There is none of ours yet, or there is one. */
-  | { readonly kind: 'createTable' | 'replaceTable'; readonly table: NftTable }
+  | {
+      readonly kind: 'createTable' | 'replaceTable';
+      readonly table: NftTable;
+      /** As in SandboxDesired. */
+      readonly labelled?: readonly LabelledRules[];
+    }
   | { readonly kind: 'deleteTable' }
   /** To be prepended: it wins over what has its prefix and metric. */
   | { readonly kind: 'addRoute'; readonly route: RouteConfig }

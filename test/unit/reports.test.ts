@@ -1,0 +1,21 @@
+// What is said of rules that the kernel refuses: each by its label, at once.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { Reports } from '../../src/labels/reports.js';
+
+test('a rule that the kernel refuses is a warning of its label, at once; what was done is said beside it', () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const refused = [
+    { container: 'app', key: 'twine.iptables.rule.a', message: 'the kernel refuses the rule' },
+  ];
+  new Reports(log).outcome('4:1', 'app', { changes: [{ kind: 'deleteTable' }], failures: [], refused });
+  assert.deepEqual(
+    lines.map(({ level, container, label, msg }) => [level, container, label, msg]),
+    [
+      [40, 'app', 'twine.iptables.rule.a', 'the kernel refuses the rule'],
+      [30, undefined, undefined, 'brought to what its labels say'],
+    ],
+  );
+});
