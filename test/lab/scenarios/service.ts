@@ -15,7 +15,7 @@ let systemd: string;
 
 /** Runs a bash line beside systemd, in its namespaces. */
 const inside = (command: string): Promise<string> =>
-  sh(`nsenter -t ${systemd} -p -m bash -c '${command.replaceAll("'", "'\\''")}'`, { within: 120 });
+  sh(`nsenter -t ${systemd} -p -m bash -c '${command.replaceAll("'", "'\\''")}'`, { within: 300 });
 
 const property = (name: string): Promise<string> => inside(`systemctl show dwgd -P ${name}`);
 
