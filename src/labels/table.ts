@@ -96,7 +96,7 @@ export function buildTable({
     replies: dockerWay ? leadBack() : [],
     'nat-output': fromWithin(forwards),
     input: [],
-    forward: outside.flatMap(acceptForwarded),
+    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside)],
     output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
@@ -225,6 +225,18 @@ function acceptForwarded(pattern: InterfacePattern): NftRule[] {
   return pattern.name === '' ? [by('iifname')] : [by('iifname'), by('oifname')];
 }
 
+/**
+ * What neither came nor leaves by a matching interface ends here, unless it is a translated connection. Else a gateway
+ * whose tunnel is not up would send what its users give it out by its own default route.
+ */
+function refuseElsewhere(patterns: readonly InterfacePattern[]): NftRule[] {
+  if (patterns.length === 0 || patterns.some(({ name }) => name === '')) return [];
+  const others = ['iifname', 'oifname'].flatMap(key =>
+    patterns.flatMap(pattern => named(key, pattern, '!=')),
+  );
+  return [rule(...others, match({ '&': [ct('status'), 'dnat'] }, '==', 0), { drop: null })];
+}
+
 /** `iifname PATTERN`, without `lo`. */
 function arrivingBy(pattern: InterfacePattern): MatchStatement[] {
   return butLo('iifname', pattern);
@@ -240,8 +252,8 @@ function butLo(key: string, pattern: InterfacePattern): MatchStatement[] {
 }
 
 /** A name, or a beginning as nftables writes it: `wg*`. */
-function named(key: string, { name, prefix }: InterfacePattern): MatchStatement[] {
-  return name === '' ? [] : [match(meta(key), '==', prefix ? `${name}*` : name)];
+function named(key: string, { name, prefix }: InterfacePattern, op: '==' | '!=' = '=='): MatchStatement[] {
+  return name === '' ? [] : [match(meta(key), op, prefix ? `${name}*` : name)];
 }
 
 function isLocal({ pattern }: PlacedForward): boolean {

@@ -48,6 +48,11 @@ export async function sources(): Promise<ReadonlyMap<string, number>> {
   return new Map(elements.map(({ elem }) => [elem.val, elem.counter.packets]));
 }
 
+/** Packets, but for answers, that all containers together have sent to the world by way of the host. */
+export async function leakedInAll(): Promise<number> {
+  return [...(await sources()).values()].reduce((sum, packets) => sum + packets, 0);
+}
+
 /** Packets, but for answers, that a container itself has sent to the world by way of the host. */
 export async function leaked(container: string): Promise<number> {
   const [link] = JSON.parse(await inside(container, 'ip -j link show eth0')) as { address: string }[];

@@ -155,6 +155,29 @@ packetTest(
 );
 
 packetTest(
+  'what neither comes nor leaves by an interface of nat.interfaces is not forwarded, unless it was translated',
+  { 'twine.nat.interfaces': 'tun+,tap0' },
+  ({ client, middle }) => {
+    assert.equal(ask(client, '10.9.0.3:80'), 'nothing');
+    assert.equal(ask(client, '[fd09::3]:80'), 'nothing');
+    const own = [
+      'add table ip own',
+      'add chain ip own pre { type nat hook prerouting priority -90 ; }',
+      'add rule ip own pre tcp dport 7000 dnat to 10.9.0.3:80',
+    ];
+    run('ip', 'netns', 'exec', middle.name, 'nft', own.join('; '));
+    assert.equal(ask(client, '10.8.0.2:7000'), '10.8.0.9');
+    assert.equal(ask(middle, '10.9.0.3:80'), '10.9.0.2');
+  },
+);
+
+packetTest(
+  'a rule of TWINE_FORWARD lets through what nat.interfaces does not',
+  { 'twine.nat.interfaces': 'tun+', 'twine.iptables.rule.all': 'TWINE_FORWARD -j ACCEPT' },
+  ({ client }) => assert.equal(ask(client, '10.9.0.3:80'), '10.8.0.9'),
+);
+
+packetTest(
   'an address on loopback is out of reach from outside, although loopback is open to forwards',
   { 'twine.nat.forward.lo.80': 'web' },
   ({ client, middle }) => {
