@@ -93,7 +93,11 @@ export function planWorld(world: World, tables = new Tables()): Plan {
     world,
   );
   return {
-    sandboxes: desired,
+    // A gateway is ready before its users are led to it.
+    sandboxes: [
+      ...desired.filter(({ routes }) => routes.length === 0),
+      ...desired.filter(({ routes }) => routes.length > 0),
+    ],
     hostRoutes: host.routes,
     mistakes: boundMistakes([...mistakes, ...host.mistakes]),
     externalNames: [...planning.names.asked].sort(naturalCompare),

@@ -304,3 +304,14 @@ for (const [network, wanted] of [
     );
   });
 }
+
+test('a gateway comes before those that it is the gateway of, whatever their names', () => {
+  const { sandboxes } = plan([
+    container('a', { networks: { main: '10.9.0.2' }, labels: { 'twine.route.0.0.0.0/0': 'gateway' } }),
+    container('gateway', { networks: { main: '10.9.0.3' }, labels: { 'twine.nat.interfaces': 'wg+' } }),
+  ]);
+  assert.deepEqual(
+    sandboxes.map(({ containers }) => containers),
+    [['gateway'], ['a']],
+  );
+});
