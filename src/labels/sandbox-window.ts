@@ -34,6 +34,9 @@ type PutTable = Extract<Change, { readonly table: NftTable }>;
 /** Characters of the kernel's reason that are told. */
 const REASON_MAX = 200;
 
+/** How many flows the namespace has. */
+const FLOWS = 'netfilter/nf_conntrack_count';
+
 export class SandboxWindow {
   /** Rules of labels that were left out of a table because the kernel refuses them. */
   readonly refused: Mistake[] = [];
@@ -117,6 +120,8 @@ export class SandboxWindow {
 
   /** Lets go of the flows that go elsewhere than their forward; those that cannot be read end by themselves. */
   forgetFlows(forwards: readonly UdpForward[]): void {
+    // To list flows the kernel walks those of all namespaces, for milliseconds. A container that starts has none.
+    if (forwards.length === 0 || readSysctl(FLOWS) === '0') return;
     try {
       for (const forward of forwards) {
         const stale = this.#nft.flows(forward.port).filter(flow => isStale(flow, forward));
