@@ -12,11 +12,14 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const AF_UNIX = 1;
 export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
+/** struct ucred of whoever is at the other end of a unix socket. */
+export const SO_PEERCRED = 17;
 /** Beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
 export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
@@ -35,6 +38,10 @@ const functions = define({
   flock: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
   socket: { library: LIBRARY, retType: int, paramsType: [int, int, int], errno: true },
   sendto: { library: LIBRARY, retType: int, paramsType: [int, bytes, int, int, bytes, int], errno: true },
+  bind: { library: LIBRARY, retType: int, paramsType: [int, bytes, int], errno: true },
+  listen: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
+  connect: { library: LIBRARY, retType: int, paramsType: [int, bytes, int], errno: true },
+  getsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, bytes], errno: true },
   setsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, int], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   _exit: { library: LIBRARY, retType: DataType.Void, paramsType: [int] },
@@ -99,6 +106,21 @@ export function setSocketOption(fd: number, level: number, option: number, value
     'setting option',
     `${option} of fd ${fd}`,
   );
+}
+
+/** bind(2) and listen(2) with a raw struct sockaddr. @throws OpError (EADDRINUSE: somebody has the address) */
+export function bindAndListen(fd: number, address: Buffer, subject: string): void {
+  check(functions.bind([fd, address, address.length]), 'binding', subject);
+  check(functions.listen([fd, 1]), 'listening on', subject);
+}
+
+/** connect(2) to a raw struct sockaddr, then SO_PEERCRED: who listens there. @throws OpError (ECONNREFUSED: nobody) */
+export function listenerAt(fd: number, address: Buffer, subject: string): { pid: number; uid: number } {
+  check(functions.connect([fd, address, address.length]), 'connecting to', subject);
+  const ucred = Buffer.alloc(12);
+  const length = Buffer.from(Uint32Array.of(ucred.length).buffer);
+  check(functions.getsockopt([fd, SOL_SOCKET, SO_PEERCRED, ucred, length]), 'asking who has', subject);
+  return { pid: ucred.readInt32LE(0), uid: ucred.readUInt32LE(4) };
 }
 
 /** sendto(2) with a raw struct sockaddr. @throws OpError */

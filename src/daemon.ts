@@ -22,6 +22,8 @@ export interface DaemonOptions {
   readonly labels?: LabelOptions;
 }
 
+/** Between attempts to keep labels. */
+const TRY_AGAIN_MS = 10_000;
 const DOCKER_SOCKET = '/var/run/docker.sock';
 
 /** The socket of Docker's API, as docker(1) is told of it: a flag, else DOCKER_HOST. @throws UserError */
@@ -48,7 +50,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const stopped = stopSignal(log);
 
   const parts = { dockerSocket: socket, log, verbose: options.verbose };
-  let labels: LabelService | undefined;
+  let labels: { close(): Promise<void> } | undefined;
   // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const driver = await startDriver?.({ ...parts, database: options.database, rootless: options.rootless });
@@ -57,10 +59,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   notifier.startWatchdog();
   await driver?.recover();
   if (driver && options.labels) {
-    labels = await startLabels(options.labels, parts).catch(err => {
-      log.error(`container labels are left alone: ${messageOf(err)}`);
-      return undefined;
-    });
+    labels = keepTrying(options.labels, parts);
   }
 
   const signal = await stopped;
@@ -90,6 +89,33 @@ export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 've
 async function startLabels(options: LabelOptions, parts: LabelParts): Promise<LabelService> {
   const { startLabels } = await import('./labels/service.js');
   return startLabels({ ...options, ...parts });
+}
+
+/** Beside the driver, which goes on without labels: what they lack may come, or another daemon go. */
+function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promise<void> } {
+  let said = '';
+  let labels: LabelService | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const attempt = async (): Promise<void> => {
+    try {
+      labels = await startLabels(options, parts);
+    } catch (err) {
+      const text = `container labels are left alone: ${messageOf(err)}`;
+      if (text !== said) parts.log.error(text);
+      said = text;
+      timer = setTimeout(() => {
+        started = attempt();
+      }, TRY_AGAIN_MS);
+    }
+  };
+  let started = attempt();
+  return {
+    async close() {
+      await started;
+      clearTimeout(timer);
+      await labels?.close();
+    },
+  };
 }
 
 /** The first of SIGTERM and SIGINT; a second one ends the process at once. */

@@ -64,9 +64,15 @@ class Ground {
   static async open(parts: LabelParts): Promise<Ground> {
     const nft = new Nft();
     const netns = await NetnsSwitch.open();
-    const host = new Host(netns);
-    const lock = await LabelLock.take(host);
-    return new Ground(parts, netns, nft, host, lock);
+    let host: Host | undefined;
+    try {
+      host = new Host(netns);
+      return new Ground(parts, netns, nft, host, LabelLock.take(host, parts.log));
+    } catch (err) {
+      host?.close();
+      netns.close();
+      throw err;
+    }
   }
 
   close(): void {
