@@ -30,6 +30,8 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 30_000;
 /** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
 const SHORT_PASS_MS = 20;
+/** How long others may have to wait for namespaces to be looked into. */
+const LONGEST_BREATH_MS = 2;
 /** The key under which the host's routes are kept among the namespaces. */
 const HOST = 'host';
 
@@ -148,11 +150,14 @@ export class Reconcile {
     const planned = performance.now();
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
     let well = true;
+    let breathed = planned;
     for (const entry of due) {
       if (this.#closed || (this.#again && performance.now() - began > enough)) break;
       well = this.#bring(entry) && well;
+      if (performance.now() - breathed < LONGEST_BREATH_MS) continue;
       // Docker's own calls are answered in between.
       await breathe();
+      breathed = performance.now();
     }
     const ms = (from: number, to: number): number => Math.round((to - from) * 10) / 10;
     this.#parts.log.debug(

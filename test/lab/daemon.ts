@@ -11,8 +11,13 @@ export const socketPath = '/run/dwgd/dwgd.sock';
 export const database = '/run/lab-dwgd.db';
 const log = '/run/lab/dwgd.log';
 
+/** Most scenarios are about the driver. Under emulation the other half would cost each container half a second. */
+const driverAlone = ['-d', database, '-v', '--no-labels'];
+/** Both halves, as they are installed. */
+export const bothHalves = ['-d', database, '-v'];
+
 export interface DaemonOptions {
-  /** Arguments; by default a database of the laboratory's own and -v. */
+  /** Arguments; by default a database of the laboratory's own, -v and --no-labels. */
   args?: string[];
   /** Laid over the scenario's environment; undefined removes a variable. */
   env?: Record<string, string | undefined>;
@@ -59,7 +64,7 @@ export const daemon = {
     if (daemon.running()) throw new Error('the daemon already runs');
     last = options;
     began = length();
-    const { args = ['-d', database, '-v'], env = {}, under = [], ready = accepts, within = 120 } = options;
+    const { args = driverAlone, env = {}, under = [], ready = accepts, within = 120 } = options;
     const [program, ...rest] = [
       ...under,
       process.execPath,

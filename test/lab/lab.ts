@@ -6,6 +6,7 @@ import { docker, dockerd } from './docker.js';
 import { eventually, sh } from './shell.js';
 
 export {
+  bothHalves,
   type DaemonOptions,
   daemon,
   database,

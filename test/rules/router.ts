@@ -106,11 +106,22 @@ function configure(namespace: Namespace): void {
     'ipv6/conf/default/router_solicitations': 0,
     'ipv4/icmp_ratelimit': 0,
     'ipv6/icmp/ratelimit': 0,
+    // Those of all kinds together, of both families. Before Linux 6.13 they are the host's and not here.
+    'ipv4/icmp_msgs_per_sec': 1_000_000,
+    'ipv4/icmp_msgs_burst': 1_000_000,
     'ipv4/conf/all/rp_filter': 0,
     'ipv4/conf/all/send_redirects': 0,
   };
   for (const [name, value] of Object.entries(values)) {
-    run('ip', 'netns', 'exec', namespace.name, 'sh', '-c', `echo ${value} > /proc/sys/net/${name}`);
+    run(
+      'ip',
+      'netns',
+      'exec',
+      namespace.name,
+      'sh',
+      '-c',
+      `[ ! -e /proc/sys/net/${name} ] || echo ${value} > /proc/sys/net/${name}`,
+    );
   }
   namespace.ip('link', 'set', 'lo', 'up');
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { ask, hush, inside, serve } from '../../docker/talk.js';
 import { connect, createNetwork, ping, remove, run, start, stop } from '../containers.js';
-import { daemon, eventually, Remote, scenario, sh } from '../lab.js';
+import { bothHalves, daemon, eventually, Remote, scenario, sh } from '../lab.js';
 
 /** An address of the internet, behind the remote: by the tunnel, or plainly by the host. */
 const FAR = '203.0.113.1';
@@ -28,7 +28,7 @@ scenario('labels', () => {
     await serve('netns:remote', 'far', 'tcp', PORT);
     await sh(`ip route add 203.0.113.0/24 via 192.0.2.2
       nft 'table ip lab { counter leaked { }; chain forward { type filter hook forward priority -1; oifname "to-remote" ip daddr ${FAR} counter name leaked; }; }'`);
-    await daemon.start();
+    await daemon.start({ args: bothHalves });
     await createNetwork('main', { driver: 'bridge', subnets: ['172.30.0.0/16'] });
     await run('plain', { networks: { main: {} } });
     assert.equal(await askFar('plain'), 'far 192.0.2.1');

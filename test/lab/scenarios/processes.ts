@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { addressOf, createNetwork, ping, remove, run } from '../containers.js';
-import { daemon, eventually, scenario, sh, wg } from '../lab.js';
+import { bothHalves, daemon, eventually, scenario, sh, wg } from '../lab.js';
 
 const TRACE = '/run/dwgd.trace';
 
@@ -12,6 +12,7 @@ scenario('processes', () => {
     await wg.add('wg0', { addresses: ['10.0.0.1/24', 'fd00::1/64'], port: 51820 });
     mkdirSync('/run/empty', { recursive: true });
     await daemon.start({
+      args: bothHalves,
       under: [
         await sh('command -v strace'),
         '-f',

@@ -75,12 +75,12 @@ scenario(
     });
 
     test('with a database in memory, a network is learnt from Docker again', async () => {
-      await daemon.restart({ args: ['-d', '', '-v'] });
+      await daemon.restart({ args: ['-d', '', '-v', '--no-labels'] });
       await eventually(() => assert.match(daemon.logs(), /learnt a network from Docker/), { within: 120 });
       await run('memory', { networks: { net: {} } });
       await ping('memory', '10.0.0.1');
       await remove('memory');
-      await daemon.restart({ args: ['-d', '/run/lab-dwgd.db', '-v'] });
+      await daemon.restart({ args: ['-d', '/run/lab-dwgd.db', '-v', '--no-labels'] });
     });
 
     test('dockerd killed and started: a container that restarts always comes back by a new endpoint', async () => {
