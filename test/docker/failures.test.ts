@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createNetwork, remove, run, stop } from '../lab/containers.js';
-import { ask, daemon, daemonSocket, docker, dockerd, eventually, sh } from '../lab/lab.js';
+import { ask, bothHalves, daemon, daemonSocket, docker, dockerd, eventually, sh } from '../lab/lab.js';
 import { follows, keeper, keeping, soon } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
 import { inside, serve } from './talk.js';
@@ -209,7 +209,7 @@ keeping('failures', () => {
       'hidden',
     ];
     assert.match(await sh.fails(`${shellWords(hidden)} node dist/src/cli.js --no-driver`), sentence);
-    await daemon.start({ under: hidden });
+    await daemon.start({ args: bothHalves, under: hidden });
     await eventually(() => assert.match(daemon.logs(), sentence));
     const { text } = await ask(daemonSocket, 'POST', '/Plugin.Activate');
     assert.deepEqual(JSON.parse(text), { Implements: ['NetworkDriver'] });
