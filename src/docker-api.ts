@@ -3,6 +3,7 @@
 
 import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
@@ -11,6 +12,8 @@ import type { DockerOptions } from 'dockerode';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
+/** How long Docker may take to open a stream, in milliseconds. */
+const OPENED_WITHIN = 30_000;
 
 /** Filters of `GET /events`: each name with the values of which one must match. */
 export type EventFilters = Readonly<Record<string, readonly string[]>>;
@@ -25,28 +28,40 @@ export interface EventListener {
   down?(err: unknown): void;
 }
 
+/** Docker has not answered in time: it can be stuck, as a whole or with one container. */
+export class LateError extends Error {
+  override name = 'LateError';
+  constructor(within: number) {
+    super(`no answer from Docker within ${within} ms`);
+  }
+}
+
 export class DockerApi {
   readonly #closing = new AbortController();
+  readonly #underWay = new Set<AbortController>();
   /** As Node's global one, but ours to end. */
-  readonly #agent = agent();
+  readonly #agent = quietAgent();
   #client: Promise<Dockerode> | undefined;
 
   /** @param socketPath of Docker's API, such as /var/run/docker.sock */
   constructor(readonly socketPath: string) {}
 
-  /** Ends what is under way, too. */
+  /** Ends what is under way, too; nothing can be asked any more. */
   close(): void {
     this.#closing.abort();
+    for (const ending of this.#underWay) ending.abort(new Error('closed'));
     this.#agent.destroy();
   }
 
-  client(): Promise<Dockerode> {
-    // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
-    this.#client ??= import('dockerode').then(
-      ({ default: Docker }) =>
-        new Docker({ socketPath: this.socketPath, agent: this.#agent } as DockerOptions),
-    );
-    return this.#client;
+  /**
+   * What Docker answers to a GET.
+   * @param path of Docker's API, such as `/containers/json`
+   * @param within milliseconds
+   * @param query an object stands for its JSON
+   * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; LateError
+   */
+  get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
+    return this.#inTime(within, async signal => (await json(await this.#dial(path, query, signal))) as T);
   }
 
   /** Listens for ever, until closed: whenever the stream ends it is opened again, with back-off. */
@@ -74,17 +89,56 @@ export class DockerApi {
     }
   }
 
-  async #open(filters: EventFilters): Promise<Readable> {
-    const api = await this.client();
-    const options = { filters: filters as Record<string, string[]>, abortSignal: this.#closing.signal };
-    return (await api.getEvents(options)) as Readable;
+  #dockerode(): Promise<Dockerode> {
+    // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
+    this.#client ??= import('dockerode').then(
+      ({ default: Docker }) =>
+        new Docker({ socketPath: this.socketPath, agent: this.#agent } as DockerOptions),
+    );
+    return this.#client;
+  }
+
+  #open(filters: EventFilters): Promise<Readable> {
+    return this.#inTime(OPENED_WITHIN, signal => this.#dial('/events', { filters }, signal));
+  }
+
+  /**
+   * The body of Docker's answer. As a stream: of one that breaks off before its end dockerode says nothing at all.
+   */
+  async #dial(path: string, query: object, abortSignal: AbortSignal): Promise<Readable> {
+    const { modem } = await this.#dockerode();
+    // It writes into what it is given.
+    const options = { ...query };
+    return new Promise((resolve, reject) => {
+      modem.dial(
+        { path: `${path}?`, method: 'GET', options, abortSignal, isStream: true, statusCodes: { 200: true } },
+        (err: unknown, body: unknown) => (err ? reject(err) : resolve(body as Readable)),
+      );
+    });
+  }
+
+  /** Settles in time whatever becomes of the work, and at once when this is closed; the work is told, too. */
+  async #inTime<T>(within: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const ending = new AbortController();
+    const { signal } = ending;
+    const ended = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    const timer = setTimeout(() => ending.abort(new LateError(within)), within);
+    this.#underWay.add(ending);
+    try {
+      return await Promise.race([work(signal), ended]);
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(ending);
+    }
   }
 }
 
 /** What Docker answers; undefined where it says that there is no such thing. */
-export async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
+export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
-    return await ask();
+    return await asked;
   } catch (err) {
     if ((err as { statusCode?: number }).statusCode === 404) return undefined;
     throw err;
@@ -92,7 +146,7 @@ export async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefine
 }
 
 /** docker-modem prints all options of every call, for a log that nobody reads: sockets in depth are milliseconds. */
-function agent(): Agent {
+export function quietAgent(): Agent {
   const options = { keepAlive: true, timeout: 5_000 };
   return Object.assign(new Agent(options), { [inspect.custom]: () => 'Agent' });
 }

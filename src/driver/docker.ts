@@ -1,12 +1,14 @@
 // What Docker itself says of its networks, over its API: read only, and never while Docker waits for us.
 // Not here: what is made of it (recovery.ts).
 
-import type Dockerode from 'dockerode';
+import type { NetworkInspectInfo } from 'dockerode';
 import { DockerApi } from '../docker-api.js';
 import type { IPAMData } from './api.js';
 
 /** The name by which Docker knows this driver. */
 export const DRIVER_NAME = 'dwgd';
+/** How long Docker may take for an answer, in milliseconds: it can be stuck. */
+const ANSWERED_WITHIN = 30_000;
 
 /** A network of ours as Docker describes it. */
 export interface DockerNetwork {
@@ -39,13 +41,18 @@ export class DockerClient {
 
   /** The networks of this driver. */
   async networks(): Promise<DockerNetwork[]> {
-    const api = await this.#api.client();
-    const list = await api.listNetworks({ filters: { driver: [DRIVER_NAME] } });
-    return Promise.all(list.map(async ({ Id }) => readNetwork(await api.getNetwork(Id).inspect())));
+    const list = await this.#get<{ Id: string }[]>('/networks', { filters: { driver: [DRIVER_NAME] } });
+    return Promise.all(
+      list.map(async ({ Id }) => readNetwork(await this.#get<NetworkInspectInfo>(`/networks/${Id}`))),
+    );
+  }
+
+  #get<T>(path: string, query: Readonly<Record<string, object>> = {}): Promise<T> {
+    return this.#api.get(path, ANSWERED_WITHIN, query);
   }
 }
 
-function readNetwork(info: Dockerode.NetworkInspectInfo): DockerNetwork {
+function readNetwork(info: NetworkInspectInfo): DockerNetwork {
   const pools = (info.IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }): IPAMData[] =>
     Subnet ? [{ Pool: Subnet, ...(Gateway && { Gateway }) }] : [],
   );

@@ -1,8 +1,7 @@
 // What Docker's containers look like now: one listing, and an inspection of each that may have changed since. Events
 // only say which those are. Not here: Docker's JSON (docker-view.ts), what the labels mean (decode.ts).
 
-import type Dockerode from 'dockerode';
-import { type DockerApi, unlessGone } from '../docker-api.js';
+import { type DockerApi, LateError, unlessGone } from '../docker-api.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import {
@@ -13,6 +12,7 @@ import {
   isRunning,
   joinedContainer,
   type ListedContainer,
+  type ListedNetwork,
   networkIds,
   twineLabels,
   viewInspected,
@@ -99,20 +99,17 @@ export class Containers {
    * @throws Error when Docker cannot be asked
    */
   async look(thorough: boolean): Promise<ContainerView[]> {
-    const api = await this.#parts.api.client();
+    const { api } = this.#parts;
     const named = [...this.#named];
     this.#named.clear();
     for (const id of named) this.#unseenFor.delete(id);
     const early = new Map(
-      named.slice(0, AT_A_TIME).map(id => [id, this.#inspect(api, id).catch(() => undefined)]),
+      named.slice(0, AT_A_TIME).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
-    const listed = (await api.listContainers({
-      all: true,
-      abortSignal: AbortSignal.timeout(LISTED_WITHIN),
-    })) as ListedContainer[];
-    await this.#learnDrivers(api, listed);
+    const listed = await api.get<ListedContainer[]>('/containers/json', LISTED_WITHIN, { all: true });
+    await this.#learnDrivers(listed);
     const seen = await mapSome(listed, AT_A_TIME, container =>
-      this.#see(api, container, early.get(container.Id), thorough).catch(err => this.#unseen(container, err)),
+      this.#see(container, early.get(container.Id), thorough).catch(err => this.#unseen(container, err)),
     );
     const present = new Set(listed.map(({ Id }) => Id));
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id);
@@ -125,7 +122,6 @@ export class Containers {
   }
 
   async #see(
-    api: Dockerode,
     listed: ListedContainer,
     early: Promise<InspectedContainer | undefined> | undefined,
     thorough: boolean,
@@ -146,13 +142,13 @@ export class Containers {
     if (!thorough && this.#unseenFor.has(id)) return this.#seenBefore(listed);
     let inspected = await early;
     // It was asked before the listing: what is newer counts.
-    if (!inspected || fingerprint(inspected) !== print) inspected = await this.#inspect(api, id);
+    if (!inspected || fingerprint(inspected) !== print) inspected = await this.#inspect(id);
     if (!inspected) return undefined;
     const seen: Seen = {
       running: inspected.State.Running,
       fingerprint: fingerprint(inspected),
       mode: inspected.HostConfig?.NetworkMode,
-      view: await this.#view(api, inspected, viewInspected(inspected, driverOf)),
+      view: await this.#view(inspected, viewInspected(inspected, driverOf)),
     };
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
     if (!this.#named.has(id) && seen.view.netns) this.#believed.add(id);
@@ -173,13 +169,14 @@ export class Containers {
 
   /** Says why a container cannot be inspected. */
   #unseen(listed: ListedContainer, err: unknown): Seen {
-    const isLate = (err as Error).name === 'AbortError';
     // A TypeError: its answer lacks what every version of Docker has said so far.
     const isItsOwn =
-      isLate || err instanceof TypeError || (err as { statusCode?: number }).statusCode !== undefined;
+      err instanceof LateError ||
+      err instanceof TypeError ||
+      (err as { statusCode?: number }).statusCode !== undefined;
     if (!isItsOwn) throw err;
     const seen = this.#seenBefore(listed);
-    const text = isLate ? `no answer from Docker within ${INSPECTED_WITHIN} ms` : messageOf(err);
+    const text = messageOf(err);
     if (this.#unseenFor.get(listed.Id) !== text) {
       this.#parts.log.warn(
         { container: seen.view.name },
@@ -190,17 +187,13 @@ export class Containers {
     return seen;
   }
 
-  async #view(
-    api: Dockerode,
-    container: InspectedContainer,
-    view: DockerView,
-  ): Promise<Omit<ContainerView, 'hostNetwork'>> {
+  async #view(container: InspectedContainer, view: DockerView): Promise<Omit<ContainerView, 'hostNetwork'>> {
     const netns = container.State.Running ? netnsOf(container.State.Pid) : undefined;
     const labels = twineLabels(container.Config.Labels);
     if (labels.size === 0 || this.#parts.trustImageLabels) {
       return { ...view, ...(netns && { netns }), labels, imageLabels: [] };
     }
-    const inherited = await this.#images.of(api, container.Image);
+    const inherited = await this.#images.of(this.#parts.api, container.Image);
     // Without the image nobody can tell its labels from the container's.
     const imageLabels = [...labels.keys()].filter(
       key => !inherited || inherited.get(key) === labels.get(key),
@@ -210,10 +203,9 @@ export class Containers {
   }
 
   /** A container; undefined where it is gone. */
-  async #inspect(api: Dockerode, id: string): Promise<InspectedContainer | undefined> {
-    const abortSignal = AbortSignal.timeout(INSPECTED_WITHIN);
-    const answer = await unlessGone(() => api.getContainer(id).inspect({ abortSignal }));
-    return answer as unknown as InspectedContainer | undefined;
+  #inspect(id: string): Promise<InspectedContainer | undefined> {
+    const asked = this.#parts.api.get<InspectedContainer>(`/containers/${id}/json`, INSPECTED_WITHIN);
+    return unlessGone(asked);
   }
 
   #complete(seen: Seen, hostNetwork: boolean): ContainerView {
@@ -225,9 +217,9 @@ export class Containers {
   }
 
   /** Asks for Docker's networks when a container is on one that is not known yet. */
-  async #learnDrivers(api: Dockerode, listed: readonly ListedContainer[]): Promise<void> {
+  async #learnDrivers(listed: readonly ListedContainer[]): Promise<void> {
     if (listed.every(container => networkIds(container).every(id => this.#drivers.has(id)))) return;
-    const networks = await api.listNetworks({ abortSignal: AbortSignal.timeout(LISTED_WITHIN) });
+    const networks = await this.#parts.api.get<ListedNetwork[]>('/networks', LISTED_WITHIN);
     this.#drivers.clear();
     for (const { Id, Driver } of networks) this.#drivers.set(Id, Driver);
     // One that went meanwhile is not asked for again.

@@ -43,6 +43,12 @@ export interface InspectedContainer {
   readonly NetworkSettings?: { readonly Networks?: DockerEndpoints } | null;
 }
 
+/** What of an entry of `GET /networks` is of use. */
+export interface ListedNetwork {
+  readonly Id: string;
+  readonly Driver: string;
+}
+
 /** The driver of a network by the network's id. */
 export type DriverOf = (networkId: string) => string | undefined;
 

@@ -99,12 +99,18 @@ export const daemon = {
     await daemon.signal('SIGKILL');
   },
 
-  /** Sends a signal that ends it, and waits for that. */
+  /** Sends a signal that ends it, and waits for that. One that does not end is killed: nothing waits for it for ever. */
   async signal(signal: NodeJS.Signals): Promise<number | null> {
     if (!daemon.running()) return null;
     const ending = child!;
-    process.kill(daemon.pid(), signal);
-    await gone(ending);
+    const pid = daemon.pid();
+    process.kill(pid, signal);
+    try {
+      await gone(ending);
+    } catch (err) {
+      process.kill(pid, 'SIGKILL');
+      throw new Error(`the daemon does not end: ${daemon.logs()}`, { cause: err });
+    }
     return ending.exitCode;
   },
 
