@@ -1,7 +1,10 @@
 // Boots one guest and waits for its end: the QEMU command line, the run's directory, progress, time-out.
 // It does not know what the guest does: that is `job`, which guest-init carries out.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 
 /** The checkout (this file runs from dist/test/lab). */
@@ -28,17 +31,32 @@ export interface Job {
 /** What came of a guest: its job's exit status, or a sentence saying why there is none. */
 export type Ending = { status: number } | { failure: string };
 
+/** Claims of this process, which end with it. */
+const claims: Server[] = [];
+
 /** Makes the first free one of <cache>/out, out.2, … empty and ours: two runs at once do not mix their files. */
-export function claimOut(): string {
+export async function claimOut(): Promise<string> {
   for (let n = 1; ; n++) {
     const out = join(cache, n === 1 ? 'out' : `out.${n}`);
-    const owner = join(out, 'pid');
-    if (existsSync(owner) && existsSync(`/proc/${readFileSync(owner, 'utf8').trim()}`)) continue;
+    if (!(await claim(out))) continue;
     rmSync(out, { recursive: true, force: true });
     mkdirSync(out, { recursive: true });
-    writeFileSync(owner, `${process.pid}\n`);
     return out;
   }
+}
+
+/** Whether a path is this process's alone from now on: an abstract socket is one process's, and goes with it. */
+async function claim(path: string): Promise<boolean> {
+  const name = createHash('sha256').update(path).digest('hex');
+  const server = createServer().unref();
+  try {
+    await once(server.listen(`\0dwgd-lab-${name}`), 'listening');
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw err;
+  }
+  claims.push(server);
+  return true;
 }
 
 /** Boots a guest for the job and resolves when it is gone. */

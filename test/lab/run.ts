@@ -1,7 +1,7 @@
 // The laboratory's command, outside the guest: reads arguments, boots one guest by qemu.ts, says what came of it.
 // The tests themselves run inside, by guest.ts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runGuests } from './guests.js';
@@ -156,7 +156,7 @@ const job = (names: readonly string[], out: string): Job => ({
   progress,
 });
 
-let out = claimOut();
+let out = await claimOut();
 progress(`booting; files of this run in ${out}, kernel from ${cache}`);
 let ending = await boot(job(chosen, out));
 let before = { passed: 0, failed: 0 };
@@ -165,8 +165,7 @@ if (mode === 'scenarios' && 'failure' in ending && lockedUp(out)) {
   const { finished, rest } = unfinished(chosen, out);
   before = results(out, finished);
   progress(`the guest's processors locked up (${out}/console.log); a fresh guest runs: ${rest.join(', ')}`);
-  writeFileSync(join(out, 'pid'), `${process.pid}\n`);
-  out = claimOut();
+  out = await claimOut();
   ending = await boot(job(rest, out));
 }
 if ('failure' in ending) process.stderr.write(`lab: ${ending.failure}\n`);

@@ -25,7 +25,8 @@ async function startRootless(): Promise<void> {
     'command -v dockerd-rootless.sh || echo /usr/share/docker.io/contrib/dockerd-rootless.sh',
   );
   // A process group of its own, so that it can be ended as a whole.
-  await sh(`cd /srv/alice && XDG_RUNTIME_DIR=${RUNTIME} HOME=/srv/alice setsid setpriv --reuid=${UID} --regid=${UID} --clear-groups \
+  await sh(`cd /srv/alice
+    XDG_RUNTIME_DIR=${RUNTIME} HOME=/srv/alice setsid setpriv --reuid=${UID} --regid=${UID} --clear-groups \
     ${script} -s vfs --data-root /srv/alice/data > /run/lab/rootless.log 2>&1 < /dev/null &`);
   await eventually(() => sh(`curl -sf --unix-socket ${RUNTIME}/docker.sock http://x/version`), {
     within: 150,
