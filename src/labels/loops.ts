@@ -1,10 +1,26 @@
-// Routes that lead in a circle: A by way of B, and B by way of A, for the same address. Not here: what is done about
-// them; they are reported.
+// Routes that lead in a circle: A by way of B, and B by way of A, for the same address. They are reported, and made all
+// the same. Not here: which routes there are (plan.ts).
 
-import { type Address, maskPrefix, type Prefix } from '../ip.js';
+import { type Address, formatPrefix, maskPrefix, type Prefix } from '../ip.js';
+import { mistakeOf, type Owned } from './merge.js';
+import type { SandboxMembers } from './names.js';
+import { plain } from './text.js';
+import type { Mistake, RouteIntent } from './words.js';
 
 /** Namespaces of a circle that are told. */
 const SHOWN_MAX = 8;
+
+/** A route with its gateway, where there is one now. */
+export interface PlacedRoute {
+  readonly owned: Owned<RouteIntent>;
+  readonly gateway: Address | undefined;
+}
+
+/** A namespace, and what it routes. */
+export interface Router {
+  readonly members: SandboxMembers;
+  readonly routes: readonly PlacedRoute[];
+}
 
 /** A route of one namespace by way of another. */
 export interface Hop {
@@ -13,6 +29,36 @@ export interface Hop {
   readonly network: Prefix;
   /** Undefined: by way of somebody who is no labelled container. */
   readonly to: string | undefined;
+}
+
+/** Whose routes lead in a circle, and by which way. */
+export function reportLoops(routers: readonly Router[]): Mistake[] {
+  // Most worlds have none that could be: nobody leads to somebody who leads elsewhere.
+  if (!routers.some(({ routes }) => routes.some(({ gateway }) => gateway))) return [];
+  const named = new Map(routers.map(({ members }) => [members.key, members.members[0]!.name]));
+  const bearers = new Map(
+    routers.flatMap(({ members: { key, attachments } }) =>
+      attachments.flatMap(({ networkId, addresses }) =>
+        addresses.map(address => [placeOf(networkId, address), key] as const),
+      ),
+    ),
+  );
+  const hops = routers.flatMap(({ members: { key, attachments }, routes }) =>
+    routes.flatMap(({ owned, gateway }): (Hop & { owned: Owned<RouteIntent> })[] => {
+      if (!gateway) return [];
+      const places = attachments.map(({ networkId }) => placeOf(networkId, gateway));
+      const to = places.map(place => bearers.get(place)).find(found => found !== undefined);
+      return [{ from: key, network: owned.intent.network, to, owned }];
+    }),
+  );
+  return findLoops(hops).map(({ hop, circle }) => {
+    const way = circle.map(key => (key === undefined ? '…' : plain(named.get(key) ?? '', 40))).join(' -> ');
+    return mistakeOf(hop.owned, `packets to ${formatPrefix(hop.network)} go in a circle: ${way}`);
+  });
+}
+
+function placeOf(networkId: string, address: Address): string {
+  return `${networkId} ${textOf(address)}`;
 }
 
 /**

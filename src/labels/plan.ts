@@ -7,7 +7,7 @@ import { findConflict } from '../nft/iptables-chains.js';
 import { arrivalsOf, whyNoArrival } from './arrivals.js';
 import { udpForwards } from './flows.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
-import { findLoops, type Hop } from './loops.js';
+import { type PlacedRoute, reportLoops } from './loops.js';
 import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owned } from './merge.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { Names, type Resolution, type SandboxMembers } from './names.js';
@@ -17,7 +17,7 @@ import { routingTable } from './routing.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
 import type { PlacedForward } from './table.js';
 import { Tables } from './tables.js';
-import { naturalCompare, plain } from './text.js';
+import { naturalCompare } from './text.js';
 import type {
   ContainerIntent,
   ContainerView,
@@ -27,7 +27,6 @@ import type {
   InterfacePattern,
   LabelledRules,
   Mistake,
-  RouteIntent,
   RuleIntent,
   SandboxDesired,
 } from './words.js';
@@ -87,7 +86,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
   }
   const routes = new Map(sandboxes.map(sandbox => [sandbox, planRoutes(sandbox, planning)]));
   const desired = sandboxes.map(sandbox => planSandbox(sandbox, routes.get(sandbox)!, planning));
-  mistakes.push(...reportLoops(sandboxes, routes));
+  mistakes.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
   const host = planHostRoutes(
     sandboxes.map(({ members, intent }) => ({ sandbox: members, intent })),
     world,
@@ -184,12 +183,6 @@ function planSysctls(
   ];
 }
 
-/** A route with its gateway, where there is one now. */
-interface PlacedRoute {
-  readonly owned: Owned<RouteIntent>;
-  readonly gateway: Address | undefined;
-}
-
 function planRoutes({ members, intent }: Sandbox, planning: Planning): PlacedRoute[] {
   const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
   return intent.routes.flatMap((owned): PlacedRoute[] => {
@@ -267,37 +260,4 @@ function planRules(rules: readonly Owned<RuleIntent>[], mistakes: Mistake[]): Ow
 
 function labelledRules({ container, intent: { key, rule } }: Owned<RuleIntent>): LabelledRules {
   return { container: container.name, key, chain: rule.chain, count: rule.rules.length };
-}
-
-function reportLoops(
-  sandboxes: readonly Sandbox[],
-  routes: ReadonlyMap<Sandbox, readonly PlacedRoute[]>,
-): Mistake[] {
-  const named = new Map(sandboxes.map(({ members }) => [members.key, members.members[0]!.name]));
-  // Most worlds have none that could be: nobody leads to somebody who leads elsewhere.
-  if (![...routes.values()].some(placed => placed.some(({ gateway }) => gateway))) return [];
-  const bearers = new Map(
-    sandboxes.flatMap(({ members }) =>
-      members.attachments.flatMap(({ networkId, addresses }) =>
-        addresses.map(address => [placeOf(networkId, address), members.key] as const),
-      ),
-    ),
-  );
-  const hops = sandboxes.flatMap(sandbox =>
-    (routes.get(sandbox) ?? []).flatMap(({ owned, gateway }): (Hop & { owned: Owned<RouteIntent> })[] => {
-      if (!gateway) return [];
-      const { key, attachments } = sandbox.members;
-      const places = attachments.map(({ networkId }) => placeOf(networkId, gateway));
-      const to = places.map(place => bearers.get(place)).find(found => found !== undefined);
-      return [{ from: key, network: owned.intent.network, to, owned }];
-    }),
-  );
-  return findLoops(hops).map(({ hop, circle }) => {
-    const way = circle.map(key => (key === undefined ? '…' : plain(named.get(key) ?? '', 40))).join(' -> ');
-    return mistakeOf(hop.owned, `packets to ${formatPrefix(hop.network)} go in a circle: ${way}`);
-  });
-}
-
-function placeOf(networkId: string, address: Address): string {
-  return `${networkId} ${address.bytes.toString('latin1')}`;
 }
