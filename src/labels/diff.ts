@@ -39,7 +39,7 @@ function diffTable({ table, stamp, labelled }: SandboxDesired, observed: Sandbox
     .filter(({ value, wanted }) => value !== wanted)
     .map(({ name, wanted }) => setSysctl({ name, value: wanted }));
   const digest = stamp ?? stampOf(table);
-  const same = observed.stamp === digest && sameSysctls(before, observed.before);
+  const same = observed.stamp === digest && !observed.isDamaged && sameSysctls(before, observed.before);
   if (same) return [...restored, ...changed];
   const kind = observed.hasTable ? 'replaceTable' : 'createTable';
   const put = { kind, table: stampedTable(table, before, digest), ...(labelled && { labelled }) } as const;

@@ -3,12 +3,14 @@
 
 import { existsSync } from 'node:fs';
 import { ChannelError, isExists, isNotFound, OpError } from '../errors.js';
-import { type Address, formatPrefix } from '../ip.js';
+import type { Address } from '../ip.js';
 import { sysctlWrite, type Trace } from '../netlink/commands.js';
-import { type Route, RTN_UNREACHABLE, RTPROT_DWGD } from '../netlink/route.js';
+import { type Route, RTPROT_DWGD } from '../netlink/route.js';
 import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
+import type { NftInventory } from '../nft/inventory.js';
 import { type Nft, NftError } from '../nft/libnftables.js';
 import { createTable, deleteTable, type NftTable, replaceTable } from '../nft/ruleset.js';
+import { groupOf, othersBuildOn } from './change-groups.js';
 import { isStale } from './flows.js';
 import { mistake } from './mistakes.js';
 import { readSysctl, writeSysctl } from './proc-sys.js';
@@ -40,6 +42,8 @@ const FLOWS = 'netfilter/nf_conntrack_count';
 export class SandboxWindow {
   /** Rules of labels that were left out of a table because the kernel refuses them. */
   readonly refused: Mistake[] = [];
+  /** The table that was put in place last. */
+  placed: NftTable | undefined;
   readonly #rt: SyncRtNetlink;
   readonly #nft: Nft;
   readonly #subject: string;
@@ -77,15 +81,26 @@ export class SandboxWindow {
   /** @throws OpError, ChannelError */
   observe(sysctls: readonly DesiredSysctl[], loopbackTowards: readonly Address[] = []): SandboxObserved {
     const links = loopbackTowards.flatMap(address => this.#rt.indexTo(address) ?? []);
-    const { comments, hasTable } = this.#nft.look(TABLE, STAMP_CHAIN);
+    const { comments, ...table } = this.#nft.look(TABLE, STAMP_CHAIN);
     return {
       ...readStamp(comments),
-      hasTable,
+      ...table,
       routes: this.routes(),
       rules: this.#rt.rules(RTPROT_DWGD),
       sysctls: this.#observeSysctls(sysctls),
       ...(links.length > 0 && { loopbackLinks: [...new Set(links)] }),
     };
+  }
+
+  /** What is in the table of ours; undefined where there is none, or the namespace has too much to be read. */
+  inventory(): NftInventory | undefined {
+    try {
+      return this.#nft.inventory(TABLE);
+    } catch (err) {
+      if (!isRefusal(err)) throw err;
+      this.#trace?.(`# ${err.message}`);
+      return undefined;
+    }
   }
 
   #observeSysctls(sysctls: readonly DesiredSysctl[]): ObservedSysctl[] {
@@ -167,8 +182,12 @@ export class SandboxWindow {
   /** Where the kernel refuses the table, once more without the rules that it refuses by themselves. */
   #putTable({ kind, table, labelled = [] }: PutTable): void {
     const put = kind === 'createTable' ? createTable : replaceTable;
-    try {
+    const place = (table: NftTable): void => {
       this.#nft.apply(put(table), this.#subject, this.#trace);
+      this.placed = table;
+    };
+    try {
+      place(table);
     } catch (err) {
       if (!(err instanceof NftError)) throw err;
       const refused = labelled.flatMap(label => {
@@ -181,7 +200,7 @@ export class SandboxWindow {
         labelled,
         refused.map(({ label }) => label),
       );
-      this.#nft.apply(put(rest), this.#subject, this.#trace);
+      place(rest);
       for (const { label, reason } of refused) {
         const message = `the kernel refuses the rule (${plain(reason, REASON_MAX)}), so it is left out: write it without what this kernel does not have`;
         this.refused.push(mistake(label.container, label.key, message));
@@ -208,29 +227,6 @@ function unless(done: (err: unknown) => boolean, fn: () => void): void {
   } catch (err) {
     if (!done(err)) throw err;
   }
-}
-
-/** Changes of different groups do not build on one another. */
-function groupOf(change: Change): string {
-  switch (change.kind) {
-    case 'setSysctl':
-    case 'createTable':
-    case 'replaceTable':
-    case 'deleteTable':
-      return 'table';
-    case 'addRoute':
-    case 'deleteRoute':
-      return formatPrefix(change.route.destination);
-    case 'addRule':
-    case 'deleteRule':
-      return `rules ${change.rule.family}`;
-  }
-}
-
-/** With the guard in place the route of a gateway may be missing, and an old one go. */
-function othersBuildOn(change: Change): boolean {
-  if (change.kind === 'deleteRoute') return false;
-  return change.kind !== 'addRoute' || change.route.type === RTN_UNREACHABLE;
 }
 
 function isRefusal(err: unknown): err is Error {

@@ -11,6 +11,8 @@ import type { Nft } from '../nft/libnftables.js';
 import { diff } from './diff.js';
 import { diffRoutes } from './routes.js';
 import { SandboxWindow } from './sandbox-window.js';
+import { stampOf } from './stamp.js';
+import { Wholeness } from './wholeness.js';
 import type {
   Change,
   DesiredRoute,
@@ -50,6 +52,7 @@ export class Sandboxes {
   readonly #nft: Nft;
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
+  readonly #wholeness = new Wholeness();
   /** Windows are never open at once. */
   readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
 
@@ -71,10 +74,13 @@ export class Sandboxes {
       const towards = loopbackTowards.length > 0 || desired.sysctls.some(sysctl => sysctl.towards);
       const changes: Change[] = [];
       for (let look = 1; ; look++) {
-        const next = diff(possible, window.observe(desired.sysctls, loopbackTowards));
+        const observed = window.observe(desired.sysctls, loopbackTowards);
+        const isDamaged = this.#isDamaged(desired, observed, window);
+        const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
         const failures = window.apply(next);
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
+        if (rulesChanged) this.#remember(desired.netns.key, window);
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {
@@ -97,6 +103,7 @@ export class Sandboxes {
 
   /** Makes changes without a look. Undefined when the namespace is gone. Throws as `converge` does. */
   apply(netns: NetnsRef, changes: readonly Change[]): Converged | undefined {
+    this.#wholeness.forget(netns.key);
     return this.#within(netns, window => ({ changes, failures: window.apply(changes) }));
   }
 
@@ -115,6 +122,21 @@ export class Sandboxes {
     } finally {
       window.close();
     }
+  }
+
+  #isDamaged(
+    { netns, table, stamp }: SandboxDesired,
+    observed: SandboxObserved,
+    window: SandboxWindow,
+  ): boolean {
+    // Another one is replaced anyway.
+    if (!table || observed.stamp !== (stamp ?? stampOf(table))) return false;
+    return this.#wholeness.isDamaged(netns.key, observed.generation, table, () => window.inventory());
+  }
+
+  #remember(key: string, window: SandboxWindow): void {
+    if (window.placed) this.#wholeness.remember(key, window.placed, window.inventory());
+    else this.#wholeness.forget(key);
   }
 
   #within<T>(ref: NetnsRef, use: (window: SandboxWindow) => T): T | undefined {

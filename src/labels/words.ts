@@ -192,6 +192,10 @@ export interface SandboxObserved {
   readonly before: readonly Sysctl[];
   /** Whether there is a table of our name at all. */
   readonly hasTable: boolean;
+  /** Of the namespace's ruleset; absent where there is no stamp. */
+  readonly generation?: number;
+  /** Whether somebody has changed the table beneath its stamp. */
+  readonly isDamaged?: boolean;
   /** Routes of our protocol in every table, in the kernel's order. */
   readonly routes: readonly Route[];
   /** Policy rules of our protocol, in the kernel's order. */

@@ -1,17 +1,35 @@
-// nftables of the namespace of the calling thread: carry out a transaction, read the comments of a chain. Synchronous,
-// so that it can be used in a window of another namespace. What holds a socket is let go later, because closing one
-// waits until the kernel has destroyed what a transaction took away. Not here: what is written (ruleset.ts).
+// nftables of the namespace of the calling thread: carry out a transaction, look at what is there. Synchronous, so that
+// it can be used in a window of another namespace. What holds a socket is let go later, because closing one waits until
+// the kernel has destroyed what a transaction took away. Not here: what is written (ruleset.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
-import { isNotFound } from '../errors.js';
+import { ChannelError, isNotFound } from '../errors.js';
 import { formatAddress } from '../ip.js';
 import type { Trace } from '../netlink/commands.js';
 import { DUMP_BUFFER_BYTES, MOST_ANSWERS, SyncNetlinkSocket } from '../netlink/sync-socket.js';
 import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
-import { decodeRuleComment, getRulesRequest, getTableRequest, NETLINK_NETFILTER } from './nfnetlink.js';
+import { decodeGeneration, type NftInventory, readInventory } from './inventory.js';
+import {
+  decodeRuleComment,
+  getChainsRequest,
+  getRulesRequest,
+  getTableRequest,
+  NETLINK_NETFILTER,
+} from './nfnetlink.js';
 import { type NftTable, type NftTransaction, nftCommand, nftScript } from './ruleset.js';
 
 type TableName = Pick<NftTable, 'family' | 'name'>;
+
+export interface NftLook {
+  readonly hasTable: boolean;
+  /** Of a chain's rules in their order: none where there is no such chain. */
+  readonly comments: readonly (string | undefined)[];
+  /**
+   * Of the namespace's whole ruleset: while it is the same, nobody has changed any table. 16 bits, so a multiple of
+   * 65,536 transactions looks like none. Absent where the chain has no rules.
+   */
+  readonly generation?: number;
+}
 
 /** The kernel has destroyed by then what a transaction took away. */
 const RELEASE_AFTER_MS = 50;
@@ -81,14 +99,38 @@ export class Nft {
   }
 
   /**
-   * Whether there is such a table, and the comments of a chain's rules in their order: none where there is no such
-   * chain.
+   * Whether there is such a table, and the comments of a chain of it.
    * @throws OpError; ChannelError when there are more than MOST_ANSWERS
    */
-  look(table: TableName, chain: string): { hasTable: boolean; comments: (string | undefined)[] } {
+  look(table: TableName, chain: string): NftLook {
     return this.#ask(socket => {
-      const comments = commentsOf(socket, table, chain);
-      return { hasTable: comments.length > 0 || isThere(socket, table), comments };
+      const rules = rulesOf(socket, table, chain);
+      const [first] = rules;
+      return {
+        hasTable: first !== undefined || isThere(socket, table),
+        comments: rules.map(decodeRuleComment),
+        ...(first && { generation: decodeGeneration(first) }),
+      };
+    });
+  }
+
+  /** Whether there is such a table. @throws OpError */
+  hasTable(table: TableName): boolean {
+    return this.#ask(socket => isThere(socket, table));
+  }
+
+  /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MOST_ANSWERS of something */
+  inventory(name: TableName): NftInventory {
+    return this.#ask(socket => {
+      const purpose = { op: 'listing nftables chains beside', subject: name.name };
+      // Whatever changes between the answers is of a later generation than the first of them.
+      const table = tableOf(socket, name);
+      const chains = socket.request(getChainsRequest(name.family), purpose, MOST_ANSWERS);
+      return readInventory(name.name, {
+        table,
+        chains: chains.map(({ payload }) => payload),
+        rules: rulesOf(socket, name),
+      });
     });
   }
 
@@ -141,19 +183,24 @@ export class Nft {
   }
 }
 
-function commentsOf(
-  socket: SyncNetlinkSocket,
-  { family, name }: TableName,
-  chain: string,
-): (string | undefined)[] {
-  const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
+function rulesOf(socket: SyncNetlinkSocket, { family, name }: TableName, chain?: string): Buffer[] {
+  const subject = chain === undefined ? name : `${name} ${chain}`;
+  const purpose = { op: `listing nftables ${chain === undefined ? 'table' : 'chain'}`, subject };
   const replies = socket.request(getRulesRequest(family, name, chain), purpose, MOST_ANSWERS);
-  return replies.map(({ payload }) => decodeRuleComment(payload));
+  return replies.map(({ payload }) => payload);
 }
 
-function isThere(socket: SyncNetlinkSocket, { family, name }: TableName): boolean {
+/** @throws OpError: ENOENT */
+function tableOf(socket: SyncNetlinkSocket, { family, name }: TableName): Buffer {
+  const purpose = { op: 'reading nftables table', subject: name };
+  const [table] = socket.request(getTableRequest(family, name), purpose);
+  if (!table) throw new ChannelError(`${purpose.op} ${name}: an answer without it`);
+  return table.payload;
+}
+
+function isThere(socket: SyncNetlinkSocket, table: TableName): boolean {
   try {
-    socket.request(getTableRequest(family, name), { op: 'reading nftables table', subject: name });
+    tableOf(socket, table);
     return true;
   } catch (err) {
     if (isNotFound(err)) return false;

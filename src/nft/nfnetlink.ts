@@ -1,6 +1,7 @@
-// The two questions to nf_tables that are asked of every namespace at every look: which comments do a chain's rules
-// have, is there such a table. Straight to the kernel (struct nfgenmsg and NFTA_* of <linux/netfilter/nf_tables.h>),
-// because libnftables reads a whole ruleset for the answer. Not here: any change, which is libnftables' (libnftables.ts).
+// The questions to nf_tables that are asked of every namespace: which comments do a chain's rules have, is there such a
+// table; and where something changed, what is in it. Straight to the kernel (struct nfgenmsg and NFTA_* of
+// <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
+// (inventory.ts), any change, which is libnftables' (libnftables.ts).
 
 import { DecodeError } from '../errors.js';
 import { attrMap, attrString, readString } from '../netlink/attr.js';
@@ -11,6 +12,7 @@ export const NETLINK_NETFILTER = 12;
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETTABLE = 1;
+const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETRULE = 7;
 const NFGENMSG_LEN = 4;
 const NFPROTO: Record<NftFamily, number> = { inet: 1, ip: 2, ip6: 10 };
@@ -22,14 +24,19 @@ const NFTA_RULE_USERDATA = 7;
 /** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
 const NFTNL_UDATA_RULE_COMMENT = 0;
 
-/** The rules of one chain; none where there is no such chain or table. */
-export function getRulesRequest(family: NftFamily, table: string, chain: string): Request {
+/** The rules of a table, or of one chain of it; none where there is no such chain or table. */
+export function getRulesRequest(family: NftFamily, table: string, chain?: string): Request {
   const payload = Buffer.concat([
     nfgenmsg(family),
     attrString(NFTA_RULE_TABLE, table),
-    attrString(NFTA_RULE_CHAIN, chain),
+    ...(chain === undefined ? [] : [attrString(NFTA_RULE_CHAIN, chain)]),
   ]);
   return { type: messageType(NFT_MSG_GETRULE), flags: NLM_F_DUMP, payload };
+}
+
+/** The chains of every table of a family: the kernel has no narrower list. */
+export function getChainsRequest(family: NftFamily): Request {
+  return { type: messageType(NFT_MSG_GETCHAIN), flags: NLM_F_DUMP, payload: nfgenmsg(family) };
 }
 
 /** One table; ENOENT where there is none. */

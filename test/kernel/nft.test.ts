@@ -24,9 +24,12 @@ kernelTest(
     ns.within(() => {
       assert.deepEqual(nft.look(TABLE, 'c'), { hasTable: false, comments: [] });
       nft.apply(replaceTable(table('one', 'two')), 'a test');
-      assert.deepEqual(nft.look(TABLE, 'c'), { hasTable: true, comments: ['one', 'two'] });
+      const { generation, ...look } = nft.look(TABLE, 'c');
+      assert.deepEqual(look, { hasTable: true, comments: ['one', 'two'] });
+      assert.equal(nft.look(TABLE, 'c').generation, generation);
       nft.apply(replaceTable(table('three')), 'a test');
       assert.deepEqual(nft.look(TABLE, 'c').comments, ['three']);
+      assert.equal(nft.look(TABLE, 'c').generation, generation! + 1, 'a transaction is a generation');
       assert.deepEqual(nft.look(TABLE, 'nosuch'), { hasTable: true, comments: [] });
       for (let n = 0; n < 2; n++) nft.apply(deleteTable(TABLE), 'a test');
       assert.equal(nft.look(TABLE, 'c').hasTable, false);

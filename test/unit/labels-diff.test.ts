@@ -31,6 +31,12 @@ for (const [what, want, have, expected] of [
   ['a new table', { table: TABLE_A }, observed({}), ['table a']],
   ['another table', { table: TABLE_B }, withTable(TABLE_A), ['table b']],
   ['a table that was flushed', { table: TABLE_A }, observed({ hasTable: true }), ['table a']],
+  [
+    'a table that was changed beneath its stamp',
+    { table: TABLE_A },
+    withTable(TABLE_A, { isDamaged: true }),
+    ['table a'],
+  ],
   ['no table any more', {}, withTable(TABLE_A), ['no table']],
   ['no table, of one that is not whole', {}, observed({ hasTable: true }), ['no table']],
   [

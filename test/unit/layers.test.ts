@@ -31,7 +31,10 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   ],
   [3, /^src\/(log|docker-api|resolver)\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
-  [2, /^src\/labels\/(intents|plan|planner|diff|flows|tables?|names|routes|host-routes|loops|merge)\.ts$/],
+  [
+    2,
+    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|routes|host-routes|loops|merge)\.ts$/,
+  ],
   [
     0,
     /^src\/(ip|errors|nearest|serial|undo|go-flags|netlink\/key|driver\/(api|network)|nft\/(expression|ruleset|rule))\.ts$/,

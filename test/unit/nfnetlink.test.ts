@@ -5,13 +5,19 @@ import fc from 'fast-check';
 import { DecodeError } from '../../src/errors.js';
 import { attr, attrString } from '../../src/netlink/attr.js';
 import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, readErrno } from '../../src/netlink/message.js';
-import { decodeRuleComment, getRulesRequest, getTableRequest } from '../../src/nft/nfnetlink.js';
+import { readInventory } from '../../src/nft/inventory.js';
+import {
+  decodeRuleComment,
+  getChainsRequest,
+  getRulesRequest,
+  getTableRequest,
+} from '../../src/nft/nfnetlink.js';
 import { golden, replies, request, tree } from '../golden/golden.js';
 
 const LIST = 'nft list chain inet dwgd stamp';
 const NONE = 'nft list table inet nosuch';
-/** NFNL_SUBSYS_NFTABLES and NFT_MSG_NEWRULE. */
-const NEWRULE = 0x0a06;
+/** NFNL_SUBSYS_NFTABLES and NFT_MSG_NEW*. */
+const [NEWTABLE, NEWCHAIN, NEWRULE] = [0x0a00, 0x0a03, 0x0a06];
 const NFTA_RULE_USERDATA = 7;
 
 for (const [what, ours, command] of [
@@ -33,6 +39,30 @@ test('the comments of a chain are read, and a rule without one has none', () => 
     rules.map(({ payload }) => decodeRuleComment(payload)),
     ['sha256 0123', undefined, 'before ipv4/ip_forward=0'],
   );
+});
+
+test('the chains: the same is asked as nft(8) asks, but of one family', () => {
+  const ours = getChainsRequest('inet');
+  const theirs = request(golden('nft', NONE), ours.type);
+  assert.equal(ours.flags | NLM_F_REQUEST, theirs.flags);
+  assert.deepEqual([ours.payload.toString('hex'), theirs.payload.toString('hex')], ['01000000', '00000000']);
+});
+
+test('what is in a table is read by its handles, and its generation from any answer', () => {
+  const of = (type: number): Buffer[] =>
+    replies(golden('nft', LIST)).flatMap(reply => (reply.type === type ? [reply.payload] : []));
+  const [table] = of(NEWTABLE);
+  const answers = { table: table!, chains: of(NEWCHAIN), rules: of(NEWRULE) };
+  assert.deepEqual(readInventory('dwgd', answers), {
+    generation: 4,
+    handle: '1',
+    flags: 0,
+    use: 1,
+    chains: [{ name: 'stamp', handle: '1', rules: ['2', '3', '4'] }],
+  });
+  assert.deepEqual(readInventory('another', answers).chains, [], 'chains of other tables are passed over');
+  assert.throws(() => readInventory('dwgd', { ...answers, table: table!.subarray(0, 3) }), DecodeError);
+  assert.throws(() => readInventory('dwgd', { ...answers, table: table!.subarray(0, 4) }), DecodeError);
 });
 
 test('a table that is not there is ENOENT', () => {

@@ -1,0 +1,79 @@
+// Whether the tables of ours are still as they were put in place. The stamp tells of a table that is gone or flushed; of
+// one that somebody changed in part it tells nothing. Not here: asking the kernel (libnftables.ts).
+
+import { createHash } from 'node:crypto';
+import type { NftInventory } from '../nft/inventory.js';
+import type { NftTable } from '../nft/ruleset.js';
+import { STAMP_CHAIN } from './stamp.js';
+
+const NF_ACCEPT = 1;
+
+/** A table as it was when it was known to be whole. */
+interface Known {
+  readonly generation: number;
+  /** Of what was in it. */
+  readonly digest: string;
+}
+
+/** Of namespaces by their keys. Of those that are gone it keeps a little: the kernel gives their numbers to new ones. */
+export class Wholeness {
+  readonly #known = new Map<string, Known>();
+
+  /**
+   * Whether somebody has changed the table. Costs nothing while the namespace's ruleset is of the same generation; a
+   * table of which nothing is known, as after a restart, has to be as it was planned.
+   * @param generation the ruleset's, at this look
+   * @param table what was put in place
+   * @param take what is in it now; undefined when that cannot be told, and then it counts as whole
+   */
+  isDamaged(
+    key: string,
+    generation: number | undefined,
+    table: NftTable,
+    take: () => NftInventory | undefined,
+  ): boolean {
+    const known = this.#known.get(key);
+    if (known && known.generation === generation) return false;
+    const inventory = take();
+    if (!inventory) return false;
+    const isWhole = known ? known.digest === digestOf(inventory) : isAsPlanned(inventory, table);
+    if (isWhole) this.#note(key, inventory);
+    return !isWhole;
+  }
+
+  /** Notes what a table is like that was put in place this moment. */
+  remember(key: string, table: NftTable, inventory: NftInventory | undefined): void {
+    this.forget(key);
+    if (inventory && isAsPlanned(inventory, table)) this.#note(key, inventory);
+  }
+
+  forget(key: string): void {
+    this.#known.delete(key);
+  }
+
+  #note(key: string, inventory: NftInventory): void {
+    this.#known.set(key, { generation: inventory.generation, digest: digestOf(inventory) });
+  }
+}
+
+/**
+ * Whether a table has the chains of the plan, as many rules in each, and does its work at all. What the rules say is not
+ * compared: the kernel has no words for it that would be those of the plan.
+ */
+export function isAsPlanned({ flags, chains }: NftInventory, table: NftTable): boolean {
+  const planned = new Map(table.chains.map(({ name, rules }) => [name, rules.length]));
+  // It is read by itself, and holds what sysctls were.
+  planned.delete(STAMP_CHAIN);
+  const others = chains.filter(({ name }) => name !== STAMP_CHAIN);
+  return (
+    flags === 0 &&
+    others.length === planned.size &&
+    others.every(
+      ({ name, policy = NF_ACCEPT, rules }) => policy === NF_ACCEPT && planned.get(name) === rules.length,
+    )
+  );
+}
+
+function digestOf({ generation: _, ...inventory }: NftInventory): string {
+  return createHash('sha256').update(JSON.stringify(inventory)).digest('base64');
+}

@@ -1,0 +1,100 @@
+// A table of ours that somebody changes in part, beneath its stamp: what is noticed and put right, and what is let be.
+import assert from 'node:assert/strict';
+import type { Change } from '../../src/labels/words.js';
+import type { NftTable } from '../../src/nft/ruleset.js';
+import { accepting, container, desire, programmer } from './labels-namespace.js';
+import { kernelTest, type Namespace } from './namespace.js';
+
+const kinds = (changes: readonly Change[]): string[] => changes.map(({ kind }) => kind);
+const ruleset = (ns: Namespace): string => ns.exec('nft', 'list', 'ruleset');
+const handles = (ns: Namespace): string => ns.exec('nft', '-a', '-s', '-t', 'list', 'table', 'inet', 'dwgd');
+
+for (const [what, command] of [
+  ['a chain flushed', 'flush chain inet dwgd input'],
+  ['a rule deleted', 'delete rule inet dwgd input handle HANDLE'],
+  ['a rule replaced', 'replace rule inet dwgd input handle HANDLE tcp dport 81 accept'],
+  ['a rule added', 'insert rule inet dwgd input drop'],
+  ['a policy changed', 'chain inet dwgd input { policy drop; }'],
+  ['a chain added', 'add chain inet dwgd extra { type filter hook input priority -1; policy drop; }'],
+  ['the table made dormant', 'add table inet dwgd { flags dormant; }'],
+] as const) {
+  for (const when of ['the daemon', 'its next start'] as const) {
+    // Without what was known before, rules are counted and not compared.
+    const seen = what !== 'a rule replaced' || when === 'the daemon';
+    kernelTest(
+      `${what} by hand beneath the stamp is ${seen ? 'put right' : 'not noticed'} by ${when}`,
+      async t => {
+        const { inside } = await container(t);
+        const [first, second] = [await programmer(t), await programmer(t)];
+        const desired = desire(inside, { table: accepting(80) });
+        first.sandboxes.converge(desired);
+        const whole = ruleset(inside);
+        const handle = /dport 80 .*# handle (\d+)/.exec(handles(inside))![1]!;
+        inside.exec('nft', command.replace('HANDLE', handle));
+        assert.notEqual(ruleset(inside), whole);
+        const { sandboxes } = when === 'the daemon' ? first : second;
+        assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), seen ? ['replaceTable'] : []);
+        if (seen) assert.equal(ruleset(inside), whole);
+        assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+      },
+      'nft',
+    );
+  }
+}
+
+kernelTest(
+  'tables of others, and what counts packets, leave ours as it is: its handles stay, also by the next start',
+  async t => {
+    const { inside } = await container(t);
+    const [{ sandboxes }, next] = [await programmer(t), await programmer(t)];
+    const source = { payload: { protocol: 'ip', field: 'saddr' } };
+    const [chain] = accepting(80).chains;
+    const table: NftTable = {
+      ...accepting(80),
+      chains: [
+        {
+          ...chain!,
+          rules: [
+            ...chain!.rules,
+            { expr: [{ counter: null }, { quota: { val: 100, val_unit: 'bytes' } }] },
+            { expr: [{ meter: { name: 'seen', key: source, stmt: { limit: { rate: 1, per: 'hour' } } } }] },
+          ],
+        },
+      ],
+    };
+    const desired = desire(inside, { table });
+    assert.deepEqual(sandboxes.converge(desired)!.failures, []);
+    const before = handles(inside);
+    inside.exec('ping', '-q', '-c', '2', '-i', '0.01', '127.0.0.1');
+    for (const command of [
+      'add table ip own; add chain ip own c { type filter hook input priority 0; }',
+      'add table inet own; add chain inet own input { type filter hook input priority 0; }',
+      'add rule inet own input accept',
+      'flush table inet own',
+      'delete table inet own',
+    ]) {
+      inside.exec('nft', command);
+      assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] }, command);
+    }
+    assert.deepEqual(next.sandboxes.converge(desired), { changes: [], failures: [] });
+    assert.equal(handles(inside), before);
+    assert.match(inside.exec('nft', 'list', 'table', 'inet', 'dwgd'), /counter packets [1-9]/);
+    inside.exec('nft', 'flush chain inet dwgd input');
+    assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable']);
+  },
+  'nft',
+  'ping',
+);
+
+kernelTest(
+  'a table that somebody made dormant goes with the labels',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    sandboxes.converge(desire(inside, { table: accepting(80) }));
+    inside.exec('nft', 'add table inet dwgd { flags dormant; }');
+    assert.deepEqual(sandboxes.clear(inside.ref)?.failures, []);
+    assert.equal(ruleset(inside), '');
+  },
+  'nft',
+);

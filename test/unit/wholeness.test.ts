@@ -1,0 +1,105 @@
+// Whether a table is as it was put in place: what is compared, when the kernel is asked at all, and after a restart.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { STAMP_CHAIN } from '../../src/labels/stamp.js';
+import { isAsPlanned, Wholeness } from '../../src/labels/wholeness.js';
+import type { NftInventory } from '../../src/nft/inventory.js';
+import type { NftTable } from '../../src/nft/ruleset.js';
+
+const rule = { expr: [{ accept: null }] };
+const TABLE: NftTable = {
+  family: 'inet',
+  name: 'dwgd',
+  sets: [],
+  chains: [
+    { name: 'input', hook: { type: 'filter', hook: 'input', priority: 0 }, rules: [rule] },
+    { name: 'TWINE_INPUT', rules: [rule, rule] },
+  ],
+};
+const [INPUT, REGULAR, STAMP] = [
+  { name: 'input', handle: '1', policy: 1, rules: ['4'] },
+  { name: 'TWINE_INPUT', handle: '2', rules: ['5', '6'] },
+  { name: STAMP_CHAIN, handle: '3', rules: ['7'] },
+];
+const WHOLE: NftInventory = {
+  generation: 9,
+  handle: '1',
+  flags: 0,
+  use: 3,
+  chains: [INPUT!, REGULAR!, STAMP!],
+};
+const chains = (...chains: NftInventory['chains']): NftInventory => ({ ...WHOLE, chains });
+
+for (const [what, inventory, asPlanned, same] of [
+  ['nothing', WHOLE, true, true],
+  ['another table', { ...WHOLE, generation: 10 }, true, true],
+  ['more beside the stamp', chains(INPUT!, REGULAR!, { ...STAMP!, rules: ['7', '8'] }), true, false],
+  ['a rule deleted', chains(INPUT!, { ...REGULAR!, rules: ['5'] }, STAMP!), false, false],
+  ['a rule added', chains(INPUT!, { ...REGULAR!, rules: ['8', '5', '6'] }, STAMP!), false, false],
+  ['a rule replaced', chains(INPUT!, { ...REGULAR!, rules: ['5', '8'] }, STAMP!), true, false],
+  ['rules in another order', chains(INPUT!, { ...REGULAR!, rules: ['6', '5'] }, STAMP!), true, false],
+  ['the table dormant', { ...WHOLE, flags: 1 }, false, false],
+  ['the table made anew', { ...WHOLE, handle: '2' }, true, false],
+  ['a set added', { ...WHOLE, use: 4 }, true, false],
+  [
+    'a chain added',
+    { ...chains(INPUT!, REGULAR!, STAMP!, { ...INPUT!, name: 'x', rules: [] }) },
+    false,
+    false,
+  ],
+  ['a chain renamed', chains(INPUT!, { ...REGULAR!, name: 'x' }, STAMP!), false, false],
+  ['a chain gone', chains(REGULAR!, STAMP!), false, false],
+  ['a policy', chains({ ...INPUT!, policy: 0 }, REGULAR!, STAMP!), false, false],
+] as const) {
+  test(`changed: ${what}; seen where it is known how the table was: ${!same}, after a restart: ${!asPlanned}`, () => {
+    assert.equal(isAsPlanned(inventory, TABLE), asPlanned);
+    const wholeness = new Wholeness();
+    wholeness.remember('4:1', TABLE, WHOLE);
+    assert.equal(
+      wholeness.isDamaged('4:1', 10, TABLE, () => inventory),
+      !same,
+    );
+    assert.equal(
+      wholeness.isDamaged('4:2', 10, TABLE, () => inventory),
+      !asPlanned,
+    );
+  });
+}
+
+test('the kernel is asked only when the generation is another, and once for each', () => {
+  const wholeness = new Wholeness();
+  let taken = 0;
+  const isDamaged = (generation: number): boolean =>
+    wholeness.isDamaged('4:1', generation, TABLE, () => {
+      taken++;
+      return { ...WHOLE, generation };
+    });
+  const asked = [9, 9, 9, 10, 10, 9].map(generation => [isDamaged(generation), taken]);
+  assert.deepEqual(
+    asked,
+    [1, 1, 1, 2, 2, 3].map(taken => [false, taken]),
+  );
+});
+
+test('what cannot be told counts as whole, and is asked for again', () => {
+  const wholeness = new Wholeness();
+  wholeness.remember('4:1', TABLE, undefined);
+  assert.equal(
+    wholeness.isDamaged('4:1', 9, TABLE, () => undefined),
+    false,
+  );
+  assert.equal(
+    wholeness.isDamaged('4:1', 9, TABLE, () => ({ ...WHOLE, flags: 1 })),
+    true,
+  );
+});
+
+test('a table that somebody changed in the moment it was put in place is not taken for whole', () => {
+  const wholeness = new Wholeness();
+  const changed = chains(INPUT!, { ...REGULAR!, rules: [] }, STAMP!);
+  wholeness.remember('4:1', TABLE, changed);
+  assert.equal(
+    wholeness.isDamaged('4:1', 9, TABLE, () => changed),
+    true,
+  );
+});
