@@ -9,10 +9,12 @@ import type { DesiredRoute, HostRouteIntent, Mistake } from './words.js';
 
 /** What the host allows, and what it is. */
 export interface HostView {
-  /** Networks that may be routed although they are a default route or hold an address of the host. */
+  /** Networks that may be routed although they are a default route, or hold an address that the host reaches otherwise. */
   readonly allowHostRoutes: readonly Prefix[];
   /** Addresses of the host's own interfaces. */
   readonly hostAddresses: readonly Prefix[];
+  /** Gateways of the host's own routes. */
+  readonly nextHops: readonly Address[];
 }
 
 /** What one namespace's labels ask of the host. */
@@ -21,9 +23,13 @@ export interface HostRouteRequest {
   readonly intent: Pick<MergedIntent, 'hostRoutes'>;
 }
 
-/** @param requests sorted by name: of two for one network the first counts */
+/**
+ * @param requests sorted by name: of two for one network the first counts
+ * @param neighbours every namespace with containers
+ */
 export function planHostRoutes(
   requests: readonly HostRouteRequest[],
+  neighbours: readonly SandboxMembers[],
   host: HostView,
 ): { readonly routes: readonly DesiredRoute[]; readonly mistakes: readonly Mistake[] } {
   const mistakes: Mistake[] = [];
@@ -35,7 +41,8 @@ export function planHostRoutes(
       const gateway = bridgeAddress(sandbox, network.address.family);
       const other = found.get(key);
       const wrong =
-        whyRefused(network, host) ?? (gateway ? undefined : whyNoWay(sandbox, network.address.family));
+        whyRefused(network, sandbox, neighbours, host) ??
+        (gateway ? undefined : whyNoWay(sandbox, network.address.family));
       if (wrong !== undefined) {
         mistakes.push(mistakeOf(owned, `the host gets no route to ${key}: ${wrong}`));
       } else if (!other) {
@@ -53,7 +60,12 @@ export function planHostRoutes(
   return { routes: [...found.values()].map(({ route }) => route), mistakes };
 }
 
-function whyRefused(network: Prefix, { allowHostRoutes, hostAddresses }: HostView): string | undefined {
+function whyRefused(
+  network: Prefix,
+  sandbox: SandboxMembers,
+  neighbours: readonly SandboxMembers[],
+  { allowHostRoutes, hostAddresses, nextHops }: HostView,
+): string | undefined {
   const allowed = allowHostRoutes.some(
     allow => allow.length <= network.length && prefixContains(allow, network.address),
   );
@@ -61,7 +73,17 @@ function whyRefused(network: Prefix, { allowHostRoutes, hostAddresses }: HostVie
   const remedy = `start the daemon with --allow-host-routes ${formatPrefix(network)} if it shall`;
   if (isDefault(network)) return `it would be the host's default route; ${remedy}`;
   const own = hostAddresses.find(({ address }) => prefixContains(network, address));
-  return own && `${formatAddress(own.address)} is an address of the host itself; ${remedy}`;
+  if (own) return `${formatAddress(own.address)} is an address of the host itself; ${remedy}`;
+  const nextHop = nextHops.find(address => prefixContains(network, address));
+  if (nextHop) return `${formatAddress(nextHop)} is a gateway of the host's own routes; ${remedy}`;
+  for (const { key, members, attachments } of neighbours) {
+    if (key === sandbox.key) continue;
+    const addresses = attachments.flatMap(({ addresses }) => addresses);
+    const theirs = addresses.find(address => prefixContains(network, address));
+    if (!theirs) continue;
+    return `${formatAddress(theirs)} is the address of ${plain(members[0]!.name, 80)}; ${remedy}`;
+  }
+  return undefined;
 }
 
 /** The first address of the family on a bridge network, which the host is on, too. */

@@ -1,8 +1,9 @@
 // The host itself: its network namespace, also as seen from a container with `pid: host`, and its addresses.
 // Not here: the host's routes (sandbox.ts).
 
-import type { Prefix } from '../ip.js';
+import { type Address, formatAddress, type Prefix } from '../ip.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../netlink/netns.js';
+import { RTPROT_DWGD } from '../netlink/route.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
 import { whyUnusable } from './destination.js';
 import { netnsAt } from './proc-netns.js';
@@ -37,7 +38,14 @@ export class Host {
     return (await this.#rt.addresses()).map(({ prefix }) => prefix);
   }
 
-  /** The same with the link-layer addresses of those links, where they are of Ethernet's kind. */
+  /** The gateways of the routes that are not of ours, each once. Of one with several next hops none is told. */
+  async nextHops(): Promise<Address[]> {
+    const foreign = (await this.#rt.routes()).filter(({ protocol }) => protocol !== RTPROT_DWGD);
+    const gateways = foreign.flatMap(({ gateway }) => gateway ?? []);
+    return [...new Map(gateways.map(gateway => [formatAddress(gateway), gateway])).values()];
+  }
+
+  /** The addresses of the host's links, with the link-layer addresses of those links, where they are of Ethernet's kind. */
   async places(): Promise<HostPlace[]> {
     // The host's end of every container has a link-local one.
     const addresses = (await this.#rt.addresses()).filter(

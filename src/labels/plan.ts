@@ -89,6 +89,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
   mistakes.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
   const host = planHostRoutes(
     sandboxes.map(({ members, intent }) => ({ sandbox: members, intent })),
+    groups,
     world,
   );
   return {

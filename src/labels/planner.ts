@@ -13,6 +13,8 @@ export interface Sight {
   /** What the DNS says. */
   readonly external: ReadonlyMap<string, readonly Address[]>;
   readonly hostAddresses: readonly Prefix[];
+  /** Gateways of the host's own routes. */
+  readonly nextHops: readonly Address[];
   /** Where the host is on its containers' networks. */
   readonly hostPlaces: readonly HostPlace[];
 }
@@ -44,6 +46,7 @@ function isSame(a: Sight, b: Sight): boolean {
     a.external === b.external &&
     sameList(a.containers, b.containers, Object.is) &&
     sameList(a.hostAddresses, b.hostAddresses, sameInWhole) &&
+    sameList(a.nextHops, b.nextHops, sameAddress) &&
     sameList(a.hostPlaces, b.hostPlaces, (a, b) => a.mac === b.mac && sameInWhole(a.prefix, b.prefix))
   );
 }

@@ -3,7 +3,7 @@
 
 import { DockerApi } from '../docker-api.js';
 import { messageOf } from '../errors.js';
-import type { Prefix } from '../ip.js';
+import type { Address, Prefix } from '../ip.js';
 import type { Log } from '../log.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { Nft } from '../nft/libnftables.js';
@@ -22,7 +22,7 @@ import type { HostPlace } from './words.js';
 export interface LabelOptions {
   /** Whether labels that came with a container's image count. */
   readonly trustImageLabels: boolean;
-  /** Networks that twine.host.routes may name although they are the default or hold an address of the host. */
+  /** Networks that twine.host.routes may name although they are the default or hold an address that is in use. */
   readonly allowHostRoutes: readonly Prefix[];
   /** How often every namespace is looked into, in milliseconds. */
   readonly lookInterval: number;
@@ -92,16 +92,27 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const names = new HostNames(() => reconcile.trigger());
   const planner = new Planner(allowHostRoutes);
   let hostAddresses: readonly Prefix[] = [];
+  let nextHops: readonly Address[] | undefined;
   let hostPlaces: readonly HostPlace[] = [];
   const reconcile: Reconcile = new Reconcile({
     look: async thorough => {
       const found = await containers.look(thorough);
-      if (found.some(({ labels }) => labels.has(HOST_ROUTES))) hostAddresses = await host.addresses();
+      if (found.some(({ labels }) => labels.has(HOST_ROUTES))) {
+        hostAddresses = await host.addresses();
+        // The host may have many routes.
+        if (thorough || !nextHops) nextHops = await host.nextHops();
+      }
       if (found.some(({ labels }) => hasRoutes(labels))) hostPlaces = await host.places();
       return found;
     },
     plan: found => {
-      const plan = planner.plan({ containers: found, external: names.answers, hostAddresses, hostPlaces });
+      const plan = planner.plan({
+        containers: found,
+        external: names.answers,
+        hostAddresses,
+        nextHops: nextHops ?? [],
+        hostPlaces,
+      });
       names.want(plan.externalNames);
       return plan;
     },

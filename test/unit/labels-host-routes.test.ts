@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { World } from '../../src/labels/plan.js';
 import type { ContainerView } from '../../src/labels/words.js';
-import { type ContainerOptions, container, plan, prefix, showMistake, showRoute } from './labels-world.js';
+import {
+  address,
+  type ContainerOptions,
+  container,
+  plan,
+  prefix,
+  showMistake,
+  showRoute,
+} from './labels-world.js';
 
 const app = (networks: string, routes: string, rest: ContainerOptions = {}): ContainerView =>
   container('app', { networks: { main: networks }, labels: { 'twine.host.routes': routes }, ...rest });
@@ -60,6 +68,27 @@ for (const [what, containers, rest, message] of [
     `${REFUSED} fd05::1/128: fd05::1 is an address of the host itself; start the daemon with --allow-host-routes fd05::1/128 if it shall`,
   ],
   [
+    "a network with a gateway of the host's own routes",
+    [app('10.0.0.2', '192.168.1.0/28')],
+    {
+      hostAddresses: [prefix('192.168.1.50/24')],
+      nextHops: [address('192.168.2.1'), address('192.168.1.1')],
+    },
+    `${REFUSED} 192.168.1.0/28: 192.168.1.1 is a gateway of the host's own routes; start the daemon with --allow-host-routes 192.168.1.0/28 if it shall`,
+  ],
+  [
+    'a network with the address of another container, labelled or not',
+    [app('10.0.0.2', '10.0.1.0/24'), container('web', { networks: { main: '10.0.2.7', b: '10.0.1.7' } })],
+    {},
+    `${REFUSED} 10.0.1.0/24: 10.0.1.7 is the address of web; start the daemon with --allow-host-routes 10.0.1.0/24 if it shall`,
+  ],
+  [
+    'the IPv6 address of another container',
+    [app('10.0.0.2 fd00::2', 'fd00::7'), container('web', { networks: { main: '10.0.0.7 fd00::7' } })],
+    {},
+    `${REFUSED} fd00::7/128: fd00::7 is the address of web; start the daemon with --allow-host-routes fd00::7/128 if it shall`,
+  ],
+  [
     'a route by way of no bridge',
     [app('10.0.0.2', '10.20.0.0/24', { driver: 'macvlan' })],
     {},
@@ -91,15 +120,30 @@ for (const [network, allowed, own] of [
   ['0.0.0.0/0', '0.0.0.0/0', '192.168.1.5/24'],
   ['192.168.0.0/16', '192.168.0.0/16', '192.168.1.5/24'],
   ['192.168.1.0/24', '192.168.0.0/16', '192.168.1.5/24'],
+  ['192.168.1.0/29', '192.168.1.0/29', '192.168.1.9/24'],
+  ['10.0.0.0/28', '10.0.0.0/8', '192.168.1.5/24'],
 ] as const) {
   test(`${network} is let through where ${allowed} is allowed`, () => {
-    const { routes, mistakes } = planned([app('10.0.0.2', network)], {
+    const web = container('web', { networks: { main: '10.0.0.7' } });
+    const { routes, mistakes } = planned([app('10.0.0.2', network), web], {
       allowHostRoutes: [prefix(allowed)],
       hostAddresses: [prefix(own)],
+      nextHops: [address('192.168.1.1')],
     });
     assert.deepEqual([routes, mistakes], [[`${network} via 10.0.0.2`], []]);
   });
 }
+
+test('a network that holds addresses of nobody but the container itself is no refusal', () => {
+  const [other, stopped] = [
+    container('joined', { netns: '4:app' }),
+    container('old', { networks: { main: '' }, netns: null }),
+  ];
+  const { routes, mistakes } = planned([app('10.0.0.2', '10.0.0.0/30'), other, stopped], {
+    nextHops: [address('10.0.0.4')],
+  });
+  assert.deepEqual([routes, mistakes], [['10.0.0.0/30 via 10.0.0.2'], []]);
+});
 
 test("a network of the host's own that holds none of its addresses is no refusal", () => {
   const { routes } = planned([app('10.0.0.2', '192.168.2.0/24')], {

@@ -218,8 +218,10 @@ test('a table is built once, and anew when a label or an address differs', () =>
   const tableFor = (asked: typeof intent, web: ContainerView) => {
     const c = container('c', { networks: { main: '10.0.0.2' }, labels: Object.fromEntries(labels) });
     const world = { containers: [c, web], intents: new Map([[c.id, asked]]), external: new Map() };
-    return planWorld({ ...world, allowHostRoutes: [], hostAddresses: [], hostPlaces: [] }, tables)
-      .sandboxes[0]!;
+    return planWorld(
+      { ...world, allowHostRoutes: [], hostAddresses: [], nextHops: [], hostPlaces: [] },
+      tables,
+    ).sandboxes[0]!;
   };
   const web = container('web', { networks: { main: '10.0.0.3' } });
   const first = tableFor(intent, web);

@@ -69,6 +69,7 @@ export function plan(
     external: new Map(),
     allowHostRoutes: [],
     hostAddresses: [],
+    nextHops: [],
     hostPlaces: [],
     ...rest,
   });

@@ -15,6 +15,7 @@ const SIGHT: Sight = {
   containers: [A, B],
   external: EXTERNAL,
   hostAddresses: [parsePrefix('192.0.2.1/24')!],
+  nextHops: [parseAddress('192.0.2.9')!],
   hostPlaces: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
 };
 
@@ -38,6 +39,7 @@ const ROWS: readonly [what: string, next: Sight, same: boolean][] = [
   ['a container is gone', { ...SIGHT, containers: [A] }, false],
   ['a container was looked at again', { ...SIGHT, containers: [A, { ...B }] }, false],
   ['the DNS says something else', { ...SIGHT, external: new Map(EXTERNAL) }, false],
+  ['the host has another gateway', { ...SIGHT, nextHops: [parseAddress('192.0.2.8')!] }, false],
   ['the host has another address', { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
 ];
 
