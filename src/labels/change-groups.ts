@@ -13,6 +13,8 @@ export function groupOf(change: Change): string {
     case 'replaceTable':
     case 'deleteTable':
       return 'table';
+    case 'deleteTrial':
+      return 'trial';
     case 'addRoute':
     case 'deleteRoute':
       return formatPrefix(change.route.destination);

@@ -15,6 +15,7 @@ export function diff(desired: SandboxDesired, observed: SandboxObserved): Change
   const loopback = diffLoopback(observed.loopbackLinks ?? [], local);
   const rules = diffRules(desired.routes, observed.rules);
   return [
+    ...(observed.hasTrial ? [{ kind: 'deleteTrial' } as const] : []),
     ...guards,
     ...rules.filter(({ kind }) => kind === 'addRule'),
     ...loopback.filter(({ kind }) => kind === 'addRoute'),

@@ -17,7 +17,7 @@ import { readSysctl, writeSysctl } from './proc-sys.js';
 import { readStamp, STAMP_CHAIN, TABLE } from './stamp.js';
 import { expandSysctls } from './sysctl.js';
 import { plain } from './text.js';
-import { trialOf, without } from './trial.js';
+import { TRIAL, trialOf, without } from './trial.js';
 import type {
   Change,
   DesiredRoute,
@@ -103,6 +103,11 @@ export class SandboxWindow {
     }
   }
 
+  /** Whether a trial has left its table. @throws OpError */
+  hasTrial(): boolean {
+    return this.#nft.hasTable(TRIAL);
+  }
+
   #observeSysctls(sysctls: readonly DesiredSysctl[]): ObservedSysctl[] {
     const wanted = expandSysctls(sysctls, address => this.#rt.linkTo(address));
     return wanted.flatMap(({ name, value: wanted }) => {
@@ -163,6 +168,9 @@ export class SandboxWindow {
         return;
       case 'deleteTable':
         this.#nft.apply(deleteTable(TABLE), this.#subject, this.#trace);
+        return;
+      case 'deleteTrial':
+        this.#nft.apply(deleteTable(TRIAL), this.#subject, this.#trace);
         return;
       case 'addRoute':
         this.#rt.addRoute(change.route, 'prepend');

@@ -53,6 +53,8 @@ export class Sandboxes {
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   readonly #wholeness = new Wholeness();
+  /** Keys of namespaces in which what a daemon before us may have left was searched for. */
+  readonly #searched = new Set<string>();
   /** Windows are never open at once. */
   readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
 
@@ -70,17 +72,20 @@ export class Sandboxes {
   converge(desired: SandboxDesired): Converged | undefined {
     return this.#within(desired.netns, window => {
       const possible = { ...desired, routes: window.possible(desired.routes) };
+      const { key } = desired.netns;
       const { loopbackTowards = [] } = desired;
       const towards = loopbackTowards.length > 0 || desired.sysctls.some(sysctl => sysctl.towards);
       const changes: Change[] = [];
       for (let look = 1; ; look++) {
         const observed = window.observe(desired.sysctls, loopbackTowards);
         const isDamaged = this.#isDamaged(desired, observed, window);
-        const next = diff(possible, { ...observed, isDamaged });
+        const hasTrial = !this.#searched.has(key) && window.hasTrial();
+        const next = diff(possible, { ...observed, isDamaged, hasTrial });
         changes.push(...next);
         const failures = window.apply(next);
+        if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
-        if (rulesChanged) this.#remember(desired.netns.key, window);
+        if (rulesChanged) this.#remember(key, window);
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {

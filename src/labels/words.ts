@@ -196,6 +196,8 @@ export interface SandboxObserved {
   readonly generation?: number;
   /** Whether somebody has changed the table beneath its stamp. */
   readonly isDamaged?: boolean;
+  /** Whether the table of a trial was left there. Looked for at the first look only: who is killed leaves it. */
+  readonly hasTrial?: boolean;
   /** Routes of our protocol in every table, in the kernel's order. */
   readonly routes: readonly Route[];
   /** Policy rules of our protocol, in the kernel's order. */
@@ -217,6 +219,8 @@ export type Change =
       readonly labelled?: readonly LabelledRules[];
     }
   | { readonly kind: 'deleteTable' }
+  /** What a trial of rules has left. */
+  | { readonly kind: 'deleteTrial' }
   /** To be prepended: it wins over what has its prefix and metric. */
   | { readonly kind: 'addRoute'; readonly route: RouteConfig }
   | { readonly kind: 'deleteRoute'; readonly route: Route }

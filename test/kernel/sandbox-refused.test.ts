@@ -99,3 +99,24 @@ kernelTest(
   },
   'nft',
 );
+
+for (const [what, isWanted] of [
+  ['where labels are', true],
+  ['where none are any more, as `dwgd cleanup` looks', false],
+] as const) {
+  kernelTest(
+    `what a killed daemon's trial has left is taken away at the first look, ${what}`,
+    async t => {
+      const { inside } = await container(t);
+      const [{ sandboxes: killed }, { sandboxes }] = [await programmer(t), await programmer(t)];
+      const desired = desire(inside, isWanted ? wanted([rule('a', 'TWINE_INPUT', [port(11), DROP])]) : {});
+      killed.converge(desired);
+      const whole = inside.exec('nft', '-a', 'list', 'ruleset');
+      inside.exec('nft', 'add table inet dwgd-trial; add chain inet dwgd-trial c');
+      assert.deepEqual(sandboxes.converge(desired), { changes: [{ kind: 'deleteTrial' }], failures: [] });
+      assert.equal(inside.exec('nft', '-a', 'list', 'ruleset'), whole);
+      assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+    },
+    'nft',
+  );
+}

@@ -37,6 +37,13 @@ for (const [what, want, have, expected] of [
     withTable(TABLE_A, { isDamaged: true }),
     ['table a'],
   ],
+  ['what a trial left, where nothing is wanted', {}, observed({ hasTrial: true }), ['no trial']],
+  [
+    'what a trial left beside a table',
+    { table: TABLE_A },
+    withTable(TABLE_A, { hasTrial: true }),
+    ['no trial'],
+  ],
   ['no table any more', {}, withTable(TABLE_A), ['no table']],
   ['no table, of one that is not whole', {}, observed({ hasTable: true }), ['no table']],
   [

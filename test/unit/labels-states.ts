@@ -38,6 +38,8 @@ export function show(change: Change): string {
     }
     case 'deleteTable':
       return 'no table';
+    case 'deleteTrial':
+      return 'no trial';
     case 'addRoute':
     case 'deleteRoute': {
       const { destination, gateway } = change.route;
