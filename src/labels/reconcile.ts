@@ -7,6 +7,7 @@ import { formatAddress, formatPrefix } from '../ip.js';
 import type { Log } from '../log.js';
 import type { Plan } from './plan.js';
 import { Reports } from './reports.js';
+import { Retries } from './retries.js';
 import type { Converged } from './sandbox.js';
 import type { ContainerView, DesiredRoute, SandboxDesired } from './words.js';
 
@@ -26,14 +27,14 @@ export interface ReconcileParts {
   readonly lookInterval: number;
 }
 
-const FIRST_BACKOFF_MS = 100;
-const LONGEST_BACKOFF_MS = 30_000;
 /** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
 const SHORT_PASS_MS = 20;
 /** How long others may have to wait for namespaces to be looked into. */
 const LONGEST_BREATH_MS = 2;
 /** The key under which the host's routes are kept among the namespaces. */
 const HOST = 'host';
+/** What is tried again when the containers could not be looked at. */
+const LOOK = 'look';
 
 /** What is known of a namespace. */
 interface Kept {
@@ -68,13 +69,14 @@ export class Reconcile {
   readonly #reports: Reports;
   /** Of what namespaces shall hold, as long as the plan is the very same. */
   readonly #digests = new WeakMap<SandboxDesired, string>();
+  readonly #retries = new Retries(() => this.#wake());
   #running: Promise<void> | undefined;
   #again = false;
+  /** Whether somebody asks, and not the time alone at which something is tried again. */
+  #asked = false;
   #thorough = true;
   #first = true;
   #closed = false;
-  #backoff = FIRST_BACKOFF_MS;
-  #retry: NodeJS.Timeout | undefined;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(parts: ReconcileParts) {
@@ -94,7 +96,7 @@ export class Reconcile {
   close(): void {
     this.#closed = true;
     clearInterval(this.#clock);
-    clearTimeout(this.#retry);
+    this.#retries.close();
   }
 
   /** Resolves when no pass is under way. */
@@ -104,6 +106,11 @@ export class Reconcile {
 
   /** Asks for a pass; those asked for during one are folded into a single next one. */
   trigger(): void {
+    this.#asked = true;
+    this.#wake();
+  }
+
+  #wake(): void {
     if (this.#closed) return;
     this.#again = true;
     this.#running ??= this.#run();
@@ -113,27 +120,20 @@ export class Reconcile {
     while (this.#again && !this.#closed) {
       this.#again = false;
       try {
-        if (await this.#pass()) this.#backoff = FIRST_BACKOFF_MS;
-        else this.#retryLater();
+        await this.#pass();
       } catch (err) {
         this.#reports.blind(err);
-        this.#retryLater();
+        if (!this.#closed) this.#retries.failed(LOOK);
       }
     }
     this.#running = undefined;
   }
 
-  #retryLater(): void {
-    if (this.#closed) return;
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.trigger(), this.#backoff);
-    this.#backoff = Math.min(this.#backoff * 2, LONGEST_BACKOFF_MS);
-  }
-
-  /** One look at the world and what follows from it; whether all went well. */
-  async #pass(): Promise<boolean> {
-    const thorough = this.#thorough;
+  /** One look at the world and what follows from it. */
+  async #pass(): Promise<void> {
+    const [thorough, asked] = [this.#thorough, this.#asked];
     this.#thorough = false;
+    this.#asked = false;
     const began = performance.now();
     let looked: number;
     let due: Due[];
@@ -142,18 +142,19 @@ export class Reconcile {
       looked = performance.now();
       const plan = this.#parts.plan(containers);
       this.#reports.mistakes(plan.mistakes);
-      due = this.#due(plan, containers, thorough);
+      due = this.#due(plan, containers, { thorough, asked });
+      this.#retries.done(LOOK);
     } catch (err) {
       this.#thorough ||= thorough;
+      this.#asked ||= asked;
       throw err;
     }
     const planned = performance.now();
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
-    let well = true;
     let breathed = planned;
     for (const entry of due) {
       if (this.#closed || (this.#again && performance.now() - began > enough)) break;
-      well = this.#bring(entry) && well;
+      this.#bring(entry);
       if (performance.now() - breathed < LONGEST_BREATH_MS) continue;
       // Docker's own calls are answered in between.
       await breathe();
@@ -169,14 +170,13 @@ export class Reconcile {
       },
       thorough ? 'a pass over everything' : 'a pass',
     );
-    return well;
   }
 
   /** What is to be done: first what shall be other than it is, then what is only looked into, last what failed. */
   #due(
     { sandboxes, hostRoutes }: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
-    thorough: boolean,
+    { thorough, asked }: { readonly thorough: boolean; readonly asked: boolean },
   ): Due[] {
     const wanted = new Map(sandboxes.map(desired => [desired.netns.key, desired]));
     const isFirst = this.#first;
@@ -199,6 +199,7 @@ export class Reconcile {
     const present = new Set(due.map(({ key }) => key));
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
     this.#reports.keep(present);
+    this.#retries.keep(present);
     if (thorough) for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, isStale: true });
     const isKept = ({ key, path, digest, members }: Due): boolean => {
       const kept = this.#kept.get(key);
@@ -208,7 +209,8 @@ export class Reconcile {
     // What fails may take long each time: nobody waits for it.
     const isFailing = ({ key }: Due): boolean => this.#reports.isFailing(key);
     const others = due.filter(entry => !isFailing(entry));
-    return [...others.filter(entry => !isKept(entry)), ...others.filter(isStale), ...due.filter(isFailing)];
+    const again = due.filter(entry => isFailing(entry) && (asked || !this.#retries.isWaiting(entry.key)));
+    return [...others.filter(entry => !isKept(entry)), ...others.filter(isStale), ...again];
   }
 
   #dueInside(desired: SandboxDesired, members: readonly unknown[]): Due {
@@ -249,8 +251,8 @@ export class Reconcile {
     this.#kept.set(key, { path: '', digest: '', members: [], isStale: false });
   }
 
-  /** Brings a namespace to what it shall be; whether that went well, or it is gone. */
-  #bring({ key, path, subject, digest, members, isEmpty, converge }: Due): boolean {
+  /** Brings a namespace to what it shall be. */
+  #bring({ key, path, subject, digest, members, isEmpty, converge }: Due): void {
     let outcome: Converged | undefined;
     try {
       outcome = converge();
@@ -260,11 +262,12 @@ export class Reconcile {
     this.#reports.outcome(key, subject, outcome);
     if (outcome && outcome.failures.length > 0) {
       this.#forget(key);
-      return false;
+      this.#retries.failed(key);
+      return;
     }
+    this.#retries.done(key);
     if (!outcome || isEmpty) this.#kept.delete(key);
     else this.#kept.set(key, { path, digest, members, isStale: false });
-    return true;
   }
 }
 

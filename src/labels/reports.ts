@@ -8,6 +8,9 @@ import type { Change, Mistake } from './words.js';
 
 /** The same failure is said the second time: a container that is ending, or being connected, refuses things once. */
 const SAID_AT = 2;
+/** Failures of one namespace that are told one by one, and characters of each: there can be one for every route. */
+const MOST_FAILURES = 3;
+const FAILURE_MAX = 400;
 
 export class Reports {
   readonly #log: Log;
@@ -59,7 +62,7 @@ export class Reports {
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
-      const text = outcome.failures.map(messageOf).join('; ');
+      const text = failuresText(outcome.failures);
       const times = failed?.text === text ? failed.times + 1 : 1;
       this.#failed.set(key, { text, times });
       if (times === SAID_AT) this.#log.error(fields, text);
@@ -78,6 +81,16 @@ export class Reports {
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
   }
+}
+
+/** What failures say, in one line of bounded length. */
+export function failuresText(failures: readonly unknown[]): string {
+  const told = failures.slice(0, MOST_FAILURES).map(err => {
+    const text = messageOf(err);
+    return text.length > FAILURE_MAX ? `${text.slice(0, FAILURE_MAX)}…` : text;
+  });
+  const more = failures.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 /** What was done, in words: `replaceTable, 2 addRoute`. */

@@ -178,6 +178,71 @@ test('a failure stops no other namespace, is said when it stays, once, and is tr
   assert.deepEqual(stage.converged, [], 'and ends with the failure');
 });
 
+test('one that has failed for long makes no other wait: each is tried again in its own time', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.wants.set('old', '1');
+  stage.failing.add('old');
+  await stage.pass();
+  const after = async (ms: number): Promise<string[]> => {
+    t.mock.timers.tick(ms);
+    await stage.reconcile.idle();
+    return stage.converged.splice(0);
+  };
+  for (const wait of [100, 200, 400, 800, 1600, 3200]) assert.deepEqual(await after(wait), ['old']);
+  stage.wants.set('new', '1');
+  stage.failing.add('new');
+  assert.deepEqual(await stage.pass(), ['new', 'old'], 'an event may be what helps');
+  assert.deepEqual(await after(100), ['new']);
+  assert.deepEqual(await after(200), ['new']);
+  assert.deepEqual(
+    await after(6100),
+    ['old', 'new'],
+    'which waits no longer for having been tried meanwhile',
+  );
+  stage.failing.clear();
+  assert.deepEqual((await after(30_000)).sort(), ['new', 'old']);
+  assert.deepEqual(await after(100_000), []);
+});
+
+test('the wait of what fails grows to half a minute, and is short again after a success', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.wants.set('a', '1');
+  stage.failing.add('a');
+  await stage.pass();
+  const isTriedAfter = async (ms: number): Promise<boolean> => {
+    t.mock.timers.tick(ms - 1);
+    await stage.reconcile.idle();
+    const early = stage.converged.splice(0);
+    t.mock.timers.tick(1);
+    await stage.reconcile.idle();
+    return early.length === 0 && stage.converged.splice(0).length === 1;
+  };
+  for (const wait of [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000])
+    assert.ok(await isTriedAfter(wait), `${wait} ms`);
+  stage.failing.clear();
+  await stage.pass();
+  stage.failing.add('a');
+  stage.wants.set('a', '2');
+  await stage.pass();
+  assert.ok(await isTriedAfter(100));
+});
+
+test('one that is gone is not tried again', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const stage = new Stage(t);
+  stage.wants.set('a', '1');
+  stage.failing.add('a');
+  await stage.pass();
+  stage.wants.delete('a');
+  await stage.pass();
+  const { looks } = stage;
+  t.mock.timers.tick(100_000);
+  await stage.reconcile.idle();
+  assert.equal(stage.looks, looks);
+});
+
 test('one that fails comes after all others', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const stage = new Stage(t);

@@ -19,3 +19,23 @@ test('a rule that the kernel refuses is a warning of its label, at once; what wa
     ],
   );
 });
+
+for (const [what, failures, text] of [
+  ['one', ['a'], 'a'],
+  ['three', ['a', 'b', 'c'], 'a; b; c'],
+  ['many', ['a', 'b', 'c', 'd', 'e'], 'a; b; c; and 2 more'],
+  ['a long one', ['x'.repeat(500)], `${'x'.repeat(400)}…`],
+] as const) {
+  test(`the failures of a namespace are a line of bounded length: ${what}`, () => {
+    const lines: Record<string, unknown>[] = [];
+    const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const reports = new Reports(log);
+    for (let n = 0; n < 3; n++) {
+      reports.outcome('4:1', 'app', { changes: [], failures: failures.map(message => new Error(message)) });
+    }
+    assert.deepEqual(
+      lines.map(({ level, msg }) => [level, msg]),
+      [[50, text]],
+    );
+  });
+}
