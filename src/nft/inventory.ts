@@ -1,9 +1,10 @@
-// What is in a table, told by the handles of its chains and rules: enough to see that somebody changed it. The kernel
-// never changes a rule in place, another one has another handle; what changes by itself (counters, quotas, elements of
-// meters) is not in it. Attributes NFTA_* of <linux/netfilter/nf_tables.h>. Not here: asking for it (nfnetlink.ts).
+// What is in a table: enough to see that somebody changed it, as bytes that nobody has to understand. What changes by
+// itself is not in it: counters, what is left of quotas, elements of sets. (Those of the sets that rules bring along the
+// kernel never lets anybody change; another set has another handle.) Attributes NFTA_* of
+// <linux/netfilter/nf_tables.h>. Not here: asking for it (nfnetlink.ts).
 
 import { DecodeError } from '../errors.js';
-import { attrMap, readString, sized } from '../netlink/attr.js';
+import { attrMap, readAttrs, readString, sized } from '../netlink/attr.js';
 
 const NFTA_TABLE_FLAGS = 2;
 const NFTA_TABLE_USE = 3;
@@ -14,15 +15,28 @@ const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_POLICY = 5;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
+const NFTA_RULE_EXPRESSIONS = 4;
+const NFTA_EXPR_NAME = 1;
+const NFTA_EXPR_DATA = 2;
+const NFTA_QUOTA_BYTES = 1;
+const NFTA_SET_NAME = 2;
+const NFTA_SET_HANDLE = 16;
+/** Expressions whose own data the kernel changes with each packet, and what of them it does not change. */
+const MOVING: ReadonlyMap<string, readonly number[]> = new Map([
+  ['counter', []],
+  ['last', []],
+  ['quota', [NFTA_QUOTA_BYTES]],
+]);
 const NFGENMSG_LEN = 4;
 
-/** A chain, and the handles of its rules in their order. */
+/** A chain with its rules in their order. */
 export interface ChainInventory {
   readonly name: string;
   /** In hex. */
   readonly handle: string;
   /** NF_ACCEPT or NF_DROP; absent where no hook is. */
   readonly policy?: number;
+  /** Each with its handle and its expressions: one that was replaced keeps the handle. */
   readonly rules: readonly string[];
 }
 
@@ -36,25 +50,31 @@ export interface NftInventory {
   /** How many chains, sets and objects are in it. */
   readonly use: number;
   readonly chains: readonly ChainInventory[];
+  /** Names and handles. */
+  readonly sets: readonly string[];
 }
 
-/** The kernel's answers about one table, in whole: payloads of its own message, of chains, and of its rules. */
+/** The kernel's answers about one table, in whole: payloads of its own message, of chains, of its sets and rules. */
 export interface InventoryAnswers {
   readonly table: Buffer;
   /** Those of other tables are passed over. */
   readonly chains: readonly Buffer[];
+  readonly sets: readonly Buffer[];
   readonly rules: readonly Buffer[];
 }
 
 /** @throws DecodeError when an answer is short, or lacks what the kernel always says */
-export function readInventory(name: string, { table, chains, rules }: InventoryAnswers): NftInventory {
+export function readInventory(name: string, answers: InventoryAnswers): NftInventory {
+  const { table, chains, sets, rules } = answers;
   const inChain = new Map<string, string[]>();
   for (const payload of rules) {
     const attrs = attributes(payload);
     const chain = text(attrs, NFTA_RULE_CHAIN);
-    const handles = inChain.get(chain) ?? [];
-    inChain.set(chain, handles);
-    handles.push(handle(attrs, NFTA_RULE_HANDLE));
+    const others = inChain.get(chain) ?? [];
+    inChain.set(chain, others);
+    const expressions = attrs.get(NFTA_RULE_EXPRESSIONS);
+    const said = expressions ? readAttrs(expressions).map(({ value }) => lasting(value)) : [];
+    others.push([handle(attrs, NFTA_RULE_HANDLE), ...said].join(' '));
   }
   const attrs = attributes(table);
   return {
@@ -74,7 +94,21 @@ export function readInventory(name: string, { table, chains, rules }: InventoryA
           rules: inChain.get(name) ?? [],
         };
       }),
+    sets: sets
+      .map(attributes)
+      .map(attrs => `${text(attrs, NFTA_SET_NAME)} ${handle(attrs, NFTA_SET_HANDLE)}`),
   };
+}
+
+/** An expression without what changes by itself. */
+function lasting(expression: Buffer): string {
+  const attrs = attrMap(expression);
+  const name = text(attrs, NFTA_EXPR_NAME);
+  const data = attrs.get(NFTA_EXPR_DATA) ?? Buffer.alloc(0);
+  const kept = MOVING.get(name);
+  if (!kept) return `${name} ${data.toString('hex')}`;
+  const values = attrMap(data);
+  return [name, ...kept.map(type => values.get(type)?.toString('hex'))].join(' ');
 }
 
 /**

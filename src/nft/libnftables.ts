@@ -6,6 +6,7 @@ import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { ChannelError, isNotFound } from '../errors.js';
 import { formatAddress } from '../ip.js';
 import type { Trace } from '../netlink/commands.js';
+import type { Request } from '../netlink/message.js';
 import { DUMP_BUFFER_BYTES, MOST_ANSWERS, SyncNetlinkSocket } from '../netlink/sync-socket.js';
 import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
 import { decodeGeneration, type NftInventory, readInventory } from './inventory.js';
@@ -13,6 +14,7 @@ import {
   decodeRuleComment,
   getChainsRequest,
   getRulesRequest,
+  getSetsRequest,
   getTableRequest,
   NETLINK_NETFILTER,
 } from './nfnetlink.js';
@@ -122,14 +124,16 @@ export class Nft {
   /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MOST_ANSWERS of something */
   inventory(name: TableName): NftInventory {
     return this.#ask(socket => {
-      const purpose = { op: 'listing nftables chains beside', subject: name.name };
-      // Whatever changes between the answers is of a later generation than the first of them.
-      const table = tableOf(socket, name);
-      const chains = socket.request(getChainsRequest(name.family), purpose, MOST_ANSWERS);
+      const list = (what: string, request: Request): Buffer[] => {
+        const purpose = { op: `listing nftables ${what} of`, subject: name.name };
+        return socket.request(request, purpose, MOST_ANSWERS).map(({ payload }) => payload);
+      };
+      // In this order: whatever changes between the answers is of a later generation than the first of them.
       return readInventory(name.name, {
-        table,
-        chains: chains.map(({ payload }) => payload),
-        rules: rulesOf(socket, name),
+        table: tableOf(socket, name),
+        chains: list('chains', getChainsRequest(name.family)),
+        sets: list('sets', getSetsRequest(name.family, name.name)),
+        rules: list('rules', getRulesRequest(name.family, name.name)),
       });
     });
   }
@@ -183,9 +187,8 @@ export class Nft {
   }
 }
 
-function rulesOf(socket: SyncNetlinkSocket, { family, name }: TableName, chain?: string): Buffer[] {
-  const subject = chain === undefined ? name : `${name} ${chain}`;
-  const purpose = { op: `listing nftables ${chain === undefined ? 'table' : 'chain'}`, subject };
+function rulesOf(socket: SyncNetlinkSocket, { family, name }: TableName, chain: string): Buffer[] {
+  const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
   const replies = socket.request(getRulesRequest(family, name, chain), purpose, MOST_ANSWERS);
   return replies.map(({ payload }) => payload);
 }

@@ -14,11 +14,13 @@ const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETTABLE = 1;
 const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETRULE = 7;
+const NFT_MSG_GETSET = 10;
 const NFGENMSG_LEN = 4;
 const NFPROTO: Record<NftFamily, number> = { inet: 1, ip: 2, ip6: 10 };
 
 const NFTA_TABLE_NAME = 1;
 const NFTA_RULE_TABLE = 1;
+const NFTA_SET_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_USERDATA = 7;
 /** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
@@ -37,6 +39,12 @@ export function getRulesRequest(family: NftFamily, table: string, chain?: string
 /** The chains of every table of a family: the kernel has no narrower list. */
 export function getChainsRequest(family: NftFamily): Request {
   return { type: messageType(NFT_MSG_GETCHAIN), flags: NLM_F_DUMP, payload: nfgenmsg(family) };
+}
+
+/** The sets and maps of a table, without their elements. */
+export function getSetsRequest(family: NftFamily, table: string): Request {
+  const payload = Buffer.concat([nfgenmsg(family), attrString(NFTA_SET_TABLE, table)]);
+  return { type: messageType(NFT_MSG_GETSET), flags: NLM_F_DUMP, payload };
 }
 
 /** One table; ENOENT where there is none. */

@@ -13,6 +13,7 @@ for (const [what, command] of [
   ['a chain flushed', 'flush chain inet dwgd input'],
   ['a rule deleted', 'delete rule inet dwgd input handle HANDLE'],
   ['a rule replaced', 'replace rule inet dwgd input handle HANDLE tcp dport 81 accept'],
+  ['a rule given a set', 'replace rule inet dwgd input handle HANDLE tcp dport { 80, 81 } accept'],
   ['a rule added', 'insert rule inet dwgd input drop'],
   ['a policy changed', 'chain inet dwgd input { policy drop; }'],
   ['a chain added', 'add chain inet dwgd extra { type filter hook input priority -1; policy drop; }'],
@@ -20,7 +21,7 @@ for (const [what, command] of [
 ] as const) {
   for (const when of ['the daemon', 'its next start'] as const) {
     // Without what was known before, rules are counted and not compared.
-    const seen = what !== 'a rule replaced' || when === 'the daemon';
+    const seen = (what !== 'a rule replaced' && what !== 'a rule given a set') || when === 'the daemon';
     kernelTest(
       `${what} by hand beneath the stamp is ${seen ? 'put right' : 'not noticed'} by ${when}`,
       async t => {
@@ -41,6 +42,33 @@ for (const [what, command] of [
     );
   }
 }
+
+kernelTest(
+  'a rule whose set became another one of the same name, and a quota that became another, are noticed',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const [chain] = accepting(80).chains;
+    const left = { payload: { protocol: 'tcp', field: 'dport' } };
+    const rules = [
+      { expr: [{ match: { op: '==', left, right: { set: [80, 82] } } }, { accept: null }] },
+      { expr: [{ quota: { val: 100, val_unit: 'bytes' } }, { accept: null }] },
+    ] as const;
+    const desired = desire(inside, { table: { ...accepting(80), chains: [{ ...chain!, rules }] } });
+    assert.deepEqual(sandboxes.converge(desired)!.failures, []);
+    const whole = ruleset(inside);
+    for (const [old, ...next] of [
+      ['dport', 'tcp dport { 80, 81 } accept', 'tcp dport { 80, 83 } accept'],
+      ['quota', 'quota 200 bytes accept'],
+    ] as const) {
+      const handle = new RegExp(`${old} .*# handle (\\d+)`).exec(handles(inside))![1]!;
+      for (const rule of next) inside.exec('nft', `replace rule inet dwgd input handle ${handle} ${rule}`);
+      assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable'], old);
+      assert.equal(ruleset(inside), whole);
+    }
+  },
+  'nft',
+);
 
 kernelTest(
   'tables of others, and what counts packets, leave ours as it is: its handles stay, also by the next start',

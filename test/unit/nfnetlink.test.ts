@@ -52,13 +52,14 @@ test('what is in a table is read by its handles, and its generation from any ans
   const of = (type: number): Buffer[] =>
     replies(golden('nft', LIST)).flatMap(reply => (reply.type === type ? [reply.payload] : []));
   const [table] = of(NEWTABLE);
-  const answers = { table: table!, chains: of(NEWCHAIN), rules: of(NEWRULE) };
+  const answers = { table: table!, chains: of(NEWCHAIN), sets: [], rules: of(NEWRULE) };
   assert.deepEqual(readInventory('dwgd', answers), {
     generation: 4,
     handle: '1',
     flags: 0,
     use: 1,
-    chains: [{ name: 'stamp', handle: '1', rules: ['2', '3', '4'] }],
+    chains: [{ name: 'stamp', handle: '1', rules: ['2 counter', '3 counter', '4 counter'] }],
+    sets: [],
   });
   assert.deepEqual(readInventory('another', answers).chains, [], 'chains of other tables are passed over');
   assert.throws(() => readInventory('dwgd', { ...answers, table: table!.subarray(0, 3) }), DecodeError);

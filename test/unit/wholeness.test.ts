@@ -26,6 +26,7 @@ const WHOLE: NftInventory = {
   handle: '1',
   flags: 0,
   use: 3,
+  sets: ['__set0 9'],
   chains: [INPUT!, REGULAR!, STAMP!],
 };
 const chains = (...chains: NftInventory['chains']): NftInventory => ({ ...WHOLE, chains });
@@ -37,6 +38,7 @@ for (const [what, inventory, asPlanned, same] of [
   ['a rule deleted', chains(INPUT!, { ...REGULAR!, rules: ['5'] }, STAMP!), false, false],
   ['a rule added', chains(INPUT!, { ...REGULAR!, rules: ['8', '5', '6'] }, STAMP!), false, false],
   ['a rule replaced', chains(INPUT!, { ...REGULAR!, rules: ['5', '8'] }, STAMP!), true, false],
+  ['a set made anew', { ...WHOLE, sets: ['__set0 10'] }, true, false],
   ['rules in another order', chains(INPUT!, { ...REGULAR!, rules: ['6', '5'] }, STAMP!), true, false],
   ['the table dormant', { ...WHOLE, flags: 1 }, false, false],
   ['the table made anew', { ...WHOLE, handle: '2' }, true, false],
