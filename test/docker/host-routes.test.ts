@@ -51,16 +51,26 @@ keeping('host-routes', () => {
     assert.equal(await foreign(), before);
   });
 
-  test('a default route and one over an address of the host are refused, the others of the label are not', async () => {
+  test('a default route and one over an address in use are refused, the others of the label are not', async () => {
+    const squatter = await addressOf('squatter', 'main');
+    const refused = `0.0.0.0/0,172.30.0.0/16,172.30.0.192/28,${squatter}`;
     await run('greedy', {
       networks: { main: {} },
-      labels: { 'twine.host.routes': '0.0.0.0/0,172.30.0.0/16,10.67.0.0/16' },
+      labels: { 'twine.host.routes': `${refused},10.67.0.0/16` },
     });
     await follows(async () => assert.match(await ours(), /^10\.67\.0\.0\/16 .*$/));
     assert.match(daemon.logs(), /no route to 0\.0\.0\.0\/0: it would be the host's default route/);
     assert.match(
       daemon.logs(),
       /no route to 172\.30\.0\.0\/16: 172\.30\.0\.1 is an address of the host itself/,
+    );
+    assert.match(
+      daemon.logs(),
+      /no route to 172\.30\.0\.192\/28: 172\.30\.0\.200 is a gateway of the host's own routes/,
+    );
+    assert.match(
+      daemon.logs(),
+      /no route to 172\.30\.0\.\d+\/32: 172\.30\.0\.\d+ is the address of squatter/,
     );
   });
 
