@@ -4,13 +4,13 @@
 import { type DockerApi, LateError, unlessGone } from '../docker-api.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
+import { doubtful, hostNetworks } from './company.js';
 import {
   type DockerView,
   type DriverOf,
   fingerprint,
   type InspectedContainer,
   isRunning,
-  joinedContainer,
   type ListedContainer,
   type ListedNetwork,
   networkIds,
@@ -49,7 +49,7 @@ interface Seen {
   /** Of the inspection. */
   readonly fingerprint: string;
   readonly mode: string | undefined;
-  readonly view: Omit<ContainerView, 'hostNetwork'>;
+  readonly view: Omit<ContainerView, 'hostNetwork' | 'isDoubtful'>;
 }
 
 export class Containers {
@@ -118,7 +118,8 @@ export class Containers {
     const found = seen.filter(container => container !== undefined);
     this.#checkSight(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
-    return found.map(seen => this.#complete(seen, isOfHost(seen)));
+    const isDoubtful = doubtful(found);
+    return found.map(seen => this.#complete(seen, isOfHost(seen), isDoubtful(seen)));
   }
 
   async #see(
@@ -208,10 +209,10 @@ export class Containers {
     return unlessGone(asked);
   }
 
-  #complete(seen: Seen, hostNetwork: boolean): ContainerView {
+  #complete(seen: Seen, hostNetwork: boolean, isDoubtful: boolean): ContainerView {
     const known = this.#views.get(seen);
-    if (known?.hostNetwork === hostNetwork) return known;
-    const view = { ...seen.view, hostNetwork };
+    if (known?.hostNetwork === hostNetwork && known.isDoubtful === (isDoubtful || undefined)) return known;
+    const view = { ...seen.view, hostNetwork, ...(isDoubtful && { isDoubtful }) };
     this.#views.set(seen, view);
     return view;
   }
@@ -236,31 +237,22 @@ export class Containers {
   }
 }
 
-/** A container of which only the listing is known: without a namespace, and so without labels that count. */
+/**
+ * A container of which only the listing is known: without a namespace, and so without labels that count. A running one
+ * may have both all the same.
+ */
 function seenInListing(listed: ListedContainer, driverOf: DriverOf): Seen {
   return {
     running: false,
     fingerprint: fingerprint(listed),
     mode: listed.HostConfig?.NetworkMode,
-    view: { ...viewListed(listed, driverOf), labels: new Map(), imageLabels: [] },
+    view: {
+      ...viewListed(listed, driverOf),
+      labels: new Map(),
+      imageLabels: [],
+      ...(isRunning(listed) && { unseenKeys: [...twineLabels(listed.Labels).keys()] }),
+    },
   };
-}
-
-/** Who is in the host's namespace: by mode, by joining such a one, or by the namespace itself. */
-function hostNetworks(seen: readonly Seen[], host: NetnsRef): (seen: Seen) => boolean {
-  const modes = new Map(seen.map(({ view, mode }) => [view.id, mode]));
-  const isHostMode = (mode: string | undefined): boolean => {
-    const passed = new Set<string>();
-    for (let next = mode; ; ) {
-      const joined = joinedContainer(next);
-      if (joined === undefined || passed.has(joined)) return next === 'host';
-      passed.add(joined);
-      next = modes.get(joined);
-    }
-  };
-  const hostKeys = new Set([host.key]);
-  for (const { view, mode } of seen) if (isHostMode(mode) && view.netns) hostKeys.add(view.netns.key);
-  return ({ view, mode }) => isHostMode(mode) || (view.netns !== undefined && hostKeys.has(view.netns.key));
 }
 
 /** The container that an event is about. */

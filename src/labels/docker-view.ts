@@ -53,7 +53,10 @@ export interface ListedNetwork {
 export type DriverOf = (networkId: string) => string | undefined;
 
 /** A view without what /proc and the image have to say. */
-export type DockerView = Omit<ContainerView, 'netns' | 'hostNetwork' | 'labels' | 'imageLabels'>;
+export type DockerView = Omit<
+  ContainerView,
+  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels'
+>;
 
 const PREFIX = 'twine.';
 

@@ -5,6 +5,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { formatAddress, formatPrefix } from '../ip.js';
 import type { Log } from '../log.js';
+import { HOST_ROUTES } from './keys.js';
 import type { Plan } from './plan.js';
 import { Reports } from './reports.js';
 import { Retries } from './retries.js';
@@ -20,8 +21,8 @@ export interface ReconcileParts {
   ) => Pick<Plan, 'sandboxes' | 'hostRoutes' | 'mistakes'>;
   /** Brings a namespace to what it shall be; undefined when it is gone. */
   readonly converge: (desired: SandboxDesired) => Converged | undefined;
-  /** The same with the host's routes. */
-  readonly convergeHost: (routes: readonly DesiredRoute[]) => Converged | undefined;
+  /** The same with the host's routes. With `keep` those stay that are not wanted. */
+  readonly convergeHost: (routes: readonly DesiredRoute[], keep: boolean) => Converged | undefined;
   readonly log: Log;
   /** How often the kernel is looked at unasked, in milliseconds. */
   readonly lookInterval: number;
@@ -191,12 +192,19 @@ export class Reconcile {
       }
     }
     if (isFirst) this.#forget(HOST);
+    // Whose labels may count there is not known in whole: what is in force stays until it is.
+    const doubtful = new Set(containers.flatMap(({ isDoubtful, netns }) => (isDoubtful && netns?.key) || []));
+    for (const key of doubtful) {
+      wanted.delete(key);
+      this.#forget(key);
+    }
     const members = membersOf(containers);
     const due = [...wanted.values()].map(desired =>
       this.#dueInside(desired, members.get(desired.netns.key) ?? []),
     );
-    if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(this.#dueOnHost(hostRoutes));
-    const present = new Set(due.map(({ key }) => key));
+    const keep = containers.some(({ unseenKeys }) => unseenKeys?.includes(HOST_ROUTES));
+    if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(this.#dueOnHost(hostRoutes, keep));
+    const present = new Set([...due.map(({ key }) => key), ...doubtful]);
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
     this.#reports.keep(present);
     this.#retries.keep(present);
@@ -234,15 +242,15 @@ export class Reconcile {
     return digest;
   }
 
-  #dueOnHost(routes: readonly DesiredRoute[]): Due {
+  #dueOnHost(routes: readonly DesiredRoute[], keep: boolean): Due {
     return {
       key: HOST,
       path: '',
       members: [],
       subject: 'the host',
-      digest: JSON.stringify(routes.map(routeText)),
-      isEmpty: routes.length === 0,
-      converge: () => this.#parts.convergeHost(routes),
+      digest: JSON.stringify([routes.map(routeText), keep]),
+      isEmpty: routes.length === 0 && !keep,
+      converge: () => this.#parts.convergeHost(routes, keep),
     };
   }
 

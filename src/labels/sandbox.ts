@@ -114,15 +114,16 @@ export class Sandboxes {
 
   /**
    * Brings the host's own routes of ours to what they shall be: routes in its main table, and nothing else of it.
+   * @param keep whether those stay that are not wanted
    * @throws OpError or ChannelError when it cannot be looked at
    */
-  convergeHostRoutes(routes: readonly DesiredRoute[]): Converged {
+  convergeHostRoutes(routes: readonly DesiredRoute[], keep = false): Converged {
     const window = new SandboxWindow(this.#nft, 'the host', this.#buffer, this.#trace);
     try {
       // The host has no policy rules of ours: what is not in its main table would not count.
       const mainTable = () => RT_TABLE_MAIN;
       const { guards, gateways, removals } = diffRoutes(window.possible(routes), window.routes(), mainTable);
-      const changes = [...guards, ...gateways, ...removals];
+      const changes = [...guards, ...gateways, ...(keep ? [] : removals)];
       return { changes, failures: window.apply(changes) };
     } finally {
       window.close();

@@ -117,7 +117,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       return plan;
     },
     converge: desired => sandboxes.converge(desired),
-    convergeHost: routes => host.within(() => sandboxes.convergeHostRoutes(routes)),
+    convergeHost: (routes, keep) => host.within(() => sandboxes.convergeHostRoutes(routes, keep)),
     log,
     lookInterval,
   });

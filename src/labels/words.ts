@@ -50,6 +50,10 @@ export interface ContainerView {
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
   readonly imageLabels: readonly string[];
+  /** The `twine.*` keys of a running one of which Docker cannot tell more, neither where it is nor whether they count. */
+  readonly unseenKeys?: readonly string[];
+  /** Whether such a one may be in its namespace, so that it is not known what that shall hold. */
+  readonly isDoubtful?: boolean;
   /** In the container's order of networks: the one of its default gateway first. */
   readonly attachments: readonly Attachment[];
 }

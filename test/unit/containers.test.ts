@@ -288,6 +288,32 @@ test('a container that Docker cannot inspect stops no other, and keeps its name 
   assert.equal(docker.lines.filter(({ msg }) => msg.includes('layer does not exist')).length, 1);
 });
 
+test('in whose namespace one may be that Docker cannot inspect is told, and so are its labels', async t => {
+  const docker = await FakeDocker.start(t);
+  const labels = { 'twine.nat.interfaces': '+', maintainer: 'm' };
+  docker.containers.set('bad', { name: 'bad', mode: 'container:owner', labels });
+  docker.containers.set('owner', { name: 'owner', pid: process.pid });
+  docker.containers.set('old', { name: 'old', running: false, labels });
+  docker.broken.add('bad');
+  const containers = docker.containersOf();
+  const told = async () =>
+    (await containers.look(true)).map(({ name, unseenKeys, isDoubtful }) => [name, unseenKeys, isDoubtful]);
+  const first = await told();
+  assert.deepEqual(first, [
+    ['bad', ['twine.nat.interfaces'], undefined],
+    ['owner', undefined, true],
+    ['old', undefined, undefined],
+  ]);
+  assert.deepEqual(await told(), first);
+  docker.broken.clear();
+  docker.images.set('i1', {});
+  assert.deepEqual(await told(), [
+    ['bad', undefined, undefined],
+    ['owner', undefined, undefined],
+    ['old', undefined, undefined],
+  ]);
+});
+
 test('a container that Docker cannot inspect any more is as it was: what protects it stays', async t => {
   const docker = await FakeDocker.start(t);
   docker.images.set('i1', {});

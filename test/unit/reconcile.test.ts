@@ -30,6 +30,12 @@ class Stage {
   readonly failing = new Set<string>();
   readonly broken = new Set<string>();
   readonly gone = new Set<string>();
+  /** Containers in whose namespace there may be one that Docker cannot tell of. */
+  readonly doubtful = new Set<string>();
+  /** Keys of labels of containers that Docker cannot tell of, by name. */
+  readonly unseen = new Map<string, string[]>();
+  /** Whether routes of the host stayed that were not wanted, each time. */
+  readonly kept: boolean[] = [];
   dockerIsDown: Error | undefined;
   looks = 0;
   thorough = 0;
@@ -44,7 +50,7 @@ class Stage {
         this.looks++;
         if (thorough) this.thorough++;
         if (this.dockerIsDown) throw this.dockerIsDown;
-        return [...this.wants.keys()].map(name => this.#view(name));
+        return [...this.wants.keys(), ...this.unseen.keys()].map(name => this.#view(name));
       },
       plan: containers => ({
         sandboxes: this.#plan(containers),
@@ -52,7 +58,10 @@ class Stage {
         mistakes: this.mistakes,
       }),
       converge: ({ containers, sysctls }) => this.#converge(containers[0]!, sysctls.length > 0),
-      convergeHost: routes => this.#converge('host', routes.length > 0),
+      convergeHost: (routes, keep) => {
+        this.kept.push(keep);
+        return this.#converge('host', routes.length > 0);
+      },
       log: pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) }),
       lookInterval,
     });
@@ -63,7 +72,10 @@ class Stage {
     const netns = this.places.get(name) ?? { key: `ns-${name}`, path: '/proc/self/ns/net' };
     const attachments = this.inspections.get(name) ?? [];
     this.inspections.set(name, attachments);
-    return { id: name, name, netns, hostNetwork: false, labels: new Map(), imageLabels: [], attachments };
+    const view = { id: name, name, hostNetwork: false, labels: new Map(), imageLabels: [], attachments };
+    const unseenKeys = this.unseen.get(name);
+    if (unseenKeys) return { ...view, unseenKeys };
+    return { ...view, netns, ...(this.doubtful.has(name) && { isDoubtful: true }) };
   }
 
   #converge(name: string, wants: boolean) {
@@ -227,6 +239,40 @@ test('the wait of what fails grows to half a minute, and is short again after a 
   stage.wants.set('a', '2');
   await stage.pass();
   assert.ok(await isTriedAfter(100));
+});
+
+for (const [what, want, expected] of [
+  ['labelled', '1', 'a'],
+  ['without labels', '', 'a nothing'],
+] as const) {
+  test(`a namespace in which one may be that Docker cannot tell of is left alone until it can: ${what}`, async t => {
+    const stage = new Stage(t);
+    stage.wants.set('a', want).set('b', '1');
+    stage.doubtful.add('a');
+    assert.deepEqual((await stage.pass()).sort(), ['b', 'host nothing'], 'at the first pass');
+    assert.deepEqual(await stage.pass(), [], 'and at the next');
+    stage.doubtful.clear();
+    assert.deepEqual(await stage.pass(), [expected]);
+    stage.doubtful.add('a');
+    stage.wants.set('a', want && '2');
+    assert.deepEqual(await stage.pass(), [], 'also later');
+    stage.doubtful.clear();
+    assert.deepEqual(await stage.pass(), [expected]);
+  });
+}
+
+test('routes of the host stay while Docker cannot tell of a container that asks for some', async t => {
+  const stage = new Stage(t);
+  stage.unseen.set('a', ['twine.nat.interfaces', 'twine.host.routes']);
+  assert.deepEqual(await stage.pass(), ['host nothing']);
+  stage.hostRoutes = [{ network: parsePrefix('10.9.0.0/16')!, gateway: parseAddress('172.18.0.2')! }];
+  assert.deepEqual(await stage.pass(), ['host'], 'and others come');
+  stage.hostRoutes = [];
+  assert.deepEqual(await stage.pass(), ['host nothing']);
+  stage.unseen.set('a', ['twine.nat.interfaces']);
+  assert.deepEqual(await stage.pass(), ['host nothing']);
+  assert.deepEqual(stage.kept, [true, true, true, false]);
+  assert.deepEqual(await stage.pass(), []);
 });
 
 test('one that is gone is not tried again', async t => {
