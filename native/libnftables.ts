@@ -14,13 +14,6 @@ export const NFT_CTX_OUTPUT_JSON = 1 << 4;
 const context = DataType.External;
 const int = DataType.I32;
 
-/** What a command brought: libnftables says nothing of errors but by text. */
-export interface NftOutcome {
-  readonly ok: boolean;
-  readonly output: string;
-  readonly error: string;
-}
-
 function load() {
   open({ library: LIBRARY, path: FILE });
   const library = LIBRARY;
@@ -74,12 +67,19 @@ export class NftContext {
     functions.nft_ctx_buffer_error([this.#pointer]);
   }
 
-  /** `nft_run_cmd_from_buffer`: everything in the command, or nothing of it. */
-  run(command: string): NftOutcome {
-    const status = this.#functions.nft_run_cmd_from_buffer([this.#pointer, command]);
-    const output = this.#functions.nft_ctx_get_output_buffer([this.#pointer]);
-    const error = this.#functions.nft_ctx_get_error_buffer([this.#pointer]);
-    return { ok: status === 0, output, error };
+  /** `nft_run_cmd_from_buffer`: everything in the command, or nothing of it. Whether it went well. */
+  run(command: string): boolean {
+    return this.#functions.nft_run_cmd_from_buffer([this.#pointer, command]) === 0;
+  }
+
+  /** What the last command printed. */
+  get output(): string {
+    return this.#functions.nft_ctx_get_output_buffer([this.#pointer]);
+  }
+
+  /** What was wrong with the last command: libnftables says nothing of errors but by text. */
+  get error(): string {
+    return this.#functions.nft_ctx_get_error_buffer([this.#pointer]);
   }
 
   /** `nft_ctx_free`: closes the socket, which may wait for what the kernel has still to destroy. */

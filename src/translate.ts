@@ -28,12 +28,13 @@ export function asNft(rule: TranslatedRule): string {
   const library = new LibNftables();
   enterNewNamespace();
   const commands = library.context(NFT_CTX_OUTPUT_JSON);
-  const loaded = commands.run(JSON.stringify(replaceTable(tableOf(rule))));
-  if (!loaded.ok)
-    throw new UserError(`this machine's kernel or libnftables cannot have the rule: ${loaded.error.trim()}`);
+  if (!commands.run(JSON.stringify(replaceTable(tableOf(rule)))))
+    throw new UserError(
+      `this machine's kernel or libnftables cannot have the rule: ${commands.error.trim()}`,
+    );
   const listing = library.context(NFT_CTX_OUTPUT_STATELESS);
-  const { output } = listing.run(`list chain ${TABLE.family} ${TABLE.name} ${rule.chain}`);
-  return output
+  listing.run(`list chain ${TABLE.family} ${TABLE.name} ${rule.chain}`);
+  return listing.output
     .split('\n')
     .filter(line => /^\t\t(?!type )/.test(line))
     .map(line => `add rule ${TABLE.family} ${TABLE.name} ${rule.chain} ${line.trim()}\n`)

@@ -91,10 +91,9 @@ export class Nft {
     trace?.(nftCommand(transaction));
     const context = this.#library.context(NFT_CTX_OUTPUT_JSON);
     try {
-      const { ok, error } = context.run(JSON.stringify(transaction));
-      if (ok) return;
+      if (context.run(JSON.stringify(transaction))) return;
       if (trace) for (const line of nftScript(transaction)) trace(line);
-      throw new NftError(subject, reasonOf(error), transaction);
+      throw new NftError(subject, reasonOf(context.error), transaction);
     } finally {
       this.#releaseLater(() => context.free());
     }
