@@ -103,7 +103,10 @@ export function buildTable({
       ...outside.map(pattern => rule(...leavingBy(pattern), { masquerade: null })),
     ],
   };
-  const twine = TWINE_CHAINS.map(name => ({ name, rules: rulesOf(name, rules) }));
+  const targets = new Set(rules.flatMap(({ rule }) => rule.targets));
+  const twine = TWINE_CHAINS.map(name => ({ name, rules: rulesOf(name, rules) })).filter(
+    ({ name, rules }) => rules.length > 0 || targets.has(name),
+  );
   const base = (Object.keys(HOOKS) as BaseChain[]).flatMap((name): NftChain[] => {
     const target = twine.find(chain => chain.name === JUMPS[name] && chain.rules.length > 0);
     const all = [...(target ? [rule(jump(target.name))] : []), ...own[name]];
