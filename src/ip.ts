@@ -17,12 +17,14 @@ export interface Prefix {
 
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+/** What an IPv6 address is written with. */
+const IPV6_LETTERS = /^[0-9a-f:.]*:[0-9a-f:.]*$/i;
 
 /** Reads `10.0.0.2` or `fd00::2`. Undefined for anything else: octal parts, short forms, zones, a prefix. */
 export function parseAddress(text: string): Address | undefined {
   // ipaddr.js finds out by throwing an error, which costs more than all the rest of a call.
   if (IPV4.test(text)) return fromBytes(text.split('.').map(Number));
-  if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) {
+  if (IPV6_LETTERS.test(text) && ipaddr.IPv6.isValid(text)) {
     return fromBytes(ipaddr.IPv6.parse(text).toByteArray());
   }
   return undefined;
