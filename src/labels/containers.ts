@@ -6,13 +6,13 @@ import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { doubtful, hostNetworks } from './company.js';
 import {
-  type DockerView,
   type DriverOf,
   fingerprint,
   type InspectedContainer,
   isRunning,
   type ListedContainer,
   type ListedNetwork,
+  nameOf,
   networkIds,
   twineLabels,
   viewInspected,
@@ -29,6 +29,8 @@ export interface ContainersParts {
   readonly host: NetnsRef;
   /** Whether labels that came with the image count. */
   readonly trustImageLabels: boolean;
+  /** Is told the labels of a container as soon as they are known: Docker may still be asked for other things. */
+  readonly labelled?: (name: string, labels: ReadonlyMap<string, string>) => void;
 }
 
 /** Exact names: an `exec` in a container makes events of other names, and many. */
@@ -42,6 +44,12 @@ const AT_A_TIME = 16;
 const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 5_000] as const;
 /** Looks in a row at which no process was to be seen, before that is said. */
 const BLIND_LOOKS = 3;
+
+/** What Docker and the image say of a container. */
+interface Inspection {
+  readonly container: InspectedContainer;
+  readonly own: Pick<ContainerView, 'labels' | 'imageLabels'>;
+}
 
 /** A container as it was last looked at. */
 interface Seen {
@@ -124,7 +132,7 @@ export class Containers {
 
   async #see(
     listed: ListedContainer,
-    early: Promise<InspectedContainer | undefined> | undefined,
+    early: Promise<Inspection | undefined> | undefined,
     thorough: boolean,
   ): Promise<Seen | undefined> {
     const id = listed.Id;
@@ -141,15 +149,18 @@ export class Containers {
     if (isBelieved && (!thorough || isStill(known.view.netns))) return known;
     // What Docker is stuck with shall not keep the others waiting again and again.
     if (!thorough && this.#unseenFor.has(id)) return this.#seenBefore(listed);
-    let inspected = await early;
+    let inspection = await early;
     // It was asked before the listing: what is newer counts.
-    if (!inspected || fingerprint(inspected) !== print) inspected = await this.#inspect(id);
-    if (!inspected) return undefined;
+    if (!inspection || fingerprint(inspection.container) !== print) inspection = await this.#inspect(id);
+    if (!inspection) return undefined;
+    const { container, own } = inspection;
+    const { Running, Pid } = container.State;
+    const netns = Running ? netnsOf(Pid) : undefined;
     const seen: Seen = {
-      running: inspected.State.Running,
-      fingerprint: fingerprint(inspected),
-      mode: inspected.HostConfig?.NetworkMode,
-      view: await this.#view(inspected, viewInspected(inspected, driverOf)),
+      running: Running,
+      fingerprint: fingerprint(container),
+      mode: container.HostConfig?.NetworkMode,
+      view: { ...viewInspected(container, driverOf), ...(netns && { netns }), ...own },
     };
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
     if (!this.#named.has(id) && seen.view.netns) this.#believed.add(id);
@@ -188,25 +199,26 @@ export class Containers {
     return seen;
   }
 
-  async #view(container: InspectedContainer, view: DockerView): Promise<Omit<ContainerView, 'hostNetwork'>> {
-    const netns = container.State.Running ? netnsOf(container.State.Pid) : undefined;
+  /** A container with its labels; undefined where it is gone. */
+  async #inspect(id: string): Promise<Inspection | undefined> {
+    const asked = this.#parts.api.get<InspectedContainer>(`/containers/${id}/json`, INSPECTED_WITHIN);
+    const container = await unlessGone(asked);
+    if (!container) return undefined;
+    const own = await this.#labelsOf(container);
+    this.#parts.labelled?.(nameOf(container), own.labels);
+    return { container, own };
+  }
+
+  async #labelsOf(container: InspectedContainer): Promise<Inspection['own']> {
     const labels = twineLabels(container.Config.Labels);
-    if (labels.size === 0 || this.#parts.trustImageLabels) {
-      return { ...view, ...(netns && { netns }), labels, imageLabels: [] };
-    }
+    if (labels.size === 0 || this.#parts.trustImageLabels) return { labels, imageLabels: [] };
     const inherited = await this.#images.of(this.#parts.api, container.Image);
     // Without the image nobody can tell its labels from the container's.
     const imageLabels = [...labels.keys()].filter(
       key => !inherited || inherited.get(key) === labels.get(key),
     );
     for (const key of imageLabels) labels.delete(key);
-    return { ...view, ...(netns && { netns }), labels, imageLabels };
-  }
-
-  /** A container; undefined where it is gone. */
-  #inspect(id: string): Promise<InspectedContainer | undefined> {
-    const asked = this.#parts.api.get<InspectedContainer>(`/containers/${id}/json`, INSPECTED_WITHIN);
-    return unlessGone(asked);
+    return { labels, imageLabels };
   }
 
   #complete(seen: Seen, hostNetwork: boolean, isDoubtful: boolean): ContainerView {

@@ -77,21 +77,25 @@ export function twineLabels(
  * name, addresses and endpoints. A restart makes new endpoints.
  */
 export function fingerprint(container: ListedContainer | InspectedContainer): string {
-  const [name, running] =
-    'Names' in container
-      ? [nameOf(container), isRunning(container)]
-      : [(container as InspectedContainer).Name, (container as InspectedContainer).State.Running];
+  const running = isListed(container) ? isRunning(container) : container.State.Running;
   const endpoints = Object.entries(container.NetworkSettings?.Networks ?? {}).map(
     ([network, { NetworkID, EndpointID, IPAddress, GlobalIPv6Address }]) =>
       `${network} ${NetworkID ?? ''} ${EndpointID ?? ''} ${IPAddress ?? ''} ${GlobalIPv6Address ?? ''}`,
   );
-  return [withoutSlash(name), running, ...endpoints.sort()].join('\n');
+  return [nameOf(container), running, ...endpoints.sort()].join('\n');
+}
+
+/** A container's name. Links of Docker's old kind add names with a slash in them. */
+export function nameOf(container: ListedContainer | InspectedContainer): string {
+  if (!isListed(container)) return withoutSlash(container.Name);
+  const { Id, Names } = container;
+  return withoutSlash(Names?.find(name => !name.slice(1).includes('/')) ?? Id.slice(0, 12));
 }
 
 /** The view of an inspected container. */
 export function viewInspected(container: InspectedContainer, driverOf: DriverOf): DockerView {
-  const { Id, Name, Config, NetworkSettings } = container;
-  return view(Id, Name, Config.Labels, NetworkSettings?.Networks, driverOf);
+  const { Id, Config, NetworkSettings } = container;
+  return view(Id, nameOf(container), Config.Labels, NetworkSettings?.Networks, driverOf);
 }
 
 /** The view of a listed container, which lacks its aliases. */
@@ -122,7 +126,7 @@ function view(
   const service = labels?.['com.docker.compose.service'];
   return {
     id,
-    name: withoutSlash(name),
+    name,
     ...(project !== undefined && service !== undefined && { service: { project, name: service } }),
     attachments: Object.entries(endpoints ?? {})
       .sort(byGateway)
@@ -168,9 +172,8 @@ function attachment(
   };
 }
 
-/** Links of Docker's old kind add names with a slash in them. */
-function nameOf({ Id, Names }: ListedContainer): string {
-  return Names?.find(name => !name.slice(1).includes('/')) ?? Id.slice(0, 12);
+function isListed(container: ListedContainer | InspectedContainer): container is ListedContainer {
+  return !('Name' in container);
 }
 
 function withoutSlash(name: string): string {

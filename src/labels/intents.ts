@@ -19,7 +19,7 @@ export class Intents {
     const mistakes: Mistake[] = [];
     for (const container of containers) {
       if (container.labels.size === 0) continue;
-      const decoded = this.#decode(container);
+      const decoded = this.read(container.name, container.labels);
       intents.set(container.id, decoded.intent);
       // The labels of a container in the host's network are refused as a whole.
       if (!container.hostNetwork) mistakes.push(...decoded.mistakes);
@@ -27,7 +27,8 @@ export class Intents {
     return { intents, mistakes };
   }
 
-  #decode({ name, labels }: ContainerView): Decoded {
+  /** Of one container; it is as well to ask before the time. */
+  read(name: string, labels: ReadonlyMap<string, string>): Decoded {
     const known = this.#decoded.get(labels);
     // A container may be renamed, and its mistakes name it.
     if (known?.name === name) return known;

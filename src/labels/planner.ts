@@ -29,6 +29,11 @@ export class Planner {
     this.#allowHostRoutes = allowHostRoutes;
   }
 
+  /** Reads the labels of a container that a plan is going to be about. */
+  expect(name: string, labels: ReadonlyMap<string, string>): void {
+    if (labels.size > 0) this.#intents.read(name, labels);
+  }
+
   /** What shall be, with the mistakes of the labels' grammar; the very same as before where nothing is new. */
   plan(sight: Sight): Plan {
     const last = this.#last;

@@ -88,21 +88,32 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const { log, trustImageLabels, allowHostRoutes, lookInterval } = options;
   const ground = await Ground.open(options);
   const { api, sandboxes, host } = ground;
-  const containers = new Containers({ api, log, host: host.ref, trustImageLabels });
   const names = new HostNames(() => reconcile.trigger());
   const planner = new Planner(allowHostRoutes);
+  const containers = new Containers({
+    api,
+    log,
+    host: host.ref,
+    trustImageLabels,
+    labelled: (name, labels) => planner.expect(name, labels),
+  });
   let hostAddresses: readonly Prefix[] = [];
   let nextHops: readonly Address[] | undefined;
-  let hostPlaces: readonly HostPlace[] = [];
+  let hostPlaces: readonly HostPlace[] | undefined;
   const reconcile: Reconcile = new Reconcile({
     look: async thorough => {
-      const found = await containers.look(thorough);
+      const looked = containers.look(thorough);
+      // Where they were of use before they are read while Docker answers: what changes later has an event of its own.
+      const places = hostPlaces && host.places();
+      places?.catch(() => undefined);
+      const found = await looked;
       if (found.some(({ labels }) => labels.has(HOST_ROUTES))) {
         hostAddresses = await host.addresses();
         // The host may have many routes.
         if (thorough || !nextHops) nextHops = await host.nextHops();
       }
-      if (found.some(({ labels }) => hasRoutes(labels))) hostPlaces = await host.places();
+      if (places) hostPlaces = await places;
+      else if (found.some(({ labels }) => hasRoutes(labels))) hostPlaces = await host.places();
       return found;
     },
     plan: found => {
@@ -111,7 +122,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
         external: names.answers,
         hostAddresses,
         nextHops: nextHops ?? [],
-        hostPlaces,
+        hostPlaces: hostPlaces ?? [],
       });
       names.want(plan.externalNames);
       return plan;
