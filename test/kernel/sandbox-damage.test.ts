@@ -1,6 +1,7 @@
 // A table of ours that somebody changes in part, beneath its stamp: what is noticed and put right, and what is let be.
 import assert from 'node:assert/strict';
 import type { Change } from '../../src/labels/words.js';
+import { match } from '../../src/nft/expression.js';
 import type { NftTable } from '../../src/nft/ruleset.js';
 import { accepting, container, desire, programmer } from './labels-namespace.js';
 import { kernelTest, type Namespace } from './namespace.js';
@@ -85,6 +86,9 @@ kernelTest(
           rules: [
             ...chain!.rules,
             { expr: [{ counter: null }, { quota: { val: 100, val_unit: 'bytes' } }] },
+            { expr: [{ limit: { rate: 1, per: 'hour' } }, { counter: null }] },
+            { expr: [{ 'ct count': { val: 1 } }, { counter: null }] },
+            { expr: [match({ numgen: { mode: 'inc', mod: 3 } }, '==', 1), { counter: null }] },
             { expr: [{ meter: { name: 'seen', key: source, stmt: { limit: { rate: 1, per: 'hour' } } } }] },
           ],
         },
