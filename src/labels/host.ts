@@ -38,11 +38,11 @@ export class Host {
     return (await this.#rt.addresses()).map(({ prefix }) => prefix);
   }
 
-  /** The gateways of the routes that are not of ours, each once. Of one with several next hops none is told. */
+  /** The gateways of the routes that are not of ours, each once. */
   async nextHops(): Promise<Address[]> {
     const foreign = (await this.#rt.routes()).filter(({ protocol }) => protocol !== RTPROT_DWGD);
-    const gateways = foreign.flatMap(({ gateway }) => gateway ?? []);
-    return [...new Map(gateways.map(gateway => [formatAddress(gateway), gateway])).values()];
+    const all = foreign.flatMap(({ gateway, gateways = [] }) => [...(gateway ? [gateway] : []), ...gateways]);
+    return [...new Map(all.map(gateway => [formatAddress(gateway), gateway])).values()];
   }
 
   /** The addresses of the host's links, with the link-layer addresses of those links, where they are of Ethernet's kind. */

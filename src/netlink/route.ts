@@ -4,7 +4,7 @@
 import { DecodeError } from '../errors.js';
 import { type Address, fromBytes, hostPrefix, type Prefix } from '../ip.js';
 import { AF_INET, AF_INET6, addressFamily } from './address.js';
-import { attr, attrMap, attrU32, readU32 } from './attr.js';
+import { align, attr, attrMap, attrU32, readU32 } from './attr.js';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, type Request } from './message.js';
 
 export const RTM_NEWROUTE = 24;
@@ -16,7 +16,9 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_METRICS = 8;
+const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
+const RTA_VIA = 18;
 const RTAX_MTU = 2;
 
 export const RT_TABLE_UNSPEC = 0;
@@ -38,6 +40,8 @@ const RT_SCOPE_LINK = 253;
 const RT_SCOPE_HOST = 254;
 const RT_SCOPE_NOWHERE = 255;
 const RTMSG_LEN = 12;
+const RTNEXTHOP_LEN = 8;
+const RTVIA_FAMILY_LEN = 2;
 
 /** How a new route stands beside one of the same prefix and metric. */
 export type RoutePlacement = 'exclusive' | 'replace' | 'prepend';
@@ -46,6 +50,8 @@ export type RoutePlacement = 'exclusive' | 'replace' | 'prepend';
 export interface Route {
   readonly destination: Prefix;
   readonly gateway?: Address;
+  /** Those of a route with several next hops, or the one that is of the other family. */
+  readonly gateways?: readonly Address[];
   readonly index?: number;
   /** RTN_*; a route without it is RTN_UNICAST. */
   readonly type: number;
@@ -60,7 +66,8 @@ export interface Route {
 }
 
 /** What a route needs; everything else has ip-route(8)'s default. */
-export type RouteConfig = Pick<Route, 'destination'> & Partial<Omit<Route, 'destination' | 'mtu'>>;
+export type RouteConfig = Pick<Route, 'destination'> &
+  Partial<Omit<Route, 'destination' | 'gateways' | 'mtu'>>;
 
 /** `ip route add|replace|prepend DESTINATION [via GATEWAY] [dev INDEX] [metric N] [proto N]`. */
 export function newRouteRequest(route: RouteConfig, placement: RoutePlacement = 'exclusive'): Request {
@@ -107,6 +114,7 @@ export function decodeRoute(payload: Buffer): Route | undefined {
   const attrs = attrMap(payload.subarray(RTMSG_LEN));
   const destination = attrs.get(RTA_DST) ?? Buffer.alloc(family === AF_INET ? 4 : 16);
   const gateway = attrs.get(RTA_GATEWAY);
+  const gateways = [...viaOf(attrs), ...decodeNextHops(attrs.get(RTA_MULTIPATH) ?? Buffer.alloc(0))];
   const oif = attrs.get(RTA_OIF);
   const priority = attrs.get(RTA_PRIORITY);
   const table = attrs.get(RTA_TABLE);
@@ -114,6 +122,7 @@ export function decodeRoute(payload: Buffer): Route | undefined {
   return {
     destination: { address: decodeBytes(destination), length: payload.readUInt8(1) },
     ...(gateway && { gateway: decodeBytes(gateway) }),
+    ...(gateways.length > 0 && { gateways }),
     ...(oif && { index: readU32(oif) }),
     type: payload.readUInt8(7),
     protocol: payload.readUInt8(5),
@@ -121,6 +130,29 @@ export function decodeRoute(payload: Buffer): Route | undefined {
     table: table ? readU32(table) : payload.readUInt8(4),
     ...(mtu && { mtu: readU32(mtu) }),
   };
+}
+
+/** struct rtnexthop, each with attributes of its own. */
+function decodeNextHops(bytes: Buffer): Address[] {
+  const found: Address[] = [];
+  for (let offset = 0; offset < bytes.length; ) {
+    const left = bytes.length - offset;
+    const length = left >= RTNEXTHOP_LEN ? bytes.readUInt16LE(offset) : 0;
+    if (length < RTNEXTHOP_LEN || length > left) {
+      throw new DecodeError(`a next hop of length ${length} with ${left} bytes left`);
+    }
+    const attrs = attrMap(bytes.subarray(offset + RTNEXTHOP_LEN, offset + length));
+    const gateway = attrs.get(RTA_GATEWAY);
+    found.push(...(gateway ? [decodeBytes(gateway)] : []), ...viaOf(attrs));
+    offset += align(length);
+  }
+  return found;
+}
+
+/** struct rtvia: the family and the address. */
+function viaOf(attrs: ReadonlyMap<number, Buffer>): Address[] {
+  const via = attrs.get(RTA_VIA);
+  return via ? [decodeBytes(via.subarray(RTVIA_FAMILY_LEN))] : [];
 }
 
 function decodeBytes(bytes: Buffer): Address {

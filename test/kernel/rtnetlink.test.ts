@@ -105,6 +105,32 @@ kernelTest('routes of every kind are added, found and deleted', async t => {
   await assert.rejects(rt.routeTo(parseAddress('192.0.2.1')!), code('ENETUNREACH'));
 });
 
+kernelTest(
+  'the gateways of a route are read, also where it has several or one of the other family',
+  async t => {
+    const ns = await Namespace.create(t);
+    const { rt } = ns;
+    ns.ip('link', 'add', 'd0', 'type', 'bridge');
+    ns.ip('link', 'set', 'd0', 'up');
+    ns.ip('address', 'add', '10.0.0.2/24', 'dev', 'd0');
+    ns.ip('address', 'add', 'fd00::2/64', 'dev', 'd0', 'nodad');
+    const several = (one: string, other: string) => ['nexthop', 'via', one, 'nexthop', 'via', other];
+    ns.ip('route', 'add', '10.1.0.0/16', ...several('10.0.0.1', '10.0.0.9'));
+    ns.ip('-6', 'route', 'add', 'fd01::/64', ...several('fd00::1', 'fd00::9'));
+    ns.ip('route', 'add', '10.2.0.0/16', 'via', 'inet6', 'fd00::1');
+    const found = (await rt.routes()).flatMap(({ destination, gateways = [] }) =>
+      gateways.map(gateway => `${formatPrefix(destination)} ${formatAddress(gateway)}`),
+    );
+    assert.deepEqual(found.sort(), [
+      '10.1.0.0/16 10.0.0.1',
+      '10.1.0.0/16 10.0.0.9',
+      '10.2.0.0/16 fd00::1',
+      'fd01::/64 fd00::1',
+      'fd01::/64 fd00::9',
+    ]);
+  },
+);
+
 kernelTest('a route is deleted by its destination alone, whoever made it', async t => {
   const { rt, index } = await bridge(t);
   await rt.addAddress({ index, prefix: parsePrefix('10.0.0.2/24')! });

@@ -163,6 +163,34 @@ for (const [command, n, errno] of [
   });
 }
 
+const header = Buffer.from('02000000fe03000100000000', 'hex');
+for (const [what, hex, gateways] of [
+  // ip route add default nexthop via 10.0.0.1 nexthop via 10.0.0.9; ip route add … via inet6 fd00::1
+  [
+    'several next hops',
+    '24000900' + '1000000002000000' + '080005000a000001' + '1000000002000000' + '080005000a000009',
+    ['10.0.0.1', '10.0.0.9'],
+  ],
+  ['a next hop without a gateway', '0c000900' + '0800000002000000', undefined],
+  [
+    'a gateway of the other family',
+    '16001200' + '0a00' + 'fd000000000000000000000000000001' + '0000',
+    ['fd00::1'],
+  ],
+] as const) {
+  test(`gateways: ${what}`, () => {
+    const route = decodeRoute(Buffer.concat([header, Buffer.from(hex, 'hex')]));
+    assert.deepEqual(route?.gateways?.map(formatAddress), gateways);
+  });
+}
+
+for (const hex of ['0c000900ff00000002000000', '0800090008000000', '0700120000000000']) {
+  test(`gateways: ${hex} is refused`, () => {
+    const payload = Buffer.concat([header, Buffer.from(hex, 'hex')]);
+    assert.throws(() => decodeRoute(payload), DecodeError);
+  });
+}
+
 test('a route of another family is passed over, and a damaged one refused', () => {
   assert.equal(decodeRoute(Buffer.from(`1c${'00'.repeat(11)}`, 'hex')), undefined);
   assert.throws(() => decodeRoute(Buffer.alloc(11)), DecodeError);
