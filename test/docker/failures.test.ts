@@ -68,7 +68,7 @@ keeping('failures', () => {
     await Promise.all(names.map(name => remove(name)));
   });
 
-  test('a ruleset flushed by hand, a route deleted, forwarding turned off: the clock brings them back', async () => {
+  test('a table flushed by hand, whole or in part, a route deleted, forwarding turned off: the clock brings them back', async () => {
     await daemon.stop();
     await keeper.start({ flags: ['--look-interval', '0.5'] });
     await kept('user');
@@ -77,7 +77,9 @@ keeping('failures', () => {
     for (const damage of [
       'nft delete table inet dwgd',
       'nft flush table inet dwgd',
-      'nft flush chain inet dwgd stamp; nft add rule inet dwgd TWINE_INPUT drop',
+      'nft flush chain inet dwgd stamp; nft add rule inet dwgd forward drop',
+      'nft flush chain inet dwgd forward',
+      "nft 'add table inet dwgd { flags dormant; }'",
       'ip route flush proto 229',
       'sysctl -qw net.ipv4.ip_forward=0',
       'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default',
