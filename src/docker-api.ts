@@ -1,9 +1,14 @@
-// The way to Docker's API for whoever reads from it: answers as JSON, and a stream of events that is opened again for
-// ever. Not here: what is asked (driver/docker.ts, labels/containers.ts).
+// The way to Docker's API for whoever reads from it: the client, and a stream of events that is opened again for ever.
+// Not here: what is asked (driver/docker.ts, labels/containers.ts).
 
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent } from 'node:http';
+import type { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import type Dockerode from 'dockerode';
+import type { DockerOptions } from 'dockerode';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
@@ -31,22 +36,12 @@ export class LateError extends Error {
   }
 }
 
-/** Docker has answered that it does not do what was asked. */
-class RefusedError extends Error {
-  override name = 'RefusedError';
-  constructor(
-    readonly statusCode: number,
-    reason: string,
-  ) {
-    super(`Docker answers with status ${statusCode}: ${reason}`);
-  }
-}
-
 export class DockerApi {
   readonly #closing = new AbortController();
   readonly #underWay = new Set<AbortController>();
   /** As Node's global one, but ours to end. */
-  readonly #agent = new Agent({ keepAlive: true, timeout: 5_000 });
+  readonly #agent = quietAgent();
+  #client: Promise<Dockerode> | undefined;
 
   /** @param socketPath of Docker's API, such as /var/run/docker.sock */
   constructor(readonly socketPath: string) {}
@@ -66,9 +61,7 @@ export class DockerApi {
    * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; LateError
    */
   get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
-    return this.#inTime(within, async signal =>
-      JSON.parse(await textOf(await this.#ask(path, query, signal))),
-    );
+    return this.#inTime(within, async signal => (await json(await this.#dial(path, query, signal))) as T);
   }
 
   /** Listens for ever, until closed: whenever the stream ends it is opened again, with back-off. */
@@ -96,31 +89,32 @@ export class DockerApi {
     }
   }
 
-  #open(filters: EventFilters): Promise<IncomingMessage> {
-    return this.#inTime(OPENED_WITHIN, signal => this.#ask('/events', { filters }, signal));
+  #dockerode(): Promise<Dockerode> {
+    // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
+    this.#client ??= import('dockerode').then(
+      ({ default: Docker }) =>
+        new Docker({ socketPath: this.socketPath, agent: this.#agent } as DockerOptions),
+    );
+    return this.#client;
   }
 
-  /** The answer, its body still to be read. @throws RefusedError */
-  async #ask(
-    path: string,
-    query: Readonly<Record<string, boolean | object>>,
-    signal: AbortSignal,
-  ): Promise<IncomingMessage> {
-    const search = Object.entries(query).map(
-      ([name, value]) => `${name}=${encodeURIComponent(JSON.stringify(value))}`,
-    );
-    const options = {
-      socketPath: this.socketPath,
-      path: search.length === 0 ? path : `${path}?${search.join('&')}`,
-      agent: this.#agent,
-      signal,
-    };
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request(options, resolve).on('error', reject).end();
+  #open(filters: EventFilters): Promise<Readable> {
+    return this.#inTime(OPENED_WITHIN, signal => this.#dial('/events', { filters }, signal));
+  }
+
+  /**
+   * The body of Docker's answer. As a stream: of one that breaks off before its end dockerode says nothing at all.
+   */
+  async #dial(path: string, query: object, abortSignal: AbortSignal): Promise<Readable> {
+    const { modem } = await this.#dockerode();
+    // It writes into what it is given.
+    const options = { ...query };
+    return new Promise((resolve, reject) => {
+      modem.dial(
+        { path: `${path}?`, method: 'GET', options, abortSignal, isStream: true, statusCodes: { 200: true } },
+        (err: unknown, body: unknown) => (err ? reject(err) : resolve(body as Readable)),
+      );
     });
-    const { statusCode = 0 } = response;
-    if (statusCode !== 200) throw new RefusedError(statusCode, messageIn(await textOf(response)));
-    return response;
   }
 
   /** Settles in time whatever becomes of the work, and at once when this is closed; the work is told, too. */
@@ -151,27 +145,14 @@ export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A body as a whole. @throws Error when it breaks off */
-function textOf(body: IncomingMessage): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    body.on('data', (chunk: Buffer) => chunks.push(chunk));
-    body.on('end', () => resolve(Buffer.concat(chunks).toString()));
-    body.on('error', reject);
-  });
-}
-
-/** What Docker says against something, `{"message":…}`; what is no such JSON, as it is. */
-function messageIn(text: string): string {
-  try {
-    return String((JSON.parse(text) as { message?: unknown }).message);
-  } catch {
-    return text;
-  }
+/** docker-modem prints all options of every call, for a log that nobody reads: sockets in depth are milliseconds. */
+export function quietAgent(): Agent {
+  const options = { keepAlive: true, timeout: 5_000 };
+  return Object.assign(new Agent(options), { [inspect.custom]: () => 'Agent' });
 }
 
 /** Resolves when the stream ends; a stream that breaks has ended. */
-async function readLines(stream: IncomingMessage, take: (line: string) => void): Promise<void> {
+async function readLines(stream: Readable, take: (line: string) => void): Promise<void> {
   const decoder = new StringDecoder('utf8');
   let rest: string[] = [];
   stream.on('data', (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 // What Docker itself says of its networks, over its API: read only, and never while Docker waits for us.
 // Not here: what is made of it (recovery.ts).
 
+import type { NetworkInspectInfo } from 'dockerode';
 import { DockerApi } from '../docker-api.js';
 import type { IPAMData } from './api.js';
 
@@ -18,16 +19,6 @@ export interface DockerNetwork {
   readonly ipv6: readonly IPAMData[];
   /** Of the containers that are attached now. */
   readonly endpointIds: ReadonlySet<string>;
-}
-
-/** What of an answer of `GET /networks/ID` is of use. */
-interface InspectedNetwork {
-  readonly Id: string;
-  readonly Options?: Readonly<Record<string, string>> | null;
-  readonly IPAM?: {
-    readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
-  };
-  readonly Containers?: Readonly<Record<string, { readonly EndpointID: string }>> | null;
 }
 
 export class DockerClient {
@@ -52,7 +43,7 @@ export class DockerClient {
   async networks(): Promise<DockerNetwork[]> {
     const list = await this.#get<{ Id: string }[]>('/networks', { filters: { driver: [DRIVER_NAME] } });
     return Promise.all(
-      list.map(async ({ Id }) => readNetwork(await this.#get<InspectedNetwork>(`/networks/${Id}`))),
+      list.map(async ({ Id }) => readNetwork(await this.#get<NetworkInspectInfo>(`/networks/${Id}`))),
     );
   }
 
@@ -61,7 +52,7 @@ export class DockerClient {
   }
 }
 
-function readNetwork(info: InspectedNetwork): DockerNetwork {
+function readNetwork(info: NetworkInspectInfo): DockerNetwork {
   const pools = (info.IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }): IPAMData[] =>
     Subnet ? [{ Pool: Subnet, ...(Gateway && { Gateway }) }] : [],
   );

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { DockerApi, LateError, unlessGone } from '../../src/docker-api.js';
+import { inspect } from 'node:util';
+import { DockerApi, LateError, quietAgent, unlessGone } from '../../src/docker-api.js';
 
 /** Docker's API as far as a test needs it; both ends go with the test. */
 async function beside(t: TestContext, answer: RequestListener): Promise<DockerApi> {
@@ -120,4 +121,8 @@ test('events come one by one; after a stream that broke off, whoever listens is 
     );
   });
   assert.deepEqual(seen, ['up', '{"n":1}', 'down', 'up', '{"n":2}', 'down']);
+});
+
+test('whoever prints the options of a call does not print the connections', () => {
+  assert.equal(inspect(quietAgent(), { showHidden: true, depth: null }), 'Agent');
 });
