@@ -69,19 +69,33 @@ export interface Attr {
  */
 export function readAttrs(buffer: Buffer): Attr[] {
   const attrs: Attr[] = [];
-  let offset = 0;
-  while (offset < buffer.length) {
-    const left = buffer.length - offset;
+  eachAttr(buffer, 0, buffer.length, (type, start, end) => {
+    attrs.push({ type, value: buffer.subarray(start, end) });
+  });
+  return attrs;
+}
+
+/**
+ * The same for attributes within a buffer, where they are many: a view of each value costs more than its place.
+ * @throws DecodeError as readAttrs does
+ */
+export function eachAttr(
+  buffer: Buffer,
+  from: number,
+  to: number,
+  visit: (type: number, start: number, end: number) => void,
+): void {
+  let offset = from;
+  while (offset < to) {
+    const left = to - offset;
     if (left < NLA_HDRLEN) throw new DecodeError(`${left} stray bytes after the last netlink attribute`);
     const length = buffer.readUInt16LE(offset);
     if (length < NLA_HDRLEN || length > left) {
       throw new DecodeError(`a netlink attribute of length ${length} with ${left} bytes left`);
     }
-    const type = buffer.readUInt16LE(offset + 2) & NLA_TYPE_MASK;
-    attrs.push({ type, value: buffer.subarray(offset + NLA_HDRLEN, offset + length) });
+    visit(buffer.readUInt16LE(offset + 2) & NLA_TYPE_MASK, offset + NLA_HDRLEN, offset + length);
     offset += align(length);
   }
-  return attrs;
 }
 
 /** The attributes by type; the last of a type counts, as nla_parse() has it. */

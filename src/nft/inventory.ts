@@ -4,7 +4,7 @@
 // <linux/netfilter/nf_tables.h>. Not here: asking for it (nfnetlink.ts).
 
 import { DecodeError } from '../errors.js';
-import { attrMap, readAttrs, readString, sized } from '../netlink/attr.js';
+import { attrMap, eachAttr, readString, sized } from '../netlink/attr.js';
 
 const NFTA_TABLE_FLAGS = 2;
 const NFTA_TABLE_USE = 3;
@@ -36,7 +36,7 @@ export interface ChainInventory {
   readonly handle: string;
   /** NF_ACCEPT or NF_DROP; absent where no hook is. */
   readonly policy?: number;
-  /** Each with its handle and its expressions: one that was replaced keeps the handle. */
+  /** Each with its handle and its expressions, in hex: one that was replaced keeps the handle. */
   readonly rules: readonly string[];
 }
 
@@ -68,13 +68,10 @@ export function readInventory(name: string, answers: InventoryAnswers): NftInven
   const { table, chains, sets, rules } = answers;
   const inChain = new Map<string, string[]>();
   for (const payload of rules) {
-    const attrs = attributes(payload);
-    const chain = text(attrs, NFTA_RULE_CHAIN);
-    const others = inChain.get(chain) ?? [];
-    inChain.set(chain, others);
-    const expressions = attrs.get(NFTA_RULE_EXPRESSIONS);
-    const said = expressions ? readAttrs(expressions).map(({ value }) => lasting(value)) : [];
-    others.push([handle(attrs, NFTA_RULE_HANDLE), ...said].join(' '));
+    const { chain, said } = readRule(payload);
+    const others = inChain.get(chain);
+    if (others) others.push(said);
+    else inChain.set(chain, [said]);
   }
   const attrs = attributes(table);
   return {
@@ -100,15 +97,40 @@ export function readInventory(name: string, answers: InventoryAnswers): NftInven
   };
 }
 
-/** An expression without what changes by itself. */
-function lasting(expression: Buffer): string {
-  const attrs = attrMap(expression);
-  const name = text(attrs, NFTA_EXPR_NAME);
-  const data = attrs.get(NFTA_EXPR_DATA) ?? Buffer.alloc(0);
-  const kept = MOVING.get(name);
-  if (!kept) return `${name} ${data.toString('hex')}`;
-  const values = attrMap(data);
-  return [name, ...kept.map(type => values.get(type)?.toString('hex'))].join(' ');
+/** A rule's chain, its handle and what it says. There are many rules: what is in them is left where it is. */
+function readRule(payload: Buffer): { readonly chain: string; readonly said: string } {
+  const attrs = new Map<number, readonly [start: number, end: number]>();
+  headed(payload);
+  eachAttr(payload, NFGENMSG_LEN, payload.length, (type, start, end) => attrs.set(type, [start, end]));
+  const value = (type: number): Buffer | undefined => {
+    const place = attrs.get(type);
+    return place && payload.subarray(...place);
+  };
+  const chain = readString(known(value(NFTA_RULE_CHAIN), NFTA_RULE_CHAIN));
+  const handle = hexHandle(known(value(NFTA_RULE_HANDLE), NFTA_RULE_HANDLE));
+  const expressions = value(NFTA_RULE_EXPRESSIONS);
+  return { chain, said: expressions ? `${handle} ${lasting(expressions)}` : handle };
+}
+
+/** Expressions in hex, with zeros for what changes by itself. */
+function lasting(expressions: Buffer): string {
+  const moving: (readonly [start: number, end: number])[] = [];
+  eachAttr(expressions, 0, expressions.length, (_, start, end) => {
+    let kept: readonly number[] | undefined;
+    eachAttr(expressions, start, end, (type, start, end) => {
+      if (type === NFTA_EXPR_NAME) kept = MOVING.get(expressions.toString('latin1', start, end - 1));
+      // The name comes first.
+      if (type !== NFTA_EXPR_DATA || !kept) return;
+      const lasts = kept;
+      eachAttr(expressions, start, end, (type, start, end) => {
+        if (!lasts.includes(type)) moving.push([start, end]);
+      });
+    });
+  });
+  if (moving.length === 0) return expressions.toString('hex');
+  const still = Buffer.from(expressions);
+  for (const [start, end] of moving) still.fill(0, start, end);
+  return still.toString('hex');
 }
 
 /**
@@ -134,7 +156,11 @@ function text(attrs: ReadonlyMap<number, Buffer>, type: number): string {
 }
 
 function handle(attrs: ReadonlyMap<number, Buffer>, type: number): string {
-  return sized(present(attrs, type), 8).toString('hex').replace(/^0+/, '');
+  return hexHandle(present(attrs, type));
+}
+
+function hexHandle(value: Buffer): string {
+  return sized(value, 8).toString('hex').replace(/^0+/, '');
 }
 
 /** In the network's order. */
@@ -143,7 +169,10 @@ function number(attrs: ReadonlyMap<number, Buffer>, type: number): number {
 }
 
 function present(attrs: ReadonlyMap<number, Buffer>, type: number): Buffer {
-  const value = attrs.get(type);
+  return known(attrs.get(type), type);
+}
+
+function known(value: Buffer | undefined, type: number): Buffer {
   if (!value) throw new DecodeError(`an answer of nf_tables without attribute ${type}`);
   return value;
 }

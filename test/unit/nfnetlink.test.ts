@@ -48,6 +48,15 @@ test('the chains: the same is asked as nft(8) asks, but of one family', () => {
   assert.deepEqual([ours.payload.toString('hex'), theirs.payload.toString('hex')], ['01000000', '00000000']);
 });
 
+/** NFTA_LIST_ELEM of an expression `counter`, its bytes and packets as zeros. */
+const COUNTER = attr(
+  1,
+  Buffer.concat([
+    attrString(1, 'counter'),
+    attr(2, Buffer.concat([attr(1, Buffer.alloc(8)), attr(2, Buffer.alloc(8))])),
+  ]),
+).toString('hex');
+
 test('what is in a table is read by its handles, and its generation from any answer', () => {
   const of = (type: number): Buffer[] =>
     replies(golden('nft', LIST)).flatMap(reply => (reply.type === type ? [reply.payload] : []));
@@ -58,7 +67,7 @@ test('what is in a table is read by its handles, and its generation from any ans
     handle: '1',
     flags: 0,
     use: 1,
-    chains: [{ name: 'stamp', handle: '1', rules: ['2 counter', '3 counter', '4 counter'] }],
+    chains: [{ name: 'stamp', handle: '1', rules: ['2', '3', '4'].map(handle => `${handle} ${COUNTER}`) }],
     sets: [],
   });
   assert.deepEqual(readInventory('another', answers).chains, [], 'chains of other tables are passed over');
