@@ -20,10 +20,12 @@ export type Note =
       readonly thorough: boolean;
       readonly containers: number;
     }
+  /** `at`: the last change, if there is one. */
   | {
       readonly what: 'converge';
       readonly from: number;
       readonly at: number;
+      readonly end: number;
       readonly subject: string;
       readonly changes: number;
       readonly failures: number;

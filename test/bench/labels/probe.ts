@@ -8,6 +8,7 @@ import { DockerApi } from '../../../src/docker-api.js';
 import { Containers } from '../../../src/labels/containers.js';
 import { Reconcile } from '../../../src/labels/reconcile.js';
 import { Sandboxes } from '../../../src/labels/sandbox.js';
+import { SandboxWindow } from '../../../src/labels/sandbox-window.js';
 import type { Note } from './notes.js';
 
 const FILE = process.env.BENCH_NOTES!;
@@ -58,13 +59,24 @@ Containers.prototype.look = async function (thorough) {
   return found;
 };
 
+/** When the last change of a namespace was made. */
+let changed = 0;
+const { apply } = SandboxWindow.prototype;
+SandboxWindow.prototype.apply = function (changes) {
+  const failures = apply.call(this, changes);
+  if (changes.length > 0) changed = now();
+  return failures;
+};
+
 const { converge } = Sandboxes.prototype;
 Sandboxes.prototype.converge = function (desired) {
   const from = now();
   const done = converge.call(this, desired);
   const subject = desired.containers.join(', ');
   const [changes, failures] = [done?.changes.length ?? 0, done?.failures.length ?? 0];
-  notes.push({ what: 'converge', from, at: now(), subject, changes, failures });
+  const end = now();
+  // Behind the last change the table is read once, to know it again.
+  notes.push({ what: 'converge', from, at: changes > 0 ? changed : end, end, subject, changes, failures });
   return done;
 };
 

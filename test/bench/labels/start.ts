@@ -21,6 +21,8 @@ interface Taken {
   readonly ours: number[];
   /** Of that, in the container's namespace. */
   readonly inside: number[];
+  /** There, from the last rule until it was left. */
+  readonly behind: number[];
   /** From the last change until another process saw it. */
   readonly seen: number[];
   /** The commands that are needed. */
@@ -48,6 +50,7 @@ export async function measureStarts(network: string): Promise<void> {
       taken.whole.push(one.whole);
       taken.ours.push(one.ours);
       taken.inside.push(one.inside);
+      taken.behind.push(one.behind);
       if (round % YARDSTICKS_EVERY !== 0) continue;
       taken.seen.push(await seenByAnother(labels, routes));
       taken.processes.push(await byProcesses(network, '', netns => commands(labels, netns, gateway)));
@@ -67,6 +70,7 @@ export async function measureStarts(network: string): Promise<void> {
         ['to the last rule', ...spread(taken.whole)],
         ['    ours of it, from the event being read and without waiting for Docker', ...spread(taken.ours)],
         ["    of ours, in the container's namespace", ...spread(taken.inside)],
+        ['behind the last rule, until the namespace is left', ...spread(taken.behind)],
         ['another process sees the last rule so much later', ...spread(taken.seen)],
         [`the same rules by nsenter and iptables, ${few} commands`, ...spread(taken.processes)],
         [`the same as the original runs them, ${many} commands in shells`, ...spread(taken.original)],
@@ -81,7 +85,7 @@ export async function measureStarts(network: string): Promise<void> {
 }
 
 function nothing(): Taken {
-  return { whole: [], ours: [], inside: [], seen: [], processes: [], original: [] };
+  return { whole: [], ours: [], inside: [], behind: [], seen: [], processes: [], original: [] };
 }
 
 async function startOne(network: string, labels: typeof ONE) {
@@ -91,12 +95,13 @@ async function startOne(network: string, labels: typeof ONE) {
     notes => done(notes) !== undefined,
   );
   const event = startEvent(notes, id);
-  const { from, at } = done(notes)!;
+  const { from, at, end } = done(notes)!;
   await goes(() => remove(id));
   return {
     whole: at - event.sent,
     ours: at - event.at - waitedForDocker(notes, event.at, at),
     inside: at - from,
+    behind: end - at,
   };
 }
 
