@@ -3,7 +3,7 @@
 
 import { DecodeError } from '../errors.js';
 import { AF_INET, AF_INET6 } from './address.js';
-import { attrMap, attrU8, attrU32, readU8, readU32 } from './attr.js';
+import { attrMap, attrU8, attrU32, eachAttr, readU8, readU32 } from './attr.js';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, type Request } from './message.js';
 import { RT_TABLE_UNSPEC } from './route.js';
 
@@ -58,12 +58,26 @@ export function getRulesRequest(): Request {
 }
 
 /**
+ * Whether an RTM_NEWRULE is of a rule that somebody (RTPROT_*) made. Every namespace has the kernel's own: they need not
+ * be read.
+ * @throws DecodeError when it is short or its attributes are damaged
+ */
+export function isRuleOf(payload: Buffer, protocol: number): boolean {
+  checkLength(payload);
+  let found = false;
+  eachAttr(payload, FIB_RULE_HDR_LEN, payload.length, (type, start) => {
+    if (type === FRA_PROTOCOL) found = payload[start] === protocol;
+  });
+  return found;
+}
+
+/**
  * Reads the payload of an RTM_NEWRULE. Undefined for families other than IPv4 and IPv6, and for rules that do
  * something else than to look up a table.
  * @throws DecodeError when it is short or an attribute has the wrong length
  */
 export function decodeRule(payload: Buffer): Rule | undefined {
-  if (payload.length < FIB_RULE_HDR_LEN) throw new DecodeError(`a fib_rule_hdr of ${payload.length} bytes`);
+  checkLength(payload);
   const family = payload.readUInt8(0);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   if (payload.readUInt8(7) !== FR_ACT_TO_TBL) return undefined;
@@ -85,6 +99,10 @@ export function decodeRule(payload: Buffer): Rule | undefined {
     ...(length !== undefined && length !== NO_SUPPRESSION && { suppressPrefixLength: length }),
     protocol: protocol ? readU8(protocol) : 0,
   };
+}
+
+function checkLength(payload: Buffer): void {
+  if (payload.length < FIB_RULE_HDR_LEN) throw new DecodeError(`a fib_rule_hdr of ${payload.length} bytes`);
 }
 
 /** struct fib_rule_hdr: family, prefix lengths, tos, table, two reserved, action, flags; then the attributes. */

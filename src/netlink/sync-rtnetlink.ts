@@ -16,7 +16,14 @@ import {
   type RouteConfig,
   type RoutePlacement,
 } from './route.js';
-import { decodeRule, deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './rule.js';
+import {
+  decodeRule,
+  deleteRuleRequest,
+  getRulesRequest,
+  isRuleOf,
+  newRuleRequest,
+  type Rule,
+} from './rule.js';
 import { NETLINK_ROUTE, type Purpose } from './socket.js';
 import { MOST_ANSWERS, SyncNetlinkSocket } from './sync-socket.js';
 
@@ -60,9 +67,7 @@ export class SyncRtNetlink {
   rules(protocol: number): Rule[] {
     const purpose = { op: 'listing', subject: 'policy rules' };
     const replies = this.#socket.request(getRulesRequest(), purpose, MOST_ANSWERS);
-    return replies
-      .flatMap(({ payload }) => decodeRule(payload) ?? [])
-      .filter(rule => rule.protocol === protocol);
+    return replies.flatMap(({ payload }) => (isRuleOf(payload, protocol) && decodeRule(payload)) || []);
   }
 
   /** @throws OpError: EEXIST, ENETUNREACH (gateway not on-link) */

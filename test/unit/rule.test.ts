@@ -8,6 +8,7 @@ import {
   decodeRule,
   deleteRuleRequest,
   getRulesRequest,
+  isRuleOf,
   newRuleRequest,
   RTM_DELRULE,
   RTM_GETRULE,
@@ -94,12 +95,18 @@ for (const [command, expected] of [
       list.flatMap(({ payload }) => decodeRule(payload) ?? []),
       expected,
     );
+    const whose = list.filter(({ payload }) => isRuleOf(payload, OURS.protocol));
+    assert.deepEqual(
+      whose.flatMap(({ payload }) => decodeRule(payload) ?? []),
+      expected.filter(({ protocol }) => protocol === OURS.protocol),
+    );
   });
 }
 
 test('a rule of another family is passed over, and a damaged one refused', () => {
   assert.equal(decodeRule(Buffer.from(`80${'00'.repeat(6)}01${'00'.repeat(4)}`, 'hex')), undefined);
   assert.throws(() => decodeRule(Buffer.alloc(11)), DecodeError);
+  assert.throws(() => isRuleOf(Buffer.alloc(11), 2), DecodeError);
 });
 
 test('a rule is read back as it was written', () => {
