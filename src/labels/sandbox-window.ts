@@ -78,10 +78,14 @@ export class SandboxWindow {
     return this.#rt.routes(RTPROT_DWGD);
   }
 
-  /** @throws OpError, ChannelError */
-  observe(sysctls: readonly DesiredSysctl[], loopbackTowards: readonly Address[] = []): SandboxObserved {
+  /** @param search whether a trial's table is looked for, too @throws OpError, ChannelError */
+  observe(
+    sysctls: readonly DesiredSysctl[],
+    loopbackTowards: readonly Address[] = [],
+    search = false,
+  ): SandboxObserved {
     const links = loopbackTowards.flatMap(address => this.#rt.indexTo(address) ?? []);
-    const { comments, ...table } = this.#nft.look(TABLE, STAMP_CHAIN);
+    const { comments, tables, ...table } = this.#nft.look(TABLE, STAMP_CHAIN, search);
     return {
       ...readStamp(comments),
       ...table,
@@ -89,6 +93,7 @@ export class SandboxWindow {
       rules: this.#rt.rules(RTPROT_DWGD),
       sysctls: this.#observeSysctls(sysctls),
       ...(links.length > 0 && { loopbackLinks: [...new Set(links)] }),
+      ...(tables?.includes(TRIAL.name) && { hasTrial: true }),
     };
   }
 
@@ -101,11 +106,6 @@ export class SandboxWindow {
       this.#trace?.(`# ${err.message}`);
       return undefined;
     }
-  }
-
-  /** Whether a trial has left its table. @throws OpError */
-  hasTrial(): boolean {
-    return this.#nft.hasTable(TRIAL);
   }
 
   #observeSysctls(sysctls: readonly DesiredSysctl[]): ObservedSysctl[] {

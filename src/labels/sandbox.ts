@@ -77,10 +77,9 @@ export class Sandboxes {
       const towards = loopbackTowards.length > 0 || desired.sysctls.some(sysctl => sysctl.towards);
       const changes: Change[] = [];
       for (let look = 1; ; look++) {
-        const observed = window.observe(desired.sysctls, loopbackTowards);
+        const observed = window.observe(desired.sysctls, loopbackTowards, !this.#searched.has(key));
         const isDamaged = this.#isDamaged(desired, observed, window);
-        const hasTrial = !this.#searched.has(key) && window.hasTrial();
-        const next = diff(possible, { ...observed, isDamaged, hasTrial });
+        const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
         const failures = window.apply(next);
         if (failures.length === 0) this.#searched.add(key);

@@ -3,7 +3,7 @@
 // the kernel has destroyed what a transaction took away. Not here: what is written (ruleset.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
-import { ChannelError, isNotFound } from '../errors.js';
+import { ChannelError } from '../errors.js';
 import { formatAddress } from '../ip.js';
 import type { Trace } from '../netlink/commands.js';
 import type { Request } from '../netlink/message.js';
@@ -12,13 +12,15 @@ import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './con
 import { decodeGeneration, type NftInventory, readInventory } from './inventory.js';
 import {
   decodeRuleComment,
+  decodeTableName,
   getChainsRequest,
   getRulesRequest,
   getSetsRequest,
   getTableRequest,
+  getTablesRequest,
   NETLINK_NETFILTER,
 } from './nfnetlink.js';
-import { type NftTable, type NftTransaction, nftCommand, nftScript } from './ruleset.js';
+import { type NftFamily, type NftTable, type NftTransaction, nftCommand, nftScript } from './ruleset.js';
 
 type TableName = Pick<NftTable, 'family' | 'name'>;
 
@@ -31,6 +33,8 @@ export interface NftLook {
    * 65,536 transactions looks like none. Absent where the chain has no rules.
    */
   readonly generation?: number;
+  /** Names of the tables of the family, where they were asked for. */
+  readonly tables?: readonly string[];
 }
 
 /** The kernel has destroyed by then what a transaction took away. */
@@ -101,23 +105,21 @@ export class Nft {
 
   /**
    * Whether there is such a table, and the comments of a chain of it.
+   * @param others whether the names of all tables of the family are wanted, too
    * @throws OpError; ChannelError when there are more than MOST_ANSWERS
    */
-  look(table: TableName, chain: string): NftLook {
+  look(table: TableName, chain: string, others = false): NftLook {
     return this.#ask(socket => {
       const rules = rulesOf(socket, table, chain);
       const [first] = rules;
+      const tables = first && !others ? [] : tablesOf(socket, table.family);
       return {
-        hasTable: first !== undefined || isThere(socket, table),
+        hasTable: first !== undefined || tables.includes(table.name),
         comments: rules.map(decodeRuleComment),
         ...(first && { generation: decodeGeneration(first) }),
+        ...(others && { tables }),
       };
     });
-  }
-
-  /** Whether there is such a table. @throws OpError */
-  hasTable(table: TableName): boolean {
-    return this.#ask(socket => isThere(socket, table));
   }
 
   /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MOST_ANSWERS of something */
@@ -200,14 +202,11 @@ function tableOf(socket: SyncNetlinkSocket, { family, name }: TableName): Buffer
   return table.payload;
 }
 
-function isThere(socket: SyncNetlinkSocket, table: TableName): boolean {
-  try {
-    tableOf(socket, table);
-    return true;
-  } catch (err) {
-    if (isNotFound(err)) return false;
-    throw err;
-  }
+/** A question for one that may be missing would be answered by an error, which is dear to make. */
+function tablesOf(socket: SyncNetlinkSocket, family: NftFamily): string[] {
+  const purpose = { op: 'listing nftables tables of', subject: family };
+  const replies = socket.request(getTablesRequest(family), purpose, MOST_ANSWERS);
+  return replies.flatMap(({ payload }) => decodeTableName(payload) ?? []);
 }
 
 /** The first complaint, without the position that says nothing in JSON. */

@@ -47,10 +47,21 @@ export function getSetsRequest(family: NftFamily, table: string): Request {
   return { type: messageType(NFT_MSG_GETSET), flags: NLM_F_DUMP, payload };
 }
 
+/** The tables of a family. */
+export function getTablesRequest(family: NftFamily): Request {
+  return { type: messageType(NFT_MSG_GETTABLE), flags: NLM_F_DUMP, payload: nfgenmsg(family) };
+}
+
 /** One table; ENOENT where there is none. */
 export function getTableRequest(family: NftFamily, name: string): Request {
   const payload = Buffer.concat([nfgenmsg(family), attrString(NFTA_TABLE_NAME, name)]);
   return { type: messageType(NFT_MSG_GETTABLE), flags: 0, payload };
+}
+
+/** A table's name; undefined where it has none. @throws DecodeError when it is short or its attributes are damaged */
+export function decodeTableName(payload: Buffer): string | undefined {
+  const name = attributes(payload).get(NFTA_TABLE_NAME);
+  return name && readString(name);
 }
 
 /**
@@ -59,8 +70,7 @@ export function getTableRequest(family: NftFamily, name: string): Request {
  * @throws DecodeError when it is short or its attributes are damaged
  */
 export function decodeRuleComment(payload: Buffer): string | undefined {
-  if (payload.length < NFGENMSG_LEN) throw new DecodeError(`an nfgenmsg of ${payload.length} bytes`);
-  const userdata = attrMap(payload.subarray(NFGENMSG_LEN)).get(NFTA_RULE_USERDATA);
+  const userdata = attributes(payload).get(NFTA_RULE_USERDATA);
   return userdata && findComment(userdata);
 }
 
@@ -75,6 +85,11 @@ function findComment(userdata: Buffer): string | undefined {
     offset = end;
   }
   return undefined;
+}
+
+function attributes(payload: Buffer): Map<number, Buffer> {
+  if (payload.length < NFGENMSG_LEN) throw new DecodeError(`an nfgenmsg of ${payload.length} bytes`);
+  return attrMap(payload.subarray(NFGENMSG_LEN));
 }
 
 function messageType(message: number): number {

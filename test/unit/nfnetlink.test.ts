@@ -8,9 +8,11 @@ import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, readErrno } from '../../src/netl
 import { readInventory } from '../../src/nft/inventory.js';
 import {
   decodeRuleComment,
+  decodeTableName,
   getChainsRequest,
   getRulesRequest,
   getTableRequest,
+  getTablesRequest,
 } from '../../src/nft/nfnetlink.js';
 import { golden, replies, request, tree } from '../golden/golden.js';
 
@@ -56,6 +58,19 @@ const COUNTER = attr(
     attr(2, Buffer.concat([attr(1, Buffer.alloc(8)), attr(2, Buffer.alloc(8))])),
   ]),
 ).toString('hex');
+
+test('the tables: of one family, each by its name', () => {
+  const one = getTableRequest('inet', 'dwgd');
+  const all = getTablesRequest('inet');
+  assert.deepEqual([all.type, all.flags], [one.type, getChainsRequest('inet').flags]);
+  assert.equal(all.payload.toString('hex'), '01000000');
+  const tables = replies(golden('nft', LIST)).filter(({ type }) => type === NEWTABLE);
+  assert.deepEqual(
+    tables.map(({ payload }) => decodeTableName(payload)),
+    ['dwgd'],
+  );
+  assert.throws(() => decodeTableName(Buffer.alloc(3)), DecodeError);
+});
 
 test('what is in a table is read by its handles, and its generation from any answer', () => {
   const of = (type: number): Buffer[] =>
