@@ -3,7 +3,6 @@
 
 import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
-import { json } from 'node:stream/consumers';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
@@ -61,7 +60,9 @@ export class DockerApi {
    * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; LateError
    */
   get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
-    return this.#inTime(within, async signal => (await json(await this.#dial(path, query, signal))) as T);
+    return this.#inTime(within, async signal =>
+      JSON.parse(await textOf(await this.#dial(path, query, signal))),
+    );
   }
 
   /** Listens for ever, until closed: whenever the stream ends it is opened again, with back-off. */
@@ -143,6 +144,16 @@ export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
     if ((err as { statusCode?: number }).statusCode === 404) return undefined;
     throw err;
   }
+}
+
+/** A body as a whole. The iterator of `node:stream/consumers` takes longer, with every answer. */
+function textOf(body: Readable): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    body.on('data', (chunk: Buffer) => chunks.push(chunk));
+    body.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    body.on('error', reject);
+  });
 }
 
 /** docker-modem prints all options of every call, for a log that nobody reads: sockets in depth are milliseconds. */
