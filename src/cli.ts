@@ -11,8 +11,6 @@ setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=25');
 // Optimised is what stays hot for long, such as deriving many keys, but not what a start-up runs through.
 setFlagsFromString('--interrupt-budget=1000000');
-// But nothing is interpreted: most of what a start or an event runs through runs a few times, and a tenth faster so.
-setFlagsFromString('--always-sparkplug');
 
 const { main } = await import('./commands.js');
 await main();

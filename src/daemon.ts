@@ -2,6 +2,7 @@
 // (commands.ts), any work.
 
 import { fstatSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { exitNow } from '../native/libc.js';
 import { Notifier } from '../native/notify.js';
 import { messageOf, UserError } from './errors.js';
@@ -87,6 +88,9 @@ export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 've
 }
 
 async function startLabels(options: LabelOptions, parts: LabelParts): Promise<LabelService> {
+  // From now on V8 compiles at once what it would interpret at first: a pass is a tenth faster. For the driver's start
+  // it would be a tenth slower, so that goes before.
+  setFlagsFromString('--always-sparkplug');
   const { startLabels } = await import('./labels/service.js');
   return startLabels({ ...options, ...parts });
 }
