@@ -153,7 +153,7 @@ function bootScript(job: Job): string {
     LAB_ROWS: String(process.stdout.rows ?? 24),
     LAB_COLS: String(process.stdout.columns ?? 80),
     TERM: terminal ? (process.env.TERM ?? 'linux') : 'dumb',
-    ...(terminal ? {} : { NO_COLOR: '1' }),
+    ...(terminal ? {} : { NO_COLOR: '1', WG_COLOR_MODE: 'never' }),
   };
   const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`);
   return [...exports, `exec bash ${quote(join(root, 'test/lab/guest-init'))}`, ''].join('\n');
