@@ -15,14 +15,15 @@ export class OpError extends Error {
    * @param op what was being done, as a participle: "creating link"
    * @param subject what it was done to: "wg0"
    * @param errno the positive errno of the kernel
+   * @param options `advice`: what a user can do about it, where that is known
    */
   constructor(
     readonly op: string,
     readonly subject: string,
     readonly errno: number,
-    options?: ErrorOptions,
+    { advice, ...options }: ErrorOptions & { readonly advice?: string } = {},
   ) {
-    super(`${op} ${subject}: ${describeErrno(errno)}`, options);
+    super(`${op} ${subject}: ${describeErrno(errno)}${advice === undefined ? '' : `: ${advice}`}`, options);
   }
 
   /** The errno's name, such as `EEXIST`. */

@@ -2,11 +2,12 @@
 // another namespace. Not here: which sysctls (sysctl.ts), what they were (stamp.ts).
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { isNotFound, OpError } from '../errors.js';
+import { errorCode, isNotFound, OpError } from '../errors.js';
 
 const ROOT = '/proc/sys/net';
 /** More than the value of any sysctl that a label needs. */
 const VALUE_BYTES = 64;
+const WRITABLE = "give dwgd's own container `privileged: true`";
 
 /**
  * What a sysctl is, without its line's end; undefined where there is none, as with those of a link that is gone.
@@ -52,5 +53,9 @@ function openSysctl(name: string, flags: 'r' | 'r+', op: string): number | undef
 /** libuv's errno is the kernel's, negative. */
 function refused(op: string, name: string, err: unknown): unknown {
   const errno = (err as NodeJS.ErrnoException).errno;
-  return errno === undefined ? err : new OpError(op, name, -errno, { cause: err });
+  if (errno === undefined) return err;
+  return new OpError(op, name, -errno, {
+    cause: err,
+    ...(errorCode(err) === 'EROFS' && { advice: WRITABLE }),
+  });
 }

@@ -36,6 +36,9 @@ type PutTable = Extract<Change, { readonly table: NftTable }>;
 /** Characters of the kernel's reason that are told. */
 const REASON_MAX = 200;
 
+/** What the kernel says of a gateway that no link leads to, in IPv4 and in IPv6. */
+const UNREACHABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH']);
+
 /** How many flows the namespace has. */
 const FLOWS = 'netfilter/nf_conntrack_count';
 
@@ -173,7 +176,7 @@ export class SandboxWindow {
         this.#nft.apply(deleteTable(TRIAL), this.#subject, this.#trace);
         return;
       case 'addRoute':
-        this.#rt.addRoute(change.route, 'prepend');
+        advised(() => this.#rt.addRoute(change.route, 'prepend'));
         return;
       case 'deleteRoute':
         unless(isNotFound, () => this.#rt.deleteRoute(change.route));
@@ -234,6 +237,20 @@ function unless(done: (err: unknown) => boolean, fn: () => void): void {
     fn();
   } catch (err) {
     if (!done(err)) throw err;
+  }
+}
+
+/** Says what can be done about a route that the kernel refuses because it knows no way to the gateway. */
+function advised(add: () => void): void {
+  try {
+    add();
+  } catch (err) {
+    if (!(err instanceof OpError) || !UNREACHABLE.has(err.code)) throw err;
+    const { op, subject, errno } = err;
+    throw new OpError(op, subject, errno, {
+      cause: err,
+      advice: 'give a gateway on a network of the container',
+    });
   }
 }
 

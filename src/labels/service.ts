@@ -2,7 +2,7 @@
 // to take everything away. Not here: any work.
 
 import { DockerApi } from '../docker-api.js';
-import { messageOf } from '../errors.js';
+import { errorCode, messageOf, UserError } from '../errors.js';
 import type { Address, Prefix } from '../ip.js';
 import type { Log } from '../log.js';
 import { NetnsSwitch } from '../netlink/netns.js';
@@ -71,7 +71,11 @@ class Ground {
     } catch (err) {
       host?.close();
       netns.close();
-      throw err;
+      if (host || errorCode(err) !== 'EPERM') throw err;
+      throw new UserError(
+        'dwgd may not enter network namespaces: start it as root, and its own container with `privileged: true` and `pid: host`',
+        { cause: err },
+      );
     }
   }
 
@@ -160,25 +164,34 @@ export async function cleanUp(parts: LabelParts, say: (line: string) => void): P
   try {
     const containers = new Containers({ api, log: parts.log, host: host.ref, trustImageLabels: true });
     const places = new Map<string, { subject: string; clear: () => Converged | undefined }>();
-    for (const { netns, hostNetwork, name } of await containers.look(true)) {
+    for (const { netns, hostNetwork, name } of await containers.look(true).catch(refuse)) {
       if (netns && !hostNetwork)
         places.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
     }
     const clearHost = () => host.within(() => sandboxes.convergeHostRoutes([]));
     places.set(host.ref.key, { subject: 'the host', clear: clearHost });
-    const failures: unknown[] = [];
+    const failures: string[] = [];
     for (const { subject, clear } of places.values()) {
       try {
         const { changes = [], failures: refused = [] } = clear() ?? {};
         if (changes.length > 0) say(`${subject}: ${summary(changes)}`);
-        failures.push(...refused);
+        failures.push(...refused.map(err => `${subject}: ${messageOf(err)}`));
       } catch (err) {
-        failures.push(err);
+        failures.push(`${subject}: ${messageOf(err)}`);
       }
     }
-    if (failures.length > 0) throw new Error(failures.map(messageOf).join('; '));
+    if (failures.length > 0) throw new Error(failures.join('; '));
   } finally {
     api.close();
     ground.close();
   }
+}
+
+/** Says what can be done where Docker cannot be reached. */
+function refuse(err: unknown): never {
+  if ((err as NodeJS.ErrnoException).syscall !== 'connect') throw err;
+  throw new UserError(
+    `Docker cannot be asked which containers there are (${messageOf(err)}): start it, or name its socket by --docker-host unix:///path`,
+    { cause: err },
+  );
 }

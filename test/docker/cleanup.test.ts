@@ -51,6 +51,26 @@ keeping('cleanup', () => {
     assert.equal(await sh(cleanup), 'there was nothing to take away');
   });
 
+  test('where something cannot be taken away it says where', async () => {
+    // More than is read.
+    await inside(
+      'two',
+      'for i in $(seq 8200); do echo "rule add from 10.$((i / 256)).$((i % 256)).0/24 lookup 500 pref 300"; done | ip -batch -',
+    );
+    assert.match(await sh.fails(cleanup), /two: listing policy rules: there are more than 8192/);
+    await inside(
+      'two',
+      'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default',
+    );
+  });
+
+  test('without Docker it says what to do', async () => {
+    assert.match(
+      await sh.fails(`${cleanup} --docker-host unix:///run/nobody.sock`),
+      /Docker cannot be asked which containers there are \(connect ENOENT \/run\/nobody\.sock\): start it, or name its socket/,
+    );
+  });
+
   test('a daemon that starts afterwards makes it all again', async () => {
     await keeper.start();
     await follows(() => inside('one', 'nft list table inet dwgd'));

@@ -103,4 +103,31 @@ keeping('service', () => {
     await follows(async () => assert.match(await logs('blind'), /give dwgd's own container `pid: host`/));
     await stop('blind');
   });
+
+  test('without the rights it says what is missing', async () => {
+    const { hostConfig: _, ...weak } = TWINE;
+    await run('weak', { ...weak, command: ['--no-driver'] });
+    await follows(async () =>
+      assert.match(
+        await logs('weak'),
+        /^dwgd: .* its own container with `privileged: true` and `pid: host`$/m,
+      ),
+    );
+    await run('read-only', {
+      ...weak,
+      command: ['--no-driver'],
+      hostConfig: {
+        CapAdd: ['NET_ADMIN', 'SYS_ADMIN', 'SYS_PTRACE'],
+        SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'],
+      },
+    });
+    await run('forwarder', { networks: { app_default: {} }, labels: { 'twine.nat.interfaces': '+' } });
+    await follows(async () =>
+      assert.match(
+        await logs('read-only'),
+        /error setting sysctl ipv4\/ip_forward: EROFS .*: give dwgd's own container `privileged: true` containers=forwarder/,
+      ),
+    );
+    await stop('read-only');
+  });
 });

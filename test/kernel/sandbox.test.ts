@@ -168,7 +168,9 @@ kernelTest(
     )!;
     assert.deepEqual(
       failures.map(({ message }) => message),
-      ['adding route 10.20.0.0/16 via 192.0.2.1: ENETUNREACH (network is unreachable)'],
+      [
+        'adding route 10.20.0.0/16 via 192.0.2.1: ENETUNREACH (network is unreachable): give a gateway on a network of the container',
+      ],
     );
     assert.ok(failures[0] instanceof OpError);
     assert.throws(() => inside.ip('route', 'get', '10.20.0.1'), /No route to host/);

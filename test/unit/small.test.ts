@@ -20,6 +20,8 @@ import { Undo } from '../../src/undo.js';
 
 test('a refusal of the kernel says what was being done, to what, and why', () => {
   const err = new OpError('creating link', 'wg0', 17);
+  const advised = new OpError('creating link', 'wg0', 17, { advice: 'give another name' });
+  assert.equal(advised.message, `${err.message}: give another name`);
   assert.equal(err.message, 'creating link wg0: EEXIST (file already exists)');
   assert.equal(err.code, 'EEXIST');
 });
