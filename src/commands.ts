@@ -53,6 +53,12 @@ function readIp(text: string): Address {
   return address;
 }
 
+/** The value of `--docker-host`. */
+function readDockerHost(text: string): string {
+  if (!text.startsWith('unix:///')) throw new InvalidArgumentError('Give unix:///path.');
+  return text;
+}
+
 /** The value of `--allow-host-routes`. */
 function readNetworks(text: string): Prefix[] {
   return text.split(',').map(part => {
@@ -73,6 +79,7 @@ function readSeconds(text: string): number {
 const DOCKER_HOST = [
   '--docker-host <unix:///path>',
   "the socket of Docker's API; absent: DOCKER_HOST, else unix:///var/run/docker.sock",
+  readDockerHost,
 ] as const;
 
 function program(): Command {

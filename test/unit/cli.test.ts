@@ -193,10 +193,14 @@ for (const [args, status, message] of [
   ],
   [
     ['--no-driver', '--docker-host', 'tcp://127.0.0.1:2375'],
-    1,
-    'dwgd: --docker-host=tcp://127.0.0.1:2375 is not a unix socket: give unix:///path\n',
+    2,
+    "error: option '--docker-host <unix:///path>' argument 'tcp://127.0.0.1:2375' is invalid. Give unix:///path.\n",
   ],
-  [['cleanup', '--docker-host', 'x'], 1, 'dwgd: --docker-host=x is not a unix socket: give unix:///path\n'],
+  [
+    ['cleanup', '--docker-host', 'x'],
+    2,
+    "error: option '--docker-host <unix:///path>' argument 'x' is invalid. Give unix:///path.\n",
+  ],
 ] as const) {
   test(`dwgd ${args.join(' ')} is refused`, async () => {
     assert.deepEqual(await run(args), { status, out: '', err: message });
