@@ -48,7 +48,7 @@ const BLIND_LOOKS = 3;
 /** What Docker and the image say of a container. */
 interface Inspection {
   readonly container: InspectedContainer;
-  readonly own: Pick<ContainerView, 'labels' | 'imageLabels'>;
+  readonly own: Pick<ContainerView, 'labels' | 'imageLabels' | 'isImageGone'>;
 }
 
 /** A container as it was last looked at. */
@@ -218,7 +218,7 @@ export class Containers {
       key => !inherited || inherited.get(key) === labels.get(key),
     );
     for (const key of imageLabels) labels.delete(key);
-    return { labels, imageLabels };
+    return { labels, imageLabels, ...(!inherited && { isImageGone: true }) };
   }
 
   #complete(seen: Seen, hostNetwork: boolean, isDoubtful: boolean): ContainerView {

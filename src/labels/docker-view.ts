@@ -55,7 +55,7 @@ export type DriverOf = (networkId: string) => string | undefined;
 /** A view without what /proc and the image have to say. */
 export type DockerView = Omit<
   ContainerView,
-  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels'
+  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels' | 'isImageGone'
 >;
 
 const PREFIX = 'twine.';

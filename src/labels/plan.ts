@@ -115,7 +115,7 @@ function isProgrammed({ members }: SandboxMembers): boolean {
 }
 
 /** Labels that do not count, whatever they say. */
-function refused({ name, hostNetwork, labels, imageLabels }: ContainerView): Mistake[] {
+function refused({ name, hostNetwork, labels, imageLabels, isImageGone }: ContainerView): Mistake[] {
   const [first = ALL_LABELS] = labels.keys();
   const ofHost = mistake(
     name,
@@ -126,7 +126,9 @@ function refused({ name, hostNetwork, labels, imageLabels }: ContainerView): Mis
     mistake(
       name,
       key,
-      'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
+      isImageGone
+        ? "the container's image is gone, so nobody can tell whether the label came with it, and it is not applied: make the container anew from an image that is there, or start the daemon with --trust-image-labels"
+        : 'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
     );
   return [...(hostNetwork && labels.size > 0 ? [ofHost] : []), ...imageLabels.map(ofImage)];
 }

@@ -50,6 +50,8 @@ export interface ContainerView {
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
   readonly imageLabels: readonly string[];
+  /** Whether the image is gone, so that nobody can tell which labels came with it: then all are among those. */
+  readonly isImageGone?: true;
   /** The `twine.*` keys of a running one of which Docker cannot tell more, neither where it is nor whether they count. */
   readonly unseenKeys?: readonly string[];
   /** Whether such a one may be in its namespace, so that it is not known what that shall hold. */

@@ -394,6 +394,7 @@ test("labels that came with the image do not count, unless the container's own v
   const [view] = await docker.containersOf().look(false);
   assert.deepEqual([...view!.labels], [['twine.route.10.0.0.0/8', 'vpn']]);
   assert.deepEqual(view!.imageLabels, ['twine.nat.interfaces']);
+  assert.equal(view!.isImageGone, undefined);
   const [trusted] = await docker.containersOf({ trustImageLabels: true }).look(false);
   assert.equal(trusted!.labels.size, 2);
   assert.deepEqual(trusted!.imageLabels, []);
@@ -418,6 +419,7 @@ test('where the image is gone no label counts, since nobody can tell whose it is
   docker.containers.set('a', { name: 'a', labels: { 'twine.nat.interfaces': '+' } });
   const [view] = await docker.containersOf().look(false);
   assert.deepEqual([[...view!.labels], view!.imageLabels], [[], ['twine.nat.interfaces']]);
+  assert.equal(view!.isImageGone, true);
 });
 
 test("a container is in the host's namespace by its mode, and by that of whom it joined", async t => {

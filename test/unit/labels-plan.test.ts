@@ -194,6 +194,10 @@ test('labels of an image are reported as skipped', () => {
   assert.deepEqual(mistakes.map(showMistake), [
     'app twine.nat.interfaces: the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
   ]);
+  const orphan = container('app', { imageLabels: ['twine.nat.interfaces'] });
+  assert.deepEqual(plan([{ ...orphan, isImageGone: true }]).mistakes.map(showMistake), [
+    "app twine.nat.interfaces: the container's image is gone, so nobody can tell whether the label came with it, and it is not applied: make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+  ]);
 });
 
 test('a container that is not running needs nothing', () => {
