@@ -17,6 +17,8 @@ export interface DockerEndpoint {
   /** Docker 28 and later. */
   readonly GwPriority?: number;
   readonly Aliases?: readonly string[] | null;
+  /** Docker 25 and later: all that Docker's own DNS knows it by. The host's name was among the aliases before. */
+  readonly DNSNames?: readonly string[] | null;
 }
 
 type DockerEndpoints = Readonly<Record<string, DockerEndpoint>> | null | undefined;
@@ -154,8 +156,10 @@ function attachment(
   const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
   const addresses = [IPAddress, GlobalIPv6Address];
   const networks = [`${IPAddress}/${IPPrefixLen}`, `${GlobalIPv6Address}/${GlobalIPv6PrefixLen}`];
-  // Up to Docker 24 the short id is among them.
-  const aliases = (endpoint.Aliases ?? []).filter(alias => alias !== id.slice(0, 12));
+  // The short id is among them, and is known anyway.
+  const aliases = [...new Set([...(endpoint.Aliases ?? []), ...(endpoint.DNSNames ?? [])])].filter(
+    alias => alias !== id.slice(0, 12),
+  );
   return {
     networkId,
     networkName,

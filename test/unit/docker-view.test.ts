@@ -70,6 +70,15 @@ test('a view has its name, its service and its networks', () => {
   );
 });
 
+test('the name of its host is an alias, whichever way Docker says so', () => {
+  const aliases = (endpoint: DockerEndpoint) =>
+    viewInspected(inspected({ main: { NetworkID: 'n1', ...endpoint } }), driverOf).attachments[0]!.aliases;
+  assert.deepEqual(aliases({ Aliases: ['www', 'a1b2c3d4e5f6', 'vpn-host'] }), ['www', 'vpn-host']);
+  const since25 = { Aliases: ['www'], DNSNames: ['web', 'www', 'a1b2c3d4e5f6', 'vpn-host'] };
+  assert.deepEqual(aliases(since25), ['www', 'web', 'vpn-host']);
+  assert.deepEqual(aliases({ Aliases: null, DNSNames: null }), []);
+});
+
 test('one half of a service is no service', () => {
   assert.equal(
     viewInspected(inspected({}, { 'com.docker.compose.service': 'web' }), driverOf).service,
