@@ -156,6 +156,9 @@ function whyMissing(
     return `${shown(name)} is in the host's network and has no address of its own: give an address of the host`;
   }
   if (foreign.every(({ container }) => !container.netns)) return `${shown(name)} is not running: start it`;
+  if (!sandbox.attachments.some(({ addresses }) => addresses.length > 0)) {
+    return `${shown(name)} cannot be reached, because this container has no address on any network: connect both to one network, or, if it shares the network of a container that was started anew, restart it`;
+  }
   if (!others.some(({ addresses }) => addresses.length > 0)) {
     return `${shown(name)} has no address on a network of this container: connect both to one network`;
   }

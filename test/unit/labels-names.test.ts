@@ -101,6 +101,13 @@ test('a container name comes before a service, and that before an alias; then by
   assert.equal(by(alias), '0.0.0.0/0 via 10.0.0.3');
 });
 
+test('who has no network, as in the namespace of a container that was started anew, is told what to do', () => {
+  const { mistakes } = only([routed({}, { 'twine.route.0.0.0.0/0': 'gw' }), gw({ main: '10.0.0.3' })]);
+  assert.deepEqual(mistakes, [
+    `app twine.route.0.0.0.0/0: gw cannot be reached, because this container has no address on any network: connect both to one network, or, if it shares the network of a container that was started anew, restart it; ${UNTIL}`,
+  ]);
+});
+
 const UNTIL = 'until then 0.0.0.0/0 is unreachable';
 for (const [what, others, name, message] of [
   ['stopped', [gw({ main: '' }, { netns: null })], 'gw', `gw is not running: start it; ${UNTIL}`],
