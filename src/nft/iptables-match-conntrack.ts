@@ -160,8 +160,11 @@ function matchTuple(name: string, { values, negated }: Given, context: Context):
   if (name === 'ctproto') {
     const protocol = readProtocol(value);
     if (protocol === 0) refuse(value, 'is no protocol of a connection');
-    // A range, because libnftables 1.0.6 takes the connection's protocol alone for that of the packet.
-    return [match(ct('protocol', 'original'), op, { range: [protocol, protocol] })];
+    const left = ct('protocol', 'original');
+    if (negated) return [match(left, '!=', protocol)];
+    // Two bounds, because libnftables takes a connection's protocol that is equal to one for that of the packet; and
+    // from 1.1 a range of one, too. An ICMP error belongs to a connection of another protocol.
+    return [match(left, '>=', protocol), match(left, '<=', protocol)];
   }
   if (name === 'ctexpire') {
     return [match(ct('expiration'), op, valueOrRange(readRange(value, UINT32_MAX)))];

@@ -103,10 +103,13 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: /-j TOS/,
   },
   {
-    reason:
-      'nftables 1.0.6 takes the protocol of a connection for that of the packet: ours is a range of one',
+    reason: 'nftables takes the protocol of a connection for that of the packet: ours is two bounds',
     applies: /--ctproto/,
-    rewrite: text => text.replace(/ct original protocol (!= )?(\d+)/, 'ct original protocol $1$2-$2'),
+    rewrite: text =>
+      text.replace(
+        /(ct original protocol) (\d+)/,
+        (_, ct, number) => `${ct} >= ${number} ${ct} <= ${number}`,
+      ),
   },
   {
     reason: "a connection's addresses: nftables 1.0.6 misreads a network of IPv6 in their words",
@@ -119,7 +122,7 @@ export const DIFFERENCES: readonly Difference[] = [
       'JSON of nftables 1.0.6 cannot ask whether a TCP option without a name exists: ours compares its kind',
     applies: /--tcp-option (9|254)/,
     rewrite: text => text.replace(/tcp option (\d+) exists/, 'tcp option @$1,0,8 $1'),
-    overlook: listed => listed.replace(/tcp option (\S+) (kind )?\d+/, 'tcp option'),
+    overlook: listed => listed.replace(/tcp option \S+ (kind \d+|\d+|exists)/, 'tcp option'),
   },
   {
     reason:

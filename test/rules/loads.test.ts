@@ -95,6 +95,25 @@ kernelTest('a rule with an odd word is refused, or the kernel takes it', async t
   assert.ok(taken.length > texts.length / 3 && taken.length < texts.length);
 });
 
+kernelTest(
+  'a packet of another protocol than its connection, such as an ICMP error, the kernel takes',
+  async t => {
+    const nft = new Nft();
+    t.after(() => nft.close());
+    const namespace = await Namespace.create(t);
+    for (const rest of [
+      '-p icmp --icmp-type destination-unreachable -m conntrack --ctproto udp -j ACCEPT',
+      '-p icmp -m conntrack --ctproto tcp --icmp-type destination-unreachable -j ACCEPT',
+      '-p tcp -m conntrack --ctproto udp -j REJECT --reject-with tcp-reset',
+      '-m conntrack --ctproto 1 -p tcp --dport 80 -j ACCEPT',
+      '-p icmp -m conntrack ! --ctproto 255 --icmp-type echo-request -j ACCEPT',
+      '-p icmp -m conntrack --ctproto 255 --icmp-type echo-request -j ACCEPT',
+    ]) {
+      assert.doesNotThrow(() => loadOurs(nft, namespace, understood(`TWINE_INPUT ${rest}`, 'rule.')), rest);
+    }
+  },
+);
+
 kernelTest('rules of every match and target, for both families where they are, the kernel takes', async t => {
   const nft = new Nft();
   t.after(() => nft.close());

@@ -117,12 +117,12 @@ function differencesOf(index: number): Difference[] {
   return DIFFERENCES.filter(({ applies }) => applies.test(`-${family} ${text}`));
 }
 
-/** As both sides are compared: the names of meters are nobody's concern. */
+/** As both sides are compared: the names of meters are nobody's concern, which nft(8) lists as sets from 1.1 on. */
 function plain(list: readonly string[], differences: readonly Difference[]): string[] {
   return list.map(text =>
     differences.reduce(
       (before, { overlook }) => overlook?.(before) ?? before,
-      text.replace(/meter \S+/g, 'meter').replace(/ counter( packets \d+ bytes \d+)?/g, ''),
+      text.replace(/meter \S+|(add|update) @\S+/g, 'meter').replace(/ counter( packets \d+ bytes \d+)?/g, ''),
     ),
   );
 }
