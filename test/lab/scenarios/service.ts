@@ -92,13 +92,13 @@ scenario(
       assert.equal(existsSync('/run/docker/plugins/dwgd.sock'), false);
     });
 
-    test('systemd-analyze verifies it, and finds the exposure that its comment records', async () => {
-      assert.equal(await inside(`systemd-analyze verify ${UNIT} 2>&1`), '');
-      const recorded = /exposure of ([\d.]+)/.exec(readFileSync(UNIT, 'utf8'))?.[1];
-      assert.match(
-        await inside(`systemd-analyze security --offline=true --no-pager ${UNIT} | tail -n 1`),
-        new RegExp(`: ${recorded} `),
-      );
+    test('systemd-analyze verifies it, and finds no more exposure than its comment records', async () => {
+      assert.equal(await inside(`systemd-analyze verify --man=no ${UNIT} 2>&1`), '');
+      const recorded = /exposure of ([\d.]+)/.exec(readFileSync(UNIT, 'utf8'))![1]!;
+      const told = await inside(`systemd-analyze security --offline=true --no-pager ${UNIT} | tail -n 1`);
+      const exposure = Number(/: ([\d.]+) OK/.exec(told)?.[1]);
+      // Another systemd weighs a little differently: 252 comes to 3.6, and 257 to 3.4.
+      assert.ok(exposure <= Number(recorded) && exposure > Number(recorded) - 0.5, told);
     });
 
     test('make uninstall takes all of it away but the database', async () => {
