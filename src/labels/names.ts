@@ -116,25 +116,44 @@ export class Names {
     const key = `${sandbox.key} ${name}`;
     const known = this.#unknown.get(key);
     if (known !== undefined) return known;
-    const near = nearest(name, this.#neighbours(sandbox));
-    const why = `${shown(name)} is no container on a network of this one${
-      near === undefined ? '' : ` (there is ${shown(near)})`
-    }, and no host that the resolver knows`;
+    const why = this.#whyForeign(name, sandbox) ?? this.#whyNobody(name, sandbox);
     this.#unknown.set(key, why);
     return why;
   }
 
+  /** For a service that is there, but not of the asker's project. */
+  #whyForeign(name: string, sandbox: SandboxMembers): string | undefined {
+    const [other] = this.#beside(sandbox)
+      .filter(({ service }) => service?.name === name)
+      .sort((a, b) => naturalCompare(a.name, b.name));
+    return other?.service
+      ? `${shown(name)} is a service of the Compose project ${shown(other.service.project)}, of which this container is not: give the name of its container, ${shown(other.name)}, or an alias`
+      : undefined;
+  }
+
+  #whyNobody(name: string, sandbox: SandboxMembers): string {
+    const near = nearest(name, this.#neighbours(sandbox));
+    return `${shown(name)} is no container on a network of this one${
+      near === undefined ? '' : ` (there is ${shown(near)})`
+    }, and no host that the resolver knows`;
+  }
+
   /** Container names and services on the sandbox's networks, without its own. */
   #neighbours(sandbox: SandboxMembers): string[] {
-    const found = new Set<string>();
-    for (const { networkId } of sandbox.attachments) {
-      for (const bearer of [...(this.#onNetwork.get(networkId)?.values() ?? [])].flat()) {
-        if (bearer.sandbox.key === sandbox.key) continue;
-        found.add(bearer.container.name);
-        if (bearer.container.service) found.add(bearer.container.service.name);
-      }
-    }
+    const found = new Set(
+      this.#beside(sandbox).flatMap(({ name, service }) => [name, ...(service ? [service.name] : [])]),
+    );
     return [...found].sort(naturalCompare);
+  }
+
+  /** The containers on the sandbox's networks, without its own; one may be there more than once. */
+  #beside(sandbox: SandboxMembers): ContainerView[] {
+    return sandbox.attachments.flatMap(({ networkId }) =>
+      [...(this.#onNetwork.get(networkId)?.values() ?? [])]
+        .flat()
+        .filter(bearer => bearer.sandbox.key !== sandbox.key)
+        .map(({ container }) => container),
+    );
   }
 }
 

@@ -137,6 +137,15 @@ for (const [what, others, name, message] of [
     `wiregard is no container on a network of this one (there is wireguard), and no host that the resolver knows; ${UNTIL}`,
   ],
   [
+    'a service of another project',
+    [
+      container('q-vpn-2', { networks: { main: '10.0.0.4' }, service: 'q/vpn' }),
+      container('q-vpn-1', { networks: { main: '10.0.0.3' }, service: 'q/vpn' }),
+    ],
+    'vpn',
+    `vpn is a service of the Compose project q, of which this container is not: give the name of its container, q-vpn-1, or an alias; ${UNTIL}`,
+  ],
+  [
     'a number',
     [],
     '2130706433',
@@ -145,11 +154,14 @@ for (const [what, others, name, message] of [
 ] as const) {
   test(`a gateway that is ${what} is reported, and its network is unreachable`, () => {
     const sandbox = only([routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': name }), ...others], {
-      external: new Map([['wiregard', []]]),
+      external: new Map([
+        ['wiregard', []],
+        ['vpn', []],
+      ]),
     });
     assert.deepEqual(sandbox.mistakes, [`app twine.route.0.0.0.0/0: ${message}`]);
     assert.deepEqual(routesOf(sandbox), ['unreachable 0.0.0.0/0']);
-    assert.deepEqual(sandbox.externalNames, name === 'wiregard' ? [name] : []);
+    assert.deepEqual(sandbox.externalNames, name === 'wiregard' || name === 'vpn' ? [name] : []);
   });
 }
 
