@@ -40,6 +40,7 @@ export interface Protocol {
 
 /** The rule around a match or a target. */
 export interface Context {
+  /** Looked at by those alone that need it: what nobody looks at need not be translated for the other one. */
   readonly family: Family;
   readonly chain: TwineChain;
   /** Absent: any protocol. */

@@ -12,6 +12,7 @@ import {
   type OptionSpec,
   type Options,
   PORT_PROTOCOLS,
+  type Protocol,
   statements,
   type Translation,
 } from './iptables-extension.js';
@@ -289,12 +290,12 @@ export const PROTOCOL_MATCHES: readonly Extension[] = [
 ];
 
 /** The match that `-p` brings in when one of its options comes, by the protocol's number. */
-export function implicitMatch({
-  protocol,
-  family,
-}: Pick<Context, 'protocol' | 'family'>): string | undefined {
+export function implicitMatch(
+  protocol: Protocol | undefined,
+  of: Pick<Context, 'family'>,
+): string | undefined {
   if (!protocol) return undefined;
-  if (protocol.number === 1) return family === 4 ? 'icmp' : undefined;
-  if (protocol.number === 58) return family === 6 ? 'icmp6' : undefined;
+  if (protocol.number === 1) return of.family === 4 ? 'icmp' : undefined;
+  if (protocol.number === 58) return of.family === 6 ? 'icmp6' : undefined;
   return PORT_PROTOCOLS[protocol.number];
 }

@@ -1,9 +1,8 @@
 // A rule as iptables(8) reads its command line: options in any order, `-m` and `-p` bringing in more options, `!`
 // before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
 
-import type { Family } from './iptables-addresses.js';
 import { readChain, readJump } from './iptables-chains.js';
-import type { Extension, Given, OptionSpec, Protocol } from './iptables-extension.js';
+import type { Context, Extension, Given, OptionSpec, Protocol } from './iptables-extension.js';
 import { implicitMatch } from './iptables-match-protocol.js';
 import { dissect, findBasic, REFUSED, refuseOption, suggestion } from './iptables-options.js';
 import { findExtension, MATCHES, TARGETS } from './iptables-table.js';
@@ -36,9 +35,9 @@ export interface ParsedRule {
   readonly jump?: Jump;
 }
 
-/** @throws RuleError */
-export function parseRule(tokens: readonly Token[], family: Family): ParsedRule {
-  return new Parser(tokens, family).parse();
+/** Looks at the family only where it tells one rule from another. @throws RuleError */
+export function parseRule(tokens: readonly Token[], of: Pick<Context, 'family'>): ParsedRule {
+  return new Parser(tokens, of).parse();
 }
 
 /** What may follow -j. */
@@ -46,7 +45,7 @@ const JUMPS = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
 
 class Parser {
   readonly #tokens: readonly Token[];
-  readonly #family: Family;
+  readonly #of: Pick<Context, 'family'>;
   readonly #basics = new Map<string, Given>();
   readonly #matches: Instance[] = [];
   #at = 0;
@@ -54,9 +53,9 @@ class Parser {
   #target: Instance | undefined;
   #jump: Jump | undefined;
 
-  constructor(tokens: readonly Token[], family: Family) {
+  constructor(tokens: readonly Token[], of: Pick<Context, 'family'>) {
     this.#tokens = tokens;
-    this.#family = family;
+    this.#of = of;
   }
 
   parse(): ParsedRule {
@@ -146,10 +145,7 @@ class Parser {
 
   /** `-p tcp` brings in the match tcp when one of its options comes. */
   #findByProtocol(name: string): { instance: Instance; spec: OptionSpec } | undefined {
-    const implied = implicitMatch({
-      family: this.#family,
-      ...(this.#protocol && { protocol: this.#protocol }),
-    });
+    const implied = implicitMatch(this.#protocol, this.#of);
     const extension = implied === undefined ? undefined : findExtension(MATCHES, implied);
     const spec = extension?.options.find(({ names }) => names.includes(name));
     if (!extension || !spec || this.#matches.some(match => match.extension === extension)) return undefined;
@@ -188,7 +184,7 @@ class Parser {
       return;
     }
     if (name === 'ipv4' || name === 'ipv6') {
-      if (name !== `ipv${this.#family}`) refuse(given.token, `makes it no rule of IPv${this.#family}`);
+      if (name !== `ipv${this.#of.family}`) refuse(given.token, `makes it no rule of IPv${this.#of.family}`);
       return;
     }
     const taken = name === 'goto' ? 'jump' : name;
@@ -197,7 +193,7 @@ class Parser {
     if (name === 'protocol') this.#takeProtocol(given);
     if (name === 'jump') this.#takeTarget(value!, chain);
     if (name === 'goto') this.#jump = { kind: 'goto', chain: this.#chain(value!, chain) };
-    if (name === 'fragment' && this.#family === 6) refuse(given.token, 'is for IPv4 only');
+    if (name === 'fragment' && this.#of.family === 6) refuse(given.token, 'is for IPv4 only');
   }
 
   #takeProtocol({ values, negated }: Given): void {
@@ -229,7 +225,7 @@ class Parser {
       );
     }
     const { family } = extension;
-    if (family !== undefined && family !== this.#family) refuse(token, `is for IPv${family} only`);
+    if (family !== undefined && family !== this.#of.family) refuse(token, `is for IPv${family} only`);
     return { extension, token, given: new Map(), ...(this.#protocol && { protocolBefore: this.#protocol }) };
   }
 }

@@ -69,14 +69,15 @@ const reject: Extension = {
   name: 'REJECT',
   options: [{ names: ['reject-with'], values: ['type'] }],
   place: { table: 'filter' },
-  translate(options, { family, protocol }) {
+  translate(options, context) {
     const token = options.value('reject-with');
     // Without a type it is "port unreachable" of the packet's own family.
     if (!token) return statements({ reject: null });
     if (TCP_RESET.includes(token.text)) {
-      needProtocol(protocol, { 6: 'tcp' }, token);
+      needProtocol(context.protocol, { 6: 'tcp' }, token);
       return statements({ reject: { type: 'tcp reset' } });
     }
+    const { family } = context;
     const expr = REJECT_WITH[family].get(token.text);
     if (expr === undefined) {
       const known = [...REJECT_WITH[family].keys()].filter(name => name.startsWith('icmp'));

@@ -10,7 +10,7 @@ import {
   readNetwork,
 } from './iptables-addresses.js';
 import { chainsOf, checkPlace, HOOK_OF, type Hook, type Place } from './iptables-chains.js';
-import { type Given, Options, type Protocol, type Translation } from './iptables-extension.js';
+import { type Context, type Given, Options, type Protocol, type Translation } from './iptables-extension.js';
 import { isSynMatch } from './iptables-match-protocol.js';
 import { type Instance, type ParsedRule, parseRule } from './iptables-parser.js';
 import { refuse, type Token, tokenize } from './iptables-tokens.js';
@@ -37,9 +37,10 @@ export function translateRule(text: string, options: TranslateOptions = {}): Tra
   const tokens = tokenize(text);
   const prefix = options.setPrefix ?? '';
   if (options.family !== undefined)
-    return ofFamily(translate(tokens, options.family, prefix), options.family);
-  const four = attempt(tokens, 4, prefix);
-  const six = attempt(tokens, 6, prefix);
+    return ofFamily(translate(tokens, { family: options.family }, prefix), options.family);
+  const question = new FamilyQuestion(4);
+  const four = attempt(tokens, question, prefix);
+  const six = question.isAsked ? attempt(tokens, { family: 6 }, prefix) : four;
   if (four instanceof RuleError && six instanceof RuleError) throw nearerTheEnd(four, six);
   if (four instanceof RuleError) return ofFamily(six as TranslatedRule, 6);
   if (six instanceof RuleError) return ofFamily(four, 4);
@@ -65,9 +66,26 @@ function counts({ rules }: TranslatedRule): boolean {
   );
 }
 
-function attempt(tokens: readonly Token[], family: Family, prefix: string): TranslatedRule | RuleError {
+/** The family that a rule is for, and whether that makes a difference. */
+class FamilyQuestion {
+  isAsked = false;
+  readonly #family: Family;
+
+  constructor(family: Family) {
+    this.#family = family;
+  }
+
+  get family(): Family {
+    this.isAsked = true;
+    return this.#family;
+  }
+}
+
+type OfFamily = Pick<Context, 'family'>;
+
+function attempt(tokens: readonly Token[], of: OfFamily, prefix: string): TranslatedRule | RuleError {
   try {
-    return translate(tokens, family, prefix);
+    return translate(tokens, of, prefix);
   } catch (err) {
     if (err instanceof RuleError) return err;
     throw err;
@@ -87,11 +105,10 @@ function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
   return { ...rule, rules: rule.rules.map(each => ({ ...each, expr: [first, ...each.expr] })) };
 }
 
-function translate(tokens: readonly Token[], family: Family, prefix: string): TranslatedRule {
-  const rule = parseRule(tokens, family);
+function translate(tokens: readonly Token[], of: OfFamily, prefix: string): TranslatedRule {
+  const rule = parseRule(tokens, of);
   let meters = 0;
   const context = {
-    family,
     chain: rule.chain,
     ...(rule.protocol && { protocol: rule.protocol }),
     meterName: (suffix: string): string => {
@@ -102,12 +119,20 @@ function translate(tokens: readonly Token[], family: Family, prefix: string): Tr
   const apply = (instance: Instance, matchesSyn: boolean): Translation => {
     const { extension, token, given, protocolBefore } = instance;
     if (extension.place) checkPlace(token, rule.chain, extension.place);
-    const own = { ...context, token, matchesSyn, ...(protocolBefore && { protocolBefore }) };
+    const own: Context = {
+      ...context,
+      get family() {
+        return of.family;
+      },
+      token,
+      matchesSyn,
+      ...(protocolBefore && { protocolBefore }),
+    };
     const translation = extension.translate(new Options(given), own);
     if (translation.place) checkPlace(token, rule.chain, translation.place);
     return translation;
   };
-  const basics = matchBasics(rule, family);
+  const basics = matchBasics(rule, of);
   const matches = rule.matches.map(instance => ({ instance, ...apply(instance, false) }));
   const syn = matches.some(({ alternatives }) => alternatives.some(list => list.some(isSynMatch)));
   const target = rule.target && { instance: rule.target, ...apply(rule.target, syn) };
@@ -140,7 +165,7 @@ function translate(tokens: readonly Token[], family: Family, prefix: string): Tr
 }
 
 /** What needs no match, in the order of iptables(8): interfaces, fragments, protocol, addresses. */
-function matchBasics(rule: ParsedRule, family: Family): Statement[][][] {
+function matchBasics(rule: ParsedRule, of: OfFamily): Statement[][][] {
   const { chain, inInterface, outInterface, fragment, protocol, source, destination } = rule;
   const alone: Statement[] = [
     ...oneInterface('iifname', inInterface, chain),
@@ -152,7 +177,7 @@ function matchBasics(rule: ParsedRule, family: Family): Statement[][][] {
   if (list && (source?.negated || destination?.negated)) {
     refuse(list.values[0]!, 'is a list of addresses, and beside one nothing is negated in -s and -d');
   }
-  return [[alone], matchAddresses(source, family, 'saddr'), matchAddresses(destination, family, 'daddr')];
+  return [[alone], matchAddresses(source, of, 'saddr'), matchAddresses(destination, of, 'daddr')];
 }
 
 /** Where a packet has come in, and where it does not go out. */
@@ -179,8 +204,9 @@ function matchProtocol({ number, negated }: Protocol): Statement {
 }
 
 /** Each address of a list is a rule of its own, as it is to iptables. */
-function matchAddresses(given: Given | undefined, family: Family, field: 'saddr' | 'daddr'): Statement[][] {
+function matchAddresses(given: Given | undefined, of: OfFamily, field: 'saddr' | 'daddr'): Statement[][] {
   if (!given) return [[]];
+  const { family } = of;
   const addresses = split(given.values[0]!, ',', RULES_MAX);
   return addresses.map(token =>
     matchNetwork(addressField(family, field), readNetwork(token, family), given.negated),

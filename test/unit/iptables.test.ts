@@ -1,10 +1,13 @@
 // Rules of iptables as a whole: which family they are of, how many rules they become, what they are refused for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Statement } from '../../src/nft/expression.js';
 import { translateRule } from '../../src/nft/iptables.js';
 import { findConflict } from '../../src/nft/iptables-chains.js';
 import { RuleError } from '../../src/nft/rule.js';
+import { generateRules } from '../rules/generate.js';
+import { Random } from '../rules/random.js';
 
 const v4 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv4' } };
 const v6 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv6' } };
@@ -88,6 +91,36 @@ for (const [text, token, message] of [
     );
   });
 }
+
+test('a rule of both families says the same for each of them alone, and one of one family nothing for the other', () => {
+  const alone = (text: string, family: 4 | 6): Statement[][] | string => {
+    try {
+      return expressions(text, family).map(([first, ...rest]) => {
+        assert.deepEqual(first, family === 4 ? v4 : v6);
+        return rest;
+      });
+    } catch (err) {
+      assert.ok(err instanceof RuleError);
+      return err.message;
+    }
+  };
+  const seen = { both: 0, 4: 0, 6: 0 };
+  for (const { chain, text } of generateRules(new Random(7), 500)) {
+    const rule = `${chain} ${text}`;
+    const all = expressions(rule);
+    const of = (family: 4 | 6): unknown[][] =>
+      all.filter(expr => isDeepStrictEqual(expr[0], family === 4 ? v4 : v6)).map(expr => expr.slice(1));
+    for (const family of [4, 6] as const) {
+      const isNeutral = of(4).length + of(6).length === 0;
+      const expected = isNeutral ? all : of(family);
+      const found = alone(rule, family);
+      if (expected.length === 0) assert.equal(typeof found, 'string', rule);
+      else assert.deepEqual(found, expected, rule);
+      seen[isNeutral ? 'both' : family] += expected.length;
+    }
+  }
+  assert.ok(Math.min(...Object.values(seen)) > 50, JSON.stringify(seen));
+});
 
 test('meters are named after the prefix, each by a name of its own', () => {
   const { rules } = translateRule(
