@@ -18,7 +18,7 @@ import {
   viewInspected,
   viewListed,
 } from './docker-view.js';
-import { ImageLabels } from './image-labels.js';
+import { OwnLabels } from './own-labels.js';
 import { isStill, netnsOf } from './proc-netns.js';
 import type { ContainerView, NetnsRef } from './words.js';
 
@@ -69,7 +69,7 @@ export class Containers {
   readonly #views = new WeakMap<Seen, ContainerView>();
   /** Those that events have named since the last look: inspected beside the listing. */
   readonly #named = new Set<string>();
-  readonly #images = new ImageLabels();
+  readonly #own: OwnLabels;
   readonly #drivers = new Map<string, string>();
   /** Why containers cannot be inspected: said once. */
   readonly #unseenFor = new Map<string, string>();
@@ -77,6 +77,7 @@ export class Containers {
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
+    this.#own = new OwnLabels(parts.api, parts.trustImageLabels);
   }
 
   /** Calls back whenever containers may have changed, for ever, until the API is closed. */
@@ -123,6 +124,7 @@ export class Containers {
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id);
     for (const id of this.#believed) if (!present.has(id)) this.#believed.delete(id);
     for (const id of this.#unseenFor.keys()) if (!present.has(id)) this.#unseenFor.delete(id);
+    this.#own.keep(present);
     const found = seen.filter(container => container !== undefined);
     this.#checkSight(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
@@ -204,21 +206,9 @@ export class Containers {
     const asked = this.#parts.api.get<InspectedContainer>(`/containers/${id}/json`, INSPECTED_WITHIN);
     const container = await unlessGone(asked);
     if (!container) return undefined;
-    const own = await this.#labelsOf(container);
+    const own = await this.#own.of(container);
     this.#parts.labelled?.(nameOf(container), own.labels);
     return { container, own };
-  }
-
-  async #labelsOf(container: InspectedContainer): Promise<Inspection['own']> {
-    const labels = twineLabels(container.Config.Labels);
-    if (labels.size === 0 || this.#parts.trustImageLabels) return { labels, imageLabels: [] };
-    const inherited = await this.#images.of(this.#parts.api, container.Image);
-    // Without the image nobody can tell its labels from the container's.
-    const imageLabels = [...labels.keys()].filter(
-      key => !inherited || inherited.get(key) === labels.get(key),
-    );
-    for (const key of imageLabels) labels.delete(key);
-    return { labels, imageLabels, ...(!inherited && { isImageGone: true }) };
   }
 
   #complete(seen: Seen, hostNetwork: boolean, isDoubtful: boolean): ContainerView {

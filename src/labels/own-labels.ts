@@ -1,0 +1,72 @@
+// Which labels of ours a container has of its own, and which it may have from its image. They never change: Docker is
+// asked once for each image, and labels are read once for each container, however often it is inspected. Not here: what
+// the labels mean (grammar.ts).
+
+import { type DockerApi, unlessGone } from '../docker-api.js';
+import { type InspectedContainer, twineLabels } from './docker-view.js';
+import type { ContainerView } from './words.js';
+
+/** How long Docker may take for an answer, in milliseconds. */
+const ANSWERED_WITHIN = 5_000;
+
+/** What of an answer of `GET /images/ID/json` is of use. */
+interface InspectedImage {
+  readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null } | null;
+}
+
+type Own = Pick<ContainerView, 'labels' | 'imageLabels' | 'isImageGone'>;
+
+export class OwnLabels {
+  readonly #api: DockerApi;
+  readonly #trustImageLabels: boolean;
+  /** By container id. */
+  readonly #known = new Map<string, Own>();
+  /** By image id. */
+  readonly #images = new Map<string, ReadonlyMap<string, string>>();
+
+  /** @param trustImageLabels whether those that came with the image are the container's own */
+  constructor(api: DockerApi, trustImageLabels: boolean) {
+    this.#api = api;
+    this.#trustImageLabels = trustImageLabels;
+  }
+
+  /** The very same for the same container. @throws Error when Docker cannot be asked */
+  async of(container: InspectedContainer): Promise<Own> {
+    const known = this.#known.get(container.Id);
+    if (known) return known;
+    const own = await this.#read(container);
+    // An image may come back, by the name under which it is pulled.
+    if (!own.isImageGone) this.#known.set(container.Id, own);
+    return own;
+  }
+
+  /** Forgets all other containers. */
+  keep(ids: ReadonlySet<string>): void {
+    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
+  }
+
+  async #read({ Config, Image }: InspectedContainer): Promise<Own> {
+    const labels = twineLabels(Config.Labels);
+    if (labels.size === 0 || this.#trustImageLabels) return { labels, imageLabels: [] };
+    const inherited = await this.#inheritedFrom(Image);
+    // Without the image nobody can tell its labels from the container's.
+    const imageLabels = [...labels.keys()].filter(
+      key => !inherited || inherited.get(key) === labels.get(key),
+    );
+    for (const key of imageLabels) labels.delete(key);
+    return { labels, imageLabels, ...(!inherited && { isImageGone: true }) };
+  }
+
+  /** Undefined where the image is gone. */
+  async #inheritedFrom(image: string): Promise<ReadonlyMap<string, string> | undefined> {
+    const known = this.#images.get(image);
+    if (known) return known;
+    const inspected = await unlessGone(
+      this.#api.get<InspectedImage>(`/images/${image}/json`, ANSWERED_WITHIN),
+    );
+    if (!inspected) return undefined;
+    const labels = twineLabels(inspected.Config?.Labels);
+    this.#images.set(image, labels);
+    return labels;
+  }
+}
