@@ -5,6 +5,8 @@ import { type Address, formatAddress, type Prefix } from '../ip.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../netlink/netns.js';
 import { RTPROT_DWGD } from '../netlink/route.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
+import { NETLINK_ROUTE } from '../netlink/socket.js';
+import { SyncNetlinkChannel } from '../netlink/sync-channel.js';
 import { whyUnusable } from './destination.js';
 import { netnsAt } from './proc-netns.js';
 import type { HostPlace, NetnsRef } from './words.js';
@@ -20,7 +22,7 @@ export class Host {
     this.ref = hostNetns();
     this.#entry = entry;
     this.#netns = new Netns(this.ref.path);
-    this.#rt = this.within(() => new RtNetlink());
+    this.#rt = this.within(() => new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE)));
   }
 
   close(): void {
