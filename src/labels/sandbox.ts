@@ -8,6 +8,7 @@ import { Netns, type NetnsSwitch } from '../netlink/netns.js';
 import { RT_TABLE_MAIN } from '../netlink/route.js';
 import { DUMP_BUFFER_BYTES } from '../netlink/sync-socket.js';
 import type { Nft } from '../nft/libnftables.js';
+import type { NftTable } from '../nft/ruleset.js';
 import { diff } from './diff.js';
 import { diffRoutes } from './routes.js';
 import { SandboxWindow } from './sandbox-window.js';
@@ -44,6 +45,10 @@ export interface SandboxParts {
 
 /** What makes other rules. */
 const TABLE_CHANGES: ReadonlySet<Change['kind']> = new Set(['createTable', 'replaceTable', 'deleteTable']);
+/** Docker has made rules of its own by then, which make the ruleset another. */
+const LEARNT_AFTER_MS = 250;
+/** How long others may have to wait for it at a time. */
+const LEARNING_MS = 2;
 /** The second look is at what routes have moved: which interface leads where. */
 const LOOKS = 2;
 
@@ -57,12 +62,20 @@ export class Sandboxes {
   readonly #searched = new Set<string>();
   /** Windows are never open at once. */
   readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
+  /** Tables that were put in place, and not looked at since; by the keys of their namespaces. */
+  readonly #unlearned = new Map<string, { readonly netns: NetnsRef; readonly table: NftTable }>();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor({ netnsSwitch, nft, host, trace }: SandboxParts) {
     this.#switch = netnsSwitch;
     this.#nft = nft;
     this.#host = host;
     this.#trace = trace;
+  }
+
+  /** Leaves the namespaces as they are. */
+  close(): void {
+    clearTimeout(this.#timer);
   }
 
   /**
@@ -84,7 +97,7 @@ export class Sandboxes {
         const failures = window.apply(next);
         if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
-        if (rulesChanged) this.#remember(key, window);
+        if (rulesChanged) this.#learnLater(desired.netns, window.placed);
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {
@@ -112,6 +125,27 @@ export class Sandboxes {
   }
 
   /**
+   * Looks at what the kernel has made of the tables that were put in place of late, to know them again: done by itself
+   * soon after, when nobody waits for a namespace.
+   * @param within milliseconds, after which the rest is left for later
+   */
+  learn(within = Number.POSITIVE_INFINITY): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const began = performance.now();
+    for (const [key, { netns, table }] of this.#unlearned) {
+      this.#unlearned.delete(key);
+      try {
+        this.#within(netns, window => this.#wholeness.remember(key, table, window.inventory()));
+      } catch {
+        // It cannot be entered: the next look says so, if that stays.
+      }
+      if (performance.now() - began >= within) break;
+    }
+    if (this.#unlearned.size > 0) this.#timer = setTimeout(() => this.learn(LEARNING_MS), LEARNING_MS);
+  }
+
+  /**
    * Brings the host's own routes of ours to what they shall be: routes in its main table, and nothing else of it.
    * @param keep whether those stay that are not wanted
    * @throws OpError or ChannelError when it cannot be looked at
@@ -136,12 +170,17 @@ export class Sandboxes {
   ): boolean {
     // Another one is replaced anyway.
     if (!table || observed.stamp !== (stamp ?? stampOf(table))) return false;
-    return this.#wholeness.isDamaged(netns.key, observed.generation, table, () => window.inventory());
+    const { key } = netns;
+    const placed = this.#unlearned.get(key)?.table ?? table;
+    return this.#wholeness.isDamaged(key, observed.generation, placed, () => window.inventory());
   }
 
-  #remember(key: string, window: SandboxWindow): void {
-    if (window.placed) this.#wholeness.remember(key, window.placed, window.inventory());
-    else this.#wholeness.forget(key);
+  /** What the kernel made of a table is looked at when nobody waits: a look before that compares with the plan. */
+  #learnLater(netns: NetnsRef, table: NftTable | undefined): void {
+    this.#wholeness.forget(netns.key);
+    if (table) this.#unlearned.set(netns.key, { netns, table });
+    else this.#unlearned.delete(netns.key);
+    if (this.#unlearned.size > 0) this.#timer ??= setTimeout(() => this.learn(LEARNING_MS), LEARNT_AFTER_MS);
   }
 
   #within<T>(ref: NetnsRef, use: (window: SandboxWindow) => T): T | undefined {

@@ -81,6 +81,7 @@ class Ground {
 
   close(): void {
     this.#lock.release();
+    this.sandboxes.close();
     this.#nft.close();
     this.host.close();
     this.#netns.close();

@@ -33,19 +33,18 @@ export async function programmer(
   host?: NetnsRef,
 ): Promise<{ sandboxes: Sandboxes; said: string[] }> {
   const [netnsSwitch, nft, said] = [await NetnsSwitch.open(), new Nft(), [] as string[]];
+  const sandboxes = new Sandboxes({
+    netnsSwitch,
+    nft,
+    ...(host && { host }),
+    trace: command => said.push(command),
+  });
   t.after(() => {
+    sandboxes.close();
     nft.close();
     netnsSwitch.close();
   });
-  return {
-    sandboxes: new Sandboxes({
-      netnsSwitch,
-      nft,
-      ...(host && { host }),
-      trace: command => said.push(command),
-    }),
-    said,
-  };
+  return { sandboxes, said };
 }
 
 /** What a namespace shall hold. */

@@ -1,5 +1,6 @@
 // A table of ours that somebody changes in part, beneath its stamp: what is noticed and put right, and what is let be.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Change } from '../../src/labels/words.js';
 import { match } from '../../src/nft/expression.js';
 import type { NftTable } from '../../src/nft/ruleset.js';
@@ -30,6 +31,7 @@ for (const [what, command] of [
         const [first, second] = [await programmer(t), await programmer(t)];
         const desired = desire(inside, { table: accepting(80) });
         first.sandboxes.converge(desired);
+        first.sandboxes.learn();
         const whole = ruleset(inside);
         const handle = /dport 80 .*# handle (\d+)/.exec(handles(inside))![1]!;
         inside.exec('nft', command.replace('HANDLE', handle));
@@ -57,6 +59,7 @@ kernelTest(
     ] as const;
     const desired = desire(inside, { table: { ...accepting(80), chains: [{ ...chain!, rules }] } });
     assert.deepEqual(sandboxes.converge(desired)!.failures, []);
+    sandboxes.learn();
     const whole = ruleset(inside);
     for (const [old, ...next] of [
       ['dport', 'tcp dport { 80, 81 } accept', 'tcp dport { 80, 83 } accept'],
@@ -65,8 +68,24 @@ kernelTest(
       const handle = new RegExp(`${old} .*# handle (\\d+)`).exec(handles(inside))![1]!;
       for (const rule of next) inside.exec('nft', `replace rule inet dwgd input handle ${handle} ${rule}`);
       assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable'], old);
+      sandboxes.learn();
       assert.equal(ruleset(inside), whole);
     }
+  },
+  'nft',
+);
+
+kernelTest(
+  'what the kernel made of a table is learnt by itself soon after, so that a rule that is replaced then is noticed',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const desired = desire(inside, { table: accepting(80) });
+    sandboxes.converge(desired);
+    await sleep(400);
+    const handle = /dport 80 .*# handle (\d+)/.exec(handles(inside))![1]!;
+    inside.exec('nft', `replace rule inet dwgd input handle ${handle} tcp dport 81 accept`);
+    assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable']);
   },
   'nft',
 );
