@@ -2,8 +2,10 @@
 // Not here: the plan (plan.ts), what the world looks like.
 
 import { type Address, type Prefix, sameAddress } from '../ip.js';
+import { RT_TABLE_DWGD } from '../netlink/route.js';
 import { Intents } from './intents.js';
 import { type Plan, planWorld } from './plan.js';
+import { routingTable } from './routing.js';
 import { Tables } from './tables.js';
 import type { ContainerView, HostPlace } from './words.js';
 
@@ -32,6 +34,14 @@ export class Planner {
   /** Reads the labels of a container that a plan is going to be about. */
   expect(name: string, labels: ReadonlyMap<string, string>): void {
     if (labels.size > 0) this.#intents.read(name, labels);
+  }
+
+  /** Whether labels ask for routes that Docker's own default route would be hidden by: replies are led back past them. */
+  leadsBack(containers: readonly ContainerView[]): boolean {
+    const { intents } = this.#intents.of(containers);
+    return [...intents.values()].some(({ routes }) =>
+      routes.some(({ network }) => routingTable(network) === RT_TABLE_DWGD),
+    );
   }
 
   /** What shall be, with the mistakes of the labels' grammar; the very same as before where nothing is new. */

@@ -10,7 +10,7 @@ import { Nft } from '../nft/libnftables.js';
 import { Containers } from './containers.js';
 import { Host } from './host.js';
 import { HostNames } from './host-names.js';
-import { HOST_ROUTES, ROUTE } from './keys.js';
+import { HOST_ROUTES } from './keys.js';
 import { LabelLock } from './lock.js';
 import { Planner } from './planner.js';
 import { Reconcile } from './reconcile.js';
@@ -117,8 +117,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
         // The host may have many routes.
         if (thorough || !nextHops) nextHops = await host.nextHops();
       }
-      if (places) hostPlaces = await places;
-      else if (found.some(({ labels }) => hasRoutes(labels))) hostPlaces = await host.places();
+      hostPlaces = planner.leadsBack(found) ? await (places ?? host.places()) : undefined;
       return found;
     },
     plan: found => {
@@ -148,10 +147,6 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       ground.close();
     },
   };
-}
-
-function hasRoutes(labels: ReadonlyMap<string, string>): boolean {
-  return [...labels.keys()].some(key => key.startsWith(ROUTE));
 }
 
 /**

@@ -57,3 +57,20 @@ test('mistakes of the grammar are among those of the plan, in every plan', () =>
   assert.deepEqual(wrong(SIGHT), ['b']);
   assert.deepEqual(wrong(SIGHT), ['b']);
 });
+
+for (const [network, leads] of [
+  ['0.0.0.0/0', true],
+  ['128.0.0.0/1', true],
+  ['::/0', true],
+  ['0.0.0.0/2', false],
+  ['10.9.0.0/16', false],
+] as const) {
+  test(`replies are${leads ? '' : ' not'} led back past a route to ${network}`, () => {
+    const labelled = container('c', { labels: { [`twine.route.${network}`]: 'gw' } });
+    assert.equal(new Planner([]).leadsBack([B, labelled]), leads);
+  });
+}
+
+test('replies are not led back where no label asks for a route', () => {
+  assert.equal(new Planner([]).leadsBack([B]), false);
+});
