@@ -14,19 +14,12 @@ import { groupOf, othersBuildOn } from './change-groups.js';
 import { isStale } from './flows.js';
 import { mistake } from './mistakes.js';
 import { readSysctl, writeSysctl } from './proc-sys.js';
-import { readStamp, STAMP_CHAIN, TABLE } from './stamp.js';
+import type { Sight } from './sight.js';
+import { STAMP_CHAIN, TABLE } from './stamp.js';
 import { expandSysctls } from './sysctl.js';
 import { plain } from './text.js';
 import { TRIAL, trialOf, without } from './trial.js';
-import type {
-  Change,
-  DesiredRoute,
-  DesiredSysctl,
-  Mistake,
-  ObservedSysctl,
-  SandboxObserved,
-  UdpForward,
-} from './words.js';
+import type { Change, DesiredRoute, DesiredSysctl, Mistake, ObservedSysctl, UdpForward } from './words.js';
 
 /** There as long as the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
 const IPV6_SYSCTLS = '/proc/sys/net/ipv6';
@@ -82,21 +75,14 @@ export class SandboxWindow {
   }
 
   /** @param search whether a trial's table is looked for, too @throws OpError, ChannelError */
-  observe(
-    sysctls: readonly DesiredSysctl[],
-    loopbackTowards: readonly Address[] = [],
-    search = false,
-  ): SandboxObserved {
+  look(sysctls: readonly DesiredSysctl[], loopbackTowards: readonly Address[] = [], search = false): Sight {
     const links = loopbackTowards.flatMap(address => this.#rt.indexTo(address) ?? []);
-    const { comments, tables, ...table } = this.#nft.look(TABLE, STAMP_CHAIN, search);
     return {
-      ...readStamp(comments),
-      ...table,
-      routes: this.routes(),
-      rules: this.#rt.rules(RTPROT_DWGD),
+      nft: this.#nft.look(TABLE, STAMP_CHAIN, search),
+      routes: this.#rt.listRoutes(RTPROT_DWGD),
+      rules: this.#rt.listRules(),
       sysctls: this.#observeSysctls(sysctls),
-      ...(links.length > 0 && { loopbackLinks: [...new Set(links)] }),
-      ...(tables?.includes(TRIAL.name) && { hasTrial: true }),
+      loopbackLinks: [...new Set(links)],
     };
   }
 

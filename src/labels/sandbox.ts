@@ -12,6 +12,7 @@ import type { NftTable } from '../nft/ruleset.js';
 import { diff } from './diff.js';
 import { diffRoutes } from './routes.js';
 import { SandboxWindow } from './sandbox-window.js';
+import { printOf, readSight } from './sight.js';
 import { stampOf } from './stamp.js';
 import { Wholeness } from './wholeness.js';
 import type {
@@ -58,6 +59,8 @@ export class Sandboxes {
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   readonly #wholeness = new Wholeness();
+  /** What the last look has found where nothing was to be changed, by the keys of namespaces. */
+  readonly #settled = new Map<string, { readonly desired: SandboxDesired; readonly print: string }>();
   /** Keys of namespaces in which what a daemon before us may have left was searched for. */
   readonly #searched = new Set<string>();
   /** Windows are never open at once. */
@@ -90,11 +93,17 @@ export class Sandboxes {
       const towards = loopbackTowards.length > 0 || desired.sysctls.some(sysctl => sysctl.towards);
       const changes: Change[] = [];
       for (let look = 1; ; look++) {
-        const observed = window.observe(desired.sysctls, loopbackTowards, !this.#searched.has(key));
+        const sight = window.look(desired.sysctls, loopbackTowards, !this.#searched.has(key));
+        const print = printOf(sight);
+        const settled = this.#settled.get(key);
+        if (settled?.desired === desired && settled.print === print) return { changes, failures: [] };
+        const observed = readSight(sight);
         const isDamaged = this.#isDamaged(desired, observed, window);
         const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
         const failures = window.apply(next);
+        if (next.length === 0) this.#settled.set(key, { desired, print });
+        else this.#settled.delete(key);
         if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged) this.#learnLater(desired.netns, window.placed);
@@ -115,12 +124,13 @@ export class Sandboxes {
 
   /** What a namespace holds of ours; undefined when it is gone. Throws as `converge` does. */
   observe(netns: NetnsRef, sysctls: readonly DesiredSysctl[] = []): SandboxObserved | undefined {
-    return this.#within(netns, window => window.observe(sysctls));
+    return this.#within(netns, window => readSight(window.look(sysctls)));
   }
 
   /** Makes changes without a look. Undefined when the namespace is gone. Throws as `converge` does. */
   apply(netns: NetnsRef, changes: readonly Change[]): Converged | undefined {
     this.#wholeness.forget(netns.key);
+    this.#settled.delete(netns.key);
     return this.#within(netns, window => ({ changes, failures: window.apply(changes) }));
   }
 

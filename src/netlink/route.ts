@@ -103,6 +103,12 @@ export function getRouteToRequest(address: Address): Request {
   return { type: RTM_GETROUTE, flags: 0, payload: Buffer.concat([header, attr(RTA_DST, address.bytes)]) };
 }
 
+/** Reads the kernel's answers: the routes that somebody (RTPROT_*) made. @throws DecodeError */
+export function readRoutes(payloads: readonly Buffer[], protocol: number): Route[] {
+  // Kernels that do not filter give all.
+  return payloads.flatMap(payload => decodeRoute(payload) ?? []).filter(route => route.protocol === protocol);
+}
+
 /**
  * Reads the payload of an RTM_NEWROUTE. Undefined for families other than IPv4 and IPv6 (MPLS, multicast).
  * @throws DecodeError when it is short or an address has the wrong length

@@ -57,6 +57,11 @@ export function getRulesRequest(): Request {
   return { type: RTM_GETRULE, flags: NLM_F_DUMP, payload: Buffer.alloc(FIB_RULE_HDR_LEN) };
 }
 
+/** Reads the kernel's answers: the rules that somebody (RTPROT_*) made. @throws DecodeError */
+export function readRules(payloads: readonly Buffer[], protocol: number): Rule[] {
+  return payloads.flatMap(payload => (isRuleOf(payload, protocol) && decodeRule(payload)) || []);
+}
+
 /**
  * Whether an RTM_NEWRULE is of a rule that somebody (RTPROT_*) made. Every namespace has the kernel's own: they need not
  * be read.

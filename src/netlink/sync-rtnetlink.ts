@@ -15,15 +15,9 @@ import {
   type Route,
   type RouteConfig,
   type RoutePlacement,
+  readRoutes,
 } from './route.js';
-import {
-  decodeRule,
-  deleteRuleRequest,
-  getRulesRequest,
-  isRuleOf,
-  newRuleRequest,
-  type Rule,
-} from './rule.js';
+import { deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './rule.js';
 import { NETLINK_ROUTE, type Purpose } from './socket.js';
 import { MOST_ANSWERS, SyncNetlinkSocket } from './sync-socket.js';
 
@@ -52,22 +46,20 @@ export class SyncRtNetlink {
    * @throws ChannelError when there are more than MOST_ANSWERS
    */
   routes(protocol: number): Route[] {
-    const purpose = { op: 'listing', subject: 'routes' };
-    const replies = this.#socket.request(getRoutesRequest(protocol), purpose, MOST_ANSWERS);
-    // Kernels that do not filter give all.
-    return replies
-      .flatMap(({ payload }) => decodeRoute(payload) ?? [])
-      .filter(route => route.protocol === protocol);
+    return readRoutes(this.listRoutes(protocol), protocol);
+  }
+
+  /** The same as the kernel says it, for readRoutes(). Throws as `routes` does. */
+  listRoutes(protocol: number): Buffer[] {
+    return this.#list(getRoutesRequest(protocol), { op: 'listing', subject: 'routes' });
   }
 
   /**
-   * The policy rules of both families that somebody (RTPROT_*) made, in the kernel's order.
-   * @throws ChannelError when there are more than MOST_ANSWERS of anybody
+   * All policy rules of both families, in the kernel's order, as it says them: for readRules().
+   * @throws ChannelError when there are more than MOST_ANSWERS
    */
-  rules(protocol: number): Rule[] {
-    const purpose = { op: 'listing', subject: 'policy rules' };
-    const replies = this.#socket.request(getRulesRequest(), purpose, MOST_ANSWERS);
-    return replies.flatMap(({ payload }) => (isRuleOf(payload, protocol) && decodeRule(payload)) || []);
+  listRules(): Buffer[] {
+    return this.#list(getRulesRequest(), { op: 'listing', subject: 'policy rules' });
   }
 
   /** @throws OpError: EEXIST, ENETUNREACH (gateway not on-link) */
@@ -110,6 +102,10 @@ export class SyncRtNetlink {
     if (index === undefined) return undefined;
     const [link] = this.#ask(getLinkRequest(index), { op: 'reading link', subject: String(index) });
     return link && decodeLink(link.payload).name;
+  }
+
+  #list(request: Request, purpose: Purpose): Buffer[] {
+    return this.#socket.request(request, purpose, MOST_ANSWERS).map(({ payload }) => payload);
   }
 
   /** Nothing where the kernel refuses: ENETUNREACH, or what the packet would meet: EHOSTUNREACH, EACCES, EINVAL. */

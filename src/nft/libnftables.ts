@@ -9,9 +9,8 @@ import type { Trace } from '../netlink/commands.js';
 import type { Request } from '../netlink/message.js';
 import { DUMP_BUFFER_BYTES, MOST_ANSWERS, SyncNetlinkSocket } from '../netlink/sync-socket.js';
 import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
-import { decodeGeneration, type NftInventory, readInventory } from './inventory.js';
+import { type NftInventory, readInventory } from './inventory.js';
 import {
-  decodeRuleComment,
   decodeTableName,
   getChainsRequest,
   getRulesRequest,
@@ -19,23 +18,11 @@ import {
   getTableRequest,
   getTablesRequest,
   NETLINK_NETFILTER,
+  type NftAnswers,
 } from './nfnetlink.js';
 import { type NftFamily, type NftTable, type NftTransaction, nftCommand, nftScript } from './ruleset.js';
 
 type TableName = Pick<NftTable, 'family' | 'name'>;
-
-export interface NftLook {
-  readonly hasTable: boolean;
-  /** Of a chain's rules in their order: none where there is no such chain. */
-  readonly comments: readonly (string | undefined)[];
-  /**
-   * Of the namespace's whole ruleset: while it is the same, nobody has changed any table. 16 bits, so a multiple of
-   * 65,536 transactions looks like none. Absent where the chain has no rules.
-   */
-  readonly generation?: number;
-  /** Names of the tables of the family, where they were asked for. */
-  readonly tables?: readonly string[];
-}
 
 /** The kernel has destroyed by then what a transaction took away. */
 const RELEASE_AFTER_MS = 50;
@@ -104,21 +91,15 @@ export class Nft {
   }
 
   /**
-   * Whether there is such a table, and the comments of a chain of it.
-   * @param others whether the names of all tables of the family are wanted, too
+   * The rules of a chain, for readLook(), and the names of the tables of its family where there are none.
+   * @param others whether the tables are wanted anyway
    * @throws OpError; ChannelError when there are more than MOST_ANSWERS
    */
-  look(table: TableName, chain: string, others = false): NftLook {
+  look(table: TableName, chain: string, others = false): NftAnswers {
     return this.#ask(socket => {
       const rules = rulesOf(socket, table, chain);
-      const [first] = rules;
-      const tables = first && !others ? [] : tablesOf(socket, table.family);
-      return {
-        hasTable: first !== undefined || tables.includes(table.name),
-        comments: rules.map(decodeRuleComment),
-        ...(first && { generation: decodeGeneration(first) }),
-        ...(others && { tables }),
-      };
+      if (rules.length > 0 && !others) return { rules };
+      return { rules, tables: tablesOf(socket, table.family) };
     });
   }
 

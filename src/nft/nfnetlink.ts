@@ -6,6 +6,7 @@
 import { DecodeError } from '../errors.js';
 import { attrMap, attrString, readString } from '../netlink/attr.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
+import { decodeGeneration } from './inventory.js';
 import type { NftFamily } from './ruleset.js';
 
 export const NETLINK_NETFILTER = 12;
@@ -25,6 +26,35 @@ const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_USERDATA = 7;
 /** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
 const NFTNL_UDATA_RULE_COMMENT = 0;
+
+/** What the kernel says of a table. */
+export interface NftAnswers {
+  /** Payloads of NFT_MSG_NEWRULE: the rules of one chain in their order, none where there is no such chain. */
+  readonly rules: readonly Buffer[];
+  /** Names of the tables of the family, where they were asked for. */
+  readonly tables?: readonly string[];
+}
+
+export interface NftLook {
+  readonly hasTable: boolean;
+  /** Of the chain's rules. */
+  readonly comments: readonly (string | undefined)[];
+  /**
+   * Of the namespace's whole ruleset: while it is the same, nobody has changed any table. 16 bits, so a multiple of
+   * 65,536 transactions looks like none. Absent where the chain has no rules.
+   */
+  readonly generation?: number;
+}
+
+/** @param table its name @throws DecodeError */
+export function readLook({ rules, tables = [] }: NftAnswers, table: string): NftLook {
+  const [first] = rules;
+  return {
+    hasTable: first !== undefined || tables.includes(table),
+    comments: rules.map(decodeRuleComment),
+    ...(first && { generation: decodeGeneration(first) }),
+  };
+}
 
 /** The rules of a table, or of one chain of it; none where there is no such chain or table. */
 export function getRulesRequest(family: NftFamily, table: string, chain?: string): Request {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readStamp, STAMP_CHAIN, stampedTable, stampOf, TABLE } from '../../src/labels/stamp.js';
 import { Nft } from '../../src/nft/libnftables.js';
+import { readLook } from '../../src/nft/nfnetlink.js';
 import { deleteTable, type NftTable, replaceTable } from '../../src/nft/ruleset.js';
 import { container, plan } from '../unit/labels-world.js';
 import { kernelTest, Namespace, run } from './namespace.js';
@@ -71,7 +72,7 @@ for (const [what, labels] of KINDS) {
       const before = [{ name: 'ipv4/ip_forward', value: '0' }];
       for (let again = 0; again < 2; again++)
         ns.within(() => nft.apply(replaceTable(stampedTable(table, before)), 'a test'));
-      const comments = ns.within(() => nft.look(TABLE, STAMP_CHAIN).comments);
+      const comments = ns.within(() => readLook(nft.look(TABLE, STAMP_CHAIN), TABLE.name).comments);
       assert.deepEqual(readStamp(comments), { stamp: stampOf(table), before });
       ns.within(() => nft.apply(deleteTable(TABLE), 'a test'));
       assert.equal(run('ip', 'netns', 'exec', ns.name, 'nft', 'list', 'ruleset'), '');

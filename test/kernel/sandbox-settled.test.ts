@@ -1,0 +1,94 @@
+// A namespace in which look after look finds nothing to do, and then something: nothing is overlooked because it was
+// right before.
+import assert from 'node:assert/strict';
+import type { Sandboxes } from '../../src/labels/sandbox.js';
+import { IP_FORWARD, routeLocalnet } from '../../src/labels/sysctl.js';
+import type { SandboxDesired } from '../../src/labels/words.js';
+import { address } from '../unit/labels-world.js';
+import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
+import { kernelTest, type Namespace } from './namespace.js';
+
+const NOTHING = { changes: [], failures: [] };
+
+/** Everything that a look looks at. */
+function all(inside: Namespace): SandboxDesired {
+  return desire(inside, {
+    table: accepting(80),
+    routes: [
+      ...guarded('10.20.0.0/16', '10.9.0.1'),
+      ...guarded('0.0.0.0/1', '10.9.0.1'),
+      ...guarded('fd20::/32', 'fd09::1'),
+    ],
+    sysctls: [IP_FORWARD],
+  });
+}
+
+function kinds(sandboxes: Sandboxes, desired: SandboxDesired): string[] {
+  const { changes, failures } = sandboxes.converge(desired)!;
+  assert.deepEqual(failures, []);
+  return changes.map(({ kind }) => kind);
+}
+
+for (const [what, command, expected] of [
+  ['a route taken away', 'ip route del 10.20.0.0/16 via 10.9.0.1', ['addRoute']],
+  ['a guard taken away', 'ip route del unreachable 10.20.0.0/16', ['addRoute', 'deleteRoute', 'addRoute']],
+  ['an IPv6 route taken away', 'ip -6 route del fd20::/32 via fd09::1', ['addRoute']],
+  ['a route of ours to elsewhere', 'ip route add 10.21.0.0/16 via 10.9.0.1 proto 229', ['deleteRoute']],
+  ['a policy rule taken away', 'ip rule del priority 32763', ['addRule']],
+  ['a sysctl changed', 'echo 0 > /proc/sys/net/ipv4/ip_forward', ['setSysctl']],
+  ['the ruleset flushed', 'nft flush ruleset', ['createTable']],
+  ['a chain flushed', 'nft flush chain inet dwgd input', ['replaceTable']],
+  ['a table of somebody else', 'nft add table ip other', []],
+  ['a route of somebody else', 'ip route add 10.22.0.0/16 via 10.9.0.1', []],
+] as const) {
+  kernelTest(
+    `${what}, after looks that found nothing to do: ${expected.join(', ') || 'nothing'}`,
+    async t => {
+      const { inside } = await container(t);
+      const { sandboxes } = await programmer(t);
+      const desired = all(inside);
+      assert.ok(kinds(sandboxes, desired).length > 0);
+      for (let look = 0; look < 3; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+      for (let time = 0; time < 2; time++) {
+        inside.exec('sh', '-c', command);
+        assert.deepEqual(kinds(sandboxes, desired), expected);
+        for (let look = 0; look < 3; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+        if (expected.length === 0) break;
+      }
+    },
+    'nft',
+  );
+}
+
+kernelTest(
+  'other labels, after looks that found nothing to do for the ones before',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const desired = all(inside);
+    kinds(sandboxes, desired);
+    for (let look = 0; look < 2; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+    assert.deepEqual(kinds(sandboxes, { ...desired, table: accepting(81) }), ['replaceTable']);
+    assert.deepEqual(kinds(sandboxes, desired), ['replaceTable']);
+    assert.deepEqual(sandboxes.converge(desired), NOTHING);
+    assert.ok(sandboxes.clear(inside.ref)!.changes.length > 0);
+    assert.ok(kinds(sandboxes, desired).length > 0);
+  },
+  'nft',
+);
+
+kernelTest(
+  'a destination that is behind another interface now, after looks that found nothing to do',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    inside.ip('link', 'add', 'other0', 'type', 'veth', 'peer', 'name', 'other1');
+    inside.ip('link', 'set', 'other0', 'up');
+    const desired = desire(inside, { table: accepting(80), sysctls: [routeLocalnet(address('10.30.0.1'))] });
+    kinds(sandboxes, desired);
+    for (let look = 0; look < 2; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+    inside.ip('route', 'add', '10.30.0.0/16', 'dev', 'other0');
+    assert.ok(kinds(sandboxes, desired).includes('setSysctl'));
+    assert.equal(inside.exec('cat', '/proc/sys/net/ipv4/conf/other0/route_localnet').trim(), '1');
+  },
+);
