@@ -40,15 +40,23 @@ kernelTest('a second daemon is told of the first, and may follow it', async t =>
   LabelLock.take(place, log).release();
 });
 
-kernelTest("a process of root's at the name counts as a daemon", async t => {
-  const { ns, host: place, log } = await host(t);
-  const child = await squat(t, ns, 0);
-  assert.throws(() => LabelLock.take(place, log), new RegExp(`stop it first \\(process ${child.pid}\\)`));
-});
+kernelTest(
+  "a process of root's at the name counts as a daemon",
+  async t => {
+    const { ns, host: place, log } = await host(t);
+    const child = await squat(t, ns, 0);
+    assert.throws(() => LabelLock.take(place, log), new RegExp(`stop it first \\(process ${child.pid}\\)`));
+  },
+  'python3',
+);
 
-kernelTest('a user who takes the name keeps nobody from keeping labels', async t => {
-  const { ns, host: place, log, said } = await host(t);
-  await squat(t, ns, 65_534);
-  LabelLock.take(place, log).release();
-  assert.match(said.join(''), /a process that is not root's has taken the name @dwgd-labels/);
-});
+kernelTest(
+  'a user who takes the name keeps nobody from keeping labels',
+  async t => {
+    const { ns, host: place, log, said } = await host(t);
+    await squat(t, ns, 65_534);
+    LabelLock.take(place, log).release();
+    assert.match(said.join(''), /a process that is not root's has taken the name @dwgd-labels/);
+  },
+  'python3',
+);
