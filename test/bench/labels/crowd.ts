@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DockerApi } from '../../../src/docker-api.js';
 import { remove, run } from '../../lab/containers.js';
@@ -29,13 +30,18 @@ const ANSWERED_WITHIN = 30_000;
 /** Starts of the daemon beside real containers: everything is new to it, then everything is there. */
 export async function measureRealPass(network: string): Promise<void> {
   progress(`a first pass over ${REAL} real containers`);
-  const [made, kept, asked]: number[][] = [[], [], []];
+  const [made, kept, asked, alone]: number[][] = [[], [], [], []];
+  const each: number[][] = [[], []];
   for (let turn = 0; turn < TURNS; turn++) {
     for (let n = 0; n < REAL; n++) {
       await run(`labelled-${n}`, { networks: { [network]: {} }, labels: n % 2 === 0 ? ONE : TEN });
     }
-    made!.push(passOf(await keep(), REAL));
+    const first = await keep({ transactions: true });
+    made!.push(passOf(first, REAL));
     await daemon.stop();
+    const taken = await carryOut(ofKind(first, 'transaction').map(({ json }) => json));
+    alone!.push(taken.reduce((sum, ms) => sum + ms, 0));
+    for (const [n, ms] of taken.entries()) each[n < taken.length / 2 ? 0 : 1]!.push(ms);
     kept!.push(passOf(await keep()));
     await daemon.stop();
     for (let n = 0; n < ASKED; n++) asked!.push(await askDocker());
@@ -48,9 +54,22 @@ export async function measureRealPass(network: string): Promise<void> {
       ['all to do', ...spread(made!)],
       ['nothing to do: an earlier daemon has made all', ...spread(kept!)],
       ["Docker's listing and inspections alone, asked for by a program that is warm", ...spread(asked!)],
+      ['libnftables alone: the same transactions by a C program, in new namespaces', ...spread(alone!)],
+      ['    each of 1 label', ...spread(each[0]!)],
+      ['    each of 10 labels', ...spread(each[1]!)],
     ],
   );
   console.log(`RESULT pass-fifty ${median(made!)}`);
+}
+
+/** Milliseconds that libnftables takes for each transaction by itself, the short ones first. */
+async function carryOut(transactions: readonly string[]): Promise<number[]> {
+  const sorted = [...transactions].sort((a, b) => a.length - b.length);
+  const child = spawn('dist/test/bench/labels/transactions', { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(sorted.map(json => `${json}\n`).join(''));
+  const taken = (await textOf(child.stdout)).trim().split('\n').map(Number);
+  if (taken.length !== sorted.length) throw new Error('the C program has not carried out all transactions');
+  return taken;
 }
 
 /** Milliseconds in which Docker answers what a first pass asks. */

@@ -13,10 +13,12 @@ export interface Start {
   readonly every?: number;
   /** Path of Docker's socket, if it is not the real one. */
   readonly socket?: string;
+  /** Whether the transactions of libnftables are noted, too. */
+  readonly transactions?: true;
 }
 
 /** Starts it, and returns what its first pass did. */
-export async function keep({ every = 80_000, socket }: Start = {}): Promise<Note[]> {
+export async function keep({ every = 80_000, socket, transactions }: Start = {}): Promise<Note[]> {
   forgetNotes();
   await daemon.start({
     args: [
@@ -25,7 +27,11 @@ export async function keep({ every = 80_000, socket }: Start = {}): Promise<Note
       String(every),
       ...(socket ? ['--docker-host', `unix://${socket}`] : []),
     ],
-    env: { BENCH_NOTES: NOTES, NODE_OPTIONS: `--import ${PROBE} ${process.env.BENCH_NODE_OPTIONS ?? ''}` },
+    env: {
+      BENCH_NOTES: NOTES,
+      ...(transactions && { BENCH_TRANSACTIONS: '1' }),
+      NODE_OPTIONS: `--import ${PROBE} ${process.env.BENCH_NODE_OPTIONS ?? ''}`,
+    },
     ready: () => isDone(readNotes()),
   });
   return settled(() => true);

@@ -30,6 +30,8 @@ export type Note =
       readonly changes: number;
       readonly failures: number;
     }
+  /** What libnftables was given, where it is asked for. */
+  | { readonly what: 'transaction'; readonly json: string }
   | { readonly what: 'trigger'; readonly at: number }
   /** Nothing is under way any more. */
   | { readonly what: 'idle'; readonly at: number };

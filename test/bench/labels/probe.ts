@@ -4,6 +4,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { appendFileSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { NftContext } from '../../../native/libnftables.js';
 import { DockerApi } from '../../../src/docker-api.js';
 import { Containers } from '../../../src/labels/containers.js';
 import { Reconcile } from '../../../src/labels/reconcile.js';
@@ -79,6 +80,14 @@ Sandboxes.prototype.converge = function (desired) {
   notes.push({ what: 'converge', from, at: changes > 0 ? changed : end, end, subject, changes, failures });
   return done;
 };
+
+if (process.env.BENCH_TRANSACTIONS) {
+  const { run } = NftContext.prototype;
+  NftContext.prototype.run = function (json) {
+    notes.push({ what: 'transaction', json });
+    return run.call(this, json);
+  };
+}
 
 let isWatched = false;
 const { trigger } = Reconcile.prototype;
