@@ -18,6 +18,8 @@ export class HostNames {
   #answers: ReadonlyMap<string, readonly Address[]> = new Map();
   #wanted: ReadonlySet<string> = new Set();
   readonly #queue = new Set<string>();
+  /** Asked for when nothing is in the queue. */
+  readonly #later = new Set<string>();
   #working = 0;
   #closed = false;
 
@@ -50,14 +52,14 @@ export class HostNames {
   }
 
   #ask(names: Iterable<string>): void {
-    for (const name of names) this.#queue.add(name);
-    while (this.#working < AT_A_TIME && this.#queue.size > 0) void this.#work();
+    // A lookup that fails takes seconds: whoever had no answer the last time does not keep the others waiting.
+    for (const name of names) (this.#answers.get(name)?.length === 0 ? this.#later : this.#queue).add(name);
+    while (this.#working < AT_A_TIME && this.#queue.size + this.#later.size > 0) void this.#work();
   }
 
   async #work(): Promise<void> {
     this.#working++;
-    for (const name of this.#queue) {
-      this.#queue.delete(name);
+    for (let name = this.#next(); name !== undefined; name = this.#next()) {
       if (this.#closed || !this.#wanted.has(name)) continue;
       try {
         this.#learn(name, await this.#resolve(name));
@@ -67,6 +69,16 @@ export class HostNames {
       }
     }
     this.#working--;
+  }
+
+  #next(): string | undefined {
+    for (const queue of [this.#queue, this.#later]) {
+      for (const name of queue) {
+        queue.delete(name);
+        return name;
+      }
+    }
+    return undefined;
   }
 
   #learn(name: string, addresses: readonly Address[]): void {

@@ -97,6 +97,20 @@ test('a rotated answer is the same answer, and what was first stays first', asyn
   names.close();
 });
 
+test('names without an answer the last time are asked for behind all others', async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { names, asked } = world({ c: ['10.0.0.1'], d: ['10.0.0.2'] });
+  names.want(['a', 'b', 'c']);
+  await settle();
+  asked.length = 0;
+  t.mock.timers.tick(30_000);
+  names.want(['a', 'b', 'c', 'd']);
+  await settle();
+  // Two lookups are under way at a time, and begin at once.
+  assert.deepEqual(asked, ['c', 'a', 'd', 'b']);
+  names.close();
+});
+
 test('a name that never resolves keeps no other from being resolved', async () => {
   const resolve = mock.fn(
     (name: string): Promise<Address[]> =>
