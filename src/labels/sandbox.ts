@@ -2,7 +2,7 @@
 // what differs, in one synchronous window. Not here: what is done in the window (sandbox-window.ts), what a namespace
 // shall hold (plan.ts), what that changes (diff.ts), when to look (reconcile.ts).
 
-import { isNotFound, UserError } from '../errors.js';
+import { isNotFound, messageOf, UserError } from '../errors.js';
 import type { Trace } from '../netlink/commands.js';
 import { Netns, type NetnsSwitch } from '../netlink/netns.js';
 import { RT_TABLE_MAIN } from '../netlink/route.js';
@@ -59,8 +59,8 @@ export class Sandboxes {
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   readonly #wholeness = new Wholeness();
-  /** What the last look has found where nothing was to be changed, by the keys of namespaces. */
-  readonly #settled = new Map<string, { readonly desired: SandboxDesired; readonly print: string }>();
+  /** What the last look has found, where nothing was to be changed. */
+  readonly #settled = new WeakMap<SandboxDesired, string>();
   /** Keys of namespaces in which what a daemon before us may have left was searched for. */
   readonly #searched = new Set<string>();
   /** Windows are never open at once. */
@@ -95,15 +95,13 @@ export class Sandboxes {
       for (let look = 1; ; look++) {
         const sight = window.look(desired.sysctls, loopbackTowards, !this.#searched.has(key));
         const print = printOf(sight);
-        const settled = this.#settled.get(key);
-        if (settled?.desired === desired && settled.print === print) return { changes, failures: [] };
+        if (this.#settled.get(desired) === print) return { changes, failures: [] };
         const observed = readSight(sight);
         const isDamaged = this.#isDamaged(desired, observed, window);
         const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
         const failures = window.apply(next);
-        if (next.length === 0) this.#settled.set(key, { desired, print });
-        else this.#settled.delete(key);
+        if (next.length === 0) this.#settled.set(desired, print);
         if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged) this.#learnLater(desired.netns, window.placed);
@@ -130,7 +128,6 @@ export class Sandboxes {
   /** Makes changes without a look. Undefined when the namespace is gone. Throws as `converge` does. */
   apply(netns: NetnsRef, changes: readonly Change[]): Converged | undefined {
     this.#wholeness.forget(netns.key);
-    this.#settled.delete(netns.key);
     return this.#within(netns, window => ({ changes, failures: window.apply(changes) }));
   }
 
@@ -147,8 +144,9 @@ export class Sandboxes {
       this.#unlearned.delete(key);
       try {
         this.#within(netns, window => this.#wholeness.remember(key, table, window.inventory()));
-      } catch {
-        // It cannot be entered: the next look says so, if that stays.
+      } catch (err) {
+        // The next look says so, if it stays.
+        this.#trace?.(`# ${messageOf(err)}`);
       }
       if (performance.now() - began >= within) break;
     }
