@@ -1,5 +1,5 @@
-// Matches that count packets or look at the clock: limit, hashlimit, quota, statistic, time. Not here: connlimit,
-// which counts connections (iptables-match-conntrack.ts).
+// Matches that count packets or draw lots: limit, hashlimit, quota, statistic. Not here: connlimit, which counts
+// connections (iptables-match-conntrack.ts), the clock (iptables-match-time.ts).
 
 import { type Expression, type MatchStatement, match, meta, payload, type Statement } from './expression.js';
 import { addressField, masked, never, readLength } from './iptables-addresses.js';
@@ -13,17 +13,8 @@ import {
   PORT_PROTOCOLS,
   statements,
 } from './iptables-extension.js';
-import { readDate, readDayTime, readWeekdays } from './iptables-time.js';
 import { refuse, type Token } from './iptables-tokens.js';
-import {
-  type Rate,
-  readNumber,
-  readRate,
-  secondsOf,
-  split,
-  UINT32_MAX,
-  valueOrRange,
-} from './iptables-values.js';
+import { type Rate, readNumber, readRate, secondsOf, split, UINT32_MAX } from './iptables-values.js';
 
 /** `XT_LIMIT_SCALE`: the most in a second that iptables can tell from any number. */
 const LIMIT_SCALE = 10_000;
@@ -229,63 +220,4 @@ function matchProbability(probability: number, negated: boolean): MatchStatement
   return [match({ '&': [meta('random'), 0x7fff_ffff] }, negated ? '>=' : '<', limit)];
 }
 
-const DAY = 86_400;
-/** The last second that xt_time knows. */
-const LAST_SECOND = 2 ** 31 - 1;
-
-const time: Extension = {
-  name: 'time',
-  options: [
-    { names: ['datestart'], values: ['YYYY[-MM[-DD[Thh[:mm[:ss]]]]]'] },
-    { names: ['datestop'], values: ['YYYY[-MM[-DD[Thh[:mm[:ss]]]]]'] },
-    { names: ['timestart'], values: ['hh:mm[:ss]'] },
-    { names: ['timestop'], values: ['hh:mm[:ss]'] },
-    { names: ['weekdays'], values: ['day[,day]…'], negatable: true },
-    { names: ['monthdays'], values: ['day[,day]…'], negatable: true, refused: NO_SUCH },
-    { names: ['contiguous'] },
-    { names: ['kerneltz', 'localtz'], refused: NO_SUCH },
-  ],
-  notes: ['Times are UTC.', '`--contiguous` beside `--weekdays` is refused: nftables has nothing for it.'],
-  translate(options) {
-    const contiguous = options.get('contiguous');
-    if (contiguous && options.has('weekdays')) {
-      refuse(contiguous.token, 'cannot be expressed beside --weekdays');
-    }
-    return statements(
-      ...matchDates(options.value('datestart'), options.value('datestop')),
-      ...matchDayTime(options.value('timestart'), options.value('timestop')),
-      ...matchWeekdays(options),
-    );
-  },
-};
-
-function matchDates(start: Token | undefined, stop: Token | undefined): Statement[] {
-  if (!start && !stop) return [];
-  const from = start ? readDate(start) : 0;
-  const to = stop ? readDate(stop) : LAST_SECOND;
-  if (from > to) return [never()];
-  return [match(meta('time'), '==', valueOrRange([from, to]))];
-}
-
-/** Both ends belong to it; a stop before the start is the night between. */
-function matchDayTime(start: Token | undefined, stop: Token | undefined): Statement[] {
-  if (!start && !stop) return [];
-  const from = start ? readDayTime(start) : 0;
-  const to = stop ? readDayTime(stop) : DAY - 1;
-  if (from <= to) {
-    return from === 0 && to === DAY - 1 ? [] : [match(meta('hour'), '==', valueOrRange([from, to]))];
-  }
-  return to + 1 === from ? [] : [match(meta('hour'), '!=', valueOrRange([to + 1, from - 1]))];
-}
-
-function matchWeekdays(options: Options): Statement[] {
-  const given = options.get('weekdays');
-  if (!given) return [];
-  const named = readWeekdays(given.values[0]!);
-  const days = [0, 1, 2, 3, 4, 5, 6].filter(day => named.has(day) !== given.negated);
-  if (days.length === 7) return [];
-  if (days.length === 0) return [never()];
-  return [match(meta('day'), '==', days.length === 1 ? days[0]! : { set: days })];
-}
-
-export const PACE_MATCHES: readonly Extension[] = [limit, hashlimit, quota, statistic, time];
+export const PACE_MATCHES: readonly Extension[] = [limit, hashlimit, quota, statistic];

@@ -6,6 +6,7 @@ import { CONNECTION_MATCHES } from './iptables-match-conntrack.js';
 import { PACE_MATCHES } from './iptables-match-pace.js';
 import { PACKET_MATCHES } from './iptables-match-packet.js';
 import { PROTOCOL_MATCHES } from './iptables-match-protocol.js';
+import { TIME_MATCHES } from './iptables-match-time.js';
 import { TOS_MATCHES } from './iptables-match-tos.js';
 import { MANGLE_TARGETS } from './iptables-target-mangle.js';
 import { NAT_TARGETS } from './iptables-target-nat.js';
@@ -15,6 +16,7 @@ export const MATCHES: readonly Extension[] = [
   ...PROTOCOL_MATCHES,
   ...CONNECTION_MATCHES,
   ...PACE_MATCHES,
+  ...TIME_MATCHES,
   ...PACKET_MATCHES,
   ...TOS_MATCHES,
 ];
