@@ -3,6 +3,7 @@
 
 import type { Extension } from './iptables-extension.js';
 import { CONNECTION_MATCHES } from './iptables-match-conntrack.js';
+import { ICMP_MATCHES } from './iptables-match-icmp.js';
 import { PACE_MATCHES } from './iptables-match-pace.js';
 import { PACKET_MATCHES } from './iptables-match-packet.js';
 import { PROTOCOL_MATCHES } from './iptables-match-protocol.js';
@@ -14,6 +15,7 @@ import { VERDICT_TARGETS } from './iptables-target-verdict.js';
 
 export const MATCHES: readonly Extension[] = [
   ...PROTOCOL_MATCHES,
+  ...ICMP_MATCHES,
   ...CONNECTION_MATCHES,
   ...PACE_MATCHES,
   ...TIME_MATCHES,
