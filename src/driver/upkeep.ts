@@ -9,6 +9,7 @@ import type { SecretKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
+import { Passes } from '../passes.js';
 import type { Serial } from '../serial.js';
 import { HostInterface } from './host-interface.js';
 import type { Endpoint, HostPort, Network } from './network.js';
@@ -57,9 +58,7 @@ export class Upkeep {
   readonly #forgotten = new Set<string>();
   /** What was last said of a network that cannot be kept: said once. */
   readonly #said = new Map<string, string>();
-  #running: Promise<void> | undefined;
-  #again = false;
-  #closed = false;
+  readonly #passes = new Passes(() => this.#pass());
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -74,7 +73,7 @@ export class Upkeep {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#passes.close();
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
@@ -93,27 +92,21 @@ export class Upkeep {
 
   /** Asks for a look; those asked for during one are folded into a single next one. */
   trigger(): void {
-    if (this.#closed) return;
-    this.#again = true;
-    this.#running ??= this.#run();
+    this.#passes.ask();
   }
 
   /** Resolves when no look is under way. */
   async idle(): Promise<void> {
-    await this.#running;
+    await this.#passes.idle();
   }
 
-  async #run(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false;
-      try {
-        await this.#look();
-      } catch (err) {
-        // The database: a later look may find it well again.
-        this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
-      }
+  async #pass(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (err) {
+      // The database: a later look may find it well again.
+      this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
     }
-    this.#running = undefined;
   }
 
   async #look(): Promise<void> {

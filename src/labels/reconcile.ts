@@ -5,6 +5,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { formatAddress, formatPrefix } from '../ip.js';
 import type { Log } from '../log.js';
+import { Passes } from '../passes.js';
 import { HOST_ROUTES } from './keys.js';
 import type { Plan } from './plan.js';
 import { Reports } from './reports.js';
@@ -70,14 +71,12 @@ export class Reconcile {
   readonly #reports: Reports;
   /** Of what namespaces shall hold, as long as the plan is the very same. */
   readonly #digests = new WeakMap<SandboxDesired, string>();
-  readonly #retries = new Retries(() => this.#wake());
-  #running: Promise<void> | undefined;
-  #again = false;
+  readonly #retries = new Retries(() => this.#passes.ask());
+  readonly #passes = new Passes(() => this.#pass());
   /** Whether somebody asks, and not the time alone at which something is tried again. */
   #asked = false;
   #thorough = true;
   #first = true;
-  #closed = false;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(parts: ReconcileParts) {
@@ -95,43 +94,33 @@ export class Reconcile {
 
   /** Stops; what is in force stays. */
   close(): void {
-    this.#closed = true;
+    this.#passes.close();
     clearInterval(this.#clock);
     this.#retries.close();
   }
 
   /** Resolves when no pass is under way. */
   async idle(): Promise<void> {
-    await this.#running;
+    await this.#passes.idle();
   }
 
   /** Asks for a pass; those asked for during one are folded into a single next one. */
   trigger(): void {
     this.#asked = true;
-    this.#wake();
+    this.#passes.ask();
   }
 
-  #wake(): void {
-    if (this.#closed) return;
-    this.#again = true;
-    this.#running ??= this.#run();
-  }
-
-  async #run(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false;
-      try {
-        await this.#pass();
-      } catch (err) {
-        this.#reports.blind(err);
-        if (!this.#closed) this.#retries.failed(LOOK);
-      }
+  async #pass(): Promise<void> {
+    try {
+      await this.#bringAll();
+    } catch (err) {
+      this.#reports.blind(err);
+      if (!this.#passes.isClosed) this.#retries.failed(LOOK);
     }
-    this.#running = undefined;
   }
 
   /** One look at the world and what follows from it. */
-  async #pass(): Promise<void> {
+  async #bringAll(): Promise<void> {
     const [thorough, asked] = [this.#thorough, this.#asked];
     this.#thorough = false;
     this.#asked = false;
@@ -154,7 +143,7 @@ export class Reconcile {
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
     let breathed = planned;
     for (const entry of due) {
-      if (this.#closed || (this.#again && performance.now() - began > enough)) break;
+      if (this.#passes.isClosed || (this.#passes.isAskedAgain && performance.now() - began > enough)) break;
       this.#bring(entry);
       if (performance.now() - breathed < LONGEST_BREATH_MS) continue;
       // Docker's own calls are answered in between.

@@ -1,4 +1,4 @@
-// The small words that everything stands on: errors, undo, serial, nearest, the log.
+// The small words that everything stands on: errors, undo, serial, passes, nearest, the log.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import {
 import { createLog, formatLine } from '../../src/log.js';
 import { nearest } from '../../src/nearest.js';
 import { SecretKey } from '../../src/netlink/key.js';
+import { Passes } from '../../src/passes.js';
 import { Serial } from '../../src/serial.js';
 import { Undo } from '../../src/undo.js';
 
@@ -106,6 +107,26 @@ test('a call that throws before its first await is a rejection too', async () =>
     throw new Error('at once');
   };
   await assert.rejects(serial.run('a', thrower), /at once/);
+});
+
+test('passes asked for during one are folded into a single next one', async () => {
+  let begun = 0;
+  const passes = new Passes(async () => {
+    begun++;
+    await sleep(5);
+  });
+  passes.ask();
+  assert.deepEqual([begun, passes.isAskedAgain], [1, false]);
+  for (let n = 0; n < 3; n++) passes.ask();
+  assert.equal(passes.isAskedAgain, true);
+  await passes.idle();
+  assert.equal(begun, 2);
+  passes.ask();
+  passes.ask();
+  passes.close();
+  await passes.idle();
+  passes.ask();
+  assert.equal(begun, 3);
 });
 
 for (const [text, expected] of [
