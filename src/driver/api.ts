@@ -126,6 +126,11 @@ export function isId(text: string): boolean {
   return /^[0-9A-Za-z_-]{1,128}$/.test(text);
 }
 
+/** Docker's own short form of an id, for the log. */
+export function shortId(id: string): string {
+  return id.slice(0, 12);
+}
+
 function id(object: Json, field: string): string {
   const value = text(object, field);
   if (!isId(value)) throw new UserError(`${field} is empty or not an id`);

@@ -1,33 +1,34 @@
 // The verbs of Docker's network driver: what a network and an endpoint go through, in the store and in the
 // kernel. Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (plugin.ts),
-// decisions (plan.ts, peers.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
+// decisions (plan.ts, peers.ts), how endpoints go (removal.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
 
-import { messageOf, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
 import { formatAddress } from '../ip.js';
 import type { Log } from '../log.js';
-import { derivePrivateKey, type Key, publicKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
 import type { Serial } from '../serial.js';
 import { Undo } from '../undo.js';
-import type {
-  CreateEndpointRequest,
-  CreateNetworkRequest,
-  EndpointRequest,
-  JoinRequest,
-  JoinResponse,
+import {
+  type CreateEndpointRequest,
+  type CreateNetworkRequest,
+  type EndpointRequest,
+  type JoinRequest,
+  type JoinResponse,
+  shortId,
 } from './api.js';
 import { ContainerLinks } from './container-links.js';
 import { HostInterface } from './host-interface.js';
-import { type Endpoint, keyAddress, type Network } from './network.js';
+import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from './network.js';
 import { parseOptions } from './options.js';
 import { planContainerPeer, planHostPeer, type RemotePeer } from './peers.js';
 import { linkName, planAddresses, planJoin, planPools, planResponse } from './plan.js';
 import type { Reaper } from './reaper.js';
+import { Removal } from './removal.js';
 import { resolveEndpoint } from './resolver.js';
 import type { Sandboxes } from './sandboxes.js';
-import { readPresharedKey, readSeed } from './secrets.js';
+import { readPresharedKey, readPrivateKey, readSeed } from './secrets.js';
 import type { Store } from './store.js';
 
 /** What the driver stands on. */
@@ -43,6 +44,8 @@ export interface DriverParts {
 }
 
 export class Driver {
+  /** How endpoints go; for whoever finds out without Docker that one is gone, too. */
+  readonly removal: Removal;
   readonly #parts: DriverParts;
   readonly #host: HostInterface;
   readonly #links: ContainerLinks;
@@ -51,6 +54,7 @@ export class Driver {
     this.#parts = parts;
     this.#host = new HostInterface(parts.wg);
     this.#links = new ContainerLinks(parts);
+    this.removal = new Removal(parts, this.#host);
   }
 
   /**
@@ -75,7 +79,7 @@ export class Driver {
   async deleteNetwork(networkId: string, owner: number): Promise<void> {
     const { store, log } = this.#parts;
     if (store.network(networkId)?.owner !== owner) return;
-    for (const endpoint of store.networkEndpoints(networkId)) await this.#delete(endpoint.id);
+    for (const endpoint of store.networkEndpoints(networkId)) await this.removal.discard(endpoint.id);
     store.deleteNetwork(networkId);
     log.info({ network: shortId(networkId) }, 'network deleted');
   }
@@ -117,7 +121,7 @@ export class Driver {
     for (const other of this.#parts.store.endpointsAt(network.id, addresses)) {
       if (other.id === id || other.state === 'deleting') continue;
       this.#parts.log.info({ endpoint: shortId(other.id) }, `superseded by endpoint ${shortId(id)}`);
-      await this.#delete(other.id);
+      await this.removal.discard(other.id);
     }
   }
 
@@ -134,13 +138,13 @@ export class Driver {
       if (known.state === 'joined' && (await this.#links.isInPlace(known.ifname, owner)))
         return planResponse(network, known);
 
-      const privateKey = derivePrivateKey(readSeed(network), keyAddress(known));
+      const privateKey = readPrivateKey(network, known);
       const presharedKey = readPresharedKey(network);
       const { host, peer } = await this.#remote(network);
       const mtu = network.mtu ?? (await this.#links.mtu(host, peer));
       const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });
 
-      await this.#dropPeer(network, known);
+      await this.removal.dropPeer(network, known);
       const undo = new Undo();
       const before: Endpoint = { ...withoutPeer(known), state: 'created' };
       let endpoint: Endpoint = { ...before, state: 'joining', sandboxKey: request.SandboxKey };
@@ -159,7 +163,7 @@ export class Driver {
             endpoint = { ...endpoint, priorPeer: prior };
             store.putEndpoint(endpoint);
           });
-          undo.add(`peer ${key}`, () => this.#dropPeer(network, endpoint));
+          undo.add(`peer ${key}`, () => this.removal.dropPeer(network, endpoint));
         }
         await this.#links.place(plan.link.name, owner);
         endpoint = { ...endpoint, state: 'joined' };
@@ -180,7 +184,7 @@ export class Driver {
       const endpoint = store.endpoint(request.EndpointID);
       const network = endpoint && store.network(endpoint.networkId);
       if (!endpoint || !mayHavePeer(endpoint) || network?.owner !== owner) return;
-      await this.#dropPeer(network, endpoint);
+      await this.removal.dropPeer(network, endpoint);
       store.putEndpoint({ ...withoutPeer(endpoint), state: 'left' });
       log.info({ endpoint: shortId(endpoint.id) }, 'endpoint left');
     });
@@ -190,44 +194,7 @@ export class Driver {
   async deleteEndpoint(request: EndpointRequest, owner: number): Promise<void> {
     const endpoint = this.#parts.store.endpoint(request.EndpointID);
     if (!endpoint || this.#parts.store.network(endpoint.networkId)?.owner !== owner) return;
-    await this.#delete(request.EndpointID);
-  }
-
-  /** Takes away what an endpoint left, whoever found out that it is gone. */
-  async discardEndpoint(id: string): Promise<void> {
-    await this.#delete(id);
-  }
-
-  #delete(id: string): Promise<void> {
-    return this.#parts.serial.run(id, async () => {
-      const { store, log } = this.#parts;
-      const endpoint = store.endpoint(id);
-      if (!endpoint) return;
-      const network = store.network(endpoint.networkId);
-      try {
-        if (network) await this.#dropPeer(network, endpoint);
-      } catch (err) {
-        // What can go goes; upkeep restores no peer of an endpoint that is not joined.
-        log.error({ endpoint: shortId(id) }, messageOf(err));
-      }
-      if (endpoint.state === 'created') {
-        store.deleteEndpoint(id);
-      } else {
-        store.putEndpoint({ ...endpoint, state: 'deleting' });
-        this.reapLink(endpoint, network?.owner ?? 0);
-      }
-      log.info({ endpoint: shortId(id) }, 'endpoint deleted');
-    });
-  }
-
-  /** Has the link of an endpoint deleted in the background, and its record after it. */
-  reapLink(endpoint: Endpoint, owner: number): void {
-    const { store, reaper, sandboxes } = this.#parts;
-    reaper.reap(
-      endpoint.ifname,
-      () => sandboxes.openRouteSocket(owner),
-      () => store.deleteEndpoint(endpoint.id),
-    );
+    await this.removal.discard(request.EndpointID);
   }
 
   /** The peer that a network's containers connect to, as it is now; in ifname mode with the host's interface. */
@@ -243,22 +210,6 @@ export class Driver {
     }
   }
 
-  async #dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
-    if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
-    const key = endpoint.publicKey ?? this.#derivePublicKey(network, endpoint);
-    if (key) await this.#host.removePeer(network.mode.ifname, key, endpoint.priorPeer);
-  }
-
-  /** Undefined when the seed's file is gone: an endpoint must go all the same. */
-  #derivePublicKey(network: Network, endpoint: Endpoint): Key | undefined {
-    try {
-      return publicKey(derivePrivateKey(readSeed(network), keyAddress(endpoint)));
-    } catch (err) {
-      this.#parts.log.warn({ endpoint: shortId(endpoint.id) }, `cannot find its peer: ${messageOf(err)}`);
-      return undefined;
-    }
-  }
-
   #network(id: string, owner: number): Network {
     const network = this.#parts.store.network(id);
     if (network?.owner === owner) return network;
@@ -266,17 +217,4 @@ export class Driver {
       `network ${shortId(id)} is not known to dwgd: remove it and create it again (docker network rm, docker network create)`,
     );
   }
-}
-
-function mayHavePeer({ state }: Endpoint): boolean {
-  return state === 'joining' || state === 'joined';
-}
-
-function withoutPeer({ publicKey: _key, priorPeer: _prior, ...endpoint }: Endpoint): Endpoint {
-  return endpoint;
-}
-
-/** Docker's own short form of an id, for the log. */
-export function shortId(id: string): string {
-  return id.slice(0, 12);
 }

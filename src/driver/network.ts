@@ -98,6 +98,16 @@ export function keyAddress(endpoint: Pick<Endpoint, 'ipv4' | 'ipv6'>): Address {
   return address;
 }
 
+/** Whether the container may be a peer of the host's interface. */
+export function mayHavePeer({ state }: Endpoint): boolean {
+  return state === 'joining' || state === 'joined';
+}
+
+/** The endpoint without what is only known of one that has a peer. */
+export function withoutPeer({ publicKey: _key, priorPeer: _prior, ...endpoint }: Endpoint): Endpoint {
+  return endpoint;
+}
+
 /** The /32 and /128 of the endpoint, IPv4 first. */
 export function endpointPrefixes(endpoint: Pick<Endpoint, 'ipv4' | 'ipv6'>): Prefix[] {
   return [endpoint.ipv4, endpoint.ipv6].filter(address => address !== undefined).map(hostPrefix);

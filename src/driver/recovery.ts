@@ -4,16 +4,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import { derivePrivateKey, publicKey } from '../netlink/key.js';
+import { publicKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
-import { isId } from './api.js';
+import { isId, shortId } from './api.js';
 import type { DockerClient, DockerNetwork } from './docker.js';
-import { type Driver, shortId } from './driver.js';
-import { keyAddress } from './network.js';
+import type { Driver } from './driver.js';
 import { parseOptions } from './options.js';
 import { LINK_GROUP, planPools } from './plan.js';
 import { openRouteSocket, type Reaper } from './reaper.js';
-import { readSeed } from './secrets.js';
+import { readPrivateKey } from './secrets.js';
 import type { Store } from './store.js';
 
 export interface RecoveryParts {
@@ -48,7 +47,8 @@ export class Recovery {
     const endpoints = store.endpoints();
     const owners = new Map(store.networks().map(network => [network.id, network.owner]));
     for (const endpoint of endpoints) {
-      if (endpoint.state === 'deleting') driver.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
+      if (endpoint.state === 'deleting')
+        driver.removal.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
     }
     const named = new Set(endpoints.map(({ ifname }) => ifname));
     for (const link of links) {
@@ -67,7 +67,7 @@ export class Recovery {
       const network = store.network(endpoint.networkId);
       if (!network) continue;
       try {
-        const key = publicKey(derivePrivateKey(readSeed(network), keyAddress(endpoint)));
+        const key = publicKey(readPrivateKey(network, endpoint));
         store.putEndpoint({ ...endpoint, publicKey: key });
       } catch (err) {
         log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
@@ -90,7 +90,7 @@ export class Recovery {
       for (const id of suspects.endpoints) {
         if (!still.endpoints.has(id)) continue;
         log.info({ endpoint: shortId(id) }, 'Docker does not know this endpoint any more');
-        await attempt(() => driver.discardEndpoint(id));
+        await attempt(() => driver.removal.discard(id));
       }
       for (const id of suspects.networks) {
         if (!still.networks.has(id)) continue;

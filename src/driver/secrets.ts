@@ -1,10 +1,10 @@
-// Seeds and preshared keys, from the option itself or from the file that it names. A file is read at every use
-// and must be its owner's alone. Not here: the options' syntax (options.ts).
+// Seeds, the keys that derive from them, and preshared keys, from the option itself or from the file that it names. A
+// file is read at every use and must be its owner's alone. Not here: the options' syntax (options.ts).
 
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { messageOf, UserError } from '../errors.js';
-import type { SecretKey } from '../netlink/key.js';
-import type { Network } from './network.js';
+import { derivePrivateKey, type SecretKey } from '../netlink/key.js';
+import { type Endpoint, keyAddress, type Network } from './network.js';
 import { parsePresharedKey } from './options.js';
 
 const MAX_SECRET_BYTES = 64 * 1024;
@@ -14,6 +14,11 @@ type Secrets = Pick<Network, 'seed' | 'presharedKey' | 'owner'>;
 /** The seed's bytes. @throws UserError when its file cannot be used */
 export function readSeed({ seed, owner }: Secrets): Buffer {
   return 'value' in seed ? seed.value : readSecretFile('dwgd.seedfile', seed.file, owner);
+}
+
+/** The private key of an endpoint's container. @throws UserError when the seed's file cannot be used */
+export function readPrivateKey(network: Secrets, endpoint: Pick<Endpoint, 'ipv4' | 'ipv6'>): SecretKey {
+  return derivePrivateKey(readSeed(network), keyAddress(endpoint));
 }
 
 /** The preshared key, if the network has one. @throws UserError when its file cannot be used */

@@ -11,6 +11,7 @@ import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
 import { Passes } from '../passes.js';
 import type { Serial } from '../serial.js';
+import { shortId } from './api.js';
 import { HostInterface } from './host-interface.js';
 import type { Endpoint, HostPort, Network } from './network.js';
 import {
@@ -124,7 +125,7 @@ export class Upkeep {
         const text = messageOf(err);
         if (this.#said.get(network.id) === text) continue;
         this.#said.set(network.id, text);
-        this.#parts.log.warn({ network: network.id.slice(0, 12) }, text);
+        this.#parts.log.warn({ network: shortId(network.id) }, text);
       }
     }
   }
@@ -205,7 +206,7 @@ export class Upkeep {
           this.#forgotten.add(endpoint.id);
           restored++;
         } catch (err) {
-          log.warn({ endpoint: endpoint.id.slice(0, 12) }, messageOf(err));
+          log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
         }
       });
     }
@@ -226,7 +227,7 @@ export class Upkeep {
       const change = device && planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
       if (!device || !change) return;
       await sockets.wg.configure(device.name, change);
-      this.#parts.log.info({ endpoint: endpoint.id.slice(0, 12) }, 'brought a tunnel to its peer');
+      this.#parts.log.info({ endpoint: shortId(endpoint.id) }, 'brought a tunnel to its peer');
     } finally {
       sockets.rt.close();
       sockets.wg.close();

@@ -1,0 +1,82 @@
+// How endpoints go: off the host's interface first, then from the store, their links in the background and the records
+// of those after them. Not here: who wants them gone (driver.ts, recovery.ts), how a link goes (reaper.ts).
+
+import { messageOf } from '../errors.js';
+import type { Log } from '../log.js';
+import { type Key, publicKey } from '../netlink/key.js';
+import type { Serial } from '../serial.js';
+import { shortId } from './api.js';
+import type { HostInterface } from './host-interface.js';
+import { type Endpoint, mayHavePeer, type Network } from './network.js';
+import type { Reaper } from './reaper.js';
+import type { Sandboxes } from './sandboxes.js';
+import { readPrivateKey } from './secrets.js';
+import type { Store } from './store.js';
+
+export interface RemovalParts {
+  readonly store: Store;
+  readonly reaper: Reaper;
+  readonly sandboxes: Sandboxes;
+  readonly serial: Serial;
+  readonly log: Log;
+}
+
+export class Removal {
+  readonly #parts: RemovalParts;
+  readonly #host: HostInterface;
+
+  constructor(parts: RemovalParts, host: HostInterface) {
+    this.#parts = parts;
+    this.#host = host;
+  }
+
+  /** Takes away what an endpoint left, whoever found out that it is gone. Until its link is, the record says so. */
+  discard(id: string): Promise<void> {
+    return this.#parts.serial.run(id, async () => {
+      const { store, log } = this.#parts;
+      const endpoint = store.endpoint(id);
+      if (!endpoint) return;
+      const network = store.network(endpoint.networkId);
+      try {
+        if (network) await this.dropPeer(network, endpoint);
+      } catch (err) {
+        // What can go goes; upkeep restores no peer of an endpoint that is not joined.
+        log.error({ endpoint: shortId(id) }, messageOf(err));
+      }
+      if (endpoint.state === 'created') {
+        store.deleteEndpoint(id);
+      } else {
+        store.putEndpoint({ ...endpoint, state: 'deleting' });
+        this.reapLink(endpoint, network?.owner ?? 0);
+      }
+      log.info({ endpoint: shortId(id) }, 'endpoint deleted');
+    });
+  }
+
+  /** Has the link of an endpoint deleted in the background, and its record after it. */
+  reapLink(endpoint: Endpoint, owner: number): void {
+    const { store, reaper, sandboxes } = this.#parts;
+    reaper.reap(
+      endpoint.ifname,
+      () => sandboxes.openRouteSocket(owner),
+      () => store.deleteEndpoint(endpoint.id),
+    );
+  }
+
+  /** Takes the container's peer off the host's interface, where it may have one. */
+  async dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
+    if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
+    const key = endpoint.publicKey ?? this.#derivePublicKey(network, endpoint);
+    if (key) await this.#host.removePeer(network.mode.ifname, key, endpoint.priorPeer);
+  }
+
+  /** Undefined when the seed's file is gone: an endpoint must go all the same. */
+  #derivePublicKey(network: Network, endpoint: Endpoint): Key | undefined {
+    try {
+      return publicKey(readPrivateKey(network, endpoint));
+    } catch (err) {
+      this.#parts.log.warn({ endpoint: shortId(endpoint.id) }, `cannot find its peer: ${messageOf(err)}`);
+      return undefined;
+    }
+  }
+}
