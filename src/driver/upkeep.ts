@@ -1,27 +1,20 @@
 // Keeps live tunnels true while nobody calls: a host interface that went and came back, or changed its key or
 // port, and endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here:
-// decisions (peers.ts), what a crash left behind (recovery.ts).
+// decisions (peers.ts), the inside of containers (container-tunnels.ts), what a crash left behind (recovery.ts).
 
-import { isNotFound, messageOf, UserError } from '../errors.js';
+import { isNotFound, messageOf } from '../errors.js';
 import { parseAddress } from '../ip.js';
 import type { Log } from '../log.js';
 import type { SecretKey } from '../netlink/key.js';
-import type { RtNetlink } from '../netlink/rtnetlink.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
 import { Passes } from '../passes.js';
 import type { Serial } from '../serial.js';
 import { shortId } from './api.js';
+import { ContainerTunnels } from './container-tunnels.js';
 import { HostInterface } from './host-interface.js';
 import type { Endpoint, HostPort, Network } from './network.js';
-import {
-  isMissing,
-  planContainerPeer,
-  planHostPeer,
-  planTunnel,
-  type RemotePeer,
-  sameRemotePeer,
-} from './peers.js';
+import { isMissing, planContainerPeer, planHostPeer, type RemotePeer, sameRemotePeer } from './peers.js';
 import { resolveEndpoint } from './resolver.js';
 import type { Sandboxes } from './sandboxes.js';
 import { readPresharedKey } from './secrets.js';
@@ -36,14 +29,6 @@ export interface UpkeepParts {
   readonly log: Log;
 }
 
-/** What is known of a tunnel before its container is looked into. */
-interface InsideView {
-  readonly peer: RemotePeer;
-  readonly changed: boolean;
-  readonly forgotten: boolean;
-  readonly presharedKey: SecretKey | undefined;
-}
-
 /** How often everything is looked at unasked; reresolve-dns of wireguard-tools does the same. */
 const PERIOD_MS = 30_000;
 /** `wg setconf` and `wg set` make no event: after one of a link it is looked at again, until wg-quick(8) is through. */
@@ -52,6 +37,7 @@ const ECHOES_MS = [0, 150, 500, 1_500];
 export class Upkeep {
   readonly #parts: UpkeepParts;
   readonly #host: HostInterface;
+  readonly #tunnels: ContainerTunnels;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** What each network's peer was at the last look. */
   readonly #last = new Map<string, RemotePeer>();
@@ -64,6 +50,7 @@ export class Upkeep {
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
     this.#host = new HostInterface(parts.wg);
+    this.#tunnels = new ContainerTunnels(parts);
   }
 
   /** Looks now, and every 30 seconds. */
@@ -162,7 +149,7 @@ export class Upkeep {
       const forgotten = this.#forgotten.has(endpoint.id);
       if (!all && !forgotten) continue;
       try {
-        await this.#lookInside(network, endpoint, { peer, changed, forgotten, presharedKey });
+        await this.#tunnels.bring(network, endpoint, { peer, changed, forgotten, presharedKey });
         this.#forgotten.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
@@ -212,40 +199,6 @@ export class Upkeep {
     }
     if (restored > 0) log.info({ link: host.name, peers: restored }, 'gave an interface its containers back');
   }
-
-  async #lookInside(network: Network, endpoint: Endpoint, view: InsideView): Promise<void> {
-    let sockets: { rt: RtNetlink; wg: WgCtrl };
-    try {
-      sockets = this.#parts.sandboxes.openContainer(endpoint, network.owner);
-    } catch (err) {
-      // Gone, or not there yet: Docker says so, or moves the link with what Join gave it.
-      if (isNotFound(err) || err instanceof UserError) return;
-      throw err;
-    }
-    try {
-      const device = await findDevice(sockets, endpoint);
-      const change = device && planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
-      if (!device || !change) return;
-      await sockets.wg.configure(device.name, change);
-      this.#parts.log.info({ endpoint: shortId(endpoint.id) }, 'brought a tunnel to its peer');
-    } finally {
-      sockets.rt.close();
-      sockets.wg.close();
-    }
-  }
-}
-
-/** The endpoint's own link in its container: Docker has given it another name, and perhaps another index. */
-async function findDevice(
-  { rt, wg }: { rt: RtNetlink; wg: WgCtrl },
-  endpoint: Endpoint,
-): Promise<WgDevice | undefined> {
-  for (const link of await rt.links()) {
-    if (link.kind !== 'wireguard') continue;
-    const device = await wg.device(link.name);
-    if (endpoint.publicKey && device.publicKey?.equals(endpoint.publicKey)) return device;
-  }
-  return undefined;
 }
 
 /** Whether the answer to where the peer is can change by itself. */
