@@ -1,4 +1,4 @@
-// By which interfaces the connections of a forward may come. Not here: nftables' words for them (table.ts).
+// By which interfaces the connections of a forward may come. Not here: nftables' words for them (interface-match.ts).
 
 import { ANY, covers, formatPattern, intersect, isLoopback } from './pattern.js';
 import { plain } from './text.js';

@@ -4,7 +4,7 @@
 
 import { sameAddress } from '../ip.js';
 import type { Flow, FlowEnd } from '../nft/conntrack.js';
-import type { PlacedForward } from './table.js';
+import type { PlacedForward } from './forwards.js';
 import type { ForwardIntent, UdpForward } from './words.js';
 
 /** Docker's embedded DNS, whose destination NAT is Docker's own. */

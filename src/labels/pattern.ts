@@ -1,5 +1,5 @@
 // Interface patterns of iptables(8): `eth0`, `wg+`, `+`. Anchored at the beginning of the name, and an exact name is
-// the whole of it. Not here: nftables' words for them (table.ts).
+// the whole of it. Not here: nftables' words for them (interface-match.ts).
 
 import { UserError } from '../errors.js';
 import { IFNAME_MAX, isLinkName } from '../netlink/link.js';

@@ -6,6 +6,7 @@ import { RT_TABLE_DWGD } from '../netlink/route.js';
 import { findConflict } from '../nft/iptables-chains.js';
 import { arrivalsOf, whyNoArrival } from './arrivals.js';
 import { udpForwards } from './flows.js';
+import type { PlacedForward } from './forwards.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
 import { type PlacedRoute, reportLoops } from './loops.js';
 import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owned } from './merge.js';
@@ -15,7 +16,6 @@ import { ANY, isLoopback } from './pattern.js';
 import { DOCKER_WAY_SYSCTLS, dockerWay } from './replies.js';
 import { routingTable } from './routing.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
-import type { PlacedForward } from './table.js';
 import { Tables } from './tables.js';
 import { naturalCompare } from './text.js';
 import type {

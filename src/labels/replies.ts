@@ -5,7 +5,7 @@
 
 import { prefixContains, sameAddress } from '../ip.js';
 import { ct, type Expression, match, meta, payload, type Statement } from '../nft/expression.js';
-import type { NftRule } from '../nft/ruleset.js';
+import { type NftRule, rule } from '../nft/ruleset.js';
 import { IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT } from './sysctl.js';
 import type { Attachment, DesiredRoute, DesiredSysctl, HostPlace } from './words.js';
 
@@ -91,8 +91,4 @@ function set(mark: Expression): Statement {
 function forget(): NftRule {
   const mark = meta('mark');
   return rule(isSet(mark), { mangle: { key: mark, value: { '&': [mark, ALL_BUT_DOCKER_WAY] } } });
-}
-
-function rule(...expr: Statement[]): NftRule {
-  return { expr };
 }

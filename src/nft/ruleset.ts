@@ -25,6 +25,11 @@ export interface NftRule {
   readonly comment?: string;
 }
 
+/** A rule without a comment. */
+export function rule(...expr: Statement[]): NftRule {
+  return { expr };
+}
+
 /** A set, or with `map` a map; members by `elem` of libnftables-json(5). */
 export interface NftSet {
   readonly name: string;
