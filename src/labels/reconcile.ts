@@ -1,12 +1,12 @@
 // Keeps every namespace as the labels want it: looks at all containers, plans, and brings to the plan what is not
 // there yet. One pass at a time, asked for by events, by the clock and by failures. Not here: what containers look
-// like (containers.ts), what shall be (plan.ts), the inside of a namespace (sandbox.ts).
+// like (containers.ts), what shall be (plan.ts), what of it is not there yet (due.ts), the inside of a namespace
+// (sandbox.ts).
 
 import { setImmediate as breathe } from 'node:timers/promises';
-import { formatAddress, formatPrefix } from '../ip.js';
 import type { Log } from '../log.js';
 import { Passes } from '../passes.js';
-import { HOST_ROUTES } from './keys.js';
+import { type Due, Dues } from './due.js';
 import type { Plan } from './plan.js';
 import { Reports } from './reports.js';
 import { Retries } from './retries.js';
@@ -33,50 +33,18 @@ export interface ReconcileParts {
 const SHORT_PASS_MS = 20;
 /** How long others may have to wait for namespaces to be looked into. */
 const LONGEST_BREATH_MS = 2;
-/** The key under which the host's routes are kept among the namespaces. */
-const HOST = 'host';
 /** What is tried again when the containers could not be looked at. */
 const LOOK = 'look';
 
-/** What is known of a namespace. */
-interface Kept {
-  /** The path by which it was entered. The kernel gives the numbers of namespaces that are gone to new ones. */
-  readonly path: string;
-  /** Of what it holds: the same for what is the same; `''` while that is not known. */
-  readonly digest: string;
-  /** The containers in it, as they were looked at: what Docker has done to one since may have undone what we did. */
-  readonly members: readonly unknown[];
-  /** Whether it is to be looked into again, since a periodic look began. */
-  readonly isStale: boolean;
-}
-
-/** A namespace to be brought to what it shall be, or looked into. */
-interface Due {
-  readonly key: string;
-  readonly path: string;
-  /** Names of its containers, for the log. */
-  readonly subject: string;
-  readonly digest: string;
-  /** What changes with each inspection of one of its containers. */
-  readonly members: readonly unknown[];
-  /** Whether it shall hold nothing of ours. */
-  readonly isEmpty: boolean;
-  readonly converge: () => Converged | undefined;
-}
-
 export class Reconcile {
   readonly #parts: ReconcileParts;
-  /** Namespaces that hold something of ours, or may; by their keys. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #dues = new Dues();
   readonly #reports: Reports;
-  /** Of what namespaces shall hold, as long as the plan is the very same. */
-  readonly #digests = new WeakMap<SandboxDesired, string>();
   readonly #retries = new Retries(() => this.#passes.ask());
   readonly #passes = new Passes(() => this.#pass());
   /** Whether somebody asks, and not the time alone at which something is tried again. */
   #asked = false;
   #thorough = true;
-  #first = true;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(parts: ReconcileParts) {
@@ -164,123 +132,45 @@ export class Reconcile {
 
   /** What is to be done: first what shall be other than it is, then what is only looked into, last what failed. */
   #due(
-    { sandboxes, hostRoutes }: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
+    plan: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
     { thorough, asked }: { readonly thorough: boolean; readonly asked: boolean },
   ): Due[] {
-    const wanted = new Map(sandboxes.map(desired => [desired.netns.key, desired]));
-    const isFirst = this.#first;
-    this.#first = false;
-    // What a daemon before us left is not known: each namespace is looked into once, and those that held something
-    // as long as they live.
-    for (const { netns, hostNetwork, name } of containers) {
-      if (!netns || hostNetwork || wanted.has(netns.key)) continue;
-      if (isFirst) this.#forget(netns.key);
-      if (this.#kept.has(netns.key)) {
-        wanted.set(netns.key, { netns, containers: [name], routes: [], sysctls: [] });
-      }
-    }
-    if (isFirst) this.#forget(HOST);
-    // Whose labels may count there is not known in whole: what is in force stays until it is.
-    const doubtful = new Set(containers.flatMap(({ isDoubtful, netns }) => (isDoubtful && netns?.key) || []));
-    for (const key of doubtful) {
-      wanted.delete(key);
-      this.#forget(key);
-    }
-    const members = membersOf(containers);
-    const due = [...wanted.values()].map(desired =>
-      this.#dueInside(desired, members.get(desired.netns.key) ?? []),
-    );
-    const keep = containers.some(({ unseenKeys }) => unseenKeys?.includes(HOST_ROUTES));
-    if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(this.#dueOnHost(hostRoutes, keep));
-    const present = new Set([...due.map(({ key }) => key), ...doubtful]);
-    for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
+    const { changed, stale, present } = this.#dues.of(plan, containers, thorough);
     this.#reports.keep(present);
     this.#retries.keep(present);
-    if (thorough) for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, isStale: true });
-    const isKept = ({ key, path, digest, members }: Due): boolean => {
-      const kept = this.#kept.get(key);
-      return kept?.digest === digest && kept.path === path && sameItems(kept.members, members);
-    };
-    const isStale = (entry: Due): boolean => isKept(entry) && this.#kept.get(entry.key)!.isStale;
-    // What fails may take long each time: nobody waits for it.
+    // What fails may take long each time: nobody waits for it. It is among what is not known.
     const isFailing = ({ key }: Due): boolean => this.#reports.isFailing(key);
-    const others = due.filter(entry => !isFailing(entry));
-    const again = due.filter(entry => isFailing(entry) && (asked || !this.#retries.isWaiting(entry.key)));
-    return [...others.filter(entry => !isKept(entry)), ...others.filter(isStale), ...again];
-  }
-
-  #dueInside(desired: SandboxDesired, members: readonly unknown[]): Due {
-    const { netns, containers, table, routes, sysctls } = desired;
-    return {
-      ...netns,
-      members,
-      subject: containers.join(', '),
-      digest: this.#digestOf(desired),
-      isEmpty: !table && routes.length === 0 && sysctls.length === 0,
-      converge: () => this.#parts.converge(desired),
-    };
-  }
-
-  #digestOf(desired: SandboxDesired): string {
-    const known = this.#digests.get(desired);
-    if (known !== undefined) return known;
-    const { table, stamp, routes, sysctls, loopbackTowards } = desired;
-    const digest = JSON.stringify([stamp ?? table, routes.map(routeText), sysctls, loopbackTowards]);
-    this.#digests.set(desired, digest);
-    return digest;
-  }
-
-  #dueOnHost(routes: readonly DesiredRoute[], keep: boolean): Due {
-    return {
-      key: HOST,
-      path: '',
-      members: [],
-      subject: 'the host',
-      digest: JSON.stringify([routes.map(routeText), keep]),
-      isEmpty: routes.length === 0 && !keep,
-      converge: () => this.#parts.convergeHost(routes, keep),
-    };
-  }
-
-  /** Notes that nothing is known of what a namespace holds. */
-  #forget(key: string): void {
-    this.#kept.set(key, { path: '', digest: '', members: [], isStale: false });
+    const isTried = ({ key }: Due): boolean => asked || !this.#retries.isWaiting(key);
+    return [
+      ...changed.filter(entry => !isFailing(entry)),
+      ...stale,
+      ...changed.filter(entry => isFailing(entry) && isTried(entry)),
+    ];
   }
 
   /** Brings a namespace to what it shall be. */
-  #bring({ key, path, subject, digest, members, isEmpty, converge }: Due): void {
+  #bring(due: Due): void {
+    const { key, subject } = due;
     let outcome: Converged | undefined;
     try {
-      outcome = converge();
+      outcome = this.#converge(due.desired);
     } catch (err) {
       outcome = { changes: [], failures: [err as Error] };
     }
     this.#reports.outcome(key, subject, outcome);
     if (outcome && outcome.failures.length > 0) {
-      this.#forget(key);
+      this.#dues.forget(key);
       this.#retries.failed(key);
       return;
     }
     this.#retries.done(key);
-    if (!outcome || isEmpty) this.#kept.delete(key);
-    else this.#kept.set(key, { path, digest, members, isStale: false });
+    if (outcome) this.#dues.done(due);
+    else this.#dues.gone(due);
   }
-}
 
-/** What is new whenever a container was inspected anew, by namespace. */
-function membersOf(containers: readonly ContainerView[]): Map<string, unknown[]> {
-  const members = new Map<string, unknown[]>();
-  for (const { netns, attachments } of containers) {
-    if (netns) members.set(netns.key, [...(members.get(netns.key) ?? []), attachments]);
+  #converge(desired: Due['desired']): Converged | undefined {
+    const { converge, convergeHost } = this.#parts;
+    return 'netns' in desired ? converge(desired) : convergeHost(desired.hostRoutes, desired.keep);
   }
-  return members;
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every(item => b.includes(item));
-}
-
-function routeText({ network, gateway }: DesiredRoute): string {
-  return `${formatPrefix(network)} ${gateway ? formatAddress(gateway) : ''}`;
 }
