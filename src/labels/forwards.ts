@@ -1,5 +1,5 @@
 // The rules of forwards: destination NAT of what arrives and of what the container says to itself, and masquerading of
-// what they lead elsewhere. Not here: where their destinations are (plan.ts), the chains (table.ts).
+// what they lead elsewhere. Not here: where their destinations are (placement.ts), the chains (table.ts).
 
 import { type Address, formatAddress } from '../ip.js';
 import { ct, type Expression, match, meta, payload, type Statement } from '../nft/expression.js';

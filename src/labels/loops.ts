@@ -1,5 +1,5 @@
 // Routes that lead in a circle: A by way of B, and B by way of A, for the same address. They are reported, and made all
-// the same. Not here: which routes there are (plan.ts).
+// the same. Not here: which routes there are (placement.ts).
 
 import { type Address, formatPrefix, maskPrefix, type Prefix } from '../ip.js';
 import { mistakeOf, type Owned } from './merge.js';

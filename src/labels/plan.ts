@@ -1,18 +1,19 @@
 // What every namespace and the host shall hold, from all containers and all their labels. Pure: the whole world goes
-// in, plain data comes out. Not here: reading labels (grammar.ts), what is there already (diff.ts).
+// in, plain data comes out. Not here: reading labels (grammar.ts), where routes and forwards lead (placement.ts), what is
+// there already (diff.ts).
 
-import { type Address, formatAddress, formatPrefix, type Prefix, prefixContains, samePrefix } from '../ip.js';
+import type { Address } from '../ip.js';
 import { RT_TABLE_DWGD } from '../netlink/route.js';
 import { findConflict } from '../nft/iptables-chains.js';
-import { arrivalsOf, whyNoArrival } from './arrivals.js';
 import { udpForwards } from './flows.js';
 import type { PlacedForward } from './forwards.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
 import { type PlacedRoute, reportLoops } from './loops.js';
-import { groupByNamespace, type MergedIntent, mergeIntents, mistakeOf, type Owned } from './merge.js';
+import { groupByNamespace, mergeIntents, mistakeOf, type Owned } from './merge.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
-import { Names, type Resolution, type SandboxMembers } from './names.js';
-import { ANY, isLoopback } from './pattern.js';
+import { Names, type SandboxMembers } from './names.js';
+import { isLoopback } from './pattern.js';
+import { type Asking, type Placing, placeForwards, placeRoutes } from './placement.js';
 import { DOCKER_WAY_SYSCTLS, dockerWay } from './replies.js';
 import { routingTable } from './routing.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
@@ -52,19 +53,15 @@ export interface Plan {
 }
 
 /** One namespace while it is planned. */
-interface Sandbox {
-  readonly members: SandboxMembers;
+interface Sandbox extends Asking {
   /** Of each member that has labels. */
   readonly intents: readonly ContainerIntent[];
-  readonly intent: MergedIntent;
 }
 
-/** What names are found by, and what is found to be wrong on the way. */
-interface Planning {
-  readonly names: Names;
+/** What is known of all namespaces while one is planned. */
+interface Planning extends Placing {
   readonly tables: Tables;
   readonly hostPlaces: readonly HostPlace[];
-  readonly mistakes: Mistake[];
 }
 
 /** @param tables what was built for an earlier world, and is used again */
@@ -84,7 +81,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
     const intents = members.members.flatMap(({ id }) => world.intents.get(id) ?? []);
     sandboxes.push({ members, intents, intent: merged.intent });
   }
-  const routes = new Map(sandboxes.map(sandbox => [sandbox, planRoutes(sandbox, planning)]));
+  const routes = new Map(sandboxes.map(sandbox => [sandbox, placeRoutes(sandbox, planning)]));
   const desired = sandboxes.map(sandbox => planSandbox(sandbox, routes.get(sandbox)!, planning));
   mistakes.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
   const host = planHostRoutes(
@@ -136,7 +133,7 @@ function refused({ name, hostNetwork, labels, imageLabels, isImageGone }: Contai
 function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning: Planning): SandboxDesired {
   const { intent, intents } = sandbox;
   const { members, attachments } = sandbox.members;
-  const forwards = planForwards(sandbox, planning);
+  const forwards = placeForwards(sandbox, planning);
   const rules = planRules(intent.rules, planning.mistakes);
   const desiredRoutes = routes.flatMap(({ owned, gateway }): DesiredRoute[] => {
     const { network } = owned.intent;
@@ -184,67 +181,6 @@ function planSysctls(
     ...(forwarding && hasIPv6 ? [IPV6_FORWARDING] : []),
     ...local.flatMap(({ addresses }) => addresses.filter(({ family }) => family === 4).map(routeLocalnet)),
   ];
-}
-
-function planRoutes({ members, intent }: Sandbox, planning: Planning): PlacedRoute[] {
-  const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
-  return intent.routes.flatMap((owned): PlacedRoute[] => {
-    const { container, intent } = owned;
-    const { destination, network } = intent;
-    // A route to it, and the guard beneath, would stand before the kernel's own and cut the container off.
-    const own = subnets.find(subnet => samePrefix(subnet, network));
-    if (own) {
-      planning.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, own)));
-      return [];
-    }
-    const resolution = planning.names.resolve(destination, container, members, network.address.family);
-    const consequence = `until then ${formatPrefix(network)} is unreachable`;
-    const [gateway] = addressesOf(resolution, owned, consequence, planning);
-    const near =
-      gateway && prefixContains(network, gateway) && subnets.find(subnet => isWithin(network, subnet));
-    if (!near) return [{ owned, gateway }];
-    planning.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, near, gateway)));
-    return [];
-  });
-}
-
-function isWithin(network: Prefix, subnet: Prefix): boolean {
-  return subnet.length <= network.length && prefixContains(subnet, network.address);
-}
-
-function whyOwnSubnet(network: Prefix, subnet: Prefix, gateway?: Address): string {
-  const holds = gateway
-    ? `, and ${formatPrefix(network)} holds the gateway ${formatAddress(gateway)} itself`
-    : '';
-  return `no route to ${formatPrefix(network)} is made: the container is on ${formatPrefix(subnet)}, which it reaches without a gateway${holds}; remove the label, or give another network`;
-}
-
-function planForwards({ members, intent }: Sandbox, planning: Planning): PlacedForward[] {
-  return intent.forwards.flatMap(owned => {
-    const { container, intent: forward } = owned;
-    const arrivals = arrivalsOf(forward, intent.natInterfaces);
-    if (arrivals.length === 0) {
-      planning.mistakes.push(mistakeOf(owned, whyNoArrival(forward, intent.natInterfaces)));
-      return [];
-    }
-    const { key, pattern = ANY, protocol, port, destination, destinationPort } = forward;
-    const resolution = planning.names.resolve(destination, container, members);
-    const addresses = addressesOf(resolution, owned, 'until then the port is not forwarded', planning);
-    if (addresses.length === 0) return [];
-    return [{ key, pattern, arrivals, protocol, port, addresses, destinationPort }];
-  });
-}
-
-/** What was found; else says why nothing was, unless the DNS has not answered yet. */
-function addressesOf(
-  resolution: Resolution,
-  owned: Owned<{ readonly key: string }>,
-  consequence: string,
-  { mistakes }: Planning,
-): readonly Address[] {
-  if (resolution.kind === 'found') return resolution.addresses;
-  if (resolution.kind === 'missing') mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
-  return [];
 }
 
 /** The rules that the kernel can take beside each other; one that it could not would take all of the table with it. */

@@ -1,0 +1,87 @@
+// Where the routes and forwards of a namespace lead: their destinations, found among all containers and in the DNS. What
+// cannot be found or made is a mistake. Not here: the finding (names.ts), by which interfaces forwards' connections come
+// (arrivals.ts), what the kernel shall hold then (plan.ts).
+
+import { type Address, formatAddress, formatPrefix, type Prefix, prefixContains, samePrefix } from '../ip.js';
+import { arrivalsOf, whyNoArrival } from './arrivals.js';
+import type { PlacedForward } from './forwards.js';
+import type { PlacedRoute } from './loops.js';
+import { type MergedIntent, mistakeOf, type Owned } from './merge.js';
+import type { Names, Resolution, SandboxMembers } from './names.js';
+import { ANY } from './pattern.js';
+import type { Mistake } from './words.js';
+
+/** A namespace, and what its labels ask for together. */
+export interface Asking {
+  readonly members: SandboxMembers;
+  readonly intent: MergedIntent;
+}
+
+/** What names are found by, and what is found to be wrong on the way. */
+export interface Placing {
+  readonly names: Names;
+  readonly mistakes: Mistake[];
+}
+
+/** The routes that are made; one whose gateway is not there is only the guard. */
+export function placeRoutes({ members, intent }: Asking, placing: Placing): PlacedRoute[] {
+  const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
+  return intent.routes.flatMap((owned): PlacedRoute[] => {
+    const { container, intent } = owned;
+    const { destination, network } = intent;
+    // A route to it, and the guard beneath, would stand before the kernel's own and cut the container off.
+    const own = subnets.find(subnet => samePrefix(subnet, network));
+    if (own) {
+      placing.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, own)));
+      return [];
+    }
+    const resolution = placing.names.resolve(destination, container, members, network.address.family);
+    const consequence = `until then ${formatPrefix(network)} is unreachable`;
+    const [gateway] = addressesOf(resolution, owned, consequence, placing);
+    const near =
+      gateway && prefixContains(network, gateway) && subnets.find(subnet => isWithin(network, subnet));
+    if (!near) return [{ owned, gateway }];
+    placing.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, near, gateway)));
+    return [];
+  });
+}
+
+function isWithin(network: Prefix, subnet: Prefix): boolean {
+  return subnet.length <= network.length && prefixContains(subnet, network.address);
+}
+
+function whyOwnSubnet(network: Prefix, subnet: Prefix, gateway?: Address): string {
+  const holds = gateway
+    ? `, and ${formatPrefix(network)} holds the gateway ${formatAddress(gateway)} itself`
+    : '';
+  return `no route to ${formatPrefix(network)} is made: the container is on ${formatPrefix(subnet)}, which it reaches without a gateway${holds}; remove the label, or give another network`;
+}
+
+/** The forwards whose destination is there. */
+export function placeForwards({ members, intent }: Asking, placing: Placing): PlacedForward[] {
+  return intent.forwards.flatMap(owned => {
+    const { container, intent: forward } = owned;
+    const arrivals = arrivalsOf(forward, intent.natInterfaces);
+    if (arrivals.length === 0) {
+      placing.mistakes.push(mistakeOf(owned, whyNoArrival(forward, intent.natInterfaces)));
+      return [];
+    }
+    const { key, pattern = ANY, protocol, port, destination, destinationPort } = forward;
+    const resolution = placing.names.resolve(destination, container, members);
+    const addresses = addressesOf(resolution, owned, 'until then the port is not forwarded', placing);
+    if (addresses.length === 0) return [];
+    return [{ key, pattern, arrivals, protocol, port, addresses, destinationPort }];
+  });
+}
+
+/** What was found; else says why nothing was, unless the DNS has not answered yet. */
+function addressesOf(
+  resolution: Resolution,
+  owned: Owned<{ readonly key: string }>,
+  consequence: string,
+  { mistakes }: Placing,
+): readonly Address[] {
+  if (resolution.kind === 'found') return resolution.addresses;
+  if (resolution.kind === 'missing') mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
+  return [];
+}
