@@ -1,12 +1,12 @@
 // What Docker's containers look like now: one listing, and an inspection of each that may have changed since. Events
-// only say which those are. Not here: Docker's JSON (docker-view.ts), what the labels mean (decode.ts).
+// only say which those are. Not here: Docker's JSON (docker-view.ts), what is said of those that cannot be seen (unseen.ts),
+// what the labels mean (grammar.ts).
 
-import { type DockerApi, LateError, unlessGone } from '../docker-api.js';
+import { type DockerApi, unlessGone } from '../docker-api.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { doubtful, hostNetworks } from './company.js';
 import {
-  type DriverOf,
   fingerprint,
   type InspectedContainer,
   isRunning,
@@ -14,12 +14,11 @@ import {
   type ListedNetwork,
   nameOf,
   networkIds,
-  twineLabels,
-  viewInspected,
-  viewListed,
 } from './docker-view.js';
 import { OwnLabels } from './own-labels.js';
 import { isStill, netnsOf } from './proc-netns.js';
+import { type OwnView, type Seen, seenInListing, seenInspected } from './seen.js';
+import { Unseen } from './unseen.js';
 import type { ContainerView, NetnsRef } from './words.js';
 
 export interface ContainersParts {
@@ -42,22 +41,11 @@ const EVENTS = {
 const AT_A_TIME = 16;
 /** How long Docker may take for an answer, in milliseconds: it can be stuck, as a whole or with one container. */
 const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 5_000] as const;
-/** Looks in a row at which no process was to be seen, before that is said. */
-const BLIND_LOOKS = 3;
 
 /** What Docker and the image say of a container. */
 interface Inspection {
   readonly container: InspectedContainer;
-  readonly own: Pick<ContainerView, 'labels' | 'imageLabels' | 'isImageGone'>;
-}
-
-/** A container as it was last looked at. */
-interface Seen {
-  readonly running: boolean;
-  /** Of the inspection. */
-  readonly fingerprint: string;
-  readonly mode: string | undefined;
-  readonly view: Omit<ContainerView, 'hostNetwork' | 'isDoubtful'>;
+  readonly own: OwnView;
 }
 
 export class Containers {
@@ -71,13 +59,12 @@ export class Containers {
   readonly #named = new Set<string>();
   readonly #own: OwnLabels;
   readonly #drivers = new Map<string, string>();
-  /** Why containers cannot be inspected: said once. */
-  readonly #unseenFor = new Map<string, string>();
-  #blindLooks = 0;
+  readonly #unseen: Unseen;
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
     this.#own = new OwnLabels(parts.api, parts.trustImageLabels);
+    this.#unseen = new Unseen(parts.log);
   }
 
   /** Calls back whenever containers may have changed, for ever, until the API is closed. */
@@ -111,22 +98,25 @@ export class Containers {
     const { api } = this.#parts;
     const named = [...this.#named];
     this.#named.clear();
-    for (const id of named) this.#unseenFor.delete(id);
+    for (const id of named) this.#unseen.forget(id);
     const early = new Map(
       named.slice(0, AT_A_TIME).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
     const listed = await api.get<ListedContainer[]>('/containers/json', LISTED_WITHIN, { all: true });
     await this.#learnDrivers(listed);
     const seen = await mapSome(listed, AT_A_TIME, container =>
-      this.#see(container, early.get(container.Id), thorough).catch(err => this.#unseen(container, err)),
+      this.#see(container, early.get(container.Id), thorough).catch(err => {
+        this.#unseen.note(container.Id, nameOf(container), err);
+        return this.#seenBefore(container);
+      }),
     );
     const present = new Set(listed.map(({ Id }) => Id));
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id);
     for (const id of this.#believed) if (!present.has(id)) this.#believed.delete(id);
-    for (const id of this.#unseenFor.keys()) if (!present.has(id)) this.#unseenFor.delete(id);
+    this.#unseen.keep(present);
     this.#own.keep(present);
     const found = seen.filter(container => container !== undefined);
-    this.#checkSight(found);
+    this.#unseen.checkSight(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
     const isDoubtful = doubtful(found);
     return found.map(seen => this.#complete(seen, isOfHost(seen), isDoubtful(seen)));
@@ -150,24 +140,18 @@ export class Containers {
     const isBelieved = known?.fingerprint === print && this.#believed.has(id);
     if (isBelieved && (!thorough || isStill(known.view.netns))) return known;
     // What Docker is stuck with shall not keep the others waiting again and again.
-    if (!thorough && this.#unseenFor.has(id)) return this.#seenBefore(listed);
+    if (!thorough && this.#unseen.has(id)) return this.#seenBefore(listed);
     let inspection = await early;
     // It was asked before the listing: what is newer counts.
     if (!inspection || fingerprint(inspection.container) !== print) inspection = await this.#inspect(id);
     if (!inspection) return undefined;
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
-    const netns = Running ? netnsOf(Pid) : undefined;
-    const seen: Seen = {
-      running: Running,
-      fingerprint: fingerprint(container),
-      mode: container.HostConfig?.NetworkMode,
-      view: { ...viewInspected(container, driverOf), ...(netns && { netns }), ...own },
-    };
+    const seen = seenInspected(container, own, Running ? netnsOf(Pid) : undefined, driverOf);
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
     if (!this.#named.has(id) && seen.view.netns) this.#believed.add(id);
     this.#seen.set(id, seen);
-    this.#unseenFor.delete(id);
+    this.#unseen.forget(id);
     return seen;
   }
 
@@ -179,26 +163,6 @@ export class Containers {
     const known = this.#seen.get(listed.Id);
     if (known?.fingerprint === fingerprint(listed)) return known;
     return seenInListing(listed, network => this.#drivers.get(network));
-  }
-
-  /** Says why a container cannot be inspected. */
-  #unseen(listed: ListedContainer, err: unknown): Seen {
-    // A TypeError: its answer lacks what every version of Docker has said so far.
-    const isItsOwn =
-      err instanceof LateError ||
-      err instanceof TypeError ||
-      (err as { statusCode?: number }).statusCode !== undefined;
-    if (!isItsOwn) throw err;
-    const seen = this.#seenBefore(listed);
-    const text = messageOf(err);
-    if (this.#unseenFor.get(listed.Id) !== text) {
-      this.#parts.log.warn(
-        { container: seen.view.name },
-        `Docker cannot tell of it, so its labels stay as they were: ${text}`,
-      );
-    }
-    this.#unseenFor.set(listed.Id, text);
-    return seen;
   }
 
   /** A container with its labels; undefined where it is gone. */
@@ -228,33 +192,6 @@ export class Containers {
     // One that went meanwhile is not asked for again.
     for (const id of listed.flatMap(networkIds)) if (!this.#drivers.has(id)) this.#drivers.set(id, '');
   }
-
-  /** Says it once when no process of any container is to be seen. A single look may fall into a container's end. */
-  #checkSight(seen: readonly Seen[]): void {
-    const running = seen.filter(({ running }) => running);
-    const isBlind = running.length > 0 && running.every(({ view }) => !view.netns);
-    this.#blindLooks = isBlind ? this.#blindLooks + 1 : 0;
-    if (this.#blindLooks !== BLIND_LOOKS) return;
-    this.#parts.log.warn("no container's process is to be seen: give dwgd's own container `pid: host`");
-  }
-}
-
-/**
- * A container of which only the listing is known: without a namespace, and so without labels that count. A running one
- * may have both all the same.
- */
-function seenInListing(listed: ListedContainer, driverOf: DriverOf): Seen {
-  return {
-    running: false,
-    fingerprint: fingerprint(listed),
-    mode: listed.HostConfig?.NetworkMode,
-    view: {
-      ...viewListed(listed, driverOf),
-      labels: new Map(),
-      imageLabels: [],
-      ...(isRunning(listed) && { unseenKeys: [...twineLabels(listed.Labels).keys()] }),
-    },
-  };
 }
 
 /** The container that an event is about. */

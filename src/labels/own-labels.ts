@@ -4,7 +4,7 @@
 
 import { type DockerApi, unlessGone } from '../docker-api.js';
 import { type InspectedContainer, twineLabels } from './docker-view.js';
-import type { ContainerView } from './words.js';
+import type { OwnView } from './seen.js';
 
 /** How long Docker may take for an answer, in milliseconds. */
 const ANSWERED_WITHIN = 5_000;
@@ -14,13 +14,11 @@ interface InspectedImage {
   readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null } | null;
 }
 
-type Own = Pick<ContainerView, 'labels' | 'imageLabels' | 'isImageGone'>;
-
 export class OwnLabels {
   readonly #api: DockerApi;
   readonly #trustImageLabels: boolean;
   /** By container id. */
-  readonly #known = new Map<string, Own>();
+  readonly #known = new Map<string, OwnView>();
   /** By image id. */
   readonly #images = new Map<string, ReadonlyMap<string, string>>();
 
@@ -31,7 +29,7 @@ export class OwnLabels {
   }
 
   /** The very same for the same container. @throws Error when Docker cannot be asked */
-  async of(container: InspectedContainer): Promise<Own> {
+  async of(container: InspectedContainer): Promise<OwnView> {
     const known = this.#known.get(container.Id);
     if (known) return known;
     const own = await this.#read(container);
@@ -45,7 +43,7 @@ export class OwnLabels {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
   }
 
-  async #read({ Config, Image }: InspectedContainer): Promise<Own> {
+  async #read({ Config, Image }: InspectedContainer): Promise<OwnView> {
     const labels = twineLabels(Config.Labels);
     if (labels.size === 0 || this.#trustImageLabels) return { labels, imageLabels: [] };
     const inherited = await this.#inheritedFrom(Image);
