@@ -55,6 +55,9 @@ export interface Context {
   readonly meterName: (suffix: string) => string;
 }
 
+/** What tells the family alone. */
+export type OfFamily = Pick<Context, 'family'>;
+
 /** What becomes of a match or a target. */
 export interface Translation {
   /** Each a list of statements, of which at most one fits a packet; most have one, none means "fits no packet". */

@@ -4,11 +4,11 @@
 import { type Expression, match, meta, payload, type Statement } from './expression.js';
 import { never } from './iptables-addresses.js';
 import {
-  type Context,
   type Extension,
   type Given,
   NO_SUCH,
   needProtocol,
+  type OfFamily,
   type OptionSpec,
   type Options,
   PORT_PROTOCOLS,
@@ -232,10 +232,7 @@ export const PROTOCOL_MATCHES: readonly Extension[] = [
 ];
 
 /** The match that `-p` brings in when one of its options comes, by the protocol's number. */
-export function implicitMatch(
-  protocol: Protocol | undefined,
-  of: Pick<Context, 'family'>,
-): string | undefined {
+export function implicitMatch(protocol: Protocol | undefined, of: OfFamily): string | undefined {
   if (!protocol) return undefined;
   if (protocol.number === 1) return of.family === 4 ? 'icmp' : undefined;
   if (protocol.number === 58) return of.family === 6 ? 'icmp6' : undefined;

@@ -2,7 +2,7 @@
 // before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
 
 import { readChain, readJump } from './iptables-chains.js';
-import type { Context, Extension, Given, OptionSpec, Protocol } from './iptables-extension.js';
+import type { Extension, Given, OfFamily, OptionSpec, Protocol } from './iptables-extension.js';
 import { implicitMatch } from './iptables-match-protocol.js';
 import { dissect, findBasic, REFUSED, refuseOption, suggestion } from './iptables-options.js';
 import { findExtension, MATCHES, TARGETS } from './iptables-table.js';
@@ -36,7 +36,7 @@ export interface ParsedRule {
 }
 
 /** Looks at the family only where it tells one rule from another. @throws RuleError */
-export function parseRule(tokens: readonly Token[], of: Pick<Context, 'family'>): ParsedRule {
+export function parseRule(tokens: readonly Token[], of: OfFamily): ParsedRule {
   return new Parser(tokens, of).parse();
 }
 
@@ -45,7 +45,7 @@ const JUMPS = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
 
 class Parser {
   readonly #tokens: readonly Token[];
-  readonly #of: Pick<Context, 'family'>;
+  readonly #of: OfFamily;
   readonly #basics = new Map<string, Given>();
   readonly #matches: Instance[] = [];
   #at = 0;
@@ -53,7 +53,7 @@ class Parser {
   #target: Instance | undefined;
   #jump: Jump | undefined;
 
-  constructor(tokens: readonly Token[], of: Pick<Context, 'family'>) {
+  constructor(tokens: readonly Token[], of: OfFamily) {
     this.#tokens = tokens;
     this.#of = of;
   }

@@ -1,25 +1,16 @@
 // The rule language of iptables(8), as the label twine.iptables.rule.* has it, on nftables: a rule's parts become
 // statements in the order in which iptables looks at them. Not here: the parts of the grammar (iptables-*.ts).
 
-import { match, meta, payload, type Statement } from './expression.js';
-import {
-  addressField,
-  type Family,
-  matchInterface,
-  matchNetwork,
-  readNetwork,
-} from './iptables-addresses.js';
+import { match, meta, type Statement } from './expression.js';
+import type { Family } from './iptables-addresses.js';
+import { matchBasics, RULES_MAX } from './iptables-basics.js';
 import { chainsOf, checkPlace, HOOK_OF, type Hook, type Place } from './iptables-chains.js';
-import { type Context, type Given, Options, type Protocol, type Translation } from './iptables-extension.js';
+import { type Context, type OfFamily, Options, type Translation } from './iptables-extension.js';
 import { isSynMatch } from './iptables-match-protocol.js';
-import { type Instance, type ParsedRule, parseRule } from './iptables-parser.js';
+import { type Instance, parseRule } from './iptables-parser.js';
 import { refuse, type Token, tokenize } from './iptables-tokens.js';
-import { split } from './iptables-values.js';
-import { RuleError, type TranslatedRule, type TwineChain } from './rule.js';
+import { RuleError, type TranslatedRule } from './rule.js';
 import { COMMENT_MAX_BYTES, type NftRule } from './ruleset.js';
-
-/** Rules of nftables that one rule may become: lists of addresses multiply. */
-const RULES_MAX = 256;
 
 export interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
@@ -80,8 +71,6 @@ class FamilyQuestion {
     return this.#family;
   }
 }
-
-type OfFamily = Pick<Context, 'family'>;
 
 function attempt(tokens: readonly Token[], of: OfFamily, prefix: string): TranslatedRule | RuleError {
   try {
@@ -162,55 +151,6 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
     ),
     ...(hooks && { hooks }),
   };
-}
-
-/** What needs no match, in the order of iptables(8): interfaces, fragments, protocol, addresses. */
-function matchBasics(rule: ParsedRule, of: OfFamily): Statement[][][] {
-  const { chain, inInterface, outInterface, fragment, protocol, source, destination } = rule;
-  const alone: Statement[] = [
-    ...oneInterface('iifname', inInterface, chain),
-    ...oneInterface('oifname', outInterface, chain),
-    ...(fragment ? [matchFragment(fragment)] : []),
-    ...(protocol ? [matchProtocol(protocol)] : []),
-  ];
-  const list = [source, destination].find(given => given?.values[0]?.text.includes(','));
-  if (list && (source?.negated || destination?.negated)) {
-    refuse(list.values[0]!, 'is a list of addresses, and beside one nothing is negated in -s and -d');
-  }
-  return [[alone], matchAddresses(source, of, 'saddr'), matchAddresses(destination, of, 'daddr')];
-}
-
-/** Where a packet has come in, and where it does not go out. */
-const WITHOUT: Readonly<Record<'iifname' | 'oifname', readonly Hook[]>> = {
-  iifname: ['output', 'postrouting'],
-  oifname: ['prerouting', 'input'],
-};
-
-function oneInterface(key: 'iifname' | 'oifname', given: Given | undefined, chain: TwineChain): Statement[] {
-  if (!given) return [];
-  if (WITHOUT[key].includes(HOOK_OF[chain])) {
-    refuse(given.token, `cannot stand in ${chain}: its packets have no such interface`);
-  }
-  return matchInterface(key, given.values[0]!, given.negated);
-}
-
-/** The thirteen bits of the offset: zero in the first fragment and in a packet that is whole. */
-function matchFragment({ negated }: Given): Statement {
-  return match({ '&': [payload('ip', 'frag-off'), 0x1fff] }, negated ? '==' : '!=', 0);
-}
-
-function matchProtocol({ number, negated }: Protocol): Statement {
-  return match(meta('l4proto'), negated ? '!=' : '==', number);
-}
-
-/** Each address of a list is a rule of its own, as it is to iptables. */
-function matchAddresses(given: Given | undefined, of: OfFamily, field: 'saddr' | 'daddr'): Statement[][] {
-  if (!given) return [[]];
-  const { family } = of;
-  const addresses = split(given.values[0]!, ',', RULES_MAX);
-  return addresses.map(token =>
-    matchNetwork(addressField(family, field), readNetwork(token, family), given.negated),
-  );
 }
 
 /** What counts packets cannot be written down twice for one rule: each copy would count for itself. */
