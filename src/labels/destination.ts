@@ -1,10 +1,12 @@
-// Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, and which addresses can be that at all. Not here: whose
-// name it is (names.ts).
+// Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, or the network that a route is to; and which addresses can be
+// that at all. Not here: whose name it is (names.ts).
 
 import { UserError } from '../errors.js';
 import {
   type Address,
   formatAddress,
+  formatPrefix,
+  maskPrefix,
   type Prefix,
   parseAddress,
   parsePrefix,
@@ -29,14 +31,30 @@ const UNUSABLE: readonly [network: string, why: string][] = [
   ['ff00::/8', 'a multicast address'],
 ];
 const NETWORKS = UNUSABLE.map(([text, why]) => ({ network: parsePrefix(text)!, why }));
+const NETWORK_RIGHT = 'give one such as 10.1.0.0/16 or fd00::/8, or a single address';
 
 /** Why the address cannot be where a route or a forward leads; undefined where it can. */
 export function whyUnusable(address: Address): string | undefined {
   return NETWORKS.find(({ network }) => prefixContains(network, address))?.why;
 }
 
+/** A network with its host bits cleared. @throws UserError */
+export function parseNetwork(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (!prefix) {
+    const right = text === 'default' ? 'did you mean 0.0.0.0/0 or ::/0?' : NETWORK_RIGHT;
+    throw new UserError(`${quote(text)} is not a network: ${right}`);
+  }
+  const network = maskPrefix(prefix);
+  const why = whyUnroutable(network);
+  if (why !== undefined) {
+    throw new UserError(`no route can lead to ${formatPrefix(network)}, which is ${why}: ${NETWORK_RIGHT}`);
+  }
+  return network;
+}
+
 /** Why no route can lead to the network: it is all loopback, multicast or link-local. */
-export function whyUnroutable({ address, length }: Prefix): string | undefined {
+function whyUnroutable({ address, length }: Prefix): string | undefined {
   const found = NETWORKS.find(({ network }) => length >= network.length && prefixContains(network, address));
   return found?.why.replace(/an? (\S+) address/, '$1');
 }

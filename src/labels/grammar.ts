@@ -3,7 +3,7 @@
 // (names.ts), what the kernel shall hold (plan.ts).
 
 import { UserError } from '../errors.js';
-import { formatPrefix, maskPrefix, type Prefix, parsePrefix } from '../ip.js';
+import { formatPrefix, type Prefix } from '../ip.js';
 import { nearest } from '../nearest.js';
 import { translateRule } from '../nft/iptables.js';
 import { RuleError } from '../nft/rule.js';
@@ -11,8 +11,8 @@ import {
   formatDestination,
   parseDestination,
   parseDestinationPort,
+  parseNetwork,
   parsePort,
-  whyUnroutable,
 } from './destination.js';
 import {
   describeUnknown,
@@ -44,7 +44,6 @@ export const MAX_VALUE_LENGTH = 4096;
 export const MAX_LIST_ITEMS = 64;
 export const MAX_RULE_NAME = 64;
 const PROTOCOLS = ['tcp', 'udp'] as const;
-const NETWORK_RIGHT = 'give one such as 10.1.0.0/16 or fd00::/8, or a single address';
 
 /** A ContainerIntent while it is being read. */
 interface Reading {
@@ -140,7 +139,7 @@ function readInterfaces(value: string): InterfacePattern[] {
 function readHostRoutes(key: string, value: string): HostRouteIntent[] {
   const found = new Map<string, HostRouteIntent>();
   for (const item of list(value, 'networks', '10.1.0.0/16,fd00::/8')) {
-    const network = readNetwork(item);
+    const network = parseNetwork(item);
     found.set(formatPrefix(network), { key, network });
   }
   return [...found.values()];
@@ -171,7 +170,7 @@ function readProtocol(text: string): 'tcp' | 'udp' {
 }
 
 function readRoute(key: string, value: string, reading: Reading): void {
-  const network = readNetwork(key.slice(ROUTE.length));
+  const network = parseNetwork(key.slice(ROUTE.length));
   const destination = readGateway(required(value, 'wireguard'), network);
   const meaning = `route ${formatPrefix(network)}`;
   if (isRepeated(meaning, key, formatDestination(destination), reading)) return;
@@ -204,21 +203,6 @@ function readRule(key: string, value: string): RuleIntent {
   }
   // No name holds a dot, so no two rules have sets of one name.
   return { key, name, rule: translateRule(value, { setPrefix: `rule.${name}.` }) };
-}
-
-/** A network with its host bits cleared. */
-function readNetwork(text: string): Prefix {
-  const prefix = parsePrefix(text);
-  if (!prefix) {
-    const right = text === 'default' ? 'did you mean 0.0.0.0/0 or ::/0?' : NETWORK_RIGHT;
-    throw new UserError(`${quote(text)} is not a network: ${right}`);
-  }
-  const network = maskPrefix(prefix);
-  const why = whyUnroutable(network);
-  if (why !== undefined) {
-    throw new UserError(`no route can lead to ${formatPrefix(network)}, which is ${why}: ${NETWORK_RIGHT}`);
-  }
-  return network;
 }
 
 /**
