@@ -1,5 +1,5 @@
 // Matches on the connection and on marks: conntrack, state, connmark, mark, connlimit. Not here: what changes a mark
-// (iptables-target-mark.ts).
+// (iptables-target-mangle.ts).
 
 import { ct, type Expression, type MatchStatement, match, meta, type Statement } from './expression.js';
 import { addressField, masked, matchNetwork, never, readLength, readNetwork } from './iptables-addresses.js';
