@@ -22,12 +22,16 @@ export const SOL_SOCKET = 1;
 export const SO_PEERCRED = 17;
 /** Beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
 export const SO_RCVBUFFORCE = 33;
+/** Which protocol of its family a socket has. */
+const SO_PROTOCOL = 38;
 export const SOL_NETLINK = 270;
 /** What overruns a netlink socket's buffer is dropped without an error. */
 export const NETLINK_NO_ENOBUFS = 5;
 /** The kernel looks at the header of a request for a dump, and gives only what it names. */
 export const NETLINK_GET_STRICT_CHK = 12;
 export const MSG_NOSIGNAL = 0x4000;
+/** struct sockaddr_nl of the kernel: port 0, no groups. */
+const NETLINK_KERNEL = Buffer.from([AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
 const int = DataType.I32;
 const bytes = DataType.U8Array;
@@ -106,6 +110,24 @@ export function setSocketOption(fd: number, level: number, option: number, value
     'setting option',
     `${option} of fd ${fd}`,
   );
+}
+
+/** Which protocol of its family a socket has; undefined for what is no socket. */
+export function protocolOf(fd: number): number | undefined {
+  const [value, length] = [Buffer.alloc(4), Buffer.from(Uint32Array.of(4).buffer)];
+  const result = functions.getsockopt([fd, SOL_SOCKET, SO_PROTOCOL, value, length]) as Result;
+  return result.value < 0 ? undefined : value.readInt32LE();
+}
+
+/**
+ * connect(2) of a netlink socket to the kernel: what anybody else sends is refused from then on (ECONNREFUSED), where
+ * otherwise CAP_NET_ADMIN over the namespace is enough to send to any port of it. connect(2) gives the socket its port a
+ * moment before that: what was sent then is still in it.
+ * @throws OpError
+ */
+export function connectToKernel(fd: number): void {
+  const result = functions.connect([fd, NETLINK_KERNEL, NETLINK_KERNEL.length]);
+  check(result, 'connecting to the kernel', `fd ${fd}`);
 }
 
 /** bind(2) and listen(2) with a raw struct sockaddr. @throws OpError (EADDRINUSE: somebody has the address) */

@@ -1,8 +1,11 @@
-// libnftables, through ffi-rs: one context is one netlink socket of the namespace of the calling thread. Thin:
-// a command in, output and errors out. Not here: what a command says (src/nft), when a context is freed.
+// libnftables, through ffi-rs: one context is one netlink socket of the namespace of the calling thread, to which nobody
+// but the kernel can send. Thin: a command in, output and errors out. Not here: what a command says (src/nft), when a
+// context is freed.
 
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { DataType, define, type JsExternal, open } from 'ffi-rs';
-import { UserError } from '../src/errors.js';
+import { errorCode, UserError } from '../src/errors.js';
+import { connectToKernel, protocolOf } from './libc.js';
 
 const LIBRARY = 'libnftables';
 const FILE = 'libnftables.so.1';
@@ -10,6 +13,10 @@ const FILE = 'libnftables.so.1';
 /** `enum nft_ctx_output_flags` of <nftables/libnftables.h>. */
 export const NFT_CTX_OUTPUT_STATELESS = 1 << 2;
 export const NFT_CTX_OUTPUT_JSON = 1 << 4;
+
+const NETLINK_NETFILTER = 12;
+/** More messages than a socket has room for. */
+const MOST_QUEUED = 4_096;
 
 const context = DataType.External;
 const int = DataType.I32;
@@ -59,9 +66,20 @@ export class NftContext {
   readonly #functions: ReturnType<typeof load>;
   readonly #pointer: JsExternal;
 
+  /** @throws OpError when its socket cannot be kept from others */
   constructor(functions: ReturnType<typeof load>, flags: number) {
     this.#functions = functions;
+    const next = nextDescriptor();
     this.#pointer = functions.nft_ctx_new([0]);
+    try {
+      for (const fd of openedSockets(next)) {
+        connectToKernel(fd);
+        empty(fd);
+      }
+    } catch (err) {
+      this.free();
+      throw err;
+    }
     functions.nft_ctx_output_set_flags([this.#pointer, flags]);
     functions.nft_ctx_buffer_output([this.#pointer]);
     functions.nft_ctx_buffer_error([this.#pointer]);
@@ -85,5 +103,37 @@ export class NftContext {
   /** `nft_ctx_free`: closes the socket, which may wait for what the kernel has still to destroy. */
   free(): void {
     this.#functions.nft_ctx_free([this.#pointer]);
+  }
+}
+
+/** The number that the next descriptor gets, unless another thread is faster. */
+function nextDescriptor(): number {
+  const fd = openSync('/', 'r');
+  closeSync(fd);
+  return fd;
+}
+
+/**
+ * The socket that a context has opened, which libnftables keeps to itself; libnftables 0.9.9 and later keep to the one.
+ * @param expected where it should be; where something else is, all of the kind that this process has are meant
+ */
+function openedSockets(expected: number): number[] {
+  if (protocolOf(expected) === NETLINK_NETFILTER) return [expected];
+  const all = readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter(fd => protocolOf(fd) === NETLINK_NETFILTER);
+  if (all.length === 0) throw new Error(`${FILE} has opened no netlink socket`);
+  return all;
+}
+
+/** Reads what is in a socket that does not wait: libnftables counts its requests from 0, so that anybody knows them. */
+function empty(fd: number): void {
+  const byte = Buffer.alloc(1);
+  for (let n = 0; n < MOST_QUEUED; n++) {
+    try {
+      readSync(fd, byte);
+    } catch (err) {
+      if (errorCode(err) === 'EAGAIN') return;
+    }
   }
 }

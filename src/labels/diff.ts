@@ -5,7 +5,7 @@
 import { diffLoopback, splitLocal } from './loopback.js';
 import { diffRoutes } from './routes.js';
 import { diffRules } from './routing.js';
-import { stampedTable, stampOf } from './stamp.js';
+import { isNotable, stampedTable, stampOf } from './stamp.js';
 import type { Change, SandboxDesired, SandboxObserved, Sysctl } from './words.js';
 
 /** Nothing to do is an empty list. */
@@ -52,7 +52,7 @@ function remembered({ before, sysctls }: SandboxObserved): Sysctl[] {
   return sysctls.flatMap(({ name, value, wanted }) => {
     const known = before.find(sysctl => sysctl.name === name);
     if (known) return [known];
-    return value === wanted ? [] : [{ name, value }];
+    return value === wanted ? [] : [{ name, value }].filter(isNotable);
   });
 }
 

@@ -16,7 +16,7 @@ import { mistake } from './mistakes.js';
 import { readSysctl, writeSysctl } from './proc-sys.js';
 import type { Sight } from './sight.js';
 import { STAMP_CHAIN, TABLE } from './stamp.js';
-import { expandSysctls } from './sysctl.js';
+import { expandSysctls, NF_CONNTRACK_COUNT } from './sysctl.js';
 import { plain } from './text.js';
 import { TRIAL, trialOf, without } from './trial.js';
 import type { Change, DesiredRoute, DesiredSysctl, Mistake, ObservedSysctl, UdpForward } from './words.js';
@@ -31,9 +31,6 @@ const REASON_MAX = 200;
 
 /** What the kernel says of a gateway that no link leads to, in IPv4 and in IPv6. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH']);
-
-/** How many flows the namespace has. */
-const FLOWS = 'netfilter/nf_conntrack_count';
 
 export class SandboxWindow {
   /** Rules of labels that were left out of a table because the kernel refuses them. */
@@ -130,7 +127,7 @@ export class SandboxWindow {
   /** Lets go of the flows that go elsewhere than their forward; those that cannot be read end by themselves. */
   forgetFlows(forwards: readonly UdpForward[]): void {
     // To list flows the kernel walks those of all namespaces, for milliseconds. A container that starts has none.
-    if (forwards.length === 0 || readSysctl(FLOWS) === '0') return;
+    if (forwards.length === 0 || readSysctl(NF_CONNTRACK_COUNT) === '0') return;
     try {
       for (const forward of forwards) {
         const stale = this.#nft.flows(forward.port).filter(flow => isStale(flow, forward));

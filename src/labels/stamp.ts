@@ -3,9 +3,8 @@
 // (table.ts), the way to the kernel.
 
 import { createHash } from 'node:crypto';
-import { isLinkName } from '../netlink/link.js';
 import type { NftTable } from '../nft/ruleset.js';
-import { IP_FORWARD, IP_SRC_VALID_MARK, IPV6_FORWARDING, TCP_FWMARK_ACCEPT } from './sysctl.js';
+import { isChangeable } from './sysctl.js';
 import type { Sysctl } from './words.js';
 
 /** The table of ours, in every namespace that has one. */
@@ -15,8 +14,6 @@ export const STAMP_CHAIN = 'stamp';
 
 const DIGEST_PREFIX = 'sha256 ';
 const BEFORE_PREFIX = 'before ';
-/** Sysctls of a namespace as a whole. */
-const FIXED = [IP_FORWARD, IPV6_FORWARDING, IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT].map(({ name }) => name);
 
 /** What the digest of a table is: of the whole of it, without its stamp. */
 export function stampOf(table: NftTable): string {
@@ -29,7 +26,7 @@ export function stampOf(table: NftTable): string {
  * @param digest the table's, where it is known
  */
 export function stampedTable(table: NftTable, before: readonly Sysctl[], digest = stampOf(table)): NftTable {
-  const comments = [DIGEST_PREFIX + digest, ...before.map(formatBefore)];
+  const comments = [DIGEST_PREFIX + digest, ...before.filter(isNotable).map(formatBefore)];
   const rules = comments.map(comment => ({ expr: [{ counter: null }], comment }));
   return { ...table, chains: [...table.chains, { name: STAMP_CHAIN, rules }] };
 }
@@ -54,14 +51,16 @@ function formatBefore({ name, value }: Sysctl): string {
 
 function parseBefore(comment: string): Sysctl | undefined {
   // A link's name may hold an equals sign.
-  const match = /^before (.+)=([01])$/.exec(comment);
-  const [, name, value] = match ?? [];
-  return name !== undefined && value !== undefined && isOurs(name) ? { name, value } : undefined;
+  const [, name, value] = /^before (.+)=(.+)$/.exec(comment) ?? [];
+  if (name === undefined || value === undefined) return undefined;
+  const sysctl = { name, value };
+  return isNotable(sysctl) ? sysctl : undefined;
 }
 
-/** Whether it is a sysctl that a label may change. The name becomes a path. */
-function isOurs(name: string): boolean {
-  if (FIXED.includes(name)) return true;
-  const link = /^ipv4\/conf\/(.*)\/route_localnet$/s.exec(name)?.[1];
-  return link !== undefined && isLinkName(link);
+/**
+ * Whether it may be in a stamp, which everybody in the namespace can read and write: a sysctl that a label may change,
+ * off or on. One with another value is on already, and stays so.
+ */
+export function isNotable({ name, value }: Sysctl): boolean {
+  return isChangeable(name) && /^[01]$/.test(value);
 }

@@ -125,8 +125,13 @@ export function readU64(value: Buffer): bigint {
 
 /** A string up to its first zero, or to the end where it has none. */
 export function readString(value: Buffer): string {
+  return untilZero(value).toString();
+}
+
+/** The bytes of a string up to its first zero, or to the end where it has none. */
+export function untilZero(value: Buffer): Buffer {
   const end = value.indexOf(0);
-  return value.toString('utf8', 0, end < 0 ? value.length : end);
+  return end < 0 ? value : value.subarray(0, end);
 }
 
 /** The value itself. @throws DecodeError unless it has exactly that many bytes */

@@ -2,7 +2,7 @@
 // speaks of them. Pure: requests to bytes, bytes to links. Not here: sockets, WireGuard's own configuration.
 
 import { DecodeError } from '../errors.js';
-import { attr, attrMap, attrString, attrU32, nest, readString, readU32 } from './attr.js';
+import { attr, attrMap, attrString, attrU32, nest, readString, readU32, untilZero } from './attr.js';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, type Request } from './message.js';
 
 export const RTM_NEWLINK = 16;
@@ -65,7 +65,10 @@ export interface LinkChange {
   readonly netnsFd?: number;
 }
 
-/** Whether the kernel takes the text as a link's name (dev_valid_name): 1–15 bytes, no `/`, `:` or space. */
+/**
+ * Whether a text may be a link's name, and so part of a path or a key: 1–15 bytes that the kernel takes
+ * (dev_valid_name: no `/`, `:` or space, not `.` or `..`), and no control character, which it would take.
+ */
 export function isLinkName(text: string): boolean {
   const bytes = Buffer.byteLength(text);
   return bytes >= 1 && bytes <= IFNAME_MAX && text !== '.' && text !== '..' && !/[/:\s\p{Cc}]/u.test(text);
@@ -119,15 +122,29 @@ export function getLinkRequest(which?: string | number): Request {
   return { type: RTM_GETLINK, flags: 0, payload };
 }
 
+/** dev_valid_name(): whether the kernel can have a link of that name; 0xa0 is a space to its isspace(), too. */
+function isKernelLinkName(name: Buffer): boolean {
+  const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0xa0 || (byte >= 0x09 && byte <= 0x0d);
+  return (
+    name.length >= 1 &&
+    name.length <= IFNAME_MAX &&
+    !['.', '..'].includes(name.toString('latin1')) &&
+    !name.some(byte => byte === 0x2f || byte === 0x3a || isSpace(byte))
+  );
+}
+
 /**
- * Reads the payload of an RTM_NEWLINK or RTM_DELLINK.
- * @throws DecodeError when it is short or has no name
+ * Reads the payload of an RTM_NEWLINK or RTM_DELLINK. The name is one that the kernel can have; before it becomes part
+ * of a path it has to be isLinkName(), too.
+ * @throws DecodeError when it is short, or has no name or an impossible one
  */
 export function decodeLink(payload: Buffer): Link {
   if (payload.length < IFINFOMSG_LEN) throw new DecodeError(`an ifinfomsg of ${payload.length} bytes`);
   const attrs = attrMap(payload.subarray(IFINFOMSG_LEN));
   const name = attrs.get(IFLA_IFNAME);
   if (!name) throw new DecodeError('a link without IFLA_IFNAME');
+  if (!isKernelLinkName(untilZero(name)))
+    throw new DecodeError('a link whose name the kernel does not allow');
   const mac = attrs.get(IFLA_ADDRESS);
   const mtu = attrs.get(IFLA_MTU);
   const group = attrs.get(IFLA_GROUP);

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 // The package's index also loads its generated protocols, four times the work at start-up.
 import { RawNetlinkSocket } from 'netlink/dist/raw.js';
 import {
+  connectToKernel,
   NETLINK_NO_ENOBUFS,
   SO_RCVBUFFORCE,
   SOL_NETLINK,
@@ -93,6 +94,7 @@ export class NetlinkSocket implements NetlinkChannel {
     });
     try {
       this.#fd = descriptorOf(protocol, this.#socket.address().port);
+      connectToKernel(this.#fd);
       // At an overrun the kernel would report ENOBUFS, at which the package aborts the process.
       setSocketOption(this.#fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
     } catch (err) {

@@ -19,7 +19,7 @@ import {
 } from './route.js';
 import { deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './rule.js';
 import { NETLINK_ROUTE, type Purpose } from './socket.js';
-import { MOST_ANSWERS, SyncNetlinkSocket } from './sync-socket.js';
+import { GUARDED, SyncNetlinkSocket } from './sync-socket.js';
 
 export class SyncRtNetlink {
   readonly #socket: SyncNetlinkSocket;
@@ -32,7 +32,7 @@ export class SyncRtNetlink {
    * @throws OpError
    */
   constructor(buffer?: Buffer, trace?: Trace) {
-    this.#socket = new SyncNetlinkSocket(NETLINK_ROUTE, buffer);
+    this.#socket = new SyncNetlinkSocket(NETLINK_ROUTE, buffer, GUARDED);
     this.#socket.filterDumps();
     this.#trace = trace;
   }
@@ -105,7 +105,7 @@ export class SyncRtNetlink {
   }
 
   #list(request: Request, purpose: Purpose): Buffer[] {
-    return this.#socket.request(request, purpose, MOST_ANSWERS).map(({ payload }) => payload);
+    return this.#socket.request(request, purpose).map(({ payload }) => payload);
   }
 
   /** Nothing where the kernel refuses: ENETUNREACH, or what the packet would meet: EHOSTUNREACH, EACCES, EINVAL. */

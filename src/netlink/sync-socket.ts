@@ -2,9 +2,11 @@
 // namespace. It never waits: rtnetlink and nfnetlink answer within the system call that asks, and a dump goes on with
 // every read. Not here: events, many requests at once (socket.ts), what any message means.
 
+import { randomInt } from 'node:crypto';
 import { closeSync, readSync, writeSync } from 'node:fs';
 import {
   AF_NETLINK,
+  connectToKernel,
   NETLINK_GET_STRICT_CHK,
   SOCK_NONBLOCK,
   SOCK_RAW,
@@ -31,25 +33,50 @@ import type { Purpose } from './socket.js';
 /** The kernel fills at most so much at a time (netlink_dump()). */
 export const DUMP_BUFFER_BYTES = 32 * 1024;
 const DUMP_TRIES = 8;
-/**
- * For a namespace whose owner may mean harm: answers to a dump at most. Each takes time in which nothing else is done.
- */
+
+/** What is read at most for one request, its own messages or not. Nothing else is done meanwhile. */
+export interface AnswerLimits {
+  readonly messages: number;
+  /** For all tries together, in milliseconds. */
+  readonly ms: number;
+}
+
+/** The messages for a namespace whose owner may mean harm. */
 export const MOST_ANSWERS = 8_192;
+/** For a namespace whose owner may mean harm. */
+export const GUARDED: AnswerLimits = { messages: MOST_ANSWERS, ms: 1_000 };
+/** For the host's, which may have a million routes. */
+const TRUSTED: AnswerLimits = { messages: Number.POSITIVE_INFINITY, ms: 10_000 };
+const UINT32_VALUES = 2 ** 32;
 
 export class SyncNetlinkSocket {
   readonly #fd: number;
   readonly #buffer: Buffer;
-  #seq = 0;
+  readonly #limits: AnswerLimits;
+  /** Nobody else knows which answers are waited for. */
+  #seq = randomInt(UINT32_VALUES);
 
   /**
-   * Opens a socket of the namespace of the calling thread. It pins the namespace: close it in the same window.
+   * Opens a socket of the namespace of the calling thread, to which nobody but the kernel can send. It pins the
+   * namespace: close it in the same window.
    * @param protocol NETLINK_*
    * @param buffer where answers are read to, one after the other; sockets that are not used at once may share it
    * @throws OpError
    */
-  constructor(protocol: number, buffer: Buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES)) {
+  constructor(
+    protocol: number,
+    buffer: Buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES),
+    limits: AnswerLimits = TRUSTED,
+  ) {
     this.#buffer = buffer;
+    this.#limits = limits;
     this.#fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, protocol);
+    try {
+      connectToKernel(this.#fd);
+    } catch (err) {
+      closeSync(this.#fd);
+      throw err;
+    }
   }
 
   close(): void {
@@ -71,15 +98,16 @@ export class SyncNetlinkSocket {
   /**
    * Sends one request. A dump answers with all its messages, anything else with what precedes the acknowledgement
    * (nothing, for most).
-   * @param most answers beyond so many are not read
-   * @throws OpError when the kernel refuses, ChannelError when there is no answer, an unreadable one or too many
+   * @throws OpError when the kernel refuses, ChannelError when there is no answer, an unreadable one, or one beyond the
+   * socket's limits
    */
-  request(request: Request, purpose: Purpose, most = Number.POSITIVE_INFINITY): Message[] {
+  request(request: Request, purpose: Purpose): Message[] {
     const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
+    const until = performance.now() + this.#limits.ms;
     for (let n = 1; ; n++) {
-      const seq = ++this.#seq;
+      const seq = this.#nextSeq();
       this.#send(encode(request, seq), purpose);
-      const replies = this.#collect(seq, purpose, most);
+      const replies = this.#collect(seq, purpose, until);
       if (replies) return replies;
       if (n === tries) throw changedMeanwhile(purpose);
     }
@@ -87,32 +115,40 @@ export class SyncNetlinkSocket {
 
   /** The same for a request that the kernel works on for long: a thread waits for it. A torn list is not read again. */
   async requestOnThread(request: Request, purpose: Purpose): Promise<Message[]> {
-    const seq = ++this.#seq;
+    const seq = this.#nextSeq();
     await sendOnThread(this.#fd, encode(request, seq), purpose.op, purpose.subject);
-    const replies = this.#collect(seq, purpose, Number.POSITIVE_INFINITY);
+    const replies = this.#collect(seq, purpose, performance.now() + this.#limits.ms);
     if (!replies) throw changedMeanwhile(purpose);
     return replies;
   }
 
+  /** 0 is the number of what nobody asked for. */
+  #nextSeq(): number {
+    this.#seq = (this.#seq + 1) % UINT32_VALUES || 1;
+    return this.#seq;
+  }
+
   /** The answers to a request; undefined when the kernel says that the list was torn. */
-  #collect(seq: number, purpose: Purpose, most: number): Message[] | undefined {
+  #collect(seq: number, purpose: Purpose, until: number): Message[] | undefined {
+    const { op, subject } = purpose;
+    const { messages, ms } = this.#limits;
     const replies: Message[] = [];
     let torn = false;
-    for (;;) {
+    for (let read = 0; ; ) {
       for (const message of this.#receive(purpose)) {
-        if (message.seq !== seq) continue;
-        if (message.flags & NLM_F_DUMP_INTR) torn = true;
-        if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          const errno = readErrno(message);
-          if (errno !== 0) throw new OpError(purpose.op, purpose.subject, errno);
-          return torn ? undefined : replies;
+        if (message.seq === seq) {
+          if (message.flags & NLM_F_DUMP_INTR) torn = true;
+          if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
+            const errno = readErrno(message);
+            if (errno !== 0) throw new OpError(op, subject, errno);
+            return torn ? undefined : replies;
+          }
+          replies.push({ ...message, payload: Buffer.from(message.payload) });
         }
         // What is left of the dump goes with the socket.
-        if (replies.length >= most) {
-          throw new ChannelError(`${purpose.op} ${purpose.subject}: there are more than ${most}`);
-        }
-        replies.push({ ...message, payload: Buffer.from(message.payload) });
+        if (++read > messages) throw new ChannelError(`${op} ${subject}: there are more than ${messages}`);
       }
+      if (performance.now() > until) throw new ChannelError(`${op} ${subject}: no end of it in ${ms} ms`);
     }
   }
 

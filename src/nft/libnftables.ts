@@ -7,7 +7,7 @@ import { ChannelError } from '../errors.js';
 import { formatAddress } from '../ip.js';
 import type { Trace } from '../netlink/commands.js';
 import type { Request } from '../netlink/message.js';
-import { DUMP_BUFFER_BYTES, MOST_ANSWERS, SyncNetlinkSocket } from '../netlink/sync-socket.js';
+import { DUMP_BUFFER_BYTES, GUARDED, SyncNetlinkSocket } from '../netlink/sync-socket.js';
 import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
 import { type NftInventory, readInventory } from './inventory.js';
 import {
@@ -108,7 +108,7 @@ export class Nft {
     return this.#ask(socket => {
       const list = (what: string, request: Request): Buffer[] => {
         const purpose = { op: `listing nftables ${what} of`, subject: name.name };
-        return socket.request(request, purpose, MOST_ANSWERS).map(({ payload }) => payload);
+        return socket.request(request, purpose).map(({ payload }) => payload);
       };
       // In this order: whatever changes between the answers is of a later generation than the first of them.
       return readInventory(name.name, {
@@ -124,7 +124,7 @@ export class Nft {
   flows(port: number): Flow[] {
     const purpose = { op: 'listing flows to udp port', subject: String(port) };
     const replies = ([4, 6] as const).flatMap(family =>
-      this.#ask(socket => socket.request(getFlowsRequest(family, port), purpose, MOST_ANSWERS)),
+      this.#ask(socket => socket.request(getFlowsRequest(family, port), purpose)),
     );
     return replies.flatMap(({ payload }) => decodeFlow(payload) ?? []);
   }
@@ -139,7 +139,7 @@ export class Nft {
   }
 
   #ask<T>(question: (socket: SyncNetlinkSocket) => T): T {
-    const socket = new SyncNetlinkSocket(NETLINK_NETFILTER, this.#buffer);
+    const socket = new SyncNetlinkSocket(NETLINK_NETFILTER, this.#buffer, GUARDED);
     try {
       return question(socket);
     } finally {
@@ -171,7 +171,7 @@ export class Nft {
 
 function rulesOf(socket: SyncNetlinkSocket, { family, name }: TableName, chain: string): Buffer[] {
   const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
-  const replies = socket.request(getRulesRequest(family, name, chain), purpose, MOST_ANSWERS);
+  const replies = socket.request(getRulesRequest(family, name, chain), purpose);
   return replies.map(({ payload }) => payload);
 }
 
@@ -186,7 +186,7 @@ function tableOf(socket: SyncNetlinkSocket, { family, name }: TableName): Buffer
 /** A question for one that may be missing would be answered by an error, which is dear to make. */
 function tablesOf(socket: SyncNetlinkSocket, family: NftFamily): string[] {
   const purpose = { op: 'listing nftables tables of', subject: family };
-  const replies = socket.request(getTablesRequest(family), purpose, MOST_ANSWERS);
+  const replies = socket.request(getTablesRequest(family), purpose);
   return replies.flatMap(({ payload }) => decodeTableName(payload) ?? []);
 }
 

@@ -1,0 +1,137 @@
+// A hostile neighbour in the namespace, who sends answers in the kernel's name: none is taken, whatever it says.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { IP_FORWARD, routeLocalnet } from '../../src/labels/sysctl.js';
+import { NETLINK_ROUTE } from '../../src/netlink/socket.js';
+import { NETLINK_NETFILTER } from '../../src/nft/nfnetlink.js';
+import { address } from '../unit/labels-world.js';
+import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
+import { kernelTest, type Namespace } from './namespace.js';
+
+/** How often the daemon looks into the namespace under the flood. */
+const LOOKS = Number(process.env.DWGD_FORGED_LOOKS ?? 500);
+const SECRET = 'secret of the host';
+const FORGER = fileURLToPath(new URL('forger.js', import.meta.url));
+
+/** A file of the host's that only root reads, and the name of a link that a sysctl's path would lead to it by. */
+function bait(t: TestContext): { readonly file: string; readonly name: string } {
+  const folder = mkdtempSync('/tmp/f');
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'secret');
+  writeFileSync(file, SECRET, { mode: 0o600 });
+  symlinkSync(file, join(folder, 'route_localnet'));
+  return { file, name: `../../../../..${folder}` };
+}
+
+/** What is forged: answers of a protocol to the requests of some numbers, counted from the first of a socket. */
+interface Forgery {
+  readonly protocol: number;
+  readonly seqs: readonly number[];
+}
+
+/** Forges in the namespace until the test ends. */
+async function forge(t: TestContext, ns: Namespace, forgery: Forgery, name: string): Promise<ChildProcess> {
+  const { protocol, seqs } = forgery;
+  // Whoever has no socket of the protocol in the namespace yet gets the number of its process for a port.
+  const args = [FORGER, `${protocol}`, `${process.pid}`, seqs.join(), name];
+  const child = spawn('ip', ['netns', 'exec', ns.name, process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill());
+  await once(child.stdout, 'data');
+  return child;
+}
+
+function quantiles(times: readonly number[]): string {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (q: number): string =>
+    sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!.toFixed(2);
+  return `median ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`;
+}
+
+/** Runs under the flood of two forgers, and tells what they say of themselves. */
+async function underFlood<T>(
+  t: TestContext,
+  ns: Namespace,
+  forgery: Forgery,
+  name: string,
+  fn: () => T,
+): Promise<T> {
+  const forgers = [await forge(t, ns, forgery, name), await forge(t, ns, forgery, name)];
+  const value = fn();
+  for (const forger of forgers) {
+    forger.kill();
+    const [said] = (await once(forger.stdout!, 'data')) as [Buffer];
+    t.diagnostic(`forger: ${said.toString().trim()}`);
+  }
+  return value;
+}
+
+kernelTest(
+  `a neighbour who forges the kernel's answers gets no byte of the host in ${LOOKS} looks, and changes none`,
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const { file, name } = bait(t);
+    // Its own socket has the port that is attacked.
+    inside.rt.close();
+    const desired = desire(inside, {
+      table: accepting(80),
+      routes: guarded('10.20.0.0/16', '10.9.0.3'),
+      sysctls: [IP_FORWARD, routeLocalnet(address('10.9.0.1'))],
+    });
+    const failures: string[] = [];
+    const look = (): number[] =>
+      Array.from({ length: LOOKS }, () => {
+        const began = performance.now();
+        try {
+          failures.push(...sandboxes.converge(desired)!.failures.map(String));
+        } catch (err) {
+          failures.push(String(err));
+        }
+        return performance.now() - began;
+      });
+    sandboxes.converge(desired);
+    const quiet = look();
+    // The fourth request of a look asks for the link of the sysctl.
+    const flooded = await underFlood(t, inside, { protocol: NETLINK_ROUTE, seqs: [4] }, name, look);
+    t.diagnostic(`without the flood: ${quantiles(quiet)}; under it: ${quantiles(flooded)}`);
+    assert.equal(readFileSync(file, 'latin1'), SECRET);
+    const ruleset = inside.exec('nft', 'list', 'ruleset');
+    assert.match(ruleset, /before ipv4\/conf\/eth0\/route_localnet=0/);
+    assert.doesNotMatch(ruleset, /\.\.|secret/);
+    assert.deepEqual(failures, []);
+  },
+  'nft',
+);
+
+kernelTest(
+  "a neighbour who forges nf_tables' answers keeps no table from its place",
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const desired = desire(inside, { table: accepting(80) });
+    const seqs = Array.from({ length: 16 }, (_, n) => n);
+    const outcomes = await underFlood(t, inside, { protocol: NETLINK_NETFILTER, seqs }, 'eth0', () =>
+      Array.from({ length: 100 }, () => {
+        const placed = sandboxes.converge(desired);
+        return [placed, sandboxes.converge(desired), sandboxes.clear(inside.ref)].map(outcome => [
+          ...outcome!.failures.map(String),
+          ...outcome!.changes.map(({ kind }) => kind),
+        ]);
+      }),
+    );
+    const expected = [['createTable'], [], ['deleteTable']];
+    assert.deepEqual(
+      outcomes,
+      outcomes.map(() => expected),
+    );
+    assert.equal(inside.exec('nft', 'list', 'ruleset'), '');
+  },
+  'nft',
+);
