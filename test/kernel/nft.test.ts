@@ -149,6 +149,30 @@ kernelTest('a sysctl that is not there reads as nothing; a value that is not tak
     assert.throws(() => writeSysctl('ipv4/ip_forward', 'much'), {
       message: 'setting sysctl ipv4/ip_forward: EINVAL (invalid argument)',
     });
-    assert.throws(() => readSysctl('ipv4/conf'), { message: /^reading sysctl ipv4\/conf: EISDIR / });
   });
 });
+
+for (const [what, hide] of [
+  ['a symbolic link', 'ln -s /tmp/secret "$1"'],
+  ['a file of another file system', 'cp /tmp/secret "$1"'],
+] as const) {
+  kernelTest(
+    `a sysctl's file that is ${what} is neither read nor set`,
+    () => {
+      const folder = new URL('../../src/labels/', import.meta.url).href;
+      const script = `
+        const tried = [];
+        (async () => {
+          const { readSysctl, writeSysctl } = await import('${folder}proc-sys.js');
+          for (const fn of [() => readSysctl('ipv4/ip_forward'), () => writeSysctl('ipv4/ip_forward', '9')])
+            try { tried.push(String(fn())) } catch (err) { tried.push(err.constructor.name) }
+          console.log(tried.join(), require('node:fs').readFileSync('/tmp/secret', 'utf8'));
+        })();`;
+      const hidden = `mount -t tmpfs none /tmp && mount -t tmpfs none /proc/sys/net && mkdir /proc/sys/net/ipv4 &&
+        printf 1 > /tmp/secret && set -- "$@" && file=/proc/sys/net/ipv4/ip_forward && ${hide.replace('"$1"', '$file')} && exec "$@"`;
+      const said = run('unshare', '--mount', 'sh', '-c', hidden, 'sh', process.execPath, '-e', script);
+      assert.match(said, /^(Op)?Error,(Op)?Error 1\n$/);
+    },
+    'unshare',
+  );
+}

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DecodeError } from '../../src/errors.js';
+import { attr } from '../../src/netlink/attr.js';
 import {
   decodeLink,
   deleteLinkRequest,
@@ -132,6 +133,34 @@ for (const name of ['wg0', 'a', 'exactly15bytes_', 'br-1.2', 'ü', 'eth0@x']) {
 
 for (const name of ['', '.', '..', 'sixteen-bytes-00', 'a/b', 'a:b', 'a b', 'a\tb', 'a\0b', 'üüüüüüüü']) {
   test(`${JSON.stringify(name)} is no name for a link`, () => assert.equal(isLinkName(name), false));
+}
+
+/** A link as the kernel would tell of it, whatever its name. */
+const told = (name: Buffer): Buffer => Buffer.concat([Buffer.alloc(16), attr(IFLA_IFNAME, name)]);
+
+for (const name of [
+  '../../../../../tmp',
+  '..',
+  '.',
+  '',
+  '\0eth0',
+  'a/b',
+  'a:b',
+  'a b',
+  'a\tb',
+  'a\u00a0b',
+  'sixteen-bytes-00',
+]) {
+  test(`a link that is told to be called ${JSON.stringify(name)} is none`, () => {
+    assert.throws(() => decodeLink(told(Buffer.from(`${name}\0`, 'latin1'))), DecodeError);
+  });
+}
+
+for (const name of ['wg0', 'exactly15bytes_', 'a=b', '\u0001', '\u00ff']) {
+  test(`a link that the kernel can call ${JSON.stringify(name)} is read`, () => {
+    const bytes = Buffer.from(name, 'latin1');
+    assert.equal(decodeLink(told(bytes)).name, bytes.toString());
+  });
 }
 
 test('a change that names nothing changes nothing', () => {
