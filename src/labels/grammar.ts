@@ -25,6 +25,7 @@ import {
 } from './keys.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { ANY, formatPattern, parsePattern } from './pattern.js';
+import { RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 import { naturalCompare, quote } from './text.js';
 import type {
   ContainerIntent,
@@ -52,6 +53,7 @@ interface Reading {
   readonly routes: RouteIntent[];
   readonly rules: RuleIntent[];
   readonly hostRoutes: HostRouteIntent[];
+  readonly budget: RuleBudget;
   /** What is there already, by what it means: the label's key, and where it leads. */
   readonly meanings: Map<string, { readonly key: string; readonly to: string }>;
 }
@@ -74,6 +76,7 @@ export function decodeLabels(
     routes: [],
     rules: [],
     hostRoutes: [],
+    budget: new RuleBudget(),
     meanings: new Map(),
   };
   for (const key of selectKeys(labels, report)) {
@@ -83,7 +86,7 @@ export function decodeLabels(
       report(key, messageFor(err));
     }
   }
-  const { meanings, ...intent } = reading;
+  const { meanings, budget, ...intent } = reading;
   return { intent, mistakes: boundMistakes(mistakes) };
 }
 
@@ -123,7 +126,7 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
   else if (key === HOST_ROUTES) reading.hostRoutes.push(...readHostRoutes(key, value));
   else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
   else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
-  else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value));
+  else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value, reading.budget));
   else throw new UserError(describeUnknown(key));
 }
 
@@ -194,15 +197,18 @@ function readGateway(value: string, network: Prefix): Destination {
   return parseDestination(value);
 }
 
-function readRule(key: string, value: string): RuleIntent {
+function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
   const name = key.slice(IPTABLES_RULE.length);
   if (!/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_RULE_NAME) {
     throw new UserError(
       `${quote(name)} is not the name of a rule: give at most ${MAX_RULE_NAME} letters, digits, hyphens and underscores`,
     );
   }
+  if (budget.isSpent) throw new UserError(TOO_MANY_RULES);
   // No name holds a dot, so no two rules have sets of one name.
-  return { key, name, rule: translateRule(value, { setPrefix: `rule.${name}.` }) };
+  const rule = translateRule(value, { setPrefix: `rule.${name}.` });
+  if (!budget.take(rule.rules.length)) throw new UserError(TOO_MANY_RULES);
+  return { key, name, rule };
 }
 
 /**

@@ -9,6 +9,7 @@ import type { PlacedRoute } from './loops.js';
 import { type MergedIntent, mistakeOf, type Owned } from './merge.js';
 import type { Names, Resolution, SandboxMembers } from './names.js';
 import { ANY } from './pattern.js';
+import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 import type { Mistake } from './words.js';
 
 /** A namespace, and what its labels ask for together. */
@@ -57,8 +58,12 @@ function whyOwnSubnet(network: Prefix, subnet: Prefix, gateway?: Address): strin
   return `no route to ${formatPrefix(network)} is made: the container is on ${formatPrefix(subnet)}, which it reaches without a gateway${holds}; remove the label, or give another network`;
 }
 
-/** The forwards whose destination is there. */
-export function placeForwards({ members, intent }: Asking, placing: Placing): PlacedForward[] {
+/** The forwards whose destination is there, as far as there is room for their rules. */
+export function placeForwards(
+  { members, intent }: Asking,
+  budget: RuleBudget,
+  placing: Placing,
+): PlacedForward[] {
   return intent.forwards.flatMap(owned => {
     const { container, intent: forward } = owned;
     const arrivals = arrivalsOf(forward, intent.natInterfaces);
@@ -70,6 +75,11 @@ export function placeForwards({ members, intent }: Asking, placing: Placing): Pl
     const resolution = placing.names.resolve(destination, container, members);
     const addresses = addressesOf(resolution, owned, 'until then the port is not forwarded', placing);
     if (addresses.length === 0) return [];
+    // Each address has a rule of its own, which masquerades; what leads there is one rule for all forwards.
+    if (!budget.take(addresses.length)) {
+      placing.mistakes.push(mistakeOf(owned, TOO_MANY_RULES));
+      return [];
+    }
     return [{ key, pattern, arrivals, protocol, port, addresses, destinationPort }];
   });
 }

@@ -16,6 +16,7 @@ import { isLoopback } from './pattern.js';
 import { type Asking, type Placing, placeForwards, placeRoutes } from './placement.js';
 import { DOCKER_WAY_SYSCTLS, dockerWay } from './replies.js';
 import { routingTable } from './routing.js';
+import { RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
 import { Tables } from './tables.js';
 import { naturalCompare } from './text.js';
@@ -133,8 +134,9 @@ function refused({ name, hostNetwork, labels, imageLabels, isImageGone }: Contai
 function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning: Planning): SandboxDesired {
   const { intent, intents } = sandbox;
   const { members, attachments } = sandbox.members;
-  const forwards = placeForwards(sandbox, planning);
-  const rules = planRules(intent.rules, planning.mistakes);
+  const budget = new RuleBudget();
+  const rules = planRules(intent.rules, budget, planning.mistakes);
+  const forwards = placeForwards(sandbox, budget, planning);
   const desiredRoutes = routes.flatMap(({ owned, gateway }): DesiredRoute[] => {
     const { network } = owned.intent;
     return [...(gateway ? [{ network, gateway }] : []), { network }];
@@ -184,15 +186,20 @@ function planSysctls(
 }
 
 /** The rules that the kernel can take beside each other; one that it could not would take all of the table with it. */
-function planRules(rules: readonly Owned<RuleIntent>[], mistakes: Mistake[]): Owned<RuleIntent>[] {
+function planRules(
+  rules: readonly Owned<RuleIntent>[],
+  budget: RuleBudget,
+  mistakes: Mistake[],
+): Owned<RuleIntent>[] {
   const standing: Owned<RuleIntent>[] = [];
   for (const owned of rules) {
     const conflict = findConflict(
       owned.intent.rule,
       standing.map(({ intent }) => intent.rule),
     );
-    if (conflict === undefined) standing.push(owned);
-    else mistakes.push(mistakeOf(owned, conflict));
+    if (conflict !== undefined) mistakes.push(mistakeOf(owned, conflict));
+    else if (budget.take(owned.intent.rule.rules.length)) standing.push(owned);
+    else mistakes.push(mistakeOf(owned, TOO_MANY_RULES));
   }
   return standing;
 }

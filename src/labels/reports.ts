@@ -59,6 +59,11 @@ export class Reports {
     // They are found when a table is put in place, and not again while it stands.
     for (const { container, key, message } of outcome?.refused ?? [])
       this.#log.warn({ container, label: key }, message);
+    if (outcome?.unreadable)
+      this.#log.warn(
+        fields,
+        `the table was put in place anew, as nobody can tell whether it was whole: ${messageOf(outcome.unreadable)}`,
+      );
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {

@@ -9,6 +9,7 @@ import { type Route, RTPROT_DWGD } from '../netlink/route.js';
 import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
 import type { NftInventory } from '../nft/inventory.js';
 import { type Nft, NftError } from '../nft/libnftables.js';
+import { readLook } from '../nft/nfnetlink.js';
 import { createTable, deleteTable, type NftTable, replaceTable } from '../nft/ruleset.js';
 import { groupOf, othersBuildOn } from './change-groups.js';
 import { isStale } from './flows.js';
@@ -37,6 +38,8 @@ export class SandboxWindow {
   readonly refused: Mistake[] = [];
   /** The table that was put in place last. */
   placed: NftTable | undefined;
+  /** Why it could not be told what is in the table of ours. */
+  unreadable: Error | undefined;
   readonly #rt: SyncRtNetlink;
   readonly #nft: Nft;
   readonly #subject: string;
@@ -90,8 +93,14 @@ export class SandboxWindow {
     } catch (err) {
       if (!isRefusal(err)) throw err;
       this.#trace?.(`# ${err.message}`);
+      this.unreadable = err;
       return undefined;
     }
+  }
+
+  /** The generation of the ruleset now; undefined where there is no table of ours. @throws OpError, ChannelError */
+  generation(): number | undefined {
+    return readLook(this.#nft.look(TABLE, STAMP_CHAIN), TABLE.name).generation;
   }
 
   #observeSysctls(sysctls: readonly DesiredSysctl[]): ObservedSysctl[] {

@@ -33,6 +33,8 @@ export interface Converged {
   readonly failures: readonly Error[];
   /** Rules of labels that were left out because the kernel refuses them; they are not tried again. */
   readonly refused?: readonly Mistake[];
+  /** Why it could not be told whether the table was still whole: it was put in place anew. */
+  readonly unreadable?: Error;
 }
 
 export interface SandboxParts {
@@ -105,11 +107,17 @@ export class Sandboxes {
         if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged) this.#learnLater(desired.netns, window.placed);
+        if (rulesChanged && window.unreadable && failures.length === 0) this.#trustNow(key, window);
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {
-          const { refused } = window;
-          return { changes, failures, ...(refused.length > 0 && { refused }) };
+          const { refused, unreadable } = window;
+          return {
+            changes,
+            failures,
+            ...(refused.length > 0 && { refused }),
+            ...(unreadable && { unreadable }),
+          };
         }
       }
     });
@@ -181,6 +189,12 @@ export class Sandboxes {
     const { key } = netns;
     const placed = this.#unlearned.get(key)?.table ?? table;
     return this.#wholeness.isDamaged(key, observed.generation, placed, () => window.inventory());
+  }
+
+  /** A table that cannot be read is whole as long as nobody changes the ruleset from here on. */
+  #trustNow(key: string, window: SandboxWindow): void {
+    const generation = window.generation();
+    if (generation !== undefined) this.#wholeness.trust(key, generation);
   }
 
   /** What the kernel made of a table is looked at when nobody waits: a look before that compares with the plan. */

@@ -11,8 +11,8 @@ const NF_ACCEPT = 1;
 /** A table as it was when it was known to be whole. */
 interface Known {
   readonly generation: number;
-  /** Of what was in it. */
-  readonly digest: string;
+  /** Of what was in it; absent where that cannot be told. */
+  readonly digest?: string;
 }
 
 /** Of namespaces by their keys. Of those that are gone it keeps a little: the kernel gives their numbers to new ones. */
@@ -24,7 +24,8 @@ export class Wholeness {
    * table of which nothing is known, as after a restart, has to be as it was planned.
    * @param generation the ruleset's, at this look
    * @param table what was put in place
-   * @param take what is in it now; undefined when that cannot be told, and then it counts as whole
+   * @param take what is in it now; undefined when that cannot be told, and then it does not count as whole: somebody has
+   * changed the ruleset, and may have made it too long to be read for that
    */
   isDamaged(
     key: string,
@@ -35,16 +36,23 @@ export class Wholeness {
     const known = this.#known.get(key);
     if (known && known.generation === generation) return false;
     const inventory = take();
-    if (!inventory) return false;
-    const isWhole = known ? known.digest === digestOf(inventory) : isAsPlanned(inventory, table);
+    if (!inventory) return true;
+    const isWhole = known?.digest ? known.digest === digestOf(inventory) : isAsPlanned(inventory, table);
     if (isWhole) this.#note(key, inventory);
     return !isWhole;
   }
 
+  /** Notes that a table was put in place this moment, of which nothing but the generation can be told. */
+  trust(key: string, generation: number): void {
+    this.#known.set(key, { generation });
+  }
+
   /** Notes what a table is like that was put in place this moment. */
   remember(key: string, table: NftTable, inventory: NftInventory | undefined): void {
+    // What cannot be told leaves what is known: while nobody changes the ruleset, that is enough.
+    if (!inventory) return;
     this.forget(key);
-    if (inventory && isAsPlanned(inventory, table)) this.#note(key, inventory);
+    if (isAsPlanned(inventory, table)) this.#note(key, inventory);
   }
 
   forget(key: string): void {

@@ -1,7 +1,9 @@
 // A table of ours that somebody changes in part, beneath its stamp: what is noticed and put right, and what is let be.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Change } from '../../src/labels/words.js';
+import { MOST_ANSWERS } from '../../src/netlink/sync-socket.js';
 import { match } from '../../src/nft/expression.js';
 import type { NftTable } from '../../src/nft/ruleset.js';
 import { accepting, container, desire, programmer } from './labels-namespace.js';
@@ -151,3 +153,44 @@ kernelTest(
   },
   'nft',
 );
+
+/** A script that makes more than is read, each line with its number. */
+const beyond = (line: (n: number) => string): string =>
+  Array.from({ length: MOST_ANSWERS + 1 }, (_, n) => line(n)).join('\n');
+
+for (const [what, script] of [
+  ['rules in our table', `flush chain inet dwgd input\n${beyond(() => 'add rule inet dwgd input accept')}`],
+  [
+    'chains in a table of its own',
+    `add table inet own\n${beyond(n => `add chain inet own c${n}`)}\nflush chain inet dwgd input`,
+  ],
+] as const) {
+  kernelTest(
+    `a container that hides a change behind more ${what} than are read gets the whole table again, once`,
+    async t => {
+      const { inside } = await container(t);
+      const { sandboxes } = await programmer(t);
+      const desired = desire(inside, { table: accepting(80) });
+      sandboxes.converge(desired);
+      sandboxes.learn();
+      const table = (): string => inside.exec('nft', 'list', 'table', 'inet', 'dwgd');
+      const whole = table();
+      execFileSync('ip', ['netns', 'exec', inside.name, 'nft', '-f', '-'], { input: script });
+      assert.notEqual(table(), whole);
+      const outcome = sandboxes.converge(desired)!;
+      assert.deepEqual(kinds(outcome.changes), ['replaceTable']);
+      assert.match(outcome.unreadable!.message, /there are more than 8192$/);
+      assert.equal(table(), whole);
+      for (let n = 0; n < 3; n++) {
+        sandboxes.learn();
+        assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+      }
+      // Somebody changes the ruleset: while it cannot be told what, the table is put in place anew.
+      inside.exec('nft', 'flush chain inet dwgd input');
+      assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable']);
+      assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+      assert.equal(table(), whole);
+    },
+    'nft',
+  );
+}

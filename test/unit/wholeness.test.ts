@@ -83,16 +83,25 @@ test('the kernel is asked only when the generation is another, and once for each
   );
 });
 
-test('what cannot be told counts as whole, and is asked for again', () => {
+test('what cannot be told does not count as whole, known or not', () => {
   const wholeness = new Wholeness();
+  const isDamaged = (): boolean => wholeness.isDamaged('4:1', 10, TABLE, () => undefined);
+  assert.equal(isDamaged(), true);
+  wholeness.remember('4:1', TABLE, WHOLE);
+  assert.equal(isDamaged(), true);
+});
+
+test('a table that cannot be read is whole until somebody changes the ruleset', () => {
+  const wholeness = new Wholeness();
+  wholeness.trust('4:1', 10);
   wholeness.remember('4:1', TABLE, undefined);
-  assert.equal(
-    wholeness.isDamaged('4:1', 9, TABLE, () => undefined),
-    false,
+  assert.deepEqual(
+    [10, 10, 11].map(generation => wholeness.isDamaged('4:1', generation, TABLE, () => undefined)),
+    [false, false, true],
   );
   assert.equal(
-    wholeness.isDamaged('4:1', 9, TABLE, () => ({ ...WHOLE, flags: 1 })),
-    true,
+    wholeness.isDamaged('4:1', 11, TABLE, () => WHOLE),
+    false,
   );
 });
 
