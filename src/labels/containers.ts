@@ -16,7 +16,7 @@ import {
   networkIds,
 } from './docker-view.js';
 import { OwnLabels } from './own-labels.js';
-import { isStill, netnsOf } from './proc-netns.js';
+import { isStill, netnsOfContainer } from './proc-netns.js';
 import { type OwnView, type Seen, seenInListing, seenInspected } from './seen.js';
 import { Unseen } from './unseen.js';
 import type { ContainerView, NetnsRef } from './words.js';
@@ -147,7 +147,9 @@ export class Containers {
     if (!inspection) return undefined;
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
-    const seen = seenInspected(container, own, Running ? netnsOf(Pid) : undefined, driverOf);
+    const sandboxKey = container.NetworkSettings?.SandboxKey;
+    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }) : undefined;
+    const seen = seenInspected(container, own, netns, driverOf);
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
     if (!this.#named.has(id) && seen.view.netns) this.#believed.add(id);
     this.#seen.set(id, seen);

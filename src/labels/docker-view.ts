@@ -42,7 +42,11 @@ export interface InspectedContainer {
   readonly State: { readonly Running: boolean; readonly Pid: number };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
   readonly HostConfig?: { readonly NetworkMode?: string };
-  readonly NetworkSettings?: { readonly Networks?: DockerEndpoints } | null;
+  readonly NetworkSettings?: {
+    readonly Networks?: DockerEndpoints;
+    /** A path to its network namespace: `/var/run/docker/netns/…`. Empty where it uses another container's. */
+    readonly SandboxKey?: string;
+  } | null;
 }
 
 /** What of an entry of `GET /networks` is of use. */

@@ -10,6 +10,7 @@ import { DUMP_BUFFER_BYTES } from '../netlink/sync-socket.js';
 import type { Nft } from '../nft/libnftables.js';
 import type { NftTable } from '../nft/ruleset.js';
 import { diff } from './diff.js';
+import { isSameProcess } from './proc-netns.js';
 import { diffRoutes } from './routes.js';
 import { SandboxWindow } from './sandbox-window.js';
 import { printOf, readSight } from './sight.js';
@@ -213,7 +214,7 @@ export class Sandboxes {
       if (key === (this.#host?.key ?? this.#switch.hostKey)) {
         throw new UserError(`${ref.path} is the host's own network namespace, which labels never change`);
       }
-      if (key !== ref.key) return undefined;
+      if (key !== ref.key || !isSameProcess(ref)) return undefined;
       return this.#switch.within<{ value: T }>(netns, () => {
         const window = new SandboxWindow(this.#nft, ref.path, this.#buffer, this.#traceIn(ref.path));
         try {

@@ -25,8 +25,10 @@ export interface Attachment {
 export interface NetnsRef {
   /** Device and inode of the namespace: `4:4026532287`. */
   readonly key: string;
-  /** A path by which it can be opened now: `/proc/PID/ns/net`. */
+  /** A path by which it can be opened now: `/run/docker/netns/…`, or `/proc/PID/ns/net`. */
   readonly path: string;
+  /** Whose it is, where the path is a process's; `startTime` in clock ticks since the machine began. */
+  readonly process?: { readonly pid: number; readonly startTime: string };
 }
 
 /** An address of the host on a link of Ethernet's kind, with the length of the network around it. */
