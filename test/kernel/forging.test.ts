@@ -6,8 +6,11 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { AF_NETLINK, close, SOCK_RAW, sendto, socket } from '../../native/libc.js';
+import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { IP_FORWARD, routeLocalnet } from '../../src/labels/sysctl.js';
-import { NETLINK_ROUTE } from '../../src/netlink/socket.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from '../../src/netlink/socket.js';
+import { SyncNetlinkSocket } from '../../src/netlink/sync-socket.js';
 import { NETLINK_NETFILTER } from '../../src/nft/nfnetlink.js';
 import { address } from '../unit/labels-world.js';
 import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
@@ -135,3 +138,36 @@ kernelTest(
   },
   'nft',
 );
+
+/** Protocols and ports of the netlink sockets of the namespace that the thread is in. */
+function ports(): string[] {
+  const rows = readFileSync('/proc/thread-self/net/netlink', 'latin1').trim().split('\n').slice(1);
+  return rows.map(row => row.trim().split(/\s+/).slice(1, 3).join(' '));
+}
+
+for (const [what, openSocket] of [
+  ['a socket of rtnetlink', () => new SyncNetlinkSocket(NETLINK_ROUTE)],
+  ['a socket of generic netlink', () => new SyncNetlinkSocket(NETLINK_GENERIC)],
+  ['a socket of nf_tables', () => new SyncNetlinkSocket(NETLINK_NETFILTER)],
+  ['a socket that waits for events', () => new NetlinkSocket(NETLINK_ROUTE)],
+  ["libnftables' own socket", () => new LibNftables().context(NFT_CTX_OUTPUT_JSON)],
+] as const) {
+  kernelTest(`whoever else sends to ${what} is refused`, async t => {
+    const { inside } = await container(t);
+    inside.within(() => {
+      const others = ports();
+      const opened: { close(): void } | { free(): void } = openSocket();
+      const found = ports().filter(port => !others.includes(port));
+      const [protocol, port] = found[0]!.split(' ').map(Number);
+      assert.deepEqual([found.length, port !== 0], [1, true]);
+      const to = Buffer.alloc(12);
+      to.writeUInt16LE(AF_NETLINK);
+      to.writeUInt32LE(port!, 4);
+      const fd = socket(AF_NETLINK, SOCK_RAW, protocol!);
+      assert.throws(() => sendto(fd, Buffer.alloc(16, 16), to, 'a port'), { code: 'ECONNREFUSED' });
+      close(fd);
+      if ('free' in opened) opened.free();
+      else opened.close();
+    });
+  });
+}

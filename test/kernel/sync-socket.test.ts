@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { ChannelError, OpError } from '../../src/errors.js';
 import { formatPrefix, parsePrefix } from '../../src/ip.js';
 import { getAddressesRequest } from '../../src/netlink/address.js';
-import { deleteLinkRequest } from '../../src/netlink/link.js';
+import { deleteLinkRequest, getLinkRequest } from '../../src/netlink/link.js';
 import { decodeRoute, getRoutesRequest, newRouteRequest } from '../../src/netlink/route.js';
 import { NETLINK_ROUTE } from '../../src/netlink/socket.js';
 import { DUMP_BUFFER_BYTES, SyncNetlinkSocket } from '../../src/netlink/sync-socket.js';
@@ -144,4 +144,44 @@ kernelTest('a socket that is closed leaves no file descriptor', async t => {
   const before = readdirSync('/proc/self/fd').length;
   for (let n = 0; n < 100; n++) within(ns, socket => socket.request(getRoutesRequest(), listing));
   assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+/** Routes that take several reads to list. */
+function fill(ns: Namespace): void {
+  within(ns, socket => {
+    for (let n = 0; n < 1000; n++)
+      socket.request(newRouteRequest(blackhole(n, 199)), { op: 'adding', subject: `route ${n}` });
+    return socket;
+  });
+}
+
+for (const [what, limits, message] of [
+  ['more messages than that', { messages: 999, ms: 10_000 }, 'there are more than 999'],
+  ['longer than that', { messages: 10_000, ms: 0 }, 'no end of it in 0 ms'],
+] as const) {
+  kernelTest(`a list that takes ${what} is given up`, async t => {
+    const ns = await Namespace.create(t);
+    fill(ns);
+    ns.within(() => {
+      const socket = new SyncNetlinkSocket(NETLINK_ROUTE, undefined, limits);
+      assert.throws(() => socket.request(getRoutesRequest(), listing), {
+        name: 'ChannelError',
+        message: `listing routes: ${message}`,
+      });
+      socket.close();
+    });
+  });
+}
+
+kernelTest('messages that nobody waits for count, too', async t => {
+  const ns = await Namespace.create(t);
+  fill(ns);
+  ns.within(() => {
+    const socket = new SyncNetlinkSocket(NETLINK_ROUTE, undefined, { messages: 10, ms: 10_000 });
+    // What is left of the first list comes before the second answer.
+    for (let n = 0; n < 2; n++)
+      assert.throws(() => socket.request(getRoutesRequest(), listing), /there are more than 10$/);
+    assert.throws(() => socket.request(getLinkRequest(1), listing), /there are more than 10$/);
+    socket.close();
+  });
 });
