@@ -2,8 +2,17 @@
 // worth a line. Secrets are of types that print as "(secret)"; options are never logged whole.
 
 import { type Logger, pino } from 'pino';
+import { oneLine, quoteAsJson, truncate } from './text.js';
 
 export type Log = Logger;
+
+/**
+ * Of a line, in bytes: journald cuts those beyond LineMax (48 KiB) into lines of their own, and reads a priority at the
+ * beginning of each.
+ */
+const LINE_BYTES = 8 * 1024;
+/** Of its message, and of one field: enough of each is seen, whoever chose the other. */
+const [TEXT_BYTES, FIELD_BYTES] = [6 * 1024, 2 * 1024] as const;
 
 /** sd-daemon(3): what the journal reads at the beginning of a line. */
 const PRIORITY: Record<number, string> = { 20: '<7>', 30: '<6>', 40: '<4>', 50: '<3>', 60: '<2>' };
@@ -29,18 +38,13 @@ export function createLog(
 export function formatLine(json: string, journal: boolean): string {
   const { level, time, msg, ...fields } = JSON.parse(json) as { level: number; time: string; msg?: string };
   const pairs = Object.entries(fields).map(([key, value]) => ` ${key}=${formatValue(value)}`);
-  const text = `${oneLine(msg ?? '')}${pairs.join('')}\n`;
-  return journal ? `${PRIORITY[level] ?? ''}${text}` : `${time} ${LABEL[level] ?? level} ${text}`;
+  const begin = journal ? (PRIORITY[level] ?? '') : `${time} ${LABEL[level] ?? level} `;
+  return `${truncate(`${begin}${oneLine(msg ?? '', TEXT_BYTES)}${pairs.join('')}`, LINE_BYTES - 1)}\n`;
 }
 
 function formatValue(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  if (/^[^\s"=\p{Cc}]+$/u.test(text)) return text;
-  // JSON lets pass DEL and the controls behind it, which terminals obey.
-  return JSON.stringify(text).replace(/\p{Cc}/gu, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** Nobody writes lines of his own into the log. */
-function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
+  const shown = truncate(text, FIELD_BYTES);
+  const quoted = quoteAsJson(shown);
+  return /[\s"=]/.test(shown) || quoted.length !== shown.length + 2 || shown === '' ? quoted : shown;
 }

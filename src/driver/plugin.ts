@@ -5,6 +5,7 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { ChannelError, messageOf, UserError } from '../errors.js';
 import type { Log } from '../log.js';
+import { excerpt } from '../text.js';
 import { readCreateEndpoint, readCreateNetwork, readEndpoint, readJoin, readNetwork } from './api.js';
 import type { Driver } from './driver.js';
 
@@ -70,7 +71,7 @@ export function createPlugin(driver: Driver, owner: number, log: Log): RequestLi
     router.post(`/${name}`, handler(name, method, driver, owner, log));
   router.use((request, response) => {
     const path = request.url.split('?', 1)[0]!;
-    answer(response, 404, { Err: `unknown method ${request.method} ${path.slice(0, 100)}` });
+    answer(response, 404, { Err: `unknown method ${request.method} ${excerpt(path)}` });
   });
   router.use(failed);
   return (request, response) => router(request as Request, response as Response, () => response.destroy());

@@ -211,6 +211,38 @@ for (const [name, options, message] of [
   });
 }
 
+for (const [name, options] of [
+  ['the name of an option', { ...ifname, [`dwgd.${' '.repeat(60_000)}x`]: '' }],
+  ['the name of an option of which none is seen', { ...ifname, [`dwgd.${'\u202e'.repeat(60_000)}`]: '' }],
+  ['an interface', { ...ifname, 'dwgd.ifname': '\n'.repeat(60_000) }],
+  ['a route', { ...ifname, 'dwgd.route': `${':'.repeat(60_000)}x` }],
+  ['a path', { 'dwgd.ifname': 'wg0', 'dwgd.seedfile': `/${' '.repeat(60_000)}` }],
+  ['an endpoint', { ...peer, 'dwgd.endpoint': '\u2028'.repeat(60_000) }],
+  ['what is not a string', { [' \n'.repeat(30_000)]: 1 } as unknown as Record<string, string>],
+] as const) {
+  test(`${name} of 60,000 characters is answered, and logged, in a line of its first`, async () => {
+    const { length } = world.lines;
+    const { status, body } = await create(options);
+    assert.equal(status, 400);
+    for (const text of [String(body.Err), ...world.lines.slice(length)]) {
+      assert.ok(text.length <= 1100, `${text.length} characters`);
+      assert.match(text, /^[^\n\p{Cf}\u2028]*\n?$/u);
+    }
+  });
+}
+
+for (const [name, call, body] of [
+  ['a subnet', 'CreateNetwork', { Options: generic(ifname), IPv4Data: [{ Pool: '9'.repeat(60_000) }] }],
+  ['a MAC address', 'CreateEndpoint', { EndpointID: 'e1', Interface: { MacAddress: '9'.repeat(60_000) } }],
+  ['an address', 'CreateEndpoint', { EndpointID: 'e1', Interface: { Address: '9'.repeat(60_000) } }],
+  ['a sandbox', 'Join', { EndpointID: 'e1', SandboxKey: '/'.repeat(60_000) }],
+] as const) {
+  test(`${name} of 60,000 characters is refused before anybody reads it`, async () => {
+    const answer = await send('POST', `/NetworkDriver.${call}`, JSON.stringify({ NetworkID: 'n1', ...body }));
+    assert.match(String(answer.body.Err), /^\w+ is longer than \d+ characters$/);
+  });
+}
+
 test('a network without any option is refused', async () => {
   const message =
     'neither dwgd.ifname nor dwgd.pubkey is given: give -o dwgd.ifname=<WireGuard interface of this host>, or -o dwgd.pubkey=<key of the peer> with -o dwgd.endpoint=<host:port>';
