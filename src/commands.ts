@@ -2,13 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { messageOf, UserError } from './errors.js';
+import { errorCode, messageOf, UserError } from './errors.js';
 import { fromGoFlags, readGoBoolean } from './go-flags.js';
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from './ip.js';
 
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;
+/** Of <sysexits.h>: the database is damaged, which no other start will mend. The unit knows it. */
+const EX_DATAERR = 65;
 /** Seconds for `--look-interval`. */
 const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
 
@@ -217,7 +219,7 @@ export async function main(): Promise<void> {
       process.exitCode = USAGE;
     } else {
       process.stderr.write(`dwgd: ${err instanceof UserError ? err.message : messageOf(err)}\n`);
-      process.exit(1);
+      process.exit(errorCode(err) === 'EUCLEAN' ? EX_DATAERR : 1);
     }
   }
 }

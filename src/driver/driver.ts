@@ -68,8 +68,7 @@ export class Driver {
     readSeed(network);
     readPresharedKey(network);
     if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
-    const known = this.#parts.store.network(request.NetworkID);
-    if (known && known.owner !== owner)
+    if ((this.#parts.store.ownerOf(request.NetworkID) ?? owner) !== owner)
       throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
     this.#parts.store.putNetwork(network);
     this.#parts.log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
@@ -78,7 +77,7 @@ export class Driver {
   /** Takes away a network with what its endpoints left; an unknown one is gone already. */
   async deleteNetwork(networkId: string, owner: number): Promise<void> {
     const { store, log } = this.#parts;
-    if (store.network(networkId)?.owner !== owner) return;
+    if (store.ownerOf(networkId) !== owner) return;
     for (const endpoint of store.networkEndpoints(networkId)) await this.removal.discard(endpoint.id);
     store.deleteNetwork(networkId);
     log.info({ network: shortId(networkId) }, 'network deleted');

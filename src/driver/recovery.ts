@@ -50,7 +50,7 @@ export class Recovery {
       if (endpoint.state === 'deleting')
         driver.removal.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
     }
-    const named = new Set(endpoints.map(({ ifname }) => ifname));
+    const named = store.linkNames();
     for (const link of links) {
       if (link.kind !== 'wireguard' || link.group !== LINK_GROUP || named.has(link.name)) continue;
       log.info({ link: link.name }, 'taking away a link that no container has');
@@ -109,7 +109,7 @@ export class Recovery {
     for (const { id, options, ipv4, ipv6 } of networks) {
       if (!isId(id)) continue;
       const known = store.network(id);
-      if (known && (known.owner !== owner || known.ipv4 || known.ipv6)) continue;
+      if ((store.ownerOf(id) ?? owner) !== owner || known?.ipv4 || known?.ipv6) continue;
       try {
         const parsed = known ?? parseOptions(options);
         store.putNetwork({ ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner });
@@ -123,7 +123,7 @@ export class Recovery {
   #missing(networks: readonly DockerNetwork[], owner: number): Missing {
     const { store } = this.#parts;
     const known = new Map(networks.map(network => [network.id, network]));
-    const ours = store.networks().filter(network => network.owner === owner);
+    const ours = store.networksOf(owner);
     const gone = ours.filter(({ id }) => !known.has(id)).map(({ id }) => id);
     const left = ours.flatMap(({ id }) =>
       store

@@ -44,7 +44,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const docker = new DockerClient(options.dockerSocket);
   const socket = new PluginSocket();
   const netns = await NetnsSwitch.open();
-  const store = new Store(options.database);
+  const store = new Store(options.database, text => log.error(text));
   const trace = options.verbose ? (command: string): void => log.debug(command) : undefined;
   const rt = new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE), trace);
   const wg = new WgCtrl(new SyncNetlinkChannel(NETLINK_GENERIC), trace);
