@@ -24,6 +24,7 @@ import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } fro
 import { parseOptions } from './options.js';
 import { planContainerPeer, planHostPeer, type RemotePeer } from './peers.js';
 import { linkName, planAddresses, planJoin, planPools, planResponse } from './plan.js';
+import { checkEndpointQuota, checkNetworkQuota } from './quotas.js';
 import type { Reaper } from './reaper.js';
 import { Removal } from './removal.js';
 import { resolveEndpoint } from './resolver.js';
@@ -70,6 +71,7 @@ export class Driver {
     if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
     if ((this.#parts.store.ownerOf(request.NetworkID) ?? owner) !== owner)
       throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
+    checkNetworkQuota(this.#parts.store, network);
     this.#parts.store.putNetwork(network);
     this.#parts.log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
   }
@@ -96,6 +98,7 @@ export class Driver {
       }
       await this.#supersede(request.EndpointID, network, addresses);
       if (!known) {
+        checkEndpointQuota(store, owner);
         const ifname = linkName(request.EndpointID);
         store.putEndpoint({
           id: request.EndpointID,

@@ -2,7 +2,7 @@
 // finishes or undoes. Not here: live tunnels (upkeep.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../errors.js';
+import { errorCode, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { publicKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
@@ -11,6 +11,7 @@ import type { DockerClient, DockerNetwork } from './docker.js';
 import type { Driver } from './driver.js';
 import { parseOptions } from './options.js';
 import { LINK_GROUP, planPools } from './plan.js';
+import { checkNetworkQuota } from './quotas.js';
 import { openRouteSocket, type Reaper } from './reaper.js';
 import { readPrivateKey } from './secrets.js';
 import type { Store } from './store.js';
@@ -112,10 +113,14 @@ export class Recovery {
       if ((store.ownerOf(id) ?? owner) !== owner || known?.ipv4 || known?.ipv6) continue;
       try {
         const parsed = known ?? parseOptions(options);
-        store.putNetwork({ ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner });
+        const network = { ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner };
+        checkNetworkQuota(store, network);
+        store.putNetwork(network);
         log.info({ network: shortId(id) }, 'learnt a network from Docker');
       } catch (err) {
         log.warn({ network: shortId(id) }, `cannot take over a network of Docker: ${messageOf(err)}`);
+        // The list may be endless, and the next one would be refused for the same reason.
+        if (errorCode(err) === 'EDQUOT') return;
       }
     }
   }

@@ -9,7 +9,7 @@ import type { Log } from '../log.js';
 import { DockerClient } from './docker.js';
 import type { Driver } from './driver.js';
 import { createPlugin } from './plugin.js';
-import { PLUGIN_DIR, PluginServer, SOCKET_NAME } from './plugin-socket.js';
+import { PLUGIN_DIR, PluginServer, SOCKET_NAME, USER_LIMITS } from './plugin-socket.js';
 import type { Recovery } from './recovery.js';
 import type { RootlessHost, RootlessHosts } from './rootless.js';
 
@@ -79,7 +79,7 @@ export class RootlessSockets {
     const { driver, recovery, log } = this.#parts;
     const folder = openFolder(host);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const server = new PluginServer(createPlugin(driver, host.uid, log));
+    const server = new PluginServer(createPlugin(driver, host.uid, log), USER_LIMITS);
     try {
       // All of it as the user: the folder may be one that only root could write.
       await asUser(host.uid, host.gid, () => {

@@ -144,7 +144,7 @@ for (const name of METHODS) {
 
 test('a body of 10 MiB is refused, announced or not', async () => {
   const body = Buffer.alloc(10 * 1024 * 1024, 0x20);
-  const answer = refused('the request is larger than 1 MiB', 413);
+  const answer = refused('the request is larger than 1024 KiB', 413);
   assert.deepEqual(await send('POST', '/NetworkDriver.Join', body), answer);
   assert.deepEqual(
     await send('POST', '/NetworkDriver.Join', body, { 'Transfer-Encoding': 'chunked' }),
