@@ -27,7 +27,7 @@ import { linkName, planAddresses, planJoin, planPools, planResponse } from './pl
 import { checkEndpointQuota, checkNetworkQuota } from './quotas.js';
 import type { Reaper } from './reaper.js';
 import { Removal } from './removal.js';
-import { resolveEndpoint } from './resolver.js';
+import type { EndpointResolver } from './resolver.js';
 import type { Sandboxes } from './sandboxes.js';
 import { readPresharedKey, readPrivateKey, readSeed } from './secrets.js';
 import type { Store } from './store.js';
@@ -40,6 +40,7 @@ export interface DriverParts {
   readonly wg: WgCtrl;
   readonly reaper: Reaper;
   readonly sandboxes: Sandboxes;
+  readonly resolver: EndpointResolver;
   readonly serial: Serial;
   readonly log: Log;
 }
@@ -201,14 +202,20 @@ export class Driver {
 
   /** The peer that a network's containers connect to, as it is now; in ifname mode with the host's interface. */
   async #remote(network: Network): Promise<{ host?: WgDevice; peer: RemotePeer }> {
-    const { mode } = network;
+    const { resolver } = this.#parts;
+    const { mode, owner } = network;
     switch (mode.kind) {
       case 'ifname': {
         const host = await this.#host.read(mode.ifname);
-        return { host, peer: planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint))) };
+        return {
+          host,
+          peer: planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, owner))),
+        };
       }
       case 'pubkey':
-        return { peer: { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) } };
+        return {
+          peer: { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, owner) },
+        };
     }
   }
 
