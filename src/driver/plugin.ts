@@ -4,7 +4,7 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { ChannelError, messageOf, UserError } from '../errors.js';
-import type { Log } from '../log.js';
+import { type Log, onBehalfOf } from '../log.js';
 import { excerpt } from '../text.js';
 import { readCreateEndpoint, readCreateNetwork, readEndpoint, readJoin, readNetwork } from './api.js';
 import type { Driver } from './driver.js';
@@ -79,7 +79,8 @@ export function createPlugin(driver: Driver, owner: number, log: Log): RequestLi
   const calls = new Calls(maxCalls);
   for (const [name, method] of Object.entries(METHODS)) {
     const run = (body: unknown): Promise<object> => calls.run(async () => method(driver, body, owner));
-    router.post(`/${name}`, handler(name, run, log));
+    const handle = handler(name, run, log);
+    router.post(`/${name}`, (...call) => onBehalfOf(owner, () => handle(...call)));
   }
   router.use((request, response) => {
     const path = request.url.split('?', 1)[0]!;

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, messageOf } from '../errors.js';
-import type { Log } from '../log.js';
+import { type Log, onBehalfOf } from '../log.js';
 import { publicKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
 import { isId, shortId } from './api.js';
@@ -77,7 +77,11 @@ export class Recovery {
   }
 
   /** Brings the store to what a Docker says: its networks learnt, and what it does not know any more taken away. */
-  async compare(docker: DockerClient, owner: number): Promise<void> {
+  compare(docker: DockerClient, owner: number): Promise<void> {
+    return onBehalfOf(owner, () => this.#compare(docker, owner));
+  }
+
+  async #compare(docker: DockerClient, owner: number): Promise<void> {
     const { driver, log } = this.#parts;
     const attempt = (discard: () => Promise<void>): Promise<void> =>
       discard().catch(err => log.error(`cannot take away what is left of it: ${messageOf(err)}`));

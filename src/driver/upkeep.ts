@@ -4,7 +4,7 @@
 
 import { isNotFound, messageOf } from '../errors.js';
 import { parseAddress } from '../ip.js';
-import type { Log } from '../log.js';
+import { type Log, onBehalfOf } from '../log.js';
 import type { SecretKey } from '../netlink/key.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
@@ -109,7 +109,7 @@ export class Upkeep {
 
   async #pass(owner: number): Promise<void> {
     try {
-      await this.#look(owner);
+      await onBehalfOf(owner, () => this.#look(owner));
     } catch (err) {
       this.#failed(err);
     }

@@ -182,3 +182,14 @@ test('of 200 calls of a user by one connection 64 are begun, though nobody waits
   assert.match(text, /64 calls of this user are under way, and no more are begun: try again/);
   assert.equal(begun, 64);
 });
+
+test('calls of a user that fail are answered one and all, and fill no log', async t => {
+  const world = new World();
+  const { user, root } = await servers(t, world);
+  for (let n = 0; n < 200; n++) assert.equal((await call(user, 'Join', '{}')).status, 400);
+  await call(root, 'Join', '{}');
+  const errors = world.lines.filter(line => line.includes(' error '));
+  assert.ok(errors.length < 150, `${errors.length} lines`);
+  assert.ok(errors.slice(0, -1).every(line => line.includes(` user=${USER} `)));
+  assert.doesNotMatch(errors.at(-1)!, /user=/);
+});
