@@ -32,6 +32,9 @@ import type { Sandboxes } from './sandboxes.js';
 import { readPresharedKey, readPrivateKey, readSeed } from './secrets.js';
 import type { Store } from './store.js';
 
+/** Every peer has a public key to try guesses on, offline: 128 bits are beyond that, where they are random. */
+const LEAST_SEED_BYTES = 16;
+
 /** What the driver stands on. */
 export interface DriverParts {
   readonly store: Store;
@@ -67,7 +70,12 @@ export class Driver {
     const options = parseOptions(request.Options);
     const pools = planPools(options, request.IPv4Data, request.IPv6Data);
     const network: Network = { id: request.NetworkID, ...options, ...pools, owner };
-    readSeed(network);
+    if (readSeed(network).length < LEAST_SEED_BYTES) {
+      this.#parts.log.warn(
+        { network: shortId(network.id) },
+        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and who guesses it has every private key of the network: create it again with one that "dwgd seed" prints`,
+      );
+    }
     readPresharedKey(network);
     if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
     if ((this.#parts.store.ownerOf(request.NetworkID) ?? owner) !== owner)
