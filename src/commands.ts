@@ -1,14 +1,19 @@
-// The command line: the daemon by default, `pubkey`, `cleanup`, `translate`. Not here: what they do, how V8 is set up (cli.ts).
+// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, how V8 is set up (cli.ts).
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { messageOf, UserError } from './errors.js';
+import { errorCode, messageOf, UserError } from './errors.js';
 import { fromGoFlags, readGoBoolean } from './go-flags.js';
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from './ip.js';
 
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;
+/** Of <sysexits.h>: the database is damaged, which no other start will mend. The unit knows it. */
+const EX_DATAERR = 65;
+/** Of what `dwgd seed` prints: as many as a private key has. */
+const SEED_BYTES = 32;
 /** Seconds for `--look-interval`. */
 const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
 
@@ -127,6 +132,11 @@ function program(): Command {
     .requiredOption('-i <ip>', 'the address of the container', readIp)
     .action(printPubkey);
   root
+    .command('seed')
+    .description('print a new seed for dwgd.seed or a seed file: 32 random bytes in base64url')
+    .exitOverride()
+    .action(printSeed);
+  root
     .command('translate')
     .description('print what becomes of a rule of iptables, as the label twine.iptables.rule.<name> has it')
     .exitOverride()
@@ -190,6 +200,10 @@ async function printPubkey({ s, seedfile, i }: PubkeyFlags): Promise<void> {
   process.stdout.write(`${publicKey(derivePrivateKey(seed, i))}\n`);
 }
 
+function printSeed(): void {
+  process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
+}
+
 /** The content without its last newline, which is the editor's, as dwgd.seedfile has it; `-` is standard input. */
 function readSeedFile(path: string): Buffer {
   let content: Buffer;
@@ -217,7 +231,7 @@ export async function main(): Promise<void> {
       process.exitCode = USAGE;
     } else {
       process.stderr.write(`dwgd: ${err instanceof UserError ? err.message : messageOf(err)}\n`);
-      process.exit(1);
+      process.exit(errorCode(err) === 'EUCLEAN' ? EX_DATAERR : 1);
     }
   }
 }

@@ -2,6 +2,7 @@
 // Not here: texts for one option or one call; whoever refuses writes its own sentence.
 
 import { getSystemErrorMap } from 'node:util';
+import { MESSAGE_MAX, oneLine } from './text.js';
 
 const EOPNOTSUPP = 95;
 
@@ -86,8 +87,7 @@ export function isExists(err: unknown): boolean {
   return errorCode(err) === 'EEXIST';
 }
 
-/** The message of anything that was thrown, on one line. */
+/** The message of anything that was thrown, on one line of at most 1 KiB: what it quotes may be anybody's. */
 export function messageOf(err: unknown): string {
-  const text = err instanceof Error ? err.message : String(err);
-  return text.replace(/\s*\n\s*/g, ' ');
+  return oneLine(err instanceof Error ? err.message : String(err), MESSAGE_MAX);
 }

@@ -15,6 +15,9 @@ export interface Prefix {
   readonly length: number;
 }
 
+/** Of <netinet/in.h>: bytes of the longest address, the NUL at its end counted. */
+const INET6_ADDRSTRLEN = 46;
+
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 /** What an IPv6 address is written with. */
@@ -22,6 +25,8 @@ const IPV6_LETTERS = /^[0-9a-f:.]*:[0-9a-f:.]*$/i;
 
 /** Reads `10.0.0.2` or `fd00::2`. Undefined for anything else: octal parts, short forms, zones, a prefix. */
 export function parseAddress(text: string): Address | undefined {
+  // Looking for a colon that is followed by nothing else takes the square of the length.
+  if (text.length >= INET6_ADDRSTRLEN) return undefined;
   // ipaddr.js finds out by throwing an error, which costs more than all the rest of a call.
   if (IPV4.test(text)) return fromBytes(text.split('.').map(Number));
   if (IPV6_LETTERS.test(text) && ipaddr.IPv6.isValid(text)) {

@@ -24,6 +24,11 @@ export class Passes {
     return this.#again;
   }
 
+  /** Whether no pass is under way. */
+  get isIdle(): boolean {
+    return this.#running === undefined;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }

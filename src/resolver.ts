@@ -6,21 +6,37 @@ import { type Address, parseAddress } from './ip.js';
 
 const TIMEOUT_MS = 3_000;
 
+/** Every address of a name, in the resolver's order; at least one. */
+export type LookUp = (name: string) => Promise<Address[]>;
+
+/**
+ * Looks a name up, however long that takes: getaddrinfo(3) cannot be called off, and keeps one of libuv's few threads.
+ * @throws Error with a code: ENOTFOUND, EAI_AGAIN, …
+ */
+export const lookUp: LookUp = async name => {
+  const answers = await lookup(name, { all: true, verbatim: true });
+  // A link-local answer has a zone, which is of no use to whom it would be given.
+  const addresses = answers.flatMap(({ address }) => parseAddress(address) ?? []);
+  if (addresses.length === 0) throw coded('unusable address', 'EADDRNOTAVAIL');
+  return addresses;
+};
+
 /**
  * Every address of a name, in the resolver's order; at least one.
  * @throws Error with a code: ENOTFOUND, EAI_AGAIN, …; ETIMEOUT after three seconds
  */
-export async function resolveName(name: string): Promise<Address[]> {
+export function resolveName(name: string, look = lookUp): Promise<Address[]> {
+  return inTime(look(name), TIMEOUT_MS);
+}
+
+/** What a look-up finds within the time, in milliseconds. @throws Error with the code ETIMEOUT */
+export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(coded('timed out', 'ETIMEOUT')), TIMEOUT_MS);
+    timer = setTimeout(() => reject(coded('timed out', 'ETIMEOUT')), ms);
   });
   try {
-    const answers = await Promise.race([lookup(name, { all: true, verbatim: true }), timeout]);
-    // A link-local answer has a zone, which is of no use to whom it would be given.
-    const addresses = answers.flatMap(({ address }) => parseAddress(address) ?? []);
-    if (addresses.length === 0) throw coded('unusable address', 'EADDRNOTAVAIL');
-    return addresses;
+    return await Promise.race([work, timeout]);
   } finally {
     clearTimeout(timer);
   }

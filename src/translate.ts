@@ -8,6 +8,7 @@ import { TABLE } from './labels/stamp.js';
 import { hookOf } from './nft/iptables-chains.js';
 import { type RuleError, type TranslatedRule, TWINE_CHAINS } from './nft/rule.js';
 import { type NftTable, replaceTable } from './nft/ruleset.js';
+import { blankUnseen } from './text.js';
 
 /** How much of a rule stands before and after the word that is wrong. */
 const AROUND = 60;
@@ -68,18 +69,13 @@ function tableOf(rule: TranslatedRule): NftTable {
 /** The rule with a caret under the word that is wrong, and what is wrong with it. */
 export function explain(text: string, { message, token, offset }: RuleError): string {
   const begin = Math.max(0, offset - AROUND);
-  const shown = printable(text.slice(begin, offset + AROUND));
+  const shown = blankUnseen(text.slice(begin, offset + AROUND));
   const before = begin > 0 ? '…' : '';
   const after = offset + AROUND < text.length ? '…' : '';
   const width = Math.max(
     1,
-    Math.min([...printable(text.slice(offset, offset + token.length))].length, AROUND),
+    Math.min([...blankUnseen(text.slice(offset, offset + token.length))].length, AROUND),
   );
-  const indent = ' '.repeat(before.length + [...printable(text.slice(begin, offset))].length);
+  const indent = ' '.repeat(before.length + [...blankUnseen(text.slice(begin, offset))].length);
   return `${before}${shown}${after}\n${indent}${'^'.repeat(width)}\n${message}\n`;
-}
-
-/** Control characters would move the caret, or worse. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
 }

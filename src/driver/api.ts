@@ -2,6 +2,8 @@
 // Field names are Docker's. Not here: what the driver does with them.
 
 import { UserError } from '../errors.js';
+import { excerpt } from '../text.js';
+import { PATH_MAX } from './network.js';
 
 /** An address pool as IPAM gives it; CIDR texts. `Gateway` is absent without one. */
 export interface IPAMData {
@@ -59,6 +61,10 @@ type Json = Readonly<Record<string, unknown>>;
 
 const GENERIC = 'com.docker.network.generic';
 const PORT_MAP = 'com.docker.network.portmap';
+/** Of an id, in characters; Docker's have 64. */
+const ID_MAX = 128;
+/** Of an address, in characters: an IPv6 one with a prefix length has 43. Whoever refuses one quotes it. */
+const ADDRESS_MAX = 64;
 
 /** @throws UserError naming the field that is missing or of the wrong type; so do all readers below */
 export function readCreateNetwork(body: unknown): CreateNetworkRequest {
@@ -95,7 +101,10 @@ export function readCreateEndpoint(body: unknown): CreateEndpointRequest {
 }
 
 export function readJoin(body: unknown): JoinRequest {
-  return { ...readEndpoint(body), SandboxKey: text(asObject(body, 'the request'), 'SandboxKey') };
+  return {
+    ...readEndpoint(body),
+    SandboxKey: text(asObject(body, 'the request'), 'SandboxKey', PATH_MAX - 1),
+  };
 }
 
 function asObject(value: unknown, what: string): Json {
@@ -110,9 +119,11 @@ function optionalObject(object: Json, field: string): Json {
   return object[field] == null ? {} : asObject(object[field], field);
 }
 
-function text(object: Json, field: string): string {
+/** @param max in characters */
+function text(object: Json, field: string, max = ADDRESS_MAX): string {
   const value = object[field];
   if (typeof value !== 'string') throw new UserError(`${field} is missing or not a string`);
+  if (value.length > max) throw new UserError(`${field} is longer than ${max} characters`);
   return value;
 }
 
@@ -123,7 +134,7 @@ function optionalText<F extends string>(object: Json, field: F): { [K in F]?: st
 
 /** Ids become part of link names and log lines: nothing but word characters. */
 export function isId(text: string): boolean {
-  return /^[0-9A-Za-z_-]{1,128}$/.test(text);
+  return text.length <= ID_MAX && /^[0-9A-Za-z_-]+$/.test(text);
 }
 
 /** Docker's own short form of an id, for the log. */
@@ -132,7 +143,7 @@ export function shortId(id: string): string {
 }
 
 function id(object: Json, field: string): string {
-  const value = text(object, field);
+  const value = text(object, field, Number.POSITIVE_INFINITY);
   if (!isId(value)) throw new UserError(`${field} is empty or not an id`);
   return value;
 }
@@ -140,7 +151,7 @@ function id(object: Json, field: string): string {
 function stringMap(object: Json, what: string): Map<string, string> {
   return new Map(
     Object.entries(object).map(([key, value]) => {
-      if (typeof value !== 'string') throw new UserError(`${what}: ${key} is not a string`);
+      if (typeof value !== 'string') throw new UserError(`${what}: ${excerpt(key)} is not a string`);
       return [key, value];
     }),
   );

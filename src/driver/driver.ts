@@ -24,12 +24,16 @@ import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } fro
 import { parseOptions } from './options.js';
 import { planContainerPeer, planHostPeer, type RemotePeer } from './peers.js';
 import { linkName, planAddresses, planJoin, planPools, planResponse } from './plan.js';
+import { checkEndpointQuota, checkNetworkQuota } from './quotas.js';
 import type { Reaper } from './reaper.js';
 import { Removal } from './removal.js';
-import { resolveEndpoint } from './resolver.js';
+import type { EndpointResolver } from './resolver.js';
 import type { Sandboxes } from './sandboxes.js';
 import { readPresharedKey, readPrivateKey, readSeed } from './secrets.js';
 import type { Store } from './store.js';
+
+/** Every peer has a public key to try guesses on, offline: 128 bits are beyond that, where they are random. */
+const LEAST_SEED_BYTES = 16;
 
 /** What the driver stands on. */
 export interface DriverParts {
@@ -39,6 +43,7 @@ export interface DriverParts {
   readonly wg: WgCtrl;
   readonly reaper: Reaper;
   readonly sandboxes: Sandboxes;
+  readonly resolver: EndpointResolver;
   readonly serial: Serial;
   readonly log: Log;
 }
@@ -65,12 +70,17 @@ export class Driver {
     const options = parseOptions(request.Options);
     const pools = planPools(options, request.IPv4Data, request.IPv6Data);
     const network: Network = { id: request.NetworkID, ...options, ...pools, owner };
-    readSeed(network);
+    if (readSeed(network).length < LEAST_SEED_BYTES) {
+      this.#parts.log.warn(
+        { network: shortId(network.id) },
+        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and who guesses it has every private key of the network: create it again with one that "dwgd seed" prints`,
+      );
+    }
     readPresharedKey(network);
     if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
-    const known = this.#parts.store.network(request.NetworkID);
-    if (known && known.owner !== owner)
+    if ((this.#parts.store.ownerOf(request.NetworkID) ?? owner) !== owner)
       throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
+    checkNetworkQuota(this.#parts.store, network);
     this.#parts.store.putNetwork(network);
     this.#parts.log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
   }
@@ -78,7 +88,7 @@ export class Driver {
   /** Takes away a network with what its endpoints left; an unknown one is gone already. */
   async deleteNetwork(networkId: string, owner: number): Promise<void> {
     const { store, log } = this.#parts;
-    if (store.network(networkId)?.owner !== owner) return;
+    if (store.ownerOf(networkId) !== owner) return;
     for (const endpoint of store.networkEndpoints(networkId)) await this.removal.discard(endpoint.id);
     store.deleteNetwork(networkId);
     log.info({ network: shortId(networkId) }, 'network deleted');
@@ -97,6 +107,7 @@ export class Driver {
       }
       await this.#supersede(request.EndpointID, network, addresses);
       if (!known) {
+        checkEndpointQuota(store, owner);
         const ifname = linkName(request.EndpointID);
         store.putEndpoint({
           id: request.EndpointID,
@@ -199,14 +210,20 @@ export class Driver {
 
   /** The peer that a network's containers connect to, as it is now; in ifname mode with the host's interface. */
   async #remote(network: Network): Promise<{ host?: WgDevice; peer: RemotePeer }> {
-    const { mode } = network;
+    const { resolver } = this.#parts;
+    const { mode, owner } = network;
     switch (mode.kind) {
       case 'ifname': {
         const host = await this.#host.read(mode.ifname);
-        return { host, peer: planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint))) };
+        return {
+          host,
+          peer: planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, owner))),
+        };
       }
       case 'pubkey':
-        return { peer: { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) } };
+        return {
+          peer: { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, owner) },
+        };
     }
   }
 

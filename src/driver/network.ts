@@ -4,6 +4,9 @@
 import { type Address, hostPrefix, type Prefix } from '../ip.js';
 import type { Key, SecretKey } from '../netlink/key.js';
 
+/** PATH_MAX of <linux/limits.h>: bytes of a path, the NUL at its end counted. */
+export const PATH_MAX = 4096;
+
 /** Where a peer listens, as the user wrote it: a name is kept as a name. */
 export interface HostPort {
   /** An IP address without brackets, or a host name. */

@@ -7,7 +7,8 @@ import { formatPrefix, maskPrefix, type Prefix, parseAddress, parsePrefix } from
 import { nearest } from '../nearest.js';
 import { Key, parseKeyBytes, SecretKey } from '../netlink/key.js';
 import { IFNAME_MAX, isLinkName } from '../netlink/link.js';
-import type { HostPort, Mode, NetworkOptions, SecretSource } from './network.js';
+import { excerpt } from '../text.js';
+import { type HostPort, type Mode, type NetworkOptions, PATH_MAX, type SecretSource } from './network.js';
 
 /** Every option, in the order of the manual. */
 export const OPTION_NAMES = [
@@ -66,8 +67,8 @@ function refuseUnknown(given: ReadonlyMap<string, string>): void {
     const near = nearest(name, OPTION_NAMES);
     throw new UserError(
       near
-        ? `unknown option ${name}: did you mean ${near}?`
-        : `unknown option ${name}: the options are ${OPTION_NAMES.join(', ')}`,
+        ? `unknown option ${excerpt(name)}: did you mean ${near}?`
+        : `unknown option ${excerpt(name)}: the options are ${OPTION_NAMES.join(', ')}`,
     );
   }
 }
@@ -192,7 +193,8 @@ export function parsePresharedKey(text: string, where: string): SecretKey {
 }
 
 function readFilePath(name: OptionName, path: string): string {
-  if (!path.startsWith('/') || path.includes('\0')) throw wrong(name, path, 'the absolute path of a file');
+  if (!path.startsWith('/') || path.includes('\0') || Buffer.byteLength(path) >= PATH_MAX)
+    throw wrong(name, path, 'the absolute path of a file');
   return path;
 }
 
@@ -227,6 +229,5 @@ function integer(name: OptionName, text: string, min: number, max: number): numb
 }
 
 function wrong(name: OptionName, value: string, right: string): UserError {
-  const shown = value.length > 80 ? `${value.slice(0, 80)}…` : value;
-  return new UserError(`${name}=${JSON.stringify(shown).slice(1, -1)} is not valid: give ${right}`);
+  return new UserError(`${name}=${excerpt(value)} is not valid: give ${right}`);
 }

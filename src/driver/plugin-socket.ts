@@ -26,17 +26,42 @@ export const SOCKET_NAME = 'dwgd.sock';
 /** How long calls under way may take when the daemon stops. */
 const DRAIN_MS = 5_000;
 
+/** What the clients of a socket may have. */
+export interface ConnectionLimits {
+  readonly maxConnections: number;
+  /** How long a connection is kept without a call, in milliseconds; 0: for ever. */
+  readonly keepAliveTimeout: number;
+  /** How long a connection may take until its first call is there but for the body, in milliseconds. */
+  readonly headersTimeout: number;
+}
+
+/** dockerd keeps its connections; one that we close while it sends comes back without its body. */
+export const ROOT_LIMITS: ConnectionLimits = {
+  maxConnections: 1024,
+  keepAliveTimeout: 0,
+  headersTimeout: 30_000,
+};
+/** A file descriptor each, of which all users and root have 65,536 together. dockerd needs one for each call under way. */
+export const USER_LIMITS: ConnectionLimits = {
+  maxConnections: 64,
+  keepAliveTimeout: 60_000,
+  headersTimeout: 10_000,
+};
+/** How long a call may take to come in with its body. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often the time limits are looked at. */
+const CHECK_MS = 5_000;
+
 /** An HTTP server for Docker's calls on one unix socket. */
 export class PluginServer {
   readonly #server: Server;
   /** Connections without a request yet, which Node takes for busy ones. */
   readonly #silent = new Set<Socket>();
 
-  constructor(app: RequestListener) {
-    this.#server = createServer(app);
-    // dockerd keeps its connections; one that we close while it sends comes back without its body.
-    this.#server.keepAliveTimeout = 0;
-    this.#server.requestTimeout = 30_000;
+  constructor(app: RequestListener, { maxConnections, ...times }: ConnectionLimits = ROOT_LIMITS) {
+    const more = { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS };
+    this.#server = createServer({ ...times, ...more }, app);
+    this.#server.maxConnections = maxConnections;
     this.#server.on('connection', (socket: Socket) => {
       this.#silent.add(socket);
       socket.once('close', () => this.#silent.delete(socket));

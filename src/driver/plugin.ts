@@ -4,12 +4,21 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { ChannelError, messageOf, UserError } from '../errors.js';
-import type { Log } from '../log.js';
+import { type Log, onBehalfOf } from '../log.js';
+import { excerpt } from '../text.js';
 import { readCreateEndpoint, readCreateNetwork, readEndpoint, readJoin, readNetwork } from './api.js';
 import type { Driver } from './driver.js';
 
+/** What one Docker may have under way: bytes of a body, and calls, which may come several by one connection. */
+interface CallLimits {
+  readonly maxBody: number;
+  readonly maxCalls: number;
+}
+
 /** Docker's longest request is a few KiB. */
-const MAX_BODY = '1mb';
+const ROOT_LIMITS: CallLimits = { maxBody: 1024 * 1024, maxCalls: Number.POSITIVE_INFINITY };
+/** A network's options may have 64 KiB (quotas.ts); all calls together, 8 MiB. */
+const USER_LIMITS: CallLimits = { maxBody: 128 * 1024, maxCalls: 64 };
 /** Docker itself waits for ever, with the container locked. */
 const DEADLINE_MS = 25_000;
 
@@ -64,15 +73,20 @@ export function createPlugin(driver: Driver, owner: number, log: Log): RequestLi
   // The router without an app: that would change the prototype of every request, by which V8 forgets what it has
   // learnt of requests, and a call takes twice as long.
   const router = express.Router();
+  const { maxBody, maxCalls } = owner === 0 ? ROOT_LIMITS : USER_LIMITS;
   // Docker sends no Content-Type.
-  router.use(express.text({ type: () => true, limit: MAX_BODY }));
-  for (const [name, method] of Object.entries(METHODS))
-    router.post(`/${name}`, handler(name, method, driver, owner, log));
+  router.use(express.text({ type: () => true, limit: maxBody }));
+  const calls = new Calls(maxCalls);
+  for (const [name, method] of Object.entries(METHODS)) {
+    const run = (body: unknown): Promise<object> => calls.run(async () => method(driver, body, owner));
+    const handle = handler(name, run, log);
+    router.post(`/${name}`, (...call) => onBehalfOf(owner, () => handle(...call)));
+  }
   router.use((request, response) => {
     const path = request.url.split('?', 1)[0]!;
-    answer(response, 404, { Err: `unknown method ${request.method} ${path.slice(0, 100)}` });
+    answer(response, 404, { Err: `unknown method ${request.method} ${excerpt(path)}` });
   });
-  router.use(failed);
+  router.use(failed(maxBody));
   return (request, response) => router(request as Request, response as Response, () => response.destroy());
 }
 
@@ -82,12 +96,12 @@ function answer(response: ServerResponse, status: number, body: object): void {
   response.end(text);
 }
 
-function handler(name: string, method: Method, driver: Driver, owner: number, log: Log): RequestHandler {
+function handler(name: string, run: (body: unknown) => Promise<object>, log: Log): RequestHandler {
   return async (request, response) => {
     const started = performance.now();
     try {
       const body = BODILESS.has(name) ? {} : readBody(request.body);
-      answer(response, 200, await withDeadline(method(driver, body, owner), name));
+      answer(response, 200, await withDeadline(run(body), name));
       log.debug({ call: name, ms: Math.round((performance.now() - started) * 10) / 10 }, 'answered');
     } catch (err) {
       const text = messageOf(err);
@@ -108,12 +122,39 @@ function readBody(text: unknown): unknown {
   }
 }
 
-/** The request did not even reach a method: too large, or cut off. */
-const failed: ErrorRequestHandler = (err: { status?: number; type?: string }, _request, response, _next) => {
-  const text =
-    err.type === 'entity.too.large' ? 'the request is larger than 1 MiB' : 'the request cannot be read';
-  answer(response, err.status ?? 500, { Err: text });
-};
+/** The request did not even reach a method: too large, or cut off. @param maxBody in bytes */
+function failed(maxBody: number): ErrorRequestHandler {
+  return (err: { status?: number; type?: string }, _request, response, _next) => {
+    const isLarge = err.type === 'entity.too.large';
+    const text = isLarge ? `the request is larger than ${maxBody / 1024} KiB` : 'the request cannot be read';
+    answer(response, err.status ?? 500, { Err: text });
+  };
+}
+
+/** Calls under way. One counts until its work is done, whether or not somebody still waits for the answer. */
+class Calls {
+  readonly #most: number;
+  #underWay = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @throws UserError when as many as may be are under way */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#underWay >= this.#most) {
+      throw new UserError(
+        `${this.#most} calls of this user are under way, and no more are begun: try again when one of them is done`,
+      );
+    }
+    this.#underWay++;
+    try {
+      return await work();
+    } finally {
+      this.#underWay--;
+    }
+  }
+}
 
 async function withDeadline<T>(work: Promise<T>, name: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -2,8 +2,8 @@
 // finishes or undoes. Not here: live tunnels (upkeep.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../errors.js';
-import type { Log } from '../log.js';
+import { errorCode, messageOf } from '../errors.js';
+import { type Log, onBehalfOf } from '../log.js';
 import { publicKey } from '../netlink/key.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
 import { isId, shortId } from './api.js';
@@ -11,6 +11,7 @@ import type { DockerClient, DockerNetwork } from './docker.js';
 import type { Driver } from './driver.js';
 import { parseOptions } from './options.js';
 import { LINK_GROUP, planPools } from './plan.js';
+import { checkNetworkQuota } from './quotas.js';
 import { openRouteSocket, type Reaper } from './reaper.js';
 import { readPrivateKey } from './secrets.js';
 import type { Store } from './store.js';
@@ -50,7 +51,7 @@ export class Recovery {
       if (endpoint.state === 'deleting')
         driver.removal.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
     }
-    const named = new Set(endpoints.map(({ ifname }) => ifname));
+    const named = store.linkNames();
     for (const link of links) {
       if (link.kind !== 'wireguard' || link.group !== LINK_GROUP || named.has(link.name)) continue;
       log.info({ link: link.name }, 'taking away a link that no container has');
@@ -76,7 +77,11 @@ export class Recovery {
   }
 
   /** Brings the store to what a Docker says: its networks learnt, and what it does not know any more taken away. */
-  async compare(docker: DockerClient, owner: number): Promise<void> {
+  compare(docker: DockerClient, owner: number): Promise<void> {
+    return onBehalfOf(owner, () => this.#compare(docker, owner));
+  }
+
+  async #compare(docker: DockerClient, owner: number): Promise<void> {
     const { driver, log } = this.#parts;
     const attempt = (discard: () => Promise<void>): Promise<void> =>
       discard().catch(err => log.error(`cannot take away what is left of it: ${messageOf(err)}`));
@@ -109,13 +114,17 @@ export class Recovery {
     for (const { id, options, ipv4, ipv6 } of networks) {
       if (!isId(id)) continue;
       const known = store.network(id);
-      if (known && (known.owner !== owner || known.ipv4 || known.ipv6)) continue;
+      if ((store.ownerOf(id) ?? owner) !== owner || known?.ipv4 || known?.ipv6) continue;
       try {
         const parsed = known ?? parseOptions(options);
-        store.putNetwork({ ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner });
+        const network = { ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner };
+        checkNetworkQuota(store, network);
+        store.putNetwork(network);
         log.info({ network: shortId(id) }, 'learnt a network from Docker');
       } catch (err) {
         log.warn({ network: shortId(id) }, `cannot take over a network of Docker: ${messageOf(err)}`);
+        // The list may be endless, and the next one would be refused for the same reason.
+        if (errorCode(err) === 'EDQUOT') return;
       }
     }
   }
@@ -123,7 +132,7 @@ export class Recovery {
   #missing(networks: readonly DockerNetwork[], owner: number): Missing {
     const { store } = this.#parts;
     const known = new Map(networks.map(network => [network.id, network]));
-    const ours = store.networks().filter(network => network.owner === owner);
+    const ours = store.networksOf(owner);
     const gone = ours.filter(({ id }) => !known.has(id)).map(({ id }) => id);
     const left = ours.flatMap(({ id }) =>
       store

@@ -9,7 +9,7 @@ import type { Log } from '../log.js';
 import { DockerClient } from './docker.js';
 import type { Driver } from './driver.js';
 import { createPlugin } from './plugin.js';
-import { PLUGIN_DIR, PluginServer, SOCKET_NAME } from './plugin-socket.js';
+import { PLUGIN_DIR, PluginServer, SOCKET_NAME, USER_LIMITS } from './plugin-socket.js';
 import type { Recovery } from './recovery.js';
 import type { RootlessHost, RootlessHosts } from './rootless.js';
 
@@ -34,7 +34,9 @@ interface Served {
 export class RootlessSockets {
   readonly #parts: RootlessParts;
   readonly #served = new Map<number, Served>();
-  /** Process ids that could not be served so far: said once, tried again. */
+  /** By user, those that are gone and whose calls under way are being finished. */
+  readonly #dropping = new Map<number, Promise<void>>();
+  /** Process ids, of those running, that could not be served so far: said once, tried again. */
   readonly #refused = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -55,18 +57,22 @@ export class RootlessSockets {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#looking;
-    await Promise.all([...this.#served.values()].map(served => this.#drop(served)));
+    for (const served of this.#served.values()) this.#drop(served);
+    await Promise.all(this.#dropping.values());
   }
 
   async #look(): Promise<void> {
     const running = new Map(this.#parts.hosts.list().map(host => [host.uid, host]));
     for (const served of [...this.#served.values()]) {
-      if (running.get(served.host.uid)?.pid !== served.host.pid) await this.#drop(served);
+      if (running.get(served.host.uid)?.pid !== served.host.pid) this.#drop(served);
     }
+    const pids = new Set([...running.values()].map(({ pid }) => pid));
+    for (const pid of this.#refused) if (!pids.has(pid)) this.#refused.delete(pid);
     for (const host of running.values()) {
-      if (this.#served.has(host.uid)) continue;
+      if (this.#served.has(host.uid) || this.#dropping.has(host.uid)) continue;
       try {
         await this.#serve(host);
+        this.#refused.delete(host.pid);
       } catch (err) {
         if (this.#refused.has(host.pid)) continue;
         this.#refused.add(host.pid);
@@ -79,7 +85,7 @@ export class RootlessSockets {
     const { driver, recovery, log } = this.#parts;
     const folder = openFolder(host);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const server = new PluginServer(createPlugin(driver, host.uid, log));
+    const server = new PluginServer(createPlugin(driver, host.uid, log), USER_LIMITS);
     try {
       // All of it as the user: the folder may be one that only root could write.
       await asUser(host.uid, host.gid, () => {
@@ -96,12 +102,19 @@ export class RootlessSockets {
     void docker.watch(() => void recovery.compare(docker, host.uid));
   }
 
-  async #drop({ host, server, docker, folder }: Served): Promise<void> {
+  /** Closes the socket. Only the user's own next Docker waits until the calls under way are finished. */
+  #drop({ host, server, docker, folder }: Served): void {
     this.#served.delete(host.uid);
     docker.close();
-    await server.close();
-    closeSync(folder);
-    this.#parts.log.info({ user: host.uid }, 'a rootless Docker is gone');
+    const dropping = server
+      .close()
+      .then(() => {
+        closeSync(folder);
+        this.#parts.log.info({ user: host.uid }, 'a rootless Docker is gone');
+      })
+      .catch(err => this.#parts.log.error({ user: host.uid }, `cannot close a socket: ${messageOf(err)}`))
+      .finally(() => this.#dropping.delete(host.uid));
+    this.#dropping.set(host.uid, dropping);
   }
 }
 

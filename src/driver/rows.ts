@@ -76,6 +76,19 @@ export const NETWORK_COLUMNS = [
   'owner',
 ] satisfies (keyof NetworkRow)[];
 
+/** SQLite keeps whatever it is given in any column. The original's seeds may be texts. */
+const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'>> = {
+  ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
+  ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },
+  ...{ ipv4_pool: 'string', ipv4_gateway: 'string', ipv6_pool: 'string', ipv6_gateway: 'string' },
+  owner: 'number',
+};
+const CLIENT_TYPES: Partial<Record<keyof ClientRow, 'string'>> = {
+  ...{ id: 'string', network_id: 'string', ip: 'string', ipv6: 'string', ifname: 'string' },
+  ...{ state: 'string', sandbox_key: 'string', prior_peer: 'string' },
+};
+const STATES: readonly EndpointState[] = ['created', 'joining', 'joined', 'left', 'deleting'];
+
 export const CLIENT_COLUMNS = [
   'id',
   'network_id',
@@ -87,6 +100,13 @@ export const CLIENT_COLUMNS = [
   'pubkey',
   'prior_peer',
 ] satisfies (keyof ClientRow)[];
+
+function checkTypes<R extends object>(row: R, types: Partial<Record<keyof R, string>>): void {
+  for (const column of Object.keys(types) as (keyof R)[]) {
+    if (row[column] !== null && typeof row[column] !== types[column])
+      throw new TypeError(`${String(column)} is not a ${types[column]}`);
+  }
+}
 
 export function networkRow(network: Network): NetworkRow {
   const { mode, seed, presharedKey } = network;
@@ -112,8 +132,12 @@ export function networkRow(network: Network): NetworkRow {
   };
 }
 
-/** @throws UserError when the row names neither an interface nor a peer */
+/**
+ * @throws UserError when the row names neither an interface nor a peer; any Error when it is not as we write it. What that
+ * says may quote the row.
+ */
 export function readNetworkRow(row: NetworkRow): Network {
+  checkTypes(row, NETWORK_TYPES);
   const presharedKey = readSecret(row.psk, row.pskfile, bytes => new SecretKey(bytes));
   const ipv4 = readPool(row.ipv4_pool, row.ipv4_gateway);
   const ipv6 = readPool(row.ipv6_pool, row.ipv6_gateway);
@@ -138,8 +162,7 @@ function readMode(row: NetworkRow): Mode {
     const endpoint = row.endpoint === null ? undefined : parseHostPort(row.endpoint);
     return { kind: 'ifname', ifname: row.ifname, ...(endpoint && { endpoint }) };
   }
-  if (!row.pubkey || row.endpoint === null)
-    throw new UserError(`network ${row.id} in the database has no peer`);
+  if (!row.pubkey || row.endpoint === null) throw new UserError('it has no peer');
   return { kind: 'pubkey', publicKey: new Key(row.pubkey), endpoint: readEndpoint(row.endpoint) };
 }
 
@@ -194,8 +217,13 @@ function formatOptional(address: Address | undefined): string | null {
   return address ? formatAddress(address) : null;
 }
 
-/** The original kept one address of either family in `ip`. */
+/**
+ * The original kept one address of either family in `ip`.
+ * @throws Error when the row is not as we write it; what that says may quote the row
+ */
 export function readClientRow(row: ClientRow): Endpoint {
+  checkTypes(row, CLIENT_TYPES);
+  if (!STATES.includes(row.state)) throw new TypeError('no such state');
   const ip = row.ip === null ? undefined : parseAddress(row.ip);
   const ipv6 = row.ipv6 === null ? undefined : parseAddress(row.ipv6);
   const ipv4 = ip?.family === 4 ? ip : undefined;

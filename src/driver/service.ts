@@ -14,6 +14,7 @@ import { createPlugin } from './plugin.js';
 import { PluginSocket } from './plugin-socket.js';
 import { Reaper } from './reaper.js';
 import { Recovery } from './recovery.js';
+import { EndpointResolver } from './resolver.js';
 import { RootlessHosts } from './rootless.js';
 import { RootlessSockets } from './rootless-socket.js';
 import { Sandboxes } from './sandboxes.js';
@@ -44,7 +45,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const docker = new DockerClient(options.dockerSocket);
   const socket = new PluginSocket();
   const netns = await NetnsSwitch.open();
-  const store = new Store(options.database);
+  const store = new Store(options.database, text => log.error(text));
   const trace = options.verbose ? (command: string): void => log.debug(command) : undefined;
   const rt = new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE), trace);
   const wg = new WgCtrl(new SyncNetlinkChannel(NETLINK_GENERIC), trace);
@@ -52,12 +53,13 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const hosts = new RootlessHosts();
   const sandboxes = new Sandboxes(netns, hosts);
   const serial = new Serial();
-  const driver = new Driver({ store, rt, wg, reaper, sandboxes, serial, log });
+  const resolver = new EndpointResolver();
+  const driver = new Driver({ store, rt, wg, reaper, sandboxes, resolver, serial, log });
   await socket.listen(createPlugin(driver, 0, log));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, reaper, driver, log });
-  const upkeep = new Upkeep({ store, wg, sandboxes, serial, log });
+  const upkeep = new Upkeep({ store, wg, sandboxes, resolver, serial, log });
   const watch = watchLinks((link, present) => present && upkeep.linkChanged(link.name));
   const rootless = options.rootless ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
   return {

@@ -4,7 +4,7 @@
 
 import { isNotFound, messageOf } from '../errors.js';
 import { parseAddress } from '../ip.js';
-import type { Log } from '../log.js';
+import { type Log, onBehalfOf } from '../log.js';
 import type { SecretKey } from '../netlink/key.js';
 import type { WgCtrl } from '../netlink/wgctrl.js';
 import type { WgDevice } from '../netlink/wireguard.js';
@@ -15,7 +15,7 @@ import { ContainerTunnels } from './container-tunnels.js';
 import { HostInterface } from './host-interface.js';
 import type { Endpoint, HostPort, Network } from './network.js';
 import { isMissing, planContainerPeer, planHostPeer, type RemotePeer, sameRemotePeer } from './peers.js';
-import { resolveEndpoint } from './resolver.js';
+import type { EndpointResolver } from './resolver.js';
 import type { Sandboxes } from './sandboxes.js';
 import { readPresharedKey } from './secrets.js';
 import type { Store } from './store.js';
@@ -24,6 +24,7 @@ export interface UpkeepParts {
   readonly store: Store;
   readonly wg: WgCtrl;
   readonly sandboxes: Sandboxes;
+  readonly resolver: EndpointResolver;
   /** What Docker's calls about an endpoint wait in, too. */
   readonly serial: Serial;
   readonly log: Log;
@@ -45,7 +46,9 @@ export class Upkeep {
   readonly #forgotten = new Set<string>();
   /** What was last said of a network that cannot be kept: said once. */
   readonly #said = new Map<string, string>();
-  readonly #passes = new Passes(() => this.#pass());
+  /** One after the other for each user, so that nobody's dead names and many networks keep others waiting, least root. */
+  readonly #passes = new Map<number, Passes>();
+  #isClosed = false;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -61,45 +64,73 @@ export class Upkeep {
   }
 
   close(): void {
-    this.#passes.close();
+    this.#isClosed = true;
+    for (const passes of this.#passes.values()) passes.close();
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
   /** A link of the host appeared or changed: where it is one that networks use, look at once and once more. */
   linkChanged(name: string): void {
-    if (!this.#parts.store.networks().some(({ mode }) => mode.kind === 'ifname' && mode.ifname === name))
-      return;
-    for (const delay of ECHOES_MS) {
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        this.trigger();
-      }, delay);
-      this.#timers.add(timer);
-    }
+    this.#reporting(() => {
+      const owners = this.#parts.store.ownersAt(name);
+      if (owners.length === 0) return;
+      for (const delay of ECHOES_MS) {
+        const timer = setTimeout(() => {
+          this.#timers.delete(timer);
+          for (const owner of owners) this.#ask(owner);
+        }, delay);
+        this.#timers.add(timer);
+      }
+    });
   }
 
-  /** Asks for a look; those asked for during one are folded into a single next one. */
+  /** Asks for a look at the networks of everybody, root's first; those asked for during one are folded into a single next one. */
   trigger(): void {
-    this.#passes.ask();
+    this.#reporting(() => {
+      this.#forget();
+      const owners = this.#parts.store.owners();
+      for (const [owner, passes] of this.#passes)
+        if (passes.isIdle && !owners.includes(owner)) this.#passes.delete(owner);
+      for (const owner of owners) this.#ask(owner);
+    });
   }
 
   /** Resolves when no look is under way. */
   async idle(): Promise<void> {
-    await this.#passes.idle();
+    await Promise.all([...this.#passes.values()].map(passes => passes.idle()));
   }
 
-  async #pass(): Promise<void> {
+  #ask(owner: number): void {
+    if (this.#isClosed) return;
+    const passes = this.#passes.get(owner) ?? new Passes(() => this.#pass(owner));
+    this.#passes.set(owner, passes);
+    passes.ask();
+  }
+
+  async #pass(owner: number): Promise<void> {
     try {
-      await this.#look();
+      await onBehalfOf(owner, () => this.#look(owner));
     } catch (err) {
-      // The database: a later look may find it well again.
-      this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
+      this.#failed(err);
     }
   }
 
-  async #look(): Promise<void> {
-    this.#forget();
-    for (const network of this.#parts.store.networks()) {
+  #reporting(step: () => void): void {
+    try {
+      step();
+    } catch (err) {
+      this.#failed(err);
+    }
+  }
+
+  /** The database: a later look may find it well again. */
+  #failed(err: unknown): void {
+    this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
+  }
+
+  async #look(owner: number): Promise<void> {
+    for (const network of this.#parts.store.networksOf(owner)) {
+      if (this.#isClosed) return;
       const endpoints = this.#parts.store
         .networkEndpoints(network.id)
         .filter(({ state }) => state === 'joined');
@@ -130,15 +161,16 @@ export class Upkeep {
 
   async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
     const presharedKey = readPresharedKey(network);
+    const { resolver } = this.#parts;
     const { mode } = network;
     let peer: RemotePeer;
     if (mode.kind === 'ifname') {
       const host = await this.#observe(mode.ifname);
       if (!host) return;
       await this.#restorePeers(host, endpoints, presharedKey, network.owner === 0);
-      peer = planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint)));
+      peer = planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, network.owner)));
     } else {
-      peer = { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) };
+      peer = { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, network.owner) };
     }
     const last = this.#last.get(network.id);
     // At the first look an interface of this host may have changed while we were away; a name tells nothing yet.

@@ -18,8 +18,8 @@ export class OwnLabels {
   readonly #api: DockerApi;
   readonly #trustImageLabels: boolean;
   /** By container id. */
-  readonly #known = new Map<string, OwnView>();
-  /** By image id. */
+  readonly #known = new Map<string, { readonly own: OwnView; readonly image: string }>();
+  /** By image id, of those that known containers have. */
   readonly #images = new Map<string, ReadonlyMap<string, string>>();
 
   /** @param trustImageLabels whether those that came with the image are the container's own */
@@ -31,16 +31,18 @@ export class OwnLabels {
   /** The very same for the same container. @throws Error when Docker cannot be asked */
   async of(container: InspectedContainer): Promise<OwnView> {
     const known = this.#known.get(container.Id);
-    if (known) return known;
+    if (known) return known.own;
     const own = await this.#read(container);
     // An image may come back, by the name under which it is pulled.
-    if (!own.isImageGone) this.#known.set(container.Id, own);
+    if (!own.isImageGone) this.#known.set(container.Id, { own, image: container.Image });
     return own;
   }
 
-  /** Forgets all other containers. */
+  /** Forgets all other containers, and the images that none of these has. */
   keep(ids: ReadonlySet<string>): void {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
+    const images = new Set([...this.#known.values()].map(({ image }) => image));
+    for (const image of this.#images.keys()) if (!images.has(image)) this.#images.delete(image);
   }
 
   async #read({ Config, Image }: InspectedContainer): Promise<OwnView> {

@@ -1,6 +1,8 @@
 // Text of labels: how it is shown in a message, and how it is sorted. Labels are untrusted: what is shown is bounded
 // and of printable ASCII. Not here: what the text means.
 
+import { escapeUnseen } from '../text.js';
+
 const SHOWN_MAX = 80;
 
 /** The text in quotes, at most 80 characters of it; control characters and look-alikes as `\u{…}`. */
@@ -14,7 +16,7 @@ export function plain(text: string, max: number): string {
 }
 
 function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e…]/gu, c => `\\u{${c.codePointAt(0)!.toString(16)}}`);
+  return escapeUnseen(text, /[^\x20-\x7e…]/gu);
 }
 
 /** Natural sort: digits compare as numbers (`rule2` before `rule10`), all else by code unit. A total order. */

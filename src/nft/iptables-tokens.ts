@@ -1,6 +1,7 @@
 // The words of a rule as a shell would cut them, each with its place, and the error that points at one. Total: any
 // text is cut or refused by RuleError. Not here: what the words mean.
 
+import { quoteAsJson } from '../text.js';
 import { RuleError } from './rule.js';
 
 /** `LINE_MAX` of iptables-restore(8): longer rules are refused by it too. */
@@ -85,10 +86,7 @@ function isSpace(char: string): boolean {
 /** A word as it may be printed: in quotes, control characters escaped, at most SHOWN_MAX characters of it. */
 export function show(text: string): string {
   const shown = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
-  return JSON.stringify(shown).replace(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return quoteAsJson(shown);
 }
 
 /** Refuses a rule because of a word: `"x" REASON`. @throws RuleError always */

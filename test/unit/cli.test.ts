@@ -96,6 +96,31 @@ test('pubkey prints the key of every vector and a newline, nothing else', async 
   }
 });
 
+test('seed prints 32 random bytes in base64url and a newline, others each time', async () => {
+  const endings = await Promise.all([run(['seed']), run(['seed'])]);
+  for (const { status, out, err } of endings) {
+    assert.deepEqual([status, err], [0, '']);
+    assert.match(out, /^[A-Za-z0-9_-]{43}\n$/);
+    assert.equal(Buffer.from(out, 'base64url').length, 32);
+  }
+  assert.notEqual(endings[0]!.out, endings[1]!.out);
+});
+
+test('a seed that was printed is taken by pubkey', async () => {
+  const { out } = await run(['seed']);
+  const [byFlag, byInput] = await Promise.all([
+    // It may begin with a hyphen.
+    run(['pubkey', `-s=${out.trim()}`, '-i', address]),
+    run(['pubkey', '--seedfile', '-', '-i', address], out),
+  ]);
+  assert.equal(byFlag!.status, 0);
+  assert.equal(byFlag!.out, byInput!.out);
+});
+
+test('seed takes no word', async () => {
+  assert.equal((await run(['seed', 'x'])).status, 2);
+});
+
 const [address, seed, key] = VECTORS[0];
 
 test('pubkey takes the seed from a file or standard input, without the newline at its end', async () => {

@@ -414,6 +414,20 @@ test('an image is asked for once, and not at all for containers without labels',
   assert.equal(docker.asked.filter(path => path.startsWith('/images')).length, 1);
 });
 
+test('an image that no container has any more is forgotten, and asked for anew', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.images.set('i1', {});
+  const labels = { 'twine.nat.interfaces': '+' };
+  const containers = docker.containersOf();
+  for (const name of ['a', 'b']) {
+    docker.containers.set(name, { name, labels });
+    await containers.look(false);
+    docker.containers.delete(name);
+    await containers.look(false);
+  }
+  assert.equal(docker.asked.filter(path => path.startsWith('/images')).length, 2);
+});
+
 test('where the image is gone no label counts, since nobody can tell whose it is', async t => {
   const docker = await FakeDocker.start(t);
   docker.containers.set('a', { name: 'a', labels: { 'twine.nat.interfaces': '+' } });

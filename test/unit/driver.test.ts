@@ -300,3 +300,21 @@ test('a hundred joins and leaves at once leave nothing, neither a socket', async
   );
   assert.equal(world.kernel.open, open);
 });
+
+for (const [seed, isWeak] of [
+  ['x', true],
+  ['supersecretseed', true],
+  ['sixteen_bytes_ok', false],
+  ['ééééééé', true],
+  ['éééééééé', false],
+] as const) {
+  test(`the seed ${seed} is taken, ${isWeak ? 'with a warning' : 'and nothing is said'}, and is not quoted`, async () => {
+    const world = new World();
+    await world.driver.createNetwork(networkRequest({ 'dwgd.seed': seed }), 0);
+    assert.equal(world.store.networks().length, 1);
+    const warnings = world.lines.filter(line => line.includes('warning'));
+    assert.equal(warnings.length, isWeak ? 1 : 0);
+    for (const line of warnings) assert.match(line, /fewer than 16 bytes.*"dwgd seed" prints network=n1\n$/);
+    if (seed.length > 1) assert.ok(!world.lines.join('').includes(seed));
+  });
+}

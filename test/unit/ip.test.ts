@@ -106,3 +106,13 @@ test('whatever text comes, reading it throws nothing, and what is read is writte
     { numRuns: 2000 },
   );
 });
+
+test('a text that is longer than any address is not even read', () => {
+  const unread = {
+    length: 46,
+    toString: () => assert.fail('it was read'),
+  } as unknown as string;
+  assert.equal(parseAddress(unread), undefined);
+  const longest = '0000:0000:0000:0000:0000:ffff:255.255.255.255';
+  assert.equal(formatAddress(parseAddress(longest)!), '::ffff:ffff:ffff');
+});

@@ -23,7 +23,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
   [
     3,
-    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links|container-tunnels)\.ts$/,
+    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links|container-tunnels|quotas)\.ts$/,
   ],
   [
     3,
@@ -37,7 +37,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   ],
   [
     0,
-    /^src\/(ip|errors|nearest|passes|serial|undo|go-flags|netlink\/key|driver\/(api|network)|nft\/(expression|ruleset|rule))\.ts$/,
+    /^src\/(ip|errors|text|log-limit|nearest|passes|round-robin|serial|undo|go-flags|netlink\/key|driver\/(api|network)|nft\/(expression|ruleset|rule))\.ts$/,
   ],
   [1, /^src\/(netlink|nft|labels|driver\/options)/],
 ];

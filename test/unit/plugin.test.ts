@@ -144,7 +144,7 @@ for (const name of METHODS) {
 
 test('a body of 10 MiB is refused, announced or not', async () => {
   const body = Buffer.alloc(10 * 1024 * 1024, 0x20);
-  const answer = refused('the request is larger than 1 MiB', 413);
+  const answer = refused('the request is larger than 1024 KiB', 413);
   assert.deepEqual(await send('POST', '/NetworkDriver.Join', body), answer);
   assert.deepEqual(
     await send('POST', '/NetworkDriver.Join', body, { 'Transfer-Encoding': 'chunked' }),
@@ -208,6 +208,38 @@ for (const [name, options, message] of [
   test(`a network is refused for ${name}`, async () => {
     assert.deepEqual(await create(options), refused(message));
     assert.deepEqual(world.store.networks(), []);
+  });
+}
+
+for (const [name, options] of [
+  ['the name of an option', { ...ifname, [`dwgd.${' '.repeat(60_000)}x`]: '' }],
+  ['the name of an option of which none is seen', { ...ifname, [`dwgd.${'\u202e'.repeat(60_000)}`]: '' }],
+  ['an interface', { ...ifname, 'dwgd.ifname': '\n'.repeat(60_000) }],
+  ['a route', { ...ifname, 'dwgd.route': `${':'.repeat(60_000)}x` }],
+  ['a path', { 'dwgd.ifname': 'wg0', 'dwgd.seedfile': `/${' '.repeat(60_000)}` }],
+  ['an endpoint', { ...peer, 'dwgd.endpoint': '\u2028'.repeat(60_000) }],
+  ['what is not a string', { [' \n'.repeat(30_000)]: 1 } as unknown as Record<string, string>],
+] as const) {
+  test(`${name} of 60,000 characters is answered, and logged, in a line of its first`, async () => {
+    const { length } = world.lines;
+    const { status, body } = await create(options);
+    assert.equal(status, 400);
+    for (const text of [String(body.Err), ...world.lines.slice(length)]) {
+      assert.ok(text.length <= 1100, `${text.length} characters`);
+      assert.match(text, /^[^\n\p{Cf}\u2028]*\n?$/u);
+    }
+  });
+}
+
+for (const [name, call, body] of [
+  ['a subnet', 'CreateNetwork', { Options: generic(ifname), IPv4Data: [{ Pool: '9'.repeat(60_000) }] }],
+  ['a MAC address', 'CreateEndpoint', { EndpointID: 'e1', Interface: { MacAddress: '9'.repeat(60_000) } }],
+  ['an address', 'CreateEndpoint', { EndpointID: 'e1', Interface: { Address: '9'.repeat(60_000) } }],
+  ['a sandbox', 'Join', { EndpointID: 'e1', SandboxKey: '/'.repeat(60_000) }],
+] as const) {
+  test(`${name} of 60,000 characters is refused before anybody reads it`, async () => {
+    const answer = await send('POST', `/NetworkDriver.${call}`, JSON.stringify({ NetworkID: 'n1', ...body }));
+    assert.match(String(answer.body.Err), /^\w+ is longer than \d+ characters$/);
   });
 }
 

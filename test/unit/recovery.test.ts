@@ -1,9 +1,14 @@
 // After a crash, and after what happened while nobody listened: the store, the kernel and Docker are brought together.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import Database from 'better-sqlite3';
 import { DockerClient, type DockerNetwork } from '../../src/driver/docker.js';
 import { LINK_GROUP } from '../../src/driver/plan.js';
 import { Recovery } from '../../src/driver/recovery.js';
+import { Store } from '../../src/driver/store.js';
 import { formatPrefix } from '../../src/ip.js';
 import { endpointRequest, networkRequest, SEED, World } from './world.js';
 
@@ -28,7 +33,10 @@ const docker = (id: string, ...endpointIds: string[]): DockerNetwork => ({
 
 /** A world with the network n1 and joined endpoints. */
 async function joined(...endpoints: string[]): Promise<World> {
-  const world = new World();
+  return joinAll(new World(), endpoints);
+}
+
+async function joinAll(world: World, endpoints: readonly string[]): Promise<World> {
   await world.driver.createNetwork(networkRequest(), 0);
   for (const [n, EndpointID] of endpoints.entries()) {
     await world.driver.createEndpoint(endpointRequest(EndpointID, `10.0.0.${n + 2}/24`), 0);
@@ -38,9 +46,9 @@ async function joined(...endpoints: string[]): Promise<World> {
 }
 
 /** The second look is seconds later, and nothing but the daemon's own sockets keeps it alive until then. */
-async function compare(world: World, docker: DockerClient): Promise<void> {
+async function compare(world: World, docker: DockerClient, owner = 0): Promise<void> {
   const alive = setInterval(() => undefined, 1000);
-  await new Recovery(world).compare(docker, 0);
+  await new Recovery(world).compare(docker, owner);
   clearInterval(alive);
 }
 
@@ -141,4 +149,51 @@ test('a Docker that goes away meanwhile changes nothing', async () => {
   await compare(world, gone);
   assert.deepEqual(ids(world), ['e1']);
   assert.match(world.lines.at(-1)!, /warning cannot compare with Docker: connect ENOENT/);
+});
+
+/** A world with the network n1 and joined endpoints, whose daemon started anew after somebody changed a row. */
+async function restarted(t: TestContext, sql: string): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'dwgd-recovery-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'dwgd.db');
+  const before = await joinAll(new World(new Store(path)), ['e1', 'e2']);
+  before.store.close();
+  const db = new Database(path);
+  db.exec(sql);
+  db.close();
+  const world = new World(new Store(path));
+  t.after(() => world.store.close());
+  return world;
+}
+
+test('an endpoint that cannot be read keeps no other from being swept, and its link stays', async t => {
+  const world = await restarted(
+    t,
+    "UPDATE client SET prior_peer = '{' WHERE id = 'e1'; UPDATE client SET state = 'deleting' WHERE id = 'e2'",
+  );
+  for (const name of ['wg-e1', 'wg-e2', 'wg-lost'])
+    world.kernel.addLink({ name, kind: 'wireguard', mtu: 1420, group: LINK_GROUP, up: false });
+  await new Recovery(world).sweep();
+  await world.reaper.idle();
+  assert.deepEqual([...world.kernel.links.keys()], ['wg0', 'wg-e1']);
+});
+
+test('a network that cannot be read is learnt from Docker anew', async t => {
+  const world = await restarted(t, "UPDATE network SET psk = x'00'");
+  assert.equal(world.store.network('n1'), undefined);
+  await compare(world, new FakeDocker(() => [docker('n1', 'e1', 'e2')]));
+  assert.equal(world.store.network('n1')?.owner, 0);
+  assert.deepEqual(ids(world), ['e1', 'e2']);
+});
+
+test('a network that cannot be read is not learnt from the Docker of another user', async t => {
+  const world = await restarted(t, "UPDATE network SET psk = x'00'");
+  await compare(world, new FakeDocker(() => [docker('n1')]), 1000);
+  assert.equal(world.store.ownerOf('n1'), 0);
+});
+
+test('a network that cannot be read can be deleted', async t => {
+  const world = await restarted(t, "UPDATE network SET psk = x'00'");
+  await world.driver.deleteNetwork('n1', 0);
+  assert.equal(world.store.ownerOf('n1'), undefined);
 });

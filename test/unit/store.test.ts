@@ -10,6 +10,7 @@ import type { Endpoint, Network } from '../../src/driver/network.js';
 import { Store } from '../../src/driver/store.js';
 import { UserError } from '../../src/errors.js';
 import { formatPrefix, parseAddress } from '../../src/ip.js';
+import { Key } from '../../src/netlink/key.js';
 import * as arbitrary from './arbitrary.js';
 
 /** A folder that is gone after the test. */
@@ -172,16 +173,117 @@ test('a file that is no database is refused, and neither changed', t => {
   writeFileSync(path, 'dear diary\n'.repeat(100));
   assert.throws(
     () => new Store(path),
-    new UserError(`cannot use the database ${path}: file is not a database`),
+    new UserError(
+      `the database ${path} is damaged (file is not a database): put back a copy of it, or move it away with ${path}-wal and ${path}-shm, ` +
+        'start dwgd, which learns its networks from Docker, and restart their containers',
+      { code: 'EUCLEAN' },
+    ),
   );
   assert.match(readFileSync(path, 'utf8'), /^dear diary\n/);
 });
+
+test('a file that is damaged within is found at start, says what to do, and is told from all other failures', t => {
+  const path = join(folder(t), 'dwgd.db');
+  const store = new Store(path);
+  store.putNetwork(NETWORK('n1'));
+  for (let n = 0; n < 300; n++) store.putEndpoint(ENDPOINT('n1', `e${n}`));
+  store.close();
+  const content = readFileSync(path);
+  // All pages but the first, with the header and the schema, and the last.
+  writeFileSync(path, content.fill(0x5a, 3 * 4096, content.length - 4096));
+  assert.throws(
+    () => new Store(path),
+    (err: unknown) =>
+      err instanceof UserError &&
+      err.code === 'EUCLEAN' &&
+      / is damaged \(.*: put back a copy/.test(err.message),
+  );
+  assert.deepEqual(readFileSync(path), content, 'the file is as it was');
+});
+
+for (const [what, column, value] of [
+  ['what the peer was is no JSON', 'prior_peer', '{"psk":"SECRET'],
+  ['what the peer was has no addresses', 'prior_peer', '{"psk":"SECRET"}'],
+  ['the key is too short', 'pubkey', Buffer.from('SECRET')],
+  ['the state is none of ours', 'state', 'SECRET'],
+  ['the path is no text', 'sandbox_key', Buffer.from('SECRET')],
+] as const) {
+  test(`an endpoint of which ${what} is said once and is as good as none; the others go on`, t => {
+    const { store, said } = spoilt(t, `UPDATE client SET ${column} = ? WHERE id = 'e1'`, value);
+    for (let n = 0; n < 2; n++) {
+      assert.deepEqual(
+        store.endpoints().map(({ id }) => id),
+        ['e2'],
+      );
+      assert.deepEqual(
+        store.networkEndpoints('n1').map(({ id }) => id),
+        ['e2'],
+      );
+      assert.deepEqual(
+        store.endpointsAt('n1', ENDPOINT('n1')).map(({ id }) => id),
+        ['e2'],
+      );
+      assert.equal(store.endpoint('e1'), undefined);
+    }
+    assert.deepEqual(said, ['the endpoint e1 in the database is left out: it is damaged']);
+    assert.ok(store.linkNames().has('wg-e1'), 'its link is not taken for one that nobody has');
+    store.putEndpoint(ENDPOINT('n1'));
+    assert.equal(store.endpoints().length, 2);
+  });
+}
+
+for (const [what, column, value] of [
+  ['the key is too short', 'pubkey', Buffer.from('SECRET')],
+  ['the preshared key is too short', 'psk', Buffer.from('SECRET')],
+  ['the address is no text', 'ipv4_pool', Buffer.from('SECRET')],
+  ['the keepalive is a text', 'keepalive', 'SECRET'],
+] as const) {
+  test(`a network of which ${what} is said once and is as good as none; the others go on`, t => {
+    const { store, said } = spoilt(t, `UPDATE network SET ${column} = ? WHERE id = 'n1'`, value);
+    for (let n = 0; n < 2; n++) {
+      assert.deepEqual(
+        store.networks().map(({ id }) => id),
+        ['n2'],
+      );
+      assert.deepEqual(
+        store.networksOf(0).map(({ id }) => id),
+        ['n2'],
+      );
+      assert.equal(store.network('n1'), undefined);
+    }
+    assert.deepEqual(said, ['the network n1 in the database is left out: it is damaged']);
+    assert.equal(store.ownerOf('n1'), 0, 'nobody else gets its id');
+  });
+}
+
+/** A database of n1 with e1 and e2, and n2, one row of which somebody changed. */
+function spoilt(t: TestContext, sql: string, value: unknown): { store: Store; said: string[] } {
+  const path = join(folder(t), 'dwgd.db');
+  const before = new Store(path);
+  for (const id of ['n1', 'n2']) before.putNetwork(NETWORK(id));
+  for (const id of ['e1', 'e2']) before.putEndpoint(ENDPOINT('n1', id));
+  before.close();
+  const db = new Database(path);
+  db.prepare(sql).run(value);
+  db.close();
+  const said: string[] = [];
+  const store = new Store(path, text => said.push(text));
+  t.after(() => store.close());
+  return { store, said };
+}
 
 test('a folder that is missing is said', () => {
   assert.throws(
     () => new Store('/nonexistent/dwgd.db'),
     /^UserError: cannot open the database \/nonexistent\/dwgd\.db: ENOENT/,
   );
+});
+
+const NETWORK = (id: string): Network => ({
+  id,
+  mode: { kind: 'pubkey', publicKey: new Key(KEY), endpoint: { host: '192.0.2.1', port: 51820 } },
+  seed: { value: Buffer.from('hunter2') },
+  ...{ routes: [], keepalive: 25, allowedIPs: [], prefix: 'wg', owner: 0 },
 });
 
 const ENDPOINT = (networkId: string, id = 'e1'): Endpoint => ({

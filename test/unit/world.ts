@@ -4,6 +4,7 @@ import type { CreateEndpointRequest, CreateNetworkRequest } from '../../src/driv
 import { Driver } from '../../src/driver/driver.js';
 import type { Endpoint } from '../../src/driver/network.js';
 import { Reaper } from '../../src/driver/reaper.js';
+import { EndpointResolver } from '../../src/driver/resolver.js';
 import { Sandboxes } from '../../src/driver/sandboxes.js';
 import { Store } from '../../src/driver/store.js';
 import { isNotFound } from '../../src/errors.js';
@@ -12,6 +13,7 @@ import { SecretKey } from '../../src/netlink/key.js';
 import { RtNetlink } from '../../src/netlink/rtnetlink.js';
 import { WgCtrl } from '../../src/netlink/wgctrl.js';
 import type { WgPeer } from '../../src/netlink/wireguard.js';
+import { type LookUp, lookUp } from '../../src/resolver.js';
 import { Serial } from '../../src/serial.js';
 import { FakeKernel } from './fake-kernel.js';
 
@@ -68,6 +70,9 @@ export class World {
   readonly reaper = new FakeReaper(this.log, this.kernel);
   readonly rt = new RtNetlink(this.kernel.route());
   readonly wg = new WgCtrl(this.kernel.generic());
+  /** What names lead to. */
+  lookUp: LookUp = lookUp;
+  readonly resolver = new EndpointResolver(name => this.lookUp(name));
   readonly serial = new Serial();
   readonly driver: Driver;
 

@@ -1,0 +1,86 @@
+// Sockets in the mount namespaces of rootless Dockers: one that goes keeps no other waiting. (root)
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Driver } from '../../src/driver/driver.js';
+import type { Recovery } from '../../src/driver/recovery.js';
+import type { RootlessHost, RootlessHosts } from '../../src/driver/rootless.js';
+import { RootlessSockets } from '../../src/driver/rootless-socket.js';
+import { createLog } from '../../src/log.js';
+
+/** A process with a /run of its own, as a rootless Docker has it; without a /run where it is not to be served. */
+async function host(t: TestContext, uid: number, isServed = true): Promise<RootlessHost> {
+  const mount = isServed
+    ? 'mount -t tmpfs -o mode=777 tmpfs /run && '
+    : 'mount -t tmpfs -o ro tmpfs /run && ';
+  const child: ChildProcess = spawn('unshare', ['-m', 'sh', '-c', `${mount}echo up && exec sleep 600`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout!, 'data');
+  return { uid, gid: uid, pid: child.pid! } as RootlessHost;
+}
+
+const socketOf = ({ pid }: RootlessHost): string => `/proc/${pid}/root/run/docker/plugins/dwgd.sock`;
+
+function served(t: TestContext, list: () => RootlessHost[], driver: Partial<Driver> = {}) {
+  const lines: string[] = [];
+  const sockets = new RootlessSockets({
+    hosts: { list } as unknown as RootlessHosts,
+    driver: driver as Driver,
+    recovery: {} as Recovery,
+    log: createLog(false, true, line => lines.push(line)),
+  });
+  sockets.start();
+  t.after(() => sockets.close());
+  return { sockets, lines };
+}
+
+test('a user whose call does not end keeps no other user waiting for a socket', {
+  timeout: 60_000,
+}, async t => {
+  const [a, b] = [await host(t, 1000), await host(t, 1001)];
+  let running = [a];
+  let end = (): void => undefined;
+  let isDone = false;
+  const leave = (): Promise<void> => new Promise(resolve => (end = resolve));
+  const { lines } = served(t, () => running, { leave });
+  while (!existsSync(socketOf(a))) await sleep(20);
+  const options = { socketPath: socketOf(a), method: 'POST', path: '/NetworkDriver.Leave' };
+  const call = httpRequest(options).on('error', () => undefined);
+  call.on('close', () => {
+    isDone = true;
+  });
+  call.end('{"NetworkID":"n","EndpointID":"e"}');
+  await once(call, 'finish');
+  running = [b];
+  while (!existsSync(socketOf(b))) await sleep(20);
+  assert.equal(isDone, false, 'the call is under way');
+  assert.ok(!lines.some(line => line.includes('is gone')));
+  end();
+});
+
+test('what was refused is said once while it runs, and forgotten with it', { timeout: 60_000 }, async t => {
+  const a = await host(t, 1000, false);
+  let running = [a];
+  let looks = 0;
+  const { lines } = served(t, () => {
+    looks++;
+    return running;
+  });
+  const look = async (): Promise<void> => {
+    for (const before = looks; looks < before + 2; ) await sleep(20);
+  };
+  const said = (): number => lines.filter(line => line.includes('cannot serve a rootless Docker')).length;
+  await look();
+  assert.equal(said(), 1);
+  running = [];
+  await look();
+  running = [a];
+  await look();
+  assert.equal(said(), 2, 'another process of the same number is another one');
+});
