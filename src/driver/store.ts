@@ -19,6 +19,12 @@ import {
   readNetworkRow,
 } from './rows.js';
 
+/** An endpoint that may be a peer of an interface of the host, and whose it is. */
+export interface PeerRecord {
+  readonly endpoint: Endpoint;
+  readonly owner: number;
+}
+
 export class Store {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
@@ -127,6 +133,28 @@ export class Store {
     return (rows as ClientRow[]).map(readClientRow);
   }
 
+  /** The endpoint whose link has that name, if it is another one than the one of the id. */
+  endpointOfLink(ifname: string, exceptId: string): Endpoint | undefined {
+    const row = this.#prepare('SELECT * FROM client WHERE ifname = ? AND id <> ?').get(ifname, exceptId);
+    return row ? readClientRow(row as ClientRow) : undefined;
+  }
+
+  /**
+   * The endpoints that have, or are about to have, a peer on an interface of the host with one of the addresses or with
+   * the key.
+   */
+  peersAt(
+    ifname: string,
+    { ipv4, ipv6, publicKey }: Pick<Endpoint, 'ipv4' | 'ipv6' | 'publicKey'>,
+  ): PeerRecord[] {
+    const texts = [ipv4, ipv6].map(address => (address ? formatAddress(address) : null));
+    const rows = this.#prepare(SELECT_PEERS).all(ifname, publicKey?.bytes ?? null, ...texts, ...texts);
+    return (rows as (ClientRow & { owner: number })[]).map(row => ({
+      endpoint: readClientRow(row),
+      owner: row.owner,
+    }));
+  }
+
   #prepare(sql: string): Database.Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
@@ -138,6 +166,10 @@ export class Store {
 
 /** `ip` holds an address of either family; see clientRow. */
 const SELECT_AT = 'SELECT * FROM client WHERE network_id = ? AND (ip IN (?, ?) OR ipv6 IN (?, ?))';
+const SELECT_PEERS = `
+  SELECT client.*, network.owner FROM client JOIN network ON network.id = client.network_id
+  WHERE network.ifname = ? AND client.state IN ('joining', 'joined')
+    AND (client.pubkey = ? OR client.ip IN (?, ?) OR client.ipv6 IN (?, ?))`;
 const UPSERT_NETWORK = upsert('network', NETWORK_COLUMNS);
 const UPSERT_CLIENT = upsert('client', CLIENT_COLUMNS);
 

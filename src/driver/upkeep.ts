@@ -49,7 +49,7 @@ export class Upkeep {
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
-    this.#host = new HostInterface(parts.wg);
+    this.#host = new HostInterface(parts);
     this.#tunnels = new ContainerTunnels(parts);
   }
 
@@ -126,6 +126,7 @@ export class Upkeep {
       this.#said.delete(id);
     }
     for (const id of this.#forgotten) if (!store.endpoint(id)) this.#forgotten.delete(id);
+    this.#tunnels.forget(id => store.endpoint(id)?.state !== 'joined');
   }
 
   async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
@@ -135,7 +136,7 @@ export class Upkeep {
     if (mode.kind === 'ifname') {
       const host = await this.#observe(mode.ifname);
       if (!host) return;
-      await this.#restorePeers(host, endpoints, presharedKey, network.owner === 0);
+      await this.#restorePeers(host, endpoints, presharedKey, network.owner);
       peer = planHostPeer(host, mode.endpoint && (await resolveEndpoint(mode.endpoint)));
     } else {
       peer = { publicKey: mode.publicKey, endpoint: await resolveEndpoint(mode.endpoint) };
@@ -147,9 +148,10 @@ export class Upkeep {
     let failure: unknown;
     for (const endpoint of endpoints) {
       const forgotten = this.#forgotten.has(endpoint.id);
-      if (!all && !forgotten) continue;
+      if (!all && !forgotten && this.#tunnels.hasFound(endpoint.id)) continue;
       try {
-        await this.#tunnels.bring(network, endpoint, { peer, changed, forgotten, presharedKey });
+        const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
+        await this.#tunnels.bring(network, endpoint, { peer, changed, forgotten, presharedKey, isJoined });
         this.#forgotten.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
@@ -175,7 +177,7 @@ export class Upkeep {
     host: WgDevice,
     endpoints: readonly Endpoint[],
     presharedKey: SecretKey | undefined,
-    trusted: boolean,
+    owner: number,
   ): Promise<void> {
     const { store, serial, log } = this.#parts;
     const wanted = endpoints.flatMap(endpoint =>
@@ -189,7 +191,7 @@ export class Upkeep {
       await serial.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
-          await this.#host.addPeer(host, peer, trusted, () => undefined);
+          await this.#host.addPeer(host.name, { endpoint, owner, peer }, () => undefined);
           this.#forgotten.add(endpoint.id);
           restored++;
         } catch (err) {

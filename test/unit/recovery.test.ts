@@ -107,6 +107,7 @@ test('where everything agrees Docker is asked once', async () => {
 
 test("a root Docker says nothing of a user's networks", async () => {
   const world = new World();
+  world.rootlessIfnames.add('wg0');
   await world.driver.createNetwork(networkRequest(), 1000);
   const asked = new FakeDocker(() => []);
   await compare(world, asked);
