@@ -48,7 +48,10 @@ scenario(
     });
 
     test('its network joins no interface of the host until the administrator opens it', async () => {
-      assert.match(await sh.fails(CREATE), /wg0 is not open to the Docker of user 2000.*--rootless-ifname=wg0/);
+      assert.match(
+        await sh.fails(CREATE),
+        /wg0 is not open to the Docker of user 2000.*--rootless-ifname=wg0/,
+      );
       const args = ['-d', database, '-v', '--no-labels', '-r=alice', '--rootless-ifname=wg0'];
       await daemon.restart({ args });
       await eventually(() => assert.ok(existsSync(socket())), { within: 120 });
