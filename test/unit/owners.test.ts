@@ -279,6 +279,25 @@ describe('peers', () => {
     assert.deepEqual(peers(world), [`${keyOf(SEED, '10.0.0.2')} 10.0.0.2/32`]);
   });
 
+  test("a user's container gets its peer back when its interface was made anew, or lost an address", async () => {
+    const { world } = await shared();
+    await userJoins(world, 'u1', '10.0.0.3');
+    const before = peers(world);
+    const upkeep = new Upkeep(world);
+    const look = async (): Promise<void> => {
+      upkeep.trigger();
+      await upkeep.idle();
+    };
+    world.kernel.removeLink('wg0');
+    world.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });
+    await look();
+    assert.deepEqual(peers(world), before);
+    const emptied = { publicKey: keyOf('of the user', '10.0.0.3'), replaceAllowedIPs: true, allowedIPs: [] };
+    await world.wg.configure('wg0', { peers: [emptied] });
+    await look();
+    assert.deepEqual(peers(world), before);
+  });
+
   test("a user who knows root's seed gets no peer of root's, and takes none away", async () => {
     const { world } = await shared();
     await rootJoins(world, ROOTS_ID, '10.0.0.2');
