@@ -35,7 +35,8 @@ export class Sandboxes {
    * @throws UserError when the user's rootless Docker does not run, or has the host's namespace
    */
   openDocker(owner: number): Netns | undefined {
-    return owner === 0 ? undefined : this.#open(this.#rootless.netnsPath(owner), owner);
+    if (owner === 0) return undefined;
+    return this.#refuseHost(new NetnsHandle(this.#rootless.netnsPath(owner)), owner);
   }
 
   /** Sockets where the Docker of a user other than root looks for links. Throws as openDocker does. */
@@ -75,7 +76,8 @@ export class Sandboxes {
 
   /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
   openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
-    const netns = this.#open(this.#rootless.path(owner, endpoint.sandboxKey ?? ''), owner);
+    const path = this.#rootless.path(owner, endpoint.sandboxKey ?? '');
+    const netns = this.#refuseHost(new NetnsHandle(path), owner);
     try {
       return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
     } finally {
@@ -94,8 +96,7 @@ export class Sandboxes {
   }
 
   /** No container and no user's Docker has a business in the host's namespace. */
-  #open(path: string, owner: number): Netns {
-    const netns = new NetnsHandle(path);
+  #refuseHost(netns: Netns, owner: number): Netns {
     if (netns.key !== this.#switch.hostKey) return netns;
     netns.close();
     const whose = owner === 0 ? 'a container' : `the Docker of user ${owner}, or a container of it,`;

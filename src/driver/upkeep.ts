@@ -2,6 +2,7 @@
 // port, and endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here:
 // decisions (peers.ts), the inside of containers (container-tunnels.ts), what a crash left behind (recovery.ts).
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isNotFound, messageOf } from '../errors.js';
 import { parseAddress } from '../ip.js';
 import type { Log } from '../log.js';
@@ -198,6 +199,8 @@ export class Upkeep {
           log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
         }
       });
+      // Each reads the whole interface anew: with hundreds of peers Docker's calls come in between.
+      await nextTurn();
     }
     if (restored > 0) log.info({ link: host.name, peers: restored }, 'gave an interface its containers back');
   }

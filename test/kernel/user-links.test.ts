@@ -1,7 +1,7 @@
 // Links of users other than root: made directly in the user's namespace, which is never the host's.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { RootlessHosts } from '../../src/driver/rootless.js';
 import { Sandboxes } from '../../src/driver/sandboxes.js';
 import { Netns, NetnsSwitch } from '../../src/netlink/netns.js';
@@ -86,6 +86,16 @@ for (const [what, open] of [
     assert.equal(readdirSync('/proc/self/fd').length, before);
   });
 }
+
+test('of a user who is not served neither a namespace nor a path is to be had', () => {
+  const hosts = new RootlessHosts('/run/user', uid => uid !== USER);
+  const refused = {
+    name: 'UserError',
+    message: 'the rootless Docker of user 1000 does not run, or is not served (-r)',
+  };
+  assert.throws(() => hosts.netnsPath(USER), refused);
+  assert.throws(() => hosts.path(USER, '/x'), refused);
+});
 
 kernelTest("the host's namespace is known by any path to it", async t => {
   const host = new Netns('/proc/self/ns/net');
