@@ -76,8 +76,11 @@ scenario(
       assert.notEqual(await sh(`ss -Huln 'sport = :${port}'`), '');
       assert.equal(await sh(`${inside} ss -Huln 'sport = :${port}'`), '');
       await sh(`${inside} ping -c 1 -W 10 10.0.0.1`);
-      await sh(`${CLI} rm -f one; kill $(cat /run/lab/links.pid)`);
-      assert.doesNotMatch(readFileSync('/run/lab/links.log', 'utf8'), /wg-/);
+      await sh(`${CLI} rm -f one; ip link add last type wireguard; ip link del last`);
+      const links = (): string => readFileSync('/run/lab/links.log', 'utf8');
+      await eventually(() => assert.match(links(), /last/));
+      await sh('kill $(cat /run/lab/links.pid)');
+      assert.doesNotMatch(links(), /wg-/);
     });
 
     test('nothing of it is left, there or here', async () => {
