@@ -6,6 +6,8 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { errorCode, messageOf, UserError } from './errors.js';
 import { fromGoFlags, readGoBoolean } from './go-flags.js';
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from './ip.js';
+import { isLinkName } from './netlink/link.js';
+import { parsePasswd, readUsers } from './users.js';
 
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
@@ -20,7 +22,8 @@ const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
 interface DaemonFlags {
   readonly d: string;
   readonly v?: true;
-  readonly r: boolean;
+  readonly r: boolean | readonly number[];
+  readonly rootlessIfname: readonly string[];
   readonly driver: boolean;
   readonly labels: boolean;
   readonly dockerHost?: string;
@@ -45,11 +48,23 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** The value of `-r`. */
-function readBoolean(text: string): boolean {
+/** The value of `-r`: a boolean, or users. */
+function readRootless(text: string): boolean | readonly number[] {
   const value = readGoBoolean(text);
-  if (value === undefined) throw new InvalidArgumentError('Give true or false.');
-  return value;
+  if (value !== undefined) return value;
+  try {
+    return readUsers(text, parsePasswd(readFileSync('/etc/passwd', 'utf8')));
+  } catch (err) {
+    throw new InvalidArgumentError(`${messageOf(err)}.`);
+  }
+}
+
+/** The value of `--rootless-ifname`. */
+function readLinkNames(text: string): string[] {
+  const names = text.split(',').map(name => name.trim());
+  if (!names.every(isLinkName))
+    throw new InvalidArgumentError('Give names of interfaces such as wg0, separated by commas.');
+  return names;
 }
 
 function readIp(text: string): Address {
@@ -100,7 +115,18 @@ function program(): Command {
     .version(version(), '--version', 'print the version')
     .option('-d <path>', 'path of the database; empty: in memory', DEFAULT_DATABASE)
     .option('-v', 'log what is done in detail')
-    .option('-r [bool]', 'serve rootless Dockers too; -r=false: only the one of root', readBoolean, true)
+    .option(
+      '-r [users]',
+      'serve rootless Dockers too; -r=false: only the one of root; -r=alice,bob: those of these users',
+      readRootless,
+      true,
+    )
+    .option(
+      '--rootless-ifname <names>',
+      'interfaces of this host that rootless Dockers may join by dwgd.ifname',
+      readLinkNames,
+      [],
+    )
     .option('--no-driver', 'do not be a network driver: labels only')
     .option('--no-labels', 'leave container labels alone: the driver only')
     .option(...DOCKER_HOST)
@@ -172,13 +198,15 @@ async function printTranslation(text: string, flags: TranslateFlags): Promise<vo
 }
 
 async function startDaemon(flags: DaemonFlags): Promise<void> {
-  const { d, v, r, driver, labels, dockerHost, trustImageLabels, allowHostRoutes, lookInterval } = flags;
+  const { d, v, r, rootlessIfname, driver, labels } = flags;
+  const { dockerHost, trustImageLabels, allowHostRoutes, lookInterval } = flags;
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
   const { runDaemon } = await import('./daemon.js');
   await runDaemon({
     database: d,
     verbose: v === true,
     rootless: r,
+    rootlessIfnames: rootlessIfname,
     driver,
     ...(dockerHost !== undefined && { dockerHost }),
     ...(labels && {

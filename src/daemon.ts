@@ -13,8 +13,10 @@ export interface DaemonOptions {
   /** Path of the database; `''` is in memory. */
   readonly database: string;
   readonly verbose: boolean;
-  /** Whether rootless Dockers are served too. */
-  readonly rootless: boolean;
+  /** Whether rootless Dockers are served too: those of all users, or of some (uids). */
+  readonly rootless: boolean | readonly number[];
+  /** The interfaces of the host that their containers may join. */
+  readonly rootlessIfnames: readonly string[];
   /** Of Docker's API: `unix:///path`; absent: DOCKER_HOST, else Docker's default. */
   readonly dockerHost?: string;
   /** Whether to be a network driver. */
@@ -54,7 +56,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   let labels: { close(): Promise<void> } | undefined;
   // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
-  const driver = await startDriver?.({ ...parts, database: options.database, rootless: options.rootless });
+  const { database, rootless, rootlessIfnames } = options;
+  const driver = await startDriver?.({ ...parts, database, rootless, rootlessIfnames });
   if (!driver && options.labels) labels = await startLabels(options.labels, parts);
   notifier.send('READY=1');
   notifier.startWatchdog();

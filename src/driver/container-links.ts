@@ -1,24 +1,35 @@
-// Containers' links before Docker has them: made, sized and put where Docker looks for them. Not here: their
-// configuration (plan.ts), how they go (reaper.ts).
+// Containers' links before Docker has them: sized, made where Docker looks for them, and configured there. Not here:
+// what their configuration is (plan.ts), how they go in the end (reaper.ts).
 
 import { isExists, OpError, UserError } from '../errors.js';
 import type { Address } from '../ip.js';
 import type { Log } from '../log.js';
+import { type Key, publicKey } from '../netlink/key.js';
 import type { LinkConfig } from '../netlink/link.js';
 import type { RtNetlink } from '../netlink/rtnetlink.js';
-import type { WgDevice } from '../netlink/wireguard.js';
+import type { WgCtrl } from '../netlink/wgctrl.js';
+import type { WgDevice, WgDeviceConfig } from '../netlink/wireguard.js';
+import type { Undo } from '../undo.js';
 import type { RemotePeer } from './peers.js';
-import { LINK_GROUP, planMtu } from './plan.js';
-import type { Sandboxes } from './sandboxes.js';
+import { isLinkOf, planMtu } from './plan.js';
+import type { DockerSockets, Sandboxes } from './sandboxes.js';
 
 /** IPv4 and IPv6 hosts answer with at least this; the path behind a loopback endpoint is not known. */
 const ETHERNET_MTU = 1500;
 
-export class ContainerLinks {
-  readonly #parts: { readonly rt: RtNetlink; readonly sandboxes: Sandboxes; readonly log: Log };
+export interface ContainerLinksParts {
+  /** Of the host's namespace, as is `wg`. */
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+  /** The way into others. */
+  readonly sandboxes: Sandboxes;
+  readonly log: Log;
+}
 
-  /** @param parts an rtnetlink socket of the host's namespace, and the way into others */
-  constructor(parts: { readonly rt: RtNetlink; readonly sandboxes: Sandboxes; readonly log: Log }) {
+export class ContainerLinks {
+  readonly #parts: ContainerLinksParts;
+
+  constructor(parts: ContainerLinksParts) {
     this.#parts = parts;
   }
 
@@ -45,45 +56,72 @@ export class ContainerLinks {
     }
   }
 
-  /** Makes the link; a left-over of ours with that name is made anew. */
-  async create(link: LinkConfig): Promise<void> {
-    const { rt, log } = this.#parts;
+  /**
+   * Makes a link where its owner's Docker looks for it, and configures it there. A user's never stands in the host's
+   * namespace; its UDP socket does, since the link is asked for from there. A left-over of ours is made anew.
+   * @param undo gets the way back
+   * @returns the link's public key
+   * @throws UserError when an interface that is not ours has the name
+   */
+  async make(link: LinkConfig, device: WgDeviceConfig, owner: number, undo: Undo): Promise<Key> {
+    const place = this.#open(owner);
     try {
-      await rt.createLink(link);
+      await this.#create(link, owner, place);
+      undo.add(`link ${link.name}`, () => this.#delete(link.name, owner));
+      await place.wg.configure(link.name, device);
+      // What is in a user's namespace is that user's to change: nothing of it is believed.
+      if (owner !== 0) return publicKey(device.privateKey!);
+      // The kernel has just derived the public key; doing it again here would cost more than all the rest.
+      return (await place.wg.device(link.name)).publicKey!;
+    } finally {
+      place.close();
+    }
+  }
+
+  async #create(link: LinkConfig, owner: number, { rt, netns }: DockerSockets): Promise<void> {
+    const wanted = netns ? { ...link, netnsFd: netns.fd } : link;
+    try {
+      await this.#parts.rt.createLink(wanted);
     } catch (err) {
       if (!isExists(err)) throw err;
       const present = await rt.link(link.name);
-      if (present && (present.kind !== link.kind || present.group !== LINK_GROUP)) {
+      if (present && !isLinkOf(owner, present)) {
         throw new UserError(
           `the name ${link.name} is taken by an interface that is not of dwgd: rename or delete it (ip link del ${link.name})`,
           { cause: err },
         );
       }
-      log.warn({ link: link.name }, 'a left-over link is made anew');
-      if (present) await rt.deleteLink(link.name);
-      await rt.createLink(link);
+      this.#parts.log.warn({ link: link.name }, 'a left-over link is made anew');
+      if (present) await rt.deleteLink(present);
+      await this.#parts.rt.createLink(wanted);
     }
   }
 
-  /** Puts the link where Docker looks for it: it is there already, but for a rootless Docker. */
-  async place(name: string, owner: number): Promise<void> {
-    const { rt, sandboxes } = this.#parts;
-    const target = sandboxes.openDocker(owner);
-    if (!target) return;
+  async #delete(name: string, owner: number): Promise<void> {
+    const place = this.#open(owner);
     try {
-      await rt.setLink(name, { netnsFd: target.fd });
+      const present = await place.rt.link(name);
+      if (present && isLinkOf(owner, present)) await place.rt.deleteLink(present);
     } finally {
-      target.close();
+      place.close();
     }
   }
 
+  /** Whether a link that was made for that owner is still where its Docker looks for it. */
   async isInPlace(name: string, owner: number): Promise<boolean> {
-    const rt = this.#parts.sandboxes.openRtNetlink(owner);
+    const place = this.#open(owner);
     try {
-      return (await rt.link(name)) !== undefined;
+      const present = await place.rt.link(name);
+      return present !== undefined && isLinkOf(owner, present);
     } finally {
-      rt.close();
+      place.close();
     }
+  }
+
+  /** Root's Docker looks in the host's namespace, where sockets are at hand. */
+  #open(owner: number): DockerSockets {
+    const { rt, wg, sandboxes } = this.#parts;
+    return owner === 0 ? { rt, wg, close: () => undefined } : sandboxes.openDockerSockets(owner);
   }
 }
 

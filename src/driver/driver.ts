@@ -20,6 +20,7 @@ import {
 } from './api.js';
 import { ContainerLinks } from './container-links.js';
 import { HostInterface } from './host-interface.js';
+import { refuseClosedInterface } from './interface-access.js';
 import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from './network.js';
 import { parseOptions } from './options.js';
 import { planContainerPeer, planHostPeer, type RemotePeer } from './peers.js';
@@ -46,6 +47,8 @@ export interface DriverParts {
   readonly resolver: EndpointResolver;
   readonly serial: Serial;
   readonly log: Log;
+  /** The interfaces of the host that containers of users other than root may join. */
+  readonly rootlessIfnames: ReadonlySet<string>;
 }
 
 export class Driver {
@@ -57,7 +60,7 @@ export class Driver {
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
-    this.#host = new HostInterface(parts.wg);
+    this.#host = new HostInterface(parts);
     this.#links = new ContainerLinks(parts);
     this.removal = new Removal(parts, this.#host);
   }
@@ -70,17 +73,20 @@ export class Driver {
     const options = parseOptions(request.Options);
     const pools = planPools(options, request.IPv4Data, request.IPv6Data);
     const network: Network = { id: request.NetworkID, ...options, ...pools, owner };
+    const { log, store, rootlessIfnames } = this.#parts;
+    const known = store.network(request.NetworkID);
+    if ((store.ownerOf(request.NetworkID) ?? owner) !== owner)
+      throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
+    refuseClosedInterface(network, known, rootlessIfnames);
     if (readSeed(network).length < LEAST_SEED_BYTES) {
-      this.#parts.log.warn(
+      log.warn(
         { network: shortId(network.id) },
         `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and who guesses it has every private key of the network: create it again with one that "dwgd seed" prints`,
       );
     }
     readPresharedKey(network);
     if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
-    if ((this.#parts.store.ownerOf(request.NetworkID) ?? owner) !== owner)
-      throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
-    checkNetworkQuota(this.#parts.store, network);
+    checkNetworkQuota(store, network);
     this.#parts.store.putNetwork(network);
     this.#parts.log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
   }
@@ -108,7 +114,8 @@ export class Driver {
       await this.#supersede(request.EndpointID, network, addresses);
       if (!known) {
         checkEndpointQuota(store, owner);
-        const ifname = linkName(request.EndpointID);
+        const ifname = linkName(request.EndpointID, owner);
+        this.#refuseTakenLink(request.EndpointID, ifname);
         store.putEndpoint({
           id: request.EndpointID,
           networkId: network.id,
@@ -139,7 +146,7 @@ export class Driver {
   /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
   join(request: JoinRequest, owner: number): Promise<JoinResponse> {
     return this.#parts.serial.run(request.EndpointID, async () => {
-      const { store, rt, log } = this.#parts;
+      const { store, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const known = store.endpoint(request.EndpointID);
       if (known?.networkId !== network.id) {
@@ -148,6 +155,7 @@ export class Driver {
       // Docker asks again after a broken connection, with the link still where it left it.
       if (known.state === 'joined' && (await this.#links.isInPlace(known.ifname, owner)))
         return planResponse(network, known);
+      this.#refuseTakenLink(known.id, known.ifname);
 
       const privateKey = readPrivateKey(network, known);
       const presharedKey = readPresharedKey(network);
@@ -162,21 +170,18 @@ export class Driver {
       store.putEndpoint(endpoint);
       undo.add('the record', () => store.putEndpoint(before));
       try {
-        await this.#links.create(plan.link);
-        undo.add(`link ${plan.link.name}`, () => rt.deleteLink(plan.link.name));
-        await this.#parts.wg.configure(plan.link.name, plan.device);
-        // The kernel has just derived the public key; doing it again here would cost more than all the rest.
-        const { publicKey: key } = await this.#parts.wg.device(plan.link.name);
-        endpoint = { ...endpoint, publicKey: key! };
+        const key = await this.#links.make(plan.link, plan.device, owner, undo);
+        endpoint = { ...endpoint, publicKey: key };
         if (host) {
-          const wanted = planContainerPeer(endpoint, key!, presharedKey);
-          await this.#host.addPeer(host, wanted, owner === 0, prior => {
+          // Before the kernel is touched, so that no other endpoint's end takes this peer along.
+          store.putEndpoint(endpoint);
+          const peer = planContainerPeer(endpoint, key, presharedKey);
+          await this.#host.addPeer(host.name, { endpoint, owner, peer }, prior => {
             endpoint = { ...endpoint, priorPeer: prior };
             store.putEndpoint(endpoint);
           });
           undo.add(`peer ${key}`, () => this.removal.dropPeer(network, endpoint));
         }
-        await this.#links.place(plan.link.name, owner);
         endpoint = { ...endpoint, state: 'joined' };
         store.putEndpoint(endpoint);
       } catch (err) {
@@ -225,6 +230,15 @@ export class Driver {
           peer: { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, owner) },
         };
     }
+  }
+
+  /** A link that has an endpoint is that endpoint's: none of the same name is made. */
+  #refuseTakenLink(id: string, ifname: string): void {
+    const other = this.#parts.store.endpointOfLink(ifname, id);
+    if (!other) return;
+    throw new UserError(
+      `the link ${ifname} belongs to the endpoint ${shortId(other.id)}: remove that container, or start this one anew for another id`,
+    );
   }
 
   #network(id: string, owner: number): Network {

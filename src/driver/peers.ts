@@ -76,14 +76,28 @@ export type PeerStanding =
   | { readonly kind: 'free' }
   /** Somebody configured a peer of this key: it gets our addresses too, and itself back on Leave. */
   | { readonly kind: 'shared'; readonly prior: PriorPeer }
+  /** Somebody configured a peer of this key, which the container may not share. */
+  | { readonly kind: 'foreign'; readonly by: WgPeer }
   /** Another peer holds one of the addresses: adding ours would take it away. */
   | { readonly kind: 'taken'; readonly by: WgPeer; readonly prefix: Prefix };
 
-/**
- * @param trusted whether the container may take addresses out of a wider network of another peer, as root may; the
- * containers of a rootless Docker may not, or any user could take any peer's traffic
- */
-export function planPeerStanding(device: WgDevice, wanted: WgPeerConfig, trusted: boolean): PeerStanding {
+/** What a container may do to peers that are on the interface already. */
+export interface PeerRights {
+  /**
+   * Whether the container may take addresses out of a wider network of another peer, and share a peer of its key that
+   * somebody configured, as root's may; those of a rootless Docker may not, or any user could take any peer's traffic.
+   */
+  readonly trusted: boolean;
+  /** Whether the peer of this key is, by its record, a container's of the same owner. */
+  readonly recorded: boolean;
+}
+
+/** Whether the container can become a peer of the device as it is, and how. */
+export function planPeerStanding(
+  device: WgDevice,
+  wanted: WgPeerConfig,
+  { trusted, recorded }: PeerRights,
+): PeerStanding {
   const allowedIPs = wanted.allowedIPs ?? [];
   const clashes = (ip: Prefix, other: Prefix): boolean =>
     samePrefix(ip, other) || (!trusted && prefixContains(other, ip.address));
@@ -93,7 +107,10 @@ export function planPeerStanding(device: WgDevice, wanted: WgPeerConfig, trusted
     if (prefix) return { kind: 'taken', by: peer, prefix };
   }
   const present = device.peers.find(peer => peer.publicKey.equals(wanted.publicKey));
-  if (!present || isLikeOurs(present, wanted)) return { kind: 'free' };
+  if (!present) return { kind: 'free' };
+  const likeOurs = isLikeOurs(present, wanted);
+  if (!trusted && !(likeOurs && recorded)) return { kind: 'foreign', by: present };
+  if (likeOurs) return { kind: 'free' };
   const { keepalive, presharedKey } = present;
   return {
     kind: 'shared',

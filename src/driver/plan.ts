@@ -1,6 +1,7 @@
 // What a Join and a network mean in links, peers and routes. Pure: everything known goes in, plain data comes
 // out. Not here: the peers of the host's interface (peers.ts), who writes the kernel (driver.ts).
 
+import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
 import {
   type Address,
@@ -16,7 +17,7 @@ import {
   samePrefix,
 } from '../ip.js';
 import type { SecretKey } from '../netlink/key.js';
-import type { LinkConfig } from '../netlink/link.js';
+import type { Link, LinkConfig } from '../netlink/link.js';
 import type { WgDeviceConfig } from '../netlink/wireguard.js';
 import {
   CONNECTED,
@@ -29,14 +30,33 @@ import type { Endpoint, Network, NetworkOptions, Pool } from './network.js';
 import { IPV6_MIN_MTU } from './options.js';
 import { planRemotePeer, type RemotePeer } from './peers.js';
 
-/** The group of every link of ours ("dwgd" in ASCII): by it a left-over is known as ours. */
+/** The group of the links of root's containers ("dwgd" in ASCII): by it a left-over is known as ours. */
 export const LINK_GROUP = 0x64776764;
+const LINK_KIND = 'wireguard';
 
 /** WireGuard's own overhead over IPv6: 40 + 8 + 32 bytes; wg-quick(8) takes the same off. */
 const WIREGUARD_OVERHEAD = 80;
-/** `wg-` and the first twelve characters of the endpoint's id. */
-export function linkName(endpointId: string): string {
-  return `wg-${endpointId.slice(0, 12)}`;
+/** What follows `wg-` in a link's name, in characters. */
+const LINK_NAME_ID = 12;
+
+/**
+ * `wg-` and the first twelve characters of the endpoint's id. Users other than root choose their ids: theirs is a hash
+ * of owner and id, so that nobody can name another's link.
+ */
+export function linkName(endpointId: string, owner: number): string {
+  const id = owner === 0 ? endpointId : createHash('sha256').update(`${owner}/${endpointId}`).digest('hex');
+  return `wg-${id.slice(0, LINK_NAME_ID)}`;
+}
+
+/** The group of an owner's links: no two owners share one. */
+export function linkGroup(owner: number): number {
+  return (LINK_GROUP + owner) >>> 0;
+}
+
+/** Whether a link, where that owner's Docker looks for links, is one that was made for it. */
+export function isLinkOf(owner: number, { kind, group }: Link): boolean {
+  // An earlier release gave the links of all owners the same group. In a user's namespace there are that user's alone.
+  return kind === LINK_KIND && (group === linkGroup(owner) || group === LINK_GROUP);
 }
 
 /**
@@ -152,7 +172,7 @@ export interface JoinInput {
 /** The link to make, its configuration, and the answer to Docker. */
 export function planJoin({ network, endpoint, privateKey, presharedKey, peer, mtu }: JoinInput): JoinPlan {
   return {
-    link: { name: endpoint.ifname, kind: 'wireguard', mtu, group: LINK_GROUP },
+    link: { name: endpoint.ifname, kind: LINK_KIND, mtu, group: linkGroup(network.owner) },
     device: {
       privateKey,
       replacePeers: true,

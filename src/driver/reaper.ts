@@ -3,12 +3,22 @@
 
 import { isNotFound, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import { deleteLinkRequest } from '../netlink/link.js';
+import { decodeLink, deleteLinkRequest, getLinkRequest, type Link } from '../netlink/link.js';
 import { NETLINK_ROUTE } from '../netlink/socket.js';
 import { SyncNetlinkSocket } from '../netlink/sync-socket.js';
 
+/** What the reaper needs of a socket. */
+export type RouteSocket = Pick<SyncNetlinkSocket, 'request' | 'requestOnThread' | 'close'>;
+
 /** Opens a socket in the namespace where the link is; runs synchronously. */
-export type SocketOpener = () => SyncNetlinkSocket;
+export type SocketOpener = () => RouteSocket;
+
+/** A link that is to go. */
+export interface ReapedLink {
+  readonly name: string;
+  /** Whether a link of that name is the one that is meant: a name alone may be anybody's by now. */
+  readonly isOurs: (link: Link) => boolean;
+}
 
 /** An rtnetlink socket of the namespace of the calling thread. */
 export function openRouteSocket(): SyncNetlinkSocket {
@@ -24,17 +34,18 @@ export class Reaper {
   }
 
   /**
-   * Deletes a link, after those given before. One that is gone already is as good as deleted.
+   * Deletes a link, after those given before. One that is gone already is as good as deleted, and so is one in whose
+   * place somebody else's stands: that one stays.
    * @param open opens a socket where the link is
    * @param done called when it is gone; not called when the kernel refuses
    */
-  reap(name: string, open: SocketOpener, done: () => void): void {
+  reap(link: ReapedLink, open: SocketOpener, done: () => void): void {
     this.#queue = this.#queue.then(async () => {
       try {
-        await deleteLink(name, open);
+        await deleteLink(link, open);
         done();
       } catch (err) {
-        this.#log.error({ link: name }, `cannot delete a link: ${messageOf(err)}`);
+        this.#log.error({ link: link.name }, `cannot delete a link: ${messageOf(err)}`);
       }
     });
   }
@@ -45,8 +56,8 @@ export class Reaper {
   }
 }
 
-async function deleteLink(name: string, open: SocketOpener): Promise<void> {
-  let socket: SyncNetlinkSocket;
+async function deleteLink({ name, isOurs }: ReapedLink, open: SocketOpener): Promise<void> {
+  let socket: RouteSocket;
   try {
     socket = open();
   } catch (err) {
@@ -55,7 +66,11 @@ async function deleteLink(name: string, open: SocketOpener): Promise<void> {
     throw err;
   }
   try {
-    await socket.requestOnThread(deleteLinkRequest(name), { op: 'deleting link', subject: name });
+    const [found] = socket.request(getLinkRequest(name), { op: 'reading link', subject: name });
+    const link = found && decodeLink(found.payload);
+    // By its index: a name can be given to another link meanwhile.
+    if (link && isOurs(link))
+      await socket.requestOnThread(deleteLinkRequest(link.index), { op: 'deleting link', subject: name });
   } catch (err) {
     if (!isNotFound(err)) throw err;
   } finally {

@@ -9,19 +9,20 @@ import type { RtNetlink } from '../netlink/rtnetlink.js';
 import { isId, shortId } from './api.js';
 import type { DockerClient, DockerNetwork } from './docker.js';
 import type { Driver } from './driver.js';
+import { closedInterface, refuseClosedInterface } from './interface-access.js';
 import { parseOptions } from './options.js';
-import { LINK_GROUP, planPools } from './plan.js';
+import { isLinkOf, planPools } from './plan.js';
 import { checkNetworkQuota } from './quotas.js';
-import { openRouteSocket, type Reaper } from './reaper.js';
 import { readPrivateKey } from './secrets.js';
 import type { Store } from './store.js';
 
 export interface RecoveryParts {
   readonly store: Store;
   readonly rt: RtNetlink;
-  readonly reaper: Reaper;
   readonly driver: Driver;
   readonly log: Log;
+  /** As the driver has it. */
+  readonly rootlessIfnames: ReadonlySet<string>;
 }
 
 /** What Docker does not list in two looks this far apart is gone; a single look may fall into a start. */
@@ -42,7 +43,7 @@ export class Recovery {
 
   /** At start, before Docker is asked: finishes deletions, and takes away links of ours that no record names. */
   async sweep(): Promise<void> {
-    const { store, rt, reaper, driver, log } = this.#parts;
+    const { store, rt, driver, log } = this.#parts;
     // Links first: a Join that comes in meanwhile writes its record before it makes its link.
     const links = await rt.links();
     const endpoints = store.endpoints();
@@ -51,13 +52,28 @@ export class Recovery {
       if (endpoint.state === 'deleting')
         driver.removal.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
     }
-    const named = store.linkNames();
+    // Root's alone: those of users stand in their own namespaces, and what such a record names here is not theirs.
+    const named = store.linkNames(0);
     for (const link of links) {
-      if (link.kind !== 'wireguard' || link.group !== LINK_GROUP || named.has(link.name)) continue;
+      if (!isLinkOf(0, link) || named.has(link.name)) continue;
       log.info({ link: link.name }, 'taking away a link that no container has');
-      reaper.reap(link.name, openRouteSocket, () => undefined);
+      driver.removal.reapStray(link.name);
     }
     this.#completeKeys();
+    this.#warnOfClosedInterfaces();
+  }
+
+  /** Networks that were made before an administrator had to open the interface: they go on. */
+  #warnOfClosedInterfaces(): void {
+    const { store, log, rootlessIfnames } = this.#parts;
+    for (const network of store.networks()) {
+      const closed = closedInterface(network, rootlessIfnames);
+      if (closed === undefined) continue;
+      log.warn(
+        { network: shortId(network.id), user: network.owner },
+        `a user's network joins ${closed}, which is not open to rootless Dockers: it keeps working, but another like it is refused: add --rootless-ifname=${closed} to the command line of dwgd, or have it removed`,
+      );
+    }
   }
 
   /** Endpoints of the original's database have no public key on record. */
@@ -110,7 +126,7 @@ export class Recovery {
 
   /** Networks that the store does not have, and pools that the original's database did not keep. */
   #learn(networks: readonly DockerNetwork[], owner: number): void {
-    const { store, log } = this.#parts;
+    const { store, log, rootlessIfnames } = this.#parts;
     for (const { id, options, ipv4, ipv6 } of networks) {
       if (!isId(id)) continue;
       const known = store.network(id);
@@ -118,6 +134,8 @@ export class Recovery {
       try {
         const parsed = known ?? parseOptions(options);
         const network = { ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner };
+        // A user's Docker says what that user likes.
+        refuseClosedInterface(network, known, rootlessIfnames);
         checkNetworkQuota(store, network);
         store.putNetwork(network);
         log.info({ network: shortId(id) }, 'learnt a network from Docker');

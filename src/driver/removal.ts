@@ -4,10 +4,12 @@
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { type Key, publicKey } from '../netlink/key.js';
+import type { Link } from '../netlink/link.js';
 import type { Serial } from '../serial.js';
 import { shortId } from './api.js';
 import type { HostInterface } from './host-interface.js';
 import { type Endpoint, mayHavePeer, type Network } from './network.js';
+import { isLinkOf } from './plan.js';
 import type { Reaper } from './reaper.js';
 import type { Sandboxes } from './sandboxes.js';
 import { readPrivateKey } from './secrets.js';
@@ -55,19 +57,25 @@ export class Removal {
 
   /** Has the link of an endpoint deleted in the background, and its record after it. */
   reapLink(endpoint: Endpoint, owner: number): void {
-    const { store, reaper, sandboxes } = this.#parts;
-    reaper.reap(
-      endpoint.ifname,
-      () => sandboxes.openRouteSocket(owner),
-      () => store.deleteEndpoint(endpoint.id),
-    );
+    this.#reap(endpoint.ifname, owner, () => this.#parts.store.deleteEndpoint(endpoint.id));
+  }
+
+  /** Has a link of the host's namespace deleted that no record names. */
+  reapStray(name: string): void {
+    this.#reap(name, 0, () => undefined);
+  }
+
+  #reap(name: string, owner: number, done: () => void): void {
+    const { reaper, sandboxes } = this.#parts;
+    const link = { name, isOurs: (link: Link): boolean => isLinkOf(owner, link) };
+    reaper.reap(link, () => sandboxes.openRouteSocket(owner), done);
   }
 
   /** Takes the container's peer off the host's interface, where it may have one. */
   async dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
     if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
     const key = endpoint.publicKey ?? this.#derivePublicKey(network, endpoint);
-    if (key) await this.#host.removePeer(network.mode.ifname, key, endpoint.priorPeer);
+    if (key) await this.#host.removePeer(network.mode.ifname, key, endpoint);
   }
 
   /** Undefined when the seed's file is gone: an endpoint must go all the same. */

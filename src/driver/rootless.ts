@@ -15,10 +15,15 @@ export interface RootlessHost {
 
 export class RootlessHosts {
   readonly #root: string;
+  readonly #serves: (uid: number) => boolean;
 
-  /** @param root the folder of the users' runtime folders: /run/user */
-  constructor(root = '/run/user') {
+  /**
+   * @param root the folder of the users' runtime folders: /run/user
+   * @param serves whether that user's Docker is served at all: of others nothing is read
+   */
+  constructor(root = '/run/user', serves: (uid: number) => boolean = () => true) {
     this.#root = root;
+    this.#serves = serves;
   }
 
   /** The rootless Dockers that run now; none where there is no /run/user. */
@@ -46,11 +51,15 @@ export class RootlessHosts {
 
   #get(uid: number): RootlessHost {
     const host = this.#find(uid);
-    if (!host) throw new UserError(`the rootless Docker of user ${uid} does not run`, { code: 'ENOENT' });
+    if (!host)
+      throw new UserError(`the rootless Docker of user ${uid} does not run, or is not served (-r)`, {
+        code: 'ENOENT',
+      });
     return host;
   }
 
   #find(uid: number): RootlessHost | undefined {
+    if (!this.#serves(uid)) return undefined;
     for (const file of ['dockerd-rootless/child_pid', 'docker.pid']) {
       const host = readHost(uid, `${this.#root}/${uid}/${file}`);
       if (host) return host;

@@ -1,14 +1,25 @@
 // Where links are: the host's namespace, the one in which a rootless Docker looks for them, and containers' own.
 // Opens sockets and handles there. Not here: what is done with them, how a rootless Docker is found (rootless.ts).
 
+import { UserError } from '../errors.js';
 import type { Netns, NetnsSwitch } from '../netlink/netns.js';
 import { Netns as NetnsHandle } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
-import type { SyncNetlinkSocket } from '../netlink/sync-socket.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/socket.js';
+import { SyncNetlinkChannel } from '../netlink/sync-channel.js';
 import { WgCtrl } from '../netlink/wgctrl.js';
 import type { Endpoint } from './network.js';
-import { openRouteSocket } from './reaper.js';
+import { openRouteSocket, type RouteSocket } from './reaper.js';
 import type { RootlessHosts } from './rootless.js';
+
+/** Sockets where a Docker looks for links. */
+export interface DockerSockets {
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+  /** Absent: the host's namespace. */
+  readonly netns?: Pick<Netns, 'fd'>;
+  close(): void;
+}
 
 export class Sandboxes {
   readonly #switch: NetnsSwitch;
@@ -20,26 +31,53 @@ export class Sandboxes {
   }
 
   /**
-   * The namespace in which a Docker looks for links; undefined when that is the host's own.
-   * @throws UserError when the user's rootless Docker does not run
+   * The namespace in which a Docker looks for links; undefined for root's, which looks in the host's own.
+   * @throws UserError when the user's rootless Docker does not run, or has the host's namespace
    */
   openDocker(owner: number): Netns | undefined {
-    return owner === 0 ? undefined : new NetnsHandle(this.#rootless.netnsPath(owner));
+    if (owner === 0) return undefined;
+    return this.#refuseHost(new NetnsHandle(this.#rootless.netnsPath(owner)), owner);
+  }
+
+  /** Sockets where the Docker of a user other than root looks for links. Throws as openDocker does. */
+  openDockerSockets(owner: number): DockerSockets {
+    const netns = this.openDocker(owner)!;
+    const open: { close(): void }[] = [netns];
+    const close = (): void => {
+      for (const one of open) one.close();
+    };
+    const channel = (protocol: number): SyncNetlinkChannel => {
+      const socket = new SyncNetlinkChannel(protocol);
+      open.push(socket);
+      return socket;
+    };
+    try {
+      return this.#switch.within(netns, () => ({
+        rt: new RtNetlink(channel(NETLINK_ROUTE)),
+        wg: new WgCtrl(channel(NETLINK_GENERIC)),
+        netns,
+        close,
+      }));
+    } catch (err) {
+      close();
+      throw err;
+    }
   }
 
   /** An rtnetlink socket where a Docker looks for links. */
   openRtNetlink(owner: number): RtNetlink {
-    return this.#inDocker(owner, () => new RtNetlink());
+    return this.#inDocker(owner, () => new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE)));
   }
 
   /** An rtnetlink socket for a thread of its own, where a Docker looks for links. */
-  openRouteSocket(owner: number): SyncNetlinkSocket {
+  openRouteSocket(owner: number): RouteSocket {
     return this.#inDocker(owner, openRouteSocket);
   }
 
   /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
   openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
-    const netns = new NetnsHandle(this.#rootless.path(owner, endpoint.sandboxKey ?? ''));
+    const path = this.#rootless.path(owner, endpoint.sandboxKey ?? '');
+    const netns = this.#refuseHost(new NetnsHandle(path), owner);
     try {
       return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
     } finally {
@@ -47,13 +85,24 @@ export class Sandboxes {
     }
   }
 
-  #inDocker<T extends RtNetlink | SyncNetlinkSocket>(owner: number, open: () => T): T {
+  #inDocker<T extends RtNetlink | RouteSocket>(owner: number, open: () => T): T {
     const netns = this.openDocker(owner);
     if (!netns) return open();
     try {
-      return this.#switch.within<RtNetlink | SyncNetlinkSocket>(netns, open) as T;
+      return this.#switch.within<RtNetlink | RouteSocket>(netns, open) as T;
     } finally {
       netns.close();
     }
+  }
+
+  /** No container and no user's Docker has a business in the host's namespace. */
+  #refuseHost(netns: Netns, owner: number): Netns {
+    if (netns.key !== this.#switch.hostKey) return netns;
+    netns.close();
+    const whose = owner === 0 ? 'a container' : `the Docker of user ${owner}, or a container of it,`;
+    throw new UserError(
+      `${whose} has the network namespace of the host, where dwgd makes no link for it: run it in a namespace of its own`,
+      { code: 'ENOENT' },
+    );
   }
 }

@@ -24,8 +24,10 @@ import { Upkeep } from './upkeep.js';
 export interface DriverOptions {
   /** Path of the database; `''` is in memory. */
   readonly database: string;
-  /** Whether rootless Dockers are served too. */
-  readonly rootless: boolean;
+  /** Whether rootless Dockers are served too: those of all users, or of some (uids). */
+  readonly rootless: boolean | readonly number[];
+  /** The interfaces of the host that their containers may join. */
+  readonly rootlessIfnames: readonly string[];
   /** Path of the socket of Docker's API. */
   readonly dockerSocket: string;
   readonly log: Log;
@@ -50,18 +52,21 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const rt = new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE), trace);
   const wg = new WgCtrl(new SyncNetlinkChannel(NETLINK_GENERIC), trace);
   const reaper = new Reaper(log);
-  const hosts = new RootlessHosts();
+  const { rootless: users } = options;
+  const serves = (uid: number): boolean => (typeof users === 'boolean' ? users : users.includes(uid));
+  const hosts = new RootlessHosts('/run/user', serves);
   const sandboxes = new Sandboxes(netns, hosts);
   const serial = new Serial();
   const resolver = new EndpointResolver();
-  const driver = new Driver({ store, rt, wg, reaper, sandboxes, resolver, serial, log });
+  const rootlessIfnames = new Set(options.rootlessIfnames);
+  const driver = new Driver({ store, rt, wg, reaper, sandboxes, resolver, serial, log, rootlessIfnames });
   await socket.listen(createPlugin(driver, 0, log));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
-  const recovery = new Recovery({ store, rt, reaper, driver, log });
+  const recovery = new Recovery({ store, rt, driver, log, rootlessIfnames });
   const upkeep = new Upkeep({ store, wg, sandboxes, resolver, serial, log });
   const watch = watchLinks((link, present) => present && upkeep.linkChanged(link.name));
-  const rootless = options.rootless ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
+  const rootless = users ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
   return {
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));

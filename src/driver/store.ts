@@ -19,6 +19,12 @@ import {
   readNetworkRow,
 } from './rows.js';
 
+/** An endpoint that may be a peer of an interface of the host, and whose it is. */
+export interface PeerRecord {
+  readonly endpoint: Endpoint;
+  readonly owner: number;
+}
+
 export class Store {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
@@ -166,9 +172,9 @@ export class Store {
     return this.#readClients(this.#prepare('SELECT * FROM client WHERE network_id = ?').all(networkId));
   }
 
-  /** The names of all endpoints' links, of those that cannot be read too. */
-  linkNames(): Set<string> {
-    return new Set(this.#prepare('SELECT ifname FROM client').pluck().all() as string[]);
+  /** The names of the links of an owner's endpoints, of those that cannot be read too. */
+  linkNames(owner: number): Set<string> {
+    return new Set(this.#prepare(LINK_NAMES).pluck().all(owner) as string[]);
   }
 
   /** The endpoints of a network that have one of the addresses. */
@@ -196,6 +202,27 @@ export class Store {
     }
   }
 
+  /** The endpoint whose link has that name, if it is another one than the one of the id. */
+  endpointOfLink(ifname: string, exceptId: string): Endpoint | undefined {
+    const row = this.#prepare('SELECT * FROM client WHERE ifname = ? AND id <> ?').get(ifname, exceptId);
+    return row ? this.#readClients([row])[0] : undefined;
+  }
+
+  /**
+   * The endpoints that have, or are about to have, a peer on an interface of the host with one of the addresses or with
+   * the key.
+   */
+  peersAt(
+    ifname: string,
+    { ipv4, ipv6, publicKey }: Pick<Endpoint, 'ipv4' | 'ipv6' | 'publicKey'>,
+  ): PeerRecord[] {
+    const texts = [ipv4, ipv6].map(address => (address ? formatAddress(address) : null));
+    const rows = this.#prepare(SELECT_PEERS).all(ifname, publicKey?.bytes ?? null, ...texts, ...texts);
+    return (rows as (ClientRow & { owner: number })[]).flatMap(row =>
+      this.#readClients([row]).map(endpoint => ({ endpoint, owner: row.owner })),
+    );
+  }
+
   #prepare(sql: string): Database.Statement {
     const known = this.#statements.get(sql);
     if (known) return known;
@@ -207,10 +234,16 @@ export class Store {
 
 /** `ip` holds an address of either family; see clientRow. */
 const SELECT_AT = 'SELECT * FROM client WHERE network_id = ? AND (ip IN (?, ?) OR ipv6 IN (?, ?))';
+const LINK_NAMES = `SELECT client.ifname FROM client LEFT JOIN network ON network.id = client.network_id
+  WHERE coalesce(owner, 0) = ?`;
 const INTERFACES = "SELECT DISTINCT ifname, owner FROM network WHERE ifname <> '' ORDER BY owner";
 const COUNT = `SELECT
   (SELECT count(*) FROM network WHERE owner = @owner) AS networks,
   (SELECT count(*) FROM network JOIN client ON network_id = network.id WHERE owner = @owner) AS endpoints`;
+const SELECT_PEERS = `
+  SELECT client.*, network.owner FROM client JOIN network ON network.id = client.network_id
+  WHERE network.ifname = ? AND client.state IN ('joining', 'joined')
+    AND (client.pubkey = ? OR client.ip IN (?, ?) OR client.ipv6 IN (?, ?))`;
 const UPSERT_NETWORK = upsert('network', NETWORK_COLUMNS);
 const UPSERT_CLIENT = upsert('client', CLIENT_COLUMNS);
 

@@ -2,6 +2,7 @@
 // port, and endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here:
 // decisions (peers.ts), the inside of containers (container-tunnels.ts), what a crash left behind (recovery.ts).
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isNotFound, messageOf } from '../errors.js';
 import { parseAddress } from '../ip.js';
 import { type Log, onBehalfOf } from '../log.js';
@@ -52,7 +53,7 @@ export class Upkeep {
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
-    this.#host = new HostInterface(parts.wg);
+    this.#host = new HostInterface(parts);
     this.#tunnels = new ContainerTunnels(parts);
   }
 
@@ -157,6 +158,7 @@ export class Upkeep {
       this.#said.delete(id);
     }
     for (const id of this.#forgotten) if (!store.endpoint(id)) this.#forgotten.delete(id);
+    this.#tunnels.forget(id => store.endpoint(id)?.state !== 'joined');
   }
 
   async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
@@ -167,7 +169,7 @@ export class Upkeep {
     if (mode.kind === 'ifname') {
       const host = await this.#observe(mode.ifname);
       if (!host) return;
-      await this.#restorePeers(host, endpoints, presharedKey, network.owner === 0);
+      await this.#restorePeers(host, endpoints, presharedKey, network.owner);
       peer = planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, network.owner)));
     } else {
       peer = { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, network.owner) };
@@ -179,9 +181,10 @@ export class Upkeep {
     let failure: unknown;
     for (const endpoint of endpoints) {
       const forgotten = this.#forgotten.has(endpoint.id);
-      if (!all && !forgotten) continue;
+      if (!all && !forgotten && this.#tunnels.hasFound(endpoint.id)) continue;
       try {
-        await this.#tunnels.bring(network, endpoint, { peer, changed, forgotten, presharedKey });
+        const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
+        await this.#tunnels.bring(network, endpoint, { peer, changed, forgotten, presharedKey, isJoined });
         this.#forgotten.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
@@ -207,7 +210,7 @@ export class Upkeep {
     host: WgDevice,
     endpoints: readonly Endpoint[],
     presharedKey: SecretKey | undefined,
-    trusted: boolean,
+    owner: number,
   ): Promise<void> {
     const { store, serial, log } = this.#parts;
     const wanted = endpoints.flatMap(endpoint =>
@@ -221,13 +224,15 @@ export class Upkeep {
       await serial.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
-          await this.#host.addPeer(host, peer, trusted, () => undefined);
+          await this.#host.addPeer(host.name, { endpoint, owner, peer }, () => undefined);
           this.#forgotten.add(endpoint.id);
           restored++;
         } catch (err) {
           log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
         }
       });
+      // Each reads the whole interface anew: with hundreds of peers Docker's calls come in between.
+      await nextTurn();
     }
     if (restored > 0) log.info({ link: host.name, peers: restored }, 'gave an interface its containers back');
   }

@@ -10,8 +10,16 @@ import { formatSocketAddress, type WgDeviceConfig, type WgPeerConfig } from './w
 /** Is told each change before it is made; absent, nothing is put into words. */
 export type Trace = (command: string) => void;
 
-export function ipLinkAdd({ name, kind, mtu, group }: LinkConfig): string {
-  return words('ip link add', name, option('mtu', mtu), option('group', group), 'type', kind);
+export function ipLinkAdd({ name, kind, mtu, group, netnsFd }: LinkConfig): string {
+  return words(
+    'ip link add',
+    name,
+    option('mtu', mtu),
+    option('group', group),
+    option('netns', netnsFd && `/proc/self/fd/${netnsFd}`),
+    'type',
+    kind,
+  );
 }
 
 export function ipLinkSet(name: string, { up, mtu, netnsFd }: LinkChange): string {

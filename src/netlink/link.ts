@@ -55,6 +55,11 @@ export interface LinkConfig {
   readonly mtu?: number;
   /** Absent: the default group. */
   readonly group?: number;
+  /**
+   * A file descriptor of the network namespace to make it in; absent: that of the socket. What a link keeps of the
+   * namespace it was asked for in, such as WireGuard its UDP socket, stays with the asker's.
+   */
+  readonly netnsFd?: number;
 }
 
 /** What can be changed of a link; what is absent stays as it is. */
@@ -74,7 +79,7 @@ export function isLinkName(text: string): boolean {
   return bytes >= 1 && bytes <= IFNAME_MAX && text !== '.' && text !== '..' && !/[/:\s\p{Cc}]/u.test(text);
 }
 
-/** `ip link add NAME type KIND [mtu MTU] [group GROUP]`. */
+/** `ip link add NAME [mtu MTU] [group GROUP] [netns FD] type KIND`. */
 export function newLinkRequest(link: LinkConfig): Request {
   return {
     type: RTM_NEWLINK,
@@ -84,6 +89,7 @@ export function newLinkRequest(link: LinkConfig): Request {
       attrString(IFLA_IFNAME, link.name),
       ...(link.mtu === undefined ? [] : [attrU32(IFLA_MTU, link.mtu)]),
       ...(link.group === undefined ? [] : [attrU32(IFLA_GROUP, link.group)]),
+      ...(link.netnsFd === undefined ? [] : [attrU32(IFLA_NET_NS_FD, link.netnsFd)]),
       // ip(8) writes this nest without NLA_F_NESTED and the kind without its zero; the kernel takes both.
       nest(IFLA_LINKINFO, attr(IFLA_INFO_KIND, Buffer.from(link.kind))),
     ]),
@@ -105,13 +111,13 @@ export function setLinkRequest(name: string, change: LinkChange): Request {
   };
 }
 
-/** `ip link del NAME`. */
-export function deleteLinkRequest(name: string): Request {
-  return {
-    type: RTM_DELLINK,
-    flags: 0,
-    payload: Buffer.concat([ifinfomsg({}), attrString(IFLA_IFNAME, name)]),
-  };
+/** `ip link del`: the one of a name or an index. */
+export function deleteLinkRequest(which: string | number): Request {
+  const payload =
+    typeof which === 'number'
+      ? ifinfomsg({ index: which })
+      : Buffer.concat([ifinfomsg({}), attrString(IFLA_IFNAME, which)]);
+  return { type: RTM_DELLINK, flags: 0, payload };
 }
 
 /** `ip link show`: all of them, or the one of a name or an index. */

@@ -63,10 +63,11 @@ export class RtNetlink {
     await this.#channel.request(setLinkRequest(name, change), { op, subject: name });
   }
 
-  /** @throws OpError: ENODEV */
-  async deleteLink(name: string): Promise<void> {
+  /** The link of a name, or one as it was read: that one and no other of its name. @throws OpError: ENODEV */
+  async deleteLink(link: string | Pick<Link, 'name' | 'index'>): Promise<void> {
+    const [name, which] = typeof link === 'string' ? [link, link] : [link.name, link.index];
     this.#trace?.(ipLinkDel(name));
-    await this.#channel.request(deleteLinkRequest(name), { op: 'deleting link', subject: name });
+    await this.#channel.request(deleteLinkRequest(which), { op: 'deleting link', subject: name });
   }
 
   /** The link of a name or index; undefined where there is none. */

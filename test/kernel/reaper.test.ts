@@ -1,9 +1,12 @@
 // Links deleted in the background: which, in what order, and that the event loop goes on meanwhile.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { openRouteSocket, Reaper } from '../../src/driver/reaper.js';
+import { openRouteSocket, type ReapedLink, Reaper } from '../../src/driver/reaper.js';
 import { createLog } from '../../src/log.js';
 import { kernelTest, Namespace } from './namespace.js';
+
+/** A link of that name, whatever it is. */
+const any = (name: string): ReapedLink => ({ name, isOurs: () => true });
 
 /** A reaper and what it logs. */
 function reaper(): { reaper: Reaper; lines: string[] } {
@@ -19,7 +22,7 @@ kernelTest('links are deleted one after the other, in the order given', async t 
   const { reaper: it, lines } = reaper();
   for (const name of names)
     it.reap(
-      name,
+      any(name),
       () => ns.within(openRouteSocket),
       () => done.push(name),
     );
@@ -41,7 +44,7 @@ kernelTest('the event loop goes on while the kernel deletes', async t => {
   const started = performance.now();
   for (let n = 0; n < 30; n++)
     it.reap(
-      `br${n}`,
+      any(`br${n}`),
       () => ns.within(openRouteSocket),
       () => undefined,
     );
@@ -58,14 +61,14 @@ kernelTest(
     const { reaper: it, lines } = reaper();
     const done: string[] = [];
     it.reap(
-      'nosuch',
+      any('nosuch'),
       () => ns.within(openRouteSocket),
       () => done.push('link'),
     );
     const gone = (): never => {
       throw Object.assign(new Error('gone'), { code: 'ENOENT' });
     };
-    it.reap('any', gone, () => done.push('namespace'));
+    it.reap(any('any'), gone, () => done.push('namespace'));
     await it.idle();
     assert.deepEqual([done, lines], [['link', 'namespace'], []]);
   },
@@ -80,13 +83,13 @@ kernelTest('a refusal is reported, is not taken for done, and does not hold up t
     throw new Error('no socket today');
   };
   it.reap(
-    'lo',
+    any('lo'),
     () => ns.within(openRouteSocket),
     () => done.push('lo'),
   );
-  it.reap('br0', refused, () => done.push('br0 at first'));
+  it.reap(any('br0'), refused, () => done.push('br0 at first'));
   it.reap(
-    'br0',
+    any('br0'),
     () => ns.within(openRouteSocket),
     () => done.push('br0'),
   );
@@ -102,10 +105,29 @@ kernelTest('reaping leaves no file descriptor behind', async t => {
   const before = readdirSync('/proc/self/fd').length;
   for (const name of ['nosuch', 'lo', 'nosuch'])
     it.reap(
-      name,
+      any(name),
       () => ns.within(openRouteSocket),
       () => undefined,
     );
   await it.idle();
   assert.equal(readdirSync('/proc/self/fd').length, before);
+});
+
+kernelTest('a link that is not the one meant stays, and a link of its name is as good as gone', async t => {
+  const ns = await Namespace.create(t);
+  await ns.rt.createLink({ name: 'br0', kind: 'bridge', group: 7 });
+  const { reaper: it, lines } = reaper();
+  const done: string[] = [];
+  const ofGroup = (group: number): ReapedLink => ({ name: 'br0', isOurs: link => link.group === group });
+  const left: string[][] = [];
+  for (const group of [8, 7]) {
+    it.reap(
+      ofGroup(group),
+      () => ns.within(openRouteSocket),
+      () => done.push(String(group)),
+    );
+    await it.idle();
+    left.push((await ns.rt.links()).map(({ name }) => name));
+  }
+  assert.deepEqual([left, done, lines], [[['lo', 'br0'], ['lo']], ['8', '7'], []]);
 });

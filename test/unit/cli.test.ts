@@ -37,6 +37,7 @@ for (const [given, read] of [
   [['-v=maybe'], ['-v=maybe']],
   [['-r'], ['-rtrue']],
   [['-r=false'], ['-rfalse']],
+  [['-r=alice,bob'], ['-ralice,bob']],
   [
     ['-r=0', '-d=/x'],
     ['-r0', '-d', '/x'],
@@ -220,6 +221,21 @@ for (const [args, status, message] of [
     ['--no-driver', '--docker-host', 'tcp://127.0.0.1:2375'],
     2,
     "error: option '--docker-host <unix:///path>' argument 'tcp://127.0.0.1:2375' is invalid. Give unix:///path.\n",
+  ],
+  [
+    ['-r=no-such-user'],
+    2,
+    `error: option '-r [users]' argument 'no-such-user' is invalid. There is no user "no-such-user" in /etc/passwd: give names or numbers of users.\n`,
+  ],
+  [
+    ['-r=daemon,0'],
+    2,
+    "error: option '-r [users]' argument 'daemon,0' is invalid. Root's Docker is served anyway: leave root out.\n",
+  ],
+  [
+    ['--rootless-ifname=wg0,'],
+    2,
+    "error: option '--rootless-ifname <names>' argument 'wg0,' is invalid. Give names of interfaces such as wg0, separated by commas.\n",
   ],
   [
     ['cleanup', '--docker-host', 'x'],

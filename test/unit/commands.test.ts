@@ -26,6 +26,7 @@ for (const [line, expected] of [
     'ip link add wg-1 mtu 1420 group 7 type wireguard',
   ],
   [ipLinkAdd({ name: 'x', kind: 'veth' }), 'ip link add x type veth'],
+  [ipLinkAdd({ name: 'x', kind: 'veth', netnsFd: 9 }), 'ip link add x netns /proc/self/fd/9 type veth'],
   [ipLinkSet('x', { up: true, mtu: 1280 }), 'ip link set x up mtu 1280'],
   [ipLinkSet('x', { netnsFd: 9 }), 'ip link set x netns /proc/self/fd/9'],
   [ipLinkDel('x'), 'ip link del x'],

@@ -1,6 +1,8 @@
 // A network namespace that is not there: links, routes to anywhere and WireGuard devices behind two
 // NetlinkChannels, the lowest seam. Requests are read with the project's own codecs; golden bytes are the judge
 // of those. Not here: anything that tests do not need.
+
+import type { RouteSocket } from '../../src/driver/reaper.js';
 import { OpError } from '../../src/errors.js';
 import { samePrefix } from '../../src/ip.js';
 import {
@@ -18,6 +20,7 @@ import { publicKey } from '../../src/netlink/key.js';
 import {
   decodeLink,
   IFLA_LINKINFO,
+  IFLA_NET_NS_FD,
   type Link,
   RTM_DELLINK,
   RTM_GETLINK,
@@ -55,17 +58,29 @@ class Refusal extends Error {
   }
 }
 
+/** Namespaces by the descriptors under which requests may name them. */
+const namespaces = new Map<number, FakeKernel>();
+
 export class FakeKernel {
+  /** Under which a request may name this namespace. */
+  readonly fd: number;
   readonly links = new Map<string, Link>();
   readonly devices = new Map<string, WgDevice>();
   /** Every request, as "creating link wg0". */
   readonly requests: string[] = [];
   /** The errno with which a request is refused, before it does anything. */
   refuse: (what: string) => number | undefined = () => undefined;
+  /** What a request waits for, before it does anything. */
+  hold: (what: string) => Promise<void> | undefined = () => undefined;
   /** What the route to anywhere says of its MTU. */
   pathMtu = 1500;
   open = 0;
   #index = 1;
+
+  constructor() {
+    this.fd = 1_000_000 + namespaces.size;
+    namespaces.set(this.fd, this);
+  }
 
   /** A WireGuard interface as an administrator made it. */
   addDevice(name: string, config: WgDeviceConfig, mtu = 1420): void {
@@ -97,6 +112,16 @@ export class FakeKernel {
     return this.#channel(request => this.#route(request));
   }
 
+  /** A socket for a thread of its own. */
+  routeSocket(): RouteSocket {
+    const { request: asked, close } = this.route();
+    return {
+      request: (request, purpose) => this.#answer(request, purpose, payload => this.#route(payload)),
+      requestOnThread: (request, purpose) => asked(request, purpose),
+      close,
+    };
+  }
+
   generic(): NetlinkChannel {
     return this.#channel(request => this.#generic(request));
   }
@@ -104,19 +129,24 @@ export class FakeKernel {
   #channel(answer: (request: Request) => Buffer[]): NetlinkChannel {
     this.open++;
     return {
-      request: async (request: Request, { op, subject }: Purpose): Promise<Message[]> => {
-        const what = `${op} ${subject}`;
-        this.requests.push(what);
-        try {
-          const errno = this.refuse(what);
-          if (errno) throw new Refusal(errno);
-          return answer(request).map(payload => ({ type: request.type, flags: 0, seq: 1, payload }));
-        } catch (err) {
-          throw err instanceof Refusal ? new OpError(op, subject, err.errno) : err;
-        }
+      request: async (request: Request, purpose: Purpose): Promise<Message[]> => {
+        await this.hold(`${purpose.op} ${purpose.subject}`);
+        return this.#answer(request, purpose, answer);
       },
       close: () => void this.open--,
     };
+  }
+
+  #answer(request: Request, { op, subject }: Purpose, answer: (request: Request) => Buffer[]): Message[] {
+    const what = `${op} ${subject}`;
+    this.requests.push(what);
+    try {
+      const errno = this.refuse(what);
+      if (errno) throw new Refusal(errno);
+      return answer(request).map(payload => ({ type: request.type, flags: 0, seq: 1, payload }));
+    } catch (err) {
+      throw err instanceof Refusal ? new OpError(op, subject, err.errno) : err;
+    }
   }
 
   #existing(name: string): Link {
@@ -129,22 +159,21 @@ export class FakeKernel {
     switch (type) {
       case RTM_NEWLINK: {
         const { index: _, ...link } = decodeLink(payload);
-        if (this.links.has(link.name)) throw new Refusal(EEXIST);
-        this.addLink(link);
+        const target = attrMap(payload.subarray(16)).get(IFLA_NET_NS_FD);
+        const there = target ? namespaces.get(readU32(target))! : this;
+        if (there.links.has(link.name)) throw new Refusal(EEXIST);
+        there.addLink(link);
         return [];
       }
       case RTM_SETLINK:
         this.#existing(decodeLink(payload).name);
         return [];
       case RTM_DELLINK:
-        this.removeLink(decodeLink(payload).name);
+        this.removeLink(this.#named(payload).name);
         return [];
-      case RTM_GETLINK: {
+      case RTM_GETLINK:
         if (flags) return [...this.links.values()].map(encodeLink);
-        const index = payload.readInt32LE(4);
-        const byIndex = [...this.links.values()].find(link => link.index === index);
-        return [encodeLink(byIndex ?? this.#existing(index ? '' : decodeLink(payload).name))];
-      }
+        return [encodeLink(this.#named(payload))];
       case RTM_GETROUTE: {
         const mtu = nest(8, attrU32(2, this.pathMtu));
         return [Buffer.concat([payload.subarray(0, 12), mtu])];
@@ -152,6 +181,13 @@ export class FakeKernel {
       default:
         throw new Refusal(EOPNOTSUPP);
     }
+  }
+
+  /** The link of a request's index or name. */
+  #named(payload: Buffer): Link {
+    const index = payload.readInt32LE(4);
+    const byIndex = [...this.links.values()].find(link => link.index === index);
+    return byIndex ?? this.#existing(index ? '' : decodeLink(payload).name);
   }
 
   #generic({ type, payload }: Request): Buffer[] {

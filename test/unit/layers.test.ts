@@ -37,7 +37,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   ],
   [
     0,
-    /^src\/(ip|errors|text|log-limit|nearest|passes|round-robin|serial|undo|go-flags|netlink\/key|driver\/(api|network)|nft\/(expression|ruleset|rule))\.ts$/,
+    /^src\/(ip|errors|text|log-limit|nearest|passes|round-robin|serial|undo|go-flags|users|netlink\/key|driver\/(api|network|interface-access)|nft\/(expression|ruleset|rule))\.ts$/,
   ],
   [1, /^src\/(netlink|nft|labels|driver\/options)/],
 ];

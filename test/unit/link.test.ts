@@ -75,6 +75,24 @@ test('a link is deleted by its name', () => {
   assert.deepEqual(attributes(payload), named);
 });
 
+test('a link is deleted by its index as ip(8) does, and then by no name', () => {
+  const theirs = request(golden('link', 'ip link del gone0'), RTM_DELLINK);
+  const { payload } = deleteLinkRequest(theirs.payload.readInt32LE(4));
+  assert.deepEqual(payload.subarray(0, 8), theirs.payload.subarray(0, 8));
+  assert.deepEqual(attributes(payload), []);
+});
+
+test('a new link is made in another namespace by its file descriptor', () => {
+  const ours = newLinkRequest({ name: NAME, kind: 'wireguard', netnsFd: 4 });
+  const [moved] = attributes(setLinkRequest(NAME, { netnsFd: 4 }).payload).filter(
+    ([type]) => type === IFLA_NET_NS_FD,
+  );
+  assert.deepEqual(
+    attributes(ours.payload).filter(([type]) => type === IFLA_NET_NS_FD),
+    [moved],
+  );
+});
+
 test('links are asked for by name, by index, or all', () => {
   const theirs = request(golden('link', `ip link show dev ${NAME}`), RTM_GETLINK);
   const byName = getLinkRequest(NAME);

@@ -73,6 +73,8 @@ test('a container is a peer with its /32 and /128 and a keepalive of 25 seconds'
 
 const wanted = planContainerPeer({ ipv4: parseAddress('10.0.0.2')! }, key(1), undefined);
 const ours = { keepalive: 25, allowedIPs: prefixes('10.0.0.2/32') };
+const ROOT = { trusted: true, recorded: false };
+const USER = { trusted: false, recorded: false };
 
 for (const [name, peers, kind] of [
   ['nobody has its key or address', [peer(2, { allowedIPs: prefixes('10.0.0.3/32') })], 'free'],
@@ -98,23 +100,33 @@ for (const [name, peers, kind] of [
   ['another peer has its address beside its own', [peer(1, ours), peer(2, ours)], 'taken'],
 ] as const) {
   test(`a container's standing is ${kind} where ${name}`, () => {
-    assert.equal(planPeerStanding(device([...peers]), wanted, true).kind, kind);
+    assert.equal(planPeerStanding(device([...peers]), wanted, ROOT).kind, kind);
   });
 }
 
 test('an address out of a wider network of another peer is for root alone to take', () => {
   const wide = device([peer(2, { allowedIPs: prefixes('10.0.0.0/8') })]);
-  assert.equal(planPeerStanding(wide, wanted, true).kind, 'free');
-  assert.equal(planPeerStanding(wide, wanted, false).kind, 'taken');
+  assert.equal(planPeerStanding(wide, wanted, ROOT).kind, 'free');
+  assert.equal(planPeerStanding(wide, wanted, USER).kind, 'taken');
   assert.equal(
-    planPeerStanding(device([peer(2, { allowedIPs: prefixes('10.0.0.9/32') })]), wanted, false).kind,
+    planPeerStanding(device([peer(2, { allowedIPs: prefixes('10.0.0.9/32') })]), wanted, USER).kind,
     'free',
   );
 });
 
+for (const [name, present, recorded, kind] of [
+  ['that is a container of the same user', peer(1, ours), true, 'free'],
+  ['that no record names', peer(1, ours), false, 'foreign'],
+  ['that somebody configured', peer(1, { ...ours, keepalive: 0 }), true, 'foreign'],
+] as const) {
+  test(`a peer of the key of a user's container ${name} is ${kind} to it`, () => {
+    assert.equal(planPeerStanding(device([present]), wanted, { trusted: false, recorded }).kind, kind);
+  });
+}
+
 test('a shared peer is remembered as it was, and given back', () => {
   const before = peer(1, { keepalive: 9, presharedKey: secret(5), allowedIPs: prefixes('10.7.0.0/16') });
-  const standing = planPeerStanding(device([before]), wanted, true);
+  const standing = planPeerStanding(device([before]), wanted, ROOT);
   assert.ok(standing.kind === 'shared');
   assert.deepEqual(planPeerRemoval(key(1), standing.prior), {
     publicKey: key(1),

@@ -42,7 +42,7 @@ const POOL4 = pool('10.0.0.0/24', '10.0.0.1/24');
 const POOL6 = pool('fd00::/64', 'fd00::1/64');
 
 test('a link has the first twelve characters of its endpoint in its name', () => {
-  assert.equal(linkName('0123456789abcdef'), 'wg-0123456789ab');
+  assert.equal(linkName('0123456789abcdef', 0), 'wg-0123456789ab');
 });
 
 test('pools are read without their host bits, with their gateways', () => {

@@ -72,6 +72,18 @@ test('links of ours that no record names go; others with such a name stay', asyn
   assert.deepEqual([...world.kernel.links.keys()].sort(), ['wg-bridge', 'wg-e1', 'wg-theirs', 'wg0']);
 });
 
+test("a link that an earlier release left in the host's namespace for a user goes, root's stays", async () => {
+  const world = await joined('e1');
+  world.rootlessIfnames.add('wg0');
+  await world.driver.createNetwork(networkRequest({}, { NetworkID: 'u' }), 1000);
+  const ifname = 'wg-users';
+  world.store.putEndpoint({ id: 'users', networkId: 'u', ifname, state: 'joining' });
+  world.kernel.addLink({ name: ifname, kind: 'wireguard', mtu: 1420, group: LINK_GROUP, up: false });
+  await new Recovery(world).sweep();
+  await world.reaper.idle();
+  assert.deepEqual([...world.kernel.links.keys()], ['wg0', 'wg-e1']);
+});
+
 test("endpoints of the original's database get their public key on record", async () => {
   const world = await joined('e1');
   const { publicKey, ...bare } = world.store.endpoint('e1')!;
@@ -115,6 +127,7 @@ test('where everything agrees Docker is asked once', async () => {
 
 test("a root Docker says nothing of a user's networks", async () => {
   const world = new World();
+  world.rootlessIfnames.add('wg0');
   await world.driver.createNetwork(networkRequest(), 1000);
   const asked = new FakeDocker(() => []);
   await compare(world, asked);

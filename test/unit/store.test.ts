@@ -226,7 +226,7 @@ for (const [what, column, value] of [
       assert.equal(store.endpoint('e1'), undefined);
     }
     assert.deepEqual(said, ['the endpoint e1 in the database is left out: it is damaged']);
-    assert.ok(store.linkNames().has('wg-e1'), 'its link is not taken for one that nobody has');
+    assert.ok(store.linkNames(0).has('wg-e1'), 'its link is not taken for one that nobody has');
     store.putEndpoint(ENDPOINT('n1'));
     assert.equal(store.endpoints().length, 2);
   });

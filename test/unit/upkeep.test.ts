@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Upkeep } from '../../src/driver/upkeep.js';
 import { formatPrefix, parseAddress, parsePrefix } from '../../src/ip.js';
 import { Key, publicKey, SecretKey } from '../../src/netlink/key.js';
+import { WgCtrl } from '../../src/netlink/wgctrl.js';
 import { FakeKernel } from './fake-kernel.js';
 import { endpointRequest, HOST_KEY, networkRequest, World } from './world.js';
 
@@ -184,4 +185,72 @@ test('a database that fails is reported, and does not end the daemon', async () 
   await look();
   await look();
   assert.equal(world.lines.filter(line => line.includes('error cannot look after the tunnels: ')).length, 2);
+});
+
+const missing = (world: World): string[] =>
+  world.lines.filter(line => line.includes('its link is not in its container'));
+
+test('a link that is not in its container is said, once', async () => {
+  const { world, look } = await upkept(2);
+  const [first] = world.sandboxes.containers.values();
+  first!.removeLink('wg0');
+  await look();
+  await look();
+  assert.equal(missing(world).length, 1);
+  assert.match(missing(world)[0]!, /warning .* endpoint=e0\n$/);
+});
+
+test("somebody else's link in the place of a container's is said, and is left as it is", async () => {
+  const { world, look } = await upkept(1);
+  await look();
+  const [inside] = world.sandboxes.containers.values();
+  inside!.removeLink('wg0');
+  inside!.addDevice('wg0', { privateKey: new SecretKey(Buffer.alloc(32, 5)) });
+  const stranger = inside!.devices.get('wg0');
+  bounce(world, HOST_KEY, 52003);
+  await look();
+  assert.equal(missing(world).length, 1);
+  assert.equal(inside!.devices.get('wg0'), stranger);
+});
+
+test('a link that Docker has not moved yet is not missing, and is looked for again', async () => {
+  const world = new World();
+  await world.driver.createNetwork(networkRequest(), 0);
+  await world.driver.createEndpoint(endpointRequest('e0', '10.0.0.2/24'), 0);
+  await world.driver.join({ NetworkID: 'n1', EndpointID: 'e0', SandboxKey: '/netns/0' }, 0);
+  const inside = new FakeKernel();
+  world.sandboxes.containers.set('/netns/0', inside);
+  const upkeep = new Upkeep(world);
+  const look = async (): Promise<void> => {
+    upkeep.trigger();
+    await upkeep.idle();
+  };
+  await look();
+  assert.equal(missing(world).length, 0);
+  world.kernel.removeLink('wg-e0');
+  await look();
+  assert.equal(missing(world).length, 1);
+});
+
+test('a container that leaves while it is looked into is not said to miss its link', async () => {
+  const { world, look } = await upkept(1);
+  const [inside] = world.sandboxes.containers.values();
+  inside!.removeLink('wg0');
+  inside!.hold = () => world.driver.leave({ NetworkID: 'n1', EndpointID: 'e0' }, 0);
+  await look();
+  assert.equal(missing(world).length, 0);
+});
+
+test('a tunnel that got another peer is said, once, and gets its own again', async () => {
+  const { world, look } = await upkept(1);
+  await look();
+  const [inside] = world.sandboxes.containers.values();
+  const other = { publicKey: new Key(Buffer.alloc(32, 6)), allowedIPs: [parsePrefix('0.0.0.0/0')!] };
+  for (let n = 0; n < 2; n++) {
+    await new WgCtrl(inside!.generic()).configure('wg0', { replacePeers: true, peers: [other] });
+    bounce(world);
+    await look();
+  }
+  assert.equal(world.lines.filter(line => line.includes('its link has another peer')).length, 1);
+  assert.equal(inside!.devices.get('wg0')!.peers[0]!.publicKey.equals(publicKey(HOST_KEY)), true);
 });

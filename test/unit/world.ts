@@ -3,11 +3,11 @@
 import type { CreateEndpointRequest, CreateNetworkRequest } from '../../src/driver/api.js';
 import { Driver } from '../../src/driver/driver.js';
 import type { Endpoint } from '../../src/driver/network.js';
-import { Reaper } from '../../src/driver/reaper.js';
+import { Reaper, type RouteSocket } from '../../src/driver/reaper.js';
 import { EndpointResolver } from '../../src/driver/resolver.js';
-import { Sandboxes } from '../../src/driver/sandboxes.js';
+import { type DockerSockets, Sandboxes } from '../../src/driver/sandboxes.js';
 import { Store } from '../../src/driver/store.js';
-import { isNotFound } from '../../src/errors.js';
+import { UserError } from '../../src/errors.js';
 import { createLog, type Log } from '../../src/log.js';
 import { SecretKey } from '../../src/netlink/key.js';
 import { RtNetlink } from '../../src/netlink/rtnetlink.js';
@@ -17,39 +17,38 @@ import { type LookUp, lookUp } from '../../src/resolver.js';
 import { Serial } from '../../src/serial.js';
 import { FakeKernel } from './fake-kernel.js';
 
-/** Deletes links of a fake kernel, at once. */
-class FakeReaper extends Reaper {
-  readonly #rt: RtNetlink;
-  #idle: Promise<void> = Promise.resolve();
-  constructor(log: Log, kernel: FakeKernel) {
-    super(log);
-    this.#rt = new RtNetlink(kernel.route());
-  }
-  override reap(name: string, _open: unknown, done: () => void): void {
-    this.#idle = this.#idle.then(() =>
-      this.#rt.deleteLink(name).then(done, err => {
-        if (isNotFound(err)) done();
-      }),
-    );
-  }
-  override idle(): Promise<void> {
-    return this.#idle;
-  }
-}
-
-/** Namespaces of containers by their sandbox's path; the host's for Docker's own. */
+/**
+ * Namespaces of containers by their sandbox's path, of users' Dockers by their owner; the host's for root's. Whether a
+ * user's is the host's is not looked at here.
+ */
 class FakeSandboxes extends Sandboxes {
   readonly containers = new Map<string, FakeKernel>();
+  readonly users = new Map<number, FakeKernel>();
   readonly #host: FakeKernel;
   constructor(host: FakeKernel) {
     super(undefined as never, undefined as never);
     this.#host = host;
   }
-  override openRtNetlink(): RtNetlink {
-    return new RtNetlink(this.#host.route());
+  #docker(owner: number): FakeKernel {
+    const kernel = owner === 0 ? this.#host : this.users.get(owner);
+    if (!kernel) throw new UserError('it does not run', { code: 'ENOENT' });
+    return kernel;
   }
-  override openRouteSocket(): never {
-    throw new Error('links of a fake kernel are deleted by a fake reaper');
+  override openRtNetlink(owner: number): RtNetlink {
+    return new RtNetlink(this.#docker(owner).route());
+  }
+  override openDockerSockets(owner: number): DockerSockets {
+    const kernel = this.#docker(owner);
+    const rt = new RtNetlink(kernel.route());
+    const wg = new WgCtrl(kernel.generic());
+    const close = (): void => {
+      rt.close();
+      wg.close();
+    };
+    return { rt, wg, netns: { fd: kernel.fd }, close };
+  }
+  override openRouteSocket(owner: number): RouteSocket {
+    return this.#docker(owner).routeSocket();
   }
   override openContainer(endpoint: Endpoint): { rt: RtNetlink; wg: WgCtrl } {
     const kernel = this.containers.get(endpoint.sandboxKey ?? '');
@@ -67,13 +66,14 @@ export class World {
   readonly lines: string[] = [];
   readonly log: Log = createLog(true, false, line => this.lines.push(line));
   readonly sandboxes = new FakeSandboxes(this.kernel);
-  readonly reaper = new FakeReaper(this.log, this.kernel);
+  readonly reaper = new Reaper(this.log);
   readonly rt = new RtNetlink(this.kernel.route());
   readonly wg = new WgCtrl(this.kernel.generic());
   /** What names lead to. */
   lookUp: LookUp = lookUp;
   readonly resolver = new EndpointResolver(name => this.lookUp(name));
   readonly serial = new Serial();
+  readonly rootlessIfnames = new Set<string>();
   readonly driver: Driver;
 
   constructor(readonly store = new Store('')) {

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
-import { daemon, eventually, scenario, sh, wg } from '../lab.js';
+import { daemon, database, eventually, scenario, sh, wg } from '../lab.js';
 
 const UID = 2000;
 const RUNTIME = `/run/user/${UID}`;
 const CLI = `docker -H unix://${RUNTIME}/docker.sock`;
+const CREATE = `${CLI} network create --driver=dwgd -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet=10.0.0.0/24 --gateway=10.0.0.1 net`;
 
 /** Where that Docker's plugin folder is, seen from outside. */
 const socket = (): string => {
@@ -46,16 +47,40 @@ scenario(
       assert.equal(existsSync('/run/user/2000/dwgd.sock'), false);
     });
 
-    test('as a user types it: a network, a container, a ping to the gateway', async () => {
-      await sh(`${CLI} load -q < "$LAB_CACHE/image.tar"`);
-      await sh(
-        `${CLI} network create --driver=dwgd -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet=10.0.0.0/24 --gateway=10.0.0.1 net`,
+    test('its network joins no interface of the host until the administrator opens it', async () => {
+      assert.match(
+        await sh.fails(CREATE),
+        /wg0 is not open to the Docker of user 2000.*--rootless-ifname=wg0/,
       );
+      const args = ['-d', database, '-v', '--no-labels', '-r=alice', '--rootless-ifname=wg0'];
+      await daemon.restart({ args });
+      await eventually(() => assert.ok(existsSync(socket())), { within: 120 });
+      await sh(CREATE);
+    });
+
+    test('as a user types it: a container, a ping to the gateway', async () => {
+      await sh(`${CLI} load -q < "$LAB_CACHE/image.tar"`);
       const output = await sh(
         `${CLI} run --rm --network=net --ip=10.0.0.2 busybox:local sh -c 'ip a; ping -c 3 -W 10 10.0.0.1'`,
       );
       assert.match(output, / 0% packet loss/);
       assert.match(output, /inet 10\.0\.0\.2\/24/);
+    });
+
+    test('its link is never in the namespace of the host, but its UDP socket is', async () => {
+      await sh('ip -o monitor link > /run/lab/links.log 2>&1 & echo $! > /run/lab/links.pid');
+      await sh(`${CLI} run -d --name=one --network=net --ip=10.0.0.3 busybox:local sleep 1000`);
+      const pid = await sh(`${CLI} inspect -f '{{.State.Pid}}' one`);
+      const inside = `nsenter --net=/proc/${pid}/ns/net`;
+      const port = await sh(`${inside} wg show wg0 listen-port`);
+      assert.notEqual(await sh(`ss -Huln 'sport = :${port}'`), '');
+      assert.equal(await sh(`${inside} ss -Huln 'sport = :${port}'`), '');
+      await sh(`${inside} ping -c 1 -W 10 10.0.0.1`);
+      await sh(`${CLI} rm -f one; ip link add last type wireguard; ip link del last`);
+      const links = (): string => readFileSync('/run/lab/links.log', 'utf8');
+      await eventually(() => assert.match(links(), /last/));
+      await sh('kill $(cat /run/lab/links.pid)');
+      assert.doesNotMatch(links(), /wg-/);
     });
 
     test('nothing of it is left, there or here', async () => {
