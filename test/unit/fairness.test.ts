@@ -165,6 +165,7 @@ test('the event of a link reads the networks of those who use it, and of nobody 
 
 test('who uses an interface of the host is known anew after each change of networks', async () => {
   const world = new World();
+  world.rootlessIfnames.add('wg0');
   const at = (): readonly number[] => world.store.ownersAt('wg0');
   assert.deepEqual(at(), []);
   for (const owner of [USER, 0]) {

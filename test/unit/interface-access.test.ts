@@ -97,7 +97,7 @@ test('networks on record that join one are warned of at the start, each once; ot
   await world.driver.createNetwork({ ...networkRequest(), NetworkID: 'root' }, 0);
   await world.driver.createNetwork({ ...networkRequest(), NetworkID: 'u', Options: PUBKEY }, USER);
   await new Recovery(world).sweep();
-  const warnings = world.lines.filter(line => line.includes('warning'));
+  const warnings = world.lines.filter(line => line.includes('not open to rootless'));
   assert.equal(warnings.length, 1);
   assert.match(
     warnings[0]!,

@@ -20,13 +20,20 @@ const WIDE = { IPv4Data: [{ Pool: '10.0.0.0/16', Gateway: '10.0.0.1/16' }] };
 
 const networksOf = (world: World, owner: number): number => world.store.networksOf(owner).length;
 
+/** A world whose wg0 users may join. */
+function openWorld(): World {
+  const world = new World();
+  world.rootlessIfnames.add('wg0');
+  return world;
+}
+
 async function create(world: World, owner: number, from: number, to: number): Promise<void> {
   for (let n = from; n < to; n++)
     await world.driver.createNetwork(networkRequest({}, { NetworkID: `n${owner}-${n}` }), owner);
 }
 
 test('the 65th network of a user is refused, and the networks of root and of another user are not', async () => {
-  const world = new World();
+  const world = openWorld();
   await create(world, USER, 0, MAX_NETWORKS);
   await assert.rejects(
     create(world, USER, MAX_NETWORKS, MAX_NETWORKS + 1),
@@ -41,7 +48,7 @@ test('the 65th network of a user is refused, and the networks of root and of ano
 });
 
 test('a network that is there already may be given again, and one that went leaves room for another', async () => {
-  const world = new World();
+  const world = openWorld();
   await create(world, USER, 0, MAX_NETWORKS);
   await create(world, USER, 0, 1);
   await world.driver.deleteNetwork(`n${USER}-0`, USER);
@@ -50,7 +57,7 @@ test('a network that is there already may be given again, and one that went leav
 });
 
 test('the 1025th endpoint of a user is refused, also when all are asked for at once and on several networks', async () => {
-  const world = new World();
+  const world = openWorld();
   for (const NetworkID of ['n1', 'n2'])
     await world.driver.createNetwork(networkRequest({}, { ...WIDE, NetworkID }), USER);
   const add = (n: number, owner: number, network: string): Promise<void> =>
@@ -70,7 +77,7 @@ test('the 1025th endpoint of a user is refused, also when all are asked for at o
 
 for (const option of ['dwgd.route', 'dwgd.allowedips']) {
   test(`a network whose ${option} takes more than 64 KiB of the database is refused to a user`, async () => {
-    const world = new World();
+    const world = openWorld();
     const list = Array.from({ length: 6000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/24`).join(',');
     const request = networkRequest({ [option]: list });
     await assert.rejects(world.driver.createNetwork(request, USER), /may have 65536: give fewer routes/);
@@ -80,7 +87,7 @@ for (const option of ['dwgd.route', 'dwgd.allowedips']) {
 }
 
 test('a list of a million networks in the answer of a Docker is learnt as far as the quota, and one line is said', async () => {
-  const world = new World();
+  const world = openWorld();
   const docker = new (class extends DockerClient {
     override async networks(): Promise<DockerNetwork[]> {
       return Array.from({ length: 10_000 }, (_, n) => ({
@@ -157,7 +164,7 @@ test('a call of a user with 1 MB is refused, and not kept', async t => {
 });
 
 test('of 200 calls of a user by one connection 64 are begun, though nobody waits for the answers', async t => {
-  const world = new World();
+  const world = openWorld();
   let begun = 0;
   const waiting: (() => void)[] = [];
   world.driver.leave = () => {
@@ -184,7 +191,7 @@ test('of 200 calls of a user by one connection 64 are begun, though nobody waits
 });
 
 test('calls of a user that fail are answered one and all, and fill no log', async t => {
-  const world = new World();
+  const world = openWorld();
   const { user, root } = await servers(t, world);
   for (let n = 0; n < 200; n++) assert.equal((await call(user, 'Join', '{}')).status, 400);
   await call(root, 'Join', '{}');
