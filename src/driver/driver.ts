@@ -65,8 +65,8 @@ export class Driver {
     const options = parseOptions(request.Options);
     const pools = planPools(options, request.IPv4Data, request.IPv6Data);
     const network: Network = { id: request.NetworkID, ...options, ...pools, owner };
-    readSeed(network);
-    readPresharedKey(network);
+    await readSeed(network);
+    await readPresharedKey(network);
     if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
     const known = this.#parts.store.network(request.NetworkID);
     if (known && known.owner !== owner)
@@ -138,8 +138,8 @@ export class Driver {
       if (known.state === 'joined' && (await this.#links.isInPlace(known.ifname, owner)))
         return planResponse(network, known);
 
-      const privateKey = readPrivateKey(network, known);
-      const presharedKey = readPresharedKey(network);
+      const privateKey = await readPrivateKey(network, known);
+      const presharedKey = await readPresharedKey(network);
       const { host, peer } = await this.#remote(network);
       const mtu = network.mtu ?? (await this.#links.mtu(host, peer));
       const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });

@@ -18,6 +18,7 @@ import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { tryLock } from '../../native/libc.js';
 import { messageOf, UserError } from '../errors.js';
+import { peerOf } from './user-files.js';
 
 export const RUN_DIR = '/run/dwgd';
 export const PLUGIN_DIR = '/run/docker/plugins';
@@ -32,12 +33,19 @@ export class PluginServer {
   /** Connections without a request yet, which Node takes for busy ones. */
   readonly #silent = new Set<Socket>();
 
-  constructor(app: RequestListener) {
+  /** @param owner the user who may connect, besides root */
+  constructor(app: RequestListener, owner: number) {
     this.#server = createServer(app);
     // dockerd keeps its connections; one that we close while it sends comes back without its body.
     this.#server.keepAliveTimeout = 0;
     this.#server.requestTimeout = 30_000;
     this.#server.on('connection', (socket: Socket) => {
+      // The socket's mode keeps others out; who has rights beyond it in a namespace of the user's is another, too.
+      const peer = peerOf(socket);
+      if (peer !== owner && peer !== 0) {
+        socket.destroy();
+        return;
+      }
       this.#silent.add(socket);
       socket.once('close', () => this.#silent.delete(socket));
     });
@@ -114,7 +122,7 @@ export class PluginSocket {
       );
     }
     rmSync(this.#path, { force: true });
-    this.#server = new PluginServer(app);
+    this.#server = new PluginServer(app, process.getuid!());
     await this.#server.listen(this.#path);
     mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
     const temporary = `${this.#link}.${process.pid}`;

@@ -21,10 +21,10 @@ export class Sandboxes {
 
   /**
    * The namespace in which a Docker looks for links; undefined when that is the host's own.
-   * @throws UserError when the user's rootless Docker does not run
+   * @throws UserError when the user's rootless Docker does not run, or its namespace is not that user's
    */
   openDocker(owner: number): Netns | undefined {
-    return owner === 0 ? undefined : new NetnsHandle(this.#rootless.netnsPath(owner));
+    return owner === 0 ? undefined : this.#rootless.openNetns(owner);
   }
 
   /** An rtnetlink socket where a Docker looks for links. */
@@ -39,7 +39,8 @@ export class Sandboxes {
 
   /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
   openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
-    const netns = new NetnsHandle(this.#rootless.path(owner, endpoint.sandboxKey ?? ''));
+    const path = endpoint.sandboxKey ?? '';
+    const netns = owner === 0 ? new NetnsHandle(path) : this.#rootless.openSandbox(owner, path);
     try {
       return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
     } finally {

@@ -129,7 +129,7 @@ export class Upkeep {
   }
 
   async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
-    const presharedKey = readPresharedKey(network);
+    const presharedKey = await readPresharedKey(network);
     const { mode } = network;
     let peer: RemotePeer;
     if (mode.kind === 'ifname') {
