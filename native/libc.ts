@@ -7,6 +7,8 @@ import { OpError } from '../src/errors.js';
 const LIBRARY = 'libc';
 open({ library: LIBRARY, path: 'libc.so.6' });
 
+export const CLONE_NEWNS = 0x00020000;
+export const CLONE_NEWUSER = 0x10000000;
 export const CLONE_NEWNET = 0x40000000;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
@@ -87,6 +89,19 @@ const threaded = define({
   },
 });
 
+/** What threads are reading from: ffi-rs holds on to none of it while they do. */
+const lent = new Set<readonly unknown[]>();
+
+/** Calls on a thread of libuv's pool with arguments that are kept until it is through. */
+async function onThread<T extends readonly unknown[]>(call: (args: T) => unknown, args: T): Promise<unknown> {
+  lent.add(args);
+  try {
+    return await call(args);
+  } finally {
+    lent.delete(args);
+  }
+}
+
 interface Result {
   readonly value: number;
   readonly errnoCode: number;
@@ -156,7 +171,7 @@ export function sendto(fd: number, data: Buffer, address: Buffer, subject: strin
 
 /** send(2) on a thread of its own: for what the kernel works on for long while the caller waits. @throws OpError */
 export async function sendOnThread(fd: number, data: Buffer, op: string, subject: string): Promise<void> {
-  check(await threaded.send([fd, data, data.length, MSG_NOSIGNAL]), op, subject);
+  check(await onThread(threaded.send, [fd, data, data.length, MSG_NOSIGNAL]), op, subject);
 }
 
 /** close(2). @throws OpError */
@@ -183,7 +198,7 @@ export function openat2(folder: number, path: string, how: OpenHow): number {
 
 /** openat2(2) on a thread of libuv's pool, which waits in place of the caller, as root. @throws OpError */
 export async function openat2OnThread(folder: number, path: string, how: OpenHow): Promise<number> {
-  return check(await threaded.syscall(openat2Arguments(folder, path, how)), 'opening', path);
+  return check(await onThread(threaded.syscall, openat2Arguments(folder, path, how)), 'opening', path);
 }
 
 function openat2Arguments(
@@ -216,22 +231,27 @@ export function peerCredentials(fd: number, subject: string): { pid: number; uid
 }
 
 /**
- * ioctl_ns(2): whose a namespace is, by the user namespace that owns it, and of which kind it is.
+ * ioctl_ns(2): whose a namespace is, and of which kind it is.
  * @param fd of a file of nsfs, and nothing else: other files have other ioctls
- * @returns the user who made the owning user namespace; the CLONE_NEW… of the kind
+ * @returns the user who made it, if it is a user namespace, or else the user namespace that owns it; its CLONE_NEW…
  * @throws OpError
  */
 export function namespaceOwner(fd: number, subject: string): { uid: number; kind: number } {
   const none = Buffer.alloc(8);
   const kind = check(functions.ioctl([fd, NS_GET_NSTYPE, none]), 'asking for the kind of', subject);
+  if (kind === CLONE_NEWUSER) return { uid: ownerUid(fd, subject), kind };
   const owner = check(functions.ioctl([fd, NS_GET_USERNS, none]), 'asking who owns', subject);
   try {
-    const uid = Buffer.alloc(4);
-    check(functions.ioctl([owner, NS_GET_OWNER_UID, uid]), 'asking who owns', subject);
-    return { uid: uid.readUInt32LE(), kind };
+    return { uid: ownerUid(owner, subject), kind };
   } finally {
     close(owner);
   }
+}
+
+function ownerUid(userNamespace: number, subject: string): number {
+  const uid = Buffer.alloc(4);
+  check(functions.ioctl([userNamespace, NS_GET_OWNER_UID, uid]), 'asking who owns', subject);
+  return uid.readUInt32LE();
 }
 
 /**

@@ -13,7 +13,7 @@ import { createPlugin } from './plugin.js';
 import { PLUGIN_DIR, PluginServer, SOCKET_NAME } from './plugin-socket.js';
 import type { Recovery } from './recovery.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from './rootless.js';
-import { openCachedPath } from './user-paths.js';
+import { openPathNow } from './user-paths.js';
 
 export interface RootlessParts {
   readonly hosts: RootlessHosts;
@@ -122,7 +122,7 @@ function openFolder({ uid, gid, root }: RootlessProcess): number {
     path = `${path}/${name}`;
     try {
       if (parent !== undefined) makeFolder(uid, gid, `/proc/self/fd/${parent}/${name}`);
-      folder = openCachedPath(root, path, 'refuse');
+      folder = openPathNow(root, path, 'refuse');
     } finally {
       if (parent !== undefined) closeSync(parent);
     }

@@ -4,11 +4,11 @@
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { CLONE_NEWNET, namespaceOwner, O_PATH } from '../../native/libc.js';
+import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, namespaceOwner, O_PATH } from '../../native/libc.js';
 import { UserError } from '../errors.js';
 import { Netns } from '../netlink/netns.js';
 import { connectToUser, readRuntimeFile } from './user-files.js';
-import { openCachedPath, type UserRoot } from './user-paths.js';
+import { openPathNow, type UserRoot } from './user-paths.js';
 
 /** A running rootless Docker. */
 export interface RootlessHost {
@@ -29,7 +29,6 @@ export interface RootlessProcess extends RootlessHost {
 }
 
 const MOST_PID_BYTES = 64;
-const CLONE_NEWNS = 0x00020000;
 
 export class RootlessHosts {
   readonly #root: string;
@@ -133,7 +132,11 @@ function openProcess(uid: number, pid: number): (RootlessProcess & { folder: num
     folder = openSync(`/proc/${pid}`, O_PATH | constants.O_DIRECTORY);
     const path = `/proc/self/fd/${folder}`;
     const { uid: owner, gid } = fstatSync(folder);
-    if (owner !== uid || isHosts(path, 'user') || isHosts(path, 'mnt') || !ownsMounts(path, uid)) {
+    const isHis =
+      owner === uid &&
+      isMadeBy(uid, `${path}/ns/user`, CLONE_NEWUSER) &&
+      isMadeBy(uid, `${path}/ns/mnt`, CLONE_NEWNS);
+    if (!isHis) {
       closeSync(folder);
       return undefined;
     }
@@ -146,17 +149,15 @@ function openProcess(uid: number, pid: number): (RootlessProcess & { folder: num
   }
 }
 
-/** Whether a process shares a namespace with the host. The daemon may have one of its own: its unit gives it one. */
-function isHosts(path: string, kind: string): boolean {
-  const { ino } = statSync(`${path}/ns/${kind}`);
-  return ['/proc/1', '/proc/self'].some(other => statSync(`${other}/ns/${kind}`).ino === ino);
-}
-
-function ownsMounts(path: string, uid: number): boolean {
-  const fd = openSync(`${path}/ns/mnt`, 'r');
+/**
+ * Whether a namespace of a process was made by that user. The host's were not; to compare with the daemon's tells
+ * nothing, as its unit gives it a mount namespace of its own.
+ */
+function isMadeBy(uid: number, path: string, kind: number): boolean {
+  const fd = openSync(path, 'r');
   try {
     const owner = namespaceOwner(fd, path);
-    return owner.uid === uid && owner.kind === CLONE_NEWNS;
+    return owner.uid === uid && owner.kind === kind;
   } finally {
     closeSync(fd);
   }
@@ -169,7 +170,7 @@ function startOf(stat: string): string {
 
 function tryOpen(root: UserRoot, path: string): number | undefined {
   try {
-    return openCachedPath(root, path, 'follow');
+    return openPathNow(root, path, 'follow');
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@ import { createConnection, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { asUser, peerCredentials } from '../../native/libc.js';
 import { errorCode, UserError } from '../errors.js';
-import { openCachedPath, openPath, type UserRoot } from './user-paths.js';
+import { openPathNow, openPath, type UserRoot } from './user-paths.js';
 
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
 const readOnThread = promisify(read);
@@ -26,7 +26,7 @@ export function readRuntimeFile(root: UserRoot, path: string, most: number): Buf
   let named: number | undefined;
   let fd: number | undefined;
   try {
-    named = openCachedPath(root, path, 'refuse');
+    named = openPathNow(root, path, 'refuse');
     if (!isOwn(fstatSync(named), root.uid, most)) return undefined;
     fd = reopen(root, named);
     const content = Buffer.alloc(most);
@@ -76,7 +76,7 @@ export async function connectToUser(root: UserRoot, path: string): Promise<Socke
     new UserError(`user ${root.uid} does not listen on ${path}`, { cause, code: 'ENOENT' });
   let named: number;
   try {
-    named = openCachedPath(root, path, 'refuse');
+    named = openPathNow(root, path, 'refuse');
   } catch (err) {
     throw refuse(err);
   }

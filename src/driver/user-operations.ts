@@ -4,7 +4,6 @@
 
 import { UserError } from '../errors.js';
 
-/** How long the work may take, with the wait for its turn, in milliseconds. */
 const WITHIN_MS = 2_000;
 /** Works under way at once, of all users: libuv has four threads, which root's files and names need as well. */
 const AT_ONCE = 2;
@@ -27,7 +26,13 @@ interface User {
 export class UserOperations {
   readonly #users = new Map<number, User>();
   readonly #waiting: (() => void)[] = [];
+  readonly #within: number;
   #free = AT_ONCE;
+
+  /** @param within milliseconds that a work may take, with the wait for its turn */
+  constructor(within = WITHIN_MS) {
+    this.#within = within;
+  }
 
   /**
    * Runs the work when all that was given for this user before has ended.
@@ -61,7 +66,7 @@ export class UserOperations {
         isLate = true;
         if (isStarted) this.#giveUp(user);
         reject(refusal());
-      }, WITHIN_MS);
+      }, this.#within);
     });
     try {
       return await Promise.race([result, late]);

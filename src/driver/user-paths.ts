@@ -2,7 +2,7 @@
 // what the kernel has in memory, and never by a file system that a user may run himself (FUSE, or an overlay on it).
 // What comes of it names a file (O_PATH) and has touched none. Not here: what is read from it (user-files.ts).
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import {
   asUser,
   close,
@@ -45,6 +45,8 @@ const LOCAL = new Set(
     ' ',
   ),
 );
+/** TMPFS_MAGIC, RAMFS_MAGIC. */
+const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */
 const MOST_LINKS = 40;
 const MOST_PARTS = 256;
@@ -59,22 +61,27 @@ interface Uncached {
 }
 
 /**
- * Opens a path of which all is in memory, as it always is in tmpfs: what is not counts as missing.
+ * Opens a path at once. What is not in memory is not there, where that is all the memory that a file system has (tmpfs,
+ * which runtime folders are); a disk is waited for.
  * @param path absolute
  * @returns a file descriptor (O_PATH), for the caller to close
  * @throws OpError for anything that is not there for that user, or lies where nobody may look for him
  */
-export function openCachedPath(root: UserRoot, path: string, links: Links): number {
+export function openPathNow(root: UserRoot, path: string, links: Links): number {
   const walk = walkPath(root, path, links);
-  const step = go(root, walk);
-  if (step.done) return step.value;
-  walk.return(-1);
-  throw new OpError('opening', path, ENOENT);
+  for (;;) {
+    const step = go(root, walk);
+    if (step.done) return step.value;
+    if (knowsCached && IN_MEMORY.has(statfsSync(`/proc/self/fd/${step.value.folder}`).type)) {
+      walk.return(-1);
+      throw new OpError('opening', path, ENOENT);
+    }
+  }
 }
 
 /**
- * Opens a path, as openCachedPath() does; what is not in memory is brought there by a thread of libuv's pool, which is
- * lost for as long as that takes: see UserOperations.
+ * Opens a path, as openPathNow() does, but what is not in memory is brought there by a thread of libuv's pool. That
+ * thread is lost for as long as it takes: see UserOperations.
  */
 export async function openPath(root: UserRoot, path: string, links: Links): Promise<number> {
   const walk = walkPath(root, path, links);
@@ -104,17 +111,15 @@ function go({ uid, gid }: UserRoot, walk: Walk): IteratorResult<Uncached, number
 
 type Walk = Generator<Uncached, number, void>;
 
-/** RESOLVE_CACHED where the kernel knows it. */
-const cached = knowsCached() ? RESOLVE_CACHED : 0;
-
-function knowsCached(): boolean {
+/** Linux knows RESOLVE_CACHED since 5.12; before that everything is waited for. */
+const knowsCached = ((): boolean => {
   try {
     close(openat2(AT_FDCWD, '/', { flags: O_PATH, resolve: RESOLVE_CACHED }));
     return true;
   } catch (err) {
     return errorCode(err) !== 'EINVAL';
   }
-}
+})();
 
 /** Yields what is not in memory, and asks for it again after that. */
 function* walkPath(root: UserRoot, path: string, links: Links): Walk {
@@ -135,11 +140,11 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
         continue;
       }
       const folder = way.at(-1)!;
-      let next = step(root, folder, name, path, cached);
+      let next = step(root, folder, name, path, false);
       if (next === undefined) {
         yield { folder, name };
         // What may still be waited for is the disk: the user's right to pass, as an access control list.
-        next = step(root, folder, name, path, 0)!;
+        next = step(root, folder, name, path, true)!;
       }
       if (fstatSync(next).isSymbolicLink()) {
         const target = readAndClose(next);
@@ -167,22 +172,42 @@ function readAndClose(link: number): string {
 }
 
 /** One step of the way; undefined where it is not in memory. @throws OpError */
-function step(root: UserRoot, folder: number, name: string, path: string, how: number): number | undefined {
+function step(
+  root: UserRoot,
+  folder: number,
+  name: string,
+  path: string,
+  isWaitedFor: boolean,
+): number | undefined {
+  const next = isWaitedFor ? openWaiting(folder, name) : openFromMemory(folder, name);
+  if (next === undefined) return undefined;
   try {
-    return openStep(folder, name, RESOLVE_NO_XDEV | how);
+    if (mountIdOf(next) !== mountIdOf(folder)) refuseForeign(root, next, path);
+    return next;
   } catch (err) {
-    const code = errorCode(err);
-    if (code === 'EAGAIN' && how !== 0) return undefined;
-    if (code !== 'EXDEV') throw err;
-  }
-  // Something is mounted there: to name the top of it asks nothing of it.
-  const top = openStep(folder, name, how);
-  try {
-    refuseForeign(root, top, path);
-    return top;
-  } catch (err) {
-    closeSync(top);
+    closeSync(next);
     throw err;
+  }
+}
+
+/** Names the top of what is mounted there, too, which asks nothing of it. */
+function openFromMemory(folder: number, name: string): number | undefined {
+  if (!knowsCached) return undefined;
+  try {
+    return openStep(folder, name, RESOLVE_CACHED);
+  } catch (err) {
+    if (errorCode(err) === 'EAGAIN') return undefined;
+    throw err;
+  }
+}
+
+function openWaiting(folder: number, name: string): number {
+  try {
+    return openStep(folder, name, RESOLVE_NO_XDEV);
+  } catch (err) {
+    if (errorCode(err) !== 'EXDEV') throw err;
+    // What is mounted there keeps the name in memory.
+    return openStep(folder, name, 0);
   }
 }
 
@@ -199,11 +224,15 @@ function openStep(folder: number, name: string, resolve: number): number {
 
 /** @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of */
 function refuseForeign(root: UserRoot, fd: number, path: string): void {
-  const id = /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`))?.[1];
-  const mount = id === undefined ? undefined : findMount(root.mountinfo, id);
+  const mount = mounts(root.mountinfo).get(mountIdOf(fd));
   if (mount && LOCAL.has(mount.type)) return;
   if (mount?.type === 'overlay' && isOfHost(mount.device)) return;
   throw new OpError('opening', path, EACCES);
+}
+
+/** proc_pid_fdinfo(5). */
+function mountIdOf(fd: number): string {
+  return /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`))?.[1] ?? '';
 }
 
 interface Mount {
@@ -216,10 +245,6 @@ interface Mount {
 function mounts(mountinfo: string): Map<string, Mount> {
   const lines = readProc(mountinfo).matchAll(/^(\d+) \d+ (\d+:\d+) .*? - (\S+) /gm);
   return new Map([...lines].map(([, id, device, type]) => [id!, { device: device!, type: type! }]));
-}
-
-function findMount(mountinfo: string, id: string): Mount | undefined {
-  return mounts(mountinfo).get(id);
 }
 
 function isOfHost(device: string): boolean {
