@@ -7,7 +7,7 @@ import { createConnection, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { asUser, peerCredentials } from '../../native/libc.js';
 import { errorCode, UserError } from '../errors.js';
-import { openPathNow, openPath, type UserRoot } from './user-paths.js';
+import { openPath, openPathNow, type UserRoot } from './user-paths.js';
 
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
 const readOnThread = promisify(read);
@@ -85,7 +85,7 @@ export async function connectToUser(root: UserRoot, path: string): Promise<Socke
     // connect(2) happens in here, synchronously.
     const socket = asUser(root.uid, root.gid, () => createConnection(`/proc/self/fd/${named}`));
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve).once('error', err => reject(refuse(err)));
+      socket.once('connect', resolve).on('error', err => reject(refuse(err)));
     });
     if (peerOf(socket) !== root.uid) {
       socket.destroy();

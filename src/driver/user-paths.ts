@@ -225,41 +225,45 @@ function openStep(folder: number, name: string, resolve: number): number {
 /** @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of */
 function refuseForeign(root: UserRoot, fd: number, path: string): void {
   const mount = mounts(root.mountinfo).get(mountIdOf(fd));
-  if (mount && LOCAL.has(mount.type)) return;
-  if (mount?.type === 'overlay' && isOfHost(mount.device)) return;
+  if (mount && (LOCAL.has(mount.type) || isOfHost(mount))) return;
   throw new OpError('opening', path, EACCES);
+}
+
+/** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
+function isOfHost({ device, type }: Mount): boolean {
+  return [...mounts('/proc/self/mountinfo').values()].some(
+    mount => mount.device === device && mount.type === type && (type === 'overlay' || mount.point === '/'),
+  );
 }
 
 /** proc_pid_fdinfo(5). */
 function mountIdOf(fd: number): string {
-  return /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`))?.[1] ?? '';
+  return /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`, 4096))?.[1] ?? '';
 }
 
 interface Mount {
   /** `major:minor` */
   readonly device: string;
+  /** Where it is mounted, as escaped there. */
+  readonly point: string;
   readonly type: string;
 }
 
-/** proc_pid_mountinfo(5). */
+/** proc_pid_mountinfo(5): each mount by its id. */
 function mounts(mountinfo: string): Map<string, Mount> {
-  const lines = readProc(mountinfo).matchAll(/^(\d+) \d+ (\d+:\d+) .*? - (\S+) /gm);
-  return new Map([...lines].map(([, id, device, type]) => [id!, { device: device!, type: type! }]));
-}
-
-function isOfHost(device: string): boolean {
-  return [...mounts('/proc/self/mountinfo').values()].some(
-    mount => mount.type === 'overlay' && mount.device === device,
+  const lines = readProc(mountinfo).matchAll(/^(\d+) \d+ (\d+:\d+) \S+ (\S+) .*? - (\S+) /gm);
+  return new Map(
+    [...lines].map(([, id, device, point, type]) => [id!, { device: device!, point: point!, type: type! }]),
   );
 }
 
-/** A file of procfs, as far as it may be read. */
-function readProc(path: string): string {
+/** A file of procfs, as far as it may be read. @param most bytes */
+function readProc(path: string, most = MOST_MOUNTINFO_BYTES): string {
   const fd = openSync(path, 'r');
   try {
     const parts: Buffer[] = [];
-    for (let size = 0; size < MOST_MOUNTINFO_BYTES; ) {
-      const part = Buffer.alloc(64 * 1024);
+    for (let size = 0; size < most; ) {
+      const part = Buffer.allocUnsafe(Math.min(64 * 1024, most));
       const length = readSync(fd, part);
       if (length === 0) break;
       parts.push(part.subarray(0, length));

@@ -35,7 +35,9 @@ test('work that never ends is given up, and its user is refused at once after th
   await assert.rejects(operations.run(1000, never), LATE);
   let started = false;
   await assert.rejects(
-    operations.run(1000, async () => void (started = true)),
+    operations.run(1000, async () => {
+      started = true;
+    }),
     LATE,
   );
   assert.equal(started, false);
@@ -62,7 +64,16 @@ test('no more than two works hold a thread, whatever the number of users', async
 test('a user whose turn did not come is not to blame for it', async () => {
   const operations = new UserOperations(20);
   let end: () => void = () => undefined;
-  const others = [operations.run(1, () => new Promise<void>(resolve => (end = resolve))), operations.run(2, never)];
+  const others = [
+    operations.run(
+      1,
+      () =>
+        new Promise<void>(resolve => {
+          end = resolve;
+        }),
+    ),
+    operations.run(2, never),
+  ];
   const [outcome] = await Promise.allSettled([operations.run(3, soon), ...others]);
   assert.equal(outcome!.status, 'rejected');
   end();
