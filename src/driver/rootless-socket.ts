@@ -48,7 +48,9 @@ export class RootlessSockets {
   /** Looks now, and every two seconds. */
   start(): void {
     const look = (): void => {
-      this.#looking = this.#looking.then(() => this.#look());
+      this.#looking = this.#looking
+        .then(() => this.#look())
+        .catch(err => this.#parts.log.error(`cannot look for rootless Dockers: ${messageOf(err)}`));
     };
     this.#timer = setInterval(look, PERIOD_MS).unref();
     look();

@@ -50,7 +50,12 @@ export class RootlessHosts {
       .filter(name => /^[1-9]\d{0,9}$/.test(name))
       .flatMap(name => {
         const uid = Number(name);
-        return this.#find(uid, ({ gid, pid, started }) => ({ uid, gid, pid, started })) ?? [];
+        try {
+          return this.#find(uid, ({ gid, pid, started }) => ({ uid, gid, pid, started })) ?? [];
+        } catch {
+          // Descriptors have run out, say: it is looked for again.
+          return [];
+        }
       });
   }
 

@@ -12,6 +12,7 @@ import {
   openSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -19,11 +20,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { O_PATH } from '../../native/libc.js';
 import { PluginServer } from '../../src/driver/plugin-socket.js';
+import type { Recovery } from '../../src/driver/recovery.js';
 import { RootlessHosts } from '../../src/driver/rootless.js';
+import { RootlessSockets } from '../../src/driver/rootless-socket.js';
 import { readPresharedKey, readSeed } from '../../src/driver/secrets.js';
 import { openPath, openPathNow } from '../../src/driver/user-paths.js';
+import { World } from '../unit/world.js';
 import { kernelTest } from './namespace.js';
 
 const ALICE = 64_321;
@@ -409,6 +414,42 @@ kernelTest(
     assert.equal(await ask(t, ALICE, path), 'HTTP/1.1 200 OK');
     assert.equal(await ask(t, 0, path), 'HTTP/1.1 200 OK');
     assert.equal(await ask(t, BOB, path), '');
+  },
+  'python3',
+);
+
+kernelTest(
+  'a rootless Docker gets a plugin socket that is its own, where no step is a link or is answered by its user',
+  async t => {
+    const served: readonly [script: string, isServed: boolean][] = [
+      ['mount -t tmpfs none /run', true],
+      ['mount -t tmpfs none /run; mkdir -p /run/docker/plugins; touch /run/docker/plugins/dwgd.sock', true],
+      ['mount -t tmpfs none /run; mkdir /run/real; ln -s real /run/docker', false],
+      ['mount -t tmpfs none /run; mkdir /run/docker; ln -s /tmp /run/docker/plugins', false],
+      ['mount -t tmpfs none /run; mkdir /run/docker; mount --bind /proc /run/docker', false],
+      ['mount -t tmpfs none /run; mkfifo /run/docker', false],
+      // The host's own folder, which is root's.
+      ['true', false],
+    ];
+    for (const [script, isServed] of served) {
+      const home = new Home(t);
+      const { pid } = await rootless(t, `${script}; ${READY}`);
+      home.write('docker.pid', String(pid));
+      const { driver, log, lines } = new World();
+      const recovery = { compare: async () => undefined } as unknown as Recovery;
+      const sockets = new RootlessSockets({ hosts: home.hosts, driver, recovery, log });
+      sockets.start();
+      while (!/serving a rootless Docker|cannot serve a rootless Docker/.test(lines.join('')))
+        await sleep(10);
+      assert.equal(!/cannot serve/.test(lines.join('')), isServed, `${script}: ${lines.join('')}`);
+      if (isServed) {
+        const path = `/proc/${pid}/root/run/docker/plugins/dwgd.sock`;
+        const { uid, mode } = statSync(path);
+        assert.deepEqual([uid, mode & 0o777], [ALICE, 0o600]);
+        assert.equal(await ask(t, ALICE, path), 'HTTP/1.1 404 Not Found');
+      }
+      await sockets.close();
+    }
   },
   'python3',
 );
