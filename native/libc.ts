@@ -7,6 +7,8 @@ import { OpError } from '../src/errors.js';
 const LIBRARY = 'libc';
 open({ library: LIBRARY, path: 'libc.so.6' });
 
+export const CLONE_NEWNS = 0x00020000;
+export const CLONE_NEWUSER = 0x10000000;
 export const CLONE_NEWNET = 0x40000000;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
@@ -32,8 +34,26 @@ export const NETLINK_GET_STRICT_CHK = 12;
 export const MSG_NOSIGNAL = 0x4000;
 /** struct sockaddr_nl of the kernel: port 0, no groups. */
 const NETLINK_KERNEL = Buffer.from([AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+/** Names a file without opening it: no device is touched, no FIFO waited for. */
+export const O_PATH = 0x200000;
+export const O_CLOEXEC = 0x80000;
+/** openat2(2): EXDEV at a mount point. */
+export const RESOLVE_NO_XDEV = 0x01;
+/** openat2(2): ELOOP at a link of procfs that leads to whatever a process has open. */
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+/** openat2(2), since Linux 5.12: EAGAIN where a file system or a lock would have to be waited for. */
+export const RESOLVE_CACHED = 0x20;
+
+/** System calls that libc has no function for, or none for a single thread; x64 and arm64. */
+const SYS_openat2 = 437;
+const SYS_setgroups = process.arch === 'arm64' ? 159 : 116;
+/** ioctl_ns(2). */
+const NS_GET_USERNS = 0xb701;
+const NS_GET_NSTYPE = 0xb703;
+const NS_GET_OWNER_UID = 0xb704;
 
 const int = DataType.I32;
+const long = DataType.I64;
 const bytes = DataType.U8Array;
 
 const functions = define({
@@ -47,6 +67,9 @@ const functions = define({
   connect: { library: LIBRARY, retType: int, paramsType: [int, bytes, int], errno: true },
   getsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, bytes], errno: true },
   setsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, int], errno: true },
+  syscall: { library: LIBRARY, retType: int, paramsType: [long, long, bytes, bytes, long], errno: true },
+  readlinkat: { library: LIBRARY, retType: int, paramsType: [int, bytes, bytes, long], errno: true },
+  ioctl: { library: LIBRARY, retType: int, paramsType: [int, long, bytes], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   _exit: { library: LIBRARY, retType: DataType.Void, paramsType: [int] },
   setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
@@ -61,7 +84,27 @@ const threaded = define({
     errno: true,
     runInNewThread: true,
   },
+  syscall: {
+    library: LIBRARY,
+    retType: int,
+    paramsType: [long, long, bytes, bytes, long],
+    errno: true,
+    runInNewThread: true,
+  },
 });
+
+/** What threads are reading from: ffi-rs holds on to none of it while they do. */
+const lent = new Set<readonly unknown[]>();
+
+/** Calls on a thread of libuv's pool with arguments that are kept until it is through. */
+async function onThread<T extends readonly unknown[]>(call: (args: T) => unknown, args: T): Promise<unknown> {
+  lent.add(args);
+  try {
+    return await call(args);
+  } finally {
+    lent.delete(args);
+  }
+}
 
 interface Result {
   readonly value: number;
@@ -139,10 +182,7 @@ export function bindAndListen(fd: number, address: Buffer, subject: string): voi
 /** connect(2) to a raw struct sockaddr, then SO_PEERCRED: who listens there. @throws OpError (ECONNREFUSED: nobody) */
 export function listenerAt(fd: number, address: Buffer, subject: string): { pid: number; uid: number } {
   check(functions.connect([fd, address, address.length]), 'connecting to', subject);
-  const ucred = Buffer.alloc(12);
-  const length = Buffer.from(Uint32Array.of(ucred.length).buffer);
-  check(functions.getsockopt([fd, SOL_SOCKET, SO_PEERCRED, ucred, length]), 'asking who has', subject);
-  return { pid: ucred.readInt32LE(0), uid: ucred.readUInt32LE(4) };
+  return peerCredentials(fd, subject);
 }
 
 /** sendto(2) with a raw struct sockaddr. @throws OpError */
@@ -153,7 +193,7 @@ export function sendto(fd: number, data: Buffer, address: Buffer, subject: strin
 
 /** send(2) on a thread of its own: for what the kernel works on for long while the caller waits. @throws OpError */
 export async function sendOnThread(fd: number, data: Buffer, op: string, subject: string): Promise<void> {
-  check(await threaded.send([fd, data, data.length, MSG_NOSIGNAL]), op, subject);
+  check(await onThread(threaded.send, [fd, data, data.length, MSG_NOSIGNAL]), op, subject);
 }
 
 /** close(2). @throws OpError */
@@ -161,11 +201,90 @@ export function close(fd: number): void {
   check(functions.close([fd]), 'closing', `fd ${fd}`);
 }
 
+/** What openat2(2) is asked for. */
+export interface OpenHow {
+  /** Flags of open(2); close-on-exec is added. */
+  readonly flags: number;
+  /** RESOLVE_… */
+  readonly resolve: number;
+}
+
 /**
- * setfsuid(2) and setfsgid(2): files that the function makes synchronously belong to that user, whose file systems
- * take no other. Only the synchronous part of an asynchronous function runs as the user.
+ * openat2(2), which Linux has since 5.6; the file descriptor.
+ * @param folder a file descriptor, which a relative path begins at
+ * @throws OpError, whose subject is the last part of the path
+ */
+export function openat2(folder: number, path: string, how: OpenHow): number {
+  return check(functions.syscall(openat2Arguments(folder, path, how)), 'opening', path);
+}
+
+/** openat2(2) on a thread of libuv's pool, which waits in place of the caller, as root. @throws OpError */
+export async function openat2OnThread(folder: number, path: string, how: OpenHow): Promise<number> {
+  return check(await onThread(threaded.syscall, openat2Arguments(folder, path, how)), 'opening', path);
+}
+
+function openat2Arguments(
+  folder: number,
+  path: string,
+  { flags, resolve }: OpenHow,
+): [number, number, Buffer, Buffer, number] {
+  // struct open_how: flags, mode, resolve.
+  const how = Buffer.from(BigUint64Array.of(BigInt(flags | O_CLOEXEC), 0n, BigInt(resolve)).buffer);
+  return [SYS_openat2, folder, Buffer.from(`${path}\0`), how, how.length];
+}
+
+/** readlinkat(2) of a symbolic link that is open by O_PATH: where it leads. @throws OpError (ENOENT: no link) */
+export function readLink(fd: number): string {
+  const target = Buffer.alloc(4096);
+  const length = check(
+    functions.readlinkat([fd, Buffer.alloc(1), target, target.length]),
+    'reading link',
+    `fd ${fd}`,
+  );
+  return target.toString('utf8', 0, length);
+}
+
+/** SO_PEERCRED: who is at the other end of a connected unix socket; of a listener, who began to listen. @throws OpError */
+export function peerCredentials(fd: number, subject: string): { pid: number; uid: number } {
+  const ucred = Buffer.alloc(12);
+  const length = Buffer.from(Uint32Array.of(ucred.length).buffer);
+  check(functions.getsockopt([fd, SOL_SOCKET, SO_PEERCRED, ucred, length]), 'asking who has', subject);
+  return { pid: ucred.readInt32LE(0), uid: ucred.readUInt32LE(4) };
+}
+
+/**
+ * ioctl_ns(2): whose a namespace is, and of which kind it is.
+ * @param fd of a file of nsfs, and nothing else: other files have other ioctls
+ * @returns the user who made it, if it is a user namespace, or else the user namespace that owns it; its CLONE_NEW…
+ * @throws OpError
+ */
+export function namespaceOwner(fd: number, subject: string): { uid: number; kind: number } {
+  const none = Buffer.alloc(8);
+  const kind = check(functions.ioctl([fd, NS_GET_NSTYPE, none]), 'asking for the kind of', subject);
+  if (kind === CLONE_NEWUSER) return { uid: ownerUid(fd, subject), kind };
+  const owner = check(functions.ioctl([fd, NS_GET_USERNS, none]), 'asking who owns', subject);
+  try {
+    return { uid: ownerUid(owner, subject), kind };
+  } finally {
+    close(owner);
+  }
+}
+
+function ownerUid(userNamespace: number, subject: string): number {
+  const uid = Buffer.alloc(4);
+  check(functions.ioctl([userNamespace, NS_GET_OWNER_UID, uid]), 'asking who owns', subject);
+  return uid.readUInt32LE();
+}
+
+/**
+ * setfsuid(2) and setfsgid(2): what the function opens synchronously is opened as that user, and files that it makes
+ * belong to that user, whose file systems take no other. Only the synchronous part of an asynchronous function runs as
+ * the user. Root's supplementary groups are put aside meanwhile; the user's own do not count.
  */
 export function asUser<T>(uid: number, gid: number, fn: () => T): T {
+  const groups = Uint32Array.from(process.getgroups!());
+  // By the system call, as setfsuid(2) is: libc's setgroups(3) would reach every thread.
+  if (groups.length > 0) setGroups(Buffer.alloc(4), 0);
   functions.setfsgid([gid]);
   functions.setfsuid([uid]);
   try {
@@ -173,7 +292,12 @@ export function asUser<T>(uid: number, gid: number, fn: () => T): T {
   } finally {
     functions.setfsuid([0]);
     functions.setfsgid([0]);
+    if (groups.length > 0) setGroups(Buffer.from(groups.buffer), groups.length);
   }
+}
+
+function setGroups(groups: Buffer, count: number): void {
+  check(functions.syscall([SYS_setgroups, count, groups, groups, 0]), 'setting groups', String(count));
 }
 
 /** _exit(2): ends the process at once, while threads are still in system calls. */

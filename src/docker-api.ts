@@ -1,18 +1,27 @@
 // The way to Docker's API for whoever reads from it: the client, and a stream of events that is opened again for ever.
 // Not here: what is asked (driver/docker.ts, labels/containers.ts).
 
-import { Agent } from 'node:http';
-import type { Readable } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
+import { Agent, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
 import type { DockerOptions } from 'dockerode';
+import { openAnswer, readLines, textOf } from './docker-request.js';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
+/** Between two tries to hear from a user's Docker, at most. */
+const LONGEST_WAIT_FOR_USER_MS = 60_000;
+const MIB = 1024 * 1024;
+/** Of an answer and of an event, in bytes. A listing of root's containers has some 3 KiB for each. */
+const MOST_BYTES = 64 * MIB;
+const MOST_BYTES_OF_USER = 8 * MIB;
 /** How long Docker may take to open a stream, in milliseconds. */
 const OPENED_WITHIN = 30_000;
+
+/** What docker-modem is told of a call. */
+type Dialled = (err: unknown, body?: unknown) => void;
 
 /** Filters of `GET /events`: each name with the values of which one must match. */
 export type EventFilters = Readonly<Record<string, readonly string[]>>;
@@ -35,6 +44,9 @@ export class LateError extends Error {
   }
 }
 
+/** The way to a user's Docker: a connection whose other end is that user. */
+export type UserConnector = () => Promise<Socket>;
+
 export class DockerApi {
   readonly #closing = new AbortController();
   readonly #underWay = new Set<AbortController>();
@@ -42,8 +54,21 @@ export class DockerApi {
   readonly #agent = quietAgent();
   #client: Promise<Dockerode> | undefined;
 
-  /** @param socketPath of Docker's API, such as /var/run/docker.sock */
-  constructor(readonly socketPath: string) {}
+  readonly #connect: UserConnector | undefined;
+  /** Of an answer and of an event, in bytes. */
+  readonly #most: number;
+
+  /**
+   * @param socketPath of Docker's API, such as /var/run/docker.sock
+   * @param connect where the socket is a user's: it is asked without dockerode, within narrower bounds
+   */
+  constructor(
+    readonly socketPath: string,
+    connect?: UserConnector,
+  ) {
+    this.#connect = connect;
+    this.#most = connect ? MOST_BYTES_OF_USER : MOST_BYTES;
+  }
 
   /** Ends what is under way, too; nothing can be asked any more. */
   close(): void {
@@ -61,61 +86,95 @@ export class DockerApi {
    */
   get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
     return this.#inTime(within, async signal =>
-      JSON.parse(await textOf(await this.#dial(path, query, signal))),
+      JSON.parse(await textOf(await this.#dial(path, query, signal), this.#most)),
     );
   }
 
-  /** Listens for ever, until closed: whenever the stream ends it is opened again, with back-off. */
+  /**
+   * Listens for ever, until closed: whenever the stream ends it is opened again, with a back-off that only a stream of
+   * some length resets.
+   */
   async listen(filters: EventFilters, listener: EventListener): Promise<void> {
     const { signal } = this.#closing;
+    const longest = this.#connect ? LONGEST_WAIT_FOR_USER_MS : LONGEST_WAIT_MS;
+    // Where nobody takes events the stream stays all but silent.
+    const bounds = { line: this.#most, all: listener.event ? Number.POSITIVE_INFINITY : this.#most };
     let wait = FIRST_WAIT_MS;
     let isDown = false;
     while (!signal.aborted) {
       let failure: unknown;
+      let opened = Number.POSITIVE_INFINITY;
       try {
         const stream = await this.#open(filters);
-        wait = FIRST_WAIT_MS;
+        opened = performance.now();
         isDown = false;
         listener.up();
-        await readLines(stream, line => listener.event?.(JSON.parse(line)));
+        await readLines(stream, bounds, line => listener.event?.(JSON.parse(line)));
         failure = new Error('its events ended');
       } catch (err) {
         failure = err;
       }
+      if (performance.now() - opened > LONGEST_WAIT_MS) wait = FIRST_WAIT_MS;
       if (signal.aborted) return;
       if (!isDown) listener.down?.(failure);
       isDown = true;
       await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
-      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+      wait = Math.min(wait * 2, longest);
     }
   }
 
   #dockerode(): Promise<Dockerode> {
     // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
-    this.#client ??= import('dockerode').then(
-      ({ default: Docker }) =>
-        new Docker({ socketPath: this.socketPath, agent: this.#agent } as DockerOptions),
-    );
+    this.#client ??= import('dockerode').then(({ default: Docker }) => {
+      const { socketPath } = this;
+      const client = new Docker({ socketPath, agent: this.#agent } as DockerOptions);
+      // Its own way of asking follows a redirect to anywhere, in root's name, and throws beyond any try at the scheme
+      // of one that it does not know.
+      Object.assign(client.modem, {
+        buildRequest: (options: RequestOptions, _: unknown, _data: unknown, done: Dialled) => {
+          openAnswer({ ...options, socketPath }).then(body => done(null, body), done);
+        },
+      });
+      return client;
+    });
     return this.#client;
   }
 
-  #open(filters: EventFilters): Promise<Readable> {
+  #open(filters: EventFilters): Promise<IncomingMessage> {
     return this.#inTime(OPENED_WITHIN, signal => this.#dial('/events', { filters }, signal));
   }
 
-  /**
-   * The body of Docker's answer. As a stream: of one that breaks off before its end dockerode says nothing at all.
-   */
-  async #dial(path: string, query: object, abortSignal: AbortSignal): Promise<Readable> {
+  /** The body of Docker's answer. */
+  async #dial(path: string, query: object, signal: AbortSignal): Promise<IncomingMessage> {
+    if (this.#connect) return this.#askUser(this.#connect, path, query, signal);
     const { modem } = await this.#dockerode();
     // It writes into what it is given.
     const options = { ...query };
     return new Promise((resolve, reject) => {
       modem.dial(
-        { path: `${path}?`, method: 'GET', options, abortSignal, isStream: true, statusCodes: { 200: true } },
-        (err: unknown, body: unknown) => (err ? reject(err) : resolve(body as Readable)),
+        { path: `${path}?`, method: 'GET', options, abortSignal: signal, isStream: true, statusCodes: {} },
+        (err: unknown, body: unknown) => (err ? reject(err) : resolve(body as IncomingMessage)),
       );
     });
+  }
+
+  async #askUser(
+    connect: UserConnector,
+    path: string,
+    query: object,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) search.set(name, JSON.stringify(value));
+    const text = search.toString();
+    const socket = await connect();
+    try {
+      const address = text === '' ? path : `${path}?${text}`;
+      return await openAnswer({ path: address, signal, createConnection: () => socket });
+    } catch (err) {
+      socket.destroy();
+      throw err;
+    }
   }
 
   /** Settles in time whatever becomes of the work, and at once when this is closed; the work is told, too. */
@@ -146,41 +205,8 @@ export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** A body as a whole. The iterator of `node:stream/consumers` takes longer, with every answer. */
-function textOf(body: Readable): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    body.on('data', (chunk: Buffer) => chunks.push(chunk));
-    body.on('end', () => resolve(Buffer.concat(chunks).toString()));
-    body.on('error', reject);
-  });
-}
-
 /** docker-modem prints all options of every call, for a log that nobody reads: sockets in depth are milliseconds. */
 export function quietAgent(): Agent {
   const options = { keepAlive: true, timeout: 5_000 };
   return Object.assign(new Agent(options), { [inspect.custom]: () => 'Agent' });
-}
-
-/** Resolves when the stream ends; a stream that breaks has ended. */
-async function readLines(stream: Readable, take: (line: string) => void): Promise<void> {
-  const decoder = new StringDecoder('utf8');
-  let rest: string[] = [];
-  stream.on('data', (chunk: Buffer) => {
-    const [first, ...more] = decoder.write(chunk).split('\n');
-    rest.push(first!);
-    for (const begun of more) {
-      const line = rest.join('');
-      rest = [begun];
-      if (line.trim() === '') continue;
-      try {
-        take(line);
-      } catch (err) {
-        stream.destroy(err as Error);
-      }
-    }
-  });
-  await new Promise<void>(resolve => {
-    stream.on('close', resolve).on('end', resolve).on('error', resolve);
-  });
 }

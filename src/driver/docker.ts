@@ -2,13 +2,19 @@
 // Not here: what is made of it (recovery.ts).
 
 import type { NetworkInspectInfo } from 'dockerode';
-import { DockerApi } from '../docker-api.js';
-import type { IPAMData } from './api.js';
+import { DockerApi, type UserConnector } from '../docker-api.js';
+import { type IPAMData, isId } from './api.js';
 
 /** The name by which Docker knows this driver. */
 export const DRIVER_NAME = 'dwgd';
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
 const ANSWERED_WITHIN = 30_000;
+/** How long all answers about the networks may take together, in milliseconds. */
+const ALL_ANSWERED_WITHIN = 120_000;
+/** Networks that are asked about at a time. */
+const AT_A_TIME = 4;
+/** Networks of one Docker. It has addresses for a few dozen, unless it is told of more. */
+const MOST_NETWORKS = 4096;
 
 /** A network of ours as Docker describes it. */
 export interface DockerNetwork {
@@ -24,9 +30,12 @@ export interface DockerNetwork {
 export class DockerClient {
   readonly #api: DockerApi;
 
-  /** @param socketPath of Docker's API, such as /var/run/docker.sock */
-  constructor(socketPath: string) {
-    this.#api = new DockerApi(socketPath);
+  /**
+   * @param socketPath of Docker's API, such as /var/run/docker.sock
+   * @param connect where it is a user's
+   */
+  constructor(socketPath: string, connect?: UserConnector) {
+    this.#api = new DockerApi(socketPath, connect);
   }
 
   close(): void {
@@ -39,28 +48,73 @@ export class DockerClient {
     await this.#api.listen({ type: ['daemon'] }, { up });
   }
 
-  /** The networks of this driver. */
+  /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */
   async networks(): Promise<DockerNetwork[]> {
-    const list = await this.#get<{ Id: string }[]>('/networks', { filters: { driver: [DRIVER_NAME] } });
-    return Promise.all(
-      list.map(async ({ Id }) => readNetwork(await this.#get<NetworkInspectInfo>(`/networks/${Id}`))),
-    );
+    const until = performance.now() + ALL_ANSWERED_WITHIN;
+    const list = await this.#get('/networks', ANSWERED_WITHIN, { filters: { driver: [DRIVER_NAME] } });
+    const ids = readIds(list);
+    const networks: DockerNetwork[] = [];
+    let isOver = false;
+    const ask = async (): Promise<void> => {
+      for (let id = ids.pop(); id !== undefined && !isOver; id = ids.pop()) {
+        const within = Math.min(ANSWERED_WITHIN, until - performance.now());
+        networks.push(readNetwork(id, await this.#get(`/networks/${id}`, Math.max(within, 0))));
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: AT_A_TIME }, ask));
+    } finally {
+      isOver = true;
+    }
+    return networks;
   }
 
-  #get<T>(path: string, query: Readonly<Record<string, object>> = {}): Promise<T> {
-    return this.#api.get(path, ANSWERED_WITHIN, query);
+  #get(path: string, within: number, query: Readonly<Record<string, object>> = {}): Promise<unknown> {
+    return this.#api.get(path, within, query);
   }
 }
 
-function readNetwork(info: NetworkInspectInfo): DockerNetwork {
-  const pools = (info.IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }): IPAMData[] =>
-    Subnet ? [{ Pool: Subnet, ...(Gateway && { Gateway }) }] : [],
-  );
+/** The ids that a listing names, each once. @throws Error for one that is no listing of Docker's */
+function readIds(list: unknown): string[] {
+  if (!Array.isArray(list)) throw new Error('Docker lists no networks');
+  if (list.length > MOST_NETWORKS) throw new Error(`Docker lists more than ${MOST_NETWORKS} networks`);
+  return [
+    ...new Set(
+      list.map((entry: { Id?: unknown } | null) => {
+        const id = entry?.Id;
+        // It becomes a part of a path.
+        if (typeof id !== 'string' || !isId(id)) throw new Error('Docker lists a network without an id');
+        return id;
+      }),
+    ),
+  ];
+}
+
+/** @throws Error for what is no description of Docker's */
+function readNetwork(id: string, info: unknown): DockerNetwork {
+  const { IPAM, Options, Containers } = objectOf(info) as Partial<NetworkInspectInfo>;
+  const { Config } = objectOf(IPAM ?? {});
+  const pools = (Array.isArray(Config) ? Config : []).flatMap((config): IPAMData[] => {
+    const { Subnet, Gateway } = objectOf(config);
+    if (typeof Subnet !== 'string' || Subnet === '') return [];
+    return [{ Pool: Subnet, ...(typeof Gateway === 'string' && Gateway !== '' && { Gateway }) }];
+  });
+  const options = Object.entries(objectOf(Options ?? {})).map(([name, value]) => {
+    if (typeof value !== 'string') throw new Error('Docker describes an option that is no text');
+    return [name, value] as const;
+  });
+  const endpoints = Object.values(objectOf(Containers ?? {})).map(entry => objectOf(entry).EndpointID);
   return {
-    id: info.Id,
-    options: new Map(Object.entries(info.Options ?? {})),
+    id,
+    options: new Map(options),
     ipv4: pools.filter(({ Pool }) => !Pool.includes(':')),
     ipv6: pools.filter(({ Pool }) => Pool.includes(':')),
-    endpointIds: new Set(Object.values(info.Containers ?? {}).map(({ EndpointID }) => EndpointID)),
+    endpointIds: new Set(endpoints.filter(endpoint => typeof endpoint === 'string')),
   };
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null)
+    throw new Error('Docker describes a network in a way that cannot be read');
+  return value as Record<string, unknown>;
 }

@@ -78,13 +78,14 @@ export class Driver {
     if ((store.ownerOf(request.NetworkID) ?? owner) !== owner)
       throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
     refuseClosedInterface(network, known, rootlessIfnames);
-    if (readSeed(network).length < LEAST_SEED_BYTES) {
+    const seed = await readSeed(network);
+    if (seed.length < LEAST_SEED_BYTES) {
       log.warn(
         { network: shortId(network.id) },
         `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and who guesses it has every private key of the network: create it again with one that "dwgd seed" prints`,
       );
     }
-    readPresharedKey(network);
+    await readPresharedKey(network);
     if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
     checkNetworkQuota(store, network);
     this.#parts.store.putNetwork(network);
@@ -157,8 +158,8 @@ export class Driver {
         return planResponse(network, known);
       this.#refuseTakenLink(known.id, known.ifname);
 
-      const privateKey = readPrivateKey(network, known);
-      const presharedKey = readPresharedKey(network);
+      const privateKey = await readPrivateKey(network, known);
+      const presharedKey = await readPresharedKey(network);
       const { host, peer } = await this.#remote(network);
       const mtu = network.mtu ?? (await this.#links.mtu(host, peer));
       const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });

@@ -18,6 +18,7 @@ import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { tryLock } from '../../native/libc.js';
 import { messageOf, UserError } from '../errors.js';
+import { peerOf } from './user-files.js';
 
 export const RUN_DIR = '/run/dwgd';
 export const PLUGIN_DIR = '/run/docker/plugins';
@@ -58,11 +59,25 @@ export class PluginServer {
   /** Connections without a request yet, which Node takes for busy ones. */
   readonly #silent = new Set<Socket>();
 
-  constructor(app: RequestListener, { maxConnections, ...times }: ConnectionLimits = ROOT_LIMITS) {
+  /**
+   * @param owner the user who may connect, besides root
+   * @param limits how many connections, and how long each may take
+   */
+  constructor(
+    app: RequestListener,
+    owner: number,
+    { maxConnections, ...times }: ConnectionLimits = ROOT_LIMITS,
+  ) {
     const more = { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS };
     this.#server = createServer({ ...times, ...more }, app);
     this.#server.maxConnections = maxConnections;
     this.#server.on('connection', (socket: Socket) => {
+      // The socket's mode keeps others out; who has rights beyond it in a namespace of the user's is another, too.
+      const peer = peerOf(socket);
+      if (peer !== owner && peer !== 0) {
+        socket.destroy();
+        return;
+      }
       this.#silent.add(socket);
       socket.once('close', () => this.#silent.delete(socket));
     });
@@ -139,7 +154,7 @@ export class PluginSocket {
       );
     }
     rmSync(this.#path, { force: true });
-    this.#server = new PluginServer(app);
+    this.#server = new PluginServer(app, process.getuid!());
     await this.#server.listen(this.#path);
     mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
     const temporary = `${this.#link}.${process.pid}`;

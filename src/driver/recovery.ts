@@ -59,7 +59,7 @@ export class Recovery {
       log.info({ link: link.name }, 'taking away a link that no container has');
       driver.removal.reapStray(link.name);
     }
-    this.#completeKeys();
+    await this.#completeKeys();
     this.#warnOfClosedInterfaces();
   }
 
@@ -77,14 +77,14 @@ export class Recovery {
   }
 
   /** Endpoints of the original's database have no public key on record. */
-  #completeKeys(): void {
+  async #completeKeys(): Promise<void> {
     const { store, log } = this.#parts;
     for (const endpoint of store.endpoints()) {
       if (endpoint.state !== 'joined' || endpoint.publicKey) continue;
       const network = store.network(endpoint.networkId);
       if (!network) continue;
       try {
-        const key = publicKey(readPrivateKey(network, endpoint));
+        const key = publicKey(await readPrivateKey(network, endpoint));
         store.putEndpoint({ ...endpoint, publicKey: key });
       } catch (err) {
         log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));

@@ -74,14 +74,14 @@ export class Removal {
   /** Takes the container's peer off the host's interface, where it may have one. */
   async dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
     if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
-    const key = endpoint.publicKey ?? this.#derivePublicKey(network, endpoint);
+    const key = endpoint.publicKey ?? (await this.#derivePublicKey(network, endpoint));
     if (key) await this.#host.removePeer(network.mode.ifname, key, endpoint);
   }
 
   /** Undefined when the seed's file is gone: an endpoint must go all the same. */
-  #derivePublicKey(network: Network, endpoint: Endpoint): Key | undefined {
+  async #derivePublicKey(network: Network, endpoint: Endpoint): Promise<Key | undefined> {
     try {
-      return publicKey(readPrivateKey(network, endpoint));
+      return publicKey(await readPrivateKey(network, endpoint));
     } catch (err) {
       this.#parts.log.warn({ endpoint: shortId(endpoint.id) }, `cannot find its peer: ${messageOf(err)}`);
       return undefined;

@@ -2,16 +2,18 @@
 // gets a socket there that is its user's alone. Calls by it are that user's and reach that user's networks only.
 // Not here: how a rootless Docker is found (rootless.ts).
 
-import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, rmSync } from 'node:fs';
 import { asUser } from '../../native/libc.js';
-import { messageOf } from '../errors.js';
+import { isExists, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
+import { Passes } from '../passes.js';
 import { DockerClient } from './docker.js';
 import type { Driver } from './driver.js';
 import { createPlugin } from './plugin.js';
 import { PLUGIN_DIR, PluginServer, SOCKET_NAME, USER_LIMITS } from './plugin-socket.js';
 import type { Recovery } from './recovery.js';
-import type { RootlessHost, RootlessHosts } from './rootless.js';
+import type { RootlessHost, RootlessHosts, RootlessProcess } from './rootless.js';
+import { openPathNow } from './user-paths.js';
 
 export interface RootlessParts {
   readonly hosts: RootlessHosts;
@@ -48,7 +50,9 @@ export class RootlessSockets {
   /** Looks now, and every two seconds. */
   start(): void {
     const look = (): void => {
-      this.#looking = this.#looking.then(() => this.#look());
+      this.#looking = this.#looking
+        .then(() => this.#look())
+        .catch(err => this.#parts.log.error(`cannot look for rootless Dockers: ${messageOf(err)}`));
     };
     this.#timer = setInterval(look, PERIOD_MS).unref();
     look();
@@ -64,7 +68,8 @@ export class RootlessSockets {
   async #look(): Promise<void> {
     const running = new Map(this.#parts.hosts.list().map(host => [host.uid, host]));
     for (const served of [...this.#served.values()]) {
-      if (running.get(served.host.uid)?.pid !== served.host.pid) this.#drop(served);
+      const host = running.get(served.host.uid);
+      if (host?.pid !== served.host.pid || host.started !== served.host.started) this.#drop(served);
     }
     const pids = new Set([...running.values()].map(({ pid }) => pid));
     for (const pid of this.#refused) if (!pids.has(pid)) this.#refused.delete(pid);
@@ -82,10 +87,10 @@ export class RootlessSockets {
   }
 
   async #serve(host: RootlessHost): Promise<void> {
-    const { driver, recovery, log } = this.#parts;
-    const folder = openFolder(host);
+    const { hosts, driver, recovery, log } = this.#parts;
+    const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const server = new PluginServer(createPlugin(driver, host.uid, log), USER_LIMITS);
+    const server = new PluginServer(createPlugin(driver, host.uid, log), host.uid, USER_LIMITS);
     try {
       // All of it as the user: the folder may be one that only root could write.
       await asUser(host.uid, host.gid, () => {
@@ -96,10 +101,12 @@ export class RootlessSockets {
       closeSync(folder);
       throw err;
     }
-    const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`);
+    const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`, () => hosts.connect(host));
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
-    void docker.watch(() => void recovery.compare(docker, host.uid));
+    // However often his Docker comes up: one look at it at a time.
+    const looks = new Passes(() => recovery.compare(docker, host.uid));
+    void docker.watch(() => looks.ask());
   }
 
   /** Closes the socket. Only the user's own next Docker waits until the calls under way are finished. */
@@ -119,23 +126,30 @@ export class RootlessSockets {
 }
 
 /**
- * Its /run/docker/plugins, made where it is missing; a file descriptor. Its user owns that file system, so no step
- * of the way may be a symbolic link: it would lead out into ours.
+ * Its /run/docker/plugins, made where it is missing; a file descriptor (O_PATH). Its user owns that file system, so no
+ * step of the way may be a symbolic link, which would lead out into ours, nor lie where the user answers himself.
  */
-function openFolder(host: RootlessHost): number {
-  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
-  let folder = openSync(`/proc/${host.pid}/root`, O_RDONLY | O_DIRECTORY);
+function openFolder({ uid, gid, root }: RootlessProcess): number {
+  let path = '';
+  let folder: number | undefined;
   for (const name of PLUGIN_DIR.split('/').slice(1)) {
-    const path = `/proc/self/fd/${folder}/${name}`;
+    const parent = folder;
+    path = `${path}/${name}`;
     try {
-      asUser(host.uid, host.gid, () => mkdirSync(path, { recursive: true, mode: 0o755 }));
-      const next = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-      closeSync(folder);
-      folder = next;
-    } catch (err) {
-      closeSync(folder);
-      throw err;
+      if (parent !== undefined) makeFolder(uid, gid, `/proc/self/fd/${parent}/${name}`);
+      folder = openPathNow(root, path, 'refuse');
+    } finally {
+      if (parent !== undefined) closeSync(parent);
     }
   }
-  return folder;
+  return folder!;
+}
+
+/** Makes a folder that belongs to the user, unless something is there. */
+function makeFolder(uid: number, gid: number, path: string): void {
+  try {
+    asUser(uid, gid, () => mkdirSync(path, { mode: 0o755 }));
+  } catch (err) {
+    if (!isExists(err)) throw err;
+  }
 }

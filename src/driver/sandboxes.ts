@@ -32,11 +32,10 @@ export class Sandboxes {
 
   /**
    * The namespace in which a Docker looks for links; undefined for root's, which looks in the host's own.
-   * @throws UserError when the user's rootless Docker does not run, or has the host's namespace
+   * @throws UserError when the user's rootless Docker does not run, or its namespace is not that user's
    */
   openDocker(owner: number): Netns | undefined {
-    if (owner === 0) return undefined;
-    return this.#refuseHost(new NetnsHandle(this.#rootless.netnsPath(owner)), owner);
+    return owner === 0 ? undefined : this.#refuseHost(this.#rootless.openNetns(owner), owner);
   }
 
   /** Sockets where the Docker of a user other than root looks for links. Throws as openDocker does. */
@@ -76,8 +75,9 @@ export class Sandboxes {
 
   /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
   openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
-    const path = this.#rootless.path(owner, endpoint.sandboxKey ?? '');
-    const netns = this.#refuseHost(new NetnsHandle(path), owner);
+    const path = endpoint.sandboxKey ?? '';
+    const opened = owner === 0 ? new NetnsHandle(path) : this.#rootless.openSandbox(owner, path);
+    const netns = this.#refuseHost(opened, owner);
     try {
       return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
     } finally {

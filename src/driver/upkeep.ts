@@ -162,7 +162,7 @@ export class Upkeep {
   }
 
   async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
-    const presharedKey = readPresharedKey(network);
+    const presharedKey = await readPresharedKey(network);
     const { resolver } = this.#parts;
     const { mode } = network;
     let peer: RemotePeer;

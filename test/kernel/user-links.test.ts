@@ -14,11 +14,11 @@ class OneUser extends RootlessHosts {
   constructor(readonly docker: string) {
     super('/nowhere');
   }
-  override netnsPath(): string {
-    return this.docker;
+  override openNetns(): Netns {
+    return new Netns(this.docker);
   }
-  override path(_uid: number, path: string): string {
-    return path;
+  override openSandbox(_uid: number, path: string): Netns {
+    return new Netns(path);
   }
 }
 
@@ -93,8 +93,8 @@ test('of a user who is not served neither a namespace nor a path is to be had', 
     name: 'UserError',
     message: 'the rootless Docker of user 1000 does not run, or is not served (-r)',
   };
-  assert.throws(() => hosts.netnsPath(USER), refused);
-  assert.throws(() => hosts.path(USER, '/x'), refused);
+  assert.throws(() => hosts.openNetns(USER), refused);
+  assert.throws(() => hosts.openSandbox(USER, '/x'), refused);
 });
 
 kernelTest("the host's namespace is known by any path to it", async t => {

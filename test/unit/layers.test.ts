@@ -23,13 +23,13 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
   [
     3,
-    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links|container-tunnels|quotas)\.ts$/,
+    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|user-files|user-operations|user-paths|reaper|host-interface|container-links|container-tunnels|quotas)\.ts$/,
   ],
   [
     3,
     /^src\/(nft\/libnftables|labels\/(containers|host|host-names|lock|own-labels|proc-netns|proc-sys|reports|retries|unseen))\.ts$/,
   ],
-  [3, /^src\/(log|docker-api|resolver)\.ts$/],
+  [3, /^src\/(log|docker-api|docker-request|resolver)\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
   [
     2,

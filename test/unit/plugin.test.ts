@@ -16,7 +16,7 @@ const world = new World();
 world.kernel.addLink({ name: 'eth0', mtu: 1500, group: 0, up: true });
 world.kernel.addDevice('nokey', {});
 world.kernel.addDevice('noport', { privateKey: HOST_KEY });
-const server = new PluginServer(createPlugin(world.driver, 0, world.log));
+const server = new PluginServer(createPlugin(world.driver, 0, world.log), process.getuid!());
 await server.listen(path);
 after(async () => {
   await server.close();

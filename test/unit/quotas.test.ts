@@ -109,8 +109,11 @@ async function servers(t: TestContext, world = new World()): Promise<{ root: str
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-quotas-'));
   const paths = { root: join(folder, 'root.sock'), user: join(folder, 'user.sock') };
   const both = [
-    { path: paths.root, server: new PluginServer(createPlugin(world.driver, 0, world.log), ROOT_LIMITS) },
-    { path: paths.user, server: new PluginServer(createPlugin(world.driver, USER, world.log), USER_LIMITS) },
+    { path: paths.root, server: new PluginServer(createPlugin(world.driver, 0, world.log), 0, ROOT_LIMITS) },
+    {
+      path: paths.user,
+      server: new PluginServer(createPlugin(world.driver, USER, world.log), USER, USER_LIMITS),
+    },
   ];
   for (const { path, server } of both) await server.listen(path);
   t.after(async () => {

@@ -1,0 +1,124 @@
+// One GET to Docker's API over a connection to its socket, and what comes back: no redirect is followed, and nothing is
+// read beyond its bounds, whoever answers. Not here: what is asked, how long it may take (docker-api.ts).
+
+import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+
+/** Of the body of a refusal, in bytes: what is read to find the reason in it. */
+const REASON_BYTES = 64 * 1024;
+/** Of a reason, in characters: what is told of it. */
+const REASON_LENGTH = 300;
+
+/** Docker, or whoever listens in its place, has said no: any status other than 200, redirects among them. */
+export class RefusalError extends Error {
+  override name = 'RefusalError';
+  constructor(
+    readonly statusCode: number,
+    reason: string,
+  ) {
+    super(`Docker answered ${statusCode}${reason === '' ? '' : `: ${reason}`}`);
+  }
+}
+
+/** An answer, or a line of one, is larger than it may be. */
+export class TooLargeError extends Error {
+  override name = 'TooLargeError';
+  constructor(most: number) {
+    super(`the answer of Docker is larger than ${most} bytes`);
+  }
+}
+
+/**
+ * Asks, and gives the body of the answer, of which nothing is read yet.
+ * @param options with the path, and the socket's path or `createConnection`
+ * @throws RefusalError for any status but 200; the error of the connection
+ */
+export async function openAnswer(options: RequestOptions): Promise<IncomingMessage> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request({ ...options, method: 'GET' }, resolve);
+    asked.on('error', reject);
+    // One that is upgraded, or ended without an answer and without an error.
+    asked.on('close', () => reject(new Error('the connection to Docker ended without an answer')));
+    asked.end();
+  });
+  if (answer.statusCode === 200) return answer;
+  throw new RefusalError(answer.statusCode ?? 0, reasonIn(await textOf(answer, REASON_BYTES)));
+}
+
+/**
+ * A body as a whole. The iterator of `node:stream/consumers` takes longer, with every answer.
+ * @param most bytes
+ * @throws TooLargeError; the error of a body that breaks off
+ */
+export function textOf(body: IncomingMessage, most: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    body.on('error', reject);
+    if (Number(body.headers['content-length'] ?? 0) > most) body.destroy(new TooLargeError(most));
+    body.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > most) body.destroy(new TooLargeError(most));
+      else chunks.push(chunk);
+    });
+    body.on('end', () => resolve(Buffer.concat(chunks).toString()));
+  });
+}
+
+/** How much of a stream of lines is taken, in bytes. */
+export interface LineBounds {
+  readonly line: number;
+  /** Of all lines together. */
+  readonly all: number;
+}
+
+/**
+ * Hands on each line that is not empty. Resolves when the stream ends; a stream that breaks has ended.
+ * @throws TooLargeError; whatever `take` throws
+ */
+export function readLines(stream: Readable, bounds: LineBounds, take: (line: string) => void): Promise<void> {
+  const decoder = new StringDecoder('utf8');
+  let rest: string[] = [];
+  let length = 0;
+  let size = 0;
+  return new Promise((resolve, reject) => {
+    const fail = (err: unknown): void => {
+      reject(err);
+      stream.destroy();
+    };
+    stream.on('close', resolve).on('end', resolve).on('error', resolve);
+    stream.on('data', (chunk: Buffer) => {
+      if (stream.destroyed) return;
+      size += chunk.length;
+      if (size > bounds.all) return fail(new TooLargeError(bounds.all));
+      const [first, ...more] = decoder.write(chunk).split('\n');
+      rest.push(first!);
+      length += first!.length;
+      for (const begun of more) {
+        const line = rest.join('');
+        rest = [begun];
+        length = begun.length;
+        if (line.trim() === '') continue;
+        try {
+          take(line);
+        } catch (err) {
+          return fail(err);
+        }
+      }
+      if (length > bounds.line) fail(new TooLargeError(bounds.line));
+    });
+  });
+}
+
+/** What the body of a refusal says: Docker's `{"message": …}`, or the text itself. */
+function reasonIn(text: string): string {
+  let reason = text;
+  try {
+    const { message } = JSON.parse(text);
+    if (typeof message === 'string') reason = message;
+  } catch {
+    // Not Docker's own words: a proxy, or worse.
+  }
+  return reason.slice(0, REASON_LENGTH).trim();
+}

@@ -1,0 +1,455 @@
+// What local users hand over: files, sockets, namespaces and processes that are not what they should be. Nothing of it is
+// waited for, opened, followed or told of; the user's own is found.
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { O_PATH } from '../../native/libc.js';
+import { PluginServer } from '../../src/driver/plugin-socket.js';
+import type { Recovery } from '../../src/driver/recovery.js';
+import { RootlessHosts } from '../../src/driver/rootless.js';
+import { RootlessSockets } from '../../src/driver/rootless-socket.js';
+import { readPresharedKey, readSeed } from '../../src/driver/secrets.js';
+import { openPath, openPathNow } from '../../src/driver/user-paths.js';
+import { World } from '../unit/world.js';
+import { kernelTest } from './namespace.js';
+
+const ALICE = 64_321;
+const BOB = 64_322;
+
+/** Folders that a user keeps files in; they go with the test. */
+class Home {
+  readonly root = mkdtempSync(join(tmpdir(), 'dwgd-users-'));
+  readonly folder = join(this.root, String(ALICE));
+  readonly hosts = new RootlessHosts(this.root);
+
+  constructor(t: TestContext) {
+    chmodSync(this.root, 0o755);
+    mkdirSync(join(this.folder, 'dockerd-rootless'), { recursive: true });
+    for (const path of [this.folder, join(this.folder, 'dockerd-rootless')]) chownSync(path, ALICE, ALICE);
+    t.after(() => rmSync(this.root, { recursive: true }));
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  write(name: string, content: string | Buffer, uid = ALICE, mode = 0o600): string {
+    writeFileSync(this.path(name), content);
+    chmodSync(this.path(name), mode);
+    chownSync(this.path(name), uid, uid);
+    return this.path(name);
+  }
+
+  fifo(name: string): string {
+    execFileSync('mkfifo', ['-m', '600', this.path(name)]);
+    chownSync(this.path(name), ALICE, ALICE);
+    return this.path(name);
+  }
+
+  link(name: string, target: string): string {
+    symlinkSync(target, this.path(name));
+    return this.path(name);
+  }
+}
+
+/** A process of a user; it goes with the test. */
+async function processOf(t: TestContext, uid: number, ...command: string[]): Promise<ChildProcess> {
+  const as = ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
+  const child = spawn('setpriv', [...as, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout!, 'data');
+  return child;
+}
+
+const READY = 'echo ready; exec sleep 600';
+
+/** A program of a user's. What finds python3 may be root's alone, so the program itself becomes the user. */
+async function pythonOf(t: TestContext, uid: number, program: string, path: string): Promise<ChildProcess> {
+  const become = `import os, socket, sys\nos.setgroups([]); os.setgid(${uid}); os.setuid(${uid})\n`;
+  const child = spawn('python3', ['-c', become + program, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout!, 'data');
+  return child;
+}
+
+/** Namespaces as a rootless Docker has them. */
+const rootless = (t: TestContext, script = READY, namespaces = '-Urmn', uid = ALICE): Promise<ChildProcess> =>
+  processOf(t, uid, 'unshare', namespaces, 'sh', '-c', script);
+
+const FILES = ['docker.pid', 'dockerd-rootless/child_pid'];
+
+for (const file of FILES) {
+  kernelTest(`a rootless Docker is found by ${file}`, async t => {
+    const home = new Home(t);
+    const { pid } = await rootless(t);
+    home.write(file, `${pid}\n`);
+    const [host] = home.hosts.list();
+    assert.deepEqual([host?.uid, host?.gid, host?.pid], [ALICE, ALICE, pid]);
+    assert.match(host!.started, /^\d+$/);
+  });
+
+  const odd: readonly [name: string, make: (home: Home, pid: string) => void][] = [
+    ['a FIFO', home => home.fifo(file)],
+    ['a link to /dev/zero', home => home.link(file, '/dev/zero')],
+    ['a link to a file with the right content', (home, pid) => home.link(file, home.write('right', pid))],
+    ['a folder', home => mkdirSync(home.path(file))],
+    ["a file of another user's", (home, pid) => home.write(file, pid, BOB, 0o644)],
+    ["a file of root's", (home, pid) => home.write(file, pid, 0, 0o644)],
+    ['a file that its user may not read', (home, pid) => home.write(file, pid, ALICE, 0)],
+    ['a file that is too large', (home, pid) => home.write(file, pid.padEnd(4096, '\n'))],
+    ['empty', home => home.write(file, '')],
+    ['the id of no process', home => home.write(file, '4194305')],
+    ['a negative number', (home, pid) => home.write(file, `-${pid}`)],
+    ['a process of the host', home => home.write(file, '1')],
+    ['the daemon itself', home => home.write(file, String(process.pid))],
+  ];
+  for (const [name, make] of odd) {
+    kernelTest(`no rootless Docker is found where ${file} is ${name}`, async t => {
+      const home = new Home(t);
+      const { pid } = await rootless(t);
+      make(home, String(pid));
+      assert.deepEqual(home.hosts.list(), []);
+    });
+  }
+}
+
+kernelTest('a folder on the way that is a link leads nowhere', async t => {
+  const home = new Home(t);
+  const { pid } = await rootless(t);
+  mkdirSync(home.path('elsewhere'));
+  home.write('elsewhere/child_pid', String(pid));
+  rmSync(home.path('dockerd-rootless'), { recursive: true });
+  home.link('dockerd-rootless', 'elsewhere');
+  assert.deepEqual(home.hosts.list(), []);
+});
+
+for (const [name, namespaces] of [
+  ['no mount namespace of its own', '-Urn'],
+  ['no namespace of its own', ''],
+] as const) {
+  kernelTest(`a process with ${name} is no rootless Docker`, async t => {
+    const home = new Home(t);
+    const { pid } = namespaces
+      ? await rootless(t, READY, namespaces)
+      : await processOf(t, ALICE, 'sh', '-c', READY);
+    home.write('docker.pid', String(pid));
+    assert.deepEqual(home.hosts.list(), []);
+  });
+}
+
+kernelTest("a process in namespaces of its own that are another user's is no rootless Docker", async t => {
+  const home = new Home(t);
+  const { pid } = await rootless(t, READY, '-Urmn', BOB);
+  home.write('docker.pid', String(pid));
+  assert.deepEqual(home.hosts.list(), []);
+});
+
+/** The one sentence for all that is no namespace of the user's. */
+const NOT_HIS = { name: 'UserError', message: `there is no such network namespace of user ${ALICE}` };
+
+kernelTest('the network namespace of the host is never taken for a rootless Docker', async t => {
+  const home = new Home(t);
+  const { pid } = await rootless(t, READY, '-Urm');
+  home.write('docker.pid', String(pid));
+  assert.throws(() => home.hosts.openNetns(ALICE), NOT_HIS);
+});
+
+kernelTest("a rootless Docker's own network namespace is found", async t => {
+  const home = new Home(t);
+  const { pid } = await rootless(t);
+  home.write('docker.pid', String(pid));
+  const netns = home.hosts.openNetns(ALICE);
+  assert.equal(
+    netns.key.split(':')[1],
+    execFileSync('stat', ['-Lc', '%i', `/proc/${pid}/ns/net`])
+      .toString()
+      .trim(),
+  );
+  netns.close();
+});
+
+/** A tmpfs with sandboxes and what is none, as a user makes it in his mount namespace. */
+const SANDBOXES = `
+mount -t tmpfs none /mnt && cd /mnt && mkdir netns
+touch netns/own netns/hosts file && mount --bind /proc/self/ns/net netns/own
+mkfifo fifo && mknod null c 1 3 2>/dev/null
+ln -s netns dir; ln -s /mnt/netns/own absolute; ln -s ../../../../mnt/netns/own relative
+ln -s /dev/zero zero; ln -s /proc/1/ns/net host; ln -s loop loop
+${READY}`;
+
+kernelTest('a sandbox is found by the path that its Docker has, links within its root included', async t => {
+  const home = new Home(t);
+  const { pid } = await rootless(t, SANDBOXES);
+  home.write('docker.pid', String(pid));
+  const own = home.hosts.openNetns(ALICE);
+  for (const path of ['netns/own', 'dir/own', 'absolute', 'relative', './netns/../netns/own']) {
+    const netns = home.hosts.openSandbox(ALICE, `/mnt/${path}`);
+    assert.equal(netns.key, own.key, path);
+    netns.close();
+  }
+  own.close();
+});
+
+kernelTest(
+  'whatever else a sandbox is said to be is refused by one sentence, and nothing of it is opened',
+  async t => {
+    const home = new Home(t);
+    const { pid } = await rootless(t, SANDBOXES);
+    home.write('docker.pid', String(pid));
+    const descriptors = readdirSync('/proc/self/fd').length;
+    const paths = [
+      ...['file', 'fifo', 'null', 'zero', 'host', 'loop', 'netns', 'netns/hosts', 'missing', 'file/x', ''],
+      ...['../proc/1/ns/net', '../dev/zero', '../root/.bashrc', '../etc/shadow'],
+    ].map(name => `/mnt/${name}`);
+    for (const path of [...paths, '', '/', '/proc/self/ns/net', '/run/netns', `/${'x/'.repeat(2000)}`])
+      assert.throws(() => home.hosts.openSandbox(ALICE, path), NOT_HIS, path);
+    assert.equal(readdirSync('/proc/self/fd').length, descriptors);
+  },
+);
+
+const DETACHED = 'dockerd-rootless/netns';
+
+kernelTest('a FIFO in place of the detached namespace is not waited for', async t => {
+  const home = new Home(t);
+  const { pid } = await rootless(t);
+  home.write('docker.pid', String(pid));
+  home.fifo(DETACHED);
+  assert.throws(() => home.hosts.openNetns(ALICE), NOT_HIS);
+});
+
+/** FUSE without any answer: what is asked is counted, by the number of its kind. */
+const FUSE = `
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+os.mkdir(sys.argv[1] + "/fuse")
+fd = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
+if libc.mount(b"fuse", (sys.argv[1] + "/fuse").encode(), b"fuse", 6, options): raise OSError(ctypes.get_errno())
+print("ready", flush=True)
+while True: print("asked", int.from_bytes(os.read(fd, 65536)[4:8], "little"), flush=True)`;
+
+kernelTest(
+  'a file system that never answers is not asked',
+  async t => {
+    const home = new Home(t);
+    const child = spawn('unshare', ['-m', 'python3', '-c', FUSE, home.root]);
+    t.after(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout.on('data', data => (said += String(data)));
+    await once(child.stdout, 'data');
+    const folder = openSync(`/proc/${child.pid}/root`, O_PATH);
+    t.after(() => closeSync(folder));
+    const root = { uid: ALICE, gid: ALICE, folder, mountinfo: `/proc/${child.pid}/mountinfo` };
+    for (const path of ['fuse', 'fuse/x', 'fuse/../x'].map(name => join(home.root, '/') + name)) {
+      assert.throws(() => openPathNow(root, path, 'follow'), { code: 'EACCES' });
+      await assert.rejects(openPath(root, path, 'follow'), { code: 'EACCES' });
+    }
+    // FUSE_INIT, which mount(2) itself asks.
+    assert.deepEqual(new Set(said.trim().split('\n').slice(1)), new Set(['asked 26']));
+  },
+  'python3',
+  'unshare',
+);
+
+/** What is said of a seed file, with PATH for its path. */
+async function refusal(file: string, owner = ALICE): Promise<string> {
+  try {
+    await readSeed({ seed: { file }, owner });
+  } catch (err) {
+    return (err as Error).message.replaceAll(file, 'PATH');
+  }
+  return 'accepted';
+}
+
+kernelTest("what is there that is not the user's own file cannot be told from what is not there", async t => {
+  const home = new Home(t);
+  mkdirSync(join(home.root, 'roots'), { mode: 0o700 });
+  writeFileSync(join(home.root, 'roots/secret'), 'x');
+  chownSync(join(home.root, 'roots/secret'), ALICE, ALICE);
+  const one = `dwgd.seedfile=PATH cannot be used: give a file that belongs to user ${ALICE}, in folders that this user may enter, on a disk of this host`;
+  const paths = [
+    ...[
+      '/root',
+      '/root/.bashrc',
+      '/root/nope',
+      '/etc/shadow',
+      '/etc/passwd',
+      '/nope',
+      '/',
+      '/proc/1/environ',
+    ],
+    ...[
+      '/dev/zero',
+      '/dev/null',
+      '/dev/watchdog',
+      '/proc/self/root/etc/shadow',
+      join(home.root, 'roots/secret'),
+    ],
+    ...[home.folder, home.fifo('fifo'), home.path('missing'), home.write('bobs', 'x', BOB, 0o644)],
+    ...[
+      home.link('zero', '/dev/zero'),
+      home.link('shadow', '/etc/shadow'),
+      home.write('shut', 'x', ALICE, 0),
+    ],
+    home.link('loop', 'loop'),
+  ];
+  for (const path of paths) assert.equal(await refusal(path), one, path);
+});
+
+kernelTest("a user's own secret files are read, by a link of his too", async t => {
+  const home = new Home(t);
+  const file = home.write('seed', 'hunter2\n');
+  for (const path of [file, home.link('link', 'seed'), home.link('absolute', file)])
+    assert.equal((await readSeed({ seed: { file: path }, owner: ALICE })).toString(), 'hunter2');
+  const key = Buffer.alloc(32, 5);
+  const psk = home.write('psk', key.toString('base64'));
+  const network = { seed: { value: key }, presharedKey: { file: psk }, owner: ALICE };
+  assert.deepEqual((await readPresharedKey(network))?.reveal(), key);
+});
+
+kernelTest("a user's own secret file is refused with its reason", async t => {
+  const home = new Home(t);
+  assert.match(await refusal(home.write('open', 'x', ALICE, 0o644)), /can be read by others/);
+  assert.match(await refusal(home.write('large', Buffer.alloc(70_000))), /is larger than 64 KiB/);
+  assert.match(await refusal(home.write('empty', '')), /is empty/);
+});
+
+kernelTest("a FIFO or a device as root's secret file is refused, and not waited for", async t => {
+  const home = new Home(t);
+  for (const path of [home.fifo('fifo'), home.link('link', 'fifo'), '/dev/zero', home.folder])
+    assert.equal(await refusal(path, 0), 'dwgd.seedfile=PATH is not a file');
+});
+
+/** A program that listens on the path that it is given. */
+const LISTENER = `
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print("ready", flush=True)
+while True: s.accept()[0].sendall(b"hello")`;
+
+kernelTest(
+  'the socket of a user on which he himself listens is connected to',
+  async t => {
+    const home = new Home(t);
+    await pythonOf(t, ALICE, LISTENER, home.path('docker.sock'));
+    const socket = await home.hosts.connect({ uid: ALICE, gid: ALICE, pid: 0, started: '' });
+    const [data] = await once(socket, 'data');
+    assert.equal(String(data), 'hello');
+    socket.destroy();
+  },
+  'python3',
+);
+
+kernelTest(
+  "a socket that is another's, a link to one, and what is none are refused by one sentence",
+  async t => {
+    const host = { uid: ALICE, gid: ALICE, pid: 0, started: '' };
+    const makers: ((home: Home) => unknown)[] = [
+      () => undefined,
+      home => home.fifo('docker.sock'),
+      home => home.write('docker.sock', ''),
+      home => home.link('docker.sock', '/dev/zero'),
+      home => home.link('docker.sock', join(home.root, 'roots.sock')),
+      // One that others have put there, or passed to him.
+      home => listen(t, home.path('docker.sock'), 0o777),
+    ];
+    for (const make of makers) {
+      const home = new Home(t);
+      await listen(t, join(home.root, 'roots.sock'), 0o777);
+      await make(home);
+      const message = `user ${ALICE} does not listen on ${home.path('docker.sock')}`;
+      await assert.rejects(home.hosts.connect(host), { name: 'UserError', message });
+    }
+  },
+);
+
+async function listen(t: TestContext, path: string, mode: number): Promise<void> {
+  const server = createServer(socket => socket.on('error', () => undefined).end('hello')).listen(path);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  chmodSync(path, mode);
+}
+
+/** What curl(1) would be told, as a user. */
+async function ask(t: TestContext, uid: number, path: string): Promise<string> {
+  const program = `
+print("ready", flush=True); sys.stdin.readline()
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+try:
+  s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n"); print(s.recv(99).decode().split("\\r\\n")[0])
+except OSError: print()`;
+  const child = await pythonOf(t, uid, program, path);
+  let text = '';
+  child.stdout!.on('data', data => (text += String(data)));
+  child.stdin!.write('\n');
+  await once(child, 'close');
+  return text.trim();
+}
+
+kernelTest(
+  'a plugin socket answers its user and root alone, whatever its mode',
+  async t => {
+    const home = new Home(t);
+    const path = join(home.root, 'plugin.sock');
+    const server = new PluginServer((_, response) => void response.end('x'), ALICE);
+    await server.listen(path);
+    t.after(() => server.close());
+    chmodSync(path, 0o777);
+    assert.equal(await ask(t, ALICE, path), 'HTTP/1.1 200 OK');
+    assert.equal(await ask(t, 0, path), 'HTTP/1.1 200 OK');
+    assert.equal(await ask(t, BOB, path), '');
+  },
+  'python3',
+);
+
+kernelTest(
+  'a rootless Docker gets a plugin socket that is its own, where no step is a link or is answered by its user',
+  async t => {
+    const served: readonly [script: string, isServed: boolean][] = [
+      ['mount -t tmpfs none /run', true],
+      ['mount -t tmpfs none /run; mkdir -p /run/docker/plugins; touch /run/docker/plugins/dwgd.sock', true],
+      ['mount -t tmpfs none /run; mkdir /run/real; ln -s real /run/docker', false],
+      ['mount -t tmpfs none /run; mkdir /run/docker; ln -s /tmp /run/docker/plugins', false],
+      ['mount -t tmpfs none /run; mkdir /run/docker; mount --bind /proc /run/docker', false],
+      ['mount -t tmpfs none /run; mkfifo /run/docker', false],
+      // The host's own folder, which is root's.
+      ['true', false],
+    ];
+    for (const [script, isServed] of served) {
+      const home = new Home(t);
+      const { pid } = await rootless(t, `${script}; ${READY}`);
+      home.write('docker.pid', String(pid));
+      const { driver, log, lines } = new World();
+      const recovery = { compare: async () => undefined } as unknown as Recovery;
+      const sockets = new RootlessSockets({ hosts: home.hosts, driver, recovery, log });
+      sockets.start();
+      while (!/serving a rootless Docker|cannot serve a rootless Docker/.test(lines.join('')))
+        await sleep(10);
+      assert.equal(!/cannot serve/.test(lines.join('')), isServed, `${script}: ${lines.join('')}`);
+      if (isServed) {
+        const path = `/proc/${pid}/root/run/docker/plugins/dwgd.sock`;
+        const { uid, mode } = statSync(path);
+        assert.deepEqual([uid, mode & 0o777], [ALICE, 0o600]);
+        assert.equal(await ask(t, ALICE, path), 'HTTP/1.1 404 Not Found');
+      }
+      await sockets.close();
+    }
+  },
+  'python3',
+);
