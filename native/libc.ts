@@ -108,13 +108,25 @@ export function setSocketOption(fd: number, level: number, option: number, value
   );
 }
 
+/** struct sockaddr_un: the family, then the path; `@` in front stands for an abstract name, as in unix(7). */
+export function unixAddress(path: string): Buffer {
+  const family = Buffer.alloc(2);
+  family.writeUInt16LE(AF_UNIX);
+  const name = path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`;
+  return Buffer.concat([family, Buffer.from(name)]);
+}
+
 /** bind(2) and listen(2) with a raw struct sockaddr. @throws OpError (EADDRINUSE: somebody has the address) */
 export function bindAndListen(fd: number, address: Buffer, subject: string): void {
   check(functions.bind([fd, address, address.length]), 'binding', subject);
   check(functions.listen([fd, 1]), 'listening on', subject);
 }
 
-/** connect(2) to a raw struct sockaddr, then SO_PEERCRED: who listens there. @throws OpError (ECONNREFUSED: nobody) */
+/**
+ * connect(2) to a raw struct sockaddr, then SO_PEERCRED: who listens there. The socket must be non-blocking: a
+ * listener decides how long it takes otherwise.
+ * @throws OpError (ECONNREFUSED: nobody; EAGAIN: somebody whose queue is full)
+ */
 export function listenerAt(fd: number, address: Buffer, subject: string): { pid: number; uid: number } {
   check(functions.connect([fd, address, address.length]), 'connecting to', subject);
   const ucred = Buffer.alloc(12);
