@@ -28,6 +28,7 @@ export const NETLINK_NO_ENOBUFS = 5;
 /** The kernel looks at the header of a request for a dump, and gives only what it names. */
 export const NETLINK_GET_STRICT_CHK = 12;
 export const MSG_NOSIGNAL = 0x4000;
+const PR_SET_DUMPABLE = 4;
 
 const int = DataType.I32;
 const bytes = DataType.U8Array;
@@ -45,6 +46,7 @@ const functions = define({
   setsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, int], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   _exit: { library: LIBRARY, retType: DataType.Void, paramsType: [int] },
+  prctl: { library: LIBRARY, retType: int, paramsType: [int, int, int, int, int], errno: true },
   setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
   setfsgid: { library: LIBRARY, retType: int, paramsType: [int] },
 });
@@ -163,7 +165,14 @@ export function asUser<T>(uid: number, gid: number, fn: () => T): T {
   } finally {
     functions.setfsuid([0]);
     functions.setfsgid([0]);
+    // Another file system user id is dumpable as fs.suid_dumpable has it.
+    forbidCoreDumps();
   }
+}
+
+/** prctl(2) PR_SET_DUMPABLE: no core dump, which would hold keys, and no ptrace(2) but by who may trace all. @throws OpError */
+export function forbidCoreDumps(): void {
+  check(functions.prctl([PR_SET_DUMPABLE, 0, 0, 0, 0]), 'forbidding', 'core dumps');
 }
 
 /** _exit(2): ends the process at once, while threads are still in system calls. */
