@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit kernel rules rules-page docker lab lab-shell one test demo bench golden install uninstall clean
+.PHONY: help setup setup-lab build format lint unit kernel rules rules-page docker lab lab-shell one test demo bench golden sbom install uninstall clean
 
 PREFIX ?= /usr
 
@@ -61,7 +61,12 @@ bench: setup-lab build ## figures beside their peers in the same run; BENCH=driv
 golden: setup-lab build ## capture the golden bytes anew
 	@test/golden/capture
 
-install: build ## build, install under PREFIX, enable and start the service (root)
+sbom: build ## dist/dwgd.cdx.json: the packages that the daemon is made of, in CycloneDX
+	@npm sbom --sbom-format=cyclonedx --sbom-type=application --omit=dev > dist/dwgd.cdx.json.new
+	@mv dist/dwgd.cdx.json.new dist/dwgd.cdx.json
+
+install: ## build as the owner of the checkout, install under PREFIX, enable and start the service (root)
+	@systemd/build
 	@systemd/install '$(DESTDIR)' '$(PREFIX)'
 
 uninstall: ## stop the service and remove what install brought; the database stays

@@ -51,6 +51,7 @@ const SYS_setgroups = process.arch === 'arm64' ? 159 : 116;
 const NS_GET_USERNS = 0xb701;
 const NS_GET_NSTYPE = 0xb703;
 const NS_GET_OWNER_UID = 0xb704;
+const PR_SET_DUMPABLE = 4;
 
 const int = DataType.I32;
 const long = DataType.I64;
@@ -72,6 +73,7 @@ const functions = define({
   ioctl: { library: LIBRARY, retType: int, paramsType: [int, long, bytes], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   _exit: { library: LIBRARY, retType: DataType.Void, paramsType: [int] },
+  prctl: { library: LIBRARY, retType: int, paramsType: [int, int, int, int, int], errno: true },
   setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
   setfsgid: { library: LIBRARY, retType: int, paramsType: [int] },
 });
@@ -173,13 +175,25 @@ export function connectToKernel(fd: number): void {
   check(result, 'connecting to the kernel', `fd ${fd}`);
 }
 
+/** struct sockaddr_un: the family, then the path; `@` in front stands for an abstract name, as in unix(7). */
+export function unixAddress(path: string): Buffer {
+  const family = Buffer.alloc(2);
+  family.writeUInt16LE(AF_UNIX);
+  const name = path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`;
+  return Buffer.concat([family, Buffer.from(name)]);
+}
+
 /** bind(2) and listen(2) with a raw struct sockaddr. @throws OpError (EADDRINUSE: somebody has the address) */
 export function bindAndListen(fd: number, address: Buffer, subject: string): void {
   check(functions.bind([fd, address, address.length]), 'binding', subject);
   check(functions.listen([fd, 1]), 'listening on', subject);
 }
 
-/** connect(2) to a raw struct sockaddr, then SO_PEERCRED: who listens there. @throws OpError (ECONNREFUSED: nobody) */
+/**
+ * connect(2) to a raw struct sockaddr, then SO_PEERCRED: who listens there. The socket must be non-blocking: a
+ * listener decides how long it takes otherwise.
+ * @throws OpError (ECONNREFUSED: nobody; EAGAIN: somebody whose queue is full)
+ */
 export function listenerAt(fd: number, address: Buffer, subject: string): { pid: number; uid: number } {
   check(functions.connect([fd, address, address.length]), 'connecting to', subject);
   return peerCredentials(fd, subject);
@@ -293,11 +307,18 @@ export function asUser<T>(uid: number, gid: number, fn: () => T): T {
     functions.setfsuid([0]);
     functions.setfsgid([0]);
     if (groups.length > 0) setGroups(Buffer.from(groups.buffer), groups.length);
+    // Another file system user id is dumpable as fs.suid_dumpable has it.
+    forbidCoreDumps();
   }
 }
 
 function setGroups(groups: Buffer, count: number): void {
   check(functions.syscall([SYS_setgroups, count, groups, groups, 0]), 'setting groups', String(count));
+}
+
+/** prctl(2) PR_SET_DUMPABLE: no core dump, which would hold keys, and no ptrace(2) but by who may trace all. @throws OpError */
+export function forbidCoreDumps(): void {
+  check(functions.prctl([PR_SET_DUMPABLE, 0, 0, 0, 0]), 'forbidding', 'core dumps');
 }
 
 /** _exit(2): ends the process at once, while threads are still in system calls. */

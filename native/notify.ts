@@ -1,33 +1,31 @@
 // sd_notify(3): tells systemd of readiness, stopping and being alive, by a datagram on the socket that it names
 // in NOTIFY_SOCKET. Without systemd it does nothing. Not here: when to tell.
 
-import { messageOf } from '../src/errors.js';
-import { AF_UNIX, close, SOCK_DGRAM, sendto, socket } from './libc.js';
+import { errorCode, messageOf } from '../src/errors.js';
+import { AF_UNIX, close, SOCK_DGRAM, SOCK_NONBLOCK, sendto, socket, unixAddress } from './libc.js';
+
+/** Between attempts where the manager does not take what it is told. */
+const RETRY_MS = 100;
 
 export class Notifier {
   readonly #address: Buffer | undefined;
+  /** What the manager has not taken yet, each state once, in order. */
+  readonly #pending = new Set<string>();
+  #retry: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
 
   /** Takes the address out of the environment, so that nobody else answers for us. */
   constructor(env: NodeJS.ProcessEnv = process.env) {
     const path = env.NOTIFY_SOCKET;
     delete env.NOTIFY_SOCKET;
-    this.#address = path === undefined || path === '' ? undefined : sockaddrUn(path);
+    this.#address = path === undefined || path === '' ? undefined : unixAddress(path);
   }
 
-  /** READY=1, STOPPING=1, STATUS=…; a failure is reported, never thrown: the service works without. */
+  /** READY=1, STOPPING=1, STATUS=…; never waits or throws: the service works without. A failure is reported. */
   send(state: string): void {
     if (!this.#address) return;
-    try {
-      const fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-      try {
-        sendto(fd, Buffer.from(state), this.#address, 'the service manager');
-      } finally {
-        close(fd);
-      }
-    } catch (err) {
-      console.error(`cannot notify systemd: ${messageOf(err)}`);
-    }
+    this.#pending.add(state);
+    this.#flush(this.#address);
   }
 
   /** Says WATCHDOG=1 twice in every WATCHDOG_USEC, from the event loop that does the work. */
@@ -42,14 +40,33 @@ export class Notifier {
 
   close(): void {
     clearInterval(this.#watchdog);
+    clearTimeout(this.#retry);
+  }
+
+  /** A manager whose queue is full is tried again: a blocking sendto(2) would hold up the whole daemon for it. */
+  #flush(address: Buffer): void {
+    clearTimeout(this.#retry);
+    for (const state of this.#pending) {
+      try {
+        sendDatagram(address, state);
+      } catch (err) {
+        if (errorCode(err) === 'EAGAIN') {
+          this.#retry = setTimeout(() => this.#flush(address), RETRY_MS).unref();
+          return;
+        }
+        console.error(`cannot notify systemd: ${messageOf(err)}`);
+      }
+      this.#pending.delete(state);
+    }
   }
 }
 
-/** struct sockaddr_un as bytes: the family, then the path; `@` in front stands for an abstract name. */
-function sockaddrUn(path: string): Buffer {
-  const family = Buffer.alloc(2);
-  family.writeUInt16LE(AF_UNIX);
-  const abstract = path.startsWith('@');
-  const name = abstract ? Buffer.from(`\0${path.slice(1)}`) : Buffer.from(`${path}\0`);
-  return Buffer.concat([family, name]);
+/** @throws OpError (EAGAIN: its queue is full) */
+function sendDatagram(address: Buffer, state: string): void {
+  const fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  try {
+    sendto(fd, Buffer.from(state), address, 'the service manager');
+  } finally {
+    close(fd);
+  }
 }

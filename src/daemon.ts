@@ -3,7 +3,7 @@
 
 import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { exitNow } from '../native/libc.js';
+import { exitNow, forbidCoreDumps } from '../native/libc.js';
 import { Notifier } from '../native/notify.js';
 import { messageOf, UserError } from './errors.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
@@ -47,6 +47,7 @@ export function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
 
 /** Runs until SIGTERM or SIGINT, and ends the process. @throws UserError when it cannot start */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
+  forbidCoreDumps();
   const socket = dockerSocket(options.dockerHost);
   const log = createLog(options.verbose, isJournal());
   const notifier = new Notifier();

@@ -1,26 +1,14 @@
 // The unix socket by which Docker finds the driver: one daemon per host, root alone, gone on exit. Not here:
 // what is answered (plugin.ts), the sockets of rootless Dockers (rootless-socket.ts).
 
-import {
-  chmodSync,
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { tryLock } from '../../native/libc.js';
-import { messageOf, UserError } from '../errors.js';
+import { LockFile, LockHeldError, RUN_DIR } from '../../native/lock-file.js';
+import { errorCode, UserError } from '../errors.js';
 import { peerOf } from './user-files.js';
 
-export const RUN_DIR = '/run/dwgd';
 export const PLUGIN_DIR = '/run/docker/plugins';
 export const SOCKET_NAME = 'dwgd.sock';
 
@@ -114,7 +102,7 @@ export class PluginServer {
 }
 
 export class PluginSocket {
-  readonly #lock: number;
+  readonly #lock: LockFile;
   readonly #path: string;
   readonly #link: string;
   #server: PluginServer | undefined;
@@ -126,29 +114,20 @@ export class PluginSocket {
   constructor(runDir = RUN_DIR, pluginDir = PLUGIN_DIR) {
     this.#path = join(runDir, SOCKET_NAME);
     this.#link = join(pluginDir, SOCKET_NAME);
-    const lockFile = join(runDir, 'dwgd.pid');
     try {
-      mkdirSync(runDir, { recursive: true, mode: 0o755 });
-      // The original left it open to everybody.
-      chmodSync(runDir, 0o755);
-      this.#lock = openSync(lockFile, 'a+', 0o600);
+      this.#lock = LockFile.take(runDir, 'dwgd.pid');
     } catch (err) {
-      throw new UserError(`cannot use ${runDir}: ${messageOf(err)}: start dwgd as root`, { cause: err });
-    }
-    if (!tryLock(this.#lock, lockFile)) {
-      const pid = readFileSync(lockFile, 'utf8').trim();
-      closeSync(this.#lock);
+      if (!(err instanceof LockHeldError)) throw err;
       throw new UserError(
-        `dwgd runs already: process ${pid} holds ${this.#path}; stop it first (systemctl stop dwgd)`,
+        `dwgd runs already: process ${err.holder} holds ${this.#path}; stop it first (systemctl stop dwgd)`,
+        { cause: err },
       );
     }
-    ftruncateSync(this.#lock);
-    writeSync(this.#lock, `${process.pid}\n`);
   }
 
   /** Listens, and puts the link where Docker looks. @throws UserError when something else answers there */
   async listen(app: RequestListener): Promise<void> {
-    if (await answers(this.#path)) {
+    if (isOwnSocket(this.#path) && (await answers(this.#path))) {
       throw new UserError(
         `another program answers on ${this.#path}: stop it first (the original dwgd, perhaps)`,
       );
@@ -170,11 +149,17 @@ export class PluginSocket {
       rmSync(this.#path, { force: true });
       await this.#server.close();
     }
-    closeSync(this.#lock);
+    this.#lock.release();
   }
 }
 
-/** Whether somebody accepts connections on a unix socket. */
+/** Whether a socket of the daemon's own user is at the path: what others left there, or linked, is nobody's. */
+function isOwnSocket(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isSocket() === true && found.uid === process.geteuid!();
+}
+
+/** Whether somebody listens on a unix socket, be it with a queue that is full. Never waits for that somebody. */
 function answers(path: string): Promise<boolean> {
   return new Promise(resolve => {
     const connection = createConnection(path);
@@ -182,6 +167,6 @@ function answers(path: string): Promise<boolean> {
       connection.destroy();
       resolve(true);
     });
-    connection.once('error', () => resolve(false));
+    connection.once('error', err => resolve(errorCode(err) === 'EAGAIN'));
   });
 }

@@ -1,67 +1,98 @@
-// One keeper of labels for each host, wherever it runs: a unix socket with an abstract name, which belongs to the
-// host's network namespace and goes with its process. Not here: the driver's lock (plugin-socket.ts).
+// One keeper of labels for each host, wherever it runs: a lock in the host's /run, which nobody but root can take.
+// Where a daemon in a container does not see that, a socket with an abstract name in the host's network namespace
+// tells two of them of each other. Anybody may take such a name, so nothing but a warning depends on it.
 
-import { closeSync } from 'node:fs';
-import { AF_UNIX, bindAndListen, listenerAt, SOCK_STREAM, socket } from '../../native/libc.js';
-import { errorCode, UserError } from '../errors.js';
+import { accessSync, closeSync, constants } from 'node:fs';
+import {
+  AF_UNIX,
+  bindAndListen,
+  listenerAt,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  socket,
+  unixAddress,
+} from '../../native/libc.js';
+import { LockFile, LockHeldError, RUN_DIR } from '../../native/lock-file.js';
+import { errorCode, messageOf, UserError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Host } from './host.js';
 
-/** unix(7): a name that begins with a zero byte is in no file system. */
-const NAME = '\0dwgd-labels';
-const SUBJECT = '@dwgd-labels';
+const LOCK_NAME = 'labels.lock';
+const NAME = '@dwgd-labels';
+/** The root of the host's first process: the host's own also for a daemon in a container with `pid: host`. */
+const HOST_ROOT = '/proc/1/root';
 
 export class LabelLock {
-  readonly #fd: number;
+  readonly #file: LockFile;
+  readonly #nameFd: number | undefined;
 
-  private constructor(fd: number) {
-    this.#fd = fd;
+  private constructor(file: LockFile, nameFd: number | undefined) {
+    this.#file = file;
+    this.#nameFd = nameFd;
   }
 
-  /** @throws UserError when another daemon holds it */
-  static take(host: Host, log: Log): LabelLock {
-    const fd = host.within(() => socket(AF_UNIX, SOCK_STREAM, 0));
+  /** @throws UserError when another daemon holds it, or its folder cannot be used */
+  static take(host: Host, log: Log, folder = hostRunDir()): LabelLock {
     try {
-      bindAndListen(fd, address(), SUBJECT);
+      return new LabelLock(LockFile.take(folder, LOCK_NAME), takeName(host, log));
     } catch (err) {
-      if (errorCode(err) !== 'EADDRINUSE') {
-        closeSync(fd);
-        throw err;
-      }
-      const holder = holderOf(host);
-      if (holder?.uid === 0 || !holder) {
-        closeSync(fd);
-        const who = holder ? ` (process ${holder.pid})` : '';
-        throw new UserError(`another dwgd keeps the labels of this host: stop it first${who}`, {
-          cause: err,
-        });
-      }
-      // Anybody may take such a name, but none other than root keeps labels.
-      log.warn(holder, `a process that is not root's has taken the name ${SUBJECT}: going on without it`);
+      if (!(err instanceof LockHeldError)) throw err;
+      throw new UserError(
+        `another dwgd keeps the labels of this host: stop it first (process ${err.holder})`,
+        { cause: err },
+      );
     }
-    return new LabelLock(fd);
   }
 
   release(): void {
-    closeSync(this.#fd);
+    if (this.#nameFd !== undefined) closeSync(this.#nameFd);
+    this.#file.release();
   }
 }
 
-/** Who listens at the name; undefined when he is gone by now. */
-function holderOf(host: Host): { pid: number; uid: number } | undefined {
-  const fd = host.within(() => socket(AF_UNIX, SOCK_STREAM, 0));
+/** The host's /run/dwgd; the own one where the host's is out of reach, which then is the same or a container's. */
+function hostRunDir(): string {
   try {
-    return listenerAt(fd, address(), SUBJECT);
+    accessSync(`${HOST_ROOT}/run`, constants.W_OK);
+    return `${HOST_ROOT}${RUN_DIR}`;
   } catch {
+    return RUN_DIR;
+  }
+}
+
+/** The file descriptor that has the name; undefined when it cannot be had, which is said. */
+function takeName(host: Host, log: Log): number | undefined {
+  const fd = openSocket(host);
+  try {
+    bindAndListen(fd, unixAddress(NAME), NAME);
+    return fd;
+  } catch (err) {
+    closeSync(fd);
+    if (errorCode(err) === 'EADDRINUSE') {
+      log.warn(
+        holderOf(host),
+        `another process has the name ${NAME}: going on without it; if it is a dwgd in a container, stop one of the two`,
+      );
+    } else {
+      log.warn(`cannot take the name ${NAME}: going on without it: ${messageOf(err)}`);
+    }
     return undefined;
+  }
+}
+
+/** Who listens at the name; unknown when he is gone by now, or lets nobody connect. */
+function holderOf(host: Host): { pid?: number; uid?: number } {
+  const fd = openSocket(host);
+  try {
+    return listenerAt(fd, unixAddress(NAME), NAME);
+  } catch {
+    return {};
   } finally {
     closeSync(fd);
   }
 }
 
-/** struct sockaddr_un: the family, then the name. */
-function address(): Buffer {
-  const family = Buffer.alloc(2);
-  family.writeUInt16LE(AF_UNIX);
-  return Buffer.concat([family, Buffer.from(NAME)]);
+/** Non-blocking: connect(2) to a listener whose queue is full waits otherwise, and the whole daemon with it. */
+function openSocket(host: Host): number {
+  return host.within(() => socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
 }

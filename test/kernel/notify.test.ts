@@ -89,6 +89,38 @@ for (const [name, env] of [
   );
 }
 
+kernelTest(
+  'a manager that reads nothing holds nobody up, and hears all in order when it reads again',
+  async t => {
+    const address = `@dwgd-deaf-${process.pid}`;
+    const deaf = RECEIVER.replace('while True', 'sys.stdin.readline()\nwhile True');
+    const receiver = spawn('python3', ['-c', deaf, address]);
+    t.after(() => receiver.kill());
+    let heard = '';
+    receiver.stdout.on('data', chunk => (heard += String(chunk)));
+    await once(receiver.stdout, 'data');
+    // More than net.unix.max_dgram_qlen, in a process of its own: one that waits for ever is ended.
+    const states = Array.from({ length: 600 }, (_, index) => `STATUS=${index}`);
+    const program = `
+      const { Notifier } = await import(${JSON.stringify(new URL('../../native/notify.js', import.meta.url).href)});
+      const notifier = new Notifier();
+      for (let index = 0; index < ${states.length}; index++) notifier.send('STATUS=' + index);
+      console.log('sent');
+      setInterval(() => {}, 1000);`;
+    const sender = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      env: { NOTIFY_SOCKET: address },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.after(() => sender.kill('SIGKILL'));
+    const sent = await Promise.race([once(sender.stdout, 'data').then(String), sleep(20_000, 'held up')]);
+    assert.equal(sent, 'sent\n');
+    receiver.stdin.write('\n');
+    for (let tries = 0; tries < 200 && !heard.includes(states.at(-1)!); tries++) await sleep(100);
+    assert.deepEqual(heard.trim().split('\n').slice(1), states);
+  },
+  'python3',
+);
+
 kernelTest('without a manager, or with one that is gone, nothing happens', () => {
   for (const env of [{}, { NOTIFY_SOCKET: '' }]) {
     const notifier = new Notifier(env);

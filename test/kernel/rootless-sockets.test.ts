@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { O_PATH } from '../../native/libc.js';
 import type { Driver } from '../../src/driver/driver.js';
 import type { Recovery } from '../../src/driver/recovery.js';
-import type { RootlessHost, RootlessHosts } from '../../src/driver/rootless.js';
+import type { RootlessHost, RootlessHosts, RootlessProcess } from '../../src/driver/rootless.js';
 import { RootlessSockets } from '../../src/driver/rootless-socket.js';
 import { createLog } from '../../src/log.js';
 
@@ -22,15 +23,25 @@ async function host(t: TestContext, uid: number, isServed = true): Promise<Rootl
   });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout!, 'data');
-  return { uid, gid: uid, pid: child.pid! } as RootlessHost;
+  return { uid, gid: uid, pid: child.pid!, started: '1' };
 }
 
 const socketOf = ({ pid }: RootlessHost): string => `/proc/${pid}/root/run/docker/plugins/dwgd.sock`;
 
 function served(t: TestContext, list: () => RootlessHost[], driver: Partial<Driver> = {}) {
+  const within = <T>(uid: number, fn: (process: RootlessProcess) => T): T => {
+    const host = list().find(one => one.uid === uid)!;
+    const path = `/proc/${host.pid}`;
+    const folder = openSync(`${path}/root`, O_PATH);
+    try {
+      return fn({ ...host, path, root: { uid, gid: host.gid, folder, mountinfo: `${path}/mountinfo` } });
+    } finally {
+      closeSync(folder);
+    }
+  };
   const lines: string[] = [];
   const sockets = new RootlessSockets({
-    hosts: { list } as unknown as RootlessHosts,
+    hosts: { list, within } as unknown as RootlessHosts,
     driver: driver as Driver,
     recovery: {} as Recovery,
     log: createLog(false, true, line => lines.push(line)),

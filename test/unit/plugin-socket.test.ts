@@ -170,6 +170,22 @@ test('a program that answers there is not disturbed', async t => {
   other.close();
 });
 
+test('a program that listens there but lets nobody connect is not disturbed, nor waited for', async t => {
+  const at = place(t);
+  mkdirSync(at.runDir);
+  const script = `import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
+c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1])
+print("full", flush=True); time.sleep(60)`;
+  const busy = spawn('python3', ['-c', script, at.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => busy.kill());
+  await once(busy.stdout, 'data');
+  const socket = open(at);
+  await assert.rejects(socket.listen(app()), /another program answers/);
+  await socket.close();
+  assert.ok(existsSync(at.path), 'it is still there');
+});
+
 test('a folder that cannot be made is said', t => {
   const { runDir, pluginDir } = place(t);
   writeFileSync(runDir, 'a file');
