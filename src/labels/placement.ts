@@ -35,6 +35,8 @@ export function placeRoutes({ members, intent }: Asking, placing: Placing): Plac
       placing.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, own)));
       return [];
     }
+    // The grammar has said what is wrong with the label.
+    if (!destination) return [{ owned, gateway: undefined }];
     const resolution = placing.names.resolve(destination, container, members, network.address.family);
     const consequence = `until then ${formatPrefix(network)} is unreachable`;
     const [gateway] = addressesOf(resolution, owned, consequence, placing);

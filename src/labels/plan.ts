@@ -144,6 +144,7 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
     natInterfaces: intent.natInterfaces,
     forwards,
     rules: rules.map(({ intent }) => intent),
+    isForwardingClosed: intent.isForwardingClosed,
     hasRoutes: routes.length > 0,
     ...(short.length > 0 && { dockerWay: dockerWay(attachments, short, planning.hostPlaces) }),
   });

@@ -18,6 +18,8 @@ export interface TableParts {
   readonly forwards: readonly PlacedForward[];
   /** In the order in which they apply. */
   readonly rules: readonly RuleIntent[];
+  /** Whether nothing is forwarded but what was translated. */
+  readonly isForwardingClosed?: boolean;
   /** Whether labels ask for routes. */
   readonly hasRoutes: boolean;
   /** Where replies are led past the labels' routes: the link-layer addresses of dockerWay(). */
@@ -57,10 +59,12 @@ export function buildTable({
   natInterfaces,
   forwards,
   rules,
+  isForwardingClosed = false,
   hasRoutes,
   dockerWay,
 }: TableParts): NftTable | undefined {
-  if (natInterfaces.length + forwards.length + rules.length === 0 && !hasRoutes) return undefined;
+  const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
+  if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
   const own: Record<BaseChain, readonly NftRule[]> = {
     raw: [...guardLoopback(forwards), ...(hasRoutes ? refuseRedirects() : [])],
@@ -69,7 +73,7 @@ export function buildTable({
     replies: dockerWay ? leadBack() : [],
     'nat-output': fromWithin(forwards),
     input: [],
-    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside)],
+    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside, isForwardingClosed)],
     output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
@@ -121,8 +125,8 @@ function acceptForwarded(pattern: InterfacePattern): NftRule[] {
  * What neither came nor leaves by a matching interface ends here, unless it is a translated connection. Else a gateway
  * whose tunnel is not up would send what its users give it out by its own default route.
  */
-function refuseElsewhere(patterns: readonly InterfacePattern[]): NftRule[] {
-  if (patterns.length === 0 || patterns.some(({ name }) => name === '')) return [];
+function refuseElsewhere(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
+  if (!isClosed && (patterns.length === 0 || patterns.some(({ name }) => name === ''))) return [];
   const others = (['iifname', 'oifname'] as const).flatMap(key =>
     patterns.flatMap(pattern => byName(key, pattern, '!=')),
   );

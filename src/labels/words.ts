@@ -86,7 +86,8 @@ export interface RouteIntent {
   readonly key: string;
   /** Host bits cleared. */
   readonly network: Prefix;
-  readonly destination: Destination;
+  /** Absent: the label has a mistake, and only the guard stands. */
+  readonly destination?: Destination;
 }
 
 export interface RuleIntent {
@@ -109,6 +110,12 @@ export interface ContainerIntent {
   readonly routes: readonly RouteIntent[];
   readonly rules: readonly RuleIntent[];
   readonly hostRoutes: readonly HostRouteIntent[];
+  /** Whether a label that says which interfaces are forwarded by cannot be read: then nothing is, but what was translated. */
+  readonly isForwardingClosed?: true;
+  /** Whether nothing but loopback is open while a label is not in force. */
+  readonly isStrict?: true;
+  /** Keys of labels with a mistake; absent where there are none. */
+  readonly mistaken?: readonly string[];
 }
 
 /** Something that a user should know of one label: one sentence that says what is wrong and what would be right. */
@@ -188,6 +195,8 @@ export interface SandboxDesired {
   readonly loopbackTowards?: readonly Address[];
   /** Flows that go elsewhere are let go of when the table changes. */
   readonly udpForwards?: readonly UdpForward[];
+  /** Whether nothing but loopback is open while something of it is refused. */
+  readonly isStrict?: true;
 }
 
 /** What a namespace holds of ours. */
