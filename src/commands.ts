@@ -21,6 +21,7 @@ interface DaemonFlags {
   readonly dockerHost?: string;
   readonly trustImageLabels?: true;
   readonly allowHostRoutes: readonly Prefix[];
+  readonly strict?: true;
   readonly lookInterval: number;
 }
 
@@ -106,6 +107,7 @@ function program(): Command {
       readNetworks,
       [],
     )
+    .option('--strict', 'close every labelled container while not all of its labels are in force')
     .option('--look-interval <seconds>', 'how often every namespace is looked into', readSeconds, 30)
     .action(startDaemon);
   root
@@ -162,7 +164,8 @@ async function printTranslation(text: string, flags: TranslateFlags): Promise<vo
 }
 
 async function startDaemon(flags: DaemonFlags): Promise<void> {
-  const { d, v, r, driver, labels, dockerHost, trustImageLabels, allowHostRoutes, lookInterval } = flags;
+  const { d, v, r, driver, labels, dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval } =
+    flags;
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
   const { runDaemon } = await import('./daemon.js');
   await runDaemon({
@@ -175,6 +178,7 @@ async function startDaemon(flags: DaemonFlags): Promise<void> {
       labels: {
         trustImageLabels: trustImageLabels === true,
         allowHostRoutes,
+        strict: strict === true,
         lookInterval: lookInterval * 1000,
       },
     }),

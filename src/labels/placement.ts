@@ -21,6 +21,8 @@ export interface Asking {
 export interface Placing {
   readonly names: Names;
   readonly mistakes: Mistake[];
+  /** Labels whose names the DNS has not answered for yet. */
+  readonly awaited: Owned<{ readonly key: string }>[];
 }
 
 /** The routes that are made; one whose gateway is not there is only the guard. */
@@ -81,9 +83,10 @@ function addressesOf(
   resolution: Resolution,
   owned: Owned<{ readonly key: string }>,
   consequence: string,
-  { mistakes }: Placing,
+  { mistakes, awaited }: Placing,
 ): readonly Address[] {
   if (resolution.kind === 'found') return resolution.addresses;
+  if (resolution.kind === 'unknown') awaited.push(owned);
   if (resolution.kind === 'missing') mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
   return [];
 }

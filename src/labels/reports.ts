@@ -3,7 +3,8 @@
 
 import { errorCode, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import type { Converged } from './sandbox.js';
+import type { Converged } from './outcome.js';
+import { CLOSED } from './strict.js';
 import type { Change, Mistake } from './words.js';
 
 /** The same failure is said the second time: a container that is ending, or being connected, refuses things once. */
@@ -57,15 +58,15 @@ export class Reports {
     const failed = this.#failed.get(key);
     this.#failed.delete(key);
     // They are found when a table is put in place, and not again while it stands.
-    for (const { container, key, message } of outcome?.refused ?? [])
-      this.#log.warn({ container, label: key }, message);
+    for (const { container, key, message, isOpen } of outcome?.refused ?? [])
+      this.#log[isOpen ? 'error' : 'warn']({ container, label: key }, message);
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
-      const text = failuresText(outcome.failures);
+      const text = failuresText(outcome.failures) + consequenceOf(outcome);
       const times = failed?.text === text ? failed.times + 1 : 1;
       this.#failed.set(key, { text, times });
-      if (times === SAID_AT) this.#log.error(fields, text);
+      if (times === (outcome.isUnguarded ? 1 : SAID_AT)) this.#log.error(fields, text);
       else this.#log.debug(fields, text);
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'brought to what its labels say');
@@ -81,6 +82,13 @@ export class Reports {
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
   }
+}
+
+/** What failures mean for packets. */
+function consequenceOf({ isUnguarded, isClosed }: Converged): string {
+  if (isClosed) return `; until then ${CLOSED}`;
+  if (!isUnguarded) return '';
+  return '; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile';
 }
 
 /** What failures say, in one line of bounded length. */

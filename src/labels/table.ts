@@ -10,6 +10,7 @@ import { byName, byNameButLo } from './interface-match.js';
 import { isLoopback } from './pattern.js';
 import { leadBack, rememberDockerWay } from './replies.js';
 import { TABLE } from './stamp.js';
+import { closed } from './strict.js';
 import type { InterfacePattern, RuleIntent } from './words.js';
 
 /** What a table is made of. */
@@ -24,6 +25,8 @@ export interface TableParts {
   readonly hasRoutes: boolean;
   /** Where replies are led past the labels' routes: the link-layer addresses of dockerWay(). */
   readonly dockerWay?: readonly string[];
+  /** Whether nothing but loopback passes. */
+  readonly isClosed?: boolean;
 }
 
 /** Masquerades what our forwards lead elsewhere, and nothing else. */
@@ -55,7 +58,12 @@ const JUMPS: Partial<Record<BaseChain, TwineChain>> = {
 };
 
 /** The table, without its stamp; undefined where there is nothing to be in it. */
-export function buildTable({
+export function buildTable(parts: TableParts): NftTable | undefined {
+  const table = openTable(parts);
+  return parts.isClosed ? closed(table ?? { ...TABLE, sets: [], chains: [] }) : table;
+}
+
+function openTable({
   natInterfaces,
   forwards,
   rules,

@@ -197,6 +197,8 @@ export interface SandboxDesired {
   readonly udpForwards?: readonly UdpForward[];
   /** Whether nothing but loopback is open while something of it is refused. */
   readonly isStrict?: true;
+  /** Whether the table closes the namespace: labels are not in force of which the plan knows. */
+  readonly isClosed?: true;
 }
 
 /** What a namespace holds of ours. */
@@ -232,6 +234,8 @@ export type Change =
       readonly table: NftTable;
       /** As in SandboxDesired. */
       readonly labelled?: readonly LabelledRules[];
+      /** As in SandboxDesired. */
+      readonly isStrict?: true;
     }
   | { readonly kind: 'deleteTable' }
   /** What a trial of rules has left. */
@@ -241,3 +245,6 @@ export type Change =
   | { readonly kind: 'deleteRoute'; readonly route: Route }
   | { readonly kind: 'addRule'; readonly rule: Rule }
   | { readonly kind: 'deleteRule'; readonly rule: Rule };
+
+/** A change that puts a table in place. */
+export type PutTable = Extract<Change, { readonly table: NftTable }>;

@@ -18,7 +18,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [5, /^src\/(daemon|driver\/(plugin|plugin-socket|rootless-socket))\.ts$/],
   [5, /^src\/((driver|labels)\/service|translate)\.ts$/],
   [4, /^src\/driver\/(driver|removal|upkeep|recovery)\.ts$/],
-  [4, /^src\/labels\/(sandbox|sandbox-window|reconcile)\.ts$/],
+  [4, /^src\/labels\/(sandbox|sandbox-window|put-table|outcome|reconcile)\.ts$/],
   [3, /^native\//],
   [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
   [
