@@ -17,7 +17,7 @@ export interface Converged {
   readonly refused?: readonly RefusedLabel[];
   /** Whether packets may go elsewhere than a label leads them, because what keeps them from it was refused. */
   readonly isUnguarded?: true;
-  /** Whether the namespace is closed but for loopback, because something was refused and it is strict. */
+  /** Whether the namespace is closed but for loopback: it is strict, and a label is not in force. */
   readonly isClosed?: true;
 }
 
@@ -51,7 +51,7 @@ export function closeAfter(
 
 /** What is to be said of the window. */
 export function outcomeOf(
-  { containers, isStrict }: SandboxDesired,
+  { containers, isStrict, isClosed: isByPlan }: SandboxDesired,
   { refused, isUnguarded, placed }: SandboxWindow,
   failures: readonly Error[],
 ): Pick<Converged, 'refused' | 'isUnguarded' | 'isClosed'> {
@@ -59,7 +59,8 @@ export function outcomeOf(
     ...mistake(container, key, message),
     ...(isOpen && { isOpen }),
   }));
-  const isClosed = isStrict && (failures.length > 0 ? isClosing(placed) : labels.length > 0);
+  const isRefused = failures.length > 0 ? isClosing(placed) : labels.length > 0;
+  const isClosed = isByPlan || (isStrict && isRefused);
   return {
     ...(labels.length > 0 && { refused: labels }),
     ...(isUnguarded && { isUnguarded }),

@@ -19,6 +19,8 @@ export class Reports {
   readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
   /** Why the containers could not be looked at, and how often in a row. */
   #blind: { readonly text: string; readonly times: number } | undefined;
+  /** Namespaces that are closed while a label is not in force; by their keys. */
+  readonly #closed = new Set<string>();
   /** The mistakes that were said and still hold. */
   #said: ReadonlySet<string> = new Set();
 
@@ -56,6 +58,7 @@ export class Reports {
   outcome(key: string, subject: string, outcome: Converged | undefined): void {
     const fields = { containers: subject };
     const failed = this.#failed.get(key);
+    if (outcome?.isClosed) this.#closed.add(key);
     this.#failed.delete(key);
     // They are found when a table is put in place, and not again while it stands.
     for (const { container, key, message, isOpen } of outcome?.refused ?? [])
@@ -70,6 +73,9 @@ export class Reports {
       else this.#log.debug(fields, text);
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'brought to what its labels say');
+      if (!outcome.isClosed && this.#closed.delete(key)) {
+        this.#log.info(fields, 'all labels are in force: what twine.strict had closed is open');
+      }
     }
   }
 
@@ -81,6 +87,7 @@ export class Reports {
   /** Forgets the failures of all other namespaces. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
+    for (const key of this.#closed) if (!keys.has(key)) this.#closed.delete(key);
   }
 }
 

@@ -74,3 +74,19 @@ test('a rule that is refused and leaves a container open is an error at once', (
   ];
   assert.deepEqual(linesOf({ changes: [], failures: [], refused }), [[50, 'it is open']]);
 });
+
+test('that a closed container is open is said once, when all of its labels are in force', () => {
+  const change = { kind: 'deleteTrial' } as const;
+  const [closed, open] = [
+    { changes: [change], failures: [], isClosed: true as const },
+    { changes: [change], failures: [] },
+  ];
+  const brought = [30, 'brought to what its labels say'];
+  assert.deepEqual(linesOf(open, closed, failed({}), open, open), [
+    brought,
+    brought,
+    brought,
+    [30, 'all labels are in force: what twine.strict had closed is open'],
+    brought,
+  ]);
+});
