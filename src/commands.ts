@@ -29,6 +29,7 @@ interface DaemonFlags {
   readonly dockerHost?: string;
   readonly trustImageLabels?: true;
   readonly allowHostRoutes: readonly Prefix[];
+  readonly strict?: true;
   readonly lookInterval: number;
 }
 
@@ -137,6 +138,7 @@ function program(): Command {
       readNetworks,
       [],
     )
+    .option('--strict', 'close every labelled container while not all of its labels are in force')
     .option('--look-interval <seconds>', 'how often every namespace is looked into', readSeconds, 30)
     .action(startDaemon);
   root
@@ -199,7 +201,7 @@ async function printTranslation(text: string, flags: TranslateFlags): Promise<vo
 
 async function startDaemon(flags: DaemonFlags): Promise<void> {
   const { d, v, r, rootlessIfname, driver, labels } = flags;
-  const { dockerHost, trustImageLabels, allowHostRoutes, lookInterval } = flags;
+  const { dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval } = flags;
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
   const { runDaemon } = await import('./daemon.js');
   await runDaemon({
@@ -213,6 +215,7 @@ async function startDaemon(flags: DaemonFlags): Promise<void> {
       labels: {
         trustImageLabels: trustImageLabels === true,
         allowHostRoutes,
+        strict: strict === true,
         lookInterval: lookInterval * 1000,
       },
     }),

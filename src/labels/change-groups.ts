@@ -29,3 +29,14 @@ export function othersBuildOn(change: Change): boolean {
   if (change.kind === 'deleteRoute') return false;
   return change.kind !== 'addRoute' || change.route.type === RTN_UNREACHABLE;
 }
+
+/** Whether without it packets may go by Docker's own routes that a label leads elsewhere. */
+export function keepsClosed(change: Change): boolean {
+  if (change.kind === 'addRule') return true;
+  return change.kind === 'addRoute' && change.route.type === RTN_UNREACHABLE;
+}
+
+/** Whether it puts a table in place. */
+export function putsTable(change: Change): boolean {
+  return change.kind === 'createTable' || change.kind === 'replaceTable';
+}

@@ -22,19 +22,20 @@ import {
   NAT_FORWARD,
   NAT_INTERFACES,
   ROUTE,
+  STRICT,
 } from './keys.js';
+import { networksMeant } from './misspelt.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { ANY, formatPattern, parsePattern } from './pattern.js';
-import { RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
+import { closeWith, isRepeated, newReading, type Reading, routeMeaning } from './reading.js';
+import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 import { naturalCompare, quote } from './text.js';
 import type {
   ContainerIntent,
   Destination,
-  ForwardIntent,
   HostRouteIntent,
   InterfacePattern,
   Mistake,
-  RouteIntent,
   RuleIntent,
 } from './words.js';
 
@@ -45,18 +46,6 @@ export const MAX_VALUE_LENGTH = 4096;
 export const MAX_LIST_ITEMS = 64;
 export const MAX_RULE_NAME = 64;
 const PROTOCOLS = ['tcp', 'udp'] as const;
-
-/** A ContainerIntent while it is being read. */
-interface Reading {
-  readonly natInterfaces: InterfacePattern[];
-  readonly forwards: ForwardIntent[];
-  readonly routes: RouteIntent[];
-  readonly rules: RuleIntent[];
-  readonly hostRoutes: HostRouteIntent[];
-  readonly budget: RuleBudget;
-  /** What is there already, by what it means: the label's key, and where it leads. */
-  readonly meanings: Map<string, { readonly key: string; readonly to: string }>;
-}
 
 /**
  * Never throws. Keys that do not begin with `twine.` are passed over.
@@ -70,24 +59,22 @@ export function decodeLabels(
   const report = (key: string, message: string): void => {
     mistakes.push(mistake(container, key, message));
   };
-  const reading: Reading = {
-    natInterfaces: [],
-    forwards: [],
-    routes: [],
-    rules: [],
-    hostRoutes: [],
-    budget: new RuleBudget(),
-    meanings: new Map(),
-  };
-  for (const key of selectKeys(labels, report)) {
+  const reading = newReading();
+  const keys = selectKeys(labels, report);
+  const failed: [key: string, message: string][] = [];
+  for (const key of keys) {
     try {
       decodeLabel(key, labels.get(key)!, reading);
     } catch (err) {
-      report(key, messageFor(err));
+      failed.push([key, messageFor(err)]);
     }
   }
+  // A label that can be read counts before one with a mistake, so these come last.
+  for (const [key, message] of failed) report(key, message + closeWith(key, message, reading));
   const { meanings, budget, ...intent } = reading;
-  return { intent, mistakes: boundMistakes(mistakes) };
+  const bounded = boundMistakes(mistakes);
+  const mistaken = bounded.map(({ key }) => key);
+  return { intent: { ...intent, ...(mistaken.length > 0 && { mistaken }) }, mistakes: bounded };
 }
 
 /** The keys that are ours and not too many, in their natural order. */
@@ -102,13 +89,15 @@ function selectKeys(
     else report(key, `the label's key is ${key.length} characters long: give at most ${MAX_KEY_LENGTH}`);
   }
   short.sort(naturalCompare);
-  if (short.length > MAX_LABELS) {
-    report(
-      ALL_LABELS,
-      `the container has ${short.length} of these labels: the first ${MAX_LABELS} count, in the order of their names`,
-    );
-  }
-  return short.slice(0, MAX_LABELS);
+  if (short.length <= MAX_LABELS) return short;
+  report(
+    ALL_LABELS,
+    `the container has ${short.length} of these labels: the first ${MAX_LABELS} count, routes before others, in the order of their names`,
+  );
+  // What a route label that does not count would have kept closed would be open.
+  const isRoute = (key: string): boolean => key === STRICT || key.startsWith(ROUTE);
+  const first = [...short.filter(isRoute), ...short.filter(key => !isRoute(key))];
+  return first.slice(0, MAX_LABELS).sort(naturalCompare);
 }
 
 function messageFor(err: unknown): string {
@@ -123,11 +112,18 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
   }
   const value = text.trim();
   if (key === NAT_INTERFACES) reading.natInterfaces.push(...readInterfaces(value));
+  else if (key === STRICT) readStrict(value, reading);
   else if (key === HOST_ROUTES) reading.hostRoutes.push(...readHostRoutes(key, value));
   else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
   else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
   else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value, reading.budget));
-  else throw new UserError(describeUnknown(key));
+  else throw new UserError(describeUnknown(key, networksMeant(key).map(formatPrefix)));
+}
+
+function readStrict(value: string, reading: Reading): void {
+  if (!/^(true|false)$/i.test(value))
+    throw new UserError(`${quote(value)} is neither true nor false: give one of them`);
+  if (value.toLowerCase() === 'true') reading.isStrict = true;
 }
 
 function readInterfaces(value: string): InterfacePattern[] {
@@ -175,8 +171,7 @@ function readProtocol(text: string): 'tcp' | 'udp' {
 function readRoute(key: string, value: string, reading: Reading): void {
   const network = parseNetwork(key.slice(ROUTE.length));
   const destination = readGateway(required(value, 'wireguard'), network);
-  const meaning = `route ${formatPrefix(network)}`;
-  if (isRepeated(meaning, key, formatDestination(destination), reading)) return;
+  if (isRepeated(routeMeaning(network), key, formatDestination(destination), reading)) return;
   reading.routes.push({ key, network, destination });
 }
 
@@ -209,22 +204,6 @@ function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
   const rule = translateRule(value, { setPrefix: `rule.${name}.` });
   if (!budget.take(rule.rules.length)) throw new UserError(TOO_MANY_RULES);
   return { key, name, rule };
-}
-
-/**
- * Whether another label means the same already and leads to the same.
- * @throws UserError when it leads elsewhere
- */
-function isRepeated(meaning: string, key: string, to: string, { meanings }: Reading): boolean {
-  const other = meanings.get(meaning);
-  if (!other) {
-    meanings.set(meaning, { key, to });
-    return false;
-  }
-  if (other.to === to) return true;
-  throw new UserError(
-    `this label means the same as ${other.key}, which leads to ${other.to}, and that one counts: remove one of the two`,
-  );
 }
 
 function list(value: string, what: string, example: string): string[] {

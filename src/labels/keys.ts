@@ -7,13 +7,15 @@ import { nearest } from '../nearest.js';
 export const LABEL_PREFIX = 'twine.';
 export const NAT_INTERFACES = 'twine.nat.interfaces';
 export const HOST_ROUTES = 'twine.host.routes';
+/** Whether the container is closed while not all of its labels are in force. */
+export const STRICT = 'twine.strict';
 /** Keys that go on behind these. */
 export const NAT_FORWARD = 'twine.nat.forward.';
 export const ROUTE = 'twine.route.';
 export const IPTABLES_RULE = 'twine.iptables.rule.';
 
-const WHOLE = [NAT_INTERFACES, HOST_ROUTES] as const;
-const HEADS = [NAT_FORWARD, ROUTE, IPTABLES_RULE] as const;
+const WHOLE = [NAT_INTERFACES, HOST_ROUTES, STRICT] as const;
+export const KNOWN_HEADS = [NAT_FORWARD, ROUTE, IPTABLES_RULE] as const;
 
 /** Keys of earlier versions of twine, and what they are called now. */
 const FORMER: readonly [former: string, now: string][] = [
@@ -21,8 +23,14 @@ const FORMER: readonly [former: string, now: string][] = [
   ['twine.forward.', NAT_FORWARD],
 ];
 
-/** A sentence about a key that is none of ours. */
-export function describeUnknown(key: string): string {
+/**
+ * A sentence about a key that is none of ours.
+ * @param networks those of the routes that it can only mean, as text
+ */
+export function describeUnknown(key: string, networks: readonly string[] = []): string {
+  if (networks.length > 0) {
+    return `unknown label: did you mean ${networks.map(network => ROUTE + network).join(' and ')}?`;
+  }
   for (const [former, now] of FORMER) {
     if (key === former || (former.endsWith('.') && key.startsWith(former))) {
       return `this label has another name now: write ${now}${key.slice(former.length)}`;
@@ -30,14 +38,14 @@ export function describeUnknown(key: string): string {
   }
   const near = nearestKey(key);
   return near === undefined
-    ? `unknown label: there are ${NAT_INTERFACES}, ${NAT_FORWARD}<port>, ${ROUTE}<network>, ${IPTABLES_RULE}<name> and ${HOST_ROUTES}`
+    ? `unknown label: there are ${NAT_INTERFACES}, ${NAT_FORWARD}<port>, ${ROUTE}<network>, ${IPTABLES_RULE}<name>, ${HOST_ROUTES} and ${STRICT}`
     : `unknown label: did you mean ${near}?`;
 }
 
 /** The whole of the key against whole keys; and its beginning against beginnings, with the same end. */
-function nearestKey(key: string): string | undefined {
+export function nearestKey(key: string): string | undefined {
   const candidates = new Map<string, string>();
-  for (const head of HEADS) {
+  for (const head of KNOWN_HEADS) {
     const parts = head.split('.').length - 1;
     const given = key.split('.', parts).join('.');
     const end = key.slice(given.length + 1);

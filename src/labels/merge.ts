@@ -32,6 +32,9 @@ export interface MergedIntent {
   /** In the natural order of their names. */
   readonly rules: readonly Owned<RuleIntent>[];
   readonly hostRoutes: readonly Owned<HostRouteIntent>[];
+  /** As in ContainerIntent, of any of them. */
+  readonly isForwardingClosed: boolean;
+  readonly isStrict: boolean;
 }
 
 /** The containers by their namespaces, sorted by name; each that is not running is alone. */
@@ -62,6 +65,7 @@ export function mergeIntents(
   const mistakes: Mistake[] = [];
   const of = <T>(part: (intent: ContainerIntent) => readonly T[]): Owned<T>[] =>
     asking.flatMap(container => owned(container, part(intents.get(container.id)!)));
+  const { isForwardingClosed, isStrict } = anyOf(asking.map(({ id }) => intents.get(id)!));
   const interfaces = new Map(
     of(({ natInterfaces }) => natInterfaces).map(({ intent }) => [formatPattern(intent), intent]),
   );
@@ -73,20 +77,33 @@ export function mergeIntents(
         forwardMeaning,
         mistakes,
       ).sort(byKey),
-      routes: once(
-        of(({ routes }) => routes),
-        routeMeaning,
-        mistakes,
-      ).sort(byKey),
+      routes: once(leadingFirst(of(({ routes }) => routes)), routeMeaning, mistakes).sort(byKey),
       rules: once(
         of(({ rules }) => rules),
         ruleMeaning,
         mistakes,
       ).sort(byKey),
       hostRoutes: of(({ hostRoutes }) => hostRoutes),
+      isForwardingClosed,
+      isStrict,
     },
     mistakes,
   };
+}
+
+function anyOf(intents: readonly ContainerIntent[]): Pick<MergedIntent, 'isForwardingClosed' | 'isStrict'> {
+  const isForwardingClosed =
+    intents.some(intent => intent.isForwardingClosed) &&
+    intents.every(({ natInterfaces }) => natInterfaces.length === 0);
+  return { isForwardingClosed, isStrict: intents.some(({ isStrict }) => isStrict) };
+}
+
+/** Of a network that another label has a gateway for, a label with a mistake says nothing. */
+function leadingFirst(routes: readonly Owned<RouteIntent>[]): Owned<RouteIntent>[] {
+  const leading = routes.filter(({ intent }) => intent.destination);
+  const led = new Set(leading.map(({ intent }) => formatPrefix(intent.network)));
+  const others = routes.filter(({ intent }) => !intent.destination && !led.has(formatPrefix(intent.network)));
+  return [...leading, ...others];
 }
 
 function ofOne(container: ContainerView, intent: ContainerIntent): MergedIntent {
@@ -97,6 +114,7 @@ function ofOne(container: ContainerView, intent: ContainerIntent): MergedIntent 
     routes: owned(container, routes),
     rules: owned(container, rules),
     hostRoutes: owned(container, hostRoutes),
+    ...anyOf([intent]),
   };
 }
 
@@ -115,7 +133,7 @@ function forwardMeaning({ pattern, port, protocol, destination, destinationPort 
 }
 
 function routeMeaning({ network, destination }: RouteIntent): Meaning {
-  return [formatPrefix(network), formatDestination(destination)];
+  return [formatPrefix(network), destination ? formatDestination(destination) : ''];
 }
 
 function ruleMeaning({ name, rule }: RuleIntent): Meaning {

@@ -22,6 +22,8 @@ export interface Asking {
 export interface Placing {
   readonly names: Names;
   readonly mistakes: Mistake[];
+  /** Labels whose names the DNS has not answered for yet. */
+  readonly awaited: Owned<{ readonly key: string }>[];
 }
 
 /** The routes that are made; one whose gateway is not there is only the guard. */
@@ -36,6 +38,8 @@ export function placeRoutes({ members, intent }: Asking, placing: Placing): Plac
       placing.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, own)));
       return [];
     }
+    // The grammar has said what is wrong with the label.
+    if (!destination) return [{ owned, gateway: undefined }];
     const resolution = placing.names.resolve(destination, container, members, network.address.family);
     const consequence = `until then ${formatPrefix(network)} is unreachable`;
     const [gateway] = addressesOf(resolution, owned, consequence, placing);
@@ -89,9 +93,10 @@ function addressesOf(
   resolution: Resolution,
   owned: Owned<{ readonly key: string }>,
   consequence: string,
-  { mistakes }: Placing,
+  { mistakes, awaited }: Placing,
 ): readonly Address[] {
   if (resolution.kind === 'found') return resolution.addresses;
+  if (resolution.kind === 'unknown') awaited.push(owned);
   if (resolution.kind === 'missing') mistakes.push(mistakeOf(owned, `${resolution.why}; ${consequence}`));
   return [];
 }

@@ -8,6 +8,7 @@ import { findConflict } from '../nft/iptables-chains.js';
 import { udpForwards } from './flows.js';
 import type { PlacedForward } from './forwards.js';
 import { type HostView, planHostRoutes } from './host-routes.js';
+import { STRICT } from './keys.js';
 import { type PlacedRoute, reportLoops } from './loops.js';
 import { groupByNamespace, mergeIntents, mistakeOf, type Owned } from './merge.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
@@ -17,6 +18,7 @@ import { type Asking, type Placing, placeForwards, placeRoutes } from './placeme
 import { DOCKER_WAY_SYSCTLS, dockerWay } from './replies.js';
 import { routingTable } from './routing.js';
 import { RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
+import { describeWait } from './strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
 import { Tables } from './tables.js';
 import { naturalCompare } from './text.js';
@@ -42,6 +44,8 @@ export interface World extends HostView {
   readonly external: ReadonlyMap<string, readonly Address[]>;
   /** Where the host is on its containers' networks. */
   readonly hostPlaces: readonly HostPlace[];
+  /** Whether every labelled container is strict, whatever its labels say. */
+  readonly isStrict?: boolean;
 }
 
 export interface Plan {
@@ -57,6 +61,14 @@ export interface Plan {
 interface Sandbox extends Asking {
   /** Of each member that has labels. */
   readonly intents: readonly ContainerIntent[];
+  readonly isStrict: boolean;
+}
+
+/** One whose labels' destinations are found. */
+interface Placed extends Sandbox {
+  readonly routes: readonly PlacedRoute[];
+  readonly forwards: readonly PlacedForward[];
+  readonly rules: readonly Owned<RuleIntent>[];
 }
 
 /** What is known of all namespaces while one is planned. */
@@ -69,27 +81,42 @@ interface Planning extends Placing {
 export function planWorld(world: World, tables = new Tables()): Plan {
   const groups = groupByNamespace(world.containers);
   const { hostPlaces } = world;
-  const planning: Planning = { names: new Names(groups, world.external), tables, hostPlaces, mistakes: [] };
-  const { mistakes } = planning;
-  for (const container of [...world.containers].sort((a, b) => naturalCompare(a.name, b.name))) {
-    mistakes.push(...refused(container));
-  }
+  const mistakes: Mistake[] = [];
+  const planning: Planning = {
+    names: new Names(groups, world.external),
+    tables,
+    hostPlaces,
+    mistakes,
+    awaited: [],
+  };
   const sandboxes: Sandbox[] = [];
   for (const members of groups) {
     if (!isProgrammed(members)) continue;
     const merged = mergeIntents(members, world.intents);
     mistakes.push(...merged.mistakes);
     const intents = members.members.flatMap(({ id }) => world.intents.get(id) ?? []);
-    sandboxes.push({ members, intents, intent: merged.intent });
+    const isStrict = world.isStrict === true || merged.intent.isStrict;
+    sandboxes.push({ members, intents, intent: merged.intent, isStrict });
   }
   const routes = new Map(sandboxes.map(sandbox => [sandbox, placeRoutes(sandbox, planning)]));
-  const desired = sandboxes.map(sandbox => planSandbox(sandbox, routes.get(sandbox)!, planning));
+  const placed = sandboxes.map((sandbox): Placed => {
+    const budget = new RuleBudget();
+    const rules = planRules(sandbox.intent.rules, budget, mistakes);
+    const forwards = placeForwards(sandbox, budget, planning);
+    return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
+  });
   mistakes.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
   const host = planHostRoutes(
     sandboxes.map(({ members, intent }) => ({ sandbox: members, intent })),
     groups,
     world,
   );
+  mistakes.push(...host.mistakes);
+  const missing = keysByContainer([...mistakes, ...planning.awaited.map(owned => mistakeOf(owned, ''))]);
+  const desired = placed.map(sandbox =>
+    planSandbox(sandbox, sandbox.isStrict ? notInForce(sandbox, missing) : [], planning),
+  );
+  const unapplied = [...world.containers].sort((a, b) => naturalCompare(a.name, b.name)).flatMap(refused);
   return {
     // A gateway is ready before its users are led to it.
     sandboxes: [
@@ -97,7 +124,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
       ...desired.filter(({ routes }) => routes.length > 0),
     ],
     hostRoutes: host.routes,
-    mistakes: boundMistakes([...mistakes, ...host.mistakes]),
+    mistakes: boundMistakes([...unapplied, ...mistakes]),
     externalNames: [...planning.names.asked].sort(naturalCompare),
   };
 }
@@ -131,12 +158,32 @@ function refused({ name, hostNetwork, labels, imageLabels, isImageGone }: Contai
   return [...(hostNetwork && labels.size > 0 ? [ofHost] : []), ...imageLabels.map(ofImage)];
 }
 
-function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning: Planning): SandboxDesired {
-  const { intent, intents } = sandbox;
+/** Keys of labels that are not in force, by their containers' names as they are told. */
+function keysByContainer(mistakes: readonly Mistake[]): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const { container, key } of mistakes) {
+    const keys = found.get(container);
+    if (keys) keys.push(key);
+    else found.set(container, [key]);
+  }
+  return found;
+}
+
+/** Keys of a namespace's labels that are not in force, each once. */
+function notInForce(
+  { members, intents }: Sandbox,
+  missing: ReadonlyMap<string, readonly string[]>,
+): readonly string[] {
+  const told = members.members.flatMap(({ name }) => missing.get(mistake(name, '', '').container) ?? []);
+  return [...new Set([...intents.flatMap(({ mistaken = [] }) => mistaken), ...told])];
+}
+
+/** @param missing keys of labels for which it is closed; empty where it is open */
+function planSandbox(sandbox: Placed, missing: readonly string[], planning: Planning): SandboxDesired {
+  const { intent, intents, routes, forwards, rules, isStrict } = sandbox;
   const { members, attachments } = sandbox.members;
-  const budget = new RuleBudget();
-  const rules = planRules(intent.rules, budget, planning.mistakes);
-  const forwards = placeForwards(sandbox, budget, planning);
+  const isClosed = missing.length > 0;
+  if (isClosed) planning.mistakes.push(mistake(members[0]!.name, STRICT, describeWait(missing)));
   const desiredRoutes = routes.flatMap(({ owned, gateway }): DesiredRoute[] => {
     const { network } = owned.intent;
     return [...(gateway ? [{ network, gateway }] : []), { network }];
@@ -146,8 +193,10 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
     natInterfaces: intent.natInterfaces,
     forwards,
     rules: rules.map(({ intent }) => intent),
+    isForwardingClosed: intent.isForwardingClosed,
     hasRoutes: routes.length > 0,
     ...(short.length > 0 && { dockerWay: dockerWay(attachments, short, planning.hostPlaces) }),
+    isClosed,
   });
   const udp = udpForwards(
     intent.forwards.map(({ intent }) => intent),
@@ -168,6 +217,8 @@ function planSandbox(sandbox: Sandbox, routes: readonly PlacedRoute[], planning:
       .filter(({ pattern }) => isLoopback(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
     ...(udp.length > 0 && { udpForwards: udp }),
+    ...(isStrict && { isStrict }),
+    ...(isClosed && { isClosed }),
   };
 }
 

@@ -23,12 +23,15 @@ export interface Sight {
 
 export class Planner {
   readonly #allowHostRoutes: readonly Prefix[];
+  readonly #isStrict: boolean;
   readonly #intents = new Intents();
   readonly #tables = new Tables();
   #last: { readonly sight: Sight; readonly plan: Plan } | undefined;
 
-  constructor(allowHostRoutes: readonly Prefix[]) {
+  /** @param isStrict whether every labelled container is, whatever its labels say */
+  constructor(allowHostRoutes: readonly Prefix[], isStrict = false) {
     this.#allowHostRoutes = allowHostRoutes;
+    this.#isStrict = isStrict;
   }
 
   /** Reads the labels of a container that a plan is going to be about. */
@@ -49,7 +52,8 @@ export class Planner {
     const last = this.#last;
     if (last && isSame(last.sight, sight)) return last.plan;
     const { intents, mistakes } = this.#intents.of(sight.containers);
-    const plan = planWorld({ ...sight, intents, allowHostRoutes: this.#allowHostRoutes }, this.#tables);
+    const world = { ...sight, intents, allowHostRoutes: this.#allowHostRoutes, isStrict: this.#isStrict };
+    const plan = planWorld(world, this.#tables);
     const all = { ...plan, mistakes: [...mistakes, ...plan.mistakes] };
     this.#last = { sight, plan: all };
     return all;

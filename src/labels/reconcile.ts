@@ -7,10 +7,10 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { Log } from '../log.js';
 import { Passes } from '../passes.js';
 import { type Due, Dues } from './due.js';
+import type { Converged } from './outcome.js';
 import type { Plan } from './plan.js';
 import { Reports } from './reports.js';
 import { Retries } from './retries.js';
-import type { Converged } from './sandbox.js';
 import type { ContainerView, DesiredRoute, SandboxDesired } from './words.js';
 
 export interface ReconcileParts {

@@ -3,7 +3,8 @@
 
 import { errorCode, messageOf } from '../errors.js';
 import type { Log } from '../log.js';
-import type { Converged } from './sandbox.js';
+import type { Converged } from './outcome.js';
+import { CLOSED } from './strict.js';
 import type { Change, Mistake } from './words.js';
 
 /** The same failure is said the second time: a container that is ending, or being connected, refuses things once. */
@@ -18,6 +19,8 @@ export class Reports {
   readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
   /** Why the containers could not be looked at, and how often in a row. */
   #blind: { readonly text: string; readonly times: number } | undefined;
+  /** Namespaces that are closed while a label is not in force; by their keys. */
+  readonly #closed = new Set<string>();
   /** The mistakes that were said and still hold. */
   #said: ReadonlySet<string> = new Set();
 
@@ -55,10 +58,11 @@ export class Reports {
   outcome(key: string, subject: string, outcome: Converged | undefined): void {
     const fields = { containers: subject };
     const failed = this.#failed.get(key);
+    if (outcome?.isClosed) this.#closed.add(key);
     this.#failed.delete(key);
     // They are found when a table is put in place, and not again while it stands.
-    for (const { container, key, message } of outcome?.refused ?? [])
-      this.#log.warn({ container, label: key }, message);
+    for (const { container, key, message, isOpen } of outcome?.refused ?? [])
+      this.#log[isOpen ? 'error' : 'warn']({ container, label: key }, message);
     if (outcome?.unreadable)
       this.#log.warn(
         fields,
@@ -67,13 +71,16 @@ export class Reports {
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
-      const text = failuresText(outcome.failures);
+      const text = failuresText(outcome.failures) + consequenceOf(outcome);
       const times = failed?.text === text ? failed.times + 1 : 1;
       this.#failed.set(key, { text, times });
-      if (times === SAID_AT) this.#log.error(fields, text);
+      if (times === (outcome.isUnguarded ? 1 : SAID_AT)) this.#log.error(fields, text);
       else this.#log.debug(fields, text);
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'brought to what its labels say');
+      if (!outcome.isClosed && this.#closed.delete(key)) {
+        this.#log.info(fields, 'all labels are in force: what twine.strict had closed is open');
+      }
     }
   }
 
@@ -85,7 +92,15 @@ export class Reports {
   /** Forgets the failures of all other namespaces. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
+    for (const key of this.#closed) if (!keys.has(key)) this.#closed.delete(key);
   }
+}
+
+/** What failures mean for packets. */
+function consequenceOf({ isUnguarded, isClosed }: Converged): string {
+  if (isClosed) return `; until then ${CLOSED}`;
+  if (!isUnguarded) return '';
+  return '; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile';
 }
 
 /** What failures say, in one line of bounded length. */

@@ -10,32 +10,30 @@ import { SyncRtNetlink } from '../netlink/sync-rtnetlink.js';
 import type { NftInventory } from '../nft/inventory.js';
 import { type Nft, NftError } from '../nft/libnftables.js';
 import { readLook } from '../nft/nfnetlink.js';
-import { createTable, deleteTable, type NftTable, replaceTable } from '../nft/ruleset.js';
-import { groupOf, othersBuildOn } from './change-groups.js';
+import { deleteTable, type NftTable, type NftTransaction } from '../nft/ruleset.js';
+import { groupOf, keepsClosed, othersBuildOn, putsTable } from './change-groups.js';
 import { isStale } from './flows.js';
-import { mistake } from './mistakes.js';
 import { readSysctl, writeSysctl } from './proc-sys.js';
+import { putTable, type Refusal } from './put-table.js';
 import type { Sight } from './sight.js';
 import { STAMP_CHAIN, TABLE } from './stamp.js';
 import { expandSysctls, NF_CONNTRACK_COUNT } from './sysctl.js';
-import { plain } from './text.js';
-import { TRIAL, trialOf, without } from './trial.js';
-import type { Change, DesiredRoute, DesiredSysctl, Mistake, ObservedSysctl, UdpForward } from './words.js';
+import { TRIAL } from './trial.js';
+import type { Change, DesiredRoute, DesiredSysctl, ObservedSysctl, UdpForward } from './words.js';
 
 /** There as long as the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
 const IPV6_SYSCTLS = '/proc/sys/net/ipv6';
-
-/** A change that puts a table in place. */
-type PutTable = Extract<Change, { readonly table: NftTable }>;
-/** Characters of the kernel's reason that are told. */
-const REASON_MAX = 200;
 
 /** What the kernel says of a gateway that no link leads to, in IPv4 and in IPv6. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH']);
 
 export class SandboxWindow {
   /** Rules of labels that were left out of a table because the kernel refuses them. */
-  readonly refused: Mistake[] = [];
+  readonly refused: Refusal[] = [];
+  /** Whether something was refused without which packets may go by Docker's own routes. */
+  isUnguarded = false;
+  /** Whether the kernel took no part of a table. */
+  isTableRefused = false;
   /** The table that was put in place last. */
   placed: NftTable | undefined;
   /** Why it could not be told what is in the table of ours. */
@@ -114,19 +112,23 @@ export class SandboxWindow {
   /**
    * Makes changes in their order. What builds on one that was refused is left out: the routes of a network without its
    * guard, policy rules behind one that is missing, sysctls that a table makes safe. Everything else goes on.
+   * @param isStrict whether no table is put in place any more when something was refused
    * @returns what was refused
    */
-  apply(changes: readonly Change[]): Error[] {
+  apply(changes: readonly Change[], isStrict = false): Error[] {
     const failures: Error[] = [];
     const blocked = new Set<string>();
     for (const change of changes) {
       const group = groupOf(change);
+      if (isStrict && failures.length > 0 && putsTable(change)) blocked.add(group);
       if (blocked.has(group)) continue;
       try {
         this.#apply(change);
       } catch (err) {
         if (!isRefusal(err)) throw err;
         failures.push(err);
+        if (keepsClosed(change)) this.isUnguarded = true;
+        if (putsTable(change)) this.isTableRefused = true;
         if (othersBuildOn(change)) blocked.add(group);
       }
     }
@@ -158,9 +160,14 @@ export class SandboxWindow {
         return;
       }
       case 'createTable':
-      case 'replaceTable':
-        this.#putTable(change);
+      case 'replaceTable': {
+        const run = (transaction: NftTransaction): void =>
+          this.#nft.apply(transaction, this.#subject, this.#trace);
+        const { table, refused } = putTable(change, run);
+        this.placed = table;
+        this.refused.push(...refused);
         return;
+      }
       case 'deleteTable':
         this.#nft.apply(deleteTable(TABLE), this.#subject, this.#trace);
         return;
@@ -180,46 +187,6 @@ export class SandboxWindow {
         unless(isNotFound, () => this.#rt.deleteRule(change.rule));
         return;
     }
-  }
-
-  /** Where the kernel refuses the table, once more without the rules that it refuses by themselves. */
-  #putTable({ kind, table, labelled = [] }: PutTable): void {
-    const put = kind === 'createTable' ? createTable : replaceTable;
-    const place = (table: NftTable): void => {
-      this.#nft.apply(put(table), this.#subject, this.#trace);
-      this.placed = table;
-    };
-    try {
-      place(table);
-    } catch (err) {
-      if (!(err instanceof NftError)) throw err;
-      const refused = labelled.flatMap(label => {
-        const reason = this.#whyRefused(trialOf(table, labelled, label));
-        return reason === undefined ? [] : [{ label, reason }];
-      });
-      if (refused.length === 0) throw err;
-      const rest = without(
-        table,
-        labelled,
-        refused.map(({ label }) => label),
-      );
-      place(rest);
-      for (const { label, reason } of refused) {
-        const message = `the kernel refuses the rule (${plain(reason, REASON_MAX)}), so it is left out: write it without what this kernel does not have`;
-        this.refused.push(mistake(label.container, label.key, message));
-      }
-    }
-  }
-
-  #whyRefused(trial: NftTable): string | undefined {
-    try {
-      this.#nft.apply(replaceTable(trial), this.#subject, this.#trace);
-    } catch (err) {
-      if (err instanceof NftError) return err.reason;
-      throw err;
-    }
-    this.#nft.apply(deleteTable(trial), this.#subject, this.#trace);
-    return undefined;
   }
 }
 

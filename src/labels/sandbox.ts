@@ -10,33 +10,22 @@ import { DUMP_BUFFER_BYTES } from '../netlink/sync-socket.js';
 import type { Nft } from '../nft/libnftables.js';
 import type { NftTable } from '../nft/ruleset.js';
 import { diff } from './diff.js';
+import { type Converged, closeAfter, outcomeOf } from './outcome.js';
 import { isSameProcess } from './proc-netns.js';
 import { diffRoutes } from './routes.js';
 import { SandboxWindow } from './sandbox-window.js';
-import { printOf, readSight } from './sight.js';
-import { stampOf } from './stamp.js';
+import { printOf, readSight, type Sight } from './sight.js';
+import { stampedTable, stampOf } from './stamp.js';
+import { CLOSED_STAMP, CLOSED_TABLE } from './strict.js';
 import { Wholeness } from './wholeness.js';
 import type {
   Change,
   DesiredRoute,
   DesiredSysctl,
-  Mistake,
   NetnsRef,
   SandboxDesired,
   SandboxObserved,
 } from './words.js';
-
-/** What was done. */
-export interface Converged {
-  /** In their order, those that were refused and those that build on them too; empty when nothing differed. */
-  readonly changes: readonly Change[];
-  /** What was refused, each an error that says what; try again later. */
-  readonly failures: readonly Error[];
-  /** Rules of labels that were left out because the kernel refuses them; they are not tried again. */
-  readonly refused?: readonly Mistake[];
-  /** Why it could not be told whether the table was still whole: it was put in place anew. */
-  readonly unreadable?: Error;
-}
 
 export interface SandboxParts {
   readonly netnsSwitch: NetnsSwitch;
@@ -96,32 +85,39 @@ export class Sandboxes {
       const towards = loopbackTowards.length > 0 || desired.sysctls.some(sysctl => sysctl.towards);
       const changes: Change[] = [];
       for (let look = 1; ; look++) {
-        const sight = window.look(desired.sysctls, loopbackTowards, !this.#searched.has(key));
+        const sight = this.#look(window, desired);
         const print = printOf(sight);
         if (this.#settled.get(desired) === print) return { changes, failures: [] };
         const observed = readSight(sight);
         const isDamaged = this.#isDamaged(desired, observed, window);
         const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
-        const failures = window.apply(next);
+        const failures = window.apply(next, desired.isStrict);
+        const closing = closeAfter(failures, desired, observed, window);
+        changes.push(...closing);
         if (next.length === 0) this.#settled.set(desired, print);
         if (failures.length === 0) this.#searched.add(key);
-        const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
+        const rulesChanged = [...next, ...closing].some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged) this.#learnLater(desired.netns, window.placed);
         if (rulesChanged && window.unreadable && failures.length === 0) this.#trustNow(key, window);
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {
-          const { refused, unreadable } = window;
-          return {
-            changes,
-            failures,
-            ...(refused.length > 0 && { refused }),
-            ...(unreadable && { unreadable }),
-          };
+          return { changes, failures, ...outcomeOf(desired, window, failures) };
         }
       }
     });
+  }
+
+  /** A strict namespace that cannot be looked at is closed, unless there is a table of ours. */
+  #look(window: SandboxWindow, { netns, sysctls, loopbackTowards, isStrict }: SandboxDesired): Sight {
+    try {
+      return window.look(sysctls, loopbackTowards, !this.#searched.has(netns.key));
+    } catch (err) {
+      if (isStrict)
+        window.apply([{ kind: 'createTable', table: stampedTable(CLOSED_TABLE, [], CLOSED_STAMP) }]);
+      throw err;
+    }
   }
 
   /** Takes away all that is ours; sysctls become what they were. Otherwise like `converge`. */
@@ -174,7 +170,8 @@ export class Sandboxes {
       const mainTable = () => RT_TABLE_MAIN;
       const { guards, gateways, removals } = diffRoutes(window.possible(routes), window.routes(), mainTable);
       const changes = [...guards, ...gateways, ...(keep ? [] : removals)];
-      return { changes, failures: window.apply(changes) };
+      const failures = window.apply(changes);
+      return { changes, failures, ...(window.isUnguarded && { isUnguarded: true }) };
     } finally {
       window.close();
     }

@@ -12,10 +12,11 @@ import { Host } from './host.js';
 import { HostNames } from './host-names.js';
 import { HOST_ROUTES } from './keys.js';
 import { LabelLock } from './lock.js';
+import type { Converged } from './outcome.js';
 import { Planner } from './planner.js';
 import { Reconcile } from './reconcile.js';
 import { summary } from './reports.js';
-import { type Converged, Sandboxes } from './sandbox.js';
+import { Sandboxes } from './sandbox.js';
 import type { HostPlace } from './words.js';
 
 /** What a user may choose. */
@@ -24,6 +25,8 @@ export interface LabelOptions {
   readonly trustImageLabels: boolean;
   /** Networks that twine.host.routes may name although they are the default or hold an address that is in use. */
   readonly allowHostRoutes: readonly Prefix[];
+  /** Whether every labelled container is closed while not all of its labels are in force. */
+  readonly strict: boolean;
   /** How often every namespace is looked into, in milliseconds. */
   readonly lookInterval: number;
 }
@@ -90,11 +93,11 @@ class Ground {
 
 /** @throws UserError when it cannot be: a library is missing, or another daemon keeps the labels */
 export async function startLabels(options: LabelOptions & LabelParts): Promise<LabelService> {
-  const { log, trustImageLabels, allowHostRoutes, lookInterval } = options;
+  const { log, trustImageLabels, allowHostRoutes, strict, lookInterval } = options;
   const ground = await Ground.open(options);
   const { api, sandboxes, host } = ground;
   const names = new HostNames(() => reconcile.trigger());
-  const planner = new Planner(allowHostRoutes);
+  const planner = new Planner(allowHostRoutes, strict);
   const containers = new Containers({
     api,
     log,

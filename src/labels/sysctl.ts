@@ -6,6 +6,11 @@ import type { DesiredSysctl, Sysctl } from './words.js';
 
 export const IP_FORWARD: DesiredSysctl = { name: 'ipv4/ip_forward', value: '1' };
 export const IPV6_FORWARDING: DesiredSysctl = { name: 'ipv6/conf/all/forwarding', value: '1' };
+/** Whether the sysctl makes a namespace forward packets. */
+export function isForwarding(name: string): boolean {
+  return name === IP_FORWARD.name || name === IPV6_FORWARDING.name;
+}
+
 /** The check of a packet's source (rp_filter) looks at the packet's mark, too. */
 export const IP_SRC_VALID_MARK: DesiredSysctl = { name: 'ipv4/conf/all/src_valid_mark', value: '1' };
 /** A TCP socket answers, in IPv6 too, by the mark of the packet that opened its connection. */

@@ -10,6 +10,7 @@ import { byName, byNameButLo } from './interface-match.js';
 import { isLoopback } from './pattern.js';
 import { leadBack, rememberDockerWay } from './replies.js';
 import { TABLE } from './stamp.js';
+import { closed } from './strict.js';
 import type { InterfacePattern, RuleIntent } from './words.js';
 
 /** What a table is made of. */
@@ -18,10 +19,14 @@ export interface TableParts {
   readonly forwards: readonly PlacedForward[];
   /** In the order in which they apply. */
   readonly rules: readonly RuleIntent[];
+  /** Whether nothing is forwarded but what was translated. */
+  readonly isForwardingClosed?: boolean;
   /** Whether labels ask for routes. */
   readonly hasRoutes: boolean;
   /** Where replies are led past the labels' routes: the link-layer addresses of dockerWay(). */
   readonly dockerWay?: readonly string[];
+  /** Whether nothing but loopback passes. */
+  readonly isClosed?: boolean;
 }
 
 /** Masquerades what our forwards lead elsewhere, and nothing else. */
@@ -53,14 +58,21 @@ const JUMPS: Partial<Record<BaseChain, TwineChain>> = {
 };
 
 /** The table, without its stamp; undefined where there is nothing to be in it. */
-export function buildTable({
+export function buildTable(parts: TableParts): NftTable | undefined {
+  const table = openTable(parts);
+  return parts.isClosed ? closed(table ?? { ...TABLE, sets: [], chains: [] }) : table;
+}
+
+function openTable({
   natInterfaces,
   forwards,
   rules,
+  isForwardingClosed = false,
   hasRoutes,
   dockerWay,
 }: TableParts): NftTable | undefined {
-  if (natInterfaces.length + forwards.length + rules.length === 0 && !hasRoutes) return undefined;
+  const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
+  if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
   const own: Record<BaseChain, readonly NftRule[]> = {
     raw: [...guardLoopback(forwards), ...(hasRoutes ? refuseRedirects() : [])],
@@ -69,7 +81,7 @@ export function buildTable({
     replies: dockerWay ? leadBack() : [],
     'nat-output': fromWithin(forwards),
     input: [],
-    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside)],
+    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside, isForwardingClosed)],
     output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
@@ -121,8 +133,8 @@ function acceptForwarded(pattern: InterfacePattern): NftRule[] {
  * What neither came nor leaves by a matching interface ends here, unless it is a translated connection. Else a gateway
  * whose tunnel is not up would send what its users give it out by its own default route.
  */
-function refuseElsewhere(patterns: readonly InterfacePattern[]): NftRule[] {
-  if (patterns.length === 0 || patterns.some(({ name }) => name === '')) return [];
+function refuseElsewhere(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
+  if (!isClosed && (patterns.length === 0 || patterns.some(({ name }) => name === ''))) return [];
   const others = (['iifname', 'oifname'] as const).flatMap(key =>
     patterns.flatMap(pattern => byName(key, pattern, '!=')),
   );

@@ -19,6 +19,7 @@ export class Tables {
     const made = [
       ...intents,
       ...(parts.dockerWay ?? []),
+      parts.isClosed ?? false,
       ...parts.forwards.flatMap(({ key, addresses }) => [key, ...addresses.map(textOf)]),
     ];
     const [first] = intents;

@@ -41,7 +41,8 @@ export function without(
   return { ...table, chains };
 }
 
-function rulesByLabel(
+/** The rules of each label, as they stand in its chain. */
+export function rulesByLabel(
   { chains }: NftTable,
   labels: readonly LabelledRules[],
 ): Map<LabelledRules, readonly NftRule[]> {

@@ -88,7 +88,8 @@ export interface RouteIntent {
   readonly key: string;
   /** Host bits cleared. */
   readonly network: Prefix;
-  readonly destination: Destination;
+  /** Absent: the label has a mistake, and only the guard stands. */
+  readonly destination?: Destination;
 }
 
 export interface RuleIntent {
@@ -111,6 +112,12 @@ export interface ContainerIntent {
   readonly routes: readonly RouteIntent[];
   readonly rules: readonly RuleIntent[];
   readonly hostRoutes: readonly HostRouteIntent[];
+  /** Whether a label that says which interfaces are forwarded by cannot be read: then nothing is, but what was translated. */
+  readonly isForwardingClosed?: true;
+  /** Whether nothing but loopback is open while a label is not in force. */
+  readonly isStrict?: true;
+  /** Keys of labels with a mistake; absent where there are none. */
+  readonly mistaken?: readonly string[];
 }
 
 /** Something that a user should know of one label: one sentence that says what is wrong and what would be right. */
@@ -190,6 +197,10 @@ export interface SandboxDesired {
   readonly loopbackTowards?: readonly Address[];
   /** Flows that go elsewhere are let go of when the table changes. */
   readonly udpForwards?: readonly UdpForward[];
+  /** Whether nothing but loopback is open while something of it is refused. */
+  readonly isStrict?: true;
+  /** Whether the table closes the namespace: labels are not in force of which the plan knows. */
+  readonly isClosed?: true;
 }
 
 /** What a namespace holds of ours. */
@@ -225,6 +236,8 @@ export type Change =
       readonly table: NftTable;
       /** As in SandboxDesired. */
       readonly labelled?: readonly LabelledRules[];
+      /** As in SandboxDesired. */
+      readonly isStrict?: true;
     }
   | { readonly kind: 'deleteTable' }
   /** What a trial of rules has left. */
@@ -234,3 +247,6 @@ export type Change =
   | { readonly kind: 'deleteRoute'; readonly route: Route }
   | { readonly kind: 'addRule'; readonly rule: Rule }
   | { readonly kind: 'deleteRule'; readonly rule: Rule };
+
+/** A change that puts a table in place. */
+export type PutTable = Extract<Change, { readonly table: NftTable }>;

@@ -214,3 +214,26 @@ for (const comment of [
     assert.deepEqual(readStamp([undefined, comment]), { before: [] });
   });
 }
+
+for (const [what, want, have] of [
+  ['a gateway is made', { table: TABLE_A, sysctls: [forward] }, observed({ sysctls: [now('0')] })],
+  [
+    'a strict one is made',
+    { table: TABLE_A, sysctls: [forward], isStrict: true },
+    observed({ sysctls: [now('0')] }),
+  ],
+  ['it forwards no more', { table: TABLE_B }, withTable(TABLE_A, { before: [WAS] })],
+  ['its labels are gone', {}, withTable(TABLE_A, { before: [WAS] })],
+] as const) {
+  test(`forwarding is on at no step without the table that filters it: ${what}`, () => {
+    let filters = have.stamp === stampOf(TABLE_A);
+    let forwards = have.before.length > 0;
+    for (const change of diff(desired(want), have)) {
+      if (change.kind === 'setSysctl') forwards = change.sysctl.value === '1';
+      if (change.kind === 'deleteTable') filters = false;
+      if ('table' in change) filters = change.table.chains[0]?.name === TABLE_A.chains[0]!.name;
+      assert.ok(filters || !forwards, show(change));
+    }
+    assert.equal(forwards, want !== undefined && 'sysctls' in want);
+  });
+}

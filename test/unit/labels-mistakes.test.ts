@@ -13,7 +13,9 @@ const PATTERN =
   'is not an interface pattern: give a name of 1 to 15 bytes such as eth0, the beginning of one and + such as wg+, or + alone';
 const NETWORK = 'is not a network: give one such as 10.1.0.0/16 or fd00::/8, or a single address';
 const KEYS =
-  'unknown label: there are twine.nat.interfaces, twine.nat.forward.<port>, twine.route.<network>, twine.iptables.rule.<name> and twine.host.routes';
+  'unknown label: there are twine.nat.interfaces, twine.nat.forward.<port>, twine.route.<network>, twine.iptables.rule.<name>, twine.host.routes and twine.strict';
+const CLOSED = 'until then 10.0.0.0/8 is unreachable';
+const NO_FORWARDING = 'until then the container forwards nothing but what its labels translate';
 const REACHABLE = 'give an address that packets can be sent to, such as that of another container';
 
 for (const [key, value, message] of [
@@ -21,31 +23,67 @@ for (const [key, value, message] of [
   ['twine.route', 'x', KEYS],
   ['twine.', 'x', KEYS],
   ['twine.firewall', 'x', KEYS],
-  ['twine.routes.10.0.0.0/8', 'x', 'unknown label: did you mean twine.route.10.0.0.0/8?'],
-  ['twine.Route.10.0.0.0/8', 'x', 'unknown label: did you mean twine.route.10.0.0.0/8?'],
+  [
+    'twine.routes.10.0.0.0/8',
+    'x',
+    'unknown label: did you mean twine.route.10.0.0.0/8? Until then 10.0.0.0/8 is unreachable',
+  ],
+  [
+    'twine.Route.10.0.0.0/8',
+    'x',
+    'unknown label: did you mean twine.route.10.0.0.0/8? Until then 10.0.0.0/8 is unreachable',
+  ],
   ['twine.nat.forwards.80', 'x', 'unknown label: did you mean twine.nat.forward.80?'],
-  ['twine.nat.interface', 'x', 'unknown label: did you mean twine.nat.interfaces?'],
+  [
+    'twine.nat.interface',
+    'x',
+    `unknown label: did you mean twine.nat.interfaces? Until${NO_FORWARDING.slice(5)}`,
+  ],
   ['twine.host.route', 'x', 'unknown label: did you mean twine.host.routes?'],
   ['twine.iptables.rules.a', 'x', 'unknown label: did you mean twine.iptables.rule.a?'],
-  ['twine.gateway.interface', 'wg+', 'this label has another name now: write twine.nat.interfaces'],
+  [
+    'twine.gateway.interface',
+    'wg+',
+    `this label has another name now: write twine.nat.interfaces; ${NO_FORWARDING}`,
+  ],
   ['twine.forward.9080', 'a:80', 'this label has another name now: write twine.nat.forward.9080'],
   // Interfaces.
-  ['twine.nat.interfaces', '', 'the value is empty: give one such as eth0,wg+'],
-  ['twine.nat.interfaces', 'eth0,', `"" ${PATTERN}`],
-  ['twine.nat.interfaces', 'abcdefghijklmnop', `"abcdefghijklmnop" ${PATTERN}`],
-  ['twine.nat.interfaces', 'a/b', `"a/b" ${PATTERN}`],
-  ['twine.nat.interfaces', 'eth0 eth1', `"eth0 eth1" ${PATTERN}`],
-  ['twine.nat.interfaces', 'eth0:1', `"eth0:1" ${PATTERN}`],
-  ['twine.nat.interfaces', '..', `".." ${PATTERN}`],
-  ['twine.nat.interfaces', 'еth0', `"\\u{435}th0" ${PATTERN}`],
-  ['twine.nat.interfaces', '@set', `"@set" ${PATTERN}`],
-  ['twine.nat.interfaces', 'eth0$', `"eth0$" ${PATTERN}`],
-  ['twine.nat.interfaces', 'tcp', `"tcp" ${PATTERN}`],
-  ['twine.nat.interfaces', 'eth0@if7', '"eth0@if7" is not an interface pattern: did you mean "eth0"?'],
-  ['twine.nat.interfaces', 'wg*', '"wg*" is not an interface pattern: did you mean "wg+"?'],
-  ['twine.nat.interfaces', '*', '"*" is not an interface pattern: did you mean "+"?'],
-  ['twine.nat.interfaces', `${'a,'.repeat(64)}a`, 'the value has 65 interfaces: give at most 64'],
-  ['twine.nat.interfaces', 'x'.repeat(5000), 'the value is 5000 characters long: give at most 4096'],
+  ['twine.nat.interfaces', '', `the value is empty: give one such as eth0,wg+; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'eth0,', `"" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'abcdefghijklmnop', `"abcdefghijklmnop" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'a/b', `"a/b" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'eth0 eth1', `"eth0 eth1" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'eth0:1', `"eth0:1" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', '..', `".." ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'еth0', `"\\u{435}th0" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', '@set', `"@set" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'eth0$', `"eth0$" ${PATTERN}; ${NO_FORWARDING}`],
+  ['twine.nat.interfaces', 'tcp', `"tcp" ${PATTERN}; ${NO_FORWARDING}`],
+  [
+    'twine.nat.interfaces',
+    'eth0@if7',
+    `"eth0@if7" is not an interface pattern: did you mean "eth0"? Until${NO_FORWARDING.slice(5)}`,
+  ],
+  [
+    'twine.nat.interfaces',
+    'wg*',
+    `"wg*" is not an interface pattern: did you mean "wg+"? Until${NO_FORWARDING.slice(5)}`,
+  ],
+  [
+    'twine.nat.interfaces',
+    '*',
+    `"*" is not an interface pattern: did you mean "+"? Until${NO_FORWARDING.slice(5)}`,
+  ],
+  [
+    'twine.nat.interfaces',
+    `${'a,'.repeat(64)}a`,
+    `the value has 65 interfaces: give at most 64; ${NO_FORWARDING}`,
+  ],
+  [
+    'twine.nat.interfaces',
+    'x'.repeat(5000),
+    `the value is 5000 characters long: give at most 4096; ${NO_FORWARDING}`,
+  ],
   // Forwards.
   ['twine.nat.forward.', 'web', '"" is not a port: give a whole number from 1 to 65535'],
   ['twine.nat.forward.http', 'web', '"http" is not a port: give a whole number from 1 to 65535'],
@@ -84,9 +122,13 @@ for (const [key, value, message] of [
   // Routes.
   ['twine.route.', 'gw', `"" ${NETWORK}`],
   ['twine.route.10.0.0.0/33', 'gw', `"10.0.0.0/33" ${NETWORK}`],
-  ['twine.route.10.0.0/8', 'gw', `"10.0.0/8" ${NETWORK}`],
-  ['twine.route.10.0.0.0/255.0.0.0', 'gw', `"10.0.0.0/255.0.0.0" ${NETWORK}`],
-  ['twine.route.default', 'gw', '"default" is not a network: did you mean 0.0.0.0/0 or ::/0?'],
+  ['twine.route.10.0.0/8', 'gw', `"10.0.0/8" ${NETWORK}; ${CLOSED}`],
+  ['twine.route.10.0.0.0/255.0.0.0', 'gw', `"10.0.0.0/255.0.0.0" ${NETWORK}; ${CLOSED}`],
+  [
+    'twine.route.default',
+    'gw',
+    '"default" is not a network: did you mean 0.0.0.0/0 or ::/0? Until then 0.0.0.0/0 and ::/0 are unreachable',
+  ],
   [
     'twine.route.127.0.0.0/8',
     'gw',
@@ -97,19 +139,29 @@ for (const [key, value, message] of [
     'gw',
     'no route can lead to ff02::/16, which is multicast: give one such as 10.1.0.0/16 or fd00::/8, or a single address',
   ],
-  ['twine.route.10.0.0.0/8', '', 'the value is empty: give one such as wireguard'],
-  ['twine.route.10.0.0.0/8', 'gw:80', '"gw:80" has a port, and a route has none: give gw'],
-  ['twine.route.10.0.0.0/8', '0.0.0.0', `0.0.0.0 is no address of a host: ${REACHABLE}`],
+  ['twine.route.10.0.0.0/8', '', `the value is empty: give one such as wireguard; ${CLOSED}`],
+  ['twine.route.10.0.0.0/8', 'gw:80', `"gw:80" has a port, and a route has none: give gw; ${CLOSED}`],
+  ['twine.route.10.0.0.0/8', '0.0.0.0', `0.0.0.0 is no address of a host: ${REACHABLE}; ${CLOSED}`],
   [
     'twine.route.10.0.0.0/8',
     'fd00::1',
-    'fd00::1 is no IPv4 address, but the network is IPv4: give a gateway of the same family, or its name',
+    `fd00::1 is no IPv4 address, but the network is IPv4: give a gateway of the same family, or its name; ${CLOSED}`,
   ],
   [
     'twine.route.::/0',
     '10.0.0.1',
-    '10.0.0.1 is no IPv6 address, but the network is IPv6: give a gateway of the same family, or its name',
+    '10.0.0.1 is no IPv6 address, but the network is IPv6: give a gateway of the same family, or its name; until then ::/0 is unreachable',
   ],
+  ['twine.route.10.0.0.0/8', '"gw"', `""gw"" ${DESTINATION}; ${CLOSED}`],
+  [
+    'twine.route.10.0.0.0/8',
+    'x'.repeat(5000),
+    `the value is 5000 characters long: give at most 4096; ${CLOSED}`,
+  ],
+  // Strict.
+  ['twine.strict', '', '"" is neither true nor false: give one of them; until then it counts as true'],
+  ['twine.strict', 'yes', '"yes" is neither true nor false: give one of them; until then it counts as true'],
+  ['twine.stric', 'true', 'unknown label: did you mean twine.strict? Until then it counts as true'],
   // Host routes.
   ['twine.host.routes', '', 'the value is empty: give one such as 10.1.0.0/16,fd00::/8'],
   ['twine.host.routes', '10.0.0.0/8,x', `"x" ${NETWORK}`],
@@ -156,7 +208,8 @@ test('of very many labels the first count, and very many mistakes are told toget
     {
       container: 'c',
       key: 'twine.*',
-      message: 'the container has 10000 of these labels: the first 1024 count, in the order of their names',
+      message:
+        'the container has 10000 of these labels: the first 1024 count, routes before others, in the order of their names',
     },
   ]);
   const wrong = decode(Object.fromEntries(Object.keys(many).map(key => [key, '?'])));

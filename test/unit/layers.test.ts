@@ -18,7 +18,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [5, /^src\/(daemon|driver\/(plugin|plugin-socket|rootless-socket))\.ts$/],
   [5, /^src\/((driver|labels)\/service|translate)\.ts$/],
   [4, /^src\/driver\/(driver|removal|upkeep|recovery)\.ts$/],
-  [4, /^src\/labels\/(sandbox|sandbox-window|reconcile)\.ts$/],
+  [4, /^src\/labels\/(sandbox|sandbox-window|put-table|outcome|reconcile)\.ts$/],
   [3, /^native\//],
   [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
   [
@@ -33,7 +33,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
   [
     2,
-    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|routes|host-routes|loops|merge|forwards|placement|due)\.ts$/,
+    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|routes|host-routes|loops|merge|forwards|placement|due|grammar|reading|misspelt)\.ts$/,
   ],
   [
     0,

@@ -39,3 +39,54 @@ for (const [what, failures, text] of [
     );
   });
 }
+
+function linesOf(...outcomes: Parameters<Reports['outcome']>[2][]): unknown[][] {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const reports = new Reports(log);
+  for (const outcome of outcomes) reports.outcome('4:1', 'app', outcome);
+  return lines.map(({ level, msg }) => [level, msg]);
+}
+
+const failed = (flags: object) => ({ changes: [], failures: [new Error('refused')], ...flags });
+
+test('a fallback that the kernel refuses is an error at the first failure, and said once', () => {
+  const unguarded = failed({ isUnguarded: true });
+  assert.deepEqual(linesOf(unguarded, unguarded, unguarded), [
+    [
+      50,
+      'refused; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile',
+    ],
+  ]);
+});
+
+test('of a container that is closed meanwhile a failure is said the second time, and that it is closed', () => {
+  const closed = failed({ isClosed: true });
+  assert.deepEqual(linesOf(closed), []);
+  assert.deepEqual(linesOf(closed, closed, closed), [
+    [50, "refused; until then the container sends and forwards nothing but loopback and Docker's DNS"],
+  ]);
+});
+
+test('a rule that is refused and leaves a container open is an error at once', () => {
+  const refused = [
+    { container: 'app', key: 'twine.iptables.rule.a', message: 'it is open', isOpen: true as const },
+  ];
+  assert.deepEqual(linesOf({ changes: [], failures: [], refused }), [[50, 'it is open']]);
+});
+
+test('that a closed container is open is said once, when all of its labels are in force', () => {
+  const change = { kind: 'deleteTrial' } as const;
+  const [closed, open] = [
+    { changes: [change], failures: [], isClosed: true as const },
+    { changes: [change], failures: [] },
+  ];
+  const brought = [30, 'brought to what its labels say'];
+  assert.deepEqual(linesOf(open, closed, failed({}), open, open), [
+    brought,
+    brought,
+    brought,
+    [30, 'all labels are in force: what twine.strict had closed is open'],
+    brought,
+  ]);
+});
