@@ -34,7 +34,10 @@ test('what was left out is counted and said, once in ten seconds', t => {
     const { length } = lines;
     t.mock.timers.tick(10_000);
     assert.equal(lines.length, length + 1);
-    assert.match(lines.at(-1)!, /^<4>lines that a user caused were left out: .* user=1000 lines=9\d{3}\n$/);
+    assert.match(
+      lines.at(-1)!,
+      /^<4>lines that a user caused were left out: .* user=1000 lines=(9\d{3}|10000)\n$/,
+    );
   }
 });
 
