@@ -1,9 +1,9 @@
 // Whose name a destination is, on the networks that both containers share: container name, compose service, network
 // alias, id. Not here: the DNS (its answers are given), what is done with the address.
 
-import type { Address } from '../ip.js';
+import { type Address, formatAddress } from '../ip.js';
 import { nearest } from '../nearest.js';
-import { mayBeHostName, whyUnusable } from './destination.js';
+import { mayBeHostName, whyUnusableAnswer } from './destination.js';
 import { naturalCompare, plain } from './text.js';
 import type { Attachment, ContainerView, Destination } from './words.js';
 
@@ -101,13 +101,14 @@ export class Names {
       const answer = this.#external.get(externalName(name));
       this.#asked.add(externalName(name));
       if (!answer) return { kind: 'unknown', name: externalName(name) };
-      const usable = answer.filter(address => whyUnusable(address) === undefined);
+      const usable = answer.filter(address => whyUnusableAnswer(address) === undefined);
       const addresses = firstOfEach(usable).filter(
         address => family === undefined || address.family === family,
       );
       if (addresses.length > 0) return { kind: 'found', addresses };
       if (usable.length > 0)
         return { kind: 'missing', why: `the host ${shown(name)} has no IPv${family} address` };
+      if (answer[0]) return { kind: 'missing', why: whyNoAnswer(name, answer[0]) };
     }
     return { kind: 'missing', why: this.#whyUnknown(name, sandbox) };
   }
@@ -160,6 +161,10 @@ export class Names {
 /** As the DNS compares names. */
 export function externalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
+}
+
+function whyNoAnswer(name: string, address: Address): string {
+  return `the DNS says that the host ${shown(name)} is ${formatAddress(address)}, ${whyUnusableAnswer(address)}, to which no name may lead: give another host`;
 }
 
 function whyMissing(

@@ -1,6 +1,7 @@
 // Whose name a destination is, which address it comes to, and what is said when there is none.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatAddress } from '../../src/ip.js';
 import type { ContainerView } from '../../src/labels/words.js';
 import {
   address,
@@ -183,14 +184,58 @@ test('a host name waits for the resolver, and takes what it says', () => {
   ]);
 });
 
-test('an answer of the resolver that no packet can be sent to is none', () => {
-  const { routes, mistakes } = only(
-    [routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'blocked.example' })],
-    {
-      external: new Map([['blocked.example', ['0.0.0.0', '127.0.0.1'].map(address)]]),
-    },
+for (const [answer, why] of [
+  ['0.0.0.0', 'no address of a host'],
+  ['127.0.0.1', 'a loopback address'],
+  ['::1', 'a loopback address'],
+  ['::ffff:169.254.169.254', 'an IPv4 address in the dress of an IPv6 one'],
+  ['fe80::a9fe:a9fe', 'a link-local address, which means nothing without an interface'],
+  ['169.254.0.0', 'a link-local address'],
+  ['169.254.169.254', 'a link-local address'],
+  ['64:ff9b::169.254.169.254', 'a link-local address behind NAT64'],
+  ['100.100.100.200', "the address of a cloud's metadata service"],
+  ['168.63.129.16', "the address of a cloud's metadata service"],
+  ['192.0.0.192', "the address of a cloud's metadata service"],
+  ['fd00:ec2::254', "the address of a cloud's metadata service"],
+  ['fd00:42::42', "the address of a cloud's metadata service"],
+  ['fd20:ce::254', "the address of a cloud's metadata service"],
+] as const) {
+  test(`a name that the DNS leads to ${answer} leads neither a forward nor a route there`, () => {
+    const { table, routes, mistakes } = only(
+      [
+        routed(
+          { main: '10.0.0.2' },
+          { 'twine.nat.forward.80': 'evil.example', 'twine.route.0.0.0.0/0': 'evil.example' },
+        ),
+      ],
+      { external: new Map([['evil.example', [address(answer)]]]) },
+    );
+    assert.deepEqual(forwardsOf(table, 'prerouting'), []);
+    assert.deepEqual(routes.map(showRoute), ['unreachable 0.0.0.0/0']);
+    const because = `the DNS says that the host evil.example is ${formatAddress(address(answer))}, ${why}, to which no name may lead: give another host`;
+    assert.deepEqual(mistakes, [
+      `app twine.route.0.0.0.0/0: ${because}; until then 0.0.0.0/0 is unreachable`,
+      `app twine.nat.forward.80: ${because}; until then the port is not forwarded`,
+    ]);
+  });
+}
+
+test('of the answers of the DNS the first counts that a packet may be sent to', () => {
+  const { table, mistakes } = only(
+    [routed({ main: '10.0.0.2' }, { 'twine.nat.forward.80': 'two.example' })],
+    { external: new Map([['two.example', ['169.254.169.254', '192.0.2.7'].map(address)]]) },
   );
-  assert.deepEqual([routes.map(showRoute), mistakes.length], [['unreachable 0.0.0.0/0'], 1]);
+  assert.deepEqual([forwardsOf(table, 'prerouting'), mistakes], [['80/tcp → 192.0.2.7 80'], []]);
+});
+
+test('a link-local address that the label itself gives is taken', () => {
+  const { routes, mistakes } = only([
+    routed({ main: '169.254.7.2' }, { 'twine.route.10.8.0.0/16': '169.254.7.1' }),
+  ]);
+  assert.deepEqual(
+    [routes.map(showRoute), mistakes],
+    [['10.8.0.0/16 via 169.254.7.1', 'unreachable 10.8.0.0/16'], []],
+  );
 });
 
 test('the name of a container that is stopped is never asked of the resolver', () => {
