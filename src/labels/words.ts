@@ -17,6 +17,8 @@ export interface Attachment {
   readonly addresses: readonly Address[];
   /** The networks of its addresses, which it reaches without a gateway. */
   readonly subnets?: readonly Prefix[];
+  /** On which the kernel sends by destination and ignores a route's gateway: what it is, such as `driver dwgd`. */
+  readonly ignoresNextHop?: string;
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];
 }
@@ -46,6 +48,8 @@ export interface ContainerView {
   readonly hostNetwork: boolean;
   /** `com.docker.compose.service`, and the project it is in. */
   readonly service?: { readonly project: string; readonly name: string };
+  /** `com.docker.compose.oneoff`: of `docker compose run`. It does not stand in for its service. */
+  readonly isOneOff?: true;
   /** The `twine.*` labels that count. */
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */

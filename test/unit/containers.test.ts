@@ -128,7 +128,12 @@ function listed(id: string, { name, running = true, labels = {}, mode, networks 
     State: running ? 'running' : 'exited',
     Labels: labels,
     HostConfig: { NetworkMode: mode ?? 'main' },
-    NetworkSettings: { Networks: networks },
+    NetworkSettings: {
+      // As Docker's: the listing leaves aliases out.
+      Networks: Object.fromEntries(
+        Object.entries(networks).map(([name, endpoint]) => [name, { ...endpoint, Aliases: null }]),
+      ),
+    },
   };
 }
 
@@ -149,7 +154,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(2);
 }
 
-test('a look lists once, inspects each running container once, and quiet ones never again', async t => {
+test('a look lists once, inspects each container once, and quiet ones never again', async t => {
   const docker = await FakeDocker.start(t);
   for (const name of ['a', 'b', 'c']) docker.containers.set(name, { name });
   docker.containers.set('old', { name: 'old', running: false });
@@ -161,9 +166,42 @@ test('a look lists once, inspects each running container once, and quiet ones ne
     '/containers/b/json',
     '/containers/c/json',
     '/containers/json',
+    '/containers/old/json',
   ]);
   await containers.look(true);
   assert.deepEqual(docker.asked, ['/containers/json']);
+});
+
+for (const isBroken of [false, true]) {
+  test(`the aliases of a container that stops ${isBroken ? 'and cannot be inspected any more' : ''} are known`, async t => {
+    const docker = await FakeDocker.start(t);
+    const networks = { main: { NetworkID: 'n1', EndpointID: 'e', IPAddress: '10.0.0.7', Aliases: ['gate'] } };
+    const played: Played = { name: 'a', networks };
+    docker.containers.set('a', played);
+    const containers = docker.containersOf();
+    await containers.look(false);
+    played.running = false;
+    played.networks = { main: { NetworkID: 'n1', Aliases: ['gate'] } };
+    if (isBroken) docker.broken.add('a');
+    const [view] = await containers.look(false);
+    assert.equal(view!.netns, undefined);
+    assert.deepEqual(view!.attachments[0]!.aliases, ['gate']);
+  });
+}
+
+test('the aliases of a container that has never been seen running are known', async t => {
+  const docker = await FakeDocker.start(t);
+  const networks = { main: { NetworkID: 'n1', Aliases: ['gate'] } };
+  docker.containers.set('a', {
+    name: 'a',
+    running: false,
+    networks,
+    labels: { 'twine.nat.interfaces': '+' },
+  });
+  const [view] = await docker.containersOf().look(false);
+  assert.deepEqual([view!.attachments[0]!.aliases, view!.labels.size], [['gate'], 0]);
+  // Its image is not asked for: labels of one that does not run do not count.
+  assert.ok(!docker.asked.some(path => path.startsWith('/images')));
 });
 
 test('of containers that nothing is new about the views are the very same, stopped ones too', async t => {

@@ -23,6 +23,10 @@ export interface ContainerOptions {
   readonly netns?: string | null;
   /** `project/service`. */
   readonly service?: string;
+  /** Whether it is one of `docker compose run`. */
+  readonly isOneOff?: true;
+  /** Networks on which the kernel ignores gateways. */
+  readonly ignoring?: readonly string[];
   readonly hostNetwork?: boolean;
   readonly imageLabels?: readonly string[];
   readonly driver?: string;
@@ -38,9 +42,13 @@ export function container(name: string, options: ContainerOptions = {}): Contain
     ...(netns !== null && { netns: { key: netns, path: `/proc/${name}/ns/net` } }),
     hostNetwork,
     ...(project !== undefined && serviceName !== undefined && { service: { project, name: serviceName } }),
+    ...(options.isOneOff && { isOneOff: true }),
     labels: new Map(Object.entries(labels)),
     imageLabels: options.imageLabels ?? [],
-    attachments: Object.entries(networks).map(([network, text]) => attachment(network, text, options.driver)),
+    attachments: Object.entries(networks).map(([network, text]) => ({
+      ...attachment(network, text, options.driver),
+      ...(options.ignoring?.includes(network) && { ignoresNextHop: 'driver dwgd' }),
+    })),
   };
 }
 

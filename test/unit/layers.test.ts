@@ -33,7 +33,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
   [
     2,
-    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|routes|host-routes|loops|merge|forwards|placement|due)\.ts$/,
+    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|bearers|unresolved|routes|host-routes|loops|merge|forwards|placement|due)\.ts$/,
   ],
   [
     0,
