@@ -2,7 +2,7 @@
 // only say which those are. Not here: Docker's JSON (docker-view.ts), what is said of those that cannot be seen (unseen.ts),
 // what the labels mean (grammar.ts).
 
-import { type DockerApi, unlessGone } from '../docker-api.js';
+import { type DockerApi, LateError, unlessGone } from '../docker-api.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { doubtful, hostNetworks } from './company.js';
@@ -12,6 +12,7 @@ import {
   isRunning,
   type ListedContainer,
   type ListedNetwork,
+  NETWORKS_REFUSED,
   type NetworkKind,
   nameOf,
   networkIds,
@@ -20,7 +21,7 @@ import {
 import { OwnLabels } from './own-labels.js';
 import { isStill, netnsOf } from './proc-netns.js';
 import { type OwnView, type Seen, seenInListing, seenInspected, seenStopped } from './seen.js';
-import { Unseen } from './unseen.js';
+import { isRefusal, Unseen } from './unseen.js';
 import type { ContainerView, NetnsRef } from './words.js';
 
 export interface ContainersParts {
@@ -61,6 +62,8 @@ export class Containers {
   readonly #named = new Set<string>();
   readonly #own: OwnLabels;
   readonly #networks = new Map<string, NetworkKind>();
+  /** Whether Docker refused to list its networks. */
+  #networksRefused = false;
   readonly #unseen: Unseen;
 
   constructor(parts: ContainersParts) {
@@ -105,7 +108,7 @@ export class Containers {
       named.slice(0, AT_A_TIME).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
     const listed = await api.get<ListedContainer[]>('/containers/json', LISTED_WITHIN, { all: true });
-    await this.#learnNetworks(listed);
+    await this.#learnNetworks(listed, thorough);
     const seen = await mapSome(listed, AT_A_TIME, container =>
       this.#see(container, early.get(container.Id), thorough).catch(err => {
         this.#unseen.note(container.Id, nameOf(container), err);
@@ -145,7 +148,8 @@ export class Containers {
       return stopped;
     }
     const isBelieved = known?.fingerprint === print && this.#believed.has(id);
-    if (isBelieved && (!thorough || isStill(known.view.netns))) return known;
+    const isSure = known !== undefined && isStill(known.view.netns) && !known.view.unverified;
+    if (isBelieved && (!thorough || isSure)) return known;
     // What Docker is stuck with shall not keep the others waiting again and again.
     if (!thorough && this.#unseen.has(id)) return this.#seenBefore(listed);
     const inspection = await this.#inspectAs(print, listed, early);
@@ -200,15 +204,32 @@ export class Containers {
     return view;
   }
 
-  /** Asks for Docker's networks when a container is on one that is not known yet. */
-  async #learnNetworks(listed: readonly ListedContainer[]): Promise<void> {
-    if (listed.every(container => networkIds(container).every(id => this.#networks.has(id)))) return;
-    const networks = await this.#parts.api.get<ListedNetwork[]>('/networks', LISTED_WITHIN);
+  /** Asks for Docker's networks when a container is on one that is not known, or Docker refused to list them. */
+  async #learnNetworks(listed: readonly ListedContainer[], thorough: boolean): Promise<void> {
+    const ids = listed.flatMap(networkIds);
+    if (!(thorough && this.#networksRefused) && ids.every(id => this.#networks.has(id))) return;
+    const networks = await this.#listNetworks();
+    // What was seen with other networks is to be seen anew.
+    if (this.#networksRefused === Boolean(networks)) this.#believed.clear();
+    this.#networksRefused = !networks;
     this.#networks.clear();
-    for (const network of networks) this.#networks.set(network.Id, networkKind(network));
+    for (const network of networks ?? []) this.#networks.set(network.Id, networkKind(network));
     // One that went meanwhile is not asked for again.
-    for (const id of listed.flatMap(networkIds))
-      if (!this.#networks.has(id)) this.#networks.set(id, { driver: '' });
+    const rest = networks ? { driver: '' } : NETWORKS_REFUSED;
+    for (const id of ids) if (!this.#networks.has(id)) this.#networks.set(id, rest);
+  }
+
+  /** Undefined where Docker, or who stands before it, refuses. */
+  async #listNetworks(): Promise<readonly ListedNetwork[] | undefined> {
+    const { api, log } = this.#parts;
+    try {
+      return await api.get<ListedNetwork[]>('/networks', LISTED_WITHIN);
+    } catch (err) {
+      if (!isRefusal(err) || err instanceof LateError) throw err;
+      const text = `cannot list Docker's networks, so routes by gateways are unreachable until it can: ${messageOf(err)}`;
+      if (!this.#networksRefused) log.error(text);
+      return undefined;
+    }
   }
 }
 

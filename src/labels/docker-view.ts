@@ -41,7 +41,7 @@ export interface InspectedContainer {
   readonly Image: string;
   readonly State: { readonly Running: boolean; readonly Pid: number };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
-  readonly HostConfig?: { readonly NetworkMode?: string };
+  readonly HostConfig?: { readonly NetworkMode?: string; readonly Runtime?: string };
   readonly NetworkSettings?: { readonly Networks?: DockerEndpoints } | null;
 }
 
@@ -55,13 +55,19 @@ export interface ListedNetwork {
 /** What a network is by its driver and options. */
 export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop'>;
 
+/** A network of which Docker refuses to tell: whether the kernel heeds gateways there is not known. */
+export const NETWORKS_REFUSED: NetworkKind = {
+  driver: '',
+  ignoresNextHop: 'driver unknown, since Docker refuses to list its networks',
+};
+
 /** What the network of an id is. */
 export type KindOf = (networkId: string) => NetworkKind | undefined;
 
 /** A view without what /proc and the image have to say. */
 export type DockerView = Omit<
   ContainerView,
-  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels' | 'isImageGone'
+  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels' | 'unverified' | 'ownStack'
 >;
 
 const PREFIX = 'twine.';

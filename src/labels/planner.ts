@@ -48,8 +48,11 @@ export class Planner {
   plan(sight: Sight): Plan {
     const last = this.#last;
     if (last && isSame(last.sight, sight)) return last.plan;
-    const { intents, mistakes } = this.#intents.of(sight.containers);
-    const plan = planWorld({ ...sight, intents, allowHostRoutes: this.#allowHostRoutes }, this.#tables);
+    const { intents, unverified, mistakes } = this.#intents.of(sight.containers);
+    const plan = planWorld(
+      { ...sight, intents, unverified, allowHostRoutes: this.#allowHostRoutes },
+      this.#tables,
+    );
     const all = { ...plan, mistakes: [...mistakes, ...plan.mistakes] };
     this.#last = { sight, plan: all };
     return all;

@@ -38,9 +38,10 @@ export class Reports {
   /** Says each mistake when it is new. @param mistakes all that there are now */
   mistakes(mistakes: readonly Mistake[]): void {
     const now = new Set<string>();
-    for (const { container, key, message } of mistakes) {
+    for (const { container, key, message, isError } of mistakes) {
       const text = `${container}\n${key}\n${message}`;
-      if (!this.#said.has(text) && !now.has(text)) this.#log.warn({ container, label: key }, message);
+      const isNew = !this.#said.has(text) && !now.has(text);
+      if (isNew) this.#log[isError ? 'error' : 'warn']({ container, label: key }, message);
       now.add(text);
     }
     this.#said = now;

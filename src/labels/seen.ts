@@ -14,7 +14,7 @@ import {
 import type { ContainerView, NetnsRef } from './words.js';
 
 /** The labels that count, and those that do not. */
-export type OwnView = Pick<ContainerView, 'labels' | 'imageLabels' | 'isImageGone'>;
+export type OwnView = Pick<ContainerView, 'labels' | 'imageLabels' | 'unverified' | 'ownStack'>;
 
 export interface Seen {
   readonly running: boolean;

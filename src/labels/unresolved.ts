@@ -50,7 +50,7 @@ export function whyNoAnswer(name: string, answer: Address): string {
 
 /** Of a network on which a route's gateway means nothing. */
 export function whyIgnored({ networkName, driver, ignoresNextHop }: Attachment): string {
-  return `on the network ${shown(networkName)} (${ignoresNextHop ?? driver}) the kernel ignores gateways, and packets would go elsewhere: connect both containers to a network of driver bridge`;
+  return `on the network ${shown(networkName)} (${ignoresNextHop}) the kernel ${driver === '' ? 'may ignore' : 'ignores'} gateways, and packets would go elsewhere: connect both containers to a network of driver bridge`;
 }
 
 /** A name as it is told. */

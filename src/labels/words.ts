@@ -54,8 +54,10 @@ export interface ContainerView {
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
   readonly imageLabels: readonly string[];
-  /** Whether the image is gone, so that nobody can tell which labels came with it: then all are among those. */
-  readonly isImageGone?: true;
+  /** Its `twine.*` labels where nobody can tell which came with the image, and why: then none is among the others. */
+  readonly unverified?: { readonly labels: ReadonlyMap<string, string>; readonly why: string };
+  /** Of a runtime with a network stack of its own, which labels cannot hold: its name, and their keys. */
+  readonly ownStack?: { readonly runtime: string; readonly keys: readonly string[] };
   /** The `twine.*` keys of a running one of which Docker cannot tell more, neither where it is nor whether they count. */
   readonly unseenKeys?: readonly string[];
   /** Whether such a one may be in its namespace, so that it is not known what that shall hold. */
@@ -122,6 +124,8 @@ export interface Mistake {
   /** The label's key. */
   readonly key: string;
   readonly message: string;
+  /** Whether the container is not held at all. */
+  readonly isError?: true;
 }
 
 /** A sysctl of a namespace, below /proc/sys/net: `ipv4/ip_forward`. */
@@ -185,6 +189,8 @@ export interface SandboxDesired {
   readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
   readonly sysctls: readonly DesiredSysctl[];
+  /** Whether it is not known what else it shall hold: what is there stays, and only guards are added. */
+  readonly isFrozen?: true;
   /**
    * IPv6 addresses to which connections to ::1 are led. Of IPv6 there is no route_localnet: for the answers to be taken
    * in, ::1 is to be a local address on the interfaces that lead there, too.

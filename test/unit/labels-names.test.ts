@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../src/ip.js';
+import { NETWORKS_REFUSED } from '../../src/labels/docker-view.js';
 import type { ContainerView } from '../../src/labels/words.js';
 import {
   address,
@@ -204,6 +205,20 @@ test('a gateway on a network that ignores gateways is refused', () => {
     [routes.map(showRoute), mistakes],
     [[CLOSED], [`app twine.route.0.0.0.0/0: ${IGNORED('x')}`]],
   );
+});
+
+test('a gateway on a network of which Docker does not tell is refused', () => {
+  const unknown = (view: ContainerView): ContainerView => ({
+    ...view,
+    attachments: view.attachments.map(main => ({ ...main, ...NETWORKS_REFUSED })),
+  });
+  const { routes, mistakes } = only(
+    [routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }), gw({ main: '10.0.0.3' })].map(unknown),
+  );
+  assert.deepEqual(routes.map(showRoute), [CLOSED]);
+  assert.deepEqual(mistakes, [
+    'app twine.route.0.0.0.0/0: gw can be no gateway: on the network main (driver unknown, since Docker refuses to list its networks) the kernel may ignore gateways, and packets would go elsewhere: connect both containers to a network of driver bridge; until then 0.0.0.0/0 is unreachable',
+  ]);
 });
 
 test('another shared network is taken instead of one that ignores gateways', () => {

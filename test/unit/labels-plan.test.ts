@@ -194,10 +194,70 @@ test('labels of an image are reported as skipped', () => {
   assert.deepEqual(mistakes.map(showMistake), [
     'app twine.nat.interfaces: the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
   ]);
-  const orphan = container('app', { imageLabels: ['twine.nat.interfaces'] });
-  assert.deepEqual(plan([{ ...orphan, isImageGone: true }]).mistakes.map(showMistake), [
-    "app twine.nat.interfaces: the container's image is gone, so nobody can tell whether the label came with it, and it is not applied: make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+});
+
+test('of labels that may be those of an image the networks of routes are guarded, and nothing else is planned', () => {
+  const app = container('app', {
+    networks: { main: '10.0.0.2' },
+    netns: '4:shared',
+    unverified: {
+      'twine.nat.interfaces': 'wg+',
+      'twine.nat.forward.80': 'gw',
+      'twine.route.0.0.0.0/0': 'gw',
+      'twine.route.10.8.0.0/16': 'nobody',
+      'twine.route.10.0.0.0/24': 'gw',
+      'twine.host.routes': '10.20.0.0/24',
+    },
+  });
+  const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
+  const side = container('side', {
+    netns: '4:shared',
+    labels: { 'twine.route.10.9.0.0/16': 'gw', 'twine.nat.forward.81': 'gw' },
+  });
+  const { sandboxes, hostRoutes, mistakes, externalNames } = plan([
+    { ...app, attachments },
+    side,
+    gw({ main: '10.0.0.3' }),
   ]);
+  assert.deepEqual(sandboxes, [
+    {
+      netns: { key: '4:shared', path: '/proc/app/ns/net' },
+      containers: ['app', 'side'],
+      routes: ['0.0.0.0/0', '10.8.0.0/16', '10.9.0.0/16'].map(text => ({ network: prefix(text) })),
+      sysctls: [],
+      isFrozen: true,
+    },
+  ]);
+  assert.deepEqual([hostRoutes, externalNames], [[], []]);
+  assert.deepEqual(mistakes.map(showMistake), [
+    "app twine.*: the container's image is gone, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+  ]);
+});
+
+test('a container of a runtime with a network stack of its own is an error, and so is one beside a labelled one', () => {
+  const own = (name: string, keys: string[], netns: string) => ({
+    ...container(name, { networks: { main: '10.0.0.2' }, netns }),
+    ownStack: { runtime: 'runsc', keys },
+  });
+  const { sandboxes, mistakes } = plan([
+    own('app', ['twine.route.0.0.0.0/0'], '4:app'),
+    own('guest', [], '4:vpn'),
+    own('plain', [], '4:plain'),
+    container('vpn', { netns: '4:vpn', labels: { 'twine.nat.interfaces': 'wg+' } }),
+  ]);
+  assert.deepEqual(
+    sandboxes.map(({ containers }) => containers),
+    [['guest', 'vpn']],
+  );
+  const because =
+    'the container runs by runsc, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc';
+  assert.deepEqual(
+    mistakes.map(({ isError, ...rest }) => [showMistake(rest), isError]),
+    [
+      [`app twine.*: ${because}`, true],
+      [`guest twine.*: ${because}`, true],
+    ],
+  );
 });
 
 test('a container that is not running needs nothing', () => {

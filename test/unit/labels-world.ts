@@ -29,6 +29,8 @@ export interface ContainerOptions {
   readonly ignoring?: readonly string[];
   readonly hostNetwork?: boolean;
   readonly imageLabels?: readonly string[];
+  /** Labels that may be the image's. */
+  readonly unverified?: Readonly<Record<string, string>>;
   readonly driver?: string;
   readonly id?: string;
 }
@@ -45,6 +47,12 @@ export function container(name: string, options: ContainerOptions = {}): Contain
     ...(options.isOneOff && { isOneOff: true }),
     labels: new Map(Object.entries(labels)),
     imageLabels: options.imageLabels ?? [],
+    ...(options.unverified && {
+      unverified: {
+        labels: new Map(Object.entries(options.unverified)),
+        why: "the container's image is gone",
+      },
+    }),
     attachments: Object.entries(networks).map(([network, text]) => ({
       ...attachment(network, text, options.driver),
       ...(options.ignoring?.includes(network) && { ignoresNextHop: 'driver dwgd' }),
@@ -71,9 +79,13 @@ export function plan(
   const decoded = containers
     .filter(({ labels }) => labels.size > 0)
     .map(({ id, name, labels }) => ({ id, ...decodeLabels(name, labels) }));
+  const unverified = containers.flatMap(({ id, name, unverified }) =>
+    unverified ? [[id, decodeLabels(name, unverified.labels).intent] as const] : [],
+  );
   const plan = planWorld({
     containers,
     intents: new Map(decoded.map(({ id, intent }) => [id, intent])),
+    unverified: new Map(unverified),
     external: new Map(),
     allowHostRoutes: [],
     hostAddresses: [],

@@ -20,6 +20,25 @@ test('a rule that the kernel refuses is a warning of its label, at once; what wa
   );
 });
 
+test('a container that is not held at all is an error, once; another mistake is a warning', () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const reports = new Reports(log);
+  for (let n = 0; n < 2; n++) {
+    reports.mistakes([
+      { container: 'app', key: 'twine.*', message: 'not held', isError: true },
+      { container: 'web', key: 'twine.route.::/0', message: 'not found' },
+    ]);
+  }
+  assert.deepEqual(
+    lines.map(({ level, container, msg }) => [level, container, msg]),
+    [
+      [50, 'app', 'not held'],
+      [40, 'web', 'not found'],
+    ],
+  );
+});
+
 for (const [what, failures, text] of [
   ['one', ['a'], 'a'],
   ['three', ['a', 'b', 'c'], 'a; b; c'],
