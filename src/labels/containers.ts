@@ -18,6 +18,7 @@ import {
   networkIds,
   networkKind,
 } from './docker-view.js';
+import { hostDnsOf } from './host-dns.js';
 import { OwnLabels } from './own-labels.js';
 import { isStill, netnsOf } from './proc-netns.js';
 import { type OwnView, type Seen, seenInListing, seenInspected, seenStopped } from './seen.js';
@@ -156,7 +157,14 @@ export class Containers {
     if (!inspection) return undefined;
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
-    const seen = seenInspected(container, own, Running ? netnsOf(Pid) : undefined, kindOf);
+    const netns = Running ? netnsOf(Pid) : undefined;
+    const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
+    const seen = seenInspected(
+      container,
+      own,
+      { ...(netns && { netns }), ...(hostDns && { hostDns }) },
+      kindOf,
+    );
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
     if (!this.#named.has(id) && seen.view.netns) this.#believed.add(id);
     this.#seen.set(id, seen);

@@ -41,7 +41,13 @@ export interface InspectedContainer {
   readonly Image: string;
   readonly State: { readonly Running: boolean; readonly Pid: number };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
-  readonly HostConfig?: { readonly NetworkMode?: string; readonly Runtime?: string };
+  readonly HostConfig?: {
+    readonly NetworkMode?: string;
+    readonly Runtime?: string;
+    readonly Dns?: readonly string[] | null;
+  };
+  /** On the host; the container may write to it. */
+  readonly ResolvConfPath?: string;
   readonly NetworkSettings?: { readonly Networks?: DockerEndpoints } | null;
 }
 
@@ -67,7 +73,7 @@ export type KindOf = (networkId: string) => NetworkKind | undefined;
 /** A view without what /proc and the image have to say. */
 export type DockerView = Omit<
   ContainerView,
-  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels' | 'unverified' | 'ownStack'
+  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels' | 'unverified' | 'ownStack' | 'hostDns'
 >;
 
 const PREFIX = 'twine.';
@@ -181,6 +187,7 @@ function attachment(id: string, networkName: string, endpoint: DockerEndpoint, k
     networkName,
     driver: '',
     ...kindOf(networkId),
+    ...(endpoint.IPv6Gateway && endpoint.GlobalIPv6Address && { hasGateway6: true as const }),
     addresses: addresses.flatMap((text): Address[] => {
       const address = parseAddress(text ?? '');
       return address ? [address] : [];

@@ -13,6 +13,7 @@ import { type PlacedRoute, reportLoops } from './loops.js';
 import { groupByNamespace, mergeIntents, mistakeOf, type Owned } from './merge.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { Names, type SandboxMembers } from './names.js';
+import { findOpenings } from './openings.js';
 import { isLoopback } from './pattern.js';
 import { type Asking, type Placing, placeForwards, placeRoutes } from './placement.js';
 import { DOCKER_WAY_SYSCTLS, dockerWay } from './replies.js';
@@ -91,6 +92,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
     const intents = members.members.flatMap(({ id }) => world.intents.get(id) ?? []);
     sandboxes.push({ members, intents, intent: merged.intent });
   }
+  mistakes.push(...sandboxes.flatMap(findOpenings));
   const routes = new Map(sandboxes.map(sandbox => [sandbox, placeRoutes(sandbox, planning)]));
   const desired = sandboxes.map(sandbox => planSandbox(sandbox, routes.get(sandbox)!, planning));
   mistakes.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));

@@ -18,6 +18,8 @@ export class Reports {
   readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
   /** Why the containers could not be looked at, and how often in a row. */
   #blind: { readonly text: string; readonly times: number } | undefined;
+  /** What is wrong in namespaces beside, as it was said; by their keys. */
+  readonly #warned = new Map<string, string>();
   /** The mistakes that were said and still hold. */
   #said: ReadonlySet<string> = new Set();
 
@@ -60,6 +62,7 @@ export class Reports {
     // They are found when a table is put in place, and not again while it stands.
     for (const { container, key, message } of outcome?.refused ?? [])
       this.#log.warn({ container, label: key }, message);
+    if (outcome?.warnings) this.#warn(key, fields, outcome.warnings.join('; '));
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
@@ -73,14 +76,21 @@ export class Reports {
     }
   }
 
+  /** Says what is wrong in a namespace when it is new. */
+  #warn(key: string, fields: object, text: string): void {
+    if (text !== '' && this.#warned.get(key) !== text) this.#log.warn(fields, text);
+    this.#warned.set(key, text);
+  }
+
   /** Whether the last outcome of a namespace was a failure. */
   isFailing(key: string): boolean {
     return this.#failed.has(key);
   }
 
-  /** Forgets the failures of all other namespaces. */
+  /** Forgets what was said of all other namespaces. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
+    for (const key of this.#warned.keys()) if (!keys.has(key)) this.#warned.delete(key);
   }
 }
 

@@ -6,10 +6,12 @@ import { isNotFound, messageOf, UserError } from '../errors.js';
 import type { Trace } from '../netlink/commands.js';
 import { Netns, type NetnsSwitch } from '../netlink/netns.js';
 import { RT_TABLE_MAIN } from '../netlink/route.js';
+import { readRules } from '../netlink/rule.js';
 import { DUMP_BUFFER_BYTES } from '../netlink/sync-socket.js';
 import type { Nft } from '../nft/libnftables.js';
 import type { NftTable } from '../nft/ruleset.js';
 import { diff } from './diff.js';
+import { whyBypassed } from './openings.js';
 import { diffRoutes } from './routes.js';
 import { SandboxWindow } from './sandbox-window.js';
 import { printOf, readSight } from './sight.js';
@@ -33,6 +35,8 @@ export interface Converged {
   readonly failures: readonly Error[];
   /** Rules of labels that were left out because the kernel refuses them; they are not tried again. */
   readonly refused?: readonly Mistake[];
+  /** What else is wrong in the namespace; absent: nothing is new there. */
+  readonly warnings?: readonly string[];
 }
 
 export interface SandboxParts {
@@ -97,6 +101,8 @@ export class Sandboxes {
         const print = printOf(sight);
         if (this.#settled.get(desired) === print) return { changes, failures: [] };
         const observed = readSight(sight);
+        const bypassed = whyBypassed(desired.routes, () => readRules(sight.rules));
+        const warnings = bypassed === undefined ? [] : [bypassed];
         const isDamaged = this.#isDamaged(desired, observed, window);
         const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
@@ -109,7 +115,7 @@ export class Sandboxes {
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {
           const { refused } = window;
-          return { changes, failures, ...(refused.length > 0 && { refused }) };
+          return { changes, failures, warnings, ...(refused.length > 0 && { refused }) };
         }
       }
     });

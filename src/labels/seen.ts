@@ -11,7 +11,7 @@ import {
   viewInspected,
   viewListed,
 } from './docker-view.js';
-import type { ContainerView, NetnsRef } from './words.js';
+import type { ContainerView } from './words.js';
 
 /** The labels that count, and those that do not. */
 export type OwnView = Pick<ContainerView, 'labels' | 'imageLabels' | 'unverified' | 'ownStack'>;
@@ -24,25 +24,30 @@ export interface Seen {
   readonly view: Omit<ContainerView, 'hostNetwork' | 'isDoubtful'>;
 }
 
-/** A container that was inspected. @param netns of its process, where that is to be seen */
+/** A container that was inspected. @param more what is to be seen elsewhere: the namespace of its process, its DNS */
 export function seenInspected(
   container: InspectedContainer,
   own: OwnView,
-  netns: NetnsRef | undefined,
+  { netns, hostDns }: Pick<ContainerView, 'netns' | 'hostDns'>,
   kindOf: KindOf,
 ): Seen {
   return {
     running: container.State.Running,
     fingerprint: fingerprint(container),
     mode: container.HostConfig?.NetworkMode,
-    view: { ...viewInspected(container, kindOf), ...(netns && { netns }), ...own },
+    view: {
+      ...viewInspected(container, kindOf),
+      ...(netns && { netns }),
+      ...(hostDns !== undefined && { hostDns }),
+      ...own,
+    },
   };
 }
 
 /** A container that does not run, and was inspected: the listing lacks its aliases. @param print of the listing */
 export function seenStopped(container: InspectedContainer, print: string, kindOf: KindOf): Seen {
   const none = { labels: new Map(), imageLabels: [] };
-  return { ...seenInspected(container, none, undefined, kindOf), running: false, fingerprint: print };
+  return { ...seenInspected(container, none, {}, kindOf), running: false, fingerprint: print };
 }
 
 /**

@@ -19,6 +19,8 @@ export interface Attachment {
   readonly subnets?: readonly Prefix[];
   /** On which the kernel sends by destination and ignores a route's gateway: what it is, such as `driver dwgd`. */
   readonly ignoresNextHop?: string;
+  /** Whether Docker has a default route for IPv6 by this network. */
+  readonly hasGateway6?: true;
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];
 }
@@ -56,6 +58,8 @@ export interface ContainerView {
   readonly imageLabels: readonly string[];
   /** Its `twine.*` labels where nobody can tell which came with the image, and why: then none is among the others. */
   readonly unverified?: { readonly labels: ReadonlyMap<string, string>; readonly why: string };
+  /** The host's own resolver that Docker asks for it, from the host. */
+  readonly hostDns?: string;
   /** Of a runtime with a network stack of its own, which labels cannot hold: its name, and their keys. */
   readonly ownStack?: { readonly runtime: string; readonly keys: readonly string[] };
   /** The `twine.*` keys of a running one of which Docker cannot tell more, neither where it is nor whether they count. */
