@@ -62,7 +62,7 @@ export class Reports {
     // They are found when a table is put in place, and not again while it stands.
     for (const { container, key, message } of outcome?.refused ?? [])
       this.#log.warn({ container, label: key }, message);
-    if (outcome?.warnings) this.#warn(key, fields, outcome.warnings.join('; '));
+    if (outcome?.failures.length === 0) this.#warn(key, fields, (outcome.warnings ?? []).join('; '));
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {

@@ -35,7 +35,7 @@ export interface Converged {
   readonly failures: readonly Error[];
   /** Rules of labels that were left out because the kernel refuses them; they are not tried again. */
   readonly refused?: readonly Mistake[];
-  /** What else is wrong in the namespace; absent: nothing is new there. */
+  /** What else is wrong in the namespace. */
   readonly warnings?: readonly string[];
 }
 
@@ -63,8 +63,8 @@ export class Sandboxes {
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   readonly #wholeness = new Wholeness();
-  /** What the last look has found, where nothing was to be changed. */
-  readonly #settled = new WeakMap<SandboxDesired, string>();
+  /** What the last look has found, where nothing was to be changed; and what was wrong all the same. */
+  readonly #settled = new WeakMap<SandboxDesired, { print: string; told: Pick<Converged, 'warnings'> }>();
   /** Keys of namespaces in which what a daemon before us may have left was searched for. */
   readonly #searched = new Set<string>();
   /** Windows are never open at once. */
@@ -99,15 +99,16 @@ export class Sandboxes {
       for (let look = 1; ; look++) {
         const sight = window.look(desired.sysctls, loopbackTowards, !this.#searched.has(key));
         const print = printOf(sight);
-        if (this.#settled.get(desired) === print) return { changes, failures: [] };
+        const settled = this.#settled.get(desired);
+        if (settled?.print === print) return { changes, failures: [], ...settled.told };
         const observed = readSight(sight);
         const bypassed = whyBypassed(desired.routes, () => readRules(sight.rules));
-        const warnings = bypassed === undefined ? [] : [bypassed];
+        const told = bypassed === undefined ? {} : { warnings: [bypassed] };
         const isDamaged = this.#isDamaged(desired, observed, window);
         const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
         const failures = window.apply(next);
-        if (next.length === 0) this.#settled.set(desired, print);
+        if (next.length === 0) this.#settled.set(desired, { print, told });
         if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = next.some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged) this.#learnLater(desired.netns, window.placed);
@@ -115,7 +116,7 @@ export class Sandboxes {
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {
           const { refused } = window;
-          return { changes, failures, warnings, ...(refused.length > 0 && { refused }) };
+          return { changes, failures, ...told, ...(refused.length > 0 && { refused }) };
         }
       }
     });

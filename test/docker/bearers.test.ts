@@ -18,7 +18,7 @@ const ONE_OFF = { 'com.docker.compose.oneoff': 'True' };
 /** Where the container's packets to the world go: an address, or `unreachable`. */
 async function way(container: string): Promise<string> {
   const said = await inside(container, 'ip route get 203.0.113.1 2>&1 || true');
-  return / via (\S+)/.exec(said)?.[1] ?? (said.includes('unreachable') ? 'unreachable' : said);
+  return / via (\S+)/.exec(said)?.[1] ?? (/unreachable|No route to host/.test(said) ? 'unreachable' : said);
 }
 
 async function addressOf(container: string): Promise<string> {
