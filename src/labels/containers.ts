@@ -2,7 +2,7 @@
 // only say which those are. Not here: Docker's JSON (docker-view.ts), what is said of those that cannot be seen (unseen.ts),
 // what the labels mean (grammar.ts).
 
-import { type DockerApi, LateError, unlessGone } from '../docker-api.js';
+import { type DockerApi, unlessGone } from '../docker-api.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log.js';
 import { doubtful, hostNetworks } from './company.js';
@@ -11,18 +11,15 @@ import {
   type InspectedContainer,
   isRunning,
   type ListedContainer,
-  type ListedNetwork,
-  NETWORKS_REFUSED,
-  type NetworkKind,
   nameOf,
   networkIds,
-  networkKind,
 } from './docker-view.js';
 import { hostDnsOf } from './host-dns.js';
+import { Networks } from './networks.js';
 import { OwnLabels } from './own-labels.js';
 import { isStill, netnsOf } from './proc-netns.js';
 import { type OwnView, type Seen, seenInListing, seenInspected, seenStopped } from './seen.js';
-import { isRefusal, Unseen } from './unseen.js';
+import { Unseen } from './unseen.js';
 import type { ContainerView, NetnsRef } from './words.js';
 
 export interface ContainersParts {
@@ -62,14 +59,13 @@ export class Containers {
   /** Those that events have named since the last look: inspected beside the listing. */
   readonly #named = new Set<string>();
   readonly #own: OwnLabels;
-  readonly #networks = new Map<string, NetworkKind>();
-  /** Whether Docker refused to list its networks. */
-  #networksRefused = false;
+  readonly #networks: Networks;
   readonly #unseen: Unseen;
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
     this.#own = new OwnLabels(parts.api, parts.trustImageLabels);
+    this.#networks = new Networks(parts.api, parts.log);
     this.#unseen = new Unseen(parts.log);
   }
 
@@ -109,7 +105,8 @@ export class Containers {
       named.slice(0, AT_A_TIME).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
     const listed = await api.get<ListedContainer[]>('/containers/json', LISTED_WITHIN, { all: true });
-    await this.#learnNetworks(listed, thorough);
+    // What was seen with other networks is to be seen anew.
+    if (await this.#networks.learn(listed.flatMap(networkIds), thorough)) this.#believed.clear();
     const seen = await mapSome(listed, AT_A_TIME, container =>
       this.#see(container, early.get(container.Id), thorough).catch(err => {
         this.#unseen.note(container.Id, nameOf(container), err);
@@ -135,7 +132,7 @@ export class Containers {
   ): Promise<Seen | undefined> {
     const id = listed.Id;
     const print = fingerprint(listed);
-    const kindOf = (network: string) => this.#networks.get(network);
+    const kindOf = (network: string) => this.#networks.kindOf(network);
     const known = this.#seen.get(id);
     if (!isRunning(listed)) {
       if (known?.fingerprint === print && this.#believed.has(id)) return known;
@@ -189,7 +186,7 @@ export class Containers {
   #seenBefore(listed: ListedContainer): Seen {
     const known = this.#seen.get(listed.Id);
     if (known?.fingerprint === fingerprint(listed)) return known;
-    return seenInListing(listed, network => this.#networks.get(network), known);
+    return seenInListing(listed, network => this.#networks.kindOf(network), known);
   }
 
   /** A container with its labels; undefined where it is gone. */
@@ -210,34 +207,6 @@ export class Containers {
     const view = { ...seen.view, hostNetwork, ...(isDoubtful && { isDoubtful }) };
     this.#views.set(seen, view);
     return view;
-  }
-
-  /** Asks for Docker's networks when a container is on one that is not known, or Docker refused to list them. */
-  async #learnNetworks(listed: readonly ListedContainer[], thorough: boolean): Promise<void> {
-    const ids = listed.flatMap(networkIds);
-    if (!(thorough && this.#networksRefused) && ids.every(id => this.#networks.has(id))) return;
-    const networks = await this.#listNetworks();
-    // What was seen with other networks is to be seen anew.
-    if (this.#networksRefused === Boolean(networks)) this.#believed.clear();
-    this.#networksRefused = !networks;
-    this.#networks.clear();
-    for (const network of networks ?? []) this.#networks.set(network.Id, networkKind(network));
-    // One that went meanwhile is not asked for again.
-    const rest = networks ? { driver: '' } : NETWORKS_REFUSED;
-    for (const id of ids) if (!this.#networks.has(id)) this.#networks.set(id, rest);
-  }
-
-  /** Undefined where Docker, or who stands before it, refuses. */
-  async #listNetworks(): Promise<readonly ListedNetwork[] | undefined> {
-    const { api, log } = this.#parts;
-    try {
-      return await api.get<ListedNetwork[]>('/networks', LISTED_WITHIN);
-    } catch (err) {
-      if (!isRefusal(err) || err instanceof LateError) throw err;
-      const text = `cannot list Docker's networks, so routes by gateways are unreachable until it can: ${messageOf(err)}`;
-      if (!this.#networksRefused) log.error(text);
-      return undefined;
-    }
   }
 }
 

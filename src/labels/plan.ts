@@ -8,7 +8,7 @@ import { findConflict } from '../nft/iptables-chains.js';
 import { udpForwards } from './flows.js';
 import type { PlacedForward } from './forwards.js';
 import { isFrozen, planFrozen } from './frozen.js';
-import { type HostView, planHostRoutes } from './host-routes.js';
+import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
 import { type PlacedRoute, reportLoops } from './loops.js';
 import { groupByNamespace, mergeIntents, mistakeOf, type Owned } from './merge.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
@@ -79,15 +79,17 @@ export function planWorld(world: World, tables = new Tables()): Plan {
   }
   const sandboxes: Sandbox[] = [];
   const frozen: SandboxDesired[] = [];
+  const requests: HostRouteRequest[] = [];
   for (const members of groups) {
     if (!isProgrammed(members)) continue;
     mistakes.push(...members.members.flatMap(notHeld));
+    const merged = mergeIntents(members, world.intents);
+    requests.push({ sandbox: members, intent: merged.intent });
     if (isFrozen(members)) {
       const maps = [world.intents, world.unverified];
       frozen.push(planFrozen(members, ({ id }) => maps.flatMap(intents => intents?.get(id) ?? [])));
       continue;
     }
-    const merged = mergeIntents(members, world.intents);
     mistakes.push(...merged.mistakes);
     const intents = members.members.flatMap(({ id }) => world.intents.get(id) ?? []);
     sandboxes.push({ members, intents, intent: merged.intent });
@@ -96,11 +98,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
   const routes = new Map(sandboxes.map(sandbox => [sandbox, placeRoutes(sandbox, planning)]));
   const desired = sandboxes.map(sandbox => planSandbox(sandbox, routes.get(sandbox)!, planning));
   mistakes.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
-  const host = planHostRoutes(
-    sandboxes.map(({ members, intent }) => ({ sandbox: members, intent })),
-    groups,
-    world,
-  );
+  const host = planHostRoutes(requests, groups, world);
   return {
     // A gateway is ready before its users are led to it.
     sandboxes: [

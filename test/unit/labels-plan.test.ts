@@ -16,6 +16,7 @@ import {
   routed,
   routesOf,
   showMistake,
+  showRoute,
 } from './labels-world.js';
 
 const showSysctl = ({ name, value, towards }: DesiredSysctl): string =>
@@ -214,7 +215,11 @@ test('of labels that may be those of an image the networks of routes are guarded
   const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
   const side = container('side', {
     netns: '4:shared',
-    labels: { 'twine.route.10.9.0.0/16': 'gw', 'twine.nat.forward.81': 'gw' },
+    labels: {
+      'twine.route.10.9.0.0/16': 'gw',
+      'twine.nat.forward.81': 'gw',
+      'twine.host.routes': '10.21.0.0/24',
+    },
   });
   const { sandboxes, hostRoutes, mistakes, externalNames } = plan([
     { ...app, attachments },
@@ -230,7 +235,8 @@ test('of labels that may be those of an image the networks of routes are guarded
       isFrozen: true,
     },
   ]);
-  assert.deepEqual([hostRoutes, externalNames], [[], []]);
+  // The label that counts counts, on the host.
+  assert.deepEqual([hostRoutes.map(showRoute), externalNames], [['10.21.0.0/24 via 10.0.0.2'], []]);
   assert.deepEqual(mistakes.map(showMistake), [
     "app twine.*: the container's image is gone, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels",
   ]);

@@ -27,7 +27,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   ],
   [
     3,
-    /^src\/(nft\/libnftables|labels\/(containers|host|host-names|host-dns|lock|own-labels|runtimes|proc-netns|proc-sys|reports|retries|unseen))\.ts$/,
+    /^src\/(nft\/libnftables|labels\/(containers|host|host-names|host-dns|networks|lock|own-labels|runtimes|proc-netns|proc-sys|reports|retries|unseen))\.ts$/,
   ],
   [3, /^src\/(log|docker-api|resolver)\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
