@@ -134,7 +134,7 @@ function program(): Command {
     .option('--trust-image-labels', "let labels that come with a container's image count")
     .option(
       '--allow-host-routes <networks>',
-      'networks that twine.host.routes may name though they are the default or hold an address in use',
+      'networks that twine.host.routes may name though they are wide or hold an address in use',
       readNetworks,
       [],
     )

@@ -11,13 +11,14 @@ import {
   type InspectedContainer,
   isRunning,
   type ListedContainer,
-  type ListedNetwork,
   nameOf,
   networkIds,
 } from './docker-view.js';
+import { hostDnsOf } from './host-dns.js';
+import { Networks } from './networks.js';
 import { OwnLabels } from './own-labels.js';
 import { isStill, netnsOfContainer } from './proc-netns.js';
-import { type OwnView, type Seen, seenInListing, seenInspected } from './seen.js';
+import { type OwnView, type Seen, seenInListing, seenInspected, seenStopped } from './seen.js';
 import { Unseen } from './unseen.js';
 import type { ContainerView, NetnsRef } from './words.js';
 
@@ -51,19 +52,20 @@ interface Inspection {
 export class Containers {
   readonly #parts: ContainersParts;
   readonly #seen = new Map<string, Seen>();
-  /** Running ones that no event has named since they were seen. */
+  /** Those that no event has named since they were seen. */
   readonly #believed = new Set<string>();
   /** Their views, the very same as long as nothing is new. */
   readonly #views = new WeakMap<Seen, ContainerView>();
   /** Those that events have named since the last look: inspected beside the listing. */
   readonly #named = new Set<string>();
   readonly #own: OwnLabels;
-  readonly #drivers = new Map<string, string>();
+  readonly #networks: Networks;
   readonly #unseen: Unseen;
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
     this.#own = new OwnLabels(parts.api, parts.trustImageLabels);
+    this.#networks = new Networks(parts.api, parts.log);
     this.#unseen = new Unseen(parts.log);
   }
 
@@ -103,7 +105,8 @@ export class Containers {
       named.slice(0, AT_A_TIME).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
     const listed = await api.get<ListedContainer[]>('/containers/json', LISTED_WITHIN, { all: true });
-    await this.#learnDrivers(listed);
+    // What was seen with other networks is to be seen anew.
+    if (await this.#networks.learn(listed.flatMap(networkIds), thorough)) this.#believed.clear();
     const seen = await mapSome(listed, AT_A_TIME, container =>
       this.#see(container, early.get(container.Id), thorough).catch(err => {
         this.#unseen.note(container.Id, nameOf(container), err);
@@ -129,32 +132,52 @@ export class Containers {
   ): Promise<Seen | undefined> {
     const id = listed.Id;
     const print = fingerprint(listed);
-    const driverOf = (network: string) => this.#drivers.get(network);
+    const kindOf = (network: string) => this.#networks.kindOf(network);
     const known = this.#seen.get(id);
     if (!isRunning(listed)) {
-      if (known?.fingerprint === print) return known;
-      const resting = seenInListing(listed, driverOf);
-      this.#seen.set(id, resting);
-      return resting;
+      if (known?.fingerprint === print && this.#believed.has(id)) return known;
+      if (!thorough && this.#unseen.has(id)) return this.#seenBefore(listed);
+      const inspection = await this.#inspectAs(print, listed, early);
+      if (!inspection) return undefined;
+      const stopped = seenStopped(inspection.container, print, kindOf);
+      if (!this.#named.has(id)) this.#believed.add(id);
+      this.#seen.set(id, stopped);
+      this.#unseen.forget(id);
+      return stopped;
     }
     const isBelieved = known?.fingerprint === print && this.#believed.has(id);
-    if (isBelieved && (!thorough || isStill(known.view.netns))) return known;
+    const isSure = known !== undefined && isStill(known.view.netns) && !known.view.unverified;
+    if (isBelieved && (!thorough || isSure)) return known;
     // What Docker is stuck with shall not keep the others waiting again and again.
     if (!thorough && this.#unseen.has(id)) return this.#seenBefore(listed);
-    let inspection = await early;
-    // It was asked before the listing: what is newer counts.
-    if (!inspection || fingerprint(inspection.container) !== print) inspection = await this.#inspect(id);
+    const inspection = await this.#inspectAs(print, listed, early);
     if (!inspection) return undefined;
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
     const sandboxKey = container.NetworkSettings?.SandboxKey;
     const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }) : undefined;
-    const seen = seenInspected(container, own, netns, driverOf);
+    const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
+    const seen = seenInspected(
+      container,
+      own,
+      { ...(netns && { netns }), ...(hostDns && { hostDns }) },
+      kindOf,
+    );
     // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
     if (!this.#named.has(id) && seen.view.netns) this.#believed.add(id);
     this.#seen.set(id, seen);
     this.#unseen.forget(id);
     return seen;
+  }
+
+  /** The inspection that was asked for before the listing, unless that is newer. */
+  async #inspectAs(
+    print: string,
+    { Id }: ListedContainer,
+    early: Promise<Inspection | undefined> | undefined,
+  ): Promise<Inspection | undefined> {
+    const inspection = await early;
+    return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
   }
 
   /**
@@ -164,7 +187,7 @@ export class Containers {
   #seenBefore(listed: ListedContainer): Seen {
     const known = this.#seen.get(listed.Id);
     if (known?.fingerprint === fingerprint(listed)) return known;
-    return seenInListing(listed, network => this.#drivers.get(network));
+    return seenInListing(listed, network => this.#networks.kindOf(network), known);
   }
 
   /** A container with its labels; undefined where it is gone. */
@@ -172,6 +195,8 @@ export class Containers {
     const asked = this.#parts.api.get<InspectedContainer>(`/containers/${id}/json`, INSPECTED_WITHIN);
     const container = await unlessGone(asked);
     if (!container) return undefined;
+    // Labels of one that does not run do not count, and its image may be gone.
+    if (!container.State.Running) return { container, own: { labels: new Map(), imageLabels: [] } };
     const own = await this.#own.of(container);
     this.#parts.labelled?.(nameOf(container), own.labels);
     return { container, own };
@@ -183,16 +208,6 @@ export class Containers {
     const view = { ...seen.view, hostNetwork, ...(isDoubtful && { isDoubtful }) };
     this.#views.set(seen, view);
     return view;
-  }
-
-  /** Asks for Docker's networks when a container is on one that is not known yet. */
-  async #learnDrivers(listed: readonly ListedContainer[]): Promise<void> {
-    if (listed.every(container => networkIds(container).every(id => this.#drivers.has(id)))) return;
-    const networks = await this.#parts.api.get<ListedNetwork[]>('/networks', LISTED_WITHIN);
-    this.#drivers.clear();
-    for (const { Id, Driver } of networks) this.#drivers.set(Id, Driver);
-    // One that went meanwhile is not asked for again.
-    for (const id of listed.flatMap(networkIds)) if (!this.#drivers.has(id)) this.#drivers.set(id, '');
   }
 }
 

@@ -18,6 +18,8 @@ import type { Destination } from './words.js';
 /** RFC 1035: bytes of a name at most. */
 const NAME_MAX = 253;
 
+const METADATA = "the address of a cloud's metadata service";
+
 /** Addresses that no packet can be sent to by way of a gateway or by destination NAT. */
 const UNUSABLE: readonly [network: string, why: string][] = [
   ['0.0.0.0/8', 'no address of a host'],
@@ -30,12 +32,33 @@ const UNUSABLE: readonly [network: string, why: string][] = [
   ['fe80::/10', 'a link-local address, which means nothing without an interface'],
   ['ff00::/8', 'a multicast address'],
 ];
-const NETWORKS = UNUSABLE.map(([text, why]) => ({ network: parsePrefix(text)!, why }));
+/** Addresses that may be written down, but that no answer of the DNS may lead to: its owner chooses it, not the label's. */
+const UNTRUSTED: readonly [network: string, why: string][] = [
+  ['169.254.0.0/16', 'a link-local address'],
+  ['100.100.100.200/32', METADATA],
+  ['168.63.129.16/32', METADATA],
+  ['192.0.0.192/32', METADATA],
+  ['64:ff9b::a9fe:0/112', 'a link-local address behind NAT64'],
+  ['fd00:ec2::/32', METADATA],
+  ['fd00:42::42/128', METADATA],
+  ['fd20:ce::254/128', METADATA],
+];
+const NETWORKS = networksOf(UNUSABLE);
+const NO_ANSWERS = networksOf([...UNUSABLE, ...UNTRUSTED]);
 const NETWORK_RIGHT = 'give one such as 10.1.0.0/16 or fd00::/8, or a single address';
 
 /** Why the address cannot be where a route or a forward leads; undefined where it can. */
 export function whyUnusable(address: Address): string | undefined {
   return NETWORKS.find(({ network }) => prefixContains(network, address))?.why;
+}
+
+/** Why the address, as an answer of the DNS, cannot be where a route or a forward leads; undefined where it can. */
+export function whyUnusableAnswer(address: Address): string | undefined {
+  return NO_ANSWERS.find(({ network }) => prefixContains(network, address))?.why;
+}
+
+function networksOf(list: readonly [network: string, why: string][]): { network: Prefix; why: string }[] {
+  return list.map(([text, why]) => ({ network: parsePrefix(text)!, why }));
 }
 
 /** A network with its host bits cleared. @throws UserError */

@@ -2,6 +2,7 @@
 // and nothing works worse than before or after. Not here: carrying them out (sandbox.ts), the routes among
 // themselves (routes.ts).
 
+import { diffFrozen } from './frozen.js';
 import { diffLoopback, splitLocal } from './loopback.js';
 import { diffRoutes } from './routes.js';
 import { diffRules } from './routing.js';
@@ -12,6 +13,7 @@ import type { Change, PutTable, SandboxDesired, SandboxObserved, Sysctl } from '
 
 /** Nothing to do is an empty list. */
 export function diff(desired: SandboxDesired, observed: SandboxObserved): Change[] {
+  if (desired.isFrozen) return diffFrozen(desired, observed);
   const [local, routes] = splitLocal(observed.routes);
   const { guards, gateways, removals } = diffRoutes(desired.routes, routes);
   const loopback = diffLoopback(observed.loopbackLinks ?? [], local);

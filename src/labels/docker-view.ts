@@ -41,7 +41,13 @@ export interface InspectedContainer {
   readonly Image: string;
   readonly State: { readonly Running: boolean; readonly Pid: number };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
-  readonly HostConfig?: { readonly NetworkMode?: string };
+  readonly HostConfig?: {
+    readonly NetworkMode?: string;
+    readonly Runtime?: string;
+    readonly Dns?: readonly string[] | null;
+  };
+  /** On the host; the container may write to it. */
+  readonly ResolvConfPath?: string;
   readonly NetworkSettings?: {
     readonly Networks?: DockerEndpoints;
     /** A path to its network namespace: `/var/run/docker/netns/…`. Empty where it uses another container's. */
@@ -53,15 +59,25 @@ export interface InspectedContainer {
 export interface ListedNetwork {
   readonly Id: string;
   readonly Driver: string;
+  readonly Options?: Readonly<Record<string, string>> | null;
 }
 
-/** The driver of a network by the network's id. */
-export type DriverOf = (networkId: string) => string | undefined;
+/** What a network is by its driver and options. */
+export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop'>;
+
+/** A network of which Docker refuses to tell: whether the kernel heeds gateways there is not known. */
+export const NETWORKS_REFUSED: NetworkKind = {
+  driver: '',
+  ignoresNextHop: 'driver unknown, since Docker refuses to list its networks',
+};
+
+/** What the network of an id is. */
+export type KindOf = (networkId: string) => NetworkKind | undefined;
 
 /** A view without what /proc and the image have to say. */
 export type DockerView = Omit<
   ContainerView,
-  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels' | 'isImageGone'
+  'netns' | 'hostNetwork' | 'isDoubtful' | 'labels' | 'imageLabels' | 'unverified' | 'ownStack' | 'hostDns'
 >;
 
 const PREFIX = 'twine.';
@@ -99,15 +115,24 @@ export function nameOf(container: ListedContainer | InspectedContainer): string 
 }
 
 /** The view of an inspected container. */
-export function viewInspected(container: InspectedContainer, driverOf: DriverOf): DockerView {
+export function viewInspected(container: InspectedContainer, kindOf: KindOf): DockerView {
   const { Id, Config, NetworkSettings } = container;
-  return view(Id, nameOf(container), Config.Labels, NetworkSettings?.Networks, driverOf);
+  return view(Id, nameOf(container), Config.Labels, NetworkSettings?.Networks, kindOf);
 }
 
 /** The view of a listed container, which lacks its aliases. */
-export function viewListed(container: ListedContainer, driverOf: DriverOf): DockerView {
+export function viewListed(container: ListedContainer, kindOf: KindOf): DockerView {
   const { Id, Labels, NetworkSettings } = container;
-  return view(Id, nameOf(container), Labels, NetworkSettings?.Networks, driverOf);
+  return view(Id, nameOf(container), Labels, NetworkSettings?.Networks, kindOf);
+}
+
+/** What a listed network is. A link of WireGuard and one of ipvlan's l3 modes have no neighbours to send to. */
+export function networkKind({ Driver, Options }: ListedNetwork): NetworkKind {
+  const mode = Options?.ipvlan_mode;
+  if (Driver === 'dwgd') return { driver: Driver, ignoresNextHop: 'driver dwgd' };
+  if (Driver === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
+    return { driver: Driver, ignoresNextHop: `driver ipvlan, mode ${mode}` };
+  return { driver: Driver };
 }
 
 /** The networks that a container is attached to. */
@@ -126,17 +151,19 @@ function view(
   name: string,
   labels: Readonly<Record<string, string>> | null | undefined,
   endpoints: DockerEndpoints,
-  driverOf: DriverOf,
+  kindOf: KindOf,
 ): DockerView {
   const project = labels?.['com.docker.compose.project'];
   const service = labels?.['com.docker.compose.service'];
+  const isOneOff = labels?.['com.docker.compose.oneoff']?.toLowerCase() === 'true';
   return {
     id,
     name,
     ...(project !== undefined && service !== undefined && { service: { project, name: service } }),
+    ...(isOneOff && { isOneOff }),
     attachments: Object.entries(endpoints ?? {})
       .sort(byGateway)
-      .map(([network, endpoint]) => attachment(id, network, endpoint, driverOf)),
+      .map(([network, endpoint]) => attachment(id, network, endpoint, kindOf)),
   };
 }
 
@@ -150,12 +177,7 @@ function byGateway([a, one]: [string, DockerEndpoint], [b, other]: [string, Dock
   );
 }
 
-function attachment(
-  id: string,
-  networkName: string,
-  endpoint: DockerEndpoint,
-  driverOf: DriverOf,
-): Attachment {
+function attachment(id: string, networkName: string, endpoint: DockerEndpoint, kindOf: KindOf): Attachment {
   const networkId = endpoint.NetworkID ?? '';
   const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
   const addresses = [IPAddress, GlobalIPv6Address];
@@ -167,7 +189,9 @@ function attachment(
   return {
     networkId,
     networkName,
-    driver: driverOf(networkId) ?? '',
+    driver: '',
+    ...kindOf(networkId),
+    ...(endpoint.IPv6Gateway && endpoint.GlobalIPv6Address && { hasGateway6: true as const }),
     addresses: addresses.flatMap((text): Address[] => {
       const address = parseAddress(text ?? '');
       return address ? [address] : [];

@@ -91,7 +91,10 @@ export class Dues {
     const due = [...wanted.values()].map(desired =>
       this.#dueInside(desired, members.get(desired.netns.key) ?? []),
     );
-    const keep = containers.some(({ unseenKeys }) => unseenKeys?.includes(HOST_ROUTES));
+    const keep = containers.some(
+      ({ unseenKeys, unverified }) =>
+        unseenKeys?.includes(HOST_ROUTES) || unverified?.labels.has(HOST_ROUTES),
+    );
     if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(dueOnHost({ hostRoutes, keep }));
     const present = new Set([...due.map(({ key }) => key), ...doubtful]);
     for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
@@ -125,13 +128,13 @@ export class Dues {
   }
 
   #dueInside(desired: SandboxDesired, members: readonly unknown[]): Due {
-    const { netns, containers, table, routes, sysctls } = desired;
+    const { netns, containers, table, routes, sysctls, isFrozen } = desired;
     return {
       ...netns,
       members,
       subject: containers.join(', '),
       digest: this.#digestOf(desired),
-      isEmpty: !table && routes.length === 0 && sysctls.length === 0,
+      isEmpty: !isFrozen && !table && routes.length === 0 && sysctls.length === 0,
       desired,
     };
   }
@@ -139,8 +142,14 @@ export class Dues {
   #digestOf(desired: SandboxDesired): string {
     const known = this.#digests.get(desired);
     if (known !== undefined) return known;
-    const { table, stamp, routes, sysctls, loopbackTowards } = desired;
-    const digest = JSON.stringify([stamp ?? table, routes.map(routeText), sysctls, loopbackTowards]);
+    const { table, stamp, routes, sysctls, loopbackTowards, isFrozen } = desired;
+    const digest = JSON.stringify([
+      stamp ?? table,
+      routes.map(routeText),
+      sysctls,
+      loopbackTowards,
+      isFrozen,
+    ]);
     this.#digests.set(desired, digest);
     return digest;
   }

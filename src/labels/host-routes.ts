@@ -17,6 +17,11 @@ export interface HostView {
   readonly nextHops: readonly Address[];
 }
 
+/** The shortest prefix that needs no `--allow-host-routes`. */
+const SHORTEST_PREFIX = { 4: 8, 6: 16 } as const;
+/** All routes of a family together hold no more addresses than so many networks of the shortest prefix. */
+const MOST_NETWORKS = 2;
+
 /** What one namespace's labels ask of the host. */
 export interface HostRouteRequest {
   readonly sandbox: SandboxMembers;
@@ -33,6 +38,7 @@ export function planHostRoutes(
   host: HostView,
 ): { readonly routes: readonly DesiredRoute[]; readonly mistakes: readonly Mistake[] } {
   const mistakes: Mistake[] = [];
+  const budget = { 4: MOST_NETWORKS, 6: MOST_NETWORKS };
   const found = new Map<string, { readonly route: DesiredRoute; readonly owned: Owned<HostRouteIntent> }>();
   for (const { sandbox, intent } of requests) {
     for (const owned of intent.hostRoutes) {
@@ -42,7 +48,8 @@ export function planHostRoutes(
       const other = found.get(key);
       const wrong =
         whyRefused(network, sandbox, neighbours, host) ??
-        (gateway ? undefined : whyNoWay(sandbox, network.address.family));
+        (gateway ? undefined : whyNoWay(sandbox, network.address.family)) ??
+        (other || isAllowed(network, host) ? undefined : whyTooMuch(network, budget));
       if (wrong !== undefined) {
         mistakes.push(mistakeOf(owned, `the host gets no route to ${key}: ${wrong}`));
       } else if (!other) {
@@ -64,14 +71,16 @@ function whyRefused(
   network: Prefix,
   sandbox: SandboxMembers,
   neighbours: readonly SandboxMembers[],
-  { allowHostRoutes, hostAddresses, nextHops }: HostView,
+  host: HostView,
 ): string | undefined {
-  const allowed = allowHostRoutes.some(
-    allow => allow.length <= network.length && prefixContains(allow, network.address),
-  );
-  if (allowed) return undefined;
-  const remedy = `start the daemon with --allow-host-routes ${formatPrefix(network)} if it shall`;
+  if (isAllowed(network, host)) return undefined;
+  const { hostAddresses, nextHops } = host;
+  const { family } = network.address;
+  const remedy = remedyFor(network);
   if (isDefault(network)) return `it would be the host's default route; ${remedy}`;
+  if (network.length < SHORTEST_PREFIX[family]) {
+    return `it is shorter than /${SHORTEST_PREFIX[family]}, and holds much that the host reaches otherwise; ${remedy}`;
+  }
   const own = hostAddresses.find(({ address }) => prefixContains(network, address));
   if (own) return `${formatAddress(own.address)} is an address of the host itself; ${remedy}`;
   const nextHop = nextHops.find(address => prefixContains(network, address));
@@ -83,6 +92,27 @@ function whyRefused(
     if (!theirs) continue;
     return `${formatAddress(theirs)} is the address of ${plain(members[0]!.name, 80)}; ${remedy}`;
   }
+  return undefined;
+}
+
+function isAllowed(network: Prefix, { allowHostRoutes }: HostView): boolean {
+  return allowHostRoutes.some(
+    allow => allow.length <= network.length && prefixContains(allow, network.address),
+  );
+}
+
+function remedyFor(network: Prefix): string {
+  return `start the daemon with --allow-host-routes ${formatPrefix(network)} if it shall`;
+}
+
+/** Takes the network from what may be routed in all; a sentence where it is more than is left. */
+function whyTooMuch(network: Prefix, budget: { 4: number; 6: number }): string | undefined {
+  const { family } = network.address;
+  const share = 2 ** (SHORTEST_PREFIX[family] - network.length);
+  if (share > budget[family]) {
+    return `with the other labels' routes it would be more than ${MOST_NETWORKS} networks of /${SHORTEST_PREFIX[family]}; ${remedyFor(network)}`;
+  }
+  budget[family] -= share;
   return undefined;
 }
 

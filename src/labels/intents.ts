@@ -10,21 +10,26 @@ export class Intents {
   /** By the labels themselves, so that what is not looked at any more is not kept. */
   readonly #decoded = new WeakMap<ReadonlyMap<string, string>, Decoded & { readonly name: string }>();
 
-  /** Of those that have labels, by container id. */
+  /** Of those that have labels that count, and of those whose labels may count; by container id. */
   of(containers: readonly ContainerView[]): {
     readonly intents: ReadonlyMap<string, ContainerIntent>;
+    readonly unverified: ReadonlyMap<string, ContainerIntent>;
     readonly mistakes: readonly Mistake[];
   } {
     const intents = new Map<string, ContainerIntent>();
+    const unverified = new Map<string, ContainerIntent>();
     const mistakes: Mistake[] = [];
     for (const container of containers) {
+      if (container.unverified) {
+        unverified.set(container.id, this.read(container.name, container.unverified.labels).intent);
+      }
       if (container.labels.size === 0) continue;
       const decoded = this.read(container.name, container.labels);
       intents.set(container.id, decoded.intent);
       // The labels of a container in the host's network are refused as a whole.
       if (!container.hostNetwork) mistakes.push(...decoded.mistakes);
     }
-    return { intents, mistakes };
+    return { intents, unverified, mistakes };
   }
 
   /** Of one container; it is as well to ask before the time. */

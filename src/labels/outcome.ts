@@ -15,6 +15,8 @@ export interface Converged {
   readonly failures: readonly Error[];
   /** Rules of labels that were left out because the kernel refuses them; they are not tried again. */
   readonly refused?: readonly RefusedLabel[];
+  /** What else is wrong in the namespace. */
+  readonly warnings?: readonly string[];
   /** Why it could not be told whether the table was still whole: it was put in place anew. */
   readonly unreadable?: Error;
   /** Whether packets may go elsewhere than a label leads them, because what keeps them from it was refused. */

@@ -2,12 +2,18 @@
 // asked once for each image, and labels are read once for each container, however often it is inspected. Not here: what
 // the labels mean (grammar.ts).
 
-import { type DockerApi, unlessGone } from '../docker-api.js';
+import type { DockerApi } from '../docker-api.js';
+import { messageOf } from '../errors.js';
 import { type InspectedContainer, twineLabels } from './docker-view.js';
+import { Runtimes } from './runtimes.js';
 import type { OwnView } from './seen.js';
+import { isRefusal } from './unseen.js';
 
 /** How long Docker may take for an answer, in milliseconds. */
 const ANSWERED_WITHIN = 5_000;
+
+/** Characters of Docker's reason that are told. */
+const REASON_MAX = 120;
 
 /** What of an answer of `GET /images/ID/json` is of use. */
 interface InspectedImage {
@@ -17,6 +23,7 @@ interface InspectedImage {
 export class OwnLabels {
   readonly #api: DockerApi;
   readonly #trustImageLabels: boolean;
+  readonly #runtimes: Runtimes;
   /** By container id. */
   readonly #known = new Map<string, { readonly own: OwnView; readonly image: string }>();
   /** By image id, of those that known containers have. */
@@ -26,6 +33,7 @@ export class OwnLabels {
   constructor(api: DockerApi, trustImageLabels: boolean) {
     this.#api = api;
     this.#trustImageLabels = trustImageLabels;
+    this.#runtimes = new Runtimes(api);
   }
 
   /** The very same for the same container. @throws Error when Docker cannot be asked */
@@ -33,8 +41,8 @@ export class OwnLabels {
     const known = this.#known.get(container.Id);
     if (known) return known.own;
     const own = await this.#read(container);
-    // An image may come back, by the name under which it is pulled.
-    if (!own.isImageGone) this.#known.set(container.Id, { own, image: container.Image });
+    // An image may come back, by the name under which it is pulled, and so may leave to ask.
+    if (!own.unverified) this.#known.set(container.Id, { own, image: container.Image });
     return own;
   }
 
@@ -45,28 +53,34 @@ export class OwnLabels {
     for (const image of this.#images.keys()) if (!images.has(image)) this.#images.delete(image);
   }
 
-  async #read({ Config, Image }: InspectedContainer): Promise<OwnView> {
+  async #read({ Config, HostConfig, Image }: InspectedContainer): Promise<OwnView> {
     const labels = twineLabels(Config.Labels);
+    const runtime = HostConfig?.Runtime ?? '';
+    if (await this.#runtimes.hasOwnStack(runtime))
+      return { labels: new Map(), imageLabels: [], ownStack: { runtime, keys: [...labels.keys()] } };
     if (labels.size === 0 || this.#trustImageLabels) return { labels, imageLabels: [] };
     const inherited = await this.#inheritedFrom(Image);
-    // Without the image nobody can tell its labels from the container's.
-    const imageLabels = [...labels.keys()].filter(
-      key => !inherited || inherited.get(key) === labels.get(key),
-    );
+    if (typeof inherited === 'string')
+      return { labels: new Map(), imageLabels: [], unverified: { labels, why: inherited } };
+    const imageLabels = [...labels.keys()].filter(key => inherited.get(key) === labels.get(key));
     for (const key of imageLabels) labels.delete(key);
-    return { labels, imageLabels, ...(!inherited && { isImageGone: true }) };
+    return { labels, imageLabels };
   }
 
-  /** Undefined where the image is gone. */
-  async #inheritedFrom(image: string): Promise<ReadonlyMap<string, string> | undefined> {
+  /** Or why it cannot be told: the image is gone, or Docker does not tell of it. @throws Error when it cannot be asked */
+  async #inheritedFrom(image: string): Promise<ReadonlyMap<string, string> | string> {
     const known = this.#images.get(image);
     if (known) return known;
-    const inspected = await unlessGone(
-      this.#api.get<InspectedImage>(`/images/${image}/json`, ANSWERED_WITHIN),
-    );
-    if (!inspected) return undefined;
-    const labels = twineLabels(inspected.Config?.Labels);
-    this.#images.set(image, labels);
-    return labels;
+    try {
+      const path = `/images/${encodeURIComponent(image).replaceAll('%3A', ':')}/json`;
+      const inspected = await this.#api.get<InspectedImage>(path, ANSWERED_WITHIN);
+      const labels = twineLabels(inspected.Config?.Labels);
+      this.#images.set(image, labels);
+      return labels;
+    } catch (err) {
+      if (!isRefusal(err)) throw err;
+      if ((err as { statusCode?: number }).statusCode === 404) return "the container's image is gone";
+      return `Docker does not tell of the container's image (${messageOf(err).slice(0, REASON_MAX)})`;
+    }
   }
 }

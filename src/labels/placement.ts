@@ -10,7 +10,8 @@ import { type MergedIntent, mistakeOf, type Owned } from './merge.js';
 import type { Names, Resolution, SandboxMembers } from './names.js';
 import { ANY } from './pattern.js';
 import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
-import type { Mistake } from './words.js';
+import { whyIgnored } from './unresolved.js';
+import type { Attachment, Mistake } from './words.js';
 
 /** A namespace, and what its labels ask for together. */
 export interface Asking {
@@ -28,7 +29,8 @@ export interface Placing {
 
 /** The routes that are made; one whose gateway is not there is only the guard. */
 export function placeRoutes({ members, intent }: Asking, placing: Placing): PlacedRoute[] {
-  const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
+  const { attachments } = members;
+  const subnets = attachments.flatMap(({ subnets = [] }) => subnets);
   return intent.routes.flatMap((owned): PlacedRoute[] => {
     const { container, intent } = owned;
     const { destination, network } = intent;
@@ -42,13 +44,31 @@ export function placeRoutes({ members, intent }: Asking, placing: Placing): Plac
     if (!destination) return [{ owned, gateway: undefined }];
     const resolution = placing.names.resolve(destination, container, members, network.address.family);
     const consequence = `until then ${formatPrefix(network)} is unreachable`;
-    const [gateway] = addressesOf(resolution, owned, consequence, placing);
+    const gateway = heeded(addressesOf(resolution, owned, consequence, placing)[0], attachments, why =>
+      placing.mistakes.push(mistakeOf(owned, `${why}; ${consequence}`)),
+    );
     const near =
       gateway && prefixContains(network, gateway) && subnets.find(subnet => isWithin(network, subnet));
     if (!near) return [{ owned, gateway }];
     placing.mistakes.push(mistakeOf(owned, whyOwnSubnet(network, near, gateway)));
     return [];
   });
+}
+
+/** The gateway, unless it is on a network on which the kernel would ignore it: then says so. */
+function heeded(
+  gateway: Address | undefined,
+  attachments: readonly Attachment[],
+  say: (why: string) => void,
+): Address | undefined {
+  if (!gateway) return undefined;
+  const [nearest] = attachments
+    .flatMap(attachment => (attachment.subnets ?? []).map(subnet => ({ attachment, subnet })))
+    .filter(({ subnet }) => prefixContains(subnet, gateway))
+    .sort((a, b) => b.subnet.length - a.subnet.length);
+  if (!nearest?.attachment.ignoresNextHop) return gateway;
+  say(`${formatAddress(gateway)} can be no gateway: ${whyIgnored(nearest.attachment)}`);
+  return undefined;
 }
 
 function isWithin(network: Prefix, subnet: Prefix): boolean {

@@ -7,12 +7,14 @@ import { RT_TABLE_DWGD } from '../netlink/route.js';
 import { findConflict } from '../nft/iptables-chains.js';
 import { udpForwards } from './flows.js';
 import type { PlacedForward } from './forwards.js';
-import { type HostView, planHostRoutes } from './host-routes.js';
+import { isFrozen, planFrozen } from './frozen.js';
+import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
 import { STRICT } from './keys.js';
 import { type PlacedRoute, reportLoops } from './loops.js';
 import { groupByNamespace, mergeIntents, mistakeOf, type Owned } from './merge.js';
 import { ALL_LABELS, boundMistakes, mistake } from './mistakes.js';
 import { Names, type SandboxMembers } from './names.js';
+import { findOpenings } from './openings.js';
 import { isLoopback } from './pattern.js';
 import { type Asking, type Placing, placeForwards, placeRoutes } from './placement.js';
 import { DOCKER_WAY_SYSCTLS, dockerWay } from './replies.js';
@@ -21,7 +23,7 @@ import { RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 import { describeWait } from './strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from './sysctl.js';
 import { Tables } from './tables.js';
-import { naturalCompare } from './text.js';
+import { naturalCompare, plain } from './text.js';
 import type {
   ContainerIntent,
   ContainerView,
@@ -40,6 +42,8 @@ export interface World extends HostView {
   readonly containers: readonly ContainerView[];
   /** By container id, of those that have labels. */
   readonly intents: ReadonlyMap<string, ContainerIntent>;
+  /** The same of those labels that may be the image's. */
+  readonly unverified?: ReadonlyMap<string, ContainerIntent>;
   /** What the DNS says of host names, lower case, without a dot at the end; an empty answer is one, too. */
   readonly external: ReadonlyMap<string, readonly Address[]>;
   /** Where the host is on its containers' networks. */
@@ -82,6 +86,8 @@ export function planWorld(world: World, tables = new Tables()): Plan {
   const groups = groupByNamespace(world.containers);
   const { hostPlaces } = world;
   const mistakes: Mistake[] = [];
+  // They leave every label in force.
+  const warnings: Mistake[] = [];
   const planning: Planning = {
     names: new Names(groups, world.external),
     tables,
@@ -90,14 +96,24 @@ export function planWorld(world: World, tables = new Tables()): Plan {
     awaited: [],
   };
   const sandboxes: Sandbox[] = [];
+  const frozen: SandboxDesired[] = [];
+  const requests: HostRouteRequest[] = [];
   for (const members of groups) {
     if (!isProgrammed(members)) continue;
+    warnings.push(...members.members.flatMap(notHeld));
     const merged = mergeIntents(members, world.intents);
+    requests.push({ sandbox: members, intent: merged.intent });
+    if (isFrozen(members)) {
+      const maps = [world.intents, world.unverified];
+      frozen.push(planFrozen(members, ({ id }) => maps.flatMap(intents => intents?.get(id) ?? [])));
+      continue;
+    }
     mistakes.push(...merged.mistakes);
     const intents = members.members.flatMap(({ id }) => world.intents.get(id) ?? []);
     const isStrict = world.isStrict === true || merged.intent.isStrict;
     sandboxes.push({ members, intents, intent: merged.intent, isStrict });
   }
+  warnings.push(...sandboxes.flatMap(findOpenings));
   const routes = new Map(sandboxes.map(sandbox => [sandbox, placeRoutes(sandbox, planning)]));
   const placed = sandboxes.map((sandbox): Placed => {
     const budget = new RuleBudget();
@@ -106,11 +122,7 @@ export function planWorld(world: World, tables = new Tables()): Plan {
     return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
   });
   mistakes.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
-  const host = planHostRoutes(
-    sandboxes.map(({ members, intent }) => ({ sandbox: members, intent })),
-    groups,
-    world,
-  );
+  const host = planHostRoutes(requests, groups, world);
   mistakes.push(...host.mistakes);
   const missing = keysByContainer([...mistakes, ...planning.awaited.map(owned => mistakeOf(owned, ''))]);
   const desired = placed.map(sandbox =>
@@ -120,11 +132,12 @@ export function planWorld(world: World, tables = new Tables()): Plan {
   return {
     // A gateway is ready before its users are led to it.
     sandboxes: [
+      ...frozen,
       ...desired.filter(({ routes }) => routes.length === 0),
       ...desired.filter(({ routes }) => routes.length > 0),
     ],
     hostRoutes: host.routes,
-    mistakes: boundMistakes([...unapplied, ...mistakes]),
+    mistakes: boundMistakes([...unapplied, ...warnings, ...mistakes]),
     externalNames: [...planning.names.asked].sort(naturalCompare),
   };
 }
@@ -134,13 +147,14 @@ function isProgrammed({ members }: SandboxMembers): boolean {
   const [first] = members;
   return (
     first?.netns !== undefined &&
-    members.some(({ labels }) => labels.size > 0) &&
+    members.some(({ labels, unverified }) => labels.size > 0 || unverified) &&
     !members.some(({ hostNetwork }) => hostNetwork)
   );
 }
 
 /** Labels that do not count, whatever they say. */
-function refused({ name, hostNetwork, labels, imageLabels, isImageGone }: ContainerView): Mistake[] {
+function refused(container: ContainerView): Mistake[] {
+  const { name, hostNetwork, labels, imageLabels, unverified, ownStack } = container;
   const [first = ALL_LABELS] = labels.keys();
   const ofHost = mistake(
     name,
@@ -151,11 +165,28 @@ function refused({ name, hostNetwork, labels, imageLabels, isImageGone }: Contai
     mistake(
       name,
       key,
-      isImageGone
-        ? "the container's image is gone, so nobody can tell whether the label came with it, and it is not applied: make the container anew from an image that is there, or start the daemon with --trust-image-labels"
-        : 'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
+      'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
     );
-  return [...(hostNetwork && labels.size > 0 ? [ofHost] : []), ...imageLabels.map(ofImage)];
+  return [
+    ...(hostNetwork && labels.size > 0 ? [ofHost] : []),
+    ...imageLabels.map(ofImage),
+    ...(unverified && !hostNetwork ? [mistake(name, ALL_LABELS, whyFrozen(unverified.why))] : []),
+    ...(ownStack && ownStack.keys.length > 0 ? [ofOwnStack(name, ownStack.runtime)] : []),
+  ];
+}
+
+function whyFrozen(why: string): string {
+  return `${why}, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels`;
+}
+
+/** A container beside those with labels, in their namespace. */
+function notHeld({ name, ownStack }: ContainerView): Mistake[] {
+  return ownStack && ownStack.keys.length === 0 ? [ofOwnStack(name, ownStack.runtime)] : [];
+}
+
+function ofOwnStack(name: string, runtime: string): Mistake {
+  const message = `the container runs by ${plain(runtime, 40)}, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc`;
+  return { ...mistake(name, ALL_LABELS, message), isError: true };
 }
 
 /** Keys of labels that are not in force, by their containers' names as they are told. */

@@ -51,9 +51,9 @@ export class Planner {
   plan(sight: Sight): Plan {
     const last = this.#last;
     if (last && isSame(last.sight, sight)) return last.plan;
-    const { intents, mistakes } = this.#intents.of(sight.containers);
-    const world = { ...sight, intents, allowHostRoutes: this.#allowHostRoutes, isStrict: this.#isStrict };
-    const plan = planWorld(world, this.#tables);
+    const { intents, unverified, mistakes } = this.#intents.of(sight.containers);
+    const [allowHostRoutes, isStrict] = [this.#allowHostRoutes, this.#isStrict];
+    const plan = planWorld({ ...sight, intents, unverified, allowHostRoutes, isStrict }, this.#tables);
     const all = { ...plan, mistakes: [...mistakes, ...plan.mistakes] };
     this.#last = { sight, plan: all };
     return all;

@@ -21,6 +21,8 @@ export class Reports {
   #blind: { readonly text: string; readonly times: number } | undefined;
   /** Namespaces that are closed while a label is not in force; by their keys. */
   readonly #closed = new Set<string>();
+  /** What is wrong in namespaces beside, as it was said; by their keys. */
+  readonly #warned = new Map<string, string>();
   /** The mistakes that were said and still hold. */
   #said: ReadonlySet<string> = new Set();
 
@@ -41,9 +43,10 @@ export class Reports {
   /** Says each mistake when it is new. @param mistakes all that there are now */
   mistakes(mistakes: readonly Mistake[]): void {
     const now = new Set<string>();
-    for (const { container, key, message } of mistakes) {
+    for (const { container, key, message, isError } of mistakes) {
       const text = `${container}\n${key}\n${message}`;
-      if (!this.#said.has(text) && !now.has(text)) this.#log.warn({ container, label: key }, message);
+      const isNew = !this.#said.has(text) && !now.has(text);
+      if (isNew) this.#log[isError ? 'error' : 'warn']({ container, label: key }, message);
       now.add(text);
     }
     this.#said = now;
@@ -68,6 +71,7 @@ export class Reports {
         fields,
         `the table was put in place anew, as nobody can tell whether it was whole: ${messageOf(outcome.unreadable)}`,
       );
+    if (outcome?.failures.length === 0) this.#warn(key, fields, (outcome.warnings ?? []).join('; '));
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
@@ -84,15 +88,22 @@ export class Reports {
     }
   }
 
+  /** Says what is wrong in a namespace when it is new. */
+  #warn(key: string, fields: object, text: string): void {
+    if (text !== '' && this.#warned.get(key) !== text) this.#log.warn(fields, text);
+    this.#warned.set(key, text);
+  }
+
   /** Whether the last outcome of a namespace was a failure. */
   isFailing(key: string): boolean {
     return this.#failed.has(key);
   }
 
-  /** Forgets the failures of all other namespaces. */
+  /** Forgets what was said of all other namespaces. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
     for (const key of this.#closed) if (!keys.has(key)) this.#closed.delete(key);
+    for (const key of this.#warned.keys()) if (!keys.has(key)) this.#warned.delete(key);
   }
 }
 

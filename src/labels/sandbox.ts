@@ -6,10 +6,12 @@ import { isNotFound, messageOf, UserError } from '../errors.js';
 import type { Trace } from '../netlink/commands.js';
 import { Netns, type NetnsSwitch } from '../netlink/netns.js';
 import { RT_TABLE_MAIN } from '../netlink/route.js';
+import { readRules } from '../netlink/rule.js';
 import { DUMP_BUFFER_BYTES } from '../netlink/sync-socket.js';
 import type { Nft } from '../nft/libnftables.js';
 import type { NftTable } from '../nft/ruleset.js';
 import { diff } from './diff.js';
+import { whyBypassed } from './openings.js';
 import { type Converged, closeAfter, outcomeOf } from './outcome.js';
 import { isSameProcess } from './proc-netns.js';
 import { diffRoutes } from './routes.js';
@@ -51,8 +53,8 @@ export class Sandboxes {
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   readonly #wholeness = new Wholeness();
-  /** What the last look has found, where nothing was to be changed. */
-  readonly #settled = new WeakMap<SandboxDesired, string>();
+  /** What the last look has found, where nothing was to be changed; and what was wrong all the same. */
+  readonly #settled = new WeakMap<SandboxDesired, { print: string; told: Pick<Converged, 'warnings'> }>();
   /** Keys of namespaces in which what a daemon before us may have left was searched for. */
   readonly #searched = new Set<string>();
   /** Windows are never open at once. */
@@ -87,15 +89,18 @@ export class Sandboxes {
       for (let look = 1; ; look++) {
         const sight = this.#look(window, desired);
         const print = printOf(sight);
-        if (this.#settled.get(desired) === print) return { changes, failures: [] };
+        const settled = this.#settled.get(desired);
+        if (settled?.print === print) return { changes, failures: [], ...settled.told };
         const observed = readSight(sight);
+        const bypassed = whyBypassed(desired.routes, () => readRules(sight.rules));
+        const told = bypassed === undefined ? {} : { warnings: [bypassed] };
         const isDamaged = this.#isDamaged(desired, observed, window);
         const next = diff(possible, { ...observed, isDamaged });
         changes.push(...next);
         const failures = window.apply(next, desired.isStrict);
         const closing = closeAfter(failures, desired, observed, window);
         changes.push(...closing);
-        if (next.length === 0) this.#settled.set(desired, print);
+        if (next.length === 0) this.#settled.set(desired, { print, told });
         if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = [...next, ...closing].some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged) this.#learnLater(desired.netns, window.placed);
@@ -103,7 +108,7 @@ export class Sandboxes {
         if (rulesChanged && failures.length === 0) window.forgetFlows(desired.udpForwards ?? []);
         const moved = towards && next.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
         if (failures.length > 0 || !moved || look === LOOKS) {
-          return { changes, failures, ...outcomeOf(desired, window, failures) };
+          return { changes, failures, ...told, ...outcomeOf(desired, window, failures) };
         }
       }
     });

@@ -2,19 +2,19 @@
 // (docker-view.ts), in whose namespace it is (company.ts).
 
 import {
-  type DriverOf,
   fingerprint,
   type InspectedContainer,
   isRunning,
+  type KindOf,
   type ListedContainer,
   twineLabels,
   viewInspected,
   viewListed,
 } from './docker-view.js';
-import type { ContainerView, NetnsRef } from './words.js';
+import type { ContainerView } from './words.js';
 
 /** The labels that count, and those that do not. */
-export type OwnView = Pick<ContainerView, 'labels' | 'imageLabels' | 'isImageGone'>;
+export type OwnView = Pick<ContainerView, 'labels' | 'imageLabels' | 'unverified' | 'ownStack'>;
 
 export interface Seen {
   readonly running: boolean;
@@ -24,32 +24,51 @@ export interface Seen {
   readonly view: Omit<ContainerView, 'hostNetwork' | 'isDoubtful'>;
 }
 
-/** A container that was inspected. @param netns of its process, where that is to be seen */
+/** A container that was inspected. @param more what is to be seen elsewhere: the namespace of its process, its DNS */
 export function seenInspected(
   container: InspectedContainer,
   own: OwnView,
-  netns: NetnsRef | undefined,
-  driverOf: DriverOf,
+  { netns, hostDns }: Pick<ContainerView, 'netns' | 'hostDns'>,
+  kindOf: KindOf,
 ): Seen {
   return {
     running: container.State.Running,
     fingerprint: fingerprint(container),
     mode: container.HostConfig?.NetworkMode,
-    view: { ...viewInspected(container, driverOf), ...(netns && { netns }), ...own },
+    view: {
+      ...viewInspected(container, kindOf),
+      ...(netns && { netns }),
+      ...(hostDns !== undefined && { hostDns }),
+      ...own,
+    },
   };
+}
+
+/** A container that does not run, and was inspected: the listing lacks its aliases. @param print of the listing */
+export function seenStopped(container: InspectedContainer, print: string, kindOf: KindOf): Seen {
+  const none = { labels: new Map(), imageLabels: [] };
+  return { ...seenInspected(container, none, {}, kindOf), running: false, fingerprint: print };
 }
 
 /**
  * A container of which only the listing is known: without a namespace, and so without labels that count. A running one
  * may have both all the same.
+ * @param before as it was seen before, if it was: its aliases are what they were
  */
-export function seenInListing(listed: ListedContainer, driverOf: DriverOf): Seen {
+export function seenInListing(listed: ListedContainer, kindOf: KindOf, before?: Seen): Seen {
+  const view = viewListed(listed, kindOf);
+  const aliasesOf = (id: string): readonly string[] =>
+    before?.view.attachments.find(({ networkId }) => networkId === id)?.aliases ?? [];
   return {
     running: false,
     fingerprint: fingerprint(listed),
     mode: listed.HostConfig?.NetworkMode,
     view: {
-      ...viewListed(listed, driverOf),
+      ...view,
+      attachments: view.attachments.map(attachment => ({
+        ...attachment,
+        aliases: [...new Set([...attachment.aliases, ...aliasesOf(attachment.networkId)])],
+      })),
       labels: new Map(),
       imageLabels: [],
       ...(isRunning(listed) && { unseenKeys: [...twineLabels(listed.Labels).keys()] }),

@@ -9,6 +9,17 @@ import type { Seen } from './seen.js';
 /** Looks in a row at which no process was to be seen, before that is said. */
 const BLIND_LOOKS = 3;
 
+/** Whether Docker is there, and does not tell of the one thing that it was asked. */
+export function isRefusal(err: unknown): boolean {
+  return (
+    err instanceof LateError ||
+    // Its answer lacks what every version of Docker has said so far, or is no JSON.
+    err instanceof TypeError ||
+    err instanceof SyntaxError ||
+    (err as { statusCode?: number }).statusCode !== undefined
+  );
+}
+
 export class Unseen {
   readonly #log: Log;
   /** Why, by container id. */
@@ -26,12 +37,7 @@ export class Unseen {
 
   /** Notes a container that Docker cannot tell of, and says why. @throws the error where it is not the container's own */
   note(id: string, name: string, err: unknown): void {
-    // A TypeError: its answer lacks what every version of Docker has said so far.
-    const isItsOwn =
-      err instanceof LateError ||
-      err instanceof TypeError ||
-      (err as { statusCode?: number }).statusCode !== undefined;
-    if (!isItsOwn) throw err;
+    if (!isRefusal(err)) throw err;
     const text = messageOf(err);
     if (this.#why.get(id) !== text) {
       this.#log.warn(

@@ -17,6 +17,10 @@ export interface Attachment {
   readonly addresses: readonly Address[];
   /** The networks of its addresses, which it reaches without a gateway. */
   readonly subnets?: readonly Prefix[];
+  /** On which the kernel sends by destination and ignores a route's gateway: what it is, such as `driver dwgd`. */
+  readonly ignoresNextHop?: string;
+  /** Whether Docker has a default route for IPv6 by this network. */
+  readonly hasGateway6?: true;
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];
 }
@@ -48,12 +52,18 @@ export interface ContainerView {
   readonly hostNetwork: boolean;
   /** `com.docker.compose.service`, and the project it is in. */
   readonly service?: { readonly project: string; readonly name: string };
+  /** `com.docker.compose.oneoff`: of `docker compose run`. It does not stand in for its service. */
+  readonly isOneOff?: true;
   /** The `twine.*` labels that count. */
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
   readonly imageLabels: readonly string[];
-  /** Whether the image is gone, so that nobody can tell which labels came with it: then all are among those. */
-  readonly isImageGone?: true;
+  /** Its `twine.*` labels where nobody can tell which came with the image, and why: then none is among the others. */
+  readonly unverified?: { readonly labels: ReadonlyMap<string, string>; readonly why: string };
+  /** The host's own resolver that Docker asks for it, from the host. */
+  readonly hostDns?: string;
+  /** Of a runtime with a network stack of its own, which labels cannot hold: its name, and their keys. */
+  readonly ownStack?: { readonly runtime: string; readonly keys: readonly string[] };
   /** The `twine.*` keys of a running one of which Docker cannot tell more, neither where it is nor whether they count. */
   readonly unseenKeys?: readonly string[];
   /** Whether such a one may be in its namespace, so that it is not known what that shall hold. */
@@ -127,6 +137,8 @@ export interface Mistake {
   /** The label's key. */
   readonly key: string;
   readonly message: string;
+  /** Whether the container is not held at all. */
+  readonly isError?: true;
 }
 
 /** A sysctl of a namespace, below /proc/sys/net: `ipv4/ip_forward`. */
@@ -190,6 +202,8 @@ export interface SandboxDesired {
   readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
   readonly sysctls: readonly DesiredSysctl[];
+  /** Whether it is not known what else it shall hold: what is there stays, and only guards are added. */
+  readonly isFrozen?: true;
   /**
    * IPv6 addresses to which connections to ::1 are led. Of IPv6 there is no route_localnet: for the answers to be taken
    * in, ::1 is to be a local address on the interfaces that lead there, too.

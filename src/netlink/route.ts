@@ -23,6 +23,8 @@ const RTAX_MTU = 2;
 
 export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
+/** The kernel's own: addresses of the namespace itself. */
+export const RT_TABLE_LOCAL = 255;
 /** Ours, for routes that may not be in the main one. */
 export const RT_TABLE_DWGD = 229;
 const RTN_UNSPEC = 0;

@@ -57,9 +57,10 @@ export function getRulesRequest(): Request {
   return { type: RTM_GETRULE, flags: NLM_F_DUMP, payload: Buffer.alloc(FIB_RULE_HDR_LEN) };
 }
 
-/** Reads the kernel's answers: the rules that somebody (RTPROT_*) made. @throws DecodeError */
-export function readRules(payloads: readonly Buffer[], protocol: number): Rule[] {
-  return payloads.flatMap(payload => (isRuleOf(payload, protocol) && decodeRule(payload)) || []);
+/** Reads the kernel's answers: the rules that somebody (RTPROT_*) made, or everybody. @throws DecodeError */
+export function readRules(payloads: readonly Buffer[], protocol?: number): Rule[] {
+  const wanted = protocol === undefined ? payloads : payloads.filter(payload => isRuleOf(payload, protocol));
+  return wanted.flatMap(payload => decodeRule(payload) ?? []);
 }
 
 /**

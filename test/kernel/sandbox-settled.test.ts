@@ -61,6 +61,58 @@ for (const [what, command, expected] of [
 }
 
 kernelTest(
+  "a policy rule of the container's own is told as long as it comes before ours, and no longer",
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const desired = all(inside);
+    const told = () => sandboxes.converge(desired)!.warnings;
+    assert.equal(told(), undefined);
+    inside.exec('sh', '-c', 'ip rule add pref 100 from 10.9.0.2 lookup 200');
+    for (let look = 0; look < 3; look++) {
+      const warnings = told();
+      assert.match(
+        String(warnings),
+        /^policy rules of the container's own come before .*: 100 \(table 200\); /,
+      );
+    }
+    inside.exec('sh', '-c', 'ip rule del pref 100; ip rule add pref 32800 lookup 200');
+    for (let look = 0; look < 3; look++) assert.equal(told(), undefined);
+  },
+  'nft',
+);
+
+for (const held of [false, true]) {
+  kernelTest(
+    `a namespace whose labels are not known for sure ${held ? 'keeps all that it holds' : 'is closed where its routes lead'}`,
+    async t => {
+      const { inside } = await container(t);
+      const { sandboxes } = await programmer(t);
+      const desired = all(inside);
+      if (held) kinds(sandboxes, desired);
+      const before = inside.exec('sh', '-c', 'ip route show table all; nft list ruleset; ip rule');
+      const guards = desired.routes.filter(({ gateway }) => !gateway);
+      const frozen = desire(inside, { routes: guards, isFrozen: true });
+      const changed = kinds(sandboxes, frozen);
+      assert.equal(changed.length > 0, !held);
+      const way = (to: string) => inside.exec('sh', '-c', `ip route get ${to} 2>&1 || true`);
+      if (held) {
+        assert.equal(inside.exec('sh', '-c', 'ip route show table all; nft list ruleset; ip rule'), before);
+        assert.match(way('1.1.1.1'), / via 10\.9\.0\.1 /);
+      } else {
+        for (const to of ['1.1.1.1', '10.20.0.1', 'fd20::1'])
+          assert.match(way(to), /unreachable|No route to host/, to);
+      }
+      assert.deepEqual(sandboxes.converge(frozen), NOTHING);
+      // When it is known that there are no labels at all, everything goes.
+      assert.ok(kinds(sandboxes, desire(inside)).length > 0);
+      assert.match(way('10.20.0.1'), / via 10\.9\.0\.1 /);
+    },
+    'nft',
+  );
+}
+
+kernelTest(
   'other labels, after looks that found nothing to do for the ones before',
   async t => {
     const { inside } = await container(t);

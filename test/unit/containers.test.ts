@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { DockerApi } from '../../src/docker-api.js';
 import { formatAddress } from '../../src/ip.js';
 import { Containers } from '../../src/labels/containers.js';
+import { NETWORKS_REFUSED } from '../../src/labels/docker-view.js';
 import { netnsAt } from '../../src/labels/proc-netns.js';
 
 const HOST = netnsAt('/proc/self/ns/net')!;
@@ -20,6 +21,7 @@ interface Played {
   pid?: number;
   mode?: string;
   image?: string;
+  runtime?: string;
   labels?: Record<string, string>;
   networks?: Record<string, object>;
 }
@@ -35,6 +37,10 @@ class FakeDocker {
   readonly stuck = new Set<string>();
   /** Paths that were asked for, without the events. */
   readonly asked: string[] = [];
+  /** Paths that are answered with a status, or a text in place of JSON. */
+  readonly answers = new Map<string, number | string>();
+  /** What `GET /info` says. */
+  info: object | undefined;
   readonly lines: { msg: string }[] = [];
   /** Containers that cannot be inspected. */
   readonly broken = new Set<string>();
@@ -103,12 +109,19 @@ class FakeDocker {
       response.writeHead(500).end('{"message":"layer does not exist"}');
       return;
     }
+    const answer = this.answers.get(path);
+    if (answer !== undefined) {
+      if (typeof answer === 'number') response.writeHead(answer).end('{"message":"no"}');
+      else response.writeHead(200).end(answer);
+      return;
+    }
     const found = this.#find(path);
     response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(found ?? { message: 'no such thing' }));
   }
 
   #find(path: string): unknown {
+    if (path === '/info') return this.info;
     if (path === '/networks') return this.networks;
     if (path === '/containers/json') return [...this.containers].map(([id, played]) => listed(id, played));
     const [, kind, id = ''] = path.split('/');
@@ -128,19 +141,33 @@ function listed(id: string, { name, running = true, labels = {}, mode, networks 
     State: running ? 'running' : 'exited',
     Labels: labels,
     HostConfig: { NetworkMode: mode ?? 'main' },
-    NetworkSettings: { Networks: networks },
+    NetworkSettings: {
+      // As Docker's: the listing leaves aliases out.
+      Networks: Object.fromEntries(
+        Object.entries(networks).map(([name, endpoint]) => [name, { ...endpoint, Aliases: null }]),
+      ),
+    },
   };
 }
 
 function inspected(id: string, played: Played): object {
-  const { name, running = true, pid = process.pid, labels = {}, mode, networks = {}, image = 'i1' } = played;
+  const {
+    name,
+    running = true,
+    pid = process.pid,
+    labels = {},
+    mode,
+    networks = {},
+    image = 'i1',
+    runtime,
+  } = played;
   return {
     Id: id,
     Name: `/${name}`,
     Image: image,
     State: { Running: running, Pid: running ? pid : 0 },
     Config: { Labels: labels },
-    HostConfig: { NetworkMode: mode ?? 'main' },
+    HostConfig: { NetworkMode: mode ?? 'main', Runtime: runtime },
     NetworkSettings: { Networks: networks },
   };
 }
@@ -149,7 +176,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(2);
 }
 
-test('a look lists once, inspects each running container once, and quiet ones never again', async t => {
+test('a look lists once, inspects each container once, and quiet ones never again', async t => {
   const docker = await FakeDocker.start(t);
   for (const name of ['a', 'b', 'c']) docker.containers.set(name, { name });
   docker.containers.set('old', { name: 'old', running: false });
@@ -161,9 +188,42 @@ test('a look lists once, inspects each running container once, and quiet ones ne
     '/containers/b/json',
     '/containers/c/json',
     '/containers/json',
+    '/containers/old/json',
   ]);
   await containers.look(true);
   assert.deepEqual(docker.asked, ['/containers/json']);
+});
+
+for (const isBroken of [false, true]) {
+  test(`the aliases of a container that stops ${isBroken ? 'and cannot be inspected any more' : ''} are known`, async t => {
+    const docker = await FakeDocker.start(t);
+    const networks = { main: { NetworkID: 'n1', EndpointID: 'e', IPAddress: '10.0.0.7', Aliases: ['gate'] } };
+    const played: Played = { name: 'a', networks };
+    docker.containers.set('a', played);
+    const containers = docker.containersOf();
+    await containers.look(false);
+    played.running = false;
+    played.networks = { main: { NetworkID: 'n1', Aliases: ['gate'] } };
+    if (isBroken) docker.broken.add('a');
+    const [view] = await containers.look(false);
+    assert.equal(view!.netns, undefined);
+    assert.deepEqual(view!.attachments[0]!.aliases, ['gate']);
+  });
+}
+
+test('the aliases of a container that has never been seen running are known', async t => {
+  const docker = await FakeDocker.start(t);
+  const networks = { main: { NetworkID: 'n1', Aliases: ['gate'] } };
+  docker.containers.set('a', {
+    name: 'a',
+    running: false,
+    networks,
+    labels: { 'twine.nat.interfaces': '+' },
+  });
+  const [view] = await docker.containersOf().look(false);
+  assert.deepEqual([view!.attachments[0]!.aliases, view!.labels.size], [['gate'], 0]);
+  // Its image is not asked for: labels of one that does not run do not count.
+  assert.ok(!docker.asked.some(path => path.startsWith('/images')));
 });
 
 test('of containers that nothing is new about the views are the very same, stopped ones too', async t => {
@@ -394,7 +454,7 @@ test("labels that came with the image do not count, unless the container's own v
   const [view] = await docker.containersOf().look(false);
   assert.deepEqual([...view!.labels], [['twine.route.10.0.0.0/8', 'vpn']]);
   assert.deepEqual(view!.imageLabels, ['twine.nat.interfaces']);
-  assert.equal(view!.isImageGone, undefined);
+  assert.equal(view!.unverified, undefined);
   const [trusted] = await docker.containersOf({ trustImageLabels: true }).look(false);
   assert.equal(trusted!.labels.size, 2);
   assert.deepEqual(trusted!.imageLabels, []);
@@ -428,13 +488,67 @@ test('an image that no container has any more is forgotten, and asked for anew',
   assert.equal(docker.asked.filter(path => path.startsWith('/images')).length, 2);
 });
 
-test('where the image is gone no label counts, since nobody can tell whose it is', async t => {
-  const docker = await FakeDocker.start(t);
-  docker.containers.set('a', { name: 'a', labels: { 'twine.nat.interfaces': '+' } });
-  const [view] = await docker.containersOf().look(false);
-  assert.deepEqual([[...view!.labels], view!.imageLabels], [[], ['twine.nat.interfaces']]);
-  assert.equal(view!.isImageGone, true);
-});
+for (const [what, answer, why] of [
+  ['is gone', 404, /^the container's image is gone$/],
+  ['may not be asked for', 403, /^Docker does not tell of the container's image \(.*403.*\)$/],
+  ['cannot be read by Docker', 500, /^Docker does not tell of the container's image \(.*500.*\)$/],
+  ['is answered by nonsense', 'nonsense', /^Docker does not tell of the container's image \(.*\)$/],
+] as const) {
+  test(`where the image ${what} no label counts, each may, and the image is asked for again`, async t => {
+    const docker = await FakeDocker.start(t);
+    docker.containers.set('a', { name: 'a', labels: { 'twine.nat.interfaces': '+' } });
+    docker.answers.set('/images/i1/json', answer);
+    const containers = docker.containersOf();
+    for (let n = 0; n < 2; n++) {
+      const [view] = await containers.look(true);
+      assert.deepEqual([view!.labels.size, view!.imageLabels, view!.netns !== undefined], [0, [], true]);
+      assert.deepEqual([...view!.unverified!.labels], [['twine.nat.interfaces', '+']]);
+      assert.match(view!.unverified!.why, why);
+    }
+    docker.answers.clear();
+    docker.images.set('i1', {});
+    const [view] = await containers.look(true);
+    assert.deepEqual([view!.labels.size, view!.unverified], [1, undefined]);
+  });
+}
+
+for (const [runtime, info, isOwn] of [
+  ['runc', undefined, false],
+  ['', undefined, false],
+  ['crun', undefined, false],
+  ['nvidia', undefined, false],
+  ['sysbox-runc', undefined, false],
+  ['runsc', undefined, true],
+  ['runsc-kvm', undefined, true],
+  ['io.containerd.runsc.v1', undefined, true],
+  ['kata', undefined, true],
+  ['kata-runtime', undefined, true],
+  ['kata-qemu', undefined, true],
+  ['io.containerd.kata.v2', undefined, true],
+  ['io.containerd.kata-fc.v2', undefined, true],
+  ['Kata', undefined, true],
+  ['krun', undefined, true],
+  ['crun-krun', undefined, true],
+  ['/usr/local/bin/containerd-shim-runsc-v1', undefined, true],
+  ['katalog', undefined, false],
+  ['safe', { safe: { path: '/usr/local/bin/runsc' } }, true],
+  ['safe', { safe: { path: '/opt/kata/bin/runc' } }, false],
+  ['safe', { safe: { runtimeType: 'io.containerd.kata.v2' } }, true],
+  ['safe', { safe: { path: 'runc' } }, false],
+  ['safe', { other: { path: 'runsc' } }, false],
+  ['safe', undefined, false],
+] as const) {
+  const shown = info ? `${runtime}, which is ${JSON.stringify(info)},` : `'${runtime}'`;
+  test(`a runtime of the name ${shown} has ${isOwn ? 'a' : 'no'} network stack of its own`, async t => {
+    const docker = await FakeDocker.start(t);
+    docker.images.set('i1', {});
+    docker.info = info && { Runtimes: info };
+    docker.containers.set('a', { name: 'a', runtime, labels: { 'twine.route.0.0.0.0/0': 'vpn' } });
+    const [view] = await docker.containersOf().look(true);
+    const expected = isOwn ? { runtime, keys: ['twine.route.0.0.0.0/0'] } : undefined;
+    assert.deepEqual([view!.ownStack, view!.labels.size], [expected, isOwn ? 0 : 1]);
+  });
+}
 
 test("a container is in the host's namespace by its mode, and by that of whom it joined", async t => {
   const docker = await FakeDocker.start(t);
@@ -467,6 +581,23 @@ test("a network's driver is asked for when a container is on a network that is n
   assert.equal(view!.attachments[0]!.driver, 'bridge');
   await containers.look(false);
   assert.equal(docker.asked.filter(path => path === '/networks').length, 1);
+});
+
+test('while Docker refuses to list its networks no network is a way to a gateway, and then each is again', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.networks.push({ Id: 'n1', Driver: 'bridge' });
+  docker.containers.set('a', { name: 'a', networks: { main: { NetworkID: 'n1', EndpointID: 'e' } } });
+  docker.answers.set('/networks', 403);
+  const containers = docker.containersOf();
+  const kind = async () => {
+    const [view] = await containers.look(true);
+    const { driver, ignoresNextHop } = view!.attachments[0]!;
+    return { driver, ignoresNextHop };
+  };
+  for (let n = 0; n < 2; n++) assert.deepEqual(await kind(), NETWORKS_REFUSED);
+  assert.equal(docker.lines.filter(({ msg }) => msg.includes("cannot list Docker's networks")).length, 1);
+  docker.answers.clear();
+  assert.deepEqual(await kind(), { driver: 'bridge', ignoresNextHop: undefined });
 });
 
 test('it is said, once, when no process of any container is to be seen', async t => {

@@ -7,7 +7,9 @@ import {
   fingerprint,
   type InspectedContainer,
   type ListedContainer,
+  type NetworkKind,
   networkIds,
+  networkKind,
   twineLabels,
   viewInspected,
   viewListed,
@@ -33,7 +35,7 @@ function listed(networks: Record<string, DockerEndpoint> = {}, names = ['/web'])
   return { Id: ID, Names: names, State: 'running', Labels: {}, NetworkSettings: { Networks: networks } };
 }
 
-const driverOf = (id: string): string | undefined => (id === 'n1' ? 'bridge' : undefined);
+const kindOf = (id: string): NetworkKind | undefined => (id === 'n1' ? { driver: 'bridge' } : undefined);
 
 test('a view has its name, its service and its networks', () => {
   const view = viewInspected(
@@ -51,7 +53,7 @@ test('a view has its name, its service and its networks', () => {
       },
       { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'web', 'twine.route.::/0': 'x' },
     ),
-    driverOf,
+    kindOf,
   );
   assert.equal(view.name, 'web');
   assert.deepEqual(view.service, { project: 'shop', name: 'web' });
@@ -72,7 +74,7 @@ test('a view has its name, its service and its networks', () => {
 
 test('the name of its host is an alias, whichever way Docker says so', () => {
   const aliases = (endpoint: DockerEndpoint) =>
-    viewInspected(inspected({ main: { NetworkID: 'n1', ...endpoint } }), driverOf).attachments[0]!.aliases;
+    viewInspected(inspected({ main: { NetworkID: 'n1', ...endpoint } }), kindOf).attachments[0]!.aliases;
   assert.deepEqual(aliases({ Aliases: ['www', 'a1b2c3d4e5f6', 'vpn-host'] }), ['www', 'vpn-host']);
   const since25 = { Aliases: ['www'], DNSNames: ['web', 'www', 'a1b2c3d4e5f6', 'vpn-host'] };
   assert.deepEqual(aliases(since25), ['www', 'web', 'vpn-host']);
@@ -81,10 +83,39 @@ test('the name of its host is an alias, whichever way Docker says so', () => {
 
 test('one half of a service is no service', () => {
   assert.equal(
-    viewInspected(inspected({}, { 'com.docker.compose.service': 'web' }), driverOf).service,
+    viewInspected(inspected({}, { 'com.docker.compose.service': 'web' }), kindOf).service,
     undefined,
   );
 });
+
+for (const [text, expected] of [
+  ['True', true],
+  ['true', true],
+  ['False', undefined],
+] as const) {
+  test(`a container with the label oneoff=${text} is ${expected ? 'a one-off' : 'its service'}`, () => {
+    const labels = { 'com.docker.compose.oneoff': text };
+    assert.equal(viewInspected(inspected({}, labels), kindOf).isOneOff, expected);
+  });
+}
+
+for (const [driver, options, expected] of [
+  ['dwgd', {}, 'driver dwgd'],
+  ['ipvlan', { ipvlan_mode: 'l3' }, 'driver ipvlan, mode l3'],
+  ['ipvlan', { ipvlan_mode: 'l3s', parent: 'eth0' }, 'driver ipvlan, mode l3s'],
+  ['ipvlan', { ipvlan_mode: 'l2' }, undefined],
+  ['ipvlan', null, undefined],
+  ['macvlan', { ipvlan_mode: 'l3' }, undefined],
+  ['bridge', {}, undefined],
+  ['overlay', {}, undefined],
+] as const) {
+  test(`a network of ${driver} ${JSON.stringify(options)} ${expected ? 'ignores' : 'heeds'} gateways`, () => {
+    const kind = networkKind({ Id: 'n1', Driver: driver, Options: options });
+    assert.deepEqual(kind, { driver, ...(expected && { ignoresNextHop: expected }) });
+    const [attachment] = viewInspected(inspected({ main: { NetworkID: 'n1' } }), () => kind).attachments;
+    assert.equal(attachment!.ignoresNextHop, expected);
+  });
+}
 
 for (const [name, networks, expected] of [
   ['by name', { b: { Gateway: '1' }, a: { Gateway: '1' }, c: { Gateway: '1' } }, 'a b c'],
@@ -96,15 +127,15 @@ for (const [name, networks, expected] of [
   ],
 ] as const satisfies readonly [string, Record<string, DockerEndpoint>, string][]) {
   test(`networks come ${name}`, () => {
-    const view = viewInspected(inspected(networks), driverOf);
+    const view = viewInspected(inspected(networks), kindOf);
     assert.equal(view.attachments.map(({ networkName }) => networkName).join(' '), expected);
   });
 }
 
 test('a container without networks, aliases or labels is a view, too', () => {
   const bare = { Id: ID, Name: '/x', Image: '', State: { Running: false, Pid: 0 }, Config: { Labels: null } };
-  assert.deepEqual(viewInspected(bare, driverOf), { id: ID, name: 'x', attachments: [] });
-  assert.deepEqual(viewListed({ Id: ID, State: 'created' }, driverOf), {
+  assert.deepEqual(viewInspected(bare, kindOf), { id: ID, name: 'x', attachments: [] });
+  assert.deepEqual(viewListed({ Id: ID, State: 'created' }, kindOf), {
     id: ID,
     name: 'a1b2c3d4e5f6',
     attachments: [],
@@ -112,13 +143,13 @@ test('a container without networks, aliases or labels is a view, too', () => {
 });
 
 test('names of links are not the name', () => {
-  assert.equal(viewListed(listed({}, ['/other/alias', '/web']), driverOf).name, 'web');
+  assert.equal(viewListed(listed({}, ['/other/alias', '/web']), kindOf).name, 'web');
 });
 
 test('an unusable address is left out', () => {
   const [attachment] = viewInspected(
     inspected({ a: { IPAddress: 'x', GlobalIPv6Address: '' } }),
-    driverOf,
+    kindOf,
   ).attachments;
   assert.deepEqual(attachment!.addresses, []);
 });

@@ -94,6 +94,51 @@ for (const [what, want, have, expected] of [
   });
 }
 
+const ZERO = ['0.0.0.0/0', '10.8.0.0/16', '::/0'].map(text => ({ network: prefix(text) }));
+for (const [what, have, expected] of [
+  [
+    'that holds nothing is closed',
+    observed({}),
+    [
+      'add 0.0.0.0/0 nowhere',
+      'add 10.8.0.0/16 nowhere',
+      'add ::/0 nowhere',
+      ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 4 ${priority}`),
+      ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 6 ${priority}`),
+    ],
+  ],
+  [
+    'that is as it was stays so: table, sysctls, routes and all',
+    withTable(TABLE_A, {
+      before: [WAS],
+      sysctls: [now('1')],
+      rules: routingRules(ZERO),
+      routes: [
+        route('0.0.0.0/0', '10.0.0.3'),
+        route('0.0.0.0/0'),
+        route('10.8.0.0/16', '10.0.0.3'),
+        route('10.8.0.0/16'),
+        route('10.9.0.0/16', '10.0.0.4'),
+        route('::/0', 'fd00::3', 1),
+        route('::/0', undefined, 3),
+      ],
+    }),
+    [],
+  ],
+  [
+    'that lacks a part gets the guard of that, and no more',
+    withTable(TABLE_A, {
+      rules: routingRules(ZERO).slice(1),
+      routes: [route('0.0.0.0/0', '10.0.0.3'), route('::/0', undefined, 3)],
+    }),
+    ['add 10.8.0.0/16 nowhere', 'addRule 4 32761'],
+  ],
+] as const) {
+  test(`a namespace whose labels are not known for sure and ${what}`, () => {
+    assert.deepEqual(steps({ routes: ZERO, isFrozen: true }, have), expected);
+  });
+}
+
 test('a namespace is guarded first, then programmed, then led to its gateways', () => {
   const routes = [
     { network: prefix('0.0.0.0/0'), gateway: address('10.0.0.3') },

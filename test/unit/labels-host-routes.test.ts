@@ -163,3 +163,59 @@ test('of two containers for one network the first by name counts, and the other 
     "b10 twine.host.routes: the host's route to 10.20.0.0/24 leads to b9, which asks for it too: remove one of the two labels",
   ]);
 });
+
+/** `20.0.0.0/8` to `79.0.0.0/8`. */
+const MANY = Array.from({ length: 60 }, (_, i) => `${20 + i}.0.0.0/8`);
+
+for (const [what, routes, made] of [
+  ['half of IPv4', ['128.0.0.0/1'], []],
+  ['the pieces of most of IPv4', ['32.0.0.0/3', '16.0.0.0/4', '64.0.0.0/2', '128.0.0.0/1'], []],
+  ['a /7', ['100.0.0.0/7'], []],
+  ['a /8', ['100.0.0.0/8'], ['100.0.0.0/8 via 10.0.0.2']],
+  ['many networks of /8', MANY, ['20.0.0.0/8 via 10.0.0.2', '21.0.0.0/8 via 10.0.0.2']],
+  [
+    'all private networks',
+    ['10.128.0.0/9', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'],
+    [
+      '10.128.0.0/9 via 10.0.0.2',
+      '172.16.0.0/12 via 10.0.0.2',
+      '192.168.0.0/16 via 10.0.0.2',
+      '100.64.0.0/10 via 10.0.0.2',
+    ],
+  ],
+  ['all global addresses of IPv6', ['2000::/3'], []],
+  ['a /15 of IPv6', ['fd06::/15'], []],
+  [
+    'three /16 of IPv6',
+    ['fd06::/16', 'fd07::/16', 'fd08::/16'],
+    ['fd06::/16 via fd00::2', 'fd07::/16 via fd00::2'],
+  ],
+] as const) {
+  test(`of ${what} the host gets ${made.length} routes in all`, () => {
+    const { routes: hostRoutes, mistakes } = planned([app('10.0.0.2 fd00::2', routes.join(','))]);
+    assert.deepEqual(hostRoutes, made);
+    assert.equal(mistakes.length, routes.length - made.length);
+  });
+}
+
+test('what several containers ask for counts together, and the same network counts once', () => {
+  const router = (name: string, n: number, routes: string) =>
+    container(name, { networks: { main: `10.0.0.${n}` }, labels: { 'twine.host.routes': routes } });
+  const { routes, mistakes } = planned([
+    router('a', 2, '100.0.0.0/8'),
+    router('b', 3, '100.0.0.0/8,101.0.0.0/8'),
+    router('c', 4, '102.0.0.0/8,103.1.0.0/16'),
+  ]);
+  assert.deepEqual(routes, ['100.0.0.0/8 via 10.0.0.2', '101.0.0.0/8 via 10.0.0.3']);
+  assert.deepEqual(mistakes.slice(1), [
+    "c twine.host.routes: the host gets no route to 102.0.0.0/8: with the other labels' routes it would be more than 2 networks of /8; start the daemon with --allow-host-routes 102.0.0.0/8 if it shall",
+    "c twine.host.routes: the host gets no route to 103.1.0.0/16: with the other labels' routes it would be more than 2 networks of /8; start the daemon with --allow-host-routes 103.1.0.0/16 if it shall",
+  ]);
+});
+
+test('what is allowed may be as wide and as much as it likes', () => {
+  const { routes, mistakes } = planned([app('10.0.0.2', '100.0.0.0/6,104.0.0.0/8,105.0.0.0/8,106.0.0.0/8')], {
+    allowHostRoutes: [prefix('64.0.0.0/2')],
+  });
+  assert.deepEqual([routes.length, mistakes], [4, []]);
+});

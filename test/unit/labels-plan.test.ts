@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../src/ip.js';
+import { whyBypassed } from '../../src/labels/openings.js';
 import type { ContainerView, DesiredSysctl } from '../../src/labels/words.js';
+import type { Rule } from '../../src/netlink/rule.js';
 import {
   chain,
   container,
@@ -14,6 +16,7 @@ import {
   routed,
   routesOf,
   showMistake,
+  showRoute,
 } from './labels-world.js';
 
 const showSysctl = ({ name, value, towards }: DesiredSysctl): string =>
@@ -194,10 +197,154 @@ test('labels of an image are reported as skipped', () => {
   assert.deepEqual(mistakes.map(showMistake), [
     'app twine.nat.interfaces: the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
   ]);
-  const orphan = container('app', { imageLabels: ['twine.nat.interfaces'] });
-  assert.deepEqual(plan([{ ...orphan, isImageGone: true }]).mistakes.map(showMistake), [
-    "app twine.nat.interfaces: the container's image is gone, so nobody can tell whether the label came with it, and it is not applied: make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+});
+
+test('of labels that may be those of an image the networks of routes are guarded, and nothing else is planned', () => {
+  const app = container('app', {
+    networks: { main: '10.0.0.2' },
+    netns: '4:shared',
+    unverified: {
+      'twine.nat.interfaces': 'wg+',
+      'twine.nat.forward.80': 'gw',
+      'twine.route.0.0.0.0/0': 'gw',
+      'twine.route.10.8.0.0/16': 'nobody',
+      'twine.route.10.0.0.0/24': 'gw',
+      'twine.host.routes': '10.20.0.0/24',
+    },
+  });
+  const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
+  const side = container('side', {
+    netns: '4:shared',
+    labels: {
+      'twine.route.10.9.0.0/16': 'gw',
+      'twine.nat.forward.81': 'gw',
+      'twine.host.routes': '10.21.0.0/24',
+    },
+  });
+  const { sandboxes, hostRoutes, mistakes, externalNames } = plan([
+    { ...app, attachments },
+    side,
+    gw({ main: '10.0.0.3' }),
   ]);
+  assert.deepEqual(sandboxes, [
+    {
+      netns: { key: '4:shared', path: '/proc/app/ns/net' },
+      containers: ['app', 'side'],
+      routes: ['0.0.0.0/0', '10.8.0.0/16', '10.9.0.0/16'].map(text => ({ network: prefix(text) })),
+      sysctls: [],
+      isFrozen: true,
+    },
+  ]);
+  // The label that counts counts, on the host.
+  assert.deepEqual([hostRoutes.map(showRoute), externalNames], [['10.21.0.0/24 via 10.0.0.2'], []]);
+  assert.deepEqual(mistakes.map(showMistake), [
+    "app twine.*: the container's image is gone, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+  ]);
+});
+
+const IPV6_OPEN = (to: string) =>
+  `app twine.route.0.0.0.0/0: IPv6 goes on by Docker's own default route: set the label twine.route.::/0=${to}, by which it goes the same way, and nowhere while the gateway has no IPv6`;
+for (const [what, labels, hasGateway6, expected] of [
+  ['the default route of IPv4', { '0.0.0.0/0': 'gw' }, true, [IPV6_OPEN('gw')]],
+  ['the same by an address', { '0.0.0.0/0': '10.0.0.3' }, true, [IPV6_OPEN('<gateway>')]],
+  [
+    'both halves of IPv4',
+    { '0.0.0.0/1': 'gw', '128.0.0.0/1': 'gw' },
+    true,
+    [IPV6_OPEN('gw').replace('/0:', '/1:')],
+  ],
+  ['one half of IPv4', { '0.0.0.0/1': 'gw' }, true, []],
+  ['both families', { '0.0.0.0/0': 'gw', '::/0': 'gw' }, true, []],
+  ['IPv4, and both halves of IPv6', { '0.0.0.0/0': 'gw', '::/1': 'gw', '8000::/1': 'gw' }, true, []],
+  ['IPv4, and one half of IPv6', { '0.0.0.0/0': 'gw', '::/1': 'gw' }, true, [IPV6_OPEN('gw')]],
+  ['a part of IPv4', { '10.8.0.0/16': 'gw' }, true, []],
+  ['IPv4 where Docker has no way for IPv6', { '0.0.0.0/0': 'gw' }, false, []],
+] as const) {
+  test(`with a label for ${what}, IPv6 is ${expected.length > 0 ? 'told to be open' : 'nothing to tell of'}`, () => {
+    const keyed = Object.entries(labels).map(([network, to]) => [`twine.route.${network}`, to]);
+    const app = routed({ main: '10.0.0.2 fd00::2' }, Object.fromEntries(keyed));
+    const attachments = app.attachments.map(main => ({ ...main, ...(hasGateway6 && { hasGateway6 }) }));
+    const { mistakes } = only([{ ...app, attachments }, gw({ main: '10.0.0.3 fd00::3' })]);
+    assert.deepEqual(mistakes, expected);
+  });
+}
+
+for (const [network, isTold] of [
+  ['0.0.0.0/0', true],
+  ['::/0', true],
+  ['10.8.0.0/16', false],
+] as const) {
+  test(`with a label for ${network}, DNS that Docker asks from the host is ${isTold ? '' : 'not '}told`, () => {
+    const app = routed({ main: '10.0.0.2 fd00::2' }, { [`twine.route.${network}`]: 'gw' });
+    const { mistakes } = only([{ ...app, hostDns: '127.0.0.53' }, gw({ main: '10.0.0.3 fd00::3' })]);
+    assert.deepEqual(
+      mistakes,
+      isTold
+        ? [
+            `app twine.route.${network}: Docker asks 127.0.0.53 on the host for this container's names, from the host and not by the label's route: give the container a \`dns:\` of its own, such as the VPN's`,
+          ]
+        : [],
+    );
+  });
+}
+
+const rule = (priority: number, table: number, rest: Partial<Rule> = {}): Rule => ({
+  family: 4,
+  priority,
+  table,
+  protocol: 0,
+  ...rest,
+});
+for (const [what, routes, rules, expected] of [
+  ['one that leads to a table of its own', ['0.0.0.0/0'], [rule(100, 200)], '100 (table 200)'],
+  ["one that leads by Docker's routes", ['0.0.0.0/0'], [rule(100, 254)], '100 (table 254)'],
+  [
+    'many',
+    ['0.0.0.0/0'],
+    [1, 2, 3, 4, 5].map(n => rule(n, 200)),
+    '1 (table 200), 2 (table 200), 3 (table 200) and 2 more',
+  ],
+  ['one of IPv6', ['::/0'], [rule(100, 200, { family: 6 })], '100 (table 200)'],
+  ['one of the other family', ['::/0'], [rule(100, 200)], undefined],
+  ['one that comes after', ['0.0.0.0/0'], [rule(32_766, 254), rule(32_800, 200)], undefined],
+  ["the kernel's own", ['0.0.0.0/0'], [rule(0, 255)], undefined],
+  ['main without its default route', ['0.0.0.0/0'], [rule(100, 254, { suppressPrefixLength: 0 })], undefined],
+  ['one beside routes of main', ['10.8.0.0/16'], [rule(100, 200)], undefined],
+] as const) {
+  test(`of policy rules of the container's own ${what} is ${expected === undefined ? 'no matter' : 'told'}`, () => {
+    const desired = routes.map(text => ({ network: prefix(text) }));
+    assert.equal(
+      whyBypassed(desired, () => rules),
+      expected &&
+        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above 32765`,
+    );
+  });
+}
+
+test('a container of a runtime with a network stack of its own is an error, and so is one beside a labelled one', () => {
+  const own = (name: string, keys: string[], netns: string) => ({
+    ...container(name, { networks: { main: '10.0.0.2' }, netns }),
+    ownStack: { runtime: 'runsc', keys },
+  });
+  const { sandboxes, mistakes } = plan([
+    own('app', ['twine.route.0.0.0.0/0'], '4:app'),
+    own('guest', [], '4:vpn'),
+    own('plain', [], '4:plain'),
+    container('vpn', { netns: '4:vpn', labels: { 'twine.nat.interfaces': 'wg+' } }),
+  ]);
+  assert.deepEqual(
+    sandboxes.map(({ containers }) => containers),
+    [['guest', 'vpn']],
+  );
+  const because =
+    'the container runs by runsc, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc';
+  assert.deepEqual(
+    mistakes.map(({ isError, ...rest }) => [showMistake(rest), isError]),
+    [
+      [`app twine.*: ${because}`, true],
+      [`guest twine.*: ${because}`, true],
+    ],
+  );
 });
 
 test('a container that is not running needs nothing', () => {

@@ -23,8 +23,14 @@ export interface ContainerOptions {
   readonly netns?: string | null;
   /** `project/service`. */
   readonly service?: string;
+  /** Whether it is one of `docker compose run`. */
+  readonly isOneOff?: true;
+  /** Networks on which the kernel ignores gateways. */
+  readonly ignoring?: readonly string[];
   readonly hostNetwork?: boolean;
   readonly imageLabels?: readonly string[];
+  /** Labels that may be the image's. */
+  readonly unverified?: Readonly<Record<string, string>>;
   readonly driver?: string;
   readonly id?: string;
 }
@@ -38,9 +44,19 @@ export function container(name: string, options: ContainerOptions = {}): Contain
     ...(netns !== null && { netns: { key: netns, path: `/proc/${name}/ns/net` } }),
     hostNetwork,
     ...(project !== undefined && serviceName !== undefined && { service: { project, name: serviceName } }),
+    ...(options.isOneOff && { isOneOff: true }),
     labels: new Map(Object.entries(labels)),
     imageLabels: options.imageLabels ?? [],
-    attachments: Object.entries(networks).map(([network, text]) => attachment(network, text, options.driver)),
+    ...(options.unverified && {
+      unverified: {
+        labels: new Map(Object.entries(options.unverified)),
+        why: "the container's image is gone",
+      },
+    }),
+    attachments: Object.entries(networks).map(([network, text]) => ({
+      ...attachment(network, text, options.driver),
+      ...(options.ignoring?.includes(network) && { ignoresNextHop: 'driver dwgd' }),
+    })),
   };
 }
 
@@ -63,9 +79,13 @@ export function plan(
   const decoded = containers
     .filter(({ labels }) => labels.size > 0)
     .map(({ id, name, labels }) => ({ id, ...decodeLabels(name, labels) }));
+  const unverified = containers.flatMap(({ id, name, unverified }) =>
+    unverified ? [[id, decodeLabels(name, unverified.labels).intent] as const] : [],
+  );
   const plan = planWorld({
     containers,
     intents: new Map(decoded.map(({ id, intent }) => [id, intent])),
+    unverified: new Map(unverified),
     external: new Map(),
     allowHostRoutes: [],
     hostAddresses: [],

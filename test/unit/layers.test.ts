@@ -27,13 +27,13 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   ],
   [
     3,
-    /^src\/(nft\/libnftables|labels\/(containers|host|host-names|lock|own-labels|proc-netns|proc-sys|reports|retries|unseen))\.ts$/,
+    /^src\/(nft\/libnftables|labels\/(containers|host|host-names|host-dns|networks|lock|own-labels|runtimes|proc-netns|proc-sys|reports|retries|unseen))\.ts$/,
   ],
   [3, /^src\/(log|docker-api|docker-request|resolver)\.ts$/],
   [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
   [
     2,
-    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|routes|host-routes|loops|merge|forwards|placement|due|grammar|reading|misspelt)\.ts$/,
+    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|bearers|unresolved|frozen|openings|routes|host-routes|loops|merge|forwards|placement|due|grammar|reading|misspelt)\.ts$/,
   ],
   [
     0,

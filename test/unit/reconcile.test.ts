@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { parseAddress, parsePrefix } from '../../src/ip.js';
+import { Dues } from '../../src/labels/due.js';
+import { HOST_ROUTES } from '../../src/labels/keys.js';
 import { Reconcile } from '../../src/labels/reconcile.js';
 import type {
   Attachment,
@@ -273,6 +275,36 @@ test('routes of the host stay while Docker cannot tell of a container that asks 
   assert.deepEqual(await stage.pass(), ['host nothing']);
   assert.deepEqual(stage.kept, [true, true, true, false]);
   assert.deepEqual(await stage.pass(), []);
+});
+
+test('a namespace whose labels are not known for sure is looked into, and emptied when they are none', () => {
+  const dues = new Dues();
+  const netns = { key: '4:a', path: '/proc/1/ns/net' };
+  const view = {
+    id: 'a',
+    name: 'a',
+    netns,
+    hostNetwork: false,
+    labels: new Map(),
+    imageLabels: [],
+    attachments: [],
+  };
+  const unverified = { labels: new Map([[HOST_ROUTES, '10.0.0.0/8']]), why: 'gone' };
+  const frozen: SandboxDesired = { netns, containers: ['a'], routes: [], sysctls: [], isFrozen: true };
+  const now = (sandboxes: SandboxDesired[], containers: ContainerView[]) => {
+    const { changed } = dues.of({ sandboxes, hostRoutes: [] }, containers, false);
+    for (const due of changed) dues.done(due);
+    return changed.map(({ key, desired }) => [key, 'isFrozen' in desired, 'keep' in desired && desired.keep]);
+  };
+  assert.deepEqual(now([frozen], [{ ...view, unverified }]), [
+    ['4:a', true, false],
+    ['host', false, true],
+  ]);
+  assert.deepEqual(now([frozen], [{ ...view, unverified }]), []);
+  assert.deepEqual(now([], [view]), [
+    ['4:a', false, false],
+    ['host', false, false],
+  ]);
 });
 
 test('one that is gone is not tried again', async t => {

@@ -20,6 +20,42 @@ test('a rule that the kernel refuses is a warning of its label, at once; what wa
   );
 });
 
+test('a container that is not held at all is an error, once; another mistake is a warning', () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const reports = new Reports(log);
+  for (let n = 0; n < 2; n++) {
+    reports.mistakes([
+      { container: 'app', key: 'twine.*', message: 'not held', isError: true },
+      { container: 'web', key: 'twine.route.::/0', message: 'not found' },
+    ]);
+  }
+  assert.deepEqual(
+    lines.map(({ level, container, msg }) => [level, container, msg]),
+    [
+      [50, 'app', 'not held'],
+      [40, 'web', 'not found'],
+    ],
+  );
+});
+
+test('what is wrong in a namespace is said when it is new, and again when it comes back', () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const reports = new Reports(log);
+  const outcomes = [['a rule'], ['a rule'], ['another'], undefined, ['another']];
+  for (const warnings of outcomes) {
+    reports.outcome('4:1', 'app', { changes: [], failures: [], ...(warnings && { warnings }) });
+  }
+  assert.deepEqual(
+    lines.map(({ level, containers, msg }) => [level, containers, msg]),
+    ['a rule', 'another', 'another'].map(text => [40, 'app', text]),
+  );
+  reports.keep(new Set());
+  reports.outcome('4:1', 'app', { changes: [], failures: [], warnings: ['another'] });
+  assert.equal(lines.length, 4);
+});
+
 for (const [what, failures, text] of [
   ['one', ['a'], 'a'],
   ['three', ['a', 'b', 'c'], 'a; b; c'],

@@ -1,0 +1,113 @@
+// Nothing goes to somebody else: not while a gateway is stopped or gone, not to one-off containers, not with the image gone.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createNetwork, remove, run, stop } from '../lab/containers.js';
+import { daemon, docker, eventually } from '../lab/lab.js';
+import { follows, keeper, keeping } from './keeper.js';
+import { assertSame, snapshot } from './snapshot.js';
+import { inside } from './talk.js';
+
+const ROUTE = 'twine.route.0.0.0.0/0';
+const compose = (project: string, service: string, rest: Record<string, string> = {}) => ({
+  'com.docker.compose.project': project,
+  'com.docker.compose.service': service,
+  ...rest,
+});
+const ONE_OFF = { 'com.docker.compose.oneoff': 'True' };
+
+/** Where the container's packets to the world go: an address, or `unreachable`. */
+async function way(container: string): Promise<string> {
+  const said = await inside(container, 'ip route get 203.0.113.1 2>&1 || true');
+  return / via (\S+)/.exec(said)?.[1] ?? (/unreachable|No route to host/.test(said) ? 'unreachable' : said);
+}
+
+async function addressOf(container: string): Promise<string> {
+  const { NetworkSettings } = await docker.get<{
+    NetworkSettings: { Networks: Record<string, { IPAddress: string }> };
+  }>(`/containers/${container}/json`);
+  return NetworkSettings.Networks.shared!.IPAddress;
+}
+
+const leads = (container: string, expected: string) =>
+  follows(async () => assert.equal(await way(container), expected));
+
+keeping('bearers', () => {
+  const vpn = { networks: { shared: { aliases: ['vpn'] } } };
+
+  test('the own service is the gateway, whoever else has its name', async () => {
+    await createNetwork('shared', { driver: 'bridge' });
+    await keeper.start();
+    await run('a-b-vpn-1', { ...vpn, labels: compose('b', 'vpn') });
+    await run('a-vpn-run-1', { ...vpn, labels: compose('a', 'vpn', ONE_OFF) });
+    await run('plain', vpn);
+    await run('a-vpn-1', { ...vpn, labels: compose('a', 'vpn') });
+    await run('a-app-1', { networks: { shared: {} }, labels: compose('a', 'app', { [ROUTE]: 'vpn' }) });
+    await leads('a-app-1', await addressOf('a-vpn-1'));
+  });
+
+  test("stopped, it is unreachable: neither another project's service, a one-off container nor an alias", async () => {
+    await stop('a-vpn-1');
+    await leads('a-app-1', 'unreachable');
+    await docker.call('POST', '/containers/a-vpn-1/start');
+    await leads('a-app-1', await addressOf('a-vpn-1'));
+  });
+
+  test('so it is for a daemon that has never seen it running', async () => {
+    await stop('a-vpn-1');
+    await leads('a-app-1', 'unreachable');
+    await daemon.kill9();
+    await inside('a-app-1', 'ip route flush table 229');
+    await keeper.start();
+    await leads('a-app-1', 'unreachable');
+  });
+
+  test("removed, it is not another project's service, which is reached by its container's name", async () => {
+    await remove('a-vpn-1');
+    await remove('plain');
+    await leads('a-app-1', 'unreachable');
+    await eventually(() =>
+      assert.match(daemon.logs(), /vpn is a service of the Compose project b, of which/),
+    );
+    const labels = compose('a', 'other', { [ROUTE]: 'a-b-vpn-1' });
+    await run('a-other-1', { networks: { shared: {} }, labels });
+    await leads('a-other-1', await addressOf('a-b-vpn-1'));
+  });
+
+  test('an alias of one that is stopped is not that of the next', async () => {
+    await run('first', { networks: { shared: { aliases: ['gate'] } } });
+    await run('second', { networks: { shared: { aliases: ['gate'] } } });
+    await run('user', { networks: { shared: {} }, labels: { [ROUTE]: 'gate' } });
+    await leads('user', await addressOf('first'));
+    await stop('first');
+    await leads('user', 'unreachable');
+  });
+
+  test('with the image gone and the daemon started anew, what is in force stays', async () => {
+    const { Id } = await docker.call<{ Id: string }>(
+      'POST',
+      '/commit?container=second&repo=of-its-own&tag=lab',
+      { Labels: { its: 'own' } },
+    );
+    await run('kept', {
+      networks: { shared: {} },
+      image: 'of-its-own:lab',
+      labels: { [ROUTE]: 'second', 'twine.nat.interfaces': 'wg+' },
+    });
+    await leads('kept', await addressOf('second'));
+    // Docker removes no image of a container that runs.
+    await stop('kept');
+    await docker.call('DELETE', `/images/${Id}?force=true`);
+    await docker.call('POST', '/containers/kept/start');
+    await leads('kept', await addressOf('second'));
+    await follows(() => inside('kept', 'nft list table inet dwgd'));
+    const before = await snapshot('kept');
+    await daemon.kill9();
+    await keeper.start();
+    await follows(() => assert.match(daemon.logs(), /the container's image is gone, so nobody can tell/));
+    assertSame(await snapshot('kept'), before);
+    await inside('kept', 'ip route flush table 229');
+    await daemon.kill9();
+    await keeper.start();
+    await leads('kept', 'unreachable');
+  });
+});
