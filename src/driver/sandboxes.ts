@@ -1,7 +1,9 @@
 // Where links are: the host's namespace, the one in which a rootless Docker looks for them, and containers' own.
 // Opens sockets and handles there. Not here: what is done with them, how a rootless Docker is found (rootless.ts).
 
-import type { Netns, NetnsSwitch } from '../netlink/netns.js';
+import { statfsSync } from 'node:fs';
+import { UserError } from '../errors.js';
+import type { Netns, NetnsSwitch, Synchronous } from '../netlink/netns.js';
 import { Netns as NetnsHandle } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
 import type { SyncNetlinkSocket } from '../netlink/sync-socket.js';
@@ -9,6 +11,9 @@ import { WgCtrl } from '../netlink/wgctrl.js';
 import type { Endpoint } from './network.js';
 import { openRouteSocket } from './reaper.js';
 import type { RootlessHosts } from './rootless.js';
+
+/** NSFS_MAGIC of <linux/magic.h>: the file system of namespaces. */
+const NSFS_MAGIC = 0x6e736673;
 
 export class Sandboxes {
   readonly #switch: NetnsSwitch;
@@ -45,6 +50,30 @@ export class Sandboxes {
     } finally {
       netns.close();
     }
+  }
+
+  /**
+   * A container's namespace, for within(): close it soon.
+   * @throws ENOENT when it is gone, or not there yet; UserError when it is the host's own
+   */
+  openNetns(endpoint: Endpoint, owner: number): Netns {
+    const netns = new NetnsHandle(this.#rootless.path(owner, endpoint.sandboxKey ?? ''));
+    try {
+      // Docker makes a file first and mounts the namespace over it.
+      if (statfsSync(`/proc/self/fd/${netns.fd}`).type !== NSFS_MAGIC)
+        throw new UserError(`${endpoint.sandboxKey} is no namespace yet`, { code: 'ENOENT' });
+      if (netns.key === this.#switch.hostKey)
+        throw new UserError(`the namespace ${endpoint.sandboxKey} is the host's own: it is no container's`);
+      return netns;
+    } catch (err) {
+      netns.close();
+      throw err;
+    }
+  }
+
+  /** Runs a function in a namespace, as NetnsSwitch does. */
+  within<T>(netns: Netns, fn: () => Synchronous<T>): Synchronous<T> {
+    return this.#switch.within(netns, fn);
   }
 
   #inDocker<T extends RtNetlink | SyncNetlinkSocket>(owner: number, open: () => T): T {

@@ -10,6 +10,7 @@ import { WgCtrl } from '../netlink/wgctrl.js';
 import { Serial } from '../serial.js';
 import { DockerClient } from './docker.js';
 import { Driver } from './driver.js';
+import { FullTunnels } from './full-tunnels.js';
 import { createPlugin } from './plugin.js';
 import { PluginSocket } from './plugin-socket.js';
 import { Reaper } from './reaper.js';
@@ -52,17 +53,21 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const hosts = new RootlessHosts();
   const sandboxes = new Sandboxes(netns, hosts);
   const serial = new Serial();
-  const driver = new Driver({ store, rt, wg, reaper, sandboxes, serial, log });
+  const fullTunnels = new FullTunnels({ store, sandboxes, serial, log, trace });
+  const driver = new Driver({ store, rt, wg, reaper, sandboxes, fullTunnels, serial, log });
   await socket.listen(createPlugin(driver, 0, log));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, reaper, driver, log });
   const upkeep = new Upkeep({ store, wg, sandboxes, serial, log });
-  const watch = watchLinks((link, present) => present && upkeep.linkChanged(link.name));
+  const watch = watchLinks((link, present) =>
+    present ? upkeep.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
+  );
   const rootless = options.rootless ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
   return {
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
+      fullTunnels.start();
       upkeep.start();
       void docker.watch(() => void recovery.compare(docker, 0));
       rootless?.start();
@@ -71,7 +76,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       docker.close();
       watch.close();
       upkeep.close();
-      await Promise.all([socket.close(), rootless?.close(), upkeep.idle(), reaper.idle()]);
+      fullTunnels.close();
+      const busy = [upkeep.idle(), fullTunnels.idle(), reaper.idle()];
+      await Promise.all([socket.close(), rootless?.close(), ...busy]);
       rt.close();
       wg.close();
       store.close();

@@ -2,6 +2,7 @@
 
 import type { CreateEndpointRequest, CreateNetworkRequest } from '../../src/driver/api.js';
 import { Driver } from '../../src/driver/driver.js';
+import { FullTunnels } from '../../src/driver/full-tunnels.js';
 import type { Endpoint } from '../../src/driver/network.js';
 import { Reaper } from '../../src/driver/reaper.js';
 import { Sandboxes } from '../../src/driver/sandboxes.js';
@@ -35,6 +36,8 @@ class FakeReaper extends Reaper {
   }
 }
 
+const noSuchNamespace = (): Error => Object.assign(new Error('no such namespace'), { code: 'ENOENT' });
+
 /** Namespaces of containers by their sandbox's path; the host's for Docker's own. */
 class FakeSandboxes extends Sandboxes {
   readonly containers = new Map<string, FakeKernel>();
@@ -51,8 +54,11 @@ class FakeSandboxes extends Sandboxes {
   }
   override openContainer(endpoint: Endpoint): { rt: RtNetlink; wg: WgCtrl } {
     const kernel = this.containers.get(endpoint.sandboxKey ?? '');
-    if (!kernel) throw Object.assign(new Error('no such namespace'), { code: 'ENOENT' });
+    if (!kernel) throw noSuchNamespace();
     return { rt: new RtNetlink(kernel.route()), wg: new WgCtrl(kernel.generic()) };
+  }
+  override openNetns(): never {
+    throw noSuchNamespace();
   }
 }
 
@@ -69,10 +75,12 @@ export class World {
   readonly rt = new RtNetlink(this.kernel.route());
   readonly wg = new WgCtrl(this.kernel.generic());
   readonly serial = new Serial();
+  readonly fullTunnels: FullTunnels;
   readonly driver: Driver;
 
   constructor(readonly store = new Store('')) {
     this.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });
+    this.fullTunnels = new FullTunnels(this);
     this.driver = new Driver(this);
   }
 
