@@ -12,6 +12,7 @@ import { shortId } from './api.js';
 import { type FullTunnel, heldFamilies } from './full-tunnel.js';
 import { type FullTunnelResult, holdFullTunnels } from './full-tunnel-netns.js';
 import { type Endpoint, mayHavePeer, type Network } from './network.js';
+import { Poller, type Progress } from './poller.js';
 import type { Sandboxes } from './sandboxes.js';
 import type { Store } from './store.js';
 
@@ -29,27 +30,17 @@ export interface FullTunnelParts {
 
 /** How often every container is looked at unasked. */
 const PERIOD_MS = 30_000;
-/**
- * Before version 28 Docker makes the namespace only after Join, and the process starts about 100 ms after its file is
- * there, about 30 ms after the link is: so it is looked for often, and nobody tells of it.
- */
-const FAST_STEP_MS = 5;
-const FAST_STEPS = 600;
-const SLOW_STEP_MS = 50;
-const SLOW_STEPS = 1_200;
-
-/** A container that is waited for. */
-interface Following {
-  steps: number;
-  wake: () => void;
-}
-
-type Progress = 'held' | 'waiting' | 'gone';
 
 export class FullTunnels {
   readonly #parts: FullTunnelParts;
-  readonly #followed = new Map<string, Following>();
-  readonly #tasks = new Set<Promise<void>>();
+  /**
+   * Before version 28 Docker makes the namespace only after Join, and nobody tells of it. Its file is there about 100 ms
+   * before the process starts, the link about 30 ms.
+   */
+  readonly #poller = new Poller(
+    id => this.#step(id),
+    id => this.#gaveUp(id),
+  );
   /** Endpoints that were told to be held, of which IPv6 was said to be closed, and what last went wrong with each. */
   readonly #held = new Set<string>();
   readonly #warned = new Set<string>();
@@ -77,13 +68,13 @@ export class FullTunnels {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#passes.close();
-    for (const following of this.#followed.values()) following.wake();
+    this.#poller.close();
   }
 
   /** Resolves when nothing is under way or waited for. */
   async idle(): Promise<void> {
     await this.#passes.idle();
-    await Promise.all(this.#tasks);
+    await this.#poller.idle();
   }
 
   /**
@@ -104,7 +95,7 @@ export class FullTunnels {
 
   /** After Join: waits until Docker has moved the link, and leads the container's packets by it. */
   follow(network: Network, endpoint: Endpoint): void {
-    if (heldFamilies(network).size > 0) this.#follow(endpoint.id);
+    if (heldFamilies(network).size > 0) this.#poller.follow(endpoint.id, network.owner);
   }
 
   /** A link has left the host's namespace: where Docker has moved it into a container, it is time. */
@@ -137,7 +128,7 @@ export class FullTunnels {
       );
       for (const { id, networkId, state } of store.endpoints()) {
         if (this.#closed) return;
-        if (state !== 'joined' || !whole.has(networkId) || this.#followed.has(id)) continue;
+        if (state !== 'joined' || !whole.has(networkId) || this.#poller.has(id)) continue;
         await this.#step(id);
         // Docker's calls go before.
         await turn();
@@ -147,42 +138,12 @@ export class FullTunnels {
     }
   }
 
-  #follow(id: string): void {
-    const present = this.#followed.get(id);
-    if (present) {
-      present.steps = 0;
-      present.wake();
-      return;
-    }
-    const following: Following = { steps: 0, wake: () => undefined };
-    this.#followed.set(id, following);
-    const task = this.#wait(id, following).finally(() => {
-      this.#followed.delete(id);
-      this.#tasks.delete(task);
-    });
-    this.#tasks.add(task);
-  }
-
-  async #wait(id: string, following: Following): Promise<void> {
-    while (!this.#closed) {
-      const progress = await this.#step(id);
-      if (progress !== 'waiting') return;
-      if (++following.steps > FAST_STEPS + SLOW_STEPS) break;
-      const delay = following.steps > FAST_STEPS ? SLOW_STEP_MS : FAST_STEP_MS;
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, delay).unref();
-        following.wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+  #gaveUp(id: string): void {
     // Every 30 seconds it is looked for again.
-    if (!this.#closed)
-      this.#parts.log.warn(
-        { endpoint: shortId(id) },
-        'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',
-      );
+    this.#parts.log.warn(
+      { endpoint: shortId(id) },
+      'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',
+    );
   }
 
   /** One try, not while Docker has the container join or leave. */
@@ -191,12 +152,12 @@ export class FullTunnels {
       const { store, log } = this.#parts;
       const endpoint = store.endpoint(id);
       const network = endpoint && store.network(endpoint.networkId);
-      if (!network || endpoint.state !== 'joined') return 'gone';
+      if (!network || endpoint.state !== 'joined') return 'done';
       try {
         const result = this.#hold(network, endpoint);
         this.#failures.delete(id);
         this.#tell(id, result);
-        return result.complete ? 'held' : 'waiting';
+        return result.complete ? 'done' : 'waiting';
       } catch (err) {
         if (isNotFound(err)) return 'waiting';
         const text = messageOf(err);
@@ -228,7 +189,9 @@ export class FullTunnels {
     return store.endpoints().flatMap(endpoint => {
       if (endpoint.sandboxKey !== sandboxKey || endpoint.id === without || !mayHavePeer(endpoint)) return [];
       const network = store.network(endpoint.networkId);
-      return network?.owner === owner ? [{ held: heldFamilies(network), endpoint }] : [];
+      if (network?.owner !== owner) return [];
+      const held = heldFamilies(network);
+      return held.size > 0 ? [{ held, endpoint }] : [];
     });
   }
 

@@ -44,7 +44,7 @@ export class Sandboxes {
 
   /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
   openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
-    const netns = new NetnsHandle(this.#rootless.path(owner, endpoint.sandboxKey ?? ''));
+    const netns = this.openNetns(endpoint, owner);
     try {
       return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
     } finally {
@@ -61,9 +61,9 @@ export class Sandboxes {
     try {
       // Docker makes a file first and mounts the namespace over it.
       if (statfsSync(`/proc/self/fd/${netns.fd}`).type !== NSFS_MAGIC)
-        throw new UserError(`${endpoint.sandboxKey} is no namespace yet`, { code: 'ENOENT' });
+        throw new UserError("the container's namespace is not there yet", { code: 'ENOENT' });
       if (netns.key === this.#switch.hostKey)
-        throw new UserError(`the namespace ${endpoint.sandboxKey} is the host's own: it is no container's`);
+        throw new UserError("the container's namespace is the host's own: give the container one of its own");
       return netns;
     } catch (err) {
       netns.close();

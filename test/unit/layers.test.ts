@@ -23,7 +23,7 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
   [
     3,
-    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links|container-tunnels|full-tunnel-netns)\.ts$/,
+    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|reaper|host-interface|container-links|container-tunnels|full-tunnel-netns|poller)\.ts$/,
   ],
   [
     3,
