@@ -1,5 +1,5 @@
 // What a full tunnel means in the namespace of its container: policy rules and a routing table of ours, so that it holds
-// whatever default route Docker puts into table main, and a guard beneath, so that nothing leaves by another way while
+// whatever default route Docker puts into table main, and a guard behind, so that nothing leaves by another way while
 // the tunnel is not there. Pure: what is known goes in, plain data comes out. Not here: who enters the namespace
 // (full-tunnel-netns.ts), when (full-tunnels.ts).
 
@@ -10,8 +10,8 @@ import {
   type Route,
   RT_TABLE_DWGD_TUNNEL,
   RT_TABLE_MAIN,
+  RT_TABLE_UNSPEC,
   RTN_UNICAST,
-  RTN_UNREACHABLE,
   RTPROT_DWGD_TUNNEL,
 } from '../netlink/route.js';
 import type { Rule } from '../netlink/rule.js';
@@ -54,14 +54,14 @@ const HALVES: Readonly<Record<Family, readonly string[]>> = {
 
 /**
  * First what main has beyond default routes: the container's own networks, and whatever else is more specific. Then our
- * table. After labels' rules, which are of the one container, and just before the kernel's `main` (32766).
+ * table, then nowhere. After labels' rules, which are of the one container, and just before the kernel's `main` (32766).
  */
-const RULES: readonly Pick<Rule, 'priority' | 'table' | 'suppressPrefixLength'>[] = [
-  { priority: 32_764, table: RT_TABLE_MAIN, suppressPrefixLength: 0 },
-  { priority: 32_765, table: RT_TABLE_DWGD_TUNNEL },
+const RULES: readonly Omit<Rule, 'family' | 'protocol'>[] = [
+  { priority: 32_763, table: RT_TABLE_MAIN, suppressPrefixLength: 0 },
+  { priority: 32_764, table: RT_TABLE_DWGD_TUNNEL },
+  // The guard. A route would do for IPv4, but in IPv6 it is one of `lo`, which takes it along when it goes down.
+  { priority: 32_765, table: RT_TABLE_UNSPEC, unreachable: true },
 ];
-/** Beneath every route by a tunnel. */
-const GUARD_METRIC = 1_000_000;
 
 /** Whether routes take all of a family: its default, or both halves, which are the same in other words. */
 export function takesAll(routes: readonly Prefix[], family: Family): boolean {
@@ -110,7 +110,7 @@ export function planFullTunnels(tunnels: readonly FullTunnel[], present: readonl
   const families = FAMILIES.filter(family => tunnels.some(({ held }) => held.has(family)));
   return {
     rules: families.flatMap(family => RULES.map(rule => ({ family, ...rule, protocol: RTPROT_DWGD_TUNNEL }))),
-    routes: families.flatMap(family => [guard(family), ...tunnelRoutes(family, tunnels, present)]),
+    routes: families.flatMap(family => tunnelRoutes(family, tunnels, present)),
   };
 }
 
@@ -132,10 +132,7 @@ function tunnelRoutes(
   const metrics = kept.map(({ metric }) => metric);
   const missing = links.filter(link => !kept.some(({ index }) => index === link));
   const first = Math.max(0, ...metrics) + 1;
-  return [
-    ...kept,
-    ...missing.map((index, n) => ({ ...ownRoute(family, RTN_UNICAST), index, metric: first + n })),
-  ];
+  return [...kept, ...missing.map((index, n) => ({ ...ownRoute(family), index, metric: first + n }))];
 }
 
 function isTunnelRoute(route: Route): boolean {
@@ -145,19 +142,14 @@ function isTunnelRoute(route: Route): boolean {
     !route.gateway &&
     !route.gateways &&
     route.table === RT_TABLE_DWGD_TUNNEL &&
-    route.metric < GUARD_METRIC &&
     isDefault(route.destination)
   );
 }
 
-function guard(family: Family): Route {
-  return { ...ownRoute(family, RTN_UNREACHABLE), metric: GUARD_METRIC };
-}
-
-function ownRoute(family: Family, type: number): Omit<Route, 'metric'> {
+function ownRoute(family: Family): Omit<Route, 'metric'> {
   return {
     destination: DEFAULTS[family],
-    type,
+    type: RTN_UNICAST,
     protocol: RTPROT_DWGD_TUNNEL,
     table: RT_TABLE_DWGD_TUNNEL,
   };
@@ -165,34 +157,27 @@ function ownRoute(family: Family, type: number): Omit<Route, 'metric'> {
 
 /**
  * The changes from what is there to what shall be, in an order in which no packet that is held leaves by table main in
- * between: guards, rules, tunnels, and what has to go in reverse.
+ * between: rules, tunnels, and what has to go in reverse.
  */
 export function diffFullTunnels(desired: TunnelState, observed: TunnelState): TunnelChange[] {
   const routes = desired.routes.filter(route => !observed.routes.some(other => sameRoute(route, other)));
   const rules = desired.rules.filter(rule => !observed.rules.some(other => sameRule(rule, other)));
   const oldRoutes = observed.routes.filter(route => !desired.routes.some(other => sameRoute(route, other)));
   const oldRules = observed.rules.filter(rule => !desired.rules.some(other => sameRule(rule, other)));
-  const isGuard = ({ type }: Route): boolean => type === RTN_UNREACHABLE;
-  const change = {
-    addRoute: (route: Route): TunnelChange => ({ kind: 'addRoute', route }),
-    deleteRoute: (route: Route): TunnelChange => ({ kind: 'deleteRoute', route }),
-  };
   return [
-    ...routes.filter(isGuard).map(change.addRoute),
     ...rules.map((rule): TunnelChange => ({ kind: 'addRule', rule })),
-    ...routes.filter(route => !isGuard(route)).map(change.addRoute),
+    ...routes.map((route): TunnelChange => ({ kind: 'addRoute', route })),
     ...oldRules.reverse().map((rule): TunnelChange => ({ kind: 'deleteRule', rule })),
-    ...oldRoutes.reverse().map(change.deleteRoute),
+    ...oldRoutes.reverse().map((route): TunnelChange => ({ kind: 'deleteRoute', route })),
   ];
 }
 
-/** The kernel gives a route that leads nowhere in IPv6 the index of `lo`. */
 function sameRoute(a: Route, b: Route): boolean {
   return (
     a.type === b.type &&
     a.table === b.table &&
     a.metric === b.metric &&
-    (a.type === RTN_UNREACHABLE || a.index === b.index) &&
+    a.index === b.index &&
     !a.gateway === !b.gateway &&
     formatPrefix(a.destination) === formatPrefix(b.destination)
   );
@@ -203,6 +188,7 @@ function sameRule(a: Rule, b: Rule): boolean {
     a.family === b.family &&
     a.priority === b.priority &&
     a.table === b.table &&
+    a.unreachable === b.unreachable &&
     a.suppressPrefixLength === b.suppressPrefixLength &&
     !a.fwmark === !b.fwmark
   );

@@ -97,6 +97,7 @@ for (const [what, docker] of [
   ],
   ['gives its default route the best of metrics', '-6 route add default via fd09::1 metric 1'],
   ['takes the bridge away', 'link del eth0'],
+  ['sets lo down and up', 'link set lo down\nlink set lo up'],
 ] as const) {
   kernelTest(`Docker ${what}: the tunnel holds`, async t => {
     const { inside, outside } = await tunnelled(t);
@@ -136,21 +137,36 @@ kernelTest(
   },
 );
 
+/** As Docker does when it sets a sandbox up: what the kernel keeps at `lo` is lost. */
+kernelTest('a guard outlives that lo goes down, and that IPv6 is switched off and on', async t => {
+  const { inside } = await tunnelled(t);
+  inside.ip('link', 'set', 'wg0', 'down');
+  hold(inside, tunnel(BOTH));
+  inside.ip('link', 'set', 'lo', 'down');
+  inside.ip('link', 'set', 'lo', 'up');
+  for (const value of [1, 0])
+    inside.exec('sh', '-c', `echo ${value} > /proc/sys/net/ipv6/conf/all/disable_ipv6`);
+  inside.ip('address', 'add', 'fd09::2/64', 'dev', 'eth0', 'nodad');
+  inside.ip('-6', 'route', 'add', 'default', 'via', 'fd09::1');
+  assert.equal(ways(inside), 'nowhere nowhere');
+});
+
 kernelTest('what somebody has put into the table is no reason not to be closed, and stays', async t => {
   const { inside } = await tunnelled(t);
   inside.ip('link', 'set', 'wg0', 'down');
-  inside.ip('route', 'add', 'unreachable', 'default', 'metric', '1000000', 'table', '230');
+  inside.ip('route', 'add', 'blackhole', '192.0.2.0/24', 'table', '230');
   inside.ip('rule', 'add', 'priority', '32765', 'lookup', '100');
   hold(inside, tunnel(BOTH));
   assert.equal(ways(inside), 'nowhere nowhere');
   hold(inside);
-  assert.match(inside.ip('route', 'show', 'table', '230'), /^unreachable default metric 1000000 *\n$/);
+  assert.match(inside.ip('route', 'show', 'table', '230'), /^blackhole 192\.0\.2\.0\/24 *\n$/);
   assert.match(inside.ip('rule'), /32765:\tfrom all lookup 100/);
 });
 
 kernelTest('what is lost of it is put back at the next look', async t => {
   const { inside } = await tunnelled(t);
   for (const loss of [
+    'rule del priority 32763',
     'rule del priority 32764',
     '-6 rule del priority 32765',
     'route flush table 230',
