@@ -19,6 +19,7 @@ import {
   shortId,
 } from './api.js';
 import { ContainerLinks } from './container-links.js';
+import type { FullTunnels } from './full-tunnels.js';
 import { HostInterface } from './host-interface.js';
 import { refuseClosedInterface } from './interface-access.js';
 import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from './network.js';
@@ -45,6 +46,7 @@ export interface DriverParts {
   readonly reaper: Reaper;
   readonly sandboxes: Sandboxes;
   readonly resolver: EndpointResolver;
+  readonly fullTunnels: FullTunnels;
   readonly serial: Serial;
   readonly log: Log;
   /** The interfaces of the host that containers of users other than root may join. */
@@ -147,7 +149,7 @@ export class Driver {
   /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
   join(request: JoinRequest, owner: number): Promise<JoinResponse> {
     return this.#parts.serial.run(request.EndpointID, async () => {
-      const { store, log } = this.#parts;
+      const { store, fullTunnels, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const known = store.endpoint(request.EndpointID);
       if (known?.networkId !== network.id) {
@@ -171,6 +173,8 @@ export class Driver {
       store.putEndpoint(endpoint);
       undo.add('the record', () => store.putEndpoint(before));
       try {
+        undo.add('the full tunnel', () => fullTunnels.release(network, endpoint));
+        fullTunnels.enter(network, endpoint);
         const key = await this.#links.make(plan.link, plan.device, owner, undo);
         endpoint = { ...endpoint, publicKey: key };
         if (host) {
@@ -189,6 +193,7 @@ export class Driver {
         await undo.run(text => log.error({ endpoint: shortId(known.id) }, text));
         throw err;
       }
+      fullTunnels.follow(network, endpoint);
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
       return plan.response;
     });
@@ -197,10 +202,11 @@ export class Driver {
   /** Takes the container off the host's interface; Docker brings the link back by itself. */
   leave(request: EndpointRequest, owner: number): Promise<void> {
     return this.#parts.serial.run(request.EndpointID, async () => {
-      const { store, log } = this.#parts;
+      const { store, fullTunnels, log } = this.#parts;
       const endpoint = store.endpoint(request.EndpointID);
       const network = endpoint && store.network(endpoint.networkId);
       if (!endpoint || !mayHavePeer(endpoint) || network?.owner !== owner) return;
+      fullTunnels.release(network, endpoint);
       await this.removal.dropPeer(network, endpoint);
       store.putEndpoint({ ...withoutPeer(endpoint), state: 'left' });
       log.info({ endpoint: shortId(endpoint.id) }, 'endpoint left');

@@ -26,6 +26,7 @@ import {
   type JoinResponse,
   type StaticRoute,
 } from './api.js';
+import { isWholeOrHalf, takesAll } from './full-tunnel.js';
 import type { Endpoint, Network, NetworkOptions, Pool } from './network.js';
 import { IPV6_MIN_MTU } from './options.js';
 import { planRemotePeer, type RemotePeer } from './peers.js';
@@ -188,13 +189,14 @@ export function planResponse(network: Network, endpoint: Endpoint): JoinResponse
   const gateway6 = fullTunnelGateway(network, endpoint, 6);
   const own = [network.ipv4?.subnet, network.ipv6?.subnet].filter(subnet => subnet !== undefined);
   const routes = network.routes
-    .filter(route => !isDefault(route) || !(route.address.family === 4 ? gateway4 : gateway6))
+    .filter(route => !isWholeOrHalf(route) || !(route.address.family === 4 ? gateway4 : gateway6))
     .filter(route => !own.some(subnet => samePrefix(subnet, route)));
   const onLink = [gateway4, gateway6].filter(gateway => gateway !== undefined).map(hostPrefix);
   return {
     InterfaceName: { SrcName: endpoint.ifname, DstPrefix: network.prefix },
-    // Docker arbitrates between the networks of a container by Gateway; a connected default route would fail
-    // beside a bridge. The gateway needs a route of its own, on-link.
+    // Docker arbitrates between the networks of a container by Gateway, and its resolver asks for one; a connected
+    // default route would fail beside a bridge. The gateway needs a route of its own, on-link. That packets go by the
+    // tunnel whatever Docker chooses is seen to inside (full-tunnel.ts).
     ...(gateway4 && { Gateway: formatAddress(gateway4) }),
     ...(gateway6 && { GatewayIPv6: formatAddress(gateway6) }),
     StaticRoutes: [...onLink, ...routes].map(connected),
@@ -210,9 +212,7 @@ function connected(route: Prefix): StaticRoute {
 function fullTunnelGateway(network: Network, endpoint: Endpoint, family: 4 | 6): Address | undefined {
   const pool = family === 4 ? network.ipv4 : network.ipv6;
   const own = family === 4 ? endpoint.ipv4 : endpoint.ipv6;
-  if (!own || !network.routes.some(route => isDefault(route) && route.address.family === family))
-    return undefined;
-  if (!pool) return undefined;
+  if (!own || !pool || !takesAll(network.routes, family)) return undefined;
   if (pool.gateway) return pool.gateway;
   return [1, 2].flatMap(n => nthAddress(pool.subnet, n) ?? []).find(address => !sameAddress(address, own));
 }

@@ -7,6 +7,7 @@ import { type Key, publicKey } from '../netlink/key.js';
 import type { Link } from '../netlink/link.js';
 import type { Serial } from '../serial.js';
 import { shortId } from './api.js';
+import type { FullTunnels } from './full-tunnels.js';
 import type { HostInterface } from './host-interface.js';
 import { type Endpoint, mayHavePeer, type Network } from './network.js';
 import { isLinkOf } from './plan.js';
@@ -19,6 +20,7 @@ export interface RemovalParts {
   readonly store: Store;
   readonly reaper: Reaper;
   readonly sandboxes: Sandboxes;
+  readonly fullTunnels: FullTunnels;
   readonly serial: Serial;
   readonly log: Log;
 }
@@ -35,10 +37,12 @@ export class Removal {
   /** Takes away what an endpoint left, whoever found out that it is gone. Until its link is, the record says so. */
   discard(id: string): Promise<void> {
     return this.#parts.serial.run(id, async () => {
-      const { store, log } = this.#parts;
+      const { store, fullTunnels, log } = this.#parts;
       const endpoint = store.endpoint(id);
       if (!endpoint) return;
       const network = store.network(endpoint.networkId);
+      // Docker may have had it leave a container that goes on while nobody listened.
+      if (network && mayHavePeer(endpoint)) fullTunnels.release(network, endpoint);
       try {
         if (network) await this.dropPeer(network, endpoint);
       } catch (err) {

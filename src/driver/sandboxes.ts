@@ -1,8 +1,9 @@
 // Where links are: the host's namespace, the one in which a rootless Docker looks for them, and containers' own.
 // Opens sockets and handles there. Not here: what is done with them, how a rootless Docker is found (rootless.ts).
 
+import { statfsSync } from 'node:fs';
 import { UserError } from '../errors.js';
-import type { Netns, NetnsSwitch } from '../netlink/netns.js';
+import type { Netns, NetnsSwitch, Synchronous } from '../netlink/netns.js';
 import { Netns as NetnsHandle } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/rtnetlink.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/socket.js';
@@ -20,6 +21,8 @@ export interface DockerSockets {
   readonly netns?: Pick<Netns, 'fd'>;
   close(): void;
 }
+/** NSFS_MAGIC of <linux/magic.h>: the file system of namespaces. */
+const NSFS_MAGIC = 0x6e736673;
 
 export class Sandboxes {
   readonly #switch: NetnsSwitch;
@@ -75,14 +78,36 @@ export class Sandboxes {
 
   /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
   openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
-    const path = endpoint.sandboxKey ?? '';
-    const opened = owner === 0 ? new NetnsHandle(path) : this.#rootless.openSandbox(owner, path);
-    const netns = this.#refuseHost(opened, owner);
+    const netns = this.openNetns(endpoint, owner);
     try {
       return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
     } finally {
       netns.close();
     }
+  }
+
+  /**
+   * A container's namespace, for within(): close it soon.
+   * @throws ENOENT when it is gone, not there yet, or the host's own; UserError when it is not that owner's
+   */
+  openNetns(endpoint: Endpoint, owner: number): Netns {
+    const path = endpoint.sandboxKey ?? '';
+    const opened = owner === 0 ? new NetnsHandle(path) : this.#rootless.openSandbox(owner, path);
+    const netns = this.#refuseHost(opened, owner);
+    try {
+      // Docker makes a file first and mounts the namespace over it.
+      if (statfsSync(`/proc/self/fd/${netns.fd}`).type !== NSFS_MAGIC)
+        throw new UserError("the container's namespace is not there yet", { code: 'ENOENT' });
+      return netns;
+    } catch (err) {
+      netns.close();
+      throw err;
+    }
+  }
+
+  /** Runs a function in a namespace, as NetnsSwitch does. */
+  within<T>(netns: Netns, fn: () => Synchronous<T>): Synchronous<T> {
+    return this.#switch.within(netns, fn);
   }
 
   #inDocker<T extends RtNetlink | RouteSocket>(owner: number, open: () => T): T {

@@ -10,6 +10,7 @@ import { WgCtrl } from '../netlink/wgctrl.js';
 import { Serial } from '../serial.js';
 import { DockerClient } from './docker.js';
 import { Driver } from './driver.js';
+import { FullTunnels } from './full-tunnels.js';
 import { createPlugin } from './plugin.js';
 import { PluginSocket } from './plugin-socket.js';
 import { Reaper } from './reaper.js';
@@ -59,17 +60,22 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const serial = new Serial();
   const resolver = new EndpointResolver();
   const rootlessIfnames = new Set(options.rootlessIfnames);
-  const driver = new Driver({ store, rt, wg, reaper, sandboxes, resolver, serial, log, rootlessIfnames });
+  const fullTunnels = new FullTunnels({ store, sandboxes, serial, log, trace });
+  const links = { rt, wg, reaper, sandboxes, fullTunnels };
+  const driver = new Driver({ store, ...links, resolver, serial, log, rootlessIfnames });
   await socket.listen(createPlugin(driver, 0, log));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, driver, log, rootlessIfnames });
   const upkeep = new Upkeep({ store, wg, sandboxes, resolver, serial, log });
-  const watch = watchLinks((link, present) => present && upkeep.linkChanged(link.name));
+  const watch = watchLinks((link, present) =>
+    present ? upkeep.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
+  );
   const rootless = users ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
   return {
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
+      fullTunnels.start();
       upkeep.start();
       void docker.watch(() => void recovery.compare(docker, 0));
       rootless?.start();
@@ -78,7 +84,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       docker.close();
       watch.close();
       upkeep.close();
-      await Promise.all([socket.close(), rootless?.close(), upkeep.idle(), reaper.idle()]);
+      fullTunnels.close();
+      const busy = [upkeep.idle(), fullTunnels.idle(), reaper.idle()];
+      await Promise.all([socket.close(), rootless?.close(), ...busy]);
       rt.close();
       wg.close();
       store.close();

@@ -12,10 +12,10 @@ import type { Change, DesiredRoute } from './words.js';
 /** The longest prefix that has its place in the table of ours. */
 const SHORT_PREFIX = 1;
 /**
- * Of the first rule. The last is just before the kernel's `main` (32766), so that a tunnel for everything, which has
- * rules there too (wg-quick(8)), keeps what is its own.
+ * Of the first rule. The last is before those of a full tunnel of dwgd's networks (32763 to 32765), so that a label goes
+ * before the network, and before the kernel's `main` (32766).
  */
-const FIRST_PRIORITY = 32_761;
+const FIRST_PRIORITY = 32_758;
 
 /**
  * Replies of connections that came in by Docker's own way go by main. For all else the longest prefix wins over main

@@ -65,7 +65,7 @@ export function ipRule(verb: 'add' | 'del', rule: Rule): string {
     verb,
     option('priority', rule.priority),
     option('fwmark', rule.fwmark && `${hex(rule.fwmark.value)}/${hex(rule.fwmark.mask)}`),
-    option('lookup', rule.table),
+    rule.unreachable ? 'unreachable' : option('lookup', rule.table),
     option('suppress_prefixlength', rule.suppressPrefixLength),
     option('protocol', rule.protocol),
   );

@@ -27,6 +27,8 @@ export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
 /** Ours, for routes that may not be in the main one. */
 export const RT_TABLE_DWGD = 229;
+/** Ours, for the default routes of full tunnels. */
+export const RT_TABLE_DWGD_TUNNEL = 230;
 const RTN_UNSPEC = 0;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
@@ -36,6 +38,8 @@ const RTPROT_UNSPEC = 0;
 export const RTPROT_BOOT = 3;
 /** What every route of a container label carries. FRRouting has 186 to 198, and takes away what it finds there. */
 export const RTPROT_DWGD = 229;
+/** What the routes and policy rules of full tunnels carry: they and labels' never take each other away. */
+export const RTPROT_DWGD_TUNNEL = 230;
 
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
@@ -93,6 +97,17 @@ export function deleteRouteRequest(route: RouteConfig): Request {
 export function getRoutesRequest(protocol = RTPROT_UNSPEC): Request {
   const payload = Buffer.alloc(RTMSG_LEN);
   payload.writeUInt8(protocol, 5);
+  return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload };
+}
+
+/**
+ * `ip -4|-6 route show table main`.
+ * @param family the kernel minds the table on a socket with NETLINK_GET_STRICT_CHK only
+ */
+export function getMainRoutesRequest(family: 4 | 6): Request {
+  const payload = Buffer.alloc(RTMSG_LEN);
+  payload.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0);
+  payload.writeUInt8(RT_TABLE_MAIN, 4);
   return { type: RTM_GETROUTE, flags: NLM_F_DUMP, payload };
 }
 

@@ -1,5 +1,5 @@
 // Policy rules: struct fib_rule_hdr and the FRA_* attributes of <linux/fib_rules.h>, as ip-rule(8) speaks of them.
-// Not here: selectors other than the mark; a rule of this project looks packets up in a table.
+// Not here: selectors other than the mark; a rule of this project looks packets up in a table, or ends their way.
 
 import { DecodeError } from '../errors.js';
 import { AF_INET, AF_INET6 } from './address.js';
@@ -21,21 +21,24 @@ const FRA_PROTOCOL = 21;
 /** In a deletion: whatever the rule does. */
 const FR_ACT_UNSPEC = 0;
 const FR_ACT_TO_TBL = 1;
+const FR_ACT_UNREACHABLE = 7;
 const FIB_RULE_HDR_LEN = 12;
 /** The mask of a mark that has none. */
 const ALL_BITS = 0xffff_ffff;
 /** The kernel's "not set" in a dump. */
 const NO_SUPPRESSION = 0xffff_ffff;
 
-/** `ip rule … priority N [fwmark N/N] lookup TABLE [suppress_prefixlength N] protocol N`. */
+/** `ip rule … priority N [fwmark N/N] lookup TABLE [suppress_prefixlength N] | unreachable protocol N`. */
 export interface Rule {
   readonly family: 4 | 6;
   /** FRA_PRIORITY: the smallest comes first; 0 is the kernel's own table local, 32766 its main. */
   readonly priority: number;
   /** Of the packets that it is for: the bits of `mask` in their marks are `value`. Absent: every packet. */
   readonly fwmark?: { readonly value: number; readonly mask: number };
-  /** RT_TABLE_*. */
+  /** RT_TABLE_*; RT_TABLE_UNSPEC where it looks nothing up. */
   readonly table: number;
+  /** FR_ACT_UNREACHABLE: whatever comes so far goes nowhere, and its sender is told. */
+  readonly unreachable?: true;
   /** Routes found there with a prefix of this length or less do not count. */
   readonly suppressPrefixLength?: number;
   /** RTPROT_*: who made it. */
@@ -44,7 +47,11 @@ export interface Rule {
 
 /** `ip rule add …`; one that is the same in all is EEXIST. */
 export function newRuleRequest(rule: Rule): Request {
-  return { type: RTM_NEWRULE, flags: NLM_F_CREATE | NLM_F_EXCL, payload: ruleMessage(rule, FR_ACT_TO_TBL) };
+  return {
+    type: RTM_NEWRULE,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: ruleMessage(rule, rule.unreachable ? FR_ACT_UNREACHABLE : FR_ACT_TO_TBL),
+  };
 }
 
 /** `ip rule del …`: the first that has all that is named. */
@@ -79,14 +86,15 @@ export function isRuleOf(payload: Buffer, protocol: number): boolean {
 
 /**
  * Reads the payload of an RTM_NEWRULE. Undefined for families other than IPv4 and IPv6, and for rules that do
- * something else than to look up a table.
+ * something else than to look up a table or to end the way.
  * @throws DecodeError when it is short or an attribute has the wrong length
  */
 export function decodeRule(payload: Buffer): Rule | undefined {
   checkLength(payload);
   const family = payload.readUInt8(0);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
-  if (payload.readUInt8(7) !== FR_ACT_TO_TBL) return undefined;
+  const action = payload.readUInt8(7);
+  if (action !== FR_ACT_TO_TBL && action !== FR_ACT_UNREACHABLE) return undefined;
   const attrs = attrMap(payload.subarray(FIB_RULE_HDR_LEN));
   const priority = attrs.get(FRA_PRIORITY);
   const table = attrs.get(FRA_TABLE);
@@ -102,6 +110,7 @@ export function decodeRule(payload: Buffer): Rule | undefined {
       fwmark: { value: mark ? readU32(mark) : 0, mask: mask ? readU32(mask) : ALL_BITS },
     }),
     table: table ? readU32(table) : payload.readUInt8(4),
+    ...(action === FR_ACT_UNREACHABLE && { unreachable: true as const }),
     ...(length !== undefined && length !== NO_SUPPRESSION && { suppressPrefixLength: length }),
     protocol: protocol ? readU8(protocol) : 0,
   };

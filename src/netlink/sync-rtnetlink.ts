@@ -2,19 +2,22 @@
 // Not here: links and addresses, and all that can wait (rtnetlink.ts).
 
 import { OpError } from '../errors.js';
-import { type Address, formatAddress, formatPrefix } from '../ip.js';
+import { type Address, formatAddress, formatPrefix, isDefault } from '../ip.js';
+import { decodeAddress, getAddressesRequest, type LinkAddress } from './address.js';
 import { ipRouteAdd, ipRouteDel, ipRule, type Trace } from './commands.js';
-import { decodeLink, getLinkRequest } from './link.js';
+import { decodeLink, getLinkRequest, type Link } from './link.js';
 import type { Message, Request } from './message.js';
 import {
   decodeRoute,
   deleteRouteRequest,
+  getMainRoutesRequest,
   getRoutesRequest,
   getRouteToRequest,
   newRouteRequest,
   type Route,
   type RouteConfig,
   type RoutePlacement,
+  RT_TABLE_MAIN,
   readRoutes,
 } from './route.js';
 import { deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './rule.js';
@@ -52,6 +55,30 @@ export class SyncRtNetlink {
   /** The same as the kernel says it, for readRoutes(). Throws as `routes` does. */
   listRoutes(protocol: number): Buffer[] {
     return this.#list(getRoutesRequest(protocol), { op: 'listing', subject: 'routes' });
+  }
+
+  /**
+   * Whether table main has a default route.
+   * @throws ChannelError when it has more than MOST_ANSWERS routes
+   */
+  hasMainDefault(family: 4 | 6): boolean {
+    return this.#list(getMainRoutesRequest(family), { op: 'listing', subject: 'routes of main' }).some(
+      payload => {
+        const route = decodeRoute(payload);
+        // Kernels that do not filter give all.
+        return route?.table === RT_TABLE_MAIN && isDefault(route.destination);
+      },
+    );
+  }
+
+  /** Every link. @throws ChannelError when there are more than MOST_ANSWERS */
+  links(): Link[] {
+    return this.#list(getLinkRequest(), { op: 'listing', subject: 'links' }).map(decodeLink);
+  }
+
+  /** Every address of every link. Throws as `links` does. */
+  addresses(): LinkAddress[] {
+    return this.#list(getAddressesRequest(), { op: 'listing', subject: 'addresses' }).map(decodeAddress);
   }
 
   /**

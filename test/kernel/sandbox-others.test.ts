@@ -34,7 +34,7 @@ kernelTest(
     inside.exec('nft', 'add table ip dwgd; add chain ip dwgd stamp; add rule ip dwgd stamp drop');
     inside.ip('route', 'add', '10.20.0.0/16', 'via', '10.9.0.1', 'proto', '99');
     inside.ip('route', 'add', '10.21.0.0/16', 'via', '10.9.0.1', 'table', '229', 'proto', '99');
-    inside.ip('rule', 'add', 'priority', '32764', 'lookup', '100');
+    inside.ip('rule', 'add', 'priority', '32761', 'lookup', '100');
     const theirs = () => ({
       iptables: inside.exec('iptables-save').replace(/^#.*\n/gm, ''),
       ip6tables: inside.exec('ip6tables-save').replace(/^#.*\n/gm, ''),

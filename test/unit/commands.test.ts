@@ -42,6 +42,10 @@ for (const [line, expected] of [
     'ip rule add priority 32762 lookup 254 suppress_prefixlength 0 protocol 229',
   ],
   [
+    ipRule('add', { family: 6, priority: 32765, table: 0, unreachable: true, protocol: 230 }),
+    'ip -6 rule add priority 32765 unreachable protocol 230',
+  ],
+  [
     ipRule('add', {
       family: 4,
       priority: 32761,

@@ -147,7 +147,7 @@ test('a namespace is guarded first, then programmed, then led to its gateways', 
   const want = { routes, table: TABLE_A, sysctls: [forward] };
   assert.deepEqual(steps(want, observed({ sysctls: [now('0')] })), [
     'add 0.0.0.0/0 nowhere',
-    ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 4 ${priority}`),
+    ...[32758, 32759, 32760, 32761, 32762].map(priority => `addRule 4 ${priority}`),
     'table a ipv4/ip_forward=0',
     'ipv4/ip_forward=1',
     'add 0.0.0.0/0 10.0.0.3',
@@ -160,7 +160,7 @@ test('a namespace without labels any more gets everything back, the routes last'
   assert.deepEqual(steps({}, withTable(TABLE_A, { routes, rules, before: [WAS] })), [
     'ipv4/ip_forward=0',
     'no table',
-    ...[32765, 32764, 32763, 32762, 32761].map(priority => `deleteRule 4 ${priority}`),
+    ...[32762, 32761, 32760, 32759, 32758].map(priority => `deleteRule 4 ${priority}`),
     'delete 0.0.0.0/0 nowhere',
     'delete 0.0.0.0/0 10.0.0.3',
   ]);

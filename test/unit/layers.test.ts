@@ -17,20 +17,20 @@ const FLOORS: readonly [floor: number, files: RegExp][] = [
   [6, /^src\/(cli|commands)\.ts$/],
   [5, /^src\/(daemon|driver\/(plugin|plugin-socket|rootless-socket))\.ts$/],
   [5, /^src\/((driver|labels)\/service|translate)\.ts$/],
-  [4, /^src\/driver\/(driver|removal|upkeep|recovery)\.ts$/],
+  [4, /^src\/driver\/(driver|removal|upkeep|recovery|full-tunnels)\.ts$/],
   [4, /^src\/labels\/(sandbox|sandbox-window|put-table|outcome|reconcile)\.ts$/],
   [3, /^native\//],
   [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
   [
     3,
-    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|user-files|user-operations|user-paths|reaper|host-interface|container-links|container-tunnels|quotas)\.ts$/,
+    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|user-files|user-operations|user-paths|reaper|host-interface|container-links|container-tunnels|quotas|full-tunnel-netns|poller)\.ts$/,
   ],
   [
     3,
     /^src\/(nft\/libnftables|labels\/(containers|host|host-names|host-dns|networks|lock|own-labels|runtimes|proc-netns|proc-sys|reports|retries|unseen))\.ts$/,
   ],
   [3, /^src\/(log|docker-api|docker-request|resolver)\.ts$/],
-  [2, /^src\/driver\/(plan|peers|rows)\.ts$/],
+  [2, /^src\/driver\/(plan|peers|rows|full-tunnel)\.ts$/],
   [
     2,
     /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|bearers|unresolved|frozen|openings|routes|host-routes|loops|merge|forwards|placement|due|grammar|reading|misspelt)\.ts$/,

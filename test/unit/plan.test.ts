@@ -178,6 +178,8 @@ for (const [name, route, ipv4, ipv6, address, expected] of [
   ["the network's own subnet as a route", '10.0.0.0/24', POOL4, [], '10.0.0.2', '- -'],
   ['a wider network than its own', '10.0.0.0/8', POOL4, [], '10.0.0.2', '- - 10.0.0.0/8'],
   ['a full tunnel', '0.0.0.0/0', POOL4, [], '10.0.0.2', '10.0.0.1 - 10.0.0.1/32'],
+  ['a full tunnel of halves', '0.0.0.0/1,128.0.0.0/1', POOL4, [], '10.0.0.2', '10.0.0.1 - 10.0.0.1/32'],
+  ['one half', '128.0.0.0/1', POOL4, [], '10.0.0.2', '- - 128.0.0.0/1'],
   [
     'a full tunnel and more',
     '10.1.0.0/16,0.0.0.0/0',

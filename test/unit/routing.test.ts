@@ -16,11 +16,11 @@ const describeChange = (change: Change): string =>
 
 const MARKED = `marked ${DOCKER_WAY}/${DOCKER_WAY}`;
 const FOUR = [
-  `4: 32761 254 ${MARKED}`,
-  '4: 32762 254 1',
-  '4: 32763 229 0',
-  '4: 32764 254 0',
-  '4: 32765 229 all',
+  `4: 32758 254 ${MARKED}`,
+  '4: 32759 254 1',
+  '4: 32760 229 0',
+  '4: 32761 254 0',
+  '4: 32762 229 all',
 ];
 const SIX = FOUR.map(text => text.replace('4:', '6:'));
 

@@ -56,6 +56,16 @@ test(`"ip rule del ${WORDS}" is sent`, () => {
   assertSame(deleteRuleRequest(OURS), request(golden('rule', `ip rule del ${WORDS}`), RTM_DELRULE));
 });
 
+test('a rule that leads nowhere is told from one that looks up a table, there and back', () => {
+  const rule: Rule = { family: 6, priority: 19802, table: 0, unreachable: true, protocol: 197 };
+  assert.deepEqual(decodeRule(newRuleRequest(rule).payload), rule);
+  assert.deepEqual(decodeRule(newRuleRequest(SIX).payload), SIX);
+  // A prohibition, FR_ACT_PROHIBIT.
+  const other = Buffer.from(newRuleRequest(rule).payload);
+  other.writeUInt8(8, 7);
+  assert.equal(decodeRule(other), undefined);
+});
+
 test('rules of every family are asked for by a header of zeros', () => {
   assert.deepEqual(getRulesRequest(), { type: RTM_GETRULE, flags: 0x300, payload: Buffer.alloc(12) });
 });
@@ -67,6 +77,7 @@ for (const [command, expected] of [
       { family: 4, priority: 0, table: 255, protocol: 2 },
       OURS,
       { family: 4, priority: 19800, table: 1000, protocol: 0 },
+      { family: 4, priority: 19801, table: 0, unreachable: true, protocol: 0 },
       { family: 4, priority: 32766, table: 254, protocol: 2 },
       { family: 4, priority: 32767, table: 253, protocol: 2 },
     ],
@@ -89,7 +100,7 @@ for (const [command, expected] of [
     ],
   ],
 ] as const) {
-  test(`the answer to "${command}" is read, but for what does not look up a table`, () => {
+  test(`the answer to "${command}" is read`, () => {
     const list = replies(golden('rule', command)).filter(({ type }) => type === RTM_NEWRULE);
     assert.deepEqual(
       list.flatMap(({ payload }) => decodeRule(payload) ?? []),

@@ -2,6 +2,7 @@
 
 import type { CreateEndpointRequest, CreateNetworkRequest } from '../../src/driver/api.js';
 import { Driver } from '../../src/driver/driver.js';
+import { FullTunnels } from '../../src/driver/full-tunnels.js';
 import type { Endpoint } from '../../src/driver/network.js';
 import { Reaper, type RouteSocket } from '../../src/driver/reaper.js';
 import { EndpointResolver } from '../../src/driver/resolver.js';
@@ -16,6 +17,8 @@ import type { WgPeer } from '../../src/netlink/wireguard.js';
 import { type LookUp, lookUp } from '../../src/resolver.js';
 import { Serial } from '../../src/serial.js';
 import { FakeKernel } from './fake-kernel.js';
+
+const noSuchNamespace = (): Error => Object.assign(new Error('no such namespace'), { code: 'ENOENT' });
 
 /**
  * Namespaces of containers by their sandbox's path, of users' Dockers by their owner; the host's for root's. Whether a
@@ -52,8 +55,11 @@ class FakeSandboxes extends Sandboxes {
   }
   override openContainer(endpoint: Endpoint): { rt: RtNetlink; wg: WgCtrl } {
     const kernel = this.containers.get(endpoint.sandboxKey ?? '');
-    if (!kernel) throw Object.assign(new Error('no such namespace'), { code: 'ENOENT' });
+    if (!kernel) throw noSuchNamespace();
     return { rt: new RtNetlink(kernel.route()), wg: new WgCtrl(kernel.generic()) };
+  }
+  override openNetns(): never {
+    throw noSuchNamespace();
   }
 }
 
@@ -74,10 +80,12 @@ export class World {
   readonly resolver = new EndpointResolver(name => this.lookUp(name));
   readonly serial = new Serial();
   readonly rootlessIfnames = new Set<string>();
+  readonly fullTunnels: FullTunnels;
   readonly driver: Driver;
 
   constructor(readonly store = new Store('')) {
     this.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });
+    this.fullTunnels = new FullTunnels(this);
     this.driver = new Driver(this);
   }
 
