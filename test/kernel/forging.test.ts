@@ -157,17 +157,20 @@ for (const [what, openSocket] of [
     inside.within(() => {
       const others = ports();
       const opened: { close(): void } | { free(): void } = openSocket();
-      const found = ports().filter(port => !others.includes(port));
-      const [protocol, port] = found[0]!.split(' ').map(Number);
-      assert.deepEqual([found.length, port !== 0], [1, true]);
-      const to = Buffer.alloc(12);
-      to.writeUInt16LE(AF_NETLINK);
-      to.writeUInt32LE(port!, 4);
-      const fd = socket(AF_NETLINK, SOCK_RAW, protocol!);
-      assert.throws(() => sendto(fd, Buffer.alloc(16, 16), to, 'a port'), { code: 'ECONNREFUSED' });
-      close(fd);
-      if ('free' in opened) opened.free();
-      else opened.close();
+      try {
+        const found = ports().filter(port => !others.includes(port));
+        const [protocol, port] = found[0]!.split(' ').map(Number);
+        assert.deepEqual([found.length, port !== 0], [1, true]);
+        const to = Buffer.alloc(12);
+        to.writeUInt16LE(AF_NETLINK);
+        to.writeUInt32LE(port!, 4);
+        const fd = socket(AF_NETLINK, SOCK_RAW, protocol!);
+        assert.throws(() => sendto(fd, Buffer.alloc(16, 16), to, 'a port'), { code: 'ECONNREFUSED' });
+        close(fd);
+      } finally {
+        if ('free' in opened) opened.free();
+        else opened.close();
+      }
     });
   });
 }
