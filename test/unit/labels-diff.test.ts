@@ -103,8 +103,8 @@ for (const [what, have, expected] of [
       'add 0.0.0.0/0 nowhere',
       'add 10.8.0.0/16 nowhere',
       'add ::/0 nowhere',
-      ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 4 ${priority}`),
-      ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 6 ${priority}`),
+      ...[32758, 32759, 32760, 32761, 32762].map(priority => `addRule 4 ${priority}`),
+      ...[32758, 32759, 32760, 32761, 32762].map(priority => `addRule 6 ${priority}`),
     ],
   ],
   [
@@ -131,7 +131,7 @@ for (const [what, have, expected] of [
       rules: routingRules(ZERO).slice(1),
       routes: [route('0.0.0.0/0', '10.0.0.3'), route('::/0', undefined, 3)],
     }),
-    ['add 10.8.0.0/16 nowhere', 'addRule 4 32761'],
+    ['add 10.8.0.0/16 nowhere', 'addRule 4 32758'],
   ],
 ] as const) {
   test(`a namespace whose labels are not known for sure and ${what}`, () => {

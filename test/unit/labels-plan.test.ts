@@ -316,7 +316,7 @@ for (const [what, routes, rules, expected] of [
     assert.equal(
       whyBypassed(desired, () => rules),
       expected &&
-        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above 32765`,
+        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above 32762`,
     );
   });
 }
