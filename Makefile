@@ -26,7 +26,7 @@ lint: setup ## check format, lint and types
 	@npx --no-install tsc -p . --noEmit
 
 unit: build ## tests that need neither root nor a kernel of their own
-	@node --test --test-reporter=spec dist/test/unit/*.test.js
+	@node --test --test-reporter=spec $$(find dist/test/unit -name "*.test.js")
 
 kernel: setup-lab build ## tests in throw-away network namespaces (root)
 	@node --test --test-reporter=spec dist/test/kernel/*.test.js
@@ -47,7 +47,7 @@ lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dock
 	@node dist/test/lab/run.js --shell
 
 one: build ## a single test by its name; NAME='part of the name'
-	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' dist/test/{unit,kernel,rules}/*.test.js
+	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' $$(find dist/test/unit dist/test/kernel dist/test/rules -name "*.test.js")
 
 test: setup-lab build ## everything: lint, types, unit, kernel, rules, laboratory
 	@test/all

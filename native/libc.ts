@@ -2,7 +2,7 @@
 // result or an OpError out. Not here: when to call them; setns is for netlink/netns.ts alone.
 
 import { DataType, define, open } from 'ffi-rs';
-import { OpError } from '../src/errors.js';
+import { OpError } from '../src/base/errors.js';
 
 const LIBRARY = 'libc';
 open({ library: LIBRARY, path: 'libc.so.6' });

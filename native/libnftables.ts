@@ -4,7 +4,7 @@
 
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { DataType, define, type JsExternal, open } from 'ffi-rs';
-import { errorCode, UserError } from '../src/errors.js';
+import { errorCode, UserError } from '../src/base/errors.js';
 import { connectToKernel, protocolOf } from './libc.js';
 
 const LIBRARY = 'libnftables';

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, UserError } from '../src/errors.js';
+import { messageOf, UserError } from '../src/base/errors.js';
 import { tryLock } from './libc.js';
 
 /** Where the daemon's locks and its socket are. */

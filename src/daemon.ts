@@ -4,10 +4,10 @@
 import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { exitNow, forbidCoreDumps } from '../native/libc.js';
-import { Notifier } from '../native/notify.js';
-import { messageOf, UserError } from './errors.js';
+import { Notifier } from '../native/sd-notify.js';
+import { messageOf, UserError } from './base/errors.js';
+import { createLog, type Log } from './base/log.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
-import { createLog, type Log } from './log.js';
 
 export interface DaemonOptions {
   /** Path of the database; `''` is in memory. */

@@ -1,26 +1,26 @@
 // The driver as a service: what it is made of, in which order it comes up and goes down. Not here: any work.
 
-import { messageOf } from '../errors.js';
-import type { Log } from '../log.js';
+import { messageOf } from '../base/errors.js';
+import { KeyedQueue } from '../base/keyed-queue.js';
+import type { Log } from '../base/log.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/event-socket.js';
 import { NetnsSwitch } from '../netlink/netns.js';
-import { RtNetlink, watchLinks } from '../netlink/rtnetlink.js';
-import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/socket.js';
+import { RtNetlink, watchLinks } from '../netlink/route/client.js';
 import { SyncNetlinkChannel } from '../netlink/sync-channel.js';
-import { WgCtrl } from '../netlink/wgctrl.js';
-import { Serial } from '../serial.js';
-import { DockerClient } from './docker.js';
-import { Driver } from './driver.js';
-import { FullTunnels } from './full-tunnels.js';
-import { createPlugin } from './plugin.js';
-import { PluginSocket } from './plugin-socket.js';
-import { Reaper } from './reaper.js';
-import { Recovery } from './recovery.js';
-import { EndpointResolver } from './resolver.js';
-import { RootlessHosts } from './rootless.js';
-import { RootlessSockets } from './rootless-socket.js';
-import { Sandboxes } from './sandboxes.js';
-import { Store } from './store.js';
-import { Upkeep } from './upkeep.js';
+import { WgCtrl } from '../netlink/wireguard/client.js';
+import { DockerClient } from './lifecycle/docker-networks.js';
+import { Driver } from './lifecycle/driver.js';
+import { FullTunnels } from './lifecycle/full-tunnels.js';
+import { Recovery } from './lifecycle/recovery.js';
+import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
+import { createPlugin } from './plugin/http.js';
+import { RootlessSockets } from './plugin/rootless-sockets.js';
+import { PluginSocket } from './plugin/socket.js';
+import { Store } from './store/store.js';
+import { EndpointResolver } from './tunnel/endpoint-resolver.js';
+import { LinkReaper } from './tunnel/link-reaper.js';
+import { LinkNamespaces } from './tunnel/namespaces.js';
+import { RootlessHosts } from './users/rootless-hosts.js';
 
 export interface DriverOptions {
   /** Path of the database; `''` is in memory. */
@@ -52,12 +52,12 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const trace = options.verbose ? (command: string): void => log.debug(command) : undefined;
   const rt = new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE), trace);
   const wg = new WgCtrl(new SyncNetlinkChannel(NETLINK_GENERIC), trace);
-  const reaper = new Reaper(log);
+  const reaper = new LinkReaper(log);
   const { rootless: users } = options;
   const serves = (uid: number): boolean => (typeof users === 'boolean' ? users : users.includes(uid));
   const hosts = new RootlessHosts('/run/user', serves);
-  const sandboxes = new Sandboxes(netns, hosts);
-  const serial = new Serial();
+  const sandboxes = new LinkNamespaces(netns, hosts);
+  const serial = new KeyedQueue();
   const resolver = new EndpointResolver();
   const rootlessIfnames = new Set(options.rootlessIfnames);
   const fullTunnels = new FullTunnels({ store, sandboxes, serial, log, trace });
@@ -67,7 +67,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, driver, log, rootlessIfnames });
-  const upkeep = new Upkeep({ store, wg, sandboxes, resolver, serial, log });
+  const upkeep = new TunnelMonitor({ store, wg, sandboxes, resolver, serial, log });
   const watch = watchLinks((link, present) =>
     present ? upkeep.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );

@@ -1,23 +1,23 @@
 // The keeping of labels as a service: what it is made of, in which order it comes up and goes down; and the same once
 // to take everything away. Not here: any work.
 
-import { DockerApi } from '../docker-api.js';
-import { errorCode, messageOf, UserError } from '../errors.js';
-import type { Address, Prefix } from '../ip.js';
-import type { Log } from '../log.js';
+import { errorCode, messageOf, UserError } from '../base/errors.js';
+import type { Address, Prefix } from '../base/ip.js';
+import type { Log } from '../base/log.js';
+import { DockerApi } from '../docker/api-client.js';
 import { NetnsSwitch } from '../netlink/netns.js';
-import { Nft } from '../nft/libnftables.js';
-import { Containers } from './containers.js';
-import { Host } from './host.js';
-import { HostNames } from './host-names.js';
-import { HOST_ROUTES } from './keys.js';
-import { LabelLock } from './lock.js';
-import type { Converged } from './outcome.js';
-import { Planner } from './planner.js';
-import { Reconcile } from './reconcile.js';
-import { summary } from './reports.js';
-import { Sandboxes } from './sandbox.js';
-import type { HostPlace } from './words.js';
+import { Nft } from '../nft/client.js';
+import { LabelLock } from './controller/lock.js';
+import { Reconciler } from './controller/reconciler.js';
+import { summary } from './controller/reporter.js';
+import type { HostInterfaceAddress } from './discovery/container.js';
+import { Containers } from './discovery/containers.js';
+import { DnsCache } from './discovery/dns-cache.js';
+import { Host } from './discovery/host.js';
+import type { ApplyResult } from './namespace/outcome.js';
+import { Sandboxes } from './namespace/sandbox.js';
+import { Planner } from './planner/planner.js';
+import { HOST_ROUTES } from './spec/label-keys.js';
 
 /** What a user may choose. */
 export interface LabelOptions {
@@ -28,7 +28,7 @@ export interface LabelOptions {
   /** Whether every labelled container is closed while not all of its labels are in force. */
   readonly strict: boolean;
   /** How often every namespace is looked into, in milliseconds. */
-  readonly lookInterval: number;
+  readonly resyncInterval: number;
 }
 
 export interface LabelParts {
@@ -93,34 +93,34 @@ class Ground {
 
 /** @throws UserError when it cannot be: a library is missing, or another daemon keeps the labels */
 export async function startLabels(options: LabelOptions & LabelParts): Promise<LabelService> {
-  const { log, trustImageLabels, allowHostRoutes, strict, lookInterval } = options;
+  const { log, trustImageLabels, allowHostRoutes, strict, resyncInterval } = options;
   const ground = await Ground.open(options);
   const { api, sandboxes, host } = ground;
-  const names = new HostNames(() => reconcile.trigger());
+  const names = new DnsCache(() => reconcile.trigger());
   const planner = new Planner(allowHostRoutes, strict);
   const containers = new Containers({
     api,
     log,
     host: host.ref,
     trustImageLabels,
-    labelled: (name, labels) => planner.expect(name, labels),
+    labelled: (name, labels) => planner.prefetch(name, labels),
   });
   let hostAddresses: readonly Prefix[] = [];
   let nextHops: readonly Address[] | undefined;
-  let hostPlaces: readonly HostPlace[] | undefined;
-  const reconcile: Reconcile = new Reconcile({
-    look: async thorough => {
-      const looked = containers.look(thorough);
+  let hostPlaces: readonly HostInterfaceAddress[] | undefined;
+  const reconcile: Reconciler = new Reconciler({
+    list: async fullResync => {
+      const looked = containers.list(fullResync);
       // Where they were of use before they are read while Docker answers: what changes later has an event of its own.
-      const places = hostPlaces && host.places();
+      const places = hostPlaces && host.interfaceAddresses();
       places?.catch(() => undefined);
       const found = await looked;
       if (found.some(({ labels }) => labels.has(HOST_ROUTES))) {
         hostAddresses = await host.addresses();
         // The host may have many routes.
-        if (thorough || !nextHops) nextHops = await host.nextHops();
+        if (fullResync || !nextHops) nextHops = await host.nextHops();
       }
-      hostPlaces = planner.leadsBack(found) ? await (places ?? host.places()) : undefined;
+      hostPlaces = planner.needsReplyRouting(found) ? await (places ?? host.interfaceAddresses()) : undefined;
       return found;
     },
     plan: found => {
@@ -134,10 +134,10 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       names.want(plan.externalNames);
       return plan;
     },
-    converge: desired => sandboxes.converge(desired),
-    convergeHost: (routes, keep) => host.within(() => sandboxes.convergeHostRoutes(routes, keep)),
+    reconcile: desired => sandboxes.reconcile(desired),
+    reconcileHost: (routes, keep) => host.within(() => sandboxes.reconcileHostRoutes(routes, keep)),
     log,
-    lookInterval,
+    resyncInterval: resyncInterval,
   });
   reconcile.start();
   void containers.listen(() => reconcile.trigger());
@@ -162,12 +162,12 @@ export async function cleanUp(parts: LabelParts, say: (line: string) => void): P
   const { api, sandboxes, host } = ground;
   try {
     const containers = new Containers({ api, log: parts.log, host: host.ref, trustImageLabels: true });
-    const places = new Map<string, { subject: string; clear: () => Converged | undefined }>();
-    for (const { netns, hostNetwork, name } of await containers.look(true).catch(refuse)) {
+    const places = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
+    for (const { netns, hostNetwork, name } of await containers.list(true).catch(refuse)) {
       if (netns && !hostNetwork)
         places.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
     }
-    const clearHost = () => host.within(() => sandboxes.convergeHostRoutes([]));
+    const clearHost = () => host.within(() => sandboxes.reconcileHostRoutes([]));
     places.set(host.ref.key, { subject: 'the host', clear: clearHost });
     const failures: string[] = [];
     for (const { subject, clear } of places.values()) {

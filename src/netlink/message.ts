@@ -1,7 +1,7 @@
 // Netlink messages: struct nlmsghdr and struct nlmsgerr of <linux/netlink.h>. Not here: sockets, families.
 
-import { DecodeError } from '../errors.js';
-import { align } from './attr.js';
+import { DecodeError } from '../base/errors.js';
+import { align } from './attributes.js';
 
 export const NLMSG_HDRLEN = 16;
 

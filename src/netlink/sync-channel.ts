@@ -2,10 +2,10 @@
 // that asks, so the way round the event loop (socket.ts) only costs time. Not here: events; requests that the kernel
 // works on for long.
 
-import { ChannelError } from '../errors.js';
+import { ChannelError } from '../base/errors.js';
+import { SyncNetlinkSocket } from './connection.js';
+import type { NetlinkChannel, OpContext } from './event-socket.js';
 import type { Message, Request } from './message.js';
-import type { NetlinkChannel, Purpose } from './socket.js';
-import { SyncNetlinkSocket } from './sync-socket.js';
 
 export class SyncNetlinkChannel implements NetlinkChannel {
   readonly #socket: SyncNetlinkSocket;
@@ -20,7 +20,7 @@ export class SyncNetlinkChannel implements NetlinkChannel {
     this.#socket = new SyncNetlinkSocket(protocol);
   }
 
-  async request(request: Request, purpose: Purpose): Promise<Message[]> {
+  async request(request: Request, purpose: OpContext): Promise<Message[]> {
     // The number of a closed descriptor may be another's by now.
     if (this.#closed)
       throw new ChannelError(`${purpose.op} ${purpose.subject}: the netlink socket is closed`);

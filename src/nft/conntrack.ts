@@ -1,8 +1,8 @@
 // Flows that the kernel tracks (conntrack(8)): which there are of one UDP port, and letting go of one. struct nfgenmsg
 // and CTA_* of <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be let go of (labels/flows.ts).
 
-import { DecodeError } from '../errors.js';
-import { type Address, fromBytes } from '../ip.js';
+import { DecodeError } from '../base/errors.js';
+import { type Address, fromBytes } from '../base/ip.js';
 import {
   type Attr,
   attr,
@@ -13,7 +13,7 @@ import {
   readAttrs,
   readU8,
   sized,
-} from '../netlink/attr.js';
+} from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
 
 const NFNL_SUBSYS_CTNETLINK = 1;

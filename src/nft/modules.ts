@@ -1,7 +1,7 @@
 // Which kernel modules the statements of rules need, by the names that modprobe(8) takes: for a kernel that lacks one. What
 // is part of nf_tables itself is not among them. Not here: whether a kernel has them.
 
-import type { NftRule } from './ruleset.js';
+import type { NftRule } from './table.js';
 
 /** By the key of libnftables-json(5), for tables of family inet. */
 const MODULES: ReadonlyMap<string, string> = new Map([

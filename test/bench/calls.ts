@@ -2,8 +2,8 @@
 // come and go as containers would. Not here: the yardsticks (yardsticks.ts).
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { database, eventually } from '../lab/lab.js';
-import { networkBody } from '../lab/libnetwork.js';
+import { database, eventually } from '../support/lab.js';
+import { networkBody } from '../support/libnetwork.js';
 import { type Connection, newId } from './connection.js';
 
 export const OPTIONS = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 'supersecretseed' };

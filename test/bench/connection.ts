@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
-import { daemonSocket } from '../lab/lab.js';
+import { daemonSocket } from '../support/lab.js';
 
 const PROGRAM = `${import.meta.dirname}/call`;
 

@@ -1,6 +1,6 @@
 // The benchmark's part inside the laboratory, without dockerd: the daemon's calls and their yardsticks by turns,
 // start-up, and memory with many endpoints. Prints its tables; lines that begin with RESULT are for the part outside.
-import { daemon, database, sh, wg } from '../lab/lab.js';
+import { daemon, database, sh, wg } from '../support/lab.js';
 import { createNetwork, crowd, measureCalls, measureNetworks, Timings } from './calls.js';
 import { Connection } from './connection.js';
 import { type Memory, memoryOf } from './memory.js';

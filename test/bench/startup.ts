@@ -10,7 +10,7 @@ import { type Memory, memoryOf } from './memory.js';
 import { figure, median, progress, spread, table } from './stats.js';
 
 const SOCKET = '/run/dwgd/dwgd.sock';
-const CLI = join(dirname(dirname(import.meta.dirname)), 'src/cli.js');
+const CLI = join(dirname(dirname(import.meta.dirname)), 'src/cli/main.js');
 /** Until the work behind READY is done: recovery, the first look, the first tries to reach Docker. */
 const SETTLE_MS = 3_000;
 

@@ -1,6 +1,6 @@
 // The two peers that the daemon's Join is laid beside: processes, and a C program. Both run in a network namespace
 // of their own, so that the daemon does not watch them. Not here: what they do (join.c, processes.c).
-import { sh } from '../lab/lab.js';
+import { sh } from '../support/lab.js';
 
 const NETNS = 'yardsticks';
 const BUILT = 'dist/test/bench';

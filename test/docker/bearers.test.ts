@@ -1,11 +1,11 @@
 // Nothing goes to somebody else: not while a gateway is stopped or gone, not to one-off containers, not with the image gone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createNetwork, remove, run, stop } from '../lab/containers.js';
-import { daemon, docker, eventually } from '../lab/lab.js';
+import { createNetwork, remove, run, stop } from '../support/containers.js';
+import { daemon, docker, eventually } from '../support/lab.js';
+import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
-import { inside } from './talk.js';
 
 const ROUTE = 'twine.route.0.0.0.0/0';
 const compose = (project: string, service: string, rest: Record<string, string> = {}) => ({

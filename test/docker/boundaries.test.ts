@@ -2,11 +2,11 @@
 // labels do not count.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf, createNetwork, remove, run } from '../lab/containers.js';
-import { daemon, sh } from '../lab/lab.js';
+import { addressOf, createNetwork, remove, run } from '../support/containers.js';
+import { daemon, sh } from '../support/lab.js';
+import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
-import { ask, inside, serve } from './talk.js';
 
 const ALL = {
   'twine.nat.interfaces': '+',

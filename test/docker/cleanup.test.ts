@@ -1,13 +1,13 @@
 // `dwgd cleanup`: everything of ours goes, from every namespace and the host, and nothing else.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createNetwork, run } from '../lab/containers.js';
-import { daemon, sh } from '../lab/lab.js';
+import { createNetwork, run } from '../support/containers.js';
+import { daemon, sh } from '../support/lab.js';
+import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
-import { inside } from './talk.js';
 
-const cleanup = 'node dist/src/cli.js cleanup';
+const cleanup = 'node dist/src/cli/main.js cleanup';
 const places = ['one', 'two', 'bare', 'host'];
 
 keeping('cleanup', () => {
@@ -77,7 +77,7 @@ keeping('cleanup', () => {
   });
 
   test('two daemons do not keep the labels of one host', async () => {
-    const said = await sh.fails('node dist/src/cli.js --no-driver');
+    const said = await sh.fails('node dist/src/cli/main.js --no-driver');
     assert.match(said, /another dwgd keeps the labels of this host: stop it first/);
   });
 });

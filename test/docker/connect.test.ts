@@ -2,9 +2,9 @@
 // disconnected, also from the one that its gateway is on, and none of its packets goes by Docker's default route.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf, connect, createNetwork, disconnect, remove, run } from '../lab/containers.js';
+import { addressOf, connect, createNetwork, disconnect, remove, run } from '../support/containers.js';
+import { ask, inside, Probe } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { ask, inside, Probe } from './talk.js';
 import { connectVpn, FAR, FAR_PORT, makeVpn, makeWorld, sources } from './world.js';
 
 /** Packets to the world by way of the host, from everybody but the gateway. */

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { addressOf, createNetwork, remove, run, stop } from '../lab/containers.js';
-import { daemon, dockerd, eventually, sh } from '../lab/lab.js';
+import { addressOf, createNetwork, remove, run, stop } from '../support/containers.js';
+import { daemon, dockerd, eventually, sh } from '../support/lab.js';
+import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
-import { inside } from './talk.js';
 
 const ROUTED = { 'twine.route.0.0.0.0/0': 'gateway' };
 
@@ -106,7 +106,7 @@ keeping('defects', () => {
     await run('heard', { networks: { main: {} }, labels: { 'twine.route.0.0.0.0/0': 'gateway-2' } });
     await follows(async () => assert.match(await inside('heard', 'ip rule'), /lookup 229/));
     assert.equal(await daemon.stop(), 0);
-    assert.match(await sh('node dist/src/cli.js cleanup'), /^heard: /m);
+    assert.match(await sh('node dist/src/cli/main.js cleanup'), /^heard: /m);
     assert.doesNotMatch(await inside('heard', 'ip rule'), /lookup 229/);
   });
 

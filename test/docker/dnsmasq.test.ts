@@ -1,10 +1,10 @@
 // The second example of the original's page: udp 5353 on localhost of dnsmasq reaches traefik.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createNetwork, run } from '../lab/containers.js';
-import { docker } from '../lab/lab.js';
+import { createNetwork, run } from '../support/containers.js';
+import { docker } from '../support/lab.js';
+import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { ask, inside, serve } from './talk.js';
 
 const compose = (service: string) => ({
   'com.docker.compose.project': 'dns',

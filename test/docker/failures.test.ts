@@ -5,11 +5,11 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createNetwork, remove, run, stop } from '../lab/containers.js';
-import { ask, bothHalves, daemon, daemonSocket, docker, dockerd, eventually, sh } from '../lab/lab.js';
+import { createNetwork, remove, run, stop } from '../support/containers.js';
+import { ask, bothHalves, daemon, daemonSocket, docker, dockerd, eventually, sh } from '../support/lab.js';
+import { inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping, soon } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
-import { inside, serve } from './talk.js';
 
 const LABELS = { 'twine.nat.interfaces': 'eth+', 'twine.route.10.9.0.0/16': 'gateway' };
 
@@ -210,7 +210,7 @@ keeping('failures', () => {
       `mount --bind /dev/null ${library}; exec "$@"`,
       'hidden',
     ];
-    assert.match(await sh.fails(`${shellWords(hidden)} node dist/src/cli.js --no-driver`), sentence);
+    assert.match(await sh.fails(`${shellWords(hidden)} node dist/src/cli/main.js --no-driver`), sentence);
     await daemon.start({ args: bothHalves, under: hidden });
     await eventually(() => assert.match(daemon.logs(), sentence));
     const { text } = await ask(daemonSocket, 'POST', '/Plugin.Activate');

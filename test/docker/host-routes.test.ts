@@ -1,10 +1,10 @@
 // twine.host.routes: routes of the host by way of a container, which come, follow and go with it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf, createNetwork, remove, run, start, stop } from '../lab/containers.js';
-import { daemon, sh } from '../lab/lab.js';
+import { addressOf, createNetwork, remove, run, start, stop } from '../support/containers.js';
+import { daemon, sh } from '../support/lab.js';
+import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { inside } from './talk.js';
 
 const ours = () => sh('ip route show proto 229; ip -6 route show proto 229');
 const foreign = () => sh('ip route | grep -v "proto 229"; ip -6 route | grep -v "proto 229\\|fe80"');

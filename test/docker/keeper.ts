@@ -1,7 +1,7 @@
 // The daemon as keeper of labels beside the Docker of these tests, and the frame of their scenarios.
 import { after } from 'node:test';
-import { daemon, eventually, scenario } from '../lab/lab.js';
-import { hush } from './talk.js';
+import { daemon, eventually, scenario } from '../support/lab.js';
+import { hush } from '../support/talk.js';
 import { unmakeWorld } from './world.js';
 
 export interface KeeperOptions {

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { createNetwork, disconnect, remove, run } from '../lab/containers.js';
-import { daemon, docker, sh } from '../lab/lab.js';
+import { createNetwork, disconnect, remove, run } from '../support/containers.js';
+import { daemon, docker, sh } from '../support/lab.js';
+import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { inside } from './talk.js';
 
 const TRACE = '/run/dwgd.trace';
 

@@ -2,10 +2,10 @@
 // or without it nothing that the container itself sends leaves by way of the host.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf, createNetwork, remove, run, start, stop } from '../lab/containers.js';
-import { sh } from '../lab/lab.js';
+import { addressOf, createNetwork, remove, run, start, stop } from '../support/containers.js';
+import { sh } from '../support/lab.js';
+import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { ask, inside, serve } from './talk.js';
 import { connectVpn, FAR, FAR_PORT, leaked, makeVpn, makeWorld } from './world.js';
 
 const HOST = '198.51.100.1';

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
-import { addressOf, createNetwork, remove, run, stop } from '../lab/containers.js';
-import { docker, sh } from '../lab/lab.js';
+import { addressOf, createNetwork, remove, run, stop } from '../support/containers.js';
+import { docker, sh } from '../support/lab.js';
+import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeping } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
-import { ask, inside, serve } from './talk.js';
 
 /**
  * `privileged: true`, or, on a machine that lacks capabilities itself, what of it the daemon needs: Docker would give
@@ -79,7 +79,7 @@ keeping('service', () => {
 
   test('a daemon on the host and one in a container do not keep the same labels', async () => {
     assert.match(
-      await sh.fails('node dist/src/cli.js --no-driver'),
+      await sh.fails('node dist/src/cli/main.js --no-driver'),
       /another dwgd keeps the labels of this host/,
     );
   });

@@ -1,7 +1,7 @@
 // Everything that a namespace holds and that labels might change, as the standard tools print it: to be compared
 // byte for byte. Not here: what it should be.
 import assert from 'node:assert/strict';
-import { inside, type Where } from './talk.js';
+import { inside, type Where } from '../support/talk.js';
 
 /**
  * Rulesets, routes, policy rules and sysctls, line by line. Docker's DNS listens on other ports at every start: they

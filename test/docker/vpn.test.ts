@@ -12,10 +12,10 @@ import {
   run,
   start,
   stop,
-} from '../lab/containers.js';
-import { docker } from '../lab/lab.js';
+} from '../support/containers.js';
+import { docker } from '../support/lab.js';
+import { ask, inside, Probe, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { ask, inside, Probe, serve } from './talk.js';
 import { connectVpn, FAR, FAR_PORT, leaked, leakedInAll, makeVpn, makeWorld } from './world.js';
 
 const compose = (service: string) => ({

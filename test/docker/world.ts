@@ -1,7 +1,7 @@
 // What is beyond the host: a namespace `world` behind it by a link of its own, where the address 203.0.113.1 answers;
 // and a namespace `vpn` where it answers too, by a link that stands in for a tunnel. Packets are counted on the way.
-import { sh } from '../lab/lab.js';
-import { inside, netnsPath, serve } from './talk.js';
+import { sh } from '../support/lab.js';
+import { inside, netnsPath, serve } from '../support/talk.js';
 
 /** An address of the internet. */
 export const FAR = '203.0.113.1';

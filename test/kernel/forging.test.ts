@@ -8,18 +8,18 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AF_NETLINK, close, SOCK_RAW, sendto, socket } from '../../native/libc.js';
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
-import { IP_FORWARD, routeLocalnet } from '../../src/labels/sysctl.js';
-import { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from '../../src/netlink/socket.js';
-import { SyncNetlinkSocket } from '../../src/netlink/sync-socket.js';
-import { NETLINK_NETFILTER } from '../../src/nft/nfnetlink.js';
-import { address } from '../unit/labels-world.js';
-import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
-import { kernelTest, type Namespace } from './namespace.js';
+import { IP_FORWARD, routeLocalnet } from '../../src/labels/diff/sysctls.js';
+import { SyncNetlinkSocket } from '../../src/netlink/connection.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from '../../src/netlink/event-socket.js';
+import { NETLINK_NETFILTER } from '../../src/nft/messages.js';
+import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { address } from '../support/label-world.js';
+import { kernelTest, type Namespace } from '../support/namespace.js';
 
 /** How often the daemon looks into the namespace under the flood. */
 const LOOKS = Number(process.env.DWGD_FORGED_LOOKS ?? 500);
 const SECRET = 'secret of the host';
-const FORGER = fileURLToPath(new URL('forger.js', import.meta.url));
+const FORGER = fileURLToPath(new URL('../support/forger.js', import.meta.url));
 
 /** A file of the host's that only root reads, and the name of a link that a sysctl's path would lead to it by. */
 function bait(t: TestContext): { readonly file: string; readonly name: string } {
@@ -93,13 +93,13 @@ kernelTest(
       Array.from({ length: LOOKS }, () => {
         const began = performance.now();
         try {
-          failures.push(...sandboxes.converge(desired)!.failures.map(String));
+          failures.push(...sandboxes.reconcile(desired)!.failures.map(String));
         } catch (err) {
           failures.push(String(err));
         }
         return performance.now() - began;
       });
-    sandboxes.converge(desired);
+    sandboxes.reconcile(desired);
     const quiet = look();
     // The fourth request of a look asks for the link of the sysctl.
     const flooded = await underFlood(t, inside, { protocol: NETLINK_ROUTE, seqs: [4] }, name, look);
@@ -122,8 +122,8 @@ kernelTest(
     const seqs = Array.from({ length: 16 }, (_, n) => n);
     const outcomes = await underFlood(t, inside, { protocol: NETLINK_NETFILTER, seqs }, 'eth0', () =>
       Array.from({ length: 100 }, () => {
-        const placed = sandboxes.converge(desired);
-        return [placed, sandboxes.converge(desired), sandboxes.clear(inside.ref)].map(outcome => [
+        const placed = sandboxes.reconcile(desired);
+        return [placed, sandboxes.reconcile(desired), sandboxes.clear(inside.ref)].map(outcome => [
           ...outcome!.failures.map(String),
           ...outcome!.changes.map(({ kind }) => kind),
         ]);

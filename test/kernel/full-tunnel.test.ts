@@ -4,20 +4,20 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FullTunnel, heldFamilies } from '../../src/driver/full-tunnel.js';
-import { type FullTunnelResult, holdFullTunnels } from '../../src/driver/full-tunnel-netns.js';
-import { FullTunnels } from '../../src/driver/full-tunnels.js';
-import type { Endpoint } from '../../src/driver/network.js';
-import { parseOptions } from '../../src/driver/options.js';
-import { RootlessHosts } from '../../src/driver/rootless.js';
-import { Sandboxes } from '../../src/driver/sandboxes.js';
-import { Store } from '../../src/driver/store.js';
-import { parseAddress, parsePrefix } from '../../src/ip.js';
-import { createLog } from '../../src/log.js';
+import { parseAddress, parsePrefix } from '../../src/base/ip.js';
+import { KeyedQueue } from '../../src/base/keyed-queue.js';
+import { createLog } from '../../src/base/log.js';
+import { FullTunnels } from '../../src/driver/lifecycle/full-tunnels.js';
+import type { Endpoint } from '../../src/driver/spec/model.js';
+import { parseOptions } from '../../src/driver/spec/options.js';
+import { Store } from '../../src/driver/store/store.js';
+import { type FullTunnel, heldFamilies } from '../../src/driver/tunnel/full-tunnel.js';
+import { type FullTunnelResult, holdFullTunnels } from '../../src/driver/tunnel/full-tunnel-netns.js';
+import { LinkNamespaces } from '../../src/driver/tunnel/namespaces.js';
+import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { NetnsSwitch } from '../../src/netlink/netns.js';
-import { Serial } from '../../src/serial.js';
-import { container, desire, guarded, programmer } from './labels-namespace.js';
-import { kernelTest, Namespace, run } from './namespace.js';
+import { container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
 
 const FAR = '198.51.100.7';
 const FAR6 = '2001:db8::7';
@@ -191,7 +191,7 @@ for (const [what, first] of [
       const { inside } = await tunnelled(t);
       const { sandboxes } = await programmer(t);
       const label = (gateway?: string) =>
-        sandboxes.converge(desire(inside, { routes: guarded('0.0.0.0/0', gateway) }));
+        sandboxes.reconcile(desire(inside, { routes: guarded('0.0.0.0/0', gateway) }));
       if (first === 'tunnel') hold(inside, tunnel(BOTH));
       label('10.9.0.3');
       if (first === 'label') hold(inside, tunnel(BOTH));
@@ -210,7 +210,7 @@ for (const [what, first] of [
 /** The driver's half of it, with one endpoint of a full tunnel, and what it logs. */
 async function driver(t: TestContext, sandboxKey: string, routes: string) {
   const store = new Store('');
-  const [netnsSwitch, serial, lines] = [await NetnsSwitch.open(), new Serial(), [] as string[]];
+  const [netnsSwitch, serial, lines] = [await NetnsSwitch.open(), new KeyedQueue(), [] as string[]];
   const options = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's', 'dwgd.route': routes };
   const network = { id: 'n1', owner: 0, ...parseOptions(new Map(Object.entries(options))) };
   const endpoint: Endpoint = {
@@ -226,7 +226,7 @@ async function driver(t: TestContext, sandboxKey: string, routes: string) {
   const tunnels = new FullTunnels({
     store,
     serial,
-    sandboxes: new Sandboxes(netnsSwitch, new RootlessHosts()),
+    sandboxes: new LinkNamespaces(netnsSwitch, new RootlessHosts()),
     log: createLog(true, false, line => lines.push(line)),
     linkKind: 'veth',
   });

@@ -6,12 +6,12 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { PluginSocket } from '../../src/driver/plugin-socket.js';
-import { UserError } from '../../src/errors.js';
-import type { Host } from '../../src/labels/host.js';
-import { LabelLock } from '../../src/labels/lock.js';
-import { createLog, type Log } from '../../src/log.js';
-import { kernelTest, Namespace } from './namespace.js';
+import { UserError } from '../../src/base/errors.js';
+import { createLog, type Log } from '../../src/base/log.js';
+import { PluginSocket } from '../../src/driver/plugin/socket.js';
+import { LabelLock } from '../../src/labels/controller/lock.js';
+import type { Host } from '../../src/labels/discovery/host.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 
 const USER = 65_534;
 

@@ -3,16 +3,17 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Sandboxes } from '../../src/labels/sandbox.js';
-import { stampOf } from '../../src/labels/stamp.js';
-import { buildTable } from '../../src/labels/table.js';
-import type { LabelledRules, RuleIntent, SandboxDesired } from '../../src/labels/words.js';
+import { stampOf } from '../../src/labels/diff/stamp.js';
+import type { LabelledRules, SandboxDesired } from '../../src/labels/diff/state.js';
+import type { Sandboxes } from '../../src/labels/namespace/sandbox.js';
+import { buildTable } from '../../src/labels/planner/nft-table.js';
+import type { RuleIntent } from '../../src/labels/spec/intent.js';
 import type { Statement } from '../../src/nft/expression.js';
-import type { TwineChain } from '../../src/nft/rule.js';
-import { BROKEN_ROUTES } from '../unit/broken-routes.js';
-import { plan, container as view } from '../unit/labels-world.js';
-import { container, desire, guarded, programmer } from './labels-namespace.js';
-import { kernelTest, Namespace } from './namespace.js';
+import type { TwineChain } from '../../src/nft/iptables/syntax/rule.js';
+import { BROKEN_ROUTES } from '../support/broken-routes.js';
+import { container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { plan, container as view } from '../support/label-world.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -95,7 +96,7 @@ kernelTest(
     const { inside, outside, sandboxes } = await place(t);
     for (const { what, labels, closed } of BROKEN_ROUTES) {
       const addresses = closed.map(network => WORLD[network]!);
-      assert.deepEqual(sandboxes.converge(planned(inside, labels))?.failures, [], what);
+      assert.deepEqual(sandboxes.reconcile(planned(inside, labels))?.failures, [], what);
       send(inside, FORBIDDEN, addresses);
       sandboxes.clear(inside.ref);
       for (const address of addresses) await untilSeen(inside, outside, CONTROL, address);
@@ -197,13 +198,13 @@ kernelTest(
     const addresses = ['203.0.113.9', '2001:db8::9', '10.9.0.1', 'fd09::1'];
     for (const [what, wrong, right] of NOT_IN_FORCE) {
       for (let n = 0; n < 2; n++) {
-        sandboxes.converge(wrong(inside));
+        sandboxes.reconcile(wrong(inside));
         send(inside, FORBIDDEN, [...addresses, '127.0.0.1']);
         send(client, FORWARDED, ['203.0.113.9']);
         await untilSeen(inside, inside, LOOPBACK, '127.0.0.11');
       }
       const forwarded = seen(outside, FORWARDED);
-      const { failures, changes } = sandboxes.converge(right(inside))!;
+      const { failures, changes } = sandboxes.reconcile(right(inside))!;
       assert.deepEqual(failures, [], what);
       // It is opened by one transaction, when all else is there.
       assert.deepEqual(
@@ -215,7 +216,7 @@ kernelTest(
       assert.equal(seen(outside, FORBIDDEN), 0, what);
       assert.equal(seen(outside, FORWARDED), forwarded, what);
       await untilSeen(client, outside, FORWARDED, '203.0.113.9');
-      assert.deepEqual(sandboxes.converge(right(inside))?.changes, [], what);
+      assert.deepEqual(sandboxes.reconcile(right(inside))?.changes, [], what);
       sandboxes.clear(inside.ref);
     }
   },
@@ -228,12 +229,12 @@ kernelTest(
   async t => {
     const { inside, sandboxes } = await place(t);
     const desired = withRules(inside, [GOOD, rule('kill', 'TWINE_OUTPUT', MASQUERADE, DROP)]);
-    const { refused, isClosed, failures } = sandboxes.converge(desired)!;
+    const { refused, isClosed, failures } = sandboxes.reconcile(desired)!;
     assert.deepEqual(failures, []);
     assert.equal(isClosed, true);
     assert.match(refused![0]!.message, /until then the container sends and forwards nothing but loopback/);
-    sandboxes.learn();
-    assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+    sandboxes.recordBaselines();
+    assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
     assert.match(inside.exec('nft', 'list', 'ruleset'), /strict-output/);
   },
   'nft',
@@ -258,7 +259,7 @@ kernelTest(
     const sysctls = [{ name: 'ipv4/ip_forward', value: '1' }];
     await untilSeen(client, outside, FORWARDED, '203.0.113.9');
     const before = seen(outside, FORWARDED);
-    const { failures } = sandboxes.converge(
+    const { failures } = sandboxes.reconcile(
       desire(inside, { table: broken, stamp: stampOf(broken), sysctls }),
     )!;
     assert.equal(failures.length, 1);
@@ -266,7 +267,7 @@ kernelTest(
     await untilSeen(inside, outside, CONTROL, '203.0.113.9');
     assert.equal(seen(outside, FORWARDED), before);
     assert.deepEqual(
-      sandboxes.converge(desire(inside, { table, stamp: stampOf(table), sysctls }))?.failures,
+      sandboxes.reconcile(desire(inside, { table, stamp: stampOf(table), sysctls }))?.failures,
       [],
     );
     assert.doesNotMatch(inside.exec('nft', 'list', 'ruleset'), /strict-forward/);
@@ -289,7 +290,7 @@ kernelTest(
     } as const;
     const sysctls = [{ name: 'ipv4/ip_forward', value: '1' }];
     for (const isStrict of [{}, { isStrict: true } as const]) {
-      const { failures } = sandboxes.converge(
+      const { failures } = sandboxes.reconcile(
         desire(inside, { table, stamp: stampOf(table), sysctls, ...isStrict }),
       )!;
       assert.equal(failures.length, 1);
@@ -306,7 +307,7 @@ for (const isStrict of [false, true]) {
       const { inside, sandboxes } = await place(t);
       // The kernel takes no route to a network with host bits.
       const routes = guarded('192.0.2.1/24', '10.9.0.1');
-      const outcome = sandboxes.converge(desire(inside, { routes, ...(isStrict && { isStrict }) }))!;
+      const outcome = sandboxes.reconcile(desire(inside, { routes, ...(isStrict && { isStrict }) }))!;
       assert.equal(outcome.isUnguarded, true);
       assert.equal(outcome.isClosed, isStrict ? true : undefined);
       assert.equal(inside.exec('nft', 'list', 'ruleset').includes('strict-output'), isStrict);

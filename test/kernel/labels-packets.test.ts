@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import { container, plan } from '../unit/labels-world.js';
-import { programmer } from './labels-namespace.js';
-import { kernelTest, Namespace, run } from './namespace.js';
-import { ask, serve } from './peer.js';
+import { programmer } from '../support/label-namespace.js';
+import { container, plan } from '../support/label-world.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
+import { ask, serve } from '../support/peer.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -28,7 +28,7 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   const { sandboxes } = await programmer(t);
   const program = (web?: string): void => {
     const desired = { ...planned(labels, web).sandboxes[0]!, netns: middle.ref };
-    assert.deepEqual(sandboxes.converge(desired)?.failures, []);
+    assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
   };
   program();
   connect(client, 'eth0', '8', '9', middle, 'wg0', '2');
@@ -51,7 +51,7 @@ function planned(labels: Labels, web = '10.9.0.3 fd09::3') {
     container('middle', { networks: { main: '10.9.0.2 fd09::2' }, labels }),
     container('web', { networks: { main: web } }),
   ]);
-  assert.deepEqual(found.mistakes, []);
+  assert.deepEqual(found.diagnostics, []);
   return found;
 }
 

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import { DOCKER_WAY } from '../../src/labels/replies.js';
-import type { ContainerOptions } from '../unit/labels-world.js';
-import { container, plan, prefix } from '../unit/labels-world.js';
-import { programmer } from './labels-namespace.js';
-import { kernelTest, Namespace } from './namespace.js';
-import { ask, serve } from './peer.js';
+import { REPLY_MARK } from '../../src/base/ownership.js';
+import { programmer } from '../support/label-namespace.js';
+import type { ContainerOptions } from '../support/label-world.js';
+import { container, plan, prefix } from '../support/label-world.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
+import { ask, serve } from '../support/peer.js';
 
 const WORLD = ['203.0.113.9', '2001:db8:9::9'] as const;
 const ROUTES = { 'twine.route.0.0.0.0/0': 'gw', 'twine.route.::/0': 'gw' };
@@ -83,8 +83,8 @@ async function stage(t: TestContext, { side = false } = {}) {
         { hostPlaces: ['10.9.0.1/24', 'fd09::1/64'].map(text => ({ prefix: prefix(text), mac: MAC })) },
       );
       const desired = { ...planned[0]!, netns: inside.ref };
-      assert.deepEqual(sandboxes.converge(desired)?.failures, []);
-      assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+      assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
+      assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
     },
     unlabel: (): void => assert.deepEqual(sandboxes.clear(inside.ref)?.failures, []),
     /** Packets of connections that the container opened which went to the world by way of the host. */
@@ -223,7 +223,7 @@ kernelTest(
   'a mark that the container sets itself leads nothing past the gateway',
   async t => {
     const all = await stage(t);
-    const ping = (to: string): string => all.inside.exec('ping', '-c1', '-W1', '-m', String(DOCKER_WAY), to);
+    const ping = (to: string): string => all.inside.exec('ping', '-c1', '-W1', '-m', String(REPLY_MARK), to);
     for (const to of WORLD) ping(to);
     const before = all.leaked();
     assert.notEqual(before, 0, 'the counter counts');

@@ -2,16 +2,21 @@
 // gateway does not answer.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { OpError } from '../../src/errors.js';
-import { formatAddress } from '../../src/ip.js';
-import { diff } from '../../src/labels/diff.js';
-import type { Change, DesiredRoute } from '../../src/labels/words.js';
+import { OpError } from '../../src/base/errors.js';
+import { formatAddress } from '../../src/base/ip.js';
+import { RTPROT_DWGD } from '../../src/base/ownership.js';
+import { diff } from '../../src/labels/diff/diff.js';
+import type { Change, DesiredRoute } from '../../src/labels/diff/state.js';
+import { NETLINK_ROUTE, NetlinkSocket } from '../../src/netlink/event-socket.js';
 import type { Message, Request } from '../../src/netlink/message.js';
-import { RTPROT_DWGD } from '../../src/netlink/route.js';
-import { decodeRule, deleteRuleRequest, getRulesRequest, newRuleRequest } from '../../src/netlink/rule.js';
-import { NETLINK_ROUTE, NetlinkSocket } from '../../src/netlink/socket.js';
-import { address, prefix } from '../unit/labels-world.js';
-import { kernelTest, Namespace, run } from './namespace.js';
+import {
+  decodeRule,
+  deleteRuleRequest,
+  getRulesRequest,
+  newRuleRequest,
+} from '../../src/netlink/route/policy-rule.js';
+import { address, prefix } from '../support/label-world.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
 
 const netns = { key: '4:1', path: '' };
 const FAMILIES = [

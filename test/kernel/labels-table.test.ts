@@ -1,20 +1,21 @@
 // Every kind of table that labels come to, as the kernel and libnftables take it.
 import assert from 'node:assert/strict';
-import { readStamp, STAMP_CHAIN, stampedTable, stampOf, TABLE } from '../../src/labels/stamp.js';
-import { Nft } from '../../src/nft/libnftables.js';
-import { readLook } from '../../src/nft/nfnetlink.js';
-import { deleteTable, type NftTable, replaceTable } from '../../src/nft/ruleset.js';
-import { container, plan } from '../unit/labels-world.js';
-import { kernelTest, Namespace, run } from './namespace.js';
+import { STAMP_CHAIN, TABLE } from '../../src/base/ownership.js';
+import { readStamp, stampedTable, stampOf } from '../../src/labels/diff/stamp.js';
+import { Nft } from '../../src/nft/client.js';
+import { decodeStampedTable } from '../../src/nft/messages.js';
+import { deleteTable, type NftTable, replaceTable } from '../../src/nft/table.js';
+import { container, plan } from '../support/label-world.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
 
 /** The table of a container `middle` with the labels; beside it are `web` and `gw`. */
 function tableOf(labels: Record<string, string>): NftTable {
-  const { sandboxes, mistakes } = plan([
+  const { sandboxes, diagnostics } = plan([
     container('middle', { networks: { main: '10.9.0.2 fd09::2' }, labels }),
     container('web', { networks: { main: '10.9.0.3 fd09::3' } }),
     container('gw', { networks: { main: '10.9.0.4' } }),
   ]);
-  assert.deepEqual(mistakes, []);
+  assert.deepEqual(diagnostics, []);
   return sandboxes[0]!.table!;
 }
 
@@ -72,7 +73,9 @@ for (const [what, labels] of KINDS) {
       const before = [{ name: 'ipv4/ip_forward', value: '0' }];
       for (let again = 0; again < 2; again++)
         ns.within(() => nft.apply(replaceTable(stampedTable(table, before)), 'a test'));
-      const comments = ns.within(() => readLook(nft.look(TABLE, STAMP_CHAIN), TABLE.name).comments);
+      const comments = ns.within(
+        () => decodeStampedTable(nft.readStampChain(TABLE, STAMP_CHAIN), TABLE.name).comments,
+      );
       assert.deepEqual(readStamp(comments), { stamp: stampOf(table), before });
       ns.within(() => nft.apply(deleteTable(TABLE), 'a test'));
       assert.equal(run('ip', 'netns', 'exec', ns.name, 'nft', 'list', 'ruleset'), '');

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { OpError } from '../../src/errors.js';
-import { formatPrefix, parsePrefix } from '../../src/ip.js';
+import { OpError } from '../../src/base/errors.js';
+import { formatPrefix, parsePrefix } from '../../src/base/ip.js';
 import { Netns, NetnsSwitch } from '../../src/netlink/netns.js';
-import { kernelTest, Namespace, run } from './namespace.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
 
 const here = (): string => readlinkSync('/proc/thread-self/ns/net');
 

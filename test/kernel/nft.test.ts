@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readSysctl, writeSysctl } from '../../src/labels/proc-sys.js';
-import { Nft, NftError } from '../../src/nft/libnftables.js';
-import { type NftLook, readLook } from '../../src/nft/nfnetlink.js';
-import { createTable, deleteTable, type NftTable, replaceTable } from '../../src/nft/ruleset.js';
-import { kernelTest, Namespace, run } from './namespace.js';
+import { readSysctl, writeSysctl } from '../../src/labels/namespace/sysctl-files.js';
+import { Nft, NftError } from '../../src/nft/client.js';
+import { decodeStampedTable, type StampedTable } from '../../src/nft/messages.js';
+import { createTable, deleteTable, type NftTable, replaceTable } from '../../src/nft/table.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
 
 const TABLE = { family: 'inet', name: 'test' } as const;
 const table = (...comments: string[]): NftTable => ({
@@ -14,7 +14,8 @@ const table = (...comments: string[]): NftTable => ({
   sets: [],
   chains: [{ name: 'c', rules: comments.map(comment => ({ expr: [{ counter: null }], comment })) }],
 });
-const look = (nft: Nft, chain: string): NftLook => readLook(nft.look(TABLE, chain), TABLE.name);
+const look = (nft: Nft, chain: string): StampedTable =>
+  decodeStampedTable(nft.readStampChain(TABLE, chain), TABLE.name);
 const fds = (): number => readdirSync('/proc/self/fd').length;
 
 kernelTest(
@@ -97,7 +98,7 @@ kernelTest('what it holds open stays few, goes by itself, and at once when it is
   for (let n = 0; n < 300; n++) {
     ns.within(() => {
       nft.apply(replaceTable(table('one')), 'a test');
-      nft.look(TABLE, 'c');
+      nft.readStampChain(TABLE, 'c');
     });
     assert.ok(fds() <= before + 34, `${fds() - before} more`);
   }
@@ -116,7 +117,7 @@ kernelTest('a look alone holds nothing open', async t => {
   const nft = new Nft();
   t.after(() => nft.close());
   const before = fds();
-  for (let n = 0; n < 10; n++) ns.within(() => nft.look(TABLE, 'c').rules);
+  for (let n = 0; n < 10; n++) ns.within(() => nft.readStampChain(TABLE, 'c').rules);
   assert.equal(fds(), before);
 });
 
@@ -124,7 +125,7 @@ kernelTest(
   'without the library there is one sentence that names the package',
   () => {
     const script = `
-    import('${new URL('../../src/nft/libnftables.js', import.meta.url)}')
+    import('${new URL('../../src/nft/client.js', import.meta.url)}')
       .then(({ Nft }) => new Nft())
       .catch(err => console.log(err.name + ': ' + err.message));`;
     const hide =

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Notifier } from '../../native/notify.js';
-import { kernelTest } from './namespace.js';
+import { Notifier } from '../../native/sd-notify.js';
+import { kernelTest } from '../support/namespace.js';
 
 /** Prints every datagram that it receives, a line each. */
 const RECEIVER = `
@@ -102,7 +102,7 @@ kernelTest(
     // More than net.unix.max_dgram_qlen, in a process of its own: one that waits for ever is ended.
     const states = Array.from({ length: 600 }, (_, index) => `STATUS=${index}`);
     const program = `
-      const { Notifier } = await import(${JSON.stringify(new URL('../../native/notify.js', import.meta.url).href)});
+      const { Notifier } = await import(${JSON.stringify(new URL('../../native/sd-notify.js', import.meta.url).href)});
       const notifier = new Notifier();
       for (let index = 0; index < ${states.length}; index++) notifier.send('STATUS=' + index);
       console.log('sent');

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { netnsOfContainer } from '../../src/labels/proc-netns.js';
-import { accepting, container, desire, programmer } from './labels-namespace.js';
-import { kernelTest } from './namespace.js';
+import { netnsOfContainer } from '../../src/labels/discovery/proc-netns.js';
+import { accepting, container, desire, programmer } from '../support/label-namespace.js';
+import { kernelTest } from '../support/namespace.js';
 
 const [ID, OTHER] = ['d39d'.padEnd(64, '0'), 'd39d'.padEnd(64, '1')] as const;
 
@@ -31,7 +31,7 @@ kernelTest('nothing is changed in the namespace of a process that began at anoth
   const { sandboxes, said } = await programmer(t);
   const desired = desire(inside, { table: accepting(80) });
   const netns = { ...inside.ref, process: { pid: process.pid, startTime: '1' } };
-  assert.equal(sandboxes.converge({ ...desired, netns }), undefined);
+  assert.equal(sandboxes.reconcile({ ...desired, netns }), undefined);
   assert.equal(sandboxes.clear(netns), undefined);
   assert.deepEqual(said, []);
 });

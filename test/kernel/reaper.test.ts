@@ -1,17 +1,17 @@
 // Links deleted in the background: which, in what order, and that the event loop goes on meanwhile.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { openRouteSocket, type ReapedLink, Reaper } from '../../src/driver/reaper.js';
-import { createLog } from '../../src/log.js';
-import { kernelTest, Namespace } from './namespace.js';
+import { createLog } from '../../src/base/log.js';
+import { LinkReaper, openRouteSocket, type ReapedLink } from '../../src/driver/tunnel/link-reaper.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 
 /** A link of that name, whatever it is. */
 const any = (name: string): ReapedLink => ({ name, isOurs: () => true });
 
 /** A reaper and what it logs. */
-function reaper(): { reaper: Reaper; lines: string[] } {
+function reaper(): { reaper: LinkReaper; lines: string[] } {
   const lines: string[] = [];
-  return { reaper: new Reaper(createLog(true, false, line => lines.push(line))), lines };
+  return { reaper: new LinkReaper(createLog(true, false, line => lines.push(line))), lines };
 }
 
 kernelTest('links are deleted one after the other, in the order given', async t => {

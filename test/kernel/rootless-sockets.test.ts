@@ -7,11 +7,11 @@ import { request as httpRequest } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { O_PATH } from '../../native/libc.js';
-import type { Driver } from '../../src/driver/driver.js';
-import type { Recovery } from '../../src/driver/recovery.js';
-import type { RootlessHost, RootlessHosts, RootlessProcess } from '../../src/driver/rootless.js';
-import { RootlessSockets } from '../../src/driver/rootless-socket.js';
-import { createLog } from '../../src/log.js';
+import { createLog } from '../../src/base/log.js';
+import type { Driver } from '../../src/driver/lifecycle/driver.js';
+import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
+import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
+import type { RootlessHost, RootlessHosts, RootlessProcess } from '../../src/driver/users/rootless-hosts.js';
 
 /** A process with a /run of its own, as a rootless Docker has it; without a /run where it is not to be served. */
 async function host(t: TestContext, uid: number, isServed = true): Promise<RootlessHost> {

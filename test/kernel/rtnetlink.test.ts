@@ -1,10 +1,10 @@
 // ip(8)'s verbs on the real kernel: links, addresses, routes, and the errors it gives.
 import assert from 'node:assert/strict';
-import { OpError } from '../../src/errors.js';
-import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '../../src/ip.js';
-import type { RouteConfig } from '../../src/netlink/route.js';
-import { RtNetlink } from '../../src/netlink/rtnetlink.js';
-import { kernelTest, Namespace, run } from './namespace.js';
+import { OpError } from '../../src/base/errors.js';
+import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '../../src/base/ip.js';
+import { RtNetlink } from '../../src/netlink/route/client.js';
+import type { RouteConfig } from '../../src/netlink/route/route.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
 
 const code = (expected: string) => (err: unknown) => err instanceof OpError && err.code === expected;
 const to = (text: string): Pick<RouteConfig, 'destination'> => ({ destination: parsePrefix(text)! });

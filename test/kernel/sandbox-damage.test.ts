@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Change } from '../../src/labels/words.js';
-import { MOST_ANSWERS } from '../../src/netlink/sync-socket.js';
+import type { Change } from '../../src/labels/diff/state.js';
+import { MAX_DUMP_MESSAGES } from '../../src/netlink/connection.js';
 import { match } from '../../src/nft/expression.js';
-import type { NftTable } from '../../src/nft/ruleset.js';
-import { accepting, container, desire, programmer } from './labels-namespace.js';
-import { kernelTest, type Namespace } from './namespace.js';
+import type { NftTable } from '../../src/nft/table.js';
+import { accepting, container, desire, programmer } from '../support/label-namespace.js';
+import { kernelTest, type Namespace } from '../support/namespace.js';
 
 const kinds = (changes: readonly Change[]): string[] => changes.map(({ kind }) => kind);
 const ruleset = (ns: Namespace): string => ns.exec('nft', 'list', 'ruleset');
@@ -34,16 +34,16 @@ for (const [what, command] of [
         const { inside } = await container(t);
         const [first, second] = [await programmer(t), await programmer(t)];
         const desired = desire(inside, { table: accepting(80) });
-        first.sandboxes.converge(desired);
-        first.sandboxes.learn();
+        first.sandboxes.reconcile(desired);
+        first.sandboxes.recordBaselines();
         const whole = ruleset(inside);
         const handle = /dport 80 .*# handle (\d+)/.exec(handles(inside))![1]!;
         inside.exec('nft', command.replace('HANDLE', handle));
         assert.notEqual(ruleset(inside), whole);
         const { sandboxes } = when === 'the daemon' ? first : second;
-        assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), seen ? ['replaceTable'] : []);
+        assert.deepEqual(kinds(sandboxes.reconcile(desired)!.changes), seen ? ['replaceTable'] : []);
         if (seen) assert.equal(ruleset(inside), whole);
-        assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+        assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
       },
       'nft',
     );
@@ -62,8 +62,8 @@ kernelTest(
       { expr: [{ quota: { val: 100, val_unit: 'bytes' } }, { accept: null }] },
     ] as const;
     const desired = desire(inside, { table: { ...accepting(80), chains: [{ ...chain!, rules }] } });
-    assert.deepEqual(sandboxes.converge(desired)!.failures, []);
-    sandboxes.learn();
+    assert.deepEqual(sandboxes.reconcile(desired)!.failures, []);
+    sandboxes.recordBaselines();
     const whole = ruleset(inside);
     for (const [old, ...next] of [
       ['dport', 'tcp dport { 80, 81 } accept', 'tcp dport { 80, 83 } accept'],
@@ -71,8 +71,8 @@ kernelTest(
     ] as const) {
       const handle = new RegExp(`${old} .*# handle (\\d+)`).exec(handles(inside))![1]!;
       for (const rule of next) inside.exec('nft', `replace rule inet dwgd input handle ${handle} ${rule}`);
-      assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable'], old);
-      sandboxes.learn();
+      assert.deepEqual(kinds(sandboxes.reconcile(desired)!.changes), ['replaceTable'], old);
+      sandboxes.recordBaselines();
       assert.equal(ruleset(inside), whole);
     }
   },
@@ -85,11 +85,11 @@ kernelTest(
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);
     const desired = desire(inside, { table: accepting(80) });
-    sandboxes.converge(desired);
+    sandboxes.reconcile(desired);
     await sleep(400);
     const handle = /dport 80 .*# handle (\d+)/.exec(handles(inside))![1]!;
     inside.exec('nft', `replace rule inet dwgd input handle ${handle} tcp dport 81 accept`);
-    assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable']);
+    assert.deepEqual(kinds(sandboxes.reconcile(desired)!.changes), ['replaceTable']);
   },
   'nft',
 );
@@ -118,7 +118,7 @@ kernelTest(
       ],
     };
     const desired = desire(inside, { table });
-    assert.deepEqual(sandboxes.converge(desired)!.failures, []);
+    assert.deepEqual(sandboxes.reconcile(desired)!.failures, []);
     const before = handles(inside);
     inside.exec('ping', '-q', '-c', '2', '-i', '0.01', '127.0.0.1');
     for (const command of [
@@ -129,13 +129,13 @@ kernelTest(
       'delete table inet own',
     ]) {
       inside.exec('nft', command);
-      assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] }, command);
+      assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] }, command);
     }
-    assert.deepEqual(next.sandboxes.converge(desired), { changes: [], failures: [] });
+    assert.deepEqual(next.sandboxes.reconcile(desired), { changes: [], failures: [] });
     assert.equal(handles(inside), before);
     assert.match(inside.exec('nft', 'list', 'table', 'inet', 'dwgd'), /counter packets [1-9]/);
     inside.exec('nft', 'flush chain inet dwgd input');
-    assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable']);
+    assert.deepEqual(kinds(sandboxes.reconcile(desired)!.changes), ['replaceTable']);
   },
   'nft',
   'ping',
@@ -146,7 +146,7 @@ kernelTest(
   async t => {
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);
-    sandboxes.converge(desire(inside, { table: accepting(80) }));
+    sandboxes.reconcile(desire(inside, { table: accepting(80) }));
     inside.exec('nft', 'add table inet dwgd { flags dormant; }');
     assert.deepEqual(sandboxes.clear(inside.ref)?.failures, []);
     assert.equal(ruleset(inside), '');
@@ -156,7 +156,7 @@ kernelTest(
 
 /** A script that makes more than is read, each line with its number. */
 const beyond = (line: (n: number) => string): string =>
-  Array.from({ length: MOST_ANSWERS + 1 }, (_, n) => line(n)).join('\n');
+  Array.from({ length: MAX_DUMP_MESSAGES + 1 }, (_, n) => line(n)).join('\n');
 
 for (const [what, script] of [
   ['rules in our table', `flush chain inet dwgd input\n${beyond(() => 'add rule inet dwgd input accept')}`],
@@ -171,24 +171,24 @@ for (const [what, script] of [
       const { inside } = await container(t);
       const { sandboxes } = await programmer(t);
       const desired = desire(inside, { table: accepting(80) });
-      sandboxes.converge(desired);
-      sandboxes.learn();
+      sandboxes.reconcile(desired);
+      sandboxes.recordBaselines();
       const table = (): string => inside.exec('nft', 'list', 'table', 'inet', 'dwgd');
       const whole = table();
       execFileSync('ip', ['netns', 'exec', inside.name, 'nft', '-f', '-'], { input: script });
       assert.notEqual(table(), whole);
-      const outcome = sandboxes.converge(desired)!;
+      const outcome = sandboxes.reconcile(desired)!;
       assert.deepEqual(kinds(outcome.changes), ['replaceTable']);
       assert.match(outcome.unreadable!.message, /there are more than 8192$/);
       assert.equal(table(), whole);
       for (let n = 0; n < 3; n++) {
-        sandboxes.learn();
-        assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+        sandboxes.recordBaselines();
+        assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
       }
       // Somebody changes the ruleset: while it cannot be told what, the table is put in place anew.
       inside.exec('nft', 'flush chain inet dwgd input');
-      assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), ['replaceTable']);
-      assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+      assert.deepEqual(kinds(sandboxes.reconcile(desired)!.changes), ['replaceTable']);
+      assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
       assert.equal(table(), whole);
     },
     'nft',

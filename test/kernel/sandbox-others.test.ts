@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UserError } from '../../src/errors.js';
-import { IP_FORWARD, IPV6_FORWARDING } from '../../src/labels/sysctl.js';
-import type { SandboxDesired } from '../../src/labels/words.js';
+import { UserError } from '../../src/base/errors.js';
+import type { SandboxDesired } from '../../src/labels/diff/state.js';
+import { IP_FORWARD, IPV6_FORWARDING } from '../../src/labels/diff/sysctls.js';
+import { MAX_DUMP_MESSAGES } from '../../src/netlink/connection.js';
 import { Netns } from '../../src/netlink/netns.js';
-import { MOST_ANSWERS } from '../../src/netlink/sync-socket.js';
-import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
-import { kernelTest, type Namespace, run } from './namespace.js';
+import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { kernelTest, type Namespace, run } from '../support/namespace.js';
 
 const full = (ns: Namespace): SandboxDesired =>
   desire(ns, {
@@ -48,9 +48,11 @@ kernelTest(
       rules: inside.ip('rule').replace(/.* proto 229\n/g, ''),
     });
     const before = theirs();
-    assert.deepEqual(sandboxes.converge(full(inside))?.failures, []);
+    assert.deepEqual(sandboxes.reconcile(full(inside))?.failures, []);
     assert.deepEqual(theirs(), before);
-    sandboxes.converge(desire(inside, { table: accepting(82), routes: guarded('10.20.0.0/16', '10.9.0.4') }));
+    sandboxes.reconcile(
+      desire(inside, { table: accepting(82), routes: guarded('10.20.0.0/16', '10.9.0.4') }),
+    );
     assert.deepEqual(theirs(), before);
     sandboxes.clear(inside.ref);
     assert.deepEqual(theirs(), before);
@@ -67,7 +69,7 @@ kernelTest('a namespace that vanished, and one in the place of another, are left
   const ended = { ...inside.ref, path: '/proc/4194305/ns/net' };
   const replaced = { ...inside.ref, path: outside.ref.path };
   for (const netns of [gone, ended, replaced]) {
-    assert.equal(sandboxes.converge({ ...full(inside), netns }), undefined);
+    assert.equal(sandboxes.reconcile({ ...full(inside), netns }), undefined);
     assert.equal(sandboxes.clear(netns), undefined);
     assert.equal(sandboxes.observe(netns), undefined);
     assert.equal(sandboxes.apply(netns, [{ kind: 'deleteTable' }]), undefined);
@@ -82,7 +84,7 @@ kernelTest("the host's own namespace is refused, whatever its key is said to be"
   t.after(() => host.close());
   for (const key of [host.key, inside.ref.key]) {
     const netns = { key, path: '/proc/self/ns/net' };
-    assert.throws(() => sandboxes.converge({ ...full(inside), netns }), UserError);
+    assert.throws(() => sandboxes.reconcile({ ...full(inside), netns }), UserError);
     assert.throws(() => sandboxes.clear(netns), /is the host's own network namespace/);
   }
   assert.deepEqual(said, []);
@@ -94,10 +96,10 @@ kernelTest(
     const { inside, outside } = await container(t);
     const { sandboxes } = await programmer(t, inside.ref);
     const netns = { key: outside.ref.key, path: inside.ref.path };
-    assert.throws(() => sandboxes.converge(full(inside)), UserError);
+    assert.throws(() => sandboxes.reconcile(full(inside)), UserError);
     assert.throws(() => sandboxes.clear(netns), UserError);
     assert.equal(inside.exec('nft', 'list', 'ruleset'), '');
-    assert.deepEqual(sandboxes.converge(desire(outside, { table: accepting(80) }))?.failures, []);
+    assert.deepEqual(sandboxes.reconcile(desire(outside, { table: accepting(80) }))?.failures, []);
   },
   'nft',
 );
@@ -108,7 +110,7 @@ kernelTest('what is no namespace is an error that says so', async t => {
   const file = new Netns('/proc/self/status');
   t.after(() => file.close());
   const netns = { key: file.key, path: '/proc/self/status' };
-  assert.throws(() => sandboxes.converge({ ...full(inside), netns }), { code: 'EINVAL' });
+  assert.throws(() => sandboxes.reconcile({ ...full(inside), netns }), { code: 'EINVAL' });
 });
 
 kernelTest(
@@ -120,7 +122,7 @@ kernelTest(
     const before = open();
     for (let n = 0; n < 200; n++) {
       if (n % 3 === 0) sandboxes.clear(inside.ref);
-      else assert.deepEqual(sandboxes.converge(full(inside))?.failures, []);
+      else assert.deepEqual(sandboxes.reconcile(full(inside))?.failures, []);
       assert.ok(open() < before + 80, 'what is let go later does not pile up');
     }
     // What holds a socket is let go a moment later.
@@ -134,8 +136,8 @@ kernelTest(
 kernelTest('a namespace that was programmed is gone when it is deleted', async t => {
   const { inside, outside } = await container(t);
   const { sandboxes } = await programmer(t);
-  sandboxes.converge(full(inside));
-  sandboxes.converge(full(inside));
+  sandboxes.reconcile(full(inside));
+  sandboxes.reconcile(full(inside));
   sandboxes.clear(inside.ref);
   assert.match(outside.ip('link'), /eth0/);
   inside.free();
@@ -156,10 +158,10 @@ kernelTest(
       routes: [...guarded('0.0.0.0/0', '10.9.0.3'), ...guarded('::/0'), ...guarded('fd20::/64')],
       sysctls: [IP_FORWARD, IPV6_FORWARDING],
     });
-    assert.deepEqual(sandboxes.converge(desired)?.failures, []);
-    assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+    assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
+    assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
     inside.exec('sh', '-c', 'echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
-    assert.deepEqual(sandboxes.converge(desired)?.failures, []);
+    assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
     inside.ip('address', 'add', 'fd09::2/64', 'dev', 'eth0', 'nodad');
     inside.ip('route', 'replace', 'default', 'via', 'fd09::1');
     assert.throws(() => inside.ip('route', 'get', '2001:db8::1'), /No route to host|unreachable/);
@@ -176,14 +178,14 @@ kernelTest(
       const [folder, text] = process.argv.slice(1);
       const load = name => import(folder + name);
       (async () => {
-        const { Sandboxes } = await load('labels/sandbox.js');
+        const { Sandboxes } = await load('labels/namespace/sandbox.js');
         const { NetnsSwitch } = await load('netlink/netns.js');
-        const { Nft } = await load('nft/libnftables.js');
-        const { parsePrefix } = await load('ip.js');
+        const { Nft } = await load('nft/client.js');
+        const { parsePrefix } = await load('base/ip.js');
         const { networks, ...desired } = JSON.parse(text);
         const sandboxes = new Sandboxes({ netnsSwitch: await NetnsSwitch.open(), nft: new Nft() });
         const routes = networks.map(network => ({ network: parsePrefix(network) }));
-        const { changes, failures } = sandboxes.converge({ ...desired, routes });
+        const { changes, failures } = sandboxes.reconcile({ ...desired, routes });
         console.log(changes.length, failures.length);
       })();`;
     const text = JSON.stringify({ ...desired, networks: ['10.20.0.0/16', 'fd20::/64'] });
@@ -206,11 +208,11 @@ for (const [what, line] of [
     async t => {
       const { inside } = await container(t);
       const { sandboxes, said } = await programmer(t);
-      const lines = Array.from({ length: MOST_ANSWERS + 1 }, (_, n) => line(n)).join('\n');
+      const lines = Array.from({ length: MAX_DUMP_MESSAGES + 1 }, (_, n) => line(n)).join('\n');
       execFileSync('ip', ['-n', inside.name, '-batch', '-'], { input: lines });
-      assert.throws(() => sandboxes.converge(full(inside)), {
+      assert.throws(() => sandboxes.reconcile(full(inside)), {
         name: 'ChannelError',
-        message: `listing ${what}: there are more than ${MOST_ANSWERS}`,
+        message: `listing ${what}: there are more than ${MAX_DUMP_MESSAGES}`,
       });
       assert.deepEqual(said, []);
     },
@@ -221,7 +223,7 @@ kernelTest('the process itself stays where it is', async t => {
   const { inside } = await container(t);
   const { sandboxes } = await programmer(t);
   const was = [run('ip', 'link'), run('ip', 'rule')];
-  sandboxes.converge(full(inside));
+  sandboxes.reconcile(full(inside));
   sandboxes.clear(inside.ref);
   assert.deepEqual([run('ip', 'link'), run('ip', 'rule')], was);
 });

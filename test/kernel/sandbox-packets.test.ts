@@ -1,10 +1,10 @@
 // Labels brought to a namespace the whole way, and what packets make of it: the table, its sysctls and its routes.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { container, plan } from '../unit/labels-world.js';
-import { programmer } from './labels-namespace.js';
-import { kernelTest, Namespace } from './namespace.js';
-import { ask, serve } from './peer.js';
+import { programmer } from '../support/label-namespace.js';
+import { container, plan } from '../support/label-world.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
+import { ask, serve } from '../support/peer.js';
 
 /**
  * A client – 10.8.0.2 wg0, the container in the middle, eth0 10.9.0.2 – a server that knows no way to the client. The
@@ -26,10 +26,10 @@ async function three(t: TestContext) {
       container('middle', { networks: { main: '10.9.0.2' }, labels }),
       container('server', { networks: { main: '10.9.0.3' } }),
     ]);
-    assert.deepEqual(found.mistakes, []);
+    assert.deepEqual(found.diagnostics, []);
     const desired = { ...found.sandboxes[0]!, netns: middle.ref };
-    assert.deepEqual(sandboxes.converge(desired)?.failures, []);
-    assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+    assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
+    assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
   };
   const unlabel = (): void => assert.deepEqual(sandboxes.clear(middle.ref)?.failures, []);
   await serve(t, server);

@@ -1,12 +1,13 @@
 // A rule that libnftables understands and the kernel refuses: it is left out and said, and all other labels apply.
 import assert from 'node:assert/strict';
-import { stampOf } from '../../src/labels/stamp.js';
-import { buildTable } from '../../src/labels/table.js';
-import type { LabelledRules, RuleIntent } from '../../src/labels/words.js';
+import { stampOf } from '../../src/labels/diff/stamp.js';
+import type { LabelledRules } from '../../src/labels/diff/state.js';
+import { buildTable } from '../../src/labels/planner/nft-table.js';
+import type { RuleIntent } from '../../src/labels/spec/intent.js';
 import type { Statement } from '../../src/nft/expression.js';
-import type { TwineChain } from '../../src/nft/rule.js';
-import { container, desire, programmer } from './labels-namespace.js';
-import { kernelTest } from './namespace.js';
+import type { TwineChain } from '../../src/nft/iptables/syntax/rule.js';
+import { container, desire, programmer } from '../support/label-namespace.js';
+import { kernelTest } from '../support/namespace.js';
 
 const rule = (name: string, chain: TwineChain, ...exprs: Statement[][]): RuleIntent => ({
   key: `twine.iptables.rule.${name}`,
@@ -53,7 +54,7 @@ kernelTest(
         rule('e', 'TWINE_NAT_POSTROUTING', [port(17), MASQUERADE]),
       ]),
     );
-    const { failures, refused = [] } = sandboxes.converge(desired)!;
+    const { failures, refused = [] } = sandboxes.reconcile(desired)!;
     assert.deepEqual(failures, []);
     assert.deepEqual(
       refused.map(({ container, key }) => `${container} ${key}`),
@@ -66,14 +67,14 @@ kernelTest(
     assert.deepEqual(ports, ['11', '12', '16', '17']);
     assert.match(ruleset, /"wg\*" masquerade|oifname "wg\*" /);
     assert.doesNotMatch(ruleset, /trial/);
-    assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+    assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
 
     // A table that stands already is replaced in the same way.
     const next = desire(
       inside,
       wanted([rule('bad', 'TWINE_INPUT', [MASQUERADE]), rule('d', 'TWINE_INPUT', [port(18), DROP])]),
     );
-    assert.equal(sandboxes.converge(next)!.refused?.length, 1);
+    assert.equal(sandboxes.reconcile(next)!.refused?.length, 1);
     assert.match(inside.exec('nft', 'list', 'ruleset'), /tcp dport 18 /);
     assert.deepEqual(sandboxes.clear(inside.ref)?.failures, []);
   },
@@ -90,7 +91,7 @@ kernelTest(
       chain.name === 'forward' ? { ...chain, rules: [{ expr: [MASQUERADE] }] } : chain,
     );
     const broken = { ...table, chains };
-    const { failures, refused } = sandboxes.converge(
+    const { failures, refused } = sandboxes.reconcile(
       desire(inside, { table: broken, stamp: stampOf(broken), labelled }),
     )!;
     assert.equal(failures.length, 1);
@@ -110,12 +111,12 @@ for (const [what, isWanted] of [
       const { inside } = await container(t);
       const [{ sandboxes: killed }, { sandboxes }] = [await programmer(t), await programmer(t)];
       const desired = desire(inside, isWanted ? wanted([rule('a', 'TWINE_INPUT', [port(11), DROP])]) : {});
-      killed.converge(desired);
+      killed.reconcile(desired);
       const whole = inside.exec('nft', '-a', 'list', 'ruleset');
       inside.exec('nft', 'add table inet dwgd-trial; add chain inet dwgd-trial c');
-      assert.deepEqual(sandboxes.converge(desired), { changes: [{ kind: 'deleteTrial' }], failures: [] });
+      assert.deepEqual(sandboxes.reconcile(desired), { changes: [{ kind: 'deleteTrial' }], failures: [] });
       assert.equal(inside.exec('nft', '-a', 'list', 'ruleset'), whole);
-      assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+      assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
     },
     'nft',
   );

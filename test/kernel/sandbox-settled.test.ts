@@ -1,12 +1,12 @@
 // A namespace in which look after look finds nothing to do, and then something: nothing is overlooked because it was
 // right before.
 import assert from 'node:assert/strict';
-import type { Sandboxes } from '../../src/labels/sandbox.js';
-import { IP_FORWARD, routeLocalnet } from '../../src/labels/sysctl.js';
-import type { SandboxDesired } from '../../src/labels/words.js';
-import { address } from '../unit/labels-world.js';
-import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
-import { kernelTest, type Namespace } from './namespace.js';
+import type { SandboxDesired } from '../../src/labels/diff/state.js';
+import { IP_FORWARD, routeLocalnet } from '../../src/labels/diff/sysctls.js';
+import type { Sandboxes } from '../../src/labels/namespace/sandbox.js';
+import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { address } from '../support/label-world.js';
+import { kernelTest, type Namespace } from '../support/namespace.js';
 
 const NOTHING = { changes: [], failures: [] };
 
@@ -24,7 +24,7 @@ function all(inside: Namespace): SandboxDesired {
 }
 
 function kinds(sandboxes: Sandboxes, desired: SandboxDesired): string[] {
-  const { changes, failures } = sandboxes.converge(desired)!;
+  const { changes, failures } = sandboxes.reconcile(desired)!;
   assert.deepEqual(failures, []);
   return changes.map(({ kind }) => kind);
 }
@@ -48,11 +48,11 @@ for (const [what, command, expected] of [
       const { sandboxes } = await programmer(t);
       const desired = all(inside);
       assert.ok(kinds(sandboxes, desired).length > 0);
-      for (let look = 0; look < 3; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+      for (let look = 0; look < 3; look++) assert.deepEqual(sandboxes.reconcile(desired), NOTHING);
       for (let time = 0; time < 2; time++) {
         inside.exec('sh', '-c', command);
         assert.deepEqual(kinds(sandboxes, desired), expected);
-        for (let look = 0; look < 3; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+        for (let look = 0; look < 3; look++) assert.deepEqual(sandboxes.reconcile(desired), NOTHING);
         if (expected.length === 0) break;
       }
     },
@@ -66,7 +66,7 @@ kernelTest(
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);
     const desired = all(inside);
-    const told = () => sandboxes.converge(desired)!.warnings;
+    const told = () => sandboxes.reconcile(desired)!.warnings;
     assert.equal(told(), undefined);
     inside.exec('sh', '-c', 'ip rule add pref 100 from 10.9.0.2 lookup 200');
     for (let look = 0; look < 3; look++) {
@@ -103,7 +103,7 @@ for (const held of [false, true]) {
         for (const to of ['1.1.1.1', '10.20.0.1', 'fd20::1'])
           assert.match(way(to), /unreachable|No route to host/, to);
       }
-      assert.deepEqual(sandboxes.converge(frozen), NOTHING);
+      assert.deepEqual(sandboxes.reconcile(frozen), NOTHING);
       // When it is known that there are no labels at all, everything goes.
       assert.ok(kinds(sandboxes, desire(inside)).length > 0);
       assert.match(way('10.20.0.1'), / via 10\.9\.0\.1 /);
@@ -119,10 +119,10 @@ kernelTest(
     const { sandboxes } = await programmer(t);
     const desired = all(inside);
     kinds(sandboxes, desired);
-    for (let look = 0; look < 2; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+    for (let look = 0; look < 2; look++) assert.deepEqual(sandboxes.reconcile(desired), NOTHING);
     assert.deepEqual(kinds(sandboxes, { ...desired, table: accepting(81) }), ['replaceTable']);
     assert.deepEqual(kinds(sandboxes, desired), ['replaceTable']);
-    assert.deepEqual(sandboxes.converge(desired), NOTHING);
+    assert.deepEqual(sandboxes.reconcile(desired), NOTHING);
     assert.ok(sandboxes.clear(inside.ref)!.changes.length > 0);
     assert.ok(kinds(sandboxes, desired).length > 0);
   },
@@ -138,7 +138,7 @@ kernelTest(
     inside.ip('link', 'set', 'other0', 'up');
     const desired = desire(inside, { table: accepting(80), sysctls: [routeLocalnet(address('10.30.0.1'))] });
     kinds(sandboxes, desired);
-    for (let look = 0; look < 2; look++) assert.deepEqual(sandboxes.converge(desired), NOTHING);
+    for (let look = 0; look < 2; look++) assert.deepEqual(sandboxes.reconcile(desired), NOTHING);
     inside.ip('route', 'add', '10.30.0.0/16', 'dev', 'other0');
     assert.ok(kinds(sandboxes, desired).includes('setSysctl'));
     assert.equal(inside.exec('cat', '/proc/sys/net/ipv4/conf/other0/route_localnet').trim(), '1');

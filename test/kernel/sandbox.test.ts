@@ -1,13 +1,13 @@
 // A namespace brought to what labels ask for: each kind of change, what is observed of it, and what is refused.
 import assert from 'node:assert/strict';
-import { OpError } from '../../src/errors.js';
-import { stampedTable, stampOf } from '../../src/labels/stamp.js';
-import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../../src/labels/sysctl.js';
-import type { Change } from '../../src/labels/words.js';
-import { NftError } from '../../src/nft/libnftables.js';
-import { address } from '../unit/labels-world.js';
-import { accepting, container, desire, guarded, programmer } from './labels-namespace.js';
-import { kernelTest, type Namespace } from './namespace.js';
+import { OpError } from '../../src/base/errors.js';
+import { stampedTable, stampOf } from '../../src/labels/diff/stamp.js';
+import type { Change } from '../../src/labels/diff/state.js';
+import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../../src/labels/diff/sysctls.js';
+import { NftError } from '../../src/nft/client.js';
+import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { address } from '../support/label-world.js';
+import { kernelTest, type Namespace } from '../support/namespace.js';
 
 const kinds = (changes: readonly Change[]): string[] => [...new Set(changes.map(({ kind }) => kind))];
 const ruleset = (ns: Namespace): string => ns.exec('nft', 'list', 'ruleset');
@@ -32,10 +32,10 @@ kernelTest(
       ],
       sysctls: [IP_FORWARD, IPV6_FORWARDING, routeLocalnet(address('10.9.0.3'))],
     });
-    const first = sandboxes.converge(desired)!;
+    const first = sandboxes.reconcile(desired)!;
     assert.deepEqual(first.failures, []);
     assert.deepEqual(kinds(first.changes).sort(), ['addRoute', 'addRule', 'createTable', 'setSysctl']);
-    assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+    assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
 
     assert.match(ruleset(inside), /table inet dwgd/);
     assert.match(
@@ -69,7 +69,7 @@ kernelTest('a sysctl that was on before stays on when labels go', async t => {
   const { sandboxes } = await programmer(t);
   inside.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
   const desired = desire(inside, { table: accepting(80), sysctls: [IP_FORWARD, IPV6_FORWARDING] });
-  sandboxes.converge(desired);
+  sandboxes.reconcile(desired);
   sandboxes.clear(inside.ref);
   assert.deepEqual(
     [sysctl(inside, 'ipv4/ip_forward'), sysctl(inside, 'ipv6/conf/all/forwarding')],
@@ -114,10 +114,10 @@ for (const [what, command, kind] of [
       const { inside } = await container(t);
       const { sandboxes } = await programmer(t);
       const desired = desire(inside, { table: accepting(80) });
-      sandboxes.converge(desired);
+      sandboxes.reconcile(desired);
       const whole = ruleset(inside);
       inside.exec('nft', ...command);
-      assert.deepEqual(kinds(sandboxes.converge(desired)!.changes), [kind]);
+      assert.deepEqual(kinds(sandboxes.reconcile(desired)!.changes), [kind]);
       assert.equal(ruleset(inside), whole);
     },
     'nft',
@@ -129,14 +129,14 @@ kernelTest(
   async t => {
     const { inside } = await container(t);
     const { sandboxes, said } = await programmer(t);
-    sandboxes.converge(desire(inside, { table: accepting(80) }));
+    sandboxes.reconcile(desire(inside, { table: accepting(80) }));
     const whole = ruleset(inside);
     const bad = {
       ...accepting(81),
       chains: [...accepting(81).chains, { name: 'bad', rules: [{ expr: [{ jump: { target: 'nosuch' } }] }] }],
     };
     said.length = 0;
-    const { failures } = sandboxes.converge(
+    const { failures } = sandboxes.reconcile(
       desire(inside, { table: bad, routes: guarded('10.20.0.0/16', '10.9.0.3'), sysctls: [IP_FORWARD] }),
     )!;
     assert.equal(failures.length, 1);
@@ -161,7 +161,7 @@ kernelTest(
   async t => {
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);
-    const { failures } = sandboxes.converge(
+    const { failures } = sandboxes.reconcile(
       desire(inside, {
         routes: [...guarded('10.20.0.0/16', '192.0.2.1'), ...guarded('10.21.0.0/16', '10.9.0.3')],
       }),
@@ -184,7 +184,7 @@ kernelTest(
     const { inside } = await container(t);
     const { sandboxes, said } = await programmer(t);
     const table = accepting(80);
-    sandboxes.converge(
+    sandboxes.reconcile(
       desire(inside, { table, routes: guarded('0.0.0.0/0', '10.9.0.3'), sysctls: [IP_FORWARD] }),
     );
     const prefix = `nsenter --net=${inside.ref.path} `;
@@ -209,7 +209,7 @@ kernelTest(
     sandboxes.clear(inside.ref);
     for (const command of commands) inside.exec('sh', '-c', command);
     assert.deepEqual(
-      sandboxes.converge(
+      sandboxes.reconcile(
         desire(inside, { table, routes: guarded('0.0.0.0/0', '10.9.0.3'), sysctls: [IP_FORWARD] }),
       ),
       { changes: [], failures: [] },
@@ -223,7 +223,7 @@ kernelTest('single changes are made as they are given, and what is done already 
   const { inside } = await container(t);
   const { sandboxes } = await programmer(t);
   const desired = desire(inside, { table: accepting(80), routes: guarded('0.0.0.0/0', '10.9.0.3') });
-  const { changes } = sandboxes.converge(desired)!;
+  const { changes } = sandboxes.reconcile(desired)!;
   const again = changes.flatMap((change): Change[] => {
     if (change.kind === 'createTable') return [{ ...change, kind: 'replaceTable' }];
     return change.kind === 'addRule' ? [change] : [];
@@ -257,10 +257,10 @@ kernelTest('the interface towards a forward is found again when a route moves it
     sysctls: [routeLocalnet(address('10.30.0.1'))],
     routes: guarded('10.30.0.0/16', '10.10.0.1'),
   });
-  assert.deepEqual(sandboxes.converge(desired)?.failures, []);
+  assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
   const localnet = (link: string): string => sysctl(inside, `ipv4/conf/${link}/route_localnet`);
   assert.deepEqual([localnet('eth0'), localnet('eth1')], ['0', '1']);
-  assert.deepEqual(sandboxes.converge(desired), { changes: [], failures: [] });
+  assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
   sandboxes.clear(inside.ref);
   assert.deepEqual([localnet('eth0'), localnet('eth1')], ['0', '0']);
 });
@@ -280,7 +280,7 @@ for (const first of ['the tunnel', 'the label']) {
         }
       };
       const label = () =>
-        sandboxes.converge(
+        sandboxes.reconcile(
           desire(inside, {
             routes: [
               ...guarded('0.0.0.0/0', '10.9.0.3'),
@@ -308,7 +308,7 @@ kernelTest('the host gets routes in its main table and nothing else', async t =>
   const was = [routes(inside), rules(inside)];
   const host = (...wanted: [string, string][]) =>
     inside.within(() =>
-      sandboxes.convergeHostRoutes(
+      sandboxes.reconcileHostRoutes(
         wanted.flatMap(([network, gateway]) => guarded(network, gateway).slice(1)),
       ),
     );

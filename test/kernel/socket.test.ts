@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Link } from '../../src/netlink/link.js';
-import { RtNetlink, watchLinks } from '../../src/netlink/rtnetlink.js';
-import { kernelTest, Namespace } from './namespace.js';
+import { RtNetlink, watchLinks } from '../../src/netlink/route/client.js';
+import type { Link } from '../../src/netlink/route/link.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 
 /** Waits until it holds, five seconds at the most. */
 async function eventually(what: string, holds: () => boolean): Promise<void> {

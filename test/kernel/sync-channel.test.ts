@@ -1,10 +1,10 @@
 // A channel that answers at once: the same answers and refusals as by the event loop, and none after its end.
 import assert from 'node:assert/strict';
-import { ChannelError, OpError } from '../../src/errors.js';
-import { RtNetlink } from '../../src/netlink/rtnetlink.js';
-import { NETLINK_ROUTE } from '../../src/netlink/socket.js';
+import { ChannelError, OpError } from '../../src/base/errors.js';
+import { NETLINK_ROUTE } from '../../src/netlink/event-socket.js';
+import { RtNetlink } from '../../src/netlink/route/client.js';
 import { SyncNetlinkChannel } from '../../src/netlink/sync-channel.js';
-import { kernelTest, Namespace } from './namespace.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 
 kernelTest('links are made, listed and refused as by a socket of the event loop', async t => {
   const ns = await Namespace.create(t);

@@ -1,17 +1,17 @@
 // The socket that is used within one synchronous moment: long lists, refusals, lists that change while they are read.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { ChannelError, OpError } from '../../src/errors.js';
-import { formatPrefix, parsePrefix } from '../../src/ip.js';
-import { getAddressesRequest } from '../../src/netlink/address.js';
-import { deleteLinkRequest, getLinkRequest } from '../../src/netlink/link.js';
-import { decodeRoute, getRoutesRequest, newRouteRequest } from '../../src/netlink/route.js';
-import { NETLINK_ROUTE } from '../../src/netlink/socket.js';
-import { DUMP_BUFFER_BYTES, SyncNetlinkSocket } from '../../src/netlink/sync-socket.js';
-import { Nft } from '../../src/nft/libnftables.js';
-import { decodeRuleComment, getRulesRequest, NETLINK_NETFILTER } from '../../src/nft/nfnetlink.js';
-import { type NftTable, replaceTable } from '../../src/nft/ruleset.js';
-import { kernelTest, Namespace } from './namespace.js';
+import { ChannelError, OpError } from '../../src/base/errors.js';
+import { formatPrefix, parsePrefix } from '../../src/base/ip.js';
+import { DUMP_BUFFER_BYTES, SyncNetlinkSocket } from '../../src/netlink/connection.js';
+import { NETLINK_ROUTE } from '../../src/netlink/event-socket.js';
+import { getAddressesRequest } from '../../src/netlink/route/address.js';
+import { deleteLinkRequest, getLinkRequest } from '../../src/netlink/route/link.js';
+import { decodeRoute, getRoutesRequest, newRouteRequest } from '../../src/netlink/route/route.js';
+import { Nft } from '../../src/nft/client.js';
+import { decodeRuleComment, getRulesRequest, NETLINK_NETFILTER } from '../../src/nft/messages.js';
+import { type NftTable, replaceTable } from '../../src/nft/table.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 
 const listing = { op: 'listing', subject: 'routes' };
 const RTN_BLACKHOLE = 6;

@@ -1,9 +1,9 @@
 // `dwgd translate --nft`: what libnftables itself says of a rule, and that nothing of it stays.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { kernelTest, run } from './namespace.js';
+import { kernelTest, run } from '../support/namespace.js';
 
-const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+const cli = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 for (const [args, expected] of [
   [['TWINE_INPUT -p tcp --dport 22 -j ACCEPT'], 'TWINE_INPUT tcp dport 22 accept'],

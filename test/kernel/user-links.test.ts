@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
-import { RootlessHosts } from '../../src/driver/rootless.js';
-import { Sandboxes } from '../../src/driver/sandboxes.js';
+import { LinkNamespaces } from '../../src/driver/tunnel/namespaces.js';
+import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { Netns, NetnsSwitch } from '../../src/netlink/netns.js';
-import { kernelTest, Namespace } from './namespace.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 
 const USER = 1000;
 
@@ -23,10 +23,10 @@ class OneUser extends RootlessHosts {
 }
 
 /** The way into the namespaces of a user whose Docker has that of a path. */
-async function sandboxes(t: TestContext, docker: string): Promise<Sandboxes> {
+async function sandboxes(t: TestContext, docker: string): Promise<LinkNamespaces> {
   const entry = await NetnsSwitch.open();
   t.after(() => entry.close());
-  return new Sandboxes(entry, new OneUser(docker));
+  return new LinkNamespaces(entry, new OneUser(docker));
 }
 
 kernelTest("a link is made in the user's namespace, and in no other", async t => {
@@ -78,7 +78,7 @@ for (const [what, open] of [
         USER,
       ),
   ],
-] as const satisfies readonly (readonly [string, (it: Sandboxes) => unknown])[]) {
+] as const satisfies readonly (readonly [string, (it: LinkNamespaces) => unknown])[]) {
   kernelTest(`a user's namespace that is the host's is refused ${what}`, async t => {
     const it = await sandboxes(t, '/proc/self/ns/net');
     const before = readdirSync('/proc/self/fd').length;

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { translateRule } from '../../src/nft/iptables.js';
-import { show } from '../../src/nft/iptables-tokens.js';
-import { RuleError } from '../../src/nft/rule.js';
-import { kernelTest, Namespace } from '../kernel/namespace.js';
+import { RuleError } from '../../src/nft/iptables/syntax/rule.js';
+import { show } from '../../src/nft/iptables/syntax/tokens.js';
+import { translateRule } from '../../src/nft/iptables/translate.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 import { type BrokenRule, brokenRules } from './broken.js';
 
 const BROKEN_AT_LEAST = 500;

@@ -1,8 +1,9 @@
 // What is tried on packets: rules whose effect can be seen, made of matches that some of the packets fit and others do
 // not. Not here: the packets (probes.ts).
-import { chainsOf } from '../../src/nft/iptables-chains.js';
-import { findExtension, MATCHES } from '../../src/nft/iptables-table.js';
-import type { TwineChain } from '../../src/nft/rule.js';
+
+import { findExtension, MATCHES } from '../../src/nft/iptables/registry.js';
+import { chainsOf } from '../../src/nft/iptables/syntax/chains.js';
+import type { TwineChain } from '../../src/nft/iptables/syntax/rule.js';
 import type { Random } from './random.js';
 
 export interface Case {

@@ -1,8 +1,9 @@
 // Right rules by the thousand: every fragment of every match and target, and combinations of them. Not here: the
 // fragments (fragments.ts), the judges (*.test.ts).
-import { chainsOf, HOOK_OF } from '../../src/nft/iptables-chains.js';
-import { findExtension, MATCHES, TARGETS } from '../../src/nft/iptables-table.js';
-import { TWINE_CHAINS, type TwineChain } from '../../src/nft/rule.js';
+
+import { findExtension, MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
+import { chainsOf, HOOK_OF } from '../../src/nft/iptables/syntax/chains.js';
+import { TWINE_CHAINS, type TwineChain } from '../../src/nft/iptables/syntax/rule.js';
 import { type Fragment, MATCH_PIECES, network, not, type Piece, TARGET_PIECES } from './fragments.js';
 import type { Random } from './random.js';
 

@@ -1,9 +1,9 @@
 // Whatever is understood, the kernel takes: one rule that it did not would spoil a container's whole table.
 import assert from 'node:assert/strict';
-import { translateRule } from '../../src/nft/iptables.js';
-import { Nft } from '../../src/nft/libnftables.js';
-import { RuleError, type TranslatedRule } from '../../src/nft/rule.js';
-import { kernelTest, Namespace } from '../kernel/namespace.js';
+import { Nft } from '../../src/nft/client.js';
+import { RuleError, type TranslatedRule } from '../../src/nft/iptables/syntax/rule.js';
+import { translateRule } from '../../src/nft/iptables/translate.js';
+import { kernelTest, Namespace } from '../support/namespace.js';
 import { generateRules } from './generate.js';
 import { Random } from './random.js';
 import { loadOurs } from './rulesets.js';

@@ -1,6 +1,6 @@
 // IP packets as bytes and as words: TCP, UDP and ICMP of both families, enough to try rules with. Not here: the way to
 // a network (router.ts).
-import { parseAddress } from '../../src/ip.js';
+import { parseAddress } from '../../src/base/ip.js';
 
 export interface Packet {
   readonly from: string;

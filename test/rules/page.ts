@@ -1,9 +1,10 @@
 // docs/rules.md, made from the table of matches and targets itself. Not here: the table.
-import { chainsOf } from '../../src/nft/iptables-chains.js';
-import type { Extension, OptionSpec } from '../../src/nft/iptables-extension.js';
-import { BASIC_OPTIONS } from '../../src/nft/iptables-options.js';
-import { MATCHES, TARGETS } from '../../src/nft/iptables-table.js';
-import { TWINE_CHAINS } from '../../src/nft/rule.js';
+
+import { BASIC_OPTIONS } from '../../src/nft/iptables/options.js';
+import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
+import { chainsOf } from '../../src/nft/iptables/syntax/chains.js';
+import type { Extension, OptionSpec } from '../../src/nft/iptables/syntax/extension.js';
+import { TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 
 const BEFORE = `# Rules
 

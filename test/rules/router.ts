@@ -4,7 +4,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Namespace, run } from '../kernel/namespace.js';
+import { Namespace, run } from '../support/namespace.js';
 import { describe, encode, type Packet } from './packet.js';
 
 /** With nothing arriving for so long, all has arrived: the veth pairs have no delay. */

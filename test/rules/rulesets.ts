@@ -1,10 +1,11 @@
 // Rulesets in throw-away namespaces: rules put into chains that hang where twine's hang, and listed by nft(8). Not
 // here: whose rules they are.
-import { hookOf } from '../../src/nft/iptables-chains.js';
-import type { Nft } from '../../src/nft/libnftables.js';
-import { type TranslatedRule, TWINE_CHAINS } from '../../src/nft/rule.js';
-import { replaceTable } from '../../src/nft/ruleset.js';
-import { type Namespace, run } from '../kernel/namespace.js';
+
+import type { Nft } from '../../src/nft/client.js';
+import { hookOf } from '../../src/nft/iptables/syntax/chains.js';
+import { type TranslatedRule, TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
+import { replaceTable } from '../../src/nft/table.js';
+import { type Namespace, run } from '../support/namespace.js';
 
 export const TABLE = 'twine';
 

@@ -1,144 +1,174 @@
-// The architecture: imports point down, the two jobs do not know each other, no process is spawned, and setns has
-// one caller.
+// The architecture: a folder is a floor, imports point down, the two jobs do not know each other, no process is
+// spawned, and setns has one caller.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, normalize } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+/** From the ground up. A file imports from its own folder and from those before it. */
+const FLOORS: readonly string[] = [
+  'src/base',
+  'native',
+  'src/docker',
+  'src/netlink',
+  'src/netlink/route',
+  'src/netlink/wireguard',
+  'src/nft',
+  'src/nft/iptables/syntax',
+  'src/nft/iptables/values',
+  'src/nft/iptables/matches',
+  'src/nft/iptables/targets',
+  'src/nft/iptables',
+  'src/labels/discovery',
+  'src/labels/spec',
+  'src/labels/diff',
+  'src/labels/namespace',
+  'src/labels/planner',
+  'src/labels/controller',
+  'src/labels',
+  'src/driver/spec',
+  'src/driver/store',
+  'src/driver/users',
+  'src/driver/tunnel',
+  'src/driver/lifecycle',
+  'src/driver/plugin',
+  'src/driver',
+  'src',
+  'src/cli',
+];
+/** No I/O, no clock, no state: what goes in decides what comes out. */
+const PURE: readonly string[] = [
+  'src/nft/iptables/syntax',
+  'src/nft/iptables/values',
+  'src/nft/iptables/matches',
+  'src/nft/iptables/targets',
+  'src/nft/iptables',
+  'src/labels/spec',
+  'src/labels/diff',
+  'src/labels/planner',
+  'src/driver/spec',
+];
+/** What a pure file may import from outside the project. */
+const PURE_PACKAGES: readonly string[] = [
+  'node:crypto',
+  'node:util',
+  'node:path',
+  'node:buffer',
+  'ipaddr.js',
+];
+const MAX_FILES = 16;
+
+/** Files by their paths from the root of the project, each with its text. */
+type Tree = ReadonlyMap<string, string>;
+
+/** What a file imports: files of the project as paths, all else by its name. */
+function importsOf(tree: Tree, file: string): string[] {
+  const pattern = /(?:^|\n)(?:import|export)\s[^;]*?from\s+'([^']+)'|\bimport\('([^']+)'\)/g;
+  return [...tree.get(file)!.matchAll(pattern)].map(match => {
+    const from = match[1] ?? match[2]!;
+    return from.startsWith('.') ? normalize(join(dirname(file), from)).replace('.js', '.ts') : from;
+  });
+}
+
+/** What is wrong with the floors of a tree, a sentence each. */
+function checkFloors(tree: Tree): string[] {
+  const floorOf = (file: string): number => FLOORS.indexOf(dirname(file));
+  const isHalf = (file: string, half: string): boolean => file.startsWith(`src/${half}/`);
+  return [...tree.keys()].flatMap(file => {
+    if (floorOf(file) < 0) return [`${file} is in no listed folder`];
+    return importsOf(tree, file)
+      .filter(from => from.includes('/') && (from.startsWith('src/') || from.startsWith('native/')))
+      .flatMap(from => {
+        if (floorOf(from) > floorOf(file)) return [`${file} imports ${from}, which is above it`];
+        if (isHalf(file, 'driver') && isHalf(from, 'labels'))
+          return [`${file} imports ${from}: they never meet`];
+        return [];
+      });
+  });
+}
+
 /** From dist/test/unit. */
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const tree: Tree = new Map(
+  ['src', 'native'].flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true })
+      .map(name => join(folder, String(name)))
+      .filter(name => name.endsWith('.ts'))
+      .map((name): [string, string] => [name, readFileSync(join(root, name), 'utf8')]),
+  ),
+);
+const files = [...tree.keys()];
 
-/**
- * The floors of the design, from the words up. A file imports from its own floor and from those below; the first
- * pattern that matches counts.
- */
-const FLOORS: readonly [floor: number, files: RegExp][] = [
-  [6, /^src\/(cli|commands)\.ts$/],
-  [5, /^src\/(daemon|driver\/(plugin|plugin-socket|rootless-socket))\.ts$/],
-  [5, /^src\/((driver|labels)\/service|translate)\.ts$/],
-  [4, /^src\/driver\/(driver|removal|upkeep|recovery|full-tunnels)\.ts$/],
-  [4, /^src\/labels\/(sandbox|sandbox-window|put-table|outcome|reconcile)\.ts$/],
-  [3, /^native\//],
-  [3, /^src\/netlink\/(netns|socket|sync-socket|sync-channel|rtnetlink|sync-rtnetlink|wgctrl)\.ts$/],
-  [
-    3,
-    /^src\/driver\/(store|migrations|docker|resolver|secrets|sandboxes|rootless|user-files|user-operations|user-paths|reaper|host-interface|container-links|container-tunnels|quotas|full-tunnel-netns|poller)\.ts$/,
-  ],
-  [
-    3,
-    /^src\/(nft\/libnftables|labels\/(containers|host|host-names|host-dns|networks|lock|own-labels|runtimes|proc-netns|proc-sys|reports|retries|unseen))\.ts$/,
-  ],
-  [3, /^src\/(log|docker-api|docker-request|resolver)\.ts$/],
-  [2, /^src\/driver\/(plan|peers|rows|full-tunnel)\.ts$/],
-  [
-    2,
-    /^src\/labels\/(change-groups|intents|plan|planner|diff|flows|tables?|names|bearers|unresolved|frozen|openings|routes|host-routes|loops|merge|forwards|placement|due|grammar|reading|misspelt)\.ts$/,
-  ],
-  [
-    0,
-    /^src\/(ip|errors|text|log-limit|nearest|passes|round-robin|serial|undo|go-flags|users|netlink\/key|driver\/(api|network|interface-access)|nft\/(expression|ruleset|rule))\.ts$/,
-  ],
-  [1, /^src\/(netlink|nft|labels|driver\/options)/],
-];
-
-const files = ['src', 'native']
-  .flatMap(folder =>
-    readdirSync(join(root, folder), { recursive: true }).map(name => join(folder, String(name))),
-  )
-  .filter(name => name.endsWith('.ts'));
-
-const source = (file: string): string => readFileSync(join(root, file), 'utf8');
-
-function floorOf(file: string): number {
-  const floor = FLOORS.find(([, pattern]) => pattern.test(file))?.[0];
-  assert.notEqual(floor, undefined, `${file} has no floor: give it one here`);
-  return floor!;
-}
-
-interface Import {
-  readonly from: string;
-  readonly typesOnly: boolean;
-}
-
-/** What a file imports, its own project's files as paths. */
-function importsOf(file: string): Import[] {
-  const pattern = /(?:^|\n)(import|export)( type)?\s[^;]*?from\s+'([^']+)'|\bimport\('([^']+)'\)/g;
-  return [...source(file).matchAll(pattern)].map(match => {
-    const from = match[3] ?? match[4]!;
-    const path = from.startsWith('.') ? normalize(join(file, '..', from)).replace(/\.js$/, '.ts') : from;
-    return { from: path, typesOnly: match[2] !== undefined };
-  });
-}
-
-test('every file of the project has its floor', () => {
-  assert.ok(files.length > 40);
-  for (const file of files) floorOf(file);
+test('every file is in a listed folder, and every import points down', () => {
+  assert.ok(files.length > 100);
+  assert.deepEqual(checkFloors(tree), []);
 });
 
-for (const file of files) {
-  test(`the imports of ${file} point down`, () => {
-    for (const { from, typesOnly } of importsOf(file)) {
-      if (!files.includes(from)) continue;
-      // A type of above is a word, not a dependency; but a pure file takes none of those that touch the world.
-      if (typesOnly && floorOf(file) > 2) continue;
-      assert.ok(
-        floorOf(from) <= floorOf(file),
-        `${file} (${floorOf(file)}) imports ${from} (${floorOf(from)})`,
-      );
-    }
-  });
-}
+test('a made-up tree with a file in no listed folder and an import that points up is refused', () => {
+  const madeUp: Tree = new Map([
+    ['src/attic/box.ts', "import { a } from '../base/a.js';"],
+    ['src/base/a.ts', "import type { Driver } from '../driver/lifecycle/driver.js';"],
+    ['src/driver/lifecycle/driver.ts', "import { b } from '../../labels/spec/b.js';\nimport 'node:fs';"],
+    ['src/labels/spec/b.ts', "export { c } from './c.js';"],
+    ['src/labels/spec/c.ts', 'export const c = 1;'],
+  ]);
+  assert.deepEqual(checkFloors(madeUp), [
+    'src/attic/box.ts is in no listed folder',
+    'src/base/a.ts imports src/driver/lifecycle/driver.ts, which is above it',
+    'src/driver/lifecycle/driver.ts imports src/labels/spec/b.ts: they never meet',
+  ]);
+});
 
-test('what is on floors 0 to 2 does no I/O', () => {
-  const pure = /^node:(crypto|util|path|buffer)$|^(ipaddr\.js|tweetnacl|zod)$/;
-  for (const file of files.filter(file => floorOf(file) <= 2)) {
-    for (const { from } of importsOf(file))
-      assert.ok(files.includes(from) || pure.test(from), `${file}: ${from}`);
+test('every listed folder has files, and none more than sixteen', () => {
+  for (const folder of FLOORS) {
+    const count = files.filter(file => dirname(file) === folder).length;
+    assert.ok(count > 0 && count <= MAX_FILES, `${folder} has ${count} files`);
   }
 });
 
-test('driver and labels never import each other, and netlink and nft neither of them', () => {
-  const room = (file: string): string | undefined => /^src\/([^/]+)\//.exec(file)?.[1];
-  const foreign: Record<string, string[]> = {
-    driver: ['labels'],
-    labels: ['driver'],
-    netlink: ['driver', 'labels', 'nft'],
-    nft: ['driver', 'labels'],
-  };
-  for (const file of files) {
-    for (const { from } of importsOf(file)) {
-      assert.ok(!foreign[room(file) ?? '']?.includes(room(from) ?? ''), `${file} imports ${from}`);
+test('what is pure imports no package that does I/O, keeps no time and no state of its own', () => {
+  for (const file of files.filter(file => PURE.includes(dirname(file)))) {
+    for (const from of importsOf(tree, file)) {
+      assert.ok(from.startsWith('src/') || PURE_PACKAGES.includes(from), `${file} imports ${from}`);
     }
+    assert.doesNotMatch(
+      tree.get(file)!,
+      /\bDate\.now\b|\bperformance\.now\b|\bsetTimeout\b|\bprocess\./,
+      file,
+    );
+    assert.doesNotMatch(tree.get(file)!, /^let /m, file);
   }
 });
 
-test('nothing imports in a circle', () => {
+test('no import leads in a circle', () => {
+  const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): void => {
     assert.ok(!path.includes(file), [...path, file].join(' → '));
-    for (const { from, typesOnly } of importsOf(file))
-      if (files.includes(from) && !typesOnly) visit(from, [...path, file]);
+    if (done.has(file)) return;
+    for (const from of importsOf(tree, file)) if (tree.has(from)) visit(from, [...path, file]);
+    done.add(file);
   };
-  visit('src/cli.ts', []);
+  for (const file of files) visit(file, []);
 });
 
 test('no process is spawned, and no worker', () => {
   for (const file of files) {
-    for (const { from } of importsOf(file)) {
+    for (const from of importsOf(tree, file)) {
       assert.doesNotMatch(from, /child_process|worker_threads|cluster/, file);
     }
-    assert.doesNotMatch(source(file), /\bchild_process\b|\bprocess\.binding\b|\bprocess\.dlopen\b/, file);
+    assert.doesNotMatch(tree.get(file)!, /\bchild_process\b|\bprocess\.binding\b|\bprocess\.dlopen\b/, file);
   }
 });
 
 test('setns is called by src/netlink/netns.ts alone', () => {
-  const callers = files.filter(file => /\bsetns\(/.test(source(file)));
+  const callers = files.filter(file => /\bsetns\(/.test(tree.get(file)!));
   assert.deepEqual(callers.sort(), ['native/libc.ts', 'src/netlink/netns.ts']);
 });
 
 test('every file begins by saying what it is', () => {
   for (const file of files) {
-    const [first, second] = source(file).split('\n');
+    const [first, second] = tree.get(file)!.split('\n');
     assert.match(first!.startsWith('#!') ? second! : first!, /^\/\/ \S/, file);
   }
 });

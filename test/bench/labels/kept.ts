@@ -1,7 +1,7 @@
 // The daemon that keeps labels, with the probe in it, and what it did in answer to one thing that was done.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { daemon, eventually } from '../../lab/lab.js';
+import { daemon, eventually } from '../../support/lab.js';
 import { forgetNotes, NOTES, type Note, ofKind, readNotes } from './notes.js';
 
 const PROBE = join(import.meta.dirname, 'probe.js');

@@ -1,7 +1,7 @@
 // The benchmark of container labels, beside a real Docker on this machine's kernel: run by test/docker/inside.
 // Named parts run alone: starts, real, stub, quiet.
-import { createNetwork, run } from '../../lab/containers.js';
-import { daemon } from '../../lab/lab.js';
+import { createNetwork, run } from '../../support/containers.js';
+import { daemon } from '../../support/lab.js';
 import { measureQuiet, measureRealPass, measureStubPasses } from './crowd.js';
 import { keep } from './kept.js';
 import { GATEWAY } from './labelled.js';

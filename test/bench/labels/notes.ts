@@ -17,7 +17,7 @@ export type Note =
       readonly what: 'look';
       readonly from: number;
       readonly at: number;
-      readonly thorough: boolean;
+      readonly fullResync: boolean;
       readonly containers: number;
     }
   /** `at`: the last change, if there is one. */

@@ -5,11 +5,11 @@ import { subscribe } from 'node:diagnostics_channel';
 import { appendFileSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { NftContext } from '../../../native/libnftables.js';
-import { DockerApi } from '../../../src/docker-api.js';
-import { Containers } from '../../../src/labels/containers.js';
-import { Reconcile } from '../../../src/labels/reconcile.js';
-import { Sandboxes } from '../../../src/labels/sandbox.js';
-import { SandboxWindow } from '../../../src/labels/sandbox-window.js';
+import { DockerApi } from '../../../src/docker/api-client.js';
+import { Reconciler } from '../../../src/labels/controller/reconciler.js';
+import { Containers } from '../../../src/labels/discovery/containers.js';
+import { Sandboxes } from '../../../src/labels/namespace/sandbox.js';
+import { NetnsSession } from '../../../src/labels/namespace/session.js';
 import type { Note } from './notes.js';
 
 const FILE = process.env.BENCH_NOTES!;
@@ -52,25 +52,25 @@ subscribe('http.client.response.finish', message => {
   );
 });
 
-const { look } = Containers.prototype;
-Containers.prototype.look = async function (thorough) {
+const { list: look } = Containers.prototype;
+Containers.prototype.list = async function (fullResync) {
   const from = now();
-  const found = await look.call(this, thorough);
-  notes.push({ what: 'look', from, at: now(), thorough, containers: found.length });
+  const found = await look.call(this, fullResync);
+  notes.push({ what: 'look', from, at: now(), fullResync, containers: found.length });
   return found;
 };
 
 /** When the last change of a namespace was made. */
 let changed = 0;
-const { apply } = SandboxWindow.prototype;
-SandboxWindow.prototype.apply = function (changes) {
+const { apply } = NetnsSession.prototype;
+NetnsSession.prototype.apply = function (changes) {
   const failures = apply.call(this, changes);
   if (changes.length > 0) changed = now();
   return failures;
 };
 
-const { converge } = Sandboxes.prototype;
-Sandboxes.prototype.converge = function (desired) {
+const { reconcile: converge } = Sandboxes.prototype;
+Sandboxes.prototype.reconcile = function (desired) {
   const from = now();
   const done = converge.call(this, desired);
   const subject = desired.containers.join(', ');
@@ -90,8 +90,8 @@ if (process.env.BENCH_TRANSACTIONS) {
 }
 
 let isWatched = false;
-const { trigger } = Reconcile.prototype;
-Reconcile.prototype.trigger = function () {
+const { trigger } = Reconciler.prototype;
+Reconciler.prototype.trigger = function () {
   notes.push({ what: 'trigger', at: now() });
   trigger.call(this);
   if (isWatched) return;

@@ -1,11 +1,11 @@
 // When another process than the daemon sees what the daemon has made, on the same clock as Docker's events.
 import { setImmediate as breathe } from 'node:timers/promises';
-import { readStamp, STAMP_CHAIN, TABLE } from '../../../src/labels/stamp.js';
+import { RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../../src/base/ownership.js';
+import { readStamp } from '../../../src/labels/diff/stamp.js';
+import { SyncNetlinkSocket } from '../../../src/netlink/connection.js';
 import { Netns, NetnsSwitch } from '../../../src/netlink/netns.js';
-import { RTPROT_DWGD } from '../../../src/netlink/route.js';
-import { SyncRtNetlink } from '../../../src/netlink/sync-rtnetlink.js';
-import { SyncNetlinkSocket } from '../../../src/netlink/sync-socket.js';
-import { decodeRuleComment, getRulesRequest, NETLINK_NETFILTER } from '../../../src/nft/nfnetlink.js';
+import { SyncRtNetlink } from '../../../src/netlink/route/sync-client.js';
+import { decodeRuleComment, getRulesRequest, NETLINK_NETFILTER } from '../../../src/nft/messages.js';
 
 const LIMIT_MS = 5_000;
 const QUESTION = getRulesRequest(TABLE.family, TABLE.name, STAMP_CHAIN);

@@ -1,7 +1,8 @@
 // From Docker's `start` event to the last rule in the kernel, and the same rules made by a process for each step.
-import { netnsPath } from '../../docker/talk.js';
-import { addressOf, create, remove, run, start } from '../../lab/containers.js';
-import { daemon, sh } from '../../lab/lab.js';
+
+import { addressOf, create, remove, run, start } from '../../support/containers.js';
+import { daemon, sh } from '../../support/lab.js';
+import { netnsPath } from '../../support/talk.js';
 import { figure, median, progress, spread, table } from '../stats.js';
 import { follow } from './kept.js';
 import { commands, GATEWAY, ONE, originalCommands, ROUTES_OF_TEN, TEN } from './labelled.js';

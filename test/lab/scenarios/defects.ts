@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { daemon, database, eventually, keyPair, scenario, sh, wg, withoutEngine } from '../lab.js';
-import { Container, call, createNetwork, demand, networkBody, newId } from '../libnetwork.js';
+import { daemon, database, eventually, keyPair, scenario, sh, wg, withoutEngine } from '../../support/lab.js';
+import { Container, call, createNetwork, demand, networkBody, newId } from '../../support/libnetwork.js';
 
 const ifname = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 'supersecretseed' };
 const pools = { ipv4: ['10.0.0.0/24', '10.0.0.1/24'] } as const;
@@ -30,7 +30,7 @@ scenario(
     });
 
     test('1b: a second instance says who holds the socket, and the first goes on', async () => {
-      const said = await sh.fails(`node dist/src/cli.js -d ''`);
+      const said = await sh.fails(`node dist/src/cli/main.js -d ''`);
       assert.match(
         said,
         new RegExp(`dwgd runs already: process ${daemon.pid()} holds /run/dwgd/dwgd\\.sock`),
@@ -162,7 +162,7 @@ scenario(
       );
       const container = new Container(network, { ip: '10.0.0.7/24' });
       await container.start();
-      const key = await sh(`node dist/src/cli.js pubkey -s seed-in-a-file -i 10.0.0.7`);
+      const key = await sh(`node dist/src/cli/main.js pubkey -s seed-in-a-file -i 10.0.0.7`);
       assert.equal((await peers())[0]?.publicKey, key);
       const secrets = [
         (await wg.dump('wg0')).privateKey,
@@ -229,7 +229,7 @@ scenario(
     test('9b: a peer of the same key that somebody configured is given back on Leave', async () => {
       const network = await createNetwork(ifname, pools);
       const container = new Container(network, { ip: '10.0.0.9/24' });
-      const publicKey = await sh('node dist/src/cli.js pubkey -s supersecretseed -i 10.0.0.9');
+      const publicKey = await sh('node dist/src/cli/main.js pubkey -s supersecretseed -i 10.0.0.9');
       await wg.setPeer('wg0', { publicKey, allowedIps: ['10.98.0.0/16'], keepalive: 7 });
       await container.start();
       await container.ping('10.0.0.1');

@@ -1,9 +1,9 @@
 // What cannot work fails with one clear sentence that the user sees, and leaves nothing behind.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createNetwork, remove, run } from '../containers.js';
-import { daemon, keyPair, scenario, sh, wg } from '../lab.js';
-import * as libnetwork from '../libnetwork.js';
+import { createNetwork, remove, run } from '../../support/containers.js';
+import { daemon, keyPair, scenario, sh, wg } from '../../support/lab.js';
+import * as libnetwork from '../../support/libnetwork.js';
 
 const ifname = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' };
 

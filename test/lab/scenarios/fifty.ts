@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
-import { createNetwork, remove, run } from '../containers.js';
-import { daemon, eventually, scenario, wg } from '../lab.js';
+import { createNetwork, remove, run } from '../../support/containers.js';
+import { daemon, eventually, scenario, wg } from '../../support/lab.js';
 
 const COUNT = 50;
 const AT_A_TIME = 10;

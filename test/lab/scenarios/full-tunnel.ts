@@ -1,8 +1,16 @@
 // A full tunnel holds whatever gateway Docker chooses: packets are counted on the host, none of them in the clear.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connect, createNetwork, disconnect, type Place, ping, remove, run } from '../containers.js';
-import { daemon, docker, eventually, scenario, sh, wg } from '../lab.js';
+import {
+  connect,
+  createNetwork,
+  disconnect,
+  type Place,
+  ping,
+  remove,
+  run,
+} from '../../support/containers.js';
+import { daemon, docker, eventually, scenario, sh, wg } from '../../support/lab.js';
 
 /** Somewhere in the world, which answers nobody. */
 const FAR = '198.51.100.7';

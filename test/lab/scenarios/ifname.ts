@@ -1,8 +1,8 @@
 // ifname mode: a container becomes a peer of the host's interface and reaches it through the tunnel.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf, createNetwork, ping, remove, run, start, stop } from '../containers.js';
-import { daemon, docker, scenario, sh, wg } from '../lab.js';
+import { addressOf, createNetwork, ping, remove, run, start, stop } from '../../support/containers.js';
+import { daemon, docker, scenario, sh, wg } from '../../support/lab.js';
 
 const SEED = 'supersecretseed';
 /** The vector of wireguard-driver for 10.0.0.2 and that seed. */
@@ -32,7 +32,7 @@ scenario('ifname', () => {
     const [peer, ...others] = (await wg.dump('wg0')).peers;
     assert.deepEqual(others, []);
     assert.equal(peer?.publicKey, KEY_OF_10_0_0_2);
-    assert.equal(await sh(`node dist/src/cli.js pubkey -s ${SEED} -i 10.0.0.2`), peer.publicKey);
+    assert.equal(await sh(`node dist/src/cli/main.js pubkey -s ${SEED} -i 10.0.0.2`), peer.publicKey);
     assert.deepEqual(peer.allowedIps, ['10.0.0.2/32']);
     assert.equal(peer.keepalive, 25);
     assert.ok(peer.latestHandshake > 0);

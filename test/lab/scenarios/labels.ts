@@ -2,9 +2,9 @@
 // of the original's page. Their traffic leaves by the tunnel, the tunnel's port reaches them, and nothing leaks.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { ask, hush, inside, serve } from '../../docker/talk.js';
-import { connect, createNetwork, ping, remove, run, start, stop } from '../containers.js';
-import { bothHalves, daemon, eventually, Remote, scenario, sh } from '../lab.js';
+import { connect, createNetwork, ping, remove, run, start, stop } from '../../support/containers.js';
+import { bothHalves, daemon, eventually, Remote, scenario, sh } from '../../support/lab.js';
+import { ask, hush, inside, serve } from '../../support/talk.js';
 
 /** An address of the internet, behind the remote: by the tunnel, or plainly by the host. */
 const FAR = '203.0.113.1';
@@ -47,7 +47,7 @@ scenario('labels', () => {
       },
       subnets: ['10.250.0.0/24 10.250.0.1'],
     });
-    await remote.admit(await sh('node dist/src/cli.js pubkey -s s -i 10.250.0.2'), '10.250.0.2/32');
+    await remote.admit(await sh('node dist/src/cli/main.js pubkey -s s -i 10.250.0.2'), '10.250.0.2/32');
   });
 
   test('a WireGuard interface that came after the start carries the traffic of its users', async () => {

@@ -1,7 +1,7 @@
 // The laboratory itself: WireGuard in the kernel, an engine that answers, an image, and helpers that tell the truth.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { docker, Remote, scenario, sh, wg } from '../lab.js';
+import { docker, Remote, scenario, sh, wg } from '../../support/lab.js';
 
 scenario('laboratory', () => {
   test('the kernel carries a ping over WireGuard to another namespace, by IPv4 and by IPv6', async () => {

@@ -1,10 +1,10 @@
 // A kernel that lacks a module of nftables: what needs none stands, the module is named, and nothing forwards unfiltered.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { programmer } from '../../kernel/labels-namespace.js';
-import { Namespace } from '../../kernel/namespace.js';
-import { container, plan } from '../../unit/labels-world.js';
-import { scenario, sh } from '../lab.js';
+import { scenario, sh } from '../../support/lab.js';
+import { programmer } from '../../support/label-namespace.js';
+import { container, plan } from '../../support/label-world.js';
+import { Namespace } from '../../support/namespace.js';
 
 const BARRED = '/etc/modprobe.d/dwgd-barred.conf';
 
@@ -22,7 +22,7 @@ async function gateway(t: TestContext, labels: Readonly<Record<string, string>>)
   const { sandboxes } = await programmer(t);
   const web = container('web', { networks: { main: '10.0.0.3' } });
   const { sandboxes: planned } = plan([container('gw', { networks: { main: '10.0.0.2' }, labels }), web]);
-  const outcome = sandboxes.converge({ ...planned[0]!, netns: ns.ref })!;
+  const outcome = sandboxes.reconcile({ ...planned[0]!, netns: ns.ref })!;
   return {
     failures: outcome.failures,
     told: (outcome.refused ?? []).map(({ key, message }) => `${key}: ${message}`),

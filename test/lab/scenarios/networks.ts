@@ -1,8 +1,16 @@
 // A container on several networks: dual stack, a bridge beside the tunnel, connect and disconnect, full tunnel.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf, connect, createNetwork, disconnect, ping, remove, run } from '../containers.js';
-import { daemon, docker, scenario, sh, wg } from '../lab.js';
+import {
+  addressOf,
+  connect,
+  createNetwork,
+  disconnect,
+  ping,
+  remove,
+  run,
+} from '../../support/containers.js';
+import { daemon, docker, scenario, sh, wg } from '../../support/lab.js';
 
 const routes = (container: string) => docker.within(container, 'ip route; ip -6 route');
 

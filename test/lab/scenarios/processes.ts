@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { addressOf, createNetwork, ping, remove, run } from '../containers.js';
-import { bothHalves, daemon, eventually, scenario, sh, wg } from '../lab.js';
+import { addressOf, createNetwork, ping, remove, run } from '../../support/containers.js';
+import { bothHalves, daemon, eventually, scenario, sh, wg } from '../../support/lab.js';
 
 const TRACE = '/run/dwgd.trace';
 

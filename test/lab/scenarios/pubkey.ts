@@ -1,14 +1,14 @@
 // pubkey mode: a container connects to a peer elsewhere that knows its derived key.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressOf, createNetwork, ping, remove, run } from '../containers.js';
-import { daemon, docker, eventually, Remote, scenario, sh } from '../lab.js';
+import { addressOf, createNetwork, ping, remove, run } from '../../support/containers.js';
+import { daemon, docker, eventually, Remote, scenario, sh } from '../../support/lab.js';
 
 let remote: Remote;
 
 /** Lets a container in, as the manual says to: with the key that `dwgd pubkey` prints. */
 async function admit(seed: string, ip: string, ...allowed: string[]): Promise<void> {
-  await remote.admit(await sh(`node dist/src/cli.js pubkey -s ${seed} -i ${ip}`), ...allowed);
+  await remote.admit(await sh(`node dist/src/cli/main.js pubkey -s ${seed} -i ${ip}`), ...allowed);
 }
 
 scenario('pubkey', () => {

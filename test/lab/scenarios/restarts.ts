@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { createNetwork, ping, remove, run, stop } from '../containers.js';
-import { daemon, docker, dockerd, eventually, scenario, sh, wg } from '../lab.js';
+import { createNetwork, ping, remove, run, stop } from '../../support/containers.js';
+import { daemon, docker, dockerd, eventually, scenario, sh, wg } from '../../support/lab.js';
 
 async function begin(): Promise<void> {
   await wg.add('wg0', { addresses: ['10.0.0.1/24'], port: 51820 });

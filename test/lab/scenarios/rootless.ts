@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { test } from 'node:test';
-import { daemon, database, eventually, scenario, sh, wg } from '../lab.js';
+import { daemon, database, eventually, scenario, sh, wg } from '../../support/lab.js';
 
 const UID = 2000;
 const RUNTIME = `/run/user/${UID}`;

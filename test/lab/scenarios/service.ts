@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { eventually, scenario, sh, wg, withoutEngine } from '../lab.js';
-import { Container, createNetwork, demand } from '../libnetwork.js';
+import { eventually, scenario, sh, wg, withoutEngine } from '../../support/lab.js';
+import { Container, createNetwork, demand } from '../../support/libnetwork.js';
 
 const UNIT = '/etc/systemd/system/dwgd.service';
 /** What the scenario needs of the unit: a watchdog that is quick, and no Docker. */

@@ -1,0 +1,58 @@
+// Text of labels: how it is shown in a message, and how it is sorted. Labels are untrusted: what is shown is bounded
+// and of printable ASCII. Not here: what the text means.
+
+import { escapeUnseen } from './text.js';
+
+const SHOWN_MAX = 80;
+
+/** The text in quotes, at most 80 characters of it; control characters and look-alikes as `\u{…}`. */
+export function quote(text: string): string {
+  return `"${printable(text.slice(0, SHOWN_MAX))}${text.length > SHOWN_MAX ? '…' : ''}"`;
+}
+
+/** A name or a sentence of untrusted parts, for printing. @param max in UTF-16 units */
+export function plain(text: string, max: number): string {
+  return text.length > max ? `${printable(text.slice(0, max))}…` : printable(text);
+}
+
+function printable(text: string): string {
+  return escapeUnseen(text, /[^\x20-\x7e…]/gu);
+}
+
+/** Natural sort: digits compare as numbers (`rule2` before `rule10`), all else by code unit. A total order. */
+export function naturalCompare(a: string, b: string): number {
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    const left = digitsAt(a, i);
+    const right = digitsAt(b, j);
+    if (left === '' || right === '') {
+      if (a[i] !== b[j]) return a.charCodeAt(i) - b.charCodeAt(j);
+      i++;
+      j++;
+      continue;
+    }
+    const order = compareDigits(left, right);
+    if (order !== 0) return order;
+    i += left.length;
+    j += right.length;
+  }
+  return a.length - i - (b.length - j) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+function digitsAt(text: string, start: number): string {
+  let end = start;
+  while (end < text.length && isDigit(text.charCodeAt(end))) end++;
+  return text.slice(start, end);
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** Two runs of digits of any length by their value. */
+function compareDigits(a: string, b: string): number {
+  const left = a.replace(/^0+/, '');
+  const right = b.replace(/^0+/, '');
+  return left.length - right.length || (left < right ? -1 : left > right ? 1 : 0);
+}

@@ -1,0 +1,24 @@
+// Steps that take each other back: what was done is undone in reverse order when a later step fails.
+// Not here: what the steps are.
+
+import { messageOf } from './errors.js';
+
+export class Rollback {
+  readonly #steps: { readonly what: string; readonly back: () => Promise<void> | void }[] = [];
+
+  /** Remembers how to take back what has just been done. */
+  add(what: string, back: () => Promise<void> | void): void {
+    this.#steps.push({ what, back });
+  }
+
+  /** Takes everything back; goes on after a failure and reports each one. */
+  async run(report: (text: string) => void): Promise<void> {
+    for (const { what, back } of this.#steps.splice(0).reverse()) {
+      try {
+        await back();
+      } catch (err) {
+        report(`cannot undo ${what}: ${messageOf(err)}`);
+      }
+    }
+  }
+}

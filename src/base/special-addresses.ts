@@ -1,0 +1,48 @@
+// Addresses that can be nobody's: loopback, link-local, multicast and their like. Not here: which of them a caller refuses.
+
+import { type Address, type Prefix, parsePrefix, prefixContains } from './ip.js';
+
+const METADATA = "the address of a cloud's metadata service";
+
+/** Addresses that no packet can be sent to by way of a gateway or by destination NAT. */
+const UNUSABLE: readonly [network: string, why: string][] = [
+  ['0.0.0.0/8', 'no address of a host'],
+  ['127.0.0.0/8', 'a loopback address'],
+  ['224.0.0.0/4', 'a multicast address'],
+  ['255.255.255.255/32', 'the broadcast address'],
+  ['::/128', 'no address of a host'],
+  ['::1/128', 'a loopback address'],
+  ['::ffff:0:0/96', 'an IPv4 address in the dress of an IPv6 one'],
+  ['fe80::/10', 'a link-local address, which means nothing without an interface'],
+  ['ff00::/8', 'a multicast address'],
+];
+
+/** Addresses that may be written down, but that no answer of the DNS may lead to: its owner chooses it, not the label's. */
+const UNTRUSTED: readonly [network: string, why: string][] = [
+  ['169.254.0.0/16', 'a link-local address'],
+  ['100.100.100.200/32', METADATA],
+  ['168.63.129.16/32', METADATA],
+  ['192.0.0.192/32', METADATA],
+  ['64:ff9b::a9fe:0/112', 'a link-local address behind NAT64'],
+  ['fd00:ec2::/32', METADATA],
+  ['fd00:42::42/128', METADATA],
+  ['fd20:ce::254/128', METADATA],
+];
+
+export const NETWORKS = networksOf(UNUSABLE);
+
+const NO_ANSWERS = networksOf([...UNUSABLE, ...UNTRUSTED]);
+
+/** Why the address cannot be where a route or a forward leads; undefined where it can. */
+export function whyUnusable(address: Address): string | undefined {
+  return NETWORKS.find(({ network }) => prefixContains(network, address))?.why;
+}
+
+/** Why the address, as an answer of the DNS, cannot be where a route or a forward leads; undefined where it can. */
+export function whyUnusableAnswer(address: Address): string | undefined {
+  return NO_ANSWERS.find(({ network }) => prefixContains(network, address))?.why;
+}
+
+function networksOf(list: readonly [network: string, why: string][]): { network: Prefix; why: string }[] {
+  return list.map(([text, why]) => ({ network: parsePrefix(text)!, why }));
+}

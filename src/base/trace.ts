@@ -1,0 +1,17 @@
+// What a request would be on the command line, for the log at -v: ip(8), wg(8) and sysctl(8) as people know them. Nothing is
+// ever run from these; secrets show as "(secret)".
+/** Is told each change before it is made; absent, nothing is put into words. */
+export type Trace = (command: string) => void;
+
+/** @param name below /proc/sys/net, with slashes */
+export function sysctlWrite(name: string, value: string): string {
+  return `sysctl -w net/${name}=${value}`;
+}
+
+export function option(name: string, value: unknown): string | undefined {
+  return value === undefined ? undefined : `${name} ${value}`;
+}
+
+export function words(...parts: (string | undefined)[]): string {
+  return parts.filter(part => part !== undefined).join(' ');
+}

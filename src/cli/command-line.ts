@@ -1,0 +1,270 @@
+// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, how V8 is set up (cli.ts).
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { errorCode, messageOf, UserError } from '../base/errors.js';
+import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
+import { isLinkName } from '../netlink/route/link.js';
+import { fromGoFlags, readGoBoolean } from './go-flags.js';
+import { parsePasswd, readUsers } from './users.js';
+
+const DEFAULT_DATABASE = '/var/lib/dwgd.db';
+/** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
+const USAGE = 2;
+/** Of <sysexits.h>: the database is damaged, which no other start will mend. The unit knows it. */
+const EX_DATAERR = 65;
+/** Of what `dwgd seed` prints: as many as a private key has. */
+const SEED_BYTES = 32;
+/** Seconds for `--look-interval`. */
+const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
+
+interface DaemonFlags {
+  readonly d: string;
+  readonly v?: true;
+  readonly r: boolean | readonly number[];
+  readonly rootlessIfname: readonly string[];
+  readonly driver: boolean;
+  readonly labels: boolean;
+  readonly dockerHost?: string;
+  readonly trustImageLabels?: true;
+  readonly allowHostRoutes: readonly Prefix[];
+  readonly strict?: true;
+  readonly resyncInterval: number;
+}
+
+interface CleanupFlags {
+  readonly v?: true;
+  readonly dockerHost?: string;
+}
+
+interface PubkeyFlags {
+  readonly s?: string;
+  readonly seedfile?: string;
+  readonly i: Address;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** The value of `-r`: a boolean, or users. */
+function readRootless(text: string): boolean | readonly number[] {
+  const value = readGoBoolean(text);
+  if (value !== undefined) return value;
+  try {
+    return readUsers(text, parsePasswd(readFileSync('/etc/passwd', 'utf8')));
+  } catch (err) {
+    throw new InvalidArgumentError(`${messageOf(err)}.`);
+  }
+}
+
+/** The value of `--rootless-ifname`. */
+function readLinkNames(text: string): string[] {
+  const names = text.split(',').map(name => name.trim());
+  if (!names.every(isLinkName))
+    throw new InvalidArgumentError('Give names of interfaces such as wg0, separated by commas.');
+  return names;
+}
+
+function readIp(text: string): Address {
+  const address = parseAddress(text);
+  if (!address) throw new InvalidArgumentError('Give an IPv4 or IPv6 address, without a prefix length.');
+  return address;
+}
+
+/** The value of `--docker-host`. */
+function readDockerHost(text: string): string {
+  if (!text.startsWith('unix:///')) throw new InvalidArgumentError('Give unix:///path.');
+  return text;
+}
+
+/** The value of `--allow-host-routes`. */
+function readNetworks(text: string): Prefix[] {
+  return text.split(',').map(part => {
+    const prefix = parsePrefix(part.trim());
+    if (!prefix) throw new InvalidArgumentError('Give networks such as 10.0.0.0/8, separated by commas.');
+    return maskPrefix(prefix);
+  });
+}
+
+/** The value of `--look-interval`. */
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_LOOK || seconds > LONGEST_LOOK)
+    throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_LOOK} to ${LONGEST_LOOK}.`);
+  return seconds;
+}
+
+const DOCKER_HOST = [
+  '--docker-host <unix:///path>',
+  "the socket of Docker's API; absent: DOCKER_HOST, else unix:///var/run/docker.sock",
+  readDockerHost,
+] as const;
+
+function program(): Command {
+  const root = new Command('dwgd')
+    .description(
+      'Docker network driver for WireGuard, and keeper of container labels. Without a command it is the daemon.',
+    )
+    .helpCommand(false)
+    .allowExcessArguments(false)
+    // A command's flags are its own: a seed may look like one of the daemon's.
+    .enablePositionalOptions()
+    .exitOverride()
+    .version(version(), '--version', 'print the version')
+    .option('-d <path>', 'path of the database; empty: in memory', DEFAULT_DATABASE)
+    .option('-v', 'log what is done in detail')
+    .option(
+      '-r [users]',
+      'serve rootless Dockers too; -r=false: only the one of root; -r=alice,bob: those of these users',
+      readRootless,
+      true,
+    )
+    .option(
+      '--rootless-ifname <names>',
+      'interfaces of this host that rootless Dockers may join by dwgd.ifname',
+      readLinkNames,
+      [],
+    )
+    .option('--no-driver', 'do not be a network driver: labels only')
+    .option('--no-labels', 'leave container labels alone: the driver only')
+    .option(...DOCKER_HOST)
+    .option('--trust-image-labels', "let labels that come with a container's image count")
+    .option(
+      '--allow-host-routes <networks>',
+      'networks that twine.host.routes may name though they are wide or hold an address in use',
+      readNetworks,
+      [],
+    )
+    .option('--strict', 'close every labelled container while not all of its labels are in force')
+    .option('--look-interval <seconds>', 'how often every namespace is looked into', readSeconds, 30)
+    .action(startDaemon);
+  root
+    .command('cleanup')
+    .description('take away what labels brought, from the namespaces of all containers and from the host')
+    .exitOverride()
+    .option('-v', 'log what is done in detail')
+    .option(...DOCKER_HOST)
+    .action(async ({ v, dockerHost }: CleanupFlags) => {
+      const { runCleanup } = await import('../daemon.js');
+      await runCleanup({ verbose: v === true, ...(dockerHost !== undefined && { dockerHost }) });
+    });
+  root
+    .command('pubkey')
+    .description('print the public key that a container of this seed and address has')
+    .exitOverride()
+    .option('-s <seed>', 'the seed, as given by dwgd.seed')
+    .option('--seedfile <path>', 'a file that holds the seed, as given by dwgd.seedfile; - is standard input')
+    .requiredOption('-i <ip>', 'the address of the container', readIp)
+    .action(printPubkey);
+  root
+    .command('seed')
+    .description('print a new seed for dwgd.seed or a seed file: 32 random bytes in base64url')
+    .exitOverride()
+    .action(printSeed);
+  root
+    .command('translate')
+    .description('print what becomes of a rule of iptables, as the label twine.iptables.rule.<name> has it')
+    .exitOverride()
+    .argument('<rule>', "such as 'TWINE_INPUT -p tcp --dport 22 -j ACCEPT', as one word")
+    .option('-4', 'for IPv4 only')
+    .option('-6', 'for IPv6 only')
+    .option('--nft', 'as commands of nft(8) instead of JSON; needs root')
+    .action(printTranslation);
+  return root;
+}
+
+interface TranslateFlags {
+  readonly 4?: true;
+  readonly 6?: true;
+  readonly nft?: true;
+}
+
+async function printTranslation(text: string, flags: TranslateFlags): Promise<void> {
+  if (flags[4] && flags[6])
+    throw new UsageError('give -4 or -6, not both: without them the rule is for both');
+  const family = flags[4] ? 4 : flags[6] ? 6 : undefined;
+  const { translateRule } = await import('../nft/iptables/translate.js');
+  const { RuleError } = await import('../nft/iptables/syntax/rule.js');
+  const { asJson, asNft, explain } = await import('./translate.js');
+  try {
+    const rule = translateRule(text, family === undefined ? {} : { family });
+    process.stdout.write(flags.nft ? asNft(rule) : asJson(rule));
+  } catch (err) {
+    if (!(err instanceof RuleError)) throw err;
+    process.stderr.write(explain(text, err));
+    process.exitCode = USAGE;
+  }
+}
+
+async function startDaemon(flags: DaemonFlags): Promise<void> {
+  const { d, v, r, rootlessIfname, driver, labels } = flags;
+  const { dockerHost, trustImageLabels, allowHostRoutes, strict, resyncInterval } = flags;
+  if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
+  const { runDaemon } = await import('../daemon.js');
+  await runDaemon({
+    database: d,
+    verbose: v === true,
+    rootless: r,
+    rootlessIfnames: rootlessIfname,
+    driver,
+    ...(dockerHost !== undefined && { dockerHost }),
+    ...(labels && {
+      labels: {
+        trustImageLabels: trustImageLabels === true,
+        allowHostRoutes,
+        strict: strict === true,
+        resyncInterval: resyncInterval * 1000,
+      },
+    }),
+  });
+}
+
+async function printPubkey({ s, seedfile, i }: PubkeyFlags): Promise<void> {
+  if ((s === undefined) === (seedfile === undefined))
+    throw new UsageError('give either -s <seed> or --seedfile <path>');
+  const seed = s === undefined ? readSeedFile(seedfile!) : Buffer.from(s);
+  if (seed.length === 0) throw new UsageError('the seed is empty');
+  const { derivePrivateKey, publicKey } = await import('../netlink/wireguard/key.js');
+  process.stdout.write(`${publicKey(derivePrivateKey(seed, i))}\n`);
+}
+
+function printSeed(): void {
+  process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
+}
+
+/** The content without its last newline, which is the editor's, as dwgd.seedfile has it; `-` is standard input. */
+function readSeedFile(path: string): Buffer {
+  let content: Buffer;
+  try {
+    content = readFileSync(path === '-' ? 0 : path);
+  } catch (err) {
+    throw new UsageError(`the seed cannot be read: ${messageOf(err)}`);
+  }
+  const end = content.at(-1) === 0x0a ? (content.at(-2) === 0x0d ? -2 : -1) : content.length;
+  return content.subarray(0, end);
+}
+
+/** Carries out the command line of this process; sets its exit status. */
+export async function main(): Promise<void> {
+  const args = fromGoFlags(process.argv.slice(2));
+  // A seed given by -s is not for everybody who lists the processes.
+  process.title = 'dwgd';
+  try {
+    await program().parseAsync(args, { from: 'user' });
+  } catch (err) {
+    if (err instanceof CommanderError) {
+      process.exitCode = err.exitCode === 0 ? 0 : USAGE;
+    } else if (err instanceof UsageError) {
+      process.stderr.write(`error: ${err.message}\n`);
+      process.exitCode = USAGE;
+    } else {
+      process.stderr.write(`dwgd: ${err instanceof UserError ? err.message : messageOf(err)}\n`);
+      process.exit(errorCode(err) === 'EUCLEAN' ? EX_DATAERR : 1);
+    }
+  }
+}
+
+class UsageError extends Error {}

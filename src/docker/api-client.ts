@@ -1,0 +1,212 @@
+// The way to Docker's API for whoever reads from it: the client, and a stream of events that is opened again for ever.
+// Not here: what is asked (driver/docker.ts, labels/containers.ts).
+
+import { Agent, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import type Dockerode from 'dockerode';
+import type { DockerOptions } from 'dockerode';
+import { openAnswer, readLines, textOf } from './request.js';
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
+/** Between two tries to hear from a user's Docker, at most. */
+const LONGEST_WAIT_FOR_USER_MS = 60_000;
+const MIB = 1024 * 1024;
+/** Of an answer and of an event, in bytes. A listing of root's containers has some 3 KiB for each. */
+const MOST_BYTES = 64 * MIB;
+const MOST_BYTES_OF_USER = 8 * MIB;
+/** How long Docker may take to open a stream, in milliseconds. */
+const OPENED_WITHIN = 30_000;
+
+/** What docker-modem is told of a call. */
+type Dialled = (err: unknown, body?: unknown) => void;
+
+/** Filters of `GET /events`: each name with the values of which one must match. */
+export type EventFilters = Readonly<Record<string, readonly string[]>>;
+
+/** Who listens to events. */
+export interface EventListener {
+  /** Events come from now on; what happened before is not told. */
+  up(): void;
+  /** One event, as Docker's JSON. */
+  event?(event: unknown): void;
+  /** Docker cannot be reached, or went away; called once until it is up again. */
+  down?(err: unknown): void;
+}
+
+/** Docker has not answered in time: it can be stuck, as a whole or with one container. */
+export class TimeoutError extends Error {
+  override name = 'LateError';
+  constructor(within: number) {
+    super(`no answer from Docker within ${within} ms`);
+  }
+}
+
+/** The way to a user's Docker: a connection whose other end is that user. */
+export type UserConnector = () => Promise<Socket>;
+
+export class DockerApi {
+  readonly #closing = new AbortController();
+  readonly #underWay = new Set<AbortController>();
+  /** As Node's global one, but ours to end. */
+  readonly #agent = quietAgent();
+  #client: Promise<Dockerode> | undefined;
+
+  readonly #connect: UserConnector | undefined;
+  /** Of an answer and of an event, in bytes. */
+  readonly #most: number;
+
+  /**
+   * @param socketPath of Docker's API, such as /var/run/docker.sock
+   * @param connect where the socket is a user's: it is asked without dockerode, within narrower bounds
+   */
+  constructor(
+    readonly socketPath: string,
+    connect?: UserConnector,
+  ) {
+    this.#connect = connect;
+    this.#most = connect ? MOST_BYTES_OF_USER : MOST_BYTES;
+  }
+
+  /** Ends what is under way, too; nothing can be asked any more. */
+  close(): void {
+    this.#closing.abort();
+    for (const ending of this.#underWay) ending.abort(new Error('closed'));
+    this.#agent.destroy();
+  }
+
+  /**
+   * What Docker answers to a GET.
+   * @param path of Docker's API, such as `/containers/json`
+   * @param within milliseconds
+   * @param query an object stands for its JSON
+   * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; LateError
+   */
+  get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
+    return this.#inTime(within, async signal =>
+      JSON.parse(await textOf(await this.#dial(path, query, signal), this.#most)),
+    );
+  }
+
+  /**
+   * Listens for ever, until closed: whenever the stream ends it is opened again, with a back-off that only a stream of
+   * some length resets.
+   */
+  async listen(filters: EventFilters, listener: EventListener): Promise<void> {
+    const { signal } = this.#closing;
+    const longest = this.#connect ? LONGEST_WAIT_FOR_USER_MS : LONGEST_WAIT_MS;
+    // Where nobody takes events the stream stays all but silent.
+    const bounds = { line: this.#most, all: listener.event ? Number.POSITIVE_INFINITY : this.#most };
+    let wait = FIRST_WAIT_MS;
+    let isDown = false;
+    while (!signal.aborted) {
+      let failure: unknown;
+      let opened = Number.POSITIVE_INFINITY;
+      try {
+        const stream = await this.#open(filters);
+        opened = performance.now();
+        isDown = false;
+        listener.up();
+        await readLines(stream, bounds, line => listener.event?.(JSON.parse(line)));
+        failure = new Error('its events ended');
+      } catch (err) {
+        failure = err;
+      }
+      if (performance.now() - opened > LONGEST_WAIT_MS) wait = FIRST_WAIT_MS;
+      if (signal.aborted) return;
+      if (!isDown) listener.down?.(failure);
+      isDown = true;
+      await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+      wait = Math.min(wait * 2, longest);
+    }
+  }
+
+  #dockerode(): Promise<Dockerode> {
+    // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
+    this.#client ??= import('dockerode').then(({ default: Docker }) => {
+      const { socketPath } = this;
+      const client = new Docker({ socketPath, agent: this.#agent } as DockerOptions);
+      // Its own way of asking follows a redirect to anywhere, in root's name, and throws beyond any try at the scheme
+      // of one that it does not know.
+      Object.assign(client.modem, {
+        buildRequest: (options: RequestOptions, _: unknown, _data: unknown, done: Dialled) => {
+          openAnswer({ ...options, socketPath }).then(body => done(null, body), done);
+        },
+      });
+      return client;
+    });
+    return this.#client;
+  }
+
+  #open(filters: EventFilters): Promise<IncomingMessage> {
+    return this.#inTime(OPENED_WITHIN, signal => this.#dial('/events', { filters }, signal));
+  }
+
+  /** The body of Docker's answer. */
+  async #dial(path: string, query: object, signal: AbortSignal): Promise<IncomingMessage> {
+    if (this.#connect) return this.#askUser(this.#connect, path, query, signal);
+    const { modem } = await this.#dockerode();
+    // It writes into what it is given.
+    const options = { ...query };
+    return new Promise((resolve, reject) => {
+      modem.dial(
+        { path: `${path}?`, method: 'GET', options, abortSignal: signal, isStream: true, statusCodes: {} },
+        (err: unknown, body: unknown) => (err ? reject(err) : resolve(body as IncomingMessage)),
+      );
+    });
+  }
+
+  async #askUser(
+    connect: UserConnector,
+    path: string,
+    query: object,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) search.set(name, JSON.stringify(value));
+    const text = search.toString();
+    const socket = await connect();
+    try {
+      const address = text === '' ? path : `${path}?${text}`;
+      return await openAnswer({ path: address, signal, createConnection: () => socket });
+    } catch (err) {
+      socket.destroy();
+      throw err;
+    }
+  }
+
+  /** Settles in time whatever becomes of the work, and at once when this is closed; the work is told, too. */
+  async #inTime<T>(within: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const ending = new AbortController();
+    const { signal } = ending;
+    const ended = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    const timer = setTimeout(() => ending.abort(new TimeoutError(within)), within);
+    this.#underWay.add(ending);
+    try {
+      return await Promise.race([work(signal), ended]);
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(ending);
+    }
+  }
+}
+
+/** What Docker answers; undefined where it says that there is no such thing. */
+export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (err) {
+    if ((err as { statusCode?: number }).statusCode === 404) return undefined;
+    throw err;
+  }
+}
+
+/** docker-modem prints all options of every call, for a log that nobody reads: sockets in depth are milliseconds. */
+export function quietAgent(): Agent {
+  const options = { keepAlive: true, timeout: 5_000 };
+  return Object.assign(new Agent(options), { [inspect.custom]: () => 'Agent' });
+}

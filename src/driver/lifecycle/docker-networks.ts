@@ -1,0 +1,120 @@
+// What Docker itself says of its networks, over its API: read only, and never while Docker waits for us.
+// Not here: what is made of it (recovery.ts).
+
+import type { NetworkInspectInfo } from 'dockerode';
+import { DockerApi, type UserConnector } from '../../docker/api-client.js';
+import { type IPAMData, isId } from '../spec/protocol.js';
+
+/** The name by which Docker knows this driver. */
+export const DRIVER_NAME = 'dwgd';
+/** How long Docker may take for an answer, in milliseconds: it can be stuck. */
+const ANSWERED_WITHIN = 30_000;
+/** How long all answers about the networks may take together, in milliseconds. */
+const ALL_ANSWERED_WITHIN = 120_000;
+/** Networks that are asked about at a time. */
+const AT_A_TIME = 4;
+/** Networks of one Docker. It has addresses for a few dozen, unless it is told of more. */
+const MOST_NETWORKS = 4096;
+
+/** A network of ours as Docker describes it. */
+export interface DockerNetwork {
+  readonly id: string;
+  /** What the user gave by `-o`. */
+  readonly options: ReadonlyMap<string, string>;
+  readonly ipv4: readonly IPAMData[];
+  readonly ipv6: readonly IPAMData[];
+  /** Of the containers that are attached now. */
+  readonly endpointIds: ReadonlySet<string>;
+}
+
+export class DockerClient {
+  readonly #api: DockerApi;
+
+  /**
+   * @param socketPath of Docker's API, such as /var/run/docker.sock
+   * @param connect where it is a user's
+   */
+  constructor(socketPath: string, connect?: UserConnector) {
+    this.#api = new DockerApi(socketPath, connect);
+  }
+
+  close(): void {
+    this.#api.close();
+  }
+
+  /** Calls back whenever Docker's API has come up, for ever, until closed. */
+  async watch(up: () => void): Promise<void> {
+    // A stream that stays silent and ends when Docker does.
+    await this.#api.listen({ type: ['daemon'] }, { up });
+  }
+
+  /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */
+  async networks(): Promise<DockerNetwork[]> {
+    const until = performance.now() + ALL_ANSWERED_WITHIN;
+    const list = await this.#get('/networks', ANSWERED_WITHIN, { filters: { driver: [DRIVER_NAME] } });
+    const ids = readIds(list);
+    const networks: DockerNetwork[] = [];
+    let isOver = false;
+    const ask = async (): Promise<void> => {
+      for (let id = ids.pop(); id !== undefined && !isOver; id = ids.pop()) {
+        const within = Math.min(ANSWERED_WITHIN, until - performance.now());
+        networks.push(readNetwork(id, await this.#get(`/networks/${id}`, Math.max(within, 0))));
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: AT_A_TIME }, ask));
+    } finally {
+      isOver = true;
+    }
+    return networks;
+  }
+
+  #get(path: string, within: number, query: Readonly<Record<string, object>> = {}): Promise<unknown> {
+    return this.#api.get(path, within, query);
+  }
+}
+
+/** The ids that a listing names, each once. @throws Error for one that is no listing of Docker's */
+function readIds(list: unknown): string[] {
+  if (!Array.isArray(list)) throw new Error('Docker lists no networks');
+  if (list.length > MOST_NETWORKS) throw new Error(`Docker lists more than ${MOST_NETWORKS} networks`);
+  return [
+    ...new Set(
+      list.map((entry: { Id?: unknown } | null) => {
+        const id = entry?.Id;
+        // It becomes a part of a path.
+        if (typeof id !== 'string' || !isId(id)) throw new Error('Docker lists a network without an id');
+        return id;
+      }),
+    ),
+  ];
+}
+
+/** @throws Error for what is no description of Docker's */
+function readNetwork(id: string, info: unknown): DockerNetwork {
+  const { IPAM, Options, Containers } = objectOf(info) as Partial<NetworkInspectInfo>;
+  const { Config } = objectOf(IPAM ?? {});
+  const pools = (Array.isArray(Config) ? Config : []).flatMap((config): IPAMData[] => {
+    const { Subnet, Gateway } = objectOf(config);
+    if (typeof Subnet !== 'string' || Subnet === '') return [];
+    return [{ Pool: Subnet, ...(typeof Gateway === 'string' && Gateway !== '' && { Gateway }) }];
+  });
+  const options = Object.entries(objectOf(Options ?? {})).map(([name, value]) => {
+    if (typeof value !== 'string') throw new Error('Docker describes an option that is no text');
+    return [name, value] as const;
+  });
+  const endpoints = Object.values(objectOf(Containers ?? {})).map(entry => objectOf(entry).EndpointID);
+  return {
+    id,
+    options: new Map(options),
+    ipv4: pools.filter(({ Pool }) => !Pool.includes(':')),
+    ipv6: pools.filter(({ Pool }) => Pool.includes(':')),
+    endpointIds: new Set(endpoints.filter(endpoint => typeof endpoint === 'string')),
+  };
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null)
+    throw new Error('Docker describes a network in a way that cannot be read');
+  return value as Record<string, unknown>;
+}

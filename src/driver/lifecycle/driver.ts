@@ -1,0 +1,258 @@
+// The verbs of Docker's network driver: what a network and an endpoint go through, in the store and in the
+// kernel. Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (plugin.ts),
+// decisions (plan.ts, peers.ts), how endpoints go (removal.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
+
+import { UserError } from '../../base/errors.js';
+import { formatAddress } from '../../base/ip.js';
+import type { KeyedQueue } from '../../base/keyed-queue.js';
+import type { Log } from '../../base/log.js';
+import { Rollback } from '../../base/rollback.js';
+import type { RtNetlink } from '../../netlink/route/client.js';
+import type { WgCtrl } from '../../netlink/wireguard/client.js';
+import type { WgDevice } from '../../netlink/wireguard/device.js';
+import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from '../spec/model.js';
+import { parseOptions } from '../spec/options.js';
+import {
+  type CreateEndpointRequest,
+  type CreateNetworkRequest,
+  type EndpointRequest,
+  type JoinRequest,
+  type JoinResponse,
+  shortId,
+} from '../spec/protocol.js';
+import type { Store } from '../store/store.js';
+import { ContainerLinks } from '../tunnel/container-links.js';
+import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
+import { HostInterface } from '../tunnel/host-interface.js';
+import { linkName, planAddresses, planJoin, planPools, planResponse } from '../tunnel/join-plan.js';
+import type { LinkReaper } from '../tunnel/link-reaper.js';
+import type { LinkNamespaces } from '../tunnel/namespaces.js';
+import { planContainerPeer, planHostPeer, type RemotePeer } from '../tunnel/peers.js';
+import { readPresharedKey, readPrivateKey, readSeed } from '../tunnel/secrets.js';
+import { refuseClosedInterface } from '../users/interface-access.js';
+import { checkEndpointQuota, checkNetworkQuota } from '../users/quotas.js';
+import type { FullTunnels } from './full-tunnels.js';
+import { Teardown } from './teardown.js';
+
+/** Every peer has a public key to try guesses on, offline: 128 bits are beyond that, where they are random. */
+const LEAST_SEED_BYTES = 16;
+
+/** What the driver stands on. */
+export interface DriverParts {
+  readonly store: Store;
+  /** Of the host's namespace, as is `wg`. */
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+  readonly reaper: LinkReaper;
+  readonly sandboxes: LinkNamespaces;
+  readonly resolver: EndpointResolver;
+  readonly fullTunnels: FullTunnels;
+  readonly serial: KeyedQueue;
+  readonly log: Log;
+  /** The interfaces of the host that containers of users other than root may join. */
+  readonly rootlessIfnames: ReadonlySet<string>;
+}
+
+export class Driver {
+  /** How endpoints go; for whoever finds out without Docker that one is gone, too. */
+  readonly removal: Teardown;
+  readonly #parts: DriverParts;
+  readonly #host: HostInterface;
+  readonly #links: ContainerLinks;
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts;
+    this.#host = new HostInterface(parts);
+    this.#links = new ContainerLinks(parts);
+    this.removal = new Teardown(parts, this.#host);
+  }
+
+  /**
+   * @param owner the user whose Docker calls: 0, or that of a rootless one; so for all verbs
+   * @throws UserError for options, subnets or an interface that cannot be used
+   */
+  async createNetwork(request: CreateNetworkRequest, owner: number): Promise<void> {
+    const options = parseOptions(request.Options);
+    const pools = planPools(options, request.IPv4Data, request.IPv6Data);
+    const network: Network = { id: request.NetworkID, ...options, ...pools, owner };
+    const { log, store, rootlessIfnames } = this.#parts;
+    const known = store.network(request.NetworkID);
+    if ((store.ownerOf(request.NetworkID) ?? owner) !== owner)
+      throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
+    refuseClosedInterface(network, known, rootlessIfnames);
+    const seed = await readSeed(network);
+    if (seed.length < LEAST_SEED_BYTES) {
+      log.warn(
+        { network: shortId(network.id) },
+        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and who guesses it has every private key of the network: create it again with one that "dwgd seed" prints`,
+      );
+    }
+    await readPresharedKey(network);
+    if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
+    checkNetworkQuota(store, network);
+    this.#parts.store.putNetwork(network);
+    this.#parts.log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
+  }
+
+  /** Takes away a network with what its endpoints left; an unknown one is gone already. */
+  async deleteNetwork(networkId: string, owner: number): Promise<void> {
+    const { store, log } = this.#parts;
+    if (store.ownerOf(networkId) !== owner) return;
+    for (const endpoint of store.networkEndpoints(networkId)) await this.removal.discard(endpoint.id);
+    store.deleteNetwork(networkId);
+    log.info({ network: shortId(networkId) }, 'network deleted');
+  }
+
+  /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
+  createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
+    return this.#parts.serial.run(request.EndpointID, async () => {
+      const { store, reaper, log } = this.#parts;
+      const network = this.#network(request.NetworkID, owner);
+      const addresses = planAddresses(network, request);
+      if (store.endpoint(request.EndpointID)?.state === 'deleting') await reaper.idle();
+      const known = store.endpoint(request.EndpointID);
+      if (known && known.networkId !== network.id) {
+        throw new UserError(`endpoint ${request.EndpointID} belongs to another network`);
+      }
+      await this.#supersede(request.EndpointID, network, addresses);
+      if (!known) {
+        checkEndpointQuota(store, owner);
+        const ifname = linkName(request.EndpointID, owner);
+        this.#refuseTakenLink(request.EndpointID, ifname);
+        store.putEndpoint({
+          id: request.EndpointID,
+          networkId: network.id,
+          ...addresses,
+          ifname,
+          state: 'created',
+        });
+      }
+      if (request.publishesPorts) {
+        const address = formatAddress(keyAddress(addresses));
+        log.warn(
+          { endpoint: shortId(request.EndpointID) },
+          `published ports are not reachable by way of a WireGuard network: connect to ${address} through the tunnel, or add a bridge network`,
+        );
+      }
+    });
+  }
+
+  /** After a crash of dockerd a container comes back under a new endpoint id: the old one of its address is void. */
+  async #supersede(id: string, network: Network, addresses: Pick<Endpoint, 'ipv4' | 'ipv6'>): Promise<void> {
+    for (const other of this.#parts.store.endpointsAt(network.id, addresses)) {
+      if (other.id === id || other.state === 'deleting') continue;
+      this.#parts.log.info({ endpoint: shortId(other.id) }, `superseded by endpoint ${shortId(id)}`);
+      await this.removal.discard(other.id);
+    }
+  }
+
+  /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
+  join(request: JoinRequest, owner: number): Promise<JoinResponse> {
+    return this.#parts.serial.run(request.EndpointID, async () => {
+      const { store, fullTunnels, log } = this.#parts;
+      const network = this.#network(request.NetworkID, owner);
+      const known = store.endpoint(request.EndpointID);
+      if (known?.networkId !== network.id) {
+        throw new UserError(`endpoint ${request.EndpointID} is not known: start the container again`);
+      }
+      // Docker asks again after a broken connection, with the link still where it left it.
+      if (known.state === 'joined' && (await this.#links.isInPlace(known.ifname, owner)))
+        return planResponse(network, known);
+      this.#refuseTakenLink(known.id, known.ifname);
+
+      const privateKey = await readPrivateKey(network, known);
+      const presharedKey = await readPresharedKey(network);
+      const { host, peer } = await this.#remote(network);
+      const mtu = network.mtu ?? (await this.#links.mtu(host, peer));
+      const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });
+
+      await this.removal.dropPeer(network, known);
+      const undo = new Rollback();
+      const before: Endpoint = { ...withoutPeer(known), state: 'created' };
+      let endpoint: Endpoint = { ...before, state: 'joining', sandboxKey: request.SandboxKey };
+      store.putEndpoint(endpoint);
+      undo.add('the record', () => store.putEndpoint(before));
+      try {
+        undo.add('the full tunnel', () => fullTunnels.release(network, endpoint));
+        fullTunnels.enter(network, endpoint);
+        const key = await this.#links.make(plan.link, plan.device, owner, undo);
+        endpoint = { ...endpoint, publicKey: key };
+        if (host) {
+          // Before the kernel is touched, so that no other endpoint's end takes this peer along.
+          store.putEndpoint(endpoint);
+          const peer = planContainerPeer(endpoint, key, presharedKey);
+          await this.#host.addPeer(host.name, { endpoint, owner, peer }, prior => {
+            endpoint = { ...endpoint, priorPeer: prior };
+            store.putEndpoint(endpoint);
+          });
+          undo.add(`peer ${key}`, () => this.removal.dropPeer(network, endpoint));
+        }
+        endpoint = { ...endpoint, state: 'joined' };
+        store.putEndpoint(endpoint);
+      } catch (err) {
+        await undo.run(text => log.error({ endpoint: shortId(known.id) }, text));
+        throw err;
+      }
+      fullTunnels.follow(network, endpoint);
+      log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
+      return plan.response;
+    });
+  }
+
+  /** Takes the container off the host's interface; Docker brings the link back by itself. */
+  leave(request: EndpointRequest, owner: number): Promise<void> {
+    return this.#parts.serial.run(request.EndpointID, async () => {
+      const { store, fullTunnels, log } = this.#parts;
+      const endpoint = store.endpoint(request.EndpointID);
+      const network = endpoint && store.network(endpoint.networkId);
+      if (!endpoint || !mayHavePeer(endpoint) || network?.owner !== owner) return;
+      fullTunnels.release(network, endpoint);
+      await this.removal.dropPeer(network, endpoint);
+      store.putEndpoint({ ...withoutPeer(endpoint), state: 'left' });
+      log.info({ endpoint: shortId(endpoint.id) }, 'endpoint left');
+    });
+  }
+
+  /** Forgets an endpoint. Its link goes after the answer; until then the record says so. */
+  async deleteEndpoint(request: EndpointRequest, owner: number): Promise<void> {
+    const endpoint = this.#parts.store.endpoint(request.EndpointID);
+    if (!endpoint || this.#parts.store.network(endpoint.networkId)?.owner !== owner) return;
+    await this.removal.discard(request.EndpointID);
+  }
+
+  /** The peer that a network's containers connect to, as it is now; in ifname mode with the host's interface. */
+  async #remote(network: Network): Promise<{ host?: WgDevice; peer: RemotePeer }> {
+    const { resolver } = this.#parts;
+    const { mode, owner } = network;
+    switch (mode.kind) {
+      case 'ifname': {
+        const host = await this.#host.read(mode.ifname);
+        return {
+          host,
+          peer: planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, owner))),
+        };
+      }
+      case 'pubkey':
+        return {
+          peer: { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, owner) },
+        };
+    }
+  }
+
+  /** A link that has an endpoint is that endpoint's: none of the same name is made. */
+  #refuseTakenLink(id: string, ifname: string): void {
+    const other = this.#parts.store.endpointOfLink(ifname, id);
+    if (!other) return;
+    throw new UserError(
+      `the link ${ifname} belongs to the endpoint ${shortId(other.id)}: remove that container, or start this one anew for another id`,
+    );
+  }
+
+  #network(id: string, owner: number): Network {
+    const network = this.#parts.store.network(id);
+    if (network?.owner === owner) return network;
+    throw new UserError(
+      `network ${shortId(id)} is not known to dwgd: remove it and create it again (docker network rm, docker network create)`,
+    );
+  }
+}

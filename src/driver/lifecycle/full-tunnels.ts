@@ -1,0 +1,213 @@
+// When the full tunnels of containers are brought about: in Join where the namespace is there already, when Docker has
+// moved the link, and from time to time; and taken back when the endpoint goes. Not here: what they mean (full-tunnel.ts),
+// what is done in a namespace (full-tunnel-netns.ts).
+
+import { setImmediate as turn } from 'node:timers/promises';
+import { Coalescer } from '../../base/coalescer.js';
+import { isNotFound, messageOf, UserError } from '../../base/errors.js';
+import type { KeyedQueue } from '../../base/keyed-queue.js';
+import type { Log } from '../../base/log.js';
+import type { Trace } from '../../base/trace.js';
+import { type Endpoint, mayHavePeer, type Network } from '../spec/model.js';
+import { shortId } from '../spec/protocol.js';
+import type { Store } from '../store/store.js';
+import { type FullTunnel, heldFamilies } from '../tunnel/full-tunnel.js';
+import { type FullTunnelResult, holdFullTunnels } from '../tunnel/full-tunnel-netns.js';
+import type { LinkNamespaces } from '../tunnel/namespaces.js';
+import { Poller, type Progress } from '../tunnel/poller.js';
+
+export interface FullTunnelParts {
+  readonly store: Store;
+  readonly sandboxes: LinkNamespaces;
+  /** What Docker's calls about an endpoint wait in, too. */
+  readonly serial: KeyedQueue;
+  readonly log: Log;
+  /** Of what is done in containers. */
+  readonly trace?: Trace | undefined;
+  /** The kind of a container's link: `wireguard`. */
+  readonly linkKind?: string;
+}
+
+/** How often every container is looked at unasked. */
+const PERIOD_MS = 30_000;
+
+export class FullTunnels {
+  readonly #parts: FullTunnelParts;
+  /**
+   * Before version 28 Docker makes the namespace only after Join, and nobody tells of it. Its file is there about 100 ms
+   * before the process starts, the link about 30 ms.
+   */
+  readonly #poller = new Poller(
+    id => this.#step(id),
+    id => this.#gaveUp(id),
+  );
+  /** Endpoints that were told to be held, of which IPv6 was said to be closed, and what last went wrong with each. */
+  readonly #held = new Set<string>();
+  readonly #warned = new Set<string>();
+  readonly #failures = new Map<string, string>();
+  readonly #passes = new Coalescer(() => this.#pass());
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(parts: FullTunnelParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks at every container now, and every 30 seconds. */
+  start(): void {
+    this.#timer = setInterval(() => this.trigger(), PERIOD_MS).unref();
+    this.trigger();
+  }
+
+  /** Asks for a look at every container. */
+  trigger(): void {
+    this.#passes.trigger();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#passes.close();
+    this.#poller.close();
+  }
+
+  /** Resolves when nothing is under way or waited for. */
+  async idle(): Promise<void> {
+    await this.#passes.idle();
+    await this.#poller.idle();
+  }
+
+  /**
+   * In Join, before Docker is answered: the container's namespace is closed where it is there already, as it always is
+   * with Docker 28. The record of the endpoint is that of one that joins.
+   * @throws UserError when it cannot be: then the container must not start
+   */
+  enter(network: Network, endpoint: Endpoint): void {
+    if (heldFamilies(network).size === 0) return;
+    try {
+      this.#hold(network, endpoint);
+    } catch (err) {
+      if (isNotFound(err)) return;
+      const reason = `cannot hold the full tunnel in the container's namespace: ${messageOf(err)}`;
+      throw new UserError(reason, { cause: err });
+    }
+  }
+
+  /** After Join: waits until Docker has moved the link, and leads the container's packets by it. */
+  follow(network: Network, endpoint: Endpoint): void {
+    if (heldFamilies(network).size > 0) this.#poller.follow(endpoint.id, network.owner);
+  }
+
+  /** A link has left the host's namespace: where Docker has moved it into a container, it is time. */
+  linkLeft(name: string): void {
+    if (!name.startsWith('wg-')) return;
+    const { store } = this.#parts;
+    const endpoint = store.endpoints().find(({ ifname, state }) => ifname === name && state === 'joined');
+    const network = endpoint && store.network(endpoint.networkId);
+    if (network) this.follow(network, endpoint);
+  }
+
+  /** Takes back what an endpoint that goes had in its container, where that is still there. Never throws. */
+  release(network: Network, endpoint: Endpoint): void {
+    this.#held.delete(endpoint.id);
+    this.#warned.delete(endpoint.id);
+    this.#failures.delete(endpoint.id);
+    if (heldFamilies(network).size === 0 || endpoint.sandboxKey === undefined) return;
+    try {
+      this.#hold(network, endpoint, endpoint.id);
+    } catch (err) {
+      if (!isNotFound(err)) this.#parts.log.error({ endpoint: shortId(endpoint.id) }, messageOf(err));
+    }
+  }
+
+  async #pass(): Promise<void> {
+    const { store, log } = this.#parts;
+    try {
+      const whole = new Set(
+        store.networks().flatMap(network => (heldFamilies(network).size > 0 ? [network.id] : [])),
+      );
+      for (const { id, networkId, state } of store.endpoints()) {
+        if (this.#closed) return;
+        if (state !== 'joined' || !whole.has(networkId) || this.#poller.has(id)) continue;
+        await this.#step(id);
+        // Docker's calls go before.
+        await turn();
+      }
+    } catch (err) {
+      log.error(`cannot look after the full tunnels: ${messageOf(err)}`);
+    }
+  }
+
+  #gaveUp(id: string): void {
+    // Every 30 seconds it is looked for again.
+    this.#parts.log.warn(
+      { endpoint: shortId(id) },
+      'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',
+    );
+  }
+
+  /** One try, not while Docker has the container join or leave. */
+  #step(id: string): Promise<Progress> {
+    return this.#parts.serial.run(id, async () => {
+      const { store, log } = this.#parts;
+      const endpoint = store.endpoint(id);
+      const network = endpoint && store.network(endpoint.networkId);
+      if (!network || endpoint.state !== 'joined') return 'done';
+      try {
+        const result = this.#hold(network, endpoint);
+        this.#failures.delete(id);
+        this.#tell(id, result);
+        return result.complete ? 'done' : 'waiting';
+      } catch (err) {
+        if (isNotFound(err)) return 'waiting';
+        const text = messageOf(err);
+        if (this.#failures.get(id) !== text) log.error({ endpoint: shortId(id) }, text);
+        this.#failures.set(id, text);
+        return 'waiting';
+      }
+    });
+  }
+
+  /**
+   * Brings the endpoint's namespace to the full tunnels that it has.
+   * @param without an endpoint that goes
+   * @throws OpError, ChannelError, and what sandboxes throw
+   */
+  #hold(network: Network, endpoint: Endpoint, without?: string): FullTunnelResult {
+    const { sandboxes, linkKind = 'wireguard', trace } = this.#parts;
+    const netns = sandboxes.openNetns(endpoint, network.owner);
+    try {
+      const tunnels = this.#tunnelsIn(endpoint.sandboxKey, network.owner, without);
+      return sandboxes.within(netns, () => holdFullTunnels(tunnels, linkKind, trace));
+    } finally {
+      netns.close();
+    }
+  }
+
+  #tunnelsIn(sandboxKey: string | undefined, owner: number, without: string | undefined): FullTunnel[] {
+    const { store } = this.#parts;
+    return store.endpoints().flatMap(endpoint => {
+      if (endpoint.sandboxKey !== sandboxKey || endpoint.id === without || !mayHavePeer(endpoint)) return [];
+      const network = store.network(endpoint.networkId);
+      if (network?.owner !== owner) return [];
+      const held = heldFamilies(network);
+      return held.size > 0 ? [{ held, endpoint }] : [];
+    });
+  }
+
+  #tell(id: string, { complete, changes, closesIPv6 }: FullTunnelResult): void {
+    const { log } = this.#parts;
+    const where = { endpoint: shortId(id) };
+    if (closesIPv6 && !this.#warned.has(id)) {
+      this.#warned.add(id);
+      log.warn(
+        where,
+        'the full tunnel takes IPv4 alone, so IPv6 is closed to its container beyond its own networks: add --ipv6, an IPv6 --subnet and ::/0 in dwgd.route for IPv6 by the tunnel, or set the label twine.route.::/0=<gateway of the bridge> for IPv6 beside it',
+      );
+    }
+    if (!complete) return;
+    if (!this.#held.has(id)) log.info(where, 'full tunnel in force');
+    else if (changes.length > 0) log.warn(where, 'a full tunnel was not whole: put right');
+    this.#held.add(id);
+  }
+}

@@ -1,0 +1,165 @@
+// What a crash cut short, and what happened while nobody listened: compares store, kernel and Docker, and
+// finishes or undoes. Not here: live tunnels (upkeep.ts).
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode, messageOf } from '../../base/errors.js';
+import { type Log, onBehalfOf } from '../../base/log.js';
+import type { RtNetlink } from '../../netlink/route/client.js';
+import { publicKey } from '../../netlink/wireguard/key.js';
+import { parseOptions } from '../spec/options.js';
+import { isId, shortId } from '../spec/protocol.js';
+import type { Store } from '../store/store.js';
+import { isLinkOf, planPools } from '../tunnel/join-plan.js';
+import { readPrivateKey } from '../tunnel/secrets.js';
+import { closedInterface, refuseClosedInterface } from '../users/interface-access.js';
+import { checkNetworkQuota } from '../users/quotas.js';
+import type { DockerClient, DockerNetwork } from './docker-networks.js';
+import type { Driver } from './driver.js';
+
+export interface RecoveryParts {
+  readonly store: Store;
+  readonly rt: RtNetlink;
+  readonly driver: Driver;
+  readonly log: Log;
+  /** As the driver has it. */
+  readonly rootlessIfnames: ReadonlySet<string>;
+}
+
+/** What Docker does not list in two looks this far apart is gone; a single look may fall into a start. */
+const SECOND_LOOK_MS = 3_000;
+
+/** Whatever the store holds for one Docker and that Docker does not. */
+interface Missing {
+  readonly networks: ReadonlySet<string>;
+  readonly endpoints: ReadonlySet<string>;
+}
+
+export class Recovery {
+  readonly #parts: RecoveryParts;
+
+  constructor(parts: RecoveryParts) {
+    this.#parts = parts;
+  }
+
+  /** At start, before Docker is asked: finishes deletions, and takes away links of ours that no record names. */
+  async sweep(): Promise<void> {
+    const { store, rt, driver, log } = this.#parts;
+    // Links first: a Join that comes in meanwhile writes its record before it makes its link.
+    const links = await rt.links();
+    const endpoints = store.endpoints();
+    const owners = new Map(store.networks().map(network => [network.id, network.owner]));
+    for (const endpoint of endpoints) {
+      if (endpoint.state === 'deleting')
+        driver.removal.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
+    }
+    // Root's alone: those of users stand in their own namespaces, and what such a record names here is not theirs.
+    const named = store.linkNames(0);
+    for (const link of links) {
+      if (!isLinkOf(0, link) || named.has(link.name)) continue;
+      log.info({ link: link.name }, 'taking away a link that no container has');
+      driver.removal.reapStray(link.name);
+    }
+    await this.#completeKeys();
+    this.#warnOfClosedInterfaces();
+  }
+
+  /** Networks that were made before an administrator had to open the interface: they go on. */
+  #warnOfClosedInterfaces(): void {
+    const { store, log, rootlessIfnames } = this.#parts;
+    for (const network of store.networks()) {
+      const closed = closedInterface(network, rootlessIfnames);
+      if (closed === undefined) continue;
+      log.warn(
+        { network: shortId(network.id), user: network.owner },
+        `a user's network joins ${closed}, which is not open to rootless Dockers: it keeps working, but another like it is refused: add --rootless-ifname=${closed} to the command line of dwgd, or have it removed`,
+      );
+    }
+  }
+
+  /** Endpoints of the original's database have no public key on record. */
+  async #completeKeys(): Promise<void> {
+    const { store, log } = this.#parts;
+    for (const endpoint of store.endpoints()) {
+      if (endpoint.state !== 'joined' || endpoint.publicKey) continue;
+      const network = store.network(endpoint.networkId);
+      if (!network) continue;
+      try {
+        const key = publicKey(await readPrivateKey(network, endpoint));
+        store.putEndpoint({ ...endpoint, publicKey: key });
+      } catch (err) {
+        log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
+      }
+    }
+  }
+
+  /** Brings the store to what a Docker says: its networks learnt, and what it does not know any more taken away. */
+  compare(docker: DockerClient, owner: number): Promise<void> {
+    return onBehalfOf(owner, () => this.#compare(docker, owner));
+  }
+
+  async #compare(docker: DockerClient, owner: number): Promise<void> {
+    const { driver, log } = this.#parts;
+    const attempt = (discard: () => Promise<void>): Promise<void> =>
+      discard().catch(err => log.error(`cannot take away what is left of it: ${messageOf(err)}`));
+    try {
+      const first = await docker.networks();
+      this.#learn(first, owner);
+      const suspects = this.#missing(first, owner);
+      if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
+      await sleep(SECOND_LOOK_MS, undefined, { ref: false });
+      const still = this.#missing(await docker.networks(), owner);
+      for (const id of suspects.endpoints) {
+        if (!still.endpoints.has(id)) continue;
+        log.info({ endpoint: shortId(id) }, 'Docker does not know this endpoint any more');
+        await attempt(() => driver.removal.discard(id));
+      }
+      for (const id of suspects.networks) {
+        if (!still.networks.has(id)) continue;
+        log.info({ network: shortId(id) }, 'Docker does not know this network any more');
+        await attempt(() => driver.deleteNetwork(id, owner));
+      }
+    } catch (err) {
+      // Docker went down meanwhile: it is compared when it is up again.
+      log.warn(`cannot compare with Docker: ${messageOf(err)}`);
+    }
+  }
+
+  /** Networks that the store does not have, and pools that the original's database did not keep. */
+  #learn(networks: readonly DockerNetwork[], owner: number): void {
+    const { store, log, rootlessIfnames } = this.#parts;
+    for (const { id, options, ipv4, ipv6 } of networks) {
+      if (!isId(id)) continue;
+      const known = store.network(id);
+      if ((store.ownerOf(id) ?? owner) !== owner || known?.ipv4 || known?.ipv6) continue;
+      try {
+        const parsed = known ?? parseOptions(options);
+        const network = { ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner };
+        // A user's Docker says what that user likes.
+        refuseClosedInterface(network, known, rootlessIfnames);
+        checkNetworkQuota(store, network);
+        store.putNetwork(network);
+        log.info({ network: shortId(id) }, 'learnt a network from Docker');
+      } catch (err) {
+        log.warn({ network: shortId(id) }, `cannot take over a network of Docker: ${messageOf(err)}`);
+        // The list may be endless, and the next one would be refused for the same reason.
+        if (errorCode(err) === 'EDQUOT') return;
+      }
+    }
+  }
+
+  #missing(networks: readonly DockerNetwork[], owner: number): Missing {
+    const { store } = this.#parts;
+    const known = new Map(networks.map(network => [network.id, network]));
+    const ours = store.networksOf(owner);
+    const gone = ours.filter(({ id }) => !known.has(id)).map(({ id }) => id);
+    const left = ours.flatMap(({ id }) =>
+      store
+        .networkEndpoints(id)
+        .filter(
+          ({ id: endpoint, state }) =>
+            state !== 'deleting' && known.get(id)?.endpointIds.has(endpoint) === false,
+        ),
+    );
+    return { networks: new Set(gone), endpoints: new Set(left.map(({ id }) => id)) };
+  }
+}

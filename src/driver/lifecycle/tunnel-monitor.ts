@@ -1,0 +1,250 @@
+// Keeps live tunnels true while nobody calls: a host interface that went and came back, or changed its key or
+// port, and endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here:
+// decisions (peers.ts), the inside of containers (container-tunnels.ts), what a crash left behind (recovery.ts).
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Coalescer } from '../../base/coalescer.js';
+import { isNotFound, messageOf } from '../../base/errors.js';
+import { parseAddress } from '../../base/ip.js';
+import type { KeyedQueue } from '../../base/keyed-queue.js';
+import { type Log, onBehalfOf } from '../../base/log.js';
+import type { WgCtrl } from '../../netlink/wireguard/client.js';
+import type { WgDevice } from '../../netlink/wireguard/device.js';
+import type { SecretKey } from '../../netlink/wireguard/key.js';
+import type { Endpoint, HostPort, Network } from '../spec/model.js';
+import { shortId } from '../spec/protocol.js';
+import type { Store } from '../store/store.js';
+import { ContainerTunnels } from '../tunnel/container-tunnels.js';
+import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
+import { HostInterface } from '../tunnel/host-interface.js';
+import type { LinkNamespaces } from '../tunnel/namespaces.js';
+import {
+  isMissing,
+  planContainerPeer,
+  planHostPeer,
+  type RemotePeer,
+  sameRemotePeer,
+} from '../tunnel/peers.js';
+import { readPresharedKey } from '../tunnel/secrets.js';
+
+export interface TunnelMonitorParts {
+  readonly store: Store;
+  readonly wg: WgCtrl;
+  readonly sandboxes: LinkNamespaces;
+  readonly resolver: EndpointResolver;
+  /** What Docker's calls about an endpoint wait in, too. */
+  readonly serial: KeyedQueue;
+  readonly log: Log;
+}
+
+/** How often everything is looked at unasked; reresolve-dns of wireguard-tools does the same. */
+const PERIOD_MS = 30_000;
+/** `wg setconf` and `wg set` make no event: after one of a link it is looked at again, until wg-quick(8) is through. */
+const ECHOES_MS = [0, 150, 500, 1_500];
+
+export class TunnelMonitor {
+  readonly #parts: TunnelMonitorParts;
+  readonly #host: HostInterface;
+  readonly #tunnels: ContainerTunnels;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  /** What each network's peer was at the last look. */
+  readonly #last = new Map<string, RemotePeer>();
+  /** Endpoints that were made peers again: their containers still hold a session that the other end does not. */
+  readonly #forgotten = new Set<string>();
+  /** What was last said of a network that cannot be kept: said once. */
+  readonly #said = new Map<string, string>();
+  /** One after the other for each user, so that nobody's dead names and many networks keep others waiting, least root. */
+  readonly #passes = new Map<number, Coalescer>();
+  #isClosed = false;
+
+  constructor(parts: TunnelMonitorParts) {
+    this.#parts = parts;
+    this.#host = new HostInterface(parts);
+    this.#tunnels = new ContainerTunnels(parts);
+  }
+
+  /** Looks now, and every 30 seconds. */
+  start(): void {
+    const timer = setInterval(() => this.trigger(), PERIOD_MS);
+    this.#timers.add(timer);
+    this.trigger();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const passes of this.#passes.values()) passes.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** A link of the host appeared or changed: where it is one that networks use, look at once and once more. */
+  linkChanged(name: string): void {
+    this.#reporting(() => {
+      const owners = this.#parts.store.ownersAt(name);
+      if (owners.length === 0) return;
+      for (const delay of ECHOES_MS) {
+        const timer = setTimeout(() => {
+          this.#timers.delete(timer);
+          for (const owner of owners) this.#ask(owner);
+        }, delay);
+        this.#timers.add(timer);
+      }
+    });
+  }
+
+  /** Asks for a look at the networks of everybody, root's first; those asked for during one are folded into a single next one. */
+  trigger(): void {
+    this.#reporting(() => {
+      this.#forget();
+      const owners = this.#parts.store.owners();
+      for (const [owner, passes] of this.#passes)
+        if (passes.isIdle && !owners.includes(owner)) this.#passes.delete(owner);
+      for (const owner of owners) this.#ask(owner);
+    });
+  }
+
+  /** Resolves when no look is under way. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#passes.values()].map(passes => passes.idle()));
+  }
+
+  #ask(owner: number): void {
+    if (this.#isClosed) return;
+    const passes = this.#passes.get(owner) ?? new Coalescer(() => this.#pass(owner));
+    this.#passes.set(owner, passes);
+    passes.trigger();
+  }
+
+  async #pass(owner: number): Promise<void> {
+    try {
+      await onBehalfOf(owner, () => this.#look(owner));
+    } catch (err) {
+      this.#failed(err);
+    }
+  }
+
+  #reporting(step: () => void): void {
+    try {
+      step();
+    } catch (err) {
+      this.#failed(err);
+    }
+  }
+
+  /** The database: a later look may find it well again. */
+  #failed(err: unknown): void {
+    this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
+  }
+
+  async #look(owner: number): Promise<void> {
+    for (const network of this.#parts.store.networksOf(owner)) {
+      if (this.#isClosed) return;
+      const endpoints = this.#parts.store
+        .networkEndpoints(network.id)
+        .filter(({ state }) => state === 'joined');
+      if (endpoints.length === 0) continue;
+      try {
+        await this.#lookAt(network, endpoints);
+        this.#said.delete(network.id);
+      } catch (err) {
+        // A later look finds it again; a name that does not resolve now leaves the tunnel as it is.
+        const text = messageOf(err);
+        if (this.#said.get(network.id) === text) continue;
+        this.#said.set(network.id, text);
+        this.#parts.log.warn({ network: shortId(network.id) }, text);
+      }
+    }
+  }
+
+  /** Drops what is remembered of networks and endpoints that are gone. */
+  #forget(): void {
+    const { store } = this.#parts;
+    for (const id of [...this.#last.keys(), ...this.#said.keys()]) {
+      if (store.network(id)) continue;
+      this.#last.delete(id);
+      this.#said.delete(id);
+    }
+    for (const id of this.#forgotten) if (!store.endpoint(id)) this.#forgotten.delete(id);
+    this.#tunnels.forget(id => store.endpoint(id)?.state !== 'joined');
+  }
+
+  async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
+    const presharedKey = await readPresharedKey(network);
+    const { resolver } = this.#parts;
+    const { mode } = network;
+    let peer: RemotePeer;
+    if (mode.kind === 'ifname') {
+      const host = await this.#observe(mode.ifname);
+      if (!host) return;
+      await this.#restorePeers(host, endpoints, presharedKey, network.owner);
+      peer = planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, network.owner)));
+    } else {
+      peer = { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, network.owner) };
+    }
+    const last = this.#last.get(network.id);
+    // At the first look an interface of this host may have changed while we were away; a name tells nothing yet.
+    const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
+    const all = !last || changed || isNamed(mode.endpoint);
+    let failure: unknown;
+    for (const endpoint of endpoints) {
+      const forgotten = this.#forgotten.has(endpoint.id);
+      if (!all && !forgotten && this.#tunnels.hasFound(endpoint.id)) continue;
+      try {
+        const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
+        await this.#tunnels.bring(network, endpoint, { peer, changed, forgotten, presharedKey, isJoined });
+        this.#forgotten.delete(endpoint.id);
+      } catch (err) {
+        failure ??= err;
+      }
+    }
+    // One container's failure stops no other; after it the next look finds the same change again.
+    if (failure) throw failure;
+    this.#last.set(network.id, peer);
+  }
+
+  /** The host's interface; undefined while it is gone. */
+  async #observe(ifname: string): Promise<WgDevice | undefined> {
+    try {
+      return await this.#parts.wg.device(ifname);
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    }
+  }
+
+  /** Makes containers peers again that are none any more. */
+  async #restorePeers(
+    host: WgDevice,
+    endpoints: readonly Endpoint[],
+    presharedKey: SecretKey | undefined,
+    owner: number,
+  ): Promise<void> {
+    const { store, serial, log } = this.#parts;
+    const wanted = endpoints.flatMap(endpoint =>
+      endpoint.publicKey
+        ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
+        : [],
+    );
+    let restored = 0;
+    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(host, peer))) {
+      // Not while Docker has the container leave, and not after it has.
+      await serial.run(endpoint.id, async () => {
+        if (store.endpoint(endpoint.id)?.state !== 'joined') return;
+        try {
+          await this.#host.addPeer(host.name, { endpoint, owner, peer }, () => undefined);
+          this.#forgotten.add(endpoint.id);
+          restored++;
+        } catch (err) {
+          log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
+        }
+      });
+      // Each reads the whole interface anew: with hundreds of peers Docker's calls come in between.
+      await nextTurn();
+    }
+    if (restored > 0) log.info({ link: host.name, peers: restored }, 'gave an interface its containers back');
+  }
+}
+
+/** Whether the answer to where the peer is can change by itself. */
+function isNamed(endpoint: HostPort | undefined): boolean {
+  return endpoint !== undefined && parseAddress(endpoint.host) === undefined;
+}

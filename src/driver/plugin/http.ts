@@ -1,0 +1,185 @@
+// Docker's calls over HTTP: one table of methods on express's router. Not here: what they do (driver.ts), the
+// sockets they come by (daemon.ts).
+
+import type { RequestListener, ServerResponse } from 'node:http';
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import { ChannelError, messageOf, UserError } from '../../base/errors.js';
+import { type Log, onBehalfOf } from '../../base/log.js';
+import { excerpt } from '../../base/text.js';
+import type { Driver } from '../lifecycle/driver.js';
+import {
+  readCreateEndpoint,
+  readCreateNetwork,
+  readEndpoint,
+  readJoin,
+  readNetwork,
+} from '../spec/protocol.js';
+
+/** What one Docker may have under way: bytes of a body, and calls, which may come several by one connection. */
+interface CallLimits {
+  readonly maxBody: number;
+  readonly maxCalls: number;
+}
+
+/** Docker's longest request is a few KiB. */
+const ROOT_LIMITS: CallLimits = { maxBody: 1024 * 1024, maxCalls: Number.POSITIVE_INFINITY };
+/** A network's options may have 64 KiB (quotas.ts); all calls together, 8 MiB. */
+const USER_LIMITS: CallLimits = { maxBody: 128 * 1024, maxCalls: 64 };
+/** Docker itself waits for ever, with the container locked. */
+const DEADLINE_MS = 25_000;
+
+const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
+
+type Method = (driver: Driver, body: unknown, owner: number) => Promise<object>;
+
+const none: Method = async () => ({});
+
+/** Every call of the protocol, the optional ones too. */
+const METHODS: Readonly<Record<string, Method>> = {
+  'Plugin.Activate': async () => ({ Implements: ['NetworkDriver'] }),
+  'NetworkDriver.GetCapabilities': async () => ({ Scope: 'local', ConnectivityScope: 'local' }),
+  'NetworkDriver.AllocateNetwork': async () => ({ Options: {} }),
+  'NetworkDriver.FreeNetwork': none,
+  'NetworkDriver.CreateNetwork': async (driver, body, owner) => {
+    await driver.createNetwork(readCreateNetwork(body), owner);
+    return {};
+  },
+  'NetworkDriver.DeleteNetwork': async (driver, body, owner) => {
+    await driver.deleteNetwork(readNetwork(body).NetworkID, owner);
+    return {};
+  },
+  'NetworkDriver.CreateEndpoint': async (driver, body, owner) => {
+    await driver.createEndpoint(readCreateEndpoint(body), owner);
+    return { Interface: {} };
+  },
+  'NetworkDriver.EndpointOperInfo': async () => ({ Value: {} }),
+  'NetworkDriver.DeleteEndpoint': async (driver, body, owner) => {
+    await driver.deleteEndpoint(readEndpoint(body), owner);
+    return {};
+  },
+  'NetworkDriver.Join': (driver, body, owner) => driver.join(readJoin(body), owner),
+  'NetworkDriver.Leave': async (driver, body, owner) => {
+    await driver.leave(readEndpoint(body), owner);
+    return {};
+  },
+  'NetworkDriver.ProgramExternalConnectivity': none,
+  'NetworkDriver.RevokeExternalConnectivity': none,
+  'NetworkDriver.DiscoverNew': none,
+  'NetworkDriver.DiscoverDelete': none,
+};
+
+/** The calls that Docker sends without a body. */
+const BODILESS = new Set(['Plugin.Activate', 'NetworkDriver.GetCapabilities']);
+
+/**
+ * What answers Docker's calls.
+ * @param owner the user whose Docker calls by it: 0, or that of a rootless one
+ */
+export function createPlugin(driver: Driver, owner: number, log: Log): RequestListener {
+  // The router without an app: that would change the prototype of every request, by which V8 forgets what it has
+  // learnt of requests, and a call takes twice as long.
+  const router = express.Router();
+  const { maxBody, maxCalls } = owner === 0 ? ROOT_LIMITS : USER_LIMITS;
+  // Docker sends no Content-Type.
+  router.use(express.text({ type: () => true, limit: maxBody }));
+  const calls = new Calls(maxCalls);
+  for (const [name, method] of Object.entries(METHODS)) {
+    const run = (body: unknown): Promise<object> => calls.run(async () => method(driver, body, owner));
+    const handle = handler(name, run, log);
+    router.post(`/${name}`, (...call) => onBehalfOf(owner, () => handle(...call)));
+  }
+  router.use((request, response) => {
+    const path = request.url.split('?', 1)[0]!;
+    answer(response, 404, { Err: `unknown method ${request.method} ${excerpt(path)}` });
+  });
+  router.use(failed(maxBody));
+  return (request, response) => router(request as Request, response as Response, () => response.destroy());
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'Content-Type': CONTENT_TYPE, 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+function handler(name: string, run: (body: unknown) => Promise<object>, log: Log): RequestHandler {
+  return async (request, response) => {
+    const started = performance.now();
+    try {
+      const body = BODILESS.has(name) ? {} : readBody(request.body);
+      answer(response, 200, await withDeadline(run(body), name));
+      log.debug({ call: name, ms: Math.round((performance.now() - started) * 10) / 10 }, 'answered');
+    } catch (err) {
+      const text = messageOf(err);
+      answer(response, statusOf(err), { Err: text });
+      log.error({ call: name }, text);
+      if (isBug(err)) log.error({ stack: err.stack }, 'this is a bug in dwgd: please report it');
+    }
+  };
+}
+
+function readBody(text: unknown): unknown {
+  // After a broken connection Docker sends its call again without the body, and would take {} for a success.
+  if (typeof text !== 'string' || text === '') throw new UserError('the request has no body');
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UserError('the request is not JSON');
+  }
+}
+
+/** The request did not even reach a method: too large, or cut off. @param maxBody in bytes */
+function failed(maxBody: number): ErrorRequestHandler {
+  return (err: { status?: number; type?: string }, _request, response, _next) => {
+    const isLarge = err.type === 'entity.too.large';
+    const text = isLarge ? `the request is larger than ${maxBody / 1024} KiB` : 'the request cannot be read';
+    answer(response, err.status ?? 500, { Err: text });
+  };
+}
+
+/** Calls under way. One counts until its work is done, whether or not somebody still waits for the answer. */
+class Calls {
+  readonly #most: number;
+  #underWay = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @throws UserError when as many as may be are under way */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#underWay >= this.#most) {
+      throw new UserError(
+        `${this.#most} calls of this user are under way, and no more are begun: try again when one of them is done`,
+      );
+    }
+    this.#underWay++;
+    try {
+      return await work();
+    } finally {
+      this.#underWay--;
+    }
+  }
+}
+
+async function withDeadline<T>(work: Promise<T>, name: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const give = (): void => reject(new ChannelError(`${name} took longer than ${DEADLINE_MS / 1000} s`));
+    timer = setTimeout(give, DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whatever is neither the user's, nor the kernel's, nor the database's doing. */
+function isBug(err: unknown): err is Error {
+  return err instanceof TypeError || err instanceof RangeError || err instanceof ReferenceError;
+}
+
+function statusOf(err: unknown): number {
+  return err instanceof UserError ? 400 : 500;
+}

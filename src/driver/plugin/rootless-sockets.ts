@@ -1,0 +1,155 @@
+// Plugin sockets inside rootless Dockers: each sees its own /run/docker/plugins, in its own mount namespace, and
+// gets a socket there that is its user's alone. Calls by it are that user's and reach that user's networks only.
+// Not here: how a rootless Docker is found (rootless.ts).
+
+import { closeSync, mkdirSync, rmSync } from 'node:fs';
+import { asUser } from '../../../native/libc.js';
+import { Coalescer } from '../../base/coalescer.js';
+import { isExists, messageOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import { DockerClient } from '../lifecycle/docker-networks.js';
+import type { Driver } from '../lifecycle/driver.js';
+import type { Recovery } from '../lifecycle/recovery.js';
+import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
+import { openPathNow } from '../users/user-paths.js';
+import { createPlugin } from './http.js';
+import { PLUGIN_DIR, PluginServer, SOCKET_NAME, USER_LIMITS } from './socket.js';
+
+export interface RootlessParts {
+  readonly hosts: RootlessHosts;
+  readonly driver: Driver;
+  readonly recovery: Recovery;
+  readonly log: Log;
+}
+
+/** How soon a rootless Docker that was started finds its socket. */
+const PERIOD_MS = 2_000;
+
+interface Served {
+  readonly host: RootlessHost;
+  readonly server: PluginServer;
+  readonly docker: DockerClient;
+  /** Of the folder that holds the socket; pins it until the socket is unlinked. */
+  readonly folder: number;
+}
+
+export class RootlessSockets {
+  readonly #parts: RootlessParts;
+  readonly #served = new Map<number, Served>();
+  /** By user, those that are gone and whose calls under way are being finished. */
+  readonly #dropping = new Map<number, Promise<void>>();
+  /** Process ids, of those running, that could not be served so far: said once, tried again. */
+  readonly #refused = new Set<number>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+
+  constructor(parts: RootlessParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks now, and every two seconds. */
+  start(): void {
+    const look = (): void => {
+      this.#looking = this.#looking
+        .then(() => this.#look())
+        .catch(err => this.#parts.log.error(`cannot look for rootless Dockers: ${messageOf(err)}`));
+    };
+    this.#timer = setInterval(look, PERIOD_MS).unref();
+    look();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+    for (const served of this.#served.values()) this.#drop(served);
+    await Promise.all(this.#dropping.values());
+  }
+
+  async #look(): Promise<void> {
+    const running = new Map(this.#parts.hosts.list().map(host => [host.uid, host]));
+    for (const served of [...this.#served.values()]) {
+      const host = running.get(served.host.uid);
+      if (host?.pid !== served.host.pid || host.started !== served.host.started) this.#drop(served);
+    }
+    const pids = new Set([...running.values()].map(({ pid }) => pid));
+    for (const pid of this.#refused) if (!pids.has(pid)) this.#refused.delete(pid);
+    for (const host of running.values()) {
+      if (this.#served.has(host.uid) || this.#dropping.has(host.uid)) continue;
+      try {
+        await this.#serve(host);
+        this.#refused.delete(host.pid);
+      } catch (err) {
+        if (this.#refused.has(host.pid)) continue;
+        this.#refused.add(host.pid);
+        this.#parts.log.warn({ user: host.uid }, `cannot serve a rootless Docker: ${messageOf(err)}`);
+      }
+    }
+  }
+
+  async #serve(host: RootlessHost): Promise<void> {
+    const { hosts, driver, recovery, log } = this.#parts;
+    const folder = hosts.within(host.uid, openFolder);
+    const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
+    const server = new PluginServer(createPlugin(driver, host.uid, log), host.uid, USER_LIMITS);
+    try {
+      // All of it as the user: the folder may be one that only root could write.
+      await asUser(host.uid, host.gid, () => {
+        rmSync(path, { force: true });
+        return server.listen(path);
+      });
+    } catch (err) {
+      closeSync(folder);
+      throw err;
+    }
+    const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`, () => hosts.connect(host));
+    this.#served.set(host.uid, { host, server, docker, folder });
+    log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
+    // However often his Docker comes up: one look at it at a time.
+    const looks = new Coalescer(() => recovery.compare(docker, host.uid));
+    void docker.watch(() => looks.trigger());
+  }
+
+  /** Closes the socket. Only the user's own next Docker waits until the calls under way are finished. */
+  #drop({ host, server, docker, folder }: Served): void {
+    this.#served.delete(host.uid);
+    docker.close();
+    const dropping = server
+      .close()
+      .then(() => {
+        closeSync(folder);
+        this.#parts.log.info({ user: host.uid }, 'a rootless Docker is gone');
+      })
+      .catch(err => this.#parts.log.error({ user: host.uid }, `cannot close a socket: ${messageOf(err)}`))
+      .finally(() => this.#dropping.delete(host.uid));
+    this.#dropping.set(host.uid, dropping);
+  }
+}
+
+/**
+ * Its /run/docker/plugins, made where it is missing; a file descriptor (O_PATH). Its user owns that file system, so no
+ * step of the way may be a symbolic link, which would lead out into ours, nor lie where the user answers himself.
+ */
+function openFolder({ uid, gid, root }: RootlessProcess): number {
+  let path = '';
+  let folder: number | undefined;
+  for (const name of PLUGIN_DIR.split('/').slice(1)) {
+    const parent = folder;
+    path = `${path}/${name}`;
+    try {
+      if (parent !== undefined) makeFolder(uid, gid, `/proc/self/fd/${parent}/${name}`);
+      folder = openPathNow(root, path, 'refuse');
+    } finally {
+      if (parent !== undefined) closeSync(parent);
+    }
+  }
+  return folder!;
+}
+
+/** Makes a folder that belongs to the user, unless something is there. */
+function makeFolder(uid: number, gid: number, path: string): void {
+  try {
+    asUser(uid, gid, () => mkdirSync(path, { mode: 0o755 }));
+  } catch (err) {
+    if (!isExists(err)) throw err;
+  }
+}

@@ -1,0 +1,172 @@
+// The unix socket by which Docker finds the driver: one daemon per host, root alone, gone on exit. Not here:
+// what is answered (plugin.ts), the sockets of rootless Dockers (rootless-socket.ts).
+
+import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import { LockFile, LockHeldError, RUN_DIR } from '../../../native/lock-file.js';
+import { errorCode, UserError } from '../../base/errors.js';
+import { peerOf } from '../users/user-files.js';
+
+export const PLUGIN_DIR = '/run/docker/plugins';
+export const SOCKET_NAME = 'dwgd.sock';
+
+/** How long calls under way may take when the daemon stops. */
+const DRAIN_MS = 5_000;
+
+/** What the clients of a socket may have. */
+export interface ConnectionLimits {
+  readonly maxConnections: number;
+  /** How long a connection is kept without a call, in milliseconds; 0: for ever. */
+  readonly keepAliveTimeout: number;
+  /** How long a connection may take until its first call is there but for the body, in milliseconds. */
+  readonly headersTimeout: number;
+}
+
+/** dockerd keeps its connections; one that we close while it sends comes back without its body. */
+export const ROOT_LIMITS: ConnectionLimits = {
+  maxConnections: 1024,
+  keepAliveTimeout: 0,
+  headersTimeout: 30_000,
+};
+/** A file descriptor each, of which all users and root have 65,536 together. dockerd needs one for each call under way. */
+export const USER_LIMITS: ConnectionLimits = {
+  maxConnections: 64,
+  keepAliveTimeout: 60_000,
+  headersTimeout: 10_000,
+};
+/** How long a call may take to come in with its body. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often the time limits are looked at. */
+const CHECK_MS = 5_000;
+
+/** An HTTP server for Docker's calls on one unix socket. */
+export class PluginServer {
+  readonly #server: Server;
+  /** Connections without a request yet, which Node takes for busy ones. */
+  readonly #silent = new Set<Socket>();
+
+  /**
+   * @param owner the user who may connect, besides root
+   * @param limits how many connections, and how long each may take
+   */
+  constructor(
+    app: RequestListener,
+    owner: number,
+    { maxConnections, ...times }: ConnectionLimits = ROOT_LIMITS,
+  ) {
+    const more = { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS };
+    this.#server = createServer({ ...times, ...more }, app);
+    this.#server.maxConnections = maxConnections;
+    this.#server.on('connection', (socket: Socket) => {
+      // The socket's mode keeps others out; who has rights beyond it in a namespace of the user's is another, too.
+      const peer = peerOf(socket);
+      if (peer !== owner && peer !== 0) {
+        socket.destroy();
+        return;
+      }
+      this.#silent.add(socket);
+      socket.once('close', () => this.#silent.delete(socket));
+    });
+    this.#server.on('request', ({ socket }) => this.#silent.delete(socket));
+  }
+
+  /** Starts to listen on a path, with a socket that only its owner may use. */
+  listen(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      const umask = process.umask(0o177);
+      try {
+        // bind(2) happens in here, synchronously: the socket is never open to others.
+        this.#server.listen(path, () => {
+          this.#server.off('error', reject);
+          resolve();
+        });
+      } finally {
+        process.umask(umask);
+      }
+    });
+  }
+
+  /** Stops listening; calls under way are finished, if they take no longer than five seconds. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    for (const socket of this.#silent) socket.destroy();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), DRAIN_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+export class PluginSocket {
+  readonly #lock: LockFile;
+  readonly #path: string;
+  readonly #link: string;
+  #server: PluginServer | undefined;
+
+  /**
+   * Takes the host's lock, which the kernel gives back however the process ends.
+   * @throws UserError when another daemon holds it, or the folder cannot be used
+   */
+  constructor(runDir = RUN_DIR, pluginDir = PLUGIN_DIR) {
+    this.#path = join(runDir, SOCKET_NAME);
+    this.#link = join(pluginDir, SOCKET_NAME);
+    try {
+      this.#lock = LockFile.take(runDir, 'dwgd.pid');
+    } catch (err) {
+      if (!(err instanceof LockHeldError)) throw err;
+      throw new UserError(
+        `dwgd runs already: process ${err.holder} holds ${this.#path}; stop it first (systemctl stop dwgd)`,
+        { cause: err },
+      );
+    }
+  }
+
+  /** Listens, and puts the link where Docker looks. @throws UserError when something else answers there */
+  async listen(app: RequestListener): Promise<void> {
+    if (isOwnSocket(this.#path) && (await answers(this.#path))) {
+      throw new UserError(
+        `another program answers on ${this.#path}: stop it first (the original dwgd, perhaps)`,
+      );
+    }
+    rmSync(this.#path, { force: true });
+    this.#server = new PluginServer(app, process.getuid!());
+    await this.#server.listen(this.#path);
+    mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
+    const temporary = `${this.#link}.${process.pid}`;
+    rmSync(temporary, { force: true });
+    symlinkSync(this.#path, temporary);
+    renameSync(temporary, this.#link);
+  }
+
+  /** Unlinks both first, since Docker waits fifteen seconds on a socket that is dead. */
+  async close(): Promise<void> {
+    if (this.#server) {
+      rmSync(this.#link, { force: true });
+      rmSync(this.#path, { force: true });
+      await this.#server.close();
+    }
+    this.#lock.release();
+  }
+}
+
+/** Whether a socket of the daemon's own user is at the path: what others left there, or linked, is nobody's. */
+function isOwnSocket(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isSocket() === true && found.uid === process.geteuid!();
+}
+
+/** Whether somebody listens on a unix socket, be it with a queue that is full. Never waits for that somebody. */
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const connection = createConnection(path);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', err => resolve(errorCode(err) === 'EAGAIN'));
+  });
+}

@@ -1,0 +1,270 @@
+// Rows of the database to networks and endpoints, and back. The original's own columns keep its meaning.
+// Pure. Not here: queries (store.ts), the tables' shape (migrations.ts).
+
+import { UserError } from '../../base/errors.js';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from '../../base/ip.js';
+import { Key, SecretKey } from '../../netlink/wireguard/key.js';
+import type {
+  Endpoint,
+  EndpointState,
+  HostPort,
+  Mode,
+  Network,
+  Pool,
+  PriorPeer,
+  SecretSource,
+} from '../spec/model.js';
+import {
+  DEFAULT_ALLOWED_IPS,
+  DEFAULT_KEEPALIVE,
+  DEFAULT_PREFIX,
+  formatHostPort,
+  parseHostPort,
+} from '../spec/options.js';
+
+export interface NetworkRow {
+  readonly id: string;
+  readonly endpoint: string | null;
+  readonly seed: Buffer | null;
+  readonly pubkey: Buffer | null;
+  readonly route: string | null;
+  readonly ifname: string | null;
+  readonly seedfile: string | null;
+  readonly psk: Buffer | null;
+  readonly pskfile: string | null;
+  readonly mtu: number | null;
+  readonly keepalive: number | null;
+  readonly allowedips: string | null;
+  readonly prefix: string | null;
+  readonly ipv4_pool: string | null;
+  readonly ipv4_gateway: string | null;
+  readonly ipv6_pool: string | null;
+  readonly ipv6_gateway: string | null;
+  readonly owner: number;
+}
+
+export interface ClientRow {
+  readonly id: string;
+  readonly network_id: string | null;
+  readonly ip: string | null;
+  readonly ipv6: string | null;
+  readonly ifname: string;
+  readonly state: EndpointState;
+  readonly sandbox_key: string | null;
+  readonly pubkey: Buffer | null;
+  readonly prior_peer: string | null;
+}
+
+export const NETWORK_COLUMNS = [
+  'id',
+  'endpoint',
+  'seed',
+  'pubkey',
+  'route',
+  'ifname',
+  'seedfile',
+  'psk',
+  'pskfile',
+  'mtu',
+  'keepalive',
+  'allowedips',
+  'prefix',
+  'ipv4_pool',
+  'ipv4_gateway',
+  'ipv6_pool',
+  'ipv6_gateway',
+  'owner',
+] satisfies (keyof NetworkRow)[];
+
+/** SQLite keeps whatever it is given in any column. The original's seeds may be texts. */
+const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'>> = {
+  ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
+  ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },
+  ...{ ipv4_pool: 'string', ipv4_gateway: 'string', ipv6_pool: 'string', ipv6_gateway: 'string' },
+  owner: 'number',
+};
+const CLIENT_TYPES: Partial<Record<keyof ClientRow, 'string'>> = {
+  ...{ id: 'string', network_id: 'string', ip: 'string', ipv6: 'string', ifname: 'string' },
+  ...{ state: 'string', sandbox_key: 'string', prior_peer: 'string' },
+};
+const STATES: readonly EndpointState[] = ['created', 'joining', 'joined', 'left', 'deleting'];
+
+export const CLIENT_COLUMNS = [
+  'id',
+  'network_id',
+  'ip',
+  'ipv6',
+  'ifname',
+  'state',
+  'sandbox_key',
+  'pubkey',
+  'prior_peer',
+] satisfies (keyof ClientRow)[];
+
+function checkTypes<R extends object>(row: R, types: Partial<Record<keyof R, string>>): void {
+  for (const column of Object.keys(types) as (keyof R)[]) {
+    if (row[column] !== null && typeof row[column] !== types[column])
+      throw new TypeError(`${String(column)} is not a ${types[column]}`);
+  }
+}
+
+export function networkRow(network: Network): NetworkRow {
+  const { mode, seed, presharedKey } = network;
+  return {
+    id: network.id,
+    endpoint: mode.endpoint ? writeEndpoint(mode.endpoint) : null,
+    seed: 'value' in seed ? seed.value : null,
+    seedfile: 'file' in seed ? seed.file : null,
+    psk: presharedKey && 'value' in presharedKey ? presharedKey.value.reveal() : null,
+    pskfile: presharedKey && 'file' in presharedKey ? presharedKey.file : null,
+    pubkey: mode.kind === 'pubkey' ? mode.publicKey.bytes : null,
+    ifname: mode.kind === 'ifname' ? mode.ifname : '',
+    route: network.routes.map(formatPrefix).join(','),
+    mtu: network.mtu ?? null,
+    keepalive: network.keepalive,
+    allowedips: network.allowedIPs.map(formatPrefix).join(','),
+    prefix: network.prefix,
+    ipv4_pool: network.ipv4 ? formatPrefix(network.ipv4.subnet) : null,
+    ipv4_gateway: network.ipv4?.gateway ? formatAddress(network.ipv4.gateway) : null,
+    ipv6_pool: network.ipv6 ? formatPrefix(network.ipv6.subnet) : null,
+    ipv6_gateway: network.ipv6?.gateway ? formatAddress(network.ipv6.gateway) : null,
+    owner: network.owner,
+  };
+}
+
+/**
+ * @throws UserError when the row names neither an interface nor a peer; any Error when it is not as we write it. What that
+ * says may quote the row.
+ */
+export function readNetworkRow(row: NetworkRow): Network {
+  checkTypes(row, NETWORK_TYPES);
+  const presharedKey = readSecret(row.psk, row.pskfile, bytes => new SecretKey(bytes));
+  const ipv4 = readPool(row.ipv4_pool, row.ipv4_gateway);
+  const ipv6 = readPool(row.ipv6_pool, row.ipv6_gateway);
+  return {
+    id: row.id,
+    mode: readMode(row),
+    seed: readSecret(row.seed, row.seedfile, bytes => bytes) ?? { value: Buffer.alloc(0) },
+    ...(presharedKey && { presharedKey }),
+    routes: readPrefixes(row.route ?? ''),
+    ...(row.mtu !== null && { mtu: row.mtu }),
+    keepalive: row.keepalive ?? DEFAULT_KEEPALIVE,
+    allowedIPs: readPrefixes(row.allowedips ?? DEFAULT_ALLOWED_IPS),
+    prefix: row.prefix ?? DEFAULT_PREFIX,
+    ...(ipv4 && { ipv4 }),
+    ...(ipv6 && { ipv6 }),
+    owner: row.owner,
+  };
+}
+
+function readMode(row: NetworkRow): Mode {
+  if (row.ifname) {
+    const endpoint = row.endpoint === null ? undefined : parseHostPort(row.endpoint);
+    return { kind: 'ifname', ifname: row.ifname, ...(endpoint && { endpoint }) };
+  }
+  if (!row.pubkey || row.endpoint === null) throw new UserError('it has no peer');
+  return { kind: 'pubkey', publicKey: new Key(row.pubkey), endpoint: readEndpoint(row.endpoint) };
+}
+
+/**
+ * The original accepted endpoints with port 0 or a zone. Such a text is kept as a host that never resolves: a Join
+ * says so, and other networks are none the worse for it.
+ */
+function readEndpoint(text: string): HostPort {
+  return parseHostPort(text) ?? { host: text, port: 0 };
+}
+
+function writeEndpoint(endpoint: HostPort): string {
+  return endpoint.port === 0 ? endpoint.host : formatHostPort(endpoint);
+}
+
+function readSecret<T>(
+  value: Buffer | null,
+  file: string | null,
+  read: (bytes: Buffer) => T,
+): SecretSource<T> | undefined {
+  if (file !== null) return { file };
+  // The original bound Go strings and byte slices alike: SQLite may hand either back.
+  return value === null ? undefined : { value: read(Buffer.from(value)) };
+}
+
+function readPool(subnet: string | null, gateway: string | null): Pool | undefined {
+  const prefix = subnet === null ? undefined : parsePrefix(subnet);
+  const address = gateway === null ? undefined : parseAddress(gateway);
+  return prefix && { subnet: prefix, ...(address && { gateway: address }) };
+}
+
+/** What cannot be read is left out: the original accepted any text as a route. */
+function readPrefixes(text: string): Prefix[] {
+  return text.split(',').flatMap(part => parsePrefix(part.trim()) ?? []);
+}
+
+export function clientRow(endpoint: Endpoint): ClientRow {
+  return {
+    id: endpoint.id,
+    network_id: endpoint.networkId,
+    ip: formatOptional(endpoint.ipv4 ?? endpoint.ipv6),
+    ipv6: formatOptional(endpoint.ipv6),
+    ifname: endpoint.ifname,
+    state: endpoint.state,
+    sandbox_key: endpoint.sandboxKey ?? null,
+    pubkey: endpoint.publicKey?.bytes ?? null,
+    prior_peer: endpoint.priorPeer ? writePriorPeer(endpoint.priorPeer) : null,
+  };
+}
+
+function formatOptional(address: Address | undefined): string | null {
+  return address ? formatAddress(address) : null;
+}
+
+/**
+ * The original kept one address of either family in `ip`.
+ * @throws Error when the row is not as we write it; what that says may quote the row
+ */
+export function readClientRow(row: ClientRow): Endpoint {
+  checkTypes(row, CLIENT_TYPES);
+  if (!STATES.includes(row.state)) throw new TypeError('no such state');
+  const ip = row.ip === null ? undefined : parseAddress(row.ip);
+  const ipv6 = row.ipv6 === null ? undefined : parseAddress(row.ipv6);
+  const ipv4 = ip?.family === 4 ? ip : undefined;
+  const onlyIPv6 = ip?.family === 6 ? ip : undefined;
+  return {
+    id: row.id,
+    networkId: row.network_id ?? '',
+    ...(ipv4 && { ipv4 }),
+    ...((ipv6 ?? onlyIPv6) && { ipv6: ipv6 ?? onlyIPv6! }),
+    ifname: row.ifname,
+    state: row.state,
+    ...(row.sandbox_key !== null && { sandboxKey: row.sandbox_key }),
+    ...(row.pubkey !== null && { publicKey: new Key(row.pubkey) }),
+    ...(row.prior_peer !== null && { priorPeer: readPriorPeer(row.prior_peer) }),
+  };
+}
+
+function writePriorPeer(peer: PriorPeer): string {
+  return JSON.stringify({
+    allowedIPs: peer.allowedIPs.map(formatPrefix),
+    keepalive: peer.keepalive,
+    psk: peer.presharedKey?.reveal().toString('base64'),
+  });
+}
+
+function readPriorPeer(json: string): PriorPeer {
+  const { allowedIPs, keepalive, psk } = JSON.parse(json) as {
+    allowedIPs: string[];
+    keepalive: number;
+    psk?: string;
+  };
+  return {
+    allowedIPs: allowedIPs.flatMap(text => parsePrefix(text) ?? []),
+    keepalive,
+    ...(psk !== undefined && { presharedKey: new SecretKey(Buffer.from(psk, 'base64')) }),
+  };
+}

@@ -1,0 +1,274 @@
+// Networks and endpoints on disk (SQLite): what neither Docker nor the kernel can give back. Intent is written
+// here before the kernel is touched. Not here: the tables' shape (migrations.ts), their rows (rows.ts), what a
+// state means to the kernel.
+
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { DecodeError, errorCode, messageOf, UserError } from '../../base/errors.js';
+import { formatAddress } from '../../base/ip.js';
+import type { Endpoint, Network } from '../spec/model.js';
+import { migrate } from './migrations.js';
+import {
+  CLIENT_COLUMNS,
+  type ClientRow,
+  clientRow,
+  NETWORK_COLUMNS,
+  type NetworkRow,
+  networkRow,
+  readClientRow,
+  readNetworkRow,
+} from './rows.js';
+
+/** An endpoint that may be a peer of an interface of the host, and whose it is. */
+export interface PeerRecord {
+  readonly endpoint: Endpoint;
+  readonly owner: number;
+}
+
+export class Store {
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+  /** Networks as read: they change by way of this class alone, and every call asks for one. */
+  readonly #networks = new Map<string, Network>();
+  /** Who has networks of which interface of the host; made anew when a network comes or goes. */
+  #interfaces: ReadonlyMap<string, readonly number[]> | undefined;
+  readonly #report: (text: string) => void;
+  /** What was reported of rows that cannot be read: once each. */
+  readonly #reported = new Set<string>();
+
+  /**
+   * Opens or makes the database, mode 0600, and brings it to the present shape.
+   * @param path a file, or `''` for one in memory
+   * @param report told once of each row that cannot be read: it is as good as none
+   * @throws UserError that says which file and why; its code is `EUCLEAN` where the file is damaged
+   */
+  constructor(path: string, report: (text: string) => void = () => undefined) {
+    this.#report = report;
+    try {
+      if (path !== '') {
+        closeSync(openSync(path, 'a', 0o600));
+        // The original left its file, seed and all, readable to everybody.
+        chmodSync(path, 0o600);
+      }
+      this.#db = new Database(path === '' ? ':memory:' : path);
+    } catch (err) {
+      throw new UserError(`cannot open the database ${path}: ${messageOf(err)}`, { cause: err });
+    }
+    try {
+      checkWhole(this.#db);
+      this.#db.pragma('journal_mode = WAL');
+      this.#db.pragma('foreign_keys = ON');
+      migrate(this.#db);
+      // What endpoints need survives a crash of ours without fsync(2); networks are written with it.
+      this.#db.pragma('synchronous = NORMAL');
+    } catch (err) {
+      this.#db.close();
+      if (isDamage(err)) throw damaged(path, err);
+      throw new UserError(`cannot use the database ${path}: ${messageOf(err)}`, { cause: err });
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** Adds a network; one of the same id is replaced, its endpoints kept. On disk when this returns. */
+  putNetwork(network: Network): void {
+    this.#forget(network.id);
+    this.#db.pragma('synchronous = FULL');
+    try {
+      this.#prepare(UPSERT_NETWORK).run(networkRow(network));
+    } finally {
+      this.#db.pragma('synchronous = NORMAL');
+    }
+  }
+
+  /** Takes a network away, and with it its endpoints. */
+  deleteNetwork(id: string): void {
+    this.#forget(id);
+    this.#prepare('DELETE FROM network WHERE id = ?').run(id);
+  }
+
+  #forget(networkId: string): void {
+    this.#networks.delete(networkId);
+    this.#reported.delete(networkId);
+    this.#interfaces = undefined;
+  }
+
+  /** Undefined where there is none, or none that can be read. */
+  network(id: string): Network | undefined {
+    const known = this.#networks.get(id);
+    if (known) return known;
+    const row = this.#prepare('SELECT * FROM network WHERE id = ?').get(id);
+    if (!row) return undefined;
+    const network = this.#read('network', row as NetworkRow, readNetworkRow);
+    if (network) this.#networks.set(id, network);
+    return network;
+  }
+
+  /** The user whose network it is, also of one that cannot be read. */
+  ownerOf(networkId: string): number | undefined {
+    return this.#prepare('SELECT owner FROM network WHERE id = ?').pluck().get(networkId) as
+      | number
+      | undefined;
+  }
+
+  /** Those that can be read. */
+  networks(): Network[] {
+    const ids = this.#prepare('SELECT id FROM network').pluck().all() as string[];
+    return ids.flatMap(id => this.network(id) ?? []);
+  }
+
+  /** Those of one user that can be read. */
+  networksOf(owner: number): Network[] {
+    const ids = this.#prepare('SELECT id FROM network WHERE owner = ?').pluck().all(owner) as string[];
+    return ids.flatMap(id => this.network(id) ?? []);
+  }
+
+  /** The users that have networks, root first. */
+  owners(): number[] {
+    return this.#prepare('SELECT DISTINCT owner FROM network ORDER BY owner').pluck().all() as number[];
+  }
+
+  /** The users that have networks of an interface of the host, root first. No query, but after a change of networks. */
+  ownersAt(ifname: string): readonly number[] {
+    this.#interfaces ??= this.#readInterfaces();
+    return this.#interfaces.get(ifname) ?? [];
+  }
+
+  #readInterfaces(): ReadonlyMap<string, readonly number[]> {
+    const owners = new Map<string, number[]>();
+    const rows = this.#prepare(INTERFACES).all() as { ifname: string; owner: number }[];
+    for (const { ifname, owner } of rows) owners.set(ifname, [...(owners.get(ifname) ?? []), owner]);
+    return owners;
+  }
+
+  /** How many networks and endpoints a user has, those that cannot be read too. */
+  count(owner: number): { readonly networks: number; readonly endpoints: number } {
+    return this.#prepare(COUNT).get({ owner }) as { networks: number; endpoints: number };
+  }
+
+  /** Adds an endpoint, or replaces the one of the same id. */
+  putEndpoint(endpoint: Endpoint): void {
+    this.#reported.delete(endpoint.id);
+    this.#prepare(UPSERT_CLIENT).run(clientRow(endpoint));
+  }
+
+  deleteEndpoint(id: string): void {
+    this.#reported.delete(id);
+    this.#prepare('DELETE FROM client WHERE id = ?').run(id);
+  }
+
+  /** Undefined where there is none, or none that can be read; so are those missing in the lists below. */
+  endpoint(id: string): Endpoint | undefined {
+    return this.#readClients(this.#prepare('SELECT * FROM client WHERE id = ?').all(id))[0];
+  }
+
+  endpoints(): Endpoint[] {
+    return this.#readClients(this.#prepare('SELECT * FROM client').all());
+  }
+
+  networkEndpoints(networkId: string): Endpoint[] {
+    return this.#readClients(this.#prepare('SELECT * FROM client WHERE network_id = ?').all(networkId));
+  }
+
+  /** The names of the links of an owner's endpoints, of those that cannot be read too. */
+  linkNames(owner: number): Set<string> {
+    return new Set(this.#prepare(LINK_NAMES).pluck().all(owner) as string[]);
+  }
+
+  /** The endpoints of a network that have one of the addresses. */
+  endpointsAt(networkId: string, { ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): Endpoint[] {
+    const texts = [ipv4, ipv6].map(address => (address ? formatAddress(address) : null));
+    return this.#readClients(this.#prepare(SELECT_AT).all(networkId, ...texts, ...texts));
+  }
+
+  #readClients(rows: unknown[]): Endpoint[] {
+    return (rows as ClientRow[]).flatMap(row => this.#read('endpoint', row, readClientRow) ?? []);
+  }
+
+  /** A row that cannot be read keeps no other from its work. */
+  #read<R extends { readonly id: string }, T>(what: string, row: R, read: (row: R) => T): T | undefined {
+    try {
+      return read(row);
+    } catch (err) {
+      if (!this.#reported.has(row.id)) {
+        this.#reported.add(row.id);
+        // Only our own words: others may quote the row, and with it a key.
+        const why = err instanceof UserError ? err.message : 'it is damaged';
+        this.#report(`the ${what} ${row.id} in the database is left out: ${why}`);
+      }
+      return undefined;
+    }
+  }
+
+  /** The endpoint whose link has that name, if it is another one than the one of the id. */
+  endpointOfLink(ifname: string, exceptId: string): Endpoint | undefined {
+    const row = this.#prepare('SELECT * FROM client WHERE ifname = ? AND id <> ?').get(ifname, exceptId);
+    return row ? this.#readClients([row])[0] : undefined;
+  }
+
+  /**
+   * The endpoints that have, or are about to have, a peer on an interface of the host with one of the addresses or with
+   * the key.
+   */
+  peersAt(
+    ifname: string,
+    { ipv4, ipv6, publicKey }: Pick<Endpoint, 'ipv4' | 'ipv6' | 'publicKey'>,
+  ): PeerRecord[] {
+    const texts = [ipv4, ipv6].map(address => (address ? formatAddress(address) : null));
+    const rows = this.#prepare(SELECT_PEERS).all(ifname, publicKey?.bytes ?? null, ...texts, ...texts);
+    return (rows as (ClientRow & { owner: number })[]).flatMap(row =>
+      this.#readClients([row]).map(endpoint => ({ endpoint, owner: row.owner })),
+    );
+  }
+
+  #prepare(sql: string): Database.Statement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** `ip` holds an address of either family; see clientRow. */
+const SELECT_AT = 'SELECT * FROM client WHERE network_id = ? AND (ip IN (?, ?) OR ipv6 IN (?, ?))';
+const LINK_NAMES = `SELECT client.ifname FROM client LEFT JOIN network ON network.id = client.network_id
+  WHERE coalesce(owner, 0) = ?`;
+const INTERFACES = "SELECT DISTINCT ifname, owner FROM network WHERE ifname <> '' ORDER BY owner";
+const COUNT = `SELECT
+  (SELECT count(*) FROM network WHERE owner = @owner) AS networks,
+  (SELECT count(*) FROM network JOIN client ON network_id = network.id WHERE owner = @owner) AS endpoints`;
+const SELECT_PEERS = `
+  SELECT client.*, network.owner FROM client JOIN network ON network.id = client.network_id
+  WHERE network.ifname = ? AND client.state IN ('joining', 'joined')
+    AND (client.pubkey = ? OR client.ip IN (?, ?) OR client.ipv6 IN (?, ?))`;
+const UPSERT_NETWORK = upsert('network', NETWORK_COLUMNS);
+const UPSERT_CLIENT = upsert('client', CLIENT_COLUMNS);
+
+function upsert(table: string, columns: readonly string[]): string {
+  const values = columns.map(column => `@${column}`).join(', ');
+  const updates = columns.map(column => `${column} = excluded.${column}`).join(', ');
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT(id) DO UPDATE SET ${updates}`;
+}
+
+/** @throws SqliteError, DecodeError */
+function checkWhole(db: Database.Database): void {
+  const finding = db.pragma('quick_check(1)', { simple: true });
+  if (finding !== 'ok') throw new DecodeError(String(finding));
+}
+
+function isDamage(err: unknown): boolean {
+  const code = errorCode(err) ?? '';
+  return err instanceof DecodeError || code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT');
+}
+
+/** What to do about a file that no start will ever find well again. */
+function damaged(path: string, cause: unknown): UserError {
+  return new UserError(
+    `the database ${path} is damaged (${messageOf(cause)}): put back a copy of it, or move it away with ${path}-wal and ${path}-shm, ` +
+      'start dwgd, which learns its networks from Docker, and restart their containers',
+    { cause, code: 'EUCLEAN' },
+  );
+}

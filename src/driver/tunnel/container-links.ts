@@ -1,0 +1,130 @@
+// Containers' links before Docker has them: sized, made where Docker looks for them, and configured there. Not here:
+// what their configuration is (plan.ts), how they go in the end (reaper.ts).
+
+import { isExists, OpError, UserError } from '../../base/errors.js';
+import type { Address } from '../../base/ip.js';
+import type { Log } from '../../base/log.js';
+import type { Rollback } from '../../base/rollback.js';
+import type { RtNetlink } from '../../netlink/route/client.js';
+import type { LinkConfig } from '../../netlink/route/link.js';
+import type { WgCtrl } from '../../netlink/wireguard/client.js';
+import type { WgDevice, WgDeviceConfig } from '../../netlink/wireguard/device.js';
+import { type Key, publicKey } from '../../netlink/wireguard/key.js';
+import { isLinkOf, planMtu } from './join-plan.js';
+import type { DockerSockets, LinkNamespaces } from './namespaces.js';
+import type { RemotePeer } from './peers.js';
+
+/** IPv4 and IPv6 hosts answer with at least this; the path behind a loopback endpoint is not known. */
+const ETHERNET_MTU = 1500;
+
+export interface ContainerLinksParts {
+  /** Of the host's namespace, as is `wg`. */
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+  /** The way into others. */
+  readonly sandboxes: LinkNamespaces;
+  readonly log: Log;
+}
+
+export class ContainerLinks {
+  readonly #parts: ContainerLinksParts;
+
+  constructor(parts: ContainerLinksParts) {
+    this.#parts = parts;
+  }
+
+  /** What fits through the path to the peer and, in ifname mode, through the host's interface. */
+  async mtu(host: WgDevice | undefined, { endpoint }: RemotePeer): Promise<number> {
+    const { rt } = this.#parts;
+    const path = await this.#pathMtu(endpoint.address);
+    const hostMtu = host && (await rt.link(host.name))?.mtu;
+    if (hostMtu === undefined) return planMtu(path ?? ETHERNET_MTU);
+    return path === undefined ? hostMtu : Math.min(hostMtu, planMtu(path));
+  }
+
+  /** Undefined on loopback, and where there is no route. */
+  async #pathMtu(address: Address): Promise<number | undefined> {
+    const { rt } = this.#parts;
+    if (isLoopback(address)) return undefined;
+    try {
+      const route = await rt.routeTo(address);
+      if (route?.mtu !== undefined) return route.mtu;
+      return route?.index === undefined ? undefined : (await rt.link(route.index))?.mtu;
+    } catch (err) {
+      if (err instanceof OpError) return undefined;
+      throw err;
+    }
+  }
+
+  /**
+   * Makes a link where its owner's Docker looks for it, and configures it there. A user's never stands in the host's
+   * namespace; its UDP socket does, since the link is asked for from there. A left-over of ours is made anew.
+   * @param undo gets the way back
+   * @returns the link's public key
+   * @throws UserError when an interface that is not ours has the name
+   */
+  async make(link: LinkConfig, device: WgDeviceConfig, owner: number, undo: Rollback): Promise<Key> {
+    const place = this.#open(owner);
+    try {
+      await this.#create(link, owner, place);
+      undo.add(`link ${link.name}`, () => this.#delete(link.name, owner));
+      await place.wg.configure(link.name, device);
+      // What is in a user's namespace is that user's to change: nothing of it is believed.
+      if (owner !== 0) return publicKey(device.privateKey!);
+      // The kernel has just derived the public key; doing it again here would cost more than all the rest.
+      return (await place.wg.device(link.name)).publicKey!;
+    } finally {
+      place.close();
+    }
+  }
+
+  async #create(link: LinkConfig, owner: number, { rt, netns }: DockerSockets): Promise<void> {
+    const wanted = netns ? { ...link, netnsFd: netns.fd } : link;
+    try {
+      await this.#parts.rt.createLink(wanted);
+    } catch (err) {
+      if (!isExists(err)) throw err;
+      const present = await rt.link(link.name);
+      if (present && !isLinkOf(owner, present)) {
+        throw new UserError(
+          `the name ${link.name} is taken by an interface that is not of dwgd: rename or delete it (ip link del ${link.name})`,
+          { cause: err },
+        );
+      }
+      this.#parts.log.warn({ link: link.name }, 'a left-over link is made anew');
+      if (present) await rt.deleteLink(present);
+      await this.#parts.rt.createLink(wanted);
+    }
+  }
+
+  async #delete(name: string, owner: number): Promise<void> {
+    const place = this.#open(owner);
+    try {
+      const present = await place.rt.link(name);
+      if (present && isLinkOf(owner, present)) await place.rt.deleteLink(present);
+    } finally {
+      place.close();
+    }
+  }
+
+  /** Whether a link that was made for that owner is still where its Docker looks for it. */
+  async isInPlace(name: string, owner: number): Promise<boolean> {
+    const place = this.#open(owner);
+    try {
+      const present = await place.rt.link(name);
+      return present !== undefined && isLinkOf(owner, present);
+    } finally {
+      place.close();
+    }
+  }
+
+  /** Root's Docker looks in the host's namespace, where sockets are at hand. */
+  #open(owner: number): DockerSockets {
+    const { rt, wg, sandboxes } = this.#parts;
+    return owner === 0 ? { rt, wg, close: () => undefined } : sandboxes.openDockerSockets(owner);
+  }
+}
+
+function isLoopback({ family, bytes }: Address): boolean {
+  return family === 4 ? bytes[0] === 127 : bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15] === 1;
+}

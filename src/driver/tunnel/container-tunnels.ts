@@ -1,0 +1,130 @@
+// Live tunnels in their containers: each looked for, and brought to its peer where it is not there; what is not as it was
+// made is said. Not here: what a change is (peers.ts), when to look (upkeep.ts), links before Docker has them (container-links.ts).
+
+import { isNotFound, UserError } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import type { RtNetlink } from '../../netlink/route/client.js';
+import type { WgCtrl } from '../../netlink/wireguard/client.js';
+import type { WgDevice } from '../../netlink/wireguard/device.js';
+import type { SecretKey } from '../../netlink/wireguard/key.js';
+import type { Endpoint, Network } from '../spec/model.js';
+import { shortId } from '../spec/protocol.js';
+import { isLinkOf } from './join-plan.js';
+import type { LinkNamespaces } from './namespaces.js';
+import { planTunnel, type TunnelView } from './peers.js';
+
+/** What is known of a tunnel before its container is looked into. */
+export interface OutsideView extends Pick<TunnelView, 'peer' | 'changed' | 'forgotten'> {
+  readonly presharedKey: SecretKey | undefined;
+  /** Whether the endpoint is joined still: a look takes its time. */
+  readonly isJoined: () => boolean;
+}
+
+interface ContainerSockets {
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+}
+
+export class ContainerTunnels {
+  readonly #parts: { readonly sandboxes: LinkNamespaces; readonly log: Log };
+  /** Endpoints whose link has been seen in its container. */
+  readonly #found = new Set<string>();
+  /** What was said of an endpoint: each thing once. */
+  readonly #said = new Set<string>();
+
+  /** @param parts the way into containers, and the log */
+  constructor(parts: { readonly sandboxes: LinkNamespaces; readonly log: Log }) {
+    this.#parts = parts;
+  }
+
+  /** Whether the endpoint's link was in its container at the last look into it. */
+  hasFound(endpointId: string): boolean {
+    return this.#found.has(endpointId);
+  }
+
+  /** Drops what is remembered of endpoints that are gone. */
+  forget(isGone: (endpointId: string) => boolean): void {
+    for (const id of [...this.#found, ...this.#said]) {
+      if (!isGone(id)) continue;
+      this.#found.delete(id);
+      this.#said.delete(id);
+    }
+  }
+
+  /** Looks into the container, and brings its tunnel to the peer. */
+  async bring(network: Network, endpoint: Endpoint, view: OutsideView): Promise<void> {
+    let sockets: ContainerSockets;
+    try {
+      sockets = this.#parts.sandboxes.openContainer(endpoint, network.owner);
+    } catch (err) {
+      // Gone, or not there yet: Docker says so, or moves the link with what Join gave it.
+      if (isNotFound(err) || err instanceof UserError) return;
+      throw err;
+    }
+    try {
+      const device = await this.#find(network, endpoint, view, sockets);
+      if (!device) return;
+      const change = planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
+      if (!change) return;
+      if (!view.changed && !device.peers.some(({ publicKey }) => publicKey.equals(view.peer.publicKey)))
+        this.#sayOnce(endpoint, 'its link has another peer than its network gives it: it gets its own again');
+      await sockets.wg.configure(device.name, change);
+      this.#parts.log.info({ endpoint: shortId(endpoint.id) }, 'brought a tunnel to its peer');
+    } finally {
+      sockets.rt.close();
+      sockets.wg.close();
+    }
+  }
+
+  async #find(
+    network: Network,
+    endpoint: Endpoint,
+    { isJoined }: OutsideView,
+    sockets: ContainerSockets,
+  ): Promise<WgDevice | undefined> {
+    let device = await findDevice(sockets, endpoint);
+    if (!device && endpoint.publicKey) {
+      // Docker may be moving it just now: it is looked for where it comes from, then once more where it goes to.
+      if (await this.#isOnItsWay(endpoint, network.owner)) return undefined;
+      device = await findDevice(sockets, endpoint);
+    }
+    if (device) {
+      this.#found.add(endpoint.id);
+      return device;
+    }
+    this.#found.delete(endpoint.id);
+    if (endpoint.publicKey && isJoined())
+      this.#sayOnce(
+        endpoint,
+        'its link is not in its container, or has another key than dwgd gave it: restart the container, and find out who changed it',
+      );
+    return undefined;
+  }
+
+  /** Whether the link is still where its owner's Docker takes it from. */
+  async #isOnItsWay({ ifname }: Endpoint, owner: number): Promise<boolean> {
+    const rt = this.#parts.sandboxes.openRtNetlink(owner);
+    try {
+      const link = await rt.link(ifname);
+      return link !== undefined && isLinkOf(owner, link);
+    } finally {
+      rt.close();
+    }
+  }
+
+  #sayOnce({ id }: Endpoint, text: string): void {
+    if (this.#said.has(id)) return;
+    this.#said.add(id);
+    this.#parts.log.warn({ endpoint: shortId(id) }, text);
+  }
+}
+
+/** The endpoint's own link in its container: Docker has given it another name, and perhaps another index. */
+async function findDevice({ rt, wg }: ContainerSockets, endpoint: Endpoint): Promise<WgDevice | undefined> {
+  for (const link of await rt.links()) {
+    if (link.kind !== 'wireguard') continue;
+    const device = await wg.device(link.name);
+    if (endpoint.publicKey && device.publicKey?.equals(endpoint.publicKey)) return device;
+  }
+  return undefined;
+}

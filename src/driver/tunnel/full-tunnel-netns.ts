@@ -1,0 +1,88 @@
+// The full tunnels of one namespace brought about, in one synchronous moment inside it. Not here: what they mean
+// (full-tunnel.ts), the way in (sandboxes.ts), when (full-tunnels.ts).
+
+import { existsSync } from 'node:fs';
+import type { Trace } from '../../base/trace.js';
+import { readRules } from '../../netlink/route/policy-rule.js';
+import { RTPROT_DWGD_TUNNEL } from '../../netlink/route/route.js';
+import { SyncRtNetlink } from '../../netlink/route/sync-client.js';
+import {
+  diffFullTunnels,
+  type FullTunnel,
+  findTunnelLink,
+  planFullTunnels,
+  type TunnelChange,
+} from './full-tunnel.js';
+
+/** How the namespace is now. */
+export interface FullTunnelResult {
+  /** Whether each tunnel's link is there and up, and so leads where it shall. */
+  readonly complete: boolean;
+  /** What had to be changed. */
+  readonly changes: readonly TunnelChange[];
+  /** Whether IPv6 is closed although Docker gave the container a way out. */
+  readonly closesIPv6: boolean;
+}
+
+/**
+ * Brings the namespace of the calling thread to its full tunnels; without any, all that is ours goes.
+ * @param kind the kind of a tunnel's link
+ * @throws OpError, ChannelError: what was done until then stays, which is closed rather than open
+ */
+export function holdFullTunnels(
+  tunnels: readonly Omit<FullTunnel, 'link'>[],
+  kind: string,
+  trace?: Trace,
+): FullTunnelResult {
+  const rt = new SyncRtNetlink(undefined, trace);
+  try {
+    const known = hasIPv6() ? tunnels : tunnels.map(withoutIPv6);
+    const placed = known.length === 0 ? [] : placeLinks(rt, known, kind);
+    const observed = {
+      rules: readRules(rt.listRules(), RTPROT_DWGD_TUNNEL),
+      routes: rt.routes(RTPROT_DWGD_TUNNEL),
+    };
+    const changes = diffFullTunnels(planFullTunnels(placed, observed.routes), observed);
+    for (const change of changes) apply(rt, change);
+    return {
+      complete: placed.every(({ link }) => link !== undefined),
+      changes,
+      closesIPv6: closes(known, 6) && rt.hasMainDefault(6),
+    };
+  } finally {
+    rt.close();
+  }
+}
+
+function placeLinks(rt: SyncRtNetlink, tunnels: readonly FullTunnel[], kind: string): FullTunnel[] {
+  const links = rt.links();
+  const addresses = rt.addresses();
+  return tunnels.map(tunnel => {
+    const link = findTunnelLink(tunnel.endpoint, links, addresses, kind);
+    return link === undefined ? tunnel : { ...tunnel, link };
+  });
+}
+
+function apply(rt: SyncRtNetlink, change: TunnelChange): void {
+  // Prepended: a route that somebody else has put there is no reason to refuse ours.
+  if (change.kind === 'addRoute') rt.addRoute(change.route, 'prepend');
+  else if (change.kind === 'deleteRoute') rt.deleteRoute(change.route);
+  else if (change.kind === 'addRule') rt.addRule(change.rule);
+  else rt.deleteRule(change.rule);
+}
+
+function closes(tunnels: readonly Omit<FullTunnel, 'link'>[], family: 4 | 6): boolean {
+  return (
+    tunnels.some(({ held }) => held.get(family) === 'closed') &&
+    !tunnels.some(({ held }) => held.get(family) === 'tunnel')
+  );
+}
+
+/** A kernel without IPv6 takes no rule of it, and has no packet to hold. */
+function hasIPv6(): boolean {
+  return existsSync('/proc/sys/net/ipv6');
+}
+
+function withoutIPv6(tunnel: Omit<FullTunnel, 'link'>): Omit<FullTunnel, 'link'> {
+  return { ...tunnel, held: new Map([...tunnel.held].filter(([family]) => family === 4)) };
+}

@@ -1,0 +1,79 @@
+// Takes links away, off the path that Docker waits on: the kernel works on one for many milliseconds, and would
+// hold up the event loop with it. One at a time, on a thread. Not here: which links are to go.
+
+import { isNotFound, messageOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import { SyncNetlinkSocket } from '../../netlink/connection.js';
+import { NETLINK_ROUTE } from '../../netlink/event-socket.js';
+import { decodeLink, deleteLinkRequest, getLinkRequest, type Link } from '../../netlink/route/link.js';
+
+/** What the reaper needs of a socket. */
+export type RouteSocket = Pick<SyncNetlinkSocket, 'request' | 'requestOnThread' | 'close'>;
+
+/** Opens a socket in the namespace where the link is; runs synchronously. */
+export type SocketOpener = () => RouteSocket;
+
+/** A link that is to go. */
+export interface ReapedLink {
+  readonly name: string;
+  /** Whether a link of that name is the one that is meant: a name alone may be anybody's by now. */
+  readonly isOurs: (link: Link) => boolean;
+}
+
+/** An rtnetlink socket of the namespace of the calling thread. */
+export function openRouteSocket(): SyncNetlinkSocket {
+  return new SyncNetlinkSocket(NETLINK_ROUTE);
+}
+
+export class LinkReaper {
+  readonly #log: Log;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /**
+   * Deletes a link, after those given before. One that is gone already is as good as deleted, and so is one in whose
+   * place somebody else's stands: that one stays.
+   * @param open opens a socket where the link is
+   * @param done called when it is gone; not called when the kernel refuses
+   */
+  reap(link: ReapedLink, open: SocketOpener, done: () => void): void {
+    this.#queue = this.#queue.then(async () => {
+      try {
+        await deleteLink(link, open);
+        done();
+      } catch (err) {
+        this.#log.error({ link: link.name }, `cannot delete a link: ${messageOf(err)}`);
+      }
+    });
+  }
+
+  /** Resolves when all that was given so far is done. */
+  idle(): Promise<void> {
+    return this.#queue;
+  }
+}
+
+async function deleteLink({ name, isOurs }: ReapedLink, open: SocketOpener): Promise<void> {
+  let socket: RouteSocket;
+  try {
+    socket = open();
+  } catch (err) {
+    // The namespace is gone, and its links with it.
+    if (isNotFound(err)) return;
+    throw err;
+  }
+  try {
+    const [found] = socket.request(getLinkRequest(name), { op: 'reading link', subject: name });
+    const link = found && decodeLink(found.payload);
+    // By its index: a name can be given to another link meanwhile.
+    if (link && isOurs(link))
+      await socket.requestOnThread(deleteLinkRequest(link.index), { op: 'deleting link', subject: name });
+  } catch (err) {
+    if (!isNotFound(err)) throw err;
+  } finally {
+    socket.close();
+  }
+}

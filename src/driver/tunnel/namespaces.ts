@@ -1,0 +1,133 @@
+// Where links are: the host's namespace, the one in which a rootless Docker looks for them, and containers' own.
+// Opens sockets and handles there. Not here: what is done with them, how a rootless Docker is found (rootless.ts).
+
+import { statfsSync } from 'node:fs';
+import { UserError } from '../../base/errors.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/event-socket.js';
+import type { Netns, NetnsSwitch, Synchronous } from '../../netlink/netns.js';
+import { Netns as NetnsHandle } from '../../netlink/netns.js';
+import { RtNetlink } from '../../netlink/route/client.js';
+import { SyncNetlinkChannel } from '../../netlink/sync-channel.js';
+import { WgCtrl } from '../../netlink/wireguard/client.js';
+import type { Endpoint } from '../spec/model.js';
+import type { RootlessHosts } from '../users/rootless-hosts.js';
+import { openRouteSocket, type RouteSocket } from './link-reaper.js';
+
+/** Sockets where a Docker looks for links. */
+export interface DockerSockets {
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+  /** Absent: the host's namespace. */
+  readonly netns?: Pick<Netns, 'fd'>;
+  close(): void;
+}
+/** NSFS_MAGIC of <linux/magic.h>: the file system of namespaces. */
+const NSFS_MAGIC = 0x6e736673;
+
+export class LinkNamespaces {
+  readonly #switch: NetnsSwitch;
+  readonly #rootless: RootlessHosts;
+
+  constructor(netnsSwitch: NetnsSwitch, rootless: RootlessHosts) {
+    this.#switch = netnsSwitch;
+    this.#rootless = rootless;
+  }
+
+  /**
+   * The namespace in which a Docker looks for links; undefined for root's, which looks in the host's own.
+   * @throws UserError when the user's rootless Docker does not run, or its namespace is not that user's
+   */
+  openDocker(owner: number): Netns | undefined {
+    return owner === 0 ? undefined : this.#refuseHost(this.#rootless.openNetns(owner), owner);
+  }
+
+  /** Sockets where the Docker of a user other than root looks for links. Throws as openDocker does. */
+  openDockerSockets(owner: number): DockerSockets {
+    const netns = this.openDocker(owner)!;
+    const open: { close(): void }[] = [netns];
+    const close = (): void => {
+      for (const one of open) one.close();
+    };
+    const channel = (protocol: number): SyncNetlinkChannel => {
+      const socket = new SyncNetlinkChannel(protocol);
+      open.push(socket);
+      return socket;
+    };
+    try {
+      return this.#switch.within(netns, () => ({
+        rt: new RtNetlink(channel(NETLINK_ROUTE)),
+        wg: new WgCtrl(channel(NETLINK_GENERIC)),
+        netns,
+        close,
+      }));
+    } catch (err) {
+      close();
+      throw err;
+    }
+  }
+
+  /** An rtnetlink socket where a Docker looks for links. */
+  openRtNetlink(owner: number): RtNetlink {
+    return this.#inDocker(owner, () => new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE)));
+  }
+
+  /** An rtnetlink socket for a thread of its own, where a Docker looks for links. */
+  openRouteSocket(owner: number): RouteSocket {
+    return this.#inDocker(owner, openRouteSocket);
+  }
+
+  /** Sockets in a container's namespace. @throws ENOENT when it is gone, or was never joined */
+  openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
+    const netns = this.openNetns(endpoint, owner);
+    try {
+      return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
+    } finally {
+      netns.close();
+    }
+  }
+
+  /**
+   * A container's namespace, for within(): close it soon.
+   * @throws ENOENT when it is gone, not there yet, or the host's own; UserError when it is not that owner's
+   */
+  openNetns(endpoint: Endpoint, owner: number): Netns {
+    const path = endpoint.sandboxKey ?? '';
+    const opened = owner === 0 ? new NetnsHandle(path) : this.#rootless.openSandbox(owner, path);
+    const netns = this.#refuseHost(opened, owner);
+    try {
+      // Docker makes a file first and mounts the namespace over it.
+      if (statfsSync(`/proc/self/fd/${netns.fd}`).type !== NSFS_MAGIC)
+        throw new UserError("the container's namespace is not there yet", { code: 'ENOENT' });
+      return netns;
+    } catch (err) {
+      netns.close();
+      throw err;
+    }
+  }
+
+  /** Runs a function in a namespace, as NetnsSwitch does. */
+  within<T>(netns: Netns, fn: () => Synchronous<T>): Synchronous<T> {
+    return this.#switch.within(netns, fn);
+  }
+
+  #inDocker<T extends RtNetlink | RouteSocket>(owner: number, open: () => T): T {
+    const netns = this.openDocker(owner);
+    if (!netns) return open();
+    try {
+      return this.#switch.within<RtNetlink | RouteSocket>(netns, open) as T;
+    } finally {
+      netns.close();
+    }
+  }
+
+  /** No container and no user's Docker has a business in the host's namespace. */
+  #refuseHost(netns: Netns, owner: number): Netns {
+    if (netns.key !== this.#switch.hostKey) return netns;
+    netns.close();
+    const whose = owner === 0 ? 'a container' : `the Docker of user ${owner}, or a container of it,`;
+    throw new UserError(
+      `${whose} has the network namespace of the host, where dwgd makes no link for it: run it in a namespace of its own`,
+      { code: 'ENOENT' },
+    );
+  }
+}

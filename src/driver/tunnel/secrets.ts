@@ -1,0 +1,108 @@
+// Seeds, the keys that derive from them, and preshared keys, from the option itself or from the file that it names. A
+// file is read at every use and must be its owner's alone. Not here: the options' syntax (options.ts).
+
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { O_PATH } from '../../../native/libc.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import { derivePrivateKey, type SecretKey } from '../../netlink/wireguard/key.js';
+import { type Endpoint, keyAddress, type Network } from '../spec/model.js';
+import { parsePresharedKey } from '../spec/options.js';
+import { NO_GROUP } from '../users/rootless-hosts.js';
+import { type FoundFile, readOwnFile } from '../users/user-files.js';
+import { UserOperations } from '../users/user-operations.js';
+
+const MAX_SECRET_BYTES = 64 * 1024;
+
+/** Reading users' files: of all networks together. */
+const operations = new UserOperations();
+
+type Secrets = Pick<Network, 'seed' | 'presharedKey' | 'owner'>;
+
+/** The seed's bytes. @throws UserError when its file cannot be used */
+export async function readSeed({ seed, owner }: Secrets): Promise<Buffer> {
+  return 'value' in seed ? seed.value : await readSecretFile('dwgd.seedfile', seed.file, owner);
+}
+
+/** The private key of an endpoint's container. @throws UserError when the seed's file cannot be used */
+export async function readPrivateKey(
+  network: Secrets,
+  endpoint: Pick<Endpoint, 'ipv4' | 'ipv6'>,
+): Promise<SecretKey> {
+  return derivePrivateKey(await readSeed(network), keyAddress(endpoint));
+}
+
+/** The preshared key, if the network has one. @throws UserError when its file cannot be used */
+export async function readPresharedKey({ presharedKey, owner }: Secrets): Promise<SecretKey | undefined> {
+  if (!presharedKey) return undefined;
+  if ('value' in presharedKey) return presharedKey.value;
+  const content = await readSecretFile('dwgd.pskfile', presharedKey.file, owner);
+  return parsePresharedKey(
+    content.toString('utf8').trim(),
+    `the content of dwgd.pskfile=${presharedKey.file}`,
+  );
+}
+
+/** The content without the newline that an editor puts at the end. */
+async function readSecretFile(option: string, path: string, owner: number): Promise<Buffer> {
+  const refuse: Refuse = (why, cause) => new UserError(`${option}=${path} ${why}`, { cause });
+  const isOurs = owner === process.getuid!();
+  const { stat, content } = isOurs ? readFile(path, owner, refuse) : await readOf(owner, path, refuse);
+  if (stat.mode & 0o077) throw refuse(`can be read by others: make it its owner's alone (chmod 600 ${path})`);
+  if (content.length > MAX_SECRET_BYTES) throw refuse(`is larger than ${MAX_SECRET_BYTES / 1024} KiB`);
+  const end = content.at(-1) === 0x0a ? (content.at(-2) === 0x0d ? -2 : -1) : content.length;
+  const secret = content.subarray(0, end);
+  if (secret.length === 0) throw refuse('is empty');
+  return secret;
+}
+
+type Refuse = (why: string, cause?: unknown) => UserError;
+
+/** A file of whoever runs the daemon: looked at before it is opened, as it may be a FIFO, or a device. */
+function readFile(path: string, owner: number, refuse: Refuse): FoundFile {
+  let named: number | undefined;
+  let fd: number | undefined;
+  try {
+    named = openSync(path, O_PATH);
+    const stat = fstatSync(named);
+    if (!stat.isFile()) throw refuse('is not a file');
+    if (stat.uid !== owner)
+      throw refuse(`belongs to user ${stat.uid}: it must belong to user ${owner} (chown ${owner} ${path})`);
+    fd = openSync(`/proc/self/fd/${named}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { stat, content: readAtMost(fd, MAX_SECRET_BYTES + 1) };
+  } catch (err) {
+    if (err instanceof UserError) throw err;
+    throw refuse(`cannot be read: ${messageOf(err)}`, err);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+    if (named !== undefined) closeSync(named);
+  }
+}
+
+/** A file of another user, in whose name it is read, and who is not told what there is that is not that user's. */
+async function readOf(owner: number, path: string, refuse: Refuse): Promise<FoundFile> {
+  const found = await operations
+    .run(owner, async () => {
+      const folder = openSync('/', O_PATH);
+      try {
+        const root = { uid: owner, gid: NO_GROUP, folder, mountinfo: '/proc/self/mountinfo' };
+        return await readOwnFile(root, path, MAX_SECRET_BYTES + 1);
+      } finally {
+        closeSync(folder);
+      }
+    })
+    .catch(err => {
+      throw err instanceof UserError ? refuse(`cannot be read: ${err.message}`, err) : err;
+    });
+  if (!found) {
+    throw refuse(
+      `cannot be used: give a file that belongs to user ${owner}, in folders that this user may enter, on a disk of this host`,
+    );
+  }
+  return found;
+}
+
+/** The beginning of an open file. @param most bytes */
+function readAtMost(fd: number, most: number): Buffer {
+  const content = Buffer.alloc(most);
+  return content.subarray(0, readSync(fd, content, 0, most, 0));
+}

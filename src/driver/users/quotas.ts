@@ -1,0 +1,55 @@
+// How much a user other than root may have of what all share: networks, endpoints, the database. What is there already
+// is not taken away. Not here: connections and calls (plugin-socket.ts, plugin.ts), lines of the log (src/log.ts).
+
+import { UserError } from '../../base/errors.js';
+import type { Network } from '../spec/model.js';
+import { networkRow } from '../store/rows.js';
+import type { Store } from '../store/store.js';
+
+/** Docker's own address pools are good for 31 networks; nobody is in want with twice as many. */
+export const MAX_NETWORKS = 64;
+/** BR_PORT_BITS: so many containers a bridge of the kernel has at most. Each is a link, a socket and a peer here. */
+export const MAX_ENDPOINTS = 1024;
+/** Of a network's row, in bytes: some 4,000 routes. With the other two, a user's part of the database ends at 10 MiB. */
+export const MAX_NETWORK_BYTES = 64 * 1024;
+
+type Counts = Pick<Store, 'count' | 'ownerOf'>;
+
+/** Call it right before the network is written. @throws UserError with the code `EDQUOT` */
+export function checkNetworkQuota(store: Counts, network: Network): void {
+  if (network.owner === 0) return;
+  const bytes = sizeOf(network);
+  if (bytes > MAX_NETWORK_BYTES) {
+    throw refused(
+      `the options of the network have ${bytes} bytes, and a user other than root may have ${MAX_NETWORK_BYTES}: give fewer routes or allowed IPs`,
+    );
+  }
+  if (store.ownerOf(network.id) !== undefined) return;
+  if (store.count(network.owner).networks >= MAX_NETWORKS) {
+    throw refused(
+      `user ${network.owner} has ${MAX_NETWORKS} networks of dwgd already, the most for a user other than root: remove one first (docker network rm)`,
+    );
+  }
+}
+
+/** Call it right before a new endpoint is written. @throws UserError with the code `EDQUOT` */
+export function checkEndpointQuota(store: Counts, owner: number): void {
+  if (owner === 0 || store.count(owner).endpoints < MAX_ENDPOINTS) return;
+  throw refused(
+    `user ${owner} has ${MAX_ENDPOINTS} containers on networks of dwgd already, the most for a user other than root: stop one first`,
+  );
+}
+
+/** In the database, in bytes; numbers are nothing. */
+function sizeOf(network: Network): number {
+  const values: unknown[] = Object.values(networkRow(network));
+  return values.reduce(
+    (sum: number, value) =>
+      typeof value === 'string' || Buffer.isBuffer(value) ? sum + Buffer.byteLength(value) : sum,
+    0,
+  );
+}
+
+function refused(message: string): UserError {
+  return new UserError(message, { code: 'EDQUOT' });
+}

@@ -1,0 +1,217 @@
+// Where a user's rootless Docker lives: the process that holds its namespaces, found by the files that it keeps
+// under /run/user/UID. These are the user's own, so what they say is checked. Not here: its plugin socket
+// (rootless-socket.ts), how files of users are read (user-files.ts).
+
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, namespaceOwner, O_PATH } from '../../../native/libc.js';
+import { UserError } from '../../base/errors.js';
+import { Netns } from '../../netlink/netns.js';
+import { connectToUser, readRuntimeFile } from './user-files.js';
+import { openPathNow, type UserRoot } from './user-paths.js';
+
+/** A running rootless Docker. */
+export interface RootlessHost {
+  readonly uid: number;
+  readonly gid: number;
+  /** A process inside its mount namespace (and, but for detach-netns, its network namespace). */
+  readonly pid: number;
+  /** When that process started, in clock ticks: no other of its id did then. */
+  readonly started: string;
+}
+
+/** A process that is a user's rootless Docker; its folder in procfs is open, and no later process is found by it. */
+export interface RootlessProcess extends RootlessHost {
+  /** Its folder in procfs. */
+  readonly path: string;
+  /** The tree of files that it sees. */
+  readonly root: UserRoot;
+}
+
+const MOST_PID_BYTES = 64;
+
+export class RootlessHosts {
+  readonly #root: string;
+  readonly #serves: (uid: number) => boolean;
+
+  /**
+   * @param root the folder of the users' runtime folders: /run/user
+   * @param serves whether that user's Docker is served at all: of others nothing is read
+   */
+  constructor(root = '/run/user', serves: (uid: number) => boolean = () => true) {
+    this.#root = root;
+    this.#serves = serves;
+  }
+
+  /** The rootless Dockers that run now; none where there is no /run/user. */
+  list(): RootlessHost[] {
+    let names: string[];
+    try {
+      names = readdirSync(this.#root);
+    } catch {
+      return [];
+    }
+    return names
+      .filter(name => /^[1-9]\d{0,9}$/.test(name))
+      .flatMap(name => {
+        const uid = Number(name);
+        try {
+          return this.#find(uid, ({ gid, pid, started }) => ({ uid, gid, pid, started })) ?? [];
+        } catch {
+          // Descriptors have run out, say: it is looked for again.
+          return [];
+        }
+      });
+  }
+
+  /** Runs a synchronous function with that user's Docker. @throws UserError when it does not run */
+  within<T extends object | number>(uid: number, fn: (process: RootlessProcess) => T): T {
+    const result = this.#find(uid, fn);
+    if (result === undefined)
+      throw new UserError(`the rootless Docker of user ${uid} does not run, or is not served (-r)`, {
+        code: 'ENOENT',
+      });
+    return result;
+  }
+
+  /** The network namespace in which that user's Docker looks for links. @throws UserError when there is none */
+  openNetns(uid: number): Netns {
+    return this.within(uid, process => {
+      // RootlessKit with --detach-netns keeps it here; dockerd itself is in the host's then.
+      const detached = tryOpen(process.root, `${this.#root}/${uid}/dockerd-rootless/netns`);
+      if (detached !== undefined) return takeNetns(detached, uid);
+      return checkNetns(new Netns(`${process.path}/ns/net`), uid);
+    });
+  }
+
+  /** A network namespace by the path that a user's Docker knows it by. @throws UserError when it is none of his */
+  openSandbox(uid: number, path: string): Netns {
+    return this.within(uid, ({ root }) => {
+      const fd = tryOpen(root, path);
+      if (fd === undefined) throw notHis(uid);
+      return takeNetns(fd, uid);
+    });
+  }
+
+  /** A connection to the API of that user's Docker. @throws UserError when he himself does not listen there */
+  async connect({ uid, gid }: RootlessHost): Promise<Socket> {
+    const folder = openSync('/', O_PATH);
+    try {
+      const root = { uid, gid, folder, mountinfo: '/proc/self/mountinfo' };
+      return await connectToUser(root, `${this.#root}/${uid}/docker.sock`);
+    } finally {
+      closeSync(folder);
+    }
+  }
+
+  #find<T>(uid: number, fn: (process: RootlessProcess) => T): T | undefined {
+    if (!this.#serves(uid)) return undefined;
+    for (const pid of this.#pids(uid)) {
+      const process = openProcess(uid, pid);
+      if (!process) continue;
+      try {
+        return fn(process);
+      } finally {
+        closeSync(process.root.folder);
+        closeSync(process.folder);
+      }
+    }
+    return undefined;
+  }
+
+  /** What the user's files claim. */
+  #pids(uid: number): number[] {
+    const folder = openSync('/', O_PATH);
+    try {
+      const root = { uid, gid: NO_GROUP, folder, mountinfo: '/proc/self/mountinfo' };
+      return ['dockerd-rootless/child_pid', 'docker.pid'].flatMap(file => {
+        const content = readRuntimeFile(root, `${this.#root}/${uid}/${file}`, MOST_PID_BYTES);
+        const pid = /^\s*([1-9]\d{0,9})\s*$/.exec(content?.toString('latin1') ?? '')?.[1];
+        return pid === undefined ? [] : [Number(pid)];
+      });
+    } finally {
+      closeSync(folder);
+    }
+  }
+}
+
+/** The group of whom no group is known: nogroup. */
+export const NO_GROUP = 65_534;
+
+/** Believes a pid only of a process that is the user's, in a user namespace and a mount namespace that are his own. */
+function openProcess(uid: number, pid: number): (RootlessProcess & { folder: number }) | undefined {
+  let folder: number | undefined;
+  try {
+    folder = openSync(`/proc/${pid}`, O_PATH | constants.O_DIRECTORY);
+    const path = `/proc/self/fd/${folder}`;
+    const { uid: owner, gid } = fstatSync(folder);
+    const isHis =
+      owner === uid &&
+      isMadeBy(uid, `${path}/ns/user`, CLONE_NEWUSER) &&
+      isMadeBy(uid, `${path}/ns/mnt`, CLONE_NEWNS);
+    if (!isHis) {
+      closeSync(folder);
+      return undefined;
+    }
+    const started = startOf(readFileSync(`${path}/stat`, 'latin1'));
+    const root = { uid, gid, folder: openSync(`${path}/root`, O_PATH), mountinfo: `${path}/mountinfo` };
+    return { uid, gid, pid, started, path, root, folder };
+  } catch {
+    if (folder !== undefined) closeSync(folder);
+    return undefined;
+  }
+}
+
+/**
+ * Whether a namespace of a process was made by that user. The host's were not; to compare with the daemon's tells
+ * nothing, as its unit gives it a mount namespace of its own.
+ */
+function isMadeBy(uid: number, path: string, kind: number): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const owner = namespaceOwner(fd, path);
+    return owner.uid === uid && owner.kind === kind;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** proc_pid_stat(5): field 22. The name of the program, which may hold anything, ends at the last bracket. */
+function startOf(stat: string): string {
+  return stat.slice(stat.lastIndexOf(')')).split(' ')[20] ?? '';
+}
+
+function tryOpen(root: UserRoot, path: string): number | undefined {
+  try {
+    return openPathNow(root, path, 'follow');
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a file that is named by a descriptor is, as a network namespace of the user's; closes the descriptor. */
+function takeNetns(named: number, uid: number): Netns {
+  try {
+    // Only a mount of nsfs is opened: anything else may be a device, or a FIFO.
+    if (fstatSync(named).dev !== statSync('/proc/self/ns/net').dev) throw notHis(uid);
+    return checkNetns(new Netns(`/proc/self/fd/${named}`), uid);
+  } finally {
+    closeSync(named);
+  }
+}
+
+function checkNetns(netns: Netns, uid: number): Netns {
+  try {
+    const owner = namespaceOwner(netns.fd, netns.path);
+    if (owner.kind === CLONE_NEWNET && owner.uid === uid) return netns;
+  } catch {
+    // Not to be told, so not his.
+  }
+  netns.close();
+  throw notHis(uid);
+}
+
+/** The same for what is not there, not a namespace, and somebody else's. */
+function notHis(uid: number): UserError {
+  return new UserError(`there is no such network namespace of user ${uid}`, { code: 'ENOENT' });
+}

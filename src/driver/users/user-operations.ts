@@ -1,0 +1,111 @@
+// Work for users that may never end, because what it waits for is theirs: one at a time for each, in bounded time, and on
+// few of the threads that everything else needs, too. Who does not let it end is given up for a while, and holds up
+// nobody else. Not here: what the work is (user-files.ts).
+
+import { UserError } from '../../base/errors.js';
+
+const WITHIN_MS = 2_000;
+/** Works under way at once, of all users: libuv has four threads, which root's files and names need as well. */
+const AT_ONCE = 2;
+/** How long who did not let it end is given up, in milliseconds; twice that the next time. */
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 300_000;
+/** Works of one user that wait for their turn. */
+const MOST_WAITING = 16;
+
+interface User {
+  /** Settles when all that was given so far has ended. */
+  last: Promise<unknown>;
+  /** Under way or waiting. */
+  count: number;
+  /** When he is listened to again, by performance.now(). */
+  until: number;
+  pause: number;
+}
+
+export class UserOperations {
+  readonly #users = new Map<number, User>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #within: number;
+  #free = AT_ONCE;
+
+  /** @param within milliseconds that a work may take, with the wait for its turn */
+  constructor(within = WITHIN_MS) {
+    this.#within = within;
+  }
+
+  /**
+   * Runs the work when all that was given for this user before has ended.
+   * @throws UserError when it does not end in time, or the user is given up for now; whatever the work throws
+   */
+  async run<T>(uid: number, work: () => Promise<T>): Promise<T> {
+    const user = this.#user(uid);
+    if (performance.now() < user.until || user.count >= MOST_WAITING) throw refusal();
+    user.count++;
+    let isStarted = false;
+    let isLate = false;
+    const result = user.last.then(async () => {
+      try {
+        await this.#turn();
+        try {
+          if (isLate) throw refusal();
+          isStarted = true;
+          return await work();
+        } finally {
+          this.#release();
+        }
+      } finally {
+        user.count--;
+        this.#forget(uid, user);
+      }
+    });
+    user.last = result.catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        isLate = true;
+        if (isStarted) this.#giveUp(user);
+        reject(refusal());
+      }, this.#within);
+    });
+    try {
+      return await Promise.race([result, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #giveUp(user: User): void {
+    user.until = performance.now() + user.pause;
+    user.pause = Math.min(user.pause * 2, LONGEST_PAUSE_MS);
+  }
+
+  #user(uid: number): User {
+    let user = this.#users.get(uid);
+    if (!user) {
+      user = { last: Promise.resolve(), count: 0, until: 0, pause: FIRST_PAUSE_MS };
+      this.#users.set(uid, user);
+    }
+    return user;
+  }
+
+  /** Remembers nobody of whom nothing is under way, and who was never late. */
+  #forget(uid: number, user: User): void {
+    if (user.count === 0 && user.pause === FIRST_PAUSE_MS) this.#users.delete(uid);
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>(resolve => this.#waiting.push(resolve));
+  }
+
+  #release(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
+  }
+}
+
+function refusal(): UserError {
+  return new UserError('a file system does not answer in time: try again later', { code: 'ETIMEDOUT' });
+}

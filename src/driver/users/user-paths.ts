@@ -1,0 +1,276 @@
+// Paths that a user chose, opened as that user and without waiting for anybody: step by step, each step answered from
+// what the kernel has in memory, and never by a file system that a user may run himself (FUSE, or an overlay on it).
+// What comes of it names a file (O_PATH) and has touched none. Not here: what is read from it (user-files.ts).
+
+import { closeSync, constants, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
+import {
+  asUser,
+  close,
+  O_PATH,
+  openat2,
+  openat2OnThread,
+  RESOLVE_CACHED,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_XDEV,
+  readLink,
+} from '../../../native/libc.js';
+import { errorCode, OpError } from '../../base/errors.js';
+
+const { O_NOFOLLOW } = constants;
+const ENOENT = 2;
+const AT_FDCWD = -100;
+const EAGAIN = 11;
+const ELOOP = 40;
+const EACCES = 13;
+
+/** In whose name, and within which tree of files. */
+export interface UserRoot {
+  readonly uid: number;
+  readonly gid: number;
+  /** A file descriptor of the folder that `/` means; O_PATH is enough. */
+  readonly folder: number;
+  /** The mounts of that tree: a `mountinfo` of procfs. */
+  readonly mountinfo: string;
+}
+
+/** Whether symbolic links lead on, within the root, or are refused as what they are not. */
+export type Links = 'follow' | 'refuse';
+
+/**
+ * File systems that ask nobody outside the kernel. A user can mount tmpfs, ramfs and overlay in namespaces of his own;
+ * an overlay may lie on FUSE, so it has to be one of the host's.
+ */
+const LOCAL = new Set(
+  'bcachefs btrfs erofs exfat ext2 ext3 ext4 f2fs jfs nsfs ramfs reiserfs squashfs tmpfs vfat xfs zfs'.split(
+    ' ',
+  ),
+);
+/** TMPFS_MAGIC, RAMFS_MAGIC. */
+const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
+/** As many as path_resolution(7) has. */
+const MOST_LINKS = 40;
+const MOST_PARTS = 256;
+const MOST_MOUNTINFO_BYTES = 4 * 1024 * 1024;
+/** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
+const TRIES = 8;
+
+/** Something that is not in the kernel's memory: a name in a folder. */
+interface Uncached {
+  readonly folder: number;
+  readonly name: string;
+}
+
+/**
+ * Opens a path at once. What is not in memory is not there, where that is all the memory that a file system has (tmpfs,
+ * which runtime folders are); a disk is waited for.
+ * @param path absolute
+ * @returns a file descriptor (O_PATH), for the caller to close
+ * @throws OpError for anything that is not there for that user, or lies where nobody may look for him
+ */
+export function openPathNow(root: UserRoot, path: string, links: Links): number {
+  const walk = walkPath(root, path, links);
+  for (;;) {
+    const step = go(root, walk);
+    if (step.done) return step.value;
+    if (knowsCached && IN_MEMORY.has(statfsSync(`/proc/self/fd/${step.value.folder}`).type)) {
+      walk.return(-1);
+      throw new OpError('opening', path, ENOENT);
+    }
+  }
+}
+
+/**
+ * Opens a path, as openPathNow() does, but what is not in memory is brought there by a thread of libuv's pool. That
+ * thread is lost for as long as it takes: see UserOperations.
+ */
+export async function openPath(root: UserRoot, path: string, links: Links): Promise<number> {
+  const walk = walkPath(root, path, links);
+  let step = go(root, walk);
+  for (let tries = 0; !step.done; tries++) {
+    try {
+      if (tries > MOST_PARTS) throw new OpError('opening', path, EAGAIN);
+      const { folder, name } = step.value;
+      const how = { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
+      // Who may see it is decided by the walk, which asks again as the user.
+      close(await openat2OnThread(folder, name, how));
+    } catch (err) {
+      if (errorCode(err) !== 'EXDEV') {
+        walk.return(-1);
+        throw err;
+      }
+    }
+    step = go(root, walk);
+  }
+  return step.value;
+}
+
+/** Walks on as the user. */
+function go({ uid, gid }: UserRoot, walk: Walk): IteratorResult<Uncached, number> {
+  return uid === process.getuid!() ? walk.next() : asUser(uid, gid, () => walk.next());
+}
+
+type Walk = Generator<Uncached, number, void>;
+
+/** Linux knows RESOLVE_CACHED since 5.12; before that everything is waited for. */
+const knowsCached = ((): boolean => {
+  try {
+    close(openat2(AT_FDCWD, '/', { flags: O_PATH, resolve: RESOLVE_CACHED }));
+    return true;
+  } catch (err) {
+    return errorCode(err) !== 'EINVAL';
+  }
+})();
+
+/** Yields what is not in memory, and asks for it again after that. */
+function* walkPath(root: UserRoot, path: string, links: Links): Walk {
+  // The folders on the way, for `..`; the first is the root's and not ours to close.
+  const way = [root.folder];
+  const todo = path.split('/').reverse();
+  let followed = 0;
+  let steps = 0;
+  let found: number | undefined;
+  try {
+    refuseForeign(root, root.folder, path);
+    while (todo.length > 0) {
+      const name = todo.pop()!;
+      if (name === '' || name === '.') continue;
+      if (++steps > MOST_PARTS) throw new OpError('opening', path, ELOOP);
+      if (name === '..') {
+        if (way.length > 1) closeSync(way.pop()!);
+        continue;
+      }
+      const folder = way.at(-1)!;
+      let next = step(root, folder, name, path, false);
+      if (next === undefined) {
+        yield { folder, name };
+        // What may still be waited for is the disk: the user's right to pass, as an access control list.
+        next = step(root, folder, name, path, true)!;
+      }
+      if (fstatSync(next).isSymbolicLink()) {
+        const target = readAndClose(next);
+        if (links === 'refuse' || ++followed > MOST_LINKS) throw new OpError('opening', path, ELOOP);
+        if (target.startsWith('/')) for (const fd of way.splice(1)) closeSync(fd);
+        todo.push(...target.split('/').reverse());
+      } else {
+        way.push(next);
+      }
+    }
+    if (way.length < 2) throw new OpError('opening', path, EACCES);
+    found = way.pop()!;
+    return found;
+  } finally {
+    for (const fd of way.slice(1)) closeSync(fd);
+  }
+}
+
+function readAndClose(link: number): string {
+  try {
+    return readLink(link);
+  } finally {
+    closeSync(link);
+  }
+}
+
+/** One step of the way; undefined where it is not in memory. @throws OpError */
+function step(
+  root: UserRoot,
+  folder: number,
+  name: string,
+  path: string,
+  isWaitedFor: boolean,
+): number | undefined {
+  const next = isWaitedFor ? openWaiting(folder, name) : openFromMemory(folder, name);
+  if (next === undefined) return undefined;
+  try {
+    if (mountIdOf(next) !== mountIdOf(folder)) refuseForeign(root, next, path);
+    return next;
+  } catch (err) {
+    closeSync(next);
+    throw err;
+  }
+}
+
+/** Names the top of what is mounted there, too, which asks nothing of it. */
+function openFromMemory(folder: number, name: string): number | undefined {
+  if (!knowsCached) return undefined;
+  try {
+    return openStep(folder, name, RESOLVE_CACHED);
+  } catch (err) {
+    if (errorCode(err) === 'EAGAIN') return undefined;
+    throw err;
+  }
+}
+
+function openWaiting(folder: number, name: string): number {
+  try {
+    return openStep(folder, name, RESOLVE_NO_XDEV);
+  } catch (err) {
+    if (errorCode(err) !== 'EXDEV') throw err;
+    // What is mounted there keeps the name in memory.
+    return openStep(folder, name, 0);
+  }
+}
+
+function openStep(folder: number, name: string, resolve: number): number {
+  const how = { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_NO_MAGICLINKS | resolve };
+  for (let tries = 1; ; tries++) {
+    try {
+      return openat2(folder, name, how);
+    } catch (err) {
+      if (errorCode(err) !== 'EAGAIN' || tries === TRIES) throw err;
+    }
+  }
+}
+
+/** @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of */
+function refuseForeign(root: UserRoot, fd: number, path: string): void {
+  const mount = mounts(root.mountinfo).get(mountIdOf(fd));
+  if (mount && (LOCAL.has(mount.type) || isOfHost(mount))) return;
+  throw new OpError('opening', path, EACCES);
+}
+
+/** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
+function isOfHost({ device, type }: Mount): boolean {
+  return [...mounts('/proc/self/mountinfo').values()].some(
+    mount => mount.device === device && mount.type === type && (type === 'overlay' || mount.point === '/'),
+  );
+}
+
+/** proc_pid_fdinfo(5). */
+function mountIdOf(fd: number): string {
+  return /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`, 4096))?.[1] ?? '';
+}
+
+interface Mount {
+  /** `major:minor` */
+  readonly device: string;
+  /** Where it is mounted, as escaped there. */
+  readonly point: string;
+  readonly type: string;
+}
+
+/** proc_pid_mountinfo(5): each mount by its id. */
+function mounts(mountinfo: string): Map<string, Mount> {
+  const lines = readProc(mountinfo).matchAll(/^(\d+) \d+ (\d+:\d+) \S+ (\S+) .*? - (\S+) /gm);
+  return new Map(
+    [...lines].map(([, id, device, point, type]) => [id!, { device: device!, point: point!, type: type! }]),
+  );
+}
+
+/** A file of procfs, as far as it may be read. @param most bytes */
+function readProc(path: string, most = MOST_MOUNTINFO_BYTES): string {
+  const fd = openSync(path, 'r');
+  try {
+    const parts: Buffer[] = [];
+    for (let size = 0; size < most; ) {
+      const part = Buffer.allocUnsafe(Math.min(64 * 1024, most));
+      const length = readSync(fd, part);
+      if (length === 0) break;
+      parts.push(part.subarray(0, length));
+      size += length;
+    }
+    return Buffer.concat(parts).toString();
+  } finally {
+    closeSync(fd);
+  }
+}

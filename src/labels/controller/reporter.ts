@@ -1,0 +1,133 @@
+// What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
+// stays. Not here: what mistakes there are (plan.ts, grammar.ts), how a line looks (src/log.ts).
+
+import { errorCode, messageOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import type { Change } from '../diff/state.js';
+import { CLOSED } from '../diff/strict.js';
+import type { ApplyResult } from '../namespace/outcome.js';
+import type { Diagnostic } from '../spec/intent.js';
+
+/** The same failure is said the second time: a container that is ending, or being connected, refuses things once. */
+const SAID_AT = 2;
+/** Failures of one namespace that are told one by one, and characters of each: there can be one for every route. */
+const MOST_FAILURES = 3;
+const FAILURE_MAX = 400;
+
+export class Reporter {
+  readonly #log: Log;
+  /** Why namespaces could not be brought to their labels, and how often in a row; by their keys. */
+  readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
+  /** Why the containers could not be looked at, and how often in a row. */
+  #blind: { readonly text: string; readonly times: number } | undefined;
+  /** Namespaces that are closed while a label is not in force; by their keys. */
+  readonly #closed = new Set<string>();
+  /** What is wrong in namespaces beside, as it was said; by their keys. */
+  readonly #warned = new Map<string, string>();
+  /** The mistakes that were said and still hold. */
+  #said: ReadonlySet<string> = new Set();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Says why the containers cannot be looked at when it stays. That Docker is down is said by who listens to it. */
+  listFailed(err: unknown): void {
+    const text = `cannot look at the containers: ${messageOf(err)}`;
+    const times = this.#blind?.text === text ? this.#blind.times + 1 : 1;
+    this.#blind = { text, times };
+    const isDown = (err as { syscall?: string }).syscall === 'connect' || errorCode(err) === 'ECONNRESET';
+    if (times === SAID_AT && !isDown) this.#log.error(text);
+    else this.#log.debug(text);
+  }
+
+  /** Says each mistake when it is new. @param mistakes all that there are now */
+  diagnostics(diagnostics: readonly Diagnostic[]): void {
+    const now = new Set<string>();
+    for (const { container, key, message, isError } of diagnostics) {
+      const text = `${container}\n${key}\n${message}`;
+      const isNew = !this.#said.has(text) && !now.has(text);
+      if (isNew) this.#log[isError ? 'error' : 'warn']({ container, label: key }, message);
+      now.add(text);
+    }
+    this.#said = now;
+    this.#blind = undefined;
+  }
+
+  /**
+   * Says what came of a namespace.
+   * @param subject its containers
+   * @param outcome undefined when it was gone
+   */
+  outcome(key: string, subject: string, outcome: ApplyResult | undefined): void {
+    const fields = { containers: subject };
+    const failed = this.#failed.get(key);
+    if (outcome?.isClosed) this.#closed.add(key);
+    this.#failed.delete(key);
+    // They are found when a table is put in place, and not again while it stands.
+    for (const { container, key, message, isOpen } of outcome?.refused ?? [])
+      this.#log[isOpen ? 'error' : 'warn']({ container, label: key }, message);
+    if (outcome?.unreadable)
+      this.#log.warn(
+        fields,
+        `the table was put in place anew, as nobody can tell whether it was whole: ${messageOf(outcome.unreadable)}`,
+      );
+    if (outcome?.failures.length === 0) this.#warn(key, fields, (outcome.warnings ?? []).join('; '));
+    if (!outcome) {
+      this.#log.debug(fields, 'the network namespace is gone');
+    } else if (outcome.failures.length > 0) {
+      const text = failuresText(outcome.failures) + consequenceOf(outcome);
+      const times = failed?.text === text ? failed.times + 1 : 1;
+      this.#failed.set(key, { text, times });
+      if (times === (outcome.isUnguarded ? 1 : SAID_AT)) this.#log.error(fields, text);
+      else this.#log.debug(fields, text);
+    } else if (outcome.changes.length > 0) {
+      this.#log.info({ ...fields, did: summary(outcome.changes) }, 'brought to what its labels say');
+      if (!outcome.isClosed && this.#closed.delete(key)) {
+        this.#log.info(fields, 'all labels are in force: what twine.strict had closed is open');
+      }
+    }
+  }
+
+  /** Says what is wrong in a namespace when it is new. */
+  #warn(key: string, fields: object, text: string): void {
+    if (text !== '' && this.#warned.get(key) !== text) this.#log.warn(fields, text);
+    this.#warned.set(key, text);
+  }
+
+  /** Whether the last outcome of a namespace was a failure. */
+  isFailing(key: string): boolean {
+    return this.#failed.has(key);
+  }
+
+  /** Forgets what was said of all other namespaces. */
+  retainOnly(keys: ReadonlySet<string>): void {
+    for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
+    for (const key of this.#closed) if (!keys.has(key)) this.#closed.delete(key);
+    for (const key of this.#warned.keys()) if (!keys.has(key)) this.#warned.delete(key);
+  }
+}
+
+/** What failures mean for packets. */
+function consequenceOf({ isUnguarded, isClosed }: ApplyResult): string {
+  if (isClosed) return `; until then ${CLOSED}`;
+  if (!isUnguarded) return '';
+  return '; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile';
+}
+
+/** What failures say, in one line of bounded length. */
+export function failuresText(failures: readonly unknown[]): string {
+  const told = failures.slice(0, MOST_FAILURES).map(err => {
+    const text = messageOf(err);
+    return text.length > FAILURE_MAX ? `${text.slice(0, FAILURE_MAX)}…` : text;
+  });
+  const more = failures.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+}
+
+/** What was done, in words: `replaceTable, 2 addRoute`. */
+export function summary(changes: readonly Change[]): string {
+  const counts = new Map<string, number>();
+  for (const { kind } of changes) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].map(([kind, count]) => (count > 1 ? `${count} ${kind}` : kind)).join(', ');
+}

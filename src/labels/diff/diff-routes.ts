@@ -1,0 +1,199 @@
+// Which changes bring our routes to what they shall be, in an order in which no packet goes by a route of somebody
+// else's meanwhile. Not here: which routes shall be (plan.ts), their bytes (netlink/route.ts).
+
+import { type Address, formatPrefix, type Prefix, sameAddress } from '../../base/ip.js';
+import { RTPROT_DWGD } from '../../base/ownership.js';
+import { type Route, type RouteConfig, RTN_UNICAST, RTN_UNREACHABLE } from '../../netlink/route/route.js';
+import { routingTable } from './policy-routing.js';
+import type { Change, DesiredRoute } from './state.js';
+
+/**
+ * Metrics in IPv6, all before Docker's 1024. A gateway that takes another's place gets the one that is free: routes
+ * of one metric would be used together, as one multipath route.
+ */
+const GATEWAY_METRICS = [1, 2] as const;
+const FALLBACK_METRIC = 3;
+
+/** The changes to routes, by when they are to be made. */
+export interface RouteChanges {
+  /** Guards of networks that have nothing of ours: before all else. */
+  readonly fallbacks: readonly Change[];
+  readonly gateways: readonly Change[];
+  /** What is not in force, or not wanted any more: after all else. */
+  readonly removals: readonly Change[];
+}
+
+/** One network: what it shall have, and what it has in the kernel's order. */
+interface Subject {
+  readonly network: Prefix;
+  readonly gateway: Address | undefined;
+  readonly hasFallback: boolean;
+  readonly present: readonly Route[];
+  /** RT_TABLE_*. */
+  readonly table: number;
+}
+
+/**
+ * @param desired at most one gateway and one guard for each network
+ * @param observed routes of our protocol, in the kernel's order
+ * @param tableOf the table (RT_TABLE_*) for the routes to a network
+ */
+export function diffRoutes(
+  desired: readonly DesiredRoute[],
+  observed: readonly Route[],
+  tableOf: (network: Prefix) => number = routingTable,
+): RouteChanges {
+  const [inPlace, misplaced] = partition(
+    observed,
+    ({ destination, table }) => table === tableOf(destination),
+  );
+  const all = subjects(desired, inPlace, tableOf).map(subject => {
+    if (!subject.hasFallback && !subject.gateway) return withdraw(subject);
+    return subject.network.address.family === 4 ? diffInOrder(subject) : diffByMetric(subject);
+  });
+  return {
+    fallbacks: all.flatMap(({ fallbacks }) => fallbacks),
+    gateways: all.flatMap(({ gateways }) => gateways),
+    removals: [...all.flatMap(({ removals }) => removals), ...misplaced.map(remove)],
+  };
+}
+
+function subjects(
+  desired: readonly DesiredRoute[],
+  observed: readonly Route[],
+  tableOf: (network: Prefix) => number,
+): Subject[] {
+  const keyed = <T>(items: readonly T[], network: (item: T) => Prefix): Map<string, T[]> => {
+    const found = new Map<string, T[]>();
+    for (const item of items) {
+      const key = formatPrefix(network(item));
+      found.set(key, [...(found.get(key) ?? []), item]);
+    }
+    return found;
+  };
+  const wanted = keyed(desired, ({ network }) => network);
+  const present = keyed(observed, ({ destination }) => destination);
+  return [...new Set([...wanted.keys(), ...present.keys()])].map(key => {
+    const routes = wanted.get(key) ?? [];
+    const there = present.get(key) ?? [];
+    const network = (routes[0]?.network ?? there[0]?.destination)!;
+    return {
+      network,
+      table: tableOf(network),
+      gateway: routes.find(({ gateway }) => gateway)?.gateway,
+      hasFallback: routes.some(({ gateway }) => !gateway),
+      present: there,
+    };
+  });
+}
+
+/** The guard goes first: until the gateway's route has gone too, nothing becomes unreachable. */
+function withdraw({ present }: Subject): RouteChanges {
+  const [fallbacks, others] = partition(present, isFallback);
+  return { fallbacks: [], gateways: [], removals: [...fallbacks, ...others].map(remove) };
+}
+
+/** IPv4: the first of a network's routes counts, and a new one is put before the others. */
+function diffInOrder(subject: Subject): RouteChanges {
+  const { gateway, hasFallback, present } = subject;
+  const fallbackAt = hasFallback ? present.findIndex(isFallback) : present.length;
+  if (fallbackAt < 0) return renewFallback(subject);
+  const above = present.slice(0, fallbackAt);
+  const below = present.slice(fallbackAt + 1);
+  if (!gateway) return { fallbacks: [], gateways: above.map(remove), removals: below.map(remove) };
+  const rightAt = above.findIndex(leadsTo(gateway));
+  if (rightAt >= 0) {
+    const rest = [...above.slice(rightAt + 1), ...below];
+    return { fallbacks: [], gateways: above.slice(0, rightAt).map(remove), removals: rest.map(remove) };
+  }
+  // One that is not in force has to go first: the kernel holds no route twice.
+  const [same, stale] = partition([...above, ...below], leadsTo(gateway));
+  return {
+    fallbacks: [],
+    gateways: [...same.map(remove), add(gatewayRoute(subject, gateway))],
+    removals: stale.map(remove),
+  };
+}
+
+/** IPv4, the guard missing: it is put before all, and the gateway's route before it. */
+function renewFallback(subject: Subject): RouteChanges {
+  const { gateway, present } = subject;
+  const fallback = add(fallbackRoute(subject));
+  if (!gateway) return { fallbacks: [fallback], gateways: [], removals: present.map(remove) };
+  const [same, stale] = partition(present, leadsTo(gateway));
+  const route = add(gatewayRoute(subject, gateway));
+  if (same.length === 0) return { fallbacks: [fallback], gateways: [route], removals: stale.map(remove) };
+  // What works now goes on working until the moment of the exchange.
+  return { fallbacks: [], gateways: [fallback, ...same.map(remove), route], removals: stale.map(remove) };
+}
+
+/** IPv6: the least metric counts. */
+function diffByMetric(subject: Subject): RouteChanges {
+  const { gateway, hasFallback, present } = subject;
+  const [allFallbacks, routes] = partition(present, isFallback);
+  const [rightFallbacks, wrongFallbacks] = partition(
+    allFallbacks,
+    ({ metric }) => hasFallback && metric === FALLBACK_METRIC,
+  );
+  const fallbacks = hasFallback && rightFallbacks.length === 0 ? [add(fallbackRoute(subject))] : [];
+  if (!gateway) return { fallbacks, gateways: routes.map(remove), removals: wrongFallbacks.map(remove) };
+  const usable = ({ metric }: Route): boolean => GATEWAY_METRICS.some(own => own === metric);
+  const right = routes.find(route => leadsTo(gateway)(route) && usable(route));
+  if (right) {
+    const [before, after] = partition(
+      [...routes.filter(route => route !== right), ...wrongFallbacks],
+      ({ metric }) => metric < right.metric,
+    );
+    return { fallbacks, gateways: before.map(remove), removals: after.map(remove) };
+  }
+  const free = GATEWAY_METRICS.find(metric => !present.some(route => route.metric === metric));
+  const metric = free ?? GATEWAY_METRICS[1];
+  const [inTheWay, stale] = partition([...routes, ...wrongFallbacks], route => route.metric === metric);
+  return {
+    fallbacks,
+    gateways: [...inTheWay.map(remove), add(gatewayRoute(subject, gateway, metric))],
+    removals: stale.map(remove),
+  };
+}
+
+function gatewayRoute({ network, table }: Subject, gateway: Address, metric?: number): RouteConfig {
+  return {
+    destination: network,
+    gateway,
+    type: RTN_UNICAST,
+    protocol: RTPROT_DWGD,
+    table,
+    ...(metric !== undefined && { metric }),
+  };
+}
+
+function fallbackRoute({ network, table }: Subject): RouteConfig {
+  return {
+    destination: network,
+    type: RTN_UNREACHABLE,
+    protocol: RTPROT_DWGD,
+    table,
+    ...(network.address.family === 6 && { metric: FALLBACK_METRIC }),
+  };
+}
+
+function isFallback({ type }: Route): boolean {
+  return type === RTN_UNREACHABLE;
+}
+
+function leadsTo(gateway: Address): (route: Route) => boolean {
+  return route =>
+    route.type === RTN_UNICAST && route.gateway !== undefined && sameAddress(route.gateway, gateway);
+}
+
+function add(route: RouteConfig): Change {
+  return { kind: 'addRoute', route };
+}
+
+function remove(route: Route): Change {
+  return { kind: 'deleteRoute', route };
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [yes: T[], no: T[]] {
+  return [items.filter(test), items.filter(item => !test(item))];
+}

@@ -1,0 +1,107 @@
+// The changes from what a namespace holds to what it shall hold, in an order in which at no moment a packet leaks
+// and nothing works worse than before or after. Not here: carrying them out (sandbox.ts), the routes among
+// themselves (routes.ts).
+
+import { diffFrozen } from './diff-frozen.js';
+import { diffLoopback, splitLocal } from './diff-loopback.js';
+import { diffRoutes } from './diff-routes.js';
+import { diffRules } from './policy-routing.js';
+import { isNotable, stampedTable, stampOf } from './stamp.js';
+import type { Change, PutTable, SandboxDesired, SandboxObserved, Sysctl } from './state.js';
+import { CLOSED_STAMP, CLOSED_TABLE, NOT_FORWARDING_STAMP, NOT_FORWARDING_TABLE } from './strict.js';
+import { isForwarding } from './sysctls.js';
+
+/** Nothing to do is an empty list. */
+export function diff(desired: SandboxDesired, observed: SandboxObserved): Change[] {
+  if (desired.isFrozen) return diffFrozen(desired, observed);
+  const [local, routes] = splitLocal(observed.routes);
+  const { fallbacks, gateways, removals } = diffRoutes(desired.routes, routes);
+  const loopback = diffLoopback(observed.loopbackLinks ?? [], local);
+  const rules = diffRules(desired.routes, observed.rules);
+  const table = diffTable(desired, observed);
+  return [
+    ...(observed.hasProbe ? [{ kind: 'deleteTrial' } as const] : []),
+    ...fallbacks,
+    ...rules.filter(({ kind }) => kind === 'addRule'),
+    ...loopback.filter(({ kind }) => kind === 'addRoute'),
+    ...(desired.isStrict ? [] : table),
+    ...gateways,
+    ...loopback.filter(({ kind }) => kind === 'deleteRoute'),
+    ...rules.filter(({ kind }) => kind === 'deleteRule'),
+    ...removals,
+    // The table that opens a closed namespace: when all else is in force.
+    ...(desired.isStrict ? table : []),
+  ];
+}
+
+/**
+ * What is done where changes were refused: a strict namespace is closed, and one that was to forward and has no table
+ * of ours forwards nothing. Undefined where there is nothing to be closed.
+ */
+export function closingTable(desired: SandboxDesired, observed: SandboxObserved): PutTable | undefined {
+  const names = new Set(remembered(observed).map(({ name }) => name));
+  const before = [...remembered(observed), ...observed.before.filter(({ name }) => !names.has(name))];
+  if (desired.isStrict) {
+    return { kind: 'replaceTable', table: stampedTable(CLOSED_TABLE, before, CLOSED_STAMP) };
+  }
+  const forwards = desired.sysctls.some(({ name }) => isForwarding(name));
+  if (!forwards || (observed.hasTable && observed.stamp !== NOT_FORWARDING_STAMP)) return undefined;
+  return {
+    kind: 'replaceTable',
+    table: stampedTable(NOT_FORWARDING_TABLE, observed.before, NOT_FORWARDING_STAMP),
+  };
+}
+
+/** Switches forwarding off where it is on: for a kernel that takes no table at all. */
+export function forwardingOff({ sysctls }: SandboxObserved): Change[] {
+  return sysctls
+    .filter(({ name, value }) => isForwarding(name) && value === '1')
+    .map(({ name }) => setSysctl({ name, value: '0' }));
+}
+
+/**
+ * The table and its sysctls. What a sysctl was is in the table before the sysctl changes, and is taken from it after
+ * it was put back; and what guards an open sysctl is there as long as it is open.
+ */
+function diffTable(
+  { table, stamp, labelled, isStrict }: SandboxDesired,
+  observed: SandboxObserved,
+): Change[] {
+  const before = remembered(observed);
+  const wanted = new Set(observed.sysctls.map(({ name }) => name));
+  const restored = observed.before.filter(({ name }) => !wanted.has(name)).map(setSysctl);
+  if (!table) return observed.hasTable ? [...restored, { kind: 'deleteTable' }] : [];
+  const changed = observed.sysctls
+    .filter(({ value, wanted }) => value !== wanted)
+    .map(({ name, wanted }) => setSysctl({ name, value: wanted }));
+  const digest = stamp ?? stampOf(table);
+  const same = observed.stamp === digest && !observed.isTampered && sameSysctls(before, observed.before);
+  if (same) return [...restored, ...changed];
+  const kind = observed.hasTable ? 'replaceTable' : 'createTable';
+  const put = {
+    kind,
+    table: stampedTable(table, before, digest),
+    ...(labelled && { labelled }),
+    ...(isStrict && { isStrict }),
+  } as const;
+  return [...restored, put, ...changed];
+}
+
+/** What the sysctls that are wanted were before we changed them: as it was written down, or as it is now. */
+function remembered({ before, sysctls }: SandboxObserved): Sysctl[] {
+  return sysctls.flatMap(({ name, value, wanted }) => {
+    const known = before.find(sysctl => sysctl.name === name);
+    if (known) return [known];
+    return value === wanted ? [] : [{ name, value }].filter(isNotable);
+  });
+}
+
+function setSysctl(sysctl: Sysctl): Change {
+  return { kind: 'setSysctl', sysctl };
+}
+
+function sameSysctls(a: readonly Sysctl[], b: readonly Sysctl[]): boolean {
+  return (
+    a.length === b.length && a.every(({ name, value }, i) => name === b[i]?.name && value === b[i]?.value)
+  );
+}

@@ -1,0 +1,70 @@
+// In which routing table a label's route is, so that it comes before Docker's own and Docker's hands stay free. Docker
+// adds its default route as one that must not exist yet, and refuses to connect a network that overlaps any route of
+// table main. So defaults and halves of the world are in a table of ours, which policy rules put before main.
+// Not here: which routes there are (plan.ts), their changes (routes.ts).
+
+import type { Prefix } from '../../base/ip.js';
+import { FIRST_PRIORITY, REPLY_MARK, RT_TABLE_DWGD, RTPROT_DWGD } from '../../base/ownership.js';
+import type { Rule } from '../../netlink/route/policy-rule.js';
+import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
+import type { Change, DesiredRoute } from './state.js';
+
+/** The longest prefix that has its place in the table of ours. */
+const SHORT_PREFIX = 1;
+/**
+ * Replies of connections that came in by Docker's own way go by main. For all else the longest prefix wins over main
+ * and ours together, and of the same length ours: first what is more specific than a half in main, then our halves,
+ * halves in main, our default. Always all of them: without routes they do nothing.
+ */
+const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength' | 'fwmark'>[] = [
+  { table: RT_TABLE_MAIN, fwmark: { value: REPLY_MARK, mask: REPLY_MARK } },
+  { table: RT_TABLE_MAIN, suppressPrefixLength: 1 },
+  { table: RT_TABLE_DWGD, suppressPrefixLength: 0 },
+  { table: RT_TABLE_MAIN, suppressPrefixLength: 0 },
+  { table: RT_TABLE_DWGD },
+];
+
+/** The table (RT_TABLE_*) in a container for a route of a label. */
+export function routingTable(network: Prefix): number {
+  return network.length <= SHORT_PREFIX ? RT_TABLE_DWGD : RT_TABLE_MAIN;
+}
+
+/**
+ * The changes to policy rules: additions after guards were added, deletions before any route is taken away. They come
+ * in the order of their priorities and go in reverse, so that no packet meets one of ours without that of main before.
+ */
+export function diffRules(routes: readonly DesiredRoute[], observed: readonly Rule[]): Change[] {
+  const wanted = routingRules(routes);
+  const missing = wanted.filter(rule => !observed.some(other => sameRule(rule, other)));
+  const extra = observed.filter(rule => !wanted.some(other => sameRule(rule, other))).reverse();
+  return [
+    ...missing.map((rule): Change => ({ kind: 'addRule', rule })),
+    ...extra.map((rule): Change => ({ kind: 'deleteRule', rule })),
+  ];
+}
+
+/** The policy rules that the routes need, in the order of their priorities. */
+export function routingRules(routes: readonly DesiredRoute[]): Rule[] {
+  const short = routes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
+  return ([4, 6] as const)
+    .filter(family => short.some(({ network }) => network.address.family === family))
+    .flatMap(family =>
+      SHORT_RULES.map((rule, n) => ({
+        family,
+        priority: FIRST_PRIORITY + n,
+        ...rule,
+        protocol: RTPROT_DWGD,
+      })),
+    );
+}
+
+function sameRule(a: Rule, b: Rule): boolean {
+  return (
+    a.family === b.family &&
+    a.priority === b.priority &&
+    a.table === b.table &&
+    a.fwmark?.value === b.fwmark?.value &&
+    a.fwmark?.mask === b.fwmark?.mask &&
+    a.suppressPrefixLength === b.suppressPrefixLength
+  );
+}

@@ -1,0 +1,62 @@
+// The stamp of a table of ours: its digest in the comment of a rule, in a chain without a hook, so that a flush
+// takes the stamp along; and beside it what the sysctls that we change were before. Not here: the table's rules
+// (table.ts), the way to the kernel.
+
+import { createHash } from 'node:crypto';
+import { STAMP_CHAIN } from '../../base/ownership.js';
+import type { NftTable } from '../../nft/table.js';
+import type { Sysctl } from './state.js';
+import { isChangeable } from './sysctls.js';
+
+const DIGEST_PREFIX = 'sha256 ';
+const BEFORE_PREFIX = 'before ';
+
+/** What the digest of a table is: of the whole of it, without its stamp. */
+export function stampOf(table: NftTable): string {
+  return createHash('sha256').update(JSON.stringify(table)).digest('hex').slice(0, 48);
+}
+
+/**
+ * The table with its stamp, ready to be put in place.
+ * @param before what the sysctls that we change were before
+ * @param digest the table's, where it is known
+ */
+export function stampedTable(table: NftTable, before: readonly Sysctl[], digest = stampOf(table)): NftTable {
+  const comments = [DIGEST_PREFIX + digest, ...before.filter(isNotable).map(formatBefore)];
+  const rules = comments.map(comment => ({ expr: [{ counter: null }], comment }));
+  return { ...table, chains: [...table.chains, { name: STAMP_CHAIN, rules }] };
+}
+
+/**
+ * Reads the comments of the stamp's chain. Whoever may change that ruleset may write anything there: only what we
+ * could have written is read.
+ */
+export function readStamp(comments: readonly (string | undefined)[]): {
+  readonly stamp?: string;
+  readonly before: readonly Sysctl[];
+} {
+  const [first, ...rest] = comments;
+  const stamp = /^sha256 ([0-9a-f]{48})$/.exec(first ?? '')?.[1];
+  const before = rest.flatMap(comment => parseBefore(comment ?? '') ?? []);
+  return { ...(stamp && { stamp }), before };
+}
+
+function formatBefore({ name, value }: Sysctl): string {
+  return `${BEFORE_PREFIX}${name}=${value}`;
+}
+
+function parseBefore(comment: string): Sysctl | undefined {
+  // A link's name may hold an equals sign.
+  const [, name, value] = /^before (.+)=(.+)$/.exec(comment) ?? [];
+  if (name === undefined || value === undefined) return undefined;
+  const sysctl = { name, value };
+  return isNotable(sysctl) ? sysctl : undefined;
+}
+
+/**
+ * Whether it may be in a stamp, which everybody in the namespace can read and write: a sysctl that a label may change,
+ * off or on. One with another value is on already, and stays so.
+ */
+export function isNotable({ name, value }: Sysctl): boolean {
+  return isChangeable(name) && /^[01]$/.test(value);
+}

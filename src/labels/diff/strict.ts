@@ -1,0 +1,71 @@
+// The chains that close a namespace: while labels of a strict container are not all in force, and while a container that
+// was to forward has no table that filters it. Not here: when that is (plan.ts, sandbox.ts).
+
+import { TABLE } from '../../base/ownership.js';
+import { plain } from '../../base/plain-text.js';
+import { match, meta } from '../../nft/expression.js';
+import { type NftChain, type NftRule, type NftTable, rule } from '../../nft/table.js';
+import { stampOf } from './stamp.js';
+
+/** Keys that are told of one namespace, and characters of each. */
+const [MAX_KEYS, MAX_KEY] = [4, 60] as const;
+
+const DROP: NftRule = rule({ drop: null });
+const byOther = (key: 'iifname' | 'oifname'): NftRule => rule(match(meta(key), '!=', 'lo'), { drop: null });
+
+const FORWARD: NftChain = {
+  name: 'strict-forward',
+  hook: { type: 'filter', hook: 'forward', priority: 0 },
+  rules: [DROP],
+};
+
+/**
+ * Nothing passes but by `lo`, on which Docker's DNS is, too. Dropped and not rejected: that needs no module, UDP sockets
+ * are told by EPERM, and TCP tries again until all is in force. Postrouting sees by which interface a packet leaves that
+ * was translated; at output it still shows the one that it was meant for.
+ */
+const CHAINS: readonly NftChain[] = [
+  {
+    name: 'strict-input',
+    hook: { type: 'filter', hook: 'input', priority: 0 },
+    rules: [byOther('iifname')],
+  },
+  FORWARD,
+  {
+    name: 'strict-output',
+    hook: { type: 'filter', hook: 'output', priority: 0 },
+    rules: [byOther('oifname')],
+  },
+  {
+    name: 'strict-postrouting',
+    hook: { type: 'filter', hook: 'postrouting', priority: 300 },
+    rules: [byOther('oifname')],
+  },
+];
+
+/** The table with the chains that close the namespace. */
+export function closed(table: NftTable): NftTable {
+  const others = table.chains.filter(({ name }) => !CHAINS.some(chain => chain.name === name));
+  return { ...table, chains: [...others, ...CHAINS] };
+}
+
+/** Holds what closes a namespace, and nothing that a kernel with nf_tables could lack. */
+export const CLOSED_TABLE: NftTable = closed({ ...TABLE, sets: [], chains: [] });
+/** Forwards nothing. */
+export const NOT_FORWARDING_TABLE: NftTable = { ...TABLE, sets: [], chains: [FORWARD] };
+export const CLOSED_STAMP = stampOf(CLOSED_TABLE);
+export const NOT_FORWARDING_STAMP = stampOf(NOT_FORWARDING_TABLE);
+
+/** Whether the table closes a namespace but for loopback. */
+export function isClosing(table: NftTable | undefined): boolean {
+  return CHAINS.every(chain => table?.chains.includes(chain));
+}
+
+export const CLOSED = "the container sends and forwards nothing but loopback and Docker's DNS";
+
+/** What a closed container waits for. @param keys of labels that are not in force */
+export function describeWait(keys: readonly string[]): string {
+  const shown = keys.slice(0, MAX_KEYS).map(key => plain(key, MAX_KEY));
+  const more = keys.length - shown.length;
+  return `${CLOSED} until all of its labels are in force; it waits for ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}

@@ -1,0 +1,246 @@
+// What Docker's containers look like now: one listing, and an inspection of each that may have changed since. Events
+// only say which those are. Not here: Docker's JSON (docker-view.ts), what is said of those that cannot be seen (unseen.ts),
+// what the labels mean (grammar.ts).
+
+import { messageOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import { type DockerApi, unlessGone } from '../../docker/api-client.js';
+import type { ContainerView, NetnsRef } from './container.js';
+import {
+  fingerprint,
+  type InspectedContainer,
+  isRunning,
+  type ListedContainer,
+  nameOf,
+  networkIds,
+} from './docker-types.js';
+import { hostDnsOf } from './host-dns.js';
+import { ImageLabels } from './image-labels.js';
+import { InspectErrors } from './inspect-errors.js';
+import { hostNetworks, indeterminate } from './namespace-sharing.js';
+import { Networks } from './networks.js';
+import { isStill, netnsOfContainer } from './proc-netns.js';
+import {
+  type ContainerSnapshot,
+  type LabelOrigins,
+  seenStopped,
+  snapshotInspected,
+  snapshotListed,
+} from './snapshot.js';
+
+export interface ContainersParts {
+  readonly api: DockerApi;
+  readonly log: Log;
+  /** The host's own namespace. */
+  readonly host: NetnsRef;
+  /** Whether labels that came with the image count. */
+  readonly trustImageLabels: boolean;
+  /** Is told the labels of a container as soon as they are known: Docker may still be asked for other things. */
+  readonly labelled?: (name: string, labels: ReadonlyMap<string, string>) => void;
+}
+
+/** Exact names: an `exec` in a container makes events of other names, and many. */
+const EVENTS = {
+  type: ['container', 'network'],
+  event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
+};
+/** Inspections under way at a time. */
+const MAX_CONCURRENCY = 16;
+/** How long Docker may take for an answer, in milliseconds: it can be stuck, as a whole or with one container. */
+const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 5_000] as const;
+
+/** What Docker and the image say of a container. */
+interface Inspection {
+  readonly container: InspectedContainer;
+  readonly own: LabelOrigins;
+}
+
+export class Containers {
+  readonly #parts: ContainersParts;
+  readonly #snapshots = new Map<string, ContainerSnapshot>();
+  /** Those that no event has named since they were seen. */
+  readonly #fresh = new Set<string>();
+  /** Their views, the very same as long as nothing is new. */
+  readonly #views = new WeakMap<ContainerSnapshot, ContainerView>();
+  /** Those that events have named since the last look: inspected beside the listing. */
+  readonly #dirty = new Set<string>();
+  readonly #imageLabels: ImageLabels;
+  readonly #networks: Networks;
+  readonly #inspectErrors: InspectErrors;
+
+  constructor(parts: ContainersParts) {
+    this.#parts = parts;
+    this.#imageLabels = new ImageLabels(parts.api, parts.trustImageLabels);
+    this.#networks = new Networks(parts.api, parts.log);
+    this.#inspectErrors = new InspectErrors(parts.log);
+  }
+
+  /** Calls back whenever containers may have changed, for ever, until the API is closed. */
+  async listen(changed: () => void): Promise<void> {
+    const { api, log } = this.#parts;
+    await api.listen(EVENTS, {
+      up: () => {
+        // Whatever happened while nobody listened has no event.
+        this.#fresh.clear();
+        log.info({ socket: api.socketPath }, 'listening to the events of Docker');
+        changed();
+      },
+      event: event => {
+        const id = containerOf(event);
+        if (id === undefined) return;
+        this.#fresh.delete(id);
+        this.#dirty.add(id);
+        changed();
+      },
+      down: err =>
+        log.warn({ socket: api.socketPath, err: messageOf(err) }, 'Docker is not there: it is asked again'),
+    });
+  }
+
+  /**
+   * Every container, running or not. Of one of which nothing is new the view is the very same as before.
+   * @param thorough do not even believe that a process is still the container's
+   * @throws Error when Docker cannot be asked
+   */
+  async list(fullResync: boolean): Promise<ContainerView[]> {
+    const { api } = this.#parts;
+    const named = [...this.#dirty];
+    this.#dirty.clear();
+    for (const id of named) this.#inspectErrors.forget(id);
+    const early = new Map(
+      named.slice(0, MAX_CONCURRENCY).map(id => [id, this.#inspect(id).catch(() => undefined)]),
+    );
+    const listed = await api.get<ListedContainer[]>('/containers/json', LISTED_WITHIN, { all: true });
+    // What was seen with other networks is to be seen anew.
+    if (await this.#networks.learn(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
+    const seen = await mapSome(listed, MAX_CONCURRENCY, container =>
+      this.#snapshot(container, early.get(container.Id), fullResync).catch(err => {
+        this.#inspectErrors.note(container.Id, nameOf(container), err);
+        return this.#lastSnapshot(container);
+      }),
+    );
+    const present = new Set(listed.map(({ Id }) => Id));
+    for (const id of this.#snapshots.keys()) if (!present.has(id)) this.#snapshots.delete(id);
+    for (const id of this.#fresh) if (!present.has(id)) this.#fresh.delete(id);
+    this.#inspectErrors.retainOnly(present);
+    this.#imageLabels.retainOnly(present);
+    const found = seen.filter(container => container !== undefined);
+    this.#inspectErrors.checkProcesses(found);
+    const isOfHost = hostNetworks(found, this.#parts.host);
+    const isIndeterminate = indeterminate(found);
+    return found.map(seen => this.#complete(seen, isOfHost(seen), isIndeterminate(seen)));
+  }
+
+  async #snapshot(
+    listed: ListedContainer,
+    early: Promise<Inspection | undefined> | undefined,
+    fullResync: boolean,
+  ): Promise<ContainerSnapshot | undefined> {
+    const id = listed.Id;
+    const print = fingerprint(listed);
+    const kindOf = (network: string) => this.#networks.kindOf(network);
+    const known = this.#snapshots.get(id);
+    if (!isRunning(listed)) {
+      if (known?.fingerprint === print && this.#fresh.has(id)) return known;
+      if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
+      const inspection = await this.#inspectAs(print, listed, early);
+      if (!inspection) return undefined;
+      const stopped = seenStopped(inspection.container, print, kindOf);
+      if (!this.#dirty.has(id)) this.#fresh.add(id);
+      this.#snapshots.set(id, stopped);
+      this.#inspectErrors.forget(id);
+      return stopped;
+    }
+    const isBelieved = known?.fingerprint === print && this.#fresh.has(id);
+    const isSure = known !== undefined && isStill(known.view.netns) && !known.view.unverified;
+    if (isBelieved && (!fullResync || isSure)) return known;
+    // What Docker is stuck with shall not keep the others waiting again and again.
+    if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
+    const inspection = await this.#inspectAs(print, listed, early);
+    if (!inspection) return undefined;
+    const { container, own } = inspection;
+    const { Running, Pid } = container.State;
+    const sandboxKey = container.NetworkSettings?.SandboxKey;
+    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }) : undefined;
+    const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
+    const seen = snapshotInspected(
+      container,
+      own,
+      { ...(netns && { netns }), ...(hostDns && { hostDns }) },
+      kindOf,
+    );
+    // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
+    if (!this.#dirty.has(id) && seen.view.netns) this.#fresh.add(id);
+    this.#snapshots.set(id, seen);
+    this.#inspectErrors.forget(id);
+    return seen;
+  }
+
+  /** The inspection that was asked for before the listing, unless that is newer. */
+  async #inspectAs(
+    print: string,
+    { Id }: ListedContainer,
+    early: Promise<Inspection | undefined> | undefined,
+  ): Promise<Inspection | undefined> {
+    const inspection = await early;
+    return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
+  }
+
+  /**
+   * A container that Docker cannot inspect: as it was seen before, if it is the same by the listing; else what that
+   * tells, its name and addresses, for others' sake.
+   */
+  #lastSnapshot(listed: ListedContainer): ContainerSnapshot {
+    const known = this.#snapshots.get(listed.Id);
+    if (known?.fingerprint === fingerprint(listed)) return known;
+    return snapshotListed(listed, network => this.#networks.kindOf(network), known);
+  }
+
+  /** A container with its labels; undefined where it is gone. */
+  async #inspect(id: string): Promise<Inspection | undefined> {
+    const asked = this.#parts.api.get<InspectedContainer>(`/containers/${id}/json`, INSPECTED_WITHIN);
+    const container = await unlessGone(asked);
+    if (!container) return undefined;
+    // Labels of one that does not run do not count, and its image may be gone.
+    if (!container.State.Running) return { container, own: { labels: new Map(), imageLabels: [] } };
+    const own = await this.#imageLabels.read(container);
+    this.#parts.labelled?.(nameOf(container), own.labels);
+    return { container, own };
+  }
+
+  #complete(seen: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
+    const known = this.#views.get(seen);
+    if (known?.hostNetwork === hostNetwork && known.isIndeterminate === (isIndeterminate || undefined))
+      return known;
+    const view = { ...seen.view, hostNetwork, ...(isIndeterminate && { isIndeterminate }) };
+    this.#views.set(seen, view);
+    return view;
+  }
+}
+
+/** The container that an event is about. */
+function containerOf(event: unknown): string | undefined {
+  const { Type, Actor } = event as {
+    Type?: string;
+    Actor?: { ID?: string; Attributes?: Record<string, string> };
+  };
+  return Type === 'network' ? Actor?.Attributes?.container : Actor?.ID;
+}
+
+/** Maps with so many calls under way at a time, in order. */
+async function mapSome<T, U>(
+  items: readonly T[],
+  atATime: number,
+  fn: (item: T) => Promise<U>,
+): Promise<U[]> {
+  const results = new Array<U>(items.length);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < items.length) {
+      const n = next++;
+      results[n] = await fn(items[n]!);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atATime, items.length) }, work));
+  return results;
+}

@@ -1,0 +1,85 @@
+// Whether Docker asks the host's own resolver for a container: one on the host's loopback, which it can ask only from the
+// host, past all routes of the container. Told by files; the container's own may say anything. Not here: what is said of
+// it (openings.ts).
+
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { parseAddress, parsePrefix, prefixContains } from '../../base/ip.js';
+import { type InspectedContainer, joinedContainer } from './docker-types.js';
+
+/** Bytes of a file that are read. */
+const MOST_BYTES = 4096;
+/** Where Docker keeps a container's, below its own folder. */
+const DOCKER_FILE = /^(\/[\w.@-]+)+\/[0-9a-f]{64}\/resolv\.conf$/;
+const HOST_FILE = '/etc/resolv.conf';
+/** What Docker reads where the host's own file names systemd-resolved's stub alone. */
+const RESOLVED_STUB = '127.0.0.53';
+const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
+/** Docker's own, in the container. */
+const DOCKER_DNS = '127.0.0.11';
+const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(text => parsePrefix(text)!);
+
+/** What the files say; undefined: not there. */
+export interface ResolvConf {
+  /** Of the container. */
+  readonly container: string | undefined;
+  /** Whether the container has a `dns:` of its own. */
+  readonly hasOwnDns: boolean;
+  readonly host: string | undefined;
+  readonly resolved: string | undefined;
+}
+
+/** The host's resolver that Docker asks for the container, as far as can be told. */
+export function hostDnsOf({ ResolvConfPath = '', HostConfig }: InspectedContainer): string | undefined {
+  const isDockers = DOCKER_FILE.test(ResolvConfPath) && !ResolvConfPath.includes('/../');
+  return findHostDns({
+    container: isDockers ? readHead(ResolvConfPath) : undefined,
+    // Of one that joined another's namespace the DNS is the other's.
+    hasOwnDns: (HostConfig?.Dns ?? []).length > 0 || joinedContainer(HostConfig?.NetworkMode) !== undefined,
+    host: readHead(HOST_FILE),
+    resolved: readHead(RESOLVED_FILE),
+  });
+}
+
+/** The same of what was read. */
+export function findHostDns({
+  container = '',
+  hasOwnDns,
+  host = '',
+  resolved,
+}: ResolvConf): string | undefined {
+  // Docker writes down since 25 whom it asks, and from where.
+  const said = /^# ExtServers: \[(.*)\]$/m.exec(container)?.[1];
+  if (said !== undefined) {
+    const hosts = [...said.matchAll(/host\(([^()\s]*)\)/g)].map(([, server = '']) => server);
+    return hosts.find(server => parseAddress(server));
+  }
+  if (hasOwnDns || !serversOf(container).includes(DOCKER_DNS)) return undefined;
+  const servers = serversOf(host);
+  const isStub = servers.length === 1 && servers[0] === RESOLVED_STUB;
+  const asked = isStub && resolved !== undefined ? serversOf(resolved) : servers;
+  return asked.find(server => server !== DOCKER_DNS && isLoopback(server));
+}
+
+function serversOf(text: string): string[] {
+  return [...text.matchAll(/^nameserver[ \t]+(\S+)/gm)].map(([, server = '']) => server);
+}
+
+function isLoopback(server: string): boolean {
+  const address = parseAddress(server);
+  return address !== undefined && LOOPBACK.some(network => prefixContains(network, address));
+}
+
+/** The beginning of a regular file; undefined where there is none. */
+function readHead(path: string): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    if (!fstatSync(fd).isFile()) return undefined;
+    const buffer = Buffer.alloc(MOST_BYTES);
+    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, MOST_BYTES, 0));
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

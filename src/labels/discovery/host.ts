@@ -1,0 +1,75 @@
+// The host itself: its network namespace, also as seen from a container with `pid: host`, and its addresses.
+// Not here: the host's routes (sandbox.ts).
+
+import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
+import { RTPROT_DWGD } from '../../base/ownership.js';
+import { whyUnusable } from '../../base/special-addresses.js';
+import { NETLINK_ROUTE } from '../../netlink/event-socket.js';
+import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
+import { RtNetlink } from '../../netlink/route/client.js';
+import { SyncNetlinkChannel } from '../../netlink/sync-channel.js';
+import type { HostInterfaceAddress, NetnsRef } from './container.js';
+import { netnsAt } from './proc-netns.js';
+
+export class Host {
+  readonly ref: NetnsRef;
+  readonly #entry: NetnsSwitch;
+  readonly #netns: Netns;
+  readonly #rt: RtNetlink;
+
+  /** @throws OpError when it cannot be entered */
+  constructor(entry: NetnsSwitch) {
+    this.ref = hostNetns();
+    this.#entry = entry;
+    this.#netns = new Netns(this.ref.path);
+    this.#rt = this.within(() => new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE)));
+  }
+
+  close(): void {
+    this.#rt.close();
+    this.#netns.close();
+  }
+
+  /** Runs a synchronous function in the host's network namespace. */
+  within<T>(fn: () => Synchronous<T>): Synchronous<T> {
+    return this.#entry.within(this.#netns, fn);
+  }
+
+  /** The addresses of the host's links, each with its network's length. */
+  async addresses(): Promise<Prefix[]> {
+    return (await this.#rt.addresses()).map(({ prefix }) => prefix);
+  }
+
+  /** The gateways of the routes that are not of ours, each once. */
+  async nextHops(): Promise<Address[]> {
+    const foreign = (await this.#rt.routes()).filter(({ protocol }) => protocol !== RTPROT_DWGD);
+    const all = foreign.flatMap(({ gateway, gateways = [] }) => [...(gateway ? [gateway] : []), ...gateways]);
+    return [...new Map(all.map(gateway => [formatAddress(gateway), gateway])).values()];
+  }
+
+  /** The addresses of the host's links, with the link-layer addresses of those links, where they are of Ethernet's kind. */
+  async interfaceAddresses(): Promise<HostInterfaceAddress[]> {
+    // The host's end of every container has a link-local one.
+    const addresses = (await this.#rt.addresses()).filter(
+      ({ prefix }) => whyUnusable(prefix.address) === undefined,
+    );
+    const links = await Promise.all(
+      [...new Set(addresses.map(({ index }) => index))].map(index => this.#rt.link(index)),
+    );
+    return addresses.flatMap(({ index, prefix }) => {
+      const mac = links.find(link => link?.index === index)?.mac;
+      return mac === undefined ? [] : [{ prefix, mac }];
+    });
+  }
+}
+
+/** The namespace of the host's first process: that is the host also for a dwgd in a container with `pid: host`. */
+function hostNetns(): NetnsRef {
+  const own = netnsAt('/proc/self/ns/net')!;
+  try {
+    return netnsAt('/proc/1/ns/net') ?? own;
+  } catch {
+    // It may not be looked at, as in some containers: then that container is the host.
+    return own;
+  }
+}

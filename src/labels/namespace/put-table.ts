@@ -1,0 +1,139 @@
+// A table put in place as far as the kernel takes it: without the rules of labels that it refuses by themselves, and
+// without what needs a module that is missing. Not here: which tables (table.ts), other changes (sandbox-window.ts).
+
+import { plain } from '../../base/plain-text.js';
+import { NftError } from '../../nft/client.js';
+import { modulesOf, needsModule } from '../../nft/modules.js';
+import {
+  createTable,
+  deleteTable,
+  type NftRule,
+  type NftTable,
+  type NftTransaction,
+  replaceTable,
+} from '../../nft/table.js';
+import type { LabelledRules, PutTable } from '../diff/state.js';
+import { CLOSED, closed } from '../diff/strict.js';
+import { ALL_LABELS } from '../spec/diagnostics.js';
+import { probeTable, rulesByLabel, withoutRules } from './rule-probe.js';
+
+/** What of a label was left out of a table. */
+export interface Refusal {
+  /** Undefined: of all containers of the namespace. */
+  readonly container?: string;
+  readonly key: string;
+  readonly message: string;
+  /** Whether packets may pass now that the label would have stopped. */
+  readonly isOpen?: true;
+}
+
+/** Characters of the kernel's reason that are told. */
+const REASON_MAX = 120;
+const FIB = 'nft_fib_inet';
+/** What the kernel says of an expression that it has no module for. */
+const LACKING = /No such file or directory/;
+
+/**
+ * Puts a table in place, each attempt a transaction. Where something is left out of a strict one, it is closed.
+ * @param run carries out a transaction, or throws NftError
+ * @returns what is in place now, and what was left out of it
+ * @throws NftError when the kernel takes no part of it
+ */
+export function putTable(
+  { kind, table, labelled = [], isStrict: strict }: PutTable,
+  run: (transaction: NftTransaction) => void,
+): { readonly table: NftTable; readonly refused: readonly Refusal[] } {
+  const isStrict = strict === true;
+  const put = kind === 'createTable' ? createTable : replaceTable;
+  const whole = attempt(() => run(put(table)));
+  if (!whole) return { table, refused: [] };
+  const refusals = labelled.flatMap(label => {
+    const err = tryAlone(probeTable(table, labelled, label), run);
+    return err ? [{ label, reason: err.reason }] : [];
+  });
+  const labels = refusals.map(({ label }) => label);
+  const rest = withoutRules(table, labelled, labels);
+  const bare = withoutFib(rest);
+  const rules = rulesByLabel(table, labelled);
+  const refused = refusals.map(({ label, reason }) =>
+    refusalOf(label, reason, rules.get(label) ?? [], isStrict),
+  );
+  const parts: [part: NftTable, refused: readonly Refusal[]][] = [
+    ...(labels.length > 0 ? [[rest, refused] as [NftTable, readonly Refusal[]]] : []),
+    ...(bare ? [[bare, [...refused, withoutModule(isStrict)]] as [NftTable, readonly Refusal[]]] : []),
+  ];
+  for (const [part, refused] of parts) {
+    const taken = isStrict ? closed(part) : part;
+    if (!attempt(() => run(put(taken)))) return { table: taken, refused };
+  }
+  throw LACKING.test(whole.reason) ? advised(whole, modulesIn(table)) : whole;
+}
+
+function attempt(fn: () => void): NftError | undefined {
+  try {
+    fn();
+    return undefined;
+  } catch (err) {
+    if (err instanceof NftError) return err;
+    throw err;
+  }
+}
+
+function tryAlone(trial: NftTable, run: (transaction: NftTransaction) => void): NftError | undefined {
+  const refused = attempt(() => run(replaceTable(trial)));
+  if (!refused) run(deleteTable(trial));
+  return refused;
+}
+
+/** The table without what looks up addresses (fib): forwards, and what leads answers back. Undefined where there is none. */
+function withoutFib(table: NftTable): NftTable | undefined {
+  const chains = table.chains.map(chain => ({
+    ...chain,
+    rules: chain.rules.filter(rule => !needsModule(rule, FIB)),
+  }));
+  const isSame = chains.every(({ rules }, n) => rules.length === table.chains[n]!.rules.length);
+  return isSame ? undefined : { ...table, chains };
+}
+
+function refusalOf(
+  { container, key }: LabelledRules,
+  reason: string,
+  rules: readonly NftRule[],
+  isStrict: boolean,
+): Refusal {
+  const modules = LACKING.test(reason) ? modulesOf(rules) : [];
+  const load = modules.length > 0 ? `, or load what is missing (modprobe ${modules.join(' ')})` : '';
+  const remedy = `write it without what this kernel does not have${load}`;
+  const isOpen = !isStrict && rules.some(stops);
+  const consequence = isStrict
+    ? `and until then ${CLOSED}`
+    : isOpen
+      ? 'and the container is open to what it would have stopped (twine.strict=true would close it)'
+      : '';
+  const message = `the kernel refuses the rule (${plain(reason, REASON_MAX)}), so it is left out${consequence === '' ? '' : ` ${consequence}`}: ${remedy}`;
+  return { container, key, message, ...(isOpen && { isOpen }) };
+}
+
+/** Whether packets may end at the rule, or where it leads. */
+function stops({ expr }: NftRule): boolean {
+  return expr.some(statement => ['drop', 'reject', 'jump', 'goto'].some(verdict => verdict in statement));
+}
+
+function withoutModule(isStrict: boolean): Refusal {
+  return {
+    key: ALL_LABELS,
+    message: `the kernel lacks the module ${FIB}, so no port is forwarded and published ports are answered by the labels' routes${isStrict ? `, and until then ${CLOSED}` : ''}: load it (modprobe ${FIB}) and start dwgd anew`,
+  };
+}
+
+function modulesIn({ chains }: NftTable): string[] {
+  return modulesOf(chains.flatMap(({ rules }) => rules));
+}
+
+function advised({ subject, reason, transaction }: NftError, modules: readonly string[]): NftError {
+  return new NftError(
+    subject,
+    `${reason}: load what this kernel lacks (modprobe ${modules.join(' ')})`,
+    transaction,
+  );
+}

@@ -1,0 +1,45 @@
+// What a namespace holds, as the kernel says it, and read. Most looks find what the look before has found: then the
+// bytes are the same, and nobody has to read them. Pure. Not here: asking (sandbox-window.ts), what follows (diff.ts).
+
+import { PROBE_TABLE, RTPROT_DWGD, TABLE } from '../../base/ownership.js';
+import { readRules } from '../../netlink/route/policy-rule.js';
+import { readRoutes } from '../../netlink/route/route.js';
+import { decodeStampedTable, type StampedTableAnswers } from '../../nft/messages.js';
+import { readStamp } from '../diff/stamp.js';
+import type { ObservedSysctl, SandboxObserved } from '../diff/state.js';
+
+/** Answers to one look; buffers are payloads of netlink messages. */
+export interface RawState {
+  readonly nft: StampedTableAnswers;
+  /** Of our protocol at least. */
+  readonly routes: readonly Buffer[];
+  /** Policy rules of anybody. */
+  readonly rules: readonly Buffer[];
+  readonly sysctls: readonly ObservedSysctl[];
+  /** Indexes of the links that lead to where `loopbackTowards` says, each once. */
+  readonly loopbackLinks: readonly number[];
+}
+
+/** @throws DecodeError */
+export function decodeState({ nft, routes, rules, sysctls, loopbackLinks }: RawState): SandboxObserved {
+  const { comments, hasTable, generation } = decodeStampedTable(nft, TABLE.name);
+  return {
+    ...readStamp(comments),
+    hasTable,
+    ...(generation !== undefined && { generation }),
+    routes: readRoutes(routes, RTPROT_DWGD),
+    rules: readRules(rules, RTPROT_DWGD),
+    sysctls,
+    ...(loopbackLinks.length > 0 && { loopbackLinks }),
+    ...(nft.tables?.includes(PROBE_TABLE.name) && { hasProbe: true }),
+  };
+}
+
+/** The same text for sights that say the same to the byte, the generation of the ruleset included. */
+export function cacheKey({ nft, routes, rules, sysctls, loopbackLinks }: RawState): string {
+  const said = [nft.rules, routes, rules];
+  const counts = said.map(({ length }) => length);
+  const values = sysctls.map(({ name, value, wanted }) => `${name}=${value}/${wanted}`);
+  const bytes = Buffer.concat(said.flat()).toString('latin1');
+  return `${counts} ${nft.tables} ${values} ${loopbackLinks} ${bytes}`;
+}

@@ -1,0 +1,98 @@
+// The files of sysctls below /proc/sys/net, of the namespace of the calling thread. Synchronous, for a window of
+// another namespace. Names come from the kernel and from whoever may change a ruleset there: nothing but a sysctl of ours
+// is opened. Not here: which sysctls (sysctl.ts), what they were (stamp.ts).
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { errorCode, isNotFound, OpError } from '../../base/errors.js';
+import { isChangeable, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
+
+const PROC_SYS = '/proc/sys';
+const ROOT = `${PROC_SYS}/net`;
+/** Of <linux/magic.h>. */
+const PROC_SUPER_MAGIC = 0x9fa0;
+const { O_RDONLY, O_RDWR, O_NOFOLLOW } = constants;
+/** A number: what all sysctls of ours are. */
+const VALUE = /^-?\d{1,11}$/;
+/** More than the value of any sysctl that a label needs. */
+const VALUE_BYTES = 64;
+const WRITABLE = "give dwgd's own container `privileged: true`";
+
+/**
+ * What a sysctl is, without its line's end; undefined where there is none, as with those of a link that is gone.
+ * @param name below /proc/sys/net: `ipv4/ip_forward`
+ * @throws OpError; Error for what is no sysctl of ours, or has no sysctl's value
+ */
+export function readSysctl(name: string): string | undefined {
+  const fd = openSysctl(name, O_RDONLY, 'reading sysctl');
+  if (fd === undefined) return undefined;
+  try {
+    const bytes = Buffer.allocUnsafe(VALUE_BYTES);
+    const value = bytes.toString('latin1', 0, readSync(fd, bytes)).trimEnd();
+    if (!VALUE.test(value)) throw new Error(`reading sysctl ${name}: what is there is no number`);
+    return value;
+  } catch (err) {
+    throw refused('reading sysctl', name, err);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether there was such a sysctl to be set. @throws OpError: EINVAL, EROFS; Error for what is no sysctl of ours */
+export function writeSysctl(name: string, value: string): boolean {
+  const fd = openSysctl(name, O_RDWR, 'setting sysctl');
+  if (fd === undefined) return false;
+  try {
+    writeSync(fd, value);
+    return true;
+  } catch (err) {
+    throw refused('setting sysctl', name, err);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openSysctl(name: string, flags: number, op: string): number | undefined {
+  if (!isChangeable(name) && name !== NF_CONNTRACK_COUNT) {
+    throw new Error(`${op} ${JSON.stringify(name)}: dwgd has no such sysctl`);
+  }
+  let fd: number;
+  try {
+    fd = openSync(`${ROOT}/${name}`, flags | O_NOFOLLOW);
+  } catch (err) {
+    if (isNotFound(err)) return undefined;
+    throw refused(op, name, err);
+  }
+  if (fstatSync(fd).dev === procDevice()) return fd;
+  closeSync(fd);
+  throw new Error(`${op} ${name}: it is not a file of /proc`);
+}
+
+let proc: number | undefined;
+
+/** The device number of /proc, which no other file system has. */
+function procDevice(): number {
+  if (proc !== undefined) return proc;
+  if (statfsSync(PROC_SYS).type !== PROC_SUPER_MAGIC)
+    throw new Error(`${PROC_SYS} is not of the file system proc`);
+  proc = statSync(PROC_SYS).dev;
+  return proc;
+}
+
+/** libuv's errno is the kernel's, negative. */
+function refused(op: string, name: string, err: unknown): unknown {
+  const errno = (err as NodeJS.ErrnoException).errno;
+  if (errno === undefined) return err;
+  return new OpError(op, name, -errno, {
+    cause: err,
+    ...(errorCode(err) === 'EROFS' && { advice: WRITABLE }),
+  });
+}

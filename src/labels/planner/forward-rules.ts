@@ -1,0 +1,146 @@
+// The rules of forwards: destination NAT of what arrives and of what the container says to itself, and masquerading of
+// what they lead elsewhere. Not here: where their destinations are (placement.ts), the chains (table.ts).
+
+import { type Address, formatAddress } from '../../base/ip.js';
+import { naturalCompare } from '../../base/plain-text.js';
+import type { FlowEnd } from '../../nft/conntrack.js';
+import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
+import { type NftRule, rule } from '../../nft/table.js';
+import type { UdpForward } from '../diff/state.js';
+import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
+import { byNameButLo } from '../spec/interface-match.js';
+import { compareSpecificity, formatPattern, isLoopback } from '../spec/interface-pattern.js';
+
+/** A forward with its destination found. */
+export interface ResolvedForward {
+  /** The label's key: what decides where two say the same. */
+  readonly key: string;
+  /** The pattern as it was given; every interface but `lo` is ANY. */
+  readonly pattern: InterfacePattern;
+  /** The interfaces by which connections may arrive; `lo` stands alone. */
+  readonly arrivals: readonly InterfacePattern[];
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  /** One of each family at most. */
+  readonly addresses: readonly Address[];
+  readonly destinationPort: number;
+}
+
+const LOOPBACK = { prefix: { addr: '127.0.0.0', len: 8 } };
+/** Docker's embedded DNS; its own rules lead it elsewhere. */
+const DOCKER_DNS = '127.0.0.11';
+
+/** With route_localnet the kernel takes packets for 127.0.0.0/8 from outside; so they end here. */
+export function guardLoopback(forwards: readonly ResolvedForward[]): NftRule[] {
+  if (!forwards.some(isLocal)) return [];
+  const outside = match(meta('iifname'), '!=', 'lo');
+  return ['daddr', 'saddr'].map(field =>
+    rule(outside, match(payload('ip', field), '==', LOOPBACK), { drop: null }),
+  );
+}
+
+/**
+ * Connections that arrive for an address of the interface by which they come, all but those for `lo`. The narrowest
+ * pattern goes first.
+ */
+export function preroutingDnat(forwards: readonly ResolvedForward[]): NftRule[] {
+  const groups = new Map<string, { pattern: InterfacePattern; forwards: ResolvedForward[] }>();
+  const outside = forwards.filter(forward => !isLocal(forward));
+  for (const forward of outside.sort(bySpecificity)) {
+    for (const pattern of forward.arrivals) {
+      const key = formatPattern(pattern);
+      const group = groups.get(key) ?? { pattern, forwards: [] };
+      groups.set(key, group);
+      group.forwards.push(forward);
+    }
+  }
+  const here = match({ fib: { result: 'type', flags: ['daddr', 'iif'] } }, '==', 'local');
+  return [...groups.values()]
+    .sort((a, b) => compareSpecificity(a.pattern, b.pattern))
+    .flatMap(({ pattern, forwards }) =>
+      ([4, 6] as const).flatMap(family => dnat(family, forwards, [...byNameButLo('iifname', pattern), here])),
+    );
+}
+
+/**
+ * Connections that the container makes to itself: to an address of its own, or for `lo` to a loopback address. The
+ * address does not tell the interface, so the widest pattern counts.
+ */
+export function outputDnat(forwards: readonly ResolvedForward[]): NftRule[] {
+  const widest = [...forwards].sort((a, b) => bySpecificity(b, a) || naturalCompare(a.key, b.key));
+  const [local, others] = [widest.filter(isLocal), widest.filter(forward => !isLocal(forward))];
+  const own = match({ fib: { result: 'type', flags: ['daddr'] } }, '==', 'local');
+  const byLo = match(meta('oifname'), '==', 'lo');
+  const [ip, ip6] = [payload('ip', 'daddr'), payload('ip6', 'daddr')];
+  return [
+    ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', DOCKER_DNS)]),
+    ...dnat(6, local, [byLo, match(ip6, '==', '::1')]),
+    ...dnat(4, others, [own, match(ip, '!=', LOOPBACK)]),
+    ...dnat(6, others, [own, match(ip6, '!=', '::1')]),
+  ];
+}
+
+/** One rule for all forwards of a family: a map from protocol and port, so that their number costs a packet nothing. */
+function dnat(family: 4 | 6, forwards: readonly ResolvedForward[], matches: readonly Statement[]): NftRule[] {
+  const elements = new Map<string, readonly [Expression, Expression]>();
+  for (const { protocol, port, addresses, destinationPort } of forwards) {
+    const key = `${protocol} ${port}`;
+    const address = addresses.find(address => address.family === family);
+    if (!address || elements.has(key)) continue;
+    elements.set(key, [{ concat: [protocol, port] }, { concat: [formatAddress(address), destinationPort] }]);
+  }
+  if (elements.size === 0) return [];
+  const key = { concat: [meta('l4proto'), payload('th', 'dport')] };
+  const keys = [...elements.keys()].sort(naturalCompare);
+  const data = { set: keys.map(key => elements.get(key)!) };
+  return [rule(...matches, { dnat: { family: family === 4 ? 'ip' : 'ip6', addr: { map: { key, data } } } })];
+}
+
+/** Masquerades what is forwarded: one rule for each destination, with where it is, and the ports that lead to it. */
+export function masqueraded(forwards: readonly ResolvedForward[]): NftRule[] {
+  const found = new Map<string, { forward: ResolvedForward; address: Address; ports: Set<number> }>();
+  for (const forward of forwards) {
+    for (const address of forward.addresses) {
+      const key = `${forward.protocol} ${formatAddress(address)} ${forward.destinationPort}`;
+      const entry = found.get(key) ?? { forward, address, ports: new Set() };
+      found.set(key, entry);
+      entry.ports.add(forward.port);
+    }
+  }
+  return [...found.keys()].sort(naturalCompare).map(key => {
+    const { forward, address, ports } = found.get(key)!;
+    const { protocol, destinationPort } = forward;
+    return rule(
+      match(payload(address.family === 4 ? 'ip' : 'ip6', 'daddr'), '==', formatAddress(address)),
+      match(payload(protocol, 'dport'), '==', destinationPort),
+      match(ct('proto-dst', 'original'), '==', { set: [...ports].sort((a, b) => a - b) }),
+      { masquerade: null },
+    );
+  });
+}
+
+function isLocal({ pattern }: ResolvedForward): boolean {
+  return isLoopback(pattern);
+}
+
+function bySpecificity(a: ResolvedForward, b: ResolvedForward): number {
+  return compareSpecificity(a.pattern, b.pattern);
+}
+
+/**
+ * The ports that labels forward by UDP, each with where it leads now.
+ * @param wanted all forwards, @param placed those whose destination was found
+ */
+export function udpForwards(
+  wanted: readonly ForwardIntent[],
+  placed: readonly ResolvedForward[],
+): readonly UdpForward[] {
+  const ports = new Map<number, FlowEnd[]>();
+  for (const { protocol, port } of wanted) if (protocol === 'udp') ports.set(port, []);
+  for (const { protocol, port, addresses, destinationPort } of placed) {
+    if (protocol === 'udp') {
+      ports.get(port)?.push(...addresses.map(address => ({ address, port: destinationPort })));
+    }
+  }
+  return [...ports].map(([port, destinations]) => ({ port, destinations }));
+}

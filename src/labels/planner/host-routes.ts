@@ -1,0 +1,141 @@
+// Routes of the host to networks behind containers: which there shall be, and which are refused. Not here: putting
+// them in place.
+
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  isDefault,
+  type Prefix,
+  prefixContains,
+} from '../../base/ip.js';
+import { plain } from '../../base/plain-text.js';
+import type { DesiredRoute } from '../diff/state.js';
+import type { Diagnostic, HostRouteIntent } from '../spec/intent.js';
+import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
+
+/** What the host allows, and what it is. */
+export interface HostView {
+  /** Networks that may be routed although they are a default route, or hold an address that the host reaches otherwise. */
+  readonly allowHostRoutes: readonly Prefix[];
+  /** Addresses of the host's own interfaces. */
+  readonly hostAddresses: readonly Prefix[];
+  /** Gateways of the host's own routes. */
+  readonly nextHops: readonly Address[];
+}
+
+/** The shortest prefix that needs no `--allow-host-routes`. */
+const SHORTEST_PREFIX = { 4: 8, 6: 16 } as const;
+/** All routes of a family together hold no more addresses than so many networks of the shortest prefix. */
+const MOST_NETWORKS = 2;
+
+/** What one namespace's labels ask of the host. */
+export interface HostRouteRequest {
+  readonly sandbox: SandboxMembers;
+  readonly intent: Pick<MergedIntent, 'hostRoutes'>;
+}
+
+/**
+ * @param requests sorted by name: of two for one network the first counts
+ * @param neighbours every namespace with containers
+ */
+export function planHostRoutes(
+  requests: readonly HostRouteRequest[],
+  neighbours: readonly SandboxMembers[],
+  host: HostView,
+): { readonly routes: readonly DesiredRoute[]; readonly diagnostics: readonly Diagnostic[] } {
+  const diagnostics: Diagnostic[] = [];
+  const budget = { 4: MOST_NETWORKS, 6: MOST_NETWORKS };
+  const found = new Map<
+    string,
+    { readonly route: DesiredRoute; readonly owned: Attributed<HostRouteIntent> }
+  >();
+  for (const { sandbox, intent } of requests) {
+    for (const owned of intent.hostRoutes) {
+      const { network } = owned.intent;
+      const key = formatPrefix(network);
+      const gateway = bridgeAddress(sandbox, network.address.family);
+      const other = found.get(key);
+      const wrong =
+        whyRefused(network, sandbox, neighbours, host) ??
+        (gateway ? undefined : whyNoWay(sandbox, network.address.family)) ??
+        (other || isAllowed(network, host) ? undefined : whyTooMuch(network, budget));
+      if (wrong !== undefined) {
+        diagnostics.push(diagnosticOf(owned, `the host gets no route to ${key}: ${wrong}`));
+      } else if (!other) {
+        found.set(key, { route: { network, gateway: gateway! }, owned });
+      } else if (other.owned.container !== owned.container && other.route.gateway !== gateway) {
+        diagnostics.push(
+          diagnosticOf(
+            owned,
+            `the host's route to ${key} leads to ${plain(other.owned.container.name, 80)}, which asks for it too: remove one of the two labels`,
+          ),
+        );
+      }
+    }
+  }
+  return { routes: [...found.values()].map(({ route }) => route), diagnostics };
+}
+
+function whyRefused(
+  network: Prefix,
+  sandbox: SandboxMembers,
+  neighbours: readonly SandboxMembers[],
+  host: HostView,
+): string | undefined {
+  if (isAllowed(network, host)) return undefined;
+  const { hostAddresses, nextHops } = host;
+  const { family } = network.address;
+  const remedy = remedyFor(network);
+  if (isDefault(network)) return `it would be the host's default route; ${remedy}`;
+  if (network.length < SHORTEST_PREFIX[family]) {
+    return `it is shorter than /${SHORTEST_PREFIX[family]}, and holds much that the host reaches otherwise; ${remedy}`;
+  }
+  const own = hostAddresses.find(({ address }) => prefixContains(network, address));
+  if (own) return `${formatAddress(own.address)} is an address of the host itself; ${remedy}`;
+  const nextHop = nextHops.find(address => prefixContains(network, address));
+  if (nextHop) return `${formatAddress(nextHop)} is a gateway of the host's own routes; ${remedy}`;
+  for (const { key, members, attachments } of neighbours) {
+    if (key === sandbox.key) continue;
+    const addresses = attachments.flatMap(({ addresses }) => addresses);
+    const theirs = addresses.find(address => prefixContains(network, address));
+    if (!theirs) continue;
+    return `${formatAddress(theirs)} is the address of ${plain(members[0]!.name, 80)}; ${remedy}`;
+  }
+  return undefined;
+}
+
+function isAllowed(network: Prefix, { allowHostRoutes }: HostView): boolean {
+  return allowHostRoutes.some(
+    allow => allow.length <= network.length && prefixContains(allow, network.address),
+  );
+}
+
+function remedyFor(network: Prefix): string {
+  return `start the daemon with --allow-host-routes ${formatPrefix(network)} if it shall`;
+}
+
+/** Takes the network from what may be routed in all; a sentence where it is more than is left. */
+function whyTooMuch(network: Prefix, budget: { 4: number; 6: number }): string | undefined {
+  const { family } = network.address;
+  const share = 2 ** (SHORTEST_PREFIX[family] - network.length);
+  if (share > budget[family]) {
+    return `with the other labels' routes it would be more than ${MOST_NETWORKS} networks of /${SHORTEST_PREFIX[family]}; ${remedyFor(network)}`;
+  }
+  budget[family] -= share;
+  return undefined;
+}
+
+/** The first address of the family on a bridge network, which the host is on, too. */
+function bridgeAddress({ attachments }: SandboxMembers, family: 4 | 6): Address | undefined {
+  return attachments
+    .filter(({ driver }) => driver === 'bridge')
+    .flatMap(({ addresses }) => addresses)
+    .find(address => address.family === family);
+}
+
+function whyNoWay({ attachments }: SandboxMembers, family: 4 | 6): string {
+  return attachments.some(({ driver }) => driver === 'bridge')
+    ? `the container has no IPv${family} address on a bridge network: connect it to one that has an IPv${family} subnet`
+    : 'the container is on no bridge network: connect it to one';
+}

@@ -1,0 +1,116 @@
+// Which address a destination is: that of the container whose name it is, on the networks that both containers share, or
+// what the DNS says. Not here: whose name it is (bearers.ts), asking the DNS (its answers are given), what is done with
+// the address.
+
+import type { Address } from '../../base/ip.js';
+import { naturalCompare } from '../../base/plain-text.js';
+import { whyUnusableAnswer } from '../../base/special-addresses.js';
+import { nearest } from '../../base/suggest.js';
+import type { ContainerView } from '../discovery/container.js';
+import { mayBeHostName } from '../spec/destination.js';
+import type { Destination } from '../spec/intent.js';
+import { Bearers } from './bearers.js';
+import type { SandboxMembers } from './merge.js';
+import { shown, whyNoAddress, whyNoAnswer, whyPassedOver } from './unresolved.js';
+
+/** What a destination is now. */
+export type Resolution =
+  /** First addresses of each family; at least one. */
+  | { readonly kind: 'found'; readonly addresses: readonly Address[] }
+  /** To be looked up by the DNS: nothing is known yet. */
+  | { readonly kind: 'unknown'; readonly name: string }
+  /** A sentence that says why there is no address and what would be right. */
+  | { readonly kind: 'missing'; readonly why: string };
+
+/** Every name of the world. */
+export class NameIndex {
+  readonly #bearers: Bearers;
+  readonly #external: ReadonlyMap<string, readonly Address[]>;
+  readonly #asked = new Set<string>();
+  /** What was said of names that nobody has: many labels may have one. */
+  readonly #unknown = new Map<string, string>();
+
+  /** @param external what the DNS says of names that are not Docker's; an empty answer is one, too */
+  constructor(sandboxes: readonly SandboxMembers[], external: ReadonlyMap<string, readonly Address[]>) {
+    this.#external = external;
+    this.#bearers = new Bearers(sandboxes);
+  }
+
+  /** Names for which the DNS was or would have been asked. */
+  get asked(): ReadonlySet<string> {
+    return this.#asked;
+  }
+
+  /**
+   * @param asker whose label it is, @param sandbox the namespace it is in
+   * @param gateway of a route of that family, which is to be on a network where the kernel heeds gateways; absent: any
+   */
+  resolve(
+    destination: Destination,
+    asker: ContainerView,
+    sandbox: SandboxMembers,
+    gateway?: 4 | 6,
+  ): Resolution {
+    if (destination.kind === 'address') return { kind: 'found', addresses: [destination.address] };
+    const { name } = destination;
+    const { bearers, isOwn, passedOver } = this.#bearers.of(name, asker, sandbox);
+    if (bearers.length > 0) {
+      const attachments = bearers.flatMap(({ attachment }) => attachment ?? []);
+      const usable = attachments.filter(({ ignoresNextHop }) => !gateway || !ignoresNextHop);
+      const addresses = firstOfEach(
+        usable.flatMap(({ addresses }) => addresses),
+        gateway,
+      );
+      if (addresses.length > 0) return { kind: 'found', addresses };
+      return { kind: 'missing', why: whyNoAddress(name, sandbox, bearers, gateway) };
+    }
+    if (isOwn) return { kind: 'missing', why: `${shown(name)} is this container itself: name another one` };
+    if (passedOver.length > 0) return { kind: 'missing', why: whyPassedOver(name, asker, passedOver) };
+    return this.#resolveOutside(name, sandbox, gateway);
+  }
+
+  #resolveOutside(name: string, sandbox: SandboxMembers, family: 4 | 6 | undefined): Resolution {
+    if (mayBeHostName(name)) {
+      const answer = this.#external.get(externalName(name));
+      this.#asked.add(externalName(name));
+      if (!answer) return { kind: 'unknown', name: externalName(name) };
+      const usable = answer.filter(address => whyUnusableAnswer(address) === undefined);
+      const addresses = firstOfEach(usable, family);
+      if (addresses.length > 0) return { kind: 'found', addresses };
+      if (usable.length > 0)
+        return { kind: 'missing', why: `the host ${shown(name)} has no IPv${family} address` };
+      if (answer[0]) return { kind: 'missing', why: whyNoAnswer(name, answer[0]) };
+    }
+    return { kind: 'missing', why: this.#whyUnknown(name, sandbox) };
+  }
+
+  #whyUnknown(name: string, sandbox: SandboxMembers): string {
+    const key = `${sandbox.key} ${name}`;
+    const known = this.#unknown.get(key);
+    if (known !== undefined) return known;
+    const near = nearest(name, this.#neighbours(sandbox));
+    const why = `${shown(name)} is no container on a network of this one${
+      near === undefined ? '' : ` (there is ${shown(near)})`
+    }, and no host that the resolver knows`;
+    this.#unknown.set(key, why);
+    return why;
+  }
+
+  /** Container names and services on the sandbox's networks, without its own. */
+  #neighbours(sandbox: SandboxMembers): string[] {
+    const beside = this.#bearers.beside(sandbox);
+    const found = new Set(beside.flatMap(({ name, service }) => [name, ...(service ? [service.name] : [])]));
+    return [...found].sort(naturalCompare);
+  }
+}
+
+/** As the DNS compares names. */
+export function externalName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}
+
+/** The first address of each family, or of the one alone. */
+function firstOfEach(addresses: readonly Address[], only?: 4 | 6): Address[] {
+  const families = only === undefined ? ([4, 6] as const) : [only];
+  return families.flatMap(family => addresses.find(address => address.family === family) ?? []);
+}

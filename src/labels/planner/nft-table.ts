@@ -1,0 +1,152 @@
+// The nftables table of one namespace: the rules of labels in iptables' six places, those of forwards and of replies, and
+// masquerading. Interfaces by name, never by index: what comes up later is covered. Not here: whose labels they are
+// (plan.ts), the stamp (stamp.ts), the rules themselves (forwards.ts, replies.ts, nft/iptables.ts).
+
+import { TABLE } from '../../base/ownership.js';
+import { ct, match, payload, type Statement } from '../../nft/expression.js';
+import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js';
+import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
+import { closed } from '../diff/strict.js';
+import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
+import { byName, byNameButLo } from '../spec/interface-match.js';
+import { isLoopback } from '../spec/interface-pattern.js';
+import {
+  guardLoopback,
+  masqueraded,
+  outputDnat,
+  preroutingDnat,
+  type ResolvedForward,
+} from './forward-rules.js';
+import { restoreMark, saveMark } from './reply-routing.js';
+
+/** What a table is made of. */
+export interface TableParts {
+  readonly natInterfaces: readonly InterfacePattern[];
+  readonly forwards: readonly ResolvedForward[];
+  /** In the order in which they apply. */
+  readonly rules: readonly RuleIntent[];
+  /** Whether nothing is forwarded but what was translated. */
+  readonly isForwardingClosed?: boolean;
+  /** Whether labels ask for routes. */
+  readonly hasRoutes: boolean;
+  /** Where replies are led past the labels' routes: the link-layer addresses of dockerWay(). */
+  readonly dockerWay?: readonly string[];
+  /** Whether nothing but loopback passes. */
+  readonly isClosed?: boolean;
+}
+
+/** Masquerades what our forwards lead elsewhere, and nothing else. */
+const FORWARDED_CHAIN = 'forwarded';
+
+/** NF_IP_PRI_RAW, _MANGLE, _NAT_DST, _FILTER, _NAT_SRC: where iptables' tables are; `arrived` is behind all NAT. */
+const HOOKS = {
+  raw: { type: 'filter', hook: 'prerouting', priority: -300 },
+  prerouting: { type: 'nat', hook: 'prerouting', priority: -100 },
+  arrived: { type: 'filter', hook: 'prerouting', priority: -90 },
+  replies: { type: 'route', hook: 'output', priority: -150 },
+  'nat-output': { type: 'nat', hook: 'output', priority: -100 },
+  input: { type: 'filter', hook: 'input', priority: 0 },
+  forward: { type: 'filter', hook: 'forward', priority: 0 },
+  output: { type: 'filter', hook: 'output', priority: 0 },
+  postrouting: { type: 'nat', hook: 'postrouting', priority: 100 },
+} as const satisfies Record<string, NftHook>;
+
+type BaseChain = keyof typeof HOOKS;
+
+/** Which of a label's chains hangs where. */
+const JUMPS: Partial<Record<BaseChain, TwineChain>> = {
+  input: 'TWINE_INPUT',
+  output: 'TWINE_OUTPUT',
+  forward: 'TWINE_FORWARD',
+  prerouting: 'TWINE_NAT_PREROUTING',
+  'nat-output': 'TWINE_NAT_OUTPUT',
+  postrouting: 'TWINE_NAT_POSTROUTING',
+};
+
+/** The table, without its stamp; undefined where there is nothing to be in it. */
+export function buildTable(parts: TableParts): NftTable | undefined {
+  const table = openTable(parts);
+  return parts.isClosed ? closed(table ?? { ...TABLE, sets: [], chains: [] }) : table;
+}
+
+function openTable({
+  natInterfaces,
+  forwards,
+  rules,
+  isForwardingClosed = false,
+  hasRoutes,
+  dockerWay,
+}: TableParts): NftTable | undefined {
+  const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
+  if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
+  const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
+  const own: Record<BaseChain, readonly NftRule[]> = {
+    raw: [...guardLoopback(forwards), ...(hasRoutes ? refuseRedirects() : [])],
+    prerouting: preroutingDnat(forwards),
+    arrived: dockerWay ? saveMark(dockerWay) : [],
+    replies: dockerWay ? restoreMark() : [],
+    'nat-output': outputDnat(forwards),
+    input: [],
+    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside, isForwardingClosed)],
+    output: [],
+    postrouting: [
+      ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
+      ...outside.map(pattern => rule(...byNameButLo('oifname', pattern), { masquerade: null })),
+    ],
+  };
+  const targets = new Set(rules.flatMap(({ rule }) => rule.targets));
+  const twine = TWINE_CHAINS.map(name => ({ name, rules: rulesOf(name, rules) })).filter(
+    ({ name, rules }) => rules.length > 0 || targets.has(name),
+  );
+  const base = (Object.keys(HOOKS) as BaseChain[]).flatMap((name): NftChain[] => {
+    const target = twine.find(chain => chain.name === JUMPS[name] && chain.rules.length > 0);
+    const all = [...(target ? [rule(jump(target.name))] : []), ...own[name]];
+    return all.length === 0 ? [] : [{ name, hook: HOOKS[name], rules: all }];
+  });
+  const forwarded = forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards) }] : [];
+  return {
+    ...TABLE,
+    sets: [],
+    chains: [...base, ...twine, ...forwarded],
+  };
+}
+
+/** The rules of one chain, each with the name of its label where it has no comment of its own. */
+function rulesOf(chain: TwineChain, rules: readonly RuleIntent[]): NftRule[] {
+  return rules
+    .filter(({ rule }) => rule.chain === chain)
+    .flatMap(({ name, rule }) => rule.rules.map(one => ({ ...one, comment: one.comment ?? name })));
+}
+
+/**
+ * A gateway that has lost its own way tells whoever asks of a shorter one: the default route. The kernel would put
+ * that before every route, unreachable ones too.
+ */
+function refuseRedirects(): NftRule[] {
+  return [
+    rule(match(payload('icmp', 'type'), '==', 'redirect'), { drop: null }),
+    rule(match(payload('icmpv6', 'type'), '==', 'nd-redirect'), { drop: null }),
+  ];
+}
+
+function acceptForwarded(pattern: InterfacePattern): NftRule[] {
+  const state = match(ct('state'), 'in', ['established', 'related', 'new']);
+  const by = (key: 'iifname' | 'oifname') => rule(...byName(key, pattern), state, { accept: null });
+  return pattern.name === '' ? [by('iifname')] : [by('iifname'), by('oifname')];
+}
+
+/**
+ * What neither came nor leaves by a matching interface ends here, unless it is a translated connection. Else a gateway
+ * whose tunnel is not up would send what its users give it out by its own default route.
+ */
+function refuseElsewhere(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
+  if (!isClosed && (patterns.length === 0 || patterns.some(({ name }) => name === ''))) return [];
+  const others = (['iifname', 'oifname'] as const).flatMap(key =>
+    patterns.flatMap(pattern => byName(key, pattern, '!=')),
+  );
+  return [rule(...others, match({ '&': [ct('status'), 'dnat'] }, '==', 0), { drop: null })];
+}
+
+function jump(target: string): Statement {
+  return { jump: { target } };
+}

@@ -1,0 +1,40 @@
+// What a default route of a label leaves open beside it, each said with its remedy: IPv6, Docker's DNS, policy rules of the
+// container's own. Pure. Not here: the routes (placement.ts), asking for any of it.
+import { formatDestination } from '../spec/destination.js';
+import type { Diagnostic, RouteIntent } from '../spec/intent.js';
+import { type Attributed, diagnosticOf } from './merge.js';
+import type { Requester } from './resolve.js';
+
+/** What is left open by the labels of a namespace. */
+export function findOpenings({ members, intent }: Requester): Diagnostic[] {
+  const four = defaultOf(intent.routes, 4);
+  const six = defaultOf(intent.routes, 6);
+  const first = four ?? six;
+  const dns = members.members.find(({ hostDns }) => hostDns !== undefined)?.hostDns;
+  return [
+    ...(four && !six && members.attachments.some(({ hasGateway6 }) => hasGateway6)
+      ? [diagnosticOf(four, whyOpenIPv6(four.intent))]
+      : []),
+    ...(first && dns !== undefined ? [diagnosticOf(first, whyHostDns(dns))] : []),
+  ];
+}
+
+/** The label for all of a family, or for its first half where there is one for the second, too. */
+function defaultOf(
+  routes: readonly Attributed<RouteIntent>[],
+  family: 4 | 6,
+): Attributed<RouteIntent> | undefined {
+  const own = routes.filter(({ intent: { network } }) => network.address.family === family);
+  const whole = own.find(({ intent: { network } }) => network.length === 0);
+  const halves = own.filter(({ intent: { network } }) => network.length === 1);
+  return whole ?? (halves.length === 2 ? halves[0] : undefined);
+}
+
+function whyOpenIPv6({ destination }: RouteIntent): string {
+  const gateway = destination?.kind === 'name' ? formatDestination(destination) : '<gateway>';
+  return `IPv6 goes on by Docker's own default route: set the label twine.route.::/0=${gateway}, by which it goes the same way, and nowhere while the gateway has no IPv6`;
+}
+
+function whyHostDns(server: string): string {
+  return `Docker asks ${server} on the host for this container's names, from the host and not by the label's route: give the container a \`dns:\` of its own, such as the VPN's`;
+}

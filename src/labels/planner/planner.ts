@@ -1,0 +1,80 @@
+// The plan of the world as it is now, made anew only when something of the world is new: at most looks nothing is.
+// Not here: the plan (plan.ts), what the world looks like.
+
+import { type Address, type Prefix, sameAddress } from '../../base/ip.js';
+import { RT_TABLE_DWGD } from '../../base/ownership.js';
+import { routingTable } from '../diff/policy-routing.js';
+import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
+import { ParseCache } from '../spec/parse-cache.js';
+import { type Plan, planWorld } from './plan.js';
+import { TableCache } from './table-cache.js';
+
+/** What a plan is made of; what is the very same value has not changed. */
+export interface WorldSnapshot {
+  readonly containers: readonly ContainerView[];
+  /** What the DNS says. */
+  readonly external: ReadonlyMap<string, readonly Address[]>;
+  readonly hostAddresses: readonly Prefix[];
+  /** Gateways of the host's own routes. */
+  readonly nextHops: readonly Address[];
+  /** Where the host is on its containers' networks. */
+  readonly hostPlaces: readonly HostInterfaceAddress[];
+}
+
+export class Planner {
+  readonly #allowHostRoutes: readonly Prefix[];
+  readonly #isStrict: boolean;
+  readonly #intents = new ParseCache();
+  readonly #tables = new TableCache();
+  #last: { readonly snapshot: WorldSnapshot; readonly plan: Plan } | undefined;
+
+  /** @param isStrict whether every labelled container is, whatever its labels say */
+  constructor(allowHostRoutes: readonly Prefix[], isStrict = false) {
+    this.#allowHostRoutes = allowHostRoutes;
+    this.#isStrict = isStrict;
+  }
+
+  /** Reads the labels of a container that a plan is going to be about. */
+  prefetch(name: string, labels: ReadonlyMap<string, string>): void {
+    if (labels.size > 0) this.#intents.read(name, labels);
+  }
+
+  /** Whether labels ask for routes that Docker's own default route would be hidden by: replies are led back past them. */
+  needsReplyRouting(containers: readonly ContainerView[]): boolean {
+    const { intents } = this.#intents.getAll(containers);
+    return [...intents.values()].some(({ routes }) =>
+      routes.some(({ network }) => routingTable(network) === RT_TABLE_DWGD),
+    );
+  }
+
+  /** What shall be, with the mistakes of the labels' grammar; the very same as before where nothing is new. */
+  plan(snapshot: WorldSnapshot): Plan {
+    const last = this.#last;
+    if (last && isSame(last.snapshot, snapshot)) return last.plan;
+    const { intents, unverified, diagnostics } = this.#intents.getAll(snapshot.containers);
+    const [allowHostRoutes, isStrict] = [this.#allowHostRoutes, this.#isStrict];
+    const plan = planWorld({ ...snapshot, intents, unverified, allowHostRoutes, isStrict }, this.#tables);
+    const all = { ...plan, diagnostics: [...diagnostics, ...plan.diagnostics] };
+    this.#last = { snapshot, plan: all };
+    return all;
+  }
+}
+
+function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
+  return (
+    a.external === b.external &&
+    sameList(a.containers, b.containers, Object.is) &&
+    sameList(a.hostAddresses, b.hostAddresses, sameInWhole) &&
+    sameList(a.nextHops, b.nextHops, sameAddress) &&
+    sameList(a.hostPlaces, b.hostPlaces, (a, b) => a.mac === b.mac && sameInWhole(a.prefix, b.prefix))
+  );
+}
+
+/** Host bits count. */
+function sameInWhole(a: Prefix, b: Prefix): boolean {
+  return a.length === b.length && sameAddress(a.address, b.address);
+}
+
+function sameList<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
+  return a.length === b.length && a.every((one, i) => same(one, b[i]!));
+}

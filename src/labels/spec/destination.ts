@@ -1,0 +1,103 @@
+// Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, or the network that a route is to; and which addresses can be
+// that at all. Not here: whose name it is (names.ts).
+
+import { UserError } from '../../base/errors.js';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  maskPrefix,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  prefixContains,
+} from '../../base/ip.js';
+import { quote } from '../../base/plain-text.js';
+import { NETWORKS, whyUnusable } from '../../base/special-addresses.js';
+import type { Destination } from './intent.js';
+
+/** RFC 1035: bytes of a name at most. */
+const NAME_MAX = 253;
+const NETWORK_RIGHT = 'give one such as 10.1.0.0/16 or fd00::/8, or a single address';
+
+/** A network with its host bits cleared. @throws UserError */
+export function parseNetwork(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (!prefix) {
+    const right = text === 'default' ? 'did you mean 0.0.0.0/0 or ::/0?' : NETWORK_RIGHT;
+    throw new UserError(`${quote(text)} is not a network: ${right}`);
+  }
+  const network = maskPrefix(prefix);
+  const why = whyUnroutable(network);
+  if (why !== undefined) {
+    throw new UserError(`no route can lead to ${formatPrefix(network)}, which is ${why}: ${NETWORK_RIGHT}`);
+  }
+  return network;
+}
+
+/** Why no route can lead to the network: it is all loopback, multicast or link-local. */
+function whyUnroutable({ address, length }: Prefix): string | undefined {
+  const found = NETWORKS.find(({ network }) => length >= network.length && prefixContains(network, address));
+  return found?.why.replace(/an? (\S+) address/, '$1');
+}
+
+/**
+ * An address or a name, without a port.
+ * @throws UserError
+ */
+export function parseDestination(text: string): Destination {
+  const address = parseAddress(text) ?? parseAddress(/^\[(.*:.*)\]$/.exec(text)?.[1] ?? '');
+  if (address) return { kind: 'address', address: usable(address) };
+  if (isName(text)) return { kind: 'name', name: text };
+  throw new UserError(
+    `${quote(text)} is not a destination: give the name of a container, a service or a host, or an IP address`,
+  );
+}
+
+/**
+ * `<destination>[:<port>]`.
+ * @throws UserError
+ */
+export function parseDestinationPort(text: string): { destination: Destination; port?: number } {
+  // A bare IPv6 address: its last group is no port.
+  if (parseAddress(text)) return { destination: parseDestination(text) };
+  const match = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text);
+  if (!match) return { destination: parseDestination(text) };
+  const [, host = '', port = ''] = match;
+  return { destination: parseDestination(host), port: parsePort(port) };
+}
+
+/** @throws UserError */
+export function parsePort(text: string): number {
+  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65535) return port;
+  throw new UserError(`${quote(text)} is not a port: give a whole number from 1 to 65535`);
+}
+
+/** The text that parseDestination() reads, or with a port parseDestinationPort(). */
+export function formatDestination(destination: Destination, port?: number): string {
+  const host = destination.kind === 'name' ? destination.name : formatAddress(destination.address);
+  if (port === undefined) return host;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What Docker and the DNS have as names, and nobody takes for an address. */
+function isName(text: string): boolean {
+  return (
+    text.length <= NAME_MAX && /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && !/^[\d.]*\.[\d.]*$/.test(text)
+  );
+}
+
+function usable(address: Address): Address {
+  const why = whyUnusable(address);
+  if (why === undefined) return address;
+  throw new UserError(
+    `${formatAddress(address)} is ${why}: give an address that packets can be sent to, such as that of another container`,
+  );
+}
+
+/** A name that the resolver of the host may be asked for: not one that it would read as a number. */
+export function mayBeHostName(name: string): boolean {
+  const last = name.replace(/\.$/, '').split('.').at(-1) ?? '';
+  return !/^(\d+|0[xX][0-9A-Fa-f]*)$/.test(last);
+}

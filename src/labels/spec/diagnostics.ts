@@ -1,0 +1,42 @@
+// Mistakes in labels as they are told: of bounded length, of printable characters, and of one container not too many.
+// Not here: what is wrong.
+
+import { plain } from '../../base/plain-text.js';
+import type { Diagnostic } from './intent.js';
+import { LABEL_PREFIX } from './label-keys.js';
+
+/** Mistakes of one container that are told one by one. */
+export const MAX_DIAGNOSTICS = 100;
+
+const MAX_CONTAINER = 128;
+const MAX_KEY = 255;
+const MAX_MESSAGE = 400;
+/** The key of what is wrong with all labels of a container. */
+export const ALL_LABELS = `${LABEL_PREFIX}*`;
+
+/** A mistake of parts that come from elsewhere. */
+export function diagnostic(container: string, key: string, message: string): Diagnostic {
+  return {
+    container: plain(container, MAX_CONTAINER),
+    key: plain(key, MAX_KEY),
+    message: plain(message, MAX_MESSAGE),
+  };
+}
+
+/** The first of each container; what is more is counted. */
+export function limitDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const counts = new Map<string, number>();
+  const first = diagnostics.filter(({ container }) => {
+    const count = (counts.get(container) ?? 0) + 1;
+    counts.set(container, count);
+    return count <= MAX_DIAGNOSTICS;
+  });
+  const rest = [...counts].flatMap(([container, count]) =>
+    count > MAX_DIAGNOSTICS ? [diagnostic(container, ALL_LABELS, tooMany(count - MAX_DIAGNOSTICS))] : [],
+  );
+  return [...first, ...rest];
+}
+
+function tooMany(rest: number): string {
+  return `there are ${rest} more mistakes in the labels of this container: put these right first`;
+}

@@ -1,0 +1,80 @@
+// Which networks a route label with a mistake can only be about, so that its fallback stands whatever else is wrong with
+// it. Not here: labels without a mistake (grammar.ts), which keys there are (keys.ts).
+
+import { formatPrefix, type Prefix, parsePrefix } from '../../base/ip.js';
+import { parseNetwork } from './destination.js';
+import { KNOWN_HEADS, nearestKey, ROUTE } from './label-keys.js';
+
+/** Networks in the list of one key. */
+const MAX_NETWORKS = 8;
+const [ALL_IPV4, ALL_IPV6] = ['0.0.0.0/0', '::/0'] as const;
+/** What ip-route(8), route(8) and firewalls call everything. */
+const EVERYTHING: ReadonlyMap<string, readonly string[]> = new Map([
+  ['default', [ALL_IPV4, ALL_IPV6]],
+  ['any', [ALL_IPV4, ALL_IPV6]],
+  ['all', [ALL_IPV4, ALL_IPV6]],
+  ['0', [ALL_IPV4]],
+  ['0.0.0.0', [ALL_IPV4]],
+  ['::', [ALL_IPV6]],
+]);
+
+/** The networks that a label with a mistake can only be about; none where it is about no route, or about an unclear one. */
+export function networksMeant(key: string): readonly Prefix[] {
+  if (key.startsWith(ROUTE)) return readNetworks(key.slice(ROUTE.length));
+  if (KNOWN_HEADS.some(head => key.startsWith(head)) || key.includes('host')) return [];
+  const behind = /^twine.*?routes?(.*)$/is.exec(key)?.[1];
+  if (behind !== undefined) return readNetworks(behind.replace(/^[\s._-]*(:(?!:))?/, ''));
+  const near = nearestKey(key);
+  return near?.startsWith(ROUTE) && parsePrefix(near.slice(ROUTE.length))
+    ? readNetworks(near.slice(ROUTE.length))
+    : [];
+}
+
+/** `0.0.0.0/0 and ::/0 are unreachable`. */
+export function describeClosed(networks: readonly Prefix[]): string {
+  const names = networks.map(formatPrefix);
+  const last = names.pop()!;
+  return names.length > 0 ? `${names.join(', ')} and ${last} are unreachable` : `${last} is unreachable`;
+}
+
+/** A network, several with commas between, or a word for everything: all of it, or nothing. */
+function readNetworks(text: string): readonly Prefix[] {
+  const parts = text.split(',', MAX_NETWORKS + 1);
+  if (parts.length > MAX_NETWORKS) return [];
+  const networks = parts.map(readNetwork);
+  return networks.every(found => found.length > 0) ? networks.flat() : [];
+}
+
+function readNetwork(text: string): readonly Prefix[] {
+  const bare = text.replace(/^[\s"'`.]+|[\s"'`.]+$/g, '').replace(/^\[([^\]]*)\]/, '$1');
+  const texts = EVERYTHING.get(bare.toLowerCase()) ?? [inFull(bare)];
+  return texts.flatMap(routable);
+}
+
+/** `10/8` as ip(8) takes it, and a mask instead of a length. */
+function inFull(text: string): string {
+  const match = /^(\d{1,3}(?:\.\d{1,3}){0,3})[/_\\](\d{1,2}|\d+\.\d+\.\d+\.\d+)$/.exec(text);
+  if (!match) return text;
+  const [, address = '', length = ''] = match;
+  const octets = address.split('.');
+  while (octets.length < 4) octets.push('0');
+  return `${octets.join('.')}/${length.includes('.') ? lengthOf(length) : length}`;
+}
+
+/** The length of a mask such as 255.255.0.0; NaN of one with holes. */
+function lengthOf(mask: string): number {
+  const bits = mask
+    .split('.')
+    .map(octet => Number(octet).toString(2).padStart(8, '0'))
+    .join('');
+  return /^1*0*$/.test(bits) && bits.length === 32 ? bits.replace(/0+$/, '').length : Number.NaN;
+}
+
+/** Without those that no route can lead to. */
+function routable(text: string): Prefix[] {
+  try {
+    return [parseNetwork(text)];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,220 @@
+// What the labels of one container ask for: from text to ContainerIntent, and one sentence for each mistake. Total:
+// any text is either understood or reported, and one bad label stops no other. Not here: whether a name resolves
+// (names.ts), what the kernel shall hold (plan.ts).
+
+import { UserError } from '../../base/errors.js';
+import { formatPrefix, type Prefix } from '../../base/ip.js';
+import { naturalCompare, quote } from '../../base/plain-text.js';
+import { nearest } from '../../base/suggest.js';
+import { RuleError } from '../../nft/iptables/syntax/rule.js';
+import { translateRule } from '../../nft/iptables/translate.js';
+import {
+  formatDestination,
+  parseDestination,
+  parseDestinationPort,
+  parseNetwork,
+  parsePort,
+} from './destination.js';
+import { ALL_LABELS, diagnostic, limitDiagnostics } from './diagnostics.js';
+import type {
+  ContainerIntent,
+  Destination,
+  Diagnostic,
+  HostRouteIntent,
+  InterfacePattern,
+  RuleIntent,
+} from './intent.js';
+import { ANY, formatPattern, parsePattern } from './interface-pattern.js';
+import {
+  describeUnknown,
+  HOST_ROUTES,
+  IPTABLES_RULE,
+  LABEL_PREFIX,
+  NAT_FORWARD,
+  NAT_INTERFACES,
+  ROUTE,
+  STRICT,
+} from './label-keys.js';
+import { networksMeant } from './misspelt.js';
+import { closeWith, isRepeated, newReading, type Reading, routeMeaning } from './reading.js';
+import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
+
+/** Limits of what one container may ask for. */
+export const MAX_LABELS = 1024;
+export const MAX_KEY_LENGTH = 255;
+export const MAX_VALUE_LENGTH = 4096;
+export const MAX_LIST_ITEMS = 64;
+export const MAX_RULE_NAME = 64;
+const PROTOCOLS = ['tcp', 'udp'] as const;
+
+/**
+ * Never throws. Keys that do not begin with `twine.` are passed over.
+ * @param container the container's name, for the reports
+ */
+export function decodeLabels(
+  container: string,
+  labels: ReadonlyMap<string, string>,
+): { readonly intent: ContainerIntent; readonly diagnostics: readonly Diagnostic[] } {
+  const diagnostics: Diagnostic[] = [];
+  const report = (key: string, message: string): void => {
+    diagnostics.push(diagnostic(container, key, message));
+  };
+  const reading = newReading();
+  const keys = selectKeys(labels, report);
+  const failed: [key: string, message: string][] = [];
+  for (const key of keys) {
+    try {
+      decodeLabel(key, labels.get(key)!, reading);
+    } catch (err) {
+      failed.push([key, messageFor(err)]);
+    }
+  }
+  // A label that can be read counts before one with a mistake, so these come last.
+  for (const [key, message] of failed) report(key, message + closeWith(key, message, reading));
+  const { meanings, budget, ...intent } = reading;
+  const bounded = limitDiagnostics(diagnostics);
+  const mistaken = bounded.map(({ key }) => key);
+  return { intent: { ...intent, ...(mistaken.length > 0 && { mistaken }) }, diagnostics: bounded };
+}
+
+/** The keys that are ours and not too many, in their natural order. */
+function selectKeys(
+  labels: ReadonlyMap<string, string>,
+  report: (key: string, message: string) => void,
+): string[] {
+  const short: string[] = [];
+  for (const key of labels.keys()) {
+    if (!key.startsWith(LABEL_PREFIX)) continue;
+    if (key.length <= MAX_KEY_LENGTH) short.push(key);
+    else report(key, `the label's key is ${key.length} characters long: give at most ${MAX_KEY_LENGTH}`);
+  }
+  short.sort(naturalCompare);
+  if (short.length <= MAX_LABELS) return short;
+  report(
+    ALL_LABELS,
+    `the container has ${short.length} of these labels: the first ${MAX_LABELS} count, routes before others, in the order of their names`,
+  );
+  // What a route label that does not count would have kept closed would be open.
+  const isRoute = (key: string): boolean => key === STRICT || key.startsWith(ROUTE);
+  const first = [...short.filter(isRoute), ...short.filter(key => !isRoute(key))];
+  return first.slice(0, MAX_LABELS).sort(naturalCompare);
+}
+
+function messageFor(err: unknown): string {
+  if (err instanceof UserError || err instanceof RuleError) return err.message;
+  return `the label cannot be read: ${String(err)}`;
+}
+
+/** @throws UserError, RuleError */
+function decodeLabel(key: string, text: string, reading: Reading): void {
+  if (text.length > MAX_VALUE_LENGTH) {
+    throw new UserError(`the value is ${text.length} characters long: give at most ${MAX_VALUE_LENGTH}`);
+  }
+  const value = text.trim();
+  if (key === NAT_INTERFACES) reading.natInterfaces.push(...readInterfaces(value));
+  else if (key === STRICT) readStrict(value, reading);
+  else if (key === HOST_ROUTES) reading.hostRoutes.push(...readHostRoutes(key, value));
+  else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
+  else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
+  else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value, reading.budget));
+  else throw new UserError(describeUnknown(key, networksMeant(key).map(formatPrefix)));
+}
+
+function readStrict(value: string, reading: Reading): void {
+  if (!/^(true|false)$/i.test(value))
+    throw new UserError(`${quote(value)} is neither true nor false: give one of them`);
+  if (value.toLowerCase() === 'true') reading.isStrict = true;
+}
+
+function readInterfaces(value: string): InterfacePattern[] {
+  const found = new Map<string, InterfacePattern>();
+  for (const item of list(value, 'interfaces', 'eth0,wg+')) {
+    const pattern = parsePattern(item);
+    found.set(formatPattern(pattern), pattern);
+  }
+  return [...found.values()];
+}
+
+function readHostRoutes(key: string, value: string): HostRouteIntent[] {
+  const found = new Map<string, HostRouteIntent>();
+  for (const item of list(value, 'networks', '10.1.0.0/16,fd00::/8')) {
+    const network = parseNetwork(item);
+    found.set(formatPrefix(network), { key, network });
+  }
+  return [...found.values()];
+}
+
+/** `[<pattern>.]<port>[/tcp|udp]`: the port is what follows the last dot. */
+function readForward(key: string, value: string, reading: Reading): void {
+  const name = key.slice(NAT_FORWARD.length);
+  const slash = name.lastIndexOf('/');
+  const protocol = readProtocol(slash < 0 ? 'tcp' : name.slice(slash + 1));
+  const place = slash < 0 ? name : name.slice(0, slash);
+  const dot = place.lastIndexOf('.');
+  const port = parsePort(place.slice(dot + 1));
+  const pattern = dot < 0 ? undefined : parsePattern(place.slice(0, dot));
+  const { destination, port: destinationPort = port } = parseDestinationPort(required(value, 'web:80'));
+  const meaning = `forward ${formatPattern(pattern ?? ANY)} ${port}/${protocol}`;
+  if (isRepeated(meaning, key, formatDestination(destination, destinationPort), reading)) return;
+  reading.forwards.push({ key, ...(pattern && { pattern }), protocol, port, destination, destinationPort });
+}
+
+function readProtocol(text: string): 'tcp' | 'udp' {
+  const protocol = PROTOCOLS.find(known => known === text);
+  if (protocol) return protocol;
+  const near = nearest(text, PROTOCOLS);
+  throw new UserError(
+    `${quote(text)} is not a protocol: ${near ? `did you mean ${near}?` : 'give tcp or udp'}`,
+  );
+}
+
+function readRoute(key: string, value: string, reading: Reading): void {
+  const network = parseNetwork(key.slice(ROUTE.length));
+  const destination = readGateway(required(value, 'wireguard'), network);
+  if (isRepeated(routeMeaning(network), key, formatDestination(destination), reading)) return;
+  reading.routes.push({ key, network, destination });
+}
+
+/** The destination of a route: of its network's family, and without a port. */
+function readGateway(value: string, network: Prefix): Destination {
+  const { destination, port } = parseDestinationPort(value);
+  if (port !== undefined) {
+    throw new UserError(
+      `${quote(value)} has a port, and a route has none: give ${formatDestination(destination)}`,
+    );
+  }
+  const { family } = network.address;
+  if (destination.kind === 'address' && destination.address.family !== family) {
+    throw new UserError(
+      `${formatDestination(destination)} is no IPv${family} address, but the network is IPv${family}: give a gateway of the same family, or its name`,
+    );
+  }
+  return parseDestination(value);
+}
+
+function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
+  const name = key.slice(IPTABLES_RULE.length);
+  if (!/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_RULE_NAME) {
+    throw new UserError(
+      `${quote(name)} is not the name of a rule: give at most ${MAX_RULE_NAME} letters, digits, hyphens and underscores`,
+    );
+  }
+  if (budget.isSpent) throw new UserError(TOO_MANY_RULES);
+  // No name holds a dot, so no two rules have sets of one name.
+  const rule = translateRule(value, { setPrefix: `rule.${name}.` });
+  if (!budget.take(rule.rules.length)) throw new UserError(TOO_MANY_RULES);
+  return { key, name, rule };
+}
+
+function list(value: string, what: string, example: string): string[] {
+  const items = required(value, example).split(',');
+  if (items.length > MAX_LIST_ITEMS) {
+    throw new UserError(`the value has ${items.length} ${what}: give at most ${MAX_LIST_ITEMS}`);
+  }
+  return items.map(item => item.trim());
+}
+
+function required(value: string, example: string): string {
+  if (value === '') throw new UserError(`the value is empty: give one such as ${example}`);
+  return value;
+}

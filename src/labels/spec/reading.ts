@@ -1,0 +1,85 @@
+// A ContainerIntent while it is being read: what labels say so far, which of them mean the same, and what a label with a
+// mistake leaves closed. Not here: reading a label (grammar.ts).
+
+import { UserError } from '../../base/errors.js';
+import { formatPrefix, type Prefix } from '../../base/ip.js';
+import type { ForwardIntent, HostRouteIntent, InterfacePattern, RouteIntent, RuleIntent } from './intent.js';
+import { NAT_INTERFACES, nearestKey, STRICT } from './label-keys.js';
+import { describeClosed, networksMeant } from './misspelt.js';
+import { RuleBudget } from './rule-budget.js';
+
+/** A ContainerIntent while it is being read. */
+export interface Reading {
+  readonly natInterfaces: InterfacePattern[];
+  readonly forwards: ForwardIntent[];
+  readonly routes: RouteIntent[];
+  readonly rules: RuleIntent[];
+  readonly hostRoutes: HostRouteIntent[];
+  readonly budget: RuleBudget;
+  isForwardingClosed?: true;
+  isStrict?: true;
+  /** What is there already, by what it means: the label's key, and where it leads. */
+  readonly meanings: Map<string, { readonly key: string; readonly to: string }>;
+}
+
+export function newReading(): Reading {
+  return {
+    natInterfaces: [],
+    forwards: [],
+    routes: [],
+    rules: [],
+    hostRoutes: [],
+    budget: new RuleBudget(),
+    meanings: new Map(),
+  };
+}
+
+export function routeMeaning(network: Prefix): string {
+  return `route ${formatPrefix(network)}`;
+}
+
+/**
+ * Whether another label means the same already and leads to the same.
+ * @throws UserError when it leads elsewhere
+ */
+export function isRepeated(meaning: string, key: string, to: string, { meanings }: Reading): boolean {
+  const other = meanings.get(meaning);
+  if (!other) {
+    meanings.set(meaning, { key, to });
+    return false;
+  }
+  if (other.to === to) return true;
+  throw new UserError(
+    `this label means the same as ${other.key}, which leads to ${other.to}, and that one counts: remove one of the two`,
+  );
+}
+
+/**
+ * Closes what a label with a mistake would have kept closed. To be called when all labels have been read: one that can be
+ * read counts before one that cannot.
+ * @returns how the sentence about the mistake goes on
+ */
+export function closeWith(key: string, message: string, reading: Reading): string {
+  const consequence = consequenceOf(key, reading);
+  if (consequence === undefined) return '';
+  return message.endsWith('?') ? ` Until then ${consequence}` : `; until then ${consequence}`;
+}
+
+function consequenceOf(key: string, reading: Reading): string | undefined {
+  const near = nearestKey(key);
+  if (key === STRICT || near === STRICT) {
+    reading.isStrict = true;
+    return 'it counts as true';
+  }
+  if (key === NAT_INTERFACES || near === NAT_INTERFACES) {
+    if (reading.natInterfaces.length > 0) return undefined;
+    reading.isForwardingClosed = true;
+    return 'the container forwards nothing but what its labels translate';
+  }
+  const networks = networksMeant(key).filter(network => !reading.meanings.has(routeMeaning(network)));
+  for (const network of networks) {
+    reading.meanings.set(routeMeaning(network), { key, to: '' });
+    reading.routes.push({ key, network });
+  }
+  return networks.length > 0 ? describeClosed(networks) : undefined;
+}

@@ -1,0 +1,76 @@
+// Requests to rtnetlink as the ip(8) command that would do the same, for the log at -v. Nothing is ever run from these.
+
+import { formatAddress, formatPrefix } from '../../base/ip.js';
+import { option, words } from '../../base/trace.js';
+import type { LinkChange, LinkConfig } from './link.js';
+import type { Rule } from './policy-rule.js';
+import { type RouteConfig, type RoutePlacement, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNREACHABLE } from './route.js';
+
+export function ipLinkAdd({ name, kind, mtu, group, netnsFd }: LinkConfig): string {
+  return words(
+    'ip link add',
+    name,
+    option('mtu', mtu),
+    option('group', group),
+    option('netns', netnsFd && `/proc/self/fd/${netnsFd}`),
+    'type',
+    kind,
+  );
+}
+
+export function ipLinkSet(name: string, { up, mtu, netnsFd }: LinkChange): string {
+  const state = up === undefined ? undefined : up ? 'up' : 'down';
+  return words(
+    'ip link set',
+    name,
+    state,
+    option('mtu', mtu),
+    option('netns', netnsFd && `/proc/self/fd/${netnsFd}`),
+  );
+}
+
+export function ipLinkDel(name: string): string {
+  return words('ip link del', name);
+}
+
+export function ipRouteAdd(route: RouteConfig, placement: RoutePlacement = 'exclusive'): string {
+  const verb = { exclusive: 'add', replace: 'replace', prepend: 'prepend' }[placement];
+  return words(ip(route.destination.address.family), 'route', verb, routeWords(route));
+}
+
+export function ipRouteDel(route: RouteConfig): string {
+  return words(ip(route.destination.address.family), 'route del', routeWords(route));
+}
+
+function routeWords({ destination, gateway, index, type, metric, protocol, table }: RouteConfig): string {
+  return words(
+    type === RTN_UNREACHABLE ? 'unreachable' : type === RTN_LOCAL ? 'local' : undefined,
+    formatPrefix(destination),
+    option('via', gateway && formatAddress(gateway)),
+    option('dev', gateway || index === undefined ? undefined : `if${index}`),
+    option('metric', metric || undefined),
+    option('proto', protocol),
+    option('table', table === RT_TABLE_MAIN ? undefined : table),
+  );
+}
+
+export function ipRule(verb: 'add' | 'del', rule: Rule): string {
+  return words(
+    ip(rule.family),
+    'rule',
+    verb,
+    option('priority', rule.priority),
+    option('fwmark', rule.fwmark && `${hex(rule.fwmark.value)}/${hex(rule.fwmark.mask)}`),
+    rule.unreachable ? 'unreachable' : option('lookup', rule.table),
+    option('suppress_prefixlength', rule.suppressPrefixLength),
+    option('protocol', rule.protocol),
+  );
+}
+
+function hex(mark: number): string {
+  return `0x${mark.toString(16)}`;
+}
+
+function ip(family: 4 | 6): string {
+  return family === 6 ? 'ip -6' : 'ip';
+}

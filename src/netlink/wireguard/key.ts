@@ -1,0 +1,94 @@
+// WireGuard keys: Curve25519 keys of 32 bytes, written in base64 as wg(8) does, and the derivation of a
+// container's key from seed and address. Not here: where seeds are kept.
+
+import { createHash } from 'node:crypto';
+import nacl from 'tweetnacl';
+import { type Address, toMapped } from '../../base/ip.js';
+
+/** WG_KEY_LEN of <linux/wireguard.h>. */
+export const WG_KEY_LEN = 32;
+
+/** A public key: 32 bytes. */
+export class Key {
+  readonly bytes: Buffer;
+
+  /** @throws RangeError unless given 32 bytes; they are copied */
+  constructor(bytes: Uint8Array) {
+    if (bytes.length !== WG_KEY_LEN) throw new RangeError(`a key of ${bytes.length} bytes`);
+    this.bytes = Buffer.from(bytes);
+  }
+
+  /** Base64, 44 characters. */
+  toString(): string {
+    return this.bytes.toString('base64');
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+
+  equals(other: Key): boolean {
+    return this.bytes.equals(other.bytes);
+  }
+
+  /** The all-zero key, by which the kernel means "none". */
+  get isZero(): boolean {
+    return this.bytes.every(byte => byte === 0);
+  }
+}
+
+/** A private or preshared key. Whatever prints it prints `(secret)`. */
+export class SecretKey {
+  readonly #bytes: Buffer;
+
+  /** @throws RangeError unless given 32 bytes; they are copied */
+  constructor(bytes: Uint8Array) {
+    if (bytes.length !== WG_KEY_LEN) throw new RangeError(`a key of ${bytes.length} bytes`);
+    this.#bytes = Buffer.from(bytes);
+  }
+
+  /** The key itself, for the kernel or the store. */
+  reveal(): Buffer {
+    return this.#bytes;
+  }
+
+  equals(other: SecretKey): boolean {
+    return this.#bytes.equals(other.#bytes);
+  }
+
+  get isZero(): boolean {
+    return this.#bytes.every(byte => byte === 0);
+  }
+
+  toString(): string {
+    return '(secret)';
+  }
+
+  toJSON(): string {
+    return '(secret)';
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '(secret)';
+  }
+}
+
+/** The 32 bytes of a base64 key as `wg genkey` prints it: 44 characters, canonical. Undefined otherwise. */
+export function parseKeyBytes(text: string): Buffer | undefined {
+  if (text.length !== 44) return undefined;
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length === WG_KEY_LEN && bytes.toString('base64') === text ? bytes : undefined;
+}
+
+/** `private = clamp(SHA-256(seed ‖ address in 16 bytes))`, the derivation of the original program. */
+export function derivePrivateKey(seed: Uint8Array, address: Address): SecretKey {
+  const key = createHash('sha256').update(seed).update(toMapped(address)).digest();
+  key[0]! &= 0b1111_1000;
+  key[31]! = (key[31]! & 0b0111_1111) | 0b0100_0000;
+  return new SecretKey(key);
+}
+
+/** The public half of a private key, as `wg pubkey` prints it. */
+export function publicKey(privateKey: SecretKey): Key {
+  return new Key(nacl.scalarMult.base(privateKey.reveal()));
+}

@@ -1,0 +1,240 @@
+// Matches on the headers of transport protocols: tcp, udp, sctp, dccp, multiport, tcpmss; and which match -p brings in.
+// Not here: -p itself (iptables-parser.ts), ICMP (iptables-match-icmp.ts).
+
+import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
+import {
+  type Extension,
+  NO_SUCH,
+  needProtocol,
+  type OfFamily,
+  type OptionSpec,
+  type Options,
+  type ParsedOption,
+  PORT_PROTOCOLS,
+  type Protocol,
+  statements,
+} from '../syntax/extension.js';
+import { refuse, type Token } from '../syntax/tokens.js';
+import { never } from '../values/addresses.js';
+import {
+  type Range,
+  readNumber,
+  readPort,
+  readPortRange,
+  readRange,
+  split,
+  UINT8_MAX,
+  UINT16_MAX,
+  valueOrRange,
+} from '../values/numbers.js';
+
+/** `XT_MULTI_PORTS`: a range takes two of them. */
+const MULTI_PORTS = 15;
+/** By libnftables' names; the others are told by their number. */
+const TCP_OPTIONS: Readonly<Record<number, string>> = {
+  2: 'maxseg',
+  3: 'window',
+  4: 'sack-perm',
+  5: 'sack',
+  8: 'timestamp',
+  30: 'mptcp',
+};
+const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const;
+
+const PORT_OPTIONS: readonly OptionSpec[] = [
+  { names: ['source-port', 'sport'], values: ['port[:port]'], negatable: true },
+  { names: ['destination-port', 'dport'], values: ['port[:port]'], negatable: true },
+];
+
+function matchPorts(protocol: string, options: Options): Statement[] {
+  const found: Statement[] = [];
+  for (const [name, field] of [
+    ['source-port', 'sport'],
+    ['destination-port', 'dport'],
+  ] as const) {
+    const given = options.get(name);
+    if (given)
+      found.push(...matchRange(payload(protocol, field), given, readPortRange(given.values[0]!, protocol)));
+  }
+  return found;
+}
+
+/** "LEFT is (not) in the range"; every value there is needs no statement. */
+function matchRange(left: Expression, { negated }: ParsedOption, range: Range): Statement[] {
+  if (range[0] === 0 && range[1] === UINT16_MAX) return negated ? [never()] : [];
+  return [match(left, negated ? '!=' : '==', valueOrRange(range))];
+}
+
+function portMatch(name: string, number: number, ...others: OptionSpec[]): Extension {
+  return {
+    name,
+    options: [...PORT_OPTIONS, ...others],
+    translate(options, { protocol, token }) {
+      needProtocol(protocol, { [number]: name }, token);
+      return statements(...matchPorts(name, options));
+    },
+  };
+}
+
+const tcp: Extension = {
+  name: 'tcp',
+  options: [
+    ...PORT_OPTIONS,
+    { names: ['tcp-flags'], values: ['mask', 'comp'], negatable: true, excludes: ['syn'] },
+    { names: ['syn'], negatable: true, excludes: ['tcp-flags'] },
+    { names: ['tcp-option'], values: ['number'], negatable: true },
+  ],
+  notes: [
+    '`! --tcp-option` takes 2, 3, 4, 5, 8 and 30: nftables has no word for "not there" for the others.',
+  ],
+  translate(options, { protocol, token }) {
+    needProtocol(protocol, { 6: 'tcp' }, token);
+    const found = matchPorts('tcp', options);
+    const flags = options.get('tcp-flags');
+    if (flags)
+      found.push(matchFlags(readFlags(flags.values[0]!), readFlags(flags.values[1]!), flags.negated));
+    const syn = options.get('syn');
+    if (syn) found.push(matchFlags(['fin', 'syn', 'rst', 'ack'], ['syn'], syn.negated));
+    const option = options.get('tcp-option');
+    if (option) found.push(matchTcpOption(option));
+    return statements(...found);
+  },
+};
+
+function readFlags(token: Token): string[] {
+  const names = split(token, ',').map(each => {
+    const name = each.text.toLowerCase();
+    if (!['all', 'none', ...TCP_FLAGS].includes(name)) {
+      refuse(each, `is no flag of TCP: give some of ${TCP_FLAGS.join(',').toUpperCase()}, or ALL or NONE`);
+    }
+    return name;
+  });
+  return TCP_FLAGS.filter(flag => names.includes('all') || names.includes(flag));
+}
+
+function matchFlags(mask: readonly string[], comp: readonly string[], negated: boolean): Statement {
+  const left = payload('tcp', 'flags');
+  // Without a mask both sides are nothing; and a flag that is masked away is never there.
+  if (!comp.every(flag => mask.includes(flag))) return negated ? matchAny() : never();
+  if (mask.length === 0) return negated ? never() : matchAny();
+  return match({ '&': [left, [...mask]] }, negated ? '!=' : '==', comp.length === 0 ? 0 : [...comp]);
+}
+
+/** Whether the statement fits none but packets with SYN, as the kernel's xt_TCPMSS asks. */
+export function isSynMatch(statement: Statement): boolean {
+  if (!('match' in statement) || statement.match.op !== '==') return false;
+  const { left, right } = statement.match;
+  const masked = typeof left === 'object' && '&' in left && JSON.stringify(left['&']?.[0]);
+  return masked === JSON.stringify(payload('tcp', 'flags')) && Array.isArray(right) && right.includes('syn');
+}
+
+/** A statement that fits every TCP packet. */
+function matchAny(): Statement {
+  return match(meta('l4proto'), '==', 6);
+}
+
+function matchTcpOption({ values, negated }: ParsedOption): Statement {
+  const token = values[0]!;
+  const kind = readNumber(token, 1, UINT8_MAX);
+  const name = TCP_OPTIONS[kind];
+  if (name !== undefined) return match({ 'tcp option': { name } }, '==', !negated);
+  if (negated) refuse(token, 'cannot be negated: nftables has no word for "not there" for this TCP option');
+  return match({ 'tcp option': { base: kind, offset: 0, len: 8 } }, '==', kind);
+}
+
+const multiport: Extension = {
+  name: 'multiport',
+  options: [
+    {
+      names: ['source-ports', 'sports'],
+      values: ['port[,port|,port:port]…'],
+      negatable: true,
+      excludes: ['destination-ports', 'ports'],
+    },
+    {
+      names: ['destination-ports', 'dports'],
+      values: ['port[,port|,port:port]…'],
+      negatable: true,
+      excludes: ['source-ports', 'ports'],
+    },
+    {
+      names: ['ports'],
+      values: ['port[,port|,port:port]…'],
+      negatable: true,
+      excludes: ['source-ports', 'destination-ports'],
+    },
+  ],
+  notes: ['`--ports` becomes two rules, so it cannot stand beside a match that counts packets.'],
+  translate(options, context) {
+    const [name, { negated }, token] = options.oneOf(context, 'source-ports', 'destination-ports', 'ports');
+    const protocol = needProtocol(context.protocolBefore, PORT_PROTOCOLS, token);
+    const set = readPorts(token, protocol);
+    const op = negated ? '!=' : '==';
+    const source = match(payload(protocol, 'sport'), op, set);
+    const destination = match(payload(protocol, 'dport'), op, set);
+    if (name === 'source-ports') return statements(source);
+    if (name === 'destination-ports') return statements(destination);
+    if (negated) return statements(source, destination);
+    const other = match(payload(protocol, 'sport'), '!=', set);
+    return { alternatives: [[source], [other, destination]] };
+  },
+};
+
+function readPorts(token: Token, protocol: string): Expression {
+  let count = 0;
+  const ports = split(token, ',').map(each => {
+    const [from = '', to, more] = each.text.split(':');
+    if (more !== undefined) refuse(each, 'has more than one ":"');
+    count += to === undefined ? 1 : 2;
+    if (count > MULTI_PORTS) refuse(each, `is one too many: ${MULTI_PORTS} ports at most, a range being two`);
+    const first = readPort(each, protocol, from);
+    if (to === undefined) return first;
+    const last = readPort(each, protocol, to);
+    if (first >= last) refuse(each, 'is a range whose end does not come after its beginning');
+    return { range: [first, last] } as const;
+  });
+  return ports.length === 1 ? ports[0]! : { set: ports };
+}
+
+const tcpmss: Extension = {
+  name: 'tcpmss',
+  options: [{ names: ['mss'], values: ['value[:value]'], negatable: true, required: true }],
+  notes: ['`! --mss` becomes two rules, so it cannot stand beside a match that counts packets.'],
+  translate(options, { protocol, token }) {
+    needProtocol(protocol, { 6: 'tcp' }, token);
+    const { values, negated } = options.get('mss')!;
+    const size = { 'tcp option': { name: 'maxseg', field: 'size' } };
+    const range = valueOrRange(readRange(values[0]!, UINT16_MAX));
+    if (!negated) return statements(match(size, '==', range));
+    // A packet without the option is not of the size.
+    const missing = match({ 'tcp option': { name: 'maxseg' } }, '==', false);
+    return { alternatives: [[missing], [match(size, '!=', range)]] };
+  },
+};
+
+export const TRANSPORT_MATCHES: readonly Extension[] = [
+  tcp,
+  portMatch('udp', 17),
+  portMatch('sctp', 132, {
+    names: ['chunk-types'],
+    values: ['how', 'types'],
+    negatable: true,
+    refused: NO_SUCH,
+  }),
+  portMatch(
+    'dccp',
+    33,
+    { names: ['dccp-types'], values: ['types'], negatable: true, refused: NO_SUCH },
+    { names: ['dccp-option'], values: ['number'], negatable: true, refused: NO_SUCH },
+  ),
+  multiport,
+  tcpmss,
+];
+
+/** The match that `-p` brings in when one of its options comes, by the protocol's number. */
+export function implicitMatch(protocol: Protocol | undefined, of: OfFamily): string | undefined {
+  if (!protocol) return undefined;
+  if (protocol.number === 1) return of.family === 4 ? 'icmp' : undefined;
+  if (protocol.number === 58) return of.family === 6 ? 'icmp6' : undefined;
+  return PORT_PROTOCOLS[protocol.number];
+}

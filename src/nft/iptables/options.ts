@@ -1,0 +1,93 @@
+// The options of iptables(8) by their names: those that need no match, those that a label cannot have, and what to
+// say of one that is not known where it stands. Not here: the reading of a rule (iptables-parser.ts).
+
+import { nearest } from '../../base/suggest.js';
+import { MATCHES, TARGETS } from './registry.js';
+import type { Extension, OptionSpec } from './syntax/extension.js';
+import { refuse, show, type Token } from './syntax/tokens.js';
+
+export interface BasicOption extends OptionSpec {
+  readonly letter: string;
+}
+
+/** Options that need no match. */
+export const BASIC_OPTIONS: readonly BasicOption[] = [
+  { letter: 'p', names: ['protocol', 'proto'], values: ['protocol'], negatable: true },
+  { letter: 's', names: ['source', 'src'], values: ['address[/mask][,…]'], negatable: true },
+  { letter: 'd', names: ['destination', 'dst'], values: ['address[/mask][,…]'], negatable: true },
+  { letter: 'i', names: ['in-interface'], values: ['name[+]'], negatable: true },
+  { letter: 'o', names: ['out-interface'], values: ['name[+]'], negatable: true },
+  { letter: 'f', names: ['fragment'], negatable: true },
+  { letter: 'm', names: ['match'], values: ['match'] },
+  { letter: 'j', names: ['jump'], values: ['target'] },
+  { letter: 'g', names: ['goto'], values: ['chain'] },
+  { letter: '4', names: ['ipv4'] },
+  { letter: '6', names: ['ipv6'] },
+];
+
+/** What iptables has besides, and why a label does not. */
+export const REFUSED: ReadonlyMap<string, string> = new Map([
+  ...['-t', '--table'].map(name => [name, 'is not for a label: the chain decides the table'] as const),
+  ...['-A', '-I', '-D', '-R', '-C', '--append', '--insert', '--delete', '--replace', '--check'].map(
+    name => [name, 'is not for a label: the rule begins with its chain'] as const,
+  ),
+  ...['-c', '--set-counters', '-w', '--wait', '-v', '--verbose', '-n', '--numeric', '-x', '--exact'].map(
+    name => [name, 'means nothing in a label'] as const,
+  ),
+]);
+
+export function findBasic(name: string): BasicOption | undefined {
+  return BASIC.get(name);
+}
+
+const BASIC: ReadonlyMap<string, BasicOption> = new Map(
+  BASIC_OPTIONS.flatMap(option => [
+    [`-${option.letter}`, option] as const,
+    ...option.names.map(name => [`--${name}`, option] as const),
+  ]),
+);
+
+/** The option in a word, and the value that is attached to it: `--dport=80`, `-ptcp`. */
+export function splitOption(token: Token): { name: string; attached?: Token } {
+  const { text, offset, quoted } = token;
+  const cut = text.startsWith('--') ? text.indexOf('=') : 2;
+  if (cut < 0 || text.length === cut) return { name: text };
+  const begin = text.startsWith('--') ? cut + 1 : cut;
+  return {
+    name: text.slice(0, cut),
+    attached: { text: text.slice(begin), offset: quoted ? offset : offset + begin, quoted },
+  };
+}
+
+/** The first match or target that has an option, by the option's name. */
+const OWNERS: ReadonlyMap<string, { readonly extension: Extension; readonly letter: 'm' | 'j' }> = new Map(
+  [
+    ...TARGETS.map(extension => ({ extension, letter: 'j' }) as const),
+    ...[...MATCHES].reverse().map(extension => ({ extension, letter: 'm' }) as const),
+  ].flatMap(owner =>
+    owner.extension.options.flatMap(({ names }) => names.map(name => [name, owner] as const)),
+  ),
+);
+
+/** With the likeliest first: of two that are as near, the first is suggested. */
+const ALL_NAMES = [...MATCHES, ...TARGETS, { options: BASIC_OPTIONS }].flatMap(({ options }) =>
+  options.flatMap(({ names }) => names.map(name => `--${name}`)),
+);
+
+/** Matches that `-p` brings in by itself. */
+const IMPLIED = ['tcp', 'udp', 'sctp', 'dccp', 'icmp', 'icmp6'];
+
+/** What is wrong with an option that nothing in the rule has. @throws RuleError always */
+export function refuseOption(token: Token, name: string | undefined): never {
+  const owner = name === undefined ? undefined : OWNERS.get(name);
+  if (!owner) refuse(token, `is no option that is known here${suggestion(token.text, ALL_NAMES)}`);
+  const { extension, letter } = owner;
+  const bringer = IMPLIED.includes(extension.name) ? 'p' : letter;
+  refuse(token, `is an option of ${extension.name}: put -${bringer} ${extension.name} before it`);
+}
+
+/** `; did you mean "…"?`, or nothing. */
+export function suggestion(text: string, known: readonly string[]): string {
+  const best = nearest(text, known);
+  return best === undefined ? '' : `; did you mean ${show(best)}?`;
+}

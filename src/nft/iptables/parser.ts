@@ -1,0 +1,245 @@
+// A rule as iptables(8) reads its command line: options in any order, `-m` and `-p` bringing in more options, `!`
+// before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
+
+import { implicitMatch } from './matches/transport.js';
+import { findBasic, REFUSED, refuseOption, splitOption, suggestion } from './options.js';
+import { findExtension, MATCHES, TARGETS } from './registry.js';
+import { readChain, readJump } from './syntax/chains.js';
+import type { Extension, OfFamily, OptionSpec, ParsedOption, Protocol } from './syntax/extension.js';
+import { TWINE_CHAINS, type TwineChain } from './syntax/rule.js';
+import { refuse, type Token } from './syntax/tokens.js';
+import { readProtocol } from './values/numbers.js';
+
+/** A match or a target with the options that it was given. */
+export interface Instance {
+  readonly extension: Extension;
+  readonly token: Token;
+  readonly given: Map<string, ParsedOption>;
+  /** `-p` before the last of its options. */
+  protocolBefore?: Protocol;
+}
+
+export type Jump = { readonly kind: 'jump' | 'goto'; readonly chain: TwineChain };
+
+/** A rule's parts, by iptables' names of them. */
+export interface ParsedRule {
+  readonly chain: TwineChain;
+  readonly protocol?: Protocol;
+  readonly source?: ParsedOption;
+  readonly destination?: ParsedOption;
+  readonly inInterface?: ParsedOption;
+  readonly outInterface?: ParsedOption;
+  readonly fragment?: ParsedOption;
+  readonly matches: readonly Instance[];
+  readonly target?: Instance;
+  readonly jump?: Jump;
+}
+
+/** Looks at the family only where it tells one rule from another. @throws RuleError */
+export function parseRule(tokens: readonly Token[], of: OfFamily): ParsedRule {
+  return new Parser(tokens, of).parse();
+}
+
+/** What may follow -j. */
+const JUMPS = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
+
+class Parser {
+  readonly #tokens: readonly Token[];
+  readonly #of: OfFamily;
+  readonly #basics = new Map<string, ParsedOption>();
+  readonly #matches: Instance[] = [];
+  #at = 0;
+  #protocol: Protocol | undefined;
+  #target: Instance | undefined;
+  #jump: Jump | undefined;
+
+  constructor(tokens: readonly Token[], of: OfFamily) {
+    this.#tokens = tokens;
+    this.#of = of;
+  }
+
+  parse(): ParsedRule {
+    const chain = readChain(this.#tokens[this.#at++]);
+    let not: Token | undefined;
+    for (let token = this.#next(); token; token = this.#next()) {
+      if (isNot(token)) {
+        if (not) refuse(token, 'follows another "!"');
+        not = token;
+        continue;
+      }
+      this.#readOption(token, not, chain);
+      not = undefined;
+    }
+    if (not) refuse(not, 'has nothing after it');
+    for (const instance of [...this.#matches, ...(this.#target ? [this.#target] : [])]) {
+      for (const { names, required } of instance.extension.options) {
+        if (required && !instance.given.has(names[0])) refuse(instance.token, `needs --${names[0]}`);
+      }
+    }
+    return this.#rule(chain);
+  }
+
+  #rule(chain: TwineChain): ParsedRule {
+    const basic = (name: string): ParsedOption | undefined => this.#basics.get(name);
+    const parts = {
+      protocol: this.#protocol,
+      source: basic('source'),
+      destination: basic('destination'),
+      inInterface: basic('in-interface'),
+      outInterface: basic('out-interface'),
+      fragment: basic('fragment'),
+      target: this.#target,
+      jump: this.#jump,
+    };
+    return {
+      chain,
+      matches: this.#matches,
+      ...(Object.fromEntries(
+        Object.entries(parts).filter(([, value]) => value !== undefined),
+      ) as Partial<ParsedRule>),
+    };
+  }
+
+  #next(): Token | undefined {
+    return this.#tokens[this.#at++];
+  }
+
+  #readOption(token: Token, not: Token | undefined, chain: TwineChain): void {
+    const { text } = token;
+    const refusal = REFUSED.get(text);
+    if (refusal !== undefined) refuse(token, refusal);
+    if (!text.startsWith('-') || text.length < 2)
+      refuse(token, 'is no option, and no option takes it as a value');
+    const { name, attached } = splitOption(token);
+    const basic = findBasic(name);
+    if (basic) {
+      const given = this.#readValues(basic, token, attached, not);
+      this.#takeBasic(basic, given, chain);
+      return;
+    }
+    const long = name.startsWith('--') ? name.slice(2) : undefined;
+    const found = long === undefined ? undefined : (this.#find(long) ?? this.#findByProtocol(long));
+    if (!found) refuseOption(token, long);
+    const { instance, spec } = found;
+    if (spec.refused !== undefined) refuse(token, spec.refused);
+    const given = this.#readValues(spec, token, attached, not);
+    const first = spec.names[0];
+    if (instance.given.has(first)) refuse(token, 'is given twice');
+    const other = [...instance.given.keys()].find(
+      name => spec.excludes?.includes(name) || specOf(instance, name)?.excludes?.includes(first),
+    );
+    if (other !== undefined) refuse(token, `cannot stand beside --${other}`);
+    instance.given.set(first, given);
+    if (this.#protocol) instance.protocolBefore = this.#protocol;
+  }
+
+  /** The option of the match or target that came in last and has it. */
+  #find(name: string): { instance: Instance; spec: OptionSpec } | undefined {
+    const loaded = this.#target ? [...this.#matches, this.#target] : this.#matches;
+    for (const instance of loaded.toReversed()) {
+      const spec = instance.extension.options.find(({ names }) => names.includes(name));
+      if (spec) return { instance, spec };
+    }
+    return undefined;
+  }
+
+  /** `-p tcp` brings in the match tcp when one of its options comes. */
+  #findByProtocol(name: string): { instance: Instance; spec: OptionSpec } | undefined {
+    const implied = implicitMatch(this.#protocol, this.#of);
+    const extension = implied === undefined ? undefined : findExtension(MATCHES, implied);
+    const spec = extension?.options.find(({ names }) => names.includes(name));
+    if (!extension || !spec || this.#matches.some(match => match.extension === extension)) return undefined;
+    const instance: Instance = {
+      extension,
+      token: this.#basics.get('protocol')!.values[0]!,
+      given: new Map(),
+    };
+    this.#matches.push(instance);
+    return { instance, spec };
+  }
+
+  #readValues(
+    spec: OptionSpec,
+    token: Token,
+    attached: Token | undefined,
+    not: Token | undefined,
+  ): ParsedOption {
+    let negation = not;
+    const values: Token[] = attached ? [attached] : [];
+    const count = spec.values?.length ?? 0;
+    if (attached && count === 0) refuse(token, 'takes no value');
+    while (values.length < count) {
+      const value = this.#next();
+      if (!value) refuse(token, `needs a value: ${spec.values!.join(' ')}`);
+      if (isNot(value) && values.length === 0) {
+        if (negation) refuse(value, 'follows another "!"');
+        negation = value;
+      } else {
+        values.push(value);
+      }
+    }
+    if (negation && !spec.negatable) refuse(token, 'cannot be negated by "!"');
+    return { token, values, negated: negation !== undefined };
+  }
+
+  #takeBasic({ names: [name] }: OptionSpec, given: ParsedOption, chain: TwineChain): void {
+    const value = given.values[0];
+    if (name === 'match') {
+      this.#matches.push(this.#load(MATCHES, 'match', value!));
+      return;
+    }
+    if (name === 'ipv4' || name === 'ipv6') {
+      if (name !== `ipv${this.#of.family}`) refuse(given.token, `makes it no rule of IPv${this.#of.family}`);
+      return;
+    }
+    const taken = name === 'goto' ? 'jump' : name;
+    if (this.#basics.has(taken)) refuse(given.token, 'is given twice');
+    this.#basics.set(taken, given);
+    if (name === 'protocol') this.#takeProtocol(given);
+    if (name === 'jump') this.#takeTarget(value!, chain);
+    if (name === 'goto') this.#jump = { kind: 'goto', chain: this.#chain(value!, chain) };
+    if (name === 'fragment' && this.#of.family === 6) refuse(given.token, 'is for IPv4 only');
+  }
+
+  #takeProtocol({ values, negated }: ParsedOption): void {
+    const number = readProtocol(values[0]!);
+    if (number === 0 && negated) refuse(values[0]!, 'negated would be no protocol at all');
+    if (number !== 0) this.#protocol = { number, negated };
+  }
+
+  #takeTarget(token: Token, chain: TwineChain): void {
+    if (findExtension(TARGETS, token.text)) this.#target = this.#load(TARGETS, 'target', token);
+    else this.#jump = { kind: 'jump', chain: this.#chain(token, chain) };
+  }
+
+  #chain(token: Token, from: TwineChain): TwineChain {
+    const chain = readJump(token, from);
+    if (chain) return chain;
+    refuse(token, `is neither a target nor a chain of twine${suggestion(token.text, JUMPS)}`);
+  }
+
+  #load(list: readonly Extension[], noun: string, token: Token): Instance {
+    const extension = findExtension(list, token.text);
+    if (!extension) {
+      refuse(
+        token,
+        `is no ${noun} that is known here${suggestion(
+          token.text,
+          list.map(({ name }) => name),
+        )}`,
+      );
+    }
+    const { family } = extension;
+    if (family !== undefined && family !== this.#of.family) refuse(token, `is for IPv${family} only`);
+    return { extension, token, given: new Map(), ...(this.#protocol && { protocolBefore: this.#protocol }) };
+  }
+}
+
+function specOf({ extension }: Instance, name: string): OptionSpec | undefined {
+  return extension.options.find(({ names }) => names[0] === name);
+}
+
+/** `! ` as a word of its own, and not in quotes. */
+function isNot(token: Token): boolean {
+  return token.text === '!' && !token.quoted;
+}

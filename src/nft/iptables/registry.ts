@@ -1,0 +1,31 @@
+// All matches and targets, and the search for one by its name. An entry added to one of the lists is a match or a
+// target more. Not here: the entries (iptables-match-*.ts, iptables-target-*.ts).
+
+import { CONNTRACK_MATCHES } from './matches/conntrack.js';
+import { ICMP_MATCHES } from './matches/icmp.js';
+import { PACKET_MATCHES } from './matches/packet.js';
+import { RATE_MATCHES } from './matches/rate.js';
+import { TIME_MATCHES } from './matches/time.js';
+import { TOS_MATCHES } from './matches/tos.js';
+import { TRANSPORT_MATCHES } from './matches/transport.js';
+import type { Extension } from './syntax/extension.js';
+import { MANGLE_TARGETS } from './targets/mangle.js';
+import { NAT_TARGETS } from './targets/nat.js';
+import { VERDICT_TARGETS } from './targets/verdict.js';
+
+export const MATCHES: readonly Extension[] = [
+  ...TRANSPORT_MATCHES,
+  ...ICMP_MATCHES,
+  ...CONNTRACK_MATCHES,
+  ...RATE_MATCHES,
+  ...TIME_MATCHES,
+  ...PACKET_MATCHES,
+  ...TOS_MATCHES,
+];
+
+export const TARGETS: readonly Extension[] = [...VERDICT_TARGETS, ...MANGLE_TARGETS, ...NAT_TARGETS];
+
+/** By its name or one of its aliases. */
+export function findExtension(list: readonly Extension[], name: string): Extension | undefined {
+  return list.find(extension => extension.name === name || extension.aliases?.includes(name));
+}

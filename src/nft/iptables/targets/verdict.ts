@@ -1,0 +1,177 @@
+// Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, LOG, NFLOG. Not here: jumps to
+// chains (iptables-parser.ts), NAT (iptables-target-nat.ts).
+
+import type { Statement } from '../../expression.js';
+import { type Extension, needProtocol, statements } from '../syntax/extension.js';
+import { refuse, type Token } from '../syntax/tokens.js';
+import { parseNumber, readNumber, UINT16_MAX, UINT32_MAX } from '../values/numbers.js';
+
+/** Without the end of the string. */
+const LOG_PREFIX_MAX = 29;
+const NFLOG_PREFIX_MAX = 63;
+
+const accept: Extension = {
+  name: 'ACCEPT',
+  options: [],
+  translate: () => statements({ accept: null }),
+};
+
+const drop: Extension = {
+  name: 'DROP',
+  options: [],
+  // The tool refuses it elsewhere: a chain of nat sees the first packet of a connection only.
+  place: { table: 'filter' },
+  translate: () => statements({ drop: null }),
+};
+
+const giveBack: Extension = {
+  name: 'RETURN',
+  options: [],
+  translate: () => statements({ return: null }),
+};
+
+/** What iptables and ip6tables call them, and nftables. */
+const REJECT_WITH: Readonly<Record<4 | 6, ReadonlyMap<string, string>>> = {
+  4: new Map([
+    ['icmp-net-unreachable', 'net-unreachable'],
+    ['net-unreach', 'net-unreachable'],
+    ['icmp-host-unreachable', 'host-unreachable'],
+    ['host-unreach', 'host-unreachable'],
+    ['icmp-proto-unreachable', 'prot-unreachable'],
+    ['proto-unreach', 'prot-unreachable'],
+    ['icmp-port-unreachable', 'port-unreachable'],
+    ['port-unreach', 'port-unreachable'],
+    ['icmp-net-prohibited', 'net-prohibited'],
+    ['net-prohib', 'net-prohibited'],
+    ['icmp-host-prohibited', 'host-prohibited'],
+    ['host-prohib', 'host-prohibited'],
+    ['icmp-admin-prohibited', 'admin-prohibited'],
+    ['admin-prohib', 'admin-prohibited'],
+  ]),
+  6: new Map([
+    ['icmp6-no-route', 'no-route'],
+    ['no-route', 'no-route'],
+    ['icmp6-adm-prohibited', 'admin-prohibited'],
+    ['adm-prohibited', 'admin-prohibited'],
+    ['icmp6-addr-unreachable', 'addr-unreachable'],
+    ['addr-unreach', 'addr-unreachable'],
+    ['icmp6-port-unreachable', 'port-unreachable'],
+    ['port-unreach', 'port-unreachable'],
+    ['icmp6-policy-fail', 'policy-fail'],
+    ['policy-fail', 'policy-fail'],
+    ['icmp6-reject-route', 'reject-route'],
+    ['reject-route', 'reject-route'],
+  ]),
+};
+const TCP_RESET = ['tcp-reset', 'tcp-rst'];
+
+const reject: Extension = {
+  name: 'REJECT',
+  options: [{ names: ['reject-with'], values: ['type'] }],
+  place: { table: 'filter' },
+  translate(options, context) {
+    const token = options.value('reject-with');
+    // Without a type it is "port unreachable" of the packet's own family.
+    if (!token) return statements({ reject: null });
+    if (TCP_RESET.includes(token.text)) {
+      needProtocol(context.protocol, { 6: 'tcp' }, token);
+      return statements({ reject: { type: 'tcp reset' } });
+    }
+    const { family } = context;
+    const expr = REJECT_WITH[family].get(token.text);
+    if (expr === undefined) {
+      const known = [...REJECT_WITH[family].keys()].filter(name => name.startsWith('icmp'));
+      refuse(token, `is no answer of IPv${family}: give one of ${known.join(', ')}, tcp-reset`);
+    }
+    return statements({ reject: { type: family === 4 ? 'icmp' : 'icmpv6', expr } });
+  },
+};
+
+/** syslog(3)'s levels by number, as iptables calls them and as nftables does where that is another name. */
+const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'];
+const NFT_LEVELS: Readonly<Record<string, string | undefined>> = {
+  error: 'err',
+  warning: 'warn',
+  panic: 'emerg',
+};
+const DEFAULT_LEVEL = 'warn';
+
+const LOG_FLAGS = {
+  'log-tcp-sequence': 'tcp sequence',
+  'log-tcp-options': 'tcp options',
+  'log-ip-options': 'ip options',
+  'log-uid': 'skuid',
+  'log-macdecode': 'ether',
+} as const;
+
+const log: Extension = {
+  name: 'LOG',
+  options: [
+    { names: ['log-level'], values: ['level'] },
+    { names: ['log-prefix'], values: ['text'] },
+    ...Object.keys(LOG_FLAGS).map(name => ({ names: [name] }) as const),
+  ],
+  notes: ["A container's log lines appear only where the sysctl `net.netfilter.nf_log_all_netns` is on."],
+  translate(options) {
+    const prefix = options.value('log-prefix');
+    const level = options.value('log-level');
+    const name = level && readLevel(level);
+    const flags = Object.entries(LOG_FLAGS).flatMap(([option, flag]) => (options.has(option) ? flag : []));
+    return statements({
+      log: {
+        ...(prefix && { prefix: readPrefix(prefix, LOG_PREFIX_MAX) }),
+        ...(name && name !== DEFAULT_LEVEL && { level: name }),
+        ...(flags.length > 0 && { flags }),
+      },
+    });
+  },
+};
+
+function readLevel(token: Token): string {
+  const number = parseNumber(token.text);
+  const level = number === undefined ? token.text : LEVELS[number];
+  if (level === undefined || ![...LEVELS, 'panic'].includes(level)) {
+    refuse(token, `is no level of a log: give 0 to 7 or one of ${LEVELS.join(', ')}`);
+  }
+  return NFT_LEVELS[level] ?? level;
+}
+
+function readPrefix(token: Token, max: number): string {
+  if (Buffer.byteLength(token.text) > max) refuse(token, `is longer than ${max} bytes`);
+  if (/\p{Cc}/u.test(token.text)) refuse(token, 'has a control character');
+  return token.text;
+}
+
+const nflog: Extension = {
+  name: 'NFLOG',
+  options: [
+    { names: ['nflog-group'], values: ['group'] },
+    { names: ['nflog-prefix'], values: ['text'] },
+    { names: ['nflog-size'], values: ['bytes'] },
+    { names: ['nflog-threshold'], values: ['packets'] },
+    { names: ['nflog-range'], values: ['bytes'], excludes: ['nflog-size'] },
+  ],
+  notes: ['`--nflog-range` has no effect, as iptables says itself.'],
+  translate(options) {
+    const number = (name: string, max: number): number | undefined => {
+      const token = options.value(name);
+      return token && readNumber(token, 0, max);
+    };
+    const prefix = options.value('nflog-prefix');
+    if (prefix?.text === '') refuse(prefix, 'is empty');
+    const snaplen = number('nflog-size', UINT32_MAX);
+    const threshold = number('nflog-threshold', UINT16_MAX);
+    number('nflog-range', UINT32_MAX);
+    const statement: Statement = {
+      log: {
+        ...(prefix && { prefix: readPrefix(prefix, NFLOG_PREFIX_MAX) }),
+        group: number('nflog-group', UINT16_MAX) ?? 0,
+        ...(snaplen !== undefined && { snaplen }),
+        ...(threshold && { 'queue-threshold': threshold }),
+      },
+    };
+    return statements(statement);
+  },
+};
+
+export const VERDICT_TARGETS: readonly Extension[] = [accept, drop, giveBack, reject, log, nflog];

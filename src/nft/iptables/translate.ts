@@ -1,0 +1,210 @@
+// The rule language of iptables(8), as the label twine.iptables.rule.* has it, on nftables: a rule's parts become
+// statements in the order in which iptables looks at them. Not here: the parts of the grammar (iptables-*.ts).
+
+import { match, meta, type Statement } from '../expression.js';
+import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';
+import { matchBasics, RULES_MAX } from './basics.js';
+import { isSynMatch } from './matches/transport.js';
+import { type Instance, parseRule } from './parser.js';
+import { type ChainConstraint, chainsOf, checkConstraint, HOOK_OF, type Hook } from './syntax/chains.js';
+import {
+  type Family,
+  type FamilyContext,
+  type OfFamily,
+  Options,
+  type Translation,
+} from './syntax/extension.js';
+import { RuleError, type TranslatedRule } from './syntax/rule.js';
+import { refuse, type Token, tokenize } from './syntax/tokens.js';
+
+export interface TranslateOptions {
+  /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
+  readonly family?: 4 | 6;
+  /** What the names of the rule's meters, which are sets, begin with: unique in the table. */
+  readonly setPrefix?: string;
+}
+
+/**
+ * Translates a rule such as `TWINE_FORWARD -p tcp --dport 80 -j ACCEPT` for a table of family inet whose chains hang
+ * where iptables' chains hang. A rule that only one family can have is of that family.
+ * @throws RuleError
+ */
+export function translateRule(text: string, options: TranslateOptions = {}): TranslatedRule {
+  const tokens = tokenize(text);
+  const prefix = options.setPrefix ?? '';
+  if (options.family !== undefined)
+    return ofFamily(translate(tokens, { family: options.family }, prefix), options.family);
+  const question = new FamilyQuestion(4);
+  const four = attempt(tokens, question, prefix);
+  const six = question.isAsked ? attempt(tokens, { family: 6 }, prefix) : four;
+  if (four instanceof RuleError && six instanceof RuleError) throw nearerTheEnd(four, six);
+  if (four instanceof RuleError) return ofFamily(six as TranslatedRule, 6);
+  if (six instanceof RuleError) return ofFamily(four, 4);
+  // What counts, counts for each family by itself, as two programs' rules do.
+  if (!counts(four) && JSON.stringify(four) === JSON.stringify(six)) return four;
+  const [ipv4, ipv6] = [ofFamily(four, 4), ofFamily(six, 6)];
+  return { ...ipv4, rules: [...ipv4.rules, ...ipv6.rules] };
+}
+
+/** Whether something in the rule is another with each packet that it sees. */
+function counts({ rules }: TranslatedRule): boolean {
+  return rules.some(({ expr }) =>
+    expr.some(
+      statement =>
+        'limit' in statement ||
+        'quota' in statement ||
+        'meter' in statement ||
+        'ct count' in statement ||
+        ('match' in statement &&
+          typeof statement.match.left === 'object' &&
+          'numgen' in statement.match.left),
+    ),
+  );
+}
+
+/** The family that a rule is for, and whether that makes a difference. */
+class FamilyQuestion {
+  isAsked = false;
+  readonly #family: Family;
+
+  constructor(family: Family) {
+    this.#family = family;
+  }
+
+  get family(): Family {
+    this.isAsked = true;
+    return this.#family;
+  }
+}
+
+function attempt(tokens: readonly Token[], of: OfFamily, prefix: string): TranslatedRule | RuleError {
+  try {
+    return translate(tokens, of, prefix);
+  } catch (err) {
+    if (err instanceof RuleError) return err;
+    throw err;
+  }
+}
+
+/** Of two mistakes, the one of the family that understood more of the rule. */
+function nearerTheEnd(four: RuleError, six: RuleError): RuleError {
+  if (four.offset !== six.offset) return four.offset > six.offset ? four : six;
+  const [neutral, other] = [four, six].map(({ message }) => message.replace(/\bIPv[46]\b/g, 'IP'));
+  return neutral === other ? new RuleError(neutral!, four.token, four.offset) : four;
+}
+
+/** The same for packets of one family alone. */
+function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
+  const first = match(meta('nfproto'), '==', family === 4 ? 'ipv4' : 'ipv6');
+  return { ...rule, rules: rule.rules.map(each => ({ ...each, expr: [first, ...each.expr] })) };
+}
+
+function translate(tokens: readonly Token[], of: OfFamily, prefix: string): TranslatedRule {
+  const rule = parseRule(tokens, of);
+  let meters = 0;
+  const context = {
+    chain: rule.chain,
+    ...(rule.protocol && { protocol: rule.protocol }),
+    meterName: (suffix: string): string => {
+      meters++;
+      return `${prefix}${suffix}-${meters}`;
+    },
+  };
+  const apply = (instance: Instance, matchesSyn: boolean): Translation => {
+    const { extension, token, given, protocolBefore } = instance;
+    if (extension.place) checkConstraint(token, rule.chain, extension.place);
+    const own: FamilyContext = {
+      ...context,
+      get family() {
+        return of.family;
+      },
+      token,
+      matchesSyn,
+      ...(protocolBefore && { protocolBefore }),
+    };
+    const translation = extension.translate(new Options(given), own);
+    if (translation.place) checkConstraint(token, rule.chain, translation.place);
+    return translation;
+  };
+  const basics = matchBasics(rule, of);
+  const matches = rule.matches.map(instance => ({ instance, ...apply(instance, false) }));
+  const syn = matches.some(({ alternatives }) => alternatives.some(list => list.some(isSynMatch)));
+  const target = rule.target && { instance: rule.target, ...apply(rule.target, syn) };
+  const parts = target ? [...matches, target] : matches;
+  refuseCopies(parts);
+  const last: Statement = rule.jump
+    ? rule.jump.kind === 'jump'
+      ? { jump: { target: rule.jump.chain } }
+      : { goto: { target: rule.jump.chain } }
+    : { counter: null };
+  const lists = product([
+    ...basics,
+    ...parts.map(({ alternatives }) => alternatives),
+    // Without a target, iptables counts what the rule fits.
+    ...(target ? [] : [[[last]]]),
+  ]);
+  const comment = parts.findLast(part => part.comment !== undefined)?.comment;
+  const hooks = hooksOf(parts.flatMap(({ instance, place }) => [instance.extension.place, place]));
+  return {
+    chain: rule.chain,
+    targets: rule.jump ? [rule.jump.chain] : [],
+    rules: lists.map(
+      (expr, index): NftRule => ({
+        expr: ownMeters(expr, index),
+        ...(comment && { comment: shorten(comment) }),
+      }),
+    ),
+    ...(hooks && { hooks }),
+  };
+}
+
+/** What counts packets cannot be written down twice for one rule: each copy would count for itself. */
+function refuseCopies(parts: readonly (Translation & { readonly instance: Instance })[]): void {
+  const split = parts.find(({ alternatives }) => alternatives.length > 1);
+  const counting = parts.find(({ stateful }) => stateful);
+  if (split && counting) {
+    const { extension } = split.instance;
+    refuse(
+      counting.instance.token,
+      `cannot stand beside these options of ${extension.name}: they become several rules, each of which would count for itself`,
+    );
+  }
+}
+
+/** Every way to take one list of each, joined. @throws RuleError when there are too many */
+function product(choices: readonly (readonly (readonly Statement[])[])[]): Statement[][] {
+  let lists: Statement[][] = [[]];
+  for (const alternatives of choices) {
+    if (lists.length * alternatives.length > RULES_MAX) {
+      throw new RuleError(`the rule would become more than ${RULES_MAX} rules`, '', 0);
+    }
+    lists = lists.flatMap(list => alternatives.map(more => [...list, ...more]));
+  }
+  return lists;
+}
+
+/** A meter belongs to one rule: the rules that one of iptables becomes have names of their own for it. */
+function ownMeters(expr: readonly Statement[], index: number): readonly Statement[] {
+  if (index === 0) return expr;
+  return expr.map(statement =>
+    'meter' in statement
+      ? { meter: { ...statement.meter, name: `${statement.meter.name}-${index + 1}` } }
+      : statement,
+  );
+}
+
+/** The hooks that all of the rule's parts can run in; undefined where that is every one. */
+function hooksOf(places: readonly (ChainConstraint | undefined)[]): readonly Hook[] | undefined {
+  const limits = places.flatMap(place => (place?.hooks ? [chainsOf(place)] : []));
+  const [first] = limits;
+  if (!first) return undefined;
+  const common = first.filter(chain => limits.every(each => each.includes(chain)));
+  return [...new Set(common.map(chain => HOOK_OF[chain]))];
+}
+
+/** As many whole characters of a comment as nftables keeps. */
+function shorten(text: string): string {
+  const letters = [...text];
+  while (Buffer.byteLength(letters.join('')) > COMMENT_MAX_BYTES) letters.pop();
+  return letters.join('');
+}

@@ -1,0 +1,132 @@
+// The questions to nf_tables that are asked of every namespace: which comments do a chain's rules have, is there such a
+// table; and where something changed, what is in it. Straight to the kernel (struct nfgenmsg and NFTA_* of
+// <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
+// (inventory.ts), any change, which is libnftables' (libnftables.ts).
+
+import { DecodeError } from '../base/errors.js';
+import { attrMap, attrString, readString } from '../netlink/attributes.js';
+import { NLM_F_DUMP, type Request } from '../netlink/message.js';
+import type { NftFamily } from './table.js';
+import { decodeGeneration } from './table-snapshot.js';
+
+export const NETLINK_NETFILTER = 12;
+
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFT_MSG_GETTABLE = 1;
+const NFT_MSG_GETCHAIN = 4;
+const NFT_MSG_GETRULE = 7;
+const NFT_MSG_GETSET = 10;
+const NFGENMSG_LEN = 4;
+const NFPROTO: Record<NftFamily, number> = { inet: 1, ip: 2, ip6: 10 };
+
+const NFTA_TABLE_NAME = 1;
+const NFTA_RULE_TABLE = 1;
+const NFTA_SET_TABLE = 1;
+const NFTA_RULE_CHAIN = 2;
+const NFTA_RULE_USERDATA = 7;
+/** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
+const NFTNL_UDATA_RULE_COMMENT = 0;
+
+/** What the kernel says of a table. */
+export interface StampedTableAnswers {
+  /** Payloads of NFT_MSG_NEWRULE: the rules of one chain in their order, none where there is no such chain. */
+  readonly rules: readonly Buffer[];
+  /** Names of the tables of the family, where they were asked for. */
+  readonly tables?: readonly string[];
+}
+
+export interface StampedTable {
+  readonly hasTable: boolean;
+  /** Of the chain's rules. */
+  readonly comments: readonly (string | undefined)[];
+  /**
+   * Of the namespace's whole ruleset: while it is the same, nobody has changed any table. 16 bits, so a multiple of
+   * 65,536 transactions looks like none. Absent where the chain has no rules.
+   */
+  readonly generation?: number;
+}
+
+/** @param table its name @throws DecodeError */
+export function decodeStampedTable({ rules, tables = [] }: StampedTableAnswers, table: string): StampedTable {
+  const [first] = rules;
+  return {
+    hasTable: first !== undefined || tables.includes(table),
+    comments: rules.map(decodeRuleComment),
+    ...(first && { generation: decodeGeneration(first) }),
+  };
+}
+
+/** The rules of a table, or of one chain of it; none where there is no such chain or table. */
+export function getRulesRequest(family: NftFamily, table: string, chain?: string): Request {
+  const payload = Buffer.concat([
+    nfgenmsg(family),
+    attrString(NFTA_RULE_TABLE, table),
+    ...(chain === undefined ? [] : [attrString(NFTA_RULE_CHAIN, chain)]),
+  ]);
+  return { type: messageType(NFT_MSG_GETRULE), flags: NLM_F_DUMP, payload };
+}
+
+/** The chains of every table of a family: the kernel has no narrower list. */
+export function getChainsRequest(family: NftFamily): Request {
+  return { type: messageType(NFT_MSG_GETCHAIN), flags: NLM_F_DUMP, payload: nfgenmsg(family) };
+}
+
+/** The sets and maps of a table, without their elements. */
+export function getSetsRequest(family: NftFamily, table: string): Request {
+  const payload = Buffer.concat([nfgenmsg(family), attrString(NFTA_SET_TABLE, table)]);
+  return { type: messageType(NFT_MSG_GETSET), flags: NLM_F_DUMP, payload };
+}
+
+/** The tables of a family. */
+export function getTablesRequest(family: NftFamily): Request {
+  return { type: messageType(NFT_MSG_GETTABLE), flags: NLM_F_DUMP, payload: nfgenmsg(family) };
+}
+
+/** One table; ENOENT where there is none. */
+export function getTableRequest(family: NftFamily, name: string): Request {
+  const payload = Buffer.concat([nfgenmsg(family), attrString(NFTA_TABLE_NAME, name)]);
+  return { type: messageType(NFT_MSG_GETTABLE), flags: 0, payload };
+}
+
+/** A table's name; undefined where it has none. @throws DecodeError when it is short or its attributes are damaged */
+export function decodeTableName(payload: Buffer): string | undefined {
+  const name = attributes(payload).get(NFTA_TABLE_NAME);
+  return name && readString(name);
+}
+
+/**
+ * The comment of a rule as nft(8) writes it; undefined where it has none.
+ * @param payload of an NFT_MSG_NEWRULE
+ * @throws DecodeError when it is short or its attributes are damaged
+ */
+export function decodeRuleComment(payload: Buffer): string | undefined {
+  const userdata = attributes(payload).get(NFTA_RULE_USERDATA);
+  return userdata && findComment(userdata);
+}
+
+/** What others left in the user data is passed over, whatever it is. */
+function findComment(userdata: Buffer): string | undefined {
+  for (let offset = 0; offset + 2 <= userdata.length; ) {
+    const end = offset + 2 + userdata.readUInt8(offset + 1);
+    if (end > userdata.length) return undefined;
+    if (userdata.readUInt8(offset) === NFTNL_UDATA_RULE_COMMENT) {
+      return readString(userdata.subarray(offset + 2, end));
+    }
+    offset = end;
+  }
+  return undefined;
+}
+
+function attributes(payload: Buffer): Map<number, Buffer> {
+  if (payload.length < NFGENMSG_LEN) throw new DecodeError(`an nfgenmsg of ${payload.length} bytes`);
+  return attrMap(payload.subarray(NFGENMSG_LEN));
+}
+
+function messageType(message: number): number {
+  return (NFNL_SUBSYS_NFTABLES << 8) | message;
+}
+
+/** struct nfgenmsg: family, version, resource (zero here). */
+function nfgenmsg(family: NftFamily): Buffer {
+  return Buffer.from([NFPROTO[family], 0, 0, 0]);
+}

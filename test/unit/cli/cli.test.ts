@@ -1,0 +1,249 @@
+// The command line: flags as the original took them, and `dwgd pubkey` as a program.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { fromGoFlags } from '../../../src/cli/go-flags.js';
+import { VECTORS } from '../../support/vectors.js';
+
+const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'dwgd-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+
+for (const [given, read] of [
+  [[], []],
+  [
+    ['-d', '/x.db'],
+    ['-d', '/x.db'],
+  ],
+  [['-d=/x.db'], ['-d', '/x.db']],
+  [['--d=/a=b'], ['-d', '/a=b']],
+  [
+    ['-d=', '-v'],
+    ['-d', '', '-v'],
+  ],
+  [
+    ['-d', ''],
+    ['-d', ''],
+  ],
+  [['-v'], ['-v']],
+  [['--v=true'], ['-v']],
+  [['-v=false'], []],
+  [['-v=maybe'], ['-v=maybe']],
+  [['-r'], ['-rtrue']],
+  [['-r=false'], ['-rfalse']],
+  [['-r=alice,bob'], ['-ralice,bob']],
+  [
+    ['-r=0', '-d=/x'],
+    ['-r0', '-d', '/x'],
+  ],
+  [['-version'], ['--version']],
+  [['--help'], ['--help']],
+  [
+    ['pubkey', '-s', '-r', '-i', '10.0.0.2'],
+    ['pubkey', '-s', '-r', '-i', '10.0.0.2'],
+  ],
+  [
+    ['pubkey', '-s', '-d=x'],
+    ['pubkey', '-s', '-d=x'],
+  ],
+  [
+    ['pubkey', '-s=a=b', '--i=10.0.0.2'],
+    ['pubkey', '-s', 'a=b', '-i', '10.0.0.2'],
+  ],
+  [
+    ['pubkey', '-s', '-i=x', '-i', '10.0.0.2'],
+    ['pubkey', '-s', '-i=x', '-i', '10.0.0.2'],
+  ],
+] as const) {
+  test(`the flags ${JSON.stringify(given)} are ${JSON.stringify(read)}`, () => {
+    assert.deepEqual(fromGoFlags(given), read);
+  });
+}
+
+interface Ending {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function start(args: readonly string[]) {
+  const child = spawn(process.execPath, [cli, ...args], { stdio: 'pipe' });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', data => (out += data));
+  child.stderr.on('data', data => (err += data));
+  const ending = once(child, 'close').then(([status]): Ending => ({ status: status as number, out, err }));
+  return { child, ending };
+}
+
+function run(args: readonly string[], input = ''): Promise<Ending> {
+  const { child, ending } = start(args);
+  child.stdin.end(input);
+  return ending;
+}
+
+test('pubkey prints the key of every vector and a newline, nothing else', async () => {
+  const endings = await Promise.all(
+    VECTORS.map(([address, seed]) => run(['pubkey', '-s', seed, '-i', address])),
+  );
+  for (const [n, [, , key]] of VECTORS.entries()) {
+    assert.deepEqual(endings[n], { status: 0, out: `${key}\n`, err: '' });
+  }
+});
+
+test('seed prints 32 random bytes in base64url and a newline, others each time', async () => {
+  const endings = await Promise.all([run(['seed']), run(['seed'])]);
+  for (const { status, out, err } of endings) {
+    assert.deepEqual([status, err], [0, '']);
+    assert.match(out, /^[A-Za-z0-9_-]{43}\n$/);
+    assert.equal(Buffer.from(out, 'base64url').length, 32);
+  }
+  assert.notEqual(endings[0]!.out, endings[1]!.out);
+});
+
+test('a seed that was printed is taken by pubkey', async () => {
+  const { out } = await run(['seed']);
+  const [byFlag, byInput] = await Promise.all([
+    // It may begin with a hyphen.
+    run(['pubkey', `-s=${out.trim()}`, '-i', address]),
+    run(['pubkey', '--seedfile', '-', '-i', address], out),
+  ]);
+  assert.equal(byFlag!.status, 0);
+  assert.equal(byFlag!.out, byInput!.out);
+});
+
+test('seed takes no word', async () => {
+  assert.equal((await run(['seed', 'x'])).status, 2);
+});
+
+const [address, seed, key] = VECTORS[0];
+
+test('pubkey takes the seed from a file or standard input, without the newline at its end', async () => {
+  const file = join(folder, 'seed');
+  writeFileSync(file, `${seed}\n`);
+  for (const [args, input] of [
+    [['--seedfile', file], ''],
+    [['--seedfile', '-'], `${seed}\n`],
+    [['--seedfile', '-'], `${seed}\r\n`],
+    [['--seedfile', '-'], seed],
+  ] as const) {
+    const ending = await run(['pubkey', ...args, '-i', address], input);
+    assert.deepEqual(ending, { status: 0, out: `${key}\n`, err: '' });
+  }
+});
+
+test('a seed that looks like a flag is a seed', async () => {
+  const [one, two] = await Promise.all(
+    ['-d=x', '-dx'].map(seed => run(['pubkey', '-s', seed, '-i', address])),
+  );
+  assert.equal(one!.status, 0);
+  assert.notEqual(one!.out, two!.out);
+});
+
+const IP = "error: option '-i <ip>' argument";
+const GIVE = 'is invalid. Give an IPv4 or IPv6 address, without a prefix length.\n';
+for (const [name, args, message] of [
+  ['an address that is none', ['-s', seed, '-i', 'garbage'], `${IP} 'garbage' ${GIVE}`],
+  ['an address with a prefix', ['-s', seed, '-i', '10.0.0.2/24'], `${IP} '10.0.0.2/24' ${GIVE}`],
+  ['an address with an octal part', ['-s', seed, '-i', '010.0.0.2'], `${IP} '010.0.0.2' ${GIVE}`],
+  ['an address with a zone', ['-s', seed, '-i', 'fe80::1%eth0'], `${IP} 'fe80::1%eth0' ${GIVE}`],
+  ['no address', ['-s', seed], "error: required option '-i <ip>' not specified\n"],
+  ['no seed', ['-i', address], 'error: give either -s <seed> or --seedfile <path>\n'],
+  [
+    'a seed and a seed file',
+    ['-s', seed, '--seedfile', '/x', '-i', address],
+    'error: give either -s <seed> or --seedfile <path>\n',
+  ],
+  ['an empty seed', ['-s', '', '-i', address], 'error: the seed is empty\n'],
+  ['an empty standard input', ['--seedfile', '-', '-i', address], 'error: the seed is empty\n'],
+  ['a flag that is none', ['-s', seed, '-i', address, '-x'], "error: unknown option '-x'\n"],
+  ['a word too many', ['-s', seed, '-i', address, 'x'], /^error: too many arguments for 'pubkey'/],
+] as const) {
+  test(`pubkey refuses ${name} with status 2 and nothing on standard output`, async () => {
+    const { status, out, err } = await run(['pubkey', ...args]);
+    assert.deepEqual([status, out], [2, '']);
+    if (typeof message === 'string') assert.equal(err, message);
+    else assert.match(err, message);
+    assert.ok(!err.includes(seed));
+  });
+}
+
+test('pubkey says that a seed file is missing', async () => {
+  const { status, out, err } = await run(['pubkey', '--seedfile', join(folder, 'missing'), '-i', address]);
+  assert.deepEqual([status, out], [2, '']);
+  assert.match(err, /ENOENT/);
+});
+
+test('a command that is none is refused, not taken for the daemon', async () => {
+  const { status, out } = await run(['pubkeys', '-s', seed, '-i', address]);
+  assert.deepEqual([status, out], [2, '']);
+});
+
+test('--version and -version print the version', async () => {
+  const { version } = JSON.parse(readFileSync(join(cli, '../../../../package.json'), 'utf8')) as {
+    version: string;
+  };
+  for (const flag of ['--version', '-version']) {
+    assert.deepEqual(await run([flag]), { status: 0, out: `${version}\n`, err: '' });
+  }
+});
+
+test('the process list shows no seed', async () => {
+  const { child, ending } = start(['pubkey', '--seedfile', '-', '-i', address]);
+  for (let title = ''; !title.startsWith('dwgd'); ) {
+    title = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8');
+    assert.ok(!title.includes(seed));
+    await sleep(5);
+  }
+  child.stdin.end(seed);
+  assert.equal((await ending).out, `${key}\n`);
+});
+
+for (const [args, status, message] of [
+  [['--no-driver', '--no-labels'], 2, 'error: give --no-driver or --no-labels, not both: nothing is left\n'],
+  [
+    ['--no-driver', '--look-interval', '0'],
+    2,
+    "error: option '--look-interval <seconds>' argument '0' is invalid. Give seconds, from 0.1 to 86400.\n",
+  ],
+  [
+    ['--no-driver', '--allow-host-routes', '10.0.0.0/8,x'],
+    2,
+    "error: option '--allow-host-routes <networks>' argument '10.0.0.0/8,x' is invalid. Give networks such as 10.0.0.0/8, separated by commas.\n",
+  ],
+  [
+    ['--no-driver', '--docker-host', 'tcp://127.0.0.1:2375'],
+    2,
+    "error: option '--docker-host <unix:///path>' argument 'tcp://127.0.0.1:2375' is invalid. Give unix:///path.\n",
+  ],
+  [
+    ['-r=no-such-user'],
+    2,
+    `error: option '-r [users]' argument 'no-such-user' is invalid. There is no user "no-such-user" in /etc/passwd: give names or numbers of users.\n`,
+  ],
+  [
+    ['-r=daemon,0'],
+    2,
+    "error: option '-r [users]' argument 'daemon,0' is invalid. Root's Docker is served anyway: leave root out.\n",
+  ],
+  [
+    ['--rootless-ifname=wg0,'],
+    2,
+    "error: option '--rootless-ifname <names>' argument 'wg0,' is invalid. Give names of interfaces such as wg0, separated by commas.\n",
+  ],
+  [
+    ['cleanup', '--docker-host', 'x'],
+    2,
+    "error: option '--docker-host <unix:///path>' argument 'x' is invalid. Give unix:///path.\n",
+  ],
+] as const) {
+  test(`dwgd ${args.join(' ')} is refused`, async () => {
+    assert.deepEqual(await run(args), { status, out: '', err: message });
+  });
+}

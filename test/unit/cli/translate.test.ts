@@ -1,0 +1,77 @@
+// `dwgd translate` as a program: JSON, the caret, the exit status.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { explain } from '../../../src/cli/translate.js';
+import { RuleError } from '../../../src/nft/iptables/syntax/rule.js';
+
+const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+
+function translate(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [cli, 'translate', ...args], { encoding: 'utf8' });
+}
+
+test('a rule is printed as the commands that append it', () => {
+  const { status, stdout, stderr } = translate('-4', 'TWINE_INPUT -p tcp -j DROP');
+  assert.deepEqual([status, stderr], [0, '']);
+  const tcp = { match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 6 } };
+  const v4 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv4' } };
+  assert.deepEqual(JSON.parse(stdout), {
+    nftables: [
+      {
+        add: {
+          rule: { family: 'inet', table: 'dwgd', chain: 'TWINE_INPUT', expr: [v4, tcp, { drop: null }] },
+        },
+      },
+    ],
+  });
+});
+
+test('where a rule is wrong, a caret stands under the word, and the status is 2', () => {
+  const { status, stdout, stderr } = translate('TWINE_INPUT -p tcp --dport 22x -j DROP');
+  assert.deepEqual([status, stdout], [2, '']);
+  assert.equal(
+    stderr,
+    'TWINE_INPUT -p tcp --dport 22x -j DROP\n' +
+      '                           ^^^\n' +
+      '"22x" is no port: give a number from 0 to 65535\n',
+  );
+});
+
+for (const [name, ...args] of [
+  ['both families', '-4', '-6', 'TWINE_INPUT -j DROP'],
+  ['no rule'],
+  ['a rule in several words', 'TWINE_INPUT', '-j', 'DROP'],
+] as const) {
+  test(`${name} is a mistake in the command line`, () => {
+    const { status, stdout } = translate(...args);
+    assert.deepEqual([status, stdout], [2, '']);
+  });
+}
+
+for (const [name, text, error, expected] of [
+  [
+    'a word that is missing',
+    'TWINE_INPUT -j',
+    new RuleError('needs a value', '-j', 12),
+    'TWINE_INPUT -j\n            ^^\nneeds a value\n',
+  ],
+  ['an empty rule', '', new RuleError('empty', '', 0), '\n^\nempty\n'],
+  [
+    'control characters, which are not printed',
+    'a\u001b[2Jb c',
+    new RuleError('no', 'c', 7),
+    'a\ufffd[2Jb c\n       ^\nno\n',
+  ],
+  [
+    'a long rule, of which a part is shown',
+    `${'a'.repeat(100)} wrong ${'b'.repeat(100)}`,
+    new RuleError('no', 'wrong', 101),
+    `…${'a'.repeat(59)} wrong ${'b'.repeat(54)}…\n${' '.repeat(61)}^^^^^\nno\n`,
+  ],
+] as const) {
+  test(`the caret points at ${name}`, () => {
+    assert.equal(explain(text, error), expected);
+  });
+}

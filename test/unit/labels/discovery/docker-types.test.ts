@@ -1,0 +1,182 @@
+// Docker's answers as views: names, services, aliases, addresses, and which network comes first.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress, formatPrefix } from '../../../../src/base/ip.js';
+import {
+  type DockerEndpoint,
+  fingerprint,
+  type InspectedContainer,
+  type ListedContainer,
+  type NetworkKind,
+  networkIds,
+  networkKind,
+  twineLabels,
+  viewInspected,
+  viewListed,
+} from '../../../../src/labels/discovery/docker-types.js';
+
+const ID = 'a1b2c3d4e5f6'.padEnd(64, '0');
+
+function inspected(
+  networks: Record<string, DockerEndpoint> = {},
+  labels: Record<string, string> = {},
+): InspectedContainer {
+  return {
+    Id: ID,
+    Name: '/web',
+    Image: 'sha256:1',
+    State: { Running: true, Pid: 7 },
+    Config: { Labels: labels },
+    NetworkSettings: { Networks: networks },
+  };
+}
+
+function listed(networks: Record<string, DockerEndpoint> = {}, names = ['/web']): ListedContainer {
+  return { Id: ID, Names: names, State: 'running', Labels: {}, NetworkSettings: { Networks: networks } };
+}
+
+const kindOf = (id: string): NetworkKind | undefined => (id === 'n1' ? { driver: 'bridge' } : undefined);
+
+test('a view has its name, its service and its networks', () => {
+  const view = viewInspected(
+    inspected(
+      {
+        main: {
+          NetworkID: 'n1',
+          IPAddress: '172.18.0.2',
+          IPPrefixLen: 16,
+          GlobalIPv6Address: 'fd00::2',
+          GlobalIPv6PrefixLen: 64,
+          Gateway: '172.18.0.1',
+          Aliases: ['web', 'a1b2c3d4e5f6', 'www'],
+        },
+      },
+      { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'web', 'twine.route.::/0': 'x' },
+    ),
+    kindOf,
+  );
+  assert.equal(view.name, 'web');
+  assert.deepEqual(view.service, { project: 'shop', name: 'web' });
+  const [attachment] = view.attachments;
+  assert.deepEqual(attachment!.addresses.map(formatAddress), ['172.18.0.2', 'fd00::2']);
+  assert.deepEqual(
+    { ...attachment, addresses: [], subnets: attachment!.subnets!.map(formatPrefix) },
+    {
+      networkId: 'n1',
+      networkName: 'main',
+      driver: 'bridge',
+      addresses: [],
+      subnets: ['172.18.0.0/16', 'fd00::/64'],
+      aliases: ['web', 'www'],
+    },
+  );
+});
+
+test('the name of its host is an alias, whichever way Docker says so', () => {
+  const aliases = (endpoint: DockerEndpoint) =>
+    viewInspected(inspected({ main: { NetworkID: 'n1', ...endpoint } }), kindOf).attachments[0]!.aliases;
+  assert.deepEqual(aliases({ Aliases: ['www', 'a1b2c3d4e5f6', 'vpn-host'] }), ['www', 'vpn-host']);
+  const since25 = { Aliases: ['www'], DNSNames: ['web', 'www', 'a1b2c3d4e5f6', 'vpn-host'] };
+  assert.deepEqual(aliases(since25), ['www', 'web', 'vpn-host']);
+  assert.deepEqual(aliases({ Aliases: null, DNSNames: null }), []);
+});
+
+test('one half of a service is no service', () => {
+  assert.equal(
+    viewInspected(inspected({}, { 'com.docker.compose.service': 'web' }), kindOf).service,
+    undefined,
+  );
+});
+
+for (const [text, expected] of [
+  ['True', true],
+  ['true', true],
+  ['False', undefined],
+] as const) {
+  test(`a container with the label oneoff=${text} is ${expected ? 'a one-off' : 'its service'}`, () => {
+    const labels = { 'com.docker.compose.oneoff': text };
+    assert.equal(viewInspected(inspected({}, labels), kindOf).isOneOff, expected);
+  });
+}
+
+for (const [driver, options, expected] of [
+  ['dwgd', {}, 'driver dwgd'],
+  ['ipvlan', { ipvlan_mode: 'l3' }, 'driver ipvlan, mode l3'],
+  ['ipvlan', { ipvlan_mode: 'l3s', parent: 'eth0' }, 'driver ipvlan, mode l3s'],
+  ['ipvlan', { ipvlan_mode: 'l2' }, undefined],
+  ['ipvlan', null, undefined],
+  ['macvlan', { ipvlan_mode: 'l3' }, undefined],
+  ['bridge', {}, undefined],
+  ['overlay', {}, undefined],
+] as const) {
+  test(`a network of ${driver} ${JSON.stringify(options)} ${expected ? 'ignores' : 'heeds'} gateways`, () => {
+    const kind = networkKind({ Id: 'n1', Driver: driver, Options: options });
+    assert.deepEqual(kind, { driver, ...(expected && { ignoresNextHop: expected }) });
+    const [attachment] = viewInspected(inspected({ main: { NetworkID: 'n1' } }), () => kind).attachments;
+    assert.equal(attachment!.ignoresNextHop, expected);
+  });
+}
+
+for (const [name, networks, expected] of [
+  ['by name', { b: { Gateway: '1' }, a: { Gateway: '1' }, c: { Gateway: '1' } }, 'a b c'],
+  ['those with a gateway first', { a: {}, b: { Gateway: '1' }, c: { IPv6Gateway: '1' } }, 'b c a'],
+  [
+    'by priority among those with a gateway',
+    { a: { Gateway: '1' }, b: { Gateway: '1', GwPriority: 7 }, c: { GwPriority: 9 } },
+    'b a c',
+  ],
+] as const satisfies readonly [string, Record<string, DockerEndpoint>, string][]) {
+  test(`networks come ${name}`, () => {
+    const view = viewInspected(inspected(networks), kindOf);
+    assert.equal(view.attachments.map(({ networkName }) => networkName).join(' '), expected);
+  });
+}
+
+test('a container without networks, aliases or labels is a view, too', () => {
+  const bare = { Id: ID, Name: '/x', Image: '', State: { Running: false, Pid: 0 }, Config: { Labels: null } };
+  assert.deepEqual(viewInspected(bare, kindOf), { id: ID, name: 'x', attachments: [] });
+  assert.deepEqual(viewListed({ Id: ID, State: 'created' }, kindOf), {
+    id: ID,
+    name: 'a1b2c3d4e5f6',
+    attachments: [],
+  });
+});
+
+test('names of links are not the name', () => {
+  assert.equal(viewListed(listed({}, ['/other/alias', '/web']), kindOf).name, 'web');
+});
+
+test('an unusable address is left out', () => {
+  const [attachment] = viewInspected(
+    inspected({ a: { IPAddress: 'x', GlobalIPv6Address: '' } }),
+    kindOf,
+  ).attachments;
+  assert.deepEqual(attachment!.addresses, []);
+});
+
+test('the listing and the inspection of the same container have the same fingerprint', () => {
+  const networks = { b: { EndpointID: 'e1', IPAddress: '10.0.0.1' }, a: { EndpointID: 'e2' } };
+  assert.equal(fingerprint(listed(networks)), fingerprint(inspected(networks)));
+});
+
+for (const [what, other] of [
+  ['name', { ...inspected({ a: { EndpointID: 'e' } }), Name: '/other' }],
+  ['endpoint', inspected({ a: { EndpointID: 'f' } })],
+  ['address', inspected({ a: { EndpointID: 'e', IPAddress: '10.0.0.9' } })],
+  ['network', inspected({ b: { EndpointID: 'e' } })],
+  ['state', { ...inspected({ a: { EndpointID: 'e' } }), State: { Running: false, Pid: 0 } }],
+] as const) {
+  test(`another ${what} is another fingerprint`, () => {
+    assert.notEqual(fingerprint(listed({ a: { EndpointID: 'e' } })), fingerprint(other));
+  });
+}
+
+test('the networks of a listed container are those with an id', () => {
+  assert.deepEqual(networkIds(listed({ a: { NetworkID: 'n1' }, b: { NetworkID: '' }, c: {} })), ['n1']);
+});
+
+test('labels of others do not count', () => {
+  const labels = { 'twine.route.10.0.0.0/8': 'x', twine: 'y', 'traefik.enable': 'true', ' twine.x': 'z' };
+  assert.deepEqual([...twineLabels(labels)], [['twine.route.10.0.0.0/8', 'x']]);
+  assert.deepEqual([...twineLabels(null)], []);
+});

@@ -1,0 +1,127 @@
+// What is put in place of a table that the kernel does not take, by a kernel that lacks modules.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PutTable } from '../../../../src/labels/diff/state.js';
+import { isClosing } from '../../../../src/labels/diff/strict.js';
+import { putTable } from '../../../../src/labels/namespace/put-table.js';
+import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import { NftError } from '../../../../src/nft/client.js';
+import { modulesOf } from '../../../../src/nft/modules.js';
+import type { NftTable, NftTransaction } from '../../../../src/nft/table.js';
+import { container, only, routed } from '../../../support/label-world.js';
+
+/** A kernel that has no modules of these names: what it holds after each transaction that it takes. */
+function kernelWithout(modules: readonly string[]) {
+  const taken: NftTransaction[] = [];
+  const run = (transaction: NftTransaction): void => {
+    const rules = transaction.nftables.flatMap(command => {
+      const { add } = command as { readonly add?: { readonly rule?: { readonly expr: [] } } };
+      return add?.rule ?? [];
+    });
+    if (modulesOf(rules).some(module => modules.includes(module))) {
+      throw new NftError('app', 'Could not process rule: No such file or directory', transaction);
+    }
+    taken.push(transaction);
+  };
+  return { run, taken };
+}
+
+const GATEWAY = {
+  'twine.nat.interfaces': 'wg+',
+  'twine.nat.forward.9080': 'web',
+  'twine.iptables.rule.kill': 'TWINE_OUTPUT -d 192.0.2.0/24 -j REJECT',
+  'twine.iptables.rule.keep': 'TWINE_OUTPUT -d 198.51.100.0/24 -j DROP',
+};
+
+function change(labels: Readonly<Record<string, string>>): PutTable {
+  const web = container('web', { networks: { main: '10.0.0.3' } });
+  const { table, labelled = [], isStrict } = only([routed({ main: '10.0.0.2' }, labels), web]);
+  return { kind: 'createTable', table: table!, labelled, ...(isStrict && { isStrict }) };
+}
+
+const rulesIn = ({ chains }: NftTable, name: string): number =>
+  chains.find(chain => chain.name === name)?.rules.length ?? 0;
+
+test('a kernel without fib holds all that needs none: what is forwarded is filtered and masqueraded', () => {
+  const { run } = kernelWithout(['nft_fib_inet']);
+  const wanted = change(GATEWAY);
+  const { table, refused } = putTable(wanted, run);
+  for (const name of ['forward', 'postrouting', 'TWINE_OUTPUT'])
+    assert.equal(rulesIn(table, name), rulesIn(wanted.table, name), name);
+  assert.equal(rulesIn(table, 'prerouting'), 0);
+  assert.equal(isClosing(table), false);
+  assert.deepEqual(
+    refused.map(({ key, message }) => [key, message]),
+    [
+      [
+        'twine.*',
+        "the kernel lacks the module nft_fib_inet, so no port is forwarded and published ports are answered by the labels' routes: load it (modprobe nft_fib_inet) and start dwgd anew",
+      ],
+    ],
+  );
+});
+
+test('a strict one is closed by a kernel without fib', () => {
+  const { table, refused } = putTable(
+    change({ ...GATEWAY, 'twine.strict': 'true' }),
+    kernelWithout(['nft_fib_inet']).run,
+  );
+  assert.ok(isClosing(table));
+  assert.match(refused[0]!.message, /until then the container sends and forwards nothing but loopback/);
+});
+
+test('a rule that would have stopped packets and is refused says that the container is open, and names the module', () => {
+  const { table, refused } = putTable(change(GATEWAY), kernelWithout(['nft_reject_inet']).run);
+  assert.equal(rulesIn(table, 'TWINE_OUTPUT'), 1);
+  assert.deepEqual(
+    refused.map(({ container, key, isOpen }) => [container, key, isOpen]),
+    [['app', 'twine.iptables.rule.kill', true]],
+  );
+  assert.equal(
+    refused[0]!.message,
+    'the kernel refuses the rule (Could not process rule: No such file or directory), so it is left out and the container is open to what it would have stopped (twine.strict=true would close it): write it without what this kernel does not have, or load what is missing (modprobe nft_reject_inet)',
+  );
+});
+
+test('a rule that stops no packet and is refused opens nothing', () => {
+  const labels = {
+    'twine.iptables.rule.count': 'TWINE_OUTPUT -m limit --limit 1/s -j ACCEPT',
+    'twine.nat.interfaces': 'wg+',
+  };
+  const { refused } = putTable(change(labels), kernelWithout(['nft_limit']).run);
+  assert.deepEqual(
+    refused.map(({ isOpen }) => isOpen),
+    [undefined],
+  );
+});
+
+test('a table of which the kernel takes nothing is refused with the modules that it needs', () => {
+  const { run, taken } = kernelWithout(['nft_masq']);
+  assert.throws(
+    () => putTable(change(GATEWAY), run),
+    /modprobe nft_ct nft_fib_inet nft_masq nft_nat nft_reject_inet/,
+  );
+  // Trials alone, each taken away again.
+  assert.ok(taken.every(({ nftables }) => JSON.stringify(nftables).includes('dwgd-trial')));
+});
+
+test('a strict table is at no moment in place without what is refused of it and without being closed', () => {
+  const { run, taken } = kernelWithout(['nft_reject_inet']);
+  putTable(change({ ...GATEWAY, 'twine.strict': 'true' }), run);
+  const own = taken
+    .map(({ nftables }) => JSON.stringify(nftables))
+    .filter(text => !text.includes('dwgd-trial'));
+  assert.equal(own.length, 1);
+  assert.match(own[0]!, /strict-output.*strict-postrouting/);
+});
+
+test('every module that a label can need is named', () => {
+  const { intent } = decodeLabels(
+    'c',
+    new Map([['twine.iptables.rule.a', 'TWINE_INPUT -m addrtype --dst-type LOCAL -j REJECT']]),
+  );
+  assert.deepEqual(modulesOf(intent.rules.flatMap(({ rule }) => rule.rules)), [
+    'nft_fib_inet',
+    'nft_reject_inet',
+  ]);
+});

@@ -1,0 +1,236 @@
+// Tables of labels as data: what is in which chain, and when one is built anew.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ContainerView } from '../../../../src/labels/discovery/container.js';
+import { planWorld } from '../../../../src/labels/planner/plan.js';
+import { TableCache } from '../../../../src/labels/planner/table-cache.js';
+import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import type { NftChain, NftTable } from '../../../../src/nft/table.js';
+import { container, plan, showMistake } from '../../../support/label-world.js';
+
+type Labels = Readonly<Record<string, string>>;
+
+const others = [
+  container('web', { networks: { main: '10.0.0.3 fd00::3' } }),
+  container('gw', { networks: { main: '10.0.0.4' } }),
+];
+
+function planned(labels: Labels) {
+  const { sandboxes, diagnostics } = plan([
+    container('c', { networks: { main: '10.0.0.2 fd00::2' }, labels }),
+    ...others,
+  ]);
+  return { table: sandboxes[0]?.table, diagnostics: diagnostics.map(showMistake) };
+}
+
+const hooked = (table: NftTable | undefined): string[] =>
+  (table?.chains ?? []).flatMap(({ name, hook }) => (hook ? [`${name} ${hook.hook} ${hook.priority}`] : []));
+const rulesOf = (table: NftTable | undefined, name: string): NftChain['rules'] =>
+  table?.chains.find(chain => chain.name === name)?.rules ?? [];
+const text = (value: unknown): string => JSON.stringify(value);
+
+test('beside a route ICMP redirects are dropped, before all else, and without one they are not', () => {
+  const redirects = rulesOf(planned({ 'twine.route.10.9.0.0/16': 'gw' }).table, 'raw').map(({ expr }) =>
+    text(expr),
+  );
+  assert.equal(redirects.length, 2);
+  for (const [n, type] of ['"redirect"', '"nd-redirect"'].entries()) {
+    assert.ok(redirects[n]!.includes(type) && redirects[n]!.endsWith('{"drop":null}]'), redirects[n]);
+  }
+  assert.deepEqual(rulesOf(planned({ 'twine.nat.interfaces': '+' }).table, 'raw'), []);
+});
+
+for (const [what, labels, expected] of [
+  ['interfaces', { 'twine.nat.interfaces': 'eth+' }, ['forward forward 0', 'postrouting postrouting 100']],
+  ['lo alone', { 'twine.nat.interfaces': 'lo' }, []],
+  [
+    'a forward',
+    { 'twine.nat.forward.80': 'web' },
+    ['prerouting prerouting -100', 'nat-output output -100', 'postrouting postrouting 100'],
+  ],
+  [
+    'a forward of lo',
+    { 'twine.nat.forward.lo.80': 'web' },
+    ['raw prerouting -300', 'nat-output output -100', 'postrouting postrouting 100'],
+  ],
+] as const) {
+  test(`the hooks that ${what} needs, and no other`, () => {
+    assert.deepEqual(hooked(planned(labels).table), expected);
+  });
+}
+
+for (const [chain, hook, rest] of [
+  ['TWINE_INPUT', 'input input 0', '-j DROP'],
+  ['TWINE_OUTPUT', 'output output 0', '-j DROP'],
+  ['TWINE_FORWARD', 'forward forward 0', '-j DROP'],
+  ['TWINE_NAT_PREROUTING', 'prerouting prerouting -100', '-p tcp --dport 80 -j REDIRECT --to-ports 81'],
+  ['TWINE_NAT_OUTPUT', 'nat-output output -100', '-p tcp --dport 80 -j REDIRECT --to-ports 81'],
+  ['TWINE_NAT_POSTROUTING', 'postrouting postrouting 100', '-j MASQUERADE'],
+] as const) {
+  test(`defect 4: ${chain} hangs where iptables has its chain, and nowhere else`, () => {
+    const { table, diagnostics } = planned({ 'twine.iptables.rule.a-b': `${chain} ${rest}` });
+    assert.deepEqual(diagnostics, []);
+    assert.deepEqual(hooked(table), [hook]);
+    const [jump] = rulesOf(table, hook.split(' ')[0]!);
+    assert.deepEqual(jump?.expr, [{ jump: { target: chain } }]);
+    assert.equal(rulesOf(table, chain).length > 0, true);
+    assert.deepEqual(table?.chains.filter(({ rules }) => text(rules).includes(chain)).length, 1);
+  });
+}
+
+test('rules of labels come before what the other labels bring', () => {
+  const { table } = planned({
+    'twine.nat.interfaces': 'eth+',
+    'twine.nat.forward.80': 'web',
+    'twine.iptables.rule.a': 'TWINE_FORWARD -j DROP',
+    'twine.iptables.rule.b': 'TWINE_NAT_PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 81',
+    'twine.iptables.rule.c': 'TWINE_NAT_POSTROUTING -j ACCEPT',
+    'twine.iptables.rule.d': 'TWINE_NAT_OUTPUT -p tcp --dport 80 -j REDIRECT --to-ports 81',
+  });
+  for (const name of ['forward', 'prerouting', 'postrouting', 'nat-output']) {
+    const rules = rulesOf(table, name);
+    assert.match(text(rules[0]), /jump/, name);
+    assert.ok(rules.length > 1, name);
+  }
+});
+
+test('defect 7: interfaces are matched by name, whole or by its beginning, and never by index', () => {
+  const { table } = planned({
+    'twine.nat.interfaces': 'eth+,wg0',
+    'twine.nat.forward.eth+.80': 'web',
+    'twine.nat.forward.wg0.81': 'web',
+  });
+  const names = [...text(table).matchAll(/"key":"([io]if\w*)"\}\},"right":"([^"]+)"/g)].map(
+    ([, key, name]) => `${key} ${name}`,
+  );
+  assert.deepEqual([...new Set(names)].sort(), [
+    'iifname eth*',
+    'iifname wg0',
+    'oifname eth*',
+    'oifname wg0',
+  ]);
+  assert.doesNotMatch(text(table), /"key":"[io]if"/);
+});
+
+/** The interfaces of the rules of prerouting, in order. */
+const arrivals = (labels: Labels): string[] =>
+  rulesOf(planned(labels).table, 'prerouting')
+    .filter(rule => !text(rule).includes('ip6'))
+    .map(rule =>
+      [...text(rule).matchAll(/"op":"(..)","left":\{"meta":\{"key":"iifname"\}\},"right":"([^"]+)"/g)]
+        .map(([, op, name]) => (op === '!=' ? `not ${name}` : name))
+        .join(' '),
+    );
+
+for (const [what, labels, expected] of [
+  ['a forward is by every interface but lo', { 'twine.nat.forward.80': 'web' }, ['not lo']],
+  ['a forward by + is by every interface but lo', { 'twine.nat.forward.+.80': 'web' }, ['not lo']],
+  ['a prefix that lo begins with leaves out lo', { 'twine.nat.forward.l+.80': 'web' }, ['l* not lo']],
+  [
+    'the narrowest pattern goes first',
+    {
+      'twine.nat.forward.80': 'web',
+      'twine.nat.forward.e+.80': 'web',
+      'twine.nat.forward.eth+.80': 'web',
+      'twine.nat.forward.eth0.80': 'web',
+    },
+    ['eth0', 'eth*', 'e*', 'not lo'],
+  ],
+  [
+    'beside nat.interfaces an interface is of both',
+    {
+      'twine.nat.interfaces': 'wg+,eth0,lo',
+      'twine.nat.forward.80': 'web',
+      'twine.nat.forward.wg0.81': 'web',
+    },
+    ['eth0', 'wg0', 'wg*'],
+  ],
+  [
+    'of interfaces that cover one another one rule is made',
+    { 'twine.nat.interfaces': 'eth+,eth0,+', 'twine.nat.forward.80': 'web' },
+    ['not lo'],
+  ],
+] as const) {
+  test(what, () => assert.deepEqual(arrivals(labels), expected));
+}
+
+for (const [labels, given] of [
+  [{ 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.eth0.80': 'web' }, 'eth0'],
+  [{ 'twine.nat.interfaces': 'lo', 'twine.nat.forward.80': 'web' }, 'every interface but lo'],
+  [{ 'twine.nat.interfaces': 'lo', 'twine.nat.forward.+.80': 'web' }, '+'],
+  [{ 'twine.nat.interfaces': 'eth+', 'twine.nat.forward.lo.80': 'web' }, 'lo'],
+] as const) {
+  test(`defect 5: a forward of ${given} beside nat.interfaces=${labels['twine.nat.interfaces']} says that it does nothing`, () => {
+    const { diagnostics, table } = planned(labels);
+    const [, key] = Object.keys(labels);
+    assert.deepEqual(diagnostics, [
+      `c ${key}: the port is forwarded for no interface: none is both of ${given} and of twine.nat.interfaces=${labels['twine.nat.interfaces']}: give one that is of both`,
+    ]);
+    assert.deepEqual(rulesOf(table, 'prerouting'), []);
+  });
+}
+
+test('lo is meant where it is written out, and + of nat.interfaces is no hindrance', () => {
+  const { table, diagnostics } = planned({ 'twine.nat.interfaces': '+', 'twine.nat.forward.lo.80': 'web' });
+  assert.deepEqual(diagnostics, []);
+  assert.match(text(rulesOf(table, 'nat-output')), /127\.0\.0\.0/);
+});
+
+test('what leaves by lo is never masqueraded, so that the DNS of Docker works', () => {
+  const { table } = planned({ 'twine.nat.interfaces': '+' });
+  assert.deepEqual(rulesOf(table, 'postrouting'), [
+    {
+      expr: [{ match: { op: '!=', left: { meta: { key: 'oifname' } }, right: 'lo' } }, { masquerade: null }],
+    },
+  ]);
+});
+
+for (const [what, rules, message] of [
+  ['between the tables of iptables', { a: 'TWINE_INPUT -j TWINE_NAT_OUTPUT' }, /rule\.a: /],
+  ['to itself', { a: 'TWINE_INPUT -j TWINE_INPUT' }, /rule\.a: /],
+  [
+    'in a circle',
+    {
+      a: 'TWINE_INPUT -j TWINE_OUTPUT',
+      b: 'TWINE_OUTPUT -j TWINE_FORWARD',
+      c: 'TWINE_FORWARD -j TWINE_INPUT',
+    },
+    /rule\.c: /,
+  ],
+] as const) {
+  test(`a jump ${what} is a mistake, and the other rules stay`, () => {
+    const { table, diagnostics } = planned({
+      ...Object.fromEntries(
+        Object.entries(rules).map(([name, rule]) => [`twine.iptables.rule.${name}`, rule]),
+      ),
+      'twine.iptables.rule.z': 'TWINE_INPUT -j DROP',
+    });
+    assert.equal(diagnostics.length, 1, diagnostics.join());
+    assert.match(diagnostics[0]!, message);
+    assert.match(text(rulesOf(table, 'TWINE_INPUT')), /"comment":"z"/);
+  });
+}
+
+test('a table is built once, and anew when a label or an address differs', () => {
+  const tables = new TableCache();
+  const labels = new Map([['twine.nat.forward.80', 'web']]);
+  const { intent } = decodeLabels('c', labels);
+  const tableFor = (asked: typeof intent, web: ContainerView) => {
+    const c = container('c', { networks: { main: '10.0.0.2' }, labels: Object.fromEntries(labels) });
+    const world = { containers: [c, web], intents: new Map([[c.id, asked]]), external: new Map() };
+    return planWorld(
+      { ...world, allowHostRoutes: [], hostAddresses: [], nextHops: [], hostPlaces: [] },
+      tables,
+    ).sandboxes[0]!;
+  };
+  const web = container('web', { networks: { main: '10.0.0.3' } });
+  const first = tableFor(intent, web);
+  assert.equal(tableFor(intent, web).table, first.table);
+  assert.equal(tableFor(intent, web).stamp, first.stamp);
+  const moved = tableFor(intent, container('web', { networks: { main: '10.0.0.9' } }));
+  assert.notEqual(moved.stamp, first.stamp);
+  assert.equal(tableFor(intent, container('web')).table, undefined);
+  const { intent: other } = decodeLabels('c', new Map([['twine.nat.forward.81', 'web']]));
+  assert.notEqual(tableFor(other, web).stamp, first.stamp);
+  assert.equal(tableFor(intent, web).stamp, first.stamp);
+});

@@ -1,0 +1,469 @@
+// What namespaces and the host shall hold, from whole worlds of containers.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress } from '../../../../src/base/ip.js';
+import { whyBypassed } from '../../../../src/labels/diff/bypass.js';
+import type { DesiredSysctl } from '../../../../src/labels/diff/state.js';
+import type { ContainerView } from '../../../../src/labels/discovery/container.js';
+import type { Rule } from '../../../../src/netlink/route/policy-rule.js';
+import {
+  chain,
+  container,
+  forwardsOf,
+  gw,
+  only,
+  plan,
+  prefix,
+  routed,
+  routesOf,
+  showMistake,
+  showRoute,
+} from '../../../support/label-world.js';
+
+const showSysctl = ({ name, value, towards }: DesiredSysctl): string =>
+  `${name}=${value}${towards ? ` towards ${formatAddress(towards)}` : ''}`;
+
+test('a route leads to the address of its gateway on a shared network, with a guard beneath', () => {
+  const sandbox = only([
+    routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }),
+    gw({ other: '10.7.0.3', main: '10.0.0.3' }),
+  ]);
+  assert.deepEqual(routesOf(sandbox), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
+  assert.deepEqual(sandbox.diagnostics, []);
+  assert.deepEqual(sandbox.netns, { key: '4:app', path: '/proc/app/ns/net' });
+});
+
+test('an address is taken as it is', () => {
+  const sandbox = only([routed({ main: '10.0.0.2' }, { 'twine.route.10.8.0.0/16': '10.0.0.77' })]);
+  assert.deepEqual(routesOf(sandbox), ['10.8.0.0/16 via 10.0.0.77', 'unreachable 10.8.0.0/16']);
+});
+
+test('defect 6: a gateway with a new address leaves no route by its old one, and without it the network is unreachable', () => {
+  const world = (...gateway: ContainerView[]) =>
+    routesOf(only([routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }), ...gateway]));
+  assert.deepEqual(world(gw({ main: '10.0.0.3' })), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
+  assert.deepEqual(world(gw({ main: '10.0.0.9' })), ['0.0.0.0/0 via 10.0.0.9', 'unreachable 0.0.0.0/0']);
+  assert.deepEqual(world(gw({ main: '' }, { netns: null })), ['unreachable 0.0.0.0/0']);
+  assert.deepEqual(world(), ['unreachable 0.0.0.0/0']);
+});
+
+test('a forward without a destination is left out and reported, and the others stay', () => {
+  const { table, diagnostics } = only([
+    routed({ main: '10.0.0.2' }, { 'twine.nat.forward.80': 'gw', 'twine.nat.forward.81': 'web' }),
+    container('web', { networks: { main: '10.0.0.4' } }),
+    gw({ main: '' }, { netns: null }),
+  ]);
+  assert.deepEqual(forwardsOf(table, 'prerouting'), ['81/tcp → 10.0.0.4 81']);
+  assert.deepEqual(diagnostics, [
+    'app twine.nat.forward.80: gw is not running: start it; until then the port is not forwarded',
+  ]);
+});
+
+test('one unresolvable name leaves every other label as it is', () => {
+  const labels = { 'twine.route.10.8.0.0/16': 'web', 'twine.nat.interfaces': 'eth+' };
+  const others = [container('web', { networks: { main: '10.0.0.4' } })];
+  const good = only([routed({ main: '10.0.0.2' }, labels), ...others]);
+  const bad = only([
+    routed({ main: '10.0.0.2' }, { ...labels, 'twine.route.10.9.0.0/16': 'gone' }),
+    ...others,
+  ]);
+  assert.deepEqual(bad.table, good.table);
+  assert.deepEqual(bad.routes.slice(0, 2), good.routes);
+});
+
+const NAT = { 'twine.nat.interfaces': 'wg+' };
+for (const [what, networks, labels, expected] of [
+  ['forwarding interfaces', '10.0.0.2', NAT, ['ipv4/ip_forward=1']],
+  [
+    'forwarding interfaces, with IPv6',
+    '10.0.0.2 fd00::2',
+    NAT,
+    ['ipv4/ip_forward=1', 'ipv6/conf/all/forwarding=1'],
+  ],
+  ['a forward alone', '10.0.0.2', { 'twine.nat.forward.80': 'web' }, ['ipv4/ip_forward=1']],
+  [
+    'a forward of lo',
+    '10.0.0.2',
+    { 'twine.nat.forward.lo.80': 'web' },
+    ['ipv4/conf/*/route_localnet=1 towards 10.0.0.4'],
+  ],
+  ['a forward that leads nowhere', '10.0.0.2', { 'twine.nat.forward.80': 'gone' }, []],
+  ['a rule', '10.0.0.2', { 'twine.iptables.rule.a': 'TWINE_INPUT -j ACCEPT' }, []],
+  ['a route', '10.0.0.2', { 'twine.route.10.8.0.0/16': 'web' }, []],
+  [
+    'a default route',
+    '10.0.0.2',
+    { 'twine.route.0.0.0.0/0': 'web' },
+    ['ipv4/conf/all/src_valid_mark=1', 'ipv4/tcp_fwmark_accept=1'],
+  ],
+] as const) {
+  test(`the sysctls for ${what}`, () => {
+    const { sysctls } = only([
+      routed({ main: networks }, labels),
+      container('web', { networks: { main: '10.0.0.4' } }),
+    ]);
+    assert.deepEqual(sysctls.map(showSysctl), expected);
+  });
+}
+
+test('a forward of lo says where connections to ::1 go', () => {
+  const { loopbackTowards } = only([
+    routed({ main: '10.0.0.2' }, { 'twine.nat.forward.lo.80': 'web', 'twine.nat.forward.81': 'gw' }),
+    container('web', { networks: { main: '10.0.0.4 fd00::4' } }),
+    gw({ main: 'fd00::3' }),
+  ]);
+  assert.deepEqual(loopbackTowards?.map(formatAddress), ['fd00::4']);
+});
+
+test('containers of one namespace are one sandbox, with the networks of the one that made it', () => {
+  const { sandboxes, diagnostics } = plan([
+    container('side', {
+      netns: '4:vpn',
+      labels: { 'twine.route.10.8.0.0/16': 'gw', 'twine.nat.forward.80': 'web' },
+    }),
+    container('vpn', {
+      netns: '4:vpn',
+      networks: { main: '10.0.0.2' },
+      labels: { 'twine.nat.interfaces': 'wg+' },
+    }),
+    container('web', { networks: { main: '10.0.0.4' } }),
+    gw({ main: '10.0.0.3' }),
+  ]);
+  assert.deepEqual(diagnostics, []);
+  assert.equal(sandboxes.length, 1);
+  assert.deepEqual(sandboxes[0]!.containers, ['vpn', 'side']);
+  assert.deepEqual(routesOf(sandboxes[0]!), ['10.8.0.0/16 via 10.0.0.3', 'unreachable 10.8.0.0/16']);
+  assert.deepEqual(forwardsOf(sandboxes[0]!.table, 'prerouting'), ['80/tcp → 10.0.0.4 80']);
+});
+
+test('a name of a container in a shared namespace is that of the namespace', () => {
+  const sandbox = only([
+    routed({ main: '10.0.0.2' }, { 'twine.route.10.8.0.0/16': 'side' }),
+    container('side', { netns: '4:vpn' }),
+    container('vpn', { netns: '4:vpn', networks: { main: '10.0.0.3' } }),
+  ]);
+  assert.deepEqual(routesOf(sandbox)[0], '10.8.0.0/16 via 10.0.0.3');
+});
+
+test('labels of one namespace that contradict each other are reported, and those of its owner count', () => {
+  const labels = (to: string, target: string) => ({
+    'twine.route.10.8.0.0/16': to,
+    'twine.nat.forward.80': to,
+    'twine.iptables.rule.a': `TWINE_INPUT -j ${target}`,
+    'twine.iptables.rule.same': 'TWINE_INPUT -m limit --limit 1/s -j ACCEPT',
+  });
+  const { sandboxes, diagnostics } = plan([
+    container('a-side', { netns: '4:vpn', labels: labels('other', 'ACCEPT') }),
+    container('vpn', { netns: '4:vpn', networks: { main: '10.0.0.2' }, labels: labels('gw', 'DROP') }),
+    container('other', { networks: { main: '10.0.0.4' } }),
+    gw({ main: '10.0.0.3' }),
+  ]);
+  const rest = (key: string) =>
+    `a-side ${key}: vpn, which shares this network namespace, says otherwise with ${key}, and that one counts: remove one of the two labels`;
+  assert.deepEqual(diagnostics.map(showMistake).sort(), [
+    rest('twine.iptables.rule.a'),
+    rest('twine.nat.forward.80'),
+    rest('twine.route.10.8.0.0/16'),
+  ]);
+  assert.deepEqual(routesOf(sandboxes[0]!)[0], '10.8.0.0/16 via 10.0.0.3');
+  const input = chain(sandboxes[0]!.table, 'TWINE_INPUT')?.rules ?? [];
+  assert.deepEqual([...new Set(input.map(({ comment }) => comment))], ['a', 'same']);
+  assert.match(JSON.stringify(input[0]), /"drop"/);
+});
+
+test('defect 1: a container in the network of the host is refused, and one without labels is not looked at', () => {
+  const { sandboxes, diagnostics, hostRoutes } = plan([
+    container('host-one', {
+      hostNetwork: true,
+      netns: '4:host',
+      labels: { 'twine.nat.interfaces': 'eth+', 'twine.host.routes': '10.8.0.0/16' },
+    }),
+    container('side', { hostNetwork: true, netns: '4:host', labels: { 'twine.nat.interfaces': 'eth+' } }),
+    container('plain', { networks: { main: '10.0.0.4' } }),
+  ]);
+  assert.deepEqual([sandboxes, hostRoutes], [[], []]);
+  const because =
+    "the container is in the host's network, so its labels are not applied: they would change the host itself";
+  assert.deepEqual(diagnostics.map(showMistake), [
+    `host-one twine.*: ${because}`,
+    `side twine.nat.interfaces: ${because}`,
+  ]);
+});
+
+test('labels of an image are reported as skipped', () => {
+  const { sandboxes, diagnostics } = plan([
+    container('app', { networks: { main: '10.0.0.2' }, imageLabels: ['twine.nat.interfaces'] }),
+  ]);
+  assert.deepEqual(sandboxes, []);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'app twine.nat.interfaces: the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
+  ]);
+});
+
+test('of labels that may be those of an image the networks of routes are guarded, and nothing else is planned', () => {
+  const app = container('app', {
+    networks: { main: '10.0.0.2' },
+    netns: '4:shared',
+    unverified: {
+      'twine.nat.interfaces': 'wg+',
+      'twine.nat.forward.80': 'gw',
+      'twine.route.0.0.0.0/0': 'gw',
+      'twine.route.10.8.0.0/16': 'nobody',
+      'twine.route.10.0.0.0/24': 'gw',
+      'twine.host.routes': '10.20.0.0/24',
+    },
+  });
+  const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
+  const side = container('side', {
+    netns: '4:shared',
+    labels: {
+      'twine.route.10.9.0.0/16': 'gw',
+      'twine.nat.forward.81': 'gw',
+      'twine.host.routes': '10.21.0.0/24',
+    },
+  });
+  const { sandboxes, hostRoutes, diagnostics, externalNames } = plan([
+    { ...app, attachments },
+    side,
+    gw({ main: '10.0.0.3' }),
+  ]);
+  assert.deepEqual(sandboxes, [
+    {
+      netns: { key: '4:shared', path: '/proc/app/ns/net' },
+      containers: ['app', 'side'],
+      routes: ['0.0.0.0/0', '10.8.0.0/16', '10.9.0.0/16'].map(text => ({ network: prefix(text) })),
+      sysctls: [],
+      isFrozen: true,
+    },
+  ]);
+  // The label that counts counts, on the host.
+  assert.deepEqual([hostRoutes.map(showRoute), externalNames], [['10.21.0.0/24 via 10.0.0.2'], []]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    "app twine.*: the container's image is gone, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+  ]);
+});
+
+const IPV6_OPEN = (to: string) =>
+  `app twine.route.0.0.0.0/0: IPv6 goes on by Docker's own default route: set the label twine.route.::/0=${to}, by which it goes the same way, and nowhere while the gateway has no IPv6`;
+for (const [what, labels, hasGateway6, expected] of [
+  ['the default route of IPv4', { '0.0.0.0/0': 'gw' }, true, [IPV6_OPEN('gw')]],
+  ['the same by an address', { '0.0.0.0/0': '10.0.0.3' }, true, [IPV6_OPEN('<gateway>')]],
+  [
+    'both halves of IPv4',
+    { '0.0.0.0/1': 'gw', '128.0.0.0/1': 'gw' },
+    true,
+    [IPV6_OPEN('gw').replace('/0:', '/1:')],
+  ],
+  ['one half of IPv4', { '0.0.0.0/1': 'gw' }, true, []],
+  ['both families', { '0.0.0.0/0': 'gw', '::/0': 'gw' }, true, []],
+  ['IPv4, and both halves of IPv6', { '0.0.0.0/0': 'gw', '::/1': 'gw', '8000::/1': 'gw' }, true, []],
+  ['IPv4, and one half of IPv6', { '0.0.0.0/0': 'gw', '::/1': 'gw' }, true, [IPV6_OPEN('gw')]],
+  ['a part of IPv4', { '10.8.0.0/16': 'gw' }, true, []],
+  ['IPv4 where Docker has no way for IPv6', { '0.0.0.0/0': 'gw' }, false, []],
+] as const) {
+  test(`with a label for ${what}, IPv6 is ${expected.length > 0 ? 'told to be open' : 'nothing to tell of'}`, () => {
+    const keyed = Object.entries(labels).map(([network, to]) => [`twine.route.${network}`, to]);
+    const app = routed({ main: '10.0.0.2 fd00::2' }, Object.fromEntries(keyed));
+    const attachments = app.attachments.map(main => ({ ...main, ...(hasGateway6 && { hasGateway6 }) }));
+    const { diagnostics } = only([{ ...app, attachments }, gw({ main: '10.0.0.3 fd00::3' })]);
+    assert.deepEqual(diagnostics, expected);
+  });
+}
+
+for (const [network, isTold] of [
+  ['0.0.0.0/0', true],
+  ['::/0', true],
+  ['10.8.0.0/16', false],
+] as const) {
+  test(`with a label for ${network}, DNS that Docker asks from the host is ${isTold ? '' : 'not '}told`, () => {
+    const app = routed({ main: '10.0.0.2 fd00::2' }, { [`twine.route.${network}`]: 'gw' });
+    const { diagnostics } = only([{ ...app, hostDns: '127.0.0.53' }, gw({ main: '10.0.0.3 fd00::3' })]);
+    assert.deepEqual(
+      diagnostics,
+      isTold
+        ? [
+            `app twine.route.${network}: Docker asks 127.0.0.53 on the host for this container's names, from the host and not by the label's route: give the container a \`dns:\` of its own, such as the VPN's`,
+          ]
+        : [],
+    );
+  });
+}
+
+const rule = (priority: number, table: number, rest: Partial<Rule> = {}): Rule => ({
+  family: 4,
+  priority,
+  table,
+  protocol: 0,
+  ...rest,
+});
+for (const [what, routes, rules, expected] of [
+  ['one that leads to a table of its own', ['0.0.0.0/0'], [rule(100, 200)], '100 (table 200)'],
+  ["one that leads by Docker's routes", ['0.0.0.0/0'], [rule(100, 254)], '100 (table 254)'],
+  [
+    'many',
+    ['0.0.0.0/0'],
+    [1, 2, 3, 4, 5].map(n => rule(n, 200)),
+    '1 (table 200), 2 (table 200), 3 (table 200) and 2 more',
+  ],
+  ['one of IPv6', ['::/0'], [rule(100, 200, { family: 6 })], '100 (table 200)'],
+  ['one of the other family', ['::/0'], [rule(100, 200)], undefined],
+  ['one that comes after', ['0.0.0.0/0'], [rule(32_766, 254), rule(32_800, 200)], undefined],
+  ["the kernel's own", ['0.0.0.0/0'], [rule(0, 255)], undefined],
+  ['main without its default route', ['0.0.0.0/0'], [rule(100, 254, { suppressPrefixLength: 0 })], undefined],
+  ['one beside routes of main', ['10.8.0.0/16'], [rule(100, 200)], undefined],
+] as const) {
+  test(`of policy rules of the container's own ${what} is ${expected === undefined ? 'no matter' : 'told'}`, () => {
+    const desired = routes.map(text => ({ network: prefix(text) }));
+    assert.equal(
+      whyBypassed(desired, () => rules),
+      expected &&
+        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above 32762`,
+    );
+  });
+}
+
+test('a container of a runtime with a network stack of its own is an error, and so is one beside a labelled one', () => {
+  const own = (name: string, keys: string[], netns: string) => ({
+    ...container(name, { networks: { main: '10.0.0.2' }, netns }),
+    ownStack: { runtime: 'runsc', keys },
+  });
+  const { sandboxes, diagnostics } = plan([
+    own('app', ['twine.route.0.0.0.0/0'], '4:app'),
+    own('guest', [], '4:vpn'),
+    own('plain', [], '4:plain'),
+    container('vpn', { netns: '4:vpn', labels: { 'twine.nat.interfaces': 'wg+' } }),
+  ]);
+  assert.deepEqual(
+    sandboxes.map(({ containers }) => containers),
+    [['guest', 'vpn']],
+  );
+  const because =
+    'the container runs by runsc, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc';
+  assert.deepEqual(
+    diagnostics.map(({ isError, ...rest }) => [showMistake(rest), isError]),
+    [
+      [`app twine.*: ${because}`, true],
+      [`guest twine.*: ${because}`, true],
+    ],
+  );
+});
+
+test('a container that is not running needs nothing', () => {
+  const { sandboxes, diagnostics } = plan([
+    routed({ main: '' }, { 'twine.route.0.0.0.0/0': 'gw' }, { netns: null }),
+  ]);
+  assert.deepEqual([sandboxes, diagnostics], [[], []]);
+});
+
+test('labels that come to nothing leave a sandbox that holds nothing', () => {
+  const { table, routes, sysctls } = only([routed({ main: '10.0.0.2' }, { 'twine.route.x': 'y' })]);
+  assert.deepEqual([table, routes, sysctls], [undefined, [], []]);
+});
+
+test('routes that lead in a circle are reported on every container of it', () => {
+  const hop = (name: string, n: number, to: string, network: string) =>
+    container(name, { networks: { main: `10.0.0.${n}` }, labels: { [`twine.route.${network}`]: to } });
+  const { diagnostics, sandboxes } = plan([
+    hop('a', 2, 'b', '10.8.0.0/16'),
+    hop('b', 3, 'c', '10.8.0.0/17'),
+    hop('c', 4, '10.0.0.2', '10.0.0.0/8'),
+    hop('d', 5, 'a', '10.8.0.0/16'),
+    hop('e', 6, 'f', '10.8.0.0/16'),
+    hop('f', 7, 'gone.example', '10.8.0.0/16'),
+  ]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'a twine.route.10.8.0.0/16: packets to 10.8.0.0/16 go in a circle: a -> b -> c -> a',
+    'b twine.route.10.8.0.0/17: packets to 10.8.0.0/17 go in a circle: b -> c -> a -> b',
+  ]);
+  // They are reported, no more.
+  assert.equal(sandboxes.flatMap(({ routes }) => routes.filter(({ gateway }) => gateway)).length, 5);
+});
+
+test('two by way of each other are a circle, unless one of them knows a narrower way', () => {
+  const two = (more: Record<string, string>) =>
+    plan([
+      container('a', { networks: { main: '10.0.0.2' }, labels: { 'twine.route.0.0.0.0/0': 'b' } }),
+      container('b', { networks: { main: '10.0.0.3' }, labels: { 'twine.route.0.0.0.0/0': 'a', ...more } }),
+    ]).diagnostics.map(showMistake);
+  assert.deepEqual(two({}), [
+    'a twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: a -> b -> a',
+    'b twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: b -> a -> b',
+  ]);
+  assert.deepEqual(two({ 'twine.route.0.0.0.0/1': '10.0.0.99' }), []);
+});
+
+test('of a long circle the beginning is told', () => {
+  const ring = Array.from({ length: 12 }, (_, i) =>
+    container(`c${i}`, {
+      networks: { main: `10.0.0.${i + 2}` },
+      labels: { 'twine.route.10.8.0.0/16': `c${(i + 1) % 12}` },
+    }),
+  );
+  const { diagnostics } = plan(ring);
+  assert.equal(diagnostics.length, 12);
+  assert.equal(
+    diagnostics[5]?.message,
+    'packets to 10.8.0.0/16 go in a circle: c5 -> c6 -> c7 -> c8 -> c9 -> c10 -> c11 -> c0 -> …',
+  );
+});
+
+test('very many names of one container that nobody has are told together', () => {
+  const labels = Object.fromEntries(
+    Array.from({ length: 150 }, (_, i) => [`twine.nat.forward.${i + 1}`, 'gone']),
+  );
+  const { diagnostics } = plan([routed({ main: '10.0.0.2' }, labels)], { external: new Map([['gone', []]]) });
+  assert.deepEqual([diagnostics.length, diagnostics.at(-1)?.key], [101, 'twine.*']);
+});
+
+test('the same world in another order is the same plan', () => {
+  const containers = [
+    routed(
+      { main: '10.0.0.2' },
+      { 'twine.nat.forward.80': 'web', 'twine.nat.forward.wg+.80': 'gw', 'twine.host.routes': '10.8.0.0/16' },
+    ),
+    container('web', { networks: { main: '10.0.0.4' }, labels: { 'twine.route.::/0': 'gone', ...NAT } }),
+    gw({ main: '10.0.0.3' }, { labels: { 'twine.host.routes': '10.8.0.0/16' } }),
+  ];
+  const back = [...containers].reverse();
+  assert.deepEqual(plan(containers).sandboxes, plan(back).sandboxes);
+  assert.deepEqual(plan(containers).hostRoutes, plan(back).hostRoutes);
+});
+
+for (const [network, wanted] of [
+  ['10.0.0.0/16', 0],
+  ['10.0.0.0/24', 0],
+  ['10.0.0.3/32', 0],
+  ['fd00::/64', 0],
+  ['10.0.7.0/24', 2],
+  ['10.0.0.0/8', 2],
+  ['0.0.0.0/0', 2],
+] as const) {
+  test(`on 10.0.0.0/16 and fd00::/64, ${network} by way of a neighbour is ${wanted ? 'routed' : 'told, and not routed'}`, () => {
+    const labels = { [`twine.route.${network}`]: 'gateway' };
+    const view = container('a', { networks: { main: '10.0.0.2 fd00::2' }, labels });
+    const subnets = [prefix('10.0.0.0/16'), prefix('fd00::/64')];
+    const attachments = view.attachments.map(attachment => ({ ...attachment, subnets }));
+    const { sandboxes, diagnostics } = plan([
+      { ...view, attachments },
+      container('gateway', { networks: { main: '10.0.0.3 fd00::3' } }),
+    ]);
+    assert.equal(sandboxes[0]!.routes.length, wanted);
+    assert.deepEqual(
+      diagnostics.map(({ message }) =>
+        message.startsWith(`no route to ${network} is made: the container is on `),
+      ),
+      wanted ? [] : [true],
+    );
+  });
+}
+
+test('a gateway comes before those that it is the gateway of, whatever their names', () => {
+  const { sandboxes } = plan([
+    container('a', { networks: { main: '10.9.0.2' }, labels: { 'twine.route.0.0.0.0/0': 'gateway' } }),
+    container('gateway', { networks: { main: '10.9.0.3' }, labels: { 'twine.nat.interfaces': 'wg+' } }),
+  ]);
+  assert.deepEqual(
+    sandboxes.map(({ containers }) => containers),
+    [['gateway'], ['a']],
+  );
+});

@@ -1,0 +1,76 @@
+// When a plan is made anew, and when it is the very same.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress, parsePrefix } from '../../../../src/base/ip.js';
+import { Planner, type WorldSnapshot } from '../../../../src/labels/planner/planner.js';
+import { container } from '../../../support/label-world.js';
+
+const A = container('a', {
+  labels: { 'twine.route.10.9.0.0/16': 'example.net' },
+  networks: { main: '10.0.0.2' },
+});
+const B = container('b', { labels: { 'twine.nat.interfaces': '!' } });
+const EXTERNAL = new Map([['example.net', [parseAddress('10.0.0.9')!]]]);
+const SIGHT: WorldSnapshot = {
+  containers: [A, B],
+  external: EXTERNAL,
+  hostAddresses: [parsePrefix('192.0.2.1/24')!],
+  nextHops: [parseAddress('192.0.2.9')!],
+  hostPlaces: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
+};
+
+const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
+  ['nothing is new', { ...SIGHT, containers: [A, B] }, true],
+  [
+    'the addresses of the host were read again',
+    { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.1/24')!] },
+    true,
+  ],
+  [
+    'the places of the host were read again',
+    { ...SIGHT, hostPlaces: SIGHT.hostPlaces.map(place => ({ ...place })) },
+    true,
+  ],
+  [
+    "a bridge's link-layer address is another one",
+    { ...SIGHT, hostPlaces: SIGHT.hostPlaces.map(place => ({ ...place, mac: '02:00:00:00:00:02' })) },
+    false,
+  ],
+  ['a container is gone', { ...SIGHT, containers: [A] }, false],
+  ['a container was looked at again', { ...SIGHT, containers: [A, { ...B }] }, false],
+  ['the DNS says something else', { ...SIGHT, external: new Map(EXTERNAL) }, false],
+  ['the host has another gateway', { ...SIGHT, nextHops: [parseAddress('192.0.2.8')!] }, false],
+  ['the host has another address', { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
+];
+
+for (const [what, next, same] of ROWS) {
+  test(`where ${what}, the plan is ${same ? 'the very same' : 'made anew'}`, () => {
+    const planner = new Planner([]);
+    const first = planner.plan(SIGHT);
+    assert.equal(planner.plan(next) === first, same);
+  });
+}
+
+test('mistakes of the grammar are among those of the plan, in every plan', () => {
+  const planner = new Planner([]);
+  const wrong = (sight: WorldSnapshot) => planner.plan(sight).diagnostics.map(({ container }) => container);
+  assert.deepEqual(wrong(SIGHT), ['b']);
+  assert.deepEqual(wrong(SIGHT), ['b']);
+});
+
+for (const [network, leads] of [
+  ['0.0.0.0/0', true],
+  ['128.0.0.0/1', true],
+  ['::/0', true],
+  ['0.0.0.0/2', false],
+  ['10.9.0.0/16', false],
+] as const) {
+  test(`replies are${leads ? '' : ' not'} led back past a route to ${network}`, () => {
+    const labelled = container('c', { labels: { [`twine.route.${network}`]: 'gw' } });
+    assert.equal(new Planner([]).needsReplyRouting([B, labelled]), leads);
+  });
+}
+
+test('replies are not led back where no label asks for a route', () => {
+  assert.equal(new Planner([]).needsReplyRouting([B]), false);
+});

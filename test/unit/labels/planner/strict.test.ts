@@ -1,0 +1,112 @@
+// When a strict container is closed, and what the log says that it waits for.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isClosing } from '../../../../src/labels/diff/strict.js';
+import { container, only, plan, routed, showMistake } from '../../../support/label-world.js';
+
+const VPN = container('vpn', { networks: { main: '10.0.0.3' } });
+const RIGHT = { 'twine.route.10.9.0.0/16': 'vpn', 'twine.iptables.rule.a': 'TWINE_INPUT -j DROP' };
+const STRICT = { 'twine.strict': 'true' };
+
+const CLOSED =
+  "the container sends and forwards nothing but loopback and Docker's DNS until all of its labels are in force; it waits for";
+
+for (const [what, labels, awaited] of [
+  ['a value has a mistake', { 'twine.route.10.1.0.0/16': 'a b' }, 'twine.route.10.1.0.0/16'],
+  ['a name is unknown', { 'twine.route.10.1.0.0/16': '3.4' }, 'twine.route.10.1.0.0/16'],
+  ['the DNS is asked', { 'twine.nat.forward.80': 'example.net' }, 'twine.nat.forward.80'],
+  ['a key is unknown', { 'twine.firewall': 'x' }, 'twine.firewall'],
+  [
+    'a rule is wrong',
+    { 'twine.iptables.rule.kill': 'TWINE_OUTPUT ! -o wg0 -j DORP' },
+    'twine.iptables.rule.kill',
+  ],
+  [
+    'two rules jump in a circle',
+    {
+      'twine.iptables.rule.b': 'TWINE_INPUT -j TWINE_OUTPUT',
+      'twine.iptables.rule.c': 'TWINE_OUTPUT -j TWINE_INPUT',
+    },
+    'twine.iptables.rule.c',
+  ],
+  [
+    'a forward can arrive by no interface',
+    { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.eth0.80': 'vpn' },
+    'twine.nat.forward.eth0.80',
+  ],
+  ['a route would be the host’s default', { 'twine.host.routes': '0.0.0.0/0' }, 'twine.host.routes'],
+  ['the label itself is neither true nor false', { 'twine.strict': 'on' }, 'twine.strict'],
+  [
+    'several labels have mistakes',
+    { 'twine.a': '', 'twine.b': '', 'twine.c': '', 'twine.d': '', 'twine.e': '' },
+    'twine.a, twine.b, twine.c, twine.d and 1 more',
+  ],
+] as const) {
+  test(`a strict container is closed while ${what}`, () => {
+    const app = routed({ main: '10.0.0.2' }, { ...STRICT, ...RIGHT, ...labels });
+    const { table, stamp, diagnostics, isClosed } = only([app, VPN]);
+    assert.equal(isClosed, true);
+    assert.ok(isClosing(table));
+    assert.ok(diagnostics.includes(`app twine.strict: ${CLOSED} ${awaited}`), diagnostics.join('\n'));
+    const lenient = { ...RIGHT, ...labels };
+    if (!('twine.strict' in lenient)) {
+      const open = only([routed({ main: '10.0.0.2' }, lenient), VPN]);
+      assert.equal(isClosing(open.table), false);
+      assert.notEqual(open.stamp, stamp);
+    }
+  });
+}
+
+test('a strict container is open when all of its labels are in force', () => {
+  const { table, diagnostics, isClosed, isStrict } = only([
+    routed({ main: '10.0.0.2' }, { ...STRICT, ...RIGHT }),
+    VPN,
+  ]);
+  assert.deepEqual(diagnostics, []);
+  assert.equal(isClosing(table), false);
+  assert.deepEqual([isStrict, isClosed], [true, undefined]);
+});
+
+test('a strict container with nothing but a mistake has a table that closes it', () => {
+  assert.ok(isClosing(only([container('app', { labels: { ...STRICT, 'twine.x': '' } })]).table));
+});
+
+test('twine.strict=false is as if it were not there', () => {
+  const labels = { 'twine.strict': 'False', 'twine.x': '' };
+  assert.equal(only([container('app', { labels })]).table, undefined);
+});
+
+test('with --strict every labelled container is strict, and its labels cannot say otherwise', () => {
+  const labels = { 'twine.strict': 'false', 'twine.x': '' };
+  const { sandboxes } = plan([container('app', { labels }), container('other')], { isStrict: true });
+  assert.deepEqual(
+    sandboxes.map(({ containers, isClosed }) => [containers, isClosed]),
+    [[['app'], true]],
+  );
+});
+
+for (const [what, app, side] of [
+  ['the strict one', { ...STRICT, 'twine.x': '' }, {}],
+  ['another than the strict one', STRICT, { 'twine.x': '' }],
+] as const) {
+  test(`containers of one namespace are closed together: the mistake is in a label of ${what}`, () => {
+    const members = [
+      container('app', { networks: { main: '10.0.0.2' }, labels: app }),
+      container('side', { netns: '4:app', labels: side }),
+    ];
+    assert.equal(only(members).isClosed, true);
+  });
+}
+
+test('a mistake of another container does not close a strict one', () => {
+  const other = container('other', { labels: { 'twine.x': '' } });
+  const { sandboxes } = plan([routed({ main: '10.0.0.2' }, { ...STRICT, ...RIGHT }), VPN, other]);
+  assert.ok(sandboxes.every(({ isClosed }) => !isClosed));
+});
+
+test('the host is never closed, whatever labels say', () => {
+  const app = container('app', { labels: { ...STRICT, 'twine.x': '' }, hostNetwork: true });
+  const { sandboxes, diagnostics } = plan([app], { isStrict: true });
+  assert.deepEqual(sandboxes, []);
+  assert.ok(diagnostics.map(showMistake).every(text => !text.includes(CLOSED)));
+});

@@ -1,0 +1,275 @@
+// The labels of one container: what each may be, and the sentence for each mistake.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatPrefix } from '../../../../src/base/ip.js';
+import { formatDestination } from '../../../../src/labels/spec/destination.js';
+import type { ContainerIntent, ForwardIntent } from '../../../../src/labels/spec/intent.js';
+import { formatPattern } from '../../../../src/labels/spec/interface-pattern.js';
+import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import { prefix } from '../../../support/arbitrary.js';
+
+type Labels = Readonly<Record<string, string>>;
+
+const decode = (labels: Labels) => decodeLabels('c', new Map(Object.entries(labels)));
+
+/** The intent of labels without a mistake. */
+function intentOf(labels: Labels): ContainerIntent {
+  const { intent, diagnostics } = decode(labels);
+  assert.deepEqual(diagnostics, []);
+  return intent;
+}
+
+/** Whether it changes nothing but to keep something closed. */
+const asksNothing = ({ natInterfaces, forwards, routes, rules, hostRoutes }: ContainerIntent): boolean =>
+  [natInterfaces, forwards, routes.filter(({ destination }) => destination), rules, hostRoutes].every(
+    part => part.length === 0,
+  );
+
+const showForward = ({ pattern, port, protocol, destination, destinationPort }: ForwardIntent): string =>
+  `${pattern ? `${formatPattern(pattern)} ` : ''}${port}/${protocol} → ${formatDestination(destination, destinationPort)}`;
+
+for (const [value, expected] of [
+  ['eth0', ['eth0']],
+  ['wg+,eth+', ['wg+', 'eth+']],
+  ['+', ['+']],
+  [' wg+ ,\teth0.100 ', ['wg+', 'eth0.100']],
+  ['eth0,eth0', ['eth0']],
+  ['abcdefghijklmno', ['abcdefghijklmno']],
+  ['abcdefghijklmno+', ['abcdefghijklmno+']],
+  ['br-0123456789ab,a+b', ['br-0123456789ab', 'a+b']],
+] as const) {
+  test(`twine.nat.interfaces=${value} is read`, () => {
+    assert.deepEqual(intentOf({ 'twine.nat.interfaces': value }).natInterfaces.map(formatPattern), expected);
+  });
+}
+
+for (const [key, value, expected] of [
+  ['9080', 'qbittorrent:9080', '9080/tcp → qbittorrent:9080'],
+  ['9080', 'qbittorrent', '9080/tcp → qbittorrent:9080'],
+  ['80/tcp', 'nginx:8080', '80/tcp → nginx:8080'],
+  ['53/udp', '192.0.2.1', '53/udp → 192.0.2.1:53'],
+  ['53/udp', '192.0.2.1:5353', '53/udp → 192.0.2.1:5353'],
+  ['eth0.25565/tcp', 'minecraft:25565', 'eth0 25565/tcp → minecraft:25565'],
+  ['wg+.80', 'nginx:80', 'wg+ 80/tcp → nginx:80'],
+  ['lo.5353/udp', 'traefik:5353', 'lo 5353/udp → traefik:5353'],
+  ['eth0.100.80', 'web', 'eth0.100 80/tcp → web:80'],
+  ['+.65535', 'web:1', '+ 65535/tcp → web:1'],
+  ['80', 'fd00::2', '80/tcp → [fd00::2]:80'],
+  ['80', '[fd00::2]', '80/tcp → [fd00::2]:80'],
+  ['80', '[fd00::2]:8080', '80/tcp → [fd00::2]:8080'],
+  ['80', ' web:81\n', '80/tcp → web:81'],
+  ['80', 'my_web-1.example.com.:81', '80/tcp → my_web-1.example.com.:81'],
+  ['80', '012345678901:81', '80/tcp → 012345678901:81'],
+] as const) {
+  test(`twine.nat.forward.${key}=${value} is read`, () => {
+    const { forwards } = intentOf({ [`twine.nat.forward.${key}`]: value });
+    assert.deepEqual(forwards.map(showForward), [expected]);
+  });
+}
+
+for (const [network, value, expected] of [
+  ['192.168.0.1/24', 'wireguard', '192.168.0.0/24 → wireguard'],
+  ['0.0.0.0/0', 'wireguard', '0.0.0.0/0 → wireguard'],
+  ['0.0.0.0/1', 'wireguard', '0.0.0.0/1 → wireguard'],
+  ['128.0.0.0/1', 'wireguard', '128.0.0.0/1 → wireguard'],
+  ['10.1.2.3', '10.0.0.5', '10.1.2.3/32 → 10.0.0.5'],
+  ['::/0', 'wireguard', '::/0 → wireguard'],
+  ['fd00::1', 'fd01::2', 'fd00::1/128 → fd01::2'],
+  ['fd00:1::5/32', '[fd01::2]', 'fd00:1::/32 → fd01::2'],
+] as const) {
+  test(`twine.route.${network}=${value} is read`, () => {
+    const { routes } = intentOf({ [`twine.route.${network}`]: value });
+    assert.deepEqual(
+      routes.map(route => `${formatPrefix(route.network)} → ${formatDestination(route.destination!)}`),
+      [expected],
+    );
+  });
+}
+
+test('twine.host.routes is a list of networks, host bits cleared, each once', () => {
+  const { hostRoutes } = intentOf({
+    'twine.host.routes': '192.168.100.1/24,10.20.0.0/24, fd00::1/64,10.20.0.9/24',
+  });
+  assert.deepEqual(
+    hostRoutes.map(({ network }) => formatPrefix(network)),
+    ['192.168.100.0/24', '10.20.0.0/24', 'fd00::/64'],
+  );
+});
+
+test('rules are in the natural order of their names', () => {
+  const names = ['b', 'rule10', 'rule2', 'A', 'rule02', 'a-b_c'];
+  const { rules } = intentOf(
+    Object.fromEntries(names.map(name => [`twine.iptables.rule.${name}`, 'TWINE_INPUT -j ACCEPT'])),
+  );
+  assert.deepEqual(
+    rules.map(({ name }) => name),
+    ['A', 'a-b_c', 'b', 'rule02', 'rule2', 'rule10'],
+  );
+  assert.deepEqual(new Set(rules.map(({ rule }) => rule.chain)), new Set(['TWINE_INPUT']));
+});
+
+test('labels that are not of twine are passed over', () => {
+  const { intent, diagnostics } = decode({ 'traefik.enable': 'true', twine: 'x', 'Twine.route.x': 'y' });
+  assert.deepEqual(diagnostics, []);
+  assert.ok(asksNothing(intent));
+});
+
+test('two labels that mean the same and say the same are one', () => {
+  const { routes, forwards } = intentOf({
+    'twine.route.192.168.0.1/24': 'gw',
+    'twine.route.192.168.0.0/24': 'gw',
+    'twine.nat.forward.80': 'web',
+    'twine.nat.forward.80/tcp': 'web:80',
+    'twine.nat.forward.+.80': 'web:80',
+  });
+  assert.deepEqual([routes.length, forwards.length], [1, 1]);
+});
+
+for (const [first, second, about] of [
+  ['twine.route.192.168.0.0/24', 'twine.route.192.168.0.1/24', 'a'],
+  ['twine.route.fd00:0::/128', 'twine.route.fd00::', 'a'],
+  ['twine.nat.forward.80', 'twine.nat.forward.80/tcp', 'a:80'],
+  ['twine.nat.forward.+.80', 'twine.nat.forward.80', 'a:80'],
+] as const) {
+  test(`${first} and ${second} that lead elsewhere contradict each other, and the first counts`, () => {
+    const { intent, diagnostics } = decode({ [second]: 'b', [first]: 'a' });
+    assert.deepEqual(diagnostics, [
+      {
+        container: 'c',
+        key: second,
+        message: `this label means the same as ${first}, which leads to ${about}, and that one counts: remove one of the two`,
+      },
+    ]);
+    const [kept] = [...intent.routes, ...intent.forwards];
+    assert.equal(kept?.key, first);
+  });
+}
+
+test('defect 2: what looks like a command is a mistake, whatever it is in', () => {
+  for (const evil of ['; id', '$(id)', '`id`', '&& id', '| id', '\n id', "' id", '" id']) {
+    const { intent, diagnostics } = decode({
+      [`twine.route.10.0.0.0/8${evil}`]: 'gw',
+      'twine.route.10.1.0.0/16': `gw${evil}`,
+      [`twine.nat.forward.80${evil}`]: 'web',
+      [`twine.nat.forward.eth0${evil}.81`]: 'web',
+      'twine.nat.forward.82': `web${evil}`,
+      'twine.nat.interfaces': `eth0${evil}`,
+      'twine.host.routes': `10.0.0.0/8${evil}`,
+      [`twine.iptables.rule.a${evil}`]: 'TWINE_INPUT -j ACCEPT',
+      'twine.iptables.rule.b': `TWINE_INPUT -j ACCEPT${evil}`,
+    });
+    assert.equal(diagnostics.length, 9, evil);
+    assert.ok(asksNothing(intent), evil);
+  }
+});
+
+test('defect 4: the chain of a rule decides, whatever its label is called', () => {
+  const { rules } = intentOf({
+    'twine.iptables.rule.nat-input': 'TWINE_INPUT -j DROP',
+    'twine.iptables.rule.my-forward': 'TWINE_NAT_OUTPUT -p tcp --dport 80 -j REDIRECT --to-ports 81',
+  });
+  assert.deepEqual(
+    rules.map(({ name, rule }) => [name, rule.chain]),
+    [
+      ['my-forward', 'TWINE_NAT_OUTPUT'],
+      ['nat-input', 'TWINE_INPUT'],
+    ],
+  );
+});
+
+test('defect 9: one bad label stops no good one, and the former gateway label is only a mistake', () => {
+  const { intent, diagnostics } = decode({
+    'twine.gateway.interface': 'wg+',
+    'twine.route.nonsense': 'gw',
+    'twine.iptables.rule.bad': 'TWINE_INPUT --no-such-option',
+    'twine.iptables.rule.good': 'TWINE_INPUT -j ACCEPT',
+    'twine.route.10.0.0.0/8': 'gw',
+    'twine.nat.interfaces': 'wg+',
+    'twine.nat.forward.80': 'web',
+    'twine.host.routes': '10.9.0.0/16',
+  });
+  assert.deepEqual(
+    diagnostics.map(({ key }) => key),
+    ['twine.gateway.interface', 'twine.iptables.rule.bad', 'twine.route.nonsense'],
+  );
+  const { natInterfaces, forwards, routes, rules, hostRoutes } = intent;
+  assert.deepEqual(
+    [natInterfaces, forwards, routes, rules, hostRoutes].map(part => part.length),
+    [1, 1, 1, 1, 1],
+  );
+});
+
+const hostile = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ maxLength: 40 }),
+  fc.stringMatching(/^[a-z0-9.+:/[\],* -]{0,40}$/),
+  fc.constantFrom('web', 'web:80', '10.0.0.0/8', 'wg+', 'TWINE_INPUT -j DROP', '[fd00::1]:80', '0.0.0.0/0'),
+);
+const anyKey = fc
+  .tuple(
+    fc.constantFrom(
+      'twine.',
+      'twine.nat.forward.',
+      'twine.route.',
+      'twine.iptables.rule.',
+      'twine.host.routes',
+      'twine.nat.interfaces',
+    ),
+    fc.oneof(fc.constant(''), hostile),
+  )
+  .map(([head, rest]) => head + rest);
+
+test('any label is either understood or reported, and none of it throws', () => {
+  fc.assert(
+    fc.property(anyKey, hostile, (key, value) => {
+      const { intent, diagnostics } = decode({ [key]: value });
+      assert.notEqual(!asksNothing(intent), diagnostics.length > 0, `${key}=${value}`);
+    }),
+  );
+});
+
+test('any labels together are as many as understood and reported, in whatever order they are given', () => {
+  fc.assert(
+    fc.property(fc.dictionary(anyKey, hostile, { maxKeys: 12, noNullPrototype: true }), labels => {
+      const there = decode(labels);
+      const back = decodeLabels('c', new Map(Object.entries(labels).reverse()));
+      assert.deepEqual(there, back);
+    }),
+  );
+});
+
+const patternText = fc.oneof(fc.constant('+'), fc.stringMatching(/^[a-z][a-z0-9_.-]{0,13}[a-z0-9]\+?$/));
+const hostText = fc.oneof(
+  fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/),
+  fc.constantFrom('192.0.2.1', '10.255.0.1'),
+);
+
+test('a forward says what its label says', () => {
+  const port = fc.integer({ min: 1, max: 65535 });
+  fc.assert(
+    fc.property(
+      patternText,
+      port,
+      fc.constantFrom('tcp', 'udp'),
+      hostText,
+      port,
+      (pattern, from, protocol, host, to) => {
+        const { forwards } = intentOf({
+          [`twine.nat.forward.${pattern}.${from}/${protocol}`]: `${host}:${to}`,
+        });
+        assert.deepEqual(forwards.map(showForward), [`${pattern} ${from}/${protocol} → ${host}:${to}`]);
+      },
+    ),
+  );
+});
+
+test('a route says what its label says', () => {
+  fc.assert(
+    fc.property(prefix, network => {
+      const { intent, diagnostics } = decode({ [`twine.route.${formatPrefix(network)}`]: 'gw' });
+      if (diagnostics.length > 0) assert.match(diagnostics[0]!.message, /^no route can lead to/);
+      else assert.deepEqual(intent.routes[0]?.network, network);
+    }),
+  );
+});

@@ -1,0 +1,61 @@
+// Keys: the derivation of the original program, its vectors, and that secrets do not print themselves.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import { parseAddress } from '../../../../src/base/ip.js';
+import {
+  derivePrivateKey,
+  Key,
+  parseKeyBytes,
+  publicKey,
+  SecretKey,
+} from '../../../../src/netlink/wireguard/key.js';
+import { VECTORS } from '../../../support/vectors.js';
+
+for (const [address, seed, expected] of VECTORS) {
+  const shown = seed.length > 20 ? `${seed.length} letters` : seed;
+  test(`the seed ${shown} and ${address} make the public key ${expected}`, () => {
+    const key = publicKey(derivePrivateKey(Buffer.from(seed), parseAddress(address)!));
+    assert.equal(key.toString(), expected);
+  });
+}
+
+test('a derived private key is clamped', () => {
+  const bytes = derivePrivateKey(Buffer.from('s'), parseAddress('10.0.0.2')!).reveal();
+  assert.equal(bytes[0]! & 7, 0);
+  assert.equal(bytes[31]! & 0xc0, 0x40);
+});
+
+test('a secret key prints as (secret), however it is printed', () => {
+  const key = new SecretKey(Buffer.alloc(32, 7));
+  const printed = [
+    `${key}`,
+    JSON.stringify({ key }),
+    inspect({ key }),
+    String(key),
+    inspect(key, { showHidden: true }),
+  ];
+  for (const text of printed) {
+    assert.match(text, /\(secret\)/);
+    assert.doesNotMatch(text, /BwcH|0707|7, ?7/);
+  }
+});
+
+for (const text of [
+  '',
+  'AAAA',
+  '15+OM5qfSI79iNi3JgSGNkYwRNgLDtlpNeqMuly501M',
+  '15+OM5qfSI79iNi3JgSGNkYwRNgLDtlpNeqMuly501N=',
+  '15-OM5qfSI79iNi3JgSGNkYwRNgLDtlpNeqMuly501M=',
+  ' 15+OM5qfSI79iNi3JgSGNkYwRNgLDtlpNeqMuly501=',
+]) {
+  test(`the key ${JSON.stringify(text)} is refused`, () => {
+    assert.equal(parseKeyBytes(text), undefined);
+  });
+}
+
+test('a key is 32 bytes and no others', () => {
+  assert.throws(() => new Key(Buffer.alloc(31)), RangeError);
+  assert.throws(() => new SecretKey(Buffer.alloc(33)), RangeError);
+  assert.equal(new Key(Buffer.alloc(32)).isZero, true);
+});
