@@ -2,7 +2,7 @@
 // what the kernel has in memory, and never by a file system that a user may run himself (FUSE, or an overlay on it).
 // What comes of it names a file (O_PATH) and has touched none. Not here: what is read from it (user-files.ts).
 
-import { closeSync, constants, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
+import { closeSync, constants, fstatSync, statfsSync } from 'node:fs';
 import {
   asUser,
   close,
@@ -15,6 +15,7 @@ import {
   readLink,
 } from '../../../native/libc.js';
 import { errorCode, OpError } from '../../base/errors.js';
+import { mountIdOf, refuseForeign } from './mounts.js';
 
 const { O_NOFOLLOW } = constants;
 const ENOENT = 2;
@@ -35,22 +36,11 @@ export interface UserRoot {
 
 /** Whether symbolic links lead on, within the root, or are refused as what they are not. */
 export type Links = 'follow' | 'refuse';
-
-/**
- * File systems that ask nobody outside the kernel. A user can mount tmpfs, ramfs and overlay in namespaces of his own;
- * an overlay may lie on FUSE, so it has to be one of the host's.
- */
-const LOCAL = new Set(
-  'bcachefs btrfs erofs exfat ext2 ext3 ext4 f2fs jfs nsfs ramfs reiserfs squashfs tmpfs vfat xfs zfs'.split(
-    ' ',
-  ),
-);
 /** TMPFS_MAGIC, RAMFS_MAGIC. */
 const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */
 const MOST_LINKS = 40;
 const MOST_PARTS = 256;
-const MOST_MOUNTINFO_BYTES = 4 * 1024 * 1024;
 /** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
 const TRIES = 8;
 
@@ -130,7 +120,7 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
   let steps = 0;
   let found: number | undefined;
   try {
-    refuseForeign(root, root.folder, path);
+    refuseForeign(root.mountinfo, root.folder, path);
     while (todo.length > 0) {
       const name = todo.pop()!;
       if (name === '' || name === '.') continue;
@@ -182,7 +172,7 @@ function step(
   const next = isWaitedFor ? openWaiting(folder, name) : openFromMemory(folder, name);
   if (next === undefined) return undefined;
   try {
-    if (mountIdOf(next) !== mountIdOf(folder)) refuseForeign(root, next, path);
+    if (mountIdOf(next) !== mountIdOf(folder)) refuseForeign(root.mountinfo, next, path);
     return next;
   } catch (err) {
     closeSync(next);
@@ -219,58 +209,5 @@ function openStep(folder: number, name: string, resolve: number): number {
     } catch (err) {
       if (errorCode(err) !== 'EAGAIN' || tries === TRIES) throw err;
     }
-  }
-}
-
-/** @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of */
-function refuseForeign(root: UserRoot, fd: number, path: string): void {
-  const mount = mounts(root.mountinfo).get(mountIdOf(fd));
-  if (mount && (LOCAL.has(mount.type) || isOfHost(mount))) return;
-  throw new OpError('opening', path, EACCES);
-}
-
-/** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
-function isOfHost({ device, type }: Mount): boolean {
-  return [...mounts('/proc/self/mountinfo').values()].some(
-    mount => mount.device === device && mount.type === type && (type === 'overlay' || mount.point === '/'),
-  );
-}
-
-/** proc_pid_fdinfo(5). */
-function mountIdOf(fd: number): string {
-  return /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`, 4096))?.[1] ?? '';
-}
-
-interface Mount {
-  /** `major:minor` */
-  readonly device: string;
-  /** Where it is mounted, as escaped there. */
-  readonly point: string;
-  readonly type: string;
-}
-
-/** proc_pid_mountinfo(5): each mount by its id. */
-function mounts(mountinfo: string): Map<string, Mount> {
-  const lines = readProc(mountinfo).matchAll(/^(\d+) \d+ (\d+:\d+) \S+ (\S+) .*? - (\S+) /gm);
-  return new Map(
-    [...lines].map(([, id, device, point, type]) => [id!, { device: device!, point: point!, type: type! }]),
-  );
-}
-
-/** A file of procfs, as far as it may be read. @param most bytes */
-function readProc(path: string, most = MOST_MOUNTINFO_BYTES): string {
-  const fd = openSync(path, 'r');
-  try {
-    const parts: Buffer[] = [];
-    for (let size = 0; size < most; ) {
-      const part = Buffer.allocUnsafe(Math.min(64 * 1024, most));
-      const length = readSync(fd, part);
-      if (length === 0) break;
-      parts.push(part.subarray(0, length));
-      size += length;
-    }
-    return Buffer.concat(parts).toString();
-  } finally {
-    closeSync(fd);
   }
 }

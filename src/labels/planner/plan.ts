@@ -4,14 +4,14 @@
 
 import type { Address } from '../../base/ip.js';
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
-import { naturalCompare, plain } from '../../base/plain-text.js';
+import { naturalCompare } from '../../base/plain-text.js';
 import { findConflict } from '../../nft/iptables/syntax/chains.js';
 import { routingTable } from '../diff/policy-routing.js';
 import type { DesiredRoute, DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
 import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
-import { ALL_LABELS, diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
+import { diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic, InterfacePattern, RuleIntent } from '../spec/intent.js';
 import { isLoopback } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
@@ -28,6 +28,7 @@ import {
 } from './merge.js';
 import { NameIndex } from './name-index.js';
 import { findOpenings } from './openings.js';
+import { notHeld, refused } from './refused-labels.js';
 import { ingressMacs, REPLY_SYSCTLS } from './reply-routing.js';
 import { type Requester, type ResolveContext, resolveForwards, resolveRoutes } from './resolve.js';
 import { type ResolvedRoute, reportLoops } from './routing-loops.js';
@@ -149,43 +150,6 @@ function isProgrammed({ members }: SandboxMembers): boolean {
     members.some(({ labels, unverified }) => labels.size > 0 || unverified) &&
     !members.some(({ hostNetwork }) => hostNetwork)
   );
-}
-
-/** Labels that do not count, whatever they say. */
-function refused(container: ContainerView): Diagnostic[] {
-  const { name, hostNetwork, labels, imageLabels, unverified, ownStack } = container;
-  const [first = ALL_LABELS] = labels.keys();
-  const ofHost = diagnostic(
-    name,
-    labels.size === 1 ? first : ALL_LABELS,
-    "the container is in the host's network, so its labels are not applied: they would change the host itself",
-  );
-  const ofImage = (key: string): Diagnostic =>
-    diagnostic(
-      name,
-      key,
-      'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
-    );
-  return [
-    ...(hostNetwork && labels.size > 0 ? [ofHost] : []),
-    ...imageLabels.map(ofImage),
-    ...(unverified && !hostNetwork ? [diagnostic(name, ALL_LABELS, whyFrozen(unverified.why))] : []),
-    ...(ownStack && ownStack.keys.length > 0 ? [ofOwnStack(name, ownStack.runtime)] : []),
-  ];
-}
-
-function whyFrozen(why: string): string {
-  return `${why}, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels`;
-}
-
-/** A container beside those with labels, in their namespace. */
-function notHeld({ name, ownStack }: ContainerView): Diagnostic[] {
-  return ownStack && ownStack.keys.length === 0 ? [ofOwnStack(name, ownStack.runtime)] : [];
-}
-
-function ofOwnStack(name: string, runtime: string): Diagnostic {
-  const message = `the container runs by ${plain(runtime, 40)}, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc`;
-  return { ...diagnostic(name, ALL_LABELS, message), isError: true };
 }
 
 /** Keys of labels that are not in force, by their containers' names as they are told. */
