@@ -15,6 +15,7 @@ import { diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic, InterfacePattern, RuleIntent } from '../spec/intent.js';
 import { isLoopback } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
+import { notHeld, refused } from '../spec/refused-labels.js';
 import { RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from './forward-rules.js';
 import { isFrozen, planFrozen } from './frozen.js';
@@ -28,7 +29,6 @@ import {
 } from './merge.js';
 import { NameIndex } from './name-index.js';
 import { findOpenings } from './openings.js';
-import { notHeld, refused } from './refused-labels.js';
 import { ingressMacs, REPLY_SYSCTLS } from './reply-routing.js';
 import { type Requester, type ResolveContext, resolveForwards, resolveRoutes } from './resolve.js';
 import { type ResolvedRoute, reportLoops } from './routing-loops.js';

@@ -2,8 +2,8 @@
 
 import { plain } from '../../base/plain-text.js';
 import type { ContainerView } from '../discovery/container.js';
-import { ALL_LABELS, diagnostic } from '../spec/diagnostics.js';
-import type { Diagnostic } from '../spec/intent.js';
+import { ALL_LABELS, diagnostic } from './diagnostics.js';
+import type { Diagnostic } from './intent.js';
 
 /** Labels that do not count, whatever they say. */
 export function refused(container: ContainerView): Diagnostic[] {
