@@ -13,7 +13,16 @@ const TRACE = '/run/dwgd.trace';
 keeping('processes', () => {
   test('no execve and no other program from start to stop', async () => {
     mkdirSync('/run/empty', { recursive: true });
-    const strace = [await sh('command -v strace'), '-f', '-e', 'trace=execve,execveat', '-o', TRACE];
+    const strace = [
+      await sh('command -v strace'),
+      '-f',
+      '-s',
+      '256',
+      '-e',
+      'trace=execve,execveat',
+      '-o',
+      TRACE,
+    ];
     await keeper.start({ under: strace, env: { PATH: '/run/empty' }, flags: ['--look-interval', '0.5'] });
     await createNetwork('main', {
       driver: 'bridge',
@@ -49,6 +58,6 @@ keeping('processes', () => {
       .split('\n')
       .filter(line => line.includes('exec'));
     assert.equal(calls.length, 1, calls.join('\n'));
-    assert.match(calls[0]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\.js"/);
+    assert.match(calls[0]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\/main\.js"/);
   });
 });

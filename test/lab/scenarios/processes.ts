@@ -19,6 +19,8 @@ scenario('processes', () => {
         '--seccomp-bpf',
         '-e',
         'trace=execve,execveat',
+        '-s',
+        '256',
         '-o',
         TRACE,
       ],
@@ -46,6 +48,6 @@ scenario('processes', () => {
       .split('\n')
       .filter(line => line.includes('exec'));
     assert.equal(calls.length, 1, calls.join('\n'));
-    assert.match(calls[0]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\.js"/);
+    assert.match(calls[0]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\/main\.js"/);
   });
 });
