@@ -16,6 +16,7 @@ interface Count {
 const SECONDS: Readonly<Record<string, number>> = {
   fifty: 350,
   restarts: 250,
+  'full-tunnel': 200,
   networks: 110,
   defects: 95,
   service: 80,
@@ -23,6 +24,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   ifname: 60,
   labels: 60,
   rootless: 45,
+  modules: 40,
 };
 const SECONDS_OF_OTHERS = 30;
 
