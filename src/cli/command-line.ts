@@ -120,17 +120,21 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .enablePositionalOptions()
     .exitOverride()
     .version(version(), '--version', 'print the version')
-    .option('-d <path>', 'path of the database; empty: in memory', DEFAULT_DATABASE)
-    .option('-v', 'log what is done in detail')
+    .option(
+      '-d <path>',
+      'the database; empty: in memory, where networks are learnt from Docker again at each start',
+      DEFAULT_DATABASE,
+    )
+    .option('-v', "log each of Docker's calls, and each change as the ip or wg line that would make it")
     .option(
       '-r [users]',
-      'serve rootless Dockers too; -r=false: only the one of root; -r=alice,bob: those of these users',
+      'serve rootless Dockers too; -r=false: only the one of root; -r=alice,1001: those of these users',
       readRootless,
       true,
     )
     .option(
       '--rootless-ifname <names>',
-      'interfaces of this host that rootless Dockers may join by dwgd.ifname',
+      'interfaces of this host that rootless Dockers may join by dwgd.ifname, separated by commas',
       readLinkNames,
       [],
     )
@@ -140,16 +144,23 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .option('--trust-image-labels', "let labels that come with a container's image count")
     .option(
       '--allow-host-routes <networks>',
-      'networks that twine.host.routes may name though they are wide or hold an address in use',
+      'networks that twine.host.routes may name though they are wide or hold an address in use, separated by commas',
       readNetworks,
       [],
     )
-    .option('--strict', 'close every labelled container while not all of its labels are in force')
-    .option('--look-interval <seconds>', 'how often every namespace is looked into', readSeconds, 30)
+    .option('--strict', 'every labelled container is as if it had twine.strict=true')
+    .option(
+      '--look-interval <seconds>',
+      'how often every namespace is looked into, whether or not Docker told of a change',
+      readSeconds,
+      30,
+    )
     .action((flags: DaemonFlags) => start(readDaemonFlags(flags)));
   root
     .command('cleanup')
-    .description('take away what labels brought, from the namespaces of all containers and from the host')
+    .description(
+      'take away what labels brought, from the namespaces of all containers and from the host, and print what and where',
+    )
     .exitOverride()
     .option('-v', 'log what is done in detail')
     .option(...DOCKER_HOST)
