@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit kernel rules rules-page docker lab lab-shell one test demo bench golden sbom install uninstall clean
+.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-shell one test demo bench golden \
+  sbom install uninstall clean
 
 PREFIX ?= /usr
 
@@ -21,12 +22,14 @@ build: setup ## compile to dist/
 format: setup ## format and fix what can be fixed
 	@npx --no-install biome check --write .
 
-lint: setup ## check format, lint and types
+lint: setup ## check format and lint; types are checked by whatever compiles
 	@npx --no-install biome check --error-on-warnings .
-	@npx --no-install tsc -p . --noEmit
 
 unit: build ## tests that need neither root nor a kernel of their own
 	@node --test --test-reporter=spec $$(find dist/test/unit -name "*.test.js")
+
+check: lint build ## lint, types and unit tests, in well under a minute: while you work
+	@node --test --test-reporter=dot $$(find dist/test/unit -name "*.test.js")
 
 kernel: setup-lab build ## tests in throw-away network namespaces (root)
 	@node --test --test-reporter=spec dist/test/kernel/*.test.js
@@ -37,8 +40,8 @@ rules: setup-lab build ## rules of iptables beside netfilter's own tools (root)
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
 
-rules-page: build ## make docs/rules.md anew from the table of matches and targets
-	@node dist/test/rules/write-page.js
+pages: build ## make docs/rules.md and the tables of docs/reference.md anew from the code
+	@node dist/test/pages/write.js
 
 lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
 	@node dist/test/lab/run.js $(SCENARIO)
@@ -49,7 +52,7 @@ lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dock
 one: build ## a single test by its name; NAME='part of the name'
 	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' $$(find dist/test/unit dist/test/kernel dist/test/rules -name "*.test.js")
 
-test: setup-lab build ## everything: lint, types, unit, kernel, rules, laboratory
+test: setup-lab ## everything: lint, types, unit, kernel, rules, laboratory
 	@test/all
 
 demo: setup-lab build ## see it work: two networks, a ping through each tunnel

@@ -1,6 +1,6 @@
-// libnftables, through ffi-rs: one context is one netlink socket of the namespace of the calling thread, to which nobody
-// but the kernel can send. Thin: a command in, output and errors out. Not here: what a command says (src/nft), when a
-// context is freed.
+// libnftables, through ffi-rs: one context is one netlink socket of the namespace of the calling thread, to which
+// nobody but the kernel can send. Thin: a command in, output and errors out. Not here: what a command says (src/nft),
+// when a context is freed.
 
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { DataType, define, type JsExternal, open } from 'ffi-rs';

@@ -1,5 +1,5 @@
 // The composition root: what the daemon is made of, in which order it comes up and goes down. Not here: flags
-// (commands.ts), any work.
+// (cli/command-line.ts), any work.
 
 import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';

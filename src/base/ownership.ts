@@ -1,5 +1,5 @@
-// Everything that says "this is ours" in a kernel: the nftables table, the routing table and protocol, the mark, the priorities
-// of policy rules. What carries none of these is somebody else's and is never changed.
+// Everything that says "this is ours" in a kernel: the nftables table, the routing table and protocol, the mark, the
+// priorities of policy rules. What carries none of these is somebody else's and is never changed.
 
 /** The table of ours, in every namespace that has one. */
 export const TABLE = { family: 'inet', name: 'dwgd' } as const;

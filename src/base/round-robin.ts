@@ -1,5 +1,5 @@
 // One thing at a time for all users together, each user in turn: who asks for much waits for himself. Not here: time
-// limits, things that wait for each other by subject (serial.ts).
+// limits, things that wait for each other by subject (keyed-queue.ts).
 
 export class RoundRobin {
   /** What waits, by user; whose turn it is stands first. */

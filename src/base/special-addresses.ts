@@ -1,4 +1,5 @@
-// Addresses that can be nobody's: loopback, link-local, multicast and their like. Not here: which of them a caller refuses.
+// Addresses that can be nobody's: loopback, link-local, multicast and their like. Not here: which of them a caller
+// refuses.
 
 import { type Address, type Prefix, parsePrefix, prefixContains } from './ip.js';
 

@@ -1,6 +1,6 @@
 // Text that others chose, made fit for a log, a terminal and an answer: bounded, on one line, and nothing in it that is
 // not seen. Each function looks at as many characters as it may print, however long the text is. Not here: texts of
-// labels, of which only printable ASCII is shown (labels/text.ts).
+// labels, of which only printable ASCII is shown (plain-text.ts).
 
 /** Of an error's message, in bytes of UTF-8. */
 export const MESSAGE_MAX = 1024;

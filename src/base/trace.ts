@@ -1,5 +1,5 @@
-// What a request would be on the command line, for the log at -v: ip(8), wg(8) and sysctl(8) as people know them. Nothing is
-// ever run from these; secrets show as "(secret)".
+// What a request would be on the command line, for the log at -v: ip(8), wg(8) and sysctl(8) as people know them.
+// Nothing is ever run from these; secrets show as "(secret)".
 /** Is told each change before it is made; absent, nothing is put into words. */
 export type Trace = (command: string) => void;
 

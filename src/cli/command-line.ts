@@ -1,10 +1,12 @@
-// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, how V8 is set up (cli.ts).
+// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, how V8 is
+// set up (main.ts).
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
+import type { DaemonOptions } from '../daemon.js';
 import { isLinkName } from '../netlink/route/link.js';
 import { fromGoFlags, readGoBoolean } from './go-flags.js';
 import { parsePasswd, readUsers } from './users.js';
@@ -30,7 +32,7 @@ interface DaemonFlags {
   readonly trustImageLabels?: true;
   readonly allowHostRoutes: readonly Prefix[];
   readonly strict?: true;
-  readonly resyncInterval: number;
+  readonly lookInterval: number;
 }
 
 interface CleanupFlags {
@@ -103,7 +105,11 @@ const DOCKER_HOST = [
   readDockerHost,
 ] as const;
 
-function program(): Command {
+/**
+ * The command tree.
+ * @param start what to do with the options of the daemon, where the command line is that of the daemon
+ */
+export function program(start: (options: DaemonOptions) => Promise<void>): Command {
   const root = new Command('dwgd')
     .description(
       'Docker network driver for WireGuard, and keeper of container labels. Without a command it is the daemon.',
@@ -114,17 +120,21 @@ function program(): Command {
     .enablePositionalOptions()
     .exitOverride()
     .version(version(), '--version', 'print the version')
-    .option('-d <path>', 'path of the database; empty: in memory', DEFAULT_DATABASE)
-    .option('-v', 'log what is done in detail')
+    .option(
+      '-d <path>',
+      'the database; empty: in memory, where networks are learnt from Docker again at each start',
+      DEFAULT_DATABASE,
+    )
+    .option('-v', "log each of Docker's calls, and each change as the ip or wg line that would make it")
     .option(
       '-r [users]',
-      'serve rootless Dockers too; -r=false: only the one of root; -r=alice,bob: those of these users',
+      'serve rootless Dockers too; -r=false: only the one of root; -r=alice,1001: those of these users',
       readRootless,
       true,
     )
     .option(
       '--rootless-ifname <names>',
-      'interfaces of this host that rootless Dockers may join by dwgd.ifname',
+      'interfaces of this host that rootless Dockers may join by dwgd.ifname, separated by commas',
       readLinkNames,
       [],
     )
@@ -134,16 +144,23 @@ function program(): Command {
     .option('--trust-image-labels', "let labels that come with a container's image count")
     .option(
       '--allow-host-routes <networks>',
-      'networks that twine.host.routes may name though they are wide or hold an address in use',
+      'networks that twine.host.routes may name though they are wide or hold an address in use, separated by commas',
       readNetworks,
       [],
     )
-    .option('--strict', 'close every labelled container while not all of its labels are in force')
-    .option('--look-interval <seconds>', 'how often every namespace is looked into', readSeconds, 30)
-    .action(startDaemon);
+    .option('--strict', 'every labelled container is as if it had twine.strict=true')
+    .option(
+      '--look-interval <seconds>',
+      'how often every namespace is looked into, whether or not Docker told of a change',
+      readSeconds,
+      30,
+    )
+    .action((flags: DaemonFlags) => start(readDaemonFlags(flags)));
   root
     .command('cleanup')
-    .description('take away what labels brought, from the namespaces of all containers and from the host')
+    .description(
+      'take away what labels brought, from the namespaces of all containers and from the host, and print what and where',
+    )
     .exitOverride()
     .option('-v', 'log what is done in detail')
     .option(...DOCKER_HOST)
@@ -199,12 +216,12 @@ async function printTranslation(text: string, flags: TranslateFlags): Promise<vo
   }
 }
 
-async function startDaemon(flags: DaemonFlags): Promise<void> {
+/** What the flags ask of the daemon. @throws UsageError when they contradict each other */
+function readDaemonFlags(flags: DaemonFlags): DaemonOptions {
   const { d, v, r, rootlessIfname, driver, labels } = flags;
-  const { dockerHost, trustImageLabels, allowHostRoutes, strict, resyncInterval } = flags;
+  const { dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval } = flags;
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
-  const { runDaemon } = await import('../daemon.js');
-  await runDaemon({
+  return {
     database: d,
     verbose: v === true,
     rootless: r,
@@ -216,10 +233,15 @@ async function startDaemon(flags: DaemonFlags): Promise<void> {
         trustImageLabels: trustImageLabels === true,
         allowHostRoutes,
         strict: strict === true,
-        resyncInterval: resyncInterval * 1000,
+        resyncInterval: lookInterval * 1000,
       },
     }),
-  });
+  };
+}
+
+async function startDaemon(options: DaemonOptions): Promise<void> {
+  const { runDaemon } = await import('../daemon.js');
+  await runDaemon(options);
 }
 
 async function printPubkey({ s, seedfile, i }: PubkeyFlags): Promise<void> {
@@ -253,7 +275,7 @@ export async function main(): Promise<void> {
   // A seed given by -s is not for everybody who lists the processes.
   process.title = 'dwgd';
   try {
-    await program().parseAsync(args, { from: 'user' });
+    await program(startDaemon).parseAsync(args, { from: 'user' });
   } catch (err) {
     if (err instanceof CommanderError) {
       process.exitCode = err.exitCode === 0 ? 0 : USAGE;

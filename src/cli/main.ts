@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The program: tells V8 to be thrifty, before anything is loaded that it could spend memory on. Not here: the
-// command line (commands.ts).
+// command line (command-line.ts).
 
 import { setFlagsFromString } from 'node:v8';
 

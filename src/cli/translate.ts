@@ -1,5 +1,5 @@
 // `dwgd translate`: a rule of iptables as the commands of nftables that the daemon would give, or as nft(8) would list
-// them. Not here: the rule language (nft/iptables*.ts), the command line (commands.ts).
+// them. Not here: the rule language (nft/iptables/), the command line (command-line.ts).
 
 import { CLONE_NEWNET, unshare } from '../../native/libc.js';
 import { LibNftables, NFT_CTX_OUTPUT_JSON, NFT_CTX_OUTPUT_STATELESS } from '../../native/libnftables.js';

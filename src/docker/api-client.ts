@@ -1,5 +1,5 @@
 // The way to Docker's API for whoever reads from it: the client, and a stream of events that is opened again for ever.
-// Not here: what is asked (driver/docker.ts, labels/containers.ts).
+// Not here: what is asked (driver/lifecycle/docker-networks.ts, labels/discovery/containers.ts).
 
 import { Agent, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';

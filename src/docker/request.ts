@@ -1,5 +1,5 @@
 // One GET to Docker's API over a connection to its socket, and what comes back: no redirect is followed, and nothing is
-// read beyond its bounds, whoever answers. Not here: what is asked, how long it may take (docker-api.ts).
+// read beyond its bounds, whoever answers. Not here: what is asked, how long it may take (api-client.ts).
 
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Readable } from 'node:stream';

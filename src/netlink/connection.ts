@@ -1,6 +1,6 @@
 // Requests and answers on a netlink socket within one synchronous moment: what is done in a window of another
 // namespace. It never waits: rtnetlink and nfnetlink answer within the system call that asks, and a dump goes on with
-// every read. Not here: events, many requests at once (socket.ts), what any message means.
+// every read. Not here: events, many requests at once (event-socket.ts), what any message means.
 
 import { randomInt } from 'node:crypto';
 import { closeSync, readSync, writeSync } from 'node:fs';

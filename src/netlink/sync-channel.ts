@@ -1,5 +1,5 @@
 // A channel whose answer is there when the request returns: rtnetlink and generic netlink answer within the system call
-// that asks, so the way round the event loop (socket.ts) only costs time. Not here: events; requests that the kernel
+// that asks, so the way round the event loop (event-socket.ts) only costs time. Not here: events; requests that the kernel
 // works on for long.
 
 import { ChannelError } from '../base/errors.js';

@@ -1,6 +1,6 @@
 // nftables of the namespace of the calling thread: carry out a transaction, look at what is there. Synchronous, so that
 // it can be used in a window of another namespace. What holds a socket is let go later, because closing one waits until
-// the kernel has destroyed what a transaction took away. Not here: what is written (ruleset.ts).
+// the kernel has destroyed what a transaction took away. Not here: what is written (table.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { ChannelError } from '../base/errors.js';

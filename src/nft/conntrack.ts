@@ -1,5 +1,6 @@
 // Flows that the kernel tracks (conntrack(8)): which there are of one UDP port, and letting go of one. struct nfgenmsg
-// and CTA_* of <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be let go of (labels/flows.ts).
+// and CTA_* of <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be let go of
+// (labels/diff/stale-flows.ts).
 
 import { DecodeError } from '../base/errors.js';
 import { type Address, fromBytes } from '../base/ip.js';

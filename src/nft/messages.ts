@@ -1,7 +1,7 @@
 // The questions to nf_tables that are asked of every namespace: which comments do a chain's rules have, is there such a
 // table; and where something changed, what is in it. Straight to the kernel (struct nfgenmsg and NFTA_* of
-// <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
-// (inventory.ts), any change, which is libnftables' (libnftables.ts).
+// <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a
+// table (table-snapshot.ts), any change, which is libnftables' (client.ts).
 
 import { DecodeError } from '../base/errors.js';
 import { attrMap, attrString, readString } from '../netlink/attributes.js';

@@ -1,5 +1,5 @@
-// Which kernel modules the statements of rules need, by the names that modprobe(8) takes: for a kernel that lacks one. What
-// is part of nf_tables itself is not among them. Not here: whether a kernel has them.
+// Which kernel modules the statements of rules need, by the names that modprobe(8) takes: for a kernel that lacks one.
+// What is part of nf_tables itself is not among them. Not here: whether a kernel has them.
 
 import type { NftRule } from './table.js';
 

@@ -1,7 +1,7 @@
 // What is in a table: enough to see that somebody changed it, as bytes that nobody has to understand. What changes by
-// itself is not in it: counters, what is left of quotas, elements of sets. (Those of the sets that rules bring along the
-// kernel never lets anybody change; another set has another handle.) Attributes NFTA_* of
-// <linux/netfilter/nf_tables.h>. Not here: asking for it (nfnetlink.ts).
+// itself is not in it: counters, what is left of quotas, elements of sets. (Those of the sets that rules bring along
+// the kernel never lets anybody change; another set has another handle.) Attributes NFTA_* of
+// <linux/netfilter/nf_tables.h>. Not here: asking for it (messages.ts).
 
 import { DecodeError } from '../base/errors.js';
 import { attrMap, eachAttr, readString, sized } from '../netlink/attributes.js';

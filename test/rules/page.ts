@@ -9,7 +9,7 @@ import { TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 const BEFORE = `# Rules
 
 What the label \`twine.iptables.rule.<name>\` takes, and \`dwgd translate\`: rules in the syntax of iptables(8). This page is
-made by \`make rules-page\` from the table of the code, and a test compares it.
+made by \`make pages\` from the table of the code, and a test compares it.
 
     twine.iptables.rule.<name>=<chain> <options> -j <target>
     dwgd translate 'TWINE_FORWARD -i wg+ -p tcp --syn -j TCPMSS --clamp-mss-to-pmtu'

@@ -172,3 +172,16 @@ test('every file begins by saying what it is', () => {
     assert.match(first!.startsWith('#!') ? second! : first!, /^\/\/ \S/, file);
   }
 });
+
+test('docs/design.md has the same floors in the same order, and says which are pure', () => {
+  const page = readFileSync(join(root, 'docs/design.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `([\w/]+)` \| .+ \| (yes)? ?\|$/gm)];
+  assert.deepEqual(
+    rows.map(([, folder]) => folder),
+    FLOORS,
+  );
+  assert.deepEqual(
+    rows.filter(([, , pure]) => pure).map(([, folder]) => folder),
+    PURE,
+  );
+});

@@ -1,6 +1,7 @@
-// The verbs of Docker's network driver: what a network and an endpoint go through, in the store and in the
-// kernel. Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (plugin.ts),
-// decisions (plan.ts, peers.ts), how endpoints go (removal.ts), what happens when nobody calls (upkeep.ts, recovery.ts).
+// The verbs of Docker's network driver: what a network and an endpoint go through, in the store and in the kernel.
+// Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (driver/plugin/http.ts),
+// decisions (driver/tunnel/join-plan.ts, driver/tunnel/peers.ts), how endpoints go (teardown.ts), what happens when
+// nobody calls (tunnel-monitor.ts, recovery.ts).
 
 import { UserError } from '../../base/errors.js';
 import { formatAddress } from '../../base/ip.js';

@@ -1,6 +1,6 @@
 // When the full tunnels of containers are brought about: in Join where the namespace is there already, when Docker has
-// moved the link, and from time to time; and taken back when the endpoint goes. Not here: what they mean (full-tunnel.ts),
-// what is done in a namespace (full-tunnel-netns.ts).
+// moved the link, and from time to time; and taken back when the endpoint goes. Not here: what they mean
+// (driver/tunnel/full-tunnel.ts), what is done in a namespace (driver/tunnel/full-tunnel-netns.ts).
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';

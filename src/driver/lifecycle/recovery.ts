@@ -1,5 +1,5 @@
 // What a crash cut short, and what happened while nobody listened: compares store, kernel and Docker, and
-// finishes or undoes. Not here: live tunnels (upkeep.ts).
+// finishes or undoes. Not here: live tunnels (tunnel-monitor.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, messageOf } from '../../base/errors.js';

@@ -1,5 +1,6 @@
 // How endpoints go: off the host's interface first, then from the store, their links in the background and the records
-// of those after them. Not here: who wants them gone (driver.ts, recovery.ts), how a link goes (reaper.ts).
+// of those after them. Not here: who wants them gone (driver.ts, recovery.ts), how a link goes
+// (driver/tunnel/link-reaper.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';

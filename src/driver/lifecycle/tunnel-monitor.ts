@@ -1,6 +1,7 @@
-// Keeps live tunnels true while nobody calls: a host interface that went and came back, or changed its key or
-// port, and endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here:
-// decisions (peers.ts), the inside of containers (container-tunnels.ts), what a crash left behind (recovery.ts).
+// Keeps live tunnels true while nobody calls: a host interface that went and came back, or changed its key or port, and
+// endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here: decisions
+// (driver/tunnel/peers.ts), the inside of containers (driver/tunnel/container-tunnels.ts), what a crash left behind
+// (recovery.ts).
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';

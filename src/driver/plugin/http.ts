@@ -1,5 +1,5 @@
-// Docker's calls over HTTP: one table of methods on express's router. Not here: what they do (driver.ts), the
-// sockets they come by (daemon.ts).
+// Docker's calls over HTTP: one table of methods on express's router. Not here: what they do
+// (driver/lifecycle/driver.ts), the sockets they come by (src/daemon.ts).
 
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
@@ -23,7 +23,7 @@ interface CallLimits {
 
 /** Docker's longest request is a few KiB. */
 const ROOT_LIMITS: CallLimits = { maxBody: 1024 * 1024, maxCalls: Number.POSITIVE_INFINITY };
-/** A network's options may have 64 KiB (quotas.ts); all calls together, 8 MiB. */
+/** A network's options may have 64 KiB (driver/users/quotas.ts); all calls together, 8 MiB. */
 const USER_LIMITS: CallLimits = { maxBody: 128 * 1024, maxCalls: 64 };
 /** Docker itself waits for ever, with the container locked. */
 const DEADLINE_MS = 25_000;

@@ -1,6 +1,6 @@
 // Plugin sockets inside rootless Dockers: each sees its own /run/docker/plugins, in its own mount namespace, and
 // gets a socket there that is its user's alone. Calls by it are that user's and reach that user's networks only.
-// Not here: how a rootless Docker is found (rootless.ts).
+// Not here: how a rootless Docker is found (driver/users/rootless-hosts.ts).
 
 import { closeSync, mkdirSync, rmSync } from 'node:fs';
 import { asUser } from '../../../native/libc.js';

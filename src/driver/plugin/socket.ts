@@ -1,5 +1,5 @@
 // The unix socket by which Docker finds the driver: one daemon per host, root alone, gone on exit. Not here:
-// what is answered (plugin.ts), the sockets of rootless Dockers (rootless-socket.ts).
+// what is answered (http.ts), the sockets of rootless Dockers (rootless-sockets.ts).
 
 import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';

@@ -1,5 +1,5 @@
 // Networks and endpoints as the driver knows them: the nouns that options, plans and the store share.
-// Not here: Docker's own words (api.ts), the kernel's (netlink/).
+// Not here: Docker's own words (protocol.ts), the kernel's (netlink/).
 
 import { type Address, hostPrefix, type Prefix } from '../../base/ip.js';
 import type { Key, SecretKey } from '../../netlink/wireguard/key.js';

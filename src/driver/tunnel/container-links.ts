@@ -1,5 +1,5 @@
 // Containers' links before Docker has them: sized, made where Docker looks for them, and configured there. Not here:
-// what their configuration is (plan.ts), how they go in the end (reaper.ts).
+// what their configuration is (join-plan.ts), how they go in the end (link-reaper.ts).
 
 import { isExists, OpError, UserError } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';

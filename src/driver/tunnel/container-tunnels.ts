@@ -1,5 +1,6 @@
-// Live tunnels in their containers: each looked for, and brought to its peer where it is not there; what is not as it was
-// made is said. Not here: what a change is (peers.ts), when to look (upkeep.ts), links before Docker has them (container-links.ts).
+// Live tunnels in their containers: each looked for, and brought to its peer where it is not there; what is not as it
+// was made is said. Not here: what a change is (peers.ts), when to look (driver/lifecycle/tunnel-monitor.ts), links
+// before Docker has them (container-links.ts).
 
 import { isNotFound, UserError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';

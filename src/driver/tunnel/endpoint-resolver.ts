@@ -1,6 +1,6 @@
 // Where dwgd.endpoint leads: its name resolved while Docker waits. Those of users other than root take turns, so that
-// names which nobody answers for keep none of root's waiting. Not here: how (src/resolver.ts), when a name is looked up
-// again (upkeep.ts).
+// names which nobody answers for keep none of root's waiting. Not here: how (base/host-resolver.ts), when a name is
+// looked up again (driver/lifecycle/tunnel-monitor.ts).
 
 import { errorCode, UserError } from '../../base/errors.js';
 import { inTime, type LookUp, lookUp, resolveName } from '../../base/host-resolver.js';

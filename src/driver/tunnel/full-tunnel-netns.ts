@@ -1,5 +1,5 @@
 // The full tunnels of one namespace brought about, in one synchronous moment inside it. Not here: what they mean
-// (full-tunnel.ts), the way in (sandboxes.ts), when (full-tunnels.ts).
+// (full-tunnel.ts), the way in (namespaces.ts), when (driver/lifecycle/full-tunnels.ts).
 
 import { existsSync } from 'node:fs';
 import type { Trace } from '../../base/trace.js';

@@ -1,5 +1,5 @@
 // What a Join and a network mean in links, peers and routes. Pure: everything known goes in, plain data comes
-// out. Not here: the peers of the host's interface (peers.ts), who writes the kernel (driver.ts).
+// out. Not here: the peers of the host's interface (peers.ts), who writes the kernel (driver/lifecycle/driver.ts).
 
 import { createHash } from 'node:crypto';
 import { UserError } from '../../base/errors.js';

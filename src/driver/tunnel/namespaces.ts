@@ -1,5 +1,6 @@
-// Where links are: the host's namespace, the one in which a rootless Docker looks for them, and containers' own.
-// Opens sockets and handles there. Not here: what is done with them, how a rootless Docker is found (rootless.ts).
+// Where links are: the host's namespace, the one in which a rootless Docker looks for them, and containers' own. Opens
+// sockets and handles there. Not here: what is done with them, how a rootless Docker is found
+// (driver/users/rootless-hosts.ts).
 
 import { statfsSync } from 'node:fs';
 import { UserError } from '../../base/errors.js';

@@ -1,5 +1,5 @@
 // The two ends of a tunnel as peers: the container's on the host's interface, and the one the container connects
-// to. Pure: devices as observed go in, changes come out. Not here: links, routes (plan.ts), who writes the kernel.
+// to. Pure: devices as observed go in, changes come out. Not here: links, routes (join-plan.ts), who writes the kernel.
 
 import { UserError } from '../../base/errors.js';
 import { type Prefix, parseAddress, prefixContains, sameAddress, samePrefix } from '../../base/ip.js';

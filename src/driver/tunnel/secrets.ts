@@ -1,5 +1,5 @@
 // Seeds, the keys that derive from them, and preshared keys, from the option itself or from the file that it names. A
-// file is read at every use and must be its owner's alone. Not here: the options' syntax (options.ts).
+// file is read at every use and must be its owner's alone. Not here: the options' syntax (driver/spec/options.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { O_PATH } from '../../../native/libc.js';

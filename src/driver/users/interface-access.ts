@@ -1,5 +1,5 @@
 // Which interfaces of the host (ifname mode) the containers of which owner may join: root's any, others' those that the
-// administrator names. Pure. Not here: the interface itself (host-interface.ts).
+// administrator names. Pure. Not here: the interface itself (driver/tunnel/host-interface.ts).
 
 import { UserError } from '../../base/errors.js';
 import type { Network } from '../spec/model.js';

@@ -1,5 +1,6 @@
 // How much a user other than root may have of what all share: networks, endpoints, the database. What is there already
-// is not taken away. Not here: connections and calls (plugin-socket.ts, plugin.ts), lines of the log (src/log.ts).
+// is not taken away. Not here: connections and calls (driver/plugin/socket.ts, driver/plugin/http.ts), lines of the log
+// (base/log.ts).
 
 import { UserError } from '../../base/errors.js';
 import type { Network } from '../spec/model.js';

@@ -1,6 +1,6 @@
 // Where a user's rootless Docker lives: the process that holds its namespaces, found by the files that it keeps
 // under /run/user/UID. These are the user's own, so what they say is checked. Not here: its plugin socket
-// (rootless-socket.ts), how files of users are read (user-files.ts).
+// (driver/plugin/rootless-sockets.ts), how files of users are read (user-files.ts).
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';

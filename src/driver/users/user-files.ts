@@ -1,6 +1,6 @@
-// Files and sockets of users, which may be anything: a FIFO, a device, a link to /dev/zero, a file without end, a socket
-// of somebody else. Looked at before they are opened, never waited for, and read within bounds. Not here: how their
-// paths are walked (user-paths.ts).
+// Files and sockets of users, which may be anything: a FIFO, a device, a link to /dev/zero, a file without end, a
+// socket of somebody else. Looked at before they are opened, never waited for, and read within bounds. Not here: how
+// their paths are walked (user-paths.ts).
 
 import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';

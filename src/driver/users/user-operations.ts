@@ -1,5 +1,5 @@
-// Work for users that may never end, because what it waits for is theirs: one at a time for each, in bounded time, and on
-// few of the threads that everything else needs, too. Who does not let it end is given up for a while, and holds up
+// Work for users that may never end, because what it waits for is theirs: one at a time for each, in bounded time, and
+// on few of the threads that everything else needs, too. Who does not let it end is given up for a while, and holds up
 // nobody else. Not here: what the work is (user-files.ts).
 
 import { UserError } from '../../base/errors.js';

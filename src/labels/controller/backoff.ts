@@ -1,4 +1,4 @@
-// What failed, each to be tried again by itself: soon at first, then less often. Not here: trying (reconcile.ts).
+// What failed, each to be tried again by itself: soon at first, then less often. Not here: trying (reconciler.ts).
 
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 30_000;

@@ -1,7 +1,7 @@
 // Keeps every namespace as the labels want it: looks at all containers, plans, and brings to the plan what is not
 // there yet. One pass at a time, asked for by events, by the clock and by failures. Not here: what containers look
-// like (containers.ts), what shall be (plan.ts), what of it is not there yet (due.ts), the inside of a namespace
-// (sandbox.ts).
+// like (labels/discovery/containers.ts), what shall be (labels/planner/plan.ts), what of it is not there yet (work-queue.ts), the inside of a namespace
+// (labels/namespace/sandbox.ts).
 
 import { setImmediate as breathe } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';

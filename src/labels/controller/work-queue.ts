@@ -1,5 +1,5 @@
 // What is due in which namespace: what shall be there, beside what is known to be. Pure. Not here: bringing it there, what
-// failed and when it is tried again (reconcile.ts).
+// failed and when it is tried again (reconciler.ts).
 
 import { formatAddress, formatPrefix } from '../../base/ip.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';

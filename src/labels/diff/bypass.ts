@@ -1,4 +1,5 @@
-// Policy rules of a container's own by which packets go past the routes of its labels. Not here: saying so (reporter.ts).
+// Policy rules of a container's own by which packets go past the routes of its labels. Not here: saying so
+// (labels/controller/reporter.ts).
 
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
 import type { Rule } from '../../netlink/route/policy-rule.js';

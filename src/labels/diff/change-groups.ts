@@ -1,5 +1,5 @@
-// Which changes build on one another: what comes after one that was refused is left out where it would do harm without it.
-// Not here: making changes (sandbox-window.ts), their order (diff.ts).
+// Which changes build on one another: what comes after one that was refused is left out where it would do harm without
+// it. Not here: making changes (labels/namespace/session.ts), their order (diff.ts).
 
 import { formatPrefix } from '../../base/ip.js';
 import { RTN_UNREACHABLE } from '../../netlink/route/route.js';

@@ -1,4 +1,5 @@
-// The changes in a namespace of which it cannot be told what its labels ask for: what is missing is closed, nothing is taken away.
+// The changes in a namespace of which it cannot be told what its labels ask for: what is missing is closed, nothing is
+// taken away.
 
 import { samePrefix } from '../../base/ip.js';
 import { diffRoutes } from './diff-routes.js';

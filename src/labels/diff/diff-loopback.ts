@@ -1,6 +1,6 @@
 // ::1 as a local address on other interfaces than lo. The kernel takes in a packet for ::1 by an interface only where a
 // local route names it, and what comes from outside with ::1 as an address never gets that far: these are answers that
-// were translated back. Not here: IPv4, which has route_localnet (sysctl.ts).
+// were translated back. Not here: IPv4, which has route_localnet (sysctls.ts).
 
 import { type Prefix, parsePrefix } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';

@@ -1,5 +1,5 @@
 // Which changes bring our routes to what they shall be, in an order in which no packet goes by a route of somebody
-// else's meanwhile. Not here: which routes shall be (plan.ts), their bytes (netlink/route.ts).
+// else's meanwhile. Not here: which routes shall be (labels/planner/plan.ts), their bytes (netlink/route/route.ts).
 
 import { type Address, formatPrefix, type Prefix, sameAddress } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';

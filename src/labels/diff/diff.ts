@@ -1,6 +1,6 @@
-// The changes from what a namespace holds to what it shall hold, in an order in which at no moment a packet leaks
-// and nothing works worse than before or after. Not here: carrying them out (sandbox.ts), the routes among
-// themselves (routes.ts).
+// The changes from what a namespace holds to what it shall hold, in an order in which at no moment a packet leaks and
+// nothing works worse than before or after. Not here: carrying them out (labels/namespace/sandbox.ts), the routes among
+// themselves (diff-routes.ts).
 
 import { diffFrozen } from './diff-frozen.js';
 import { diffLoopback, splitLocal } from './diff-loopback.js';

@@ -1,7 +1,7 @@
 // In which routing table a label's route is, so that it comes before Docker's own and Docker's hands stay free. Docker
 // adds its default route as one that must not exist yet, and refuses to connect a network that overlaps any route of
 // table main. So defaults and halves of the world are in a table of ours, which policy rules put before main.
-// Not here: which routes there are (plan.ts), their changes (routes.ts).
+// Not here: which routes there are (labels/planner/plan.ts), their changes (diff-routes.ts).
 
 import type { Prefix } from '../../base/ip.js';
 import { FIRST_PRIORITY, REPLY_MARK, RT_TABLE_DWGD, RTPROT_DWGD } from '../../base/ownership.js';

@@ -1,6 +1,7 @@
 // Which UDP flows go on to where a forward leads no more. The kernel asks the rules of NAT about the first packet of a
-// flow alone, and a flow of UDP lasts as long as somebody sends: it would go to a dead address, or to whom that is given
-// next. TCP ends by itself. Not here: how flows are read and let go of (nft/conntrack.ts, sandbox-window.ts).
+// flow alone, and a flow of UDP lasts as long as somebody sends: it would go to a dead address, or to whom that is
+// given next. TCP ends by itself. Not here: how flows are read and let go of (nft/conntrack.ts,
+// labels/namespace/session.ts).
 
 import { sameAddress } from '../../base/ip.js';
 import type { Flow } from '../../nft/conntrack.js';

@@ -1,5 +1,6 @@
-// The chains that close a namespace: while labels of a strict container are not all in force, and while a container that
-// was to forward has no table that filters it. Not here: when that is (plan.ts, sandbox.ts).
+// The chains that close a namespace: while labels of a strict container are not all in force, and while a container
+// that was to forward has no table that filters it. Not here: when that is (labels/planner/plan.ts,
+// labels/namespace/sandbox.ts).
 
 import { TABLE } from '../../base/ownership.js';
 import { plain } from '../../base/plain-text.js';

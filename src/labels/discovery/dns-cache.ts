@@ -1,5 +1,5 @@
 // Names that Docker does not know, as the host resolves them: looked up in the background, and again from time to
-// time. The last good answer stands. Not here: the lookup itself (src/resolver.ts), which names those are (plan.ts).
+// time. The last good answer stands. Not here: the lookup itself (base/host-resolver.ts), which names those are (labels/planner/plan.ts).
 
 import { resolveName } from '../../base/host-resolver.js';
 import { type Address, sameAddress } from '../../base/ip.js';

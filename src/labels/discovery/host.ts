@@ -1,5 +1,5 @@
 // The host itself: its network namespace, also as seen from a container with `pid: host`, and its addresses.
-// Not here: the host's routes (sandbox.ts).
+// Not here: the host's routes (labels/namespace/sandbox.ts).
 
 import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';

@@ -1,5 +1,5 @@
 // Who is in whose network namespace, by the modes in which Docker made the containers and by what /proc shows. Pure.
-// Not here: asking either (containers.ts), what containers of one namespace ask for together (merge.ts).
+// Not here: asking either (containers.ts), what containers of one namespace ask for together (labels/planner/merge.ts).
 
 import type { ContainerView, NetnsRef } from './container.js';
 import { joinedContainer } from './docker-types.js';

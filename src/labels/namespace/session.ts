@@ -1,5 +1,6 @@
 // What a namespace holds of ours, read and changed by the thread that is in it. Nothing of it outlives the window: an
-// open socket would keep the namespace. Not here: how the thread gets there (sandbox.ts), what is to change (diff.ts).
+// open socket would keep the namespace. Not here: how the thread gets there (sandbox.ts), what is to change
+// (labels/diff/diff.ts).
 
 import { existsSync } from 'node:fs';
 import { ChannelError, isExists, isNotFound, OpError } from '../../base/errors.js';

@@ -1,6 +1,6 @@
 // A namespace of which it cannot be told what its labels ask for, because nobody can tell the container's own from the
 // image's: what is in force stays, and what routes might lead elsewhere is unreachable until then. Pure. Not here: why
-// it cannot be told (own-labels.ts).
+// it cannot be told (labels/discovery/image-labels.ts).
 
 import { formatPrefix, samePrefix } from '../../base/ip.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';

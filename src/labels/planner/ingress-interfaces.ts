@@ -1,4 +1,5 @@
-// By which interfaces the connections of a forward may come. Not here: nftables' words for them (interface-match.ts).
+// By which interfaces the connections of a forward may come. Not here: nftables' words for them
+// (labels/spec/interface-match.ts).
 
 import { plain } from '../../base/plain-text.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';

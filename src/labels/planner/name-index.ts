@@ -1,6 +1,6 @@
-// Which address a destination is: that of the container whose name it is, on the networks that both containers share, or
-// what the DNS says. Not here: whose name it is (bearers.ts), asking the DNS (its answers are given), what is done with
-// the address.
+// Which address a destination is: that of the container whose name it is, on the networks that both containers share,
+// or what the DNS says. Not here: whose name it is (bearers.ts), asking the DNS (its answers are given), what is done
+// with the address.
 
 import type { Address } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';

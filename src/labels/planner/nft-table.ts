@@ -1,6 +1,7 @@
-// The nftables table of one namespace: the rules of labels in iptables' six places, those of forwards and of replies, and
-// masquerading. Interfaces by name, never by index: what comes up later is covered. Not here: whose labels they are
-// (plan.ts), the stamp (stamp.ts), the rules themselves (forwards.ts, replies.ts, nft/iptables.ts).
+// The nftables table of one namespace: the rules of labels in iptables' six places, those of forwards and of replies,
+// and masquerading. Interfaces by name, never by index: what comes up later is covered. Not here: whose labels they are
+// (plan.ts), the stamp (labels/diff/stamp.ts), the rules themselves (forward-rules.ts, reply-routing.ts,
+// nft/iptables/translate.ts).
 
 import { TABLE } from '../../base/ownership.js';
 import { ct, match, payload, type Statement } from '../../nft/expression.js';

@@ -1,5 +1,5 @@
 // The tables of all namespaces, kept as long as what they are made of is the same: building one and taking its digest
-// costs more than all the rest of a pass. Not here: what is in a table (table.ts).
+// costs more than all the rest of a pass. Not here: what is in a table (nft-table.ts).
 
 import { stampOf } from '../diff/stamp.js';
 import type { SandboxDesired } from '../diff/state.js';

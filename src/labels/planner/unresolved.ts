@@ -1,4 +1,5 @@
-// What is said of a name that leads nowhere, and what would be right. Pure. Not here: finding who bears it (bearers.ts).
+// What is said of a name that leads nowhere, and what would be right. Pure. Not here: finding who bears it
+// (bearers.ts).
 
 import { type Address, formatAddress } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';

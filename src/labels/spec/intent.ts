@@ -1,4 +1,5 @@
-// What labels ask for, once read, and what is wrong with those that cannot be. Types only. Not here: reading them (parse.ts).
+// What labels ask for, once read, and what is wrong with those that cannot be. Types only. Not here: reading them
+// (parse.ts).
 
 import type { Address, Prefix } from '../../base/ip.js';
 import type { TranslatedRule } from '../../nft/iptables/syntax/rule.js';

@@ -1,5 +1,5 @@
 // nftables' words for patterns of interfaces: by name, so that what comes up later is covered. Not here: the patterns
-// (pattern.ts).
+// (interface-pattern.ts).
 
 import { type MatchStatement, match, meta } from '../../nft/expression.js';
 import type { InterfacePattern } from './intent.js';

@@ -1,5 +1,5 @@
 // The keys of the labels: which there are, and the right one that a wrong one is nearest to. Not here: what stands
-// behind a key (grammar.ts).
+// behind a key (parse.ts).
 
 import { nearest } from '../../base/suggest.js';
 
@@ -14,8 +14,63 @@ export const NAT_FORWARD = 'twine.nat.forward.';
 export const ROUTE = 'twine.route.';
 export const IPTABLES_RULE = 'twine.iptables.rule.';
 
-const WHOLE = [NAT_INTERFACES, HOST_ROUTES, STRICT] as const;
-export const KNOWN_HEADS = [NAT_FORWARD, ROUTE, IPTABLES_RULE] as const;
+/** A label as docs/reference.md shows it; text in Markdown. */
+interface LabelSpec {
+  readonly key: `${typeof LABEL_PREFIX}${string}`;
+  /** How the key goes on, and the same in short; absent where it is whole. */
+  readonly rest?: readonly [form: string, short: string];
+  readonly value: string;
+  readonly meaning: string;
+}
+
+/** Every label, in the order of the manual. */
+export const LABELS: readonly LabelSpec[] = [
+  {
+    key: NAT_INTERFACES,
+    value: '`<pattern>[,<pattern>…]`',
+    meaning:
+      'The container forwards what comes or leaves by these interfaces, nothing else, and masquerades what leaves by ' +
+      'them.',
+  },
+  {
+    key: NAT_FORWARD,
+    rest: ['[<pattern>.]<port>[/tcp|udp]', '<port>'],
+    value: '`<destination>[:<port>]`',
+    meaning:
+      'Connections to this port of the container go to the destination; with a pattern only those that arrive by such ' +
+      'an interface, with `lo` those of the container to its own 127.0.0.1.',
+  },
+  {
+    key: ROUTE,
+    rest: ['<network>', '<network>'],
+    value: '`<destination>`',
+    meaning:
+      'A route to the network by way of the destination. `0.0.0.0/0`, its two halves and `::/0` work, too.',
+  },
+  {
+    key: IPTABLES_RULE,
+    rest: ['<name>', '<name>'],
+    value: '`<chain> <rule>`',
+    meaning: 'A rule in the syntax of iptables. [Which matches and targets](rules.md)',
+  },
+  {
+    key: HOST_ROUTES,
+    value: '`<network>[,<network>…]`',
+    meaning: 'A route on the **host** to the network by way of this container.',
+  },
+  {
+    key: STRICT,
+    value: '`true` or `false`',
+    meaning:
+      'While any label of the container is not in force, it sends and forwards nothing but loopback. [How](#twinestrict)',
+  },
+];
+
+const WHOLE = LABELS.filter(({ rest }) => rest === undefined).map(({ key }) => key);
+/** What the other keys begin with. */
+export const KNOWN_HEADS = LABELS.filter(({ rest }) => rest !== undefined).map(({ key }) => key);
+
+const ALL_KEYS = LABELS.map(({ key, rest }) => key + (rest?.[1] ?? ''));
 
 /** Keys of earlier versions of twine, and what they are called now. */
 const FORMER: readonly [former: string, now: string][] = [
@@ -38,7 +93,7 @@ export function describeUnknown(key: string, networks: readonly string[] = []): 
   }
   const near = nearestKey(key);
   return near === undefined
-    ? `unknown label: there are ${NAT_INTERFACES}, ${NAT_FORWARD}<port>, ${ROUTE}<network>, ${IPTABLES_RULE}<name>, ${HOST_ROUTES} and ${STRICT}`
+    ? `unknown label: there are ${ALL_KEYS.slice(0, -1).join(', ')} and ${ALL_KEYS.at(-1)}`
     : `unknown label: did you mean ${near}?`;
 }
 

@@ -1,5 +1,5 @@
 // What the labels of all containers ask for, each container's read once: labels never change while it lives.
-// Not here: reading them (grammar.ts).
+// Not here: reading them (parse.ts).
 
 import type { ContainerView } from '../discovery/container.js';
 import type { ContainerIntent, Diagnostic } from './intent.js';

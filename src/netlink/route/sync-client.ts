@@ -1,5 +1,5 @@
 // The verbs of ip(8) on routes and policy rules within one synchronous moment, in the namespace of the calling thread.
-// Not here: links and addresses, and all that can wait (rtnetlink.ts).
+// Not here: links and addresses, and all that can wait (client.ts).
 
 import { OpError } from '../../base/errors.js';
 import { type Address, formatAddress, formatPrefix, isDefault } from '../../base/ip.js';

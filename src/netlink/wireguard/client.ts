@@ -1,5 +1,5 @@
 // The verbs of wg(8) on one generic netlink socket: read a device, change a device, in the namespace the
-// socket was opened in. Not here: the bytes (wireguard-encode.ts, wireguard-decode.ts), links.
+// socket was opened in. Not here: the bytes (encode.ts, decode.ts), links.
 
 import { isNotFound, UserError } from '../../base/errors.js';
 import type { Trace } from '../../base/trace.js';

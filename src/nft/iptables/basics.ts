@@ -1,5 +1,5 @@
-// Conditions of a rule that need no match: -i, -o, -f, -p, -s, -d. Not here: their reading (iptables-parser.ts), their
-// names (iptables-options.ts), the matches (iptables-match-*.ts).
+// Conditions of a rule that need no match: -i, -o, -f, -p, -s, -d. Not here: their reading (parser.ts), their
+// names (driver/spec/options.ts), the matches (matches/).
 
 import { match, meta, payload, type Statement } from '../expression.js';
 import type { ParsedRule } from './parser.js';

@@ -1,5 +1,5 @@
 // The options of iptables(8) by their names: those that need no match, those that a label cannot have, and what to
-// say of one that is not known where it stands. Not here: the reading of a rule (iptables-parser.ts).
+// say of one that is not known where it stands. Not here: the reading of a rule (parser.ts).
 
 import { nearest } from '../../base/suggest.js';
 import { MATCHES, TARGETS } from './registry.js';

@@ -1,5 +1,5 @@
 // All matches and targets, and the search for one by its name. An entry added to one of the lists is a match or a
-// target more. Not here: the entries (iptables-match-*.ts, iptables-target-*.ts).
+// target more. Not here: the entries (nft/iptables/matches/, nft/iptables/targets/).
 
 import { CONNTRACK_MATCHES } from './matches/conntrack.js';
 import { ICMP_MATCHES } from './matches/icmp.js';

@@ -1,5 +1,6 @@
 // The rule language of iptables(8), as the label twine.iptables.rule.* has it, on nftables: a rule's parts become
-// statements in the order in which iptables looks at them. Not here: the parts of the grammar (iptables-*.ts).
+// statements in the order in which iptables looks at them. Not here: the matches and
+// targets (nft/iptables/matches/, nft/iptables/targets/).
 
 import { match, meta, type Statement } from '../expression.js';
 import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';

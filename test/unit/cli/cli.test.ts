@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parsePrefix } from '../../../src/base/ip.js';
+import { program } from '../../../src/cli/command-line.js';
 import { fromGoFlags } from '../../../src/cli/go-flags.js';
+import type { DaemonOptions } from '../../../src/daemon.js';
 import { VECTORS } from '../../support/vectors.js';
 
 const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
@@ -63,6 +66,51 @@ for (const [given, read] of [
 ] as const) {
   test(`the flags ${JSON.stringify(given)} are ${JSON.stringify(read)}`, () => {
     assert.deepEqual(fromGoFlags(given), read);
+  });
+}
+
+/** What the daemon is asked to do by a command line. */
+async function daemonOptions(args: readonly string[]): Promise<DaemonOptions> {
+  let asked: DaemonOptions | undefined;
+  await program(async options => {
+    asked = options;
+  }).parseAsync(fromGoFlags(args), { from: 'user' });
+  return asked!;
+}
+
+const BY_DEFAULT: DaemonOptions = {
+  database: '/var/lib/dwgd.db',
+  verbose: false,
+  rootless: true,
+  rootlessIfnames: [],
+  driver: true,
+  labels: { trustImageLabels: false, allowHostRoutes: [], strict: false, resyncInterval: 30_000 },
+};
+const { labels: _, ...DRIVER_ALONE } = BY_DEFAULT;
+for (const [args, asked] of [
+  [[], BY_DEFAULT],
+  [['-d=', '-v'], { ...BY_DEFAULT, database: '', verbose: true }],
+  [['-r=false'], { ...BY_DEFAULT, rootless: false }],
+  [['-r=1001,1002'], { ...BY_DEFAULT, rootless: [1001, 1002] }],
+  [['--rootless-ifname', 'wg0,wg1'], { ...BY_DEFAULT, rootlessIfnames: ['wg0', 'wg1'] }],
+  [['--no-driver'], { ...BY_DEFAULT, driver: false }],
+  [['--no-labels'], DRIVER_ALONE],
+  [['--docker-host', 'unix:///x'], { ...BY_DEFAULT, dockerHost: 'unix:///x' }],
+  [
+    ['--trust-image-labels', '--strict', '--allow-host-routes=10.1.2.3/8', '--look-interval=0.5'],
+    {
+      ...BY_DEFAULT,
+      labels: {
+        trustImageLabels: true,
+        allowHostRoutes: [parsePrefix('10.0.0.0/8')!],
+        strict: true,
+        resyncInterval: 500,
+      },
+    },
+  ],
+] as const) {
+  test(`dwgd ${args.join(' ')} asks the daemon for ${JSON.stringify(asked)}`, async () => {
+    assert.deepEqual(await daemonOptions(args), asked);
   });
 }
 

@@ -1,5 +1,5 @@
 // Matches on the connection and on marks: conntrack, state, connmark, mark, connlimit. Not here: what changes a mark
-// (iptables-target-mangle.ts).
+// (nft/iptables/targets/mangle.ts).
 
 import { ct, type Expression, type MatchStatement, match, meta, type Statement } from '../../expression.js';
 import {

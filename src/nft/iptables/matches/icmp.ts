@@ -1,4 +1,5 @@
-// Matches on the type and code of ICMP and ICMPv6: icmp, icmp6. Not here: the types' names (iptables-names.ts).
+// Matches on the type and code of ICMP and ICMPv6: icmp, icmp6. Not here: the types' names
+// (nft/iptables/values/names.ts).
 
 import { match, meta, payload } from '../../expression.js';
 import {

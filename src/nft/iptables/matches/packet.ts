@@ -1,5 +1,5 @@
 // Matches on a packet's own properties and on where it comes from: addrtype, iprange, mac, length, ttl, hl,
-// pkttype, owner, comment. Not here: transport protocols (iptables-match-protocol.ts), TOS (iptables-match-tos.ts).
+// pkttype, owner, comment. Not here: transport protocols (transport.ts), TOS (tos.ts).
 
 import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
 import type { Hook } from '../syntax/chains.js';

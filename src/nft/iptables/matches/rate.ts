@@ -1,5 +1,5 @@
 // Matches that count packets or draw lots: limit, hashlimit, quota, statistic. Not here: connlimit, which counts
-// connections (iptables-match-conntrack.ts), the clock (iptables-match-time.ts).
+// connections (nft/conntrack.ts), the clock (time.ts).
 
 import {
   type Expression,

@@ -1,5 +1,5 @@
 // The match on the clock, time: its dates, times of day and days of the week, in UTC. Not here: what counts packets
-// (iptables-match-pace.ts).
+// (rate.ts).
 
 import { match, meta, type Statement } from '../../expression.js';
 import { type Extension, NO_SUCH, type Options, statements } from '../syntax/extension.js';

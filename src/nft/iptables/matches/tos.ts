@@ -1,5 +1,5 @@
 // Matches on the octet of TOS or traffic class: dscp, tos; and the octet's fields, for the targets that write them.
-// Not here: those targets (iptables-target-mangle.ts).
+// Not here: those targets (nft/iptables/targets/mangle.ts).
 
 import { type Expression, match, payload, type Statement } from '../../expression.js';
 import { type Extension, type Family, statements } from '../syntax/extension.js';

@@ -1,5 +1,5 @@
 // Matches on the headers of transport protocols: tcp, udp, sctp, dccp, multiport, tcpmss; and which match -p brings in.
-// Not here: -p itself (iptables-parser.ts), ICMP (iptables-match-icmp.ts).
+// Not here: -p itself (nft/iptables/parser.ts), ICMP (icmp.ts).
 
 import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
 import {

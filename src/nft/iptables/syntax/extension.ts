@@ -1,6 +1,6 @@
 // What one match or one target of iptables is to this project: its options, the places where it may stand, and its
-// translation. Not here: the entries themselves (iptables-match-*.ts, iptables-target-*.ts), how options are found
-// in a rule (iptables-parser.ts).
+// translation. Not here: the entries themselves (nft/iptables/matches/, nft/iptables/targets/), how options are found
+// in a rule (nft/iptables/parser.ts).
 
 import type { Statement } from '../../expression.js';
 import type { ChainConstraint } from './chains.js';

@@ -1,5 +1,5 @@
 // An iptables rule after its translation, and what is wrong with one that cannot be translated: the words between
-// the rule language (iptables.ts) and whoever builds a table. Not here: any of iptables' options.
+// the rule language (nft/iptables/translate.ts) and whoever builds a table. Not here: any of iptables' options.
 
 import type { NftHook, NftRule } from '../../table.js';
 
@@ -21,7 +21,7 @@ export interface TranslatedRule {
   /** Chains that it jumps or goes to. */
   readonly targets: readonly TwineChain[];
   readonly rules: readonly NftRule[];
-  /** The hooks that it can run in, where the kernel has it in some only: see findConflict of iptables-chains.ts. */
+  /** The hooks that it can run in, where the kernel has it in some only: see findConflict of chains.ts. */
   readonly hooks?: readonly NftHook['hook'][];
 }
 

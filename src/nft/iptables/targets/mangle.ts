@@ -1,5 +1,5 @@
 // Targets that change a packet or a mark and let it go on: MARK, CONNMARK, TCPMSS, TOS, DSCP, CLASSIFY. Not here:
-// addresses and ports (iptables-target-nat.ts).
+// addresses and ports (nat.ts).
 
 import { ct, type Expression, meta, payload, type Statement } from '../../expression.js';
 import { dscpField, matchTos, readDscp, readDscpClass, readTos } from '../matches/tos.js';

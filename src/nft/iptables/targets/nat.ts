@@ -1,5 +1,5 @@
 // Targets that change addresses and ports: DNAT, SNAT, MASQUERADE, REDIRECT, NETMAP. Not here: labels that do so
-// without a rule (labels/plan.ts).
+// without a rule (labels/planner/plan.ts).
 
 import { formatAddress } from '../../../base/ip.js';
 import type { Expression, NatArguments } from '../../expression.js';

@@ -1,5 +1,5 @@
 // Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, LOG, NFLOG. Not here: jumps to
-// chains (iptables-parser.ts), NAT (iptables-target-nat.ts).
+// chains (nft/iptables/parser.ts), NAT (nat.ts).
 
 import type { Statement } from '../../expression.js';
 import { type Extension, needProtocol, statements } from '../syntax/extension.js';

@@ -1,5 +1,5 @@
 // Addresses, networks, ranges, interfaces and MAC addresses as iptables(8) takes them, and the expressions for them.
-// Not here: names of hosts, which are refused; numbers (iptables-values.ts).
+// Not here: names of hosts, which are refused; numbers (numbers.ts).
 
 import { type Address, formatAddress, fromBytes, parseAddress } from '../../../base/ip.js';
 import { type Expression, isPlainText, type MatchStatement, match, meta, payload } from '../../expression.js';

@@ -1,6 +1,6 @@
 // The names that iptables(8) knows for numbers: protocols, services, ICMP types, DSCP classes, TOS values. Names that
 // other programs' files would add (/etc/services) are few and fixed here: a label means the same on every machine.
-// Not here: how numbers are read (iptables-values.ts).
+// Not here: how numbers are read (numbers.ts).
 
 /** protocols(5), and those that iptables knows by itself; `all` is 0. */
 export const PROTOCOLS: ReadonlyMap<string, number> = new Map([

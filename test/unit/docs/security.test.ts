@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** From dist/test/unit. */
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+/** From dist/test/unit/docs. */
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const page = readFileSync(join(root, 'SECURITY.md'), 'utf8');
 
 const NO_TEST = 'no test yet';
