@@ -145,10 +145,11 @@ export class WorkQueue {
   #digestOf(desired: SandboxDesired): string {
     const known = this.#digests.get(desired);
     if (known !== undefined) return known;
-    const { table, stamp, routes, sysctls, loopbackTowards, isFrozen } = desired;
+    const { table, stamp, routes, firstPriority, sysctls, loopbackTowards, isFrozen } = desired;
     const digest = JSON.stringify([
       stamp ?? table,
       routes.map(routeText),
+      firstPriority,
       sysctls,
       loopbackTowards,
       isFrozen,

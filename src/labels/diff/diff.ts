@@ -17,7 +17,7 @@ export function diff(desired: SandboxDesired, observed: SandboxObserved): Change
   const [local, routes] = splitLocal(observed.routes);
   const { fallbacks, gateways, removals } = diffRoutes(desired.routes, routes);
   const loopback = diffLoopback(observed.loopbackLinks ?? [], local);
-  const rules = diffRules(desired.routes, observed.rules);
+  const rules = diffRules(desired, observed.rules);
   const table = diffTable(desired, observed);
   return [
     ...(observed.hasProbe ? [{ kind: 'deleteTrial' } as const] : []),

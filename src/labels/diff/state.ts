@@ -67,6 +67,8 @@ export interface SandboxDesired {
   /** The table's, where it is known already. */
   readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
+  /** FRA_PRIORITY of the first of the policy rules that the routes need; absent: FIRST_PRIORITY. */
+  readonly firstPriority?: number;
   readonly sysctls: readonly DesiredSysctl[];
   /** Whether it is not known what else it shall hold: what is there stays, and only guards are added. */
   readonly isFrozen?: true;

@@ -86,7 +86,7 @@ export class Sandboxes {
         const settled = this.#settled.get(desired);
         if (settled?.print === print) return { changes, failures: [], ...settled.told };
         const observed = decodeState(rawState);
-        const bypassed = whyBypassed(desired.routes, () => readRules(rawState.rules));
+        const bypassed = whyBypassed(desired, () => readRules(rawState.rules));
         const told = bypassed === undefined ? {} : { warnings: [bypassed] };
         const isDamaged = this.#isTampered(desired, observed, session);
         const next = diff(possible, { ...observed, isTampered: isDamaged });

@@ -3,6 +3,7 @@
 // it cannot be told (own-labels.ts).
 
 import { formatPrefix, samePrefix } from '../../base/ip.js';
+import { priorityOf } from '../diff/policy-routing.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ContainerIntent } from '../spec/intent.js';
@@ -29,6 +30,7 @@ export function planFrozen(
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
     routes: [...fallbacks.values()],
+    ...priorityOf(attachments),
     sysctls: [],
     isFrozen: true,
   };

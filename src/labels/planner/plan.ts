@@ -6,7 +6,7 @@ import type { Address } from '../../base/ip.js';
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
 import { naturalCompare, plain } from '../../base/plain-text.js';
 import { findConflict } from '../../nft/iptables/syntax/chains.js';
-import { routingTable } from '../diff/policy-routing.js';
+import { priorityOf, routingTable } from '../diff/policy-routing.js';
 import type { DesiredRoute, DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
 import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
@@ -239,6 +239,7 @@ function planSandbox(sandbox: Placed, missing: readonly string[], planning: Plan
     ...(table && stamp !== undefined && { table, stamp }),
     ...(rules.length > 0 && { labelled: rules.map(labelledRules) }),
     routes: desiredRoutes,
+    ...priorityOf(attachments),
     sysctls: [
       ...planSysctls(intent.natInterfaces, forwards, hasIPv6),
       ...(short.length > 0 ? REPLY_SYSCTLS : []),
