@@ -120,7 +120,9 @@ kernelTest(
     const desired = all(inside);
     kinds(sandboxes, desired);
     for (let look = 0; look < 2; look++) assert.deepEqual(sandboxes.reconcile(desired), NOTHING);
-    assert.deepEqual(kinds(sandboxes, { ...desired, table: accepting(81) }), ['replaceTable']);
+    assert.deepEqual(kinds(sandboxes, desire(inside, { ...desired, table: accepting(81) })), [
+      'replaceTable',
+    ]);
     assert.deepEqual(kinds(sandboxes, desired), ['replaceTable']);
     assert.deepEqual(sandboxes.reconcile(desired), NOTHING);
     assert.ok(sandboxes.clear(inside.ref)!.changes.length > 0);

@@ -3,10 +3,10 @@
 import { samePrefix } from '../../base/ip.js';
 import { diffRoutes } from './diff-routes.js';
 import { diffRules, routingTable } from './policy-routing.js';
-import type { Change, SandboxDesired, SandboxObserved } from './state.js';
+import type { Change, DesiredState, SandboxObserved } from './state.js';
 
 /** Guards of networks that have nothing of ours, and the policy rules that they need: nothing is taken away. */
-export function diffFrozen(desired: SandboxDesired, observed: SandboxObserved): Change[] {
+export function diffFrozen(desired: DesiredState, observed: SandboxObserved): Change[] {
   const missing = desired.routes.filter(
     ({ network }) =>
       !observed.routes.some(

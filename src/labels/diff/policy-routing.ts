@@ -15,7 +15,7 @@ import {
 import type { Rule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Attachment } from '../discovery/container.js';
-import type { Change, SandboxDesired } from './state.js';
+import type { Change, DesiredState } from './state.js';
 
 /** The longest prefix that has its place in the table of ours. */
 const SHORT_PREFIX = 1;
@@ -33,10 +33,10 @@ const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength' | 'fwmar
 ];
 
 /** What decides on policy rules. */
-export type RoutingDesired = Pick<SandboxDesired, 'routes' | 'firstPriority'>;
+export type RoutingDesired = Pick<DesiredState, 'routes' | 'firstPriority'>;
 
 /** Before a full tunnel of dwgd's networks where the container may have one, else where wg-quick(8) expects them. */
-export function priorityOf(attachments: readonly Attachment[]): Pick<SandboxDesired, 'firstPriority'> {
+export function priorityOf(attachments: readonly Attachment[]): Pick<DesiredState, 'firstPriority'> {
   const mayHaveTunnel = attachments.some(({ driver }) => driver === DRIVER_NAME);
   return mayHaveTunnel ? { firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL } : {};
 }

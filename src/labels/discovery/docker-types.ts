@@ -78,6 +78,7 @@ export type KindOf = (networkId: string) => NetworkKind | undefined;
 /** A view without what /proc and the image have to say. */
 export type DockerView = Omit<
   ContainerView,
+  | 'revision'
   | 'netns'
   | 'hostNetwork'
   | 'isIndeterminate'

@@ -6,7 +6,7 @@ import { diff } from '../../../../src/labels/diff/diff.js';
 import { diffRoutes } from '../../../../src/labels/diff/diff-routes.js';
 import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
 import { readStamp, stampedTable, stampOf } from '../../../../src/labels/diff/stamp.js';
-import type { SandboxDesired, SandboxObserved, Sysctl } from '../../../../src/labels/diff/state.js';
+import type { DesiredState, SandboxObserved, Sysctl } from '../../../../src/labels/diff/state.js';
 import { type Route, RT_TABLE_MAIN, RTN_LOCAL } from '../../../../src/netlink/route/route.js';
 import type { NftTable } from '../../../../src/nft/table.js';
 import { desired, observed, route, show } from '../../../support/label-states.js';
@@ -20,7 +20,7 @@ const forward = { name: 'ipv4/ip_forward', value: '1' };
 const withTable = (table: NftTable, part: Partial<SandboxObserved> = {}): SandboxObserved =>
   observed({ stamp: stampOf(table), hasTable: true, ...part });
 
-const steps = (want: Partial<SandboxDesired>, have: SandboxObserved): string[] =>
+const steps = (want: Partial<DesiredState>, have: SandboxObserved): string[] =>
   diff(desired(want), have).map(show);
 
 const now = (value: string, wanted = '1') => ({ name: forward.name, value, wanted });
