@@ -103,7 +103,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     log,
     host: host.ref,
     trustImageLabels,
-    labelled: (name, labels) => planner.prefetch(name, labels),
+    labelled: (id, name, labels) => planner.prefetch(id, name, labels),
   });
   let hostAddresses: readonly Prefix[] = [];
   let nextHops: readonly Address[] | undefined;
@@ -127,6 +127,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       const plan = planner.plan({
         containers: found,
         external: names.answers,
+        externalRevision: names.revision,
         hostAddresses,
         nextHops: nextHops ?? [],
         hostPlaces: hostPlaces ?? [],
@@ -136,8 +137,9 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     },
     reconcile: desired => sandboxes.reconcile(desired),
     reconcileHost: (routes, keep) => host.within(() => sandboxes.reconcileHostRoutes(routes, keep)),
+    retainOnly: keys => sandboxes.retainOnly(keys),
     log,
-    resyncInterval: resyncInterval,
+    resyncInterval,
   });
   reconcile.start();
   void containers.listen(() => reconcile.trigger());

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAddress, parsePrefix } from '../../src/base/ip.js';
 import { KeyedQueue } from '../../src/base/keyed-queue.js';
 import { createLog } from '../../src/base/log.js';
+import { FIRST_PRIORITY_BEFORE_TUNNEL } from '../../src/base/ownership.js';
 import { FullTunnels } from '../../src/driver/lifecycle/full-tunnels.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
 import { parseOptions } from '../../src/driver/spec/options.js';
@@ -190,8 +191,9 @@ for (const [what, first] of [
     async t => {
       const { inside } = await tunnelled(t);
       const { sandboxes } = await programmer(t);
+      const priority = { firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL };
       const label = (gateway?: string) =>
-        sandboxes.reconcile(desire(inside, { routes: guarded('0.0.0.0/0', gateway) }));
+        sandboxes.reconcile(desire(inside, { routes: guarded('0.0.0.0/0', gateway), ...priority }));
       if (first === 'tunnel') hold(inside, tunnel(BOTH));
       label('10.9.0.3');
       if (first === 'label') hold(inside, tunnel(BOTH));
@@ -321,7 +323,7 @@ kernelTest('a daemon that starts puts back what was lost, and says so', async t 
 
 kernelTest("a sandbox that is the host's own namespace is refused", async t => {
   const { tunnels, network, endpoint } = await driver(t, '/proc/self/ns/net', BOTH);
-  assert.throws(() => tunnels.enter(network, endpoint), /is the host's own/);
+  assert.throws(() => tunnels.enter(network, endpoint), /the network namespace of the host/);
 });
 
 kernelTest('when one of two full tunnels of a container goes, the other holds', async t => {

@@ -1,6 +1,7 @@
 // A namespace like a container's for tests of the labels' half: one network with Docker's default route, and what
 // labels shall bring there.
 import type { TestContext } from 'node:test';
+import { withDigest } from '../../src/labels/diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../../src/labels/diff/state.js';
 import type { NetnsRef } from '../../src/labels/discovery/container.js';
 import { Sandboxes } from '../../src/labels/namespace/sandbox.js';
@@ -50,7 +51,7 @@ export async function programmer(
 
 /** What a namespace shall hold. */
 export function desire(ns: Namespace, rest: Partial<SandboxDesired> = {}): SandboxDesired {
-  return { netns: ns.ref, containers: ['a-container'], routes: [], sysctls: [], ...rest };
+  return withDigest({ netns: ns.ref, containers: ['a-container'], routes: [], sysctls: [], ...rest });
 }
 
 /** A table of ours that accepts a port. */

@@ -3,12 +3,12 @@ import { formatAddress, formatPrefix } from '../../src/base/ip.js';
 import { RTPROT_DWGD, STAMP_CHAIN } from '../../src/base/ownership.js';
 import { routingTable } from '../../src/labels/diff/policy-routing.js';
 import { readStamp } from '../../src/labels/diff/stamp.js';
-import type { Change, SandboxDesired, SandboxObserved } from '../../src/labels/diff/state.js';
+import type { Change, DesiredState, SandboxObserved } from '../../src/labels/diff/state.js';
 import { type Route, RTN_UNICAST, RTN_UNREACHABLE } from '../../src/netlink/route/route.js';
 import { address, prefix } from './label-world.js';
 
 /** A namespace that shall hold nothing of ours but what is said. */
-export const desired = (part: Partial<SandboxDesired>): SandboxDesired => ({
+export const desired = (part: Partial<DesiredState>): DesiredState => ({
   netns: { key: '4:1', path: '' },
   containers: ['c'],
   routes: [],

@@ -31,10 +31,14 @@ export interface ContainerOptions {
   readonly id?: string;
 }
 
+/** Of the container made last. */
+let revision = 0;
+
 export function container(name: string, options: ContainerOptions = {}): ContainerView {
   const { networks = {}, labels = {}, netns = `4:${name}`, service, hostNetwork = false } = options;
   const [project, serviceName] = service?.split('/') ?? [];
   return {
+    revision: ++revision,
     id: options.id ?? `${Buffer.from(name).toString('hex')}${'0'.repeat(64)}`.slice(0, 64),
     name,
     ...(netns !== null && { netns: { key: netns, path: `/proc/${name}/ns/net` } }),

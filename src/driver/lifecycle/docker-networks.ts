@@ -2,11 +2,10 @@
 // Not here: what is made of it (recovery.ts).
 
 import type { NetworkInspectInfo } from 'dockerode';
+import { DRIVER_NAME } from '../../base/ownership.js';
 import { DockerApi, type UserConnector } from '../../docker/api-client.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
 
-/** The name by which Docker knows this driver. */
-export const DRIVER_NAME = 'dwgd';
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
 const ANSWERED_WITHIN = 30_000;
 /** How long all answers about the networks may take together, in milliseconds. */

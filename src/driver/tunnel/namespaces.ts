@@ -89,7 +89,7 @@ export class LinkNamespaces {
 
   /**
    * A container's namespace, for within(): close it soon.
-   * @throws ENOENT when it is gone, not there yet, or the host's own; UserError when it is not that owner's
+   * @throws ENOENT when it is gone or not there yet; UserError when it is the host's own, or not that owner's
    */
   openNetns(endpoint: Endpoint, owner: number): Netns {
     const path = endpoint.sandboxKey ?? '';
@@ -128,7 +128,8 @@ export class LinkNamespaces {
     const whose = owner === 0 ? 'a container' : `the Docker of user ${owner}, or a container of it,`;
     throw new UserError(
       `${whose} has the network namespace of the host, where dwgd makes no link for it: run it in a namespace of its own`,
-      { code: 'ENOENT' },
+      // A user's namespace may still become what it shall be; Join must not wait for root's to.
+      owner === 0 ? {} : { code: 'ENOENT' },
     );
   }
 }

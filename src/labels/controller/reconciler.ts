@@ -25,6 +25,8 @@ export interface ReconcilerParts {
   readonly reconcile: (desired: SandboxDesired) => ApplyResult | undefined;
   /** The same with the host's routes. With `keep` those stay that are not wanted. */
   readonly reconcileHost: (routes: readonly DesiredRoute[], keep: boolean) => ApplyResult | undefined;
+  /** Is told the keys of all namespaces that hold something of ours, or may: nothing is to be remembered of others. */
+  readonly retainOnly?: (keys: ReadonlySet<string>) => void;
   readonly log: Log;
   /** How often the kernel is looked at unasked, in milliseconds. */
   readonly resyncInterval: number;
@@ -140,6 +142,7 @@ export class Reconciler {
     const { changed, stale, present } = this.#dues.schedule(plan, containers, fullResync);
     this.#reports.retainOnly(present);
     this.#retries.retainOnly(present);
+    this.#parts.retainOnly?.(present);
     // What fails may take long each time: nobody waits for it. It is among what is not known.
     const isFailing = ({ key }: WorkItem): boolean => this.#reports.isFailing(key);
     const isTried = ({ key }: WorkItem): boolean => asked || !this.#retries.isWaiting(key);

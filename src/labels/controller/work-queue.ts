@@ -1,7 +1,8 @@
 // What is due in which namespace: what shall be there, beside what is known to be. Pure. Not here: bringing it there, what
 // failed and when it is tried again (reconciler.ts).
 
-import { formatAddress, formatPrefix } from '../../base/ip.js';
+import { sameRevisions } from '../../base/revision.js';
+import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { Plan } from '../planner/plan.js';
@@ -16,8 +17,8 @@ interface LastApplied {
   readonly path: string;
   /** Of what it holds: the same for what is the same; `''` while that is not known. */
   readonly digest: string;
-  /** The containers in it, as they were looked at: what Docker has done to one since may have undone what we did. */
-  readonly members: readonly unknown[];
+  /** Revisions of the containers in it: what Docker has done to one since may have undone what we did. */
+  readonly members: readonly number[];
   /** Whether it is to be looked into again, since a periodic look began. */
   readonly isStale: boolean;
 }
@@ -36,8 +37,8 @@ export interface WorkItem {
   /** Names of its containers, for the log. */
   readonly subject: string;
   readonly digest: string;
-  /** What changes with each inspection of one of its containers. */
-  readonly members: readonly unknown[];
+  /** Revisions of its containers. */
+  readonly members: readonly number[];
   /** Whether it shall hold nothing of ours. */
   readonly isEmpty: boolean;
   readonly desired: SandboxDesired | HostDesired;
@@ -56,8 +57,6 @@ export interface PendingWork {
 export class WorkQueue {
   /** Namespaces that hold something of ours, or may; by their keys. */
   readonly #kept = new Map<string, LastApplied>();
-  /** Of what namespaces shall hold, as long as the plan is the very same. */
-  readonly #digests = new WeakMap<SandboxDesired, string>();
   #first = true;
 
   /**
@@ -78,7 +77,7 @@ export class WorkQueue {
       if (!netns || hostNetwork || wanted.has(netns.key)) continue;
       if (isFirst) this.forget(netns.key);
       if (this.#kept.has(netns.key)) {
-        wanted.set(netns.key, { netns, containers: [name], routes: [], sysctls: [] });
+        wanted.set(netns.key, nothingIn(netns, [name]));
       }
     }
     if (isFirst) this.forget(HOST);
@@ -127,34 +126,19 @@ export class WorkQueue {
 
   #isKept({ key, path, digest, members }: WorkItem): boolean {
     const kept = this.#kept.get(key);
-    return kept?.digest === digest && kept.path === path && sameItems(kept.members, members);
+    return kept?.digest === digest && kept.path === path && sameRevisions(kept.members, members);
   }
 
-  #dueInside(desired: SandboxDesired, members: readonly unknown[]): WorkItem {
+  #dueInside(desired: SandboxDesired, members: readonly number[]): WorkItem {
     const { netns, containers, table, routes, sysctls, isFrozen } = desired;
     return {
       ...netns,
       members,
       subject: containers.join(', '),
-      digest: this.#digestOf(desired),
+      digest: desired.digest,
       isEmpty: !isFrozen && !table && routes.length === 0 && sysctls.length === 0,
       desired,
     };
-  }
-
-  #digestOf(desired: SandboxDesired): string {
-    const known = this.#digests.get(desired);
-    if (known !== undefined) return known;
-    const { table, stamp, routes, sysctls, loopbackTowards, isFrozen } = desired;
-    const digest = JSON.stringify([
-      stamp ?? table,
-      routes.map(routeText),
-      sysctls,
-      loopbackTowards,
-      isFrozen,
-    ]);
-    this.#digests.set(desired, digest);
-    return digest;
   }
 }
 
@@ -165,25 +149,21 @@ function dueOnHost(desired: HostDesired): WorkItem {
     path: '',
     members: [],
     subject: 'the host',
-    digest: JSON.stringify([hostRoutes.map(routeText), keep]),
+    digest: JSON.stringify([routesDigest(hostRoutes), keep]),
     isEmpty: hostRoutes.length === 0 && !keep,
     desired,
   };
 }
 
-/** What is new whenever a container was inspected anew, by namespace. */
-function membersOf(containers: readonly ContainerView[]): Map<string, unknown[]> {
-  const members = new Map<string, unknown[]>();
-  for (const { netns, attachments } of containers) {
-    if (netns) members.set(netns.key, [...(members.get(netns.key) ?? []), attachments]);
+/** The revisions of the containers in each namespace, in ascending order: Docker may list them in another. */
+function membersOf(containers: readonly ContainerView[]): Map<string, number[]> {
+  const members = new Map<string, number[]>();
+  for (const { netns, revision } of containers) {
+    if (!netns) continue;
+    const known = members.get(netns.key);
+    if (known) known.push(revision);
+    else members.set(netns.key, [revision]);
   }
+  for (const revisions of members.values()) revisions.sort((a, b) => a - b);
   return members;
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every(item => b.includes(item));
-}
-
-function routeText({ network, gateway }: DesiredRoute): string {
-  return `${formatPrefix(network)} ${gateway ? formatAddress(gateway) : ''}`;
 }

@@ -4,22 +4,17 @@
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
 import type { Rule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.js';
-import { routingRules } from './policy-routing.js';
-import type { DesiredRoute } from './state.js';
+import { type RoutingDesired, routingRules } from './policy-routing.js';
 
 /** Rules that are told one by one. */
 const MOST_RULES = 3;
 
 /**
  * Policy rules of the container's own that come before those of ours, and lead elsewhere; undefined where there is none.
- * @param routes that there shall be
  * @param rules reads those of anybody
  */
-export function whyBypassed(
-  routes: readonly DesiredRoute[],
-  rules: () => readonly Rule[],
-): string | undefined {
-  const ours = routingRules(routes);
+export function whyBypassed(desired: RoutingDesired, rules: () => readonly Rule[]): string | undefined {
+  const ours = routingRules(desired);
   if (ours.length === 0) return undefined;
   const before = rules().filter(rule => {
     const first = ours.find(({ family }) => family === rule.family);

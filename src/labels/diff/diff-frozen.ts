@@ -4,17 +4,17 @@
 import { samePrefix } from '../../base/ip.js';
 import { diffRoutes } from './diff-routes.js';
 import { diffRules, routingTable } from './policy-routing.js';
-import type { Change, SandboxDesired, SandboxObserved } from './state.js';
+import type { Change, DesiredState, SandboxObserved } from './state.js';
 
 /** Guards of networks that have nothing of ours, and the policy rules that they need: nothing is taken away. */
-export function diffFrozen({ routes }: SandboxDesired, observed: SandboxObserved): Change[] {
-  const missing = routes.filter(
+export function diffFrozen(desired: DesiredState, observed: SandboxObserved): Change[] {
+  const missing = desired.routes.filter(
     ({ network }) =>
       !observed.routes.some(
         ({ destination, table }) => table === routingTable(network) && samePrefix(destination, network),
       ),
   );
   const { fallbacks } = diffRoutes(missing, []);
-  const rules = diffRules(routes, observed.rules).filter(({ kind }) => kind === 'addRule');
+  const rules = diffRules(desired, observed.rules).filter(({ kind }) => kind === 'addRule');
   return [...fallbacks, ...rules];
 }

@@ -7,17 +7,17 @@ import { diffLoopback, splitLocal } from './diff-loopback.js';
 import { diffRoutes } from './diff-routes.js';
 import { diffRules } from './policy-routing.js';
 import { isNotable, stampedTable, stampOf } from './stamp.js';
-import type { Change, PutTable, SandboxDesired, SandboxObserved, Sysctl } from './state.js';
+import type { Change, DesiredState, PutTable, SandboxObserved, Sysctl } from './state.js';
 import { CLOSED_STAMP, CLOSED_TABLE, NOT_FORWARDING_STAMP, NOT_FORWARDING_TABLE } from './strict.js';
 import { isForwarding } from './sysctls.js';
 
 /** Nothing to do is an empty list. */
-export function diff(desired: SandboxDesired, observed: SandboxObserved): Change[] {
+export function diff(desired: DesiredState, observed: SandboxObserved): Change[] {
   if (desired.isFrozen) return diffFrozen(desired, observed);
   const [local, routes] = splitLocal(observed.routes);
   const { fallbacks, gateways, removals } = diffRoutes(desired.routes, routes);
   const loopback = diffLoopback(observed.loopbackLinks ?? [], local);
-  const rules = diffRules(desired.routes, observed.rules);
+  const rules = diffRules(desired, observed.rules);
   const table = diffTable(desired, observed);
   return [
     ...(observed.hasProbe ? [{ kind: 'deleteTrial' } as const] : []),
@@ -38,7 +38,7 @@ export function diff(desired: SandboxDesired, observed: SandboxObserved): Change
  * What is done where changes were refused: a strict namespace is closed, and one that was to forward and has no table
  * of ours forwards nothing. Undefined where there is nothing to be closed.
  */
-export function closingTable(desired: SandboxDesired, observed: SandboxObserved): PutTable | undefined {
+export function closingTable(desired: DesiredState, observed: SandboxObserved): PutTable | undefined {
   const names = new Set(remembered(observed).map(({ name }) => name));
   const before = [...remembered(observed), ...observed.before.filter(({ name }) => !names.has(name))];
   if (desired.isStrict) {
@@ -63,10 +63,7 @@ export function forwardingOff({ sysctls }: SandboxObserved): Change[] {
  * The table and its sysctls. What a sysctl was is in the table before the sysctl changes, and is taken from it after
  * it was put back; and what guards an open sysctl is there as long as it is open.
  */
-function diffTable(
-  { table, stamp, labelled, isStrict }: SandboxDesired,
-  observed: SandboxObserved,
-): Change[] {
+function diffTable({ table, stamp, labelled, isStrict }: DesiredState, observed: SandboxObserved): Change[] {
   const before = remembered(observed);
   const wanted = new Set(observed.sysctls.map(({ name }) => name));
   const restored = observed.before.filter(({ name }) => !wanted.has(name)).map(setSysctl);

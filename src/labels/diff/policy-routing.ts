@@ -4,10 +4,18 @@
 // Not here: which routes there are (labels/planner/plan.ts), their changes (diff-routes.ts).
 
 import type { Prefix } from '../../base/ip.js';
-import { FIRST_PRIORITY, REPLY_MARK, RT_TABLE_DWGD, RTPROT_DWGD } from '../../base/ownership.js';
+import {
+  DRIVER_NAME,
+  FIRST_PRIORITY,
+  FIRST_PRIORITY_BEFORE_TUNNEL,
+  REPLY_MARK,
+  RT_TABLE_DWGD,
+  RTPROT_DWGD,
+} from '../../base/ownership.js';
 import type { Rule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
-import type { Change, DesiredRoute } from './state.js';
+import type { Attachment } from '../discovery/container.js';
+import type { Change, DesiredState } from './state.js';
 
 /** The longest prefix that has its place in the table of ours. */
 const SHORT_PREFIX = 1;
@@ -24,6 +32,15 @@ const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength' | 'fwmar
   { table: RT_TABLE_DWGD },
 ];
 
+/** What decides on policy rules. */
+export type RoutingDesired = Pick<DesiredState, 'routes' | 'firstPriority'>;
+
+/** Before a full tunnel of dwgd's networks where the container may have one, else where wg-quick(8) expects them. */
+export function priorityOf(attachments: readonly Attachment[]): Pick<DesiredState, 'firstPriority'> {
+  const mayHaveTunnel = attachments.some(({ driver }) => driver === DRIVER_NAME);
+  return mayHaveTunnel ? { firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL } : {};
+}
+
 /** The table (RT_TABLE_*) in a container for a route of a label. */
 export function routingTable(network: Prefix): number {
   return network.length <= SHORT_PREFIX ? RT_TABLE_DWGD : RT_TABLE_MAIN;
@@ -33,8 +50,8 @@ export function routingTable(network: Prefix): number {
  * The changes to policy rules: additions after guards were added, deletions before any route is taken away. They come
  * in the order of their priorities and go in reverse, so that no packet meets one of ours without that of main before.
  */
-export function diffRules(routes: readonly DesiredRoute[], observed: readonly Rule[]): Change[] {
-  const wanted = routingRules(routes);
+export function diffRules(desired: RoutingDesired, observed: readonly Rule[]): Change[] {
+  const wanted = routingRules(desired);
   const missing = wanted.filter(rule => !observed.some(other => sameRule(rule, other)));
   const extra = observed.filter(rule => !wanted.some(other => sameRule(rule, other))).reverse();
   return [
@@ -44,14 +61,14 @@ export function diffRules(routes: readonly DesiredRoute[], observed: readonly Ru
 }
 
 /** The policy rules that the routes need, in the order of their priorities. */
-export function routingRules(routes: readonly DesiredRoute[]): Rule[] {
+export function routingRules({ routes, firstPriority = FIRST_PRIORITY }: RoutingDesired): Rule[] {
   const short = routes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
   return ([4, 6] as const)
     .filter(family => short.some(({ network }) => network.address.family === family))
     .flatMap(family =>
       SHORT_RULES.map((rule, n) => ({
         family,
-        priority: FIRST_PRIORITY + n,
+        priority: firstPriority + n,
         ...rule,
         protocol: RTPROT_DWGD,
       })),

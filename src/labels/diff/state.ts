@@ -56,7 +56,7 @@ export interface LabelledRules {
 }
 
 /** What a namespace shall hold of ours, whole. */
-export interface SandboxDesired {
+export interface DesiredState {
   readonly netns: NetnsRef;
   /** Names of the containers in it, for messages. */
   readonly containers: readonly string[];
@@ -67,6 +67,8 @@ export interface SandboxDesired {
   /** The table's, where it is known already. */
   readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
+  /** FRA_PRIORITY of the first of the policy rules that the routes need; absent: FIRST_PRIORITY. */
+  readonly firstPriority?: number;
   readonly sysctls: readonly DesiredSysctl[];
   /** Whether it is not known what else it shall hold: what is there stays, and only guards are added. */
   readonly isFrozen?: true;
@@ -81,6 +83,12 @@ export interface SandboxDesired {
   readonly isStrict?: true;
   /** Whether the table closes the namespace: labels are not in force of which the plan knows. */
   readonly isClosed?: true;
+}
+
+/** The same as a plan has it. */
+export interface SandboxDesired extends DesiredState {
+  /** Of what decides whether anything is to be changed: the same for what is the same (digest.ts). */
+  readonly digest: string;
 }
 
 /** What a namespace holds of ours. */
@@ -114,9 +122,9 @@ export type Change =
   | {
       readonly kind: 'createTable' | 'replaceTable';
       readonly table: NftTable;
-      /** As in SandboxDesired. */
+      /** As in DesiredState. */
       readonly labelled?: readonly LabelledRules[];
-      /** As in SandboxDesired. */
+      /** As in DesiredState. */
       readonly isStrict?: true;
     }
   | { readonly kind: 'deleteTable' }

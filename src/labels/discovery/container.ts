@@ -39,6 +39,11 @@ export interface HostInterfaceAddress {
 
 /** A container as Docker and /proc describe it. */
 export interface ContainerView {
+  /**
+   * Another number whenever Docker or /proc were asked about it again, or it is known to be elsewhere: of two views with
+   * one revision everything is the same. No two containers share one.
+   */
+  readonly revision: number;
   readonly id: string;
   readonly name: string;
   /** Absent while it is not running. */

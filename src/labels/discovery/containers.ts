@@ -36,7 +36,7 @@ export interface ContainersParts {
   /** Whether labels that came with the image count. */
   readonly trustImageLabels: boolean;
   /** Is told the labels of a container as soon as they are known: Docker may still be asked for other things. */
-  readonly labelled?: (name: string, labels: ReadonlyMap<string, string>) => void;
+  readonly labelled?: (id: string, name: string, labels: ReadonlyMap<string, string>) => void;
 }
 
 /** Exact names: an `exec` in a container makes events of other names, and many. */
@@ -60,8 +60,10 @@ export class Containers {
   readonly #snapshots = new Map<string, ContainerSnapshot>();
   /** Those that no event has named since they were seen. */
   readonly #fresh = new Set<string>();
-  /** Their views, the very same as long as nothing is new. */
-  readonly #views = new WeakMap<ContainerSnapshot, ContainerView>();
+  /** Their views as they were last, with the snapshots that these were made of. */
+  readonly #views = new Map<string, { readonly snapshot: ContainerSnapshot; readonly view: ContainerView }>();
+  /** The last that was given to a view. */
+  #revision = 0;
   /** Those that events have named since the last look: inspected beside the listing. */
   readonly #dirty = new Set<string>();
   readonly #imageLabels: ImageLabels;
@@ -98,7 +100,7 @@ export class Containers {
   }
 
   /**
-   * Every container, running or not. Of one of which nothing is new the view is the very same as before.
+   * Every container, running or not. Of one of which nothing is new the view has the revision of before.
    * @param thorough do not even believe that a process is still the container's
    * @throws Error when Docker cannot be asked
    */
@@ -120,7 +122,8 @@ export class Containers {
       }),
     );
     const present = new Set(listed.map(({ Id }) => Id));
-    for (const id of this.#snapshots.keys()) if (!present.has(id)) this.#snapshots.delete(id);
+    for (const known of [this.#snapshots, this.#views])
+      for (const id of known.keys()) if (!present.has(id)) known.delete(id);
     for (const id of this.#fresh) if (!present.has(id)) this.#fresh.delete(id);
     this.#inspectErrors.retainOnly(present);
     this.#imageLabels.retainOnly(present);
@@ -204,16 +207,21 @@ export class Containers {
     // Labels of one that does not run do not count, and its image may be gone.
     if (!container.State.Running) return { container, own: { labels: new Map(), imageLabels: [] } };
     const own = await this.#imageLabels.read(container);
-    this.#parts.labelled?.(nameOf(container), own.labels);
+    this.#parts.labelled?.(id, nameOf(container), own.labels);
     return { container, own };
   }
 
   #complete(seen: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
-    const known = this.#views.get(seen);
-    if (known?.hostNetwork === hostNetwork && known.isIndeterminate === (isIndeterminate || undefined))
-      return known;
-    const view = { ...seen.view, hostNetwork, ...(isIndeterminate && { isIndeterminate }) };
-    this.#views.set(seen, view);
+    const { snapshot, view: known } = this.#views.get(seen.view.id) ?? {};
+    const isSame = known?.hostNetwork === hostNetwork && (known.isIndeterminate ?? false) === isIndeterminate;
+    if (snapshot === seen && isSame) return known;
+    const view = {
+      ...seen.view,
+      revision: ++this.#revision,
+      hostNetwork,
+      ...(isIndeterminate && { isIndeterminate }),
+    };
+    this.#views.set(seen.view.id, { snapshot: seen, view });
     return view;
   }
 }

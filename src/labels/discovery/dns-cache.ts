@@ -16,6 +16,7 @@ export class DnsCache {
   readonly #resolve: Resolve;
   readonly #timer: NodeJS.Timeout;
   #answers: ReadonlyMap<string, readonly Address[]> = new Map();
+  #revision = 0;
   #wanted: ReadonlySet<string> = new Set();
   readonly #queue = new Set<string>();
   /** Asked for when nothing is in the queue. */
@@ -35,7 +36,12 @@ export class DnsCache {
     clearInterval(this.#timer);
   }
 
-  /** The last good answers, another map whenever one is other. A name that nobody knows has an empty one; one that was not answered yet has none. */
+  /** Another number whenever one of the answers is another. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** The last good answers. A name that nobody knows has an empty one; one that was not answered yet has none. */
   get answers(): ReadonlyMap<string, readonly Address[]> {
     return this.#answers;
   }
@@ -47,6 +53,7 @@ export class DnsCache {
     this.#wanted = wanted;
     if ([...this.#answers.keys()].some(name => !wanted.has(name))) {
       this.#answers = new Map([...this.#answers].filter(([name]) => wanted.has(name)));
+      this.#revision++;
     }
     this.#ask(fresh);
   }
@@ -90,6 +97,7 @@ export class DnsCache {
     const come = addresses.filter(address => !isAmong(address, last));
     if (!isFirst && come.length === 0 && stay.length === last.length) return;
     this.#answers = new Map([...this.#answers, [name, [...stay, ...come]]]);
+    this.#revision++;
     this.#changed();
   }
 }

@@ -2,6 +2,7 @@
 // labels' half knows of a container. Pure. Not here: asking Docker, /proc, which labels count (containers.ts).
 
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { DRIVER_NAME } from '../../base/ownership.js';
 import type { Attachment, ContainerView } from './container.js';
 
 /** What of an entry of `NetworkSettings.Networks` is of use; the listing leaves some of it out. */
@@ -77,6 +78,7 @@ export type KindOf = (networkId: string) => NetworkKind | undefined;
 /** A view without what /proc and the image have to say. */
 export type DockerView = Omit<
   ContainerView,
+  | 'revision'
   | 'netns'
   | 'hostNetwork'
   | 'isIndeterminate'
@@ -136,7 +138,7 @@ export function viewListed(container: ListedContainer, kindOf: KindOf): DockerVi
 /** What a listed network is. A link of WireGuard and one of ipvlan's l3 modes have no neighbours to send to. */
 export function networkKind({ Driver, Options }: ListedNetwork): NetworkKind {
   const mode = Options?.ipvlan_mode;
-  if (Driver === 'dwgd') return { driver: Driver, ignoresNextHop: 'driver dwgd' };
+  if (Driver === DRIVER_NAME) return { driver: Driver, ignoresNextHop: `driver ${DRIVER_NAME}` };
   if (Driver === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
     return { driver: Driver, ignoresNextHop: `driver ipvlan, mode ${mode}` };
   return { driver: Driver };

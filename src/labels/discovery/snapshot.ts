@@ -21,7 +21,7 @@ export interface ContainerSnapshot {
   /** Of the answer that it was seen in. */
   readonly fingerprint: string;
   readonly mode: string | undefined;
-  readonly view: Omit<ContainerView, 'hostNetwork' | 'isIndeterminate'>;
+  readonly view: Omit<ContainerView, 'revision' | 'hostNetwork' | 'isIndeterminate'>;
 }
 
 /** A container that was inspected. @param more what is to be seen elsewhere: the namespace of its process, its DNS */

@@ -2,7 +2,7 @@
 // the changes (sandbox.ts), what is said of them (labels/controller/reporter.ts).
 
 import { closingTable, forwardingOff } from '../diff/diff.js';
-import type { Change, SandboxDesired, SandboxObserved } from '../diff/state.js';
+import type { Change, DesiredState, SandboxObserved } from '../diff/state.js';
 import { isClosing } from '../diff/strict.js';
 import { diagnostic } from '../spec/diagnostics.js';
 import type { Diagnostic } from '../spec/intent.js';
@@ -39,7 +39,7 @@ export interface RefusedLabel extends Diagnostic {
  */
 export function closeAfter(
   failures: Error[],
-  desired: SandboxDesired,
+  desired: DesiredState,
   observed: SandboxObserved,
   session: NetnsSession,
 ): readonly Change[] {
@@ -56,7 +56,7 @@ export function closeAfter(
 
 /** What is to be said of the window. */
 export function outcomeOf(
-  { containers, isStrict, isClosed: isByPlan }: SandboxDesired,
+  { containers, isStrict, isClosed: isByPlan }: DesiredState,
   { refused, isUnguarded, placed, unreadable }: NetnsSession,
   failures: readonly Error[],
 ): Omit<ApplyResult, 'changes' | 'failures'> {

@@ -14,6 +14,7 @@ import type { NftTable } from '../../nft/table.js';
 import { whyBypassed } from '../diff/bypass.js';
 import { diff } from '../diff/diff.js';
 import { diffRoutes } from '../diff/diff-routes.js';
+import { nothingIn } from '../diff/digest.js';
 import { stampedTable, stampOf } from '../diff/stamp.js';
 import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../diff/state.js';
 import { CLOSED_STAMP, CLOSED_TABLE } from '../diff/strict.js';
@@ -42,14 +43,24 @@ const MAX_BASELINE_MS = 2;
 /** The second look is at what routes have moved: which interface leads where. */
 const LOOKS = 2;
 
+/** A namespace in which nothing was to be changed. */
+interface Settled {
+  /** Of what it shall hold. */
+  readonly digest: string;
+  /** Of what it holds. */
+  readonly cacheKey: string;
+  /** What was wrong all the same. */
+  readonly told: Pick<ApplyResult, 'warnings'>;
+}
+
 export class Sandboxes {
   readonly #switch: NetnsSwitch;
   readonly #nft: Nft;
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   readonly #tamperCheck = new TamperCheck();
-  /** What the last look has found, where nothing was to be changed; and what was wrong all the same. */
-  readonly #settled = new WeakMap<SandboxDesired, { print: string; told: Pick<ApplyResult, 'warnings'> }>();
+  /** What was observed the last time, where nothing was to be changed; by the keys of the namespaces. */
+  readonly #settled = new Map<string, Settled>();
   /** Keys of namespaces in which what a daemon before us may have left was searched for. */
   readonly #searched = new Set<string>();
   /** Windows are never open at once. */
@@ -70,6 +81,13 @@ export class Sandboxes {
     clearTimeout(this.#timer);
   }
 
+  /** Forgets what is known of all other namespaces: the kernel may give one's number to another. */
+  retainOnly(keys: ReadonlySet<string>): void {
+    this.#tamperCheck.retainOnly(keys);
+    for (const key of this.#settled.keys()) if (!keys.has(key)) this.#settled.delete(key);
+    for (const key of this.#searched) if (!keys.has(key)) this.#searched.delete(key);
+  }
+
   /**
    * Looks, and changes what differs. Undefined when the namespace is gone, or another is in its place by now.
    * @throws UserError for the host's own namespace; OpError or ChannelError when it cannot be entered or looked at
@@ -83,11 +101,12 @@ export class Sandboxes {
       const changes: Change[] = [];
       for (let look = 1; ; look++) {
         const rawState = this.#look(session, desired);
-        const print = cacheKey(rawState);
-        const settled = this.#settled.get(desired);
-        if (settled?.print === print) return { changes, failures: [], ...settled.told };
+        const observedKey = cacheKey(rawState);
+        const settled = this.#settled.get(key);
+        if (settled?.digest === desired.digest && settled.cacheKey === observedKey)
+          return { changes, failures: [], ...settled.told };
         const observed = decodeState(rawState);
-        const bypassed = whyBypassed(desired.routes, () => readRules(rawState.rules));
+        const bypassed = whyBypassed(desired, () => readRules(rawState.rules));
         const told = bypassed === undefined ? {} : { warnings: [bypassed] };
         const isDamaged = this.#isTampered(desired, observed, session);
         const next = diff(possible, { ...observed, isTampered: isDamaged });
@@ -95,7 +114,9 @@ export class Sandboxes {
         const failures = session.apply(next, desired.isStrict);
         const closing = closeAfter(failures, desired, observed, session);
         changes.push(...closing);
-        if (next.length === 0) this.#settled.set(desired, { print, told });
+        if (next.length === 0)
+          this.#settled.set(key, { digest: desired.digest, cacheKey: observedKey, told });
+        else this.#settled.delete(key);
         if (failures.length === 0) this.#searched.add(key);
         const rulesChanged = [...next, ...closing].some(({ kind }) => TABLE_CHANGES.has(kind));
         if (rulesChanged) this.#recordBaselineLater(desired.netns, session.placed);
@@ -122,7 +143,7 @@ export class Sandboxes {
 
   /** Takes away all that is ours; sysctls become what they were. Otherwise like `converge`. */
   clear(netns: NetnsRef): ApplyResult | undefined {
-    return this.reconcile({ netns, containers: [], routes: [], sysctls: [] });
+    return this.reconcile(nothingIn(netns, []));
   }
 
   /** What a namespace holds of ours; undefined when it is gone. Throws as `converge` does. */

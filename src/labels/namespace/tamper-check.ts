@@ -59,6 +59,11 @@ export class TamperCheck {
     this.#known.delete(key);
   }
 
+  /** Forgets what is known of all other namespaces. */
+  retainOnly(keys: ReadonlySet<string>): void {
+    for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
+  }
+
   #note(key: string, inventory: TableSnapshot): void {
     this.#known.set(key, { generation: inventory.generation, digest: digestOf(inventory) });
   }

@@ -3,6 +3,8 @@
 // it cannot be told (labels/discovery/image-labels.ts).
 
 import { formatPrefix, samePrefix } from '../../base/ip.js';
+import { withDigest } from '../diff/digest.js';
+import { priorityOf } from '../diff/policy-routing.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ContainerIntent } from '../spec/intent.js';
@@ -25,11 +27,12 @@ export function planFrozen(
     if (subnets.some(subnet => samePrefix(subnet, network))) continue;
     fallbacks.set(formatPrefix(network), { network });
   }
-  return {
+  return withDigest({
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
     routes: [...fallbacks.values()],
+    ...priorityOf(attachments),
     sysctls: [],
     isFrozen: true,
-  };
+  });
 }

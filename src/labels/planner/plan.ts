@@ -6,7 +6,8 @@ import type { Address } from '../../base/ip.js';
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import { findConflict } from '../../nft/iptables/syntax/chains.js';
-import { routingTable } from '../diff/policy-routing.js';
+import { withDigest } from '../diff/digest.js';
+import { priorityOf, routingTable } from '../diff/policy-routing.js';
 import type { DesiredRoute, DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
 import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
@@ -128,6 +129,7 @@ export function planWorld(world: World, tables = new TableCache()): Plan {
   const desired = placed.map(sandbox =>
     planSandbox(sandbox, sandbox.isStrict ? notInForce(sandbox, missing) : [], planning),
   );
+  tables.retainOnly(new Set(placed.map(({ members }) => members.key)));
   const unapplied = [...world.containers].sort((a, b) => naturalCompare(a.name, b.name)).flatMap(refused);
   return {
     // A gateway is ready before its users are led to it.
@@ -183,7 +185,7 @@ function planSandbox(sandbox: Placed, missing: readonly string[], planning: Plan
     return [...(gateway ? [{ network, gateway }] : []), { network }];
   });
   const short = desiredRoutes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
-  const { table, stamp } = planning.tables.get(intents, {
+  const { table, stamp } = planning.tables.get(sandbox.members.key, intents, {
     natInterfaces: intent.natInterfaces,
     forwards,
     rules: rules.map(({ intent }) => intent),
@@ -197,12 +199,13 @@ function planSandbox(sandbox: Placed, missing: readonly string[], planning: Plan
     forwards,
   );
   const hasIPv6 = attachments.some(({ addresses }) => addresses.some(({ family }) => family === 6));
-  return {
+  return withDigest({
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
     ...(table && stamp !== undefined && { table, stamp }),
     ...(rules.length > 0 && { labelled: rules.map(labelledRules) }),
     routes: desiredRoutes,
+    ...priorityOf(attachments),
     sysctls: [
       ...planSysctls(intent.natInterfaces, forwards, hasIPv6),
       ...(short.length > 0 ? REPLY_SYSCTLS : []),
@@ -213,7 +216,7 @@ function planSandbox(sandbox: Placed, missing: readonly string[], planning: Plan
     ...(udp.length > 0 && { udpForwards: udp }),
     ...(isStrict && { isStrict }),
     ...(isClosed && { isClosed }),
-  };
+  });
 }
 
 function planSysctls(

@@ -3,17 +3,19 @@
 
 import { type Address, type Prefix, sameAddress } from '../../base/ip.js';
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
+import { sameRevisions } from '../../base/revision.js';
 import { routingTable } from '../diff/policy-routing.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { type Plan, planWorld } from './plan.js';
 import { TableCache } from './table-cache.js';
 
-/** What a plan is made of; what is the very same value has not changed. */
+/** What a plan is made of. */
 export interface WorldSnapshot {
   readonly containers: readonly ContainerView[];
-  /** What the DNS says. */
+  /** What the DNS says, and the revision of that. */
   readonly external: ReadonlyMap<string, readonly Address[]>;
+  readonly externalRevision: number;
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
   readonly nextHops: readonly Address[];
@@ -35,8 +37,8 @@ export class Planner {
   }
 
   /** Reads the labels of a container that a plan is going to be about. */
-  prefetch(name: string, labels: ReadonlyMap<string, string>): void {
-    if (labels.size > 0) this.#intents.read(name, labels);
+  prefetch(id: string, name: string, labels: ReadonlyMap<string, string>): void {
+    if (labels.size > 0) this.#intents.read(id, name, labels);
   }
 
   /** Whether labels ask for routes that Docker's own default route would be hidden by: replies are led back past them. */
@@ -62,12 +64,16 @@ export class Planner {
 
 function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
   return (
-    a.external === b.external &&
-    sameList(a.containers, b.containers, Object.is) &&
+    a.externalRevision === b.externalRevision &&
+    sameRevisions(revisionsOf(a), revisionsOf(b)) &&
     sameList(a.hostAddresses, b.hostAddresses, sameInWhole) &&
     sameList(a.nextHops, b.nextHops, sameAddress) &&
     sameList(a.hostPlaces, b.hostPlaces, (a, b) => a.mac === b.mac && sameInWhole(a.prefix, b.prefix))
   );
+}
+
+function revisionsOf({ containers }: WorldSnapshot): number[] {
+  return containers.map(({ revision }) => revision);
 }
 
 /** Host bits count. */

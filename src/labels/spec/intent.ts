@@ -49,6 +49,8 @@ export interface HostRouteIntent {
 
 /** All that a container's labels ask for. */
 export interface ContainerIntent {
+  /** Of the labels: another number whenever they, or the container's name, are others. */
+  readonly revision: number;
   readonly natInterfaces: readonly InterfacePattern[];
   readonly forwards: readonly ForwardIntent[];
   readonly routes: readonly RouteIntent[];

@@ -1,15 +1,24 @@
-// What the labels of all containers ask for, each container's read once: labels never change while it lives.
-// Not here: reading them (parse.ts).
+// What the labels of all containers ask for, each container's decoded once: labels never change while it lives.
+// Not here: decoding them (parse.ts).
 
 import type { ContainerView } from '../discovery/container.js';
 import type { ContainerIntent, Diagnostic } from './intent.js';
 import { decodeLabels } from './parse.js';
 
 type Decoded = ReturnType<typeof decodeLabels>;
+type Labels = ReadonlyMap<string, string>;
+
+interface Entry extends Decoded {
+  readonly name: string;
+  readonly labels: Labels;
+  /** Of the view in which the labels were seen last; absent: in none yet. */
+  readonly seenAt?: number;
+}
 
 export class ParseCache {
-  /** By the labels themselves, so that what is not looked at any more is not kept. */
-  readonly #decoded = new WeakMap<ReadonlyMap<string, string>, Decoded & { readonly name: string }>();
+  /** By container id. A container's labels either count or may count. */
+  readonly #entries = new Map<string, Entry>();
+  #revision = 0;
 
   /** Of those that have labels that count, and of those whose labels may count; by container id. */
   getAll(containers: readonly ContainerView[]): {
@@ -21,25 +30,33 @@ export class ParseCache {
     const unverified = new Map<string, ContainerIntent>();
     const diagnostics: Diagnostic[] = [];
     for (const container of containers) {
+      const { id, name, revision, labels, hostNetwork } = container;
       if (container.unverified) {
-        unverified.set(container.id, this.read(container.name, container.unverified.labels).intent);
+        unverified.set(id, this.read(id, name, container.unverified.labels, revision).intent);
+      } else if (labels.size > 0) {
+        const decoded = this.read(id, name, labels, revision);
+        intents.set(id, decoded.intent);
+        // The labels of a container in the host's network are refused as a whole.
+        if (!hostNetwork) diagnostics.push(...decoded.diagnostics);
       }
-      if (container.labels.size === 0) continue;
-      const decoded = this.read(container.name, container.labels);
-      intents.set(container.id, decoded.intent);
-      // The labels of a container in the host's network are refused as a whole.
-      if (!container.hostNetwork) diagnostics.push(...decoded.diagnostics);
     }
+    for (const id of this.#entries.keys())
+      if (!intents.has(id) && !unverified.has(id)) this.#entries.delete(id);
     return { intents, unverified, diagnostics };
   }
 
-  /** Of one container; it is as well to ask before the time. */
-  read(name: string, labels: ReadonlyMap<string, string>): Decoded {
-    const known = this.#decoded.get(labels);
-    // A container may be renamed, and its mistakes name it.
-    if (known?.name === name) return known;
-    const decoded = { ...decodeLabels(name, labels), name };
-    this.#decoded.set(labels, decoded);
+  /** Of one container; it is as well to ask before the time. @param seenAt the revision of its view */
+  read(id: string, name: string, labels: Labels, seenAt?: number): Decoded {
+    const known = this.#entries.get(id);
+    if (known && seenAt !== undefined && known.seenAt === seenAt) return known;
+    // A container may be renamed, and its diagnostics name it.
+    const isSame = known?.name === name && sameLabels(known.labels, labels);
+    const decoded = isSame ? known : decodeLabels(name, labels, ++this.#revision);
+    this.#entries.set(id, { ...decoded, name, labels, ...(seenAt !== undefined && { seenAt }) });
     return decoded;
   }
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  return a === b || (a.size === b.size && [...a].every(([key, value]) => b.get(key) === value));
 }

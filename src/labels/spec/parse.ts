@@ -54,6 +54,7 @@ const PROTOCOLS = ['tcp', 'udp'] as const;
 export function decodeLabels(
   container: string,
   labels: ReadonlyMap<string, string>,
+  revision = 0,
 ): { readonly intent: ContainerIntent; readonly diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
   const report = (key: string, message: string): void => {
@@ -74,7 +75,7 @@ export function decodeLabels(
   const { meanings, budget, ...intent } = reading;
   const bounded = limitDiagnostics(diagnostics);
   const mistaken = bounded.map(({ key }) => key);
-  return { intent: { ...intent, ...(mistaken.length > 0 && { mistaken }) }, diagnostics: bounded };
+  return { intent: { revision, ...intent, ...(mistaken.length > 0 && { mistaken }) }, diagnostics: bounded };
 }
 
 /** The keys that are ours and not too many, in their natural order. */

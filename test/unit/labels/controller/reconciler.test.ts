@@ -5,8 +5,9 @@ import { pino } from 'pino';
 import { parseAddress, parsePrefix } from '../../../../src/base/ip.js';
 import { Reconciler } from '../../../../src/labels/controller/reconciler.js';
 import { WorkQueue } from '../../../../src/labels/controller/work-queue.js';
+import { withDigest } from '../../../../src/labels/diff/digest.js';
 import type { Change, DesiredRoute, SandboxDesired } from '../../../../src/labels/diff/state.js';
-import type { Attachment, ContainerView, NetnsRef } from '../../../../src/labels/discovery/container.js';
+import type { ContainerView, NetnsRef } from '../../../../src/labels/discovery/container.js';
 import type { Diagnostic } from '../../../../src/labels/spec/intent.js';
 import { HOST_ROUTES } from '../../../../src/labels/spec/label-keys.js';
 
@@ -17,8 +18,9 @@ const CHANGE: Change = { kind: 'deleteTable' };
 class Stage {
   /** Labelled containers by name, each with what it wants; `''` is none. */
   readonly wants = new Map<string, string>();
-  /** What is new when a container was inspected anew. */
-  readonly inspections = new Map<string, Attachment[]>();
+  /** Revisions of containers that were inspected; one that is deleted is inspected anew. */
+  readonly inspections = new Map<string, number>();
+  #inspected = 0;
   /** Where each container is. */
   readonly places = new Map<string, NetnsRef>();
   diagnostics: Diagnostic[] = [];
@@ -66,9 +68,10 @@ class Stage {
 
   #view(name: string): ContainerView {
     const netns = this.places.get(name) ?? { key: `ns-${name}`, path: '/proc/self/ns/net' };
-    const attachments = this.inspections.get(name) ?? [];
-    this.inspections.set(name, attachments);
-    const view = { id: name, name, hostNetwork: false, labels: new Map(), imageLabels: [], attachments };
+    const revision = this.inspections.get(name) ?? ++this.#inspected;
+    this.inspections.set(name, revision);
+    const rest = { hostNetwork: false, labels: new Map(), imageLabels: [], attachments: [] };
+    const view = { revision, id: name, name, ...rest };
     const unverifiedLabelKeys = this.unseen.get(name);
     if (unverifiedLabelKeys) return { ...view, unverifiedLabelKeys: unverifiedLabelKeys };
     return { ...view, netns, ...(this.doubtful.has(name) && { isIndeterminate: true }) };
@@ -88,7 +91,7 @@ class Stage {
       const value = this.wants.get(name);
       if (!value || !netns) return [];
       const sysctls = FORWARDING.map(sysctl => ({ ...sysctl, value }));
-      return [{ netns, containers: [name], routes: [], sysctls }];
+      return [withDigest({ netns, containers: [name], routes: [], sysctls })];
     });
   }
 
@@ -275,6 +278,7 @@ test('a namespace whose labels are not known for sure is looked into, and emptie
   const dues = new WorkQueue();
   const netns = { key: '4:a', path: '/proc/1/ns/net' };
   const view = {
+    revision: 1,
     id: 'a',
     name: 'a',
     netns,
@@ -284,7 +288,7 @@ test('a namespace whose labels are not known for sure is looked into, and emptie
     attachments: [],
   };
   const unverified = { labels: new Map([[HOST_ROUTES, '10.0.0.0/8']]), why: 'gone' };
-  const frozen: SandboxDesired = { netns, containers: ['a'], routes: [], sysctls: [], isFrozen: true };
+  const frozen = withDigest({ netns, containers: ['a'], routes: [], sysctls: [], isFrozen: true });
   const now = (sandboxes: SandboxDesired[], containers: ContainerView[]) => {
     const { changed } = dues.schedule({ sandboxes, hostRoutes: [] }, containers, false);
     for (const due of changed) dues.done(due);

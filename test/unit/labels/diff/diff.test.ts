@@ -6,7 +6,7 @@ import { diff } from '../../../../src/labels/diff/diff.js';
 import { diffRoutes } from '../../../../src/labels/diff/diff-routes.js';
 import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
 import { readStamp, stampedTable, stampOf } from '../../../../src/labels/diff/stamp.js';
-import type { SandboxDesired, SandboxObserved, Sysctl } from '../../../../src/labels/diff/state.js';
+import type { DesiredState, SandboxObserved, Sysctl } from '../../../../src/labels/diff/state.js';
 import { type Route, RT_TABLE_MAIN, RTN_LOCAL } from '../../../../src/netlink/route/route.js';
 import type { NftTable } from '../../../../src/nft/table.js';
 import { desired, observed, route, show } from '../../../support/label-states.js';
@@ -20,7 +20,7 @@ const forward = { name: 'ipv4/ip_forward', value: '1' };
 const withTable = (table: NftTable, part: Partial<SandboxObserved> = {}): SandboxObserved =>
   observed({ stamp: stampOf(table), hasTable: true, ...part });
 
-const steps = (want: Partial<SandboxDesired>, have: SandboxObserved): string[] =>
+const steps = (want: Partial<DesiredState>, have: SandboxObserved): string[] =>
   diff(desired(want), have).map(show);
 
 const now = (value: string, wanted = '1') => ({ name: forward.name, value, wanted });
@@ -104,8 +104,8 @@ for (const [what, have, expected] of [
       'add 0.0.0.0/0 nowhere',
       'add 10.8.0.0/16 nowhere',
       'add ::/0 nowhere',
-      ...[32758, 32759, 32760, 32761, 32762].map(priority => `addRule 4 ${priority}`),
-      ...[32758, 32759, 32760, 32761, 32762].map(priority => `addRule 6 ${priority}`),
+      ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 4 ${priority}`),
+      ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 6 ${priority}`),
     ],
   ],
   [
@@ -113,7 +113,7 @@ for (const [what, have, expected] of [
     withTable(TABLE_A, {
       before: [WAS],
       sysctls: [now('1')],
-      rules: routingRules(ZERO),
+      rules: routingRules({ routes: ZERO }),
       routes: [
         route('0.0.0.0/0', '10.0.0.3'),
         route('0.0.0.0/0'),
@@ -129,10 +129,10 @@ for (const [what, have, expected] of [
   [
     'that lacks a part gets the guard of that, and no more',
     withTable(TABLE_A, {
-      rules: routingRules(ZERO).slice(1),
+      rules: routingRules({ routes: ZERO }).slice(1),
       routes: [route('0.0.0.0/0', '10.0.0.3'), route('::/0', undefined, 3)],
     }),
-    ['add 10.8.0.0/16 nowhere', 'addRule 4 32758'],
+    ['add 10.8.0.0/16 nowhere', 'addRule 4 32761'],
   ],
 ] as const) {
   test(`a namespace whose labels are not known for sure and ${what}`, () => {
@@ -148,7 +148,7 @@ test('a namespace is guarded first, then programmed, then led to its gateways', 
   const want = { routes, table: TABLE_A, sysctls: [forward] };
   assert.deepEqual(steps(want, observed({ sysctls: [now('0')] })), [
     'add 0.0.0.0/0 nowhere',
-    ...[32758, 32759, 32760, 32761, 32762].map(priority => `addRule 4 ${priority}`),
+    ...[32761, 32762, 32763, 32764, 32765].map(priority => `addRule 4 ${priority}`),
     'table a ipv4/ip_forward=0',
     'ipv4/ip_forward=1',
     'add 0.0.0.0/0 10.0.0.3',
@@ -157,11 +157,11 @@ test('a namespace is guarded first, then programmed, then led to its gateways', 
 
 test('a namespace without labels any more gets everything back, the routes last', () => {
   const routes: Route[] = [route('0.0.0.0/0', '10.0.0.3'), route('0.0.0.0/0')];
-  const rules = routingRules([{ network: prefix('0.0.0.0/0') }]);
+  const rules = routingRules({ routes: [{ network: prefix('0.0.0.0/0') }] });
   assert.deepEqual(steps({}, withTable(TABLE_A, { routes, rules, before: [WAS] })), [
     'ipv4/ip_forward=0',
     'no table',
-    ...[32762, 32761, 32760, 32759, 32758].map(priority => `deleteRule 4 ${priority}`),
+    ...[32765, 32764, 32763, 32762, 32761].map(priority => `deleteRule 4 ${priority}`),
     'delete 0.0.0.0/0 nowhere',
     'delete 0.0.0.0/0 10.0.0.3',
   ]);
@@ -173,7 +173,7 @@ test('defect 6: the next gateway is there before the last one goes', () => {
     { network: prefix('0.0.0.0/0'), gateway: address('10.0.0.4') },
     { network: prefix('0.0.0.0/0') },
   ];
-  const rules = routingRules(want);
+  const rules = routingRules({ routes: want });
   assert.deepEqual(steps({ routes: want }, observed({ routes: have, rules })), [
     'add 0.0.0.0/0 10.0.0.4',
     'delete 0.0.0.0/0 10.0.0.3',
@@ -227,7 +227,7 @@ test('a route of ours in a table where it does not count is put where it does, a
   const want = [{ network: prefix('0.0.0.0/0') }];
   const changes = diff(
     desired({ routes: want }),
-    observed({ routes: [misplaced], rules: routingRules(want) }),
+    observed({ routes: [misplaced], rules: routingRules({ routes: want }) }),
   );
   assert.deepEqual(changes.map(show), ['add 0.0.0.0/0 nowhere', 'delete 0.0.0.0/0 nowhere']);
   assert.deepEqual(changes.at(-1), { kind: 'deleteRoute', route: misplaced });

@@ -2,12 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePrefix } from '../../../../src/base/ip.js';
-import { REPLY_MARK, RTPROT_DWGD } from '../../../../src/base/ownership.js';
-import { diffRules, routingRules, routingTable } from '../../../../src/labels/diff/policy-routing.js';
-import type { Change, DesiredRoute } from '../../../../src/labels/diff/state.js';
+import { FIRST_PRIORITY_BEFORE_TUNNEL, REPLY_MARK, RTPROT_DWGD } from '../../../../src/base/ownership.js';
+import {
+  diffRules,
+  type RoutingDesired,
+  routingRules,
+  routingTable,
+} from '../../../../src/labels/diff/policy-routing.js';
+import type { Change } from '../../../../src/labels/diff/state.js';
 import type { Rule } from '../../../../src/netlink/route/policy-rule.js';
 
-const routes = (...texts: string[]): DesiredRoute[] => texts.map(text => ({ network: parsePrefix(text)! }));
+const routes = (...texts: string[]): RoutingDesired => ({
+  routes: texts.map(text => ({ network: parsePrefix(text)! })),
+});
 const describe = ({ family, priority, fwmark, table, suppressPrefixLength }: Rule): string =>
   `${family}: ${priority} ${table} ${fwmark ? `marked ${fwmark.value}/${fwmark.mask}` : (suppressPrefixLength ?? 'all')}`;
 const describeChange = (change: Change): string =>
@@ -15,11 +22,11 @@ const describeChange = (change: Change): string =>
 
 const MARKED = `marked ${REPLY_MARK}/${REPLY_MARK}`;
 const FOUR = [
-  `4: 32758 254 ${MARKED}`,
-  '4: 32759 254 1',
-  '4: 32760 229 0',
-  '4: 32761 254 0',
-  '4: 32762 229 all',
+  `4: 32761 254 ${MARKED}`,
+  '4: 32762 254 1',
+  '4: 32763 229 0',
+  '4: 32764 254 0',
+  '4: 32765 229 all',
 ];
 const SIX = FOUR.map(text => text.replace('4:', '6:'));
 
@@ -67,9 +74,20 @@ test('rules come in the order of their priorities and go in reverse', () => {
     FOUR.map(text => `addRule ${text}`),
   );
   assert.deepEqual(
-    diffRules([], routingRules(routes('0.0.0.0/0'))).map(describeChange),
+    diffRules(routes(), routingRules(routes('0.0.0.0/0'))).map(describeChange),
     [...FOUR].reverse().map(text => `deleteRule ${text}`),
   );
+});
+
+test('beside a full tunnel of dwgd the rules come before its own, and moving there leaves none behind', () => {
+  const shifted = { ...routes('0.0.0.0/0'), firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL };
+  const before = ['32758', '32759', '32760', '32761', '32762'];
+  const moved = FOUR.map((text, n) => text.replace(/3276\d/, before[n]!));
+  assert.deepEqual(routingRules(shifted).map(describe), moved);
+  assert.deepEqual(diffRules(shifted, routingRules(routes('0.0.0.0/0'))).map(describeChange), [
+    ...moved.map(text => `addRule ${text}`),
+    ...[...FOUR].reverse().map(text => `deleteRule ${text}`),
+  ]);
 });
 
 test('the rule of marked packets is another one when its mark differs', () => {

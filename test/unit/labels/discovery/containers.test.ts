@@ -226,7 +226,7 @@ test('the aliases of a container that has never been seen running are known', as
   assert.ok(!docker.asked.some(path => path.startsWith('/images')));
 });
 
-test('of containers that nothing is new about the views are the very same, stopped ones too', async t => {
+test('of containers that nothing is new about the views have the same revision, stopped ones too', async t => {
   const docker = await FakeDocker.start(t);
   docker.containers.set('a', { name: 'a' });
   docker.containers.set('b', { name: 'b' });
@@ -235,7 +235,7 @@ test('of containers that nothing is new about the views are the very same, stopp
   const first = await containers.list(true);
   docker.containers.set('b', { name: 'bee' });
   const second = await containers.list(true);
-  const isSame = second.map((view, i) => [view.name, view === first[i]]);
+  const isSame = second.map((view, i) => [view.name, view.revision === first[i]!.revision]);
   assert.deepEqual(isSame, [
     ['a', true],
     ['bee', false],

@@ -230,7 +230,7 @@ test('a table is built once, and anew when a label or an address differs', () =>
   const moved = tableFor(intent, container('web', { networks: { main: '10.0.0.9' } }));
   assert.notEqual(moved.stamp, first.stamp);
   assert.equal(tableFor(intent, container('web')).table, undefined);
-  const { intent: other } = decodeLabels('c', new Map([['twine.nat.forward.81', 'web']]));
+  const { intent: other } = decodeLabels('c', new Map([['twine.nat.forward.81', 'web']]), 1);
   assert.notEqual(tableFor(other, web).stamp, first.stamp);
   assert.equal(tableFor(intent, web).stamp, first.stamp);
 });

@@ -313,13 +313,34 @@ for (const [what, routes, rules, expected] of [
   ['one beside routes of main', ['10.8.0.0/16'], [rule(100, 200)], undefined],
 ] as const) {
   test(`of policy rules of the container's own ${what} is ${expected === undefined ? 'no matter' : 'told'}`, () => {
-    const desired = routes.map(text => ({ network: prefix(text) }));
+    const desired = { routes: routes.map(text => ({ network: prefix(text) })) };
     assert.equal(
       whyBypassed(desired, () => rules),
       expected &&
-        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above 32762`,
+        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above 32765`,
     );
   });
+}
+
+for (const [networks, driver, expected] of [
+  ['a bridge alone', 'bridge', undefined],
+  ['a network of dwgd', 'dwgd', 32_758],
+] as const) {
+  for (const [what, kind] of [
+    ['whose labels count', 'labels'],
+    ["whose labels may be the image's", 'unverified'],
+  ] as const) {
+    test(`policy rules of a container on ${networks} ${what} begin at ${expected ?? 'their usual place'}`, () => {
+      const labels = { 'twine.route.0.0.0.0/0': '10.0.0.3' };
+      const { sandboxes } = plan([
+        container('app', { networks: { main: '10.0.0.2' }, driver, [kind]: labels }),
+      ]);
+      assert.deepEqual(
+        sandboxes.map(({ firstPriority }) => firstPriority),
+        [expected],
+      );
+    });
+  }
 }
 
 test('a container of a runtime with a network stack of its own is an error, and so is one beside a labelled one', () => {

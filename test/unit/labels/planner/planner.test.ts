@@ -14,6 +14,7 @@ const EXTERNAL = new Map([['example.net', [parseAddress('10.0.0.9')!]]]);
 const SIGHT: WorldSnapshot = {
   containers: [A, B],
   external: EXTERNAL,
+  externalRevision: 1,
   hostAddresses: [parsePrefix('192.0.2.1/24')!],
   nextHops: [parseAddress('192.0.2.9')!],
   hostPlaces: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
@@ -37,8 +38,18 @@ const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
     false,
   ],
   ['a container is gone', { ...SIGHT, containers: [A] }, false],
-  ['a container was looked at again', { ...SIGHT, containers: [A, { ...B }] }, false],
-  ['the DNS says something else', { ...SIGHT, external: new Map(EXTERNAL) }, false],
+  [
+    'every container was copied',
+    { ...SIGHT, containers: SIGHT.containers.map(view => ({ ...view, labels: new Map(view.labels) })) },
+    true,
+  ],
+  [
+    'a container was inspected again',
+    { ...SIGHT, containers: [A, { ...B, revision: B.revision + 100 }] },
+    false,
+  ],
+  ['the answers of the DNS were copied', { ...SIGHT, external: new Map(EXTERNAL) }, true],
+  ['the DNS says something else', { ...SIGHT, externalRevision: 2 }, false],
   ['the host has another gateway', { ...SIGHT, nextHops: [parseAddress('192.0.2.8')!] }, false],
   ['the host has another address', { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
 ];

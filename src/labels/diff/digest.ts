@@ -1,0 +1,23 @@
+// What a namespace shall hold as one text, so that two plans can be compared without a comparison of their parts. Pure.
+
+import { formatAddress, formatPrefix } from '../../base/ip.js';
+import type { NetnsRef } from '../discovery/container.js';
+import type { DesiredRoute, DesiredState, SandboxDesired } from './state.js';
+
+/** The state with its digest. */
+export function withDigest(state: DesiredState): SandboxDesired {
+  const { table, stamp, routes, firstPriority, sysctls, loopbackTowards, isFrozen } = state;
+  const parts = [stamp ?? table, routesDigest(routes), firstPriority, sysctls, loopbackTowards, isFrozen];
+  return { ...state, digest: JSON.stringify(parts) };
+}
+
+/** A namespace that shall hold nothing of ours. @param containers names of those in it */
+export function nothingIn(netns: NetnsRef, containers: readonly string[]): SandboxDesired {
+  return withDigest({ netns, containers, routes: [], sysctls: [] });
+}
+
+export function routesDigest(routes: readonly DesiredRoute[]): string {
+  return routes
+    .map(({ network, gateway }) => `${formatPrefix(network)} ${gateway ? formatAddress(gateway) : ''}`)
+    .join(',');
+}
