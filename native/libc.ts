@@ -20,21 +20,21 @@ export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
-/** struct ucred of whoever is at the other end of a unix socket. */
+/** `struct ucred` of the peer of a unix socket. */
 export const SO_PEERCRED = 17;
 /** Beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
 export const SO_RCVBUFFORCE = 33;
-/** Which protocol of its family a socket has. */
+/** The protocol of a socket. */
 const SO_PROTOCOL = 38;
 export const SOL_NETLINK = 270;
-/** What overruns a netlink socket's buffer is dropped without an error. */
+/** Messages that overrun the socket's buffer are dropped without an error. */
 export const NETLINK_NO_ENOBUFS = 5;
-/** The kernel looks at the header of a request for a dump, and gives only what it names. */
+/** The kernel filters dumps by the header of the request. */
 export const NETLINK_GET_STRICT_CHK = 12;
 export const MSG_NOSIGNAL = 0x4000;
-/** struct sockaddr_nl of the kernel: port 0, no groups. */
+/** The kernel's own struct sockaddr_nl: port 0, no groups. */
 const NETLINK_KERNEL = Buffer.from([AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-/** Names a file without opening it: no device is touched, no FIFO waited for. */
+/** A reference to a file without opening it, so no device is touched and no FIFO blocks. */
 export const O_PATH = 0x200000;
 export const O_CLOEXEC = 0x80000;
 /** openat2(2): EXDEV at a mount point. */
@@ -95,10 +95,10 @@ const threaded = define({
   },
 });
 
-/** What threads are reading from: ffi-rs holds on to none of it while they do. */
+/** Buffers in use by threads: ffi-rs does not keep them alive during a call. */
 const lent = new Set<readonly unknown[]>();
 
-/** Calls on a thread of libuv's pool with arguments that are kept until it is through. */
+/** Calls on a thread of libuv's pool; keeps the arguments alive until the call returns. */
 async function onThread<T extends readonly unknown[]>(call: (args: T) => unknown, args: T): Promise<unknown> {
   lent.add(args);
   try {
@@ -157,7 +157,7 @@ export function setSocketOption(fd: number, level: number, option: number, value
   );
 }
 
-/** Which protocol of its family a socket has; undefined for what is no socket. */
+/** The protocol of a socket; undefined for a descriptor that is no socket. */
 export function protocolOf(fd: number): number | undefined {
   const [value, length] = [Buffer.alloc(4), Buffer.from(Uint32Array.of(4).buffer)];
   const result = functions.getsockopt([fd, SOL_SOCKET, SO_PROTOCOL, value, length]) as Result;
@@ -205,7 +205,7 @@ export function sendto(fd: number, data: Buffer, address: Buffer, subject: strin
   check(result, 'sending to', subject);
 }
 
-/** send(2) on a thread of its own: for what the kernel works on for long while the caller waits. @throws OpError */
+/** send(2) on a thread of its own, for requests on which the kernel blocks for long. @throws OpError */
 export async function sendOnThread(fd: number, data: Buffer, op: string, subject: string): Promise<void> {
   check(await onThread(threaded.send, [fd, data, data.length, MSG_NOSIGNAL]), op, subject);
 }
@@ -258,7 +258,7 @@ export function readLink(fd: number): string {
   return target.toString('utf8', 0, length);
 }
 
-/** SO_PEERCRED: who is at the other end of a connected unix socket; of a listener, who began to listen. @throws OpError */
+/** Who is at the other end of a connected unix socket; of a listener, who began to listen. @throws OpError */
 export function peerCredentials(fd: number, subject: string): { pid: number; uid: number } {
   const ucred = Buffer.alloc(12);
   const length = Buffer.from(Uint32Array.of(ucred.length).buffer);
@@ -307,7 +307,7 @@ export function asUser<T>(uid: number, gid: number, fn: () => T): T {
     functions.setfsuid([0]);
     functions.setfsgid([0]);
     if (groups.length > 0) setGroups(Buffer.from(groups.buffer), groups.length);
-    // Another file system user id is dumpable as fs.suid_dumpable has it.
+    // A change of fsuid resets the dumpable flag to fs.suid_dumpable.
     forbidCoreDumps();
   }
 }

@@ -15,7 +15,7 @@ export const NFT_CTX_OUTPUT_STATELESS = 1 << 2;
 export const NFT_CTX_OUTPUT_JSON = 1 << 4;
 
 const NETLINK_NETFILTER = 12;
-/** More messages than a socket has room for. */
+/** More messages than fit into a socket's buffer. */
 const MOST_QUEUED = 4_096;
 
 const context = DataType.External;
@@ -106,7 +106,7 @@ export class NftContext {
   }
 }
 
-/** The number that the next descriptor gets, unless another thread is faster. */
+/** The number that the next file descriptor will get, unless another thread takes it first. */
 function nextDescriptor(): number {
   const fd = openSync('/', 'r');
   closeSync(fd);
@@ -126,7 +126,7 @@ function openedSockets(expected: number): number[] {
   return all;
 }
 
-/** Reads what is in a socket that does not wait: libnftables counts its requests from 0, so that anybody knows them. */
+/** Drains a non-blocking socket: libnftables numbers its requests from 0, so answers to them could be forged. */
 function empty(fd: number): void {
   const byte = Buffer.alloc(1);
   for (let n = 0; n < MOST_QUEUED; n++) {

@@ -1,4 +1,4 @@
-// A lock that the kernel gives back however the process ends: flock(2) on a file that no other user can open, in a
+// A lock that the kernel releases however the process ends: flock(2) on a file that no other user can open, in a
 // folder where no other user can make one. Not here: what is locked.
 
 import {
@@ -21,7 +21,7 @@ import { tryLock } from './libc.js';
 /** Where the daemon's locks and its socket are. */
 export const RUN_DIR = '/run/dwgd';
 
-/** Somebody has the lock. */
+/** Another process holds the lock. */
 export class LockHeldError extends Error {
   constructor(
     path: string,
@@ -73,7 +73,7 @@ function openOwn(folder: string, path: string): number {
   }
 }
 
-/** From here on nobody else makes files in the folder. The original dwgd left it open to everybody. */
+/** From here on, no other user can create files in the folder. The original dwgd left it open to everybody. */
 function closeFolder(folder: string): void {
   const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
@@ -87,7 +87,7 @@ function closeFolder(folder: string): void {
   }
 }
 
-/** Whether the path is free, or a file that nobody else can have open, and so locked. */
+/** Whether nothing is at the path, or a file that no other user can have opened, and so locked. */
 function isOwn(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return true;

@@ -4,7 +4,7 @@
 import { errorCode, messageOf } from '../src/base/errors.js';
 import { AF_UNIX, close, SOCK_DGRAM, SOCK_NONBLOCK, sendto, socket, unixAddress } from './libc.js';
 
-/** Between attempts where the manager does not take what it is told. */
+/** The pause between attempts while the manager's queue is full. */
 const RETRY_MS = 100;
 
 export class Notifier {
@@ -43,7 +43,7 @@ export class Notifier {
     clearTimeout(this.#retry);
   }
 
-  /** A manager whose queue is full is tried again: a blocking sendto(2) would hold up the whole daemon for it. */
+  /** Retries while the manager's queue is full: a blocking sendto(2) would hold up the whole daemon. */
   #flush(address: Buffer): void {
     clearTimeout(this.#retry);
     for (const state of this.#pending) {

@@ -1,5 +1,5 @@
-// One pass at a time over something that is kept: those asked for during one are folded into a single next one. Not
-// here: what a pass does, who asks for one; things that wait for each other in order (keyed-queue.ts).
+// A coalescing runner: one pass at a time; requests that arrive during a pass are folded into a single next one. Not
+// here: what a pass does, who asks for one; tasks that run in order (keyed-queue.ts).
 
 export class Coalescer {
   readonly #pass: () => Promise<void>;

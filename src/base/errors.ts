@@ -87,7 +87,7 @@ export function isExists(err: unknown): boolean {
   return errorCode(err) === 'EEXIST';
 }
 
-/** The message of anything that was thrown, on one line of at most 1 KiB: what it quotes may be anybody's. */
+/** The message of anything that was thrown, on one line of at most 1 KiB: it may quote untrusted text. */
 export function messageOf(err: unknown): string {
   return oneLine(err instanceof Error ? err.message : String(err), MESSAGE_MAX);
 }

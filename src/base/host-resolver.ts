@@ -15,7 +15,7 @@ export type LookUp = (name: string) => Promise<Address[]>;
  */
 export const lookUp: LookUp = async name => {
   const answers = await lookup(name, { all: true, verbatim: true });
-  // A link-local answer has a zone, which is of no use to whom it would be given.
+  // A link-local answer carries a zone, which means nothing in the container's namespace.
   const addresses = answers.flatMap(({ address }) => parseAddress(address) ?? []);
   if (addresses.length === 0) throw coded('unusable address', 'EADDRNOTAVAIL');
   return addresses;

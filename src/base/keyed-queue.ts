@@ -1,4 +1,4 @@
-// One thing at a time per key: calls about the same subject wait for each other, in order. Not here: time-outs.
+// A queue for each key: tasks with the same key run one after another, in order. Not here: time-outs.
 
 export class KeyedQueue {
   readonly #tails = new Map<string, Promise<unknown>>();

@@ -1,7 +1,7 @@
-// How many lines of the log a user other than root may cause: a bucket of tokens for each. What is left out is counted.
-// Not here: whose doing a line is (log.ts).
+// Rate limits on the log lines that users other than root cause: a token bucket for each user. Dropped lines are
+// counted. Not here: which user a line is attributed to (log.ts).
 
-/** Lines at once, and lines a second in the long run. */
+/** Burst, and lines per second. */
 interface Rate {
   readonly burst: number;
   readonly perSecond: number;
@@ -9,9 +9,9 @@ interface Rate {
 
 /** The journal's own limit, 10,000 lines in 30 seconds, is for the unit as a whole, root's lines with it. */
 const TROUBLE_RATE: Rate = { burst: 60, perSecond: 1 };
-/** Of lines that are no warning and no error: at -v a call has some twenty. */
+/** For lines below warning: at -v a call logs some twenty. */
 const CALM_RATE: Rate = { burst: 300, perSecond: 10 };
-/** How many users are kept in mind; the one that was longest without a line is forgotten. */
+/** How many buckets are kept; the least recently used is dropped. */
 const MAX_USERS = 1024;
 
 interface Bucket {
@@ -42,7 +42,7 @@ export class LogLimit {
     return isAdmitted;
   }
 
-  /** How many lines of which user were left out since this was asked last. */
+  /** The number of lines dropped for each user since the last call. */
   takeLeftOut(): [user: number, lines: number][] {
     const all = [...this.#leftOut];
     this.#leftOut.clear();

@@ -13,14 +13,14 @@ export type Log = Logger;
  * beginning of each.
  */
 const LINE_BYTES = 8 * 1024;
-/** Of its message, and of one field: enough of each is seen, whoever chose the other. */
+/** Limits on the message and on one field, so that neither can push the other out of the line. */
 const [TEXT_BYTES, FIELD_BYTES] = [6 * 1024, 2 * 1024] as const;
 
 /** sd-daemon(3): what the journal reads at the beginning of a line. */
 const PRIORITY: Record<number, string> = { 20: '<7>', 30: '<6>', 40: '<4>', 50: '<3>', 60: '<2>' };
 const LABEL: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warning', 50: 'error', 60: 'fatal' };
 
-/** How often it is said what was left out of users' lines, in milliseconds. */
+/** How often the number of users' dropped lines is logged, in milliseconds. */
 const SAID_EVERY_MS = 10_000;
 
 const actor = new AsyncLocalStorage<number>();

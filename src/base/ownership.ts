@@ -4,16 +4,16 @@
 /** Of the Docker networks that are ours. */
 export const DRIVER_NAME = 'dwgd';
 
-/** The table of ours, in every namespace that has one. */
+/** Our table, by the same name in every namespace. */
 export const TABLE = { family: 'inet', name: 'dwgd' } as const;
 
 /** The chain that holds the stamp. */
 export const STAMP_CHAIN = 'stamp';
 
-/** There for no longer than a trial. */
+/** The table in which rules are probed; it exists only for the length of a probe. */
 export const PROBE_TABLE = { family: 'inet', name: 'dwgd-trial' } as const;
 
-/** The bit in marks of connections and packets. User rules keep all others. */
+/** The bit that we use in connection and packet marks. All others are left to rules of users. */
 export const REPLY_MARK = 0x2000_0000;
 
 /**
@@ -28,11 +28,11 @@ export const FIRST_PRIORITY = 32_761;
  */
 export const FIRST_PRIORITY_BEFORE_TUNNEL = 32_758;
 
-/** Ours, for routes that may not be in the main one. */
+/** Our routing table, for routes that must not stand in table main. */
 export const RT_TABLE_DWGD = 229;
 
-/** What every route of a container label carries. FRRouting has 186 to 198, and takes away what it finds there. */
+/** The protocol of every route made for a label. FRRouting uses 186 to 198, and removes what it finds there. */
 export const RTPROT_DWGD = 229;
 
-/** The group of the links of root's containers ("dwgd" in ASCII): by it a left-over is known as ours. */
+/** The link group of root's containers ("dwgd" in ASCII): it identifies leftovers as ours. */
 export const LINK_GROUP = 0x64776764;

@@ -1,4 +1,4 @@
-// Steps that take each other back: what was done is undone in reverse order when a later step fails.
+// Rollback: when a step fails, the steps before it are undone in reverse order.
 // Not here: what the steps are.
 
 import { messageOf } from './errors.js';

@@ -1,8 +1,8 @@
-// One thing at a time for all users together, each user in turn: who asks for much waits for himself. Not here: time
-// limits, things that wait for each other by subject (keyed-queue.ts).
+// A queue that runs one task at a time and serves users in turn, so that a user with many tasks delays only himself.
+// Not here: time limits, tasks that are ordered by their subject (keyed-queue.ts).
 
 export class RoundRobin {
-  /** What waits, by user; whose turn it is stands first. */
+  /** Waiting tasks by user; the user whose turn is next stands first. */
   readonly #waiting = new Map<number, (() => Promise<void>)[]>();
   #isBusy = false;
 

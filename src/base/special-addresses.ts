@@ -1,4 +1,4 @@
-// Addresses that can be nobody's: loopback, link-local, multicast and their like. Not here: which of them a caller
+// Special-purpose addresses: loopback, link-local, multicast and their like. Not here: which of them a caller
 // refuses.
 
 import { type Address, type Prefix, parsePrefix, prefixContains } from './ip.js';
@@ -18,7 +18,7 @@ const UNUSABLE: readonly [network: string, why: string][] = [
   ['ff00::/8', 'a multicast address'],
 ];
 
-/** Addresses that may be written down, but that no answer of the DNS may lead to: its owner chooses it, not the label's. */
+/** Addresses that a label may name, but a DNS answer may not: the owner of the name chooses it, not the label's author. */
 const UNTRUSTED: readonly [network: string, why: string][] = [
   ['169.254.0.0/16', 'a link-local address'],
   ['100.100.100.200/32', METADATA],

@@ -1,13 +1,13 @@
 // "Did you mean": the nearest of a few known words. Not here: where the words come from.
 
-/** The candidate that a typing error away the text is, at most a third of its letters wrong; else undefined. */
+/** The candidate nearest to the text, if at most a third of the letters differ; else undefined. */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
-  // Past this length it is no slip of the hand, and the comparison would cost its square.
+  // Longer texts are no typing errors, and the comparison takes quadratic time.
   if (text.length > 64) return undefined;
   let best: string | undefined;
   let least = Math.floor(text.length / 3) + 1;
   for (const candidate of candidates) {
-    // Each letter more or less is one step, so the rest need not be looked at.
+    // The difference in length is a lower bound of the distance.
     if (Math.abs(candidate.length - text.length) >= least) continue;
     const d = distance(text.toLowerCase(), candidate.toLowerCase());
     if (d < least) [best, least] = [candidate, d];

@@ -1,10 +1,10 @@
-// Text that others chose, made fit for a log, a terminal and an answer: bounded, on one line, and nothing in it that is
-// not seen. Each function looks at as many characters as it may print, however long the text is. Not here: texts of
-// labels, of which only printable ASCII is shown (plain-text.ts).
+// Untrusted text made safe for a log, a terminal and an answer: bounded, on one line, invisible characters escaped.
+// Each function reads no more characters than it may print, however long the text is. Not here: labels, which are shown
+// in printable ASCII only (plain-text.ts).
 
-/** Of an error's message, in bytes of UTF-8. */
+/** Maximum length of an error's message, in bytes of UTF-8. */
 export const MESSAGE_MAX = 1024;
-/** Of what a message quotes of somebody's text, in UTF-16 units. */
+/** Maximum length of a quotation in a message, in UTF-16 units. */
 const EXCERPT_MAX = 80;
 
 /**
@@ -18,7 +18,7 @@ export function escapeUnseen(text: string, which = UNSEEN): string {
   return text.replace(which, char => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }
 
-/** As JSON, which lets pass what terminals obey: with each such character as `\uXXXX`. */
+/** The text with each such character as `\uXXXX`, for JSON, which leaves terminal control characters as they are. */
 export function quoteAsJson(text: string): string {
   const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(text).replace(UNSEEN, char => char.split('').map(escaped).join(''));
@@ -29,14 +29,14 @@ export function blankUnseen(text: string): string {
   return text.replace(UNSEEN, '\ufffd');
 }
 
-/** What a message shows of somebody's text: at most 80 characters, and none that is not seen. */
+/** An untrusted text as a message quotes it: at most 80 characters, invisible ones escaped. */
 export function excerpt(text: string): string {
   return text.length > EXCERPT_MAX ? `${escapeUnseen(text.slice(0, EXCERPT_MAX))}…` : escapeUnseen(text);
 }
 
-/** The text on one line, with nothing that is not seen. @param max bytes of UTF-8; beyond them it ends with `…` */
+/** The text on one line, invisible characters escaped. @param max bytes of UTF-8; beyond them it ends with `…` */
 export function oneLine(text: string, max: number): string {
-  // A character is a byte at least: what is left aside here has no room in any case.
+  // A character takes at least one byte, so what is cut off here would not fit in any case.
   const line = escapeUnseen(text.slice(0, max).replace(/\p{Cc}[\p{Cc} ]*/gu, ' '));
   return truncate(text.length > max ? `${line}…` : line, max);
 }
@@ -46,7 +46,7 @@ export function truncate(text: string, max: number): string {
   const bytes = Buffer.from(text.slice(0, max + 1));
   if (bytes.length <= max && text.length <= max) return text;
   let end = max - Buffer.byteLength('…');
-  // Not within a character: its other bytes begin with the bits 10.
+  // Do not cut inside a character: its continuation bytes begin with the bits 10.
   while ((bytes[end]! & 0xc0) === 0x80) end--;
   return `${bytes.toString('utf8', 0, end)}…`;
 }

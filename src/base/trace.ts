@@ -1,6 +1,6 @@
 // What a request would be on the command line, for the log at -v: ip(8), wg(8) and sysctl(8) as people know them.
 // Nothing is ever run from these; secrets show as "(secret)".
-/** Is told each change before it is made; absent, nothing is put into words. */
+/** Is called with each change before it is made; when absent, changes are not described. */
 export type Trace = (command: string) => void;
 
 /** @param name below /proc/sys/net, with slashes */

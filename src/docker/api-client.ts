@@ -1,4 +1,4 @@
-// The way to Docker's API for whoever reads from it: the client, and a stream of events that is opened again for ever.
+// The client of Docker's API, and a stream of events that is reopened whenever it ends.
 // Not here: what is asked (driver/lifecycle/docker-networks.ts, labels/discovery/containers.ts).
 
 import { Agent, type IncomingMessage, type RequestOptions } from 'node:http';
@@ -11,22 +11,22 @@ import { openAnswer, readLines, textOf } from './request.js';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
-/** Between two tries to hear from a user's Docker, at most. */
+/** The longest pause between two attempts to open a user's event stream. */
 const LONGEST_WAIT_FOR_USER_MS = 60_000;
 const MIB = 1024 * 1024;
-/** Of an answer and of an event, in bytes. A listing of root's containers has some 3 KiB for each. */
+/** Maximum size of an answer and of an event, in bytes. A listing takes some 3 KiB for each container. */
 const MOST_BYTES = 64 * MIB;
 const MOST_BYTES_OF_USER = 8 * MIB;
 /** How long Docker may take to open a stream, in milliseconds. */
 const OPENED_WITHIN = 30_000;
 
-/** What docker-modem is told of a call. */
+/** The options of one call to docker-modem. */
 type Dialled = (err: unknown, body?: unknown) => void;
 
-/** Filters of `GET /events`: each name with the values of which one must match. */
+/** Filters of `GET /events`: for each name, the accepted values. */
 export type EventFilters = Readonly<Record<string, readonly string[]>>;
 
-/** Who listens to events. */
+/** The callbacks of an event stream. */
 export interface EventListener {
   /** Events come from now on; what happened before is not told. */
   up(): void;
@@ -36,7 +36,7 @@ export interface EventListener {
   down?(err: unknown): void;
 }
 
-/** Docker has not answered in time: it can be stuck, as a whole or with one container. */
+/** Docker has not answered in time: it may hang as a whole, or on one container. */
 export class TimeoutError extends Error {
   override name = 'LateError';
   constructor(within: number) {
@@ -97,7 +97,7 @@ export class DockerApi {
   async listen(filters: EventFilters, listener: EventListener): Promise<void> {
     const { signal } = this.#closing;
     const longest = this.#connect ? LONGEST_WAIT_FOR_USER_MS : LONGEST_WAIT_MS;
-    // Where nobody takes events the stream stays all but silent.
+    // Without a callback for events the stream is almost silent, so its whole length is bounded.
     const bounds = { line: this.#most, all: listener.event ? Number.POSITIVE_INFINITY : this.#most };
     let wait = FIRST_WAIT_MS;
     let isDown = false;
@@ -128,8 +128,8 @@ export class DockerApi {
     this.#client ??= import('dockerode').then(({ default: Docker }) => {
       const { socketPath } = this;
       const client = new Docker({ socketPath, agent: this.#agent } as DockerOptions);
-      // Its own way of asking follows a redirect to anywhere, in root's name, and throws beyond any try at the scheme
-      // of one that it does not know.
+      // docker-modem's own dial() follows redirects to any host, as root, and throws asynchronously, where nothing can
+      // catch it, at a redirect to an unknown scheme.
       Object.assign(client.modem, {
         buildRequest: (options: RequestOptions, _: unknown, _data: unknown, done: Dialled) => {
           openAnswer({ ...options, socketPath }).then(body => done(null, body), done);
@@ -148,7 +148,7 @@ export class DockerApi {
   async #dial(path: string, query: object, signal: AbortSignal): Promise<IncomingMessage> {
     if (this.#connect) return this.#askUser(this.#connect, path, query, signal);
     const { modem } = await this.#dockerode();
-    // It writes into what it is given.
+    // docker-modem modifies its argument.
     const options = { ...query };
     return new Promise((resolve, reject) => {
       modem.dial(
@@ -195,7 +195,7 @@ export class DockerApi {
   }
 }
 
-/** What Docker answers; undefined where it says that there is no such thing. */
+/** Docker's answer; undefined for a 404. */
 export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;
@@ -205,7 +205,7 @@ export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** docker-modem prints all options of every call, for a log that nobody reads: sockets in depth are milliseconds. */
+/** docker-modem formats all options of every call for a debug log; with sockets inside, that takes milliseconds. */
 export function quietAgent(): Agent {
   const options = { keepAlive: true, timeout: 5_000 };
   return Object.assign(new Agent(options), { [inspect.custom]: () => 'Agent' });

@@ -1,16 +1,16 @@
-// One GET to Docker's API over a connection to its socket, and what comes back: no redirect is followed, and nothing is
-// read beyond its bounds, whoever answers. Not here: what is asked, how long it may take (api-client.ts).
+// One GET to Docker's API over its socket. Redirects are not followed, and the size of what is read is bounded, since
+// the answer may come from anybody. Not here: what is asked, how long it may take (api-client.ts).
 
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
-/** Of the body of a refusal, in bytes: what is read to find the reason in it. */
+/** How much of an error's body is read to find the reason, in bytes. */
 const REASON_BYTES = 64 * 1024;
-/** Of a reason, in characters: what is told of it. */
+/** How much of the reason is shown, in characters. */
 const REASON_LENGTH = 300;
 
-/** Docker, or whoever listens in its place, has said no: any status other than 200, redirects among them. */
+/** A status other than 200, redirects included. */
 export class RefusalError extends Error {
   override name = 'RefusalError';
   constructor(
@@ -21,7 +21,7 @@ export class RefusalError extends Error {
   }
 }
 
-/** An answer, or a line of one, is larger than it may be. */
+/** An answer, or one line of it, exceeds its maximum size. */
 export class TooLargeError extends Error {
   override name = 'TooLargeError';
   constructor(most: number) {
@@ -38,7 +38,7 @@ export async function openAnswer(options: RequestOptions): Promise<IncomingMessa
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const asked = request({ ...options, method: 'GET' }, resolve);
     asked.on('error', reject);
-    // One that is upgraded, or ended without an answer and without an error.
+    // The connection was upgraded, or closed without an answer and without an error.
     asked.on('close', () => reject(new Error('the connection to Docker ended without an answer')));
     asked.end();
   });
@@ -66,7 +66,7 @@ export function textOf(body: IncomingMessage, most: number): Promise<string> {
   });
 }
 
-/** How much of a stream of lines is taken, in bytes. */
+/** Limits on a stream of lines, in bytes. */
 export interface LineBounds {
   readonly line: number;
   /** Of all lines together. */
@@ -111,14 +111,14 @@ export function readLines(stream: Readable, bounds: LineBounds, take: (line: str
   });
 }
 
-/** What the body of a refusal says: Docker's `{"message": …}`, or the text itself. */
+/** The reason in an error's body: Docker's `{"message": …}`, or the text itself. */
 function reasonIn(text: string): string {
   let reason = text;
   try {
     const { message } = JSON.parse(text);
     if (typeof message === 'string') reason = message;
   } catch {
-    // Not Docker's own words: a proxy, or worse.
+    // Not Docker's JSON: a proxy answered, or something hostile.
   }
   return reason.slice(0, REASON_LENGTH).trim();
 }

@@ -1,6 +1,6 @@
 // Netlink attributes: struct nlattr of <linux/netlink.h>, a length, a type and a value padded to four bytes.
 // Integers are in host byte order, which is little-endian on every machine the netlink package is built for;
-// what the network's order applies to says so where it is encoded. Not here: what any attribute means.
+// fields in network byte order say so where they are encoded. Not here: what any attribute means.
 
 import { DecodeError } from '../base/errors.js';
 

@@ -1,4 +1,4 @@
-// Network namespaces: handles to them, and the one window in which this process is in another one.
+// Network namespaces: handles to them, and the one function that runs code inside another one.
 // The only caller of setns. Not here: how a container's namespace is found.
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
@@ -33,7 +33,7 @@ export class Netns {
   }
 }
 
-/** A synchronous function: one that returns a promise would go on in another namespace. */
+/** A synchronous function: an asynchronous one would continue in another namespace. */
 export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 
 /** The way into other namespaces and back, for the main thread. */

@@ -1,6 +1,6 @@
 // nftables of the namespace of the calling thread: carry out a transaction, look at what is there. Synchronous, so that
-// it can be used in a window of another namespace. What holds a socket is let go later, because closing one waits until
-// the kernel has destroyed what a transaction took away. Not here: what is written (table.ts).
+// it can be used while the thread is in another namespace. Sockets are closed later, because close(2) blocks until the
+// kernel has destroyed what a transaction deleted. Not here: what is written (table.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { ChannelError } from '../base/errors.js';
@@ -24,7 +24,7 @@ import { decodeSnapshot, type TableSnapshot } from './table-snapshot.js';
 
 type TableName = Pick<NftTable, 'family' | 'name'>;
 
-/** The kernel has destroyed by then what a transaction took away. */
+/** After this long, the kernel has destroyed what a transaction deleted. */
 const RELEASE_AFTER_MS = 50;
 /**
  * What may wait to be let go at once: each has a socket, a context some 150 KB beside it. Beyond, the oldest go in one
@@ -32,7 +32,7 @@ const RELEASE_AFTER_MS = 50;
  */
 const RELEASE_BEYOND = 32;
 const RELEASE_LOT = 24;
-/** In UTF-16 units: what libnftables quotes may be of any length. */
+/** How much of libnftables' message is kept, in UTF-16 units: it may quote text of any length. */
 const REASON_LENGTH = 500;
 
 /** The kernel or libnftables refused a transaction. */
@@ -110,7 +110,7 @@ export class Nft {
         const purpose = { op: `listing nftables ${what} of`, subject: name.name };
         return socket.request(request, purpose).map(({ payload }) => payload);
       };
-      // In this order: whatever changes between the answers is of a later generation than the first of them.
+      // The generation is read first: a change during the other requests then shows as a newer generation.
       return decodeSnapshot(name.name, {
         table: tableOf(socket, name),
         chains: list('chains', getChainsRequest(name.family)),
@@ -143,7 +143,7 @@ export class Nft {
     try {
       return question(socket);
     } finally {
-      // Nothing was taken away of late: there is nothing that the kernel would have to wait for.
+      // Nothing was deleted recently, so close(2) does not block.
       if (this.#held.length === 0) socket.close();
       else this.#releaseLater(() => socket.close());
     }
@@ -183,14 +183,14 @@ function tableOf(socket: SyncNetlinkSocket, { family, name }: TableName): Buffer
   return table.payload;
 }
 
-/** A question for one that may be missing would be answered by an error, which is dear to make. */
+/** Lists all tables, because asking for one that is missing throws an error, which is expensive to build. */
 function tablesOf(socket: SyncNetlinkSocket, family: NftFamily): string[] {
   const purpose = { op: 'listing nftables tables of', subject: family };
   const replies = socket.request(getTablesRequest(family), purpose);
   return replies.flatMap(({ payload }) => decodeTableName(payload) ?? []);
 }
 
-/** The first complaint, without the position that says nothing in JSON. */
+/** The first error message, without its position, which is meaningless for JSON input. */
 function reasonOf(error: string): string {
   const [first] = error.split('\n').filter(line => line.trim() !== '');
   return first?.replace(/^\S+: Error: /, '').slice(0, REASON_LENGTH) ?? 'refused without a reason';

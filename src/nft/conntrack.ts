@@ -1,5 +1,5 @@
-// Flows that the kernel tracks (conntrack(8)): which there are of one UDP port, and letting go of one. struct nfgenmsg
-// and CTA_* of <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be let go of
+// Flows that the kernel tracks (conntrack(8)): listing those of one UDP port, and deleting one. struct nfgenmsg
+// and CTA_* of <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be deleted
 // (labels/diff/stale-flows.ts).
 
 import { DecodeError } from '../base/errors.js';
@@ -44,7 +44,7 @@ const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
 const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
 
 const IPPROTO_UDP = 17;
-/** `enum ip_conntrack_status`: where a flow comes from was translated, or where it goes. */
+/** `enum ip_conntrack_status`: the source, or the destination, was translated. */
 const IPS_SRC_NAT = 1 << 4;
 const IPS_DST_NAT = 1 << 5;
 
@@ -54,7 +54,7 @@ export interface FlowEnd {
   readonly port: number;
 }
 
-/** A flow of UDP: where its first packet was going to, and who answers. */
+/** A UDP flow: the original destination, and the source of the replies. */
 export interface Flow {
   readonly destination: FlowEnd;
   /** The source of the answers: after destination NAT another than `destination`. */

@@ -132,7 +132,7 @@ export type Statement =
     }
   | { readonly counter: null };
 
-/** What libnftables 1.0.6 reads as a number in JSON, wherever it stands; and what later ones may. */
+/** Strings that libnftables 1.0.6, or a later version, parses as a number anywhere in its JSON. */
 const KEYWORDS = [
   'ah',
   'comp',
@@ -149,7 +149,7 @@ const KEYWORDS = [
   'udplite',
 ];
 
-/** Whether a text on the right side of a comparison stands for itself: not for a set, nor for a protocol. */
+/** Whether libnftables takes a string on the right-hand side literally, not as a set or a protocol. */
 export function isPlainText(text: string): boolean {
   return !text.startsWith('@') && !KEYWORDS.includes(text);
 }

@@ -1,5 +1,5 @@
-// The questions to nf_tables that are asked of every namespace: which comments do a chain's rules have, is there such a
-// table; and where something changed, what is in it. Straight to the kernel (struct nfgenmsg and NFTA_* of
+// The nf_tables requests that every namespace gets: the comments of a chain's rules, whether a table exists, and, where
+// something has changed, what is in it. Sent straight to the kernel (struct nfgenmsg and NFTA_* of
 // <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a
 // table (table-snapshot.ts), any change, which is libnftables' (client.ts).
 
@@ -104,7 +104,7 @@ export function decodeRuleComment(payload: Buffer): string | undefined {
   return userdata && findComment(userdata);
 }
 
-/** What others left in the user data is passed over, whatever it is. */
+/** User data that other programs wrote is skipped. */
 function findComment(userdata: Buffer): string | undefined {
   for (let offset = 0; offset + 2 <= userdata.length; ) {
     const end = offset + 2 + userdata.readUInt8(offset + 1);

@@ -1,7 +1,6 @@
-// What is in a table: enough to see that somebody changed it, as bytes that nobody has to understand. What changes by
-// itself is not in it: counters, what is left of quotas, elements of sets. (Those of the sets that rules bring along
-// the kernel never lets anybody change; another set has another handle.) Attributes NFTA_* of
-// <linux/netfilter/nf_tables.h>. Not here: asking for it (messages.ts).
+// A fingerprint of a table, from the kernel's bytes as they are, to tell whether somebody changed it. Volatile state is
+// left out: counters, used quotas, elements of sets. (The kernel lets nobody change elements of anonymous sets, and a
+// new set has a new handle.) Attributes NFTA_* of <linux/netfilter/nf_tables.h>. Not here: asking for it (messages.ts).
 
 import { DecodeError } from '../base/errors.js';
 import { attrMap, eachAttr, readString, sized } from '../netlink/attributes.js';
@@ -21,7 +20,7 @@ const NFTA_EXPR_DATA = 2;
 const NFTA_QUOTA_BYTES = 1;
 const NFTA_SET_NAME = 2;
 const NFTA_SET_HANDLE = 16;
-/** Expressions whose own data the kernel changes with each packet, and what of them it does not change. */
+/** Expressions with data that the kernel updates for each packet, and the attributes that stay. */
 const MOVING: ReadonlyMap<string, readonly number[]> = new Map([
   ['counter', []],
   ['last', []],
@@ -97,7 +96,7 @@ export function decodeSnapshot(name: string, answers: SnapshotAnswers): TableSna
   };
 }
 
-/** A rule's chain, its handle and what it says. There are many rules: what is in them is left where it is. */
+/** A rule's chain, its handle and what it says. There are many rules, so their contents are not copied. */
 function readRule(payload: Buffer): { readonly chain: string; readonly said: string } {
   const attrs = new Map<number, readonly [start: number, end: number]>();
   headed(payload);
@@ -112,7 +111,7 @@ function readRule(payload: Buffer): { readonly chain: string; readonly said: str
   return { chain, said: expressions ? `${handle} ${lasting(expressions)}` : handle };
 }
 
-/** Expressions in hex, with zeros for what changes by itself. */
+/** Expressions in hex, with volatile data zeroed. */
 function lasting(expressions: Buffer): string {
   const moving: (readonly [start: number, end: number])[] = [];
   eachAttr(expressions, 0, expressions.length, (_, start, end) => {

@@ -72,18 +72,18 @@ export function replaceTable(table: NftTable): NftTransaction {
   return { nftables: [...removal(table), { add: { table: { family, name } } }, ...contents(table)] };
 }
 
-/** Takes the table away; there being none is no error. */
+/** Deletes the table; it is no error if there is none. */
 export function deleteTable(table: Pick<NftTable, 'family' | 'name'>): NftTransaction {
   return { nftables: removal(table) };
 }
 
 function removal({ family, name }: Pick<NftTable, 'family' | 'name'>): object[] {
   const table = { family, name };
-  // Deleting what is not there fails, so it is made first.
+  // Deleting a table that does not exist fails, so it is added first.
   return [{ add: { table } }, { delete: { table } }];
 }
 
-/** In UTF-16 units: what is shown of a command. */
+/** How much of a command is shown, in UTF-16 units. */
 const SHOWN_LENGTH = 2000;
 
 /** What the transaction would be on the command line of nft(8), for the log; a long one is cut. */

@@ -10,7 +10,7 @@ export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 export const RTM_SETLINK = 19;
 
-/** The multicast group that tells of links. */
+/** RTNLGRP_LINK: the multicast group of link events. */
 export const RTNLGRP_LINK = 1;
 
 export const IFLA_ADDRESS = 1;
@@ -62,7 +62,7 @@ export interface LinkConfig {
   readonly netnsFd?: number;
 }
 
-/** What can be changed of a link; what is absent stays as it is. */
+/** A change to a link; absent fields stay as they are. */
 export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;

@@ -1,5 +1,5 @@
 // Policy rules: struct fib_rule_hdr and the FRA_* attributes of <linux/fib_rules.h>, as ip-rule(8) speaks of them.
-// Not here: selectors other than the mark; a rule of this project looks packets up in a table, or ends their way.
+// Not here: selectors other than the mark; this project's rules look up a table or are unreachable.
 
 import { DecodeError } from '../../base/errors.js';
 import { attrMap, attrU8, attrU32, eachAttr, readU8, readU32 } from '../attributes.js';
@@ -18,12 +18,12 @@ const FRA_TABLE = 15;
 const FRA_FWMASK = 16;
 const FRA_PROTOCOL = 21;
 
-/** In a deletion: whatever the rule does. */
+/** FR_ACT_UNSPEC, in a deletion: matches any action. */
 const FR_ACT_UNSPEC = 0;
 const FR_ACT_TO_TBL = 1;
 const FR_ACT_UNREACHABLE = 7;
 const FIB_RULE_HDR_LEN = 12;
-/** The mask of a mark that has none. */
+/** The mask of a mark that was given without one. */
 const ALL_BITS = 0xffff_ffff;
 /** The kernel's "not set" in a dump. */
 const NO_SUPPRESSION = 0xffff_ffff;
@@ -37,7 +37,7 @@ export interface Rule {
   readonly fwmark?: { readonly value: number; readonly mask: number };
   /** RT_TABLE_*; RT_TABLE_UNSPEC where it looks nothing up. */
   readonly table: number;
-  /** FR_ACT_UNREACHABLE: whatever comes so far goes nowhere, and its sender is told. */
+  /** FR_ACT_UNREACHABLE: packets that reach the rule are dropped, and the sender gets an error. */
   readonly unreachable?: true;
   /** Routes found there with a prefix of this length or less do not count. */
   readonly suppressPrefixLength?: number;
@@ -45,7 +45,7 @@ export interface Rule {
   readonly protocol: number;
 }
 
-/** `ip rule add …`; one that is the same in all is EEXIST. */
+/** `ip rule add …`; EEXIST for a rule that is identical. */
 export function newRuleRequest(rule: Rule): Request {
   return {
     type: RTM_NEWRULE,
@@ -54,7 +54,7 @@ export function newRuleRequest(rule: Rule): Request {
   };
 }
 
-/** `ip rule del …`: the first that has all that is named. */
+/** `ip rule del …`: the first rule that matches all given fields. */
 export function deleteRuleRequest(rule: Rule): Request {
   return { type: RTM_DELRULE, flags: 0, payload: ruleMessage(rule, FR_ACT_UNSPEC) };
 }

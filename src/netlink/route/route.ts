@@ -1,5 +1,5 @@
 // Routes: struct rtmsg and the RTA_* attributes of <linux/rtnetlink.h>, as ip-route(8) speaks of them.
-// Not here: sockets, the order in which routes are put before one another.
+// Not here: sockets, which route goes before which.
 
 import { DecodeError } from '../../base/errors.js';
 import { type Address, fromBytes, hostPrefix, type Prefix } from '../../base/ip.js';
@@ -34,7 +34,7 @@ export const RTN_UNREACHABLE = 7;
 const RTPROT_UNSPEC = 0;
 /** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
 export const RTPROT_BOOT = 3;
-/** What the routes and policy rules of full tunnels carry: they and labels' never take each other away. */
+/** The protocol of full tunnels' routes and policy rules; labels have another, so neither removes the other's. */
 export const RTPROT_DWGD_TUNNEL = 230;
 
 const RT_SCOPE_UNIVERSE = 0;
@@ -45,7 +45,7 @@ const RTMSG_LEN = 12;
 const RTNEXTHOP_LEN = 8;
 const RTVIA_FAMILY_LEN = 2;
 
-/** How a new route stands beside one of the same prefix and metric. */
+/** What happens to a route of the same prefix and metric: NLM_F_EXCL, NLM_F_REPLACE or prepended. */
 export type RoutePlacement = 'exclusive' | 'replace' | 'prepend';
 
 /** A route. Absent `gateway`: on-link. Absent `index`: the kernel finds the link by the gateway. */
@@ -79,7 +79,7 @@ export function newRouteRequest(route: RouteConfig, placement: RoutePlacement = 
   return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | flags, payload };
 }
 
-/** `ip route del …`: the first route that has all that the configuration names. */
+/** `ip route del …`: the first route that matches all given fields. */
 export function deleteRouteRequest(route: RouteConfig): Request {
   const { type = RTN_UNSPEC, protocol = RTPROT_UNSPEC } = route;
   const scope = route.destination.address.family === 4 ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
@@ -118,7 +118,7 @@ export function getRouteToRequest(address: Address): Request {
 
 /** Reads the kernel's answers: the routes that somebody (RTPROT_*) made. @throws DecodeError */
 export function readRoutes(payloads: readonly Buffer[], protocol: number): Route[] {
-  // Kernels that do not filter give all.
+  // Kernels that do not filter dumps return all routes.
   return payloads.flatMap(payload => decodeRoute(payload) ?? []).filter(route => route.protocol === protocol);
 }
 

@@ -76,7 +76,7 @@ export interface WgDevice {
   readonly peers: readonly WgPeer[];
 }
 
-/** What a peer shall be. Absent fields stay as they are (on a new peer: unset). */
+/** The desired configuration of a peer. Absent fields stay as they are (on a new peer: unset). */
 export interface WgPeerConfig {
   readonly publicKey: Key;
   /** Take the peer away; the other fields are not sent. */
@@ -93,7 +93,7 @@ export interface WgPeerConfig {
   readonly allowedIPs?: readonly Prefix[];
 }
 
-/** What a device shall be. Absent fields stay as they are. */
+/** The desired configuration of a device. Absent fields stay as they are. */
 export interface WgDeviceConfig {
   readonly privateKey?: SecretKey;
   /** 0: a random port. */

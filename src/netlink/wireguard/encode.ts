@@ -28,7 +28,7 @@ import {
   type WgPeerConfig,
 } from './device.js';
 
-/** The bytes of peers that one SET carries at the most; the rest of a 64 KiB attribute is left as margin. */
+/** The most bytes of peers in one SET; the rest of a 64 KiB attribute is margin. */
 const PEERS_PER_SET = NLA_MAX_VALUE - 1024;
 
 /** The payload of a WG_CMD_GET_DEVICE dump. */

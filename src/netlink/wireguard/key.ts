@@ -37,7 +37,7 @@ export class Key {
   }
 }
 
-/** A private or preshared key. Whatever prints it prints `(secret)`. */
+/** A private or preshared key. It prints as `(secret)`. */
 export class SecretKey {
   readonly #bytes: Buffer;
 
