@@ -3,9 +3,9 @@
 
 import { type Address, type Prefix, sameAddress } from '../../base/ip.js';
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
-import { sameRevisions } from '../../base/revision.js';
 import { routingTable } from '../diff/policy-routing.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
+import { sameRevisions } from '../discovery/revision.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { type Plan, planWorld } from './plan.js';
 import { TableCache } from './table-cache.js';
