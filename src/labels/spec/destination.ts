@@ -101,3 +101,8 @@ export function mayBeHostName(name: string): boolean {
   const last = name.replace(/\.$/, '').split('.').at(-1) ?? '';
   return !/^(\d+|0[xX][0-9A-Fa-f]*)$/.test(last);
 }
+
+/** Whether a route is a default route or half of one: Docker's own default would be hidden by it. */
+export function isDefaultRoute(network: Prefix): boolean {
+  return network.length <= 1;
+}
