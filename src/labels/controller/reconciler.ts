@@ -1,9 +1,8 @@
-// Keeps every namespace as the labels want it: looks at all containers, plans, and brings to the plan what is not
-// there yet. One pass at a time, asked for by events, by the clock and by failures. Not here: what containers look
-// like (containers.ts), what shall be (plan.ts), what of it is not there yet (due.ts), the inside of a namespace
-// (sandbox.ts).
+// Keeps every namespace as the labels want it: lists all containers, plans, and applies what is not in force yet. One run
+// at a time, triggered by events, by the clock and by failures. Not here: what containers look like (containers.ts), what
+// shall be (plan.ts), what of it is not in force yet (work-queue.ts), the inside of a namespace (sandbox.ts).
 
-import { setImmediate as breathe } from 'node:timers/promises';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { type Retry, retryAfter } from '../../base/backoff.js';
 import { Coalescer } from '../../base/coalescer.js';
 import type { Log } from '../../base/log.js';
@@ -37,7 +36,7 @@ export interface ReconcilerParts {
 /** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
 const SHORT_PASS_MS = 20;
 /** How long others may have to wait for namespaces to be looked into. */
-const LONGEST_BREATH_MS = 2;
+const MAX_BLOCK_MS = 2;
 const NEVER_FAILED: Retry = { attempts: 0, retryAt: 0 };
 
 export class Reconciler {
@@ -47,10 +46,10 @@ export class Reconciler {
   /** Of listing the containers. */
   #listRetry = NEVER_FAILED;
   #retryTimer: NodeJS.Timeout | undefined;
-  readonly #passes = new Coalescer(() => this.#pass());
+  readonly #loop = new Coalescer(() => this.#pass());
   /** Whether somebody asks, and not the time alone at which something is tried again. */
-  #asked = false;
-  #thorough = true;
+  #isAsked = false;
+  #fullResync = true;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(parts: ReconcilerParts) {
@@ -61,32 +60,32 @@ export class Reconciler {
   /** Begins to look by the clock, too. The first pass is somebody's trigger. */
   start(): void {
     this.#clock = setInterval(() => {
-      this.#thorough = true;
+      this.#fullResync = true;
       this.trigger();
     }, this.#parts.resyncInterval);
   }
 
   /** Stops; what is in force stays. */
   close(): void {
-    this.#passes.close();
+    this.#loop.close();
     clearInterval(this.#clock);
     clearTimeout(this.#retryTimer);
   }
 
   /** Resolves when no pass is under way. */
   async idle(): Promise<void> {
-    await this.#passes.idle();
+    await this.#loop.idle();
   }
 
   /** Asks for a pass; those asked for during one are folded into a single next one. */
   trigger(): void {
-    this.#asked = true;
-    this.#passes.trigger();
+    this.#isAsked = true;
+    this.#loop.trigger();
   }
 
   async #pass(): Promise<void> {
     try {
-      await this.#bringAll();
+      await this.#reconcileAll();
     } catch (err) {
       this.#reports.listFailed(err);
       this.#listRetry = retryAfter(this.#listRetry, this.#now(), RETRY_LIMITS);
@@ -95,10 +94,10 @@ export class Reconciler {
   }
 
   /** One look at the world and what follows from it. */
-  async #bringAll(): Promise<void> {
-    const [fullResync, asked] = [this.#thorough, this.#asked];
-    this.#thorough = false;
-    this.#asked = false;
+  async #reconcileAll(): Promise<void> {
+    const [fullResync, asked] = [this.#fullResync, this.#isAsked];
+    this.#fullResync = false;
+    this.#isAsked = false;
     const began = performance.now();
     let looked: number;
     let due: readonly WorkItem[];
@@ -110,20 +109,20 @@ export class Reconciler {
       due = this.#schedule(plan, containers, { fullResync, asked });
       this.#listRetry = NEVER_FAILED;
     } catch (err) {
-      this.#thorough ||= fullResync;
-      this.#asked ||= asked;
+      this.#fullResync ||= fullResync;
+      this.#isAsked ||= asked;
       throw err;
     }
     const planned = performance.now();
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
-    let breathed = planned;
+    let yielded = planned;
     for (const entry of due) {
-      if (this.#passes.isClosed || (this.#passes.isPending && performance.now() - began > enough)) break;
-      this.#bring(entry);
-      if (performance.now() - breathed < LONGEST_BREATH_MS) continue;
+      if (this.#loop.isClosed || (this.#loop.isPending && performance.now() - began > enough)) break;
+      this.#apply(entry);
+      if (performance.now() - yielded < MAX_BLOCK_MS) continue;
       // Docker's own calls are answered in between.
-      await breathe();
-      breathed = performance.now();
+      await yieldToLoop();
+      yielded = performance.now();
     }
     const ms = (from: number, to: number): number => Math.round((to - from) * 10) / 10;
     this.#parts.log.debug(
@@ -149,10 +148,10 @@ export class Reconciler {
   }
 
   /** Applies to a namespace what it shall hold. */
-  #bring(item: WorkItem): void {
+  #apply(item: WorkItem): void {
     let outcome: ApplyResult | undefined;
     try {
-      outcome = this.#converge(item.desired);
+      outcome = this.#reconcile(item.desired);
     } catch (err) {
       outcome = { changes: [], failures: [err as Error] };
     }
@@ -170,15 +169,15 @@ export class Reconciler {
   /** Has what failed tried again in its time. */
   #armRetry(): void {
     clearTimeout(this.#retryTimer);
-    if (this.#passes.isClosed) return;
+    if (this.#loop.isClosed) return;
     const now = this.#now();
     const times = [this.#queue.nextRetry(now) ?? 0, this.#listRetry.retryAt].filter(at => at > now);
     if (times.length === 0) return;
     const wait = Math.max(1, Math.ceil(Math.min(...times) - now));
-    this.#retryTimer = setTimeout(() => this.#passes.trigger(), wait);
+    this.#retryTimer = setTimeout(() => this.#loop.trigger(), wait);
   }
 
-  #converge(desired: WorkItem['desired']): ApplyResult | undefined {
+  #reconcile(desired: WorkItem['desired']): ApplyResult | undefined {
     const { reconcile: converge, reconcileHost: convergeHost } = this.#parts;
     return 'netns' in desired ? converge(desired) : convergeHost(desired.hostRoutes, desired.keep);
   }

@@ -1,5 +1,5 @@
 // What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
-// stays. Not here: what mistakes there are (plan.ts, grammar.ts), how a line looks (src/log.ts).
+// stays. Not here: what mistakes there are (plan.ts, parse.ts), how a line looks (base/log.ts).
 
 import { errorCode, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -35,7 +35,7 @@ export class Reporter {
 
   /** Says why the containers cannot be looked at when it stays. That Docker is down is said by who listens to it. */
   listFailed(err: unknown): void {
-    const text = `cannot look at the containers: ${messageOf(err)}`;
+    const text = `cannot list the containers: ${messageOf(err)}`;
     const times = this.#blind?.text === text ? this.#blind.times + 1 : 1;
     this.#blind = { text, times };
     const isDown = (err as { syscall?: string }).syscall === 'connect' || errorCode(err) === 'ECONNRESET';
@@ -80,7 +80,7 @@ export class Reporter {
       if (repeats === (outcome.isUnguarded ? 1 : SAID_AT)) this.#log.error(fields, lastError);
       else this.#log.debug(fields, lastError);
     } else if (outcome.changes.length > 0) {
-      this.#log.info({ ...fields, did: summary(outcome.changes) }, 'brought to what its labels say');
+      this.#log.info({ ...fields, did: summary(outcome.changes) }, 'reconciled with its labels');
       if (!outcome.isClosed && this.#closed.delete(key)) {
         this.#log.info(fields, 'all labels are in force: what twine.strict had closed is open');
       }

@@ -1,5 +1,5 @@
 // What Docker's networks are: their drivers, and whether the kernel heeds gateways there. Asked for when there is a new one,
-// or while Docker refuses to list them. Not here: reading Docker's JSON (docker-view.ts).
+// or while Docker refuses to list them. Not here: reading Docker's JSON (docker-types.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';

@@ -1,5 +1,5 @@
 // A container as it was last looked at. Pure. Not here: looking (containers.ts), Docker's answers themselves
-// (docker-view.ts), in whose namespace it is (company.ts).
+// (docker-types.ts), in whose namespace it is (namespace-sharing.ts).
 
 import type { ContainerView } from './container.js';
 import {

@@ -1,6 +1,6 @@
 // Who bears a name: which containers a destination may mean, running or not, on the networks that both share. The first
 // bearer decides, so that what is stopped is nobody else meanwhile. Pure. Not here: the bearer's address and the DNS
-// (names.ts), what is said where there is none (unresolved.ts).
+// (name-index.ts), what is said where there is none (unresolved.ts).
 import { naturalCompare } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import type { SandboxMembers } from './merge.js';

@@ -1,5 +1,5 @@
 // The rules of forwards: destination NAT of what arrives and of what the container says to itself, and masquerading of
-// what they lead elsewhere. Not here: where their destinations are (placement.ts), the chains (table.ts).
+// what they lead elsewhere. Not here: where their destinations are (resolve.ts), the chains (nft-table.ts).
 
 import { type Address, formatAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';

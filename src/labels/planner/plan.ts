@@ -1,5 +1,5 @@
 // What every namespace and the host shall hold, from all containers and all their labels. Pure: the whole world goes
-// in, plain data comes out. Not here: reading labels (grammar.ts), where routes and forwards lead (placement.ts), what is
+// in, plain data comes out. Not here: reading labels (parse.ts), where routes and forwards lead (resolve.ts), what is
 // there already (diff.ts).
 
 import type { Address } from '../../base/ip.js';

@@ -1,5 +1,5 @@
 // Routes that lead in a circle: A by way of B, and B by way of A, for the same address. They are reported, and made all
-// the same. Not here: which routes there are (placement.ts).
+// the same. Not here: which routes there are (resolve.ts).
 
 import { type Address, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';

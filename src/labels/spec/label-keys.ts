@@ -1,5 +1,5 @@
 // The keys of the labels: which there are, and the right one that a wrong one is nearest to. Not here: what stands
-// behind a key (grammar.ts).
+// behind a key (parse.ts).
 
 import { nearest } from '../../base/suggest.js';
 

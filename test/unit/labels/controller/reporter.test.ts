@@ -27,7 +27,7 @@ test('a rule that the kernel refuses is a warning of its label, at once; what wa
     lines.map(({ level, container, label, msg }) => [level, container, label, msg]),
     [
       [40, 'app', 'twine.iptables.rule.a', 'the kernel refuses the rule'],
-      [30, undefined, undefined, 'brought to what its labels say'],
+      [30, undefined, undefined, 'reconciled with its labels'],
     ],
   );
 });
@@ -132,7 +132,7 @@ test('that a closed container is open is said once, when all of its labels are i
     { changes: [change], failures: [], isClosed: true as const },
     { changes: [change], failures: [] },
   ];
-  const brought = [30, 'brought to what its labels say'];
+  const brought = [30, 'reconciled with its labels'];
   assert.deepEqual(linesOf(open, closed, failed({}), open, open), [
     brought,
     brought,
