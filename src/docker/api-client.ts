@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
 import type { DockerOptions } from 'dockerode';
+import { backoffMs } from '../base/backoff.js';
 import { openAnswer, readLines, textOf } from './request.js';
 
 const FIRST_WAIT_MS = 250;
@@ -99,7 +100,8 @@ export class DockerApi {
     const longest = this.#connect ? LONGEST_WAIT_FOR_USER_MS : LONGEST_WAIT_MS;
     // Without a callback for events the stream is almost silent, so its whole length is bounded.
     const bounds = { line: this.#most, all: listener.event ? Number.POSITIVE_INFINITY : this.#most };
-    let wait = FIRST_WAIT_MS;
+    const limits = { firstMs: FIRST_WAIT_MS, longestMs: longest };
+    let attempts = 0;
     let isDown = false;
     while (!signal.aborted) {
       let failure: unknown;
@@ -114,12 +116,11 @@ export class DockerApi {
       } catch (err) {
         failure = err;
       }
-      if (performance.now() - opened > LONGEST_WAIT_MS) wait = FIRST_WAIT_MS;
+      if (performance.now() - opened > LONGEST_WAIT_MS) attempts = 0;
       if (signal.aborted) return;
       if (!isDown) listener.down?.(failure);
       isDown = true;
-      await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
-      wait = Math.min(wait * 2, longest);
+      await sleep(backoffMs(++attempts, limits), undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 

@@ -2,7 +2,7 @@
 // to take everything away. Not here: any work.
 
 import { errorCode, messageOf, UserError } from '../base/errors.js';
-import type { Address, Prefix } from '../base/ip.js';
+import type { Prefix } from '../base/ip.js';
 import type { Log } from '../base/log.js';
 import { DockerApi } from '../docker/api-client.js';
 import { NetnsSwitch } from '../netlink/netns.js';
@@ -10,14 +10,15 @@ import { Nft } from '../nft/client.js';
 import { LabelLock } from './controller/lock.js';
 import { Reconciler } from './controller/reconciler.js';
 import { summary } from './controller/reporter.js';
-import type { HostInterfaceAddress } from './discovery/container.js';
 import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
+import { World } from './discovery/world.js';
 import type { ApplyResult } from './namespace/outcome.js';
 import { Sandboxes } from './namespace/sandbox.js';
 import { Planner } from './planner/planner.js';
 import { HOST_ROUTES } from './spec/label-keys.js';
+import { ParseCache } from './spec/parse-cache.js';
 
 /** What a user may choose. */
 export interface LabelOptions {
@@ -97,41 +98,26 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const ground = await Ground.open(options);
   const { api, sandboxes, host } = ground;
   const names = new DnsCache(() => reconcile.trigger());
-  const planner = new Planner(allowHostRoutes, strict);
+  const intents = new ParseCache();
+  const planner = new Planner(allowHostRoutes, strict, intents);
   const containers = new Containers({
     api,
     log,
     host: host.ref,
     trustImageLabels,
-    labelled: (id, name, labels) => planner.prefetch(id, name, labels),
+    labelled: (id, name, labels) => labels.size > 0 && intents.read(id, name, labels),
   });
-  let hostAddresses: readonly Prefix[] = [];
-  let nextHops: readonly Address[] | undefined;
-  let hostPlaces: readonly HostInterfaceAddress[] | undefined;
+  const world = new World({
+    containers,
+    host,
+    names,
+    asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
+    asksForDefaultRoute: found => intents.asksForDefaultRoute(found),
+  });
   const reconcile: Reconciler = new Reconciler({
-    list: async fullResync => {
-      const looked = containers.list(fullResync);
-      // Where they were of use before they are read while Docker answers: what changes later has an event of its own.
-      const places = hostPlaces && host.interfaceAddresses();
-      places?.catch(() => undefined);
-      const found = await looked;
-      if (found.some(({ labels }) => labels.has(HOST_ROUTES))) {
-        hostAddresses = await host.addresses();
-        // The host may have many routes.
-        if (fullResync || !nextHops) nextHops = await host.nextHops();
-      }
-      hostPlaces = planner.needsReplyRouting(found) ? await (places ?? host.interfaceAddresses()) : undefined;
-      return found;
-    },
+    list: fullResync => world.list(fullResync),
     plan: found => {
-      const plan = planner.plan({
-        containers: found,
-        external: names.answers,
-        externalRevision: names.revision,
-        hostAddresses,
-        nextHops: nextHops ?? [],
-        hostPlaces: hostPlaces ?? [],
-      });
+      const plan = planner.plan(world.snapshot(found));
       names.want(plan.externalNames);
       return plan;
     },

@@ -29,7 +29,7 @@ keeping('defects', () => {
 
   test('1: a start rewrites no other container', async () => {
     await run('quiet', { networks: { main: {} }, labels: ROUTED });
-    await follows(() => assert.match(daemon.logs(), /brought to what its labels say containers=quiet/));
+    await follows(() => assert.match(daemon.logs(), /reconciled with its labels containers=quiet/));
     const log = daemon.logs().length;
     for (const name of ['other-1', 'other-2']) await run(name, { networks: { main: {} }, labels: ROUTED });
     await follows(async () => assert.match(await inside('other-2', 'ip rule'), /lookup 229/));

@@ -1,18 +1,17 @@
-// Keeps every namespace as the labels want it: looks at all containers, plans, and brings to the plan what is not
-// there yet. One pass at a time, asked for by events, by the clock and by failures. Not here: what containers look
-// like (labels/discovery/containers.ts), what shall be (labels/planner/plan.ts), what of it is not there yet (work-queue.ts), the inside of a namespace
-// (labels/namespace/sandbox.ts).
+// Keeps every namespace as the labels want it: lists all containers, plans, and applies what is not in force yet. One run
+// at a time, triggered by events, by the clock and by failures. Not here: what containers look like (containers.ts), what
+// shall be (plan.ts), what of it is not in force yet (work-queue.ts), the inside of a namespace (sandbox.ts).
 
-import { setImmediate as breathe } from 'node:timers/promises';
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { type Retry, retryAfter } from '../../base/backoff.js';
 import { Coalescer } from '../../base/coalescer.js';
 import type { Log } from '../../base/log.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Plan } from '../planner/plan.js';
-import { Backoff } from './backoff.js';
-import { Reporter } from './reporter.js';
-import { type WorkItem, WorkQueue } from './work-queue.js';
+import { failureOf, Reporter } from './reporter.js';
+import { RETRY_LIMITS, type WorkItem, WorkQueue } from './work-queue.js';
 
 export interface ReconcilerParts {
   /** Every container as it is now. */
@@ -30,24 +29,27 @@ export interface ReconcilerParts {
   readonly log: Log;
   /** How often the kernel is looked at unasked, in milliseconds. */
   readonly resyncInterval: number;
+  /** A clock, in milliseconds; absent: the machine's monotonic one. */
+  readonly now?: () => number;
 }
 
 /** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
 const SHORT_PASS_MS = 20;
 /** How long others may have to wait for namespaces to be looked into. */
-const LONGEST_BREATH_MS = 2;
-/** What is tried again when the containers could not be looked at. */
-const LOOK = 'look';
+const MAX_BLOCK_MS = 2;
+const NEVER_FAILED: Retry = { attempts: 0, retryAt: 0 };
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
-  readonly #dues = new WorkQueue();
+  readonly #queue = new WorkQueue();
   readonly #reports: Reporter;
-  readonly #retries = new Backoff(() => this.#passes.trigger());
-  readonly #passes = new Coalescer(() => this.#pass());
+  /** Of listing the containers. */
+  #listRetry = NEVER_FAILED;
+  #retryTimer: NodeJS.Timeout | undefined;
+  readonly #loop = new Coalescer(() => this.#pass());
   /** Whether somebody asks, and not the time alone at which something is tried again. */
-  #asked = false;
-  #thorough = true;
+  #isAsked = false;
+  #fullResync = true;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(parts: ReconcilerParts) {
@@ -58,68 +60,69 @@ export class Reconciler {
   /** Begins to look by the clock, too. The first pass is somebody's trigger. */
   start(): void {
     this.#clock = setInterval(() => {
-      this.#thorough = true;
+      this.#fullResync = true;
       this.trigger();
     }, this.#parts.resyncInterval);
   }
 
   /** Stops; what is in force stays. */
   close(): void {
-    this.#passes.close();
+    this.#loop.close();
     clearInterval(this.#clock);
-    this.#retries.close();
+    clearTimeout(this.#retryTimer);
   }
 
   /** Resolves when no pass is under way. */
   async idle(): Promise<void> {
-    await this.#passes.idle();
+    await this.#loop.idle();
   }
 
   /** Asks for a pass; those asked for during one are folded into a single next one. */
   trigger(): void {
-    this.#asked = true;
-    this.#passes.trigger();
+    this.#isAsked = true;
+    this.#loop.trigger();
   }
 
   async #pass(): Promise<void> {
     try {
-      await this.#bringAll();
+      await this.#reconcileAll();
     } catch (err) {
       this.#reports.listFailed(err);
-      if (!this.#passes.isClosed) this.#retries.failed(LOOK);
+      this.#listRetry = retryAfter(this.#listRetry, this.#now(), RETRY_LIMITS);
     }
+    this.#armRetry();
   }
 
   /** One look at the world and what follows from it. */
-  async #bringAll(): Promise<void> {
-    const [fullResync, asked] = [this.#thorough, this.#asked];
-    this.#thorough = false;
-    this.#asked = false;
+  async #reconcileAll(): Promise<void> {
+    const [fullResync, asked] = [this.#fullResync, this.#isAsked];
+    this.#fullResync = false;
+    this.#isAsked = false;
     const began = performance.now();
     let looked: number;
-    let due: WorkItem[];
+    let due: readonly WorkItem[];
     try {
       const containers = await this.#parts.list(fullResync);
       looked = performance.now();
       const plan = this.#parts.plan(containers);
       this.#reports.diagnostics(plan.diagnostics);
-      due = this.#due(plan, containers, { fullResync, asked });
-      this.#retries.done(LOOK);
+      due = this.#schedule(plan, containers, { fullResync, asked });
+      this.#listRetry = NEVER_FAILED;
     } catch (err) {
-      this.#thorough ||= fullResync;
-      this.#asked ||= asked;
+      this.#fullResync ||= fullResync;
+      this.#isAsked ||= asked;
       throw err;
     }
     const planned = performance.now();
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
-    let breathed = planned;
+    let yielded = planned;
     for (const entry of due) {
-      if (this.#passes.isClosed || (this.#passes.isPending && performance.now() - began > enough)) break;
-      this.#bring(entry);
-      if (performance.now() - breathed < LONGEST_BREATH_MS) continue;
+      if (this.#loop.isClosed || (this.#loop.isPending && performance.now() - began > enough)) break;
+      this.#apply(entry);
+      if (performance.now() - yielded < MAX_BLOCK_MS) continue;
       // Docker's own calls are answered in between.
-      await breathe();
-      breathed = performance.now();
+      await yieldToLoop();
+      yielded = performance.now();
     }
     const ms = (from: number, to: number): number => Math.round((to - from) * 10) / 10;
     this.#parts.log.debug(
@@ -133,47 +136,48 @@ export class Reconciler {
     );
   }
 
-  /** What is to be done: first what shall be other than it is, then what is only looked into, last what failed. */
-  #due(
+  #schedule(
     plan: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
-    { fullResync, asked }: { readonly fullResync: boolean; readonly asked: boolean },
-  ): WorkItem[] {
-    const { changed, stale, present } = this.#dues.schedule(plan, containers, fullResync);
+    why: { readonly fullResync: boolean; readonly asked: boolean },
+  ): readonly WorkItem[] {
+    const { due, present } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
     this.#reports.retainOnly(present);
-    this.#retries.retainOnly(present);
     this.#parts.retainOnly?.(present);
-    // What fails may take long each time: nobody waits for it. It is among what is not known.
-    const isFailing = ({ key }: WorkItem): boolean => this.#reports.isFailing(key);
-    const isTried = ({ key }: WorkItem): boolean => asked || !this.#retries.isWaiting(key);
-    return [
-      ...changed.filter(entry => !isFailing(entry)),
-      ...stale,
-      ...changed.filter(entry => isFailing(entry) && isTried(entry)),
-    ];
+    return due;
   }
 
-  /** Brings a namespace to what it shall be. */
-  #bring(due: WorkItem): void {
-    const { key, subject } = due;
+  /** Applies to a namespace what it shall hold. */
+  #apply(item: WorkItem): void {
     let outcome: ApplyResult | undefined;
     try {
-      outcome = this.#converge(due.desired);
+      outcome = this.#reconcile(item.desired);
     } catch (err) {
       outcome = { changes: [], failures: [err as Error] };
     }
-    this.#reports.outcome(key, subject, outcome);
-    if (outcome && outcome.failures.length > 0) {
-      this.#dues.forget(key);
-      this.#retries.failed(key);
-      return;
-    }
-    this.#retries.done(key);
-    if (outcome) this.#dues.done(due);
-    else this.#dues.gone(due);
+    let reported = item;
+    if (!outcome) this.#queue.gone(item);
+    else if (outcome.failures.length === 0) this.#queue.done(item);
+    else reported = this.#queue.failed(item, failureOf(outcome), this.#now());
+    this.#reports.outcome(reported, outcome);
   }
 
-  #converge(desired: WorkItem['desired']): ApplyResult | undefined {
+  #now(): number {
+    return this.#parts.now?.() ?? performance.now();
+  }
+
+  /** Has what failed tried again in its time. */
+  #armRetry(): void {
+    clearTimeout(this.#retryTimer);
+    if (this.#loop.isClosed) return;
+    const now = this.#now();
+    const times = [this.#queue.nextRetry(now) ?? 0, this.#listRetry.retryAt].filter(at => at > now);
+    if (times.length === 0) return;
+    const wait = Math.max(1, Math.ceil(Math.min(...times) - now));
+    this.#retryTimer = setTimeout(() => this.#loop.trigger(), wait);
+  }
+
+  #reconcile(desired: WorkItem['desired']): ApplyResult | undefined {
     const { reconcile: converge, reconcileHost: convergeHost } = this.#parts;
     return 'netns' in desired ? converge(desired) : convergeHost(desired.hostRoutes, desired.keep);
   }

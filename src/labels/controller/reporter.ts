@@ -1,5 +1,5 @@
 // What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
-// stays. Not here: what mistakes there are (labels/planner/plan.ts, labels/spec/parse.ts), how a line looks (base/log.ts).
+// stays. Not here: what mistakes there are (plan.ts, parse.ts), how a line looks (base/log.ts).
 
 import { errorCode, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -7,6 +7,7 @@ import type { Change } from '../diff/state.js';
 import { CLOSED } from '../diff/strict.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Diagnostic } from '../spec/intent.js';
+import type { WorkItem } from './work-queue.js';
 
 /** The same failure is said the second time: a container that is ending, or being connected, refuses things once. */
 const SAID_AT = 2;
@@ -14,10 +15,11 @@ const SAID_AT = 2;
 const MOST_FAILURES = 3;
 const FAILURE_MAX = 400;
 
+/** What a namespace is called, and why it fails. */
+export type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'>;
+
 export class Reporter {
   readonly #log: Log;
-  /** Why namespaces could not be brought to their labels, and how often in a row; by their keys. */
-  readonly #failed = new Map<string, { readonly text: string; readonly times: number }>();
   /** Why the containers could not be looked at, and how often in a row. */
   #blind: { readonly text: string; readonly times: number } | undefined;
   /** Namespaces that are closed while a label is not in force; by their keys. */
@@ -33,7 +35,7 @@ export class Reporter {
 
   /** Says why the containers cannot be looked at when it stays. That Docker is down is said by who listens to it. */
   listFailed(err: unknown): void {
-    const text = `cannot look at the containers: ${messageOf(err)}`;
+    const text = `cannot list the containers: ${messageOf(err)}`;
     const times = this.#blind?.text === text ? this.#blind.times + 1 : 1;
     this.#blind = { text, times };
     const isDown = (err as { syscall?: string }).syscall === 'connect' || errorCode(err) === 'ECONNRESET';
@@ -56,14 +58,13 @@ export class Reporter {
 
   /**
    * Says what came of a namespace.
-   * @param subject its containers
+   * @param item with that failure, if it is one
    * @param outcome undefined when it was gone
    */
-  outcome(key: string, subject: string, outcome: ApplyResult | undefined): void {
+  outcome(item: ReportedItem, outcome: ApplyResult | undefined): void {
+    const { key, subject, lastError = '', repeats } = item;
     const fields = { containers: subject };
-    const failed = this.#failed.get(key);
     if (outcome?.isClosed) this.#closed.add(key);
-    this.#failed.delete(key);
     // They are found when a table is put in place, and not again while it stands.
     for (const { container, key, message, isOpen } of outcome?.refused ?? [])
       this.#log[isOpen ? 'error' : 'warn']({ container, label: key }, message);
@@ -76,13 +77,10 @@ export class Reporter {
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
-      const text = failuresText(outcome.failures) + consequenceOf(outcome);
-      const times = failed?.text === text ? failed.times + 1 : 1;
-      this.#failed.set(key, { text, times });
-      if (times === (outcome.isUnguarded ? 1 : SAID_AT)) this.#log.error(fields, text);
-      else this.#log.debug(fields, text);
+      if (repeats === (outcome.isUnguarded ? 1 : SAID_AT)) this.#log.error(fields, lastError);
+      else this.#log.debug(fields, lastError);
     } else if (outcome.changes.length > 0) {
-      this.#log.info({ ...fields, did: summary(outcome.changes) }, 'brought to what its labels say');
+      this.#log.info({ ...fields, did: summary(outcome.changes) }, 'reconciled with its labels');
       if (!outcome.isClosed && this.#closed.delete(key)) {
         this.#log.info(fields, 'all labels are in force: what twine.strict had closed is open');
       }
@@ -95,17 +93,16 @@ export class Reporter {
     this.#warned.set(key, text);
   }
 
-  /** Whether the last outcome of a namespace was a failure. */
-  isFailing(key: string): boolean {
-    return this.#failed.has(key);
-  }
-
   /** Forgets what was said of all other namespaces. */
   retainOnly(keys: ReadonlySet<string>): void {
-    for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
     for (const key of this.#closed) if (!keys.has(key)) this.#closed.delete(key);
     for (const key of this.#warned.keys()) if (!keys.has(key)) this.#warned.delete(key);
   }
+}
+
+/** Why an attempt failed, and what that means for packets, in one line of bounded length. */
+export function failureOf(outcome: ApplyResult): string {
+  return failuresText(outcome.failures) + consequenceOf(outcome);
 }
 
 /** What failures mean for packets. */
@@ -116,7 +113,7 @@ function consequenceOf({ isUnguarded, isClosed }: ApplyResult): string {
 }
 
 /** What failures say, in one line of bounded length. */
-export function failuresText(failures: readonly unknown[]): string {
+function failuresText(failures: readonly unknown[]): string {
   const told = failures.slice(0, MOST_FAILURES).map(err => {
     const text = messageOf(err);
     return text.length > FAILURE_MAX ? `${text.slice(0, FAILURE_MAX)}…` : text;

@@ -1,26 +1,27 @@
-// What is due in which namespace: what shall be there, beside what is known to be. Pure. Not here: bringing it there, what
-// failed and when it is tried again (reconciler.ts).
+// What is to be done in which namespace: what it shall hold, what it is known to hold, and what has failed there. Pure.
+// Not here: doing it (reconciler.ts), saying what came of it (reporter.ts).
 
-import { sameRevisions } from '../../base/revision.js';
+import { type BackoffLimits, type Retry, retryAfter } from '../../base/backoff.js';
 import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
+import { sameRevisions } from '../discovery/revision.js';
 import type { Plan } from '../planner/plan.js';
 import { HOST_ROUTES } from '../spec/label-keys.js';
 
 /** The key under which the host's routes are kept among the namespaces. */
 const HOST = 'host';
+/** Of what fails. */
+export const RETRY_LIMITS: BackoffLimits = { firstMs: 100, longestMs: 30_000 };
 
-/** What is known of a namespace. */
-interface LastApplied {
+/** What a namespace is known to hold. */
+interface Applied {
   /** The path by which it was entered. The kernel gives the numbers of namespaces that are gone to new ones. */
   readonly path: string;
-  /** Of what it holds: the same for what is the same; `''` while that is not known. */
+  /** Of what it holds: the same for what is the same. */
   readonly digest: string;
   /** Revisions of the containers in it: what Docker has done to one since may have undone what we did. */
   readonly members: readonly number[];
-  /** Whether it is to be looked into again, since a periodic look began. */
-  readonly isStale: boolean;
 }
 
 /** The host's routes as they shall be. */
@@ -30,119 +31,171 @@ export interface HostDesired {
   readonly keep: boolean;
 }
 
-/** A namespace to be brought to what it shall be, or looked into. */
-export interface WorkItem {
+/** What a namespace shall hold by the last plan. */
+interface Target extends Applied {
   readonly key: string;
-  readonly path: string;
   /** Names of its containers, for the log. */
   readonly subject: string;
-  readonly digest: string;
-  /** Revisions of its containers. */
-  readonly members: readonly number[];
   /** Whether it shall hold nothing of ours. */
   readonly isEmpty: boolean;
   readonly desired: SandboxDesired | HostDesired;
 }
 
-/** What follows from a plan. */
+/** A namespace that holds something of ours, or may. `attempts` is 0 unless the last one failed. */
+export interface WorkItem extends Target, Retry {
+  /** Absent: not known. */
+  readonly applied?: Applied | undefined;
+  /** Whether it is to be looked into again, since a full resync began. */
+  readonly isStale: boolean;
+  /** Why the last attempt failed. */
+  readonly lastError?: string | undefined;
+  /** How often in a row it failed for that very reason. */
+  readonly repeats: number;
+}
+
+/** Why and how work is asked for. */
+export interface ScheduleOptions {
+  /** Whether all are to be looked into. */
+  readonly fullResync: boolean;
+  /** Whether somebody asks, and not the time alone at which something is tried again. */
+  readonly asked: boolean;
+  /** In milliseconds, by the clock of `retryAt`. */
+  readonly now: number;
+}
+
 export interface PendingWork {
-  /** What shall be other than it is, or is not known. */
-  readonly changed: readonly WorkItem[];
-  /** What is only looked into. */
-  readonly stale: readonly WorkItem[];
+  /** First what is to be changed, then what is only looked into, last what failed: nobody waits for that. */
+  readonly due: readonly WorkItem[];
   /** Keys of all that shall hold something, or may. */
   readonly present: ReadonlySet<string>;
 }
 
+const NEVER_FAILED = { attempts: 0, retryAt: 0, repeats: 0, lastError: undefined };
+
 export class WorkQueue {
-  /** Namespaces that hold something of ours, or may; by their keys. */
-  readonly #kept = new Map<string, LastApplied>();
+  readonly #items = new Map<string, WorkItem>();
   #first = true;
 
-  /**
-   * What is due by a plan of these containers.
-   * @param thorough whether all are to be looked into
-   */
+  /** The work that follows from a plan of these containers. */
   schedule(
     { sandboxes, hostRoutes }: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
-    fullResync: boolean,
+    { fullResync, asked, now }: ScheduleOptions,
   ): PendingWork {
     const wanted = new Map(sandboxes.map(desired => [desired.netns.key, desired]));
     const isFirst = this.#first;
     this.#first = false;
+    const members = membersOf(containers);
+    const present = new Set<string>();
+    const due: WorkItem[] = [];
     // What a daemon before us left is not known: each namespace is looked into once, and those that held something
     // as long as they live.
-    for (const { netns, hostNetwork, name } of containers) {
-      if (!netns || hostNetwork || wanted.has(netns.key)) continue;
-      if (isFirst) this.forget(netns.key);
-      if (this.#kept.has(netns.key)) {
+    for (const { netns, hostNetwork, name, isIndeterminate } of containers) {
+      if (!netns || hostNetwork || (wanted.has(netns.key) && !isIndeterminate)) continue;
+      if (isIndeterminate || isFirst || this.#items.has(netns.key))
         wanted.set(netns.key, nothingIn(netns, [name]));
-      }
     }
-    if (isFirst) this.forget(HOST);
     // Whose labels may count there is not known in whole: what is in force stays until it is.
-    const doubtful = new Set(
+    const indeterminate = new Set(
       containers.flatMap(({ isIndeterminate, netns }) => (isIndeterminate && netns?.key) || []),
     );
-    for (const key of doubtful) {
-      wanted.delete(key);
-      this.forget(key);
+    for (const desired of wanted.values()) {
+      const { key } = desired.netns;
+      const item = this.#update(targetInside(desired, members.get(key) ?? []));
+      present.add(key);
+      if (indeterminate.has(key)) this.#items.set(key, { ...item, applied: undefined });
+      else due.push(item);
     }
-    const members = membersOf(containers);
-    const due = [...wanted.values()].map(desired =>
-      this.#dueInside(desired, members.get(desired.netns.key) ?? []),
-    );
     const keep = containers.some(
       ({ unverifiedLabelKeys, unverified }) =>
         unverifiedLabelKeys?.includes(HOST_ROUTES) || unverified?.labels.has(HOST_ROUTES),
     );
-    if (this.#kept.has(HOST) || hostRoutes.length > 0) due.push(dueOnHost({ hostRoutes, keep }));
-    const present = new Set([...due.map(({ key }) => key), ...doubtful]);
-    for (const key of this.#kept.keys()) if (!present.has(key)) this.#kept.delete(key);
-    if (fullResync) for (const [key, kept] of this.#kept) this.#kept.set(key, { ...kept, isStale: true });
+    if (isFirst || this.#items.has(HOST) || hostRoutes.length > 0) {
+      due.push(this.#update(targetOnHost({ hostRoutes, keep })));
+      present.add(HOST);
+    }
+    for (const key of this.#items.keys()) if (!present.has(key)) this.#items.delete(key);
+    if (fullResync) for (const [key, item] of this.#items) this.#items.set(key, { ...item, isStale: true });
+    const changed = due.filter(item => !isApplied(item));
     return {
-      changed: due.filter(entry => !this.#isKept(entry)),
-      stale: due.filter(entry => this.#isKept(entry) && this.#kept.get(entry.key)!.isStale),
+      due: [
+        ...changed.filter(({ attempts }) => attempts === 0),
+        ...due.filter(item => isApplied(item) && this.#items.get(item.key)!.isStale),
+        ...changed.filter(({ attempts, retryAt }) => attempts > 0 && (asked || retryAt <= now)),
+      ],
       present,
     };
   }
 
-  /** Notes that nothing is known of what a namespace holds. */
-  forget(key: string): void {
-    this.#kept.set(key, { path: '', digest: '', members: [], isStale: false });
-  }
-
-  /** Notes that a namespace is what it shall be. */
+  /** Notes that a namespace holds what it shall. */
   done({ key, path, digest, members, isEmpty }: WorkItem): void {
-    if (isEmpty) this.#kept.delete(key);
-    else this.#kept.set(key, { path, digest, members, isStale: false });
+    const item = this.#items.get(key);
+    if (isEmpty || !item) this.#items.delete(key);
+    else
+      this.#items.set(key, {
+        ...item,
+        ...NEVER_FAILED,
+        applied: { path, digest, members },
+        isStale: false,
+      });
   }
 
   /** Notes that a namespace is no more. */
   gone({ key }: WorkItem): void {
-    this.#kept.delete(key);
+    this.#items.delete(key);
   }
 
-  #isKept({ key, path, digest, members }: WorkItem): boolean {
-    const kept = this.#kept.get(key);
-    return kept?.digest === digest && kept.path === path && sameRevisions(kept.members, members);
+  /** Notes why an attempt failed, and returns the item with that. */
+  failed({ key }: WorkItem, error: string, now: number): WorkItem {
+    const failed = withFailure(this.#items.get(key)!, error, now);
+    this.#items.set(key, failed);
+    return failed;
   }
 
-  #dueInside(desired: SandboxDesired, members: readonly number[]): WorkItem {
-    const { netns, containers, table, routes, sysctls, isFrozen } = desired;
-    return {
-      ...netns,
-      members,
-      subject: containers.join(', '),
-      digest: desired.digest,
-      isEmpty: !isFrozen && !table && routes.length === 0 && sysctls.length === 0,
-      desired,
-    };
+  /** When the first of those that failed is to be tried again; undefined where none is waiting. */
+  nextRetry(now: number): number | undefined {
+    const times = [...this.#items.values()].map(({ retryAt }) => retryAt).filter(at => at > now);
+    return times.length > 0 ? Math.min(...times) : undefined;
+  }
+
+  /** What is known of it stays, what it shall hold may be another. */
+  #update(target: Target): WorkItem {
+    const known = this.#items.get(target.key) ?? { ...NEVER_FAILED, isStale: false };
+    const item = { ...known, ...target };
+    this.#items.set(target.key, item);
+    return item;
   }
 }
 
-function dueOnHost(desired: HostDesired): WorkItem {
+/** The item after one more attempt that failed: what the namespace holds is not known any more. */
+export function withFailure(item: WorkItem, error: string, now: number): WorkItem {
+  return {
+    ...item,
+    ...retryAfter(item, now, RETRY_LIMITS),
+    applied: undefined,
+    lastError: error,
+    repeats: item.lastError === error ? item.repeats + 1 : 1,
+  };
+}
+
+function isApplied({ applied, digest, path, members }: WorkItem): boolean {
+  return applied?.digest === digest && applied.path === path && sameRevisions(applied.members, members);
+}
+
+function targetInside(desired: SandboxDesired, members: readonly number[]): Target {
+  const { netns, containers, table, routes, sysctls, isFrozen, digest } = desired;
+  return {
+    key: netns.key,
+    path: netns.path,
+    members,
+    subject: containers.join(', '),
+    digest,
+    isEmpty: !isFrozen && !table && routes.length === 0 && sysctls.length === 0,
+    desired,
+  };
+}
+
+function targetOnHost(desired: HostDesired): Target {
   const { hostRoutes, keep } = desired;
   return {
     key: HOST,

@@ -15,10 +15,9 @@ import {
 import type { Rule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Attachment } from '../discovery/container.js';
+import { isDefaultRoute } from '../spec/destination.js';
 import type { Change, DesiredState } from './state.js';
 
-/** The longest prefix that has its place in the table of ours. */
-const SHORT_PREFIX = 1;
 /**
  * Replies of connections that came in by Docker's own way go by main. For all else the longest prefix wins over main
  * and ours together, and of the same length ours: first what is more specific than a half in main, then our halves,
@@ -43,7 +42,7 @@ export function priorityOf(attachments: readonly Attachment[]): Pick<DesiredStat
 
 /** The table (RT_TABLE_*) in a container for a route of a label. */
 export function routingTable(network: Prefix): number {
-  return network.length <= SHORT_PREFIX ? RT_TABLE_DWGD : RT_TABLE_MAIN;
+  return isDefaultRoute(network) ? RT_TABLE_DWGD : RT_TABLE_MAIN;
 }
 
 /**

@@ -1,5 +1,5 @@
-// What a default route of a label leaves open beside it, each said with its remedy: IPv6, Docker's DNS, policy rules of
-// the container's own. Pure. Not here: the routes (resolve.ts), asking for any of it.
+// What a default route of a label leaves open beside it, each said with its remedy: IPv6, Docker's DNS, policy rules of the
+// container's own. Pure. Not here: the routes (resolve.ts), asking for any of it.
 import { formatDestination } from '../spec/destination.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf } from './merge.js';

@@ -1,52 +1,28 @@
 // The plan of the world as it is now, made anew only when something of the world is new: at most looks nothing is.
 // Not here: the plan (plan.ts), what the world looks like.
 
-import { type Address, type Prefix, sameAddress } from '../../base/ip.js';
-import { RT_TABLE_DWGD } from '../../base/ownership.js';
-import { sameRevisions } from '../../base/revision.js';
-import { routingTable } from '../diff/policy-routing.js';
-import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
+import { type Prefix, sameAddress } from '../../base/ip.js';
+import { sameRevisions } from '../discovery/revision.js';
+import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { type Plan, planWorld } from './plan.js';
 import { TableCache } from './table-cache.js';
 
-/** What a plan is made of. */
-export interface WorldSnapshot {
-  readonly containers: readonly ContainerView[];
-  /** What the DNS says, and the revision of that. */
-  readonly external: ReadonlyMap<string, readonly Address[]>;
-  readonly externalRevision: number;
-  readonly hostAddresses: readonly Prefix[];
-  /** Gateways of the host's own routes. */
-  readonly nextHops: readonly Address[];
-  /** Where the host is on its containers' networks. */
-  readonly hostPlaces: readonly HostInterfaceAddress[];
-}
-
 export class Planner {
   readonly #allowHostRoutes: readonly Prefix[];
   readonly #isStrict: boolean;
-  readonly #intents = new ParseCache();
+  readonly #intents: ParseCache;
   readonly #tables = new TableCache();
   #last: { readonly snapshot: WorldSnapshot; readonly plan: Plan } | undefined;
 
-  /** @param isStrict whether every labelled container is, whatever its labels say */
-  constructor(allowHostRoutes: readonly Prefix[], isStrict = false) {
+  /**
+   * @param isStrict whether every labelled container is, whatever its labels say
+   * @param intents where labels may have been read before the time
+   */
+  constructor(allowHostRoutes: readonly Prefix[], isStrict = false, intents = new ParseCache()) {
+    this.#intents = intents;
     this.#allowHostRoutes = allowHostRoutes;
     this.#isStrict = isStrict;
-  }
-
-  /** Reads the labels of a container that a plan is going to be about. */
-  prefetch(id: string, name: string, labels: ReadonlyMap<string, string>): void {
-    if (labels.size > 0) this.#intents.read(id, name, labels);
-  }
-
-  /** Whether labels ask for routes that Docker's own default route would be hidden by: replies are led back past them. */
-  needsReplyRouting(containers: readonly ContainerView[]): boolean {
-    const { intents } = this.#intents.getAll(containers);
-    return [...intents.values()].some(({ routes }) =>
-      routes.some(({ network }) => routingTable(network) === RT_TABLE_DWGD),
-    );
   }
 
   /** What shall be, with the mistakes of the labels' grammar; the very same as before where nothing is new. */

@@ -1,6 +1,6 @@
-// Where the routes and forwards of a namespace lead: their destinations, found among all containers and in the DNS.
-// What cannot be found or made is a mistake. Not here: the finding (name-index.ts), by which interfaces forwards'
-// connections come (ingress-interfaces.ts), what the kernel shall hold then (plan.ts).
+// Where the routes and forwards of a namespace lead: their destinations, found among all containers and in the DNS. What
+// cannot be found or made is a mistake. Not here: the finding (name-index.ts), by which interfaces forwards' connections come
+// (ingress-interfaces.ts), what the kernel shall hold then (plan.ts).
 
 import {
   type Address,

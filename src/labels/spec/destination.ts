@@ -1,5 +1,5 @@
-// Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, or the network that a route is to; and which addresses
-// can be that at all. Not here: whose name it is (labels/planner/name-index.ts).
+// Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, or the network that a route is to; and which addresses can be
+// that at all. Not here: whose name it is (name-index.ts).
 
 import { UserError } from '../../base/errors.js';
 import {
@@ -100,4 +100,9 @@ function usable(address: Address): Address {
 export function mayBeHostName(name: string): boolean {
   const last = name.replace(/\.$/, '').split('.').at(-1) ?? '';
   return !/^(\d+|0[xX][0-9A-Fa-f]*)$/.test(last);
+}
+
+/** Whether a route is a default route or half of one: Docker's own default would be hidden by it. */
+export function isDefaultRoute(network: Prefix): boolean {
+  return network.length <= 1;
 }

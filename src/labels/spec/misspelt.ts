@@ -1,5 +1,5 @@
-// Which networks a route label with a mistake can only be about, so that its fallback stands whatever else is wrong
-// with it. Not here: labels without a mistake (parse.ts), which keys there are (label-keys.ts).
+// Which networks a route label with a mistake can only be about, so that its fallback stands whatever else is wrong with
+// it. Not here: labels without a mistake (parse.ts), which keys there are (label-keys.ts).
 
 import { formatPrefix, type Prefix, parsePrefix } from '../../base/ip.js';
 import { parseNetwork } from './destination.js';

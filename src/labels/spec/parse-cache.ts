@@ -2,6 +2,7 @@
 // Not here: decoding them (parse.ts).
 
 import type { ContainerView } from '../discovery/container.js';
+import { isDefaultRoute } from './destination.js';
 import type { ContainerIntent, Diagnostic } from './intent.js';
 import { decodeLabels } from './parse.js';
 
@@ -43,6 +44,12 @@ export class ParseCache {
     for (const id of this.#entries.keys())
       if (!intents.has(id) && !unverified.has(id)) this.#entries.delete(id);
     return { intents, unverified, diagnostics };
+  }
+
+  /** Whether labels ask for a default route, or for half of one. */
+  asksForDefaultRoute(containers: readonly ContainerView[]): boolean {
+    const { intents } = this.getAll(containers);
+    return [...intents.values()].some(({ routes }) => routes.some(({ network }) => isDefaultRoute(network)));
   }
 
   /** Of one container; it is as well to ask before the time. @param seenAt the revision of its view */

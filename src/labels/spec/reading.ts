@@ -1,5 +1,5 @@
-// A ContainerIntent while it is being read: what labels say so far, which of them mean the same, and what a label with
-// a mistake leaves closed. Not here: reading a label (parse.ts).
+// A ContainerIntent while it is being read: what labels say so far, which of them mean the same, and what a label with a
+// mistake leaves closed. Not here: reading a label (parse.ts).
 
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';

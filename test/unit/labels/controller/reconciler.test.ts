@@ -61,7 +61,8 @@ class Stage {
         return this.#converge('host', routes.length > 0);
       },
       log: pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) }),
-      resyncInterval: resyncInterval,
+      resyncInterval,
+      now: () => Date.now(),
     });
     t.after(() => this.reconcile.close());
   }
@@ -168,7 +169,7 @@ test('triggers during a pass are folded into one more', async t => {
 });
 
 test('a failure stops no other namespace, is said when it stays, once, and is tried again', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('bad', '1').set('good', '1');
   stage.failing.add('bad');
@@ -190,7 +191,7 @@ test('a failure stops no other namespace, is said when it stays, once, and is tr
 });
 
 test('one that has failed for long makes no other wait: each is tried again in its own time', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('old', '1');
   stage.failing.add('old');
@@ -217,7 +218,7 @@ test('one that has failed for long makes no other wait: each is tried again in i
 });
 
 test('the wait of what fails grows to half a minute, and is short again after a success', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('a', '1');
   stage.failing.add('a');
@@ -290,9 +291,10 @@ test('a namespace whose labels are not known for sure is looked into, and emptie
   const unverified = { labels: new Map([[HOST_ROUTES, '10.0.0.0/8']]), why: 'gone' };
   const frozen = withDigest({ netns, containers: ['a'], routes: [], sysctls: [], isFrozen: true });
   const now = (sandboxes: SandboxDesired[], containers: ContainerView[]) => {
-    const { changed } = dues.schedule({ sandboxes, hostRoutes: [] }, containers, false);
-    for (const due of changed) dues.done(due);
-    return changed.map(({ key, desired }) => [key, 'isFrozen' in desired, 'keep' in desired && desired.keep]);
+    const how = { fullResync: false, asked: true, now: 0 };
+    const { due } = dues.schedule({ sandboxes, hostRoutes: [] }, containers, how);
+    for (const item of due) dues.done(item);
+    return due.map(({ key, desired }) => [key, 'isFrozen' in desired, 'keep' in desired && desired.keep]);
   };
   assert.deepEqual(now([frozen], [{ ...view, unverified }]), [
     ['4:a', true, false],
@@ -306,7 +308,7 @@ test('a namespace whose labels are not known for sure is looked into, and emptie
 });
 
 test('one that is gone is not tried again', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('a', '1');
   stage.failing.add('a');
@@ -320,7 +322,7 @@ test('one that is gone is not tried again', async t => {
 });
 
 test('one that fails comes after all others', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('a', '1').set('b', '1');
   stage.failing.add('a');
@@ -330,7 +332,7 @@ test('one that fails comes after all others', async t => {
 });
 
 test('a namespace that cannot be looked at stops no other, and is tried again', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('bad', '1').set('good', '1');
   stage.broken.add('bad');
@@ -368,7 +370,7 @@ test('a namespace that vanishes in mid-pass is no error', async t => {
 });
 
 test('Docker being down is asked again, and the first look stays the first', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('bare', '');
   stage.dockerIsDown = new Error('connect ENOENT');
@@ -381,13 +383,13 @@ test('Docker being down is asked again, and the first look stays the first', asy
 });
 
 test('why the containers cannot be looked at is said when it stays, once, but not that Docker is down', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.dockerIsDown = new Error('stat /proc/1/ns/net: EACCES');
   for (let i = 0; i < 4; i++) await stage.pass();
   stage.dockerIsDown = Object.assign(new Error('connect ECONNREFUSED'), { syscall: 'connect' });
   for (let i = 0; i < 4; i++) await stage.pass();
-  assert.deepEqual(stage.said(50), ['cannot look at the containers: stat /proc/1/ns/net: EACCES']);
+  assert.deepEqual(stage.said(50), ['cannot list the containers: stat /proc/1/ns/net: EACCES']);
 });
 
 test('the clock looks into every labelled namespace, whether or not it changed', async t => {

@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { Reporter } from '../../../../src/labels/controller/reporter.js';
+import { failureOf, Reporter } from '../../../../src/labels/controller/reporter.js';
+import { type WorkItem, withFailure } from '../../../../src/labels/controller/work-queue.js';
+
+/** Tells of what came of a namespace, time after time, with failures counted as the work queue does. */
+function teller(reports: Reporter): (outcome: Parameters<Reporter['outcome']>[1]) => void {
+  const fresh = { key: '4:1', subject: 'app', attempts: 0, retryAt: 0, repeats: 0 } as WorkItem;
+  let item = fresh;
+  return outcome => {
+    const isFailure = outcome !== undefined && outcome.failures.length > 0;
+    item = isFailure ? withFailure(item, failureOf(outcome), 0) : fresh;
+    reports.outcome(item, outcome);
+  };
+}
 
 test('a rule that the kernel refuses is a warning of its label, at once; what was done is said beside it', () => {
   const lines: Record<string, unknown>[] = [];
@@ -10,12 +22,12 @@ test('a rule that the kernel refuses is a warning of its label, at once; what wa
   const refused = [
     { container: 'app', key: 'twine.iptables.rule.a', message: 'the kernel refuses the rule' },
   ];
-  new Reporter(log).outcome('4:1', 'app', { changes: [{ kind: 'deleteTable' }], failures: [], refused });
+  teller(new Reporter(log))({ changes: [{ kind: 'deleteTable' }], failures: [], refused });
   assert.deepEqual(
     lines.map(({ level, container, label, msg }) => [level, container, label, msg]),
     [
       [40, 'app', 'twine.iptables.rule.a', 'the kernel refuses the rule'],
-      [30, undefined, undefined, 'brought to what its labels say'],
+      [30, undefined, undefined, 'reconciled with its labels'],
     ],
   );
 });
@@ -43,16 +55,17 @@ test('what is wrong in a namespace is said when it is new, and again when it com
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const reports = new Reporter(log);
+  const tell = teller(reports);
   const outcomes = [['a rule'], ['a rule'], ['another'], undefined, ['another']];
   for (const warnings of outcomes) {
-    reports.outcome('4:1', 'app', { changes: [], failures: [], ...(warnings && { warnings }) });
+    tell({ changes: [], failures: [], ...(warnings && { warnings }) });
   }
   assert.deepEqual(
     lines.map(({ level, containers, msg }) => [level, containers, msg]),
     ['a rule', 'another', 'another'].map(text => [40, 'app', text]),
   );
   reports.retainOnly(new Set());
-  reports.outcome('4:1', 'app', { changes: [], failures: [], warnings: ['another'] });
+  tell({ changes: [], failures: [], warnings: ['another'] });
   assert.equal(lines.length, 4);
 });
 
@@ -66,8 +79,9 @@ for (const [what, failures, text] of [
     const lines: Record<string, unknown>[] = [];
     const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const reports = new Reporter(log);
+    const tell = teller(reports);
     for (let n = 0; n < 3; n++) {
-      reports.outcome('4:1', 'app', { changes: [], failures: failures.map(message => new Error(message)) });
+      tell({ changes: [], failures: failures.map(message => new Error(message)) });
     }
     assert.deepEqual(
       lines.map(({ level, msg }) => [level, msg]),
@@ -76,11 +90,12 @@ for (const [what, failures, text] of [
   });
 }
 
-function linesOf(...outcomes: Parameters<Reporter['outcome']>[2][]): unknown[][] {
+function linesOf(...outcomes: Parameters<Reporter['outcome']>[1][]): unknown[][] {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const reports = new Reporter(log);
-  for (const outcome of outcomes) reports.outcome('4:1', 'app', outcome);
+  const tell = teller(reports);
+  for (const outcome of outcomes) tell(outcome);
   return lines.map(({ level, msg }) => [level, msg]);
 }
 
@@ -117,7 +132,7 @@ test('that a closed container is open is said once, when all of its labels are i
     { changes: [change], failures: [], isClosed: true as const },
     { changes: [change], failures: [] },
   ];
-  const brought = [30, 'brought to what its labels say'];
+  const brought = [30, 'reconciled with its labels'];
   assert.deepEqual(linesOf(open, closed, failed({}), open, open), [
     brought,
     brought,

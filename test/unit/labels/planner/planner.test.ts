@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '../../../../src/base/ip.js';
-import { Planner, type WorldSnapshot } from '../../../../src/labels/planner/planner.js';
+import type { WorldSnapshot } from '../../../../src/labels/discovery/world.js';
+import { Planner } from '../../../../src/labels/planner/planner.js';
+import { ParseCache } from '../../../../src/labels/spec/parse-cache.js';
 import { container } from '../../../support/label-world.js';
 
 const A = container('a', {
@@ -78,10 +80,10 @@ for (const [network, leads] of [
 ] as const) {
   test(`replies are${leads ? '' : ' not'} led back past a route to ${network}`, () => {
     const labelled = container('c', { labels: { [`twine.route.${network}`]: 'gw' } });
-    assert.equal(new Planner([]).needsReplyRouting([B, labelled]), leads);
+    assert.equal(new ParseCache().asksForDefaultRoute([B, labelled]), leads);
   });
 }
 
 test('replies are not led back where no label asks for a route', () => {
-  assert.equal(new Planner([]).needsReplyRouting([B]), false);
+  assert.equal(new ParseCache().asksForDefaultRoute([B]), false);
 });
