@@ -6,7 +6,7 @@ import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { ChannelError } from '../base/errors.js';
 import { formatAddress } from '../base/ip.js';
 import type { Trace } from '../base/trace.js';
-import { DUMP_BUFFER_BYTES, GUARDED, SyncNetlinkSocket } from '../netlink/connection.js';
+import { type Connection, DUMP_BUFFER_BYTES, GUARDED, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
 import {
@@ -138,8 +138,8 @@ export class Nft {
     this.#ask(socket => socket.request(deleteFlowRequest(flow), purpose));
   }
 
-  #ask<T>(question: (socket: SyncNetlinkSocket) => T): T {
-    const socket = new SyncNetlinkSocket(NETLINK_NETFILTER, this.#buffer, GUARDED);
+  #ask<T>(question: (socket: Connection) => T): T {
+    const socket = openConnection(NETLINK_NETFILTER, { buffer: this.#buffer, limits: GUARDED });
     try {
       return question(socket);
     } finally {
@@ -169,14 +169,14 @@ export class Nft {
   }
 }
 
-function rulesOf(socket: SyncNetlinkSocket, { family, name }: TableName, chain: string): Buffer[] {
+function rulesOf(socket: Connection, { family, name }: TableName, chain: string): Buffer[] {
   const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
   const replies = socket.request(getRulesRequest(family, name, chain), purpose);
   return replies.map(({ payload }) => payload);
 }
 
 /** @throws OpError: ENOENT */
-function tableOf(socket: SyncNetlinkSocket, { family, name }: TableName): Buffer {
+function tableOf(socket: Connection, { family, name }: TableName): Buffer {
   const purpose = { op: 'reading nftables table', subject: name };
   const [table] = socket.request(getTableRequest(family, name), purpose);
   if (!table) throw new ChannelError(`${purpose.op} ${name}: an answer without it`);
@@ -184,7 +184,7 @@ function tableOf(socket: SyncNetlinkSocket, { family, name }: TableName): Buffer
 }
 
 /** A question for one that may be missing would be answered by an error, which is dear to make. */
-function tablesOf(socket: SyncNetlinkSocket, family: NftFamily): string[] {
+function tablesOf(socket: Connection, family: NftFamily): string[] {
   const purpose = { op: 'listing nftables tables of', subject: family };
   const replies = socket.request(getTablesRequest(family), purpose);
   return replies.flatMap(({ payload }) => decodeTableName(payload) ?? []);

@@ -6,8 +6,10 @@ import { ChannelError, isExists, isNotFound, OpError } from '../../base/errors.j
 import type { Address } from '../../base/ip.js';
 import { PROBE_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
 import { sysctlWrite, type Trace } from '../../base/trace.js';
+import { GUARDED, openConnection } from '../../netlink/connection.js';
+import { NETLINK_ROUTE } from '../../netlink/message.js';
+import { RtNetlink } from '../../netlink/route/client.js';
 import type { Route } from '../../netlink/route/route.js';
-import { SyncRtNetlink } from '../../netlink/route/sync-client.js';
 import { type Nft, NftError } from '../../nft/client.js';
 import { decodeStampedTable } from '../../nft/messages.js';
 import { deleteTable, type NftTable, type NftTransaction } from '../../nft/table.js';
@@ -37,7 +39,7 @@ export class NetnsSession {
   placed: NftTable | undefined;
   /** Why it could not be told what is in the table of ours. */
   unreadable: Error | undefined;
-  readonly #rt: SyncRtNetlink;
+  readonly #rt: RtNetlink;
   readonly #nft: Nft;
   readonly #subject: string;
   readonly #trace: Trace | undefined;
@@ -49,7 +51,7 @@ export class NetnsSession {
    * @param trace is told each change before it is made
    */
   constructor(nft: Nft, subject: string, buffer: Buffer, trace: Trace | undefined) {
-    this.#rt = new SyncRtNetlink(buffer, trace);
+    this.#rt = new RtNetlink(openConnection(NETLINK_ROUTE, { buffer, limits: GUARDED }), trace);
     this.#nft = nft;
     this.#subject = subject;
     this.#trace = trace;
