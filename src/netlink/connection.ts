@@ -145,7 +145,7 @@ export class NetlinkConnection implements ThreadedConnection {
         if (message.seq === seq) {
           if (message.flags & NLM_F_DUMP_INTR) torn = true;
           if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-            const errno = readErrno(message);
+            const errno = readable(context, () => readErrno(message));
             if (errno !== 0) throw new OpError(op, subject, errno);
             return torn ? undefined : replies;
           }
@@ -168,13 +168,19 @@ export class NetlinkConnection implements ThreadedConnection {
     }
   }
 
-  #receive({ op, subject }: OpContext): Message[] {
-    try {
-      return readMessages(this.#buffer.subarray(0, this.#socket.receive(this.#buffer)));
-    } catch (err) {
-      const reason = `${op} ${subject}: no answer from the kernel that can be read: ${messageOf(err)}`;
-      throw new ChannelError(reason, { cause: err });
-    }
+  #receive(context: OpContext): Message[] {
+    return readable(context, () =>
+      readMessages(this.#buffer.subarray(0, this.#socket.receive(this.#buffer))),
+    );
+  }
+}
+
+function readable<T>({ op, subject }: OpContext, read: () => T): T {
+  try {
+    return read();
+  } catch (err) {
+    const reason = `${op} ${subject}: no answer from the kernel that can be read: ${messageOf(err)}`;
+    throw new ChannelError(reason, { cause: err });
   }
 }
 
