@@ -348,14 +348,15 @@ class FakeSocket {
   }
 }
 
-function int32(value: number): Buffer {
+/** A number of four bytes. */
+export function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32LE(value);
   return bytes;
 }
 
 /** A message of the kernel, padded. */
-function message(type: number, flags: number, seq: number, payload: Buffer): Buffer {
+export function message(type: number, flags: number, seq: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(16);
   header.writeUInt32LE(16 + payload.length, 0);
   header.writeUInt16LE(type, 4);
