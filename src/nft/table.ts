@@ -1,5 +1,5 @@
 // One nftables table as data, and the JSON commands that put it in place or take it away, each one transaction.
-// Not here: what is in the table, the way to the kernel (libnftables.ts), expressions (expression.ts).
+// Not here: what is in the table, the way to the kernel (client.ts), expressions (expression.ts).
 
 import type { Expression, Statement } from './expression.js';
 

@@ -1,4 +1,4 @@
-// The kernel's messages about a WireGuard device to a device. Pure. Not here: writing (wireguard-encode.ts).
+// The kernel's messages about a WireGuard device to a device. Pure. Not here: writing (encode.ts).
 
 import { DecodeError } from '../../base/errors.js';
 import { fromBytes, type Prefix } from '../../base/ip.js';

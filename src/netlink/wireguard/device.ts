@@ -1,5 +1,5 @@
 // WireGuard's generic netlink family: the numbers of <linux/wireguard.h>, and devices and peers as wg(8) speaks
-// of them, observed and wanted. Not here: their bytes (wireguard-encode.ts, wireguard-decode.ts).
+// of them, observed and wanted. Not here: their bytes (encode.ts, decode.ts).
 
 import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
 import type { Key, SecretKey } from './key.js';

@@ -1,4 +1,4 @@
-// WireGuard configurations to the payloads of the kernel's messages. Pure. Not here: reading (wireguard-decode.ts).
+// WireGuard configurations to the payloads of the kernel's messages. Pure. Not here: reading (decode.ts).
 
 import type { Prefix } from '../../base/ip.js';
 import { attr, attrString, attrU8, attrU16, attrU32, NLA_MAX_VALUE, nest } from '../attributes.js';
