@@ -3,10 +3,10 @@
 import { messageOf } from '../base/errors.js';
 import { KeyedQueue } from '../base/keyed-queue.js';
 import type { Log } from '../base/log.js';
-import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/event-socket.js';
+import { openConnection } from '../netlink/connection.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/message.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { RtNetlink, watchLinks } from '../netlink/route/client.js';
-import { SyncNetlinkChannel } from '../netlink/sync-channel.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
@@ -50,8 +50,8 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const netns = await NetnsSwitch.open();
   const store = new Store(options.database, text => log.error(text));
   const trace = options.verbose ? (command: string): void => log.debug(command) : undefined;
-  const rt = new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE), trace);
-  const wg = new WgCtrl(new SyncNetlinkChannel(NETLINK_GENERIC), trace);
+  const rt = new RtNetlink(openConnection(NETLINK_ROUTE), trace);
+  const wg = new WgCtrl(openConnection(NETLINK_GENERIC), trace);
   const reaper = new LinkReaper(log);
   const { rootless: users } = options;
   const serves = (uid: number): boolean => (typeof users === 'boolean' ? users : users.includes(uid));

@@ -1,25 +1,14 @@
-// Requests and answers on a netlink socket within one synchronous moment: what is done in a window of another
-// namespace. It never waits: rtnetlink and nfnetlink answer within the system call that asks, and a dump goes on with
-// every read. Not here: events, many requests at once (event-socket.ts), what any message means.
+// Requests to the kernel and their answers, within one synchronous moment: rtnetlink, generic netlink and nfnetlink
+// answer within the system call that asks, and a dump goes on with every read. Sequence numbers, errno, torn dumps and
+// limits are known here and nowhere else. Not here: what any message means, events (event-socket.ts).
 
 import { randomInt } from 'node:crypto';
-import { closeSync, readSync, writeSync } from 'node:fs';
-import {
-  AF_NETLINK,
-  connectToKernel,
-  NETLINK_GET_STRICT_CHK,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOL_NETLINK,
-  sendOnThread,
-  setSocketOption,
-  socket,
-} from '../../native/libc.js';
-import { ChannelError, errorCode, messageOf, OpError } from '../base/errors.js';
-import type { OpContext } from './event-socket.js';
+import { ChannelError, messageOf, OpError } from '../base/errors.js';
+import { KernelSocket } from './kernel-socket.js';
 import {
   encodeRequest,
   type Message,
+  NETLINK_ROUTE,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
@@ -30,9 +19,30 @@ import {
   readMessages,
 } from './message.js';
 
-/** The kernel fills at most so much at a time (netlink_dump()). */
-export const DUMP_BUFFER_BYTES = 32 * 1024;
-const DUMP_TRIES = 8;
+/** What a request is for, in the words of an OpError: "creating link", "wg0". */
+export interface OpContext {
+  readonly op: string;
+  readonly subject: string;
+}
+
+/** Requests in, answers out, in one network namespace: what the clients of all families work on. */
+export interface Connection {
+  /**
+   * Sends one request. A dump answers with all its messages, anything else with what precedes the acknowledgement
+   * (nothing, for most).
+   * @throws OpError when the kernel refuses, ChannelError when there is no answer, an unreadable one, or one beyond the
+   * connection's limits
+   */
+  request(request: Request, context: OpContext): Message[];
+  /** Closing it again does nothing. */
+  close(): void;
+}
+
+/** A connection on which the kernel may work for long, without holding up the event loop. */
+export interface ThreadedConnection extends Connection {
+  /** The same as `request`, while a thread waits. A torn list is not read again. */
+  requestOnThread(request: Request, context: OpContext): Promise<Message[]>;
+}
 
 /** What is read at most for one request, its own messages or not. Nothing else is done meanwhile. */
 export interface AnswerLimits {
@@ -47,78 +57,74 @@ export const MAX_DUMP_MESSAGES = 8_192;
 export const GUARDED: AnswerLimits = { messages: MAX_DUMP_MESSAGES, ms: 1_000 };
 /** For the host's, which may have a million routes. */
 const TRUSTED: AnswerLimits = { messages: Number.POSITIVE_INFINITY, ms: 10_000 };
+/** The kernel fills at most so much at a time (netlink_dump()). */
+export const DUMP_BUFFER_BYTES = 32 * 1024;
+const DUMP_TRIES = 8;
 const UINT32_VALUES = 2 ** 32;
 
-export class SyncNetlinkSocket {
-  readonly #fd: number;
+export interface ConnectionOptions {
+  /** Where answers are read to, one after the other; connections that are not used at once may share it. */
+  readonly buffer?: Buffer;
+  /** Absent: those for the host. */
+  readonly limits?: AnswerLimits;
+}
+
+/** Opens a connection of a protocol (NETLINK_*) in the namespace of the calling thread. */
+export type ConnectionOpener = (protocol: number, options?: ConnectionOptions) => Connection;
+
+/**
+ * Opens a connection in the namespace of the calling thread, to which nobody but the kernel can send. It pins the
+ * namespace until it is closed.
+ * @param protocol NETLINK_*
+ * @throws OpError
+ */
+export function openConnection(protocol: number, options?: ConnectionOptions): NetlinkConnection {
+  return new NetlinkConnection(new KernelSocket(protocol), options);
+}
+
+/** An rtnetlink connection of the namespace of the calling thread, for requests that take long too. */
+export function openRouteSocket(): ThreadedConnection {
+  return openConnection(NETLINK_ROUTE);
+}
+
+export class NetlinkConnection implements ThreadedConnection {
+  readonly #socket: Pick<KernelSocket, keyof KernelSocket>;
   readonly #buffer: Buffer;
   readonly #limits: AnswerLimits;
   /** Nobody else knows which answers are waited for. */
   #seq = randomInt(UINT32_VALUES);
 
-  /**
-   * Opens a socket of the namespace of the calling thread, to which nobody but the kernel can send. It pins the
-   * namespace: close it in the same window.
-   * @param protocol NETLINK_*
-   * @param buffer where answers are read to, one after the other; sockets that are not used at once may share it
-   * @throws OpError
-   */
+  /** @param socket which is its own from here on */
   constructor(
-    protocol: number,
-    buffer: Buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES),
-    limits: AnswerLimits = TRUSTED,
+    socket: Pick<KernelSocket, keyof KernelSocket>,
+    { buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES), limits = TRUSTED }: ConnectionOptions = {},
   ) {
+    this.#socket = socket;
     this.#buffer = buffer;
     this.#limits = limits;
-    this.#fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, protocol);
-    try {
-      connectToKernel(this.#fd);
-    } catch (err) {
-      closeSync(this.#fd);
-      throw err;
-    }
   }
 
   close(): void {
-    closeSync(this.#fd);
+    this.#socket.close();
   }
 
-  /**
-   * NETLINK_GET_STRICT_CHK: a dump gives only what the header of its request names. Kernels before 4.20 do not know
-   * it and give everything.
-   */
-  filterDumps(): void {
-    try {
-      setSocketOption(this.#fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
-    } catch (err) {
-      if (errorCode(err) !== 'ENOPROTOOPT') throw err;
-    }
-  }
-
-  /**
-   * Sends one request. A dump answers with all its messages, anything else with what precedes the acknowledgement
-   * (nothing, for most).
-   * @throws OpError when the kernel refuses, ChannelError when there is no answer, an unreadable one, or one beyond the
-   * socket's limits
-   */
-  request(request: Request, purpose: OpContext): Message[] {
+  request(request: Request, context: OpContext): Message[] {
     const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
     const until = performance.now() + this.#limits.ms;
     for (let n = 1; ; n++) {
       const seq = this.#nextSeq();
-      this.#send(encode(request, seq), purpose);
-      const replies = this.#collect(seq, purpose, until);
+      this.#send(encode(request, seq), context);
+      const replies = this.#collect(seq, context, until);
       if (replies) return replies;
-      if (n === tries) throw changedMeanwhile(purpose);
+      if (n === tries) throw changedMeanwhile(context);
     }
   }
 
-  /** The same for a request that the kernel works on for long: a thread waits for it. A torn list is not read again. */
-  async requestOnThread(request: Request, purpose: OpContext): Promise<Message[]> {
+  async requestOnThread(request: Request, context: OpContext): Promise<Message[]> {
     const seq = this.#nextSeq();
-    await sendOnThread(this.#fd, encode(request, seq), purpose.op, purpose.subject);
-    const replies = this.#collect(seq, purpose, performance.now() + this.#limits.ms);
-    if (!replies) throw changedMeanwhile(purpose);
+    await this.#socket.sendOnThread(encode(request, seq), context.op, context.subject);
+    const replies = this.#collect(seq, context, performance.now() + this.#limits.ms);
+    if (!replies) throw changedMeanwhile(context);
     return replies;
   }
 
@@ -129,17 +135,17 @@ export class SyncNetlinkSocket {
   }
 
   /** The answers to a request; undefined when the kernel says that the list was torn. */
-  #collect(seq: number, purpose: OpContext, until: number): Message[] | undefined {
-    const { op, subject } = purpose;
+  #collect(seq: number, context: OpContext, until: number): Message[] | undefined {
+    const { op, subject } = context;
     const { messages, ms } = this.#limits;
     const replies: Message[] = [];
     let torn = false;
     for (let read = 0; ; ) {
-      for (const message of this.#receive(purpose)) {
+      for (const message of this.#receive(context)) {
         if (message.seq === seq) {
           if (message.flags & NLM_F_DUMP_INTR) torn = true;
           if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-            const errno = readErrno(message);
+            const errno = readable(context, () => readErrno(message));
             if (errno !== 0) throw new OpError(op, subject, errno);
             return torn ? undefined : replies;
           }
@@ -152,22 +158,29 @@ export class SyncNetlinkSocket {
     }
   }
 
-  /** write(2) and read(2) on a socket are send(2) and recv(2); Node's calls of them cost a tenth of foreign ones. */
-  #send(bytes: Buffer, { op, subject }: OpContext): void {
+  #send(datagram: Buffer, { op, subject }: OpContext): void {
     try {
-      writeSync(this.#fd, bytes);
+      this.#socket.send(datagram);
     } catch (err) {
+      if (err instanceof ChannelError)
+        throw new ChannelError(`${op} ${subject}: ${err.message}`, { cause: err });
       throw new OpError(op, subject, -((err as NodeJS.ErrnoException).errno ?? 0), { cause: err });
     }
   }
 
-  #receive({ op, subject }: OpContext): Message[] {
-    try {
-      return readMessages(this.#buffer.subarray(0, readSync(this.#fd, this.#buffer)));
-    } catch (err) {
-      const reason = `${op} ${subject}: no answer from the kernel that can be read: ${messageOf(err)}`;
-      throw new ChannelError(reason, { cause: err });
-    }
+  #receive(context: OpContext): Message[] {
+    return readable(context, () =>
+      readMessages(this.#buffer.subarray(0, this.#socket.receive(this.#buffer))),
+    );
+  }
+}
+
+function readable<T>({ op, subject }: OpContext, read: () => T): T {
+  try {
+    return read();
+  } catch (err) {
+    const reason = `${op} ${subject}: no answer from the kernel that can be read: ${messageOf(err)}`;
+    throw new ChannelError(reason, { cause: err });
   }
 }
 

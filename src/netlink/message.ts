@@ -3,6 +3,9 @@
 import { DecodeError } from '../base/errors.js';
 import { align } from './attributes.js';
 
+export const NETLINK_ROUTE = 0;
+export const NETLINK_GENERIC = 16;
+
 export const NLMSG_HDRLEN = 16;
 
 export const NLMSG_NOOP = 1;
@@ -18,6 +21,7 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_DUMP = 0x300;
 export const NLM_F_CREATE = 0x400;
+
 /** A request before its header is written: the type, the flags beyond NLM_F_REQUEST, the payload. */
 export interface Request {
   readonly type: number;

@@ -1,14 +1,13 @@
 // nftables of the namespace of the calling thread: carry out a transaction, look at what is there. Synchronous, so that
-// it can be used while the thread is in another namespace. Sockets are closed later, because close(2) blocks until the
-// kernel has destroyed what a transaction deleted. Not here: what is written (table.ts).
+// it can be used in a window of another namespace. Not here: what is written (table.ts), when sockets are let go of
+// (sockets.ts).
 
-import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
+import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';
 import { ChannelError } from '../base/errors.js';
-import { formatAddress } from '../base/ip.js';
 import type { Trace } from '../base/trace.js';
-import { DUMP_BUFFER_BYTES, GUARDED, SyncNetlinkSocket } from '../netlink/connection.js';
+import { type Connection, type ConnectionOpener, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
-import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
+import { Conntrack } from './conntrack-client.js';
 import {
   decodeTableName,
   getChainsRequest,
@@ -16,23 +15,15 @@ import {
   getSetsRequest,
   getTableRequest,
   getTablesRequest,
-  NETLINK_NETFILTER,
   type StampedTableAnswers,
 } from './messages.js';
+import { NetfilterSockets } from './sockets.js';
 import { type NftFamily, type NftTable, type NftTransaction, nftCommand, nftScript } from './table.js';
 import { decodeSnapshot, type TableSnapshot } from './table-snapshot.js';
 
 type TableName = Pick<NftTable, 'family' | 'name'>;
 
-/** After this long, the kernel has destroyed what a transaction deleted. */
-const RELEASE_AFTER_MS = 50;
-/**
- * What may wait to be let go at once: each has a socket, a context some 150 KB beside it. Beyond, the oldest go in one
- * lot, so that only the first of them may have to wait.
- */
-const RELEASE_BEYOND = 32;
-const RELEASE_LOT = 24;
-/** How much of libnftables' message is kept, in UTF-16 units: it may quote text of any length. */
+/** In UTF-16 units: what libnftables quotes may be of any length. */
 const REASON_LENGTH = 500;
 
 /** The kernel or libnftables refused a transaction. */
@@ -53,23 +44,32 @@ export class NftError extends Error {
   }
 }
 
-export class Nft {
-  readonly #library: LibNftables;
-  readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
-  /** Oldest first. */
-  readonly #held: { readonly release: () => void; readonly until: number }[] = [];
-  #timer: NodeJS.Timeout | undefined;
+/** What carries out commands of libnftables-json(5). */
+export interface NftLibrary {
+  /** A context in the namespace of the calling thread. */
+  context(flags: number): Pick<NftContext, 'run' | 'error' | 'free'>;
+}
 
-  /** @throws UserError when libnftables is not installed */
-  constructor() {
-    this.#library = new LibNftables();
+export class Nft {
+  /** The flows that the same namespace tracks. */
+  readonly conntrack: Conntrack;
+  readonly #library: NftLibrary;
+  readonly #sockets: NetfilterSockets;
+
+  /**
+   * @param open opens connections to netfilter in the namespace of the calling thread
+   * @param library carries out transactions
+   * @throws UserError when libnftables is not installed
+   */
+  constructor(open: ConnectionOpener = openConnection, library: NftLibrary = new LibNftables()) {
+    this.#library = library;
+    this.#sockets = new NetfilterSockets(open);
+    this.conntrack = new Conntrack(this.#sockets);
   }
 
   /** Lets go at once of what is still held. */
   close(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#release(this.#held.length);
+    this.#sockets.close();
   }
 
   /**
@@ -86,107 +86,59 @@ export class Nft {
       if (trace) for (const line of nftScript(transaction)) trace(line);
       throw new NftError(subject, reasonOf(context.error), transaction);
     } finally {
-      this.#releaseLater(() => context.free());
+      this.#sockets.releaseLater(() => context.free());
     }
   }
 
   /**
    * The rules of a chain, for readLook(), and the names of the tables of its family where there are none.
    * @param others whether the tables are wanted anyway
-   * @throws OpError; ChannelError when there are more than MOST_ANSWERS
+   * @throws OpError; ChannelError when there are more than MAX_DUMP_MESSAGES
    */
   readStampChain(table: TableName, chain: string, others = false): StampedTableAnswers {
-    return this.#ask(socket => {
-      const rules = rulesOf(socket, table, chain);
+    return this.#sockets.ask(connection => {
+      const rules = rulesOf(connection, table, chain);
       if (rules.length > 0 && !others) return { rules };
-      return { rules, tables: tablesOf(socket, table.family) };
+      return { rules, tables: tablesOf(connection, table.family) };
     });
   }
 
-  /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MOST_ANSWERS of something */
+  /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MAX_DUMP_MESSAGES of something */
   snapshot(name: TableName): TableSnapshot {
-    return this.#ask(socket => {
+    return this.#sockets.ask(connection => {
       const list = (what: string, request: Request): Buffer[] => {
-        const purpose = { op: `listing nftables ${what} of`, subject: name.name };
-        return socket.request(request, purpose).map(({ payload }) => payload);
+        const context = { op: `listing nftables ${what} of`, subject: name.name };
+        return connection.request(request, context).map(({ payload }) => payload);
       };
       // The generation is read first: a change during the other requests then shows as a newer generation.
       return decodeSnapshot(name.name, {
-        table: tableOf(socket, name),
+        table: tableOf(connection, name),
         chains: list('chains', getChainsRequest(name.family)),
         sets: list('sets', getSetsRequest(name.family, name.name)),
         rules: list('rules', getRulesRequest(name.family, name.name)),
       });
     });
   }
-
-  /** The tracked flows to a UDP port. @throws OpError; ChannelError when there are more than MOST_ANSWERS */
-  flows(port: number): Flow[] {
-    const purpose = { op: 'listing flows to udp port', subject: String(port) };
-    const replies = ([4, 6] as const).flatMap(family =>
-      this.#ask(socket => socket.request(getFlowsRequest(family, port), purpose)),
-    );
-    return replies.flatMap(({ payload }) => decodeFlow(payload) ?? []);
-  }
-
-  /** @throws OpError: ENOENT */
-  deleteFlow(flow: Flow, trace?: Trace): void {
-    const { address, port } = flow.destination;
-    const subject = `${formatAddress(address)} port ${port}`;
-    trace?.(`conntrack -D -p udp -d ${formatAddress(address)} --dport ${port}`);
-    const purpose = { op: 'letting go of a flow to', subject };
-    this.#ask(socket => socket.request(deleteFlowRequest(flow), purpose));
-  }
-
-  #ask<T>(question: (socket: SyncNetlinkSocket) => T): T {
-    const socket = new SyncNetlinkSocket(NETLINK_NETFILTER, this.#buffer, GUARDED);
-    try {
-      return question(socket);
-    } finally {
-      // Nothing was deleted recently, so close(2) does not block.
-      if (this.#held.length === 0) socket.close();
-      else this.#releaseLater(() => socket.close());
-    }
-  }
-
-  #releaseLater(release: () => void): void {
-    this.#held.push({ release, until: performance.now() + RELEASE_AFTER_MS });
-    if (this.#held.length > RELEASE_BEYOND) this.#release(RELEASE_LOT);
-    this.#timer ??= setTimeout(() => this.#tick(), RELEASE_AFTER_MS);
-  }
-
-  #tick(): void {
-    this.#timer = undefined;
-    const now = performance.now();
-    const young = this.#held.findIndex(({ until }) => until > now);
-    this.#release(young < 0 ? this.#held.length : young);
-    const [oldest] = this.#held;
-    if (oldest) this.#timer = setTimeout(() => this.#tick(), oldest.until - now);
-  }
-
-  #release(count: number): void {
-    for (const { release } of this.#held.splice(0, count)) release();
-  }
 }
 
-function rulesOf(socket: SyncNetlinkSocket, { family, name }: TableName, chain: string): Buffer[] {
-  const purpose = { op: 'listing nftables chain', subject: `${name} ${chain}` };
-  const replies = socket.request(getRulesRequest(family, name, chain), purpose);
+function rulesOf(connection: Connection, { family, name }: TableName, chain: string): Buffer[] {
+  const context = { op: 'listing nftables chain', subject: `${name} ${chain}` };
+  const replies = connection.request(getRulesRequest(family, name, chain), context);
   return replies.map(({ payload }) => payload);
 }
 
 /** @throws OpError: ENOENT */
-function tableOf(socket: SyncNetlinkSocket, { family, name }: TableName): Buffer {
-  const purpose = { op: 'reading nftables table', subject: name };
-  const [table] = socket.request(getTableRequest(family, name), purpose);
-  if (!table) throw new ChannelError(`${purpose.op} ${name}: an answer without it`);
+function tableOf(connection: Connection, { family, name }: TableName): Buffer {
+  const context = { op: 'reading nftables table', subject: name };
+  const [table] = connection.request(getTableRequest(family, name), context);
+  if (!table) throw new ChannelError(`${context.op} ${name}: an answer without it`);
   return table.payload;
 }
 
-/** Lists all tables, because asking for one that is missing throws an error, which is expensive to build. */
-function tablesOf(socket: SyncNetlinkSocket, family: NftFamily): string[] {
-  const purpose = { op: 'listing nftables tables of', subject: family };
-  const replies = socket.request(getTablesRequest(family), purpose);
+/** A question for one that may be missing would be answered by an error, which is dear to make. */
+function tablesOf(connection: Connection, family: NftFamily): string[] {
+  const context = { op: 'listing nftables tables of', subject: family };
+  const replies = connection.request(getTablesRequest(family), context);
   return replies.flatMap(({ payload }) => decodeTableName(payload) ?? []);
 }
 

@@ -1,6 +1,5 @@
-// Flows that the kernel tracks (conntrack(8)): listing those of one UDP port, and deleting one. struct nfgenmsg
-// and CTA_* of <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be deleted
-// (labels/diff/stale-flows.ts).
+// Flows that the kernel tracks (conntrack(8)): which there are of one UDP port, and letting go of one. CTA_* of
+// <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be let go of (labels/diff/stale-flows.ts).
 
 import { DecodeError } from '../base/errors.js';
 import { type Address, fromBytes } from '../base/ip.js';
@@ -16,12 +15,12 @@ import {
   sized,
 } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
+import { NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes, nfgenmsg, nfnlType } from './nfgenmsg.js';
 
 const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_GET = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
-const NFGENMSG_LEN = 4;
-const NFPROTO = { 4: 2, 6: 10 } as const;
+const NFPROTO = { 4: NFPROTO_IPV4, 6: NFPROTO_IPV6 } as const;
 
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
@@ -97,8 +96,7 @@ export function deleteFlowRequest({ handle: { family, attrs } }: Flow): Request 
  * @throws DecodeError when it is short or its attributes are damaged
  */
 export function decodeFlow(payload: Buffer): Flow | undefined {
-  if (payload.length < NFGENMSG_LEN) throw new DecodeError(`an nfgenmsg of ${payload.length} bytes`);
-  const attrs = readAttrs(payload.subarray(NFGENMSG_LEN));
+  const attrs = readAttrs(nfAttributes(payload));
   const valueAt = (type: number) => attrs.find(found => found.type === type)?.value;
   const [original, reply, status] = [CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS].map(valueAt);
   if (!original || !reply) throw new DecodeError('a flow without its two directions');
@@ -129,11 +127,6 @@ function endOf(tuple: Buffer, [v4, v6]: readonly [number, number], portType: num
   return { address: fromBytes(address), port: sized(port ?? Buffer.alloc(0), 2).readUInt16BE(0) };
 }
 
-/** struct nfgenmsg: family, version, resource (zero here). */
-function nfgenmsg(family: number): Buffer {
-  return Buffer.from([family, 0, 0, 0]);
-}
-
 function messageType(message: number): number {
-  return (NFNL_SUBSYS_CTNETLINK << 8) | message;
+  return nfnlType(NFNL_SUBSYS_CTNETLINK, message);
 }

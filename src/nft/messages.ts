@@ -1,11 +1,11 @@
-// The nf_tables requests that every namespace gets: the comments of a chain's rules, whether a table exists, and, where
-// something has changed, what is in it. Sent straight to the kernel (struct nfgenmsg and NFTA_* of
-// <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a
-// table (table-snapshot.ts), any change, which is libnftables' (client.ts).
+// The questions to nf_tables that are asked of every namespace: which comments do a chain's rules have, is there such a
+// table; and where something changed, what is in it. Straight to the kernel (struct nfgenmsg and NFTA_* of
+// <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
+// (table-snapshot.ts), any change, which is libnftables' (client.ts).
 
-import { DecodeError } from '../base/errors.js';
 import { attrMap, attrString, readString } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
+import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes, nfgenmsg, nfnlType } from './nfgenmsg.js';
 import type { NftFamily } from './table.js';
 import { decodeGeneration } from './table-snapshot.js';
 
@@ -16,8 +16,7 @@ const NFT_MSG_GETTABLE = 1;
 const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETRULE = 7;
 const NFT_MSG_GETSET = 10;
-const NFGENMSG_LEN = 4;
-const NFPROTO: Record<NftFamily, number> = { inet: 1, ip: 2, ip6: 10 };
+const NFPROTO: Record<NftFamily, number> = { inet: NFPROTO_INET, ip: NFPROTO_IPV4, ip6: NFPROTO_IPV6 };
 
 const NFTA_TABLE_NAME = 1;
 const NFTA_RULE_TABLE = 1;
@@ -59,7 +58,7 @@ export function decodeStampedTable({ rules, tables = [] }: StampedTableAnswers, 
 /** The rules of a table, or of one chain of it; none where there is no such chain or table. */
 export function getRulesRequest(family: NftFamily, table: string, chain?: string): Request {
   const payload = Buffer.concat([
-    nfgenmsg(family),
+    nfgenmsg(NFPROTO[family]),
     attrString(NFTA_RULE_TABLE, table),
     ...(chain === undefined ? [] : [attrString(NFTA_RULE_CHAIN, chain)]),
   ]);
@@ -68,29 +67,29 @@ export function getRulesRequest(family: NftFamily, table: string, chain?: string
 
 /** The chains of every table of a family: the kernel has no narrower list. */
 export function getChainsRequest(family: NftFamily): Request {
-  return { type: messageType(NFT_MSG_GETCHAIN), flags: NLM_F_DUMP, payload: nfgenmsg(family) };
+  return { type: messageType(NFT_MSG_GETCHAIN), flags: NLM_F_DUMP, payload: nfgenmsg(NFPROTO[family]) };
 }
 
 /** The sets and maps of a table, without their elements. */
 export function getSetsRequest(family: NftFamily, table: string): Request {
-  const payload = Buffer.concat([nfgenmsg(family), attrString(NFTA_SET_TABLE, table)]);
+  const payload = Buffer.concat([nfgenmsg(NFPROTO[family]), attrString(NFTA_SET_TABLE, table)]);
   return { type: messageType(NFT_MSG_GETSET), flags: NLM_F_DUMP, payload };
 }
 
 /** The tables of a family. */
 export function getTablesRequest(family: NftFamily): Request {
-  return { type: messageType(NFT_MSG_GETTABLE), flags: NLM_F_DUMP, payload: nfgenmsg(family) };
+  return { type: messageType(NFT_MSG_GETTABLE), flags: NLM_F_DUMP, payload: nfgenmsg(NFPROTO[family]) };
 }
 
 /** One table; ENOENT where there is none. */
 export function getTableRequest(family: NftFamily, name: string): Request {
-  const payload = Buffer.concat([nfgenmsg(family), attrString(NFTA_TABLE_NAME, name)]);
+  const payload = Buffer.concat([nfgenmsg(NFPROTO[family]), attrString(NFTA_TABLE_NAME, name)]);
   return { type: messageType(NFT_MSG_GETTABLE), flags: 0, payload };
 }
 
 /** A table's name; undefined where it has none. @throws DecodeError when it is short or its attributes are damaged */
 export function decodeTableName(payload: Buffer): string | undefined {
-  const name = attributes(payload).get(NFTA_TABLE_NAME);
+  const name = attrMap(nfAttributes(payload)).get(NFTA_TABLE_NAME);
   return name && readString(name);
 }
 
@@ -100,7 +99,7 @@ export function decodeTableName(payload: Buffer): string | undefined {
  * @throws DecodeError when it is short or its attributes are damaged
  */
 export function decodeRuleComment(payload: Buffer): string | undefined {
-  const userdata = attributes(payload).get(NFTA_RULE_USERDATA);
+  const userdata = attrMap(nfAttributes(payload)).get(NFTA_RULE_USERDATA);
   return userdata && findComment(userdata);
 }
 
@@ -117,16 +116,6 @@ function findComment(userdata: Buffer): string | undefined {
   return undefined;
 }
 
-function attributes(payload: Buffer): Map<number, Buffer> {
-  if (payload.length < NFGENMSG_LEN) throw new DecodeError(`an nfgenmsg of ${payload.length} bytes`);
-  return attrMap(payload.subarray(NFGENMSG_LEN));
-}
-
 function messageType(message: number): number {
-  return (NFNL_SUBSYS_NFTABLES << 8) | message;
-}
-
-/** struct nfgenmsg: family, version, resource (zero here). */
-function nfgenmsg(family: NftFamily): Buffer {
-  return Buffer.from([NFPROTO[family], 0, 0, 0]);
+  return nfnlType(NFNL_SUBSYS_NFTABLES, message);
 }

@@ -1,9 +1,11 @@
-// A fingerprint of a table, from the kernel's bytes as they are, to tell whether somebody changed it. Volatile state is
-// left out: counters, used quotas, elements of sets. (The kernel lets nobody change elements of anonymous sets, and a
-// new set has a new handle.) Attributes NFTA_* of <linux/netfilter/nf_tables.h>. Not here: asking for it (messages.ts).
+// What is in a table: enough to see that somebody changed it, as bytes that nobody has to understand. What changes by
+// itself is not in it: counters, what is left of quotas, elements of sets. (Those of the sets that rules bring along the
+// kernel never lets anybody change; another set has another handle.) Attributes NFTA_* of
+// <linux/netfilter/nf_tables.h>. Not here: asking for it (messages.ts).
 
 import { DecodeError } from '../base/errors.js';
 import { attrMap, eachAttr, readString, sized } from '../netlink/attributes.js';
+import { nfAttributes, nfAttributesAt } from './nfgenmsg.js';
 
 const NFTA_TABLE_FLAGS = 2;
 const NFTA_TABLE_USE = 3;
@@ -26,7 +28,6 @@ const MOVING: ReadonlyMap<string, readonly number[]> = new Map([
   ['last', []],
   ['quota', [NFTA_QUOTA_BYTES]],
 ]);
-const NFGENMSG_LEN = 4;
 
 /** A chain with its rules in their order. */
 export interface ChainSnapshot {
@@ -99,8 +100,9 @@ export function decodeSnapshot(name: string, answers: SnapshotAnswers): TableSna
 /** A rule's chain, its handle and what it says. There are many rules, so their contents are not copied. */
 function readRule(payload: Buffer): { readonly chain: string; readonly said: string } {
   const attrs = new Map<number, readonly [start: number, end: number]>();
-  headed(payload);
-  eachAttr(payload, NFGENMSG_LEN, payload.length, (type, start, end) => attrs.set(type, [start, end]));
+  eachAttr(payload, nfAttributesAt(payload), payload.length, (type, start, end) =>
+    attrs.set(type, [start, end]),
+  );
   const value = (type: number): Buffer | undefined => {
     const place = attrs.get(type);
     return place && payload.subarray(...place);
@@ -138,16 +140,12 @@ function lasting(expressions: Buffer): string {
  * @throws DecodeError when it is short
  */
 export function decodeGeneration(payload: Buffer): number {
-  return headed(payload).readUInt16BE(2);
+  nfAttributesAt(payload);
+  return payload.readUInt16BE(2);
 }
 
 function attributes(payload: Buffer): Map<number, Buffer> {
-  return attrMap(headed(payload).subarray(NFGENMSG_LEN));
-}
-
-function headed(payload: Buffer): Buffer {
-  if (payload.length < NFGENMSG_LEN) throw new DecodeError(`an nfgenmsg of ${payload.length} bytes`);
-  return payload;
+  return attrMap(nfAttributes(payload));
 }
 
 function text(attrs: ReadonlyMap<number, Buffer>, type: number): string {

@@ -9,8 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { AF_NETLINK, close, SOCK_RAW, sendto, socket } from '../../native/libc.js';
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { IP_FORWARD, routeLocalnet } from '../../src/labels/diff/sysctls.js';
-import { SyncNetlinkSocket } from '../../src/netlink/connection.js';
-import { NETLINK_GENERIC, NETLINK_ROUTE, NetlinkSocket } from '../../src/netlink/event-socket.js';
+import { openConnection } from '../../src/netlink/connection.js';
+import { EventSocket } from '../../src/netlink/event-socket.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../src/netlink/message.js';
+import { RTNLGRP_LINK } from '../../src/netlink/route/link.js';
 import { NETLINK_NETFILTER } from '../../src/nft/messages.js';
 import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
 import { address } from '../support/label-world.js';
@@ -146,10 +148,10 @@ function ports(): string[] {
 }
 
 for (const [what, openSocket] of [
-  ['a socket of rtnetlink', () => new SyncNetlinkSocket(NETLINK_ROUTE)],
-  ['a socket of generic netlink', () => new SyncNetlinkSocket(NETLINK_GENERIC)],
-  ['a socket of nf_tables', () => new SyncNetlinkSocket(NETLINK_NETFILTER)],
-  ['a socket that waits for events', () => new NetlinkSocket(NETLINK_ROUTE)],
+  ['a socket of rtnetlink', () => openConnection(NETLINK_ROUTE)],
+  ['a socket of generic netlink', () => openConnection(NETLINK_GENERIC)],
+  ['a socket of nf_tables', () => openConnection(NETLINK_NETFILTER)],
+  ['a socket that waits for events', () => new EventSocket(NETLINK_ROUTE, RTNLGRP_LINK, () => undefined)],
   ["libnftables' own socket", () => new LibNftables().context(NFT_CTX_OUTPUT_JSON)],
 ] as const) {
   kernelTest(`whoever else sends to ${what} is refused`, async t => {

@@ -7,8 +7,9 @@ import { formatAddress } from '../../src/base/ip.js';
 import { RTPROT_DWGD } from '../../src/base/ownership.js';
 import { diff } from '../../src/labels/diff/diff.js';
 import type { Change, DesiredRoute } from '../../src/labels/diff/state.js';
-import { NETLINK_ROUTE, NetlinkSocket } from '../../src/netlink/event-socket.js';
+import { openConnection } from '../../src/netlink/connection.js';
 import type { Message, Request } from '../../src/netlink/message.js';
+import { NETLINK_ROUTE } from '../../src/netlink/message.js';
 import {
   decodeRule,
   deleteRuleRequest,
@@ -65,9 +66,9 @@ async function apply(ns: Namespace, change: Change): Promise<void> {
 
 /** A request about policy rules, on a socket of its own. */
 async function rules(ns: Namespace, request: Request): Promise<Message[]> {
-  const socket = ns.within(() => new NetlinkSocket(NETLINK_ROUTE));
+  const socket = ns.within(() => openConnection(NETLINK_ROUTE));
   try {
-    return await socket.request(request, { op: 'asking', subject: 'rules' });
+    return socket.request(request, { op: 'asking', subject: 'rules' });
   } finally {
     socket.close();
   }

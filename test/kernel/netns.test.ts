@@ -31,7 +31,7 @@ kernelTest(
   "/proc/sys/net is the other namespace's, to read and to write, for synchronous calls alone",
   async t => {
     const ns = await Namespace.create(t);
-    await ns.rt.createLink({ name: 'br-sys', kind: 'bridge' });
+    ns.rt.createLink({ name: 'br-sys', kind: 'bridge' });
     const conf = '/proc/sys/net/ipv4/conf';
     assert.ok(ns.within(() => readdirSync(conf)).includes('br-sys'));
     assert.ok(!readdirSync(conf).includes('br-sys'));
@@ -52,7 +52,7 @@ kernelTest(
 kernelTest('the threads of the pool stay where they belong, whatever they were first used for', async t => {
   const ns = await Namespace.create(t);
   const links = (): Promise<string> => readFile('/proc/thread-self/net/dev', 'utf8');
-  await ns.rt.createLink({ name: 'br-pool', kind: 'bridge' });
+  ns.rt.createLink({ name: 'br-pool', kind: 'bridge' });
   const lists: Promise<string>[] = [];
   ns.within(() => {
     for (let n = 0; n < 16; n++) lists.push(links());
@@ -64,15 +64,15 @@ kernelTest(
   'a link is moved by the descriptor of its new namespace, and loses its addresses there',
   async t => {
     const [from, to] = [await Namespace.create(t), await Namespace.create(t)];
-    await from.rt.createLink({ name: 'br-move', kind: 'bridge' });
+    from.rt.createLink({ name: 'br-move', kind: 'bridge' });
     from.ip('link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1');
     const index = await from.index('v0');
-    await from.rt.addAddress({ index, prefix: parsePrefix('10.0.0.1/24')! });
-    await from.rt.setLink('v0', { netnsFd: to.netns.fd });
-    assert.equal(await from.rt.link('v0'), undefined);
-    assert.equal((await to.rt.link('v0'))?.kind, 'veth');
-    assert.ok(!(await to.rt.addresses()).some(({ prefix }) => formatPrefix(prefix) === '10.0.0.1/24'));
-    await assert.rejects(from.rt.setLink('nosuch', { netnsFd: to.netns.fd }), { code: 'ENODEV' });
+    from.rt.addAddress({ index, prefix: parsePrefix('10.0.0.1/24')! });
+    from.rt.setLink('v0', { netnsFd: to.netns.fd });
+    assert.equal(from.rt.link('v0'), undefined);
+    assert.equal(to.rt.link('v0')?.kind, 'veth');
+    assert.ok(!to.rt.addresses().some(({ prefix }) => formatPrefix(prefix) === '10.0.0.1/24'));
+    assert.throws(() => from.rt.setLink('nosuch', { netnsFd: to.netns.fd }), { code: 'ENODEV' });
     assert.match(to.ip('link', 'show', 'v0'), /v0@/);
   },
 );

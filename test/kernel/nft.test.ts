@@ -164,7 +164,7 @@ for (const [what, hide] of [
       const script = `
         const tried = [];
         (async () => {
-          const { readSysctl, writeSysctl } = await import('${folder}proc-sys.js');
+          const { readSysctl, writeSysctl } = await import('${folder}namespace/sysctl-files.js');
           for (const fn of [() => readSysctl('ipv4/ip_forward'), () => writeSysctl('ipv4/ip_forward', '9')])
             try { tried.push(String(fn())) } catch (err) { tried.push(err.constructor.name) }
           console.log(tried.join(), require('node:fs').readFileSync('/tmp/secret', 'utf8'));

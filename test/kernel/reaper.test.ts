@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { createLog } from '../../src/base/log.js';
-import { LinkReaper, openRouteSocket, type ReapedLink } from '../../src/driver/tunnel/link-reaper.js';
+import { LinkReaper, type ReapedLink } from '../../src/driver/tunnel/link-reaper.js';
+import { openRouteSocket } from '../../src/netlink/connection.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 
 /** A link of that name, whatever it is. */

@@ -10,8 +10,9 @@ import type { Endpoint } from '../../src/driver/spec/model.js';
 import type { CreateEndpointRequest, CreateNetworkRequest } from '../../src/driver/spec/protocol.js';
 import { Store } from '../../src/driver/store/store.js';
 import { EndpointResolver } from '../../src/driver/tunnel/endpoint-resolver.js';
-import { LinkReaper, type RouteSocket } from '../../src/driver/tunnel/link-reaper.js';
+import { LinkReaper } from '../../src/driver/tunnel/link-reaper.js';
 import { type DockerSockets, LinkNamespaces } from '../../src/driver/tunnel/namespaces.js';
+import type { ThreadedConnection } from '../../src/netlink/connection.js';
 import { RtNetlink } from '../../src/netlink/route/client.js';
 import { WgCtrl } from '../../src/netlink/wireguard/client.js';
 import type { WgPeer } from '../../src/netlink/wireguard/device.js';
@@ -50,7 +51,7 @@ class FakeSandboxes extends LinkNamespaces {
     };
     return { rt, wg, netns: { fd: kernel.fd }, close };
   }
-  override openRouteSocket(owner: number): RouteSocket {
+  override openRouteSocket(owner: number): ThreadedConnection {
     return this.#docker(owner).routeSocket();
   }
   override openContainer(endpoint: Endpoint): { rt: RtNetlink; wg: WgCtrl } {

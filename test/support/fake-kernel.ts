@@ -1,10 +1,9 @@
 // A network namespace that is not there: links, routes to anywhere and WireGuard devices behind two
-// NetlinkChannels, the lowest seam. Requests are read with the project's own codecs; golden bytes are the judge
+// Connections. Requests are read with the project's own codecs; golden bytes are the judge
 // of those. Not here: anything that tests do not need.
 
 import { OpError } from '../../src/base/errors.js';
 import { samePrefix } from '../../src/base/ip.js';
-import type { RouteSocket } from '../../src/driver/tunnel/link-reaper.js';
 import {
   attr,
   attrMap,
@@ -15,7 +14,7 @@ import {
   readAttrs,
   readU32,
 } from '../../src/netlink/attributes.js';
-import type { NetlinkChannel, OpContext } from '../../src/netlink/event-socket.js';
+import type { Connection, OpContext, ThreadedConnection } from '../../src/netlink/connection.js';
 import { GENL_ID_CTRL, genlAttributes } from '../../src/netlink/generic.js';
 import type { Message, Request } from '../../src/netlink/message.js';
 import {
@@ -70,8 +69,8 @@ export class FakeKernel {
   readonly requests: string[] = [];
   /** The errno with which a request is refused, before it does anything. */
   refuse: (what: string) => number | undefined = () => undefined;
-  /** What a request waits for, before it does anything. */
-  hold: (what: string) => Promise<void> | undefined = () => undefined;
+  /** What happens just before a request does anything. */
+  before: (what: string) => void = () => undefined;
   /** What the route to anywhere says of its MTU. */
   pathMtu = 1500;
   open = 0;
@@ -108,30 +107,29 @@ export class FakeKernel {
     this.removeLink(name);
   }
 
-  route(): NetlinkChannel {
-    return this.#channel(request => this.#route(request));
+  route(): Connection {
+    return this.#connection(request => this.#route(request));
   }
 
   /** A socket for a thread of its own. */
-  routeSocket(): RouteSocket {
-    const { request: asked, close } = this.route();
+  routeSocket(): ThreadedConnection {
+    const connection = this.route();
     return {
-      request: (request, purpose) => this.#answer(request, purpose, payload => this.#route(payload)),
-      requestOnThread: (request, purpose) => asked(request, purpose),
-      close,
+      ...connection,
+      requestOnThread: async (request, context) => connection.request(request, context),
     };
   }
 
-  generic(): NetlinkChannel {
-    return this.#channel(request => this.#generic(request));
+  generic(): Connection {
+    return this.#connection(request => this.#generic(request));
   }
 
-  #channel(answer: (request: Request) => Buffer[]): NetlinkChannel {
+  #connection(answer: (request: Request) => Buffer[]): Connection {
     this.open++;
     return {
-      request: async (request: Request, purpose: OpContext): Promise<Message[]> => {
-        await this.hold(`${purpose.op} ${purpose.subject}`);
-        return this.#answer(request, purpose, answer);
+      request: (request, context) => {
+        this.before(`${context.op} ${context.subject}`);
+        return this.#answer(request, context, answer);
       },
       close: () => void this.open--,
     };

@@ -3,9 +3,11 @@
 
 import { existsSync } from 'node:fs';
 import type { Trace } from '../../base/trace.js';
+import { GUARDED, openConnection } from '../../netlink/connection.js';
+import { NETLINK_ROUTE } from '../../netlink/message.js';
+import { RtNetlink } from '../../netlink/route/client.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import { RTPROT_DWGD_TUNNEL } from '../../netlink/route/route.js';
-import { SyncRtNetlink } from '../../netlink/route/sync-client.js';
 import {
   diffFullTunnels,
   type FullTunnel,
@@ -34,7 +36,7 @@ export function holdFullTunnels(
   kind: string,
   trace?: Trace,
 ): FullTunnelResult {
-  const rt = new SyncRtNetlink(undefined, trace);
+  const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: GUARDED }), trace);
   try {
     const known = hasIPv6() ? tunnels : tunnels.map(withoutIPv6);
     const placed = known.length === 0 ? [] : placeLinks(rt, known, kind);
@@ -54,7 +56,7 @@ export function holdFullTunnels(
   }
 }
 
-function placeLinks(rt: SyncRtNetlink, tunnels: readonly FullTunnel[], kind: string): FullTunnel[] {
+function placeLinks(rt: RtNetlink, tunnels: readonly FullTunnel[], kind: string): FullTunnel[] {
   const links = rt.links();
   const addresses = rt.addresses();
   return tunnels.map(tunnel => {
@@ -63,7 +65,7 @@ function placeLinks(rt: SyncRtNetlink, tunnels: readonly FullTunnel[], kind: str
   });
 }
 
-function apply(rt: SyncRtNetlink, change: TunnelChange): void {
+function apply(rt: RtNetlink, change: TunnelChange): void {
   // Prepended: a route that somebody else has put there is no reason to refuse ours.
   if (change.kind === 'addRoute') rt.addRoute(change.route, 'prepend');
   else if (change.kind === 'deleteRoute') rt.deleteRoute(change.route);

@@ -3,26 +3,17 @@
 
 import { isNotFound, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { SyncNetlinkSocket } from '../../netlink/connection.js';
-import { NETLINK_ROUTE } from '../../netlink/event-socket.js';
+import type { ThreadedConnection } from '../../netlink/connection.js';
 import { decodeLink, deleteLinkRequest, getLinkRequest, type Link } from '../../netlink/route/link.js';
 
-/** What the reaper needs of a socket. */
-export type RouteSocket = Pick<SyncNetlinkSocket, 'request' | 'requestOnThread' | 'close'>;
-
 /** Opens a socket in the namespace where the link is; runs synchronously. */
-export type SocketOpener = () => RouteSocket;
+export type SocketOpener = () => ThreadedConnection;
 
 /** A link that is to go. */
 export interface ReapedLink {
   readonly name: string;
   /** Whether a link of that name is the one that is meant: a name alone may be anybody's by now. */
   readonly isOurs: (link: Link) => boolean;
-}
-
-/** An rtnetlink socket of the namespace of the calling thread. */
-export function openRouteSocket(): SyncNetlinkSocket {
-  return new SyncNetlinkSocket(NETLINK_ROUTE);
 }
 
 export class LinkReaper {
@@ -57,7 +48,7 @@ export class LinkReaper {
 }
 
 async function deleteLink({ name, isOurs }: ReapedLink, open: SocketOpener): Promise<void> {
-  let socket: RouteSocket;
+  let socket: ThreadedConnection;
   try {
     socket = open();
   } catch (err) {

@@ -4,15 +4,20 @@
 
 import { statfsSync } from 'node:fs';
 import { UserError } from '../../base/errors.js';
-import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/event-socket.js';
+import {
+  type Connection,
+  GUARDED,
+  openConnection,
+  openRouteSocket,
+  type ThreadedConnection,
+} from '../../netlink/connection.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/message.js';
 import type { Netns, NetnsSwitch, Synchronous } from '../../netlink/netns.js';
 import { Netns as NetnsHandle } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
-import { SyncNetlinkChannel } from '../../netlink/sync-channel.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { Endpoint } from '../spec/model.js';
 import type { RootlessHosts } from '../users/rootless-hosts.js';
-import { openRouteSocket, type RouteSocket } from './link-reaper.js';
 
 /** Sockets where a Docker looks for links. */
 export interface DockerSockets {
@@ -49,15 +54,15 @@ export class LinkNamespaces {
     const close = (): void => {
       for (const one of open) one.close();
     };
-    const channel = (protocol: number): SyncNetlinkChannel => {
-      const socket = new SyncNetlinkChannel(protocol);
-      open.push(socket);
-      return socket;
+    const connect = (protocol: number): Connection => {
+      const connection = openConnection(protocol, { limits: GUARDED });
+      open.push(connection);
+      return connection;
     };
     try {
       return this.#switch.within(netns, () => ({
-        rt: new RtNetlink(channel(NETLINK_ROUTE)),
-        wg: new WgCtrl(channel(NETLINK_GENERIC)),
+        rt: new RtNetlink(connect(NETLINK_ROUTE)),
+        wg: new WgCtrl(connect(NETLINK_GENERIC)),
         netns,
         close,
       }));
@@ -69,11 +74,11 @@ export class LinkNamespaces {
 
   /** An rtnetlink socket where a Docker looks for links. */
   openRtNetlink(owner: number): RtNetlink {
-    return this.#inDocker(owner, () => new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE)));
+    return this.#inDocker(owner, () => new RtNetlink(openConnection(NETLINK_ROUTE)));
   }
 
   /** An rtnetlink socket for a thread of its own, where a Docker looks for links. */
-  openRouteSocket(owner: number): RouteSocket {
+  openRouteSocket(owner: number): ThreadedConnection {
     return this.#inDocker(owner, openRouteSocket);
   }
 
@@ -81,7 +86,15 @@ export class LinkNamespaces {
   openContainer(endpoint: Endpoint, owner: number): { rt: RtNetlink; wg: WgCtrl } {
     const netns = this.openNetns(endpoint, owner);
     try {
-      return this.#switch.within(netns, () => ({ rt: new RtNetlink(), wg: new WgCtrl() }));
+      return this.#switch.within(netns, () => {
+        const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: GUARDED }));
+        try {
+          return { rt, wg: new WgCtrl(openConnection(NETLINK_GENERIC, { limits: GUARDED })) };
+        } catch (err) {
+          rt.close();
+          throw err;
+        }
+      });
     } finally {
       netns.close();
     }
@@ -111,11 +124,11 @@ export class LinkNamespaces {
     return this.#switch.within(netns, fn);
   }
 
-  #inDocker<T extends RtNetlink | RouteSocket>(owner: number, open: () => T): T {
+  #inDocker<T extends RtNetlink | ThreadedConnection>(owner: number, open: () => T): T {
     const netns = this.openDocker(owner);
     if (!netns) return open();
     try {
-      return this.#switch.within<RtNetlink | RouteSocket>(netns, open) as T;
+      return this.#switch.within<RtNetlink | ThreadedConnection>(netns, open) as T;
     } finally {
       netns.close();
     }

@@ -4,10 +4,10 @@
 import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
-import { NETLINK_ROUTE } from '../../netlink/event-socket.js';
+import { openConnection } from '../../netlink/connection.js';
+import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
-import { SyncNetlinkChannel } from '../../netlink/sync-channel.js';
 import type { HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
 
@@ -22,7 +22,7 @@ export class Host {
     this.ref = hostNetns();
     this.#entry = entry;
     this.#netns = new Netns(this.ref.path);
-    this.#rt = this.within(() => new RtNetlink(new SyncNetlinkChannel(NETLINK_ROUTE)));
+    this.#rt = this.within(() => new RtNetlink(openConnection(NETLINK_ROUTE)));
   }
 
   close(): void {

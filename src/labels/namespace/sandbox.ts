@@ -1,11 +1,10 @@
 // Brings a network namespace to what the labels of its containers ask for: looks at what it holds of ours and changes
-// what differs, in one synchronous window. Not here: what is done in the window (session.ts), what a namespace shall
-// hold (labels/planner/plan.ts), what that changes (labels/diff/diff.ts), when to look
-// (labels/controller/reconciler.ts).
+// what differs, in one synchronous window. Not here: what is done in the window (session.ts), what a namespace
+// shall hold (plan.ts), what that changes (diff.ts), when to look (reconciler.ts).
 
 import { isNotFound, messageOf, UserError } from '../../base/errors.js';
 import type { Trace } from '../../base/trace.js';
-import { DUMP_BUFFER_BYTES } from '../../netlink/connection.js';
+import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import { Netns, type NetnsSwitch } from '../../netlink/netns.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
@@ -22,12 +21,17 @@ import type { NetnsRef } from '../discovery/container.js';
 import { isSameProcess } from '../discovery/proc-netns.js';
 import { type ApplyResult, closeAfter, outcomeOf } from './outcome.js';
 import { cacheKey, decodeState, type RawState } from './raw-state.js';
-import { NetnsSession } from './session.js';
+import { NetnsSession, type SessionParts } from './session.js';
+import { PROC_SYSCTLS, type SysctlFiles } from './sysctl-files.js';
 import { TamperCheck } from './tamper-check.js';
 
 export interface SandboxParts {
-  readonly netnsSwitch: NetnsSwitch;
+  readonly netnsSwitch: Pick<NetnsSwitch, 'hostKey' | 'within'>;
   readonly nft: Nft;
+  /** Opens connections to rtnetlink in the namespace of the calling thread; absent: to the kernel. */
+  readonly open?: ConnectionOpener;
+  /** Absent: the files below /proc/sys/net. */
+  readonly sysctls?: SysctlFiles;
   /** The host's namespace, which is never touched; absent: the one that this process is in. */
   readonly host?: NetnsRef;
   /** Is told each change before it is made, as a command that would do the same. */
@@ -54,8 +58,8 @@ interface Settled {
 }
 
 export class Sandboxes {
-  readonly #switch: NetnsSwitch;
-  readonly #nft: Nft;
+  readonly #switch: SandboxParts['netnsSwitch'];
+  readonly #session: SessionParts;
   readonly #host: NetnsRef | undefined;
   readonly #trace: Trace | undefined;
   readonly #tamperCheck = new TamperCheck();
@@ -63,15 +67,21 @@ export class Sandboxes {
   readonly #settled = new Map<string, Settled>();
   /** Keys of namespaces in which what a daemon before us may have left was searched for. */
   readonly #searched = new Set<string>();
-  /** Windows are never open at once. */
-  readonly #buffer = Buffer.allocUnsafe(DUMP_BUFFER_BYTES);
   /** Tables that were put in place, and not looked at since; by the keys of their namespaces. */
   readonly #pendingBaselines = new Map<string, { readonly netns: NetnsRef; readonly table: NftTable }>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ netnsSwitch, nft, host, trace }: SandboxParts) {
+  constructor({
+    netnsSwitch,
+    nft,
+    open = openConnection,
+    sysctls = PROC_SYSCTLS,
+    host,
+    trace,
+  }: SandboxParts) {
     this.#switch = netnsSwitch;
-    this.#nft = nft;
+    // Windows are never open at once.
+    this.#session = { nft, open, sysctls, buffer: Buffer.allocUnsafe(DUMP_BUFFER_BYTES) };
     this.#host = host;
     this.#trace = trace;
   }
@@ -186,7 +196,7 @@ export class Sandboxes {
    * @throws OpError or ChannelError when it cannot be looked at
    */
   reconcileHostRoutes(routes: readonly DesiredRoute[], keep = false): ApplyResult {
-    const session = new NetnsSession(this.#nft, 'the host', this.#buffer, this.#trace);
+    const session = new NetnsSession(this.#session, 'the host', this.#trace);
     try {
       // The host has no policy rules of ours: what is not in its main table would not count.
       const mainTable = () => RT_TABLE_MAIN;
@@ -231,7 +241,7 @@ export class Sandboxes {
   }
 
   #within<T>(ref: NetnsRef, use: (session: NetnsSession) => T): T | undefined {
-    const netns = open(ref.path);
+    const netns = openNetns(ref.path);
     if (!netns) return undefined;
     try {
       const { key } = netns;
@@ -240,7 +250,7 @@ export class Sandboxes {
       }
       if (key !== ref.key || !isSameProcess(ref)) return undefined;
       return this.#switch.within<{ value: T }>(netns, () => {
-        const session = new NetnsSession(this.#nft, ref.path, this.#buffer, this.#traceIn(ref.path));
+        const session = new NetnsSession(this.#session, ref.path, this.#traceIn(ref.path));
         try {
           return { value: use(session) };
         } finally {
@@ -258,7 +268,7 @@ export class Sandboxes {
   }
 }
 
-function open(path: string): Netns | undefined {
+function openNetns(path: string): Netns | undefined {
   try {
     return new Netns(path);
   } catch (err) {

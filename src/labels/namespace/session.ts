@@ -2,13 +2,14 @@
 // open socket would keep the namespace. Not here: how the thread gets there (sandbox.ts), what is to change
 // (labels/diff/diff.ts).
 
-import { existsSync } from 'node:fs';
 import { ChannelError, isExists, isNotFound, OpError } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';
 import { PROBE_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
 import { sysctlWrite, type Trace } from '../../base/trace.js';
+import { type ConnectionOpener, GUARDED } from '../../netlink/connection.js';
+import { NETLINK_ROUTE } from '../../netlink/message.js';
+import { RtNetlink } from '../../netlink/route/client.js';
 import type { Route } from '../../netlink/route/route.js';
-import { SyncRtNetlink } from '../../netlink/route/sync-client.js';
 import { type Nft, NftError } from '../../nft/client.js';
 import { decodeStampedTable } from '../../nft/messages.js';
 import { deleteTable, type NftTable, type NftTransaction } from '../../nft/table.js';
@@ -19,13 +20,19 @@ import type { Change, DesiredRoute, DesiredSysctl, ObservedSysctl, UdpForward } 
 import { expandSysctls, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
 import { putTable, type Refusal } from './put-table.js';
 import type { RawState } from './raw-state.js';
-import { readSysctl, writeSysctl } from './sysctl-files.js';
-
-/** There as long as the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
-const IPV6_SYSCTLS = '/proc/sys/net/ipv6';
+import type { SysctlFiles } from './sysctl-files.js';
 
 /** What the kernel says of a gateway that no link leads to, in IPv4 and in IPv6. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH']);
+
+/** The ways to the kernel, each in the namespace of the calling thread. */
+export interface SessionParts {
+  readonly nft: Nft;
+  readonly open: ConnectionOpener;
+  readonly sysctls: SysctlFiles;
+  /** Where answers are read to. */
+  readonly buffer: Buffer;
+}
 
 export class NetnsSession {
   /** Rules of labels that were left out of a table because the kernel refuses them. */
@@ -38,20 +45,21 @@ export class NetnsSession {
   placed: NftTable | undefined;
   /** Why it could not be told what is in the table of ours. */
   unreadable: Error | undefined;
-  readonly #rt: SyncRtNetlink;
+  readonly #rt: RtNetlink;
   readonly #nft: Nft;
+  readonly #sysctls: SysctlFiles;
   readonly #subject: string;
   readonly #trace: Trace | undefined;
 
   /**
-   * Opens a socket of the namespace of the calling thread.
+   * Opens a connection in the namespace of the calling thread.
    * @param subject whose namespace it is, for errors
-   * @param buffer where answers are read to
    * @param trace is told each change before it is made
    */
-  constructor(nft: Nft, subject: string, buffer: Buffer, trace: Trace | undefined) {
-    this.#rt = new SyncRtNetlink(buffer, trace);
+  constructor({ nft, open, sysctls, buffer }: SessionParts, subject: string, trace: Trace | undefined) {
+    this.#rt = new RtNetlink(open(NETLINK_ROUTE, { buffer, limits: GUARDED }), trace);
     this.#nft = nft;
+    this.#sysctls = sysctls;
     this.#subject = subject;
     this.#trace = trace;
   }
@@ -63,7 +71,7 @@ export class NetnsSession {
   /** Without what a kernel without IPv6 could not hold. */
   possible(routes: readonly DesiredRoute[]): readonly DesiredRoute[] {
     const six = routes.some(({ network }) => network.address.family === 6);
-    if (!six || existsSync(IPV6_SYSCTLS)) return routes;
+    if (!six || this.#sysctls.hasIPv6()) return routes;
     return routes.filter(({ network }) => network.address.family === 4);
   }
 
@@ -108,7 +116,7 @@ export class NetnsSession {
   #observeSysctls(sysctls: readonly DesiredSysctl[]): ObservedSysctl[] {
     const wanted = expandSysctls(sysctls, address => this.#rt.linkTo(address));
     return wanted.flatMap(({ name, value: wanted }) => {
-      const value = readSysctl(name);
+      const value = this.#sysctls.read(name);
       return value === undefined ? [] : [{ name, value, wanted }];
     });
   }
@@ -142,11 +150,11 @@ export class NetnsSession {
   /** Lets go of the flows that go elsewhere than their forward; those that cannot be read end by themselves. */
   deleteStaleFlows(forwards: readonly UdpForward[]): void {
     // To list flows the kernel walks those of all namespaces, for milliseconds. A container that starts has none.
-    if (forwards.length === 0 || readSysctl(NF_CONNTRACK_COUNT) === '0') return;
+    if (forwards.length === 0 || this.#sysctls.read(NF_CONNTRACK_COUNT) === '0') return;
     try {
       for (const forward of forwards) {
-        const stale = this.#nft.flows(forward.port).filter(flow => isStale(flow, forward));
-        for (const flow of stale) unless(isNotFound, () => this.#nft.deleteFlow(flow, this.#trace));
+        const stale = this.#nft.conntrack.flows(forward.port).filter(flow => isStale(flow, forward));
+        for (const flow of stale) unless(isNotFound, () => this.#nft.conntrack.deleteFlow(flow, this.#trace));
       }
     } catch (err) {
       if (!isRefusal(err)) throw err;
@@ -160,7 +168,7 @@ export class NetnsSession {
         const { name, value } = change.sysctl;
         this.#trace?.(sysctlWrite(name, value));
         // One that is gone went with its link.
-        writeSysctl(name, value);
+        this.#sysctls.write(name, value);
         return;
       }
       case 'createTable':

@@ -1,10 +1,11 @@
 // The files of sysctls below /proc/sys/net, of the namespace of the calling thread. Synchronous, for a window of
-// another namespace. Names come from the kernel and from whoever may change a ruleset there: nothing but a sysctl of
-// ours is opened. Not here: which sysctls (labels/diff/sysctls.ts), what they were (labels/diff/stamp.ts).
+// another namespace. Names come from the kernel and from whoever may change a ruleset there: nothing but a sysctl of ours
+// is opened. Not here: which sysctls (sysctls.ts), what they were (stamp.ts).
 
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   openSync,
   readSync,
@@ -14,6 +15,16 @@ import {
 } from 'node:fs';
 import { errorCode, isNotFound, OpError } from '../../base/errors.js';
 import { isChangeable, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
+
+/** Sysctls of the namespace of the calling thread. */
+export interface SysctlFiles {
+  /** As readSysctl. */
+  read(name: string): string | undefined;
+  /** As writeSysctl. */
+  write(name: string, value: string): boolean;
+  /** Whether the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
+  hasIPv6(): boolean;
+}
 
 const PROC_SYS = '/proc/sys';
 const ROOT = `${PROC_SYS}/net`;
@@ -25,6 +36,13 @@ const VALUE = /^-?\d{1,11}$/;
 /** More than the value of any sysctl that a label needs. */
 const VALUE_BYTES = 64;
 const WRITABLE = "give dwgd's own container `privileged: true`";
+
+/** Those below /proc/sys/net. */
+export const PROC_SYSCTLS: SysctlFiles = {
+  read: readSysctl,
+  write: writeSysctl,
+  hasIPv6: () => existsSync(`${ROOT}/ipv6`),
+};
 
 /**
  * What a sysctl is, without its line's end; undefined where there is none, as with those of a link that is gone.

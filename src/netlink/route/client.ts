@@ -1,10 +1,12 @@
-// The verbs of ip(8) on one rtnetlink socket: links, addresses, routes of the namespace it was opened in.
-// Not here: the bytes (link.ts, address.ts, route.ts).
+// The verbs of ip(8) on one rtnetlink connection: links, addresses, routes and policy rules of the namespace it was
+// opened in. Not here: the bytes (link.ts, address.ts, route.ts, policy-rule.ts).
 
-import { isNotFound } from '../../base/errors.js';
-import { type Address, formatAddress, formatPrefix } from '../../base/ip.js';
+import { isNotFound, OpError } from '../../base/errors.js';
+import { type Address, formatAddress, formatPrefix, isDefault } from '../../base/ip.js';
 import type { Trace } from '../../base/trace.js';
-import { NETLINK_ROUTE, type NetlinkChannel, NetlinkSocket } from '../event-socket.js';
+import { type Connection, type OpContext, openConnection } from '../connection.js';
+import { EventSocket } from '../event-socket.js';
+import { NETLINK_ROUTE, type Request } from '../message.js';
 import {
   decodeAddress,
   deleteAddressRequest,
@@ -12,7 +14,7 @@ import {
   type LinkAddress,
   newAddressRequest,
 } from './address.js';
-import { ipLinkAdd, ipLinkDel, ipLinkSet } from './describe.js';
+import { ipLinkAdd, ipLinkDel, ipLinkSet, ipRouteAdd, ipRouteDel, ipRule } from './describe.js';
 import {
   decodeLink,
   deleteLinkRequest,
@@ -26,112 +28,182 @@ import {
   RTNLGRP_LINK,
   setLinkRequest,
 } from './link.js';
+import { deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './policy-rule.js';
 import {
   decodeRoute,
   deleteRouteRequest,
+  getMainRoutesRequest,
   getRoutesRequest,
   getRouteToRequest,
   newRouteRequest,
   type Route,
   type RouteConfig,
   type RoutePlacement,
+  RT_TABLE_MAIN,
+  readRoutes,
 } from './route.js';
 
+/** Whatever lists throws ChannelError beyond the limits of the connection. */
 export class RtNetlink {
-  readonly #channel: NetlinkChannel;
+  readonly #connection: Connection;
   readonly #trace: Trace | undefined;
 
-  /** Without a channel: a socket of the namespace of the calling thread, opened synchronously. */
-  constructor(channel: NetlinkChannel = new NetlinkSocket(NETLINK_ROUTE), trace?: Trace) {
-    this.#channel = channel;
+  /**
+   * Without a connection: one of the namespace of the calling thread, opened now.
+   * @param trace is told each change before it is made
+   */
+  constructor(connection: Connection = openConnection(NETLINK_ROUTE), trace?: Trace) {
+    this.#connection = connection;
     this.#trace = trace;
   }
 
   close(): void {
-    this.#channel.close();
+    this.#connection.close();
   }
 
   /** @throws OpError: EEXIST (name taken), EOPNOTSUPP (no such kind) */
-  async createLink(link: LinkConfig): Promise<void> {
+  createLink(link: LinkConfig): void {
     this.#trace?.(ipLinkAdd(link));
-    await this.#channel.request(newLinkRequest(link), { op: 'creating link', subject: link.name });
+    this.#connection.request(newLinkRequest(link), { op: 'creating link', subject: link.name });
   }
 
   /** @throws OpError: ENODEV */
-  async setLink(name: string, change: LinkChange): Promise<void> {
+  setLink(name: string, change: LinkChange): void {
     const op = change.netnsFd === undefined ? 'changing link' : 'moving link';
     this.#trace?.(ipLinkSet(name, change));
-    await this.#channel.request(setLinkRequest(name, change), { op, subject: name });
+    this.#connection.request(setLinkRequest(name, change), { op, subject: name });
   }
 
   /** The link of a name, or one as it was read: that one and no other of its name. @throws OpError: ENODEV */
-  async deleteLink(link: string | Pick<Link, 'name' | 'index'>): Promise<void> {
+  deleteLink(link: string | Pick<Link, 'name' | 'index'>): void {
     const [name, which] = typeof link === 'string' ? [link, link] : [link.name, link.index];
     this.#trace?.(ipLinkDel(name));
-    await this.#channel.request(deleteLinkRequest(which), { op: 'deleting link', subject: name });
+    this.#connection.request(deleteLinkRequest(which), { op: 'deleting link', subject: name });
   }
 
   /** The link of a name or index; undefined where there is none. */
-  async link(which: string | number): Promise<Link | undefined> {
-    try {
-      const purpose = { op: 'reading link', subject: String(which) };
-      const [reply] = await this.#channel.request(getLinkRequest(which), purpose);
-      return reply && decodeLink(reply.payload);
-    } catch (err) {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    }
+  link(which: string | number): Link | undefined {
+    const context = { op: 'reading link', subject: String(which) };
+    const payload = this.#first(getLinkRequest(which), context, isNotFound);
+    return payload && decodeLink(payload);
   }
 
   /** Every link of the namespace. */
-  async links(): Promise<Link[]> {
-    const replies = await this.#channel.request(getLinkRequest(), { op: 'listing', subject: 'links' });
-    return replies.map(({ payload }) => decodeLink(payload));
+  links(): Link[] {
+    return this.#list(getLinkRequest(), 'links').map(decodeLink);
   }
 
   /** @throws OpError: EEXIST */
-  async addAddress(address: LinkAddress): Promise<void> {
+  addAddress(address: LinkAddress): void {
     const subject = formatPrefix(address.prefix);
-    await this.#channel.request(newAddressRequest(address), { op: 'adding address', subject });
+    this.#connection.request(newAddressRequest(address), { op: 'adding address', subject });
   }
 
   /** @throws OpError: EADDRNOTAVAIL */
-  async deleteAddress(address: LinkAddress): Promise<void> {
+  deleteAddress(address: LinkAddress): void {
     const subject = formatPrefix(address.prefix);
-    await this.#channel.request(deleteAddressRequest(address), { op: 'deleting address', subject });
+    this.#connection.request(deleteAddressRequest(address), { op: 'deleting address', subject });
   }
 
   /** Every address of every link. */
-  async addresses(): Promise<LinkAddress[]> {
-    const purpose = { op: 'listing', subject: 'addresses' };
-    const replies = await this.#channel.request(getAddressesRequest(), purpose);
-    return replies.map(({ payload }) => decodeAddress(payload));
+  addresses(): LinkAddress[] {
+    return this.#list(getAddressesRequest(), 'addresses').map(decodeAddress);
   }
 
   /** @throws OpError: EEXIST (`exclusive`), ENETUNREACH (gateway not on-link) */
-  async addRoute(route: RouteConfig, placement?: RoutePlacement): Promise<void> {
-    const subject = formatPrefix(route.destination);
-    await this.#channel.request(newRouteRequest(route, placement), { op: 'adding route', subject });
+  addRoute(route: RouteConfig, placement?: RoutePlacement): void {
+    this.#trace?.(ipRouteAdd(route, placement));
+    const context = { op: 'adding route', subject: describe(route) };
+    this.#connection.request(newRouteRequest(route, placement), context);
   }
 
   /** @throws OpError: ESRCH */
-  async deleteRoute(route: RouteConfig): Promise<void> {
-    const subject = formatPrefix(route.destination);
-    await this.#channel.request(deleteRouteRequest(route), { op: 'deleting route', subject });
+  deleteRoute(route: RouteConfig): void {
+    this.#trace?.(ipRouteDel(route));
+    this.#connection.request(deleteRouteRequest(route), { op: 'deleting route', subject: describe(route) });
   }
 
-  /** Every IPv4 and IPv6 route of every table. */
-  async routes(): Promise<Route[]> {
-    const replies = await this.#channel.request(getRoutesRequest(), { op: 'listing', subject: 'routes' });
-    return replies.flatMap(({ payload }) => decodeRoute(payload) ?? []);
+  /**
+   * The routes of both families in every table, in the kernel's order.
+   * @param protocol only those that it (RTPROT_*) made
+   */
+  routes(protocol?: number): Route[] {
+    return readRoutes(this.listRoutes(protocol), protocol);
+  }
+
+  /** The same as the kernel says it, for readRoutes(). */
+  listRoutes(protocol?: number): Buffer[] {
+    return this.#list(getRoutesRequest(protocol), 'routes');
+  }
+
+  /** Whether table main has a default route. */
+  hasMainDefault(family: 4 | 6): boolean {
+    return this.#list(getMainRoutesRequest(family), 'routes of main').some(payload => {
+      const route = decodeRoute(payload);
+      // Kernels that do not filter give all.
+      return route?.table === RT_TABLE_MAIN && isDefault(route.destination);
+    });
   }
 
   /** The route that a packet to the address would take. @throws OpError: ENETUNREACH */
-  async routeTo(address: Address): Promise<Route | undefined> {
-    const purpose = { op: 'finding the route to', subject: formatAddress(address) };
-    const [reply] = await this.#channel.request(getRouteToRequest(address), purpose);
-    return reply && decodeRoute(reply.payload);
+  routeTo(address: Address): Route | undefined {
+    return this.#routeTo(address, () => false);
   }
+
+  /** The index of the link by which a packet to the address would leave; undefined where there is no way to it. */
+  indexTo(address: Address): number | undefined {
+    // ENETUNREACH, or what the packet would meet: EHOSTUNREACH, EACCES, EINVAL.
+    return this.#routeTo(address, err => err instanceof OpError)?.index;
+  }
+
+  /** The same link's name. */
+  linkTo(address: Address): string | undefined {
+    const index = this.indexTo(address);
+    return index === undefined ? undefined : this.link(index)?.name;
+  }
+
+  /** All policy rules of both families, in the kernel's order, as it says them: for readRules(). */
+  listRules(): Buffer[] {
+    return this.#list(getRulesRequest(), 'policy rules');
+  }
+
+  /** @throws OpError: EEXIST */
+  addRule(rule: Rule): void {
+    this.#trace?.(ipRule('add', rule));
+    const context = { op: 'adding policy rule', subject: String(rule.priority) };
+    this.#connection.request(newRuleRequest(rule), context);
+  }
+
+  /** @throws OpError: ENOENT */
+  deleteRule(rule: Rule): void {
+    this.#trace?.(ipRule('del', rule));
+    const context = { op: 'deleting policy rule', subject: String(rule.priority) };
+    this.#connection.request(deleteRuleRequest(rule), context);
+  }
+
+  #list(request: Request, subject: string): Buffer[] {
+    return this.#connection.request(request, { op: 'listing', subject }).map(({ payload }) => payload);
+  }
+
+  #routeTo(address: Address, isNone: (err: unknown) => boolean): Route | undefined {
+    const context = { op: 'finding the route to', subject: formatAddress(address) };
+    const payload = this.#first(getRouteToRequest(address), context, isNone);
+    return payload && decodeRoute(payload);
+  }
+
+  /** The first answer; undefined where there is none. */
+  #first(request: Request, context: OpContext, isNone: (err: unknown) => boolean): Buffer | undefined {
+    try {
+      return this.#connection.request(request, context)[0]?.payload;
+    } catch (err) {
+      if (isNone(err)) return undefined;
+      throw err;
+    }
+  }
+}
+
+function describe({ destination, gateway }: RouteConfig): string {
+  return gateway ? `${formatPrefix(destination)} via ${formatAddress(gateway)}` : formatPrefix(destination);
 }
 
 /** Tells of links that appear, change and go. */
@@ -145,9 +217,7 @@ export interface LinkWatch {
  * @param changed called with the link and whether it is there
  */
 export function watchLinks(changed: (link: Link, present: boolean) => void): LinkWatch {
-  const socket = new NetlinkSocket(NETLINK_ROUTE);
-  socket.subscribe(RTNLGRP_LINK, ({ type, payload }) => {
+  return new EventSocket(NETLINK_ROUTE, RTNLGRP_LINK, ({ type, payload }) => {
     if (type === RTM_NEWLINK || type === RTM_DELLINK) changed(decodeLink(payload), type === RTM_NEWLINK);
   });
-  return socket;
 }

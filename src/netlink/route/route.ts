@@ -116,10 +116,15 @@ export function getRouteToRequest(address: Address): Request {
   return { type: RTM_GETROUTE, flags: 0, payload: Buffer.concat([header, attr(RTA_DST, address.bytes)]) };
 }
 
-/** Reads the kernel's answers: the routes that somebody (RTPROT_*) made. @throws DecodeError */
-export function readRoutes(payloads: readonly Buffer[], protocol: number): Route[] {
-  // Kernels that do not filter dumps return all routes.
-  return payloads.flatMap(payload => decodeRoute(payload) ?? []).filter(route => route.protocol === protocol);
+/**
+ * Reads the kernel's answers.
+ * @param protocol only routes that it (RTPROT_*) made
+ * @throws DecodeError
+ */
+export function readRoutes(payloads: readonly Buffer[], protocol?: number): Route[] {
+  const routes = payloads.flatMap(payload => decodeRoute(payload) ?? []);
+  // Kernels that do not filter give all.
+  return protocol === undefined ? routes : routes.filter(route => route.protocol === protocol);
 }
 
 /**

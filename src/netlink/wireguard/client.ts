@@ -1,11 +1,11 @@
-// The verbs of wg(8) on one generic netlink socket: read a device, change a device, in the namespace the
-// socket was opened in. Not here: the bytes (encode.ts, decode.ts), links.
+// The verbs of wg(8) on one generic netlink connection: read a device, change a device, in the namespace the
+// connection was opened in. Not here: the bytes (encode.ts, decode.ts), links.
 
 import { isNotFound, UserError } from '../../base/errors.js';
 import type { Trace } from '../../base/trace.js';
-import { NETLINK_GENERIC, type NetlinkChannel, NetlinkSocket } from '../event-socket.js';
+import { type Connection, openConnection } from '../connection.js';
 import { decodeFamilyId, genlAttributes, genlRequest, getFamilyRequest } from '../generic.js';
-import { NLM_F_DUMP } from '../message.js';
+import { NETLINK_GENERIC, NLM_F_DUMP } from '../message.js';
 import { decodeDevice } from './decode.js';
 import { wgSet } from './describe.js';
 import {
@@ -19,33 +19,33 @@ import {
 import { encodeGetDevice, encodeSetDevice } from './encode.js';
 
 export class WgCtrl {
-  readonly #channel: NetlinkChannel;
+  readonly #connection: Connection;
   readonly #trace: Trace | undefined;
   #family: number | undefined;
 
-  /** Without a channel: a socket of the namespace of the calling thread, opened synchronously. */
-  constructor(channel: NetlinkChannel = new NetlinkSocket(NETLINK_GENERIC), trace?: Trace) {
-    this.#channel = channel;
+  /** Without a connection: one of the namespace of the calling thread, opened now. */
+  constructor(connection: Connection = openConnection(NETLINK_GENERIC), trace?: Trace) {
+    this.#connection = connection;
     this.#trace = trace;
   }
 
   close(): void {
-    this.#channel.close();
+    this.#connection.close();
   }
 
   /**
    * `wg show NAME dump`.
    * @throws OpError: ENODEV (no such link), EOPNOTSUPP (not a WireGuard link)
    */
-  async device(name: string): Promise<WgDevice> {
+  device(name: string): WgDevice {
     const request = genlRequest(
-      await this.#familyId(),
+      this.#familyId(),
       WG_CMD_GET_DEVICE,
       WG_GENL_VERSION,
       encodeGetDevice(name),
       NLM_F_DUMP,
     );
-    const replies = await this.#channel.request(request, { op: 'reading WireGuard device', subject: name });
+    const replies = this.#connection.request(request, { op: 'reading WireGuard device', subject: name });
     return decodeDevice(replies.map(({ payload }) => genlAttributes(payload)));
   }
 
@@ -53,20 +53,20 @@ export class WgCtrl {
    * `wg set NAME …`: as one request, or as several in order where the peers do not fit one.
    * @throws OpError: ENODEV, EOPNOTSUPP, EADDRINUSE (listen port)
    */
-  async configure(name: string, config: WgDeviceConfig): Promise<void> {
+  configure(name: string, config: WgDeviceConfig): void {
     this.#trace?.(wgSet(name, config));
-    const family = await this.#familyId();
+    const family = this.#familyId();
     for (const payload of encodeSetDevice(name, config)) {
       const request = genlRequest(family, WG_CMD_SET_DEVICE, WG_GENL_VERSION, payload);
-      await this.#channel.request(request, { op: 'configuring WireGuard device', subject: name });
+      this.#connection.request(request, { op: 'configuring WireGuard device', subject: name });
     }
   }
 
-  async #familyId(): Promise<number> {
+  #familyId(): number {
     if (this.#family !== undefined) return this.#family;
     try {
-      const purpose = { op: 'finding generic netlink family', subject: WG_GENL_NAME };
-      const [reply] = await this.#channel.request(getFamilyRequest(WG_GENL_NAME), purpose);
+      const context = { op: 'finding generic netlink family', subject: WG_GENL_NAME };
+      const [reply] = this.#connection.request(getFamilyRequest(WG_GENL_NAME), context);
       this.#family = decodeFamilyId(reply?.payload ?? Buffer.alloc(0));
       return this.#family;
     } catch (err) {

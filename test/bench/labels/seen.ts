@@ -2,9 +2,9 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../../src/base/ownership.js';
 import { readStamp } from '../../../src/labels/diff/stamp.js';
-import { SyncNetlinkSocket } from '../../../src/netlink/connection.js';
+import { openConnection } from '../../../src/netlink/connection.js';
 import { Netns, NetnsSwitch } from '../../../src/netlink/netns.js';
-import { SyncRtNetlink } from '../../../src/netlink/route/sync-client.js';
+import { RtNetlink } from '../../../src/netlink/route/client.js';
 import { decodeRuleComment, getRulesRequest, NETLINK_NETFILTER } from '../../../src/nft/messages.js';
 
 const LIMIT_MS = 5_000;
@@ -17,8 +17,8 @@ export async function seen(path: string, routes: number): Promise<number> {
   const netns = new Netns(path);
   // They stay open: closing one would wait for what the kernel has still to destroy.
   const { nf, rt } = entry.within(netns, () => ({
-    nf: new SyncNetlinkSocket(NETLINK_NETFILTER),
-    rt: new SyncRtNetlink(),
+    nf: openConnection(NETLINK_NETFILTER),
+    rt: new RtNetlink(),
   }));
   netns.close();
   try {

@@ -60,6 +60,17 @@ function gate(): { opened: Promise<void>; open: () => void } {
   return { opened, open };
 }
 
+/** A name server that answers when it is told to. */
+function slowName(world: World): { asked: Promise<void>; answer: () => void } {
+  const [asked, answered] = [gate(), gate()];
+  world.lookUp = async () => {
+    asked.open();
+    await answered.opened;
+    return [parseAddress('192.0.2.1')!];
+  };
+  return { asked: asked.opened, answer: answered.open };
+}
+
 describe('links', () => {
   test("an endpoint id that begins as one of root's leaves root's link as it was", async () => {
     const { world } = await shared();
@@ -164,7 +175,7 @@ describe('links', () => {
 
   test("what a user's namespace says of the key is not believed", async () => {
     const { world, theirs } = await shared();
-    theirs.hold = async what => {
+    theirs.before = what => {
       if (!what.startsWith('reading WireGuard device')) return;
       theirs.removeLink(OWN_LINK);
       theirs.addDevice(OWN_LINK, { privateKey: HOST_KEY });
@@ -189,38 +200,27 @@ describe('links', () => {
 describe('peers', () => {
   test("an address of root's container cannot be taken while a user's name is being resolved", async () => {
     const { world } = await shared();
-    const { opened, open } = gate();
-    const reached = gate();
-    world.kernel.hold = what => {
-      if (what !== 'reading link wg0') return undefined;
-      reached.open();
-      return opened;
-    };
-    const taking = userJoins(world, 'u1', '10.0.0.2');
-    await reached.opened;
-    world.kernel.hold = () => undefined;
+    const { asked, answer } = slowName(world);
+    const taking = userJoins(world, 'u1', '10.0.0.2', { 'dwgd.endpoint': 'vpn.example:51820' });
+    await asked;
     await rootJoins(world, ROOTS_ID, '10.0.0.2');
-    open();
+    answer();
     await assert.rejects(taking, new UserError('10.0.0.2/32 is taken on wg0 already: give another --ip'));
     assert.deepEqual(peers(world), [`${keyOf(SEED, '10.0.0.2')} 10.0.0.2/32`]);
   });
 
   test("neither between two of root's own networks", async () => {
     const { world } = await shared();
-    await world.driver.createNetwork(networkRequest({ 'dwgd.seed': 'other' }, { NetworkID: 'n2' }), 0);
+    await world.driver.createNetwork(
+      networkRequest({ 'dwgd.seed': 'other', 'dwgd.endpoint': 'vpn.example:51820' }, { NetworkID: 'n2' }),
+      0,
+    );
     await world.driver.createEndpoint(endpointRequest('second', '10.0.0.2/24', 'n2'), 0);
-    const { opened, open } = gate();
-    const reached = gate();
-    world.kernel.hold = what => {
-      if (what !== 'reading link wg0') return undefined;
-      reached.open();
-      return opened;
-    };
+    const { asked, answer } = slowName(world);
     const taking = world.driver.join({ NetworkID: 'n2', EndpointID: 'second', SandboxKey: '/x' }, 0);
-    await reached.opened;
-    world.kernel.hold = () => undefined;
+    await asked;
     await rootJoins(world, ROOTS_ID, '10.0.0.2');
-    open();
+    answer();
     await assert.rejects(taking, /^UserError: 10\.0\.0\.2\/32 belongs to the peer \S{44} of wg0 already/);
     assert.deepEqual(peers(world), [`${keyOf(SEED, '10.0.0.2')} 10.0.0.2/32`]);
   });
@@ -252,7 +252,7 @@ describe('peers', () => {
     const waiting = world.serial.run(ROOTS_ID, () => opened);
     const upkeep = new TunnelMonitor(world);
     const reached = gate();
-    world.kernel.hold = async what => {
+    world.kernel.before = what => {
       if (what === 'reading WireGuard device wg0') setImmediate(reached.open);
     };
     upkeep.trigger();

@@ -1,8 +1,9 @@
-// Sockets under load: more requests than answers fit the buffer, more events than anybody reads, a busy event loop.
+// Events of links: those of one namespace, until the end, and more of them than anybody reads.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RtNetlink, watchLinks } from '../../src/netlink/route/client.js';
+import { watchLinks } from '../../src/netlink/route/client.js';
 import type { Link } from '../../src/netlink/route/link.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 
@@ -13,15 +14,6 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
     await sleep(10);
   }
 }
-
-kernelTest('five thousand requests at once are all answered, each with its own answer', async t => {
-  const ns = await Namespace.create(t);
-  const index = await ns.index('lo');
-  const links = await Promise.all(
-    Array.from({ length: 5000 }, (_, n) => ns.rt.link(n % 2 === 0 ? index : `nosuch${n}`)),
-  );
-  for (const [n, link] of links.entries()) assert.equal(link?.name, n % 2 === 0 ? 'lo' : undefined);
-});
 
 kernelTest('a watcher hears of links that appear, change and go', async t => {
   const ns = await Namespace.create(t);
@@ -69,36 +61,12 @@ kernelTest('a watcher lives through more events than its buffer holds, and hears
   await eventually('an event after the burst', () => last === 'br-late');
 });
 
-kernelTest('a socket may be closed by who waits for its answer, and another opened at once', async t => {
-  const ns = await Namespace.create(t);
-  for (let n = 0; n < 300; n++) {
-    const rt = ns.within(() => new RtNetlink());
-    assert.equal((await rt.links()).length, 1);
-    rt.close();
-  }
-});
-
-kernelTest('closing a socket fails all that waits on it, and what is asked of it later', async t => {
-  const ns = await Namespace.create(t);
-  const rt = ns.within(() => new RtNetlink());
-  const asked = Array.from({ length: 100 }, () => rt.link('lo'));
-  rt.close();
-  const ends = await Promise.allSettled([...asked, rt.link('lo'), rt.links()]);
-  for (const end of ends) {
-    assert.ok(
-      end.status === 'rejected' && /netlink socket (was|is) closed/.test(String(end.reason)),
-      String(end.status),
-    );
-  }
-});
-
-kernelTest('sockets leave no file descriptor behind', async t => {
-  const { readdirSync } = await import('node:fs');
+kernelTest('watchers leave no file descriptor behind', async t => {
   const ns = await Namespace.create(t);
   const count = (): number => readdirSync('/proc/self/fd').length;
   const before = count();
-  const sockets = Array.from({ length: 50 }, () => ns.within(() => new RtNetlink()));
+  const watches = Array.from({ length: 50 }, () => ns.within(() => watchLinks(() => undefined)));
   assert.equal(count(), before + 50);
-  for (const rt of sockets) rt.close();
+  for (const watch of watches) watch.close();
   assert.equal(count(), before);
 });

@@ -1,11 +1,12 @@
-// The socket that is used within one synchronous moment: long lists, refusals, lists that change while they are read.
+// Connections to the kernel: long lists, refusals, lists that change while they are read, and their end.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { ChannelError, OpError } from '../../src/base/errors.js';
 import { formatPrefix, parsePrefix } from '../../src/base/ip.js';
-import { DUMP_BUFFER_BYTES, SyncNetlinkSocket } from '../../src/netlink/connection.js';
-import { NETLINK_ROUTE } from '../../src/netlink/event-socket.js';
+import { DUMP_BUFFER_BYTES, type NetlinkConnection, openConnection } from '../../src/netlink/connection.js';
+import { NETLINK_ROUTE } from '../../src/netlink/message.js';
 import { getAddressesRequest } from '../../src/netlink/route/address.js';
+import { RtNetlink } from '../../src/netlink/route/client.js';
 import { deleteLinkRequest, getLinkRequest } from '../../src/netlink/route/link.js';
 import { decodeRoute, getRoutesRequest, newRouteRequest } from '../../src/netlink/route/route.js';
 import { Nft } from '../../src/nft/client.js';
@@ -22,9 +23,9 @@ const blackhole = (n: number, protocol: number) => ({
 });
 
 /** A socket in a namespace, and what it is asked for there. */
-function within<T extends object>(ns: Namespace, fn: (socket: SyncNetlinkSocket) => T): T {
+function within<T extends object>(ns: Namespace, fn: (socket: NetlinkConnection) => T): T {
   return ns.within<{ value: T }>(() => {
-    const socket = new SyncNetlinkSocket(NETLINK_ROUTE);
+    const socket = openConnection(NETLINK_ROUTE);
     try {
       return { value: fn(socket) };
     } finally {
@@ -53,7 +54,6 @@ kernelTest('a filtered list holds what was asked for alone', async t => {
     for (const protocol of [229, 199]) {
       socket.request(newRouteRequest(blackhole(protocol, protocol)), { op: 'adding', subject: 'a route' });
     }
-    socket.filterDumps();
     return socket
       .request(getRoutesRequest(229), listing)
       .flatMap(({ payload }) => decodeRoute(payload) ?? []);
@@ -85,7 +85,7 @@ kernelTest(
   async t => {
     const ns = await Namespace.create(t);
     ns.ip('route', 'add', 'blackhole', '10.0.0.0/8', 'proto', '199');
-    const socket = ns.within(() => new SyncNetlinkSocket(NETLINK_ROUTE));
+    const socket = ns.within(() => openConnection(NETLINK_ROUTE));
     t.after(() => socket.close());
     const replies = await socket.requestOnThread(getRoutesRequest(), listing);
     assert.ok(replies.some(({ payload }) => decodeRoute(payload)?.protocol === 199));
@@ -117,7 +117,7 @@ kernelTest('a list that changed while it was read is read again', async t => {
       if (++reads === 1) nft.apply(replaceTable(table(900)), 'a test');
       return Uint8Array.prototype.subarray.apply(buffer, range) as Buffer<ArrayBuffer>;
     };
-    const socket = new SyncNetlinkSocket(NETLINK_NETFILTER, buffer);
+    const socket = openConnection(NETLINK_NETFILTER, { buffer });
     const replies = socket.request(getRulesRequest('inet', 'torn', 'c'), listing);
     socket.close();
     return { comments: replies.map(({ payload }) => decodeRuleComment(payload)) };
@@ -133,7 +133,7 @@ kernelTest('an answer that does not fit the buffer is an error, not half an answ
   const ns = await Namespace.create(t);
   ns.ip('route', 'add', 'blackhole', '10.0.0.0/8');
   ns.within(() => {
-    const socket = new SyncNetlinkSocket(NETLINK_ROUTE, Buffer.alloc(24));
+    const socket = openConnection(NETLINK_ROUTE, { buffer: Buffer.alloc(24) });
     assert.throws(() => socket.request(getRoutesRequest(), listing), ChannelError);
     socket.close();
   });
@@ -163,7 +163,7 @@ for (const [what, limits, message] of [
     const ns = await Namespace.create(t);
     fill(ns);
     ns.within(() => {
-      const socket = new SyncNetlinkSocket(NETLINK_ROUTE, undefined, limits);
+      const socket = openConnection(NETLINK_ROUTE, { limits });
       assert.throws(() => socket.request(getRoutesRequest(), listing), {
         name: 'ChannelError',
         message: `listing routes: ${message}`,
@@ -177,11 +177,50 @@ kernelTest('messages that nobody waits for count, too', async t => {
   const ns = await Namespace.create(t);
   fill(ns);
   ns.within(() => {
-    const socket = new SyncNetlinkSocket(NETLINK_ROUTE, undefined, { messages: 10, ms: 10_000 });
+    const socket = openConnection(NETLINK_ROUTE, { limits: { messages: 10, ms: 10_000 } });
     // What is left of the first list comes before the second answer.
     for (let n = 0; n < 2; n++)
       assert.throws(() => socket.request(getRoutesRequest(), listing), /there are more than 10$/);
     assert.throws(() => socket.request(getLinkRequest(1), listing), /there are more than 10$/);
     socket.close();
   });
+});
+
+kernelTest('five thousand questions in a row are each answered with their own answer', async t => {
+  const ns = await Namespace.create(t);
+  const index = await ns.index('lo');
+  for (let n = 0; n < 5000; n++)
+    assert.equal(ns.rt.link(n % 2 === 0 ? index : `nosuch${n}`)?.name, n % 2 === 0 ? 'lo' : undefined);
+});
+
+kernelTest(
+  'what is asked of a closed connection is refused; closing twice takes no descriptor of others',
+  async t => {
+    const ns = await Namespace.create(t);
+    const connection = ns.within(() => openConnection(NETLINK_ROUTE));
+    const rt = new RtNetlink(connection);
+    connection.close();
+    const other = ns.within(() => new RtNetlink());
+    t.after(() => other.close());
+    connection.close();
+    assert.equal(other.links().length, 1);
+    const refusal = { name: 'ChannelError', message: 'listing links: the netlink socket is closed' };
+    assert.throws(() => rt.links(), refusal);
+    await assert.rejects(connection.requestOnThread(getLinkRequest(1), listing), ChannelError);
+  },
+);
+
+kernelTest('a connection may be closed after its answer, and another opened at once', async t => {
+  const ns = await Namespace.create(t);
+  for (let n = 0; n < 300; n++) {
+    const rt = ns.within(() => new RtNetlink());
+    assert.equal(rt.links().length, 1);
+    rt.close();
+  }
+});
+
+kernelTest('two hundred links are listed whole', async t => {
+  const ns = await Namespace.create(t);
+  for (let n = 0; n < 200; n++) ns.rt.createLink({ name: `l${n}`, kind: 'ifb' });
+  assert.equal(new Set(ns.rt.links().map(({ name }) => name)).size, 201);
 });

@@ -1,0 +1,32 @@
+// Tracked flows of the namespace of the calling thread: list them, let go of one (conntrack(8)). Synchronous. Not here:
+// the bytes (conntrack.ts), which flows are to go.
+
+import { formatAddress } from '../base/ip.js';
+import type { Trace } from '../base/trace.js';
+import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
+import type { NetfilterSockets } from './sockets.js';
+
+export class Conntrack {
+  readonly #sockets: NetfilterSockets;
+
+  constructor(sockets: NetfilterSockets) {
+    this.#sockets = sockets;
+  }
+
+  /** The tracked flows to a UDP port. @throws OpError; ChannelError when there are more than MAX_DUMP_MESSAGES */
+  flows(port: number): Flow[] {
+    const context = { op: 'listing flows to udp port', subject: String(port) };
+    const replies = ([4, 6] as const).flatMap(family =>
+      this.#sockets.ask(connection => connection.request(getFlowsRequest(family, port), context)),
+    );
+    return replies.flatMap(({ payload }) => decodeFlow(payload) ?? []);
+  }
+
+  /** @throws OpError: ENOENT */
+  deleteFlow(flow: Flow, trace?: Trace): void {
+    const { address, port } = flow.destination;
+    trace?.(`conntrack -D -p udp -d ${formatAddress(address)} --dport ${port}`);
+    const context = { op: 'letting go of a flow to', subject: `${formatAddress(address)} port ${port}` };
+    this.#sockets.ask(connection => connection.request(deleteFlowRequest(flow), context));
+  }
+}
