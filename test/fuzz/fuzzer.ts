@@ -15,6 +15,8 @@ const PART = 16;
 const SLOW_MS = 150;
 /** An input that takes longer is given up, in milliseconds. */
 const HANGS_AFTER_MS = 20_000;
+/** Work between two times at which it counts as alive, in milliseconds. */
+const SLICE_MS = 2_000;
 /** Beyond them a finding is the same one again. */
 const MOST_FINDINGS = 3;
 
@@ -37,9 +39,14 @@ export interface Bounds {
   readonly until: number;
 }
 
-/** Synchronous work that is ended from outside when it hangs. */
-const GUARD = Symbol.for('dwgd.fuzz');
-const guarded = new Script(`globalThis[Symbol.for('dwgd.fuzz')]()`);
+const GUARDED = Symbol.for('dwgd.fuzz');
+const callGuarded = new Script(`globalThis[Symbol.for('dwgd.fuzz')]()`);
+
+/** Runs a synchronous function, which is ended from outside when it hangs. @throws Error when it was */
+function runGuarded(work: () => void): void {
+  Object.assign(globalThis, { [GUARDED]: work });
+  callGuarded.runInThisContext({ timeout: HANGS_AFTER_MS });
+}
 
 export class Fuzzer {
   readonly outcome: Outcome = { executions: 0, added: [], findings: [] };
@@ -89,32 +96,36 @@ export class Fuzzer {
   }
 
   async #batch(inputs: readonly Buffer[]): Promise<void> {
-    for (const input of inputs) {
-      const started = performance.now();
-      const wrong = await this.#execute(input);
-      this.outcome.executions++;
-      if (wrong !== undefined) this.#report(input, wrong);
-      // The wall clock first, because it is cheap; what it finds slow is weighed by processor time.
-      else if (performance.now() - started > SLOW_MS) {
-        const cost = await this.#cost(input);
-        if (cost > SLOW_MS) this.#report(input, `takes ${Math.round(cost)} ms for ${input.length} bytes`);
+    const slow: Buffer[] = [];
+    for (let at = 0; at < inputs.length; ) {
+      const begun = performance.now();
+      let waiting: unknown;
+      const work = (): void => {
+        while (at < inputs.length && performance.now() - begun < SLICE_MS && !(waiting instanceof Promise)) {
+          const started = performance.now();
+          try {
+            waiting = this.#target.run(inputs[at]!);
+          } catch (err) {
+            this.#report(inputs[at]!, complaintAbout(this.#target, err));
+          }
+          if (performance.now() - started > SLOW_MS) slow.push(inputs[at]!);
+          at++;
+        }
+      };
+      try {
+        runGuarded(work);
+        if (waiting instanceof Promise) await inTime(waiting);
+      } catch (err) {
+        // One that waited has been counted already; one that hangs has not.
+        const last = waiting instanceof Promise ? at - 1 : at++;
+        this.#report(inputs[last]!, complaintAbout(this.#target, err));
       }
     }
-  }
-
-  async #execute(input: Buffer): Promise<string | undefined> {
-    let result: unknown;
-    Object.assign(globalThis, {
-      [GUARD]: () => {
-        result = this.#target.run(input);
-      },
-    });
-    try {
-      guarded.runInThisContext({ timeout: HANGS_AFTER_MS });
-      if (result instanceof Promise) await inTime(result);
-      return undefined;
-    } catch (err) {
-      return complaintAbout(this.#target, err);
+    this.outcome.executions += inputs.length;
+    // The wall clock first, because it is cheap; what it finds slow is weighed by processor time.
+    for (const input of slow) {
+      const cost = await this.#cost(input);
+      if (cost > SLOW_MS) this.#report(input, `takes ${Math.round(cost)} ms for ${input.length} bytes`);
     }
   }
 
@@ -131,8 +142,9 @@ export class Fuzzer {
   }
 
   /** One of each place in the code. */
-  #report(input: Buffer, wrong: string): void {
+  #report(input: Buffer, wrong: string | undefined): void {
     const { findings } = this.outcome;
+    if (wrong === undefined) return;
     if (findings.every(({ complaint }) => placeOf(complaint) !== placeOf(wrong))) {
       findings.push({ input, complaint: wrong });
     }
