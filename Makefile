@@ -2,10 +2,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-shell one test demo bench golden \
-  sbom install uninstall clean
+.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-shell one test fuzz demo bench \
+  golden sbom install uninstall clean
 
 PREFIX ?= /usr
+FUZZ_SECONDS ?= 600
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ one: build ## a single test by its name; NAME='part of the name'
 
 test: setup-lab ## everything: lint, types, unit, kernel, rules, laboratory
 	@test/all
+
+fuzz: build ## every parser of outside data, for FUZZ_SECONDS (600) in all; FUZZ='target …' for some
+	@node dist/test/fuzz/run.js --keep --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 demo: setup-lab build ## see it work: two networks, a ping through each tunnel
 	@test/demo/demo

@@ -4,7 +4,7 @@
 
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { DataType, define, type JsExternal, open } from 'ffi-rs';
-import { errorCode, UserError } from '../src/base/errors.js';
+import { errorCode, OpError, UserError } from '../src/base/errors.js';
 import { connectToKernel, protocolOf } from './libc.js';
 
 const LIBRARY = 'libnftables';
@@ -35,6 +35,14 @@ function load() {
     nft_ctx_get_error_buffer: { library, retType: DataType.String, paramsType: [context] },
   });
 }
+
+/**
+ * Of <sys/select.h>: libnftables waits for its socket by select(2), and where the socket has a higher number, glibc ends
+ * the whole process.
+ */
+const FD_SETSIZE = 1024;
+const EMFILE = 24;
+const TOO_MANY = 'libnftables takes none beyond the first 1024, and dwgd has as many open';
 
 /** The library, opened; the way to contexts. */
 export class LibNftables {
@@ -73,6 +81,8 @@ export class NftContext {
     this.#pointer = functions.nft_ctx_new([0]);
     try {
       for (const fd of openedSockets(next)) {
+        if (fd >= FD_SETSIZE)
+          throw new OpError('opening', 'a context of libnftables', EMFILE, { advice: TOO_MANY });
         connectToKernel(fd);
         empty(fd);
       }

@@ -55,7 +55,10 @@ export function textOf(body: IncomingMessage, most: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    body.on('error', reject);
+    const brokeOff = (): void => reject(new Error('the answer of Docker broke off'));
+    // Nobody hears of one that broke off before anybody listened.
+    if (body.destroyed) brokeOff();
+    body.on('error', reject).on('close', brokeOff);
     if (Number(body.headers['content-length'] ?? 0) > most) body.destroy(new TooLargeError(most));
     body.on('data', (chunk: Buffer) => {
       size += chunk.length;
@@ -87,6 +90,7 @@ export function readLines(stream: Readable, bounds: LineBounds, take: (line: str
       reject(err);
       stream.destroy();
     };
+    if (stream.destroyed) resolve();
     stream.on('close', resolve).on('end', resolve).on('error', resolve);
     stream.on('data', (chunk: Buffer) => {
       if (stream.destroyed) return;

@@ -2,6 +2,7 @@
 // Not here: what is made of it (recovery.ts).
 
 import type { NetworkInspectInfo } from 'dockerode';
+import { DecodeError } from '../../base/errors.js';
 import { DRIVER_NAME } from '../../base/ownership.js';
 import { DockerApi, type UserConnector } from '../../docker/api-client.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
@@ -51,13 +52,13 @@ export class DockerClient {
   async networks(): Promise<DockerNetwork[]> {
     const until = performance.now() + ALL_ANSWERED_WITHIN;
     const list = await this.#get('/networks', ANSWERED_WITHIN, { filters: { driver: [DRIVER_NAME] } });
-    const ids = readIds(list);
+    const ids = readNetworkIds(list);
     const networks: DockerNetwork[] = [];
     let isOver = false;
     const ask = async (): Promise<void> => {
       for (let id = ids.pop(); id !== undefined && !isOver; id = ids.pop()) {
         const within = Math.min(ANSWERED_WITHIN, until - performance.now());
-        networks.push(readNetwork(id, await this.#get(`/networks/${id}`, Math.max(within, 0))));
+        networks.push(readDockerNetwork(id, await this.#get(`/networks/${id}`, Math.max(within, 0))));
       }
     };
     try {
@@ -73,24 +74,25 @@ export class DockerClient {
   }
 }
 
-/** The ids that a listing names, each once. @throws Error for one that is no listing of Docker's */
-function readIds(list: unknown): string[] {
-  if (!Array.isArray(list)) throw new Error('Docker lists no networks');
-  if (list.length > MOST_NETWORKS) throw new Error(`Docker lists more than ${MOST_NETWORKS} networks`);
+/** The ids that a listing names, each once. @throws DecodeError for one that is no listing of Docker's */
+export function readNetworkIds(list: unknown): string[] {
+  if (!Array.isArray(list)) throw new DecodeError('Docker lists no networks');
+  if (list.length > MOST_NETWORKS) throw new DecodeError(`Docker lists more than ${MOST_NETWORKS} networks`);
   return [
     ...new Set(
       list.map((entry: { Id?: unknown } | null) => {
         const id = entry?.Id;
         // It becomes a part of a path.
-        if (typeof id !== 'string' || !isId(id)) throw new Error('Docker lists a network without an id');
+        if (typeof id !== 'string' || !isId(id))
+          throw new DecodeError('Docker lists a network without an id');
         return id;
       }),
     ),
   ];
 }
 
-/** @throws Error for what is no description of Docker's */
-function readNetwork(id: string, info: unknown): DockerNetwork {
+/** @throws DecodeError for what is no description of Docker's */
+export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
   const { IPAM, Options, Containers } = objectOf(info) as Partial<NetworkInspectInfo>;
   const { Config } = objectOf(IPAM ?? {});
   const pools = (Array.isArray(Config) ? Config : []).flatMap((config): IPAMData[] => {
@@ -99,7 +101,7 @@ function readNetwork(id: string, info: unknown): DockerNetwork {
     return [{ Pool: Subnet, ...(typeof Gateway === 'string' && Gateway !== '' && { Gateway }) }];
   });
   const options = Object.entries(objectOf(Options ?? {})).map(([name, value]) => {
-    if (typeof value !== 'string') throw new Error('Docker describes an option that is no text');
+    if (typeof value !== 'string') throw new DecodeError('Docker describes an option that is no text');
     return [name, value] as const;
   });
   const endpoints = Object.values(objectOf(Containers ?? {})).map(entry => objectOf(entry).EndpointID);
@@ -114,6 +116,6 @@ function readNetwork(id: string, info: unknown): DockerNetwork {
 
 function objectOf(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null)
-    throw new Error('Docker describes a network in a way that cannot be read');
+    throw new DecodeError('Docker describes a network in a way that cannot be read');
   return value as Record<string, unknown>;
 }

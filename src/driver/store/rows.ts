@@ -1,7 +1,7 @@
 // Rows of the database to networks and endpoints, and back. The original's own columns keep its meaning.
 // Pure. Not here: queries (store.ts), the tables' shape (migrations.ts).
 
-import { UserError } from '../../base/errors.js';
+import { DecodeError, UserError } from '../../base/errors.js';
 import {
   type Address,
   formatAddress,
@@ -10,7 +10,7 @@ import {
   parseAddress,
   parsePrefix,
 } from '../../base/ip.js';
-import { Key, SecretKey } from '../../netlink/wireguard/key.js';
+import { Key, SecretKey, WG_KEY_LEN } from '../../netlink/wireguard/key.js';
 import type {
   Endpoint,
   EndpointState,
@@ -111,8 +111,20 @@ export const CLIENT_COLUMNS = [
 function checkTypes<R extends object>(row: R, types: Partial<Record<keyof R, string>>): void {
   for (const column of Object.keys(types) as (keyof R)[]) {
     if (row[column] !== null && typeof row[column] !== types[column])
-      throw new TypeError(`${String(column)} is not a ${types[column]}`);
+      throw new DecodeError(`${String(column)} is not a ${types[column]}`);
   }
+}
+
+/** The bytes of a column, which may be a text: the original bound Go strings and byte slices alike. */
+function readBytes(value: unknown, column: string): Buffer {
+  if (typeof value === 'string' || value instanceof Uint8Array) return Buffer.from(value as Uint8Array);
+  throw new DecodeError(`${column} is neither bytes nor a text`);
+}
+
+function readKey(value: unknown, column: string): Buffer {
+  const bytes = readBytes(value, column);
+  if (bytes.length !== WG_KEY_LEN) throw new DecodeError(`${column} has ${bytes.length} bytes`);
+  return bytes;
 }
 
 export function networkRow(network: Network): NetworkRow {
@@ -140,18 +152,17 @@ export function networkRow(network: Network): NetworkRow {
 }
 
 /**
- * @throws UserError when the row names neither an interface nor a peer; any Error when it is not as we write it. What that
- * says may quote the row.
+ * @throws UserError when the row names neither an interface nor a peer; DecodeError when it is not as we write it
  */
 export function readNetworkRow(row: NetworkRow): Network {
   checkTypes(row, NETWORK_TYPES);
-  const presharedKey = readSecret(row.psk, row.pskfile, bytes => new SecretKey(bytes));
+  const presharedKey = readSecret(row.psk, row.pskfile, value => new SecretKey(readKey(value, 'psk')));
   const ipv4 = readPool(row.ipv4_pool, row.ipv4_gateway);
   const ipv6 = readPool(row.ipv6_pool, row.ipv6_gateway);
   return {
     id: row.id,
     mode: readMode(row),
-    seed: readSecret(row.seed, row.seedfile, bytes => bytes) ?? { value: Buffer.alloc(0) },
+    seed: readSecret(row.seed, row.seedfile, value => readBytes(value, 'seed')) ?? { value: Buffer.alloc(0) },
     ...(presharedKey && { presharedKey }),
     routes: readPrefixes(row.route ?? ''),
     ...(row.mtu !== null && { mtu: row.mtu }),
@@ -170,7 +181,11 @@ function readMode(row: NetworkRow): Mode {
     return { kind: 'ifname', ifname: row.ifname, ...(endpoint && { endpoint }) };
   }
   if (!row.pubkey || row.endpoint === null) throw new UserError('it has no peer');
-  return { kind: 'pubkey', publicKey: new Key(row.pubkey), endpoint: readEndpoint(row.endpoint) };
+  return {
+    kind: 'pubkey',
+    publicKey: new Key(readKey(row.pubkey, 'pubkey')),
+    endpoint: readEndpoint(row.endpoint),
+  };
 }
 
 /**
@@ -188,11 +203,10 @@ function writeEndpoint(endpoint: HostPort): string {
 function readSecret<T>(
   value: Buffer | null,
   file: string | null,
-  read: (bytes: Buffer) => T,
+  read: (value: Buffer) => T,
 ): SecretSource<T> | undefined {
   if (file !== null) return { file };
-  // The original bound Go strings and byte slices alike: SQLite may hand either back.
-  return value === null ? undefined : { value: read(Buffer.from(value)) };
+  return value === null ? undefined : { value: read(value) };
 }
 
 function readPool(subnet: string | null, gateway: string | null): Pool | undefined {
@@ -226,11 +240,11 @@ function formatOptional(address: Address | undefined): string | null {
 
 /**
  * The original kept one address of either family in `ip`.
- * @throws Error when the row is not as we write it; what that says may quote the row
+ * @throws DecodeError when the row is not as we write it
  */
 export function readClientRow(row: ClientRow): Endpoint {
   checkTypes(row, CLIENT_TYPES);
-  if (!STATES.includes(row.state)) throw new TypeError('no such state');
+  if (!STATES.includes(row.state)) throw new DecodeError('no such state');
   const ip = row.ip === null ? undefined : parseAddress(row.ip);
   const ipv6 = row.ipv6 === null ? undefined : parseAddress(row.ipv6);
   const ipv4 = ip?.family === 4 ? ip : undefined;
@@ -243,7 +257,7 @@ export function readClientRow(row: ClientRow): Endpoint {
     ifname: row.ifname,
     state: row.state,
     ...(row.sandbox_key !== null && { sandboxKey: row.sandbox_key }),
-    ...(row.pubkey !== null && { publicKey: new Key(row.pubkey) }),
+    ...(row.pubkey !== null && { publicKey: new Key(readKey(row.pubkey, 'pubkey')) }),
     ...(row.prior_peer !== null && { priorPeer: readPriorPeer(row.prior_peer) }),
   };
 }
@@ -257,14 +271,25 @@ function writePriorPeer(peer: PriorPeer): string {
 }
 
 function readPriorPeer(json: string): PriorPeer {
-  const { allowedIPs, keepalive, psk } = JSON.parse(json) as {
-    allowedIPs: string[];
-    keepalive: number;
-    psk?: string;
-  };
+  const { allowedIPs, keepalive, psk } = parsePriorPeer(json);
+  const isText = (value: unknown): value is string => typeof value === 'string';
+  if (!Array.isArray(allowedIPs) || !allowedIPs.every(isText) || typeof keepalive !== 'number')
+    throw new DecodeError('prior_peer is no peer');
+  if (psk !== undefined && !isText(psk)) throw new DecodeError("prior_peer's psk is not a string");
   return {
     allowedIPs: allowedIPs.flatMap(text => parsePrefix(text) ?? []),
     keepalive,
-    ...(psk !== undefined && { presharedKey: new SecretKey(Buffer.from(psk, 'base64')) }),
+    ...(psk !== undefined && {
+      presharedKey: new SecretKey(readKey(Buffer.from(psk, 'base64'), "prior_peer's psk")),
+    }),
   };
+}
+
+function parsePriorPeer(json: string): { readonly [K in 'allowedIPs' | 'keepalive' | 'psk']?: unknown } {
+  try {
+    return JSON.parse(json) ?? {};
+  } catch {
+    // What V8 says of it quotes it, and with it a key.
+    throw new DecodeError('prior_peer is not JSON');
+  }
 }

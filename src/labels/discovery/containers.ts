@@ -6,6 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type DockerApi, unlessGone } from '../../docker/api-client.js';
 import type { ContainerView, NetnsRef } from './container.js';
+import { containerOf, readContainerListing, readInspection } from './docker-answers.js';
 import {
   fingerprint,
   type InspectedContainer,
@@ -112,7 +113,8 @@ export class Containers {
     const early = new Map(
       named.slice(0, MAX_CONCURRENCY).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
-    const listed = await api.get<ListedContainer[]>('/containers/json', LISTED_WITHIN, { all: true });
+    const answer = await api.get('/containers/json', LISTED_WITHIN, { all: true });
+    const listed = readContainerListing(answer);
     // What was seen with other networks is to be seen anew.
     if (await this.#networks.learn(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
     const seen = await mapSome(listed, MAX_CONCURRENCY, container =>
@@ -201,8 +203,8 @@ export class Containers {
 
   /** A container with its labels; undefined where it is gone. */
   async #inspect(id: string): Promise<Inspection | undefined> {
-    const asked = this.#parts.api.get<InspectedContainer>(`/containers/${id}/json`, INSPECTED_WITHIN);
-    const container = await unlessGone(asked);
+    const asked = this.#parts.api.get(`/containers/${id}/json`, INSPECTED_WITHIN);
+    const container = await unlessGone(asked.then(readInspection));
     if (!container) return undefined;
     // Labels of one that does not run do not count, and its image may be gone.
     if (!container.State.Running) return { container, own: { labels: new Map(), imageLabels: [] } };
@@ -224,15 +226,6 @@ export class Containers {
     this.#views.set(seen.view.id, { snapshot: seen, view });
     return view;
   }
-}
-
-/** The container that an event is about. */
-function containerOf(event: unknown): string | undefined {
-  const { Type, Actor } = event as {
-    Type?: string;
-    Actor?: { ID?: string; Attributes?: Record<string, string> };
-  };
-  return Type === 'network' ? Actor?.Attributes?.container : Actor?.ID;
 }
 
 /** Maps with so many calls under way at a time, in order. */

@@ -214,7 +214,7 @@ function attachment(id: string, networkName: string, endpoint: DockerEndpoint, k
 }
 
 function isListed(container: ListedContainer | InspectedContainer): container is ListedContainer {
-  return !('Name' in container);
+  return typeof container.State === 'string';
 }
 
 function withoutSlash(name: string): string {

@@ -4,6 +4,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { DockerApi } from '../../docker/api-client.js';
+import { readImageLabels } from './docker-answers.js';
 import { type InspectedContainer, twineLabels } from './docker-types.js';
 import { isRefusal } from './inspect-errors.js';
 import { Runtimes } from './runtimes.js';
@@ -14,11 +15,6 @@ const TIMEOUT_MS = 5_000;
 
 /** Characters of Docker's reason that are told. */
 const REASON_MAX = 120;
-
-/** What of an answer of `GET /images/ID/json` is of use. */
-interface InspectedImage {
-  readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null } | null;
-}
 
 export class ImageLabels {
   readonly #api: DockerApi;
@@ -73,8 +69,7 @@ export class ImageLabels {
     if (known) return known;
     try {
       const path = `/images/${encodeURIComponent(image).replaceAll('%3A', ':')}/json`;
-      const inspected = await this.#api.get<InspectedImage>(path, TIMEOUT_MS);
-      const labels = twineLabels(inspected.Config?.Labels);
+      const labels = twineLabels(readImageLabels(await this.#api.get(path, TIMEOUT_MS)));
       this.#images.set(image, labels);
       return labels;
     } catch (err) {

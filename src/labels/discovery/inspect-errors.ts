@@ -1,7 +1,7 @@
 // What of the containers is not to be seen, each said once: those that Docker cannot tell of, and processes where none is
 // to be seen at all. Not here: what is done without it (containers.ts).
 
-import { messageOf } from '../../base/errors.js';
+import { DecodeError, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { TimeoutError } from '../../docker/api-client.js';
 import type { ContainerSnapshot } from './snapshot.js';
@@ -14,6 +14,7 @@ export function isRefusal(err: unknown): boolean {
   return (
     err instanceof TimeoutError ||
     // Its answer lacks what every version of Docker has said so far, or is no JSON.
+    err instanceof DecodeError ||
     err instanceof TypeError ||
     err instanceof SyntaxError ||
     (err as { statusCode?: number }).statusCode !== undefined

@@ -4,6 +4,7 @@
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type DockerApi, TimeoutError } from '../../docker/api-client.js';
+import { readNetworkListing } from './docker-answers.js';
 import { type ListedNetwork, NETWORKS_REFUSED, type NetworkKind, networkKind } from './docker-types.js';
 import { isRefusal } from './inspect-errors.js';
 
@@ -48,7 +49,7 @@ export class Networks {
   /** Undefined where Docker, or who stands before it, refuses. */
   async #list(): Promise<readonly ListedNetwork[] | undefined> {
     try {
-      return await this.#api.get<ListedNetwork[]>('/networks', LISTED_WITHIN);
+      return readNetworkListing(await this.#api.get('/networks', LISTED_WITHIN));
     } catch (err) {
       if (!isRefusal(err) || err instanceof TimeoutError) throw err;
       const text = `cannot list Docker's networks, so routes by gateways are unreachable until it can: ${messageOf(err)}`;

@@ -62,8 +62,8 @@ export class Runtimes {
     // The administrator may have called it anything.
     const info = await this.#api.get<Info>('/info', ANSWERED_WITHIN).catch(() => undefined);
     if (!info) return false;
-    const { path = '', runtimeType = '' } = info.Runtimes?.[name] ?? {};
-    const has = isOwnStack(path) || isOwnStack(runtimeType);
+    const { path, runtimeType } = info.Runtimes?.[name] ?? {};
+    const has = [path, runtimeType].some(text => typeof text === 'string' && isOwnStack(text));
     this.#known.set(name, has);
     return has;
   }

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { createServer as createHttpServer, IncomingMessage } from 'node:http';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { DockerApi, type EventListener } from '../../../src/docker/api-client.js';
+import { readLines, textOf } from '../../../src/docker/request.js';
 import { DockerClient } from '../../../src/driver/lifecycle/docker-networks.js';
 
 /** What a liar does with a connection, once it was asked. */
@@ -236,3 +237,9 @@ for (const odd of [
     else assert.deepEqual([...outcome[0]!.options, ...outcome[0]!.ipv4, ...outcome[0]!.endpointIds], []);
   });
 }
+
+test('an answer that broke off before anybody reads it ends, too', { timeout: 10_000 }, async () => {
+  const broken = (): IncomingMessage => new IncomingMessage(new Socket()).destroy();
+  await assert.rejects(textOf(broken(), 10), { message: 'the answer of Docker broke off' });
+  await readLines(broken(), { line: 10, all: 10 }, () => assert.fail('there is no line'));
+});

@@ -171,6 +171,11 @@ for (const [what, other] of [
   });
 }
 
+test('a listed container is one by its state, whatever else the listing tells of it', () => {
+  const entry = { ...listed({}), Names: null, State: 'running', Name: [['x']] };
+  assert.equal(viewListed(entry, kindOf).name, 'a1b2c3d4e5f6');
+});
+
 test('the networks of a listed container are those with an id', () => {
   assert.deepEqual(networkIds(listed({ a: { NetworkID: 'n1' }, b: { NetworkID: '' }, c: {} })), ['n1']);
 });

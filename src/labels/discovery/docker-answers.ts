@@ -1,0 +1,134 @@
+// Docker's answers as it gives them, or whoever listens in its place: every field that is read has its type, or there is no
+// answer. Pure. Not here: what is made of them (docker-types.ts).
+
+import { DecodeError } from '../../base/errors.js';
+import type { InspectedContainer, ListedContainer, ListedNetwork } from './docker-types.js';
+
+/** @throws DecodeError that names the field */
+type Check = (value: unknown, field: string) => void;
+type Fields = Readonly<Record<string, Check>>;
+
+/** Characters of an id, which becomes a part of a path of Docker's API; Docker's have 64. */
+const ID = /^[\w-]{1,128}$/;
+
+/** The answer to `GET /containers/json`. @throws DecodeError */
+export function readContainerListing(answer: unknown): ListedContainer[] {
+  CONTAINERS(answer, 'list of containers');
+  return answer as ListedContainer[];
+}
+
+/** The answer to `GET /containers/ID/json`. @throws DecodeError */
+export function readInspection(answer: unknown): InspectedContainer {
+  INSPECTED(answer, 'answer about a container');
+  return answer as InspectedContainer;
+}
+
+/** The answer to `GET /networks`. @throws DecodeError */
+export function readNetworkListing(answer: unknown): ListedNetwork[] {
+  NETWORKS(answer, 'list of networks');
+  return answer as ListedNetwork[];
+}
+
+/** The labels in the answer to `GET /images/ID/json`. @throws DecodeError */
+export function readImageLabels(answer: unknown): Readonly<Record<string, string>> | null | undefined {
+  IMAGE(answer, 'answer about an image');
+  return (answer as { Config?: { Labels?: Readonly<Record<string, string>> | null } | null }).Config?.Labels;
+}
+
+/** The container that an event is about; undefined for one that is about none. */
+export function containerOf(event: unknown): string | undefined {
+  const { Type, Actor } = (event ?? {}) as {
+    Type?: unknown;
+    Actor?: { ID?: unknown; Attributes?: unknown } | null;
+  };
+  const attributes = (Actor?.Attributes ?? {}) as { container?: unknown };
+  const id = Type === 'network' ? attributes.container : Actor?.ID;
+  return typeof id === 'string' && ID.test(id) ? id : undefined;
+}
+
+const text = ofType('string');
+const number = ofType('number');
+const flag = ofType('boolean');
+const optionalText = optional(text);
+/** Go has no lists and maps that are empty and not null. */
+const texts = optional(listOf(text));
+const labels = optional(mapOf(text));
+const id: Check = (value, field) => {
+  if (typeof value !== 'string' || !ID.test(value)) throw new DecodeError(`Docker's ${field} is not an id`);
+};
+const settings = optional(
+  object({
+    SandboxKey: optionalText,
+    Networks: optional(
+      mapOf(
+        object({
+          ...{ NetworkID: optionalText, EndpointID: optionalText },
+          ...{ IPAddress: optionalText, IPPrefixLen: optional(number), Gateway: optionalText },
+          ...{
+            GlobalIPv6Address: optionalText,
+            GlobalIPv6PrefixLen: optional(number),
+            IPv6Gateway: optionalText,
+          },
+          ...{ GwPriority: optional(number), Aliases: texts, DNSNames: texts },
+        }),
+      ),
+    ),
+  }),
+);
+const hostConfig = optional(object({ NetworkMode: optionalText, Runtime: optionalText, Dns: texts }));
+
+const CONTAINERS = listOf(
+  object({
+    Id: id,
+    Names: texts,
+    State: text,
+    Labels: labels,
+    HostConfig: hostConfig,
+    NetworkSettings: settings,
+  }),
+);
+const INSPECTED = object({
+  ...{ Id: id, Name: text, Image: text, State: object({ Running: flag, Pid: number }) },
+  ...{ Config: object({ Labels: labels }), HostConfig: hostConfig, ResolvConfPath: optionalText },
+  NetworkSettings: settings,
+});
+const NETWORKS = listOf(object({ Id: text, Driver: text, Options: labels }));
+const IMAGE = object({ Config: optional(object({ Labels: labels })) });
+
+function ofType(type: 'string' | 'number' | 'boolean'): Check {
+  return (value, field) => {
+    if (typeof value !== type) throw new DecodeError(`Docker's ${field} is not a ${type}`);
+  };
+}
+
+function optional(check: Check): Check {
+  return (value, field) => {
+    if (value !== undefined && value !== null) check(value, field);
+  };
+}
+
+function listOf(check: Check): Check {
+  return (value, field) => {
+    if (!Array.isArray(value)) throw new DecodeError(`Docker's ${field} is not a list`);
+    for (const one of value) check(one, `entry of ${field}`);
+  };
+}
+
+function mapOf(check: Check): Check {
+  return (value, field) => {
+    for (const one of Object.values(objectOf(value, field))) check(one, `entry of ${field}`);
+  };
+}
+
+function object(fields: Fields): Check {
+  return (value, field) => {
+    const given = objectOf(value, field);
+    for (const [name, check] of Object.entries(fields)) check(given[name], name);
+  };
+}
+
+function objectOf(value: unknown, field: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new DecodeError(`Docker's ${field} is not an object`);
+  return value as Readonly<Record<string, unknown>>;
+}

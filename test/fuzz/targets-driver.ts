@@ -1,0 +1,119 @@
+// Readers of what Docker and its users tell the driver: bodies of HTTP, options, files of users, rows of the database; and
+// flags.
+import assert from 'node:assert/strict';
+import { DecodeError, UserError } from '../../src/base/errors.js';
+import { parseAddress, parsePrefix } from '../../src/base/ip.js';
+import { fromGoFlags, readGoBoolean } from '../../src/cli/go-flags.js';
+import { parsePasswd, readUsers } from '../../src/cli/users.js';
+import { formatHostPort, OPTIONS, parseHostPort, parseOptions } from '../../src/driver/spec/options.js';
+import {
+  readCreateEndpoint,
+  readCreateNetwork,
+  readEndpoint,
+  readJoin,
+  readNetwork,
+} from '../../src/driver/spec/protocol.js';
+import {
+  CLIENT_COLUMNS,
+  type ClientRow,
+  clientRow,
+  NETWORK_COLUMNS,
+  type NetworkRow,
+  networkRow,
+  readClientRow,
+  readNetworkRow,
+} from '../../src/driver/store/rows.js';
+import { ofJson, ofText, type Target } from './target.js';
+
+const OPTION_NAMES = OPTIONS.map(({ name }) => name);
+const USER = { throws: [UserError] } as const;
+const BODY_WORDS = [
+  ...['NetworkID', 'EndpointID', 'Options', 'com.docker.network.generic', 'IPv4Data', 'IPv6Data', 'Pool'],
+  ...['Gateway', 'Interface', 'Address', 'AddressIPv6', 'MacAddress', 'com.docker.network.portmap'],
+  ...['SandboxKey', '10.0.0.0/24', 'fd00::1/64'],
+];
+const OPTION_WORDS = [
+  ...OPTION_NAMES,
+  'fd00::/8',
+  '10.1.0.0/16',
+  ',',
+  '[fd00::1]:51820',
+  'wg0',
+  'example.org:1',
+];
+/** Shorter ones are in anything. */
+const SECRET_LENGTH = 8;
+
+function entries(tree: unknown): [string, unknown][] {
+  return typeof tree === 'object' && tree !== null ? Object.entries(tree) : [];
+}
+
+/** Options are texts by the time that they are parsed. No secret is in what is said of a mistake. */
+function options(tree: unknown): void {
+  const given = new Map(
+    entries(tree).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+  try {
+    parseOptions(given);
+  } catch (err) {
+    for (const name of ['dwgd.seed', 'dwgd.psk']) {
+      const secret = given.get(name) ?? '';
+      const isElsewhere = [...given].some(
+        ([key, value]) => key.includes(secret) || (key !== name && value.includes(secret)),
+      );
+      if (secret.length < SECRET_LENGTH || isElsewhere || OPTION_NAMES.join().includes(secret)) continue;
+      assert.ok(!(err as Error).message.includes(secret), `${name} is in ${(err as Error).message}`);
+    }
+    throw err;
+  }
+}
+
+/** A row with every column: what SQLite may hold in one is null, a number, a text or, from `{"hex": …}`, bytes. */
+function rowOf(tree: unknown, columns: readonly string[]): unknown {
+  const given = new Map(entries(tree));
+  return Object.fromEntries(columns.map(column => [column, sqlValue(given.get(column))]));
+}
+
+function sqlValue(value: unknown): unknown {
+  const [first] = entries(value);
+  if (first?.[0] === 'hex') return Buffer.from(String(first[1]), 'hex');
+  return typeof value === 'string' || typeof value === 'number' ? value : null;
+}
+
+export const DRIVER_TARGETS: readonly Target[] = [
+  ofJson('create-network', readCreateNetwork, { ...USER, words: BODY_WORDS }),
+  ofJson('network-request', readNetwork, { ...USER, words: BODY_WORDS }),
+  ofJson('endpoint-request', readEndpoint, { ...USER, words: BODY_WORDS }),
+  ofJson('create-endpoint', readCreateEndpoint, { ...USER, words: BODY_WORDS }),
+  ofJson('join', readJoin, { ...USER, words: BODY_WORDS }),
+  ofJson('options', options, { ...USER, words: OPTION_WORDS }),
+  ofText(
+    'host-port',
+    text => {
+      const found = parseHostPort(text);
+      if (found) assert.deepEqual(parseHostPort(formatHostPort(found)), found);
+    },
+    { words: OPTION_WORDS },
+  ),
+  ofText('ip', text => [parseAddress(text), parsePrefix(text)], {
+    words: ['::', 'fd00::1', '/64', '10.0.0.1', '.0'],
+  }),
+  ofJson('network-row', tree => networkRow(readNetworkRow(rowOf(tree, NETWORK_COLUMNS) as NetworkRow)), {
+    throws: [UserError, DecodeError],
+    words: [...NETWORK_COLUMNS, 'hex', '10.0.0.0/24', 'example.org:51820'],
+  }),
+  ofJson('client-row', tree => clientRow(readClientRow(rowOf(tree, CLIENT_COLUMNS) as ClientRow)), {
+    words: [...CLIENT_COLUMNS, 'hex', 'joined', '10.0.0.2', '"allowedIPs"', '"keepalive"', '"psk"'],
+  }),
+  ofText('go-flags', text => [fromGoFlags(text.split(' ')), readGoBoolean(text)], {
+    words: ['-d=', '-v=false', '-r=', '--version', 'pubkey', '-s=', '-i=', '-s', '=t'],
+  }),
+  ofText(
+    'passwd',
+    text => {
+      const [list = '', ...lines] = text.split('\n');
+      return readUsers(list, parsePasswd(lines.join('\n')));
+    },
+    { throws: [RangeError], words: [':x:1000:1000::/:', '\n', 'root', 'alice', '4294967295', ','] },
+  ),
+];

@@ -1,0 +1,66 @@
+// Decoders of what the kernel answers, of namespaces that containers hold: netlink's messages and attributes, rtnetlink,
+// WireGuard, nf_tables, conntrack, and the stamp that is in a table of ours.
+
+import { readStamp } from '../../src/labels/diff/stamp.js';
+import { readAttrs } from '../../src/netlink/attributes.js';
+import { decodeFamilyId } from '../../src/netlink/generic.js';
+import { readErrno, readMessages } from '../../src/netlink/message.js';
+import { decodeAddress } from '../../src/netlink/route/address.js';
+import { decodeLink } from '../../src/netlink/route/link.js';
+import { decodeRule, isRuleOf, readRules } from '../../src/netlink/route/policy-rule.js';
+import { decodeRoute, readRoutes } from '../../src/netlink/route/route.js';
+import { decodeDevice } from '../../src/netlink/wireguard/decode.js';
+import { decodeFlow, deleteFlowRequest } from '../../src/nft/conntrack.js';
+import { decodeRuleComment, decodeStampedTable, decodeTableName } from '../../src/nft/messages.js';
+import { decodeSnapshot } from '../../src/nft/table-snapshot.js';
+import { ofBytes, ofJson, type Target } from './target.js';
+
+/** Several payloads in one input: each behind its length in four bytes, which may say more than is left. */
+function parts(input: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  for (let offset = 0; offset + 4 <= input.length; ) {
+    const end = offset + 4 + input.readUInt16LE(offset);
+    found.push(input.subarray(offset + 4, end));
+    offset = end;
+  }
+  return found;
+}
+
+/** The form in which parts() reads them. */
+export function joinParts(payloads: readonly Buffer[]): Buffer {
+  return Buffer.concat(
+    payloads.flatMap(payload => [Buffer.from([payload.length & 0xff, payload.length >> 8, 0, 0]), payload]),
+  );
+}
+
+export const KERNEL_TARGETS: readonly Target[] = [
+  ofBytes('netlink-messages', bytes => readMessages(bytes).map(readErrno)),
+  ofBytes('netlink-attributes', bytes => readAttrs(bytes).map(({ value }) => readAttrs(value))),
+  ofBytes('generic-family', decodeFamilyId),
+  ofBytes('link', decodeLink),
+  ofBytes('address', decodeAddress),
+  ofBytes('route', bytes => [decodeRoute(bytes), readRoutes([bytes], 4)]),
+  ofBytes('policy-rule', bytes => [decodeRule(bytes), isRuleOf(bytes, 3), readRules([bytes])]),
+  ofBytes('wireguard-device', bytes => decodeDevice(parts(bytes))),
+  ofBytes('conntrack-flow', bytes => {
+    const flow = decodeFlow(bytes);
+    return flow && deleteFlowRequest(flow);
+  }),
+  ofBytes('nft-rule-comment', decodeRuleComment),
+  ofBytes('nft-table-name', decodeTableName),
+  ofBytes('nft-stamped-table', bytes => decodeStampedTable({ rules: parts(bytes) }, 'dwgd')),
+  ofBytes('nft-snapshot', bytes => {
+    const [table = Buffer.alloc(0), ...rest] = parts(bytes);
+    const each = (n: number): Buffer[] => rest.filter((_, at) => at % 3 === n);
+    return decodeSnapshot('dwgd', { table, chains: each(0), sets: each(1), rules: each(2) });
+  }),
+  ofJson(
+    'stamp',
+    tree =>
+      readStamp(Array.isArray(tree) ? tree.map(one => (typeof one === 'string' ? one : undefined)) : []),
+    {
+      throws: [],
+      words: ['sha256 ', 'before ', 'net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding', '=1'],
+    },
+  ),
+];

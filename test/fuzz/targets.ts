@@ -1,0 +1,13 @@
+// Every parser of outside data. CONTRIBUTING says how to add one.
+import type { Target } from './target.js';
+import { DOCKER_TARGETS } from './targets-docker.js';
+import { DRIVER_TARGETS } from './targets-driver.js';
+import { KERNEL_TARGETS } from './targets-kernel.js';
+import { LABEL_TARGETS } from './targets-labels.js';
+
+export const TARGETS: readonly Target[] = [
+  ...KERNEL_TARGETS,
+  ...DRIVER_TARGETS,
+  ...LABEL_TARGETS,
+  ...DOCKER_TARGETS,
+];

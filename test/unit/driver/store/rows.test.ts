@@ -1,0 +1,63 @@
+// Rows of the database as somebody else may have left them: read, or refused with a sentence that quotes nothing.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DecodeError } from '../../../../src/base/errors.js';
+import {
+  type ClientRow,
+  type NetworkRow,
+  readClientRow,
+  readNetworkRow,
+} from '../../../../src/driver/store/rows.js';
+
+const NOTHING = { psk: null, pskfile: null, seedfile: null, mtu: null, keepalive: null, allowedips: null };
+const NO_POOLS = { ipv4_pool: null, ipv4_gateway: null, ipv6_pool: null, ipv6_gateway: null };
+const KEY = Buffer.alloc(32, 7);
+const NETWORK = {
+  ...{ id: 'n1', endpoint: 'h:1', seed: Buffer.from('x'), pubkey: KEY, route: '', ifname: '', prefix: 'wg' },
+  ...{ ...NOTHING, ...NO_POOLS, owner: 0 },
+};
+const CLIENT = {
+  ...{ id: 'e1', network_id: 'n1', ip: '10.0.0.2', ipv6: null, ifname: 'wg-1', state: 'joined' },
+  ...{ sandbox_key: null, pubkey: KEY, prior_peer: null },
+};
+
+test('rows as they are written are read', () => {
+  assert.equal(readNetworkRow(NETWORK as NetworkRow).id, 'n1');
+  assert.equal(readClientRow(CLIENT as ClientRow).id, 'e1');
+});
+
+for (const [what, columns, message] of [
+  ['a public key of one byte', { pubkey: Buffer.from([0]) }, 'pubkey has 1 bytes'],
+  ['a number for a public key', { pubkey: 5 }, 'pubkey is neither bytes nor a text'],
+  ['a preshared key that is too short', { psk: Buffer.from('hunter2') }, 'psk has 7 bytes'],
+  ['a number for a seed', { seed: 5 }, 'seed is neither bytes nor a text'],
+  ['a number for a route', { route: 5 }, 'route is not a string'],
+] as const) {
+  test(`the row of a network with ${what} is refused as damaged`, () => {
+    const row = { ...NETWORK, ...columns } as unknown as NetworkRow;
+    assert.throws(() => readNetworkRow(row), new DecodeError(message));
+  });
+}
+
+for (const [what, columns, message] of [
+  ['a public key of one byte', { pubkey: Buffer.from([0]) }, 'pubkey has 1 bytes'],
+  ['a state that there is not', { state: 'gone' }, 'no such state'],
+  ['a former peer of nothing', { prior_peer: 'null' }, 'prior_peer is no peer'],
+  ['a former peer without a list', { prior_peer: '{"allowedIPs":5,"keepalive":0}' }, 'prior_peer is no peer'],
+  [
+    'a former peer with no text in its list',
+    { prior_peer: '{"allowedIPs":[5],"keepalive":0}' },
+    'prior_peer is no peer',
+  ],
+  [
+    'a former peer whose key is too short',
+    { prior_peer: '{"allowedIPs":[],"keepalive":0,"psk":"AAAA"}' },
+    "prior_peer's psk has 3 bytes",
+  ],
+  ['a former peer that is a secret', { prior_peer: 'hunter2' }, 'prior_peer is not JSON'],
+] as const) {
+  test(`the row of an endpoint with ${what} is refused as damaged`, () => {
+    const row = { ...CLIENT, ...columns } as unknown as ClientRow;
+    assert.throws(() => readClientRow(row), new DecodeError(message));
+  });
+}

@@ -1,0 +1,86 @@
+// Answers of a Docker that is none: every one is read or refused by its field, before anything is made of it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DecodeError } from '../../../../src/base/errors.js';
+import {
+  containerOf,
+  readContainerListing,
+  readImageLabels,
+  readInspection,
+  readNetworkListing,
+} from '../../../../src/labels/discovery/docker-answers.js';
+
+const LISTED = { Id: 'c1', State: 'running' };
+const INSPECTED = {
+  Id: 'c1',
+  Name: '/x',
+  Image: '',
+  State: { Running: true, Pid: 1 },
+  Config: { Labels: null },
+};
+const networks = (endpoint: unknown): object => ({ NetworkSettings: { Networks: { a: endpoint } } });
+
+test('what Docker leaves out, or has as null, is not missed', () => {
+  const bare = { ...LISTED, Names: null, Labels: null, HostConfig: {}, NetworkSettings: { Networks: null } };
+  assert.deepEqual(readContainerListing([LISTED, bare]), [LISTED, bare]);
+  assert.equal(readInspection({ ...INSPECTED, NetworkSettings: null }).Id, 'c1');
+  assert.equal(readImageLabels({ Config: null }), undefined);
+  assert.deepEqual(readNetworkListing([{ Id: 'n', Driver: 'bridge', Options: null }]).length, 1);
+});
+
+for (const [what, answer, message] of [
+  ['that is no list', { message: 'x' }, "Docker's list of containers is not a list"],
+  ['with nothing in it', [null], "Docker's entry of list of containers is not an object"],
+  ['of names alone', ['/web'], "Docker's entry of list of containers is not an object"],
+  ['without an id', [{ State: 'created' }], "Docker's Id is not an id"],
+  ['with a path for an id', [{ ...LISTED, Id: '../images/x' }], "Docker's Id is not an id"],
+  ['with one name for many', [{ ...LISTED, Names: 'web' }], "Docker's Names is not a list"],
+  ['with a number for a name', [{ ...LISTED, Names: [5] }], "Docker's entry of Names is not a string"],
+  [
+    'with a number for a label',
+    [{ ...LISTED, Labels: { a: 5 } }],
+    "Docker's entry of Labels is not a string",
+  ],
+  ['without an endpoint', [{ ...LISTED, ...networks(null) }], "Docker's entry of Networks is not an object"],
+  [
+    'with a number for an address',
+    [{ ...LISTED, ...networks({ IPAddress: 5 }) }],
+    "Docker's IPAddress is not a string",
+  ],
+] as const) {
+  test(`a listing ${what} is refused`, () => {
+    assert.throws(() => readContainerListing(answer), new DecodeError(message));
+  });
+}
+
+for (const [what, answer, message] of [
+  ['that is a number', 32767, "Docker's answer about a container is not an object"],
+  ['without labels and all', { ...INSPECTED, Config: undefined }, "Docker's Config is not an object"],
+  ['with a list for a name', { ...INSPECTED, Name: [[]] }, "Docker's Name is not a string"],
+  ['without a state', { ...INSPECTED, State: null }, "Docker's State is not an object"],
+  [
+    'with a text for a pid',
+    { ...INSPECTED, State: { Running: true, Pid: '1' } },
+    "Docker's Pid is not a number",
+  ],
+] as const) {
+  test(`an inspection ${what} is refused`, () => {
+    assert.throws(() => readInspection(answer), new DecodeError(message));
+  });
+}
+
+for (const event of [
+  null,
+  5,
+  'x',
+  [],
+  {},
+  { Type: 'network' },
+  { Actor: null },
+  { Actor: { ID: 5 } },
+  { Actor: { ID: '../x' } },
+]) {
+  test(`the event ${JSON.stringify(event)} is about no container`, () => {
+    assert.equal(containerOf(event), undefined);
+  });
+}
