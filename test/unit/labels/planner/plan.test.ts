@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../../../src/base/ip.js';
 import { whyBypassed } from '../../../../src/labels/diff/bypass.js';
+import { withDigest } from '../../../../src/labels/diff/digest.js';
 import type { DesiredSysctl } from '../../../../src/labels/diff/state.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import type { Rule } from '../../../../src/netlink/route/policy-rule.js';
@@ -228,13 +229,13 @@ test('of labels that may be those of an image the networks of routes are guarded
     gw({ main: '10.0.0.3' }),
   ]);
   assert.deepEqual(sandboxes, [
-    {
+    withDigest({
       netns: { key: '4:shared', path: '/proc/app/ns/net' },
       containers: ['app', 'side'],
       routes: ['0.0.0.0/0', '10.8.0.0/16', '10.9.0.0/16'].map(text => ({ network: prefix(text) })),
       sysctls: [],
       isFrozen: true,
-    },
+    }),
   ]);
   // The label that counts counts, on the host.
   assert.deepEqual([hostRoutes.map(showRoute), externalNames], [['10.21.0.0/24 via 10.0.0.2'], []]);
