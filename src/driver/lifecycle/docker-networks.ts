@@ -1,5 +1,5 @@
 // What Docker itself says of its networks, over its API: read only, and never while Docker waits for us.
-// Not here: what is made of it (recovery.ts).
+// Not here: what follows from it (recovery.ts).
 
 import type { NetworkInspectInfo } from 'dockerode';
 import { DockerApi, type UserConnector } from '../../docker/api-client.js';
@@ -11,9 +11,9 @@ export const DRIVER_NAME = 'dwgd';
 const ANSWERED_WITHIN = 30_000;
 /** How long all answers about the networks may take together, in milliseconds. */
 const ALL_ANSWERED_WITHIN = 120_000;
-/** Networks that are asked about at a time. */
+/** How many networks are inspected concurrently. */
 const AT_A_TIME = 4;
-/** Networks of one Docker. It has addresses for a few dozen, unless it is told of more. */
+/** The most networks of one Docker. Its default address pools last for a few dozen. */
 const MOST_NETWORKS = 4096;
 
 /** A network of ours as Docker describes it. */
@@ -74,7 +74,7 @@ export class DockerClient {
   }
 }
 
-/** The ids that a listing names, each once. @throws Error for one that is no listing of Docker's */
+/** The ids that a listing names, each once. @throws Error when the answer is not a list of networks */
 function readIds(list: unknown): string[] {
   if (!Array.isArray(list)) throw new Error('Docker lists no networks');
   if (list.length > MOST_NETWORKS) throw new Error(`Docker lists more than ${MOST_NETWORKS} networks`);
@@ -82,7 +82,7 @@ function readIds(list: unknown): string[] {
     ...new Set(
       list.map((entry: { Id?: unknown } | null) => {
         const id = entry?.Id;
-        // It becomes a part of a path.
+        // The id becomes part of a URL's path.
         if (typeof id !== 'string' || !isId(id)) throw new Error('Docker lists a network without an id');
         return id;
       }),
@@ -90,7 +90,7 @@ function readIds(list: unknown): string[] {
   ];
 }
 
-/** @throws Error for what is no description of Docker's */
+/** @throws Error when the answer is not a description of a network */
 function readNetwork(id: string, info: unknown): DockerNetwork {
   const { IPAM, Options, Containers } = objectOf(info) as Partial<NetworkInspectInfo>;
   const { Config } = objectOf(IPAM ?? {});

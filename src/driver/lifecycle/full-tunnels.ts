@@ -1,5 +1,5 @@
-// When the full tunnels of containers are brought about: in Join where the namespace is there already, when Docker has
-// moved the link, and from time to time; and taken back when the endpoint goes. Not here: what they mean
+// When the full tunnels of containers are set up: in Join if the namespace exists already, else when Docker has
+// moved the link, and periodically; they are removed with the endpoint. Not here: what they mean
 // (driver/tunnel/full-tunnel.ts), what is done in a namespace (driver/tunnel/full-tunnel-netns.ts).
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -28,7 +28,7 @@ export interface FullTunnelParts {
   readonly linkKind?: string;
 }
 
-/** How often every container is looked at unasked. */
+/** The interval of the periodic check of all containers. */
 const PERIOD_MS = 30_000;
 
 export class FullTunnels {
@@ -41,7 +41,7 @@ export class FullTunnels {
     id => this.#step(id),
     id => this.#gaveUp(id),
   );
-  /** Endpoints that were told to be held, of which IPv6 was said to be closed, and what last went wrong with each. */
+  /** What was last logged for each endpoint: that its tunnel is set up, that IPv6 is closed, and its last error. */
   readonly #held = new Set<string>();
   readonly #warned = new Set<string>();
   readonly #failures = new Map<string, string>();
@@ -130,7 +130,7 @@ export class FullTunnels {
         if (this.#closed) return;
         if (state !== 'joined' || !whole.has(networkId) || this.#poller.has(id)) continue;
         await this.#step(id);
-        // Docker's calls go before.
+        // Docker's calls take precedence.
         await turn();
       }
     } catch (err) {
@@ -139,7 +139,7 @@ export class FullTunnels {
   }
 
   #gaveUp(id: string): void {
-    // Every 30 seconds it is looked for again.
+    // The periodic check tries again every 30 seconds.
     this.#parts.log.warn(
       { endpoint: shortId(id) },
       'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',

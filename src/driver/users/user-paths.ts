@@ -23,7 +23,7 @@ const EAGAIN = 11;
 const ELOOP = 40;
 const EACCES = 13;
 
-/** In whose name, and within which tree of files. */
+/** The user as whom the path is walked, and the root that confines it. */
 export interface UserRoot {
   readonly uid: number;
   readonly gid: number;
@@ -33,7 +33,7 @@ export interface UserRoot {
   readonly mountinfo: string;
 }
 
-/** Whether symbolic links lead on, within the root, or are refused as what they are not. */
+/** Whether symbolic links are followed, within the root, or refused. */
 export type Links = 'follow' | 'refuse';
 
 /**
@@ -51,10 +51,10 @@ const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 const MOST_LINKS = 40;
 const MOST_PARTS = 256;
 const MOST_MOUNTINFO_BYTES = 4 * 1024 * 1024;
-/** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
+/** A cached look-up also fails while anything is being renamed, so it is repeated. */
 const TRIES = 8;
 
-/** Something that is not in the kernel's memory: a name in a folder. */
+/** A directory entry that is not in the kernel's dentry cache. */
 interface Uncached {
   readonly folder: number;
   readonly name: string;
@@ -91,7 +91,7 @@ export async function openPath(root: UserRoot, path: string, links: Links): Prom
       if (tries > MOST_PARTS) throw new OpError('opening', path, EAGAIN);
       const { folder, name } = step.value;
       const how = { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
-      // Who may see it is decided by the walk, which asks again as the user.
+      // Access is checked by the walk, which repeats the look-up as the user.
       close(await openat2OnThread(folder, name, how));
     } catch (err) {
       if (errorCode(err) !== 'EXDEV') {
@@ -111,7 +111,7 @@ function go({ uid, gid }: UserRoot, walk: Walk): IteratorResult<Uncached, number
 
 type Walk = Generator<Uncached, number, void>;
 
-/** Linux knows RESOLVE_CACHED since 5.12; before that everything is waited for. */
+/** RESOLVE_CACHED exists since Linux 5.12; older kernels block. */
 const knowsCached = ((): boolean => {
   try {
     close(openat2(AT_FDCWD, '/', { flags: O_PATH, resolve: RESOLVE_CACHED }));
@@ -121,9 +121,9 @@ const knowsCached = ((): boolean => {
   }
 })();
 
-/** Yields what is not in memory, and asks for it again after that. */
+/** Yields each entry that is not cached, and repeats the look-up afterwards. */
 function* walkPath(root: UserRoot, path: string, links: Links): Walk {
-  // The folders on the way, for `..`; the first is the root's and not ours to close.
+  // The directories on the way, for `..`; the first is the root, which the caller closes.
   const way = [root.folder];
   const todo = path.split('/').reverse();
   let followed = 0;
@@ -190,7 +190,7 @@ function step(
   }
 }
 
-/** Names the top of what is mounted there, too, which asks nothing of it. */
+/** Also crosses into a mount, which sends no request to its file system. */
 function openFromMemory(folder: number, name: string): number | undefined {
   if (!knowsCached) return undefined;
   try {
@@ -222,14 +222,14 @@ function openStep(folder: number, name: string, resolve: number): number {
   }
 }
 
-/** @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of */
+/** @throws OpError (EACCES) for a file system that may be served by a user or over a network, or is unknown */
 function refuseForeign(root: UserRoot, fd: number, path: string): void {
   const mount = mounts(root.mountinfo).get(mountIdOf(fd));
   if (mount && (LOCAL.has(mount.type) || isOfHost(mount))) return;
   throw new OpError('opening', path, EACCES);
 }
 
-/** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
+/** An overlay that the host mounts as well, or the host's root file system, on which everything depends anyway. */
 function isOfHost({ device, type }: Mount): boolean {
   return [...mounts('/proc/self/mountinfo').values()].some(
     mount => mount.device === device && mount.type === type && (type === 'overlay' || mount.point === '/'),
