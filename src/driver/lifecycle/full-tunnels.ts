@@ -88,7 +88,7 @@ export class FullTunnels {
       this.#hold(network, endpoint);
     } catch (err) {
       if (isNotFound(err)) return;
-      const reason = `cannot hold the full tunnel in the container's namespace: ${messageOf(err)}`;
+      const reason = `cannot set up the full tunnel in the container's namespace: ${messageOf(err)}`;
       throw new UserError(reason, { cause: err });
     }
   }
@@ -134,7 +134,7 @@ export class FullTunnels {
         await turn();
       }
     } catch (err) {
-      log.error(`cannot look after the full tunnels: ${messageOf(err)}`);
+      log.error(`cannot check the full tunnels: ${messageOf(err)}`);
     }
   }
 
@@ -207,7 +207,7 @@ export class FullTunnels {
     }
     if (!complete) return;
     if (!this.#held.has(id)) log.info(where, 'full tunnel in force');
-    else if (changes.length > 0) log.warn(where, 'a full tunnel was not whole: put right');
+    else if (changes.length > 0) log.warn(where, 'a full tunnel had been changed: restored');
     this.#held.add(id);
   }
 }

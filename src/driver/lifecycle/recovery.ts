@@ -56,7 +56,7 @@ export class Recovery {
     const named = store.linkNames(0);
     for (const link of links) {
       if (!isLinkOf(0, link) || named.has(link.name)) continue;
-      log.info({ link: link.name }, 'taking away a link that no container has');
+      log.info({ link: link.name }, 'deleting a leftover link that belongs to no endpoint');
       driver.removal.reapStray(link.name);
     }
     await this.#completeKeys();
@@ -100,7 +100,7 @@ export class Recovery {
   async #compare(docker: DockerClient, owner: number): Promise<void> {
     const { driver, log } = this.#parts;
     const attempt = (discard: () => Promise<void>): Promise<void> =>
-      discard().catch(err => log.error(`cannot take away what is left of it: ${messageOf(err)}`));
+      discard().catch(err => log.error(`cannot remove what is left of it: ${messageOf(err)}`));
     try {
       const first = await docker.networks();
       this.#learn(first, owner);

@@ -133,7 +133,7 @@ export class TunnelMonitor {
 
   /** The database: a later look may find it well again. */
   #failed(err: unknown): void {
-    this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
+    this.#parts.log.error(`cannot check the tunnels: ${messageOf(err)}`);
   }
 
   async #look(owner: number): Promise<void> {
@@ -241,7 +241,7 @@ export class TunnelMonitor {
       // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
       await nextTurn();
     }
-    if (restored > 0) log.info({ link: host.name, peers: restored }, 'gave an interface its containers back');
+    if (restored > 0) log.info({ link: host.name, peers: restored }, 'restored the peers of an interface');
   }
 }
 

@@ -87,11 +87,11 @@ export class ContainerLinks {
       const present = await rt.link(link.name);
       if (present && !isLinkOf(owner, present)) {
         throw new UserError(
-          `the name ${link.name} is taken by an interface that is not of dwgd: rename or delete it (ip link del ${link.name})`,
+          `the name ${link.name} is taken by an interface that dwgd did not create: rename or delete it (ip link del ${link.name})`,
           { cause: err },
         );
       }
-      this.#parts.log.warn({ link: link.name }, 'a left-over link is made anew');
+      this.#parts.log.warn({ link: link.name }, 'recreating a leftover link');
       if (present) await rt.deleteLink(present);
       await this.#parts.rt.createLink(wanted);
     }

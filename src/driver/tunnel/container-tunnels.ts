@@ -68,9 +68,9 @@ export class ContainerTunnels {
       const change = planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
       if (!change) return;
       if (!view.changed && !device.peers.some(({ publicKey }) => publicKey.equals(view.peer.publicKey)))
-        this.#sayOnce(endpoint, 'its link has another peer than its network gives it: it gets its own again');
+        this.#sayOnce(endpoint, "its link's peer is not that of its network: restoring it");
       await sockets.wg.configure(device.name, change);
-      this.#parts.log.info({ endpoint: shortId(endpoint.id) }, 'brought a tunnel to its peer');
+      this.#parts.log.info({ endpoint: shortId(endpoint.id) }, "updated a tunnel's peer");
     } finally {
       sockets.rt.close();
       sockets.wg.close();
