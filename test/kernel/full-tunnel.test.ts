@@ -317,7 +317,7 @@ kernelTest('a daemon that starts puts back what was lost, and says so', async t 
   tunnels.trigger();
   await tunnels.idle();
   assert.equal(ways(inside), 'wg0 nowhere');
-  assert.equal(lines.filter(line => line.includes('was not whole')).length, 1);
+  assert.equal(lines.filter(line => line.includes('had been changed: restored')).length, 1);
   assert.equal(lines.filter(line => line.includes('IPv6 is closed')).length, 1);
 });
 

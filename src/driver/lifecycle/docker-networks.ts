@@ -1,5 +1,5 @@
 // What Docker itself says of its networks, over its API: read only, and never while Docker waits for us.
-// Not here: what is made of it (recovery.ts).
+// Not here: what follows from it (recovery.ts).
 
 import type { NetworkInspectInfo } from 'dockerode';
 import { DecodeError } from '../../base/errors.js';
@@ -11,9 +11,9 @@ import { type IPAMData, isId } from '../spec/protocol.js';
 const ANSWERED_WITHIN = 30_000;
 /** How long all answers about the networks may take together, in milliseconds. */
 const ALL_ANSWERED_WITHIN = 120_000;
-/** Networks that are asked about at a time. */
+/** How many networks are inspected concurrently. */
 const AT_A_TIME = 4;
-/** Networks of one Docker. It has addresses for a few dozen, unless it is told of more. */
+/** The most networks of one Docker. Its default address pools last for a few dozen. */
 const MOST_NETWORKS = 4096;
 
 /** A network of ours as Docker describes it. */

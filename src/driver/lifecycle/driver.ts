@@ -1,5 +1,5 @@
 // The verbs of Docker's network driver: what a network and an endpoint go through, in the store and in the kernel.
-// Every verb may come twice, or late; what fails half way is taken back. Not here: HTTP (driver/plugin/http.ts),
+// Every verb may come twice, or late; a failure halfway is rolled back. Not here: HTTP (driver/plugin/http.ts),
 // decisions (driver/tunnel/join-plan.ts, driver/tunnel/peers.ts), how endpoints go (teardown.ts), what happens when
 // nobody calls (tunnel-monitor.ts, recovery.ts).
 
@@ -35,10 +35,10 @@ import { checkEndpointQuota, checkNetworkQuota } from '../users/quotas.js';
 import type { FullTunnels } from './full-tunnels.js';
 import { Teardown } from './teardown.js';
 
-/** Every peer has a public key to try guesses on, offline: 128 bits are beyond that, where they are random. */
+/** Every peer knows a public key on which to test guesses of the seed offline: 128 random bits withstand that. */
 const LEAST_SEED_BYTES = 16;
 
-/** What the driver stands on. */
+/** The driver's dependencies. */
 export interface DriverParts {
   readonly store: Store;
   /** Of the host's namespace, as is `wg`. */
@@ -156,7 +156,7 @@ export class Driver {
       if (known?.networkId !== network.id) {
         throw new UserError(`endpoint ${request.EndpointID} is not known: start the container again`);
       }
-      // Docker asks again after a broken connection, with the link still where it left it.
+      // Docker repeats a call after a broken connection; the link is still where Docker expects it.
       if (known.state === 'joined' && (await this.#links.isInPlace(known.ifname, owner)))
         return planResponse(network, known);
       this.#refuseTakenLink(known.id, known.ifname);
@@ -179,7 +179,7 @@ export class Driver {
         const key = await this.#links.make(plan.link, plan.device, owner, undo);
         endpoint = { ...endpoint, publicKey: key };
         if (host) {
-          // Before the kernel is touched, so that no other endpoint's end takes this peer along.
+          // Recorded before the kernel is touched, so that the end of another endpoint does not remove this peer.
           store.putEndpoint(endpoint);
           const peer = planContainerPeer(endpoint, key, presharedKey);
           await this.#host.addPeer(host.name, { endpoint, owner, peer }, prior => {

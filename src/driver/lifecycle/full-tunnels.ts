@@ -1,5 +1,5 @@
-// When the full tunnels of containers are brought about: in Join where the namespace is there already, when Docker has
-// moved the link, and from time to time; and taken back when the endpoint goes. Not here: what they mean
+// When the full tunnels of containers are set up: in Join if the namespace exists already, else when Docker has
+// moved the link, and periodically; they are removed with the endpoint. Not here: what they mean
 // (driver/tunnel/full-tunnel.ts), what is done in a namespace (driver/tunnel/full-tunnel-netns.ts).
 
 import { setImmediate as turn } from 'node:timers/promises';
@@ -28,7 +28,7 @@ export interface FullTunnelParts {
   readonly linkKind?: string;
 }
 
-/** How often every container is looked at unasked. */
+/** The interval of the periodic check of all containers. */
 const PERIOD_MS = 30_000;
 
 export class FullTunnels {
@@ -41,7 +41,7 @@ export class FullTunnels {
     id => this.#step(id),
     id => this.#gaveUp(id),
   );
-  /** Endpoints that were told to be held, of which IPv6 was said to be closed, and what last went wrong with each. */
+  /** What was last logged for each endpoint: that its tunnel is set up, that IPv6 is closed, and its last error. */
   readonly #held = new Set<string>();
   readonly #warned = new Set<string>();
   readonly #failures = new Map<string, string>();
@@ -88,7 +88,7 @@ export class FullTunnels {
       this.#hold(network, endpoint);
     } catch (err) {
       if (isNotFound(err)) return;
-      const reason = `cannot hold the full tunnel in the container's namespace: ${messageOf(err)}`;
+      const reason = `cannot set up the full tunnel in the container's namespace: ${messageOf(err)}`;
       throw new UserError(reason, { cause: err });
     }
   }
@@ -130,16 +130,16 @@ export class FullTunnels {
         if (this.#closed) return;
         if (state !== 'joined' || !whole.has(networkId) || this.#poller.has(id)) continue;
         await this.#step(id);
-        // Docker's calls go before.
+        // Docker's calls take precedence.
         await turn();
       }
     } catch (err) {
-      log.error(`cannot look after the full tunnels: ${messageOf(err)}`);
+      log.error(`cannot check the full tunnels: ${messageOf(err)}`);
     }
   }
 
   #gaveUp(id: string): void {
-    // Every 30 seconds it is looked for again.
+    // The periodic check tries again every 30 seconds.
     this.#parts.log.warn(
       { endpoint: shortId(id) },
       'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',
@@ -207,7 +207,7 @@ export class FullTunnels {
     }
     if (!complete) return;
     if (!this.#held.has(id)) log.info(where, 'full tunnel in force');
-    else if (changes.length > 0) log.warn(where, 'a full tunnel was not whole: put right');
+    else if (changes.length > 0) log.warn(where, 'a full tunnel had been changed: restored');
     this.#held.add(id);
   }
 }

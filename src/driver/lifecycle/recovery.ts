@@ -25,10 +25,10 @@ export interface RecoveryParts {
   readonly rootlessIfnames: ReadonlySet<string>;
 }
 
-/** What Docker does not list in two looks this far apart is gone; a single look may fall into a start. */
+/** What Docker does not list twice, this far apart, is gone; a single listing may coincide with a container's start. */
 const SECOND_LOOK_MS = 3_000;
 
-/** Whatever the store holds for one Docker and that Docker does not. */
+/** What the store has for one Docker, and that Docker does not list. */
 interface Missing {
   readonly networks: ReadonlySet<string>;
   readonly endpoints: ReadonlySet<string>;
@@ -52,11 +52,11 @@ export class Recovery {
       if (endpoint.state === 'deleting')
         driver.removal.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
     }
-    // Root's alone: those of users stand in their own namespaces, and what such a record names here is not theirs.
+    // Only root's: links of users are in the users' namespaces, so a link of that name in this one is not theirs.
     const named = store.linkNames(0);
     for (const link of links) {
       if (!isLinkOf(0, link) || named.has(link.name)) continue;
-      log.info({ link: link.name }, 'taking away a link that no container has');
+      log.info({ link: link.name }, 'deleting a leftover link that belongs to no endpoint');
       driver.removal.reapStray(link.name);
     }
     await this.#completeKeys();
@@ -100,7 +100,7 @@ export class Recovery {
   async #compare(docker: DockerClient, owner: number): Promise<void> {
     const { driver, log } = this.#parts;
     const attempt = (discard: () => Promise<void>): Promise<void> =>
-      discard().catch(err => log.error(`cannot take away what is left of it: ${messageOf(err)}`));
+      discard().catch(err => log.error(`cannot remove what is left of it: ${messageOf(err)}`));
     try {
       const first = await docker.networks();
       this.#learn(first, owner);
@@ -119,7 +119,7 @@ export class Recovery {
         await attempt(() => driver.deleteNetwork(id, owner));
       }
     } catch (err) {
-      // Docker went down meanwhile: it is compared when it is up again.
+      // Docker went down meanwhile; the comparison is repeated when it is back.
       log.warn(`cannot compare with Docker: ${messageOf(err)}`);
     }
   }
@@ -134,14 +134,14 @@ export class Recovery {
       try {
         const parsed = known ?? parseOptions(options);
         const network = { ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner };
-        // A user's Docker says what that user likes.
+        // The answer of a user's Docker is untrusted.
         refuseClosedInterface(network, known, rootlessIfnames);
         checkNetworkQuota(store, network);
         store.putNetwork(network);
         log.info({ network: shortId(id) }, 'learnt a network from Docker');
       } catch (err) {
         log.warn({ network: shortId(id) }, `cannot take over a network of Docker: ${messageOf(err)}`);
-        // The list may be endless, and the next one would be refused for the same reason.
+        // The list may be very long, and the next network would fail for the same reason.
         if (errorCode(err) === 'EDQUOT') return;
       }
     }

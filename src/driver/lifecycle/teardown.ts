@@ -1,5 +1,5 @@
-// How endpoints go: off the host's interface first, then from the store, their links in the background and the records
-// of those after them. Not here: who wants them gone (driver.ts, recovery.ts), how a link goes
+// Teardown of endpoints: the peer leaves the host's interface first; links are deleted in the background, and their
+// records after them. Not here: who wants them gone (driver.ts, recovery.ts), how a link goes
 // (driver/tunnel/link-reaper.ts).
 
 import { messageOf } from '../../base/errors.js';
@@ -42,12 +42,12 @@ export class Teardown {
       const endpoint = store.endpoint(id);
       if (!endpoint) return;
       const network = store.network(endpoint.networkId);
-      // Docker may have had it leave a container that goes on while nobody listened.
+      // While the daemon was down, Docker may have disconnected it from a container that still runs.
       if (network && mayHavePeer(endpoint)) fullTunnels.release(network, endpoint);
       try {
         if (network) await this.dropPeer(network, endpoint);
       } catch (err) {
-        // What can go goes; upkeep restores no peer of an endpoint that is not joined.
+        // Remove what can be removed; the tunnel monitor restores no peer of an endpoint that is not joined.
         log.error({ endpoint: shortId(id) }, messageOf(err));
       }
       if (endpoint.state === 'created') {

@@ -1,7 +1,7 @@
-// Keeps live tunnels true while nobody calls: a host interface that went and came back, or changed its key or port, and
-// endpoint names that moved. Looks at the whole world, compares, changes what differs. Not here: decisions
-// (driver/tunnel/peers.ts), the inside of containers (driver/tunnel/container-tunnels.ts), what a crash left behind
-// (recovery.ts).
+// Keeps live tunnels up to date between Docker's calls: a host interface that was recreated, or changed its key or
+// port, and endpoint names that resolve to another address. Observes everything, compares, changes what differs. Not
+// here: decisions (driver/tunnel/peers.ts), the inside of containers (driver/tunnel/container-tunnels.ts), what a crash
+// left behind (recovery.ts).
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
@@ -38,9 +38,9 @@ export interface TunnelMonitorParts {
   readonly log: Log;
 }
 
-/** How often everything is looked at unasked; reresolve-dns of wireguard-tools does the same. */
+/** The interval of the periodic check, that of reresolve-dns in wireguard-tools. */
 const PERIOD_MS = 30_000;
-/** `wg setconf` and `wg set` make no event: after one of a link it is looked at again, until wg-quick(8) is through. */
+/** `wg setconf` and `wg set` cause no event, so a link event is followed by further checks until wg-quick(8) is done. */
 const ECHOES_MS = [0, 150, 500, 1_500];
 
 export class TunnelMonitor {
@@ -133,7 +133,7 @@ export class TunnelMonitor {
 
   /** The database: a later look may find it well again. */
   #failed(err: unknown): void {
-    this.#parts.log.error(`cannot look after the tunnels: ${messageOf(err)}`);
+    this.#parts.log.error(`cannot check the tunnels: ${messageOf(err)}`);
   }
 
   async #look(owner: number): Promise<void> {
@@ -147,7 +147,7 @@ export class TunnelMonitor {
         await this.#lookAt(network, endpoints);
         this.#said.delete(network.id);
       } catch (err) {
-        // A later look finds it again; a name that does not resolve now leaves the tunnel as it is.
+        // The next check tries again; a name that does not resolve leaves the tunnel as it is.
         const text = messageOf(err);
         if (this.#said.get(network.id) === text) continue;
         this.#said.set(network.id, text);
@@ -182,7 +182,7 @@ export class TunnelMonitor {
       peer = { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, network.owner) };
     }
     const last = this.#last.get(network.id);
-    // At the first look an interface of this host may have changed while we were away; a name tells nothing yet.
+    // At the first check, the host's interface may have changed while the daemon was down; names are not resolved yet.
     const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
     const all = !last || changed || isNamed(mode.endpoint);
     let failure: unknown;
@@ -197,7 +197,7 @@ export class TunnelMonitor {
         failure ??= err;
       }
     }
-    // One container's failure stops no other; after it the next look finds the same change again.
+    // A failure in one container does not stop the others; the next check finds the same difference again.
     if (failure) throw failure;
     this.#last.set(network.id, peer);
   }
@@ -227,7 +227,7 @@ export class TunnelMonitor {
     );
     let restored = 0;
     for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(host, peer))) {
-      // Not while Docker has the container leave, and not after it has.
+      // Not during Leave, nor after it.
       await serial.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
@@ -238,14 +238,14 @@ export class TunnelMonitor {
           log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
         }
       });
-      // Each reads the whole interface anew: with hundreds of peers Docker's calls come in between.
+      // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
       await nextTurn();
     }
-    if (restored > 0) log.info({ link: host.name, peers: restored }, 'gave an interface its containers back');
+    if (restored > 0) log.info({ link: host.name, peers: restored }, 'restored the peers of an interface');
   }
 }
 
-/** Whether the answer to where the peer is can change by itself. */
+/** Whether the endpoint is a host name, which may resolve to another address later. */
 function isNamed(endpoint: HostPort | undefined): boolean {
   return endpoint !== undefined && parseAddress(endpoint.host) === undefined;
 }

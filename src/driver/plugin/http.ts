@@ -15,7 +15,7 @@ import {
   readNetwork,
 } from '../spec/protocol.js';
 
-/** What one Docker may have under way: bytes of a body, and calls, which may come several by one connection. */
+/** Limits for one Docker: bytes of a body, and concurrent calls, of which one connection may carry several. */
 interface CallLimits {
   readonly maxBody: number;
   readonly maxCalls: number;
@@ -76,8 +76,8 @@ const BODILESS = new Set(['Plugin.Activate', 'NetworkDriver.GetCapabilities']);
  * @param owner the user whose Docker calls by it: 0, or that of a rootless one
  */
 export function createPlugin(driver: Driver, owner: number, log: Log): RequestListener {
-  // The router without an app: that would change the prototype of every request, by which V8 forgets what it has
-  // learnt of requests, and a call takes twice as long.
+  // The router without an app: an app changes the prototype of every request, which deoptimises V8's inline caches and
+  // doubles the time of a call.
   const router = express.Router();
   const { maxBody, maxCalls } = owner === 0 ? ROOT_LIMITS : USER_LIMITS;
   // Docker sends no Content-Type.
@@ -128,7 +128,7 @@ function readBody(text: unknown): unknown {
   }
 }
 
-/** The request did not even reach a method: too large, or cut off. @param maxBody in bytes */
+/** An error before any method was reached: the body was too large, or incomplete. @param maxBody in bytes */
 function failed(maxBody: number): ErrorRequestHandler {
   return (err: { status?: number; type?: string }, _request, response, _next) => {
     const isLarge = err.type === 'entity.too.large';
@@ -137,7 +137,7 @@ function failed(maxBody: number): ErrorRequestHandler {
   };
 }
 
-/** Calls under way. One counts until its work is done, whether or not somebody still waits for the answer. */
+/** Concurrent calls. A call counts until its work is done, even if nobody waits for the answer any more. */
 class Calls {
   readonly #most: number;
   #underWay = 0;
@@ -175,7 +175,7 @@ async function withDeadline<T>(work: Promise<T>, name: string): Promise<T> {
   }
 }
 
-/** Whatever is neither the user's, nor the kernel's, nor the database's doing. */
+/** An error that neither the user, nor the kernel, nor the database caused: a bug. */
 function isBug(err: unknown): err is Error {
   return err instanceof TypeError || err instanceof RangeError || err instanceof ReferenceError;
 }

@@ -22,7 +22,7 @@ export interface RootlessParts {
   readonly log: Log;
 }
 
-/** How soon a rootless Docker that was started finds its socket. */
+/** How often new rootless Dockers are looked for. */
 const PERIOD_MS = 2_000;
 
 interface Served {
@@ -36,7 +36,7 @@ interface Served {
 export class RootlessSockets {
   readonly #parts: RootlessParts;
   readonly #served = new Map<number, Served>();
-  /** By user, those that are gone and whose calls under way are being finished. */
+  /** Sockets of Dockers that are gone, by user; they finish the calls under way. */
   readonly #dropping = new Map<number, Promise<void>>();
   /** Process ids, of those running, that could not be served so far: said once, tried again. */
   readonly #refused = new Set<number>();
@@ -92,7 +92,7 @@ export class RootlessSockets {
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
     const server = new PluginServer(createPlugin(driver, host.uid, log), host.uid, USER_LIMITS);
     try {
-      // All of it as the user: the folder may be one that only root could write.
+      // All of it is done as the user: the path may lead to a folder that only root can write.
       await asUser(host.uid, host.gid, () => {
         rmSync(path, { force: true });
         return server.listen(path);
@@ -104,7 +104,7 @@ export class RootlessSockets {
     const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`, () => hosts.connect(host));
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
-    // However often his Docker comes up: one look at it at a time.
+    // At most one at a time for each user, however often his Docker restarts.
     const looks = new Coalescer(() => recovery.compare(docker, host.uid));
     void docker.watch(() => looks.trigger());
   }

@@ -15,7 +15,7 @@ export const SOCKET_NAME = 'dwgd.sock';
 /** How long calls under way may take when the daemon stops. */
 const DRAIN_MS = 5_000;
 
-/** What the clients of a socket may have. */
+/** Limits for the clients of a socket. */
 export interface ConnectionLimits {
   readonly maxConnections: number;
   /** How long a connection is kept without a call, in milliseconds; 0: for ever. */
@@ -24,13 +24,13 @@ export interface ConnectionLimits {
   readonly headersTimeout: number;
 }
 
-/** dockerd keeps its connections; one that we close while it sends comes back without its body. */
+/** dockerd reuses connections; if we close one while it sends, it repeats the call without a body. */
 export const ROOT_LIMITS: ConnectionLimits = {
   maxConnections: 1024,
   keepAliveTimeout: 0,
   headersTimeout: 30_000,
 };
-/** A file descriptor each, of which all users and root have 65,536 together. dockerd needs one for each call under way. */
+/** Each takes one of the daemon's 65,536 file descriptors. dockerd needs one for each concurrent call. */
 export const USER_LIMITS: ConnectionLimits = {
   maxConnections: 64,
   keepAliveTimeout: 60_000,
@@ -38,7 +38,7 @@ export const USER_LIMITS: ConnectionLimits = {
 };
 /** How long a call may take to come in with its body. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often the time limits are looked at. */
+/** How often the time limits are checked. */
 const CHECK_MS = 5_000;
 
 /** An HTTP server for Docker's calls on one unix socket. */
@@ -60,7 +60,7 @@ export class PluginServer {
     this.#server = createServer({ ...times, ...more }, app);
     this.#server.maxConnections = maxConnections;
     this.#server.on('connection', (socket: Socket) => {
-      // The socket's mode keeps others out; who has rights beyond it in a namespace of the user's is another, too.
+      // The socket's mode keeps other users out, but not a process with capabilities in the user's namespace.
       const peer = peerOf(socket);
       if (peer !== owner && peer !== 0) {
         socket.destroy();
@@ -153,13 +153,13 @@ export class PluginSocket {
   }
 }
 
-/** Whether a socket of the daemon's own user is at the path: what others left there, or linked, is nobody's. */
+/** Whether a socket of the daemon's own user is at the path; anything of other users, and any link, does not count. */
 function isOwnSocket(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found?.isSocket() === true && found.uid === process.geteuid!();
 }
 
-/** Whether somebody listens on a unix socket, be it with a queue that is full. Never waits for that somebody. */
+/** Whether a process listens on a unix socket, even with a full backlog. Does not block. */
 function answers(path: string): Promise<boolean> {
   return new Promise(resolve => {
     const connection = createConnection(path);

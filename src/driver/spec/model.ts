@@ -106,7 +106,7 @@ export function mayHavePeer({ state }: Endpoint): boolean {
   return state === 'joining' || state === 'joined';
 }
 
-/** The endpoint without what is only known of one that has a peer. */
+/** The endpoint without the fields of one that has a peer. */
 export function withoutPeer({ publicKey: _key, priorPeer: _prior, ...endpoint }: Endpoint): Endpoint {
   return endpoint;
 }

@@ -203,7 +203,7 @@ export function parseHostPort(text: string): HostPort | undefined {
   return plain !== undefined && isHost(plain) ? { host: plain, port } : undefined;
 }
 
-/** An IPv4 address, or a host name of letters, digits, hyphens and underscores that no one takes for one. */
+/** An IPv4 address, or a host name of letters, digits, hyphens and underscores that is no mistyped address. */
 function isHost(text: string): boolean {
   if (parseAddress(text)) return true;
   if (text.length > 253 || /^[\d.]*$/.test(text)) return false;

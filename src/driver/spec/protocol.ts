@@ -61,9 +61,9 @@ type Json = Readonly<Record<string, unknown>>;
 
 const GENERIC = 'com.docker.network.generic';
 const PORT_MAP = 'com.docker.network.portmap';
-/** Of an id, in characters; Docker's have 64. */
+/** Maximum length of an id, in characters; Docker's have 64. */
 const ID_MAX = 128;
-/** Of an address, in characters: an IPv6 one with a prefix length has 43. Whoever refuses one quotes it. */
+/** Maximum length of an address, in characters: IPv6 with a prefix length has 43. Messages quote it. */
 const ADDRESS_MAX = 64;
 
 /** @throws UserError naming the field that is missing or of the wrong type; so do all readers below */
@@ -114,7 +114,7 @@ function asObject(value: unknown, what: string): Json {
   return value as Json;
 }
 
-/** Docker leaves out, or sends null for, what is empty. */
+/** Docker omits empty values, or sends null. */
 function optionalObject(object: Json, field: string): Json {
   return object[field] == null ? {} : asObject(object[field], field);
 }

@@ -1,4 +1,4 @@
-// The database's shape, step by step. The first two steps are the original program's, so that its file opens
+// The database's schema, migration by migration. The first two steps are the original program's, so that its file opens
 // here; ours add columns and leave its own in place. Not here: queries.
 
 import type { Database } from 'better-sqlite3';

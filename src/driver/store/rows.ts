@@ -83,7 +83,7 @@ export const NETWORK_COLUMNS = [
   'owner',
 ] satisfies (keyof NetworkRow)[];
 
-/** SQLite keeps whatever it is given in any column. The original's seeds may be texts. */
+/** SQLite stores any type in any column. The original's seeds may be texts. */
 const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'>> = {
   ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
   ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },

@@ -28,18 +28,18 @@ export interface PeerRecord {
 export class Store {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
-  /** Networks as read: they change by way of this class alone, and every call asks for one. */
+  /** Cache of networks: only this class changes them, and every call reads one. */
   readonly #networks = new Map<string, Network>();
-  /** Who has networks of which interface of the host; made anew when a network comes or goes. */
+  /** The owners of the networks of each host interface; rebuilt when a network is added or removed. */
   #interfaces: ReadonlyMap<string, readonly number[]> | undefined;
   readonly #report: (text: string) => void;
-  /** What was reported of rows that cannot be read: once each. */
+  /** The unreadable rows that were reported, each once. */
   readonly #reported = new Set<string>();
 
   /**
-   * Opens or makes the database, mode 0600, and brings it to the present shape.
+   * Opens or makes the database, mode 0600, and migrates it to the current schema.
    * @param path a file, or `''` for one in memory
-   * @param report told once of each row that cannot be read: it is as good as none
+   * @param report called once for each row that cannot be read; such a row is treated as missing
    * @throws UserError that says which file and why; its code is `EUCLEAN` where the file is damaged
    */
   constructor(path: string, report: (text: string) => void = () => undefined) {
@@ -95,7 +95,7 @@ export class Store {
     this.#interfaces = undefined;
   }
 
-  /** Undefined where there is none, or none that can be read. */
+  /** Undefined if there is none, or if its row cannot be read. */
   network(id: string): Network | undefined {
     const known = this.#networks.get(id);
     if (known) return known;
@@ -106,20 +106,20 @@ export class Store {
     return network;
   }
 
-  /** The user whose network it is, also of one that cannot be read. */
+  /** The owner of a network, even if its row cannot be read. */
   ownerOf(networkId: string): number | undefined {
     return this.#prepare('SELECT owner FROM network WHERE id = ?').pluck().get(networkId) as
       | number
       | undefined;
   }
 
-  /** Those that can be read. */
+  /** All networks with a readable row. */
   networks(): Network[] {
     const ids = this.#prepare('SELECT id FROM network').pluck().all() as string[];
     return ids.flatMap(id => this.network(id) ?? []);
   }
 
-  /** Those of one user that can be read. */
+  /** The networks of one user with a readable row. */
   networksOf(owner: number): Network[] {
     const ids = this.#prepare('SELECT id FROM network WHERE owner = ?').pluck().all(owner) as string[];
     return ids.flatMap(id => this.network(id) ?? []);
@@ -187,14 +187,14 @@ export class Store {
     return (rows as ClientRow[]).flatMap(row => this.#read('endpoint', row, readClientRow) ?? []);
   }
 
-  /** A row that cannot be read keeps no other from its work. */
+  /** A row that cannot be read does not affect the others. */
   #read<R extends { readonly id: string }, T>(what: string, row: R, read: (row: R) => T): T | undefined {
     try {
       return read(row);
     } catch (err) {
       if (!this.#reported.has(row.id)) {
         this.#reported.add(row.id);
-        // Only our own words: others may quote the row, and with it a key.
+        // Only our own errors: others may quote the row, and with it a key.
         const why = err instanceof UserError ? err.message : 'it is damaged';
         this.#report(`the ${what} ${row.id} in the database is left out: ${why}`);
       }
@@ -202,7 +202,7 @@ export class Store {
     }
   }
 
-  /** The endpoint whose link has that name, if it is another one than the one of the id. */
+  /** Another endpoint than the given one whose link has that name. */
   endpointOfLink(ifname: string, exceptId: string): Endpoint | undefined {
     const row = this.#prepare('SELECT * FROM client WHERE ifname = ? AND id <> ?').get(ifname, exceptId);
     return row ? this.#readClients([row])[0] : undefined;
@@ -264,7 +264,7 @@ function isDamage(err: unknown): boolean {
   return err instanceof DecodeError || code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT');
 }
 
-/** What to do about a file that no start will ever find well again. */
+/** The advice for a file that is damaged for good. */
 function damaged(path: string, cause: unknown): UserError {
   return new UserError(
     `the database ${path} is damaged (${messageOf(cause)}): put back a copy of it, or move it away with ${path}-wal and ${path}-shm, ` +

@@ -14,7 +14,7 @@ import { isLinkOf, planMtu } from './join-plan.js';
 import type { DockerSockets, LinkNamespaces } from './namespaces.js';
 import type { RemotePeer } from './peers.js';
 
-/** IPv4 and IPv6 hosts answer with at least this; the path behind a loopback endpoint is not known. */
+/** The MTU that is assumed where none is known, such as behind a loopback endpoint. */
 const ETHERNET_MTU = 1500;
 
 export interface ContainerLinksParts {
@@ -33,7 +33,7 @@ export class ContainerLinks {
     this.#parts = parts;
   }
 
-  /** What fits through the path to the peer and, in ifname mode, through the host's interface. */
+  /** The MTU of the path to the peer and, in ifname mode, of the host's interface. */
   async mtu(host: WgDevice | undefined, { endpoint }: RemotePeer): Promise<number> {
     const { rt } = this.#parts;
     const path = await this.#pathMtu(endpoint.address);
@@ -58,8 +58,8 @@ export class ContainerLinks {
 
   /**
    * Makes a link where its owner's Docker looks for it, and configures it there. A user's never stands in the host's
-   * namespace; its UDP socket does, since the link is asked for from there. A left-over of ours is made anew.
-   * @param undo gets the way back
+   * namespace; its UDP socket does, since the link is requested from there. A leftover of ours is recreated.
+   * @param undo the rollback to add to
    * @returns the link's public key
    * @throws UserError when an interface that is not ours has the name
    */
@@ -69,9 +69,9 @@ export class ContainerLinks {
       await this.#create(link, owner, place);
       undo.add(`link ${link.name}`, () => this.#delete(link.name, owner));
       await place.wg.configure(link.name, device);
-      // What is in a user's namespace is that user's to change: nothing of it is believed.
+      // The user controls everything in that namespace, so nothing read from it is trusted.
       if (owner !== 0) return publicKey(device.privateKey!);
-      // The kernel has just derived the public key; doing it again here would cost more than all the rest.
+      // The kernel has just derived the public key; deriving it here would cost more than the rest of the Join.
       return (await place.wg.device(link.name)).publicKey!;
     } finally {
       place.close();
@@ -87,11 +87,11 @@ export class ContainerLinks {
       const present = await rt.link(link.name);
       if (present && !isLinkOf(owner, present)) {
         throw new UserError(
-          `the name ${link.name} is taken by an interface that is not of dwgd: rename or delete it (ip link del ${link.name})`,
+          `the name ${link.name} is taken by an interface that dwgd did not create: rename or delete it (ip link del ${link.name})`,
           { cause: err },
         );
       }
-      this.#parts.log.warn({ link: link.name }, 'a left-over link is made anew');
+      this.#parts.log.warn({ link: link.name }, 'recreating a leftover link');
       if (present) await rt.deleteLink(present);
       await this.#parts.rt.createLink(wanted);
     }

@@ -1,6 +1,6 @@
-// Live tunnels in their containers: each looked for, and brought to its peer where it is not there; what is not as it
-// was made is said. Not here: what a change is (peers.ts), when to look (driver/lifecycle/tunnel-monitor.ts), links
-// before Docker has them (container-links.ts).
+// Live tunnels in their containers: finds each link, and restores its peer if it differs; a link that is missing or has
+// another key is logged. Not here: what a change is (peers.ts), when to look (driver/lifecycle/tunnel-monitor.ts),
+// links before Docker has them (container-links.ts).
 
 import { isNotFound, UserError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -14,10 +14,10 @@ import { isLinkOf } from './join-plan.js';
 import type { LinkNamespaces } from './namespaces.js';
 import { planTunnel, type TunnelView } from './peers.js';
 
-/** What is known of a tunnel before its container is looked into. */
+/** What is known of a tunnel before its namespace is entered. */
 export interface OutsideView extends Pick<TunnelView, 'peer' | 'changed' | 'forgotten'> {
   readonly presharedKey: SecretKey | undefined;
-  /** Whether the endpoint is joined still: a look takes its time. */
+  /** Whether the endpoint is still joined: a check takes time. */
   readonly isJoined: () => boolean;
 }
 
@@ -30,7 +30,7 @@ export class ContainerTunnels {
   readonly #parts: { readonly sandboxes: LinkNamespaces; readonly log: Log };
   /** Endpoints whose link has been seen in its container. */
   readonly #found = new Set<string>();
-  /** What was said of an endpoint: each thing once. */
+  /** What was logged for each endpoint, each thing once. */
   readonly #said = new Set<string>();
 
   /** @param parts the way into containers, and the log */
@@ -43,7 +43,7 @@ export class ContainerTunnels {
     return this.#found.has(endpointId);
   }
 
-  /** Drops what is remembered of endpoints that are gone. */
+  /** Forgets endpoints that are gone. */
   forget(isGone: (endpointId: string) => boolean): void {
     for (const id of [...this.#found, ...this.#said]) {
       if (!isGone(id)) continue;
@@ -52,13 +52,13 @@ export class ContainerTunnels {
     }
   }
 
-  /** Looks into the container, and brings its tunnel to the peer. */
+  /** Enters the container's namespace, and configures the tunnel's peer if it differs. */
   async bring(network: Network, endpoint: Endpoint, view: OutsideView): Promise<void> {
     let sockets: ContainerSockets;
     try {
       sockets = this.#parts.sandboxes.openContainer(endpoint, network.owner);
     } catch (err) {
-      // Gone, or not there yet: Docker says so, or moves the link with what Join gave it.
+      // The namespace is gone, or not there yet: Docker will say so, or move the link with the configuration of Join.
       if (isNotFound(err) || err instanceof UserError) return;
       throw err;
     }
@@ -68,9 +68,9 @@ export class ContainerTunnels {
       const change = planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
       if (!change) return;
       if (!view.changed && !device.peers.some(({ publicKey }) => publicKey.equals(view.peer.publicKey)))
-        this.#sayOnce(endpoint, 'its link has another peer than its network gives it: it gets its own again');
+        this.#sayOnce(endpoint, "its link's peer is not that of its network: restoring it");
       await sockets.wg.configure(device.name, change);
-      this.#parts.log.info({ endpoint: shortId(endpoint.id) }, 'brought a tunnel to its peer');
+      this.#parts.log.info({ endpoint: shortId(endpoint.id) }, "updated a tunnel's peer");
     } finally {
       sockets.rt.close();
       sockets.wg.close();
@@ -85,7 +85,7 @@ export class ContainerTunnels {
   ): Promise<WgDevice | undefined> {
     let device = await findDevice(sockets, endpoint);
     if (!device && endpoint.publicKey) {
-      // Docker may be moving it just now: it is looked for where it comes from, then once more where it goes to.
+      // Docker may be moving it right now: look where it comes from, then once more where it goes.
       if (await this.#isOnItsWay(endpoint, network.owner)) return undefined;
       device = await findDevice(sockets, endpoint);
     }

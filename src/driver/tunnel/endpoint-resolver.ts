@@ -1,5 +1,5 @@
-// Where dwgd.endpoint leads: its name resolved while Docker waits. Those of users other than root take turns, so that
-// names which nobody answers for keep none of root's waiting. Not here: how (base/host-resolver.ts), when a name is
+// Resolves the name in dwgd.endpoint while Docker waits. Users other than root take turns, so that names which do not
+// resolve never delay root's. Not here: how (base/host-resolver.ts), when a name is
 // looked up again (driver/lifecycle/tunnel-monitor.ts).
 
 import { errorCode, UserError } from '../../base/errors.js';
@@ -9,14 +9,13 @@ import { RoundRobin } from '../../base/round-robin.js';
 import type { SocketAddress } from '../../netlink/wireguard/device.js';
 import type { HostPort } from '../spec/model.js';
 
-/** With the time until it is the user's turn, in milliseconds. Docker's call has 25 seconds in all. */
+/** The time limit that includes waiting for the user's turn, in milliseconds. Docker's call has 25 seconds in all. */
 const USER_TIMEOUT_MS = 10_000;
 
 export class EndpointResolver {
   readonly #lookUp: LookUp;
   /**
-   * libuv lets two look-ups run at a time, and each runs until the name servers have been given up: all users together
-   * have one of them.
+   * libuv runs two look-ups at a time, and each blocks until the name servers time out: users other than root share one.
    */
   readonly #turns = new RoundRobin();
 
@@ -45,7 +44,7 @@ export class EndpointResolver {
 
   async #inTurn(host: string, owner: number): Promise<Address[]> {
     let isAwaited = true;
-    // Nobody is in want of an answer that comes too late, and it would keep those waiting who are.
+    // A look-up that could only finish too late is skipped, so that it delays no other.
     const look = async (): Promise<Address[]> => (isAwaited ? this.#lookUp(host) : []);
     try {
       return await inTime(this.#turns.run(owner, look), USER_TIMEOUT_MS);

@@ -1,4 +1,4 @@
-// The full tunnels of one namespace brought about, in one synchronous moment inside it. Not here: what they mean
+// Sets up the full tunnels of one namespace, synchronously, by the thread that is in it. Not here: what they mean
 // (full-tunnel.ts), the way in (namespaces.ts), when (driver/lifecycle/full-tunnels.ts).
 
 import { existsSync } from 'node:fs';
@@ -18,7 +18,7 @@ import {
 
 /** How the namespace is now. */
 export interface FullTunnelResult {
-  /** Whether each tunnel's link is there and up, and so leads where it shall. */
+  /** Whether each tunnel's link is there and up, so that its route is in place. */
   readonly complete: boolean;
   /** What had to be changed. */
   readonly changes: readonly TunnelChange[];
@@ -27,7 +27,7 @@ export interface FullTunnelResult {
 }
 
 /**
- * Brings the namespace of the calling thread to its full tunnels; without any, all that is ours goes.
+ * Sets up the given full tunnels in the namespace of the calling thread; without any, removes all that is ours.
  * @param kind the kind of a tunnel's link
  * @throws OpError, ChannelError: what was done until then stays, which is closed rather than open
  */
@@ -80,7 +80,7 @@ function closes(tunnels: readonly Omit<FullTunnel, 'link'>[], family: 4 | 6): bo
   );
 }
 
-/** A kernel without IPv6 takes no rule of it, and has no packet to hold. */
+/** A kernel without IPv6 refuses its rules, and has no packets for them. */
 function hasIPv6(): boolean {
   return existsSync('/proc/sys/net/ipv6');
 }

@@ -20,7 +20,7 @@ import { type Endpoint, keyAddress, type NetworkOptions } from '../spec/model.js
 type Family = 4 | 6;
 const FAMILIES: readonly Family[] = [4, 6];
 
-/** The families, and whether their packets go by the tunnel or, beyond the container's own networks, nowhere. */
+/** For each family: its packets go by the tunnel, or nowhere beyond the container's own networks. */
 export type HeldFamilies = ReadonlyMap<Family, 'tunnel' | 'closed'>;
 
 /** A full tunnel of a container. */
@@ -59,11 +59,11 @@ const HALVES: Readonly<Record<Family, readonly string[]>> = {
 const RULES: readonly Omit<Rule, 'family' | 'protocol'>[] = [
   { priority: 32_763, table: RT_TABLE_MAIN, suppressPrefixLength: 0 },
   { priority: 32_764, table: RT_TABLE_DWGD_TUNNEL },
-  // The guard. A route would do for IPv4, but in IPv6 it is one of `lo`, which takes it along when it goes down.
+  // The kill-switch rule. An unreachable route would do for IPv4, but in IPv6 it belongs to `lo`, and goes down with it.
   { priority: 32_765, table: RT_TABLE_UNSPEC, unreachable: true },
 ];
 
-/** Whether routes take all of a family: its default, or both halves, which are the same in other words. */
+/** Whether routes cover a whole family: by the default route, or by both halves (/1). */
 export function takesAll(routes: readonly Prefix[], family: Family): boolean {
   const texts = new Set(routes.map(formatPrefix));
   return texts.has(formatPrefix(DEFAULTS[family])) || HALVES[family].every(half => texts.has(half));
@@ -75,8 +75,8 @@ export function isWholeOrHalf(route: Prefix): boolean {
 }
 
 /**
- * What a network's routes ask to be held. Who sends all IPv4 through a tunnel does not mean IPv6 to leave beside it: where
- * the tunnel does not take that, it is closed. Who sends only IPv6 through one has IPv4 elsewhere.
+ * Which families a network's routes capture. With a full tunnel for IPv4, IPv6 must not leave beside it, so it is closed
+ * unless the tunnel takes it. A full tunnel for IPv6 alone leaves IPv4 as it is.
  */
 export function heldFamilies({ routes }: Pick<NetworkOptions, 'routes'>): HeldFamilies {
   const held = new Map<Family, 'tunnel' | 'closed'>();
@@ -102,8 +102,8 @@ export function findTunnelLink(
 }
 
 /**
- * What a namespace with these full tunnels shall hold; without any, nothing. Of two tunnels for one family the one that
- * is there already stays, and the other is its spare.
+ * The desired rules and routes of a namespace with these full tunnels; none without any. Of two tunnels for one family,
+ * the one already in place stays, and the other is the spare.
  * @param present the routes of ours that are there
  */
 export function planFullTunnels(tunnels: readonly FullTunnel[], present: readonly Route[]): TunnelState {
@@ -156,8 +156,8 @@ function ownRoute(family: Family): Omit<Route, 'metric'> {
 }
 
 /**
- * The changes from what is there to what shall be, in an order in which no packet that is held leaves by table main in
- * between: rules, tunnels, and what has to go in reverse.
+ * The changes from the present to the desired state, in an order in which no captured packet leaves by table main in
+ * between: rules, then tunnels' routes, then removals in reverse.
  */
 export function diffFullTunnels(desired: TunnelState, observed: TunnelState): TunnelChange[] {
   const routes = desired.routes.filter(route => !observed.routes.some(other => sameRoute(route, other)));

@@ -66,7 +66,7 @@ export class HostInterface {
         .peersAt(ifname, { ...endpoint, publicKey: peer.publicKey })
         .filter(({ endpoint: { state } }) => state === 'joined');
       const rival = records.find(other => other.owner !== owner);
-      // Also while it is not on the interface, such as after wg-quick(8): it gets its peer back.
+      // Even while it is missing from the interface, such as after wg-quick(8): it will get its peer back.
       if (rival) throw refuseForRecord(ifname, claim, rival);
       const device = await this.read(ifname);
       const recorded = records.some(other => other.endpoint.publicKey?.equals(peer.publicKey));
@@ -105,7 +105,7 @@ export class HostInterface {
   }
 }
 
-/** Users other than root are not told who has what: neither keys nor who else is there. */
+/** Messages to users other than root name no keys and no other users. */
 function refuseForPeer(
   ifname: string,
   { owner }: Claim,

@@ -36,7 +36,7 @@ const LINK_KIND = 'wireguard';
 
 /** WireGuard's own overhead over IPv6: 40 + 8 + 32 bytes; wg-quick(8) takes the same off. */
 const WIREGUARD_OVERHEAD = 80;
-/** What follows `wg-` in a link's name, in characters. */
+/** The length of a link's name after `wg-`, in characters. */
 const LINK_NAME_ID = 12;
 
 /**
@@ -194,8 +194,8 @@ export function planResponse(network: Network, endpoint: Endpoint): JoinResponse
   return {
     InterfaceName: { SrcName: endpoint.ifname, DstPrefix: network.prefix },
     // Docker arbitrates between the networks of a container by Gateway, and its resolver asks for one; a connected
-    // default route would fail beside a bridge. The gateway needs a route of its own, on-link. That packets go by the
-    // tunnel whatever Docker chooses is seen to inside (full-tunnel.ts).
+    // default route would fail beside a bridge. The gateway needs a route of its own, on-link. Whichever
+    // network Docker chooses, policy rules in the namespace send packets by the tunnel (full-tunnel.ts).
     ...(gateway4 && { Gateway: formatAddress(gateway4) }),
     ...(gateway6 && { GatewayIPv6: formatAddress(gateway6) }),
     StaticRoutes: [...onLink, ...routes].map(connected),
@@ -216,7 +216,7 @@ function fullTunnelGateway(network: Network, endpoint: Endpoint, family: 4 | 6):
   return [1, 2].flatMap(n => nthAddress(pool.subnet, n) ?? []).find(address => !sameAddress(address, own));
 }
 
-/** The address so far behind the subnet's own; undefined where that is outside of it. */
+/** The address at an offset in the subnet; undefined if it is outside. */
 function nthAddress(subnet: Prefix, n: number): Address | undefined {
   const { family, bytes } = maskPrefix(subnet).address;
   const copy = Buffer.from(bytes);

@@ -1,5 +1,5 @@
-// Takes links away, off the path that Docker waits on: the kernel works on one for many milliseconds, and would
-// hold up the event loop with it. One at a time, on a thread. Not here: which links are to go.
+// Deletes links in the background: the kernel takes many milliseconds for one, which would block Docker and the event
+// loop. One at a time, on a thread of its own. Not here: which links are to go.
 
 import { isNotFound, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';

@@ -76,7 +76,7 @@ export function planContainerPeer(
   };
 }
 
-/** How the host's interface stands to a container that is to become its peer. */
+/** Whether a container that is to become a peer conflicts with a peer of the host's interface. */
 export type PeerConflict =
   /** No peer of this key, or one that a crash of ours left behind. */
   | { readonly kind: 'free' }
@@ -137,7 +137,7 @@ function isLikeOurs(present: WgPeer, wanted: WgPeerConfig): boolean {
   );
 }
 
-/** What takes a container off the host's interface: its peer goes, or becomes again what it was. */
+/** The change that removes a container from the host's interface: its peer is deleted, or restored to what it was. */
 export function planPeerRemoval(publicKey: Key, prior: PriorPeer | undefined): WgPeerConfig {
   if (!prior) return { publicKey, remove: true };
   return {
@@ -185,7 +185,7 @@ export function planTunnel(
   presharedKey: SecretKey | undefined,
 ): WgDeviceConfig | undefined {
   const present = device.peers.find(({ publicKey }) => publicKey.equals(peer.publicKey));
-  // A peer made anew shakes hands at once; the present one would only find out after fifteen seconds.
+  // A new peer starts a handshake at once; the old one would only notice after fifteen seconds.
   if (!present || forgotten) {
     return {
       replacePeers: true,

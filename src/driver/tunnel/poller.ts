@@ -1,14 +1,14 @@
-// Asks again and again for what nobody tells of, until it is there: often at first, less often later, and no user's
-// questions take more than their share of time. Not here: what is asked.
+// Polls for conditions that cause no event, until they hold: often at first, less often later, with a bounded share of
+// time for each user. Not here: what is asked.
 
-/** How often at first: what is waited for may be there for some tens of milliseconds only before it counts. */
+/** The first interval: a container's process may start some tens of milliseconds after the condition holds. */
 const FAST_STEP_MS = 5;
 const FAST_STEPS = 600;
 const SLOW_STEP_MS = 50;
 const SLOW_STEPS = 1_200;
-/** Between two questions for one user other than root, however many things are waited for. */
+/** The shortest interval between two polls for one user other than root, however many conditions are waited for. */
 const USER_STEP_MS = 25;
-/** A question that takes long is asked the less often: it rests this many times as long. */
+/** A slow poll is repeated less often: after this many times its duration. */
 const REST = 19;
 
 /** Whether an answer is final. */

@@ -42,7 +42,7 @@ export async function readPresharedKey({ presharedKey, owner }: Secrets): Promis
   );
 }
 
-/** The content without the newline that an editor puts at the end. */
+/** The content without a final newline. */
 async function readSecretFile(option: string, path: string, owner: number): Promise<Buffer> {
   const refuse: Refuse = (why, cause) => new UserError(`${option}=${path} ${why}`, { cause });
   const isOurs = owner === process.getuid!();
@@ -57,7 +57,7 @@ async function readSecretFile(option: string, path: string, owner: number): Prom
 
 type Refuse = (why: string, cause?: unknown) => UserError;
 
-/** A file of whoever runs the daemon: looked at before it is opened, as it may be a FIFO, or a device. */
+/** A file of the daemon's own user; checked before it is opened, as it may be a FIFO or a device. */
 function readFile(path: string, owner: number, refuse: Refuse): FoundFile {
   let named: number | undefined;
   let fd: number | undefined;
@@ -78,7 +78,7 @@ function readFile(path: string, owner: number, refuse: Refuse): FoundFile {
   }
 }
 
-/** A file of another user, in whose name it is read, and who is not told what there is that is not that user's. */
+/** A file of another user, read as that user. The message reveals nothing about files that are not the user's. */
 async function readOf(owner: number, path: string, refuse: Refuse): Promise<FoundFile> {
   const found = await operations
     .run(owner, async () => {

@@ -1,10 +1,10 @@
-// Which interfaces of the host (ifname mode) the containers of which owner may join: root's any, others' those that the
+// Which interfaces of the host (ifname mode) an owner's containers may join: root's any, other users' those that the
 // administrator names. Pure. Not here: the interface itself (driver/tunnel/host-interface.ts).
 
 import { UserError } from '../../base/errors.js';
 import type { Network } from '../spec/model.js';
 
-/** The interface that a network joins though it is closed to its owner; undefined where there is none. */
+/** The interface that a network joins although it is not open to the network's owner; undefined if there is none. */
 export function closedInterface(
   { mode, owner }: Pick<Network, 'mode' | 'owner'>,
   open: ReadonlySet<string>,

@@ -1,15 +1,14 @@
-// How much a user other than root may have of what all share: networks, endpoints, the database. What is there already
-// is not taken away. Not here: connections and calls (driver/plugin/socket.ts, driver/plugin/http.ts), lines of the log
-// (base/log.ts).
+// Quotas of users other than root: networks, endpoints, bytes in the database. What exists already is not removed. Not
+// here: connections and calls (driver/plugin/socket.ts, driver/plugin/http.ts), lines of the log (base/log.ts).
 
 import { UserError } from '../../base/errors.js';
 import type { Network } from '../spec/model.js';
 import { networkRow } from '../store/rows.js';
 import type { Store } from '../store/store.js';
 
-/** Docker's own address pools are good for 31 networks; nobody is in want with twice as many. */
+/** Docker's default address pools last for 31 networks; this is about twice as many. */
 export const MAX_NETWORKS = 64;
-/** BR_PORT_BITS: so many containers a bridge of the kernel has at most. Each is a link, a socket and a peer here. */
+/** As many as a bridge of the kernel has ports (BR_PORT_BITS). Each is a link, a socket and a peer. */
 export const MAX_ENDPOINTS = 1024;
 /** Of a network's row, in bytes: some 4,000 routes. With the other two, a user's part of the database ends at 10 MiB. */
 export const MAX_NETWORK_BYTES = 64 * 1024;

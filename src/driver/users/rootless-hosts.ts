@@ -58,7 +58,7 @@ export class RootlessHosts {
         try {
           return this.#find(uid, ({ gid, pid, started }) => ({ uid, gid, pid, started })) ?? [];
         } catch {
-          // Descriptors have run out, say: it is looked for again.
+          // For instance, no file descriptors are left; the next scan tries again.
           return [];
         }
       });
@@ -138,7 +138,7 @@ export class RootlessHosts {
 /** The group of whom no group is known: nogroup. */
 export const NO_GROUP = 65_534;
 
-/** Believes a pid only of a process that is the user's, in a user namespace and a mount namespace that are his own. */
+/** Accepts a pid only if the process belongs to the user, and is in a user and a mount namespace that the user owns. */
 function openProcess(uid: number, pid: number): (RootlessProcess & { folder: number }) | undefined {
   let folder: number | undefined;
   try {
@@ -205,13 +205,13 @@ function checkNetns(netns: Netns, uid: number): Netns {
     const owner = namespaceOwner(netns.fd, netns.path);
     if (owner.kind === CLONE_NEWNET && owner.uid === uid) return netns;
   } catch {
-    // Not to be told, so not his.
+    // Cannot be determined, so it does not count as the user's.
   }
   netns.close();
   throw notHis(uid);
 }
 
-/** The same for what is not there, not a namespace, and somebody else's. */
+/** The same message whether it is missing, not a namespace, or another user's. */
 function notHis(uid: number): UserError {
   return new UserError(`there is no such network namespace of user ${uid}`, { code: 'ENOENT' });
 }

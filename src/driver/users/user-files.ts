@@ -12,7 +12,7 @@ import { openPath, openPathNow, type UserRoot } from './user-paths.js';
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
 const readOnThread = promisify(read);
 
-/** What is known of a file before any of it is read. */
+/** What is known about a file before it is read. */
 export interface FoundFile {
   readonly stat: Stats;
   readonly content: Buffer;

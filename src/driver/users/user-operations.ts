@@ -1,16 +1,16 @@
-// Work for users that may never end, because what it waits for is theirs: one at a time for each, in bounded time, and
-// on few of the threads that everything else needs, too. Who does not let it end is given up for a while, and holds up
-// nobody else. Not here: what the work is (user-files.ts).
+// Operations on users' files, which may block for ever: one at a time for each user, with a time limit, and on few
+// threads of libuv's pool. A user whose operation times out is refused for a while, and delays nobody else. Not here:
+// what the work is (user-files.ts).
 
 import { UserError } from '../../base/errors.js';
 
 const WITHIN_MS = 2_000;
 /** Works under way at once, of all users: libuv has four threads, which root's files and names need as well. */
 const AT_ONCE = 2;
-/** How long who did not let it end is given up, in milliseconds; twice that the next time. */
+/** How long a user is refused after a time-out, in milliseconds; doubled each time. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 300_000;
-/** Works of one user that wait for their turn. */
+/** Operations of one user that may wait for their turn. */
 const MOST_WAITING = 16;
 
 interface User {
@@ -89,7 +89,7 @@ export class UserOperations {
     return user;
   }
 
-  /** Remembers nobody of whom nothing is under way, and who was never late. */
+  /** Forgets a user who has no operation under way and was never late. */
   #forget(uid: number, user: User): void {
     if (user.count === 0 && user.pause === FIRST_PAUSE_MS) this.#users.delete(uid);
   }

@@ -24,7 +24,7 @@ const EAGAIN = 11;
 const ELOOP = 40;
 const EACCES = 13;
 
-/** In whose name, and within which tree of files. */
+/** The user as whom the path is walked, and the root that confines it. */
 export interface UserRoot {
   readonly uid: number;
   readonly gid: number;
@@ -34,7 +34,7 @@ export interface UserRoot {
   readonly mountinfo: string;
 }
 
-/** Whether symbolic links lead on, within the root, or are refused as what they are not. */
+/** Whether symbolic links are followed, within the root, or refused. */
 export type Links = 'follow' | 'refuse';
 /** TMPFS_MAGIC, RAMFS_MAGIC. */
 const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
@@ -44,7 +44,7 @@ const MOST_PARTS = 256;
 /** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
 const TRIES = 8;
 
-/** Something that is not in the kernel's memory: a name in a folder. */
+/** A directory entry that is not in the kernel's dentry cache. */
 interface Uncached {
   readonly folder: number;
   readonly name: string;
@@ -81,7 +81,7 @@ export async function openPath(root: UserRoot, path: string, links: Links): Prom
       if (tries > MOST_PARTS) throw new OpError('opening', path, EAGAIN);
       const { folder, name } = step.value;
       const how = { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
-      // Who may see it is decided by the walk, which asks again as the user.
+      // Access is checked by the walk, which repeats the look-up as the user.
       close(await openat2OnThread(folder, name, how));
     } catch (err) {
       if (errorCode(err) !== 'EXDEV') {
@@ -101,7 +101,7 @@ function go({ uid, gid }: UserRoot, walk: Walk): IteratorResult<Uncached, number
 
 type Walk = Generator<Uncached, number, void>;
 
-/** Linux knows RESOLVE_CACHED since 5.12; before that everything is waited for. */
+/** RESOLVE_CACHED exists since Linux 5.12; older kernels block. */
 const knowsCached = ((): boolean => {
   try {
     close(openat2(AT_FDCWD, '/', { flags: O_PATH, resolve: RESOLVE_CACHED }));
@@ -111,9 +111,9 @@ const knowsCached = ((): boolean => {
   }
 })();
 
-/** Yields what is not in memory, and asks for it again after that. */
+/** Yields each entry that is not cached, and repeats the look-up afterwards. */
 function* walkPath(root: UserRoot, path: string, links: Links): Walk {
-  // The folders on the way, for `..`; the first is the root's and not ours to close.
+  // The directories on the way, for `..`; the first is the root, which the caller closes.
   const way = [root.folder];
   const todo = path.split('/').reverse();
   let followed = 0;
@@ -180,7 +180,7 @@ function step(
   }
 }
 
-/** Names the top of what is mounted there, too, which asks nothing of it. */
+/** Also crosses into a mount, which sends no request to its file system. */
 function openFromMemory(folder: number, name: string): number | undefined {
   if (!knowsCached) return undefined;
   try {

@@ -1,5 +1,5 @@
 // Conditions of a rule that need no match: -i, -o, -f, -p, -s, -d. Not here: their reading (parser.ts), their
-// names (driver/spec/options.ts), the matches (matches/).
+// names (options.ts), the matches (matches/).
 
 import { match, meta, payload, type Statement } from '../expression.js';
 import type { ParsedRule } from './parser.js';
@@ -10,7 +10,7 @@ import { refuse } from './syntax/tokens.js';
 import { addressField, matchInterface, matchNetwork, readNetwork } from './values/addresses.js';
 import { split } from './values/numbers.js';
 
-/** Rules of nftables that one rule may become: lists of addresses multiply. */
+/** The most nftables rules that one rule may become: lists of addresses multiply. */
 export const RULES_MAX = 256;
 
 /**
@@ -32,7 +32,7 @@ export function matchBasics(rule: ParsedRule, of: OfFamily): Statement[][][] {
   return [[alone], matchAddresses(source, of, 'saddr'), matchAddresses(destination, of, 'daddr')];
 }
 
-/** Where a packet has come in, and where it does not go out. */
+/** The hooks at which a packet has no such interface. */
 const WITHOUT: Readonly<Record<'iifname' | 'oifname', readonly Hook[]>> = {
   iifname: ['output', 'postrouting'],
   oifname: ['prerouting', 'input'],
@@ -50,7 +50,7 @@ function oneInterface(
   return matchInterface(key, given.values[0]!, given.negated);
 }
 
-/** The thirteen bits of the offset: zero in the first fragment and in a packet that is whole. */
+/** The thirteen bits of the fragment offset: zero in the first fragment and in unfragmented packets. */
 function matchFragment({ negated }: ParsedOption): Statement {
   return match({ '&': [payload('ip', 'frag-off'), 0x1fff] }, negated ? '==' : '!=', 0);
 }
@@ -59,7 +59,7 @@ function matchProtocol({ number, negated }: Protocol): Statement {
   return match(meta('l4proto'), negated ? '!=' : '==', number);
 }
 
-/** Each address of a list is a rule of its own, as it is to iptables. */
+/** Each address of a list makes a rule of its own, as with iptables. */
 function matchAddresses(
   given: ParsedOption | undefined,
   of: OfFamily,

@@ -1,5 +1,5 @@
-// The options of iptables(8) by their names: those that need no match, those that a label cannot have, and what to
-// say of one that is not known where it stands. Not here: the reading of a rule (parser.ts).
+// The options of iptables(8) by their names: those that need no match, those that a label cannot have, and the
+// message for an unknown one. Not here: the reading of a rule (parser.ts).
 
 import { nearest } from '../../base/suggest.js';
 import { MATCHES, TARGETS } from './registry.js';
@@ -25,7 +25,7 @@ export const BASIC_OPTIONS: readonly BasicOption[] = [
   { letter: '6', names: ['ipv6'] },
 ];
 
-/** What iptables has besides, and why a label does not. */
+/** iptables' other options, and why a label cannot have them. */
 export const REFUSED: ReadonlyMap<string, string> = new Map([
   ...['-t', '--table'].map(name => [name, 'is not for a label: the chain decides the table'] as const),
   ...['-A', '-I', '-D', '-R', '-C', '--append', '--insert', '--delete', '--replace', '--check'].map(
@@ -69,7 +69,7 @@ const OWNERS: ReadonlyMap<string, { readonly extension: Extension; readonly lett
   ),
 );
 
-/** With the likeliest first: of two that are as near, the first is suggested. */
+/** The likeliest first: of two equally near names, the first is suggested. */
 const ALL_NAMES = [...MATCHES, ...TARGETS, { options: BASIC_OPTIONS }].flatMap(({ options }) =>
   options.flatMap(({ names }) => names.map(name => `--${name}`)),
 );
@@ -77,7 +77,7 @@ const ALL_NAMES = [...MATCHES, ...TARGETS, { options: BASIC_OPTIONS }].flatMap((
 /** Matches that `-p` brings in by itself. */
 const IMPLIED = ['tcp', 'udp', 'sctp', 'dccp', 'icmp', 'icmp6'];
 
-/** What is wrong with an option that nothing in the rule has. @throws RuleError always */
+/** Refuses an option that no match or target of the rule has. @throws RuleError always */
 export function refuseOption(token: Token, name: string | undefined): never {
   const owner = name === undefined ? undefined : OWNERS.get(name);
   if (!owner) refuse(token, `is no option that is known here${suggestion(token.text, ALL_NAMES)}`);

@@ -35,7 +35,7 @@ export interface ParsedRule {
   readonly jump?: Jump;
 }
 
-/** Looks at the family only where it tells one rule from another. @throws RuleError */
+/** Reads the family only where the parse depends on it. @throws RuleError */
 export function parseRule(tokens: readonly Token[], of: OfFamily): ParsedRule {
   return new Parser(tokens, of).parse();
 }
@@ -133,7 +133,7 @@ class Parser {
     if (this.#protocol) instance.protocolBefore = this.#protocol;
   }
 
-  /** The option of the match or target that came in last and has it. */
+  /** The option, of the last match or target that has one of that name. */
   #find(name: string): { instance: Instance; spec: OptionSpec } | undefined {
     const loaded = this.#target ? [...this.#matches, this.#target] : this.#matches;
     for (const instance of loaded.toReversed()) {

@@ -100,7 +100,7 @@ scenario('failures', () => {
     await container.create();
     assert.equal(
       (await container.join()).Err,
-      `the name ${name} is taken by an interface that is not of dwgd: rename or delete it (ip link del ${name})`,
+      `the name ${name} is taken by an interface that dwgd did not create: rename or delete it (ip link del ${name})`,
     );
     await libnetwork.demand('NetworkDriver.DeleteEndpoint', container.ids);
     assert.match(await sh(`ip -d link show ${name}`), /dummy/);

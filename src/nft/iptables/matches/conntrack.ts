@@ -28,7 +28,7 @@ import {
 
 const STATES = ['invalid', 'new', 'established', 'related', 'untracked'] as const;
 const NAT_STATES = ['snat', 'dnat'] as const;
-/** By nftables' names, of iptables' names. */
+/** iptables' names by nftables' names. */
 const STATUSES: Readonly<Record<string, string | undefined>> = {
   expected: 'expected',
   seen_reply: 'seen-reply',
@@ -50,13 +50,13 @@ function matchBits(left: Expression, bits: readonly string[], negated: boolean):
   return match(left, negated ? '!' : 'in', right);
 }
 
-/** What a packet of no connection is: it has a state, and nothing else that could be compared. */
+/** The state of a packet without a connection; it has no other conntrack key to compare. */
 const WITHOUT_CONNECTION = ['invalid', 'untracked'];
 
 /**
- * SNAT and DNAT are states to iptables and status bits to nftables: together they are two cases. A packet of no
- * connection is one more, as it fits by its state alone, whatever else is asked.
- * @param others what else is asked of the connection
+ * SNAT and DNAT are states to iptables and status bits to nftables, so a list with both kinds is two cases. A packet
+ * without a connection is a third: it matches by its state alone, whatever the other conditions are.
+ * @param others the other conditions on the connection
  */
 function matchState(
   { values, negated }: ParsedOption,
@@ -99,7 +99,7 @@ const TUPLE_PORTS = {
   ctrepldstport: ['reply', 'proto-dst'],
 } as const;
 
-/** In which iptables-translate(8) writes what is not the state. */
+/** The order in which iptables-translate(8) writes the conditions other than the state. */
 const ORDER = [
   'ctdir',
   'ctproto',

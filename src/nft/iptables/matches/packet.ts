@@ -159,14 +159,14 @@ function hops(name: 'ttl' | 'hl', family: Family, field: Expression): Extension 
       const value = readNumber(token, 0, UINT8_MAX);
       if (option === names[0]) return statements(match(field, negated ? '!=' : '==', value));
       const below = option === names[1];
-      // Nothing is below the least value or above the greatest, and nft(8) refuses to ask.
+      // No value is below the minimum or above the maximum, and nft(8) refuses such a comparison.
       if (value === (below ? 0 : UINT8_MAX)) return statements(never());
       return statements(match(field, below ? '<' : '>', value));
     },
   };
 }
 
-/** By nftables' names, of iptables' names. */
+/** iptables' names by nftables' names. */
 const PACKET_TYPES: ReadonlyMap<string, string> = new Map([
   ['unicast', 'host'],
   ['host', 'host'],

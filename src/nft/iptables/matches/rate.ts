@@ -1,5 +1,5 @@
-// Matches that count packets or draw lots: limit, hashlimit, quota, statistic. Not here: connlimit, which counts
-// connections (nft/conntrack.ts), the clock (time.ts).
+// Matches that count packets or sample them at random: limit, hashlimit, quota, statistic. Not here: connlimit, which counts
+// connections (conntrack.ts), the clock (time.ts).
 
 import {
   type Expression,
@@ -23,7 +23,7 @@ import { refuse, type Token } from '../syntax/tokens.js';
 import { addressField, masked, never, readLength } from '../values/addresses.js';
 import { type Rate, readNumber, readRate, secondsOf, split, UINT32_MAX } from '../values/numbers.js';
 
-/** `XT_LIMIT_SCALE`: the most in a second that iptables can tell from any number. */
+/** `XT_LIMIT_SCALE`: the highest rate per second that iptables can represent. */
 const LIMIT_SCALE = 10_000;
 /** `XT_HASHLIMIT_SCALE_v2`. */
 const HASHLIMIT_SCALE = 1_000_000;

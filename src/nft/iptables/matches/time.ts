@@ -46,7 +46,7 @@ function matchDates(start: Token | undefined, stop: Token | undefined): Statemen
   return [match(meta('time'), '==', valueOrRange([from, to]))];
 }
 
-/** Both ends belong to it; a stop before the start is the night between. */
+/** Both ends are inclusive; a stop before the start spans midnight. */
 function matchDayTime(start: Token | undefined, stop: Token | undefined): Statement[] {
   if (!start && !stop) return [];
   const from = start ? readDayTime(start) : 0;

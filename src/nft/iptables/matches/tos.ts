@@ -40,7 +40,7 @@ const dscp: Extension = {
   },
 };
 
-/** Whether bits of the octet of TOS or traffic class are so. */
+/** A comparison of bits in the octet of TOS or traffic class. */
 export function matchTos(family: Family, { value, mask }: Masked, operator: '==' | '!='): Statement {
   // The traffic class of IPv6 lies across two octets: the first two of the header, with the version before it.
   if (family === 4) {
@@ -70,7 +70,7 @@ const tos: Extension = {
   translate(options, { family }) {
     const given = options.get('tos')!;
     const wanted = readTos(given.values[0]!);
-    // A bit that is masked away is never set.
+    // A masked bit is never set.
     if ((wanted.value & ~wanted.mask) !== 0) return statements(...(given.negated ? [] : [never()]));
     if (wanted.mask === 0) return statements(...(given.negated ? [never()] : []));
     return statements(matchTos(family, wanted, given.negated ? '!=' : '=='));

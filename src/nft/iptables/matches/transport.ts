@@ -59,7 +59,7 @@ function matchPorts(protocol: string, options: Options): Statement[] {
   return found;
 }
 
-/** "LEFT is (not) in the range"; every value there is needs no statement. */
+/** "LEFT is (not) in the range"; the full range needs no statement. */
 function matchRange(left: Expression, { negated }: ParsedOption, range: Range): Statement[] {
   if (range[0] === 0 && range[1] === UINT16_MAX) return negated ? [never()] : [];
   return [match(left, negated ? '!=' : '==', valueOrRange(range))];
@@ -114,13 +114,13 @@ function readFlags(token: Token): string[] {
 
 function matchFlags(mask: readonly string[], comp: readonly string[], negated: boolean): Statement {
   const left = payload('tcp', 'flags');
-  // Without a mask both sides are nothing; and a flag that is masked away is never there.
+  // With an empty mask both sides are zero; and a masked flag is never set.
   if (!comp.every(flag => mask.includes(flag))) return negated ? matchAny() : never();
   if (mask.length === 0) return negated ? never() : matchAny();
   return match({ '&': [left, [...mask]] }, negated ? '!=' : '==', comp.length === 0 ? 0 : [...comp]);
 }
 
-/** Whether the statement fits none but packets with SYN, as the kernel's xt_TCPMSS asks. */
+/** Whether the statement matches only packets with SYN, as the kernel's xt_TCPMSS requires. */
 export function isSynMatch(statement: Statement): boolean {
   if (!('match' in statement) || statement.match.op !== '==') return false;
   const { left, right } = statement.match;
@@ -206,7 +206,7 @@ const tcpmss: Extension = {
     const size = { 'tcp option': { name: 'maxseg', field: 'size' } };
     const range = valueOrRange(readRange(values[0]!, UINT16_MAX));
     if (!negated) return statements(match(size, '==', range));
-    // A packet without the option is not of the size.
+    // A packet without the option does not match.
     const missing = match({ 'tcp option': { name: 'maxseg' } }, '==', false);
     return { alternatives: [[missing], [match(size, '!=', range)]] };
   },

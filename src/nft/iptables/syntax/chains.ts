@@ -28,7 +28,7 @@ export const HOOK_OF: Readonly<Record<TwineChain, Hook>> = {
   TWINE_NAT_POSTROUTING: 'postrouting',
 };
 
-/** Where a chain of its own would hang, were nothing to jump to it. */
+/** The hook, type and priority of the base chain that jumps to it. */
 export function hookOf(chain: TwineChain): NftHook {
   const hook = HOOK_OF[chain];
   if (TABLE_OF[chain] === 'filter') return { type: 'filter', hook, priority: 0 };
@@ -77,10 +77,9 @@ export function readJump(token: Token, from: TwineChain): TwineChain | undefined
 }
 
 /**
- * What is wrong with a rule beside those before it, though each is right by itself: jumps in a circle, and rules that
- * a jump would make run for packets of a hook that the kernel does not have them in. The kernel would refuse the
- * whole table.
- * @param before the rules of the same namespace that stand, none in conflict with another
+ * The conflict of a valid rule with the rules before it: a loop of jumps, or a jump by which a rule would run at a hook
+ * where the kernel does not allow it. The kernel would refuse the whole table.
+ * @param before the accepted rules of the same namespace, free of conflicts
  * @returns one sentence, or undefined
  */
 export function findConflict(rule: TranslatedRule, before: readonly TranslatedRule[]): string | undefined {
@@ -102,7 +101,7 @@ export function findConflict(rule: TranslatedRule, before: readonly TranslatedRu
   return undefined;
 }
 
-/** The chain itself, and those that jumps lead to from it. */
+/** The chain itself, and all that are reachable from it by jumps. */
 function reachable(from: TwineChain, rules: readonly TranslatedRule[]): Set<TwineChain> {
   const seen = new Set<TwineChain>([from]);
   for (const chain of seen) {

@@ -1,5 +1,4 @@
-// What one match or one target of iptables is to this project: its options, the places where it may stand, and its
-// translation. Not here: the entries themselves (nft/iptables/matches/, nft/iptables/targets/), how options are found
+// The definition of a match or a target of iptables: its options, the chains where it is allowed, and its translation. Not here: the entries themselves (nft/iptables/matches/, nft/iptables/targets/), how options are found
 // in a rule (nft/iptables/parser.ts).
 
 import type { Statement } from '../../expression.js';
@@ -17,9 +16,9 @@ export interface OptionSpec {
   readonly negatable?: true;
   /** Options of the same extension that it cannot stand beside. */
   readonly excludes?: readonly string[];
-  /** Why a rule that has it is refused whole: what nftables has nothing for. */
+  /** Why a rule with it is refused: nftables has no equivalent. */
   readonly refused?: string;
-  /** Whether the extension is nothing without it. */
+  /** Whether it is mandatory. */
   readonly required?: true;
 }
 
@@ -39,14 +38,14 @@ export interface Protocol {
 
 /** The rule around a match or a target. */
 export interface FamilyContext {
-  /** Looked at by those alone that need it: what nobody looks at need not be translated for the other one. */
+  /** Read only where the translation depends on it: if it is never read, one translation serves both families. */
   readonly family: Family;
   readonly chain: TwineChain;
   /** Absent: any protocol. */
   readonly protocol?: Protocol;
   /** `-p` where it stood before the options of this match or target. */
   readonly protocolBefore?: Protocol;
-  /** For a target: whether the matches let none but SYN packets through. */
+  /** For a target: whether the matches accept only SYN packets. */
   readonly matchesSyn: boolean;
   /** The word that brought the match or the target in. */
   readonly token: Token;
@@ -54,14 +53,14 @@ export interface FamilyContext {
   readonly meterName: (suffix: string) => string;
 }
 
-/** What tells the family alone. */
+/** The part of the context that has the family only. */
 export type OfFamily = Pick<FamilyContext, 'family'>;
 
-/** What becomes of a match or a target. */
+/** The translation of a match or a target. */
 export interface Translation {
-  /** Each a list of statements, of which at most one fits a packet; most have one, none means "fits no packet". */
+  /** Mutually exclusive lists of statements; usually one. An empty list of alternatives matches no packet. */
   readonly alternatives: readonly (readonly Statement[])[];
-  /** Whether it counts packets, so that it cannot be written down twice. */
+  /** Whether it keeps state (counts packets), so that it cannot be split into several rules. */
   readonly stateful?: true;
   readonly comment?: string;
   /** The hooks that it can run in, where the kernel has it in some only. */
@@ -132,7 +131,7 @@ export function statements(...list: readonly Statement[]): Translation {
   return { alternatives: [list] };
 }
 
-/** The token that is to blame for a missing `-p`, refused unless the protocol is one of these. @throws RuleError */
+/** Requires `-p` with one of these protocols; an error points at the token. @throws RuleError */
 export function needProtocol(
   protocol: Protocol | undefined,
   names: Readonly<Record<number, string>>,

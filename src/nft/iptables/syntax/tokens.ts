@@ -6,7 +6,7 @@ import { RuleError } from './rule.js';
 
 /** `LINE_MAX` of iptables-restore(8): longer rules are refused by it too. */
 const RULE_MAX = 10_240;
-/** What of a word stands in a message. */
+/** How much of a word a message shows. */
 const SHOWN_MAX = 40;
 
 export interface Token {

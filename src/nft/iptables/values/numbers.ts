@@ -1,5 +1,5 @@
 // Values of options, read as strictly as xtables' option parser reads them or more so: numbers, ranges, ports, marks,
-// rates. Not here: addresses and interfaces (addresses.ts), lists of names (labels/planner/name-index.ts).
+// rates. Not here: addresses and interfaces (addresses.ts), lists of names (names.ts).
 
 import type { Expression, RangeExpression } from '../../expression.js';
 import { refuse, type Token } from '../syntax/tokens.js';

@@ -200,7 +200,7 @@ test('a left-over link of ours is made anew', async () => {
   const world = await joined();
   await world.driver.leave(E1, 0);
   await world.driver.join(JOIN, 0);
-  assert.equal(world.lines.filter(line => line.includes('left-over')).length, 1);
+  assert.equal(world.lines.filter(line => line.includes('leftover')).length, 1);
 });
 
 for (const [name, kind, group] of [
@@ -215,7 +215,7 @@ for (const [name, kind, group] of [
     await assert.rejects(
       world.driver.join(JOIN, 0),
       new UserError(
-        'the name wg-e1 is taken by an interface that is not of dwgd: rename or delete it (ip link del wg-e1)',
+        'the name wg-e1 is taken by an interface that dwgd did not create: rename or delete it (ip link del wg-e1)',
       ),
     );
     assert.ok(world.kernel.links.has(LINK));

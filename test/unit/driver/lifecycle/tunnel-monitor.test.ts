@@ -184,7 +184,7 @@ test('a database that fails is reported, and does not end the daemon', async () 
   world.store.close();
   await look();
   await look();
-  assert.equal(world.lines.filter(line => line.includes('error cannot look after the tunnels: ')).length, 2);
+  assert.equal(world.lines.filter(line => line.includes('error cannot check the tunnels: ')).length, 2);
 });
 
 const missing = (world: World): string[] =>
@@ -256,6 +256,9 @@ test('a tunnel that got another peer is said, once, and gets its own again', asy
     bounce(world);
     await look();
   }
-  assert.equal(world.lines.filter(line => line.includes('its link has another peer')).length, 1);
+  assert.equal(
+    world.lines.filter(line => line.includes("its link's peer is not that of its network")).length,
+    1,
+  );
   assert.equal(inside!.devices.get('wg0')!.peers[0]!.publicKey.equals(publicKey(HOST_KEY)), true);
 });

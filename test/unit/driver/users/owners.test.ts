@@ -120,7 +120,7 @@ describe('links', () => {
       theirs.addLink({ name: OWN_LINK, kind, mtu: 1500, group, up: false });
       await assert.rejects(
         userJoins(world, 'u1', '10.0.0.3'),
-        /is taken by an interface that is not of dwgd/,
+        /is taken by an interface that dwgd did not create/,
       );
       const endpoint = world.store.endpoint('u1')!;
       world.store.putEndpoint({ ...endpoint, state: 'left' });
@@ -135,7 +135,7 @@ describe('links', () => {
     await userJoins(world, 'u1', '10.0.0.3');
     await world.driver.leave({ NetworkID: 'u', EndpointID: 'u1' }, USER);
     await world.driver.join({ NetworkID: 'u', EndpointID: 'u1', SandboxKey: '/netns/u' }, USER);
-    assert.equal(world.lines.filter(line => line.includes('left-over')).length, 1);
+    assert.equal(world.lines.filter(line => line.includes('leftover')).length, 1);
     await world.driver.deleteEndpoint({ NetworkID: 'u', EndpointID: 'u1' }, USER);
     await world.reaper.idle();
     assert.deepEqual(links(theirs), []);
