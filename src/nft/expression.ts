@@ -1,5 +1,5 @@
 // Expressions and statements of libnftables-json(5), as types: what this project writes, not all that there is.
-// Not here: tables and chains (table.ts), iptables' words for them (iptables*.ts).
+// Not here: tables and chains (table.ts), iptables' words for them (nft/iptables).
 
 /** `"tcp"`, `80`, or a name such as `"established"` where the left side is of a type that has names. */
 export type Immediate = string | number | boolean;

@@ -1,6 +1,6 @@
 // Keeps every namespace as the labels want it: lists all containers, plans, and applies what is not in force yet. One run
-// at a time, triggered by events, by the clock and by failures. Not here: what containers look like (containers.ts), what
-// shall be (plan.ts), what of it is not in force yet (work-queue.ts), the inside of a namespace (sandbox.ts).
+// at a time, triggered by events, by the clock and by failures. Not here: what containers look like (labels/discovery/containers.ts), what
+// shall be (labels/planner/plan.ts), what of it is not in force yet (work-queue.ts), the inside of a namespace (labels/namespace/sandbox.ts).
 
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { type Retry, retryAfter } from '../../base/backoff.js';

@@ -1,5 +1,5 @@
 // What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
-// stays. Not here: what mistakes there are (plan.ts, parse.ts), how a line looks (base/log.ts).
+// stays. Not here: what mistakes there are (labels/planner/plan.ts, labels/spec/parse.ts), how a line looks (base/log.ts).
 
 import { errorCode, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';

@@ -1,6 +1,6 @@
 // What Docker's containers look like now: one listing, and an inspection of each that may have changed since. Events
 // only say which those are. Not here: Docker's JSON (docker-types.ts), what is said of those that cannot be seen (inspect-errors.ts),
-// what the labels mean (parse.ts).
+// what the labels mean (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';

@@ -1,6 +1,6 @@
 // Which labels of ours a container has of its own, and which it may have from its image. They never change: Docker is
 // asked once for each image, and labels are read once for each container, however often it is inspected. Not here: what
-// the labels mean (parse.ts).
+// the labels mean (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { DockerApi } from '../../docker/api-client.js';

@@ -1,5 +1,5 @@
 // Container runtimes whose containers have a network stack of their own: gVisor's, or a virtual machine's. The kernel's
-// routes and rules in the namespace mean nothing to those. Not here: what is refused therefore (snapshot.ts, plan.ts).
+// routes and rules in the namespace mean nothing to those. Not here: what is refused therefore (snapshot.ts, labels/planner/plan.ts).
 
 import type { DockerApi } from '../../docker/api-client.js';
 

@@ -1,5 +1,5 @@
 // What came of the changes in a namespace: what was refused, what that leaves open, and the closing of it. Not here: the
-// changes (sandbox.ts), what is said of them (reporter.ts).
+// changes (sandbox.ts), what is said of them (labels/controller/reporter.ts).
 
 import { closingTable, forwardingOff } from '../diff/diff.js';
 import type { Change, DesiredState, SandboxObserved } from '../diff/state.js';

@@ -1,5 +1,5 @@
 // What a namespace holds, as the kernel says it, and read. Most looks find what the look before has found: then the
-// bytes are the same, and nobody has to read them. Pure. Not here: asking (session.ts), what follows (diff.ts).
+// bytes are the same, and nobody has to read them. Pure. Not here: asking (session.ts), what follows (labels/diff/diff.ts).
 
 import { PROBE_TABLE, RTPROT_DWGD, TABLE } from '../../base/ownership.js';
 import { readRules } from '../../netlink/route/policy-rule.js';

@@ -1,6 +1,6 @@
 // Brings a network namespace to what the labels of its containers ask for: looks at what it holds of ours and changes
 // what differs, in one synchronous window. Not here: what is done in the window (session.ts), what a namespace
-// shall hold (plan.ts), what that changes (diff.ts), when to look (reconciler.ts).
+// shall hold (labels/planner/plan.ts), what that changes (labels/diff/diff.ts), when to look (labels/controller/reconciler.ts).
 
 import { isNotFound, messageOf, UserError } from '../../base/errors.js';
 import type { Trace } from '../../base/trace.js';

@@ -1,6 +1,6 @@
 // The files of sysctls below /proc/sys/net, of the namespace of the calling thread. Synchronous, for a window of
 // another namespace. Names come from the kernel and from whoever may change a ruleset there: nothing but a sysctl of ours
-// is opened. Not here: which sysctls (sysctls.ts), what they were (stamp.ts).
+// is opened. Not here: which sysctls (labels/diff/sysctls.ts), what they were (labels/diff/stamp.ts).
 
 import {
   closeSync,

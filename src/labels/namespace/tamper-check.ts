@@ -1,5 +1,5 @@
 // Whether the tables of ours are still as they were put in place. The stamp tells of a table that is gone or flushed; of
-// one that somebody changed in part it tells nothing. Not here: asking the kernel (client.ts).
+// one that somebody changed in part it tells nothing. Not here: asking the kernel (nft/client.ts).
 
 import { createHash } from 'node:crypto';
 import { STAMP_CHAIN } from '../../base/ownership.js';

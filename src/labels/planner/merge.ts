@@ -1,5 +1,5 @@
 // Containers that share a network namespace as one: who they are, and what all their labels ask for together. A
-// contradiction is reported, and the first counts. Not here: the labels themselves (parse.ts).
+// contradiction is reported, and the first counts. Not here: the labels themselves (labels/spec/parse.ts).
 
 import { formatPrefix } from '../../base/ip.js';
 import { naturalCompare, plain } from '../../base/plain-text.js';
@@ -59,7 +59,7 @@ export function mergeIntents(
 ): { readonly intent: MergedIntent; readonly diagnostics: readonly Diagnostic[] } {
   const asking = members.filter(({ id }) => intents.has(id));
   const [only] = asking;
-  // One container's labels are in order and do not contradict each other: parse.ts sees to that.
+  // One container's labels are in order and do not contradict each other: labels/spec/parse.ts sees to that.
   if (only && asking.length === 1) return { intent: ofOne(only, intents.get(only.id)!), diagnostics: [] };
   const diagnostics: Diagnostic[] = [];
   const of = <T>(part: (intent: ContainerIntent) => readonly T[]): Attributed<T>[] =>

@@ -1,6 +1,6 @@
 // What every namespace and the host shall hold, from all containers and all their labels. Pure: the whole world goes
-// in, plain data comes out. Not here: reading labels (parse.ts), where routes and forwards lead (resolve.ts), what is
-// there already (diff.ts).
+// in, plain data comes out. Not here: reading labels (labels/spec/parse.ts), where routes and forwards lead (resolve.ts), what is
+// there already (labels/diff/diff.ts).
 
 import type { Address } from '../../base/ip.js';
 import { RT_TABLE_DWGD } from '../../base/ownership.js';

@@ -1,7 +1,7 @@
 // Replies of connections that came in by Docker's own way, as those to published ports do: they go back by it, past the
 // labels' default routes. A bit of the connection's mark remembers them; the same bit of a packet's mark leads it by
 // table main. Only a reply is ever led there, so nothing that the container itself opens. Not here: the policy rule
-// (policy-routing.ts), where the chains hang (nft-table.ts).
+// (labels/diff/policy-routing.ts), where the chains hang (nft-table.ts).
 
 import { prefixContains, sameAddress } from '../../base/ip.js';
 import { REPLY_MARK } from '../../base/ownership.js';

@@ -1,5 +1,5 @@
 // Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, or the network that a route is to; and which addresses can be
-// that at all. Not here: whose name it is (name-index.ts).
+// that at all. Not here: whose name it is (labels/planner/name-index.ts).
 
 import { UserError } from '../../base/errors.js';
 import {

@@ -1,6 +1,6 @@
 // What the labels of one container ask for: from text to ContainerIntent, and one sentence for each mistake. Total:
 // any text is either understood or reported, and one bad label stops no other. Not here: whether a name resolves
-// (name-index.ts), what the kernel shall hold (plan.ts).
+// (labels/planner/name-index.ts), what the kernel shall hold (labels/planner/plan.ts).
 
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';

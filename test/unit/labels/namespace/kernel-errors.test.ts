@@ -114,16 +114,16 @@ describe('a change that is refused', () => {
 
     test(`a policy rule, by ${code}: ${DONE_BY_ADDING.includes(code) ? 'it is there already, and all goes on' : 'no rule is added behind it, all else is'}`, t => {
       const it = world(t);
-      failing(it.ns, 'adding policy rule 32759', ERRNOS[code]);
+      failing(it.ns, 'adding policy rule 32762', ERRNOS[code]);
       const result = it.sandboxes.reconcile(DESIRED)!;
       if (DONE_BY_ADDING.includes(code)) {
         assert.deepEqual(failuresOf(result), []);
-        assert.deepEqual(it.ns.rulePriorities, [32758, 32760, 32761, 32762]);
+        assert.deepEqual(it.ns.rulePriorities, [32761, 32763, 32764, 32765]);
         return;
       }
       assert.equal(failuresOf(result).length, 1);
-      assert.match(failuresOf(result)[0]!, new RegExp(`^adding policy rule 32759: ${code} `));
-      assert.deepEqual(it.ns.rulePriorities, [32758]);
+      assert.match(failuresOf(result)[0]!, new RegExp(`^adding policy rule 32762: ${code} `));
+      assert.deepEqual(it.ns.rulePriorities, [32761]);
       assert.deepEqual(held(it), [...without('rules 5'), 'rules 1'].sort());
       assert.equal(result.isUnguarded, true);
     });
@@ -140,11 +140,11 @@ describe('a change that is refused', () => {
     test(`the end of a policy rule, by ${code}: ${DONE_BY_DELETING.includes(code) ? 'it is gone already, and all goes on' : 'those after it stay, all else goes'}`, t => {
       const it = world(t);
       it.sandboxes.reconcile(DESIRED);
-      failing(it.ns, 'deleting policy rule 32761', ERRNOS[code]);
+      failing(it.ns, 'deleting policy rule 32764', ERRNOS[code]);
       const failures = failuresOf(it.sandboxes.clear(REF));
       const isDone = DONE_BY_DELETING.includes(code);
       assert.equal(failures.length, isDone ? 0 : 1);
-      assert.deepEqual(it.ns.rulePriorities, isDone ? [32761] : [32758, 32759, 32760, 32761]);
+      assert.deepEqual(it.ns.rulePriorities, isDone ? [32764] : [32761, 32762, 32763, 32764]);
       assert.deepEqual(it.ns.routes, []);
     });
   }
