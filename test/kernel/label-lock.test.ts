@@ -68,8 +68,8 @@ print("there", flush=True); time.sleep(60)`;
 function takeElsewhere(ns: Namespace, folder: string): string {
   const at = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
   const program = `
-    const { LabelLock } = await import(${at('../../src/labels/lock.js')});
-    const { createLog } = await import(${at('../../src/log.js')});
+    const { LabelLock } = await import(${at('../../src/labels/controller/lock.js')});
+    const { createLog } = await import(${at('../../src/base/log.js')});
     const log = createLog(false, true, line => process.stdout.write(line));
     LabelLock.take({ within: fn => fn() }, log, ${JSON.stringify(folder)});
     console.log('taken');`;
