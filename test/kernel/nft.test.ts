@@ -154,8 +154,8 @@ kernelTest('a sysctl that is not there reads as nothing; a value that is not tak
 });
 
 for (const [what, hide] of [
-  ['a symbolic link', 'ln -s /tmp/secret "$1"'],
-  ['a file of another file system', 'cp /tmp/secret "$1"'],
+  ['a symbolic link', 'ln -s /mnt/secret "$1"'],
+  ['a file of another file system', 'cp /mnt/secret "$1"'],
 ] as const) {
   kernelTest(
     `a sysctl's file that is ${what} is neither read nor set`,
@@ -167,10 +167,10 @@ for (const [what, hide] of [
           const { readSysctl, writeSysctl } = await import('${folder}namespace/sysctl-files.js');
           for (const fn of [() => readSysctl('ipv4/ip_forward'), () => writeSysctl('ipv4/ip_forward', '9')])
             try { tried.push(String(fn())) } catch (err) { tried.push(err.constructor.name) }
-          console.log(tried.join(), require('node:fs').readFileSync('/tmp/secret', 'utf8'));
+          console.log(tried.join(), require('node:fs').readFileSync('/mnt/secret', 'utf8'));
         })();`;
-      const hidden = `mount -t tmpfs none /tmp && mount -t tmpfs none /proc/sys/net && mkdir /proc/sys/net/ipv4 &&
-        printf 1 > /tmp/secret && set -- "$@" && file=/proc/sys/net/ipv4/ip_forward && ${hide.replace('"$1"', '$file')} && exec "$@"`;
+      const hidden = `mount -t tmpfs none /mnt && mount -t tmpfs none /proc/sys/net && mkdir /proc/sys/net/ipv4 &&
+        printf 1 > /mnt/secret && set -- "$@" && file=/proc/sys/net/ipv4/ip_forward && ${hide.replace('"$1"', '$file')} && exec "$@"`;
       const said = run('unshare', '--mount', 'sh', '-c', hidden, 'sh', process.execPath, '-e', script);
       assert.match(said, /^(Op)?Error,(Op)?Error 1\n$/);
     },

@@ -46,12 +46,18 @@ function whyUnroutable({ address, length }: Prefix): string | undefined {
  * @throws UserError
  */
 export function parseDestination(text: string): Destination {
-  const address = parseAddress(text) ?? parseAddress(/^\[(.*:.*)\]$/.exec(text)?.[1] ?? '');
+  const address = parseAddress(text) ?? bracketedAddress(text);
   if (address) return { kind: 'address', address: usable(address) };
   if (isName(text)) return { kind: 'name', name: text };
   throw new UserError(
     `${quote(text)} is not a destination: give the name of a container, a service or a host, or an IP address`,
   );
+}
+
+/** `[fd00::2]`. */
+function bracketedAddress(text: string): Address | undefined {
+  const inner = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : '';
+  return inner.includes(':') ? parseAddress(inner) : undefined;
 }
 
 /**
