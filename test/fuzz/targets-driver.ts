@@ -23,6 +23,7 @@ import {
   readClientRow,
   readNetworkRow,
 } from '../../src/driver/store/rows.js';
+import { parseMountId, parseMountinfo } from '../../src/driver/users/mountinfo.js';
 import { ofJson, ofText, type Target } from './target.js';
 
 const OPTION_NAMES = OPTIONS.map(({ name }) => name);
@@ -107,6 +108,15 @@ export const DRIVER_TARGETS: readonly Target[] = [
   }),
   ofText('go-flags', text => [fromGoFlags(text.split(' ')), readGoBoolean(text)], {
     words: ['-d=', '-v=false', '-r=', '--version', 'pubkey', '-s=', '-i=', '-s', '=t'],
+  }),
+  ofText('mountinfo', text => [parseMountinfo(text), parseMountId(text)], {
+    words: [
+      '36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/root rw\n',
+      ' - ',
+      'mnt_id:\t36',
+      '\\040',
+      '\n',
+    ],
   }),
   ofText(
     'passwd',

@@ -2,6 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { OpError } from '../../base/errors.js';
+import { type Mount, parseMountId, parseMountinfo } from './mountinfo.js';
 
 const EACCES = 13;
 
@@ -35,25 +36,13 @@ function isOfHost({ device, type }: Mount): boolean {
   );
 }
 
-/** proc_pid_fdinfo(5). */
+/** The id of the mount that a descriptor is of; empty where the kernel does not tell. */
 export function mountIdOf(fd: number): string {
-  return /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`, 4096))?.[1] ?? '';
+  return parseMountId(readProc(`/proc/self/fdinfo/${fd}`, 4096));
 }
 
-interface Mount {
-  /** `major:minor` */
-  readonly device: string;
-  /** Where it is mounted, as escaped there. */
-  readonly point: string;
-  readonly type: string;
-}
-
-/** proc_pid_mountinfo(5): each mount by its id. */
 function mounts(mountinfo: string): Map<string, Mount> {
-  const lines = readProc(mountinfo).matchAll(/^(\d+) \d+ (\d+:\d+) \S+ (\S+) .*? - (\S+) /gm);
-  return new Map(
-    [...lines].map(([, id, device, point, type]) => [id!, { device: device!, point: point!, type: type! }]),
-  );
+  return parseMountinfo(readProc(mountinfo));
 }
 
 /** A file of procfs, as far as it may be read. @param most bytes */
