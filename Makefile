@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-shell one test fuzz demo bench \
+.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-long lab-shell one test fuzz demo bench \
   golden sbom install uninstall clean
 
 PREFIX ?= /usr
@@ -46,6 +46,9 @@ pages: build ## make docs/rules.md and the tables of docs/reference.md anew from
 
 lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
 	@node dist/test/lab/run.js $(SCENARIO)
+
+lab-long: setup-lab build ## the long form of the scenarios that have one: more than make test has time for
+	@node dist/test/lab/run.js --long $(or $(SCENARIO),many)
 
 lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dockerd
 	@node dist/test/lab/run.js --shell
