@@ -53,6 +53,7 @@ function version(): string {
 
 /** The value of `-r`: a boolean, or users. */
 function readRootless(text: string): boolean | readonly number[] {
+  if (text === '') throw new InvalidArgumentError('Give true, false, or users such as alice,1001.');
   const value = readGoBoolean(text);
   if (value !== undefined) return value;
   try {
@@ -62,12 +63,12 @@ function readRootless(text: string): boolean | readonly number[] {
   }
 }
 
-/** The value of `--rootless-ifname`. */
-function readLinkNames(text: string): string[] {
+/** The value of `--rootless-ifname`, after those that were given before it. No pattern: `+` and `*` mean one elsewhere. */
+function readLinkNames(text: string, before: readonly string[]): string[] {
   const names = text.split(',').map(name => name.trim());
-  if (!names.every(isLinkName))
+  if (!names.every(name => isLinkName(name) && !/[*+]/.test(name)))
     throw new InvalidArgumentError('Give names of interfaces such as wg0, separated by commas.');
-  return names;
+  return [...before, ...names];
 }
 
 function readIp(text: string): Address {
@@ -82,13 +83,14 @@ function readDockerHost(text: string): string {
   return text;
 }
 
-/** The value of `--allow-host-routes`. */
-function readNetworks(text: string): Prefix[] {
-  return text.split(',').map(part => {
+/** The value of `--allow-host-routes`, after those that were given before it. */
+function readNetworks(text: string, before: readonly Prefix[] = []): Prefix[] {
+  const networks = text.split(',').map(part => {
     const prefix = parsePrefix(part.trim());
     if (!prefix) throw new InvalidArgumentError('Give networks such as 10.0.0.0/8, separated by commas.');
     return maskPrefix(prefix);
   });
+  return [...before, ...networks];
 }
 
 /** The value of `--look-interval`. */
