@@ -30,7 +30,8 @@ import {
   type StaticRoute,
 } from '../spec/protocol.js';
 import { isWholeOrHalf, takesAll } from './full-tunnel.js';
-import { planRemotePeer, type RemotePeer } from './peers.js';
+import { planRemotePeer } from './peers.js';
+import type { RemotePeer } from './remote-peer.js';
 
 const LINK_KIND = 'wireguard';
 
