@@ -247,7 +247,8 @@ async function startDaemon(options: DaemonOptions): Promise<void> {
 async function printPubkey({ s, seedfile, i }: PubkeyFlags): Promise<void> {
   if ((s === undefined) === (seedfile === undefined))
     throw new UsageError('give either -s <seed> or --seedfile <path>');
-  const seed = s === undefined ? readSeedFile(seedfile!) : Buffer.from(s);
+  const { withoutFinalNewline } = await import('../driver/spec/secret-text.js');
+  const seed = s === undefined ? withoutFinalNewline(readSeedFile(seedfile!)) : Buffer.from(s);
   if (seed.length === 0) throw new UsageError('the seed is empty');
   const { derivePrivateKey, publicKey } = await import('../netlink/wireguard/key.js');
   process.stdout.write(`${publicKey(derivePrivateKey(seed, i))}\n`);
@@ -257,16 +258,13 @@ function printSeed(): void {
   process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
 }
 
-/** The content without its last newline, which is the editor's, as dwgd.seedfile has it; `-` is standard input. */
+/** @param path `-` is standard input */
 function readSeedFile(path: string): Buffer {
-  let content: Buffer;
   try {
-    content = readFileSync(path === '-' ? 0 : path);
+    return readFileSync(path === '-' ? 0 : path);
   } catch (err) {
     throw new UsageError(`the seed cannot be read: ${messageOf(err)}`);
   }
-  const end = content.at(-1) === 0x0a ? (content.at(-2) === 0x0d ? -2 : -1) : content.length;
-  return content.subarray(0, end);
 }
 
 /** Carries out the command line of this process; sets its exit status. */

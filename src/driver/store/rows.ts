@@ -11,23 +11,9 @@ import {
   parsePrefix,
 } from '../../base/ip.js';
 import { Key, SecretKey, WG_KEY_LEN } from '../../netlink/wireguard/key.js';
-import type {
-  Endpoint,
-  EndpointState,
-  HostPort,
-  Mode,
-  Network,
-  Pool,
-  PriorPeer,
-  SecretSource,
-} from '../spec/model.js';
-import {
-  DEFAULT_ALLOWED_IPS,
-  DEFAULT_KEEPALIVE,
-  DEFAULT_PREFIX,
-  formatHostPort,
-  parseHostPort,
-} from '../spec/options.js';
+import { formatHostPort, type HostPort, parseHostPort } from '../spec/host-port.js';
+import type { Endpoint, EndpointState, Mode, Network, Pool, PriorPeer, SecretSource } from '../spec/model.js';
+import { DEFAULT_ALLOWED_IPS, DEFAULT_KEEPALIVE, DEFAULT_PREFIX } from '../spec/option-table.js';
 
 export interface NetworkRow {
   readonly id: string;

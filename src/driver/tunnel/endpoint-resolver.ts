@@ -7,7 +7,7 @@ import { inTime, type LookUp, lookUp, resolveName } from '../../base/host-resolv
 import { type Address, parseAddress } from '../../base/ip.js';
 import { RoundRobin } from '../../base/round-robin.js';
 import type { SocketAddress } from '../../netlink/wireguard/device.js';
-import type { HostPort } from '../spec/model.js';
+import type { HostPort } from '../spec/host-port.js';
 
 /** The time limit that includes waiting for the user's turn, in milliseconds. Docker's call has 25 seconds in all. */
 const USER_TIMEOUT_MS = 10_000;

@@ -21,7 +21,7 @@ import type { Link, LinkConfig } from '../../netlink/route/link.js';
 import type { WgDeviceConfig } from '../../netlink/wireguard/device.js';
 import type { SecretKey } from '../../netlink/wireguard/key.js';
 import type { Endpoint, Network, NetworkOptions, Pool } from '../spec/model.js';
-import { IPV6_MIN_MTU } from '../spec/options.js';
+import { IPV6_MIN_MTU } from '../spec/option-table.js';
 import {
   CONNECTED,
   type CreateEndpointRequest,
