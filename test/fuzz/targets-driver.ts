@@ -19,12 +19,14 @@ import {
   CLIENT_COLUMNS,
   type ClientRow,
   clientRow,
+  readClientRow,
+} from '../../src/driver/store/client-row.js';
+import {
   NETWORK_COLUMNS,
   type NetworkRow,
   networkRow,
-  readClientRow,
   readNetworkRow,
-} from '../../src/driver/store/rows.js';
+} from '../../src/driver/store/network-row.js';
 import { ofJson, ofText, type Target } from './target.js';
 
 const OPTION_NAMES = OPTIONS.map(({ name }) => name);

@@ -3,7 +3,7 @@
 
 import { UserError } from '../../base/errors.js';
 import type { Network } from '../spec/model.js';
-import { networkRow } from '../store/rows.js';
+import { networkRow } from '../store/network-row.js';
 import type { Store } from '../store/store.js';
 
 /** Docker's default address pools last for 31 networks; this is about twice as many. */

@@ -1,19 +1,13 @@
-// Rows of the database to networks and endpoints, and back. The original's own columns keep its meaning.
-// Pure. Not here: queries (store.ts), the tables' shape (migrations.ts).
+// Rows of the table `network` to networks, and back. The original's own columns keep its meaning. Pure. Not here: queries
+// (store.ts), the table's shape (migrations.ts).
 
-import { DecodeError, UserError } from '../../base/errors.js';
-import {
-  type Address,
-  formatAddress,
-  formatPrefix,
-  type Prefix,
-  parseAddress,
-  parsePrefix,
-} from '../../base/ip.js';
-import { Key, SecretKey, WG_KEY_LEN } from '../../netlink/wireguard/key.js';
+import { UserError } from '../../base/errors.js';
+import { formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { Key, SecretKey } from '../../netlink/wireguard/key.js';
 import { formatHostPort, type HostPort, parseHostPort } from '../spec/host-port.js';
-import type { Endpoint, EndpointState, Mode, Network, Pool, PriorPeer, SecretSource } from '../spec/model.js';
+import type { Mode, Network, Pool, SecretSource } from '../spec/model.js';
 import { DEFAULT_ALLOWED_IPS, DEFAULT_KEEPALIVE, DEFAULT_PREFIX } from '../spec/option-table.js';
+import { checkTypes, readBytes, readKey } from './columns.js';
 
 export interface NetworkRow {
   readonly id: string;
@@ -34,18 +28,6 @@ export interface NetworkRow {
   readonly ipv6_pool: string | null;
   readonly ipv6_gateway: string | null;
   readonly owner: number;
-}
-
-export interface ClientRow {
-  readonly id: string;
-  readonly network_id: string | null;
-  readonly ip: string | null;
-  readonly ipv6: string | null;
-  readonly ifname: string;
-  readonly state: EndpointState;
-  readonly sandbox_key: string | null;
-  readonly pubkey: Buffer | null;
-  readonly prior_peer: string | null;
 }
 
 export const NETWORK_COLUMNS = [
@@ -69,49 +51,13 @@ export const NETWORK_COLUMNS = [
   'owner',
 ] satisfies (keyof NetworkRow)[];
 
-/** SQLite stores any type in any column. The original's seeds may be texts. */
+/** The original's seeds may be texts. */
 const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'>> = {
   ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
   ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },
   ...{ ipv4_pool: 'string', ipv4_gateway: 'string', ipv6_pool: 'string', ipv6_gateway: 'string' },
   owner: 'number',
 };
-const CLIENT_TYPES: Partial<Record<keyof ClientRow, 'string'>> = {
-  ...{ id: 'string', network_id: 'string', ip: 'string', ipv6: 'string', ifname: 'string' },
-  ...{ state: 'string', sandbox_key: 'string', prior_peer: 'string' },
-};
-const STATES: readonly EndpointState[] = ['created', 'joining', 'joined', 'left', 'deleting'];
-
-export const CLIENT_COLUMNS = [
-  'id',
-  'network_id',
-  'ip',
-  'ipv6',
-  'ifname',
-  'state',
-  'sandbox_key',
-  'pubkey',
-  'prior_peer',
-] satisfies (keyof ClientRow)[];
-
-function checkTypes<R extends object>(row: R, types: Partial<Record<keyof R, string>>): void {
-  for (const column of Object.keys(types) as (keyof R)[]) {
-    if (row[column] !== null && typeof row[column] !== types[column])
-      throw new DecodeError(`${String(column)} is not a ${types[column]}`);
-  }
-}
-
-/** The bytes of a column, which may be a text: the original bound Go strings and byte slices alike. */
-function readBytes(value: unknown, column: string): Buffer {
-  if (typeof value === 'string' || value instanceof Uint8Array) return Buffer.from(value as Uint8Array);
-  throw new DecodeError(`${column} is neither bytes nor a text`);
-}
-
-function readKey(value: unknown, column: string): Buffer {
-  const bytes = readBytes(value, column);
-  if (bytes.length !== WG_KEY_LEN) throw new DecodeError(`${column} has ${bytes.length} bytes`);
-  return bytes;
-}
 
 export function networkRow(network: Network): NetworkRow {
   const { mode, seed, presharedKey } = network;
@@ -204,78 +150,4 @@ function readPool(subnet: string | null, gateway: string | null): Pool | undefin
 /** What cannot be read is left out: the original accepted any text as a route. */
 function readPrefixes(text: string): Prefix[] {
   return text.split(',').flatMap(part => parsePrefix(part.trim()) ?? []);
-}
-
-export function clientRow(endpoint: Endpoint): ClientRow {
-  return {
-    id: endpoint.id,
-    network_id: endpoint.networkId,
-    ip: formatOptional(endpoint.ipv4 ?? endpoint.ipv6),
-    ipv6: formatOptional(endpoint.ipv6),
-    ifname: endpoint.ifname,
-    state: endpoint.state,
-    sandbox_key: endpoint.sandboxKey ?? null,
-    pubkey: endpoint.publicKey?.bytes ?? null,
-    prior_peer: endpoint.priorPeer ? writePriorPeer(endpoint.priorPeer) : null,
-  };
-}
-
-function formatOptional(address: Address | undefined): string | null {
-  return address ? formatAddress(address) : null;
-}
-
-/**
- * The original kept one address of either family in `ip`.
- * @throws DecodeError when the row is not as we write it
- */
-export function readClientRow(row: ClientRow): Endpoint {
-  checkTypes(row, CLIENT_TYPES);
-  if (!STATES.includes(row.state)) throw new DecodeError('no such state');
-  const ip = row.ip === null ? undefined : parseAddress(row.ip);
-  const ipv6 = row.ipv6 === null ? undefined : parseAddress(row.ipv6);
-  const ipv4 = ip?.family === 4 ? ip : undefined;
-  const onlyIPv6 = ip?.family === 6 ? ip : undefined;
-  return {
-    id: row.id,
-    networkId: row.network_id ?? '',
-    ...(ipv4 && { ipv4 }),
-    ...((ipv6 ?? onlyIPv6) && { ipv6: ipv6 ?? onlyIPv6! }),
-    ifname: row.ifname,
-    state: row.state,
-    ...(row.sandbox_key !== null && { sandboxKey: row.sandbox_key }),
-    ...(row.pubkey !== null && { publicKey: new Key(readKey(row.pubkey, 'pubkey')) }),
-    ...(row.prior_peer !== null && { priorPeer: readPriorPeer(row.prior_peer) }),
-  };
-}
-
-function writePriorPeer(peer: PriorPeer): string {
-  return JSON.stringify({
-    allowedIPs: peer.allowedIPs.map(formatPrefix),
-    keepalive: peer.keepalive,
-    psk: peer.presharedKey?.reveal().toString('base64'),
-  });
-}
-
-function readPriorPeer(json: string): PriorPeer {
-  const { allowedIPs, keepalive, psk } = parsePriorPeer(json);
-  const isText = (value: unknown): value is string => typeof value === 'string';
-  if (!Array.isArray(allowedIPs) || !allowedIPs.every(isText) || typeof keepalive !== 'number')
-    throw new DecodeError('prior_peer is no peer');
-  if (psk !== undefined && !isText(psk)) throw new DecodeError("prior_peer's psk is not a string");
-  return {
-    allowedIPs: allowedIPs.flatMap(text => parsePrefix(text) ?? []),
-    keepalive,
-    ...(psk !== undefined && {
-      presharedKey: new SecretKey(readKey(Buffer.from(psk, 'base64'), "prior_peer's psk")),
-    }),
-  };
-}
-
-function parsePriorPeer(json: string): { readonly [K in 'allowedIPs' | 'keepalive' | 'psk']?: unknown } {
-  try {
-    return JSON.parse(json) ?? {};
-  } catch {
-    // What V8 says of it quotes it, and with it a key.
-    throw new DecodeError('prior_peer is not JSON');
-  }
 }
