@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { UserError } from '../../base/errors.js';
 import {
   type Address,
+  type Family,
   formatAddress,
   formatPrefix,
   hostPrefix,
@@ -89,7 +90,7 @@ export function planPools(
   return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
 }
 
-function readPool(data: readonly IPAMData[], family: 4 | 6): Pool | undefined {
+function readPool(data: readonly IPAMData[], family: Family): Pool | undefined {
   const [first, second] = data;
   if (!first) return undefined;
   if (second) {
@@ -134,7 +135,7 @@ export function planAddresses(
 
 function readInterfaceAddress(
   text: string | undefined,
-  family: 4 | 6,
+  family: Family,
   pool: Pool | undefined,
 ): Address | undefined {
   if (text === undefined) return undefined;
@@ -209,7 +210,7 @@ function connected(route: Prefix): StaticRoute {
 }
 
 /** The gateway of a full tunnel: IPAM's, or else the first address of the subnet that is not the container's. */
-function fullTunnelGateway(network: Network, endpoint: Endpoint, family: 4 | 6): Address | undefined {
+function fullTunnelGateway(network: Network, endpoint: Endpoint, family: Family): Address | undefined {
   const pool = family === 4 ? network.ipv4 : network.ipv6;
   const own = family === 4 ? endpoint.ipv4 : endpoint.ipv6;
   if (!own || !pool || !takesAll(network.routes, family)) return undefined;

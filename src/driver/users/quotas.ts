@@ -11,7 +11,7 @@ export const MAX_NETWORKS = 64;
 /** As many as a bridge of the kernel has ports (BR_PORT_BITS). Each is a link, a socket and a peer. */
 export const MAX_ENDPOINTS = 1024;
 /** Of a network's row, in bytes: some 4,000 routes. With the other two, a user's part of the database ends at 10 MiB. */
-export const MAX_NETWORK_BYTES = 64 * 1024;
+const MAX_NETWORK_BYTES = 64 * 1024;
 
 type Counts = Pick<Store, 'count' | 'ownerOf'>;
 

@@ -1,5 +1,5 @@
 // Conditions of a rule that need no match: -i, -o, -f, -p, -s, -d. Not here: their reading (parser.ts), their
-// names (options.ts), the matches (matches/).
+// names (option-names.ts), the matches (matches/).
 
 import { match, meta, payload, type Statement } from '../expression.js';
 import type { ParsedRule } from './parser.js';

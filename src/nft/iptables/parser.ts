@@ -2,7 +2,7 @@
 // before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
 
 import { implicitMatch } from './matches/transport.js';
-import { findBasic, REFUSED, refuseOption, splitOption, suggestion } from './options.js';
+import { findBasic, REFUSED, refuseOption, splitOption, suggestion } from './option-names.js';
 import { findExtension, MATCHES, TARGETS } from './registry.js';
 import { readChain, readJump } from './syntax/chains.js';
 import type { Extension, OfFamily, OptionSpec, ParsedOption, Protocol } from './syntax/extension.js';

@@ -2,25 +2,20 @@
 // statements in the order in which iptables looks at them. Not here: the matches and
 // targets (nft/iptables/matches/, nft/iptables/targets/).
 
+import type { Family } from '../../base/ip.js';
 import { match, meta, type Statement } from '../expression.js';
 import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';
 import { matchBasics, RULES_MAX } from './basics.js';
 import { isSynMatch } from './matches/transport.js';
 import { type Instance, parseRule } from './parser.js';
 import { type ChainConstraint, chainsOf, checkConstraint, HOOK_OF, type Hook } from './syntax/chains.js';
-import {
-  type Family,
-  type FamilyContext,
-  type OfFamily,
-  Options,
-  type Translation,
-} from './syntax/extension.js';
+import { type FamilyContext, type OfFamily, Options, type Translation } from './syntax/extension.js';
 import { RuleError, type TranslatedRule } from './syntax/rule.js';
 import { refuse, type Token, tokenize } from './syntax/tokens.js';
 
 export interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
-  readonly family?: 4 | 6;
+  readonly family?: Family;
   /** What the names of the rule's meters, which are sets, begin with: unique in the table. */
   readonly setPrefix?: string;
 }

@@ -1,8 +1,9 @@
 // Matches on the octet of TOS or traffic class: dscp, tos; and the octet's fields, for the targets that write them.
 // Not here: those targets (nft/iptables/targets/mangle.ts).
 
+import type { Family } from '../../../base/ip.js';
 import { type Expression, match, payload, type Statement } from '../../expression.js';
-import { type Extension, type Family, statements } from '../syntax/extension.js';
+import { type Extension, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { never } from '../values/addresses.js';
 import { DSCP_CLASSES, TOS_NAME_MASK, TOS_NAMES } from '../values/names.js';

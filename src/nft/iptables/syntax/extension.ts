@@ -1,6 +1,7 @@
 // The definition of a match or a target of iptables: its options, the chains where it is allowed, and its translation. Not here: the entries themselves (nft/iptables/matches/, nft/iptables/targets/), how options are found
 // in a rule (nft/iptables/parser.ts).
 
+import type { Family } from '../../../base/ip.js';
 import type { Statement } from '../../expression.js';
 import type { ChainConstraint } from './chains.js';
 import type { TwineChain } from './rule.js';
@@ -153,5 +154,3 @@ export const PORT_PROTOCOLS: Readonly<Record<number, string>> = {
   132: 'sctp',
   136: 'udplite',
 };
-
-export type Family = 4 | 6;

@@ -1,12 +1,12 @@
 // Targets that change a packet or a mark and let it go on: MARK, CONNMARK, TCPMSS, TOS, DSCP, CLASSIFY. Not here:
 // addresses and ports (nat.ts).
 
+import type { Family } from '../../../base/ip.js';
 import { ct, type Expression, meta, payload, type Statement } from '../../expression.js';
 import { dscpField, matchTos, readDscp, readDscpClass, readTos } from '../matches/tos.js';
 import type { Hook } from '../syntax/chains.js';
 import {
   type Extension,
-  type Family,
   NO_SUCH,
   needProtocol,
   type OptionSpec,

@@ -1,11 +1,10 @@
 // Targets that change addresses and ports: DNAT, SNAT, MASQUERADE, REDIRECT, NETMAP. Not here: labels that do so
 // without a rule (labels/planner/plan.ts).
 
-import { formatAddress } from '../../../base/ip.js';
+import { type Family, formatAddress } from '../../../base/ip.js';
 import type { Expression, NatArguments } from '../../expression.js';
 import {
   type Extension,
-  type Family,
   type FamilyContext,
   needProtocol,
   type OptionSpec,
