@@ -66,7 +66,7 @@ function matchAddresses(
   field: 'saddr' | 'daddr',
 ): Statement[][] {
   if (!given) return [[]];
-  const { family } = of;
+  const family = of.askFamily();
   const addresses = split(given.values[0]!, ',', RULES_MAX);
   return addresses.map(token =>
     matchNetwork(addressField(family, field), readNetwork(token, family), given.negated),

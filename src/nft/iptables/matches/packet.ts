@@ -101,7 +101,7 @@ const iprange: Extension = {
   ],
   translate(options, context) {
     options.oneOf(context, 'src-range', 'dst-range');
-    const { family } = context;
+    const family = context.askFamily();
     const range = (given: ParsedOption | undefined, field: 'saddr' | 'daddr'): Statement[] =>
       given
         ? [

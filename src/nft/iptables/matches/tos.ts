@@ -37,7 +37,7 @@ const dscp: Extension = {
   translate(options, context) {
     const [name, given, token] = options.oneOf(context, 'dscp', 'dscp-class');
     const value = name === 'dscp' ? readDscp(token) : readDscpClass(token);
-    return statements(match(dscpField(context.family), given.negated ? '!=' : '==', value));
+    return statements(match(dscpField(context.askFamily()), given.negated ? '!=' : '==', value));
   },
 };
 
@@ -68,7 +68,8 @@ export function readTos(token: Token): Masked {
 const tos: Extension = {
   name: 'tos',
   options: [{ names: ['tos'], values: ['value[/mask]|name'], negatable: true, required: true }],
-  translate(options, { family }) {
+  translate(options, context) {
+    const family = context.askFamily();
     const given = options.get('tos')!;
     const wanted = readTos(given.values[0]!);
     // A masked bit is never set.

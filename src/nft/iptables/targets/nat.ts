@@ -50,7 +50,7 @@ function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext
 
 /** `[ADDRESS[-ADDRESS]][:PORT[-PORT]]`, IPv6 in brackets where a port follows. @throws RuleError */
 function readDestination(token: Token, context: FamilyContext): NatArguments {
-  const { family } = context;
+  const family = context.askFamily();
   const { text } = token;
   if (text === '') refuse(token, 'is neither an address nor a port');
   const bracketed = /^\[([^[\]]*)\](?::(.*))?$/s.exec(text);
@@ -126,7 +126,8 @@ const netmap: Extension = {
   options: [{ names: ['to'], values: ['address[/length]'], required: true }],
   place: { table: 'nat' },
   notes: ['The mask is a length of a prefix; `/0` is refused.'],
-  translate(options, { family, chain }) {
+  translate(options, { askFamily, chain }) {
+    const family = askFamily();
     const token = options.value('to')!;
     const { address, mask } = readNetwork(token, family);
     const bits = [...mask].map(byte => byte.toString(2).padStart(8, '0')).join('');

@@ -78,7 +78,7 @@ const reject: Extension = {
       needProtocol(context.protocol, { 6: 'tcp' }, token);
       return statements({ reject: { type: 'tcp reset' } });
     }
-    const { family } = context;
+    const family = context.askFamily();
     const expr = REJECT_WITH[family].get(token.text);
     if (expr === undefined) {
       const known = [...REJECT_WITH[family].keys()].filter(name => name.startsWith('icmp'));
