@@ -3,9 +3,12 @@
 
 import ipaddr from 'ipaddr.js';
 
+/** IPv4 or IPv6. */
+export type Family = 4 | 6;
+
 /** An IPv4 or IPv6 address; `bytes` is 4 or 16 bytes in network byte order. */
 export interface Address {
-  readonly family: 4 | 6;
+  readonly family: Family;
   readonly bytes: Buffer;
 }
 

@@ -8,6 +8,7 @@ import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
 import type { DockerOptions } from 'dockerode';
 import { backoffMs } from '../base/backoff.js';
+import { withDeadline } from '../base/deadline.js';
 import { openAnswer, readLines, textOf } from './request.js';
 
 const FIRST_WAIT_MS = 250;
@@ -185,12 +186,14 @@ export class DockerApi {
     const ended = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
-    const timer = setTimeout(() => ending.abort(new TimeoutError(within)), within);
+    const late = (): Error => {
+      ending.abort(new TimeoutError(within));
+      return signal.reason;
+    };
     this.#underWay.add(ending);
     try {
-      return await Promise.race([work(signal), ended]);
+      return await withDeadline(Promise.race([work(signal), ended]), within, late);
     } finally {
-      clearTimeout(timer);
       this.#underWay.delete(ending);
     }
   }

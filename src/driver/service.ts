@@ -12,12 +12,14 @@ import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
 import { Recovery } from './lifecycle/recovery.js';
+import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
 import { Store } from './store/store.js';
 import { EndpointResolver } from './tunnel/endpoint-resolver.js';
+import { HostInterface } from './tunnel/host-interface.js';
 import { LinkReaper } from './tunnel/link-reaper.js';
 import { LinkNamespaces } from './tunnel/namespaces.js';
 import { RootlessHosts } from './users/rootless-hosts.js';
@@ -61,13 +63,15 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const resolver = new EndpointResolver();
   const rootlessIfnames = new Set(options.rootlessIfnames);
   const fullTunnels = new FullTunnels({ store, sandboxes, serial, log, trace });
-  const links = { rt, wg, reaper, sandboxes, fullTunnels };
-  const driver = new Driver({ store, ...links, resolver, serial, log, rootlessIfnames });
+  const host = new HostInterface({ wg, store, serial });
+  const links = { rt, wg, host, reaper, sandboxes, fullTunnels };
+  const teardown = new Teardown({ store, host, reaper, sandboxes, fullTunnels, serial, log });
+  const driver = new Driver({ store, ...links, teardown, resolver, serial, log, rootlessIfnames });
   await socket.listen(createPlugin(driver, 0, log));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
-  const recovery = new Recovery({ store, rt, driver, log, rootlessIfnames });
-  const upkeep = new TunnelMonitor({ store, wg, sandboxes, resolver, serial, log });
+  const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
+  const upkeep = new TunnelMonitor({ store, wg, host, sandboxes, resolver, serial, log });
   const watch = watchLinks((link, present) =>
     present ? upkeep.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );

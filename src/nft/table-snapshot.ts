@@ -41,7 +41,7 @@ export interface ChainSnapshot {
 }
 
 export interface TableSnapshot {
-  /** As NftLook has it. */
+  /** As StampedTable has it. */
   readonly generation: number;
   /** In hex: one that was made anew has another. */
   readonly handle: string;

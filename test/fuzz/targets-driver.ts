@@ -5,7 +5,9 @@ import { DecodeError, UserError } from '../../src/base/errors.js';
 import { parseAddress, parsePrefix } from '../../src/base/ip.js';
 import { fromGoFlags, readGoBoolean } from '../../src/cli/go-flags.js';
 import { parsePasswd, readUsers } from '../../src/cli/users.js';
-import { formatHostPort, OPTIONS, parseHostPort, parseOptions } from '../../src/driver/spec/options.js';
+import { formatHostPort, parseHostPort } from '../../src/driver/spec/host-port.js';
+import { OPTIONS } from '../../src/driver/spec/option-table.js';
+import { parseOptions } from '../../src/driver/spec/options.js';
 import {
   readCreateEndpoint,
   readCreateNetwork,
@@ -17,12 +19,14 @@ import {
   CLIENT_COLUMNS,
   type ClientRow,
   clientRow,
+  readClientRow,
+} from '../../src/driver/store/client-row.js';
+import {
   NETWORK_COLUMNS,
   type NetworkRow,
   networkRow,
-  readClientRow,
   readNetworkRow,
-} from '../../src/driver/store/rows.js';
+} from '../../src/driver/store/network-row.js';
 import { parseMountId, parseMountinfo } from '../../src/driver/users/mountinfo.js';
 import { ofJson, ofText, type Target } from './target.js';
 

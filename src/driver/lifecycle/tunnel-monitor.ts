@@ -12,25 +12,22 @@ import { type Log, onBehalfOf } from '../../base/log.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import type { SecretKey } from '../../netlink/wireguard/key.js';
-import type { Endpoint, HostPort, Network } from '../spec/model.js';
+import type { HostPort } from '../spec/host-port.js';
+import type { Endpoint, Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import { ContainerTunnels } from '../tunnel/container-tunnels.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
-import { HostInterface } from '../tunnel/host-interface.js';
+import type { HostInterface } from '../tunnel/host-interface.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
-import {
-  isMissing,
-  planContainerPeer,
-  planHostPeer,
-  type RemotePeer,
-  sameRemotePeer,
-} from '../tunnel/peers.js';
+import { isMissing, planContainerPeer } from '../tunnel/peers.js';
+import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 
 export interface TunnelMonitorParts {
   readonly store: Store;
   readonly wg: WgCtrl;
+  readonly host: HostInterface;
   readonly sandboxes: LinkNamespaces;
   readonly resolver: EndpointResolver;
   /** What Docker's calls about an endpoint wait in, too. */
@@ -45,7 +42,6 @@ const ECHOES_MS = [0, 150, 500, 1_500];
 
 export class TunnelMonitor {
   readonly #parts: TunnelMonitorParts;
-  readonly #host: HostInterface;
   readonly #tunnels: ContainerTunnels;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** What each network's peer was at the last look. */
@@ -60,7 +56,6 @@ export class TunnelMonitor {
 
   constructor(parts: TunnelMonitorParts) {
     this.#parts = parts;
-    this.#host = new HostInterface(parts);
     this.#tunnels = new ContainerTunnels(parts);
   }
 
@@ -172,15 +167,13 @@ export class TunnelMonitor {
     const presharedKey = await readPresharedKey(network);
     const { resolver } = this.#parts;
     const { mode } = network;
-    let peer: RemotePeer;
+    let device: WgDevice | undefined;
     if (mode.kind === 'ifname') {
-      const host = await this.#observe(mode.ifname);
-      if (!host) return;
-      await this.#restorePeers(host, endpoints, presharedKey, network.owner);
-      peer = planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, network.owner)));
-    } else {
-      peer = { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, network.owner) };
+      device = await this.#observe(mode.ifname);
+      if (!device) return;
+      await this.#restorePeers(device, endpoints, presharedKey, network.owner);
     }
+    const peer = await findRemotePeer(network, device, resolver);
     const last = this.#last.get(network.id);
     // At the first check, the host's interface may have changed while the daemon was down; names are not resolved yet.
     const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
@@ -214,24 +207,24 @@ export class TunnelMonitor {
 
   /** Makes containers peers again that are none any more. */
   async #restorePeers(
-    host: WgDevice,
+    device: WgDevice,
     endpoints: readonly Endpoint[],
     presharedKey: SecretKey | undefined,
     owner: number,
   ): Promise<void> {
-    const { store, serial, log } = this.#parts;
+    const { store, host, serial, log } = this.#parts;
     const wanted = endpoints.flatMap(endpoint =>
       endpoint.publicKey
         ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
         : [],
     );
     let restored = 0;
-    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(host, peer))) {
+    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(device, peer))) {
       // Not during Leave, nor after it.
       await serial.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
-          await this.#host.addPeer(host.name, { endpoint, owner, peer }, () => undefined);
+          await host.addPeer(device.name, { endpoint, owner, peer }, () => undefined);
           this.#forgotten.add(endpoint.id);
           restored++;
         } catch (err) {
@@ -241,7 +234,7 @@ export class TunnelMonitor {
       // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
       await nextTurn();
     }
-    if (restored > 0) log.info({ link: host.name, peers: restored }, 'restored the peers of an interface');
+    if (restored > 0) log.info({ link: device.name, peers: restored }, 'restored the peers of an interface');
   }
 }
 

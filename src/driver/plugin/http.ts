@@ -3,6 +3,7 @@
 
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import { withDeadline } from '../../base/deadline.js';
 import { ChannelError, messageOf, UserError } from '../../base/errors.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import { excerpt } from '../../base/text.js';
@@ -105,9 +106,10 @@ function answer(response: ServerResponse, status: number, body: object): void {
 function handler(name: string, run: (body: unknown) => Promise<object>, log: Log): RequestHandler {
   return async (request, response) => {
     const started = performance.now();
+    const late = (): Error => new ChannelError(`${name} took longer than ${DEADLINE_MS / 1000} s`);
     try {
       const body = BODILESS.has(name) ? {} : readBody(request.body);
-      answer(response, 200, await withDeadline(run(body), name));
+      answer(response, 200, await withDeadline(run(body), DEADLINE_MS, late));
       log.debug({ call: name, ms: Math.round((performance.now() - started) * 10) / 10 }, 'answered');
     } catch (err) {
       const text = messageOf(err);
@@ -159,19 +161,6 @@ class Calls {
     } finally {
       this.#underWay--;
     }
-  }
-}
-
-async function withDeadline<T>(work: Promise<T>, name: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const give = (): void => reject(new ChannelError(`${name} took longer than ${DEADLINE_MS / 1000} s`));
-    timer = setTimeout(give, DEADLINE_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -12,7 +12,7 @@ import type { WgDevice, WgDeviceConfig } from '../../netlink/wireguard/device.js
 import { type Key, publicKey } from '../../netlink/wireguard/key.js';
 import { isLinkOf, planMtu } from './join-plan.js';
 import type { DockerSockets, LinkNamespaces } from './namespaces.js';
-import type { RemotePeer } from './peers.js';
+import type { RemotePeer } from './remote-peer.js';
 
 /** The MTU that is assumed where none is known, such as behind a loopback endpoint. */
 const ETHERNET_MTU = 1500;

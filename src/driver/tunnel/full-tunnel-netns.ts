@@ -2,6 +2,7 @@
 // (full-tunnel.ts), the way in (namespaces.ts), when (driver/lifecycle/full-tunnels.ts).
 
 import { existsSync } from 'node:fs';
+import type { Family } from '../../base/ip.js';
 import type { Trace } from '../../base/trace.js';
 import { GUARDED, openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
@@ -73,7 +74,7 @@ function apply(rt: RtNetlink, change: TunnelChange): void {
   else rt.deleteRule(change.rule);
 }
 
-function closes(tunnels: readonly Omit<FullTunnel, 'link'>[], family: 4 | 6): boolean {
+function closes(tunnels: readonly Omit<FullTunnel, 'link'>[], family: Family): boolean {
   return (
     tunnels.some(({ held }) => held.get(family) === 'closed') &&
     !tunnels.some(({ held }) => held.get(family) === 'tunnel')

@@ -5,7 +5,6 @@
 import { closeSync, constants, fstatSync, statfsSync } from 'node:fs';
 import {
   asUser,
-  close,
   O_PATH,
   openat2,
   openat2OnThread,
@@ -14,6 +13,7 @@ import {
   RESOLVE_NO_XDEV,
   readLink,
 } from '../../../native/libc.js';
+import { close } from '../../../native/libc-sockets.js';
 import { errorCode, OpError } from '../../base/errors.js';
 import { mountIdOf, refuseForeign } from './mounts.js';
 

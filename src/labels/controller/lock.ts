@@ -11,7 +11,7 @@ import {
   SOCK_STREAM,
   socket,
   unixAddress,
-} from '../../../native/libc.js';
+} from '../../../native/libc-sockets.js';
 import { LockFile, LockHeldError, RUN_DIR } from '../../../native/lock-file.js';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';

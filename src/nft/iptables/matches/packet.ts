@@ -1,11 +1,11 @@
 // Matches on a packet's own properties and on where it comes from: addrtype, iprange, mac, length, ttl, hl,
 // pkttype, owner, comment. Not here: transport protocols (transport.ts), TOS (tos.ts).
 
+import type { Family } from '../../../base/ip.js';
 import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
 import type { Hook } from '../syntax/chains.js';
 import {
   type Extension,
-  type Family,
   NO_SUCH,
   type OptionSpec,
   type ParsedOption,
@@ -101,7 +101,7 @@ const iprange: Extension = {
   ],
   translate(options, context) {
     options.oneOf(context, 'src-range', 'dst-range');
-    const { family } = context;
+    const family = context.askFamily();
     const range = (given: ParsedOption | undefined, field: 'saddr' | 'daddr'): Statement[] =>
       given
         ? [

@@ -90,16 +90,35 @@ const tcp: Extension = {
   translate(options, { protocol, token }) {
     needProtocol(protocol, { 6: 'tcp' }, token);
     const found = matchPorts('tcp', options);
-    const flags = options.get('tcp-flags');
-    if (flags)
-      found.push(matchFlags(readFlags(flags.values[0]!), readFlags(flags.values[1]!), flags.negated));
-    const syn = options.get('syn');
-    if (syn) found.push(matchFlags(['fin', 'syn', 'rst', 'ack'], ['syn'], syn.negated));
+    const test = readFlagTest(options);
+    if (test) found.push(matchFlags(test));
     const option = options.get('tcp-option');
     if (option) found.push(matchTcpOption(option));
-    return statements(...found);
+    return { ...statements(...found), matchesSyn: test !== undefined && hasSyn(test) };
   },
 };
+
+/** Flags of TCP: those looked at, and which of them are set. */
+interface FlagTest {
+  readonly mask: readonly string[];
+  readonly comp: readonly string[];
+  readonly negated: boolean;
+}
+
+function readFlagTest(options: Options): FlagTest | undefined {
+  const flags = options.get('tcp-flags');
+  if (flags) {
+    const [mask, comp] = flags.values;
+    return { mask: readFlags(mask!), comp: readFlags(comp!), negated: flags.negated };
+  }
+  const syn = options.get('syn');
+  return syn && { mask: ['fin', 'syn', 'rst', 'ack'], comp: ['syn'], negated: syn.negated };
+}
+
+/** Whether only packets with SYN fit. */
+function hasSyn({ mask, comp, negated }: FlagTest): boolean {
+  return !negated && comp.includes('syn') && comp.every(flag => mask.includes(flag));
+}
 
 function readFlags(token: Token): string[] {
   const names = split(token, ',').map(each => {
@@ -112,20 +131,12 @@ function readFlags(token: Token): string[] {
   return TCP_FLAGS.filter(flag => names.includes('all') || names.includes(flag));
 }
 
-function matchFlags(mask: readonly string[], comp: readonly string[], negated: boolean): Statement {
+function matchFlags({ mask, comp, negated }: FlagTest): Statement {
   const left = payload('tcp', 'flags');
   // With an empty mask both sides are zero; and a masked flag is never set.
   if (!comp.every(flag => mask.includes(flag))) return negated ? matchAny() : never();
   if (mask.length === 0) return negated ? never() : matchAny();
   return match({ '&': [left, [...mask]] }, negated ? '!=' : '==', comp.length === 0 ? 0 : [...comp]);
-}
-
-/** Whether the statement matches only packets with SYN, as the kernel's xt_TCPMSS requires. */
-export function isSynMatch(statement: Statement): boolean {
-  if (!('match' in statement) || statement.match.op !== '==') return false;
-  const { left, right } = statement.match;
-  const masked = typeof left === 'object' && '&' in left && JSON.stringify(left['&']?.[0]);
-  return masked === JSON.stringify(payload('tcp', 'flags')) && Array.isArray(right) && right.includes('syn');
 }
 
 /** A statement that fits every TCP packet. */
@@ -234,7 +245,7 @@ export const TRANSPORT_MATCHES: readonly Extension[] = [
 /** The match that `-p` brings in when one of its options comes, by the protocol's number. */
 export function implicitMatch(protocol: Protocol | undefined, of: OfFamily): string | undefined {
   if (!protocol) return undefined;
-  if (protocol.number === 1) return of.family === 4 ? 'icmp' : undefined;
-  if (protocol.number === 58) return of.family === 6 ? 'icmp6' : undefined;
+  if (protocol.number === 1) return of.askFamily() === 4 ? 'icmp' : undefined;
+  if (protocol.number === 58) return of.askFamily() === 6 ? 'icmp6' : undefined;
   return PORT_PROTOCOLS[protocol.number];
 }

@@ -1,12 +1,12 @@
 // Targets that change a packet or a mark and let it go on: MARK, CONNMARK, TCPMSS, TOS, DSCP, CLASSIFY. Not here:
 // addresses and ports (nat.ts).
 
+import type { Family } from '../../../base/ip.js';
 import { ct, type Expression, meta, payload, type Statement } from '../../expression.js';
 import { dscpField, matchTos, readDscp, readDscpClass, readTos } from '../matches/tos.js';
 import type { Hook } from '../syntax/chains.js';
 import {
   type Extension,
-  type Family,
   NO_SUCH,
   needProtocol,
   type OptionSpec,
@@ -155,7 +155,7 @@ const tcpmss: Extension = {
     if (name === 'clamp-mss-to-pmtu') {
       return { ...statements(mangle(key, { rt: { key: 'mtu' } })), place: { hooks: GOING_OUT } };
     }
-    const headers = context.family === 4 ? 40 : 60;
+    const headers = context.askFamily() === 4 ? 40 : 60;
     return statements(mangle(key, readNumber(token, 0, UINT16_MAX - headers)));
   },
 };
@@ -178,7 +178,7 @@ const tos: Extension = {
     const [name, { token }] = options.oneOf(context, ...TOS_OPTIONS);
     if ((change!.value & ~change!.mask) !== 0)
       refuse(token, 'cannot be expressed: nftables inverts no bits here');
-    return { alternatives: changeTos(context.family, change!), ...(name && {}) };
+    return { alternatives: changeTos(context.askFamily(), change!), ...(name && {}) };
   },
 };
 
@@ -215,7 +215,7 @@ const dscp: Extension = {
   translate(options, context) {
     const [name, , token] = options.oneOf(context, 'set-dscp', 'set-dscp-class');
     const value = name === 'set-dscp' ? readDscp(token) : readDscpClass(token);
-    return statements(mangle(dscpField(context.family), value));
+    return statements(mangle(dscpField(context.askFamily()), value));
   },
 };
 

@@ -1,11 +1,10 @@
 // Targets that change addresses and ports: DNAT, SNAT, MASQUERADE, REDIRECT, NETMAP. Not here: labels that do so
 // without a rule (labels/planner/plan.ts).
 
-import { formatAddress } from '../../../base/ip.js';
+import { type Family, formatAddress } from '../../../base/ip.js';
 import type { Expression, NatArguments } from '../../expression.js';
 import {
   type Extension,
-  type Family,
   type FamilyContext,
   needProtocol,
   type OptionSpec,
@@ -51,7 +50,7 @@ function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext
 
 /** `[ADDRESS[-ADDRESS]][:PORT[-PORT]]`, IPv6 in brackets where a port follows. @throws RuleError */
 function readDestination(token: Token, context: FamilyContext): NatArguments {
-  const { family } = context;
+  const family = context.askFamily();
   const { text } = token;
   if (text === '') refuse(token, 'is neither an address nor a port');
   const bracketed = /^\[([^[\]]*)\](?::(.*))?$/s.exec(text);
@@ -127,7 +126,8 @@ const netmap: Extension = {
   options: [{ names: ['to'], values: ['address[/length]'], required: true }],
   place: { table: 'nat' },
   notes: ['The mask is a length of a prefix; `/0` is refused.'],
-  translate(options, { family, chain }) {
+  translate(options, { askFamily, chain }) {
+    const family = askFamily();
     const token = options.value('to')!;
     const { address, mask } = readNetwork(token, family);
     const bits = [...mask].map(byte => byte.toString(2).padStart(8, '0')).join('');

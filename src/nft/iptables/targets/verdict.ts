@@ -1,6 +1,7 @@
 // Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, LOG, NFLOG. Not here: jumps to
 // chains (nft/iptables/parser.ts), NAT (nat.ts).
 
+import type { Family } from '../../../base/ip.js';
 import type { Statement } from '../../expression.js';
 import { type Extension, needProtocol, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
@@ -31,7 +32,7 @@ const giveBack: Extension = {
 };
 
 /** What iptables and ip6tables call them, and nftables. */
-const REJECT_WITH: Readonly<Record<4 | 6, ReadonlyMap<string, string>>> = {
+const REJECT_WITH: Readonly<Record<Family, ReadonlyMap<string, string>>> = {
   4: new Map([
     ['icmp-net-unreachable', 'net-unreachable'],
     ['net-unreach', 'net-unreachable'],
@@ -77,7 +78,7 @@ const reject: Extension = {
       needProtocol(context.protocol, { 6: 'tcp' }, token);
       return statements({ reject: { type: 'tcp reset' } });
     }
-    const { family } = context;
+    const family = context.askFamily();
     const expr = REJECT_WITH[family].get(token.text);
     if (expr === undefined) {
       const known = [...REJECT_WITH[family].keys()].filter(name => name.startsWith('icmp'));
