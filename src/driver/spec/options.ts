@@ -140,7 +140,9 @@ function readPresharedKey(options: ReadonlyMap<OptionName, string>): SecretSourc
 }
 
 function readFilePath(name: OptionName, path: string): string {
-  if (!path.startsWith('/') || path.includes('\0') || Buffer.byteLength(path) >= PATH_MAX)
+  // What is no path may be the secret itself.
+  if (!path.startsWith('/')) throw new UserError(`${name} is not valid: give the absolute path of a file`);
+  if (path.includes('\0') || Buffer.byteLength(path) >= PATH_MAX)
     throw wrong(name, path, 'the absolute path of a file');
   return path;
 }

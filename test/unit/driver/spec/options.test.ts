@@ -156,7 +156,7 @@ for (const [name, options, message] of [
   [
     'a seed file that is not an absolute path',
     { 'dwgd.ifname': 'wg0', 'dwgd.seedfile': 'seed' },
-    'dwgd.seedfile=seed is not valid: give the absolute path of a file',
+    'dwgd.seedfile is not valid: give the absolute path of a file',
   ],
   [
     'a bad preshared key, which stays unsaid',
