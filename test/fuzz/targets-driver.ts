@@ -67,7 +67,12 @@ function options(tree: unknown): void {
         ([key, value]) => key.includes(secret) || (key !== name && value.includes(secret)),
       );
       const isPath = name.endsWith('file') && secret.startsWith('/');
-      if (isPath || secret.length < SECRET_LENGTH || isElsewhere || OPTION_NAMES.join().includes(secret))
+      if (
+        isPath ||
+        secret.length < SECRET_LENGTH ||
+        isElsewhere ||
+        OPTION_NAMES.join().includes(secret.trim())
+      )
         continue;
       assert.ok(!(err as Error).message.includes(secret), `${name} is in ${(err as Error).message}`);
     }
