@@ -27,7 +27,7 @@ import {
   networkRow,
   readNetworkRow,
 } from '../../src/driver/store/network-row.js';
-import { parseMountId, parseMountinfo } from '../../src/driver/users/mountinfo.js';
+import { findMount, mountsOfDevice, parseMountId } from '../../src/driver/users/mountinfo.js';
 import { ofJson, ofText, type Target } from './target.js';
 
 const OPTION_NAMES = OPTIONS.map(({ name }) => name);
@@ -120,7 +120,7 @@ export const DRIVER_TARGETS: readonly Target[] = [
   ofText('go-flags', text => [fromGoFlags(text.split(' ')), readGoBoolean(text)], {
     words: ['-d=', '-v=false', '-r=', '--version', 'pubkey', '-s=', '-i=', '-s', '=t'],
   }),
-  ofText('mountinfo', text => [parseMountinfo(text), parseMountId(text)], {
+  ofText('mountinfo', text => [findMount(text, '36'), mountsOfDevice(text, '98:0'), parseMountId(text)], {
     words: [
       '36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/root rw\n',
       ' - ',

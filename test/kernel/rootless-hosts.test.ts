@@ -225,6 +225,24 @@ kernelTest(
   },
 );
 
+const CROWDED = `mount -t tmpfs none /mnt; cd /mnt; mkdir m; touch early late; mount --bind /proc/self/ns/net early
+mount --bind m m; for n in $(seq 14); do mkdir m/$n; mount --rbind m m/$n; done
+mount --bind /proc/self/ns/net late
+${READY}`;
+
+kernelTest(
+  'of a user who has made thousands of mounts only the first MiB is read, and a path leads into few',
+  async t => {
+    const home = new Home(t);
+    const { pid } = await rootless(t, CROWDED);
+    home.write('docker.pid', String(pid));
+    const crossing = (mounts: number): string => `/mnt/${'m/../'.repeat(mounts)}early`;
+    for (const path of ['/mnt/early', crossing(10)]) home.hosts.openSandbox(ALICE, path).close();
+    for (const path of ['/mnt/late', crossing(20)])
+      assert.throws(() => home.hosts.openSandbox(ALICE, path), NOT_HIS, path);
+  },
+);
+
 const DETACHED = 'dockerd-rootless/netns';
 
 kernelTest('a FIFO in place of the detached namespace is not waited for', async t => {

@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { OpError } from '../../base/errors.js';
-import { type Mount, parseMountId, parseMountinfo } from './mountinfo.js';
+import { findMount, type Mount, mountsOfDevice, parseMountId } from './mountinfo.js';
 
 const EACCES = 13;
 
@@ -16,7 +16,9 @@ const LOCAL = new Set(
   ),
 );
 
-const MOST_MOUNTINFO_BYTES = 4 * 1024 * 1024;
+/** Some thousands of mounts; a user's own namespace may have 100,000, and to read those takes a second. */
+const MOST_BYTES_OF_USER = 1024 * 1024;
+const MOST_BYTES_OF_HOST = 4 * 1024 * 1024;
 
 /**
  * @param mountinfo that of the process in whose tree the file is, in procfs
@@ -24,15 +26,15 @@ const MOST_MOUNTINFO_BYTES = 4 * 1024 * 1024;
  * @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of
  */
 export function refuseForeign(mountinfo: string, fd: number, path: string): void {
-  const mount = mounts(mountinfo).get(mountIdOf(fd));
+  const mount = findMount(readProc(mountinfo, MOST_BYTES_OF_USER), mountIdOf(fd));
   if (mount && (LOCAL.has(mount.type) || isOfHost(mount))) return;
   throw new OpError('opening', path, EACCES);
 }
 
 /** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
 function isOfHost({ device, type }: Mount): boolean {
-  return [...mounts('/proc/self/mountinfo').values()].some(
-    mount => mount.device === device && mount.type === type && (type === 'overlay' || mount.point === '/'),
+  return mountsOfDevice(readProc('/proc/self/mountinfo', MOST_BYTES_OF_HOST), device).some(
+    mount => mount.type === type && (type === 'overlay' || mount.point === '/'),
   );
 }
 
@@ -41,12 +43,8 @@ export function mountIdOf(fd: number): string {
   return parseMountId(readProc(`/proc/self/fdinfo/${fd}`, 4096));
 }
 
-function mounts(mountinfo: string): Map<string, Mount> {
-  return parseMountinfo(readProc(mountinfo));
-}
-
 /** A file of procfs, as far as it may be read. @param most bytes */
-function readProc(path: string, most = MOST_MOUNTINFO_BYTES): string {
+function readProc(path: string, most: number): string {
   const fd = openSync(path, 'r');
   try {
     const parts: Buffer[] = [];

@@ -41,6 +41,8 @@ const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */
 const MOST_LINKS = 40;
 const MOST_PARTS = 256;
+/** Mounts that a path leads into: each is looked up among all that its tree has. */
+const MOST_CROSSINGS = 16;
 /** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
 const TRIES = 8;
 
@@ -118,6 +120,7 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
   const todo = path.split('/').reverse();
   let followed = 0;
   let steps = 0;
+  const crossed = { mounts: 0 };
   let found: number | undefined;
   try {
     refuseForeign(root.mountinfo, root.folder, path);
@@ -130,11 +133,12 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
         continue;
       }
       const folder = way.at(-1)!;
-      let next = step(root, folder, name, path, false);
+      const at = { root, path, crossed, folder, name };
+      let next = step(at, false);
       if (next === undefined) {
         yield { folder, name };
         // What may still be waited for is the disk: the user's right to pass, as an access control list.
-        next = step(root, folder, name, path, true)!;
+        next = step(at, true)!;
       }
       if (fstatSync(next).isSymbolicLink()) {
         const target = readAndClose(next);
@@ -161,18 +165,25 @@ function readAndClose(link: number): string {
   }
 }
 
+interface Step {
+  readonly root: UserRoot;
+  /** The whole of it, for errors. */
+  readonly path: string;
+  /** How many mounts the way has led into. */
+  readonly crossed: { mounts: number };
+  readonly folder: number;
+  readonly name: string;
+}
+
 /** One step of the way; undefined where it is not in memory. @throws OpError */
-function step(
-  root: UserRoot,
-  folder: number,
-  name: string,
-  path: string,
-  isWaitedFor: boolean,
-): number | undefined {
+function step({ root, path, crossed, folder, name }: Step, isWaitedFor: boolean): number | undefined {
   const next = isWaitedFor ? openWaiting(folder, name) : openFromMemory(folder, name);
   if (next === undefined) return undefined;
   try {
-    if (mountIdOf(next) !== mountIdOf(folder)) refuseForeign(root.mountinfo, next, path);
+    if (mountIdOf(next) !== mountIdOf(folder)) {
+      if (++crossed.mounts > MOST_CROSSINGS) throw new OpError('opening', path, ELOOP);
+      refuseForeign(root.mountinfo, next, path);
+    }
     return next;
   } catch (err) {
     closeSync(next);

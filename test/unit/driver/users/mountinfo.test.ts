@@ -1,7 +1,7 @@
 // The text of /proc/PID/mountinfo: which mount is of which file system.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseMountId, parseMountinfo } from '../../../../src/driver/users/mountinfo.js';
+import { findMount, mountsOfDevice, parseMountId } from '../../../../src/driver/users/mountinfo.js';
 
 for (const [what, line, expected] of [
   [
@@ -21,7 +21,9 @@ for (const [what, line, expected] of [
   ],
 ] as const) {
   test(`a mount ${what} is read`, () => {
-    assert.deepEqual([...parseMountinfo(`${line}\n`).values()], [expected]);
+    const text = `1 1 9:9 / / rw - ext4 x rw\n${line}\n222 28 9:9 / / rw - ext4 x rw\n`;
+    assert.deepEqual(findMount(text, line.split(' ')[0]!), expected);
+    assert.deepEqual(mountsOfDevice(text, expected.device), [expected]);
   });
 }
 
@@ -32,7 +34,8 @@ for (const line of [
   '22 28 0:21 / - ',
 ]) {
   test(`the line ${JSON.stringify(line)} is no mount`, () => {
-    assert.equal(parseMountinfo(`${line}\n`).size, 0);
+    assert.equal(findMount(`${line}\n`, '22'), undefined);
+    assert.deepEqual(mountsOfDevice(`${line}\n`, '0:21'), []);
   });
 }
 
@@ -43,5 +46,11 @@ for (const [text, id] of [
 ] as const) {
   test(`the mount of a descriptor with ${JSON.stringify(text)} is ${JSON.stringify(id)}`, () => {
     assert.equal(parseMountId(text), id);
+  });
+}
+
+for (const id of ['', '2', '.*', '22 28']) {
+  test(`there is no mount ${JSON.stringify(id)}`, () => {
+    assert.equal(findMount('22 28 0:21 / /proc rw - proc proc rw\n', id), undefined);
   });
 }
