@@ -122,7 +122,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       return plan;
     },
     reconcile: desired => sandboxes.reconcile(desired),
-    reconcileHost: (routes, keep) => host.within(() => sandboxes.reconcileHostRoutes(routes, keep)),
+    reconcileHost: (routes, prune) => host.within(() => sandboxes.reconcileHostRoutes(routes, prune)),
     retainOnly: keys => sandboxes.retainOnly(keys),
     log,
     resyncInterval,

@@ -114,7 +114,7 @@ for (const [what, isWanted] of [
       killed.reconcile(desired);
       const whole = inside.exec('nft', '-a', 'list', 'ruleset');
       inside.exec('nft', 'add table inet dwgd-trial; add chain inet dwgd-trial c');
-      assert.deepEqual(sandboxes.reconcile(desired), { changes: [{ kind: 'deleteTrial' }], failures: [] });
+      assert.deepEqual(sandboxes.reconcile(desired), { changes: [{ kind: 'deleteProbe' }], failures: [] });
       assert.equal(inside.exec('nft', '-a', 'list', 'ruleset'), whole);
       assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
     },

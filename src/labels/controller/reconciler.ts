@@ -22,8 +22,8 @@ export interface ReconcilerParts {
   ) => Pick<Plan, 'sandboxes' | 'hostRoutes' | 'diagnostics'>;
   /** Brings a namespace to what it shall be; undefined when it is gone. */
   readonly reconcile: (desired: SandboxDesired) => ApplyResult | undefined;
-  /** The same with the host's routes. With `keep` those stay that are not wanted. */
-  readonly reconcileHost: (routes: readonly DesiredRoute[], keep: boolean) => ApplyResult | undefined;
+  /** Reconciles the host's routes; without `prune` those stay that are not wanted any more. */
+  readonly reconcileHost: (routes: readonly DesiredRoute[], prune: boolean) => ApplyResult | undefined;
   /** Is told the keys of all namespaces that hold something of ours, or may: nothing is to be remembered of others. */
   readonly retainOnly?: (keys: ReadonlySet<string>) => void;
   readonly log: Log;
@@ -178,7 +178,7 @@ export class Reconciler {
   }
 
   #reconcile(desired: WorkItem['desired']): ApplyResult | undefined {
-    const { reconcile: converge, reconcileHost: convergeHost } = this.#parts;
-    return 'netns' in desired ? converge(desired) : convergeHost(desired.hostRoutes, desired.keep);
+    const { reconcile, reconcileHost } = this.#parts;
+    return 'netns' in desired ? reconcile(desired) : reconcileHost(desired.hostRoutes, desired.prune);
   }
 }

@@ -77,7 +77,7 @@ export class Reporter {
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
-      if (repeats === (outcome.isUnguarded ? 1 : SAID_AT)) this.#log.error(fields, lastError);
+      if (repeats === (outcome.mayLeak ? 1 : SAID_AT)) this.#log.error(fields, lastError);
       else this.#log.debug(fields, lastError);
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'reconciled with its labels');
@@ -106,9 +106,9 @@ export function failureOf(outcome: ApplyResult): string {
 }
 
 /** What failures mean for packets. */
-function consequenceOf({ isUnguarded, isClosed }: ApplyResult): string {
+function consequenceOf({ mayLeak, isClosed }: ApplyResult): string {
   if (isClosed) return `; until then ${CLOSED}`;
-  if (!isUnguarded) return '';
+  if (!mayLeak) return '';
   return '; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile';
 }
 

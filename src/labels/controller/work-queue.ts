@@ -25,10 +25,10 @@ interface Applied {
 }
 
 /** The host's routes as they shall be. */
-export interface HostDesired {
+interface HostDesired {
   readonly hostRoutes: readonly DesiredRoute[];
-  /** Whether those stay that are not wanted. */
-  readonly keep: boolean;
+  /** Whether routes go that are not wanted any more. */
+  readonly prune: boolean;
 }
 
 /** What a namespace shall hold by the last plan. */
@@ -54,7 +54,7 @@ export interface WorkItem extends Target, Retry {
 }
 
 /** Why and how work is asked for. */
-export interface ScheduleOptions {
+interface ScheduleOptions {
   /** Whether all are to be looked into. */
   readonly fullResync: boolean;
   /** Whether somebody asks, and not the time alone at which something is tried again. */
@@ -63,7 +63,7 @@ export interface ScheduleOptions {
   readonly now: number;
 }
 
-export interface PendingWork {
+interface PendingWork {
   /** First what is to be changed, then what is only looked into, last what failed: nobody waits for that. */
   readonly due: readonly WorkItem[];
   /** Keys of all that shall hold something, or may. */
@@ -106,12 +106,13 @@ export class WorkQueue {
       if (indeterminate.has(key)) this.#items.set(key, { ...item, applied: undefined });
       else due.push(item);
     }
-    const keep = containers.some(
+    // Which host routes are asked for is not known in full: what is there stays until it is.
+    const prune = !containers.some(
       ({ unverifiedLabelKeys, unverified }) =>
         unverifiedLabelKeys?.includes(HOST_ROUTES) || unverified?.labels.has(HOST_ROUTES),
     );
     if (isFirst || this.#items.has(HOST) || hostRoutes.length > 0) {
-      due.push(this.#update(targetOnHost({ hostRoutes, keep })));
+      due.push(this.#update(targetOnHost({ hostRoutes, prune })));
       present.add(HOST);
     }
     for (const key of this.#items.keys()) if (!present.has(key)) this.#items.delete(key);
@@ -196,14 +197,14 @@ function targetInside(desired: SandboxDesired, members: readonly number[]): Targ
 }
 
 function targetOnHost(desired: HostDesired): Target {
-  const { hostRoutes, keep } = desired;
+  const { hostRoutes, prune } = desired;
   return {
     key: HOST,
     path: '',
     members: [],
     subject: 'the host',
-    digest: JSON.stringify([routesDigest(hostRoutes), keep]),
-    isEmpty: hostRoutes.length === 0 && !keep,
+    digest: JSON.stringify([routesDigest(hostRoutes), prune]),
+    isEmpty: hostRoutes.length === 0 && prune,
     desired,
   };
 }

@@ -20,7 +20,7 @@ export function diff(desired: DesiredState, observed: SandboxObserved): Change[]
   const rules = diffRules(desired, observed.rules);
   const table = diffTable(desired, observed);
   return [
-    ...(observed.hasProbe ? [{ kind: 'deleteTrial' } as const] : []),
+    ...(observed.hasProbe ? [{ kind: 'deleteProbe' } as const] : []),
     ...fallbacks,
     ...rules.filter(({ kind }) => kind === 'addRule'),
     ...loopback.filter(({ kind }) => kind === 'addRoute'),

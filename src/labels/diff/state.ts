@@ -128,8 +128,8 @@ export type Change =
       readonly isStrict?: true;
     }
   | { readonly kind: 'deleteTable' }
-  /** What a trial of rules has left. */
-  | { readonly kind: 'deleteTrial' }
+  /** A leftover table of a probe. */
+  | { readonly kind: 'deleteProbe' }
   /** To be prepended: it wins over what has its prefix and metric. */
   | { readonly kind: 'addRoute'; readonly route: RouteConfig }
   | { readonly kind: 'deleteRoute'; readonly route: Route }

@@ -102,7 +102,7 @@ function linesOf(...outcomes: Parameters<Reporter['outcome']>[1][]): unknown[][]
 const failed = (flags: object) => ({ changes: [], failures: [new Error('refused')], ...flags });
 
 test('a fallback that the kernel refuses is an error at the first failure, and said once', () => {
-  const unguarded = failed({ isUnguarded: true });
+  const unguarded = failed({ mayLeak: true });
   assert.deepEqual(linesOf(unguarded, unguarded, unguarded), [
     [
       50,
@@ -127,7 +127,7 @@ test('a rule that is refused and leaves a container open is an error at once', (
 });
 
 test('that a closed container is open is said once, when all of its labels are in force', () => {
-  const change = { kind: 'deleteTrial' } as const;
+  const change = { kind: 'deleteProbe' } as const;
   const [closed, open] = [
     { changes: [change], failures: [], isClosed: true as const },
     { changes: [change], failures: [] },
