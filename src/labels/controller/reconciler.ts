@@ -3,17 +3,18 @@
 // shall be (labels/planner/plan.ts), what of it is not in force yet (work-queue.ts), the inside of a namespace (labels/namespace/sandbox.ts).
 
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
-import { type Retry, retryAfter } from '../../base/backoff.js';
 import { Coalescer } from '../../base/coalescer.js';
+import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Plan } from '../planner/plan.js';
+import { failedAgain, NEVER_FAILED } from './attempts.js';
 import { failureOf, Reporter } from './reporter.js';
-import { RETRY_LIMITS, type WorkItem, WorkQueue } from './work-queue.js';
+import { type WorkItem, WorkQueue } from './work-queue.js';
 
-export interface ReconcilerParts {
+interface ReconcilerParts {
   /** Every container as it is now. */
   readonly list: (fullResync: boolean) => Promise<readonly ContainerView[]>;
   /** What shall be. */
@@ -37,24 +38,23 @@ export interface ReconcilerParts {
 const SHORT_PASS_MS = 20;
 /** How long others may have to wait for namespaces to be looked into. */
 const MAX_BLOCK_MS = 2;
-const NEVER_FAILED: Retry = { attempts: 0, retryAt: 0 };
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #queue = new WorkQueue();
-  readonly #reports: Reporter;
-  /** Of listing the containers. */
-  #listRetry = NEVER_FAILED;
+  readonly #reporter: Reporter;
+  /** At listing the containers. */
+  #listAttempts = NEVER_FAILED;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #loop = new Coalescer(() => this.#pass());
   /** Whether somebody asks, and not the time alone at which something is tried again. */
-  #isAsked = false;
+  #isTriggered = false;
   #fullResync = true;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
-    this.#reports = new Reporter(parts.log);
+    this.#reporter = new Reporter(parts.log);
   }
 
   /** Begins to look by the clock, too. The first pass is somebody's trigger. */
@@ -79,7 +79,7 @@ export class Reconciler {
 
   /** Asks for a pass; those asked for during one are folded into a single next one. */
   trigger(): void {
-    this.#isAsked = true;
+    this.#isTriggered = true;
     this.#loop.trigger();
   }
 
@@ -87,17 +87,18 @@ export class Reconciler {
     try {
       await this.#reconcileAll();
     } catch (err) {
-      this.#reports.listFailed(err);
-      this.#listRetry = retryAfter(this.#listRetry, this.#now(), RETRY_LIMITS);
+      const text = `cannot list the containers: ${messageOf(err)}`;
+      this.#listAttempts = failedAgain(this.#listAttempts, text, this.#now());
+      this.#reporter.listFailed(err, this.#listAttempts);
     }
     this.#armRetry();
   }
 
   /** One look at the world and what follows from it. */
   async #reconcileAll(): Promise<void> {
-    const [fullResync, asked] = [this.#fullResync, this.#isAsked];
+    const [fullResync, asked] = [this.#fullResync, this.#isTriggered];
     this.#fullResync = false;
-    this.#isAsked = false;
+    this.#isTriggered = false;
     const began = performance.now();
     let looked: number;
     let due: readonly WorkItem[];
@@ -105,12 +106,12 @@ export class Reconciler {
       const containers = await this.#parts.list(fullResync);
       looked = performance.now();
       const plan = this.#parts.plan(containers);
-      this.#reports.diagnostics(plan.diagnostics);
+      this.#reporter.diagnostics(plan.diagnostics);
       due = this.#schedule(plan, containers, { fullResync, asked });
-      this.#listRetry = NEVER_FAILED;
+      this.#listAttempts = NEVER_FAILED;
     } catch (err) {
       this.#fullResync ||= fullResync;
-      this.#isAsked ||= asked;
+      this.#isTriggered ||= asked;
       throw err;
     }
     const planned = performance.now();
@@ -141,9 +142,9 @@ export class Reconciler {
     containers: readonly ContainerView[],
     why: { readonly fullResync: boolean; readonly asked: boolean },
   ): readonly WorkItem[] {
-    const { due, present } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
-    this.#reports.retainOnly(present);
-    this.#parts.retainOnly?.(present);
+    const { due, live } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
+    this.#reporter.retainOnly(live);
+    this.#parts.retainOnly?.(live);
     return due;
   }
 
@@ -159,7 +160,7 @@ export class Reconciler {
     if (!outcome) this.#queue.gone(item);
     else if (outcome.failures.length === 0) this.#queue.done(item);
     else reported = this.#queue.failed(item, failureOf(outcome), this.#now());
-    this.#reports.outcome(reported, outcome);
+    this.#reporter.outcome(reported, outcome);
   }
 
   #now(): number {
@@ -171,7 +172,7 @@ export class Reconciler {
     clearTimeout(this.#retryTimer);
     if (this.#loop.isClosed) return;
     const now = this.#now();
-    const times = [this.#queue.nextRetry(now) ?? 0, this.#listRetry.retryAt].filter(at => at > now);
+    const times = [this.#queue.nextRetry(now) ?? 0, this.#listAttempts.retryAt].filter(at => at > now);
     if (times.length === 0) return;
     const wait = Math.max(1, Math.ceil(Math.min(...times) - now));
     this.#retryTimer = setTimeout(() => this.#loop.trigger(), wait);

@@ -7,40 +7,36 @@ import type { Change } from '../diff/state.js';
 import { CLOSED } from '../diff/strict.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Diagnostic } from '../spec/intent.js';
+import type { Attempts } from './attempts.js';
 import type { WorkItem } from './work-queue.js';
 
-/** The same failure is said the second time: a container that is ending, or being connected, refuses things once. */
-const SAID_AT = 2;
+/** A failure is reported when it repeats: in a container that is stopping or being connected, things fail once. */
+const REPORTED_AT = 2;
 /** Failures of one namespace that are told one by one, and characters of each: there can be one for every route. */
 const MOST_FAILURES = 3;
 const FAILURE_MAX = 400;
 
 /** What a namespace is called, and why it fails. */
-export type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'>;
+type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'>;
 
 export class Reporter {
   readonly #log: Log;
-  /** Why the containers could not be looked at, and how often in a row. */
-  #blind: { readonly text: string; readonly times: number } | undefined;
   /** Namespaces that are closed while a label is not in force; by their keys. */
   readonly #closed = new Set<string>();
   /** What is wrong in namespaces beside, as it was said; by their keys. */
   readonly #warned = new Map<string, string>();
-  /** The mistakes that were said and still hold. */
-  #said: ReadonlySet<string> = new Set();
+  /** The mistakes that were reported and still hold. */
+  #reported: ReadonlySet<string> = new Set();
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Says why the containers cannot be looked at when it stays. That Docker is down is said by who listens to it. */
-  listFailed(err: unknown): void {
-    const text = `cannot list the containers: ${messageOf(err)}`;
-    const times = this.#blind?.text === text ? this.#blind.times + 1 : 1;
-    this.#blind = { text, times };
+  /** Reports why the containers cannot be listed, if it lasts. That Docker is down is reported by who listens to it. */
+  listFailed(err: unknown, { lastError = '', repeats }: Attempts): void {
     const isDown = (err as { syscall?: string }).syscall === 'connect' || errorCode(err) === 'ECONNRESET';
-    if (times === SAID_AT && !isDown) this.#log.error(text);
-    else this.#log.debug(text);
+    if (repeats === REPORTED_AT && !isDown) this.#log.error(lastError);
+    else this.#log.debug(lastError);
   }
 
   /** Says each mistake when it is new. @param mistakes all that there are now */
@@ -48,12 +44,11 @@ export class Reporter {
     const now = new Set<string>();
     for (const { container, key, message, isError } of diagnostics) {
       const text = `${container}\n${key}\n${message}`;
-      const isNew = !this.#said.has(text) && !now.has(text);
+      const isNew = !this.#reported.has(text) && !now.has(text);
       if (isNew) this.#log[isError ? 'error' : 'warn']({ container, label: key }, message);
       now.add(text);
     }
-    this.#said = now;
-    this.#blind = undefined;
+    this.#reported = now;
   }
 
   /**
@@ -77,7 +72,7 @@ export class Reporter {
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {
-      if (repeats === (outcome.mayLeak ? 1 : SAID_AT)) this.#log.error(fields, lastError);
+      if (repeats === (outcome.mayLeak ? 1 : REPORTED_AT)) this.#log.error(fields, lastError);
       else this.#log.debug(fields, lastError);
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'reconciled with its labels');

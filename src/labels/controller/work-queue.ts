@@ -1,18 +1,17 @@
 // What is to be done in which namespace: what it shall hold, what it is known to hold, and what has failed there. Pure.
 // Not here: doing it (reconciler.ts), saying what came of it (reporter.ts).
 
-import { type BackoffLimits, type Retry, retryAfter } from '../../base/backoff.js';
 import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import { sameRevisions } from '../discovery/revision.js';
 import type { Plan } from '../planner/plan.js';
+import { groupBy } from '../spec/group-by.js';
 import { HOST_ROUTES } from '../spec/label-keys.js';
+import { type Attempts, failedAgain, NEVER_FAILED } from './attempts.js';
 
 /** The key under which the host's routes are kept among the namespaces. */
 const HOST = 'host';
-/** Of what fails. */
-export const RETRY_LIMITS: BackoffLimits = { firstMs: 100, longestMs: 30_000 };
 
 /** What a namespace is known to hold. */
 interface Applied {
@@ -41,16 +40,12 @@ interface Target extends Applied {
   readonly desired: SandboxDesired | HostDesired;
 }
 
-/** A namespace that holds something of ours, or may. `attempts` is 0 unless the last one failed. */
-export interface WorkItem extends Target, Retry {
+/** A namespace that holds something of ours, or may. */
+export interface WorkItem extends Target, Attempts {
   /** Absent: not known. */
   readonly applied?: Applied | undefined;
-  /** Whether it is to be looked into again, since a full resync began. */
-  readonly isStale: boolean;
-  /** Why the last attempt failed. */
-  readonly lastError?: string | undefined;
-  /** How often in a row it failed for that very reason. */
-  readonly repeats: number;
+  /** Whether it has not been read since the last full resync began. */
+  readonly needsResync: boolean;
 }
 
 /** Why and how work is asked for. */
@@ -67,10 +62,8 @@ interface PendingWork {
   /** First what is to be changed, then what is only looked into, last what failed: nobody waits for that. */
   readonly due: readonly WorkItem[];
   /** Keys of all that shall hold something, or may. */
-  readonly present: ReadonlySet<string>;
+  readonly live: ReadonlySet<string>;
 }
-
-const NEVER_FAILED = { attempts: 0, retryAt: 0, repeats: 0, lastError: undefined };
 
 export class WorkQueue {
   readonly #items = new Map<string, WorkItem>();
@@ -85,8 +78,8 @@ export class WorkQueue {
     const wanted = new Map(sandboxes.map(desired => [desired.netns.key, desired]));
     const isFirst = this.#first;
     this.#first = false;
-    const members = membersOf(containers);
-    const present = new Set<string>();
+    const members = revisionsByNamespace(containers);
+    const live = new Set<string>();
     const due: WorkItem[] = [];
     // What a daemon before us left is not known: each namespace is looked into once, and those that held something
     // as long as they live.
@@ -102,7 +95,7 @@ export class WorkQueue {
     for (const desired of wanted.values()) {
       const { key } = desired.netns;
       const item = this.#update(targetInside(desired, members.get(key) ?? []));
-      present.add(key);
+      live.add(key);
       if (indeterminate.has(key)) this.#items.set(key, { ...item, applied: undefined });
       else due.push(item);
     }
@@ -113,18 +106,19 @@ export class WorkQueue {
     );
     if (isFirst || this.#items.has(HOST) || hostRoutes.length > 0) {
       due.push(this.#update(targetOnHost({ hostRoutes, prune })));
-      present.add(HOST);
+      live.add(HOST);
     }
-    for (const key of this.#items.keys()) if (!present.has(key)) this.#items.delete(key);
-    if (fullResync) for (const [key, item] of this.#items) this.#items.set(key, { ...item, isStale: true });
+    for (const key of this.#items.keys()) if (!live.has(key)) this.#items.delete(key);
+    if (fullResync)
+      for (const [key, item] of this.#items) this.#items.set(key, { ...item, needsResync: true });
     const changed = due.filter(item => !isApplied(item));
     return {
       due: [
         ...changed.filter(({ attempts }) => attempts === 0),
-        ...due.filter(item => isApplied(item) && this.#items.get(item.key)!.isStale),
+        ...due.filter(item => isApplied(item) && this.#items.get(item.key)!.needsResync),
         ...changed.filter(({ attempts, retryAt }) => attempts > 0 && (asked || retryAt <= now)),
       ],
-      present,
+      live,
     };
   }
 
@@ -137,7 +131,7 @@ export class WorkQueue {
         ...item,
         ...NEVER_FAILED,
         applied: { path, digest, members },
-        isStale: false,
+        needsResync: false,
       });
   }
 
@@ -161,7 +155,7 @@ export class WorkQueue {
 
   /** What is known of it stays, what it shall hold may be another. */
   #update(target: Target): WorkItem {
-    const known = this.#items.get(target.key) ?? { ...NEVER_FAILED, isStale: false };
+    const known = this.#items.get(target.key) ?? { ...NEVER_FAILED, needsResync: false };
     const item = { ...known, ...target };
     this.#items.set(target.key, item);
     return item;
@@ -172,10 +166,8 @@ export class WorkQueue {
 export function withFailure(item: WorkItem, error: string, now: number): WorkItem {
   return {
     ...item,
-    ...retryAfter(item, now, RETRY_LIMITS),
+    ...failedAgain(item, error, now),
     applied: undefined,
-    lastError: error,
-    repeats: item.lastError === error ? item.repeats + 1 : 1,
   };
 }
 
@@ -210,14 +202,12 @@ function targetOnHost(desired: HostDesired): Target {
 }
 
 /** The revisions of the containers in each namespace, in ascending order: Docker may list them in another. */
-function membersOf(containers: readonly ContainerView[]): Map<string, number[]> {
-  const members = new Map<string, number[]>();
-  for (const { netns, revision } of containers) {
-    if (!netns) continue;
-    const known = members.get(netns.key);
-    if (known) known.push(revision);
-    else members.set(netns.key, [revision]);
-  }
-  for (const revisions of members.values()) revisions.sort((a, b) => a - b);
-  return members;
+function revisionsByNamespace(containers: readonly ContainerView[]): Map<string, number[]> {
+  const inside = groupBy(
+    containers.filter(({ netns }) => netns),
+    ({ netns }) => netns!.key,
+  );
+  return new Map(
+    [...inside].map(([key, group]) => [key, group.map(({ revision }) => revision).sort((a, b) => a - b)]),
+  );
 }

@@ -4,6 +4,7 @@
 import { type Address, formatPrefix, type Prefix, sameAddress } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { type Route, type RouteConfig, RTN_UNICAST, RTN_UNREACHABLE } from '../../netlink/route/route.js';
+import { groupBy } from '../spec/group-by.js';
 import { routingTable } from './policy-routing.js';
 import type { Change, DesiredRoute } from './state.js';
 
@@ -15,7 +16,7 @@ const GATEWAY_METRICS = [1, 2] as const;
 const FALLBACK_METRIC = 3;
 
 /** The changes to routes, by when they are to be made. */
-export interface RouteChanges {
+interface RouteChanges {
   /** Guards of networks that have nothing of ours: before all else. */
   readonly fallbacks: readonly Change[];
   readonly gateways: readonly Change[];
@@ -63,16 +64,8 @@ function subjects(
   observed: readonly Route[],
   tableOf: (network: Prefix) => number,
 ): Subject[] {
-  const keyed = <T>(items: readonly T[], network: (item: T) => Prefix): Map<string, T[]> => {
-    const found = new Map<string, T[]>();
-    for (const item of items) {
-      const key = formatPrefix(network(item));
-      found.set(key, [...(found.get(key) ?? []), item]);
-    }
-    return found;
-  };
-  const wanted = keyed(desired, ({ network }) => network);
-  const present = keyed(observed, ({ destination }) => destination);
+  const wanted = groupBy(desired, ({ network }) => formatPrefix(network));
+  const present = groupBy(observed, ({ destination }) => formatPrefix(destination));
   return [...new Set([...wanted.keys(), ...present.keys()])].map(key => {
     const routes = wanted.get(key) ?? [];
     const there = present.get(key) ?? [];

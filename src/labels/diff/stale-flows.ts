@@ -4,16 +4,14 @@
 // labels/namespace/session.ts).
 
 import { sameAddress } from '../../base/ip.js';
+import { DOCKER_DNS } from '../../base/special-addresses.js';
 import type { Flow } from '../../nft/conntrack.js';
 import type { UdpForward } from './state.js';
-
-/** Docker's embedded DNS, whose destination NAT is Docker's own. */
-const DOCKER_DNS = '7f00000b';
 
 /** Whether a flow goes elsewhere than its port's forward. One that somebody else only masquerades is left alone. */
 export function isStale(flow: Flow, { port, destinations }: UdpForward): boolean {
   const { destination, answering, isSourceTranslated, isDestinationTranslated } = flow;
-  if (destination.port !== port || destination.address.bytes.toString('hex') === DOCKER_DNS) return false;
+  if (destination.port !== port || sameAddress(destination.address, DOCKER_DNS)) return false;
   if (isSourceTranslated && !isDestinationTranslated) return false;
   return !destinations.some(
     end => end.port === answering.port && sameAddress(end.address, answering.address),

@@ -1,6 +1,6 @@
 // The sysctls that labels need, and which interface's they are. Not here: reading and writing them.
 
-import { type Address, formatAddress } from '../../base/ip.js';
+import type { Address } from '../../base/ip.js';
 import { isLinkName } from '../../netlink/route/link.js';
 import type { DesiredSysctl, Sysctl } from './state.js';
 
@@ -55,9 +55,4 @@ export function expandSysctls(
     found.set(real, { name: real, value });
   }
   return [...found.values()];
-}
-
-/** A key for a sysctl: `towards` counts. */
-export function sysctlKey({ name, towards }: DesiredSysctl): string {
-  return towards ? `${name} ${formatAddress(towards)}` : name;
 }

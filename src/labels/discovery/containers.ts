@@ -29,7 +29,7 @@ import {
   snapshotListed,
 } from './snapshot.js';
 
-export interface ContainersParts {
+interface ContainersParts {
   readonly api: DockerApi;
   readonly log: Log;
   /** The host's own namespace. */

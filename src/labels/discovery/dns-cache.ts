@@ -9,7 +9,7 @@ const PERIOD_MS = 30_000;
 /** Lookups under way: each takes one of the few threads that others wait for, too, and may take it for long. */
 const MAX_CONCURRENCY = 2;
 
-export type Resolve = (name: string) => Promise<readonly Address[]>;
+type Resolve = (name: string) => Promise<readonly Address[]>;
 
 export class DnsCache {
   readonly #changed: () => void;

@@ -76,7 +76,7 @@ export const NETWORKS_REFUSED: NetworkKind = {
 export type KindOf = (networkId: string) => NetworkKind | undefined;
 
 /** A view without what /proc and the image have to say. */
-export type DockerView = Omit<
+type DockerView = Omit<
   ContainerView,
   | 'revision'
   | 'netns'

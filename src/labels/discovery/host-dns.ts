@@ -3,7 +3,8 @@
 // it (labels/planner/openings.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { parseAddress, parsePrefix, prefixContains } from '../../base/ip.js';
+import { formatAddress, parseAddress, parsePrefix, prefixContains } from '../../base/ip.js';
+import { DOCKER_DNS } from '../../base/special-addresses.js';
 import { type InspectedContainer, joinedContainer } from './docker-types.js';
 
 /** Bytes of a file that are read. */
@@ -14,8 +15,7 @@ const HOST_FILE = '/etc/resolv.conf';
 /** What Docker reads where the host's own file names systemd-resolved's stub alone. */
 const RESOLVED_STUB = '127.0.0.53';
 const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
-/** Docker's own, in the container. */
-const DOCKER_DNS = '127.0.0.11';
+const DOCKER_SERVER = formatAddress(DOCKER_DNS);
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(text => parsePrefix(text)!);
 
 /** What the files say; undefined: not there. */
@@ -53,11 +53,11 @@ export function findHostDns({
     const hosts = [...said.matchAll(/host\(([^()\s]*)\)/g)].map(([, server = '']) => server);
     return hosts.find(server => parseAddress(server));
   }
-  if (hasOwnDns || !serversOf(container).includes(DOCKER_DNS)) return undefined;
+  if (hasOwnDns || !serversOf(container).includes(DOCKER_SERVER)) return undefined;
   const servers = serversOf(host);
   const isStub = servers.length === 1 && servers[0] === RESOLVED_STUB;
   const asked = isStub && resolved !== undefined ? serversOf(resolved) : servers;
-  return asked.find(server => server !== DOCKER_DNS && isLoopback(server));
+  return asked.find(server => server !== DOCKER_SERVER && isLoopback(server));
 }
 
 function serversOf(text: string): string[] {

@@ -17,7 +17,7 @@ export function netnsAt(path: string): NetnsRef | undefined {
 }
 
 /** What Docker says of where a container is. */
-export interface Whereabouts {
+interface Whereabouts {
   readonly id: string;
   /** Of its first process; 0 where there is none. */
   readonly pid: number;

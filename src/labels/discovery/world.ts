@@ -20,7 +20,7 @@ export interface WorldSnapshot {
   readonly hostPlaces: readonly HostInterfaceAddress[];
 }
 
-export interface WorldParts {
+interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
   readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses'>;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;

@@ -8,7 +8,7 @@ import type { NetnsRef } from '../discovery/container.js';
 import { isSameProcess } from '../discovery/proc-netns.js';
 import { NetnsSession, type SessionParts } from './session.js';
 
-export interface SessionOpenerParts {
+interface SessionOpenerParts {
   readonly netnsSwitch: Pick<NetnsSwitch, 'hostKey' | 'within'>;
   readonly session: SessionParts;
   /** The host's namespace, which is never entered; absent: the one that this process is in. */

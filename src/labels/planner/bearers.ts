@@ -1,9 +1,8 @@
 // Who bears a name: which containers a destination may mean, running or not, on the networks that both share. The first
 // bearer decides, so that what is stopped is nobody else meanwhile. Pure. Not here: the bearer's address and the DNS
 // (name-index.ts), what is said where there is none (unresolved.ts).
-import { naturalCompare } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
-import type { SandboxMembers } from './merge.js';
+import { compareContainers, type SandboxMembers } from './merge.js';
 
 /** A container that has a name. */
 export interface Bearer {
@@ -14,7 +13,7 @@ export interface Bearer {
 }
 
 /** Who bears a name, for one asker. */
-export interface Borne {
+interface Borne {
   /** The first bearer and the other replicas of its service, in the asker's order of networks; never the asker itself. */
   readonly bearers: readonly Bearer[];
   /** Whether the asker itself bears it. */
@@ -70,7 +69,7 @@ export class Bearers {
       bearer => bearer.sandbox.key !== sandbox.key,
     );
     passedOver.push(...services.map(({ container }) => container));
-    return { bearers: [], isOwn, passedOver: passedOver.sort(byName) };
+    return { bearers: [], isOwn, passedOver: passedOver.sort(compareContainers) };
   }
 
   /** The containers on the sandbox's networks, without its own; one may be there more than once. */
@@ -154,11 +153,7 @@ function isReplica(one: ContainerView, other: ContainerView): boolean {
 }
 
 function byContainer(a: Bearer, b: Bearer): number {
-  return byName(a.container, b.container);
-}
-
-function byName(a: ContainerView, b: ContainerView): number {
-  return naturalCompare(a.name, b.name) || naturalCompare(a.id, b.id);
+  return compareContainers(a.container, b.container);
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {

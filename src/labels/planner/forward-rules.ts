@@ -3,12 +3,13 @@
 
 import { type Address, formatAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
+import { DOCKER_DNS } from '../../base/special-addresses.js';
 import type { FlowEnd } from '../../nft/conntrack.js';
 import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
 import { type NftRule, rule } from '../../nft/table.js';
 import type { UdpForward } from '../diff/state.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
-import { byNameButLo } from '../spec/interface-match.js';
+import { matchNameButLo } from '../spec/interface-match.js';
 import { compareSpecificity, formatPattern, isLoopback } from '../spec/interface-pattern.js';
 
 /** A forward with its destination found. */
@@ -27,8 +28,6 @@ export interface ResolvedForward {
 }
 
 const LOOPBACK = { prefix: { addr: '127.0.0.0', len: 8 } };
-/** Docker's embedded DNS; its own rules lead it elsewhere. */
-const DOCKER_DNS = '127.0.0.11';
 
 /** With route_localnet the kernel takes packets for 127.0.0.0/8 from outside; so they end here. */
 export function guardLoopback(forwards: readonly ResolvedForward[]): NftRule[] {
@@ -58,7 +57,9 @@ export function preroutingDnat(forwards: readonly ResolvedForward[]): NftRule[] 
   return [...groups.values()]
     .sort((a, b) => compareSpecificity(a.pattern, b.pattern))
     .flatMap(({ pattern, forwards }) =>
-      ([4, 6] as const).flatMap(family => dnat(family, forwards, [...byNameButLo('iifname', pattern), here])),
+      ([4, 6] as const).flatMap(family =>
+        dnat(family, forwards, [...matchNameButLo('iifname', pattern), here]),
+      ),
     );
 }
 
@@ -73,7 +74,7 @@ export function outputDnat(forwards: readonly ResolvedForward[]): NftRule[] {
   const byLo = match(meta('oifname'), '==', 'lo');
   const [ip, ip6] = [payload('ip', 'daddr'), payload('ip6', 'daddr')];
   return [
-    ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', DOCKER_DNS)]),
+    ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', formatAddress(DOCKER_DNS))]),
     ...dnat(6, local, [byLo, match(ip6, '==', '::1')]),
     ...dnat(4, others, [own, match(ip, '!=', LOOPBACK)]),
     ...dnat(6, others, [own, match(ip6, '!=', '::1')]),

@@ -8,6 +8,7 @@ import {
   isDefault,
   type Prefix,
   prefixContains,
+  prefixCovers,
 } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import type { DesiredRoute } from '../diff/state.js';
@@ -106,9 +107,7 @@ function whyRefused(
 }
 
 function isAllowed(network: Prefix, { allowHostRoutes }: HostView): boolean {
-  return allowHostRoutes.some(
-    allow => allow.length <= network.length && prefixContains(allow, network.address),
-  );
+  return allowHostRoutes.some(allow => prefixCovers(allow, network));
 }
 
 function remedyFor(network: Prefix): string {

@@ -6,6 +6,7 @@ import { naturalCompare, plain } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { formatDestination } from '../spec/destination.js';
 import { diagnostic } from '../spec/diagnostics.js';
+import { groupBy } from '../spec/group-by.js';
 import type {
   ContainerIntent,
   Diagnostic,
@@ -38,13 +39,7 @@ export interface MergedIntent {
 
 /** The containers by their namespaces, sorted by name; each that is not running is alone. */
 export function groupByNamespace(containers: readonly ContainerView[]): SandboxMembers[] {
-  const groups = new Map<string, ContainerView[]>();
-  for (const container of [...containers].sort(byName)) {
-    const key = container.netns?.key ?? container.id;
-    const group = groups.get(key);
-    if (group) group.push(container);
-    else groups.set(key, [container]);
-  }
+  const groups = groupBy([...containers].sort(compareContainers), ({ netns, id }) => netns?.key ?? id);
   return [...groups].map(([key, group]) => {
     const owner = group.find(({ attachments }) => attachments.length > 0) ?? group[0]!;
     const members = [owner, ...group.filter(container => container !== owner)];
@@ -172,10 +167,11 @@ export function diagnosticOf(
 }
 
 function byKey(a: Attributed<{ readonly key: string }>, b: Attributed<{ readonly key: string }>): number {
-  return naturalCompare(a.intent.key, b.intent.key) || byName(a.container, b.container);
+  return naturalCompare(a.intent.key, b.intent.key) || compareContainers(a.container, b.container);
 }
 
-function byName(a: ContainerView, b: ContainerView): number {
+/** A total order of containers. */
+export function compareContainers(a: ContainerView, b: ContainerView): number {
   return naturalCompare(a.name, b.name) || naturalCompare(a.id, b.id);
 }
 

@@ -105,7 +105,7 @@ export class NameIndex {
 }
 
 /** As the DNS compares names. */
-export function externalName(name: string): string {
+function externalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 

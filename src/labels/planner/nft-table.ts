@@ -5,11 +5,12 @@
 
 import { TABLE } from '../../base/ownership.js';
 import { ct, match, payload, type Statement } from '../../nft/expression.js';
+import { hookOf } from '../../nft/iptables/syntax/chains.js';
 import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js';
 import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { byName, byNameButLo } from '../spec/interface-match.js';
+import { matchName, matchNameButLo } from '../spec/interface-match.js';
 import { isLoopback } from '../spec/interface-pattern.js';
 import {
   guardLoopback,
@@ -39,30 +40,25 @@ export interface TableParts {
 /** Masquerades what our forwards lead elsewhere, and nothing else. */
 const FORWARDED_CHAIN = 'forwarded';
 
-/** NF_IP_PRI_RAW, _MANGLE, _NAT_DST, _FILTER, _NAT_SRC: where iptables' tables are; `arrived` is behind all NAT. */
-const HOOKS = {
-  raw: { type: 'filter', hook: 'prerouting', priority: -300 },
-  prerouting: { type: 'nat', hook: 'prerouting', priority: -100 },
-  arrived: { type: 'filter', hook: 'prerouting', priority: -90 },
-  replies: { type: 'route', hook: 'output', priority: -150 },
-  'nat-output': { type: 'nat', hook: 'output', priority: -100 },
-  input: { type: 'filter', hook: 'input', priority: 0 },
-  forward: { type: 'filter', hook: 'forward', priority: 0 },
-  output: { type: 'filter', hook: 'output', priority: 0 },
-  postrouting: { type: 'nat', hook: 'postrouting', priority: 100 },
-} as const satisfies Record<string, NftHook>;
+/** Of <linux/netfilter_ipv4.h>. */
+const [NF_IP_PRI_RAW, NF_IP_PRI_MANGLE] = [-300, -150] as const;
+/** Just after NF_IP_PRI_NAT_DST: destination NAT is done. */
+const AFTER_NAT_DST = -90;
 
-type BaseChain = keyof typeof HOOKS;
-
-/** Which of a label's chains hangs where. */
-const JUMPS: Partial<Record<BaseChain, TwineChain>> = {
-  input: 'TWINE_INPUT',
-  output: 'TWINE_OUTPUT',
-  forward: 'TWINE_FORWARD',
+/** The base chains in their order, each with its hook, or with the chain of labels that it jumps to and whose hook it has. */
+const BASE_CHAINS = {
+  raw: { type: 'filter', hook: 'prerouting', priority: NF_IP_PRI_RAW },
   prerouting: 'TWINE_NAT_PREROUTING',
+  arrived: { type: 'filter', hook: 'prerouting', priority: AFTER_NAT_DST },
+  replies: { type: 'route', hook: 'output', priority: NF_IP_PRI_MANGLE },
   'nat-output': 'TWINE_NAT_OUTPUT',
+  input: 'TWINE_INPUT',
+  forward: 'TWINE_FORWARD',
+  output: 'TWINE_OUTPUT',
   postrouting: 'TWINE_NAT_POSTROUTING',
-};
+} as const satisfies Record<string, NftHook | TwineChain>;
+
+type BaseChain = keyof typeof BASE_CHAINS;
 
 /** The table, without its stamp; undefined where there is nothing to be in it. */
 export function buildTable(parts: TableParts): NftTable | undefined {
@@ -92,17 +88,20 @@ function openTable({
     output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
-      ...outside.map(pattern => rule(...byNameButLo('oifname', pattern), { masquerade: null })),
+      ...outside.map(pattern => rule(...matchNameButLo('oifname', pattern), { masquerade: null })),
     ],
   };
   const targets = new Set(rules.flatMap(({ rule }) => rule.targets));
   const twine = TWINE_CHAINS.map(name => ({ name, rules: rulesOf(name, rules) })).filter(
     ({ name, rules }) => rules.length > 0 || targets.has(name),
   );
-  const base = (Object.keys(HOOKS) as BaseChain[]).flatMap((name): NftChain[] => {
-    const target = twine.find(chain => chain.name === JUMPS[name] && chain.rules.length > 0);
+  const base = (Object.keys(BASE_CHAINS) as BaseChain[]).flatMap((name): NftChain[] => {
+    const base = BASE_CHAINS[name];
+    const target = twine.find(chain => chain.name === base && chain.rules.length > 0);
     const all = [...(target ? [rule(jump(target.name))] : []), ...own[name]];
-    return all.length === 0 ? [] : [{ name, hook: HOOKS[name], rules: all }];
+    return all.length === 0
+      ? []
+      : [{ name, hook: typeof base === 'string' ? hookOf(base) : base, rules: all }];
   });
   const forwarded = forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards) }] : [];
   return {
@@ -132,7 +131,7 @@ function refuseRedirects(): NftRule[] {
 
 function acceptForwarded(pattern: InterfacePattern): NftRule[] {
   const state = match(ct('state'), 'in', ['established', 'related', 'new']);
-  const by = (key: 'iifname' | 'oifname') => rule(...byName(key, pattern), state, { accept: null });
+  const by = (key: 'iifname' | 'oifname') => rule(...matchName(key, pattern), state, { accept: null });
   return pattern.name === '' ? [by('iifname')] : [by('iifname'), by('oifname')];
 }
 
@@ -143,7 +142,7 @@ function acceptForwarded(pattern: InterfacePattern): NftRule[] {
 function refuseElsewhere(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
   if (!isClosed && (patterns.length === 0 || patterns.some(({ name }) => name === ''))) return [];
   const others = (['iifname', 'oifname'] as const).flatMap(key =>
-    patterns.flatMap(pattern => byName(key, pattern, '!=')),
+    patterns.flatMap(pattern => matchName(key, pattern, '!=')),
   );
   return [rule(...others, match({ '&': [ct('status'), 'dnat'] }, '==', 0), { drop: null })];
 }

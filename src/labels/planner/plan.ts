@@ -13,6 +13,7 @@ import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
 import { diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
+import { groupBy } from '../spec/group-by.js';
 import type { ContainerIntent, Diagnostic, InterfacePattern, RuleIntent } from '../spec/intent.js';
 import { isLoopback } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
@@ -36,7 +37,7 @@ import { type ResolvedRoute, reportLoops } from './routing-loops.js';
 import { TableCache } from './table-cache.js';
 
 /** Everything that is known. */
-export interface World extends HostView {
+export interface PlanInput extends HostView {
   readonly containers: readonly ContainerView[];
   /** By container id, of those that have labels. */
   readonly intents: ReadonlyMap<string, ContainerIntent>;
@@ -80,7 +81,7 @@ interface Planning extends ResolveContext {
 }
 
 /** @param tables what was built for an earlier world, and is used again */
-export function planWorld(world: World, tables = new TableCache()): Plan {
+export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   const groups = groupByNamespace(world.containers);
   const { hostPlaces } = world;
   const diagnostics: Diagnostic[] = [];
@@ -122,10 +123,9 @@ export function planWorld(world: World, tables = new TableCache()): Plan {
   diagnostics.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);
-  const missing = keysByContainer([
-    ...diagnostics,
-    ...planning.awaited.map(owned => diagnosticOf(owned, '')),
-  ]);
+  // Labels that are not in force, by their containers' names as diagnostics have them.
+  const unmet = [...diagnostics, ...planning.awaited.map(owned => diagnosticOf(owned, ''))];
+  const missing = groupBy(unmet, ({ container }) => container);
   const desired = placed.map(sandbox =>
     planSandbox(sandbox, sandbox.isStrict ? notInForce(sandbox, missing) : [], planning),
   );
@@ -154,24 +154,13 @@ function isProgrammed({ members }: SandboxMembers): boolean {
   );
 }
 
-/** Keys of labels that are not in force, by their containers' names as they are told. */
-function keysByContainer(diagnostics: readonly Diagnostic[]): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>();
-  for (const { container, key } of diagnostics) {
-    const keys = found.get(container);
-    if (keys) keys.push(key);
-    else found.set(container, [key]);
-  }
-  return found;
-}
-
 /** Keys of a namespace's labels that are not in force, each once. */
 function notInForce(
   { members, intents }: Sandbox,
-  missing: ReadonlyMap<string, readonly string[]>,
+  missing: ReadonlyMap<string, readonly Diagnostic[]>,
 ): readonly string[] {
-  const told = members.members.flatMap(({ name }) => missing.get(diagnostic(name, '', '').container) ?? []);
-  return [...new Set([...intents.flatMap(({ mistaken = [] }) => mistaken), ...told])];
+  const own = members.members.flatMap(({ name }) => missing.get(diagnostic(name, '', '').container) ?? []);
+  return [...new Set([...intents.flatMap(({ mistaken = [] }) => mistaken), ...own.map(({ key }) => key)])];
 }
 
 /** @param missing keys of labels for which it is closed; empty where it is open */

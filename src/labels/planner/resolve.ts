@@ -8,6 +8,7 @@ import {
   formatPrefix,
   type Prefix,
   prefixContains,
+  prefixCovers,
   samePrefix,
 } from '../../base/ip.js';
 import type { Attachment } from '../discovery/container.js';
@@ -56,7 +57,7 @@ export function resolveRoutes({ members, intent }: Requester, context: ResolveCo
       context.diagnostics.push(diagnosticOf(owned, `${why}; ${consequence}`)),
     );
     const near =
-      gateway && prefixContains(network, gateway) && subnets.find(subnet => isWithin(network, subnet));
+      gateway && prefixContains(network, gateway) && subnets.find(subnet => prefixCovers(subnet, network));
     if (!near) return [{ owned, gateway }];
     context.diagnostics.push(diagnosticOf(owned, whyOwnSubnet(network, near, gateway)));
     return [];
@@ -77,10 +78,6 @@ function heeded(
   if (!nearest?.attachment.ignoresNextHop) return gateway;
   say(`${formatAddress(gateway)} can be no gateway: ${whyIgnored(nearest.attachment)}`);
   return undefined;
-}
-
-function isWithin(network: Prefix, subnet: Prefix): boolean {
-  return subnet.length <= network.length && prefixContains(subnet, network.address);
 }
 
 function whyOwnSubnet(network: Prefix, subnet: Prefix, gateway?: Address): string {

@@ -1,8 +1,9 @@
 // Routes that lead in a circle: A by way of B, and B by way of A, for the same address. They are reported, and made all
 // the same. Not here: which routes there are (resolve.ts).
 
-import { type Address, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
+import { type Address, addressKey, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
+import { groupBy } from '../spec/group-by.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf, type SandboxMembers } from './merge.js';
 
@@ -16,13 +17,13 @@ export interface ResolvedRoute {
 }
 
 /** A namespace, and what it routes. */
-export interface Router {
+interface Router {
   readonly members: SandboxMembers;
   readonly routes: readonly ResolvedRoute[];
 }
 
 /** A route of one namespace by way of another. */
-export interface Hop {
+interface Hop {
   /** The namespace's key. */
   readonly from: string;
   readonly network: Prefix;
@@ -57,14 +58,14 @@ export function reportLoops(routers: readonly Router[]): Diagnostic[] {
 }
 
 function placeOf(networkId: string, address: Address): string {
-  return `${networkId} ${textOf(address)}`;
+  return `${networkId} ${addressKey(address)}`;
 }
 
 /**
  * The hops that are part of a circle, each with the namespaces of the circle in its order, its own first, the last its own
  * again or, where they are many, undefined. A packet takes the narrowest network at each place; the first address of a network stands for all of it.
  */
-export function findLoops<T extends Hop>(
+function findLoops<T extends Hop>(
   hops: readonly T[],
 ): { readonly hop: T; readonly circle: readonly (string | undefined)[] }[] {
   const tables = new Map<string, RouteTable<T>>();
@@ -73,13 +74,7 @@ export function findLoops<T extends Hop>(
     tables.set(hop.from, table);
     table.add(hop);
   }
-  const byAddress = new Map<string, T[]>();
-  for (const hop of hops) {
-    const key = textOf(hop.network.address);
-    const group = byAddress.get(key);
-    if (group) group.push(hop);
-    else byAddress.set(key, [hop]);
-  }
+  const byAddress = groupBy(hops, hop => addressKey(hop.network.address));
   return [...byAddress.values()].flatMap(group => {
     const { address } = group[0]!.network;
     const next = (from: string): T | undefined => tables.get(from)?.lookup(address);
@@ -141,9 +136,5 @@ class RouteTable<T extends Hop> {
 }
 
 function keyOf({ address, length }: Prefix): string {
-  return `${textOf(address)}/${length}`;
-}
-
-function textOf({ bytes }: Address): string {
-  return bytes.toString('latin1');
+  return `${addressKey(address)}/${length}`;
 }

@@ -1,6 +1,7 @@
 // The tables of all namespaces, kept as long as what they are made of is the same: building one and taking its digest
 // costs more than all the rest of a pass. Not here: what is in a table (nft-table.ts).
 
+import { addressKey } from '../../base/ip.js';
 import { stampOf } from '../diff/stamp.js';
 import type { DesiredState } from '../diff/state.js';
 import type { ContainerIntent } from '../spec/intent.js';
@@ -22,7 +23,7 @@ export class TableCache {
       ...intents.map(({ revision }) => revision),
       ...(parts.dockerWay ?? []),
       Number(parts.isClosed ?? false),
-      ...parts.forwards.flatMap(({ key, addresses }) => [key, ...addresses.map(textOf)]),
+      ...parts.forwards.flatMap(({ key, addresses }) => [key, ...addresses.map(addressKey)]),
     ];
     const kept = this.#kept.get(netns);
     if (kept?.key.length === key.length && kept.key.every((part, n) => part === key[n])) return kept.built;
@@ -36,8 +37,4 @@ export class TableCache {
   retainOnly(keys: ReadonlySet<string>): void {
     for (const key of this.#kept.keys()) if (!keys.has(key)) this.#kept.delete(key);
   }
-}
-
-function textOf({ bytes }: { readonly bytes: Buffer }): string {
-  return bytes.toString('latin1');
 }

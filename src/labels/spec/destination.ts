@@ -10,7 +10,7 @@ import {
   type Prefix,
   parseAddress,
   parsePrefix,
-  prefixContains,
+  prefixCovers,
 } from '../../base/ip.js';
 import { quote } from '../../base/plain-text.js';
 import { NETWORKS, whyUnusable } from '../../base/special-addresses.js';
@@ -36,8 +36,8 @@ export function parseNetwork(text: string): Prefix {
 }
 
 /** Why no route can lead to the network: it is all loopback, multicast or link-local. */
-function whyUnroutable({ address, length }: Prefix): string | undefined {
-  const found = NETWORKS.find(({ network }) => length >= network.length && prefixContains(network, address));
+function whyUnroutable(prefix: Prefix): string | undefined {
+  const found = NETWORKS.find(({ network }) => prefixCovers(network, prefix));
   return found?.why.replace(/an? (\S+) address/, '$1');
 }
 

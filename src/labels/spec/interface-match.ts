@@ -10,7 +10,7 @@ const LO: InterfacePattern = { name: 'lo', prefix: false };
 type NameKey = 'iifname' | 'oifname';
 
 /** A name, or a beginning as nftables writes it: `wg*`. Every interface needs no statement. */
-export function byName(
+export function matchName(
   key: NameKey,
   { name, prefix }: InterfacePattern,
   op: '==' | '!=' = '==',
@@ -19,6 +19,6 @@ export function byName(
 }
 
 /** The same without `lo`: on it go Docker's DNS and what the container says to itself. */
-export function byNameButLo(key: NameKey, pattern: InterfacePattern): MatchStatement[] {
-  return [...byName(key, pattern), ...(covers(pattern, LO) ? [match(meta(key), '!=', 'lo')] : [])];
+export function matchNameButLo(key: NameKey, pattern: InterfacePattern): MatchStatement[] {
+  return [...matchName(key, pattern), ...(covers(pattern, LO) ? [match(meta(key), '!=', 'lo')] : [])];
 }

@@ -41,10 +41,10 @@ import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 
 /** Limits of what one container may ask for. */
 export const MAX_LABELS = 1024;
-export const MAX_KEY_LENGTH = 255;
-export const MAX_VALUE_LENGTH = 4096;
-export const MAX_LIST_ITEMS = 64;
-export const MAX_RULE_NAME = 64;
+const MAX_KEY_LENGTH = 255;
+const MAX_VALUE_LENGTH = 4096;
+const MAX_LIST_ITEMS = 64;
+const MAX_RULE_NAME = 64;
 const PROTOCOLS = ['tcp', 'udp'] as const;
 
 /**

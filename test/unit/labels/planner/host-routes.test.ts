@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
-import type { World } from '../../../../src/labels/planner/plan.js';
+import type { PlanInput } from '../../../../src/labels/planner/plan.js';
 import {
   address,
   type ContainerOptions,
@@ -16,7 +16,7 @@ import {
 const app = (networks: string, routes: string, rest: ContainerOptions = {}): ContainerView =>
   container('app', { networks: { main: networks }, labels: { 'twine.host.routes': routes }, ...rest });
 
-function planned(containers: readonly ContainerView[], rest: Partial<World> = {}) {
+function planned(containers: readonly ContainerView[], rest: Partial<PlanInput> = {}) {
   const { hostRoutes, diagnostics, sandboxes } = plan(containers, rest);
   return { routes: hostRoutes.map(showRoute), diagnostics: diagnostics.map(showMistake), sandboxes };
 }
