@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { stampOf } from '../../src/labels/diff/stamp.js';
 import type { LabelledRules } from '../../src/labels/diff/state.js';
-import { buildTable } from '../../src/labels/planner/nft-table.js';
 import type { RuleIntent } from '../../src/labels/spec/intent.js';
+import { buildTable } from '../../src/labels/table/nft-table.js';
 import type { Statement } from '../../src/nft/expression.js';
 import type { TwineChain } from '../../src/nft/iptables/syntax/rule.js';
 import { container, desire, programmer } from '../support/label-namespace.js';

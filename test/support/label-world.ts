@@ -90,7 +90,7 @@ export function plan(
     allowHostRoutes: [],
     hostAddresses: [],
     nextHops: [],
-    hostPlaces: [],
+    hostInterfaceAddresses: [],
     ...rest,
   });
   return {

@@ -1,6 +1,6 @@
 // The stamp of a table of ours: its digest in the comment of a rule, in a chain without a hook, so that a flush
 // takes the stamp along; and beside it what the sysctls that we change were before. Not here: the table's rules
-// (labels/planner/nft-table.ts), the way to the kernel.
+// (labels/table/nft-table.ts), the way to the kernel.
 
 import { createHash } from 'node:crypto';
 import { STAMP_CHAIN } from '../../base/ownership.js';

@@ -24,9 +24,9 @@ import { isStill, netnsOfContainer } from './proc-netns.js';
 import {
   type ContainerSnapshot,
   type LabelOrigins,
-  seenStopped,
   snapshotInspected,
   snapshotListed,
+  snapshotStopped,
 } from './snapshot.js';
 
 interface ContainersParts {
@@ -150,7 +150,7 @@ export class Containers {
       if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
       const inspection = await this.#inspectAs(print, listed, early);
       if (!inspection) return undefined;
-      const stopped = seenStopped(inspection.container, print, kindOf);
+      const stopped = snapshotStopped(inspection.container, print, kindOf);
       if (!this.#dirty.has(id)) this.#fresh.add(id);
       this.#snapshots.set(id, stopped);
       this.#inspectErrors.forget(id);

@@ -1,6 +1,6 @@
 // Whether Docker asks the host's own resolver for a container: one on the host's loopback, which it can ask only from the
 // host, past all routes of the container. Told by files; the container's own may say anything. Not here: what is said of
-// it (labels/planner/openings.ts).
+// it (labels/planner/leaks.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { formatAddress, parseAddress, parsePrefix, prefixContains } from '../../base/ip.js';

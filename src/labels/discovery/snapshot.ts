@@ -45,7 +45,11 @@ export function snapshotInspected(
 }
 
 /** A container that does not run, and was inspected: the listing lacks its aliases. @param print of the listing */
-export function seenStopped(container: InspectedContainer, print: string, kindOf: KindOf): ContainerSnapshot {
+export function snapshotStopped(
+  container: InspectedContainer,
+  print: string,
+  kindOf: KindOf,
+): ContainerSnapshot {
   const none = { labels: new Map(), imageLabels: [] };
   return { ...snapshotInspected(container, none, {}, kindOf), running: false, fingerprint: print };
 }

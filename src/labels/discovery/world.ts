@@ -17,7 +17,7 @@ export interface WorldSnapshot {
   /** Gateways of the host's own routes. */
   readonly nextHops: readonly Address[];
   /** Where the host is on its containers' networks. */
-  readonly hostPlaces: readonly HostInterfaceAddress[];
+  readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
 }
 
 interface WorldParts {
@@ -34,7 +34,7 @@ export class World {
   readonly #parts: WorldParts;
   #hostAddresses: readonly Prefix[] = [];
   #nextHops: readonly Address[] | undefined;
-  #hostPlaces: readonly HostInterfaceAddress[] | undefined;
+  #hostInterfaceAddresses: readonly HostInterfaceAddress[] | undefined;
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
@@ -48,7 +48,7 @@ export class World {
     const { containers, host, asksForHostRoute, asksForDefaultRoute } = this.#parts;
     const listing = containers.list(fullResync);
     // Where they were needed before they are read while Docker answers: what changes later has an event of its own.
-    const places = this.#hostPlaces && host.interfaceAddresses();
+    const places = this.#hostInterfaceAddresses && host.interfaceAddresses();
     places?.catch(() => undefined);
     const found = await listing;
     if (asksForHostRoute(found)) {
@@ -56,7 +56,9 @@ export class World {
       // The host may have many routes.
       if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
     }
-    this.#hostPlaces = asksForDefaultRoute(found) ? await (places ?? host.interfaceAddresses()) : undefined;
+    this.#hostInterfaceAddresses = asksForDefaultRoute(found)
+      ? await (places ?? host.interfaceAddresses())
+      : undefined;
     return found;
   }
 
@@ -69,7 +71,7 @@ export class World {
       externalRevision: revision,
       hostAddresses: this.#hostAddresses,
       nextHops: this.#nextHops ?? [],
-      hostPlaces: this.#hostPlaces ?? [],
+      hostInterfaceAddresses: this.#hostInterfaceAddresses ?? [],
     };
   }
 }

@@ -1,5 +1,5 @@
 // A table put in place as far as the kernel takes it: without the rules of labels that it refuses by themselves, and
-// without what needs a module that is missing. Not here: which tables (labels/planner/nft-table.ts), other changes (session.ts).
+// without what needs a module that is missing. Not here: which tables (labels/table/nft-table.ts), other changes (session.ts).
 
 import { plain } from '../../base/plain-text.js';
 import { NftError } from '../../nft/client.js';

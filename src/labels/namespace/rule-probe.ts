@@ -1,5 +1,5 @@
 // Whose rules the kernel does not take: the rules of each label in a table of their own, put in place and taken away
-// again. No packet goes by them there. Not here: doing that (session.ts), which rules there are (labels/planner/nft-table.ts).
+// again. No packet goes by them there. Not here: doing that (session.ts), which rules there are (labels/table/nft-table.ts).
 
 import { PROBE_TABLE } from '../../base/ownership.js';
 import type { NftRule, NftTable } from '../../nft/table.js';

@@ -33,7 +33,7 @@ function whyFrozen(why: string): string {
 }
 
 /** A container beside those with labels, in their namespace. */
-export function notHeld({ name, ownStack }: ContainerView): Diagnostic[] {
+export function ownStackBeside({ name, ownStack }: ContainerView): Diagnostic[] {
   return ownStack && ownStack.keys.length === 0 ? [ofOwnStack(name, ownStack.runtime)] : [];
 }
 

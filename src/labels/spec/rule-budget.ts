@@ -1,5 +1,5 @@
 // How many rules of nftables the labels of one network namespace may come to: a short label may become hundreds, each
-// of which costs memory, and time in which nothing else is done. Pure. Not here: the rules (parse.ts, labels/planner/forward-rules.ts).
+// of which costs memory, and time in which nothing else is done. Pure. Not here: the rules (parse.ts, labels/table/forward-rules.ts).
 
 /** Of all labels of a namespace together; half of what is read of a table that somebody may have changed. */
 export const MAX_RULES = 4096;

@@ -1,7 +1,6 @@
-// The nftables table of one namespace: the rules of labels in iptables' six places, those of forwards and of replies,
-// and masquerading. Interfaces by name, never by index: what comes up later is covered. Not here: whose labels they are
-// (plan.ts), the stamp (labels/diff/stamp.ts), the rules themselves (forward-rules.ts, reply-routing.ts,
-// nft/iptables/translate.ts).
+// The nftables table of one namespace: the rules of labels in their six chains, those of forwards and of reply-path
+// routing, and masquerading. Interfaces are matched by name, so that later ones are covered. Not here: what the table is
+// for (labels/planner/sandbox-plan.ts), its stamp (labels/diff/stamp.ts), the rules (forward-rules.ts, reply-routing.ts).
 
 import { TABLE } from '../../base/ownership.js';
 import { ct, match, payload, type Statement } from '../../nft/expression.js';
@@ -13,7 +12,7 @@ import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
 import { matchName, matchNameButLo } from '../spec/interface-match.js';
 import { isLoopback } from '../spec/interface-pattern.js';
 import {
-  guardLoopback,
+  dropForeignLoopback,
   masqueraded,
   outputDnat,
   preroutingDnat,
@@ -27,17 +26,17 @@ export interface TableParts {
   readonly forwards: readonly ResolvedForward[];
   /** In the order in which they apply. */
   readonly rules: readonly RuleIntent[];
-  /** Whether nothing is forwarded but what was translated. */
+  /** Whether only translated connections are forwarded. */
   readonly isForwardingClosed?: boolean;
   /** Whether labels ask for routes. */
   readonly hasRoutes: boolean;
-  /** Where replies are led past the labels' routes: the link-layer addresses of dockerWay(). */
-  readonly dockerWay?: readonly string[];
+  /** Present where replies bypass the labels' routes: what ingressMacs() of reply-routing.ts finds. */
+  readonly ingressMacs?: readonly string[];
   /** Whether nothing but loopback passes. */
   readonly isClosed?: boolean;
 }
 
-/** Masquerades what our forwards lead elsewhere, and nothing else. */
+/** Masquerades the connections of our forwards, and no others. */
 const FORWARDED_CHAIN = 'forwarded';
 
 /** Of <linux/netfilter_ipv4.h>. */
@@ -60,7 +59,7 @@ const BASE_CHAINS = {
 
 type BaseChain = keyof typeof BASE_CHAINS;
 
-/** The table, without its stamp; undefined where there is nothing to be in it. */
+/** The table without its stamp; undefined where it would be empty. */
 export function buildTable(parts: TableParts): NftTable | undefined {
   const table = openTable(parts);
   return parts.isClosed ? closed(table ?? { ...TABLE, sets: [], chains: [] }) : table;
@@ -72,19 +71,19 @@ function openTable({
   rules,
   isForwardingClosed = false,
   hasRoutes,
-  dockerWay,
+  ingressMacs,
 }: TableParts): NftTable | undefined {
   const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
   if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
   const own: Record<BaseChain, readonly NftRule[]> = {
-    raw: [...guardLoopback(forwards), ...(hasRoutes ? refuseRedirects() : [])],
+    raw: [...dropForeignLoopback(forwards), ...(hasRoutes ? dropRedirects() : [])],
     prerouting: preroutingDnat(forwards),
-    arrived: dockerWay ? saveMark(dockerWay) : [],
-    replies: dockerWay ? restoreMark() : [],
+    arrived: ingressMacs ? saveMark(ingressMacs) : [],
+    replies: ingressMacs ? restoreMark() : [],
     'nat-output': outputDnat(forwards),
     input: [],
-    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside, isForwardingClosed)],
+    forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isForwardingClosed)],
     output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
@@ -111,7 +110,7 @@ function openTable({
   };
 }
 
-/** The rules of one chain, each with the name of its label where it has no comment of its own. */
+/** The rules of one chain, each with its label's name as the comment unless it has one. */
 function rulesOf(chain: TwineChain, rules: readonly RuleIntent[]): NftRule[] {
   return rules
     .filter(({ rule }) => rule.chain === chain)
@@ -119,10 +118,10 @@ function rulesOf(chain: TwineChain, rules: readonly RuleIntent[]): NftRule[] {
 }
 
 /**
- * A gateway that has lost its own way tells whoever asks of a shorter one: the default route. The kernel would put
- * that before every route, unreachable ones too.
+ * A gateway without a route of its own would redirect its clients to the default gateway, and the kernel prefers such a
+ * redirect to every route, unreachable ones included.
  */
-function refuseRedirects(): NftRule[] {
+function dropRedirects(): NftRule[] {
   return [
     rule(match(payload('icmp', 'type'), '==', 'redirect'), { drop: null }),
     rule(match(payload('icmpv6', 'type'), '==', 'nd-redirect'), { drop: null }),
@@ -136,10 +135,10 @@ function acceptForwarded(pattern: InterfacePattern): NftRule[] {
 }
 
 /**
- * What neither came nor leaves by a matching interface ends here, unless it is a translated connection. Else a gateway
- * whose tunnel is not up would send what its users give it out by its own default route.
+ * Drops forwarded packets that neither arrive nor leave by a matching interface, unless their connection was translated.
+ * Otherwise a gateway whose tunnel is down would send its clients' packets out by its own default route.
  */
-function refuseElsewhere(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
+function dropOtherForwarding(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
   if (!isClosed && (patterns.length === 0 || patterns.some(({ name }) => name === ''))) return [];
   const others = (['iifname', 'oifname'] as const).flatMap(key =>
     patterns.flatMap(pattern => matchName(key, pattern, '!=')),
