@@ -97,6 +97,16 @@ export function sameAddress(a: Address, b: Address): boolean {
   return a.family === b.family && a.bytes.equals(b.bytes);
 }
 
+/** A key for maps: the same for the same address, and never the same across families. */
+export function addressKey({ bytes }: Address): string {
+  return bytes.toString('latin1');
+}
+
+/** Whether all of a network is within another, or is the same. */
+export function prefixCovers(outer: Prefix, inner: Prefix): boolean {
+  return outer.length <= inner.length && prefixContains(outer, inner.address);
+}
+
 /** Whether two prefixes are the same network, host bits aside. */
 export function samePrefix(a: Prefix, b: Prefix): boolean {
   return a.length === b.length && sameAddress(maskPrefix(a).address, maskPrefix(b).address);

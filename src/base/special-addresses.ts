@@ -1,7 +1,10 @@
 // Special-purpose addresses: loopback, link-local, multicast and their like. Not here: which of them a caller
 // refuses.
 
-import { type Address, type Prefix, parsePrefix, prefixContains } from './ip.js';
+import { type Address, type Prefix, parseAddress, parsePrefix, prefixContains } from './ip.js';
+
+/** Docker's embedded DNS, inside every container. Its own rules redirect what is sent there. */
+export const DOCKER_DNS = parseAddress('127.0.0.11')!;
 
 const METADATA = "the address of a cloud's metadata service";
 

@@ -183,7 +183,7 @@ END
   test('two gateways of each other are reported', async () => {
     await run('gw-a', { networks: { main: {} }, labels: { 'twine.route.10.5.0.0/16': 'gw-b' } });
     await run('gw-b', { networks: { main: {} }, labels: { 'twine.route.10.5.0.0/16': 'gw-a' } });
-    await follows(() => assert.match(daemon.logs(), /packets to 10\.5\.0\.0\/16 go in a circle/));
+    await follows(() => assert.match(daemon.logs(), /packets to 10\.5\.0\.0\/16 are routed in a loop/));
   });
 
   test('none of this was an error of the daemon', () => {

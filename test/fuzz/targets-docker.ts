@@ -15,7 +15,7 @@ import {
   networkKind,
   twineLabels,
 } from '../../src/labels/discovery/docker-types.js';
-import { seenStopped, snapshotListed } from '../../src/labels/discovery/snapshot.js';
+import { snapshotListed, snapshotStopped } from '../../src/labels/discovery/snapshot.js';
 import { ofBytes, ofJson, type Target } from './target.js';
 
 const MOST_BYTES = 4096;
@@ -146,7 +146,10 @@ export const DOCKER_TARGETS: readonly Target[] = [
     'container-inspection',
     tree => {
       const container = readInspection(tree);
-      return [seenStopped(container, fingerprint(container), kindOf), twineLabels(container.Config.Labels)];
+      return [
+        snapshotStopped(container, fingerprint(container), kindOf),
+        twineLabels(container.Config.Labels),
+      ];
     },
     { words: CONTAINER_WORDS },
   ),

@@ -80,7 +80,12 @@ async function stage(t: TestContext, { side = false } = {}) {
       const networks = { main: '10.9.0.2 fd09::2', ...(side && { side: '10.7.0.2 fd07::2' }) };
       const { sandboxes: planned } = plan(
         [container('app', { networks, labels }), container('gw', { networks: { [net]: places }, ...gw })],
-        { hostPlaces: ['10.9.0.1/24', 'fd09::1/64'].map(text => ({ prefix: prefix(text), mac: MAC })) },
+        {
+          hostInterfaceAddresses: ['10.9.0.1/24', 'fd09::1/64'].map(text => ({
+            prefix: prefix(text),
+            mac: MAC,
+          })),
+        },
       );
       const desired = { ...planned[0]!, netns: inside.ref };
       assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);

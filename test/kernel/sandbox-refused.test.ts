@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { stampOf } from '../../src/labels/diff/stamp.js';
 import type { LabelledRules } from '../../src/labels/diff/state.js';
-import { buildTable } from '../../src/labels/planner/nft-table.js';
 import type { RuleIntent } from '../../src/labels/spec/intent.js';
+import { buildTable } from '../../src/labels/table/nft-table.js';
 import type { Statement } from '../../src/nft/expression.js';
 import type { TwineChain } from '../../src/nft/iptables/syntax/rule.js';
 import { container, desire, programmer } from '../support/label-namespace.js';
@@ -114,7 +114,7 @@ for (const [what, isWanted] of [
       killed.reconcile(desired);
       const whole = inside.exec('nft', '-a', 'list', 'ruleset');
       inside.exec('nft', 'add table inet dwgd-trial; add chain inet dwgd-trial c');
-      assert.deepEqual(sandboxes.reconcile(desired), { changes: [{ kind: 'deleteTrial' }], failures: [] });
+      assert.deepEqual(sandboxes.reconcile(desired), { changes: [{ kind: 'deleteProbe' }], failures: [] });
       assert.equal(inside.exec('nft', '-a', 'list', 'ruleset'), whole);
       assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
     },

@@ -39,7 +39,7 @@ export function show(change: Change): string {
     }
     case 'deleteTable':
       return 'no table';
-    case 'deleteTrial':
+    case 'deleteProbe':
       return 'no trial';
     case 'addRoute':
     case 'deleteRoute': {

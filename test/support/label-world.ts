@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix } from '../../src/base/ip.js';
 import type { DesiredRoute, SandboxDesired } from '../../src/labels/diff/state.js';
 import type { Attachment, ContainerView } from '../../src/labels/discovery/container.js';
-import { type Plan, planWorld, type World } from '../../src/labels/planner/plan.js';
+import { type Plan, type PlanInput, planWorld } from '../../src/labels/planner/plan.js';
 import type { Diagnostic } from '../../src/labels/spec/intent.js';
 import { decodeLabels } from '../../src/labels/spec/parse.js';
 import type { NftTable } from '../../src/nft/table.js';
@@ -74,7 +74,7 @@ function attachment(network: string, text: string, driver = 'bridge'): Attachmen
 /** The plan of a world, with its labels read; mistakes of the grammar come first. */
 export function plan(
   containers: readonly ContainerView[],
-  rest: Partial<Omit<World, 'containers' | 'intents'>> = {},
+  rest: Partial<Omit<PlanInput, 'containers' | 'intents'>> = {},
 ): Plan {
   const decoded = containers
     .filter(({ labels }) => labels.size > 0)
@@ -90,7 +90,7 @@ export function plan(
     allowHostRoutes: [],
     hostAddresses: [],
     nextHops: [],
-    hostPlaces: [],
+    hostInterfaceAddresses: [],
     ...rest,
   });
   return {
@@ -115,7 +115,7 @@ export function showMistake({ container, key, message }: Diagnostic): string {
 }
 
 /** The one sandbox of a world, and what is wrong with it. */
-export function only(containers: readonly ContainerView[], rest?: Partial<World>) {
+export function only(containers: readonly ContainerView[], rest?: Partial<PlanInput>) {
   const { sandboxes, diagnostics, ...others } = plan(containers, rest);
   assert.equal(sandboxes.length, 1);
   return { ...sandboxes[0]!, diagnostics: diagnostics.map(showMistake), ...others };

@@ -24,6 +24,7 @@ const FLOORS: readonly string[] = [
   'src/labels/spec',
   'src/labels/diff',
   'src/labels/namespace',
+  'src/labels/table',
   'src/labels/planner',
   'src/labels/controller',
   'src/labels',
@@ -46,6 +47,7 @@ const PURE: readonly string[] = [
   'src/nft/iptables',
   'src/labels/spec',
   'src/labels/diff',
+  'src/labels/table',
   'src/labels/planner',
   'src/driver/spec',
 ];

@@ -1,11 +1,10 @@
-// Which changes build on one another: what comes after one that was refused is left out where it would do harm without
-// it. Not here: making changes (labels/namespace/session.ts), their order (diff.ts).
+// Which changes depend on one another: after one that failed, those are skipped that would do harm without it. Not here: making changes (labels/namespace/session.ts), their order (diff.ts).
 
 import { formatPrefix } from '../../base/ip.js';
 import { RTN_UNREACHABLE } from '../../netlink/route/route.js';
-import type { Change } from './state.js';
+import type { Change, PutTable } from './state.js';
 
-/** Changes of different groups do not build on one another. */
+/** Changes of different groups do not depend on one another. */
 export function groupOf(change: Change): string {
   switch (change.kind) {
     case 'setSysctl':
@@ -13,8 +12,8 @@ export function groupOf(change: Change): string {
     case 'replaceTable':
     case 'deleteTable':
       return 'table';
-    case 'deleteTrial':
-      return 'trial';
+    case 'deleteProbe':
+      return 'probe';
     case 'addRoute':
     case 'deleteRoute':
       return formatPrefix(change.route.destination);
@@ -24,19 +23,19 @@ export function groupOf(change: Change): string {
   }
 }
 
-/** With the guard in place the route of a gateway may be missing, and an old one go. */
-export function othersBuildOn(change: Change): boolean {
+/** Whether those after it in its group depend on it. With the fallback in place a gateway's route may be missing. */
+export function isPrerequisite(change: Change): boolean {
   if (change.kind === 'deleteRoute') return false;
   return change.kind !== 'addRoute' || change.route.type === RTN_UNREACHABLE;
 }
 
-/** Whether without it packets may go by Docker's own routes that a label leads elsewhere. */
-export function keepsClosed(change: Change): boolean {
+/** Whether without it packets may leave by Docker's own routes although a label routes them elsewhere. */
+export function preventsLeak(change: Change): boolean {
   if (change.kind === 'addRule') return true;
   return change.kind === 'addRoute' && change.route.type === RTN_UNREACHABLE;
 }
 
-/** Whether it puts a table in place. */
-export function putsTable(change: Change): boolean {
+/** Whether it installs a table. */
+export function putsTable(change: Change): change is PutTable {
   return change.kind === 'createTable' || change.kind === 'replaceTable';
 }

@@ -1,6 +1,6 @@
-// What a namespace holds of ours, read and changed by the thread that is in it. Nothing of it outlives the window: an
-// open socket would keep the namespace. Not here: how the thread gets there (sandbox.ts), what is to change
-// (labels/diff/diff.ts).
+// A session in a namespace: what the namespace holds of ours, read and changed by the thread that is inside. It leaves no
+// socket open, which would keep the namespace alive. Not here: how the thread gets there (session-opener.ts), what is to
+// be changed (labels/diff/diff.ts).
 
 import { ChannelError, isExists, isNotFound, OpError } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';
@@ -14,15 +14,23 @@ import { type Nft, NftError } from '../../nft/client.js';
 import { decodeStampedTable } from '../../nft/messages.js';
 import { deleteTable, type NftTable, type NftTransaction } from '../../nft/table.js';
 import type { TableSnapshot } from '../../nft/table-snapshot.js';
-import { groupOf, keepsClosed, othersBuildOn, putsTable } from '../diff/change-groups.js';
+import { groupOf, isPrerequisite, preventsLeak, putsTable } from '../diff/change-groups.js';
 import { isStale } from '../diff/stale-flows.js';
-import type { Change, DesiredRoute, DesiredSysctl, ObservedSysctl, UdpForward } from '../diff/state.js';
+import type {
+  Change,
+  DesiredRoute,
+  DesiredSysctl,
+  ObservedSysctl,
+  PutTable,
+  UdpForward,
+} from '../diff/state.js';
 import { expandSysctls, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
+import type { AppliedChanges } from './applied-changes.js';
 import { putTable, type Refusal } from './put-table.js';
 import type { RawState } from './raw-state.js';
 import type { SysctlFiles } from './sysctl-files.js';
 
-/** What the kernel says of a gateway that no link leads to, in IPv4 and in IPv6. */
+/** Errors of a gateway that is on no link, in IPv4 and in IPv6. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH']);
 
 /** The ways to the kernel, each in the namespace of the calling thread. */
@@ -34,17 +42,13 @@ export interface SessionParts {
   readonly buffer: Buffer;
 }
 
+/** What is in our table, or why it cannot be read; neither where there is none. */
+export interface TableRead {
+  readonly snapshot?: TableSnapshot | undefined;
+  readonly unreadable?: Error;
+}
+
 export class NetnsSession {
-  /** Rules of labels that were left out of a table because the kernel refuses them. */
-  readonly refused: Refusal[] = [];
-  /** Whether something was refused without which packets may go by Docker's own routes. */
-  isUnguarded = false;
-  /** Whether the kernel took no part of a table. */
-  isTableRefused = false;
-  /** The table that was put in place last. */
-  placed: NftTable | undefined;
-  /** Why it could not be told what is in the table of ours. */
-  unreadable: Error | undefined;
   readonly #rt: RtNetlink;
   readonly #nft: Nft;
   readonly #sysctls: SysctlFiles;
@@ -68,8 +72,8 @@ export class NetnsSession {
     this.#rt.close();
   }
 
-  /** Without what a kernel without IPv6 could not hold. */
-  possible(routes: readonly DesiredRoute[]): readonly DesiredRoute[] {
+  /** The routes that the kernel can hold: one without IPv6 none of that family. */
+  supportedRoutes(routes: readonly DesiredRoute[]): readonly DesiredRoute[] {
     const six = routes.some(({ network }) => network.address.family === 6);
     if (!six || this.#sysctls.hasIPv6()) return routes;
     return routes.filter(({ network }) => network.address.family === 4);
@@ -80,7 +84,7 @@ export class NetnsSession {
     return this.#rt.routes(RTPROT_DWGD);
   }
 
-  /** @param search whether a trial's table is looked for, too @throws OpError, ChannelError */
+  /** @param search whether a leftover probe table is searched for as well @throws OpError, ChannelError */
   readState(
     sysctls: readonly DesiredSysctl[],
     loopbackTowards: readonly Address[] = [],
@@ -96,15 +100,14 @@ export class NetnsSession {
     };
   }
 
-  /** What is in the table of ours; undefined where there is none, or the namespace has too much to be read. */
-  readTable(): TableSnapshot | undefined {
+  /** Reads our table; it is unreadable where the namespace has too much beside it. */
+  readTable(): TableRead {
     try {
-      return this.#nft.snapshot(TABLE);
+      return { snapshot: this.#nft.snapshot(TABLE) };
     } catch (err) {
       if (!isRefusal(err)) throw err;
       this.#trace?.(`# ${err.message}`);
-      this.unreadable = err;
-      return undefined;
+      return { unreadable: err };
     }
   }
 
@@ -122,39 +125,57 @@ export class NetnsSession {
   }
 
   /**
-   * Makes changes in their order. What builds on one that was refused is left out: the routes of a network without its
-   * guard, policy rules behind one that is missing, sysctls that a table makes safe. Everything else goes on.
-   * @param isStrict whether no table is put in place any more when something was refused
-   * @returns what was refused
+   * Makes changes in order. What depends on a change that failed is skipped: the gateway of a network whose unreachable
+   * fallback is missing, policy rules behind one that is missing, sysctls that only a table makes safe. All others are made.
+   * @param isStrict whether no table is installed once a change has failed
    */
-  apply(changes: readonly Change[], isStrict = false): Error[] {
+  apply(changes: readonly Change[], isStrict = false): AppliedChanges {
     const failures: Error[] = [];
+    const refused: Refusal[] = [];
+    let [placed, mayLeak, isTableRefused]: [NftTable | undefined, boolean, boolean] = [
+      undefined,
+      false,
+      false,
+    ];
     const blocked = new Set<string>();
     for (const change of changes) {
       const group = groupOf(change);
       if (isStrict && failures.length > 0 && putsTable(change)) blocked.add(group);
       if (blocked.has(group)) continue;
       try {
-        this.#apply(change);
+        if (putsTable(change)) {
+          const put = putTable(change, transaction => this.#run(transaction));
+          placed = put.table;
+          refused.push(...put.refused);
+        } else {
+          this.#apply(change);
+        }
       } catch (err) {
         if (!isRefusal(err)) throw err;
         failures.push(err);
-        if (keepsClosed(change)) this.isUnguarded = true;
-        if (putsTable(change)) this.isTableRefused = true;
-        if (othersBuildOn(change)) blocked.add(group);
+        mayLeak ||= preventsLeak(change);
+        isTableRefused ||= putsTable(change);
+        if (isPrerequisite(change)) blocked.add(group);
       }
     }
-    return failures;
+    return {
+      failures,
+      refused,
+      ...(placed && { placed }),
+      ...(mayLeak && { mayLeak }),
+      ...(isTableRefused && { isTableRefused }),
+    };
   }
 
-  /** Lets go of the flows that go elsewhere than their forward; those that cannot be read end by themselves. */
+  /** Deletes the flows that lead elsewhere than their forward does now; those that cannot be listed time out. */
   deleteStaleFlows(forwards: readonly UdpForward[]): void {
-    // To list flows the kernel walks those of all namespaces, for milliseconds. A container that starts has none.
+    // Listing flows takes the kernel milliseconds, as it walks those of all namespaces. A new container has none.
     if (forwards.length === 0 || this.#sysctls.read(NF_CONNTRACK_COUNT) === '0') return;
     try {
       for (const forward of forwards) {
         const stale = this.#nft.conntrack.flows(forward.port).filter(flow => isStale(flow, forward));
-        for (const flow of stale) unless(isNotFound, () => this.#nft.conntrack.deleteFlow(flow, this.#trace));
+        for (const flow of stale)
+          ignoring(isNotFound, () => this.#nft.conntrack.deleteFlow(flow, this.#trace));
       }
     } catch (err) {
       if (!isRefusal(err)) throw err;
@@ -162,57 +183,52 @@ export class NetnsSession {
     }
   }
 
-  #apply(change: Change): void {
+  #run(transaction: NftTransaction): void {
+    this.#nft.apply(transaction, this.#subject, this.#trace);
+  }
+
+  #apply(change: Exclude<Change, PutTable>): void {
     switch (change.kind) {
       case 'setSysctl': {
         const { name, value } = change.sysctl;
         this.#trace?.(sysctlWrite(name, value));
-        // One that is gone went with its link.
+        // Where there is no such sysctl any more, its link is gone.
         this.#sysctls.write(name, value);
         return;
       }
-      case 'createTable':
-      case 'replaceTable': {
-        const run = (transaction: NftTransaction): void =>
-          this.#nft.apply(transaction, this.#subject, this.#trace);
-        const { table, refused } = putTable(change, run);
-        this.placed = table;
-        this.refused.push(...refused);
-        return;
-      }
       case 'deleteTable':
-        this.#nft.apply(deleteTable(TABLE), this.#subject, this.#trace);
+        this.#run(deleteTable(TABLE));
         return;
-      case 'deleteTrial':
-        this.#nft.apply(deleteTable(PROBE_TABLE), this.#subject, this.#trace);
+      case 'deleteProbe':
+        this.#run(deleteTable(PROBE_TABLE));
         return;
       case 'addRoute':
-        advised(() => this.#rt.addRoute(change.route, 'prepend'));
+        withAdvice(() => this.#rt.addRoute(change.route, 'prepend'));
         return;
       case 'deleteRoute':
-        unless(isNotFound, () => this.#rt.deleteRoute(change.route));
+        ignoring(isNotFound, () => this.#rt.deleteRoute(change.route));
         return;
       case 'addRule':
-        unless(isExists, () => this.#rt.addRule(change.rule));
+        ignoring(isExists, () => this.#rt.addRule(change.rule));
         return;
       case 'deleteRule':
-        unless(isNotFound, () => this.#rt.deleteRule(change.rule));
+        ignoring(isNotFound, () => this.#rt.deleteRule(change.rule));
         return;
     }
   }
 }
 
-/** Does something, unless it is done already. */
-function unless(done: (err: unknown) => boolean, fn: () => void): void {
+/** Does something, and ignores the error that says that it is done already. */
+function ignoring(isDone: (err: unknown) => boolean, fn: () => void): void {
   try {
     fn();
   } catch (err) {
-    if (!done(err)) throw err;
+    if (!isDone(err)) throw err;
   }
 }
 
-/** Says what can be done about a route that the kernel refuses because it knows no way to the gateway. */
-function advised(add: () => void): void {
+/** Adds the remedy to the error of a route whose gateway the kernel cannot reach. */
+function withAdvice(add: () => void): void {
   try {
     add();
   } catch (err) {

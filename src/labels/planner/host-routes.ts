@@ -1,5 +1,5 @@
-// Routes of the host to networks behind containers: which there shall be, and which are refused. Not here: putting
-// them in place.
+// Routes of the host to networks behind containers: which are wanted, and which are refused. Pure. Not here: making them
+// (labels/namespace/sandbox.ts).
 
 import {
   type Address,
@@ -8,15 +8,16 @@ import {
   isDefault,
   type Prefix,
   prefixContains,
+  prefixCovers,
 } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import type { DesiredRoute } from '../diff/state.js';
 import type { Diagnostic, HostRouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
 
-/** What the host allows, and what it is. */
+/** What the host allows, and its addresses. */
 export interface HostView {
-  /** Networks that may be routed although they are a default route, or hold an address that the host reaches otherwise. */
+  /** Networks that may be routed even if they are a default route or hold an address that the host reaches otherwise. */
   readonly allowHostRoutes: readonly Prefix[];
   /** Addresses of the host's own interfaces. */
   readonly hostAddresses: readonly Prefix[];
@@ -26,7 +27,7 @@ export interface HostView {
 
 /** The shortest prefix that needs no `--allow-host-routes`. */
 const SHORTEST_PREFIX = { 4: 8, 6: 16 } as const;
-/** All routes of a family together hold no more addresses than so many networks of the shortest prefix. */
+/** All routes of a family together may cover no more than this many networks of the shortest prefix. */
 const MOST_NETWORKS = 2;
 
 /** What one namespace's labels ask of the host. */
@@ -36,7 +37,7 @@ export interface HostRouteRequest {
 }
 
 /**
- * @param requests sorted by name: of two for one network the first counts
+ * @param requests sorted by name: of two for the same network the first counts
  * @param neighbours every namespace with containers
  */
 export function planHostRoutes(
@@ -48,27 +49,27 @@ export function planHostRoutes(
   const budget = { 4: MOST_NETWORKS, 6: MOST_NETWORKS };
   const found = new Map<
     string,
-    { readonly route: DesiredRoute; readonly owned: Attributed<HostRouteIntent> }
+    { readonly route: DesiredRoute; readonly attributed: Attributed<HostRouteIntent> }
   >();
   for (const { sandbox, intent } of requests) {
-    for (const owned of intent.hostRoutes) {
-      const { network } = owned.intent;
+    for (const attributed of intent.hostRoutes) {
+      const { network } = attributed.intent;
       const key = formatPrefix(network);
       const gateway = bridgeAddress(sandbox, network.address.family);
       const other = found.get(key);
       const wrong =
         whyRefused(network, sandbox, neighbours, host) ??
-        (gateway ? undefined : whyNoWay(sandbox, network.address.family)) ??
-        (other || isAllowed(network, host) ? undefined : whyTooMuch(network, budget));
+        (gateway ? undefined : whyUnreachable(sandbox, network.address.family)) ??
+        (other || isAllowed(network, host) ? undefined : takeShare(network, budget));
       if (wrong !== undefined) {
-        diagnostics.push(diagnosticOf(owned, `the host gets no route to ${key}: ${wrong}`));
+        diagnostics.push(diagnosticOf(attributed, `the host gets no route to ${key}: ${wrong}`));
       } else if (!other) {
-        found.set(key, { route: { network, gateway: gateway! }, owned });
-      } else if (other.owned.container !== owned.container && other.route.gateway !== gateway) {
+        found.set(key, { route: { network, gateway: gateway! }, attributed });
+      } else if (other.attributed.container !== attributed.container && other.route.gateway !== gateway) {
         diagnostics.push(
           diagnosticOf(
-            owned,
-            `the host's route to ${key} leads to ${plain(other.owned.container.name, 80)}, which asks for it too: remove one of the two labels`,
+            attributed,
+            `the host's route to ${key} leads to ${plain(other.attributed.container.name, 80)}, which asks for it as well: remove one of the two labels`,
           ),
         );
       }
@@ -89,7 +90,7 @@ function whyRefused(
   const remedy = remedyFor(network);
   if (isDefault(network)) return `it would be the host's default route; ${remedy}`;
   if (network.length < SHORTEST_PREFIX[family]) {
-    return `it is shorter than /${SHORTEST_PREFIX[family]}, and holds much that the host reaches otherwise; ${remedy}`;
+    return `it is shorter than /${SHORTEST_PREFIX[family]}, and covers too much that the host reaches otherwise; ${remedy}`;
   }
   const own = hostAddresses.find(({ address }) => prefixContains(network, address));
   if (own) return `${formatAddress(own.address)} is an address of the host itself; ${remedy}`;
@@ -106,17 +107,15 @@ function whyRefused(
 }
 
 function isAllowed(network: Prefix, { allowHostRoutes }: HostView): boolean {
-  return allowHostRoutes.some(
-    allow => allow.length <= network.length && prefixContains(allow, network.address),
-  );
+  return allowHostRoutes.some(allow => prefixCovers(allow, network));
 }
 
 function remedyFor(network: Prefix): string {
-  return `start the daemon with --allow-host-routes ${formatPrefix(network)} if it shall`;
+  return `start the daemon with --allow-host-routes ${formatPrefix(network)} to allow it`;
 }
 
-/** Takes the network from what may be routed in all; a sentence where it is more than is left. */
-function whyTooMuch(network: Prefix, budget: { 4: number; 6: number }): string | undefined {
+/** Takes the network's share from the budget, or says why there is not enough left. */
+function takeShare(network: Prefix, budget: { 4: number; 6: number }): string | undefined {
   const { family } = network.address;
   const share = 2 ** (SHORTEST_PREFIX[family] - network.length);
   if (share > budget[family]) {
@@ -126,7 +125,7 @@ function whyTooMuch(network: Prefix, budget: { 4: number; 6: number }): string |
   return undefined;
 }
 
-/** The first address of the family on a bridge network, which the host is on, too. */
+/** The first address of the family on a bridge network: the host is on those, too. */
 function bridgeAddress({ attachments }: SandboxMembers, family: 4 | 6): Address | undefined {
   return attachments
     .filter(({ driver }) => driver === 'bridge')
@@ -134,7 +133,7 @@ function bridgeAddress({ attachments }: SandboxMembers, family: 4 | 6): Address 
     .find(address => address.family === family);
 }
 
-function whyNoWay({ attachments }: SandboxMembers, family: 4 | 6): string {
+function whyUnreachable({ attachments }: SandboxMembers, family: 4 | 6): string {
   return attachments.some(({ driver }) => driver === 'bridge')
     ? `the container has no IPv${family} address on a bridge network: connect it to one that has an IPv${family} subnet`
     : 'the container is on no bridge network: connect it to one';

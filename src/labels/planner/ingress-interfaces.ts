@@ -1,4 +1,4 @@
-// By which interfaces the connections of a forward may come. Not here: nftables' words for them
+// The ingress interfaces of a forward: those by which its connections may arrive. Pure. Not here: nftables' words for them
 // (labels/spec/interface-match.ts).
 
 import { plain } from '../../base/plain-text.js';
@@ -6,8 +6,8 @@ import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
 import { ANY, covers, formatPattern, intersect, isLoopback } from '../spec/interface-pattern.js';
 
 /**
- * The interfaces by which a forward's connections may come: those of its own pattern that are also of
- * `twine.nat.interfaces`, where the container has that. `lo` is meant only where it is written out.
+ * The interfaces by which a forward's connections may arrive: those that match its own pattern and, where the container
+ * has it, `twine.nat.interfaces` too. `lo` is meant only where it is spelled out.
  */
 export function ingressInterfaces(
   { pattern = ANY }: ForwardIntent,
@@ -22,11 +22,11 @@ export function ingressInterfaces(
   );
 }
 
-/** A sentence for a forward without any. */
+/** The sentence for a forward that has none. */
 export function whyNoIngress({ pattern }: ForwardIntent, natInterfaces: readonly InterfacePattern[]): string {
   const given = pattern ? formatPattern(pattern) : 'every interface but lo';
-  return `the port is forwarded for no interface: none is both of ${given} and of twine.nat.interfaces=${plain(
+  return `the port is forwarded for no interface: none matches both ${given} and twine.nat.interfaces=${plain(
     natInterfaces.map(formatPattern).join(','),
     80,
-  )}: give one that is of both`;
+  )}: give one that matches both`;
 }

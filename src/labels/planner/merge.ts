@@ -1,11 +1,12 @@
-// Containers that share a network namespace as one: who they are, and what all their labels ask for together. A
-// contradiction is reported, and the first counts. Not here: the labels themselves (labels/spec/parse.ts).
+// Containers that share a network namespace: which they are, and what all their labels ask for together. Contradictions are
+// reported, and the first label counts. Pure. Not here: the labels themselves (labels/spec/parse.ts).
 
 import { formatPrefix } from '../../base/ip.js';
 import { naturalCompare, plain } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { formatDestination } from '../spec/destination.js';
 import { diagnostic } from '../spec/diagnostics.js';
+import { groupBy } from '../spec/group-by.js';
 import type {
   ContainerIntent,
   Diagnostic,
@@ -17,7 +18,7 @@ import type {
 } from '../spec/intent.js';
 import { ANY, formatPattern } from '../spec/interface-pattern.js';
 
-/** Something asked for, and whose label it is. */
+/** An intent, and the container whose label it comes from. */
 export interface Attributed<T> {
   readonly container: ContainerView;
   readonly intent: T;
@@ -36,15 +37,9 @@ export interface MergedIntent {
   readonly isStrict: boolean;
 }
 
-/** The containers by their namespaces, sorted by name; each that is not running is alone. */
+/** The containers grouped by namespace, sorted by name; one that is not running is a group of its own. */
 export function groupByNamespace(containers: readonly ContainerView[]): SandboxMembers[] {
-  const groups = new Map<string, ContainerView[]>();
-  for (const container of [...containers].sort(byName)) {
-    const key = container.netns?.key ?? container.id;
-    const group = groups.get(key);
-    if (group) group.push(container);
-    else groups.set(key, [container]);
-  }
+  const groups = groupBy([...containers].sort(compareContainers), ({ netns, id }) => netns?.key ?? id);
   return [...groups].map(([key, group]) => {
     const owner = group.find(({ attachments }) => attachments.length > 0) ?? group[0]!;
     const members = [owner, ...group.filter(container => container !== owner)];
@@ -57,29 +52,29 @@ export function mergeIntents(
   { members }: SandboxMembers,
   intents: ReadonlyMap<string, ContainerIntent>,
 ): { readonly intent: MergedIntent; readonly diagnostics: readonly Diagnostic[] } {
-  const asking = members.filter(({ id }) => intents.has(id));
-  const [only] = asking;
-  // One container's labels are in order and do not contradict each other: labels/spec/parse.ts sees to that.
-  if (only && asking.length === 1) return { intent: ofOne(only, intents.get(only.id)!), diagnostics: [] };
+  const labelled = members.filter(({ id }) => intents.has(id));
+  const [only] = labelled;
+  // One container's labels do not contradict each other: labels/spec/parse.ts has seen to that.
+  if (only && labelled.length === 1) return { intent: ofOne(only, intents.get(only.id)!), diagnostics: [] };
   const diagnostics: Diagnostic[] = [];
   const of = <T>(part: (intent: ContainerIntent) => readonly T[]): Attributed<T>[] =>
-    asking.flatMap(container => owned(container, part(intents.get(container.id)!)));
-  const { isForwardingClosed, isStrict } = anyOf(asking.map(({ id }) => intents.get(id)!));
+    labelled.flatMap(container => attribute(container, part(intents.get(container.id)!)));
+  const { isForwardingClosed, isStrict } = anyOf(labelled.map(({ id }) => intents.get(id)!));
   const interfaces = new Map(
     of(({ natInterfaces }) => natInterfaces).map(({ intent }) => [formatPattern(intent), intent]),
   );
   return {
     intent: {
       natInterfaces: [...interfaces].sort(([a], [b]) => naturalCompare(a, b)).map(([, pattern]) => pattern),
-      forwards: once(
+      forwards: dedupe(
         of(({ forwards }) => forwards),
-        forwardMeaning,
+        forwardKey,
         diagnostics,
       ).sort(byKey),
-      routes: once(leadingFirst(of(({ routes }) => routes)), routeMeaning, diagnostics).sort(byKey),
-      rules: once(
+      routes: dedupe(gatewaysFirst(of(({ routes }) => routes)), routeKey, diagnostics).sort(byKey),
+      rules: dedupe(
         of(({ rules }) => rules),
-        ruleMeaning,
+        ruleKey,
         diagnostics,
       ).sort(byKey),
       hostRoutes: of(({ hostRoutes }) => hostRoutes),
@@ -97,73 +92,75 @@ function anyOf(intents: readonly ContainerIntent[]): Pick<MergedIntent, 'isForwa
   return { isForwardingClosed, isStrict: intents.some(({ isStrict }) => isStrict) };
 }
 
-/** Of a network that another label has a gateway for, a label with a mistake says nothing. */
-function leadingFirst(routes: readonly Attributed<RouteIntent>[]): Attributed<RouteIntent>[] {
-  const leading = routes.filter(({ intent }) => intent.destination);
-  const led = new Set(leading.map(({ intent }) => formatPrefix(intent.network)));
-  const others = routes.filter(({ intent }) => !intent.destination && !led.has(formatPrefix(intent.network)));
-  return [...leading, ...others];
+/** Routes with a gateway first; a label with a mistake is left out where another has a gateway for its network. */
+function gatewaysFirst(routes: readonly Attributed<RouteIntent>[]): Attributed<RouteIntent>[] {
+  const valid = routes.filter(({ intent }) => intent.destination);
+  const covered = new Set(valid.map(({ intent }) => formatPrefix(intent.network)));
+  const others = routes.filter(
+    ({ intent }) => !intent.destination && !covered.has(formatPrefix(intent.network)),
+  );
+  return [...valid, ...others];
 }
 
 function ofOne(container: ContainerView, intent: ContainerIntent): MergedIntent {
   const { natInterfaces, forwards, routes, rules, hostRoutes } = intent;
   return {
     natInterfaces,
-    forwards: owned(container, forwards),
-    routes: owned(container, routes),
-    rules: owned(container, rules),
-    hostRoutes: owned(container, hostRoutes),
+    forwards: attribute(container, forwards),
+    routes: attribute(container, routes),
+    rules: attribute(container, rules),
+    hostRoutes: attribute(container, hostRoutes),
     ...anyOf([intent]),
   };
 }
 
-function owned<T>(container: ContainerView, intents: readonly T[]): Attributed<T>[] {
+function attribute<T>(container: ContainerView, intents: readonly T[]): Attributed<T>[] {
   return intents.map(intent => ({ container, intent }));
 }
 
-/** What a label is about, and what it says of that. */
-type Meaning = readonly [about: string, says: string];
+/** What an intent is about, under which duplicates are found, and what it wants there. */
+type DedupKey = readonly [subject: string, value: string];
 
-function forwardMeaning({ pattern, port, protocol, destination, destinationPort }: ForwardIntent): Meaning {
+function forwardKey({ pattern, port, protocol, destination, destinationPort }: ForwardIntent): DedupKey {
   return [
     `${formatPattern(pattern ?? ANY)} ${port}/${protocol}`,
     formatDestination(destination, destinationPort),
   ];
 }
 
-function routeMeaning({ network, destination }: RouteIntent): Meaning {
+function routeKey({ network, destination }: RouteIntent): DedupKey {
   return [formatPrefix(network), destination ? formatDestination(destination) : ''];
 }
 
-function ruleMeaning({ name, rule }: RuleIntent): Meaning {
+function ruleKey({ name, rule }: RuleIntent): DedupKey {
   return [name, JSON.stringify(rule)];
 }
 
-function once<T extends { readonly key: string }>(
+function dedupe<T extends { readonly key: string }>(
   all: readonly Attributed<T>[],
-  meaning: (intent: T) => Meaning,
+  keyOf: (intent: T) => DedupKey,
   diagnostics: Diagnostic[],
 ): Attributed<T>[] {
-  const found = new Map<string, { readonly owned: Attributed<T>; readonly says: string }>();
-  for (const owned of all) {
-    const [about, says] = meaning(owned.intent);
-    const other = found.get(about);
+  const found = new Map<string, { readonly attributed: Attributed<T>; readonly value: string }>();
+  for (const attributed of all) {
+    const [subject, value] = keyOf(attributed.intent);
+    const other = found.get(subject);
     if (!other) {
-      found.set(about, { owned, says });
-    } else if (other.says !== says) {
-      const { container, intent } = other.owned;
+      found.set(subject, { attributed, value });
+    } else if (other.value !== value) {
+      const { container, intent } = other.attributed;
       diagnostics.push(
         diagnosticOf(
-          owned,
-          `${plain(container.name, 80)}, which shares this network namespace, says otherwise with ${intent.key}, and that one counts: remove one of the two labels`,
+          attributed,
+          `${plain(container.name, 80)}, which shares this network namespace, has ${intent.key}, which says otherwise and counts: remove one of the two labels`,
         ),
       );
     }
   }
-  return [...found.values()].map(({ owned }) => owned);
+  return [...found.values()].map(({ attributed }) => attributed);
 }
 
-/** A mistake in the label of something asked for. */
+/** A diagnostic about the label that an intent comes from. */
 export function diagnosticOf(
   { container, intent }: Attributed<{ readonly key: string }>,
   message: string,
@@ -172,10 +169,11 @@ export function diagnosticOf(
 }
 
 function byKey(a: Attributed<{ readonly key: string }>, b: Attributed<{ readonly key: string }>): number {
-  return naturalCompare(a.intent.key, b.intent.key) || byName(a.container, b.container);
+  return naturalCompare(a.intent.key, b.intent.key) || compareContainers(a.container, b.container);
 }
 
-function byName(a: ContainerView, b: ContainerView): number {
+/** A total order of containers. */
+export function compareContainers(a: ContainerView, b: ContainerView): number {
   return naturalCompare(a.name, b.name) || naturalCompare(a.id, b.id);
 }
 
@@ -183,7 +181,7 @@ function byName(a: ContainerView, b: ContainerView): number {
 export interface SandboxMembers {
   /** The namespace's key, or the container's id while it is not running. */
   readonly key: string;
-  /** The one whose networks they are first, the others by name. */
+  /** First the one that the networks belong to, then the others by name. */
   readonly members: readonly ContainerView[];
   readonly attachments: readonly Attachment[];
 }

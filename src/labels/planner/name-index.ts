@@ -1,6 +1,5 @@
-// Which address a destination is: that of the container whose name it is, on the networks that both containers share,
-// or what the DNS says. Not here: whose name it is (bearers.ts), asking the DNS (its answers are given), what is done
-// with the address.
+// The address of a destination: that of the container with that name, on the networks that both containers share, or what
+// the DNS says. Not here: which container has the name (name-holders.ts), asking the DNS (its answers are given).
 
 import type { Address } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
@@ -9,31 +8,31 @@ import { nearest } from '../../base/suggest.js';
 import type { ContainerView } from '../discovery/container.js';
 import { mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
-import { Bearers } from './bearers.js';
 import type { SandboxMembers } from './merge.js';
+import { NameHolders } from './name-holders.js';
 import { shown, whyNoAddress, whyNoAnswer, whyPassedOver } from './unresolved.js';
 
-/** What a destination is now. */
+/** What a destination leads to now. */
 export type Resolution =
-  /** First addresses of each family; at least one. */
+  /** The first address of each family; at least one. */
   | { readonly kind: 'found'; readonly addresses: readonly Address[] }
-  /** To be looked up by the DNS: nothing is known yet. */
+  /** For the DNS, which has not answered yet. */
   | { readonly kind: 'unknown'; readonly name: string }
   /** A sentence that says why there is no address and what would be right. */
   | { readonly kind: 'missing'; readonly why: string };
 
-/** Every name of the world. */
+/** All names, Docker's and the DNS's. */
 export class NameIndex {
-  readonly #bearers: Bearers;
+  readonly #holders: NameHolders;
   readonly #external: ReadonlyMap<string, readonly Address[]>;
   readonly #asked = new Set<string>();
-  /** What was said of names that nobody has: many labels may have one. */
+  /** Sentences about names that nobody has: many labels may share one. */
   readonly #unknown = new Map<string, string>();
 
-  /** @param external what the DNS says of names that are not Docker's; an empty answer is one, too */
+  /** @param external the DNS's answers for names that are not Docker's; an empty answer is one, too */
   constructor(sandboxes: readonly SandboxMembers[], external: ReadonlyMap<string, readonly Address[]>) {
     this.#external = external;
-    this.#bearers = new Bearers(sandboxes);
+    this.#holders = new NameHolders(sandboxes);
   }
 
   /** Names for which the DNS was or would have been asked. */
@@ -43,7 +42,7 @@ export class NameIndex {
 
   /**
    * @param asker whose label it is, @param sandbox the namespace it is in
-   * @param gateway of a route of that family, which is to be on a network where the kernel heeds gateways; absent: any
+   * @param gateway wanted as a gateway of that family, on a network whose routes use next hops; absent: any address
    */
   resolve(
     destination: Destination,
@@ -53,16 +52,16 @@ export class NameIndex {
   ): Resolution {
     if (destination.kind === 'address') return { kind: 'found', addresses: [destination.address] };
     const { name } = destination;
-    const { bearers, isOwn, passedOver } = this.#bearers.of(name, asker, sandbox);
-    if (bearers.length > 0) {
-      const attachments = bearers.flatMap(({ attachment }) => attachment ?? []);
+    const { holders, isOwn, passedOver } = this.#holders.find(name, asker, sandbox);
+    if (holders.length > 0) {
+      const attachments = holders.flatMap(({ attachment }) => attachment ?? []);
       const usable = attachments.filter(({ ignoresNextHop }) => !gateway || !ignoresNextHop);
       const addresses = firstOfEach(
         usable.flatMap(({ addresses }) => addresses),
         gateway,
       );
       if (addresses.length > 0) return { kind: 'found', addresses };
-      return { kind: 'missing', why: whyNoAddress(name, sandbox, bearers, gateway) };
+      return { kind: 'missing', why: whyNoAddress(name, sandbox, holders, gateway) };
     }
     if (isOwn) return { kind: 'missing', why: `${shown(name)} is this container itself: name another one` };
     if (passedOver.length > 0) return { kind: 'missing', why: whyPassedOver(name, asker, passedOver) };
@@ -98,14 +97,14 @@ export class NameIndex {
 
   /** Container names and services on the sandbox's networks, without its own. */
   #neighbours(sandbox: SandboxMembers): string[] {
-    const beside = this.#bearers.beside(sandbox);
+    const beside = this.#holders.beside(sandbox);
     const found = new Set(beside.flatMap(({ name, service }) => [name, ...(service ? [service.name] : [])]));
     return [...found].sort(naturalCompare);
   }
 }
 
-/** As the DNS compares names. */
-export function externalName(name: string): string {
+/** The form in which DNS names are compared. */
+function externalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 

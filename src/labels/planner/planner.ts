@@ -1,12 +1,12 @@
-// The plan of the world as it is now, made anew only when something of the world is new: at most looks nothing is.
-// Not here: the plan (plan.ts), what the world looks like.
+// The plan for the world as it is now, computed anew only when something has changed: in most passes nothing has.
+// Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
 import { sameRevisions } from '../discovery/revision.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
+import { TableCache } from '../table/table-cache.js';
 import { type Plan, planWorld } from './plan.js';
-import { TableCache } from './table-cache.js';
 
 export class Planner {
   readonly #allowHostRoutes: readonly Prefix[];
@@ -17,7 +17,7 @@ export class Planner {
 
   /**
    * @param isStrict whether every labelled container is, whatever its labels say
-   * @param intents where labels may have been read before the time
+   * @param intents a cache in which labels may have been decoded ahead of time
    */
   constructor(allowHostRoutes: readonly Prefix[], isStrict = false, intents = new ParseCache()) {
     this.#intents = intents;
@@ -25,7 +25,7 @@ export class Planner {
     this.#isStrict = isStrict;
   }
 
-  /** What shall be, with the mistakes of the labels' grammar; the very same as before where nothing is new. */
+  /** The desired state, with the mistakes of the labels' syntax; the same object as before where nothing has changed. */
   plan(snapshot: WorldSnapshot): Plan {
     const last = this.#last;
     if (last && isSame(last.snapshot, snapshot)) return last.plan;
@@ -42,9 +42,13 @@ function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
   return (
     a.externalRevision === b.externalRevision &&
     sameRevisions(revisionsOf(a), revisionsOf(b)) &&
-    sameList(a.hostAddresses, b.hostAddresses, sameInWhole) &&
+    sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
     sameList(a.nextHops, b.nextHops, sameAddress) &&
-    sameList(a.hostPlaces, b.hostPlaces, (a, b) => a.mac === b.mac && sameInWhole(a.prefix, b.prefix))
+    sameList(
+      a.hostInterfaceAddresses,
+      b.hostInterfaceAddresses,
+      (a, b) => a.mac === b.mac && sameWithHostBits(a.prefix, b.prefix),
+    )
   );
 }
 
@@ -52,8 +56,8 @@ function revisionsOf({ containers }: WorldSnapshot): number[] {
   return containers.map(({ revision }) => revision);
 }
 
-/** Host bits count. */
-function sameInWhole(a: Prefix, b: Prefix): boolean {
+/** With their host bits. */
+function sameWithHostBits(a: Prefix, b: Prefix): boolean {
   return a.length === b.length && sameAddress(a.address, b.address);
 }
 

@@ -1,122 +1,120 @@
-// Routes that lead in a circle: A by way of B, and B by way of A, for the same address. They are reported, and made all
-// the same. Not here: which routes there are (resolve.ts).
+// Routing loops: A routes an address to B, and B routes it to A. They are reported, and made nevertheless. Pure. Not here:
+// which routes there are (resolve.ts).
 
-import { type Address, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
+import { type Address, addressKey, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
+import { groupBy } from '../spec/group-by.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf, type SandboxMembers } from './merge.js';
 
-/** Namespaces of a circle that are told. */
+/** Namespaces of a loop that are named. */
 const SHOWN_MAX = 8;
 
-/** A route with its gateway, where there is one now. */
+/** A route with its gateway, if it has one now. */
 export interface ResolvedRoute {
-  readonly owned: Attributed<RouteIntent>;
+  readonly attributed: Attributed<RouteIntent>;
   readonly gateway: Address | undefined;
 }
 
-/** A namespace, and what it routes. */
-export interface Router {
+/** A namespace and its routes. */
+interface Router {
   readonly members: SandboxMembers;
   readonly routes: readonly ResolvedRoute[];
 }
 
-/** A route of one namespace by way of another. */
-export interface Hop {
+/** A route of one namespace to another. */
+interface Hop {
   /** The namespace's key. */
   readonly from: string;
   readonly network: Prefix;
-  /** Undefined: by way of somebody who is no labelled container. */
+  /** Undefined: the gateway is no labelled container. */
   readonly to: string | undefined;
 }
 
-/** Whose routes lead in a circle, and by which way. */
+/** The labels whose routes form loops, and through which containers. */
 export function reportLoops(routers: readonly Router[]): Diagnostic[] {
-  // Most worlds have none that could be: nobody leads to somebody who leads elsewhere.
+  // In most worlds there can be none: no gateway has routes of its own.
   if (!routers.some(({ routes }) => routes.some(({ gateway }) => gateway))) return [];
   const named = new Map(routers.map(({ members }) => [members.key, members.members[0]!.name]));
-  const bearers = new Map(
+  const namespaceAt = new Map(
     routers.flatMap(({ members: { key, attachments } }) =>
       attachments.flatMap(({ networkId, addresses }) =>
-        addresses.map(address => [placeOf(networkId, address), key] as const),
+        addresses.map(address => [attachmentKey(networkId, address), key] as const),
       ),
     ),
   );
   const hops = routers.flatMap(({ members: { key, attachments }, routes }) =>
-    routes.flatMap(({ owned, gateway }): (Hop & { owned: Attributed<RouteIntent> })[] => {
+    routes.flatMap(({ attributed, gateway }): (Hop & { attributed: Attributed<RouteIntent> })[] => {
       if (!gateway) return [];
-      const places = attachments.map(({ networkId }) => placeOf(networkId, gateway));
-      const to = places.map(place => bearers.get(place)).find(found => found !== undefined);
-      return [{ from: key, network: owned.intent.network, to, owned }];
+      const keys = attachments.map(({ networkId }) => attachmentKey(networkId, gateway));
+      const to = keys.map(key => namespaceAt.get(key)).find(found => found !== undefined);
+      return [{ from: key, network: attributed.intent.network, to, attributed }];
     }),
   );
-  return findLoops(hops).map(({ hop, circle }) => {
-    const way = circle.map(key => (key === undefined ? '…' : plain(named.get(key) ?? '', 40))).join(' -> ');
-    return diagnosticOf(hop.owned, `packets to ${formatPrefix(hop.network)} go in a circle: ${way}`);
+  return findLoops(hops).map(({ hop, loop }) => {
+    const way = loop.map(key => (key === undefined ? '…' : plain(named.get(key) ?? '', 40))).join(' -> ');
+    return diagnosticOf(
+      hop.attributed,
+      `packets to ${formatPrefix(hop.network)} are routed in a loop: ${way}`,
+    );
   });
 }
 
-function placeOf(networkId: string, address: Address): string {
-  return `${networkId} ${textOf(address)}`;
+function attachmentKey(networkId: string, address: Address): string {
+  return `${networkId} ${addressKey(address)}`;
 }
 
 /**
- * The hops that are part of a circle, each with the namespaces of the circle in its order, its own first, the last its own
- * again or, where they are many, undefined. A packet takes the narrowest network at each place; the first address of a network stands for all of it.
+ * The hops that are part of a loop, each with the namespaces of the loop in order: its own first, and last its own again, or
+ * undefined where they are too many. Each namespace routes by longest prefix; a network's first address stands for all of it.
  */
-export function findLoops<T extends Hop>(
+function findLoops<T extends Hop>(
   hops: readonly T[],
-): { readonly hop: T; readonly circle: readonly (string | undefined)[] }[] {
+): { readonly hop: T; readonly loop: readonly (string | undefined)[] }[] {
   const tables = new Map<string, RouteTable<T>>();
   for (const hop of hops) {
     const table = tables.get(hop.from) ?? new RouteTable<T>();
     tables.set(hop.from, table);
     table.add(hop);
   }
-  const byAddress = new Map<string, T[]>();
-  for (const hop of hops) {
-    const key = textOf(hop.network.address);
-    const group = byAddress.get(key);
-    if (group) group.push(hop);
-    else byAddress.set(key, [hop]);
-  }
+  const byAddress = groupBy(hops, hop => addressKey(hop.network.address));
   return [...byAddress.values()].flatMap(group => {
     const { address } = group[0]!.network;
     const next = (from: string): T | undefined => tables.get(from)?.lookup(address);
-    const circles = circlesOf(group, next);
+    const loops = loopsOf(group, next);
     return group.flatMap(hop => {
-      const circle = circles.get(hop.from);
-      return circle && next(hop.from) === hop ? [{ hop, circle: startingAt(hop.from, circle) }] : [];
+      const loop = loops.get(hop.from);
+      return loop && next(hop.from) === hop ? [{ hop, loop: startingAt(hop.from, loop) }] : [];
     });
   });
 }
 
-/** The circles on the ways from where the hops begin, by each of their members; every namespace is passed once. */
-function circlesOf<T extends Hop>(
+/** The loops that are met on the paths from the hops, by each of their members; every namespace is visited once. */
+function loopsOf<T extends Hop>(
   hops: readonly T[],
   next: (from: string) => T | undefined,
 ): Map<string, readonly string[]> {
-  const circles = new Map<string, readonly string[]>();
-  const passed = new Set<string>();
+  const loops = new Map<string, readonly string[]>();
+  const visited = new Set<string>();
   for (const { from } of hops) {
     const way = new Set<string>();
     let at: string | undefined = from;
-    while (at !== undefined && !passed.has(at)) {
-      passed.add(at);
+    while (at !== undefined && !visited.has(at)) {
+      visited.add(at);
       way.add(at);
       at = next(at)?.to;
     }
     if (at === undefined || !way.has(at)) continue;
     const all = [...way];
-    const circle = all.slice(all.indexOf(at));
-    for (const member of circle) circles.set(member, circle);
+    const loop = all.slice(all.indexOf(at));
+    for (const member of loop) loops.set(member, loop);
   }
-  return circles;
+  return loops;
 }
 
-function startingAt(key: string, circle: readonly string[]): (string | undefined)[] {
-  const start = circle.indexOf(key);
-  const all = [...circle.slice(start), ...circle.slice(0, start)];
+function startingAt(key: string, loop: readonly string[]): (string | undefined)[] {
+  const start = loop.indexOf(key);
+  const all = [...loop.slice(start), ...loop.slice(0, start)];
   return all.length > SHOWN_MAX ? [...all.slice(0, SHOWN_MAX), undefined] : [...all, key];
 }
 
@@ -141,9 +139,5 @@ class RouteTable<T extends Hop> {
 }
 
 function keyOf({ address, length }: Prefix): string {
-  return `${textOf(address)}/${length}`;
-}
-
-function textOf({ bytes }: Address): string {
-  return bytes.toString('latin1');
+  return `${addressKey(address)}/${length}`;
 }

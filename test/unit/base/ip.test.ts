@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  addressKey,
   formatAddress,
   formatPrefix,
   maskPrefix,
   parseAddress,
   parsePrefix,
   prefixContains,
+  prefixCovers,
   toMapped,
 } from '../../../src/base/ip.js';
 
@@ -88,6 +90,26 @@ test('a network holds its own addresses and no others, never across families', (
   assert.equal(contains('0.0.0.0/0', '192.0.2.1'), true);
   assert.equal(contains('0.0.0.0/0', 'fd00::1'), false);
   assert.equal(contains('fd00::/63', 'fd00:0:0:1::9'), true);
+});
+
+for (const [outer, inner, expected] of [
+  ['10.0.0.0/8', '10.1.0.0/16', true],
+  ['10.0.0.0/8', '10.0.0.0/8', true],
+  ['10.1.0.0/16', '10.0.0.0/8', false],
+  ['10.0.0.0/8', '11.0.0.0/16', false],
+  ['0.0.0.0/0', 'fd00::/8', false],
+] as const) {
+  test(`${outer} covers ${inner}: ${expected}`, () => {
+    assert.equal(prefixCovers(parsePrefix(outer)!, parsePrefix(inner)!), expected);
+  });
+}
+
+test('the key of an address is that of the same address alone, whatever its family', () => {
+  const keys = ['10.0.0.1', '10.0.0.2', 'fd00::1', '::ffff:10.0.0.1'].map(text =>
+    addressKey(parseAddress(text)!),
+  );
+  assert.equal(new Set(keys).size, 4);
+  assert.equal(addressKey(parseAddress('fd00:0::1')!), addressKey(parseAddress('fd00::1')!));
 });
 
 test('an IPv4 address in 16 bytes is IPv4-mapped', () => {

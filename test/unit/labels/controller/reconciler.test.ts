@@ -33,7 +33,7 @@ class Stage {
   /** Keys of labels of containers that Docker cannot tell of, by name. */
   readonly unseen = new Map<string, string[]>();
   /** Whether routes of the host stayed that were not wanted, each time. */
-  readonly kept: boolean[] = [];
+  readonly pruned: boolean[] = [];
   dockerIsDown: Error | undefined;
   looks = 0;
   fullResync = 0;
@@ -56,8 +56,8 @@ class Stage {
         diagnostics: this.diagnostics,
       }),
       reconcile: ({ containers, sysctls }) => this.#converge(containers[0]!, sysctls.length > 0),
-      reconcileHost: (routes, keep) => {
-        this.kept.push(keep);
+      reconcileHost: (routes, prune) => {
+        this.pruned.push(prune);
         return this.#converge('host', routes.length > 0);
       },
       log: pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) }),
@@ -271,7 +271,7 @@ test('routes of the host stay while Docker cannot tell of a container that asks 
   assert.deepEqual(await stage.pass(), ['host nothing']);
   stage.unseen.set('a', ['twine.nat.interfaces']);
   assert.deepEqual(await stage.pass(), ['host nothing']);
-  assert.deepEqual(stage.kept, [true, true, true, false]);
+  assert.deepEqual(stage.pruned, [false, false, false, true]);
   assert.deepEqual(await stage.pass(), []);
 });
 
@@ -291,19 +291,19 @@ test('a namespace whose labels are not known for sure is looked into, and emptie
   const unverified = { labels: new Map([[HOST_ROUTES, '10.0.0.0/8']]), why: 'gone' };
   const frozen = withDigest({ netns, containers: ['a'], routes: [], sysctls: [], isFrozen: true });
   const now = (sandboxes: SandboxDesired[], containers: ContainerView[]) => {
-    const how = { fullResync: false, asked: true, now: 0 };
+    const how = { fullResync: false, triggered: true, now: 0 };
     const { due } = dues.schedule({ sandboxes, hostRoutes: [] }, containers, how);
     for (const item of due) dues.done(item);
-    return due.map(({ key, desired }) => [key, 'isFrozen' in desired, 'keep' in desired && desired.keep]);
+    return due.map(({ key, desired }) => [key, 'isFrozen' in desired, 'prune' in desired && desired.prune]);
   };
   assert.deepEqual(now([frozen], [{ ...view, unverified }]), [
     ['4:a', true, false],
-    ['host', false, true],
+    ['host', false, false],
   ]);
   assert.deepEqual(now([frozen], [{ ...view, unverified }]), []);
   assert.deepEqual(now([], [view]), [
     ['4:a', false, false],
-    ['host', false, false],
+    ['host', false, true],
   ]);
 });
 

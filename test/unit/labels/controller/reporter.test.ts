@@ -102,11 +102,11 @@ function linesOf(...outcomes: Parameters<Reporter['outcome']>[1][]): unknown[][]
 const failed = (flags: object) => ({ changes: [], failures: [new Error('refused')], ...flags });
 
 test('a fallback that the kernel refuses is an error at the first failure, and said once', () => {
-  const unguarded = failed({ isUnguarded: true });
+  const unguarded = failed({ mayLeak: true });
   assert.deepEqual(linesOf(unguarded, unguarded, unguarded), [
     [
       50,
-      'refused; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile',
+      'refused; until then packets may leave by routes other than those of labels: twine.strict=true would close the container meanwhile',
     ],
   ]);
 });
@@ -127,7 +127,7 @@ test('a rule that is refused and leaves a container open is an error at once', (
 });
 
 test('that a closed container is open is said once, when all of its labels are in force', () => {
-  const change = { kind: 'deleteTrial' } as const;
+  const change = { kind: 'deleteProbe' } as const;
   const [closed, open] = [
     { changes: [change], failures: [], isClosed: true as const },
     { changes: [change], failures: [] },
@@ -137,7 +137,7 @@ test('that a closed container is open is said once, when all of its labels are i
     brought,
     brought,
     brought,
-    [30, 'all labels are in force: what twine.strict had closed is open'],
+    [30, 'all labels are in force: the container that twine.strict had closed is open'],
     brought,
   ]);
 });

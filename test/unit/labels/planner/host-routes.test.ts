@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
-import type { World } from '../../../../src/labels/planner/plan.js';
+import type { PlanInput } from '../../../../src/labels/planner/plan.js';
 import {
   address,
   type ContainerOptions,
@@ -16,7 +16,7 @@ import {
 const app = (networks: string, routes: string, rest: ContainerOptions = {}): ContainerView =>
   container('app', { networks: { main: networks }, labels: { 'twine.host.routes': routes }, ...rest });
 
-function planned(containers: readonly ContainerView[], rest: Partial<World> = {}) {
+function planned(containers: readonly ContainerView[], rest: Partial<PlanInput> = {}) {
   const { hostRoutes, diagnostics, sandboxes } = plan(containers, rest);
   return { routes: hostRoutes.map(showRoute), diagnostics: diagnostics.map(showMistake), sandboxes };
 }
@@ -53,19 +53,19 @@ for (const [what, containers, rest, message] of [
     'a default route',
     [app('10.0.0.2', '0.0.0.0/0')],
     {},
-    `${REFUSED} 0.0.0.0/0: it would be the host's default route; start the daemon with --allow-host-routes 0.0.0.0/0 if it shall`,
+    `${REFUSED} 0.0.0.0/0: it would be the host's default route; start the daemon with --allow-host-routes 0.0.0.0/0 to allow it`,
   ],
   [
     'a network with an address of the host',
     [app('10.0.0.2', '192.168.0.0/16')],
     { hostAddresses: [prefix('192.168.1.5/24')] },
-    `${REFUSED} 192.168.0.0/16: 192.168.1.5 is an address of the host itself; start the daemon with --allow-host-routes 192.168.0.0/16 if it shall`,
+    `${REFUSED} 192.168.0.0/16: 192.168.1.5 is an address of the host itself; start the daemon with --allow-host-routes 192.168.0.0/16 to allow it`,
   ],
   [
     'an address of the host',
     [app('fd00::2', 'fd05::1')],
     { hostAddresses: [prefix('fd05::1/64')] },
-    `${REFUSED} fd05::1/128: fd05::1 is an address of the host itself; start the daemon with --allow-host-routes fd05::1/128 if it shall`,
+    `${REFUSED} fd05::1/128: fd05::1 is an address of the host itself; start the daemon with --allow-host-routes fd05::1/128 to allow it`,
   ],
   [
     "a network with a gateway of the host's own routes",
@@ -74,19 +74,19 @@ for (const [what, containers, rest, message] of [
       hostAddresses: [prefix('192.168.1.50/24')],
       nextHops: [address('192.168.2.1'), address('192.168.1.1')],
     },
-    `${REFUSED} 192.168.1.0/28: 192.168.1.1 is a gateway of the host's own routes; start the daemon with --allow-host-routes 192.168.1.0/28 if it shall`,
+    `${REFUSED} 192.168.1.0/28: 192.168.1.1 is a gateway of the host's own routes; start the daemon with --allow-host-routes 192.168.1.0/28 to allow it`,
   ],
   [
     'a network with the address of another container, labelled or not',
     [app('10.0.0.2', '10.0.1.0/24'), container('web', { networks: { main: '10.0.2.7', b: '10.0.1.7' } })],
     {},
-    `${REFUSED} 10.0.1.0/24: 10.0.1.7 is the address of web; start the daemon with --allow-host-routes 10.0.1.0/24 if it shall`,
+    `${REFUSED} 10.0.1.0/24: 10.0.1.7 is the address of web; start the daemon with --allow-host-routes 10.0.1.0/24 to allow it`,
   ],
   [
     'the IPv6 address of another container',
     [app('10.0.0.2 fd00::2', 'fd00::7'), container('web', { networks: { main: '10.0.0.7 fd00::7' } })],
     {},
-    `${REFUSED} fd00::7/128: fd00::7 is the address of web; start the daemon with --allow-host-routes fd00::7/128 if it shall`,
+    `${REFUSED} fd00::7/128: fd00::7 is the address of web; start the daemon with --allow-host-routes fd00::7/128 to allow it`,
   ],
   [
     'a route by way of no bridge',
@@ -104,7 +104,7 @@ for (const [what, containers, rest, message] of [
     'what is wider than what is allowed',
     [app('10.0.0.2', '192.168.0.0/16')],
     { hostAddresses: [prefix('192.168.1.5/24')], allowHostRoutes: [prefix('192.168.0.0/17')] },
-    `${REFUSED} 192.168.0.0/16: 192.168.1.5 is an address of the host itself; start the daemon with --allow-host-routes 192.168.0.0/16 if it shall`,
+    `${REFUSED} 192.168.0.0/16: 192.168.1.5 is an address of the host itself; start the daemon with --allow-host-routes 192.168.0.0/16 to allow it`,
   ],
 ] as const) {
   test(`${what} is refused`, () => {
@@ -160,7 +160,7 @@ test('of two containers for one network the first by name counts, and the other 
   ]);
   assert.deepEqual(routes, ['10.20.0.0/24 via 10.0.0.2']);
   assert.deepEqual(diagnostics, [
-    "b10 twine.host.routes: the host's route to 10.20.0.0/24 leads to b9, which asks for it too: remove one of the two labels",
+    "b10 twine.host.routes: the host's route to 10.20.0.0/24 leads to b9, which asks for it as well: remove one of the two labels",
   ]);
 });
 
@@ -208,8 +208,8 @@ test('what several containers ask for counts together, and the same network coun
   ]);
   assert.deepEqual(routes, ['100.0.0.0/8 via 10.0.0.2', '101.0.0.0/8 via 10.0.0.3']);
   assert.deepEqual(diagnostics.slice(1), [
-    "c twine.host.routes: the host gets no route to 102.0.0.0/8: with the other labels' routes it would be more than 2 networks of /8; start the daemon with --allow-host-routes 102.0.0.0/8 if it shall",
-    "c twine.host.routes: the host gets no route to 103.1.0.0/16: with the other labels' routes it would be more than 2 networks of /8; start the daemon with --allow-host-routes 103.1.0.0/16 if it shall",
+    "c twine.host.routes: the host gets no route to 102.0.0.0/8: with the other labels' routes it would be more than 2 networks of /8; start the daemon with --allow-host-routes 102.0.0.0/8 to allow it",
+    "c twine.host.routes: the host gets no route to 103.1.0.0/16: with the other labels' routes it would be more than 2 networks of /8; start the daemon with --allow-host-routes 103.1.0.0/16 to allow it",
   ]);
 });
 

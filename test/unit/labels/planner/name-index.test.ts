@@ -121,9 +121,9 @@ const BEARERS = {
     attachments: [{ networkId: '', networkName: 'main', driver: '', addresses: [], aliases: ['x'] }],
   },
 };
-for (const [bearer, stopped] of Object.entries(BEARERS)) {
+for (const [holder, stopped] of Object.entries(BEARERS)) {
   for (const [who, other] of Object.entries(ELSE)) {
-    test(`while ${bearer} is stopped, nothing goes to ${who}`, () => {
+    test(`while ${holder} is stopped, nothing goes to ${who}`, () => {
       const [route, ...said] = leadsTo(stopped, other);
       assert.equal(route, CLOSED);
       assert.deepEqual(said, ['x is not running: start it; until then 0.0.0.0/0 is unreachable']);
@@ -148,17 +148,17 @@ for (const [who, other, said] of [
   [
     "another project's service",
     ELSE["another project's service"],
-    'x is a service of the Compose project q, of which this container is not: give the name of its container, q-x-1',
+    'x is a service of the Compose project q, to which this container does not belong: give the name of its container, q-x-1',
   ],
   [
     "another project's alias",
     container('q-gate-1', { networks: { main: '10.0.0.66 x' }, service: 'q/gate' }),
-    'x is an alias of q-gate-1 of the Compose project q, of which this container is not: give the name of its container, q-gate-1',
+    'x is an alias of q-gate-1 of the Compose project q, to which this container does not belong: give the name of its container, q-gate-1',
   ],
   [
     'a one-off container of the service',
     ELSE['a one-off container of the service'],
-    'x is there as p-x-run-1 alone, a one-off container of `docker compose run`, which does not stand in for a service: start the service, or give the name of that container',
+    'x exists only as p-x-run-1, a one-off container of `docker compose run`, which does not stand in for a service: start the service, or give the name of that container',
   ],
 ] as const) {
   test(`with the service removed, nothing goes to ${who}, and the way to reach it is told`, () => {
@@ -195,7 +195,7 @@ test('a forward goes to nobody else either', () => {
 });
 
 const IGNORED = (who: string) =>
-  `${who} can be no gateway: on the network wg (driver dwgd) the kernel ignores gateways, and packets would go elsewhere: connect both containers to a network of driver bridge; until then 0.0.0.0/0 is unreachable`;
+  `${who} cannot be a gateway: on the network wg (driver dwgd) the kernel ignores gateways, and packets would go elsewhere: connect both containers to a network of driver bridge; until then 0.0.0.0/0 is unreachable`;
 
 test('a gateway on a network that ignores gateways is refused', () => {
   const gateway = container('x', { networks: { wg: '10.8.0.3' }, ignoring: ['wg'] });
@@ -217,7 +217,7 @@ test('a gateway on a network of which Docker does not tell is refused', () => {
   );
   assert.deepEqual(routes.map(showRoute), [CLOSED]);
   assert.deepEqual(diagnostics, [
-    'app twine.route.0.0.0.0/0: gw can be no gateway: on the network main (driver unknown, since Docker refuses to list its networks) the kernel may ignore gateways, and packets would go elsewhere: connect both containers to a network of driver bridge; until then 0.0.0.0/0 is unreachable',
+    'app twine.route.0.0.0.0/0: gw cannot be a gateway: on the network main (driver unknown, since Docker refuses to list its networks) the kernel may ignore gateways, and packets would go elsewhere: connect both containers to a network of driver bridge; until then 0.0.0.0/0 is unreachable',
   ]);
 });
 
@@ -255,7 +255,7 @@ test('a forward may go to a network that ignores gateways', () => {
 test('who has no network, as in the namespace of a container that was started anew, is told what to do', () => {
   const { diagnostics } = only([routed({}, { 'twine.route.0.0.0.0/0': 'gw' }), gw({ main: '10.0.0.3' })]);
   assert.deepEqual(diagnostics, [
-    `app twine.route.0.0.0.0/0: gw cannot be reached, because this container has no address on any network: connect both to one network, or, if it shares the network of a container that was started anew, restart it; ${UNTIL}`,
+    `app twine.route.0.0.0.0/0: gw cannot be reached, because this container has no address on any network: connect both to one network, or, if it shares the network of a container that was restarted, restart this one too; ${UNTIL}`,
   ]);
 });
 
@@ -294,7 +294,7 @@ for (const [what, others, name, message] of [
       container('q-vpn-1', { networks: { main: '10.0.0.3' }, service: 'q/vpn' }),
     ],
     'vpn',
-    `vpn is a service of the Compose project q, of which this container is not: give the name of its container, q-vpn-1; ${UNTIL}`,
+    `vpn is a service of the Compose project q, to which this container does not belong: give the name of its container, q-vpn-1; ${UNTIL}`,
   ],
   [
     'a number',
@@ -359,7 +359,7 @@ for (const [answer, why] of [
     );
     assert.deepEqual(forwardsOf(table, 'prerouting'), []);
     assert.deepEqual(routes.map(showRoute), ['unreachable 0.0.0.0/0']);
-    const because = `the DNS says that the host evil.example is ${formatAddress(address(answer))}, ${why}, to which no name may lead: give another host`;
+    const because = `the host evil.example resolves to ${formatAddress(address(answer))}, ${why}, which is refused as an answer of the DNS: give another host`;
     assert.deepEqual(diagnostics, [
       `app twine.route.0.0.0.0/0: ${because}; until then 0.0.0.0/0 is unreachable`,
       `app twine.nat.forward.80: ${because}; until then the port is not forwarded`,

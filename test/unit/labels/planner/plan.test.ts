@@ -160,7 +160,7 @@ test('labels of one namespace that contradict each other are reported, and those
     gw({ main: '10.0.0.3' }),
   ]);
   const rest = (key: string) =>
-    `a-side ${key}: vpn, which shares this network namespace, says otherwise with ${key}, and that one counts: remove one of the two labels`;
+    `a-side ${key}: vpn, which shares this network namespace, has ${key}, which says otherwise and counts: remove one of the two labels`;
   assert.deepEqual(diagnostics.map(showMistake).sort(), [
     rest('twine.iptables.rule.a'),
     rest('twine.nat.forward.80'),
@@ -240,12 +240,12 @@ test('of labels that may be those of an image the networks of routes are guarded
   // The label that counts counts, on the host.
   assert.deepEqual([hostRoutes.map(showRoute), externalNames], [['10.21.0.0/24 via 10.0.0.2'], []]);
   assert.deepEqual(diagnostics.map(showMistake), [
-    "app twine.*: the container's image is gone, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+    "app twine.*: the container's image is gone, so it is not known which labels came with it: what is in force stays, networks of its route labels that have no route yet are unreachable, and nothing else is applied; recreate the container from an image that exists, or start the daemon with --trust-image-labels",
   ]);
 });
 
 const IPV6_OPEN = (to: string) =>
-  `app twine.route.0.0.0.0/0: IPv6 goes on by Docker's own default route: set the label twine.route.::/0=${to}, by which it goes the same way, and nowhere while the gateway has no IPv6`;
+  `app twine.route.0.0.0.0/0: IPv6 still uses Docker's own default route: set the label twine.route.::/0=${to}, which sends it the same way, or nowhere while the gateway has no IPv6`;
 for (const [what, labels, hasGateway6, expected] of [
   ['the default route of IPv4', { '0.0.0.0/0': 'gw' }, true, [IPV6_OPEN('gw')]],
   ['the same by an address', { '0.0.0.0/0': '10.0.0.3' }, true, [IPV6_OPEN('<gateway>')]],
@@ -360,7 +360,7 @@ test('a container of a runtime with a network stack of its own is an error, and 
     [['guest', 'vpn']],
   );
   const because =
-    'the container runs by runsc, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc';
+    "the container uses the runtime runsc, which has its own network stack, so labels have no effect on it and its packets leave by Docker's routes: use runc";
   assert.deepEqual(
     diagnostics.map(({ isError, ...rest }) => [showMistake(rest), isError]),
     [
@@ -394,8 +394,8 @@ test('routes that lead in a circle are reported on every container of it', () =>
     hop('f', 7, 'gone.example', '10.8.0.0/16'),
   ]);
   assert.deepEqual(diagnostics.map(showMistake), [
-    'a twine.route.10.8.0.0/16: packets to 10.8.0.0/16 go in a circle: a -> b -> c -> a',
-    'b twine.route.10.8.0.0/17: packets to 10.8.0.0/17 go in a circle: b -> c -> a -> b',
+    'a twine.route.10.8.0.0/16: packets to 10.8.0.0/16 are routed in a loop: a -> b -> c -> a',
+    'b twine.route.10.8.0.0/17: packets to 10.8.0.0/17 are routed in a loop: b -> c -> a -> b',
   ]);
   // They are reported, no more.
   assert.equal(sandboxes.flatMap(({ routes }) => routes.filter(({ gateway }) => gateway)).length, 5);
@@ -408,8 +408,8 @@ test('two by way of each other are a circle, unless one of them knows a narrower
       container('b', { networks: { main: '10.0.0.3' }, labels: { 'twine.route.0.0.0.0/0': 'a', ...more } }),
     ]).diagnostics.map(showMistake);
   assert.deepEqual(two({}), [
-    'a twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: a -> b -> a',
-    'b twine.route.0.0.0.0/0: packets to 0.0.0.0/0 go in a circle: b -> a -> b',
+    'a twine.route.0.0.0.0/0: packets to 0.0.0.0/0 are routed in a loop: a -> b -> a',
+    'b twine.route.0.0.0.0/0: packets to 0.0.0.0/0 are routed in a loop: b -> a -> b',
   ]);
   assert.deepEqual(two({ 'twine.route.0.0.0.0/1': '10.0.0.99' }), []);
 });
@@ -425,7 +425,7 @@ test('of a long circle the beginning is told', () => {
   assert.equal(diagnostics.length, 12);
   assert.equal(
     diagnostics[5]?.message,
-    'packets to 10.8.0.0/16 go in a circle: c5 -> c6 -> c7 -> c8 -> c9 -> c10 -> c11 -> c0 -> …',
+    'packets to 10.8.0.0/16 are routed in a loop: c5 -> c6 -> c7 -> c8 -> c9 -> c10 -> c11 -> c0 -> …',
   );
 });
 

@@ -19,7 +19,7 @@ const SIGHT: WorldSnapshot = {
   externalRevision: 1,
   hostAddresses: [parsePrefix('192.0.2.1/24')!],
   nextHops: [parseAddress('192.0.2.9')!],
-  hostPlaces: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
+  hostInterfaceAddresses: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
 };
 
 const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
@@ -31,12 +31,18 @@ const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
   ],
   [
     'the places of the host were read again',
-    { ...SIGHT, hostPlaces: SIGHT.hostPlaces.map(place => ({ ...place })) },
+    { ...SIGHT, hostInterfaceAddresses: SIGHT.hostInterfaceAddresses.map(place => ({ ...place })) },
     true,
   ],
   [
     "a bridge's link-layer address is another one",
-    { ...SIGHT, hostPlaces: SIGHT.hostPlaces.map(place => ({ ...place, mac: '02:00:00:00:00:02' })) },
+    {
+      ...SIGHT,
+      hostInterfaceAddresses: SIGHT.hostInterfaceAddresses.map(place => ({
+        ...place,
+        mac: '02:00:00:00:00:02',
+      })),
+    },
     false,
   ],
   ['a container is gone', { ...SIGHT, containers: [A] }, false],

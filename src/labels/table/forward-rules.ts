@@ -1,24 +1,25 @@
-// The rules of forwards: destination NAT of what arrives and of what the container says to itself, and masquerading of
-// what they lead elsewhere. Not here: where their destinations are (resolve.ts), the chains (nft-table.ts).
+// The rules of forwards: destination NAT for connections that arrive and for those of the container to itself, and
+// masquerading for both. Not here: where their destinations are (labels/planner/resolve.ts), the chains (nft-table.ts).
 
 import { type Address, formatAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
+import { DOCKER_DNS } from '../../base/special-addresses.js';
 import type { FlowEnd } from '../../nft/conntrack.js';
 import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
 import { type NftRule, rule } from '../../nft/table.js';
 import type { UdpForward } from '../diff/state.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
-import { byNameButLo } from '../spec/interface-match.js';
+import { matchNameButLo } from '../spec/interface-match.js';
 import { compareSpecificity, formatPattern, isLoopback } from '../spec/interface-pattern.js';
 
-/** A forward with its destination found. */
+/** A forward with its destination resolved. */
 export interface ResolvedForward {
-  /** The label's key: what decides where two say the same. */
+  /** The label's key, which breaks ties. */
   readonly key: string;
   /** The pattern as it was given; every interface but `lo` is ANY. */
   readonly pattern: InterfacePattern;
-  /** The interfaces by which connections may arrive; `lo` stands alone. */
-  readonly arrivals: readonly InterfacePattern[];
+  /** The interfaces by which connections may arrive; `lo` only by itself. */
+  readonly ingress: readonly InterfacePattern[];
   readonly protocol: 'tcp' | 'udp';
   readonly port: number;
   /** One of each family at most. */
@@ -27,11 +28,9 @@ export interface ResolvedForward {
 }
 
 const LOOPBACK = { prefix: { addr: '127.0.0.0', len: 8 } };
-/** Docker's embedded DNS; its own rules lead it elsewhere. */
-const DOCKER_DNS = '127.0.0.11';
 
-/** With route_localnet the kernel takes packets for 127.0.0.0/8 from outside; so they end here. */
-export function guardLoopback(forwards: readonly ResolvedForward[]): NftRule[] {
+/** With route_localnet the kernel would accept packets for 127.0.0.0/8 from outside: these rules drop them. */
+export function dropForeignLoopback(forwards: readonly ResolvedForward[]): NftRule[] {
   if (!forwards.some(isLocal)) return [];
   const outside = match(meta('iifname'), '!=', 'lo');
   return ['daddr', 'saddr'].map(field =>
@@ -40,14 +39,13 @@ export function guardLoopback(forwards: readonly ResolvedForward[]): NftRule[] {
 }
 
 /**
- * Connections that arrive for an address of the interface by which they come, all but those for `lo`. The narrowest
- * pattern goes first.
+ * Connections that arrive for an address of their ingress interface, other than `lo`. The narrowest pattern comes first.
  */
 export function preroutingDnat(forwards: readonly ResolvedForward[]): NftRule[] {
   const groups = new Map<string, { pattern: InterfacePattern; forwards: ResolvedForward[] }>();
   const outside = forwards.filter(forward => !isLocal(forward));
   for (const forward of outside.sort(bySpecificity)) {
-    for (const pattern of forward.arrivals) {
+    for (const pattern of forward.ingress) {
       const key = formatPattern(pattern);
       const group = groups.get(key) ?? { pattern, forwards: [] };
       groups.set(key, group);
@@ -58,13 +56,15 @@ export function preroutingDnat(forwards: readonly ResolvedForward[]): NftRule[] 
   return [...groups.values()]
     .sort((a, b) => compareSpecificity(a.pattern, b.pattern))
     .flatMap(({ pattern, forwards }) =>
-      ([4, 6] as const).flatMap(family => dnat(family, forwards, [...byNameButLo('iifname', pattern), here])),
+      ([4, 6] as const).flatMap(family =>
+        dnat(family, forwards, [...matchNameButLo('iifname', pattern), here]),
+      ),
     );
 }
 
 /**
- * Connections that the container makes to itself: to an address of its own, or for `lo` to a loopback address. The
- * address does not tell the interface, so the widest pattern counts.
+ * Connections of the container to itself: to an address of its own, or for `lo` to a loopback address. The address does
+ * not show which interface was meant, so the widest pattern counts.
  */
 export function outputDnat(forwards: readonly ResolvedForward[]): NftRule[] {
   const widest = [...forwards].sort((a, b) => bySpecificity(b, a) || naturalCompare(a.key, b.key));
@@ -73,14 +73,14 @@ export function outputDnat(forwards: readonly ResolvedForward[]): NftRule[] {
   const byLo = match(meta('oifname'), '==', 'lo');
   const [ip, ip6] = [payload('ip', 'daddr'), payload('ip6', 'daddr')];
   return [
-    ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', DOCKER_DNS)]),
+    ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', formatAddress(DOCKER_DNS))]),
     ...dnat(6, local, [byLo, match(ip6, '==', '::1')]),
     ...dnat(4, others, [own, match(ip, '!=', LOOPBACK)]),
     ...dnat(6, others, [own, match(ip6, '!=', '::1')]),
   ];
 }
 
-/** One rule for all forwards of a family: a map from protocol and port, so that their number costs a packet nothing. */
+/** One rule for all forwards of a family: a map by protocol and port, so that packets do not pay for their number. */
 function dnat(family: 4 | 6, forwards: readonly ResolvedForward[], matches: readonly Statement[]): NftRule[] {
   const elements = new Map<string, readonly [Expression, Expression]>();
   for (const { protocol, port, addresses, destinationPort } of forwards) {
@@ -96,7 +96,7 @@ function dnat(family: 4 | 6, forwards: readonly ResolvedForward[], matches: read
   return [rule(...matches, { dnat: { family: family === 4 ? 'ip' : 'ip6', addr: { map: { key, data } } } })];
 }
 
-/** Masquerades what is forwarded: one rule for each destination, with where it is, and the ports that lead to it. */
+/** Masquerades forwarded connections: one rule for each destination, with the ports that are forwarded to it. */
 export function masqueraded(forwards: readonly ResolvedForward[]): NftRule[] {
   const found = new Map<string, { forward: ResolvedForward; address: Address; ports: Set<number> }>();
   for (const forward of forwards) {
@@ -128,16 +128,16 @@ function bySpecificity(a: ResolvedForward, b: ResolvedForward): number {
 }
 
 /**
- * The ports that labels forward by UDP, each with where it leads now.
- * @param wanted all forwards, @param placed those whose destination was found
+ * The UDP ports that labels forward, each with its destinations now.
+ * @param wanted all forwards, @param resolved those with a destination
  */
 export function udpForwards(
   wanted: readonly ForwardIntent[],
-  placed: readonly ResolvedForward[],
+  resolved: readonly ResolvedForward[],
 ): readonly UdpForward[] {
   const ports = new Map<number, FlowEnd[]>();
   for (const { protocol, port } of wanted) if (protocol === 'udp') ports.set(port, []);
-  for (const { protocol, port, addresses, destinationPort } of placed) {
+  for (const { protocol, port, addresses, destinationPort } of resolved) {
     if (protocol === 'udp') {
       ports.get(port)?.push(...addresses.map(address => ({ address, port: destinationPort })));
     }

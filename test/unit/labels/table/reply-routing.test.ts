@@ -17,7 +17,7 @@ const DEFAULT = { 'twine.route.0.0.0.0/0': 'gw' };
 /** The addresses that a table takes for Docker's way; undefined without the chain. */
 function macsOf(labels: Record<string, string>, networks: Record<string, string>, of: readonly string[]) {
   const world = [routed(networks, labels), gw({ main: '10.0.0.3 fd00::3' })];
-  const { table } = only(world, { hostPlaces: places(of) });
+  const { table } = only(world, { hostInterfaceAddresses: places(of) });
   const found = chain(table, 'arrived');
   return found && [...JSON.stringify(found.rules).matchAll(/"(02:[0-9a-f:]+)"/g)].map(([, mac]) => mac);
 }
@@ -51,7 +51,7 @@ for (const [what, labels, networks, of, expected] of [
 
 test("while the label's gateway is not there the host is Docker's way still, and the table the same", () => {
   const app = routed({ main: '10.0.0.2' }, DEFAULT);
-  const rest = { hostPlaces: places([BRIDGE]) };
+  const rest = { hostInterfaceAddresses: places([BRIDGE]) };
   const here = only([app, gw({ main: '10.0.0.3' })], rest);
   const gone = only([app, gw({}, { netns: null })], rest);
   assert.deepEqual(gone.table, here.table);
@@ -59,7 +59,7 @@ test("while the label's gateway is not there the host is Docker's way still, and
 
 test('a reply is rerouted, and everything else that the container sends loses the bit', () => {
   const { table } = only([routed({ main: '10.0.0.2' }, DEFAULT), gw({ main: '10.0.0.3' })], {
-    hostPlaces: places([BRIDGE]),
+    hostInterfaceAddresses: places([BRIDGE]),
   });
   const { hook, rules } = chain(table, 'replies')!;
   assert.deepEqual(hook, { type: 'route', hook: 'output', priority: -150 });

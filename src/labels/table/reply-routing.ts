@@ -1,7 +1,7 @@
-// Replies of connections that came in by Docker's own way, as those to published ports do: they go back by it, past the
-// labels' default routes. A bit of the connection's mark remembers them; the same bit of a packet's mark leads it by
-// table main. Only a reply is ever led there, so nothing that the container itself opens. Not here: the policy rule
-// (labels/diff/policy-routing.ts), where the chains hang (nft-table.ts).
+// Reply-path routing: replies of connections that came in through the host, as those to published ports do, go back the
+// same way, past the labels' default routes. A bit of the connection's mark remembers such a connection; the same bit of a
+// packet's mark routes it by table main. Only replies get it, so no connection that the container opens. Not here: the
+// policy rule (labels/diff/policy-routing.ts), the hooks of the chains (nft-table.ts).
 
 import { prefixContains, sameAddress } from '../../base/ip.js';
 import { REPLY_MARK } from '../../base/ownership.js';
@@ -11,22 +11,24 @@ import type { DesiredRoute, DesiredSysctl } from '../diff/state.js';
 import { IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT } from '../diff/sysctls.js';
 import type { Attachment, HostInterfaceAddress } from '../discovery/container.js';
 
-/** A mark has 32 bits. */
-const ALL_BUT_DOCKER_WAY = 0xdfff_ffff;
+/** Of the 32 bits of a mark. */
+const ALL_BUT_REPLY_MARK = 0xdfff_ffff;
 
 /**
- * Link-layer addresses by which the host sends to a namespace what came in by Docker's own way. The host's are known,
- * and so a gateway is never taken for it that is not known yet: what is left out is answered by the label's gateway.
+ * Link-layer addresses of the host on the namespace's networks: what comes from them came in through the host. Only known
+ * addresses of the host count, so a gateway whose address is not known yet is never mistaken for it.
  * @param attachments the namespace's
- * @param routes its labels' routes; where one leads to the host itself, that is the label's way
+ * @param routes its labels' routes; an address of the host that is a gateway of one of them is left out
  */
 export function ingressMacs(
   attachments: readonly Attachment[],
   routes: readonly DesiredRoute[],
-  places: readonly HostInterfaceAddress[],
+  hostAddresses: readonly HostInterfaceAddress[],
 ): string[] {
   const addresses = attachments.flatMap(attachment => attachment.addresses);
-  const beside = places.filter(({ prefix }) => addresses.some(address => prefixContains(prefix, address)));
+  const beside = hostAddresses.filter(({ prefix }) =>
+    addresses.some(address => prefixContains(prefix, address)),
+  );
   const gateways = beside.filter(({ prefix }) =>
     routes.some(({ gateway }) => gateway && sameAddress(gateway, prefix.address)),
   );
@@ -35,15 +37,15 @@ export function ingressMacs(
 }
 
 /**
- * The rules behind destination NAT in prerouting: a new connection is remembered, and replies that the container
- * forwards are led back. What is for the container itself is marked too: so it passes the check of its source
- * (rp_filter), and the answer of a TCP socket is led back even while there is no other way.
- * @param macs of dockerWay()
+ * The rules after destination NAT in prerouting: a new connection is remembered, and replies that the container forwards
+ * are routed back. Packets for the container itself are marked as well: so they pass the source check (rp_filter), and a
+ * TCP socket's replies are routed back even while there is no other route.
+ * @param macs as ingressMacs() finds them
  */
 export function saveMark(macs: readonly string[]): NftRule[] {
   const outside = match(meta('iifname'), '!=', 'lo');
   return [
-    forget(),
+    clearMark(),
     ...(macs.length === 0
       ? []
       : [
@@ -52,7 +54,7 @@ export function saveMark(macs: readonly string[]): NftRule[] {
             match(ct('direction'), '==', 'original'),
             outside,
             match(payload('ether', 'saddr'), '==', { set: macs }),
-            // A packet of the container's own that somebody sent back opens no connection.
+            // A packet of the container that somebody sent back to it opens no connection.
             match({ fib: { result: 'type', flags: ['saddr'] } }, '!=', 'local'),
             set(ct('mark')),
           ),
@@ -68,15 +70,15 @@ export function saveMark(macs: readonly string[]): NftRule[] {
   ];
 }
 
-/** The rules of what the container itself sends: a reply is led back, and nothing else has the bit. */
+/** The rules for what the container itself sends: replies get the bit, everything else loses it. */
 export function restoreMark(): NftRule[] {
   return [
     rule(match(ct('direction'), '==', 'reply'), isSet(ct('mark')), set(meta('mark')), { return: null }),
-    forget(),
+    clearMark(),
   ];
 }
 
-/** What the bit needs in order to count where the container itself answers. */
+/** Without these the mark has no effect on replies of the container itself. */
 export const REPLY_SYSCTLS: readonly DesiredSysctl[] = [IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT];
 
 function isSet(mark: Expression): Statement {
@@ -87,8 +89,8 @@ function set(mark: Expression): Statement {
   return { mangle: { key: mark, value: { '|': [mark, REPLY_MARK] } } };
 }
 
-/** Whoever may set marks could set ours. */
-function forget(): NftRule {
+/** Clears the bit, which anybody who may set marks could have set. */
+function clearMark(): NftRule {
   const mark = meta('mark');
-  return rule(isSet(mark), { mangle: { key: mark, value: { '&': [mark, ALL_BUT_DOCKER_WAY] } } });
+  return rule(isSet(mark), { mangle: { key: mark, value: { '&': [mark, ALL_BUT_REPLY_MARK] } } });
 }

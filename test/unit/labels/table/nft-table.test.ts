@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import { planWorld } from '../../../../src/labels/planner/plan.js';
-import { TableCache } from '../../../../src/labels/planner/table-cache.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import { TableCache } from '../../../../src/labels/table/table-cache.js';
 import type { NftChain, NftTable } from '../../../../src/nft/table.js';
 import { container, plan, showMistake } from '../../../support/label-world.js';
 
@@ -113,7 +113,7 @@ test('defect 7: interfaces are matched by name, whole or by its beginning, and n
 });
 
 /** The interfaces of the rules of prerouting, in order. */
-const arrivals = (labels: Labels): string[] =>
+const ingress = (labels: Labels): string[] =>
   rulesOf(planned(labels).table, 'prerouting')
     .filter(rule => !text(rule).includes('ip6'))
     .map(rule =>
@@ -151,7 +151,7 @@ for (const [what, labels, expected] of [
     ['not lo'],
   ],
 ] as const) {
-  test(what, () => assert.deepEqual(arrivals(labels), expected));
+  test(what, () => assert.deepEqual(ingress(labels), expected));
 }
 
 for (const [labels, given] of [
@@ -164,7 +164,7 @@ for (const [labels, given] of [
     const { diagnostics, table } = planned(labels);
     const [, key] = Object.keys(labels);
     assert.deepEqual(diagnostics, [
-      `c ${key}: the port is forwarded for no interface: none is both of ${given} and of twine.nat.interfaces=${labels['twine.nat.interfaces']}: give one that is of both`,
+      `c ${key}: the port is forwarded for no interface: none matches both ${given} and twine.nat.interfaces=${labels['twine.nat.interfaces']}: give one that matches both`,
     ]);
     assert.deepEqual(rulesOf(table, 'prerouting'), []);
   });
@@ -219,7 +219,7 @@ test('a table is built once, and anew when a label or an address differs', () =>
     const c = container('c', { networks: { main: '10.0.0.2' }, labels: Object.fromEntries(labels) });
     const world = { containers: [c, web], intents: new Map([[c.id, asked]]), external: new Map() };
     return planWorld(
-      { ...world, allowHostRoutes: [], hostAddresses: [], nextHops: [], hostPlaces: [] },
+      { ...world, allowHostRoutes: [], hostAddresses: [], nextHops: [], hostInterfaceAddresses: [] },
       tables,
     ).sandboxes[0]!;
   };

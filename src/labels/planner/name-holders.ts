@@ -1,46 +1,46 @@
-// Who bears a name: which containers a destination may mean, running or not, on the networks that both share. The first
-// bearer decides, so that what is stopped is nobody else meanwhile. Pure. Not here: the bearer's address and the DNS
-// (name-index.ts), what is said where there is none (unresolved.ts).
-import { naturalCompare } from '../../base/plain-text.js';
+// Which containers a name may mean, running or not, on the networks that both share. The first match decides, so that the
+// name of a stopped container never leads to another one. Pure. Not here: the container's address and the DNS
+// (name-index.ts), the sentence where there is none (unresolved.ts).
+
 import type { Attachment, ContainerView } from '../discovery/container.js';
-import type { SandboxMembers } from './merge.js';
+import { compareContainers, type SandboxMembers } from './merge.js';
 
 /** A container that has a name. */
-export interface Bearer {
+export interface NameHolder {
   readonly container: ContainerView;
   readonly sandbox: SandboxMembers;
-  /** The bearer's place on the network where it has the name; absent: known by that name wherever it is. */
+  /** The network on which it has the name; absent: it has that name everywhere. */
   readonly attachment?: Attachment;
 }
 
-/** Who bears a name, for one asker. */
-export interface Borne {
-  /** The first bearer and the other replicas of its service, in the asker's order of networks; never the asker itself. */
-  readonly bearers: readonly Bearer[];
-  /** Whether the asker itself bears it. */
+/** Who has a name, as seen by one asker. */
+interface NameMatch {
+  /** The first holder and the other replicas of its service, in the asker's order of networks; never the asker itself. */
+  readonly holders: readonly NameHolder[];
+  /** Whether it is the asker's own name. */
   readonly isOwn: boolean;
-  /** Bearers to whom the name does not lead: other projects' services and aliases, one-off containers. */
+  /** Holders that the name does not lead to: other projects' services and aliases, one-off containers. */
   readonly passedOver: readonly ContainerView[];
 }
 
-/** Every name of the world, by network. */
-export class Bearers {
-  readonly #onNetwork = new Map<string, Map<string, Bearer[]>>();
-  readonly #anywhere = new Map<string, Bearer[]>();
+/** All names, by network. */
+export class NameHolders {
+  readonly #onNetwork = new Map<string, Map<string, NameHolder[]>>();
+  readonly #anywhere = new Map<string, NameHolder[]>();
 
   constructor(sandboxes: readonly SandboxMembers[]) {
     const idOf = networkIds(sandboxes);
-    for (const sandbox of sandboxes) this.#learn(sandbox, idOf);
+    for (const sandbox of sandboxes) this.#add(sandbox, idOf);
   }
 
-  #learn(sandbox: SandboxMembers, idOf: (attachment: Attachment) => string): void {
+  #add(sandbox: SandboxMembers, idOf: (attachment: Attachment) => string): void {
     for (const container of sandbox.members) {
       for (const key of keysOf(container)) push(this.#anywhere, key, { container, sandbox });
       for (const attachment of sandbox.attachments) {
         const id = idOf(attachment);
-        const names = this.#onNetwork.get(id) ?? new Map<string, Bearer[]>();
+        const names = this.#onNetwork.get(id) ?? new Map<string, NameHolder[]>();
         this.#onNetwork.set(id, names);
-        // The aliases are of the one that made the namespace.
+        // Aliases belong to the container that the namespace was made for.
         const aliases = container === sandbox.members[0] ? attachment.aliases.map(aliasKey) : [];
         const { service } = container;
         const foreign = service ? [anyProjectKey(service.name)] : [];
@@ -51,26 +51,26 @@ export class Bearers {
     }
   }
 
-  /** Who bears a name in a label of `asker`, which is in `sandbox`. */
-  of(name: string, asker: ContainerView, sandbox: SandboxMembers): Borne {
+  /** Who has a name that a label of `asker` gives, which is in `sandbox`. */
+  find(name: string, asker: ContainerView, sandbox: SandboxMembers): NameMatch {
     let isOwn = false;
     const passedOver: ContainerView[] = [];
     for (const key of keysFor(name, asker)) {
       const all = [...this.#shared(key, sandbox), ...(this.#anywhere.get(key) ?? [])];
-      const others = all.filter(bearer => bearer.sandbox.key !== sandbox.key);
+      const others = all.filter(holder => holder.sandbox.key !== sandbox.key);
       isOwn ||= others.length < all.length;
       const meant = others.filter(({ container }) => isMeant(key, container, asker));
-      passedOver.push(...others.filter(bearer => !meant.includes(bearer)).map(({ container }) => container));
+      passedOver.push(...others.filter(holder => !meant.includes(holder)).map(({ container }) => container));
       const [first] = [...meant].sort(byContainer);
       if (!first) continue;
-      const bearers = meant.filter(({ container }) => isReplica(container, first.container));
-      return { bearers, isOwn, passedOver };
+      const holders = meant.filter(({ container }) => isReplica(container, first.container));
+      return { holders, isOwn, passedOver };
     }
     const services = this.#shared(anyProjectKey(name), sandbox).filter(
-      bearer => bearer.sandbox.key !== sandbox.key,
+      holder => holder.sandbox.key !== sandbox.key,
     );
     passedOver.push(...services.map(({ container }) => container));
-    return { bearers: [], isOwn, passedOver: passedOver.sort(byName) };
+    return { holders: [], isOwn, passedOver: passedOver.sort(compareContainers) };
   }
 
   /** The containers on the sandbox's networks, without its own; one may be there more than once. */
@@ -78,20 +78,20 @@ export class Bearers {
     return sandbox.attachments.flatMap(({ networkId }) =>
       [...(this.#onNetwork.get(networkId)?.values() ?? [])]
         .flat()
-        .filter(bearer => bearer.sandbox.key !== sandbox.key)
+        .filter(holder => holder.sandbox.key !== sandbox.key)
         .map(({ container }) => container),
     );
   }
 
   /** In the sandbox's order of networks, then by name. */
-  #shared(key: string, sandbox: SandboxMembers): Bearer[] {
+  #shared(key: string, sandbox: SandboxMembers): NameHolder[] {
     return sandbox.attachments.flatMap(({ networkId }) =>
       [...(this.#onNetwork.get(networkId)?.get(key) ?? [])].sort(byContainer),
     );
   }
 }
 
-/** A container that was never started has its networks' names alone: Docker tells their ids when it starts. */
+/** Of a container that was never started Docker gives the names of its networks but not their ids. */
 function networkIds(sandboxes: readonly SandboxMembers[]): (attachment: Attachment) => string {
   const ids = new Map<string, string>();
   for (const { attachments } of sandboxes) {
@@ -101,7 +101,7 @@ function networkIds(sandboxes: readonly SandboxMembers[]): (attachment: Attachme
   return ({ networkId, networkName }) => networkId || (ids.get(networkName) ?? '');
 }
 
-/** Keys under which a container is known wherever it is. */
+/** Keys under which a container is found on any network. */
 function keysOf({ id, name, service, isOneOff }: ContainerView): string[] {
   return [
     ...(service && !isOneOff ? [serviceKey(service.project, service.name)] : []),
@@ -111,7 +111,7 @@ function keysOf({ id, name, service, isOneOff }: ContainerView): string[] {
   ];
 }
 
-/** The keys that a name may stand for, the likeliest first: what an author writes is a service of the own project. */
+/** The keys that a name may stand for, the likeliest first: most authors mean a service of their own project. */
 function keysFor(name: string, { service }: ContainerView): string[] {
   return [
     ...(service ? [serviceKey(service.project, name)] : []),
@@ -125,7 +125,7 @@ function serviceKey(project: string, service: string): string {
   return `service ${project} ${service}`;
 }
 
-/** Of services whatever their project: nobody is found by it, but told of. */
+/** For services of any project: used for diagnostics, never to find anybody. */
 function anyProjectKey(service: string): string {
   return `service of any project ${service}`;
 }
@@ -135,13 +135,13 @@ function aliasKey(alias: string): string {
 }
 
 /**
- * Whether a label of `asker` may mean the bearer of the key. Services of all projects are aliases on the networks that
- * projects share, so an alias of another project may be anybody; and one-off containers have those of their service.
+ * Whether a label of `asker` may mean the holder of the key. Compose makes every service an alias on each network, shared
+ * ones included, so another project's alias may be anybody's; and one-off containers have the aliases of their service.
  */
-function isMeant(key: string, bearer: ContainerView, asker: ContainerView): boolean {
+function isMeant(key: string, holder: ContainerView, asker: ContainerView): boolean {
   if (!key.startsWith('alias ')) return true;
-  if (bearer.isOneOff) return false;
-  return !asker.service || !bearer.service || bearer.service.project === asker.service.project;
+  if (holder.isOneOff) return false;
+  return !asker.service || !holder.service || holder.service.project === asker.service.project;
 }
 
 function isReplica(one: ContainerView, other: ContainerView): boolean {
@@ -153,12 +153,8 @@ function isReplica(one: ContainerView, other: ContainerView): boolean {
   );
 }
 
-function byContainer(a: Bearer, b: Bearer): number {
-  return byName(a.container, b.container);
-}
-
-function byName(a: ContainerView, b: ContainerView): number {
-  return naturalCompare(a.name, b.name) || naturalCompare(a.id, b.id);
+function byContainer(a: NameHolder, b: NameHolder): number {
+  return compareContainers(a.container, b.container);
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {

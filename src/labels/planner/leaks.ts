@@ -1,25 +1,25 @@
-// What a default route of a label leaves open beside it, each said with its remedy: IPv6, Docker's DNS, policy rules of the
-// container's own. Pure. Not here: the routes (resolve.ts), asking for any of it.
+// What leaks past a label's default route, each with its remedy: IPv6, and Docker's DNS. Pure. Not here: the routes
+// (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
 import { formatDestination } from '../spec/destination.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf } from './merge.js';
 import type { Requester } from './resolve.js';
 
-/** What is left open by the labels of a namespace. */
-export function findOpenings({ members, intent }: Requester): Diagnostic[] {
+/** The leaks that the labels of a namespace leave. */
+export function findLeaks({ members, intent }: Requester): Diagnostic[] {
   const four = defaultOf(intent.routes, 4);
   const six = defaultOf(intent.routes, 6);
   const first = four ?? six;
   const dns = members.members.find(({ hostDns }) => hostDns !== undefined)?.hostDns;
   return [
     ...(four && !six && members.attachments.some(({ hasGateway6 }) => hasGateway6)
-      ? [diagnosticOf(four, whyOpenIPv6(four.intent))]
+      ? [diagnosticOf(four, whyIPv6Leaks(four.intent))]
       : []),
-    ...(first && dns !== undefined ? [diagnosticOf(first, whyHostDns(dns))] : []),
+    ...(first && dns !== undefined ? [diagnosticOf(first, whyDnsLeaks(dns))] : []),
   ];
 }
 
-/** The label for all of a family, or for its first half where there is one for the second, too. */
+/** The label for a whole family, or for its first half where there is one for the second as well. */
 function defaultOf(
   routes: readonly Attributed<RouteIntent>[],
   family: 4 | 6,
@@ -30,11 +30,11 @@ function defaultOf(
   return whole ?? (halves.length === 2 ? halves[0] : undefined);
 }
 
-function whyOpenIPv6({ destination }: RouteIntent): string {
+function whyIPv6Leaks({ destination }: RouteIntent): string {
   const gateway = destination?.kind === 'name' ? formatDestination(destination) : '<gateway>';
-  return `IPv6 goes on by Docker's own default route: set the label twine.route.::/0=${gateway}, by which it goes the same way, and nowhere while the gateway has no IPv6`;
+  return `IPv6 still uses Docker's own default route: set the label twine.route.::/0=${gateway}, which sends it the same way, or nowhere while the gateway has no IPv6`;
 }
 
-function whyHostDns(server: string): string {
+function whyDnsLeaks(server: string): string {
   return `Docker asks ${server} on the host for this container's names, from the host and not by the label's route: give the container a \`dns:\` of its own, such as the VPN's`;
 }

@@ -1,18 +1,18 @@
-// The nftables table of one namespace: the rules of labels in iptables' six places, those of forwards and of replies,
-// and masquerading. Interfaces by name, never by index: what comes up later is covered. Not here: whose labels they are
-// (plan.ts), the stamp (labels/diff/stamp.ts), the rules themselves (forward-rules.ts, reply-routing.ts,
-// nft/iptables/translate.ts).
+// The nftables table of one namespace: the rules of labels in their six chains, those of forwards and of reply-path
+// routing, and masquerading. Interfaces are matched by name, so that later ones are covered. Not here: what the table is
+// for (labels/planner/sandbox-plan.ts), its stamp (labels/diff/stamp.ts), the rules (forward-rules.ts, reply-routing.ts).
 
 import { TABLE } from '../../base/ownership.js';
 import { ct, match, payload, type Statement } from '../../nft/expression.js';
+import { hookOf } from '../../nft/iptables/syntax/chains.js';
 import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js';
 import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { byName, byNameButLo } from '../spec/interface-match.js';
+import { matchName, matchNameButLo } from '../spec/interface-match.js';
 import { isLoopback } from '../spec/interface-pattern.js';
 import {
-  guardLoopback,
+  dropForeignLoopback,
   masqueraded,
   outputDnat,
   preroutingDnat,
@@ -26,45 +26,40 @@ export interface TableParts {
   readonly forwards: readonly ResolvedForward[];
   /** In the order in which they apply. */
   readonly rules: readonly RuleIntent[];
-  /** Whether nothing is forwarded but what was translated. */
+  /** Whether only translated connections are forwarded. */
   readonly isForwardingClosed?: boolean;
   /** Whether labels ask for routes. */
   readonly hasRoutes: boolean;
-  /** Where replies are led past the labels' routes: the link-layer addresses of dockerWay(). */
-  readonly dockerWay?: readonly string[];
+  /** Present where replies bypass the labels' routes: what ingressMacs() of reply-routing.ts finds. */
+  readonly ingressMacs?: readonly string[];
   /** Whether nothing but loopback passes. */
   readonly isClosed?: boolean;
 }
 
-/** Masquerades what our forwards lead elsewhere, and nothing else. */
+/** Masquerades the connections of our forwards, and no others. */
 const FORWARDED_CHAIN = 'forwarded';
 
-/** NF_IP_PRI_RAW, _MANGLE, _NAT_DST, _FILTER, _NAT_SRC: where iptables' tables are; `arrived` is behind all NAT. */
-const HOOKS = {
-  raw: { type: 'filter', hook: 'prerouting', priority: -300 },
-  prerouting: { type: 'nat', hook: 'prerouting', priority: -100 },
-  arrived: { type: 'filter', hook: 'prerouting', priority: -90 },
-  replies: { type: 'route', hook: 'output', priority: -150 },
-  'nat-output': { type: 'nat', hook: 'output', priority: -100 },
-  input: { type: 'filter', hook: 'input', priority: 0 },
-  forward: { type: 'filter', hook: 'forward', priority: 0 },
-  output: { type: 'filter', hook: 'output', priority: 0 },
-  postrouting: { type: 'nat', hook: 'postrouting', priority: 100 },
-} as const satisfies Record<string, NftHook>;
+/** Of <linux/netfilter_ipv4.h>. */
+const [NF_IP_PRI_RAW, NF_IP_PRI_MANGLE] = [-300, -150] as const;
+/** Just after NF_IP_PRI_NAT_DST: destination NAT is done. */
+const AFTER_NAT_DST = -90;
 
-type BaseChain = keyof typeof HOOKS;
-
-/** Which of a label's chains hangs where. */
-const JUMPS: Partial<Record<BaseChain, TwineChain>> = {
-  input: 'TWINE_INPUT',
-  output: 'TWINE_OUTPUT',
-  forward: 'TWINE_FORWARD',
+/** The base chains in their order, each with its hook, or with the chain of labels that it jumps to and whose hook it has. */
+const BASE_CHAINS = {
+  raw: { type: 'filter', hook: 'prerouting', priority: NF_IP_PRI_RAW },
   prerouting: 'TWINE_NAT_PREROUTING',
+  arrived: { type: 'filter', hook: 'prerouting', priority: AFTER_NAT_DST },
+  replies: { type: 'route', hook: 'output', priority: NF_IP_PRI_MANGLE },
   'nat-output': 'TWINE_NAT_OUTPUT',
+  input: 'TWINE_INPUT',
+  forward: 'TWINE_FORWARD',
+  output: 'TWINE_OUTPUT',
   postrouting: 'TWINE_NAT_POSTROUTING',
-};
+} as const satisfies Record<string, NftHook | TwineChain>;
 
-/** The table, without its stamp; undefined where there is nothing to be in it. */
+type BaseChain = keyof typeof BASE_CHAINS;
+
+/** The table without its stamp; undefined where it would be empty. */
 export function buildTable(parts: TableParts): NftTable | undefined {
   const table = openTable(parts);
   return parts.isClosed ? closed(table ?? { ...TABLE, sets: [], chains: [] }) : table;
@@ -76,33 +71,36 @@ function openTable({
   rules,
   isForwardingClosed = false,
   hasRoutes,
-  dockerWay,
+  ingressMacs,
 }: TableParts): NftTable | undefined {
   const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
   if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
   const own: Record<BaseChain, readonly NftRule[]> = {
-    raw: [...guardLoopback(forwards), ...(hasRoutes ? refuseRedirects() : [])],
+    raw: [...dropForeignLoopback(forwards), ...(hasRoutes ? dropRedirects() : [])],
     prerouting: preroutingDnat(forwards),
-    arrived: dockerWay ? saveMark(dockerWay) : [],
-    replies: dockerWay ? restoreMark() : [],
+    arrived: ingressMacs ? saveMark(ingressMacs) : [],
+    replies: ingressMacs ? restoreMark() : [],
     'nat-output': outputDnat(forwards),
     input: [],
-    forward: [...outside.flatMap(acceptForwarded), ...refuseElsewhere(outside, isForwardingClosed)],
+    forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isForwardingClosed)],
     output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
-      ...outside.map(pattern => rule(...byNameButLo('oifname', pattern), { masquerade: null })),
+      ...outside.map(pattern => rule(...matchNameButLo('oifname', pattern), { masquerade: null })),
     ],
   };
   const targets = new Set(rules.flatMap(({ rule }) => rule.targets));
   const twine = TWINE_CHAINS.map(name => ({ name, rules: rulesOf(name, rules) })).filter(
     ({ name, rules }) => rules.length > 0 || targets.has(name),
   );
-  const base = (Object.keys(HOOKS) as BaseChain[]).flatMap((name): NftChain[] => {
-    const target = twine.find(chain => chain.name === JUMPS[name] && chain.rules.length > 0);
+  const base = (Object.keys(BASE_CHAINS) as BaseChain[]).flatMap((name): NftChain[] => {
+    const base = BASE_CHAINS[name];
+    const target = twine.find(chain => chain.name === base && chain.rules.length > 0);
     const all = [...(target ? [rule(jump(target.name))] : []), ...own[name]];
-    return all.length === 0 ? [] : [{ name, hook: HOOKS[name], rules: all }];
+    return all.length === 0
+      ? []
+      : [{ name, hook: typeof base === 'string' ? hookOf(base) : base, rules: all }];
   });
   const forwarded = forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards) }] : [];
   return {
@@ -112,7 +110,7 @@ function openTable({
   };
 }
 
-/** The rules of one chain, each with the name of its label where it has no comment of its own. */
+/** The rules of one chain, each with its label's name as the comment unless it has one. */
 function rulesOf(chain: TwineChain, rules: readonly RuleIntent[]): NftRule[] {
   return rules
     .filter(({ rule }) => rule.chain === chain)
@@ -120,10 +118,10 @@ function rulesOf(chain: TwineChain, rules: readonly RuleIntent[]): NftRule[] {
 }
 
 /**
- * A gateway that has lost its own way tells whoever asks of a shorter one: the default route. The kernel would put
- * that before every route, unreachable ones too.
+ * A gateway without a route of its own would redirect its clients to the default gateway, and the kernel prefers such a
+ * redirect to every route, unreachable ones included.
  */
-function refuseRedirects(): NftRule[] {
+function dropRedirects(): NftRule[] {
   return [
     rule(match(payload('icmp', 'type'), '==', 'redirect'), { drop: null }),
     rule(match(payload('icmpv6', 'type'), '==', 'nd-redirect'), { drop: null }),
@@ -132,18 +130,18 @@ function refuseRedirects(): NftRule[] {
 
 function acceptForwarded(pattern: InterfacePattern): NftRule[] {
   const state = match(ct('state'), 'in', ['established', 'related', 'new']);
-  const by = (key: 'iifname' | 'oifname') => rule(...byName(key, pattern), state, { accept: null });
+  const by = (key: 'iifname' | 'oifname') => rule(...matchName(key, pattern), state, { accept: null });
   return pattern.name === '' ? [by('iifname')] : [by('iifname'), by('oifname')];
 }
 
 /**
- * What neither came nor leaves by a matching interface ends here, unless it is a translated connection. Else a gateway
- * whose tunnel is not up would send what its users give it out by its own default route.
+ * Drops forwarded packets that neither arrive nor leave by a matching interface, unless their connection was translated.
+ * Otherwise a gateway whose tunnel is down would send its clients' packets out by its own default route.
  */
-function refuseElsewhere(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
+function dropOtherForwarding(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
   if (!isClosed && (patterns.length === 0 || patterns.some(({ name }) => name === ''))) return [];
   const others = (['iifname', 'oifname'] as const).flatMap(key =>
-    patterns.flatMap(pattern => byName(key, pattern, '!=')),
+    patterns.flatMap(pattern => matchName(key, pattern, '!=')),
   );
   return [rule(...others, match({ '&': [ct('status'), 'dnat'] }, '==', 0), { drop: null })];
 }

@@ -1,0 +1,67 @@
+// Baselines: what the kernel has made of each table that was installed, recorded a moment later, when no container waits
+// to start. Not here: comparing with them (tamper-check.ts).
+
+import { messageOf } from '../../base/errors.js';
+import type { Trace } from '../../base/trace.js';
+import type { NftTable } from '../../nft/table.js';
+import type { NetnsRef } from '../discovery/container.js';
+import type { SessionOpener } from './session-opener.js';
+import type { TamperCheck } from './tamper-check.js';
+
+/** By then Docker has added its own rules, each of which raises the ruleset's generation. */
+const BASELINE_DELAY_MS = 250;
+/** How long the event loop may be blocked for baselines at a time. */
+const MAX_BLOCK_MS = 2;
+
+export class Baselines {
+  readonly #tamperCheck: TamperCheck;
+  readonly #sessions: SessionOpener;
+  readonly #trace: Trace | undefined;
+  /** Installed tables without a baseline yet; by the keys of their namespaces. */
+  readonly #pending = new Map<string, { readonly netns: NetnsRef; readonly table: NftTable }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(tamperCheck: TamperCheck, sessions: SessionOpener, trace: Trace | undefined) {
+    this.#tamperCheck = tamperCheck;
+    this.#sessions = sessions;
+    this.#trace = trace;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** The table that was installed in a namespace, while its baseline is not recorded yet. */
+  pendingTable(key: string): NftTable | undefined {
+    return this.#pending.get(key)?.table;
+  }
+
+  /** Drops the namespace's baseline, and schedules that of the table that has just been installed there, if one was. */
+  recordLater(netns: NetnsRef, table: NftTable | undefined): void {
+    this.#tamperCheck.forget(netns.key);
+    if (table) this.#pending.set(netns.key, { netns, table });
+    else this.#pending.delete(netns.key);
+    if (this.#pending.size > 0)
+      this.#timer ??= setTimeout(() => this.record(MAX_BLOCK_MS), BASELINE_DELAY_MS);
+  }
+
+  /** Records what is pending. @param withinMs after which the rest is left for a later turn of the event loop */
+  record(withinMs = Number.POSITIVE_INFINITY): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const began = performance.now();
+    for (const [key, { netns, table }] of this.#pending) {
+      this.#pending.delete(key);
+      try {
+        this.#sessions.within(netns, session =>
+          this.#tamperCheck.recordBaseline(key, table, session.readTable().snapshot),
+        );
+      } catch (err) {
+        // If the error lasts, the next resync reports it.
+        this.#trace?.(`# ${messageOf(err)}`);
+      }
+      if (performance.now() - began >= withinMs) break;
+    }
+    if (this.#pending.size > 0) this.#timer = setTimeout(() => this.record(MAX_BLOCK_MS), MAX_BLOCK_MS);
+  }
+}

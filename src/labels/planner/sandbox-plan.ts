@@ -1,0 +1,134 @@
+// The desired state of one namespace, from what its labels ask for and where that leads. Pure. Not here: all namespaces
+// together (plan.ts), where routes and forwards lead (resolve.ts), the rules of the table (labels/table/nft-table.ts).
+
+import { RT_TABLE_DWGD } from '../../base/ownership.js';
+import { findConflict } from '../../nft/iptables/syntax/chains.js';
+import { withDigest } from '../diff/digest.js';
+import { priorityOf, routingTable } from '../diff/policy-routing.js';
+import type { DesiredRoute, DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
+import { describeWait } from '../diff/strict.js';
+import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
+import type { HostInterfaceAddress } from '../discovery/container.js';
+import { diagnostic } from '../spec/diagnostics.js';
+import type { ContainerIntent, Diagnostic, InterfacePattern, RuleIntent } from '../spec/intent.js';
+import { isLoopback } from '../spec/interface-pattern.js';
+import { STRICT } from '../spec/label-keys.js';
+import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
+import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
+import { ingressMacs, REPLY_SYSCTLS } from '../table/reply-routing.js';
+import type { TableCache } from '../table/table-cache.js';
+import { type Attributed, diagnosticOf } from './merge.js';
+import type { Requester, ResolveContext } from './resolve.js';
+import type { ResolvedRoute } from './routing-loops.js';
+
+/** One namespace while it is planned. */
+export interface Sandbox extends Requester {
+  /** Of each member that has labels. */
+  readonly intents: readonly ContainerIntent[];
+  readonly isStrict: boolean;
+}
+
+/** A namespace with its labels' destinations resolved. */
+export interface ResolvedSandbox extends Sandbox {
+  readonly routes: readonly ResolvedRoute[];
+  readonly forwards: readonly ResolvedForward[];
+  readonly rules: readonly Attributed<RuleIntent>[];
+}
+
+/** What is shared by all namespaces while one is planned. */
+export interface PlanContext extends ResolveContext {
+  readonly tables: TableCache;
+  readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
+}
+
+/**
+ * A diagnostic is added for a namespace that is closed.
+ * @param unmet keys of labels that are not in force and for which it is closed; empty where it is open
+ */
+export function planSandbox(
+  sandbox: ResolvedSandbox,
+  unmet: readonly string[],
+  context: PlanContext,
+): SandboxDesired {
+  const { intent, intents, routes, forwards, rules, isStrict } = sandbox;
+  const { members, attachments } = sandbox.members;
+  const isClosed = unmet.length > 0;
+  if (isClosed) context.diagnostics.push(diagnostic(members[0]!.name, STRICT, describeWait(unmet)));
+  const desiredRoutes = routes.flatMap(({ attributed, gateway }): DesiredRoute[] => {
+    const { network } = attributed.intent;
+    return [...(gateway ? [{ network, gateway }] : []), { network }];
+  });
+  const short = desiredRoutes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
+  const { table, stamp } = context.tables.get(sandbox.members.key, intents, {
+    natInterfaces: intent.natInterfaces,
+    forwards,
+    rules: rules.map(({ intent }) => intent),
+    isForwardingClosed: intent.isForwardingClosed,
+    hasRoutes: routes.length > 0,
+    ...(short.length > 0 && {
+      ingressMacs: ingressMacs(attachments, short, context.hostInterfaceAddresses),
+    }),
+    isClosed,
+  });
+  const udp = udpForwards(
+    intent.forwards.map(({ intent }) => intent),
+    forwards,
+  );
+  const hasIPv6Address = attachments.some(({ addresses }) => addresses.some(({ family }) => family === 6));
+  return withDigest({
+    netns: members[0]!.netns!,
+    containers: members.map(({ name }) => name),
+    ...(table && stamp !== undefined && { table, stamp }),
+    ...(rules.length > 0 && { labelled: rules.map(labelledRules) }),
+    routes: desiredRoutes,
+    ...priorityOf(attachments),
+    sysctls: [
+      ...planSysctls(intent.natInterfaces, forwards, hasIPv6Address),
+      ...(short.length > 0 ? REPLY_SYSCTLS : []),
+    ],
+    loopbackTowards: forwards
+      .filter(({ pattern }) => isLoopback(pattern))
+      .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
+    ...(udp.length > 0 && { udpForwards: udp }),
+    ...(isStrict && { isStrict }),
+    ...(isClosed && { isClosed }),
+  });
+}
+
+function planSysctls(
+  natInterfaces: readonly InterfacePattern[],
+  forwards: readonly ResolvedForward[],
+  hasIPv6Address: boolean,
+): DesiredSysctl[] {
+  const local = forwards.filter(({ pattern }) => isLoopback(pattern));
+  const forwarding = natInterfaces.length > 0 || local.length < forwards.length;
+  return [
+    ...(forwarding ? [IP_FORWARD] : []),
+    ...(forwarding && hasIPv6Address ? [IPV6_FORWARDING] : []),
+    ...local.flatMap(({ addresses }) => addresses.filter(({ family }) => family === 4).map(routeLocalnet)),
+  ];
+}
+
+/** The rules that the kernel accepts side by side: a single one in conflict would cost the whole table. */
+export function acceptRules(
+  rules: readonly Attributed<RuleIntent>[],
+  budget: RuleBudget,
+  diagnostics: Diagnostic[],
+): Attributed<RuleIntent>[] {
+  const accepted: Attributed<RuleIntent>[] = [];
+  for (const attributed of rules) {
+    const { rule } = attributed.intent;
+    const conflict = findConflict(
+      rule,
+      accepted.map(({ intent }) => intent.rule),
+    );
+    if (conflict !== undefined) diagnostics.push(diagnosticOf(attributed, conflict));
+    else if (budget.take(rule.rules.length)) accepted.push(attributed);
+    else diagnostics.push(diagnosticOf(attributed, TOO_MANY_RULES));
+  }
+  return accepted;
+}
+
+function labelledRules({ container, intent: { key, rule } }: Attributed<RuleIntent>): LabelledRules {
+  return { container: container.name, key, chain: rule.chain, count: rule.rules.length };
+}

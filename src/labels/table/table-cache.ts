@@ -1,0 +1,41 @@
+// The tables of all namespaces, cached until their parts change: building one and hashing it costs more than all the rest
+// of a pass. Not here: what is in a table (nft-table.ts).
+
+import { addressKey } from '../../base/ip.js';
+import { stampOf } from '../diff/stamp.js';
+import type { DesiredState } from '../diff/state.js';
+import type { ContainerIntent } from '../spec/intent.js';
+import { buildTable, type TableParts } from './nft-table.js';
+
+type Built = Pick<DesiredState, 'table' | 'stamp'>;
+
+export class TableCache {
+  /** By the keys of their namespaces, each with the revisions and addresses of its parts. */
+  readonly #cached = new Map<string, { readonly built: Built; readonly key: readonly (number | string)[] }>();
+
+  /**
+   * The table with its stamp; neither where it would be empty.
+   * @param netns key of the namespace
+   * @param intents of its containers, in order: their revisions stand for all parts but the addresses
+   */
+  get(netns: string, intents: readonly ContainerIntent[], parts: TableParts): Built {
+    const key = [
+      ...intents.map(({ revision }) => revision),
+      ...(parts.ingressMacs ?? []),
+      Number(parts.isClosed ?? false),
+      ...parts.forwards.flatMap(({ key, addresses }) => [key, ...addresses.map(addressKey)]),
+    ];
+    const cached = this.#cached.get(netns);
+    if (cached?.key.length === key.length && cached.key.every((part, n) => part === key[n]))
+      return cached.built;
+    const table = buildTable(parts);
+    const built = table ? { table, stamp: stampOf(table) } : {};
+    this.#cached.set(netns, { built, key });
+    return built;
+  }
+
+  /** Forgets the tables of all other namespaces. */
+  retainOnly(keys: ReadonlySet<string>): void {
+    for (const key of this.#cached.keys()) if (!keys.has(key)) this.#cached.delete(key);
+  }
+}
