@@ -91,7 +91,7 @@ async function startLabels(options: LabelOptions, parts: LabelParts): Promise<La
 
 /** Beside the driver, which goes on without labels: what they lack may come, or another daemon go. */
 function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promise<void> } {
-  let said = '';
+  let lastLogged = '';
   let labels: LabelService | undefined;
   let timer: NodeJS.Timeout | undefined;
   const attempt = async (): Promise<void> => {
@@ -99,8 +99,8 @@ function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promis
       labels = await startLabels(options, parts);
     } catch (err) {
       const text = `container labels are left alone: ${messageOf(err)}`;
-      if (text !== said) parts.log.error(text);
-      said = text;
+      if (text !== lastLogged) parts.log.error(text);
+      lastLogged = text;
       timer = setTimeout(() => {
         started = attempt();
       }, TRY_AGAIN_MS);

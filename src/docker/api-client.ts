@@ -11,16 +11,16 @@ import { backoffMs } from '../base/backoff.js';
 import { withDeadline } from '../base/deadline.js';
 import { openAnswer, readLines, textOf } from './request.js';
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 5_000;
+const FIRST_DELAY_MS = 250;
+const MAX_DELAY_MS = 5_000;
 /** The longest pause between two attempts to open a user's event stream. */
-const LONGEST_WAIT_FOR_USER_MS = 60_000;
+const MAX_DELAY_FOR_USER_MS = 60_000;
 const MIB = 1024 * 1024;
 /** Maximum size of an answer and of an event, in bytes. A listing takes some 3 KiB for each container. */
-const MOST_BYTES = 64 * MIB;
-const MOST_BYTES_OF_USER = 8 * MIB;
+const MAX_BYTES = 64 * MIB;
+const MAX_BYTES_OF_USER = 8 * MIB;
 /** How long Docker may take to open a stream, in milliseconds. */
-const OPENED_WITHIN = 30_000;
+const OPEN_TIMEOUT_MS = 30_000;
 
 /** The options of one call to docker-modem. */
 type Dialled = (err: unknown, body?: unknown) => void;
@@ -40,7 +40,7 @@ export interface EventListener {
 
 /** Docker has not answered in time: it may hang as a whole, or on one container. */
 export class TimeoutError extends Error {
-  override name = 'LateError';
+  override name = 'TimeoutError';
   constructor(within: number) {
     super(`no answer from Docker within ${within} ms`);
   }
@@ -69,7 +69,7 @@ export class DockerApi {
     connect?: UserConnector,
   ) {
     this.#connect = connect;
-    this.#most = connect ? MOST_BYTES_OF_USER : MOST_BYTES;
+    this.#most = connect ? MAX_BYTES_OF_USER : MAX_BYTES;
   }
 
   /** Ends what is under way, too; nothing can be asked any more. */
@@ -84,7 +84,7 @@ export class DockerApi {
    * @param path of Docker's API, such as `/containers/json`
    * @param within milliseconds
    * @param query an object stands for its JSON
-   * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; LateError
+   * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; TimeoutError
    */
   get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
     return this.#inTime(within, async signal =>
@@ -98,10 +98,10 @@ export class DockerApi {
    */
   async listen(filters: EventFilters, listener: EventListener): Promise<void> {
     const { signal } = this.#closing;
-    const longest = this.#connect ? LONGEST_WAIT_FOR_USER_MS : LONGEST_WAIT_MS;
+    const longest = this.#connect ? MAX_DELAY_FOR_USER_MS : MAX_DELAY_MS;
     // Without a callback for events the stream is almost silent, so its whole length is bounded.
     const bounds = { line: this.#most, all: listener.event ? Number.POSITIVE_INFINITY : this.#most };
-    const limits = { firstMs: FIRST_WAIT_MS, longestMs: longest };
+    const limits = { firstMs: FIRST_DELAY_MS, longestMs: longest };
     let attempts = 0;
     let isDown = false;
     while (!signal.aborted) {
@@ -117,7 +117,7 @@ export class DockerApi {
       } catch (err) {
         failure = err;
       }
-      if (performance.now() - opened > LONGEST_WAIT_MS) attempts = 0;
+      if (performance.now() - opened > MAX_DELAY_MS) attempts = 0;
       if (signal.aborted) return;
       if (!isDown) listener.down?.(failure);
       isDown = true;
@@ -143,7 +143,7 @@ export class DockerApi {
   }
 
   #open(filters: EventFilters): Promise<IncomingMessage> {
-    return this.#inTime(OPENED_WITHIN, signal => this.#dial('/events', { filters }, signal));
+    return this.#inTime(OPEN_TIMEOUT_MS, signal => this.#dial('/events', { filters }, signal));
   }
 
   /** The body of Docker's answer. */

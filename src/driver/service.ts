@@ -39,7 +39,7 @@ export interface DriverOptions {
 
 /** The driver, answering Docker. */
 export interface DriverService {
-  /** Finishes what a crash cut short, and begins to look after what is there. */
+  /** Finishes what a crash cut short, and begins to keep up what is there. */
   recover(): Promise<void>;
   close(): Promise<void>;
 }
@@ -71,25 +71,25 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
-  const upkeep = new TunnelMonitor({ store, wg, host, sandboxes, resolver, serial, log });
+  const monitor = new TunnelMonitor({ store, wg, host, sandboxes, resolver, serial, log });
   const watch = watchLinks((link, present) =>
-    present ? upkeep.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
+    present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );
   const rootless = users ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
   return {
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
-      upkeep.start();
+      monitor.start();
       void docker.watch(() => void recovery.compare(docker, 0));
       rootless?.start();
     },
     async close() {
       docker.close();
       watch.close();
-      upkeep.close();
+      monitor.close();
       fullTunnels.close();
-      const busy = [upkeep.idle(), fullTunnels.idle(), reaper.idle()];
+      const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
       rt.close();
       wg.close();

@@ -13,7 +13,7 @@ import type { Endpoint } from '../../src/driver/spec/model.js';
 import { parseOptions } from '../../src/driver/spec/options.js';
 import { Store } from '../../src/driver/store/store.js';
 import { type FullTunnel, heldFamilies } from '../../src/driver/tunnel/full-tunnel.js';
-import { type FullTunnelResult, holdFullTunnels } from '../../src/driver/tunnel/full-tunnel-netns.js';
+import { applyFullTunnels, type FullTunnelResult } from '../../src/driver/tunnel/full-tunnel-netns.js';
 import { LinkNamespaces } from '../../src/driver/tunnel/namespaces.js';
 import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { NetnsSwitch } from '../../src/netlink/netns.js';
@@ -41,7 +41,7 @@ async function tunnelled(t: TestContext): Promise<{ inside: Namespace; outside: 
 }
 
 const hold = (ns: Namespace, ...tunnels: readonly FullTunnel[]): FullTunnelResult =>
-  ns.within(() => holdFullTunnels(tunnels, 'veth'));
+  ns.within(() => applyFullTunnels(tunnels, 'veth'));
 
 /** Which link a packet leaves by, or `nowhere`. */
 function way(ns: Namespace, to: string): string {

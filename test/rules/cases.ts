@@ -133,7 +133,7 @@ function chainsFor({ text, chains }: Tried): TwineChain[] {
   const name = /-m (\w+)/.exec(text)?.[1];
   const extension = name === undefined ? undefined : findExtension(MATCHES, name);
   return FILTER.filter(
-    chain => (chains?.includes(chain) ?? true) && chainsOf(extension?.place ?? {}).includes(chain),
+    chain => (chains?.includes(chain) ?? true) && chainsOf(extension?.constraint ?? {}).includes(chain),
   );
 }
 

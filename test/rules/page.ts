@@ -117,8 +117,8 @@ function escaped(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-function chains({ place }: Extension): string {
-  const list = chainsOf(place ?? {});
+function chains({ constraint }: Extension): string {
+  const list = chainsOf(constraint ?? {});
   return list.length === TWINE_CHAINS.length ? 'all' : list.map(chain => `\`${chain}\``).join('<br>');
 }
 

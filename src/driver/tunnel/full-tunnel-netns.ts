@@ -32,7 +32,7 @@ export interface FullTunnelResult {
  * @param kind the kind of a tunnel's link
  * @throws OpError, ChannelError: what was done until then stays, which is closed rather than open
  */
-export function holdFullTunnels(
+export function applyFullTunnels(
   tunnels: readonly Omit<FullTunnel, 'link'>[],
   kind: string,
   trace?: Trace,
@@ -40,15 +40,15 @@ export function holdFullTunnels(
   const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: GUARDED }), trace);
   try {
     const known = hasIPv6() ? tunnels : tunnels.map(withoutIPv6);
-    const placed = known.length === 0 ? [] : placeLinks(rt, known, kind);
+    const located = known.length === 0 ? [] : findLinks(rt, known, kind);
     const observed = {
       rules: readRules(rt.listRules(), RTPROT_DWGD_TUNNEL),
       routes: rt.routes(RTPROT_DWGD_TUNNEL),
     };
-    const changes = diffFullTunnels(planFullTunnels(placed, observed.routes), observed);
+    const changes = diffFullTunnels(planFullTunnels(located, observed.routes), observed);
     for (const change of changes) apply(rt, change);
     return {
-      complete: placed.every(({ link }) => link !== undefined),
+      complete: located.every(({ link }) => link !== undefined),
       changes,
       closesIPv6: closes(known, 6) && rt.hasMainDefault(6),
     };
@@ -57,7 +57,7 @@ export function holdFullTunnels(
   }
 }
 
-function placeLinks(rt: RtNetlink, tunnels: readonly FullTunnel[], kind: string): FullTunnel[] {
+function findLinks(rt: RtNetlink, tunnels: readonly FullTunnel[], kind: string): FullTunnel[] {
   const links = rt.links();
   const addresses = rt.addresses();
   return tunnels.map(tunnel => {

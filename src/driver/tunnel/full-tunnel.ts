@@ -1,7 +1,7 @@
 // What a full tunnel means in the namespace of its container: policy rules and a routing table of ours, so that it
-// holds whatever default route Docker puts into table main, and a guard behind, so that nothing leaves by another way
-// while the tunnel is not there. Pure: what is known goes in, plain data comes out. Not here: who enters the namespace
-// (full-tunnel-netns.ts), when (driver/lifecycle/full-tunnels.ts).
+// holds whatever default route Docker puts into table main, and a kill-switch rule behind, so that nothing leaves by
+// another way while the tunnel is not there. Pure: what is known goes in, plain data comes out. Not here: who enters the
+// namespace (full-tunnel-netns.ts), when (driver/lifecycle/full-tunnels.ts).
 
 import {
   type Family,

@@ -137,7 +137,7 @@ export interface TunnelView {
   /** Whether the name or the interface behind the peer gave another answer than the last time. */
   readonly changed: boolean;
   /** Whether the other end has just been made anew: it does not know the session any more. */
-  readonly forgotten: boolean;
+  readonly sessionLost: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -147,13 +147,13 @@ export interface TunnelView {
  * of its own accord, and answers, is left alone.
  */
 export function planTunnel(
-  { device, peer, changed, forgotten, now }: TunnelView,
+  { device, peer, changed, sessionLost, now }: TunnelView,
   network: Pick<Network, 'keepalive' | 'allowedIPs'>,
   presharedKey: SecretKey | undefined,
 ): WgDeviceConfig | undefined {
   const present = device.peers.find(({ publicKey }) => publicKey.equals(peer.publicKey));
   // A new peer starts a handshake at once; the old one would only notice after fifteen seconds.
-  if (!present || forgotten) {
+  if (!present || sessionLost) {
     return {
       replacePeers: true,
       peers: [planRemotePeer(network, peer, presharedKey)],

@@ -97,7 +97,7 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
   };
   const apply = (instance: Instance, matchesSyn: boolean): Translation => {
     const { extension, token, given, protocolBefore } = instance;
-    if (extension.place) checkConstraint(token, rule.chain, extension.place);
+    if (extension.constraint) checkConstraint(token, rule.chain, extension.constraint);
     const own: FamilyContext = {
       ...context,
       askFamily: of.askFamily,
@@ -106,7 +106,7 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
       ...(protocolBefore && { protocolBefore }),
     };
     const translation = extension.translate(new Options(given), own);
-    if (translation.place) checkConstraint(token, rule.chain, translation.place);
+    if (translation.constraint) checkConstraint(token, rule.chain, translation.constraint);
     return translation;
   };
   const basics = matchBasics(rule, of);
@@ -127,7 +127,9 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
     ...(target ? [] : [[[last]]]),
   ]);
   const comment = parts.findLast(part => part.comment !== undefined)?.comment;
-  const hooks = hooksOf(parts.flatMap(({ instance, place }) => [instance.extension.place, place]));
+  const hooks = hooksOf(
+    parts.flatMap(({ instance, constraint }) => [instance.extension.constraint, constraint]),
+  );
   const translated = {
     chain: rule.chain,
     targets: rule.jump ? [rule.jump.chain] : [],
@@ -178,8 +180,8 @@ function ownMeters(expr: readonly Statement[], index: number): readonly Statemen
 }
 
 /** The hooks that all of the rule's parts can run in; undefined where that is every one. */
-function hooksOf(places: readonly (ChainConstraint | undefined)[]): readonly Hook[] | undefined {
-  const limits = places.flatMap(place => (place?.hooks ? [chainsOf(place)] : []));
+function hooksOf(constraints: readonly (ChainConstraint | undefined)[]): readonly Hook[] | undefined {
+  const limits = constraints.flatMap(constraint => (constraint?.hooks ? [chainsOf(constraint)] : []));
   const [first] = limits;
   if (!first) return undefined;
   const common = first.filter(chain => limits.every(each => each.includes(chain)));

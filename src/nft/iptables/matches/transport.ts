@@ -1,7 +1,7 @@
 // Matches on the headers of transport protocols: tcp, udp, sctp, dccp, multiport, tcpmss; and which match -p brings in.
-// Not here: -p itself (nft/iptables/parser.ts), ICMP (icmp.ts).
+// Not here: -p itself (nft/iptables/parser.ts), ICMP (icmp.ts), flags of TCP (tcp-flags.ts).
 
-import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
+import { type Expression, match, payload, type Statement } from '../../expression.js';
 import {
   type Extension,
   NO_SUCH,
@@ -27,6 +27,7 @@ import {
   UINT16_MAX,
   valueOrRange,
 } from '../values/numbers.js';
+import { hasSyn, matchFlags, readFlagTest } from './tcp-flags.js';
 
 /** `XT_MULTI_PORTS`: a range takes two of them. */
 const MULTI_PORTS = 15;
@@ -39,8 +40,6 @@ const TCP_OPTIONS: Readonly<Record<number, string>> = {
   8: 'timestamp',
   30: 'mptcp',
 };
-const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const;
-
 const PORT_OPTIONS: readonly OptionSpec[] = [
   { names: ['source-port', 'sport'], values: ['port[:port]'], negatable: true },
   { names: ['destination-port', 'dport'], values: ['port[:port]'], negatable: true },
@@ -97,52 +96,6 @@ const tcp: Extension = {
     return { ...statements(...found), matchesSyn: test !== undefined && hasSyn(test) };
   },
 };
-
-/** Flags of TCP: those looked at, and which of them are set. */
-interface FlagTest {
-  readonly mask: readonly string[];
-  readonly comp: readonly string[];
-  readonly negated: boolean;
-}
-
-function readFlagTest(options: Options): FlagTest | undefined {
-  const flags = options.get('tcp-flags');
-  if (flags) {
-    const [mask, comp] = flags.values;
-    return { mask: readFlags(mask!), comp: readFlags(comp!), negated: flags.negated };
-  }
-  const syn = options.get('syn');
-  return syn && { mask: ['fin', 'syn', 'rst', 'ack'], comp: ['syn'], negated: syn.negated };
-}
-
-/** Whether only packets with SYN fit. */
-function hasSyn({ mask, comp, negated }: FlagTest): boolean {
-  return !negated && comp.includes('syn') && comp.every(flag => mask.includes(flag));
-}
-
-function readFlags(token: Token): string[] {
-  const names = split(token, ',').map(each => {
-    const name = each.text.toLowerCase();
-    if (!['all', 'none', ...TCP_FLAGS].includes(name)) {
-      refuse(each, `is no flag of TCP: give some of ${TCP_FLAGS.join(',').toUpperCase()}, or ALL or NONE`);
-    }
-    return name;
-  });
-  return TCP_FLAGS.filter(flag => names.includes('all') || names.includes(flag));
-}
-
-function matchFlags({ mask, comp, negated }: FlagTest): Statement {
-  const left = payload('tcp', 'flags');
-  // With an empty mask both sides are zero; and a masked flag is never set.
-  if (!comp.every(flag => mask.includes(flag))) return negated ? matchAny() : never();
-  if (mask.length === 0) return negated ? never() : matchAny();
-  return match({ '&': [left, [...mask]] }, negated ? '!=' : '==', comp.length === 0 ? 0 : [...comp]);
-}
-
-/** A statement that fits every TCP packet. */
-function matchAny(): Statement {
-  return match(meta('l4proto'), '==', 6);
-}
 
 function matchTcpOption({ values, negated }: ParsedOption): Statement {
   const token = values[0]!;

@@ -67,7 +67,7 @@ export interface Translation {
   readonly matchesSyn?: boolean;
   readonly comment?: string;
   /** The hooks that it can run in, where the kernel has it in some only. */
-  readonly place?: ChainConstraint;
+  readonly constraint?: ChainConstraint;
 }
 
 /** One match or one target. */
@@ -78,7 +78,7 @@ export interface Extension {
   /** Absent: both. */
   readonly family?: Family;
   readonly options: readonly OptionSpec[];
-  readonly place?: ChainConstraint;
+  readonly constraint?: ChainConstraint;
   /** What it does not do as iptables does, for docs/rules.md. */
   readonly notes?: readonly string[];
   /** @throws RuleError */

@@ -153,7 +153,7 @@ const tcpmss: Extension = {
     const [name, , token] = options.oneOf(context, 'set-mss', 'clamp-mss-to-pmtu');
     const key = { 'tcp option': { name: 'maxseg', field: 'size' } };
     if (name === 'clamp-mss-to-pmtu') {
-      return { ...statements(mangle(key, { rt: { key: 'mtu' } })), place: { hooks: GOING_OUT } };
+      return { ...statements(mangle(key, { rt: { key: 'mtu' } })), constraint: { hooks: GOING_OUT } };
     }
     const headers = context.askFamily() === 4 ? 40 : 60;
     return statements(mangle(key, readNumber(token, 0, UINT16_MAX - headers)));
@@ -168,7 +168,7 @@ const tos: Extension = {
     ...choices(TOS_OPTIONS, 'value[/mask]|name'),
     { names: ['xor-tos'], values: ['bits'], refused: NO_SUCH },
   ],
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   notes: [
     'iptables has it in the table mangle only; there is no chain of mangle here, so it stands in those of filter.',
     'A change that keeps some bits of a field becomes a rule for each value of the bits, so it cannot stand beside a match that counts packets. Inverting a bit is refused.',
@@ -208,7 +208,7 @@ const dscp: Extension = {
     { names: ['set-dscp'], values: ['value'], excludes: ['set-dscp-class'] },
     { names: ['set-dscp-class'], values: ['class'], excludes: ['set-dscp'] },
   ],
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   notes: [
     'iptables has it in the table mangle only; there is no chain of mangle here, so it stands in those of filter.',
   ],
@@ -222,7 +222,7 @@ const dscp: Extension = {
 const classify: Extension = {
   name: 'CLASSIFY',
   options: [{ names: ['set-class'], values: ['MAJOR:MINOR'], required: true }],
-  place: { hooks: GOING_OUT },
+  constraint: { hooks: GOING_OUT },
   translate(options) {
     const token = options.value('set-class')!;
     const [, major, minor] = /^(?:0x)?([\da-f]{1,4}):(?:0x)?([\da-f]{1,4})$/i.exec(token.text) ?? [];

@@ -78,7 +78,7 @@ const dnat: Extension = {
     RANDOM,
     PERSISTENT,
   ],
-  place: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
   notes: ['A shifted range of ports (`:80-90/8080`) is refused: nftables has nothing for it.'],
   translate: (options, context) =>
     statements({
@@ -94,7 +94,7 @@ const snat: Extension = {
     RANDOM_FULLY,
     PERSISTENT,
   ],
-  place: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { table: 'nat', hooks: ['postrouting'] },
   translate: (options, context) =>
     statements({ snat: { ...readDestination(options.value('to-source')!, context), ...readFlags(options) } }),
 };
@@ -110,21 +110,21 @@ function portsAndFlags(options: Options, context: FamilyContext): NatArguments |
 const masquerade: Extension = {
   name: 'MASQUERADE',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM, RANDOM_FULLY],
-  place: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { table: 'nat', hooks: ['postrouting'] },
   translate: (options, context) => statements({ masquerade: portsAndFlags(options, context) }),
 };
 
 const redirect: Extension = {
   name: 'REDIRECT',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM],
-  place: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
   translate: (options, context) => statements({ redirect: portsAndFlags(options, context) }),
 };
 
 const netmap: Extension = {
   name: 'NETMAP',
   options: [{ names: ['to'], values: ['address[/length]'], required: true }],
-  place: { table: 'nat' },
+  constraint: { table: 'nat' },
   notes: ['The mask is a length of a prefix; `/0` is refused.'],
   translate(options, { askFamily, chain }) {
     const family = askFamily();

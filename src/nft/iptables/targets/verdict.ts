@@ -21,7 +21,7 @@ const drop: Extension = {
   name: 'DROP',
   options: [],
   // The tool refuses it elsewhere: a chain of nat sees the first packet of a connection only.
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   translate: () => statements({ drop: null }),
 };
 
@@ -69,7 +69,7 @@ const TCP_RESET = ['tcp-reset', 'tcp-rst'];
 const reject: Extension = {
   name: 'REJECT',
   options: [{ names: ['reject-with'], values: ['type'] }],
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   translate(options, context) {
     const token = options.value('reject-with');
     // Without a type it is "port unreachable" of the packet's own family.

@@ -143,7 +143,7 @@ const at = (host: string) => ({ publicKey: key(7), endpoint: socket(host) });
 /** The change for a container whose peer was last heard `age` ms ago at `now`'s address. */
 function tunnel(present: WgPeer, host: string, changed: boolean) {
   return planTunnel(
-    { device: device([present]), peer: at(host), changed, forgotten: false, now: NOW },
+    { device: device([present]), peer: at(host), changed, sessionLost: false, now: NOW },
     network,
     undefined,
   );
@@ -177,7 +177,7 @@ for (const [name, present, host, changed, moves] of [
 
 test('a tunnel whose peer has another key gets the new one instead', () => {
   const change = planTunnel(
-    { device: device([peer(6, alive)]), peer: at('192.0.2.1'), changed: false, forgotten: false, now: NOW },
+    { device: device([peer(6, alive)]), peer: at('192.0.2.1'), changed: false, sessionLost: false, now: NOW },
     network,
     secret(5),
   );
@@ -198,7 +198,7 @@ test('a tunnel whose other end was made anew gets its peer anew, so that it shak
     device: device([peer(7, alive)]),
     peer: at('192.0.2.1'),
     changed: false,
-    forgotten: true,
+    sessionLost: true,
     now: NOW,
   };
   assert.equal(planTunnel(view, network, undefined)?.replacePeers, true);
