@@ -2,7 +2,6 @@
 // the host's end of its link. Control packets to another port prove each time that the counter sees them.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { stampOf } from '../../src/labels/diff/stamp.js';
 import type { LabelledRules, SandboxDesired } from '../../src/labels/diff/state.js';
 import type { Sandboxes } from '../../src/labels/namespace/sandbox.js';
@@ -14,6 +13,7 @@ import { BROKEN_ROUTES } from '../support/broken-routes.js';
 import { container, desire, guarded, programmer } from '../support/label-namespace.js';
 import { plan, container as view } from '../support/label-world.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
+import { eventually } from '../support/shell.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -74,12 +74,13 @@ function seen(ns: Namespace, port: number): number {
 /** Sends until one has come: what was sent before has come too, then. */
 async function untilSeen(from: Namespace, at: Namespace, port: number, address: string): Promise<void> {
   const before = seen(at, port);
-  for (let n = 0; n < 200; n++) {
-    send(from, port, [address]);
-    if (seen(at, port) > before) return;
-    await sleep(10);
-  }
-  assert.fail(`nothing comes to port ${port} of ${address}`);
+  await eventually(
+    () => {
+      send(from, port, [address]);
+      assert.ok(seen(at, port) > before, `nothing comes to port ${port} of ${address}`);
+    },
+    { every: 0.01 },
+  );
 }
 
 /** What `app` shall hold; the DNS knows nothing of any name. */
