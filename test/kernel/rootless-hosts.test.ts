@@ -272,7 +272,7 @@ kernelTest(
     t.after(() => child.kill('SIGKILL'));
     let said = '';
     child.stdout.on('data', data => (said += String(data)));
-    await once(child.stdout, 'data');
+    while (!said.includes('asked')) await once(child.stdout, 'data');
     const folder = openSync(`/proc/${child.pid}/root`, O_PATH);
     t.after(() => closeSync(folder));
     const root = { uid: ALICE, gid: ALICE, folder, mountinfo: `/proc/${child.pid}/mountinfo` };
