@@ -2,7 +2,7 @@
 // the host's end of its link. Control packets to another port prove each time that the counter sees them.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { close, SOCK_DGRAM, sendto, socket } from '../../native/libc.js';
+import { close, SOCK_DGRAM, sendto, socket } from '../../native/libc-sockets.js';
 import { LibNftables } from '../../native/libnftables.js';
 import { OpError } from '../../src/base/errors.js';
 import { parseAddress } from '../../src/base/ip.js';
