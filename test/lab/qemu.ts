@@ -155,6 +155,7 @@ function bootScript(job: Job): string {
     LAB_JOB: job.job,
     LAB_ROWS: String(process.stdout.rows ?? 24),
     LAB_COLS: String(process.stdout.columns ?? 80),
+    ...(process.env.SIEGE_SECONDS === undefined ? {} : { SIEGE_SECONDS: process.env.SIEGE_SECONDS }),
     TERM: terminal ? (process.env.TERM ?? 'linux') : 'dumb',
     ...(terminal ? {} : { NO_COLOR: '1', WG_COLOR_MODE: 'never' }),
   };

@@ -4,7 +4,7 @@
 import type { NetworkInspectInfo } from 'dockerode';
 import { DecodeError } from '../../base/errors.js';
 import { DRIVER_NAME } from '../../base/ownership.js';
-import { DockerApi, type UserConnector } from '../../docker/api-client.js';
+import { DockerApi, type UserDocker } from '../../docker/api-client.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
 
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
@@ -32,10 +32,10 @@ export class DockerClient {
 
   /**
    * @param socketPath of Docker's API, such as /var/run/docker.sock
-   * @param connect where it is a user's
+   * @param user where it is a user's
    */
-  constructor(socketPath: string, connect?: UserConnector) {
-    this.#api = new DockerApi(socketPath, connect);
+  constructor(socketPath: string, user?: UserDocker) {
+    this.#api = new DockerApi(socketPath, user);
   }
 
   close(): void {

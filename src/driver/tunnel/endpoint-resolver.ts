@@ -8,7 +8,7 @@ import { type LookUp, lookUp, resolveName, timedOut } from '../../base/host-reso
 import { type Address, parseAddress } from '../../base/ip.js';
 import type { SocketAddress } from '../../netlink/wireguard/device.js';
 import type { HostPort } from '../spec/host-port.js';
-import { RoundRobin } from './round-robin.js';
+import { RoundRobin } from '../users/round-robin.js';
 
 /** The time limit that includes waiting for the user's turn, in milliseconds. Docker's call has 25 seconds in all. */
 const USER_TIMEOUT_MS = 10_000;

@@ -6,7 +6,7 @@ import { type Address, parseAddress } from '../../../../src/base/ip.js';
 import { TunnelMonitor } from '../../../../src/driver/lifecycle/tunnel-monitor.js';
 import type { Network } from '../../../../src/driver/spec/model.js';
 import { EndpointResolver } from '../../../../src/driver/tunnel/endpoint-resolver.js';
-import { RoundRobin } from '../../../../src/driver/tunnel/round-robin.js';
+import { RoundRobin } from '../../../../src/driver/users/round-robin.js';
 import { Key } from '../../../../src/netlink/wireguard/key.js';
 import { endpointRequest, HOST_KEY, networkRequest, World } from '../../../support/driver-world.js';
 import { FakeKernel } from '../../../support/fake-kernel.js';
