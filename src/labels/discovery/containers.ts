@@ -11,6 +11,7 @@ import {
   fingerprint,
   type InspectedContainer,
   isRunning,
+  joinedContainer,
   type ListedContainer,
   nameOf,
   networkIds,
@@ -34,6 +35,8 @@ export interface ContainersParts {
   readonly log: Log;
   /** The host's own namespace. */
   readonly host: NetnsRef;
+  /** Tells which of the known namespaces a process is in (labels/namespace/netns-lookup.ts). */
+  readonly findNetns: (pid: number, known: Iterable<NetnsRef>) => NetnsRef | undefined;
   /** Whether labels that came with the image count. */
   readonly trustImageLabels: boolean;
   /** Is told the labels of a container as soon as they are known: Docker may still be asked for other things. */
@@ -117,12 +120,16 @@ export class Containers {
     const listed = readContainerListing(answer);
     // What was seen with other networks is to be seen anew.
     if (await this.#networks.learn(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
-    const seen = await mapSome(listed, MAX_CONCURRENCY, container =>
+    const look = (container: ListedContainer): Promise<ContainerSnapshot | undefined> =>
       this.#snapshot(container, early.get(container.Id), fullResync).catch(err => {
         this.#inspectErrors.note(container.Id, nameOf(container), err);
         return this.#lastSnapshot(container);
-      }),
-    );
+      });
+    // One that joined another is found where that one is.
+    const isJoined = ({ HostConfig }: ListedContainer): boolean =>
+      joinedContainer(HostConfig?.NetworkMode) !== undefined;
+    const own = await mapSome(listed, MAX_CONCURRENCY, one => (isJoined(one) ? undefined : look(one)));
+    const seen = await mapSome(listed, MAX_CONCURRENCY, (one, n) => (isJoined(one) ? look(one) : own[n]));
     const present = new Set(listed.map(({ Id }) => Id));
     for (const known of [this.#snapshots, this.#views])
       for (const id of known.keys()) if (!present.has(id)) known.delete(id);
@@ -166,7 +173,8 @@ export class Containers {
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
     const sandboxKey = container.NetworkSettings?.SandboxKey;
-    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }) : undefined;
+    const lookUp = (process: number) => this.#parts.findNetns(process, this.#knownNetns(container));
+    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }, lookUp) : undefined;
     const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
     const seen = snapshotInspected(
       container,
@@ -189,6 +197,13 @@ export class Containers {
   ): Promise<Inspection | undefined> {
     const inspection = await early;
     return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
+  }
+
+  /** The namespaces of containers as they were last seen; of the one that a container joined first. */
+  *#knownNetns({ HostConfig }: InspectedContainer): Generator<NetnsRef> {
+    const joined = this.#snapshots.get(joinedContainer(HostConfig?.NetworkMode) ?? '');
+    for (const seen of joined ? [joined, ...this.#snapshots.values()] : this.#snapshots.values())
+      if (seen.view.netns) yield seen.view.netns;
   }
 
   /**
@@ -232,14 +247,14 @@ export class Containers {
 async function mapSome<T, U>(
   items: readonly T[],
   atATime: number,
-  fn: (item: T) => Promise<U>,
+  fn: (item: T, index: number) => Promise<U> | U,
 ): Promise<U[]> {
   const results = new Array<U>(items.length);
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < items.length) {
       const n = next++;
-      results[n] = await fn(items[n]!);
+      results[n] = await fn(items[n]!, n);
     }
   };
   await Promise.all(Array.from({ length: Math.min(atATime, items.length) }, work));
