@@ -3,7 +3,7 @@
 
 import { DataType, define } from 'ffi-rs';
 import { OpError } from '../src/base/errors.js';
-import { bytes, check, int, LIBRARY, long, onThread } from './ffi.js';
+import { bytes, check, int, LIBRARY, long } from './ffi.js';
 import { close } from './libc-sockets.js';
 
 export const CLONE_NEWNS = 0x00020000;
@@ -23,7 +23,11 @@ export const RESOLVE_CACHED = 0x20;
 
 /** System calls that libc has no function for, or none for a single thread; x64 and arm64. */
 const SYS_openat2 = 437;
-const SYS_setgroups = process.arch === 'arm64' ? 159 : 116;
+const [SYS_setresuid, SYS_setresgid, SYS_getgroups, SYS_setgroups] =
+  process.arch === 'arm64' ? ([147, 149, 158, 159] as const) : ([117, 119, 115, 116] as const);
+const GID_BYTES = 4;
+/** As a user or group id: leave it as it is. */
+const UNCHANGED = -1;
 /** ioctl_ns(2). */
 const NS_GET_USERNS = 0xb701;
 const NS_GET_NSTYPE = 0xb703;
@@ -39,18 +43,11 @@ const functions = define({
   ioctl: { library: LIBRARY, retType: int, paramsType: [int, long, bytes], errno: true },
   _exit: { library: LIBRARY, retType: DataType.Void, paramsType: [int] },
   prctl: { library: LIBRARY, retType: int, paramsType: [int, int, int, int, int], errno: true },
-  setfsuid: { library: LIBRARY, retType: int, paramsType: [int] },
-  setfsgid: { library: LIBRARY, retType: int, paramsType: [int] },
 });
 
-const threaded = define({
-  syscall: {
-    library: LIBRARY,
-    retType: int,
-    paramsType: [long, long, bytes, bytes, long],
-    errno: true,
-    runInNewThread: true,
-  },
+/** syscall(2) with three integers. */
+const integers = define({
+  syscall: { library: LIBRARY, retType: int, paramsType: [long, long, long, long], errno: true },
 });
 
 /** setns(2): moves the calling thread into the network namespace of a file descriptor. @throws OpError */
@@ -87,23 +84,11 @@ export interface OpenHow {
  * @param folder a file descriptor, which a relative path begins at
  * @throws OpError, whose subject is the last part of the path
  */
-export function openat2(folder: number, path: string, how: OpenHow): number {
-  return check(functions.syscall(openat2Arguments(folder, path, how)), 'opening', path);
-}
-
-/** openat2(2) on a thread of libuv's pool, which waits in place of the caller, as root. @throws OpError */
-export async function openat2OnThread(folder: number, path: string, how: OpenHow): Promise<number> {
-  return check(await onThread(threaded.syscall, openat2Arguments(folder, path, how)), 'opening', path);
-}
-
-function openat2Arguments(
-  folder: number,
-  path: string,
-  { flags, resolve }: OpenHow,
-): [number, number, Buffer, Buffer, number] {
+export function openat2(folder: number, path: string, { flags, resolve }: OpenHow): number {
   // struct open_how: flags, mode, resolve.
   const how = Buffer.from(BigUint64Array.of(BigInt(flags | O_CLOEXEC), 0n, BigInt(resolve)).buffer);
-  return [SYS_openat2, folder, Buffer.from(`${path}\0`), how, how.length];
+  const result = functions.syscall([SYS_openat2, folder, Buffer.from(`${path}\0`), how, how.length]);
+  return check(result, 'opening', path);
 }
 
 /** readlinkat(2) of a symbolic link that is open by O_PATH: where it leads. @throws OpError (ENOENT: no link) */
@@ -141,30 +126,77 @@ function ownerUid(userNamespace: number, subject: string): number {
   return uid.readUInt32LE();
 }
 
+/** A synchronous function: an asynchronous one would continue elsewhere, or as somebody else. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+
+let isAsUser = false;
+
 /**
- * setfsuid(2) and setfsgid(2): what the function opens synchronously is opened as that user, and files that it makes
- * belong to that user, whose file systems take no other. Only the synchronous part of an asynchronous function runs as
- * the user. Root's supplementary groups are put aside meanwhile; the user's own do not count.
+ * Runs a function with the effective ids of a user, and so without any capability in the host's user namespace: the
+ * kernel gives it what is that user's, processes in user namespaces of his included, and nothing else. Files and
+ * sockets that it makes are the user's. It must do all of it itself, synchronously: libuv's threads stay root's, and a
+ * thread that is started meanwhile stays the user's. Root's supplementary groups are put aside; the user's own do not
+ * count. The process aborts if it cannot become root again.
+ * @throws OpError when this process may not become that user, and whatever the function throws
  */
-export function asUser<T>(uid: number, gid: number, fn: () => T): T {
-  const groups = Uint32Array.from(process.getgroups!());
-  // By the system call, as setfsuid(2) is: libc's setgroups(3) would reach every thread.
-  if (groups.length > 0) setGroups(Buffer.alloc(4), 0);
-  functions.setfsgid([gid]);
-  functions.setfsuid([uid]);
+export function asUser<T>(uid: number, gid: number, fn: () => Synchronous<T>): Synchronous<T> {
+  // The kernel takes 32 bits of it: more would be another user, and the last one would be nobody's change.
+  const isUser = isId(uid) && uid !== 0 && isId(gid);
+  if (!isUser || isAsUser) throw new OpError('becoming user', `${uid}:${gid}`, EINVAL);
+  const groups = readGroups();
+  if (groups.length > 0) setGroups(Buffer.alloc(0));
+  isAsUser = true;
   try {
+    setEffective(SYS_setresgid, gid);
+    setEffective(SYS_setresuid, uid);
     return fn();
   } finally {
-    functions.setfsuid([0]);
-    functions.setfsgid([0]);
-    if (groups.length > 0) setGroups(Buffer.from(groups.buffer), groups.length);
-    // A change of fsuid resets the dumpable flag to fs.suid_dumpable.
-    forbidCoreDumps();
+    isAsUser = false;
+    becomeRoot(groups);
   }
 }
 
-function setGroups(groups: Buffer, count: number): void {
-  check(functions.syscall([SYS_setgroups, count, groups, groups, 0]), 'setting groups', String(count));
+const EINVAL = 22;
+
+function isId(id: number): boolean {
+  return Number.isInteger(id) && id >= 0 && id < 0xffff_ffff;
+}
+
+function becomeRoot(groups: Buffer): void {
+  try {
+    setEffective(SYS_setresuid, 0);
+    setEffective(SYS_setresgid, 0);
+    if (groups.length > 0) setGroups(groups);
+    // A change of ids resets the dumpable flag to fs.suid_dumpable.
+    forbidCoreDumps();
+  } catch (err) {
+    console.error(`cannot become root again, giving up: ${err}`);
+    process.abort();
+  }
+}
+
+/**
+ * Real and saved ids stay root's: by them it comes back, and no user may send the process a signal. By the system
+ * call, which is for a single thread: libc's function would reach every one.
+ */
+function setEffective(call: number, id: number): void {
+  check(integers.syscall([call, UNCHANGED, id, UNCHANGED]), 'becoming', `user or group ${id}`);
+}
+
+/** The supplementary groups, as gid_t; process.getgroups() has the effective one among them. */
+function readGroups(): Buffer {
+  const none = Buffer.alloc(GID_BYTES);
+  const count = check(functions.syscall([SYS_getgroups, 0, none, none, 0]), 'reading', 'groups');
+  if (count === 0) return Buffer.alloc(0);
+  const groups = Buffer.alloc(count * GID_BYTES);
+  check(functions.syscall([SYS_getgroups, count, groups, groups, 0]), 'reading', 'groups');
+  return groups;
+}
+
+function setGroups(groups: Buffer): void {
+  const count = groups.length / GID_BYTES;
+  const list = count > 0 ? groups : Buffer.alloc(GID_BYTES);
+  check(functions.syscall([SYS_setgroups, count, list, list, 0]), 'setting groups', String(count));
 }
 
 /** prctl(2) PR_SET_DUMPABLE: no core dump, which would hold keys, and no ptrace(2) but by who may trace all. @throws OpError */

@@ -14,6 +14,7 @@ import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
 import { World } from './discovery/world.js';
+import { NetnsLookup } from './namespace/netns-lookup.js';
 import type { ApplyResult } from './namespace/outcome.js';
 import { Sandboxes } from './namespace/sandbox.js';
 import { Planner } from './planner/planner.js';
@@ -49,6 +50,7 @@ export interface LabelService {
 class LabelContext {
   readonly api: DockerApi;
   readonly host: Host;
+  readonly lookup: NetnsLookup;
   readonly sandboxes: Sandboxes;
   readonly #netns: NetnsSwitch;
   readonly #nft: Nft;
@@ -59,6 +61,7 @@ class LabelContext {
     const trace = verbose ? (command: string): void => log.debug(command) : undefined;
     this.api = new DockerApi(dockerSocket);
     this.host = host;
+    this.lookup = new NetnsLookup(netns, host.ref);
     this.sandboxes = new Sandboxes({ netnsSwitch: netns, nft, host: host.ref, ...(trace && { trace }) });
     this.#netns = netns;
     this.#nft = nft;
@@ -104,6 +107,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     api,
     log,
     host: host.ref,
+    findNetns: (pid, known) => context.lookup.find(pid, known),
     trustImageLabels,
     labelled: (id, name, labels) => labels.size > 0 && intents.read(id, name, labels),
   });
@@ -147,9 +151,15 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
  */
 export async function cleanUp(parts: LabelParts, report: (line: string) => void): Promise<void> {
   const context = await LabelContext.open(parts);
-  const { api, sandboxes, host } = context;
+  const { api, sandboxes, host, lookup } = context;
   try {
-    const containers = new Containers({ api, log: parts.log, host: host.ref, trustImageLabels: true });
+    const containers = new Containers({
+      api,
+      log: parts.log,
+      host: host.ref,
+      findNetns: (pid, known) => lookup.find(pid, known),
+      trustImageLabels: true,
+    });
     const namespaces = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
     for (const { netns, hostNetwork, name } of await containers.list(true).catch(explain)) {
       if (netns && !hostNetwork)

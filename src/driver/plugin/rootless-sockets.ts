@@ -97,10 +97,12 @@ export class RootlessSockets {
     const server = new PluginServer(createPlugin(driver, host.uid, log, this.#calls), host.uid, USER_LIMITS);
     try {
       // All of it is done as the user: the path may lead to a folder that only root can write.
-      await asUser(host.uid, host.gid, () => {
+      let listening: Promise<void> | undefined;
+      asUser(host.uid, host.gid, () => {
         rmSync(path, { force: true });
-        return server.listen(path);
+        listening = server.listen(path);
       });
+      await listening;
     } catch (err) {
       closeSync(folder);
       throw err;
@@ -120,8 +122,12 @@ export class RootlessSockets {
   #drop({ host, server, docker, folder }: Served): void {
     this.#served.delete(host.uid);
     docker.close();
-    const dropping = server
-      .close()
+    // The socket is unlinked synchronously, by who may write in its folder.
+    let closing: Promise<void> | undefined;
+    asUser(host.uid, host.gid, () => {
+      closing = server.close();
+    });
+    const dropping = closing!
       .then(() => {
         closeSync(folder);
         this.#parts.log.info({ user: host.uid }, 'a rootless Docker is gone');

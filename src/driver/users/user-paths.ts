@@ -7,7 +7,6 @@ import {
   asUser,
   O_PATH,
   openat2,
-  openat2OnThread,
   RESOLVE_CACHED,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_XDEV,
@@ -15,6 +14,7 @@ import {
 } from '../../../native/libc.js';
 import { close } from '../../../native/libc-sockets.js';
 import { errorCode, OpError } from '../../base/errors.js';
+import { bringIntoMemory, type Uncached } from './disk-lookup.js';
 import { mountIdOf, refuseForeign } from './mounts.js';
 
 const { O_NOFOLLOW } = constants;
@@ -37,7 +37,7 @@ export interface UserRoot {
 /** Whether symbolic links are followed, within the root, or refused. */
 export type Links = 'follow' | 'refuse';
 /** TMPFS_MAGIC, RAMFS_MAGIC. */
-const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
+export const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */
 const MOST_LINKS = 40;
 const MOST_PARTS = 256;
@@ -45,12 +45,6 @@ const MOST_PARTS = 256;
 const MOST_CROSSINGS = 16;
 /** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
 const TRIES = 8;
-
-/** A directory entry that is not in the kernel's dentry cache. */
-interface Uncached {
-  readonly folder: number;
-  readonly name: string;
-}
 
 /**
  * Opens a path at once. What is not in memory is not there, where that is all the memory that a file system has (tmpfs,
@@ -72,7 +66,7 @@ export function openPathNow(root: UserRoot, path: string, links: Links): number 
 }
 
 /**
- * Opens a path, as openPathNow() does, but what is not in memory is brought there by a thread of libuv's pool. That
+ * Opens a path, as openPathNow() does, but what is not in memory is brought there by a thread of the user's. That
  * thread is lost for as long as it takes: see UserOperations.
  */
 export async function openPath(root: UserRoot, path: string, links: Links): Promise<number> {
@@ -81,15 +75,10 @@ export async function openPath(root: UserRoot, path: string, links: Links): Prom
   for (let tries = 0; !step.done; tries++) {
     try {
       if (tries > MOST_PARTS) throw new OpError('opening', path, EAGAIN);
-      const { folder, name } = step.value;
-      const how = { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
-      // Access is checked by the walk, which repeats the look-up as the user.
-      close(await openat2OnThread(folder, name, how));
+      await bringIntoMemory(root, step.value);
     } catch (err) {
-      if (errorCode(err) !== 'EXDEV') {
-        walk.return(-1);
-        throw err;
-      }
+      walk.return(-1);
+      throw err;
     }
     step = go(root, walk);
   }
@@ -136,7 +125,7 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
       const at = { root, path, crossed, folder, name };
       let next = step(at, false);
       if (next === undefined) {
-        yield { folder, name };
+        yield { folder, names: [name, ...namesAhead(todo)] };
         // What may still be waited for is the disk: the user's right to pass, as an access control list.
         next = step(at, true)!;
       }
@@ -155,6 +144,13 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
   } finally {
     for (const fd of way.slice(1)) closeSync(fd);
   }
+}
+
+/** The names up to where the way leads back. @param todo parts of a path, the next one last */
+function namesAhead(todo: readonly string[]): string[] {
+  const names = [...todo].reverse().filter(name => name !== '' && name !== '.');
+  const end = names.indexOf('..');
+  return names.slice(0, end < 0 ? MOST_PARTS : end);
 }
 
 function readAndClose(link: number): string {

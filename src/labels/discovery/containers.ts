@@ -11,6 +11,7 @@ import {
   fingerprint,
   type InspectedContainer,
   isRunning,
+  joinedContainer,
   type ListedContainer,
   nameOf,
   networkIds,
@@ -34,6 +35,8 @@ interface ContainersParts {
   readonly log: Log;
   /** The host's own namespace. */
   readonly host: NetnsRef;
+  /** Tells which of the known namespaces a process is in (labels/namespace/netns-lookup.ts). */
+  readonly findNetns: (pid: number, known: Iterable<NetnsRef>) => NetnsRef | undefined;
   /** Whether labels that came with the image count. */
   readonly trustImageLabels: boolean;
   /** Is told the labels of a container as soon as they are known, while Docker still answers other requests. */
@@ -116,11 +119,19 @@ export class Containers {
     const listed = readContainerListing(answer);
     // Snapshots that were made with other networks are outdated.
     if (await this.#networks.update(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
-    const snapshots = await mapConcurrently(listed, MAX_CONCURRENCY, container =>
+    const snapshot = (container: ListedContainer): Promise<ContainerSnapshot | undefined> =>
       this.#snapshot(container, early.get(container.Id), fullResync).catch(err => {
         this.#inspectErrors.note(container.Id, nameOf(container), err);
         return this.#lastSnapshot(container);
-      }),
+      });
+    // One that joined another is found where that one is.
+    const isJoined = ({ HostConfig }: ListedContainer): boolean =>
+      joinedContainer(HostConfig?.NetworkMode) !== undefined;
+    const own = await mapConcurrently(listed, MAX_CONCURRENCY, one =>
+      isJoined(one) ? undefined : snapshot(one),
+    );
+    const snapshots = await mapConcurrently(listed, MAX_CONCURRENCY, (one, n) =>
+      isJoined(one) ? snapshot(one) : own[n],
     );
     const present = new Set(listed.map(({ Id }) => Id));
     for (const known of [this.#snapshots, this.#views])
@@ -165,7 +176,8 @@ export class Containers {
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
     const sandboxKey = container.NetworkSettings?.SandboxKey;
-    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }) : undefined;
+    const lookUp = (process: number) => this.#parts.findNetns(process, this.#knownNetns(container));
+    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }, lookUp) : undefined;
     const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
     const snapshot = snapshotInspected(
       container,
@@ -188,6 +200,13 @@ export class Containers {
   ): Promise<Inspection | undefined> {
     const inspection = await early;
     return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
+  }
+
+  /** The namespaces of containers as they were last seen; of the one that a container joined first. */
+  *#knownNetns({ HostConfig }: InspectedContainer): Generator<NetnsRef> {
+    const joined = this.#snapshots.get(joinedContainer(HostConfig?.NetworkMode) ?? '');
+    for (const seen of joined ? [joined, ...this.#snapshots.values()] : this.#snapshots.values())
+      if (seen.view.netns) yield seen.view.netns;
   }
 
   /**
@@ -231,14 +250,14 @@ export class Containers {
 async function mapConcurrently<T, U>(
   items: readonly T[],
   limit: number,
-  fn: (item: T) => Promise<U>,
+  fn: (item: T, index: number) => Promise<U> | U,
 ): Promise<U[]> {
   const results = new Array<U>(items.length);
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < items.length) {
       const n = next++;
-      results[n] = await fn(items[n]!);
+      results[n] = await fn(items[n]!, n);
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));

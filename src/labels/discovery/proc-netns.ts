@@ -2,7 +2,7 @@
 // reused. Not here: entering a namespace (netlink/netns.ts).
 
 import { readFileSync, statSync } from 'node:fs';
-import { isNotFound } from '../../base/errors.js';
+import { errorCode, isNotFound } from '../../base/errors.js';
 import type { NetnsRef } from './container.js';
 
 /** The namespace at a path; undefined where there is none. */
@@ -25,10 +25,19 @@ interface NetnsHints {
   readonly sandboxKey?: string | undefined;
 }
 
-/** The namespace of a container; undefined where it is not visible, or the process is not the container's any more. */
-export function netnsOfContainer({ id, pid, sandboxKey = '' }: NetnsHints): NetnsRef | undefined {
-  return netnsOfSandbox(sandboxKey) ?? netnsOfProcess(id, pid);
+/**
+ * The namespace of a container; undefined where it is not visible, or the process is not the container's any more.
+ * @param lookUp tells the namespace of a process whose link to it may not be followed
+ */
+export function netnsOfContainer(
+  { id, pid, sandboxKey = '' }: NetnsHints,
+  lookUp: LookUp = () => undefined,
+): NetnsRef | undefined {
+  return netnsOfSandbox(sandboxKey) ?? netnsOfProcess(id, pid, lookUp);
 }
+
+/** Finds the namespace of a process among others' (labels/namespace/netns-lookup.ts). */
+export type LookUp = (pid: number) => NetnsRef | undefined;
 
 /** Whether the path still leads to the same namespace: its process is not gone, and the pid not reused. */
 export function isStill(netns: NetnsRef | undefined): boolean {
@@ -55,13 +64,25 @@ function netnsOfSandbox(sandboxKey: string): NetnsRef | undefined {
   }
 }
 
-function netnsOfProcess(id: string, pid: number): NetnsRef | undefined {
+function netnsOfProcess(id: string, pid: number, lookUp: LookUp): NetnsRef | undefined {
   const startTime = pid > 0 ? startTimeOf(pid) : undefined;
   if (startTime === undefined) return undefined;
-  const netns = netnsAt(`/proc/${pid}/ns/net`);
+  const process = { pid, startTime };
+  const own = netnsByLink(pid);
+  const netns = own === 'refused' ? lookUp(pid) : own;
   if (!netns || isOfAnother(id, pid)) return undefined;
-  const found = { ...netns, process: { pid, startTime } };
-  return isSameProcess(found) ? found : undefined;
+  if (!isSameProcess({ ...netns, process })) return undefined;
+  // What was found among others' has a path that is not the process's.
+  return own === 'refused' ? netns : { ...netns, process };
+}
+
+function netnsByLink(pid: number): NetnsRef | 'refused' | undefined {
+  try {
+    return netnsAt(`/proc/${pid}/ns/net`);
+  } catch (err) {
+    if (errorCode(err) === 'EACCES' || errorCode(err) === 'EPERM') return 'refused';
+    throw err;
+  }
 }
 
 /** Whether the process is in another container's cgroup: its pid was reused after Docker's answer. */

@@ -75,7 +75,7 @@ class FakeDocker {
 
   containersOf({ trustImageLabels = false } = {}): Containers {
     const log = pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) });
-    return new Containers({ api: this.#api, log, host: HOST, trustImageLabels });
+    return new Containers({ api: this.#api, log, host: HOST, findNetns: () => undefined, trustImageLabels });
   }
 
   event(event: object): void {
