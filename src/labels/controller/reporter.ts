@@ -17,7 +17,7 @@ const MOST_FAILURES = 3;
 const FAILURE_MAX = 400;
 
 /** What a namespace is called, and why it fails. */
-type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'>;
+type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'> & Partial<Pick<WorkItem, 'desired'>>;
 
 export class Reporter {
   readonly #log: Log;
@@ -57,7 +57,7 @@ export class Reporter {
    * @param outcome undefined when it was gone
    */
   outcome(item: ReportedItem, outcome: ApplyResult | undefined): void {
-    const { key, subject, lastError = '', repeats } = item;
+    const { key, subject, lastError = '', repeats, desired } = item;
     const fields = { containers: subject };
     if (outcome?.isClosed) this.#closed.add(key);
     // They are found when a table is put in place, and not again while it stands.
@@ -76,7 +76,9 @@ export class Reporter {
       else this.#log.debug(fields, lastError);
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'reconciled with its labels');
-      if (!outcome.isClosed && this.#closed.delete(key)) {
+      // Of a frozen one nobody knows which labels are.
+      const isFrozen = desired !== undefined && 'isFrozen' in desired;
+      if (!outcome.isClosed && !isFrozen && this.#closed.delete(key)) {
         this.#log.info(fields, 'all labels are in force: what twine.strict had closed is open');
       }
     }
