@@ -71,6 +71,10 @@ export class DockerApi {
     this.#most = connect ? MOST_BYTES_OF_USER : MOST_BYTES;
   }
 
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   /** Ends what is under way, too; nothing can be asked any more. */
   close(): void {
     this.#closing.abort();

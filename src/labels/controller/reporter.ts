@@ -1,7 +1,7 @@
 // What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
 // stays. Not here: what mistakes there are (labels/planner/plan.ts, labels/spec/parse.ts), how a line looks (base/log.ts).
 
-import { errorCode, messageOf } from '../../base/errors.js';
+import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Change } from '../diff/state.js';
 import { CLOSED } from '../diff/strict.js';
@@ -17,7 +17,8 @@ const MOST_FAILURES = 3;
 const FAILURE_MAX = 400;
 
 /** What a namespace is called, and why it fails. */
-type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'> & Partial<Pick<WorkItem, 'desired'>>;
+type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'> &
+  Partial<Pick<WorkItem, 'desired'>>;
 
 export class Reporter {
   readonly #log: Log;
@@ -34,8 +35,11 @@ export class Reporter {
 
   /** Reports why the containers cannot be listed, if it lasts. That Docker is down is reported by who listens to it. */
   listFailed(err: unknown, { lastError = '', repeats }: Attempts): void {
-    const isDown = (err as { syscall?: string }).syscall === 'connect' || errorCode(err) === 'ECONNRESET';
-    if (repeats === REPORTED_AT && !isDown) this.#log.error(lastError);
+    const isDown = (err as { syscall?: string }).syscall === 'connect';
+    if (repeats === REPORTED_AT && !isDown)
+      this.#log.error(
+        `${lastError}; until Docker lists them what is in force stays, and containers that start are not held`,
+      );
     else this.#log.debug(lastError);
   }
 

@@ -26,7 +26,10 @@ export function diffFrozen(desired: DesiredState, observed: SandboxObserved): Ch
 }
 
 /** Whether a frozen namespace is closed, or is by the changes that diffFrozen() finds. */
-export function isClosedFrozen({ isFrozen, isStrict }: DesiredState, observed: SandboxObserved): true | undefined {
+export function isClosedFrozen(
+  { isFrozen, isStrict }: DesiredState,
+  observed: SandboxObserved,
+): true | undefined {
   const isClosed = observed.stamp === CLOSED_STAMP || !isHeld(observed);
   return isFrozen && isStrict && isClosed ? true : undefined;
 }

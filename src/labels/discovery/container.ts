@@ -58,8 +58,15 @@ export interface ContainerView {
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
   readonly imageLabels: readonly string[];
-  /** Its `twine.*` labels where nobody can tell which came with the image, and why: then none is among the others. */
-  readonly unverified?: { readonly labels: ReadonlyMap<string, string>; readonly why: string };
+  /** Its `twine.*` labels where nobody can tell whether they count, and why: then none is among the others. */
+  readonly unverified?: {
+    readonly labels: ReadonlyMap<string, string>;
+    readonly why: string;
+    /** What nobody can tell therefore, and what ends it; absent: the image is gone. */
+    readonly until?: string;
+  };
+  /** Of one without labels: the name of its runtime, and why Docker does not tell what that is. */
+  readonly unknownRuntime?: { readonly runtime: string; readonly why: string };
   /** The host's own resolver that Docker asks for it, from the host. */
   readonly hostDns?: string;
   /** Of a runtime with a network stack of its own, which labels cannot hold: its name, and their keys. */

@@ -21,6 +21,7 @@ import { InspectErrors } from './inspect-errors.js';
 import { hostNetworks, indeterminate } from './namespace-sharing.js';
 import { Networks } from './networks.js';
 import { isStill, netnsOfContainer } from './proc-netns.js';
+import { Queries } from './queries.js';
 import {
   type ContainerSnapshot,
   type LabelOrigins,
@@ -47,8 +48,6 @@ const EVENTS = {
 };
 /** Inspections under way at a time. */
 const MAX_CONCURRENCY = 16;
-/** How long Docker may take for an answer, in milliseconds: it can be stuck, as a whole or with one container. */
-const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 5_000] as const;
 
 /** What Docker and the image say of a container. */
 interface Inspection {
@@ -67,20 +66,23 @@ export class Containers {
   #revision = 0;
   /** Those that events have named since the last look: inspected beside the listing. */
   readonly #dirty = new Set<string>();
+  readonly #queries: Queries;
   readonly #imageLabels: ImageLabels;
   readonly #networks: Networks;
   readonly #inspectErrors: InspectErrors;
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
-    this.#imageLabels = new ImageLabels(parts.api, parts.trustImageLabels);
-    this.#networks = new Networks(parts.api, parts.log);
+    this.#queries = new Queries(parts.api);
+    this.#imageLabels = new ImageLabels(this.#queries, parts.trustImageLabels);
+    this.#networks = new Networks(this.#queries, parts.log);
     this.#inspectErrors = new InspectErrors(parts.log);
   }
 
   /** Calls back whenever containers may have changed, for ever, until the API is closed. */
   async listen(changed: () => void): Promise<void> {
     const { api, log } = this.#parts;
+    this.#queries.listen(changed);
     await api.listen(EVENTS, {
       up: () => {
         // Whatever happened while nobody listened has no event.
@@ -106,19 +108,21 @@ export class Containers {
    * @throws Error when Docker cannot be asked
    */
   async list(fullResync: boolean): Promise<ContainerView[]> {
-    const { api } = this.#parts;
+    const again = this.#queries.begin() || fullResync;
     const named = [...this.#dirty];
     this.#dirty.clear();
-    for (const id of named) this.#inspectErrors.forget(id);
+    for (const id of named) {
+      this.#inspectErrors.forget(id);
+      this.#queries.forget(inspectionOf(id));
+    }
     const early = new Map(
       named.slice(0, MAX_CONCURRENCY).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
-    const answer = await api.get('/containers/json', LISTED_WITHIN, { all: true });
-    const listed = readContainerListing(answer);
+    const listed = await this.#queries.get('/containers/json', readContainerListing, { all: true });
     // What was seen with other networks is to be seen anew.
-    if (await this.#networks.learn(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
+    if (await this.#networks.learn(listed.flatMap(networkIds), again)) this.#fresh.clear();
     const seen = await mapSome(listed, MAX_CONCURRENCY, container =>
-      this.#snapshot(container, early.get(container.Id), fullResync).catch(err => {
+      this.#snapshot(container, early.get(container.Id), { fullResync, again }).catch(err => {
         this.#inspectErrors.note(container.Id, nameOf(container), err);
         return this.#lastSnapshot(container);
       }),
@@ -139,7 +143,7 @@ export class Containers {
   async #snapshot(
     listed: ListedContainer,
     early: Promise<Inspection | undefined> | undefined,
-    fullResync: boolean,
+    { fullResync, again }: { readonly fullResync: boolean; readonly again: boolean },
   ): Promise<ContainerSnapshot | undefined> {
     const id = listed.Id;
     const print = fingerprint(listed);
@@ -147,7 +151,7 @@ export class Containers {
     const known = this.#snapshots.get(id);
     if (!isRunning(listed)) {
       if (known?.fingerprint === print && this.#fresh.has(id)) return known;
-      if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
+      if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
       const inspection = await this.#inspectAs(print, listed, early);
       if (!inspection) return undefined;
       const stopped = snapshotStopped(inspection.container, print, kindOf);
@@ -157,10 +161,11 @@ export class Containers {
       return stopped;
     }
     const isBelieved = known?.fingerprint === print && this.#fresh.has(id);
-    const isSure = known !== undefined && isStill(known.view.netns) && !known.view.unverified;
-    if (isBelieved && (!fullResync || isSure)) return known;
+    const isUnsure = known?.view.unverified !== undefined || known?.view.unknownRuntime !== undefined;
+    const isDoubted = (again && isUnsure) || (fullResync && !isStill(known?.view.netns));
+    if (isBelieved && !isDoubted) return known;
     // What Docker is stuck with shall not keep the others waiting again and again.
-    if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
+    if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
     const inspection = await this.#inspectAs(print, listed, early);
     if (!inspection) return undefined;
     const { container, own } = inspection;
@@ -203,8 +208,7 @@ export class Containers {
 
   /** A container with its labels; undefined where it is gone. */
   async #inspect(id: string): Promise<Inspection | undefined> {
-    const asked = this.#parts.api.get(`/containers/${id}/json`, INSPECTED_WITHIN);
-    const container = await unlessGone(asked.then(readInspection));
+    const container = await unlessGone(this.#queries.get(inspectionOf(id), readInspection));
     if (!container) return undefined;
     // Labels of one that does not run do not count, and its image may be gone.
     if (!container.State.Running) return { container, own: { labels: new Map(), imageLabels: [] } };
@@ -226,6 +230,10 @@ export class Containers {
     this.#views.set(seen.view.id, { snapshot: seen, view });
     return view;
   }
+}
+
+function inspectionOf(id: string): string {
+  return `/containers/${id}/json`;
 }
 
 /** Maps with so many calls under way at a time, in order. */

@@ -63,13 +63,20 @@ export interface ListedNetwork {
   readonly Options?: Readonly<Record<string, string>> | null;
 }
 
+/** What of an answer of `GET /info` is of use: a runtime has a path, or since Docker 23 a type. */
+export interface DockerInfo {
+  readonly Runtimes?: Readonly<
+    Record<string, { readonly path?: string | null; readonly runtimeType?: string | null }>
+  > | null;
+}
+
 /** What a network is by its driver and options. */
 export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop'>;
 
-/** A network of which Docker refuses to tell: whether the kernel heeds gateways there is not known. */
+/** A network of which Docker does not tell: whether the kernel heeds gateways there is not known. */
 export const NETWORKS_REFUSED: NetworkKind = {
   driver: '',
-  ignoresNextHop: 'driver unknown, since Docker refuses to list its networks',
+  ignoresNextHop: 'driver unknown, since Docker does not list its networks',
 };
 
 /** What the network of an id is. */
@@ -86,6 +93,7 @@ type DockerView = Omit<
   | 'imageLabels'
   | 'unverified'
   | 'ownStack'
+  | 'unknownRuntime'
   | 'hostDns'
 >;
 

@@ -1,25 +1,13 @@
 // What of the containers is not to be seen, each said once: those that Docker cannot tell of, and processes where none is
 // to be seen at all. Not here: what is done without it (containers.ts).
 
-import { DecodeError, messageOf } from '../../base/errors.js';
+import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { TimeoutError } from '../../docker/api-client.js';
+import { ClosedError } from './queries.js';
 import type { ContainerSnapshot } from './snapshot.js';
 
 /** Looks in a row at which no process was to be seen, before that is said. */
 const BLIND_PASSES = 3;
-
-/** Whether Docker is there, and does not tell of the one thing that it was asked. */
-export function isRefusal(err: unknown): boolean {
-  return (
-    err instanceof TimeoutError ||
-    // Its answer lacks what every version of Docker has said so far, or is no JSON.
-    err instanceof DecodeError ||
-    err instanceof TypeError ||
-    err instanceof SyntaxError ||
-    (err as { statusCode?: number }).statusCode !== undefined
-  );
-}
 
 export class InspectErrors {
   readonly #log: Log;
@@ -36,14 +24,14 @@ export class InspectErrors {
     return this.#why.has(id);
   }
 
-  /** Notes a container that Docker cannot tell of, and says why. @throws the error where it is not the container's own */
+  /** Notes a container that Docker cannot tell of, and says why. @throws ClosedError */
   note(id: string, name: string, err: unknown): void {
-    if (!isRefusal(err)) throw err;
+    if (err instanceof ClosedError) throw err;
     const text = messageOf(err);
     if (this.#why.get(id) !== text) {
       this.#log.warn(
         { container: name },
-        `Docker cannot tell of it, so its labels stay as they were: ${text}`,
+        `Docker cannot tell of it, so its labels stay as they were until it can: ${text}`,
       );
     }
     this.#why.set(id, text);

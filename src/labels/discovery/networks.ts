@@ -1,25 +1,22 @@
 // What Docker's networks are: their drivers, and whether the kernel heeds gateways there. Asked for when there is a new one,
-// or while Docker refuses to list them. Not here: reading Docker's JSON (docker-types.ts).
+// and again while Docker does not list them. Not here: reading Docker's JSON (docker-types.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { type DockerApi, TimeoutError } from '../../docker/api-client.js';
 import { readNetworkListing } from './docker-answers.js';
 import { type ListedNetwork, NETWORKS_REFUSED, type NetworkKind, networkKind } from './docker-types.js';
-import { isRefusal } from './inspect-errors.js';
-
-/** How long Docker may take for an answer, in milliseconds. */
-const LISTED_WITHIN = 30_000;
+import { ClosedError, type Queries } from './queries.js';
 
 export class Networks {
-  readonly #api: DockerApi;
+  readonly #queries: Queries;
   readonly #log: Log;
   /** By id. */
   readonly #kinds = new Map<string, NetworkKind>();
-  #isRefused = false;
+  /** Why they cannot be listed, as it was said. */
+  #said: string | undefined;
 
-  constructor(api: DockerApi, log: Log) {
-    this.#api = api;
+  constructor(queries: Queries, log: Log) {
+    this.#queries = queries;
     this.#log = log;
   }
 
@@ -29,31 +26,40 @@ export class Networks {
   }
 
   /**
-   * Makes the networks known. @param again whether Docker is asked again where it refused
-   * @returns whether networks that were known are others now
-   * @throws Error when Docker cannot be asked
+   * Makes the networks known; a driver that is known stays, whatever Docker answers later.
+   * @param again whether Docker is asked again where it did not tell
+   * @returns whether networks that it did not tell of are known now
+   * @throws ClosedError
    */
   async learn(ids: readonly string[], again: boolean): Promise<boolean> {
-    if (!(again && this.#isRefused) && ids.every(id => this.#kinds.has(id))) return false;
-    const networks = await this.#list();
-    const wasRefused = this.#isRefused;
-    this.#isRefused = !networks;
-    this.#kinds.clear();
-    for (const network of networks ?? []) this.#kinds.set(network.Id, networkKind(network));
+    const untold = ids.filter(id => this.#kinds.get(id) === NETWORKS_REFUSED);
+    if (!(again && untold.length > 0) && ids.every(id => this.#kinds.has(id))) return false;
+    const networks = await this.#list(ids);
+    if (networks) {
+      this.#kinds.clear();
+      for (const network of networks) this.#kinds.set(network.Id, networkKind(network));
+    }
     // One that went meanwhile is not asked for again.
     const rest = networks ? { driver: '' } : NETWORKS_REFUSED;
     for (const id of ids) if (!this.#kinds.has(id)) this.#kinds.set(id, rest);
-    return wasRefused !== this.#isRefused;
+    return untold.some(id => this.#kinds.get(id) !== NETWORKS_REFUSED);
   }
 
-  /** Undefined where Docker, or who stands before it, refuses. */
-  async #list(): Promise<readonly ListedNetwork[] | undefined> {
+  /** Undefined where Docker, or who stands before it, does not list them. @throws ClosedError */
+  async #list(ids: readonly string[]): Promise<readonly ListedNetwork[] | undefined> {
     try {
-      return readNetworkListing(await this.#api.get('/networks', LISTED_WITHIN));
+      const networks = await this.#queries.get('/networks', readNetworkListing);
+      const listed = new Set(networks.map(({ Id }) => Id));
+      this.#said = undefined;
+      // An answer that was late may be older than the container's network.
+      return ids.every(id => listed.has(id))
+        ? networks
+        : await this.#queries.get('/networks', readNetworkListing);
     } catch (err) {
-      if (!isRefusal(err) || err instanceof TimeoutError) throw err;
-      const text = `cannot list Docker's networks, so routes by gateways are unreachable until it can: ${messageOf(err)}`;
-      if (!this.#isRefused) this.#log.error(text);
+      if (err instanceof ClosedError) throw err;
+      const text = `Docker does not list its networks, so routes by gateways on new ones are unreachable until it does: ${messageOf(err)}`;
+      if (this.#said !== text) this.#log.warn(text);
+      this.#said = text;
       return undefined;
     }
   }

@@ -23,18 +23,26 @@ export function refused(container: ContainerView): Diagnostic[] {
   return [
     ...(hostNetwork && labels.size > 0 ? [ofHost] : []),
     ...imageLabels.map(ofImage),
-    ...(unverified && !hostNetwork ? [diagnostic(name, ALL_LABELS, whyFrozen(unverified.why))] : []),
+    ...(unverified && !hostNetwork ? [diagnostic(name, ALL_LABELS, whyFrozen(unverified))] : []),
     ...(ownStack && ownStack.keys.length > 0 ? [ofOwnStack(name, ownStack.runtime)] : []),
   ];
 }
 
-function whyFrozen(why: string): string {
-  return `${why}, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels`;
+function whyFrozen({ why, until }: NonNullable<ContainerView['unverified']>): string {
+  const frozen =
+    'what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied';
+  if (until !== undefined) return `${frozen}, since ${why} and so nobody can tell ${until}`;
+  return `${why}, so nobody can tell which labels came with it: ${frozen}; make the container anew from an image that is there, or start the daemon with --trust-image-labels`;
 }
 
 /** A container beside those with labels, in their namespace. */
-export function ownStackBeside({ name, ownStack }: ContainerView): Diagnostic[] {
+export function ownStackBeside({ name, ownStack, unknownRuntime }: ContainerView): Diagnostic[] {
+  if (unknownRuntime) return [diagnostic(name, ALL_LABELS, whyUnknown(unknownRuntime))];
   return ownStack && ownStack.keys.length === 0 ? [ofOwnStack(name, ownStack.runtime)] : [];
+}
+
+function whyUnknown({ runtime, why }: NonNullable<ContainerView['unknownRuntime']>): string {
+  return `Docker does not tell what the runtime ${plain(runtime, 40)} is (${why}), by which the container runs beside one with labels: if it has a network stack of its own they do not hold it; it is asked again`;
 }
 
 function ofOwnStack(name: string, runtime: string): Diagnostic {

@@ -62,7 +62,12 @@ for (const [what, rest, isStrict, expected] of [
   ['of a strict daemon', { unverified: RIGHT }, true, true],
   ['whose labels are not', { unverified: RIGHT }, false, undefined],
   ['beside a strict one', { unverified: RIGHT, netns: '4:strict' }, false, true],
-  ['of which Docker cannot tell who is in it', { labels: { ...RIGHT, ...STRICT }, isIndeterminate: true }, false, true],
+  [
+    'of which Docker cannot tell who is in it',
+    { labels: { ...RIGHT, ...STRICT }, isIndeterminate: true },
+    false,
+    true,
+  ],
 ] as const) {
   test(`a namespace ${what} is frozen, guarded and ${expected ? 'strict' : 'not strict'}`, () => {
     const { isIndeterminate, ...options } = { isIndeterminate: false, ...rest };
