@@ -151,13 +151,14 @@ export async function cleanUp(parts: LabelParts, say: (line: string) => void): P
   try {
     const containers = new Containers({ api, log: parts.log, host: host.ref, trustImageLabels: true });
     const places = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
-    for (const { netns, hostNetwork, name } of await containers.list(true).catch(refuse)) {
+    const failures: string[] = [];
+    for (const { netns, hostNetwork, name, unverifiedLabelKeys = [] } of await containers.list(true).catch(refuse)) {
+      if (unverifiedLabelKeys.length > 0) failures.push(`${name}: Docker cannot inspect the container`);
       if (netns && !hostNetwork)
         places.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
     }
     const clearHost = () => host.within(() => sandboxes.reconcileHostRoutes([]));
     places.set(host.ref.key, { subject: 'the host', clear: clearHost });
-    const failures: string[] = [];
     for (const { subject, clear } of places.values()) {
       try {
         const { changes = [], failures: refused = [] } = clear() ?? {};

@@ -57,6 +57,24 @@ for (const [what, labels, awaited] of [
   });
 }
 
+test('what is waited for is said of a container of which Docker does not tell', () => {
+  const labels = new Map([['twine.route.10.9.0.0/16', 'vpn']]);
+  const unverified = { labels, why: 'Docker does not tell what the runtime safe is (no)', until: 'it: ask' };
+  const { diagnostics } = plan([{ ...container('app', { networks: { main: '10.0.0.2' } }), unverified }, VPN]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'app twine.*: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied, since Docker does not tell what the runtime safe is (no) and so nobody can tell it: ask',
+  ]);
+});
+
+test('a container without labels whose runtime is not known is told of beside one with labels', () => {
+  const guest = { ...container('guest', { netns: '4:app' }), unknownRuntime: { runtime: 'safe', why: 'no' } };
+  const app = routed({ main: '10.0.0.2' }, RIGHT);
+  const { diagnostics } = plan([app, { ...guest, netns: app.netns! }, VPN]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'guest twine.*: Docker does not tell what the runtime safe is (no), by which the container runs beside one with labels: if it has a network stack of its own they do not hold it; it is asked again',
+  ]);
+});
+
 for (const [what, rest, isStrict, expected] of [
   ['whose labels may be strict', { unverified: { ...RIGHT, ...STRICT } }, false, true],
   ['of a strict daemon', { unverified: RIGHT }, true, true],
