@@ -1,5 +1,5 @@
-// The keeping of labels as a service: what it is made of, in which order it comes up and goes down; and the same once
-// to take everything away. Not here: any work.
+// The service that applies labels: its parts, and the order in which they start and stop; and the one-off removal of all
+// that labels brought. Composition only.
 
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
@@ -28,7 +28,7 @@ export interface LabelOptions {
   readonly allowHostRoutes: readonly Prefix[];
   /** Whether every labelled container is closed while not all of its labels are in force. */
   readonly strict: boolean;
-  /** How often every namespace is looked into, in milliseconds. */
+  /** How often the state of every namespace is read even if nothing has changed, in milliseconds. */
   readonly resyncInterval: number;
 }
 
@@ -39,14 +39,14 @@ export interface LabelParts {
   readonly verbose: boolean;
 }
 
-/** Labels, kept. */
+/** The running service. */
 export interface LabelService {
   /** Stops; what is in force stays so. */
   close(): Promise<void>;
 }
 
-/** What both keeping and taking away stand on. */
-class Ground {
+/** What both the service and the removal need. */
+class LabelContext {
   readonly api: DockerApi;
   readonly host: Host;
   readonly sandboxes: Sandboxes;
@@ -65,19 +65,19 @@ class Ground {
     this.#lock = lock;
   }
 
-  static async open(parts: LabelParts): Promise<Ground> {
+  static async open(parts: LabelParts): Promise<LabelContext> {
     const nft = new Nft();
     const netns = await NetnsSwitch.open();
     let host: Host | undefined;
     try {
       host = new Host(netns);
-      return new Ground(parts, netns, nft, host, LabelLock.take(host, parts.log));
+      return new LabelContext(parts, netns, nft, host, LabelLock.take(host, parts.log));
     } catch (err) {
       host?.close();
       netns.close();
       if (host || errorCode(err) !== 'EPERM') throw err;
       throw new UserError(
-        'dwgd may not enter network namespaces: start it as root, and its own container with `privileged: true` and `pid: host`',
+        'dwgd is not allowed to enter network namespaces: start it as root, and its own container with `privileged: true` and `pid: host`',
         { cause: err },
       );
     }
@@ -92,11 +92,11 @@ class Ground {
   }
 }
 
-/** @throws UserError when it cannot be: a library is missing, or another daemon keeps the labels */
+/** @throws UserError when it cannot start: a library is missing, or another daemon applies the labels */
 export async function startLabels(options: LabelOptions & LabelParts): Promise<LabelService> {
   const { log, trustImageLabels, allowHostRoutes, strict, resyncInterval } = options;
-  const ground = await Ground.open(options);
-  const { api, sandboxes, host } = ground;
+  const context = await LabelContext.open(options);
+  const { api, sandboxes, host } = context;
   const names = new DnsCache(() => reconcile.trigger());
   const intents = new ParseCache();
   const planner = new Planner(allowHostRoutes, strict, intents);
@@ -135,34 +135,35 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       reconcile.close();
       api.close();
       await reconcile.idle();
-      ground.close();
+      context.close();
     },
   };
 }
 
 /**
- * Takes away all that labels brought, from the namespaces of all running containers and from the host.
- * @param say is told what was taken away, and where
- * @throws UserError when a daemon keeps the labels; Error when Docker cannot be asked, or something stays
+ * Removes all that labels brought, from the namespaces of all running containers and from the host.
+ * @param report is told what was removed, and where
+ * @throws UserError when a daemon applies the labels; Error when Docker cannot be asked, or something cannot be removed
  */
-export async function cleanUp(parts: LabelParts, say: (line: string) => void): Promise<void> {
-  const ground = await Ground.open(parts);
-  const { api, sandboxes, host } = ground;
+export async function cleanUp(parts: LabelParts, report: (line: string) => void): Promise<void> {
+  const context = await LabelContext.open(parts);
+  const { api, sandboxes, host } = context;
   try {
     const containers = new Containers({ api, log: parts.log, host: host.ref, trustImageLabels: true });
-    const places = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
+    const namespaces = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
     const failures: string[] = [];
-    for (const { netns, hostNetwork, name, unverifiedLabelKeys = [] } of await containers.list(true).catch(refuse)) {
+    const found = await containers.list(true).catch(explain);
+    for (const { netns, hostNetwork, name, unverifiedLabelKeys = [] } of found) {
       if (unverifiedLabelKeys.length > 0) failures.push(`${name}: Docker cannot inspect the container`);
       if (netns && !hostNetwork)
-        places.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
+        namespaces.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
     }
     const clearHost = () => host.within(() => sandboxes.reconcileHostRoutes([]));
-    places.set(host.ref.key, { subject: 'the host', clear: clearHost });
-    for (const { subject, clear } of places.values()) {
+    namespaces.set(host.ref.key, { subject: 'the host', clear: clearHost });
+    for (const { subject, clear } of namespaces.values()) {
       try {
         const { changes = [], failures: refused = [] } = clear() ?? {};
-        if (changes.length > 0) say(`${subject}: ${summary(changes)}`);
+        if (changes.length > 0) report(`${subject}: ${summary(changes)}`);
         failures.push(...refused.map(err => `${subject}: ${messageOf(err)}`));
       } catch (err) {
         failures.push(`${subject}: ${messageOf(err)}`);
@@ -171,15 +172,15 @@ export async function cleanUp(parts: LabelParts, say: (line: string) => void): P
     if (failures.length > 0) throw new Error(failures.join('; '));
   } finally {
     api.close();
-    ground.close();
+    context.close();
   }
 }
 
-/** Says what can be done where Docker cannot be reached. */
-function refuse(err: unknown): never {
+/** Adds the remedy where Docker cannot be reached. */
+function explain(err: unknown): never {
   if ((err as NodeJS.ErrnoException).syscall !== 'connect') throw err;
   throw new UserError(
-    `Docker cannot be asked which containers there are (${messageOf(err)}): start it, or name its socket by --docker-host unix:///path`,
+    `cannot ask Docker for its containers (${messageOf(err)}): start it, or name its socket by --docker-host unix:///path`,
     { cause: err },
   );
 }

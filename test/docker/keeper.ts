@@ -25,7 +25,7 @@ export const keeper = {
 };
 
 function listens(): boolean {
-  return daemon.logs().includes('listening to the events of Docker');
+  return daemon.logs().includes('listening for Docker events');
 }
 
 /** A scenario beside a Docker of its own; what it starts is gone after it. */

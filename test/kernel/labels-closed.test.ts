@@ -250,7 +250,7 @@ kernelTest(
     for (let n = 0; n < 3; n++) {
       const { isClosed, warnings, failures } = sandboxes.reconcile(desired)!;
       assert.deepEqual([isClosed, failures], [true, []]);
-      assert.match(String(warnings), /nothing but loopback and Docker's DNS until Docker tells which/);
+      assert.match(String(warnings), /nothing but loopback and Docker's DNS until it is known which/);
     }
   },
   'nft',

@@ -1,4 +1,4 @@
-// Policy rules of a container's own by which packets go past the routes of its labels. Not here: saying so
+// Policy rules of a container's own that bypass the routes of its labels. Pure. Not here: reporting them
 // (labels/controller/reporter.ts).
 
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
@@ -6,12 +6,13 @@ import type { Rule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import { type RoutingDesired, routingRules } from './policy-routing.js';
 
-/** Rules that are told one by one. */
+/** Rules that are named one by one. */
 const MOST_RULES = 3;
 
 /**
- * Policy rules of the container's own that come before those of ours, and lead elsewhere; undefined where there is none.
- * @param rules reads those of anybody
+ * The sentence about policy rules of the container's own that come before ours and look up other tables; undefined where
+ * there are none.
+ * @param rules decodes all policy rules, whoever added them
  */
 export function whyBypassed(desired: RoutingDesired, rules: () => readonly Rule[]): string | undefined {
   const ours = routingRules(desired);
@@ -21,12 +22,12 @@ export function whyBypassed(desired: RoutingDesired, rules: () => readonly Rule[
     return first && rule.priority < first.priority && leadsElsewhere(rule);
   });
   if (before.length === 0) return undefined;
-  const told = before.slice(0, MOST_RULES).map(({ priority, table }) => `${priority} (table ${table})`);
+  const named = before.slice(0, MOST_RULES).map(({ priority, table }) => `${priority} (table ${table})`);
   const more = before.length > MOST_RULES ? ` and ${before.length - MOST_RULES} more` : '';
-  return `policy rules of the container's own come before the labels' routes: ${told.join(', ')}${more}; what they match does not go by the label's gateway: remove them, or give them priorities above ${ours.at(-1)!.priority}`;
+  return `policy rules of the container's own come before the labels' routes: ${named.join(', ')}${more}; what they match does not go by the label's gateway: remove them, or give them priorities above ${ours.at(-1)!.priority}`;
 }
 
-/** What is in main beside its default route comes first for the labels' routes, too. */
+/** A rule for main without its default route is harmless: labels' routes come after those of main, too. */
 function leadsElsewhere({ table, suppressPrefixLength }: Rule): boolean {
   if (table === RT_TABLE_LOCAL || table === RT_TABLE_DWGD) return false;
   return table !== RT_TABLE_MAIN || suppressPrefixLength === undefined;

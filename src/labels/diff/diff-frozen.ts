@@ -1,5 +1,5 @@
-// The changes in a namespace of which it cannot be told what its labels ask for: what is missing is closed, nothing is
-// taken away.
+// The changes in a frozen namespace, of which it is not known what its labels ask for: networks without a route of ours
+// become unreachable, nothing is removed. Pure. Not here: when a namespace is frozen (labels/planner/frozen.ts).
 
 import { samePrefix } from '../../base/ip.js';
 import { diffRoutes } from './diff-routes.js';
@@ -9,8 +9,8 @@ import type { Change, DesiredState, SandboxObserved } from './state.js';
 import { CLOSED, CLOSED_STAMP, CLOSED_TABLE, NOT_FORWARDING_STAMP } from './strict.js';
 
 /**
- * What closes a strict namespace in which no table is in force, guards of networks that have nothing of ours, and the
- * policy rules that they need: nothing is taken away.
+ * What closes a strict namespace that has no table in force, fallbacks of networks that have no route of ours, and the
+ * policy rules that they need.
  */
 export function diffFrozen(desired: DesiredState, observed: SandboxObserved): Change[] {
   const missing = desired.routes.filter(
@@ -35,7 +35,7 @@ export function isClosedFrozen(
 }
 
 /** What a frozen namespace that is closed waits for. */
-export const CLOSED_FROZEN = `${CLOSED} until Docker tells which of its labels count: no table of theirs is in force`;
+export const CLOSED_FROZEN = `${CLOSED} until it is known which of its labels count: none of its tables is in force`;
 
 function closeFrozen({ isStrict }: DesiredState, observed: SandboxObserved): Change[] {
   if (!isStrict || isHeld(observed)) return [];

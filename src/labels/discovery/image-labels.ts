@@ -1,16 +1,16 @@
-// Which labels of ours a container has of its own, and which it may have from its image. They never change: Docker is
-// asked once for each image, and labels are read once for each container, however often it is inspected. Not here: what
-// the labels mean (labels/spec/parse.ts).
+// Which of our labels are the container's own, and which came with its image. They never change: Docker is asked once for
+// each image, and labels are sorted once for each container, however often it is inspected. Not here: what the labels mean
+// (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
 import { plain } from '../../base/plain-text.js';
+import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readImageLabels } from './docker-answers.js';
 import { type InspectedContainer, twineLabels } from './docker-types.js';
-import { ClosedError, type Queries } from './queries.js';
 import { Runtimes } from './runtimes.js';
 import type { LabelOrigins } from './snapshot.js';
 
-/** Characters of Docker's reason that are told. */
+/** Characters of Docker's reason that are quoted. */
 const REASON_MAX = 120;
 
 /** Why it is not known whether labels count. */
@@ -22,28 +22,28 @@ export class ImageLabels {
   readonly #runtimes: Runtimes;
   /** By container id. */
   readonly #known = new Map<string, { readonly own: LabelOrigins; readonly image: string }>();
-  /** By image id, of those that known containers have. */
+  /** By image id, of the images of known containers. */
   readonly #images = new Map<string, ReadonlyMap<string, string>>();
 
-  /** @param trustImageLabels whether those that came with the image are the container's own */
+  /** @param trustImageLabels whether labels of the image count as the container's own */
   constructor(queries: Queries, trustImageLabels: boolean) {
     this.#queries = queries;
     this.#trustImageLabels = trustImageLabels;
     this.#runtimes = new Runtimes(queries);
   }
 
-  /** The very same for the same container, once all is known of it. @throws ClosedError */
+  /** Returns the same object for the same container, once all is known of it. @throws ClosedError */
   async read(container: InspectedContainer): Promise<LabelOrigins> {
     const known = this.#known.get(container.Id);
     if (known) return known.own;
     const own = await this.#read(container);
-    // An image may come back, by the name under which it is pulled, and so may leave to ask.
+    // The image may be pulled again, and Docker may answer again.
     if (!own.unverified && !own.unknownRuntime)
       this.#known.set(container.Id, { own, image: container.Image });
     return own;
   }
 
-  /** Forgets all other containers, and the images that none of these has. */
+  /** Forgets all other containers, and images that none of these uses. */
   retainOnly(ids: ReadonlySet<string>): void {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
     const images = new Set([...this.#known.values()].map(({ image }) => image));
@@ -69,7 +69,7 @@ export class ImageLabels {
     return { labels, imageLabels };
   }
 
-  /** Or why it cannot be told: the image is gone, or Docker does not tell of it. @throws ClosedError */
+  /** The image's labels, or why they are not known. @throws ClosedError */
   async #inheritedFrom(image: string): Promise<ReadonlyMap<string, string> | Unknown> {
     const known = this.#images.get(image);
     if (known) return known;
@@ -83,8 +83,9 @@ export class ImageLabels {
       if ((err as { statusCode?: number }).statusCode === 404)
         return { why: "the container's image is gone" };
       return {
-        why: `Docker does not tell of the container's image (${messageOf(err).slice(0, REASON_MAX)})`,
-        until: 'which labels came with it: it is asked again; --trust-image-labels makes that needless',
+        why: `Docker cannot inspect the container's image (${messageOf(err).slice(0, REASON_MAX)})`,
+        unknown:
+          'which labels came with it; Docker is asked again, and --trust-image-labels makes that needless',
       };
     }
   }
@@ -92,8 +93,7 @@ export class ImageLabels {
 
 function unknownRuntime(runtime: string, why: string): Unknown {
   return {
-    why: `Docker does not tell what the runtime ${plain(runtime, 40)} is (${why})`,
-    until:
-      'whether labels can hold the container: it is asked again; let dwgd ask for /info, or run the container by runc',
+    why: `Docker does not describe the runtime ${plain(runtime, 40)} (${why})`,
+    unknown: 'whether labels have an effect; Docker is asked again: allow dwgd to request /info, or use runc',
   };
 }

@@ -1,11 +1,11 @@
-// Container runtimes whose containers have a network stack of their own: gVisor's, or a virtual machine's. The kernel's
-// routes and rules in the namespace mean nothing to those. Not here: what is refused therefore (snapshot.ts, labels/planner/plan.ts).
+// Container runtimes with their own network stack: gVisor's, or a virtual machine's. The kernel's routes and rules in the
+// namespace have no effect on those. Not here: which labels are refused for that (labels/spec/refused-labels.ts).
 
 import { messageOf } from '../../base/errors.js';
+import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readInfo } from './docker-answers.js';
-import { ClosedError, type Queries } from './queries.js';
 
-/** Words of runtimes' names, types and paths: `runsc-kvm`, `io.containerd.kata.v2`, `/usr/bin/crun-krun`. */
+/** Words in names, types and paths of runtimes: `runsc-kvm`, `io.containerd.kata.v2`, `/usr/bin/crun-krun`. */
 const OWN_STACKS: ReadonlySet<string> = new Set([
   'runsc',
   'gvisor',
@@ -18,7 +18,7 @@ const OWN_STACKS: ReadonlySet<string> = new Set([
   'quark',
   'cc',
 ]);
-/** Of which nobody needs to be asked: they run processes on the kernel's own stack. */
+/** Known to run processes on the kernel's own stack: Docker need not be asked. */
 const KERNEL_STACKS: ReadonlySet<string> = new Set([
   '',
   'runc',
@@ -30,7 +30,7 @@ const KERNEL_STACKS: ReadonlySet<string> = new Set([
   'sysbox-runc',
 ]);
 
-/** Whether the name, type or path is of a runtime with a network stack of its own. */
+/** Whether the name, type or path is that of a runtime with its own network stack. */
 export function isOwnStack(text: string): boolean {
   const name = text.split('/').at(-1) ?? '';
   return name.split(/[^A-Za-z0-9]+/).some(word => OWN_STACKS.has(word.toLowerCase().replace(/\d+$/, '')));
@@ -38,23 +38,20 @@ export function isOwnStack(text: string): boolean {
 
 export class Runtimes {
   readonly #queries: Queries;
-  /** By name. A name means another runtime only after Docker read its configuration anew. */
+  /** By name. A name changes its meaning only when Docker reloads its configuration. */
   readonly #known = new Map<string, boolean>();
 
   constructor(queries: Queries) {
     this.#queries = queries;
   }
 
-  /**
-   * Whether containers of the runtime of that name have a network stack of their own, or why that is not known.
-   * @throws ClosedError
-   */
+  /** Whether the runtime of that name has its own network stack, or why that is not known. @throws ClosedError */
   async hasOwnStack(name: string): Promise<boolean | string> {
     if (KERNEL_STACKS.has(name)) return false;
     if (isOwnStack(name)) return true;
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    // The administrator may have called it anything.
+    // The administrator may have given it any name.
     try {
       const { path, runtimeType } = (await this.#queries.get('/info', readInfo)).Runtimes?.[name] ?? {};
       const has = [path, runtimeType].some(text => typeof text === 'string' && isOwnStack(text));

@@ -1,5 +1,5 @@
-// What a namespace holds, as the kernel says it, and read. Most looks find what the look before has found: then the
-// bytes are the same, and nobody has to read them. Pure. Not here: asking (session.ts), what follows (labels/diff/diff.ts).
+// The state of a namespace in the kernel's own bytes, and decoded. Mostly it is what it was at the last resync: then the bytes
+// are the same, and need not be decoded. Pure. Not here: reading it (session.ts), what follows (labels/diff/diff.ts).
 
 import { PROBE_TABLE, RTPROT_DWGD, TABLE } from '../../base/ownership.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
@@ -8,12 +8,12 @@ import { decodeStampedTable, type StampedTableAnswers } from '../../nft/messages
 import { readStamp } from '../diff/stamp.js';
 import type { ObservedSysctl, SandboxObserved } from '../diff/state.js';
 
-/** Answers to one look; buffers are payloads of netlink messages. */
+/** The kernel's answers; buffers are payloads of netlink messages. */
 export interface RawState {
   readonly nft: StampedTableAnswers;
-  /** Of our protocol at least. */
+  /** At least those of our protocol. */
   readonly routes: readonly Buffer[];
-  /** Policy rules of anybody. */
+  /** All policy rules. */
   readonly rules: readonly Buffer[];
   readonly sysctls: readonly ObservedSysctl[];
   /** Indexes of the links that lead to where `loopbackTowards` says, each once. */
@@ -35,11 +35,11 @@ export function decodeState({ nft, routes, rules, sysctls, loopbackLinks }: RawS
   };
 }
 
-/** The same text for sights that say the same to the byte, the generation of the ruleset included. */
+/** The same text for states that are the same to the byte, the generation of the ruleset included. */
 export function cacheKey({ nft, routes, rules, sysctls, loopbackLinks }: RawState): string {
-  const said = [nft.rules, routes, rules];
-  const counts = said.map(({ length }) => length);
+  const dumps = [nft.rules, routes, rules];
+  const counts = dumps.map(({ length }) => length);
   const values = sysctls.map(({ name, value, wanted }) => `${name}=${value}/${wanted}`);
-  const bytes = Buffer.concat(said.flat()).toString('latin1');
+  const bytes = Buffer.concat(dumps.flat()).toString('latin1');
   return `${counts} ${nft.tables} ${values} ${loopbackLinks} ${bytes}`;
 }

@@ -1,5 +1,5 @@
 // Reconciles a network namespace with what the labels of its containers ask for: reads what it holds of ours and changes
-// what differs, in one synchronous session. Not here: the session (session.ts), what a namespace shall hold
+// what differs, in one synchronous session. Not here: the session (session.ts), what a namespace is to hold
 // (labels/planner/plan.ts), which changes that takes (labels/diff/diff.ts), when (labels/controller/reconciler.ts).
 
 import type { Trace } from '../../base/trace.js';
@@ -51,7 +51,7 @@ interface Settled {
   /** Of the observed state. */
   readonly cacheKey: string;
   /** What was wrong even so. */
-  readonly told: Pick<ApplyResult, 'warnings' | 'isClosed'>;
+  readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'>;
 }
 
 export class Sandboxes {
@@ -102,19 +102,20 @@ export class Sandboxes {
       const observedKey = cacheKey(rawState);
       const settled = this.#settled.get(key);
       if (settled?.digest === desired.digest && settled.cacheKey === observedKey)
-        return { changes, failures: [], ...settled.told };
+        return { changes, failures: [], ...settled.warned };
       const observed = decodeState(rawState);
       const bypassed = whyBypassed(desired, () => readRules(rawState.rules));
       const isClosed = isClosedFrozen(desired, observed);
       const warnings = [...(bypassed === undefined ? [] : [bypassed]), ...(isClosed ? [CLOSED_FROZEN] : [])];
-      const told = { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) };
+      const warned = { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) };
       const tampering = this.#checkTampering(desired, observed, session);
       unreadable = tampering.unreadable ?? unreadable;
       const next = diff(supported, { ...observed, isTampered: tampering.isTampered });
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
       applied = joinApplied(applied, closing.applied);
       changes.push(...next, ...closing.changes);
-      if (next.length === 0) this.#settled.set(key, { digest: desired.digest, cacheKey: observedKey, told });
+      if (next.length === 0)
+        this.#settled.set(key, { digest: desired.digest, cacheKey: observedKey, warned });
       else this.#settled.delete(key);
       const isDone = applied.failures.length === 0;
       if (isDone) this.#searched.add(key);
@@ -127,7 +128,7 @@ export class Sandboxes {
         return {
           changes,
           failures: applied.failures,
-          ...(isDone && told),
+          ...(isDone && warned),
           ...outcomeOf(desired, applied, unreadable),
         };
     }

@@ -1,5 +1,5 @@
-// Which networks a route label with a mistake can only be about, so that its fallback stands whatever else is wrong with
-// it. Not here: labels without a mistake (parse.ts), which keys there are (label-keys.ts).
+// The networks that a misspelt route label must have meant, so that its unreachable fallback is there whatever else is wrong
+// with it. Pure. Not here: labels without a mistake (parse.ts), which keys there are (label-keys.ts).
 
 import { formatPrefix, type Prefix, parsePrefix } from '../../base/ip.js';
 import { parseNetwork } from './destination.js';
@@ -8,7 +8,7 @@ import { KNOWN_HEADS, nearestKey, ROUTE } from './label-keys.js';
 /** Networks in the list of one key. */
 const MAX_NETWORKS = 8;
 const [ALL_IPV4, ALL_IPV6] = ['0.0.0.0/0', '::/0'] as const;
-/** What ip-route(8), route(8) and firewalls call everything. */
+/** Words for all networks in ip-route(8), route(8) and firewalls. */
 const EVERYTHING: ReadonlyMap<string, readonly string[]> = new Map([
   ['default', [ALL_IPV4, ALL_IPV6]],
   ['any', [ALL_IPV4, ALL_IPV6]],
@@ -18,7 +18,7 @@ const EVERYTHING: ReadonlyMap<string, readonly string[]> = new Map([
   ['::', [ALL_IPV6]],
 ]);
 
-/** The networks that a label with a mistake can only be about; none where it is about no route, or about an unclear one. */
+/** The networks that a label with a mistake must have meant; none where it is not about a route, or is ambiguous. */
 export function networksMeant(key: string): readonly Prefix[] {
   if (key.startsWith(ROUTE)) return readNetworks(key.slice(ROUTE.length));
   if (KNOWN_HEADS.some(head => key.startsWith(head)) || key.includes('host')) return [];
@@ -37,7 +37,7 @@ export function describeClosed(networks: readonly Prefix[]): string {
   return names.length > 0 ? `${names.join(', ')} and ${last} are unreachable` : `${last} is unreachable`;
 }
 
-/** A network, several with commas between, or a word for everything: all of it, or nothing. */
+/** A network, several separated by commas, or a word for all; none unless every part is understood. */
 function readNetworks(text: string): readonly Prefix[] {
   const parts = text.split(',', MAX_NETWORKS + 1);
   if (parts.length > MAX_NETWORKS) return [];
@@ -51,7 +51,7 @@ function readNetwork(text: string): readonly Prefix[] {
   return texts.flatMap(routable);
 }
 
-/** `10/8` as ip(8) takes it, and a mask instead of a length. */
+/** Expands `10/8` as ip(8) accepts it, and a mask instead of a length. */
 function inFull(text: string): string {
   const match = /^(\d{1,3}(?:\.\d{1,3}){0,3})[/_\\](\d{1,2}|\d+\.\d+\.\d+\.\d+)$/.exec(text);
   if (!match) return text;
@@ -61,7 +61,7 @@ function inFull(text: string): string {
   return `${octets.join('.')}/${length.includes('.') ? lengthOf(length) : length}`;
 }
 
-/** The length of a mask such as 255.255.0.0; NaN of one with holes. */
+/** The length of a mask such as 255.255.0.0; NaN for one with gaps. */
 function lengthOf(mask: string): number {
   const bits = mask
     .split('.')
@@ -70,7 +70,7 @@ function lengthOf(mask: string): number {
   return /^1*0*$/.test(bits) && bits.length === 32 ? bits.replace(/0+$/, '').length : Number.NaN;
 }
 
-/** Without those that no route can lead to. */
+/** The network, unless no route can lead to it. */
 function routable(text: string): Prefix[] {
   try {
     return [parseNetwork(text)];

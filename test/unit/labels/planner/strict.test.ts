@@ -59,10 +59,13 @@ for (const [what, labels, awaited] of [
 
 test('what is waited for is said of a container of which Docker does not tell', () => {
   const labels = new Map([['twine.route.10.9.0.0/16', 'vpn']]);
-  const unverified = { labels, why: 'Docker does not tell what the runtime safe is (no)', until: 'it: ask' };
-  const { diagnostics } = plan([{ ...container('app', { networks: { main: '10.0.0.2' } }), unverified }, VPN]);
+  const unverified = { labels, why: 'Docker does not answer', unknown: 'it; ask' };
+  const { diagnostics } = plan([
+    { ...container('app', { networks: { main: '10.0.0.2' } }), unverified },
+    VPN,
+  ]);
   assert.deepEqual(diagnostics.map(showMistake), [
-    'app twine.*: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied, since Docker does not tell what the runtime safe is (no) and so nobody can tell it: ask',
+    'app twine.*: what is in force stays, networks of its route labels that have no route yet are unreachable, and nothing else is applied, because Docker does not answer, so it is not known it; ask',
   ]);
 });
 
@@ -71,7 +74,7 @@ test('a container without labels whose runtime is not known is told of beside on
   const app = routed({ main: '10.0.0.2' }, RIGHT);
   const { diagnostics } = plan([app, { ...guest, netns: app.netns! }, VPN]);
   assert.deepEqual(diagnostics.map(showMistake), [
-    'guest twine.*: Docker does not tell what the runtime safe is (no), by which the container runs beside one with labels: if it has a network stack of its own they do not hold it; it is asked again',
+    'guest twine.*: Docker does not describe the runtime safe of this container (no), which shares the namespace of a labelled one: if the runtime has its own network stack, labels have no effect on it; Docker is asked again',
   ]);
 });
 

@@ -1,10 +1,10 @@
 // Questions to Docker as passes ask them. An answer that is refused, broken or late fails alike, and holds up a pass for
 // seconds at most: what is late is waited for beside the passes and counts when it comes, what failed is asked for again.
-// Not here: the way to Docker (docker/api-client.ts), what is done without an answer (containers.ts).
+// Not here: the connection (api-client.ts), what is done without an answer (labels/discovery/containers.ts).
 
-import { backoffMs } from '../../base/backoff.js';
-import { errorCode, messageOf } from '../../base/errors.js';
-import { type DockerApi, TimeoutError } from '../../docker/api-client.js';
+import { backoffMs } from '../base/backoff.js';
+import { errorCode, messageOf } from '../base/errors.js';
+import { type DockerApi, TimeoutError } from './api-client.js';
 
 /** How long a pass waits for an answer, and for another one after one was late, in milliseconds. */
 const [PATIENCE_MS, IMPATIENT_MS] = [3_000, 300] as const;
@@ -12,7 +12,7 @@ const [PATIENCE_MS, IMPATIENT_MS] = [3_000, 300] as const;
 const GIVEN_UP_MS = 30_000;
 const RETRY_LIMITS = { firstMs: 250, longestMs: 30_000 };
 /** The listing of containers, without which there is no pass: whoever runs the passes asks again. */
-const LISTING = '/containers/json';
+export const LISTING = '/containers/json';
 
 /** The daemon is about to end: nothing follows from that. */
 export class ClosedError extends Error {
