@@ -79,6 +79,10 @@ export class DockerApi {
     this.#most = user ? MAX_BYTES_OF_USER : MAX_BYTES;
   }
 
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   /** Ends what is under way, too; nothing can be asked any more. */
   close(): void {
     this.#closing.abort();

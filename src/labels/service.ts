@@ -161,13 +161,15 @@ export async function cleanUp(parts: LabelParts, report: (line: string) => void)
       trustImageLabels: true,
     });
     const namespaces = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
-    for (const { netns, hostNetwork, name } of await containers.list(true).catch(explain)) {
+    const failures: string[] = [];
+    const found = await containers.list(true).catch(explain);
+    for (const { netns, hostNetwork, name, unverifiedLabelKeys = [] } of found) {
+      if (unverifiedLabelKeys.length > 0) failures.push(`${name}: Docker cannot inspect the container`);
       if (netns && !hostNetwork)
         namespaces.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
     }
     const clearHost = () => host.within(() => sandboxes.reconcileHostRoutes([]));
     namespaces.set(host.ref.key, { subject: 'the host', clear: clearHost });
-    const failures: string[] = [];
     for (const { subject, clear } of namespaces.values()) {
       try {
         const { changes = [], failures: refused = [] } = clear() ?? {};

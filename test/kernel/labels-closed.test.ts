@@ -161,6 +161,14 @@ function withRules(inside: Namespace, rules: readonly RuleIntent[]): SandboxDesi
 const GOOD = rule('good', 'TWINE_NAT_POSTROUTING', MASQUERADE);
 const STRICT = { 'twine.strict': 'true' };
 
+const KILL = { 'twine.iptables.rule.kill': 'TWINE_OUTPUT -o eth0 -j DROP' };
+
+/** What `app` shall hold while it is not known which of its labels count. */
+function frozen(labels: Labels, isStrict = false): SandboxDesired {
+  const app = view('app', { networks: { main: '10.9.0.2 fd09::2' }, unverified: labels });
+  return plan([app, ...NEIGHBOURS], { isStrict }).sandboxes[0]!;
+}
+
 /** What is not in force, and the same when it is. */
 const NOT_IN_FORCE: readonly (readonly [
   what: string,
@@ -223,6 +231,16 @@ const NOT_IN_FORCE: readonly (readonly [
     ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'example.net' }, false),
     ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' }),
   ],
+  [
+    'Docker does not tell which labels came with the image',
+    ns => ({ ...frozen({ ...STRICT, ...KILL }), netns: ns.ref }),
+    ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' }),
+  ],
+  [
+    'the same, of a daemon that is strict',
+    ns => ({ ...frozen(KILL, true), netns: ns.ref }),
+    ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' }),
+  ],
 ];
 
 kernelTest(
@@ -255,6 +273,39 @@ kernelTest(
     }
   },
   'nft',
+);
+
+kernelTest(
+  'a strict container of which it is not known which labels count is told to be closed, at each look',
+  async t => {
+    const { inside, sandboxes } = await place(t);
+    const desired = { ...frozen({ ...STRICT, ...KILL }), netns: inside.ref };
+    for (let n = 0; n < 3; n++) {
+      const { isClosed, warnings, failures } = sandboxes.reconcile(desired)!;
+      assert.deepEqual([isClosed, failures], [true, []]);
+      assert.match(String(warnings), /nothing but loopback and Docker's DNS until it is known which/);
+    }
+  },
+  'nft',
+);
+
+kernelTest(
+  'a strict container keeps the table that is in force when it is not known any more which labels count',
+  async t => {
+    const { inside, outside, sandboxes } = await place(t);
+    sandboxes.reconcile(withRules(inside, [GOOD]));
+    const before = inside.exec('nft', 'list', 'ruleset');
+    const desired = { ...frozen({ ...STRICT, ...KILL }), netns: inside.ref };
+    assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
+    assert.equal(inside.exec('nft', 'list', 'ruleset'), before);
+    await untilSeen(inside, outside, CONTROL, '203.0.113.9');
+    // What took the table away left the container open.
+    inside.exec('nft', 'flush', 'ruleset');
+    assert.equal(sandboxes.reconcile(desired)?.isClosed, true);
+    assert.match(inside.exec('nft', 'list', 'ruleset'), /strict-output/);
+  },
+  'nft',
+  'bash',
 );
 
 kernelTest(

@@ -1,7 +1,7 @@
 // What the log says of labels, and how often: each mistake once while it lasts, each failure once if it repeats. Not here:
 // which mistakes there are (labels/planner/plan.ts, labels/spec/parse.ts), the format of a line (base/log.ts).
 
-import { errorCode, messageOf } from '../../base/errors.js';
+import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Change } from '../diff/state.js';
 import { CLOSED } from '../diff/strict.js';
@@ -17,7 +17,8 @@ const MAX_FAILURES = 3;
 const FAILURE_MAX = 400;
 
 /** The name of a namespace in the log, and why it fails. */
-type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'>;
+type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'> &
+  Partial<Pick<WorkItem, 'desired'>>;
 
 export class Reporter {
   readonly #log: Log;
@@ -34,8 +35,11 @@ export class Reporter {
 
   /** Reports why the containers cannot be listed, if it lasts. That Docker is down is reported by who listens to it. */
   listFailed(err: unknown, { lastError = '', repeats }: Attempts): void {
-    const isDown = (err as { syscall?: string }).syscall === 'connect' || errorCode(err) === 'ECONNRESET';
-    if (repeats === REPORTED_AT && !isDown) this.#log.error(lastError);
+    const isDown = (err as { syscall?: string }).syscall === 'connect';
+    if (repeats === REPORTED_AT && !isDown)
+      this.#log.error(
+        `${lastError}; until Docker lists them what is in force stays, and containers that start are not held`,
+      );
     else this.#log.debug(lastError);
   }
 
@@ -57,7 +61,7 @@ export class Reporter {
    * @param outcome undefined when the namespace was gone
    */
   outcome(item: ReportedItem, outcome: ApplyResult | undefined): void {
-    const { key, subject, lastError = '', repeats } = item;
+    const { key, subject, lastError = '', repeats, desired } = item;
     const fields = { containers: subject };
     if (outcome?.isClosed) this.#closed.add(key);
     // They are found when a table is installed, and not again while it stays.
@@ -76,7 +80,9 @@ export class Reporter {
       else this.#log.debug(fields, lastError);
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'reconciled with its labels');
-      if (!outcome.isClosed && this.#closed.delete(key)) {
+      // In a frozen namespace it is not known whether they are.
+      const isFrozen = desired !== undefined && 'isFrozen' in desired;
+      if (!outcome.isClosed && !isFrozen && this.#closed.delete(key)) {
         this.#log.info(fields, 'all labels are in force: the container that twine.strict had closed is open');
       }
     }

@@ -84,11 +84,12 @@ export class WorkQueue {
     // What an earlier daemon left is not known: each namespace is read once, and those that held something of ours
     // for as long as they live.
     for (const { netns, hostNetwork, name, isIndeterminate } of containers) {
-      if (!netns || hostNetwork || (wanted.has(netns.key) && !isIndeterminate)) continue;
+      const planned = netns && wanted.get(netns.key);
+      if (!netns || hostNetwork || (planned && (planned.isFrozen || !isIndeterminate))) continue;
       if (isIndeterminate || isFirst || this.#items.has(netns.key))
         wanted.set(netns.key, nothingIn(netns, [name]));
     }
-    // It is not known which labels count there: what is in force stays until it is.
+    // It is not known which labels count there: what is in force stays until it is, and only a frozen state is applied.
     const indeterminate = new Set(
       containers.flatMap(({ isIndeterminate, netns }) => (isIndeterminate && netns?.key) || []),
     );
@@ -96,7 +97,7 @@ export class WorkQueue {
       const { key } = desired.netns;
       const item = this.#update(targetInside(desired, members.get(key) ?? []));
       live.add(key);
-      if (indeterminate.has(key)) this.#items.set(key, { ...item, applied: undefined });
+      if (indeterminate.has(key) && !desired.isFrozen) this.#items.set(key, { ...item, applied: undefined });
       else due.push(item);
     }
     // Which host routes are asked for is not known in full: what is there stays until it is.

@@ -6,8 +6,9 @@ import type { DesiredRoute, DesiredState, SandboxDesired } from './state.js';
 
 /** The state with its digest. */
 export function withDigest(state: DesiredState): SandboxDesired {
-  const { table, stamp, routes, firstPriority, sysctls, loopbackTowards, isFrozen } = state;
-  const parts = [stamp ?? table, routesDigest(routes), firstPriority, sysctls, loopbackTowards, isFrozen];
+  const { table, stamp, routes, firstPriority, sysctls, loopbackTowards, isFrozen, isStrict } = state;
+  const kept = isFrozen && [isStrict];
+  const parts = [stamp ?? table, routesDigest(routes), firstPriority, sysctls, loopbackTowards, kept];
   return { ...state, digest: JSON.stringify(parts) };
 }
 

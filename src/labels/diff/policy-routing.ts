@@ -15,6 +15,7 @@ import {
 import type { Rule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Attachment } from '../discovery/container.js';
+import { NETWORKS_REFUSED } from '../discovery/docker-types.js';
 import { isDefaultRoute } from '../spec/destination.js';
 import type { Change, DesiredState } from './state.js';
 
@@ -36,7 +37,10 @@ export type RoutingDesired = Pick<DesiredState, 'routes' | 'firstPriority'>;
 
 /** Before a full tunnel of dwgd's networks where the container may have one, else where wg-quick(8) leaves room. */
 export function priorityOf(attachments: readonly Attachment[]): Pick<DesiredState, 'firstPriority'> {
-  const mayHaveTunnel = attachments.some(({ driver }) => driver === DRIVER_NAME);
+  const mayHaveTunnel = attachments.some(
+    ({ driver, ignoresNextHop }) =>
+      driver === DRIVER_NAME || ignoresNextHop === NETWORKS_REFUSED.ignoresNextHop,
+  );
   return mayHaveTunnel ? { firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL } : {};
 }
 

@@ -70,7 +70,7 @@ export interface DesiredState {
   /** FRA_PRIORITY of the first of the policy rules that the routes need; absent: FIRST_PRIORITY. */
   readonly firstPriority?: number;
   readonly sysctls: readonly DesiredSysctl[];
-  /** Whether it is not known what else it is to hold: what is there stays, and only fallbacks are added. */
+  /** Whether it is not known what else it is to hold: what is there stays, fallbacks are added, and a strict one is closed. */
   readonly isFrozen?: true;
   /**
    * IPv6 addresses to which connections to ::1 are forwarded. IPv6 has no route_localnet: for the replies to be accepted, ::1

@@ -58,8 +58,15 @@ export interface ContainerView {
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
   readonly imageLabels: readonly string[];
-  /** Its `twine.*` labels if it is not known which came with the image, and why not; `labels` is empty then. */
-  readonly unverified?: { readonly labels: ReadonlyMap<string, string>; readonly why: string };
+  /** Its `twine.*` labels if it is not known whether they count, and why not; `labels` is empty then. */
+  readonly unverified?: {
+    readonly labels: ReadonlyMap<string, string>;
+    readonly why: string;
+    /** What is not known for that reason, and the remedy; absent: the image is gone. */
+    readonly unknown?: string;
+  };
+  /** The name of its runtime, and why Docker does not describe that; only of a container without labels. */
+  readonly unknownRuntime?: { readonly runtime: string; readonly why: string };
   /** The resolver on the host's loopback that Docker forwards its DNS queries to. */
   readonly hostDns?: string;
   /** Present with a runtime that has its own network stack, where labels have no effect: its name, and the labels' keys. */

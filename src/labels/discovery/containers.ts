@@ -5,6 +5,7 @@
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type DockerApi, unlessGone } from '../../docker/api-client.js';
+import { LISTING, Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
 import { containerOf, readContainerListing, readInspection } from './docker-answers.js';
 import {
@@ -20,7 +21,7 @@ import { hostDnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
 import { hostNetworks, indeterminate } from './namespace-sharing.js';
-import { LIST_TIMEOUT_MS, Networks } from './networks.js';
+import { Networks } from './networks.js';
 import { isStill, netnsOfContainer } from './proc-netns.js';
 import {
   type ContainerSnapshot,
@@ -50,8 +51,6 @@ const EVENTS = {
 };
 /** Concurrent inspections. */
 const MAX_CONCURRENCY = 16;
-/** Docker can hang, as a whole or with a single container. */
-const INSPECT_TIMEOUT_MS = 5_000;
 
 /** What Docker says of a container and its image. */
 interface Inspection {
@@ -70,20 +69,23 @@ export class Containers {
   #revision = 0;
   /** Ids of those that events have named since the last listing: inspected concurrently with the next one. */
   readonly #dirty = new Set<string>();
+  readonly #queries: Queries;
   readonly #imageLabels: ImageLabels;
   readonly #networks: Networks;
   readonly #inspectErrors: InspectErrors;
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
-    this.#imageLabels = new ImageLabels(parts.api, parts.trustImageLabels);
-    this.#networks = new Networks(parts.api, parts.log);
+    this.#queries = new Queries(parts.api);
+    this.#imageLabels = new ImageLabels(this.#queries, parts.trustImageLabels);
+    this.#networks = new Networks(this.#queries, parts.log);
     this.#inspectErrors = new InspectErrors(parts.log);
   }
 
   /** Calls back whenever containers may have changed, until the API is closed. */
   async listen(changed: () => void): Promise<void> {
     const { api, log } = this.#parts;
+    this.#queries.listen(changed);
     await api.listen(EVENTS, {
       up: () => {
         // What happened while nobody listened is not replayed.
@@ -108,19 +110,21 @@ export class Containers {
    * @throws Error when Docker does not answer
    */
   async list(fullResync: boolean): Promise<ContainerView[]> {
-    const { api } = this.#parts;
+    const again = this.#queries.begin() || fullResync;
     const dirty = [...this.#dirty];
     this.#dirty.clear();
-    for (const id of dirty) this.#inspectErrors.forget(id);
+    for (const id of dirty) {
+      this.#inspectErrors.forget(id);
+      this.#queries.forget(inspectPath(id));
+    }
     const early = new Map(
       dirty.slice(0, MAX_CONCURRENCY).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
-    const answer = await api.get('/containers/json', LIST_TIMEOUT_MS, { all: true });
-    const listed = readContainerListing(answer);
+    const listed = await this.#queries.get(LISTING, readContainerListing, { all: true });
     // Snapshots that were made with other networks are outdated.
-    if (await this.#networks.update(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
+    if (await this.#networks.update(listed.flatMap(networkIds), again)) this.#fresh.clear();
     const snapshot = (container: ListedContainer): Promise<ContainerSnapshot | undefined> =>
-      this.#snapshot(container, early.get(container.Id), fullResync).catch(err => {
+      this.#snapshot(container, early.get(container.Id), { fullResync, again }).catch(err => {
         this.#inspectErrors.note(container.Id, nameOf(container), err);
         return this.#lastSnapshot(container);
       });
@@ -149,7 +153,7 @@ export class Containers {
   async #snapshot(
     listed: ListedContainer,
     early: Promise<Inspection | undefined> | undefined,
-    fullResync: boolean,
+    { fullResync, again }: { readonly fullResync: boolean; readonly again: boolean },
   ): Promise<ContainerSnapshot | undefined> {
     const id = listed.Id;
     const print = fingerprint(listed);
@@ -157,7 +161,7 @@ export class Containers {
     const known = this.#snapshots.get(id);
     if (!isRunning(listed)) {
       if (known?.fingerprint === print && this.#fresh.has(id)) return known;
-      if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
+      if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
       const inspection = await this.#inspectAs(print, listed, early);
       if (!inspection) return undefined;
       const stopped = snapshotStopped(inspection.container, print, kindOf);
@@ -167,10 +171,11 @@ export class Containers {
       return stopped;
     }
     const isFresh = known?.fingerprint === print && this.#fresh.has(id);
-    const isVerified = known !== undefined && isStill(known.view.netns) && !known.view.unverified;
-    if (isFresh && (!fullResync || isVerified)) return known;
+    const isUnverified = known?.view.unverified !== undefined || known?.view.unknownRuntime !== undefined;
+    const isOutdated = (again && isUnverified) || (fullResync && !isStill(known?.view.netns));
+    if (isFresh && !isOutdated) return known;
     // A container with which Docker hangs must not delay the others in every pass.
-    if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
+    if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
     const inspection = await this.#inspectAs(print, listed, early);
     if (!inspection) return undefined;
     const { container, own } = inspection;
@@ -221,8 +226,7 @@ export class Containers {
 
   /** A container with its labels; undefined when it is gone. */
   async #inspect(id: string): Promise<Inspection | undefined> {
-    const asked = this.#parts.api.get(`/containers/${id}/json`, INSPECT_TIMEOUT_MS);
-    const container = await unlessGone(asked.then(readInspection));
+    const container = await unlessGone(this.#queries.get(inspectPath(id), readInspection));
     if (!container) return undefined;
     // Labels of a stopped container do not count, and its image may be gone.
     if (!container.State.Running) return { container, own: { labels: new Map(), imageLabels: [] } };
@@ -244,6 +248,10 @@ export class Containers {
     this.#views.set(current.view.id, { snapshot: current, view });
     return view;
   }
+}
+
+function inspectPath(id: string): string {
+  return `/containers/${id}/json`;
 }
 
 /** Maps with at most `limit` calls at a time; the results are in order. */

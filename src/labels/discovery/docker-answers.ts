@@ -2,7 +2,7 @@
 // type, or the whole answer is refused. Pure. Not here: what is made of them (docker-types.ts).
 
 import { DecodeError } from '../../base/errors.js';
-import type { InspectedContainer, ListedContainer, ListedNetwork } from './docker-types.js';
+import type { DockerInfo, InspectedContainer, ListedContainer, ListedNetwork } from './docker-types.js';
 
 /** @throws DecodeError that names the field */
 type Check = (value: unknown, field: string) => void;
@@ -27,6 +27,12 @@ export function readInspection(answer: unknown): InspectedContainer {
 export function readNetworkListing(answer: unknown): ListedNetwork[] {
   NETWORKS(answer, 'list of networks');
   return answer as ListedNetwork[];
+}
+
+/** The answer to `GET /info`. @throws DecodeError */
+export function readInfo(answer: unknown): DockerInfo {
+  INFO(answer, 'answer about itself');
+  return answer as DockerInfo;
 }
 
 /** The labels in the answer to `GET /images/ID/json`. @throws DecodeError */
@@ -93,6 +99,9 @@ const INSPECTED = object({
   NetworkSettings: settings,
 });
 const NETWORKS = listOf(object({ Id: text, Driver: text, Options: labels }));
+const INFO = object({
+  Runtimes: optional(mapOf(object({ path: optionalText, runtimeType: optionalText }))),
+});
 const IMAGE = object({ Config: optional(object({ Labels: labels })) });
 
 function ofType(type: 'string' | 'number' | 'boolean'): Check {

@@ -63,13 +63,20 @@ export interface ListedNetwork {
   readonly Options?: Readonly<Record<string, string>> | null;
 }
 
+/** The fields of `GET /info` that are used: a runtime has a path, or since Docker 23 a type. */
+export interface DockerInfo {
+  readonly Runtimes?: Readonly<
+    Record<string, { readonly path?: string | null; readonly runtimeType?: string | null }>
+  > | null;
+}
+
 /** What a network's driver and options say. */
 export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop'>;
 
-/** A network that Docker refuses to list: whether the kernel uses gateways there is not known. */
+/** A network that Docker does not list: whether the kernel uses gateways there is not known. */
 export const NETWORKS_REFUSED: NetworkKind = {
   driver: '',
-  ignoresNextHop: 'driver unknown, since Docker refuses to list its networks',
+  ignoresNextHop: 'driver unknown, since Docker does not list its networks',
 };
 
 /** The kind of the network with an id. */
@@ -86,6 +93,7 @@ type DockerView = Omit<
   | 'imageLabels'
   | 'unverified'
   | 'ownStack'
+  | 'unknownRuntime'
   | 'hostDns'
 >;
 

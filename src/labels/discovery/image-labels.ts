@@ -3,21 +3,21 @@
 // (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
-import type { DockerApi } from '../../docker/api-client.js';
+import { plain } from '../../base/plain-text.js';
+import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readImageLabels } from './docker-answers.js';
 import { type InspectedContainer, twineLabels } from './docker-types.js';
-import { isRefusal } from './inspect-errors.js';
 import { Runtimes } from './runtimes.js';
 import type { LabelOrigins } from './snapshot.js';
-
-/** For Docker's answer about an image. */
-const TIMEOUT_MS = 5_000;
 
 /** Characters of Docker's reason that are quoted. */
 const REASON_MAX = 120;
 
+/** Why it is not known whether labels count. */
+type Unknown = Omit<NonNullable<LabelOrigins['unverified']>, 'labels'>;
+
 export class ImageLabels {
-  readonly #api: DockerApi;
+  readonly #queries: Queries;
   readonly #trustImageLabels: boolean;
   readonly #runtimes: Runtimes;
   /** By container id. */
@@ -26,19 +26,20 @@ export class ImageLabels {
   readonly #images = new Map<string, ReadonlyMap<string, string>>();
 
   /** @param trustImageLabels whether labels of the image count as the container's own */
-  constructor(api: DockerApi, trustImageLabels: boolean) {
-    this.#api = api;
+  constructor(queries: Queries, trustImageLabels: boolean) {
+    this.#queries = queries;
     this.#trustImageLabels = trustImageLabels;
-    this.#runtimes = new Runtimes(api);
+    this.#runtimes = new Runtimes(queries);
   }
 
-  /** Returns the same object for the same container. @throws Error when Docker does not answer */
+  /** Returns the same object for the same container, once all is known of it. @throws ClosedError */
   async read(container: InspectedContainer): Promise<LabelOrigins> {
     const known = this.#known.get(container.Id);
     if (known) return known.own;
     const own = await this.#read(container);
     // The image may be pulled again, and Docker may answer again.
-    if (!own.unverified) this.#known.set(container.Id, { own, image: container.Image });
+    if (!own.unverified && !own.unknownRuntime)
+      this.#known.set(container.Id, { own, image: container.Image });
     return own;
   }
 
@@ -52,30 +53,47 @@ export class ImageLabels {
   async #read({ Config, HostConfig, Image }: InspectedContainer): Promise<LabelOrigins> {
     const labels = twineLabels(Config.Labels);
     const runtime = HostConfig?.Runtime ?? '';
-    if (await this.#runtimes.hasOwnStack(runtime))
-      return { labels: new Map(), imageLabels: [], ownStack: { runtime, keys: [...labels.keys()] } };
+    const none = { labels: new Map(), imageLabels: [] };
+    const isOwn = await this.#runtimes.hasOwnStack(runtime);
+    if (isOwn === true) return { ...none, ownStack: { runtime, keys: [...labels.keys()] } };
+    if (typeof isOwn === 'string') {
+      const why = isOwn.slice(0, REASON_MAX);
+      if (labels.size === 0) return { ...none, unknownRuntime: { runtime, why } };
+      return { ...none, unverified: { labels, ...unknownRuntime(runtime, why) } };
+    }
     if (labels.size === 0 || this.#trustImageLabels) return { labels, imageLabels: [] };
     const inherited = await this.#inheritedFrom(Image);
-    if (typeof inherited === 'string')
-      return { labels: new Map(), imageLabels: [], unverified: { labels, why: inherited } };
+    if ('why' in inherited) return { ...none, unverified: { labels, ...inherited } };
     const imageLabels = [...labels.keys()].filter(key => inherited.get(key) === labels.get(key));
     for (const key of imageLabels) labels.delete(key);
     return { labels, imageLabels };
   }
 
-  /** The image's labels, or why they are not known. @throws Error when Docker does not answer */
-  async #inheritedFrom(image: string): Promise<ReadonlyMap<string, string> | string> {
+  /** The image's labels, or why they are not known. @throws ClosedError */
+  async #inheritedFrom(image: string): Promise<ReadonlyMap<string, string> | Unknown> {
     const known = this.#images.get(image);
     if (known) return known;
     try {
       const path = `/images/${encodeURIComponent(image).replaceAll('%3A', ':')}/json`;
-      const labels = twineLabels(readImageLabels(await this.#api.get(path, TIMEOUT_MS)));
+      const labels = twineLabels(await this.#queries.get(path, readImageLabels));
       this.#images.set(image, labels);
       return labels;
     } catch (err) {
-      if (!isRefusal(err)) throw err;
-      if ((err as { statusCode?: number }).statusCode === 404) return "the container's image is gone";
-      return `Docker cannot inspect the container's image (${messageOf(err).slice(0, REASON_MAX)})`;
+      if (err instanceof ClosedError) throw err;
+      if ((err as { statusCode?: number }).statusCode === 404)
+        return { why: "the container's image is gone" };
+      return {
+        why: `Docker cannot inspect the container's image (${messageOf(err).slice(0, REASON_MAX)})`,
+        unknown:
+          'which labels came with it; Docker is asked again, and --trust-image-labels makes that needless',
+      };
     }
   }
+}
+
+function unknownRuntime(runtime: string, why: string): Unknown {
+  return {
+    why: `Docker does not describe the runtime ${plain(runtime, 40)} (${why})`,
+    unknown: 'whether labels have an effect; Docker is asked again: allow dwgd to request /info, or use runc',
+  };
 }

@@ -1,25 +1,13 @@
 // Reports what cannot be seen of containers, once: those that Docker cannot inspect, and that no process is visible at all.
 // Not here: what happens to such containers (containers.ts).
 
-import { DecodeError, messageOf } from '../../base/errors.js';
+import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { TimeoutError } from '../../docker/api-client.js';
+import { ClosedError } from '../../docker/queries.js';
 import type { ContainerSnapshot } from './snapshot.js';
 
 /** Passes in a row without any visible process before that is reported. */
 const MAX_PASSES_WITHOUT_PROCESS = 3;
-
-/** Whether Docker is up, but cannot answer this one request. */
-export function isRefusal(err: unknown): boolean {
-  return (
-    err instanceof TimeoutError ||
-    // The answer lacks a field that every version of Docker has so far, or is not JSON.
-    err instanceof DecodeError ||
-    err instanceof TypeError ||
-    err instanceof SyntaxError ||
-    (err as { statusCode?: number }).statusCode !== undefined
-  );
-}
 
 export class InspectErrors {
   readonly #log: Log;
@@ -36,14 +24,14 @@ export class InspectErrors {
     return this.#why.has(id);
   }
 
-  /** Records that Docker cannot inspect a container, and reports why. @throws the error if it is not about the container */
+  /** Records that Docker cannot inspect a container, and reports why. @throws ClosedError */
   note(id: string, name: string, err: unknown): void {
-    if (!isRefusal(err)) throw err;
+    if (err instanceof ClosedError) throw err;
     const text = messageOf(err);
     if (this.#why.get(id) !== text) {
       this.#log.warn(
         { container: name },
-        `cannot inspect the container; keeping its last applied configuration: ${text}`,
+        `cannot inspect the container; keeping its last applied configuration until Docker answers: ${text}`,
       );
     }
     this.#why.set(id, text);

@@ -1,25 +1,22 @@
 // Docker's networks: their drivers, and whether the kernel ignores gateways there. They are listed when there is a new one,
-// and again while Docker refuses to list them. Not here: reading Docker's JSON (docker-types.ts).
+// and again while Docker does not list them. Not here: reading Docker's JSON (docker-types.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { type DockerApi, TimeoutError } from '../../docker/api-client.js';
+import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readNetworkListing } from './docker-answers.js';
 import { type ListedNetwork, NETWORKS_REFUSED, type NetworkKind, networkKind } from './docker-types.js';
-import { isRefusal } from './inspect-errors.js';
-
-/** For Docker's answer to a listing. */
-export const LIST_TIMEOUT_MS = 30_000;
 
 export class Networks {
-  readonly #api: DockerApi;
+  readonly #queries: Queries;
   readonly #log: Log;
   /** By id. */
   readonly #kinds = new Map<string, NetworkKind>();
-  #isRefused = false;
+  /** Why they cannot be listed. */
+  #lastLogged: string | undefined;
 
-  constructor(api: DockerApi, log: Log) {
-    this.#api = api;
+  constructor(queries: Queries, log: Log) {
+    this.#queries = queries;
     this.#log = log;
   }
 
@@ -29,31 +26,40 @@ export class Networks {
   }
 
   /**
-   * Lists the networks if one of them is not known. @param again whether to retry where Docker refused
-   * @returns whether the kinds of known networks may have changed
-   * @throws Error when Docker does not answer
+   * Lists the networks if one of them is not known; what is known of a network stays when that fails.
+   * @param again whether to retry where Docker did not answer
+   * @returns whether networks are known now that were not
+   * @throws ClosedError
    */
   async update(ids: readonly string[], again: boolean): Promise<boolean> {
-    if (!(again && this.#isRefused) && ids.every(id => this.#kinds.has(id))) return false;
-    const networks = await this.#list();
-    const wasRefused = this.#isRefused;
-    this.#isRefused = !networks;
-    this.#kinds.clear();
-    for (const network of networks ?? []) this.#kinds.set(network.Id, networkKind(network));
+    const unlisted = ids.filter(id => this.#kinds.get(id) === NETWORKS_REFUSED);
+    if (!(again && unlisted.length > 0) && ids.every(id => this.#kinds.has(id))) return false;
+    const networks = await this.#list(ids);
+    if (networks) {
+      this.#kinds.clear();
+      for (const network of networks) this.#kinds.set(network.Id, networkKind(network));
+    }
     // A network that is gone by now is not asked for again.
     const rest = networks ? { driver: '' } : NETWORKS_REFUSED;
     for (const id of ids) if (!this.#kinds.has(id)) this.#kinds.set(id, rest);
-    return wasRefused !== this.#isRefused;
+    return unlisted.some(id => this.#kinds.get(id) !== NETWORKS_REFUSED);
   }
 
-  /** Undefined where Docker, or a proxy in front of it, refuses. */
-  async #list(): Promise<readonly ListedNetwork[] | undefined> {
+  /** Undefined where Docker, or a proxy in front of it, does not list them. @throws ClosedError */
+  async #list(ids: readonly string[]): Promise<readonly ListedNetwork[] | undefined> {
     try {
-      return readNetworkListing(await this.#api.get('/networks', LIST_TIMEOUT_MS));
+      const networks = await this.#queries.get('/networks', readNetworkListing);
+      const listed = new Set(networks.map(({ Id }) => Id));
+      this.#lastLogged = undefined;
+      // A late answer may be older than the container's network.
+      return ids.every(id => listed.has(id))
+        ? networks
+        : await this.#queries.get('/networks', readNetworkListing);
     } catch (err) {
-      if (!isRefusal(err) || err instanceof TimeoutError) throw err;
-      const text = `cannot list Docker's networks, so routes by gateways are unreachable until it can: ${messageOf(err)}`;
-      if (!this.#isRefused) this.#log.error(text);
+      if (err instanceof ClosedError) throw err;
+      const text = `cannot list Docker's networks, so routes by gateways on new networks are unreachable until Docker answers: ${messageOf(err)}`;
+      if (this.#lastLogged !== text) this.#log.warn(text);
+      this.#lastLogged = text;
       return undefined;
     }
   }

@@ -14,7 +14,10 @@ import {
 } from './docker-types.js';
 
 /** The labels that count, and those that do not. */
-export type LabelOrigins = Pick<ContainerView, 'labels' | 'imageLabels' | 'unverified' | 'ownStack'>;
+export type LabelOrigins = Pick<
+  ContainerView,
+  'labels' | 'imageLabels' | 'unverified' | 'ownStack' | 'unknownRuntime'
+>;
 
 export interface ContainerSnapshot {
   readonly running: boolean;

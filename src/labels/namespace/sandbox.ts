@@ -10,6 +10,7 @@ import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Nft } from '../../nft/client.js';
 import { whyBypassed } from '../diff/bypass.js';
 import { diff } from '../diff/diff.js';
+import { CLOSED_FROZEN, isClosedFrozen } from '../diff/diff-frozen.js';
 import { diffRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
 import { stampedTable, stampOf } from '../diff/stamp.js';
@@ -50,7 +51,7 @@ interface Settled {
   /** Of the observed state. */
   readonly cacheKey: string;
   /** What was wrong even so. */
-  readonly warned: Pick<ApplyResult, 'warnings'>;
+  readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'>;
 }
 
 export class Sandboxes {
@@ -104,7 +105,9 @@ export class Sandboxes {
         return { changes, failures: [], ...settled.warned };
       const observed = decodeState(rawState);
       const bypassed = whyBypassed(desired, () => readRules(rawState.rules));
-      const warned = bypassed === undefined ? {} : { warnings: [bypassed] };
+      const isClosed = isClosedFrozen(desired, observed);
+      const warnings = [...(bypassed === undefined ? [] : [bypassed]), ...(isClosed ? [CLOSED_FROZEN] : [])];
+      const warned = { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) };
       const tampering = this.#checkTampering(desired, observed, session);
       unreadable = tampering.unreadable ?? unreadable;
       const next = diff(supported, { ...observed, isTampered: tampering.isTampered });
@@ -122,7 +125,12 @@ export class Sandboxes {
         if (isDone) session.deleteStaleFlows(desired.udpForwards ?? []);
       }
       if (!isDone || round === MAX_ROUNDS || !needsSecondRound(desired, next))
-        return { changes, failures: applied.failures, ...warned, ...outcomeOf(desired, applied, unreadable) };
+        return {
+          changes,
+          failures: applied.failures,
+          ...(isDone && warned),
+          ...outcomeOf(desired, applied, unreadable),
+        };
     }
   }
 

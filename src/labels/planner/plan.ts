@@ -70,7 +70,8 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     requests.push({ sandbox: members, intent: merged.intent });
     if (isFrozen(members)) {
       const maps = [world.intents, world.unverified];
-      frozen.push(planFrozen(members, ({ id }) => maps.flatMap(intents => intents?.get(id) ?? [])));
+      const intentsOf = ({ id }: ContainerView) => maps.flatMap(intents => intents?.get(id) ?? []);
+      frozen.push(planFrozen(members, intentsOf, world.isStrict === true));
       continue;
     }
     diagnostics.push(...merged.diagnostics);

@@ -23,18 +23,26 @@ export function refused(container: ContainerView): Diagnostic[] {
   return [
     ...(hostNetwork && labels.size > 0 ? [ofHost] : []),
     ...imageLabels.map(ofImage),
-    ...(unverified && !hostNetwork ? [diagnostic(name, ALL_LABELS, whyFrozen(unverified.why))] : []),
+    ...(unverified && !hostNetwork ? [diagnostic(name, ALL_LABELS, whyFrozen(unverified))] : []),
     ...(ownStack && ownStack.keys.length > 0 ? [ofOwnStack(name, ownStack.runtime)] : []),
   ];
 }
 
-function whyFrozen(why: string): string {
-  return `${why}, so it is not known which labels came with it: what is in force stays, networks of its route labels that have no route yet are unreachable, and nothing else is applied; recreate the container from an image that exists, or start the daemon with --trust-image-labels`;
+function whyFrozen({ why, unknown }: NonNullable<ContainerView['unverified']>): string {
+  const frozen =
+    'what is in force stays, networks of its route labels that have no route yet are unreachable, and nothing else is applied';
+  if (unknown !== undefined) return `${frozen}, because ${why}, so it is not known ${unknown}`;
+  return `${why}, so it is not known which labels came with it: ${frozen}; recreate the container from an image that exists, or start the daemon with --trust-image-labels`;
 }
 
 /** About a container without labels that shares the namespace of labelled ones. */
-export function ownStackBeside({ name, ownStack }: ContainerView): Diagnostic[] {
+export function ownStackBeside({ name, ownStack, unknownRuntime }: ContainerView): Diagnostic[] {
+  if (unknownRuntime) return [diagnostic(name, ALL_LABELS, whyUnknown(unknownRuntime))];
   return ownStack && ownStack.keys.length === 0 ? [ofOwnStack(name, ownStack.runtime)] : [];
+}
+
+function whyUnknown({ runtime, why }: NonNullable<ContainerView['unknownRuntime']>): string {
+  return `Docker does not describe the runtime ${plain(runtime, 40)} of this container (${why}), which shares the namespace of a labelled one: if the runtime has its own network stack, labels have no effect on it; Docker is asked again`;
 }
 
 function ofOwnStack(name: string, runtime: string): Diagnostic {

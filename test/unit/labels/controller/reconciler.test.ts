@@ -275,6 +275,21 @@ test('routes of the host stay while Docker cannot tell of a container that asks 
   assert.deepEqual(await stage.pass(), []);
 });
 
+test('a namespace in which there may be another container is entered to be frozen, and for nothing else', () => {
+  const netns = { key: '4:a', path: '/proc/1/ns/net' };
+  const state = { netns, containers: ['a'], routes: [], sysctls: [] };
+  const view = { revision: 1, id: 'a', name: 'a', netns, hostNetwork: false, isIndeterminate: true };
+  const containers = [{ ...view, labels: new Map(), imageLabels: [], attachments: [] }];
+  const entered = (sandboxes: SandboxDesired[]) =>
+    new WorkQueue()
+      .schedule({ sandboxes, hostRoutes: [] }, containers, { fullResync: true, triggered: true, now: 0 })
+      .due.flatMap(({ desired }) => ('netns' in desired ? desired : []));
+  const frozen = withDigest({ ...state, isFrozen: true });
+  assert.deepEqual(entered([frozen]), [frozen]);
+  assert.deepEqual(entered([withDigest(state)]), []);
+  assert.deepEqual(entered([]), []);
+});
+
 test('a namespace whose labels are not known for sure is looked into, and emptied when they are none', () => {
   const dues = new WorkQueue();
   const netns = { key: '4:a', path: '/proc/1/ns/net' };
@@ -382,14 +397,19 @@ test('Docker being down is asked again, and the first look stays the first', asy
   assert.equal(stage.fullResync, 2);
 });
 
-test('why the containers cannot be looked at is said when it stays, once, but not that Docker is down', async t => {
+test('why the containers cannot be looked at is said when it stays, once, be it refused or broken, but not that Docker is down', async t => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.dockerIsDown = new Error('stat /proc/1/ns/net: EACCES');
   for (let i = 0; i < 4; i++) await stage.pass();
   stage.dockerIsDown = Object.assign(new Error('connect ECONNREFUSED'), { syscall: 'connect' });
   for (let i = 0; i < 4; i++) await stage.pass();
-  assert.deepEqual(stage.said(50), ['cannot list the containers: stat /proc/1/ns/net: EACCES']);
+  stage.dockerIsDown = Object.assign(new Error('the answer broke off'), { code: 'ECONNRESET' });
+  for (let i = 0; i < 4; i++) await stage.pass();
+  assert.deepEqual(stage.said(50), [
+    'cannot list the containers: stat /proc/1/ns/net: EACCES; until Docker lists them what is in force stays, and containers that start are not held',
+    'cannot list the containers: the answer broke off; until Docker lists them what is in force stays, and containers that start are not held',
+  ]);
 });
 
 test('the clock looks into every labelled namespace, whether or not it changed', async t => {

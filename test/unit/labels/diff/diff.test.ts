@@ -7,6 +7,7 @@ import { diffRoutes } from '../../../../src/labels/diff/diff-routes.js';
 import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
 import { readStamp, stampedTable, stampOf } from '../../../../src/labels/diff/stamp.js';
 import type { DesiredState, SandboxObserved, Sysctl } from '../../../../src/labels/diff/state.js';
+import { CLOSED_STAMP, isClosing, NOT_FORWARDING_STAMP } from '../../../../src/labels/diff/strict.js';
 import { type Route, RT_TABLE_MAIN, RTN_LOCAL } from '../../../../src/netlink/route/route.js';
 import type { NftTable } from '../../../../src/nft/table.js';
 import { desired, observed, route, show } from '../../../support/label-states.js';
@@ -137,6 +138,24 @@ for (const [what, have, expected] of [
 ] as const) {
   test(`a namespace whose labels are not known for sure and ${what}`, () => {
     assert.deepEqual(steps({ routes: ZERO, isFrozen: true }, have), expected);
+  });
+}
+
+for (const [what, have, expected] of [
+  ['holds nothing', {}, true],
+  ['has a table without a stamp', { hasTable: true }, true],
+  ['forwards nothing and no more', { hasTable: true, stamp: NOT_FORWARDING_STAMP }, true],
+  ['has a table', { hasTable: true, stamp: stampOf(TABLE_A) }, false],
+  ['is closed', { hasTable: true, stamp: CLOSED_STAMP }, false],
+] as const) {
+  test(`a strict namespace whose labels are not known for sure and which ${what} is ${expected ? 'closed before all else' : 'left as it is'}`, () => {
+    const tables = (want: Partial<DesiredState>): boolean[] =>
+      diff(desired({ routes: ZERO, isFrozen: true, ...want }), observed(have)).map(
+        change => 'table' in change && isClosing(change.table),
+      );
+    assert.equal(tables({ isStrict: true })[0], expected);
+    assert.ok(!tables({ isStrict: true }).slice(1).includes(true));
+    assert.ok(!tables({}).includes(true));
   });
 }
 

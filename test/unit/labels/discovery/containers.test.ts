@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { formatAddress } from '../../../../src/base/ip.js';
 import { DockerApi } from '../../../../src/docker/api-client.js';
+import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import { Containers } from '../../../../src/labels/discovery/containers.js';
 import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-types.js';
 import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
@@ -33,15 +34,16 @@ class FakeDocker {
   readonly networks: { Id: string; Driver: string }[] = [];
   /** Containers of which an inspection tells no more than the id. */
   readonly odd = new Set<string>();
-  /** Paths that are never answered. */
+  /** Paths that are not answered, until they are released. */
   readonly stuck = new Set<string>();
+  readonly #waiting = new Map<string, ServerResponse[]>();
   /** Paths that were asked for, without the events. */
   readonly asked: string[] = [];
-  /** Paths that are answered with a status, or a text in place of JSON. */
-  readonly answers = new Map<string, number | string>();
+  /** Paths that are answered with a status, or a text in place of JSON, or by other means. */
+  readonly answers = new Map<string, number | string | ((response: ServerResponse) => void)>();
   /** What `GET /info` says. */
   info: object | undefined;
-  readonly lines: { msg: string }[] = [];
+  readonly lines: { msg: string; level: number }[] = [];
   /** Containers that cannot be inspected. */
   readonly broken = new Set<string>();
   filters: unknown;
@@ -87,6 +89,13 @@ class FakeDocker {
     this.#stop();
   }
 
+  /** Answers what waits, and whatever is asked from now on. */
+  release(path: string): void {
+    this.stuck.delete(path);
+    for (const response of this.#waiting.get(path) ?? []) this.#answer(path, response);
+    this.#waiting.delete(path);
+  }
+
   /** Closes the daemon's side. */
   close(): void {
     this.#api.close();
@@ -104,14 +113,18 @@ class FakeDocker {
 
   #answer(path: string, response: ServerResponse): void {
     this.asked.push(path);
-    if (this.stuck.has(path)) return;
+    if (this.stuck.has(path)) {
+      this.#waiting.set(path, [...(this.#waiting.get(path) ?? []), response]);
+      return;
+    }
     if (this.broken.has(path.split('/')[2]!)) {
       response.writeHead(500).end('{"message":"layer does not exist"}');
       return;
     }
     const answer = this.answers.get(path);
     if (answer !== undefined) {
-      if (typeof answer === 'number') response.writeHead(answer).end('{"message":"no"}');
+      if (typeof answer === 'function') answer(response);
+      else if (typeof answer === 'number') response.writeHead(answer).end('{"message":"no"}');
       else response.writeHead(200).end(answer);
       return;
     }
@@ -534,13 +547,12 @@ for (const [runtime, info, isOwn] of [
   ['krun', undefined, true],
   ['crun-krun', undefined, true],
   ['/usr/local/bin/containerd-shim-runsc-v1', undefined, true],
-  ['katalog', undefined, false],
+  ['katalog', { katalog: { path: '/usr/bin/katalog' } }, false],
   ['safe', { safe: { path: '/usr/local/bin/runsc' } }, true],
   ['safe', { safe: { path: '/opt/kata/bin/runc' } }, false],
   ['safe', { safe: { runtimeType: 'io.containerd.kata.v2' } }, true],
   ['safe', { safe: { path: 'runc' } }, false],
   ['safe', { other: { path: 'runsc' } }, false],
-  ['safe', undefined, false],
 ] as const) {
   const shown = info ? `${runtime}, which is ${JSON.stringify(info)},` : `'${runtime}'`;
   test(`a runtime of the name ${shown} has ${isOwn ? 'a' : 'no'} network stack of its own`, async t => {
@@ -553,6 +565,120 @@ for (const [runtime, info, isOwn] of [
     assert.deepEqual([view!.ownStack, view!.labels.size], [expected, isOwn ? 0 : 1]);
   });
 }
+
+/** What goes wrong with an answer, at once. */
+const ILLS = {
+  'is refused': 403,
+  'is an error': 500,
+  'is no JSON': '<html>',
+  'is another thing': '"text"',
+  'is reset': response => response.socket!.destroy(),
+  'breaks off': response => {
+    response.writeHead(200, { 'Content-Length': 1000 }).write('[{"Id"', () => response.socket!.destroy());
+  },
+} as const satisfies Record<string, number | string | ((response: ServerResponse) => void)>;
+
+/** What is asked for one container, and what is seen of it without an answer. */
+const QUESTIONS = {
+  '/images/i1/json': 'labels unknown',
+  '/info': 'labels unknown',
+  '/networks': 'no gateway',
+  '/containers/a/json': 'not inspected',
+} as const;
+
+function seen({ netns, unverified, attachments, labels }: ContainerView): string {
+  if (!netns) return 'not inspected';
+  if (unverified?.labels.size === 1 && labels.size === 0) return 'labels unknown';
+  if (attachments[0]?.ignoresNextHop) return 'no gateway';
+  return labels.size === 1 ? 'held' : 'bare';
+}
+
+/** Container `a`, about which all questions are asked, and `b`. */
+async function twoContainers(t: TestContext): Promise<FakeDocker> {
+  const docker = await FakeDocker.start(t);
+  const labels = { 'twine.route.0.0.0.0/0': 'vpn' };
+  docker.networks.push({ Id: 'n1', Driver: 'bridge' });
+  docker.images.set('i1', {}).set('i2', {});
+  docker.info = { Runtimes: { safe: { path: 'runc' } } };
+  const networks = { main: { NetworkID: 'n1', EndpointID: 'e' } };
+  docker.containers.set('a', { name: 'a', runtime: 'safe', labels, networks });
+  docker.containers.set('b', { name: 'b', image: 'i2', labels });
+  return docker;
+}
+
+for (const [path, expected] of Object.entries(QUESTIONS)) {
+  for (const [what, ill] of Object.entries(ILLS)) {
+    test(`where the answer to ${path} ${what}, that is said once, others are held, and it is asked again unasked`, async t => {
+      const docker = await twoContainers(t);
+      docker.answers.set(path, ill);
+      const containers = docker.containersOf();
+      let changes = 0;
+      void containers.listen(() => changes++);
+      await until(() => changes === 1);
+      for (let n = 0; n < 2; n++)
+        assert.deepEqual((await containers.list(true)).map(seen), [expected, 'held']);
+      const isOfLabels = expected === 'labels unknown';
+      const warnings = docker.lines.filter(({ level }) => level === 40);
+      assert.equal(warnings.length, isOfLabels ? 0 : 1, JSON.stringify(warnings));
+      docker.answers.clear();
+      const kinds = async () => (await containers.list(false)).map(seen);
+      for (let n = 0; n < 500 && (await kinds())[0] !== 'held'; n++) await sleep(10);
+      assert.deepEqual(await kinds(), ['held', 'held']);
+      assert.ok(changes > 1);
+    });
+  }
+}
+
+test('answers that are late hold up one pass for seconds, and count when they come', {
+  timeout: 60_000,
+}, async t => {
+  const docker = await twoContainers(t);
+  const [a] = [docker.containers.get('a')!];
+  docker.containers.set('c', { ...a, name: 'c', runtime: 'runc', image: 'i3' });
+  docker.containers.set('d', { ...a, name: 'd', runtime: 'runc' });
+  docker.images.set('i3', {});
+  for (const path of ['/networks', '/info', '/images/i3/json', '/containers/d/json']) docker.stuck.add(path);
+  const containers = docker.containersOf();
+  let changes = 0;
+  void containers.listen(() => changes++);
+  await until(() => changes === 1);
+  const kinds = async () => (await containers.list(true)).map(seen);
+  const late = ['labels unknown', 'held', 'labels unknown', 'not inspected'];
+  assert.deepEqual(await kinds(), late);
+  docker.asked.length = 0;
+  assert.deepEqual(await kinds(), late);
+  // Nobody asks twice for what is to come.
+  assert.ok(!docker.asked.some(path => docker.stuck.has(path)), docker.asked.join());
+  const warnings = docker.lines.filter(({ level }) => level === 40).map(({ msg }) => msg);
+  assert.equal(warnings.length, 2, warnings.join());
+  for (const path of [...docker.stuck]) docker.release(path);
+  await until(() => changes > 1);
+  for (let n = 0; n < 100 && (await kinds()).some(kind => kind !== 'held'); n++) await sleep(10);
+  assert.deepEqual(await kinds(), ['held', 'held', 'held', 'held']);
+});
+
+test('networks that are known stay ways to gateways while Docker does not list them', async t => {
+  const docker = await twoContainers(t);
+  const containers = docker.containersOf();
+  assert.deepEqual((await containers.list(true)).map(seen), ['held', 'held']);
+  docker.answers.set('/networks', 500);
+  docker.containers.set('c', { name: 'c', networks: { other: { NetworkID: 'n2', EndpointID: 'e' } } });
+  const views = await containers.list(true);
+  assert.deepEqual(
+    views.map(({ attachments: [main] }) => main?.ignoresNextHop),
+    [undefined, undefined, NETWORKS_REFUSED.ignoresNextHop],
+  );
+});
+
+test('nothing is said of answers that break off as the daemon ends', async t => {
+  const docker = await twoContainers(t);
+  docker.stuck.add('/networks');
+  const look = docker.containersOf().list(true);
+  await until(() => docker.asked.includes('/networks'));
+  docker.close();
+  await assert.rejects(look, { name: 'ClosedError' });
+  assert.deepEqual(docker.lines, []);
+});
 
 test("a container is in the host's namespace by its mode, and by that of whom it joined", async t => {
   const docker = await FakeDocker.start(t);

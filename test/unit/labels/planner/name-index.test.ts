@@ -217,7 +217,7 @@ test('a gateway on a network of which Docker does not tell is refused', () => {
   );
   assert.deepEqual(routes.map(showRoute), [CLOSED]);
   assert.deepEqual(diagnostics, [
-    'app twine.route.0.0.0.0/0: gw cannot be a gateway: on the network main (driver unknown, since Docker refuses to list its networks) the kernel may ignore gateways, and packets would go elsewhere: connect both containers to a network of driver bridge; until then 0.0.0.0/0 is unreachable',
+    'app twine.route.0.0.0.0/0: gw cannot be a gateway: on the network main (driver unknown, since Docker does not list its networks) the kernel may ignore gateways, and packets would go elsewhere: connect both containers to a network of driver bridge; until then 0.0.0.0/0 is unreachable',
   ]);
 });
 

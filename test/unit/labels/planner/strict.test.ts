@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isClosing } from '../../../../src/labels/diff/strict.js';
-import { container, only, plan, routed, showMistake } from '../../../support/label-world.js';
+import { container, only, plan, routed, showMistake, showRoute } from '../../../support/label-world.js';
 
 const VPN = container('vpn', { networks: { main: '10.0.0.3' } });
 const RIGHT = { 'twine.route.10.9.0.0/16': 'vpn', 'twine.iptables.rule.a': 'TWINE_INPUT -j DROP' };
@@ -54,6 +54,50 @@ for (const [what, labels, awaited] of [
       assert.equal(isClosing(open.table), false);
       assert.notEqual(open.stamp, stamp);
     }
+  });
+}
+
+test('what is waited for is said of a container of which Docker does not tell', () => {
+  const labels = new Map([['twine.route.10.9.0.0/16', 'vpn']]);
+  const unverified = { labels, why: 'Docker does not answer', unknown: 'it; ask' };
+  const { diagnostics } = plan([
+    { ...container('app', { networks: { main: '10.0.0.2' } }), unverified },
+    VPN,
+  ]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'app twine.*: what is in force stays, networks of its route labels that have no route yet are unreachable, and nothing else is applied, because Docker does not answer, so it is not known it; ask',
+  ]);
+});
+
+test('a container without labels whose runtime is not known is told of beside one with labels', () => {
+  const guest = { ...container('guest', { netns: '4:app' }), unknownRuntime: { runtime: 'safe', why: 'no' } };
+  const app = routed({ main: '10.0.0.2' }, RIGHT);
+  const { diagnostics } = plan([app, { ...guest, netns: app.netns! }, VPN]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'guest twine.*: Docker does not describe the runtime safe of this container (no), which shares the namespace of a labelled one: if the runtime has its own network stack, labels have no effect on it; Docker is asked again',
+  ]);
+});
+
+for (const [what, rest, isStrict, expected] of [
+  ['whose labels may be strict', { unverified: { ...RIGHT, ...STRICT } }, false, true],
+  ['of a strict daemon', { unverified: RIGHT }, true, true],
+  ['whose labels are not', { unverified: RIGHT }, false, undefined],
+  ['beside a strict one', { unverified: RIGHT, netns: '4:strict' }, false, true],
+  [
+    'of which Docker cannot tell who is in it',
+    { labels: { ...RIGHT, ...STRICT }, isIndeterminate: true },
+    false,
+    true,
+  ],
+] as const) {
+  test(`a namespace ${what} is frozen, guarded and ${expected ? 'strict' : 'not strict'}`, () => {
+    const { isIndeterminate, ...options } = { isIndeterminate: false, ...rest };
+    const app = { ...container('app', { networks: { main: '10.0.0.2' }, ...options }), isIndeterminate };
+    const strict = container('strict', { netns: '4:strict', labels: STRICT });
+    const { sandboxes } = plan([app, strict, VPN], { isStrict });
+    const frozen = sandboxes.find(({ containers }) => containers.includes('app'))!;
+    assert.deepEqual([frozen.isFrozen, frozen.isStrict, frozen.table], [true, expected, undefined]);
+    assert.deepEqual(frozen.routes.map(showRoute), ['unreachable 10.9.0.0/16']);
   });
 }
 

@@ -1,0 +1,165 @@
+// Questions to Docker as passes ask them. An answer that is refused, broken or late fails alike, and holds up a pass for
+// seconds at most: what is late is waited for beside the passes and counts when it comes, what failed is asked for again.
+// Not here: the connection (api-client.ts), what is done without an answer (labels/discovery/containers.ts).
+
+import { backoffMs } from '../base/backoff.js';
+import { errorCode, messageOf } from '../base/errors.js';
+import { type DockerApi, TimeoutError } from './api-client.js';
+
+/** How long a pass waits for an answer, and for another one after one was late, in milliseconds. */
+const [PATIENCE_MS, IMPATIENT_MS] = [3_000, 300] as const;
+/** After so long, in milliseconds, a question that was late is given up, and asked anew. */
+const GIVEN_UP_MS = 30_000;
+const RETRY_LIMITS = { firstMs: 250, longestMs: 30_000 };
+/** The listing of containers, without which there is no pass: whoever runs the passes asks again. */
+export const LISTING = '/containers/json';
+
+/** The daemon is about to end: nothing follows from that. */
+export class ClosedError extends Error {
+  override name = 'ClosedError';
+}
+
+/** The connection went away before the answer was whole. One text, whichever system call has noticed. */
+class BrokenError extends Error {
+  override name = 'BrokenError';
+  constructor(cause: unknown) {
+    super('the answer of Docker broke off', { cause });
+  }
+}
+
+/** One that is under way, or was late. */
+interface Query {
+  readonly answer: Promise<unknown>;
+  isLate: boolean;
+  isSettled: boolean;
+}
+
+export class Queries {
+  readonly #api: DockerApi;
+  /** By path. */
+  readonly #queries = new Map<string, Query>();
+  /** Paths of those that failed when they were asked last. */
+  #failing = new Set<string>();
+  #attempts = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #isDue = false;
+  #wake: (() => void) | undefined;
+  /** Whether an answer was late in this pass. */
+  #isHanging = false;
+
+  constructor(api: DockerApi) {
+    this.#api = api;
+  }
+
+  /** Calls back whenever an answer came that was late, or it is time to ask again for what failed. */
+  listen(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  /** Begins a pass. Whether what failed is to be asked for again. */
+  begin(): boolean {
+    const isDue = this.#isDue;
+    this.#isDue = false;
+    this.#isHanging = false;
+    return isDue;
+  }
+
+  /** Has the path asked anew, even if its answer is still to come. */
+  forget(path: string): void {
+    this.#queries.delete(path);
+  }
+
+  /**
+   * What Docker answers. The same question is asked once at a time.
+   * @param read throws DecodeError for what is no such answer
+   * @throws ClosedError; TimeoutError, at once where it is late already; BrokenError; the error of `read` or of the API
+   */
+  async get<T>(
+    path: string,
+    read: (answer: unknown) => T,
+    query: Readonly<Record<string, boolean>> = {},
+  ): Promise<T> {
+    try {
+      const answer = read(await this.#inTime(path, this.#queries.get(path) ?? this.#ask(path, query)));
+      this.#failing.delete(path);
+      return answer;
+    } catch (err) {
+      if (this.#api.isClosed) throw new ClosedError(messageOf(err));
+      const failure = plainFailure(err);
+      const isGone = (failure as { statusCode?: number }).statusCode === 404;
+      const isAwaited = this.#queries.has(path);
+      if (path !== LISTING && !isGone && !isAwaited) this.#retryLater(path);
+      throw failure;
+    }
+  }
+
+  #ask(path: string, query: Readonly<Record<string, boolean>>): Query {
+    const asked: Query = {
+      answer: this.#api.get(path, GIVEN_UP_MS, query),
+      isLate: false,
+      isSettled: false,
+    };
+    const settle = (): void => {
+      asked.isSettled = true;
+      if (this.#queries.get(path) !== asked) return;
+      if (asked.isLate) this.#due();
+      else this.#queries.delete(path);
+    };
+    this.#queries.set(path, asked);
+    asked.answer.then(settle, settle);
+    return asked;
+  }
+
+  async #inTime(path: string, asked: Query): Promise<unknown> {
+    if (asked.isSettled) {
+      this.#queries.delete(path);
+      // It may lack what events have named since it was asked for.
+      if (path === LISTING) this.#due();
+      return asked.answer;
+    }
+    if (asked.isLate) throw new TimeoutError(PATIENCE_MS);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const giveUp = (): void => {
+        asked.isLate = true;
+        this.#isHanging = true;
+        reject(new TimeoutError(PATIENCE_MS));
+      };
+      timer = setTimeout(giveUp, this.#isHanging ? IMPATIENT_MS : PATIENCE_MS);
+    });
+    try {
+      return await Promise.race([asked.answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** With a back-off, which begins anew with each question that did not fail before. */
+  #retryLater(path: string): void {
+    if (!this.#failing.has(path)) {
+      this.#failing.add(path);
+      this.#attempts = 0;
+      clearTimeout(this.#retry);
+      this.#retry = undefined;
+    }
+    this.#retry ??= setTimeout(
+      () => {
+        this.#retry = undefined;
+        this.#due();
+      },
+      backoffMs(++this.#attempts, RETRY_LIMITS),
+    ).unref();
+  }
+
+  #due(): void {
+    this.#isDue = true;
+    this.#wake?.();
+  }
+}
+
+/** One text for what has one cause. */
+function plainFailure(err: unknown): unknown {
+  if (err instanceof TimeoutError) return new TimeoutError(PATIENCE_MS);
+  const isBroken = ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
+  return isBroken || /broke off|ended without an answer/.test(messageOf(err)) ? new BrokenError(err) : err;
+}
