@@ -27,10 +27,11 @@ const actor = new AsyncLocalStorage<number>();
 
 /**
  * Runs what a user brought about. Each line that comes of it, however far below and late, names the user and counts as
- * that user's: others' lines are not crowded out. Nothing of the kind for root.
+ * that user's: others' lines are not crowded out. Root's never count as a user's, also where a user's call led to them.
  */
 export function onBehalfOf<T>(user: number, work: () => T): T {
-  return user === 0 ? work() : actor.run(user, work);
+  if (user !== 0) return actor.run(user, work);
+  return actor.getStore() === undefined ? work() : actor.exit(work);
 }
 
 /**

@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
 import { isNotFound, messageOf, UserError } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
-import type { Log } from '../../base/log.js';
+import { type Log, onBehalfOf } from '../../base/log.js';
 import type { Trace } from '../../base/trace.js';
 import { type Endpoint, mayHavePeer, type Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
@@ -45,7 +45,7 @@ export class FullTunnels {
   readonly #held = new Set<string>();
   readonly #warned = new Set<string>();
   readonly #failures = new Map<string, string>();
-  readonly #passes = new Coalescer(() => this.#pass());
+  readonly #passes = new Coalescer(() => onBehalfOf(0, () => this.#pass()));
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -140,32 +140,41 @@ export class FullTunnels {
 
   #gaveUp(id: string): void {
     // The periodic check tries again every 30 seconds.
-    this.#parts.log.warn(
-      { endpoint: shortId(id) },
-      'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',
+    const { store, log } = this.#parts;
+    const endpoint = store.endpoint(id);
+    onBehalfOf((endpoint && store.network(endpoint.networkId)?.owner) ?? 0, () =>
+      log.warn(
+        { endpoint: shortId(id) },
+        'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',
+      ),
     );
   }
 
   /** One try, not while Docker has the container join or leave. */
   #step(id: string): Promise<Progress> {
     return this.#parts.serial.run(id, async () => {
-      const { store, log } = this.#parts;
+      const { store } = this.#parts;
       const endpoint = store.endpoint(id);
       const network = endpoint && store.network(endpoint.networkId);
       if (!network || endpoint.state !== 'joined') return 'done';
-      try {
-        const result = this.#hold(network, endpoint);
-        this.#failures.delete(id);
-        this.#tell(id, result);
-        return result.complete ? 'done' : 'waiting';
-      } catch (err) {
-        if (isNotFound(err)) return 'waiting';
-        const text = messageOf(err);
-        if (this.#failures.get(id) !== text) log.error({ endpoint: shortId(id) }, text);
-        this.#failures.set(id, text);
-        return 'waiting';
-      }
+      return onBehalfOf(network.owner, () => this.#try(network, endpoint));
     });
+  }
+
+  #try(network: Network, endpoint: Endpoint): Progress {
+    const { id } = endpoint;
+    try {
+      const result = this.#hold(network, endpoint);
+      this.#failures.delete(id);
+      this.#tell(id, result);
+      return result.complete ? 'done' : 'waiting';
+    } catch (err) {
+      if (isNotFound(err)) return 'waiting';
+      const text = messageOf(err);
+      if (this.#failures.get(id) !== text) this.#parts.log.error({ endpoint: shortId(id) }, text);
+      this.#failures.set(id, text);
+      return 'waiting';
+    }
   }
 
   /**
