@@ -27,10 +27,10 @@ lint: setup ## check format and lint; types are checked by whatever compiles
 	@npx --no-install biome check --error-on-warnings .
 
 unit: build ## tests that need neither root nor a kernel of their own
-	@node --test --test-reporter=spec $$(find dist/test/unit -name "*.test.js")
+	@node dist/test/unit/run.js
 
 check: lint build ## lint, types and unit tests, in well under a minute: while you work
-	@node --test --test-reporter=dot $$(find dist/test/unit -name "*.test.js")
+	@node dist/test/unit/run.js --reporter dot
 
 kernel: setup-lab build ## tests in throw-away network namespaces (root)
 	@node --test --test-reporter=spec dist/test/kernel/*.test.js
