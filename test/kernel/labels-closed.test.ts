@@ -188,6 +188,44 @@ const NOT_IN_FORCE: readonly (readonly [
         (ns: Namespace) => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' }),
       ] as const,
   ),
+  ...(
+    [
+      ['a policy rule was there before ours', 'lookup 200'],
+      ['a policy rule comes before ours', 'pref 100 lookup 200'],
+      ['a policy rule goes past ours', 'pref 100 goto 32766'],
+    ] as const
+  ).map(
+    ([what, words]) =>
+      [
+        what,
+        (ns: Namespace) => {
+          for (const family of ['-4', '-6']) {
+            ns.ip(family, 'rule', 'flush');
+            ns.ip(family, 'rule', 'add', 'pref', '32766', 'lookup', 'main');
+            ns.ip(family, 'rule', 'add', ...words.split(' '));
+            const gateway = family === '-4' ? '10.9.0.1' : 'fd09::1';
+            ns.ip(family, 'route', 'replace', 'default', 'via', gateway, 'dev', 'eth0', 'table', '200');
+          }
+          return planned(ns, { ...STRICT, 'twine.route.0.0.0.0/0': 'vpn', 'twine.route.::/0': 'vpn' });
+        },
+        (ns: Namespace) => {
+          ns.exec('sh', '-c', `ip rule del ${words} 2>/dev/null; ip -6 rule del ${words} 2>/dev/null; true`);
+          return planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' });
+        },
+      ] as const,
+  ),
+  [
+    'the kernel ignores gateways by the link of this one',
+    ns => {
+      ns.exec(
+        'sh',
+        '-c',
+        'ip link add p0 type dummy && ip address add 10.11.0.2/24 dev p0; ip link set p0 up',
+      );
+      return planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': '10.11.0.9' });
+    },
+    ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' }),
+  ],
   [
     'the DNS has not answered yet',
     ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'example.net' }, false),
