@@ -199,12 +199,15 @@ const NOT_IN_FORCE: readonly (readonly [
       [
         what,
         (ns: Namespace) => {
-          for (const family of ['-4', '-6']) {
+          for (const [family, gateway] of [
+            ['-4', '10.9.0.1'],
+            ['-6', 'fd09::1'],
+          ] as const) {
+            // Refused where it is there already.
+            ns.exec('sh', '-c', `ip ${family} route add default via ${gateway} table 200 2>/dev/null; true`);
             ns.ip(family, 'rule', 'flush');
             ns.ip(family, 'rule', 'add', 'pref', '32766', 'lookup', 'main');
             ns.ip(family, 'rule', 'add', ...words.split(' '));
-            const gateway = family === '-4' ? '10.9.0.1' : 'fd09::1';
-            ns.ip(family, 'route', 'replace', 'default', 'via', gateway, 'dev', 'eth0', 'table', '200');
           }
           return planned(ns, { ...STRICT, 'twine.route.0.0.0.0/0': 'vpn', 'twine.route.::/0': 'vpn' });
         },
@@ -220,7 +223,7 @@ const NOT_IN_FORCE: readonly (readonly [
       ns.exec(
         'sh',
         '-c',
-        'ip link add p0 type dummy && ip address add 10.11.0.2/24 dev p0; ip link set p0 up',
+        'ip link add p0 type veth peer name p1 && ip address add 10.11.0.2/24 dev p0; ip link set p1 up; ip link set p0 up arp off',
       );
       return planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': '10.11.0.9' });
     },
