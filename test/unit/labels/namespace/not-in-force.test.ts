@@ -38,7 +38,8 @@ for (const [what, spoil, routes, warning] of [
   ],
 ] as const) {
   for (const isStrict of [false, true]) {
-    test(`${what} is told${isStrict ? ', and closes a strict container until it is gone' : ''}`, t => {
+    const closes = isStrict ? 'closes a strict container' : 'closes no other';
+    test(`${what} is told, and ${closes}`, t => {
       const ns = new FakeNamespace();
       const sandboxes = ns.sandboxes();
       t.after(() => sandboxes.close());

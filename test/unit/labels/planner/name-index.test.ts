@@ -179,7 +179,8 @@ for (const [who, service, alias, leads] of [
   ['an alias that a project chose', 'q/gate', 'x', true],
   ['an alias of a container of no project', undefined, 'x', true],
 ] as const) {
-  test(`a label of a container of no Compose project ${leads ? 'leads' : 'does not lead'} to ${who}`, () => {
+  const verb = leads ? 'leads' : 'does not lead';
+  test(`a label of a container of no Compose project ${verb} to ${who}`, () => {
     const other = container('q-1', {
       networks: { main: `10.0.0.66 ${alias}` },
       ...(service && { service }),
