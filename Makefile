@@ -2,11 +2,12 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-shell one test fuzz demo bench \
+.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom install uninstall clean
 
 PREFIX ?= /usr
 FUZZ_SECONDS ?= 600
+SIEGE_SECONDS ?= 120
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +48,14 @@ pages: build ## make docs/rules.md and the tables of docs/reference.md anew from
 lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
 	@node dist/test/lab/run.js $(SCENARIO)
 
+lab-long: setup-lab build ## the long form of the scenarios that have one: more than make test has time for
+	@node dist/test/lab/run.js --long $(or $(SCENARIO),many)
+
 lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dockerd
 	@node dist/test/lab/run.js --shell
+
+siege: setup-lab build ## two hostile users against the daemon, in the laboratory, for SIEGE_SECONDS (120)
+	@SIEGE_SECONDS=$(SIEGE_SECONDS) node dist/test/lab/run.js siege
 
 one: build ## a single test by its name; NAME='part of the name'
 	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' $$(find dist/test/unit dist/test/kernel dist/test/rules -name "*.test.js")

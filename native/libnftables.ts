@@ -5,7 +5,7 @@
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { DataType, define, type JsExternal, open } from 'ffi-rs';
 import { errorCode, OpError, UserError } from '../src/base/errors.js';
-import { connectToKernel, protocolOf } from './libc.js';
+import { connectToKernel, protocolOf } from './libc-sockets.js';
 
 const LIBRARY = 'libnftables';
 const FILE = 'libnftables.so.1';

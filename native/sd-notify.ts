@@ -2,7 +2,7 @@
 // in NOTIFY_SOCKET. Without systemd it does nothing. Not here: when to tell.
 
 import { errorCode, messageOf } from '../src/base/errors.js';
-import { AF_UNIX, close, SOCK_DGRAM, SOCK_NONBLOCK, sendto, socket, unixAddress } from './libc.js';
+import { AF_UNIX, close, SOCK_DGRAM, SOCK_NONBLOCK, sendto, socket, unixAddress } from './libc-sockets.js';
 
 /** The pause between attempts while the manager's queue is full. */
 const RETRY_MS = 100;

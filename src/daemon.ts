@@ -5,8 +5,9 @@ import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { exitNow, forbidCoreDumps } from '../native/libc.js';
 import { Notifier } from '../native/sd-notify.js';
-import { messageOf, UserError } from './base/errors.js';
+import { messageOf } from './base/errors.js';
 import { createLog, type Log } from './base/log.js';
+import { dockerSocket } from './docker/docker-host.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
 
 export interface DaemonOptions {
@@ -27,20 +28,9 @@ export interface DaemonOptions {
 
 /** Between attempts to keep labels. */
 const TRY_AGAIN_MS = 10_000;
-const DOCKER_SOCKET = '/var/run/docker.sock';
-
-/** The socket of Docker's API, as docker(1) is told of it: a flag, else DOCKER_HOST. @throws UserError */
-export function dockerSocket(flag?: string, environment = process.env.DOCKER_HOST): string {
-  const [name, host] = flag === undefined ? ['DOCKER_HOST', environment] : ['--docker-host', flag];
-  if (host === undefined || host === '') return DOCKER_SOCKET;
-  if (!host.startsWith('unix:///')) {
-    throw new UserError(`${name}=${host} is not a unix socket: give unix:///path`);
-  }
-  return host.slice('unix://'.length);
-}
 
 /** Whether stderr is the journal: JOURNAL_STREAM names its device and inode, and is inherited by what is not. */
-export function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
+function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
   const { dev, ino } = fstatSync(2);
   return stream === `${dev}:${ino}`;
 }
@@ -101,7 +91,7 @@ async function startLabels(options: LabelOptions, parts: LabelParts): Promise<La
 
 /** Beside the driver, which goes on without labels: what they lack may come, or another daemon go. */
 function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promise<void> } {
-  let said = '';
+  let lastLogged = '';
   let labels: LabelService | undefined;
   let timer: NodeJS.Timeout | undefined;
   const attempt = async (): Promise<void> => {
@@ -109,8 +99,8 @@ function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promis
       labels = await startLabels(options, parts);
     } catch (err) {
       const text = `container labels are left alone: ${messageOf(err)}`;
-      if (text !== said) parts.log.error(text);
-      said = text;
+      if (text !== lastLogged) parts.log.error(text);
+      lastLogged = text;
       timer = setTimeout(() => {
         started = attempt();
       }, TRY_AGAIN_MS);

@@ -2,6 +2,7 @@
 // Not here: when a name is looked up again, what is said of one that does not resolve.
 
 import { lookup } from 'node:dns/promises';
+import { withDeadline } from './deadline.js';
 import { type Address, parseAddress } from './ip.js';
 
 const TIMEOUT_MS = 3_000;
@@ -26,20 +27,12 @@ export const lookUp: LookUp = async name => {
  * @throws Error with a code: ENOTFOUND, EAI_AGAIN, …; ETIMEOUT after three seconds
  */
 export function resolveName(name: string, look = lookUp): Promise<Address[]> {
-  return inTime(look(name), TIMEOUT_MS);
+  return withDeadline(look(name), TIMEOUT_MS, timedOut);
 }
 
-/** What a look-up finds within the time, in milliseconds. @throws Error with the code ETIMEOUT */
-export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(coded('timed out', 'ETIMEOUT')), ms);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** A look-up took too long: its code is ETIMEOUT. */
+export function timedOut(): Error {
+  return coded('timed out', 'ETIMEOUT');
 }
 
 function coded(message: string, code: string): Error {

@@ -3,9 +3,12 @@
 
 import ipaddr from 'ipaddr.js';
 
+/** IPv4 or IPv6. */
+export type Family = 4 | 6;
+
 /** An IPv4 or IPv6 address; `bytes` is 4 or 16 bytes in network byte order. */
 export interface Address {
-  readonly family: 4 | 6;
+  readonly family: Family;
   readonly bytes: Buffer;
 }
 
@@ -29,6 +32,10 @@ export function parseAddress(text: string): Address | undefined {
   if (text.length >= INET6_ADDRSTRLEN) return undefined;
   // ipaddr.js finds out by throwing an error, which costs more than all the rest of a call.
   if (IPV4.test(text)) return fromBytes(text.split('.').map(Number));
+  // ipaddr.js takes `::10.0.0.1` for `::ffff:10.0.0.1`, which is another address.
+  if (text.startsWith('::') && IPV4.test(text.slice(2))) {
+    return fromBytes([...Array<number>(12).fill(0), ...text.slice(2).split('.').map(Number)]);
+  }
   if (IPV6_LETTERS.test(text) && ipaddr.IPv6.isValid(text)) {
     return fromBytes(ipaddr.IPv6.parse(text).toByteArray());
   }

@@ -2,15 +2,15 @@
 // counted. Not here: which user a line is attributed to (log.ts).
 
 /** Burst, and lines per second. */
-interface Rate {
+interface LineRate {
   readonly burst: number;
   readonly perSecond: number;
 }
 
 /** The journal's own limit, 10,000 lines in 30 seconds, is for the unit as a whole, root's lines with it. */
-const TROUBLE_RATE: Rate = { burst: 60, perSecond: 1 };
+const TROUBLE_RATE: LineRate = { burst: 60, perSecond: 1 };
 /** For lines below warning: at -v a call logs some twenty. */
-const CALM_RATE: Rate = { burst: 300, perSecond: 10 };
+const CALM_RATE: LineRate = { burst: 300, perSecond: 10 };
 /** How many buckets are kept; the least recently used is dropped. */
 const MAX_USERS = 1024;
 

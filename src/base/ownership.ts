@@ -4,6 +4,9 @@
 /** Of the Docker networks that are ours. */
 export const DRIVER_NAME = 'dwgd';
 
+/** What the keys of our container labels begin with. */
+export const LABEL_PREFIX = 'twine.';
+
 /** Our table, by the same name in every namespace. */
 export const TABLE = { family: 'inet', name: 'dwgd' } as const;
 

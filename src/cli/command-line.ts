@@ -1,15 +1,24 @@
-// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, how V8 is
-// set up (main.ts).
+// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, what a
+// flag's value may be (flag-values.ts), how V8 is set up (main.ts).
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
-import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
+import type { Prefix } from '../base/ip.js';
 import type { DaemonOptions } from '../daemon.js';
-import { isLinkName } from '../netlink/route/link.js';
-import { fromGoFlags, readGoBoolean } from './go-flags.js';
-import { parsePasswd, readUsers } from './users.js';
+import { DEFAULT_DOCKER_HOST } from '../docker/docker-host.js';
+import {
+  readDockerHost,
+  readIp,
+  readLinkNames,
+  readNetworks,
+  readRootless,
+  readSeconds,
+  UsageError,
+} from './flag-values.js';
+import { fromGoFlags } from './go-flags.js';
+import { printPubkey } from './pubkey.js';
 
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
@@ -18,8 +27,6 @@ const USAGE = 2;
 const EX_DATAERR = 65;
 /** Of what `dwgd seed` prints: as many as a private key has. */
 const SEED_BYTES = 32;
-/** Seconds for `--look-interval`. */
-const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
 
 interface DaemonFlags {
   readonly d: string;
@@ -40,68 +47,14 @@ interface CleanupFlags {
   readonly dockerHost?: string;
 }
 
-interface PubkeyFlags {
-  readonly s?: string;
-  readonly seedfile?: string;
-  readonly i: Address;
-}
-
 function version(): string {
   const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** The value of `-r`: a boolean, or users. */
-function readRootless(text: string): boolean | readonly number[] {
-  const value = readGoBoolean(text);
-  if (value !== undefined) return value;
-  try {
-    return readUsers(text, parsePasswd(readFileSync('/etc/passwd', 'utf8')));
-  } catch (err) {
-    throw new InvalidArgumentError(`${messageOf(err)}.`);
-  }
-}
-
-/** The value of `--rootless-ifname`. */
-function readLinkNames(text: string): string[] {
-  const names = text.split(',').map(name => name.trim());
-  if (!names.every(isLinkName))
-    throw new InvalidArgumentError('Give names of interfaces such as wg0, separated by commas.');
-  return names;
-}
-
-function readIp(text: string): Address {
-  const address = parseAddress(text);
-  if (!address) throw new InvalidArgumentError('Give an IPv4 or IPv6 address, without a prefix length.');
-  return address;
-}
-
-/** The value of `--docker-host`. */
-function readDockerHost(text: string): string {
-  if (!text.startsWith('unix:///')) throw new InvalidArgumentError('Give unix:///path.');
-  return text;
-}
-
-/** The value of `--allow-host-routes`. */
-function readNetworks(text: string): Prefix[] {
-  return text.split(',').map(part => {
-    const prefix = parsePrefix(part.trim());
-    if (!prefix) throw new InvalidArgumentError('Give networks such as 10.0.0.0/8, separated by commas.');
-    return maskPrefix(prefix);
-  });
-}
-
-/** The value of `--look-interval`. */
-function readSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_LOOK || seconds > LONGEST_LOOK)
-    throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_LOOK} to ${LONGEST_LOOK}.`);
-  return seconds;
-}
-
 const DOCKER_HOST = [
   '--docker-host <unix:///path>',
-  "the socket of Docker's API; absent: DOCKER_HOST, else unix:///var/run/docker.sock",
+  `the socket of Docker's API; absent: DOCKER_HOST, else ${DEFAULT_DOCKER_HOST}`,
   readDockerHost,
 ] as const;
 
@@ -244,29 +197,8 @@ async function startDaemon(options: DaemonOptions): Promise<void> {
   await runDaemon(options);
 }
 
-async function printPubkey({ s, seedfile, i }: PubkeyFlags): Promise<void> {
-  if ((s === undefined) === (seedfile === undefined))
-    throw new UsageError('give either -s <seed> or --seedfile <path>');
-  const seed = s === undefined ? readSeedFile(seedfile!) : Buffer.from(s);
-  if (seed.length === 0) throw new UsageError('the seed is empty');
-  const { derivePrivateKey, publicKey } = await import('../netlink/wireguard/key.js');
-  process.stdout.write(`${publicKey(derivePrivateKey(seed, i))}\n`);
-}
-
 function printSeed(): void {
   process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
-}
-
-/** The content without its last newline, which is the editor's, as dwgd.seedfile has it; `-` is standard input. */
-function readSeedFile(path: string): Buffer {
-  let content: Buffer;
-  try {
-    content = readFileSync(path === '-' ? 0 : path);
-  } catch (err) {
-    throw new UsageError(`the seed cannot be read: ${messageOf(err)}`);
-  }
-  const end = content.at(-1) === 0x0a ? (content.at(-2) === 0x0d ? -2 : -1) : content.length;
-  return content.subarray(0, end);
 }
 
 /** Carries out the command line of this process; sets its exit status. */
@@ -288,5 +220,3 @@ export async function main(): Promise<void> {
     }
   }
 }
-
-class UsageError extends Error {}

@@ -11,7 +11,8 @@ export function fromGoFlags(args: readonly string[]): string[] {
     if (!match) return [arg];
     const [, name, value] = match;
     if (name === 'version') return ['--version'];
-    if (name === 'r') return [`-r${value ?? 'true'}`];
+    // Without a value after `=` it would be `-r`, which serves everybody: what is empty is refused by its reader.
+    if (name === 'r') return value === '' ? ['-r', ''] : [`-r${value ?? 'true'}`];
     if (name === 'd') return value === undefined ? ['-d'] : ['-d', value];
     if (value !== undefined && readGoBoolean(value) === undefined) return [arg];
     return readGoBoolean(value ?? 'true') ? ['-v'] : [];

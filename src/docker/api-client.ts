@@ -8,18 +8,21 @@ import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
 import type { DockerOptions } from 'dockerode';
 import { backoffMs } from '../base/backoff.js';
+import { withDeadline } from '../base/deadline.js';
 import { openAnswer, readLines, textOf } from './request.js';
+import { parseUserJson } from './user-json.js';
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 5_000;
+const FIRST_DELAY_MS = 250;
+const MAX_DELAY_MS = 5_000;
 /** The longest pause between two attempts to open a user's event stream. */
-const LONGEST_WAIT_FOR_USER_MS = 60_000;
+const MAX_DELAY_FOR_USER_MS = 60_000;
 const MIB = 1024 * 1024;
 /** Maximum size of an answer and of an event, in bytes. A listing takes some 3 KiB for each container. */
-const MOST_BYTES = 64 * MIB;
-const MOST_BYTES_OF_USER = 8 * MIB;
+const MAX_BYTES = 64 * MIB;
+/** A user's networks are few, and a network with 1024 endpoints takes some 300 KiB; JSON may take 50 times its length. */
+const MAX_BYTES_OF_USER = MIB / 2;
 /** How long Docker may take to open a stream, in milliseconds. */
-const OPENED_WITHIN = 30_000;
+const OPEN_TIMEOUT_MS = 30_000;
 
 /** The options of one call to docker-modem. */
 type Dialled = (err: unknown, body?: unknown) => void;
@@ -39,14 +42,19 @@ export interface EventListener {
 
 /** Docker has not answered in time: it may hang as a whole, or on one container. */
 export class TimeoutError extends Error {
-  override name = 'LateError';
+  override name = 'TimeoutError';
   constructor(within: number) {
     super(`no answer from Docker within ${within} ms`);
   }
 }
 
-/** The way to a user's Docker: a connection whose other end is that user. */
-export type UserConnector = () => Promise<Socket>;
+/** A user's Docker, which may be anything. */
+export interface UserDocker {
+  /** A connection whose other end is that user. */
+  connect(): Promise<Socket>;
+  /** Runs what reads an answer, when it is that user's turn. */
+  read<T>(parse: () => T): Promise<T>;
+}
 
 export class DockerApi {
   readonly #closing = new AbortController();
@@ -55,20 +63,20 @@ export class DockerApi {
   readonly #agent = quietAgent();
   #client: Promise<Dockerode> | undefined;
 
-  readonly #connect: UserConnector | undefined;
+  readonly #user: UserDocker | undefined;
   /** Of an answer and of an event, in bytes. */
   readonly #most: number;
 
   /**
    * @param socketPath of Docker's API, such as /var/run/docker.sock
-   * @param connect where the socket is a user's: it is asked without dockerode, within narrower bounds
+   * @param user where the socket is a user's: it is asked without dockerode, within narrower bounds
    */
   constructor(
     readonly socketPath: string,
-    connect?: UserConnector,
+    user?: UserDocker,
   ) {
-    this.#connect = connect;
-    this.#most = connect ? MOST_BYTES_OF_USER : MOST_BYTES;
+    this.#user = user;
+    this.#most = user ? MAX_BYTES_OF_USER : MAX_BYTES;
   }
 
   /** Ends what is under way, too; nothing can be asked any more. */
@@ -83,12 +91,13 @@ export class DockerApi {
    * @param path of Docker's API, such as `/containers/json`
    * @param within milliseconds
    * @param query an object stands for its JSON
-   * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; LateError
+   * @throws Error when Docker cannot be asked, refuses (with its `statusCode`), or goes away in mid-answer; TimeoutError
    */
   get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
-    return this.#inTime(within, async signal =>
-      JSON.parse(await textOf(await this.#dial(path, query, signal), this.#most)),
-    );
+    return this.#inTime(within, async signal => {
+      const text = await textOf(await this.#dial(path, query, signal), this.#most);
+      return this.#user ? this.#user.read(() => parseUserJson(text) as T) : (JSON.parse(text) as T);
+    });
   }
 
   /**
@@ -97,10 +106,10 @@ export class DockerApi {
    */
   async listen(filters: EventFilters, listener: EventListener): Promise<void> {
     const { signal } = this.#closing;
-    const longest = this.#connect ? LONGEST_WAIT_FOR_USER_MS : LONGEST_WAIT_MS;
+    const longest = this.#user ? MAX_DELAY_FOR_USER_MS : MAX_DELAY_MS;
     // Without a callback for events the stream is almost silent, so its whole length is bounded.
     const bounds = { line: this.#most, all: listener.event ? Number.POSITIVE_INFINITY : this.#most };
-    const limits = { firstMs: FIRST_WAIT_MS, longestMs: longest };
+    const limits = { firstMs: FIRST_DELAY_MS, longestMs: longest };
     let attempts = 0;
     let isDown = false;
     while (!signal.aborted) {
@@ -116,7 +125,7 @@ export class DockerApi {
       } catch (err) {
         failure = err;
       }
-      if (performance.now() - opened > LONGEST_WAIT_MS) attempts = 0;
+      if (performance.now() - opened > MAX_DELAY_MS) attempts = 0;
       if (signal.aborted) return;
       if (!isDown) listener.down?.(failure);
       isDown = true;
@@ -142,12 +151,12 @@ export class DockerApi {
   }
 
   #open(filters: EventFilters): Promise<IncomingMessage> {
-    return this.#inTime(OPENED_WITHIN, signal => this.#dial('/events', { filters }, signal));
+    return this.#inTime(OPEN_TIMEOUT_MS, signal => this.#dial('/events', { filters }, signal));
   }
 
   /** The body of Docker's answer. */
   async #dial(path: string, query: object, signal: AbortSignal): Promise<IncomingMessage> {
-    if (this.#connect) return this.#askUser(this.#connect, path, query, signal);
+    if (this.#user) return this.#askUser(this.#user, path, query, signal);
     const { modem } = await this.#dockerode();
     // docker-modem modifies its argument.
     const options = { ...query };
@@ -160,7 +169,7 @@ export class DockerApi {
   }
 
   async #askUser(
-    connect: UserConnector,
+    user: UserDocker,
     path: string,
     query: object,
     signal: AbortSignal,
@@ -168,7 +177,7 @@ export class DockerApi {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) search.set(name, JSON.stringify(value));
     const text = search.toString();
-    const socket = await connect();
+    const socket = await user.connect();
     try {
       const address = text === '' ? path : `${path}?${text}`;
       return await openAnswer({ path: address, signal, createConnection: () => socket });
@@ -185,12 +194,14 @@ export class DockerApi {
     const ended = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
-    const timer = setTimeout(() => ending.abort(new TimeoutError(within)), within);
+    const late = (): Error => {
+      ending.abort(new TimeoutError(within));
+      return signal.reason;
+    };
     this.#underWay.add(ending);
     try {
-      return await Promise.race([work(signal), ended]);
+      return await withDeadline(Promise.race([work(signal), ended]), within, late);
     } finally {
-      clearTimeout(timer);
       this.#underWay.delete(ending);
     }
   }

@@ -12,12 +12,14 @@ import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
 import { Recovery } from './lifecycle/recovery.js';
+import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
 import { Store } from './store/store.js';
 import { EndpointResolver } from './tunnel/endpoint-resolver.js';
+import { HostInterface } from './tunnel/host-interface.js';
 import { LinkReaper } from './tunnel/link-reaper.js';
 import { LinkNamespaces } from './tunnel/namespaces.js';
 import { RootlessHosts } from './users/rootless-hosts.js';
@@ -37,7 +39,7 @@ export interface DriverOptions {
 
 /** The driver, answering Docker. */
 export interface DriverService {
-  /** Finishes what a crash cut short, and begins to look after what is there. */
+  /** Finishes what a crash cut short, and begins to keep up what is there. */
   recover(): Promise<void>;
   close(): Promise<void>;
 }
@@ -61,31 +63,33 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const resolver = new EndpointResolver();
   const rootlessIfnames = new Set(options.rootlessIfnames);
   const fullTunnels = new FullTunnels({ store, sandboxes, serial, log, trace });
-  const links = { rt, wg, reaper, sandboxes, fullTunnels };
-  const driver = new Driver({ store, ...links, resolver, serial, log, rootlessIfnames });
+  const host = new HostInterface({ wg, store, serial });
+  const links = { rt, wg, host, reaper, sandboxes, fullTunnels };
+  const teardown = new Teardown({ store, host, reaper, sandboxes, fullTunnels, serial, log });
+  const driver = new Driver({ store, ...links, teardown, resolver, serial, log, rootlessIfnames });
   await socket.listen(createPlugin(driver, 0, log));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
-  const recovery = new Recovery({ store, rt, driver, log, rootlessIfnames });
-  const upkeep = new TunnelMonitor({ store, wg, sandboxes, resolver, serial, log });
+  const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
+  const monitor = new TunnelMonitor({ store, wg, host, sandboxes, resolver, serial, log });
   const watch = watchLinks((link, present) =>
-    present ? upkeep.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
+    present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );
   const rootless = users ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
   return {
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
-      upkeep.start();
+      monitor.start();
       void docker.watch(() => void recovery.compare(docker, 0));
       rootless?.start();
     },
     async close() {
       docker.close();
       watch.close();
-      upkeep.close();
+      monitor.close();
       fullTunnels.close();
-      const busy = [upkeep.idle(), fullTunnels.idle(), reaper.idle()];
+      const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
       rt.close();
       wg.close();

@@ -1,5 +1,5 @@
-// The keeping of labels as a service: what it is made of, in which order it comes up and goes down; and the same once
-// to take everything away. Not here: any work.
+// The service that applies labels: its parts, and the order in which they start and stop; and the one-off removal of all
+// that labels brought. Composition only.
 
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
@@ -14,6 +14,7 @@ import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
 import { World } from './discovery/world.js';
+import { NetnsLookup } from './namespace/netns-lookup.js';
 import type { ApplyResult } from './namespace/outcome.js';
 import { Sandboxes } from './namespace/sandbox.js';
 import { Planner } from './planner/planner.js';
@@ -28,7 +29,7 @@ export interface LabelOptions {
   readonly allowHostRoutes: readonly Prefix[];
   /** Whether every labelled container is closed while not all of its labels are in force. */
   readonly strict: boolean;
-  /** How often every namespace is looked into, in milliseconds. */
+  /** How often the state of every namespace is read even if nothing has changed, in milliseconds. */
   readonly resyncInterval: number;
 }
 
@@ -39,16 +40,17 @@ export interface LabelParts {
   readonly verbose: boolean;
 }
 
-/** Labels, kept. */
+/** The running service. */
 export interface LabelService {
   /** Stops; what is in force stays so. */
   close(): Promise<void>;
 }
 
-/** What both keeping and taking away stand on. */
-class Ground {
+/** What both the service and the removal need. */
+class LabelContext {
   readonly api: DockerApi;
   readonly host: Host;
+  readonly lookup: NetnsLookup;
   readonly sandboxes: Sandboxes;
   readonly #netns: NetnsSwitch;
   readonly #nft: Nft;
@@ -59,25 +61,26 @@ class Ground {
     const trace = verbose ? (command: string): void => log.debug(command) : undefined;
     this.api = new DockerApi(dockerSocket);
     this.host = host;
+    this.lookup = new NetnsLookup(netns, host.ref);
     this.sandboxes = new Sandboxes({ netnsSwitch: netns, nft, host: host.ref, ...(trace && { trace }) });
     this.#netns = netns;
     this.#nft = nft;
     this.#lock = lock;
   }
 
-  static async open(parts: LabelParts): Promise<Ground> {
+  static async open(parts: LabelParts): Promise<LabelContext> {
     const nft = new Nft();
     const netns = await NetnsSwitch.open();
     let host: Host | undefined;
     try {
       host = new Host(netns);
-      return new Ground(parts, netns, nft, host, LabelLock.take(host, parts.log));
+      return new LabelContext(parts, netns, nft, host, LabelLock.take(host, parts.log));
     } catch (err) {
       host?.close();
       netns.close();
       if (host || errorCode(err) !== 'EPERM') throw err;
       throw new UserError(
-        'dwgd may not enter network namespaces: start it as root, and its own container with `privileged: true` and `pid: host`',
+        'dwgd is not allowed to enter network namespaces: start it as root, and its own container with `privileged: true` and `pid: host`',
         { cause: err },
       );
     }
@@ -92,11 +95,11 @@ class Ground {
   }
 }
 
-/** @throws UserError when it cannot be: a library is missing, or another daemon keeps the labels */
+/** @throws UserError when it cannot start: a library is missing, or another daemon applies the labels */
 export async function startLabels(options: LabelOptions & LabelParts): Promise<LabelService> {
   const { log, trustImageLabels, allowHostRoutes, strict, resyncInterval } = options;
-  const ground = await Ground.open(options);
-  const { api, sandboxes, host } = ground;
+  const context = await LabelContext.open(options);
+  const { api, sandboxes, host } = context;
   const names = new DnsCache(() => reconcile.trigger());
   const intents = new ParseCache();
   const planner = new Planner(allowHostRoutes, strict, intents);
@@ -104,6 +107,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     api,
     log,
     host: host.ref,
+    findNetns: (pid, known) => context.lookup.find(pid, known),
     trustImageLabels,
     labelled: (id, name, labels) => labels.size > 0 && intents.read(id, name, labels),
   });
@@ -135,33 +139,39 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       reconcile.close();
       api.close();
       await reconcile.idle();
-      ground.close();
+      context.close();
     },
   };
 }
 
 /**
- * Takes away all that labels brought, from the namespaces of all running containers and from the host.
- * @param say is told what was taken away, and where
- * @throws UserError when a daemon keeps the labels; Error when Docker cannot be asked, or something stays
+ * Removes all that labels brought, from the namespaces of all running containers and from the host.
+ * @param report is told what was removed, and where
+ * @throws UserError when a daemon applies the labels; Error when Docker cannot be asked, or something cannot be removed
  */
-export async function cleanUp(parts: LabelParts, say: (line: string) => void): Promise<void> {
-  const ground = await Ground.open(parts);
-  const { api, sandboxes, host } = ground;
+export async function cleanUp(parts: LabelParts, report: (line: string) => void): Promise<void> {
+  const context = await LabelContext.open(parts);
+  const { api, sandboxes, host, lookup } = context;
   try {
-    const containers = new Containers({ api, log: parts.log, host: host.ref, trustImageLabels: true });
-    const places = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
-    for (const { netns, hostNetwork, name } of await containers.list(true).catch(refuse)) {
+    const containers = new Containers({
+      api,
+      log: parts.log,
+      host: host.ref,
+      findNetns: (pid, known) => lookup.find(pid, known),
+      trustImageLabels: true,
+    });
+    const namespaces = new Map<string, { subject: string; clear: () => ApplyResult | undefined }>();
+    for (const { netns, hostNetwork, name } of await containers.list(true).catch(explain)) {
       if (netns && !hostNetwork)
-        places.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
+        namespaces.set(netns.key, { subject: name, clear: () => sandboxes.clear(netns) });
     }
     const clearHost = () => host.within(() => sandboxes.reconcileHostRoutes([]));
-    places.set(host.ref.key, { subject: 'the host', clear: clearHost });
+    namespaces.set(host.ref.key, { subject: 'the host', clear: clearHost });
     const failures: string[] = [];
-    for (const { subject, clear } of places.values()) {
+    for (const { subject, clear } of namespaces.values()) {
       try {
         const { changes = [], failures: refused = [] } = clear() ?? {};
-        if (changes.length > 0) say(`${subject}: ${summary(changes)}`);
+        if (changes.length > 0) report(`${subject}: ${summary(changes)}`);
         failures.push(...refused.map(err => `${subject}: ${messageOf(err)}`));
       } catch (err) {
         failures.push(`${subject}: ${messageOf(err)}`);
@@ -170,15 +180,15 @@ export async function cleanUp(parts: LabelParts, say: (line: string) => void): P
     if (failures.length > 0) throw new Error(failures.join('; '));
   } finally {
     api.close();
-    ground.close();
+    context.close();
   }
 }
 
-/** Says what can be done where Docker cannot be reached. */
-function refuse(err: unknown): never {
+/** Adds the remedy where Docker cannot be reached. */
+function explain(err: unknown): never {
   if ((err as NodeJS.ErrnoException).syscall !== 'connect') throw err;
   throw new UserError(
-    `Docker cannot be asked which containers there are (${messageOf(err)}): start it, or name its socket by --docker-host unix:///path`,
+    `cannot ask Docker for its containers (${messageOf(err)}): start it, or name its socket by --docker-host unix:///path`,
     { cause: err },
   );
 }

@@ -5,9 +5,9 @@
 import { DecodeError } from '../base/errors.js';
 
 export const NLA_F_NESTED = 0x8000;
-export const NLA_F_NET_BYTEORDER = 0x4000;
-export const NLA_TYPE_MASK = ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER) & 0xffff;
-export const NLA_HDRLEN = 4;
+const NLA_F_NET_BYTEORDER = 0x4000;
+const NLA_TYPE_MASK = ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER) & 0xffff;
+const NLA_HDRLEN = 4;
 /** The longest value: nla_len is 16 bits and counts the header. */
 export const NLA_MAX_VALUE = 0xffff - NLA_HDRLEN;
 

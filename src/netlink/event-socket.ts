@@ -11,7 +11,7 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
   setSocketOption,
-} from '../../native/libc.js';
+} from '../../native/libc-sockets.js';
 import { ChannelError, DecodeError } from '../base/errors.js';
 import { type Message, readMessages } from './message.js';
 

@@ -5,7 +5,7 @@ import { DecodeError } from '../base/errors.js';
 import { attrMap, attrString, readU16 } from './attributes.js';
 import type { Request } from './message.js';
 
-export const GENL_HDRLEN = 4;
+const GENL_HDRLEN = 4;
 export const GENL_ID_CTRL = 0x10;
 const CTRL_CMD_GETFAMILY = 3;
 const CTRL_VERSION = 1;

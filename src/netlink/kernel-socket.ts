@@ -12,7 +12,7 @@ import {
   sendOnThread,
   setSocketOption,
   socket,
-} from '../../native/libc.js';
+} from '../../native/libc-sockets.js';
 import { ChannelError, errorCode } from '../base/errors.js';
 import { NETLINK_ROUTE } from './message.js';
 

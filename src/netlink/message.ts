@@ -6,12 +6,10 @@ import { align } from './attributes.js';
 export const NETLINK_ROUTE = 0;
 export const NETLINK_GENERIC = 16;
 
-export const NLMSG_HDRLEN = 16;
+const NLMSG_HDRLEN = 16;
 
-export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 
 export const NLM_F_REQUEST = 0x001;
 export const NLM_F_MULTI = 0x002;

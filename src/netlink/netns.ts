@@ -3,7 +3,7 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { setns } from '../../native/libc.js';
+import { type Synchronous, setns } from '../../native/libc.js';
 
 /** An open namespace. It pins the namespace: close it soon. */
 export class Netns {
@@ -33,8 +33,7 @@ export class Netns {
   }
 }
 
-/** A synchronous function: an asynchronous one would continue in another namespace. */
-export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+export type { Synchronous };
 
 /** The way into other namespaces and back, for the main thread. */
 export class NetnsSwitch {

@@ -91,7 +91,7 @@ export class Nft {
   }
 
   /**
-   * The rules of a chain, for readLook(), and the names of the tables of its family where there are none.
+   * The rules of a chain, for decodeStampedTable(), and the names of the tables of its family where there are none.
    * @param others whether the tables are wanted anyway
    * @throws OpError; ChannelError when there are more than MAX_DUMP_MESSAGES
    */

@@ -2,7 +2,7 @@
 // <linux/netfilter/nfnetlink_conntrack.h>. Not here: which flows are to be let go of (labels/diff/stale-flows.ts).
 
 import { DecodeError } from '../base/errors.js';
-import { type Address, fromBytes } from '../base/ip.js';
+import { type Address, type Family, fromBytes } from '../base/ip.js';
 import {
   type Attr,
   attr,
@@ -65,7 +65,7 @@ export interface Flow {
 }
 
 /** `conntrack -L -f FAMILY -p udp --orig-port-dst PORT`. Kernels before 5.8 filter by the family alone. */
-export function getFlowsRequest(family: 4 | 6, port: number): Request {
+export function getFlowsRequest(family: Family, port: number): Request {
   const portBytes = Buffer.alloc(2);
   portBytes.writeUInt16BE(port);
   const proto = nest(

@@ -23,7 +23,7 @@ const NFTA_QUOTA_BYTES = 1;
 const NFTA_SET_NAME = 2;
 const NFTA_SET_HANDLE = 16;
 /** Expressions with data that the kernel updates for each packet, and the attributes that stay. */
-const MOVING: ReadonlyMap<string, readonly number[]> = new Map([
+const VOLATILE: ReadonlyMap<string, readonly number[]> = new Map([
   ['counter', []],
   ['last', []],
   ['quota', [NFTA_QUOTA_BYTES]],
@@ -41,7 +41,7 @@ export interface ChainSnapshot {
 }
 
 export interface TableSnapshot {
-  /** As NftLook has it. */
+  /** As StampedTable has it. */
   readonly generation: number;
   /** In hex: one that was made anew has another. */
   readonly handle: string;
@@ -68,10 +68,10 @@ export function decodeSnapshot(name: string, answers: SnapshotAnswers): TableSna
   const { table, chains, sets, rules } = answers;
   const inChain = new Map<string, string[]>();
   for (const payload of rules) {
-    const { chain, said } = readRule(payload);
+    const { chain, fingerprint } = readRule(payload);
     const others = inChain.get(chain);
-    if (others) others.push(said);
-    else inChain.set(chain, [said]);
+    if (others) others.push(fingerprint);
+    else inChain.set(chain, [fingerprint]);
   }
   const attrs = attributes(table);
   return {
@@ -97,41 +97,41 @@ export function decodeSnapshot(name: string, answers: SnapshotAnswers): TableSna
   };
 }
 
-/** A rule's chain, its handle and what it says. There are many rules, so their contents are not copied. */
-function readRule(payload: Buffer): { readonly chain: string; readonly said: string } {
+/** A rule's chain and its fingerprint: handle and content. There are many rules, so their contents are not copied. */
+function readRule(payload: Buffer): { readonly chain: string; readonly fingerprint: string } {
   const attrs = new Map<number, readonly [start: number, end: number]>();
   eachAttr(payload, nfAttributesAt(payload), payload.length, (type, start, end) =>
     attrs.set(type, [start, end]),
   );
   const value = (type: number): Buffer | undefined => {
-    const place = attrs.get(type);
-    return place && payload.subarray(...place);
+    const range = attrs.get(type);
+    return range && payload.subarray(...range);
   };
   const chain = readString(known(value(NFTA_RULE_CHAIN), NFTA_RULE_CHAIN));
   const handle = hexHandle(known(value(NFTA_RULE_HANDLE), NFTA_RULE_HANDLE));
   const expressions = value(NFTA_RULE_EXPRESSIONS);
-  return { chain, said: expressions ? `${handle} ${lasting(expressions)}` : handle };
+  return { chain, fingerprint: expressions ? `${handle} ${stableBytes(expressions)}` : handle };
 }
 
 /** Expressions in hex, with volatile data zeroed. */
-function lasting(expressions: Buffer): string {
-  const moving: (readonly [start: number, end: number])[] = [];
+function stableBytes(expressions: Buffer): string {
+  const volatile: (readonly [start: number, end: number])[] = [];
   eachAttr(expressions, 0, expressions.length, (_, start, end) => {
     let kept: readonly number[] | undefined;
     eachAttr(expressions, start, end, (type, start, end) => {
-      if (type === NFTA_EXPR_NAME) kept = MOVING.get(expressions.toString('latin1', start, end - 1));
+      if (type === NFTA_EXPR_NAME) kept = VOLATILE.get(expressions.toString('latin1', start, end - 1));
       // The name comes first.
       if (type !== NFTA_EXPR_DATA || !kept) return;
-      const lasts = kept;
+      const stays = kept;
       eachAttr(expressions, start, end, (type, start, end) => {
-        if (!lasts.includes(type)) moving.push([start, end]);
+        if (!stays.includes(type)) volatile.push([start, end]);
       });
     });
   });
-  if (moving.length === 0) return expressions.toString('hex');
-  const still = Buffer.from(expressions);
-  for (const [start, end] of moving) still.fill(0, start, end);
-  return still.toString('hex');
+  if (volatile.length === 0) return expressions.toString('hex');
+  const stable = Buffer.from(expressions);
+  for (const [start, end] of volatile) stable.fill(0, start, end);
+  return stable.toString('hex');
 }
 
 /**

@@ -103,7 +103,7 @@ keeping('bearers', () => {
     const before = await snapshot('kept');
     await daemon.kill9();
     await keeper.start();
-    await follows(() => assert.match(daemon.logs(), /the container's image is gone, so nobody can tell/));
+    await follows(() => assert.match(daemon.logs(), /the container's image is gone, so it is not known/));
     assertSame(await snapshot('kept'), before);
     await inside('kept', 'ip route flush table 229');
     await daemon.kill9();

@@ -35,7 +35,7 @@ keeping('cleanup', () => {
       assert.match(await sh('ip route'), /10\.66/);
     });
     const held = await snapshot('one');
-    assert.match(await sh.fails(cleanup), /another dwgd keeps the labels of this host: stop it first/);
+    assert.match(await sh.fails(cleanup), /another dwgd applies the labels of this host: stop it first/);
     assertSame(await snapshot('one'), held);
   });
 
@@ -67,7 +67,7 @@ keeping('cleanup', () => {
   test('without Docker it says what to do', async () => {
     assert.match(
       await sh.fails(`${cleanup} --docker-host unix:///run/nobody.sock`),
-      /Docker cannot be asked which containers there are \(connect ENOENT \/run\/nobody\.sock\): start it, or name its socket/,
+      /cannot ask Docker for its containers \(connect ENOENT \/run\/nobody\.sock\): start it, or name its socket/,
     );
   });
 
@@ -78,7 +78,7 @@ keeping('cleanup', () => {
 
   test('two daemons do not keep the labels of one host', async () => {
     const said = await sh.fails('node dist/src/cli/main.js --no-driver');
-    assert.match(said, /another dwgd keeps the labels of this host: stop it first/);
+    assert.match(said, /another dwgd applies the labels of this host: stop it first/);
   });
 });
 

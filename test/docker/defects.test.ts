@@ -101,7 +101,7 @@ keeping('defects', () => {
 
   test('8: after Docker has come back its events are heard; SIGTERM is obeyed at once; cleanup cleans', async () => {
     await dockerd.restart();
-    await eventually(() => assert.equal(daemon.logs().split('listening to the events of Docker').length, 3));
+    await eventually(() => assert.equal(daemon.logs().split('listening for Docker events').length, 3));
     await run('gateway-2', { networks: { main: {} } });
     await run('heard', { networks: { main: {} }, labels: { 'twine.route.0.0.0.0/0': 'gateway-2' } });
     await follows(async () => assert.match(await inside('heard', 'ip rule'), /lookup 229/));

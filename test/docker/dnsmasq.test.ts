@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createNetwork, run } from '../support/containers.js';
-import { docker } from '../support/lab.js';
+import { daemon, docker } from '../support/lab.js';
 import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 
@@ -59,7 +59,8 @@ keeping('dnsmasq', () => {
       ip rule del pref 0`,
     );
     await assert.rejects(ask('dns-helloworld-1', 'udp', '127.0.0.1', 6000, { within: 1 }));
-    // Without the rule that drops it, it would be answered.
+    // Without the rule that drops it, it would be answered. Nobody puts it back.
+    await daemon.stop();
     await inside('dns-dnsmasq-1', 'nft flush chain inet dwgd raw');
     assert.match(await ask('dns-helloworld-1', 'udp', '127.0.0.1', 6000), /^local /);
   });

@@ -20,12 +20,12 @@ export const keeper = {
     env = {},
     under = [],
   }: KeeperOptions = {}): Promise<void> {
-    await daemon.start({ args: ['--no-driver', '-v', ...flags], env, under, ready: listens, within: 30 });
+    await daemon.start({ args: ['--no-driver', '-v', ...flags], env, under, ready: listens });
   },
 };
 
 function listens(): boolean {
-  return daemon.logs().includes('listening to the events of Docker');
+  return daemon.logs().includes('listening for Docker events');
 }
 
 /** A scenario beside a Docker of its own; what it starts is gone after it. */
@@ -39,16 +39,16 @@ export function keeping(name: string, tests: () => void): void {
         await unmakeWorld();
       });
     },
-    { within: 120 },
+    { within: 600 },
   );
 }
 
 /** Waits for the effect of an event. Without the event it never comes: the clock does not look in these tests. */
 export function follows<T>(attempt: () => T | Promise<T>): Promise<T> {
-  return eventually(attempt, { within: 10, every: 0.02 });
+  return eventually(attempt, { within: 60, every: 0.02 });
 }
 
 /** Waits for what the clock brings, where a test has set it. */
 export function soon<T>(attempt: () => T | Promise<T>): Promise<T> {
-  return eventually(attempt, { within: 15, every: 0.05 });
+  return eventually(attempt, { within: 60, every: 0.05 });
 }

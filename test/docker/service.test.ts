@@ -44,7 +44,7 @@ keeping('service', () => {
 
   test('it keeps labels from in there', async () => {
     await run('app-twine-1', { ...TWINE, command: [] });
-    await follows(async () => assert.match(await logs('app-twine-1'), /listening to the events of Docker/));
+    await follows(async () => assert.match(await logs('app-twine-1'), /listening for Docker events/));
     await run('gateway', { networks: { app_default: {} } });
     await run('user', {
       networks: { app_default: {} },
@@ -80,7 +80,7 @@ keeping('service', () => {
   test('a daemon on the host and one in a container do not keep the same labels', async () => {
     assert.match(
       await sh.fails('node dist/src/cli/main.js --no-driver'),
-      /another dwgd keeps the labels of this host/,
+      /another dwgd applies the labels of this host/,
     );
   });
 

@@ -195,7 +195,7 @@ keeping('vpn', () => {
     const { labels, ...bare } = QBITTORRENT;
     await remove(user);
     await run(user, { ...bare, labels: {} });
-    assert.match(await far(), /^world /);
+    assert.match(await ask(user, 'udp', FAR, FAR_PORT), /^world /);
     assert.equal(await inside(user, 'ip rule | grep -vc "lookup \\(local\\|main\\|default\\)" || true'), '0');
     assert.doesNotMatch(await inside(user, 'nft list ruleset'), /dwgd/);
     assert.ok(labels);

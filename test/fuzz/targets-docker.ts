@@ -1,6 +1,7 @@
 // Readers of what Docker answers, or whoever listens in its place: HTTP, lines of events, listings and inspections.
 import { Duplex, Readable } from 'node:stream';
 import { openAnswer, RefusalError, readLines, TooLargeError, textOf } from '../../src/docker/request.js';
+import { parseUserJson } from '../../src/docker/user-json.js';
 import { readDockerNetwork, readNetworkIds } from '../../src/driver/lifecycle/docker-networks.js';
 import {
   containerOf,
@@ -16,7 +17,7 @@ import {
   twineLabels,
 } from '../../src/labels/discovery/docker-types.js';
 import { snapshotListed, snapshotStopped } from '../../src/labels/discovery/snapshot.js';
-import { ofBytes, ofJson, type Target } from './target.js';
+import { ofBytes, ofJson, ofText, type Target } from './target.js';
 
 const MOST_BYTES = 4096;
 const HTTP_WORDS = [
@@ -162,6 +163,10 @@ export const DOCKER_TARGETS: readonly Target[] = [
   ofJson('event', containerOf, {
     throws: [],
     words: ['Type', 'Actor', 'ID', 'Attributes', 'container', 'network'],
+  }),
+  ofText('user-json', parseUserJson, {
+    throws: [SyntaxError],
+    words: ['[', '{"a":', '"', '\\"', '\\\\', '[{},{}]', '\\u005b'],
   }),
   ofJson('driver-networks', tree => readNetworkIds(tree), { words: ['Id'] }),
   ofJson('driver-network', tree => readDockerNetwork('n1', tree), {

@@ -5,7 +5,9 @@ import { DecodeError, UserError } from '../../src/base/errors.js';
 import { parseAddress, parsePrefix } from '../../src/base/ip.js';
 import { fromGoFlags, readGoBoolean } from '../../src/cli/go-flags.js';
 import { parsePasswd, readUsers } from '../../src/cli/users.js';
-import { formatHostPort, OPTIONS, parseHostPort, parseOptions } from '../../src/driver/spec/options.js';
+import { formatHostPort, parseHostPort } from '../../src/driver/spec/host-port.js';
+import { OPTIONS } from '../../src/driver/spec/option-table.js';
+import { parseOptions } from '../../src/driver/spec/options.js';
 import {
   readCreateEndpoint,
   readCreateNetwork,
@@ -17,12 +19,15 @@ import {
   CLIENT_COLUMNS,
   type ClientRow,
   clientRow,
+  readClientRow,
+} from '../../src/driver/store/client-row.js';
+import {
   NETWORK_COLUMNS,
   type NetworkRow,
   networkRow,
-  readClientRow,
   readNetworkRow,
-} from '../../src/driver/store/rows.js';
+} from '../../src/driver/store/network-row.js';
+import { findMount, mountsOfDevice, parseMountId } from '../../src/driver/users/mountinfo.js';
 import { ofJson, ofText, type Target } from './target.js';
 
 const OPTION_NAMES = OPTIONS.map(({ name }) => name);
@@ -56,12 +61,19 @@ function options(tree: unknown): void {
   try {
     parseOptions(given);
   } catch (err) {
-    for (const name of ['dwgd.seed', 'dwgd.psk']) {
+    for (const name of ['dwgd.seed', 'dwgd.psk', 'dwgd.seedfile', 'dwgd.pskfile']) {
       const secret = given.get(name) ?? '';
       const isElsewhere = [...given].some(
         ([key, value]) => key.includes(secret) || (key !== name && value.includes(secret)),
       );
-      if (secret.length < SECRET_LENGTH || isElsewhere || OPTION_NAMES.join().includes(secret)) continue;
+      const isPath = name.endsWith('file') && secret.startsWith('/');
+      if (
+        isPath ||
+        secret.length < SECRET_LENGTH ||
+        isElsewhere ||
+        OPTION_NAMES.join().includes(secret.trim())
+      )
+        continue;
       assert.ok(!(err as Error).message.includes(secret), `${name} is in ${(err as Error).message}`);
     }
     throw err;
@@ -107,6 +119,15 @@ export const DRIVER_TARGETS: readonly Target[] = [
   }),
   ofText('go-flags', text => [fromGoFlags(text.split(' ')), readGoBoolean(text)], {
     words: ['-d=', '-v=false', '-r=', '--version', 'pubkey', '-s=', '-i=', '-s', '=t'],
+  }),
+  ofText('mountinfo', text => [findMount(text, '36'), mountsOfDevice(text, '98:0'), parseMountId(text)], {
+    words: [
+      '36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/root rw\n',
+      ' - ',
+      'mnt_id:\t36',
+      '\\040',
+      '\n',
+    ],
   }),
   ofText(
     'passwd',

@@ -13,7 +13,7 @@ import { formatPattern, parsePattern } from '../../src/labels/spec/interface-pat
 import { describeUnknown } from '../../src/labels/spec/label-keys.js';
 import { meaningOf, suggestionFor } from '../../src/labels/spec/misspelt.js';
 import { decodeLabels } from '../../src/labels/spec/parse.js';
-import { BASIC_OPTIONS } from '../../src/nft/iptables/options.js';
+import { BASIC_OPTIONS } from '../../src/nft/iptables/option-names.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
 import { RuleError, TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../src/nft/iptables/translate.js';

@@ -2,18 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { watchLinks } from '../../src/netlink/route/client.js';
 import type { Link } from '../../src/netlink/route/link.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
-
-/** Waits until it holds, five seconds at the most. */
-async function eventually(what: string, holds: () => boolean): Promise<void> {
-  for (let n = 0; !holds(); n++) {
-    assert.ok(n < 500, `not within five seconds: ${what}`);
-    await sleep(10);
-  }
-}
+import { eventually } from '../support/shell.js';
 
 kernelTest('a watcher hears of links that appear, change and go', async t => {
   const ns = await Namespace.create(t);
@@ -25,21 +17,27 @@ kernelTest('a watcher hears of links that appear, change and go', async t => {
   ns.ip('link', 'add', 'br-test', 'type', 'bridge');
   ns.ip('link', 'set', 'br-test', 'up');
   ns.ip('link', 'del', 'br-test');
-  await eventually('gone', () => heard.includes('br-test gone'));
+  await eventually(() => heard.includes('br-test gone'));
   assert.ok(heard.includes('br-test down') && heard.includes('br-test up'));
 });
 
 kernelTest('a watcher hears nothing of other namespaces, nor after it is closed', async t => {
   const [ns, other] = [await Namespace.create(t), await Namespace.create(t)];
   const heard: Link[] = [];
+  const names = (): Set<string> => new Set(heard.map(({ name }) => name));
   const watch = ns.within(() => watchLinks(link => heard.push(link)));
-  other.ip('link', 'add', 'br-test', 'type', 'bridge');
-  await sleep(50);
+  // What would be heard comes before what is.
+  other.ip('link', 'add', 'br-other', 'type', 'bridge');
+  ns.ip('link', 'add', 'br-own', 'type', 'bridge');
+  await eventually(() => heard.length > 0);
   watch.close();
   watch.close();
-  ns.ip('link', 'add', 'br-test', 'type', 'bridge');
-  await sleep(50);
-  assert.deepEqual(heard, []);
+  let last = '';
+  const next = ns.within(() => watchLinks(({ name }) => (last = name)));
+  t.after(() => next.close());
+  ns.ip('link', 'add', 'br-late', 'type', 'bridge');
+  await eventually(() => last === 'br-late');
+  assert.deepEqual(names(), new Set(['br-own']));
 });
 
 kernelTest('a watcher lives through more events than its buffer holds, and hears those after', async t => {
@@ -56,9 +54,9 @@ kernelTest('a watcher lives through more events than its buffer holds, and hears
   const changes = Array.from({ length: 4000 }, (_, n) => `link set lo mtu ${2000 + n}`).join('\n');
   // Synchronous: nobody reads meanwhile.
   execFileSync('ip', ['-n', ns.name, '-batch', '-'], { input: changes });
-  await eventually('the first events', () => heard > 0);
+  await eventually(() => heard > 0);
   ns.ip('link', 'add', 'br-late', 'type', 'bridge');
-  await eventually('an event after the burst', () => last === 'br-late');
+  await eventually(() => last === 'br-late');
 });
 
 kernelTest('watchers leave no file descriptor behind', async t => {

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { AF_NETLINK, close, SOCK_RAW, sendto, socket } from '../../native/libc.js';
+import { AF_NETLINK, close, SOCK_RAW, sendto, socket } from '../../native/libc-sockets.js';
 import { LibNftables, NFT_CTX_OUTPUT_JSON } from '../../native/libnftables.js';
 import { IP_FORWARD, routeLocalnet } from '../../src/labels/diff/sysctls.js';
 import { openConnection } from '../../src/netlink/connection.js';

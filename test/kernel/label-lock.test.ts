@@ -84,7 +84,7 @@ kernelTest('a second daemon is told of the first, and may follow it', async t =>
   const first = LabelLock.take(host, log, folder);
   assert.throws(
     () => LabelLock.take(host, log, folder),
-    new UserError(`another dwgd keeps the labels of this host: stop it first (process ${process.pid})`),
+    new UserError(`another dwgd applies the labels of this host: stop it first (process ${process.pid})`),
   );
   first.release();
   LabelLock.take(host, log, folder).release();
@@ -94,7 +94,7 @@ kernelTest('a daemon with another /run is warned of the first by its name', asyn
   const { host, log, said, folder } = await place(t);
   const first = LabelLock.take(host, log, folder);
   LabelLock.take(host, log, runFolder(t)).release();
-  assert.match(said.join(''), /another process has the name @dwgd-labels: .*stop one of the two/);
+  assert.match(said.join(''), /another process holds the name @dwgd-labels: .*stop one of the two/);
   assert.match(said.join(''), new RegExp(`pid=${process.pid} uid=0`));
   first.release();
 });
@@ -109,7 +109,7 @@ for (const [who, uid] of [
       const { ns, host, log, said, folder } = await place(t);
       const child = await attack(t, uid, SQUAT, ns);
       LabelLock.take(host, log, folder).release();
-      assert.match(said.join(''), new RegExp(`has the name @dwgd-labels: .* pid=${child.pid} uid=${uid}`));
+      assert.match(said.join(''), new RegExp(`holds the name @dwgd-labels: .* pid=${child.pid} uid=${uid}`));
     },
     'python3',
   );
@@ -124,7 +124,7 @@ kernelTest(
     first.release();
     await squatter;
     const said = takeElsewhere(ns, folder);
-    assert.match(said, /another process has the name @dwgd-labels/);
+    assert.match(said, /another process holds the name @dwgd-labels/);
     assert.match(said, /^taken$/m);
   },
   'python3',

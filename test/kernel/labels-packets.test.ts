@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { programmer } from '../support/label-namespace.js';
 import { container, plan } from '../support/label-world.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
-import { ask, serve } from '../support/peer.js';
+import { ask, askInVain, serve } from '../support/peer.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -73,24 +73,24 @@ function connect(
 }
 
 /** Tests of packets; interfaces come up after the table is in place. */
-function packetTest(name: string, labels: Labels, check: (line: Line) => void): void {
-  kernelTest(name, async t => check(await line(t, labels)), 'nft', 'node');
+function packetTest(name: string, labels: Labels, check: (line: Line) => Promise<void>): void {
+  kernelTest(name, async t => await check(await line(t, labels)), 'nft');
 }
 
 packetTest(
   'defect 5: a forward works without nat.interfaces, and its answers come back',
   { 'twine.nat.forward.9080': 'web:80', 'twine.nat.forward.9053/udp': 'web:53' },
-  ({ client, middle }) => {
-    assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
-    assert.equal(ask(client, '[fd08::2]:9080'), 'fd09::2');
-    assert.equal(ask(client, '10.8.0.2:9053', 'udp'), '10.9.0.2');
-    assert.equal(ask(client, '[fd08::2]:9053', 'udp'), 'fd09::2');
+  async ({ client, middle }) => {
+    assert.equal(await ask(client, '10.8.0.2:9080'), '10.9.0.2');
+    assert.equal(await ask(client, '[fd08::2]:9080'), 'fd09::2');
+    assert.equal(await ask(client, '10.8.0.2:9053', 'udp'), '10.9.0.2');
+    assert.equal(await ask(client, '[fd08::2]:9053', 'udp'), 'fd09::2');
     // The address of another interface is not that of the one it comes in by.
-    assert.equal(ask(client, '10.9.0.2:9080'), 'ECONNREFUSED');
-    assert.equal(ask(middle, '10.9.0.2:9080'), '10.9.0.2');
-    assert.equal(ask(middle, '[fd08::2]:9080'), 'fd09::2');
+    assert.equal(await ask(client, '10.9.0.2:9080'), 'ECONNREFUSED');
+    assert.equal(await ask(middle, '10.9.0.2:9080'), '10.9.0.2');
+    assert.equal(await ask(middle, '[fd08::2]:9080'), 'fd09::2');
     for (const lo of ['127.0.0.1', '127.0.0.11', '[::1]'])
-      assert.equal(ask(middle, `${lo}:9080`), 'ECONNREFUSED', lo);
+      assert.equal(await ask(middle, `${lo}:9080`), 'ECONNREFUSED', lo);
   },
 );
 
@@ -103,10 +103,11 @@ packetTest(
     'twine.nat.forward.eth+.9083': 'web:80',
     'twine.nat.forward.+.9084': 'web:80',
   },
-  ({ client }) => {
-    assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
-    assert.equal(ask(client, '10.8.0.2:9084'), '10.9.0.2');
-    for (const port of [9081, 9082, 9083]) assert.equal(ask(client, `10.8.0.2:${port}`), 'ECONNREFUSED');
+  async ({ client }) => {
+    assert.equal(await ask(client, '10.8.0.2:9080'), '10.9.0.2');
+    assert.equal(await ask(client, '10.8.0.2:9084'), '10.9.0.2');
+    for (const port of [9081, 9082, 9083])
+      assert.equal(await ask(client, `10.8.0.2:${port}`), 'ECONNREFUSED');
   },
 );
 
@@ -117,32 +118,32 @@ packetTest(
     'twine.nat.forward.lo.9080': 'web:80',
     'twine.nat.forward.lo.5353/udp': 'web:53',
   },
-  ({ client, middle }) => {
-    assert.equal(ask(middle, '127.0.0.1:9080'), '10.9.0.2');
-    assert.equal(ask(middle, '127.0.0.2:5353', 'udp'), '10.9.0.2');
-    assert.equal(ask(middle, '127.0.0.11:9080'), 'ECONNREFUSED');
-    assert.equal(ask(middle, '10.9.0.2:9080'), 'ECONNREFUSED');
-    assert.equal(ask(client, '10.8.0.2:9080'), 'ECONNREFUSED');
-    assert.equal(ask(middle, '[::1]:9080'), 'fd09::2');
-    assert.equal(ask(middle, '[::1]:9081'), 'ECONNREFUSED');
+  async ({ client, middle }) => {
+    assert.equal(await ask(middle, '127.0.0.1:9080'), '10.9.0.2');
+    assert.equal(await ask(middle, '127.0.0.2:5353', 'udp'), '10.9.0.2');
+    assert.equal(await ask(middle, '127.0.0.11:9080'), 'ECONNREFUSED');
+    assert.equal(await ask(middle, '10.9.0.2:9080'), 'ECONNREFUSED');
+    assert.equal(await ask(client, '10.8.0.2:9080'), 'ECONNREFUSED');
+    assert.equal(await ask(middle, '[::1]:9080'), 'fd09::2');
+    assert.equal(await ask(middle, '[::1]:9081'), 'ECONNREFUSED');
   },
 );
 
 packetTest(
   'what leaves by an interface of nat.interfaces is masqueraded, and by no other',
   { 'twine.nat.interfaces': 'eth+' },
-  ({ client }) => {
-    assert.equal(ask(client, '10.9.0.3:80'), '10.9.0.2');
-    assert.equal(ask(client, '[fd09::3]:80'), 'fd09::2');
+  async ({ client }) => {
+    assert.equal(await ask(client, '10.9.0.3:80'), '10.9.0.2');
+    assert.equal(await ask(client, '[fd09::3]:80'), 'fd09::2');
   },
 );
 
 packetTest(
   'what leaves by another interface than those of nat.interfaces keeps its source',
   { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.9080': 'web:80' },
-  ({ client, middle }) => {
-    assert.equal(ask(client, '10.9.0.3:80'), '10.8.0.9');
-    assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
+  async ({ client, middle }) => {
+    assert.equal(await ask(client, '10.9.0.3:80'), '10.8.0.9');
+    assert.equal(await ask(client, '10.8.0.2:9080'), '10.9.0.2');
     // A destination NAT of the container's own is not masqueraded by us.
     const own = [
       'add table ip own',
@@ -150,62 +151,63 @@ packetTest(
       'add rule ip own pre tcp dport 7000 dnat to 10.9.0.3:80',
     ];
     run('ip', 'netns', 'exec', middle.name, 'nft', own.join('; '));
-    assert.equal(ask(client, '10.8.0.2:7000'), '10.8.0.9');
+    assert.equal(await ask(client, '10.8.0.2:7000'), '10.8.0.9');
   },
 );
 
 packetTest(
   'what neither comes nor leaves by an interface of nat.interfaces is not forwarded, unless it was translated',
   { 'twine.nat.interfaces': 'tun+,tap0' },
-  ({ client, middle }) => {
-    assert.equal(ask(client, '10.9.0.3:80'), 'nothing');
-    assert.equal(ask(client, '[fd09::3]:80'), 'nothing');
+  async ({ client, middle }) => {
+    assert.equal(await askInVain(client, '10.9.0.3:80'), 'nothing');
+    assert.equal(await askInVain(client, '[fd09::3]:80'), 'nothing');
     const own = [
       'add table ip own',
       'add chain ip own pre { type nat hook prerouting priority -90 ; }',
       'add rule ip own pre tcp dport 7000 dnat to 10.9.0.3:80',
     ];
     run('ip', 'netns', 'exec', middle.name, 'nft', own.join('; '));
-    assert.equal(ask(client, '10.8.0.2:7000'), '10.8.0.9');
-    assert.equal(ask(middle, '10.9.0.3:80'), '10.9.0.2');
+    assert.equal(await ask(client, '10.8.0.2:7000'), '10.8.0.9');
+    assert.equal(await ask(middle, '10.9.0.3:80'), '10.9.0.2');
   },
 );
 
 packetTest(
   'a rule of TWINE_FORWARD lets through what nat.interfaces does not',
   { 'twine.nat.interfaces': 'tun+', 'twine.iptables.rule.all': 'TWINE_FORWARD -j ACCEPT' },
-  ({ client }) => assert.equal(ask(client, '10.9.0.3:80'), '10.8.0.9'),
+  async ({ client }) => assert.equal(await ask(client, '10.9.0.3:80'), '10.8.0.9'),
 );
 
 packetTest(
   'an address on loopback is out of reach from outside, although loopback is open to forwards',
   { 'twine.nat.forward.lo.80': 'web' },
-  ({ client, middle }) => {
+  async ({ client, middle }) => {
     client.ip('route', 'add', '127.9.0.0/16', 'via', '10.8.0.2', 'table', '7');
     client.ip('rule', 'add', 'pref', '5', 'to', '127.9.0.0/16', 'lookup', '7');
     client.ip('rule', 'add', 'pref', '10', 'lookup', 'local');
     client.ip('rule', 'del', 'pref', '0');
     client.within(() => writeFileSync('/proc/sys/net/ipv4/conf/eth0/route_localnet', '1'));
     middle.within(() => writeFileSync('/proc/sys/net/ipv4/conf/wg0/route_localnet', '1'));
-    assert.equal(ask(client, '127.9.0.1:9999'), 'nothing');
+    assert.equal(await askInVain(client, '127.9.0.1:9999'), 'nothing');
     // Without the table they do arrive.
     run('ip', 'netns', 'exec', middle.name, 'nft', 'delete table inet dwgd');
-    assert.equal(ask(client, '127.9.0.1:9999'), 'ECONNREFUSED');
+    assert.equal(await ask(client, '127.9.0.1:9999'), 'ECONNREFUSED');
   },
 );
 
 packetTest(
   'a client that always asks from one port is forwarded to where the destination is now',
   { 'twine.nat.forward.9053/udp': 'web:53', 'twine.nat.forward.lo.9054/udp': 'web:53' },
-  ({ client, middle, moveServer }) => {
-    const asked = (port: number): string[] => [
-      ask(client, '10.8.0.2:9053', 'udp', port),
-      ask(client, '[fd08::2]:9053', 'udp', port),
-      ask(middle, '127.0.0.1:9054', 'udp', port),
-    ];
+  async ({ client, middle, moveServer }) => {
+    const asked = (by: typeof ask, port: number): Promise<string[]> =>
+      Promise.all([
+        by(client, '10.8.0.2:9053', 'udp', port),
+        by(client, '[fd08::2]:9053', 'udp', port),
+        by(middle, '127.0.0.1:9054', 'udp', port),
+      ]);
     moveServer('10.9.0.99 fd09::99');
-    assert.deepEqual(asked(5000), ['nothing', 'nothing', 'nothing']);
+    assert.deepEqual(await asked(askInVain, 5000), ['nothing', 'nothing', 'nothing']);
     moveServer('10.9.0.3 fd09::3');
-    assert.deepEqual(asked(5000), ['10.9.0.2', 'fd09::2', '10.9.0.2']);
+    assert.deepEqual(await asked(ask, 5000), ['10.9.0.2', 'fd09::2', '10.9.0.2']);
   },
 );

@@ -20,14 +20,22 @@ while True:
     print(receiver.recv(4096).decode(), flush=True)
 `;
 
-/** A service manager's socket, and what comes in. */
-async function manager(t: TestContext, address: string): Promise<{ lines: () => string[] }> {
+/** A service manager's socket, and what has come in before a state that is sent last. */
+async function manager(
+  t: TestContext,
+  address: string,
+): Promise<{ before: (last: string) => Promise<string[]> }> {
   const child: ChildProcessWithoutNullStreams = spawn('python3', ['-c', RECEIVER, address]);
   t.after(() => child.kill());
   let text = '';
   child.stdout.on('data', chunk => (text += String(chunk)));
   await once(child.stdout, 'data');
-  return { lines: () => text.split('\n').slice(1, -1) };
+  const before = async (last: string): Promise<string[]> => {
+    new Notifier({ NOTIFY_SOCKET: address }).send(last);
+    while (!text.endsWith(`\n${last}\n`)) await once(child.stdout, 'data');
+    return text.split('\n').slice(1, -2);
+  };
+  return { before };
 }
 
 for (const kind of ['a path', 'an abstract name'] as const) {
@@ -38,15 +46,14 @@ for (const kind of ['a path', 'an abstract name'] as const) {
       const folder = mkdtempSync(join(tmpdir(), 'dwgd-notify-'));
       t.after(() => rmSync(folder, { recursive: true }));
       const address = kind === 'a path' ? join(folder, 'notify') : `@dwgd-test-${process.pid}`;
-      const { lines } = await manager(t, address);
+      const { before } = await manager(t, address);
       const env = { NOTIFY_SOCKET: address };
       const notifier = new Notifier(env);
       assert.deepEqual(env, {}, 'nobody else is to answer for us');
       notifier.send('READY=1');
       notifier.send('STOPPING=1');
-      await sleep(100);
       notifier.close();
-      assert.deepEqual(lines(), ['READY=1', 'STOPPING=1']);
+      assert.deepEqual(await before('STATUS=end'), ['READY=1', 'STOPPING=1']);
     },
     'python3',
   );
@@ -56,14 +63,16 @@ kernelTest(
   'the watchdog is fed twice in its time, and not after close',
   async t => {
     const address = `@dwgd-watchdog-${process.pid}`;
-    const { lines } = await manager(t, address);
+    const { before } = await manager(t, address);
+    t.mock.timers.enable({ apis: ['setInterval'] });
     const notifier = new Notifier({ NOTIFY_SOCKET: address });
     notifier.startWatchdog({ WATCHDOG_USEC: '200000', WATCHDOG_PID: String(process.pid) });
-    await sleep(350);
+    t.mock.timers.tick(199);
+    notifier.send('STATUS=199 ms');
+    t.mock.timers.tick(1);
     notifier.close();
-    await sleep(250);
-    const fed = lines().filter(line => line === 'WATCHDOG=1').length;
-    assert.ok(fed >= 2 && fed <= 3, `${fed} times`);
+    t.mock.timers.tick(1000);
+    assert.deepEqual(await before('STATUS=end'), ['WATCHDOG=1', 'STATUS=199 ms', 'WATCHDOG=1']);
   },
   'python3',
 );
@@ -78,12 +87,13 @@ for (const [name, env] of [
     `a watchdog ${name} is not fed`,
     async t => {
       const address = `@dwgd-unfed-${process.pid}`;
-      const { lines } = await manager(t, address);
+      const { before } = await manager(t, address);
+      t.mock.timers.enable({ apis: ['setInterval'] });
       const notifier = new Notifier({ NOTIFY_SOCKET: address });
       notifier.startWatchdog({ ...env });
-      await sleep(60);
+      t.mock.timers.tick(1000);
       notifier.close();
-      assert.deepEqual(lines(), []);
+      assert.deepEqual(await before('STATUS=end'), []);
     },
     'python3',
   );
@@ -115,7 +125,7 @@ kernelTest(
     const sent = await Promise.race([once(sender.stdout, 'data').then(String), sleep(20_000, 'held up')]);
     assert.equal(sent, 'sent\n');
     receiver.stdin.write('\n');
-    for (let tries = 0; tries < 200 && !heard.includes(states.at(-1)!); tries++) await sleep(100);
+    while (!heard.includes(`${states.at(-1)}\n`)) await once(receiver.stdout, 'data');
     assert.deepEqual(heard.trim().split('\n').slice(1), states);
   },
   'python3',

@@ -1,23 +1,20 @@
 // What local users hand over: files, sockets, namespaces and processes that are not what they should be. Nothing of it is
 // waited for, opened, followed or told of; the user's own is found.
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
   closeSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,73 +23,20 @@ import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
 import { PluginServer } from '../../src/driver/plugin/socket.js';
 import { readPresharedKey, readSeed } from '../../src/driver/tunnel/secrets.js';
-import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { openPath, openPathNow } from '../../src/driver/users/user-paths.js';
 import { World } from '../support/driver-world.js';
 import { kernelTest } from '../support/namespace.js';
-
-const ALICE = 64_321;
-const BOB = 64_322;
-
-/** Folders that a user keeps files in; they go with the test. */
-class Home {
-  readonly root = mkdtempSync(join(tmpdir(), 'dwgd-users-'));
-  readonly folder = join(this.root, String(ALICE));
-  readonly hosts = new RootlessHosts(this.root);
-
-  constructor(t: TestContext) {
-    chmodSync(this.root, 0o755);
-    mkdirSync(join(this.folder, 'dockerd-rootless'), { recursive: true });
-    for (const path of [this.folder, join(this.folder, 'dockerd-rootless')]) chownSync(path, ALICE, ALICE);
-    t.after(() => rmSync(this.root, { recursive: true }));
-  }
-
-  path(name: string): string {
-    return join(this.folder, name);
-  }
-
-  write(name: string, content: string | Buffer, uid = ALICE, mode = 0o600): string {
-    writeFileSync(this.path(name), content);
-    chmodSync(this.path(name), mode);
-    chownSync(this.path(name), uid, uid);
-    return this.path(name);
-  }
-
-  fifo(name: string): string {
-    execFileSync('mkfifo', ['-m', '600', this.path(name)]);
-    chownSync(this.path(name), ALICE, ALICE);
-    return this.path(name);
-  }
-
-  link(name: string, target: string): string {
-    symlinkSync(target, this.path(name));
-    return this.path(name);
-  }
-}
-
-/** A process of a user; it goes with the test. */
-async function processOf(t: TestContext, uid: number, ...command: string[]): Promise<ChildProcess> {
-  const as = ['--reuid', String(uid), '--regid', String(uid), '--clear-groups'];
-  const child = spawn('setpriv', [...as, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout!, 'data');
-  return child;
-}
-
-const READY = 'echo ready; exec sleep 600';
-
-/** A program of a user's. What finds python3 may be root's alone, so the program itself becomes the user. */
-async function pythonOf(t: TestContext, uid: number, program: string, path: string): Promise<ChildProcess> {
-  const become = `import os, socket, sys\nos.setgroups([]); os.setgid(${uid}); os.setuid(${uid})\n`;
-  const child = spawn('python3', ['-c', become + program, path], { stdio: ['pipe', 'pipe', 'inherit'] });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout!, 'data');
-  return child;
-}
-
-/** Namespaces as a rootless Docker has them. */
-const rootless = (t: TestContext, script = READY, namespaces = '-Urmn', uid = ALICE): Promise<ChildProcess> =>
-  processOf(t, uid, 'unshare', namespaces, 'sh', '-c', script);
+import {
+  ALICE,
+  BOB,
+  Home,
+  LISTENER,
+  processOf,
+  pythonOf,
+  READY,
+  rootless,
+  SANDBOXES,
+} from '../support/users.js';
 
 const FILES = ['docker.pid', 'dockerd-rootless/child_pid'];
 
@@ -186,15 +130,6 @@ kernelTest("a rootless Docker's own network namespace is found", async t => {
   netns.close();
 });
 
-/** A tmpfs with sandboxes and what is none, as a user makes it in his mount namespace. */
-const SANDBOXES = `
-mount -t tmpfs none /mnt && cd /mnt && mkdir netns
-touch netns/own netns/hosts file && mount --bind /proc/self/ns/net netns/own
-mkfifo fifo && mknod null c 1 3 2>/dev/null
-ln -s netns dir; ln -s /mnt/netns/own absolute; ln -s ../../../../mnt/netns/own relative
-ln -s /dev/zero zero; ln -s /proc/1/ns/net host; ln -s loop loop
-${READY}`;
-
 kernelTest('a sandbox is found by the path that its Docker has, links within its root included', async t => {
   const home = new Home(t);
   const { pid } = await rootless(t, SANDBOXES);
@@ -222,6 +157,24 @@ kernelTest(
     for (const path of [...paths, '', '/', '/proc/self/ns/net', '/run/netns', `/${'x/'.repeat(2000)}`])
       assert.throws(() => home.hosts.openSandbox(ALICE, path), NOT_HIS, path);
     assert.equal(readdirSync('/proc/self/fd').length, descriptors);
+  },
+);
+
+const CROWDED = `mount -t tmpfs none /mnt; cd /mnt; mkdir m; touch early late; mount --bind /proc/self/ns/net early
+mount --bind m m; for n in $(seq 14); do mkdir m/$n; mount --rbind m m/$n; done
+mount --bind /proc/self/ns/net late
+${READY}`;
+
+kernelTest(
+  'of a user who has made thousands of mounts only the first MiB is read, and a path leads into few',
+  async t => {
+    const home = new Home(t);
+    const { pid } = await rootless(t, CROWDED);
+    home.write('docker.pid', String(pid));
+    const crossing = (mounts: number): string => `/mnt/${'m/../'.repeat(mounts)}early`;
+    for (const path of ['/mnt/early', crossing(10)]) home.hosts.openSandbox(ALICE, path).close();
+    for (const path of ['/mnt/late', crossing(20)])
+      assert.throws(() => home.hosts.openSandbox(ALICE, path), NOT_HIS, path);
   },
 );
 
@@ -254,7 +207,7 @@ kernelTest(
     t.after(() => child.kill('SIGKILL'));
     let said = '';
     child.stdout.on('data', data => (said += String(data)));
-    await once(child.stdout, 'data');
+    while (!said.includes('asked')) await once(child.stdout, 'data');
     const folder = openSync(`/proc/${child.pid}/root`, O_PATH);
     t.after(() => closeSync(folder));
     const root = { uid: ALICE, gid: ALICE, folder, mountinfo: `/proc/${child.pid}/mountinfo` };
@@ -262,6 +215,7 @@ kernelTest(
       assert.throws(() => openPathNow(root, path, 'follow'), { code: 'EACCES' });
       await assert.rejects(openPath(root, path, 'follow'), { code: 'EACCES' });
     }
+    while (!said.includes('asked')) await sleep(10);
     // FUSE_INIT, which mount(2) itself asks.
     assert.deepEqual(new Set(said.trim().split('\n').slice(1)), new Set(['asked 26']));
   },
@@ -337,11 +291,6 @@ kernelTest("a FIFO or a device as root's secret file is refused, and not waited 
   for (const path of [home.fifo('fifo'), home.link('link', 'fifo'), '/dev/zero', home.folder])
     assert.equal(await refusal(path, 0), 'dwgd.seedfile=PATH is not a file');
 });
-
-/** A program that listens on the path that it is given. */
-const LISTENER = `
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); print("ready", flush=True)
-while True: s.accept()[0].sendall(b"hello")`;
 
 kernelTest(
   'the socket of a user on which he himself listens is connected to',

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { programmer } from '../support/label-namespace.js';
 import { container, plan } from '../support/label-world.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
-import { ask, serve } from '../support/peer.js';
+import { ask, askInVain, serve } from '../support/peer.js';
 
 /**
  * A client – 10.8.0.2 wg0, the container in the middle, eth0 10.9.0.2 – a server that knows no way to the client. The
@@ -54,13 +54,13 @@ kernelTest(
     const { client, join, label, unlabel } = await three(t);
     label({ 'twine.nat.interfaces': 'wg+,eth+', 'twine.nat.forward.wg+.9080': 'server:80' });
     join();
-    assert.equal(ask(client, '10.8.0.2:9080'), '10.9.0.2');
-    assert.equal(ask(client, '10.9.0.3:80'), '10.9.0.2');
+    assert.equal(await ask(client, '10.8.0.2:9080'), '10.9.0.2');
+    assert.equal(await ask(client, '10.9.0.3:80'), '10.9.0.2');
     label({ 'twine.nat.interfaces': 'wg+,eth+' });
-    assert.equal(ask(client, '10.8.0.2:9080'), 'ECONNREFUSED');
-    assert.equal(ask(client, '10.9.0.3:80'), '10.9.0.2');
+    assert.equal(await ask(client, '10.8.0.2:9080'), 'ECONNREFUSED');
+    assert.equal(await ask(client, '10.9.0.3:80'), '10.9.0.2');
     unlabel();
-    assert.equal(ask(client, '10.9.0.3:80'), 'nothing');
+    assert.equal(await askInVain(client, '10.9.0.3:80'), 'nothing');
   },
 );
 
@@ -73,13 +73,13 @@ kernelTest(
     server.ip('route', 'add', '127.0.0.0/8', 'via', '10.9.0.2');
     for (const ns of [server, middle])
       ns.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet');
-    assert.equal(ask(server, '127.0.0.1:80'), '10.9.0.3', 'with the sysctl alone it is open to all');
+    assert.equal(await ask(server, '127.0.0.1:80'), '10.9.0.3', 'with the sysctl alone it is open to all');
     middle.exec('sh', '-c', 'echo 0 > /proc/sys/net/ipv4/conf/eth0/route_localnet');
     label({ 'twine.nat.interfaces': 'lo', 'twine.nat.forward.lo.5353/udp': 'server:53' });
     assert.equal(middle.exec('cat', '/proc/sys/net/ipv4/conf/eth0/route_localnet'), '1\n');
-    assert.equal(ask(middle, '127.0.0.1:5353', 'udp'), '10.9.0.2');
-    assert.equal(ask(middle, '127.0.0.1:80'), '127.0.0.1', 'what is not forwarded stays');
-    assert.equal(ask(server, '127.0.0.1:80'), 'nothing');
+    assert.equal(await ask(middle, '127.0.0.1:5353', 'udp'), '10.9.0.2');
+    assert.equal(await ask(middle, '127.0.0.1:80'), '127.0.0.1', 'what is not forwarded stays');
+    assert.equal(await askInVain(server, '127.0.0.1:80'), 'nothing');
     unlabel();
     assert.equal(middle.exec('cat', '/proc/sys/net/ipv4/conf/eth0/route_localnet'), '0\n');
   },

@@ -17,6 +17,8 @@ export interface Job {
   /** The names of scenarios, or the command; unused by a shell. */
   job: string;
   docker: boolean;
+  /** Scenarios that have a long form run that one. */
+  long: boolean;
   /** The run's directory: the guest's /run/lab. */
   out: string;
   /** After so many seconds the guest is killed; 0 is never. */
@@ -148,10 +150,12 @@ function bootScript(job: Job): string {
     LAB_CACHE: cache,
     LAB_NODE: process.execPath,
     LAB_DOCKER: job.docker ? '1' : '0',
+    LAB_LONG: job.long ? '1' : '0',
     LAB_MODE: job.mode,
     LAB_JOB: job.job,
     LAB_ROWS: String(process.stdout.rows ?? 24),
     LAB_COLS: String(process.stdout.columns ?? 80),
+    ...(process.env.SIEGE_SECONDS === undefined ? {} : { SIEGE_SECONDS: process.env.SIEGE_SECONDS }),
     TERM: terminal ? (process.env.TERM ?? 'linux') : 'dumb',
     ...(terminal ? {} : { NO_COLOR: '1', WG_COLOR_MODE: 'never' }),
   };

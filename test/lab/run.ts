@@ -13,6 +13,7 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
   --shell             a shell in the guest on this terminal
   --list              the scenarios, one a line
   --no-docker         without dockerd, for what does not need it
+  --long              with the long form of scenarios that have one
   --guests <n>        run scenarios in so many guests side by side (default 2, for more than two scenarios)
   --cpus <n>          of a guest (default 2; 1 where guests run side by side)
   --timeout <s>       a guest is killed after so long (default 2400; a shell: never)
@@ -54,6 +55,7 @@ function command() {
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         'no-docker': { type: 'boolean', default: false },
+        long: { type: 'boolean', default: false },
         guests: { type: 'string', default: '2' },
         cpus: { type: 'string', default: '2' },
         timeout: { type: 'string' },
@@ -140,7 +142,9 @@ const chosen = positionals.length ? positionals : names();
 const guests = wholeNumber('guests', values.guests);
 if (mode === 'scenarios' && guests > 1 && chosen.length > 2) {
   const options = ['--timeout', String(timeout), '--memory', String(memory)];
-  process.exit(await runGuests(chosen, guests, values['no-docker'] ? [...options, '--no-docker'] : options));
+  if (values['no-docker']) options.push('--no-docker');
+  if (values.long) options.push('--long');
+  process.exit(await runGuests(chosen, guests, options));
 }
 
 const lineEnd = mode === 'shell' ? '\r\n' : '\n';
@@ -149,6 +153,7 @@ const job = (names: readonly string[], out: string): Job => ({
   mode,
   job: values.exec ?? names.join(' '),
   docker: !values['no-docker'],
+  long: values.long,
   out,
   timeout,
   memory,

@@ -3,7 +3,7 @@
 
 import type { Command, Option } from 'commander';
 import { program } from '../../src/cli/command-line.js';
-import { OPTIONS } from '../../src/driver/spec/options.js';
+import { OPTIONS } from '../../src/driver/spec/option-table.js';
 import { LABELS } from '../../src/labels/spec/label-keys.js';
 
 /** What stands in a text as it is typed: flags, options, labels and their like. */

@@ -80,9 +80,6 @@ const CONDITIONS: readonly Tried[] = [
   ...both('-m conntrack --ctstate NEW,DNAT'),
   ...negated(both, '-m mark ~--mark 0'),
   ...negated(both, '-m connmark ~--mark 0/0xff'),
-  ...both('-p udp -m connlimit --connlimit-above 2'),
-  ...both('-p udp -m connlimit --connlimit-upto 1'),
-  ...four('-p udp -m connlimit --connlimit-above 2 --connlimit-mask 8'),
   ...both('-p udp -m limit --limit 1/minute --limit-burst 3'),
   ...both(
     '-p udp -m hashlimit --hashlimit-name a --hashlimit-upto 1/minute --hashlimit-burst 2 --hashlimit-mode srcip',
@@ -133,7 +130,7 @@ function chainsFor({ text, chains }: Tried): TwineChain[] {
   const name = /-m (\w+)/.exec(text)?.[1];
   const extension = name === undefined ? undefined : findExtension(MATCHES, name);
   return FILTER.filter(
-    chain => (chains?.includes(chain) ?? true) && chainsOf(extension?.place ?? {}).includes(chain),
+    chain => (chains?.includes(chain) ?? true) && chainsOf(extension?.constraint ?? {}).includes(chain),
   );
 }
 
@@ -239,6 +236,35 @@ const MARKS: readonly Case[] = [
     ],
   },
 ]);
+
+/**
+ * Connections that are counted live on, whatever the rule says. Those that it would refuse are dead, and connlimit of
+ * iptables and `ct count` forget them at different times: up to a jiffy later, or with the next new one.
+ */
+const CONNLIMITS: readonly Case[] = [
+  both('--connlimit-above 2'),
+  both('--connlimit-upto 1'),
+  both('--connlimit-above 3 --connlimit-daddr'),
+  four('--connlimit-above 5 --connlimit-mask 8'),
+  six('--connlimit-upto 5 --connlimit-mask 16'),
+].flatMap(tried =>
+  tried.flatMap(({ text, ...rest }): Case[] => [
+    {
+      ...rest,
+      rules: [
+        `TWINE_INPUT -p udp -m connlimit ${text} -j CONNMARK --set-mark 5`,
+        'TWINE_OUTPUT -m connmark --mark 5 -j DROP',
+      ],
+    },
+    ...['TWINE_FORWARD', 'TWINE_OUTPUT'].map(
+      (chain): Case => ({
+        ...rest,
+        rules: [`${chain} -p udp -m connlimit ${text} -j TOS --set-tos 0x20`],
+        table: 'mangle',
+      }),
+    ),
+  ]),
+);
 
 const COPIES: readonly Case[] = [
   {
@@ -401,6 +427,7 @@ export function allCases(random: Random, count: number): Case[] {
     ...conditions(random),
     ...REJECTS,
     ...MARKS,
+    ...CONNLIMITS,
     ...COPIES,
     ...CHANGES,
     ...JUMPS,

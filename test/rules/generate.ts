@@ -26,7 +26,7 @@ interface Choice {
 function choices(pieces: Readonly<Record<string, Piece>>, list: typeof MATCHES): Choice[] {
   return Object.entries(pieces).flatMap(([name, piece]) => {
     const extension = findExtension(list, name.split(' ')[0]!)!;
-    const chains = chainsOf(extension.place ?? {});
+    const chains = chainsOf(extension.constraint ?? {});
     const allowed = chains.filter(chain => piece.hooks?.includes(HOOK_OF[chain]) ?? true);
     return piece.fragments.map(fragment => ({ name: extension.name, fragment, piece, chains: allowed }));
   });

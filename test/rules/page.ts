@@ -1,6 +1,6 @@
 // docs/rules.md, made from the table of matches and targets itself. Not here: the table.
 
-import { BASIC_OPTIONS } from '../../src/nft/iptables/options.js';
+import { BASIC_OPTIONS } from '../../src/nft/iptables/option-names.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
 import { chainsOf } from '../../src/nft/iptables/syntax/chains.js';
 import type { Extension, OptionSpec } from '../../src/nft/iptables/syntax/extension.js';
@@ -117,8 +117,8 @@ function escaped(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-function chains({ place }: Extension): string {
-  const list = chainsOf(place ?? {});
+function chains({ constraint }: Extension): string {
+  const list = chainsOf(constraint ?? {});
   return list.length === TWINE_CHAINS.length ? 'all' : list.map(chain => `\`${chain}\``).join('<br>');
 }
 

@@ -1,7 +1,7 @@
 // The rule language is total: whatever text comes, it is translated or refused by a RuleError, and soon.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BASIC_OPTIONS } from '../../src/nft/iptables/options.js';
+import { BASIC_OPTIONS } from '../../src/nft/iptables/option-names.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
 import { RuleError, TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../src/nft/iptables/translate.js';

@@ -5,6 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually, sh } from './shell.js';
+import { withUnitCapabilities } from './unit-capabilities.js';
 
 export const socketPath = '/run/dwgd/dwgd.sock';
 /** The database that start() names; cleanup() removes it. */
@@ -67,6 +68,8 @@ export const daemon = {
     const { args = driverAlone, env = {}, under = [], ready = accepts, within = 120 } = options;
     const [program, ...rest] = [
       ...under,
+      // What works here works in the unit.
+      ...withUnitCapabilities(),
       process.execPath,
       join(process.env.LAB_ROOT!, 'dist/src/cli/main.js'),
       ...args,

@@ -6,10 +6,12 @@ import { KeyedQueue } from '../../src/base/keyed-queue.js';
 import { createLog, type Log } from '../../src/base/log.js';
 import { Driver } from '../../src/driver/lifecycle/driver.js';
 import { FullTunnels } from '../../src/driver/lifecycle/full-tunnels.js';
+import { Teardown } from '../../src/driver/lifecycle/teardown.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
 import type { CreateEndpointRequest, CreateNetworkRequest } from '../../src/driver/spec/protocol.js';
 import { Store } from '../../src/driver/store/store.js';
 import { EndpointResolver } from '../../src/driver/tunnel/endpoint-resolver.js';
+import { HostInterface } from '../../src/driver/tunnel/host-interface.js';
 import { LinkReaper } from '../../src/driver/tunnel/link-reaper.js';
 import { type DockerSockets, LinkNamespaces } from '../../src/driver/tunnel/namespaces.js';
 import type { ThreadedConnection } from '../../src/netlink/connection.js';
@@ -82,11 +84,15 @@ export class World {
   readonly serial = new KeyedQueue();
   readonly rootlessIfnames = new Set<string>();
   readonly fullTunnels: FullTunnels;
+  readonly host: HostInterface;
+  readonly teardown: Teardown;
   readonly driver: Driver;
 
   constructor(readonly store = new Store('')) {
     this.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });
     this.fullTunnels = new FullTunnels(this);
+    this.host = new HostInterface(this);
+    this.teardown = new Teardown(this);
     this.driver = new Driver(this);
   }
 

@@ -2,7 +2,7 @@
 // what any process with CAP_NET_ADMIN over the namespace can do.
 // Arguments: NETLINK_* protocol, port, sequence numbers (a comma between), the name of a link that is to be believed.
 import { DataType, define, open } from 'ffi-rs';
-import { AF_NETLINK, SOCK_RAW, socket } from '../../native/libc.js';
+import { AF_NETLINK, SOCK_RAW, socket } from '../../native/libc-sockets.js';
 import { attrString } from '../../src/netlink/attributes.js';
 import { encodeRequest, NLMSG_ERROR } from '../../src/netlink/message.js';
 import { IFLA_IFNAME, RTM_NEWLINK } from '../../src/netlink/route/link.js';

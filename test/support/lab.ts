@@ -17,6 +17,9 @@ export { ask, docker, dockerd } from './docker.js';
 export { eventually, ShellError, sh } from './shell.js';
 export { type KeyPair, keyPair, Remote, type WgDump, wg } from './wireguard.js';
 
+/** Whether the run was started with --long. */
+export const isLong = process.env.LAB_LONG === '1';
+
 interface ScenarioOptions {
   /** Wait for dockerd before the first test. Default true. */
   docker?: boolean;

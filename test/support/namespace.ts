@@ -2,6 +2,7 @@
 // or ip(8) the tests are skipped; in CI they fail instead.
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
 import { RtNetlink } from '../../src/netlink/route/client.js';
@@ -40,6 +41,14 @@ export function kernelTest(
   }
 }
 
+/** Far longer than the kernel takes for what it does later, on a machine that does much else. */
+const SETTLED_WITHIN_MS = 30_000;
+
+/** Lets some time pass within synchronous code. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 /** A namespace of its own, with a socket in it. */
 export class Namespace {
   readonly netns: Netns;
@@ -60,6 +69,11 @@ export class Namespace {
     run('ip', 'netns', 'add', name);
     const namespace = new Namespace(name, await NetnsSwitch.open());
     t.after(() => namespace.free());
+    // Nobody has the same address: link-local ones need no second in which the kernel asks.
+    namespace.within(() => {
+      const path = '/proc/sys/net/ipv6/conf/default/accept_dad';
+      if (existsSync(path)) writeFileSync(path, '0');
+    });
     return namespace;
   }
 
@@ -73,9 +87,11 @@ export class Namespace {
     run('ip', 'netns', 'del', this.name);
   }
 
-  /** `ip -n NAME …`: what the standard tool does and says. */
+  /** `ip -n NAME …`: what the standard tool does and says. An address that it adds with `nodad` is there with its route. */
   ip(...args: string[]): string {
-    return run('ip', '-n', this.name, ...args);
+    const said = run('ip', '-n', this.name, ...args);
+    if (args.includes('nodad')) this.settle();
+    return said;
   }
 
   /** What `ip netns exec NAME …` prints: any program in there. */
@@ -88,6 +104,55 @@ export class Namespace {
     this.ip('link', 'add', name, 'type', 'veth', 'peer', 'name', otherName, 'netns', other.name);
     this.ip('link', 'set', name, 'up');
     other.ip('link', 'set', otherName, 'up');
+    this.settle(name);
+    other.settle(otherName);
+  }
+
+  /**
+   * Waits for what the kernel does later, by a thread of its own: the local route of every address of IPv6, and the
+   * link-local address of links that have just come up.
+   */
+  settle(...links: string[]): void {
+    const end = Date.now() + SETTLED_WITHIN_MS;
+    for (let unsettled = this.#unsettled(links); unsettled.length > 0; unsettled = this.#unsettled(links)) {
+      if (Date.now() > end) throw new Error(`${this.name}: no route of its own for ${unsettled.join(', ')}`);
+      pause(1);
+    }
+    // The kernel has done that under the lock that this needs: it has let go of it.
+    this.rt.link('lo');
+  }
+
+  /** Links without a link-local address, and addresses without their local route. */
+  #unsettled(links: readonly string[]): string[] {
+    const [addresses, routes] = this.within(() =>
+      ['if_inet6', 'ipv6_route'].map(file => {
+        const path = `/proc/thread-self/net/${file}`;
+        return existsSync(path)
+          ? readFileSync(path, 'utf8')
+              .trim()
+              .split('\n')
+              .map(line => line.split(/ +/))
+          : [];
+      }),
+    ) as [string[][], string[][]];
+    const hasRoute = (address = '', link = ''): boolean =>
+      routes.some(
+        ([to, length, , , , , , , , dev]) =>
+          to === address && length === '80' && (dev === link || dev === 'lo'),
+      );
+    return [
+      ...links.filter(
+        link =>
+          this.#hasIPv6(link) &&
+          !addresses.some(([to = '', , , , , name]) => /^fe[89ab]/.test(to) && name === link),
+      ),
+      ...addresses.flatMap(([to = '', , , , , name]) => (hasRoute(to, name) ? [] : [to])),
+    ];
+  }
+
+  #hasIPv6(link: string): boolean {
+    const path = `/proc/sys/net/ipv6/conf/${link}/disable_ipv6`;
+    return this.within(() => existsSync(path) && readFileSync(path, 'utf8') === '0\n');
   }
 
   /** Its identity and a path to it. */

@@ -1,47 +1,99 @@
-// Programs at the other end of a test: a server in a namespace that says who asked, and a question to it. Each is a Node
-// of its own, because a process is in one namespace.
-import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+// Both ends of a test's packets: a server in a namespace that says who asked, and a question to it. Their sockets are
+// made in the namespace by this process, and stay there.
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { connect, createServer, isIPv6 } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Namespace } from './namespace.js';
 
-/** Answers every connection and every datagram with the address it came from. */
-const SERVER = `
-  const say = text => (text ?? '').replace('::ffff:', '');
-  require('net').createServer(s => s.on('error', () => {}).end(say(s.remoteAddress))).listen(80, '::', () => {
-    const udp = require('dgram').createSocket('udp6');
-    udp.on('message', (_, from) => udp.send(say(from.address), from.port, from.address));
-    udp.bind(53, '::', () => console.log('ready'));
-  });`;
+/** Far longer than an answer takes on a machine that does much else. */
+const ANSWER_MS = 30_000;
+/** For what is not to come. */
+const IN_VAIN_MS = 700;
 
-/** Prints what the server answers, or an error's code. */
-const CLIENT = `
-  const [how, host, port, from] = process.argv.slice(1);
-  const done = text => { console.log(text); process.exit(0); };
-  setTimeout(() => done('nothing'), 1500);
-  if (how === 'tcp') require('net').connect(port, host).on('data', d => done(String(d))).on('error', e => done(e.code));
-  else {
-    const udp = require('dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    udp.on('message', d => done(String(d))).on('error', e => done(e.code));
-    udp.bind(Number(from), () => udp.connect(port, host, e => (e ? done(e.code) : udp.send('?'))));
-  }`;
+type Found = (err: null, address: string, family: number) => void;
+
+/** What is an address already: found at once, so that the socket is made before the thread leaves the namespace. */
+function literal(host: string, _options: unknown, done: Found): void {
+  done(null, host, isIPv6(host) ? 6 : 4);
+}
 
 /** A server in a namespace on tcp port 80 and udp port 53 of all its addresses; it goes with the test. */
 export async function serve(t: TestContext, ns: Namespace): Promise<void> {
-  const child = spawn('ip', ['netns', 'exec', ns.name, process.execPath, '-e', SERVER], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const say = (address = ''): string => address.replace('::ffff:', '');
+  const tcp = createServer(socket => socket.on('error', () => {}).end(say(socket.remoteAddress)));
+  const udp = createSocket({ type: 'udp6', lookup: literal });
+  udp.on('message', (_, from) => udp.send(say(from.address), from.port, from.address));
+  udp.on('error', () => {});
+  t.after(() => {
+    tcp.close();
+    udp.close();
   });
-  t.after(() => child.kill());
-  const [first] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
-  assert.equal(String(first), 'ready\n');
+  ns.within(() => {
+    udp.bind(53, '::');
+    tcp.listen(80);
+  });
+  if (!tcp.listening) await once(tcp, 'listening');
 }
 
 /**
  * What a namespace gets from an address and port: the server's answer, or why there is none.
  * @param sourcePort of a datagram; 0 is any
  */
-export function ask(from: Namespace, to: string, how: 'tcp' | 'udp' = 'tcp', sourcePort = 0): string {
+export async function ask(
+  from: Namespace,
+  to: string,
+  how: 'tcp' | 'udp' = 'tcp',
+  sourcePort = 0,
+  ms = ANSWER_MS,
+): Promise<string> {
   const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(to) ?? [];
-  return from.exec(process.execPath, '-e', CLIENT, how, host, port, String(sourcePort)).trim();
+  const end = new AbortController();
+  const answer = new Promise<string>(resolve => {
+    const timer = setTimeout(() => resolve('nothing'), ms);
+    end.signal.addEventListener('abort', () => clearTimeout(timer));
+    const failed = (err: NodeJS.ErrnoException): void => resolve(err.code ?? err.message);
+    const come = (data: Buffer): void => resolve(String(data));
+    from.within(() => {
+      if (how === 'tcp') {
+        // A name, because what is an address is connected to in a later turn.
+        const socket = connect({
+          host: 'there',
+          port: Number(port),
+          lookup: (_name, options, done) => literal(host, options, done),
+          autoSelectFamily: false,
+        });
+        socket.on('data', come).on('error', failed);
+        end.signal.addEventListener('abort', () => socket.destroy());
+      } else {
+        const socket = createSocket({
+          type: isIPv6(host) ? 'udp6' : 'udp4',
+          ipv6Only: isIPv6(host),
+          lookup: literal,
+        });
+        socket.on('message', come).on('error', failed);
+        end.signal.addEventListener('abort', () => socket.close());
+        socket.bind(sourcePort, isIPv6(host) ? '::' : '0.0.0.0');
+        socket.connect(Number(port), host, (err?: Error) => {
+          if (err) failed(err);
+          else if (!end.signal.aborted) socket.send('?', failure => failure && failed(failure));
+        });
+      }
+    });
+  });
+  try {
+    return await answer;
+  } finally {
+    end.abort();
+  }
+}
+
+/** The same where no answer is to come. */
+export function askInVain(
+  from: Namespace,
+  to: string,
+  how: 'tcp' | 'udp' = 'tcp',
+  sourcePort = 0,
+): Promise<string> {
+  return ask(from, to, how, sourcePort, IN_VAIN_MS);
 }

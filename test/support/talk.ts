@@ -60,13 +60,17 @@ export async function serve(
   return child;
 }
 
-/** The answer: the server's name and the address that it saw. @throws ShellError without an answer in time */
+/**
+ * The answer: the server's name and the address that it saw.
+ * @param within seconds; few where no answer is to come
+ * @throws ShellError without an answer in time
+ */
 export async function ask(
   where: Where,
   protocol: 'tcp' | 'udp',
   address: string,
   port: number,
-  { within = 2 } = {},
+  { within = 20 } = {},
 ): Promise<string> {
   const path = await netnsPath(where);
   const ms = within * 1000;

@@ -4,17 +4,17 @@
 import type { NetworkInspectInfo } from 'dockerode';
 import { DecodeError } from '../../base/errors.js';
 import { DRIVER_NAME } from '../../base/ownership.js';
-import { DockerApi, type UserConnector } from '../../docker/api-client.js';
+import { DockerApi, type UserDocker } from '../../docker/api-client.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
 
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
-const ANSWERED_WITHIN = 30_000;
+const TIMEOUT_MS = 30_000;
 /** How long all answers about the networks may take together, in milliseconds. */
-const ALL_ANSWERED_WITHIN = 120_000;
+const TOTAL_TIMEOUT_MS = 120_000;
 /** How many networks are inspected concurrently. */
-const AT_A_TIME = 4;
+const MAX_CONCURRENCY = 4;
 /** The most networks of one Docker. Its default address pools last for a few dozen. */
-const MOST_NETWORKS = 4096;
+const MAX_LISTED_NETWORKS = 4096;
 
 /** A network of ours as Docker describes it. */
 export interface DockerNetwork {
@@ -32,10 +32,10 @@ export class DockerClient {
 
   /**
    * @param socketPath of Docker's API, such as /var/run/docker.sock
-   * @param connect where it is a user's
+   * @param user where it is a user's
    */
-  constructor(socketPath: string, connect?: UserConnector) {
-    this.#api = new DockerApi(socketPath, connect);
+  constructor(socketPath: string, user?: UserDocker) {
+    this.#api = new DockerApi(socketPath, user);
   }
 
   close(): void {
@@ -50,19 +50,19 @@ export class DockerClient {
 
   /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */
   async networks(): Promise<DockerNetwork[]> {
-    const until = performance.now() + ALL_ANSWERED_WITHIN;
-    const list = await this.#get('/networks', ANSWERED_WITHIN, { filters: { driver: [DRIVER_NAME] } });
+    const until = performance.now() + TOTAL_TIMEOUT_MS;
+    const list = await this.#get('/networks', TIMEOUT_MS, { filters: { driver: [DRIVER_NAME] } });
     const ids = readNetworkIds(list);
     const networks: DockerNetwork[] = [];
     let isOver = false;
     const ask = async (): Promise<void> => {
       for (let id = ids.pop(); id !== undefined && !isOver; id = ids.pop()) {
-        const within = Math.min(ANSWERED_WITHIN, until - performance.now());
+        const within = Math.min(TIMEOUT_MS, until - performance.now());
         networks.push(readDockerNetwork(id, await this.#get(`/networks/${id}`, Math.max(within, 0))));
       }
     };
     try {
-      await Promise.all(Array.from({ length: AT_A_TIME }, ask));
+      await Promise.all(Array.from({ length: MAX_CONCURRENCY }, ask));
     } finally {
       isOver = true;
     }
@@ -77,7 +77,8 @@ export class DockerClient {
 /** The ids that a listing names, each once. @throws DecodeError for one that is no listing of Docker's */
 export function readNetworkIds(list: unknown): string[] {
   if (!Array.isArray(list)) throw new DecodeError('Docker lists no networks');
-  if (list.length > MOST_NETWORKS) throw new DecodeError(`Docker lists more than ${MOST_NETWORKS} networks`);
+  if (list.length > MAX_LISTED_NETWORKS)
+    throw new DecodeError(`Docker lists more than ${MAX_LISTED_NETWORKS} networks`);
   return [
     ...new Set(
       list.map((entry: { Id?: unknown } | null) => {

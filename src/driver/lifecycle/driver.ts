@@ -10,7 +10,6 @@ import type { Log } from '../../base/log.js';
 import { Rollback } from '../../base/rollback.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
-import type { WgDevice } from '../../netlink/wireguard/device.js';
 import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from '../spec/model.js';
 import { parseOptions } from '../spec/options.js';
 import {
@@ -24,16 +23,17 @@ import {
 import type { Store } from '../store/store.js';
 import { ContainerLinks } from '../tunnel/container-links.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
-import { HostInterface } from '../tunnel/host-interface.js';
+import type { HostInterface } from '../tunnel/host-interface.js';
 import { linkName, planAddresses, planJoin, planPools, planResponse } from '../tunnel/join-plan.js';
 import type { LinkReaper } from '../tunnel/link-reaper.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
-import { planContainerPeer, planHostPeer, type RemotePeer } from '../tunnel/peers.js';
+import { planContainerPeer } from '../tunnel/peers.js';
+import { findRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey, readPrivateKey, readSeed } from '../tunnel/secrets.js';
 import { refuseClosedInterface } from '../users/interface-access.js';
 import { checkEndpointQuota, checkNetworkQuota } from '../users/quotas.js';
 import type { FullTunnels } from './full-tunnels.js';
-import { Teardown } from './teardown.js';
+import type { Teardown } from './teardown.js';
 
 /** Every peer knows a public key on which to test guesses of the seed offline: 128 random bits withstand that. */
 const LEAST_SEED_BYTES = 16;
@@ -44,6 +44,8 @@ export interface DriverParts {
   /** Of the host's namespace, as is `wg`. */
   readonly rt: RtNetlink;
   readonly wg: WgCtrl;
+  readonly host: HostInterface;
+  readonly teardown: Teardown;
   readonly reaper: LinkReaper;
   readonly sandboxes: LinkNamespaces;
   readonly resolver: EndpointResolver;
@@ -55,17 +57,12 @@ export interface DriverParts {
 }
 
 export class Driver {
-  /** How endpoints go; for whoever finds out without Docker that one is gone, too. */
-  readonly removal: Teardown;
   readonly #parts: DriverParts;
-  readonly #host: HostInterface;
   readonly #links: ContainerLinks;
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
-    this.#host = new HostInterface(parts);
     this.#links = new ContainerLinks(parts);
-    this.removal = new Teardown(parts, this.#host);
   }
 
   /**
@@ -76,7 +73,7 @@ export class Driver {
     const options = parseOptions(request.Options);
     const pools = planPools(options, request.IPv4Data, request.IPv6Data);
     const network: Network = { id: request.NetworkID, ...options, ...pools, owner };
-    const { log, store, rootlessIfnames } = this.#parts;
+    const { log, store, host, rootlessIfnames } = this.#parts;
     const known = store.network(request.NetworkID);
     if ((store.ownerOf(request.NetworkID) ?? owner) !== owner)
       throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
@@ -89,17 +86,17 @@ export class Driver {
       );
     }
     await readPresharedKey(network);
-    if (options.mode.kind === 'ifname') await this.#host.read(options.mode.ifname);
+    if (options.mode.kind === 'ifname') await host.read(options.mode.ifname);
     checkNetworkQuota(store, network);
-    this.#parts.store.putNetwork(network);
-    this.#parts.log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
+    store.putNetwork(network);
+    log.info({ network: shortId(network.id), mode: options.mode.kind }, 'network created');
   }
 
   /** Takes away a network with what its endpoints left; an unknown one is gone already. */
   async deleteNetwork(networkId: string, owner: number): Promise<void> {
-    const { store, log } = this.#parts;
+    const { store, teardown, log } = this.#parts;
     if (store.ownerOf(networkId) !== owner) return;
-    for (const endpoint of store.networkEndpoints(networkId)) await this.removal.discard(endpoint.id);
+    for (const endpoint of store.networkEndpoints(networkId)) await teardown.discard(endpoint.id);
     store.deleteNetwork(networkId);
     log.info({ network: shortId(networkId) }, 'network deleted');
   }
@@ -143,14 +140,14 @@ export class Driver {
     for (const other of this.#parts.store.endpointsAt(network.id, addresses)) {
       if (other.id === id || other.state === 'deleting') continue;
       this.#parts.log.info({ endpoint: shortId(other.id) }, `superseded by endpoint ${shortId(id)}`);
-      await this.removal.discard(other.id);
+      await this.#parts.teardown.discard(other.id);
     }
   }
 
   /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
   join(request: JoinRequest, owner: number): Promise<JoinResponse> {
     return this.#parts.serial.run(request.EndpointID, async () => {
-      const { store, fullTunnels, log } = this.#parts;
+      const { store, host, teardown, resolver, fullTunnels, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const known = store.endpoint(request.EndpointID);
       if (known?.networkId !== network.id) {
@@ -163,11 +160,12 @@ export class Driver {
 
       const privateKey = await readPrivateKey(network, known);
       const presharedKey = await readPresharedKey(network);
-      const { host, peer } = await this.#remote(network);
-      const mtu = network.mtu ?? (await this.#links.mtu(host, peer));
+      const device = network.mode.kind === 'ifname' ? await host.read(network.mode.ifname) : undefined;
+      const peer = await findRemotePeer(network, device, resolver);
+      const mtu = network.mtu ?? (await this.#links.mtu(device, peer));
       const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });
 
-      await this.removal.dropPeer(network, known);
+      await teardown.dropPeer(network, known);
       const undo = new Rollback();
       const before: Endpoint = { ...withoutPeer(known), state: 'created' };
       let endpoint: Endpoint = { ...before, state: 'joining', sandboxKey: request.SandboxKey };
@@ -178,15 +176,15 @@ export class Driver {
         fullTunnels.enter(network, endpoint);
         const key = await this.#links.make(plan.link, plan.device, owner, undo);
         endpoint = { ...endpoint, publicKey: key };
-        if (host) {
+        if (device) {
           // Recorded before the kernel is touched, so that the end of another endpoint does not remove this peer.
           store.putEndpoint(endpoint);
           const peer = planContainerPeer(endpoint, key, presharedKey);
-          await this.#host.addPeer(host.name, { endpoint, owner, peer }, prior => {
+          await host.addPeer(device.name, { endpoint, owner, peer }, prior => {
             endpoint = { ...endpoint, priorPeer: prior };
             store.putEndpoint(endpoint);
           });
-          undo.add(`peer ${key}`, () => this.removal.dropPeer(network, endpoint));
+          undo.add(`peer ${key}`, () => teardown.dropPeer(network, endpoint));
         }
         endpoint = { ...endpoint, state: 'joined' };
         store.putEndpoint(endpoint);
@@ -203,12 +201,12 @@ export class Driver {
   /** Takes the container off the host's interface; Docker brings the link back by itself. */
   leave(request: EndpointRequest, owner: number): Promise<void> {
     return this.#parts.serial.run(request.EndpointID, async () => {
-      const { store, fullTunnels, log } = this.#parts;
+      const { store, teardown, fullTunnels, log } = this.#parts;
       const endpoint = store.endpoint(request.EndpointID);
       const network = endpoint && store.network(endpoint.networkId);
       if (!endpoint || !mayHavePeer(endpoint) || network?.owner !== owner) return;
       fullTunnels.release(network, endpoint);
-      await this.removal.dropPeer(network, endpoint);
+      await teardown.dropPeer(network, endpoint);
       store.putEndpoint({ ...withoutPeer(endpoint), state: 'left' });
       log.info({ endpoint: shortId(endpoint.id) }, 'endpoint left');
     });
@@ -216,28 +214,10 @@ export class Driver {
 
   /** Forgets an endpoint. Its link goes after the answer; until then the record says so. */
   async deleteEndpoint(request: EndpointRequest, owner: number): Promise<void> {
-    const endpoint = this.#parts.store.endpoint(request.EndpointID);
-    if (!endpoint || this.#parts.store.network(endpoint.networkId)?.owner !== owner) return;
-    await this.removal.discard(request.EndpointID);
-  }
-
-  /** The peer that a network's containers connect to, as it is now; in ifname mode with the host's interface. */
-  async #remote(network: Network): Promise<{ host?: WgDevice; peer: RemotePeer }> {
-    const { resolver } = this.#parts;
-    const { mode, owner } = network;
-    switch (mode.kind) {
-      case 'ifname': {
-        const host = await this.#host.read(mode.ifname);
-        return {
-          host,
-          peer: planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, owner))),
-        };
-      }
-      case 'pubkey':
-        return {
-          peer: { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, owner) },
-        };
-    }
+    const { store, teardown } = this.#parts;
+    const endpoint = store.endpoint(request.EndpointID);
+    if (!endpoint || store.network(endpoint.networkId)?.owner !== owner) return;
+    await teardown.discard(request.EndpointID);
   }
 
   /** A link that has an endpoint is that endpoint's: none of the same name is made. */

@@ -12,7 +12,7 @@ import { type Endpoint, mayHavePeer, type Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import { type FullTunnel, heldFamilies } from '../tunnel/full-tunnel.js';
-import { type FullTunnelResult, holdFullTunnels } from '../tunnel/full-tunnel-netns.js';
+import { applyFullTunnels, type FullTunnelResult } from '../tunnel/full-tunnel-netns.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { Poller, type Progress } from '../tunnel/poller.js';
 
@@ -38,14 +38,14 @@ export class FullTunnels {
    * before the process starts, the link about 30 ms.
    */
   readonly #poller = new Poller(
-    id => this.#step(id),
+    id => this.#attempt(id),
     id => this.#gaveUp(id),
   );
   /** What was last logged for each endpoint: that its tunnel is set up, that IPv6 is closed, and its last error. */
   readonly #held = new Set<string>();
   readonly #warned = new Set<string>();
   readonly #failures = new Map<string, string>();
-  readonly #passes = new Coalescer(() => onBehalfOf(0, () => this.#pass()));
+  readonly #runner = new Coalescer(() => onBehalfOf(0, () => this.#reconcileAll()));
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -53,27 +53,27 @@ export class FullTunnels {
     this.#parts = parts;
   }
 
-  /** Looks at every container now, and every 30 seconds. */
+  /** Checks every container now, and every 30 seconds. */
   start(): void {
     this.#timer = setInterval(() => this.trigger(), PERIOD_MS).unref();
     this.trigger();
   }
 
-  /** Asks for a look at every container. */
+  /** Asks for a check of every container. */
   trigger(): void {
-    this.#passes.trigger();
+    this.#runner.trigger();
   }
 
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
-    this.#passes.close();
+    this.#runner.close();
     this.#poller.close();
   }
 
   /** Resolves when nothing is under way or waited for. */
   async idle(): Promise<void> {
-    await this.#passes.idle();
+    await this.#runner.idle();
     await this.#poller.idle();
   }
 
@@ -85,7 +85,7 @@ export class FullTunnels {
   enter(network: Network, endpoint: Endpoint): void {
     if (heldFamilies(network).size === 0) return;
     try {
-      this.#hold(network, endpoint);
+      this.#reconcile(network, endpoint);
     } catch (err) {
       if (isNotFound(err)) return;
       const reason = `cannot set up the full tunnel in the container's namespace: ${messageOf(err)}`;
@@ -114,22 +114,22 @@ export class FullTunnels {
     this.#failures.delete(endpoint.id);
     if (heldFamilies(network).size === 0 || endpoint.sandboxKey === undefined) return;
     try {
-      this.#hold(network, endpoint, endpoint.id);
+      this.#reconcile(network, endpoint, endpoint.id);
     } catch (err) {
       if (!isNotFound(err)) this.#parts.log.error({ endpoint: shortId(endpoint.id) }, messageOf(err));
     }
   }
 
-  async #pass(): Promise<void> {
+  async #reconcileAll(): Promise<void> {
     const { store, log } = this.#parts;
     try {
-      const whole = new Set(
+      const fullTunnelIds = new Set(
         store.networks().flatMap(network => (heldFamilies(network).size > 0 ? [network.id] : [])),
       );
       for (const { id, networkId, state } of store.endpoints()) {
         if (this.#closed) return;
-        if (state !== 'joined' || !whole.has(networkId) || this.#poller.has(id)) continue;
-        await this.#step(id);
+        if (state !== 'joined' || !fullTunnelIds.has(networkId) || this.#poller.has(id)) continue;
+        await this.#attempt(id);
         // Docker's calls take precedence.
         await turn();
       }
@@ -151,7 +151,7 @@ export class FullTunnels {
   }
 
   /** One try, not while Docker has the container join or leave. */
-  #step(id: string): Promise<Progress> {
+  #attempt(id: string): Promise<Progress> {
     return this.#parts.serial.run(id, async () => {
       const { store } = this.#parts;
       const endpoint = store.endpoint(id);
@@ -164,7 +164,7 @@ export class FullTunnels {
   #try(network: Network, endpoint: Endpoint): Progress {
     const { id } = endpoint;
     try {
-      const result = this.#hold(network, endpoint);
+      const result = this.#reconcile(network, endpoint);
       this.#failures.delete(id);
       this.#tell(id, result);
       return result.complete ? 'done' : 'waiting';
@@ -178,16 +178,16 @@ export class FullTunnels {
   }
 
   /**
-   * Brings the endpoint's namespace to the full tunnels that it has.
+   * Reconciles the endpoint's namespace with the full tunnels that it has.
    * @param without an endpoint that goes
    * @throws OpError, ChannelError, and what sandboxes throw
    */
-  #hold(network: Network, endpoint: Endpoint, without?: string): FullTunnelResult {
+  #reconcile(network: Network, endpoint: Endpoint, without?: string): FullTunnelResult {
     const { sandboxes, linkKind = 'wireguard', trace } = this.#parts;
     const netns = sandboxes.openNetns(endpoint, network.owner);
     try {
       const tunnels = this.#tunnelsIn(endpoint.sandboxKey, network.owner, without);
-      return sandboxes.within(netns, () => holdFullTunnels(tunnels, linkKind, trace));
+      return sandboxes.within(netns, () => applyFullTunnels(tunnels, linkKind, trace));
     } finally {
       netns.close();
     }

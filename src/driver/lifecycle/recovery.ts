@@ -15,11 +15,13 @@ import { closedInterface, refuseClosedInterface } from '../users/interface-acces
 import { checkNetworkQuota } from '../users/quotas.js';
 import type { DockerClient, DockerNetwork } from './docker-networks.js';
 import type { Driver } from './driver.js';
+import type { Teardown } from './teardown.js';
 
 export interface RecoveryParts {
   readonly store: Store;
   readonly rt: RtNetlink;
   readonly driver: Driver;
+  readonly teardown: Teardown;
   readonly log: Log;
   /** As the driver has it. */
   readonly rootlessIfnames: ReadonlySet<string>;
@@ -43,21 +45,20 @@ export class Recovery {
 
   /** At start, before Docker is asked: finishes deletions, and takes away links of ours that no record names. */
   async sweep(): Promise<void> {
-    const { store, rt, driver, log } = this.#parts;
+    const { store, rt, teardown, log } = this.#parts;
     // Links first: a Join that comes in meanwhile writes its record before it makes its link.
     const links = await rt.links();
     const endpoints = store.endpoints();
     const owners = new Map(store.networks().map(network => [network.id, network.owner]));
     for (const endpoint of endpoints) {
-      if (endpoint.state === 'deleting')
-        driver.removal.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
+      if (endpoint.state === 'deleting') teardown.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
     }
     // Only root's: links of users are in the users' namespaces, so a link of that name in this one is not theirs.
     const named = store.linkNames(0);
     for (const link of links) {
       if (!isLinkOf(0, link) || named.has(link.name)) continue;
       log.info({ link: link.name }, 'deleting a leftover link that belongs to no endpoint');
-      driver.removal.reapStray(link.name);
+      teardown.reapStray(link.name);
     }
     await this.#completeKeys();
     this.#warnOfClosedInterfaces();
@@ -98,7 +99,7 @@ export class Recovery {
   }
 
   async #compare(docker: DockerClient, owner: number): Promise<void> {
-    const { driver, log } = this.#parts;
+    const { driver, teardown, log } = this.#parts;
     const attempt = (discard: () => Promise<void>): Promise<void> =>
       discard().catch(err => log.error(`cannot remove what is left of it: ${messageOf(err)}`));
     try {
@@ -111,7 +112,7 @@ export class Recovery {
       for (const id of suspects.endpoints) {
         if (!still.endpoints.has(id)) continue;
         log.info({ endpoint: shortId(id) }, 'Docker does not know this endpoint any more');
-        await attempt(() => driver.removal.discard(id));
+        await attempt(() => teardown.discard(id));
       }
       for (const id of suspects.networks) {
         if (!still.networks.has(id)) continue;

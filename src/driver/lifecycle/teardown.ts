@@ -19,6 +19,7 @@ import type { FullTunnels } from './full-tunnels.js';
 
 export interface TeardownParts {
   readonly store: Store;
+  readonly host: HostInterface;
   readonly reaper: LinkReaper;
   readonly sandboxes: LinkNamespaces;
   readonly fullTunnels: FullTunnels;
@@ -28,11 +29,9 @@ export interface TeardownParts {
 
 export class Teardown {
   readonly #parts: TeardownParts;
-  readonly #host: HostInterface;
 
-  constructor(parts: TeardownParts, host: HostInterface) {
+  constructor(parts: TeardownParts) {
     this.#parts = parts;
-    this.#host = host;
   }
 
   /** Takes away what an endpoint left, whoever found out that it is gone. Until its link is, the record says so. */
@@ -80,7 +79,7 @@ export class Teardown {
   async dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
     if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
     const key = endpoint.publicKey ?? (await this.#derivePublicKey(network, endpoint));
-    if (key) await this.#host.removePeer(network.mode.ifname, key, endpoint);
+    if (key) await this.#parts.host.removePeer(network.mode.ifname, key, endpoint);
   }
 
   /** Undefined when the seed's file is gone: an endpoint must go all the same. */

@@ -12,25 +12,22 @@ import { type Log, onBehalfOf } from '../../base/log.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import type { SecretKey } from '../../netlink/wireguard/key.js';
-import type { Endpoint, HostPort, Network } from '../spec/model.js';
+import type { HostPort } from '../spec/host-port.js';
+import type { Endpoint, Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import { ContainerTunnels } from '../tunnel/container-tunnels.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
-import { HostInterface } from '../tunnel/host-interface.js';
+import type { HostInterface } from '../tunnel/host-interface.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
-import {
-  isMissing,
-  planContainerPeer,
-  planHostPeer,
-  type RemotePeer,
-  sameRemotePeer,
-} from '../tunnel/peers.js';
+import { isMissing, planContainerPeer } from '../tunnel/peers.js';
+import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 
 export interface TunnelMonitorParts {
   readonly store: Store;
   readonly wg: WgCtrl;
+  readonly host: HostInterface;
   readonly sandboxes: LinkNamespaces;
   readonly resolver: EndpointResolver;
   /** What Docker's calls about an endpoint wait in, too. */
@@ -41,30 +38,28 @@ export interface TunnelMonitorParts {
 /** The interval of the periodic check, that of reresolve-dns in wireguard-tools. */
 const PERIOD_MS = 30_000;
 /** `wg setconf` and `wg set` cause no event, so a link event is followed by further checks until wg-quick(8) is done. */
-const ECHOES_MS = [0, 150, 500, 1_500];
+const RECHECK_DELAYS_MS = [0, 150, 500, 1_500];
 
 export class TunnelMonitor {
   readonly #parts: TunnelMonitorParts;
-  readonly #host: HostInterface;
   readonly #tunnels: ContainerTunnels;
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** What each network's peer was at the last look. */
+  /** What each network's peer was at the last check. */
   readonly #last = new Map<string, RemotePeer>();
   /** Endpoints that were made peers again: their containers still hold a session that the other end does not. */
-  readonly #forgotten = new Set<string>();
-  /** What was last said of a network that cannot be kept: said once. */
-  readonly #said = new Map<string, string>();
+  readonly #sessionLost = new Set<string>();
+  /** What was last logged of a network that cannot be kept up to date: each thing once. */
+  readonly #lastLogged = new Map<string, string>();
   /** One after the other for each user, so that nobody's dead names and many networks keep others waiting, least root. */
-  readonly #passes = new Map<number, Coalescer>();
+  readonly #runners = new Map<number, Coalescer>();
   #isClosed = false;
 
   constructor(parts: TunnelMonitorParts) {
     this.#parts = parts;
-    this.#host = new HostInterface(parts);
     this.#tunnels = new ContainerTunnels(parts);
   }
 
-  /** Looks now, and every 30 seconds. */
+  /** Checks now, and every 30 seconds. */
   start(): void {
     const timer = setInterval(() => this.trigger(), PERIOD_MS);
     this.#timers.add(timer);
@@ -73,51 +68,51 @@ export class TunnelMonitor {
 
   close(): void {
     this.#isClosed = true;
-    for (const passes of this.#passes.values()) passes.close();
+    for (const runner of this.#runners.values()) runner.close();
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  /** A link of the host appeared or changed: where it is one that networks use, look at once and once more. */
+  /** A link of the host appeared or changed: where networks use it, they are checked at once and some times more. */
   linkChanged(name: string): void {
     this.#reporting(() => {
       const owners = this.#parts.store.ownersAt(name);
       if (owners.length === 0) return;
-      for (const delay of ECHOES_MS) {
+      for (const delay of RECHECK_DELAYS_MS) {
         const timer = setTimeout(() => {
           this.#timers.delete(timer);
-          for (const owner of owners) this.#ask(owner);
+          for (const owner of owners) this.#trigger(owner);
         }, delay);
         this.#timers.add(timer);
       }
     });
   }
 
-  /** Asks for a look at the networks of everybody, root's first; those asked for during one are folded into a single next one. */
+  /** Asks for a check of everybody's networks, root's first; requests during it are folded into a single next one. */
   trigger(): void {
     this.#reporting(() => {
-      this.#forget();
+      this.#prune();
       const owners = this.#parts.store.owners();
-      for (const [owner, passes] of this.#passes)
-        if (passes.isIdle && !owners.includes(owner)) this.#passes.delete(owner);
-      for (const owner of owners) this.#ask(owner);
+      for (const [owner, runner] of this.#runners)
+        if (runner.isIdle && !owners.includes(owner)) this.#runners.delete(owner);
+      for (const owner of owners) this.#trigger(owner);
     });
   }
 
-  /** Resolves when no look is under way. */
+  /** Resolves when no check is under way. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#passes.values()].map(passes => passes.idle()));
+    await Promise.all([...this.#runners.values()].map(runner => runner.idle()));
   }
 
-  #ask(owner: number): void {
+  #trigger(owner: number): void {
     if (this.#isClosed) return;
-    const passes = this.#passes.get(owner) ?? new Coalescer(() => this.#pass(owner));
-    this.#passes.set(owner, passes);
-    passes.trigger();
+    const runner = this.#runners.get(owner) ?? new Coalescer(() => this.#check(owner));
+    this.#runners.set(owner, runner);
+    runner.trigger();
   }
 
-  async #pass(owner: number): Promise<void> {
+  async #check(owner: number): Promise<void> {
     try {
-      await onBehalfOf(owner, () => this.#look(owner));
+      await onBehalfOf(owner, () => this.#reconcileAll(owner));
     } catch (err) {
       this.#failed(err);
     }
@@ -131,12 +126,12 @@ export class TunnelMonitor {
     }
   }
 
-  /** The database: a later look may find it well again. */
+  /** The database failed: a later check may find it well again. */
   #failed(err: unknown): void {
     this.#parts.log.error(`cannot check the tunnels: ${messageOf(err)}`);
   }
 
-  async #look(owner: number): Promise<void> {
+  async #reconcileAll(owner: number): Promise<void> {
     for (const network of this.#parts.store.networksOf(owner)) {
       if (this.#isClosed) return;
       const endpoints = this.#parts.store
@@ -144,55 +139,59 @@ export class TunnelMonitor {
         .filter(({ state }) => state === 'joined');
       if (endpoints.length === 0) continue;
       try {
-        await this.#lookAt(network, endpoints);
-        this.#said.delete(network.id);
+        await this.#reconcile(network, endpoints);
+        this.#lastLogged.delete(network.id);
       } catch (err) {
         // The next check tries again; a name that does not resolve leaves the tunnel as it is.
         const text = messageOf(err);
-        if (this.#said.get(network.id) === text) continue;
-        this.#said.set(network.id, text);
+        if (this.#lastLogged.get(network.id) === text) continue;
+        this.#lastLogged.set(network.id, text);
         this.#parts.log.warn({ network: shortId(network.id) }, text);
       }
     }
   }
 
   /** Drops what is remembered of networks and endpoints that are gone. */
-  #forget(): void {
+  #prune(): void {
     const { store } = this.#parts;
-    for (const id of [...this.#last.keys(), ...this.#said.keys()]) {
+    for (const id of [...this.#last.keys(), ...this.#lastLogged.keys()]) {
       if (store.network(id)) continue;
       this.#last.delete(id);
-      this.#said.delete(id);
+      this.#lastLogged.delete(id);
     }
-    for (const id of this.#forgotten) if (!store.endpoint(id)) this.#forgotten.delete(id);
+    for (const id of this.#sessionLost) if (!store.endpoint(id)) this.#sessionLost.delete(id);
     this.#tunnels.forget(id => store.endpoint(id)?.state !== 'joined');
   }
 
-  async #lookAt(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
+  async #reconcile(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
     const presharedKey = await readPresharedKey(network);
     const { resolver } = this.#parts;
     const { mode } = network;
-    let peer: RemotePeer;
+    let device: WgDevice | undefined;
     if (mode.kind === 'ifname') {
-      const host = await this.#observe(mode.ifname);
-      if (!host) return;
-      await this.#restorePeers(host, endpoints, presharedKey, network.owner);
-      peer = planHostPeer(host, mode.endpoint && (await resolver.resolve(mode.endpoint, network.owner)));
-    } else {
-      peer = { publicKey: mode.publicKey, endpoint: await resolver.resolve(mode.endpoint, network.owner) };
+      device = await this.#observe(mode.ifname);
+      if (!device) return;
+      await this.#restorePeers(device, endpoints, presharedKey, network.owner);
     }
+    const peer = await findRemotePeer(network, device, resolver);
     const last = this.#last.get(network.id);
     // At the first check, the host's interface may have changed while the daemon was down; names are not resolved yet.
     const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
     const all = !last || changed || isNamed(mode.endpoint);
     let failure: unknown;
     for (const endpoint of endpoints) {
-      const forgotten = this.#forgotten.has(endpoint.id);
-      if (!all && !forgotten && this.#tunnels.hasFound(endpoint.id)) continue;
+      const sessionLost = this.#sessionLost.has(endpoint.id);
+      if (!all && !sessionLost && this.#tunnels.hasFound(endpoint.id)) continue;
       try {
         const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
-        await this.#tunnels.bring(network, endpoint, { peer, changed, forgotten, presharedKey, isJoined });
-        this.#forgotten.delete(endpoint.id);
+        await this.#tunnels.reconcile(network, endpoint, {
+          peer,
+          changed,
+          sessionLost,
+          presharedKey,
+          isJoined,
+        });
+        this.#sessionLost.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
       }
@@ -214,25 +213,25 @@ export class TunnelMonitor {
 
   /** Makes containers peers again that are none any more. */
   async #restorePeers(
-    host: WgDevice,
+    device: WgDevice,
     endpoints: readonly Endpoint[],
     presharedKey: SecretKey | undefined,
     owner: number,
   ): Promise<void> {
-    const { store, serial, log } = this.#parts;
+    const { store, host, serial, log } = this.#parts;
     const wanted = endpoints.flatMap(endpoint =>
       endpoint.publicKey
         ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
         : [],
     );
     let restored = 0;
-    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(host, peer))) {
+    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(device, peer))) {
       // Not during Leave, nor after it.
       await serial.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
-          await this.#host.addPeer(host.name, { endpoint, owner, peer }, () => undefined);
-          this.#forgotten.add(endpoint.id);
+          await host.addPeer(device.name, { endpoint, owner, peer }, () => undefined);
+          this.#sessionLost.add(endpoint.id);
           restored++;
         } catch (err) {
           log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
@@ -241,7 +240,7 @@ export class TunnelMonitor {
       // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
       await nextTurn();
     }
-    if (restored > 0) log.info({ link: host.name, peers: restored }, 'restored the peers of an interface');
+    if (restored > 0) log.info({ link: device.name, peers: restored }, 'restored the peers of an interface');
   }
 }
 

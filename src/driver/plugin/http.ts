@@ -3,9 +3,11 @@
 
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import { withDeadline } from '../../base/deadline.js';
 import { ChannelError, messageOf, UserError } from '../../base/errors.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import { excerpt } from '../../base/text.js';
+import { parseUserJson } from '../../docker/user-json.js';
 import type { Driver } from '../lifecycle/driver.js';
 import {
   readCreateEndpoint,
@@ -14,6 +16,7 @@ import {
   readJoin,
   readNetwork,
 } from '../spec/protocol.js';
+import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 
 /** Limits for one Docker: bytes of a body, and concurrent calls, of which one connection may carry several. */
 interface CallLimits {
@@ -74,8 +77,14 @@ const BODILESS = new Set(['Plugin.Activate', 'NetworkDriver.GetCapabilities']);
 /**
  * What answers Docker's calls.
  * @param owner the user whose Docker calls by it: 0, or that of a rootless one
+ * @param share what calls of users other than root take turns in
  */
-export function createPlugin(driver: Driver, owner: number, log: Log): RequestListener {
+export function createPlugin(
+  driver: Driver,
+  owner: number,
+  log: Log,
+  share = new LoopShare(REST_OF_CALLS),
+): RequestListener {
   // The router without an app: an app changes the prototype of every request, which deoptimises V8's inline caches and
   // doubles the time of a call.
   const router = express.Router();
@@ -84,7 +93,11 @@ export function createPlugin(driver: Driver, owner: number, log: Log): RequestLi
   router.use(express.text({ type: () => true, limit: maxBody }));
   const calls = new Calls(maxCalls);
   for (const [name, method] of Object.entries(METHODS)) {
-    const run = (body: unknown): Promise<object> => calls.run(async () => method(driver, body, owner));
+    // To read the body is a part of the work: it may be JSON of any shape.
+    const begin = async (text: unknown): Promise<object> =>
+      method(driver, BODILESS.has(name) ? {} : readBody(text, owner), owner);
+    const run = (text: unknown): Promise<object> =>
+      calls.run(() => (owner === 0 ? begin(text) : share.run(owner, () => begin(text))));
     const handle = handler(name, run, log);
     router.post(`/${name}`, (...call) => onBehalfOf(owner, () => handle(...call)));
   }
@@ -102,12 +115,12 @@ function answer(response: ServerResponse, status: number, body: object): void {
   response.end(text);
 }
 
-function handler(name: string, run: (body: unknown) => Promise<object>, log: Log): RequestHandler {
+function handler(name: string, run: (text: unknown) => Promise<object>, log: Log): RequestHandler {
   return async (request, response) => {
     const started = performance.now();
+    const late = (): Error => new ChannelError(`${name} took longer than ${DEADLINE_MS / 1000} s`);
     try {
-      const body = BODILESS.has(name) ? {} : readBody(request.body);
-      answer(response, 200, await withDeadline(run(body), name));
+      answer(response, 200, await withDeadline(run(request.body), DEADLINE_MS, late));
       log.debug({ call: name, ms: Math.round((performance.now() - started) * 10) / 10 }, 'answered');
     } catch (err) {
       const text = messageOf(err);
@@ -118,11 +131,11 @@ function handler(name: string, run: (body: unknown) => Promise<object>, log: Log
   };
 }
 
-function readBody(text: unknown): unknown {
+function readBody(text: unknown, owner: number): unknown {
   // After a broken connection Docker sends its call again without the body, and would take {} for a success.
   if (typeof text !== 'string' || text === '') throw new UserError('the request has no body');
   try {
-    return JSON.parse(text);
+    return owner === 0 ? JSON.parse(text) : parseUserJson(text);
   } catch {
     throw new UserError('the request is not JSON');
   }
@@ -159,19 +172,6 @@ class Calls {
     } finally {
       this.#underWay--;
     }
-  }
-}
-
-async function withDeadline<T>(work: Promise<T>, name: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const give = (): void => reject(new ChannelError(`${name} took longer than ${DEADLINE_MS / 1000} s`));
-    timer = setTimeout(give, DEADLINE_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -10,6 +10,7 @@ import type { Log } from '../../base/log.js';
 import { DockerClient } from '../lifecycle/docker-networks.js';
 import type { Driver } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
+import { LoopShare, REST_OF_ANSWERS, REST_OF_CALLS } from '../users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
 import { openPathNow } from '../users/user-paths.js';
 import { createPlugin } from './http.js';
@@ -40,6 +41,9 @@ export class RootlessSockets {
   readonly #dropping = new Map<number, Promise<void>>();
   /** Process ids, of those running, that could not be served so far: said once, tried again. */
   readonly #refused = new Set<number>();
+  /** Of all users together; nobody's answers keep calls waiting. */
+  readonly #calls = new LoopShare(REST_OF_CALLS);
+  readonly #answers = new LoopShare(REST_OF_ANSWERS);
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -90,18 +94,23 @@ export class RootlessSockets {
     const { hosts, driver, recovery, log } = this.#parts;
     const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const server = new PluginServer(createPlugin(driver, host.uid, log), host.uid, USER_LIMITS);
+    const server = new PluginServer(createPlugin(driver, host.uid, log, this.#calls), host.uid, USER_LIMITS);
     try {
       // All of it is done as the user: the path may lead to a folder that only root can write.
-      await asUser(host.uid, host.gid, () => {
+      let listening: Promise<void> | undefined;
+      asUser(host.uid, host.gid, () => {
         rmSync(path, { force: true });
-        return server.listen(path);
+        listening = server.listen(path);
       });
+      await listening;
     } catch (err) {
       closeSync(folder);
       throw err;
     }
-    const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`, () => hosts.connect(host));
+    const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`, {
+      connect: () => hosts.connect(host),
+      read: parse => this.#answers.run(host.uid, parse),
+    });
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
     // At most one at a time for each user, however often his Docker restarts.
@@ -113,8 +122,12 @@ export class RootlessSockets {
   #drop({ host, server, docker, folder }: Served): void {
     this.#served.delete(host.uid);
     docker.close();
-    const dropping = server
-      .close()
+    // The socket is unlinked synchronously, by who may write in its folder.
+    let closing: Promise<void> | undefined;
+    asUser(host.uid, host.gid, () => {
+      closing = server.close();
+    });
+    const dropping = closing!
       .then(() => {
         closeSync(folder);
         this.#parts.log.info({ user: host.uid }, 'a rootless Docker is gone');

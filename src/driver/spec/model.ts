@@ -3,16 +3,10 @@
 
 import { type Address, hostPrefix, type Prefix } from '../../base/ip.js';
 import type { Key, SecretKey } from '../../netlink/wireguard/key.js';
+import type { HostPort } from './host-port.js';
 
 /** PATH_MAX of <linux/limits.h>: bytes of a path, the NUL at its end counted. */
 export const PATH_MAX = 4096;
-
-/** Where a peer listens, as the user wrote it: a name is kept as a name. */
-export interface HostPort {
-  /** An IP address without brackets, or a host name. */
-  readonly host: string;
-  readonly port: number;
-}
 
 /** Each container becomes a peer of a WireGuard interface of this host. */
 export interface IfnameMode {

@@ -1,117 +1,27 @@
 // The options of `docker network create -o`: from text to NetworkOptions, or one sentence that says what is
-// wrong. The whole of the input is checked before anything is touched; a secret is never quoted.
-// Not here: whether an interface exists or a name resolves.
+// wrong. The whole of the input is checked before anything is touched; a secret is never quoted. Not here: which options
+// there are (option-table.ts), whether an interface exists or a name resolves.
 
 import { UserError } from '../../base/errors.js';
-import { formatPrefix, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { formatPrefix, maskPrefix, type Prefix, parsePrefix } from '../../base/ip.js';
 import { nearest } from '../../base/suggest.js';
 import { excerpt } from '../../base/text.js';
 import { IFNAME_MAX, isLinkName } from '../../netlink/route/link.js';
-import { Key, parseKeyBytes, SecretKey } from '../../netlink/wireguard/key.js';
-import { type HostPort, type Mode, type NetworkOptions, PATH_MAX, type SecretSource } from './model.js';
-
-export const DEFAULT_KEEPALIVE = 25;
-export const DEFAULT_PREFIX = 'wg';
-export const DEFAULT_ALLOWED_IPS = '0.0.0.0/0,::/0';
-/** IPV6_MIN_MTU: below it the kernel takes IPv6 off a link. */
-export const IPV6_MIN_MTU = 1280;
-const IPV4_MIN_MTU = 576;
-const MAX_MTU = 65535;
-const MAX_KEEPALIVE = 65535;
-
-/** Digits that Docker may append to the prefix: `wg0` to `wg999`. */
-const INDEX_DIGITS = 3;
-
-/** An option as docs/reference.md shows it; text in Markdown. */
-interface OptionSpec {
-  readonly name: `dwgd.${string}`;
-  readonly meaning: string;
-  readonly accepts: string;
-  /** What holds without it; absent where it has to be given. */
-  readonly default?: string;
-}
-
-const KEY_TEXT = '44 characters of base64, not all zero';
-
-/** Every option, in the order of the manual. */
-export const OPTIONS = [
-  {
-    name: 'dwgd.ifname',
-    meaning: 'ifname mode: the WireGuard interface of this host. It must exist when the network is made.',
-    accepts: `the name of an interface: 1 to ${IFNAME_MAX} bytes, no space, \`/\` or \`:\``,
-  },
-  {
-    name: 'dwgd.pubkey',
-    meaning: 'pubkey mode: public key of the remote peer',
-    accepts: `what \`wg pubkey\` prints: ${KEY_TEXT}`,
-  },
-  {
-    name: 'dwgd.endpoint',
-    meaning: "Where the container's packets go. Needed in pubkey mode. A name is kept as a name.",
-    accepts: '`host:port`, `192.0.2.1:51820` or `[2001:db8::1]:51820`; port 1 to 65535',
-    default: "ifname mode: the interface's own port on 127.0.0.1",
-  },
-  {
-    name: 'dwgd.seed',
-    meaning: "The secret. With a container's address it gives the container's keys.",
-    accepts: 'any text that is not empty; the log warns of one below 16 bytes, in a file too',
-  },
-  {
-    name: 'dwgd.seedfile',
-    meaning: 'In place of `dwgd.seed`: the file that holds it',
-    accepts: `the absolute path, at most ${PATH_MAX - 1} bytes, of a [file of secrets](#files-of-secrets)`,
-  },
-  {
-    name: 'dwgd.psk',
-    meaning: 'Preshared key, for both ends in ifname mode',
-    accepts: `what \`wg genpsk\` prints: ${KEY_TEXT}`,
-    default: 'none',
-  },
-  {
-    name: 'dwgd.pskfile',
-    meaning: 'In place of `dwgd.psk`: the file that holds it',
-    accepts: 'as `dwgd.seedfile`; white space around the key is ignored',
-    default: 'none',
-  },
-  {
-    name: 'dwgd.route',
-    meaning:
-      'What the container reaches through the tunnel beyond the subnet. `0.0.0.0/0` and `::/0`, or both halves of ' +
-      'either, are the full tunnel.',
-    accepts:
-      'networks separated by commas, of a family of which the network has a subnet. Host bits are cleared; an ' +
-      'address alone is a /32 or /128.',
-    default: 'none',
-  },
-  {
-    name: 'dwgd.mtu',
-    meaning: "MTU of the container's interface",
-    accepts: `${IPV4_MIN_MTU} to ${MAX_MTU}; at least ${IPV6_MIN_MTU} where the network has an IPv6 subnet`,
-    default: '[by the path](#mtu)',
-  },
-  {
-    name: 'dwgd.keepalive',
-    meaning: "Seconds between the container's keepalive packets; 0 is off",
-    accepts: `0 to ${MAX_KEEPALIVE}`,
-    default: `\`${DEFAULT_KEEPALIVE}\``,
-  },
-  {
-    name: 'dwgd.allowedips',
-    meaning: 'What the container accepts from, and may send to, its peer',
-    accepts: 'networks separated by commas',
-    default: `\`${DEFAULT_ALLOWED_IPS}\``,
-  },
-  {
-    name: 'dwgd.prefix',
-    meaning: "Beginning of the interface's name in the container. Docker adds a number: `wg0`.",
-    accepts: `1 to ${IFNAME_MAX - INDEX_DIGITS} bytes of an interface name`,
-    default: `\`${DEFAULT_PREFIX}\``,
-  },
-] as const satisfies readonly OptionSpec[];
-
-type OptionName = (typeof OPTIONS)[number]['name'];
-
-const OPTION_NAMES: readonly string[] = OPTIONS.map(({ name }) => name);
+import { Key, parseKeyBytes, type SecretKey } from '../../netlink/wireguard/key.js';
+import { type HostPort, parseHostPort } from './host-port.js';
+import { type Mode, type NetworkOptions, PATH_MAX, type SecretSource } from './model.js';
+import {
+  DEFAULT_ALLOWED_IPS,
+  DEFAULT_KEEPALIVE,
+  DEFAULT_PREFIX,
+  IPV4_MIN_MTU,
+  MAX_KEEPALIVE,
+  MAX_MTU,
+  OPTION_NAMES,
+  type OptionName,
+  PREFIX_MAX,
+} from './option-table.js';
+import { parsePresharedKey } from './secret-text.js';
 
 /**
  * @param given option names to values, as typed; names outside `dwgd.` are not ours and are passed over
@@ -191,31 +101,6 @@ function readMode(options: ReadonlyMap<OptionName, string>): Mode {
   return { kind: 'pubkey', publicKey: new Key(key), endpoint: readEndpoint(endpoint) };
 }
 
-/** `host:port`, `1.2.3.4:port` or `[v6]:port`. */
-export function parseHostPort(text: string): HostPort | undefined {
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
-  if (!match) return undefined;
-  const [, bracketed, plain, digits] = match;
-  const port = Number(digits);
-  if (port < 1 || port > 65535) return undefined;
-  if (bracketed !== undefined)
-    return parseAddress(bracketed)?.family === 6 ? { host: bracketed, port } : undefined;
-  return plain !== undefined && isHost(plain) ? { host: plain, port } : undefined;
-}
-
-/** An IPv4 address, or a host name of letters, digits, hyphens and underscores that is no mistyped address. */
-function isHost(text: string): boolean {
-  if (parseAddress(text)) return true;
-  if (text.length > 253 || /^[\d.]*$/.test(text)) return false;
-  const labels = text.replace(/\.$/, '').split('.');
-  return labels.every(label => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label));
-}
-
-/** The text that parseHostPort() reads. */
-export function formatHostPort({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 function readEndpoint(text: string): HostPort {
   const endpoint = parseHostPort(text);
   if (!endpoint) {
@@ -254,33 +139,17 @@ function readPresharedKey(options: ReadonlyMap<OptionName, string>): SecretSourc
   return psk === undefined ? undefined : { value: parsePresharedKey(psk, 'dwgd.psk') };
 }
 
-/**
- * @param where the option or file it came from, for the message
- * @throws UserError without the key
- */
-export function parsePresharedKey(text: string, where: string): SecretKey {
-  const bytes = parseKeyBytes(text);
-  if (!bytes || bytes.every(byte => byte === 0)) {
-    throw new UserError(
-      `${where} is not a preshared key: give what "wg genpsk" prints, 44 characters of base64`,
-    );
-  }
-  return new SecretKey(bytes);
-}
-
 function readFilePath(name: OptionName, path: string): string {
-  if (!path.startsWith('/') || path.includes('\0') || Buffer.byteLength(path) >= PATH_MAX)
+  // What is no path may be the secret itself.
+  if (!path.startsWith('/')) throw new UserError(`${name} is not valid: give the absolute path of a file`);
+  if (path.includes('\0') || Buffer.byteLength(path) >= PATH_MAX)
     throw wrong(name, path, 'the absolute path of a file');
   return path;
 }
 
 function readPrefix(text: string): string {
-  if (!isLinkName(text) || Buffer.byteLength(text) > IFNAME_MAX - INDEX_DIGITS) {
-    throw wrong(
-      'dwgd.prefix',
-      text,
-      `the beginning of an interface name, 1 to ${IFNAME_MAX - INDEX_DIGITS} bytes`,
-    );
+  if (!isLinkName(text) || Buffer.byteLength(text) > PREFIX_MAX) {
+    throw wrong('dwgd.prefix', text, `the beginning of an interface name, 1 to ${PREFIX_MAX} bytes`);
   }
   return text;
 }

@@ -1,23 +1,14 @@
 // Networks and endpoints on disk (SQLite): what neither Docker nor the kernel can give back. Intent is written
-// here before the kernel is touched. Not here: the tables' shape (migrations.ts), their rows (rows.ts), what a
-// state means to the kernel.
+// here before the kernel is touched. Not here: how the file is opened (database.ts), rows (network-row.ts,
+// client-row.ts), what a state means to the kernel.
 
-import { chmodSync, closeSync, openSync } from 'node:fs';
-import Database from 'better-sqlite3';
-import { DecodeError, errorCode, messageOf, UserError } from '../../base/errors.js';
+import type Database from 'better-sqlite3';
+import { UserError } from '../../base/errors.js';
 import { formatAddress } from '../../base/ip.js';
 import type { Endpoint, Network } from '../spec/model.js';
-import { migrate } from './migrations.js';
-import {
-  CLIENT_COLUMNS,
-  type ClientRow,
-  clientRow,
-  NETWORK_COLUMNS,
-  type NetworkRow,
-  networkRow,
-  readClientRow,
-  readNetworkRow,
-} from './rows.js';
+import { CLIENT_COLUMNS, type ClientRow, clientRow, readClientRow } from './client-row.js';
+import { openDatabase } from './database.js';
+import { NETWORK_COLUMNS, type NetworkRow, networkRow, readNetworkRow } from './network-row.js';
 
 /** An endpoint that may be a peer of an interface of the host, and whose it is. */
 export interface PeerRecord {
@@ -37,35 +28,14 @@ export class Store {
   readonly #reported = new Set<string>();
 
   /**
-   * Opens or makes the database, mode 0600, and migrates it to the current schema.
+   * Opens or makes the database.
    * @param path a file, or `''` for one in memory
    * @param report called once for each row that cannot be read; such a row is treated as missing
    * @throws UserError that says which file and why; its code is `EUCLEAN` where the file is damaged
    */
   constructor(path: string, report: (text: string) => void = () => undefined) {
     this.#report = report;
-    try {
-      if (path !== '') {
-        closeSync(openSync(path, 'a', 0o600));
-        // The original left its file, seed and all, readable to everybody.
-        chmodSync(path, 0o600);
-      }
-      this.#db = new Database(path === '' ? ':memory:' : path);
-    } catch (err) {
-      throw new UserError(`cannot open the database ${path}: ${messageOf(err)}`, { cause: err });
-    }
-    try {
-      checkWhole(this.#db);
-      this.#db.pragma('journal_mode = WAL');
-      this.#db.pragma('foreign_keys = ON');
-      migrate(this.#db);
-      // What endpoints need survives a crash of ours without fsync(2); networks are written with it.
-      this.#db.pragma('synchronous = NORMAL');
-    } catch (err) {
-      this.#db.close();
-      if (isDamage(err)) throw damaged(path, err);
-      throw new UserError(`cannot use the database ${path}: ${messageOf(err)}`, { cause: err });
-    }
+    this.#db = openDatabase(path);
   }
 
   close(): void {
@@ -251,24 +221,4 @@ function upsert(table: string, columns: readonly string[]): string {
   const values = columns.map(column => `@${column}`).join(', ');
   const updates = columns.map(column => `${column} = excluded.${column}`).join(', ');
   return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT(id) DO UPDATE SET ${updates}`;
-}
-
-/** @throws SqliteError, DecodeError */
-function checkWhole(db: Database.Database): void {
-  const finding = db.pragma('quick_check(1)', { simple: true });
-  if (finding !== 'ok') throw new DecodeError(String(finding));
-}
-
-function isDamage(err: unknown): boolean {
-  const code = errorCode(err) ?? '';
-  return err instanceof DecodeError || code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT');
-}
-
-/** The advice for a file that is damaged for good. */
-function damaged(path: string, cause: unknown): UserError {
-  return new UserError(
-    `the database ${path} is damaged (${messageOf(cause)}): put back a copy of it, or move it away with ${path}-wal and ${path}-shm, ` +
-      'start dwgd, which learns its networks from Docker, and restart their containers',
-    { cause, code: 'EUCLEAN' },
-  );
 }

@@ -12,7 +12,7 @@ import type { WgDevice, WgDeviceConfig } from '../../netlink/wireguard/device.js
 import { type Key, publicKey } from '../../netlink/wireguard/key.js';
 import { isLinkOf, planMtu } from './join-plan.js';
 import type { DockerSockets, LinkNamespaces } from './namespaces.js';
-import type { RemotePeer } from './peers.js';
+import type { RemotePeer } from './remote-peer.js';
 
 /** The MTU that is assumed where none is known, such as behind a loopback endpoint. */
 const ETHERNET_MTU = 1500;
@@ -64,17 +64,17 @@ export class ContainerLinks {
    * @throws UserError when an interface that is not ours has the name
    */
   async make(link: LinkConfig, device: WgDeviceConfig, owner: number, undo: Rollback): Promise<Key> {
-    const place = this.#open(owner);
+    const sockets = this.#open(owner);
     try {
-      await this.#create(link, owner, place);
+      await this.#create(link, owner, sockets);
       undo.add(`link ${link.name}`, () => this.#delete(link.name, owner));
-      await place.wg.configure(link.name, device);
+      await sockets.wg.configure(link.name, device);
       // The user controls everything in that namespace, so nothing read from it is trusted.
       if (owner !== 0) return publicKey(device.privateKey!);
       // The kernel has just derived the public key; deriving it here would cost more than the rest of the Join.
-      return (await place.wg.device(link.name)).publicKey!;
+      return (await sockets.wg.device(link.name)).publicKey!;
     } finally {
-      place.close();
+      sockets.close();
     }
   }
 
@@ -98,23 +98,23 @@ export class ContainerLinks {
   }
 
   async #delete(name: string, owner: number): Promise<void> {
-    const place = this.#open(owner);
+    const sockets = this.#open(owner);
     try {
-      const present = await place.rt.link(name);
-      if (present && isLinkOf(owner, present)) await place.rt.deleteLink(present);
+      const present = await sockets.rt.link(name);
+      if (present && isLinkOf(owner, present)) await sockets.rt.deleteLink(present);
     } finally {
-      place.close();
+      sockets.close();
     }
   }
 
   /** Whether a link that was made for that owner is still where its Docker looks for it. */
   async isInPlace(name: string, owner: number): Promise<boolean> {
-    const place = this.#open(owner);
+    const sockets = this.#open(owner);
     try {
-      const present = await place.rt.link(name);
+      const present = await sockets.rt.link(name);
       return present !== undefined && isLinkOf(owner, present);
     } finally {
-      place.close();
+      sockets.close();
     }
   }
 

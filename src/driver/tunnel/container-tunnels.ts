@@ -1,5 +1,5 @@
 // Live tunnels in their containers: finds each link, and restores its peer if it differs; a link that is missing or has
-// another key is logged. Not here: what a change is (peers.ts), when to look (driver/lifecycle/tunnel-monitor.ts),
+// another key is logged. Not here: what a change is (peers.ts), when to check (driver/lifecycle/tunnel-monitor.ts),
 // links before Docker has them (container-links.ts).
 
 import { isNotFound, UserError } from '../../base/errors.js';
@@ -15,7 +15,7 @@ import type { LinkNamespaces } from './namespaces.js';
 import { planTunnel, type TunnelView } from './peers.js';
 
 /** What is known of a tunnel before its namespace is entered. */
-export interface OutsideView extends Pick<TunnelView, 'peer' | 'changed' | 'forgotten'> {
+export interface OutsideView extends Pick<TunnelView, 'peer' | 'changed' | 'sessionLost'> {
   readonly presharedKey: SecretKey | undefined;
   /** Whether the endpoint is still joined: a check takes time. */
   readonly isJoined: () => boolean;
@@ -31,29 +31,29 @@ export class ContainerTunnels {
   /** Endpoints whose link has been seen in its container. */
   readonly #found = new Set<string>();
   /** What was logged for each endpoint, each thing once. */
-  readonly #said = new Set<string>();
+  readonly #logged = new Set<string>();
 
   /** @param parts the way into containers, and the log */
   constructor(parts: { readonly sandboxes: LinkNamespaces; readonly log: Log }) {
     this.#parts = parts;
   }
 
-  /** Whether the endpoint's link was in its container at the last look into it. */
+  /** Whether the endpoint's link was in its container when it was last entered. */
   hasFound(endpointId: string): boolean {
     return this.#found.has(endpointId);
   }
 
   /** Forgets endpoints that are gone. */
   forget(isGone: (endpointId: string) => boolean): void {
-    for (const id of [...this.#found, ...this.#said]) {
+    for (const id of [...this.#found, ...this.#logged]) {
       if (!isGone(id)) continue;
       this.#found.delete(id);
-      this.#said.delete(id);
+      this.#logged.delete(id);
     }
   }
 
   /** Enters the container's namespace, and configures the tunnel's peer if it differs. */
-  async bring(network: Network, endpoint: Endpoint, view: OutsideView): Promise<void> {
+  async reconcile(network: Network, endpoint: Endpoint, view: OutsideView): Promise<void> {
     let sockets: ContainerSockets;
     try {
       sockets = this.#parts.sandboxes.openContainer(endpoint, network.owner);
@@ -68,7 +68,7 @@ export class ContainerTunnels {
       const change = planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
       if (!change) return;
       if (!view.changed && !device.peers.some(({ publicKey }) => publicKey.equals(view.peer.publicKey)))
-        this.#sayOnce(endpoint, "its link's peer is not that of its network: restoring it");
+        this.#warnOnce(endpoint, "its link's peer is not that of its network: restoring it");
       await sockets.wg.configure(device.name, change);
       this.#parts.log.info({ endpoint: shortId(endpoint.id) }, "updated a tunnel's peer");
     } finally {
@@ -95,7 +95,7 @@ export class ContainerTunnels {
     }
     this.#found.delete(endpoint.id);
     if (endpoint.publicKey && isJoined())
-      this.#sayOnce(
+      this.#warnOnce(
         endpoint,
         'its link is not in its container, or has another key than dwgd gave it: restart the container, and find out who changed it',
       );
@@ -113,9 +113,9 @@ export class ContainerTunnels {
     }
   }
 
-  #sayOnce({ id }: Endpoint, text: string): void {
-    if (this.#said.has(id)) return;
-    this.#said.add(id);
+  #warnOnce({ id }: Endpoint, text: string): void {
+    if (this.#logged.has(id)) return;
+    this.#logged.add(id);
     this.#parts.log.warn({ endpoint: shortId(id) }, text);
   }
 }

@@ -2,12 +2,13 @@
 // resolve never delay root's. Not here: how (base/host-resolver.ts), when a name is
 // looked up again (driver/lifecycle/tunnel-monitor.ts).
 
+import { withDeadline } from '../../base/deadline.js';
 import { errorCode, UserError } from '../../base/errors.js';
-import { inTime, type LookUp, lookUp, resolveName } from '../../base/host-resolver.js';
+import { type LookUp, lookUp, resolveName, timedOut } from '../../base/host-resolver.js';
 import { type Address, parseAddress } from '../../base/ip.js';
-import { RoundRobin } from '../../base/round-robin.js';
 import type { SocketAddress } from '../../netlink/wireguard/device.js';
-import type { HostPort } from '../spec/model.js';
+import type { HostPort } from '../spec/host-port.js';
+import { RoundRobin } from '../users/round-robin.js';
 
 /** The time limit that includes waiting for the user's turn, in milliseconds. Docker's call has 25 seconds in all. */
 const USER_TIMEOUT_MS = 10_000;
@@ -47,7 +48,7 @@ export class EndpointResolver {
     // A look-up that could only finish too late is skipped, so that it delays no other.
     const look = async (): Promise<Address[]> => (isAwaited ? this.#lookUp(host) : []);
     try {
-      return await inTime(this.#turns.run(owner, look), USER_TIMEOUT_MS);
+      return await withDeadline(this.#turns.run(owner, look), USER_TIMEOUT_MS, timedOut);
     } finally {
       isAwaited = false;
     }

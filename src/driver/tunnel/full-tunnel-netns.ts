@@ -2,6 +2,7 @@
 // (full-tunnel.ts), the way in (namespaces.ts), when (driver/lifecycle/full-tunnels.ts).
 
 import { existsSync } from 'node:fs';
+import type { Family } from '../../base/ip.js';
 import type { Trace } from '../../base/trace.js';
 import { GUARDED, openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
@@ -31,7 +32,7 @@ export interface FullTunnelResult {
  * @param kind the kind of a tunnel's link
  * @throws OpError, ChannelError: what was done until then stays, which is closed rather than open
  */
-export function holdFullTunnels(
+export function applyFullTunnels(
   tunnels: readonly Omit<FullTunnel, 'link'>[],
   kind: string,
   trace?: Trace,
@@ -39,15 +40,15 @@ export function holdFullTunnels(
   const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: GUARDED }), trace);
   try {
     const known = hasIPv6() ? tunnels : tunnels.map(withoutIPv6);
-    const placed = known.length === 0 ? [] : placeLinks(rt, known, kind);
+    const located = known.length === 0 ? [] : findLinks(rt, known, kind);
     const observed = {
       rules: readRules(rt.listRules(), RTPROT_DWGD_TUNNEL),
       routes: rt.routes(RTPROT_DWGD_TUNNEL),
     };
-    const changes = diffFullTunnels(planFullTunnels(placed, observed.routes), observed);
+    const changes = diffFullTunnels(planFullTunnels(located, observed.routes), observed);
     for (const change of changes) apply(rt, change);
     return {
-      complete: placed.every(({ link }) => link !== undefined),
+      complete: located.every(({ link }) => link !== undefined),
       changes,
       closesIPv6: closes(known, 6) && rt.hasMainDefault(6),
     };
@@ -56,7 +57,7 @@ export function holdFullTunnels(
   }
 }
 
-function placeLinks(rt: RtNetlink, tunnels: readonly FullTunnel[], kind: string): FullTunnel[] {
+function findLinks(rt: RtNetlink, tunnels: readonly FullTunnel[], kind: string): FullTunnel[] {
   const links = rt.links();
   const addresses = rt.addresses();
   return tunnels.map(tunnel => {
@@ -73,7 +74,7 @@ function apply(rt: RtNetlink, change: TunnelChange): void {
   else rt.deleteRule(change.rule);
 }
 
-function closes(tunnels: readonly Omit<FullTunnel, 'link'>[], family: 4 | 6): boolean {
+function closes(tunnels: readonly Omit<FullTunnel, 'link'>[], family: Family): boolean {
   return (
     tunnels.some(({ held }) => held.get(family) === 'closed') &&
     !tunnels.some(({ held }) => held.get(family) === 'tunnel')

@@ -1,9 +1,16 @@
 // What a full tunnel means in the namespace of its container: policy rules and a routing table of ours, so that it
-// holds whatever default route Docker puts into table main, and a guard behind, so that nothing leaves by another way
-// while the tunnel is not there. Pure: what is known goes in, plain data comes out. Not here: who enters the namespace
-// (full-tunnel-netns.ts), when (driver/lifecycle/full-tunnels.ts).
+// holds whatever default route Docker puts into table main, and a kill-switch rule behind, so that nothing leaves by
+// another way while the tunnel is not there. Pure: what is known goes in, plain data comes out. Not here: who enters the
+// namespace (full-tunnel-netns.ts), when (driver/lifecycle/full-tunnels.ts).
 
-import { formatPrefix, isDefault, type Prefix, parsePrefix, sameAddress } from '../../base/ip.js';
+import {
+  type Family,
+  formatPrefix,
+  isDefault,
+  type Prefix,
+  parsePrefix,
+  sameAddress,
+} from '../../base/ip.js';
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { Link } from '../../netlink/route/link.js';
 import type { Rule } from '../../netlink/route/policy-rule.js';
@@ -17,7 +24,6 @@ import {
 } from '../../netlink/route/route.js';
 import { type Endpoint, keyAddress, type NetworkOptions } from '../spec/model.js';
 
-type Family = 4 | 6;
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** For each family: its packets go by the tunnel, or nowhere beyond the container's own networks. */

@@ -70,14 +70,14 @@ export class HostInterface {
       if (rival) throw refuseForRecord(ifname, claim, rival);
       const device = await this.read(ifname);
       const recorded = records.some(other => other.endpoint.publicKey?.equals(peer.publicKey));
-      const standing = planPeerConflict(device, peer, { trusted: owner === 0, recorded });
-      if (standing.kind === 'taken' || standing.kind === 'foreign')
-        throw refuseForPeer(ifname, claim, standing);
-      if (standing.kind === 'free') {
+      const conflict = planPeerConflict(device, peer, { trusted: owner === 0, recorded });
+      if (conflict.kind === 'taken' || conflict.kind === 'foreign')
+        throw refuseForPeer(ifname, claim, conflict);
+      if (conflict.kind === 'free') {
         await this.#parts.wg.configure(ifname, { peers: [{ ...peer, replaceAllowedIPs: true }] });
         return;
       }
-      remember(standing.prior);
+      remember(conflict.prior);
       const presharedKey = peer.presharedKey ?? NO_PRESHARED_KEY;
       await this.#parts.wg.configure(ifname, { peers: [{ ...peer, presharedKey }] });
     });
@@ -109,12 +109,12 @@ export class HostInterface {
 function refuseForPeer(
   ifname: string,
   { owner }: Claim,
-  standing: Extract<PeerConflict, { kind: 'taken' | 'foreign' }>,
+  conflict: Extract<PeerConflict, { kind: 'taken' | 'foreign' }>,
 ): UserError {
-  if (standing.kind === 'foreign') return refuseKey(ifname);
-  const prefix = formatPrefix(standing.prefix);
+  if (conflict.kind === 'foreign') return refuseKey(ifname);
+  const prefix = formatPrefix(conflict.prefix);
   if (owner !== 0) return refuseAddress(ifname, prefix);
-  const key = standing.by.publicKey;
+  const key = conflict.by.publicKey;
   return new UserError(
     `${prefix} belongs to the peer ${key} of ${ifname} already: give another --ip, or take that peer away (wg set ${ifname} peer ${key} remove)`,
   );

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { UserError } from '../../base/errors.js';
 import {
   type Address,
+  type Family,
   formatAddress,
   formatPrefix,
   hostPrefix,
@@ -21,7 +22,7 @@ import type { Link, LinkConfig } from '../../netlink/route/link.js';
 import type { WgDeviceConfig } from '../../netlink/wireguard/device.js';
 import type { SecretKey } from '../../netlink/wireguard/key.js';
 import type { Endpoint, Network, NetworkOptions, Pool } from '../spec/model.js';
-import { IPV6_MIN_MTU } from '../spec/options.js';
+import { IPV6_MIN_MTU } from '../spec/option-table.js';
 import {
   CONNECTED,
   type CreateEndpointRequest,
@@ -30,7 +31,8 @@ import {
   type StaticRoute,
 } from '../spec/protocol.js';
 import { isWholeOrHalf, takesAll } from './full-tunnel.js';
-import { planRemotePeer, type RemotePeer } from './peers.js';
+import { planRemotePeer } from './peers.js';
+import type { RemotePeer } from './remote-peer.js';
 
 const LINK_KIND = 'wireguard';
 
@@ -88,7 +90,7 @@ export function planPools(
   return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
 }
 
-function readPool(data: readonly IPAMData[], family: 4 | 6): Pool | undefined {
+function readPool(data: readonly IPAMData[], family: Family): Pool | undefined {
   const [first, second] = data;
   if (!first) return undefined;
   if (second) {
@@ -133,7 +135,7 @@ export function planAddresses(
 
 function readInterfaceAddress(
   text: string | undefined,
-  family: 4 | 6,
+  family: Family,
   pool: Pool | undefined,
 ): Address | undefined {
   if (text === undefined) return undefined;
@@ -208,7 +210,7 @@ function connected(route: Prefix): StaticRoute {
 }
 
 /** The gateway of a full tunnel: IPAM's, or else the first address of the subnet that is not the container's. */
-function fullTunnelGateway(network: Network, endpoint: Endpoint, family: 4 | 6): Address | undefined {
+function fullTunnelGateway(network: Network, endpoint: Endpoint, family: Family): Address | undefined {
   const pool = family === 4 ? network.ipv4 : network.ipv6;
   const own = family === 4 ? endpoint.ipv4 : endpoint.ipv6;
   if (!own || !pool || !takesAll(network.routes, family)) return undefined;

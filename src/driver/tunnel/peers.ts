@@ -1,51 +1,18 @@
 // The two ends of a tunnel as peers: the container's on the host's interface, and the one the container connects
-// to. Pure: devices as observed go in, changes come out. Not here: links, routes (join-plan.ts), who writes the kernel.
+// to. Pure: devices as observed go in, changes come out. Not here: who the latter is (remote-peer.ts), links and routes
+// (join-plan.ts), who writes the kernel.
 
-import { UserError } from '../../base/errors.js';
-import { type Prefix, parseAddress, prefixContains, sameAddress, samePrefix } from '../../base/ip.js';
-import type {
-  SocketAddress,
-  WgDevice,
-  WgDeviceConfig,
-  WgPeer,
-  WgPeerConfig,
-} from '../../netlink/wireguard/device.js';
+import { type Prefix, prefixContains, samePrefix } from '../../base/ip.js';
+import type { WgDevice, WgDeviceConfig, WgPeer, WgPeerConfig } from '../../netlink/wireguard/device.js';
 import { type Key, SecretKey, WG_KEY_LEN } from '../../netlink/wireguard/key.js';
 import { type Endpoint, endpointPrefixes, type Network, type PriorPeer } from '../spec/model.js';
+import { type RemotePeer, sameSocketAddress } from './remote-peer.js';
 
 /** What the kernel takes for "no preshared key". */
 export const NO_PRESHARED_KEY = new SecretKey(Buffer.alloc(WG_KEY_LEN));
 
 /** What a container's peer on the host's interface gets, as the original does. */
 const HOST_PEER_KEEPALIVE = 25;
-
-/** The peer that a container connects to, as it is now. */
-export interface RemotePeer {
-  readonly publicKey: Key;
-  readonly endpoint: SocketAddress;
-}
-
-/**
- * The public key and listening port of the host's interface, for its containers.
- * @throws UserError when it has no key or listens on no port
- */
-export function planHostPeer(device: WgDevice, endpoint: SocketAddress | undefined): RemotePeer {
-  if (!device.publicKey || device.publicKey.isZero) {
-    throw new UserError(
-      `the WireGuard interface ${device.name} has no private key: set one (wg set ${device.name} private-key …)`,
-    );
-  }
-  if (endpoint) return { publicKey: device.publicKey, endpoint };
-  if (device.listenPort === 0) {
-    throw new UserError(
-      `the WireGuard interface ${device.name} listens on no port: bring it up (wg-quick up ${device.name})`,
-    );
-  }
-  return {
-    publicKey: device.publicKey,
-    endpoint: { address: parseAddress('127.0.0.1')!, port: device.listenPort },
-  };
-}
 
 /** The peer of a container's own device. */
 export function planRemotePeer(
@@ -170,7 +137,7 @@ export interface TunnelView {
   /** Whether the name or the interface behind the peer gave another answer than the last time. */
   readonly changed: boolean;
   /** Whether the other end has just been made anew: it does not know the session any more. */
-  readonly forgotten: boolean;
+  readonly sessionLost: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -180,13 +147,13 @@ export interface TunnelView {
  * of its own accord, and answers, is left alone.
  */
 export function planTunnel(
-  { device, peer, changed, forgotten, now }: TunnelView,
+  { device, peer, changed, sessionLost, now }: TunnelView,
   network: Pick<Network, 'keepalive' | 'allowedIPs'>,
   presharedKey: SecretKey | undefined,
 ): WgDeviceConfig | undefined {
   const present = device.peers.find(({ publicKey }) => publicKey.equals(peer.publicKey));
   // A new peer starts a handshake at once; the old one would only notice after fifteen seconds.
-  if (!present || forgotten) {
+  if (!present || sessionLost) {
     return {
       replacePeers: true,
       peers: [planRemotePeer(network, peer, presharedKey)],
@@ -196,12 +163,4 @@ export function planTunnel(
   const stale = now - present.lastHandshake > STALE_HANDSHAKE_MS;
   if (same || !(changed || stale)) return undefined;
   return { peers: [{ publicKey: peer.publicKey, updateOnly: true, endpoint: peer.endpoint }] };
-}
-
-function sameSocketAddress(a: SocketAddress, b: SocketAddress): boolean {
-  return a.port === b.port && sameAddress(a.address, b.address);
-}
-
-export function sameRemotePeer(a: RemotePeer, b: RemotePeer): boolean {
-  return a.publicKey.equals(b.publicKey) && sameSocketAddress(a.endpoint, b.endpoint);
 }

@@ -1,12 +1,13 @@
 // Seeds, the keys that derive from them, and preshared keys, from the option itself or from the file that it names. A
-// file is read at every use and must be its owner's alone. Not here: the options' syntax (driver/spec/options.ts).
+// file is read at every use and must be its owner's alone. Not here: what a secret looks like
+// (driver/spec/secret-text.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { O_PATH } from '../../../native/libc.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { derivePrivateKey, type SecretKey } from '../../netlink/wireguard/key.js';
 import { type Endpoint, keyAddress, type Network } from '../spec/model.js';
-import { parsePresharedKey } from '../spec/options.js';
+import { parsePresharedKey, withoutFinalNewline } from '../spec/secret-text.js';
 import { NO_GROUP } from '../users/rootless-hosts.js';
 import { type FoundFile, readOwnFile } from '../users/user-files.js';
 import { UserOperations } from '../users/user-operations.js';
@@ -49,8 +50,7 @@ async function readSecretFile(option: string, path: string, owner: number): Prom
   const { stat, content } = isOurs ? readFile(path, owner, refuse) : await readOf(owner, path, refuse);
   if (stat.mode & 0o077) throw refuse(`can be read by others: make it its owner's alone (chmod 600 ${path})`);
   if (content.length > MAX_SECRET_BYTES) throw refuse(`is larger than ${MAX_SECRET_BYTES / 1024} KiB`);
-  const end = content.at(-1) === 0x0a ? (content.at(-2) === 0x0d ? -2 : -1) : content.length;
-  const secret = content.subarray(0, end);
+  const secret = withoutFinalNewline(content);
   if (secret.length === 0) throw refuse('is empty');
   return secret;
 }

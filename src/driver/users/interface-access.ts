@@ -30,6 +30,6 @@ export function refuseClosedInterface(
 }
 
 /** What an administrator does to open an interface. */
-export function remedy(ifname: string): string {
+function remedy(ifname: string): string {
   return `the administrator opens it by adding --rootless-ifname=${ifname} to the command line of dwgd`;
 }

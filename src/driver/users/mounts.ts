@@ -2,6 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { OpError } from '../../base/errors.js';
+import { findMount, type Mount, mountsOfDevice, parseMountId } from './mountinfo.js';
 
 const EACCES = 13;
 
@@ -15,7 +16,9 @@ const LOCAL = new Set(
   ),
 );
 
-const MOST_MOUNTINFO_BYTES = 4 * 1024 * 1024;
+/** Some thousands of mounts; a user's own namespace may have 100,000, and to read those takes a second. */
+const MOST_BYTES_OF_USER = 1024 * 1024;
+const MOST_BYTES_OF_HOST = 4 * 1024 * 1024;
 
 /**
  * @param mountinfo that of the process in whose tree the file is, in procfs
@@ -23,41 +26,25 @@ const MOST_MOUNTINFO_BYTES = 4 * 1024 * 1024;
  * @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of
  */
 export function refuseForeign(mountinfo: string, fd: number, path: string): void {
-  const mount = mounts(mountinfo).get(mountIdOf(fd));
+  const mount = findMount(readProc(mountinfo, MOST_BYTES_OF_USER), mountIdOf(fd));
   if (mount && (LOCAL.has(mount.type) || isOfHost(mount))) return;
   throw new OpError('opening', path, EACCES);
 }
 
 /** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
 function isOfHost({ device, type }: Mount): boolean {
-  return [...mounts('/proc/self/mountinfo').values()].some(
-    mount => mount.device === device && mount.type === type && (type === 'overlay' || mount.point === '/'),
+  return mountsOfDevice(readProc('/proc/self/mountinfo', MOST_BYTES_OF_HOST), device).some(
+    mount => mount.type === type && (type === 'overlay' || mount.point === '/'),
   );
 }
 
-/** proc_pid_fdinfo(5). */
+/** The id of the mount that a descriptor is of; empty where the kernel does not tell. */
 export function mountIdOf(fd: number): string {
-  return /^mnt_id:\s*(\d+)$/m.exec(readProc(`/proc/self/fdinfo/${fd}`, 4096))?.[1] ?? '';
-}
-
-interface Mount {
-  /** `major:minor` */
-  readonly device: string;
-  /** Where it is mounted, as escaped there. */
-  readonly point: string;
-  readonly type: string;
-}
-
-/** proc_pid_mountinfo(5): each mount by its id. */
-function mounts(mountinfo: string): Map<string, Mount> {
-  const lines = readProc(mountinfo).matchAll(/^(\d+) \d+ (\d+:\d+) \S+ (\S+) .*? - (\S+) /gm);
-  return new Map(
-    [...lines].map(([, id, device, point, type]) => [id!, { device: device!, point: point!, type: type! }]),
-  );
+  return parseMountId(readProc(`/proc/self/fdinfo/${fd}`, 4096));
 }
 
 /** A file of procfs, as far as it may be read. @param most bytes */
-function readProc(path: string, most = MOST_MOUNTINFO_BYTES): string {
+function readProc(path: string, most: number): string {
   const fd = openSync(path, 'r');
   try {
     const parts: Buffer[] = [];

@@ -3,7 +3,7 @@
 
 import { UserError } from '../../base/errors.js';
 import type { Network } from '../spec/model.js';
-import { networkRow } from '../store/rows.js';
+import { networkRow } from '../store/network-row.js';
 import type { Store } from '../store/store.js';
 
 /** Docker's default address pools last for 31 networks; this is about twice as many. */
@@ -11,7 +11,7 @@ export const MAX_NETWORKS = 64;
 /** As many as a bridge of the kernel has ports (BR_PORT_BITS). Each is a link, a socket and a peer. */
 export const MAX_ENDPOINTS = 1024;
 /** Of a network's row, in bytes: some 4,000 routes. With the other two, a user's part of the database ends at 10 MiB. */
-export const MAX_NETWORK_BYTES = 64 * 1024;
+const MAX_NETWORK_BYTES = 64 * 1024;
 
 type Counts = Pick<Store, 'count' | 'ownerOf'>;
 

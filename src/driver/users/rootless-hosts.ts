@@ -4,7 +4,14 @@
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, namespaceOwner, O_PATH } from '../../../native/libc.js';
+import {
+  asUser,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWUSER,
+  namespaceOwner,
+  O_PATH,
+} from '../../../native/libc.js';
 import { UserError } from '../../base/errors.js';
 import { Netns } from '../../netlink/netns.js';
 import { connectToUser, readRuntimeFile } from './user-files.js';
@@ -80,7 +87,10 @@ export class RootlessHosts {
       // RootlessKit with --detach-netns keeps it here; dockerd itself is in the host's then.
       const detached = tryOpen(process.root, `${this.#root}/${uid}/dockerd-rootless/netns`);
       if (detached !== undefined) return takeNetns(detached, uid);
-      return checkNetns(new Netns(`${process.path}/ns/net`), uid);
+      return checkNetns(
+        asUser(uid, process.gid, () => new Netns(`${process.path}/ns/net`)),
+        uid,
+      );
     });
   }
 
@@ -145,21 +155,27 @@ function openProcess(uid: number, pid: number): (RootlessProcess & { folder: num
     folder = openSync(`/proc/${pid}`, O_PATH | constants.O_DIRECTORY);
     const path = `/proc/self/fd/${folder}`;
     const { uid: owner, gid } = fstatSync(folder);
-    const isHis =
-      owner === uid &&
-      isMadeBy(uid, `${path}/ns/user`, CLONE_NEWUSER) &&
-      isMadeBy(uid, `${path}/ns/mnt`, CLONE_NEWNS);
-    if (!isHis) {
+    // To see more of it takes its user, who owns its user namespace, or a capability.
+    const more = owner === uid ? asUser(uid, gid, () => lookAt(path, uid)) : undefined;
+    if (!more) {
       closeSync(folder);
       return undefined;
     }
-    const started = startOf(readFileSync(`${path}/stat`, 'latin1'));
-    const root = { uid, gid, folder: openSync(`${path}/root`, O_PATH), mountinfo: `${path}/mountinfo` };
-    return { uid, gid, pid, started, path, root, folder };
+    const root = { uid, gid, folder: more.root, mountinfo: `${path}/mountinfo` };
+    return { uid, gid, pid, started: more.started, path, root, folder };
   } catch {
     if (folder !== undefined) closeSync(folder);
     return undefined;
   }
+}
+
+/** When a process started, and its root; undefined unless its user and its mount namespace are the user's. */
+function lookAt(path: string, uid: number): { started: string; root: number } | undefined {
+  const isHis =
+    isMadeBy(uid, `${path}/ns/user`, CLONE_NEWUSER) && isMadeBy(uid, `${path}/ns/mnt`, CLONE_NEWNS);
+  if (!isHis) return undefined;
+  const started = startOf(readFileSync(`${path}/stat`, 'latin1'));
+  return { started, root: openSync(`${path}/root`, O_PATH) };
 }
 
 /**

@@ -5,7 +5,8 @@
 import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { promisify } from 'node:util';
-import { asUser, peerCredentials } from '../../../native/libc.js';
+import { asUser } from '../../../native/libc.js';
+import { peerCredentials } from '../../../native/libc-sockets.js';
 import { errorCode, UserError } from '../../base/errors.js';
 import { openPath, openPathNow, type UserRoot } from './user-paths.js';
 

@@ -5,16 +5,16 @@
 import { closeSync, constants, fstatSync, statfsSync } from 'node:fs';
 import {
   asUser,
-  close,
   O_PATH,
   openat2,
-  openat2OnThread,
   RESOLVE_CACHED,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_XDEV,
   readLink,
 } from '../../../native/libc.js';
+import { close } from '../../../native/libc-sockets.js';
 import { errorCode, OpError } from '../../base/errors.js';
+import { bringIntoMemory, type Uncached } from './disk-lookup.js';
 import { mountIdOf, refuseForeign } from './mounts.js';
 
 const { O_NOFOLLOW } = constants;
@@ -37,18 +37,14 @@ export interface UserRoot {
 /** Whether symbolic links are followed, within the root, or refused. */
 export type Links = 'follow' | 'refuse';
 /** TMPFS_MAGIC, RAMFS_MAGIC. */
-const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
+export const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */
 const MOST_LINKS = 40;
 const MOST_PARTS = 256;
+/** Mounts that a path leads into: each is looked up among all that its tree has. */
+const MOST_CROSSINGS = 16;
 /** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
 const TRIES = 8;
-
-/** A directory entry that is not in the kernel's dentry cache. */
-interface Uncached {
-  readonly folder: number;
-  readonly name: string;
-}
 
 /**
  * Opens a path at once. What is not in memory is not there, where that is all the memory that a file system has (tmpfs,
@@ -70,7 +66,7 @@ export function openPathNow(root: UserRoot, path: string, links: Links): number 
 }
 
 /**
- * Opens a path, as openPathNow() does, but what is not in memory is brought there by a thread of libuv's pool. That
+ * Opens a path, as openPathNow() does, but what is not in memory is brought there by a thread of the user's. That
  * thread is lost for as long as it takes: see UserOperations.
  */
 export async function openPath(root: UserRoot, path: string, links: Links): Promise<number> {
@@ -79,15 +75,10 @@ export async function openPath(root: UserRoot, path: string, links: Links): Prom
   for (let tries = 0; !step.done; tries++) {
     try {
       if (tries > MOST_PARTS) throw new OpError('opening', path, EAGAIN);
-      const { folder, name } = step.value;
-      const how = { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
-      // Access is checked by the walk, which repeats the look-up as the user.
-      close(await openat2OnThread(folder, name, how));
+      await bringIntoMemory(root, step.value);
     } catch (err) {
-      if (errorCode(err) !== 'EXDEV') {
-        walk.return(-1);
-        throw err;
-      }
+      walk.return(-1);
+      throw err;
     }
     step = go(root, walk);
   }
@@ -118,6 +109,7 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
   const todo = path.split('/').reverse();
   let followed = 0;
   let steps = 0;
+  const crossed = { mounts: 0 };
   let found: number | undefined;
   try {
     refuseForeign(root.mountinfo, root.folder, path);
@@ -130,11 +122,12 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
         continue;
       }
       const folder = way.at(-1)!;
-      let next = step(root, folder, name, path, false);
+      const at = { root, path, crossed, folder, name };
+      let next = step(at, false);
       if (next === undefined) {
-        yield { folder, name };
+        yield { folder, names: [name, ...namesAhead(todo)] };
         // What may still be waited for is the disk: the user's right to pass, as an access control list.
-        next = step(root, folder, name, path, true)!;
+        next = step(at, true)!;
       }
       if (fstatSync(next).isSymbolicLink()) {
         const target = readAndClose(next);
@@ -153,6 +146,13 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
   }
 }
 
+/** The names up to where the way leads back. @param todo parts of a path, the next one last */
+function namesAhead(todo: readonly string[]): string[] {
+  const names = [...todo].reverse().filter(name => name !== '' && name !== '.');
+  const end = names.indexOf('..');
+  return names.slice(0, end < 0 ? MOST_PARTS : end);
+}
+
 function readAndClose(link: number): string {
   try {
     return readLink(link);
@@ -161,18 +161,25 @@ function readAndClose(link: number): string {
   }
 }
 
+interface Step {
+  readonly root: UserRoot;
+  /** The whole of it, for errors. */
+  readonly path: string;
+  /** How many mounts the way has led into. */
+  readonly crossed: { mounts: number };
+  readonly folder: number;
+  readonly name: string;
+}
+
 /** One step of the way; undefined where it is not in memory. @throws OpError */
-function step(
-  root: UserRoot,
-  folder: number,
-  name: string,
-  path: string,
-  isWaitedFor: boolean,
-): number | undefined {
+function step({ root, path, crossed, folder, name }: Step, isWaitedFor: boolean): number | undefined {
   const next = isWaitedFor ? openWaiting(folder, name) : openFromMemory(folder, name);
   if (next === undefined) return undefined;
   try {
-    if (mountIdOf(next) !== mountIdOf(folder)) refuseForeign(root.mountinfo, next, path);
+    if (mountIdOf(next) !== mountIdOf(folder)) {
+      if (++crossed.mounts > MOST_CROSSINGS) throw new OpError('opening', path, ELOOP);
+      refuseForeign(root.mountinfo, next, path);
+    }
     return next;
   } catch (err) {
     closeSync(next);

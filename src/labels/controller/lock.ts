@@ -1,6 +1,6 @@
-// One keeper of labels for each host, wherever it runs: a lock in the host's /run, which nobody but root can take.
-// Where a daemon in a container does not see that, a socket with an abstract name in the host's network namespace
-// tells two of them of each other. Anybody may take such a name, so nothing but a warning depends on it.
+// The lock that lets only one daemon per host apply labels, wherever it runs: a file in the host's /run, which only root can
+// lock. For daemons in containers that do not see that file, there is also an abstract socket name in the host's network
+// namespace. Any process may take that name, so only a warning depends on it.
 
 import { accessSync, closeSync, constants } from 'node:fs';
 import {
@@ -11,7 +11,7 @@ import {
   SOCK_STREAM,
   socket,
   unixAddress,
-} from '../../../native/libc.js';
+} from '../../../native/libc-sockets.js';
 import { LockFile, LockHeldError, RUN_DIR } from '../../../native/lock-file.js';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -38,7 +38,7 @@ export class LabelLock {
     } catch (err) {
       if (!(err instanceof LockHeldError)) throw err;
       throw new UserError(
-        `another dwgd keeps the labels of this host: stop it first (process ${err.holder})`,
+        `another dwgd applies the labels of this host: stop it first (process ${err.holder})`,
         { cause: err },
       );
     }
@@ -50,7 +50,7 @@ export class LabelLock {
   }
 }
 
-/** The host's /run/dwgd; the own one where the host's is out of reach, which then is the same or a container's. */
+/** The host's /run/dwgd; where that is out of reach, the one that this process sees. */
 function hostRunDir(): string {
   try {
     accessSync(`${HOST_ROOT}/run`, constants.W_OK);
@@ -60,7 +60,7 @@ function hostRunDir(): string {
   }
 }
 
-/** The file descriptor that has the name; undefined when it cannot be had, which is said. */
+/** A file descriptor that holds the name; undefined, with a warning, when it cannot be taken. */
 function takeName(host: Host, log: Log): number | undefined {
   const fd = openSocket(host);
   try {
@@ -71,16 +71,16 @@ function takeName(host: Host, log: Log): number | undefined {
     if (errorCode(err) === 'EADDRINUSE') {
       log.warn(
         holderOf(host),
-        `another process has the name ${NAME}: going on without it; if it is a dwgd in a container, stop one of the two`,
+        `another process holds the name ${NAME}: continuing without it; if it is a dwgd in a container, stop one of the two`,
       );
     } else {
-      log.warn(`cannot take the name ${NAME}: going on without it: ${messageOf(err)}`);
+      log.warn(`cannot take the name ${NAME}, continuing without it: ${messageOf(err)}`);
     }
     return undefined;
   }
 }
 
-/** Who listens at the name; unknown when he is gone by now, or lets nobody connect. */
+/** The process that listens at the name; empty when it is gone by now, or accepts no connection. */
 function holderOf(host: Host): { pid?: number; uid?: number } {
   const fd = openSocket(host);
   try {
@@ -92,7 +92,7 @@ function holderOf(host: Host): { pid?: number; uid?: number } {
   }
 }
 
-/** Non-blocking: connect(2) to a listener whose queue is full waits otherwise, and the whole daemon with it. */
+/** Non-blocking: otherwise connect(2) to a listener with a full queue would block the whole daemon. */
 function openSocket(host: Host): number {
   return host.within(() => socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
 }

@@ -1,6 +1,6 @@
-// Keeps every namespace as the labels want it: lists all containers, plans, and applies what is not in force yet. One run
-// at a time, triggered by events, by the clock and by failures. Not here: what containers look like (labels/discovery/containers.ts), what
-// shall be (labels/planner/plan.ts), what of it is not in force yet (work-queue.ts), the inside of a namespace (labels/namespace/sandbox.ts).
+// The reconcile loop: lists all containers, plans, and applies what is not in force yet. One pass at a time, triggered by
+// events, by the resync interval and by failures. Not here: listing (labels/discovery/containers.ts), the plan
+// (labels/planner/plan.ts), what is due (work-queue.ts), a single namespace (labels/namespace/sandbox.ts).
 
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
@@ -17,26 +17,26 @@ import { type WorkItem, WorkQueue } from './work-queue.js';
 interface ReconcilerParts {
   /** Every container as it is now. */
   readonly list: (fullResync: boolean) => Promise<readonly ContainerView[]>;
-  /** What shall be. */
+  /** The desired state of everything. */
   readonly plan: (
     containers: readonly ContainerView[],
   ) => Pick<Plan, 'sandboxes' | 'hostRoutes' | 'diagnostics'>;
-  /** Brings a namespace to what it shall be; undefined when it is gone. */
+  /** Reconciles a namespace with its desired state; undefined when it is gone. */
   readonly reconcile: (desired: SandboxDesired) => ApplyResult | undefined;
   /** Reconciles the host's routes; without `prune` those stay that are not wanted any more. */
   readonly reconcileHost: (routes: readonly DesiredRoute[], prune: boolean) => ApplyResult | undefined;
-  /** Is told the keys of all namespaces that hold something of ours, or may: nothing is to be remembered of others. */
+  /** Is told the keys of all namespaces that hold something of ours, or may: all others can be forgotten. */
   readonly retainOnly?: (keys: ReadonlySet<string>) => void;
   readonly log: Log;
-  /** How often the kernel is looked at unasked, in milliseconds. */
+  /** How often the state of every namespace is read even if nothing has changed, in milliseconds. */
   readonly resyncInterval: number;
   /** A clock, in milliseconds; absent: the machine's monotonic one. */
   readonly now?: () => number;
 }
 
-/** After so long a pass makes way for one that was asked for meanwhile; what it did not reach is then taken up. */
+/** After this long a pass yields to one that was triggered meanwhile, which takes up the rest. */
 const SHORT_PASS_MS = 20;
-/** How long others may have to wait for namespaces to be looked into. */
+/** How long the event loop may be blocked at a time. */
 const MAX_BLOCK_MS = 2;
 
 export class Reconciler {
@@ -47,7 +47,7 @@ export class Reconciler {
   #listAttempts = NEVER_FAILED;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #loop = new Coalescer(() => this.#pass());
-  /** Whether somebody asks, and not the time alone at which something is tried again. */
+  /** Whether the next pass was triggered, and not only due by a retry. */
   #isTriggered = false;
   #fullResync = true;
   #clock: NodeJS.Timeout | undefined;
@@ -57,7 +57,7 @@ export class Reconciler {
     this.#reporter = new Reporter(parts.log);
   }
 
-  /** Begins to look by the clock, too. The first pass is somebody's trigger. */
+  /** Starts the resync timer. The first pass has to be triggered. */
   start(): void {
     this.#clock = setInterval(() => {
       this.#fullResync = true;
@@ -65,7 +65,7 @@ export class Reconciler {
     }, this.#parts.resyncInterval);
   }
 
-  /** Stops; what is in force stays. */
+  /** Stops; what is in force stays in force. */
   close(): void {
     this.#loop.close();
     clearInterval(this.#clock);
@@ -77,7 +77,7 @@ export class Reconciler {
     await this.#loop.idle();
   }
 
-  /** Asks for a pass; those asked for during one are folded into a single next one. */
+  /** Requests a pass; requests during a pass are coalesced into a single next one. */
   trigger(): void {
     this.#isTriggered = true;
     this.#loop.trigger();
@@ -94,24 +94,24 @@ export class Reconciler {
     this.#armRetry();
   }
 
-  /** One look at the world and what follows from it. */
+  /** Lists, plans and applies. */
   async #reconcileAll(): Promise<void> {
-    const [fullResync, asked] = [this.#fullResync, this.#isTriggered];
+    const [fullResync, triggered] = [this.#fullResync, this.#isTriggered];
     this.#fullResync = false;
     this.#isTriggered = false;
     const began = performance.now();
-    let looked: number;
+    let listed: number;
     let due: readonly WorkItem[];
     try {
       const containers = await this.#parts.list(fullResync);
-      looked = performance.now();
+      listed = performance.now();
       const plan = this.#parts.plan(containers);
       this.#reporter.diagnostics(plan.diagnostics);
-      due = this.#schedule(plan, containers, { fullResync, asked });
+      due = this.#schedule(plan, containers, { fullResync, triggered });
       this.#listAttempts = NEVER_FAILED;
     } catch (err) {
       this.#fullResync ||= fullResync;
-      this.#isTriggered ||= asked;
+      this.#isTriggered ||= triggered;
       throw err;
     }
     const planned = performance.now();
@@ -121,7 +121,7 @@ export class Reconciler {
       if (this.#loop.isClosed || (this.#loop.isPending && performance.now() - began > enough)) break;
       this.#apply(entry);
       if (performance.now() - yielded < MAX_BLOCK_MS) continue;
-      // Docker's own calls are answered in between.
+      // Calls of the network driver are answered in between.
       await yieldToLoop();
       yielded = performance.now();
     }
@@ -129,18 +129,18 @@ export class Reconciler {
     this.#parts.log.debug(
       {
         namespaces: due.length,
-        look: ms(began, looked),
-        plan: ms(looked, planned),
+        list: ms(began, listed),
+        plan: ms(listed, planned),
         ms: ms(began, performance.now()),
       },
-      fullResync ? 'a pass over everything' : 'a pass',
+      fullResync ? 'full resync' : 'reconcile pass',
     );
   }
 
   #schedule(
     plan: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
-    why: { readonly fullResync: boolean; readonly asked: boolean },
+    why: { readonly fullResync: boolean; readonly triggered: boolean },
   ): readonly WorkItem[] {
     const { due, live } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
     this.#reporter.retainOnly(live);
@@ -148,7 +148,7 @@ export class Reconciler {
     return due;
   }
 
-  /** Applies to a namespace what it shall hold. */
+  /** Reconciles one namespace, and records the outcome. */
   #apply(item: WorkItem): void {
     let outcome: ApplyResult | undefined;
     try {
@@ -167,7 +167,7 @@ export class Reconciler {
     return this.#parts.now?.() ?? performance.now();
   }
 
-  /** Has what failed tried again in its time. */
+  /** Sets the timer for the next retry. */
   #armRetry(): void {
     clearTimeout(this.#retryTimer);
     if (this.#loop.isClosed) return;

@@ -1,5 +1,5 @@
-// What is said of the keeping of labels, and how often: each mistake once while it lasts, each refusal once when it
-// stays. Not here: what mistakes there are (labels/planner/plan.ts, labels/spec/parse.ts), how a line looks (base/log.ts).
+// What the log says of labels, and how often: each mistake once while it lasts, each failure once if it repeats. Not here:
+// which mistakes there are (labels/planner/plan.ts, labels/spec/parse.ts), the format of a line (base/log.ts).
 
 import { errorCode, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -12,18 +12,18 @@ import type { WorkItem } from './work-queue.js';
 
 /** A failure is reported when it repeats: in a container that is stopping or being connected, things fail once. */
 const REPORTED_AT = 2;
-/** Failures of one namespace that are told one by one, and characters of each: there can be one for every route. */
-const MOST_FAILURES = 3;
+/** Failures of one namespace that are listed, and characters of each: there can be one for every route. */
+const MAX_FAILURES = 3;
 const FAILURE_MAX = 400;
 
-/** What a namespace is called, and why it fails. */
+/** The name of a namespace in the log, and why it fails. */
 type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'>;
 
 export class Reporter {
   readonly #log: Log;
   /** Namespaces that are closed while a label is not in force; by their keys. */
   readonly #closed = new Set<string>();
-  /** What is wrong in namespaces beside, as it was said; by their keys. */
+  /** Other warnings about namespaces, as they were reported; by their keys. */
   readonly #warned = new Map<string, string>();
   /** The mistakes that were reported and still hold. */
   #reported: ReadonlySet<string> = new Set();
@@ -39,7 +39,7 @@ export class Reporter {
     else this.#log.debug(lastError);
   }
 
-  /** Says each mistake when it is new. @param mistakes all that there are now */
+  /** Reports each mistake when it is new. @param diagnostics all that there are now */
   diagnostics(diagnostics: readonly Diagnostic[]): void {
     const now = new Set<string>();
     for (const { container, key, message, isError } of diagnostics) {
@@ -52,21 +52,21 @@ export class Reporter {
   }
 
   /**
-   * Says what came of a namespace.
-   * @param item with that failure, if it is one
-   * @param outcome undefined when it was gone
+   * Reports the outcome of reconciling a namespace.
+   * @param item with the failure counted, if there was one
+   * @param outcome undefined when the namespace was gone
    */
   outcome(item: ReportedItem, outcome: ApplyResult | undefined): void {
     const { key, subject, lastError = '', repeats } = item;
     const fields = { containers: subject };
     if (outcome?.isClosed) this.#closed.add(key);
-    // They are found when a table is put in place, and not again while it stands.
+    // They are found when a table is installed, and not again while it stays.
     for (const { container, key, message, isOpen } of outcome?.refused ?? [])
       this.#log[isOpen ? 'error' : 'warn']({ container, label: key }, message);
     if (outcome?.unreadable)
       this.#log.warn(
         fields,
-        `the table was put in place anew, as nobody can tell whether it was whole: ${messageOf(outcome.unreadable)}`,
+        `the table was installed anew, since it could not be read: ${messageOf(outcome.unreadable)}`,
       );
     if (outcome?.failures.length === 0) this.#warn(key, fields, (outcome.warnings ?? []).join('; '));
     if (!outcome) {
@@ -77,25 +77,25 @@ export class Reporter {
     } else if (outcome.changes.length > 0) {
       this.#log.info({ ...fields, did: summary(outcome.changes) }, 'reconciled with its labels');
       if (!outcome.isClosed && this.#closed.delete(key)) {
-        this.#log.info(fields, 'all labels are in force: what twine.strict had closed is open');
+        this.#log.info(fields, 'all labels are in force: the container that twine.strict had closed is open');
       }
     }
   }
 
-  /** Says what is wrong in a namespace when it is new. */
+  /** Reports a warning about a namespace when it is new. */
   #warn(key: string, fields: object, text: string): void {
     if (text !== '' && this.#warned.get(key) !== text) this.#log.warn(fields, text);
     this.#warned.set(key, text);
   }
 
-  /** Forgets what was said of all other namespaces. */
+  /** Forgets what was reported about all other namespaces. */
   retainOnly(keys: ReadonlySet<string>): void {
     for (const key of this.#closed) if (!keys.has(key)) this.#closed.delete(key);
     for (const key of this.#warned.keys()) if (!keys.has(key)) this.#warned.delete(key);
   }
 }
 
-/** Why an attempt failed, and what that means for packets, in one line of bounded length. */
+/** Why an attempt failed, and what that means for packets, in one line of limited length. */
 export function failureOf(outcome: ApplyResult): string {
   return failuresText(outcome.failures) + consequenceOf(outcome);
 }
@@ -104,20 +104,20 @@ export function failureOf(outcome: ApplyResult): string {
 function consequenceOf({ mayLeak, isClosed }: ApplyResult): string {
   if (isClosed) return `; until then ${CLOSED}`;
   if (!mayLeak) return '';
-  return '; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile';
+  return '; until then packets may leave by routes other than those of labels: twine.strict=true would close the container meanwhile';
 }
 
-/** What failures say, in one line of bounded length. */
+/** The failures in one line of limited length. */
 function failuresText(failures: readonly unknown[]): string {
-  const told = failures.slice(0, MOST_FAILURES).map(err => {
+  const listed = failures.slice(0, MAX_FAILURES).map(err => {
     const text = messageOf(err);
     return text.length > FAILURE_MAX ? `${text.slice(0, FAILURE_MAX)}…` : text;
   });
-  const more = failures.length - told.length;
-  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  const more = failures.length - listed.length;
+  return [...listed, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
-/** What was done, in words: `replaceTable, 2 addRoute`. */
+/** The changes in short: `replaceTable, 2 addRoute`. */
 export function summary(changes: readonly Change[]): string {
   const counts = new Map<string, number>();
   for (const { kind } of changes) counts.set(kind, (counts.get(kind) ?? 0) + 1);

@@ -1,5 +1,5 @@
-// What is to be done in which namespace: what it shall hold, what it is known to hold, and what has failed there. Pure.
-// Not here: doing it (reconciler.ts), saying what came of it (reporter.ts).
+// Which namespaces are due: their desired state, what was last applied, and what has failed there. Pure. Not here: applying
+// it (reconciler.ts), reporting the outcome (reporter.ts).
 
 import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
@@ -10,32 +10,32 @@ import { groupBy } from '../spec/group-by.js';
 import { HOST_ROUTES } from '../spec/label-keys.js';
 import { type Attempts, failedAgain, NEVER_FAILED } from './attempts.js';
 
-/** The key under which the host's routes are kept among the namespaces. */
+/** The key of the host's routes among those of the namespaces. */
 const HOST = 'host';
 
-/** What a namespace is known to hold. */
+/** What was last applied to a namespace. */
 interface Applied {
-  /** The path by which it was entered. The kernel gives the numbers of namespaces that are gone to new ones. */
+  /** The path by which it was entered: the kernel reuses inode numbers of namespaces that are gone. */
   readonly path: string;
-  /** Of what it holds: the same for what is the same. */
+  /** Of the desired state: the same for equal states. */
   readonly digest: string;
-  /** Revisions of the containers in it: what Docker has done to one since may have undone what we did. */
+  /** Revisions of the containers in it: Docker may have undone our changes when it changed one. */
   readonly members: readonly number[];
 }
 
-/** The host's routes as they shall be. */
+/** The desired routes of the host. */
 interface HostDesired {
   readonly hostRoutes: readonly DesiredRoute[];
   /** Whether routes go that are not wanted any more. */
   readonly prune: boolean;
 }
 
-/** What a namespace shall hold by the last plan. */
+/** The desired state of a namespace by the last plan. */
 interface Target extends Applied {
   readonly key: string;
   /** Names of its containers, for the log. */
   readonly subject: string;
-  /** Whether it shall hold nothing of ours. */
+  /** Whether it is to hold nothing of ours. */
   readonly isEmpty: boolean;
   readonly desired: SandboxDesired | HostDesired;
 }
@@ -48,20 +48,20 @@ export interface WorkItem extends Target, Attempts {
   readonly needsResync: boolean;
 }
 
-/** Why and how work is asked for. */
+/** Why a pass runs. */
 interface ScheduleOptions {
-  /** Whether all are to be looked into. */
+  /** Whether the state of all namespaces is read. */
   readonly fullResync: boolean;
-  /** Whether somebody asks, and not the time alone at which something is tried again. */
-  readonly asked: boolean;
+  /** Whether it was triggered, and not only due by a retry: then all that failed is retried. */
+  readonly triggered: boolean;
   /** In milliseconds, by the clock of `retryAt`. */
   readonly now: number;
 }
 
 interface PendingWork {
-  /** First what is to be changed, then what is only looked into, last what failed: nobody waits for that. */
+  /** First changed namespaces, then those that are only resynced, last those that failed: nobody waits for these. */
   readonly due: readonly WorkItem[];
-  /** Keys of all that shall hold something, or may. */
+  /** Keys of all that hold something of ours, or may. */
   readonly live: ReadonlySet<string>;
 }
 
@@ -69,11 +69,11 @@ export class WorkQueue {
   readonly #items = new Map<string, WorkItem>();
   #first = true;
 
-  /** The work that follows from a plan of these containers. */
+  /** The namespaces that are due after a plan for these containers. */
   schedule(
     { sandboxes, hostRoutes }: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
-    { fullResync, asked, now }: ScheduleOptions,
+    { fullResync, triggered, now }: ScheduleOptions,
   ): PendingWork {
     const wanted = new Map(sandboxes.map(desired => [desired.netns.key, desired]));
     const isFirst = this.#first;
@@ -81,14 +81,14 @@ export class WorkQueue {
     const members = revisionsByNamespace(containers);
     const live = new Set<string>();
     const due: WorkItem[] = [];
-    // What a daemon before us left is not known: each namespace is looked into once, and those that held something
-    // as long as they live.
+    // What an earlier daemon left is not known: each namespace is read once, and those that held something of ours
+    // for as long as they live.
     for (const { netns, hostNetwork, name, isIndeterminate } of containers) {
       if (!netns || hostNetwork || (wanted.has(netns.key) && !isIndeterminate)) continue;
       if (isIndeterminate || isFirst || this.#items.has(netns.key))
         wanted.set(netns.key, nothingIn(netns, [name]));
     }
-    // Whose labels may count there is not known in whole: what is in force stays until it is.
+    // It is not known which labels count there: what is in force stays until it is.
     const indeterminate = new Set(
       containers.flatMap(({ isIndeterminate, netns }) => (isIndeterminate && netns?.key) || []),
     );
@@ -116,13 +116,13 @@ export class WorkQueue {
       due: [
         ...changed.filter(({ attempts }) => attempts === 0),
         ...due.filter(item => isApplied(item) && this.#items.get(item.key)!.needsResync),
-        ...changed.filter(({ attempts, retryAt }) => attempts > 0 && (asked || retryAt <= now)),
+        ...changed.filter(({ attempts, retryAt }) => attempts > 0 && (triggered || retryAt <= now)),
       ],
       live,
     };
   }
 
-  /** Notes that a namespace holds what it shall. */
+  /** Records that a namespace has its desired state. */
   done({ key, path, digest, members, isEmpty }: WorkItem): void {
     const item = this.#items.get(key);
     if (isEmpty || !item) this.#items.delete(key);
@@ -135,25 +135,25 @@ export class WorkQueue {
       });
   }
 
-  /** Notes that a namespace is no more. */
+  /** Records that a namespace is gone. */
   gone({ key }: WorkItem): void {
     this.#items.delete(key);
   }
 
-  /** Notes why an attempt failed, and returns the item with that. */
+  /** Records why an attempt failed, and returns the item with that. */
   failed({ key }: WorkItem, error: string, now: number): WorkItem {
     const failed = withFailure(this.#items.get(key)!, error, now);
     this.#items.set(key, failed);
     return failed;
   }
 
-  /** When the first of those that failed is to be tried again; undefined where none is waiting. */
+  /** The time of the next retry; undefined where none is pending. */
   nextRetry(now: number): number | undefined {
     const times = [...this.#items.values()].map(({ retryAt }) => retryAt).filter(at => at > now);
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 
-  /** What is known of it stays, what it shall hold may be another. */
+  /** Sets the desired state; what was applied and has failed stays. */
   #update(target: Target): WorkItem {
     const known = this.#items.get(target.key) ?? { ...NEVER_FAILED, needsResync: false };
     const item = { ...known, ...target };
@@ -162,7 +162,7 @@ export class WorkQueue {
   }
 }
 
-/** The item after one more attempt that failed: what the namespace holds is not known any more. */
+/** The item after one more failed attempt: what the namespace holds is not known any more. */
 export function withFailure(item: WorkItem, error: string, now: number): WorkItem {
   return {
     ...item,
@@ -201,7 +201,7 @@ function targetOnHost(desired: HostDesired): Target {
   };
 }
 
-/** The revisions of the containers in each namespace, in ascending order: Docker may list them in another. */
+/** The revisions of the containers in each namespace, sorted: the order in which Docker lists them may change. */
 function revisionsByNamespace(containers: readonly ContainerView[]): Map<string, number[]> {
   const inside = groupBy(
     containers.filter(({ netns }) => netns),

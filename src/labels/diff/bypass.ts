@@ -1,4 +1,4 @@
-// Policy rules of a container's own by which packets go past the routes of its labels. Not here: saying so
+// Policy rules of a container's own that bypass the routes of its labels. Pure. Not here: reporting them
 // (labels/controller/reporter.ts).
 
 import { RT_TABLE_DWGD, RTPROT_DWGD } from '../../base/ownership.js';
@@ -6,7 +6,7 @@ import type { Rule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import { type RoutingDesired, routingRules, routingTable, sameRule } from './policy-routing.js';
 
-/** Rules that are told one by one. */
+/** Rules that are named one by one. */
 const MOST_RULES = 3;
 /** Of the kernel's own rule that looks up table main. */
 const MAIN_PRIORITY = 32_766;

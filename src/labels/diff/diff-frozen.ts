@@ -1,12 +1,12 @@
-// The changes in a namespace of which it cannot be told what its labels ask for: what is missing is closed, nothing is
-// taken away.
+// The changes in a frozen namespace, of which it is not known what its labels ask for: networks without a route of ours
+// become unreachable, nothing is removed. Pure. Not here: when a namespace is frozen (labels/planner/frozen.ts).
 
 import { samePrefix } from '../../base/ip.js';
 import { diffRoutes } from './diff-routes.js';
 import { diffRules, routingTable } from './policy-routing.js';
 import type { Change, DesiredState, SandboxObserved } from './state.js';
 
-/** Guards of networks that have nothing of ours, and the policy rules that they need: nothing is taken away. */
+/** Fallbacks of networks that have no route of ours, and the policy rules that they need. */
 export function diffFrozen(desired: DesiredState, observed: SandboxObserved): Change[] {
   const missing = desired.routes.filter(
     ({ network }) =>

@@ -1,6 +1,6 @@
-// ::1 as a local address on other interfaces than lo. The kernel takes in a packet for ::1 by an interface only where a
-// local route names it, and what comes from outside with ::1 as an address never gets that far: these are answers that
-// were translated back. Not here: IPv4, which has route_localnet (sysctls.ts).
+// ::1 as a local address on interfaces other than lo, for replies that are translated back to it: the kernel accepts a
+// packet for ::1 on an interface only if a local route says so. Packets from outside that carry ::1 are dropped before
+// that. Pure. Not here: IPv4, which has route_localnet (sysctls.ts).
 
 import { type Prefix, parsePrefix } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
@@ -11,7 +11,7 @@ import type { Change } from './state.js';
 const LO = 1;
 const LOOPBACK: Prefix = parsePrefix('::1/128')!;
 
-/** Routes that make an address local, and all others. */
+/** The routes that make an address local, and all others. */
 export function splitLocal(routes: readonly Route[]): [local: Route[], others: Route[]] {
   return [routes.filter(({ type }) => type === RTN_LOCAL), routes.filter(({ type }) => type !== RTN_LOCAL)];
 }

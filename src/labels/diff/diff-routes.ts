@@ -1,5 +1,6 @@
-// Which changes bring our routes to what they shall be, in an order in which no packet goes by a route of somebody
-// else's meanwhile. Not here: which routes shall be (labels/planner/plan.ts), their bytes (netlink/route/route.ts).
+// The changes from our observed routes to the desired ones, in an order in which no packet takes anybody else's route
+// meanwhile. Pure. Not here: which routes are desired (labels/planner/sandbox-plan.ts), their bytes
+// (netlink/route/route.ts).
 
 import { type Address, formatPrefix, type Prefix, sameAddress } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
@@ -9,23 +10,23 @@ import { routingTable } from './policy-routing.js';
 import type { Change, DesiredRoute } from './state.js';
 
 /**
- * Metrics in IPv6, all before Docker's 1024. A gateway that takes another's place gets the one that is free: routes
- * of one metric would be used together, as one multipath route.
+ * Metrics in IPv6, all below Docker's 1024. A new gateway gets the one that is free: routes of the same metric would
+ * become one multipath route.
  */
 const GATEWAY_METRICS = [1, 2] as const;
 const FALLBACK_METRIC = 3;
 
 /** The changes to routes, by when they are to be made. */
 interface RouteChanges {
-  /** Guards of networks that have nothing of ours: before all else. */
+  /** Unreachable fallbacks of networks that have no route of ours: before all else. */
   readonly fallbacks: readonly Change[];
   readonly gateways: readonly Change[];
-  /** What is not in force, or not wanted any more: after all else. */
+  /** Routes that have no effect, or are not wanted any more: after all else. */
   readonly removals: readonly Change[];
 }
 
-/** One network: what it shall have, and what it has in the kernel's order. */
-interface Subject {
+/** The routes of one network: the desired ones, and the observed ones in the kernel's order. */
+interface NetworkRoutes {
   readonly network: Prefix;
   readonly gateway: Address | undefined;
   readonly hasFallback: boolean;
@@ -35,7 +36,7 @@ interface Subject {
 }
 
 /**
- * @param desired at most one gateway and one guard for each network
+ * @param desired at most one gateway and one fallback for each network
  * @param observed routes of our protocol, in the kernel's order
  * @param tableOf the table (RT_TABLE_*) for the routes to a network
  */
@@ -48,7 +49,7 @@ export function diffRoutes(
     observed,
     ({ destination, table }) => table === tableOf(destination),
   );
-  const all = subjects(desired, inPlace, tableOf).map(subject => {
+  const all = routesByNetwork(desired, inPlace, tableOf).map(subject => {
     if (!subject.hasFallback && !subject.gateway) return withdraw(subject);
     return subject.network.address.family === 4 ? diffInOrder(subject) : diffByMetric(subject);
   });
@@ -59,11 +60,11 @@ export function diffRoutes(
   };
 }
 
-function subjects(
+function routesByNetwork(
   desired: readonly DesiredRoute[],
   observed: readonly Route[],
   tableOf: (network: Prefix) => number,
-): Subject[] {
+): NetworkRoutes[] {
   const wanted = groupBy(desired, ({ network }) => formatPrefix(network));
   const present = groupBy(observed, ({ destination }) => formatPrefix(destination));
   return [...new Set([...wanted.keys(), ...present.keys()])].map(key => {
@@ -80,14 +81,14 @@ function subjects(
   });
 }
 
-/** The guard goes first: until the gateway's route has gone too, nothing becomes unreachable. */
-function withdraw({ present }: Subject): RouteChanges {
+/** The fallback goes first: with the gateway's route still there, nothing becomes unreachable. */
+function withdraw({ present }: NetworkRoutes): RouteChanges {
   const [fallbacks, others] = partition(present, isFallback);
   return { fallbacks: [], gateways: [], removals: [...fallbacks, ...others].map(remove) };
 }
 
-/** IPv4: the first of a network's routes counts, and a new one is put before the others. */
-function diffInOrder(subject: Subject): RouteChanges {
+/** IPv4: the first of a network's routes counts, and a new one is prepended. */
+function diffInOrder(subject: NetworkRoutes): RouteChanges {
   const { gateway, hasFallback, present } = subject;
   const fallbackAt = hasFallback ? present.findIndex(isFallback) : present.length;
   if (fallbackAt < 0) return renewFallback(subject);
@@ -99,7 +100,7 @@ function diffInOrder(subject: Subject): RouteChanges {
     const rest = [...above.slice(rightAt + 1), ...below];
     return { fallbacks: [], gateways: above.slice(0, rightAt).map(remove), removals: rest.map(remove) };
   }
-  // One that is not in force has to go first: the kernel holds no route twice.
+  // The same route further down has to go first: the kernel refuses duplicates.
   const [same, stale] = partition([...above, ...below], leadsTo(gateway));
   return {
     fallbacks: [],
@@ -108,20 +109,20 @@ function diffInOrder(subject: Subject): RouteChanges {
   };
 }
 
-/** IPv4, the guard missing: it is put before all, and the gateway's route before it. */
-function renewFallback(subject: Subject): RouteChanges {
+/** IPv4, the fallback missing: it is prepended, and then the gateway's route. */
+function renewFallback(subject: NetworkRoutes): RouteChanges {
   const { gateway, present } = subject;
   const fallback = add(fallbackRoute(subject));
   if (!gateway) return { fallbacks: [fallback], gateways: [], removals: present.map(remove) };
   const [same, stale] = partition(present, leadsTo(gateway));
   const route = add(gatewayRoute(subject, gateway));
   if (same.length === 0) return { fallbacks: [fallback], gateways: [route], removals: stale.map(remove) };
-  // What works now goes on working until the moment of the exchange.
+  // What works now keeps working until the moment of the exchange.
   return { fallbacks: [], gateways: [fallback, ...same.map(remove), route], removals: stale.map(remove) };
 }
 
-/** IPv6: the least metric counts. */
-function diffByMetric(subject: Subject): RouteChanges {
+/** IPv6: the lowest metric counts. */
+function diffByMetric(subject: NetworkRoutes): RouteChanges {
   const { gateway, hasFallback, present } = subject;
   const [allFallbacks, routes] = partition(present, isFallback);
   const [rightFallbacks, wrongFallbacks] = partition(
@@ -149,7 +150,7 @@ function diffByMetric(subject: Subject): RouteChanges {
   };
 }
 
-function gatewayRoute({ network, table }: Subject, gateway: Address, metric?: number): RouteConfig {
+function gatewayRoute({ network, table }: NetworkRoutes, gateway: Address, metric?: number): RouteConfig {
   return {
     destination: network,
     gateway,
@@ -160,7 +161,7 @@ function gatewayRoute({ network, table }: Subject, gateway: Address, metric?: nu
   };
 }
 
-function fallbackRoute({ network, table }: Subject): RouteConfig {
+function fallbackRoute({ network, table }: NetworkRoutes): RouteConfig {
   return {
     destination: network,
     type: RTN_UNREACHABLE,

@@ -1,6 +1,6 @@
-// The changes from what a namespace holds to what it shall hold, in an order in which at no moment a packet leaks and
-// nothing works worse than before or after. Not here: carrying them out (labels/namespace/sandbox.ts), the routes among
-// themselves (diff-routes.ts).
+// The changes from the observed to the desired state of a namespace, in an order in which no packet leaks at any moment and
+// nothing works worse than before or after. Pure. Not here: making them (labels/namespace/session.ts), the order of routes
+// (diff-routes.ts).
 
 import { diffFrozen } from './diff-frozen.js';
 import { diffLoopback, splitLocal } from './diff-loopback.js';
@@ -11,7 +11,7 @@ import type { Change, DesiredState, PutTable, SandboxObserved, Sysctl } from './
 import { CLOSED_STAMP, CLOSED_TABLE, NOT_FORWARDING_STAMP, NOT_FORWARDING_TABLE } from './strict.js';
 import { isForwarding } from './sysctls.js';
 
-/** Nothing to do is an empty list. */
+/** Empty where nothing is to be done. */
 export function diff(desired: DesiredState, observed: SandboxObserved): Change[] {
   if (desired.isFrozen) return diffFrozen(desired, observed);
   const [local, routes] = splitLocal(observed.routes);
@@ -29,18 +29,18 @@ export function diff(desired: DesiredState, observed: SandboxObserved): Change[]
     ...loopback.filter(({ kind }) => kind === 'deleteRoute'),
     ...rules.filter(({ kind }) => kind === 'deleteRule'),
     ...removals,
-    // The table that opens a closed namespace: when all else is in force.
+    // The table that opens a closed namespace comes when all else is in force.
     ...(desired.isStrict ? table : []),
   ];
 }
 
 /**
- * What is done where changes were refused: a strict namespace is closed, and one that was to forward and has no table
- * of ours forwards nothing. Undefined where there is nothing to be closed.
+ * The table to install after changes have failed: a strict namespace is closed, and one that should forward but has no table
+ * of ours forwards nothing. Undefined where nothing has to be closed.
  */
 export function closingTable(desired: DesiredState, observed: SandboxObserved): PutTable | undefined {
-  const names = new Set(remembered(observed).map(({ name }) => name));
-  const before = [...remembered(observed), ...observed.before.filter(({ name }) => !names.has(name))];
+  const names = new Set(formerSysctls(observed).map(({ name }) => name));
+  const before = [...formerSysctls(observed), ...observed.before.filter(({ name }) => !names.has(name))];
   if (desired.isStrict) {
     return { kind: 'replaceTable', table: stampedTable(CLOSED_TABLE, before, CLOSED_STAMP) };
   }
@@ -52,7 +52,7 @@ export function closingTable(desired: DesiredState, observed: SandboxObserved): 
   };
 }
 
-/** Switches forwarding off where it is on: for a kernel that takes no table at all. */
+/** Switches forwarding off where it is on: for a kernel that accepts no table at all. */
 export function forwardingOff({ sysctls }: SandboxObserved): Change[] {
   return sysctls
     .filter(({ name, value }) => isForwarding(name) && value === '1')
@@ -60,11 +60,11 @@ export function forwardingOff({ sysctls }: SandboxObserved): Change[] {
 }
 
 /**
- * The table and its sysctls. What a sysctl was is in the table before the sysctl changes, and is taken from it after
- * it was put back; and what guards an open sysctl is there as long as it is open.
+ * The table and its sysctls. A sysctl's former value is written to the table before the sysctl changes, and removed from it
+ * after the sysctl is restored; and the rules that make a sysctl safe are there as long as it is set.
  */
 function diffTable({ table, stamp, labelled, isStrict }: DesiredState, observed: SandboxObserved): Change[] {
-  const before = remembered(observed);
+  const before = formerSysctls(observed);
   const wanted = new Set(observed.sysctls.map(({ name }) => name));
   const restored = observed.before.filter(({ name }) => !wanted.has(name)).map(setSysctl);
   if (!table) return observed.hasTable ? [...restored, { kind: 'deleteTable' }] : [];
@@ -84,8 +84,8 @@ function diffTable({ table, stamp, labelled, isStrict }: DesiredState, observed:
   return [...restored, put, ...changed];
 }
 
-/** What the sysctls that are wanted were before we changed them: as it was written down, or as it is now. */
-function remembered({ before, sysctls }: SandboxObserved): Sysctl[] {
+/** The former values of the desired sysctls: as the stamp has them, or as they are now. */
+function formerSysctls({ before, sysctls }: SandboxObserved): Sysctl[] {
   return sysctls.flatMap(({ name, value, wanted }) => {
     const known = before.find(sysctl => sysctl.name === name);
     if (known) return [known];

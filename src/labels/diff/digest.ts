@@ -1,4 +1,4 @@
-// What a namespace shall hold as one text, so that two plans can be compared without a comparison of their parts. Pure.
+// The desired state of a namespace as one text, so that two plans can be compared without comparing their parts. Pure.
 
 import { formatAddress, formatPrefix } from '../../base/ip.js';
 import type { NetnsRef } from '../discovery/container.js';
@@ -11,7 +11,7 @@ export function withDigest(state: DesiredState): SandboxDesired {
   return { ...state, digest: JSON.stringify(parts) };
 }
 
-/** A namespace that shall hold nothing of ours. @param containers names of those in it */
+/** The desired state of a namespace without labels: nothing of ours. @param containers names of those in it */
 export function nothingIn(netns: NetnsRef, containers: readonly string[]): SandboxDesired {
   return withDigest({ netns, containers, routes: [], sysctls: [] });
 }

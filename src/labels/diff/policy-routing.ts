@@ -1,7 +1,7 @@
-// In which routing table a label's route is, so that it comes before Docker's own and Docker's hands stay free. Docker
-// adds its default route as one that must not exist yet, and refuses to connect a network that overlaps any route of
-// table main. So defaults and halves of the world are in a table of ours, which policy rules put before main.
-// Not here: which routes there are (labels/planner/plan.ts), their changes (diff-routes.ts).
+// Which routing table a label's route goes to, so that it wins over Docker's routes without getting in Docker's way. Docker
+// adds its default route with NLM_F_EXCL, and refuses to connect a network that overlaps any route of table main. So default
+// routes and their halves go to a table of ours, which policy rules put before main. Pure. Not here: which routes there are
+// (labels/planner/sandbox-plan.ts), their changes (diff-routes.ts).
 
 import type { Prefix } from '../../base/ip.js';
 import {
@@ -19,9 +19,9 @@ import { isDefaultRoute } from '../spec/destination.js';
 import type { Change, DesiredState } from './state.js';
 
 /**
- * Replies of connections that came in by Docker's own way go by main. For all else the longest prefix wins over main
- * and ours together, and of the same length ours: first what is more specific than a half in main, then our halves,
- * halves in main, our default. Always all of them: without routes they do nothing.
+ * Replies of connections that came in through the host use main. For all else the longest prefix of main and ours together
+ * wins, and ours at equal length: first what main has beyond halves, then our halves, halves in main, our default. Always all
+ * five: without routes they have no effect.
  */
 const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength' | 'fwmark'>[] = [
   { table: RT_TABLE_MAIN, fwmark: { value: REPLY_MARK, mask: REPLY_MARK } },
@@ -31,10 +31,10 @@ const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength' | 'fwmar
   { table: RT_TABLE_DWGD },
 ];
 
-/** What decides on policy rules. */
+/** What policy rules depend on. */
 export type RoutingDesired = Pick<DesiredState, 'routes' | 'firstPriority'>;
 
-/** Before a full tunnel of dwgd's networks where the container may have one, else where wg-quick(8) expects them. */
+/** Before a full tunnel of dwgd's networks where the container may have one, else where wg-quick(8) leaves room. */
 export function priorityOf(attachments: readonly Attachment[]): Pick<DesiredState, 'firstPriority'> {
   const mayHaveTunnel = attachments.some(({ driver }) => driver === DRIVER_NAME);
   return mayHaveTunnel ? { firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL } : {};
@@ -46,8 +46,8 @@ export function routingTable(network: Prefix): number {
 }
 
 /**
- * The changes to policy rules: additions after guards were added, deletions before any route is taken away. They come
- * in the order of their priorities and go in reverse, so that no packet meets one of ours without that of main before.
+ * The changes to policy rules: additions after the fallbacks, deletions before any route is removed. Rules are added in the
+ * order of their priorities and deleted in reverse, so that no packet meets one of ours without that of main before it.
  */
 export function diffRules(desired: RoutingDesired, observed: readonly Rule[]): Change[] {
   const wanted = routingRules(desired);

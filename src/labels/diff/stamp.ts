@@ -1,6 +1,6 @@
-// The stamp of a table of ours: its digest in the comment of a rule, in a chain without a hook, so that a flush
-// takes the stamp along; and beside it what the sysctls that we change were before. Not here: the table's rules
-// (labels/table/nft-table.ts), the way to the kernel.
+// The stamp of our table: its digest, in the comment of a rule in a chain without a hook, so that a flush removes the stamp
+// as well; and with it the former values of the sysctls that we change. Pure. Not here: the table's rules
+// (labels/table/nft-table.ts).
 
 import { createHash } from 'node:crypto';
 import { STAMP_CHAIN } from '../../base/ownership.js';
@@ -11,15 +11,15 @@ import { isChangeable } from './sysctls.js';
 const DIGEST_PREFIX = 'sha256 ';
 const BEFORE_PREFIX = 'before ';
 
-/** What the digest of a table is: of the whole of it, without its stamp. */
+/** The digest of a whole table without its stamp. */
 export function stampOf(table: NftTable): string {
   return createHash('sha256').update(JSON.stringify(table)).digest('hex').slice(0, 48);
 }
 
 /**
- * The table with its stamp, ready to be put in place.
- * @param before what the sysctls that we change were before
- * @param digest the table's, where it is known
+ * The table with its stamp, ready to be installed.
+ * @param before the former values of the sysctls that we change
+ * @param digest the table's, if it is known already
  */
 export function stampedTable(table: NftTable, before: readonly Sysctl[], digest = stampOf(table)): NftTable {
   const comments = [DIGEST_PREFIX + digest, ...before.filter(isNotable).map(formatBefore)];
@@ -28,8 +28,8 @@ export function stampedTable(table: NftTable, before: readonly Sysctl[], digest 
 }
 
 /**
- * Reads the comments of the stamp's chain. Whoever may change that ruleset may write anything there: only what we
- * could have written is read.
+ * Reads the comments of the stamp's chain. Whoever may change the ruleset can write anything there: only what we could have
+ * written is accepted.
  */
 export function readStamp(comments: readonly (string | undefined)[]): {
   readonly stamp?: string;
@@ -54,8 +54,8 @@ function parseBefore(comment: string): Sysctl | undefined {
 }
 
 /**
- * Whether it may be in a stamp, which everybody in the namespace can read and write: a sysctl that a label may change,
- * off or on. One with another value is on already, and stays so.
+ * Whether it may be in a stamp, which anybody in the namespace can read and write: a sysctl that a label may change, off or
+ * on. One with any other value counts as on, and keeps it.
  */
 export function isNotable({ name, value }: Sysctl): boolean {
   return isChangeable(name) && /^[01]$/.test(value);

@@ -1,5 +1,5 @@
-// The words of the labels' half: what Docker says of a container, what its labels ask for, what a namespace shall
-// hold, what it holds, and the change between the two. Not here: how any of them is found or done.
+// The desired state of a namespace, the observed one, and the changes between them. Types only. Not here: how they are
+// computed, read or made.
 
 import type { Address, Prefix } from '../../base/ip.js';
 import type { Rule } from '../../netlink/route/policy-rule.js';
@@ -14,8 +14,8 @@ export interface Sysctl {
 }
 
 /**
- * A sysctl that shall have a value. With `towards`, the `*` in its name stands for the interface by which a packet to
- * that address leaves the namespace now, whatever it is called; while there is no way to the address, for none.
+ * A sysctl and its desired value. With `towards`, the `*` in its name stands for the interface by which packets to that
+ * address leave the namespace now; while there is no route to the address, for none.
  */
 export interface DesiredSysctl {
   readonly name: string;
@@ -23,7 +23,7 @@ export interface DesiredSysctl {
   readonly towards?: Address;
 }
 
-/** A sysctl with what it is and what it shall be; the name is a real one, `towards` resolved. */
+/** A sysctl with its observed and its desired value; `towards` is resolved to a real name. */
 export interface ObservedSysctl {
   readonly name: string;
   readonly value: string;
@@ -31,21 +31,21 @@ export interface ObservedSysctl {
 }
 
 /**
- * A route of ours. Without a gateway it is `unreachable`: the guard, which stands beneath each route of a label and
- * above Docker's, so that nothing goes by the default route when the kernel drops the route with its interface.
+ * A route of ours. Without a gateway it is the `unreachable` fallback, below each route of a label and above Docker's: when
+ * the kernel drops the label's route with its interface, packets do not leave by Docker's default route.
  */
 export interface DesiredRoute {
   readonly network: Prefix;
   readonly gateway?: Address;
 }
 
-/** A port that labels forward by UDP, and where that leads now: nowhere while no destination is found. */
+/** A UDP port that labels forward, and its destinations now: none while none is found. */
 export interface UdpForward {
   readonly port: number;
   readonly destinations: readonly { readonly address: Address; readonly port: number }[];
 }
 
-/** How many rules of a chain are one label's. */
+/** The number of rules that one label has in a chain. */
 export interface LabelledRules {
   /** The container's name. */
   readonly container: string;
@@ -55,70 +55,70 @@ export interface LabelledRules {
   readonly count: number;
 }
 
-/** What a namespace shall hold of ours, whole. */
+/** All that a namespace is to hold of ours. */
 export interface DesiredState {
   readonly netns: NetnsRef;
   /** Names of the containers in it, for messages. */
   readonly containers: readonly string[];
   /** Without its stamp. Absent: no table of ours, and then no sysctls. */
   readonly table?: NftTable;
-  /** Whose rules are in the table, in the order in which they stand in each chain. */
+  /** The labels that the table's rules come from, in the order of the rules in each chain. */
   readonly labelled?: readonly LabelledRules[];
-  /** The table's, where it is known already. */
+  /** The table's, if it is known already. */
   readonly stamp?: string;
   readonly routes: readonly DesiredRoute[];
   /** FRA_PRIORITY of the first of the policy rules that the routes need; absent: FIRST_PRIORITY. */
   readonly firstPriority?: number;
   readonly sysctls: readonly DesiredSysctl[];
-  /** Whether it is not known what else it shall hold: what is there stays, and only guards are added. */
+  /** Whether it is not known what else it is to hold: what is there stays, and only fallbacks are added. */
   readonly isFrozen?: true;
   /**
-   * IPv6 addresses to which connections to ::1 are led. Of IPv6 there is no route_localnet: for the answers to be taken
-   * in, ::1 is to be a local address on the interfaces that lead there, too.
+   * IPv6 addresses to which connections to ::1 are forwarded. IPv6 has no route_localnet: for the replies to be accepted, ::1
+   * has to be a local address on the interfaces that lead there, too.
    */
   readonly loopbackTowards?: readonly Address[];
-  /** Flows that go elsewhere are let go of when the table changes. */
+  /** When the table changes, flows that go elsewhere are deleted. */
   readonly udpForwards?: readonly UdpForward[];
-  /** Whether nothing but loopback is open while something of it is refused. */
+  /** Whether only loopback is open while a part of it is refused. */
   readonly isStrict?: true;
-  /** Whether the table closes the namespace: labels are not in force of which the plan knows. */
+  /** Whether the table closes the namespace: the plan knows of labels that are not in force. */
   readonly isClosed?: true;
 }
 
-/** The same as a plan has it. */
+/** The desired state as a plan has it. */
 export interface SandboxDesired extends DesiredState {
-  /** Of what decides whether anything is to be changed: the same for what is the same (digest.ts). */
+  /** The same for equal states (digest.ts). */
   readonly digest: string;
 }
 
 /** What a namespace holds of ours. */
 export interface SandboxObserved {
-  /** Of the table that is there; absent: no table, or one that is not whole. */
+  /** Of the table that is there; absent: there is no table, or it has no valid stamp. */
   readonly stamp?: string;
-  /** What the sysctls that we have changed were before: read from beside the stamp. */
+  /** The former values of the sysctls that we have changed, read from the stamp. */
   readonly before: readonly Sysctl[];
-  /** Whether there is a table of our name at all. */
+  /** Whether there is any table of our name. */
   readonly hasTable: boolean;
   /** Of the namespace's ruleset; absent where there is no stamp. */
   readonly generation?: number;
   /** Whether somebody has changed the table beneath its stamp. */
   readonly isTampered?: boolean;
-  /** Whether the table of a trial was left there. Looked for at the first look only: who is killed leaves it. */
+  /** Whether a killed daemon left its probe table there. Searched for only once. */
   readonly hasProbe?: boolean;
   /** Routes of our protocol in every table, in the kernel's order. */
   readonly routes: readonly Route[];
   /** Policy rules of our protocol, in the kernel's order. */
   readonly rules: readonly Rule[];
-  /** Those that are desired and are there, `towards` resolved, each once. */
+  /** The desired ones that exist, `towards` resolved, each once. */
   readonly sysctls: readonly ObservedSysctl[];
   /** Indexes of the links that lead to where `loopbackTowards` says, each once. */
   readonly loopbackLinks?: readonly number[];
 }
 
-/** One step from what is to what shall be. */
+/** One step from the observed to the desired state. */
 export type Change =
   | { readonly kind: 'setSysctl'; readonly sysctl: Sysctl }
-  /** The table has its stamp already. There is none of ours yet, or there is one. */
+  /** The table with its stamp; `createTable` where there is none of ours yet. */
   | {
       readonly kind: 'createTable' | 'replaceTable';
       readonly table: NftTable;
@@ -130,11 +130,11 @@ export type Change =
   | { readonly kind: 'deleteTable' }
   /** A leftover table of a probe. */
   | { readonly kind: 'deleteProbe' }
-  /** To be prepended: it wins over what has its prefix and metric. */
+  /** To be prepended: it wins over routes of the same prefix and metric. */
   | { readonly kind: 'addRoute'; readonly route: RouteConfig }
   | { readonly kind: 'deleteRoute'; readonly route: Route }
   | { readonly kind: 'addRule'; readonly rule: Rule }
   | { readonly kind: 'deleteRule'; readonly rule: Rule };
 
-/** A change that puts a table in place. */
+/** A change that installs a table. */
 export type PutTable = Extract<Change, { readonly table: NftTable }>;

@@ -1,6 +1,6 @@
-// The chains that close a namespace: while labels of a strict container are not all in force, and while a container
-// that was to forward has no table that filters it. Not here: when that is (labels/planner/plan.ts,
-// labels/namespace/sandbox.ts).
+// The chains that close a namespace: while not all labels of a strict container are in force, and while a container that
+// should forward has no table to filter what it forwards. Pure. Not here: when that is (labels/planner/sandbox-plan.ts,
+// labels/namespace/outcome.ts).
 
 import { TABLE } from '../../base/ownership.js';
 import { plain } from '../../base/plain-text.js';
@@ -9,7 +9,7 @@ import { type NftChain, type NftRule, type NftTable, rule } from '../../nft/tabl
 import { stampOf } from './stamp.js';
 import type { DesiredState } from './state.js';
 
-/** Keys that are told of one namespace, and characters of each. */
+/** Keys that are named for one namespace, and characters of each. */
 const [MAX_KEYS, MAX_KEY] = [4, 60] as const;
 
 const DROP: NftRule = rule({ drop: null });
@@ -22,9 +22,9 @@ const FORWARD: NftChain = {
 };
 
 /**
- * Nothing passes but by `lo`, on which Docker's DNS is, too. Dropped and not rejected: that needs no module, UDP sockets
- * are told by EPERM, and TCP tries again until all is in force. Postrouting sees by which interface a packet leaves that
- * was translated; at output it still shows the one that it was meant for.
+ * Only `lo` is open, which Docker's DNS is on as well. Packets are dropped, not rejected: that needs no module, UDP sockets
+ * get EPERM, and TCP retries until all is in force. Only postrouting sees the interface by which a translated packet really
+ * leaves; output still sees the one that it was first routed to.
  */
 const CHAINS: readonly NftChain[] = [
   {
@@ -51,14 +51,14 @@ export function closed(table: NftTable): NftTable {
   return { ...table, chains: [...others, ...CHAINS] };
 }
 
-/** Holds what closes a namespace, and nothing that a kernel with nf_tables could lack. */
+/** Only the closing chains, with nothing that a kernel with nf_tables could lack. */
 export const CLOSED_TABLE: NftTable = closed({ ...TABLE, sets: [], chains: [] });
 /** Forwards nothing. */
 export const NOT_FORWARDING_TABLE: NftTable = { ...TABLE, sets: [], chains: [FORWARD] };
 export const CLOSED_STAMP = stampOf(CLOSED_TABLE);
 export const NOT_FORWARDING_STAMP = stampOf(NOT_FORWARDING_TABLE);
 
-/** Whether the table closes a namespace but for loopback. */
+/** Whether the table closes a namespace except for loopback. */
 export function isClosing(table: NftTable | undefined): boolean {
   return CHAINS.every(chain => table?.chains.includes(chain));
 }

@@ -1,8 +1,8 @@
-// A container as Docker and /proc describe it: where it is, what it is called, which labels count. Types only.
+// A container as Docker and /proc describe it: its namespace, its names, the labels that count. Types only.
 
 import type { Address, Prefix } from '../../base/ip.js';
 
-/** A container's place on one network, as Docker describes it. */
+/** A container's endpoint on one network, as Docker describes it. */
 export interface Attachment {
   readonly networkId: string;
   readonly networkName: string;
@@ -10,27 +10,27 @@ export interface Attachment {
   readonly driver: string;
   /** IPv4 first; empty while the container is not running. */
   readonly addresses: readonly Address[];
-  /** The networks of its addresses, which it reaches without a gateway. */
+  /** The on-link networks of its addresses. */
   readonly subnets?: readonly Prefix[];
-  /** On which the kernel sends by destination and ignores a route's gateway: what it is, such as `driver dwgd`. */
+  /** Present on a network where the kernel ignores a route's gateway: says why, such as `driver dwgd`. */
   readonly ignoresNextHop?: string;
-  /** Whether Docker has a default route for IPv6 by this network. */
+  /** Whether Docker gives it a default route for IPv6 on this network. */
   readonly hasGateway6?: true;
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];
 }
 
-/** A network namespace by its identity: containers of the same key share it. */
+/** A network namespace: containers with the same key share it. */
 export interface NetnsRef {
   /** Device and inode of the namespace: `4:4026532287`. */
   readonly key: string;
   /** A path by which it can be opened now: `/run/docker/netns/…`, or `/proc/PID/ns/net`. */
   readonly path: string;
-  /** Whose it is, where the path is a process's; `startTime` in clock ticks since the machine began. */
+  /** The process that a path below /proc belongs to; `startTime` in clock ticks since boot. */
   readonly process?: { readonly pid: number; readonly startTime: string };
 }
 
-/** An address of the host on a link of Ethernet's kind, with the length of the network around it. */
+/** An address of the host on an Ethernet-like link, with the prefix length of its network. */
 export interface HostInterfaceAddress {
   readonly prefix: Prefix;
   /** The link's own address: `02:42:0a:00:00:01`. */
@@ -40,34 +40,34 @@ export interface HostInterfaceAddress {
 /** A container as Docker and /proc describe it. */
 export interface ContainerView {
   /**
-   * Another number whenever Docker or /proc were asked about it again, or it is known to be elsewhere: of two views with
-   * one revision everything is the same. No two containers share one.
+   * Changes whenever the container is inspected again, or turns out to be in another namespace: two views with the same
+   * revision are the same in everything. No two containers share a revision.
    */
   readonly revision: number;
   readonly id: string;
   readonly name: string;
   /** Absent while it is not running. */
   readonly netns?: NetnsRef;
-  /** Whether it is in the host's network namespace, however it came there. */
+  /** Whether it is in the host's network namespace, for whatever reason. */
   readonly hostNetwork: boolean;
-  /** `com.docker.compose.service`, and the project it is in. */
+  /** `com.docker.compose.service`, and its project. */
   readonly service?: { readonly project: string; readonly name: string };
-  /** `com.docker.compose.oneoff`: of `docker compose run`. It does not stand in for its service. */
+  /** `com.docker.compose.oneoff`: made by `docker compose run`. It does not stand in for its service. */
   readonly isOneOff?: true;
   /** The `twine.*` labels that count. */
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
   readonly imageLabels: readonly string[];
-  /** Its `twine.*` labels where nobody can tell which came with the image, and why: then none is among the others. */
+  /** Its `twine.*` labels if it is not known which came with the image, and why not; `labels` is empty then. */
   readonly unverified?: { readonly labels: ReadonlyMap<string, string>; readonly why: string };
-  /** The host's own resolver that Docker asks for it, from the host. */
+  /** The resolver on the host's loopback that Docker forwards its DNS queries to. */
   readonly hostDns?: string;
-  /** Of a runtime with a network stack of its own, which labels cannot hold: its name, and their keys. */
+  /** Present with a runtime that has its own network stack, where labels have no effect: its name, and the labels' keys. */
   readonly ownStack?: { readonly runtime: string; readonly keys: readonly string[] };
-  /** The `twine.*` keys of a running one of which Docker cannot tell more, neither where it is nor whether they count. */
+  /** The `twine.*` keys of a running container that Docker cannot inspect: neither its namespace nor its labels are known. */
   readonly unverifiedLabelKeys?: readonly string[];
-  /** Whether such a one may be in its namespace, so that it is not known what that shall hold. */
+  /** Whether such a container may share its namespace, so that the namespace's desired state is not known. */
   readonly isIndeterminate?: boolean;
-  /** In the container's order of networks: the one of its default gateway first. */
+  /** In the container's order of networks: first the one with its default gateway. */
   readonly attachments: readonly Attachment[];
 }

@@ -1,6 +1,6 @@
-// What Docker's containers look like now: one listing, and an inspection of each that may have changed since. Events
-// only say which those are. Not here: Docker's JSON (docker-types.ts), what is said of those that cannot be seen (inspect-errors.ts),
-// what the labels mean (labels/spec/parse.ts).
+// All containers as they are now: one listing, and an inspection of each that may have changed. Events only tell which those
+// are. Not here: Docker's JSON (docker-types.ts), reporting what cannot be inspected (inspect-errors.ts), what the labels
+// mean (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -11,6 +11,7 @@ import {
   fingerprint,
   type InspectedContainer,
   isRunning,
+  joinedContainer,
   type ListedContainer,
   nameOf,
   networkIds,
@@ -19,7 +20,7 @@ import { hostDnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
 import { hostNetworks, indeterminate } from './namespace-sharing.js';
-import { Networks } from './networks.js';
+import { LIST_TIMEOUT_MS, Networks } from './networks.js';
 import { isStill, netnsOfContainer } from './proc-netns.js';
 import {
   type ContainerSnapshot,
@@ -34,23 +35,25 @@ interface ContainersParts {
   readonly log: Log;
   /** The host's own namespace. */
   readonly host: NetnsRef;
+  /** Tells which of the known namespaces a process is in (labels/namespace/netns-lookup.ts). */
+  readonly findNetns: (pid: number, known: Iterable<NetnsRef>) => NetnsRef | undefined;
   /** Whether labels that came with the image count. */
   readonly trustImageLabels: boolean;
-  /** Is told the labels of a container as soon as they are known: Docker may still be asked for other things. */
+  /** Is told the labels of a container as soon as they are known, while Docker still answers other requests. */
   readonly labelled?: (id: string, name: string, labels: ReadonlyMap<string, string>) => void;
 }
 
-/** Exact names: an `exec` in a container makes events of other names, and many. */
+/** Exact names: every `exec` in a container causes several events with other names. */
 const EVENTS = {
   type: ['container', 'network'],
   event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
 };
-/** Inspections under way at a time. */
+/** Concurrent inspections. */
 const MAX_CONCURRENCY = 16;
-/** How long Docker may take for an answer, in milliseconds: it can be stuck, as a whole or with one container. */
-const [LISTED_WITHIN, INSPECTED_WITHIN] = [30_000, 5_000] as const;
+/** Docker can hang, as a whole or with a single container. */
+const INSPECT_TIMEOUT_MS = 5_000;
 
-/** What Docker and the image say of a container. */
+/** What Docker says of a container and its image. */
 interface Inspection {
   readonly container: InspectedContainer;
   readonly own: LabelOrigins;
@@ -59,13 +62,13 @@ interface Inspection {
 export class Containers {
   readonly #parts: ContainersParts;
   readonly #snapshots = new Map<string, ContainerSnapshot>();
-  /** Those that no event has named since they were seen. */
+  /** Ids of those that no event has named since their snapshot. */
   readonly #fresh = new Set<string>();
-  /** Their views as they were last, with the snapshots that these were made of. */
+  /** Their last views, with the snapshots that these were made from. */
   readonly #views = new Map<string, { readonly snapshot: ContainerSnapshot; readonly view: ContainerView }>();
-  /** The last that was given to a view. */
+  /** The last revision that was given to a view. */
   #revision = 0;
-  /** Those that events have named since the last look: inspected beside the listing. */
+  /** Ids of those that events have named since the last listing: inspected concurrently with the next one. */
   readonly #dirty = new Set<string>();
   readonly #imageLabels: ImageLabels;
   readonly #networks: Networks;
@@ -78,14 +81,14 @@ export class Containers {
     this.#inspectErrors = new InspectErrors(parts.log);
   }
 
-  /** Calls back whenever containers may have changed, for ever, until the API is closed. */
+  /** Calls back whenever containers may have changed, until the API is closed. */
   async listen(changed: () => void): Promise<void> {
     const { api, log } = this.#parts;
     await api.listen(EVENTS, {
       up: () => {
-        // Whatever happened while nobody listened has no event.
+        // What happened while nobody listened is not replayed.
         this.#fresh.clear();
-        log.info({ socket: api.socketPath }, 'listening to the events of Docker');
+        log.info({ socket: api.socketPath }, 'listening for Docker events');
         changed();
       },
       event: event => {
@@ -95,33 +98,40 @@ export class Containers {
         this.#dirty.add(id);
         changed();
       },
-      down: err =>
-        log.warn({ socket: api.socketPath, err: messageOf(err) }, 'Docker is not there: it is asked again'),
+      down: err => log.warn({ socket: api.socketPath, err: messageOf(err) }, 'cannot reach Docker: retrying'),
     });
   }
 
   /**
-   * Every container, running or not. Of one of which nothing is new the view has the revision of before.
-   * @param thorough do not even believe that a process is still the container's
-   * @throws Error when Docker cannot be asked
+   * Every container, running or not. The view of one that has not changed keeps its revision.
+   * @param fullResync check even whether a process is still the container's, and retry what failed
+   * @throws Error when Docker does not answer
    */
   async list(fullResync: boolean): Promise<ContainerView[]> {
     const { api } = this.#parts;
-    const named = [...this.#dirty];
+    const dirty = [...this.#dirty];
     this.#dirty.clear();
-    for (const id of named) this.#inspectErrors.forget(id);
+    for (const id of dirty) this.#inspectErrors.forget(id);
     const early = new Map(
-      named.slice(0, MAX_CONCURRENCY).map(id => [id, this.#inspect(id).catch(() => undefined)]),
+      dirty.slice(0, MAX_CONCURRENCY).map(id => [id, this.#inspect(id).catch(() => undefined)]),
     );
-    const answer = await api.get('/containers/json', LISTED_WITHIN, { all: true });
+    const answer = await api.get('/containers/json', LIST_TIMEOUT_MS, { all: true });
     const listed = readContainerListing(answer);
-    // What was seen with other networks is to be seen anew.
-    if (await this.#networks.learn(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
-    const seen = await mapSome(listed, MAX_CONCURRENCY, container =>
+    // Snapshots that were made with other networks are outdated.
+    if (await this.#networks.update(listed.flatMap(networkIds), fullResync)) this.#fresh.clear();
+    const snapshot = (container: ListedContainer): Promise<ContainerSnapshot | undefined> =>
       this.#snapshot(container, early.get(container.Id), fullResync).catch(err => {
         this.#inspectErrors.note(container.Id, nameOf(container), err);
         return this.#lastSnapshot(container);
-      }),
+      });
+    // One that joined another is found where that one is.
+    const isJoined = ({ HostConfig }: ListedContainer): boolean =>
+      joinedContainer(HostConfig?.NetworkMode) !== undefined;
+    const own = await mapConcurrently(listed, MAX_CONCURRENCY, one =>
+      isJoined(one) ? undefined : snapshot(one),
+    );
+    const snapshots = await mapConcurrently(listed, MAX_CONCURRENCY, (one, n) =>
+      isJoined(one) ? snapshot(one) : own[n],
     );
     const present = new Set(listed.map(({ Id }) => Id));
     for (const known of [this.#snapshots, this.#views])
@@ -129,11 +139,11 @@ export class Containers {
     for (const id of this.#fresh) if (!present.has(id)) this.#fresh.delete(id);
     this.#inspectErrors.retainOnly(present);
     this.#imageLabels.retainOnly(present);
-    const found = seen.filter(container => container !== undefined);
+    const found = snapshots.filter(snapshot => snapshot !== undefined);
     this.#inspectErrors.checkProcesses(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
     const isIndeterminate = indeterminate(found);
-    return found.map(seen => this.#complete(seen, isOfHost(seen), isIndeterminate(seen)));
+    return found.map(each => this.#complete(each, isOfHost(each), isIndeterminate(each)));
   }
 
   async #snapshot(
@@ -156,32 +166,33 @@ export class Containers {
       this.#inspectErrors.forget(id);
       return stopped;
     }
-    const isBelieved = known?.fingerprint === print && this.#fresh.has(id);
-    const isSure = known !== undefined && isStill(known.view.netns) && !known.view.unverified;
-    if (isBelieved && (!fullResync || isSure)) return known;
-    // What Docker is stuck with shall not keep the others waiting again and again.
+    const isFresh = known?.fingerprint === print && this.#fresh.has(id);
+    const isVerified = known !== undefined && isStill(known.view.netns) && !known.view.unverified;
+    if (isFresh && (!fullResync || isVerified)) return known;
+    // A container with which Docker hangs must not delay the others in every pass.
     if (!fullResync && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
     const inspection = await this.#inspectAs(print, listed, early);
     if (!inspection) return undefined;
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
     const sandboxKey = container.NetworkSettings?.SandboxKey;
-    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }) : undefined;
+    const lookUp = (process: number) => this.#parts.findNetns(process, this.#knownNetns(container));
+    const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }, lookUp) : undefined;
     const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
-    const seen = snapshotInspected(
+    const snapshot = snapshotInspected(
       container,
       own,
       { ...(netns && { netns }), ...(hostDns && { hostDns }) },
       kindOf,
     );
-    // An event that came meanwhile may tell of something newer still. Without a process it is looked at again.
-    if (!this.#dirty.has(id) && seen.view.netns) this.#fresh.add(id);
-    this.#snapshots.set(id, seen);
+    // If an event has come meanwhile, or there is no process yet, it is inspected again.
+    if (!this.#dirty.has(id) && snapshot.view.netns) this.#fresh.add(id);
+    this.#snapshots.set(id, snapshot);
     this.#inspectErrors.forget(id);
-    return seen;
+    return snapshot;
   }
 
-  /** The inspection that was asked for before the listing, unless that is newer. */
+  /** The inspection that was requested before the listing, unless the listing is newer. */
   async #inspectAs(
     print: string,
     { Id }: ListedContainer,
@@ -191,9 +202,16 @@ export class Containers {
     return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
   }
 
+  /** The namespaces of containers as they were last seen; of the one that a container joined first. */
+  *#knownNetns({ HostConfig }: InspectedContainer): Generator<NetnsRef> {
+    const joined = this.#snapshots.get(joinedContainer(HostConfig?.NetworkMode) ?? '');
+    for (const seen of joined ? [joined, ...this.#snapshots.values()] : this.#snapshots.values())
+      if (seen.view.netns) yield seen.view.netns;
+  }
+
   /**
-   * A container that Docker cannot inspect: as it was seen before, if it is the same by the listing; else what that
-   * tells, its name and addresses, for others' sake.
+   * A container that Docker cannot inspect: its last snapshot if the listing has not changed; else what the listing has, its
+   * name and addresses, which other containers' labels need.
    */
   #lastSnapshot(listed: ListedContainer): ContainerSnapshot {
     const known = this.#snapshots.get(listed.Id);
@@ -201,47 +219,47 @@ export class Containers {
     return snapshotListed(listed, network => this.#networks.kindOf(network), known);
   }
 
-  /** A container with its labels; undefined where it is gone. */
+  /** A container with its labels; undefined when it is gone. */
   async #inspect(id: string): Promise<Inspection | undefined> {
-    const asked = this.#parts.api.get(`/containers/${id}/json`, INSPECTED_WITHIN);
+    const asked = this.#parts.api.get(`/containers/${id}/json`, INSPECT_TIMEOUT_MS);
     const container = await unlessGone(asked.then(readInspection));
     if (!container) return undefined;
-    // Labels of one that does not run do not count, and its image may be gone.
+    // Labels of a stopped container do not count, and its image may be gone.
     if (!container.State.Running) return { container, own: { labels: new Map(), imageLabels: [] } };
     const own = await this.#imageLabels.read(container);
     this.#parts.labelled?.(id, nameOf(container), own.labels);
     return { container, own };
   }
 
-  #complete(seen: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
-    const { snapshot, view: known } = this.#views.get(seen.view.id) ?? {};
+  #complete(current: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
+    const { snapshot, view: known } = this.#views.get(current.view.id) ?? {};
     const isSame = known?.hostNetwork === hostNetwork && (known.isIndeterminate ?? false) === isIndeterminate;
-    if (snapshot === seen && isSame) return known;
+    if (snapshot === current && isSame) return known;
     const view = {
-      ...seen.view,
+      ...current.view,
       revision: ++this.#revision,
       hostNetwork,
       ...(isIndeterminate && { isIndeterminate }),
     };
-    this.#views.set(seen.view.id, { snapshot: seen, view });
+    this.#views.set(current.view.id, { snapshot: current, view });
     return view;
   }
 }
 
-/** Maps with so many calls under way at a time, in order. */
-async function mapSome<T, U>(
+/** Maps with at most `limit` calls at a time; the results are in order. */
+async function mapConcurrently<T, U>(
   items: readonly T[],
-  atATime: number,
-  fn: (item: T) => Promise<U>,
+  limit: number,
+  fn: (item: T, index: number) => Promise<U> | U,
 ): Promise<U[]> {
   const results = new Array<U>(items.length);
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < items.length) {
       const n = next++;
-      results[n] = await fn(items[n]!);
+      results[n] = await fn(items[n]!, n);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atATime, items.length) }, work));
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));
   return results;
 }

@@ -1,12 +1,13 @@
-// Names that Docker does not know, as the host resolves them: looked up in the background, and again from time to
-// time. The last good answer stands. Not here: the lookup itself (base/host-resolver.ts), which names those are (labels/planner/plan.ts).
+// Names that are not Docker's, as the host resolves them: looked up in the background, and again from time to time. When a
+// lookup fails, the last good answer stays. Not here: the lookup itself (base/host-resolver.ts), which names are needed
+// (labels/planner/plan.ts).
 
 import { resolveName } from '../../base/host-resolver.js';
 import { type Address, sameAddress } from '../../base/ip.js';
 
-/** How often a name is looked up again. getaddrinfo(3) does not tell how long an answer is good. */
+/** How often a name is looked up again: getaddrinfo(3) does not return the TTL. */
 const PERIOD_MS = 30_000;
-/** Lookups under way: each takes one of the few threads that others wait for, too, and may take it for long. */
+/** Concurrent lookups: each blocks one of the few threads of libuv's pool, perhaps for long. */
 const MAX_CONCURRENCY = 2;
 
 type Resolve = (name: string) => Promise<readonly Address[]>;
@@ -19,12 +20,12 @@ export class DnsCache {
   #revision = 0;
   #wanted: ReadonlySet<string> = new Set();
   readonly #queue = new Set<string>();
-  /** Asked for when nothing is in the queue. */
+  /** Names that had no answer the last time: looked up when the queue is empty. */
   readonly #later = new Set<string>();
   #working = 0;
   #closed = false;
 
-  /** @param changed called when a name leads elsewhere than at the last answer */
+  /** @param changed called when an answer differs from the last one */
   constructor(changed: () => void, resolve: Resolve = resolveName) {
     this.#changed = changed;
     this.#resolve = resolve;
@@ -36,17 +37,17 @@ export class DnsCache {
     clearInterval(this.#timer);
   }
 
-  /** Another number whenever one of the answers is another. */
+  /** Changes whenever one of the answers does. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** The last good answers. A name that nobody knows has an empty one; one that was not answered yet has none. */
+  /** The last good answers. An unknown name has an empty one; a name without an answer yet is missing. */
   get answers(): ReadonlyMap<string, readonly Address[]> {
     return this.#answers;
   }
 
-  /** The names that are of use: new ones are looked up, others are forgotten. Returns at once. */
+  /** Sets the names that are needed: new ones are looked up, others are forgotten. Returns at once. */
   want(names: Iterable<string>): void {
     const wanted = new Set(names);
     const fresh = [...wanted].filter(name => !this.#wanted.has(name));
@@ -59,7 +60,7 @@ export class DnsCache {
   }
 
   #ask(names: Iterable<string>): void {
-    // A lookup that fails takes seconds: whoever had no answer the last time does not keep the others waiting.
+    // A failing lookup takes seconds: names that had no answer the last time must not delay the others.
     for (const name of names) (this.#answers.get(name)?.length === 0 ? this.#later : this.#queue).add(name);
     while (this.#working < MAX_CONCURRENCY && this.#queue.size + this.#later.size > 0) void this.#work();
   }
@@ -69,10 +70,10 @@ export class DnsCache {
     for (let name = this.#next(); name !== undefined; name = this.#next()) {
       if (this.#closed || !this.#wanted.has(name)) continue;
       try {
-        this.#learn(name, await this.#resolve(name));
+        this.#store(name, await this.#resolve(name));
       } catch {
-        // The last good answer stands.
-        this.#learn(name, this.#answers.get(name) ?? []);
+        // The last good answer stays.
+        this.#store(name, this.#answers.get(name) ?? []);
       }
     }
     this.#working--;
@@ -88,15 +89,15 @@ export class DnsCache {
     return undefined;
   }
 
-  #learn(name: string, addresses: readonly Address[]): void {
+  #store(name: string, addresses: readonly Address[]): void {
     if (this.#closed || !this.#wanted.has(name)) return;
     const isFirst = !this.#answers.has(name);
     const last = this.#answers.get(name) ?? [];
-    // Resolvers rotate their answers, so their order says nothing: what was first stays first.
-    const stay = last.filter(address => isAmong(address, addresses));
-    const come = addresses.filter(address => !isAmong(address, last));
-    if (!isFirst && come.length === 0 && stay.length === last.length) return;
-    this.#answers = new Map([...this.#answers, [name, [...stay, ...come]]]);
+    // Resolvers rotate their answers, so the order means nothing: what was first stays first.
+    const kept = last.filter(address => isAmong(address, addresses));
+    const added = addresses.filter(address => !isAmong(address, last));
+    if (!isFirst && added.length === 0 && kept.length === last.length) return;
+    this.#answers = new Map([...this.#answers, [name, [...kept, ...added]]]);
     this.#revision++;
     this.#changed();
   }

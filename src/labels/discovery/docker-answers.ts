@@ -1,5 +1,5 @@
-// Docker's answers as it gives them, or whoever listens in its place: every field that is read has its type, or there is no
-// answer. Pure. Not here: what is made of them (docker-types.ts).
+// Validates Docker's answers, which may come from anybody who listens on its socket: every field that is used has the right
+// type, or the whole answer is refused. Pure. Not here: what is made of them (docker-types.ts).
 
 import { DecodeError } from '../../base/errors.js';
 import type { InspectedContainer, ListedContainer, ListedNetwork } from './docker-types.js';
@@ -8,7 +8,7 @@ import type { InspectedContainer, ListedContainer, ListedNetwork } from './docke
 type Check = (value: unknown, field: string) => void;
 type Fields = Readonly<Record<string, Check>>;
 
-/** Characters of an id, which becomes a part of a path of Docker's API; Docker's have 64. */
+/** An id becomes a part of a path of Docker's API; Docker's own have 64 characters. */
 const ID = /^[\w-]{1,128}$/;
 
 /** The answer to `GET /containers/json`. @throws DecodeError */
@@ -35,7 +35,7 @@ export function readImageLabels(answer: unknown): Readonly<Record<string, string
   return (answer as { Config?: { Labels?: Readonly<Record<string, string>> | null } | null }).Config?.Labels;
 }
 
-/** The container that an event is about; undefined for one that is about none. */
+/** The container that an event is about; undefined where it is about none. */
 export function containerOf(event: unknown): string | undefined {
   const { Type, Actor } = (event ?? {}) as {
     Type?: unknown;
@@ -50,7 +50,7 @@ const text = ofType('string');
 const number = ofType('number');
 const flag = ofType('boolean');
 const optionalText = optional(text);
-/** Go has no lists and maps that are empty and not null. */
+/** Go encodes empty lists and maps as null. */
 const texts = optional(listOf(text));
 const labels = optional(mapOf(text));
 const id: Check = (value, field) => {

@@ -1,11 +1,11 @@
-// Docker's answers about containers as views: from `GET /containers/json` and `GET /containers/ID/json` to what the
-// labels' half knows of a container. Pure. Not here: asking Docker, /proc, which labels count (containers.ts).
+// From Docker's answers to views of containers: what of `GET /containers/json` and `GET /containers/ID/json` is used. Pure.
+// Not here: asking Docker, /proc, which labels count (containers.ts).
 
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
-import { DRIVER_NAME } from '../../base/ownership.js';
+import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
 import type { Attachment, ContainerView } from './container.js';
 
-/** What of an entry of `NetworkSettings.Networks` is of use; the listing leaves some of it out. */
+/** The fields of an entry of `NetworkSettings.Networks` that are used; a listing lacks some of them. */
 export interface DockerEndpoint {
   readonly NetworkID?: string;
   readonly EndpointID?: string;
@@ -18,7 +18,7 @@ export interface DockerEndpoint {
   /** Docker 28 and later. */
   readonly GwPriority?: number;
   readonly Aliases?: readonly string[] | null;
-  /** Docker 25 and later: all that Docker's own DNS knows it by. The host's name was among the aliases before. */
+  /** Docker 25 and later: all names that Docker's DNS has for it. Before, the hostname was among the aliases. */
   readonly DNSNames?: readonly string[] | null;
 }
 
@@ -56,26 +56,26 @@ export interface InspectedContainer {
   } | null;
 }
 
-/** What of an entry of `GET /networks` is of use. */
+/** The fields of an entry of `GET /networks` that are used. */
 export interface ListedNetwork {
   readonly Id: string;
   readonly Driver: string;
   readonly Options?: Readonly<Record<string, string>> | null;
 }
 
-/** What a network is by its driver and options. */
+/** What a network's driver and options say. */
 export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop'>;
 
-/** A network of which Docker refuses to tell: whether the kernel heeds gateways there is not known. */
+/** A network that Docker refuses to list: whether the kernel uses gateways there is not known. */
 export const NETWORKS_REFUSED: NetworkKind = {
   driver: '',
   ignoresNextHop: 'driver unknown, since Docker refuses to list its networks',
 };
 
-/** What the network of an id is. */
+/** The kind of the network with an id. */
 export type KindOf = (networkId: string) => NetworkKind | undefined;
 
-/** A view without what /proc and the image have to say. */
+/** A view without what comes from /proc and the image. */
 type DockerView = Omit<
   ContainerView,
   | 'revision'
@@ -89,23 +89,21 @@ type DockerView = Omit<
   | 'hostDns'
 >;
 
-const PREFIX = 'twine.';
-
-/** The listing's states in which a container has a process of its own. */
+/** The listing's states in which a container has a process. */
 export function isRunning({ State }: ListedContainer): boolean {
   return State === 'running' || State === 'paused';
 }
 
-/** The labels of ours among a container's or an image's. */
+/** Our labels among those of a container or an image. */
 export function twineLabels(
   labels: Readonly<Record<string, string>> | null | undefined,
 ): Map<string, string> {
-  return new Map(Object.entries(labels ?? {}).filter(([key]) => key.startsWith(PREFIX)));
+  return new Map(Object.entries(labels ?? {}).filter(([key]) => key.startsWith(LABEL_PREFIX)));
 }
 
 /**
- * What changes whenever a container's view may: two answers of Docker with the same fingerprint tell of the same
- * name, addresses and endpoints. A restart makes new endpoints.
+ * Changes whenever a container's view may: two answers of Docker with the same fingerprint have the same name, addresses and
+ * endpoints. A restart makes new endpoints.
  */
 export function fingerprint(container: ListedContainer | InspectedContainer): string {
   const running = isListed(container) ? isRunning(container) : container.State.Running;
@@ -116,7 +114,7 @@ export function fingerprint(container: ListedContainer | InspectedContainer): st
   return [nameOf(container), running, ...endpoints.sort()].join('\n');
 }
 
-/** A container's name. Links of Docker's old kind add names with a slash in them. */
+/** A container's name. Docker's legacy links add names that contain a slash. */
 export function nameOf(container: ListedContainer | InspectedContainer): string {
   if (!isListed(container)) return withoutSlash(container.Name);
   const { Id, Names } = container;
@@ -135,7 +133,7 @@ export function viewListed(container: ListedContainer, kindOf: KindOf): DockerVi
   return view(Id, nameOf(container), Labels, NetworkSettings?.Networks, kindOf);
 }
 
-/** What a listed network is. A link of WireGuard and one of ipvlan's l3 modes have no neighbours to send to. */
+/** The kind of a listed network. WireGuard links, and ipvlan's in the l3 modes, have no neighbours, and so no next hops. */
 export function networkKind({ Driver, Options }: ListedNetwork): NetworkKind {
   const mode = Options?.ipvlan_mode;
   if (Driver === DRIVER_NAME) return { driver: Driver, ignoresNextHop: `driver ${DRIVER_NAME}` };
@@ -150,7 +148,7 @@ export function networkIds(container: ListedContainer): string[] {
   return endpoints.flatMap(({ NetworkID }) => NetworkID || []);
 }
 
-/** The container whose namespace it uses, as the user named it at `docker run`: Docker has made it an id. */
+/** The id of the container whose namespace it uses (`--network container:…`). */
 export function joinedContainer(mode: string | undefined): string | undefined {
   return mode?.startsWith('container:') ? mode.slice('container:'.length) : undefined;
 }
@@ -191,7 +189,7 @@ function attachment(id: string, networkName: string, endpoint: DockerEndpoint, k
   const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
   const addresses = [IPAddress, GlobalIPv6Address];
   const networks = [`${IPAddress}/${IPPrefixLen}`, `${GlobalIPv6Address}/${GlobalIPv6PrefixLen}`];
-  // The short id is among them, and is known anyway.
+  // The short id is among them; it is handled separately.
   const aliases = [...new Set([...(endpoint.Aliases ?? []), ...(endpoint.DNSNames ?? [])])].filter(
     alias => alias !== id.slice(0, 12),
   );

@@ -1,6 +1,6 @@
-// Whether Docker asks the host's own resolver for a container: one on the host's loopback, which it can ask only from the
-// host, past all routes of the container. Told by files; the container's own may say anything. Not here: what is said of
-// it (labels/planner/leaks.ts).
+// Whether Docker forwards a container's DNS queries to a resolver on the host's loopback, which it can reach only from the
+// host, past all routes of the container. Derived from resolv.conf files, of which the container can write its own. Not
+// here: what is reported (labels/planner/leaks.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { formatAddress, parseAddress, parsePrefix, prefixContains } from '../../base/ip.js';
@@ -9,16 +9,16 @@ import { type InspectedContainer, joinedContainer } from './docker-types.js';
 
 /** Bytes of a file that are read. */
 const MOST_BYTES = 4096;
-/** Where Docker keeps a container's, below its own folder. */
+/** Docker's path of a container's resolv.conf. */
 const DOCKER_FILE = /^(\/[\w.@-]+)+\/[0-9a-f]{64}\/resolv\.conf$/;
 const HOST_FILE = '/etc/resolv.conf';
-/** What Docker reads where the host's own file names systemd-resolved's stub alone. */
+/** Docker reads RESOLVED_FILE where the host's own file names only systemd-resolved's stub. */
 const RESOLVED_STUB = '127.0.0.53';
 const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
 const DOCKER_SERVER = formatAddress(DOCKER_DNS);
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(text => parsePrefix(text)!);
 
-/** What the files say; undefined: not there. */
+/** The contents of the files; undefined where there is none. */
 export interface ResolvConf {
   /** Of the container. */
   readonly container: string | undefined;
@@ -28,29 +28,29 @@ export interface ResolvConf {
   readonly resolved: string | undefined;
 }
 
-/** The host's resolver that Docker asks for the container, as far as can be told. */
+/** The host's resolver that Docker forwards the container's queries to, as far as is known. */
 export function hostDnsOf({ ResolvConfPath = '', HostConfig }: InspectedContainer): string | undefined {
   const isDockers = DOCKER_FILE.test(ResolvConfPath) && !ResolvConfPath.includes('/../');
   return findHostDns({
     container: isDockers ? readHead(ResolvConfPath) : undefined,
-    // Of one that joined another's namespace the DNS is the other's.
+    // A container that joined another's namespace uses the other's DNS.
     hasOwnDns: (HostConfig?.Dns ?? []).length > 0 || joinedContainer(HostConfig?.NetworkMode) !== undefined,
     host: readHead(HOST_FILE),
     resolved: readHead(RESOLVED_FILE),
   });
 }
 
-/** The same of what was read. */
+/** The same, from the contents. */
 export function findHostDns({
   container = '',
   hasOwnDns,
   host = '',
   resolved,
 }: ResolvConf): string | undefined {
-  // Docker writes down since 25 whom it asks, and from where.
-  const said = /^# ExtServers: \[(.*)\]$/m.exec(container)?.[1];
-  if (said !== undefined) {
-    const hosts = [...said.matchAll(/host\(([^()\s]*)\)/g)].map(([, server = '']) => server);
+  // Since 25 Docker notes which servers it asks, and from where.
+  const noted = /^# ExtServers: \[(.*)\]$/m.exec(container)?.[1];
+  if (noted !== undefined) {
+    const hosts = [...noted.matchAll(/host\(([^()\s]*)\)/g)].map(([, server = '']) => server);
     return hosts.find(server => parseAddress(server));
   }
   if (hasOwnDns || !serversOf(container).includes(DOCKER_SERVER)) return undefined;

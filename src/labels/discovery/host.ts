@@ -1,4 +1,4 @@
-// The host itself: its network namespace, also as seen from a container with `pid: host`, and its addresses.
+// The host: its network namespace, even when dwgd is in a container with `pid: host`, and its addresses.
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
 import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
@@ -35,21 +35,21 @@ export class Host {
     return this.#entry.within(this.#netns, fn);
   }
 
-  /** The addresses of the host's links, each with its network's length. */
+  /** The addresses of the host's links, each with its prefix length. */
   async addresses(): Promise<Prefix[]> {
     return (await this.#rt.addresses()).map(({ prefix }) => prefix);
   }
 
-  /** The gateways of the routes that are not of ours, each once. */
+  /** The gateways of all routes but ours, each once. */
   async nextHops(): Promise<Address[]> {
     const foreign = (await this.#rt.routes()).filter(({ protocol }) => protocol !== RTPROT_DWGD);
     const all = foreign.flatMap(({ gateway, gateways = [] }) => [...(gateway ? [gateway] : []), ...gateways]);
     return [...new Map(all.map(gateway => [formatAddress(gateway), gateway])).values()];
   }
 
-  /** The addresses of the host's links, with the link-layer addresses of those links, where they are of Ethernet's kind. */
+  /** The addresses of the host's Ethernet-like links, with their link-layer addresses. */
   async interfaceAddresses(): Promise<HostInterfaceAddress[]> {
-    // The host's end of every container has a link-local one.
+    // The host's end of every veth pair has a link-local one.
     const addresses = (await this.#rt.addresses()).filter(
       ({ prefix }) => whyUnusable(prefix.address) === undefined,
     );
@@ -63,13 +63,13 @@ export class Host {
   }
 }
 
-/** The namespace of the host's first process: that is the host also for a dwgd in a container with `pid: host`. */
+/** The namespace of process 1, which is the host's even for a dwgd in a container with `pid: host`. */
 function hostNetns(): NetnsRef {
   const own = netnsAt('/proc/self/ns/net')!;
   try {
     return netnsAt('/proc/1/ns/net') ?? own;
   } catch {
-    // It may not be looked at, as in some containers: then that container is the host.
+    // Not readable, as in some containers: then that container counts as the host.
     return own;
   }
 }

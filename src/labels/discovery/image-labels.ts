@@ -1,6 +1,6 @@
-// Which labels of ours a container has of its own, and which it may have from its image. They never change: Docker is
-// asked once for each image, and labels are read once for each container, however often it is inspected. Not here: what
-// the labels mean (labels/spec/parse.ts).
+// Which of our labels are the container's own, and which came with its image. They never change: Docker is asked once for
+// each image, and labels are sorted once for each container, however often it is inspected. Not here: what the labels mean
+// (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { DockerApi } from '../../docker/api-client.js';
@@ -10,10 +10,10 @@ import { isRefusal } from './inspect-errors.js';
 import { Runtimes } from './runtimes.js';
 import type { LabelOrigins } from './snapshot.js';
 
-/** How long Docker may take for an answer, in milliseconds. */
+/** For Docker's answer about an image. */
 const TIMEOUT_MS = 5_000;
 
-/** Characters of Docker's reason that are told. */
+/** Characters of Docker's reason that are quoted. */
 const REASON_MAX = 120;
 
 export class ImageLabels {
@@ -22,27 +22,27 @@ export class ImageLabels {
   readonly #runtimes: Runtimes;
   /** By container id. */
   readonly #known = new Map<string, { readonly own: LabelOrigins; readonly image: string }>();
-  /** By image id, of those that known containers have. */
+  /** By image id, of the images of known containers. */
   readonly #images = new Map<string, ReadonlyMap<string, string>>();
 
-  /** @param trustImageLabels whether those that came with the image are the container's own */
+  /** @param trustImageLabels whether labels of the image count as the container's own */
   constructor(api: DockerApi, trustImageLabels: boolean) {
     this.#api = api;
     this.#trustImageLabels = trustImageLabels;
     this.#runtimes = new Runtimes(api);
   }
 
-  /** The very same for the same container. @throws Error when Docker cannot be asked */
+  /** Returns the same object for the same container. @throws Error when Docker does not answer */
   async read(container: InspectedContainer): Promise<LabelOrigins> {
     const known = this.#known.get(container.Id);
     if (known) return known.own;
     const own = await this.#read(container);
-    // An image may come back, by the name under which it is pulled, and so may leave to ask.
+    // The image may be pulled again, and Docker may answer again.
     if (!own.unverified) this.#known.set(container.Id, { own, image: container.Image });
     return own;
   }
 
-  /** Forgets all other containers, and the images that none of these has. */
+  /** Forgets all other containers, and images that none of these uses. */
   retainOnly(ids: ReadonlySet<string>): void {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
     const images = new Set([...this.#known.values()].map(({ image }) => image));
@@ -63,7 +63,7 @@ export class ImageLabels {
     return { labels, imageLabels };
   }
 
-  /** Or why it cannot be told: the image is gone, or Docker does not tell of it. @throws Error when it cannot be asked */
+  /** The image's labels, or why they are not known. @throws Error when Docker does not answer */
   async #inheritedFrom(image: string): Promise<ReadonlyMap<string, string> | string> {
     const known = this.#images.get(image);
     if (known) return known;
@@ -75,7 +75,7 @@ export class ImageLabels {
     } catch (err) {
       if (!isRefusal(err)) throw err;
       if ((err as { statusCode?: number }).statusCode === 404) return "the container's image is gone";
-      return `Docker does not tell of the container's image (${messageOf(err).slice(0, REASON_MAX)})`;
+      return `Docker cannot inspect the container's image (${messageOf(err).slice(0, REASON_MAX)})`;
     }
   }
 }

@@ -1,19 +1,19 @@
-// What of the containers is not to be seen, each said once: those that Docker cannot tell of, and processes where none is
-// to be seen at all. Not here: what is done without it (containers.ts).
+// Reports what cannot be seen of containers, once: those that Docker cannot inspect, and that no process is visible at all.
+// Not here: what happens to such containers (containers.ts).
 
 import { DecodeError, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { TimeoutError } from '../../docker/api-client.js';
 import type { ContainerSnapshot } from './snapshot.js';
 
-/** Looks in a row at which no process was to be seen, before that is said. */
-const BLIND_PASSES = 3;
+/** Passes in a row without any visible process before that is reported. */
+const MAX_PASSES_WITHOUT_PROCESS = 3;
 
-/** Whether Docker is there, and does not tell of the one thing that it was asked. */
+/** Whether Docker is up, but cannot answer this one request. */
 export function isRefusal(err: unknown): boolean {
   return (
     err instanceof TimeoutError ||
-    // Its answer lacks what every version of Docker has said so far, or is no JSON.
+    // The answer lacks a field that every version of Docker has so far, or is not JSON.
     err instanceof DecodeError ||
     err instanceof TypeError ||
     err instanceof SyntaxError ||
@@ -25,31 +25,31 @@ export class InspectErrors {
   readonly #log: Log;
   /** Why, by container id. */
   readonly #why = new Map<string, string>();
-  #blindPasses = 0;
+  #passesWithoutProcess = 0;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Whether Docker could not tell of the container when it was last asked. */
+  /** Whether Docker could not inspect the container the last time. */
   has(id: string): boolean {
     return this.#why.has(id);
   }
 
-  /** Notes a container that Docker cannot tell of, and says why. @throws the error where it is not the container's own */
+  /** Records that Docker cannot inspect a container, and reports why. @throws the error if it is not about the container */
   note(id: string, name: string, err: unknown): void {
     if (!isRefusal(err)) throw err;
     const text = messageOf(err);
     if (this.#why.get(id) !== text) {
       this.#log.warn(
         { container: name },
-        `Docker cannot tell of it, so its labels stay as they were: ${text}`,
+        `cannot inspect the container; keeping its last applied configuration: ${text}`,
       );
     }
     this.#why.set(id, text);
   }
 
-  /** Forgets a container: Docker can tell of it, or it is another by now. */
+  /** Forgets a container: Docker could inspect it, or it has changed. */
   forget(id: string): void {
     this.#why.delete(id);
   }
@@ -59,12 +59,12 @@ export class InspectErrors {
     for (const id of this.#why.keys()) if (!ids.has(id)) this.#why.delete(id);
   }
 
-  /** Says it once when no process of any container is to be seen. A single look may fall into a container's end. */
+  /** Reports once that no process of any container is visible. A single pass may coincide with a container's end. */
   checkProcesses(seen: readonly ContainerSnapshot[]): void {
     const running = seen.filter(({ running }) => running);
-    const isBlind = running.length > 0 && running.every(({ view }) => !view.netns);
-    this.#blindPasses = isBlind ? this.#blindPasses + 1 : 0;
-    if (this.#blindPasses !== BLIND_PASSES) return;
-    this.#log.warn("no container's process is to be seen: give dwgd's own container `pid: host`");
+    const hasNone = running.length > 0 && running.every(({ view }) => !view.netns);
+    this.#passesWithoutProcess = hasNone ? this.#passesWithoutProcess + 1 : 0;
+    if (this.#passesWithoutProcess !== MAX_PASSES_WITHOUT_PROCESS) return;
+    this.#log.warn("no process of any container is visible: give dwgd's own container `pid: host`");
   }
 }

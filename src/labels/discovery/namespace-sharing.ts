@@ -1,17 +1,17 @@
-// Who is in whose network namespace, by the modes in which Docker made the containers and by what /proc shows. Pure.
-// Not here: asking either (containers.ts), what containers of one namespace ask for together (labels/planner/merge.ts).
+// Which containers share a network namespace, by their network modes and by what /proc shows. Pure. Not here: asking Docker
+// and /proc (containers.ts), merging the labels of one namespace (labels/planner/merge.ts).
 
 import type { ContainerView, NetnsRef } from './container.js';
 import { joinedContainer } from './docker-types.js';
 
-/** What tells where a container is. */
+/** What shows which namespace a container is in. */
 export interface NetworkModeInfo {
   readonly view: Pick<ContainerView, 'id' | 'netns' | 'unverifiedLabelKeys'>;
   /** Its network mode. */
   readonly mode: string | undefined;
 }
 
-/** Who is in the host's namespace: by mode, by joining such a one, or by the namespace itself. */
+/** Tells whether a container is in the host's namespace: by its mode, that of the container it joined, or the namespace itself. */
 export function hostNetworks(
   all: readonly NetworkModeInfo[],
   host: NetnsRef,
@@ -24,8 +24,8 @@ export function hostNetworks(
 }
 
 /**
- * In whose namespace there may be one that Docker cannot tell of, and on which it depends what that shall hold: one with
- * labels, or the one whose networks they are.
+ * Tells whether a container that Docker cannot inspect may be in a container's namespace and affect its desired state: because
+ * it has labels, or because the namespace's networks are its own.
  */
 export function indeterminate(all: readonly NetworkModeInfo[]): (one: NetworkModeInfo) => boolean {
   const modes = modesOf(all);
@@ -46,13 +46,13 @@ function modesOf(all: readonly NetworkModeInfo[]): Map<string, string | undefine
   return new Map(all.map(({ view, mode }) => [view.id, mode]));
 }
 
-/** The container that the namespace was made for: itself, or the one that it joined, or that one did. */
+/** The container that the namespace was made for: itself, or the one that it joined, directly or through others. */
 function ownerOf({ view, mode }: NetworkModeInfo, modes: ReadonlyMap<string, string | undefined>): string {
-  const passed = new Set([view.id]);
+  const visited = new Set([view.id]);
   let owner = view.id;
   for (let next = joinedContainer(mode); next !== undefined; next = joinedContainer(modes.get(next))) {
-    if (passed.has(next)) break;
-    passed.add(next);
+    if (visited.has(next)) break;
+    visited.add(next);
     owner = next;
   }
   return owner;

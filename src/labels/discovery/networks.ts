@@ -1,5 +1,5 @@
-// What Docker's networks are: their drivers, and whether the kernel heeds gateways there. Asked for when there is a new one,
-// or while Docker refuses to list them. Not here: reading Docker's JSON (docker-types.ts).
+// Docker's networks: their drivers, and whether the kernel ignores gateways there. They are listed when there is a new one,
+// and again while Docker refuses to list them. Not here: reading Docker's JSON (docker-types.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -8,8 +8,8 @@ import { readNetworkListing } from './docker-answers.js';
 import { type ListedNetwork, NETWORKS_REFUSED, type NetworkKind, networkKind } from './docker-types.js';
 import { isRefusal } from './inspect-errors.js';
 
-/** How long Docker may take for an answer, in milliseconds. */
-const LISTED_WITHIN = 30_000;
+/** For Docker's answer to a listing. */
+export const LIST_TIMEOUT_MS = 30_000;
 
 export class Networks {
   readonly #api: DockerApi;
@@ -23,33 +23,33 @@ export class Networks {
     this.#log = log;
   }
 
-  /** What the network of an id is; undefined while that is not known. */
+  /** The kind of the network with an id; undefined while it is not known. */
   kindOf(id: string): NetworkKind | undefined {
     return this.#kinds.get(id);
   }
 
   /**
-   * Makes the networks known. @param again whether Docker is asked again where it refused
-   * @returns whether networks that were known are others now
-   * @throws Error when Docker cannot be asked
+   * Lists the networks if one of them is not known. @param again whether to retry where Docker refused
+   * @returns whether the kinds of known networks may have changed
+   * @throws Error when Docker does not answer
    */
-  async learn(ids: readonly string[], again: boolean): Promise<boolean> {
+  async update(ids: readonly string[], again: boolean): Promise<boolean> {
     if (!(again && this.#isRefused) && ids.every(id => this.#kinds.has(id))) return false;
     const networks = await this.#list();
     const wasRefused = this.#isRefused;
     this.#isRefused = !networks;
     this.#kinds.clear();
     for (const network of networks ?? []) this.#kinds.set(network.Id, networkKind(network));
-    // One that went meanwhile is not asked for again.
+    // A network that is gone by now is not asked for again.
     const rest = networks ? { driver: '' } : NETWORKS_REFUSED;
     for (const id of ids) if (!this.#kinds.has(id)) this.#kinds.set(id, rest);
     return wasRefused !== this.#isRefused;
   }
 
-  /** Undefined where Docker, or who stands before it, refuses. */
+  /** Undefined where Docker, or a proxy in front of it, refuses. */
   async #list(): Promise<readonly ListedNetwork[] | undefined> {
     try {
-      return readNetworkListing(await this.#api.get('/networks', LISTED_WITHIN));
+      return readNetworkListing(await this.#api.get('/networks', LIST_TIMEOUT_MS));
     } catch (err) {
       if (!isRefusal(err) || err instanceof TimeoutError) throw err;
       const text = `cannot list Docker's networks, so routes by gateways are unreachable until it can: ${messageOf(err)}`;

@@ -1,8 +1,8 @@
-// Network namespaces by Docker's own paths to them, and by what /proc shows of processes: a process may be gone before
-// it is looked at, and its number another's. Not here: entering one (netlink/netns.ts).
+// Network namespaces by Docker's paths to them, or by processes in /proc: a process may be gone at any time, and its pid
+// reused. Not here: entering a namespace (netlink/netns.ts).
 
 import { readFileSync, statSync } from 'node:fs';
-import { isNotFound } from '../../base/errors.js';
+import { errorCode, isNotFound } from '../../base/errors.js';
 import type { NetnsRef } from './container.js';
 
 /** The namespace at a path; undefined where there is none. */
@@ -16,64 +16,85 @@ export function netnsAt(path: string): NetnsRef | undefined {
   }
 }
 
-/** What Docker says of where a container is. */
-interface Whereabouts {
+/** What Docker says about a container's namespace. */
+interface NetnsHints {
   readonly id: string;
   /** Of its first process; 0 where there is none. */
   readonly pid: number;
-  /** Docker's path to its namespace, which pins it; of a container in another's namespace it is empty. */
+  /** Docker's path to its namespace, which pins it; empty for a container in another's namespace. */
   readonly sandboxKey?: string | undefined;
 }
 
-/** The namespace of a container; undefined where it is not to be seen, or the process is no more the container's. */
-export function netnsOfContainer({ id, pid, sandboxKey = '' }: Whereabouts): NetnsRef | undefined {
-  return netnsOfSandbox(sandboxKey) ?? netnsOfProcess(id, pid);
+/**
+ * The namespace of a container; undefined where it is not visible, or the process is not the container's any more.
+ * @param lookUp tells the namespace of a process whose link to it may not be followed
+ */
+export function netnsOfContainer(
+  { id, pid, sandboxKey = '' }: NetnsHints,
+  lookUp: LookUp = () => undefined,
+): NetnsRef | undefined {
+  return netnsOfSandbox(sandboxKey) ?? netnsOfProcess(id, pid, lookUp);
 }
 
-/** Whether the path still leads to the same namespace: the process is not gone, nor is its number another's. */
+/** Finds the namespace of a process among others' (labels/namespace/netns-lookup.ts). */
+export type LookUp = (pid: number) => NetnsRef | undefined;
+
+/** Whether the path still leads to the same namespace: its process is not gone, and the pid not reused. */
 export function isStill(netns: NetnsRef | undefined): boolean {
   return netns !== undefined && netnsAt(netns.path)?.key === netns.key && isSameProcess(netns);
 }
 
-/** Whether the process of whose namespace it is still is the one that was looked at; a path of Docker's has none. */
+/** Whether the namespace's process is still the same one; true for Docker's own paths, which have none. */
 export function isSameProcess({ process }: NetnsRef): boolean {
   return process === undefined || startTimeOf(process.pid) === process.startTime;
 }
 
-/** Docker's `default` is the host's namespace, and that is better known from a process in it. */
+/** Docker's `default` is the host's namespace, which is better identified by a process in it. */
 function netnsOfSandbox(sandboxKey: string): NetnsRef | undefined {
   const [root, ...parts] = sandboxKey.split('/');
   if (root !== '' || parts.length === 0 || parts.at(-1) === 'default') return undefined;
   if (parts.some(part => part === '' || part === '.' || part === '..')) return undefined;
   try {
     const { dev, ino } = statSync(sandboxKey);
-    // A file that is no namespace is what is seen where Docker's mounts are not.
+    // Where Docker's mounts are not visible, the path is a plain file.
     return dev === statSync('/proc/self/ns/net').dev ? { key: `${dev}:${ino}`, path: sandboxKey } : undefined;
   } catch {
-    // It may not be shown to dwgd's own container.
+    // It may not be visible in dwgd's own container.
     return undefined;
   }
 }
 
-function netnsOfProcess(id: string, pid: number): NetnsRef | undefined {
+function netnsOfProcess(id: string, pid: number, lookUp: LookUp): NetnsRef | undefined {
   const startTime = pid > 0 ? startTimeOf(pid) : undefined;
   if (startTime === undefined) return undefined;
-  const netns = netnsAt(`/proc/${pid}/ns/net`);
+  const process = { pid, startTime };
+  const own = netnsByLink(pid);
+  const netns = own === 'refused' ? lookUp(pid) : own;
   if (!netns || isOfAnother(id, pid)) return undefined;
-  const found = { ...netns, process: { pid, startTime } };
-  return isSameProcess(found) ? found : undefined;
+  if (!isSameProcess({ ...netns, process })) return undefined;
+  // What was found among others' has a path that is not the process's.
+  return own === 'refused' ? netns : { ...netns, process };
 }
 
-/** Whether the process is in the cgroup of another container: Docker's answer is older than its number. */
+function netnsByLink(pid: number): NetnsRef | 'refused' | undefined {
+  try {
+    return netnsAt(`/proc/${pid}/ns/net`);
+  } catch (err) {
+    if (errorCode(err) === 'EACCES' || errorCode(err) === 'EPERM') return 'refused';
+    throw err;
+  }
+}
+
+/** Whether the process is in another container's cgroup: its pid was reused after Docker's answer. */
 function isOfAnother(id: string, pid: number): boolean {
   const ids: readonly string[] = readProc(pid, 'cgroup')?.match(/[0-9a-f]{64}/g) ?? [];
   return ids.length > 0 && !ids.includes(id);
 }
 
-/** When a process began, in clock ticks since the machine did: of two processes with one number it differs. */
+/** When a process started, in clock ticks since boot: it distinguishes processes with the same pid. */
 function startTimeOf(pid: number): string | undefined {
   const stat = readProc(pid, 'stat');
-  // proc_pid_stat(5): field 22. The second is a name in parentheses, which may hold anything.
+  // Field 22 of proc_pid_stat(5). Field 2 is a name in parentheses that may contain anything.
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 

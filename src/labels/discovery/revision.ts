@@ -1,7 +1,7 @@
-// Revisions: a number for what is known of a thing, another one whenever something of it may have changed. What depends
-// on things is made anew when the list of their revisions is another one, as with Kubernetes' `resourceVersion`. Pure.
+// Revisions: a number for the state of a thing, which changes whenever that state may have changed. What is derived from
+// things is recomputed when the list of their revisions differs, as with Kubernetes' `resourceVersion`. Pure.
 
-/** Whether the lists are the same, number by number. */
+/** Whether the lists are equal. */
 export function sameRevisions(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((revision, n) => revision === b[n]);
 }

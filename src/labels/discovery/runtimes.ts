@@ -1,12 +1,12 @@
-// Container runtimes whose containers have a network stack of their own: gVisor's, or a virtual machine's. The kernel's
-// routes and rules in the namespace mean nothing to those. Not here: what is refused therefore (snapshot.ts, labels/planner/plan.ts).
+// Container runtimes with their own network stack: gVisor's, or a virtual machine's. The kernel's routes and rules in the
+// namespace have no effect on those. Not here: which labels are refused for that (labels/spec/refused-labels.ts).
 
 import type { DockerApi } from '../../docker/api-client.js';
 
-/** How long Docker may take for an answer, in milliseconds. */
-const ANSWERED_WITHIN = 5_000;
+/** For Docker's answer about its runtimes. */
+const INFO_TIMEOUT_MS = 5_000;
 
-/** Words of runtimes' names, types and paths: `runsc-kvm`, `io.containerd.kata.v2`, `/usr/bin/crun-krun`. */
+/** Words in names, types and paths of runtimes: `runsc-kvm`, `io.containerd.kata.v2`, `/usr/bin/crun-krun`. */
 const OWN_STACKS: ReadonlySet<string> = new Set([
   'runsc',
   'gvisor',
@@ -19,7 +19,7 @@ const OWN_STACKS: ReadonlySet<string> = new Set([
   'quark',
   'cc',
 ]);
-/** Of which nobody needs to be asked: they run processes on the kernel's own stack. */
+/** Known to run processes on the kernel's own stack: Docker need not be asked. */
 const KERNEL_STACKS: ReadonlySet<string> = new Set([
   '',
   'runc',
@@ -31,14 +31,14 @@ const KERNEL_STACKS: ReadonlySet<string> = new Set([
   'sysbox-runc',
 ]);
 
-/** What of an answer of `GET /info` is of use: a runtime has a path, or since Docker 23 a type. */
+/** The fields of `GET /info` that are used: a runtime has a path, or since Docker 23 a type. */
 interface Info {
   readonly Runtimes?: Readonly<
     Record<string, { readonly path?: string; readonly runtimeType?: string }>
   > | null;
 }
 
-/** Whether the name, type or path is of a runtime with a network stack of its own. */
+/** Whether the name, type or path is that of a runtime with its own network stack. */
 export function isOwnStack(text: string): boolean {
   const name = text.split('/').at(-1) ?? '';
   return name.split(/[^A-Za-z0-9]+/).some(word => OWN_STACKS.has(word.toLowerCase().replace(/\d+$/, '')));
@@ -46,21 +46,21 @@ export function isOwnStack(text: string): boolean {
 
 export class Runtimes {
   readonly #api: DockerApi;
-  /** By name. A name means another runtime only after Docker read its configuration anew. */
+  /** By name. A name changes its meaning only when Docker reloads its configuration. */
   readonly #known = new Map<string, boolean>();
 
   constructor(api: DockerApi) {
     this.#api = api;
   }
 
-  /** Whether containers of the runtime of that name have a network stack of their own. */
+  /** Whether the runtime of that name has its own network stack. */
   async hasOwnStack(name: string): Promise<boolean> {
     if (KERNEL_STACKS.has(name)) return false;
     if (isOwnStack(name)) return true;
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    // The administrator may have called it anything.
-    const info = await this.#api.get<Info>('/info', ANSWERED_WITHIN).catch(() => undefined);
+    // The administrator may have given it any name.
+    const info = await this.#api.get<Info>('/info', INFO_TIMEOUT_MS).catch(() => undefined);
     if (!info) return false;
     const { path, runtimeType } = info.Runtimes?.[name] ?? {};
     const has = [path, runtimeType].some(text => typeof text === 'string' && isOwnStack(text));

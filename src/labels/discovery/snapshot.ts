@@ -1,5 +1,5 @@
-// A container as it was last looked at. Pure. Not here: looking (containers.ts), Docker's answers themselves
-// (docker-types.ts), in whose namespace it is (namespace-sharing.ts).
+// Snapshots: a container as it was last listed or inspected. Pure. Not here: listing and inspecting (containers.ts), Docker's
+// answers (docker-types.ts), which namespaces are shared (namespace-sharing.ts).
 
 import type { ContainerView } from './container.js';
 import {
@@ -18,13 +18,13 @@ export type LabelOrigins = Pick<ContainerView, 'labels' | 'imageLabels' | 'unver
 
 export interface ContainerSnapshot {
   readonly running: boolean;
-  /** Of the answer that it was seen in. */
+  /** Of the answer that it was made from. */
   readonly fingerprint: string;
   readonly mode: string | undefined;
   readonly view: Omit<ContainerView, 'revision' | 'hostNetwork' | 'isIndeterminate'>;
 }
 
-/** A container that was inspected. @param more what is to be seen elsewhere: the namespace of its process, its DNS */
+/** A container that was inspected. The third parameter is what files and /proc show. */
 export function snapshotInspected(
   container: InspectedContainer,
   own: LabelOrigins,
@@ -44,7 +44,7 @@ export function snapshotInspected(
   };
 }
 
-/** A container that does not run, and was inspected: the listing lacks its aliases. @param print of the listing */
+/** A stopped container, which was inspected because the listing lacks its aliases. @param print of the listing */
 export function snapshotStopped(
   container: InspectedContainer,
   print: string,
@@ -55,9 +55,8 @@ export function snapshotStopped(
 }
 
 /**
- * A container of which only the listing is known: without a namespace, and so without labels that count. A running one
- * may have both all the same.
- * @param before as it was seen before, if it was: its aliases are what they were
+ * A container of which only the listing is known: its namespace, and which of its labels count, are not known.
+ * @param before its last snapshot, if there is one: the aliases are taken from it
  */
 export function snapshotListed(
   listed: ListedContainer,

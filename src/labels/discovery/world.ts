@@ -1,5 +1,5 @@
-// The world as labels see it: the containers, and of the host and the DNS what some of their labels need. Not here: what
-// a container looks like (containers.ts), what follows from it all (planner/).
+// The world that a plan is made from: the containers, and what their labels need of the host and the DNS. Not here:
+// containers (containers.ts), the plan (labels/planner/plan.ts).
 
 import type { Address, Prefix } from '../../base/ip.js';
 import type { ContainerView, HostInterfaceAddress } from './container.js';
@@ -7,16 +7,16 @@ import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
 
-/** What a plan is made of. */
+/** What a plan is made from. */
 export interface WorldSnapshot {
   readonly containers: readonly ContainerView[];
-  /** What the DNS says, and the revision of that. */
+  /** The DNS's answers, and their revision. */
   readonly external: ReadonlyMap<string, readonly Address[]>;
   readonly externalRevision: number;
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
   readonly nextHops: readonly Address[];
-  /** Where the host is on its containers' networks. */
+  /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
 }
 
@@ -24,9 +24,9 @@ interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
   readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses'>;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
-  /** Whether labels ask for routes of the host: its addresses and next hops are read then. */
+  /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
   readonly asksForHostRoute: (containers: readonly ContainerView[]) => boolean;
-  /** Whether labels ask for default routes: the addresses of the host's interfaces are read then. */
+  /** Whether labels ask for default routes: then the addresses of the host's interfaces are read. */
   readonly asksForDefaultRoute: (containers: readonly ContainerView[]) => boolean;
 }
 
@@ -41,15 +41,15 @@ export class World {
   }
 
   /**
-   * Every container as it is now; what else of the world is needed for them is read as well.
-   * @throws Error when Docker cannot be asked; OpError when the host cannot be read
+   * Every container as it is now. What else their labels need is read as well.
+   * @throws Error when Docker does not answer; OpError when the host cannot be read
    */
   async list(fullResync: boolean): Promise<readonly ContainerView[]> {
     const { containers, host, asksForHostRoute, asksForDefaultRoute } = this.#parts;
     const listing = containers.list(fullResync);
-    // Where they were needed before they are read while Docker answers: what changes later has an event of its own.
-    const places = this.#hostInterfaceAddresses && host.interfaceAddresses();
-    places?.catch(() => undefined);
+    // If they were needed the last time, they are read while Docker answers: a later change has an event of its own.
+    const pending = this.#hostInterfaceAddresses && host.interfaceAddresses();
+    pending?.catch(() => undefined);
     const found = await listing;
     if (asksForHostRoute(found)) {
       this.#hostAddresses = await host.addresses();
@@ -57,12 +57,12 @@ export class World {
       if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
     }
     this.#hostInterfaceAddresses = asksForDefaultRoute(found)
-      ? await (places ?? host.interfaceAddresses())
+      ? await (pending ?? host.interfaceAddresses())
       : undefined;
     return found;
   }
 
-  /** The world around containers that were listed, with the DNS as it is now. */
+  /** The world for containers that were listed, with the DNS's answers of now. */
   snapshot(containers: readonly ContainerView[]): WorldSnapshot {
     const { answers, revision } = this.#parts.names;
     return {

@@ -1,5 +1,5 @@
-// A table put in place as far as the kernel takes it: without the rules of labels that it refuses by themselves, and
-// without what needs a module that is missing. Not here: which tables (labels/table/nft-table.ts), other changes (session.ts).
+// Installs as much of a table as the kernel accepts: without the rules of labels that it refuses, and without what needs a
+// missing module. Not here: which tables (labels/table/nft-table.ts), other changes (session.ts).
 
 import { plain } from '../../base/plain-text.js';
 import { NftError } from '../../nft/client.js';
@@ -17,9 +17,9 @@ import { CLOSED, closed } from '../diff/strict.js';
 import { ALL_LABELS } from '../spec/diagnostics.js';
 import { probeTable, rulesByLabel, withoutRules } from './rule-probe.js';
 
-/** What of a label was left out of a table. */
+/** A label that was left out of a table. */
 export interface Refusal {
-  /** Undefined: of all containers of the namespace. */
+  /** Undefined: it concerns all containers of the namespace. */
   readonly container?: string;
   readonly key: string;
   readonly message: string;
@@ -27,17 +27,17 @@ export interface Refusal {
   readonly isOpen?: true;
 }
 
-/** Characters of the kernel's reason that are told. */
+/** Characters of the kernel's reason that are quoted. */
 const REASON_MAX = 120;
 const FIB = 'nft_fib_inet';
-/** What the kernel says of an expression that it has no module for. */
-const LACKING = /No such file or directory/;
+/** The kernel's answer to an expression for which it has no module. */
+const MODULE_MISSING = /No such file or directory/;
 
 /**
- * Puts a table in place, each attempt a transaction. Where something is left out of a strict one, it is closed.
- * @param run carries out a transaction, or throws NftError
- * @returns what is in place now, and what was left out of it
- * @throws NftError when the kernel takes no part of it
+ * Installs a table, each attempt in one transaction. A strict table of which a part is left out is closed.
+ * @param run commits a transaction, or throws NftError
+ * @returns the table that is installed now, and what was left out of it
+ * @throws NftError when the kernel accepts no part of it
  */
 export function putTable(
   { kind, table, labelled = [], isStrict: strict }: PutTable,
@@ -48,7 +48,7 @@ export function putTable(
   const whole = attempt(() => run(put(table)));
   if (!whole) return { table, refused: [] };
   const refusals = labelled.flatMap(label => {
-    const err = tryAlone(probeTable(table, labelled, label), run);
+    const err = probe(probeTable(table, labelled, label), run);
     return err ? [{ label, reason: err.reason }] : [];
   });
   const labels = refusals.map(({ label }) => label);
@@ -66,7 +66,7 @@ export function putTable(
     const taken = isStrict ? closed(part) : part;
     if (!attempt(() => run(put(taken)))) return { table: taken, refused };
   }
-  throw LACKING.test(whole.reason) ? advised(whole, modulesIn(table)) : whole;
+  throw MODULE_MISSING.test(whole.reason) ? withAdvice(whole, modulesIn(table)) : whole;
 }
 
 function attempt(fn: () => void): NftError | undefined {
@@ -79,13 +79,13 @@ function attempt(fn: () => void): NftError | undefined {
   }
 }
 
-function tryAlone(trial: NftTable, run: (transaction: NftTransaction) => void): NftError | undefined {
-  const refused = attempt(() => run(replaceTable(trial)));
-  if (!refused) run(deleteTable(trial));
+function probe(table: NftTable, run: (transaction: NftTransaction) => void): NftError | undefined {
+  const refused = attempt(() => run(replaceTable(table)));
+  if (!refused) run(deleteTable(table));
   return refused;
 }
 
-/** The table without what looks up addresses (fib): forwards, and what leads answers back. Undefined where there is none. */
+/** The table without rules that look up addresses (fib): forwards, and reply-path routing. Undefined where it has none. */
 function withoutFib(table: NftTable): NftTable | undefined {
   const chains = table.chains.map(chain => ({
     ...chain,
@@ -101,20 +101,20 @@ function refusalOf(
   rules: readonly NftRule[],
   isStrict: boolean,
 ): Refusal {
-  const modules = LACKING.test(reason) ? modulesOf(rules) : [];
+  const modules = MODULE_MISSING.test(reason) ? modulesOf(rules) : [];
   const load = modules.length > 0 ? `, or load what is missing (modprobe ${modules.join(' ')})` : '';
-  const remedy = `write it without what this kernel does not have${load}`;
+  const remedy = `rewrite it without what this kernel lacks${load}`;
   const isOpen = !isStrict && rules.some(stops);
   const consequence = isStrict
     ? `and until then ${CLOSED}`
     : isOpen
-      ? 'and the container is open to what it would have stopped (twine.strict=true would close it)'
+      ? 'and what it would have stopped passes (twine.strict=true would close the container)'
       : '';
   const message = `the kernel refuses the rule (${plain(reason, REASON_MAX)}), so it is left out${consequence === '' ? '' : ` ${consequence}`}: ${remedy}`;
   return { container, key, message, ...(isOpen && { isOpen }) };
 }
 
-/** Whether packets may end at the rule, or where it leads. */
+/** Whether the rule may stop packets, by itself or by what it jumps to. */
 function stops({ expr }: NftRule): boolean {
   return expr.some(statement => ['drop', 'reject', 'jump', 'goto'].some(verdict => verdict in statement));
 }
@@ -122,7 +122,7 @@ function stops({ expr }: NftRule): boolean {
 function withoutModule(isStrict: boolean): Refusal {
   return {
     key: ALL_LABELS,
-    message: `the kernel lacks the module ${FIB}, so no port is forwarded and published ports are answered by the labels' routes${isStrict ? `, and until then ${CLOSED}` : ''}: load it (modprobe ${FIB}) and start dwgd anew`,
+    message: `the kernel lacks the module ${FIB}, so no port is forwarded, and replies of published ports use the labels' routes${isStrict ? `, and until then ${CLOSED}` : ''}: load it (modprobe ${FIB}) and restart dwgd`,
   };
 }
 
@@ -130,7 +130,7 @@ function modulesIn({ chains }: NftTable): string[] {
   return modulesOf(chains.flatMap(({ rules }) => rules));
 }
 
-function advised({ subject, reason, transaction }: NftError, modules: readonly string[]): NftError {
+function withAdvice({ subject, reason, transaction }: NftError, modules: readonly string[]): NftError {
   return new NftError(
     subject,
     `${reason}: load what this kernel lacks (modprobe ${modules.join(' ')})`,

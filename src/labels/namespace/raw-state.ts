@@ -1,5 +1,5 @@
-// What a namespace holds, as the kernel says it, and read. Most looks find what the look before has found: then the
-// bytes are the same, and nobody has to read them. Pure. Not here: asking (session.ts), what follows (labels/diff/diff.ts).
+// The state of a namespace in the kernel's own bytes, and decoded. Mostly it is what it was at the last resync: then the bytes
+// are the same, and need not be decoded. Pure. Not here: reading it (session.ts), what follows (labels/diff/diff.ts).
 
 import { formatAddress } from '../../base/ip.js';
 import { PROBE_TABLE, RTPROT_DWGD, TABLE } from '../../base/ownership.js';
@@ -10,12 +10,12 @@ import type { IgnoredGateway } from '../diff/ignored-gateways.js';
 import { readStamp } from '../diff/stamp.js';
 import type { ObservedSysctl, SandboxObserved } from '../diff/state.js';
 
-/** Answers to one look; buffers are payloads of netlink messages. */
+/** The kernel's answers; buffers are payloads of netlink messages. */
 export interface RawState {
   readonly nft: StampedTableAnswers;
-  /** Of our protocol at least. */
+  /** At least those of our protocol. */
   readonly routes: readonly Buffer[];
-  /** Policy rules of anybody. */
+  /** All policy rules. */
   readonly rules: readonly Buffer[];
   readonly sysctls: readonly ObservedSysctl[];
   /** Indexes of the links that lead to where `loopbackTowards` says, each once. */

@@ -1,13 +1,13 @@
-// Whose rules the kernel does not take: the rules of each label in a table of their own, put in place and taken away
-// again. No packet goes by them there. Not here: doing that (session.ts), which rules there are (labels/table/nft-table.ts).
+// Probes: the rules of one label in a table of their own, to learn whether the kernel accepts them. No packet reaches them
+// there. Pure. Not here: installing it (put-table.ts), which rules there are (labels/table/nft-table.ts).
 
 import { PROBE_TABLE } from '../../base/ownership.js';
 import type { NftRule, NftTable } from '../../nft/table.js';
 import type { LabelledRules } from '../diff/state.js';
 
 /**
- * The table with the rules of one label alone. Every hook that jumps to its chain returns before the jump: the kernel
- * looks at what is behind, and packets do not get there.
+ * A table with the rules of one label only. Every hook that jumps to its chain returns before the jump: the kernel validates
+ * what follows, and packets never get there.
  */
 export function probeTable(
   table: NftTable,
@@ -35,15 +35,15 @@ export function withoutRules(
   refused: readonly LabelledRules[],
 ): NftTable {
   const all = rulesByLabel(table, labels);
-  const gone = new Set(refused.flatMap(label => all.get(label) ?? []));
+  const dropped = new Set(refused.flatMap(label => all.get(label) ?? []));
   const chains = table.chains.map(chain => ({
     ...chain,
-    rules: chain.rules.filter(rule => !gone.has(rule)),
+    rules: chain.rules.filter(rule => !dropped.has(rule)),
   }));
   return { ...table, chains };
 }
 
-/** The rules of each label, as they stand in its chain. */
+/** The rules of each label, in the order of its chain. */
 export function rulesByLabel(
   { chains }: NftTable,
   labels: readonly LabelledRules[],

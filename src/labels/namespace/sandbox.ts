@@ -1,5 +1,5 @@
 // Reconciles a network namespace with what the labels of its containers ask for: reads what it holds of ours and changes
-// what differs, in one synchronous session. Not here: the session (session.ts), what a namespace shall hold
+// what differs, in one synchronous session. Not here: the session (session.ts), what a namespace is to hold
 // (labels/planner/plan.ts), which changes that takes (labels/diff/diff.ts), when (labels/controller/reconciler.ts).
 
 import type { Trace } from '../../base/trace.js';
@@ -51,7 +51,7 @@ interface Settled {
   /** Of the observed state. */
   readonly cacheKey: string;
   /** What was wrong even so. */
-  readonly told: Pick<ApplyResult, 'warnings'>;
+  readonly warned: Pick<ApplyResult, 'warnings'>;
 }
 
 export class Sandboxes {
@@ -102,16 +102,17 @@ export class Sandboxes {
       const observedKey = cacheKey(rawState);
       const settled = this.#settled.get(key);
       if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
-        return { changes, failures: [], ...settled.told };
+        return { changes, failures: [], ...settled.warned };
       const observed = decodeState(rawState);
-      const { desired, told } = heldIn(rawState, { ...planned, routes });
+      const { desired, warned } = heldIn(rawState, { ...planned, routes });
       const tampering = this.#checkTampering(desired, observed, session);
       unreadable = tampering.unreadable ?? unreadable;
       const next = diff(desired, { ...observed, isTampered: tampering.isTampered });
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
       applied = joinApplied(applied, closing.applied);
       changes.push(...next, ...closing.changes);
-      if (next.length === 0) this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, told });
+      if (next.length === 0)
+        this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, warned });
       else this.#settled.delete(key);
       const isDone = applied.failures.length === 0;
       if (isDone) this.#searched.add(key);
@@ -121,7 +122,7 @@ export class Sandboxes {
         if (isDone) session.deleteStaleFlows(desired.udpForwards ?? []);
       }
       if (!isDone || round === MAX_ROUNDS || !needsSecondRound(desired, next))
-        return { changes, failures: applied.failures, ...told, ...outcomeOf(desired, applied, unreadable) };
+        return { changes, failures: applied.failures, ...warned, ...outcomeOf(desired, applied, unreadable) };
     }
   }
 
@@ -208,16 +209,16 @@ export class Sandboxes {
 function heldIn(
   { rules, ignoredGateways }: RawState,
   planned: SandboxDesired,
-): { readonly desired: SandboxDesired; readonly told: Pick<ApplyResult, 'warnings'> } {
+): { readonly desired: SandboxDesired; readonly warned: Pick<ApplyResult, 'warnings'> } {
   const desired = { ...planned, routes: withoutIgnored(planned.routes, ignoredGateways) };
   const found = [
     whyBypassed(desired, () => readRules(rules)) ?? [],
     whyIgnored(planned.routes, ignoredGateways) ?? [],
   ].flat();
-  if (found.length === 0) return { desired, told: {} };
-  if (!planned.isStrict) return { desired, told: { warnings: found } };
+  if (found.length === 0) return { desired, warned: {} };
+  if (!planned.isStrict) return { desired, warned: { warnings: found } };
   const warnings = [`${found.join('; ')}; until then ${CLOSED}`];
-  return { desired: { ...desired, ...closedState(desired) }, told: { warnings } };
+  return { desired: { ...desired, ...closedState(desired) }, warned: { warnings } };
 }
 
 /** Whether routes have changed on which it depends which interfaces sysctls and loopback routes are for. */

@@ -1,6 +1,6 @@
-// The files of sysctls below /proc/sys/net, of the namespace of the calling thread. Synchronous, for a window of
-// another namespace. Names come from the kernel and from whoever may change a ruleset there: nothing but a sysctl of ours
-// is opened. Not here: which sysctls (labels/diff/sysctls.ts), what they were (labels/diff/stamp.ts).
+// Sysctls as files below /proc/sys/net, those of the namespace of the calling thread. Synchronous, for use inside another
+// namespace. Names come from the kernel and from whoever may change a ruleset there: only sysctls that we know are opened.
+// Not here: which sysctls (labels/diff/sysctls.ts), their former values (labels/diff/stamp.ts).
 
 import {
   closeSync,
@@ -22,7 +22,7 @@ export interface SysctlFiles {
   read(name: string): string | undefined;
   /** As writeSysctl. */
   write(name: string, value: string): boolean;
-  /** Whether the kernel has IPv6 at all; IPv6 that is only switched off takes routes and rules. */
+  /** Whether the kernel has IPv6 at all. IPv6 that is only disabled still takes routes and rules. */
   hasIPv6(): boolean;
 }
 
@@ -31,7 +31,7 @@ const ROOT = `${PROC_SYS}/net`;
 /** Of <linux/magic.h>. */
 const PROC_SUPER_MAGIC = 0x9fa0;
 const { O_RDONLY, O_RDWR, O_NOFOLLOW } = constants;
-/** A number: what all sysctls of ours are. */
+/** A number, as all our sysctls are. */
 const VALUE = /^-?\d{1,11}$/;
 /** More than the value of any sysctl that a label needs. */
 const VALUE_BYTES = 64;
@@ -45,9 +45,9 @@ export const PROC_SYSCTLS: SysctlFiles = {
 };
 
 /**
- * What a sysctl is, without its line's end; undefined where there is none, as with those of a link that is gone.
+ * The value of a sysctl without the newline; undefined where there is no such sysctl, as when its link is gone.
  * @param name below /proc/sys/net: `ipv4/ip_forward`
- * @throws OpError; Error for what is no sysctl of ours, or has no sysctl's value
+ * @throws OpError; Error for a sysctl that we do not know, or a value that is no number
  */
 export function readSysctl(name: string): string | undefined {
   const fd = openSysctl(name, O_RDONLY, 'reading sysctl');
@@ -55,7 +55,7 @@ export function readSysctl(name: string): string | undefined {
   try {
     const bytes = Buffer.allocUnsafe(VALUE_BYTES);
     const value = bytes.toString('latin1', 0, readSync(fd, bytes)).trimEnd();
-    if (!VALUE.test(value)) throw new Error(`reading sysctl ${name}: what is there is no number`);
+    if (!VALUE.test(value)) throw new Error(`reading sysctl ${name}: its value is not a number`);
     return value;
   } catch (err) {
     throw refused('reading sysctl', name, err);
@@ -64,7 +64,7 @@ export function readSysctl(name: string): string | undefined {
   }
 }
 
-/** Whether there was such a sysctl to be set. @throws OpError: EINVAL, EROFS; Error for what is no sysctl of ours */
+/** Returns false where there is no such sysctl. @throws OpError: EINVAL, EROFS; Error for a sysctl that we do not know */
 export function writeSysctl(name: string, value: string): boolean {
   const fd = openSysctl(name, O_RDWR, 'setting sysctl');
   if (fd === undefined) return false;
@@ -80,7 +80,7 @@ export function writeSysctl(name: string, value: string): boolean {
 
 function openSysctl(name: string, flags: number, op: string): number | undefined {
   if (!isChangeable(name) && name !== NF_CONNTRACK_COUNT) {
-    throw new Error(`${op} ${JSON.stringify(name)}: dwgd has no such sysctl`);
+    throw new Error(`${op} ${JSON.stringify(name)}: dwgd does not use this sysctl`);
   }
   let fd: number;
   try {
@@ -91,7 +91,7 @@ function openSysctl(name: string, flags: number, op: string): number | undefined
   }
   if (fstatSync(fd).dev === procDevice()) return fd;
   closeSync(fd);
-  throw new Error(`${op} ${name}: it is not a file of /proc`);
+  throw new Error(`${op} ${name}: it is not on a proc file system`);
 }
 
 let proc: number | undefined;
@@ -100,7 +100,7 @@ let proc: number | undefined;
 function procDevice(): number {
   if (proc !== undefined) return proc;
   if (statfsSync(PROC_SYS).type !== PROC_SUPER_MAGIC)
-    throw new Error(`${PROC_SYS} is not of the file system proc`);
+    throw new Error(`${PROC_SYS} is not on a proc file system`);
   proc = statSync(PROC_SYS).dev;
   return proc;
 }

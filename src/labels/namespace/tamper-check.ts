@@ -1,5 +1,5 @@
-// Whether the tables of ours are still as they were put in place. The stamp tells of a table that is gone or flushed; of
-// one that somebody changed in part it tells nothing. Not here: asking the kernel (nft/client.ts).
+// Whether our tables are still as they were installed. The stamp shows that a table is gone or was flushed, but not that
+// somebody changed a part of it. Not here: reading tables (nft/client.ts), when baselines are recorded (baselines.ts).
 
 import { createHash } from 'node:crypto';
 import { STAMP_CHAIN } from '../../base/ownership.js';
@@ -8,24 +8,24 @@ import type { TableSnapshot } from '../../nft/table-snapshot.js';
 
 const NF_ACCEPT = 1;
 
-/** A table as it was when it was known to be whole. */
-interface Known {
+/** A table when it was known to be intact. */
+interface Baseline {
   readonly generation: number;
-  /** Of what was in it; absent where that cannot be told. */
+  /** Of its content; absent where it could not be read. */
   readonly digest?: string;
 }
 
-/** Of namespaces by their keys. Of those that are gone it keeps a little: the kernel gives their numbers to new ones. */
+/** Baselines by the keys of their namespaces; those of namespaces that are gone have to be forgotten, since keys are reused. */
 export class TamperCheck {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, Baseline>();
 
   /**
-   * Whether somebody has changed the table. Costs nothing while the namespace's ruleset is of the same generation; a
-   * table of which nothing is known, as after a restart, has to be as it was planned.
-   * @param generation the ruleset's, at this look
-   * @param table what was put in place
-   * @param take what is in it now; undefined when that cannot be told, and then it does not count as whole: somebody has
-   * changed the ruleset, and may have made it too long to be read for that
+   * Whether somebody has changed the table. Costs nothing while the namespace's ruleset has the same generation. Without a
+   * baseline, as after a restart, the table is compared with what was planned.
+   * @param generation the ruleset's, now
+   * @param table what was installed
+   * @param take its content now; undefined when it cannot be read, and then it counts as tampered with: somebody has changed
+   * the ruleset, and may have made it too long to be read for that very purpose
    */
   isTampered(
     key: string,
@@ -35,24 +35,24 @@ export class TamperCheck {
   ): boolean {
     const known = this.#known.get(key);
     if (known && known.generation === generation) return false;
-    const inventory = take();
-    if (!inventory) return true;
-    const isWhole = known?.digest ? known.digest === digestOf(inventory) : isAsPlanned(inventory, table);
-    if (isWhole) this.#note(key, inventory);
-    return !isWhole;
+    const snapshot = take();
+    if (!snapshot) return true;
+    const isIntact = known?.digest ? known.digest === digestOf(snapshot) : isAsPlanned(snapshot, table);
+    if (isIntact) this.#record(key, snapshot);
+    return !isIntact;
   }
 
-  /** Notes that a table was put in place this moment, of which nothing but the generation can be told. */
+  /** Records a table that was just installed and cannot be read: only the generation is known. */
   trust(key: string, generation: number): void {
     this.#known.set(key, { generation });
   }
 
-  /** Notes what a table is like that was put in place this moment. */
-  recordBaseline(key: string, table: NftTable, inventory: TableSnapshot | undefined): void {
-    // What cannot be told leaves what is known: while nobody changes the ruleset, that is enough.
-    if (!inventory) return;
+  /** Records the content of a table that was just installed. */
+  recordBaseline(key: string, table: NftTable, snapshot: TableSnapshot | undefined): void {
+    // If it cannot be read, what is known stays: it is enough while nobody changes the ruleset.
+    if (!snapshot) return;
     this.forget(key);
-    if (isAsPlanned(inventory, table)) this.#note(key, inventory);
+    if (isAsPlanned(snapshot, table)) this.#record(key, snapshot);
   }
 
   forget(key: string): void {
@@ -64,18 +64,18 @@ export class TamperCheck {
     for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
   }
 
-  #note(key: string, inventory: TableSnapshot): void {
-    this.#known.set(key, { generation: inventory.generation, digest: digestOf(inventory) });
+  #record(key: string, snapshot: TableSnapshot): void {
+    this.#known.set(key, { generation: snapshot.generation, digest: digestOf(snapshot) });
   }
 }
 
 /**
- * Whether a table has the chains of the plan, as many rules in each, and does its work at all. What the rules say is not
- * compared: the kernel has no words for it that would be those of the plan.
+ * Whether a table has the planned chains with the planned number of rules in each, and is not dormant. The rules themselves
+ * are not compared: the kernel returns them in a form of its own.
  */
 export function isAsPlanned({ flags, chains }: TableSnapshot, table: NftTable): boolean {
   const planned = new Map(table.chains.map(({ name, rules }) => [name, rules.length]));
-  // It is read by itself, and holds what sysctls were.
+  // The stamp is read separately, and holds former values of sysctls.
   planned.delete(STAMP_CHAIN);
   const others = chains.filter(({ name }) => name !== STAMP_CHAIN);
   return (
@@ -87,6 +87,6 @@ export function isAsPlanned({ flags, chains }: TableSnapshot, table: NftTable): 
   );
 }
 
-function digestOf({ generation: _, ...inventory }: TableSnapshot): string {
-  return createHash('sha256').update(JSON.stringify(inventory)).digest('base64');
+function digestOf({ generation: _, ...snapshot }: TableSnapshot): string {
+  return createHash('sha256').update(JSON.stringify(snapshot)).digest('base64');
 }

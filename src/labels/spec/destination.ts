@@ -1,5 +1,5 @@
-// Where a label leads: `web`, `192.0.2.1:80`, `[fd00::2]:80`, or the network that a route is to; and which addresses can be
-// that at all. Not here: whose name it is (labels/planner/name-index.ts).
+// Destinations: `web`, `192.0.2.1:80`, `[fd00::2]:80`, or the network of a route; and which addresses can be one. Pure. Not
+// here: who has a name (labels/planner/name-holders.ts).
 
 import { UserError } from '../../base/errors.js';
 import {
@@ -35,7 +35,7 @@ export function parseNetwork(text: string): Prefix {
   return network;
 }
 
-/** Why no route can lead to the network: it is all loopback, multicast or link-local. */
+/** Why no route can lead to the network: it is within a loopback, multicast or link-local one. */
 function whyUnroutable(prefix: Prefix): string | undefined {
   const found = NETWORKS.find(({ network }) => prefixCovers(network, prefix));
   return found?.why.replace(/an? (\S+) address/, '$1');
@@ -46,7 +46,7 @@ function whyUnroutable(prefix: Prefix): string | undefined {
  * @throws UserError
  */
 export function parseDestination(text: string): Destination {
-  const address = parseAddress(text) ?? parseAddress(/^\[(.*:.*)\]$/.exec(text)?.[1] ?? '');
+  const address = parseAddress(text) ?? bracketedAddress(text);
   if (address) return { kind: 'address', address: usable(address) };
   if (isName(text)) return { kind: 'name', name: text };
   throw new UserError(
@@ -54,12 +54,18 @@ export function parseDestination(text: string): Destination {
   );
 }
 
+/** `[fd00::2]`. */
+function bracketedAddress(text: string): Address | undefined {
+  const inner = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : '';
+  return inner.includes(':') ? parseAddress(inner) : undefined;
+}
+
 /**
  * `<destination>[:<port>]`.
  * @throws UserError
  */
 export function parseDestinationPort(text: string): { destination: Destination; port?: number } {
-  // A bare IPv6 address: its last group is no port.
+  // The last group of a bare IPv6 address is not a port.
   if (parseAddress(text)) return { destination: parseDestination(text) };
   const match = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text);
   if (!match) return { destination: parseDestination(text) };
@@ -81,7 +87,7 @@ export function formatDestination(destination: Destination, port?: number): stri
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** What Docker and the DNS have as names, and nobody takes for an address. */
+/** A name that Docker or the DNS may have, and that cannot be mistaken for an address. */
 function isName(text: string): boolean {
   return (
     text.length <= NAME_MAX && /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && !/^[\d.]*\.[\d.]*$/.test(text)
@@ -96,13 +102,13 @@ function usable(address: Address): Address {
   );
 }
 
-/** A name that the resolver of the host may be asked for: not one that it would read as a number. */
+/** Whether the host's resolver may be asked for the name: not if it would take it for a number. */
 export function mayBeHostName(name: string): boolean {
   const last = name.replace(/\.$/, '').split('.').at(-1) ?? '';
   return !/^(\d+|0[xX][0-9A-Fa-f]*)$/.test(last);
 }
 
-/** Whether a route is a default route or half of one: Docker's own default would be hidden by it. */
+/** Whether a route is a default route or half of one, which would hide Docker's own default route. */
 export function isDefaultRoute(network: Prefix): boolean {
   return network.length <= 1;
 }

@@ -1,20 +1,20 @@
-// Mistakes in labels as they are told: of bounded length, of printable characters, and of one container not too many.
-// Not here: what is wrong.
+// Diagnostics about labels: printable, of limited length, and of limited number for each container. Pure. Not here: what is
+// wrong (parse.ts, labels/planner/plan.ts).
 
+import { LABEL_PREFIX } from '../../base/ownership.js';
 import { plain } from '../../base/plain-text.js';
 import type { Diagnostic } from './intent.js';
-import { LABEL_PREFIX } from './label-keys.js';
 
-/** Mistakes of one container that are told one by one. */
+/** Diagnostics of one container that are reported one by one. */
 export const MAX_DIAGNOSTICS = 100;
 
 const MAX_CONTAINER = 128;
 const MAX_KEY = 255;
 const MAX_MESSAGE = 400;
-/** The key of what is wrong with all labels of a container. */
+/** The key of a diagnostic about all labels of a container. */
 export const ALL_LABELS = `${LABEL_PREFIX}*`;
 
-/** A mistake of parts that come from elsewhere. */
+/** A diagnostic made of untrusted parts. */
 export function diagnostic(container: string, key: string, message: string): Diagnostic {
   return {
     container: plain(container, MAX_CONTAINER),
@@ -23,7 +23,7 @@ export function diagnostic(container: string, key: string, message: string): Dia
   };
 }
 
-/** The first of each container; what is more is counted. */
+/** The first ones of each container; the rest is only counted. */
 export function limitDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const counts = new Map<string, number>();
   const first = diagnostics.filter(({ container }) => {
@@ -38,5 +38,5 @@ export function limitDiagnostics(diagnostics: readonly Diagnostic[]): readonly D
 }
 
 function tooMany(rest: number): string {
-  return `there are ${rest} more mistakes in the labels of this container: put these right first`;
+  return `there are ${rest} more mistakes in the labels of this container: correct these first`;
 }

@@ -1,22 +1,21 @@
-// What labels ask for, once read, and what is wrong with those that cannot be. Types only. Not here: reading them
-// (parse.ts).
+// What labels ask for, and what is wrong with them. Types only. Not here: parsing them (parse.ts).
 
 import type { Address, Prefix } from '../../base/ip.js';
 import type { TranslatedRule } from '../../nft/iptables/syntax/rule.js';
 
-/** iptables' interface pattern: an exact name, or with `prefix` every name that begins so; `''` is every one. */
+/** An interface pattern of iptables: an exact name, or with `prefix` all names that begin with it; `''` is all. */
 export interface InterfacePattern {
   readonly name: string;
   readonly prefix: boolean;
 }
 
-/** Where a route or a forward leads: an address, or a name of Docker or of the DNS. */
+/** Where a route or a forward leads: an address, or a name of Docker's or the DNS's. */
 export type Destination =
   | { readonly kind: 'address'; readonly address: Address }
   | { readonly kind: 'name'; readonly name: string };
 
 export interface ForwardIntent {
-  /** The label's key, for reports. */
+  /** The label's key, for diagnostics. */
   readonly key: string;
   /** Absent: every interface but `lo`. */
   readonly pattern?: InterfacePattern;
@@ -30,7 +29,7 @@ export interface RouteIntent {
   readonly key: string;
   /** Host bits cleared. */
   readonly network: Prefix;
-  /** Absent: the label has a mistake, and only the guard stands. */
+  /** Absent: the label has a mistake, and there is only the unreachable fallback. */
   readonly destination?: Destination;
 }
 
@@ -49,28 +48,28 @@ export interface HostRouteIntent {
 
 /** All that a container's labels ask for. */
 export interface ContainerIntent {
-  /** Of the labels: another number whenever they, or the container's name, are others. */
+  /** Changes whenever the labels or the container's name do. */
   readonly revision: number;
   readonly natInterfaces: readonly InterfacePattern[];
   readonly forwards: readonly ForwardIntent[];
   readonly routes: readonly RouteIntent[];
   readonly rules: readonly RuleIntent[];
   readonly hostRoutes: readonly HostRouteIntent[];
-  /** Whether a label that says which interfaces are forwarded by cannot be read: then nothing is, but what was translated. */
+  /** Whether the label with the interfaces to forward by has a mistake: then only translated connections are forwarded. */
   readonly isForwardingClosed?: true;
-  /** Whether nothing but loopback is open while a label is not in force. */
+  /** Whether only loopback is open while a label is not in force. */
   readonly isStrict?: true;
   /** Keys of labels with a mistake; absent where there are none. */
   readonly mistaken?: readonly string[];
 }
 
-/** Something that a user should know of one label: one sentence that says what is wrong and what would be right. */
+/** What a user should know about one label: one sentence that says what is wrong and what would be right. */
 export interface Diagnostic {
   /** The container's name. */
   readonly container: string;
   /** The label's key. */
   readonly key: string;
   readonly message: string;
-  /** Whether the container is not held at all. */
+  /** Whether labels have no effect on the container at all. */
   readonly isError?: true;
 }

@@ -1,4 +1,4 @@
-// nftables' words for patterns of interfaces: by name, so that what comes up later is covered. Not here: the patterns
+// Interface patterns as matches of nftables: by name, so that later interfaces are covered. Pure. Not here: the patterns
 // (interface-pattern.ts).
 
 import { type MatchStatement, match, meta } from '../../nft/expression.js';
@@ -9,7 +9,7 @@ const LO: InterfacePattern = { name: 'lo', prefix: false };
 
 type NameKey = 'iifname' | 'oifname';
 
-/** A name, or a beginning as nftables writes it: `wg*`. Every interface needs no statement. */
+/** An exact name, or a prefix as nftables writes it: `wg*`. A pattern for all interfaces needs no match. */
 export function matchName(
   key: NameKey,
   { name, prefix }: InterfacePattern,
@@ -18,7 +18,7 @@ export function matchName(
   return name === '' ? [] : [match(meta(key), op, prefix ? `${name}*` : name)];
 }
 
-/** The same without `lo`: on it go Docker's DNS and what the container says to itself. */
+/** The same without `lo`, which carries Docker's DNS and the container's connections to itself. */
 export function matchNameButLo(key: NameKey, pattern: InterfacePattern): MatchStatement[] {
   return [...matchName(key, pattern), ...(covers(pattern, LO) ? [match(meta(key), '!=', 'lo')] : [])];
 }

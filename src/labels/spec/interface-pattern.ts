@@ -1,5 +1,5 @@
-// Interface patterns of iptables(8): `eth0`, `wg+`, `+`. Anchored at the beginning of the name, and an exact name is
-// the whole of it. Not here: nftables' words for them (interface-match.ts).
+// Interface patterns of iptables(8): an exact name such as `eth0`, a prefix such as `wg+`, or `+` for all. Pure. Not here:
+// matches of nftables for them (interface-match.ts).
 
 import { UserError } from '../../base/errors.js';
 import { quote } from '../../base/plain-text.js';
@@ -7,7 +7,7 @@ import { IFNAME_MAX, isLinkName } from '../../netlink/route/link.js';
 import { isPlainText } from '../../nft/expression.js';
 import type { InterfacePattern } from './intent.js';
 
-/** The kernel takes more, but nobody names an interface so; a beginning with + covers those, too. */
+/** The kernel allows more, but nobody uses that; a prefix with + covers such names, too. */
 const NAME = /^[A-Za-z0-9_.+-]+$/;
 
 /** Every interface. */
@@ -27,7 +27,7 @@ export function parsePattern(text: string): InterfacePattern {
   );
 }
 
-/** A right pattern that was perhaps meant: `wg*`, the brackets of a manual, `eth0@if7` as ip-link(8) prints it. */
+/** The pattern that was perhaps meant by `wg*`, by the brackets of a manual, or by `eth0@if7` as ip-link(8) prints it. */
 function hint(text: string): string | undefined {
   const meant = text
     .replace(/^\[(.*)\]$/, '$1')
@@ -46,23 +46,23 @@ export function formatPattern({ name, prefix }: InterfacePattern): string {
   return prefix ? `${name}+` : name;
 }
 
-/** Whether every interface that the second matches is one of the first. */
+/** Whether the first pattern matches every interface that the second does. */
 export function covers(a: InterfacePattern, b: InterfacePattern): boolean {
   return a.prefix ? b.name.startsWith(a.name) : !b.prefix && a.name === b.name;
 }
 
-/** The interfaces that both match; undefined where there are none. */
+/** The pattern of the interfaces that both match; undefined where there are none. */
 export function intersect(a: InterfacePattern, b: InterfacePattern): InterfacePattern | undefined {
   if (covers(a, b)) return b;
   return covers(b, a) ? a : undefined;
 }
 
-/** Whether it is `lo` itself; a prefix that `lo` begins with is not meant to be it. */
+/** Whether it is `lo` itself: a prefix of `lo` does not mean it. */
 export function isLoopback({ name, prefix }: InterfacePattern): boolean {
   return name === 'lo' && !prefix;
 }
 
-/** The narrowest first: an exact name, then prefixes by their length; else by name. */
+/** The most specific first: exact names, then prefixes by length; else by name. */
 export function compareSpecificity(a: InterfacePattern, b: InterfacePattern): number {
   if (a.prefix !== b.prefix) return a.prefix ? 1 : -1;
   return b.name.length - a.name.length || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

@@ -1,15 +1,14 @@
-// The keys of the labels: which there are, and the right one that a wrong one is nearest to. Not here: what stands
-// behind a key (parse.ts).
+// The keys of the labels: all that there are, and the one that a misspelt key is nearest to. Pure. Not here: their values
+// (parse.ts).
 
+import type { LABEL_PREFIX } from '../../base/ownership.js';
 import { nearest } from '../../base/suggest.js';
 
-/** What every key of ours begins with. */
-export const LABEL_PREFIX = 'twine.';
 export const NAT_INTERFACES = 'twine.nat.interfaces';
 export const HOST_ROUTES = 'twine.host.routes';
 /** Whether the container is closed while not all of its labels are in force. */
 export const STRICT = 'twine.strict';
-/** Keys that go on behind these. */
+/** Prefixes of keys that continue. */
 export const NAT_FORWARD = 'twine.nat.forward.';
 export const ROUTE = 'twine.route.';
 export const IPTABLES_RULE = 'twine.iptables.rule.';
@@ -17,7 +16,7 @@ export const IPTABLES_RULE = 'twine.iptables.rule.';
 /** A label as docs/reference.md shows it; text in Markdown. */
 interface LabelSpec {
   readonly key: `${typeof LABEL_PREFIX}${string}`;
-  /** How the key goes on, and the same in short; absent where it is whole. */
+  /** How the key continues, and the same in short; absent where it is complete. */
   readonly rest?: readonly [form: string, short: string];
   readonly value: string;
   readonly meaning: string;
@@ -72,7 +71,7 @@ const KNOWN_HEADS = LABELS.filter(({ rest }) => rest !== undefined).map(({ key }
 
 const ALL_KEYS = LABELS.map(({ key, rest }) => key + (rest?.[1] ?? ''));
 
-/** Keys of earlier versions of twine, and what they are called now. */
+/** Keys of earlier versions of twine, and their names now. */
 const FORMER: readonly [former: string, now: string][] = [
   ['twine.gateway.interface', NAT_INTERFACES],
   ['twine.forward.', NAT_FORWARD],
@@ -90,7 +89,7 @@ export function currentKey(key: string): string | undefined {
  */
 export function describeUnknown(key: string, suggestion?: string): string {
   const current = currentKey(key);
-  if (current !== undefined) return `this label has another name now: write ${current}`;
+  if (current !== undefined) return `this label has been renamed: write ${current}`;
   if (suggestion !== undefined) return `unknown label: ${suggestion}`;
   const near = nearestKey(key);
   return near === undefined
@@ -98,7 +97,7 @@ export function describeUnknown(key: string, suggestion?: string): string {
     : `unknown label: did you mean ${near}?`;
 }
 
-/** The whole of the key against whole keys; and its beginning against beginnings, with the same end. */
+/** The nearest complete key; or the nearest prefix, with the rest of the key after it. */
 export function nearestKey(key: string): string | undefined {
   const candidates = new Map<string, string>();
   for (const head of KNOWN_HEADS) {

@@ -3,13 +3,13 @@
 // (label-keys.ts), networks in a text (found-networks.ts).
 
 import { formatPrefix, type Prefix } from '../../base/ip.js';
+import { LABEL_PREFIX } from '../../base/ownership.js';
 import { nearest } from '../../base/suggest.js';
 import { type FoundNetworks, findNetworks, undress } from './found-networks.js';
 import {
   currentKey,
   HOST_ROUTES,
   IPTABLES_RULE,
-  LABEL_PREFIX,
   NAT_FORWARD,
   NAT_INTERFACES,
   nearestKey,

@@ -1,5 +1,5 @@
-// What the labels of all containers ask for, each container's decoded once: labels never change while it lives.
-// Not here: decoding them (parse.ts).
+// The decoded labels of all containers, each decoded once: labels never change while a container lives. Not here: decoding
+// them (parse.ts).
 
 import type { ContainerView } from '../discovery/container.js';
 import { isDefaultRoute } from './destination.js';
@@ -12,16 +12,16 @@ type Labels = ReadonlyMap<string, string>;
 interface Entry extends Decoded {
   readonly name: string;
   readonly labels: Labels;
-  /** Of the view in which the labels were seen last; absent: in none yet. */
+  /** The revision of the last view with these labels; absent: there was none yet. */
   readonly seenAt?: number;
 }
 
 export class ParseCache {
-  /** By container id. A container's labels either count or may count. */
+  /** By container id. */
   readonly #entries = new Map<string, Entry>();
   #revision = 0;
 
-  /** Of those that have labels that count, and of those whose labels may count; by container id. */
+  /** Intents of containers whose labels count, and of those whose labels are unverified; by container id. */
   getAll(containers: readonly ContainerView[]): {
     readonly intents: ReadonlyMap<string, ContainerIntent>;
     readonly unverified: ReadonlyMap<string, ContainerIntent>;
@@ -46,17 +46,17 @@ export class ParseCache {
     return { intents, unverified, diagnostics };
   }
 
-  /** Whether labels ask for a default route, or for half of one. */
+  /** Whether any labels ask for a default route, or half of one. */
   asksForDefaultRoute(containers: readonly ContainerView[]): boolean {
     const { intents } = this.getAll(containers);
     return [...intents.values()].some(({ routes }) => routes.some(({ network }) => isDefaultRoute(network)));
   }
 
-  /** Of one container; it is as well to ask before the time. @param seenAt the revision of its view */
+  /** Decodes the labels of one container, perhaps ahead of time. @param seenAt the revision of its view */
   read(id: string, name: string, labels: Labels, seenAt?: number): Decoded {
     const known = this.#entries.get(id);
     if (known && seenAt !== undefined && known.seenAt === seenAt) return known;
-    // A container may be renamed, and its diagnostics name it.
+    // Diagnostics contain the name, and a container may be renamed.
     const isSame = known?.name === name && sameLabels(known.labels, labels);
     const decoded = isSame ? known : decodeLabels(name, labels, ++this.#revision);
     this.#entries.set(id, { ...decoded, name, labels, ...(seenAt !== undefined && { seenAt }) });

@@ -1,9 +1,10 @@
-// What the labels of one container ask for: from text to ContainerIntent, and one sentence for each mistake. Total:
-// any text is either understood or reported, and one bad label stops no other. Not here: whether a name resolves
-// (labels/planner/name-index.ts), what the kernel shall hold (labels/planner/plan.ts).
+// The parser of one container's labels: from text to ContainerIntent, and one sentence for each mistake. Total: any text is
+// either understood or reported, and a bad label does not affect the others. Pure. Not here: whether a name resolves
+// (labels/planner/name-index.ts), what the kernel is to hold (labels/planner/plan.ts).
 
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
+import { LABEL_PREFIX } from '../../base/ownership.js';
 import { naturalCompare, quote } from '../../base/plain-text.js';
 import { nearest } from '../../base/suggest.js';
 import { RuleError } from '../../nft/iptables/syntax/rule.js';
@@ -30,17 +31,16 @@ import {
   describeUnknown,
   HOST_ROUTES,
   IPTABLES_RULE,
-  LABEL_PREFIX,
   NAT_FORWARD,
   NAT_INTERFACES,
   ROUTE,
   STRICT,
 } from './label-keys.js';
 import { meaningOf, suggestionFor } from './misspelt.js';
-import { closeNetworks, closeWith, isRepeated, newReading, type Reading, routeMeaning } from './reading.js';
+import { closeNetworks, failClosed, isRepeated, newReading, type Reading, routeSubject } from './reading.js';
 import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 
-/** Limits of what one container may ask for. */
+/** Limits for one container. */
 export const MAX_LABELS = 1024;
 const MAX_KEY_LENGTH = 255;
 const MAX_VALUE_LENGTH = 4096;
@@ -49,8 +49,8 @@ const MAX_RULE_NAME = 64;
 const PROTOCOLS = ['tcp', 'udp'] as const;
 
 /**
- * Never throws. Keys that do not begin with `twine.` are passed over.
- * @param container the container's name, for the reports
+ * Never throws. Keys that do not begin with `twine.` are ignored.
+ * @param container the container's name, for diagnostics
  */
 export function decodeLabels(
   container: string,
@@ -75,13 +75,13 @@ export function decodeLabels(
     failed.push([key, `the label's key is ${key.length} characters long: give at most ${MAX_KEY_LENGTH}`]);
   }
   // A label that can be read counts before one with a mistake, so these come last.
-  for (const [key, message] of failed) report(key, message + closeWith(key, message, reading));
+  for (const [key, message] of failed) report(key, message + failClosed(key, message, reading));
   if (tooMany !== undefined) {
     const closed = mayClose ? closeNetworks(ALL_LABELS, DEFAULT_ROUTES, reading) : undefined;
     const message = closed === undefined ? tooMany : `${tooMany}; until then ${closed}`;
     diagnostics.unshift(diagnostic(container, ALL_LABELS, message));
   }
-  const { meanings, budget, ...intent } = reading;
+  const { subjects, budget, ...intent } = reading;
   const bounded = limitDiagnostics(diagnostics);
   const mistaken = bounded.map(({ key }) => key);
   return { intent: { revision, ...intent, ...(mistaken.length > 0 && { mistaken }) }, diagnostics: bounded };
@@ -168,13 +168,13 @@ function readForward(key: string, value: string, reading: Reading): void {
   const name = key.slice(NAT_FORWARD.length);
   const slash = name.lastIndexOf('/');
   const protocol = readProtocol(slash < 0 ? 'tcp' : name.slice(slash + 1));
-  const place = slash < 0 ? name : name.slice(0, slash);
-  const dot = place.lastIndexOf('.');
-  const port = parsePort(place.slice(dot + 1));
-  const pattern = dot < 0 ? undefined : parsePattern(place.slice(0, dot));
+  const patternAndPort = slash < 0 ? name : name.slice(0, slash);
+  const dot = patternAndPort.lastIndexOf('.');
+  const port = parsePort(patternAndPort.slice(dot + 1));
+  const pattern = dot < 0 ? undefined : parsePattern(patternAndPort.slice(0, dot));
   const { destination, port: destinationPort = port } = parseDestinationPort(required(value, 'web:80'));
-  const meaning = `forward ${formatPattern(pattern ?? ANY)} ${port}/${protocol}`;
-  if (isRepeated(meaning, key, formatDestination(destination, destinationPort), reading)) return;
+  const subject = `forward ${formatPattern(pattern ?? ANY)} ${port}/${protocol}`;
+  if (isRepeated(subject, key, formatDestination(destination, destinationPort), reading)) return;
   reading.forwards.push({ key, ...(pattern && { pattern }), protocol, port, destination, destinationPort });
 }
 
@@ -190,7 +190,7 @@ function readProtocol(text: string): 'tcp' | 'udp' {
 function readRoute(key: string, value: string, reading: Reading): void {
   const network = readRouteNetwork(key);
   const destination = readGateway(required(value, 'wireguard'), network);
-  if (isRepeated(routeMeaning(network), key, formatDestination(destination), reading)) return;
+  if (isRepeated(routeSubject(network), key, formatDestination(destination), reading)) return;
   reading.routes.push({ key, network, destination });
 }
 
@@ -231,7 +231,7 @@ function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
     );
   }
   if (budget.isSpent) throw new UserError(TOO_MANY_RULES);
-  // No name holds a dot, so no two rules have sets of one name.
+  // Names contain no dot, so no two rules share the name of a set.
   const rule = translateRule(value, { setPrefix: `rule.${name}.` });
   if (!budget.take(rule.rules.length)) throw new UserError(TOO_MANY_RULES);
   return { key, name, rule };

@@ -1,5 +1,5 @@
-// A ContainerIntent while it is being read: what labels say so far, which of them mean the same, and what a label with a
-// mistake leaves closed. Not here: reading a label (parse.ts).
+// A ContainerIntent under construction: what the labels say so far, which of them are duplicates, and what a label with a
+// mistake keeps closed. Pure. Not here: reading a label (parse.ts).
 
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
@@ -7,7 +7,7 @@ import type { ForwardIntent, HostRouteIntent, InterfacePattern, RouteIntent, Rul
 import { describeClosed, meaningOf } from './misspelt.js';
 import { RuleBudget } from './rule-budget.js';
 
-/** A ContainerIntent while it is being read. */
+/** A ContainerIntent under construction. */
 export interface Reading {
   readonly natInterfaces: InterfacePattern[];
   readonly forwards: ForwardIntent[];
@@ -17,8 +17,8 @@ export interface Reading {
   readonly budget: RuleBudget;
   isForwardingClosed?: true;
   isStrict?: true;
-  /** What is there already, by what it means: the label's key, and where it leads. */
-  readonly meanings: Map<string, { readonly key: string; readonly to: string }>;
+  /** The labels so far by what they are about: their key, and where they lead. */
+  readonly subjects: Map<string, { readonly key: string; readonly to: string }>;
 }
 
 export function newReading(): Reading {
@@ -29,22 +29,22 @@ export function newReading(): Reading {
     rules: [],
     hostRoutes: [],
     budget: new RuleBudget(),
-    meanings: new Map(),
+    subjects: new Map(),
   };
 }
 
-export function routeMeaning(network: Prefix): string {
+export function routeSubject(network: Prefix): string {
   return `route ${formatPrefix(network)}`;
 }
 
 /**
- * Whether another label means the same already and leads to the same.
+ * Whether another label is about the same and leads to the same.
  * @throws UserError when it leads elsewhere
  */
-export function isRepeated(meaning: string, key: string, to: string, { meanings }: Reading): boolean {
-  const other = meanings.get(meaning);
+export function isRepeated(subject: string, key: string, to: string, { subjects }: Reading): boolean {
+  const other = subjects.get(subject);
   if (!other) {
-    meanings.set(meaning, { key, to });
+    subjects.set(subject, { key, to });
     return false;
   }
   if (other.to === to) return true;
@@ -54,11 +54,11 @@ export function isRepeated(meaning: string, key: string, to: string, { meanings 
 }
 
 /**
- * Closes what a label with a mistake would have kept closed. To be called when all labels have been read: one that can be
- * read counts before one that cannot.
- * @returns how the sentence about the mistake goes on
+ * Closes what a label with a mistake would have kept closed. To be called after all labels have been read: a valid label
+ * takes precedence.
+ * @returns how the sentence about the mistake continues
  */
-export function closeWith(key: string, message: string, reading: Reading): string {
+export function failClosed(key: string, message: string, reading: Reading): string {
   const consequence = consequenceOf(key, reading);
   if (consequence === undefined) return '';
   return message.endsWith('?') ? ` Until then ${consequence}` : `; until then ${consequence}`;
@@ -85,11 +85,11 @@ function consequenceOf(key: string, reading: Reading): string | undefined {
 export function closeNetworks(
   key: string,
   networks: readonly Prefix[],
-  { meanings, routes }: Reading,
+  { subjects, routes }: Reading,
 ): string | undefined {
-  const open = networks.filter(network => !meanings.has(routeMeaning(network)));
+  const open = networks.filter(network => !subjects.has(routeSubject(network)));
   for (const network of open) {
-    meanings.set(routeMeaning(network), { key, to: '' });
+    subjects.set(routeSubject(network), { key, to: '' });
     routes.push({ key, network });
   }
   return open.length > 0 ? describeClosed(open) : undefined;

@@ -1,11 +1,11 @@
-// Labels of a container that do not count, whatever they say, each with its reason. Pure.
+// Labels that do not count whatever they say, each with the reason. Pure.
 
 import { plain } from '../../base/plain-text.js';
 import type { ContainerView } from '../discovery/container.js';
 import { ALL_LABELS, diagnostic } from './diagnostics.js';
 import type { Diagnostic } from './intent.js';
 
-/** Labels that do not count, whatever they say. */
+/** The container's labels that do not count. */
 export function refused(container: ContainerView): Diagnostic[] {
   const { name, hostNetwork, labels, imageLabels, unverified, ownStack } = container;
   const [first = ALL_LABELS] = labels.keys();
@@ -29,15 +29,15 @@ export function refused(container: ContainerView): Diagnostic[] {
 }
 
 function whyFrozen(why: string): string {
-  return `${why}, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels`;
+  return `${why}, so it is not known which labels came with it: what is in force stays, networks of its route labels that have no route yet are unreachable, and nothing else is applied; recreate the container from an image that exists, or start the daemon with --trust-image-labels`;
 }
 
-/** A container beside those with labels, in their namespace. */
+/** About a container without labels that shares the namespace of labelled ones. */
 export function ownStackBeside({ name, ownStack }: ContainerView): Diagnostic[] {
   return ownStack && ownStack.keys.length === 0 ? [ofOwnStack(name, ownStack.runtime)] : [];
 }
 
 function ofOwnStack(name: string, runtime: string): Diagnostic {
-  const message = `the container runs by ${plain(runtime, 40)}, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc`;
+  const message = `the container uses the runtime ${plain(runtime, 40)}, which has its own network stack, so labels have no effect on it and its packets leave by Docker's routes: use runc`;
   return { ...diagnostic(name, ALL_LABELS, message), isError: true };
 }

@@ -16,7 +16,6 @@ const IFADDRMSG_LEN = 8;
 /** IFA_F_NODAD of <linux/if_addr.h>: no duplicate address detection. */
 const IFA_F_NODAD = 0x02;
 
-export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 

@@ -2,7 +2,7 @@
 // opened in. Not here: the bytes (link.ts, address.ts, route.ts, policy-rule.ts).
 
 import { isNotFound, OpError } from '../../base/errors.js';
-import { type Address, formatAddress, formatPrefix, isDefault } from '../../base/ip.js';
+import { type Address, type Family, formatAddress, formatPrefix, isDefault } from '../../base/ip.js';
 import type { Trace } from '../../base/trace.js';
 import { type Connection, type OpContext, openConnection } from '../connection.js';
 import { EventSocket } from '../event-socket.js';
@@ -137,7 +137,7 @@ export class RtNetlink {
   }
 
   /** Whether table main has a default route. */
-  hasMainDefault(family: 4 | 6): boolean {
+  hasMainDefault(family: Family): boolean {
     return this.#list(getMainRoutesRequest(family), 'routes of main').some(payload => {
       const route = decodeRoute(payload);
       // Kernels that do not filter give all.

@@ -1,6 +1,6 @@
 // Requests to rtnetlink as the ip(8) command that would do the same, for the log at -v. Nothing is ever run from these.
 
-import { formatAddress, formatPrefix } from '../../base/ip.js';
+import { type Family, formatAddress, formatPrefix } from '../../base/ip.js';
 import { option, words } from '../../base/trace.js';
 import type { LinkChange, LinkConfig } from './link.js';
 import type { Rule } from './policy-rule.js';
@@ -71,6 +71,6 @@ function hex(mark: number): string {
   return `0x${mark.toString(16)}`;
 }
 
-function ip(family: 4 | 6): string {
+function ip(family: Family): string {
   return family === 6 ? 'ip -6' : 'ip';
 }

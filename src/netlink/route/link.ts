@@ -13,11 +13,11 @@ export const RTM_SETLINK = 19;
 /** RTNLGRP_LINK: the multicast group of link events. */
 export const RTNLGRP_LINK = 1;
 
-export const IFLA_ADDRESS = 1;
+const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_LINKINFO = 18;
-export const IFLA_GROUP = 27;
+const IFLA_GROUP = 27;
 export const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 /** ARPHRD_ETHER of <net/if_arp.h>. */

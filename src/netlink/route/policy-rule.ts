@@ -2,6 +2,7 @@
 // Not here: selectors other than the mark; this project's rules look up a table or are unreachable.
 
 import { DecodeError } from '../../base/errors.js';
+import type { Family } from '../../base/ip.js';
 import { attrMap, attrU8, attrU32, eachAttr, readU8, readU32 } from '../attributes.js';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, type Request } from '../message.js';
 import { AF_INET, AF_INET6 } from './address.js';
@@ -38,7 +39,7 @@ const NO_SUPPRESSION = 0xffff_ffff;
 
 /** `ip rule … priority N [fwmark N/N] lookup TABLE [suppress_prefixlength N] | unreachable protocol N`. */
 export interface Rule {
-  readonly family: 4 | 6;
+  readonly family: Family;
   /** FRA_PRIORITY: the smallest comes first; 0 is the kernel's own table local, 32766 its main. */
   readonly priority: number;
   /** Of the packets that it is for: the bits of `mask` in their marks are `value`. Absent: every packet. */

@@ -2,7 +2,7 @@
 // Not here: sockets, which route goes before which.
 
 import { DecodeError } from '../../base/errors.js';
-import { type Address, fromBytes, hostPrefix, type Prefix } from '../../base/ip.js';
+import { type Address, type Family, fromBytes, hostPrefix, type Prefix } from '../../base/ip.js';
 import { align, attr, attrMap, attrU32, readU32 } from '../attributes.js';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, type Request } from '../message.js';
 import { AF_INET, AF_INET6, addressFamily } from './address.js';
@@ -33,7 +33,7 @@ export const RTN_LOCAL = 2;
 export const RTN_UNREACHABLE = 7;
 const RTPROT_UNSPEC = 0;
 /** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
-export const RTPROT_BOOT = 3;
+const RTPROT_BOOT = 3;
 /** The protocol of full tunnels' routes and policy rules; labels have another, so neither removes the other's. */
 export const RTPROT_DWGD_TUNNEL = 230;
 
@@ -100,7 +100,7 @@ export function getRoutesRequest(protocol = RTPROT_UNSPEC): Request {
  * `ip -4|-6 route show table main`.
  * @param family the kernel minds the table on a socket with NETLINK_GET_STRICT_CHK only
  */
-export function getMainRoutesRequest(family: 4 | 6): Request {
+export function getMainRoutesRequest(family: Family): Request {
   const payload = Buffer.alloc(RTMSG_LEN);
   payload.writeUInt8(family === 4 ? AF_INET : AF_INET6, 0);
   payload.writeUInt8(RT_TABLE_MAIN, 4);

@@ -1,5 +1,5 @@
 // Conditions of a rule that need no match: -i, -o, -f, -p, -s, -d. Not here: their reading (parser.ts), their
-// names (options.ts), the matches (matches/).
+// names (option-names.ts), the matches (matches/).
 
 import { match, meta, payload, type Statement } from '../expression.js';
 import type { ParsedRule } from './parser.js';
@@ -66,7 +66,7 @@ function matchAddresses(
   field: 'saddr' | 'daddr',
 ): Statement[][] {
   if (!given) return [[]];
-  const { family } = of;
+  const family = of.askFamily();
   const addresses = split(given.values[0]!, ',', RULES_MAX);
   return addresses.map(token =>
     matchNetwork(addressField(family, field), readNetwork(token, family), given.negated),

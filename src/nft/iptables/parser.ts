@@ -2,7 +2,7 @@
 // before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
 
 import { implicitMatch } from './matches/transport.js';
-import { findBasic, REFUSED, refuseOption, splitOption, suggestion } from './options.js';
+import { findBasic, REFUSED, refuseOption, splitOption, suggestion } from './option-names.js';
 import { findExtension, MATCHES, TARGETS } from './registry.js';
 import { readChain, readJump } from './syntax/chains.js';
 import type { Extension, OfFamily, OptionSpec, ParsedOption, Protocol } from './syntax/extension.js';
@@ -189,7 +189,8 @@ class Parser {
       return;
     }
     if (name === 'ipv4' || name === 'ipv6') {
-      if (name !== `ipv${this.#of.family}`) refuse(given.token, `makes it no rule of IPv${this.#of.family}`);
+      if (name !== `ipv${this.#of.askFamily()}`)
+        refuse(given.token, `makes it no rule of IPv${this.#of.askFamily()}`);
       return;
     }
     const taken = name === 'goto' ? 'jump' : name;
@@ -198,7 +199,7 @@ class Parser {
     if (name === 'protocol') this.#takeProtocol(given);
     if (name === 'jump') this.#takeTarget(value!, chain);
     if (name === 'goto') this.#jump = { kind: 'goto', chain: this.#chain(value!, chain) };
-    if (name === 'fragment' && this.#of.family === 6) refuse(given.token, 'is for IPv4 only');
+    if (name === 'fragment' && this.#of.askFamily() === 6) refuse(given.token, 'is for IPv4 only');
   }
 
   #takeProtocol({ values, negated }: ParsedOption): void {
@@ -230,7 +231,7 @@ class Parser {
       );
     }
     const { family } = extension;
-    if (family !== undefined && family !== this.#of.family) refuse(token, `is for IPv${family} only`);
+    if (family !== undefined && family !== this.#of.askFamily()) refuse(token, `is for IPv${family} only`);
     return { extension, token, given: new Map(), ...(this.#protocol && { protocolBefore: this.#protocol }) };
   }
 }

@@ -2,25 +2,19 @@
 // statements in the order in which iptables looks at them. Not here: the matches and
 // targets (nft/iptables/matches/, nft/iptables/targets/).
 
+import type { Family } from '../../base/ip.js';
 import { match, meta, type Statement } from '../expression.js';
 import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';
 import { matchBasics, RULES_MAX } from './basics.js';
-import { isSynMatch } from './matches/transport.js';
 import { type Instance, parseRule } from './parser.js';
 import { type ChainConstraint, chainsOf, checkConstraint, HOOK_OF, type Hook } from './syntax/chains.js';
-import {
-  type Family,
-  type FamilyContext,
-  type OfFamily,
-  Options,
-  type Translation,
-} from './syntax/extension.js';
+import { type FamilyContext, type OfFamily, Options, type Translation } from './syntax/extension.js';
 import { RuleError, type TranslatedRule } from './syntax/rule.js';
 import { refuse, type Token, tokenize } from './syntax/tokens.js';
 
 export interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
-  readonly family?: 4 | 6;
+  readonly family?: Family;
   /** What the names of the rule's meters, which are sets, begin with: unique in the table. */
   readonly setPrefix?: string;
 }
@@ -34,37 +28,27 @@ export function translateRule(text: string, options: TranslateOptions = {}): Tra
   const tokens = tokenize(text);
   const prefix = options.setPrefix ?? '';
   if (options.family !== undefined)
-    return ofFamily(translate(tokens, { family: options.family }, prefix), options.family);
+    return ofFamily(translate(tokens, new FamilyQuestion(options.family), prefix).rule, options.family);
   const question = new FamilyQuestion(4);
   const four = attempt(tokens, question, prefix);
-  const six = question.isAsked ? attempt(tokens, { family: 6 }, prefix) : four;
+  const six = question.isAsked ? attempt(tokens, new FamilyQuestion(6), prefix) : four;
   if (four instanceof RuleError && six instanceof RuleError) throw nearerTheEnd(four, six);
-  if (four instanceof RuleError) return ofFamily(six as TranslatedRule, 6);
-  if (six instanceof RuleError) return ofFamily(four, 4);
+  if (four instanceof RuleError) return ofFamily((six as Translated).rule, 6);
+  if (six instanceof RuleError) return ofFamily(four.rule, 4);
   // What counts, counts for each family by itself, as two programs' rules do.
-  if (!counts(four) && JSON.stringify(four) === JSON.stringify(six)) return four;
-  const [ipv4, ipv6] = [ofFamily(four, 4), ofFamily(six, 6)];
+  if (!four.stateful && JSON.stringify(four) === JSON.stringify(six)) return four.rule;
+  const [ipv4, ipv6] = [ofFamily(four.rule, 4), ofFamily(six.rule, 6)];
   return { ...ipv4, rules: [...ipv4.rules, ...ipv6.rules] };
 }
 
-/** Whether something in the rule is another with each packet that it sees. */
-function counts({ rules }: TranslatedRule): boolean {
-  return rules.some(({ expr }) =>
-    expr.some(
-      statement =>
-        'limit' in statement ||
-        'quota' in statement ||
-        'meter' in statement ||
-        'ct count' in statement ||
-        ('match' in statement &&
-          typeof statement.match.left === 'object' &&
-          'numgen' in statement.match.left),
-    ),
-  );
+/** A rule of one family, and whether a part of it counts packets. */
+interface Translated {
+  readonly rule: TranslatedRule;
+  readonly stateful: boolean;
 }
 
 /** The family that a rule is for, and whether that makes a difference. */
-class FamilyQuestion {
+class FamilyQuestion implements OfFamily {
   isAsked = false;
   readonly #family: Family;
 
@@ -72,13 +56,13 @@ class FamilyQuestion {
     this.#family = family;
   }
 
-  get family(): Family {
+  readonly askFamily = (): Family => {
     this.isAsked = true;
     return this.#family;
-  }
+  };
 }
 
-function attempt(tokens: readonly Token[], of: OfFamily, prefix: string): TranslatedRule | RuleError {
+function attempt(tokens: readonly Token[], of: OfFamily, prefix: string): Translated | RuleError {
   try {
     return translate(tokens, of, prefix);
   } catch (err) {
@@ -100,7 +84,7 @@ function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
   return { ...rule, rules: rule.rules.map(each => ({ ...each, expr: [first, ...each.expr] })) };
 }
 
-function translate(tokens: readonly Token[], of: OfFamily, prefix: string): TranslatedRule {
+function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Translated {
   const rule = parseRule(tokens, of);
   let meters = 0;
   const context = {
@@ -113,23 +97,21 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
   };
   const apply = (instance: Instance, matchesSyn: boolean): Translation => {
     const { extension, token, given, protocolBefore } = instance;
-    if (extension.place) checkConstraint(token, rule.chain, extension.place);
+    if (extension.constraint) checkConstraint(token, rule.chain, extension.constraint);
     const own: FamilyContext = {
       ...context,
-      get family() {
-        return of.family;
-      },
+      askFamily: of.askFamily,
       token,
       matchesSyn,
       ...(protocolBefore && { protocolBefore }),
     };
     const translation = extension.translate(new Options(given), own);
-    if (translation.place) checkConstraint(token, rule.chain, translation.place);
+    if (translation.constraint) checkConstraint(token, rule.chain, translation.constraint);
     return translation;
   };
   const basics = matchBasics(rule, of);
   const matches = rule.matches.map(instance => ({ instance, ...apply(instance, false) }));
-  const syn = matches.some(({ alternatives }) => alternatives.some(list => list.some(isSynMatch)));
+  const syn = matches.some(({ matchesSyn }) => matchesSyn);
   const target = rule.target && { instance: rule.target, ...apply(rule.target, syn) };
   const parts = target ? [...matches, target] : matches;
   refuseCopies(parts);
@@ -145,8 +127,10 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
     ...(target ? [] : [[[last]]]),
   ]);
   const comment = parts.findLast(part => part.comment !== undefined)?.comment;
-  const hooks = hooksOf(parts.flatMap(({ instance, place }) => [instance.extension.place, place]));
-  return {
+  const hooks = hooksOf(
+    parts.flatMap(({ instance, constraint }) => [instance.extension.constraint, constraint]),
+  );
+  const translated = {
     chain: rule.chain,
     targets: rule.jump ? [rule.jump.chain] : [],
     rules: lists.map(
@@ -157,6 +141,7 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
     ),
     ...(hooks && { hooks }),
   };
+  return { rule: translated, stateful: parts.some(({ stateful }) => stateful) };
 }
 
 /** What counts packets cannot be written down twice for one rule: each copy would count for itself. */
@@ -195,8 +180,8 @@ function ownMeters(expr: readonly Statement[], index: number): readonly Statemen
 }
 
 /** The hooks that all of the rule's parts can run in; undefined where that is every one. */
-function hooksOf(places: readonly (ChainConstraint | undefined)[]): readonly Hook[] | undefined {
-  const limits = places.flatMap(place => (place?.hooks ? [chainsOf(place)] : []));
+function hooksOf(constraints: readonly (ChainConstraint | undefined)[]): readonly Hook[] | undefined {
+  const limits = constraints.flatMap(constraint => (constraint?.hooks ? [chainsOf(constraint)] : []));
   const [first] = limits;
   if (!first) return undefined;
   const common = first.filter(chain => limits.every(each => each.includes(chain)));

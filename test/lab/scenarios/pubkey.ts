@@ -38,6 +38,30 @@ scenario('pubkey', () => {
     await remove('picked');
   });
 
+  test('who answers at the endpoint without the private key of the peer gets no handshake', async () => {
+    const received = async (): Promise<number> =>
+      Number(await remote.sh('cat /sys/class/net/uplink/statistics/rx_bytes'));
+    const handshake = () => docker.within('misled', 'wg show wg0 latest-handshakes');
+    await admit('supersecretseed', '10.0.1.4', '10.0.1.4/32');
+    // All is as it was, the container's own key and address there too, but for the key that it answers with.
+    await remote.sh('wg genkey | wg set wg0 private-key /dev/stdin');
+    await run('misled', { networks: { 'dwgd-net': { ip: '10.0.1.4' } } });
+    const before = await received();
+    assert.match(await docker.within('misled', 'ping -c 3 -W 5 10.0.1.1 || true'), / 100% packet loss/);
+    assert.ok((await received()) > before, 'the container asked it');
+    assert.match(await handshake(), /\t0$/);
+    assert.deepEqual(
+      (await remote.dump()).peers.filter(
+        peer => peer.allowedIps.includes('10.0.1.4/32') && peer.latestHandshake > 0,
+      ),
+      [],
+    );
+    await remote.sh(`wg set wg0 private-key <(echo ${remote.keys.privateKey})`);
+    await eventually(() => ping('misled', '10.0.1.1'), { within: 120 });
+    assert.doesNotMatch(await handshake(), /\t0$/);
+    await remove('misled');
+  });
+
   test('by an IPv6 endpoint, with IPv4 and IPv6 inside', async () => {
     await createNetwork('six-net', {
       options: { 'dwgd.endpoint': remote.endpoint6, 'dwgd.pubkey': remote.keys.publicKey, 'dwgd.seed': 's' },

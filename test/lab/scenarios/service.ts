@@ -5,6 +5,7 @@ import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'no
 import { after, before, test } from 'node:test';
 import { eventually, scenario, sh, wg, withoutEngine } from '../../support/lab.js';
 import { Container, createNetwork, demand } from '../../support/libnetwork.js';
+import { withUnitCapabilities } from '../../support/unit-capabilities.js';
 
 const UNIT = '/etc/systemd/system/dwgd.service';
 /** What the scenario needs of the unit: a watchdog that is quick, and no Docker. */
@@ -122,6 +123,14 @@ scenario(
       test(`as the unit has it, ${what}`, async () =>
         assert.deepEqual(await asSeenByDaemon(expression), [expected]));
     }
+
+    test('with rootless Dockers it has four capabilities, and the root of the first process is shut', async () => {
+      const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
+      // CAP_SETGID (6), CAP_SETUID (7), CAP_NET_ADMIN (12), CAP_SYS_ADMIN (21).
+      assert.match(await inside(status), /^CapEff:\s+0*2010c0$/m);
+      const set = withUnitCapabilities().join(' ');
+      assert.match(await sh.fails(`${set} ls /proc/1/root/`), /Permission denied/);
+    });
 
     test('a container joins, and its tunnel follows an interface that was made anew', async () => {
       const network = await createNetwork(

@@ -20,6 +20,7 @@ for (const [text, canonical] of [
   ['FD00:0:0::2', 'fd00::2'],
   ['::', '::'],
   ['::ffff:10.0.0.2', '::ffff:10.0.0.2'],
+  ['::10.0.0.2', '::a00:2'],
   ['2001:db8:85a3:0:0:8a2e:370:7334', '2001:db8:85a3::8a2e:370:7334'],
 ] as const) {
   test(`the address ${text} is written ${canonical}`, () => {

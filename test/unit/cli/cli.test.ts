@@ -40,6 +40,7 @@ for (const [given, read] of [
   [['-v=maybe'], ['-v=maybe']],
   [['-r'], ['-rtrue']],
   [['-r=false'], ['-rfalse']],
+  [['-r='], ['-r', '']],
   [['-r=alice,bob'], ['-ralice,bob']],
   [
     ['-r=0', '-d=/x'],
@@ -93,6 +94,7 @@ for (const [args, asked] of [
   [['-r=false'], { ...BY_DEFAULT, rootless: false }],
   [['-r=1001,1002'], { ...BY_DEFAULT, rootless: [1001, 1002] }],
   [['--rootless-ifname', 'wg0,wg1'], { ...BY_DEFAULT, rootlessIfnames: ['wg0', 'wg1'] }],
+  [['--rootless-ifname=wg0', '--rootless-ifname=wg1'], { ...BY_DEFAULT, rootlessIfnames: ['wg0', 'wg1'] }],
   [['--no-driver'], { ...BY_DEFAULT, driver: false }],
   [['--no-labels'], DRIVER_ALONE],
   [['--docker-host', 'unix:///x'], { ...BY_DEFAULT, dockerHost: 'unix:///x' }],
@@ -279,6 +281,19 @@ for (const [args, status, message] of [
     ['-r=daemon,0'],
     2,
     "error: option '-r [users]' argument 'daemon,0' is invalid. Root's Docker is served anyway: leave root out.\n",
+  ],
+  ...[['-r='], ['-r=daemon', '-r=']].map(
+    args =>
+      [
+        args,
+        2,
+        "error: option '-r [users]' argument '' is invalid. Give true, false, or users such as alice,1001.\n",
+      ] as const,
+  ),
+  [
+    ['--rootless-ifname=wg+'],
+    2,
+    "error: option '--rootless-ifname <names>' argument 'wg+' is invalid. Give names of interfaces such as wg0, separated by commas.\n",
   ],
   [
     ['--rootless-ifname=wg0,'],

@@ -69,7 +69,7 @@ test('no answer in time is an error', async t => {
   await assert.rejects(silent.get('/containers/json', 20), TimeoutError);
   const halting = await beside(t, (_, response) => response.write('['));
   await assert.rejects(halting.get('/containers/json', 20), {
-    name: 'LateError',
+    name: 'TimeoutError',
     message: 'no answer from Docker within 20 ms',
   });
 });

@@ -147,8 +147,8 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
   const address = TUPLE_ADDRESSES[name as keyof typeof TUPLE_ADDRESSES];
   if (address) {
     const [direction, field] = address;
-    const left = ct(`${context.family === 4 ? 'ip' : 'ip6'} ${field}`, direction);
-    return matchNetwork(left, readNetwork(value, context.family), negated);
+    const left = ct(`${context.askFamily() === 4 ? 'ip' : 'ip6'} ${field}`, direction);
+    return matchNetwork(left, readNetwork(value, context.askFamily()), negated);
   }
   const port = TUPLE_PORTS[name as keyof typeof TUPLE_PORTS];
   if (port) {
@@ -210,7 +210,7 @@ const connlimit: Extension = {
     { names: ['connlimit-daddr'], excludes: ['connlimit-saddr'] },
   ],
   translate(options, context) {
-    const { family } = context;
+    const family = context.askFamily();
     const [option, { negated }, value] = options.oneOf(context, 'connlimit-upto', 'connlimit-above');
     const over = (option === 'connlimit-above') !== negated;
     const count = {

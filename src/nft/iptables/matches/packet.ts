@@ -1,11 +1,11 @@
 // Matches on a packet's own properties and on where it comes from: addrtype, iprange, mac, length, ttl, hl,
 // pkttype, owner, comment. Not here: transport protocols (transport.ts), TOS (tos.ts).
 
+import type { Family } from '../../../base/ip.js';
 import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
 import type { Hook } from '../syntax/chains.js';
 import {
   type Extension,
-  type Family,
   NO_SUCH,
   type OptionSpec,
   type ParsedOption,
@@ -76,7 +76,7 @@ const addrtype: Extension = {
       const fib = { fib: { result: 'type', flags: [address, ...device] } } as const;
       found.push(match(fib, op(given), types.length === 1 ? types[0]! : { set: types }));
     }
-    return { alternatives: [found], ...(limit && { place: { hooks } }) };
+    return { alternatives: [found], ...(limit && { constraint: { hooks } }) };
   },
 };
 
@@ -101,7 +101,7 @@ const iprange: Extension = {
   ],
   translate(options, context) {
     options.oneOf(context, 'src-range', 'dst-range');
-    const { family } = context;
+    const family = context.askFamily();
     const range = (given: ParsedOption | undefined, field: 'saddr' | 'daddr'): Statement[] =>
       given
         ? [
@@ -122,7 +122,7 @@ const iprange: Extension = {
 const mac: Extension = {
   name: 'mac',
   options: [{ names: ['mac-source'], values: ['XX:XX:XX:XX:XX:XX'], negatable: true, required: true }],
-  place: { hooks: COMING_IN },
+  constraint: { hooks: COMING_IN },
   translate(options) {
     const given = options.get('mac-source')!;
     return statements(match(payload('ether', 'saddr'), op(given), readMac(given.values[0]!)));
@@ -198,7 +198,7 @@ const owner: Extension = {
     { names: ['socket-exists'], negatable: true, refused: NO_SUCH },
     { names: ['suppl-groups'], refused: NO_SUCH },
   ],
-  place: { hooks: ['output', 'postrouting'] },
+  constraint: { hooks: ['output', 'postrouting'] },
   notes: [
     "Users and groups are told by number: their names are the container's.",
     'A packet without a socket fits neither `--uid-owner` nor `! --uid-owner`, as with iptables-translate(8).',

@@ -94,8 +94,8 @@ const hashlimit: Extension = {
     }
     const { statement, expire } = readHashLimit(options, context);
     const bits = {
-      source: readLength(options.value('hashlimit-srcmask'), context.family),
-      destination: readLength(options.value('hashlimit-dstmask'), context.family),
+      source: readLength(options.value('hashlimit-srcmask'), context.askFamily()),
+      destination: readLength(options.value('hashlimit-dstmask'), context.askFamily()),
     };
     const modes = readModes(options.value('hashlimit-mode'));
     if (modes.length === 0) return { alternatives: [[statement]], stateful: true };
@@ -103,7 +103,7 @@ const hashlimit: Extension = {
     const val = fields.length === 1 ? fields[0]! : { concat: fields };
     const max = options.value('hashlimit-htable-max');
     const meter = {
-      name: context.meterName(`hashlimit${context.family}`),
+      name: context.meterName(`hashlimit${context.askFamily()}`),
       key: { elem: { val, timeout: expire } },
       stmt: statement,
       ...(max && { size: readNumber(max, 1, UINT32_MAX) }),
@@ -163,7 +163,7 @@ function hashKey(
   options: Options,
   context: FamilyContext,
 ): Expression {
-  const { family } = context;
+  const family = context.askFamily();
   const ofSource = mode.startsWith('src');
   if (mode.endsWith('port')) {
     const token = options.value('hashlimit-mode')!;

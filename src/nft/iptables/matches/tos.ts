@@ -1,8 +1,9 @@
 // Matches on the octet of TOS or traffic class: dscp, tos; and the octet's fields, for the targets that write them.
 // Not here: those targets (nft/iptables/targets/mangle.ts).
 
+import type { Family } from '../../../base/ip.js';
 import { type Expression, match, payload, type Statement } from '../../expression.js';
-import { type Extension, type Family, statements } from '../syntax/extension.js';
+import { type Extension, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { never } from '../values/addresses.js';
 import { DSCP_CLASSES, TOS_NAME_MASK, TOS_NAMES } from '../values/names.js';
@@ -36,7 +37,7 @@ const dscp: Extension = {
   translate(options, context) {
     const [name, given, token] = options.oneOf(context, 'dscp', 'dscp-class');
     const value = name === 'dscp' ? readDscp(token) : readDscpClass(token);
-    return statements(match(dscpField(context.family), given.negated ? '!=' : '==', value));
+    return statements(match(dscpField(context.askFamily()), given.negated ? '!=' : '==', value));
   },
 };
 
@@ -67,7 +68,8 @@ export function readTos(token: Token): Masked {
 const tos: Extension = {
   name: 'tos',
   options: [{ names: ['tos'], values: ['value[/mask]|name'], negatable: true, required: true }],
-  translate(options, { family }) {
+  translate(options, context) {
+    const family = context.askFamily();
     const given = options.get('tos')!;
     const wanted = readTos(given.values[0]!);
     // A masked bit is never set.

@@ -1,7 +1,7 @@
 // Matches on the headers of transport protocols: tcp, udp, sctp, dccp, multiport, tcpmss; and which match -p brings in.
-// Not here: -p itself (nft/iptables/parser.ts), ICMP (icmp.ts).
+// Not here: -p itself (nft/iptables/parser.ts), ICMP (icmp.ts), flags of TCP (tcp-flags.ts).
 
-import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
+import { type Expression, match, payload, type Statement } from '../../expression.js';
 import {
   type Extension,
   NO_SUCH,
@@ -27,6 +27,7 @@ import {
   UINT16_MAX,
   valueOrRange,
 } from '../values/numbers.js';
+import { hasSyn, matchFlags, readFlagTest } from './tcp-flags.js';
 
 /** `XT_MULTI_PORTS`: a range takes two of them. */
 const MULTI_PORTS = 15;
@@ -39,8 +40,6 @@ const TCP_OPTIONS: Readonly<Record<number, string>> = {
   8: 'timestamp',
   30: 'mptcp',
 };
-const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const;
-
 const PORT_OPTIONS: readonly OptionSpec[] = [
   { names: ['source-port', 'sport'], values: ['port[:port]'], negatable: true },
   { names: ['destination-port', 'dport'], values: ['port[:port]'], negatable: true },
@@ -90,48 +89,13 @@ const tcp: Extension = {
   translate(options, { protocol, token }) {
     needProtocol(protocol, { 6: 'tcp' }, token);
     const found = matchPorts('tcp', options);
-    const flags = options.get('tcp-flags');
-    if (flags)
-      found.push(matchFlags(readFlags(flags.values[0]!), readFlags(flags.values[1]!), flags.negated));
-    const syn = options.get('syn');
-    if (syn) found.push(matchFlags(['fin', 'syn', 'rst', 'ack'], ['syn'], syn.negated));
+    const test = readFlagTest(options);
+    if (test) found.push(matchFlags(test));
     const option = options.get('tcp-option');
     if (option) found.push(matchTcpOption(option));
-    return statements(...found);
+    return { ...statements(...found), matchesSyn: test !== undefined && hasSyn(test) };
   },
 };
-
-function readFlags(token: Token): string[] {
-  const names = split(token, ',').map(each => {
-    const name = each.text.toLowerCase();
-    if (!['all', 'none', ...TCP_FLAGS].includes(name)) {
-      refuse(each, `is no flag of TCP: give some of ${TCP_FLAGS.join(',').toUpperCase()}, or ALL or NONE`);
-    }
-    return name;
-  });
-  return TCP_FLAGS.filter(flag => names.includes('all') || names.includes(flag));
-}
-
-function matchFlags(mask: readonly string[], comp: readonly string[], negated: boolean): Statement {
-  const left = payload('tcp', 'flags');
-  // With an empty mask both sides are zero; and a masked flag is never set.
-  if (!comp.every(flag => mask.includes(flag))) return negated ? matchAny() : never();
-  if (mask.length === 0) return negated ? never() : matchAny();
-  return match({ '&': [left, [...mask]] }, negated ? '!=' : '==', comp.length === 0 ? 0 : [...comp]);
-}
-
-/** Whether the statement matches only packets with SYN, as the kernel's xt_TCPMSS requires. */
-export function isSynMatch(statement: Statement): boolean {
-  if (!('match' in statement) || statement.match.op !== '==') return false;
-  const { left, right } = statement.match;
-  const masked = typeof left === 'object' && '&' in left && JSON.stringify(left['&']?.[0]);
-  return masked === JSON.stringify(payload('tcp', 'flags')) && Array.isArray(right) && right.includes('syn');
-}
-
-/** A statement that fits every TCP packet. */
-function matchAny(): Statement {
-  return match(meta('l4proto'), '==', 6);
-}
 
 function matchTcpOption({ values, negated }: ParsedOption): Statement {
   const token = values[0]!;
@@ -234,7 +198,7 @@ export const TRANSPORT_MATCHES: readonly Extension[] = [
 /** The match that `-p` brings in when one of its options comes, by the protocol's number. */
 export function implicitMatch(protocol: Protocol | undefined, of: OfFamily): string | undefined {
   if (!protocol) return undefined;
-  if (protocol.number === 1) return of.family === 4 ? 'icmp' : undefined;
-  if (protocol.number === 58) return of.family === 6 ? 'icmp6' : undefined;
+  if (protocol.number === 1) return of.askFamily() === 4 ? 'icmp' : undefined;
+  if (protocol.number === 58) return of.askFamily() === 6 ? 'icmp6' : undefined;
   return PORT_PROTOCOLS[protocol.number];
 }

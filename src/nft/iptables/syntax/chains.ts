@@ -41,7 +41,7 @@ export interface ChainConstraint {
   readonly hooks?: readonly Hook[];
 }
 
-/** The chains of a place. */
+/** The chains that a constraint leaves. */
 export function chainsOf({ table, hooks }: ChainConstraint): TwineChain[] {
   return TWINE_CHAINS.filter(
     chain =>
@@ -50,9 +50,9 @@ export function chainsOf({ table, hooks }: ChainConstraint): TwineChain[] {
   );
 }
 
-/** @throws RuleError when the chain is not of the place */
-export function checkConstraint(token: Token, chain: TwineChain, place: ChainConstraint): void {
-  const chains = chainsOf(place);
+/** @throws RuleError when the chain is none of those that the constraint leaves */
+export function checkConstraint(token: Token, chain: TwineChain, constraint: ChainConstraint): void {
+  const chains = chainsOf(constraint);
   if (!chains.includes(chain)) refuse(token, `cannot stand in ${chain}: only in ${chains.join(', ')}`);
 }
 

@@ -1,6 +1,7 @@
 // The definition of a match or a target of iptables: its options, the chains where it is allowed, and its translation. Not here: the entries themselves (nft/iptables/matches/, nft/iptables/targets/), how options are found
 // in a rule (nft/iptables/parser.ts).
 
+import type { Family } from '../../../base/ip.js';
 import type { Statement } from '../../expression.js';
 import type { ChainConstraint } from './chains.js';
 import type { TwineChain } from './rule.js';
@@ -38,8 +39,8 @@ export interface Protocol {
 
 /** The rule around a match or a target. */
 export interface FamilyContext {
-  /** Read only where the translation depends on it: if it is never read, one translation serves both families. */
-  readonly family: Family;
+  /** The family; asked only where the translation depends on it: where nobody asks, one translation serves both. */
+  readonly askFamily: () => Family;
   readonly chain: TwineChain;
   /** Absent: any protocol. */
   readonly protocol?: Protocol;
@@ -53,8 +54,8 @@ export interface FamilyContext {
   readonly meterName: (suffix: string) => string;
 }
 
-/** The part of the context that has the family only. */
-export type OfFamily = Pick<FamilyContext, 'family'>;
+/** The part of the context that tells the family only. */
+export type OfFamily = Pick<FamilyContext, 'askFamily'>;
 
 /** The translation of a match or a target. */
 export interface Translation {
@@ -62,9 +63,11 @@ export interface Translation {
   readonly alternatives: readonly (readonly Statement[])[];
   /** Whether it keeps state (counts packets), so that it cannot be split into several rules. */
   readonly stateful?: true;
+  /** Whether it fits only packets with SYN, as the kernel's xt_TCPMSS requires. */
+  readonly matchesSyn?: boolean;
   readonly comment?: string;
   /** The hooks that it can run in, where the kernel has it in some only. */
-  readonly place?: ChainConstraint;
+  readonly constraint?: ChainConstraint;
 }
 
 /** One match or one target. */
@@ -75,7 +78,7 @@ export interface Extension {
   /** Absent: both. */
   readonly family?: Family;
   readonly options: readonly OptionSpec[];
-  readonly place?: ChainConstraint;
+  readonly constraint?: ChainConstraint;
   /** What it does not do as iptables does, for docs/rules.md. */
   readonly notes?: readonly string[];
   /** @throws RuleError */
@@ -153,5 +156,3 @@ export const PORT_PROTOCOLS: Readonly<Record<number, string>> = {
   132: 'sctp',
   136: 'udplite',
 };
-
-export type Family = 4 | 6;

@@ -1,12 +1,12 @@
 // Targets that change a packet or a mark and let it go on: MARK, CONNMARK, TCPMSS, TOS, DSCP, CLASSIFY. Not here:
 // addresses and ports (nat.ts).
 
+import type { Family } from '../../../base/ip.js';
 import { ct, type Expression, meta, payload, type Statement } from '../../expression.js';
 import { dscpField, matchTos, readDscp, readDscpClass, readTos } from '../matches/tos.js';
 import type { Hook } from '../syntax/chains.js';
 import {
   type Extension,
-  type Family,
   NO_SUCH,
   needProtocol,
   type OptionSpec,
@@ -153,9 +153,9 @@ const tcpmss: Extension = {
     const [name, , token] = options.oneOf(context, 'set-mss', 'clamp-mss-to-pmtu');
     const key = { 'tcp option': { name: 'maxseg', field: 'size' } };
     if (name === 'clamp-mss-to-pmtu') {
-      return { ...statements(mangle(key, { rt: { key: 'mtu' } })), place: { hooks: GOING_OUT } };
+      return { ...statements(mangle(key, { rt: { key: 'mtu' } })), constraint: { hooks: GOING_OUT } };
     }
-    const headers = context.family === 4 ? 40 : 60;
+    const headers = context.askFamily() === 4 ? 40 : 60;
     return statements(mangle(key, readNumber(token, 0, UINT16_MAX - headers)));
   },
 };
@@ -168,7 +168,7 @@ const tos: Extension = {
     ...choices(TOS_OPTIONS, 'value[/mask]|name'),
     { names: ['xor-tos'], values: ['bits'], refused: NO_SUCH },
   ],
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   notes: [
     'iptables has it in the table mangle only; there is no chain of mangle here, so it stands in those of filter.',
     'A change that keeps some bits of a field becomes a rule for each value of the bits, so it cannot stand beside a match that counts packets. Inverting a bit is refused.',
@@ -178,7 +178,7 @@ const tos: Extension = {
     const [name, { token }] = options.oneOf(context, ...TOS_OPTIONS);
     if ((change!.value & ~change!.mask) !== 0)
       refuse(token, 'cannot be expressed: nftables inverts no bits here');
-    return { alternatives: changeTos(context.family, change!), ...(name && {}) };
+    return { alternatives: changeTos(context.askFamily(), change!), ...(name && {}) };
   },
 };
 
@@ -208,21 +208,21 @@ const dscp: Extension = {
     { names: ['set-dscp'], values: ['value'], excludes: ['set-dscp-class'] },
     { names: ['set-dscp-class'], values: ['class'], excludes: ['set-dscp'] },
   ],
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   notes: [
     'iptables has it in the table mangle only; there is no chain of mangle here, so it stands in those of filter.',
   ],
   translate(options, context) {
     const [name, , token] = options.oneOf(context, 'set-dscp', 'set-dscp-class');
     const value = name === 'set-dscp' ? readDscp(token) : readDscpClass(token);
-    return statements(mangle(dscpField(context.family), value));
+    return statements(mangle(dscpField(context.askFamily()), value));
   },
 };
 
 const classify: Extension = {
   name: 'CLASSIFY',
   options: [{ names: ['set-class'], values: ['MAJOR:MINOR'], required: true }],
-  place: { hooks: GOING_OUT },
+  constraint: { hooks: GOING_OUT },
   translate(options) {
     const token = options.value('set-class')!;
     const [, major, minor] = /^(?:0x)?([\da-f]{1,4}):(?:0x)?([\da-f]{1,4})$/i.exec(token.text) ?? [];

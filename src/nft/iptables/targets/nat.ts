@@ -1,11 +1,10 @@
 // Targets that change addresses and ports: DNAT, SNAT, MASQUERADE, REDIRECT, NETMAP. Not here: labels that do so
 // without a rule (labels/planner/plan.ts).
 
-import { formatAddress } from '../../../base/ip.js';
+import { type Family, formatAddress } from '../../../base/ip.js';
 import type { Expression, NatArguments } from '../../expression.js';
 import {
   type Extension,
-  type Family,
   type FamilyContext,
   needProtocol,
   type OptionSpec,
@@ -51,7 +50,7 @@ function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext
 
 /** `[ADDRESS[-ADDRESS]][:PORT[-PORT]]`, IPv6 in brackets where a port follows. @throws RuleError */
 function readDestination(token: Token, context: FamilyContext): NatArguments {
-  const { family } = context;
+  const family = context.askFamily();
   const { text } = token;
   if (text === '') refuse(token, 'is neither an address nor a port');
   const bracketed = /^\[([^[\]]*)\](?::(.*))?$/s.exec(text);
@@ -79,7 +78,7 @@ const dnat: Extension = {
     RANDOM,
     PERSISTENT,
   ],
-  place: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
   notes: ['A shifted range of ports (`:80-90/8080`) is refused: nftables has nothing for it.'],
   translate: (options, context) =>
     statements({
@@ -95,7 +94,7 @@ const snat: Extension = {
     RANDOM_FULLY,
     PERSISTENT,
   ],
-  place: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { table: 'nat', hooks: ['postrouting'] },
   translate: (options, context) =>
     statements({ snat: { ...readDestination(options.value('to-source')!, context), ...readFlags(options) } }),
 };
@@ -111,23 +110,24 @@ function portsAndFlags(options: Options, context: FamilyContext): NatArguments |
 const masquerade: Extension = {
   name: 'MASQUERADE',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM, RANDOM_FULLY],
-  place: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { table: 'nat', hooks: ['postrouting'] },
   translate: (options, context) => statements({ masquerade: portsAndFlags(options, context) }),
 };
 
 const redirect: Extension = {
   name: 'REDIRECT',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM],
-  place: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
   translate: (options, context) => statements({ redirect: portsAndFlags(options, context) }),
 };
 
 const netmap: Extension = {
   name: 'NETMAP',
   options: [{ names: ['to'], values: ['address[/length]'], required: true }],
-  place: { table: 'nat' },
+  constraint: { table: 'nat' },
   notes: ['The mask is a length of a prefix; `/0` is refused.'],
-  translate(options, { family, chain }) {
+  translate(options, { askFamily, chain }) {
+    const family = askFamily();
     const token = options.value('to')!;
     const { address, mask } = readNetwork(token, family);
     const bits = [...mask].map(byte => byte.toString(2).padStart(8, '0')).join('');

@@ -1,6 +1,7 @@
 // Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, LOG, NFLOG. Not here: jumps to
 // chains (nft/iptables/parser.ts), NAT (nat.ts).
 
+import type { Family } from '../../../base/ip.js';
 import type { Statement } from '../../expression.js';
 import { type Extension, needProtocol, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
@@ -20,7 +21,7 @@ const drop: Extension = {
   name: 'DROP',
   options: [],
   // The tool refuses it elsewhere: a chain of nat sees the first packet of a connection only.
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   translate: () => statements({ drop: null }),
 };
 
@@ -31,7 +32,7 @@ const giveBack: Extension = {
 };
 
 /** What iptables and ip6tables call them, and nftables. */
-const REJECT_WITH: Readonly<Record<4 | 6, ReadonlyMap<string, string>>> = {
+const REJECT_WITH: Readonly<Record<Family, ReadonlyMap<string, string>>> = {
   4: new Map([
     ['icmp-net-unreachable', 'net-unreachable'],
     ['net-unreach', 'net-unreachable'],
@@ -68,7 +69,7 @@ const TCP_RESET = ['tcp-reset', 'tcp-rst'];
 const reject: Extension = {
   name: 'REJECT',
   options: [{ names: ['reject-with'], values: ['type'] }],
-  place: { table: 'filter' },
+  constraint: { table: 'filter' },
   translate(options, context) {
     const token = options.value('reject-with');
     // Without a type it is "port unreachable" of the packet's own family.
@@ -77,7 +78,7 @@ const reject: Extension = {
       needProtocol(context.protocol, { 6: 'tcp' }, token);
       return statements({ reject: { type: 'tcp reset' } });
     }
-    const { family } = context;
+    const family = context.askFamily();
     const expr = REJECT_WITH[family].get(token.text);
     if (expr === undefined) {
       const known = [...REJECT_WITH[family].keys()].filter(name => name.startsWith('icmp'));

@@ -1,9 +1,8 @@
 // Addresses, networks, ranges, interfaces and MAC addresses as iptables(8) takes them, and the expressions for them.
 // Not here: names of hosts, which are refused; numbers (numbers.ts).
 
-import { type Address, formatAddress, fromBytes, parseAddress } from '../../../base/ip.js';
+import { type Address, type Family, formatAddress, fromBytes, parseAddress } from '../../../base/ip.js';
 import { type Expression, isPlainText, type MatchStatement, match, meta, payload } from '../../expression.js';
-import type { Family } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { readNumber } from './numbers.js';
 
@@ -19,7 +18,7 @@ export interface AddressSet {
 }
 
 /** An address of the family. IPv4 may have fewer parts, as a network: `10` is 10.0.0.0. @throws RuleError */
-export function readAddress(token: Token, family: Family, text = token.text): Address {
+function readAddress(token: Token, family: Family, text = token.text): Address {
   const full = family === 4 && /^\d{1,3}(\.\d{1,3}){0,2}$/.test(text) ? completed(text) : text;
   const address = parseAddress(full);
   if (address?.family !== family) {

@@ -2,12 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DecodeError } from '../../../../src/base/errors.js';
-import {
-  type ClientRow,
-  type NetworkRow,
-  readClientRow,
-  readNetworkRow,
-} from '../../../../src/driver/store/rows.js';
+import { type ClientRow, readClientRow } from '../../../../src/driver/store/client-row.js';
+import { type NetworkRow, readNetworkRow } from '../../../../src/driver/store/network-row.js';
 
 const NOTHING = { psk: null, pskfile: null, seedfile: null, mtu: null, keepalive: null, allowedips: null };
 const NO_POOLS = { ipv4_pool: null, ipv4_gateway: null, ipv6_pool: null, ipv6_gateway: null };

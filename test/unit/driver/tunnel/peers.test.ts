@@ -1,13 +1,11 @@
 // The two ends of a tunnel: the container as a peer of the host's interface, and the peer that it connects to.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UserError } from '../../../../src/base/errors.js';
 import { formatPrefix, parseAddress, parsePrefix } from '../../../../src/base/ip.js';
 import {
   isMissing,
   NO_PRESHARED_KEY,
   planContainerPeer,
-  planHostPeer,
   planPeerConflict,
   planPeerRemoval,
   planTunnel,
@@ -36,31 +34,6 @@ function peer(n: number, more: Partial<WgPeer> = {}): WgPeer {
 function device(peers: WgPeer[], more: Partial<WgDevice> = {}): WgDevice {
   return { index: 2, name: 'wg0', publicKey: key(99), listenPort: 51820, fwmark: 0, peers, ...more };
 }
-
-test("the host's interface is reached on loopback, at the port it listens on", () => {
-  assert.deepEqual(planHostPeer(device([]), undefined), {
-    publicKey: key(99),
-    endpoint: socket('127.0.0.1'),
-  });
-});
-
-test("the host's interface is reached where dwgd.endpoint says, even if it listens nowhere yet", () => {
-  const endpoint = socket('192.0.2.1', 1);
-  assert.deepEqual(planHostPeer(device([], { listenPort: 0 }), endpoint).endpoint, endpoint);
-});
-
-test('an interface without a key, or that listens nowhere, is refused', () => {
-  const { publicKey: _, ...keyless } = device([]);
-  const noKey = new UserError(
-    'the WireGuard interface wg0 has no private key: set one (wg set wg0 private-key …)',
-  );
-  assert.throws(() => planHostPeer(keyless, undefined), noKey);
-  assert.throws(() => planHostPeer(device([], { publicKey: key(0) }), undefined), noKey);
-  assert.throws(
-    () => planHostPeer(device([], { listenPort: 0 }), undefined),
-    new UserError('the WireGuard interface wg0 listens on no port: bring it up (wg-quick up wg0)'),
-  );
-});
 
 test('a container is a peer with its /32 and /128 and a keepalive of 25 seconds', () => {
   const addresses = { ipv4: parseAddress('10.0.0.2')!, ipv6: parseAddress('fd00::2')! };
@@ -170,7 +143,7 @@ const at = (host: string) => ({ publicKey: key(7), endpoint: socket(host) });
 /** The change for a container whose peer was last heard `age` ms ago at `now`'s address. */
 function tunnel(present: WgPeer, host: string, changed: boolean) {
   return planTunnel(
-    { device: device([present]), peer: at(host), changed, forgotten: false, now: NOW },
+    { device: device([present]), peer: at(host), changed, sessionLost: false, now: NOW },
     network,
     undefined,
   );
@@ -204,7 +177,7 @@ for (const [name, present, host, changed, moves] of [
 
 test('a tunnel whose peer has another key gets the new one instead', () => {
   const change = planTunnel(
-    { device: device([peer(6, alive)]), peer: at('192.0.2.1'), changed: false, forgotten: false, now: NOW },
+    { device: device([peer(6, alive)]), peer: at('192.0.2.1'), changed: false, sessionLost: false, now: NOW },
     network,
     secret(5),
   );
@@ -225,7 +198,7 @@ test('a tunnel whose other end was made anew gets its peer anew, so that it shak
     device: device([peer(7, alive)]),
     peer: at('192.0.2.1'),
     changed: false,
-    forgotten: true,
+    sessionLost: true,
     now: NOW,
   };
   assert.equal(planTunnel(view, network, undefined)?.replacePeers, true);

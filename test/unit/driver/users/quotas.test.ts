@@ -203,3 +203,29 @@ test('calls of a user that fail are answered one and all, and fill no log', asyn
   assert.ok(errors.slice(0, -1).every(line => line.includes(` user=${USER} `)));
   assert.doesNotMatch(errors.at(-1)!, /user=/);
 });
+
+test('of 60 calls of a user that come at once one begins in a turn of the event loop, and a call of root goes before the last', {
+  timeout: 60_000,
+}, async t => {
+  const world = openWorld();
+  let [inThisTurn, most, done] = [0, 0, 0];
+  world.driver.leave = async (_, owner) => {
+    if (owner === 0) return;
+    most = Math.max(most, ++inThisTurn);
+    setImmediate(() => (inThisTurn = 0));
+    for (const start = performance.now(); performance.now() - start < 5; );
+    done++;
+  };
+  const { user, root } = await servers(t, world);
+  const body = '{"NetworkID":"n","EndpointID":"e"}';
+  const request = `POST /NetworkDriver.Leave HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const socket = createConnection(user).on('error', () => undefined);
+  t.after(() => socket.destroy());
+  socket.write(request.repeat(60));
+  while (done === 0) await turn();
+  await call(root, 'Leave', body);
+  const before = done;
+  while (done < 60) await turn();
+  assert.equal(most, 1);
+  assert.ok(before < 60, `${before} calls of the user came first`);
+});

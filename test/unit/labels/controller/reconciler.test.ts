@@ -291,7 +291,7 @@ test('a namespace whose labels are not known for sure is looked into, and emptie
   const unverified = { labels: new Map([[HOST_ROUTES, '10.0.0.0/8']]), why: 'gone' };
   const frozen = withDigest({ netns, containers: ['a'], routes: [], sysctls: [], isFrozen: true });
   const now = (sandboxes: SandboxDesired[], containers: ContainerView[]) => {
-    const how = { fullResync: false, asked: true, now: 0 };
+    const how = { fullResync: false, triggered: true, now: 0 };
     const { due } = dues.schedule({ sandboxes, hostRoutes: [] }, containers, how);
     for (const item of due) dues.done(item);
     return due.map(({ key, desired }) => [key, 'isFrozen' in desired, 'prune' in desired && desired.prune]);

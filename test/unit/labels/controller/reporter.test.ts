@@ -106,7 +106,7 @@ test('a fallback that the kernel refuses is an error at the first failure, and s
   assert.deepEqual(linesOf(unguarded, unguarded, unguarded), [
     [
       50,
-      'refused; until then packets that a label leads elsewhere may leave by other routes: twine.strict=true closes a container meanwhile',
+      'refused; until then packets may leave by routes other than those of labels: twine.strict=true would close the container meanwhile',
     ],
   ]);
 });
@@ -137,7 +137,7 @@ test('that a closed container is open is said once, when all of its labels are i
     brought,
     brought,
     brought,
-    [30, 'all labels are in force: what twine.strict had closed is open'],
+    [30, 'all labels are in force: the container that twine.strict had closed is open'],
     brought,
   ]);
 });

@@ -25,7 +25,7 @@ for (const name of [
   '',
 ]) {
   test(`${JSON.stringify(name)} is no sysctl that is read or set`, () => {
-    const message = /dwgd has no such sysctl$/;
+    const message = /dwgd does not use this sysctl$/;
     assert.throws(() => readSysctl(name), { message });
     assert.throws(() => writeSysctl(name, '1'), { message });
   });

@@ -75,7 +75,7 @@ class FakeDocker {
 
   containersOf({ trustImageLabels = false } = {}): Containers {
     const log = pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) });
-    return new Containers({ api: this.#api, log, host: HOST, trustImageLabels });
+    return new Containers({ api: this.#api, log, host: HOST, findNetns: () => undefined, trustImageLabels });
   }
 
   event(event: object): void {
@@ -294,7 +294,7 @@ test('after the events ended they are listened to again, and nothing is believed
   docker.asked.length = 0;
   await containers.list(false);
   assert.ok(docker.asked.includes('/containers/a/json'));
-  assert.equal(docker.lines.filter(({ msg }) => msg.includes('Docker is not there')).length, 1);
+  assert.equal(docker.lines.filter(({ msg }) => msg.includes('cannot reach Docker')).length, 1);
 });
 
 for (const [what, change] of [
@@ -494,9 +494,9 @@ test('an image that no container has any more is forgotten, and asked for anew',
 
 for (const [what, answer, why] of [
   ['is gone', 404, /^the container's image is gone$/],
-  ['may not be asked for', 403, /^Docker does not tell of the container's image \(.*403.*\)$/],
-  ['cannot be read by Docker', 500, /^Docker does not tell of the container's image \(.*500.*\)$/],
-  ['is answered by nonsense', 'nonsense', /^Docker does not tell of the container's image \(.*\)$/],
+  ['may not be asked for', 403, /^Docker cannot inspect the container's image \(.*403.*\)$/],
+  ['cannot be read by Docker', 500, /^Docker cannot inspect the container's image \(.*500.*\)$/],
+  ['is answered by nonsense', 'nonsense', /^Docker cannot inspect the container's image \(.*\)$/],
 ] as const) {
   test(`where the image ${what} no label counts, each may, and the image is asked for again`, async t => {
     const docker = await FakeDocker.start(t);

@@ -55,7 +55,7 @@ test('a kernel without fib holds all that needs none: what is forwarded is filte
     [
       [
         'twine.*',
-        "the kernel lacks the module nft_fib_inet, so no port is forwarded and published ports are answered by the labels' routes: load it (modprobe nft_fib_inet) and start dwgd anew",
+        "the kernel lacks the module nft_fib_inet, so no port is forwarded, and replies of published ports use the labels' routes: load it (modprobe nft_fib_inet) and restart dwgd",
       ],
     ],
   );
@@ -79,7 +79,7 @@ test('a rule that would have stopped packets and is refused says that the contai
   );
   assert.equal(
     refused[0]!.message,
-    'the kernel refuses the rule (Could not process rule: No such file or directory), so it is left out and the container is open to what it would have stopped (twine.strict=true would close it): write it without what this kernel does not have, or load what is missing (modprobe nft_reject_inet)',
+    'the kernel refuses the rule (Could not process rule: No such file or directory), so it is left out and what it would have stopped passes (twine.strict=true would close the container): rewrite it without what this kernel lacks, or load what is missing (modprobe nft_reject_inet)',
   );
 });
 

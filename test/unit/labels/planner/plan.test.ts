@@ -241,7 +241,7 @@ test('of labels that may be those of an image the networks of routes are guarded
   // The label that counts counts, on the host.
   assert.deepEqual([hostRoutes.map(showRoute), externalNames], [['10.21.0.0/24 via 10.0.0.2'], []]);
   assert.deepEqual(diagnostics.map(showMistake), [
-    "app twine.*: the container's image is gone, so nobody can tell which labels came with it: what is in force stays, where nothing is the networks of its routes are unreachable, and nothing else is applied; make the container anew from an image that is there, or start the daemon with --trust-image-labels",
+    "app twine.*: the container's image is gone, so it is not known which labels came with it: what is in force stays, networks of its route labels that have no route yet are unreachable, and nothing else is applied; recreate the container from an image that exists, or start the daemon with --trust-image-labels",
   ]);
 });
 
@@ -390,7 +390,7 @@ test('a container of a runtime with a network stack of its own is an error, and 
     [['guest', 'vpn']],
   );
   const because =
-    'the container runs by runsc, which has a network stack of its own, so labels cannot hold it and its packets leave as Docker leads them: run it by runc';
+    "the container uses the runtime runsc, which has its own network stack, so labels have no effect on it and its packets leave by Docker's routes: use runc";
   assert.deepEqual(
     diagnostics.map(({ isError, ...rest }) => [showMistake(rest), isError]),
     [

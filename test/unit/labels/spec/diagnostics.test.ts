@@ -64,9 +64,9 @@ for (const [key, value, message] of [
   [
     'twine.gateway.interface',
     'wg+',
-    `this label has another name now: write twine.nat.interfaces; ${NO_FORWARDING}`,
+    `this label has been renamed: write twine.nat.interfaces; ${NO_FORWARDING}`,
   ],
-  ['twine.forward.9080', 'a:80', 'this label has another name now: write twine.nat.forward.9080'],
+  ['twine.forward.9080', 'a:80', 'this label has been renamed: write twine.nat.forward.9080'],
   // Interfaces.
   ['twine.nat.interfaces', '', `the value is empty: give one such as eth0,wg+; ${NO_FORWARDING}`],
   ['twine.nat.interfaces', 'eth0,', `"" ${PATTERN}; ${NO_FORWARDING}`],
@@ -239,7 +239,7 @@ test('of very many labels the first count, and very many mistakes are told toget
   assert.equal(wrong.diagnostics.length, MAX_DIAGNOSTICS + 1);
   assert.equal(
     wrong.diagnostics.at(-1)?.message,
-    'there are 925 more mistakes in the labels of this container: put these right first',
+    'there are 925 more mistakes in the labels of this container: correct these first',
   );
 });
 

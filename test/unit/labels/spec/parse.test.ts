@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatPrefix } from '../../../../src/base/ip.js';
+import { formatPrefix, fromBytes, maskPrefix, parsePrefix, prefixContains } from '../../../../src/base/ip.js';
+import { naturalCompare } from '../../../../src/base/plain-text.js';
 import { formatDestination } from '../../../../src/labels/spec/destination.js';
 import type { ContainerIntent, ForwardIntent } from '../../../../src/labels/spec/intent.js';
 import { formatPattern } from '../../../../src/labels/spec/interface-pattern.js';
@@ -222,18 +223,88 @@ const anyKey = fc
   )
   .map(([head, rest]) => head + rest);
 
+const labelOf = (head: string, tails: readonly string[], values: readonly string[]) =>
+  fc
+    .tuple(fc.constantFrom(...tails), fc.constantFrom(...values))
+    .map(([tail, value]) => [head + tail, value]);
+/** Right ones, of which some mean the same, and any. */
+const anyLabel = fc.oneof(
+  labelOf('twine.nat.forward.', ['80', '80/tcp', '+.80', 'lo.80', '80/udp'], ['web', 'web:80', 'db']),
+  labelOf('twine.route.', ['10.0.0.0/8', '10.1.2.3/8', '::/0', '0::/0'], ['web', 'db']),
+  labelOf('twine.iptables.rule.', ['a', 'a-b'], ['TWINE_INPUT -j DROP']),
+  labelOf('twine.nat.interfaces', [''], ['eth0', 'wg+,lo']),
+  labelOf('twine.host.routes', [''], ['10.9.0.0/16,fd00::/8']),
+  { weight: 3, arbitrary: fc.tuple(anyKey, hostile) },
+);
+const anyLabels = fc
+  .array(anyLabel, { maxLength: 12, size: 'max' })
+  .map(labels => Object.fromEntries(labels) as Record<string, string>);
+
 test('any label is either understood or reported, and none of it throws', () => {
+  const count = { understood: 0, reported: 0 };
   fc.assert(
-    fc.property(anyKey, hostile, (key, value) => {
+    fc.property(anyLabel, ([key = '', value = '']) => {
       const { intent, diagnostics } = decode({ [key]: value });
       assert.notEqual(!asksNothing(intent), diagnostics.length > 0, `${key}=${value}`);
+      count[diagnostics.length > 0 ? 'reported' : 'understood']++;
     }),
+    { numRuns: 500 },
   );
+  assert.ok(count.understood > 50 && count.reported > 50, JSON.stringify(count));
 });
 
-test('any labels together are as many as understood and reported, in whatever order they are given', () => {
+/** What labels without a mistake ask for, each by what it is about, and where it leads. */
+function askedFor({
+  natInterfaces,
+  forwards,
+  routes,
+  rules,
+  hostRoutes,
+}: ContainerIntent): Map<string, string> {
+  return new Map([
+    ...natInterfaces.map(pattern => [`interface ${formatPattern(pattern)}`, ''] as const),
+    ...forwards.map(
+      ({ pattern, port, protocol, destination, destinationPort }) =>
+        [
+          `forward ${pattern ? formatPattern(pattern) : '+'} ${port}/${protocol}`,
+          formatDestination(destination, destinationPort),
+        ] as const,
+    ),
+    ...routes.flatMap(({ network, destination }) =>
+      destination ? [[`route ${formatPrefix(network)}`, formatDestination(destination)] as const] : [],
+    ),
+    ...rules.map(({ name }) => [`rule ${name}`, ''] as const),
+    ...hostRoutes.map(({ network }) => [`host route ${formatPrefix(network)}`, ''] as const),
+  ]);
+}
+
+test('labels together ask for what each asks for, and are reported where one is or two contradict each other', () => {
+  const met = { repeated: 0, contradicted: 0 };
   fc.assert(
-    fc.property(fc.dictionary(anyKey, hostile, { maxKeys: 12, noNullPrototype: true }), labels => {
+    fc.property(anyLabels, labels => {
+      const expected = new Map<string, string>();
+      let reported = 0;
+      for (const key of Object.keys(labels).sort(naturalCompare)) {
+        const { intent, diagnostics } = decode({ [key]: labels[key]! });
+        const asked = [...askedFor(intent)];
+        const contradicts = asked.some(([about, to]) => (expected.get(about) ?? to) !== to);
+        if (contradicts) met.contradicted++;
+        else if (asked.some(([about]) => expected.has(about))) met.repeated++;
+        if (diagnostics.length > 0 || contradicts) reported++;
+        if (!contradicts) for (const [about, to] of asked) expected.set(about, to);
+      }
+      const { intent, diagnostics } = decode(labels);
+      assert.deepEqual(new Map([...askedFor(intent)].sort()), new Map([...expected].sort()));
+      assert.equal(diagnostics.length, reported);
+    }),
+    { numRuns: 500 },
+  );
+  assert.ok(met.repeated > 5 && met.contradicted > 5, JSON.stringify(met));
+});
+
+test('labels mean the same in whatever order they are given', () => {
+  fc.assert(
+    fc.property(anyLabels, labels => {
       const there = decode(labels);
       const back = decodeLabels('c', new Map(Object.entries(labels).reverse()));
       assert.deepEqual(there, back);
@@ -266,12 +337,43 @@ test('a forward says what its label says', () => {
   );
 });
 
-test('a route says what its label says', () => {
+/** No packet can be sent there by way of a gateway. */
+const UNROUTABLE = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/4', '255.255.255.255/32'],
+  ...['::/128', '::1/128', '::ffff:0:0/96', 'fe80::/10', 'ff00::/8'],
+].map(text => parsePrefix(text)!);
+/** Around those: wider, narrower and just beside. */
+const nearUnroutable = fc
+  .tuple(fc.constantFrom(...UNROUTABLE), fc.integer({ min: -9, max: 9 }), fc.boolean())
+  .map(([{ address, length }, more, isBeside]) => {
+    const bytes = Buffer.from(address.bytes);
+    const last = Math.max(0, length - 1);
+    if (isBeside) bytes[last >> 3]! ^= 0x80 >> (last & 7);
+    const bits = Math.min(bytes.length * 8, Math.max(0, length + more));
+    return maskPrefix({ address: fromBytes(bytes), length: bits });
+  });
+
+test('a route says what its label says, to any network but those to which none can lead', () => {
+  const count = { led: 0, refused: 0 };
   fc.assert(
-    fc.property(prefix, network => {
+    fc.property(fc.oneof(prefix, nearUnroutable), network => {
       const { intent, diagnostics } = decode({ [`twine.route.${formatPrefix(network)}`]: 'gw' });
-      if (diagnostics.length > 0) assert.match(diagnostics[0]!.message, /^no route can lead to/);
-      else assert.deepEqual(intent.routes[0]?.network, network);
+      const isRefused = UNROUTABLE.some(
+        whole => network.length >= whole.length && prefixContains(whole, network.address),
+      );
+      count[isRefused ? 'refused' : 'led']++;
+      if (isRefused) {
+        assert.deepEqual([intent.routes, diagnostics.length], [[], 1]);
+        assert.match(diagnostics[0]!.message, /^no route can lead to/);
+      } else {
+        assert.deepEqual(diagnostics, []);
+        assert.deepEqual(
+          intent.routes.map(({ network, destination }) => [network, destination]),
+          [[network, { kind: 'name', name: 'gw' }]],
+        );
+      }
     }),
+    { numRuns: 500 },
   );
+  assert.ok(count.led > 50 && count.refused > 50, JSON.stringify(count));
 });

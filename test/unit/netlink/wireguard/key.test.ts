@@ -26,6 +26,20 @@ test('a derived private key is clamped', () => {
   assert.equal(bytes[31]! & 0xc0, 0x40);
 });
 
+test('every bit of a seed counts, of a long one too: no part of it can be guessed by itself', () => {
+  for (const length of [32, 200]) {
+    const seed = Buffer.alloc(length, 0x5a);
+    const derived = (): string => derivePrivateKey(seed, parseAddress('10.0.0.2')!).reveal().toString('hex');
+    const keys = new Set([derived()]);
+    for (let bit = 0; bit < length * 8; bit++) {
+      seed[bit >> 3]! ^= 1 << (bit & 7);
+      keys.add(derived());
+      seed[bit >> 3]! ^= 1 << (bit & 7);
+    }
+    assert.equal(keys.size, length * 8 + 1);
+  }
+});
+
 test('a secret key prints as (secret), however it is printed', () => {
   const key = new SecretKey(Buffer.alloc(32, 7));
   const printed = [

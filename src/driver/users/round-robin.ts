@@ -1,5 +1,5 @@
 // A queue that runs one task at a time and serves users in turn, so that a user with many tasks delays only himself.
-// Not here: time limits, tasks that are ordered by their subject (keyed-queue.ts).
+// Not here: time limits, tasks that are ordered by their subject (base/keyed-queue.ts).
 
 export class RoundRobin {
   /** Waiting tasks by user; the user whose turn is next stands first. */

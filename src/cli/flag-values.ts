@@ -1,0 +1,67 @@
+// Values of flags, from text, each with its sentence for a mistake. Not here: which flags there are (command-line.ts).
+
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import { messageOf } from '../base/errors.js';
+import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
+import { unixSocketPath } from '../docker/docker-host.js';
+import { isLinkName } from '../netlink/route/link.js';
+import { readGoBoolean } from './go-flags.js';
+import { parsePasswd, readUsers } from './users.js';
+
+/** Seconds for `--look-interval`. */
+const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
+
+/** Flags that can be understood one by one, but not together. */
+export class UsageError extends Error {}
+
+/** The value of `-r`: a boolean, or users. */
+export function readRootless(text: string): boolean | readonly number[] {
+  if (text === '') throw new InvalidArgumentError('Give true, false, or users such as alice,1001.');
+  const value = readGoBoolean(text);
+  if (value !== undefined) return value;
+  try {
+    return readUsers(text, parsePasswd(readFileSync('/etc/passwd', 'utf8')));
+  } catch (err) {
+    throw new InvalidArgumentError(`${messageOf(err)}.`);
+  }
+}
+
+/** The value of `--rootless-ifname`, after those that were given before it. No pattern: `+` and `*` mean one elsewhere. */
+export function readLinkNames(text: string, before: readonly string[]): string[] {
+  const names = text.split(',').map(name => name.trim());
+  if (!names.every(name => isLinkName(name) && !/[*+]/.test(name)))
+    throw new InvalidArgumentError('Give names of interfaces such as wg0, separated by commas.');
+  return [...before, ...names];
+}
+
+/** The value of `-i`. */
+export function readIp(text: string): Address {
+  const address = parseAddress(text);
+  if (!address) throw new InvalidArgumentError('Give an IPv4 or IPv6 address, without a prefix length.');
+  return address;
+}
+
+/** The value of `--docker-host`. */
+export function readDockerHost(text: string): string {
+  if (unixSocketPath(text) === undefined) throw new InvalidArgumentError('Give unix:///path.');
+  return text;
+}
+
+/** The value of `--allow-host-routes`, after those that were given before it. */
+export function readNetworks(text: string, before: readonly Prefix[] = []): Prefix[] {
+  const networks = text.split(',').map(part => {
+    const prefix = parsePrefix(part.trim());
+    if (!prefix) throw new InvalidArgumentError('Give networks such as 10.0.0.0/8, separated by commas.');
+    return maskPrefix(prefix);
+  });
+  return [...before, ...networks];
+}
+
+/** The value of `--look-interval`. */
+export function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_LOOK || seconds > LONGEST_LOOK)
+    throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_LOOK} to ${LONGEST_LOOK}.`);
+  return seconds;
+}

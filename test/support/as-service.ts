@@ -1,0 +1,102 @@
+// A program that does one thing of the daemon's, for tests that run it with the capabilities of the unit: what it finds
+// is printed as JSON. Before that it says that it is ready and waits for a line, so that nothing is cached by loading.
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import type { Worker } from 'node:worker_threads';
+import { asUser, O_PATH } from '../../native/libc.js';
+import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
+import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
+import { readSeed } from '../../src/driver/tunnel/secrets.js';
+import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
+import { openPath } from '../../src/driver/users/user-paths.js';
+import { netnsAt, netnsOfContainer } from '../../src/labels/discovery/proc-netns.js';
+import { NetnsLookup } from '../../src/labels/namespace/netns-lookup.js';
+import { type Netns, NetnsSwitch } from '../../src/netlink/netns.js';
+import { World } from './driver-world.js';
+
+const [what = '', uid = '', first = '', second = ''] = process.argv.slice(2);
+const owner = Number(uid);
+
+const INODE = '/proc/thread-self/ns/net';
+const inside = async (netns: Netns): Promise<number> =>
+  (await NetnsSwitch.open()).within(netns, () => statSync(INODE).ino);
+
+/** Ids and capabilities of the calling thread. */
+function credentials(): Record<string, string> {
+  const status = readFileSync('/proc/thread-self/status', 'utf8');
+  const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)![1]!.trim();
+  const [uids, gids] = [field('Uid').split('\t'), field('Gid').split('\t')];
+  return { uid: uids.join(' '), gid: gids.join(' '), groups: field('Groups'), effective: field('CapEff') };
+}
+
+function refused(fn: () => unknown): unknown {
+  try {
+    fn();
+    return undefined;
+  } catch (err) {
+    return (err as { code?: string }).code;
+  }
+}
+
+const deeds: Record<string, () => Promise<unknown>> = {
+  list: async () => new RootlessHosts(first).list(),
+  netns: () => inside(new RootlessHosts(first).openNetns(owner)),
+  sandbox: () => inside(new RootlessHosts(first).openSandbox(owner, second)),
+  seed: async () => (await readSeed({ seed: { file: first }, owner })).toString(),
+  // How many threads were needed for it, and what they failed at.
+  walk: async () => {
+    const [folder, failed] = [openSync('/', O_PATH), [] as unknown[]];
+    let threads = 0;
+    process.on('worker', (worker: Worker) => {
+      threads++;
+      worker.on('error', (err: NodeJS.ErrnoException) => failed.push(err.code));
+    });
+    const root = { uid: owner, gid: owner, folder, mountinfo: '/proc/self/mountinfo' };
+    closeSync(await openPath(root, first, 'follow'));
+    return { threads, failed };
+  },
+  connect: async () => {
+    const socket = await new RootlessHosts(first).connect({ uid: owner, gid: owner, pid: 0, started: '' });
+    return text(socket);
+  },
+  serve: async () => {
+    const { driver, log, lines } = new World();
+    const recovery = { compare: async () => undefined } as unknown as Recovery;
+    const sockets = new RootlessSockets({ hosts: new RootlessHosts(first), driver, recovery, log });
+    sockets.start();
+    while (!/serving a rootless Docker|cannot serve/.test(lines.join('')))
+      await new Promise(resolve => setTimeout(resolve, 10));
+    const { uid, gid, mode } = asUser(owner, owner, () => statSync(second));
+    await sockets.close();
+    return { uid, gid, mode: mode & 0o777, said: lines.filter(line => /cannot/.test(line)) };
+  },
+  reach: async () => {
+    const tried = [first, second].map(path => refused(() => readFileSync(path)));
+    return [...tried, refused(() => statSync('/proc/1/root/.'))];
+  },
+  credentials: async () => {
+    const before = credentials();
+    const during = asUser(owner, owner, credentials);
+    let onThread: Promise<string> | undefined;
+    asUser(owner, owner, () => {
+      onThread = readFile('/proc/thread-self/status', 'utf8');
+    });
+    const uidOnThread = /^Uid:\s*(.*)$/m.exec(await onThread!)![1];
+    return { before, during, after: credentials(), uidOnThread: uidOnThread!.replaceAll('\t', ' ') };
+  },
+  container: async () => {
+    const entry = await NetnsSwitch.open();
+    const lookup = new NetnsLookup(entry, netnsAt('/proc/self/ns/net')!);
+    const known = second ? [netnsAt(second)!] : [];
+    const found = netnsOfContainer({ id: 'x', pid: Number(first) }, pid => lookup.find(pid, known));
+    return found ?? null;
+  },
+};
+
+process.stdout.write('ready\n');
+process.stdin.once('data', async () => {
+  const found = await deeds[what]!().catch((err: Error) => ({ error: err.message }));
+  process.stdout.write(JSON.stringify(found));
+  process.exit();
+});

@@ -1,0 +1,12 @@
+// Programs with the capabilities that the unit leaves to root, and no others.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const UNIT = join(import.meta.dirname, '../../../systemd/dwgd.service');
+
+/** What to run a program under: setpriv(1) with the bounding set of a unit, for root. */
+export function withUnitCapabilities(unit = readFileSync(UNIT, 'utf8')): string[] {
+  const [, names] = /^CapabilityBoundingSet=(CAP_.*)$/m.exec(unit)!;
+  const set = names!.split(' ').map(name => `+${name.replace('CAP_', '').toLowerCase()}`);
+  return ['setpriv', `--bounding-set=-all,${set.join(',')}`];
+}
