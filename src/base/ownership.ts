@@ -20,8 +20,10 @@ export const PROBE_TABLE = { family: 'inet', name: 'dwgd-trial' } as const;
 export const REPLY_MARK = 0x2000_0000;
 
 /**
- * Of the first of the five policy rules of labels; the last comes just before the kernel's `main` (32766). wg-quick(8) in
- * a container puts its own two before whatever is there, and keeps its packets also where it came first: at 32764.
+ * Of the first of the five policy rules of labels; the last comes just before the kernel's `main` (32766). A rule without a
+ * priority gets that of the first but `local`, less one (fib_default_rule_pref), so one that is added later comes before
+ * ours wherever these are. At this place one that was there first does, too: a tunnel as wg-quick(8) makes it keeps its
+ * packets either way. labels/diff/bypass.ts finds both.
  */
 export const FIRST_PRIORITY = 32_761;
 

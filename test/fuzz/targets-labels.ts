@@ -11,7 +11,7 @@ import {
 } from '../../src/labels/spec/destination.js';
 import { formatPattern, parsePattern } from '../../src/labels/spec/interface-pattern.js';
 import { describeUnknown } from '../../src/labels/spec/label-keys.js';
-import { networksMeant } from '../../src/labels/spec/misspelt.js';
+import { meaningOf, suggestionFor } from '../../src/labels/spec/misspelt.js';
 import { decodeLabels } from '../../src/labels/spec/parse.js';
 import { BASIC_OPTIONS } from '../../src/nft/iptables/option-names.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
@@ -85,7 +85,7 @@ function labels(tree: unknown): void {
 
 export const LABEL_TARGETS: readonly Target[] = [
   ofJson('labels', labels, { throws: [], words: [...KEY_WORDS, ...RULE_WORDS], max: 128 * 1024 }),
-  ofText('label-key', key => [networksMeant(key), describeUnknown(key)], { words: KEY_WORDS }),
+  ofText('label-key', key => describeUnknown(key, suggestionFor(meaningOf(key))), { words: KEY_WORDS }),
   ofText(
     'destination',
     text => {

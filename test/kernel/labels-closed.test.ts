@@ -27,8 +27,11 @@ const WORLD: Readonly<Record<string, string>> = {
   '0.0.0.0/0': '203.0.113.9',
   '::/0': '2001:db8::9',
   '10.0.0.0/8': '10.200.0.9',
+  '10.0.0.0/7': '11.200.0.9',
   '198.51.100.0/24': '198.51.100.9',
 };
+/** One in the network; that of a host is its own. */
+const within = (network: string): string => WORLD[network] ?? network.replace('/32', '');
 const [FORBIDDEN, CONTROL, FORWARDED, LOOPBACK] = [9, 10, 11, 12] as const;
 
 const NEIGHBOURS = [
@@ -130,11 +133,11 @@ kernelTest(
   async t => {
     const { inside, outside, sandboxes } = await place(t);
     for (const { what, labels, closed } of BROKEN_ROUTES) {
-      const addresses = closed.map(network => WORLD[network]!);
+      const addresses = closed.map(within);
       assert.deepEqual(sandboxes.reconcile(planned(inside, labels))?.failures, [], what);
       send(inside, FORBIDDEN, addresses);
       sandboxes.clear(inside.ref);
-      for (const address of addresses) await untilSeen(inside, outside, CONTROL, address);
+      for (const address of addresses.slice(0, 2)) await untilSeen(inside, outside, CONTROL, address);
       assert.equal(seen(outside, FORBIDDEN), 0, what);
     }
   },
@@ -215,6 +218,7 @@ const NOT_IN_FORCE: readonly (readonly [
       ['a forward leads nowhere', { 'twine.nat.forward.80': 'stopped' }],
       ['a label is unknown', { 'twine.firewall': 'on' }],
       ['no network can be read', { 'twine.route.nonsense': 'vpn' }],
+      ['its own key is too long', { [`twine.strict${' '.repeat(300)}`]: 'true', 'twine.strict': 'false' }],
       ['the label itself cannot be read', { 'twine.strict': 'ture' }],
       ['a forward of lo is beside a mistake', { 'twine.nat.forward.lo.9/udp': '10.9.0.1', 'twine.x': '' }],
     ] as const
@@ -226,6 +230,47 @@ const NOT_IN_FORCE: readonly (readonly [
         (ns: Namespace) => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' }),
       ] as const,
   ),
+  ...(
+    [
+      ['a policy rule was there before ours', 'lookup 200'],
+      ['a policy rule comes before ours', 'pref 100 lookup 200'],
+      ['a policy rule goes past ours', 'pref 100 goto 32766'],
+    ] as const
+  ).map(
+    ([what, words]) =>
+      [
+        what,
+        (ns: Namespace) => {
+          for (const [family, gateway] of [
+            ['-4', '10.9.0.1'],
+            ['-6', 'fd09::1'],
+          ] as const) {
+            // Refused where it is there already.
+            ns.exec('sh', '-c', `ip ${family} route add default via ${gateway} table 200 2>/dev/null; true`);
+            ns.ip(family, 'rule', 'flush');
+            ns.ip(family, 'rule', 'add', 'pref', '32766', 'lookup', 'main');
+            ns.ip(family, 'rule', 'add', ...words.split(' '));
+          }
+          return planned(ns, { ...STRICT, 'twine.route.0.0.0.0/0': 'vpn', 'twine.route.::/0': 'vpn' });
+        },
+        (ns: Namespace) => {
+          ns.exec('sh', '-c', `ip rule del ${words} 2>/dev/null; ip -6 rule del ${words} 2>/dev/null; true`);
+          return planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' });
+        },
+      ] as const,
+  ),
+  [
+    'the kernel ignores gateways by the link of this one',
+    ns => {
+      ns.exec(
+        'sh',
+        '-c',
+        'ip link add p0 type veth peer name p1 && ip address add 10.11.0.2/24 dev p0; ip link set p1 up; ip link set p0 up arp off',
+      );
+      return planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': '10.11.0.9' });
+    },
+    ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'vpn' }),
+  ],
   [
     'the DNS has not answered yet',
     ns => planned(ns, { ...STRICT, 'twine.route.192.0.2.0/24': 'example.net' }, false),

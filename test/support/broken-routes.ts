@@ -57,7 +57,9 @@ const VALUES: readonly [what: string, value: string][] = [
   ['is the container itself', 'app'],
 ];
 
-/** A key that can mean one route only, with a value that is right. */
+const NINE = Array.from({ length: 9 }, (_, n) => `198.51.100.${n + 1}/32`);
+
+/** A key of a route that cannot be read, with a value that is right. */
 const KEYS: readonly [key: string, closed: readonly string[]][] = [
   ['twine.routes.0.0.0.0/0', IPV4],
   ['twine.rout.0.0.0.0/0', IPV4],
@@ -86,6 +88,53 @@ const KEYS: readonly [key: string, closed: readonly string[]][] = [
   ['twine.route.0.0.0.0/0,::/0', BOTH],
   ['twine.route.10/8', ['10.0.0.0/8']],
   ['twine.route.198.51.100.0/255.255.255.0', ['198.51.100.0/24']],
+  ['twine.route.0.0.0.0/0:vpn', IPV4],
+  ['twine.route.0.0.0.0/0,::/0,', BOTH],
+  ['twine.route.0.0.0.0/0;::/0', BOTH],
+  ['twine.route.0.0.0.0/0 ::/0', BOTH],
+  ['twine.route.0.0.0.0/0 and ::/0', BOTH],
+  [`twine.route.${NINE}`, NINE],
+  ['twine.route.0.0.0.0/0=vpn', IPV4],
+  ['twine.route.0.0.0.0/00', IPV4],
+  ['twine.route.0.0.0.0/O', IPV4],
+  ['twine.route.0.0.0.0/', IPV4],
+  ['twine.route.0.0.0.0/0/', IPV4],
+  ['twine.route.0.0.0.0\\0', IPV4],
+  ['twine.route.(0.0.0.0/0)', IPV4],
+  ['twine.route.<0.0.0.0/0>', IPV4],
+  ['twine.route.“0.0.0.0/0”', IPV4],
+  ['twine.route.\u200b0.0.0.0/0', IPV4],
+  ['twine.route.0.0.0.0\u200b/0', IPV4],
+  ['twine.route.０.０.０.０/０', IPV4],
+  ['twine.route.to.0.0.0.0/0', IPV4],
+  ['twine.route.0,0,0,0/0', IPV4],
+  ['twine.route.0.0.0.0/0,127.0.0.0/8', IPV4],
+  ['twine.route::/0', IPV6],
+  ['twine.route.::/O', IPV6],
+  ['twine.0.0.0.0/0', IPV4],
+  ['twine.rt.0.0.0.0/0', IPV4],
+  ['twine.gateway.::/0', IPV6],
+  ['twine.firewall.10.0.0.0/8', ['10.0.0.0/8']],
+  ['twine.route.10.0.0.0/8; id', ['10.0.0.0/8']],
+  ['twine.route.10.0.0.0/8,x', ['10.0.0.0/8']],
+  // The widest that it may be.
+  ['twine.route.10.0.0.0/33', ['10.0.0.0/7']],
+  ['twine.route.10.0.0.0/255.0.255.0', ['10.0.0.0/7']],
+  ['twine.route.10.0.0.3/O', IPV4],
+  ['twine.route.0.0.0.0/0,fd00:/8', BOTH],
+  // No network: all that there may be.
+  ['twine.route', BOTH],
+  ['twine.route.', BOTH],
+  ['twine.routes', BOTH],
+  ['twine.default', BOTH],
+  ['twine.ruote.vpn', BOTH],
+  ['twine.nat.route', BOTH],
+  ['twine.route.nonsense', BOTH],
+  ['twine.route.O.O.O.O/O', BOTH],
+  ['twine.route.host.docker.internal', BOTH],
+  [`twine.route.0.0.0.0/0${' '.repeat(300)}`, IPV4],
+  [`twine.route.${'x'.repeat(300)}`, BOTH],
+  [`twine.route.0.0.0.0/0${'x'.repeat(5000)}`, BOTH],
 ];
 
 export const BROKEN_ROUTES: readonly BrokenRoute[] = [

@@ -78,6 +78,8 @@ export class FakeNamespace {
   readonly tables = new Map<string, FakeChain[]>();
   readonly sysctls = new Map<string, string>();
   hasIPv6 = true;
+  /** IFF_* of the link by which everything leaves. */
+  linkFlags = 0;
   generation = 1;
   /** By the words of the request: "adding route 10.0.0.0/8". */
   fault: (what: string) => Fault | undefined = () => undefined;
@@ -213,7 +215,7 @@ export class FakeNamespace {
         return [];
       }
       case RTM_GETLINK:
-        return [ETH0];
+        return [Buffer.concat([ETH0.subarray(0, 8), int32(this.linkFlags), ETH0.subarray(12)])];
       default:
         throw new Error(`the fake namespace knows no rtnetlink message ${type}`);
     }

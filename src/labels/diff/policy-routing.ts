@@ -78,11 +78,14 @@ export function routingRules({ routes, firstPriority = FIRST_PRIORITY }: Routing
     );
 }
 
-function sameRule(a: Rule, b: Rule): boolean {
+/** Whether two rules are the same, whoever made them. */
+export function sameRule(a: Rule, b: Rule): boolean {
   return (
     a.family === b.family &&
     a.priority === b.priority &&
     a.table === b.table &&
+    a.isSelective === b.isSelective &&
+    a.goto === b.goto &&
     a.fwmark?.value === b.fwmark?.value &&
     a.fwmark?.mask === b.fwmark?.mask &&
     a.suppressPrefixLength === b.suppressPrefixLength

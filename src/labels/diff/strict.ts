@@ -7,6 +7,7 @@ import { plain } from '../../base/plain-text.js';
 import { match, meta } from '../../nft/expression.js';
 import { type NftChain, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import { stampOf } from './stamp.js';
+import type { DesiredState } from './state.js';
 
 /** Keys that are named for one namespace, and characters of each. */
 const [MAX_KEYS, MAX_KEY] = [4, 60] as const;
@@ -64,7 +65,14 @@ export function isClosing(table: NftTable | undefined): boolean {
 
 export const CLOSED = "the container sends and forwards nothing but loopback and Docker's DNS";
 
-/** The sentence about what a closed container waits for. @param keys of labels that are not in force */
+/** The state of a strict namespace in which something is found that a label is not in force for. */
+export function closedState(desired: DesiredState): DesiredState {
+  if (desired.isClosed) return desired;
+  const table = closed(desired.table ?? CLOSED_TABLE);
+  return { ...desired, table, stamp: stampOf(table), isClosed: true };
+}
+
+/** What a closed container waits for. @param keys of labels that are not in force */
 export function describeWait(keys: readonly string[]): string {
   const shown = keys.slice(0, MAX_KEYS).map(key => plain(key, MAX_KEY));
   const more = keys.length - shown.length;

@@ -1,10 +1,12 @@
 // The state of a namespace in the kernel's own bytes, and decoded. Mostly it is what it was at the last resync: then the bytes
 // are the same, and need not be decoded. Pure. Not here: reading it (session.ts), what follows (labels/diff/diff.ts).
 
+import { formatAddress } from '../../base/ip.js';
 import { PROBE_TABLE, RTPROT_DWGD, TABLE } from '../../base/ownership.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import { readRoutes } from '../../netlink/route/route.js';
 import { decodeStampedTable, type StampedTableAnswers } from '../../nft/messages.js';
+import type { IgnoredGateway } from '../diff/ignored-gateways.js';
 import { readStamp } from '../diff/stamp.js';
 import type { ObservedSysctl, SandboxObserved } from '../diff/state.js';
 
@@ -18,6 +20,8 @@ export interface RawState {
   readonly sysctls: readonly ObservedSysctl[];
   /** Indexes of the links that lead to where `loopbackTowards` says, each once. */
   readonly loopbackLinks: readonly number[];
+  /** Gateways that the kernel would ignore. */
+  readonly ignoredGateways: readonly IgnoredGateway[];
 }
 
 /** @throws DecodeError */
@@ -35,11 +39,12 @@ export function decodeState({ nft, routes, rules, sysctls, loopbackLinks }: RawS
   };
 }
 
-/** The same text for states that are the same to the byte, the generation of the ruleset included. */
-export function cacheKey({ nft, routes, rules, sysctls, loopbackLinks }: RawState): string {
-  const dumps = [nft.rules, routes, rules];
-  const counts = dumps.map(({ length }) => length);
+/** The same text for sights that say the same to the byte, the generation of the ruleset included. */
+export function cacheKey({ nft, routes, rules, sysctls, loopbackLinks, ignoredGateways }: RawState): string {
+  const said = [nft.rules, routes, rules];
+  const counts = said.map(({ length }) => length);
   const values = sysctls.map(({ name, value, wanted }) => `${name}=${value}/${wanted}`);
-  const bytes = Buffer.concat(dumps.flat()).toString('latin1');
-  return `${counts} ${nft.tables} ${values} ${loopbackLinks} ${bytes}`;
+  const bytes = Buffer.concat(said.flat()).toString('latin1');
+  const ignored = ignoredGateways.map(({ gateway, link, why }) => `${formatAddress(gateway)} ${link} ${why}`);
+  return `${counts} ${nft.tables} ${values} ${loopbackLinks} ${ignored} ${bytes}`;
 }

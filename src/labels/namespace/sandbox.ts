@@ -13,9 +13,10 @@ import { diff } from '../diff/diff.js';
 import { CLOSED_FROZEN, isClosedFrozen } from '../diff/diff-frozen.js';
 import { diffRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
+import { whyIgnored, withoutIgnored } from '../diff/ignored-gateways.js';
 import { stampedTable, stampOf } from '../diff/stamp.js';
 import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../diff/state.js';
-import { CLOSED_STAMP, CLOSED_TABLE } from '../diff/strict.js';
+import { CLOSED, CLOSED_STAMP, CLOSED_TABLE, closedState } from '../diff/strict.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { joinApplied, NOTHING_APPLIED } from './applied-changes.js';
 import { Baselines } from './baselines.js';
@@ -91,31 +92,28 @@ export class Sandboxes {
     return this.#sessions.within(desired.netns, session => this.#reconcile(session, desired));
   }
 
-  #reconcile(session: NetnsSession, desired: SandboxDesired): ApplyResult {
-    const { key } = desired.netns;
-    const supported = { ...desired, routes: session.supportedRoutes(desired.routes) };
+  #reconcile(session: NetnsSession, planned: SandboxDesired): ApplyResult {
+    const { key } = planned.netns;
+    const routes = session.supportedRoutes(planned.routes);
     const changes: Change[] = [];
     let applied = NOTHING_APPLIED;
     let unreadable: Error | undefined;
     for (let round = 1; ; round++) {
-      const rawState = this.#readState(session, desired);
+      const rawState = this.#readState(session, { ...planned, routes });
       const observedKey = cacheKey(rawState);
       const settled = this.#settled.get(key);
-      if (settled?.digest === desired.digest && settled.cacheKey === observedKey)
+      if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
         return { changes, failures: [], ...settled.warned };
       const observed = decodeState(rawState);
-      const bypassed = whyBypassed(desired, () => readRules(rawState.rules));
-      const isClosed = isClosedFrozen(desired, observed);
-      const warnings = [...(bypassed === undefined ? [] : [bypassed]), ...(isClosed ? [CLOSED_FROZEN] : [])];
-      const warned = { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) };
+      const { desired, warned } = heldIn(rawState, observed, { ...planned, routes });
       const tampering = this.#checkTampering(desired, observed, session);
       unreadable = tampering.unreadable ?? unreadable;
-      const next = diff(supported, { ...observed, isTampered: tampering.isTampered });
+      const next = diff(desired, { ...observed, isTampered: tampering.isTampered });
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
       applied = joinApplied(applied, closing.applied);
       changes.push(...next, ...closing.changes);
       if (next.length === 0)
-        this.#settled.set(key, { digest: desired.digest, cacheKey: observedKey, warned });
+        this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, warned });
       else this.#settled.delete(key);
       const isDone = applied.failures.length === 0;
       if (isDone) this.#searched.add(key);
@@ -135,9 +133,13 @@ export class Sandboxes {
   }
 
   /** A strict namespace that cannot be read is closed, unless it has a table of ours already. */
-  #readState(session: NetnsSession, { netns, sysctls, loopbackTowards, isStrict }: SandboxDesired): RawState {
+  #readState(
+    session: NetnsSession,
+    { netns, sysctls, loopbackTowards, isStrict, routes }: SandboxDesired,
+  ): RawState {
+    const gateways = routes.flatMap(({ gateway }) => gateway ?? []);
     try {
-      return session.readState(sysctls, loopbackTowards, !this.#searched.has(netns.key));
+      return session.readState(sysctls, loopbackTowards, !this.#searched.has(netns.key), gateways);
     } catch (err) {
       if (isStrict)
         session.apply([{ kind: 'createTable', table: stampedTable(CLOSED_TABLE, [], CLOSED_STAMP) }]);
@@ -204,6 +206,30 @@ export class Sandboxes {
     const generation = session.generation();
     if (generation !== undefined) this.#tamperCheck.trust(key, generation);
   }
+}
+
+/**
+ * What a namespace shall hold, and what is told, where something in it keeps labels from being in force: a gateway that
+ * the kernel ignores is left out, and a strict namespace is closed.
+ */
+function heldIn(
+  { rules, ignoredGateways }: RawState,
+  observed: SandboxObserved,
+  planned: SandboxDesired,
+): { readonly desired: SandboxDesired; readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'> } {
+  const desired = { ...planned, routes: withoutIgnored(planned.routes, ignoredGateways) };
+  const found = [
+    whyBypassed(desired, () => readRules(rules)) ?? [],
+    whyIgnored(planned.routes, ignoredGateways) ?? [],
+  ].flat();
+  if (found.length > 0 && planned.isStrict && !planned.isFrozen) {
+    const warnings = [`${found.join('; ')}; until then ${CLOSED}`];
+    return { desired: { ...desired, ...closedState(desired) }, warned: { warnings } };
+  }
+  // A frozen namespace keeps the table that it has.
+  const isClosed = isClosedFrozen(desired, observed);
+  const warnings = isClosed ? [...found, CLOSED_FROZEN] : found;
+  return { desired, warned: { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) } };
 }
 
 /** Whether routes have changed on which it depends which interfaces sysctls and loopback routes are for. */

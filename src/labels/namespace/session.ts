@@ -26,6 +26,7 @@ import type {
 } from '../diff/state.js';
 import { expandSysctls, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
 import type { AppliedChanges } from './applied-changes.js';
+import { findIgnoredGateways } from './gateway-links.js';
 import { putTable, type Refusal } from './put-table.js';
 import type { RawState } from './raw-state.js';
 import type { SysctlFiles } from './sysctl-files.js';
@@ -84,11 +85,12 @@ export class NetnsSession {
     return this.#rt.routes(RTPROT_DWGD);
   }
 
-  /** @param search whether a leftover probe table is searched for as well @throws OpError, ChannelError */
+  /** @param search whether a leftover probe table is searched for as well @param gateways of which is asked by which link they are @throws OpError, ChannelError */
   readState(
     sysctls: readonly DesiredSysctl[],
     loopbackTowards: readonly Address[] = [],
     search = false,
+    gateways: readonly Address[] = [],
   ): RawState {
     const links = loopbackTowards.flatMap(address => this.#rt.indexTo(address) ?? []);
     return {
@@ -97,6 +99,7 @@ export class NetnsSession {
       rules: this.#rt.listRules(),
       sysctls: this.#observeSysctls(sysctls),
       loopbackLinks: [...new Set(links)],
+      ignoredGateways: findIgnoredGateways(this.#rt, gateways),
     };
   }
 

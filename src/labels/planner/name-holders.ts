@@ -141,7 +141,9 @@ function aliasKey(alias: string): string {
 function isMeant(key: string, holder: ContainerView, asker: ContainerView): boolean {
   if (!key.startsWith('alias ')) return true;
   if (holder.isOneOff) return false;
-  return !asker.service || !holder.service || holder.service.project === asker.service.project;
+  if (!holder.service || holder.service.project === asker.service?.project) return true;
+  // Who is of no project means an alias that somebody chose, and not what each project calls its own.
+  return !asker.service && key !== aliasKey(holder.service.name);
 }
 
 function isReplica(one: ContainerView, other: ContainerView): boolean {

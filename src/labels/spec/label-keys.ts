@@ -66,8 +66,8 @@ export const LABELS: readonly LabelSpec[] = [
 ];
 
 const WHOLE = LABELS.filter(({ rest }) => rest === undefined).map(({ key }) => key);
-/** The prefixes of all other keys. */
-export const KNOWN_HEADS = LABELS.filter(({ rest }) => rest !== undefined).map(({ key }) => key);
+/** What the other keys begin with. */
+const KNOWN_HEADS = LABELS.filter(({ rest }) => rest !== undefined).map(({ key }) => key);
 
 const ALL_KEYS = LABELS.map(({ key, rest }) => key + (rest?.[1] ?? ''));
 
@@ -77,19 +77,20 @@ const FORMER: readonly [former: string, now: string][] = [
   ['twine.forward.', NAT_FORWARD],
 ];
 
+/** What a key of an earlier version is called now; undefined for any other. */
+export function currentKey(key: string): string | undefined {
+  const found = FORMER.find(([former]) => key === former || (former.endsWith('.') && key.startsWith(former)));
+  return found && found[1] + key.slice(found[0].length);
+}
+
 /**
- * The sentence about an unknown key.
- * @param networks of the routes that it must have meant, as text
+ * A sentence about a key that is none of ours.
+ * @param suggestion the label that it can only mean, as a question
  */
-export function describeUnknown(key: string, networks: readonly string[] = []): string {
-  if (networks.length > 0) {
-    return `unknown label: did you mean ${networks.map(network => ROUTE + network).join(' and ')}?`;
-  }
-  for (const [former, now] of FORMER) {
-    if (key === former || (former.endsWith('.') && key.startsWith(former))) {
-      return `this label has been renamed: write ${now}${key.slice(former.length)}`;
-    }
-  }
+export function describeUnknown(key: string, suggestion?: string): string {
+  const current = currentKey(key);
+  if (current !== undefined) return `this label has been renamed: write ${current}`;
+  if (suggestion !== undefined) return `unknown label: ${suggestion}`;
   const near = nearestKey(key);
   return near === undefined
     ? `unknown label: there are ${ALL_KEYS.slice(0, -1).join(', ')} and ${ALL_KEYS.at(-1)}`

@@ -1,80 +1,100 @@
-// The networks that a misspelt route label must have meant, so that its unreachable fallback is there whatever else is wrong
-// with it. Pure. Not here: labels without a mistake (parse.ts), which keys there are (label-keys.ts).
+// What a label that cannot be read was for, where something stays closed for it: a route, with the networks that it may be
+// about, or one of the labels that close by themselves. Not here: labels without a mistake (parse.ts), which keys there are
+// (label-keys.ts), networks in a text (found-networks.ts).
 
-import { formatPrefix, type Prefix, parsePrefix } from '../../base/ip.js';
-import { parseNetwork } from './destination.js';
-import { KNOWN_HEADS, nearestKey, ROUTE } from './label-keys.js';
+import { formatPrefix, type Prefix } from '../../base/ip.js';
+import { LABEL_PREFIX } from '../../base/ownership.js';
+import { nearest } from '../../base/suggest.js';
+import { type FoundNetworks, findNetworks, undress } from './found-networks.js';
+import {
+  currentKey,
+  HOST_ROUTES,
+  IPTABLES_RULE,
+  NAT_FORWARD,
+  NAT_INTERFACES,
+  nearestKey,
+  ROUTE,
+  STRICT,
+} from './label-keys.js';
 
-/** Networks in the list of one key. */
-const MAX_NETWORKS = 8;
-const [ALL_IPV4, ALL_IPV6] = ['0.0.0.0/0', '::/0'] as const;
-/** Words for all networks in ip-route(8), route(8) and firewalls. */
-const EVERYTHING: ReadonlyMap<string, readonly string[]> = new Map([
-  ['default', [ALL_IPV4, ALL_IPV6]],
-  ['any', [ALL_IPV4, ALL_IPV6]],
-  ['all', [ALL_IPV4, ALL_IPV6]],
-  ['0', [ALL_IPV4]],
-  ['0.0.0.0', [ALL_IPV4]],
-  ['::', [ALL_IPV6]],
-]);
+/** What a key was for. */
+export type KeyMeaning =
+  | { readonly kind: 'strict' | 'natInterfaces' }
+  | ({ readonly kind: 'route' | 'hostRoutes' } & FoundNetworks);
 
-/** The networks that a label with a mistake must have meant; none where it is not about a route, or is ambiguous. */
-export function networksMeant(key: string): readonly Prefix[] {
-  if (key.startsWith(ROUTE)) return readNetworks(key.slice(ROUTE.length));
-  if (KNOWN_HEADS.some(head => key.startsWith(head)) || key.includes('host')) return [];
-  const behind = /^twine.*?routes?(.*)$/is.exec(key)?.[1];
-  if (behind !== undefined) return readNetworks(behind.replace(/^[\s._-]*(:(?!:))?/, ''));
-  const near = nearestKey(key);
-  return near?.startsWith(ROUTE) && parsePrefix(near.slice(ROUTE.length))
-    ? readNetworks(near.slice(ROUTE.length))
-    : [];
+/** Of a key that is looked at, and networks that are named. */
+const [MAX_KEY, MAX_NAMED] = [4096, 3] as const;
+const [ROUTE_WORDS, RULE_WORDS] = [
+  ['route', 'routes', 'routing'],
+  ['rule', 'rules'],
+] as const;
+const FORWARD_WORDS = ['forward', 'forwards', 'interface', 'interfaces'] as const;
+
+/** What a label is for that cannot be read; undefined where nothing is to be closed for it. */
+export function meaningOf(key: string): KeyMeaning | undefined {
+  if (key.startsWith(ROUTE)) return { kind: 'route', ...findNetworks(key.slice(ROUTE.length)) };
+  if ([NAT_FORWARD, IPTABLES_RULE].some(head => key.startsWith(head)) || key === HOST_ROUTES)
+    return undefined;
+  const near = nearestKey(key) ?? currentKey(key);
+  if (near === STRICT || /^twine\W*strict/i.test(key)) return { kind: 'strict' };
+  if (near === NAT_INTERFACES || /^twine\W*nat\W*interface/i.test(key)) return { kind: 'natInterfaces' };
+  const rest = key.slice(LABEL_PREFIX.length);
+  const [first = '', second = '', ...others] = undress(rest.slice(0, MAX_KEY))
+    .split(/[^a-z]+/)
+    .filter(word => word !== '');
+  const found = findNetworks(rest);
+  const hasRouteWord = [first, second, ...others].some(isRouteWord);
+  if (hasRouteWord && isHostWord(first)) return { kind: 'hostRoutes', ...found };
+  if (isElsewhere(first, second)) return undefined;
+  const isRoute = hasRouteWord || isNear(first, ['default']) || found.isClear;
+  return isRoute ? { kind: 'route', ...found } : undefined;
+}
+
+/** The label that was meant, as a question; undefined where nobody can say. */
+export function suggestionFor(meaning: KeyMeaning | undefined): string | undefined {
+  if (meaning?.kind !== 'route' && meaning?.kind !== 'hostRoutes') return undefined;
+  const { kind, networks, isExact } = meaning;
+  const isKnown = isExact && networks.length > 0;
+  if (kind === 'hostRoutes') {
+    const value = isKnown ? named(networks, ',') : '<network>';
+    return `did you mean ${HOST_ROUTES}=${value}?`;
+  }
+  if (!isKnown) return `did you mean ${ROUTE}<network>, such as ${ROUTE}0.0.0.0/0?`;
+  return `did you mean ${named(networks, ' and ', ROUTE)}?`;
 }
 
 /** `0.0.0.0/0 and ::/0 are unreachable`. */
 export function describeClosed(networks: readonly Prefix[]): string {
-  const names = networks.map(formatPrefix);
+  return `${named(networks, ' and ')} ${networks.length > 1 ? 'are' : 'is'} unreachable`;
+}
+
+/** The first of them, with what stands before the last. */
+function named(networks: readonly Prefix[], before: string, head = ''): string {
+  const names = networks.slice(0, MAX_NAMED).map(network => head + formatPrefix(network));
+  const more = networks.length - names.length;
+  if (more > 0) return `${names.join(', ')} and ${more} more`;
   const last = names.pop()!;
-  return names.length > 0 ? `${names.join(', ')} and ${last} are unreachable` : `${last} is unreachable`;
+  return names.length > 0 ? `${names.join(before === ',' ? ',' : ', ')}${before}${last}` : last;
 }
 
-/** A network, several separated by commas, or a word for all; none unless every part is understood. */
-function readNetworks(text: string): readonly Prefix[] {
-  const parts = text.split(',', MAX_NETWORKS + 1);
-  if (parts.length > MAX_NETWORKS) return [];
-  const networks = parts.map(readNetwork);
-  return networks.every(found => found.length > 0) ? networks.flat() : [];
+/** Whether the words behind `twine.` are surely about forwards, interfaces or rules. */
+function isElsewhere(first: string, second: string): boolean {
+  if (isRouteWord(first)) return false;
+  if (isNear(first, RULE_WORDS) || isNear(first, FORWARD_WORDS)) return true;
+  if (isNear(first, ['iptables'])) return !isRouteWord(second);
+  return isNear(first, ['nat']) && isNear(second, FORWARD_WORDS);
 }
 
-function readNetwork(text: string): readonly Prefix[] {
-  const bare = text.replace(/^[\s"'`.]+|[\s"'`.]+$/g, '').replace(/^\[([^\]]*)\]/, '$1');
-  const texts = EVERYTHING.get(bare.toLowerCase()) ?? [inFull(bare)];
-  return texts.flatMap(routable);
+function isHostWord(word: string): boolean {
+  return word.startsWith('host') || isNear(word, ['host', 'hosts']);
 }
 
-/** Expands `10/8` as ip(8) accepts it, and a mask instead of a length. */
-function inFull(text: string): string {
-  const match = /^(\d{1,3}(?:\.\d{1,3}){0,3})[/_\\](\d{1,2}|\d+\.\d+\.\d+\.\d+)$/.exec(text);
-  if (!match) return text;
-  const [, address = '', length = ''] = match;
-  const octets = address.split('.');
-  while (octets.length < 4) octets.push('0');
-  return `${octets.join('.')}/${length.includes('.') ? lengthOf(length) : length}`;
+function isRouteWord(word: string): boolean {
+  return word.includes('rout') || isNear(word, ROUTE_WORDS);
 }
 
-/** The length of a mask such as 255.255.0.0; NaN for one with gaps. */
-function lengthOf(mask: string): number {
-  const bits = mask
-    .split('.')
-    .map(octet => Number(octet).toString(2).padStart(8, '0'))
-    .join('');
-  return /^1*0*$/.test(bits) && bits.length === 32 ? bits.replace(/0+$/, '').length : Number.NaN;
-}
-
-/** The network, unless no route can lead to it. */
-function routable(text: string): Prefix[] {
-  try {
-    return [parseNetwork(text)];
-  } catch {
-    return [];
-  }
+/** Whether a typing error makes the word of one of the others: a few letters, or their order. */
+function isNear(word: string, others: readonly string[]): boolean {
+  const sorted = (text: string): string => [...text].sort().join('');
+  return nearest(word, others) !== undefined || others.some(other => sorted(other) === sorted(word));
 }

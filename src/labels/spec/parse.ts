@@ -17,6 +17,7 @@ import {
   parsePort,
 } from './destination.js';
 import { ALL_LABELS, diagnostic, limitDiagnostics } from './diagnostics.js';
+import { DEFAULT_ROUTES } from './found-networks.js';
 import type {
   ContainerIntent,
   Destination,
@@ -35,8 +36,8 @@ import {
   ROUTE,
   STRICT,
 } from './label-keys.js';
-import { networksMeant } from './misspelt.js';
-import { failClosed, isRepeated, newReading, type Reading, routeSubject } from './reading.js';
+import { meaningOf, suggestionFor } from './misspelt.js';
+import { closeNetworks, failClosed, isRepeated, newReading, type Reading, routeSubject } from './reading.js';
 import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
 
 /** Limits for one container. */
@@ -61,7 +62,7 @@ export function decodeLabels(
     diagnostics.push(diagnostic(container, key, message));
   };
   const reading = newReading();
-  const keys = selectKeys(labels, report);
+  const { keys, long, tooMany, mayClose } = selectKeys(labels);
   const failed: [key: string, message: string][] = [];
   for (const key of keys) {
     try {
@@ -70,35 +71,52 @@ export function decodeLabels(
       failed.push([key, messageFor(err)]);
     }
   }
-  // A valid label takes precedence over one with a mistake, so these come last.
+  for (const key of long) {
+    failed.push([key, `the label's key is ${key.length} characters long: give at most ${MAX_KEY_LENGTH}`]);
+  }
+  // A label that can be read counts before one with a mistake, so these come last.
   for (const [key, message] of failed) report(key, message + failClosed(key, message, reading));
+  if (tooMany !== undefined) {
+    const closed = mayClose ? closeNetworks(ALL_LABELS, DEFAULT_ROUTES, reading) : undefined;
+    const message = closed === undefined ? tooMany : `${tooMany}; until then ${closed}`;
+    diagnostics.unshift(diagnostic(container, ALL_LABELS, message));
+  }
   const { subjects, budget, ...intent } = reading;
   const bounded = limitDiagnostics(diagnostics);
   const mistaken = bounded.map(({ key }) => key);
   return { intent: { revision, ...intent, ...(mistaken.length > 0 && { mistaken }) }, diagnostics: bounded };
 }
 
-/** Our keys, up to the limit, in their natural order. */
-function selectKeys(
-  labels: ReadonlyMap<string, string>,
-  report: (key: string, message: string) => void,
-): string[] {
-  const short: string[] = [];
-  for (const key of labels.keys()) {
-    if (!key.startsWith(LABEL_PREFIX)) continue;
-    if (key.length <= MAX_KEY_LENGTH) short.push(key);
-    else report(key, `the label's key is ${key.length} characters long: give at most ${MAX_KEY_LENGTH}`);
-  }
-  short.sort(naturalCompare);
-  if (short.length <= MAX_LABELS) return short;
-  report(
-    ALL_LABELS,
-    `the container has ${short.length} of these labels: the first ${MAX_LABELS} count, routes before others, in the order of their names`,
-  );
-  // Without a route label, what it would have kept closed would be open.
-  const isRoute = (key: string): boolean => key === STRICT || key.startsWith(ROUTE);
-  const first = [...short.filter(isRoute), ...short.filter(key => !isRoute(key))];
-  return first.slice(0, MAX_LABELS).sort(naturalCompare);
+interface SelectedKeys {
+  /** Those that count, in their natural order. */
+  readonly keys: readonly string[];
+  /** Too long to count. */
+  readonly long: readonly string[];
+  /** What is said where there are more. */
+  readonly tooMany?: string;
+  /** Whether something is to be closed for one of these. */
+  readonly mayClose: boolean;
+}
+
+/** What a key has for which something is closed where it does not count. */
+const MAY_CLOSE =
+  /^twine\.(?!nat\.forward\.|iptables\.rule\.).*(?:rout|strict|interface|default|\d\.\d|::)/is;
+
+/** The keys that are ours and not too many. */
+function selectKeys(labels: ReadonlyMap<string, string>): SelectedKeys {
+  const ours = [...labels.keys()].filter(key => key.startsWith(LABEL_PREFIX));
+  const short = ours.filter(key => key.length <= MAX_KEY_LENGTH).sort(naturalCompare);
+  const long = ours.filter(key => key.length > MAX_KEY_LENGTH);
+  if (short.length <= MAX_LABELS && long.length <= MAX_LABELS) return { keys: short, long, mayClose: false };
+  // What a route label that does not count would have kept closed would be open.
+  const isFirst = (key: string): boolean => MAY_CLOSE.test(key.slice(0, MAX_VALUE_LENGTH));
+  const sorted = [...short.filter(isFirst), ...short.filter(key => !isFirst(key))];
+  return {
+    keys: sorted.slice(0, MAX_LABELS).sort(naturalCompare),
+    long: long.slice(0, MAX_LABELS),
+    tooMany: `the container has ${ours.length} of these labels: the first ${MAX_LABELS} count, routes before others, in the order of their names`,
+    mayClose: [...sorted.slice(MAX_LABELS), ...long.slice(MAX_LABELS)].some(isFirst),
+  };
 }
 
 function messageFor(err: unknown): string {
@@ -118,7 +136,7 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
   else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
   else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
   else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value, reading.budget));
-  else throw new UserError(describeUnknown(key, networksMeant(key).map(formatPrefix)));
+  else throw new UserError(describeUnknown(key, suggestionFor(meaningOf(key))));
 }
 
 function readStrict(value: string, reading: Reading): void {
@@ -170,10 +188,22 @@ function readProtocol(text: string): 'tcp' | 'udp' {
 }
 
 function readRoute(key: string, value: string, reading: Reading): void {
-  const network = parseNetwork(key.slice(ROUTE.length));
+  const network = readRouteNetwork(key);
   const destination = readGateway(required(value, 'wireguard'), network);
   if (isRepeated(routeSubject(network), key, formatDestination(destination), reading)) return;
   reading.routes.push({ key, network, destination });
+}
+
+function readRouteNetwork(key: string): Prefix {
+  const text = key.slice(ROUTE.length);
+  try {
+    return parseNetwork(text);
+  } catch (err) {
+    const meaning = meaningOf(key);
+    if (text === 'default' || meaning?.kind !== 'route' || !meaning.isExact || meaning.networks.length === 0)
+      throw err;
+    throw new UserError(`${quote(text)} is not a network: ${suggestionFor(meaning)}`, { cause: err });
+  }
 }
 
 /** The destination of a route: of its network's family, and without a port. */

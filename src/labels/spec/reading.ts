@@ -4,8 +4,7 @@
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
 import type { ForwardIntent, HostRouteIntent, InterfacePattern, RouteIntent, RuleIntent } from './intent.js';
-import { NAT_INTERFACES, nearestKey, STRICT } from './label-keys.js';
-import { describeClosed, networksMeant } from './misspelt.js';
+import { describeClosed, meaningOf } from './misspelt.js';
 import { RuleBudget } from './rule-budget.js';
 
 /** A ContainerIntent under construction. */
@@ -66,20 +65,32 @@ export function failClosed(key: string, message: string, reading: Reading): stri
 }
 
 function consequenceOf(key: string, reading: Reading): string | undefined {
-  const near = nearestKey(key);
-  if (key === STRICT || near === STRICT) {
-    reading.isStrict = true;
-    return 'it counts as true';
+  const meaning = meaningOf(key);
+  switch (meaning?.kind) {
+    case 'strict':
+      reading.isStrict = true;
+      return 'it counts as true';
+    case 'natInterfaces':
+      if (reading.natInterfaces.length > 0) return undefined;
+      reading.isForwardingClosed = true;
+      return 'the container forwards nothing but what its labels translate';
+    case 'route':
+      return closeNetworks(key, meaning.networks, reading);
+    default:
+      return undefined;
   }
-  if (key === NAT_INTERFACES || near === NAT_INTERFACES) {
-    if (reading.natInterfaces.length > 0) return undefined;
-    reading.isForwardingClosed = true;
-    return 'the container forwards nothing but what its labels translate';
+}
+
+/** Makes networks unreachable that no label leads anywhere, and says so; undefined where there are none. */
+export function closeNetworks(
+  key: string,
+  networks: readonly Prefix[],
+  { subjects, routes }: Reading,
+): string | undefined {
+  const open = networks.filter(network => !subjects.has(routeSubject(network)));
+  for (const network of open) {
+    subjects.set(routeSubject(network), { key, to: '' });
+    routes.push({ key, network });
   }
-  const networks = networksMeant(key).filter(network => !reading.subjects.has(routeSubject(network)));
-  for (const network of networks) {
-    reading.subjects.set(routeSubject(network), { key, to: '' });
-    reading.routes.push({ key, network });
-  }
-  return networks.length > 0 ? describeClosed(networks) : undefined;
+  return open.length > 0 ? describeClosed(open) : undefined;
 }

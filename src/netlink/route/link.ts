@@ -26,6 +26,9 @@ const ARPHRD_ETHER = 1;
 /** IFF_UP of <net/if.h>. */
 export const IFF_UP = 0x1;
 
+/** IFF_POINTOPOINT and IFF_NOARP of <net/if.h>: the kernel sends by destination alone, and asks for no next hop. */
+const [IFF_POINTOPOINT, IFF_NOARP] = [0x10, 0x80] as const;
+
 /** IFNAMSIZ less the terminating zero: the longest name in bytes. */
 export const IFNAME_MAX = 15;
 
@@ -41,6 +44,8 @@ export interface Link {
   /** Of a link of Ethernet's kind: `02:42:0a:00:00:01`. */
   readonly mac?: string;
   readonly up: boolean;
+  /** Whether the kernel ignores the gateways of routes there, and why. */
+  readonly ignoresNextHop?: 'POINTOPOINT' | 'NOARP';
   /** In bytes. */
   readonly mtu: number;
   /** `ip link set … group`; 0 is the default group. */
@@ -156,12 +161,16 @@ export function decodeLink(payload: Buffer): Link {
   const group = attrs.get(IFLA_GROUP);
   const info = attrs.get(IFLA_LINKINFO);
   const kind = info && attrMap(info).get(IFLA_INFO_KIND);
+  const flags = payload.readUInt32LE(8);
   return {
     index: payload.readInt32LE(4),
     name: readString(name),
     ...(kind && { kind: readString(kind) }),
     ...(mac && payload.readUInt16LE(2) === ARPHRD_ETHER && { mac: formatMac(mac) }),
-    up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
+    up: (flags & IFF_UP) !== 0,
+    ...((flags & IFF_POINTOPOINT) !== 0
+      ? { ignoresNextHop: 'POINTOPOINT' as const }
+      : (flags & IFF_NOARP) !== 0 && { ignoresNextHop: 'NOARP' as const }),
     mtu: mtu ? readU32(mtu) : 0,
     group: group ? readU32(group) : 0,
   };

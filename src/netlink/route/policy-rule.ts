@@ -12,6 +12,7 @@ export const RTM_NEWRULE = 32;
 export const RTM_DELRULE = 33;
 export const RTM_GETRULE = 34;
 
+const FRA_GOTO = 4;
 const FRA_PRIORITY = 6;
 const FRA_FWMARK = 10;
 const FRA_SUPPRESS_PREFIXLEN = 14;
@@ -22,8 +23,15 @@ const FRA_PROTOCOL = 21;
 /** FR_ACT_UNSPEC, in a deletion: matches any action. */
 const FR_ACT_UNSPEC = 0;
 const FR_ACT_TO_TBL = 1;
+const FR_ACT_GOTO = 2;
 const FR_ACT_UNREACHABLE = 7;
 const FIB_RULE_HDR_LEN = 12;
+const FIB_RULE_INVERT = 0x2;
+/**
+ * FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_TUN_ID, FRA_OIFNAME, FRA_L3MDEV, FRA_UID_RANGE, FRA_IP_PROTO,
+ * FRA_SPORT_RANGE, FRA_DPORT_RANGE and those of later kernels: FRA_DSCP, FRA_FLOWLABEL and their masks.
+ */
+const SELECTORS: readonly number[] = [1, 2, 3, 12, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29, 30];
 /** The mask of a mark that was given without one. */
 const ALL_BITS = 0xffff_ffff;
 /** The kernel's "not set" in a dump. */
@@ -40,6 +48,10 @@ export interface Rule {
   readonly table: number;
   /** FR_ACT_UNREACHABLE: packets that reach the rule are dropped, and the sender gets an error. */
   readonly unreachable?: true;
+  /** Whether it is for some packets only, by something else than the mark alone. */
+  readonly isSelective?: true;
+  /** The priority of the rule at which it goes on; then it looks nothing up. */
+  readonly goto?: number;
   /** Routes found there with a prefix of this length or less do not count. */
   readonly suppressPrefixLength?: number;
   /** RTPROT_*: who made it. */
@@ -87,7 +99,7 @@ export function isRuleOf(payload: Buffer, protocol: number): boolean {
 
 /**
  * Reads the payload of an RTM_NEWRULE. Undefined for families other than IPv4 and IPv6, and for rules that do
- * something else than to look up a table or to end the way.
+ * something else than to look up a table, to go on elsewhere or to end the way.
  * @throws DecodeError when it is short or an attribute has the wrong length
  */
 export function decodeRule(payload: Buffer): Rule | undefined {
@@ -95,13 +107,14 @@ export function decodeRule(payload: Buffer): Rule | undefined {
   const family = payload.readUInt8(0);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   const action = payload.readUInt8(7);
-  if (action !== FR_ACT_TO_TBL && action !== FR_ACT_UNREACHABLE) return undefined;
+  if (![FR_ACT_TO_TBL, FR_ACT_GOTO, FR_ACT_UNREACHABLE].includes(action)) return undefined;
   const attrs = attrMap(payload.subarray(FIB_RULE_HDR_LEN));
   const priority = attrs.get(FRA_PRIORITY);
   const table = attrs.get(FRA_TABLE);
   const suppress = attrs.get(FRA_SUPPRESS_PREFIXLEN);
   const protocol = attrs.get(FRA_PROTOCOL);
   const length = suppress && readU32(suppress);
+  const target = action === FR_ACT_GOTO ? attrs.get(FRA_GOTO) : undefined;
   const mark = attrs.get(FRA_FWMARK);
   const mask = attrs.get(FRA_FWMASK);
   return {
@@ -112,9 +125,18 @@ export function decodeRule(payload: Buffer): Rule | undefined {
     }),
     table: table ? readU32(table) : payload.readUInt8(4),
     ...(action === FR_ACT_UNREACHABLE && { unreachable: true as const }),
+    ...(isSelective(payload, attrs) && { isSelective: true as const }),
+    ...(target && { goto: readU32(target) }),
     ...(length !== undefined && length !== NO_SUPPRESSION && { suppressPrefixLength: length }),
     protocol: protocol ? readU8(protocol) : 0,
   };
+}
+
+/** By the prefix lengths, the TOS and the flags of the header, and by attributes. */
+function isSelective(payload: Buffer, attrs: ReadonlyMap<number, Buffer>): boolean {
+  const header = payload.readUInt8(1) | payload.readUInt8(2) | payload.readUInt8(3);
+  const isInverted = (payload.readUInt32LE(8) & FIB_RULE_INVERT) !== 0;
+  return header !== 0 || isInverted || SELECTORS.some(type => attrs.has(type));
 }
 
 function checkLength(payload: Buffer): void {

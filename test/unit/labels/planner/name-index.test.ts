@@ -174,13 +174,32 @@ for (const [who, other, said] of [
   });
 }
 
-test('who is of no Compose project finds services by their aliases', () => {
-  const { routes } = only([
-    routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'x' }),
-    ELSE["another project's service"],
-  ]);
-  assert.equal(routes.map(showRoute)[0], '0.0.0.0/0 via 10.0.0.66');
-});
+for (const [who, service, alias, leads] of [
+  ['a service of a project', 'q/x', 'x', false],
+  ['an alias that a project chose', 'q/gate', 'x', true],
+  ['an alias of a container of no project', undefined, 'x', true],
+] as const) {
+  const verb = leads ? 'leads' : 'does not lead';
+  test(`a label of a container of no Compose project ${verb} to ${who}`, () => {
+    const other = container('q-1', {
+      networks: { main: `10.0.0.66 ${alias}` },
+      ...(service && { service }),
+    });
+    const { routes, diagnostics } = only([
+      routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'x' }),
+      other,
+    ]);
+    assert.equal(routes.map(showRoute)[0], leads ? '0.0.0.0/0 via 10.0.0.66' : 'unreachable 0.0.0.0/0');
+    assert.deepEqual(
+      diagnostics,
+      leads
+        ? []
+        : [
+            'app twine.route.0.0.0.0/0: x is a service of the Compose project q, to which this container does not belong: give the name of its container, q-1; until then 0.0.0.0/0 is unreachable',
+          ],
+    );
+  });
+}
 
 test('a forward goes to nobody else either', () => {
   const { table, diagnostics } = only([

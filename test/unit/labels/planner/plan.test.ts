@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { formatAddress } from '../../../../src/base/ip.js';
 import { whyBypassed } from '../../../../src/labels/diff/bypass.js';
 import { withDigest } from '../../../../src/labels/diff/digest.js';
+import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
 import type { DesiredSysctl } from '../../../../src/labels/diff/state.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import type { Rule } from '../../../../src/netlink/route/policy-rule.js';
@@ -297,7 +298,9 @@ const rule = (priority: number, table: number, rest: Partial<Rule> = {}): Rule =
   protocol: 0,
   ...rest,
 });
-for (const [what, routes, rules, expected] of [
+const KERNELS = [rule(0, 255), rule(32_766, 254), rule(32_767, 253)];
+const OURS = routingRules({ routes: [{ network: prefix('0.0.0.0/0') }] });
+for (const [what, routes, rules, expected, above] of [
   ['one that leads to a table of its own', ['0.0.0.0/0'], [rule(100, 200)], '100 (table 200)'],
   ["one that leads by Docker's routes", ['0.0.0.0/0'], [rule(100, 254)], '100 (table 254)'],
   [
@@ -309,16 +312,43 @@ for (const [what, routes, rules, expected] of [
   ['one of IPv6', ['::/0'], [rule(100, 200, { family: 6 })], '100 (table 200)'],
   ['one of the other family', ['::/0'], [rule(100, 200)], undefined],
   ['one that comes after', ['0.0.0.0/0'], [rule(32_766, 254), rule(32_800, 200)], undefined],
+  ['one that was there before ours', ['0.0.0.0/0'], [rule(32_765, 200)], '32765 (table 200)'],
+  [
+    'one that was there before ours and still is',
+    ['0.0.0.0/0'],
+    [rule(32_765, 200), ...OURS],
+    '32765 (table 200)',
+  ],
+  ['one that came after ours with their priority', ['0.0.0.0/0'], [...OURS, rule(32_765, 200)], undefined],
+  ['one between those of ours', ['0.0.0.0/0'], [rule(32_763, 200)], '32763 (table 200)'],
+  ['one between those of ours, but behind the halves', ['128.0.0.0/1'], [rule(32_764, 200)], undefined],
+  ['one with the priority of the halves', ['128.0.0.0/1'], [rule(32_763, 200)], '32763 (table 200)', 32_763],
+  ['one that goes on behind ours', ['0.0.0.0/0'], [rule(100, 0, { goto: 32_766 })], '100 (goto 32766)'],
+  ['one that goes on before ours', ['0.0.0.0/0'], [rule(100, 0, { goto: 200 })], undefined],
   ["the kernel's own", ['0.0.0.0/0'], [rule(0, 255)], undefined],
   ['main without its default route', ['0.0.0.0/0'], [rule(100, 254, { suppressPrefixLength: 0 })], undefined],
-  ['one beside routes of main', ['10.8.0.0/16'], [rule(100, 200)], undefined],
+  ['one before routes of main', ['10.8.0.0/16'], [rule(100, 200), ...KERNELS], '100 (table 200)', 32_766],
+  ['main for some packets, before routes of main', ['10.8.0.0/16'], [rule(100, 254), ...KERNELS], undefined],
+  [
+    "one behind main's longer routes",
+    ['10.8.0.0/16'],
+    [rule(99, 254, { suppressPrefixLength: 0 }), rule(100, 200), ...KERNELS],
+    undefined,
+  ],
+  [
+    "one behind main's longer routes for some packets",
+    ['10.8.0.0/16'],
+    [rule(99, 254, { suppressPrefixLength: 0, isSelective: true }), rule(100, 200), ...KERNELS],
+    '100 (table 200)',
+    32_766,
+  ],
 ] as const) {
   test(`of policy rules of the container's own ${what} is ${expected === undefined ? 'no matter' : 'told'}`, () => {
     const desired = { routes: routes.map(text => ({ network: prefix(text) })) };
     assert.equal(
       whyBypassed(desired, () => rules),
       expected &&
-        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above 32765`,
+        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above ${above ?? 32_765}`,
     );
   });
 }
@@ -378,7 +408,7 @@ test('a container that is not running needs nothing', () => {
 });
 
 test('labels that come to nothing leave a sandbox that holds nothing', () => {
-  const { table, routes, sysctls } = only([routed({ main: '10.0.0.2' }, { 'twine.route.x': 'y' })]);
+  const { table, routes, sysctls } = only([routed({ main: '10.0.0.2' }, { 'twine.x': 'y' })]);
   assert.deepEqual([table, routes, sysctls], [undefined, [], []]);
 });
 

@@ -15,12 +15,16 @@ const NETWORK = 'is not a network: give one such as 10.1.0.0/16 or fd00::/8, or 
 const KEYS =
   'unknown label: there are twine.nat.interfaces, twine.nat.forward.<port>, twine.route.<network>, twine.iptables.rule.<name>, twine.host.routes and twine.strict';
 const CLOSED = 'until then 10.0.0.0/8 is unreachable';
+const ALL_CLOSED = 'ntil then 0.0.0.0/0 and ::/0 are unreachable';
+const MEANT_10 =
+  'is not a network: did you mean twine.route.10.0.0.0/8? Until then 10.0.0.0/8 is unreachable';
+const NO_NETWORK = `did you mean twine.route.<network>, such as twine.route.0.0.0.0/0? U${ALL_CLOSED}`;
 const NO_FORWARDING = 'until then the container forwards nothing but what its labels translate';
 const REACHABLE = 'give an address that packets can be sent to, such as that of another container';
 
 for (const [key, value, message] of [
   // Keys.
-  ['twine.route', 'x', KEYS],
+  ['twine.route', 'x', `unknown label: ${NO_NETWORK}`],
   ['twine.', 'x', KEYS],
   ['twine.firewall', 'x', KEYS],
   [
@@ -39,7 +43,23 @@ for (const [key, value, message] of [
     'x',
     `unknown label: did you mean twine.nat.interfaces? Until${NO_FORWARDING.slice(5)}`,
   ],
-  ['twine.host.route', 'x', 'unknown label: did you mean twine.host.routes?'],
+  ['twine.host.route', 'x', 'unknown label: did you mean twine.host.routes=<network>?'],
+  ['twine.host.routes.0.0.0.0/0', 'x', 'unknown label: did you mean twine.host.routes=0.0.0.0/0?'],
+  [
+    'twine.host.route.10.0.0.0/8,fd00::/8',
+    'x',
+    'unknown label: did you mean twine.host.routes=10.0.0.0/8,fd00::/8?',
+  ],
+  [
+    'twine.route.0,0,0,0/0',
+    'x',
+    '"0,0,0,0/0" is not a network: did you mean twine.route.0.0.0.0/0? Until then 0.0.0.0/0 is unreachable',
+  ],
+  [
+    'twine.route.0.0.0.0/0;10/8',
+    'x',
+    '"0.0.0.0/0;10/8" is not a network: did you mean twine.route.0.0.0.0/0 and twine.route.10.0.0.0/8? Until then 0.0.0.0/0 and 10.0.0.0/8 are unreachable',
+  ],
   ['twine.iptables.rules.a', 'x', 'unknown label: did you mean twine.iptables.rule.a?'],
   [
     'twine.gateway.interface',
@@ -120,10 +140,10 @@ for (const [key, value, message] of [
     `fe80::1 is a link-local address, which means nothing without an interface: ${REACHABLE}`,
   ],
   // Routes.
-  ['twine.route.', 'gw', `"" ${NETWORK}`],
-  ['twine.route.10.0.0.0/33', 'gw', `"10.0.0.0/33" ${NETWORK}`],
-  ['twine.route.10.0.0/8', 'gw', `"10.0.0/8" ${NETWORK}; ${CLOSED}`],
-  ['twine.route.10.0.0.0/255.0.0.0', 'gw', `"10.0.0.0/255.0.0.0" ${NETWORK}; ${CLOSED}`],
+  ['twine.route.', 'gw', `"" ${NETWORK}; u${ALL_CLOSED}`],
+  ['twine.route.10.0.0.0/33', 'gw', `"10.0.0.0/33" ${NETWORK}; until then 10.0.0.0/7 is unreachable`],
+  ['twine.route.10.0.0/8', 'gw', `"10.0.0/8" ${MEANT_10}`],
+  ['twine.route.10.0.0.0/255.0.0.0', 'gw', `"10.0.0.0/255.0.0.0" ${MEANT_10}`],
   [
     'twine.route.default',
     'gw',
@@ -194,7 +214,10 @@ for (const [key, value, message] of [
 
 test('a key that is too long is told in short', () => {
   const { diagnostics } = decode({ [`twine.route.${'9'.repeat(1_000_000)}`]: 'x' });
-  assert.equal(diagnostics[0]?.message, "the label's key is 1000012 characters long: give at most 255");
+  assert.equal(
+    diagnostics[0]?.message,
+    `the label's key is 1000012 characters long: give at most 255; u${ALL_CLOSED}`,
+  );
   assert.equal(diagnostics[0]?.key.length, 256);
 });
 

@@ -111,7 +111,15 @@ test('links are asked for by name, by index, or all', () => {
   assert.equal(getLinkRequest().flags, NLM_F_DUMP);
 });
 
-const MADE = { index: 4, name: NAME, kind: 'wireguard', up: false, mtu: 1380, group: GROUP };
+const MADE = {
+  index: 4,
+  name: NAME,
+  kind: 'wireguard',
+  up: false,
+  ignoresNextHop: 'POINTOPOINT',
+  mtu: 1380,
+  group: GROUP,
+};
 
 test('a WireGuard link is read', () => {
   const [reply] = replies(golden('link', `ip link show dev ${NAME}`));

@@ -66,6 +66,15 @@ test('a rule that leads nowhere is told from one that looks up a table, there an
   assert.equal(decodeRule(other), undefined);
 });
 
+test('a rule that goes on at another one, and one for all packets but some, are read as such', () => {
+  const target = Buffer.from([8, 0, 4, 0, 0xfe, 0x7f, 0, 0]);
+  const payload = Buffer.concat([newRuleRequest({ ...SIX, table: 0 }).payload, target]);
+  payload.writeUInt8(2, 7);
+  assert.deepEqual(decodeRule(payload), { ...SIX, table: 0, goto: 32_766 });
+  payload.writeUInt32LE(2, 8);
+  assert.equal(decodeRule(payload)?.isSelective, true);
+});
+
 test('rules of every family are asked for by a header of zeros', () => {
   assert.deepEqual(getRulesRequest(), { type: RTM_GETRULE, flags: 0x300, payload: Buffer.alloc(12) });
 });
@@ -76,7 +85,7 @@ for (const [command, expected] of [
     [
       { family: 4, priority: 0, table: 255, protocol: 2 },
       OURS,
-      { family: 4, priority: 19800, table: 1000, protocol: 0 },
+      { family: 4, priority: 19800, table: 1000, isSelective: true, protocol: 0 },
       { family: 4, priority: 19801, table: 0, unreachable: true, protocol: 0 },
       { family: 4, priority: 32766, table: 254, protocol: 2 },
       { family: 4, priority: 32767, table: 253, protocol: 2 },

@@ -1,0 +1,127 @@
+// The networks that a text may mean in which none can be read as it stands: several of them, in quotes and brackets, with
+// letters for digits, a mask, a length that is none. What is not sure counts as the widest that it may be. Pure. Not here:
+// networks without a mistake (destination.ts), which keys are about routes (misspelt.ts).
+
+import { type Address, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { parseNetwork } from './destination.js';
+
+/** What is looked at of a text, and what is found in it at most: beyond either, all may be meant. */
+const [MAX_TEXT, MAX_NETWORKS] = [4096, 64] as const;
+export const DEFAULT_ROUTES: readonly Prefix[] = ['0.0.0.0/0', '::/0'].map(text => parsePrefix(text)!);
+/** What ip-route(8), route(8), firewalls and people call everything. */
+const EVERYTHING: ReadonlySet<string> = new Set(['default', 'any', 'all', 'everything', 'internet', 'world']);
+
+/** Groups with colons between; a slash, or what is taken for one; a length. */
+const IPV6 = /((?:(?<![\p{L}\p{N}.])[0-9a-f]{1,4})?:[0-9a-f:.]*)\]?(?:\s*[/\\_]\s*([a-z0-9]*))?/gu;
+/** One to four octets; a slash, or what is taken for one; a length or a mask. */
+const IPV4 =
+  /(?<!\d)(\d{1,3}(?:,\d{1,3}){3}|\d{1,3}(?:\.\d{1,3}){0,3})(?:\s*[/\\_]\s*(\d+(?:\.\d+){3}|[a-z0-9]*))?(?!\.?\d)/g;
+/** What may be a network of which no more can be read. */
+const REMNANT = /[/\\]\s*[a-z0-9]|\d\.\d|::/;
+
+interface Guess {
+  readonly network: Prefix;
+  /** Whether it is what the text says, and not the widest that it may mean. */
+  readonly isExact: boolean;
+  /** Whether nothing but a network is written like this. */
+  readonly isClear: boolean;
+}
+
+export interface FoundNetworks {
+  /** All that the text may mean, each once, IPv4 first, without those that no route can lead to; both default routes where it says none. */
+  readonly networks: readonly Prefix[];
+  /** Whether the text says each of them. */
+  readonly isExact: boolean;
+  /** Whether it has something that can be nothing but a network. */
+  readonly isClear: boolean;
+}
+
+export function findNetworks(text: string): FoundNetworks {
+  const exact = parsePrefix(text);
+  if (exact && routable(exact).length > 0) return { networks: routable(exact), isExact: true, isClear: true };
+  const guesses: Guess[] = [];
+  const take = (match: string, guess: Guess | undefined): string => {
+    if (guess) guesses.push(guess);
+    return guess ? ' ' : match;
+  };
+  const rest = undress(text.slice(0, MAX_TEXT))
+    .replace(IPV6, (match, address: string, length?: string) => take(match, guessIPv6(address, length)))
+    .replace(IPV4, (match, address: string, length?: string) => take(match, guessIPv4(address, length)));
+  const saysAll = rest.split(/[^a-z]+/).some(word => EVERYTHING.has(word));
+  const mayMeanMore =
+    guesses.length === 0 || guesses.length > MAX_NETWORKS || text.length > MAX_TEXT || REMNANT.test(rest);
+  const all = [
+    ...guesses.slice(0, MAX_NETWORKS).flatMap(({ network }) => routable(network)),
+    ...(saysAll || mayMeanMore ? DEFAULT_ROUTES : []),
+  ];
+  const unique = new Map(all.map(network => [formatPrefix(network), network]));
+  return {
+    networks: [...unique.values()].sort((a, b) => a.address.family - b.address.family),
+    isExact: guesses.every(({ isExact }) => isExact) && (saysAll || !mayMeanMore),
+    isClear: guesses.some(({ isClear }) => isClear),
+  };
+}
+
+/** In the letters of ASCII where others look like them, without those that are not seen, in lower case. */
+export function undress(text: string): string {
+  const plain = text.normalize('NFKC').replace(/\p{Cf}/gu, '');
+  return plain.replace(/[\u2044\u2215]/g, '/').toLowerCase();
+}
+
+function guessIPv6(text: string, length: string | undefined): Guess | undefined {
+  // `route:fd00::/8`, and an address at the end of a sentence.
+  const texts = [text, text.replace(/^:/, ''), text.replace(/[.:]$/, '')];
+  const address = texts.map(one => parseAddress(one)).find(found => found?.family === 6);
+  return address && guess(address, length, length !== undefined);
+}
+
+function guessIPv4(text: string, length: string | undefined): Guess | undefined {
+  const octets = text.split(/[.,]/);
+  const given = length?.includes('.') ? lengthOf(length) : length;
+  // `10/8` as ip(8) takes it. A number or two are no network without a length.
+  if (octets.length < 4 && (given === undefined || readLength(given, 32) === undefined)) return undefined;
+  const isClear = octets.length === 4;
+  const full = [...octets, '0', '0', '0'].slice(0, 4).map(Number).join('.');
+  const address = parseAddress(full);
+  return address && guess(address, given, isClear);
+}
+
+/** @param length what stands behind the slash; undefined: there is none */
+function guess(address: Address, length: string | undefined, isClear: boolean): Guess {
+  const bits = address.bytes.length * 8;
+  const read = readLength(length ?? '', bits);
+  if (read !== undefined) return { network: { address, length: read }, isExact: true, isClear };
+  const widest = { address, length: bits - trailingZeros(address) };
+  if (widest.length === 0) return { network: widest, isExact: true, isClear };
+  const isHost = address.bytes.at(-1) !== 0;
+  if (isHost && length === undefined) return { network: widest, isExact: true, isClear };
+  // Of 10.1.2.3/O nobody can say in which network it is.
+  const all = DEFAULT_ROUTES.find(route => route.address.family === address.family)!;
+  return { network: isHost ? all : widest, isExact: false, isClear };
+}
+
+function readLength(text: string, bits: number): number | undefined {
+  const length = /^0*\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  return length <= bits ? length : undefined;
+}
+
+/** The length of a mask such as 255.255.0.0, as text; no number for one with holes. */
+function lengthOf(mask: string): string {
+  const octets = mask.split('.').map(octet => Number(octet).toString(2).padStart(8, '0'));
+  const bits = octets.join('');
+  return /^1*0*$/.test(bits) && bits.length === 32 ? String(bits.replace(/0+$/, '').length) : 'none';
+}
+
+function trailingZeros({ bytes }: Address): number {
+  const bits = [...bytes].map(byte => byte.toString(2).padStart(8, '0')).join('');
+  return bits.length - bits.replace(/0+$/, '').length;
+}
+
+/** Without those that no route can lead to. */
+function routable(network: Prefix): Prefix[] {
+  try {
+    return [parseNetwork(formatPrefix(network))];
+  } catch {
+    return [];
+  }
+}

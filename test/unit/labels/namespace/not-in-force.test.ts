@@ -1,0 +1,70 @@
+// What keeps labels from being in force that only the namespace itself shows: it is told, and closes a strict one. On a
+// namespace that is not there; no test needs root.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withDigest } from '../../../../src/labels/diff/digest.js';
+import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
+import { newRuleRequest } from '../../../../src/netlink/route/policy-rule.js';
+import { FakeNamespace } from '../../../support/fake-namespace.js';
+import { accepting, guarded } from '../../../support/label-namespace.js';
+
+const [IFF_UP, IFF_POINTOPOINT, IFF_NOARP] = [0x1, 0x10, 0x80];
+const GUARD = '0.0.0.0/0 unreachable metric 0 table 229';
+const ROUTE = '0.0.0.0/0 via 10.9.0.3 metric 0 table 229';
+const UNTIL = "; until then the container sends and forwards nothing but loopback and Docker's DNS";
+const PAST =
+  "policy rules of the container's own come before the labels' routes: 32765 (table 200); what they match does not go by the label's gateway: remove them, or give them priorities above 32765";
+const ignored = (flags: string): string =>
+  `10.9.0.3 cannot be a gateway: its link eth0 is ${flags}, where the kernel ignores gateways and packets would go elsewhere, so 0.0.0.0/0 is unreachable: give a gateway on a network of driver bridge`;
+const theirs = newRuleRequest({ family: 4, priority: 32_765, table: 200, protocol: 3 }).payload;
+
+for (const [what, spoil, routes, warning] of [
+  ['a policy rule that was there first', (ns: FakeNamespace) => ns.rules.push(theirs), [GUARD, ROUTE], PAST],
+  [
+    'a point-to-point link',
+    (ns: FakeNamespace) => {
+      ns.linkFlags = IFF_UP | IFF_POINTOPOINT | IFF_NOARP;
+    },
+    [GUARD],
+    ignored('point-to-point (POINTOPOINT)'),
+  ],
+  [
+    'a link without neighbours',
+    (ns: FakeNamespace) => {
+      ns.linkFlags = IFF_UP | IFF_NOARP;
+    },
+    [GUARD],
+    ignored('without neighbours (NOARP)'),
+  ],
+] as const) {
+  for (const isStrict of [false, true]) {
+    const closes = isStrict ? 'closes a strict container' : 'closes no other';
+    test(`${what} is told, and ${closes}`, t => {
+      const ns = new FakeNamespace();
+      const sandboxes = ns.sandboxes();
+      t.after(() => sandboxes.close());
+      const desired = withDigest({
+        netns: netnsAt('/proc/self/ns/net')!,
+        containers: ['app'],
+        table: accepting(80),
+        routes: guarded('0.0.0.0/0', '10.9.0.3'),
+        sysctls: [],
+        ...(isStrict && { isStrict }),
+      });
+      spoil(ns);
+      const chains = (): boolean | undefined => ns.chainsOf('dwgd')?.includes('strict-output 1');
+      const outcome = sandboxes.reconcile(desired)!;
+      assert.deepEqual([outcome.failures, outcome.warnings], [[], [warning + (isStrict ? UNTIL : '')]]);
+      assert.equal(outcome.isClosed ?? false, isStrict);
+      assert.deepEqual(ns.routeWords.sort(), [...routes].sort());
+      assert.equal(chains(), isStrict);
+      // The next look changes nothing and says the same.
+      const { changes, warnings } = sandboxes.reconcile(desired)!;
+      assert.deepEqual([changes, warnings], [[], outcome.warnings]);
+      ns.rules = ns.rules.filter(rule => rule !== theirs);
+      ns.linkFlags = IFF_UP;
+      assert.equal(sandboxes.reconcile(desired)?.warnings, undefined);
+      assert.deepEqual([chains(), ns.routeWords.sort()], [false, [GUARD, ROUTE].sort()]);
+    });
+  }
+}
