@@ -19,7 +19,6 @@ const SECONDS: Readonly<Record<string, number>> = {
   'full-tunnel': 200,
   networks: 110,
   defects: 95,
-  siege: 90,
   service: 80,
   pubkey: 70,
   ifname: 60,

@@ -17,23 +17,23 @@ import {
   UNREACHABLE,
 } from '../../support/siege/besieged.js';
 
-/** `make siege` gives two minutes; every run of the laboratory has a short one. */
+/** `make siege` gives two minutes. */
 const SECONDS = Number(process.env.SIEGE_SECONDS ?? 20);
 /** Long enough for a 99th percentile. */
 const isLong = SECONDS >= 120;
 
-/** What they have to have done, by the finding of the review that it is: otherwise the siege was none. */
+/**
+ * What they have to have done, by the finding of the review that it is: otherwise the siege was none. How often is up to
+ * the daemon, which serves users in turn, and after root.
+ */
 const DEEDS: Deeds = {
   // 2: an answer of their Docker ends the daemon, or has it ask elsewhere.
-  'questions of the daemon': isLong ? 20 : 3,
+  'questions of the daemon': 2,
   'lies: redirects': 1,
-  ...(isLong && {
-    'lies: brackets': 1,
-    'lies: answers without end': 1,
-    'lies: gigabytes': 1,
-    'lies: silence': 1,
-  }),
-  ...(isLong && { 'lists of 4,000 networks': 2, 'networks that do not exist': 8 }),
+  'lies: brackets': 1,
+  'lies: answers without end': 1,
+  'lies: gigabytes': 1,
+  'lies: silence': 1,
   // 3: it freezes, or eats memory.
   'stood: docker.pid is a FIFO': 1,
   'stood: docker.pid is a link to /dev/zero': 1,
@@ -52,18 +52,17 @@ const DEEDS: Deeds = {
   'refused: files of locks': 4,
   "tried: the name of the labels' lock": 1,
   // 8: root opens and tells what they name.
-  'refused: files as a seed': 3,
-  'refused: files as a preshared key': 3,
+  'refused: files as a seed': 1,
+  'refused: files as a preshared key': 1,
   "stood: docker.sock is a link to root's": 1,
   // 9: more of everything.
   'refused: the 65th network': 1,
   'connections closed': isLong ? 2000 : 250,
-  'dead names': isLong ? 40 : 4,
-  'done: endpoints': isLong ? 50 : 4,
-  ...(isLong && { "refused: root's address, slowly": 1 }),
+  'dead names': 4,
+  'done: endpoints': 1,
 };
-/** What none of them may have done. */
-const NEVER = /^(done: (root's|the name of|a closed|files|bodies)|taken: \/)/;
+/** What none of them may have done. A link of his own may bear the name of one of root's: it stands in his namespace. */
+const NEVER = /^(done: (root's|a closed|files|bodies)|taken: \/)/;
 
 const target = { network: '', endpoint: '', address: '10.1.0.2/24', open: 'wg1', closed: 'wg0' };
 const args = ['-d', database, '--rootless-ifname=wg1'];

@@ -25,6 +25,7 @@ export class Attackers {
   static async start(target: Omit<Target, 'uid'>): Promise<Attackers> {
     const attackers = new Attackers();
     await sh(`mkdir -p ${SLICE}; echo 300 > ${SLICE}/cpu.weight; modprobe fuse; chmod 666 /dev/fuse`);
+    await sh('umount -l /run/user/*/fuse 2> /dev/null || true');
     for (const uid of [CALLER, SHIFTER])
       await sh(`rm -rf /run/user/${uid}; install -d -o ${uid} -m 700 /run/user/${uid} /run/user/${uid}/fuse`);
     // As fusermount(1) does it for a user, with leave for others to look.
