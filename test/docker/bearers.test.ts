@@ -66,7 +66,10 @@ keeping('bearers', () => {
     await remove('plain');
     await leads('a-app-1', 'unreachable');
     await eventually(() =>
-      assert.match(daemon.logs(), /vpn is a service of the Compose project b, of which/),
+      assert.match(
+        daemon.logs(),
+        /vpn is a service of the Compose project b, to which this container does not belong/,
+      ),
     );
     const labels = compose('a', 'other', { [ROUTE]: 'a-b-vpn-1' });
     await run('a-other-1', { networks: { shared: {} }, labels });

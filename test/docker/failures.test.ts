@@ -175,6 +175,9 @@ keeping('failures', () => {
       under: [
         'unshare',
         '--mount',
+        // Docker's mounts of namespaces come through, as they do to a service.
+        '--propagation',
+        'slave',
         'bash',
         '-c',
         'mount --bind /run/lab/resolv.conf /etc/resolv.conf; exec "$@"',

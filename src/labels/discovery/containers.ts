@@ -22,7 +22,7 @@ import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
 import { hostNetworks, indeterminate } from './namespace-sharing.js';
 import { Networks } from './networks.js';
-import { isStill, netnsOfContainer } from './proc-netns.js';
+import { hiddenNetns, isStill, netnsOfContainer, processExists } from './proc-netns.js';
 import {
   type ContainerSnapshot,
   type LabelOrigins,
@@ -181,7 +181,11 @@ export class Containers {
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
     const sandboxKey = container.NetworkSettings?.SandboxKey;
-    const lookUp = (process: number) => this.#parts.findNetns(process, this.#knownNetns(container));
+    const lookUp = (process: number): NetnsRef | undefined => {
+      const found = this.#parts.findNetns(process, this.#knownNetns(container));
+      if (!found && own.labels.size > 0 && processExists(process)) throw new Error(hiddenNetns(sandboxKey));
+      return found;
+    };
     const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }, lookUp) : undefined;
     const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
     const snapshot = snapshotInspected(

@@ -39,6 +39,18 @@ export function netnsOfContainer(
 /** Finds the namespace of a process among others' (labels/namespace/netns-lookup.ts). */
 export type LookUp = (pid: number) => NetnsRef | undefined;
 
+/** What is said of a running container whose namespace cannot be opened. */
+export function hiddenNetns(sandboxKey = ''): string {
+  const path =
+    sandboxKey === '' ? 'Docker has no path to it' : `Docker's path, ${sandboxKey}, leads nowhere here`;
+  return `its network namespace is not visible: ${path}, and to follow its process takes CAP_SYS_PTRACE`;
+}
+
+/** Whether there is a process of that number. */
+export function processExists(pid: number): boolean {
+  return startTimeOf(pid) !== undefined;
+}
+
 /** Whether the path still leads to the same namespace: its process is not gone, and the pid not reused. */
 export function isStill(netns: NetnsRef | undefined): boolean {
   return netns !== undefined && netnsAt(netns.path)?.key === netns.key && isSameProcess(netns);
