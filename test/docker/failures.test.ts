@@ -201,6 +201,14 @@ keeping('failures', () => {
     silent.close();
   });
 
+  test("where Docker's paths to namespaces lead nowhere, a container with labels is told of", async () => {
+    await keeper.start({ under: ['unshare', '--mount', '--propagation', 'private'] });
+    await run('unseen', { networks: { main: {} }, labels: LABELS });
+    await follows(() => assert.match(daemon.logs(), /its network namespace is not visible: Docker's path, /));
+    await daemon.stop();
+    await remove('unseen');
+  });
+
   test('without libnftables it says which package is missing; the driver works all the same', async () => {
     const sentence =
       /libnftables\.so\.1 is missing, and container labels need it: install the package libnftables1/;
