@@ -8,5 +8,5 @@ const UNIT = join(import.meta.dirname, '../../../systemd/dwgd.service');
 export function withUnitCapabilities(unit = readFileSync(UNIT, 'utf8')): string[] {
   const [, names] = /^CapabilityBoundingSet=(CAP_.*)$/m.exec(unit)!;
   const set = names!.split(' ').map(name => `+${name.replace('CAP_', '').toLowerCase()}`);
-  return ['setpriv', `--bounding-set=-all,${set.join(',')}`];
+  return ['/usr/bin/setpriv', `--bounding-set=-all,${set.join(',')}`];
 }
