@@ -70,7 +70,7 @@ export function textOf(body: IncomingMessage, most: number): Promise<string> {
 }
 
 /** Limits on a stream of lines, in bytes. */
-export interface LineBounds {
+interface LineBounds {
   readonly line: number;
   /** Of all lines together. */
   readonly all: number;

@@ -45,7 +45,7 @@ export class NftError extends Error {
 }
 
 /** What carries out commands of libnftables-json(5). */
-export interface NftLibrary {
+interface NftLibrary {
   /** A context in the namespace of the calling thread. */
   context(flags: number): Pick<NftContext, 'run' | 'error' | 'free'>;
 }

@@ -24,7 +24,7 @@ import { isMissing, planContainerPeer } from '../tunnel/peers.js';
 import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 
-export interface TunnelMonitorParts {
+interface TunnelMonitorParts {
   readonly store: Store;
   readonly wg: WgCtrl;
   readonly host: HostInterface;

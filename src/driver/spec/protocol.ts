@@ -19,7 +19,7 @@ export interface CreateNetworkRequest {
   readonly IPv6Data: readonly IPAMData[];
 }
 
-export interface NetworkRequest {
+interface NetworkRequest {
   readonly NetworkID: string;
 }
 

@@ -17,7 +17,7 @@ import type { RemotePeer } from './remote-peer.js';
 /** The MTU that is assumed where none is known, such as behind a loopback endpoint. */
 const ETHERNET_MTU = 1500;
 
-export interface ContainerLinksParts {
+interface ContainerLinksParts {
   /** Of the host's namespace, as is `wg`. */
   readonly rt: RtNetlink;
   readonly wg: WgCtrl;

@@ -35,7 +35,7 @@ export interface UserRoot {
 }
 
 /** Whether symbolic links are followed, within the root, or refused. */
-export type Links = 'follow' | 'refuse';
+type Links = 'follow' | 'refuse';
 /** TMPFS_MAGIC, RAMFS_MAGIC. */
 export const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */

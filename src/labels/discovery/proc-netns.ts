@@ -37,7 +37,7 @@ export function netnsOfContainer(
 }
 
 /** Finds the namespace of a process among others' (labels/namespace/netns-lookup.ts). */
-export type LookUp = (pid: number) => NetnsRef | undefined;
+type LookUp = (pid: number) => NetnsRef | undefined;
 
 /** What is said of a running container whose namespace cannot be opened. */
 export function hiddenNetns(sandboxKey = ''): string {

@@ -207,7 +207,7 @@ function describe({ destination, gateway }: RouteConfig): string {
 }
 
 /** Tells of links that appear, change and go. */
-export interface LinkWatch {
+interface LinkWatch {
   close(): void;
 }
 

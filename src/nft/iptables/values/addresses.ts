@@ -12,7 +12,7 @@ const INTERFACE_MAX = 15;
 const NO_INTERFACE = 'INVAL/D';
 
 /** A network by any mask, its host bits cleared. */
-export interface AddressSet {
+interface AddressSet {
   readonly address: Address;
   readonly mask: Buffer;
 }
