@@ -7,7 +7,7 @@ import { ChannelError } from '../base/errors.js';
 import type { Trace } from '../base/trace.js';
 import { type Connection, type ConnectionOpener, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
-import { Conntrack } from './conntrack-client.js';
+import { Conntrack } from './flows-client.js';
 import {
   decodeTableName,
   getChainsRequest,

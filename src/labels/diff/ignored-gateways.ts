@@ -27,7 +27,7 @@ export function withoutIgnored(
 }
 
 /** What is wrong with the gateways; undefined where there is nothing. */
-export function whyIgnored(
+export function describeIgnoredGateways(
   routes: readonly DesiredRoute[],
   ignored: readonly IgnoredGateway[],
 ): string | undefined {
