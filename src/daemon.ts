@@ -78,7 +78,7 @@ export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 've
     isClean = false;
     process.stdout.write(`${line}\n`);
   });
-  if (isClean) process.stdout.write('there was nothing to take away\n');
+  if (isClean) process.stdout.write('nothing to remove\n');
 }
 
 async function startLabels(options: LabelOptions, parts: LabelParts): Promise<LabelService> {

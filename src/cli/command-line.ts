@@ -23,7 +23,7 @@ import { printPubkey } from './pubkey.js';
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;
-/** Of <sysexits.h>: the database is damaged, which no other start will mend. The unit knows it. */
+/** Of <sysexits.h>: the database is damaged, which no other start will fix. The unit knows it. */
 const EX_DATAERR = 65;
 /** Of what `dwgd seed` prints: as many as a private key has. */
 const SEED_BYTES = 32;
@@ -104,7 +104,7 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .option('--strict', 'every labelled container is as if it had twine.strict=true')
     .option(
       '--look-interval <seconds>',
-      'how often every namespace is looked into, whether or not Docker told of a change',
+      'how often every namespace is read again, even without a Docker event',
       readSeconds,
       30,
     )
@@ -112,7 +112,7 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
   root
     .command('cleanup')
     .description(
-      'take away what labels brought, from the namespaces of all containers and from the host, and print what and where',
+      'remove everything that labels created, in all containers and on the host, and print what was removed where',
     )
     .exitOverride()
     .option('-v', 'log what is done in detail')

@@ -135,7 +135,7 @@ function tableOf(connection: Connection, { family, name }: TableName): Buffer {
   return table.payload;
 }
 
-/** A question for one that may be missing would be answered by an error, which is dear to make. */
+/** Lists all tables: asking for one that may be missing costs an error, which is expensive to create. */
 function tablesOf(connection: Connection, family: NftFamily): string[] {
   const context = { op: 'listing nftables tables of', subject: family };
   const replies = connection.request(getTablesRequest(family), context);

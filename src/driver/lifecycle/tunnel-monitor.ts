@@ -50,7 +50,7 @@ export class TunnelMonitor {
   readonly #sessionLost = new Set<string>();
   /** What was last logged of a network that cannot be kept up to date: each thing once. */
   readonly #lastLogged = new Map<string, string>();
-  /** One after the other for each user, so that nobody's dead names and many networks keep others waiting, least root. */
+  /** One runner for each user, so that one user's unresolvable names delay nobody else, least of all root. */
   readonly #runners = new Map<number, Coalescer>();
   #isClosed = false;
 

@@ -209,8 +209,8 @@ export class Sandboxes {
 }
 
 /**
- * What a namespace shall hold, and what is told, where something in it keeps labels from being in force: a gateway that
- * the kernel ignores is left out, and a strict namespace is closed.
+ * The desired state corrected for what was found: routes by gateways that the kernel ignores are dropped, and a strict
+ * namespace is closed. With the warnings to report.
  */
 function heldIn(
   { rules, ignoredGateways }: RawState,

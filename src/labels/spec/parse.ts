@@ -98,7 +98,7 @@ interface SelectedKeys {
   readonly mayClose: boolean;
 }
 
-/** What a key has for which something is closed where it does not count. */
+/** Matches keys that may have kept something closed, should they be dropped by the limit. */
 const MAY_CLOSE =
   /^twine\.(?!nat\.forward\.|iptables\.rule\.).*(?:rout|strict|interface|default|\d\.\d|::)/is;
 
