@@ -5,6 +5,7 @@
 import { backoffMs } from '../base/backoff.js';
 import { errorCode, messageOf } from '../base/errors.js';
 import { type DockerApi, TimeoutError } from './api-client.js';
+import { BrokenError } from './request.js';
 
 /** How long a pass waits for an answer, and for another one after one was late, in milliseconds. */
 const [PATIENCE_MS, IMPATIENT_MS] = [3_000, 300] as const;
@@ -17,14 +18,6 @@ export const LISTING = '/containers/json';
 /** The daemon is about to end: nothing follows from that. */
 export class ClosedError extends Error {
   override name = 'ClosedError';
-}
-
-/** The connection went away before the answer was whole. One text, whichever system call has noticed. */
-class BrokenError extends Error {
-  override name = 'BrokenError';
-  constructor(cause: unknown) {
-    super('the answer of Docker broke off', { cause });
-  }
 }
 
 /** One that is under way, or was late. */
@@ -160,6 +153,6 @@ export class Queries {
 /** One text for what has one cause. */
 function plainFailure(err: unknown): unknown {
   if (err instanceof TimeoutError) return new TimeoutError(PATIENCE_MS);
-  const isBroken = ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
-  return isBroken || /broke off|ended without an answer/.test(messageOf(err)) ? new BrokenError(err) : err;
+  const isBroken = err instanceof BrokenError || ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
+  return isBroken ? new BrokenError(undefined, { cause: err }) : err;
 }
