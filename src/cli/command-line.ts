@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
 import type { DaemonOptions } from '../daemon.js';
@@ -85,21 +85,25 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
       readRootless,
       true,
     )
-    .option(
-      '--rootless-ifname <names>',
-      'interfaces of this host that rootless Dockers may join by dwgd.ifname, separated by commas',
-      readLinkNames,
-      [],
+    .addOption(
+      new Option(
+        '--rootless-ifname <names>',
+        'interfaces of this host that rootless Dockers may join by dwgd.ifname, separated by commas',
+      )
+        .argParser(readLinkNames)
+        .default([], 'none'),
     )
     .option('--no-driver', 'do not be a network driver: labels only')
     .option('--no-labels', 'leave container labels alone: the driver only')
     .option(...DOCKER_HOST)
     .option('--trust-image-labels', "let labels that come with a container's image count")
-    .option(
-      '--allow-host-routes <networks>',
-      'networks that twine.host.routes may name though they are wide or hold an address in use, separated by commas',
-      readNetworks,
-      [],
+    .addOption(
+      new Option(
+        '--allow-host-routes <networks>',
+        'networks that twine.host.routes may name though they are wide or hold an address in use, separated by commas',
+      )
+        .argParser(readNetworks)
+        .default([], 'none'),
     )
     .option('--strict', 'every labelled container is as if it had twine.strict=true')
     .option(
