@@ -40,7 +40,7 @@ test('an address is taken as it is', () => {
   assert.deepEqual(routesOf(sandbox), ['10.8.0.0/16 via 10.0.0.77', 'unreachable 10.8.0.0/16']);
 });
 
-test('defect 6: a gateway with a new address leaves no route by its old one, and without it the network is unreachable', () => {
+test('a gateway with a new address leaves no route by its old one, and without it the network is unreachable', () => {
   const world = (...gateway: ContainerView[]) =>
     routesOf(only([routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }), ...gateway]));
   assert.deepEqual(world(gw({ main: '10.0.0.3' })), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
@@ -173,7 +173,7 @@ test('labels of one namespace that contradict each other are reported, and those
   assert.match(JSON.stringify(input[0]), /"drop"/);
 });
 
-test('defect 1: a container in the network of the host is refused, and one without labels is not looked at', () => {
+test('a container in the network of the host is refused, and one without labels is not looked at', () => {
   const { sandboxes, diagnostics, hostRoutes } = plan([
     container('host-one', {
       hostNetwork: true,
