@@ -3,6 +3,7 @@
 // Not here: the connection (api-client.ts), what is done without an answer (labels/discovery/containers.ts).
 
 import { backoffMs } from '../base/backoff.js';
+import { withDeadline } from '../base/deadline.js';
 import { errorCode, messageOf } from '../base/errors.js';
 import { type DockerApi, TimeoutError } from './api-client.js';
 import { BrokenError } from './request.js';
@@ -111,20 +112,11 @@ export class Queries {
       return asked.answer;
     }
     if (asked.isLate) throw new TimeoutError(PATIENCE_MS);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const giveUp = (): void => {
-        asked.isLate = true;
-        this.#isHanging = true;
-        reject(new TimeoutError(PATIENCE_MS));
-      };
-      timer = setTimeout(giveUp, this.#isHanging ? IMPATIENT_MS : PATIENCE_MS);
+    return withDeadline(asked.answer, this.#isHanging ? IMPATIENT_MS : PATIENCE_MS, () => {
+      asked.isLate = true;
+      this.#isHanging = true;
+      return new TimeoutError(PATIENCE_MS);
     });
-    try {
-      return await Promise.race([asked.answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** With a back-off, which begins anew with each question that did not fail before. */
