@@ -60,7 +60,7 @@ siege: setup-lab build ## two hostile users against the daemon, in the laborator
 one: build ## a single test by its name; NAME='part of the name'
 	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' $$(find dist/test/unit dist/test/kernel dist/test/rules -name "*.test.js")
 
-test: setup-lab ## everything: lint, types, unit, kernel, rules, laboratory
+test: setup-lab ## everything: lint, types, unit, fuzz, rules, kernel, Docker, laboratory
 	@test/all
 
 fuzz: build ## every parser of outside data, for FUZZ_SECONDS (600) in all; FUZZ='target …' for some

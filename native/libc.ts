@@ -72,7 +72,7 @@ export function tryLock(fd: number, subject: string): boolean {
 }
 
 /** What openat2(2) is asked for. */
-export interface OpenHow {
+interface OpenHow {
   /** Flags of open(2); close-on-exec is added. */
   readonly flags: number;
   /** RESOLVE_… */

@@ -49,7 +49,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const { database, rootless, rootlessIfnames } = options;
   const driver = await startDriver?.({ ...parts, database, rootless, rootlessIfnames });
-  if (!driver && options.labels) labels = await startLabels(options.labels, parts);
+  if (!driver && options.labels) labels = await startLabelService(options.labels, parts);
   notifier.send('READY=1');
   notifier.startWatchdog();
   await driver?.recover();
@@ -78,10 +78,10 @@ export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 've
     isClean = false;
     process.stdout.write(`${line}\n`);
   });
-  if (isClean) process.stdout.write('there was nothing to take away\n');
+  if (isClean) process.stdout.write('nothing to remove\n');
 }
 
-async function startLabels(options: LabelOptions, parts: LabelParts): Promise<LabelService> {
+async function startLabelService(options: LabelOptions, parts: LabelParts): Promise<LabelService> {
   // From now on V8 compiles at once what it would interpret at first: a pass is a tenth faster. For the driver's start
   // it would be a tenth slower, so that goes before.
   setFlagsFromString('--always-sparkplug');
@@ -96,7 +96,7 @@ function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promis
   let timer: NodeJS.Timeout | undefined;
   const attempt = async (): Promise<void> => {
     try {
-      labels = await startLabels(options, parts);
+      labels = await startLabelService(options, parts);
     } catch (err) {
       const text = `container labels are left alone: ${messageOf(err)}`;
       if (text !== lastLogged) parts.log.error(text);

@@ -101,6 +101,11 @@ export function sameAddress(a: Address, b: Address): boolean {
   return a.family === b.family && a.bytes.equals(b.bytes);
 }
 
+/** Whether the address is within 127.0.0.0/8, or is ::1. */
+export function isLoopback({ family, bytes }: Address): boolean {
+  return family === 4 ? bytes[0] === 127 : bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15] === 1;
+}
+
 /** A key for maps: the same for the same address, and never the same across families. */
 export function addressKey({ bytes }: Address): string {
   return bytes.toString('latin1');

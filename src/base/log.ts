@@ -21,7 +21,7 @@ const PRIORITY: Record<number, string> = { 20: '<7>', 30: '<6>', 40: '<4>', 50: 
 const LABEL: Record<number, string> = { 20: 'debug', 30: 'info', 40: 'warning', 50: 'error', 60: 'fatal' };
 
 /** How often the number of users' dropped lines is logged, in milliseconds. */
-const SAID_EVERY_MS = 10_000;
+const DROPPED_LOGGED_EVERY_MS = 10_000;
 
 const actor = new AsyncLocalStorage<number>();
 
@@ -46,9 +46,9 @@ export function createLog(
   write: (line: string) => void = line => void process.stderr.write(line),
 ): Log {
   const limit = new LogLimit();
-  let isToBeSaid = false;
-  const sayLeftOut = (): void => {
-    isToBeSaid = false;
+  let isScheduled = false;
+  const logDropped = (): void => {
+    isScheduled = false;
     for (const [user, lines] of limit.takeLeftOut())
       actor.exit(() =>
         log.warn({ user, lines }, 'lines that a user caused were left out: too many at a time'),
@@ -59,9 +59,9 @@ export function createLog(
     const isTrouble = !/^\{"level":[123]0,/.test(json);
     if (user === undefined || limit.admits(user, isTrouble, performance.now())) {
       write(formatLine(json, journal));
-    } else if (!isToBeSaid) {
-      isToBeSaid = true;
-      setTimeout(sayLeftOut, SAID_EVERY_MS).unref();
+    } else if (!isScheduled) {
+      isScheduled = true;
+      setTimeout(logDropped, DROPPED_LOGGED_EVERY_MS).unref();
     }
   };
   const log = pino(

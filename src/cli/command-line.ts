@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
 import type { DaemonOptions } from '../daemon.js';
@@ -23,7 +23,7 @@ import { printPubkey } from './pubkey.js';
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;
-/** Of <sysexits.h>: the database is damaged, which no other start will mend. The unit knows it. */
+/** Of <sysexits.h>: the database is damaged, which no other start will fix. The unit knows it. */
 const EX_DATAERR = 65;
 /** Of what `dwgd seed` prints: as many as a private key has. */
 const SEED_BYTES = 32;
@@ -85,26 +85,30 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
       readRootless,
       true,
     )
-    .option(
-      '--rootless-ifname <names>',
-      'interfaces of this host that rootless Dockers may join by dwgd.ifname, separated by commas',
-      readLinkNames,
-      [],
+    .addOption(
+      new Option(
+        '--rootless-ifname <names>',
+        'interfaces of this host that rootless Dockers may join by dwgd.ifname, separated by commas',
+      )
+        .argParser(readLinkNames)
+        .default([], 'none'),
     )
     .option('--no-driver', 'do not be a network driver: labels only')
     .option('--no-labels', 'leave container labels alone: the driver only')
     .option(...DOCKER_HOST)
     .option('--trust-image-labels', "let labels that come with a container's image count")
-    .option(
-      '--allow-host-routes <networks>',
-      'networks that twine.host.routes may name though they are wide or hold an address in use, separated by commas',
-      readNetworks,
-      [],
+    .addOption(
+      new Option(
+        '--allow-host-routes <networks>',
+        'networks that twine.host.routes may name though they are wide or hold an address in use, separated by commas',
+      )
+        .argParser(readNetworks)
+        .default([], 'none'),
     )
     .option('--strict', 'every labelled container is as if it had twine.strict=true')
     .option(
       '--look-interval <seconds>',
-      'how often every namespace is looked into, whether or not Docker told of a change',
+      'how often every namespace is read again, even without a Docker event',
       readSeconds,
       30,
     )
@@ -112,7 +116,7 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
   root
     .command('cleanup')
     .description(
-      'take away what labels brought, from the namespaces of all containers and from the host, and print what and where',
+      'remove everything that labels created, in all containers and on the host, and print what was removed where',
     )
     .exitOverride()
     .option('-v', 'log what is done in detail')

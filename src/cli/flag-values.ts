@@ -10,7 +10,7 @@ import { readGoBoolean } from './go-flags.js';
 import { parsePasswd, readUsers } from './users.js';
 
 /** Seconds for `--look-interval`. */
-const [SHORTEST_LOOK, LONGEST_LOOK] = [0.1, 86_400] as const;
+const [SHORTEST_RESYNC, LONGEST_RESYNC] = [0.1, 86_400] as const;
 
 /** Flags that can be understood one by one, but not together. */
 export class UsageError extends Error {}
@@ -61,7 +61,7 @@ export function readNetworks(text: string, before: readonly Prefix[] = []): Pref
 /** The value of `--look-interval`. */
 export function readSeconds(text: string): number {
   const seconds = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_LOOK || seconds > LONGEST_LOOK)
-    throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_LOOK} to ${LONGEST_LOOK}.`);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_RESYNC || seconds > LONGEST_RESYNC)
+    throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_RESYNC} to ${LONGEST_RESYNC}.`);
   return seconds;
 }

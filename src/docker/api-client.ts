@@ -28,7 +28,7 @@ const OPEN_TIMEOUT_MS = 30_000;
 type Dialled = (err: unknown, body?: unknown) => void;
 
 /** Filters of `GET /events`: for each name, the accepted values. */
-export type EventFilters = Readonly<Record<string, readonly string[]>>;
+type EventFilters = Readonly<Record<string, readonly string[]>>;
 
 /** The callbacks of an event stream. */
 export interface EventListener {

@@ -3,8 +3,10 @@
 // Not here: the connection (api-client.ts), what is done without an answer (labels/discovery/containers.ts).
 
 import { backoffMs } from '../base/backoff.js';
+import { withDeadline } from '../base/deadline.js';
 import { errorCode, messageOf } from '../base/errors.js';
 import { type DockerApi, TimeoutError } from './api-client.js';
+import { BrokenError } from './request.js';
 
 /** How long a pass waits for an answer, and for another one after one was late, in milliseconds. */
 const [PATIENCE_MS, IMPATIENT_MS] = [3_000, 300] as const;
@@ -17,14 +19,6 @@ export const LISTING = '/containers/json';
 /** The daemon is about to end: nothing follows from that. */
 export class ClosedError extends Error {
   override name = 'ClosedError';
-}
-
-/** The connection went away before the answer was whole. One text, whichever system call has noticed. */
-class BrokenError extends Error {
-  override name = 'BrokenError';
-  constructor(cause: unknown) {
-    super('the answer of Docker broke off', { cause });
-  }
 }
 
 /** One that is under way, or was late. */
@@ -118,20 +112,11 @@ export class Queries {
       return asked.answer;
     }
     if (asked.isLate) throw new TimeoutError(PATIENCE_MS);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const giveUp = (): void => {
-        asked.isLate = true;
-        this.#isHanging = true;
-        reject(new TimeoutError(PATIENCE_MS));
-      };
-      timer = setTimeout(giveUp, this.#isHanging ? IMPATIENT_MS : PATIENCE_MS);
+    return withDeadline(asked.answer, this.#isHanging ? IMPATIENT_MS : PATIENCE_MS, () => {
+      asked.isLate = true;
+      this.#isHanging = true;
+      return new TimeoutError(PATIENCE_MS);
     });
-    try {
-      return await Promise.race([asked.answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** With a back-off, which begins anew with each question that did not fail before. */
@@ -160,6 +145,6 @@ export class Queries {
 /** One text for what has one cause. */
 function plainFailure(err: unknown): unknown {
   if (err instanceof TimeoutError) return new TimeoutError(PATIENCE_MS);
-  const isBroken = ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
-  return isBroken || /broke off|ended without an answer/.test(messageOf(err)) ? new BrokenError(err) : err;
+  const isBroken = err instanceof BrokenError || ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
+  return isBroken ? new BrokenError(undefined, { cause: err }) : err;
 }

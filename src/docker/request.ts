@@ -21,6 +21,14 @@ export class RefusalError extends Error {
   }
 }
 
+/** The connection went away before the answer was whole. One text by default, whichever system call has noticed. */
+export class BrokenError extends Error {
+  override name = 'BrokenError';
+  constructor(message = 'the answer of Docker broke off', options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** An answer, or one line of it, exceeds its maximum size. */
 export class TooLargeError extends Error {
   override name = 'TooLargeError';
@@ -32,14 +40,14 @@ export class TooLargeError extends Error {
 /**
  * Asks, and gives the body of the answer, of which nothing is read yet.
  * @param options with the path, and the socket's path or `createConnection`
- * @throws RefusalError for any status but 200; the error of the connection
+ * @throws RefusalError for any status but 200; BrokenError; the error of the connection
  */
 export async function openAnswer(options: RequestOptions): Promise<IncomingMessage> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const asked = request({ ...options, method: 'GET' }, resolve);
     asked.on('error', reject);
     // The connection was upgraded, or closed without an answer and without an error.
-    asked.on('close', () => reject(new Error('the connection to Docker ended without an answer')));
+    asked.on('close', () => reject(new BrokenError('the connection to Docker ended without an answer')));
     asked.end();
   });
   if (answer.statusCode === 200) return answer;
@@ -49,13 +57,13 @@ export async function openAnswer(options: RequestOptions): Promise<IncomingMessa
 /**
  * A body as a whole. The iterator of `node:stream/consumers` takes longer, with every answer.
  * @param most bytes
- * @throws TooLargeError; the error of a body that breaks off
+ * @throws TooLargeError; BrokenError; the error of a body that breaks off
  */
 export function textOf(body: IncomingMessage, most: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const brokeOff = (): void => reject(new Error('the answer of Docker broke off'));
+    const brokeOff = (): void => reject(new BrokenError());
     // Nobody hears of one that broke off before anybody listened.
     if (body.destroyed) brokeOff();
     body.on('error', reject).on('close', brokeOff);
@@ -70,7 +78,7 @@ export function textOf(body: IncomingMessage, most: number): Promise<string> {
 }
 
 /** Limits on a stream of lines, in bytes. */
-export interface LineBounds {
+interface LineBounds {
   readonly line: number;
   /** Of all lines together. */
   readonly all: number;

@@ -24,7 +24,7 @@ import { LinkReaper } from './tunnel/link-reaper.js';
 import { LinkNamespaces } from './tunnel/namespaces.js';
 import { RootlessHosts } from './users/rootless-hosts.js';
 
-export interface DriverOptions {
+interface DriverOptions {
   /** Path of the database; `''` is in memory. */
   readonly database: string;
   /** Whether rootless Dockers are served too: those of all users, or of some (uids). */
@@ -38,7 +38,7 @@ export interface DriverOptions {
 }
 
 /** The driver, answering Docker. */
-export interface DriverService {
+interface DriverService {
   /** Finishes what a crash cut short, and begins to keep up what is there. */
   recover(): Promise<void>;
   close(): Promise<void>;

@@ -45,7 +45,7 @@ export interface ThreadedConnection extends Connection {
 }
 
 /** What is read at most for one request, its own messages or not. Nothing else is done meanwhile. */
-export interface AnswerLimits {
+interface AnswerLimits {
   readonly messages: number;
   /** For all tries together, in milliseconds. */
   readonly ms: number;
@@ -62,7 +62,7 @@ export const DUMP_BUFFER_BYTES = 32 * 1024;
 const DUMP_TRIES = 8;
 const UINT32_VALUES = 2 ** 32;
 
-export interface ConnectionOptions {
+interface ConnectionOptions {
   /** Where answers are read to, one after the other; connections that are not used at once may share it. */
   readonly buffer?: Buffer;
   /** Absent: those for the host. */

@@ -7,7 +7,7 @@ import { ChannelError } from '../base/errors.js';
 import type { Trace } from '../base/trace.js';
 import { type Connection, type ConnectionOpener, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
-import { Conntrack } from './conntrack-client.js';
+import { Conntrack } from './flows-client.js';
 import {
   decodeTableName,
   getChainsRequest,
@@ -45,7 +45,7 @@ export class NftError extends Error {
 }
 
 /** What carries out commands of libnftables-json(5). */
-export interface NftLibrary {
+interface NftLibrary {
   /** A context in the namespace of the calling thread. */
   context(flags: number): Pick<NftContext, 'run' | 'error' | 'free'>;
 }
@@ -135,7 +135,7 @@ function tableOf(connection: Connection, { family, name }: TableName): Buffer {
   return table.payload;
 }
 
-/** A question for one that may be missing would be answered by an error, which is dear to make. */
+/** Lists all tables: asking for one that may be missing costs an error, which is expensive to create. */
 function tablesOf(connection: Connection, family: NftFamily): string[] {
   const context = { op: 'listing nftables tables of', subject: family };
   const replies = connection.request(getTablesRequest(family), context);

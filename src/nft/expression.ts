@@ -2,62 +2,62 @@
 // Not here: tables and chains (table.ts), iptables' words for them (nft/iptables).
 
 /** `"tcp"`, `80`, or a name such as `"established"` where the left side is of a type that has names. */
-export type Immediate = string | number | boolean;
+type Immediate = string | number | boolean;
 
-export interface PrefixExpression {
+interface PrefixExpression {
   readonly prefix: { readonly addr: string; readonly len: number };
 }
 export interface RangeExpression {
   readonly range: readonly [Immediate, Immediate];
 }
-export interface SetExpression {
+interface SetExpression {
   readonly set: readonly (Expression | readonly [Expression, Expression])[];
 }
-export interface ConcatExpression {
+interface ConcatExpression {
   readonly concat: readonly Expression[];
 }
-export interface MapExpression {
+interface MapExpression {
   readonly map: { readonly key: Expression; readonly data: Expression };
 }
 /** A header field by name, or `raw` bits: base `ll`, `nh`, `th`; offset and length in bits. */
-export interface PayloadExpression {
+interface PayloadExpression {
   readonly payload:
     | { readonly protocol: string; readonly field: string }
     | { readonly base: 'll' | 'nh' | 'th'; readonly offset: number; readonly len: number };
 }
-export interface ExthdrExpression {
+interface ExthdrExpression {
   readonly exthdr: { readonly name: string; readonly field?: string; readonly offset?: number };
 }
 /** By name and field, or by kind: its bytes. */
-export interface TcpOptionExpression {
+interface TcpOptionExpression {
   readonly 'tcp option':
     | { readonly name: string; readonly field?: string }
     | { readonly base: number; readonly offset: number; readonly len: number };
 }
-export interface MetaExpression {
+interface MetaExpression {
   readonly meta: { readonly key: string };
 }
-export interface CtExpression {
+interface CtExpression {
   readonly ct: {
     readonly key: string;
     readonly dir?: 'original' | 'reply';
     readonly family?: 'ip' | 'ip6';
   };
 }
-export interface RtExpression {
+interface RtExpression {
   readonly rt: { readonly key: string; readonly family?: 'ip' | 'ip6' };
 }
-export interface FibExpression {
+interface FibExpression {
   readonly fib: { readonly result: 'oif' | 'oifname' | 'type'; readonly flags: readonly string[] };
 }
-export interface NumgenExpression {
+interface NumgenExpression {
   readonly numgen: { readonly mode: 'inc' | 'random'; readonly mod: number; readonly offset?: number };
 }
 /** A member of a set that rules fill, with seconds until it goes. */
-export interface ElemExpression {
+interface ElemExpression {
   readonly elem: { readonly val: Expression; readonly timeout: number };
 }
-export interface BinaryExpression {
+interface BinaryExpression {
   readonly '|'?: readonly Expression[];
   readonly '&'?: readonly Expression[];
   readonly '^'?: readonly Expression[];
@@ -83,13 +83,13 @@ export type Expression =
   | BinaryExpression;
 
 /** `!` is "none of these bits". */
-export type MatchOperator = '==' | '!=' | '!' | '<' | '>' | '<=' | '>=' | 'in';
+type MatchOperator = '==' | '!=' | '!' | '<' | '>' | '<=' | '>=' | 'in';
 
 export interface MatchStatement {
   readonly match: { readonly op: MatchOperator; readonly left: Expression; readonly right: Expression };
 }
 
-export type Verdict =
+type Verdict =
   | { readonly accept: null }
   | { readonly drop: null }
   | { readonly return: null }
@@ -105,7 +105,7 @@ export interface NatArguments {
   readonly type_flags?: readonly string[];
 }
 
-export type NatStatement =
+type NatStatement =
   | { readonly dnat: NatArguments }
   | { readonly snat: NatArguments }
   | { readonly masquerade: NatArguments | null }

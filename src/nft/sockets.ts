@@ -8,8 +8,8 @@ import { NETLINK_NETFILTER } from './messages.js';
 /** The kernel has destroyed by then what a transaction took away. */
 const RELEASE_AFTER_MS = 50;
 /**
- * What may wait to be let go at once: each has a socket, a context some 150 KB beside it. Beyond, the oldest go in one
- * lot, so that only the first of them may have to wait.
+ * At most this many wait to be closed; beyond it the oldest are closed in one batch, so that at most one close blocks.
+ * Each is a socket, and a context of some 150 KB beside it.
  */
 const RELEASE_BEYOND = 32;
 const RELEASE_LOT = 24;

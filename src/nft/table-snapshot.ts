@@ -30,7 +30,7 @@ const VOLATILE: ReadonlyMap<string, readonly number[]> = new Map([
 ]);
 
 /** A chain with its rules in their order. */
-export interface ChainSnapshot {
+interface ChainSnapshot {
   readonly name: string;
   /** In hex. */
   readonly handle: string;
@@ -55,7 +55,7 @@ export interface TableSnapshot {
 }
 
 /** The kernel's answers about one table, in whole: payloads of its own message, of chains, of its sets and rules. */
-export interface SnapshotAnswers {
+interface SnapshotAnswers {
   readonly table: Buffer;
   /** Those of other tables are passed over. */
   readonly chains: readonly Buffer[];

@@ -48,7 +48,7 @@ keeping('cleanup', () => {
   });
 
   test('a second time there is nothing to take away, and that is no failure', async () => {
-    assert.equal(await sh(cleanup), 'there was nothing to take away');
+    assert.equal(await sh(cleanup), 'nothing to remove');
   });
 
   test('where something cannot be taken away it says where', async () => {

@@ -13,7 +13,7 @@ import {
   readCreateNetwork,
   readEndpoint,
   readJoin,
-  readNetwork,
+  readNetworkRequest,
 } from '../../src/driver/spec/protocol.js';
 import {
   CLIENT_COLUMNS,
@@ -94,7 +94,7 @@ function sqlValue(value: unknown): unknown {
 
 export const DRIVER_TARGETS: readonly Target[] = [
   ofJson('create-network', readCreateNetwork, { ...USER, words: BODY_WORDS }),
-  ofJson('network-request', readNetwork, { ...USER, words: BODY_WORDS }),
+  ofJson('network-request', readNetworkRequest, { ...USER, words: BODY_WORDS }),
   ofJson('endpoint-request', readEndpoint, { ...USER, words: BODY_WORDS }),
   ofJson('create-endpoint', readCreateEndpoint, { ...USER, words: BODY_WORDS }),
   ofJson('join', readJoin, { ...USER, words: BODY_WORDS }),

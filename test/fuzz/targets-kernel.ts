@@ -10,7 +10,7 @@ import { decodeLink } from '../../src/netlink/route/link.js';
 import { decodeRule, isRuleOf, readRules } from '../../src/netlink/route/policy-rule.js';
 import { decodeRoute, readRoutes } from '../../src/netlink/route/route.js';
 import { decodeDevice } from '../../src/netlink/wireguard/decode.js';
-import { decodeFlow, deleteFlowRequest } from '../../src/nft/conntrack.js';
+import { decodeFlow, deleteFlowRequest } from '../../src/nft/flows.js';
 import { decodeRuleComment, decodeStampedTable, decodeTableName } from '../../src/nft/messages.js';
 import { decodeSnapshot } from '../../src/nft/table-snapshot.js';
 import { ofBytes, ofJson, type Target } from './target.js';

@@ -78,7 +78,7 @@ function packetTest(name: string, labels: Labels, check: (line: Line) => Promise
 }
 
 packetTest(
-  'defect 5: a forward works without nat.interfaces, and its answers come back',
+  'a forward works without nat.interfaces, and its answers come back',
   { 'twine.nat.forward.9080': 'web:80', 'twine.nat.forward.9053/udp': 'web:53' },
   async ({ client, middle }) => {
     assert.equal(await ask(client, '10.8.0.2:9080'), '10.9.0.2');
@@ -95,7 +95,7 @@ packetTest(
 );
 
 packetTest(
-  'defect 7: an interface that comes up later is covered, and a pattern is anchored',
+  'an interface that comes up later is covered, and a pattern is anchored',
   {
     'twine.nat.forward.wg+.9080': 'web:80',
     'twine.nat.forward.g+.9081': 'web:80',

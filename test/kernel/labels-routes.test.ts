@@ -13,7 +13,7 @@ import { NETLINK_ROUTE } from '../../src/netlink/message.js';
 import {
   decodeRule,
   deleteRuleRequest,
-  getRulesRequest,
+  getPolicyRulesRequest,
   newRuleRequest,
 } from '../../src/netlink/route/policy-rule.js';
 import { address, prefix } from '../support/label-world.js';
@@ -45,7 +45,7 @@ async function container(t: TestContext, { net, bits, all }: Family) {
 /** What our routes and rules in the namespace are, and the changes to what they shall be. */
 async function changes(ns: Namespace, desired: readonly DesiredRoute[]): Promise<Change[]> {
   const ours = ({ protocol }: { readonly protocol: number }): boolean => protocol === RTPROT_DWGD;
-  const replies = await rules(ns, getRulesRequest());
+  const replies = await rules(ns, getPolicyRulesRequest());
   const observed = {
     before: [],
     hasTable: false,

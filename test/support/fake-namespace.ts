@@ -21,7 +21,6 @@ import {
   NLM_F_CREATE,
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
-  NLM_F_MULTI,
   NLMSG_DONE,
   NLMSG_ERROR,
   type Request,
@@ -41,6 +40,7 @@ import type { NftRule, NftTransaction } from '../../src/nft/table.js';
 
 const [RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE] = [32, 33, 34] as const;
 const [GETTABLE, GETCHAIN, GETRULE, GETSET] = [1, 4, 7, 10].map(type => (10 << 8) | type);
+const NLM_F_MULTI = 0x002;
 const FRA_PRIORITY = 6;
 const [ENOENT, ESRCH, EAGAIN, EEXIST, ENOBUFS] = [2, 3, 11, 17, 105];
 /** The link by which everything leaves. */

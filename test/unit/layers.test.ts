@@ -38,7 +38,7 @@ const FLOORS: readonly string[] = [
   'src',
   'src/cli',
 ];
-/** No I/O, no clock, no state: what goes in decides what comes out. */
+/** No I/O, no clock, nothing kept but caches of its own results: what goes in decides what comes out. */
 const PURE: readonly string[] = [
   'src/nft/iptables/syntax',
   'src/nft/iptables/values',
@@ -66,9 +66,10 @@ type Tree = ReadonlyMap<string, string>;
 
 /** What a file imports: files of the project as paths, all else by its name. */
 function importsOf(tree: Tree, file: string): string[] {
-  const pattern = /(?:^|\n)(?:import|export)\s[^;]*?from\s+'([^']+)'|\bimport\('([^']+)'\)/g;
+  const pattern =
+    /(?:^|\n)(?:import|export)\s[^;]*?from\s+'([^']+)'|\bimport\('([^']+)'\)|(?:^|\n)import\s+'([^']+)'/g;
   return [...tree.get(file)!.matchAll(pattern)].map(match => {
-    const from = match[1] ?? match[2]!;
+    const from = match[1] ?? match[2] ?? match[3]!;
     return from.startsWith('.') ? normalize(join(dirname(file), from)).replace('.js', '.ts') : from;
   });
 }
@@ -113,12 +114,14 @@ test('a made-up tree with a file in no listed folder and an import that points u
     ['src/base/a.ts', "import type { Driver } from '../driver/lifecycle/driver.js';"],
     ['src/driver/lifecycle/driver.ts', "import { b } from '../../labels/spec/b.js';\nimport 'node:fs';"],
     ['src/labels/spec/b.ts', "export { c } from './c.js';"],
-    ['src/labels/spec/c.ts', 'export const c = 1;'],
+    ['src/labels/spec/c.ts', "import '../planner/d.js';"],
+    ['src/labels/planner/d.ts', 'export const d = 1;'],
   ]);
   assert.deepEqual(checkFloors(madeUp), [
     'src/attic/box.ts is in no listed folder',
     'src/base/a.ts imports src/driver/lifecycle/driver.ts, which is above it',
     'src/driver/lifecycle/driver.ts imports src/labels/spec/b.ts: they never meet',
+    'src/labels/spec/c.ts imports src/labels/planner/d.ts, which is above it',
   ]);
 });
 

@@ -39,7 +39,7 @@ import type { Teardown } from './teardown.js';
 const LEAST_SEED_BYTES = 16;
 
 /** The driver's dependencies. */
-export interface DriverParts {
+interface DriverParts {
   readonly store: Store;
   /** Of the host's namespace, as is `wg`. */
   readonly rt: RtNetlink;

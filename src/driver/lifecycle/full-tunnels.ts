@@ -16,7 +16,7 @@ import { applyFullTunnels, type FullTunnelResult } from '../tunnel/full-tunnel-n
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { Poller, type Progress } from '../tunnel/poller.js';
 
-export interface FullTunnelParts {
+interface FullTunnelParts {
   readonly store: Store;
   readonly sandboxes: LinkNamespaces;
   /** What Docker's calls about an endpoint wait in, too. */

@@ -17,7 +17,7 @@ import type { DockerClient, DockerNetwork } from './docker-networks.js';
 import type { Driver } from './driver.js';
 import type { Teardown } from './teardown.js';
 
-export interface RecoveryParts {
+interface RecoveryParts {
   readonly store: Store;
   readonly rt: RtNetlink;
   readonly driver: Driver;

@@ -17,7 +17,7 @@ import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { readPrivateKey } from '../tunnel/secrets.js';
 import type { FullTunnels } from './full-tunnels.js';
 
-export interface TeardownParts {
+interface TeardownParts {
   readonly store: Store;
   readonly host: HostInterface;
   readonly reaper: LinkReaper;

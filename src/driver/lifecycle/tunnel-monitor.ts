@@ -24,7 +24,7 @@ import { isMissing, planContainerPeer } from '../tunnel/peers.js';
 import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 
-export interface TunnelMonitorParts {
+interface TunnelMonitorParts {
   readonly store: Store;
   readonly wg: WgCtrl;
   readonly host: HostInterface;
@@ -50,7 +50,7 @@ export class TunnelMonitor {
   readonly #sessionLost = new Set<string>();
   /** What was last logged of a network that cannot be kept up to date: each thing once. */
   readonly #lastLogged = new Map<string, string>();
-  /** One after the other for each user, so that nobody's dead names and many networks keep others waiting, least root. */
+  /** One runner for each user, so that one user's unresolvable names delay nobody else, least of all root. */
   readonly #runners = new Map<number, Coalescer>();
   #isClosed = false;
 

@@ -14,7 +14,7 @@ import {
   readCreateNetwork,
   readEndpoint,
   readJoin,
-  readNetwork,
+  readNetworkRequest,
 } from '../spec/protocol.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 
@@ -48,7 +48,7 @@ const METHODS: Readonly<Record<string, Method>> = {
     return {};
   },
   'NetworkDriver.DeleteNetwork': async (driver, body, owner) => {
-    await driver.deleteNetwork(readNetwork(body).NetworkID, owner);
+    await driver.deleteNetwork(readNetworkRequest(body).NetworkID, owner);
     return {};
   },
   'NetworkDriver.CreateEndpoint': async (driver, body, owner) => {

@@ -16,7 +16,7 @@ import { openPathNow } from '../users/user-paths.js';
 import { createPlugin } from './http.js';
 import { PLUGIN_DIR, PluginServer, SOCKET_NAME, USER_LIMITS } from './socket.js';
 
-export interface RootlessParts {
+interface RootlessParts {
   readonly hosts: RootlessHosts;
   readonly driver: Driver;
   readonly recovery: Recovery;

@@ -16,7 +16,7 @@ export const SOCKET_NAME = 'dwgd.sock';
 const DRAIN_MS = 5_000;
 
 /** Limits for the clients of a socket. */
-export interface ConnectionLimits {
+interface ConnectionLimits {
   readonly maxConnections: number;
   /** How long a connection is kept without a call, in milliseconds; 0: for ever. */
   readonly keepAliveTimeout: number;

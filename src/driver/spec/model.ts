@@ -9,7 +9,7 @@ import type { HostPort } from './host-port.js';
 export const PATH_MAX = 4096;
 
 /** Each container becomes a peer of a WireGuard interface of this host. */
-export interface IfnameMode {
+interface IfnameMode {
   readonly kind: 'ifname';
   readonly ifname: string;
   /** Absent: that interface's listening port on loopback. */
@@ -17,7 +17,7 @@ export interface IfnameMode {
 }
 
 /** Containers connect to a peer elsewhere. */
-export interface PubkeyMode {
+interface PubkeyMode {
   readonly kind: 'pubkey';
   readonly publicKey: Key;
   readonly endpoint: HostPort;

@@ -19,7 +19,7 @@ export interface CreateNetworkRequest {
   readonly IPv6Data: readonly IPAMData[];
 }
 
-export interface NetworkRequest {
+interface NetworkRequest {
   readonly NetworkID: string;
 }
 
@@ -78,7 +78,7 @@ export function readCreateNetwork(body: unknown): CreateNetworkRequest {
   };
 }
 
-export function readNetwork(body: unknown): NetworkRequest {
+export function readNetworkRequest(body: unknown): NetworkRequest {
   return { NetworkID: id(asObject(body, 'the request'), 'NetworkID') };
 }
 

@@ -2,7 +2,7 @@
 // what their configuration is (join-plan.ts), how they go in the end (link-reaper.ts).
 
 import { isExists, OpError, UserError } from '../../base/errors.js';
-import type { Address } from '../../base/ip.js';
+import { type Address, isLoopback } from '../../base/ip.js';
 import type { Log } from '../../base/log.js';
 import type { Rollback } from '../../base/rollback.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
@@ -17,7 +17,7 @@ import type { RemotePeer } from './remote-peer.js';
 /** The MTU that is assumed where none is known, such as behind a loopback endpoint. */
 const ETHERNET_MTU = 1500;
 
-export interface ContainerLinksParts {
+interface ContainerLinksParts {
   /** Of the host's namespace, as is `wg`. */
   readonly rt: RtNetlink;
   readonly wg: WgCtrl;
@@ -123,8 +123,4 @@ export class ContainerLinks {
     const { rt, wg, sandboxes } = this.#parts;
     return owner === 0 ? { rt, wg, close: () => undefined } : sandboxes.openDockerSockets(owner);
   }
-}
-
-function isLoopback({ family, bytes }: Address): boolean {
-  return family === 4 ? bytes[0] === 127 : bytes.subarray(0, 15).every(byte => byte === 0) && bytes[15] === 1;
 }

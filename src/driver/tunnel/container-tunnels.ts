@@ -15,7 +15,7 @@ import type { LinkNamespaces } from './namespaces.js';
 import { planTunnel, type TunnelView } from './peers.js';
 
 /** What is known of a tunnel before its namespace is entered. */
-export interface OutsideView extends Pick<TunnelView, 'peer' | 'changed' | 'sessionLost'> {
+interface OutsideView extends Pick<TunnelView, 'peer' | 'changed' | 'sessionLost'> {
   readonly presharedKey: SecretKey | undefined;
   /** Whether the endpoint is still joined: a check takes time. */
   readonly isJoined: () => boolean;

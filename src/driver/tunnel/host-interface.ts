@@ -13,14 +13,14 @@ import type { PeerRecord, Store } from '../store/store.js';
 import { NO_PRESHARED_KEY, type PeerConflict, planPeerConflict, planPeerRemoval } from './peers.js';
 
 /** A container that is to become a peer. */
-export interface Claim {
+interface Claim {
   readonly endpoint: Pick<Endpoint, 'id' | 'ipv4' | 'ipv6'>;
   /** The user whose Docker's it is. */
   readonly owner: number;
   readonly peer: WgPeerConfig;
 }
 
-export interface HostInterfaceParts {
+interface HostInterfaceParts {
   readonly wg: WgCtrl;
   readonly store: Store;
   readonly serial: KeyedQueue;

@@ -155,13 +155,13 @@ export function planMtu(pathMtu: number): number {
   return Math.max(IPV6_MIN_MTU, pathMtu - WIREGUARD_OVERHEAD);
 }
 
-export interface JoinPlan {
+interface JoinPlan {
   readonly link: LinkConfig;
   readonly device: WgDeviceConfig;
   readonly response: JoinResponse;
 }
 
-export interface JoinInput {
+interface JoinInput {
   readonly network: Network;
   readonly endpoint: Endpoint;
   readonly privateKey: SecretKey;

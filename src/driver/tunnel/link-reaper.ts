@@ -7,7 +7,7 @@ import type { ThreadedConnection } from '../../netlink/connection.js';
 import { decodeLink, deleteLinkRequest, getLinkRequest, type Link } from '../../netlink/route/link.js';
 
 /** Opens a socket in the namespace where the link is; runs synchronously. */
-export type SocketOpener = () => ThreadedConnection;
+type SocketOpener = () => ThreadedConnection;
 
 /** A link that is to go. */
 export interface ReapedLink {

@@ -55,7 +55,7 @@ export type PeerConflict =
   | { readonly kind: 'taken'; readonly by: WgPeer; readonly prefix: Prefix };
 
 /** What a container may do to peers that are on the interface already. */
-export interface PeerRights {
+interface PeerRights {
   /**
    * Whether the container may take addresses out of a wider network of another peer, and share a peer of its key that
    * somebody configured, as root's may; those of a rootless Docker may not, or any user could take any peer's traffic.

@@ -6,7 +6,7 @@ import { setTimeout as sleep, setImmediate as turnsEnd } from 'node:timers/promi
 import { RoundRobin } from './round-robin.js';
 
 /** A rest is so many times as long as what was before it, and no longer than so many milliseconds. */
-export interface Rest {
+interface Rest {
   readonly times: number;
   readonly mostMs: number;
 }

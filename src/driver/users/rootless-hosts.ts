@@ -156,7 +156,7 @@ function openProcess(uid: number, pid: number): (RootlessProcess & { folder: num
     const path = `/proc/self/fd/${folder}`;
     const { uid: owner, gid } = fstatSync(folder);
     // To see more of it takes its user, who owns its user namespace, or a capability.
-    const more = owner === uid ? asUser(uid, gid, () => lookAt(path, uid)) : undefined;
+    const more = owner === uid ? asUser(uid, gid, () => inspect(path, uid)) : undefined;
     if (!more) {
       closeSync(folder);
       return undefined;
@@ -170,7 +170,7 @@ function openProcess(uid: number, pid: number): (RootlessProcess & { folder: num
 }
 
 /** When a process started, and its root; undefined unless its user and its mount namespace are the user's. */
-function lookAt(path: string, uid: number): { started: string; root: number } | undefined {
+function inspect(path: string, uid: number): { started: string; root: number } | undefined {
   const isHis =
     isMadeBy(uid, `${path}/ns/user`, CLONE_NEWUSER) && isMadeBy(uid, `${path}/ns/mnt`, CLONE_NEWNS);
   if (!isHis) return undefined;

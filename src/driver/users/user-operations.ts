@@ -2,14 +2,15 @@
 // threads of libuv's pool. A user whose operation times out is refused for a while, and delays nobody else. Not here:
 // what the work is (user-files.ts).
 
+import { backoffMs } from '../../base/backoff.js';
+import { withDeadline } from '../../base/deadline.js';
 import { UserError } from '../../base/errors.js';
 
 const WITHIN_MS = 2_000;
 /** Works under way at once, of all users: libuv has four threads, which root's files and names need as well. */
 const AT_ONCE = 2;
-/** How long a user is refused after a time-out, in milliseconds; doubled each time. */
-const FIRST_PAUSE_MS = 5_000;
-const LONGEST_PAUSE_MS = 300_000;
+/** How long a user is refused after a time-out. */
+const PAUSE_LIMITS = { firstMs: 5_000, longestMs: 300_000 };
 /** Operations of one user that may wait for their turn. */
 const MOST_WAITING = 16;
 
@@ -20,7 +21,8 @@ interface User {
   count: number;
   /** When he is listened to again, by performance.now(). */
   until: number;
-  pause: number;
+  /** How many he had; once late, he is remembered. */
+  timeouts: number;
 }
 
 export class UserOperations {
@@ -60,30 +62,21 @@ export class UserOperations {
       }
     });
     user.last = result.catch(() => undefined);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        isLate = true;
-        if (isStarted) this.#giveUp(user);
-        reject(refusal());
-      }, this.#within);
+    return withDeadline(result, this.#within, () => {
+      isLate = true;
+      if (isStarted) this.#giveUp(user);
+      return refusal();
     });
-    try {
-      return await Promise.race([result, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #giveUp(user: User): void {
-    user.until = performance.now() + user.pause;
-    user.pause = Math.min(user.pause * 2, LONGEST_PAUSE_MS);
+    user.until = performance.now() + backoffMs(++user.timeouts, PAUSE_LIMITS);
   }
 
   #user(uid: number): User {
     let user = this.#users.get(uid);
     if (!user) {
-      user = { last: Promise.resolve(), count: 0, until: 0, pause: FIRST_PAUSE_MS };
+      user = { last: Promise.resolve(), count: 0, until: 0, timeouts: 0 };
       this.#users.set(uid, user);
     }
     return user;
@@ -91,7 +84,7 @@ export class UserOperations {
 
   /** Forgets a user who has no operation under way and was never late. */
   #forget(uid: number, user: User): void {
-    if (user.count === 0 && user.pause === FIRST_PAUSE_MS) this.#users.delete(uid);
+    if (user.count === 0 && user.timeouts === 0) this.#users.delete(uid);
   }
 
   async #turn(): Promise<void> {

@@ -35,7 +35,7 @@ export interface UserRoot {
 }
 
 /** Whether symbolic links are followed, within the root, or refused. */
-export type Links = 'follow' | 'refuse';
+type Links = 'follow' | 'refuse';
 /** TMPFS_MAGIC, RAMFS_MAGIC. */
 export const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */
@@ -47,8 +47,7 @@ const MOST_CROSSINGS = 16;
 const TRIES = 8;
 
 /**
- * Opens a path at once. What is not in memory is not there, where that is all the memory that a file system has (tmpfs,
- * which runtime folders are); a disk is waited for.
+ * Opens a path at once. On tmpfs, an entry that is not cached does not exist; on a disk, the lookup may block.
  * @param path absolute
  * @returns a file descriptor (O_PATH), for the caller to close
  * @throws OpError for anything that is not there for that user, or lies where nobody may look for him

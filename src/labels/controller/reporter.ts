@@ -38,7 +38,7 @@ export class Reporter {
     const isDown = (err as { syscall?: string }).syscall === 'connect';
     if (repeats === REPORTED_AT && !isDown)
       this.#log.error(
-        `${lastError}; until Docker lists them what is in force stays, and containers that start are not held`,
+        `${lastError}; until Docker lists them what is in force stays, and no labels are applied to containers that start meanwhile`,
       );
     else this.#log.debug(lastError);
   }

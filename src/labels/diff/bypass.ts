@@ -43,7 +43,7 @@ export function whyBypassed(desired: RoutingDesired, observed: () => readonly Ru
   const told = bypasses.slice(0, MOST_RULES).map(describe);
   const more = bypasses.length > MOST_RULES ? ` and ${bypasses.length - MOST_RULES} more` : '';
   const above = Math.max(...found.filter(({ rules }) => rules.length > 0).map(({ priority }) => priority));
-  return `policy rules of the container's own come before the labels' routes: ${told.join(', ')}${more}; what they match does not go by the label's gateway: remove them, or give them priorities above ${above}`;
+  return `policy rules of the container's own come before the labels' routes: ${told.join(', ')}${more}; packets that they match bypass the label's gateway: remove them, or give them priorities above ${above}`;
 }
 
 /** The rules as they are when ours are there: the kernel puts a new one after those of its priority. */

@@ -1,4 +1,5 @@
-// Which changes depend on one another: after one that failed, those are skipped that would do harm without it. Not here: making changes (labels/namespace/session.ts), their order (diff.ts).
+// Which changes depend on one another: after one that failed, those are skipped that would do harm without it. Not here:
+// making changes (labels/namespace/session.ts), their order (diff.ts).
 
 import { formatPrefix } from '../../base/ip.js';
 import { RTN_UNREACHABLE } from '../../netlink/route/route.js';

@@ -1,6 +1,5 @@
-// Gateways by a link on which the kernel sends by destination alone: packets would go elsewhere than the label says, so only
-// the guard stands. Pure. Not here: asking the kernel (labels/namespace/session.ts), networks of which Docker says so
-// (labels/planner/resolve.ts).
+// Gateways on links where the kernel ignores next hops: only the fallback of such a route is installed. Pure. Not here:
+// asking the kernel (labels/namespace/session.ts), networks of which Docker says so (labels/planner/resolve.ts).
 
 import { type Address, formatAddress, formatPrefix, sameAddress } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
@@ -17,7 +16,7 @@ export interface IgnoredGateway {
   readonly why: keyof typeof KINDS;
 }
 
-/** The routes without those by such a gateway; their guards stay. */
+/** The routes without those by such a gateway; their fallbacks stay. */
 export function withoutIgnored(
   routes: readonly DesiredRoute[],
   ignored: readonly IgnoredGateway[],
@@ -27,7 +26,7 @@ export function withoutIgnored(
 }
 
 /** What is wrong with the gateways; undefined where there is nothing. */
-export function whyIgnored(
+export function describeIgnoredGateways(
   routes: readonly DesiredRoute[],
   ignored: readonly IgnoredGateway[],
 ): string | undefined {

@@ -1,11 +1,11 @@
 // Stale UDP flows: those that still go to a former destination of a forward. The kernel applies NAT rules to the first
 // packet of a flow only, and a UDP flow lasts as long as somebody sends: it would go on to a dead address, or to the
 // container that gets it next. TCP connections end by themselves. Pure. Not here: listing and deleting flows
-// (nft/conntrack.ts, labels/namespace/session.ts).
+// (nft/flows.ts, labels/namespace/session.ts).
 
 import { sameAddress } from '../../base/ip.js';
 import { DOCKER_DNS } from '../../base/special-addresses.js';
-import type { Flow } from '../../nft/conntrack.js';
+import type { Flow } from '../../nft/flows.js';
 import type { UdpForward } from './state.js';
 
 /** Whether a flow goes elsewhere than its port is forwarded to. One that is only masqueraded by somebody else is not stale. */

@@ -65,7 +65,7 @@ export function isClosing(table: NftTable | undefined): boolean {
 
 export const CLOSED = "the container sends and forwards nothing but loopback and Docker's DNS";
 
-/** The state of a strict namespace in which something is found that a label is not in force for. */
+/** The closed form of a strict namespace's state, for a problem that was found while reading it. */
 export function closedState(desired: DesiredState): DesiredState {
   if (desired.isClosed) return desired;
   const table = closed(desired.table ?? CLOSED_TABLE);

@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.js';
 import { type DockerApi, unlessGone } from '../../docker/api-client.js';
 import { LISTING, Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
-import { containerOf, readContainerListing, readInspection } from './docker-answers.js';
+import { containerOf, EVENTS, readContainerListing, readInspection } from './docker-answers.js';
 import {
   fingerprint,
   type InspectedContainer,
@@ -20,9 +20,10 @@ import {
 import { hostDnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
-import { hostNetworks, indeterminate } from './namespace-sharing.js';
+import { hostNetworks, indeterminate, knownNetns } from './namespace-sharing.js';
 import { Networks } from './networks.js';
 import { hiddenNetns, isStill, netnsOfContainer, processExists } from './proc-netns.js';
+import { Views } from './revision.js';
 import {
   type ContainerSnapshot,
   type LabelOrigins,
@@ -44,11 +45,6 @@ interface ContainersParts {
   readonly labelled?: (id: string, name: string, labels: ReadonlyMap<string, string>) => void;
 }
 
-/** Exact names: every `exec` in a container causes several events with other names. */
-const EVENTS = {
-  type: ['container', 'network'],
-  event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
-};
 /** Concurrent inspections. */
 const MAX_CONCURRENCY = 16;
 
@@ -63,10 +59,7 @@ export class Containers {
   readonly #snapshots = new Map<string, ContainerSnapshot>();
   /** Ids of those that no event has named since their snapshot. */
   readonly #fresh = new Set<string>();
-  /** Their last views, with the snapshots that these were made from. */
-  readonly #views = new Map<string, { readonly snapshot: ContainerSnapshot; readonly view: ContainerView }>();
-  /** The last revision that was given to a view. */
-  #revision = 0;
+  readonly #views = new Views();
   /** Ids of those that events have named since the last listing: inspected concurrently with the next one. */
   readonly #dirty = new Set<string>();
   readonly #queries: Queries;
@@ -138,8 +131,8 @@ export class Containers {
       isJoined(one) ? snapshot(one) : own[n],
     );
     const present = new Set(listed.map(({ Id }) => Id));
-    for (const known of [this.#snapshots, this.#views])
-      for (const id of known.keys()) if (!present.has(id)) known.delete(id);
+    for (const id of this.#snapshots.keys()) if (!present.has(id)) this.#snapshots.delete(id);
+    this.#views.retainOnly(present);
     for (const id of this.#fresh) if (!present.has(id)) this.#fresh.delete(id);
     this.#inspectErrors.retainOnly(present);
     this.#imageLabels.retainOnly(present);
@@ -147,7 +140,7 @@ export class Containers {
     this.#inspectErrors.checkProcesses(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
     const isIndeterminate = indeterminate(found);
-    return found.map(each => this.#complete(each, isOfHost(each), isIndeterminate(each)));
+    return found.map(each => this.#views.of(each, isOfHost(each), isIndeterminate(each)));
   }
 
   async #snapshot(
@@ -182,7 +175,7 @@ export class Containers {
     const { Running, Pid } = container.State;
     const sandboxKey = container.NetworkSettings?.SandboxKey;
     const lookUp = (process: number): NetnsRef | undefined => {
-      const found = this.#parts.findNetns(process, this.#knownNetns(container));
+      const found = this.#parts.findNetns(process, knownNetns(this.#snapshots, container));
       if (!found && own.labels.size > 0 && processExists(process)) throw new Error(hiddenNetns(sandboxKey));
       return found;
     };
@@ -211,13 +204,6 @@ export class Containers {
     return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
   }
 
-  /** The namespaces of containers as they were last seen; of the one that a container joined first. */
-  *#knownNetns({ HostConfig }: InspectedContainer): Generator<NetnsRef> {
-    const joined = this.#snapshots.get(joinedContainer(HostConfig?.NetworkMode) ?? '');
-    for (const seen of joined ? [joined, ...this.#snapshots.values()] : this.#snapshots.values())
-      if (seen.view.netns) yield seen.view.netns;
-  }
-
   /**
    * A container that Docker cannot inspect: its last snapshot if the listing has not changed; else what the listing has, its
    * name and addresses, which other containers' labels need.
@@ -237,20 +223,6 @@ export class Containers {
     const own = await this.#imageLabels.read(container);
     this.#parts.labelled?.(id, nameOf(container), own.labels);
     return { container, own };
-  }
-
-  #complete(current: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
-    const { snapshot, view: known } = this.#views.get(current.view.id) ?? {};
-    const isSame = known?.hostNetwork === hostNetwork && (known.isIndeterminate ?? false) === isIndeterminate;
-    if (snapshot === current && isSame) return known;
-    const view = {
-      ...current.view,
-      revision: ++this.#revision,
-      hostNetwork,
-      ...(isIndeterminate && { isIndeterminate }),
-    };
-    this.#views.set(current.view.id, { snapshot: current, view });
-    return view;
   }
 }
 

@@ -41,6 +41,12 @@ export function readImageLabels(answer: unknown): Readonly<Record<string, string
   return (answer as { Config?: { Labels?: Readonly<Record<string, string>> | null } | null }).Config?.Labels;
 }
 
+/** The events that tell of containers. Exact names: every `exec` in a container causes several events with other names. */
+export const EVENTS = {
+  type: ['container', 'network'],
+  event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
+};
+
 /** The container that an event is about; undefined where it is about none. */
 export function containerOf(event: unknown): string | undefined {
   const { Type, Actor } = (event ?? {}) as {

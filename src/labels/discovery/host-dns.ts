@@ -3,7 +3,7 @@
 // here: what is reported (labels/planner/leaks.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { formatAddress, parseAddress, parsePrefix, prefixContains } from '../../base/ip.js';
+import { formatAddress, isLoopback, parseAddress } from '../../base/ip.js';
 import { DOCKER_DNS } from '../../base/special-addresses.js';
 import { type InspectedContainer, joinedContainer } from './docker-types.js';
 
@@ -16,7 +16,6 @@ const HOST_FILE = '/etc/resolv.conf';
 const RESOLVED_STUB = '127.0.0.53';
 const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
 const DOCKER_SERVER = formatAddress(DOCKER_DNS);
-const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(text => parsePrefix(text)!);
 
 /** The contents of the files; undefined where there is none. */
 export interface ResolvConf {
@@ -57,16 +56,16 @@ export function findHostDns({
   const servers = serversOf(host);
   const isStub = servers.length === 1 && servers[0] === RESOLVED_STUB;
   const asked = isStub && resolved !== undefined ? serversOf(resolved) : servers;
-  return asked.find(server => server !== DOCKER_SERVER && isLoopback(server));
+  return asked.find(server => server !== DOCKER_SERVER && isOnLoopback(server));
 }
 
 function serversOf(text: string): string[] {
   return [...text.matchAll(/^nameserver[ \t]+(\S+)/gm)].map(([, server = '']) => server);
 }
 
-function isLoopback(server: string): boolean {
+function isOnLoopback(server: string): boolean {
   const address = parseAddress(server);
-  return address !== undefined && LOOPBACK.some(network => prefixContains(network, address));
+  return address !== undefined && isLoopback(address);
 }
 
 /** The beginning of a regular file; undefined where there is none. */

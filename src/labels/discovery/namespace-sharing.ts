@@ -2,7 +2,7 @@
 // and /proc (containers.ts), merging the labels of one namespace (labels/planner/merge.ts).
 
 import type { ContainerView, NetnsRef } from './container.js';
-import { joinedContainer } from './docker-types.js';
+import { type InspectedContainer, joinedContainer } from './docker-types.js';
 
 /** What shows which namespace a container is in. */
 export interface NetworkModeInfo {
@@ -40,6 +40,16 @@ export function indeterminate(all: readonly NetworkModeInfo[]): (one: NetworkMod
   const keys = new Set<string>();
   for (const one of all) if (one.view.netns && owners.has(ownerOf(one, modes))) keys.add(one.view.netns.key);
   return ({ view: { netns } }) => netns !== undefined && keys.has(netns.key);
+}
+
+/** The namespaces of containers as they were last seen, by id; of the one that the container joined first. */
+export function* knownNetns(
+  last: ReadonlyMap<string, NetworkModeInfo>,
+  { HostConfig }: InspectedContainer,
+): Generator<NetnsRef> {
+  const joined = last.get(joinedContainer(HostConfig?.NetworkMode) ?? '');
+  for (const seen of joined ? [joined, ...last.values()] : last.values())
+    if (seen.view.netns) yield seen.view.netns;
 }
 
 function modesOf(all: readonly NetworkModeInfo[]): Map<string, string | undefined> {

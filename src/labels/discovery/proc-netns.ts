@@ -31,13 +31,13 @@ interface NetnsHints {
  */
 export function netnsOfContainer(
   { id, pid, sandboxKey = '' }: NetnsHints,
-  lookUp: LookUp = () => undefined,
+  lookUp: NetnsFinder = () => undefined,
 ): NetnsRef | undefined {
   return netnsOfSandbox(sandboxKey) ?? netnsOfProcess(id, pid, lookUp);
 }
 
 /** Finds the namespace of a process among others' (labels/namespace/netns-lookup.ts). */
-export type LookUp = (pid: number) => NetnsRef | undefined;
+type NetnsFinder = (pid: number) => NetnsRef | undefined;
 
 /** What is said of a running container whose namespace cannot be opened. */
 export function hiddenNetns(sandboxKey = ''): string {
@@ -76,7 +76,7 @@ function netnsOfSandbox(sandboxKey: string): NetnsRef | undefined {
   }
 }
 
-function netnsOfProcess(id: string, pid: number, lookUp: LookUp): NetnsRef | undefined {
+function netnsOfProcess(id: string, pid: number, lookUp: NetnsFinder): NetnsRef | undefined {
   const startTime = pid > 0 ? startTimeOf(pid) : undefined;
   if (startTime === undefined) return undefined;
   const process = { pid, startTime };

@@ -1,7 +1,39 @@
 // Revisions: a number for the state of a thing, which changes whenever that state may have changed. What is derived from
-// things is recomputed when the list of their revisions differs, as with Kubernetes' `resourceVersion`. Pure.
+// things is recomputed when the list of their revisions differs, as with Kubernetes' `resourceVersion`. Not here: when a
+// snapshot is taken anew (containers.ts).
+
+import type { ContainerView } from './container.js';
+import type { ContainerSnapshot } from './snapshot.js';
 
 /** Whether the lists are equal. */
 export function sameRevisions(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((revision, n) => revision === b[n]);
+}
+
+/** The views of containers. One that is as it was is the same object, with the same revision. */
+export class Views {
+  /** The last ones, with the snapshots that these were made from. */
+  readonly #views = new Map<string, { readonly snapshot: ContainerSnapshot; readonly view: ContainerView }>();
+  /** The last revision that was given to a view. */
+  #revision = 0;
+
+  /** @param hostNetwork and `isIndeterminate`: what other containers' snapshots tell of this one */
+  of(current: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
+    const { snapshot, view: known } = this.#views.get(current.view.id) ?? {};
+    const isSame = known?.hostNetwork === hostNetwork && (known.isIndeterminate ?? false) === isIndeterminate;
+    if (snapshot === current && isSame) return known;
+    const view = {
+      ...current.view,
+      revision: ++this.#revision,
+      hostNetwork,
+      ...(isIndeterminate && { isIndeterminate }),
+    };
+    this.#views.set(current.view.id, { snapshot: current, view });
+    return view;
+  }
+
+  /** Forgets all others. */
+  retainOnly(present: ReadonlySet<string>): void {
+    for (const id of this.#views.keys()) if (!present.has(id)) this.#views.delete(id);
+  }
 }

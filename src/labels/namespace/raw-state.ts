@@ -39,12 +39,12 @@ export function decodeState({ nft, routes, rules, sysctls, loopbackLinks }: RawS
   };
 }
 
-/** The same text for sights that say the same to the byte, the generation of the ruleset included. */
+/** Equal for raw states that are equal byte for byte, ruleset generation included. */
 export function cacheKey({ nft, routes, rules, sysctls, loopbackLinks, ignoredGateways }: RawState): string {
-  const said = [nft.rules, routes, rules];
-  const counts = said.map(({ length }) => length);
+  const replies = [nft.rules, routes, rules];
+  const counts = replies.map(({ length }) => length);
   const values = sysctls.map(({ name, value, wanted }) => `${name}=${value}/${wanted}`);
-  const bytes = Buffer.concat(said.flat()).toString('latin1');
+  const bytes = Buffer.concat(replies.flat()).toString('latin1');
   const ignored = ignoredGateways.map(({ gateway, link, why }) => `${formatAddress(gateway)} ${link} ${why}`);
   return `${counts} ${nft.tables} ${values} ${loopbackLinks} ${ignored} ${bytes}`;
 }

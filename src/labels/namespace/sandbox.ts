@@ -13,7 +13,7 @@ import { diff } from '../diff/diff.js';
 import { CLOSED_FROZEN, isClosedFrozen } from '../diff/diff-frozen.js';
 import { diffRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
-import { whyIgnored, withoutIgnored } from '../diff/ignored-gateways.js';
+import { describeIgnoredGateways, withoutIgnored } from '../diff/ignored-gateways.js';
 import { stampedTable, stampOf } from '../diff/stamp.js';
 import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../diff/state.js';
 import { CLOSED, CLOSED_STAMP, CLOSED_TABLE, closedState } from '../diff/strict.js';
@@ -209,8 +209,8 @@ export class Sandboxes {
 }
 
 /**
- * What a namespace shall hold, and what is told, where something in it keeps labels from being in force: a gateway that
- * the kernel ignores is left out, and a strict namespace is closed.
+ * The desired state corrected for what was found: routes by gateways that the kernel ignores are dropped, and a strict
+ * namespace is closed. With the warnings to report.
  */
 function heldIn(
   { rules, ignoredGateways }: RawState,
@@ -220,7 +220,7 @@ function heldIn(
   const desired = { ...planned, routes: withoutIgnored(planned.routes, ignoredGateways) };
   const found = [
     whyBypassed(desired, () => readRules(rules)) ?? [],
-    whyIgnored(planned.routes, ignoredGateways) ?? [],
+    describeIgnoredGateways(planned.routes, ignoredGateways) ?? [],
   ].flat();
   if (found.length > 0 && planned.isStrict && !planned.isFrozen) {
     const warnings = [`${found.join('; ')}; until then ${CLOSED}`];

@@ -85,7 +85,11 @@ export class NetnsSession {
     return this.#rt.routes(RTPROT_DWGD);
   }
 
-  /** @param search whether a leftover probe table is searched for as well @param gateways of which is asked by which link they are @throws OpError, ChannelError */
+  /**
+   * @param search whether to look for a leftover probe table
+   * @param gateways whose links are checked
+   * @throws OpError, ChannelError
+   */
   readState(
     sysctls: readonly DesiredSysctl[],
     loopbackTowards: readonly Address[] = [],

@@ -36,5 +36,5 @@ function whyIPv6Leaks({ destination }: RouteIntent): string {
 }
 
 function whyDnsLeaks(server: string): string {
-  return `Docker asks ${server} on the host for this container's names, from the host and not by the label's route: give the container a \`dns:\` of its own, such as the VPN's`;
+  return `Docker resolves this container's names through ${server} on the host, so these queries bypass the label's route: give the container a \`dns:\` of its own, such as the VPN's`;
 }

@@ -152,7 +152,7 @@ function dedupe<T extends { readonly key: string }>(
       diagnostics.push(
         diagnosticOf(
           attributed,
-          `${plain(container.name, 80)}, which shares this network namespace, has ${intent.key}, which says otherwise and counts: remove one of the two labels`,
+          `${plain(container.name, 80)} shares this network namespace, and its label ${intent.key} takes precedence: remove one of the two labels`,
         ),
       );
     }

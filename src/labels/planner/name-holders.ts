@@ -142,7 +142,7 @@ function isMeant(key: string, holder: ContainerView, asker: ContainerView): bool
   if (!key.startsWith('alias ')) return true;
   if (holder.isOneOff) return false;
   if (!holder.service || holder.service.project === asker.service?.project) return true;
-  // Who is of no project means an alias that somebody chose, and not what each project calls its own.
+  // A container outside of Compose can mean an explicit alias, but not a service's own name.
   return !asker.service && key !== aliasKey(holder.service.name);
 }
 

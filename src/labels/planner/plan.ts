@@ -56,7 +56,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   const groups = groupByNamespace(world.containers);
   const { hostInterfaceAddresses } = world;
   const diagnostics: Diagnostic[] = [];
-  // These say nothing of labels that are not in force.
+  // These do not mean that a label is not in force.
   const warnings: Diagnostic[] = [];
   const names = new NameIndex(groups, world.external);
   const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, awaited: [] };

@@ -1,6 +1,6 @@
-// The networks that a text may mean in which none can be read as it stands: several of them, in quotes and brackets, with
-// letters for digits, a mask, a length that is none. What is not sure counts as the widest that it may be. Pure. Not here:
-// networks without a mistake (destination.ts), which keys are about routes (misspelt.ts).
+// Guesses which networks a malformed text means: quoted, in a list, with letters for digits, with a mask or a bad length.
+// In doubt, the widest. Pure. Not here: networks without a mistake (destination.ts), which keys are about routes
+// (misspelt.ts).
 
 import { type Address, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
 import { parseNetwork } from './destination.js';

@@ -18,7 +18,7 @@ import {
 } from './label-keys.js';
 
 /** What a key was for. */
-export type KeyMeaning =
+type KeyMeaning =
   | { readonly kind: 'strict' | 'natInterfaces' }
   | ({ readonly kind: 'route' | 'hostRoutes' } & FoundNetworks);
 

@@ -1,11 +1,10 @@
 // The parser of one container's labels: from text to ContainerIntent, and one sentence for each mistake. Total: any text is
 // either understood or reported, and a bad label does not affect the others. Pure. Not here: whether a name resolves
-// (labels/planner/name-index.ts), what the kernel is to hold (labels/planner/plan.ts).
+// (labels/planner/name-index.ts), which labels are too many (selected-keys.ts).
 
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
-import { LABEL_PREFIX } from '../../base/ownership.js';
-import { naturalCompare, quote } from '../../base/plain-text.js';
+import { quote } from '../../base/plain-text.js';
 import { nearest } from '../../base/suggest.js';
 import { RuleError } from '../../nft/iptables/syntax/rule.js';
 import { translateRule } from '../../nft/iptables/translate.js';
@@ -39,10 +38,8 @@ import {
 import { meaningOf, suggestionFor } from './misspelt.js';
 import { closeNetworks, failClosed, isRepeated, newReading, type Reading, routeSubject } from './reading.js';
 import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
+import { MAX_KEY_LENGTH, selectKeys } from './selected-keys.js';
 
-/** Limits for one container. */
-export const MAX_LABELS = 1024;
-const MAX_KEY_LENGTH = 255;
 const MAX_VALUE_LENGTH = 4096;
 const MAX_LIST_ITEMS = 64;
 const MAX_RULE_NAME = 64;
@@ -85,38 +82,6 @@ export function decodeLabels(
   const bounded = limitDiagnostics(diagnostics);
   const mistaken = bounded.map(({ key }) => key);
   return { intent: { revision, ...intent, ...(mistaken.length > 0 && { mistaken }) }, diagnostics: bounded };
-}
-
-interface SelectedKeys {
-  /** Those that count, in their natural order. */
-  readonly keys: readonly string[];
-  /** Too long to count. */
-  readonly long: readonly string[];
-  /** What is said where there are more. */
-  readonly tooMany?: string;
-  /** Whether something is to be closed for one of these. */
-  readonly mayClose: boolean;
-}
-
-/** What a key has for which something is closed where it does not count. */
-const MAY_CLOSE =
-  /^twine\.(?!nat\.forward\.|iptables\.rule\.).*(?:rout|strict|interface|default|\d\.\d|::)/is;
-
-/** The keys that are ours and not too many. */
-function selectKeys(labels: ReadonlyMap<string, string>): SelectedKeys {
-  const ours = [...labels.keys()].filter(key => key.startsWith(LABEL_PREFIX));
-  const short = ours.filter(key => key.length <= MAX_KEY_LENGTH).sort(naturalCompare);
-  const long = ours.filter(key => key.length > MAX_KEY_LENGTH);
-  if (short.length <= MAX_LABELS && long.length <= MAX_LABELS) return { keys: short, long, mayClose: false };
-  // What a route label that does not count would have kept closed would be open.
-  const isFirst = (key: string): boolean => MAY_CLOSE.test(key.slice(0, MAX_VALUE_LENGTH));
-  const sorted = [...short.filter(isFirst), ...short.filter(key => !isFirst(key))];
-  return {
-    keys: sorted.slice(0, MAX_LABELS).sort(naturalCompare),
-    long: long.slice(0, MAX_LABELS),
-    tooMany: `the container has ${ours.length} of these labels: the first ${MAX_LABELS} count, routes before others, in the order of their names`,
-    mayClose: [...sorted.slice(MAX_LABELS), ...long.slice(MAX_LABELS)].some(isFirst),
-  };
 }
 
 function messageFor(err: unknown): string {

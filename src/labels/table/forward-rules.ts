@@ -4,8 +4,8 @@
 import { type Address, formatAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import { DOCKER_DNS } from '../../base/special-addresses.js';
-import type { FlowEnd } from '../../nft/conntrack.js';
 import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
+import type { FlowEnd } from '../../nft/flows.js';
 import { type NftRule, rule } from '../../nft/table.js';
 import type { UdpForward } from '../diff/state.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';

@@ -28,7 +28,7 @@ import {
   RTNLGRP_LINK,
   setLinkRequest,
 } from './link.js';
-import { deleteRuleRequest, getRulesRequest, newRuleRequest, type Rule } from './policy-rule.js';
+import { deleteRuleRequest, getPolicyRulesRequest, newRuleRequest, type Rule } from './policy-rule.js';
 import {
   decodeRoute,
   deleteRouteRequest,
@@ -164,7 +164,7 @@ export class RtNetlink {
 
   /** All policy rules of both families, in the kernel's order, as it says them: for readRules(). */
   listRules(): Buffer[] {
-    return this.#list(getRulesRequest(), 'policy rules');
+    return this.#list(getPolicyRulesRequest(), 'policy rules');
   }
 
   /** @throws OpError: EEXIST */
@@ -207,7 +207,7 @@ function describe({ destination, gateway }: RouteConfig): string {
 }
 
 /** Tells of links that appear, change and go. */
-export interface LinkWatch {
+interface LinkWatch {
   close(): void;
 }
 

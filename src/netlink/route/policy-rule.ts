@@ -73,7 +73,7 @@ export function deleteRuleRequest(rule: Rule): Request {
 }
 
 /** `ip rule show`: every rule of every family. */
-export function getRulesRequest(): Request {
+export function getPolicyRulesRequest(): Request {
   return { type: RTM_GETRULE, flags: NLM_F_DUMP, payload: Buffer.alloc(FIB_RULE_HDR_LEN) };
 }
 

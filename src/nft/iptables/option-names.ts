@@ -6,7 +6,7 @@ import { MATCHES, TARGETS } from './registry.js';
 import type { Extension, OptionSpec } from './syntax/extension.js';
 import { refuse, show, type Token } from './syntax/tokens.js';
 
-export interface BasicOption extends OptionSpec {
+interface BasicOption extends OptionSpec {
   readonly letter: string;
 }
 

@@ -19,7 +19,7 @@ export interface Instance {
   protocolBefore?: Protocol;
 }
 
-export type Jump = { readonly kind: 'jump' | 'goto'; readonly chain: TwineChain };
+type Jump = { readonly kind: 'jump' | 'goto'; readonly chain: TwineChain };
 
 /** A rule's parts, by iptables' names of them. */
 export interface ParsedRule {

@@ -12,7 +12,7 @@ import { type FamilyContext, type OfFamily, Options, type Translation } from './
 import { RuleError, type TranslatedRule } from './syntax/rule.js';
 import { refuse, type Token, tokenize } from './syntax/tokens.js';
 
-export interface TranslateOptions {
+interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
   readonly family?: Family;
   /** What the names of the rule's meters, which are sets, begin with: unique in the table. */

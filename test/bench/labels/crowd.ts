@@ -1,5 +1,5 @@
 // Passes over many containers: fifty real ones, and hundreds that are named network namespaces with a stub of Docker's
-// API in front, because no machine of ours runs so many.
+// API in front, because one machine cannot run so many.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -10,7 +10,7 @@ import { decodeAddress } from '../../../src/netlink/route/address.js';
 import { decodeLink } from '../../../src/netlink/route/link.js';
 import { decodeRoute } from '../../../src/netlink/route/route.js';
 import { decodeDevice } from '../../../src/netlink/wireguard/decode.js';
-import { decodeFlow } from '../../../src/nft/conntrack.js';
+import { decodeFlow } from '../../../src/nft/flows.js';
 import { golden, readGolden, replies } from '../../support/golden.js';
 
 const decoders: Record<string, (bytes: Buffer) => unknown> = {

@@ -9,7 +9,7 @@ import { split } from '../values/numbers.js';
 const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const;
 
 /** Flags of TCP: those looked at, and which of them are set. */
-export interface FlagTest {
+interface FlagTest {
   readonly mask: readonly string[];
   readonly comp: readonly string[];
   readonly negated: boolean;

@@ -6,7 +6,7 @@ import { RuleError, type TranslatedRule, TWINE_CHAINS, type TwineChain } from '.
 import { refuse, type Token } from './tokens.js';
 
 export type Hook = NftHook['hook'];
-export type IptablesTable = 'filter' | 'nat';
+type IptablesTable = 'filter' | 'nat';
 
 /** The table that iptables would have the chain in. */
 export const TABLE_OF: Readonly<Record<TwineChain, IptablesTable>> = {

@@ -1,5 +1,6 @@
-// The definition of a match or a target of iptables: its options, the chains where it is allowed, and its translation. Not here: the entries themselves (nft/iptables/matches/, nft/iptables/targets/), how options are found
-// in a rule (nft/iptables/parser.ts).
+// The definition of a match or a target of iptables: its options, the chains where it is allowed, and its translation.
+// Not here: the entries themselves (nft/iptables/matches/, nft/iptables/targets/), how options are found in a rule
+// (nft/iptables/parser.ts).
 
 import type { Family } from '../../../base/ip.js';
 import type { Statement } from '../../expression.js';

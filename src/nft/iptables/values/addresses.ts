@@ -2,17 +2,16 @@
 // Not here: names of hosts, which are refused; numbers (numbers.ts).
 
 import { type Address, type Family, formatAddress, fromBytes, parseAddress } from '../../../base/ip.js';
+import { IFNAME_MAX } from '../../../netlink/route/link.js';
 import { type Expression, isPlainText, type MatchStatement, match, meta, payload } from '../../expression.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { readNumber } from './numbers.js';
 
-/** `IFNAMSIZ` - 1. */
-const INTERFACE_MAX = 15;
 /** No interface can have this name: what iptables-translate(8) writes for "no interface at all". */
 const NO_INTERFACE = 'INVAL/D';
 
 /** A network by any mask, its host bits cleared. */
-export interface AddressSet {
+interface AddressSet {
   readonly address: Address;
   readonly mask: Buffer;
 }
@@ -127,8 +126,8 @@ export function addressOrRange([first, last]: readonly [string, string?]): Expre
 export function matchInterface(key: 'iifname' | 'oifname', token: Token, negated: boolean): MatchStatement[] {
   const { text } = token;
   if (text === '') refuse(token, 'is no name of an interface');
-  if (Buffer.byteLength(text) > INTERFACE_MAX) {
-    refuse(token, `is longer than ${INTERFACE_MAX} bytes, which is the most that an interface's name has`);
+  if (Buffer.byteLength(text) > IFNAME_MAX) {
+    refuse(token, `is longer than ${IFNAME_MAX} bytes, which is the most that an interface's name has`);
   }
   if (text.includes('*')) refuse(token, 'has a "*": iptables writes "+" for "any ending"');
   if (/[\s/"\\\p{Cc}]/u.test(text)) refuse(token, 'cannot be the name of an interface');

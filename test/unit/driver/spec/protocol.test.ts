@@ -8,7 +8,7 @@ import {
   readCreateNetwork,
   readEndpoint,
   readJoin,
-  readNetwork,
+  readNetworkRequest,
 } from '../../../../src/driver/spec/protocol.js';
 
 const ids = { NetworkID: 'n1', EndpointID: 'e1' };
@@ -70,17 +70,22 @@ test('a join is read with its sandbox, whose path may be empty', () => {
 });
 
 for (const [name, read, body, message] of [
-  ['a text', readNetwork, 'n1', 'the request is not a JSON object'],
-  ['a list', readNetwork, [ids], 'the request is not a JSON object'],
+  ['a text', readNetworkRequest, 'n1', 'the request is not a JSON object'],
+  ['a list', readNetworkRequest, [ids], 'the request is not a JSON object'],
   ['null', readEndpoint, null, 'the request is not a JSON object'],
-  ['no network', readNetwork, {}, 'NetworkID is missing or not a string'],
-  ['a network that is a number', readNetwork, { NetworkID: 7 }, 'NetworkID is missing or not a string'],
-  ['an empty network', readNetwork, { NetworkID: '' }, 'NetworkID is empty or not an id'],
-  ['a network that is a path', readNetwork, { NetworkID: '../n1' }, 'NetworkID is empty or not an id'],
-  ['a network of two lines', readNetwork, { NetworkID: 'n1\n' }, 'NetworkID is empty or not an id'],
+  ['no network', readNetworkRequest, {}, 'NetworkID is missing or not a string'],
+  [
+    'a network that is a number',
+    readNetworkRequest,
+    { NetworkID: 7 },
+    'NetworkID is missing or not a string',
+  ],
+  ['an empty network', readNetworkRequest, { NetworkID: '' }, 'NetworkID is empty or not an id'],
+  ['a network that is a path', readNetworkRequest, { NetworkID: '../n1' }, 'NetworkID is empty or not an id'],
+  ['a network of two lines', readNetworkRequest, { NetworkID: 'n1\n' }, 'NetworkID is empty or not an id'],
   [
     'a network of 129 letters',
-    readNetwork,
+    readNetworkRequest,
     { NetworkID: 'n'.repeat(129) },
     'NetworkID is empty or not an id',
   ],
@@ -150,7 +155,13 @@ test('whatever JSON comes, it is read or refused with a UserError', () => {
   const body = fc.oneof(fc.jsonValue(), fc.dictionary(field, fc.jsonValue()));
   fc.assert(
     fc.property(body, value => {
-      for (const read of [readCreateNetwork, readNetwork, readEndpoint, readCreateEndpoint, readJoin]) {
+      for (const read of [
+        readCreateNetwork,
+        readNetworkRequest,
+        readEndpoint,
+        readCreateEndpoint,
+        readJoin,
+      ]) {
         try {
           read(value);
         } catch (err) {

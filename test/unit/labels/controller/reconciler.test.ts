@@ -407,8 +407,8 @@ test('why the containers cannot be looked at is said when it stays, once, be it 
   stage.dockerIsDown = Object.assign(new Error('the answer broke off'), { code: 'ECONNRESET' });
   for (let i = 0; i < 4; i++) await stage.pass();
   assert.deepEqual(stage.said(50), [
-    'cannot list the containers: stat /proc/1/ns/net: EACCES; until Docker lists them what is in force stays, and containers that start are not held',
-    'cannot list the containers: the answer broke off; until Docker lists them what is in force stays, and containers that start are not held',
+    'cannot list the containers: stat /proc/1/ns/net: EACCES; until Docker lists them what is in force stays, and no labels are applied to containers that start meanwhile',
+    'cannot list the containers: the answer broke off; until Docker lists them what is in force stays, and no labels are applied to containers that start meanwhile',
   ]);
 });
 

@@ -186,7 +186,7 @@ test('a namespace without labels any more gets everything back, the routes last'
   ]);
 });
 
-test('defect 6: the next gateway is there before the last one goes', () => {
+test('the next gateway is there before the last one goes', () => {
   const have = [route('0.0.0.0/0', '10.0.0.3'), route('0.0.0.0/0')];
   const want = [
     { network: prefix('0.0.0.0/0'), gateway: address('10.0.0.4') },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '../../../../src/base/ip.js';
 import { isStale } from '../../../../src/labels/diff/stale-flows.js';
-import type { Flow, FlowEnd } from '../../../../src/nft/conntrack.js';
+import type { Flow, FlowEnd } from '../../../../src/nft/flows.js';
 import { container, plan } from '../../../support/label-world.js';
 
 const end = (text: string): FlowEnd => {

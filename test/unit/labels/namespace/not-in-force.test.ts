@@ -13,7 +13,7 @@ const GUARD = '0.0.0.0/0 unreachable metric 0 table 229';
 const ROUTE = '0.0.0.0/0 via 10.9.0.3 metric 0 table 229';
 const UNTIL = "; until then the container sends and forwards nothing but loopback and Docker's DNS";
 const PAST =
-  "policy rules of the container's own come before the labels' routes: 32765 (table 200); what they match does not go by the label's gateway: remove them, or give them priorities above 32765";
+  "policy rules of the container's own come before the labels' routes: 32765 (table 200); packets that they match bypass the label's gateway: remove them, or give them priorities above 32765";
 const ignored = (flags: string): string =>
   `10.9.0.3 cannot be a gateway: its link eth0 is ${flags}, where the kernel ignores gateways and packets would go elsewhere, so 0.0.0.0/0 is unreachable: give a gateway on a network of driver bridge`;
 const theirs = newRuleRequest({ family: 4, priority: 32_765, table: 200, protocol: 3 }).payload;

@@ -1,4 +1,4 @@
-// defect 10: routes of the host to networks behind containers, and which are refused.
+// Routes of the host to networks behind containers, and which are refused.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
@@ -21,7 +21,7 @@ function planned(containers: readonly ContainerView[], rest: Partial<PlanInput> 
   return { routes: hostRoutes.map(showRoute), diagnostics: diagnostics.map(showMistake), sandboxes };
 }
 
-test('defect 10: a host route leads to the container on a bridge network, in both families', () => {
+test('a host route leads to the container on a bridge network, in both families', () => {
   const { routes, diagnostics, sandboxes } = planned([
     app('10.0.0.2 fd00::2', '192.168.100.1/24,10.20.0.0/24,fd07::/16'),
   ]);

@@ -40,7 +40,7 @@ test('an address is taken as it is', () => {
   assert.deepEqual(routesOf(sandbox), ['10.8.0.0/16 via 10.0.0.77', 'unreachable 10.8.0.0/16']);
 });
 
-test('defect 6: a gateway with a new address leaves no route by its old one, and without it the network is unreachable', () => {
+test('a gateway with a new address leaves no route by its old one, and without it the network is unreachable', () => {
   const world = (...gateway: ContainerView[]) =>
     routesOf(only([routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }), ...gateway]));
   assert.deepEqual(world(gw({ main: '10.0.0.3' })), ['0.0.0.0/0 via 10.0.0.3', 'unreachable 0.0.0.0/0']);
@@ -161,7 +161,7 @@ test('labels of one namespace that contradict each other are reported, and those
     gw({ main: '10.0.0.3' }),
   ]);
   const rest = (key: string) =>
-    `a-side ${key}: vpn, which shares this network namespace, has ${key}, which says otherwise and counts: remove one of the two labels`;
+    `a-side ${key}: vpn shares this network namespace, and its label ${key} takes precedence: remove one of the two labels`;
   assert.deepEqual(diagnostics.map(showMistake).sort(), [
     rest('twine.iptables.rule.a'),
     rest('twine.nat.forward.80'),
@@ -173,7 +173,7 @@ test('labels of one namespace that contradict each other are reported, and those
   assert.match(JSON.stringify(input[0]), /"drop"/);
 });
 
-test('defect 1: a container in the network of the host is refused, and one without labels is not looked at', () => {
+test('a container in the network of the host is refused, and one without labels is not looked at', () => {
   const { sandboxes, diagnostics, hostRoutes } = plan([
     container('host-one', {
       hostNetwork: true,
@@ -284,7 +284,7 @@ for (const [network, isTold] of [
       diagnostics,
       isTold
         ? [
-            `app twine.route.${network}: Docker asks 127.0.0.53 on the host for this container's names, from the host and not by the label's route: give the container a \`dns:\` of its own, such as the VPN's`,
+            `app twine.route.${network}: Docker resolves this container's names through 127.0.0.53 on the host, so these queries bypass the label's route: give the container a \`dns:\` of its own, such as the VPN's`,
           ]
         : [],
     );
@@ -348,7 +348,7 @@ for (const [what, routes, rules, expected, above] of [
     assert.equal(
       whyBypassed(desired, () => rules),
       expected &&
-        `policy rules of the container's own come before the labels' routes: ${expected}; what they match does not go by the label's gateway: remove them, or give them priorities above ${above ?? 32_765}`,
+        `policy rules of the container's own come before the labels' routes: ${expected}; packets that they match bypass the label's gateway: remove them, or give them priorities above ${above ?? 32_765}`,
     );
   });
 }

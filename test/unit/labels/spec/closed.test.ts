@@ -1,7 +1,8 @@
 // What stays closed while labels have mistakes: the networks of routes, and forwarding.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeLabels, MAX_LABELS } from '../../../../src/labels/spec/parse.js';
+import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import { MAX_LABELS } from '../../../../src/labels/spec/selected-keys.js';
 import { BROKEN_ROUTES } from '../../../support/broken-routes.js';
 import { chain, container, only, plan, routed, routesOf, showRoute } from '../../../support/label-world.js';
 

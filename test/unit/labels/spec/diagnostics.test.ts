@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_DIAGNOSTICS } from '../../../../src/labels/spec/diagnostics.js';
-import { decodeLabels, MAX_LABELS } from '../../../../src/labels/spec/parse.js';
+import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import { MAX_LABELS } from '../../../../src/labels/spec/selected-keys.js';
 
 const decode = (labels: Readonly<Record<string, string>>) =>
   decodeLabels('c', new Map(Object.entries(labels)));

@@ -147,7 +147,7 @@ for (const [first, second, about] of [
   });
 }
 
-test('defect 2: what looks like a command is a mistake, whatever it is in', () => {
+test('what looks like a command is a mistake, whatever it is in', () => {
   for (const evil of ['; id', '$(id)', '`id`', '&& id', '| id', '\n id', "' id", '" id']) {
     const { intent, diagnostics } = decode({
       [`twine.route.10.0.0.0/8${evil}`]: 'gw',
@@ -165,7 +165,7 @@ test('defect 2: what looks like a command is a mistake, whatever it is in', () =
   }
 });
 
-test('defect 4: the chain of a rule decides, whatever its label is called', () => {
+test('the chain of a rule decides, whatever its label is called', () => {
   const { rules } = intentOf({
     'twine.iptables.rule.nat-input': 'TWINE_INPUT -j DROP',
     'twine.iptables.rule.my-forward': 'TWINE_NAT_OUTPUT -p tcp --dport 80 -j REDIRECT --to-ports 81',
@@ -179,7 +179,7 @@ test('defect 4: the chain of a rule decides, whatever its label is called', () =
   );
 });
 
-test('defect 9: one bad label stops no good one, and the former gateway label is only a mistake', () => {
+test('one bad label stops no good one, and the former gateway label is only a mistake', () => {
   const { intent, diagnostics } = decode({
     'twine.gateway.interface': 'wg+',
     'twine.route.nonsense': 'gw',

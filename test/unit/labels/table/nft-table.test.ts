@@ -67,7 +67,7 @@ for (const [chain, hook, rest] of [
   ['TWINE_NAT_OUTPUT', 'nat-output output -100', '-p tcp --dport 80 -j REDIRECT --to-ports 81'],
   ['TWINE_NAT_POSTROUTING', 'postrouting postrouting 100', '-j MASQUERADE'],
 ] as const) {
-  test(`defect 4: ${chain} hangs where iptables has its chain, and nowhere else`, () => {
+  test(`${chain} hangs where iptables has its chain, and nowhere else`, () => {
     const { table, diagnostics } = planned({ 'twine.iptables.rule.a-b': `${chain} ${rest}` });
     assert.deepEqual(diagnostics, []);
     assert.deepEqual(hooked(table), [hook]);
@@ -94,7 +94,7 @@ test('rules of labels come before what the other labels bring', () => {
   }
 });
 
-test('defect 7: interfaces are matched by name, whole or by its beginning, and never by index', () => {
+test('interfaces are matched by name, whole or by its beginning, and never by index', () => {
   const { table } = planned({
     'twine.nat.interfaces': 'eth+,wg0',
     'twine.nat.forward.eth+.80': 'web',
@@ -160,7 +160,7 @@ for (const [labels, given] of [
   [{ 'twine.nat.interfaces': 'lo', 'twine.nat.forward.+.80': 'web' }, '+'],
   [{ 'twine.nat.interfaces': 'eth+', 'twine.nat.forward.lo.80': 'web' }, 'lo'],
 ] as const) {
-  test(`defect 5: a forward of ${given} beside nat.interfaces=${labels['twine.nat.interfaces']} says that it does nothing`, () => {
+  test(`a forward of ${given} beside nat.interfaces=${labels['twine.nat.interfaces']} says that it does nothing`, () => {
     const { diagnostics, table } = planned(labels);
     const [, key] = Object.keys(labels);
     assert.deepEqual(diagnostics, [

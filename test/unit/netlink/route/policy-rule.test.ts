@@ -7,7 +7,7 @@ import { NLM_F_ACK, NLM_F_REQUEST } from '../../../../src/netlink/message.js';
 import {
   decodeRule,
   deleteRuleRequest,
-  getRulesRequest,
+  getPolicyRulesRequest,
   isRuleOf,
   newRuleRequest,
   RTM_DELRULE,
@@ -76,7 +76,7 @@ test('a rule that goes on at another one, and one for all packets but some, are 
 });
 
 test('rules of every family are asked for by a header of zeros', () => {
-  assert.deepEqual(getRulesRequest(), { type: RTM_GETRULE, flags: 0x300, payload: Buffer.alloc(12) });
+  assert.deepEqual(getPolicyRulesRequest(), { type: RTM_GETRULE, flags: 0x300, payload: Buffer.alloc(12) });
 });
 
 for (const [command, expected] of [

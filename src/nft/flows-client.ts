@@ -1,9 +1,9 @@
 // Tracked flows of the namespace of the calling thread: list them, let go of one (conntrack(8)). Synchronous. Not here:
-// the bytes (conntrack.ts), which flows are to go.
+// the bytes (flows.ts), which flows are to go.
 
 import { formatAddress } from '../base/ip.js';
 import type { Trace } from '../base/trace.js';
-import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './conntrack.js';
+import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './flows.js';
 import type { NetfilterSockets } from './sockets.js';
 
 export class Conntrack {

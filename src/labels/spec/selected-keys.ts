@@ -1,0 +1,43 @@
+// Which of a container's labels are read: ours, up to a limit, those before others that may close something. Pure. Not
+// here: reading them (parse.ts).
+
+import { LABEL_PREFIX } from '../../base/ownership.js';
+import { naturalCompare } from '../../base/plain-text.js';
+
+/** Limits for one container. */
+export const MAX_LABELS = 1024;
+export const MAX_KEY_LENGTH = 255;
+/** How much of a key is tested for what it may close, in characters. */
+const MAX_TESTED = 4096;
+
+interface SelectedKeys {
+  /** Those that count, in their natural order. */
+  readonly keys: readonly string[];
+  /** Too long to count. */
+  readonly long: readonly string[];
+  /** What is said where there are more. */
+  readonly tooMany?: string;
+  /** Whether something is to be closed for one of these. */
+  readonly mayClose: boolean;
+}
+
+/** Matches keys that may have kept something closed, should they be dropped by the limit. */
+const MAY_CLOSE =
+  /^twine\.(?!nat\.forward\.|iptables\.rule\.).*(?:rout|strict|interface|default|\d\.\d|::)/is;
+
+/** The keys that are ours and not too many. */
+export function selectKeys(labels: ReadonlyMap<string, string>): SelectedKeys {
+  const ours = [...labels.keys()].filter(key => key.startsWith(LABEL_PREFIX));
+  const short = ours.filter(key => key.length <= MAX_KEY_LENGTH).sort(naturalCompare);
+  const long = ours.filter(key => key.length > MAX_KEY_LENGTH);
+  if (short.length <= MAX_LABELS && long.length <= MAX_LABELS) return { keys: short, long, mayClose: false };
+  // What a route label that does not count would have kept closed would be open.
+  const isFirst = (key: string): boolean => MAY_CLOSE.test(key.slice(0, MAX_TESTED));
+  const sorted = [...short.filter(isFirst), ...short.filter(key => !isFirst(key))];
+  return {
+    keys: sorted.slice(0, MAX_LABELS).sort(naturalCompare),
+    long: long.slice(0, MAX_LABELS),
+    tooMany: `the container has ${ours.length} of these labels: the first ${MAX_LABELS} count, routes before others, in the order of their names`,
+    mayClose: [...sorted.slice(MAX_LABELS), ...long.slice(MAX_LABELS)].some(isFirst),
+  };
+}
