@@ -45,7 +45,10 @@ scenario(
       assert.doesNotMatch(ruleset, /fib/);
       assert.equal(forwards, '1');
       assert.equal(told.length, 2, told.join('\n'));
-      assert.match(told[0]!, /^twine\.iptables\.rule\.here: .*what it would have stopped passes.*modprobe nft_fib_inet/);
+      assert.match(
+        told[0]!,
+        /^twine\.iptables\.rule\.here: .*what it would have stopped passes.*modprobe nft_fib_inet/,
+      );
       assert.match(told[1]!, /^twine\.\*: the kernel lacks the module nft_fib_inet, so no port is forwarded/);
     });
 
