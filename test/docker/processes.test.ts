@@ -1,9 +1,10 @@
 // The keeper of labels runs no other program: its process tree under strace, with no tool in its PATH, through all that
 // it does.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { createNetwork, disconnect, remove, run } from '../support/containers.js';
+import { assertOnlyDaemonRan } from '../support/executed.js';
 import { daemon, docker, sh } from '../support/lab.js';
 import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
@@ -54,10 +55,6 @@ keeping('processes', () => {
     await remove('user');
     await follows(async () => assert.equal(await sh('ip route show proto 229'), ''));
     assert.equal(await daemon.stop(), 0);
-    const calls = readFileSync(TRACE, 'utf8')
-      .split('\n')
-      .filter(line => line.includes('exec'));
-    assert.equal(calls.length, 1, calls.join('\n'));
-    assert.match(calls[0]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\/main\.js"/);
+    assertOnlyDaemonRan(TRACE);
   });
 });

@@ -1,8 +1,9 @@
 // The daemon runs no other program: its process tree under strace, with no tool in its PATH, through all it does.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { addressOf, createNetwork, ping, remove, run } from '../../support/containers.js';
+import { assertOnlyDaemonRan } from '../../support/executed.js';
 import { bothHalves, daemon, eventually, scenario, sh, wg } from '../../support/lab.js';
 
 const TRACE = '/run/dwgd.trace';
@@ -44,12 +45,6 @@ scenario('processes', () => {
     await daemon.settled();
     assert.equal(await daemon.stop(), 0);
 
-    const calls = readFileSync(TRACE, 'utf8')
-      .split('\n')
-      .filter(line => line.includes('exec'));
-    // setpriv(1) takes away the capabilities that the unit does not give, and becomes the daemon.
-    assert.equal(calls.length, 2, calls.join('\n'));
-    assert.match(calls[0]!, /execve\("\/usr\/bin\/setpriv"/);
-    assert.match(calls[1]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\/main\.js"/);
+    assertOnlyDaemonRan(TRACE);
   });
 });

@@ -1,0 +1,17 @@
+// What a daemon that was started under strace(1) has executed.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+
+/**
+ * Asserts that it executed nothing after it had begun. Before that, setpriv(1) takes away the capabilities that the unit does
+ * not give, and becomes the daemon.
+ * @param trace where strace wrote calls of execve and execveat
+ */
+export function assertOnlyDaemonRan(trace: string): void {
+  const calls = readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter(line => line.includes('exec'));
+  assert.equal(calls.length, 2, calls.join('\n'));
+  assert.match(calls[0]!, /execve\("\/usr\/bin\/setpriv"/);
+  assert.match(calls[1]!, /execve\("[^"]*node", \["[^"]*node", "[^"]*dist\/src\/cli\/main\.js"/);
+}
