@@ -13,6 +13,11 @@ const [CALLER, SHIFTER] = [2000, 2001];
 /** All that they start is in here, and ends with it. As much processor time as three programs of root's have. */
 const SLICE = '/sys/fs/cgroup/user.slice';
 
+/** Their file systems, which may lie on each other. */
+const UNMOUNT = `for user in ${CALLER} ${SHIFTER}; do
+  while umount -l /run/user/$user/fuse 2> /dev/null; do :; done
+done`;
+
 export type Deeds = Readonly<Record<string, number>>;
 
 export class Attackers {
@@ -25,7 +30,7 @@ export class Attackers {
   static async start(target: Omit<Target, 'uid'>): Promise<Attackers> {
     const attackers = new Attackers();
     await sh(`mkdir -p ${SLICE}; echo 300 > ${SLICE}/cpu.weight; modprobe fuse; chmod 666 /dev/fuse`);
-    await sh('umount -l /run/user/*/fuse 2> /dev/null || true');
+    await sh(UNMOUNT);
     for (const uid of [CALLER, SHIFTER])
       await sh(`rm -rf /run/user/${uid}; install -d -o ${uid} -m 700 /run/user/${uid} /run/user/${uid}/fuse`);
     // As fusermount(1) does it for a user, with leave for others to look.
@@ -78,6 +83,6 @@ export class Attackers {
   /** Ends all that they began. */
   async end(): Promise<void> {
     for (const { stdin } of this.#parts) stdin!.end();
-    await sh(`sleep 0.5; echo 1 > ${SLICE}/cgroup.kill; umount -l /run/user/*/fuse 2> /dev/null || true`);
+    await sh(`sleep 0.5; echo 1 > ${SLICE}/cgroup.kill; ${UNMOUNT}`);
   }
 }
