@@ -63,6 +63,12 @@ export class Queries {
     this.#queries.delete(path);
   }
 
+  /** Drops what is kept for paths of which nobody will ask again: answers that were late, and that one failed. */
+  dropAll(isGone: (path: string) => boolean): void {
+    for (const known of [this.#queries, this.#failing])
+      for (const path of known.keys()) if (isGone(path)) known.delete(path);
+  }
+
   /**
    * What Docker answers. The same question is asked once at a time.
    * @param read throws DecodeError for what is no such answer

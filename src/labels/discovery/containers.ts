@@ -7,7 +7,14 @@ import type { Log } from '../../base/log.js';
 import { type DockerApi, unlessGone } from '../../docker/api-client.js';
 import { LISTING, Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
-import { containerOf, EVENTS, readContainerListing, readInspection } from './docker-answers.js';
+import {
+  containerOf,
+  EVENTS,
+  inspectedId,
+  inspectPath,
+  readContainerListing,
+  readInspection,
+} from './docker-answers.js';
 import {
   fingerprint,
   type InspectedContainer,
@@ -136,6 +143,10 @@ export class Containers {
     for (const id of this.#fresh) if (!present.has(id)) this.#fresh.delete(id);
     this.#inspectErrors.retainOnly(present);
     this.#imageLabels.retainOnly(present);
+    this.#queries.dropAll(path => {
+      const id = inspectedId(path);
+      return id !== undefined && !present.has(id);
+    });
     const found = snapshots.filter(snapshot => snapshot !== undefined);
     this.#inspectErrors.checkProcesses(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
@@ -224,10 +235,6 @@ export class Containers {
     this.#parts.labelled?.(id, nameOf(container), own.labels);
     return { container, own };
   }
-}
-
-function inspectPath(id: string): string {
-  return `/containers/${id}/json`;
 }
 
 /** Maps with at most `limit` calls at a time; the results are in order. */

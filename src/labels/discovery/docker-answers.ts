@@ -17,6 +17,16 @@ export function readContainerListing(answer: unknown): ListedContainer[] {
   return answer as ListedContainer[];
 }
 
+/** The path that tells of one container. */
+export function inspectPath(id: string): string {
+  return `/containers/${id}/json`;
+}
+
+/** The id in a path of inspectPath(); undefined for any other path. */
+export function inspectedId(path: string): string | undefined {
+  return /^\/containers\/([\w-]+)\/json$/.exec(path)?.[1];
+}
+
 /** The answer to `GET /containers/ID/json`. @throws DecodeError */
 export function readInspection(answer: unknown): InspectedContainer {
   INSPECTED(answer, 'answer about a container');
