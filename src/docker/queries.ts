@@ -26,6 +26,8 @@ interface Query {
   readonly answer: Promise<unknown>;
   isLate: boolean;
   isSettled: boolean;
+  /** Whether a pass has begun since it was settled. */
+  isOld: boolean;
 }
 
 export class Queries {
@@ -55,6 +57,11 @@ export class Queries {
     const isDue = this.#isDue;
     this.#isDue = false;
     this.#isHanging = false;
+    // What the pass before did not ask for, nobody waits for.
+    for (const [path, query] of this.#queries) {
+      if (query.isOld) this.#queries.delete(path);
+      query.isOld = query.isSettled;
+    }
     return isDue;
   }
 
@@ -88,6 +95,7 @@ export class Queries {
       const failure = plainFailure(err);
       const isGone = (failure as { statusCode?: number }).statusCode === 404;
       const isAwaited = this.#queries.has(path);
+      if (isGone) this.#failing.delete(path);
       if (path !== LISTING && !isGone && !isAwaited) this.#retryLater(path);
       throw failure;
     }
@@ -98,6 +106,7 @@ export class Queries {
       answer: this.#api.get(path, GIVEN_UP_MS, query),
       isLate: false,
       isSettled: false,
+      isOld: false,
     };
     const settle = (): void => {
       asked.isSettled = true;

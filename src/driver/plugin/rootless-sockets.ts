@@ -10,7 +10,7 @@ import type { Log } from '../../base/log.js';
 import { DockerClient } from '../lifecycle/docker-networks.js';
 import type { Driver } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
-import { LoopShare, REST_OF_ANSWERS, REST_OF_CALLS } from '../users/loop-share.js';
+import { AnswerShares, LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
 import { openPathNow } from '../users/user-paths.js';
 import { createPlugin } from './http.js';
@@ -43,7 +43,7 @@ export class RootlessSockets {
   readonly #refused = new Set<number>();
   /** Of all users together; nobody's answers keep calls waiting. */
   readonly #calls = new LoopShare(REST_OF_CALLS);
-  readonly #answers = new LoopShare(REST_OF_ANSWERS);
+  readonly #answers = new AnswerShares();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 

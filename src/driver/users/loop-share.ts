@@ -44,3 +44,24 @@ export class LoopShare {
     });
   }
 }
+
+/** Answers of one user that wait to be read: his Docker is asked four questions at a time. */
+const MOST_WAITING = 8;
+
+/** The reading of what users' Dockers answer: each rests for himself, and others go on. */
+export class AnswerShares {
+  readonly #users = new Map<number, { readonly share: LoopShare; waiting: number }>();
+
+  /** @throws Error where too many answers of the user wait */
+  async run<T>(user: number, parse: () => T): Promise<T> {
+    const known = this.#users.get(user) ?? { share: new LoopShare(REST_OF_ANSWERS), waiting: 0 };
+    this.#users.set(user, known);
+    if (known.waiting >= MOST_WAITING) throw new Error('too many answers of this Docker wait to be read');
+    known.waiting++;
+    try {
+      return await known.share.run(user, parse);
+    } finally {
+      known.waiting--;
+    }
+  }
+}

@@ -67,7 +67,7 @@ function decidingShort(ours: readonly Rule[], lengths: readonly number[]): Rule 
 
 /** The rule by which every packet finds routes in table main that are longer. */
 function decidingLong(rules: readonly Rule[], lengths: readonly number[]): Rule | undefined {
-  const shortest = Math.min(...lengths);
+  const shortest = lengths.reduce((least, length) => Math.min(least, length));
   return rules.find(
     ({ table, fwmark, isSelective, suppressPrefixLength = -1 }) =>
       table === RT_TABLE_MAIN && !fwmark && !isSelective && suppressPrefixLength < shortest,

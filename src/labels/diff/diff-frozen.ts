@@ -1,7 +1,7 @@
 // The changes in a frozen namespace, of which it is not known what its labels ask for: networks without a route of ours
 // become unreachable, nothing is removed. Pure. Not here: when a namespace is frozen (labels/planner/frozen.ts).
 
-import { samePrefix } from '../../base/ip.js';
+import { addressKey, type Prefix } from '../../base/ip.js';
 import { diffRoutes } from './diff-routes.js';
 import { diffRules, routingTable } from './policy-routing.js';
 import { stampedTable } from './stamp.js';
@@ -13,16 +13,18 @@ import { CLOSED, CLOSED_STAMP, CLOSED_TABLE, NOT_FORWARDING_STAMP } from './stri
  * policy rules that they need.
  */
 export function diffFrozen(desired: DesiredState, observed: SandboxObserved): Change[] {
+  const present = new Set(observed.routes.map(({ destination, table }) => routeKey(destination, table)));
   const missing = desired.routes.filter(
-    ({ network }) =>
-      !observed.routes.some(
-        ({ destination, table }) => table === routingTable(network) && samePrefix(destination, network),
-      ),
+    ({ network }) => !present.has(routeKey(network, routingTable(network))),
   );
   const { fallbacks } = diffRoutes(missing, []);
   const rules = diffRules(desired, observed.rules).filter(({ kind }) => kind === 'addRule');
   // First of all: after a change that was refused, no table is put in place.
   return [...closeFrozen(desired, observed), ...fallbacks, ...rules];
+}
+
+function routeKey({ address, length }: Prefix, table: number): string {
+  return `${table} ${length} ${addressKey(address)}`;
 }
 
 /** Whether a frozen namespace is closed, or is by the changes that diffFrozen() finds. */

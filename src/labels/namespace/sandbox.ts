@@ -99,19 +99,22 @@ export class Sandboxes {
     let applied = NOTHING_APPLIED;
     let unreadable: Error | undefined;
     for (let round = 1; ; round++) {
-      const rawState = this.#readState(session, { ...planned, routes });
+      const rawState = orClosed(session, planned, () => this.#readState(session, { ...planned, routes }));
       const observedKey = cacheKey(rawState);
       const settled = this.#settled.get(key);
       if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
         return { changes, failures: [], ...settled.warned };
-      const observed = decodeState(rawState);
-      const { desired, warned } = heldIn(rawState, observed, { ...planned, routes });
-      const tampering = this.#checkTampering(desired, observed, session);
+      const { desired, warned, observed, tampering, next } = orClosed(session, planned, () => {
+        const observed = decodeState(rawState);
+        const held = heldIn(rawState, observed, { ...planned, routes });
+        const tampering = this.#checkTampering(held.desired, observed, session);
+        const next = diff(held.desired, { ...observed, isTampered: tampering.isTampered });
+        return { ...held, observed, tampering, next };
+      });
       unreadable = tampering.unreadable ?? unreadable;
-      const next = diff(desired, { ...observed, isTampered: tampering.isTampered });
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
       applied = joinApplied(applied, closing.applied);
-      changes.push(...next, ...closing.changes);
+      for (const change of [...next, ...closing.changes]) changes.push(change);
       if (next.length === 0)
         this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, warned });
       else this.#settled.delete(key);
@@ -132,19 +135,9 @@ export class Sandboxes {
     }
   }
 
-  /** A strict namespace that cannot be read is closed, unless it has a table of ours already. */
-  #readState(
-    session: NetnsSession,
-    { netns, sysctls, loopbackTowards, isStrict, routes }: SandboxDesired,
-  ): RawState {
+  #readState(session: NetnsSession, { netns, sysctls, loopbackTowards, routes }: SandboxDesired): RawState {
     const gateways = routes.flatMap(({ gateway }) => gateway ?? []);
-    try {
-      return session.readState(sysctls, loopbackTowards, !this.#searched.has(netns.key), gateways);
-    } catch (err) {
-      if (isStrict)
-        session.apply([{ kind: 'createTable', table: stampedTable(CLOSED_TABLE, [], CLOSED_STAMP) }]);
-      throw err;
-    }
+    return session.readState(sysctls, loopbackTowards, !this.#searched.has(netns.key), gateways);
   }
 
   /** Removes all that is ours, and restores sysctls. Throws as `reconcile` does. */
@@ -230,6 +223,20 @@ function heldIn(
   const isClosed = isClosedFrozen(desired, observed);
   const warnings = isClosed ? [...found, CLOSED_FROZEN] : found;
   return { desired, warned: { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) } };
+}
+
+/**
+ * What the work finds of a namespace. A strict one of which it cannot be found out what is to be done is closed, unless it
+ * has a table of ours already.
+ */
+function orClosed<T>(session: NetnsSession, { isStrict }: SandboxDesired, work: () => T): T {
+  try {
+    return work();
+  } catch (err) {
+    if (isStrict)
+      session.apply([{ kind: 'createTable', table: stampedTable(CLOSED_TABLE, [], CLOSED_STAMP) }]);
+    throw err;
+  }
 }
 
 /** Whether routes have changed on which it depends which interfaces sysctls and loopback routes are for. */

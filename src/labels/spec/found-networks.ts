@@ -6,7 +6,7 @@ import { type Address, formatPrefix, type Prefix, parseAddress, parsePrefix } fr
 import { parseNetwork } from './destination.js';
 
 /** What is looked at of a text, and what is found in it at most: beyond either, all may be meant. */
-const [MAX_TEXT, MAX_NETWORKS] = [4096, 64] as const;
+const [MAX_TEXT, MAX_NETWORKS] = [255, 16] as const;
 export const DEFAULT_ROUTES: readonly Prefix[] = ['0.0.0.0/0', '::/0'].map(text => parsePrefix(text)!);
 /** What ip-route(8), route(8), firewalls and people call everything. */
 const EVERYTHING: ReadonlySet<string> = new Set(['default', 'any', 'all', 'everything', 'internet', 'world']);
@@ -36,22 +36,27 @@ export interface FoundNetworks {
   readonly isClear: boolean;
 }
 
-export function findNetworks(text: string): FoundNetworks {
+export function findNetworks(given: string): FoundNetworks {
+  const text = given.trim();
   const exact = parsePrefix(text);
   if (exact && routable(exact).length > 0) return { networks: routable(exact), isExact: true, isClear: true };
   const guesses: Guess[] = [];
-  const take = (match: string, guess: Guess | undefined): string => {
+  let tried = 0;
+  const take = (match: string, read: () => Guess | undefined): string => {
+    const guess = ++tried > MAX_NETWORKS ? undefined : read();
     if (guess) guesses.push(guess);
     return guess ? ' ' : match;
   };
   const rest = undress(text.slice(0, MAX_TEXT))
-    .replace(IPV6, (match, address: string, length?: string) => take(match, guessIPv6(address, length)))
-    .replace(IPV4, (match, address: string, length?: string) => take(match, guessIPv4(address, length)));
+    .replace(IPV6, (match, address: string, length?: string) => take(match, () => guessIPv6(address, length)))
+    .replace(IPV4, (match, address: string, length?: string) =>
+      take(match, () => guessIPv4(address, length)),
+    );
   const saysAll = rest.split(/[^a-z]+/).some(word => EVERYTHING.has(word));
   const mayMeanMore =
-    guesses.length === 0 || guesses.length > MAX_NETWORKS || text.length > MAX_TEXT || REMNANT.test(rest);
+    guesses.length === 0 || tried > MAX_NETWORKS || text.length > MAX_TEXT || REMNANT.test(rest);
   const all = [
-    ...guesses.slice(0, MAX_NETWORKS).flatMap(({ network }) => routable(network)),
+    ...guesses.flatMap(({ network }) => routable(network)),
     ...(saysAll || mayMeanMore ? DEFAULT_ROUTES : []),
   ];
   const unique = new Map(all.map(network => [formatPrefix(network), network]));
@@ -69,9 +74,12 @@ export function undress(text: string): string {
 }
 
 function guessIPv6(text: string, length: string | undefined): Guess | undefined {
+  // To find out that a text is no address costs an error.
+  if (!/::|(?:[0-9a-f]*:){7}/.test(text)) return undefined;
   // `route:fd00::/8`, and an address at the end of a sentence.
-  const texts = [text, text.replace(/^:/, ''), text.replace(/[.:]$/, '')];
-  const address = texts.map(one => parseAddress(one)).find(found => found?.family === 6);
+  const texts = new Set([text, text.replace(/^:/, ''), text.replace(/[.:]$/, '')]);
+  for (const one of texts) if (/:::|::.+::/.test(one)) texts.delete(one);
+  const address = [...texts].map(one => parseAddress(one)).find(found => found?.family === 6);
   return address && guess(address, length, length !== undefined);
 }
 

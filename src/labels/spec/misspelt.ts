@@ -23,7 +23,7 @@ type KeyMeaning =
   | ({ readonly kind: 'route' | 'hostRoutes' } & FoundNetworks);
 
 /** Of a key that is looked at, and networks that are named. */
-const [MAX_KEY, MAX_NAMED] = [4096, 3] as const;
+const [MAX_KEY, MAX_NAMED] = [255, 3] as const;
 const [ROUTE_WORDS, RULE_WORDS] = [
   ['route', 'routes', 'routing'],
   ['rule', 'rules'],

@@ -71,13 +71,13 @@ export function decodeLabels(
   for (const key of long) {
     failed.push([key, `the label's key is ${key.length} characters long: give at most ${MAX_KEY_LENGTH}`]);
   }
-  // A label that can be read counts before one with a mistake, so these come last.
-  for (const [key, message] of failed) report(key, message + failClosed(key, message, reading));
   if (tooMany !== undefined) {
     const closed = mayClose ? closeNetworks(ALL_LABELS, DEFAULT_ROUTES, reading) : undefined;
     const message = closed === undefined ? tooMany : `${tooMany}; until then ${closed}`;
-    diagnostics.unshift(diagnostic(container, ALL_LABELS, message));
+    report(ALL_LABELS, message);
   }
+  // A label that can be read counts before one with a mistake, so these come last.
+  for (const [key, message] of failed) report(key, message + failClosed(key, message, reading));
   const { subjects, budget, ...intent } = reading;
   const bounded = limitDiagnostics(diagnostics);
   const mistaken = bounded.map(({ key }) => key);

@@ -3,9 +3,13 @@
 
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
+import { DEFAULT_ROUTES } from './found-networks.js';
 import type { ForwardIntent, HostRouteIntent, InterfacePattern, RouteIntent, RuleIntent } from './intent.js';
 import { describeClosed, meaningOf } from './misspelt.js';
 import { RuleBudget } from './rule-budget.js';
+
+/** Networks that labels with a mistake close in one container; beyond them both default routes, which hold the rest. */
+const MAX_CLOSED = 512;
 
 /** A ContainerIntent under construction. */
 export interface Reading {
@@ -87,7 +91,9 @@ export function closeNetworks(
   networks: readonly Prefix[],
   { subjects, routes }: Reading,
 ): string | undefined {
-  const open = networks.filter(network => !subjects.has(routeSubject(network)));
+  const closed = routes.filter(({ destination }) => destination === undefined).length;
+  const wanted = closed + networks.length > MAX_CLOSED ? DEFAULT_ROUTES : networks;
+  const open = wanted.filter(network => !subjects.has(routeSubject(network)));
   for (const network of open) {
     subjects.set(routeSubject(network), { key, to: '' });
     routes.push({ key, network });

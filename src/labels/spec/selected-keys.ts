@@ -3,6 +3,7 @@
 
 import { LABEL_PREFIX } from '../../base/ownership.js';
 import { naturalCompare } from '../../base/plain-text.js';
+import { NAT_INTERFACES, STRICT } from './label-keys.js';
 
 /** Limits for one container. */
 export const MAX_LABELS = 1024;
@@ -21,9 +22,11 @@ interface SelectedKeys {
   readonly mayClose: boolean;
 }
 
-/** Matches keys that may have kept something closed, should they be dropped by the limit. */
+/** Matches keys that may close something if they are read, and so are read before others. */
 const MAY_CLOSE =
   /^twine\.(?!nat\.forward\.|iptables\.rule\.).*(?:rout|strict|interface|default|\d\.\d|::)/is;
+/** Matches keys of which it is sure that they close nothing. */
+const CLOSES_NOTHING = /^twine\.(?:nat\.forward|iptables\.rule)\./;
 
 /** The keys that are ours and not too many. */
 export function selectKeys(labels: ReadonlyMap<string, string>): SelectedKeys {
@@ -32,12 +35,15 @@ export function selectKeys(labels: ReadonlyMap<string, string>): SelectedKeys {
   const long = ours.filter(key => key.length > MAX_KEY_LENGTH);
   if (short.length <= MAX_LABELS && long.length <= MAX_LABELS) return { keys: short, long, mayClose: false };
   // What a route label that does not count would have kept closed would be open.
-  const isFirst = (key: string): boolean => MAY_CLOSE.test(key.slice(0, MAX_TESTED));
-  const sorted = [...short.filter(isFirst), ...short.filter(key => !isFirst(key))];
+  const rank = (key: string): number => {
+    if (key === STRICT || key === NAT_INTERFACES) return 0;
+    return MAY_CLOSE.test(key.slice(0, MAX_TESTED)) ? 1 : 2;
+  };
+  const sorted = [0, 1, 2].flatMap(wanted => short.filter(key => rank(key) === wanted));
   return {
     keys: sorted.slice(0, MAX_LABELS).sort(naturalCompare),
     long: long.slice(0, MAX_LABELS),
     tooMany: `the container has ${ours.length} of these labels: the first ${MAX_LABELS} count, routes before others, in the order of their names`,
-    mayClose: [...sorted.slice(MAX_LABELS), ...long.slice(MAX_LABELS)].some(isFirst),
+    mayClose: [...sorted.slice(MAX_LABELS), ...long.slice(MAX_LABELS)].some(key => !CLOSES_NOTHING.test(key)),
   };
 }

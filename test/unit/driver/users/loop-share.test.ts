@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { LoopShare, REST_OF_CALLS } from '../../../../src/driver/users/loop-share.js';
+import { AnswerShares, LoopShare, REST_OF_CALLS } from '../../../../src/driver/users/loop-share.js';
 
 const [USER, OTHER] = [1000, 1001];
 
@@ -74,4 +74,25 @@ test('work that waits does not hold the turn, and one that fails tells whoever g
   await failed;
   end();
   assert.equal(await waiting, 'late');
+});
+
+test("an answer of one user is read while another's rest lasts", async () => {
+  const shares = new AnswerShares();
+  await shares.run(USER, () => work(50));
+  const waiting = shares.run(USER, () => 'late');
+  assert.equal(await shares.run(OTHER, () => 'read'), 'read');
+  let isRead = false;
+  void waiting.then(() => (isRead = true));
+  await turn();
+  assert.equal(isRead, false);
+});
+
+test('of the answers of a user few wait, and the next is refused', async () => {
+  const shares = new AnswerShares();
+  await shares.run(USER, () => work(50));
+  for (let n = 0; n < 8; n++) void shares.run(USER, () => n);
+  await assert.rejects(
+    shares.run(USER, () => 'one more'),
+    /too many answers/,
+  );
 });

@@ -119,6 +119,29 @@ for (const [what, key] of [
   });
 }
 
+test('labels with a mistake close so many networks, and beyond them both default routes, which hold the rest', () => {
+  const key = (n: number): string =>
+    `twine.routes.${Array.from({ length: 10 }, (_, at) => `10.${n >> 3}.${(n & 7) * 16 + at}.0/24`).join(' ')}`;
+  const labels = new Map(Array.from({ length: MAX_LABELS }, (_, n) => [key(n), 'vpn']));
+  const { intent } = decodeLabels('c', labels);
+  const closed = intent.routes.map(showRoute);
+  assert.ok(closed.length > 500 && closed.length <= 514, `${closed.length}`);
+  for (const network of ['0.0.0.0/0', '::/0']) assert.ok(closed.includes(`unreachable ${network}`));
+});
+
+for (const filler of ['a', 'version.', 'labels/']) {
+  test(`behind 1024 labels such as twine.${filler}1, strict counts, and one that is misspelt leaves nothing open`, () => {
+    const fillers = Array.from({ length: MAX_LABELS }, (_, n) => [`twine.${filler}${n}`, ''] as const);
+    const strict = decodeLabels('c', new Map([...fillers, ['twine.strict', 'true']]));
+    assert.equal(strict.intent.isStrict, true);
+    for (const misspelt of ['twine.srtict', 'twine.ruote.10/8', 'twine.nat.intrefaces']) {
+      const { intent } = decodeLabels('c', new Map([...fillers, [misspelt, 'x']]));
+      const closed = intent.routes.map(showRoute);
+      assert.ok(closed.includes('unreachable 0.0.0.0/0') && closed.includes('unreachable ::/0'), misspelt);
+    }
+  });
+}
+
 for (const [what, labels, drops] of [
   ['has an empty value', { 'twine.nat.interfaces': '' }, true],
   ['has a pattern that is none', { 'twine.nat.interfaces': 'wg+,eth0@if7' }, true],
