@@ -68,3 +68,20 @@ for (const [what, spoil, routes, warning] of [
     });
   }
 }
+
+test('a strict container of which the kernel tells what nobody can read is closed', t => {
+  const ns = new FakeNamespace();
+  const sandboxes = ns.sandboxes();
+  t.after(() => sandboxes.close());
+  ns.rules.push(Buffer.from([2, 0, 0]));
+  const desired = withDigest({
+    netns: netnsAt('/proc/self/ns/net')!,
+    containers: ['app'],
+    table: accepting(80),
+    routes: guarded('0.0.0.0/0', '10.9.0.3'),
+    sysctls: [],
+    isStrict: true,
+  });
+  assert.throws(() => sandboxes.reconcile(desired));
+  assert.ok(ns.chainsOf('dwgd')?.includes('strict-output 1'));
+});
