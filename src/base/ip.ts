@@ -126,6 +126,11 @@ export function isDefault(prefix: Prefix): boolean {
   return prefix.length === 0;
 }
 
+/** Whether the prefix is a default route's, or one of the two halves that do the same without replacing it. */
+export function isDefaultOrHalf(prefix: Prefix): boolean {
+  return prefix.length <= 1;
+}
+
 /** The address in 16 bytes, IPv4 as IPv4-mapped IPv6 (::ffff:a.b.c.d). */
 export function toMapped(address: Address): Buffer {
   if (address.family === 6) return Buffer.from(address.bytes);

@@ -1,5 +1,6 @@
-// Everything that says "this is ours" in a kernel: the nftables table, the routing table and protocol, the mark, the
-// priorities of policy rules. What carries none of these is somebody else's and is never changed.
+// Everything that says "this is ours" in a kernel: the nftables table, routing tables and protocols, the mark, the
+// priorities of policy rules, metrics, names and groups of links. What carries none of these is somebody else's and is
+// never changed. Labels and full tunnels have different ones, so neither takes away what the other made.
 
 /** Of the Docker networks that are ours. */
 export const DRIVER_NAME = 'dwgd';
@@ -33,11 +34,35 @@ export const FIRST_PRIORITY = 32_761;
  */
 export const FIRST_PRIORITY_BEFORE_TUNNEL = 32_758;
 
-/** Our routing table, for routes that must not stand in table main. */
+/** Of the first of a full tunnel's three policy rules: after those of labels, and just before `main`, too. */
+export const FIRST_PRIORITY_OF_TUNNEL = 32_763;
+
+/** The routing table for the routes of labels that must not stand in table main. */
 export const RT_TABLE_DWGD = 229;
 
 /** The protocol of every route made for a label. FRRouting uses 186 to 198, and removes what it finds there. */
 export const RTPROT_DWGD = 229;
+
+/** The routing table for the default routes of full tunnels. */
+export const RT_TABLE_DWGD_TUNNEL = 230;
+
+/** The protocol of full tunnels' routes and policy rules. */
+export const RTPROT_DWGD_TUNNEL = 230;
+
+/**
+ * Metrics of labels' routes in IPv6, all below Docker's 1024. A new gateway gets the one that is free: routes of the same
+ * metric would become one multipath route.
+ */
+export const GATEWAY_METRICS = [1, 2] as const;
+
+/** Of the unreachable route beneath a label's gateway, in IPv6. */
+export const FALLBACK_METRIC = 3;
+
+/** What the names of containers' links begin with. */
+export const LINK_NAME_PREFIX = 'wg-';
+
+/** The abstract unix socket that the one keeper of labels holds in the host's network namespace. */
+export const LABELS_SOCKET = '@dwgd-labels';
 
 /** The link group of root's containers ("dwgd" in ASCII): it identifies leftovers as ours. */
 export const LINK_GROUP = 0x64776764;

@@ -4,9 +4,9 @@
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';
 import { ChannelError } from '../base/errors.js';
-import type { Trace } from '../base/trace.js';
 import { type Connection, type ConnectionOpener, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
+import type { Trace } from '../netlink/trace.js';
 import { Conntrack } from './flows-client.js';
 import {
   decodeTableName,

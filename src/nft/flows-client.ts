@@ -2,7 +2,7 @@
 // the bytes (flows.ts), which flows are to go.
 
 import { formatAddress } from '../base/ip.js';
-import type { Trace } from '../base/trace.js';
+import type { Trace } from '../netlink/trace.js';
 import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './flows.js';
 import type { NetfilterSockets } from './sockets.js';
 

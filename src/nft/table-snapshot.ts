@@ -4,6 +4,7 @@
 // <linux/netfilter/nf_tables.h>. Not here: asking for it (messages.ts).
 
 import { DecodeError } from '../base/errors.js';
+import { groupBy } from '../base/group-by.js';
 import { attrMap, eachAttr, readString, sized } from '../netlink/attributes.js';
 import { nfAttributes, nfAttributesAt } from './nfgenmsg.js';
 
@@ -66,13 +67,7 @@ interface SnapshotAnswers {
 /** @throws DecodeError when an answer is short, or lacks what the kernel always says */
 export function decodeSnapshot(name: string, answers: SnapshotAnswers): TableSnapshot {
   const { table, chains, sets, rules } = answers;
-  const inChain = new Map<string, string[]>();
-  for (const payload of rules) {
-    const { chain, fingerprint } = readRule(payload);
-    const others = inChain.get(chain);
-    if (others) others.push(fingerprint);
-    else inChain.set(chain, [fingerprint]);
-  }
+  const inChain = groupBy(rules.map(readRule), ({ chain }) => chain);
   const attrs = attributes(table);
   return {
     generation: decodeGeneration(table),
@@ -88,7 +83,7 @@ export function decodeSnapshot(name: string, answers: SnapshotAnswers): TableSna
           name,
           handle: handle(attrs, NFTA_CHAIN_HANDLE),
           ...(attrs.has(NFTA_CHAIN_POLICY) && { policy: number(attrs, NFTA_CHAIN_POLICY) }),
-          rules: inChain.get(name) ?? [],
+          rules: (inChain.get(name) ?? []).map(({ fingerprint }) => fingerprint),
         };
       }),
     sets: sets

@@ -14,7 +14,7 @@ import { EventSocket } from '../../src/netlink/event-socket.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../src/netlink/message.js';
 import { RTNLGRP_LINK } from '../../src/netlink/route/link.js';
 import { NETLINK_NETFILTER } from '../../src/nft/messages.js';
-import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { accepting, container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { address } from '../support/label-world.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 
@@ -87,7 +87,7 @@ kernelTest(
     inside.rt.close();
     const desired = desire(inside, {
       table: accepting(80),
-      routes: guarded('10.20.0.0/16', '10.9.0.3'),
+      routes: withFallback('10.20.0.0/16', '10.9.0.3'),
       sysctls: [IP_FORWARD, routeLocalnet(address('10.9.0.1'))],
     });
     const failures: string[] = [];

@@ -17,7 +17,7 @@ import { applyFullTunnels, type FullTunnelResult } from '../../src/driver/tunnel
 import { LinkNamespaces } from '../../src/driver/tunnel/namespaces.js';
 import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { NetnsSwitch } from '../../src/netlink/netns.js';
-import { container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
 import { eventually } from '../support/shell.js';
 
@@ -137,7 +137,7 @@ kernelTest(
 );
 
 /** As Docker does when it sets a sandbox up: what the kernel keeps at `lo` is lost. */
-kernelTest('a guard outlives that lo goes down, and that IPv6 is switched off and on', async t => {
+kernelTest('a kill-switch rule outlives that lo goes down, and that IPv6 is switched off and on', async t => {
   const { inside } = await tunnelled(t);
   inside.ip('link', 'set', 'wg0', 'down');
   hold(inside, tunnel(BOTH));
@@ -191,7 +191,7 @@ for (const [what, first] of [
       const { sandboxes } = await programmer(t);
       const priority = { firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL };
       const label = (gateway?: string) =>
-        sandboxes.reconcile(desire(inside, { routes: guarded('0.0.0.0/0', gateway), ...priority }));
+        sandboxes.reconcile(desire(inside, { routes: withFallback('0.0.0.0/0', gateway), ...priority }));
       if (first === 'tunnel') hold(inside, tunnel(BOTH));
       label('10.9.0.3');
       if (first === 'label') hold(inside, tunnel(BOTH));

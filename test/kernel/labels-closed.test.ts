@@ -15,7 +15,7 @@ import { addressFamily } from '../../src/netlink/route/address.js';
 import type { Statement } from '../../src/nft/expression.js';
 import type { TwineChain } from '../../src/nft/iptables/syntax/rule.js';
 import { BROKEN_ROUTES } from '../support/broken-routes.js';
-import { container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { plan, container as view } from '../support/label-world.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { eventually } from '../support/shell.js';
@@ -207,8 +207,8 @@ const NOT_IN_FORCE: readonly (readonly [
   ],
   [
     'the kernel refuses the route of a gateway',
-    ns => ({ ...withRules(ns, [GOOD]), routes: guarded('192.0.2.0/24', '172.31.0.9') }),
-    ns => ({ ...withRules(ns, [GOOD]), routes: guarded('192.0.2.0/24', '10.9.0.1') }),
+    ns => ({ ...withRules(ns, [GOOD]), routes: withFallback('192.0.2.0/24', '172.31.0.9') }),
+    ns => ({ ...withRules(ns, [GOOD]), routes: withFallback('192.0.2.0/24', '10.9.0.1') }),
   ],
   ...(
     [
@@ -434,7 +434,7 @@ for (const isStrict of [false, true]) {
     async t => {
       const { inside, sandboxes } = await place(t);
       // The kernel takes no route to a network with host bits.
-      const routes = guarded('192.0.2.1/24', '10.9.0.1');
+      const routes = withFallback('192.0.2.1/24', '10.9.0.1');
       const outcome = sandboxes.reconcile(desire(inside, { routes, ...(isStrict && { isStrict }) }))!;
       assert.equal(outcome.mayLeak, true);
       assert.equal(outcome.isClosed, isStrict ? true : undefined);

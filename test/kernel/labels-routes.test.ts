@@ -88,7 +88,7 @@ async function way({ rt }: Namespace, to: string): Promise<string> {
 for (const family of FAMILIES) {
   const { all, net, far } = family;
   const by = (n: number): DesiredRoute => ({ network: prefix(all), gateway: address(`${net}${n}`) });
-  const guard: DesiredRoute = { network: prefix(all) };
+  const fallback: DesiredRoute = { network: prefix(all) };
 
   /** Brings the routes about; what a packet takes after each step. */
   const become = async (ns: Namespace, routes: readonly DesiredRoute[]): Promise<string[]> => {
@@ -105,24 +105,24 @@ for (const family of FAMILIES) {
     const { inside } = await container(t, family);
     assert.equal(await way(inside, far), `${net}1`);
     // What is before the last rule is Docker's as long as the rules are not there.
-    const [first, ...steps] = await become(inside, [by(3), guard]);
+    const [first, ...steps] = await become(inside, [by(3), fallback]);
     assert.deepEqual([first, steps.at(-2), steps.at(-1)], [`${net}1`, 'unreachable', `${net}3`]);
     for (const [from, to] of [[3, 4] as const, [4, 5] as const]) {
-      const ways = await become(inside, [by(to), guard]);
+      const ways = await become(inside, [by(to), fallback]);
       assert.ok(
         ways.every(seen => seen === `${net}${from}` || seen === `${net}${to}`),
         ways.join(),
       );
       assert.equal(await way(inside, far), `${net}${to}`);
     }
-    assert.deepEqual(await become(inside, [guard]), ['unreachable']);
-    assert.deepEqual(await become(inside, [by(5), guard]), [`${net}5`]);
+    assert.deepEqual(await become(inside, [fallback]), ['unreachable']);
+    assert.deepEqual(await become(inside, [by(5), fallback]), [`${net}5`]);
     // The last rule goes first, and with it all that is behind it.
     assert.deepEqual([...new Set(await become(inside, []))], [`${net}1`]);
   });
 
   kernelTest(
-    `${family.family}: the guard stays when the kernel drops the route with its interface`,
+    `${family.family}: the fallback stays when the kernel drops the route with its interface`,
     async t => {
       const { inside } = await container(t, family);
       inside.ip('link', 'add', 'br-side', 'type', 'bridge');
@@ -130,7 +130,7 @@ for (const family of FAMILIES) {
       const side = family.bits === 24 ? '10.10.0.2/24' : 'fd10::2/64';
       const gateway = address(family.bits === 24 ? '10.10.0.1' : 'fd10::1');
       inside.ip('address', 'add', side, 'dev', 'br-side', ...(family.bits === 64 ? ['nodad'] : []));
-      await become(inside, [{ network: prefix(all), gateway }, guard]);
+      await become(inside, [{ network: prefix(all), gateway }, fallback]);
       assert.equal(await way(inside, far), formatAddress(gateway));
       inside.ip('link', 'del', 'br-side');
       assert.equal(await way(inside, far), 'unreachable');
@@ -152,7 +152,7 @@ for (const family of FAMILIES) {
         }
       };
       assert.ok(ping(far), 'Docker leads there');
-      await become(inside, [by(3), guard]);
+      await become(inside, [by(3), fallback]);
       // The kernel learns that the gateway is dead, while Docker's is known to be alive.
       for (let n = 0; n < 2; n++) {
         assert.ok(!ping(far));
@@ -164,7 +164,7 @@ for (const family of FAMILIES) {
   );
 }
 
-kernelTest('IPv4: a guard that was taken away and a route that fell beneath it are put right', async t => {
+kernelTest('IPv4: a fallback that was taken away and a route that fell beneath it are put right', async t => {
   const family = FAMILIES[0];
   const { inside } = await container(t, family);
   const wanted = [
@@ -185,12 +185,12 @@ kernelTest('IPv4: a guard that was taken away and a route that fell beneath it a
     );
     return ways;
   };
-  const guard = ['unreachable', 'default', 'table', '229', 'proto', String(RTPROT_DWGD)];
+  const fallback = ['unreachable', 'default', 'table', '229', 'proto', String(RTPROT_DWGD)];
   await bring();
-  inside.ip('route', 'del', ...guard);
+  inside.ip('route', 'del', ...fallback);
   assert.ok(!(await bring()).includes('10.9.0.1'));
-  inside.ip('route', 'del', ...guard);
-  inside.ip('route', 'prepend', ...guard);
+  inside.ip('route', 'del', ...fallback);
+  inside.ip('route', 'prepend', ...fallback);
   assert.equal(await way(inside, family.far), 'unreachable');
   assert.ok(!(await bring()).includes('10.9.0.1'));
 });

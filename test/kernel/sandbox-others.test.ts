@@ -8,14 +8,14 @@ import type { SandboxDesired } from '../../src/labels/diff/state.js';
 import { IP_FORWARD, IPV6_FORWARDING } from '../../src/labels/diff/sysctls.js';
 import { MAX_DUMP_MESSAGES } from '../../src/netlink/connection.js';
 import { Netns } from '../../src/netlink/netns.js';
-import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { accepting, container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { kernelTest, type Namespace, run } from '../support/namespace.js';
 import { eventually } from '../support/shell.js';
 
 const full = (ns: Namespace): SandboxDesired =>
   desire(ns, {
     table: accepting(80),
-    routes: [...guarded('0.0.0.0/0', '10.9.0.3'), ...guarded('fd20::/64', 'fd09::3')],
+    routes: [...withFallback('0.0.0.0/0', '10.9.0.3'), ...withFallback('fd20::/64', 'fd09::3')],
     sysctls: [IP_FORWARD, IPV6_FORWARDING],
   });
 
@@ -51,7 +51,7 @@ kernelTest(
     assert.deepEqual(sandboxes.reconcile(full(inside))?.failures, []);
     assert.deepEqual(theirs(), before);
     sandboxes.reconcile(
-      desire(inside, { table: accepting(82), routes: guarded('10.20.0.0/16', '10.9.0.4') }),
+      desire(inside, { table: accepting(82), routes: withFallback('10.20.0.0/16', '10.9.0.4') }),
     );
     assert.deepEqual(theirs(), before);
     sandboxes.clear(inside.ref);
@@ -149,7 +149,11 @@ kernelTest(
     inside.exec('sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6');
     const desired = desire(inside, {
       table: accepting(80),
-      routes: [...guarded('0.0.0.0/0', '10.9.0.3'), ...guarded('::/0'), ...guarded('fd20::/64')],
+      routes: [
+        ...withFallback('0.0.0.0/0', '10.9.0.3'),
+        ...withFallback('::/0'),
+        ...withFallback('fd20::/64'),
+      ],
       sysctls: [IP_FORWARD, IPV6_FORWARDING],
     });
     assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
@@ -166,7 +170,9 @@ kernelTest(
   'where the kernel has no IPv6, the routes of IPv4 come, and nothing is reported of the others',
   async t => {
     const { inside } = await container(t);
-    const desired = desire(inside, { routes: [...guarded('10.20.0.0/16'), ...guarded('fd20::/64')] });
+    const desired = desire(inside, {
+      routes: [...withFallback('10.20.0.0/16'), ...withFallback('fd20::/64')],
+    });
     // A process of its own, from which the sysctls are hidden.
     const script = `
       const [folder, text] = process.argv.slice(1);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { SandboxDesired } from '../../src/labels/diff/state.js';
 import { IP_FORWARD, routeLocalnet } from '../../src/labels/diff/sysctls.js';
 import type { Sandboxes } from '../../src/labels/namespace/sandbox.js';
-import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { accepting, container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { address } from '../support/label-world.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 
@@ -15,9 +15,9 @@ function all(inside: Namespace): SandboxDesired {
   return desire(inside, {
     table: accepting(80),
     routes: [
-      ...guarded('10.20.0.0/16', '10.9.0.1'),
-      ...guarded('0.0.0.0/1', '10.9.0.1'),
-      ...guarded('fd20::/32', 'fd09::1'),
+      ...withFallback('10.20.0.0/16', '10.9.0.1'),
+      ...withFallback('0.0.0.0/1', '10.9.0.1'),
+      ...withFallback('fd20::/32', 'fd09::1'),
     ],
     sysctls: [IP_FORWARD],
   });
@@ -31,7 +31,7 @@ function kinds(sandboxes: Sandboxes, desired: SandboxDesired): string[] {
 
 for (const [what, command, expected] of [
   ['a route taken away', 'ip route del 10.20.0.0/16 via 10.9.0.1', ['addRoute']],
-  ['a guard taken away', 'ip route del unreachable 10.20.0.0/16', ['addRoute', 'deleteRoute', 'addRoute']],
+  ['a fallback taken away', 'ip route del unreachable 10.20.0.0/16', ['addRoute', 'deleteRoute', 'addRoute']],
   ['an IPv6 route taken away', 'ip -6 route del fd20::/32 via fd09::1', ['addRoute']],
   ['a route of ours to elsewhere', 'ip route add 10.21.0.0/16 via 10.9.0.1 proto 229', ['deleteRoute']],
   ['a policy rule taken away', 'ip rule del priority 32763', ['addRule']],
@@ -91,8 +91,8 @@ for (const held of [false, true]) {
       const desired = all(inside);
       if (held) kinds(sandboxes, desired);
       const before = inside.exec('sh', '-c', 'ip route show table all; nft list ruleset; ip rule');
-      const guards = desired.routes.filter(({ gateway }) => !gateway);
-      const frozen = desire(inside, { routes: guards, isFrozen: true });
+      const fallbacks = desired.routes.filter(({ gateway }) => !gateway);
+      const frozen = desire(inside, { routes: fallbacks, isFrozen: true });
       const changed = kinds(sandboxes, frozen);
       assert.equal(changed.length > 0, !held);
       const way = (to: string) => inside.exec('sh', '-c', `ip route get ${to} 2>&1 || true`);

@@ -5,7 +5,7 @@ import { stampedTable, stampOf } from '../../src/labels/diff/stamp.js';
 import type { Change } from '../../src/labels/diff/state.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../../src/labels/diff/sysctls.js';
 import { NftError } from '../../src/nft/client.js';
-import { accepting, container, desire, guarded, programmer } from '../support/label-namespace.js';
+import { accepting, container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { address } from '../support/label-world.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 
@@ -25,10 +25,10 @@ kernelTest(
     const desired = desire(inside, {
       table: accepting(80),
       routes: [
-        ...guarded('0.0.0.0/0', '10.9.0.3'),
-        ...guarded('10.20.0.0/16', '10.9.0.3'),
-        ...guarded('::/0', 'fd09::3'),
-        ...guarded('fd20::/64', 'fd09::3'),
+        ...withFallback('0.0.0.0/0', '10.9.0.3'),
+        ...withFallback('10.20.0.0/16', '10.9.0.3'),
+        ...withFallback('::/0', 'fd09::3'),
+        ...withFallback('fd20::/64', 'fd09::3'),
       ],
       sysctls: [IP_FORWARD, IPV6_FORWARDING, routeLocalnet(address('10.9.0.3'))],
     });
@@ -137,7 +137,7 @@ kernelTest(
     };
     said.length = 0;
     const { failures } = sandboxes.reconcile(
-      desire(inside, { table: bad, routes: guarded('10.20.0.0/16', '10.9.0.3'), sysctls: [IP_FORWARD] }),
+      desire(inside, { table: bad, routes: withFallback('10.20.0.0/16', '10.9.0.3'), sysctls: [IP_FORWARD] }),
     )!;
     assert.equal(failures.length, 1);
     assert.ok(failures[0] instanceof NftError);
@@ -157,13 +157,13 @@ kernelTest(
 );
 
 kernelTest(
-  'a gateway that is not on the link is reported, the guard stands, and other routes come',
+  'a gateway that is not on the link is reported, the fallback stands, and other routes come',
   async t => {
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);
     const { failures } = sandboxes.reconcile(
       desire(inside, {
-        routes: [...guarded('10.20.0.0/16', '192.0.2.1'), ...guarded('10.21.0.0/16', '10.9.0.3')],
+        routes: [...withFallback('10.20.0.0/16', '192.0.2.1'), ...withFallback('10.21.0.0/16', '10.9.0.3')],
       }),
     )!;
     assert.deepEqual(
@@ -185,7 +185,7 @@ kernelTest(
     const { sandboxes, said } = await programmer(t);
     const table = accepting(80);
     sandboxes.reconcile(
-      desire(inside, { table, routes: guarded('0.0.0.0/0', '10.9.0.3'), sysctls: [IP_FORWARD] }),
+      desire(inside, { table, routes: withFallback('0.0.0.0/0', '10.9.0.3'), sysctls: [IP_FORWARD] }),
     );
     const prefix = `nsenter --net=${inside.ref.path} `;
     assert.ok(said.every(line => line.startsWith(prefix)));
@@ -210,7 +210,7 @@ kernelTest(
     for (const command of commands) inside.exec('sh', '-c', command);
     assert.deepEqual(
       sandboxes.reconcile(
-        desire(inside, { table, routes: guarded('0.0.0.0/0', '10.9.0.3'), sysctls: [IP_FORWARD] }),
+        desire(inside, { table, routes: withFallback('0.0.0.0/0', '10.9.0.3'), sysctls: [IP_FORWARD] }),
       ),
       { changes: [], failures: [] },
     );
@@ -222,7 +222,7 @@ kernelTest(
 kernelTest('single changes are made as they are given, and what is done already is no failure', async t => {
   const { inside } = await container(t);
   const { sandboxes } = await programmer(t);
-  const desired = desire(inside, { table: accepting(80), routes: guarded('0.0.0.0/0', '10.9.0.3') });
+  const desired = desire(inside, { table: accepting(80), routes: withFallback('0.0.0.0/0', '10.9.0.3') });
   const { changes } = sandboxes.reconcile(desired)!;
   const again = changes.flatMap((change): Change[] => {
     if (change.kind === 'createTable') return [{ ...change, kind: 'replaceTable' }];
@@ -255,7 +255,7 @@ kernelTest('the interface towards a forward is found again when a route moves it
   const desired = desire(inside, {
     table: accepting(80),
     sysctls: [routeLocalnet(address('10.30.0.1'))],
-    routes: guarded('10.30.0.0/16', '10.10.0.1'),
+    routes: withFallback('10.30.0.0/16', '10.10.0.1'),
   });
   assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
   const localnet = (link: string): string => sysctl(inside, `ipv4/conf/${link}/route_localnet`);
@@ -283,9 +283,9 @@ for (const first of ['the tunnel', 'the label']) {
         sandboxes.reconcile(
           desire(inside, {
             routes: [
-              ...guarded('0.0.0.0/0', '10.9.0.3'),
-              ...guarded('::/0', 'fd09::3'),
-              ...guarded('10.20.0.0/16', '10.9.0.3'),
+              ...withFallback('0.0.0.0/0', '10.9.0.3'),
+              ...withFallback('::/0', 'fd09::3'),
+              ...withFallback('10.20.0.0/16', '10.9.0.3'),
             ],
           }),
         );
@@ -309,7 +309,7 @@ kernelTest('the host gets routes in its main table and nothing else', async t =>
   const host = (...wanted: [string, string][]) =>
     inside.within(() =>
       sandboxes.reconcileHostRoutes(
-        wanted.flatMap(([network, gateway]) => guarded(network, gateway).slice(1)),
+        wanted.flatMap(([network, gateway]) => withFallback(network, gateway).slice(1)),
       ),
     );
   assert.deepEqual(host(['10.40.0.0/16', '10.9.0.5'], ['0.0.0.0/0', '10.9.0.6']).failures, []);

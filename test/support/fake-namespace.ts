@@ -87,6 +87,10 @@ export class FakeNamespace {
   refuse: (transaction: NftTransaction) => string | undefined = () => undefined;
   /** The errno with which a sysctl's file cannot be written. */
   readonly sysctlErrors = new Map<string, Error>();
+  /** The errno with which a sysctl's file cannot be read. */
+  readonly sysctlReadErrors = new Map<string, Error>();
+  /** Why no socket can be opened. */
+  openError: Error | undefined;
   /** Sockets that are open. */
   open = 0;
   /** Every request, as "adding route 10.0.0.0/8". */
@@ -94,6 +98,7 @@ export class FakeNamespace {
 
   /** Opens connections into it. */
   readonly connect: ConnectionOpener = (protocol, options) => {
+    if (this.openError) throw this.openError;
     const socket = new FakeSocket(this, protocol);
     const connection = new NetlinkConnection(socket, options);
     return {
@@ -116,7 +121,11 @@ export class FakeNamespace {
       ...(host && { host }),
       open: this.connect,
       sysctls: {
-        read: name => this.sysctls.get(name),
+        read: name => {
+          const err = this.sysctlReadErrors.get(name);
+          if (err) throw err;
+          return this.sysctls.get(name);
+        },
         write: (name, value) => {
           const err = this.sysctlErrors.get(name);
           if (err) throw err;

@@ -71,8 +71,8 @@ export function accepting(port: number): NftTable {
   };
 }
 
-/** A guarded route: `10.0.0.0/8 via 10.9.0.3`, and beneath it the unreachable one. */
-export function guarded(network: string, gateway?: string): DesiredRoute[] {
-  const guard = { network: prefix(network) };
-  return gateway === undefined ? [guard] : [guard, { ...guard, gateway: address(gateway) }];
+/** A withFallback route: `10.0.0.0/8 via 10.9.0.3`, and beneath it the unreachable one. */
+export function withFallback(network: string, gateway?: string): DesiredRoute[] {
+  const fallback = { network: prefix(network) };
+  return gateway === undefined ? [fallback] : [fallback, { ...fallback, gateway: address(gateway) }];
 }

@@ -40,7 +40,7 @@ export function show(change: Change): string {
     case 'deleteTable':
       return 'no table';
     case 'deleteProbe':
-      return 'no trial';
+      return 'no probe';
     case 'addRoute':
     case 'deleteRoute': {
       const { destination, gateway } = change.route;

@@ -7,7 +7,8 @@ import { Coalescer } from '../../base/coalescer.js';
 import { isNotFound, messageOf, UserError } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
-import type { Trace } from '../../base/trace.js';
+import { LINK_NAME_PREFIX } from '../../base/ownership.js';
+import type { Trace } from '../../netlink/trace.js';
 import { type Endpoint, mayHavePeer, type Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
@@ -100,7 +101,7 @@ export class FullTunnels {
 
   /** A link has left the host's namespace: where Docker has moved it into a container, it is time. */
   linkLeft(name: string): void {
-    if (!name.startsWith('wg-')) return;
+    if (!name.startsWith(LINK_NAME_PREFIX)) return;
     const { store } = this.#parts;
     const endpoint = store.endpoints().find(({ ifname, state }) => ifname === name && state === 'joined');
     const network = endpoint && store.network(endpoint.networkId);

@@ -4,6 +4,7 @@
 
 import type Database from 'better-sqlite3';
 import { UserError } from '../../base/errors.js';
+import { groupBy } from '../../base/group-by.js';
 import { formatAddress } from '../../base/ip.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { CLIENT_COLUMNS, type ClientRow, clientRow, readClientRow } from './client-row.js';
@@ -107,10 +108,9 @@ export class Store {
   }
 
   #readInterfaces(): ReadonlyMap<string, readonly number[]> {
-    const owners = new Map<string, number[]>();
     const rows = this.#prepare(INTERFACES).all() as { ifname: string; owner: number }[];
-    for (const { ifname, owner } of rows) owners.set(ifname, [...(owners.get(ifname) ?? []), owner]);
-    return owners;
+    const found = groupBy(rows, ({ ifname }) => ifname);
+    return new Map([...found].map(([ifname, rows]) => [ifname, rows.map(({ owner }) => owner)]));
   }
 
   /** How many networks and endpoints a user has, those that cannot be read too. */

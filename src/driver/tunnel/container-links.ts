@@ -4,7 +4,6 @@
 import { isExists, OpError, UserError } from '../../base/errors.js';
 import { type Address, isLoopback } from '../../base/ip.js';
 import type { Log } from '../../base/log.js';
-import type { Rollback } from '../../base/rollback.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import type { LinkConfig } from '../../netlink/route/link.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
@@ -13,6 +12,7 @@ import { type Key, publicKey } from '../../netlink/wireguard/key.js';
 import { isLinkOf, planMtu } from './join-plan.js';
 import type { DockerSockets, LinkNamespaces } from './namespaces.js';
 import type { RemotePeer } from './remote-peer.js';
+import type { Rollback } from './rollback.js';
 
 /** The MTU that is assumed where none is known, such as behind a loopback endpoint. */
 const ETHERNET_MTU = 1500;

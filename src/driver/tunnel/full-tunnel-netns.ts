@@ -3,12 +3,12 @@
 
 import { existsSync } from 'node:fs';
 import type { Family } from '../../base/ip.js';
-import type { Trace } from '../../base/trace.js';
+import { RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { GUARDED, openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
-import { RTPROT_DWGD_TUNNEL } from '../../netlink/route/route.js';
+import type { Trace } from '../../netlink/trace.js';
 import {
   diffFullTunnels,
   type FullTunnel,

@@ -11,17 +11,11 @@ import {
   parsePrefix,
   sameAddress,
 } from '../../base/ip.js';
+import { FIRST_PRIORITY_OF_TUNNEL, RT_TABLE_DWGD_TUNNEL, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { Link } from '../../netlink/route/link.js';
-import type { Rule } from '../../netlink/route/policy-rule.js';
-import {
-  type Route,
-  RT_TABLE_DWGD_TUNNEL,
-  RT_TABLE_MAIN,
-  RT_TABLE_UNSPEC,
-  RTN_UNICAST,
-  RTPROT_DWGD_TUNNEL,
-} from '../../netlink/route/route.js';
+import { type Rule, sameRule } from '../../netlink/route/policy-rule.js';
+import { type Route, RT_TABLE_MAIN, RT_TABLE_UNSPEC, RTN_UNICAST } from '../../netlink/route/route.js';
 import { type Endpoint, keyAddress, type NetworkOptions } from '../spec/model.js';
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -63,21 +57,16 @@ const HALVES: Readonly<Record<Family, readonly string[]>> = {
  * table, then nowhere. After labels' rules, which are of the one container, and just before the kernel's `main` (32766).
  */
 const RULES: readonly Omit<Rule, 'family' | 'protocol'>[] = [
-  { priority: 32_763, table: RT_TABLE_MAIN, suppressPrefixLength: 0 },
-  { priority: 32_764, table: RT_TABLE_DWGD_TUNNEL },
+  { priority: FIRST_PRIORITY_OF_TUNNEL, table: RT_TABLE_MAIN, suppressPrefixLength: 0 },
+  { priority: FIRST_PRIORITY_OF_TUNNEL + 1, table: RT_TABLE_DWGD_TUNNEL },
   // The kill-switch rule. An unreachable route would do for IPv4, but in IPv6 it belongs to `lo`, and goes down with it.
-  { priority: 32_765, table: RT_TABLE_UNSPEC, unreachable: true },
+  { priority: FIRST_PRIORITY_OF_TUNNEL + 2, table: RT_TABLE_UNSPEC, unreachable: true },
 ];
 
 /** Whether routes cover a whole family: by the default route, or by both halves (/1). */
 export function takesAll(routes: readonly Prefix[], family: Family): boolean {
   const texts = new Set(routes.map(formatPrefix));
   return texts.has(formatPrefix(DEFAULTS[family])) || HALVES[family].every(half => texts.has(half));
-}
-
-/** Whether a route is a default, or one of the two halves. */
-export function isWholeOrHalf(route: Prefix): boolean {
-  return isDefault(route) || HALVES[route.address.family].includes(formatPrefix(route));
 }
 
 /**
@@ -186,16 +175,5 @@ function sameRoute(a: Route, b: Route): boolean {
     a.index === b.index &&
     !a.gateway === !b.gateway &&
     formatPrefix(a.destination) === formatPrefix(b.destination)
-  );
-}
-
-function sameRule(a: Rule, b: Rule): boolean {
-  return (
-    a.family === b.family &&
-    a.priority === b.priority &&
-    a.table === b.table &&
-    a.unreachable === b.unreachable &&
-    a.suppressPrefixLength === b.suppressPrefixLength &&
-    !a.fwmark === !b.fwmark
   );
 }

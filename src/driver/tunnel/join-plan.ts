@@ -10,6 +10,7 @@ import {
   formatPrefix,
   hostPrefix,
   isDefault,
+  isDefaultOrHalf,
   maskPrefix,
   type Prefix,
   parsePrefix,
@@ -17,7 +18,7 @@ import {
   sameAddress,
   samePrefix,
 } from '../../base/ip.js';
-import { LINK_GROUP } from '../../base/ownership.js';
+import { LINK_GROUP, LINK_NAME_PREFIX } from '../../base/ownership.js';
 import type { Link, LinkConfig } from '../../netlink/route/link.js';
 import type { WgDeviceConfig } from '../../netlink/wireguard/device.js';
 import type { SecretKey } from '../../netlink/wireguard/key.js';
@@ -30,7 +31,7 @@ import {
   type JoinResponse,
   type StaticRoute,
 } from '../spec/protocol.js';
-import { isWholeOrHalf, takesAll } from './full-tunnel.js';
+import { takesAll } from './full-tunnel.js';
 import { planRemotePeer } from './peers.js';
 import type { RemotePeer } from './remote-peer.js';
 
@@ -47,7 +48,7 @@ const LINK_NAME_ID = 12;
  */
 export function linkName(endpointId: string, owner: number): string {
   const id = owner === 0 ? endpointId : createHash('sha256').update(`${owner}/${endpointId}`).digest('hex');
-  return `wg-${id.slice(0, LINK_NAME_ID)}`;
+  return `${LINK_NAME_PREFIX}${id.slice(0, LINK_NAME_ID)}`;
 }
 
 /** The group of an owner's links: no two owners share one. */
@@ -190,7 +191,7 @@ export function planResponse(network: Network, endpoint: Endpoint): JoinResponse
   const gateway6 = fullTunnelGateway(network, endpoint, 6);
   const own = [network.ipv4?.subnet, network.ipv6?.subnet].filter(subnet => subnet !== undefined);
   const routes = network.routes
-    .filter(route => !isWholeOrHalf(route) || !(route.address.family === 4 ? gateway4 : gateway6))
+    .filter(route => !isDefaultOrHalf(route) || !(route.address.family === 4 ? gateway4 : gateway6))
     .filter(route => !own.some(subnet => samePrefix(subnet, route)));
   const onLink = [gateway4, gateway6].filter(gateway => gateway !== undefined).map(hostPrefix);
   return {

@@ -13,6 +13,7 @@ import {
   O_PATH,
 } from '../../../native/libc.js';
 import { UserError } from '../../base/errors.js';
+import { startTime } from '../../base/proc-stat.js';
 import { Netns } from '../../netlink/netns.js';
 import { connectToUser, readRuntimeFile } from './user-files.js';
 import { openPathNow, type UserRoot } from './user-paths.js';
@@ -174,7 +175,8 @@ function inspect(path: string, uid: number): { started: string; root: number } |
   const isHis =
     isMadeBy(uid, `${path}/ns/user`, CLONE_NEWUSER) && isMadeBy(uid, `${path}/ns/mnt`, CLONE_NEWNS);
   if (!isHis) return undefined;
-  const started = startOf(readFileSync(`${path}/stat`, 'latin1'));
+  const started = startTime(readFileSync(`${path}/stat`, 'latin1'));
+  if (started === undefined) return undefined;
   return { started, root: openSync(`${path}/root`, O_PATH) };
 }
 
@@ -190,11 +192,6 @@ function isMadeBy(uid: number, path: string, kind: number): boolean {
   } finally {
     closeSync(fd);
   }
-}
-
-/** proc_pid_stat(5): field 22. The name of the program, which may hold anything, ends at the last bracket. */
-function startOf(stat: string): string {
-  return stat.slice(stat.lastIndexOf(')')).split(' ')[20] ?? '';
 }
 
 function tryOpen(root: UserRoot, path: string): number | undefined {

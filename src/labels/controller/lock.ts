@@ -15,10 +15,10 @@ import {
 import { LockFile, LockHeldError, RUN_DIR } from '../../../native/lock-file.js';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import { LABELS_SOCKET } from '../../base/ownership.js';
 import type { Host } from '../discovery/host.js';
 
 const LOCK_NAME = 'labels.lock';
-const NAME = '@dwgd-labels';
 /** The root of the host's first process: the host's own also for a daemon in a container with `pid: host`. */
 const HOST_ROOT = '/proc/1/root';
 
@@ -64,17 +64,17 @@ function hostRunDir(): string {
 function takeName(host: Host, log: Log): number | undefined {
   const fd = openSocket(host);
   try {
-    bindAndListen(fd, unixAddress(NAME), NAME);
+    bindAndListen(fd, unixAddress(LABELS_SOCKET), LABELS_SOCKET);
     return fd;
   } catch (err) {
     closeSync(fd);
     if (errorCode(err) === 'EADDRINUSE') {
       log.warn(
         holderOf(host),
-        `another process holds the name ${NAME}: continuing without it; if it is a dwgd in a container, stop one of the two`,
+        `another process holds the name ${LABELS_SOCKET}: continuing without it; if it is a dwgd in a container, stop one of the two`,
       );
     } else {
-      log.warn(`cannot take the name ${NAME}, continuing without it: ${messageOf(err)}`);
+      log.warn(`cannot take the name ${LABELS_SOCKET}, continuing without it: ${messageOf(err)}`);
     }
     return undefined;
   }
@@ -84,7 +84,7 @@ function takeName(host: Host, log: Log): number | undefined {
 function holderOf(host: Host): { pid?: number; uid?: number } {
   const fd = openSocket(host);
   try {
-    return listenerAt(fd, unixAddress(NAME), NAME);
+    return listenerAt(fd, unixAddress(LABELS_SOCKET), LABELS_SOCKET);
   } catch {
     return {};
   } finally {

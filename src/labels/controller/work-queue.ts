@@ -1,12 +1,12 @@
 // Which namespaces are due: their desired state, what was last applied, and what has failed there. Pure. Not here: applying
 // it (reconciler.ts), reporting the outcome (reporter.ts).
 
+import { groupBy } from '../../base/group-by.js';
 import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import { sameRevisions } from '../discovery/revision.js';
 import type { Plan } from '../planner/plan.js';
-import { groupBy } from '../spec/group-by.js';
 import { HOST_ROUTES } from '../spec/label-keys.js';
 import { type Attempts, failedAgain, NEVER_FAILED } from './attempts.js';
 

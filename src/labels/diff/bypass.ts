@@ -2,9 +2,9 @@
 // (labels/controller/reporter.ts).
 
 import { RT_TABLE_DWGD, RTPROT_DWGD } from '../../base/ownership.js';
-import type { Rule } from '../../netlink/route/policy-rule.js';
+import { type Rule, sameRule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.js';
-import { type RoutingDesired, routingRules, routingTable, sameRule } from './policy-routing.js';
+import { type RoutingDesired, routingRules, routingTable } from './policy-routing.js';
 
 /** Rules that are named one by one. */
 const MOST_RULES = 3;

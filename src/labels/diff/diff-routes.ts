@@ -2,19 +2,12 @@
 // meanwhile. Pure. Not here: which routes are desired (labels/planner/sandbox-plan.ts), their bytes
 // (netlink/route/route.ts).
 
+import { groupBy } from '../../base/group-by.js';
 import { type Address, formatPrefix, type Prefix, sameAddress } from '../../base/ip.js';
-import { RTPROT_DWGD } from '../../base/ownership.js';
+import { FALLBACK_METRIC, GATEWAY_METRICS, RTPROT_DWGD } from '../../base/ownership.js';
 import { type Route, type RouteConfig, RTN_UNICAST, RTN_UNREACHABLE } from '../../netlink/route/route.js';
-import { groupBy } from '../spec/group-by.js';
 import { routingTable } from './policy-routing.js';
 import type { Change, DesiredRoute } from './state.js';
-
-/**
- * Metrics in IPv6, all below Docker's 1024. A new gateway gets the one that is free: routes of the same metric would
- * become one multipath route.
- */
-const GATEWAY_METRICS = [1, 2] as const;
-const FALLBACK_METRIC = 3;
 
 /** The changes to routes, by when they are to be made. */
 interface RouteChanges {

@@ -3,7 +3,7 @@
 // routes and their halves go to a table of ours, which policy rules put before main. Pure. Not here: which routes there are
 // (labels/planner/sandbox-plan.ts), their changes (diff-routes.ts).
 
-import type { Prefix } from '../../base/ip.js';
+import { isDefaultOrHalf, type Prefix } from '../../base/ip.js';
 import {
   DRIVER_NAME,
   FIRST_PRIORITY,
@@ -12,11 +12,10 @@ import {
   RT_TABLE_DWGD,
   RTPROT_DWGD,
 } from '../../base/ownership.js';
-import type { Rule } from '../../netlink/route/policy-rule.js';
+import { type Rule, sameRule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Attachment } from '../discovery/container.js';
 import { NETWORKS_REFUSED } from '../discovery/docker-types.js';
-import { isDefaultRoute } from '../spec/destination.js';
 import type { Change, DesiredState } from './state.js';
 
 /**
@@ -46,7 +45,7 @@ export function priorityOf(attachments: readonly Attachment[]): Pick<DesiredStat
 
 /** The table (RT_TABLE_*) in a container for a route of a label. */
 export function routingTable(network: Prefix): number {
-  return isDefaultRoute(network) ? RT_TABLE_DWGD : RT_TABLE_MAIN;
+  return isDefaultOrHalf(network) ? RT_TABLE_DWGD : RT_TABLE_MAIN;
 }
 
 /**
@@ -76,18 +75,4 @@ export function routingRules({ routes, firstPriority = FIRST_PRIORITY }: Routing
         protocol: RTPROT_DWGD,
       })),
     );
-}
-
-/** Whether two rules are the same, whoever made them. */
-export function sameRule(a: Rule, b: Rule): boolean {
-  return (
-    a.family === b.family &&
-    a.priority === b.priority &&
-    a.table === b.table &&
-    a.isSelective === b.isSelective &&
-    a.goto === b.goto &&
-    a.fwmark?.value === b.fwmark?.value &&
-    a.fwmark?.mask === b.fwmark?.mask &&
-    a.suppressPrefixLength === b.suppressPrefixLength
-  );
 }

@@ -5,6 +5,7 @@
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type DockerApi, unlessGone } from '../../docker/api-client.js';
+import { mapConcurrently } from '../../docker/map-concurrently.js';
 import { LISTING, Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
 import {
@@ -235,22 +236,4 @@ export class Containers {
     this.#parts.labelled?.(id, nameOf(container), own.labels);
     return { container, own };
   }
-}
-
-/** Maps with at most `limit` calls at a time; the results are in order. */
-async function mapConcurrently<T, U>(
-  items: readonly T[],
-  limit: number,
-  fn: (item: T, index: number) => Promise<U> | U,
-): Promise<U[]> {
-  const results = new Array<U>(items.length);
-  let next = 0;
-  const work = async (): Promise<void> => {
-    while (next < items.length) {
-      const n = next++;
-      results[n] = await fn(items[n]!, n);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));
-  return results;
 }

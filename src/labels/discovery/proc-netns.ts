@@ -3,6 +3,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { errorCode, isNotFound } from '../../base/errors.js';
+import { startTime } from '../../base/proc-stat.js';
 import type { NetnsRef } from './container.js';
 
 /** The namespace at a path; undefined where there is none. */
@@ -77,9 +78,9 @@ function netnsOfSandbox(sandboxKey: string): NetnsRef | undefined {
 }
 
 function netnsOfProcess(id: string, pid: number, lookUp: NetnsFinder): NetnsRef | undefined {
-  const startTime = pid > 0 ? startTimeOf(pid) : undefined;
-  if (startTime === undefined) return undefined;
-  const process = { pid, startTime };
+  const started = pid > 0 ? startTimeOf(pid) : undefined;
+  if (started === undefined) return undefined;
+  const process = { pid, startTime: started };
   const own = netnsByLink(pid);
   const netns = own === 'refused' ? lookUp(pid) : own;
   if (!netns || isOfAnother(id, pid)) return undefined;
@@ -106,8 +107,7 @@ function isOfAnother(id: string, pid: number): boolean {
 /** When a process started, in clock ticks since boot: it distinguishes processes with the same pid. */
 function startTimeOf(pid: number): string | undefined {
   const stat = readProc(pid, 'stat');
-  // Field 22 of proc_pid_stat(5). Field 2 is a name in parentheses that may contain anything.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  return stat === undefined ? undefined : startTime(stat);
 }
 
 function readProc(pid: number, name: string): string | undefined {

@@ -2,7 +2,7 @@
 // to start. Not here: comparing with them (tamper-check.ts).
 
 import { messageOf } from '../../base/errors.js';
-import type { Trace } from '../../base/trace.js';
+import type { Trace } from '../../netlink/trace.js';
 import type { NftTable } from '../../nft/table.js';
 import type { NetnsRef } from '../discovery/container.js';
 import type { SessionOpener } from './session-opener.js';

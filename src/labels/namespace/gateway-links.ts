@@ -1,10 +1,15 @@
-// By which links a namespace reaches gateways, and whether the kernel heeds gateways there. Not here: what follows
+// By which links a namespace reaches gateways, whether the kernel heeds gateways there, and what to do where it reaches
+// none. Not here: what follows
 // (labels/diff/ignored-gateways.ts).
 
+import { OpError } from '../../base/errors.js';
 import { type Address, addressKey } from '../../base/ip.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
 import type { IgnoredGateway } from '../diff/ignored-gateways.js';
+
+/** Errors of a gateway that is on no link, in IPv4 and in IPv6. */
+const UNREACHABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH']);
 
 /** The gateways by a link on which the kernel would ignore them, each once. @throws OpError, ChannelError */
 export function findIgnoredGateways(
@@ -20,4 +25,18 @@ export function findIgnoredGateways(
     const link = links.get(index);
     return link?.ignoresNextHop ? [{ gateway, link: link.name, why: link.ignoresNextHop }] : [];
   });
+}
+
+/** Adds the remedy to the error of a route whose gateway the kernel cannot reach. */
+export function adviseOnGateway(add: () => void): void {
+  try {
+    add();
+  } catch (err) {
+    if (!(err instanceof OpError) || !UNREACHABLE.has(err.code)) throw err;
+    const { op, subject, errno } = err;
+    throw new OpError(op, subject, errno, {
+      cause: err,
+      advice: 'give a gateway on a network of the container',
+    });
+  }
 }

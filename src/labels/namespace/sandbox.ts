@@ -2,11 +2,11 @@
 // what differs, in one synchronous session. Not here: the session (session.ts), what a namespace is to hold
 // (labels/planner/plan.ts), which changes that takes (labels/diff/diff.ts), when (labels/controller/reconciler.ts).
 
-import type { Trace } from '../../base/trace.js';
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
+import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
 import { whyBypassed } from '../diff/bypass.js';
 import { diff } from '../diff/diff.js';

@@ -2,8 +2,8 @@
 // place. The thread is back before anything else runs. Not here: what is done inside (session.ts, sandbox.ts).
 
 import { isNotFound, UserError } from '../../base/errors.js';
-import type { Trace } from '../../base/trace.js';
 import { Netns, type NetnsSwitch } from '../../netlink/netns.js';
+import type { Trace } from '../../netlink/trace.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { isSameProcess } from '../discovery/proc-netns.js';
 import { NetnsSession, type SessionParts } from './session.js';

@@ -5,11 +5,11 @@
 import { ChannelError, isExists, isNotFound, OpError } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';
 import { PROBE_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
-import { sysctlWrite, type Trace } from '../../base/trace.js';
 import { type ConnectionOpener, GUARDED } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import type { Route } from '../../netlink/route/route.js';
+import { sysctlWrite, type Trace } from '../../netlink/trace.js';
 import { type Nft, NftError } from '../../nft/client.js';
 import { decodeStampedTable } from '../../nft/messages.js';
 import { deleteTable, type NftTable, type NftTransaction } from '../../nft/table.js';
@@ -26,13 +26,10 @@ import type {
 } from '../diff/state.js';
 import { expandSysctls, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
 import type { AppliedChanges } from './applied-changes.js';
-import { findIgnoredGateways } from './gateway-links.js';
+import { adviseOnGateway, findIgnoredGateways } from './gateway-links.js';
 import { putTable, type Refusal } from './put-table.js';
 import type { RawState } from './raw-state.js';
 import type { SysctlFiles } from './sysctl-files.js';
-
-/** Errors of a gateway that is on no link, in IPv4 and in IPv6. */
-const UNREACHABLE: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH']);
 
 /** The ways to the kernel, each in the namespace of the calling thread. */
 export interface SessionParts {
@@ -210,7 +207,7 @@ export class NetnsSession {
         this.#run(deleteTable(PROBE_TABLE));
         return;
       case 'addRoute':
-        withAdvice(() => this.#rt.addRoute(change.route, 'prepend'));
+        adviseOnGateway(() => this.#rt.addRoute(change.route, 'prepend'));
         return;
       case 'deleteRoute':
         ignoring(isNotFound, () => this.#rt.deleteRoute(change.route));
@@ -231,20 +228,6 @@ function ignoring(isDone: (err: unknown) => boolean, fn: () => void): void {
     fn();
   } catch (err) {
     if (!isDone(err)) throw err;
-  }
-}
-
-/** Adds the remedy to the error of a route whose gateway the kernel cannot reach. */
-function withAdvice(add: () => void): void {
-  try {
-    add();
-  } catch (err) {
-    if (!(err instanceof OpError) || !UNREACHABLE.has(err.code)) throw err;
-    const { op, subject, errno } = err;
-    throw new OpError(op, subject, errno, {
-      cause: err,
-      advice: 'give a gateway on a network of the container',
-    });
   }
 }
 

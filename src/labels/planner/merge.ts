@@ -1,12 +1,12 @@
 // Containers that share a network namespace: which they are, and what all their labels ask for together. Contradictions are
 // reported, and the first label counts. Pure. Not here: the labels themselves (labels/spec/parse.ts).
 
+import { groupBy } from '../../base/group-by.js';
 import { formatPrefix } from '../../base/ip.js';
 import { naturalCompare, plain } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { formatDestination } from '../spec/destination.js';
 import { diagnostic } from '../spec/diagnostics.js';
-import { groupBy } from '../spec/group-by.js';
 import type {
   ContainerIntent,
   Diagnostic,

@@ -2,6 +2,7 @@
 // name of a stopped container never leads to another one. Pure. Not here: the container's address and the DNS
 // (name-index.ts), the sentence where there is none (unresolved.ts).
 
+import { addTo } from '../../base/group-by.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { compareContainers, type SandboxMembers } from './merge.js';
 
@@ -35,7 +36,7 @@ export class NameHolders {
 
   #add(sandbox: SandboxMembers, idOf: (attachment: Attachment) => string): void {
     for (const container of sandbox.members) {
-      for (const key of keysOf(container)) push(this.#anywhere, key, { container, sandbox });
+      for (const key of keysOf(container)) addTo(this.#anywhere, key, { container, sandbox });
       for (const attachment of sandbox.attachments) {
         const id = idOf(attachment);
         const names = this.#onNetwork.get(id) ?? new Map<string, NameHolder[]>();
@@ -45,7 +46,7 @@ export class NameHolders {
         const { service } = container;
         const foreign = service ? [anyProjectKey(service.name)] : [];
         for (const key of new Set([...keysOf(container), ...aliases, ...foreign])) {
-          push(names, key, { container, sandbox, attachment });
+          addTo(names, key, { container, sandbox, attachment });
         }
       }
     }
@@ -157,10 +158,4 @@ function isReplica(one: ContainerView, other: ContainerView): boolean {
 
 function byContainer(a: NameHolder, b: NameHolder): number {
   return compareContainers(a.container, b.container);
-}
-
-function push<V>(map: Map<string, V[]>, key: string, value: V): void {
-  const list = map.get(key);
-  if (list) list.push(value);
-  else map.set(key, [value]);
 }

@@ -2,12 +2,12 @@
 // goes in, plain data comes out. Not here: reading labels (labels/spec/parse.ts), one namespace (sandbox-plan.ts), what
 // is there already (labels/diff/diff.ts).
 
+import { groupBy } from '../../base/group-by.js';
 import type { Address } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
 import { diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
-import { groupBy } from '../spec/group-by.js';
 import type { ContainerIntent, Diagnostic } from '../spec/intent.js';
 import { ownStackBeside, refused } from '../spec/refused-labels.js';
 import { RuleBudget } from '../spec/rule-budget.js';

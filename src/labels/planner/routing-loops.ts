@@ -1,9 +1,9 @@
 // Routing loops: A routes an address to B, and B routes it to A. They are reported, and made nevertheless. Pure. Not here:
 // which routes there are (resolve.ts).
 
+import { groupBy } from '../../base/group-by.js';
 import { type Address, addressKey, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
-import { groupBy } from '../spec/group-by.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf, type SandboxMembers } from './merge.js';
 

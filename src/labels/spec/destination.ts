@@ -107,8 +107,3 @@ export function mayBeHostName(name: string): boolean {
   const last = name.replace(/\.$/, '').split('.').at(-1) ?? '';
   return !/^(\d+|0[xX][0-9A-Fa-f]*)$/.test(last);
 }
-
-/** Whether a route is a default route or half of one, which would hide Docker's own default route. */
-export function isDefaultRoute(network: Prefix): boolean {
-  return network.length <= 1;
-}

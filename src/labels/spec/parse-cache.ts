@@ -1,8 +1,8 @@
 // The decoded labels of all containers, each decoded once: labels never change while a container lives. Not here: decoding
 // them (parse.ts).
 
+import { isDefaultOrHalf } from '../../base/ip.js';
 import type { ContainerView } from '../discovery/container.js';
-import { isDefaultRoute } from './destination.js';
 import type { ContainerIntent, Diagnostic } from './intent.js';
 import { decodeLabels } from './parse.js';
 
@@ -49,7 +49,7 @@ export class ParseCache {
   /** Whether any labels ask for a default route, or half of one. */
   asksForDefaultRoute(containers: readonly ContainerView[]): boolean {
     const { intents } = this.getAll(containers);
-    return [...intents.values()].some(({ routes }) => routes.some(({ network }) => isDefaultRoute(network)));
+    return [...intents.values()].some(({ routes }) => routes.some(({ network }) => isDefaultOrHalf(network)));
   }
 
   /** Decodes the labels of one container, perhaps ahead of time. @param seenAt the revision of its view */

@@ -3,10 +3,10 @@
 
 import { isNotFound, OpError } from '../../base/errors.js';
 import { type Address, type Family, formatAddress, formatPrefix, isDefault } from '../../base/ip.js';
-import type { Trace } from '../../base/trace.js';
 import { type Connection, type OpContext, openConnection } from '../connection.js';
 import { EventSocket } from '../event-socket.js';
 import { NETLINK_ROUTE, type Request } from '../message.js';
+import type { Trace } from '../trace.js';
 import {
   decodeAddress,
   deleteAddressRequest,
@@ -42,6 +42,19 @@ import {
   RT_TABLE_MAIN,
   readRoutes,
 } from './route.js';
+
+/**
+ * How the kernel says that a packet would not leave: no route, or unreachable (ENETUNREACH, EHOSTUNREACH), prohibit (EACCES),
+ * blackhole (EINVAL), and no such family (EAFNOSUPPORT, EOPNOTSUPP).
+ */
+const NO_ROUTE: ReadonlySet<string> = new Set([
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'EACCES',
+  'EINVAL',
+  'EAFNOSUPPORT',
+  'EOPNOTSUPP',
+]);
 
 /** Whatever lists throws ChannelError beyond the limits of the connection. */
 export class RtNetlink {
@@ -152,8 +165,7 @@ export class RtNetlink {
 
   /** The index of the link by which a packet to the address would leave; undefined where there is no way to it. */
   indexTo(address: Address): number | undefined {
-    // ENETUNREACH, or what the packet would meet: EHOSTUNREACH, EACCES, EINVAL.
-    return this.#routeTo(address, err => err instanceof OpError)?.index;
+    return this.#routeTo(address, isNoRoute)?.index;
   }
 
   /** The same link's name. */
@@ -220,4 +232,8 @@ export function watchLinks(changed: (link: Link, present: boolean) => void): Lin
   return new EventSocket(NETLINK_ROUTE, RTNLGRP_LINK, ({ type, payload }) => {
     if (type === RTM_NEWLINK || type === RTM_DELLINK) changed(decodeLink(payload), type === RTM_NEWLINK);
   });
+}
+
+function isNoRoute(err: unknown): boolean {
+  return err instanceof OpError && NO_ROUTE.has(err.code);
 }

@@ -1,7 +1,7 @@
 // Requests to rtnetlink as the ip(8) command that would do the same, for the log at -v. Nothing is ever run from these.
 
 import { type Family, formatAddress, formatPrefix } from '../../base/ip.js';
-import { option, words } from '../../base/trace.js';
+import { option, words } from '../trace.js';
 import type { LinkChange, LinkConfig } from './link.js';
 import type { Rule } from './policy-rule.js';
 import { type RouteConfig, type RoutePlacement, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNREACHABLE } from './route.js';

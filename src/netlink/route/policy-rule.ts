@@ -132,6 +132,21 @@ export function decodeRule(payload: Buffer): Rule | undefined {
   };
 }
 
+/** Whether two rules do the same at the same place, whoever made them. */
+export function sameRule(a: Rule, b: Rule): boolean {
+  return (
+    a.family === b.family &&
+    a.priority === b.priority &&
+    a.table === b.table &&
+    a.unreachable === b.unreachable &&
+    a.isSelective === b.isSelective &&
+    a.goto === b.goto &&
+    a.fwmark?.value === b.fwmark?.value &&
+    a.fwmark?.mask === b.fwmark?.mask &&
+    a.suppressPrefixLength === b.suppressPrefixLength
+  );
+}
+
 /** By the prefix lengths, the TOS and the flags of the header, and by attributes. */
 function isSelective(payload: Buffer, attrs: ReadonlyMap<number, Buffer>): boolean {
   const header = payload.readUInt8(1) | payload.readUInt8(2) | payload.readUInt8(3);

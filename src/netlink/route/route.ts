@@ -25,8 +25,6 @@ export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_MAIN = 254;
 /** The kernel's own: addresses of the namespace itself. */
 export const RT_TABLE_LOCAL = 255;
-/** Ours, for the default routes of full tunnels. */
-export const RT_TABLE_DWGD_TUNNEL = 230;
 const RTN_UNSPEC = 0;
 export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
@@ -34,8 +32,6 @@ export const RTN_UNREACHABLE = 7;
 const RTPROT_UNSPEC = 0;
 /** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
 const RTPROT_BOOT = 3;
-/** The protocol of full tunnels' routes and policy rules; labels have another, so neither removes the other's. */
-export const RTPROT_DWGD_TUNNEL = 230;
 
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;

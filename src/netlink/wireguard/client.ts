@@ -2,10 +2,10 @@
 // connection was opened in. Not here: the bytes (encode.ts, decode.ts), links.
 
 import { isNotFound, UserError } from '../../base/errors.js';
-import type { Trace } from '../../base/trace.js';
 import { type Connection, openConnection } from '../connection.js';
 import { decodeFamilyId, genlAttributes, genlRequest, getFamilyRequest } from '../generic.js';
 import { NETLINK_GENERIC, NLM_F_DUMP } from '../message.js';
+import type { Trace } from '../trace.js';
 import { decodeDevice } from './decode.js';
 import { wgSet } from './describe.js';
 import {

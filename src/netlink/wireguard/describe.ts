@@ -1,7 +1,7 @@
 // Requests to WireGuard as the wg(8) command that would do the same, for the log at -v; secrets show as "(secret)".
 
 import { formatPrefix } from '../../base/ip.js';
-import { option, words } from '../../base/trace.js';
+import { option, words } from '../trace.js';
 import { formatSocketAddress, type WgDeviceConfig, type WgPeerConfig } from './device.js';
 
 export function wgSet(name: string, { privateKey, listenPort, fwmark, peers = [] }: WgDeviceConfig): string {

@@ -19,7 +19,7 @@ export const TEN: Readonly<Record<string, string>> = {
   'twine.iptables.rule.mss': 'TWINE_FORWARD -p tcp --syn -m conntrack --ctstate NEW -j ACCEPT',
 };
 
-/** The routes that TEN makes: a guard and a gateway each. */
+/** The routes that TEN makes: a fallback and a gateway each. */
 export const ROUTES_OF_TEN = 4;
 
 const STATES = 'NEW,RELATED,ESTABLISHED';

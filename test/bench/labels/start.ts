@@ -112,13 +112,13 @@ async function startOne(network: string, labels: typeof ONE) {
  */
 async function seenByAnother(labels: typeof ONE, routes: number): Promise<number> {
   const id = await create(NAME, { mode: `container:${HOLDER}`, labels });
-  const sight = seen(await netnsPath(HOLDER), routes);
+  const routesSeen = seen(await netnsPath(HOLDER), routes);
   const notes = await follow(
-    () => Promise.all([sight, start(id)]),
+    () => Promise.all([routesSeen, start(id)]),
     notes => done(notes) !== undefined,
   );
   await goes(() => remove(id));
-  return (await sight) - done(notes)!.at;
+  return (await routesSeen) - done(notes)!.at;
 }
 
 function startEvent(notes: readonly Note[], container: string): NoteOf<'event'> {

@@ -15,8 +15,8 @@ import {
 } from '../../../src/base/errors.js';
 import { KeyedQueue } from '../../../src/base/keyed-queue.js';
 import { createLog, formatLine } from '../../../src/base/log.js';
-import { Rollback } from '../../../src/base/rollback.js';
 import { nearest } from '../../../src/base/suggest.js';
+import { Rollback } from '../../../src/driver/tunnel/rollback.js';
 import { SecretKey } from '../../../src/netlink/wireguard/key.js';
 
 test('a refusal of the kernel says what was being done, to what, and why', () => {

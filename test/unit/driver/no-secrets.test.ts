@@ -45,9 +45,9 @@ async function live(world: World, more: Record<string, string>, errors: unknown[
   );
   await attempt(() => driver.join(JOIN, 0));
   await attempt(() => driver.join(JOIN, 0));
-  const upkeep = new TunnelMonitor(world);
-  upkeep.trigger();
-  await attempt(() => upkeep.idle());
+  const monitor = new TunnelMonitor(world);
+  monitor.trigger();
+  await attempt(() => monitor.idle());
   await attempt(() => driver.leave(JOIN, 0));
   await attempt(() => driver.deleteEndpoint(JOIN, 0));
   await attempt(() => driver.deleteNetwork('n1', 0));

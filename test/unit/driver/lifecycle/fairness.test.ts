@@ -110,24 +110,24 @@ const deadNetwork = (id: string, owner: number): Network => ({
   ...{ routes: [], keepalive: 25, allowedIPs: [], prefix: 'wg', owner },
 });
 
-function upkeepOf(world: World, t: TestContext, names: Names): TunnelMonitor {
-  const upkeep = new TunnelMonitor(world);
+function monitorOf(world: World, t: TestContext, names: Names): TunnelMonitor {
+  const monitor = new TunnelMonitor(world);
   t.after(async () => {
-    upkeep.close();
+    monitor.close();
     await names.end();
   });
-  return upkeep;
+  return monitor;
 }
 
 test("root's peers come back while 2,000 names of users are waited for", PATIENCE, async t => {
   const { world, names } = await crowded();
-  const upkeep = upkeepOf(world, t, names);
-  upkeep.trigger();
+  const monitor = monitorOf(world, t, names);
+  monitor.trigger();
   await turn();
   for (let n = 0; n < 3; n++) {
     world.kernel.removeLink('wg0');
     world.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });
-    upkeep.linkChanged('wg0');
+    monitor.linkChanged('wg0');
     while (world.hostPeers.length === 0) await turn();
   }
   assert.equal(names.begun.length, 1, 'of all names that are dead');
@@ -135,8 +135,8 @@ test("root's peers come back while 2,000 names of users are waited for", PATIENC
 
 test('a user with 1,000 dead names keeps no other waiting', PATIENCE, async t => {
   const { world, names } = await crowded();
-  const upkeep = upkeepOf(world, t, names);
-  upkeep.trigger();
+  const monitor = monitorOf(world, t, names);
+  monitor.trigger();
   while (!names.begun.some(name => name.startsWith(`dead-${OTHER}`))) {
     await turn();
     await names.end();
@@ -146,7 +146,7 @@ test('a user with 1,000 dead names keeps no other waiting', PATIENCE, async t =>
 
 test('the event of a link reads the networks of those who use it, and of nobody where there is none', async t => {
   const { world, names } = await crowded();
-  const upkeep = upkeepOf(world, t, names);
+  const monitor = monitorOf(world, t, names);
   const read: number[] = [];
   const { networksOf } = world.store;
   world.store.networksOf = owner => {
@@ -155,10 +155,10 @@ test('the event of a link reads the networks of those who use it, and of nobody 
   };
   world.store.networks = () => assert.fail('all networks are read');
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  for (let n = 0; n < 1000; n++) upkeep.linkChanged(`veth${n}`);
+  for (let n = 0; n < 1000; n++) monitor.linkChanged(`veth${n}`);
   t.mock.timers.tick(5_000);
   assert.deepEqual(read, []);
-  upkeep.linkChanged('wg0');
+  monitor.linkChanged('wg0');
   t.mock.timers.tick(1);
   assert.deepEqual(read, [0]);
 });

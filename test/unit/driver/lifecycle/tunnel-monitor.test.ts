@@ -9,10 +9,10 @@ import { Key, publicKey, SecretKey } from '../../../../src/netlink/wireguard/key
 import { endpointRequest, HOST_KEY, networkRequest, World } from '../../../support/driver-world.js';
 import { FakeKernel } from '../../../support/fake-kernel.js';
 
-/** A world with containers 10.0.0.2, 10.0.0.3, …, whose links Docker has moved inside, and its upkeep. */
+/** A world with containers 10.0.0.2, 10.0.0.3, …, whose links Docker has moved inside, and its monitor. */
 async function upkept(
   containers: number,
-): Promise<{ world: World; upkeep: TunnelMonitor; look: () => Promise<void> }> {
+): Promise<{ world: World; monitor: TunnelMonitor; look: () => Promise<void> }> {
   const world = new World();
   await world.driver.createNetwork(networkRequest(), 0);
   for (let n = 0; n < containers; n++) {
@@ -23,12 +23,12 @@ async function upkept(
     world.sandboxes.containers.set(`/netns/${n}`, inside);
     world.kernel.moveLink(`wg-e${n}`, inside, 'wg0');
   }
-  const upkeep = new TunnelMonitor(world);
+  const monitor = new TunnelMonitor(world);
   const look = async (): Promise<void> => {
-    upkeep.trigger();
-    await upkeep.idle();
+    monitor.trigger();
+    await monitor.idle();
   };
-  return { world, upkeep, look };
+  return { world, monitor, look };
 }
 
 const shown = (world: World): string[] =>
@@ -116,9 +116,9 @@ test('containers follow the key and the port of the interface', async () => {
 test('what changed while the daemon was away is found at the first look', async () => {
   const { world } = await upkept(1);
   bounce(world, HOST_KEY, 52000);
-  const upkeep = new TunnelMonitor(world);
-  upkeep.trigger();
-  await upkeep.idle();
+  const monitor = new TunnelMonitor(world);
+  monitor.trigger();
+  await monitor.idle();
   assert.deepEqual(shown(world), ['10.0.0.2/32']);
   const [inside] = world.sandboxes.containers.values();
   assert.equal(inside!.devices.get('wg0')!.peers[0]!.endpoint?.port, 52000);
@@ -145,26 +145,26 @@ test('looking leaves no socket open', async () => {
 });
 
 test('looks asked for during a look are folded into one', async () => {
-  const { world, upkeep } = await upkept(1);
+  const { world, monitor } = await upkept(1);
   const { length } = world.kernel.requests;
-  for (let n = 0; n < 50; n++) upkeep.trigger();
-  await upkeep.idle();
+  for (let n = 0; n < 50; n++) monitor.trigger();
+  await monitor.idle();
   const reads = world.kernel.requests.slice(length).filter(what => what === 'reading WireGuard device wg0');
   assert.ok(reads.length <= 3, `${reads.length} looks`);
 });
 
 test('a link that networks use is looked at when it changes, another is not', async () => {
-  const { world, upkeep } = await upkept(1);
+  const { world, monitor } = await upkept(1);
   const { length } = world.kernel.requests;
-  upkeep.linkChanged('eth0');
+  monitor.linkChanged('eth0');
   await sleep(20);
   assert.equal(world.kernel.requests.length, length);
   bounce(world);
-  upkeep.linkChanged('wg0');
+  monitor.linkChanged('wg0');
   await sleep(20);
-  await upkeep.idle();
+  await monitor.idle();
   assert.deepEqual(shown(world), ['10.0.0.2/32']);
-  upkeep.close();
+  monitor.close();
 });
 
 test('a refusal of the kernel is reported, and the next look tries again', async () => {
@@ -220,10 +220,10 @@ test('a link that Docker has not moved yet is not missing, and is looked for aga
   await world.driver.join({ NetworkID: 'n1', EndpointID: 'e0', SandboxKey: '/netns/0' }, 0);
   const inside = new FakeKernel();
   world.sandboxes.containers.set('/netns/0', inside);
-  const upkeep = new TunnelMonitor(world);
+  const monitor = new TunnelMonitor(world);
   const look = async (): Promise<void> => {
-    upkeep.trigger();
-    await upkeep.idle();
+    monitor.trigger();
+    await monitor.idle();
   };
   await look();
   assert.equal(missing(world).length, 0);

@@ -176,7 +176,7 @@ for (const family of [4, 6] as const) {
       fc.property(someTunnels, someTunnels, (from, to) => {
         const fib = new Fib(EMPTY);
         const ways = bring(fib, tunnelsOf(from), family);
-        // Until the guard is there it is as Docker has it.
+        // Until the kill-switch rule is there it is as Docker has it.
         assert.ok(ways.lastIndexOf('bridge') < ways.findIndex(way => way !== 'bridge'));
         assert.ok(!bring(fib, tunnelsOf(to), family).includes('bridge'));
       }),

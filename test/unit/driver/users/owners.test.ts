@@ -241,7 +241,7 @@ describe('peers', () => {
     );
   });
 
-  test('upkeep gives no address back that another endpoint got while it waited', async () => {
+  test('monitor gives no address back that another endpoint got while it waited', async () => {
     const { world } = await shared();
     await rootJoins(world, ROOTS_ID, '10.0.0.2');
     await world.driver.createNetwork(networkRequest({ 'dwgd.seed': 'other' }, { NetworkID: 'n2' }), 0);
@@ -250,17 +250,17 @@ describe('peers', () => {
     world.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });
     const { opened, open } = gate();
     const waiting = world.serial.run(ROOTS_ID, () => opened);
-    const upkeep = new TunnelMonitor(world);
+    const monitor = new TunnelMonitor(world);
     const reached = gate();
     world.kernel.before = what => {
       if (what === 'reading WireGuard device wg0') setImmediate(reached.open);
     };
-    upkeep.trigger();
+    monitor.trigger();
     await reached.opened;
     await world.driver.join({ NetworkID: 'n2', EndpointID: 'second', SandboxKey: '/y' }, 0);
     open();
     await waiting;
-    await upkeep.idle();
+    await monitor.idle();
     assert.deepEqual(peers(world), [`${keyOf('other', '10.0.0.2')} 10.0.0.2/32`]);
     assert.match(world.lines.join(''), /warning 10\.0\.0\.2\/32 belongs to the peer/);
   });
@@ -274,9 +274,9 @@ describe('peers', () => {
       userJoins(world, 'u1', '10.0.0.2'),
       new UserError('10.0.0.2/32 is taken on wg0 already: give another --ip'),
     );
-    const upkeep = new TunnelMonitor(world);
-    upkeep.trigger();
-    await upkeep.idle();
+    const monitor = new TunnelMonitor(world);
+    monitor.trigger();
+    await monitor.idle();
     assert.deepEqual(peers(world), [`${keyOf(SEED, '10.0.0.2')} 10.0.0.2/32`]);
   });
 
@@ -284,10 +284,10 @@ describe('peers', () => {
     const { world } = await shared();
     await userJoins(world, 'u1', '10.0.0.3');
     const before = peers(world);
-    const upkeep = new TunnelMonitor(world);
+    const monitor = new TunnelMonitor(world);
     const look = async (): Promise<void> => {
-      upkeep.trigger();
-      await upkeep.idle();
+      monitor.trigger();
+      await monitor.idle();
     };
     world.kernel.removeLink('wg0');
     world.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });

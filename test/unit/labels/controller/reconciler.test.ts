@@ -29,7 +29,7 @@ class Stage {
   readonly broken = new Set<string>();
   readonly gone = new Set<string>();
   /** Containers in whose namespace there may be one that Docker cannot tell of. */
-  readonly doubtful = new Set<string>();
+  readonly indeterminate = new Set<string>();
   /** Keys of labels of containers that Docker cannot tell of, by name. */
   readonly unseen = new Map<string, string[]>();
   /** Whether routes of the host stayed that were not wanted, each time. */
@@ -75,7 +75,7 @@ class Stage {
     const view = { revision, id: name, name, ...rest };
     const unverifiedLabelKeys = this.unseen.get(name);
     if (unverifiedLabelKeys) return { ...view, unverifiedLabelKeys: unverifiedLabelKeys };
-    return { ...view, netns, ...(this.doubtful.has(name) && { isIndeterminate: true }) };
+    return { ...view, netns, ...(this.indeterminate.has(name) && { isIndeterminate: true }) };
   }
 
   #converge(name: string, wants: boolean) {
@@ -248,15 +248,15 @@ for (const [what, want, expected] of [
   test(`a namespace in which one may be that Docker cannot tell of is left alone until it can: ${what}`, async t => {
     const stage = new Stage(t);
     stage.wants.set('a', want).set('b', '1');
-    stage.doubtful.add('a');
+    stage.indeterminate.add('a');
     assert.deepEqual((await stage.pass()).sort(), ['b', 'host nothing'], 'at the first pass');
     assert.deepEqual(await stage.pass(), [], 'and at the next');
-    stage.doubtful.clear();
+    stage.indeterminate.clear();
     assert.deepEqual(await stage.pass(), [expected]);
-    stage.doubtful.add('a');
+    stage.indeterminate.add('a');
     stage.wants.set('a', want && '2');
     assert.deepEqual(await stage.pass(), [], 'also later');
-    stage.doubtful.clear();
+    stage.indeterminate.clear();
     assert.deepEqual(await stage.pass(), [expected]);
   });
 }

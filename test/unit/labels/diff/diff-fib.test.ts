@@ -148,7 +148,7 @@ for (const { family, network, gateways, metrics, docker } of FAMILIES) {
     );
   });
 
-  test(`IPv${family}: when the kernel has dropped the gateway's route, the guard holds until it is back`, () => {
+  test(`IPv${family}: when the kernel has dropped the gateway's route, the fallback holds until it is back`, () => {
     const theirs: Route = { ...route(network, gateways[0]), protocol: 3, metric: docker };
     const fib = new Fib(family, [theirs]);
     bring(fib, [via(gateways[1]), fallback]);

@@ -39,12 +39,12 @@ for (const [what, want, have, expected] of [
     withTable(TABLE_A, { isTampered: true }),
     ['table a'],
   ],
-  ['what a trial left, where nothing is wanted', {}, observed({ hasProbe: true }), ['no trial']],
+  ['what a probe left, where nothing is wanted', {}, observed({ hasProbe: true }), ['no probe']],
   [
-    'what a trial left beside a table',
+    'what a probe left beside a table',
     { table: TABLE_A },
     withTable(TABLE_A, { hasProbe: true }),
-    ['no trial'],
+    ['no probe'],
   ],
   ['no table any more', {}, withTable(TABLE_A), ['no table']],
   ['no table, of one that is not whole', {}, observed({ hasTable: true }), ['no table']],
@@ -128,7 +128,7 @@ for (const [what, have, expected] of [
     [],
   ],
   [
-    'that lacks a part gets the guard of that, and no more',
+    'that lacks a part gets the fallback of that, and no more',
     withTable(TABLE_A, {
       rules: routingRules({ routes: ZERO }).slice(1),
       routes: [route('0.0.0.0/0', '10.0.0.3'), route('::/0', undefined, 3)],
@@ -159,7 +159,7 @@ for (const [what, have, expected] of [
   });
 }
 
-test('a namespace is guarded first, then programmed, then led to its gateways', () => {
+test('a namespace is withFallback first, then programmed, then led to its gateways', () => {
   const routes = [
     { network: prefix('0.0.0.0/0'), gateway: address('10.0.0.3') },
     { network: prefix('0.0.0.0/0') },

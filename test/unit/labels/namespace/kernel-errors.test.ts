@@ -10,7 +10,7 @@ import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
 import type { ApplyResult } from '../../../../src/labels/namespace/outcome.js';
 import type { Sandboxes } from '../../../../src/labels/namespace/sandbox.js';
 import { FakeNamespace, type Fault } from '../../../support/fake-namespace.js';
-import { accepting, guarded } from '../../../support/label-namespace.js';
+import { accepting, withFallback } from '../../../support/label-namespace.js';
 
 const ERRNOS = {
   EPERM: 1,
@@ -38,7 +38,7 @@ const DESIRED: SandboxDesired = withDigest({
   netns: REF,
   containers: ['app'],
   table: accepting(80),
-  routes: [...guarded('10.0.0.0/8', '10.9.0.3'), ...guarded('0.0.0.0/0', '10.9.0.4')],
+  routes: [...withFallback('10.0.0.0/8', '10.9.0.3'), ...withFallback('0.0.0.0/0', '10.9.0.4')],
   sysctls: [{ name: 'ipv4/ip_forward', value: '1' }],
 });
 const FALLBACK = '10.0.0.0/8 unreachable metric 0 table 254';
@@ -277,6 +277,67 @@ describe('a list that the look needs', () => {
   }
 });
 
+describe('what the look asks of a gateway', () => {
+  const asked: readonly (readonly [what: string, none: readonly Code[]])[] = [
+    ['finding the route to 10.9.0.3', ['EINVAL', 'EOPNOTSUPP', 'ENETUNREACH', 'EHOSTUNREACH']],
+    ['reading link 2', DONE_BY_DELETING],
+  ];
+  for (const [what, none] of asked) {
+    for (const code of CODES) {
+      const isNone = none.includes(code);
+      test(`${what}, ${code}: ${isNone ? 'there is none, and all goes on' : 'nothing is changed, and it is said'}`, t => {
+        const it = world(t);
+        failing(it.ns, what, ERRNOS[code]);
+        if (isNone) {
+          assert.deepEqual(failuresOf(it.sandboxes.reconcile(DESIRED)), []);
+          assert.deepEqual(held(it), WHOLE);
+          return;
+        }
+        assert.throws(() => it.sandboxes.reconcile(DESIRED), new RegExp(`${what}: ${code} `));
+        assert.deepEqual([held(it), it.ns.open], [[], 0]);
+      });
+    }
+  }
+});
+
+describe('a namespace in which no socket can be opened', () => {
+  for (const [code, errno] of [
+    ['EMFILE', 24],
+    ['ENFILE', 23],
+    ['ENOMEM', 12],
+    ['EPROTONOSUPPORT', 93],
+  ] as const) {
+    test(`${code}: nothing is changed, it is said, and the next look brings all about`, t => {
+      const it = world(t);
+      it.ns.openError = new OpError('opening', 'netlink socket', errno);
+      for (const strict of [{}, { isStrict: true as const }])
+        assert.throws(() => it.sandboxes.reconcile({ ...DESIRED, ...strict }), it.ns.openError);
+      assert.deepEqual([held(it), it.ns.open], [[], 0]);
+      it.ns.openError = undefined;
+      assert.deepEqual(failuresOf(it.sandboxes.reconcile(DESIRED)), []);
+      assert.deepEqual(held(it), WHOLE);
+    });
+  }
+});
+
+describe('a sysctl that cannot be read', () => {
+  for (const [code, errno] of [
+    ['EACCES', 13],
+    ['EIO', 5],
+    ['EMFILE', 24],
+  ] as const) {
+    test(`${code}: nothing is changed, and it is said`, t => {
+      const it = world(t);
+      it.ns.sysctlReadErrors.set('ipv4/ip_forward', new OpError('reading sysctl', 'ipv4/ip_forward', errno));
+      assert.throws(
+        () => it.sandboxes.reconcile(DESIRED),
+        new RegExp(`^OpError: reading sysctl ipv4/ip_forward: ${code} `),
+      );
+      assert.deepEqual([held(it), it.ns.open], [[], 0]);
+    });
+  }
+});
+
 describe('a table that somebody may have changed', () => {
   for (const what of ['reading nftables table dwgd', 'chains', 'sets', 'rules'].map(one =>
     one.includes(' ') ? one : `listing nftables ${one} of dwgd`,
@@ -327,7 +388,7 @@ describe("the host's routes", () => {
     test(`one that is refused by ${code} is named, and its fallback stays`, t => {
       const it = world(t);
       failing(it.ns, 'adding route 10.0.0.0/8 via 10.9.0.3', ERRNOS[code]);
-      const result = it.sandboxes.reconcileHostRoutes(guarded('10.0.0.0/8', '10.9.0.3'));
+      const result = it.sandboxes.reconcileHostRoutes(withFallback('10.0.0.0/8', '10.9.0.3'));
       assert.match(failuresOf(result)[0]!, new RegExp(`${code} `));
       assert.deepEqual(held(it), [FALLBACK]);
     });
@@ -336,7 +397,7 @@ describe("the host's routes", () => {
   test('that cannot be listed: nothing is changed', t => {
     const it = world(t);
     failing(it.ns, 'listing routes', 'flood');
-    assert.throws(() => it.sandboxes.reconcileHostRoutes(guarded('10.0.0.0/8')), /more than 8192$/);
+    assert.throws(() => it.sandboxes.reconcileHostRoutes(withFallback('10.0.0.0/8')), /more than 8192$/);
     assert.deepEqual([held(it), it.ns.open], [[], 0]);
   });
 });
@@ -364,7 +425,7 @@ describe('a namespace', () => {
   test('without IPv6 gets the routes of IPv4 alone', t => {
     const it = world(t);
     it.ns.hasIPv6 = false;
-    const routes = [...DESIRED.routes, ...guarded('fd00::/8', 'fd09::3')];
+    const routes = [...DESIRED.routes, ...withFallback('fd00::/8', 'fd09::3')];
     assert.deepEqual(failuresOf(it.sandboxes.reconcile({ ...DESIRED, routes })), []);
     assert.deepEqual(held(it), WHOLE);
   });

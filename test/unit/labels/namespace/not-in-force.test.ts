@@ -6,10 +6,10 @@ import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
 import { newRuleRequest } from '../../../../src/netlink/route/policy-rule.js';
 import { FakeNamespace } from '../../../support/fake-namespace.js';
-import { accepting, guarded } from '../../../support/label-namespace.js';
+import { accepting, withFallback } from '../../../support/label-namespace.js';
 
 const [IFF_UP, IFF_POINTOPOINT, IFF_NOARP] = [0x1, 0x10, 0x80];
-const GUARD = '0.0.0.0/0 unreachable metric 0 table 229';
+const FALLBACK = '0.0.0.0/0 unreachable metric 0 table 229';
 const ROUTE = '0.0.0.0/0 via 10.9.0.3 metric 0 table 229';
 const UNTIL = "; until then the container sends and forwards nothing but loopback and Docker's DNS";
 const PAST =
@@ -19,13 +19,18 @@ const ignored = (flags: string): string =>
 const theirs = newRuleRequest({ family: 4, priority: 32_765, table: 200, protocol: 3 }).payload;
 
 for (const [what, spoil, routes, warning] of [
-  ['a policy rule that was there first', (ns: FakeNamespace) => ns.rules.push(theirs), [GUARD, ROUTE], PAST],
+  [
+    'a policy rule that was there first',
+    (ns: FakeNamespace) => ns.rules.push(theirs),
+    [FALLBACK, ROUTE],
+    PAST,
+  ],
   [
     'a point-to-point link',
     (ns: FakeNamespace) => {
       ns.linkFlags = IFF_UP | IFF_POINTOPOINT | IFF_NOARP;
     },
-    [GUARD],
+    [FALLBACK],
     ignored('point-to-point (POINTOPOINT)'),
   ],
   [
@@ -33,7 +38,7 @@ for (const [what, spoil, routes, warning] of [
     (ns: FakeNamespace) => {
       ns.linkFlags = IFF_UP | IFF_NOARP;
     },
-    [GUARD],
+    [FALLBACK],
     ignored('without neighbours (NOARP)'),
   ],
 ] as const) {
@@ -47,7 +52,7 @@ for (const [what, spoil, routes, warning] of [
         netns: netnsAt('/proc/self/ns/net')!,
         containers: ['app'],
         table: accepting(80),
-        routes: guarded('0.0.0.0/0', '10.9.0.3'),
+        routes: withFallback('0.0.0.0/0', '10.9.0.3'),
         sysctls: [],
         ...(isStrict && { isStrict }),
       });
@@ -64,7 +69,7 @@ for (const [what, spoil, routes, warning] of [
       ns.rules = ns.rules.filter(rule => rule !== theirs);
       ns.linkFlags = IFF_UP;
       assert.equal(sandboxes.reconcile(desired)?.warnings, undefined);
-      assert.deepEqual([chains(), ns.routeWords.sort()], [false, [GUARD, ROUTE].sort()]);
+      assert.deepEqual([chains(), ns.routeWords.sort()], [false, [FALLBACK, ROUTE].sort()]);
     });
   }
 }
@@ -78,7 +83,7 @@ test('a strict container of which the kernel tells what nobody can read is close
     netns: netnsAt('/proc/self/ns/net')!,
     containers: ['app'],
     table: accepting(80),
-    routes: guarded('0.0.0.0/0', '10.9.0.3'),
+    routes: withFallback('0.0.0.0/0', '10.9.0.3'),
     sysctls: [],
     isStrict: true,
   });

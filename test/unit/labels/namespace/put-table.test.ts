@@ -101,7 +101,7 @@ test('a table of which the kernel takes nothing is refused with the modules that
     () => putTable(change(GATEWAY), run),
     /modprobe nft_ct nft_fib_inet nft_masq nft_nat nft_reject_inet/,
   );
-  // Trials alone, each taken away again.
+  // Probes alone, each taken away again.
   assert.ok(taken.every(({ nftables }) => JSON.stringify(nftables).includes('dwgd-trial')));
 });
 

@@ -25,7 +25,7 @@ import {
 const showSysctl = ({ name, value, towards }: DesiredSysctl): string =>
   `${name}=${value}${towards ? ` towards ${formatAddress(towards)}` : ''}`;
 
-test('a route leads to the address of its gateway on a shared network, with a guard beneath', () => {
+test('a route leads to the address of its gateway on a shared network, with a fallback beneath', () => {
   const sandbox = only([
     routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }),
     gw({ other: '10.7.0.3', main: '10.0.0.3' }),
@@ -202,7 +202,7 @@ test('labels of an image are reported as skipped', () => {
   ]);
 });
 
-test('of labels that may be those of an image the networks of routes are guarded, and nothing else is planned', () => {
+test('of labels that may be those of an image the networks of routes are withFallback, and nothing else is planned', () => {
   const app = container('app', {
     networks: { main: '10.0.0.2' },
     netns: '4:shared',

@@ -13,7 +13,7 @@ const A = container('a', {
 });
 const B = container('b', { labels: { 'twine.nat.interfaces': '!' } });
 const EXTERNAL = new Map([['example.net', [parseAddress('10.0.0.9')!]]]);
-const SIGHT: WorldSnapshot = {
+const WORLD: WorldSnapshot = {
   containers: [A, B],
   external: EXTERNAL,
   externalRevision: 1,
@@ -23,58 +23,58 @@ const SIGHT: WorldSnapshot = {
 };
 
 const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
-  ['nothing is new', { ...SIGHT, containers: [A, B] }, true],
+  ['nothing is new', { ...WORLD, containers: [A, B] }, true],
   [
     'the addresses of the host were read again',
-    { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.1/24')!] },
+    { ...WORLD, hostAddresses: [parsePrefix('192.0.2.1/24')!] },
     true,
   ],
   [
     'the places of the host were read again',
-    { ...SIGHT, hostInterfaceAddresses: SIGHT.hostInterfaceAddresses.map(place => ({ ...place })) },
+    { ...WORLD, hostInterfaceAddresses: WORLD.hostInterfaceAddresses.map(place => ({ ...place })) },
     true,
   ],
   [
     "a bridge's link-layer address is another one",
     {
-      ...SIGHT,
-      hostInterfaceAddresses: SIGHT.hostInterfaceAddresses.map(place => ({
+      ...WORLD,
+      hostInterfaceAddresses: WORLD.hostInterfaceAddresses.map(place => ({
         ...place,
         mac: '02:00:00:00:00:02',
       })),
     },
     false,
   ],
-  ['a container is gone', { ...SIGHT, containers: [A] }, false],
+  ['a container is gone', { ...WORLD, containers: [A] }, false],
   [
     'every container was copied',
-    { ...SIGHT, containers: SIGHT.containers.map(view => ({ ...view, labels: new Map(view.labels) })) },
+    { ...WORLD, containers: WORLD.containers.map(view => ({ ...view, labels: new Map(view.labels) })) },
     true,
   ],
   [
     'a container was inspected again',
-    { ...SIGHT, containers: [A, { ...B, revision: B.revision + 100 }] },
+    { ...WORLD, containers: [A, { ...B, revision: B.revision + 100 }] },
     false,
   ],
-  ['the answers of the DNS were copied', { ...SIGHT, external: new Map(EXTERNAL) }, true],
-  ['the DNS says something else', { ...SIGHT, externalRevision: 2 }, false],
-  ['the host has another gateway', { ...SIGHT, nextHops: [parseAddress('192.0.2.8')!] }, false],
-  ['the host has another address', { ...SIGHT, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
+  ['the answers of the DNS were copied', { ...WORLD, external: new Map(EXTERNAL) }, true],
+  ['the DNS says something else', { ...WORLD, externalRevision: 2 }, false],
+  ['the host has another gateway', { ...WORLD, nextHops: [parseAddress('192.0.2.8')!] }, false],
+  ['the host has another address', { ...WORLD, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
 ];
 
 for (const [what, next, same] of ROWS) {
   test(`where ${what}, the plan is ${same ? 'the very same' : 'made anew'}`, () => {
     const planner = new Planner([]);
-    const first = planner.plan(SIGHT);
+    const first = planner.plan(WORLD);
     assert.equal(planner.plan(next) === first, same);
   });
 }
 
 test('mistakes of the grammar are among those of the plan, in every plan', () => {
   const planner = new Planner([]);
-  const wrong = (sight: WorldSnapshot) => planner.plan(sight).diagnostics.map(({ container }) => container);
-  assert.deepEqual(wrong(SIGHT), ['b']);
-  assert.deepEqual(wrong(SIGHT), ['b']);
+  const wrong = (world: WorldSnapshot) => planner.plan(world).diagnostics.map(({ container }) => container);
+  assert.deepEqual(wrong(WORLD), ['b']);
+  assert.deepEqual(wrong(WORLD), ['b']);
 });
 
 for (const [network, leads] of [

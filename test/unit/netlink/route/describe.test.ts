@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '../../../../src/base/ip.js';
-import { sysctlWrite } from '../../../../src/base/trace.js';
 import {
   ipLinkAdd,
   ipLinkDel,
@@ -11,6 +10,7 @@ import {
   ipRouteDel,
   ipRule,
 } from '../../../../src/netlink/route/describe.js';
+import { sysctlWrite } from '../../../../src/netlink/trace.js';
 import { wgSet } from '../../../../src/netlink/wireguard/describe.js';
 import { Key, SecretKey } from '../../../../src/netlink/wireguard/key.js';
 

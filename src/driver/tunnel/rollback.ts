@@ -1,7 +1,7 @@
 // Rollback: when a step fails, the steps before it are undone in reverse order.
 // Not here: what the steps are.
 
-import { messageOf } from './errors.js';
+import { messageOf } from '../../base/errors.js';
 
 export class Rollback {
   readonly #steps: { readonly what: string; readonly back: () => Promise<void> | void }[] = [];

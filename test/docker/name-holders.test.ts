@@ -31,7 +31,7 @@ async function addressOf(container: string): Promise<string> {
 const leads = (container: string, expected: string) =>
   follows(async () => assert.equal(await way(container), expected));
 
-keeping('bearers', () => {
+keeping('name-holders', () => {
   const vpn = { networks: { shared: { aliases: ['vpn'] } } };
 
   test('the own service is the gateway, whoever else has its name', async () => {

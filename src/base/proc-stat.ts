@@ -1,0 +1,10 @@
+// What /proc/PID/stat says, as proc_pid_stat(5) has it. Pure. Not here: who reads the file, and as whom.
+
+/**
+ * When the process started, in clock ticks since boot: it distinguishes processes with the same pid. Undefined for a text
+ * that has no such field.
+ */
+export function startTime(stat: string): string | undefined {
+  // Field 22. Field 2 is a name in parentheses that may hold anything, so the last one ends it.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}
