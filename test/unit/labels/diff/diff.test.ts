@@ -159,7 +159,7 @@ for (const [what, have, expected] of [
   });
 }
 
-test('a namespace is withFallback first, then programmed, then led to its gateways', () => {
+test('a namespace gets its fallbacks first, then programmed, then led to its gateways', () => {
   const routes = [
     { network: prefix('0.0.0.0/0'), gateway: address('10.0.0.3') },
     { network: prefix('0.0.0.0/0') },

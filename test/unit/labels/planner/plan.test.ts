@@ -202,7 +202,7 @@ test('labels of an image are reported as skipped', () => {
   ]);
 });
 
-test('of labels that may be those of an image the networks of routes are withFallback, and nothing else is planned', () => {
+test('of labels that may be those of an image the networks of routes get fallbacks, and nothing else is planned', () => {
   const app = container('app', {
     networks: { main: '10.0.0.2' },
     netns: '4:shared',

@@ -90,7 +90,7 @@ for (const [what, rest, isStrict, expected] of [
     true,
   ],
 ] as const) {
-  test(`a namespace ${what} is frozen, withFallback and ${expected ? 'strict' : 'not strict'}`, () => {
+  test(`a namespace ${what} is frozen, has fallbacks and ${expected ? 'strict' : 'not strict'}`, () => {
     const { isIndeterminate, ...options } = { isIndeterminate: false, ...rest };
     const app = { ...container('app', { networks: { main: '10.0.0.2' }, ...options }), isIndeterminate };
     const strict = container('strict', { netns: '4:strict', labels: STRICT });
