@@ -3,7 +3,7 @@
 
 import { DataType, define } from 'ffi-rs';
 import { OpError } from '../src/base/errors.js';
-import { bytes, check, int, LIBRARY, long } from './ffi.js';
+import { bytes, check, int, LIBRARY, long, type Result } from './ffi.js';
 import { close } from './libc-sockets.js';
 
 export const CLONE_NEWNS = 0x00020000;
@@ -80,15 +80,16 @@ interface OpenHow {
 }
 
 /**
- * openat2(2), which Linux has since 5.6; the file descriptor.
+ * openat2(2), which Linux has since 5.6. Throws nothing: most of what is asked for is not there, or not in memory.
  * @param folder a file descriptor, which a relative path begins at
- * @throws OpError, whose subject is the last part of the path
+ * @returns the file descriptor, or the errno, negative
  */
 export function openat2(folder: number, path: string, { flags, resolve }: OpenHow): number {
   // struct open_how: flags, mode, resolve.
   const how = Buffer.from(BigUint64Array.of(BigInt(flags | O_CLOEXEC), 0n, BigInt(resolve)).buffer);
   const result = functions.syscall([SYS_openat2, folder, Buffer.from(`${path}\0`), how, how.length]);
-  return check(result, 'opening', path);
+  const { value, errnoCode } = result as Result;
+  return value < 0 ? -errnoCode : value;
 }
 
 /** readlinkat(2) of a symbolic link that is open by O_PATH: where it leads. @throws OpError (ENOENT: no link) */

@@ -5,6 +5,8 @@ import { getSystemErrorMap } from 'node:util';
 import { MESSAGE_MAX, oneLine } from './text.js';
 
 const EOPNOTSUPP = 95;
+/** Made anew by each call, in the time that a look at a namespace takes. */
+const ERRNOS = getSystemErrorMap();
 
 /**
  * The kernel refused an operation. The message reads "creating link wg0: EEXIST (file already exists)".
@@ -67,7 +69,7 @@ function describeErrno(errno: number): string {
 
 function errnoEntry(errno: number): [name: string, text: string] | undefined {
   // On Linux ENOTSUP and EOPNOTSUPP are one number; libuv has the name that the kernel does not use.
-  return errno === EOPNOTSUPP ? ['EOPNOTSUPP', 'operation not supported'] : getSystemErrorMap().get(-errno);
+  return errno === EOPNOTSUPP ? ['EOPNOTSUPP', 'operation not supported'] : ERRNOS.get(-errno);
 }
 
 /** The errno's name that an error carries: from the kernel (`OpError`) or from Node (`err.code`). */

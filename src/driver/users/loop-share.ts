@@ -5,16 +5,18 @@
 import { setTimeout as sleep, setImmediate as turnsEnd } from 'node:timers/promises';
 import { RoundRobin } from './round-robin.js';
 
-/** A rest is so many times as long as what was before it, and no longer than so many milliseconds. */
+/** A rest is so many times as long as the event loop was at work before it, and no longer than so many milliseconds. */
 interface Rest {
   readonly times: number;
   readonly mostMs: number;
+  /** How long work that waits for something keeps its turn, in milliseconds; what it does later is on no account. */
+  readonly turnMs: number;
 }
 
 /** Calls have a fifth of the time. */
-export const REST_OF_CALLS: Rest = { times: 4, mostMs: 1_000 };
-/** Answers of users' Dockers are read in a hundredth: nobody waits for what follows from them. */
-export const REST_OF_ANSWERS: Rest = { times: 99, mostMs: 10_000 };
+export const REST_OF_CALLS: Rest = { times: 4, mostMs: 1_000, turnMs: 50 };
+/** Answers of users' Dockers are read in a hundredth: nobody waits for what follows from them. Reading waits for nothing. */
+export const REST_OF_ANSWERS: Rest = { times: 99, mostMs: 10_000, turnMs: 0 };
 
 export class LoopShare {
   readonly #turns = new RoundRobin();
@@ -28,21 +30,34 @@ export class LoopShare {
   }
 
   /**
-   * Begins the work when it is the user's turn. Only what it does before it waits for anything takes up the turn.
+   * Begins the work when it is the user's turn. What others do meanwhile makes the rest longer: when there is much to do,
+   * users come last.
    * @returns what comes of the work
    */
   run<T>(user: number, work: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const turn = async (): Promise<void> => {
-        const begun = performance.now();
-        void (async () => work())().then(resolve, reject);
+        const { times, mostMs, turnMs } = this.#rest;
+        const before = performance.eventLoopUtilization();
+        const done = (async () => work())();
+        done.then(resolve, reject);
+        await within(turnMs, done);
         await turnsEnd();
-        const { times, mostMs } = this.#rest;
-        await this.#wait(Math.min((performance.now() - begun) * times, mostMs));
+        const { active } = performance.eventLoopUtilization(before);
+        await this.#wait(Math.min(active * times, mostMs));
       };
       void this.#turns.run(user, turn);
     });
   }
+}
+
+/** Waits until the work has ended, whatever came of it, but no longer than so many milliseconds. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const end = new AbortController();
+  const ended = work.catch(() => undefined);
+  const late = sleep(ms, undefined, { signal: end.signal }).catch(() => undefined);
+  await Promise.race([ended, late]);
+  end.abort();
 }
 
 /** Answers of one user that wait to be read: his Docker is asked four questions at a time. */

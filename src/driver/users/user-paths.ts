@@ -13,7 +13,7 @@ import {
   readLink,
 } from '../../../native/libc.js';
 import { close } from '../../../native/libc-sockets.js';
-import { errorCode, OpError } from '../../base/errors.js';
+import { OpError } from '../../base/errors.js';
 import { bringIntoMemory, type Uncached } from './disk-lookup.js';
 import { mountIdOf, refuseForeign } from './mounts.js';
 
@@ -23,6 +23,8 @@ const AT_FDCWD = -100;
 const EAGAIN = 11;
 const ELOOP = 40;
 const EACCES = 13;
+const EXDEV = 18;
+const EINVAL = 22;
 
 /** The user as whom the path is walked, and the root that confines it. */
 export interface UserRoot {
@@ -93,12 +95,9 @@ type Walk = Generator<Uncached, number, void>;
 
 /** RESOLVE_CACHED exists since Linux 5.12; older kernels block. */
 const knowsCached = ((): boolean => {
-  try {
-    close(openat2(AT_FDCWD, '/', { flags: O_PATH, resolve: RESOLVE_CACHED }));
-    return true;
-  } catch (err) {
-    return errorCode(err) !== 'EINVAL';
-  }
+  const opened = openat2(AT_FDCWD, '/', { flags: O_PATH, resolve: RESOLVE_CACHED });
+  if (opened >= 0) close(opened);
+  return opened !== -EINVAL;
 })();
 
 /** Yields each entry that is not cached, and repeats the look-up afterwards. */
@@ -189,31 +188,27 @@ function step({ root, path, crossed, folder, name }: Step, isWaitedFor: boolean)
 /** Also crosses into a mount, which sends no request to its file system. */
 function openFromMemory(folder: number, name: string): number | undefined {
   if (!knowsCached) return undefined;
-  try {
-    return openStep(folder, name, RESOLVE_CACHED);
-  } catch (err) {
-    if (errorCode(err) === 'EAGAIN') return undefined;
-    throw err;
-  }
+  const opened = openStep(folder, name, RESOLVE_CACHED);
+  return opened === -EAGAIN ? undefined : checked(opened, name);
 }
 
 function openWaiting(folder: number, name: string): number {
-  try {
-    return openStep(folder, name, RESOLVE_NO_XDEV);
-  } catch (err) {
-    if (errorCode(err) !== 'EXDEV') throw err;
-    // What is mounted there keeps the name in memory.
-    return openStep(folder, name, 0);
-  }
+  const opened = openStep(folder, name, RESOLVE_NO_XDEV);
+  // What is mounted there keeps the name in memory.
+  return checked(opened === -EXDEV ? openStep(folder, name, 0) : opened, name);
 }
 
+/** A file descriptor, or the errno, negative. */
 function openStep(folder: number, name: string, resolve: number): number {
   const how = { flags: O_PATH | O_NOFOLLOW, resolve: RESOLVE_NO_MAGICLINKS | resolve };
   for (let tries = 1; ; tries++) {
-    try {
-      return openat2(folder, name, how);
-    } catch (err) {
-      if (errorCode(err) !== 'EAGAIN' || tries === TRIES) throw err;
-    }
+    const opened = openat2(folder, name, how);
+    if (opened !== -EAGAIN || tries === TRIES) return opened;
   }
+}
+
+/** @throws OpError for an errno */
+function checked(opened: number, name: string): number {
+  if (opened < 0) throw new OpError('opening', name, -opened);
+  return opened;
 }

@@ -1,7 +1,7 @@
 // The event loop is not a user's alone: what users ask for begins one at a time, with rests in between.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { AnswerShares, LoopShare, REST_OF_CALLS } from '../../../../src/driver/users/loop-share.js';
 
 const [USER, OTHER] = [1000, 1001];
@@ -44,11 +44,11 @@ test('of what users ask for at once the next begins after the rest of the one be
   }
 });
 
-test('the rest is so many times as long as the work, what it does after promises included', async () => {
+test('the rest is so many times as long as the work, what it does after waiting for something included', async () => {
   const { it, rests, goOn } = share();
   await it.run(USER, async () => {
     work(5);
-    await Promise.resolve();
+    await sleep(10);
     work(5);
   });
   await goOn();
@@ -56,20 +56,21 @@ test('the rest is so many times as long as the work, what it does after promises
 });
 
 test('a rest is never longer than it may be, however long the work took', async () => {
-  const { it, rests, goOn } = share({ times: 99, mostMs: 100 });
+  const { it, rests, goOn } = share({ times: 99, mostMs: 100, turnMs: 0 });
   await it.run(USER, () => work(5));
   await goOn();
   assert.deepEqual(rests, [100]);
 });
 
-test('work that waits does not hold the turn, and one that fails tells whoever gave it', async () => {
-  const { it, goOn } = share();
+test('work that waits for long does not hold the turn, and one that fails tells whoever gave it', async () => {
+  const { it, goOn } = share({ ...REST_OF_CALLS, turnMs: 1 });
   let end = (): void => undefined;
   const waiting = it.run(USER, () => new Promise<string>(resolve => (end = () => resolve('late'))));
   const failing = it.run(OTHER, () => {
     throw new Error('no');
   });
   const failed = assert.rejects(failing, /no/);
+  await sleep(20);
   await goOn();
   await failed;
   end();

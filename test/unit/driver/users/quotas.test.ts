@@ -7,7 +7,7 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { DockerClient, type DockerNetwork } from '../../../../src/driver/lifecycle/docker-networks.js';
 import { Recovery } from '../../../../src/driver/lifecycle/recovery.js';
 import { createPlugin } from '../../../../src/driver/plugin/http.js';
@@ -184,7 +184,7 @@ test('of 200 calls of a user by one connection 64 are begun, though nobody waits
     const socket = createConnection(user).on('error', () => undefined);
     socket.end(request.repeat(100));
     await once(socket, 'connect');
-    while (begun < 64) await turn();
+    while (begun < 64) await sleep(5);
     socket.destroy();
   }
   const { status, text } = await call(user, 'Leave', body);
