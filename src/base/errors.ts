@@ -93,3 +93,12 @@ export function isExists(err: unknown): boolean {
 export function messageOf(err: unknown): string {
   return oneLine(err instanceof Error ? err.message : String(err), MESSAGE_MAX);
 }
+
+/** Does something, and ignores the error that says that it is done already. */
+export function ignoring(isDone: (err: unknown) => boolean, fn: () => void): void {
+  try {
+    fn();
+  } catch (err) {
+    if (!isDone(err)) throw err;
+  }
+}

@@ -6,10 +6,12 @@ import type { Prefix } from '../base/ip.js';
 import type { Log } from '../base/log.js';
 import { DockerApi } from '../docker/api-client.js';
 import { NetnsSwitch } from '../netlink/netns.js';
+import { UnfinishedError } from '../netlink/route/deletions.js';
 import { Nft } from '../nft/client.js';
 import { LabelLock } from './controller/lock.js';
 import { Reconciler } from './controller/reconciler.js';
 import { summary } from './controller/reporter.js';
+import type { Change } from './diff/state.js';
 import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
@@ -22,6 +24,9 @@ import { HOST_ROUTES } from './spec/label-keys.js';
 import { ParseCache } from './spec/parse-cache.js';
 
 /** What a user may choose. */
+/** Of a cleanup in one namespace: enough for as many routes and rules as can be listed. */
+const MAX_ROUNDS = 256;
+
 export interface LabelOptions {
   /** Whether labels that came with a container's image count. */
   readonly trustImageLabels: boolean;
@@ -172,7 +177,7 @@ export async function cleanUp(parts: LabelParts, report: (line: string) => void)
     namespaces.set(host.ref.key, { subject: 'the host', clear: clearHost });
     for (const { subject, clear } of namespaces.values()) {
       try {
-        const { changes = [], failures: refused = [] } = clear() ?? {};
+        const { changes, failures: refused } = clearAll(clear);
         if (changes.length > 0) report(`${subject}: ${summary(changes)}`);
         failures.push(...refused.map(err => `${subject}: ${messageOf(err)}`));
       } catch (err) {
@@ -183,6 +188,18 @@ export async function cleanUp(parts: LabelParts, report: (line: string) => void)
   } finally {
     api.close();
     context.close();
+  }
+}
+
+/** Goes on while there is more than is deleted at a time. */
+function clearAll(clear: () => ApplyResult | undefined): Pick<ApplyResult, 'changes' | 'failures'> {
+  const changes: Change[] = [];
+  for (let round = 1; ; round++) {
+    const result = clear();
+    changes.push(...(result?.changes ?? []));
+    const failures = result?.failures ?? [];
+    if (round === MAX_ROUNDS || !failures.some(err => err instanceof UnfinishedError))
+      return { changes, failures };
   }
 }
 

@@ -2,11 +2,13 @@
 // (full-tunnel.ts), the way in (namespaces.ts), when (driver/lifecycle/full-tunnels.ts).
 
 import { existsSync } from 'node:fs';
+import { ignoring, isNotFound } from '../../base/errors.js';
 import type { Family } from '../../base/ip.js';
 import { RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { GUARDED, openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { RtNetlink } from '../../netlink/route/client.js';
+import { Deletions } from '../../netlink/route/deletions.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import type { Trace } from '../../netlink/trace.js';
 import {
@@ -46,7 +48,8 @@ export function applyFullTunnels(
       routes: rt.routes(RTPROT_DWGD_TUNNEL),
     };
     const changes = diffFullTunnels(planFullTunnels(located, observed.routes), observed);
-    for (const change of changes) apply(rt, change);
+    const deletions = new Deletions();
+    for (const change of changes) apply(rt, change, deletions);
     return {
       complete: located.every(({ link }) => link !== undefined),
       changes,
@@ -66,12 +69,17 @@ function findLinks(rt: RtNetlink, tunnels: readonly FullTunnel[], kind: string):
   });
 }
 
-function apply(rt: RtNetlink, change: TunnelChange): void {
+function apply(rt: RtNetlink, change: TunnelChange, deletions: Deletions): void {
   // Prepended: a route that somebody else has put there is no reason to refuse ours.
   if (change.kind === 'addRoute') rt.addRoute(change.route, 'prepend');
-  else if (change.kind === 'deleteRoute') rt.deleteRoute(change.route);
   else if (change.kind === 'addRule') rt.addRule(change.rule);
-  else rt.deleteRule(change.rule);
+  else {
+    deletions.next();
+    // What has gone by itself, with its link, is as it shall be.
+    ignoring(isNotFound, () =>
+      change.kind === 'deleteRoute' ? rt.deleteRoute(change.route) : rt.deleteRule(change.rule),
+    );
+  }
 }
 
 function closes(tunnels: readonly Omit<FullTunnel, 'link'>[], family: Family): boolean {

@@ -15,7 +15,7 @@ import { FIRST_PRIORITY_OF_TUNNEL, RT_TABLE_DWGD_TUNNEL, RTPROT_DWGD_TUNNEL } fr
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { Link } from '../../netlink/route/link.js';
 import { type Rule, sameRule } from '../../netlink/route/policy-rule.js';
-import { type Route, RT_TABLE_MAIN, RT_TABLE_UNSPEC, RTN_UNICAST } from '../../netlink/route/route.js';
+import { isSelective, type Route, RT_TABLE_MAIN, RT_TABLE_UNSPEC, RTN_UNICAST } from '../../netlink/route/route.js';
 import { type Endpoint, keyAddress, type NetworkOptions } from '../spec/model.js';
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -136,6 +136,7 @@ function isTunnelRoute(route: Route): boolean {
     route.index !== undefined &&
     !route.gateway &&
     !route.gateways &&
+    !isSelective(route) &&
     route.table === RT_TABLE_DWGD_TUNNEL &&
     isDefault(route.destination)
   );
@@ -174,6 +175,7 @@ function sameRoute(a: Route, b: Route): boolean {
     a.metric === b.metric &&
     a.index === b.index &&
     !a.gateway === !b.gateway &&
+    isSelective(a) === isSelective(b) &&
     formatPrefix(a.destination) === formatPrefix(b.destination)
   );
 }

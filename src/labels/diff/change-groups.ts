@@ -40,3 +40,8 @@ export function preventsLeak(change: Change): boolean {
 export function putsTable(change: Change): change is PutTable {
   return change.kind === 'createTable' || change.kind === 'replaceTable';
 }
+
+/** Whether it takes a route or a policy rule away. */
+export function isDeletion({ kind }: Change): boolean {
+  return kind === 'deleteRoute' || kind === 'deleteRule';
+}

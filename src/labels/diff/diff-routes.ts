@@ -5,7 +5,13 @@
 import { groupBy } from '../../base/group-by.js';
 import { type Address, formatPrefix, type Prefix, sameAddress } from '../../base/ip.js';
 import { FALLBACK_METRIC, GATEWAY_METRICS, RTPROT_DWGD } from '../../base/ownership.js';
-import { type Route, type RouteConfig, RTN_UNICAST, RTN_UNREACHABLE } from '../../netlink/route/route.js';
+import {
+  isSelective,
+  type Route,
+  type RouteConfig,
+  RTN_UNICAST,
+  RTN_UNREACHABLE,
+} from '../../netlink/route/route.js';
 import { routingTable } from './policy-routing.js';
 import type { Change, DesiredRoute } from './state.js';
 
@@ -40,7 +46,7 @@ export function diffRoutes(
 ): RouteChanges {
   const [inPlace, misplaced] = partition(
     observed,
-    ({ destination, table }) => table === tableOf(destination),
+    route => route.table === tableOf(route.destination) && !isSelective(route),
   );
   const all = routesByNetwork(desired, inPlace, tableOf).map(subject => {
     if (!subject.hasFallback && !subject.gateway) return withdraw(subject);

@@ -2,19 +2,20 @@
 // socket open, which would keep the namespace alive. Not here: how the thread gets there (session-opener.ts), what is to
 // be changed (labels/diff/diff.ts).
 
-import { ChannelError, isExists, isNotFound, OpError } from '../../base/errors.js';
+import { ChannelError, ignoring, isExists, isNotFound, OpError } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';
 import { PROBE_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
 import { type ConnectionOpener, GUARDED } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { RtNetlink } from '../../netlink/route/client.js';
+import { Deletions, UnfinishedError } from '../../netlink/route/deletions.js';
 import type { Route } from '../../netlink/route/route.js';
 import { sysctlWrite, type Trace } from '../../netlink/trace.js';
 import { type Nft, NftError } from '../../nft/client.js';
 import { decodeStampedTable } from '../../nft/messages.js';
 import { deleteTable, type NftTable, type NftTransaction } from '../../nft/table.js';
 import type { TableSnapshot } from '../../nft/table-snapshot.js';
-import { groupOf, isPrerequisite, preventsLeak, putsTable } from '../diff/change-groups.js';
+import { groupOf, isDeletion, isPrerequisite, preventsLeak, putsTable } from '../diff/change-groups.js';
 import { isStale } from '../diff/stale-flows.js';
 import type {
   Change,
@@ -142,8 +143,11 @@ export class NetnsSession {
       false,
     ];
     const blocked = new Set<string>();
+    const deletions = new Deletions();
+    let isUnfinished = false;
     for (const change of changes) {
       const group = groupOf(change);
+      if (isUnfinished && isDeletion(change)) continue;
       if (isStrict && failures.length > 0 && putsTable(change)) blocked.add(group);
       if (blocked.has(group)) continue;
       try {
@@ -152,10 +156,12 @@ export class NetnsSession {
           placed = put.table;
           refused.push(...put.refused);
         } else {
+          if (isDeletion(change)) deletions.next();
           this.#apply(change);
         }
       } catch (err) {
         if (!isRefusal(err)) throw err;
+        isUnfinished ||= err instanceof UnfinishedError;
         failures.push(err);
         mayLeak ||= preventsLeak(change);
         isTableRefused ||= putsTable(change);
@@ -219,15 +225,6 @@ export class NetnsSession {
         ignoring(isNotFound, () => this.#rt.deleteRule(change.rule));
         return;
     }
-  }
-}
-
-/** Does something, and ignores the error that says that it is done already. */
-function ignoring(isDone: (err: unknown) => boolean, fn: () => void): void {
-  try {
-    fn();
-  } catch (err) {
-    if (!isDone(err)) throw err;
   }
 }
 

@@ -12,6 +12,7 @@ export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 
 const RTA_DST = 1;
+const RTA_SRC = 2;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
@@ -59,6 +60,10 @@ export interface Route {
   readonly metric: number;
   /** RT_TABLE_*. */
   readonly table: number;
+  /** rtm_tos: of which packets it is for, by their TOS; absent: all. */
+  readonly tos?: number;
+  /** Of which packets it is for, by their source address; IPv6 alone has that. */
+  readonly source?: Prefix;
   /** The route's own MTU in bytes, where it has one. */
   readonly mtu?: number;
 }
@@ -138,6 +143,8 @@ export function decodeRoute(payload: Buffer): Route | undefined {
   const oif = attrs.get(RTA_OIF);
   const priority = attrs.get(RTA_PRIORITY);
   const table = attrs.get(RTA_TABLE);
+  const [sourceLength, tos] = [payload.readUInt8(2), payload.readUInt8(3)];
+  const source = attrs.get(RTA_SRC);
   const mtu = attrMap(attrs.get(RTA_METRICS) ?? Buffer.alloc(0)).get(RTAX_MTU);
   return {
     destination: { address: decodeBytes(destination), length: payload.readUInt8(1) },
@@ -148,8 +155,15 @@ export function decodeRoute(payload: Buffer): Route | undefined {
     protocol: payload.readUInt8(5),
     metric: priority ? readU32(priority) : 0,
     table: table ? readU32(table) : payload.readUInt8(4),
+    ...(tos !== 0 && { tos }),
+    ...(source && { source: { address: decodeBytes(source), length: sourceLength } }),
     ...(mtu && { mtu: readU32(mtu) }),
   };
+}
+
+/** Whether the route is for some of the packets to its destination only. */
+export function isSelective({ tos, source }: RouteConfig): boolean {
+  return tos !== undefined || source !== undefined;
 }
 
 /** struct rtnexthop, each with attributes of its own. */
@@ -190,10 +204,12 @@ function scopeOf({ destination, gateway }: RouteConfig, type: number): number {
 /** struct rtmsg: family, prefix lengths, tos, table, protocol, scope, type, flags; then the attributes. */
 function rtmsg(route: RouteConfig, type: number, protocol: number, scope: number): Buffer {
   const { address, length } = route.destination;
-  const table = route.table ?? RT_TABLE_MAIN;
+  const { table = RT_TABLE_MAIN, source, tos = 0 } = route;
   const header = Buffer.alloc(RTMSG_LEN);
   header.writeUInt8(addressFamily(address), 0);
   header.writeUInt8(length, 1);
+  header.writeUInt8(source?.length ?? 0, 2);
+  header.writeUInt8(tos, 3);
   header.writeUInt8(table < 256 ? table : RT_TABLE_UNSPEC, 4);
   header.writeUInt8(protocol, 5);
   header.writeUInt8(scope, 6);
@@ -201,6 +217,7 @@ function rtmsg(route: RouteConfig, type: number, protocol: number, scope: number
   return Buffer.concat([
     header,
     ...(length > 0 ? [attr(RTA_DST, address.bytes)] : []),
+    ...(source ? [attr(RTA_SRC, source.address.bytes)] : []),
     ...(route.gateway ? [attr(RTA_GATEWAY, route.gateway.bytes)] : []),
     ...(route.index === undefined ? [] : [attrU32(RTA_OIF, route.index)]),
     ...(route.metric ? [attrU32(RTA_PRIORITY, route.metric)] : []),
