@@ -39,9 +39,11 @@ function served(t: TestContext, list: () => RootlessHost[], driver: Partial<Driv
       closeSync(folder);
     }
   };
+  const users = (): number[] => list().map(({ uid }) => uid);
+  const find = (uid: number): RootlessHost | undefined => list().find(one => one.uid === uid);
   const lines: string[] = [];
   const sockets = new RootlessSockets({
-    hosts: { list, within } as unknown as RootlessHosts,
+    hosts: { users, find, within } as unknown as RootlessHosts,
     driver: driver as Driver,
     recovery: {} as Recovery,
     log: createLog(false, true, line => lines.push(line)),
@@ -84,7 +86,7 @@ test('what was refused is said once while it runs, and forgotten with it', { tim
     return running;
   });
   const look = async (): Promise<void> => {
-    for (const before = looks; looks < before + 2; ) await sleep(20);
+    for (const before = looks; looks < before + 5; ) await sleep(20);
   };
   const said = (): number => lines.filter(line => line.includes('cannot serve a rootless Docker')).length;
   await look();

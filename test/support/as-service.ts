@@ -40,7 +40,7 @@ function refused(fn: () => unknown): unknown {
 }
 
 const deeds: Record<string, () => Promise<unknown>> = {
-  list: async () => new RootlessHosts(first).list(),
+  list: async () => new RootlessHosts(first).users().flatMap(uid => new RootlessHosts(first).find(uid) ?? []),
   netns: () => inside(new RootlessHosts(first).openNetns(owner)),
   sandbox: () => inside(new RootlessHosts(first).openSandbox(owner, second)),
   seed: async () => (await readSeed({ seed: { file: first }, owner })).toString(),

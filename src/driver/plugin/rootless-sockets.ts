@@ -3,6 +3,7 @@
 // Not here: how a rootless Docker is found (driver/users/rootless-hosts.ts).
 
 import { closeSync, mkdirSync, rmSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
 import { asUser } from '../../../native/libc.js';
 import { Coalescer } from '../../base/coalescer.js';
 import { isExists, messageOf } from '../../base/errors.js';
@@ -25,6 +26,8 @@ interface RootlessParts {
 
 /** How often new rootless Dockers are looked for. */
 const PERIOD_MS = 2_000;
+/** A user's files are not read again for so many times as long as that took. */
+const REST_TIMES = 50;
 
 interface Served {
   readonly host: RootlessHost;
@@ -39,8 +42,10 @@ export class RootlessSockets {
   readonly #served = new Map<number, Served>();
   /** Sockets of Dockers that are gone, by user; they finish the calls under way. */
   readonly #dropping = new Map<number, Promise<void>>();
-  /** Process ids, of those running, that could not be served so far: said once, tried again. */
-  readonly #refused = new Set<number>();
+  /** Process ids, by user, of those running that could not be served so far: said once, tried again. */
+  readonly #refused = new Map<number, number>();
+  /** By user, on the clock of performance.now(). */
+  readonly #restUntil = new Map<number, number>();
   /** Of all users together; nobody's answers keep calls waiting. */
   readonly #calls = new LoopShare(REST_OF_CALLS);
   readonly #answers = new AnswerShares();
@@ -70,23 +75,34 @@ export class RootlessSockets {
   }
 
   async #look(): Promise<void> {
-    const running = new Map(this.#parts.hosts.list().map(host => [host.uid, host]));
-    for (const served of [...this.#served.values()]) {
-      const host = running.get(served.host.uid);
-      if (host?.pid !== served.host.pid || host.started !== served.host.started) this.#drop(served);
+    const users = this.#parts.hosts.users();
+    for (const known of [this.#restUntil, this.#refused])
+      for (const uid of known.keys()) if (!users.includes(uid)) known.delete(uid);
+    for (const served of [...this.#served.values()]) if (!users.includes(served.host.uid)) this.#drop(served);
+    for (const uid of users) {
+      const begun = performance.now();
+      if (begun < (this.#restUntil.get(uid) ?? 0)) continue;
+      await this.#lookAt(uid);
+      const now = performance.now();
+      this.#restUntil.set(uid, now + (now - begun) * REST_TIMES);
+      // Calls of root's are answered between two users.
+      await turn();
     }
-    const pids = new Set([...running.values()].map(({ pid }) => pid));
-    for (const pid of this.#refused) if (!pids.has(pid)) this.#refused.delete(pid);
-    for (const host of running.values()) {
-      if (this.#served.has(host.uid) || this.#dropping.has(host.uid)) continue;
-      try {
-        await this.#serve(host);
-        this.#refused.delete(host.pid);
-      } catch (err) {
-        if (this.#refused.has(host.pid)) continue;
-        this.#refused.add(host.pid);
-        this.#parts.log.warn({ user: host.uid }, `cannot serve a rootless Docker: ${messageOf(err)}`);
-      }
+  }
+
+  async #lookAt(uid: number): Promise<void> {
+    const host = this.#parts.hosts.find(uid);
+    const served = this.#served.get(uid);
+    if (served && (host?.pid !== served.host.pid || host.started !== served.host.started)) this.#drop(served);
+    if (host?.pid !== this.#refused.get(uid)) this.#refused.delete(uid);
+    if (!host || this.#served.has(uid) || this.#dropping.has(uid)) return;
+    try {
+      await this.#serve(host);
+      this.#refused.delete(uid);
+    } catch (err) {
+      if (this.#refused.has(uid)) return;
+      this.#refused.set(uid, host.pid);
+      this.#parts.log.warn({ user: uid }, `cannot serve a rootless Docker: ${messageOf(err)}`);
     }
   }
 

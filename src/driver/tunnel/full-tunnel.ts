@@ -15,7 +15,13 @@ import { FIRST_PRIORITY_OF_TUNNEL, RT_TABLE_DWGD_TUNNEL, RTPROT_DWGD_TUNNEL } fr
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { Link } from '../../netlink/route/link.js';
 import { type Rule, sameRule } from '../../netlink/route/policy-rule.js';
-import { isSelective, type Route, RT_TABLE_MAIN, RT_TABLE_UNSPEC, RTN_UNICAST } from '../../netlink/route/route.js';
+import {
+  isSelective,
+  type Route,
+  RT_TABLE_MAIN,
+  RT_TABLE_UNSPEC,
+  RTN_UNICAST,
+} from '../../netlink/route/route.js';
 import { type Endpoint, keyAddress, type NetworkOptions } from '../spec/model.js';
 
 const FAMILIES: readonly Family[] = [4, 6];

@@ -51,25 +51,26 @@ export class RootlessHosts {
     this.#serves = serves;
   }
 
-  /** The rootless Dockers that run now; none where there is no /run/user. */
-  list(): RootlessHost[] {
-    let names: string[];
+  /** Users who may have a rootless Docker; none where there is no /run/user. */
+  users(): number[] {
     try {
-      names = readdirSync(this.#root);
+      return readdirSync(this.#root)
+        .filter(name => /^[1-9]\d{0,9}$/.test(name))
+        .map(Number)
+        .filter(this.#serves);
     } catch {
       return [];
     }
-    return names
-      .filter(name => /^[1-9]\d{0,9}$/.test(name))
-      .flatMap(name => {
-        const uid = Number(name);
-        try {
-          return this.#find(uid, ({ gid, pid, started }) => ({ uid, gid, pid, started })) ?? [];
-        } catch {
-          // For instance, no file descriptors are left; the next scan tries again.
-          return [];
-        }
-      });
+  }
+
+  /** That user's rootless Docker, if it runs now. */
+  find(uid: number): RootlessHost | undefined {
+    try {
+      return this.#find(uid, ({ gid, pid, started }) => ({ uid, gid, pid, started }));
+    } catch {
+      // For instance, no file descriptors are left; the next scan tries again.
+      return undefined;
+    }
   }
 
   /** Runs a synchronous function with that user's Docker. @throws UserError when it does not run */
