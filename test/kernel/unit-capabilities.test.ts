@@ -109,6 +109,13 @@ kernelTest("what is out of memory is looked up by one thread, which is the user'
   assert.deepEqual(await asService(t, ['walk', ALICE, file], forget), { threads, failed: [] });
 });
 
+kernelTest('for what is out of memory no thread is begun when nobody waits any more', async t => {
+  const file = secretFile(t);
+  const forget = (): void => writeFileSync('/proc/sys/vm/drop_caches', '2');
+  const found = IN_MEMORY.has(statfsSync(file).type) ? {} : { code: 'EAGAIN' };
+  assert.deepEqual(await asService(t, ['late', ALICE, file], forget), { threads: 0, ...found });
+});
+
 kernelTest(
   'the socket of a user on which he himself listens is connected to',
   async t => {

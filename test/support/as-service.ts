@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Worker } from 'node:worker_threads';
 import { asUser, O_PATH } from '../../native/libc.js';
+import type { OpError } from '../../src/base/errors.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
 import { readSeed } from '../../src/driver/tunnel/secrets.js';
@@ -55,6 +56,16 @@ const deeds: Record<string, () => Promise<unknown>> = {
     const root = { uid: owner, gid: owner, folder, mountinfo: '/proc/self/mountinfo' };
     closeSync(await openPath(root, first, 'follow'));
     return { threads, failed };
+  },
+  // Nobody waits for it any more.
+  late: async () => {
+    const folder = openSync('/', O_PATH);
+    let threads = 0;
+    process.on('worker', () => threads++);
+    const root = { uid: owner, gid: owner, folder, mountinfo: '/proc/self/mountinfo' };
+    const opened = openPath(root, first, 'follow', () => true);
+    const code = await opened.then(closeSync, (err: OpError) => err.code);
+    return { threads, code };
   },
   connect: async () => {
     const socket = await new RootlessHosts(first).connect({ uid: owner, gid: owner, pid: 0, started: '' });

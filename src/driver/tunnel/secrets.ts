@@ -81,11 +81,11 @@ function readFile(path: string, owner: number, refuse: Refuse): FoundFile {
 /** A file of another user, read as that user. The message reveals nothing about files that are not the user's. */
 async function readOf(owner: number, path: string, refuse: Refuse): Promise<FoundFile> {
   const found = await operations
-    .run(owner, async () => {
+    .run(owner, async isLate => {
       const folder = openSync('/', O_PATH);
       try {
         const root = { uid: owner, gid: NO_GROUP, folder, mountinfo: '/proc/self/mountinfo' };
-        return await readOwnFile(root, path, MAX_SECRET_BYTES + 1);
+        return await readOwnFile(root, path, MAX_SECRET_BYTES + 1, isLate);
       } finally {
         closeSync(folder);
       }

@@ -43,16 +43,18 @@ export function readRuntimeFile(root: UserRoot, path: string, most: number): Buf
 /**
  * A file of the user's own, wherever on the host's own disks; undefined for anything else, whatever it is.
  * @param most bytes that are read
+ * @param isLate whether nobody waits for it any more
  */
 export async function readOwnFile(
   root: UserRoot,
   path: string,
   most: number,
+  isLate?: () => boolean,
 ): Promise<FoundFile | undefined> {
   let named: number | undefined;
   let fd: number | undefined;
   try {
-    named = await openPath(root, path, 'follow');
+    named = await openPath(root, path, 'follow', isLate);
     const stat = fstatSync(named);
     if (!isOwn(stat, root.uid)) return undefined;
     fd = reopen(root, named);

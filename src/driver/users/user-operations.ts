@@ -38,9 +38,10 @@ export class UserOperations {
 
   /**
    * Runs the work when all that was given for this user before has ended.
+   * @param work is told whether it is too late, and nobody waits for it any more: then it begins nothing new
    * @throws UserError when it does not end in time, or the user is given up for now; whatever the work throws
    */
-  async run<T>(uid: number, work: () => Promise<T>): Promise<T> {
+  async run<T>(uid: number, work: (isLate: () => boolean) => Promise<T>): Promise<T> {
     const user = this.#user(uid);
     if (performance.now() < user.until || user.count >= MOST_WAITING) throw refusal();
     user.count++;
@@ -52,7 +53,7 @@ export class UserOperations {
         try {
           if (isLate) throw refusal();
           isStarted = true;
-          return await work();
+          return await work(() => isLate);
         } finally {
           this.#release();
         }

@@ -69,13 +69,19 @@ export function openPathNow(root: UserRoot, path: string, links: Links): number 
 /**
  * Opens a path, as openPathNow() does, but what is not in memory is brought there by a thread of the user's. That
  * thread is lost for as long as it takes: see UserOperations.
+ * @param isLate whether nobody waits for it any more: then it begins no other thread
  */
-export async function openPath(root: UserRoot, path: string, links: Links): Promise<number> {
+export async function openPath(
+  root: UserRoot,
+  path: string,
+  links: Links,
+  isLate = (): boolean => false,
+): Promise<number> {
   const walk = walkPath(root, path, links);
   let step = go(root, walk);
   for (let tries = 0; !step.done; tries++) {
     try {
-      if (tries > MOST_PARTS) throw new OpError('opening', path, EAGAIN);
+      if (tries > MOST_PARTS || isLate()) throw new OpError('opening', path, EAGAIN);
       await bringIntoMemory(root, step.value);
     } catch (err) {
       walk.return(-1);

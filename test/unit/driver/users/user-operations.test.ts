@@ -43,6 +43,20 @@ test('work that never ends is given up, and its user is refused at once after th
   assert.equal(started, false);
 });
 
+test('work that goes on after it was given up is told so', async () => {
+  const operations = new UserOperations(20);
+  let ask = (): boolean => false;
+  await assert.rejects(
+    operations.run(1000, isLate => {
+      ask = isLate;
+      assert.equal(isLate(), false);
+      return never();
+    }),
+    LATE,
+  );
+  assert.equal(ask(), true);
+});
+
 test('work of one user that never ends holds up nobody else', async () => {
   const operations = new UserOperations(20);
   await assert.rejects(operations.run(1000, never), LATE);
