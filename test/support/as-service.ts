@@ -76,7 +76,7 @@ const deeds: Record<string, () => Promise<unknown>> = {
     const recovery = { compare: async () => undefined } as unknown as Recovery;
     const sockets = new RootlessSockets({ hosts: new RootlessHosts(first), driver, recovery, log });
     sockets.start();
-    while (!/serving a rootless Docker|cannot serve/.test(lines.join('')))
+    while (!/serving a rootless Docker|cannot (serve|look)/.test(lines.join('')))
       await new Promise(resolve => setTimeout(resolve, 10));
     const { uid, gid, mode } = asUser(owner, owner, () => statSync(second));
     await sockets.close();
