@@ -12,6 +12,15 @@ interface Count {
   readonly failed: number;
 }
 
+/** What a run came to. */
+interface Outcome extends Count {
+  /** The lines of tests that failed, each with its reason. */
+  readonly failures: readonly string[];
+}
+
+/** A line of a test that failed, and one of its reason. */
+const [FAILED, REASON] = [/^ {2}FAIL /, /^ {6}/];
+
 /** What the long scenarios take, in seconds, so that the guests end at about the same time. */
 const SECONDS: Readonly<Record<string, number>> = {
   restarts: 260,
@@ -50,29 +59,36 @@ export async function runGuests(
   const counts = await Promise.all(runs);
   const passed = counts.reduce((sum, count) => sum + count.passed, 0);
   const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+  // Said again: of a long output the end is what is read.
+  for (const line of counts.flatMap(({ failures }) => failures)) console.log(line);
   console.log(`${passed} passed, ${failed} failed`);
   return failed > 0 ? 1 : 0;
 }
 
 /** One guest; a run that ends without its closing line, or badly, counts as a failure. */
-function runGuest(n: number, names: readonly string[], options: readonly string[]): Promise<Count> {
+function runGuest(n: number, names: readonly string[], options: readonly string[]): Promise<Outcome> {
   return new Promise(resolve => {
     const script = new URL('run.js', import.meta.url).pathname;
     const child = spawn(process.execPath, [script, '--guests', '1', '--cpus', '1', ...options, ...names], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let count: Count = { passed: 0, failed: 1 };
+    const failures: string[] = [];
+    let isFailure = false;
     const show = (stream: Readable, print: (line: string) => void): void => {
       createInterface(stream).on('line', line => {
         const closing = CLOSING.exec(line);
         if (closing) count = { passed: Number(closing[1]), failed: Number(closing[2]) };
         else print(`${n}| ${line}`);
+        isFailure = FAILED.test(line) || (isFailure && REASON.test(line));
+        if (isFailure) failures.push(line);
       });
     };
     show(child.stdout, line => console.log(line));
     show(child.stderr, line => console.error(line));
     child.on('close', status => {
-      resolve(status === 0 || count.failed > 0 ? count : { ...count, failed: 1 });
+      const isTold = status === 0 || count.failed > 0;
+      resolve({ ...count, ...(!isTold && { failed: 1 }), failures });
     });
   });
 }
