@@ -21,8 +21,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { O_PATH } from '../../native/libc.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
-import { PluginServer } from '../../src/driver/plugin/socket.js';
+import { UserServer } from '../../src/driver/plugin/user-server.js';
 import { readPresharedKey, readSeed } from '../../src/driver/tunnel/secrets.js';
+import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import { openPath, openPathNow } from '../../src/driver/users/user-paths.js';
 import { World } from '../support/driver-world.js';
 import { kernelTest } from '../support/namespace.js';
@@ -356,8 +357,9 @@ kernelTest(
   async t => {
     const home = new Home(t);
     const path = join(home.root, 'plugin.sock');
-    const server = new PluginServer((_, response) => void response.end('x'), ALICE);
-    await server.listen(path);
+    const parts = { share: new LoopShare(REST_OF_CALLS), log: new World().log };
+    const server = new UserServer((_, response) => void response.end('x'), ALICE, parts);
+    server.listen(path);
     t.after(() => server.close());
     chmodSync(path, 0o777);
     assert.equal(await ask(t, ALICE, path), 'HTTP/1.1 200 OK');

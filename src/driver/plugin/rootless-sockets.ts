@@ -14,7 +14,8 @@ import { AnswerShares, LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
 import { openPathNow } from '../users/user-paths.js';
 import { createPlugin } from './http.js';
-import { PLUGIN_DIR, PluginServer, SOCKET_NAME, USER_LIMITS } from './socket.js';
+import { PLUGIN_DIR, SOCKET_NAME } from './socket.js';
+import { UserServer } from './user-server.js';
 
 interface RootlessParts {
   readonly hosts: RootlessHosts;
@@ -28,7 +29,7 @@ const PERIOD_MS = 2_000;
 
 interface Served {
   readonly host: RootlessHost;
-  readonly server: PluginServer;
+  readonly server: UserServer;
   readonly docker: DockerClient;
   /** Of the folder that holds the socket; pins it until the socket is unlinked. */
   readonly folder: number;
@@ -80,7 +81,7 @@ export class RootlessSockets {
     for (const host of running.values()) {
       if (this.#served.has(host.uid) || this.#dropping.has(host.uid)) continue;
       try {
-        await this.#serve(host);
+        this.#serve(host);
         this.#refused.delete(host.pid);
       } catch (err) {
         if (this.#refused.has(host.pid)) continue;
@@ -90,19 +91,18 @@ export class RootlessSockets {
     }
   }
 
-  async #serve(host: RootlessHost): Promise<void> {
+  #serve(host: RootlessHost): void {
     const { hosts, driver, recovery, log } = this.#parts;
     const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const server = new PluginServer(createPlugin(driver, host.uid, log, this.#calls), host.uid, USER_LIMITS);
+    const app = createPlugin(driver, host.uid, log, this.#calls);
+    const server = new UserServer(app, host.uid, { share: this.#calls, log });
     try {
       // All of it is done as the user: the path may lead to a folder that only root can write.
-      let listening: Promise<void> | undefined;
       asUser(host.uid, host.gid, () => {
         rmSync(path, { force: true });
-        listening = server.listen(path);
+        server.listen(path);
       });
-      await listening;
     } catch (err) {
       closeSync(folder);
       throw err;
