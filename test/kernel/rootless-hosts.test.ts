@@ -428,7 +428,8 @@ kernelTest(
       home.write('docker.pid', String(pid));
       const { driver, log, lines } = new World();
       const recovery = { compare: async () => undefined } as unknown as Recovery;
-      const sockets = new RootlessSockets({ hosts: home.hosts, driver, recovery, log });
+      const share = new LoopShare(REST_OF_CALLS);
+      const sockets = new RootlessSockets({ hosts: home.hosts, driver, recovery, log, share });
       sockets.start();
       while (!/serving a rootless Docker|cannot serve a rootless Docker/.test(lines.join('')))
         await sleep(10);

@@ -10,7 +10,7 @@ import type { Log } from '../../base/log.js';
 import { DockerClient } from '../lifecycle/docker-networks.js';
 import type { Driver } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
-import { AnswerShares, LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
+import { AnswerShares, type LoopShare } from '../users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
 import { openPathNow } from '../users/user-paths.js';
 import { createPlugin } from './http.js';
@@ -22,6 +22,8 @@ interface RootlessParts {
   readonly driver: Driver;
   readonly recovery: Recovery;
   readonly log: Log;
+  /** What users' calls take turns in, of all users together; nobody's answers keep calls waiting. */
+  readonly share: LoopShare;
 }
 
 /** How often new rootless Dockers are looked for. */
@@ -42,8 +44,6 @@ export class RootlessSockets {
   readonly #dropping = new Map<number, Promise<void>>();
   /** Process ids, of those running, that could not be served so far: said once, tried again. */
   readonly #refused = new Set<number>();
-  /** Of all users together; nobody's answers keep calls waiting. */
-  readonly #calls = new LoopShare(REST_OF_CALLS);
   readonly #answers = new AnswerShares();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -92,11 +92,11 @@ export class RootlessSockets {
   }
 
   #serve(host: RootlessHost): void {
-    const { hosts, driver, recovery, log } = this.#parts;
+    const { hosts, driver, recovery, log, share } = this.#parts;
     const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const app = createPlugin(driver, host.uid, log, this.#calls);
-    const server = new UserServer(app, host.uid, { share: this.#calls, log });
+    const app = createPlugin(driver, host.uid, log, share);
+    const server = new UserServer(app, host.uid, { share, log });
     try {
       // All of it is done as the user: the path may lead to a folder that only root can write.
       asUser(host.uid, host.gid, () => {
