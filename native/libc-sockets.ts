@@ -36,6 +36,7 @@ const functions = define({
   getsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, bytes], errno: true },
   setsockopt: { library: LIBRARY, retType: int, paramsType: [int, int, int, bytes, int], errno: true },
   close: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
+  dup: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
 });
 
 const threaded = define({
@@ -91,10 +92,14 @@ export function unixAddress(path: string): Buffer {
   return Buffer.concat([family, Buffer.from(name)]);
 }
 
-/** bind(2) and listen(2) with a raw struct sockaddr. @throws OpError (EADDRINUSE: somebody has the address) */
-export function bindAndListen(fd: number, address: Buffer, subject: string): void {
+/**
+ * bind(2) and listen(2) with a raw struct sockaddr.
+ * @param backlog connections that wait to be taken
+ * @throws OpError (EADDRINUSE: somebody has the address)
+ */
+export function bindAndListen(fd: number, address: Buffer, subject: string, backlog = 1): void {
   check(functions.bind([fd, address, address.length]), 'binding', subject);
-  check(functions.listen([fd, 1]), 'listening on', subject);
+  check(functions.listen([fd, backlog]), 'listening on', subject);
 }
 
 /**
@@ -116,6 +121,11 @@ export function sendto(fd: number, data: Buffer, address: Buffer, subject: strin
 /** send(2) on a thread of its own, for requests on which the kernel blocks for long. @throws OpError */
 export async function sendOnThread(fd: number, data: Buffer, op: string, subject: string): Promise<void> {
   check(await onThread(threaded.send, [fd, data, data.length, MSG_NOSIGNAL]), op, subject);
+}
+
+/** dup(2): another descriptor of the same. @throws OpError */
+export function duplicate(fd: number): number {
+  return check(functions.dup([fd]), 'duplicating', `fd ${fd}`);
 }
 
 /** close(2). @throws OpError */

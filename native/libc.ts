@@ -33,6 +33,8 @@ const NS_GET_USERNS = 0xb701;
 const NS_GET_NSTYPE = 0xb703;
 const NS_GET_OWNER_UID = 0xb704;
 const PR_SET_DUMPABLE = 4;
+const POLLPRI = 0x2;
+const POLLERR = 0x8;
 
 const functions = define({
   setns: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
@@ -42,6 +44,7 @@ const functions = define({
   readlinkat: { library: LIBRARY, retType: int, paramsType: [int, bytes, bytes, long], errno: true },
   ioctl: { library: LIBRARY, retType: int, paramsType: [int, long, bytes], errno: true },
   _exit: { library: LIBRARY, retType: DataType.Void, paramsType: [int] },
+  poll: { library: LIBRARY, retType: int, paramsType: [bytes, long, int], errno: true },
   prctl: { library: LIBRARY, retType: int, paramsType: [int, int, int, int, int], errno: true },
 });
 
@@ -49,6 +52,19 @@ const functions = define({
 const integers = define({
   syscall: { library: LIBRARY, retType: int, paramsType: [long, long, long, long], errno: true },
 });
+
+/**
+ * poll(2) of a `mountinfo` of procfs, without waiting.
+ * @returns whether a mount of that namespace came or went since it was opened, or since this was last asked
+ * @throws OpError
+ */
+export function haveMountsChanged(fd: number): boolean {
+  const asked = Buffer.alloc(8);
+  asked.writeInt32LE(fd, 0);
+  asked.writeInt16LE(POLLPRI, 4);
+  check(functions.poll([asked, 1, 0]), 'asking for changes of', 'mountinfo');
+  return (asked.readInt16LE(6) & (POLLPRI | POLLERR)) !== 0;
+}
 
 /** setns(2): moves the calling thread into the network namespace of a file descriptor. @throws OpError */
 export function setns(fd: number, subject: string): void {

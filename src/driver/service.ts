@@ -22,6 +22,7 @@ import { EndpointResolver } from './tunnel/endpoint-resolver.js';
 import { HostInterface } from './tunnel/host-interface.js';
 import { LinkReaper } from './tunnel/link-reaper.js';
 import { LinkNamespaces } from './tunnel/namespaces.js';
+import { LoopShare, REST_OF_CALLS } from './users/loop-share.js';
 import { RootlessHosts } from './users/rootless-hosts.js';
 
 interface DriverOptions {
@@ -71,11 +72,12 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
-  const monitor = new TunnelMonitor({ store, wg, host, sandboxes, resolver, serial, log });
+  const share = new LoopShare(REST_OF_CALLS);
+  const monitor = new TunnelMonitor({ store, wg, host, sandboxes, resolver, serial, log, share });
   const watch = watchLinks((link, present) =>
     present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );
-  const rootless = users ? new RootlessSockets({ hosts, driver, recovery, log }) : undefined;
+  const rootless = users ? new RootlessSockets({ hosts, driver, recovery, log, share }) : undefined;
   return {
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
+import fs, {
   chmodSync,
   chownSync,
   closeSync,
@@ -14,6 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -21,8 +22,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { O_PATH } from '../../native/libc.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
-import { PluginServer } from '../../src/driver/plugin/socket.js';
+import { UserServer } from '../../src/driver/plugin/user-server.js';
 import { readPresharedKey, readSeed } from '../../src/driver/tunnel/secrets.js';
+import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
+import { Mounts } from '../../src/driver/users/mounts.js';
 import type { RootlessHost, RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { openPath, openPathNow } from '../../src/driver/users/user-paths.js';
 import { World } from '../support/driver-world.js';
@@ -176,9 +179,47 @@ kernelTest(
     const { pid } = await rootless(t, CROWDED);
     home.write('docker.pid', String(pid));
     const crossing = (mounts: number): string => `/mnt/${'m/../'.repeat(mounts)}early`;
-    for (const path of ['/mnt/early', crossing(10)]) home.hosts.openSandbox(ALICE, path).close();
-    for (const path of ['/mnt/late', crossing(20)])
+    for (const path of ['/mnt/early', crossing(5)]) home.hosts.openSandbox(ALICE, path).close();
+    for (const path of ['/mnt/late', crossing(10)])
       assert.throws(() => home.hosts.openSandbox(ALICE, path), NOT_HIS, path);
+    const read = t.mock.method(fs, 'readSync');
+    syncBuiltinESMExports();
+    home.hosts.openSandbox(ALICE, crossing(5)).close();
+    const bytes = read.mock.calls.reduce((sum, { result }) => sum + (result ?? 0), 0);
+    read.mock.restore();
+    syncBuiltinESMExports();
+    assert.ok(bytes > 1024 * 1024 && bytes < 1.5 * 1024 * 1024, `${bytes} bytes of lists of mounts`);
+  },
+);
+
+kernelTest(
+  'a list of mounts is read again where one came meanwhile, and given up where they come on and on',
+  async t => {
+    const child = spawn('unshare', ['-m', 'sh'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    const mount = async (type: string): Promise<void> => {
+      child.stdin.write(`mount -t ${type} ${type} /mnt && echo done\n`);
+      await once(child.stdout, 'data');
+    };
+    const mounts = new Mounts(`/proc/${child.pid}/mountinfo`);
+    t.after(() => mounts.close());
+    const check = (): void => {
+      const fd = openSync(`/proc/${child.pid}/root/mnt`, O_PATH);
+      try {
+        mounts.refuseForeign(fd, '/mnt');
+      } finally {
+        closeSync(fd);
+      }
+    };
+    await mount('tmpfs');
+    check();
+    await mount('proc');
+    assert.throws(check, { code: 'EACCES' });
+    await mount('tmpfs');
+    check();
+    check();
+    await mount('tmpfs');
+    assert.throws(check, { code: 'EAGAIN' });
   },
 );
 
@@ -360,8 +401,9 @@ kernelTest(
   async t => {
     const home = new Home(t);
     const path = join(home.root, 'plugin.sock');
-    const server = new PluginServer((_, response) => void response.end('x'), ALICE);
-    await server.listen(path);
+    const parts = { share: new LoopShare(REST_OF_CALLS), log: new World().log };
+    const server = new UserServer((_, response) => void response.end('x'), ALICE, parts);
+    server.listen(path);
     t.after(() => server.close());
     chmodSync(path, 0o777);
     assert.equal(await ask(t, ALICE, path), 'HTTP/1.1 200 OK');
@@ -390,7 +432,8 @@ kernelTest(
       home.write('docker.pid', String(pid));
       const { driver, log, lines } = new World();
       const recovery = { compare: async () => undefined } as unknown as Recovery;
-      const sockets = new RootlessSockets({ hosts: home.hosts, driver, recovery, log });
+      const share = new LoopShare(REST_OF_CALLS);
+      const sockets = new RootlessSockets({ hosts: home.hosts, driver, recovery, log, share });
       sockets.start();
       while (!/serving a rootless Docker|cannot serve a rootless Docker/.test(lines.join('')))
         await sleep(10);

@@ -11,6 +11,7 @@ import { createLog } from '../../src/base/log.js';
 import type { Driver } from '../../src/driver/lifecycle/driver.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
+import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../../src/driver/users/rootless-hosts.js';
 
 /** A process with a /run of its own, as a rootless Docker has it; without a /run where it is not to be served. */
@@ -46,6 +47,7 @@ function served(t: TestContext, list: () => RootlessHost[], driver: Partial<Driv
     hosts: { users, find, within } as unknown as RootlessHosts,
     driver: driver as Driver,
     recovery: {} as Recovery,
+    share: new LoopShare(REST_OF_CALLS),
     log: createLog(false, true, line => lines.push(line)),
   });
   sockets.start();

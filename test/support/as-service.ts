@@ -9,6 +9,7 @@ import type { OpError } from '../../src/base/errors.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
 import { readSeed } from '../../src/driver/tunnel/secrets.js';
+import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { openPath } from '../../src/driver/users/user-paths.js';
 import { netnsAt, netnsOfContainer } from '../../src/labels/discovery/proc-netns.js';
@@ -74,7 +75,8 @@ const deeds: Record<string, () => Promise<unknown>> = {
   serve: async () => {
     const { driver, log, lines } = new World();
     const recovery = { compare: async () => undefined } as unknown as Recovery;
-    const sockets = new RootlessSockets({ hosts: new RootlessHosts(first), driver, recovery, log });
+    const share = new LoopShare(REST_OF_CALLS);
+    const sockets = new RootlessSockets({ hosts: new RootlessHosts(first), driver, recovery, log, share });
     sockets.start();
     while (!/serving a rootless Docker|cannot (serve|look)/.test(lines.join('')))
       await new Promise(resolve => setTimeout(resolve, 10));

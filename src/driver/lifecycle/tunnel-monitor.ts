@@ -23,6 +23,7 @@ import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { isMissing, planContainerPeer } from '../tunnel/peers.js';
 import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
+import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 
 interface TunnelMonitorParts {
   readonly store: Store;
@@ -33,6 +34,8 @@ interface TunnelMonitorParts {
   /** What Docker's calls about an endpoint wait in, too. */
   readonly serial: KeyedQueue;
   readonly log: Log;
+  /** What the work for users other than root takes turns in, as their calls do; absent: one of its own. */
+  readonly share?: LoopShare;
 }
 
 /** The interval of the periodic check, that of reresolve-dns in wireguard-tools. */
@@ -43,6 +46,7 @@ const RECHECK_DELAYS_MS = [0, 150, 500, 1_500];
 export class TunnelMonitor {
   readonly #parts: TunnelMonitorParts;
   readonly #tunnels: ContainerTunnels;
+  readonly #share: LoopShare;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** What each network's peer was at the last check. */
   readonly #last = new Map<string, RemotePeer>();
@@ -57,6 +61,7 @@ export class TunnelMonitor {
   constructor(parts: TunnelMonitorParts) {
     this.#parts = parts;
     this.#tunnels = new ContainerTunnels(parts);
+    this.#share = parts.share ?? new LoopShare(REST_OF_CALLS);
   }
 
   /** Checks now, and every 30 seconds. */
@@ -184,21 +189,22 @@ export class TunnelMonitor {
       if (!all && !sessionLost && this.#tunnels.hasFound(endpoint.id)) continue;
       try {
         const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
-        await this.#tunnels.reconcile(network, endpoint, {
-          peer,
-          changed,
-          sessionLost,
-          presharedKey,
-          isJoined,
-        });
+        const view = { peer, changed, sessionLost, presharedKey, isJoined };
+        await this.#inShare(network.owner, () => this.#tunnels.reconcile(network, endpoint, view));
         this.#sessionLost.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
       }
+      await nextTurn();
     }
     // A failure in one container does not stop the others; the next check finds the same difference again.
     if (failure) throw failure;
     this.#last.set(network.id, peer);
+  }
+
+  /** What is in a user's containers, and in his lists of mounts on the way there, takes as long as he likes. */
+  #inShare(owner: number, work: () => Promise<void>): Promise<void> {
+    return owner === 0 ? work() : this.#share.run(owner, work);
   }
 
   /** The host's interface; undefined while it is gone. */

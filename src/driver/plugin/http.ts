@@ -18,7 +18,7 @@ import {
 } from '../spec/protocol.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 
-/** Limits for one Docker: bytes of a body, and concurrent calls, of which one connection may carry several. */
+/** Limits for one Docker: bytes of a body, and concurrent calls; a call may go on after its connection has ended. */
 interface CallLimits {
   readonly maxBody: number;
   readonly maxCalls: number;
@@ -89,8 +89,8 @@ export function createPlugin(
   // doubles the time of a call.
   const router = express.Router();
   const { maxBody, maxCalls } = owner === 0 ? ROOT_LIMITS : USER_LIMITS;
-  // Docker sends no Content-Type.
-  router.use(express.text({ type: () => true, limit: maxBody }));
+  // Docker sends no Content-Type, and compresses nothing: what that becomes is on nobody's account.
+  router.use(express.text({ type: () => true, limit: maxBody, inflate: false }));
   const calls = new Calls(maxCalls);
   for (const [name, method] of Object.entries(METHODS)) {
     // To read the body is a part of the work: it may be JSON of any shape.

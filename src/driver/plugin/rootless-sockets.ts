@@ -11,17 +11,20 @@ import type { Log } from '../../base/log.js';
 import { DockerClient } from '../lifecycle/docker-networks.js';
 import type { Driver } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
-import { AnswerShares, LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
+import { AnswerShares, type LoopShare } from '../users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
 import { openPathNow } from '../users/user-paths.js';
 import { createPlugin } from './http.js';
-import { PLUGIN_DIR, PluginServer, SOCKET_NAME, USER_LIMITS } from './socket.js';
+import { PLUGIN_DIR, SOCKET_NAME } from './socket.js';
+import { UserServer } from './user-server.js';
 
 interface RootlessParts {
   readonly hosts: RootlessHosts;
   readonly driver: Driver;
   readonly recovery: Recovery;
   readonly log: Log;
+  /** What users' calls take turns in, of all users together; nobody's answers keep calls waiting. */
+  readonly share: LoopShare;
 }
 
 /** How often new rootless Dockers are looked for. */
@@ -31,7 +34,7 @@ const REST_TIMES = 50;
 
 interface Served {
   readonly host: RootlessHost;
-  readonly server: PluginServer;
+  readonly server: UserServer;
   readonly docker: DockerClient;
   /** Of the folder that holds the socket; pins it until the socket is unlinked. */
   readonly folder: number;
@@ -46,8 +49,6 @@ export class RootlessSockets {
   readonly #refused = new Map<number, number>();
   /** By user, on the clock of performance.now(). */
   readonly #restUntil = new Map<number, number>();
-  /** Of all users together; nobody's answers keep calls waiting. */
-  readonly #calls = new LoopShare(REST_OF_CALLS);
   readonly #answers = new AnswerShares();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -82,7 +83,7 @@ export class RootlessSockets {
     for (const uid of users) {
       const begun = performance.now();
       if (begun < (this.#restUntil.get(uid) ?? 0)) continue;
-      await this.#lookAt(uid);
+      this.#lookAt(uid);
       const now = performance.now();
       this.#restUntil.set(uid, now + (now - begun) * REST_TIMES);
       // Calls of root's are answered between two users.
@@ -90,14 +91,14 @@ export class RootlessSockets {
     }
   }
 
-  async #lookAt(uid: number): Promise<void> {
+  #lookAt(uid: number): void {
     const host = this.#parts.hosts.find(uid);
     const served = this.#served.get(uid);
     if (served && (host?.pid !== served.host.pid || host.started !== served.host.started)) this.#drop(served);
     if (host?.pid !== this.#refused.get(uid)) this.#refused.delete(uid);
     if (!host || this.#served.has(uid) || this.#dropping.has(uid)) return;
     try {
-      await this.#serve(host);
+      this.#serve(host);
       this.#refused.delete(uid);
     } catch (err) {
       if (this.#refused.has(uid)) return;
@@ -106,19 +107,18 @@ export class RootlessSockets {
     }
   }
 
-  async #serve(host: RootlessHost): Promise<void> {
-    const { hosts, driver, recovery, log } = this.#parts;
+  #serve(host: RootlessHost): void {
+    const { hosts, driver, recovery, log, share } = this.#parts;
     const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const server = new PluginServer(createPlugin(driver, host.uid, log, this.#calls), host.uid, USER_LIMITS);
+    const app = createPlugin(driver, host.uid, log, share);
+    const server = new UserServer(app, host.uid, { share, log });
     try {
       // All of it is done as the user: the path may lead to a folder that only root can write.
-      let listening: Promise<void> | undefined;
       asUser(host.uid, host.gid, () => {
         rmSync(path, { force: true });
-        listening = server.listen(path);
+        server.listen(path);
       });
-      await listening;
     } catch (err) {
       closeSync(folder);
       throw err;

@@ -1,5 +1,5 @@
 // The unix socket by which Docker finds the driver: one daemon per host, root alone, gone on exit. Not here:
-// what is answered (http.ts), the sockets of rootless Dockers (rootless-sockets.ts).
+// what is answered (http.ts), the sockets of rootless Dockers (rootless-sockets.ts, user-server.ts).
 
 import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -13,52 +13,30 @@ export const PLUGIN_DIR = '/run/docker/plugins';
 export const SOCKET_NAME = 'dwgd.sock';
 
 /** How long calls under way may take when the daemon stops. */
-const DRAIN_MS = 5_000;
+export const DRAIN_MS = 5_000;
+/** How long a call may take to come in with its body. */
+export const REQUEST_TIMEOUT_MS = 30_000;
 
-/** Limits for the clients of a socket. */
-interface ConnectionLimits {
-  readonly maxConnections: number;
-  /** How long a connection is kept without a call, in milliseconds; 0: for ever. */
-  readonly keepAliveTimeout: number;
-  /** How long a connection may take until its first call is there but for the body, in milliseconds. */
-  readonly headersTimeout: number;
-}
-
-/** dockerd reuses connections; if we close one while it sends, it repeats the call without a body. */
-export const ROOT_LIMITS: ConnectionLimits = {
-  maxConnections: 1024,
+/** dockerd reuses connections; if we close one while it sends, it repeats the call without a body: no time limit. */
+const OPTIONS = {
   keepAliveTimeout: 0,
   headersTimeout: 30_000,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  /** How often the time limits are checked. */
+  connectionsCheckingInterval: 5_000,
 };
-/** Each takes one of the daemon's 65,536 file descriptors. dockerd needs one for each concurrent call. */
-export const USER_LIMITS: ConnectionLimits = {
-  maxConnections: 64,
-  keepAliveTimeout: 60_000,
-  headersTimeout: 10_000,
-};
-/** How long a call may take to come in with its body. */
-const REQUEST_TIMEOUT_MS = 30_000;
-/** How often the time limits are checked. */
-const CHECK_MS = 5_000;
+const MAX_CONNECTIONS = 1024;
 
-/** An HTTP server for Docker's calls on one unix socket. */
+/** The HTTP server for the calls of root's Docker, on one unix socket. */
 export class PluginServer {
   readonly #server: Server;
   /** Connections without a request yet, which Node takes for busy ones. */
   readonly #silent = new Set<Socket>();
 
-  /**
-   * @param owner the user who may connect, besides root
-   * @param limits how many connections, and how long each may take
-   */
-  constructor(
-    app: RequestListener,
-    owner: number,
-    { maxConnections, ...times }: ConnectionLimits = ROOT_LIMITS,
-  ) {
-    const more = { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CHECK_MS };
-    this.#server = createServer({ ...times, ...more }, app);
-    this.#server.maxConnections = maxConnections;
+  /** @param owner the user who may connect, besides root */
+  constructor(app: RequestListener, owner: number) {
+    this.#server = createServer(OPTIONS, app);
+    this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => {
       // The socket's mode keeps other users out, but not a process with capabilities in the user's namespace.
       const peer = peerOf(socket);

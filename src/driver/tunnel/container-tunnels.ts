@@ -2,9 +2,11 @@
 // another key is logged. Not here: what a change is (peers.ts), when to check (driver/lifecycle/tunnel-monitor.ts),
 // links before Docker has them (container-links.ts).
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isNotFound, UserError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
+import type { Link } from '../../netlink/route/link.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import type { SecretKey } from '../../netlink/wireguard/key.js';
@@ -28,8 +30,8 @@ interface ContainerSockets {
 
 export class ContainerTunnels {
   readonly #parts: { readonly sandboxes: LinkNamespaces; readonly log: Log };
-  /** Endpoints whose link has been seen in its container. */
-  readonly #found = new Set<string>();
+  /** Endpoints whose link has been seen in its container, with the name that it had there. */
+  readonly #found = new Map<string, string>();
   /** What was logged for each endpoint, each thing once. */
   readonly #logged = new Set<string>();
 
@@ -45,7 +47,7 @@ export class ContainerTunnels {
 
   /** Forgets endpoints that are gone. */
   forget(isGone: (endpointId: string) => boolean): void {
-    for (const id of [...this.#found, ...this.#logged]) {
+    for (const id of [...this.#found.keys(), ...this.#logged]) {
       if (!isGone(id)) continue;
       this.#found.delete(id);
       this.#logged.delete(id);
@@ -83,21 +85,23 @@ export class ContainerTunnels {
     { isJoined }: OutsideView,
     sockets: ContainerSockets,
   ): Promise<WgDevice | undefined> {
-    let device = await findDevice(sockets, endpoint);
+    const names = likelyNames(network, this.#found.get(endpoint.id));
+    let device = findDevice(sockets, names, endpoint, network.owner);
     if (!device && endpoint.publicKey) {
       // Docker may be moving it right now: look where it comes from, then once more where it goes.
       if (await this.#isOnItsWay(endpoint, network.owner)) return undefined;
-      device = await findDevice(sockets, endpoint);
+      await nextTurn();
+      device = findDevice(sockets, names, endpoint, network.owner);
     }
     if (device) {
-      this.#found.add(endpoint.id);
+      this.#found.set(endpoint.id, device.name);
       return device;
     }
     this.#found.delete(endpoint.id);
     if (endpoint.publicKey && isJoined())
       this.#warnOnce(
         endpoint,
-        'its link is not in its container, or has another key than dwgd gave it: restart the container, and find out who changed it',
+        `its link is not in its container, or has another key than dwgd gave it (${MOST_LINKS} other WireGuard links are looked at): restart the container, and find out who changed it`,
       );
     return undefined;
   }
@@ -120,12 +124,39 @@ export class ContainerTunnels {
   }
 }
 
+/** Links with names that the network gives, and others, that are looked at in a container: it may have thousands. */
+const MOST_NAMES = 4;
+const MOST_LINKS = 32;
+
+/** What the endpoint's link in its container may be called: as it last was, or as Docker numbers the network's links. */
+function likelyNames({ prefix }: Network, last: string | undefined): string[] {
+  const numbered = Array.from({ length: MOST_NAMES }, (_, n) => `${prefix}${n}`);
+  return last === undefined ? numbered : [...new Set([last, ...numbered])];
+}
+
 /** The endpoint's own link in its container: Docker has given it another name, and perhaps another index. */
-async function findDevice({ rt, wg }: ContainerSockets, endpoint: Endpoint): Promise<WgDevice | undefined> {
-  for (const link of await rt.links()) {
-    if (link.kind !== 'wireguard') continue;
-    const device = await wg.device(link.name);
-    if (endpoint.publicKey && device.publicKey?.equals(endpoint.publicKey)) return device;
+function findDevice(
+  { rt, wg }: ContainerSockets,
+  names: readonly string[],
+  { publicKey }: Endpoint,
+  owner: number,
+): WgDevice | undefined {
+  if (!publicKey) return undefined;
+  for (const link of candidates(rt, names, owner)) {
+    const device = wg.device(link.name);
+    if (device.publicKey?.equals(publicKey)) return device;
   }
   return undefined;
+}
+
+/** The WireGuard links of a container, the likely ones first, and of the others some. */
+function* candidates(rt: RtNetlink, names: readonly string[], owner: number): Generator<Link> {
+  const isTunnel = (link: Link | undefined): link is Link => link?.kind === 'wireguard';
+  for (const name of names) {
+    const link = rt.link(name);
+    if (isTunnel(link)) yield link;
+  }
+  const others = rt.links().filter(link => isTunnel(link) && !names.includes(link.name));
+  const isOurs = (link: Link): number => (isLinkOf(owner, link) ? 0 : 1);
+  yield* others.sort((a, b) => isOurs(a) - isOurs(b)).slice(0, MOST_LINKS);
 }

@@ -11,23 +11,27 @@ import type { HostPort } from '../spec/host-port.js';
 import { RoundRobin } from '../users/round-robin.js';
 
 /** The time limit that includes waiting for the user's turn, in milliseconds. Docker's call has 25 seconds in all. */
-const USER_TIMEOUT_MS = 10_000;
+const USER_TIMEOUT_MS = 20_000;
+/** libuv's threads, where the environment (the unit) does not say. */
+const LIBUV_THREADS = 4;
 
 export class EndpointResolver {
   readonly #lookUp: LookUp;
-  /**
-   * libuv runs two look-ups at a time, and each blocks until the name servers time out: users other than root share one.
-   */
-  readonly #turns = new RoundRobin();
+  readonly #turns: RoundRobin;
 
-  constructor(look = lookUp) {
+  /**
+   * @param look looks a name up, which may take as long as the name servers' time-outs
+   * @param atOnce look-ups of users other than root at once, of which each user has one
+   */
+  constructor(look = lookUp, atOnce = userLookUps(process.env.UV_THREADPOOL_SIZE)) {
     this.#lookUp = look;
+    this.#turns = new RoundRobin(atOnce);
   }
 
   /**
    * The first address of a name, or the address itself.
    * @param owner the user on whose behalf
-   * @throws UserError when the name does not resolve within three seconds; for a user other than root ten, with the wait
+   * @throws UserError when the name does not resolve within three seconds; for a user other than root twenty, with the wait
    */
   async resolve({ host, port }: HostPort, owner: number): Promise<SocketAddress> {
     const address = parseAddress(host);
@@ -53,4 +57,15 @@ export class EndpointResolver {
       isAwaited = false;
     }
   }
+}
+
+/**
+ * How many look-ups users other than root may have at once: half of those that libuv runs, which are half of its threads
+ * (a look-up keeps its thread until the name servers have timed out, and cannot be called off); the rest is root's.
+ * @param threads UV_THREADPOOL_SIZE
+ */
+export function userLookUps(threads: string | undefined): number {
+  const count = Number(threads ?? LIBUV_THREADS);
+  const atOnce = Math.floor((Number.isInteger(count) ? count : LIBUV_THREADS) / 4);
+  return Math.max(1, atOnce);
 }

@@ -27,6 +27,8 @@ export interface DockerSockets {
   readonly netns?: Pick<Netns, 'fd'>;
   close(): void;
 }
+/** A container's tunnel is one link with one peer; with NET_ADMIN it may have thousands more, of both. */
+const OF_CONTAINER = { ...GUARDED, messages: 512 };
 /** NSFS_MAGIC of <linux/magic.h>: the file system of namespaces. */
 const NSFS_MAGIC = 0x6e736673;
 
@@ -87,9 +89,9 @@ export class LinkNamespaces {
     const netns = this.openNetns(endpoint, owner);
     try {
       return this.#switch.within(netns, () => {
-        const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: GUARDED }));
+        const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: OF_CONTAINER }));
         try {
-          return { rt, wg: new WgCtrl(openConnection(NETLINK_GENERIC, { limits: GUARDED })) };
+          return { rt, wg: new WgCtrl(openConnection(NETLINK_GENERIC, { limits: OF_CONTAINER })) };
         } catch (err) {
           rt.close();
           throw err;

@@ -1,9 +1,11 @@
 // Mounts as procfs tells of them, and which of them may be looked into for a user: what asks nobody outside the kernel.
 
 import { closeSync, openSync, readSync } from 'node:fs';
+import { haveMountsChanged } from '../../../native/libc.js';
 import { OpError } from '../../base/errors.js';
 import { findMount, type Mount, mountsOfDevice, parseMountId } from './mountinfo.js';
 
+const EAGAIN = 11;
 const EACCES = 13;
 
 /**
@@ -20,43 +22,96 @@ const LOCAL = new Set(
 const MOST_BYTES_OF_USER = 1024 * 1024;
 const MOST_BYTES_OF_HOST = 4 * 1024 * 1024;
 
-/**
- * @param mountinfo that of the process in whose tree the file is, in procfs
- * @param path for the error
- * @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of
- */
-export function refuseForeign(mountinfo: string, fd: number, path: string): void {
-  const mount = findMount(readProc(mountinfo, MOST_BYTES_OF_USER), mountIdOf(fd));
-  if (mount && (LOCAL.has(mount.type) || isOfHost(mount))) return;
-  throw new OpError('opening', path, EACCES);
+/** Of each list, for one path: a user who mounts and unmounts all the time has it read ever again. */
+const MOST_READS = 3;
+
+/** A list of mounts, read once, and again only where one came or went meanwhile: its id may be another mount's then. */
+class MountList {
+  readonly #path: string;
+  readonly #most: number;
+  #fd: number | undefined;
+  #text = '';
+  #reads = 0;
+
+  /**
+   * @param path a `mountinfo` of procfs
+   * @param most bytes that are read
+   */
+  constructor(path: string, most: number) {
+    this.#path = path;
+    this.#most = most;
+  }
+
+  /** What it says of mounts that were there before this was called. @throws OpError (EAGAIN) where it changes on and on */
+  current(): string {
+    const isKnown = this.#fd !== undefined && !haveMountsChanged(this.#fd);
+    if (isKnown) return this.#text;
+    if (++this.#reads > MOST_READS) throw new OpError('reading', this.#path, EAGAIN);
+    // A mount that is made from here on is told of when this is next asked for.
+    this.#fd ??= openSync(this.#path, 'r');
+    this.#text = readUpTo(this.#fd, this.#most);
+    return this.#text;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
 }
 
-/** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
-function isOfHost({ device, type }: Mount): boolean {
-  return mountsOfDevice(readProc('/proc/self/mountinfo', MOST_BYTES_OF_HOST), device).some(
-    mount => mount.type === type && (type === 'overlay' || mount.point === '/'),
-  );
+/** The mounts that a path leads through, and which of them may be looked into. Close it: it keeps the tree's namespace. */
+export class Mounts {
+  readonly #tree: MountList;
+  readonly #host = new MountList('/proc/self/mountinfo', MOST_BYTES_OF_HOST);
+
+  /** @param mountinfo that of the process in whose tree the path is, in procfs */
+  constructor(mountinfo: string) {
+    this.#tree = new MountList(mountinfo, MOST_BYTES_OF_USER);
+  }
+
+  /**
+   * @param fd of a file in that tree
+   * @param path for the error
+   * @throws OpError (EACCES) for a file system that may ask somebody, or that nobody can tell of
+   */
+  refuseForeign(fd: number, path: string): void {
+    const mount = findMount(this.#tree.current(), mountIdOf(fd));
+    if (mount && (LOCAL.has(mount.type) || this.#isOfHost(mount))) return;
+    throw new OpError('opening', path, EACCES);
+  }
+
+  close(): void {
+    this.#tree.close();
+    this.#host.close();
+  }
+
+  /** An overlay that the host has, too; and what the host itself lives on, without which nothing goes on anyway. */
+  #isOfHost({ device, type }: Mount): boolean {
+    return mountsOfDevice(this.#host.current(), device).some(
+      mount => mount.type === type && (type === 'overlay' || mount.point === '/'),
+    );
+  }
 }
 
 /** The id of the mount that a descriptor is of; empty where the kernel does not tell. */
 export function mountIdOf(fd: number): string {
-  return parseMountId(readProc(`/proc/self/fdinfo/${fd}`, 4096));
+  const info = openSync(`/proc/self/fdinfo/${fd}`, 'r');
+  try {
+    return parseMountId(readUpTo(info, 4096));
+  } finally {
+    closeSync(info);
+  }
 }
 
-/** A file of procfs, as far as it may be read. @param most bytes */
-function readProc(path: string, most: number): string {
-  const fd = openSync(path, 'r');
-  try {
-    const parts: Buffer[] = [];
-    for (let size = 0; size < most; ) {
-      const part = Buffer.allocUnsafe(Math.min(64 * 1024, most));
-      const length = readSync(fd, part);
-      if (length === 0) break;
-      parts.push(part.subarray(0, length));
-      size += length;
-    }
-    return Buffer.concat(parts).toString();
-  } finally {
-    closeSync(fd);
+/** A file of procfs from its beginning, as far as it may be read. @param most bytes */
+function readUpTo(fd: number, most: number): string {
+  const parts: Buffer[] = [];
+  for (let size = 0; size < most; ) {
+    const part = Buffer.allocUnsafe(Math.min(64 * 1024, most));
+    const length = readSync(fd, part, 0, part.length, size);
+    if (length === 0) break;
+    parts.push(part.subarray(0, length));
+    size += length;
   }
+  return Buffer.concat(parts).toString();
 }

@@ -1,10 +1,17 @@
-// A queue that runs one task at a time and serves users in turn, so that a user with many tasks delays only himself.
+// A queue that runs few tasks at a time and serves users in turn, so that a user with many tasks delays only himself.
 // Not here: time limits, tasks that are ordered by their subject (base/keyed-queue.ts).
 
 export class RoundRobin {
   /** Waiting tasks by user; the user whose turn is next stands first. */
   readonly #waiting = new Map<number, (() => Promise<void>)[]>();
-  #isBusy = false;
+  /** Users who have a task under way. */
+  readonly #busy = new Set<number>();
+  readonly #atOnce: number;
+
+  /** @param atOnce tasks under way at once, each of another user */
+  constructor(atOnce = 1) {
+    this.#atOnce = atOnce;
+  }
 
   /** Runs the work when it is the user's turn, after all that was given before for the same user. */
   run<T>(user: number, work: () => Promise<T>): Promise<T> {
@@ -13,22 +20,26 @@ export class RoundRobin {
       const queue = this.#waiting.get(user);
       if (queue) queue.push(job);
       else this.#waiting.set(user, [job]);
-      if (!this.#isBusy) void this.#work();
+      this.#work();
     });
   }
 
-  async #work(): Promise<void> {
-    this.#isBusy = true;
-    for (let job = this.#next(); job; job = this.#next()) await job();
-    this.#isBusy = false;
+  #work(): void {
+    for (const [user, queue] of this.#waiting) {
+      if (this.#busy.size >= this.#atOnce) return;
+      if (!this.#busy.has(user)) this.#begin(user, queue);
+    }
   }
 
-  #next(): (() => Promise<void>) | undefined {
-    for (const [user, [job, ...rest]] of this.#waiting) {
-      this.#waiting.delete(user);
-      if (rest.length > 0) this.#waiting.set(user, rest);
-      return job;
-    }
-    return undefined;
+  #begin(user: number, queue: (() => Promise<void>)[]): void {
+    const job = queue.shift()!;
+    // Who has more to do comes last.
+    this.#waiting.delete(user);
+    if (queue.length > 0) this.#waiting.set(user, queue);
+    this.#busy.add(user);
+    void job().then(() => {
+      this.#busy.delete(user);
+      this.#work();
+    });
   }
 }

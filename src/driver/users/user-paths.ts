@@ -15,7 +15,7 @@ import {
 import { close } from '../../../native/libc-sockets.js';
 import { OpError } from '../../base/errors.js';
 import { bringIntoMemory, type Uncached } from './disk-lookup.js';
-import { mountIdOf, refuseForeign } from './mounts.js';
+import { Mounts, mountIdOf } from './mounts.js';
 
 const { O_NOFOLLOW } = constants;
 const ENOENT = 2;
@@ -43,8 +43,8 @@ export const IN_MEMORY = new Set([0x01021994, 0x858458f6]);
 /** As many as path_resolution(7) has. */
 const MOST_LINKS = 40;
 const MOST_PARTS = 256;
-/** Mounts that a path leads into: each is looked up among all that its tree has. */
-const MOST_CROSSINGS = 16;
+/** Mounts that a path leads into: each is looked up among all that its tree has. RootlessKit's /run takes five. */
+const MOST_CROSSINGS = 8;
 /** The kernel gives up an answer from memory, too, where somebody renames anything meanwhile. */
 const TRIES = 8;
 
@@ -113,10 +113,11 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
   const todo = path.split('/').reverse();
   let followed = 0;
   let steps = 0;
-  const crossed = { mounts: 0 };
+  const mounts = new Mounts(root.mountinfo);
+  const crossed = { mounts, count: 0 };
   let found: number | undefined;
   try {
-    refuseForeign(root.mountinfo, root.folder, path);
+    mounts.refuseForeign(root.folder, path);
     while (todo.length > 0) {
       const name = todo.pop()!;
       if (name === '' || name === '.') continue;
@@ -126,7 +127,7 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
         continue;
       }
       const folder = way.at(-1)!;
-      const at = { root, path, crossed, folder, name };
+      const at = { path, crossed, folder, name };
       let next = step(at, false);
       if (next === undefined) {
         yield { folder, names: [name, ...namesAhead(todo)] };
@@ -147,6 +148,7 @@ function* walkPath(root: UserRoot, path: string, links: Links): Walk {
     return found;
   } finally {
     for (const fd of way.slice(1)) closeSync(fd);
+    mounts.close();
   }
 }
 
@@ -166,23 +168,22 @@ function readAndClose(link: number): string {
 }
 
 interface Step {
-  readonly root: UserRoot;
   /** The whole of it, for errors. */
   readonly path: string;
-  /** How many mounts the way has led into. */
-  readonly crossed: { mounts: number };
+  /** The mounts of the tree, and how many of them the way has led into. */
+  readonly crossed: { readonly mounts: Mounts; count: number };
   readonly folder: number;
   readonly name: string;
 }
 
 /** One step of the way; undefined where it is not in memory. @throws OpError */
-function step({ root, path, crossed, folder, name }: Step, isWaitedFor: boolean): number | undefined {
+function step({ path, crossed, folder, name }: Step, isWaitedFor: boolean): number | undefined {
   const next = isWaitedFor ? openWaiting(folder, name) : openFromMemory(folder, name);
   if (next === undefined) return undefined;
   try {
     if (mountIdOf(next) !== mountIdOf(folder)) {
-      if (++crossed.mounts > MOST_CROSSINGS) throw new OpError('opening', path, ELOOP);
-      refuseForeign(root.mountinfo, next, path);
+      if (++crossed.count > MOST_CROSSINGS) throw new OpError('opening', path, ELOOP);
+      crossed.mounts.refuseForeign(next, path);
     }
     return next;
   } catch (err) {

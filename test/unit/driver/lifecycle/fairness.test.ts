@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Address, parseAddress } from '../../../../src/base/ip.js';
 import { TunnelMonitor } from '../../../../src/driver/lifecycle/tunnel-monitor.js';
 import type { Network } from '../../../../src/driver/spec/model.js';
-import { EndpointResolver } from '../../../../src/driver/tunnel/endpoint-resolver.js';
+import { EndpointResolver, userLookUps } from '../../../../src/driver/tunnel/endpoint-resolver.js';
 import { RoundRobin } from '../../../../src/driver/users/round-robin.js';
 import { Key } from '../../../../src/netlink/wireguard/key.js';
 import { endpointRequest, HOST_KEY, networkRequest, World } from '../../../support/driver-world.js';
@@ -31,9 +31,50 @@ class Names {
   }
 }
 
-test('of the look-ups of all users one is under way at a time, and users take turns', async () => {
+test("a user's name that no name server answers for keeps no other user's waiting, but his own next ones", async () => {
   const names = new Names();
-  const resolver = new EndpointResolver(names.lookUp);
+  const resolver = new EndpointResolver(names.lookUp, 2);
+  for (let n = 0; n < 10; n++) void resolver.resolve({ host: `dead${n}`, port: 1 }, USER).catch(() => 0);
+  const expected = { address: parseAddress('192.0.2.1')!, port: 1 };
+  for (let n = 0; n < 3; n++) {
+    const others = resolver.resolve({ host: 'vpn.example', port: 1 }, OTHER);
+    const silence = (async () => {
+      for (let n = 0; n < 20; n++) await turn();
+      return 'waits';
+    })();
+    assert.deepEqual(await Promise.race([others, silence]), expected);
+  }
+  assert.deepEqual(names.begun, ['dead0', 'vpn.example', 'vpn.example', 'vpn.example']);
+});
+
+test('of the look-ups of all users as many are under way as may be, and those of root besides', async () => {
+  const names = new Names();
+  const resolver = new EndpointResolver(names.lookUp, 2);
+  const owners = [USER, OTHER, 1002, 1003];
+  for (const owner of owners) void resolver.resolve({ host: `dead-${owner}`, port: 1 }, owner).catch(() => 0);
+  await turn();
+  assert.deepEqual(names.begun, [`dead-${USER}`, `dead-${OTHER}`]);
+  await resolver.resolve({ host: 'vpn.example', port: 1 }, 0);
+  await names.end();
+  assert.deepEqual(names.begun.slice(3), ['dead-1002', 'dead-1003']);
+  await names.end();
+});
+
+for (const [threads, count] of [
+  [undefined, 1],
+  ['1', 1],
+  ['4', 1],
+  ['16', 4],
+  ['many', 1],
+] as const) {
+  test(`with ${threads ?? 'no given number of'} threads of libuv, users have ${count} look-ups at once`, () => {
+    assert.equal(userLookUps(threads), count);
+  });
+}
+
+test('where one may be, of the look-ups of all users one is under way at a time, and users take turns', async () => {
+  const names = new Names();
+  const resolver = new EndpointResolver(names.lookUp, 1);
   const ask = (host: string, owner: number): void =>
     void resolver.resolve({ host, port: 1 }, owner).catch(() => undefined);
   for (let n = 0; n < 100; n++) ask(`dead${n}`, USER);
@@ -62,7 +103,7 @@ test('what nobody waits for any more is not looked up when its turn comes', PATI
   const resolver = new EndpointResolver(names.lookUp);
   const ask = (host: string): Promise<unknown> => resolver.resolve({ host, port: 1 }, USER);
   const both = Promise.allSettled([ask('dead0'), ask('dead1')]);
-  t.mock.timers.tick(10_000);
+  t.mock.timers.tick(20_000);
   for (const { status } of await both) assert.equal(status, 'rejected');
   const last = ask('vpn.example');
   t.mock.timers.reset();

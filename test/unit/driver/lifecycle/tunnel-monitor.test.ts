@@ -213,6 +213,55 @@ test("somebody else's link in the place of a container's is said, and is left as
   assert.equal(inside!.devices.get('wg0'), stranger);
 });
 
+/** What is asked of a container at the next check, and what it has more: WireGuard links without number. */
+async function crowded(): Promise<{ world: World; inside: FakeKernel; ask: () => Promise<string[]> }> {
+  const { world, look } = await upkept(1);
+  const [inside] = world.sandboxes.containers.values();
+  for (let n = 0; n < 2000; n++)
+    inside!.addDevice(`x${n}`, { privateKey: new SecretKey(Buffer.alloc(32, 5)) });
+  const ask = async (): Promise<string[]> => {
+    const { length } = inside!.requests;
+    world.kernel.removeLink('wg0');
+    world.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 52_000 + length });
+    await look();
+    return inside!.requests.slice(length);
+  };
+  return { world, inside: inside!, ask };
+}
+
+test('beside thousands of other links of its container a link is found by its name, and none of these is read', async () => {
+  const { world, ask } = await crowded();
+  const asked = await ask();
+  assert.deepEqual(
+    asked.filter(request => / x\d|listing/.test(request)),
+    [],
+  );
+  assert.ok(asked.includes('configuring WireGuard device wg0'), asked.join());
+  assert.deepEqual(missing(world), []);
+});
+
+test('a link that is not among thousands of its container is said, and few of these are read', async () => {
+  const { world, inside, ask } = await crowded();
+  inside.removeLink('wg0');
+  const asked = await ask();
+  assert.equal(missing(world).length, 1);
+  assert.ok(asked.length < 100, `${asked.length} requests`);
+});
+
+test('a link that its container has renamed is found, and then known by that name', async () => {
+  const { world, look } = await upkept(1);
+  const [inside] = world.sandboxes.containers.values();
+  inside!.moveLink('wg0', inside!, 'mine');
+  for (const expected of [1, 0]) {
+    const { length } = inside!.requests;
+    bounce(world, HOST_KEY, 52_000 + expected);
+    await look();
+    const asked = inside!.requests.slice(length);
+    assert.equal(asked.filter(request => request === 'listing links').length, expected);
+    assert.ok(asked.includes('configuring WireGuard device mine'), asked.join());
+  }
+});
+
 test('a link that Docker has not moved yet is not missing, and is looked for again', async () => {
   const world = new World();
   await world.driver.createNetwork(networkRequest(), 0);

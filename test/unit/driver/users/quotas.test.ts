@@ -11,7 +11,9 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { DockerClient, type DockerNetwork } from '../../../../src/driver/lifecycle/docker-networks.js';
 import { Recovery } from '../../../../src/driver/lifecycle/recovery.js';
 import { createPlugin } from '../../../../src/driver/plugin/http.js';
-import { PluginServer, ROOT_LIMITS, USER_LIMITS } from '../../../../src/driver/plugin/socket.js';
+import { PluginServer } from '../../../../src/driver/plugin/socket.js';
+import { UserServer } from '../../../../src/driver/plugin/user-server.js';
+import { LoopShare, REST_OF_CALLS } from '../../../../src/driver/users/loop-share.js';
 import { MAX_ENDPOINTS, MAX_NETWORKS } from '../../../../src/driver/users/quotas.js';
 import { endpointRequest, networkRequest, SEED, World } from '../../../support/driver-world.js';
 
@@ -104,16 +106,29 @@ test('a list of a million networks in the answer of a Docker is learnt as far as
   assert.equal(world.lines.filter(line => line.includes('cannot take over')).length, 1);
 });
 
+const LEAVE_BODY = '{"NetworkID":"n","EndpointID":"e"}';
+const LEAVE = `POST /NetworkDriver.Leave HTTP/1.1\r\nHost: x\r\nContent-Length: ${LEAVE_BODY.length}\r\n\r\n${LEAVE_BODY}`;
+
+async function turns(count: number): Promise<void> {
+  for (let n = 0; n < count; n++) await turn();
+}
+
+async function connected(t: TestContext, path: string): Promise<Socket> {
+  const socket = createConnection(path).on('error', () => undefined);
+  t.after(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
 /** A server for each, both of one process. */
 async function servers(t: TestContext, world = new World()): Promise<{ root: string; user: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-quotas-'));
   const paths = { root: join(folder, 'root.sock'), user: join(folder, 'user.sock') };
+  const share = new LoopShare(REST_OF_CALLS);
+  const ofUser = createPlugin(world.driver, USER, world.log, share);
   const both = [
-    { path: paths.root, server: new PluginServer(createPlugin(world.driver, 0, world.log), 0, ROOT_LIMITS) },
-    {
-      path: paths.user,
-      server: new PluginServer(createPlugin(world.driver, USER, world.log), USER, USER_LIMITS),
-    },
+    { path: paths.root, server: new PluginServer(createPlugin(world.driver, 0, world.log), 0) },
+    { path: paths.user, server: new UserServer(ofUser, USER, { share, log: world.log }) },
   ];
   for (const { path, server } of both) await server.listen(path);
   t.after(async () => {
@@ -135,29 +150,18 @@ function call(socketPath: string, name: string, body: string): Promise<{ status:
   });
 }
 
-test('of 2,000 connections of a user 64 stand, and a call of root is answered', {
-  timeout: 60_000,
-}, async t => {
+test('of 100 connections of a user 64 are taken, and the others wait until one of these ends', async t => {
   const { root, user } = await servers(t);
-  let standing = 0;
-  const sockets: Socket[] = [];
-  const closed: Promise<unknown>[] = [];
-  for (let n = 0; n < 2000; n++) {
-    const socket = createConnection(user).on('error', () => undefined);
-    sockets.push(socket);
-    standing++;
-    const gone = once(socket, 'close').then(() => standing--);
-    // What is still open in the end is closed by the test.
-    if (n >= 64) closed.push(gone);
-    await once(socket, 'connect');
-  }
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-  });
-  const answer = await call(root, 'DeleteNetwork', '{"NetworkID":"nobody"}');
-  assert.deepEqual(answer, { status: 200, text: '{}' });
-  await Promise.all(closed);
-  assert.equal(standing, 64);
+  const isSilent = (socket: Socket): Promise<boolean> =>
+    Promise.race([once(socket, 'data').then(() => false), turns(20).then(() => true)]);
+  const first = await Promise.all(Array.from({ length: 64 }, () => connected(t, user)));
+  const later = await Promise.all(Array.from({ length: 36 }, () => connected(t, user)));
+  for (const socket of later) socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.deepEqual(await call(root, 'DeleteNetwork', '{"NetworkID":"nobody"}'), { status: 200, text: '{}' });
+  assert.deepEqual(await Promise.all(later.map(isSilent)), Array<boolean>(36).fill(true));
+  first[0]!.destroy();
+  // Each ends with its answer, which lets the next one in.
+  await Promise.all(later.map(socket => once(socket.resume(), 'close')));
 });
 
 test('a call of a user with 1 MB is refused, and not kept', async t => {
@@ -166,7 +170,7 @@ test('a call of a user with 1 MB is refused, and not kept', async t => {
   assert.deepEqual([status, text], [413, '{"Err":"the request is larger than 128 KiB"}']);
 });
 
-test('of 200 calls of a user by one connection 64 are begun, though nobody waits for the answers', async t => {
+test('of 100 calls of a user 64 are begun, though nobody waits for the answers', async t => {
   const world = openWorld();
   let begun = 0;
   const waiting: (() => void)[] = [];
@@ -178,18 +182,17 @@ test('of 200 calls of a user by one connection 64 are begun, though nobody waits
     for (const resolve of waiting) resolve();
   });
   const { user } = await servers(t, world);
-  const body = '{"NetworkID":"n","EndpointID":"e"}';
-  const request = `POST /NetworkDriver.Leave HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-  for (let n = 0; n < 2; n++) {
-    const socket = createConnection(user).on('error', () => undefined);
-    socket.end(request.repeat(100));
-    await once(socket, 'connect');
-    while (begun < 64) await sleep(5);
+  for (let n = 0; n < 64; n++) {
+    const socket = await connected(t, user);
+    socket.write(LEAVE);
+    while (begun <= n) await sleep(1);
     socket.destroy();
   }
-  const { status, text } = await call(user, 'Leave', body);
-  assert.equal(status, 400);
-  assert.match(text, /64 calls of this user are under way, and no more are begun: try again/);
+  for (let n = 64; n < 100; n++) {
+    const { status, text } = await call(user, 'Leave', LEAVE_BODY);
+    assert.equal(status, 400);
+    assert.match(text, /64 calls of this user are under way, and no more are begun: try again/);
+  }
   assert.equal(begun, 64);
 });
 
@@ -217,13 +220,10 @@ test('of 60 calls of a user that come at once one begins in a turn of the event 
     done++;
   };
   const { user, root } = await servers(t, world);
-  const body = '{"NetworkID":"n","EndpointID":"e"}';
-  const request = `POST /NetworkDriver.Leave HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-  const socket = createConnection(user).on('error', () => undefined);
-  t.after(() => socket.destroy());
-  socket.write(request.repeat(60));
+  const sockets = await Promise.all(Array.from({ length: 60 }, () => connected(t, user)));
+  for (const socket of sockets) socket.write(LEAVE);
   while (done === 0) await turn();
-  await call(root, 'Leave', body);
+  await call(root, 'Leave', LEAVE_BODY);
   const before = done;
   while (done < 60) await turn();
   assert.equal(most, 1);
