@@ -45,7 +45,7 @@ export interface ThreadedConnection extends Connection {
 }
 
 /** What is read at most for one request, its own messages or not. Nothing else is done meanwhile. */
-interface AnswerLimits {
+export interface AnswerLimits {
   readonly messages: number;
   /** For all tries together, in milliseconds. */
   readonly ms: number;

@@ -1,0 +1,42 @@
+// A namespace that its container has filled with tables, chains or routes: what of ours is put there even so, and what not.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { accepting, container, desire, programmer, withFallback } from '../support/label-namespace.js';
+import { kernelTest } from '../support/namespace.js';
+
+/** What the container makes, in a table of its own, in one of ours, or as tables. */
+const CROWDS: readonly (readonly [what: string, line: (n: number) => string])[] = [
+  ['chains in a table of its own', n => `add chain inet own c${n}`],
+  ['chains in our table', n => `add chain inet dwgd c${n}`],
+  ['tables of another family', n => `add table ip t${n}`],
+];
+
+for (const [what, line] of CROWDS) {
+  kernelTest(
+    `a namespace with 4000 ${what} has no table installed by libnftables, but its routes, and is told what to do`,
+    async t => {
+      const { inside } = await container(t);
+      const { sandboxes, said } = await programmer(t);
+      const table = accepting(80);
+      assert.deepEqual(sandboxes.reconcile(desire(inside, { table }))?.failures, []);
+      const file = join(tmpdir(), `dwgd-crowd-${process.pid}`);
+      const lines = Array.from({ length: 4_000 }, (_, n) => line(n));
+      writeFileSync(file, ['add table inet own', ...lines, 'flush chain inet dwgd stamp'].join('\n'));
+      inside.exec('nft', '-f', file);
+      said.splice(0);
+      const desired = desire(inside, { table, routes: withFallback('10.20.0.0/16', '10.9.0.3') });
+      const { failures } = sandboxes.reconcile(desired)!;
+      assert.match(String(failures[0]), /more than \d+ chains and sets, .*: remove those that the container/);
+      assert.deepEqual(
+        said.filter(command => command.includes('nft -j')),
+        [],
+      );
+      assert.match(inside.ip('route', 'show', 'proto', '229'), /10\.20\.0\.0\/16 via 10\.9\.0\.3/);
+      inside.exec('nft', 'flush', 'ruleset');
+      assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
+    },
+    'nft',
+  );
+}
