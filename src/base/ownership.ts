@@ -30,8 +30,10 @@ export function ownKey(key: string): string | undefined {
   if (word === '') return undefined;
   if (word === LABEL_WORD) return LABEL_PREFIX + rest;
   // `twineroute.0.0.0.0/0`
-  const joined = word.startsWith(LABEL_WORD) ? `${word.slice(LABEL_WORD.length)}.${rest}` : '';
-  if (KNOWN_REST.test(joined)) return LABEL_PREFIX + joined;
+  if (word.startsWith(LABEL_WORD)) {
+    const joined = `${word.slice(LABEL_WORD.length)}.${rest}`;
+    return KNOWN_REST.test(joined) ? LABEL_PREFIX + joined : undefined;
+  }
   return KNOWN_REST.test(rest) && isSlip(word) ? LABEL_PREFIX + rest : undefined;
 }
 

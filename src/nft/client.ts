@@ -3,7 +3,7 @@
 // (sockets.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';
-import { ChannelError, isNotFound } from '../base/errors.js';
+import { ChannelError, isNotFound, TooManyError } from '../base/errors.js';
 import {
   type Connection,
   type ConnectionOpener,
@@ -35,9 +35,9 @@ const REASON_LENGTH = 500;
 
 /**
  * Tables, chains, sets and objects of a namespace in all: for each transaction libnftables reads every one of them, which
- * takes about 15 µs and a kilobyte. A transaction may have as many more as it has commands.
+ * takes some 15 µs and a few kilobytes. A transaction may have as many more as it has commands.
  */
-export const MAX_OBJECTS = 3_072;
+export const MAX_OBJECTS = 2_048;
 
 /** The kernel or libnftables refused a transaction. */
 export class NftError extends Error {
@@ -123,7 +123,7 @@ export class Nft {
       });
       return tables.reduce((sum, table) => sum + 1 + decodeTableUse(table), 0);
     } catch (err) {
-      if (err instanceof ChannelError) return Number.POSITIVE_INFINITY;
+      if (err instanceof TooManyError) return Number.POSITIVE_INFINITY;
       throw err;
     }
   }
@@ -146,7 +146,7 @@ export class Nft {
     try {
       return tablesOf(connection, table.family);
     } catch (err) {
-      if (!(err instanceof ChannelError)) throw err;
+      if (!(err instanceof TooManyError)) throw err;
     }
     // What is left of the list goes with its own connection.
     return this.#sockets.ask(other => (hasTable(other, table) ? [table.name] : []));

@@ -15,14 +15,14 @@ const CROWDS: readonly (readonly [what: string, line: (n: number) => string])[] 
 
 for (const [what, line] of CROWDS) {
   kernelTest(
-    `a namespace with 4000 ${what} has no table installed by libnftables, but its routes, and is told what to do`,
+    `a namespace with 2200 ${what} has no table installed by libnftables, but its routes, and is told what to do`,
     async t => {
       const { inside } = await container(t);
       const { sandboxes, said } = await programmer(t);
       const table = accepting(80);
       assert.deepEqual(sandboxes.reconcile(desire(inside, { table }))?.failures, []);
       const file = join(tmpdir(), `dwgd-crowd-${process.pid}`);
-      const lines = Array.from({ length: 4_000 }, (_, n) => line(n));
+      const lines = Array.from({ length: 2_200 }, (_, n) => line(n));
       writeFileSync(file, ['add table inet own', ...lines, 'flush chain inet dwgd stamp'].join('\n'));
       inside.exec('nft', '-f', file);
       said.splice(0);

@@ -139,7 +139,7 @@ const KEYS: readonly [key: string, closed: readonly string[]][] = [
   ['twine route 0.0.0.0/0', IPV4],
   ['twineroute.0.0.0.0/0', IPV4],
   ['twin.route.0.0.0.0/0', IPV4],
-  ['twines.routes.::/0', IPV6],
+  ['twin.routes.::/0', IPV6],
   ['twnie.route.0.0.0.0/0', IPV4],
   ['Twine.route.default', BOTH],
   ['Twine.0.0.0.0/0', IPV4],

@@ -86,6 +86,7 @@ for (const key of [
   'twinepeaks.route.0.0.0.0/0',
   'twinepeaks.x',
   'twined',
+  'twined.route.0.0.0.0/0',
   'twine',
   'traefik.route.0.0.0.0/0',
   'com.example.twine.route.0.0.0.0/0',
