@@ -40,6 +40,9 @@ export class ChannelError extends Error {
   override readonly name = 'ChannelError';
 }
 
+/** There is more to be read than the connection's limit. */
+export class TooManyError extends ChannelError {}
+
 /** Bytes that do not follow the format they claim to have. */
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';

@@ -2,11 +2,46 @@
 // priorities of policy rules, metrics, names and groups of links. What carries none of these is somebody else's and is
 // never changed. Labels and full tunnels have different ones, so neither takes away what the other made.
 
+import { undress } from './plain-text.js';
+import { nearest } from './suggest.js';
+
 /** Of the Docker networks that are ours. */
 export const DRIVER_NAME = 'dwgd';
 
 /** What the keys of our container labels begin with. */
 export const LABEL_PREFIX = 'twine.';
+const LABEL_WORD = 'twine';
+/** Of a key of which the beginning is not ours as it stands, in UTF-16 units. */
+const MAX_KEY = 4096;
+/** The first word of a key, what parts it from the rest, and the rest. */
+const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{4,16})[^\p{L}\p{N}]+(.*)$/su;
+/** How our keys go on: enough to know one by when its first word has a slip as well. */
+const KNOWN_REST =
+  /^(?:routes?|strict|nat[^a-z]*(?:interfaces?|forwards?)|iptables[^a-z]*rules?|host[^a-z]*routes?)(?![a-z])/;
+
+/**
+ * A label's key as it has to begin to be one of ours; undefined where it is somebody else's. Ours are those that begin
+ * with our word and whatever parts it from the rest, in any case and with anything before it, and those with a slip in it
+ * whose rest is that of a label of ours. Letters behind our word make another word.
+ */
+export function ownKey(key: string): string | undefined {
+  if (key.startsWith(LABEL_PREFIX)) return key;
+  const [, word = '', rest = ''] = FIRST_WORD.exec(undress(key.slice(0, MAX_KEY))) ?? [];
+  if (word === '') return undefined;
+  if (word === LABEL_WORD) return LABEL_PREFIX + rest;
+  // `twineroute.0.0.0.0/0`
+  if (word.startsWith(LABEL_WORD)) {
+    const joined = `${word.slice(LABEL_WORD.length)}.${rest}`;
+    return KNOWN_REST.test(joined) ? LABEL_PREFIX + joined : undefined;
+  }
+  return KNOWN_REST.test(rest) && isSlip(word) ? LABEL_PREFIX + rest : undefined;
+}
+
+/** Whether a typing error makes our word of it: a letter, or the order of all. */
+function isSlip(word: string): boolean {
+  const sorted = (text: string): string => [...text].sort().join('');
+  return nearest(word, [LABEL_WORD]) !== undefined || sorted(word) === sorted(LABEL_WORD);
+}
 
 /** Our table, by the same name in every namespace. */
 export const TABLE = { family: 'inet', name: 'dwgd' } as const;

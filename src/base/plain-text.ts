@@ -1,5 +1,5 @@
-// Text of labels: how it is shown in a message, and how it is sorted. Labels are untrusted: what is shown is bounded
-// and of printable ASCII. Not here: what the text means.
+// Text of labels: how it is shown in a message, what it looks like, and how it is sorted. Labels are untrusted: what is
+// shown is bounded and of printable ASCII. Not here: what the text means.
 
 import { escapeUnseen } from './text.js';
 
@@ -17,6 +17,12 @@ export function plain(text: string, max: number): string {
 
 function printable(text: string): string {
   return escapeUnseen(text, /[^\x20-\x7e…]/gu);
+}
+
+/** In the letters of ASCII where others look like them, without those that are not seen, in lower case. */
+export function undress(text: string): string {
+  const plain = text.normalize('NFKC').replace(/\p{Cf}/gu, '');
+  return plain.replace(/[\u2044\u2215]/g, '/').toLowerCase();
 }
 
 /** Natural sort: digits compare as numbers (`rule2` before `rule10`), all else by code unit. A total order. */

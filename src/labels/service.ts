@@ -121,7 +121,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     host,
     names,
     asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
-    asksForDefaultRoute: found => intents.asksForDefaultRoute(found),
+    asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
   });
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => world.list(fullResync),

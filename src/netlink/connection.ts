@@ -3,7 +3,7 @@
 // limits are known here and nowhere else. Not here: what any message means, events (event-socket.ts).
 
 import { randomInt } from 'node:crypto';
-import { ChannelError, messageOf, OpError } from '../base/errors.js';
+import { ChannelError, messageOf, OpError, TooManyError } from '../base/errors.js';
 import { KernelSocket } from './kernel-socket.js';
 import {
   encodeRequest,
@@ -45,7 +45,7 @@ export interface ThreadedConnection extends Connection {
 }
 
 /** What is read at most for one request, its own messages or not. Nothing else is done meanwhile. */
-interface AnswerLimits {
+export interface AnswerLimits {
   readonly messages: number;
   /** For all tries together, in milliseconds. */
   readonly ms: number;
@@ -152,7 +152,7 @@ export class NetlinkConnection implements ThreadedConnection {
           replies.push({ ...message, payload: Buffer.from(message.payload) });
         }
         // What is left of the dump goes with the socket.
-        if (++read > messages) throw new ChannelError(`${op} ${subject}: there are more than ${messages}`);
+        if (++read > messages) throw new TooManyError(`${op} ${subject}: there are more than ${messages}`);
       }
       if (performance.now() > until) throw new ChannelError(`${op} ${subject}: no end of it in ${ms} ms`);
     }

@@ -3,13 +3,20 @@
 // (sockets.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';
-import { ChannelError } from '../base/errors.js';
-import { type Connection, type ConnectionOpener, openConnection } from '../netlink/connection.js';
+import { ChannelError, isNotFound, TooManyError } from '../base/errors.js';
+import {
+  type Connection,
+  type ConnectionOpener,
+  GUARDED,
+  type OpContext,
+  openConnection,
+} from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import type { Trace } from '../netlink/trace.js';
 import { Conntrack } from './flows-client.js';
 import {
   decodeTableName,
+  decodeTableUse,
   getChainsRequest,
   getRulesRequest,
   getSetsRequest,
@@ -25,6 +32,12 @@ type TableName = Pick<NftTable, 'family' | 'name'>;
 
 /** In UTF-16 units: what libnftables quotes may be of any length. */
 const REASON_LENGTH = 500;
+
+/**
+ * Tables, chains, sets and objects of a namespace in all: for each transaction libnftables reads every one of them, which
+ * takes some 15 µs and a few kilobytes. A transaction may have as many more as it has commands.
+ */
+export const MAX_OBJECTS = 2_048;
 
 /** The kernel or libnftables refused a transaction. */
 export class NftError extends Error {
@@ -76,9 +89,14 @@ export class Nft {
    * Carries out a transaction: all of it or nothing.
    * @param subject whose ruleset it is, for the error
    * @param trace is told the transaction, and if it is refused, each command of it with its number
-   * @throws NftError
+   * @throws NftError; ChannelError where the namespace has more than MAX_OBJECTS
    */
   apply(transaction: NftTransaction, subject: string, trace?: Trace): void {
+    const most = MAX_OBJECTS + transaction.nftables.length;
+    if (this.#countObjects(most) > most)
+      throw new ChannelError(
+        `programming nftables of ${subject}: its tables have more than ${most} chains and sets, all of which would be read each time: remove those that the container does not need`,
+      );
     trace?.(nftCommand(transaction));
     const context = this.#library.context(NFT_CTX_OUTPUT_JSON);
     try {
@@ -90,17 +108,48 @@ export class Nft {
     }
   }
 
+  /** Whether the namespace has more than MAX_OBJECTS, so that no transaction is carried out. @throws OpError */
+  isCrowded(): boolean {
+    return this.#countObjects(MAX_OBJECTS) > MAX_OBJECTS;
+  }
+
+  /** What libnftables would read, by what the kernel says of each table. @param most no more tables are read */
+  #countObjects(most: number): number {
+    const context = { op: 'counting nftables tables', subject: 'of all families' };
+    try {
+      const tables = this.#sockets.ask(connection => payloadsOf(connection, getTablesRequest(), context), {
+        ...GUARDED,
+        messages: most,
+      });
+      return tables.reduce((sum, table) => sum + 1 + decodeTableUse(table), 0);
+    } catch (err) {
+      if (err instanceof TooManyError) return Number.POSITIVE_INFINITY;
+      throw err;
+    }
+  }
+
   /**
    * The rules of a chain, for decodeStampedTable(), and the names of the tables of its family where there are none.
    * @param others whether the tables are wanted anyway
-   * @throws OpError; ChannelError when there are more than MAX_DUMP_MESSAGES
+   * @throws OpError; ChannelError when the chain has more than MAX_DUMP_MESSAGES
    */
   readStampChain(table: TableName, chain: string, others = false): StampedTableAnswers {
     return this.#sockets.ask(connection => {
       const rules = rulesOf(connection, table, chain);
       if (rules.length > 0 && !others) return { rules };
-      return { rules, tables: tablesOf(connection, table.family) };
+      return { rules, tables: this.#tablesOf(connection, table) };
     });
+  }
+
+  /** Names of a family's tables; where there are too many, of this one alone, if it is there. */
+  #tablesOf(connection: Connection, table: TableName): string[] {
+    try {
+      return tablesOf(connection, table.family);
+    } catch (err) {
+      if (!(err instanceof TooManyError)) throw err;
+    }
+    // What is left of the list goes with its own connection.
+    return this.#sockets.ask(other => (hasTable(other, table) ? [table.name] : []));
   }
 
   /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MAX_DUMP_MESSAGES of something */
@@ -108,7 +157,7 @@ export class Nft {
     return this.#sockets.ask(connection => {
       const list = (what: string, request: Request): Buffer[] => {
         const context = { op: `listing nftables ${what} of`, subject: name.name };
-        return connection.request(request, context).map(({ payload }) => payload);
+        return payloadsOf(connection, request, context);
       };
       // The generation is read first: a change during the other requests then shows as a newer generation.
       return decodeSnapshot(name.name, {
@@ -123,8 +172,7 @@ export class Nft {
 
 function rulesOf(connection: Connection, { family, name }: TableName, chain: string): Buffer[] {
   const context = { op: 'listing nftables chain', subject: `${name} ${chain}` };
-  const replies = connection.request(getRulesRequest(family, name, chain), context);
-  return replies.map(({ payload }) => payload);
+  return payloadsOf(connection, getRulesRequest(family, name, chain), context);
 }
 
 /** @throws OpError: ENOENT */
@@ -135,11 +183,24 @@ function tableOf(connection: Connection, { family, name }: TableName): Buffer {
   return table.payload;
 }
 
+function hasTable(connection: Connection, table: TableName): boolean {
+  try {
+    return tableOf(connection, table).length > 0;
+  } catch (err) {
+    if (isNotFound(err)) return false;
+    throw err;
+  }
+}
+
+function payloadsOf(connection: Connection, request: Request, context: OpContext): Buffer[] {
+  return connection.request(request, context).map(({ payload }) => payload);
+}
+
 /** Lists all tables: asking for one that may be missing costs an error, which is expensive to create. */
 function tablesOf(connection: Connection, family: NftFamily): string[] {
   const context = { op: 'listing nftables tables of', subject: family };
-  const replies = connection.request(getTablesRequest(family), context);
-  return replies.flatMap(({ payload }) => decodeTableName(payload) ?? []);
+  const tables = payloadsOf(connection, getTablesRequest(family), context);
+  return tables.flatMap(table => decodeTableName(table) ?? []);
 }
 
 /** The first error message, without its position, which is meaningless for JSON input. */

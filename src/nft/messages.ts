@@ -3,7 +3,7 @@
 // <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
 // (table-snapshot.ts), any change, which is libnftables' (client.ts).
 
-import { attrMap, attrString, readString } from '../netlink/attributes.js';
+import { attrMap, attrString, readString, sized } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes, nfgenmsg, nfnlType } from './nfgenmsg.js';
 import type { NftFamily } from './table.js';
@@ -18,7 +18,9 @@ const NFT_MSG_GETRULE = 7;
 const NFT_MSG_GETSET = 10;
 const NFPROTO: Record<NftFamily, number> = { inet: NFPROTO_INET, ip: NFPROTO_IPV4, ip6: NFPROTO_IPV6 };
 
+const NFPROTO_UNSPEC = 0;
 const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_USE = 3;
 const NFTA_RULE_TABLE = 1;
 const NFTA_SET_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
@@ -76,9 +78,10 @@ export function getSetsRequest(family: NftFamily, table: string): Request {
   return { type: messageType(NFT_MSG_GETSET), flags: NLM_F_DUMP, payload };
 }
 
-/** The tables of a family. */
-export function getTablesRequest(family: NftFamily): Request {
-  return { type: messageType(NFT_MSG_GETTABLE), flags: NLM_F_DUMP, payload: nfgenmsg(NFPROTO[family]) };
+/** The tables of a family; absent: of every one. */
+export function getTablesRequest(family?: NftFamily): Request {
+  const nfproto = family === undefined ? NFPROTO_UNSPEC : NFPROTO[family];
+  return { type: messageType(NFT_MSG_GETTABLE), flags: NLM_F_DUMP, payload: nfgenmsg(nfproto) };
 }
 
 /** One table; ENOENT where there is none. */
@@ -91,6 +94,12 @@ export function getTableRequest(family: NftFamily, name: string): Request {
 export function decodeTableName(payload: Buffer): string | undefined {
   const name = attrMap(nfAttributes(payload)).get(NFTA_TABLE_NAME);
   return name && readString(name);
+}
+
+/** How many chains, sets and objects are in a table. @throws DecodeError when it is short, or does not say */
+export function decodeTableUse(payload: Buffer): number {
+  const use = attrMap(nfAttributes(payload)).get(NFTA_TABLE_USE);
+  return sized(use ?? Buffer.alloc(0), 4).readUInt32BE();
 }
 
 /**

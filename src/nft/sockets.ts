@@ -2,7 +2,13 @@
 // let go later, because closing one waits until the kernel has destroyed what a transaction took away. Not here: what is
 // asked.
 
-import { type Connection, type ConnectionOpener, DUMP_BUFFER_BYTES, GUARDED } from '../netlink/connection.js';
+import {
+  type AnswerLimits,
+  type Connection,
+  type ConnectionOpener,
+  DUMP_BUFFER_BYTES,
+  GUARDED,
+} from '../netlink/connection.js';
 import { NETLINK_NETFILTER } from './messages.js';
 
 /** The kernel has destroyed by then what a transaction took away. */
@@ -33,8 +39,8 @@ export class NetfilterSockets {
   }
 
   /** Asks on a connection that is of no use afterwards. @throws OpError, and whatever the question throws */
-  ask<T>(question: (connection: Connection) => T): T {
-    const connection = this.#connect(NETLINK_NETFILTER, { buffer: this.#buffer, limits: GUARDED });
+  ask<T>(question: (connection: Connection) => T, limits: AnswerLimits = GUARDED): T {
+    const connection = this.#connect(NETLINK_NETFILTER, { buffer: this.#buffer, limits });
     try {
       return question(connection);
     } finally {

@@ -6,6 +6,7 @@ import { close, SOCK_DGRAM, sendto, socket } from '../../native/libc-sockets.js'
 import { LibNftables } from '../../native/libnftables.js';
 import { OpError } from '../../src/base/errors.js';
 import { parseAddress } from '../../src/base/ip.js';
+import { withDigest } from '../../src/labels/diff/digest.js';
 import { stampOf } from '../../src/labels/diff/stamp.js';
 import type { LabelledRules, SandboxDesired } from '../../src/labels/diff/state.js';
 import type { Sandboxes } from '../../src/labels/namespace/sandbox.js';
@@ -365,6 +366,33 @@ kernelTest(
     sandboxes.recordBaselines();
     assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
     assert.match(inside.exec('nft', 'list', 'ruleset'), /strict-output/);
+  },
+  'nft',
+);
+
+kernelTest(
+  'a strict container that joins where a rule was left out before closes the namespace, and opens it when it goes',
+  async t => {
+    const { inside, outside, sandboxes } = await place(t);
+    const {
+      stamp: _,
+      digest: _digest,
+      isStrict: _isStrict,
+      ...lenient
+    } = withRules(inside, [GOOD, rule('kill', 'TWINE_OUTPUT', MASQUERADE, DROP)]);
+    assert.equal(sandboxes.reconcile(withDigest(lenient))?.refused?.length, 1);
+    sandboxes.recordBaselines();
+    await untilSeen(inside, outside, CONTROL, '203.0.113.9');
+    const joined = withDigest({ ...lenient, isStrict: true });
+    assert.equal(sandboxes.reconcile(joined)?.isClosed, true);
+    sandboxes.recordBaselines();
+    send(inside, FORBIDDEN, ['203.0.113.9', '2001:db8::9', '10.9.0.1']);
+    await untilSeen(inside, inside, LOOPBACK, '127.0.0.11');
+    assert.deepEqual(sandboxes.reconcile(joined)?.changes, []);
+    const { failures, isClosed } = sandboxes.reconcile(withDigest(lenient))!;
+    assert.deepEqual([failures, isClosed], [[], undefined]);
+    await untilSeen(inside, outside, CONTROL, '203.0.113.9');
+    assert.equal(seen(outside, FORBIDDEN), 0);
   },
   'nft',
 );

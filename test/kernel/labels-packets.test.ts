@@ -130,6 +130,20 @@ packetTest(
 );
 
 packetTest(
+  'with nat.interfaces=lo nothing is forwarded, even where the container has switched forwarding on itself',
+  { 'twine.nat.interfaces': 'lo' },
+  async ({ client, middle }) => {
+    assert.equal(await askInVain(client, '10.9.0.3:80'), 'nothing');
+    assert.equal(await askInVain(client, '[fd09::3]:80'), 'nothing');
+    for (const sysctl of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding'])
+      middle.within(() => writeFileSync(`/proc/sys/net/${sysctl}`, '1'));
+    assert.equal(await askInVain(client, '10.9.0.3:80'), 'nothing');
+    assert.equal(await askInVain(client, '[fd09::3]:80'), 'nothing');
+    assert.equal(await ask(middle, '10.9.0.3:80'), '10.9.0.2');
+  },
+);
+
+packetTest(
   'what leaves by an interface of nat.interfaces is masqueraded, and by no other',
   { 'twine.nat.interfaces': 'eth+' },
   async ({ client }) => {

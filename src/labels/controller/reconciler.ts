@@ -150,6 +150,7 @@ export class Reconciler {
 
   /** Reconciles one namespace, and records the outcome. */
   #apply(item: WorkItem): void {
+    const began = this.#now();
     let outcome: ApplyResult | undefined;
     try {
       outcome = this.#reconcile(item.desired);
@@ -160,6 +161,8 @@ export class Reconciler {
     if (!outcome) this.#queue.gone(item);
     else if (outcome.failures.length === 0) this.#queue.done(item);
     else reported = this.#queue.failed(item, failureOf(outcome), this.#now());
+    const ended = this.#now();
+    this.#queue.took(item, ended - began, ended);
     this.#reporter.outcome(reported, outcome);
   }
 

@@ -83,7 +83,9 @@ export class Reporter {
       // In a frozen namespace it is not known whether they are.
       const isFrozen = desired !== undefined && 'isFrozen' in desired;
       if (!outcome.isClosed && !isFrozen && this.#closed.delete(key)) {
-        this.#log.info(fields, 'all labels are in force: the container that twine.strict had closed is open');
+        const isLoose = desired !== undefined && 'netns' in desired && !desired.isStrict;
+        const why = isLoose ? 'no label asks for twine.strict any more' : 'all labels are in force';
+        this.#log.info(fields, `${why}: the container that twine.strict had closed is open`);
       }
     }
   }

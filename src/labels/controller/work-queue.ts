@@ -46,7 +46,15 @@ export interface WorkItem extends Target, Attempts {
   readonly applied?: Applied | undefined;
   /** Whether it has not been read since the last full resync began. */
   readonly needsResync: boolean;
+  /** Until then it is read for a change of its desired state alone: the last time took long. By the clock of `retryAt`. */
+  readonly restsUntil?: number;
 }
+
+/**
+ * A namespace that takes longer than this, in milliseconds, rests for so many times as long: all others wait meanwhile, and
+ * whoever may change it can fill it with routes, rules and tables of his own.
+ */
+export const [SLOW_MS, REST_FACTOR] = [50, 20] as const;
 
 /** Why a pass runs. */
 interface ScheduleOptions {
@@ -113,11 +121,12 @@ export class WorkQueue {
     if (fullResync)
       for (const [key, item] of this.#items) this.#items.set(key, { ...item, needsResync: true });
     const changed = due.filter(item => !isApplied(item));
+    const isRested = ({ restsUntil = 0 }: WorkItem): boolean => restsUntil <= now;
     return {
       due: [
         ...changed.filter(({ attempts }) => attempts === 0),
-        ...due.filter(item => isApplied(item) && this.#items.get(item.key)!.needsResync),
-        ...changed.filter(({ attempts, retryAt }) => attempts > 0 && (triggered || retryAt <= now)),
+        ...due.filter(item => isApplied(item) && this.#items.get(item.key)!.needsResync && isRested(item)),
+        ...changed.filter(item => item.attempts > 0 && (triggered || item.retryAt <= now) && isRested(item)),
       ],
       live,
     };
@@ -148,9 +157,21 @@ export class WorkQueue {
     return failed;
   }
 
-  /** The time of the next retry; undefined where none is pending. */
+  /** Records how long it took to reconcile a namespace, in milliseconds. */
+  took({ key }: WorkItem, ms: number, now: number): void {
+    const item = this.#items.get(key);
+    if (!item) return;
+    const { restsUntil: _, ...rest } = item;
+    this.#items.set(key, ms > SLOW_MS ? { ...rest, restsUntil: now + REST_FACTOR * ms } : rest);
+  }
+
+  /** The time of the next retry, or of a resync that is put off; undefined where none is pending. */
   nextRetry(now: number): number | undefined {
-    const times = [...this.#items.values()].map(({ retryAt }) => retryAt).filter(at => at > now);
+    const times = [...this.#items.values()]
+      .map(({ attempts, retryAt, needsResync, restsUntil = 0 }) =>
+        attempts > 0 || needsResync ? Math.max(retryAt, restsUntil) : retryAt,
+      )
+      .filter(at => at > now);
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 

@@ -6,7 +6,7 @@ import { diffFrozen } from './diff-frozen.js';
 import { diffLoopback, splitLocal } from './diff-loopback.js';
 import { diffRoutes } from './diff-routes.js';
 import { diffRules } from './policy-routing.js';
-import { isNotable, stampedTable, stampOf } from './stamp.js';
+import { desiredStamp, isNotable, stampedTable } from './stamp.js';
 import type { Change, DesiredState, PutTable, SandboxObserved, Sysctl } from './state.js';
 import { CLOSED_STAMP, CLOSED_TABLE, NOT_FORWARDING_STAMP, NOT_FORWARDING_TABLE } from './strict.js';
 import { isForwarding } from './sysctls.js';
@@ -63,7 +63,8 @@ export function forwardingOff({ sysctls }: SandboxObserved): Change[] {
  * The table and its sysctls. A sysctl's former value is written to the table before the sysctl changes, and removed from it
  * after the sysctl is restored; and the rules that make a sysctl safe are there as long as it is set.
  */
-function diffTable({ table, stamp, labelled, isStrict }: DesiredState, observed: SandboxObserved): Change[] {
+function diffTable(desired: DesiredState, observed: SandboxObserved): Change[] {
+  const { table, labelled, isStrict } = desired;
   const before = formerSysctls(observed);
   const wanted = new Set(observed.sysctls.map(({ name }) => name));
   const restored = observed.before.filter(({ name }) => !wanted.has(name)).map(setSysctl);
@@ -71,7 +72,7 @@ function diffTable({ table, stamp, labelled, isStrict }: DesiredState, observed:
   const changed = observed.sysctls
     .filter(({ value, wanted }) => value !== wanted)
     .map(({ name, wanted }) => setSysctl({ name, value: wanted }));
-  const digest = stamp ?? stampOf(table);
+  const digest = desiredStamp(desired);
   const same = observed.stamp === digest && !observed.isTampered && sameSysctls(before, observed.before);
   if (same) return [...restored, ...changed];
   const kind = observed.hasTable ? 'replaceTable' : 'createTable';

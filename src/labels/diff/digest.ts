@@ -2,13 +2,14 @@
 
 import { formatAddress, formatPrefix } from '../../base/ip.js';
 import type { NetnsRef } from '../discovery/container.js';
+import { desiredStamp } from './stamp.js';
 import type { DesiredRoute, DesiredState, SandboxDesired } from './state.js';
 
 /** The state with its digest. */
 export function withDigest(state: DesiredState): SandboxDesired {
-  const { table, stamp, routes, firstPriority, sysctls, loopbackTowards, isFrozen, isStrict } = state;
-  const kept = isFrozen && [isStrict];
-  const parts = [stamp ?? table, routesDigest(routes), firstPriority, sysctls, loopbackTowards, kept];
+  const { routes, firstPriority, sysctls, loopbackTowards, isFrozen, isStrict } = state;
+  const stamp = desiredStamp(state);
+  const parts = [stamp, routesDigest(routes), firstPriority, sysctls, loopbackTowards, isFrozen, isStrict];
   return { ...state, digest: JSON.stringify(parts) };
 }
 

@@ -5,15 +5,45 @@
 import { createHash } from 'node:crypto';
 import { STAMP_CHAIN } from '../../base/ownership.js';
 import type { NftTable } from '../../nft/table.js';
-import type { Sysctl } from './state.js';
+import type { DesiredState, Sysctl } from './state.js';
 import { isChangeable } from './sysctls.js';
 
 const DIGEST_PREFIX = 'sha256 ';
 const BEFORE_PREFIX = 'before ';
 
-/** The digest of a whole table without its stamp. */
-export function stampOf(table: NftTable): string {
-  return createHash('sha256').update(JSON.stringify(table)).digest('hex').slice(0, 48);
+/** What decides, beside the table, what of it is installed where the kernel refuses a part. */
+export type InstallTerms = Pick<DesiredState, 'labelled' | 'isStrict'>;
+
+/** The digest of a whole table without its stamp, and of all else on which it depends what is installed. */
+export function stampOf(table: NftTable, { labelled = [], isStrict }: InstallTerms = {}): string {
+  const labels = labelled.map(({ key, chain, count }) => [key, chain, count]);
+  const terms = [...(labels.length > 0 ? [labels] : []), ...(isStrict ? ['strict'] : [])];
+  const text = [table, ...terms].map(part => JSON.stringify(part)).join('\n');
+  return createHash('sha256').update(text).digest('hex').slice(0, 48);
+}
+
+/** The stamp of the table that a namespace is to hold; undefined where it is to hold none. */
+export function desiredStamp({
+  table,
+  stamp,
+  labelled,
+  isStrict,
+  isClosed,
+}: InstallTerms & Pick<DesiredState, 'table' | 'stamp' | 'isClosed'>): string | undefined {
+  return stamp ?? (table && stampOf(table, termsOf({ labelled, isStrict, isClosed })));
+}
+
+/** A table that closes the namespace is the same whether it is to be closed or not. */
+export function termsOf({
+  labelled,
+  isStrict,
+  isClosed,
+}: {
+  readonly labelled: DesiredState['labelled'];
+  readonly isStrict: boolean | undefined;
+  readonly isClosed: boolean | undefined;
+}): InstallTerms {
+  return { ...(labelled && { labelled }), ...(isStrict && !isClosed && { isStrict }) };
 }
 
 /**

@@ -2,12 +2,14 @@
 // should forward has no table to filter what it forwards. Pure. Not here: when that is (labels/planner/sandbox-plan.ts,
 // labels/namespace/outcome.ts).
 
+import { formatPrefix } from '../../base/ip.js';
 import { TABLE } from '../../base/ownership.js';
 import { plain } from '../../base/plain-text.js';
 import { match, meta } from '../../nft/expression.js';
 import { type NftChain, type NftRule, type NftTable, rule } from '../../nft/table.js';
-import { stampOf } from './stamp.js';
-import type { DesiredState } from './state.js';
+import { DEFAULT_ROUTES } from '../spec/found-networks.js';
+import { desiredStamp, stampOf } from './stamp.js';
+import type { DesiredRoute, DesiredState } from './state.js';
 
 /** Keys that are named for one namespace, and characters of each. */
 const [MAX_KEYS, MAX_KEY] = [4, 60] as const;
@@ -69,7 +71,15 @@ export const CLOSED = "the container sends and forwards nothing but loopback and
 export function closedState(desired: DesiredState): DesiredState {
   if (desired.isClosed) return desired;
   const table = closed(desired.table ?? CLOSED_TABLE);
-  return { ...desired, table, stamp: stampOf(table), isClosed: true };
+  const { stamp: _, ...rest } = desired;
+  const state = { ...rest, table, isClosed: true } as const;
+  return { ...state, stamp: desiredStamp(state)! };
+}
+
+/** The routes of a strict namespace in which no table can be put: by none of them, and by no default route, anything leaves. */
+export function closedRoutes(routes: readonly DesiredRoute[]): readonly DesiredRoute[] {
+  const networks = [...routes.map(({ network }) => network), ...DEFAULT_ROUTES];
+  return [...new Map(networks.map(network => [formatPrefix(network), { network }])).values()];
 }
 
 /** What a closed container waits for. @param keys of labels that are not in force */

@@ -12,6 +12,8 @@ export interface Attachment {
   readonly addresses: readonly Address[];
   /** The on-link networks of its addresses. */
   readonly subnets?: readonly Prefix[];
+  /** Docker's gateways there: on a bridge, the host's own addresses. */
+  readonly gateways?: readonly Address[];
   /** Present on a network where the kernel ignores a route's gateway: says why, such as `driver dwgd`. */
   readonly ignoresNextHop?: string;
   /** Whether Docker gives it a default route for IPv6 on this network. */

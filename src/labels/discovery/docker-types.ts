@@ -2,7 +2,7 @@
 // Not here: asking Docker, /proc, which labels count (containers.ts).
 
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
-import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
+import { DRIVER_NAME, ownKey } from '../../base/ownership.js';
 import type { Attachment, ContainerView } from './container.js';
 
 /** The fields of an entry of `NetworkSettings.Networks` that are used; a listing lacks some of them. */
@@ -102,11 +102,11 @@ export function isRunning({ State }: ListedContainer): boolean {
   return State === 'running' || State === 'paused';
 }
 
-/** Our labels among those of a container or an image. */
+/** Our labels among those of a container or an image, those with a slip at the beginning included. */
 export function twineLabels(
   labels: Readonly<Record<string, string>> | null | undefined,
 ): Map<string, string> {
-  return new Map(Object.entries(labels ?? {}).filter(([key]) => key.startsWith(LABEL_PREFIX)));
+  return new Map(Object.entries(labels ?? {}).filter(([key]) => ownKey(key) !== undefined));
 }
 
 /**
@@ -207,16 +207,18 @@ function attachment(id: string, networkName: string, endpoint: DockerEndpoint, k
     driver: '',
     ...kindOf(networkId),
     ...(endpoint.IPv6Gateway && endpoint.GlobalIPv6Address && { hasGateway6: true as const }),
-    addresses: addresses.flatMap((text): Address[] => {
-      const address = parseAddress(text ?? '');
-      return address ? [address] : [];
-    }),
+    addresses: addressesIn(addresses),
+    gateways: addressesIn([endpoint.Gateway, endpoint.IPv6Gateway]),
     subnets: networks.flatMap((text): Prefix[] => {
       const prefix = parsePrefix(text);
       return prefix ? [maskPrefix(prefix)] : [];
     }),
     aliases,
   };
+}
+
+function addressesIn(texts: readonly (string | undefined)[]): Address[] {
+  return texts.flatMap(text => parseAddress(text ?? '') ?? []);
 }
 
 function isListed(container: ListedContainer | InspectedContainer): container is ListedContainer {

@@ -26,8 +26,8 @@ interface WorldParts {
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
   /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
   readonly asksForHostRoute: (containers: readonly ContainerView[]) => boolean;
-  /** Whether labels ask for default routes: then the addresses of the host's interfaces are read. */
-  readonly asksForDefaultRoute: (containers: readonly ContainerView[]) => boolean;
+  /** Whether labels ask for routes that must not lead to the host: then the addresses of its interfaces are read. */
+  readonly asksForHostInterfaces: (containers: readonly ContainerView[]) => boolean;
 }
 
 export class World {
@@ -45,7 +45,7 @@ export class World {
    * @throws Error when Docker does not answer; OpError when the host cannot be read
    */
   async list(fullResync: boolean): Promise<readonly ContainerView[]> {
-    const { containers, host, asksForHostRoute, asksForDefaultRoute } = this.#parts;
+    const { containers, host, asksForHostRoute, asksForHostInterfaces } = this.#parts;
     const listing = containers.list(fullResync);
     // If they were needed the last time, they are read while Docker answers: a later change has an event of its own.
     const pending = this.#hostInterfaceAddresses && host.interfaceAddresses();
@@ -56,7 +56,7 @@ export class World {
       // The host may have many routes.
       if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
     }
-    this.#hostInterfaceAddresses = asksForDefaultRoute(found)
+    this.#hostInterfaceAddresses = asksForHostInterfaces(found)
       ? await (pending ?? host.interfaceAddresses())
       : undefined;
     return found;

@@ -4,22 +4,18 @@
 
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
-import { readRules } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
-import { whyBypassed } from '../diff/bypass.js';
 import { diff } from '../diff/diff.js';
-import { CLOSED_FROZEN, isClosedFrozen } from '../diff/diff-frozen.js';
 import { diffRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
-import { describeIgnoredGateways, withoutIgnored } from '../diff/ignored-gateways.js';
-import { stampedTable, stampOf } from '../diff/stamp.js';
+import { desiredStamp } from '../diff/stamp.js';
 import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../diff/state.js';
-import { CLOSED, CLOSED_STAMP, CLOSED_TABLE, closedState } from '../diff/strict.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { joinApplied, NOTHING_APPLIED } from './applied-changes.js';
 import { Baselines } from './baselines.js';
+import { heldIn, orClosed } from './held.js';
 import { type ApplyResult, closeAfter, outcomeOf } from './outcome.js';
 import { cacheKey, decodeState, type RawState } from './raw-state.js';
 import type { NetnsSession, TableRead } from './session.js';
@@ -106,7 +102,7 @@ export class Sandboxes {
         return { changes, failures: [], ...settled.warned };
       const { desired, warned, observed, tampering, next } = orClosed(session, planned, () => {
         const observed = decodeState(rawState);
-        const held = heldIn(rawState, observed, { ...planned, routes });
+        const held = heldIn(rawState, observed, { ...planned, routes }, session);
         const tampering = this.#checkTampering(held.desired, observed, session);
         const next = diff(held.desired, { ...observed, isTampered: tampering.isTampered });
         return { ...held, observed, tampering, next };
@@ -179,15 +175,16 @@ export class Sandboxes {
   }
 
   #checkTampering(
-    { netns: { key }, table, stamp }: SandboxDesired,
+    desired: SandboxDesired,
     observed: SandboxObserved,
     session: NetnsSession,
   ): { readonly isTampered: boolean; readonly unreadable?: Error | undefined } {
+    const { netns, table } = desired;
     // A table with another stamp is replaced anyway.
-    if (!table || observed.stamp !== (stamp ?? stampOf(table))) return { isTampered: false };
-    const placed = this.#baselines.pendingTable(key) ?? table;
+    if (!table || observed.stamp !== desiredStamp(desired)) return { isTampered: false };
+    const placed = this.#baselines.pendingTable(netns.key) ?? table;
     let read: TableRead = {};
-    const isTampered = this.#tamperCheck.isTampered(key, observed.generation, placed, () => {
+    const isTampered = this.#tamperCheck.isTampered(netns.key, observed.generation, placed, () => {
       read = session.readTable();
       return read.snapshot;
     });
@@ -198,44 +195,6 @@ export class Sandboxes {
   #trustNow(key: string, session: NetnsSession): void {
     const generation = session.generation();
     if (generation !== undefined) this.#tamperCheck.trust(key, generation);
-  }
-}
-
-/**
- * The desired state corrected for what was found: routes by gateways that the kernel ignores are dropped, and a strict
- * namespace is closed. With the warnings to report.
- */
-function heldIn(
-  { rules, ignoredGateways }: RawState,
-  observed: SandboxObserved,
-  planned: SandboxDesired,
-): { readonly desired: SandboxDesired; readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'> } {
-  const desired = { ...planned, routes: withoutIgnored(planned.routes, ignoredGateways) };
-  const found = [
-    whyBypassed(desired, () => readRules(rules)) ?? [],
-    describeIgnoredGateways(planned.routes, ignoredGateways) ?? [],
-  ].flat();
-  if (found.length > 0 && planned.isStrict && !planned.isFrozen) {
-    const warnings = [`${found.join('; ')}; until then ${CLOSED}`];
-    return { desired: { ...desired, ...closedState(desired) }, warned: { warnings } };
-  }
-  // A frozen namespace keeps the table that it has.
-  const isClosed = isClosedFrozen(desired, observed);
-  const warnings = isClosed ? [...found, CLOSED_FROZEN] : found;
-  return { desired, warned: { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) } };
-}
-
-/**
- * What the work finds of a namespace. A strict one of which it cannot be found out what is to be done is closed, unless it
- * has a table of ours already.
- */
-function orClosed<T>(session: NetnsSession, { isStrict }: SandboxDesired, work: () => T): T {
-  try {
-    return work();
-  } catch (err) {
-    if (isStrict)
-      session.apply([{ kind: 'createTable', table: stampedTable(CLOSED_TABLE, [], CLOSED_STAMP) }]);
-    throw err;
   }
 }
 

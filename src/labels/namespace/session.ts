@@ -116,6 +116,11 @@ export class NetnsSession {
     }
   }
 
+  /** Whether the namespace has so many tables and chains that no table can be put beside them. @throws OpError */
+  isCrowded(): boolean {
+    return this.#nft.isCrowded();
+  }
+
   /** The generation of the ruleset now; undefined where there is no table of ours. @throws OpError, ChannelError */
   generation(): number | undefined {
     return decodeStampedTable(this.#nft.readStampChain(TABLE, STAMP_CHAIN), TABLE.name).generation;

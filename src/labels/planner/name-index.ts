@@ -1,7 +1,7 @@
 // The address of a destination: that of the container with that name, on the networks that both containers share, or what
 // the DNS says. Not here: which container has the name (name-holders.ts), asking the DNS (its answers are given).
 
-import type { Address } from '../../base/ip.js';
+import { type Address, sameAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import { whyUnusableAnswer } from '../../base/special-addresses.js';
 import { nearest } from '../../base/suggest.js';
@@ -10,7 +10,7 @@ import { mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
 import type { SandboxMembers } from './merge.js';
 import { NameHolders } from './name-holders.js';
-import { shown, whyNoAddress, whyNoAnswer, whyPassedOver } from './unresolved.js';
+import { shown, whyHosts, whyNoAddress, whyNoAnswer, whyPassedOver } from './unresolved.js';
 
 /** What a destination leads to now. */
 export type Resolution =
@@ -25,13 +25,22 @@ export type Resolution =
 export class NameIndex {
   readonly #holders: NameHolders;
   readonly #external: ReadonlyMap<string, readonly Address[]>;
+  readonly #hostAddresses: readonly Address[];
   readonly #asked = new Set<string>();
   /** Sentences about names that nobody has: many labels may share one. */
   readonly #unknown = new Map<string, string>();
 
-  /** @param external the DNS's answers for names that are not Docker's; an empty answer is one, too */
-  constructor(sandboxes: readonly SandboxMembers[], external: ReadonlyMap<string, readonly Address[]>) {
+  /**
+   * @param external the DNS's answers for names that are not Docker's; an empty answer is one, too
+   * @param hostAddresses the host's own, as far as they are known
+   */
+  constructor(
+    sandboxes: readonly SandboxMembers[],
+    external: ReadonlyMap<string, readonly Address[]>,
+    hostAddresses: readonly Address[] = [],
+  ) {
     this.#external = external;
+    this.#hostAddresses = hostAddresses;
     this.#holders = new NameHolders(sandboxes);
   }
 
@@ -74,13 +83,22 @@ export class NameIndex {
       this.#asked.add(externalName(name));
       if (!answer) return { kind: 'unknown', name: externalName(name) };
       const usable = answer.filter(address => whyUnusableAnswer(address) === undefined);
-      const addresses = firstOfEach(usable, family);
+      // By the host, and by Docker's gateway, packets leave as if there were no label.
+      const hosts = family === undefined ? [] : this.#hostsOn(sandbox);
+      const [own, others] = [usable.find(isAmong(hosts)), usable.filter(address => !isAmong(hosts)(address))];
+      const addresses = firstOfEach(others, family);
       if (addresses.length > 0) return { kind: 'found', addresses };
+      if (own) return { kind: 'missing', why: whyHosts(name, own) };
       if (usable.length > 0)
         return { kind: 'missing', why: `the host ${shown(name)} has no IPv${family} address` };
       if (answer[0]) return { kind: 'missing', why: whyNoAnswer(name, answer[0]) };
     }
     return { kind: 'missing', why: this.#whyUnknown(name, sandbox) };
+  }
+
+  /** Addresses of the host, and Docker's gateways on the sandbox's networks. */
+  #hostsOn({ attachments }: SandboxMembers): readonly Address[] {
+    return [...this.#hostAddresses, ...attachments.flatMap(({ gateways = [] }) => gateways)];
   }
 
   #whyUnknown(name: string, sandbox: SandboxMembers): string {
@@ -106,6 +124,10 @@ export class NameIndex {
 /** The form in which DNS names are compared. */
 function externalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
+}
+
+function isAmong(addresses: readonly Address[]): (address: Address) => boolean {
+  return address => addresses.some(other => sameAddress(address, other));
 }
 
 /** The first address of each family, or of the one alone. */

@@ -58,7 +58,12 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   const diagnostics: Diagnostic[] = [];
   // These do not mean that a label is not in force.
   const warnings: Diagnostic[] = [];
-  const names = new NameIndex(groups, world.external);
+  const hosts = [...hostInterfaceAddresses.map(({ prefix }) => prefix), ...world.hostAddresses];
+  const names = new NameIndex(
+    groups,
+    world.external,
+    hosts.map(({ address }) => address),
+  );
   const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, awaited: [] };
   const sandboxes: Sandbox[] = [];
   const frozen: SandboxDesired[] = [];

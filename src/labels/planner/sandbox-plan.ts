@@ -5,6 +5,7 @@ import { RT_TABLE_DWGD } from '../../base/ownership.js';
 import { findConflict } from '../../nft/iptables/syntax/chains.js';
 import { withDigest } from '../diff/digest.js';
 import { priorityOf, routingTable } from '../diff/policy-routing.js';
+import type { InstallTerms } from '../diff/stamp.js';
 import type { DesiredRoute, DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
 import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
@@ -15,6 +16,7 @@ import { isLoopback } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
+import type { TableParts } from '../table/nft-table.js';
 import { ingressMacs, REPLY_SYSCTLS } from '../table/reply-routing.js';
 import type { TableCache } from '../table/table-cache.js';
 import { type Attributed, diagnosticOf } from './merge.js';
@@ -59,7 +61,7 @@ export function planSandbox(
     return [...(gateway ? [{ network, gateway }] : []), { network }];
   });
   const short = desiredRoutes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
-  const { table, stamp } = context.tables.get(sandbox.members.key, intents, {
+  const parts: TableParts = {
     natInterfaces: intent.natInterfaces,
     forwards,
     rules: rules.map(({ intent }) => intent),
@@ -69,7 +71,12 @@ export function planSandbox(
       ingressMacs: ingressMacs(attachments, short, context.hostInterfaceAddresses),
     }),
     isClosed,
-  });
+  };
+  const terms: InstallTerms = {
+    ...(rules.length > 0 && { labelled: rules.map(labelledRules) }),
+    ...(isStrict && { isStrict }),
+  };
+  const { table, stamp } = context.tables.get(sandbox.members.key, intents, parts, terms);
   const udp = udpForwards(
     intent.forwards.map(({ intent }) => intent),
     forwards,
@@ -79,7 +86,7 @@ export function planSandbox(
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
     ...(table && stamp !== undefined && { table, stamp }),
-    ...(rules.length > 0 && { labelled: rules.map(labelledRules) }),
+    ...terms,
     routes: desiredRoutes,
     ...priorityOf(attachments),
     sysctls: [
@@ -90,7 +97,6 @@ export function planSandbox(
       .filter(({ pattern }) => isLoopback(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
     ...(udp.length > 0 && { udpForwards: udp }),
-    ...(isStrict && { isStrict }),
     ...(isClosed && { isClosed }),
   });
 }
@@ -101,7 +107,7 @@ function planSysctls(
   hasIPv6Address: boolean,
 ): DesiredSysctl[] {
   const local = forwards.filter(({ pattern }) => isLoopback(pattern));
-  const forwarding = natInterfaces.length > 0 || local.length < forwards.length;
+  const forwarding = natInterfaces.some(pattern => !isLoopback(pattern)) || local.length < forwards.length;
   return [
     ...(forwarding ? [IP_FORWARD] : []),
     ...(forwarding && hasIPv6Address ? [IPV6_FORWARDING] : []),

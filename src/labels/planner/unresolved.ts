@@ -49,6 +49,11 @@ export function whyNoAnswer(name: string, answer: Address): string {
   return `the host ${shown(name)} resolves to ${formatAddress(answer)}, ${whyUnusableAnswer(answer)}, which is refused as an answer of the DNS: give another host`;
 }
 
+/** Of a host name that leads to the host itself, or to Docker's gateway. */
+export function whyHosts(name: string, answer: Address): string {
+  return `the host ${shown(name)} resolves to ${formatAddress(answer)}, by which packets leave as if there were no label: start the container of that name, or give the address of a gateway`;
+}
+
 /** Of a network on which the kernel ignores a route's gateway. */
 export function whyIgnored({ networkName, driver, ignoresNextHop }: Attachment): string {
   return `on the network ${shown(networkName)} (${ignoresNextHop}) the kernel ${driver === '' ? 'may ignore' : 'ignores'} gateways, and packets would go elsewhere: connect both containers to a network of driver bridge`;

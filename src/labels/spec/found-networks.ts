@@ -3,6 +3,7 @@
 // (misspelt.ts).
 
 import { type Address, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { undress } from '../../base/plain-text.js';
 import { parseNetwork } from './destination.js';
 
 /** What is looked at of a text, and what is found in it at most: beyond either, all may be meant. */
@@ -65,12 +66,6 @@ export function findNetworks(given: string): FoundNetworks {
     isExact: guesses.every(({ isExact }) => isExact) && (saysAll || !mayMeanMore),
     isClear: guesses.some(({ isClear }) => isClear),
   };
-}
-
-/** In the letters of ASCII where others look like them, without those that are not seen, in lower case. */
-export function undress(text: string): string {
-  const plain = text.normalize('NFKC').replace(/\p{Cf}/gu, '');
-  return plain.replace(/[\u2044\u2215]/g, '/').toLowerCase();
 }
 
 function guessIPv6(text: string, length: string | undefined): Guess | undefined {

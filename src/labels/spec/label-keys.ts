@@ -88,13 +88,21 @@ export function currentKey(key: string): string | undefined {
  * @param suggestion the label that it can only mean, as a question
  */
 export function describeUnknown(key: string, suggestion?: string): string {
+  if (suggestion !== undefined) return `unknown label: ${suggestion}`;
   const current = currentKey(key);
   if (current !== undefined) return `this label has been renamed: write ${current}`;
-  if (suggestion !== undefined) return `unknown label: ${suggestion}`;
   const near = nearestKey(key);
-  return near === undefined
+  // With a network it would be a route, and that be the suggestion.
+  const other = near?.startsWith(ROUTE) ? ruleKey(key) : near;
+  return other === undefined
     ? `unknown label: there are ${ALL_KEYS.slice(0, -1).join(', ')} and ${ALL_KEYS.at(-1)}`
-    : `unknown label: did you mean ${near}?`;
+    : `unknown label: did you mean ${other}?`;
+}
+
+/** `twine.rule.x` as it should be. */
+function ruleKey(key: string): string | undefined {
+  const name = /^twine\.rules?\.(?:rules?\.)?(.+)$/is.exec(key)?.[1];
+  return name === undefined ? undefined : IPTABLES_RULE + name;
 }
 
 /** The nearest complete key; or the nearest prefix, with the rest of the key after it. */

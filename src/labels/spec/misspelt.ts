@@ -3,9 +3,10 @@
 // (label-keys.ts), networks in a text (found-networks.ts).
 
 import { formatPrefix, type Prefix } from '../../base/ip.js';
-import { LABEL_PREFIX } from '../../base/ownership.js';
+import { LABEL_PREFIX, ownKey } from '../../base/ownership.js';
+import { undress } from '../../base/plain-text.js';
 import { nearest } from '../../base/suggest.js';
-import { type FoundNetworks, findNetworks, undress } from './found-networks.js';
+import { type FoundNetworks, findNetworks } from './found-networks.js';
 import {
   currentKey,
   HOST_ROUTES,
@@ -30,12 +31,17 @@ const [ROUTE_WORDS, RULE_WORDS] = [
 ] as const;
 const FORWARD_WORDS = ['forward', 'forwards', 'interface', 'interfaces'] as const;
 
+/** A network with its length, which nothing but a route has. */
+const NETWORK = /(?:\d[\d.,]*|::[\da-f:]*)\s*[/\\]\s*\d/;
+
 /** What a label is for that cannot be read; undefined where nothing is to be closed for it. */
-export function meaningOf(key: string): KeyMeaning | undefined {
+export function meaningOf(given: string): KeyMeaning | undefined {
+  const key = ownKey(given) ?? given;
   if (key.startsWith(ROUTE)) return { kind: 'route', ...findNetworks(key.slice(ROUTE.length)) };
   if ([NAT_FORWARD, IPTABLES_RULE].some(head => key.startsWith(head)) || key === HOST_ROUTES)
     return undefined;
-  const near = nearestKey(key) ?? currentKey(key);
+  const named = nearestKey(key);
+  const near = named ?? currentKey(key);
   if (near === STRICT || /^twine\W*strict/i.test(key)) return { kind: 'strict' };
   if (near === NAT_INTERFACES || /^twine\W*nat\W*interface/i.test(key)) return { kind: 'natInterfaces' };
   const rest = key.slice(LABEL_PREFIX.length);
@@ -45,8 +51,10 @@ export function meaningOf(key: string): KeyMeaning | undefined {
   const found = findNetworks(rest);
   const hasRouteWord = [first, second, ...others].some(isRouteWord);
   if (hasRouteWord && isHostWord(first)) return { kind: 'hostRoutes', ...found };
-  if (isElsewhere(first, second)) return undefined;
-  const isRoute = hasRouteWord || isNear(first, ['default']) || found.isClear;
+  // What is nearest to a route's key, or to none, is a route if it has a network.
+  const isNamed = (named ?? ROUTE).startsWith(ROUTE) && NETWORK.test(undress(rest.slice(0, MAX_KEY)));
+  if (isElsewhere(first, second) && !isNamed) return undefined;
+  const isRoute = hasRouteWord || isNear(first, ['default']) || found.isClear || isNamed;
   return isRoute ? { kind: 'route', ...found } : undefined;
 }
 
@@ -56,20 +64,20 @@ export function suggestionFor(meaning: KeyMeaning | undefined): string | undefin
   const { kind, networks, isExact } = meaning;
   const isKnown = isExact && networks.length > 0;
   if (kind === 'hostRoutes') {
-    const value = isKnown ? named(networks, ',') : '<network>';
+    const value = isKnown ? listed(networks, ',') : '<network>';
     return `did you mean ${HOST_ROUTES}=${value}?`;
   }
   if (!isKnown) return `did you mean ${ROUTE}<network>, such as ${ROUTE}0.0.0.0/0?`;
-  return `did you mean ${named(networks, ' and ', ROUTE)}?`;
+  return `did you mean ${listed(networks, ' and ', ROUTE)}?`;
 }
 
 /** `0.0.0.0/0 and ::/0 are unreachable`. */
 export function describeClosed(networks: readonly Prefix[]): string {
-  return `${named(networks, ' and ')} ${networks.length > 1 ? 'are' : 'is'} unreachable`;
+  return `${listed(networks, ' and ')} ${networks.length > 1 ? 'are' : 'is'} unreachable`;
 }
 
 /** The first of them, with what stands before the last. */
-function named(networks: readonly Prefix[], before: string, head = ''): string {
+function listed(networks: readonly Prefix[], before: string, head = ''): string {
   const names = networks.slice(0, MAX_NAMED).map(network => head + formatPrefix(network));
   const more = networks.length - names.length;
   if (more > 0) return `${names.join(', ')} and ${more} more`;

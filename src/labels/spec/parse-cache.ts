@@ -46,10 +46,12 @@ export class ParseCache {
     return { intents, unverified, diagnostics };
   }
 
-  /** Whether any labels ask for a default route, or half of one. */
-  asksForDefaultRoute(containers: readonly ContainerView[]): boolean {
+  /** Whether any labels ask for a default route, half of one, or a route by a name, which may turn out to be the host's. */
+  asksForHostInterfaces(containers: readonly ContainerView[]): boolean {
     const { intents } = this.getAll(containers);
-    return [...intents.values()].some(({ routes }) => routes.some(({ network }) => isDefaultOrHalf(network)));
+    return [...intents.values()].some(({ routes }) =>
+      routes.some(({ network, destination }) => isDefaultOrHalf(network) || destination?.kind === 'name'),
+    );
   }
 
   /** Decodes the labels of one container, perhaps ahead of time. @param seenAt the revision of its view */

@@ -4,6 +4,7 @@
 
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
+import { ownKey } from '../../base/ownership.js';
 import { quote } from '../../base/plain-text.js';
 import { nearest } from '../../base/suggest.js';
 import { RuleError } from '../../nft/iptables/syntax/rule.js';
@@ -46,7 +47,7 @@ const MAX_RULE_NAME = 64;
 const PROTOCOLS = ['tcp', 'udp'] as const;
 
 /**
- * Never throws. Keys that do not begin with `twine.` are ignored.
+ * Never throws. Keys that are not ours are ignored (ownKey).
  * @param container the container's name, for diagnostics
  */
 export function decodeLabels(
@@ -101,7 +102,7 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
   else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
   else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
   else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value, reading.budget));
-  else throw new UserError(describeUnknown(key, suggestionFor(meaningOf(key))));
+  else throw new UserError(describeUnknown(ownKey(key) ?? key, suggestionFor(meaningOf(key))));
 }
 
 function readStrict(value: string, reading: Reading): void {

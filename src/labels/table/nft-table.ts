@@ -76,6 +76,8 @@ function openTable({
   const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
   if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
+  // By `lo` alone nothing is forwarded: that is another thing than no interfaces at all.
+  const isClosed = isForwardingClosed || (natInterfaces.length > 0 && outside.length === 0);
   const own: Record<BaseChain, readonly NftRule[]> = {
     raw: [...dropForeignLoopback(forwards), ...(hasRoutes ? dropRedirects() : [])],
     prerouting: preroutingDnat(forwards),
@@ -83,7 +85,7 @@ function openTable({
     replies: ingressMacs ? restoreMark() : [],
     'nat-output': outputDnat(forwards),
     input: [],
-    forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isForwardingClosed)],
+    forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isClosed)],
     output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),

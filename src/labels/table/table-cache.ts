@@ -2,7 +2,7 @@
 // of a pass. Not here: what is in a table (nft-table.ts).
 
 import { addressKey } from '../../base/ip.js';
-import { stampOf } from '../diff/stamp.js';
+import { type InstallTerms, stampOf, termsOf } from '../diff/stamp.js';
 import type { DesiredState } from '../diff/state.js';
 import type { ContainerIntent } from '../spec/intent.js';
 import { buildTable, type TableParts } from './nft-table.js';
@@ -16,20 +16,31 @@ export class TableCache {
   /**
    * The table with its stamp; neither where it would be empty.
    * @param netns key of the namespace
-   * @param intents of its containers, in order: their revisions stand for all parts but the addresses
+   * @param intents of its containers, in order: their revisions stand for what depends on nothing but labels
+   * @param terms what decides, beside the table, what of it is installed
    */
-  get(netns: string, intents: readonly ContainerIntent[], parts: TableParts): Built {
+  get(
+    netns: string,
+    intents: readonly ContainerIntent[],
+    parts: TableParts,
+    { labelled, isStrict }: InstallTerms,
+  ): Built {
+    const { ingressMacs, hasRoutes, isForwardingClosed, isClosed, forwards } = parts;
+    // Each list with its length: another may begin where it ends.
     const key = [
+      ...[hasRoutes, isForwardingClosed, isClosed, isStrict].map(flag => Number(flag ?? false)),
+      intents.length,
       ...intents.map(({ revision }) => revision),
-      ...(parts.ingressMacs ?? []),
-      Number(parts.isClosed ?? false),
-      ...parts.forwards.flatMap(({ key, addresses }) => [key, ...addresses.map(addressKey)]),
+      // No list is something else than an empty one.
+      ingressMacs?.length ?? -1,
+      ...(ingressMacs ?? []),
+      ...forwards.flatMap(({ key, addresses }) => [key, addresses.length, ...addresses.map(addressKey)]),
     ];
     const cached = this.#cached.get(netns);
     if (cached?.key.length === key.length && cached.key.every((part, n) => part === key[n]))
       return cached.built;
     const table = buildTable(parts);
-    const built = table ? { table, stamp: stampOf(table) } : {};
+    const built = table ? { table, stamp: stampOf(table, termsOf({ labelled, isStrict, isClosed })) } : {};
     this.#cached.set(netns, { built, key });
     return built;
   }

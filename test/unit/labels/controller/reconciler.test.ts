@@ -465,3 +465,43 @@ test('a container that comes while many others are looked into is not kept waiti
   assert.ok(order.indexOf('new') < 50, `it was number ${order.indexOf('new')}`);
   assert.equal(new Set(order).size, 101, 'and the others are looked into after it');
 });
+
+test('a namespace that took long rests for twenty times as long, unless its labels change; no other does', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
+  const stage = new Stage(t, 1_000);
+  stage.reconcile.start();
+  stage.wants.set('slow', '1').set('quick', '1');
+  await stage.pass();
+  const after = async (ms: number): Promise<string[]> => {
+    t.mock.timers.tick(ms);
+    await stage.reconcile.idle();
+    return stage.converged.splice(0).sort();
+  };
+  stage.during = () => {
+    if (stage.converged.at(-1) === 'slow') t.mock.timers.setTime(Date.now() + 100);
+  };
+  assert.deepEqual(await after(1_000), ['quick', 'slow']);
+  stage.during = undefined;
+  assert.deepEqual(await after(1_000), ['quick'], 'it rests');
+  stage.wants.set('slow', '2');
+  assert.deepEqual(await stage.pass(), ['slow'], 'for other labels it does not');
+  assert.deepEqual(await after(1_000), ['quick', 'slow'], 'and it is quick again');
+});
+
+test('one that took long and failed is tried again when it has rested, whatever happens meanwhile', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const stage = new Stage(t);
+  stage.wants.set('slow', '1');
+  stage.failing.add('slow');
+  stage.during = () => {
+    if (stage.converged.at(-1) === 'slow') t.mock.timers.setTime(Date.now() + 100);
+  };
+  await stage.pass();
+  assert.deepEqual(await stage.pass(), [], 'an event does not count');
+  t.mock.timers.tick(1_999);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0), []);
+  t.mock.timers.tick(1);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0), ['slow']);
+});

@@ -48,6 +48,7 @@ test('a view has its name, its service and its networks', () => {
           GlobalIPv6Address: 'fd00::2',
           GlobalIPv6PrefixLen: 64,
           Gateway: '172.18.0.1',
+          IPv6Gateway: 'fd00::1',
           Aliases: ['web', 'a1b2c3d4e5f6', 'www'],
         },
       },
@@ -60,13 +61,20 @@ test('a view has its name, its service and its networks', () => {
   const [attachment] = view.attachments;
   assert.deepEqual(attachment!.addresses.map(formatAddress), ['172.18.0.2', 'fd00::2']);
   assert.deepEqual(
-    { ...attachment, addresses: [], subnets: attachment!.subnets!.map(formatPrefix) },
+    {
+      ...attachment,
+      addresses: [],
+      subnets: attachment!.subnets!.map(formatPrefix),
+      gateways: attachment!.gateways!.map(formatAddress),
+    },
     {
       networkId: 'n1',
       networkName: 'main',
       driver: 'bridge',
       addresses: [],
       subnets: ['172.18.0.0/16', 'fd00::/64'],
+      hasGateway6: true,
+      gateways: ['172.18.0.1', 'fd00::1'],
       aliases: ['web', 'www'],
     },
   );
@@ -181,7 +189,7 @@ test('the networks of a listed container are those with an id', () => {
 });
 
 test('labels of others do not count', () => {
-  const labels = { 'twine.route.10.0.0.0/8': 'x', twine: 'y', 'traefik.enable': 'true', ' twine.x': 'z' };
+  const labels = { 'twine.route.10.0.0.0/8': 'x', twine: 'y', 'traefik.enable': 'true', 'twined.x': 'z' };
   assert.deepEqual([...twineLabels(labels)], [['twine.route.10.0.0.0/8', 'x']]);
   assert.deepEqual([...twineLabels(null)], []);
 });

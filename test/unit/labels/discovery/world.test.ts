@@ -23,7 +23,7 @@ function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean }) {
     },
     names: { answers: new Map(), revision: 7 },
     asksForHostRoute: () => asks.hostRoute ?? false,
-    asksForDefaultRoute: () => asks.defaultRoute ?? false,
+    asksForHostInterfaces: () => asks.defaultRoute ?? false,
   });
   return { world, read: () => read.splice(0) };
 }

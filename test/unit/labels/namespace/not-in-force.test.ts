@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
 import { newRuleRequest } from '../../../../src/netlink/route/policy-rule.js';
+import { MAX_OBJECTS } from '../../../../src/nft/client.js';
 import { FakeNamespace } from '../../../support/fake-namespace.js';
 import { accepting, withFallback } from '../../../support/label-namespace.js';
 
@@ -90,3 +91,39 @@ test('a strict container of which the kernel tells what nobody can read is close
   assert.throws(() => sandboxes.reconcile(desired));
   assert.ok(ns.chainsOf('dwgd')?.includes('strict-output 1'));
 });
+
+for (const isStrict of [false, true]) {
+  const [closes, routes] = isStrict
+    ? ['closes a strict container by its routes', [FALLBACK]]
+    : ['leaves all routes in force', [FALLBACK, ROUTE]];
+  test(`a namespace full of tables has libnftables asked for nothing, is told, and ${closes}`, t => {
+    const ns = new FakeNamespace();
+    const sandboxes = ns.sandboxes();
+    t.after(() => sandboxes.close());
+    for (let n = 0; n <= MAX_OBJECTS; n++) ns.tables.set(`t${n}`, []);
+    ns.refuse = () => assert.fail('libnftables was asked');
+    const desired = withDigest({
+      netns: netnsAt('/proc/self/ns/net')!,
+      containers: ['app'],
+      table: accepting(80),
+      routes: withFallback('0.0.0.0/0', '10.9.0.3'),
+      sysctls: [],
+      ...(isStrict && { isStrict }),
+    });
+    for (let n = 0; n < 2; n++) {
+      const { failures } = sandboxes.reconcile(desired)!;
+      assert.match(
+        String(failures[0]),
+        /more than \d+ chains and sets, .* remove those that the container does not need/,
+      );
+      const ofFour = ns.routeWords.filter(words => !words.startsWith('::'));
+      assert.deepEqual(ofFour.sort(), [...routes].sort());
+    }
+    assert.equal(ns.routeWords.length, isStrict ? 2 : routes.length);
+    ns.tables.clear();
+    ns.refuse = () => undefined;
+    assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
+    assert.deepEqual(ns.routeWords.sort(), [FALLBACK, ROUTE].sort());
+    assert.ok(ns.chainsOf('dwgd'));
+  });
+}

@@ -414,3 +414,45 @@ test('the name of a container that is stopped is never asked of the resolver', (
   );
   assert.deepEqual(externalNames, []);
 });
+
+/** The container `app` on a bridge whose gateway is the host. */
+const onBridge = (labels: Record<string, string>) => {
+  const app = routed({ main: '172.18.0.2 fd00::2' }, labels);
+  const gateways = ['172.18.0.1', 'fd00::1'].map(address);
+  return { ...app, attachments: app.attachments.map(one => ({ ...one, gateways })) };
+};
+
+for (const [what, name, network, answer, host] of [
+  ["Docker's gateway", 'wireguard', '0.0.0.0/0', '172.18.0.1', []],
+  ["Docker's gateway", 'gone.example', '10.0.0.0/8', '172.18.0.1', []],
+  ["Docker's gateway of IPv6", 'wireguard', '::/0', 'fd00::1', []],
+  ['another address of the host', 'wireguard', '0.0.0.0/0', '172.18.0.7', ['172.18.0.7/16']],
+] as const) {
+  test(`a route to ${network} by ${name}, which the DNS leads to ${what}, is unreachable and said to be`, () => {
+    const { routes, diagnostics } = only([onBridge({ [`twine.route.${network}`]: name })], {
+      external: new Map([[name, [address(answer)]]]),
+      hostInterfaceAddresses: host.map(text => ({ prefix: prefix(text), mac: '02:42:00:00:00:01' })),
+    });
+    assert.deepEqual(routes.map(showRoute), [`unreachable ${network}`]);
+    assert.match(
+      diagnostics.join(),
+      /resolves to \S+, by which packets leave as if there were no label: start the/,
+    );
+  });
+}
+
+test("of the DNS's answers the first counts for a route that is not the host's", () => {
+  const { routes } = only([onBridge({ 'twine.route.10.0.0.0/8': 'gw.example' })], {
+    external: new Map([['gw.example', ['172.18.0.1', '172.18.0.9'].map(address)]]),
+  });
+  assert.deepEqual(routes.map(showRoute), ['10.0.0.0/8 via 172.18.0.9', 'unreachable 10.0.0.0/8']);
+});
+
+test("Docker's gateway is a gateway where the label itself gives its address, and a forward may lead to it", () => {
+  const { routes, table } = only(
+    [onBridge({ 'twine.route.10.0.0.0/8': '172.18.0.1', 'twine.nat.forward.80': 'host.example' })],
+    { external: new Map([['host.example', [address('172.18.0.1')]]]) },
+  );
+  assert.deepEqual(routes.map(showRoute), ['10.0.0.0/8 via 172.18.0.1', 'unreachable 10.0.0.0/8']);
+  assert.deepEqual(forwardsOf(table, 'prerouting'), ['80/tcp → 172.18.0.1 80']);
+});

@@ -84,12 +84,15 @@ for (const [network, leads] of [
   ['0.0.0.0/2', false],
   ['10.9.0.0/16', false],
 ] as const) {
-  test(`replies are${leads ? '' : ' not'} led back past a route to ${network}`, () => {
-    const labelled = container('c', { labels: { [`twine.route.${network}`]: 'gw' } });
-    assert.equal(new ParseCache().asksForDefaultRoute([B, labelled]), leads);
+  test(`the host's interfaces are${leads ? '' : ' not'} read for a route to ${network} by an address`, () => {
+    const gateway = network === '::/0' ? 'fd00::1' : '10.0.0.1';
+    const labelled = container('c', { labels: { [`twine.route.${network}`]: gateway } });
+    assert.equal(new ParseCache().asksForHostInterfaces([B, labelled]), leads);
   });
 }
 
-test('replies are not led back where no label asks for a route', () => {
-  assert.equal(new ParseCache().asksForDefaultRoute([B]), false);
+test("the host's interfaces are read for any route by a name, which the DNS may lead there, and for no labels without one", () => {
+  const byName = container('c', { labels: { 'twine.route.10.9.0.0/16': 'gw' } });
+  assert.equal(new ParseCache().asksForHostInterfaces([B, byName]), true);
+  assert.equal(new ParseCache().asksForHostInterfaces([B]), false);
 });

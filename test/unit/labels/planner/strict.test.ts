@@ -1,6 +1,7 @@
 // When a strict container is closed, and what the log says that it waits for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { isClosing } from '../../../../src/labels/diff/strict.js';
 import { container, only, plan, routed, showMistake, showRoute } from '../../../support/label-world.js';
 
@@ -153,4 +154,46 @@ test('the host is never closed, whatever labels say', () => {
   const { sandboxes, diagnostics } = plan([app], { isStrict: true });
   assert.deepEqual(sandboxes, []);
   assert.ok(diagnostics.map(showMistake).every(text => !text.includes(CLOSED)));
+});
+
+for (const [what, labels] of [
+  ['a rule', { 'twine.iptables.rule.a': 'TWINE_OUTPUT -d 192.0.2.1 -j DROP' }],
+  ['a route', { 'twine.route.10.9.0.0/16': '10.0.0.3' }],
+  ['a forward', { 'twine.nat.forward.80': '10.0.0.3' }],
+] as const) {
+  test(`a namespace with ${what} that a strict container joins, or leaves, has another state to be brought to`, () => {
+    const app = routed({ main: '10.0.0.2' }, labels);
+    const side = { ...container('side', { labels: STRICT }), netns: app.netns! };
+    const [alone, joined, left] = [only([app]), only([app, side]), only([app])];
+    assert.deepEqual(joined.table, alone.table);
+    assert.notEqual(joined.digest, alone.digest);
+    assert.notEqual(joined.stamp, alone.stamp);
+    assert.deepEqual([left.digest, left.stamp], [alone.digest, alone.stamp]);
+  });
+}
+
+test('a strict state without a table differs from one that is not', () => {
+  const state = { netns: { key: '4:a', path: '/a' }, containers: ['a'], routes: [], sysctls: [] };
+  assert.notEqual(withDigest({ ...state, isStrict: true }).digest, withDigest(state).digest);
+});
+
+test('the same rules by other labels, of which others would be left out, have another stamp', () => {
+  const comment = '-m comment --comment x -j DROP';
+  const one = only([
+    routed(
+      { main: '10.0.0.2' },
+      { 'twine.iptables.rule.a': `TWINE_OUTPUT -d 192.0.2.1,192.0.2.2 ${comment}` },
+    ),
+  ]);
+  const two = only([
+    routed(
+      { main: '10.0.0.2' },
+      {
+        'twine.iptables.rule.a': `TWINE_OUTPUT -d 192.0.2.1 ${comment}`,
+        'twine.iptables.rule.b': `TWINE_OUTPUT -d 192.0.2.2 ${comment}`,
+      },
+    ),
+  ]);
+  assert.deepEqual(one.table, two.table);
+  assert.notEqual(one.stamp, two.stamp);
 });

@@ -1,6 +1,7 @@
 // What stays closed while labels have mistakes: the networks of routes, and forwarding.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { twineLabels } from '../../../../src/labels/discovery/docker-types.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
 import { MAX_LABELS } from '../../../../src/labels/spec/selected-keys.js';
 import { BROKEN_ROUTES } from '../../../support/broken-routes.js';
@@ -33,6 +34,85 @@ for (const { what, labels, closed } of BROKEN_ROUTES) {
     assert.match(diagnostics[0]!.message, /until then .* (is|are) unreachable$/i);
   });
 }
+
+for (const [key, meant] of [
+  ['Twine.route.0.0.0.0/0', 'twine.route.0.0.0.0/0'],
+  ['twine/route.10.0.0.0/8', 'twine.route.10.0.0.0/8'],
+  ['twin.routes.::/0', 'twine.route.::/0'],
+  ['twine.rule.0.0.0.0/0', 'twine.route.0.0.0.0/0'],
+  ['twine.rules.route.0.0.0.0/0', 'twine.route.0.0.0.0/0'],
+  ['twine.interfaces.0.0.0.0/0', 'twine.route.0.0.0.0/0'],
+  ['twine.forward.0.0.0.0/0', 'twine.route.0.0.0.0/0'],
+  ['twine.rule.kill', 'twine.iptables.rule.kill'],
+  ['Twine.nat.forward.80', 'twine.nat.forward.80'],
+  ['TWINE-NAT-INTERFACES', 'twine.nat.interfaces'],
+  ['Twine.strict', 'twine.strict'],
+] as const) {
+  test(`of a key that is not ours by a slip the right one is named: ${key}`, () => {
+    const { diagnostics } = decodeLabels('c', new Map([[key, 'x y']]));
+    assert.deepEqual(
+      diagnostics.map(({ message }) => /did you mean (\S+)\?/.exec(message)?.[1]),
+      [meant],
+    );
+  });
+}
+
+for (const key of [
+  'Twine.strict',
+  ' twine.strict',
+  'TWINE_STRICT',
+  '\u200btwine.strict',
+  'twine/strict',
+  'twin.strict',
+]) {
+  test(`a container is strict by a key with a slip in its first word, beside a broken route: ${JSON.stringify(key)}`, () => {
+    const { intent, diagnostics } = decodeLabels(
+      'c',
+      new Map([
+        [key, 'true'],
+        ['twine.route.10.0.0.0/8', 'a b'],
+      ]),
+    );
+    assert.equal(intent.isStrict, true);
+    assert.equal(diagnostics.length, 2);
+  });
+}
+
+test('a container forwards nothing by a nat.interfaces with a slip in its first word', () => {
+  assert.equal(decodeLabels('c', new Map([['Twine.nat.interfaces', 'wg0']])).intent.isForwardingClosed, true);
+});
+
+for (const key of [
+  'twinepeaks.route.0.0.0.0/0',
+  'twinepeaks.x',
+  'twined',
+  'twined.route.0.0.0.0/0',
+  'twine',
+  'traefik.route.0.0.0.0/0',
+  'com.example.twine.route.0.0.0.0/0',
+  'line.route.0.0.0.0/0',
+  'twin.peaks.0.0.0.0/0',
+  'wine.strictness',
+  '0.0.0.0/0',
+  '',
+]) {
+  test(`somebody else's label is nothing to us: ${key}`, () => {
+    const { intent, diagnostics } = decodeLabels('c', new Map([[key, 'vpn']]));
+    assert.deepEqual([intent.routes, intent.isStrict, diagnostics], [[], undefined, []]);
+    assert.deepEqual(twineLabels({ [key]: 'vpn' }), new Map());
+  });
+}
+
+test('of the labels that Docker tells those with a slip are taken, too', () => {
+  const labels = { 'Twine.route.0.0.0.0/0': 'vpn', 'twine.strict': 'true', 'traefik.enable': 'true' };
+  assert.deepEqual([...twineLabels(labels).keys()], ['Twine.route.0.0.0.0/0', 'twine.strict']);
+});
+
+test('behind 1024 labels such as twine.a1, a route whose first word has a slip leaves nothing open', () => {
+  const fillers = Array.from({ length: MAX_LABELS }, (_, n) => [`twine.a${n}`, ''] as const);
+  const { intent } = decodeLabels('c', new Map([...fillers, ['Twine.route.0.0.0.0/0', 'vpn']]));
+  assert.ok(intent.routes.map(showRoute).includes('unreachable 0.0.0.0/0'));
+});
 
 for (const key of [
   'twine.route.127.0.0.0/8',

@@ -111,7 +111,7 @@ test('rules are in the natural order of their names', () => {
 });
 
 test('labels that are not of twine are passed over', () => {
-  const { intent, diagnostics } = decode({ 'traefik.enable': 'true', twine: 'x', 'Twine.route.x': 'y' });
+  const { intent, diagnostics } = decode({ 'traefik.enable': 'true', twine: 'x', 'twined.route.x': 'y' });
   assert.deepEqual(diagnostics, []);
   assert.ok(asksNothing(intent));
 });

@@ -6,7 +6,7 @@ import { planWorld } from '../../../../src/labels/planner/plan.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
 import { TableCache } from '../../../../src/labels/table/table-cache.js';
 import type { NftChain, NftTable } from '../../../../src/nft/table.js';
-import { container, plan, showMistake } from '../../../support/label-world.js';
+import { chain, container, only, plan, prefix, showMistake } from '../../../support/label-world.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -42,7 +42,7 @@ test('beside a route ICMP redirects are dropped, before all else, and without on
 
 for (const [what, labels, expected] of [
   ['interfaces', { 'twine.nat.interfaces': 'eth+' }, ['forward forward 0', 'postrouting postrouting 100']],
-  ['lo alone', { 'twine.nat.interfaces': 'lo' }, []],
+  ['lo alone', { 'twine.nat.interfaces': 'lo' }, ['forward forward 0']],
   [
     'a forward',
     { 'twine.nat.forward.80': 'web' },
@@ -234,3 +234,68 @@ test('a table is built once, and anew when a label or an address differs', () =>
   assert.notEqual(tableFor(other, web).stamp, first.stamp);
   assert.equal(tableFor(intent, web).stamp, first.stamp);
 });
+
+for (const [what, labels] of [
+  ['by itself', {}],
+  ['beside a forward of lo', { 'twine.nat.forward.lo.80': '10.0.0.9' }],
+  ['beside a rule', { 'twine.iptables.rule.a': 'TWINE_INPUT -p icmp -j ACCEPT' }],
+] as const) {
+  test(`twine.nat.interfaces=lo switches no forwarding on and forwards nothing: ${what}`, () => {
+    const c = container('c', {
+      networks: { main: '10.0.0.2 fd00::2' },
+      labels: { 'twine.nat.interfaces': 'lo', ...labels },
+    });
+    const { table, sysctls } = only([c]);
+    assert.deepEqual(
+      sysctls.filter(({ name }) => name.includes('forward')),
+      [],
+    );
+    assert.match(JSON.stringify(chain(table, 'forward')?.rules), /"drop"/);
+  });
+}
+
+test('a table that was made while a route had no effect is not used when the route has one', () => {
+  const tables = new TableCache();
+  const labels = { 'twine.route.172.18.0.0/16': '10.0.0.1' };
+  const { intent } = decodeLabels('c', new Map(Object.entries(labels)));
+  const desired = (networks: Record<string, string>, subnets: readonly string[], cache: TableCache) => {
+    const c = container('c', { networks, labels });
+    const attachments = c.attachments.map((one, n) => ({ ...one, subnets: [prefix(subnets[n]!)] }));
+    const world = {
+      containers: [{ ...c, attachments }],
+      intents: new Map([[c.id, intent]]),
+      external: new Map(),
+    };
+    const rest = { allowHostRoutes: [], hostAddresses: [], nextHops: [], hostInterfaceAddresses: [] };
+    return planWorld({ ...world, ...rest }, cache).sandboxes[0]!;
+  };
+  const both = { main: '10.0.0.2', own: '172.18.0.5' };
+  assert.equal(desired(both, ['10.0.0.0/24', '172.18.0.0/16'], tables).table, undefined);
+  const after = desired({ main: '10.0.0.2' }, ['10.0.0.0/24'], tables);
+  assert.match(JSON.stringify(chain(after.table, 'raw')?.rules), /redirect/);
+  assert.equal(after.stamp, desired({ main: '10.0.0.2' }, ['10.0.0.0/24'], new TableCache()).stamp);
+});
+
+for (const [what, one, other] of [
+  ['routes', { hasRoutes: false, isForwardingClosed: true }, { hasRoutes: true, isForwardingClosed: true }],
+  [
+    'replies that are led back, by no known address',
+    { hasRoutes: true },
+    { hasRoutes: true, ingressMacs: [] },
+  ],
+  ['forwarding that is closed', { hasRoutes: true }, { hasRoutes: true, isForwardingClosed: true }],
+  ['a namespace that is closed', { hasRoutes: true }, { hasRoutes: true, isClosed: true }],
+] as const) {
+  test(`a table that was made without ${what} is not used for one with, nor the other way round`, () => {
+    const parts = { natInterfaces: [], forwards: [], rules: [] };
+    const stamps = (cache: () => TableCache): (string | undefined)[] =>
+      [one, other, one].map(which => cache().get('ns', [], { ...parts, ...which }, {}).stamp);
+    const tables = new TableCache();
+    const found = stamps(() => tables);
+    assert.deepEqual(
+      found,
+      stamps(() => new TableCache()),
+    );
+    assert.notEqual(found[0], found[1]);
+  });
+}
