@@ -16,7 +16,7 @@ interface Rest {
 /** Calls have a fifth of the time. */
 export const REST_OF_CALLS: Rest = { times: 4, mostMs: 1_000, turnMs: 50 };
 /** Answers of users' Dockers are read in a hundredth: nobody waits for what follows from them. Reading waits for nothing. */
-export const REST_OF_ANSWERS: Rest = { times: 99, mostMs: 10_000, turnMs: 0 };
+const REST_OF_ANSWERS: Rest = { times: 99, mostMs: 10_000, turnMs: 0 };
 
 export class LoopShare {
   readonly #turns = new RoundRobin();

@@ -11,7 +11,7 @@ import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { HostInterfaceAddress } from '../discovery/container.js';
 import { diagnostic } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic, InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { isLoopback } from '../spec/interface-pattern.js';
+import { isLoopbackPattern } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
@@ -87,7 +87,7 @@ export function planSandbox(
       ...(short.length > 0 ? REPLY_SYSCTLS : []),
     ],
     loopbackTowards: forwards
-      .filter(({ pattern }) => isLoopback(pattern))
+      .filter(({ pattern }) => isLoopbackPattern(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
     ...(udp.length > 0 && { udpForwards: udp }),
     ...(isStrict && { isStrict }),
@@ -100,7 +100,7 @@ function planSysctls(
   forwards: readonly ResolvedForward[],
   hasIPv6Address: boolean,
 ): DesiredSysctl[] {
-  const local = forwards.filter(({ pattern }) => isLoopback(pattern));
+  const local = forwards.filter(({ pattern }) => isLoopbackPattern(pattern));
   const forwarding = natInterfaces.length > 0 || local.length < forwards.length;
   return [
     ...(forwarding ? [IP_FORWARD] : []),
