@@ -20,8 +20,8 @@ import {
   type SourceFile,
   SyntaxKind,
 } from 'typescript/unstable/ast';
+import { API } from 'typescript/unstable/async';
 import { createVirtualFileSystem } from 'typescript/unstable/fs';
-import { API } from 'typescript/unstable/sync';
 
 /** Files by their paths from the root of the project, each with its text. */
 export type Tree = ReadonlyMap<string, string>;
@@ -43,8 +43,8 @@ export const DEFAULT = 'default';
 
 const HOME = '/tree';
 
-/** Reads every file; no other file is asked for. */
-export function readSyntax(tree: Tree): Syntax {
+/** Reads every file; no other file is asked for. Others that run in this process are not kept waiting. */
+export async function readSyntax(tree: Tree): Promise<Syntax> {
   const paths = [...tree.keys()].map(file => `${HOME}/${file}`);
   const compilerOptions = { noResolve: true, noLib: true, types: [], allowJs: true, module: 'nodenext' };
   const config = `${HOME}/tsconfig.json`;
@@ -56,10 +56,13 @@ export function readSyntax(tree: Tree): Syntax {
     }),
   });
   try {
-    const { program } = api.updateSnapshot({ openProjects: [config] }).getProject(config)!;
-    return new Map([...tree.keys()].map(file => [file, program.getSourceFile(`${HOME}/${file}`)!]));
+    const snapshot = await api.updateSnapshot({ openProjects: [config] });
+    const { program } = snapshot.getProject(config)!;
+    const syntax = new Map<string, SourceFile>();
+    for (const file of tree.keys()) syntax.set(file, (await program.getSourceFile(`${HOME}/${file}`))!);
+    return syntax;
   } finally {
-    api.close();
+    await api.close();
   }
 }
 

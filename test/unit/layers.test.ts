@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turnsEnd } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { impuritiesOf } from '../support/purity.js';
 import { type Import, importsOf, readSyntax, type Syntax, type Tree } from '../support/source-tree.js';
@@ -77,9 +78,9 @@ const PURE_FILES: readonly string[] = [
   'src/labels/controller/attempts.ts',
   'src/labels/controller/work-queue.ts',
   'src/labels/discovery/docker-answers.ts',
-  'src/labels/discovery/docker-types.ts',
+  'src/labels/discovery/docker-view.ts',
   'src/labels/discovery/namespace-sharing.ts',
-  'src/labels/discovery/revision.ts',
+  'src/labels/discovery/views.ts',
   'src/labels/discovery/snapshot.ts',
   'src/labels/namespace/applied-changes.ts',
   'src/labels/namespace/raw-state.ts',
@@ -121,14 +122,15 @@ interface Source {
   readonly imports: ReadonlyMap<string, readonly Import[]>;
 }
 
-function read(tree: Tree): Source {
+async function read(tree: Tree): Promise<Source> {
   const code = new Map([...tree].filter(([file]) => /\.[mc]?[jt]s$/.test(file)));
-  const syntax = readSyntax(code);
-  return {
-    tree,
-    syntax,
-    imports: new Map([...syntax].map(([file, source]) => [file, importsOf(file, source)])),
-  };
+  const syntax = await readSyntax(code);
+  const imports = new Map<string, readonly Import[]>();
+  for (const [file, source] of syntax) {
+    imports.set(file, importsOf(file, source));
+    await turnsEnd();
+  }
+  return { tree, syntax, imports };
 }
 
 /** What is not pure in a tree, a sentence each. */
@@ -217,7 +219,7 @@ const tree: Tree = new Map(
       .map((name): [string, string] => [name, readFileSync(join(root, name), 'utf8')]),
   ),
 );
-const source = read(tree);
+const source = await read(tree);
 const files = [...tree.keys()];
 
 test('every file is in a listed folder, and every import points down', () => {
@@ -225,7 +227,7 @@ test('every file is in a listed folder, and every import points down', () => {
   assert.deepEqual(checkFloors(source), []);
 });
 
-test('a made-up tree with a file in no listed folder and an import that points up is refused', () => {
+test('a made-up tree with a file in no listed folder and an import that points up is refused', async () => {
   const madeUp: Tree = new Map([
     ['src/attic/box.ts', "import { a } from '../base/a.js';"],
     ['src/base/a.ts', "import type { Driver } from '../driver/lifecycle/driver.js';"],
@@ -234,7 +236,7 @@ test('a made-up tree with a file in no listed folder and an import that points u
     ['src/labels/spec/c.ts', "import '../planner/d.js';"],
     ['src/labels/planner/d.ts', 'export const d = 1;'],
   ]);
-  assert.deepEqual(checkFloors(read(madeUp)), [
+  assert.deepEqual(checkFloors(await read(madeUp)), [
     'src/attic/box.ts is in no listed folder',
     'src/base/a.ts imports src/driver/lifecycle/driver.ts, which is above it',
     'src/driver/lifecycle/driver.ts imports src/labels/spec/b.ts: they never meet',
@@ -242,7 +244,7 @@ test('a made-up tree with a file in no listed folder and an import that points u
   ]);
 });
 
-test('an import that points up is found in every way to write one', () => {
+test('an import that points up is found in every way to write one', async () => {
   const ways: readonly string[] = [
     "import { d } from '../labels/planner/d.js';",
     'import { d } from "../labels/planner/d.js";',
@@ -263,16 +265,16 @@ test('an import that points up is found in every way to write one', () => {
     ['src/labels/planner/d.ts', 'export const d = 1;'],
   ]);
   assert.deepEqual(
-    checkFloors(read(madeUp)),
+    checkFloors(await read(madeUp)),
     ways.map((_, n) => `src/base/${n}.ts imports src/labels/planner/d.ts, which is above it`),
   );
   const words: Tree = new Map([
     ['src/base/a.ts', "// import '../cli/main.js'\nconst a = \"import '../cli/main.js'\";"],
   ]);
-  assert.deepEqual(checkFloors(read(words)), []);
+  assert.deepEqual(checkFloors(await read(words)), []);
 });
 
-test('an import of what is in no listed folder, of no dependency or of nothing that can be told is refused', () => {
+test('an import of what is in no listed folder, of no dependency or of nothing that can be told is refused', async () => {
   const ways: readonly (readonly [way: string, from: string])[] = [
     ["import { x } from '../../../test/support/x.js';", '../test/support/x.ts'],
     ["import { x } from '../../test/support/x.js';", 'test/support/x.ts'],
@@ -288,7 +290,7 @@ test('an import of what is in no listed folder, of no dependency or of nothing t
   ];
   const madeUp: Tree = new Map(ways.map(([way], n) => [`src/base/${n}.ts`, way]));
   assert.deepEqual(
-    checkFloors(read(madeUp)),
+    checkFloors(await read(madeUp)),
     ways.map(
       ([, from], n) =>
         `src/base/${n}.ts imports ${from}, which is neither in a listed folder nor a dependency`,
@@ -296,13 +298,13 @@ test('an import of what is in no listed folder, of no dependency or of nothing t
   );
 });
 
-test('a file that is not .ts is refused', () => {
+test('a file that is not .ts is refused', async () => {
   const names = ['a.mts', 'a.cts', 'a.js', 'a.mjs', 'a.json', 'a', 'a.ts.orig'].map(
     name => `src/base/${name}`,
   );
   const madeUp: Tree = new Map(names.map(name => [name, '']));
   assert.deepEqual(
-    checkFloors(read(madeUp)),
+    checkFloors(await read(madeUp)),
     names.map(name => `${name} is not TypeScript (.ts)`),
   );
 });
@@ -319,7 +321,7 @@ test('what is pure imports nothing that is not, keeps no time and no state of it
   for (const file of PURE_FILES) assert.ok(tree.has(file), file);
 });
 
-test('a made-up tree whose pure files read files, ask the clock and import a client is refused', () => {
+test('a made-up tree whose pure files read files, ask the clock and import a client is refused', async () => {
   const madeUp: Tree = new Map([
     ['src/netlink/connection.ts', "import { socket } from 'node:fs';"],
     ['src/base/ip.ts', "import { readFileSync } from 'node:fs';"],
@@ -333,7 +335,7 @@ test('a made-up tree whose pure files read files, ask the clock and import a cli
     ],
     ['src/labels/namespace/f.ts', '// What it is.\n// Purely so.\n\n// Pure.\n'],
   ]);
-  assert.deepEqual(checkPurity(read(madeUp)), [
+  assert.deepEqual(checkPurity(await read(madeUp)), [
     'src/base/ip.ts imports node:fs, which is not pure',
     'src/labels/spec/c.ts imports src/netlink/connection.ts, which is not pure',
     'src/labels/spec/d.ts uses Date.now',
@@ -392,7 +394,9 @@ const SNIPPETS: readonly (readonly [text: string, ...found: string[]])[] = [
     'imports Hash, createHash of node:crypto, which is not pure',
   ],
 ];
-const snippets = checkPurity(read(new Map(SNIPPETS.map(([text], n) => [`src/labels/spec/${n}.ts`, text]))));
+const snippets = checkPurity(
+  await read(new Map(SNIPPETS.map(([text], n) => [`src/labels/spec/${n}.ts`, text]))),
+);
 for (const [n, [text, ...found]] of SNIPPETS.entries()) {
   test(`${found.length > 0 ? 'not pure' : 'pure'}: ${text}`, () => {
     const file = `src/labels/spec/${n}.ts `;
@@ -419,7 +423,7 @@ test('no process is spawned, no worker but one kind, and nothing is loaded but b
   assert.ok(tree.has(STARTS_WORKER));
 });
 
-test('a made-up tree that spawns, or loads in another way, is refused', () => {
+test('a made-up tree that spawns, or loads in another way, is refused', async () => {
   const madeUp: Tree = new Map([
     ['src/base/a.ts', 'import { spawn } from "node:child_process";'],
     ['src/base/b.ts', "import { createRequire } from 'node:module';"],
@@ -428,7 +432,7 @@ test('a made-up tree that spawns, or loads in another way, is refused', () => {
     ['src/base/d.ts', "const fs = process.getBuiltinModule('fs');"],
     ['src/base/e.ts', "const vm = await import(\n'node:vm');"],
   ]);
-  assert.deepEqual(checkLoading(read(madeUp)), [
+  assert.deepEqual(checkLoading(await read(madeUp)), [
     'src/base/a.ts imports node:child_process',
     'src/base/a.ts names child_process',
     'src/base/b.ts imports node:module',

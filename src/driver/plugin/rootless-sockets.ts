@@ -45,7 +45,7 @@ export class RootlessSockets {
   readonly #calls = new LoopShare(REST_OF_CALLS);
   readonly #answers = new AnswerShares();
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #finding: Promise<void> = Promise.resolve();
 
   constructor(parts: RootlessParts) {
     this.#parts = parts;
@@ -53,23 +53,23 @@ export class RootlessSockets {
 
   /** Looks now, and every two seconds. */
   start(): void {
-    const look = (): void => {
-      this.#looking = this.#looking
-        .then(() => this.#look())
+    const find = (): void => {
+      this.#finding = this.#finding
+        .then(() => this.#find())
         .catch(err => this.#parts.log.error(`cannot look for rootless Dockers: ${messageOf(err)}`));
     };
-    this.#timer = setInterval(look, PERIOD_MS).unref();
-    look();
+    this.#timer = setInterval(find, PERIOD_MS).unref();
+    find();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#looking;
+    await this.#finding;
     for (const served of this.#served.values()) this.#drop(served);
     await Promise.all(this.#dropping.values());
   }
 
-  async #look(): Promise<void> {
+  async #find(): Promise<void> {
     const running = new Map(this.#parts.hosts.list().map(host => [host.uid, host]));
     for (const served of [...this.#served.values()]) {
       const host = running.get(served.host.uid);
@@ -114,8 +114,8 @@ export class RootlessSockets {
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
     // At most one at a time for each user, however often his Docker restarts.
-    const looks = new Coalescer(() => recovery.compare(docker, host.uid));
-    void docker.watch(() => looks.trigger());
+    const comparing = new Coalescer(() => recovery.compare(docker, host.uid));
+    void docker.watch(() => comparing.trigger());
   }
 
   /** Closes the socket. Only the user's own next Docker waits until the calls under way are finished. */

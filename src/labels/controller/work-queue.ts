@@ -5,7 +5,7 @@ import { groupBy } from '../../base/group-by.js';
 import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
-import { sameRevisions } from '../discovery/revision.js';
+import { sameRevisions } from '../discovery/views.js';
 import type { Plan } from '../planner/plan.js';
 import { HOST_ROUTES } from '../spec/label-keys.js';
 import { type Attempts, failedAgain, NEVER_FAILED } from './attempts.js';

@@ -1,5 +1,5 @@
 // All containers as they are now: one listing, and an inspection of each that may have changed. Events only tell which those
-// are. Not here: Docker's JSON (docker-types.ts), reporting what cannot be inspected (inspect-errors.ts), what the labels
+// are. Not here: Docker's JSON (docker-view.ts), reporting what cannot be inspected (inspect-errors.ts), what the labels
 // mean (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
@@ -24,14 +24,13 @@ import {
   type ListedContainer,
   nameOf,
   networkIds,
-} from './docker-types.js';
+} from './docker-view.js';
 import { hostDnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
 import { hostNetworks, indeterminate, knownNetns } from './namespace-sharing.js';
 import { Networks } from './networks.js';
 import { hiddenNetns, isStill, netnsOfContainer, processExists } from './proc-netns.js';
-import { Views } from './revision.js';
 import {
   type ContainerSnapshot,
   type LabelOrigins,
@@ -39,6 +38,7 @@ import {
   snapshotListed,
   snapshotStopped,
 } from './snapshot.js';
+import { Views } from './views.js';
 
 interface ContainersParts {
   readonly api: DockerApi;
@@ -152,7 +152,7 @@ export class Containers {
     this.#inspectErrors.checkProcesses(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
     const isIndeterminate = indeterminate(found);
-    return found.map(each => this.#views.of(each, isOfHost(each), isIndeterminate(each)));
+    return found.map(each => this.#views.get(each, isOfHost(each), isIndeterminate(each)));
   }
 
   async #snapshot(
@@ -161,27 +161,27 @@ export class Containers {
     { fullResync, again }: { readonly fullResync: boolean; readonly again: boolean },
   ): Promise<ContainerSnapshot | undefined> {
     const id = listed.Id;
-    const print = fingerprint(listed);
+    const current = fingerprint(listed);
     const kindOf = (network: string) => this.#networks.kindOf(network);
     const known = this.#snapshots.get(id);
     if (!isRunning(listed)) {
-      if (known?.fingerprint === print && this.#fresh.has(id)) return known;
+      if (known?.fingerprint === current && this.#fresh.has(id)) return known;
       if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
-      const inspection = await this.#inspectAs(print, listed, early);
+      const inspection = await this.#inspectAs(current, listed, early);
       if (!inspection) return undefined;
-      const stopped = snapshotStopped(inspection.container, print, kindOf);
+      const stopped = snapshotStopped(inspection.container, current, kindOf);
       if (!this.#dirty.has(id)) this.#fresh.add(id);
       this.#snapshots.set(id, stopped);
       this.#inspectErrors.forget(id);
       return stopped;
     }
-    const isFresh = known?.fingerprint === print && this.#fresh.has(id);
+    const isFresh = known?.fingerprint === current && this.#fresh.has(id);
     const isUnverified = known?.view.unverified !== undefined || known?.view.unknownRuntime !== undefined;
     const isOutdated = (again && isUnverified) || (fullResync && !isStill(known?.view.netns));
     if (isFresh && !isOutdated) return known;
     // A container with which Docker hangs must not delay the others in every pass.
     if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
-    const inspection = await this.#inspectAs(print, listed, early);
+    const inspection = await this.#inspectAs(current, listed, early);
     if (!inspection) return undefined;
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
@@ -208,12 +208,12 @@ export class Containers {
 
   /** The inspection that was requested before the listing, unless the listing is newer. */
   async #inspectAs(
-    print: string,
+    current: string,
     { Id }: ListedContainer,
     early: Promise<Inspection | undefined> | undefined,
   ): Promise<Inspection | undefined> {
     const inspection = await early;
-    return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
+    return inspection && fingerprint(inspection.container) === current ? inspection : this.#inspect(Id);
   }
 
   /**

@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import { plain } from '../../base/plain-text.js';
 import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readImageLabels } from './docker-answers.js';
-import { type InspectedContainer, twineLabels } from './docker-types.js';
+import { type InspectedContainer, twineLabels } from './docker-view.js';
 import { Runtimes } from './runtimes.js';
 import type { LabelOrigins } from './snapshot.js';
 

@@ -1,5 +1,5 @@
 // Snapshots: a container as it was last listed or inspected. Pure. Not here: listing and inspecting (containers.ts), Docker's
-// answers (docker-types.ts), which namespaces are shared (namespace-sharing.ts).
+// answers (docker-view.ts), which namespaces are shared (namespace-sharing.ts).
 
 import type { ContainerView } from './container.js';
 import {
@@ -11,7 +11,7 @@ import {
   twineLabels,
   viewInspected,
   viewListed,
-} from './docker-types.js';
+} from './docker-view.js';
 
 /** The labels that count, and those that do not. */
 export type LabelOrigins = Pick<
@@ -47,14 +47,18 @@ export function snapshotInspected(
   };
 }
 
-/** A stopped container, which was inspected because the listing lacks its aliases. @param print of the listing */
+/** A stopped container, which was inspected because the listing lacks its aliases. */
 export function snapshotStopped(
   container: InspectedContainer,
-  print: string,
+  fingerprintOfListing: string,
   kindOf: KindOf,
 ): ContainerSnapshot {
   const none = { labels: new Map(), imageLabels: [] };
-  return { ...snapshotInspected(container, none, {}, kindOf), running: false, fingerprint: print };
+  return {
+    ...snapshotInspected(container, none, {}, kindOf),
+    running: false,
+    fingerprint: fingerprintOfListing,
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
 // Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
-import { sameRevisions } from '../discovery/revision.js';
+import { sameRevisions } from '../discovery/views.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { TableCache } from '../table/table-cache.js';

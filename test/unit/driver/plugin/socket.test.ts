@@ -186,7 +186,7 @@ print("full", flush=True); time.sleep(60)`;
   assert.ok(existsSync(at.path), 'it is still there');
 });
 
-test('a folder that cannot be made is said', t => {
+test('a folder that cannot be made is reported', t => {
   const { runDir, pluginDir } = place(t);
   writeFileSync(runDir, 'a file');
   assert.throws(

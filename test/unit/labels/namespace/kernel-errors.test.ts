@@ -125,7 +125,7 @@ describe('a change that is refused', () => {
     assert.deepEqual(held(it), without('ipv4/ip_forward=1'));
   });
 
-  test('what is refused is tried again at the next look, and what was left out comes with it', t => {
+  test('what is refused is tried again in the next pass, and what was left out comes with it', t => {
     const it = world(t);
     failing(it.ns, 'adding route 10.0.0.0/8', ERRNOS.ENOBUFS);
     it.sandboxes.reconcile(DESIRED);
@@ -177,23 +177,23 @@ describe('an answer to a change', () => {
   }
 });
 
-const LOOKS = [
+const READS = [
   'listing nftables chain dwgd stamp',
   'listing nftables tables of inet',
   'listing routes',
   'listing policy rules',
 ];
 
-describe('a list that the look needs', () => {
+describe('a list that a pass needs', () => {
   const faults: readonly (readonly [Fault, RegExp])[] = [
     ...BAD_ANSWERS,
     [ERRNOS.EPERM, /: EPERM /],
     ['torn always', /: changed meanwhile$/],
     ['flood', /: there are more than 8192$/],
   ];
-  for (const what of LOOKS) {
+  for (const what of READS) {
     for (const [fault, message] of faults) {
-      test(`${what}, ${nameOf(fault)}: nothing is changed, and it is said`, t => {
+      test(`${what}, ${nameOf(fault)}: nothing is changed, and it is reported`, t => {
         const it = world(t);
         failing(it.ns, what, fault);
         assert.throws(
@@ -216,7 +216,7 @@ describe('a list that the look needs', () => {
       assert.deepEqual(held(it), WHOLE);
     });
 
-    test(`${what}, refused: a strict namespace is closed until it can be looked at`, t => {
+    test(`${what}, refused: a strict namespace is closed until it can be read`, t => {
       const it = world(t);
       failing(it.ns, what, ERRNOS.EPERM);
       assert.throws(() => it.sandboxes.reconcile({ ...DESIRED, isStrict: true }), OpError);
@@ -225,7 +225,7 @@ describe('a list that the look needs', () => {
   }
 });
 
-describe('what the look asks of a gateway', () => {
+describe('what a pass asks of a gateway', () => {
   const asked: readonly (readonly [what: string, none: readonly Code[]])[] = [
     ['finding the route to 10.9.0.3', ['EINVAL', 'EOPNOTSUPP', 'ENETUNREACH', 'EHOSTUNREACH']],
     ['reading link 2', DONE_BY_DELETING],
@@ -233,7 +233,7 @@ describe('what the look asks of a gateway', () => {
   for (const [what, none] of asked) {
     for (const code of CODES) {
       const isNone = none.includes(code);
-      test(`${what}, ${code}: ${isNone ? 'there is none, and all goes on' : 'nothing is changed, and it is said'}`, t => {
+      test(`${what}, ${code}: ${isNone ? 'there is none, and all goes on' : 'nothing is changed, and it is reported'}`, t => {
         const it = world(t);
         failing(it.ns, what, ERRNOS[code]);
         if (isNone) {
@@ -255,7 +255,7 @@ describe('a namespace in which no socket can be opened', () => {
     ['ENOMEM', 12],
     ['EPROTONOSUPPORT', 93],
   ] as const) {
-    test(`${code}: nothing is changed, it is said, and the next look brings all about`, t => {
+    test(`${code}: nothing is changed, it is reported, and the next pass brings all about`, t => {
       const it = world(t);
       it.ns.openError = new OpError('opening', 'netlink socket', errno);
       for (const strict of [{}, { isStrict: true as const }])
@@ -274,7 +274,7 @@ describe('a sysctl that cannot be read', () => {
     ['EIO', 5],
     ['EMFILE', 24],
   ] as const) {
-    test(`${code}: nothing is changed, and it is said`, t => {
+    test(`${code}: nothing is changed, and it is reported`, t => {
       const it = world(t);
       it.ns.sysctlReadErrors.set('ipv4/ip_forward', new OpError('reading sysctl', 'ipv4/ip_forward', errno));
       assert.throws(
@@ -291,7 +291,7 @@ describe('a table that somebody may have changed', () => {
     one.includes(' ') ? one : `listing nftables ${one} of dwgd`,
   )) {
     for (const fault of [ERRNOS.ENOENT, 'cut short', 'no answer', 'overrun'] as const) {
-      test(`${what}, ${fault === 2 ? 'ENOENT' : fault}: the table is put in place anew, and it is said why`, t => {
+      test(`${what}, ${fault === 2 ? 'ENOENT' : fault}: the table is put in place anew, and it is reported why`, t => {
         const it = world(t);
         it.sandboxes.reconcile(DESIRED);
         it.ns.generation++;
@@ -307,7 +307,7 @@ describe('a table that somebody may have changed', () => {
     }
   }
 
-  test('a look for later that fails is said with the commands, and disturbs nothing', t => {
+  test('a baseline that cannot be recorded is traced, and disturbs nothing', t => {
     const it = world(t);
     it.sandboxes.reconcile(DESIRED);
     failing(it.ns, 'reading nftables table dwgd', ERRNOS.ENOBUFS);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../../../src/base/ip.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
-import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-types.js';
+import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-view.js';
 import {
   address,
   container,

@@ -18,7 +18,7 @@ export class Views {
   #revision = 0;
 
   /** @param hostNetwork and `isIndeterminate`: what other containers' snapshots tell of this one */
-  of(current: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
+  get(current: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
     const { snapshot, view: known } = this.#views.get(current.view.id) ?? {};
     const isSame = known?.hostNetwork === hostNetwork && (known.isIndeterminate ?? false) === isIndeterminate;
     if (snapshot === current && isSame) return known;
