@@ -68,6 +68,8 @@ export class Containers {
   /** Ids of those that no event has named since their snapshot. */
   readonly #fresh = new Set<string>();
   readonly #views = new Views();
+  /** The last that a snapshot got. */
+  #revision = 0;
   /** Ids of those that events have named since the last listing: inspected concurrently with the next one. */
   readonly #dirty = new Set<string>();
   readonly #queries: Queries;
@@ -170,10 +172,7 @@ export class Containers {
       const inspection = await this.#inspectAs(current, listed, early);
       if (!inspection) return undefined;
       const stopped = snapshotStopped(inspection.container, current, kindOf);
-      if (!this.#dirty.has(id)) this.#fresh.add(id);
-      this.#snapshots.set(id, stopped);
-      this.#inspectErrors.forget(id);
-      return stopped;
+      return this.#keep(id, this.#numbered(stopped), true);
     }
     const isFresh = known?.fingerprint === current && this.#fresh.has(id);
     const isUnverified = known?.view.unverified !== undefined || known?.view.unknownRuntime !== undefined;
@@ -200,10 +199,19 @@ export class Containers {
       kindOf,
     );
     // If an event has come meanwhile, or there is no process yet, it is inspected again.
-    if (!this.#dirty.has(id) && snapshot.view.netns) this.#fresh.add(id);
+    return this.#keep(id, this.#numbered(snapshot), snapshot.view.netns !== undefined);
+  }
+
+  /** @param isComplete whether it is not taken anew until an event names the container */
+  #keep(id: string, snapshot: ContainerSnapshot, isComplete: boolean): ContainerSnapshot {
+    if (!this.#dirty.has(id) && isComplete) this.#fresh.add(id);
     this.#snapshots.set(id, snapshot);
     this.#inspectErrors.forget(id);
     return snapshot;
+  }
+
+  #numbered(content: Omit<ContainerSnapshot, 'revision'>): ContainerSnapshot {
+    return { ...content, revision: ++this.#revision };
   }
 
   /** The inspection that was requested before the listing, unless the listing is newer. */
@@ -223,7 +231,7 @@ export class Containers {
   #lastSnapshot(listed: ListedContainer): ContainerSnapshot {
     const known = this.#snapshots.get(listed.Id);
     if (known?.fingerprint === fingerprint(listed)) return known;
-    return snapshotListed(listed, network => this.#networks.kindOf(network), known);
+    return this.#numbered(snapshotListed(listed, network => this.#networks.kindOf(network), known));
   }
 
   /** A container with its labels; undefined when it is gone. */

@@ -32,7 +32,7 @@ export class ImageLabels {
     this.#runtimes = new Runtimes(queries);
   }
 
-  /** Returns the same object for the same container, once all is known of it. @throws ClosedError */
+  /** Docker is asked once for each container, and until all is known of it. @throws ClosedError */
   async read(container: InspectedContainer): Promise<LabelOrigins> {
     const known = this.#known.get(container.Id);
     if (known) return known.own;

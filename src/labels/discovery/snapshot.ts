@@ -19,7 +19,13 @@ export type LabelOrigins = Pick<
   'labels' | 'imageLabels' | 'unverified' | 'ownStack' | 'unknownRuntime'
 >;
 
-export interface ContainerSnapshot {
+export interface ContainerSnapshot extends SnapshotContent {
+  /** Of no other snapshot, of whatever container. */
+  readonly revision: number;
+}
+
+/** What a snapshot shows. */
+interface SnapshotContent {
   readonly running: boolean;
   /** Of the answer that it was made from. */
   readonly fingerprint: string;
@@ -33,7 +39,7 @@ export function snapshotInspected(
   own: LabelOrigins,
   { netns, hostDns }: Pick<ContainerView, 'netns' | 'hostDns'>,
   kindOf: KindOf,
-): ContainerSnapshot {
+): SnapshotContent {
   return {
     running: container.State.Running,
     fingerprint: fingerprint(container),
@@ -52,7 +58,7 @@ export function snapshotStopped(
   container: InspectedContainer,
   fingerprintOfListing: string,
   kindOf: KindOf,
-): ContainerSnapshot {
+): SnapshotContent {
   const none = { labels: new Map(), imageLabels: [] };
   return {
     ...snapshotInspected(container, none, {}, kindOf),
@@ -68,8 +74,8 @@ export function snapshotStopped(
 export function snapshotListed(
   listed: ListedContainer,
   kindOf: KindOf,
-  before?: ContainerSnapshot,
-): ContainerSnapshot {
+  before?: SnapshotContent,
+): SnapshotContent {
   const view = viewListed(listed, kindOf);
   const aliasesOf = (id: string): readonly string[] =>
     before?.view.attachments.find(({ networkId }) => networkId === id)?.aliases ?? [];

@@ -25,7 +25,7 @@ export class Planner {
     this.#isStrict = isStrict;
   }
 
-  /** The desired state, with the mistakes of the labels' syntax; the same object as before where nothing has changed. */
+  /** The desired state, with the mistakes of the labels' syntax; made anew only where something has changed. */
   plan(snapshot: WorldSnapshot): Plan {
     const last = this.#last;
     if (last && isSame(last.snapshot, snapshot)) return last.plan;

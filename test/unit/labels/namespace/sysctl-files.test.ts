@@ -1,14 +1,7 @@
 // Sysctls as files: what is opened and how, and what becomes of each error. Files of /proc/sys are read; what would be
 // written goes to a file of the test.
 import assert from 'node:assert/strict';
-import fs, {
-  constants,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import fs, { constants, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
