@@ -65,7 +65,7 @@ const DOCKER_HOST = [
 export function program(start: (options: DaemonOptions) => Promise<void>): Command {
   const root = new Command('dwgd')
     .description(
-      'Docker network driver for WireGuard, and keeper of container labels. Without a command it is the daemon.',
+      'Docker network driver for WireGuard; applies container labels. Without a command it is the daemon.',
     )
     .helpCommand(false)
     .allowExcessArguments(false)

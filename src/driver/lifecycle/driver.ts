@@ -82,7 +82,7 @@ export class Driver {
     if (seed.length < LEAST_SEED_BYTES) {
       log.warn(
         { network: shortId(network.id) },
-        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and who guesses it has every private key of the network: create it again with one that "dwgd seed" prints`,
+        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and anyone who guesses it can derive every private key: create it again with one that "dwgd seed" prints`,
       );
     }
     await readPresharedKey(network);
@@ -225,7 +225,7 @@ export class Driver {
     const other = this.#parts.store.endpointOfLink(ifname, id);
     if (!other) return;
     throw new UserError(
-      `the link ${ifname} belongs to the endpoint ${shortId(other.id)}: remove that container, or start this one anew for another id`,
+      `the link ${ifname} belongs to the endpoint ${shortId(other.id)}: remove that container, or recreate this one to get a new id`,
     );
   }
 

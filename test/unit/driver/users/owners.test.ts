@@ -156,7 +156,7 @@ describe('links', () => {
     await rootJoins(world, ROOTS_ID, '10.0.0.2');
     const other = `${ROOTS_ID.slice(0, 12)}X`;
     const refused = new UserError(
-      `the link ${ROOTS_LINK} belongs to the endpoint 3f0c1d2e4b5a: remove that container, or start this one anew for another id`,
+      `the link ${ROOTS_LINK} belongs to the endpoint 3f0c1d2e4b5a: remove that container, or recreate this one to get a new id`,
     );
     await assert.rejects(world.driver.createEndpoint(endpointRequest(other, '10.0.0.3/24'), 0), refused);
     const { ipv4: _, ...record } = world.store.endpoint(ROOTS_ID)!;
