@@ -113,7 +113,7 @@ export class RootlessSockets {
     });
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
-    // At most one at a time for each user, however often his Docker restarts.
+    // At most one at a time for each user, however often their Docker restarts.
     const comparing = new Coalescer(() => recovery.compare(docker, host.uid));
     void docker.watch(() => comparing.trigger());
   }
@@ -140,7 +140,7 @@ export class RootlessSockets {
 
 /**
  * Its /run/docker/plugins, made where it is missing; a file descriptor (O_PATH). Its user owns that file system, so no
- * step of the way may be a symbolic link, which would lead out into ours, nor lie where the user answers himself.
+ * step of the way may be a symbolic link, which would lead out into ours, nor lie where it is the user who answers.
  */
 function openFolder({ uid, gid, root }: RootlessProcess): number {
   let path = '';
