@@ -150,7 +150,7 @@ let isAsUser = false;
 
 /**
  * Runs a function with the effective ids of a user, and so without any capability in the host's user namespace: the
- * kernel gives it what is that user's, processes in user namespaces of his included, and nothing else. Files and
+ * kernel gives it what is that user's, processes in user namespaces of theirs included, and nothing else. Files and
  * sockets that it makes are the user's. It must do all of it itself, synchronously: libuv's threads stay root's, and a
  * thread that is started meanwhile stays the user's. Root's supplementary groups are put aside; the user's own do not
  * count. The process aborts if it cannot become root again.

@@ -5,7 +5,7 @@ import { getSystemErrorMap } from 'node:util';
 import { MESSAGE_MAX, oneLine } from './text.js';
 
 const EOPNOTSUPP = 95;
-/** Made anew by each call, in the time that a look at a namespace takes. */
+/** Made anew by each call, in the time that reading a namespace takes. */
 const ERRNOS = getSystemErrorMap();
 
 /**

@@ -1,4 +1,4 @@
-// Items by a key of theirs, in their order. Pure.
+// Groups of items that have the same key, each in the order of the items. Pure.
 
 /** Like Map.groupBy of later versions of Node.js. */
 export function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
@@ -8,7 +8,7 @@ export function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<
 }
 
 /** Adds an item at the end of its key's group. */
-export function addTo<T>(groups: Map<string, T[]>, key: string, item: T): void {
+export function addTo<K, T>(groups: Map<K, T[]>, key: K, item: T): void {
   const group = groups.get(key);
   if (group) group.push(item);
   else groups.set(key, [item]);

@@ -49,7 +49,10 @@ export const TABLE = { family: 'inet', name: 'dwgd' } as const;
 /** The chain that holds the stamp. */
 export const STAMP_CHAIN = 'stamp';
 
-/** The table in which rules are probed; it exists only for the length of a probe. */
+/**
+ * The table in which rules are probed; it exists only for the length of a probe. The name must stay: what a killed daemon,
+ * of an older version perhaps, has left is found by it.
+ */
 export const PROBE_TABLE = { family: 'inet', name: 'dwgd-trial' } as const;
 
 /** The bit that we use in connection and packet marks. All others are left to rules of users. */
@@ -96,7 +99,7 @@ export const FALLBACK_METRIC = 3;
 /** What the names of containers' links begin with. */
 export const LINK_NAME_PREFIX = 'wg-';
 
-/** The abstract unix socket that the one keeper of labels holds in the host's network namespace. */
+/** The abstract unix socket that the one daemon which applies labels holds in the host's network namespace. */
 export const LABELS_SOCKET = '@dwgd-labels';
 
 /** The link group of root's containers ("dwgd" in ASCII): it identifies leftovers as ours. */

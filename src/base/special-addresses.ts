@@ -16,7 +16,7 @@ const UNUSABLE: readonly [network: string, why: string][] = [
   ['255.255.255.255/32', 'the broadcast address'],
   ['::/128', 'no address of a host'],
   ['::1/128', 'a loopback address'],
-  ['::ffff:0:0/96', 'an IPv4 address in the dress of an IPv6 one'],
+  ['::ffff:0:0/96', 'an IPv4-mapped address'],
   ['fe80::/10', 'a link-local address, which means nothing without an interface'],
   ['ff00::/8', 'a multicast address'],
 ];

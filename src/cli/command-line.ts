@@ -65,7 +65,7 @@ const DOCKER_HOST = [
 export function program(start: (options: DaemonOptions) => Promise<void>): Command {
   const root = new Command('dwgd')
     .description(
-      'Docker network driver for WireGuard, and keeper of container labels. Without a command it is the daemon.',
+      'Docker network driver for WireGuard; applies container labels. Without a command it is the daemon.',
     )
     .helpCommand(false)
     .allowExcessArguments(false)
@@ -75,7 +75,7 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .version(version(), '--version', 'print the version')
     .option(
       '-d <path>',
-      'the database; empty: in memory, where networks are learnt from Docker again at each start',
+      'the database; empty: in memory, where networks are adopted from Docker again at each start',
       DEFAULT_DATABASE,
     )
     .option('-v', "log each of Docker's calls, and each change as the ip or wg line that would make it")

@@ -23,7 +23,7 @@ export function asJson({ chain, rules }: TranslatedRule): string {
 /**
  * The commands of nft(8). libnftables lists only what a kernel holds, so the rule is loaded into a namespace of its
  * own, in which the process stays: call it last.
- * @throws UserError without the right to make a namespace, or when the kernel cannot have the rule
+ * @throws UserError without the right to make a namespace, or when the kernel does not support the rule
  */
 export function asNft(rule: TranslatedRule): string {
   const library = new LibNftables();
@@ -31,7 +31,7 @@ export function asNft(rule: TranslatedRule): string {
   const commands = library.context(NFT_CTX_OUTPUT_JSON);
   if (!commands.run(JSON.stringify(replaceTable(tableOf(rule)))))
     throw new UserError(
-      `this machine's kernel or libnftables cannot have the rule: ${commands.error.trim()}`,
+      `this machine's kernel or libnftables does not support the rule: ${commands.error.trim()}`,
     );
   const listing = library.context(NFT_CTX_OUTPUT_STATELESS);
   listing.run(`list chain ${TABLE.family} ${TABLE.name} ${rule.chain}`);

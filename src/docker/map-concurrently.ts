@@ -1,4 +1,4 @@
-// Many questions to Docker at once, but not all.
+// A map over a list with a limit of concurrent calls, such as requests to Docker.
 
 /** Maps with at most `limit` calls at a time; the results are in order. */
 export async function mapConcurrently<T, U>(

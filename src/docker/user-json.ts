@@ -1,4 +1,4 @@
-// JSON that a user other than root sends in place of his Docker. JSON.parse() takes a hundred times as long, and fifty
+// JSON that a user other than root sends in place of their Docker. JSON.parse() takes a hundred times as long, and fifty
 // times as much memory, for nothing but brackets as for what Docker writes, so the brackets are counted first. Not here:
 // how long the text may be (request.ts, driver/plugin/http.ts).
 

@@ -59,21 +59,21 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const { rootless: users } = options;
   const serves = (uid: number): boolean => (typeof users === 'boolean' ? users : users.includes(uid));
   const hosts = new RootlessHosts('/run/user', serves);
-  const sandboxes = new LinkNamespaces(netns, hosts);
-  const serial = new KeyedQueue();
+  const namespaces = new LinkNamespaces(netns, hosts);
+  const queue = new KeyedQueue();
   const resolver = new EndpointResolver();
   const rootlessIfnames = new Set(options.rootlessIfnames);
-  const fullTunnels = new FullTunnels({ store, sandboxes, serial, log, trace });
-  const host = new HostInterface({ wg, store, serial });
-  const links = { rt, wg, host, reaper, sandboxes, fullTunnels };
-  const teardown = new Teardown({ store, host, reaper, sandboxes, fullTunnels, serial, log });
-  const driver = new Driver({ store, ...links, teardown, resolver, serial, log, rootlessIfnames });
+  const fullTunnels = new FullTunnels({ store, namespaces, queue, log, trace });
+  const host = new HostInterface({ wg, store, queue });
+  const links = { rt, wg, host, reaper, namespaces, fullTunnels };
+  const teardown = new Teardown({ store, host, reaper, namespaces, fullTunnels, queue, log });
+  const driver = new Driver({ store, ...links, teardown, resolver, queue, log, rootlessIfnames });
   await socket.listen(createPlugin(driver, 0, log));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
   const share = new LoopShare(REST_OF_CALLS);
-  const monitor = new TunnelMonitor({ store, wg, host, sandboxes, resolver, serial, log, share });
+  const monitor = new TunnelMonitor({ store, wg, host, namespaces, resolver, queue, log, share });
   const watch = watchLinks((link, present) =>
     present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );

@@ -1,5 +1,7 @@
-// What a request would be on the command line, for the log at -v: ip(8), wg(8) and sysctl(8) as people know them.
-// Nothing is ever run from these; secrets show as "(secret)".
+// What a request would be on the command line, for the log at -v: the form of ip(8), wg(8) and sysctl(8), and the helpers
+// option() and words() of route/describe.ts and wireguard/describe.ts. Nothing is ever run from these; secrets show as
+// "(secret)".
+
 /** Is called with each change before it is made; when absent, changes are not described. */
 export type Trace = (command: string) => void;
 
@@ -8,10 +10,12 @@ export function sysctlWrite(name: string, value: string): string {
   return `sysctl -w net/${name}=${value}`;
 }
 
+/** `name value`; undefined where there is no value. */
 export function option(name: string, value: unknown): string | undefined {
   return value === undefined ? undefined : `${name} ${value}`;
 }
 
+/** The parts that are there, with a space between them. */
 export function words(...parts: (string | undefined)[]): string {
   return parts.filter(part => part !== undefined).join(' ');
 }

@@ -1,5 +1,5 @@
-// nftables of the namespace of the calling thread: carry out a transaction, look at what is there. Synchronous, so that
-// it can be used in a window of another namespace. Not here: what is written (table.ts), when sockets are let go of
+// nftables of the namespace of the calling thread: carry out a transaction, read what is there. Synchronous, so that
+// it can be used in a session in another namespace. Not here: what is written (table.ts), when sockets are let go of
 // (sockets.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';

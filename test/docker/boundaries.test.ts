@@ -57,7 +57,7 @@ keeping('boundaries', () => {
     await sh('iptables -D FORWARD -s 192.0.2.1 -j DROP; nft delete table inet mine');
   });
 
-  test('labels of the image do not count, and that is said; a changed value counts', async () => {
+  test('labels of the image do not count, and that is logged; a changed value counts', async () => {
     await sh(
       `docker build -q -t labelled:local - <<'END'
 FROM busybox:local
@@ -111,7 +111,7 @@ END
     await remove('own');
   });
 
-  test('two containers that share a namespace are one: their labels are merged, a contradiction is said', async () => {
+  test('two containers that share a namespace are one: their labels are merged, a contradiction is logged', async () => {
     await run('first', {
       networks: { main: {} },
       labels: { 'twine.nat.interfaces': 'eth+', 'twine.route.10.9.0.0/16': 'web' },

@@ -2,7 +2,7 @@
 // here: how inputs are changed (mutator.ts), where they are kept (corpus.ts).
 import { performance } from 'node:perf_hooks';
 import { Script } from 'node:vm';
-import type { Random } from '../rules/random.js';
+import type { Random } from '../support/random.js';
 import type { Coverage } from './coverage.js';
 import { Mutator } from './mutator.js';
 import { complaint, complaintAbout, type Target } from './target.js';

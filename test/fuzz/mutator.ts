@@ -1,6 +1,6 @@
 // Inputs made of other inputs: by bytes, by text, or by the tree of a JSON. The same seed makes the same inputs. Not here:
 // which of them are kept (fuzzer.ts).
-import type { Random } from '../rules/random.js';
+import type { Random } from '../support/random.js';
 
 export type Kind = 'bytes' | 'text' | 'json';
 

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { Random } from '../rules/random.js';
+import { Random } from '../support/random.js';
 import { CACHE, CORPUS, keep, readCorpus } from './corpus.js';
 import { Coverage } from './coverage.js';
 import { Fuzzer, type Outcome } from './fuzzer.js';

@@ -10,12 +10,7 @@ import {
   readInspection,
   readNetworkListing,
 } from '../../src/labels/discovery/docker-answers.js';
-import {
-  fingerprint,
-  networkIds,
-  networkKind,
-  twineLabels,
-} from '../../src/labels/discovery/docker-types.js';
+import { fingerprint, networkIds, networkKind, twineLabels } from '../../src/labels/discovery/docker-view.js';
 import { snapshotListed, snapshotStopped } from '../../src/labels/discovery/snapshot.js';
 import { ofBytes, ofJson, ofText, type Target } from './target.js';
 

@@ -19,7 +19,7 @@ import { address } from '../support/label-world.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 
 /** How often the daemon looks into the namespace under the flood. */
-const LOOKS = Number(process.env.DWGD_FORGED_LOOKS ?? 500);
+const PASSES = Number(process.env.DWGD_FORGED_LOOKS ?? 500);
 const SECRET = 'secret of the host';
 const FORGER = fileURLToPath(new URL('../support/forger.js', import.meta.url));
 
@@ -78,7 +78,7 @@ async function underFlood<T>(
 }
 
 kernelTest(
-  `a neighbour who forges the kernel's answers gets no byte of the host in ${LOOKS} looks, and changes none`,
+  `a neighbour who forges the kernel's answers gets no byte of the host in ${PASSES} passes, and changes none`,
   async t => {
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);
@@ -92,7 +92,7 @@ kernelTest(
     });
     const failures: string[] = [];
     const look = (): number[] =>
-      Array.from({ length: LOOKS }, () => {
+      Array.from({ length: PASSES }, () => {
         const began = performance.now();
         try {
           failures.push(...sandboxes.reconcile(desired)!.failures.map(String));

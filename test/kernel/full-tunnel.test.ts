@@ -122,7 +122,7 @@ for (const [what, command, after] of [
 }
 
 kernelTest(
-  'a link that goes down and comes up: closed in between, and led by it at the next look',
+  'a link that goes down and comes up: closed in between, and led by it in the next pass',
   async t => {
     const { inside } = await tunnelled(t);
     hold(inside, tunnel(BOTH));
@@ -162,7 +162,7 @@ kernelTest('what somebody has put into the table is no reason not to be closed, 
   assert.match(inside.ip('rule'), /32765:\tfrom all lookup 100/);
 });
 
-kernelTest('what is lost of it is put back at the next look', async t => {
+kernelTest('what is lost of it is put back in the next pass', async t => {
   const { inside } = await tunnelled(t);
   for (const loss of [
     'rule del priority 32763',
@@ -210,7 +210,7 @@ for (const [what, first] of [
 /** The driver's half of it, with one endpoint of a full tunnel, and what it logs. */
 async function driver(t: TestContext, sandboxKey: string, routes: string) {
   const store = new Store('');
-  const [netnsSwitch, serial, lines] = [await NetnsSwitch.open(), new KeyedQueue(), [] as string[]];
+  const [netnsSwitch, queue, lines] = [await NetnsSwitch.open(), new KeyedQueue(), [] as string[]];
   const options = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's', 'dwgd.route': routes };
   const network = { id: 'n1', owner: 0, ...parseOptions(new Map(Object.entries(options))) };
   const endpoint: Endpoint = {
@@ -225,8 +225,8 @@ async function driver(t: TestContext, sandboxKey: string, routes: string) {
   store.putEndpoint(endpoint);
   const tunnels = new FullTunnels({
     store,
-    serial,
-    sandboxes: new LinkNamespaces(netnsSwitch, new RootlessHosts()),
+    queue,
+    namespaces: new LinkNamespaces(netnsSwitch, new RootlessHosts()),
     log: createLog(true, false, line => lines.push(line)),
     linkKind: 'veth',
   });

@@ -322,7 +322,7 @@ kernelTest(
 );
 
 kernelTest(
-  'a strict container of which it is not known which labels count is told to be closed, at each look',
+  'a strict container of which it is not known which labels count is told to be closed, in each pass',
   async t => {
     const { inside, sandboxes } = await place(t);
     const desired = { ...frozen({ ...STRICT, ...KILL }), netns: inside.ref };
@@ -355,7 +355,7 @@ kernelTest(
 );
 
 kernelTest(
-  'a strict container whose rule is refused stays closed at each look, and is told once',
+  'a strict container whose rule is refused stays closed in each pass, and is told once',
   async t => {
     const { inside, sandboxes } = await place(t);
     const desired = withRules(inside, [GOOD, rule('kill', 'TWINE_OUTPUT', MASQUERADE, DROP)]);

@@ -111,7 +111,7 @@ kernelTest('what it holds open stays few, goes by itself, and at once when it is
   assert.equal(fds(), before);
 });
 
-kernelTest('a look alone holds nothing open', async t => {
+kernelTest('reading alone holds nothing open', async t => {
   const ns = await Namespace.create(t);
   const nft = new Nft();
   t.after(() => nft.close());

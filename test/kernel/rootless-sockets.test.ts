@@ -79,7 +79,7 @@ test('a user whose call does not end keeps no other user waiting for a socket', 
   end();
 });
 
-test('what was refused is said once while it runs, and forgotten with it', { timeout: 60_000 }, async t => {
+test('what was refused is logged once while it runs, and forgotten with it', { timeout: 60_000 }, async t => {
   const a = await host(t, 1000, false);
   let running = [a];
   let looks = 0;

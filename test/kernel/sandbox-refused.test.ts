@@ -106,7 +106,7 @@ for (const [what, isWanted] of [
   ['where none are any more, as `dwgd cleanup` looks', false],
 ] as const) {
   kernelTest(
-    `what a killed daemon's probe has left is taken away at the first look, ${what}`,
+    `what a killed daemon's probe has left is taken away in the first pass, ${what}`,
     async t => {
       const { inside } = await container(t);
       const [{ sandboxes: killed }, { sandboxes }] = [await programmer(t), await programmer(t)];

@@ -42,7 +42,7 @@ for (const [what, command, expected] of [
   ['a route of somebody else', 'ip route add 10.22.0.0/16 via 10.9.0.1', []],
 ] as const) {
   kernelTest(
-    `${what}, after looks that found nothing to do: ${expected.join(', ') || 'nothing'}`,
+    `${what}, after passes that found nothing to do: ${expected.join(', ') || 'nothing'}`,
     async t => {
       const { inside } = await container(t);
       const { sandboxes } = await programmer(t);
@@ -113,7 +113,7 @@ for (const held of [false, true]) {
 }
 
 kernelTest(
-  'other labels, after looks that found nothing to do for the ones before',
+  'other labels, after passes that found nothing to do for the ones before',
   async t => {
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);
@@ -132,7 +132,7 @@ kernelTest(
 );
 
 kernelTest(
-  'a destination that is behind another interface now, after looks that found nothing to do',
+  'a destination that is behind another interface now, after passes that found nothing to do',
   async t => {
     const { inside } = await container(t);
     const { sandboxes } = await programmer(t);

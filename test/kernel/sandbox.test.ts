@@ -179,7 +179,7 @@ kernelTest(
 );
 
 kernelTest(
-  'changes are said as commands that would do the same',
+  'changes are traced as commands that would do the same',
   async t => {
     const { inside } = await container(t);
     const { sandboxes, said } = await programmer(t);

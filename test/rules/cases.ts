@@ -4,7 +4,7 @@
 import { findExtension, MATCHES } from '../../src/nft/iptables/registry.js';
 import { chainsOf } from '../../src/nft/iptables/syntax/chains.js';
 import type { TwineChain } from '../../src/nft/iptables/syntax/rule.js';
-import type { Random } from './random.js';
+import type { Random } from '../support/random.js';
 
 export interface Case {
   /** Rules of ours, whole; iptables gets the same in chains of the same names. */

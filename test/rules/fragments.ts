@@ -1,7 +1,7 @@
 // Pieces of right rules, at least one for each match and target of the table: what a generator puts together.
 // Not here: how (generate.ts), what is wrong with a rule (broken.ts).
 import type { Hook } from '../../src/nft/iptables/syntax/chains.js';
-import type { Random } from './random.js';
+import type { Random } from '../support/random.js';
 
 /** Text of options, made anew at each call; `!` stands where the generator may put one, or nothing. */
 export type Fragment = (random: Random, family: 4 | 6) => string;

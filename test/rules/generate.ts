@@ -4,8 +4,8 @@
 import { findExtension, MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
 import { chainsOf, HOOK_OF } from '../../src/nft/iptables/syntax/chains.js';
 import { TWINE_CHAINS, type TwineChain } from '../../src/nft/iptables/syntax/rule.js';
+import type { Random } from '../support/random.js';
 import { type Fragment, MATCH_PIECES, network, not, type Piece, TARGET_PIECES } from './fragments.js';
-import type { Random } from './random.js';
 
 export interface GeneratedRule {
   readonly family: 4 | 6;

@@ -4,8 +4,8 @@ import { Nft } from '../../src/nft/client.js';
 import { RuleError, type TranslatedRule } from '../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../src/nft/iptables/translate.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
+import { Random } from '../support/random.js';
 import { generateRules } from './generate.js';
-import { Random } from './random.js';
 import { loadOurs, TABLE } from './rulesets.js';
 
 /** What a shell, JSON or nft(8) might take for something else. */

@@ -15,9 +15,9 @@ import { TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../src/nft/iptables/translate.js';
 import { type NftTable, replaceTable } from '../../src/nft/table.js';
 import { kernelTest, run } from '../support/namespace.js';
+import { Random } from '../support/random.js';
 import { allCases, type Case } from './cases.js';
 import { probes } from './probes.js';
-import { Random } from './random.js';
 import { Network, type Place } from './router.js';
 
 const CASES = 320;

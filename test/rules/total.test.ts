@@ -5,8 +5,8 @@ import { BASIC_OPTIONS } from '../../src/nft/iptables/option-names.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
 import { RuleError, TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../src/nft/iptables/translate.js';
+import { Random } from '../support/random.js';
 import { generateRules } from './generate.js';
-import { Random } from './random.js';
 
 const INPUTS = 1_000_000;
 const LIMIT_MICROSECONDS = 50_000;

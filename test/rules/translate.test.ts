@@ -12,9 +12,9 @@ import { hookOf, TABLE_OF } from '../../src/nft/iptables/syntax/chains.js';
 import { RuleError, type TranslatedRule, TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../src/nft/iptables/translate.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
+import { Random } from '../support/random.js';
 import { DIFFERENCES, type Difference } from './differences.js';
 import { builtinChain, generateRules } from './generate.js';
-import { Random } from './random.js';
 import { listRules, loadOurs, TABLE } from './rulesets.js';
 
 const COMPARED_AT_LEAST = 3000;

@@ -27,7 +27,7 @@ const noSuchNamespace = (): Error => Object.assign(new Error('no such namespace'
  * Namespaces of containers by their sandbox's path, of users' Dockers by their owner; the host's for root's. Whether a
  * user's is the host's is not looked at here.
  */
-class FakeSandboxes extends LinkNamespaces {
+class FakeNamespaces extends LinkNamespaces {
   readonly containers = new Map<string, FakeKernel>();
   readonly users = new Map<number, FakeKernel>();
   readonly #host: FakeKernel;
@@ -74,14 +74,14 @@ export class World {
   readonly kernel = new FakeKernel();
   readonly lines: string[] = [];
   readonly log: Log = createLog(true, false, line => this.lines.push(line));
-  readonly sandboxes = new FakeSandboxes(this.kernel);
+  readonly namespaces = new FakeNamespaces(this.kernel);
   readonly reaper = new LinkReaper(this.log);
   readonly rt = new RtNetlink(this.kernel.route());
   readonly wg = new WgCtrl(this.kernel.generic());
   /** What names lead to. */
   lookUp: LookUp = lookUp;
   readonly resolver = new EndpointResolver(name => this.lookUp(name));
-  readonly serial = new KeyedQueue();
+  readonly queue = new KeyedQueue();
   readonly rootlessIfnames = new Set<string>();
   readonly fullTunnels: FullTunnels;
   readonly host: HostInterface;

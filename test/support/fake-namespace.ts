@@ -42,12 +42,11 @@ const [RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE] = [32, 33, 34] as const;
 const [GETTABLE, GETCHAIN, GETRULE, GETSET] = [1, 4, 7, 10].map(type => (10 << 8) | type);
 const NLM_F_MULTI = 0x002;
 const FRA_PRIORITY = 6;
-const [ENOENT, ESRCH, EAGAIN, EEXIST, ENOBUFS] = [2, 3, 11, 17, 105];
-/** The link by which everything leaves. */
-const ETH0 = Buffer.concat([
-  Buffer.from([0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
-  attrString(3, 'eth0'),
-]);
+const [ENOENT, ESRCH, EAGAIN, EEXIST, ENODEV, ENOBUFS] = [2, 3, 11, 17, 19, 105];
+const [CT_GET, CT_DELETE] = [1, 2].map(type => (1 << 8) | type);
+const CTA_TUPLE_ORIG = 1;
+const CTA_ZONE = 18;
+const ETH0 = linkBytes(2, 'eth0', 0);
 const IN_A_DATAGRAM = 100;
 
 /** What becomes of a request: an errno with which it is refused, or what is wrong with the answer. */
@@ -78,8 +77,14 @@ export class FakeNamespace {
   readonly tables = new Map<string, FakeChain[]>();
   readonly sysctls = new Map<string, string>();
   hasIPv6 = true;
-  /** IFF_* of the link by which everything leaves. */
+  /** IFF_* of its links. */
   linkFlags = 0;
+  /** Names of its links, by their indexes. */
+  readonly links = new Map([[2, 'eth0']]);
+  /** The index of the link by which everything leaves now. */
+  wayOut: () => number = () => 2;
+  /** The flows that it tracks, as flowBytes() has them. */
+  flows: Buffer[] = [];
   generation = 1;
   /** By the words of the request: "adding route 10.0.0.0/8". */
   fault: (what: string) => Fault | undefined = () => undefined;
@@ -198,7 +203,7 @@ export class FakeNamespace {
       case RTM_GETROUTE:
         return (flags & NLM_F_DUMP) === NLM_F_DUMP
           ? this.routes
-          : [Buffer.concat([payload.subarray(0, 12), attrU32(4, 2)])];
+          : [Buffer.concat([payload.subarray(0, 12), attrU32(4, this.wayOut())])];
       case RTM_NEWROUTE:
         if (flags & NLM_F_CREATE) this.routes = [payload, ...this.routes];
         return [];
@@ -223,8 +228,12 @@ export class FakeNamespace {
         this.rules.splice(at, 1);
         return [];
       }
-      case RTM_GETLINK:
-        return [Buffer.concat([ETH0.subarray(0, 8), int32(this.linkFlags), ETH0.subarray(12)])];
+      case RTM_GETLINK: {
+        const index = payload.readInt32LE(4);
+        const name = this.links.get(index);
+        if (name === undefined) throw ENODEV;
+        return [linkBytes(index, name, this.linkFlags)];
+      }
       default:
         throw new Error(`the fake namespace knows no rtnetlink message ${type}`);
     }
@@ -271,10 +280,31 @@ export class FakeNamespace {
       }
       case GETSET:
         return [];
-      default:
+      case CT_GET:
+        // As kernels before 5.8 do: by the family alone.
+        return this.flows.filter(flow => flow[0] === payload[0]);
+      case CT_DELETE: {
+        const at = this.flows.findIndex(flow => flowKey(flow) === flowKey(payload));
+        if (at < 0) throw ENOENT;
+        this.flows = this.flows.toSpliced(at, 1);
         return [];
+      }
+      default:
+        throw new Error(`the fake namespace knows no message ${type} of netfilter`);
     }
   }
+}
+
+/** Which flow a message of conntrack names: the family, the original direction, the zone. */
+function flowKey(payload: Buffer): string {
+  const attrs = attrMap(payload.subarray(4));
+  const parts = [CTA_TUPLE_ORIG, CTA_ZONE].map(type => attrs.get(type)?.toString('hex'));
+  return [payload[0], ...parts].join();
+}
+
+function linkBytes(index: number, name: string, flags: number): Buffer {
+  const header = [Buffer.from([0, 0, 1, 0]), int32(index), int32(flags), int32(0)];
+  return Buffer.concat([...header, attrString(3, name)]);
 }
 
 /** A rule's comment as libnftnl keeps it. */
@@ -283,8 +313,9 @@ function userData(comment: string): Buffer {
   return Buffer.concat([Buffer.from([0, text.length]), text]);
 }
 
-function routeWords({ destination, gateway, metric, table }: Omit<Route, 'type'>): string {
-  const way = gateway ? ` via ${formatAddress(gateway)}` : ' unreachable';
+function routeWords({ destination, gateway, index, metric, table }: Omit<Route, 'type'>): string {
+  const noGateway = index === undefined ? ' unreachable' : ` dev ${index}`;
+  const way = gateway ? ` via ${formatAddress(gateway)}` : noGateway;
   return `${formatPrefix(destination)}${way} metric ${metric} table ${table}`;
 }
 

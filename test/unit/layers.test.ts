@@ -2,9 +2,12 @@
 // spawned, and setns has one caller.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turnsEnd } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { impuritiesOf } from '../support/purity.js';
+import { type Import, importsOf, readSyntax, type Syntax, type Tree } from '../support/source-tree.js';
 
 /** From the ground up. A file imports from its own folder and from those before it. */
 const FLOORS: readonly string[] = [
@@ -51,109 +54,180 @@ const PURE: readonly string[] = [
   'src/labels/planner',
   'src/driver/spec',
 ];
-/** Pure files of other floors: what a pure file may import from those, types aside. */
+/** Pure files of other floors: those that say so, and what pure files import from there, types aside. */
 const PURE_FILES: readonly string[] = [
+  'src/base/backoff.ts',
   'src/base/errors.ts',
   'src/base/group-by.ts',
   'src/base/ip.ts',
   'src/base/ownership.ts',
   'src/base/plain-text.ts',
+  'src/base/proc-stat.ts',
   'src/base/special-addresses.ts',
   'src/base/suggest.ts',
   'src/base/text.ts',
-  'src/labels/discovery/docker-types.ts',
-  'src/labels/discovery/revision.ts',
+  'src/cli/users.ts',
+  'src/driver/store/client-row.ts',
+  'src/driver/store/columns.ts',
+  'src/driver/store/network-row.ts',
+  'src/driver/tunnel/full-tunnel.ts',
+  'src/driver/tunnel/join-plan.ts',
+  'src/driver/tunnel/peers.ts',
+  'src/driver/tunnel/remote-peer.ts',
+  'src/driver/users/interface-access.ts',
+  'src/labels/controller/attempts.ts',
+  'src/labels/controller/work-queue.ts',
+  'src/labels/discovery/docker-answers.ts',
+  'src/labels/discovery/docker-view.ts',
+  'src/labels/discovery/namespace-sharing.ts',
+  'src/labels/discovery/views.ts',
+  'src/labels/discovery/snapshot.ts',
+  'src/labels/namespace/applied-changes.ts',
+  'src/labels/namespace/raw-state.ts',
+  'src/labels/namespace/rule-probe.ts',
   'src/netlink/attributes.ts',
   'src/netlink/message.ts',
   'src/netlink/route/address.ts',
   'src/netlink/route/link.ts',
   'src/netlink/route/policy-rule.ts',
   'src/netlink/route/route.ts',
+  'src/netlink/wireguard/decode.ts',
+  'src/netlink/wireguard/device.ts',
+  'src/netlink/wireguard/encode.ts',
   'src/netlink/wireguard/key.ts',
   'src/nft/expression.ts',
+  'src/nft/messages.ts',
+  'src/nft/nfgenmsg.ts',
+  'src/nft/table-snapshot.ts',
   'src/nft/table.ts',
 ];
-/** What a pure file may import from outside the project. */
-const PURE_PACKAGES: readonly string[] = [
-  'node:crypto',
-  'node:util',
-  'node:path',
-  'node:buffer',
-  'ipaddr.js',
-  'tweetnacl',
-];
+/** What a pure file may import from outside the project: these names of it, or all. */
+const PURE_PACKAGES: ReadonlyMap<string, readonly string[] | 'all'> = new Map<
+  string,
+  readonly string[] | 'all'
+>([
+  ['node:crypto', ['createHash']],
+  ['node:util', ['getSystemErrorMap']],
+  ['ipaddr.js', 'all'],
+  ['tweetnacl', 'all'],
+]);
 const MAX_FILES = 16;
+/** The one thread that has to be a user's, as nothing that libuv starts can be. */
+const STARTS_WORKER = 'src/driver/users/disk-lookup.ts';
 
-/** Files by their paths from the root of the project, each with its text. */
-type Tree = ReadonlyMap<string, string>;
-
-/** What a file imports: files of the project as paths, all else by its name. */
-function importsOf(tree: Tree, file: string, which: 'all' | 'but types' = 'all'): string[] {
-  const pattern =
-    /(?:^|\n)(?:import|export)\s([^;]*?)from\s+'([^']+)'|\bimport\('([^']+)'\)|(?:^|\n)import\s+'([^']+)'/g;
-  return [...tree.get(file)!.matchAll(pattern)].flatMap(([, names, ...from]) => {
-    if (which === 'but types' && names && isOfTypes(names)) return [];
-    const path = from.find(one => one !== undefined)!;
-    return path.startsWith('.') ? normalize(join(dirname(file), path)).replace('.js', '.ts') : path;
-  });
+/** A tree and what its files import. */
+interface Source {
+  readonly tree: Tree;
+  readonly syntax: Syntax;
+  readonly imports: ReadonlyMap<string, readonly Import[]>;
 }
 
-/** Whether what is imported by these names is types alone: nothing of it is there at run time. */
-const isOfTypes = (names: string): boolean =>
-  /^type\s/.test(names) || /^\{(\s*type\s[^,]+,?)+\s*\}\s*$/.test(names);
+async function read(tree: Tree): Promise<Source> {
+  const code = new Map([...tree].filter(([file]) => /\.[mc]?[jt]s$/.test(file)));
+  const syntax = await readSyntax(code);
+  const imports = new Map<string, readonly Import[]>();
+  for (const [file, source] of syntax) {
+    imports.set(file, importsOf(file, source));
+    await turnsEnd();
+  }
+  return { tree, syntax, imports };
+}
 
 /** What is not pure in a tree, a sentence each. */
-function checkPurity(tree: Tree): string[] {
+function checkPurity({ tree, syntax, imports }: Source): string[] {
   const isPure = (file: string): boolean => PURE.includes(dirname(file)) || PURE_FILES.includes(file);
-  return [...tree].flatMap(([file, text]) => {
-    if (!isPure(file)) return [];
+  const mayImport = ({ from, names, isOfTypes }: Import): boolean => {
+    const allowed = PURE_PACKAGES.get(from);
+    return (
+      isOfTypes ||
+      isPure(from) ||
+      allowed === 'all' ||
+      (allowed ? names.every(name => allowed.includes(name)) : false)
+    );
+  };
+  return [...syntax].flatMap(([file, source]) => {
+    if (!isPure(file))
+      return saysPure(tree.get(file)!) ? [`${file} says that it is pure, and is not listed`] : [];
     return [
-      ...importsOf(tree, file, 'but types')
-        .filter(from => !isPure(from) && !PURE_PACKAGES.includes(from))
-        .map(from => `${file} imports ${from}, which is not pure`),
-      ...(text.match(/\bDate\.now\b|\bperformance\.now\b|\bsetTimeout\b|\bprocess\.\w+/g) ?? []).map(
-        name => `${file} uses ${name}`,
-      ),
-      ...(/^let /m.test(text) ? [`${file} keeps a state of its own`] : []),
+      ...imports
+        .get(file)!
+        .filter(one => !mayImport(one))
+        .map(({ from, names }) =>
+          PURE_PACKAGES.has(from)
+            ? `${file} imports ${names.join(', ')} of ${from}, which is not pure`
+            : `${file} imports ${from}, which is not pure`,
+        ),
+      ...impuritiesOf(source).map(what => `${file} ${what}`),
     ];
   });
 }
 
+/** Whether the first comment of a file says that it is pure. */
+function saysPure(text: string): boolean {
+  const header = /^(?:#!.*\n)?((?:\/\/.*\n)+)/.exec(text)?.[1] ?? '';
+  return /\bPure\b/.test(header);
+}
+
 /** What is wrong with the floors of a tree, a sentence each. */
-function checkFloors(tree: Tree): string[] {
+function checkFloors({ tree, imports }: Source): string[] {
   const floorOf = (file: string): number => FLOORS.indexOf(dirname(file));
   const isHalf = (file: string, half: string): boolean => file.startsWith(`src/${half}/`);
+  const why = (file: string, from: string): string | undefined => {
+    if (from.startsWith('node:') || DEPENDENCIES.includes(from.split('/')[0]!)) return undefined;
+    if (!tree.has(from))
+      return `${file} imports ${from}, which is neither in a listed folder nor a dependency`;
+    if (floorOf(from) > floorOf(file)) return `${file} imports ${from}, which is above it`;
+    if (isHalf(file, 'driver') && isHalf(from, 'labels')) return `${file} imports ${from}: they never meet`;
+    return undefined;
+  };
   return [...tree.keys()].flatMap(file => {
     if (floorOf(file) < 0) return [`${file} is in no listed folder`];
-    return importsOf(tree, file)
-      .filter(from => from.includes('/') && (from.startsWith('src/') || from.startsWith('native/')))
-      .flatMap(from => {
-        if (floorOf(from) > floorOf(file)) return [`${file} imports ${from}, which is above it`];
-        if (isHalf(file, 'driver') && isHalf(from, 'labels'))
-          return [`${file} imports ${from}: they never meet`];
-        return [];
-      });
+    if (!file.endsWith('.ts')) return [`${file} is not TypeScript (.ts)`];
+    return imports.get(file)!.flatMap(({ from }) => why(file, from) ?? []);
   });
+}
+
+/** What spawns processes, or loads what no import names: beyond the reach of everything here. */
+function checkLoading({ syntax, imports, tree }: Source): string[] {
+  return [...syntax.keys()].flatMap(file => [
+    ...imports
+      .get(file)!
+      .filter(({ from }) => from !== 'node:worker_threads' || file !== STARTS_WORKER)
+      .filter(
+        ({ from, names }) =>
+          /child_process|worker_threads|cluster|^node:vm$/.test(from) || names.includes('createRequire'),
+      )
+      .map(({ from }) => `${file} imports ${from}`),
+    ...(
+      tree
+        .get(file)!
+        .match(/\bchild_process\b|\bprocess\.(binding|dlopen|getBuiltinModule)\b|\bcreateRequire\b/g) ?? []
+    ).map(name => `${file} names ${name}`),
+  ]);
 }
 
 /** From dist/test/unit. */
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const DEPENDENCIES = Object.keys(
+  (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: object }).dependencies,
+);
 const tree: Tree = new Map(
   ['src', 'native'].flatMap(folder =>
-    readdirSync(join(root, folder), { recursive: true })
-      .map(name => join(folder, String(name)))
-      .filter(name => name.endsWith('.ts'))
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter(entry => !entry.isDirectory())
+      .map(({ parentPath, name }) => relative(root, join(parentPath, name)))
       .map((name): [string, string] => [name, readFileSync(join(root, name), 'utf8')]),
   ),
 );
+const source = await read(tree);
 const files = [...tree.keys()];
 
 test('every file is in a listed folder, and every import points down', () => {
   assert.ok(files.length > 100);
-  assert.deepEqual(checkFloors(tree), []);
+  assert.deepEqual(checkFloors(source), []);
 });
 
-test('a made-up tree with a file in no listed folder and an import that points up is refused', () => {
+test('a made-up tree with a file in no listed folder and an import that points up is refused', async () => {
   const madeUp: Tree = new Map([
     ['src/attic/box.ts', "import { a } from '../base/a.js';"],
     ['src/base/a.ts', "import type { Driver } from '../driver/lifecycle/driver.js';"],
@@ -162,12 +236,77 @@ test('a made-up tree with a file in no listed folder and an import that points u
     ['src/labels/spec/c.ts', "import '../planner/d.js';"],
     ['src/labels/planner/d.ts', 'export const d = 1;'],
   ]);
-  assert.deepEqual(checkFloors(madeUp), [
+  assert.deepEqual(checkFloors(await read(madeUp)), [
     'src/attic/box.ts is in no listed folder',
     'src/base/a.ts imports src/driver/lifecycle/driver.ts, which is above it',
     'src/driver/lifecycle/driver.ts imports src/labels/spec/b.ts: they never meet',
     'src/labels/spec/c.ts imports src/labels/planner/d.ts, which is above it',
   ]);
+});
+
+test('an import that points up is found in every way to write one', async () => {
+  const ways: readonly string[] = [
+    "import { d } from '../labels/planner/d.js';",
+    'import { d } from "../labels/planner/d.js";',
+    "import { a } from './a.js'; import { d } from '../labels/planner/d.js';",
+    "import * as d from '../labels/planner/d.js'",
+    "export * from '../labels/planner/d.js'",
+    "import\n  '../labels/planner/d.js'",
+    "import d = require('../labels/planner/d.js');",
+    "const d = await import(\n  '../labels/planner/d.js'\n);",
+    'const d = () => import(`../labels/planner/d.js`);',
+    "type D = import('../labels/planner/d.js').D;",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is code
+    "const text = `${await import('../labels/planner/d.js')}`;",
+  ];
+  const madeUp: Tree = new Map([
+    ...ways.map((way, n): [string, string] => [`src/base/${n}.ts`, way]),
+    ['src/base/a.ts', ''],
+    ['src/labels/planner/d.ts', 'export const d = 1;'],
+  ]);
+  assert.deepEqual(
+    checkFloors(await read(madeUp)),
+    ways.map((_, n) => `src/base/${n}.ts imports src/labels/planner/d.ts, which is above it`),
+  );
+  const words: Tree = new Map([
+    ['src/base/a.ts', "// import '../cli/main.js'\nconst a = \"import '../cli/main.js'\";"],
+  ]);
+  assert.deepEqual(checkFloors(await read(words)), []);
+});
+
+test('an import of what is in no listed folder, of no dependency or of nothing that can be told is refused', async () => {
+  const ways: readonly (readonly [way: string, from: string])[] = [
+    ["import { x } from '../../../test/support/x.js';", '../test/support/x.ts'],
+    ["import { x } from '../../test/support/x.js';", 'test/support/x.ts'],
+    ["import { x } from '../../dist/src/base/x.js';", 'dist/src/base/x.ts'],
+    ["import x from '../../package.json' with { type: 'json' };", 'package.json'],
+    ["import { x } from '/usr/lib/x.js';", '/usr/lib/x.js'],
+    ["import { x } from 'typescript';", 'typescript'],
+    ["import { x } from 'fs';", 'fs'],
+    ["const x = await import('./' + name);", 'something that is computed'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is code
+    ['const x = await import(`./${name}.js`);', 'something that is computed'],
+    ["import { x } from './there.mjs';", 'src/base/there.mts'],
+  ];
+  const madeUp: Tree = new Map(ways.map(([way], n) => [`src/base/${n}.ts`, way]));
+  assert.deepEqual(
+    checkFloors(await read(madeUp)),
+    ways.map(
+      ([, from], n) =>
+        `src/base/${n}.ts imports ${from}, which is neither in a listed folder nor a dependency`,
+    ),
+  );
+});
+
+test('a file that is not .ts is refused', async () => {
+  const names = ['a.mts', 'a.cts', 'a.js', 'a.mjs', 'a.json', 'a', 'a.ts.orig'].map(
+    name => `src/base/${name}`,
+  );
+  const madeUp: Tree = new Map(names.map(name => [name, '']));
+  assert.deepEqual(
+    checkFloors(await read(madeUp)),
+    names.map(name => `${name} is not TypeScript (.ts)`),
+  );
 });
 
 test('every listed folder has files, and none more than sixteen', () => {
@@ -178,11 +317,11 @@ test('every listed folder has files, and none more than sixteen', () => {
 });
 
 test('what is pure imports nothing that is not, keeps no time and no state of its own', () => {
-  assert.deepEqual(checkPurity(tree), []);
+  assert.deepEqual(checkPurity(source), []);
   for (const file of PURE_FILES) assert.ok(tree.has(file), file);
 });
 
-test('a made-up tree whose pure files read files, ask the clock and import a client is refused', () => {
+test('a made-up tree whose pure files read files, ask the clock and import a client is refused', async () => {
   const madeUp: Tree = new Map([
     ['src/netlink/connection.ts', "import { socket } from 'node:fs';"],
     ['src/base/ip.ts', "import { readFileSync } from 'node:fs';"],
@@ -190,37 +329,118 @@ test('a made-up tree whose pure files read files, ask the clock and import a cli
     ['src/labels/spec/b.ts', "import { type Connection } from '../../netlink/connection.js';"],
     ['src/labels/spec/c.ts', "import { type Connection, open } from '../../netlink/connection.js';"],
     ['src/labels/spec/d.ts', 'let n = Date.now();'],
+    [
+      'src/labels/namespace/e.ts',
+      '#!/usr/bin/node\n// What it is, in many words.\n// Pure. Not here: all else.\n',
+    ],
+    ['src/labels/namespace/f.ts', '// What it is.\n// Purely so.\n\n// Pure.\n'],
   ]);
-  assert.deepEqual(checkPurity(madeUp), [
+  assert.deepEqual(checkPurity(await read(madeUp)), [
     'src/base/ip.ts imports node:fs, which is not pure',
     'src/labels/spec/c.ts imports src/netlink/connection.ts, which is not pure',
     'src/labels/spec/d.ts uses Date.now',
-    'src/labels/spec/d.ts keeps a state of its own',
+    'src/labels/spec/d.ts keeps a state of its own: the variable n',
+    'src/labels/namespace/e.ts says that it is pure, and is not listed',
   ]);
 });
+
+const KEEPS = 'keeps a state of its own:';
+const SNIPPETS: readonly (readonly [text: string, ...found: string[]])[] = [
+  ['const now = new Date();', 'uses new Date()'],
+  ['const now = new Date;', 'uses new Date()'],
+  ['const now = Date();', 'uses new Date()'],
+  ['const D = Date;', 'uses new Date()'],
+  ['const now = [1].map(Date.now);', 'uses Date.now'],
+  ['const n = Math.random();', 'uses Math.random'],
+  ['setTimeout(() => 1, 1);', 'uses setTimeout'],
+  ['setInterval(() => 1, 1);', 'uses setInterval'],
+  ['setImmediate(() => 1);', 'uses setImmediate'],
+  ["fetch('http://localhost');", 'uses fetch'],
+  ["console.log('x');", 'uses console'],
+  ["import { randomBytes } from 'node:crypto';", 'imports randomBytes of node:crypto, which is not pure'],
+  ["import * as c from 'node:crypto';", 'imports * of node:crypto, which is not pure'],
+  ["import c from 'node:crypto';", 'imports default of node:crypto, which is not pure'],
+  ["const c = await import('node:crypto');", 'imports * of node:crypto, which is not pure'],
+  ['const id = crypto.randomUUID();', 'uses crypto'],
+  ['const now = performance.now();', 'uses performance'],
+  ['const p = process;', 'uses process'],
+  ['const { pid } = process;', 'uses process'],
+  ['const all = { process };', 'uses process'],
+  ["const p = globalThis['process'];", 'uses globalThis'],
+  ["const fs = require('node:fs');", 'uses require'],
+  ['export let n = 0;', `${KEEPS} the variable n`],
+  ['let n = 0, m = 1;', `${KEEPS} the variable n, m`],
+  ['var n = 0;', `${KEEPS} the variable n`],
+  ['class A { static n = 0; }', `${KEEPS} the static field n`],
+  ['export class A { static readonly seen = new Map(); }', `${KEEPS} the static field seen`],
+  ['class A {} export const f = () => { A.n = 1; };', `${KEEPS} it writes to A`],
+  ['const m = new Map(); export const f = x => { m.set(x, 1); };', `${KEEPS} it writes to m`],
+  ['const m = new Set(); export function f(x) { m.add(x); }', `${KEEPS} it writes to m`],
+  ['const m = []; export const f = x => m.push(x);', `${KEEPS} it writes to m`],
+  ['const m = {}; export const f = x => { m[x] = 1; };', `${KEEPS} it writes to m`],
+  ['const m = { n: 0 }; export const f = () => m.n++;', `${KEEPS} it writes to m`],
+  ['const m = { a: { n: 0 } }; export const f = () => { m.a.n ||= 1; };', `${KEEPS} it writes to m`],
+  ['const m = { n: 0 }; export const f = () => { delete m.n; };', `${KEEPS} it writes to m`],
+  ['const m = {}; export const f = x => Object.assign(m, x);', `${KEEPS} it writes to m`],
+  ['const m = Buffer.alloc(4); export const f = x => m.writeInt32LE(x);', `${KEEPS} it writes to m`],
+  ['const at = new Date(0), then = Date.UTC(1970, 1), day = Date.parse("x");'],
+  ['const m = new Map([[1, 2]]); export const f = x => m.get(x);'],
+  ['export const f = xs => { const m = new Map(); for (const x of xs) m.set(x, 1); return m; };'],
+  ['const A = { process: 1, fetch: 2 }; export const f = a => a.process + A.fetch;'],
+  ['export interface A { readonly performance: number; readonly timer: NodeJS.Timeout }'],
+  ["import { createHash } from 'node:crypto';"],
+  [
+    "import { type Hash, createHash } from 'node:crypto';",
+    'imports Hash, createHash of node:crypto, which is not pure',
+  ],
+];
+const snippets = checkPurity(
+  await read(new Map(SNIPPETS.map(([text], n) => [`src/labels/spec/${n}.ts`, text]))),
+);
+for (const [n, [text, ...found]] of SNIPPETS.entries()) {
+  test(`${found.length > 0 ? 'not pure' : 'pure'}: ${text}`, () => {
+    const file = `src/labels/spec/${n}.ts `;
+    assert.deepEqual(
+      snippets.filter(what => what.startsWith(file)),
+      found.map(what => file + what),
+    );
+  });
+}
 
 test('no import leads in a circle', () => {
   const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): void => {
     assert.ok(!path.includes(file), [...path, file].join(' → '));
     if (done.has(file)) return;
-    for (const from of importsOf(tree, file)) if (tree.has(from)) visit(from, [...path, file]);
+    for (const { from } of source.imports.get(file)!) if (tree.has(from)) visit(from, [...path, file]);
     done.add(file);
   };
   for (const file of files) visit(file, []);
 });
 
-/** The one thread that has to be a user's, as nothing that libuv starts can be. */
-const STARTS_WORKER = 'src/driver/users/disk-lookup.ts';
+test('no process is spawned, no worker but one kind, and nothing is loaded but by import', () => {
+  assert.deepEqual(checkLoading(source), []);
+  assert.ok(tree.has(STARTS_WORKER));
+});
 
-test('no process is spawned, and no worker but one kind', () => {
-  for (const file of files) {
-    for (const from of importsOf(tree, file)) {
-      if (from === 'node:worker_threads' && file === STARTS_WORKER) continue;
-      assert.doesNotMatch(from, /child_process|worker_threads|cluster/, file);
-    }
-    assert.doesNotMatch(tree.get(file)!, /\bchild_process\b|\bprocess\.binding\b|\bprocess\.dlopen\b/, file);
-  }
+test('a made-up tree that spawns, or loads in another way, is refused', async () => {
+  const madeUp: Tree = new Map([
+    ['src/base/a.ts', 'import { spawn } from "node:child_process";'],
+    ['src/base/b.ts', "import { createRequire } from 'node:module';"],
+    ['src/base/c.ts', "import { Worker } from 'node:worker_threads';"],
+    [STARTS_WORKER, "import { Worker } from 'node:worker_threads';"],
+    ['src/base/d.ts', "const fs = process.getBuiltinModule('fs');"],
+    ['src/base/e.ts', "const vm = await import(\n'node:vm');"],
+  ]);
+  assert.deepEqual(checkLoading(await read(madeUp)), [
+    'src/base/a.ts imports node:child_process',
+    'src/base/a.ts names child_process',
+    'src/base/b.ts imports node:module',
+    'src/base/b.ts names createRequire',
+    'src/base/c.ts imports node:worker_threads',
+    'src/base/d.ts names process.getBuiltinModule',
+    'src/base/e.ts imports node:vm',
+  ]);
 });
 
 test('setns is called by src/netlink/netns.ts alone', () => {

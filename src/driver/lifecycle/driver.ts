@@ -47,10 +47,10 @@ interface DriverParts {
   readonly host: HostInterface;
   readonly teardown: Teardown;
   readonly reaper: LinkReaper;
-  readonly sandboxes: LinkNamespaces;
+  readonly namespaces: LinkNamespaces;
   readonly resolver: EndpointResolver;
   readonly fullTunnels: FullTunnels;
-  readonly serial: KeyedQueue;
+  readonly queue: KeyedQueue;
   readonly log: Log;
   /** The interfaces of the host that containers of users other than root may join. */
   readonly rootlessIfnames: ReadonlySet<string>;
@@ -82,7 +82,7 @@ export class Driver {
     if (seed.length < LEAST_SEED_BYTES) {
       log.warn(
         { network: shortId(network.id) },
-        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and who guesses it has every private key of the network: create it again with one that "dwgd seed" prints`,
+        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and anyone who guesses it can derive every private key: create it again with one that "dwgd seed" prints`,
       );
     }
     await readPresharedKey(network);
@@ -103,7 +103,7 @@ export class Driver {
 
   /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
   createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
-    return this.#parts.serial.run(request.EndpointID, async () => {
+    return this.#parts.queue.run(request.EndpointID, async () => {
       const { store, reaper, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const addresses = planAddresses(network, request);
@@ -146,7 +146,7 @@ export class Driver {
 
   /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
   join(request: JoinRequest, owner: number): Promise<JoinResponse> {
-    return this.#parts.serial.run(request.EndpointID, async () => {
+    return this.#parts.queue.run(request.EndpointID, async () => {
       const { store, host, teardown, resolver, fullTunnels, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const known = store.endpoint(request.EndpointID);
@@ -200,7 +200,7 @@ export class Driver {
 
   /** Takes the container off the host's interface; Docker brings the link back by itself. */
   leave(request: EndpointRequest, owner: number): Promise<void> {
-    return this.#parts.serial.run(request.EndpointID, async () => {
+    return this.#parts.queue.run(request.EndpointID, async () => {
       const { store, teardown, fullTunnels, log } = this.#parts;
       const endpoint = store.endpoint(request.EndpointID);
       const network = endpoint && store.network(endpoint.networkId);
@@ -225,7 +225,7 @@ export class Driver {
     const other = this.#parts.store.endpointOfLink(ifname, id);
     if (!other) return;
     throw new UserError(
-      `the link ${ifname} belongs to the endpoint ${shortId(other.id)}: remove that container, or start this one anew for another id`,
+      `the link ${ifname} belongs to the endpoint ${shortId(other.id)}: remove that container, or recreate this one to get a new id`,
     );
   }
 

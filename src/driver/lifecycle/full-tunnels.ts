@@ -19,9 +19,9 @@ import { Poller, type Progress } from '../tunnel/poller.js';
 
 interface FullTunnelParts {
   readonly store: Store;
-  readonly sandboxes: LinkNamespaces;
+  readonly namespaces: LinkNamespaces;
   /** What Docker's calls about an endpoint wait in, too. */
-  readonly serial: KeyedQueue;
+  readonly queue: KeyedQueue;
   readonly log: Log;
   /** Of what is done in containers. */
   readonly trace?: Trace | undefined;
@@ -153,7 +153,7 @@ export class FullTunnels {
 
   /** One try, not while Docker has the container join or leave. */
   #attempt(id: string): Promise<Progress> {
-    return this.#parts.serial.run(id, async () => {
+    return this.#parts.queue.run(id, async () => {
       const { store } = this.#parts;
       const endpoint = store.endpoint(id);
       const network = endpoint && store.network(endpoint.networkId);
@@ -181,14 +181,14 @@ export class FullTunnels {
   /**
    * Reconciles the endpoint's namespace with the full tunnels that it has.
    * @param without an endpoint that goes
-   * @throws OpError, ChannelError, and what sandboxes throw
+   * @throws OpError, ChannelError, and what namespaces throw
    */
   #reconcile(network: Network, endpoint: Endpoint, without?: string): FullTunnelResult {
-    const { sandboxes, linkKind = 'wireguard', trace } = this.#parts;
-    const netns = sandboxes.openNetns(endpoint, network.owner);
+    const { namespaces, linkKind = 'wireguard', trace } = this.#parts;
+    const netns = namespaces.openNetns(endpoint, network.owner);
     try {
       const tunnels = this.#tunnelsIn(endpoint.sandboxKey, network.owner, without);
-      return sandboxes.within(netns, () => applyFullTunnels(tunnels, linkKind, trace));
+      return namespaces.within(netns, () => applyFullTunnels(tunnels, linkKind, trace));
     } finally {
       netns.close();
     }

@@ -28,7 +28,7 @@ interface RecoveryParts {
 }
 
 /** What Docker does not list twice, this far apart, is gone; a single listing may coincide with a container's start. */
-const SECOND_LOOK_MS = 3_000;
+const SECOND_PASS_MS = 3_000;
 
 /** What the store has for one Docker, and that Docker does not list. */
 interface Missing {
@@ -93,7 +93,7 @@ export class Recovery {
     }
   }
 
-  /** Brings the store to what a Docker says: its networks learnt, and what it does not know any more taken away. */
+  /** Brings the store to what a Docker says: its networks adopted, and what it does not know any more taken away. */
   compare(docker: DockerClient, owner: number): Promise<void> {
     return onBehalfOf(owner, () => this.#compare(docker, owner));
   }
@@ -104,10 +104,10 @@ export class Recovery {
       discard().catch(err => log.error(`cannot remove what is left of it: ${messageOf(err)}`));
     try {
       const first = await docker.networks();
-      this.#learn(first, owner);
+      this.#adopt(first, owner);
       const suspects = this.#missing(first, owner);
       if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
-      await sleep(SECOND_LOOK_MS, undefined, { ref: false });
+      await sleep(SECOND_PASS_MS, undefined, { ref: false });
       const still = this.#missing(await docker.networks(), owner);
       for (const id of suspects.endpoints) {
         if (!still.endpoints.has(id)) continue;
@@ -126,7 +126,7 @@ export class Recovery {
   }
 
   /** Networks that the store does not have, and pools that the original's database did not keep. */
-  #learn(networks: readonly DockerNetwork[], owner: number): void {
+  #adopt(networks: readonly DockerNetwork[], owner: number): void {
     const { store, log, rootlessIfnames } = this.#parts;
     for (const { id, options, ipv4, ipv6 } of networks) {
       if (!isId(id)) continue;
@@ -139,7 +139,7 @@ export class Recovery {
         refuseClosedInterface(network, known, rootlessIfnames);
         checkNetworkQuota(store, network);
         store.putNetwork(network);
-        log.info({ network: shortId(id) }, 'learnt a network from Docker');
+        log.info({ network: shortId(id) }, 'adopted a network from Docker');
       } catch (err) {
         log.warn({ network: shortId(id) }, `cannot take over a network of Docker: ${messageOf(err)}`);
         // The list may be very long, and the next network would fail for the same reason.

@@ -21,9 +21,9 @@ interface TeardownParts {
   readonly store: Store;
   readonly host: HostInterface;
   readonly reaper: LinkReaper;
-  readonly sandboxes: LinkNamespaces;
+  readonly namespaces: LinkNamespaces;
   readonly fullTunnels: FullTunnels;
-  readonly serial: KeyedQueue;
+  readonly queue: KeyedQueue;
   readonly log: Log;
 }
 
@@ -36,7 +36,7 @@ export class Teardown {
 
   /** Takes away what an endpoint left, whoever found out that it is gone. Until its link is, the record says so. */
   discard(id: string): Promise<void> {
-    return this.#parts.serial.run(id, async () => {
+    return this.#parts.queue.run(id, async () => {
       const { store, fullTunnels, log } = this.#parts;
       const endpoint = store.endpoint(id);
       if (!endpoint) return;
@@ -70,9 +70,9 @@ export class Teardown {
   }
 
   #reap(name: string, owner: number, done: () => void): void {
-    const { reaper, sandboxes } = this.#parts;
+    const { reaper, namespaces } = this.#parts;
     const link = { name, isOurs: (link: Link): boolean => isLinkOf(owner, link) };
-    reaper.reap(link, () => sandboxes.openRouteSocket(owner), done);
+    reaper.reap(link, () => namespaces.openRouteSocket(owner), done);
   }
 
   /** Takes the container's peer off the host's interface, where it may have one. */

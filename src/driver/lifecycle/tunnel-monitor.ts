@@ -29,10 +29,10 @@ interface TunnelMonitorParts {
   readonly store: Store;
   readonly wg: WgCtrl;
   readonly host: HostInterface;
-  readonly sandboxes: LinkNamespaces;
+  readonly namespaces: LinkNamespaces;
   readonly resolver: EndpointResolver;
   /** What Docker's calls about an endpoint wait in, too. */
-  readonly serial: KeyedQueue;
+  readonly queue: KeyedQueue;
   readonly log: Log;
   /** What the work for users other than root takes turns in, as their calls do; absent: one of its own. */
   readonly share?: LoopShare;
@@ -224,7 +224,7 @@ export class TunnelMonitor {
     presharedKey: SecretKey | undefined,
     owner: number,
   ): Promise<void> {
-    const { store, host, serial, log } = this.#parts;
+    const { store, host, queue, log } = this.#parts;
     const wanted = endpoints.flatMap(endpoint =>
       endpoint.publicKey
         ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
@@ -233,7 +233,7 @@ export class TunnelMonitor {
     let restored = 0;
     for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(device, peer))) {
       // Not during Leave, nor after it.
-      await serial.run(endpoint.id, async () => {
+      await queue.run(endpoint.id, async () => {
         if (store.endpoint(endpoint.id)?.state !== 'joined') return;
         try {
           await host.addPeer(device.name, { endpoint, owner, peer }, () => undefined);

@@ -51,7 +51,7 @@ export class RootlessSockets {
   readonly #restUntil = new Map<number, number>();
   readonly #answers = new AnswerShares();
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  #finding: Promise<void> = Promise.resolve();
 
   constructor(parts: RootlessParts) {
     this.#parts = parts;
@@ -59,23 +59,23 @@ export class RootlessSockets {
 
   /** Looks now, and every two seconds. */
   start(): void {
-    const look = (): void => {
-      this.#looking = this.#looking
-        .then(() => this.#look())
+    const find = (): void => {
+      this.#finding = this.#finding
+        .then(() => this.#find())
         .catch(err => this.#parts.log.error(`cannot look for rootless Dockers: ${messageOf(err)}`));
     };
-    this.#timer = setInterval(look, PERIOD_MS).unref();
-    look();
+    this.#timer = setInterval(find, PERIOD_MS).unref();
+    find();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#looking;
+    await this.#finding;
     for (const served of this.#served.values()) this.#drop(served);
     await Promise.all(this.#dropping.values());
   }
 
-  async #look(): Promise<void> {
+  async #find(): Promise<void> {
     const users = this.#parts.hosts.users();
     for (const known of [this.#restUntil, this.#refused])
       for (const uid of known.keys()) if (!users.includes(uid)) known.delete(uid);
@@ -83,7 +83,7 @@ export class RootlessSockets {
     for (const uid of users) {
       const begun = performance.now();
       if (begun < (this.#restUntil.get(uid) ?? 0)) continue;
-      this.#lookAt(uid);
+      this.#findOf(uid);
       const now = performance.now();
       this.#restUntil.set(uid, now + (now - begun) * REST_TIMES);
       // Calls of root's are answered between two users.
@@ -91,7 +91,7 @@ export class RootlessSockets {
     }
   }
 
-  #lookAt(uid: number): void {
+  #findOf(uid: number): void {
     const host = this.#parts.hosts.find(uid);
     const served = this.#served.get(uid);
     if (served && (host?.pid !== served.host.pid || host.started !== served.host.started)) this.#drop(served);
@@ -129,9 +129,9 @@ export class RootlessSockets {
     });
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
-    // At most one at a time for each user, however often his Docker restarts.
-    const looks = new Coalescer(() => recovery.compare(docker, host.uid));
-    void docker.watch(() => looks.trigger());
+    // At most one at a time for each user, however often their Docker restarts.
+    const comparing = new Coalescer(() => recovery.compare(docker, host.uid));
+    void docker.watch(() => comparing.trigger());
   }
 
   /** Closes the socket. Only the user's own next Docker waits until the calls under way are finished. */
@@ -156,7 +156,7 @@ export class RootlessSockets {
 
 /**
  * Its /run/docker/plugins, made where it is missing; a file descriptor (O_PATH). Its user owns that file system, so no
- * step of the way may be a symbolic link, which would lead out into ours, nor lie where the user answers himself.
+ * step of the way may be a symbolic link, which would lead out into ours, nor lie where it is the user who answers.
  */
 function openFolder({ uid, gid, root }: RootlessProcess): number {
   let path = '';

@@ -22,7 +22,7 @@ interface ContainerLinksParts {
   readonly rt: RtNetlink;
   readonly wg: WgCtrl;
   /** The way into others. */
-  readonly sandboxes: LinkNamespaces;
+  readonly namespaces: LinkNamespaces;
   readonly log: Log;
 }
 
@@ -120,7 +120,7 @@ export class ContainerLinks {
 
   /** Root's Docker looks in the host's namespace, where sockets are at hand. */
   #open(owner: number): DockerSockets {
-    const { rt, wg, sandboxes } = this.#parts;
-    return owner === 0 ? { rt, wg, close: () => undefined } : sandboxes.openDockerSockets(owner);
+    const { rt, wg, namespaces } = this.#parts;
+    return owner === 0 ? { rt, wg, close: () => undefined } : namespaces.openDockerSockets(owner);
   }
 }

@@ -29,14 +29,14 @@ interface ContainerSockets {
 }
 
 export class ContainerTunnels {
-  readonly #parts: { readonly sandboxes: LinkNamespaces; readonly log: Log };
+  readonly #parts: { readonly namespaces: LinkNamespaces; readonly log: Log };
   /** Endpoints whose link has been seen in its container, with the name that it had there. */
   readonly #found = new Map<string, string>();
   /** What was logged for each endpoint, each thing once. */
   readonly #logged = new Set<string>();
 
   /** @param parts the way into containers, and the log */
-  constructor(parts: { readonly sandboxes: LinkNamespaces; readonly log: Log }) {
+  constructor(parts: { readonly namespaces: LinkNamespaces; readonly log: Log }) {
     this.#parts = parts;
   }
 
@@ -58,7 +58,7 @@ export class ContainerTunnels {
   async reconcile(network: Network, endpoint: Endpoint, view: OutsideView): Promise<void> {
     let sockets: ContainerSockets;
     try {
-      sockets = this.#parts.sandboxes.openContainer(endpoint, network.owner);
+      sockets = this.#parts.namespaces.openContainer(endpoint, network.owner);
     } catch (err) {
       // The namespace is gone, or not there yet: Docker will say so, or move the link with the configuration of Join.
       if (isNotFound(err) || err instanceof UserError) return;
@@ -108,7 +108,7 @@ export class ContainerTunnels {
 
   /** Whether the link is still where its owner's Docker takes it from. */
   async #isOnItsWay({ ifname }: Endpoint, owner: number): Promise<boolean> {
-    const rt = this.#parts.sandboxes.openRtNetlink(owner);
+    const rt = this.#parts.namespaces.openRtNetlink(owner);
     try {
       const link = await rt.link(ifname);
       return link !== undefined && isLinkOf(owner, link);

@@ -23,7 +23,7 @@ interface Claim {
 interface HostInterfaceParts {
   readonly wg: WgCtrl;
   readonly store: Store;
-  readonly serial: KeyedQueue;
+  readonly queue: KeyedQueue;
 }
 
 export class HostInterface {
@@ -101,7 +101,7 @@ export class HostInterface {
 
   /** One at a time on each interface. No endpoint has such an id: a slash is in none. */
   #inTurn(ifname: string, fn: () => Promise<void>): Promise<void> {
-    return this.#parts.serial.run(`interface/${ifname}`, fn);
+    return this.#parts.queue.run(`interface/${ifname}`, fn);
   }
 }
 

@@ -33,8 +33,8 @@ try {
 }`;
 
 /**
- * Has a thread look names up. A thread keeps the ids with which it is started, so it is the user's for good, and what he
- * may not see is not seen. What comes of it tells the walk, which repeats the look-up.
+ * Has a thread look names up. A thread keeps the ids with which it is started, so it is the user's for good, and what
+ * they may not see is not seen. What comes of it tells the walk, which repeats the look-up.
  */
 export function bringIntoMemory(
   { uid, gid }: { readonly uid: number; readonly gid: number },

@@ -16,7 +16,7 @@ interface Rest {
 /** Calls have a fifth of the time. */
 export const REST_OF_CALLS: Rest = { times: 4, mostMs: 1_000, turnMs: 50 };
 /** Answers of users' Dockers are read in a hundredth: nobody waits for what follows from them. Reading waits for nothing. */
-export const REST_OF_ANSWERS: Rest = { times: 99, mostMs: 10_000, turnMs: 0 };
+const REST_OF_ANSWERS: Rest = { times: 99, mostMs: 10_000, turnMs: 0 };
 
 export class LoopShare {
   readonly #turns = new RoundRobin();
@@ -51,7 +51,7 @@ export class LoopShare {
   }
 }
 
-/** Waits until the work has ended, whatever came of it, but no longer than so many milliseconds. */
+/** Waits for the work to end, well or not, for at most that many milliseconds. */
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   const end = new AbortController();
   const ended = work.catch(() => undefined);
@@ -60,18 +60,18 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   end.abort();
 }
 
-/** Answers of one user that wait to be read: his Docker is asked four questions at a time. */
+/** Answers of one user that wait to be read: their Docker is asked four questions at a time. */
 const MOST_WAITING = 8;
 
-/** The reading of what users' Dockers answer: each rests for himself, and others go on. */
+/** Reads what users' Dockers answer: after each reading that user has to rest, and no other. */
 export class AnswerShares {
   readonly #users = new Map<number, { readonly share: LoopShare; waiting: number }>();
 
-  /** @throws Error where too many answers of the user wait */
+  /** @throws Error where too many replies of the user's Docker are pending */
   async run<T>(user: number, parse: () => T): Promise<T> {
     const known = this.#users.get(user) ?? { share: new LoopShare(REST_OF_ANSWERS), waiting: 0 };
     this.#users.set(user, known);
-    if (known.waiting >= MOST_WAITING) throw new Error('too many answers of this Docker wait to be read');
+    if (known.waiting >= MOST_WAITING) throw new Error('too many pending replies');
     known.waiting++;
     try {
       return await known.share.run(user, parse);

@@ -1,4 +1,4 @@
-// Mounts as procfs tells of them, and which of them may be looked into for a user: what asks nobody outside the kernel.
+// Mounts as procfs shows them, and which of them may be read for a user: file systems that the kernel serves by itself.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { haveMountsChanged } from '../../../native/libc.js';
@@ -9,7 +9,7 @@ const EAGAIN = 11;
 const EACCES = 13;
 
 /**
- * File systems that ask nobody outside the kernel. A user can mount tmpfs, ramfs and overlay in namespaces of his own;
+ * File systems that ask nobody outside the kernel. A user can mount tmpfs, ramfs and overlay in namespaces of their own;
  * an overlay may lie on FUSE, so it has to be one of the host's.
  */
 const LOCAL = new Set(

@@ -96,7 +96,7 @@ export class RootlessHosts {
     });
   }
 
-  /** A network namespace by the path that a user's Docker knows it by. @throws UserError when it is none of his */
+  /** A network namespace by the path that a user's Docker knows it by. @throws UserError when it is none of theirs */
   openSandbox(uid: number, path: string): Netns {
     return this.within(uid, ({ root }) => {
       const fd = tryOpen(root, path);
@@ -105,7 +105,7 @@ export class RootlessHosts {
     });
   }
 
-  /** A connection to the API of that user's Docker. @throws UserError when he himself does not listen there */
+  /** A connection to the API of that user's Docker. @throws UserError when that user does not listen there */
   async connect({ uid, gid }: RootlessHost): Promise<Socket> {
     const folder = openSync('/', O_PATH);
     try {

@@ -1,5 +1,7 @@
-// A queue that runs few tasks at a time and serves users in turn, so that a user with many tasks delays only himself.
+// A queue that runs few tasks at a time and serves users in turn, so that a user with many tasks delays only themselves.
 // Not here: time limits, tasks that are ordered by their subject (base/keyed-queue.ts).
+
+import { addTo } from '../../base/group-by.js';
 
 export class RoundRobin {
   /** Waiting tasks by user; the user whose turn is next stands first. */
@@ -17,9 +19,7 @@ export class RoundRobin {
   run<T>(user: number, work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const job = (): Promise<void> => work().then(resolve, reject);
-      const queue = this.#waiting.get(user);
-      if (queue) queue.push(job);
-      else this.#waiting.set(user, [job]);
+      addTo(this.#waiting, user, job);
       this.#work();
     });
   }

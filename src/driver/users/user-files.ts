@@ -24,19 +24,16 @@ export interface FoundFile {
  * @param most bytes; a larger file is none of those that are looked for
  */
 export function readRuntimeFile(root: UserRoot, path: string, most: number): Buffer | undefined {
-  let named: number | undefined;
-  let fd: number | undefined;
+  const open = new OpenFiles(root);
   try {
-    named = openPathNow(root, path, 'refuse');
-    if (!isOwn(fstatSync(named), root.uid, most)) return undefined;
-    fd = reopen(root, named);
+    const { fd } = open.reopen(openPathNow(root, path, 'refuse'), most) ?? {};
+    if (fd === undefined) return undefined;
     const content = Buffer.alloc(most);
     return content.subarray(0, readSync(fd, content, 0, most, 0));
   } catch {
     return undefined;
   } finally {
-    if (named !== undefined) closeSync(named);
-    if (fd !== undefined) closeSync(fd);
+    open.close();
   }
 }
 
@@ -51,27 +48,55 @@ export async function readOwnFile(
   most: number,
   isLate?: () => boolean,
 ): Promise<FoundFile | undefined> {
-  let named: number | undefined;
-  let fd: number | undefined;
+  const open = new OpenFiles(root);
   try {
-    named = await openPath(root, path, 'follow', isLate);
-    const stat = fstatSync(named);
-    if (!isOwn(stat, root.uid)) return undefined;
-    fd = reopen(root, named);
+    const found = open.reopen(await openPath(root, path, 'follow', isLate));
+    if (!found) return undefined;
     const content = Buffer.alloc(most);
-    const { bytesRead } = await readOnThread(fd, content, 0, most, 0);
-    return { stat, content: content.subarray(0, bytesRead) };
+    const { bytesRead } = await readOnThread(found.fd, content, 0, most, 0);
+    return { stat: found.stat, content: content.subarray(0, bytesRead) };
   } catch (err) {
     if (errorCode(err) === undefined) throw err;
     return undefined;
   } finally {
-    if (named !== undefined) closeSync(named);
-    if (fd !== undefined) closeSync(fd);
+    open.close();
+  }
+}
+
+/** What is open while a file of a user is read: its name (O_PATH), and once it is known to be harmless the file itself. */
+class OpenFiles {
+  readonly #root: UserRoot;
+  readonly #fds: number[] = [];
+
+  constructor(root: UserRoot) {
+    this.#root = root;
+  }
+
+  /**
+   * Opens for reading what was opened by name; undefined for all but a regular file of the user's own of at most so many bytes.
+   * @param named is closed with the rest
+   */
+  reopen(
+    named: number,
+    most = Number.POSITIVE_INFINITY,
+  ): { readonly fd: number; readonly stat: Stats } | undefined {
+    this.#fds.push(named);
+    const stat = fstatSync(named);
+    const { uid, gid } = this.#root;
+    if (!stat.isFile() || stat.uid !== uid || stat.size > most) return undefined;
+    const open = (): number => openSync(`/proc/self/fd/${named}`, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const fd = uid === process.getuid!() ? open() : asUser(uid, gid, open);
+    this.#fds.push(fd);
+    return { fd, stat };
+  }
+
+  close(): void {
+    for (const fd of this.#fds) closeSync(fd);
   }
 }
 
 /**
- * Connects to a socket in tmpfs on which the user himself listens. A link to another one is none.
+ * Connects to a socket in tmpfs on which the user listens in person. A link to another one is none.
  * @throws UserError when there is none such
  */
 export async function connectToUser(root: UserRoot, path: string): Promise<Socket> {
@@ -109,14 +134,4 @@ export function peerOf(socket: Socket): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isOwn(stat: Stats, uid: number, most = Number.POSITIVE_INFINITY): boolean {
-  return stat.isFile() && stat.uid === uid && stat.size <= most;
-}
-
-/** Opens what is known to be a regular file. */
-function reopen({ uid, gid }: UserRoot, named: number): number {
-  const open = (): number => openSync(`/proc/self/fd/${named}`, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  return uid === process.getuid!() ? open() : asUser(uid, gid, open);
 }

@@ -19,9 +19,9 @@ interface User {
   last: Promise<unknown>;
   /** Under way or waiting. */
   count: number;
-  /** When he is listened to again, by performance.now(). */
+  /** When they are listened to again, by performance.now(). */
   until: number;
-  /** How many he had; once late, he is remembered. */
+  /** How many they had; once late, they are remembered. */
   timeouts: number;
 }
 

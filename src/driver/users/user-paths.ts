@@ -1,5 +1,5 @@
 // Paths that a user chose, opened as that user and without waiting for anybody: step by step, each step answered from
-// what the kernel has in memory, and never by a file system that a user may run himself (FUSE, or an overlay on it).
+// what the kernel has in memory, and never by a file system that users may run themselves (FUSE, or an overlay on it).
 // What comes of it names a file (O_PATH) and has touched none. Not here: what is read from it (user-files.ts).
 
 import { closeSync, constants, fstatSync, statfsSync } from 'node:fs';
@@ -52,7 +52,7 @@ const TRIES = 8;
  * Opens a path at once. On tmpfs, an entry that is not cached does not exist; on a disk, the lookup may block.
  * @param path absolute
  * @returns a file descriptor (O_PATH), for the caller to close
- * @throws OpError for anything that is not there for that user, or lies where nobody may look for him
+ * @throws OpError for anything that is not there for that user, or lies where nobody may look for them
  */
 export function openPathNow(root: UserRoot, path: string, links: Links): number {
   const walk = walkPath(root, path, links);

@@ -5,7 +5,7 @@ import { groupBy } from '../../base/group-by.js';
 import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
-import { sameRevisions } from '../discovery/revision.js';
+import { sameRevisions } from '../discovery/views.js';
 import type { Plan } from '../planner/plan.js';
 import { HOST_ROUTES } from '../spec/label-keys.js';
 import { type Attempts, failedAgain, NEVER_FAILED } from './attempts.js';
@@ -54,7 +54,7 @@ export interface WorkItem extends Target, Attempts {
  * A namespace that takes longer than this, in milliseconds, rests for so many times as long: all others wait meanwhile, and
  * whoever may change it can fill it with routes, rules and tables of his own.
  */
-export const [SLOW_MS, REST_FACTOR] = [50, 20] as const;
+const [SLOW_MS, REST_FACTOR] = [50, 20] as const;
 
 /** Why a pass runs. */
 interface ScheduleOptions {

@@ -15,7 +15,7 @@ import {
 import { type Rule, sameRule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Attachment } from '../discovery/container.js';
-import { NETWORKS_REFUSED } from '../discovery/docker-types.js';
+import { NETWORKS_REFUSED } from '../discovery/docker-view.js';
 import type { Change, DesiredState } from './state.js';
 
 /**

@@ -60,9 +60,9 @@ export const NOT_FORWARDING_TABLE: NftTable = { ...TABLE, sets: [], chains: [FOR
 export const CLOSED_STAMP = stampOf(CLOSED_TABLE);
 export const NOT_FORWARDING_STAMP = stampOf(NOT_FORWARDING_TABLE);
 
-/** Whether the table closes a namespace except for loopback. */
+/** Whether the table closes a namespace except for loopback: it has all the closing chains, by their names. */
 export function isClosing(table: NftTable | undefined): boolean {
-  return CHAINS.every(chain => table?.chains.includes(chain));
+  return CHAINS.every(({ name }) => table?.chains.some(chain => chain.name === name));
 }
 
 export const CLOSED = "the container sends and forwards nothing but loopback and Docker's DNS";

@@ -1,5 +1,5 @@
 // All containers as they are now: one listing, and an inspection of each that may have changed. Events only tell which those
-// are. Not here: Docker's JSON (docker-types.ts), reporting what cannot be inspected (inspect-errors.ts), what the labels
+// are. Not here: Docker's JSON (docker-view.ts), reporting what cannot be inspected (inspect-errors.ts), what the labels
 // mean (labels/spec/parse.ts).
 
 import { messageOf } from '../../base/errors.js';
@@ -24,14 +24,13 @@ import {
   type ListedContainer,
   nameOf,
   networkIds,
-} from './docker-types.js';
+} from './docker-view.js';
 import { hostDnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
 import { hostNetworks, indeterminate, knownNetns } from './namespace-sharing.js';
 import { Networks } from './networks.js';
 import { hiddenNetns, isStill, netnsOfContainer, processExists } from './proc-netns.js';
-import { Views } from './revision.js';
 import {
   type ContainerSnapshot,
   type LabelOrigins,
@@ -39,6 +38,7 @@ import {
   snapshotListed,
   snapshotStopped,
 } from './snapshot.js';
+import { Views } from './views.js';
 
 interface ContainersParts {
   readonly api: DockerApi;
@@ -68,6 +68,8 @@ export class Containers {
   /** Ids of those that no event has named since their snapshot. */
   readonly #fresh = new Set<string>();
   readonly #views = new Views();
+  /** The last that a snapshot got. */
+  #revision = 0;
   /** Ids of those that events have named since the last listing: inspected concurrently with the next one. */
   readonly #dirty = new Set<string>();
   readonly #queries: Queries;
@@ -152,7 +154,7 @@ export class Containers {
     this.#inspectErrors.checkProcesses(found);
     const isOfHost = hostNetworks(found, this.#parts.host);
     const isIndeterminate = indeterminate(found);
-    return found.map(each => this.#views.of(each, isOfHost(each), isIndeterminate(each)));
+    return found.map(each => this.#views.get(each, isOfHost(each), isIndeterminate(each)));
   }
 
   async #snapshot(
@@ -161,27 +163,24 @@ export class Containers {
     { fullResync, again }: { readonly fullResync: boolean; readonly again: boolean },
   ): Promise<ContainerSnapshot | undefined> {
     const id = listed.Id;
-    const print = fingerprint(listed);
+    const current = fingerprint(listed);
     const kindOf = (network: string) => this.#networks.kindOf(network);
     const known = this.#snapshots.get(id);
     if (!isRunning(listed)) {
-      if (known?.fingerprint === print && this.#fresh.has(id)) return known;
+      if (known?.fingerprint === current && this.#fresh.has(id)) return known;
       if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
-      const inspection = await this.#inspectAs(print, listed, early);
+      const inspection = await this.#inspectAs(current, listed, early);
       if (!inspection) return undefined;
-      const stopped = snapshotStopped(inspection.container, print, kindOf);
-      if (!this.#dirty.has(id)) this.#fresh.add(id);
-      this.#snapshots.set(id, stopped);
-      this.#inspectErrors.forget(id);
-      return stopped;
+      const stopped = snapshotStopped(inspection.container, current, kindOf);
+      return this.#keep(id, this.#numbered(stopped), true);
     }
-    const isFresh = known?.fingerprint === print && this.#fresh.has(id);
+    const isFresh = known?.fingerprint === current && this.#fresh.has(id);
     const isUnverified = known?.view.unverified !== undefined || known?.view.unknownRuntime !== undefined;
     const isOutdated = (again && isUnverified) || (fullResync && !isStill(known?.view.netns));
     if (isFresh && !isOutdated) return known;
     // A container with which Docker hangs must not delay the others in every pass.
     if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
-    const inspection = await this.#inspectAs(print, listed, early);
+    const inspection = await this.#inspectAs(current, listed, early);
     if (!inspection) return undefined;
     const { container, own } = inspection;
     const { Running, Pid } = container.State;
@@ -200,20 +199,29 @@ export class Containers {
       kindOf,
     );
     // If an event has come meanwhile, or there is no process yet, it is inspected again.
-    if (!this.#dirty.has(id) && snapshot.view.netns) this.#fresh.add(id);
+    return this.#keep(id, this.#numbered(snapshot), snapshot.view.netns !== undefined);
+  }
+
+  /** @param isComplete whether it is not taken anew until an event names the container */
+  #keep(id: string, snapshot: ContainerSnapshot, isComplete: boolean): ContainerSnapshot {
+    if (!this.#dirty.has(id) && isComplete) this.#fresh.add(id);
     this.#snapshots.set(id, snapshot);
     this.#inspectErrors.forget(id);
     return snapshot;
   }
 
+  #numbered(content: Omit<ContainerSnapshot, 'revision'>): ContainerSnapshot {
+    return { ...content, revision: ++this.#revision };
+  }
+
   /** The inspection that was requested before the listing, unless the listing is newer. */
   async #inspectAs(
-    print: string,
+    current: string,
     { Id }: ListedContainer,
     early: Promise<Inspection | undefined> | undefined,
   ): Promise<Inspection | undefined> {
     const inspection = await early;
-    return inspection && fingerprint(inspection.container) === print ? inspection : this.#inspect(Id);
+    return inspection && fingerprint(inspection.container) === current ? inspection : this.#inspect(Id);
   }
 
   /**
@@ -223,7 +231,7 @@ export class Containers {
   #lastSnapshot(listed: ListedContainer): ContainerSnapshot {
     const known = this.#snapshots.get(listed.Id);
     if (known?.fingerprint === fingerprint(listed)) return known;
-    return snapshotListed(listed, network => this.#networks.kindOf(network), known);
+    return this.#numbered(snapshotListed(listed, network => this.#networks.kindOf(network), known));
   }
 
   /** A container with its labels; undefined when it is gone. */

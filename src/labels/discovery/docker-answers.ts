@@ -1,8 +1,8 @@
 // Validates Docker's answers, which may come from anybody who listens on its socket: every field that is used has the right
-// type, or the whole answer is refused. Pure. Not here: what is made of them (docker-types.ts).
+// type, or the whole answer is refused. Pure. Not here: what is made of them (docker-view.ts).
 
 import { DecodeError } from '../../base/errors.js';
-import type { DockerInfo, InspectedContainer, ListedContainer, ListedNetwork } from './docker-types.js';
+import type { DockerInfo, InspectedContainer, ListedContainer, ListedNetwork } from './docker-view.js';
 
 /** @throws DecodeError that names the field */
 type Check = (value: unknown, field: string) => void;

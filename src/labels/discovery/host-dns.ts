@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { formatAddress, isLoopback, parseAddress } from '../../base/ip.js';
 import { DOCKER_DNS } from '../../base/special-addresses.js';
-import { type InspectedContainer, joinedContainer } from './docker-types.js';
+import { type InspectedContainer, joinedContainer } from './docker-view.js';
 
 /** Bytes of a file that are read. */
 const MOST_BYTES = 4096;

@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import { plain } from '../../base/plain-text.js';
 import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readImageLabels } from './docker-answers.js';
-import { type InspectedContainer, twineLabels } from './docker-types.js';
+import { type InspectedContainer, twineLabels } from './docker-view.js';
 import { Runtimes } from './runtimes.js';
 import type { LabelOrigins } from './snapshot.js';
 
@@ -32,7 +32,7 @@ export class ImageLabels {
     this.#runtimes = new Runtimes(queries);
   }
 
-  /** Returns the same object for the same container, once all is known of it. @throws ClosedError */
+  /** Docker is asked once for each container, and until all is known of it. @throws ClosedError */
   async read(container: InspectedContainer): Promise<LabelOrigins> {
     const known = this.#known.get(container.Id);
     if (known) return known.own;

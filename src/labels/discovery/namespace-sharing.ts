@@ -2,7 +2,7 @@
 // and /proc (containers.ts), merging the labels of one namespace (labels/planner/merge.ts).
 
 import type { ContainerView, NetnsRef } from './container.js';
-import { type InspectedContainer, joinedContainer } from './docker-types.js';
+import { type InspectedContainer, joinedContainer } from './docker-view.js';
 
 /** What shows which namespace a container is in. */
 export interface NetworkModeInfo {

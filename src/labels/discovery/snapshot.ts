@@ -1,5 +1,5 @@
 // Snapshots: a container as it was last listed or inspected. Pure. Not here: listing and inspecting (containers.ts), Docker's
-// answers (docker-types.ts), which namespaces are shared (namespace-sharing.ts).
+// answers (docker-view.ts), which namespaces are shared (namespace-sharing.ts).
 
 import type { ContainerView } from './container.js';
 import {
@@ -11,7 +11,7 @@ import {
   twineLabels,
   viewInspected,
   viewListed,
-} from './docker-types.js';
+} from './docker-view.js';
 
 /** The labels that count, and those that do not. */
 export type LabelOrigins = Pick<
@@ -19,7 +19,13 @@ export type LabelOrigins = Pick<
   'labels' | 'imageLabels' | 'unverified' | 'ownStack' | 'unknownRuntime'
 >;
 
-export interface ContainerSnapshot {
+export interface ContainerSnapshot extends SnapshotContent {
+  /** Of no other snapshot, of whatever container. */
+  readonly revision: number;
+}
+
+/** What a snapshot shows. */
+interface SnapshotContent {
   readonly running: boolean;
   /** Of the answer that it was made from. */
   readonly fingerprint: string;
@@ -33,7 +39,7 @@ export function snapshotInspected(
   own: LabelOrigins,
   { netns, hostDns }: Pick<ContainerView, 'netns' | 'hostDns'>,
   kindOf: KindOf,
-): ContainerSnapshot {
+): SnapshotContent {
   return {
     running: container.State.Running,
     fingerprint: fingerprint(container),
@@ -47,14 +53,18 @@ export function snapshotInspected(
   };
 }
 
-/** A stopped container, which was inspected because the listing lacks its aliases. @param print of the listing */
+/** A stopped container, which was inspected because the listing lacks its aliases. */
 export function snapshotStopped(
   container: InspectedContainer,
-  print: string,
+  fingerprintOfListing: string,
   kindOf: KindOf,
-): ContainerSnapshot {
+): SnapshotContent {
   const none = { labels: new Map(), imageLabels: [] };
-  return { ...snapshotInspected(container, none, {}, kindOf), running: false, fingerprint: print };
+  return {
+    ...snapshotInspected(container, none, {}, kindOf),
+    running: false,
+    fingerprint: fingerprintOfListing,
+  };
 }
 
 /**
@@ -64,8 +74,8 @@ export function snapshotStopped(
 export function snapshotListed(
   listed: ListedContainer,
   kindOf: KindOf,
-  before?: ContainerSnapshot,
-): ContainerSnapshot {
+  before?: SnapshotContent,
+): SnapshotContent {
   const view = viewListed(listed, kindOf);
   const aliasesOf = (id: string): readonly string[] =>
     before?.view.attachments.find(({ networkId }) => networkId === id)?.aliases ?? [];

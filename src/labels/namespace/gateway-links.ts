@@ -1,6 +1,5 @@
-// By which links a namespace reaches gateways, whether the kernel heeds gateways there, and what to do where it reaches
-// none. Not here: what follows
-// (labels/diff/ignored-gateways.ts).
+// The links by which a namespace reaches gateways: finds gateways that the kernel would ignore because of their link, and
+// adds a remedy to the error of a gateway that is not reachable. Not here: what follows (labels/diff/ignored-gateways.ts).
 
 import { OpError } from '../../base/errors.js';
 import { type Address, addressKey } from '../../base/ip.js';

@@ -1,6 +1,6 @@
-// In which of the namespaces that are known a process is, where its own link to it may not be followed: for a container
-// that shares another's, or the host's, Docker has no path, and the link takes CAP_SYS_PTRACE. Each namespace has files
-// of its own below /proc/PID/net, whose inode numbers are no two namespaces', and which anybody may look at.
+// Finds which of the known namespaces a process is in. Docker has no path for a container that shares the namespace of
+// another container or of the host, and following /proc/PID/ns/net takes CAP_SYS_PTRACE. But /proc/PID/net/dev can be read
+// by anybody, and its inode number differs from namespace to namespace.
 
 import { statSync } from 'node:fs';
 import { Netns, type NetnsSwitch } from '../../netlink/netns.js';

@@ -3,7 +3,7 @@
 
 import { plain } from '../../base/plain-text.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
-import { ANY, covers, formatPattern, intersect, isLoopback } from '../spec/interface-pattern.js';
+import { ANY, covers, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
 
 /**
  * The interfaces by which a forward's connections may arrive: those that match its own pattern and, where the container
@@ -15,7 +15,7 @@ export function ingressInterfaces(
 ): InterfacePattern[] {
   if (natInterfaces.length === 0) return [pattern];
   const shared = natInterfaces
-    .filter(nat => isLoopback(pattern) || !isLoopback(nat))
+    .filter(nat => isLoopbackPattern(pattern) || !isLoopbackPattern(nat))
     .flatMap(nat => intersect(pattern, nat) ?? []);
   return shared.filter(
     (one, i) => !shared.some((other, j) => i !== j && covers(other, one) && (!covers(one, other) || j < i)),

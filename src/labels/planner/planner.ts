@@ -2,7 +2,7 @@
 // Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
-import { sameRevisions } from '../discovery/revision.js';
+import { sameRevisions } from '../discovery/views.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { TableCache } from '../table/table-cache.js';
@@ -25,7 +25,7 @@ export class Planner {
     this.#isStrict = isStrict;
   }
 
-  /** The desired state, with the mistakes of the labels' syntax; the same object as before where nothing has changed. */
+  /** The desired state, with the mistakes of the labels' syntax; made anew only where something has changed. */
   plan(snapshot: WorldSnapshot): Plan {
     const last = this.#last;
     if (last && isSame(last.snapshot, snapshot)) return last.plan;

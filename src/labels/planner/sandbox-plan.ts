@@ -12,7 +12,7 @@ import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { HostInterfaceAddress } from '../discovery/container.js';
 import { diagnostic } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic, InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { isLoopback } from '../spec/interface-pattern.js';
+import { isLoopbackPattern } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
@@ -94,7 +94,7 @@ export function planSandbox(
       ...(short.length > 0 ? REPLY_SYSCTLS : []),
     ],
     loopbackTowards: forwards
-      .filter(({ pattern }) => isLoopback(pattern))
+      .filter(({ pattern }) => isLoopbackPattern(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
     ...(udp.length > 0 && { udpForwards: udp }),
     ...(isClosed && { isClosed }),
@@ -106,8 +106,9 @@ function planSysctls(
   forwards: readonly ResolvedForward[],
   hasIPv6Address: boolean,
 ): DesiredSysctl[] {
-  const local = forwards.filter(({ pattern }) => isLoopback(pattern));
-  const forwarding = natInterfaces.some(pattern => !isLoopback(pattern)) || local.length < forwards.length;
+  const local = forwards.filter(({ pattern }) => isLoopbackPattern(pattern));
+  const forwarding =
+    natInterfaces.some(pattern => !isLoopbackPattern(pattern)) || local.length < forwards.length;
   return [
     ...(forwarding ? [IP_FORWARD] : []),
     ...(forwarding && hasIPv6Address ? [IPV6_FORWARDING] : []),

@@ -58,7 +58,7 @@ export function intersect(a: InterfacePattern, b: InterfacePattern): InterfacePa
 }
 
 /** Whether it is `lo` itself: a prefix of `lo` does not mean it. */
-export function isLoopback({ name, prefix }: InterfacePattern): boolean {
+export function isLoopbackPattern({ name, prefix }: InterfacePattern): boolean {
   return name === 'lo' && !prefix;
 }
 

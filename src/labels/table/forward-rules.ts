@@ -10,7 +10,7 @@ import { type NftRule, rule } from '../../nft/table.js';
 import type { UdpForward } from '../diff/state.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
 import { matchNameButLo } from '../spec/interface-match.js';
-import { compareSpecificity, formatPattern, isLoopback } from '../spec/interface-pattern.js';
+import { compareSpecificity, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
 
 /** A forward with its destination resolved. */
 export interface ResolvedForward {
@@ -120,7 +120,7 @@ export function masqueraded(forwards: readonly ResolvedForward[]): NftRule[] {
 }
 
 function isLocal({ pattern }: ResolvedForward): boolean {
-  return isLoopback(pattern);
+  return isLoopbackPattern(pattern);
 }
 
 function bySpecificity(a: ResolvedForward, b: ResolvedForward): number {

@@ -10,7 +10,7 @@ import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
 import { matchName, matchNameButLo } from '../spec/interface-match.js';
-import { isLoopback } from '../spec/interface-pattern.js';
+import { isLoopbackPattern } from '../spec/interface-pattern.js';
 import {
   dropForeignLoopback,
   masqueraded,
@@ -75,7 +75,7 @@ function openTable({
 }: TableParts): NftTable | undefined {
   const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
   if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
-  const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
+  const outside = natInterfaces.filter(pattern => !isLoopbackPattern(pattern));
   // By `lo` alone nothing is forwarded: that is another thing than no interfaces at all.
   const isClosed = isForwardingClosed || (natInterfaces.length > 0 && outside.length === 0);
   const own: Record<BaseChain, readonly NftRule[]> = {

@@ -145,7 +145,7 @@ scenario(
       await remove('both');
     });
 
-    test('of IPv4 alone, beside a dual-stack bridge: IPv4 by the tunnel, IPv6 nowhere, and that is said once', async () => {
+    test('of IPv4 alone, beside a dual-stack bridge: IPv4 by the tunnel, IPv6 nowhere, and that is logged once', async () => {
       await startCounting();
       await run('four', sender({ 'a-bridge': {}, 'm-four': {} }));
       await eventually(async () => assert.ok((await counted()).tunnel4 > 3));

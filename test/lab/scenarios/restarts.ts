@@ -74,9 +74,9 @@ scenario(
       await eventually(async () => assert.equal(await daemon.rows('network'), 1), { within: 120 });
     });
 
-    test('with a database in memory, a network is learnt from Docker again', async () => {
+    test('with a database in memory, a network is adopted from Docker again', async () => {
       await daemon.restart({ args: ['-d', '', '-v', '--no-labels'] });
-      await eventually(() => assert.match(daemon.logs(), /learnt a network from Docker/), { within: 120 });
+      await eventually(() => assert.match(daemon.logs(), /adopted a network from Docker/), { within: 120 });
       await run('memory', { networks: { net: {} } });
       await ping('memory', '10.0.0.1');
       await remove('memory');

@@ -23,7 +23,7 @@ test('of 10,000 errors that a user causes 60 are written, and every one of root 
   assert.deepEqual(lines.slice(-2), ['<3>of 0\n', '<3>of 1001 user=1001\n']);
 });
 
-test('what was left out is counted and said, once in ten seconds', t => {
+test('what was left out is counted and logged, once in ten seconds', t => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const lines: string[] = [];
   const log = logTo(lines);

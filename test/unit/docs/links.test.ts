@@ -12,8 +12,8 @@ const docs = readdirSync(join(root, 'docs')).map(name => `docs/${name}`);
 const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'test/lab/README.md', ...docs];
 /** Lines of a screen on which somebody sees what the thing is. */
 const SCREEN = 40;
-/** A line as long as this says something of its own. */
-const SENTENCE = 60;
+/** As many words in a row say something of their own. */
+const SHINGLE = 10;
 
 const read = (page: string): string => readFileSync(join(root, page), 'utf8');
 
@@ -79,20 +79,42 @@ test('the first screen of the README has an example of each job and the two comm
   }
 });
 
-test('no sentence and no row of a table stands in two pages', () => {
-  const seen = new Map<string, string>();
+/** The words of a page in a row, however its lines are broken; where a link leads to is not a word. */
+function wordsOf(text: string): string[] {
+  const visible = prose(text).replaceAll(/\]\([^)]*\)/g, ' ');
+  return visible.toLowerCase().match(/[\p{L}\p{N}][\p{L}\p{N}._/:=-]*/gu) ?? [];
+}
+
+/** What stands in two pages, from its first words on. */
+function saidTwice(pages: ReadonlyMap<string, string>): string[] {
+  const first = new Map<string, string>();
   const twice: string[] = [];
-  for (const page of PAGES) {
-    for (const line of new Set(
-      prose(read(page))
-        .split('\n')
-        .map(each => each.trim()),
-    )) {
-      if (line.length < SENTENCE) continue;
-      const other = seen.get(line);
-      if (other !== undefined) twice.push(`${other} and ${page}: ${line}`);
-      seen.set(line, page);
+  for (const [page, text] of pages) {
+    const words = wordsOf(text);
+    let isWithin = false;
+    for (let at = 0; at + SHINGLE <= words.length; at++) {
+      const shingle = words.slice(at, at + SHINGLE).join(' ');
+      const other = first.get(shingle) ?? page;
+      if (other !== page && !isWithin) twice.push(`${other} and ${page}: ${shingle}`);
+      isWithin = other !== page;
+      first.set(shingle, other);
     }
   }
-  assert.deepEqual(twice, []);
+  return twice;
+}
+
+test('nothing stands in two pages', () => {
+  assert.deepEqual(saidTwice(new Map(PAGES.map(page => [page, read(page)]))), []);
+});
+
+test('what stands in two pages is found, however its lines are broken and wherever its links lead', () => {
+  const pages = new Map([
+    [
+      'a',
+      'First of all.\n\n**A label** with a [mistake](x.md) is one line\nin the log: it stops no other label.',
+    ],
+    ['b', 'And so:\na label with a mistake\nis one line in the [log](y.md); it stops no other'],
+    ['c', '```\na label with a mistake is one line in the log\n```\nA label is one line in the log.'],
+  ]);
+  assert.deepEqual(saidTwice(pages), ['a and b: a label with a mistake is one line in the']);
 });

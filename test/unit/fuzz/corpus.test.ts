@@ -6,7 +6,7 @@ import { CORPUS, readCorpus } from '../../fuzz/corpus.js';
 import { Mutator } from '../../fuzz/mutator.js';
 import { complaint, ofJson } from '../../fuzz/target.js';
 import { TARGETS } from '../../fuzz/targets.js';
-import { Random } from '../../rules/random.js';
+import { Random } from '../../support/random.js';
 
 for (const target of TARGETS) {
   test(`the corpus of ${target.name} brings no error that is not declared`, async () => {

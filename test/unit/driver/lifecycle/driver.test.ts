@@ -308,7 +308,7 @@ for (const [seed, isWeak] of [
   ['ééééééé', true],
   ['éééééééé', false],
 ] as const) {
-  test(`the seed ${seed} is taken, ${isWeak ? 'with a warning' : 'and nothing is said'}, and is not quoted`, async () => {
+  test(`the seed ${seed} is taken, ${isWeak ? 'with a warning' : 'and nothing is logged'}, and is not quoted`, async () => {
     const world = new World();
     await world.driver.createNetwork(networkRequest({ 'dwgd.seed': seed }), 0);
     assert.equal(world.store.networks().length, 1);

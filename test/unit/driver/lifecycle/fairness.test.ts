@@ -135,7 +135,7 @@ async function crowded(): Promise<{ world: World; names: Names }> {
   await world.driver.createEndpoint(endpointRequest('root', '10.0.0.2/24'), 0);
   await world.driver.join({ NetworkID: 'n1', EndpointID: 'root', SandboxKey: '/netns/root' }, 0);
   const inside = new FakeKernel();
-  world.sandboxes.containers.set('/netns/root', inside);
+  world.namespaces.containers.set('/netns/root', inside);
   world.kernel.moveLink('wg-root', inside, 'wg0');
   return { world, names };
 }

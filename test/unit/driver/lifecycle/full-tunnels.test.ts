@@ -36,8 +36,8 @@ test("a line about a user's full tunnel names the user; one about root's does no
       throw new Error('cannot be opened');
     },
   } as never;
-  const { serial, log } = world;
-  const tunnels = new FullTunnels({ store: storeOf([0, USER]), sandboxes: broken, serial, log });
+  const { queue, log } = world;
+  const tunnels = new FullTunnels({ store: storeOf([0, USER]), namespaces: broken, queue, log });
   onBehalfOf(USER, () => tunnels.trigger());
   await tunnels.idle();
   tunnels.close();

@@ -93,7 +93,7 @@ test("endpoints of the original's database get their public key on record", asyn
 });
 
 describe('what Docker does not know', { concurrency: true }, () => {
-  test('what Docker does not know at two looks goes, with its peer, and what it knows stays', async () => {
+  test('what Docker does not know in two passes goes, with its peer, and what it knows stays', async () => {
     const world = await joined('e1', 'e2');
     await compare(world, new FakeDocker(() => [docker('n1', 'e2')]));
     await world.reaper.idle();
@@ -104,7 +104,7 @@ describe('what Docker does not know', { concurrency: true }, () => {
     );
   });
 
-  test('what Docker does not know at the first look only stays: it was about to start', async () => {
+  test('what Docker does not know in the first pass only stays: it was about to start', async () => {
     const world = await joined('e1');
     await compare(world, new FakeDocker(n => (n === 1 ? [docker('n1')] : [docker('n1', 'e1')])));
     assert.deepEqual(ids(world), ['e1']);
@@ -134,7 +134,7 @@ test("a root Docker says nothing of a user's networks", async () => {
   assert.deepEqual([asked.asked, world.store.networks().length], [1, 1]);
 });
 
-test('a network that the store lost is learnt from Docker', async () => {
+test('a network that the store lost is adopted from Docker', async () => {
   const world = new World();
   await compare(world, new FakeDocker(() => [docker('n1')]));
   const { ipv4, mode } = world.store.network('n1')!;
@@ -142,7 +142,7 @@ test('a network that the store lost is learnt from Docker', async () => {
   assert.deepEqual(mode, { kind: 'ifname', ifname: 'wg0' });
 });
 
-test("pools that the original's database did not keep are learnt, and its options kept", async () => {
+test("pools that the original's database did not keep are adopted, and its options kept", async () => {
   const world = await joined('e1');
   const { ipv4: _, ...old } = world.store.network('n1')!;
   world.store.putNetwork({ ...old, keepalive: 7 });
@@ -191,7 +191,7 @@ test('an endpoint that cannot be read keeps no other from being swept, and its l
   assert.deepEqual([...world.kernel.links.keys()], ['wg0', 'wg-e1']);
 });
 
-test('a network that cannot be read is learnt from Docker anew', async t => {
+test('a network that cannot be read is adopted from Docker anew', async t => {
   const world = await restarted(t, "UPDATE network SET psk = x'00'");
   assert.equal(world.store.network('n1'), undefined);
   await compare(world, new FakeDocker(() => [docker('n1', 'e1', 'e2')]));
@@ -199,7 +199,7 @@ test('a network that cannot be read is learnt from Docker anew', async t => {
   assert.deepEqual(ids(world), ['e1', 'e2']);
 });
 
-test('a network that cannot be read is not learnt from the Docker of another user', async t => {
+test('a network that cannot be read is not adopted from the Docker of another user', async t => {
   const world = await restarted(t, "UPDATE network SET psk = x'00'");
   await compare(world, new FakeDocker(() => [docker('n1')]), 1000);
   assert.equal(world.store.ownerOf('n1'), 0);

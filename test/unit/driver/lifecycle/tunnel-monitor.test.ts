@@ -20,7 +20,7 @@ async function upkept(
     await world.driver.createEndpoint(endpointRequest(EndpointID, `10.0.0.${n + 2}/24`), 0);
     await world.driver.join({ NetworkID: 'n1', EndpointID, SandboxKey: `/netns/${n}` }, 0);
     const inside = new FakeKernel();
-    world.sandboxes.containers.set(`/netns/${n}`, inside);
+    world.namespaces.containers.set(`/netns/${n}`, inside);
     world.kernel.moveLink(`wg-e${n}`, inside, 'wg0');
   }
   const monitor = new TunnelMonitor(world);
@@ -51,7 +51,7 @@ test('an interface that went and came back gets every container back, once', asy
   assert.deepEqual(world.kernel.requests.slice(length), ['reading WireGuard device wg0']);
 });
 
-test('while the interface is away nothing is done, and nothing is said', async () => {
+test('while the interface is away nothing is done, and nothing is logged', async () => {
   const { world, look } = await upkept(1);
   await look();
   world.kernel.removeLink('wg0');
@@ -69,7 +69,7 @@ test('a container that left does not come back', async () => {
   assert.deepEqual(shown(world), ['10.0.0.3/32']);
 });
 
-test('a container that leaves while a look is under way does not come back', async () => {
+test('a container that leaves while a pass is under way does not come back', async () => {
   const { world, look } = await upkept(2);
   await look();
   bounce(world);
@@ -105,7 +105,7 @@ test('containers follow the key and the port of the interface', async () => {
   const other = new SecretKey(Buffer.alloc(32, 0x44));
   bounce(world, other, 51999);
   await look();
-  for (const inside of world.sandboxes.containers.values()) {
+  for (const inside of world.namespaces.containers.values()) {
     const { peers } = inside.devices.get('wg0')!;
     assert.equal(peers.length, 1);
     assert.equal(peers[0]!.publicKey.equals(publicKey(other)), true);
@@ -113,23 +113,23 @@ test('containers follow the key and the port of the interface', async () => {
   }
 });
 
-test('what changed while the daemon was away is found at the first look', async () => {
+test('what changed while the daemon was away is found in the first pass', async () => {
   const { world } = await upkept(1);
   bounce(world, HOST_KEY, 52000);
   const monitor = new TunnelMonitor(world);
   monitor.trigger();
   await monitor.idle();
   assert.deepEqual(shown(world), ['10.0.0.2/32']);
-  const [inside] = world.sandboxes.containers.values();
+  const [inside] = world.namespaces.containers.values();
   assert.equal(inside!.devices.get('wg0')!.peers[0]!.endpoint?.port, 52000);
 });
 
 test('another link in the container, and a container that is gone, do not disturb', async () => {
   const { world, look } = await upkept(2);
-  const [first] = world.sandboxes.containers.values();
+  const [first] = world.namespaces.containers.values();
   first!.addLink({ name: 'eth0', kind: 'veth', mtu: 1500, group: 0, up: true });
   first!.addDevice('wg1', { privateKey: new SecretKey(Buffer.alloc(32, 5)) });
-  world.sandboxes.containers.delete('/netns/1');
+  world.namespaces.containers.delete('/netns/1');
   bounce(world, HOST_KEY, 52001);
   await look();
   assert.equal(first!.devices.get('wg0')!.peers[0]!.endpoint?.port, 52001);
@@ -141,10 +141,10 @@ test('looking leaves no socket open', async () => {
   await look();
   bounce(world, HOST_KEY, 52002);
   await look();
-  for (const inside of world.sandboxes.containers.values()) assert.equal(inside.open, 0);
+  for (const inside of world.namespaces.containers.values()) assert.equal(inside.open, 0);
 });
 
-test('looks asked for during a look are folded into one', async () => {
+test('passes asked for during a pass are folded into one', async () => {
   const { world, monitor } = await upkept(1);
   const { length } = world.kernel.requests;
   for (let n = 0; n < 50; n++) monitor.trigger();
@@ -153,7 +153,7 @@ test('looks asked for during a look are folded into one', async () => {
   assert.ok(reads.length <= 3, `${reads.length} looks`);
 });
 
-test('a link that networks use is looked at when it changes, another is not', async () => {
+test('a link that networks use is observed when it changes, another is not', async () => {
   const { world, monitor } = await upkept(1);
   const { length } = world.kernel.requests;
   monitor.linkChanged('eth0');
@@ -167,7 +167,7 @@ test('a link that networks use is looked at when it changes, another is not', as
   monitor.close();
 });
 
-test('a refusal of the kernel is reported, and the next look tries again', async () => {
+test('a refusal of the kernel is reported, and the next pass tries again', async () => {
   const { world, look } = await upkept(1);
   await look();
   bounce(world);
@@ -190,9 +190,9 @@ test('a database that fails is reported, and does not end the daemon', async () 
 const missing = (world: World): string[] =>
   world.lines.filter(line => line.includes('its link is not in its container'));
 
-test('a link that is not in its container is said, once', async () => {
+test('a link that is not in its container is logged, once', async () => {
   const { world, look } = await upkept(2);
-  const [first] = world.sandboxes.containers.values();
+  const [first] = world.namespaces.containers.values();
   first!.removeLink('wg0');
   await look();
   await look();
@@ -200,10 +200,10 @@ test('a link that is not in its container is said, once', async () => {
   assert.match(missing(world)[0]!, /warning .* endpoint=e0\n$/);
 });
 
-test("somebody else's link in the place of a container's is said, and is left as it is", async () => {
+test("somebody else's link in the place of a container's is logged, and is left as it is", async () => {
   const { world, look } = await upkept(1);
   await look();
-  const [inside] = world.sandboxes.containers.values();
+  const [inside] = world.namespaces.containers.values();
   inside!.removeLink('wg0');
   inside!.addDevice('wg0', { privateKey: new SecretKey(Buffer.alloc(32, 5)) });
   const stranger = inside!.devices.get('wg0');
@@ -216,7 +216,7 @@ test("somebody else's link in the place of a container's is said, and is left as
 /** What is asked of a container at the next check, and what it has more: WireGuard links without number. */
 async function crowded(): Promise<{ world: World; inside: FakeKernel; ask: () => Promise<string[]> }> {
   const { world, look } = await upkept(1);
-  const [inside] = world.sandboxes.containers.values();
+  const [inside] = world.namespaces.containers.values();
   for (let n = 0; n < 2000; n++)
     inside!.addDevice(`x${n}`, { privateKey: new SecretKey(Buffer.alloc(32, 5)) });
   const ask = async (): Promise<string[]> => {
@@ -250,7 +250,7 @@ test('a link that is not among thousands of its container is said, and few of th
 
 test('a link that its container has renamed is found, and then known by that name', async () => {
   const { world, look } = await upkept(1);
-  const [inside] = world.sandboxes.containers.values();
+  const [inside] = world.namespaces.containers.values();
   inside!.moveLink('wg0', inside!, 'mine');
   for (const expected of [1, 0]) {
     const { length } = inside!.requests;
@@ -268,7 +268,7 @@ test('a link that Docker has not moved yet is not missing, and is looked for aga
   await world.driver.createEndpoint(endpointRequest('e0', '10.0.0.2/24'), 0);
   await world.driver.join({ NetworkID: 'n1', EndpointID: 'e0', SandboxKey: '/netns/0' }, 0);
   const inside = new FakeKernel();
-  world.sandboxes.containers.set('/netns/0', inside);
+  world.namespaces.containers.set('/netns/0', inside);
   const monitor = new TunnelMonitor(world);
   const look = async (): Promise<void> => {
     monitor.trigger();
@@ -281,9 +281,9 @@ test('a link that Docker has not moved yet is not missing, and is looked for aga
   assert.equal(missing(world).length, 1);
 });
 
-test('a container that leaves while it is looked into is not said to miss its link', async () => {
+test('a container that leaves while it is observed is not reported to miss its link', async () => {
   const { world, look } = await upkept(1);
-  const [inside] = world.sandboxes.containers.values();
+  const [inside] = world.namespaces.containers.values();
   inside!.removeLink('wg0');
   let left: Promise<void> | undefined;
   // The end of Docker's call comes while the look goes on.
@@ -295,10 +295,10 @@ test('a container that leaves while it is looked into is not said to miss its li
   assert.equal(missing(world).length, 0);
 });
 
-test('a tunnel that got another peer is said, once, and gets its own again', async () => {
+test('a tunnel that got another peer is logged, once, and gets its own again', async () => {
   const { world, look } = await upkept(1);
   await look();
-  const [inside] = world.sandboxes.containers.values();
+  const [inside] = world.namespaces.containers.values();
   const other = { publicKey: new Key(Buffer.alloc(32, 6)), allowedIPs: [parsePrefix('0.0.0.0/0')!] };
   for (let n = 0; n < 2; n++) {
     await new WgCtrl(inside!.generic()).configure('wg0', { replacePeers: true, peers: [other] });

@@ -98,9 +98,9 @@ test('a folder that the original left open to everybody is closed', async t => {
 test('both are gone after close, which waits for calls under way', async t => {
   const at = place(t);
   const socket = open(at);
-  await socket.listen(app(100));
+  await socket.listen(app(1_000));
   const call = get(at.path, '/slow');
-  await sleep(30);
+  await sleep(300);
   const closing = socket.close();
   assert.deepEqual([existsSync(at.path), readdirSync(at.pluginDir)], [false, []]);
   assert.equal(await call, '/slow');
@@ -186,7 +186,7 @@ print("full", flush=True); time.sleep(60)`;
   assert.ok(existsSync(at.path), 'it is still there');
 });
 
-test('a folder that cannot be made is said', t => {
+test('a folder that cannot be made is reported', t => {
   const { runDir, pluginDir } = place(t);
   writeFileSync(runDir, 'a file');
   assert.throws(

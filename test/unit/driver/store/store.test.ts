@@ -208,7 +208,7 @@ for (const [what, column, value] of [
   ['the state is none of ours', 'state', 'SECRET'],
   ['the path is no text', 'sandbox_key', Buffer.from('SECRET')],
 ] as const) {
-  test(`an endpoint of which ${what} is said once and is as good as none; the others go on`, t => {
+  test(`an endpoint of which ${what} is logged once and is as good as none; the others go on`, t => {
     const { store, said } = spoilt(t, `UPDATE client SET ${column} = ? WHERE id = 'e1'`, value);
     for (let n = 0; n < 2; n++) {
       assert.deepEqual(
@@ -238,7 +238,7 @@ for (const [what, column, value] of [
   ['the address is no text', 'ipv4_pool', Buffer.from('SECRET')],
   ['the keepalive is a text', 'keepalive', 'SECRET'],
 ] as const) {
-  test(`a network of which ${what} is said once and is as good as none; the others go on`, t => {
+  test(`a network of which ${what} is logged once and is as good as none; the others go on`, t => {
     const { store, said } = spoilt(t, `UPDATE network SET ${column} = ? WHERE id = 'n1'`, value);
     for (let n = 0; n < 2; n++) {
       assert.deepEqual(
@@ -272,7 +272,7 @@ function spoilt(t: TestContext, sql: string, value: unknown): { store: Store; sa
   return { store, said };
 }
 
-test('a folder that is missing is said', () => {
+test('a folder that is missing is reported', () => {
   assert.throws(
     () => new Store('/nonexistent/dwgd.db'),
     /^UserError: cannot open the database \/nonexistent\/dwgd\.db: ENOENT/,

@@ -38,7 +38,7 @@ class OneNetwork extends DockerClient {
 /** A world in which a user's network was made while wg0 was open to it. */
 async function closedSince(): Promise<World> {
   const world = new World();
-  world.sandboxes.users.set(USER, new FakeKernel());
+  world.namespaces.users.set(USER, new FakeKernel());
   world.rootlessIfnames.add('wg0');
   await world.driver.createNetwork(networkRequest(), USER);
   world.rootlessIfnames.clear();
@@ -85,7 +85,7 @@ test('a network on record that is made again for another interface is refused', 
   await assert.rejects(world.driver.createNetwork(turned, USER), REFUSED);
 });
 
-test("what a user's Docker lists is not learnt where it joins an interface that is not open", async () => {
+test("what a user's Docker lists is not adopted where it joins an interface that is not open", async () => {
   const world = new World();
   await new Recovery(world).compare(new OneNetwork(), USER);
   assert.deepEqual(world.store.networks(), []);

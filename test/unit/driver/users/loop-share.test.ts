@@ -94,6 +94,6 @@ test('of the answers of a user few wait, and the next is refused', async () => {
   for (let n = 0; n < 8; n++) void shares.run(USER, () => n);
   await assert.rejects(
     shares.run(USER, () => 'one more'),
-    /too many answers/,
+    /too many pending replies/,
   );
 });

@@ -26,7 +26,7 @@ const links = (kernel: FakeKernel): string[] => [...kernel.links.keys()];
 async function shared(): Promise<{ world: World; theirs: FakeKernel }> {
   const world = new World();
   const theirs = new FakeKernel();
-  world.sandboxes.users.set(USER, theirs);
+  world.namespaces.users.set(USER, theirs);
   world.rootlessIfnames.add('wg0');
   await world.driver.createNetwork(networkRequest(), 0);
   return { world, theirs };
@@ -104,7 +104,7 @@ describe('links', () => {
     await rootJoins(world, ROOTS_ID, '10.0.0.2');
     const EndpointID = `${ROOTS_ID.slice(0, 12)}X`;
     await userJoins(world, EndpointID, '10.0.0.3');
-    world.sandboxes.users.set(USER, world.kernel);
+    world.namespaces.users.set(USER, world.kernel);
     await world.driver.deleteEndpoint({ NetworkID: 'u', EndpointID }, USER);
     await world.reaper.idle();
     assert.deepEqual(links(world.kernel), ['wg0', ROOTS_LINK]);
@@ -156,7 +156,7 @@ describe('links', () => {
     await rootJoins(world, ROOTS_ID, '10.0.0.2');
     const other = `${ROOTS_ID.slice(0, 12)}X`;
     const refused = new UserError(
-      `the link ${ROOTS_LINK} belongs to the endpoint 3f0c1d2e4b5a: remove that container, or start this one anew for another id`,
+      `the link ${ROOTS_LINK} belongs to the endpoint 3f0c1d2e4b5a: remove that container, or recreate this one to get a new id`,
     );
     await assert.rejects(world.driver.createEndpoint(endpointRequest(other, '10.0.0.3/24'), 0), refused);
     const { ipv4: _, ...record } = world.store.endpoint(ROOTS_ID)!;
@@ -249,7 +249,7 @@ describe('peers', () => {
     world.kernel.removeLink('wg0');
     world.kernel.addDevice('wg0', { privateKey: HOST_KEY, listenPort: 51820 });
     const { opened, open } = gate();
-    const waiting = world.serial.run(ROOTS_ID, () => opened);
+    const waiting = world.queue.run(ROOTS_ID, () => opened);
     const monitor = new TunnelMonitor(world);
     const reached = gate();
     world.kernel.before = what => {

@@ -88,7 +88,7 @@ for (const option of ['dwgd.route', 'dwgd.allowedips']) {
   });
 }
 
-test('a list of a million networks in the answer of a Docker is learnt as far as the quota, and one line is said', async () => {
+test('a list of a million networks in the answer of a Docker is adopted as far as the quota, and one line is logged', async () => {
   const world = openWorld();
   const docker = new (class extends DockerClient {
     override async networks(): Promise<DockerNetwork[]> {

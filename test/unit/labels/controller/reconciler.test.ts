@@ -108,14 +108,14 @@ class Stage {
   }
 }
 
-test('the first pass looks into every namespace, and the next into none', async t => {
+test('the first pass reads every namespace, and the next none', async t => {
   const stage = new Stage(t);
   stage.wants.set('a', '1').set('bare', '');
   assert.deepEqual((await stage.pass()).sort(), ['a', 'bare nothing', 'host nothing']);
   assert.deepEqual(await stage.pass(), []);
 });
 
-test('a new container without labels is not looked into', async t => {
+test('a new container without labels is not read', async t => {
   const stage = new Stage(t);
   await stage.pass();
   stage.wants.set('bare', '');
@@ -139,7 +139,7 @@ test('a namespace that lives on without labels is emptied once', async t => {
   assert.deepEqual(await stage.pass(), []);
 });
 
-test("a namespace that got a dead one's number is looked into", async t => {
+test("a namespace that got a dead one's number is read", async t => {
   const stage = new Stage(t);
   stage.wants.set('a', '1');
   stage.places.set('a', { key: 'n', path: '/proc/1/ns/net' });
@@ -148,7 +148,7 @@ test("a namespace that got a dead one's number is looked into", async t => {
   assert.deepEqual(await stage.pass(), ['a']);
 });
 
-test('a namespace is looked into when Docker has touched its container, though it shall be as it was', async t => {
+test('a namespace is read when Docker has touched its container, though it shall be as it was', async t => {
   const stage = new Stage(t);
   stage.wants.set('a', '1').set('b', '1');
   await stage.pass();
@@ -168,7 +168,7 @@ test('triggers during a pass are folded into one more', async t => {
   assert.equal(stage.looks, 2);
 });
 
-test('a failure stops no other namespace, is said when it stays, once, and is tried again', async t => {
+test('a failure stops no other namespace, is logged when it stays, once, and is tried again', async t => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('bad', '1').set('good', '1');
@@ -290,7 +290,7 @@ test('a namespace in which there may be another container is entered to be froze
   assert.deepEqual(entered([]), []);
 });
 
-test('a namespace whose labels are not known for sure is looked into, and emptied when they are none', () => {
+test('a namespace whose labels are not known for sure is read, and emptied when they are none', () => {
   const dues = new WorkQueue();
   const netns = { key: '4:a', path: '/proc/1/ns/net' };
   const view = {
@@ -346,7 +346,7 @@ test('one that fails comes after all others', async t => {
   assert.deepEqual(await stage.pass(), ['c', 'a']);
 });
 
-test('a namespace that cannot be looked at stops no other, and is tried again', async t => {
+test('a namespace that cannot be read stops no other, and is tried again', async t => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('bad', '1').set('good', '1');
@@ -359,7 +359,7 @@ test('a namespace that cannot be looked at stops no other, and is tried again', 
   assert.deepEqual(stage.said(50), ['bad cannot be looked at']);
 });
 
-test("the host's routes come, are looked into by the clock, and go", async t => {
+test("the host's routes come, are read by the clock, and go", async t => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const stage = new Stage(t, 30_000);
   stage.reconcile.start();
@@ -384,7 +384,7 @@ test('a namespace that vanishes in mid-pass is no error', async t => {
   assert.deepEqual(await stage.pass(), ['a'], 'and it is entered again if it is still listed');
 });
 
-test('Docker being down is asked again, and the first look stays the first', async t => {
+test('Docker being down is asked again, and the first pass stays the first', async t => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.wants.set('bare', '');
@@ -397,7 +397,7 @@ test('Docker being down is asked again, and the first look stays the first', asy
   assert.equal(stage.fullResync, 2);
 });
 
-test('why the containers cannot be looked at is said when it stays, once, be it refused or broken, but not that Docker is down', async t => {
+test('why the containers cannot be listed is logged when it stays, once, be it refused or broken, but not that Docker is down', async t => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
   stage.dockerIsDown = new Error('stat /proc/1/ns/net: EACCES');
@@ -412,7 +412,7 @@ test('why the containers cannot be looked at is said when it stays, once, be it 
   ]);
 });
 
-test('the clock looks into every labelled namespace, whether or not it changed', async t => {
+test('the clock reads every labelled namespace, whether or not it changed', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const stage = new Stage(t, 30_000);
   stage.wants.set('a', '1').set('b', '1').set('bare', '');
@@ -424,7 +424,7 @@ test('the clock looks into every labelled namespace, whether or not it changed',
   assert.deepEqual(await stage.pass(), []);
 });
 
-test('a mistake is said when it is new, and again when it comes back', async t => {
+test('a mistake is logged when it is new, and again when it comes back', async t => {
   const stage = new Stage(t);
   const mistake = { container: 'a', key: 'twine.x', message: 'there is no such label' };
   stage.diagnostics = [mistake, mistake];
@@ -446,7 +446,7 @@ test('closed, it begins nothing more', async t => {
   assert.equal(stage.looks, 0);
 });
 
-test('a container that comes while many others are looked into is not kept waiting for them', async t => {
+test('a container that comes while many others are read is not kept waiting for them', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const stage = new Stage(t, 30_000);
   for (let i = 0; i < 100; i++) stage.wants.set(`c${i}`, '1');

@@ -16,7 +16,7 @@ function teller(reports: Reporter): (outcome: Parameters<Reporter['outcome']>[1]
   };
 }
 
-test('a rule that the kernel refuses is a warning of its label, at once; what was done is said beside it', () => {
+test('a rule that the kernel refuses is a warning of its label, at once; what was done is logged beside it', () => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const refused = [
@@ -51,7 +51,7 @@ test('a container that is not held at all is an error, once; another mistake is 
   );
 });
 
-test('what is wrong in a namespace is said when it is new, and again when it comes back', () => {
+test('what is wrong in a namespace is logged when it is new, and again when it comes back', () => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const reports = new Reporter(log);
@@ -101,7 +101,7 @@ function linesOf(...outcomes: Parameters<Reporter['outcome']>[1][]): unknown[][]
 
 const failed = (flags: object) => ({ changes: [], failures: [new Error('refused')], ...flags });
 
-test('a fallback that the kernel refuses is an error at the first failure, and said once', () => {
+test('a fallback that the kernel refuses is an error at the first failure, and logged once', () => {
   const unguarded = failed({ mayLeak: true });
   assert.deepEqual(linesOf(unguarded, unguarded, unguarded), [
     [
@@ -111,7 +111,7 @@ test('a fallback that the kernel refuses is an error at the first failure, and s
   ]);
 });
 
-test('of a container that is closed meanwhile a failure is said the second time, and that it is closed', () => {
+test('of a container that is closed meanwhile a failure is logged the second time, and that it is closed', () => {
   const closed = failed({ isClosed: true });
   assert.deepEqual(linesOf(closed), []);
   assert.deepEqual(linesOf(closed, closed, closed), [
@@ -126,7 +126,7 @@ test('a rule that is refused and leaves a container open is an error at once', (
   assert.deepEqual(linesOf({ changes: [], failures: [], refused }), [[50, 'it is open']]);
 });
 
-test('that a closed container is open is said once, when all of its labels are in force', () => {
+test('that a closed container is open is logged once, when all of its labels are in force', () => {
   const change = { kind: 'deleteProbe' } as const;
   const [closed, open] = [
     { changes: [change], failures: [], isClosed: true as const },

@@ -33,7 +33,7 @@ const web = (last: number): ContainerView =>
   container('web-server', { networks: { main: `10.0.0.${last} web` } });
 
 for (const [what, copy] of COPIES) {
-  test(`where all views are ${what} in each pass, only what has changed is looked into`, async t => {
+  test(`where all views are ${what} in each pass, only what has changed is read`, async t => {
     const [one, two] = [app('o'), app('tw')];
     let views: ContainerView[] = [one, two, web(9)];
     let dns = 9;

@@ -11,7 +11,7 @@ import { formatAddress } from '../../../../src/base/ip.js';
 import { DockerApi } from '../../../../src/docker/api-client.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import { Containers } from '../../../../src/labels/discovery/containers.js';
-import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-types.js';
+import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-view.js';
 import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
 
 const HOST = netnsAt('/proc/self/ns/net')!;
@@ -189,7 +189,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(2);
 }
 
-test('a look lists once, inspects each container once, and quiet ones never again', async t => {
+test('a pass lists once, inspects each container once, and quiet ones never again', async t => {
   const docker = await FakeDocker.start(t);
   for (const name of ['a', 'b', 'c']) docker.containers.set(name, { name });
   docker.containers.set('old', { name: 'old', running: false });
@@ -421,7 +421,7 @@ test('a container whose inspection lacks what is needed stops no other', async t
   );
 });
 
-test('a container that Docker is stuck with holds up one look, until an event names it', async t => {
+test('a container that Docker is stuck with holds up one pass, until an event names it', async t => {
   const docker = await FakeDocker.start(t);
   for (const name of ['a', 'b']) docker.containers.set(name, { name });
   docker.stuck.add('/containers/a/json');
@@ -447,7 +447,7 @@ test('a container that Docker is stuck with holds up one look, until an event na
   assert.equal(docker.lines.filter(({ msg }) => msg.includes('no answer from Docker')).length, 1);
 });
 
-test('closing ends a look that Docker does not answer', async t => {
+test('closing ends a pass that Docker does not answer', async t => {
   const docker = await FakeDocker.start(t);
   docker.stuck.add('/containers/json');
   const look = docker.containersOf().list(true);
@@ -608,7 +608,7 @@ async function twoContainers(t: TestContext): Promise<FakeDocker> {
 
 for (const [path, expected] of Object.entries(QUESTIONS)) {
   for (const [what, ill] of Object.entries(ILLS)) {
-    test(`where the answer to ${path} ${what}, that is said once, others are held, and it is asked again unasked`, async t => {
+    test(`where the answer to ${path} ${what}, that is logged once, others are held, and it is asked again unasked`, async t => {
       const docker = await twoContainers(t);
       docker.answers.set(path, ill);
       const containers = docker.containersOf();
@@ -670,7 +670,7 @@ test('networks that are known stay ways to gateways while Docker does not list t
   );
 });
 
-test('nothing is said of answers that break off as the daemon ends', async t => {
+test('nothing is logged of answers that break off as the daemon ends', async t => {
   const docker = await twoContainers(t);
   docker.stuck.add('/networks');
   const look = docker.containersOf().list(true);
@@ -730,7 +730,7 @@ test('while Docker refuses to list its networks no network is a way to a gateway
   assert.deepEqual(await kind(), { driver: 'bridge', ignoresNextHop: undefined });
 });
 
-test('it is said, once, when no process of any container is to be seen', async t => {
+test('it is logged, once, when no process of any container is to be seen', async t => {
   const docker = await FakeDocker.start(t);
   docker.containers.set('a', { name: 'a', pid: 2 ** 22 + 1 });
   const containers = docker.containersOf();

@@ -2,81 +2,29 @@
 // else goes on. On a namespace that is not there; no test needs root.
 
 import assert from 'node:assert/strict';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { ChannelError, OpError, UserError } from '../../../../src/base/errors.js';
-import { withDigest } from '../../../../src/labels/diff/digest.js';
-import type { SandboxDesired } from '../../../../src/labels/diff/state.js';
-import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
-import type { ApplyResult } from '../../../../src/labels/namespace/outcome.js';
-import type { Sandboxes } from '../../../../src/labels/namespace/sandbox.js';
 import { FakeNamespace, type Fault } from '../../../support/fake-namespace.js';
-import { accepting, withFallback } from '../../../support/label-namespace.js';
+import {
+  DESIRED,
+  ERRNOS,
+  FALLBACK,
+  failing,
+  failuresOf,
+  GATEWAY,
+  held,
+  REF,
+  WHOLE,
+  without,
+  world,
+} from '../../../support/fake-sandbox.js';
+import { withFallback } from '../../../support/label-namespace.js';
 
-const ERRNOS = {
-  EPERM: 1,
-  ENOENT: 2,
-  ESRCH: 3,
-  EAGAIN: 11,
-  ENOMEM: 12,
-  EBUSY: 16,
-  EEXIST: 17,
-  ENODEV: 19,
-  EINVAL: 22,
-  EOPNOTSUPP: 95,
-  ENETUNREACH: 101,
-  ENOBUFS: 105,
-  EHOSTUNREACH: 113,
-} as const;
 type Code = keyof typeof ERRNOS;
 const CODES = Object.keys(ERRNOS) as Code[];
 /** What is there already, or is gone already, is as it shall be. */
 const DONE_BY_ADDING: readonly Code[] = ['EEXIST'];
 const DONE_BY_DELETING: readonly Code[] = ['ENOENT', 'ESRCH', 'ENODEV'];
-
-const REF = netnsAt('/proc/self/ns/net')!;
-const DESIRED: SandboxDesired = withDigest({
-  netns: REF,
-  containers: ['app'],
-  table: accepting(80),
-  routes: [...withFallback('10.0.0.0/8', '10.9.0.3'), ...withFallback('0.0.0.0/0', '10.9.0.4')],
-  sysctls: [{ name: 'ipv4/ip_forward', value: '1' }],
-});
-const FALLBACK = '10.0.0.0/8 unreachable metric 0 table 254';
-const GATEWAY = '10.0.0.0/8 via 10.9.0.3 metric 0 table 254';
-const DEFAULT = ['0.0.0.0/0 unreachable metric 0 table 229', '0.0.0.0/0 via 10.9.0.4 metric 0 table 229'];
-const WHOLE = ['ipv4/ip_forward=1', 'rules 5', 'table', FALLBACK, GATEWAY, ...DEFAULT].sort();
-
-interface World {
-  readonly ns: FakeNamespace;
-  readonly sandboxes: Sandboxes;
-  readonly said: string[];
-}
-
-function world(t: TestContext): World {
-  const [ns, said] = [new FakeNamespace(), [] as string[]];
-  ns.sysctls.set('ipv4/ip_forward', '0');
-  const sandboxes = ns.sandboxes(command => said.push(command));
-  t.after(() => sandboxes.close());
-  return { ns, sandboxes, said };
-}
-
-/** What the namespace holds of ours. */
-function held({ ns }: World): string[] {
-  const forwarding = ns.sysctls.get('ipv4/ip_forward');
-  return [
-    ...ns.routeWords,
-    ...(ns.rules.length > 0 ? [`rules ${ns.rules.length}`] : []),
-    ...(ns.tables.has('dwgd') ? ['table'] : []),
-    ...(forwarding === '1' ? ['ipv4/ip_forward=1'] : []),
-  ].sort();
-}
-
-const without = (...gone: string[]): string[] => WHOLE.filter(one => !gone.includes(one));
-const failuresOf = (result: ApplyResult | undefined): string[] =>
-  result!.failures.map(({ message }) => message);
-const failing = (ns: FakeNamespace, what: string, fault: Fault): void => {
-  ns.fault = asked => (asked === what ? fault : undefined);
-};
 
 test('without any error all is brought about, found again, and taken away', t => {
   const it = world(t);
@@ -177,7 +125,7 @@ describe('a change that is refused', () => {
     assert.deepEqual(held(it), without('ipv4/ip_forward=1'));
   });
 
-  test('what is refused is tried again at the next look, and what was left out comes with it', t => {
+  test('what is refused is tried again in the next pass, and what was left out comes with it', t => {
     const it = world(t);
     failing(it.ns, 'adding route 10.0.0.0/8', ERRNOS.ENOBUFS);
     it.sandboxes.reconcile(DESIRED);
@@ -230,7 +178,7 @@ describe('an answer to a change', () => {
 });
 
 const TABLES = 'listing nftables tables of inet';
-const LOOKS = ['listing nftables chain dwgd stamp', TABLES, 'listing routes', 'listing policy rules'];
+const READS = ['listing nftables chain dwgd stamp', TABLES, 'listing routes', 'listing policy rules'];
 
 test('where there are more tables than are listed ours is asked for by itself, and all goes on', t => {
   for (const isThere of [false, true]) {
@@ -244,17 +192,17 @@ test('where there are more tables than are listed ours is asked for by itself, a
   }
 });
 
-describe('a list that the look needs', () => {
+describe('a list that a pass needs', () => {
   const faults: readonly (readonly [Fault, RegExp])[] = [
     ...BAD_ANSWERS,
     [ERRNOS.EPERM, /: EPERM /],
     ['torn always', /: changed meanwhile$/],
     ['flood', /: there are more than 8192$/],
   ];
-  for (const what of LOOKS) {
+  for (const what of READS) {
     for (const [fault, message] of faults) {
       if (what === TABLES && fault === 'flood') continue;
-      test(`${what}, ${nameOf(fault)}: nothing is changed, and it is said`, t => {
+      test(`${what}, ${nameOf(fault)}: nothing is changed, and it is reported`, t => {
         const it = world(t);
         failing(it.ns, what, fault);
         assert.throws(
@@ -277,7 +225,7 @@ describe('a list that the look needs', () => {
       assert.deepEqual(held(it), WHOLE);
     });
 
-    test(`${what}, refused: a strict namespace is closed until it can be looked at`, t => {
+    test(`${what}, refused: a strict namespace is closed until it can be read`, t => {
       const it = world(t);
       failing(it.ns, what, ERRNOS.EPERM);
       assert.throws(() => it.sandboxes.reconcile({ ...DESIRED, isStrict: true }), OpError);
@@ -286,7 +234,7 @@ describe('a list that the look needs', () => {
   }
 });
 
-describe('what the look asks of a gateway', () => {
+describe('what a pass asks of a gateway', () => {
   const asked: readonly (readonly [what: string, none: readonly Code[]])[] = [
     ['finding the route to 10.9.0.3', ['EINVAL', 'EOPNOTSUPP', 'ENETUNREACH', 'EHOSTUNREACH']],
     ['reading link 2', DONE_BY_DELETING],
@@ -294,7 +242,7 @@ describe('what the look asks of a gateway', () => {
   for (const [what, none] of asked) {
     for (const code of CODES) {
       const isNone = none.includes(code);
-      test(`${what}, ${code}: ${isNone ? 'there is none, and all goes on' : 'nothing is changed, and it is said'}`, t => {
+      test(`${what}, ${code}: ${isNone ? 'there is none, and all goes on' : 'nothing is changed, and it is reported'}`, t => {
         const it = world(t);
         failing(it.ns, what, ERRNOS[code]);
         if (isNone) {
@@ -316,7 +264,7 @@ describe('a namespace in which no socket can be opened', () => {
     ['ENOMEM', 12],
     ['EPROTONOSUPPORT', 93],
   ] as const) {
-    test(`${code}: nothing is changed, it is said, and the next look brings all about`, t => {
+    test(`${code}: nothing is changed, it is reported, and the next pass brings all about`, t => {
       const it = world(t);
       it.ns.openError = new OpError('opening', 'netlink socket', errno);
       for (const strict of [{}, { isStrict: true as const }])
@@ -335,7 +283,7 @@ describe('a sysctl that cannot be read', () => {
     ['EIO', 5],
     ['EMFILE', 24],
   ] as const) {
-    test(`${code}: nothing is changed, and it is said`, t => {
+    test(`${code}: nothing is changed, and it is reported`, t => {
       const it = world(t);
       it.ns.sysctlReadErrors.set('ipv4/ip_forward', new OpError('reading sysctl', 'ipv4/ip_forward', errno));
       assert.throws(
@@ -352,7 +300,7 @@ describe('a table that somebody may have changed', () => {
     one.includes(' ') ? one : `listing nftables ${one} of dwgd`,
   )) {
     for (const fault of [ERRNOS.ENOENT, 'cut short', 'no answer', 'overrun'] as const) {
-      test(`${what}, ${fault === 2 ? 'ENOENT' : fault}: the table is put in place anew, and it is said why`, t => {
+      test(`${what}, ${fault === 2 ? 'ENOENT' : fault}: the table is put in place anew, and it is reported why`, t => {
         const it = world(t);
         it.sandboxes.reconcile(DESIRED);
         it.ns.generation++;
@@ -368,7 +316,7 @@ describe('a table that somebody may have changed', () => {
     }
   }
 
-  test('a look for later that fails is said with the commands, and disturbs nothing', t => {
+  test('a baseline that cannot be recorded is traced, and disturbs nothing', t => {
     const it = world(t);
     it.sandboxes.reconcile(DESIRED);
     failing(it.ns, 'reading nftables table dwgd', ERRNOS.ENOBUFS);

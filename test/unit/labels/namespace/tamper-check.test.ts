@@ -55,24 +55,24 @@ for (const [what, inventory, asPlanned, same] of [
 ] as const) {
   test(`changed: ${what}; seen where it is known how the table was: ${!same}, after a restart: ${!asPlanned}`, () => {
     assert.equal(isAsPlanned(inventory, TABLE), asPlanned);
-    const wholeness = new TamperCheck();
-    wholeness.recordBaseline('4:1', TABLE, WHOLE);
+    const tamperCheck = new TamperCheck();
+    tamperCheck.recordBaseline('4:1', TABLE, WHOLE);
     assert.equal(
-      wholeness.isTampered('4:1', 10, TABLE, () => inventory),
+      tamperCheck.isTampered('4:1', 10, TABLE, () => inventory),
       !same,
     );
     assert.equal(
-      wholeness.isTampered('4:2', 10, TABLE, () => inventory),
+      tamperCheck.isTampered('4:2', 10, TABLE, () => inventory),
       !asPlanned,
     );
   });
 }
 
 test('the kernel is asked only when the generation is another, and once for each', () => {
-  const wholeness = new TamperCheck();
+  const tamperCheck = new TamperCheck();
   let taken = 0;
   const isDamaged = (generation: number): boolean =>
-    wholeness.isTampered('4:1', generation, TABLE, () => {
+    tamperCheck.isTampered('4:1', generation, TABLE, () => {
       taken++;
       return { ...WHOLE, generation };
     });
@@ -84,33 +84,46 @@ test('the kernel is asked only when the generation is another, and once for each
 });
 
 test('what cannot be told does not count as whole, known or not', () => {
-  const wholeness = new TamperCheck();
-  const isDamaged = (): boolean => wholeness.isTampered('4:1', 10, TABLE, () => undefined);
+  const tamperCheck = new TamperCheck();
+  const isDamaged = (): boolean => tamperCheck.isTampered('4:1', 10, TABLE, () => undefined);
   assert.equal(isDamaged(), true);
-  wholeness.recordBaseline('4:1', TABLE, WHOLE);
+  tamperCheck.recordBaseline('4:1', TABLE, WHOLE);
   assert.equal(isDamaged(), true);
 });
 
 test('a table that cannot be read is whole until somebody changes the ruleset', () => {
-  const wholeness = new TamperCheck();
-  wholeness.trust('4:1', 10);
-  wholeness.recordBaseline('4:1', TABLE, undefined);
+  const tamperCheck = new TamperCheck();
+  tamperCheck.trust('4:1', 10);
+  tamperCheck.recordBaseline('4:1', TABLE, undefined);
   assert.deepEqual(
-    [10, 10, 11].map(generation => wholeness.isTampered('4:1', generation, TABLE, () => undefined)),
+    [10, 10, 11].map(generation => tamperCheck.isTampered('4:1', generation, TABLE, () => undefined)),
     [false, false, true],
   );
   assert.equal(
-    wholeness.isTampered('4:1', 11, TABLE, () => WHOLE),
+    tamperCheck.isTampered('4:1', 11, TABLE, () => WHOLE),
     false,
   );
 });
 
 test('a table that somebody changed in the moment it was put in place is not taken for whole', () => {
-  const wholeness = new TamperCheck();
+  const tamperCheck = new TamperCheck();
   const changed = chains(INPUT!, { ...REGULAR!, rules: [] }, STAMP!);
-  wholeness.recordBaseline('4:1', TABLE, changed);
+  tamperCheck.recordBaseline('4:1', TABLE, changed);
   assert.equal(
-    wholeness.isTampered('4:1', 9, TABLE, () => changed),
+    tamperCheck.isTampered('4:1', 9, TABLE, () => changed),
     true,
   );
+});
+
+test('what is known of namespaces that are gone is forgotten, and of the others kept', () => {
+  const tamperCheck = new TamperCheck();
+  const read: string[] = [];
+  for (const key of ['4:1', '4:2', '4:3']) tamperCheck.recordBaseline(key, TABLE, WHOLE);
+  tamperCheck.retainOnly(new Set(['4:2', '4:9']));
+  for (const key of ['4:1', '4:2', '4:3'])
+    tamperCheck.isTampered(key, WHOLE.generation, TABLE, () => {
+      read.push(key);
+      return WHOLE;
+    });
+  assert.deepEqual(read, ['4:1', '4:3']);
 });

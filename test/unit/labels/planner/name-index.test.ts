@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../../../src/base/ip.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
-import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-types.js';
+import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-view.js';
 import {
   address,
   container,
@@ -354,7 +354,7 @@ for (const [answer, why] of [
   ['0.0.0.0', 'no address of a host'],
   ['127.0.0.1', 'a loopback address'],
   ['::1', 'a loopback address'],
-  ['::ffff:169.254.169.254', 'an IPv4 address in the dress of an IPv6 one'],
+  ['::ffff:169.254.169.254', 'an IPv4-mapped address'],
   ['fe80::a9fe:a9fe', 'a link-local address, which means nothing without an interface'],
   ['169.254.0.0', 'a link-local address'],
   ['169.254.169.254', 'a link-local address'],

@@ -173,7 +173,7 @@ test('labels of one namespace that contradict each other are reported, and those
   assert.match(JSON.stringify(input[0]), /"drop"/);
 });
 
-test('a container in the network of the host is refused, and one without labels is not looked at', () => {
+test('a container in the network of the host is refused, and one without labels is ignored', () => {
   const { sandboxes, diagnostics, hostRoutes } = plan([
     container('host-one', {
       hostNetwork: true,

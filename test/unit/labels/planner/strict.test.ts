@@ -58,7 +58,7 @@ for (const [what, labels, awaited] of [
   });
 }
 
-test('what is waited for is said of a container of which Docker does not tell', () => {
+test('what is waited for is reported of a container of which Docker does not tell', () => {
   const labels = new Map([['twine.route.10.9.0.0/16', 'vpn']]);
   const unverified = { labels, why: 'Docker does not answer', unknown: 'it; ask' };
   const { diagnostics } = plan([

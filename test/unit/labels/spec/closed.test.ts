@@ -1,7 +1,7 @@
 // What stays closed while labels have mistakes: the networks of routes, and forwarding.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { twineLabels } from '../../../../src/labels/discovery/docker-types.js';
+import { twineLabels } from '../../../../src/labels/discovery/docker-view.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
 import { MAX_LABELS } from '../../../../src/labels/spec/selected-keys.js';
 import { BROKEN_ROUTES } from '../../../support/broken-routes.js';

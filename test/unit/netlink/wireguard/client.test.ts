@@ -44,7 +44,7 @@ test("the family's number is asked for once", () => {
   );
 });
 
-test('a kernel without WireGuard is said, and asked again the next time', () => {
+test('a kernel without WireGuard is reported, and asked again the next time', () => {
   let loaded = false;
   const fake = connection((request, what) => {
     if (isFamily(request) && !loaded) throw new OpError(what, '', 2);

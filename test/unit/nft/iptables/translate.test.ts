@@ -7,7 +7,7 @@ import { findConflict } from '../../../../src/nft/iptables/syntax/chains.js';
 import { RuleError } from '../../../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../../../src/nft/iptables/translate.js';
 import { generateRules } from '../../../rules/generate.js';
-import { Random } from '../../../rules/random.js';
+import { Random } from '../../../support/random.js';
 
 const v4 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv4' } };
 const v6 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv6' } };

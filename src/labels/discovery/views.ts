@@ -10,25 +10,25 @@ export function sameRevisions(a: readonly number[], b: readonly number[]): boole
   return a.length === b.length && a.every((revision, n) => revision === b[n]);
 }
 
-/** The views of containers. One that is as it was is the same object, with the same revision. */
+/** The views of containers. One that is as it was has the same revision. */
 export class Views {
-  /** The last ones, with the snapshots that these were made from. */
-  readonly #views = new Map<string, { readonly snapshot: ContainerSnapshot; readonly view: ContainerView }>();
+  /** The last ones, with the revisions of the snapshots that these were made from. */
+  readonly #views = new Map<string, { readonly madeFrom: number; readonly view: ContainerView }>();
   /** The last revision that was given to a view. */
   #revision = 0;
 
   /** @param hostNetwork and `isIndeterminate`: what other containers' snapshots tell of this one */
-  of(current: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
-    const { snapshot, view: known } = this.#views.get(current.view.id) ?? {};
+  get(current: ContainerSnapshot, hostNetwork: boolean, isIndeterminate: boolean): ContainerView {
+    const { madeFrom, view: known } = this.#views.get(current.view.id) ?? {};
     const isSame = known?.hostNetwork === hostNetwork && (known.isIndeterminate ?? false) === isIndeterminate;
-    if (snapshot === current && isSame) return known;
+    if (known && madeFrom === current.revision && isSame) return known;
     const view = {
       ...current.view,
       revision: ++this.#revision,
       hostNetwork,
       ...(isIndeterminate && { isIndeterminate }),
     };
-    this.#views.set(current.view.id, { snapshot: current, view });
+    this.#views.set(current.view.id, { madeFrom: current.revision, view });
     return view;
   }
 

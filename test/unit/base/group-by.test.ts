@@ -1,7 +1,7 @@
 // Items by a key of theirs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { groupBy } from '../../../../src/base/group-by.js';
+import { groupBy } from '../../../src/base/group-by.js';
 
 test('groups come in the order of their first items, and items in theirs', () => {
   const groups = groupBy(['b1', 'a1', 'b2', 'a2', 'b3'], ([letter = '']) => letter);

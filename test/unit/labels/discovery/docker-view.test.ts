@@ -13,7 +13,7 @@ import {
   twineLabels,
   viewInspected,
   viewListed,
-} from '../../../../src/labels/discovery/docker-types.js';
+} from '../../../../src/labels/discovery/docker-view.js';
 
 const ID = 'a1b2c3d4e5f6'.padEnd(64, '0');
 

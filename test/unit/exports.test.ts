@@ -1,0 +1,141 @@
+// What files of src/ and native/ export: each name once, and nothing that no other file of them imports.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ALL, exportsOf, importsOf, readSyntax, type Syntax, type Tree } from '../support/source-tree.js';
+
+/** What is exported for tests alone. */
+const FOR_TESTS: Readonly<Record<string, string>> = {
+  'src/base/errors.ts': 'errnoName',
+  'src/base/log.ts': 'formatLine',
+  'src/docker/api-client.ts': 'EventListener quietAgent',
+  'src/docker/request.ts': 'RefusalError TooLargeError',
+  'src/driver/lifecycle/docker-networks.ts': 'readDockerNetwork readNetworkIds',
+  'src/driver/plugin/socket.ts': 'PluginServer',
+  'src/driver/spec/option-table.ts': 'OPTIONS',
+  'src/driver/tunnel/endpoint-resolver.ts': 'userLookUps',
+  'src/driver/tunnel/full-tunnel.ts': 'HeldFamilies TunnelState',
+  'src/driver/tunnel/join-plan.ts': 'linkGroup',
+  'src/driver/tunnel/link-reaper.ts': 'ReapedLink',
+  'src/driver/tunnel/peers.ts': 'STALE_HANDSHAKE_MS',
+  'src/driver/tunnel/poller.ts': 'pauseMs',
+  'src/driver/tunnel/remote-peer.ts': 'planHostPeer',
+  'src/driver/users/quotas.ts': 'MAX_ENDPOINTS MAX_NETWORKS',
+  'src/driver/users/user-paths.ts': 'IN_MEMORY',
+  'src/labels/controller/work-queue.ts': 'withFailure',
+  'src/labels/discovery/docker-view.ts': 'DockerEndpoint',
+  'src/labels/discovery/host-dns.ts': 'ResolvConf findHostDns',
+  'src/labels/discovery/namespace-sharing.ts': 'NetworkModeInfo',
+  'src/labels/discovery/runtimes.ts': 'isOwnStack',
+  'src/labels/namespace/sysctl-files.ts': 'readSysctl writeSysctl',
+  'src/labels/namespace/tamper-check.ts': 'isAsPlanned',
+  'src/labels/planner/plan.ts': 'PlanInput',
+  'src/labels/spec/diagnostics.ts': 'MAX_DIAGNOSTICS',
+  'src/labels/spec/label-keys.ts': 'LABELS',
+  'src/labels/spec/rule-budget.ts': 'MAX_RULES',
+  'src/labels/spec/selected-keys.ts': 'MAX_LABELS',
+  'src/netlink/attributes.ts': 'NLA_F_NESTED',
+  'src/netlink/connection.ts': 'MAX_DUMP_MESSAGES NetlinkConnection',
+  'src/netlink/generic.ts': 'GENL_ID_CTRL',
+  'src/netlink/message.ts': 'NLM_F_REQUEST',
+  'src/netlink/route/address.ts': 'RTM_DELADDR RTM_GETADDR RTM_NEWADDR',
+  'src/netlink/route/link.ts':
+    'IFF_UP IFLA_IFNAME IFLA_LINKINFO IFLA_MTU IFLA_NET_NS_FD RTM_GETLINK RTM_SETLINK',
+  'src/netlink/route/policy-rule.ts': 'RTM_DELRULE RTM_GETRULE RTM_NEWRULE decodeRule isRuleOf',
+  'src/netlink/route/route.ts': 'RTM_DELROUTE RTM_GETROUTE RTM_NEWROUTE',
+  'src/nft/client.ts': 'MAX_OBJECTS',
+  'src/nft/iptables/option-names.ts': 'BASIC_OPTIONS',
+  'src/nft/iptables/syntax/chains.ts': 'TABLE_OF',
+  'src/nft/messages.ts': 'StampedTable decodeRuleComment',
+};
+const forTests = Object.entries(FOR_TESTS).flatMap(([file, names]) =>
+  names.split(' ').map(name => `${file}: ${name}`),
+);
+
+const sentence = (what: string): string => `${what.replace(': ', ' exports ')}, which no other file imports`;
+
+/** What files import of others, as `FILE: NAME`. */
+function namesImported(syntax: Syntax): string[] {
+  return [...syntax].flatMap(([file, source]) =>
+    importsOf(file, source).flatMap(({ from, names }) => names.map(name => `${from}: ${name}`)),
+  );
+}
+
+/** What is exported for nobody, or twice, a sentence each. */
+async function checkExports(tree: Tree): Promise<string[]> {
+  const syntax = await readSyntax(tree);
+  const used = new Set(namesImported(syntax));
+  const owners = new Map<string, string>();
+  return [...syntax].flatMap(([file, source]) =>
+    [...new Set(exportsOf(source))].flatMap(name => {
+      const owner = owners.get(name);
+      owners.set(name, file);
+      const what = `${file}: ${name}`;
+      return [
+        ...(owner === undefined ? [] : [`${owner} and ${file} export ${name}`]),
+        ...(used.has(what) || used.has(`${file}: ${ALL}`) ? [] : [sentence(what)]),
+      ];
+    }),
+  );
+}
+
+/** From dist/test/unit. */
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const readTree = (folders: readonly string[]): Tree =>
+  new Map(
+    folders.flatMap(folder =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter(name => name.endsWith('.ts'))
+        .map((name): [string, string] => [
+          join(folder, name),
+          readFileSync(join(root, folder, name), 'utf8'),
+        ]),
+    ),
+  );
+const tree = readTree(['src', 'native']);
+const tests = [...readTree(['test'])].flatMap(([file, text]) =>
+  file.endsWith('exports.test.ts') ? [] : text,
+);
+const unused = await checkExports(tree);
+
+test('every exported name is imported by another file, or listed for tests, and is exported by one file alone', () => {
+  assert.ok(tree.size > 100);
+  const listed = new Set(forTests.map(sentence));
+  assert.deepEqual(
+    unused.filter(each => !listed.has(each)),
+    [],
+  );
+});
+
+test('what is listed for tests is there, is imported by one, and by no other file', () => {
+  for (const what of forTests) {
+    assert.ok(unused.includes(sentence(what)), what);
+    const name = new RegExp(`\\b${what.split(': ')[1]}\\b`);
+    assert.ok(
+      tests.some(text => name.test(text)),
+      `a test has ${what}`,
+    );
+  }
+});
+
+test('in a made-up tree what is exported twice, or for nobody, is found', async () => {
+  const madeUp: Tree = new Map([
+    ['src/a.ts', 'export const [a, { b: c = 1 }] = x; export let d = () => { const no = 1; };'],
+    ['src/b.ts', 'export function a() {}\nexport interface E {}\nconst f = 1; export { f, f as g };'],
+    ['src/c.ts', 'export type H = 1; export class I {} export default 1; export enum J { k }'],
+    ['src/d.ts', "import * as all from './b.js'; import { type H, I as K } from './c.js';"],
+    ['src/e.ts', "export { a, d as z } from './a.js';"],
+    [
+      'src/f.ts',
+      "import d, { a } from './a.js'; import { z as y } from './e.js'; export { a, y }; export type { d };",
+    ],
+  ]);
+  assert.deepEqual(await checkExports(madeUp), [
+    'src/a.ts exports c, which no other file imports',
+    'src/a.ts and src/b.ts export a',
+    'src/c.ts exports default, which no other file imports',
+    'src/c.ts exports J, which no other file imports',
+  ]);
+});
