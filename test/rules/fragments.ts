@@ -43,6 +43,19 @@ function portRange(random: Random): string {
   return `${from}:${from + random.int(1, 5000)}`;
 }
 
+/** A number of 32 bits or a range of them, also the whole of it. */
+function wideRange(random: Random): string {
+  const from = random.int(0, 999);
+  return random.pick([
+    `${from}`,
+    `${from}:${from + random.int(1, 999)}`,
+    `${from}:`,
+    `:${from}`,
+    ':',
+    '0:4294967295',
+  ]);
+}
+
 function portList(random: Random): string {
   const parts: string[] = [];
   for (let at = 1, count = random.int(1, 7); count > 0; count--) {
@@ -151,8 +164,26 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     ],
   },
   udp: portMatch('udp'),
-  sctp: portMatch('sctp'),
-  dccp: portMatch('dccp'),
+  sctp: {
+    protocols: ['sctp'],
+    fragments: [
+      ...portMatch('sctp').fragments,
+      () => '-m sctp --chunk-types all DATA:iUbE,INIT,SACK,ABORT:T',
+      r =>
+        `-m sctp --chunk-types all ${r.pick(['INIT_ACK', 'HEARTBEAT', 'ECN_ECNE', 'ASCONF_ACK', 'FORWARD_TSN'])}`,
+      () => '-m sctp ! --chunk-types all INIT',
+      () => '-m sctp ! --chunk-types all DATA:E,INIT',
+      r => `--sport ${port(r)} ${not(r)}--chunk-types any DATA:b,ASCONF,SHUTDOWN_COMPLETE`,
+    ],
+  },
+  dccp: {
+    protocols: ['dccp'],
+    fragments: [
+      ...portMatch('dccp').fragments,
+      r => `-m dccp ${not(r)}--dccp-types ${r.pick(['CLOSE', 'INVALID', 'SYNCACK'])}`,
+      r => `${not(r)}--dccp-types REQUEST,RESPONSE,DATA,ACK,DATAACK,CLOSEREQ,RESET,SYNC,INVALID`,
+    ],
+  },
   multiport: {
     protocols: PORTS,
     fragments: [
@@ -213,6 +244,12 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r => `-m conntrack ${not(r)}--ctorigdstport ${r.int(1, 99)}:${r.int(100, 999)}`,
       r => `-m conntrack ${not(r)}--ctreplsrcport ${port(r)}`,
       r => `-m conntrack ${not(r)}--ctrepldstport ${port(r)}`,
+    ],
+  },
+  'conntrack ports without a protocol': {
+    fragments: [
+      r => `-m conntrack ${not(r)}--ctorigdstport ${r.int(1, 99)}:${r.int(100, 999)}`,
+      r => `-m conntrack ${not(r)}--ctreplsrcport ${port(r)}`,
     ],
   },
   state: { fragments: [r => `-m state ${not(r)}--state ${r.some(STATES).join(',')}`] },
@@ -343,6 +380,124 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
   },
   pkttype: {
     fragments: [r => `-m pkttype ${not(r)}--pkt-type ${r.pick(['unicast', 'broadcast', 'multicast'])}`],
+  },
+  ah: {
+    family: 6,
+    fragments: [
+      () => '-m ah',
+      r => `-m ah ${not(r)}--ahspi ${wideRange(r)}`,
+      r => `-m ah --ahspi ${r.int(0, 99)} ${not(r)}--ahlen ${r.pick([8, 24, 28, 1028, 22])}`,
+      () => '-m ah --ahres',
+    ],
+  },
+  'ah of IPv4': {
+    family: 4,
+    protocols: ['ah', '51'],
+    fragments: [() => '-m ah', r => `-m ah ${not(r)}--ahspi ${wideRange(r)}`, r => `--ahspi ${r.int(0, 99)}`],
+  },
+  esp: {
+    protocols: ['esp', '50'],
+    fragments: [
+      () => '-m esp',
+      r => `-m esp ${not(r)}--espspi ${wideRange(r)}`,
+      r => `--espspi ${r.int(0, 99)}`,
+    ],
+  },
+  ipcomp: {
+    protocols: ['ipcomp', '108'],
+    fragments: [r => `-m ipcomp ${not(r)}--ipcompspi ${r.int(0, 60)}:${r.int(61, 70000)}`, () => '-m ipcomp'],
+  },
+  policy: {
+    hooks: ['prerouting', 'input', 'forward'],
+    fragments: [r => `-m policy --dir in --pol ${r.pick(['none', 'ipsec'])}`],
+  },
+  'policy of what goes out': {
+    hooks: ['forward', 'output', 'postrouting'],
+    fragments: [r => `-m policy --pol ${r.pick(['none', 'ipsec'])} --dir out`],
+  },
+  frag: {
+    family: 6,
+    fragments: [
+      () => '-m frag',
+      r => `-m frag ${not(r)}--fragid ${wideRange(r)}`,
+      () => '-m frag --fragfirst --fragmore',
+      r => `-m frag --fragres --fraglen ${r.int(0, 99)}`,
+      () => '-m frag --fraglast',
+    ],
+  },
+  hbh: {
+    family: 6,
+    fragments: [() => '-m hbh', r => `-m hbh ${not(r)}--hbh-len ${r.pick([8, 16, 22, 2048, 2056])}`],
+  },
+  dst: {
+    family: 6,
+    fragments: [() => '-m dst', r => `-m dst ${not(r)}--dst-len ${r.pick([8, 16, 22])}`],
+  },
+  rt: {
+    family: 6,
+    fragments: [
+      () => '-m rt',
+      r =>
+        `-m rt ${not(r)}--rt-type ${r.pick([0, 1, 4, 255])} ${not(r)}--rt-segsleft ${r.int(0, 9)}:${r.int(10, 300)}`,
+      r => `-m rt --rt-segsleft ${wideRange(r)}`,
+      r => `-m rt ${not(r)}--rt-len ${r.pick([8, 24, 40, 22])}`,
+    ],
+  },
+  mh: {
+    family: 6,
+    protocols: ['mh'],
+    fragments: [
+      () => '-m mh',
+      r =>
+        `${not(r)}--mh-type ${r.pick([0, 1, '1:3', 'hoti', 'careof-test', 'binding-error', '0:255', '7:', 'BU'])}`,
+      () => '! --mh-type 0:255',
+    ],
+  },
+  connbytes: {
+    fragments: [
+      r =>
+        `-m connbytes ${not(r)}--connbytes ${r.pick(['0', '200', '200:', '1:600', '200:600', ':99'])} --connbytes-dir ${r.pick(['original', 'reply', 'both'])} --connbytes-mode ${r.pick(['packets', 'bytes', 'avgpkt'])}`,
+    ],
+  },
+  'connbytes of nothing': {
+    fragments: [() => '-m connbytes ! --connbytes 0 --connbytes-dir both --connbytes-mode bytes'],
+  },
+  helper: {
+    fragments: [
+      r => `-m helper --helper ${r.pick(['ftp', 'sip', 'tftp', 'ftp-2121'])}`,
+      r => `-m helper ! --helper ${r.pick(['ftp', 'sip'])}`,
+    ],
+  },
+  ecn: { fragments: [r => `-m ecn ${not(r)}--ecn-ip-ect ${r.int(0, 3)}`] },
+  'ecn of TCP': {
+    protocols: ['tcp'],
+    fragments: [
+      r => `-m ecn ${not(r)}--ecn-tcp-ece`,
+      r => `-m ecn ${not(r)}--ecn-tcp-cwr ${not(r)}--ecn-tcp-ece ${not(r)}--ecn-ip-ect ${r.int(0, 3)}`,
+    ],
+  },
+  cpu: { fragments: [r => `-m cpu ${not(r)}--cpu ${r.int(0, 9)}`] },
+  cgroup: { fragments: [r => `-m cgroup ${not(r)}--cgroup ${r.int(0, 99)}`] },
+  devgroup: {
+    hooks: ['forward'],
+    fragments: [r => `-m devgroup ${not(r)}--src-group ${marked(r)} ${not(r)}--dst-group ${r.int(0, 99)}`],
+  },
+  'devgroup of what comes in': {
+    hooks: ['prerouting', 'input', 'forward'],
+    fragments: [r => `-m devgroup ${not(r)}--src-group ${r.int(0, 99)}`],
+  },
+  'devgroup of what goes out': {
+    hooks: ['forward', 'output', 'postrouting'],
+    fragments: [r => `-m devgroup ${not(r)}--dst-group ${marked(r)}`],
+  },
+  realm: { family: 4, fragments: [r => `-m realm ${not(r)}--realm ${marked(r)}`] },
+  socket: {
+    fragments: [
+      () => '-m socket',
+      () => '-m socket --transparent',
+      () => '-m socket --nowildcard',
+      () => '-m socket --transparent --nowildcard',
+    ],
   },
   comment: { fragments: [r => `-m comment --comment "some words ${r.int(0, 99)}"`] },
 };

@@ -5,7 +5,6 @@ import { ct, type Expression, type MatchStatement, match, meta, type Statement }
 import {
   type Extension,
   type FamilyContext,
-  needProtocol,
   type OptionSpec,
   type ParsedOption,
   PORT_PROTOCOLS,
@@ -99,6 +98,12 @@ const TUPLE_PORTS = {
   ctrepldstport: ['reply', 'proto-dst'],
 } as const;
 
+/**
+ * The protocols that connections have something like ports in, and those that tell of errors in them. libnftables
+ * knows what a port is only where a protocol of packets has been asked for.
+ */
+const WITH_PORTS = match(meta('l4proto'), '==', { set: [1, 6, 17, 33, 47, 58, 132, 136] });
+
 /** The order in which iptables-translate(8) writes the conditions other than the state. */
 const ORDER = [
   'ctdir',
@@ -127,7 +132,7 @@ const conntrack: Extension = {
   notes: [
     'Names of states and statuses are written out: `ESTABLISHED`, not `EST`.',
     '`--ctstate` with `SNAT` or `DNAT` beside another state becomes two rules, so it cannot stand beside a match that counts packets.',
-    'The ports of a connection need `-p tcp`, `udp`, `sctp`, `dccp` or `udplite` in the same rule.',
+    'The ports of a connection are asked of packets of ICMP, ICMPv6, TCP, UDP, DCCP, GRE, SCTP and UDP-Lite.',
   ],
   translate(options, context) {
     const given = options.entries();
@@ -154,8 +159,9 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
   if (port) {
     const [direction, key] = port;
     const range = readPortRange(value, 'any');
-    needProtocol(context.protocol, PORT_PROTOCOLS, value);
-    return [match(ct(key, direction), op, valueOrRange(range))];
+    const { protocol } = context;
+    const known = protocol && !protocol.negated && protocol.number in PORT_PROTOCOLS;
+    return [...(known ? [] : [WITH_PORTS]), match(ct(key, direction), op, valueOrRange(range))];
   }
   if (name === 'ctproto') {
     const protocol = readProtocol(value);
