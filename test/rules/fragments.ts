@@ -199,6 +199,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     family: 4,
     fragments: [
       r => `-m icmp ${not(r)}--icmp-type ${r.pick(ICMP_TYPES)}`,
+      r => `${not(r)}--icmp ${r.pick(['echo-req', 'tos-network-u', 'pi'])}`,
       r => `${not(r)}--icmp-type ${r.pick([0, 3, 5, 8, 11, 13, 17])}`,
       r =>
         `${not(r)}--icmp-type ${r.pick(['3/1', '3/4', '5/0', '11/1', 'host-unreachable', 'port-unreachable'])}`,
@@ -234,6 +235,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       (r, f) => `-m conntrack ${not(r)}--ctreplsrc ${network(r, f)} ${not(r)}--ctrepldst ${network(r, f)}`,
       r => `-m conntrack ${not(r)}--ctexpire ${r.int(1, 100)}`,
       r => `-m conntrack ${not(r)}--ctexpire ${r.int(1, 100)}:${r.int(101, 1000)}`,
+      r => `-m conntrack ${not(r)}--ctstate ${r.pick(['EST', 'N,R', 'untr'])}`,
       r => `-m conntrack --ctstate NEW --ctdir ${r.pick(['ORIGINAL', 'REPLY'])}`,
     ],
   },
@@ -602,6 +604,7 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
   DNAT: {
     fragments: [
       (r, f) => `-j DNAT --to-destination ${natDestination(r, f, false)}`,
+      (r, f) => `-j DNAT --to ${natDestination(r, f, false)}`,
       (r, f) => `-j DNAT --to-destination ${natDestination(r, f, false)} --random --persistent`,
     ],
   },
@@ -631,7 +634,7 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
   REDIRECT: { fragments: [() => '-j REDIRECT', () => '-j REDIRECT --random'] },
   'REDIRECT of ports': {
     protocols: ['tcp', 'udp'],
-    fragments: [r => `-j REDIRECT --to-ports ${natPorts(r)}`],
+    fragments: [r => `-j REDIRECT --to-ports ${natPorts(r)}`, () => '-j REDIRECT --to-port domain'],
   },
   NETMAP: {
     fragments: [

@@ -6,11 +6,17 @@ import type { Family } from '../../base/ip.js';
 import { match, meta, type Statement } from '../expression.js';
 import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';
 import { matchBasics, RULES_MAX } from './basics.js';
-import { type Instance, parseRule } from './parser.js';
+import { parseRule } from './parser.js';
 import { type ChainConstraint, chainsOf, checkConstraint, HOOK_OF, type Hook } from './syntax/chains.js';
-import { type FamilyContext, type OfFamily, Options, type Translation } from './syntax/extension.js';
+import {
+  type FamilyContext,
+  type Instance,
+  type OfFamily,
+  Options,
+  type Translation,
+} from './syntax/extension.js';
 import { RuleError, type TranslatedRule } from './syntax/rule.js';
-import { refuse, type Token, tokenize } from './syntax/tokens.js';
+import { refuse, shorten, type Token, tokenize } from './syntax/tokens.js';
 
 interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
@@ -136,7 +142,7 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
     rules: lists.map(
       (expr, index): NftRule => ({
         expr: ownMeters(expr, index),
-        ...(comment && { comment: shorten(comment) }),
+        ...(comment && { comment: shorten(comment, COMMENT_MAX_BYTES) }),
       }),
     ),
     ...(hooks && { hooks }),
@@ -186,11 +192,4 @@ function hooksOf(constraints: readonly (ChainConstraint | undefined)[]): readonl
   if (!first) return undefined;
   const common = first.filter(chain => limits.every(each => each.includes(chain)));
   return [...new Set(common.map(chain => HOOK_OF[chain]))];
-}
-
-/** As many whole characters of a comment as nftables keeps. */
-function shorten(text: string): string {
-  const letters = [...text];
-  while (Buffer.byteLength(letters.join('')) > COMMENT_MAX_BYTES) letters.pop();
-  return letters.join('');
 }

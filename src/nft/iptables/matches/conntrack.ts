@@ -35,11 +35,13 @@ const STATUSES: Readonly<Record<string, string | undefined>> = {
   confirmed: 'confirmed',
 };
 
+/** Words of a list, or what each begins with: no two of a list here begin alike. @throws RuleError */
 function words(token: Token, known: readonly string[]): string[] {
   return split(token, ',').map(each => {
-    const word = each.text.toLowerCase();
-    if (!known.includes(word)) refuse(each, `is none of ${known.join(', ').toUpperCase()}`);
-    return word;
+    const begin = each.text.toLowerCase();
+    const word = known.filter(name => name.startsWith(begin));
+    if (word.length !== 1) refuse(each, `is none of ${known.join(', ').toUpperCase()}`);
+    return word[0]!;
   });
 }
 
@@ -130,7 +132,6 @@ const conntrack: Extension = {
     { names: ['ctdir'], values: ['ORIGINAL|REPLY'] },
   ],
   notes: [
-    'Names of states and statuses are written out: `ESTABLISHED`, not `EST`.',
     '`--ctstate` with `SNAT` or `DNAT` beside another state becomes two rules, so it cannot stand beside a match that counts packets.',
     'The ports of a connection are asked of packets of ICMP, ICMPv6, TCP, UDP, DCCP, GRE, SCTP and UDP-Lite.',
   ],
@@ -176,8 +177,9 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
     return [match(ct('expiration'), op, valueOrRange(readRange(value, UINT32_MAX)))];
   }
   if (name === 'ctdir') {
-    const [direction = ''] = words(value, ['original', 'reply']);
-    if (value.text.includes(',')) refuse(value, 'is no direction: give ORIGINAL or REPLY');
+    const direction = value.text.toLowerCase();
+    if (direction !== 'original' && direction !== 'reply')
+      refuse(value, 'is no direction: give ORIGINAL or REPLY');
     return [match(ct('direction'), '==', direction)];
   }
   const bits = words(value, ['none', ...Object.keys(STATUSES)]).flatMap(word => STATUSES[word] ?? []);

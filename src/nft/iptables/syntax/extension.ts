@@ -86,6 +86,15 @@ export interface Extension {
   translate(options: Options, context: FamilyContext): Translation;
 }
 
+/** A match or a target with the options that it was given. */
+export interface Instance {
+  readonly extension: Extension;
+  readonly token: Token;
+  readonly given: Map<string, ParsedOption>;
+  /** `-p` before the last of its options. */
+  protocolBefore?: Protocol;
+}
+
 /** The options of one match or target as they were given. */
 export class Options {
   readonly #given: ReadonlyMap<string, ParsedOption>;

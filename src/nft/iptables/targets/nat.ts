@@ -13,6 +13,7 @@ import {
 } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { addressOrRange, readAddressRange, readNetwork } from '../values/addresses.js';
+import { SERVICES } from '../values/names.js';
 import { parseNumber, UINT16_MAX, valueOrRange } from '../values/numbers.js';
 
 /** Those whose ports NAT can change. */
@@ -33,8 +34,13 @@ function readFlags(options: Options): Pick<NatArguments, 'flags'> {
 
 const nftFamily = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6');
 
-/** `PORT[-PORT]`; needs a protocol with ports. @throws RuleError */
+/** `PORT[-PORT]`, or the name of a service; needs a protocol with ports. @throws RuleError */
 function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext): Expression {
+  const service = SERVICES.any!.get(text);
+  if (service !== undefined) {
+    needProtocol(protocolBefore, NAT_PROTOCOLS, token);
+    return service;
+  }
   const [from = '', to = from, more] = text.split('-');
   const first = parseNumber(from);
   const last = parseNumber(to);
@@ -54,7 +60,7 @@ function readDestination(token: Token, context: FamilyContext): NatArguments {
   const { text } = token;
   if (text === '') refuse(token, 'is neither an address nor a port');
   const bracketed = /^\[([^[\]]*)\](?::(.*))?$/s.exec(text);
-  const portsOnly = /^:([\d-]*)$/.exec(text);
+  const portsOnly = /^:([\w-]*)$/.exec(text);
   const plain = family === 4 ? /^([^:]*)(?::(.*))?$/s.exec(text) : [text, text];
   const [, address = '', ports] = portsOnly
     ? [text, '', portsOnly[1]]

@@ -4,12 +4,13 @@
 import type { Family } from '../../../base/ip.js';
 import type { Statement } from '../../expression.js';
 import { type Extension, needProtocol, statements } from '../syntax/extension.js';
-import { refuse, type Token } from '../syntax/tokens.js';
+import { refuse, shorten, type Token } from '../syntax/tokens.js';
 import { parseNumber, readNumber, UINT16_MAX, UINT32_MAX } from '../values/numbers.js';
 
 /** Without the end of the string. */
 const LOG_PREFIX_MAX = 29;
-const NFLOG_PREFIX_MAX = 63;
+/** `NF_LOG_PREFIXLEN` without its end. */
+const NFLOG_PREFIX_MAX = 127;
 
 const accept: Extension = {
   name: 'ACCEPT',
@@ -139,6 +140,10 @@ function readLevel(token: Token): string {
 
 function readPrefix(token: Token, max: number): string {
   if (Buffer.byteLength(token.text) > max) refuse(token, `is longer than ${max} bytes`);
+  return prefixText(token);
+}
+
+function prefixText(token: Token): string {
   if (/\p{Cc}/u.test(token.text)) refuse(token, 'has a control character');
   return token.text;
 }
@@ -152,7 +157,10 @@ const nflog: Extension = {
     { names: ['nflog-threshold'], values: ['packets'] },
     { names: ['nflog-range'], values: ['bytes'], excludes: ['nflog-size'] },
   ],
-  notes: ['`--nflog-range` has no effect, as iptables says itself.'],
+  notes: [
+    '`--nflog-range` has no effect, as iptables says itself.',
+    'Of a prefix, 127 bytes are kept, as by iptables-nft; iptables-legacy keeps 63.',
+  ],
   translate(options) {
     const number = (name: string, max: number): number | undefined => {
       const token = options.value(name);
@@ -165,7 +173,7 @@ const nflog: Extension = {
     number('nflog-range', UINT32_MAX);
     const statement: Statement = {
       log: {
-        ...(prefix && { prefix: readPrefix(prefix, NFLOG_PREFIX_MAX) }),
+        ...(prefix && { prefix: shorten(prefixText(prefix), NFLOG_PREFIX_MAX) }),
         group: number('nflog-group', UINT16_MAX) ?? 0,
         ...(snaplen !== undefined && { snaplen }),
         ...(threshold && { 'queue-threshold': threshold }),
