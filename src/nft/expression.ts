@@ -140,6 +140,8 @@ export type Statement =
         readonly size?: number;
       };
     }
+  | { readonly notrack: null }
+  | { readonly synproxy: null | Readonly<Record<string, number | readonly string[]>> }
   | { readonly counter: null };
 
 /** Strings that libnftables 1.0.6, or a later version, parses as a number anywhere in its JSON. */

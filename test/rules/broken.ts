@@ -3,6 +3,7 @@
 
 export interface BrokenRule {
   readonly family: 4 | 6;
+  /** Of filter or nat; with `MANGLE_` or `RAW_` before it, of those. */
   readonly chain: string;
   readonly text: string;
 }
@@ -463,6 +464,62 @@ const WHOLE: readonly (readonly [chain: string, ...texts: string[]])[] = [
     '-m',
   ],
   [
+    'RAW_PREROUTING',
+    '-o eth0 -j ACCEPT',
+    '-j REJECT',
+    '-j MASQUERADE',
+    '-j DNAT --to-destination 10.0.0.1',
+    '-j CT --zone 65536',
+    '-j CT --zone -1',
+    '-j CT --zone 5 --zone-orig 6',
+    '-j NOTRACK --zone 5',
+    '-j TRACE --type drop',
+    '-j CLASSIFY --set-class 1:1',
+    '-m rpfilter ! --loose -j DROP',
+    '-m rpfilter --loose --loose -j DROP',
+    '-m owner --uid-owner 0 -j ACCEPT',
+    '-p tcp --syn -j SYNPROXY',
+  ],
+  ['RAW_OUTPUT', '-i eth0 -j ACCEPT', '-j REJECT', '-m rpfilter -j DROP', '-m socket -j DROP', '-j REDIRECT'],
+  [
+    'MANGLE_PREROUTING',
+    '-o eth0 -j ACCEPT',
+    '-j REJECT',
+    '-j NOTRACK',
+    '-j TRACE',
+    '-j CT --notrack',
+    '-j CLASSIFY --set-class 1:1',
+    '-j REDIRECT',
+    '-j SNAT --to-source 10.0.0.1',
+    '-p tcp --syn -j TCPMSS --clamp-mss-to-pmtu',
+    '-p tcp -j SYNPROXY',
+    '-j DSCP --set-dscp 64',
+    '-j TOS --set-tos 256',
+  ],
+  [
+    'MANGLE_INPUT',
+    '-m rpfilter -j DROP',
+    '-j SYNPROXY',
+    '-p udp -j SYNPROXY',
+    '! -p tcp -j SYNPROXY',
+    '-p tcp -j SYNPROXY --wscale 15',
+    '-p tcp -j SYNPROXY --mss 65536',
+    '-p tcp -j SYNPROXY --mss x',
+    '-p tcp -j SYNPROXY --timestamp --timestamp',
+    '-j AUDIT',
+    '-j AUDIT --type x',
+    '-j AUDIT --type accept --type drop',
+  ],
+  [
+    'INPUT',
+    '-m rpfilter -j DROP',
+    '-j NOTRACK',
+    '-j TRACE',
+    '-j CT --notrack',
+    '-p tcp -j SYNPROXY --wscale 15',
+  ],
+  ['OUTPUT', '-p tcp -j SYNPROXY'],
+  [
     'OUTPUT',
     '-i eth0 -j ACCEPT',
     '! -i eth0 -j ACCEPT',
@@ -522,6 +579,16 @@ const WHOLE: readonly (readonly [chain: string, ...texts: string[]])[] = [
 
 const WHOLE4: typeof WHOLE = [
   [
+    'MANGLE_FORWARD',
+    '-j TTL',
+    '-j TTL --ttl-set 256',
+    '-j TTL --ttl-set -1',
+    '-j TTL --ttl-inc 0',
+    '-j TTL --ttl-set 5 --ttl-dec 1',
+    '-j HL --hl-set 5',
+  ],
+  ['FORWARD', '-j TTL --ttl-set 5'],
+  [
     'INPUT',
     '-s 10.0.0.1 -s 10.0.0.2 -j ACCEPT',
     '! -s 10.0.0.1,10.0.0.2 -j ACCEPT',
@@ -551,6 +618,8 @@ const WHOLE4: typeof WHOLE = [
 ];
 
 const WHOLE6: typeof WHOLE = [
+  ['MANGLE_FORWARD', '-j HL', '-j HL --hl-set 256', '-j HL --hl-set x', '-j TTL --ttl-set 5'],
+  ['FORWARD', '-j HL --hl-set 5'],
   [
     'INPUT',
     '-s 10.0.0.1 -j ACCEPT',

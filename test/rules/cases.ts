@@ -346,6 +346,35 @@ const CHANGES: readonly Case[] = [
   ),
 ];
 
+/** What only chains of mangle and raw have. */
+const MANGLE_AND_RAW: readonly Case[] = [
+  { rules: ['TWINE_MANGLE_FORWARD -j TTL --ttl-set 5'], family: 4 },
+  { rules: ['TWINE_MANGLE_POSTROUTING -p udp -j HL --hl-set 5'], family: 6 },
+  ...['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'].flatMap((hook): Case[] => [
+    { rules: [`TWINE_MANGLE_${hook} -p udp --dport 53 -j DROP`] },
+    { rules: [`TWINE_MANGLE_${hook} -p udp -j DSCP --set-dscp-class EF`] },
+    { rules: [`TWINE_MANGLE_${hook} -j MARK --set-mark 5`, 'TWINE_FORWARD -m mark --mark 5 -j DROP'] },
+  ]),
+  ...['PREROUTING', 'OUTPUT'].flatMap((hook): Case[] => [
+    { rules: [`TWINE_RAW_${hook} -p tcp --dport 80 -j DROP`] },
+    {
+      rules: [`TWINE_RAW_${hook} -p udp -j NOTRACK`, 'TWINE_FORWARD -m state --state UNTRACKED -j DROP'],
+    },
+    {
+      rules: [
+        `TWINE_RAW_${hook} -p udp --dport 53 -j CT --notrack`,
+        'TWINE_INPUT -m conntrack --ctstate UNTRACKED -j REJECT',
+      ],
+    },
+    { rules: [`TWINE_RAW_${hook} -j ACCEPT`, `TWINE_RAW_${hook} -j DROP`] },
+  ]),
+  ...['TWINE_MANGLE_PREROUTING', 'TWINE_RAW_PREROUTING'].flatMap((chain): Case[] =>
+    ['', '--invert', '--loose', '--loose --invert', '--validmark'].map(options => ({
+      rules: [`${chain} -m rpfilter ${options} -j DROP`],
+    })),
+  ),
+];
+
 const JUMPS: readonly Case[] = [
   {
     rules: [
@@ -464,6 +493,7 @@ export function allCases(random: Random, count: number): Case[] {
     ...CONNLIMITS,
     ...COPIES,
     ...CHANGES,
+    ...MANGLE_AND_RAW,
     ...JUMPS,
     ...NAT,
     ...INTERFACES,

@@ -492,6 +492,9 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     hooks: ['forward', 'output', 'postrouting'],
     fragments: [r => `-m devgroup ${not(r)}--dst-group ${marked(r)}`],
   },
+  rpfilter: {
+    fragments: [() => '-m rpfilter', () => '-m rpfilter --loose --invert', () => '-m rpfilter --validmark'],
+  },
   realm: { family: 4, fragments: [r => `-m realm ${not(r)}--realm ${marked(r)}`] },
   socket: {
     fragments: [
@@ -600,11 +603,30 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
       r => `-j DSCP --set-dscp-class ${r.pick(DSCP_CLASSES)}`,
     ],
   },
+  TTL: { family: 4, fragments: [r => `-j TTL --ttl-set ${r.int(0, 255)}`] },
+  HL: { family: 6, fragments: [r => `-j HL --hl-set ${r.int(0, 255)}`] },
+  NOTRACK: { fragments: [() => '-j NOTRACK'] },
+  CT: {
+    fragments: [
+      () => '-j CT --notrack',
+      r => `-j CT --zone ${r.int(0, 65535)}`,
+      r => `-j CT --zone-orig ${r.int(0, 99)} --zone-reply ${r.int(0, 99)}`,
+    ],
+  },
+  SYNPROXY: {
+    protocols: ['tcp'],
+    fragments: [
+      () => '-j SYNPROXY',
+      r => `-j SYNPROXY --sack-perm --timestamp --wscale ${r.int(0, 14)} --mss ${r.int(1, 1460)}`,
+    ],
+  },
+  AUDIT: { fragments: [r => `-j AUDIT --type ${r.pick(['accept', 'drop', 'reject'])}`] },
+  TRACE: { fragments: [() => '-j TRACE'] },
   CLASSIFY: { fragments: [r => `-j CLASSIFY --set-class ${r.int(1, 99)}:${r.int(1, 99)}`] },
   DNAT: {
     fragments: [
       (r, f) => `-j DNAT --to-destination ${natDestination(r, f, false)}`,
-      (r, f) => `-j DNAT --to ${natDestination(r, f, false)}`,
+      (r, f) => `-j DNAT --to-dest ${natDestination(r, f, false)}`,
       (r, f) => `-j DNAT --to-destination ${natDestination(r, f, false)} --random --persistent`,
     ],
   },

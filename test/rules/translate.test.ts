@@ -36,7 +36,7 @@ const label = (index: number): string => `rule ${index}`;
 
 /** Theirs, by the rule's number: lines of nft(8). Those that it cannot translate are not there. */
 function translateTheirs(family: 4 | 6): Map<number, string[]> {
-  const lines = ['filter', 'nat'].flatMap(table => [
+  const lines = ['filter', 'nat', 'mangle', 'raw'].flatMap(table => [
     `*${table}`,
     ...rules.flatMap((rule, index) =>
       rule.family === family && TABLE_OF[rule.chain] === table

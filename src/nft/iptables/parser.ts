@@ -1,6 +1,7 @@
 // A rule as iptables(8) reads its command line: options in any order, `-m` and `-p` bringing in more options, `!`
 // before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
 
+import { MATCHES_LEFT_OUT, TARGETS_LEFT_OUT } from './left-out.js';
 import { implicitMatch } from './matches/transport.js';
 import { REFUSED, splitOption, suggestion } from './option-names.js';
 import { findOption } from './option-search.js';
@@ -189,7 +190,8 @@ class Parser {
   }
 
   #takeTarget(token: Token, chain: TwineChain): void {
-    if (findExtension(TARGETS, token.text)) this.#target = this.#load(TARGETS, 'target', token);
+    if (findExtension(TARGETS, token.text) || TARGETS_LEFT_OUT.has(token.text))
+      this.#target = this.#load(TARGETS, 'target', token);
     else this.#jump = { kind: 'jump', chain: this.#chain(token, chain) };
   }
 
@@ -202,6 +204,8 @@ class Parser {
   #load(list: readonly Extension[], noun: string, token: Token): Instance {
     const extension = findExtension(list, token.text);
     if (!extension) {
+      const reason = (list === MATCHES ? MATCHES_LEFT_OUT : TARGETS_LEFT_OUT).get(token.text);
+      if (reason !== undefined) refuse(token, `is a ${noun} that is left out: ${reason}`);
       refuse(
         token,
         `is no ${noun} that is known here${suggestion(

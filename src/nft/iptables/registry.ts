@@ -15,6 +15,7 @@ import { TRANSPORT_MATCHES } from './matches/transport.js';
 import type { Extension } from './syntax/extension.js';
 import { MANGLE_TARGETS } from './targets/mangle.js';
 import { NAT_TARGETS } from './targets/nat.js';
+import { TRACKING_TARGETS } from './targets/tracking.js';
 import { VERDICT_TARGETS } from './targets/verdict.js';
 
 export const MATCHES: readonly Extension[] = [
@@ -31,7 +32,12 @@ export const MATCHES: readonly Extension[] = [
   ...HOST_MATCHES,
 ];
 
-export const TARGETS: readonly Extension[] = [...VERDICT_TARGETS, ...MANGLE_TARGETS, ...NAT_TARGETS];
+export const TARGETS: readonly Extension[] = [
+  ...VERDICT_TARGETS,
+  ...MANGLE_TARGETS,
+  ...TRACKING_TARGETS,
+  ...NAT_TARGETS,
+];
 
 /** By its name or one of its aliases. */
 export function findExtension(list: readonly Extension[], name: string): Extension | undefined {

@@ -36,8 +36,8 @@ const connbytes: Extension = {
     const direction = DIRECTIONS[oneOf(options.value('connbytes-dir')!, ['original', 'reply', 'both'])];
     const left = ct(oneOf(options.value('connbytes-mode')!, MODES), direction);
     // Without an end, it goes on for ever.
-    const text = token.text.includes(':') ? token.text : `${token.text}:`;
-    const [from, to] = readRange({ ...token, text }, Number.MAX_SAFE_INTEGER);
+    const [from, last] = readRange(token, Number.MAX_SAFE_INTEGER);
+    const to = token.text.includes(':') ? last : Number.MAX_SAFE_INTEGER;
     // A connection from before the first such rule is not counted: to iptables nothing fits it, to nftables it is 0.
     const counted = (from === 0) !== negated ? [match(ct('packets'), '>=', 1)] : [];
     if (to < Number.MAX_SAFE_INTEGER) {

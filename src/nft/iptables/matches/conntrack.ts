@@ -21,6 +21,7 @@ import {
   readProtocol,
   readRange,
   split,
+  UINT8_MAX,
   UINT32_MAX,
   valueOrRange,
 } from '../values/numbers.js';
@@ -101,10 +102,10 @@ const TUPLE_PORTS = {
 } as const;
 
 /**
- * The protocols that connections have something like ports in, and those that tell of errors in them. libnftables
- * knows what a port is only where a protocol of packets has been asked for.
+ * Every protocol, for libnftables knows what a port is only where one has been asked for by name: iptables compares
+ * the ports of a connection whatever they are to it, and so does the kernel.
  */
-const WITH_PORTS = match(meta('l4proto'), '==', { set: [1, 6, 17, 33, 47, 58, 132, 136] });
+const ANY_PROTOCOL = match(meta('l4proto'), '==', { set: [6, { range: [0, 5] }, { range: [7, UINT8_MAX] }] });
 
 /** The order in which iptables-translate(8) writes the conditions other than the state. */
 const ORDER = [
@@ -133,7 +134,6 @@ const conntrack: Extension = {
   ],
   notes: [
     '`--ctstate` with `SNAT` or `DNAT` beside another state becomes two rules, so it cannot stand beside a match that counts packets.',
-    'The ports of a connection are asked of packets of ICMP, ICMPv6, TCP, UDP, DCCP, GRE, SCTP and UDP-Lite.',
   ],
   translate(options, context) {
     const given = options.entries();
@@ -162,7 +162,7 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
     const range = readPortRange(value, 'any');
     const { protocol } = context;
     const known = protocol && !protocol.negated && protocol.number in PORT_PROTOCOLS;
-    return [...(known ? [] : [WITH_PORTS]), match(ct(key, direction), op, valueOrRange(range))];
+    return [...(known ? [] : [ANY_PROTOCOL]), match(ct(key, direction), op, valueOrRange(range))];
   }
   if (name === 'ctproto') {
     const protocol = readProtocol(value);

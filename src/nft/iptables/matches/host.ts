@@ -1,9 +1,9 @@
-// Matches on what the host knows of a packet beyond its bytes: cpu, cgroup, devgroup, realm, socket. Not here: its
+// Matches on what the host knows of a packet beyond its bytes: cpu, cgroup, devgroup, realm, socket, rpfilter. Not here: its
 // owner and the types of its addresses (packet.ts), its connection (conntrack.ts, connection.ts).
 
 import { type Expression, match, meta, type Statement } from '../../expression.js';
 import type { Hook } from '../syntax/chains.js';
-import { type Extension, type ParsedOption, statements } from '../syntax/extension.js';
+import { type Extension, NO_SUCH, type ParsedOption, statements } from '../syntax/extension.js';
 import { maskedBy, readMasked, readNumber, UINT32_MAX } from '../values/numbers.js';
 
 /** `LEFT & MASK == VALUE`, of a number that iptables takes by name too: names are files of the host. */
@@ -94,4 +94,24 @@ const socket: Extension = {
   },
 };
 
-export const HOST_MATCHES: readonly Extension[] = [cpu, cgroup, devgroup, realm, socket];
+const rpfilter: Extension = {
+  name: 'rpfilter',
+  options: [
+    { names: ['loose'] },
+    { names: ['validmark'] },
+    { names: ['accept-local'], refused: NO_SUCH },
+    { names: ['invert'] },
+  ],
+  constraint: { tables: ['mangle', 'raw'], hooks: ['prerouting'] },
+  translate(options) {
+    const flags = [
+      'saddr',
+      ...(options.has('validmark') ? ['mark'] : []),
+      ...(options.has('loose') ? [] : ['iif']),
+    ];
+    const fib = { fib: { result: 'oif', flags } } as const;
+    return statements(match(fib, options.has('invert') ? '==' : '!=', 0));
+  },
+};
+
+export const HOST_MATCHES: readonly Extension[] = [cpu, cgroup, devgroup, realm, socket, rpfilter];

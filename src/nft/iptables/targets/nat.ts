@@ -84,7 +84,7 @@ const dnat: Extension = {
     RANDOM,
     PERSISTENT,
   ],
-  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { tables: ['nat'], hooks: ['prerouting', 'output'] },
   notes: ['A shifted range of ports (`:80-90/8080`) is refused: nftables has nothing for it.'],
   translate: (options, context) =>
     statements({
@@ -100,7 +100,7 @@ const snat: Extension = {
     RANDOM_FULLY,
     PERSISTENT,
   ],
-  constraint: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { tables: ['nat'], hooks: ['postrouting'] },
   translate: (options, context) =>
     statements({ snat: { ...readDestination(options.value('to-source')!, context), ...readFlags(options) } }),
 };
@@ -116,21 +116,21 @@ function portsAndFlags(options: Options, context: FamilyContext): NatArguments |
 const masquerade: Extension = {
   name: 'MASQUERADE',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM, RANDOM_FULLY],
-  constraint: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { tables: ['nat'], hooks: ['postrouting'] },
   translate: (options, context) => statements({ masquerade: portsAndFlags(options, context) }),
 };
 
 const redirect: Extension = {
   name: 'REDIRECT',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM],
-  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { tables: ['nat'], hooks: ['prerouting', 'output'] },
   translate: (options, context) => statements({ redirect: portsAndFlags(options, context) }),
 };
 
 const netmap: Extension = {
   name: 'NETMAP',
   options: [{ names: ['to'], values: ['address[/length]'], required: true }],
-  constraint: { table: 'nat' },
+  constraint: { tables: ['nat'] },
   notes: ['The mask is a length of a prefix; `/0` is refused.'],
   translate(options, { askFamily, chain }) {
     const family = askFamily();

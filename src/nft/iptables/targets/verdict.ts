@@ -22,7 +22,7 @@ const drop: Extension = {
   name: 'DROP',
   options: [],
   // The tool refuses it elsewhere: a chain of nat sees the first packet of a connection only.
-  constraint: { table: 'filter' },
+  constraint: { tables: ['filter', 'mangle', 'raw'] },
   translate: () => statements({ drop: null }),
 };
 
@@ -70,7 +70,7 @@ const TCP_RESET = ['tcp-reset', 'tcp-rst'];
 const reject: Extension = {
   name: 'REJECT',
   options: [{ names: ['reject-with'], values: ['type'] }],
-  constraint: { table: 'filter' },
+  constraint: { tables: ['filter'] },
   translate(options, context) {
     const token = options.value('reject-with');
     // Without a type it is "port unreachable" of the packet's own family.

@@ -19,7 +19,7 @@ const chunk = (name: string, of?: string): Expression => ({
 const protocol = (number: number): Statement => is(meta('l4proto'), number);
 const range = (first: number, last: number): Expression => ({ range: [first, last] });
 const never = is(meta('iifname'), 'INVAL/D');
-const withPorts = is(meta('l4proto'), { set: [1, 6, 17, 33, 47, 58, 132, 136] });
+const anyProtocol = is(meta('l4proto'), { set: [6, range(0, 5), range(7, 255)] });
 const counted = is(ct('packets'), 1, '>=');
 const socket = (key: string): Expression => ({ socket: { key } });
 
@@ -136,12 +136,12 @@ for (const [family, text, ...expected] of [
     [is(ct('status'), 'expected', '!')],
     [is(ct('status'), 'expected', 'in'), is(ct('helper'), 'ftp', '!=')],
   ],
-  [4, 'INPUT -m conntrack --ctorigdstport 80', [withPorts, is(ct('proto-dst', 'original'), 80)]],
+  [4, 'INPUT -m conntrack --ctorigdstport 80', [anyProtocol, is(ct('proto-dst', 'original'), 80)]],
   [4, 'INPUT -p udp -m conntrack --ctorigdstport 80', [protocol(17), is(ct('proto-dst', 'original'), 80)]],
   [
     4,
     'INPUT ! -p udp -m conntrack ! --ctreplsrcport 1:5',
-    [is(meta('l4proto'), 17, '!='), withPorts, is(ct('proto-src', 'reply'), range(1, 5), '!=')],
+    [is(meta('l4proto'), 17, '!='), anyProtocol, is(ct('proto-src', 'reply'), range(1, 5), '!=')],
   ],
   [
     4,
