@@ -140,6 +140,7 @@ export type Statement =
         readonly size?: number;
       };
     }
+  | { readonly queue: { readonly num: number | RangeExpression; readonly flags?: readonly string[] } }
   | { readonly notrack: null }
   | { readonly synproxy: null | Readonly<Record<string, number | readonly string[]>> }
   | { readonly counter: null };

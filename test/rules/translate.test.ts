@@ -14,6 +14,7 @@ import { translateRule } from '../../src/nft/iptables/translate.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
 import { DIFFERENCES, type Difference } from './differences.js';
 import { builtinChain, generateRules } from './generate.js';
+import { QUEUES } from './queue.js';
 import { Random } from './random.js';
 import { listRules, loadOurs, TABLE } from './rulesets.js';
 
@@ -200,7 +201,7 @@ test('each difference from iptables-translate(8) is one that some rule has', () 
 });
 
 test('every option of every match and target is in the rules', () => {
-  const all = rules.map(({ text }) => text).join('\n');
+  const all = [...rules.map(({ text }) => text), ...QUEUES].join('\n');
   for (const { name, options } of [...MATCHES, ...TARGETS]) {
     for (const { names } of options.filter(({ refused }) => refused === undefined)) {
       assert.ok(

@@ -36,7 +36,6 @@ export const TARGETS_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['HMARK', NO_STATEMENT],
   ['IDLETIMER', NO_STATEMENT],
   ['LED', NO_STATEMENT],
-  ['NFQUEUE', 'not every kernel has it for nftables (NFT_QUEUE)'],
   ['QUEUE', 'the kernel has it no more'],
   ['RATEEST', NO_STATEMENT],
   ['SECMARK', "security contexts are the host's"],

@@ -6,7 +6,7 @@ import type { Family } from '../../base/ip.js';
 import { match, meta, type Statement } from '../expression.js';
 import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';
 import { matchBasics, RULES_MAX } from './basics.js';
-import { parseRule } from './parser.js';
+import { type ParsedRule, parseRule } from './parser.js';
 import { type ChainConstraint, chainsOf, checkConstraint, HOOK_OF, type Hook } from './syntax/chains.js';
 import {
   type FamilyContext,
@@ -91,7 +91,7 @@ function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
 }
 
 function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Translated {
-  const rule = parseRule(tokens, of);
+  const rule = withProtocol(parseRule(tokens, of), of);
   let meters = 0;
   const context = {
     chain: rule.chain,
@@ -148,6 +148,16 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
     ...(hooks && { hooks }),
   };
   return { rule: translated, stateful: parts.some(({ stateful }) => stateful) };
+}
+
+/** The rule with the protocol that one of its matches brings in, if `-p` names none. */
+function withProtocol(rule: ParsedRule, of: OfFamily): ParsedRule {
+  if (rule.protocol) return rule;
+  for (const { extension } of rule.matches) {
+    const protocol = extension.bringsProtocol?.(of);
+    if (protocol) return { ...rule, protocol };
+  }
+  return rule;
 }
 
 /** What counts packets cannot be written down twice for one rule: each copy would count for itself. */

@@ -7,7 +7,6 @@ import {
   type FamilyContext,
   type OptionSpec,
   type ParsedOption,
-  PORT_PROTOCOLS,
   statements,
   type Translation,
 } from '../syntax/extension.js';
@@ -107,6 +106,9 @@ const TUPLE_PORTS = {
  */
 const ANY_PROTOCOL = match(meta('l4proto'), '==', { set: [6, { range: [0, 5] }, { range: [7, UINT8_MAX] }] });
 
+/** Those that libnftables 1.0.6 has a header of. */
+const KNOWN_PROTOCOLS = [1, 2, 6, 17, 33, 50, 51, 58, 108, 132, 136];
+
 /** The order in which iptables-translate(8) writes the conditions other than the state. */
 const ORDER = [
   'ctdir',
@@ -161,7 +163,7 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
     const [direction, key] = port;
     const range = readPortRange(value, 'any');
     const { protocol } = context;
-    const known = protocol && !protocol.negated && protocol.number in PORT_PROTOCOLS;
+    const known = protocol && !protocol.negated && KNOWN_PROTOCOLS.includes(protocol.number);
     return [...(known ? [] : [ANY_PROTOCOL]), match(ct(key, direction), op, valueOrRange(range))];
   }
   if (name === 'ctproto') {

@@ -20,6 +20,7 @@ const ah: Extension = {
     { names: ['ahlen'], values: ['octets'], negatable: true },
     { names: ['ahres'] },
   ],
+  bringsProtocol: of => (of.askFamily() === 6 ? { number: 51, negated: false } : undefined),
   notes: ['With IPv4, `-p ah` is needed, and `--ahspi` is the only option.'],
   translate(options, context) {
     const spi = options.get('ahspi');
@@ -38,7 +39,7 @@ const ah: Extension = {
     const { protocol } = context;
     if (protocol && (protocol.number === 51) === protocol.negated) return statements(never());
     return statements(
-      ...(protocol ? [] : [match(meta('l4proto'), '==', 51)]),
+      ...(protocol?.negated ? [match(meta('l4proto'), '==', 51)] : []),
       ...bySpi,
       // Units of four octets, without the first two: RFC 4302.
       ...(length ? matchOctets(payload('ah', 'hdrlength'), length, { unit: 4, uncounted: 2 }) : []),

@@ -80,6 +80,8 @@ export interface Extension {
   readonly family?: Family;
   readonly options: readonly OptionSpec[];
   readonly constraint?: ChainConstraint;
+  /** The protocol that it is for, where `-p` need not say so: libnftables asks a rule for one protocol only. */
+  readonly bringsProtocol?: (of: OfFamily) => Protocol | undefined;
   /** What it does not do as iptables does, for docs/rules.md. */
   readonly notes?: readonly string[];
   /** @throws RuleError */

@@ -1,11 +1,11 @@
-// Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, LOG, NFLOG. Not here: jumps to
+// Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, NFQUEUE, LOG, NFLOG. Not here: jumps to
 // chains (nft/iptables/parser.ts), NAT (nat.ts).
 
 import type { Family } from '../../../base/ip.js';
-import type { Statement } from '../../expression.js';
+import type { RangeExpression, Statement } from '../../expression.js';
 import { type Extension, needProtocol, statements } from '../syntax/extension.js';
 import { refuse, shorten, type Token } from '../syntax/tokens.js';
-import { parseNumber, readNumber, UINT16_MAX, UINT32_MAX } from '../values/numbers.js';
+import { parseNumber, readNumber, readRange, UINT16_MAX, UINT32_MAX } from '../values/numbers.js';
 
 /** Without the end of the string. */
 const LOG_PREFIX_MAX = 29;
@@ -183,4 +183,36 @@ const nflog: Extension = {
   },
 };
 
-export const VERDICT_TARGETS: readonly Extension[] = [accept, drop, giveBack, reject, log, nflog];
+/** A queue of nfnetlink_queue, or several that share the packets. */
+const nfqueue: Extension = {
+  name: 'NFQUEUE',
+  options: [
+    { names: ['queue-num'], values: ['number'], excludes: ['queue-balance'] },
+    { names: ['queue-balance'], values: ['first:last'], excludes: ['queue-num'] },
+    { names: ['queue-bypass'] },
+    { names: ['queue-cpu-fanout'] },
+  ],
+  notes: ['The kernel needs `CONFIG_NFT_QUEUE`; without it, it refuses the rule, and the log says so.'],
+  translate(options) {
+    const balance = options.value('queue-balance');
+    const fanout = options.get('queue-cpu-fanout');
+    if (fanout && !balance) refuse(fanout.token, 'needs --queue-balance beside it');
+    const single = options.value('queue-num');
+    const num = balance ? readQueues(balance) : single ? readNumber(single, 0, UINT16_MAX) : 0;
+    const flags = [...(options.has('queue-bypass') ? ['bypass'] : []), ...(fanout ? ['fanout'] : [])];
+    return statements({ queue: { num, ...(flags.length > 0 && { flags }) } });
+  },
+};
+
+/** `FIRST:LAST`, at most 65535 queues and two at least. @throws RuleError */
+function readQueues(token: Token): RangeExpression {
+  if (!token.text.includes(':')) refuse(token, 'is no range of queues such as 0:3');
+  const [first, written] = readRange(token, UINT16_MAX);
+  // Without an end it is the last but one: so many queues as a number of 16 bits can count.
+  const last = token.text.endsWith(':') ? UINT16_MAX - 1 : written;
+  if (first >= last) refuse(token, 'is a range of queues whose end does not come after its beginning');
+  if (last - first >= UINT16_MAX) refuse(token, `has more than ${UINT16_MAX} queues`);
+  return { range: [first, last] };
+}
+
+export const VERDICT_TARGETS: readonly Extension[] = [accept, drop, giveBack, reject, log, nflog, nfqueue];
