@@ -83,7 +83,8 @@ const CONDITIONS: readonly Tried[] = [
   ...both('-m conntrack --ctstate NEW,DNAT'),
   ...negated(both, '-m mark ~--mark 0'),
   ...negated(both, '-m connmark ~--mark 0/0xff'),
-  ...both('-p udp -m limit --limit 1/minute --limit-burst 3'),
+  // Here as below, an order that does not depend on who answers first.
+  { text: '-p udp -m limit --limit 1/minute --limit-burst 3', chains: COMING_IN },
   ...both(
     '-p udp -m hashlimit --hashlimit-name a --hashlimit-upto 1/minute --hashlimit-burst 2 --hashlimit-mode srcip',
   ),
@@ -91,9 +92,8 @@ const CONDITIONS: readonly Tried[] = [
     '-p udp -m hashlimit --hashlimit-name b --hashlimit-above 1/minute --hashlimit-burst 2 --hashlimit-mode dstip,dstport',
   ),
   ...both('-p udp -m quota --quota 200'),
-  // An order that does not depend on who answers first.
-  { text: '-p udp -m statistic --mode nth --every 3 --packet 1', chains: ['TWINE_INPUT', 'TWINE_FORWARD'] },
-  { text: '-p udp -m statistic --mode nth ! --every 2 --packet 0', chains: ['TWINE_INPUT', 'TWINE_FORWARD'] },
+  { text: '-p udp -m statistic --mode nth --every 3 --packet 1', chains: COMING_IN },
+  { text: '-p udp -m statistic --mode nth ! --every 2 --packet 0', chains: COMING_IN },
   ...both('-m statistic --mode random --probability 1'),
   ...both('-m statistic --mode random --probability 0'),
   ...negated(both, '-m addrtype ~--src-type LOCAL'),

@@ -127,7 +127,8 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     reason:
       'theirs asks for the protocol where its own match stands, so that what counts before it counts too much',
-    applies: /-p (\S+) .*-m (limit|hashlimit|quota|connlimit|statistic) .*(-m (\1|icmp6) |--syn|--tcp-flags)/,
+    applies:
+      /-p (\S+) .*-m (limit|hashlimit|quota|connlimit|statistic) .*(-m (\1|icmp6) |--syn|--tcp-flags)|-m (limit|hashlimit|quota|connlimit|statistic) .*-m (ah|esp|ipcomp) /,
     overlook: listed => listed.replace(/\bmeta l4proto \S+ /g, ''),
   },
   {

@@ -305,6 +305,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r => `-m time --timestart ${r.int(0, 9)}:00 --timestop ${r.int(10, 23)}:${r.int(10, 59)}`,
       r =>
         `-m time --timestart 0${r.int(0, 9)}:10:20 --timestop 1${r.int(0, 9)}:30:40 --weekdays ${r.some(['Mon', 'Wed', 'Fri', 'Sun']).join(',')}`,
+      r => `-m time ${not(r)}--weekdays ${r.pick(['Sa,Su', 'Mo', 'Tu,Wed'])}`,
       r => `-m time ${not(r)}--weekdays ${r.some([1, 2, 3, 5, 7]).join(',')}`,
       r => `-m time --datestart 20${r.int(20, 30)}-0${r.int(1, 9)}-1${r.int(0, 9)}T0${r.int(0, 9)}:00:00`,
       r => `-m time --datestart 20${r.int(10, 20)} --datestop 20${r.int(21, 37)}-12-31`,
@@ -338,6 +339,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     fragments: [
       r => `-m owner ${not(r)}--uid-owner ${r.int(0, 70000)}`,
       r => `-m owner ${not(r)}--gid-owner ${r.int(0, 70000)}`,
+      r => `-m owner ${not(r)}--uid-owner root`,
       r => `-m owner --uid-owner ${r.int(0, 9)} --gid-owner ${r.int(0, 9)}`,
       r => `-m owner ${not(r)}--uid-owner ${r.int(0, 99)}-${r.int(100, 999)}`,
     ],

@@ -47,7 +47,7 @@ so themselves.
 Words are cut as a shell cuts them: white space between, \`'…'\` as it stands, \`"…"\` with \`\\"\` and \`\\\\\` inside, \`\\\` before any
 letter. No shell reads them. \`!\` stands before what it negates, or after it as of old. A value may be attached: \`-ptcp\`,
 \`--dport=80\`. A name of an option may be cut where its beginning is that of no other, as with iptables: \`--to-dest\`. Numbers are decimal, \`0x…\` or, after a 0, octal. A service may be named
-where it is one of the common ones of services(5); a host, a user and a group may not. A rule has at most 10240 characters
+where it is one of the common ones of services(5); a host, and a user or a group other than root, may not. A rule has at most 10240 characters
 and becomes at most 256 rules. Without a target it counts.
 
 A rule that is wrong, or that nftables cannot express, is refused whole; the message names the word.

@@ -135,6 +135,7 @@ const conntrack: Extension = {
     { names: ['ctdir'], values: ['ORIGINAL|REPLY'] },
   ],
   notes: [
+    'nft(8) lists a port of a connection as a number of an invalid type where `-p` is not said.',
     '`--ctstate` with `SNAT` or `DNAT` beside another state becomes two rules, so it cannot stand beside a match that counts packets.',
   ],
   translate(options, context) {

@@ -1,10 +1,11 @@
-// Matches on what the host knows of a packet beyond its bytes: cpu, cgroup, devgroup, realm, socket, rpfilter. Not here: its
-// owner and the types of its addresses (packet.ts), its connection (conntrack.ts, connection.ts).
+// Matches on what the host knows of a packet beyond its bytes: cpu, cgroup, devgroup, realm, socket, owner, rpfilter.
+// Not here: the types of its addresses (packet.ts), its connection (conntrack.ts, connection.ts).
 
 import { type Expression, match, meta, type Statement } from '../../expression.js';
 import type { Hook } from '../syntax/chains.js';
 import { type Extension, NO_SUCH, type ParsedOption, statements } from '../syntax/extension.js';
-import { maskedBy, readMasked, readNumber, UINT32_MAX } from '../values/numbers.js';
+import { refuse, type Token } from '../syntax/tokens.js';
+import { maskedBy, numberIn, readMasked, readNumber, UINT32_MAX, valueOrRange } from '../values/numbers.js';
 
 /** `LEFT & MASK == VALUE`, of a number that iptables takes by name too: names are files of the host. */
 function matchGroup(left: Expression, { values, negated }: ParsedOption): Statement {
@@ -37,6 +38,9 @@ const cgroup: Extension = {
   constraint: { hooks: ['input', 'output', 'postrouting'] },
   translate: options => statements(matchNumber(meta('cgroup'), options.get('cgroup')!)),
 };
+
+/** `(uid_t) -1` is nobody. */
+const ID_MAX = UINT32_MAX - 1;
 
 const COMING_IN: readonly Hook[] = ['prerouting', 'input', 'forward'];
 const GOING_OUT: readonly Hook[] = ['forward', 'output', 'postrouting'];
@@ -94,6 +98,47 @@ const socket: Extension = {
   },
 };
 
+const owner: Extension = {
+  name: 'owner',
+  options: [
+    { names: ['uid-owner'], values: ['id[-id]'], negatable: true },
+    { names: ['gid-owner'], values: ['id[-id]'], negatable: true },
+    { names: ['socket-exists'], negatable: true, refused: NO_SUCH },
+    { names: ['suppl-groups'], refused: NO_SUCH },
+  ],
+  constraint: { hooks: ['output', 'postrouting'] },
+  notes: [
+    "Users and groups but root are told by number: their names are the container's.",
+    'A packet without a socket fits neither `--uid-owner` nor `! --uid-owner`, as with iptables-translate(8).',
+  ],
+  translate(options, context) {
+    options.oneOf(context, 'uid-owner', 'gid-owner');
+    return statements(
+      ...options
+        .entries()
+        .map(([name, given]) =>
+          match(
+            meta(name === 'uid-owner' ? 'skuid' : 'skgid'),
+            given.negated ? '!=' : '==',
+            readIds(given.values[0]!),
+          ),
+        ),
+    );
+  },
+};
+
+function readIds(token: Token): Expression {
+  const [from = '', to, more] = token.text.split('-');
+  if (more !== undefined) refuse(token, 'has more than one "-"');
+  // The one name that means the same in every container.
+  if (token.text === 'root') return 0;
+  const first = numberIn(token, from, 0, ID_MAX);
+  if (to === undefined) return first;
+  const last = numberIn(token, to, 0, ID_MAX);
+  if (first > last) refuse(token, 'is a range whose end comes before its beginning');
+  return valueOrRange([first, last]);
+}
+
 const rpfilter: Extension = {
   name: 'rpfilter',
   options: [
@@ -114,4 +159,4 @@ const rpfilter: Extension = {
   },
 };
 
-export const HOST_MATCHES: readonly Extension[] = [cpu, cgroup, devgroup, realm, socket, rpfilter];
+export const HOST_MATCHES: readonly Extension[] = [cpu, cgroup, devgroup, realm, socket, owner, rpfilter];

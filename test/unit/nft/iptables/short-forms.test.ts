@@ -19,6 +19,8 @@ for (const [short, full] of [
   ['INPUT -m conntrack --ctstate EST,n -j ACCEPT', 'INPUT -m conntrack --ctstate ESTABLISHED,NEW -j ACCEPT'],
   ['INPUT -m state --st REL -j ACCEPT', 'INPUT -m state --state RELATED -j ACCEPT'],
   ['INPUT -m conntrack --ctstatus SEEN -j ACCEPT', 'INPUT -m conntrack --ctstatus SEEN_REPLY -j ACCEPT'],
+  ['INPUT -m time --weekdays Sa,Su -j DROP', 'INPUT -m time --weekdays 6,7 -j DROP'],
+  ['OUTPUT -m owner ! --uid-owner root -j DROP', 'OUTPUT -m owner ! --uid-owner 0 -j DROP'],
   ['INPUT -p icmp --icmp echo-req -j ACCEPT', 'INPUT -p icmp --icmp-type echo-request -j ACCEPT'],
   ['INPUT -p icmpv6 --ic packet-too -j ACCEPT', 'INPUT -p icmpv6 --icmpv6-type 2 -j ACCEPT'],
   [
