@@ -594,6 +594,9 @@ const WHOLE4: typeof WHOLE = [
     '-j TTL --ttl-set 256',
     '-j TTL --ttl-set -1',
     '-j TTL --ttl-inc 0',
+    '-j TTL --ttl-dec 0',
+    '-j TTL --ttl-inc 256',
+    '-j TTL --ttl-inc 1 --ttl-dec 1',
     '-j TTL --ttl-set 5 --ttl-dec 1',
     '-j HL --hl-set 5',
   ],
@@ -628,7 +631,15 @@ const WHOLE4: typeof WHOLE = [
 ];
 
 const WHOLE6: typeof WHOLE = [
-  ['MANGLE_FORWARD', '-j HL', '-j HL --hl-set 256', '-j HL --hl-set x', '-j TTL --ttl-set 5'],
+  [
+    'MANGLE_FORWARD',
+    '-j HL',
+    '-j HL --hl-inc 0',
+    '-j HL --hl-inc 1 --hl-dec 1',
+    '-j HL --hl-set 256',
+    '-j HL --hl-set x',
+    '-j TTL --ttl-set 5',
+  ],
   ['FORWARD', '-j HL --hl-set 5'],
   [
     'INPUT',

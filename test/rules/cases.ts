@@ -349,6 +349,8 @@ const CHANGES: readonly Case[] = [
 /** What only chains of mangle and raw have. */
 const MANGLE_AND_RAW: readonly Case[] = [
   { rules: ['TWINE_MANGLE_FORWARD -j TTL --ttl-set 5'], family: 4 },
+  { rules: ['TWINE_MANGLE_PREROUTING -j HL --hl-inc 250'], family: 6 },
+  { rules: ['TWINE_MANGLE_OUTPUT -j HL --hl-dec 60'], family: 6 },
   { rules: ['TWINE_MANGLE_POSTROUTING -p udp -j HL --hl-set 5'], family: 6 },
   ...['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'].flatMap((hook): Case[] => [
     { rules: [`TWINE_MANGLE_${hook} -p udp --dport 53 -j DROP`] },

@@ -32,7 +32,7 @@ export const DIFFERENCES: readonly Difference[] = [
     rewrite: (text, rule) =>
       text.replace(
         /udp dport (!= )?(?!.*udp dport)/,
-        `udp dport ${/! --(dport|destination-port)/.test(rule) ? '!= ' : ''}`,
+        `udp dport ${/! --(dport|destination-port) /.test(rule) ? '!= ' : ''}`,
       ),
   },
   {

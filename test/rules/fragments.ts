@@ -605,8 +605,18 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
       r => `-j DSCP --set-dscp-class ${r.pick(DSCP_CLASSES)}`,
     ],
   },
-  TTL: { family: 4, fragments: [r => `-j TTL --ttl-set ${r.int(0, 255)}`] },
-  HL: { family: 6, fragments: [r => `-j HL --hl-set ${r.int(0, 255)}`] },
+  TTL: {
+    family: 4,
+    fragments: [r => `-j TTL --ttl-set ${r.int(0, 255)}`],
+  },
+  HL: {
+    family: 6,
+    fragments: [
+      r => `-j HL --hl-set ${r.int(0, 255)}`,
+      r => `-j HL --hl-inc ${r.int(1, 255)}`,
+      r => `-j HL --hl-dec ${r.int(1, 255)}`,
+    ],
+  },
   NOTRACK: { fragments: [() => '-j NOTRACK'] },
   CT: {
     fragments: [

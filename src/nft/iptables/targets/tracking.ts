@@ -1,7 +1,7 @@
 // Targets that decide what becomes of a packet beside its verdict: how it is tracked (NOTRACK, CT, SYNPROXY), how far it
 // goes (TTL, HL) and who hears of it (AUDIT, TRACE). Not here: marks and fields of the octet of TOS (mangle.ts).
 
-import { ct, meta, payload, type Statement } from '../../expression.js';
+import { ct, type Expression, meta, payload, type Statement } from '../../expression.js';
 import {
   type Extension,
   NO_SUCH,
@@ -16,7 +16,10 @@ import { readNumber, UINT8_MAX, UINT16_MAX } from '../values/numbers.js';
 /** `TCP_MAX_WSCALE`. */
 const WSCALE_MAX = 14;
 
-/** TTL and HL: only the field's new value is something that nftables can write. */
+/** libnftables 1.0.6 writes no value of a map where the checksum of IPv4 changes with it. */
+const NO_SUM = 'cannot be expressed: nftables has only --ttl-set';
+
+/** TTL and HL: nftables cannot count, so a change by some hops is a map of every value. */
 function hopsTarget(name: 'TTL' | 'HL'): Extension {
   const prefix = name.toLowerCase();
   const names = ['set', 'inc', 'dec'].map(change => `${prefix}-${change}`);
@@ -28,16 +31,28 @@ function hopsTarget(name: 'TTL' | 'HL'): Extension {
         names: [option],
         values: ['value'],
         excludes: names.filter(other => other !== option),
-        ...(index > 0 && { refused: NO_SUCH }),
+        ...(name === 'TTL' && index > 0 && { refused: NO_SUM }),
       }),
     ),
     constraint: { tables: ['mangle'] },
     translate(options, context) {
-      const [, , token] = options.oneOf(context, names[0]!);
+      const [option, , token] = options.oneOf(context, ...names);
       const key = name === 'TTL' ? payload('ip', 'ttl') : payload('ip6', 'hoplimit');
-      return statements({ mangle: { key, value: readNumber(token, 0, UINT8_MAX) } });
+      const isSet = option === names[0];
+      const number = readNumber(token, isSet ? 0 : 1, UINT8_MAX);
+      const value = isSet ? number : changed(key, option === names[1] ? number : -number);
+      return statements({ mangle: { key, value } });
     },
   };
+}
+
+/** The field and so much more or less, within what it can hold. */
+function changed(field: Expression, by: number): Expression {
+  const pairs = Array.from({ length: UINT8_MAX + 1 }, (_, hops): readonly [number, number] => [
+    hops,
+    Math.min(UINT8_MAX, Math.max(0, hops + by)),
+  ]);
+  return { map: { key: field, data: { set: pairs } } };
 }
 
 const notrack: Extension = {

@@ -33,6 +33,23 @@ for (const [family, text, ...expected] of [
   });
 }
 
+test('a change of hops by some is a map of every value, which ends where the field does', () => {
+  const pairs = (text: string): (readonly [number, number])[] => {
+    const last = translateRule(`TWINE_MANGLE_FORWARD ${text}`).rules[0]!.expr.at(-1);
+    const { mangle } = last as unknown as {
+      mangle: { value: { map: { data: { set: (readonly [number, number])[] } } } };
+    };
+    return mangle.value.map.data.set;
+  };
+  const more = pairs('-j HL --hl-inc 2');
+  assert.deepEqual(
+    [more.length, more[0], more[64], more[254], more[255]],
+    [256, [0, 2], [64, 66], [254, 255], [255, 255]],
+  );
+  const less = pairs('-j HL --hl-dec 2');
+  assert.deepEqual([less.length, less[1], less[64]], [256, [1, 0], [64, 62]]);
+});
+
 test('SYNPROXY says what the server can do', () => {
   const last = (text: string) =>
     translateRule(`TWINE_INPUT -p tcp -j SYNPROXY ${text}`).rules[0]!.expr.at(-1);
@@ -44,7 +61,8 @@ test('SYNPROXY says what the server can do', () => {
 
 for (const [text, token, message] of [
   ['FORWARD -j TTL --ttl-set 5', 'TTL', /cannot stand in TWINE_FORWARD: only in TWINE_MANGLE_PREROUTING/],
-  ['MANGLE_FORWARD -j TTL --ttl-inc 5', '--ttl-inc', /nftables has nothing for it/],
+  ['MANGLE_FORWARD -j TTL --ttl-inc 1', '--ttl-inc', /nftables has only --ttl-set/],
+  ['MANGLE_FORWARD -j HL --hl-inc 0', '0', /is no number from 1 to 255/],
   ['MANGLE_FORWARD -j TTL', 'TTL', /needs --ttl-set/],
   ['MANGLE_FORWARD -j NOTRACK', 'NOTRACK', /only in TWINE_RAW_PREROUTING, TWINE_RAW_OUTPUT/],
   ['RAW_OUTPUT -j CT', 'CT', /needs --notrack or --zone/],
