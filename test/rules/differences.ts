@@ -211,6 +211,10 @@ export const DIFFERENCES: readonly Difference[] = [
     applies: /^(?!.*-p (tcp|udp|sctp|dccp|udplite) ).*--ct(orig|repl)(src|dst)port/,
   },
   {
+    reason: 'theirs has seconds beyond the milliseconds of 32 bits that nftables counts',
+    applies: /--ctexpire (325:|4294968)/,
+  },
+  {
     reason: 'theirs negates every one of several chunks',
     applies: /! --chunk-types all \S+,/,
   },

@@ -234,6 +234,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       (r, f) => `-m conntrack ${not(r)}--ctorigdst ${network(r, f)} --ctdir ${r.pick(['ORIGINAL', 'REPLY'])}`,
       (r, f) => `-m conntrack ${not(r)}--ctreplsrc ${network(r, f)} ${not(r)}--ctrepldst ${network(r, f)}`,
       r => `-m conntrack ${not(r)}--ctexpire ${r.int(1, 100)}`,
+      r => `-m conntrack ${not(r)}--ctexpire ${r.pick(['325:', ':5', '4294968'])}`,
       r => `-m conntrack ${not(r)}--ctexpire ${r.int(1, 100)}:${r.int(101, 1000)}`,
       r => `-m conntrack ${not(r)}--ctstate ${r.pick(['EST', 'N,R', 'untr'])}`,
       r => `-m conntrack --ctstate NEW --ctdir ${r.pick(['ORIGINAL', 'REPLY'])}`,

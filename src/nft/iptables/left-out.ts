@@ -4,7 +4,7 @@
 const NO_STATEMENT = 'nftables has nothing for it';
 const NO_FAMILY = 'nftables has it only in tables of one family, and this one is of both';
 const HOST_FILE = 'its names are in files of the host';
-const OWN_SET = 'each label would need a set of its own that outlives its rule';
+const OWN_SET = 'rules of labels have no sets that they share and that live on';
 
 /** By name: why no `-m` brings it in. */
 export const MATCHES_LEFT_OUT: ReadonlyMap<string, string> = new Map([
@@ -21,7 +21,7 @@ export const MATCHES_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['rateest', NO_STATEMENT],
   ['recent', OWN_SET],
   ['set', OWN_SET],
-  ['srh', NO_STATEMENT],
+  ['srh', 'nftables has three of its fields only'],
   ['string', NO_STATEMENT],
   ['u32', NO_STATEMENT],
 ]);

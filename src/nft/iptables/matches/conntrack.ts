@@ -14,6 +14,7 @@ import { refuse, type Token } from '../syntax/tokens.js';
 import { addressField, masked, matchNetwork, never, readLength, readNetwork } from '../values/addresses.js';
 import {
   maskedBy,
+  type Range,
   readMasked,
   readNumber,
   readPortRange,
@@ -177,7 +178,7 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
     return [match(left, '>=', protocol), match(left, '<=', protocol)];
   }
   if (name === 'ctexpire') {
-    return [match(ct('expiration'), op, valueOrRange(readRange(value, UINT32_MAX)))];
+    return [matchExpiration(readRange(value, UINT32_MAX), negated)];
   }
   if (name === 'ctdir') {
     const direction = value.text.toLowerCase();
@@ -188,6 +189,15 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
   const bits = words(value, ['none', ...Object.keys(STATUSES)]).flatMap(word => STATUSES[word] ?? []);
   if (bits.length === 0) return negated ? [] : [never()];
   return [matchBits(ct('status'), bits, negated)];
+}
+
+/** nftables counts milliseconds in 32 bits, and no connection lives longer. */
+const EXPIRATION_MAX = Math.floor(UINT32_MAX / 1000);
+
+function matchExpiration([first, last]: Range, negated: boolean): Statement {
+  const left = ct('expiration');
+  if (first > EXPIRATION_MAX) return negated ? match(left, '>=', 0) : never();
+  return match(left, negated ? '!=' : '==', valueOrRange([first, Math.min(last, EXPIRATION_MAX)]));
 }
 
 function matchMark(left: Expression, { values, negated }: ParsedOption): Translation {

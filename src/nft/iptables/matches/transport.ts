@@ -4,7 +4,6 @@
 import { type Expression, match, payload, type Statement } from '../../expression.js';
 import {
   type Extension,
-  NO_SUCH,
   needProtocol,
   type OfFamily,
   type OptionSpec,
@@ -76,6 +75,9 @@ function portMatch(name: string, number: number, others: Partial<PortMatch> = {}
     },
   };
 }
+
+/** Later versions have, where the kernel was built with NFT_EXTHDR_DCCP. */
+const NO_OPTION = 'cannot be expressed: nftables 1.0.6 has nothing for it';
 
 interface PortMatch {
   readonly options: readonly OptionSpec[];
@@ -204,7 +206,7 @@ export const TRANSPORT_MATCHES: readonly Extension[] = [
   portMatch('dccp', 33, {
     options: [
       { names: ['dccp-types'], values: ['type[,type]…'], negatable: true },
-      { names: ['dccp-option'], values: ['number'], negatable: true, refused: NO_SUCH },
+      { names: ['dccp-option'], values: ['number'], negatable: true, refused: NO_OPTION },
     ],
     also: options => {
       const given = options.get('dccp-types');

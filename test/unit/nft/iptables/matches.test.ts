@@ -136,6 +136,9 @@ for (const [family, text, ...expected] of [
     [is(ct('status'), 'expected', '!')],
     [is(ct('status'), 'expected', 'in'), is(ct('helper'), 'ftp', '!=')],
   ],
+  [4, 'INPUT -m conntrack --ctexpire 325:', [is(ct('expiration'), range(325, 4294967))]],
+  [4, 'INPUT -m conntrack --ctexpire 4294968', [never]],
+  [4, 'INPUT -m conntrack ! --ctexpire 4294968:', [is(ct('expiration'), 0, '>=')]],
   [4, 'INPUT -m conntrack --ctorigdstport 80', [anyProtocol, is(ct('proto-dst', 'original'), 80)]],
   [4, 'INPUT -p udp -m conntrack --ctorigdstport 80', [protocol(17), is(ct('proto-dst', 'original'), 80)]],
   [
@@ -212,7 +215,7 @@ for (const [text, token, message] of [
   ['INPUT -p sctp --chunk-types any DATA,PAD', 'PAD', /nftables has no such type/],
   ['INPUT -p sctp --chunk-types all ALL', 'ALL', /is no type of chunk/],
   ['INPUT -p dccp --dccp-types X', 'X', /is no type of DCCP/],
-  ['INPUT -p dccp --dccp-option 5', '--dccp-option', /nftables has nothing for it/],
+  ['INPUT -p dccp --dccp-option 5', '--dccp-option', /nftables 1.0.6 has nothing for it/],
 ] as const) {
   test(`a match is refused: ${text}`, () => {
     assert.throws(
