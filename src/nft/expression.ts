@@ -50,6 +50,14 @@ interface RtExpression {
 interface FibExpression {
   readonly fib: { readonly result: 'oif' | 'oifname' | 'type'; readonly flags: readonly string[] };
 }
+/** A chunk of SCTP, or a field of the first one of its type. */
+interface ChunkExpression {
+  readonly 'sctp chunk': { readonly name: string; readonly field?: string };
+}
+/** Of the socket that a packet is for. */
+interface SocketExpression {
+  readonly socket: { readonly key: string };
+}
 interface NumgenExpression {
   readonly numgen: { readonly mode: 'inc' | 'random'; readonly mod: number; readonly offset?: number };
 }
@@ -78,6 +86,8 @@ export type Expression =
   | CtExpression
   | RtExpression
   | FibExpression
+  | ChunkExpression
+  | SocketExpression
   | NumgenExpression
   | ElemExpression
   | BinaryExpression;
@@ -130,6 +140,9 @@ export type Statement =
         readonly size?: number;
       };
     }
+  | { readonly queue: { readonly num: number | RangeExpression; readonly flags?: readonly string[] } }
+  | { readonly notrack: null }
+  | { readonly synproxy: null | Readonly<Record<string, number | readonly string[]>> }
   | { readonly counter: null };
 
 /** Strings that libnftables 1.0.6, or a later version, parses as a number anywhere in its JSON. */

@@ -38,7 +38,7 @@ const KINDS: readonly [what: string, labels: Record<string, string>][] = [
     { 'twine.nat.forward.80': '192.0.2.1', 'twine.nat.forward.+.81': '[2001:db8::1]:80' },
   ],
   [
-    'rules of all six chains, with meters',
+    'rules of chains of all four tables of iptables, with meters',
     {
       'twine.iptables.rule.a': 'TWINE_INPUT -p tcp --dport 22 -m connlimit --connlimit-above 3 -j DROP',
       'twine.iptables.rule.a-b':
@@ -50,6 +50,10 @@ const KINDS: readonly [what: string, labels: Record<string, string>][] = [
       'twine.iptables.rule.e': 'TWINE_NAT_PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.9.0.3:81',
       'twine.iptables.rule.f': 'TWINE_NAT_OUTPUT -p tcp --dport 80 -j REDIRECT --to-ports 81',
       'twine.iptables.rule.g': 'TWINE_NAT_POSTROUTING -o wg+ -j MASQUERADE',
+      'twine.iptables.rule.h': 'TWINE_RAW_PREROUTING -m rpfilter -j DROP',
+      'twine.iptables.rule.i': 'TWINE_RAW_OUTPUT -p udp -j NOTRACK',
+      'twine.iptables.rule.j': 'TWINE_MANGLE_OUTPUT -p tcp -j MARK --set-mark 5',
+      'twine.iptables.rule.k': 'TWINE_MANGLE_POSTROUTING -j TTL --ttl-set 64',
       'twine.nat.forward.80': 'web',
       'twine.nat.interfaces': 'eth+',
     },

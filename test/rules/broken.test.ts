@@ -19,8 +19,16 @@ const RIGHT: readonly BrokenRule[] = [
   { family: 6, chain: 'POSTROUTING', text: '-j MASQUERADE' },
 ];
 
-const isNat = ({ chain }: BrokenRule): boolean => /ROUTING$/.test(chain);
-const ours = (rule: BrokenRule): string => `TWINE_${isNat(rule) ? 'NAT_' : ''}${rule.chain} ${rule.text}`;
+/** The table, and the chain in it. */
+function place({ chain }: BrokenRule): [table: string, chain: string] {
+  const [, table, rest] = /^(MANGLE|RAW)_(.*)$/.exec(chain) ?? [];
+  if (table !== undefined && rest !== undefined) return [table.toLowerCase(), rest];
+  return [/ROUTING$/.test(chain) ? 'nat' : 'filter', chain];
+}
+
+function ours(rule: BrokenRule): string {
+  return `TWINE_${place(rule)[0] === 'nat' ? 'NAT_' : ''}${rule.chain} ${rule.text}`;
+}
 
 /** Which rules the programs of iptables-nft and of iptables-legacy append, both of them. */
 function accepted(namespace: Namespace, rules: readonly BrokenRule[]): boolean[] {
@@ -30,11 +38,9 @@ function accepted(namespace: Namespace, rules: readonly BrokenRule[]): boolean[]
       "$program-nft-restore" -n <<< "$input" && "$program-legacy-restore" -n <<< "$input" && echo yes || echo no
     done 2> /dev/null`;
   const input = rules.map(rule =>
-    [
-      isNat(rule) ? 'nat' : 'filter',
-      rule.family === 4 ? 'iptables' : 'ip6tables',
-      `-A ${rule.chain} ${rule.text}`,
-    ].join('\t'),
+    [place(rule)[0], rule.family === 4 ? 'iptables' : 'ip6tables', `-A ${place(rule)[1]} ${rule.text}`].join(
+      '\t',
+    ),
   );
   const output = execFileSync('ip', ['netns', 'exec', namespace.name, 'bash', '-c', script], {
     input: input.map(line => `${line}\n`).join(''),

@@ -30,6 +30,8 @@ const negated = (make: (text: string) => Tried[], text: string): Tried[] => [
   ...make(text.replace('~', '! ')),
 ];
 
+const COMING_IN: readonly TwineChain[] = ['TWINE_INPUT', 'TWINE_FORWARD'];
+
 /** Conditions. The packets' ports, addresses and sizes are those of probes.ts. */
 const CONDITIONS: readonly Tried[] = [
   ...negated(both, '~-p tcp'),
@@ -71,6 +73,7 @@ const CONDITIONS: readonly Tried[] = [
   ...both('-m conntrack --ctdir ORIGINAL --ctstate ESTABLISHED'),
   ...negated(both, '-p udp -m conntrack ~--ctorigdstport 53'),
   ...negated(both, '-p udp -m conntrack ~--ctreplsrcport 50:60'),
+  ...negated(both, '-m conntrack ~--ctorigdstport 50:100'),
   ...negated(four, '-m conntrack ~--ctorigsrc 10.1.0.8/29'),
   ...negated(six, '-m conntrack ~--ctorigsrc fd01::8/125'),
   ...negated(four, '-m conntrack ~--ctrepldst 10.1.0.9'),
@@ -80,7 +83,8 @@ const CONDITIONS: readonly Tried[] = [
   ...both('-m conntrack --ctstate NEW,DNAT'),
   ...negated(both, '-m mark ~--mark 0'),
   ...negated(both, '-m connmark ~--mark 0/0xff'),
-  ...both('-p udp -m limit --limit 1/minute --limit-burst 3'),
+  // Here as below, an order that does not depend on who answers first.
+  { text: '-p udp -m limit --limit 1/minute --limit-burst 3', chains: COMING_IN },
   ...both(
     '-p udp -m hashlimit --hashlimit-name a --hashlimit-upto 1/minute --hashlimit-burst 2 --hashlimit-mode srcip',
   ),
@@ -88,9 +92,8 @@ const CONDITIONS: readonly Tried[] = [
     '-p udp -m hashlimit --hashlimit-name b --hashlimit-above 1/minute --hashlimit-burst 2 --hashlimit-mode dstip,dstport',
   ),
   ...both('-p udp -m quota --quota 200'),
-  // An order that does not depend on who answers first.
-  { text: '-p udp -m statistic --mode nth --every 3 --packet 1', chains: ['TWINE_INPUT', 'TWINE_FORWARD'] },
-  { text: '-p udp -m statistic --mode nth ! --every 2 --packet 0', chains: ['TWINE_INPUT', 'TWINE_FORWARD'] },
+  { text: '-p udp -m statistic --mode nth --every 3 --packet 1', chains: COMING_IN },
+  { text: '-p udp -m statistic --mode nth ! --every 2 --packet 0', chains: COMING_IN },
   ...both('-m statistic --mode random --probability 1'),
   ...both('-m statistic --mode random --probability 0'),
   ...negated(both, '-m addrtype ~--src-type LOCAL'),
@@ -115,6 +118,37 @@ const CONDITIONS: readonly Tried[] = [
   ...negated(both, '-m tos ~--tos 0x10/0x18'),
   ...negated(both, '-m tos ~--tos Minimize-Delay'),
   ...negated(both, '-m pkttype ~--pkt-type unicast'),
+  ...negated(both, '-m ecn ~--ecn-ip-ect 3'),
+  ...negated(both, '-p tcp -m ecn ~--ecn-tcp-ece'),
+  ...negated(both, '-p tcp -m ecn ~--ecn-tcp-cwr'),
+  ...both('-p tcp -m ecn ! --ecn-tcp-cwr ! --ecn-tcp-ece ! --ecn-ip-ect 0'),
+  ...negated(both, '-p esp -m esp ~--espspi 1:500'),
+  ...both('-p esp -m esp'),
+  ...negated(both, '-p ah -m ah ~--ahspi 600:'),
+  ...negated(six, '-m ah --ahspi 700 ~--ahlen 24'),
+  ...six('-m ah --ahres'),
+  ...six('-p udp -m ah'),
+  ...negated(six, '-m dst ~--dst-len 8'),
+  ...negated(six, '-m rt --rt-type 0 ~--rt-len 24'),
+  ...negated(six, '-m rt ~--rt-segsleft 1:'),
+  ...negated(six, '-m rt ~--rt-len 23'),
+  ...six('-m hbh'),
+  ...six('-m frag ! --fragid 5'),
+  ...negated(both, '-m cpu ~--cpu 5'),
+  ...negated(both, '-m helper ~--helper ftp'),
+  ...negated(both, '-m cgroup ~--cgroup 5'),
+  { text: '-m devgroup --src-group 0', chains: COMING_IN },
+  { text: '-m devgroup ! --src-group 0', chains: COMING_IN },
+  ...negated(four, '-m realm ~--realm 0'),
+  ...both('-m socket'),
+  ...both('-m socket --nowildcard'),
+  ...both('-m socket --transparent'),
+  { text: '-m policy --dir in --pol none', chains: COMING_IN },
+  { text: '-m policy --dir in --pol ipsec', chains: COMING_IN },
+  { text: '-m policy --dir out --pol none', chains: ['TWINE_FORWARD', 'TWINE_OUTPUT'] },
+  ...negated(both, '-p udp -m connbytes ~--connbytes 2 --connbytes-dir both --connbytes-mode packets'),
+  ...negated(both, '-m connbytes ~--connbytes 0:60 --connbytes-dir original --connbytes-mode avgpkt'),
+  ...negated(both, '-m connbytes ~--connbytes 100:300 --connbytes-dir both --connbytes-mode bytes'),
   ...both('-m owner --uid-owner 0'),
   ...both('-m owner --uid-owner 1-99'),
   ...both('-m time --datestart 2001 --datestop 2030'),
@@ -312,6 +346,37 @@ const CHANGES: readonly Case[] = [
   ),
 ];
 
+/** What only chains of mangle and raw have. */
+const MANGLE_AND_RAW: readonly Case[] = [
+  { rules: ['TWINE_MANGLE_FORWARD -j TTL --ttl-set 5'], family: 4 },
+  { rules: ['TWINE_MANGLE_PREROUTING -j HL --hl-inc 250'], family: 6 },
+  { rules: ['TWINE_MANGLE_OUTPUT -j HL --hl-dec 60'], family: 6 },
+  { rules: ['TWINE_MANGLE_POSTROUTING -p udp -j HL --hl-set 5'], family: 6 },
+  ...['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'].flatMap((hook): Case[] => [
+    { rules: [`TWINE_MANGLE_${hook} -p udp --dport 53 -j DROP`] },
+    { rules: [`TWINE_MANGLE_${hook} -p udp -j DSCP --set-dscp-class EF`] },
+    { rules: [`TWINE_MANGLE_${hook} -j MARK --set-mark 5`, 'TWINE_FORWARD -m mark --mark 5 -j DROP'] },
+  ]),
+  ...['PREROUTING', 'OUTPUT'].flatMap((hook): Case[] => [
+    { rules: [`TWINE_RAW_${hook} -p tcp --dport 80 -j DROP`] },
+    {
+      rules: [`TWINE_RAW_${hook} -p udp -j NOTRACK`, 'TWINE_FORWARD -m state --state UNTRACKED -j DROP'],
+    },
+    {
+      rules: [
+        `TWINE_RAW_${hook} -p udp --dport 53 -j CT --notrack`,
+        'TWINE_INPUT -m conntrack --ctstate UNTRACKED -j REJECT',
+      ],
+    },
+    { rules: [`TWINE_RAW_${hook} -j ACCEPT`, `TWINE_RAW_${hook} -j DROP`] },
+  ]),
+  ...['TWINE_MANGLE_PREROUTING', 'TWINE_RAW_PREROUTING'].flatMap((chain): Case[] =>
+    ['', '--invert', '--loose', '--loose --invert', '--validmark'].map(options => ({
+      rules: [`${chain} -m rpfilter ${options} -j DROP`],
+    })),
+  ),
+];
+
 const JUMPS: readonly Case[] = [
   {
     rules: [
@@ -430,6 +495,7 @@ export function allCases(random: Random, count: number): Case[] {
     ...CONNLIMITS,
     ...COPIES,
     ...CHANGES,
+    ...MANGLE_AND_RAW,
     ...JUMPS,
     ...NAT,
     ...INTERFACES,

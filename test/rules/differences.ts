@@ -32,7 +32,7 @@ export const DIFFERENCES: readonly Difference[] = [
     rewrite: (text, rule) =>
       text.replace(
         /udp dport (!= )?(?!.*udp dport)/,
-        `udp dport ${/! --(dport|destination-port)/.test(rule) ? '!= ' : ''}`,
+        `udp dport ${/! --(dport|destination-port) /.test(rule) ? '!= ' : ''}`,
       ),
   },
   {
@@ -127,11 +127,106 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     reason:
       'theirs asks for the protocol where its own match stands, so that what counts before it counts too much',
-    applies: /-p (\S+) .*-m (limit|hashlimit|quota|connlimit|statistic) .*(-m (\1|icmp6) |--syn|--tcp-flags)/,
+    applies:
+      /-p (\S+) .*-m (limit|hashlimit|quota|connlimit|statistic) .*(-m (\1|icmp6) |--syn|--tcp-flags)|-m (limit|hashlimit|quota|connlimit|statistic) .*-m (ah|esp|ipcomp) /,
     overlook: listed => listed.replace(/\bmeta l4proto \S+ /g, ''),
   },
   {
     reason: "theirs forgets the mask of a connection's address where it has a gap",
     applies: /--ct(orig|repl)(src|dst) \S+\/(255\.0\.255\.0|ffff::ffff)/,
+  },
+  {
+    reason:
+      'theirs forgets the protocol where the match of it has no condition, the "!" before the whole range of numbers, and that a header has to be there',
+    applies:
+      /-m (ah|esp|frag|rt)(?= -[jmo]| --(syn|tcp-flags)|$)|--(ahspi|espspi|fragid|rt-segsleft) (0:4294967295|:(?!\d))/,
+  },
+  {
+    reason: 'theirs forgets the "!" before the whole range of types of a mobility header',
+    applies: /! --mh-type 0:255/,
+  },
+  {
+    reason: 'theirs takes the match ipcomp without a number for one with 0',
+    applies: /-m ipcomp(?= -[jm]|$)/,
+    rewrite: text => text.replace(/ ?\bcomp cpi 0\b/, ''),
+    overlook: listed => listed.replace(/\bmeta l4proto ipcomp /, ''),
+  },
+  {
+    reason: 'theirs has a number beyond the field, which nft(8) refuses',
+    applies: /--(rt-segsleft|ipcompspi) \d*:(\d{3,})/,
+  },
+  {
+    reason: 'theirs compares a length in octets with a field that counts in units of eight or four',
+    applies: /--(ahlen|hbh-len|rt-len)/,
+    rewrite: text =>
+      text.replace(/(ah|hbh|rt) hdrlength (!= )?(\d+)/g, (_, header, negated = '', octets) => {
+        const units = header === 'ah' ? octets / 4 - 2 : octets / 8 - 1;
+        if (Number.isInteger(units) && units < 256) return `${header} hdrlength ${negated}${units}`;
+        if (!negated) return 'iifname "INVAL/D"';
+        return header === 'ah' ? '' : `exthdr ${header} exists`;
+      }),
+  },
+  {
+    reason: 'theirs asks for a reserved field that is 1; the kernel for one that is zero',
+    applies: /--(ahres|fragres)/,
+    rewrite: text =>
+      text
+        .replace(/ah reserved 1/, 'ah reserved 0')
+        .replace(/frag reserved 1/, 'frag reserved 0 frag reserved2 0'),
+  },
+  {
+    reason: 'theirs asks for two protocols at once, of which the kernel knows one: ours fits no packet',
+    applies: /^-6 .*-p (?!ah|51|all)\S+ .*-m ah/,
+  },
+  {
+    reason: 'theirs has "ip ecn" for IPv6, compares all flags of TCP, and negates all conditions or none',
+    applies: /-m ecn /,
+    rewrite: (text, rule) => {
+      const negated = (option: string): string => (rule.includes(`! --${option}`) ? '!' : '');
+      return text
+        .replace(
+          /\bip ecn (!= )?/,
+          `ip${rule.startsWith('-6') ? '6' : ''} ecn ${negated('ecn-ip-ect') && '!= '}`,
+        )
+        .replace(/tcp flags (!= )?ecn/, `tcp flags ${negated('ecn-tcp-ece')} ecn`)
+        .replace(/tcp flags (!= )?cwr/, `tcp flags ${negated('ecn-tcp-cwr')} cwr`);
+    },
+  },
+  {
+    reason: 'theirs negates both groups of interfaces or none',
+    applies: /! --src-group \S+ --dst-group/,
+    rewrite: text => text.replace(/oifgroup != /, 'oifgroup '),
+  },
+  {
+    reason: 'no number is below 0: ours fits no packet',
+    applies: /! --connbytes 0 /,
+  },
+  {
+    reason:
+      'theirs forgets that a packet without a connection that another has brought about fits ! --helper',
+    applies: /! --helper/,
+  },
+  {
+    reason: 'theirs has no protocol that would tell what a port of a connection is: nft(8) refuses it',
+    applies: /^(?!.*-p (tcp|udp|sctp|dccp|udplite) ).*--ct(orig|repl)(src|dst)port/,
+  },
+  {
+    reason: 'theirs has seconds beyond the milliseconds of 32 bits that nftables counts',
+    applies: /--ctexpire (325:|4294968)/,
+  },
+  {
+    reason: 'theirs negates every one of several chunks',
+    applies: /! --chunk-types all \S+,/,
+  },
+  {
+    reason:
+      'theirs forgets the protocol beside --chunk-types, where every other protocol misses a chunk, too',
+    applies: /-p sctp .*--chunk-types/,
+    overlook: listed => listed.replace(/\bmeta l4proto sctp /, ''),
+  },
+  {
+    reason: 'theirs takes a connection that is not counted for one that has carried nothing',
+    applies: /-m connbytes/,
+    overlook: listed => listed.replace(/\bct packets >= 1 /, ''),
   },
 ];

@@ -43,6 +43,19 @@ function portRange(random: Random): string {
   return `${from}:${from + random.int(1, 5000)}`;
 }
 
+/** A number of 32 bits or a range of them, also the whole of it. */
+function wideRange(random: Random): string {
+  const from = random.int(0, 999);
+  return random.pick([
+    `${from}`,
+    `${from}:${from + random.int(1, 999)}`,
+    `${from}:`,
+    `:${from}`,
+    ':',
+    '0:4294967295',
+  ]);
+}
+
 function portList(random: Random): string {
   const parts: string[] = [];
   for (let at = 1, count = random.int(1, 7); count > 0; count--) {
@@ -151,8 +164,26 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     ],
   },
   udp: portMatch('udp'),
-  sctp: portMatch('sctp'),
-  dccp: portMatch('dccp'),
+  sctp: {
+    protocols: ['sctp'],
+    fragments: [
+      ...portMatch('sctp').fragments,
+      () => '-m sctp --chunk-types all DATA:iUbE,INIT,SACK,ABORT:T',
+      r =>
+        `-m sctp --chunk-types all ${r.pick(['INIT_ACK', 'HEARTBEAT', 'ECN_ECNE', 'ASCONF_ACK', 'FORWARD_TSN'])}`,
+      () => '-m sctp ! --chunk-types all INIT',
+      () => '-m sctp ! --chunk-types all DATA:E,INIT',
+      r => `--sport ${port(r)} ${not(r)}--chunk-types any DATA:b,ASCONF,SHUTDOWN_COMPLETE`,
+    ],
+  },
+  dccp: {
+    protocols: ['dccp'],
+    fragments: [
+      ...portMatch('dccp').fragments,
+      r => `-m dccp ${not(r)}--dccp-types ${r.pick(['CLOSE', 'INVALID', 'SYNCACK'])}`,
+      r => `${not(r)}--dccp-types REQUEST,RESPONSE,DATA,ACK,DATAACK,CLOSEREQ,RESET,SYNC,INVALID`,
+    ],
+  },
   multiport: {
     protocols: PORTS,
     fragments: [
@@ -168,6 +199,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     family: 4,
     fragments: [
       r => `-m icmp ${not(r)}--icmp-type ${r.pick(ICMP_TYPES)}`,
+      r => `${not(r)}--icmp ${r.pick(['echo-req', 'tos-network-u', 'pi'])}`,
       r => `${not(r)}--icmp-type ${r.pick([0, 3, 5, 8, 11, 13, 17])}`,
       r =>
         `${not(r)}--icmp-type ${r.pick(['3/1', '3/4', '5/0', '11/1', 'host-unreachable', 'port-unreachable'])}`,
@@ -202,7 +234,9 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       (r, f) => `-m conntrack ${not(r)}--ctorigdst ${network(r, f)} --ctdir ${r.pick(['ORIGINAL', 'REPLY'])}`,
       (r, f) => `-m conntrack ${not(r)}--ctreplsrc ${network(r, f)} ${not(r)}--ctrepldst ${network(r, f)}`,
       r => `-m conntrack ${not(r)}--ctexpire ${r.int(1, 100)}`,
+      r => `-m conntrack ${not(r)}--ctexpire ${r.pick(['325:', ':5', '4294968'])}`,
       r => `-m conntrack ${not(r)}--ctexpire ${r.int(1, 100)}:${r.int(101, 1000)}`,
+      r => `-m conntrack ${not(r)}--ctstate ${r.pick(['EST', 'N,R', 'untr'])}`,
       r => `-m conntrack --ctstate NEW --ctdir ${r.pick(['ORIGINAL', 'REPLY'])}`,
     ],
   },
@@ -213,6 +247,12 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r => `-m conntrack ${not(r)}--ctorigdstport ${r.int(1, 99)}:${r.int(100, 999)}`,
       r => `-m conntrack ${not(r)}--ctreplsrcport ${port(r)}`,
       r => `-m conntrack ${not(r)}--ctrepldstport ${port(r)}`,
+    ],
+  },
+  'conntrack ports without a protocol': {
+    fragments: [
+      r => `-m conntrack ${not(r)}--ctorigdstport ${r.int(1, 99)}:${r.int(100, 999)}`,
+      r => `-m conntrack ${not(r)}--ctreplsrcport ${port(r)}`,
     ],
   },
   state: { fragments: [r => `-m state ${not(r)}--state ${r.some(STATES).join(',')}`] },
@@ -266,6 +306,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r => `-m time --timestart ${r.int(0, 9)}:00 --timestop ${r.int(10, 23)}:${r.int(10, 59)}`,
       r =>
         `-m time --timestart 0${r.int(0, 9)}:10:20 --timestop 1${r.int(0, 9)}:30:40 --weekdays ${r.some(['Mon', 'Wed', 'Fri', 'Sun']).join(',')}`,
+      r => `-m time ${not(r)}--weekdays ${r.pick(['Sa,Su', 'Mo', 'Tu,Wed'])}`,
       r => `-m time ${not(r)}--weekdays ${r.some([1, 2, 3, 5, 7]).join(',')}`,
       r => `-m time --datestart 20${r.int(20, 30)}-0${r.int(1, 9)}-1${r.int(0, 9)}T0${r.int(0, 9)}:00:00`,
       r => `-m time --datestart 20${r.int(10, 20)} --datestop 20${r.int(21, 37)}-12-31`,
@@ -299,6 +340,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     fragments: [
       r => `-m owner ${not(r)}--uid-owner ${r.int(0, 70000)}`,
       r => `-m owner ${not(r)}--gid-owner ${r.int(0, 70000)}`,
+      r => `-m owner ${not(r)}--uid-owner root`,
       r => `-m owner --uid-owner ${r.int(0, 9)} --gid-owner ${r.int(0, 9)}`,
       r => `-m owner ${not(r)}--uid-owner ${r.int(0, 99)}-${r.int(100, 999)}`,
     ],
@@ -343,6 +385,127 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
   },
   pkttype: {
     fragments: [r => `-m pkttype ${not(r)}--pkt-type ${r.pick(['unicast', 'broadcast', 'multicast'])}`],
+  },
+  ah: {
+    family: 6,
+    fragments: [
+      () => '-m ah',
+      r => `-m ah ${not(r)}--ahspi ${wideRange(r)}`,
+      r => `-m ah --ahspi ${r.int(0, 99)} ${not(r)}--ahlen ${r.pick([8, 24, 28, 1028, 22])}`,
+      () => '-m ah --ahres',
+    ],
+  },
+  'ah of IPv4': {
+    family: 4,
+    protocols: ['ah', '51'],
+    fragments: [() => '-m ah', r => `-m ah ${not(r)}--ahspi ${wideRange(r)}`, r => `--ahspi ${r.int(0, 99)}`],
+  },
+  esp: {
+    protocols: ['esp', '50'],
+    fragments: [
+      () => '-m esp',
+      r => `-m esp ${not(r)}--espspi ${wideRange(r)}`,
+      r => `--espspi ${r.int(0, 99)}`,
+    ],
+  },
+  ipcomp: {
+    protocols: ['ipcomp', '108'],
+    fragments: [r => `-m ipcomp ${not(r)}--ipcompspi ${r.int(0, 60)}:${r.int(61, 70000)}`, () => '-m ipcomp'],
+  },
+  policy: {
+    hooks: ['prerouting', 'input', 'forward'],
+    fragments: [r => `-m policy --dir in --pol ${r.pick(['none', 'ipsec'])}`],
+  },
+  'policy of what goes out': {
+    hooks: ['forward', 'output', 'postrouting'],
+    fragments: [r => `-m policy --pol ${r.pick(['none', 'ipsec'])} --dir out`],
+  },
+  frag: {
+    family: 6,
+    fragments: [
+      () => '-m frag',
+      r => `-m frag ${not(r)}--fragid ${wideRange(r)}`,
+      () => '-m frag --fragfirst --fragmore',
+      r => `-m frag --fragres --fraglen ${r.int(0, 99)}`,
+      () => '-m frag --fraglast',
+    ],
+  },
+  hbh: {
+    family: 6,
+    fragments: [() => '-m hbh', r => `-m hbh ${not(r)}--hbh-len ${r.pick([8, 16, 22, 2048, 2056])}`],
+  },
+  dst: {
+    family: 6,
+    fragments: [() => '-m dst', r => `-m dst ${not(r)}--dst-len ${r.pick([8, 16, 22])}`],
+  },
+  rt: {
+    family: 6,
+    fragments: [
+      () => '-m rt',
+      r =>
+        `-m rt ${not(r)}--rt-type ${r.pick([0, 1, 4, 255])} ${not(r)}--rt-segsleft ${r.int(0, 9)}:${r.int(10, 300)}`,
+      r => `-m rt --rt-segsleft ${wideRange(r)}`,
+      r => `-m rt ${not(r)}--rt-len ${r.pick([8, 24, 40, 22])}`,
+    ],
+  },
+  mh: {
+    family: 6,
+    protocols: ['mh'],
+    fragments: [
+      () => '-m mh',
+      r =>
+        `${not(r)}--mh-type ${r.pick([0, 1, '1:3', 'hoti', 'careof-test', 'binding-error', '0:255', '7:', 'BU'])}`,
+      () => '! --mh-type 0:255',
+    ],
+  },
+  connbytes: {
+    fragments: [
+      r =>
+        `-m connbytes ${not(r)}--connbytes ${r.pick(['0', '200', '200:', '1:600', '200:600', ':99'])} --connbytes-dir ${r.pick(['original', 'reply', 'both'])} --connbytes-mode ${r.pick(['packets', 'bytes', 'avgpkt'])}`,
+    ],
+  },
+  'connbytes of nothing': {
+    fragments: [() => '-m connbytes ! --connbytes 0 --connbytes-dir both --connbytes-mode bytes'],
+  },
+  helper: {
+    fragments: [
+      r => `-m helper --helper ${r.pick(['ftp', 'sip', 'tftp', 'ftp-2121'])}`,
+      r => `-m helper ! --helper ${r.pick(['ftp', 'sip'])}`,
+    ],
+  },
+  ecn: { fragments: [r => `-m ecn ${not(r)}--ecn-ip-ect ${r.int(0, 3)}`] },
+  'ecn of TCP': {
+    protocols: ['tcp'],
+    fragments: [
+      r => `-m ecn ${not(r)}--ecn-tcp-ece`,
+      r => `-m ecn ${not(r)}--ecn-tcp-cwr ${not(r)}--ecn-tcp-ece ${not(r)}--ecn-ip-ect ${r.int(0, 3)}`,
+    ],
+  },
+  cpu: { fragments: [r => `-m cpu ${not(r)}--cpu ${r.int(0, 9)}`] },
+  cgroup: { fragments: [r => `-m cgroup ${not(r)}--cgroup ${r.int(0, 99)}`] },
+  devgroup: {
+    hooks: ['forward'],
+    fragments: [r => `-m devgroup ${not(r)}--src-group ${marked(r)} ${not(r)}--dst-group ${r.int(0, 99)}`],
+  },
+  'devgroup of what comes in': {
+    hooks: ['prerouting', 'input', 'forward'],
+    fragments: [r => `-m devgroup ${not(r)}--src-group ${r.int(0, 99)}`],
+  },
+  'devgroup of what goes out': {
+    hooks: ['forward', 'output', 'postrouting'],
+    fragments: [r => `-m devgroup ${not(r)}--dst-group ${marked(r)}`],
+  },
+  rpfilter: {
+    fragments: [() => '-m rpfilter', () => '-m rpfilter --loose --invert', () => '-m rpfilter --validmark'],
+  },
+  realm: { family: 4, fragments: [r => `-m realm ${not(r)}--realm ${marked(r)}`] },
+  socket: {
+    fragments: [
+      () => '-m socket',
+      () => '-m socket --transparent',
+      () => '-m socket --nowildcard',
+      () => '-m socket --transparent --nowildcard',
+    ],
   },
   comment: { fragments: [r => `-m comment --comment "some words ${r.int(0, 99)}"`] },
 };
@@ -443,10 +606,40 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
       r => `-j DSCP --set-dscp-class ${r.pick(DSCP_CLASSES)}`,
     ],
   },
+  TTL: {
+    family: 4,
+    fragments: [r => `-j TTL --ttl-set ${r.int(0, 255)}`],
+  },
+  HL: {
+    family: 6,
+    fragments: [
+      r => `-j HL --hl-set ${r.int(0, 255)}`,
+      r => `-j HL --hl-inc ${r.int(1, 255)}`,
+      r => `-j HL --hl-dec ${r.int(1, 255)}`,
+    ],
+  },
+  NOTRACK: { fragments: [() => '-j NOTRACK'] },
+  CT: {
+    fragments: [
+      () => '-j CT --notrack',
+      r => `-j CT --zone ${r.int(0, 65535)}`,
+      r => `-j CT --zone-orig ${r.int(0, 99)} --zone-reply ${r.int(0, 99)}`,
+    ],
+  },
+  SYNPROXY: {
+    protocols: ['tcp'],
+    fragments: [
+      () => '-j SYNPROXY',
+      r => `-j SYNPROXY --sack-perm --timestamp --wscale ${r.int(0, 14)} --mss ${r.int(1, 1460)}`,
+    ],
+  },
+  AUDIT: { fragments: [r => `-j AUDIT --type ${r.pick(['accept', 'drop', 'reject'])}`] },
+  TRACE: { fragments: [() => '-j TRACE'] },
   CLASSIFY: { fragments: [r => `-j CLASSIFY --set-class ${r.int(1, 99)}:${r.int(1, 99)}`] },
   DNAT: {
     fragments: [
       (r, f) => `-j DNAT --to-destination ${natDestination(r, f, false)}`,
+      (r, f) => `-j DNAT --to-dest ${natDestination(r, f, false)}`,
       (r, f) => `-j DNAT --to-destination ${natDestination(r, f, false)} --random --persistent`,
     ],
   },
@@ -476,7 +669,7 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
   REDIRECT: { fragments: [() => '-j REDIRECT', () => '-j REDIRECT --random'] },
   'REDIRECT of ports': {
     protocols: ['tcp', 'udp'],
-    fragments: [r => `-j REDIRECT --to-ports ${natPorts(r)}`],
+    fragments: [r => `-j REDIRECT --to-ports ${natPorts(r)}`, () => '-j REDIRECT --to-port domain'],
   },
   NETMAP: {
     fragments: [

@@ -1,11 +1,15 @@
-// IP packets as bytes and as words: TCP, UDP and ICMP of both families, enough to try rules with. Not here: the way to
+// IP packets as bytes and as words: TCP, UDP, ICMP, ESP and AH of both families, enough to try rules with. Not here: the way to
 // a network (router.ts).
 import { parseAddress } from '../../src/base/ip.js';
 
 export interface Packet {
   readonly from: string;
   readonly to: string;
-  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'esp' | 'ah';
+  /** Of ESP and AH. */
+  readonly spi?: number;
+  /** A header of IPv6 before the protocol's own: options of a destination, of eight octets, or a route of 24. */
+  readonly before?: 'dst' | 'rt';
   readonly sport?: number;
   readonly dport?: number;
   /** Of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32. */
@@ -29,7 +33,13 @@ function checksum(...parts: readonly Buffer[]): number {
   return ~sum & 0xffff;
 }
 
-const NUMBERS = { tcp: 6, udp: 17, icmp: 1 } as const;
+const NUMBERS = { tcp: 6, udp: 17, icmp: 1, esp: 50, ah: 51 } as const;
+
+/** Each begins with the number of what comes next. */
+const BEFORE = {
+  dst: { number: 60, rest: Buffer.from([0, 1, 4, 0, 0, 0, 0]) },
+  rt: { number: 43, rest: Buffer.concat([Buffer.from([2, 0, 0]), Buffer.alloc(20)]) },
+} as const;
 
 /** The packet whole, from its IP header on. */
 export function encode(packet: Packet): Buffer {
@@ -37,11 +47,13 @@ export function encode(packet: Packet): Buffer {
   const to = parseAddress(packet.to)!;
   const protocol = packet.protocol === 'icmp' && from.family === 6 ? 58 : NUMBERS[packet.protocol];
   const { body, at } = transport(packet);
+  const { before } = packet;
+  const extension = before ? Buffer.concat([Buffer.from([protocol]), BEFORE[before].rest]) : Buffer.alloc(0);
   const pseudo = Buffer.alloc(4);
   pseudo.writeUInt8(protocol, 1);
   pseudo.writeUInt16BE(body.length, 2);
   const covered = protocol === 1 ? [body] : [from.bytes, to.bytes, pseudo, body];
-  body.writeUInt16BE(checksum(...covered) || 0xffff, at);
+  if (at !== undefined) body.writeUInt16BE(checksum(...covered) || 0xffff, at);
   const { ttl = 64, tos = 0 } = packet;
   const header = Buffer.alloc(from.family === 4 ? 12 : 8);
   if (from.family === 4) {
@@ -52,14 +64,14 @@ export function encode(packet: Packet): Buffer {
     header.writeUInt8(protocol, 9);
   } else {
     header.writeUInt16BE(0x6000 | (tos << 4), 0);
-    header.writeUInt16BE(body.length, 4);
-    header.writeUInt8(protocol, 6);
+    header.writeUInt16BE(extension.length + body.length, 4);
+    header.writeUInt8(before ? BEFORE[before].number : protocol, 6);
     header.writeUInt8(ttl, 7);
   }
-  return Buffer.concat([header, from.bytes, to.bytes, body]);
+  return Buffer.concat([header, from.bytes, to.bytes, extension, body]);
 }
 
-/** What follows the IP header, and where its checksum stands in it. */
+/** What follows the IP header, and where its checksum stands in it, if it has one. */
 function transport({
   protocol,
   sport = 0,
@@ -69,9 +81,10 @@ function transport({
   type = 8,
   code = 0,
   size = 8,
+  spi = 0,
 }: Packet): {
   body: Buffer;
-  at: number;
+  at?: number;
 } {
   const payload = Buffer.alloc(size, 'x');
   if (protocol === 'udp') {
@@ -80,6 +93,14 @@ function transport({
     header.writeUInt16BE(dport, 2);
     header.writeUInt16BE(8 + size, 4);
     return { body: Buffer.concat([header, payload]), at: 6 };
+  }
+  if (protocol === 'esp' || protocol === 'ah') {
+    const header = Buffer.alloc(protocol === 'esp' ? 8 : 24);
+    header.writeUInt32BE(spi, protocol === 'esp' ? 0 : 4);
+    // Nothing comes after it, and the sequence number is what sport is to others.
+    if (protocol === 'ah') header.writeUInt16BE(0x3b04, 0);
+    header.writeUInt32BE(sport, protocol === 'esp' ? 4 : 8);
+    return { body: Buffer.concat([header, payload]) };
   }
   if (protocol === 'icmp') {
     // The identifier of an echo is what sport is to others.
@@ -117,8 +138,11 @@ export function describe(bytes: Buffer): string | undefined {
   const ttl = bytes[four ? 8 : 7]!;
   const tos = four ? bytes[1]! : (bytes.readUInt16BE(0) >> 4) & 0xff;
   const start = four ? (bytes[0]! & 15) * 4 : 40;
-  const rest = describeTransport(bytes.subarray(start), protocol);
-  return rest && `${from} > ${to} ttl ${ttl} tos ${tos} ${rest}`;
+  const extension = !four && (protocol === 60 || protocol === 43);
+  const rest = extension
+    ? describeTransport(bytes.subarray(start + 8 + bytes[start + 1]! * 8), bytes[start]!)
+    : describeTransport(bytes.subarray(start), protocol);
+  return rest && `${from} > ${to} ttl ${ttl} tos ${tos} ${extension ? `after ${protocol} ` : ''}${rest}`;
 }
 
 function describeTransport(body: Buffer, protocol: number): string | undefined {
@@ -129,6 +153,8 @@ function describeTransport(body: Buffer, protocol: number): string | undefined {
     const mss = body.length >= 24 && body[20] === 2 ? ` mss ${body.readUInt16BE(22)}` : '';
     return `tcp ${ports()} flags ${body[13]}${mss}`;
   }
+  if (protocol === 50) return `esp ${body.readUInt32BE(0)} number ${body.readUInt32BE(4)}`;
+  if (protocol === 51) return `ah ${body.readUInt32BE(4)} number ${body.readUInt32BE(8)}`;
   if (protocol === 58 && NOISE.includes(body[0]!)) return undefined;
   if (protocol !== 1 && protocol !== 58) return undefined;
   const error = protocol === 1 ? [3, 5, 11, 12].includes(body[0]!) : body[0]! < 128;

@@ -1,5 +1,6 @@
 // docs/rules.md, made from the table of matches and targets itself. Not here: the table.
 
+import { MATCHES_LEFT_OUT, TARGETS_LEFT_OUT } from '../../src/nft/iptables/left-out.js';
 import { BASIC_OPTIONS } from '../../src/nft/iptables/option-names.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
 import { chainsOf } from '../../src/nft/iptables/syntax/chains.js';
@@ -24,6 +25,13 @@ made by \`make pages\` from the table of the code, and a test compares it.
 | \`TWINE_NAT_PREROUTING\` | nat | the first packet of a connection that arrives |
 | \`TWINE_NAT_OUTPUT\` | nat | the first packet of a connection of the container |
 | \`TWINE_NAT_POSTROUTING\` | nat | the first packet of a connection that leaves |
+| \`TWINE_MANGLE_PREROUTING\` | mangle | packets that arrive |
+| \`TWINE_MANGLE_INPUT\` | mangle | packets for the container |
+| \`TWINE_MANGLE_FORWARD\` | mangle | packets by way of the container |
+| \`TWINE_MANGLE_OUTPUT\` | mangle | packets of the container; a mark set here decides their way anew |
+| \`TWINE_MANGLE_POSTROUTING\` | mangle | packets that leave |
+| \`TWINE_RAW_PREROUTING\` | raw | packets that arrive, before their connection is known |
+| \`TWINE_RAW_OUTPUT\` | raw | packets of the container, before their connection is known |
 
 The chain decides the table. \`RETURN\` and the chain's end go back to the hook. \`-j\` and \`-g\` lead to another chain of the
 same table, not in a circle. There are no other chains.
@@ -38,8 +46,8 @@ so themselves.
 
 Words are cut as a shell cuts them: white space between, \`'…'\` as it stands, \`"…"\` with \`\\"\` and \`\\\\\` inside, \`\\\` before any
 letter. No shell reads them. \`!\` stands before what it negates, or after it as of old. A value may be attached: \`-ptcp\`,
-\`--dport=80\`. Names of options are written out. Numbers are decimal, \`0x…\` or, after a 0, octal. A service may be named
-where it is one of the common ones of services(5); a host, a user and a group may not. A rule has at most 10240 characters
+\`--dport=80\`. A name of an option may be cut where its beginning is that of no other, as with iptables: \`--to-dest\`. Numbers are decimal, \`0x…\` or, after a 0, octal. A service may be named
+where it is one of the common ones of services(5); a host, and a user or a group other than root, may not. A rule has at most 10240 characters
 and becomes at most 256 rules. Without a target it counts.
 
 A rule that is wrong, or that nftables cannot express, is refused whole; the message names the word.
@@ -83,11 +91,22 @@ export function page(): string {
     '',
     'Instead of a target, a chain: `-j TWINE_FORWARD`.',
     '',
+    '## What is left out',
+    '',
+    'Options that are left out are in the tables above. Of the matches and targets of iptables these are:',
+    '',
+    ...leftOut('-m', MATCHES_LEFT_OUT),
+    ...leftOut('-j', TARGETS_LEFT_OUT),
+    '',
     '## What is not as in iptables',
     '',
     ...[...MATCHES, ...TARGETS].flatMap(({ name, notes }) => (notes ?? []).map(note => `- ${name}: ${note}`)),
     AFTER,
   ].join('\n');
+}
+
+function leftOut(option: '-m' | '-j', list: ReadonlyMap<string, string>): string[] {
+  return [...list].map(([name, reason]) => `- \`${option} ${name}\`: ${reason}`);
 }
 
 function table(list: readonly Extension[]): string[] {

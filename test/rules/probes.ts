@@ -3,7 +3,7 @@
 import type { Packet } from './packet.js';
 import { CLIENT, type Place, ROUTER, SERVER } from './router.js';
 
-const [FIN, SYN, ACK] = [1, 2, 16];
+const [FIN, SYN, ACK, ECE, CWR] = [1, 2, 16, 64, 128];
 
 /** What goes from one address to another. `port` is the first of some that no other case uses. */
 function exchange(from: string, to: string, port: number): Packet[] {
@@ -20,6 +20,16 @@ function exchange(from: string, to: string, port: number): Packet[] {
     { ...way, protocol: 'tcp', sport: port + 8, dport: 80, flags: 0 },
     { ...way, protocol: 'icmp', sport: port + 9, type: from.includes(':') ? 128 : 8 },
     { ...way, protocol: 'icmp', sport: port + 10, type: from.includes(':') ? 128 : 8, code: 1, size: 300 },
+    { ...way, protocol: 'tcp', sport: port + 11, dport: 443, flags: ACK | ECE, tos: 3 },
+    { ...way, protocol: 'tcp', sport: port + 12, dport: 443, flags: ACK | CWR },
+    { ...way, protocol: 'esp', sport: port + 13, spi: 500 },
+    { ...way, protocol: 'ah', sport: port + 14, spi: 700 },
+    ...(from.includes(':')
+      ? [
+          { ...way, protocol: 'tcp', before: 'dst', sport: port + 15, dport: 80, flags: ACK } as const,
+          { ...way, protocol: 'tcp', before: 'rt', sport: port + 16, dport: 80, flags: ACK } as const,
+        ]
+      : []),
   ];
 }
 

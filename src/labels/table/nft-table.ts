@@ -1,4 +1,4 @@
-// The nftables table of one namespace: the rules of labels in their six chains, those of forwards and of reply-path
+// The nftables table of one namespace: the rules of labels in their chains, those of forwards and of reply-path
 // routing, and masquerading. Interfaces are matched by name, so that later ones are covered. Not here: what the table is
 // for (labels/planner/sandbox-plan.ts), its stamp (labels/diff/stamp.ts), the rules (forward-rules.ts, reply-routing.ts).
 
@@ -47,6 +47,13 @@ const AFTER_NAT_DST = -90;
 /** The base chains in their order, each with its hook, or with the chain of labels that it jumps to and whose hook it has. */
 const BASE_CHAINS = {
   raw: { type: 'filter', hook: 'prerouting', priority: NF_IP_PRI_RAW },
+  'raw-prerouting': 'TWINE_RAW_PREROUTING',
+  'raw-output': 'TWINE_RAW_OUTPUT',
+  'mangle-prerouting': 'TWINE_MANGLE_PREROUTING',
+  'mangle-input': 'TWINE_MANGLE_INPUT',
+  'mangle-forward': 'TWINE_MANGLE_FORWARD',
+  'mangle-output': 'TWINE_MANGLE_OUTPUT',
+  'mangle-postrouting': 'TWINE_MANGLE_POSTROUTING',
   prerouting: 'TWINE_NAT_PREROUTING',
   arrived: { type: 'filter', hook: 'prerouting', priority: AFTER_NAT_DST },
   replies: { type: 'route', hook: 'output', priority: NF_IP_PRI_MANGLE },
@@ -78,15 +85,14 @@ function openTable({
   const outside = natInterfaces.filter(pattern => !isLoopbackPattern(pattern));
   // By `lo` alone nothing is forwarded: that is another thing than no interfaces at all.
   const isClosed = isForwardingClosed || (natInterfaces.length > 0 && outside.length === 0);
-  const own: Record<BaseChain, readonly NftRule[]> = {
+  // Those of raw and mangle have none: an "accept" of a label's there would skip them.
+  const own: Partial<Record<BaseChain, readonly NftRule[]>> = {
     raw: [...dropForeignLoopback(forwards), ...(hasRoutes ? dropRedirects() : [])],
     prerouting: preroutingDnat(forwards),
     arrived: ingressMacs ? saveMark(ingressMacs) : [],
     replies: ingressMacs ? restoreMark() : [],
     'nat-output': outputDnat(forwards),
-    input: [],
     forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isClosed)],
-    output: [],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
       ...outside.map(pattern => rule(...matchNameButLo('oifname', pattern), { masquerade: null })),
@@ -99,7 +105,7 @@ function openTable({
   const base = (Object.keys(BASE_CHAINS) as BaseChain[]).flatMap((name): NftChain[] => {
     const base = BASE_CHAINS[name];
     const target = twine.find(chain => chain.name === base && chain.rules.length > 0);
-    const all = [...(target ? [rule(jump(target.name))] : []), ...own[name]];
+    const all = [...(target ? [rule(jump(target.name))] : []), ...(own[name] ?? [])];
     return all.length === 0
       ? []
       : [{ name, hook: typeof base === 'string' ? hookOf(base) : base, rules: all }];

@@ -75,7 +75,7 @@ const ALL_NAMES = [...MATCHES, ...TARGETS, { options: BASIC_OPTIONS }].flatMap((
 );
 
 /** Matches that `-p` brings in by itself. */
-const IMPLIED = ['tcp', 'udp', 'sctp', 'dccp', 'icmp', 'icmp6'];
+const IMPLIED = ['tcp', 'udp', 'sctp', 'dccp', 'icmp', 'icmp6', 'ah', 'esp', 'ipcomp', 'mh'];
 
 /** Refuses an option that no match or target of the rule has. @throws RuleError always */
 export function refuseOption(token: Token, name: string | undefined): never {

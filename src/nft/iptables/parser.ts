@@ -1,23 +1,23 @@
 // A rule as iptables(8) reads its command line: options in any order, `-m` and `-p` bringing in more options, `!`
 // before what it negates (or after it, as of old). Not here: what the values of a match or a target mean.
 
+import { MATCHES_LEFT_OUT, TARGETS_LEFT_OUT } from './left-out.js';
 import { implicitMatch } from './matches/transport.js';
-import { findBasic, REFUSED, refuseOption, splitOption, suggestion } from './option-names.js';
+import { REFUSED, splitOption, suggestion } from './option-names.js';
+import { findOption } from './option-search.js';
 import { findExtension, MATCHES, TARGETS } from './registry.js';
 import { readChain, readJump } from './syntax/chains.js';
-import type { Extension, OfFamily, OptionSpec, ParsedOption, Protocol } from './syntax/extension.js';
+import type {
+  Extension,
+  Instance,
+  OfFamily,
+  OptionSpec,
+  ParsedOption,
+  Protocol,
+} from './syntax/extension.js';
 import { TWINE_CHAINS, type TwineChain } from './syntax/rule.js';
 import { refuse, type Token } from './syntax/tokens.js';
 import { readProtocol } from './values/numbers.js';
-
-/** A match or a target with the options that it was given. */
-export interface Instance {
-  readonly extension: Extension;
-  readonly token: Token;
-  readonly given: Map<string, ParsedOption>;
-  /** `-p` before the last of its options. */
-  protocolBefore?: Protocol;
-}
 
 type Jump = { readonly kind: 'jump' | 'goto'; readonly chain: TwineChain };
 
@@ -111,16 +111,14 @@ class Parser {
     if (!text.startsWith('-') || text.length < 2)
       refuse(token, 'is no option, and no option takes it as a value');
     const { name, attached } = splitOption(token);
-    const basic = findBasic(name);
-    if (basic) {
-      const given = this.#readValues(basic, token, attached, not);
-      this.#takeBasic(basic, given, chain);
+    const loaded = this.#target ? [...this.#matches, this.#target] : this.#matches;
+    const found = findOption(token, name, loaded, () => this.#implied());
+    if (!('instance' in found)) {
+      this.#takeBasic(found, this.#readValues(found, token, attached, not), chain);
       return;
     }
-    const long = name.startsWith('--') ? name.slice(2) : undefined;
-    const found = long === undefined ? undefined : (this.#find(long) ?? this.#findByProtocol(long));
-    if (!found) refuseOption(token, long);
     const { instance, spec } = found;
+    if (!loaded.includes(instance)) this.#matches.push(instance);
     if (spec.refused !== undefined) refuse(token, spec.refused);
     const given = this.#readValues(spec, token, attached, not);
     const first = spec.names[0];
@@ -133,29 +131,12 @@ class Parser {
     if (this.#protocol) instance.protocolBefore = this.#protocol;
   }
 
-  /** The option, of the last match or target that has one of that name. */
-  #find(name: string): { instance: Instance; spec: OptionSpec } | undefined {
-    const loaded = this.#target ? [...this.#matches, this.#target] : this.#matches;
-    for (const instance of loaded.toReversed()) {
-      const spec = instance.extension.options.find(({ names }) => names.includes(name));
-      if (spec) return { instance, spec };
-    }
-    return undefined;
-  }
-
-  /** `-p tcp` brings in the match tcp when one of its options comes. */
-  #findByProtocol(name: string): { instance: Instance; spec: OptionSpec } | undefined {
-    const implied = implicitMatch(this.#protocol, this.#of);
-    const extension = implied === undefined ? undefined : findExtension(MATCHES, implied);
-    const spec = extension?.options.find(({ names }) => names.includes(name));
-    if (!extension || !spec || this.#matches.some(match => match.extension === extension)) return undefined;
-    const instance: Instance = {
-      extension,
-      token: this.#basics.get('protocol')!.values[0]!,
-      given: new Map(),
-    };
-    this.#matches.push(instance);
-    return { instance, spec };
+  /** The match that `-p` brings in when one of its options comes: `-p tcp` the match tcp. */
+  #implied(): Instance | undefined {
+    const name = implicitMatch(this.#protocol, this.#of);
+    const extension = name === undefined ? undefined : findExtension(MATCHES, name);
+    if (!extension || this.#matches.some(match => match.extension === extension)) return undefined;
+    return { extension, token: this.#basics.get('protocol')!.values[0]!, given: new Map() };
   }
 
   #readValues(
@@ -209,7 +190,8 @@ class Parser {
   }
 
   #takeTarget(token: Token, chain: TwineChain): void {
-    if (findExtension(TARGETS, token.text)) this.#target = this.#load(TARGETS, 'target', token);
+    if (findExtension(TARGETS, token.text) || TARGETS_LEFT_OUT.has(token.text))
+      this.#target = this.#load(TARGETS, 'target', token);
     else this.#jump = { kind: 'jump', chain: this.#chain(token, chain) };
   }
 
@@ -222,6 +204,8 @@ class Parser {
   #load(list: readonly Extension[], noun: string, token: Token): Instance {
     const extension = findExtension(list, token.text);
     if (!extension) {
+      const reason = (list === MATCHES ? MATCHES_LEFT_OUT : TARGETS_LEFT_OUT).get(token.text);
+      if (reason !== undefined) refuse(token, `is a ${noun} that is left out: ${reason}`);
       refuse(
         token,
         `is no ${noun} that is known here${suggestion(

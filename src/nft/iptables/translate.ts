@@ -6,11 +6,17 @@ import type { Family } from '../../base/ip.js';
 import { match, meta, type Statement } from '../expression.js';
 import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';
 import { matchBasics, RULES_MAX } from './basics.js';
-import { type Instance, parseRule } from './parser.js';
+import { type ParsedRule, parseRule } from './parser.js';
 import { type ChainConstraint, chainsOf, checkConstraint, HOOK_OF, type Hook } from './syntax/chains.js';
-import { type FamilyContext, type OfFamily, Options, type Translation } from './syntax/extension.js';
+import {
+  type FamilyContext,
+  type Instance,
+  type OfFamily,
+  Options,
+  type Translation,
+} from './syntax/extension.js';
 import { RuleError, type TranslatedRule } from './syntax/rule.js';
-import { refuse, type Token, tokenize } from './syntax/tokens.js';
+import { refuse, shorten, type Token, tokenize } from './syntax/tokens.js';
 
 interface TranslateOptions {
   /** 4 or 6: for that family only. Absent: for both, unless the rule itself is of one. */
@@ -85,7 +91,7 @@ function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
 }
 
 function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Translated {
-  const rule = parseRule(tokens, of);
+  const rule = withProtocol(parseRule(tokens, of), of);
   let meters = 0;
   const context = {
     chain: rule.chain,
@@ -136,12 +142,22 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
     rules: lists.map(
       (expr, index): NftRule => ({
         expr: ownMeters(expr, index),
-        ...(comment && { comment: shorten(comment) }),
+        ...(comment && { comment: shorten(comment, COMMENT_MAX_BYTES) }),
       }),
     ),
     ...(hooks && { hooks }),
   };
   return { rule: translated, stateful: parts.some(({ stateful }) => stateful) };
+}
+
+/** The rule with the protocol that one of its matches brings in, if `-p` names none. */
+function withProtocol(rule: ParsedRule, of: OfFamily): ParsedRule {
+  if (rule.protocol) return rule;
+  for (const { extension } of rule.matches) {
+    const protocol = extension.bringsProtocol?.(of);
+    if (protocol) return { ...rule, protocol };
+  }
+  return rule;
 }
 
 /** What counts packets cannot be written down twice for one rule: each copy would count for itself. */
@@ -186,11 +202,4 @@ function hooksOf(constraints: readonly (ChainConstraint | undefined)[]): readonl
   if (!first) return undefined;
   const common = first.filter(chain => limits.every(each => each.includes(chain)));
   return [...new Set(common.map(chain => HOOK_OF[chain]))];
-}
-
-/** As many whole characters of a comment as nftables keeps. */
-function shorten(text: string): string {
-  const letters = [...text];
-  while (Buffer.byteLength(letters.join('')) > COMMENT_MAX_BYTES) letters.pop();
-  return letters.join('');
 }

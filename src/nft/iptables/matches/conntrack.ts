@@ -5,10 +5,8 @@ import { ct, type Expression, type MatchStatement, match, meta, type Statement }
 import {
   type Extension,
   type FamilyContext,
-  needProtocol,
   type OptionSpec,
   type ParsedOption,
-  PORT_PROTOCOLS,
   statements,
   type Translation,
 } from '../syntax/extension.js';
@@ -16,12 +14,14 @@ import { refuse, type Token } from '../syntax/tokens.js';
 import { addressField, masked, matchNetwork, never, readLength, readNetwork } from '../values/addresses.js';
 import {
   maskedBy,
+  type Range,
   readMasked,
   readNumber,
   readPortRange,
   readProtocol,
   readRange,
   split,
+  UINT8_MAX,
   UINT32_MAX,
   valueOrRange,
 } from '../values/numbers.js';
@@ -36,11 +36,13 @@ const STATUSES: Readonly<Record<string, string | undefined>> = {
   confirmed: 'confirmed',
 };
 
+/** Words of a list, or what each begins with: no two of a list here begin alike. @throws RuleError */
 function words(token: Token, known: readonly string[]): string[] {
   return split(token, ',').map(each => {
-    const word = each.text.toLowerCase();
-    if (!known.includes(word)) refuse(each, `is none of ${known.join(', ').toUpperCase()}`);
-    return word;
+    const begin = each.text.toLowerCase();
+    const word = known.filter(name => name.startsWith(begin));
+    if (word.length !== 1) refuse(each, `is none of ${known.join(', ').toUpperCase()}`);
+    return word[0]!;
   });
 }
 
@@ -99,6 +101,15 @@ const TUPLE_PORTS = {
   ctrepldstport: ['reply', 'proto-dst'],
 } as const;
 
+/**
+ * Every protocol, for libnftables knows what a port is only where one has been asked for by name: iptables compares
+ * the ports of a connection whatever they are to it, and so does the kernel.
+ */
+const ANY_PROTOCOL = match(meta('l4proto'), '==', { set: [6, { range: [0, 5] }, { range: [7, UINT8_MAX] }] });
+
+/** Those that libnftables 1.0.6 has a header of. */
+const KNOWN_PROTOCOLS = [1, 2, 6, 17, 33, 50, 51, 58, 108, 132, 136];
+
 /** The order in which iptables-translate(8) writes the conditions other than the state. */
 const ORDER = [
   'ctdir',
@@ -125,9 +136,8 @@ const conntrack: Extension = {
     { names: ['ctdir'], values: ['ORIGINAL|REPLY'] },
   ],
   notes: [
-    'Names of states and statuses are written out: `ESTABLISHED`, not `EST`.',
+    'nft(8) lists a port of a connection as a number of an invalid type where `-p` is not said.',
     '`--ctstate` with `SNAT` or `DNAT` beside another state becomes two rules, so it cannot stand beside a match that counts packets.',
-    'The ports of a connection need `-p tcp`, `udp`, `sctp`, `dccp` or `udplite` in the same rule.',
   ],
   translate(options, context) {
     const given = options.entries();
@@ -154,8 +164,9 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
   if (port) {
     const [direction, key] = port;
     const range = readPortRange(value, 'any');
-    needProtocol(context.protocol, PORT_PROTOCOLS, value);
-    return [match(ct(key, direction), op, valueOrRange(range))];
+    const { protocol } = context;
+    const known = protocol && !protocol.negated && KNOWN_PROTOCOLS.includes(protocol.number);
+    return [...(known ? [] : [ANY_PROTOCOL]), match(ct(key, direction), op, valueOrRange(range))];
   }
   if (name === 'ctproto') {
     const protocol = readProtocol(value);
@@ -167,16 +178,26 @@ function matchTuple(name: string, { values, negated }: ParsedOption, context: Fa
     return [match(left, '>=', protocol), match(left, '<=', protocol)];
   }
   if (name === 'ctexpire') {
-    return [match(ct('expiration'), op, valueOrRange(readRange(value, UINT32_MAX)))];
+    return [matchExpiration(readRange(value, UINT32_MAX), negated)];
   }
   if (name === 'ctdir') {
-    const [direction = ''] = words(value, ['original', 'reply']);
-    if (value.text.includes(',')) refuse(value, 'is no direction: give ORIGINAL or REPLY');
+    const direction = value.text.toLowerCase();
+    if (direction !== 'original' && direction !== 'reply')
+      refuse(value, 'is no direction: give ORIGINAL or REPLY');
     return [match(ct('direction'), '==', direction)];
   }
   const bits = words(value, ['none', ...Object.keys(STATUSES)]).flatMap(word => STATUSES[word] ?? []);
   if (bits.length === 0) return negated ? [] : [never()];
   return [matchBits(ct('status'), bits, negated)];
+}
+
+/** nftables counts milliseconds in 32 bits, and no connection lives longer. */
+const EXPIRATION_MAX = Math.floor(UINT32_MAX / 1000);
+
+function matchExpiration([first, last]: Range, negated: boolean): Statement {
+  const left = ct('expiration');
+  if (first > EXPIRATION_MAX) return negated ? match(left, '>=', 0) : never();
+  return match(left, negated ? '!=' : '==', valueOrRange([first, Math.min(last, EXPIRATION_MAX)]));
 }
 
 function matchMark(left: Expression, { values, negated }: ParsedOption): Translation {

@@ -55,8 +55,12 @@ function matchIcmp(
 }
 
 function readIcmpType(token: Token, protocol: string, names: ReadonlyMap<string, IcmpType>): IcmpType {
-  const named = names.get(token.text.toLowerCase());
+  const begin = token.text.toLowerCase();
+  const named = names.get(begin);
   if (named) return named;
+  const begun = begin === '' ? [] : [...names].filter(([name]) => name.startsWith(begin));
+  if (begun.length > 1) refuse(token, `is short for more than one: ${begun[0]![0]}, ${begun[1]![0]}`);
+  if (begun[0]) return begun[0][1];
   if (!/^[\da-f]/i.test(token.text) || /^[a-z]/i.test(token.text)) {
     refuse(token, `is no type of ${protocol === 'icmp' ? 'ICMP' : 'ICMPv6'}`);
   }

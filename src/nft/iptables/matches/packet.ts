@@ -1,33 +1,16 @@
 // Matches on a packet's own properties and on where it comes from: addrtype, iprange, mac, length, ttl, hl,
-// pkttype, owner, comment. Not here: transport protocols (transport.ts), TOS (tos.ts).
+// pkttype, comment. Not here: transport protocols (transport.ts), TOS (tos.ts).
 
 import type { Family } from '../../../base/ip.js';
 import { type Expression, match, meta, payload, type Statement } from '../../expression.js';
 import type { Hook } from '../syntax/chains.js';
-import {
-  type Extension,
-  NO_SUCH,
-  type OptionSpec,
-  type ParsedOption,
-  statements,
-} from '../syntax/extension.js';
+import { type Extension, type OptionSpec, type ParsedOption, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { addressField, addressOrRange, never, readAddressRange, readMac } from '../values/addresses.js';
-import {
-  numberIn,
-  readNumber,
-  readRange,
-  split,
-  UINT8_MAX,
-  UINT16_MAX,
-  UINT32_MAX,
-  valueOrRange,
-} from '../values/numbers.js';
+import { readNumber, readRange, split, UINT8_MAX, UINT16_MAX, valueOrRange } from '../values/numbers.js';
 
 /** `XT_MAX_COMMENT_LEN` without its end. */
 const COMMENT_MAX = 255;
-/** `(uid_t) -1` is nobody. */
-const ID_MAX = UINT32_MAX - 1;
 
 /** rtnetlink(7)'s types of a route that nftables has a name for too. */
 const ADDRESS_TYPES = [
@@ -190,41 +173,6 @@ const pkttype: Extension = {
   },
 };
 
-const owner: Extension = {
-  name: 'owner',
-  options: [
-    { names: ['uid-owner'], values: ['id[-id]'], negatable: true },
-    { names: ['gid-owner'], values: ['id[-id]'], negatable: true },
-    { names: ['socket-exists'], negatable: true, refused: NO_SUCH },
-    { names: ['suppl-groups'], refused: NO_SUCH },
-  ],
-  constraint: { hooks: ['output', 'postrouting'] },
-  notes: [
-    "Users and groups are told by number: their names are the container's.",
-    'A packet without a socket fits neither `--uid-owner` nor `! --uid-owner`, as with iptables-translate(8).',
-  ],
-  translate(options, context) {
-    options.oneOf(context, 'uid-owner', 'gid-owner');
-    return statements(
-      ...options
-        .entries()
-        .map(([name, given]) =>
-          match(meta(name === 'uid-owner' ? 'skuid' : 'skgid'), op(given), readIds(given.values[0]!)),
-        ),
-    );
-  },
-};
-
-function readIds(token: Token): Expression {
-  const [from = '', to, more] = token.text.split('-');
-  if (more !== undefined) refuse(token, 'has more than one "-"');
-  const first = numberIn(token, from, 0, ID_MAX);
-  if (to === undefined) return first;
-  const last = numberIn(token, to, 0, ID_MAX);
-  if (first > last) refuse(token, 'is a range whose end comes before its beginning');
-  return valueOrRange([first, last]);
-}
-
 const comment: Extension = {
   name: 'comment',
   options: [{ names: ['comment'], values: ['text'], required: true }],
@@ -245,6 +193,5 @@ export const PACKET_MATCHES: readonly Extension[] = [
   hops('ttl', 4, payload('ip', 'ttl')),
   hops('hl', 6, payload('ip6', 'hoplimit')),
   pkttype,
-  owner,
   comment,
 ];

@@ -104,7 +104,7 @@ function readWeekdays(token: Token): Set<number> {
   return new Set(
     split(token, ',').map(each => {
       if (/^[1-7]$/.test(each.text)) return Number(each.text) % 7;
-      const day = WEEKDAYS.indexOf(each.text);
+      const day = WEEKDAYS.findIndex(name => name === each.text || name.slice(0, 2) === each.text);
       if (day < 0) refuse(each, `is no day of the week: give some of ${WEEKDAYS.join(', ')}, or 1 to 7`);
       return day;
     }),

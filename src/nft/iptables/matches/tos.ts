@@ -1,9 +1,9 @@
-// Matches on the octet of TOS or traffic class: dscp, tos; and the octet's fields, for the targets that write them.
+// Matches on the octet of TOS or traffic class: dscp, tos, ecn; and the octet's fields, for the targets that write them.
 // Not here: those targets (nft/iptables/targets/mangle.ts).
 
 import type { Family } from '../../../base/ip.js';
 import { type Expression, match, payload, type Statement } from '../../expression.js';
-import { type Extension, statements } from '../syntax/extension.js';
+import { type Extension, needProtocol, type ParsedOption, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { never } from '../values/addresses.js';
 import { DSCP_CLASSES, TOS_NAME_MASK, TOS_NAMES } from '../values/names.js';
@@ -79,4 +79,31 @@ const tos: Extension = {
   },
 };
 
-export const TOS_MATCHES: readonly Extension[] = [dscp, tos];
+const ECN_MAX = 3;
+
+const ecn: Extension = {
+  name: 'ecn',
+  options: [
+    { names: ['ecn-tcp-cwr'], negatable: true },
+    { names: ['ecn-tcp-ece'], negatable: true },
+    { names: ['ecn-ip-ect'], values: ['0..3'], negatable: true },
+  ],
+  translate(options, context) {
+    options.oneOf(context, 'ecn-ip-ect', 'ecn-tcp-ece', 'ecn-tcp-cwr');
+    const flag = (name: 'ecn-tcp-ece' | 'ecn-tcp-cwr'): Statement[] => {
+      const given = options.get(name);
+      if (!given) return [];
+      needProtocol(context.protocol, { 6: 'tcp' }, given.token);
+      const bit = name === 'ecn-tcp-ece' ? 'ecn' : 'cwr';
+      return [match(payload('tcp', 'flags'), given.negated ? '!' : 'in', bit)];
+    };
+    const bits = (given: ParsedOption): Statement => {
+      const field = payload(context.askFamily() === 4 ? 'ip' : 'ip6', 'ecn');
+      return match(field, given.negated ? '!=' : '==', readNumber(given.values[0]!, 0, ECN_MAX));
+    };
+    const given = options.get('ecn-ip-ect');
+    return statements(...flag('ecn-tcp-ece'), ...flag('ecn-tcp-cwr'), ...(given ? [bits(given)] : []));
+  },
+};
+
+export const TOS_MATCHES: readonly Extension[] = [dscp, tos, ecn];

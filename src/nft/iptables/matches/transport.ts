@@ -4,7 +4,6 @@
 import { type Expression, match, payload, type Statement } from '../../expression.js';
 import {
   type Extension,
-  NO_SUCH,
   needProtocol,
   type OfFamily,
   type OptionSpec,
@@ -13,11 +12,10 @@ import {
   PORT_PROTOCOLS,
   type Protocol,
   statements,
+  type Translation,
 } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
-import { never } from '../values/addresses.js';
 import {
-  type Range,
   readNumber,
   readPort,
   readPortRange,
@@ -27,6 +25,9 @@ import {
   UINT16_MAX,
   valueOrRange,
 } from '../values/numbers.js';
+import { matchRange } from '../values/ranges.js';
+import { matchDccpTypes } from './dccp-types.js';
+import { matchChunks } from './sctp-chunks.js';
 import { hasSyn, matchFlags, readFlagTest } from './tcp-flags.js';
 
 /** `XT_MULTI_PORTS`: a range takes two of them. */
@@ -52,27 +53,37 @@ function matchPorts(protocol: string, options: Options): Statement[] {
     ['destination-port', 'dport'],
   ] as const) {
     const given = options.get(name);
-    if (given)
-      found.push(...matchRange(payload(protocol, field), given, readPortRange(given.values[0]!, protocol)));
+    if (!given) continue;
+    const range = readPortRange(given.values[0]!, protocol);
+    found.push(...matchRange(payload(protocol, field), given, range, UINT16_MAX));
   }
   return found;
 }
 
-/** "LEFT is (not) in the range"; the full range needs no statement. */
-function matchRange(left: Expression, { negated }: ParsedOption, range: Range): Statement[] {
-  if (range[0] === 0 && range[1] === UINT16_MAX) return negated ? [never()] : [];
-  return [match(left, negated ? '!=' : '==', valueOrRange(range))];
-}
-
-function portMatch(name: string, number: number, ...others: OptionSpec[]): Extension {
+/** The ports of a protocol, and what else of it is told by an option. */
+function portMatch(name: string, number: number, others: Partial<PortMatch> = {}): Extension {
+  const { options: more = [], notes, also } = others;
   return {
     name,
-    options: [...PORT_OPTIONS, ...others],
+    options: [...PORT_OPTIONS, ...more],
+    ...(notes && { notes }),
     translate(options, { protocol, token }) {
       needProtocol(protocol, { [number]: name }, token);
-      return statements(...matchPorts(name, options));
+      const ports = matchPorts(name, options);
+      const alternatives = also?.(options)?.alternatives ?? [[]];
+      return { alternatives: alternatives.map(each => [...ports, ...each]) };
     },
   };
+}
+
+/** Later versions have, where the kernel was built with NFT_EXTHDR_DCCP. */
+const NO_OPTION = 'cannot be expressed: nftables 1.0.6 has nothing for it';
+
+interface PortMatch {
+  readonly options: readonly OptionSpec[];
+  readonly notes: readonly string[];
+  /** Conditions beside those on ports. @throws RuleError */
+  readonly also: (options: Options) => Translation | undefined;
 }
 
 const tcp: Extension = {
@@ -180,25 +191,39 @@ export const TRANSPORT_MATCHES: readonly Extension[] = [
   tcp,
   portMatch('udp', 17),
   portMatch('sctp', 132, {
-    names: ['chunk-types'],
-    values: ['how', 'types'],
-    negatable: true,
-    refused: NO_SUCH,
+    options: [{ names: ['chunk-types'], values: ['all|any', 'type[:flags][,…]'], negatable: true }],
+    notes: [
+      '`--chunk-types` with `only`, or with the types `ALL` and `NONE`, is refused: nftables has no word for "no other chunk".',
+      'The types `I_DATA`, `RE_CONFIG`, `PAD` and `I_FORWARD_TSN` are refused: nftables does not know them.',
+      'Of several chunks of one type in a packet, `--chunk-types` with flags looks at the first.',
+      '`--chunk-types` that is met in more than one way becomes several rules, so it cannot stand beside a match that counts packets.',
+    ],
+    also: options => {
+      const given = options.get('chunk-types');
+      return given && matchChunks(given);
+    },
   }),
-  portMatch(
-    'dccp',
-    33,
-    { names: ['dccp-types'], values: ['types'], negatable: true, refused: NO_SUCH },
-    { names: ['dccp-option'], values: ['number'], negatable: true, refused: NO_SUCH },
-  ),
+  portMatch('dccp', 33, {
+    options: [
+      { names: ['dccp-types'], values: ['type[,type]…'], negatable: true },
+      { names: ['dccp-option'], values: ['number'], negatable: true, refused: NO_OPTION },
+    ],
+    also: options => {
+      const given = options.get('dccp-types');
+      return given && statements(matchDccpTypes(given));
+    },
+  }),
   multiport,
   tcpmss,
 ];
+
+const IPSEC_PROTOCOLS: Readonly<Record<number, string>> = { 50: 'esp', 51: 'ah', 108: 'ipcomp' };
 
 /** The match that `-p` brings in when one of its options comes, by the protocol's number. */
 export function implicitMatch(protocol: Protocol | undefined, of: OfFamily): string | undefined {
   if (!protocol) return undefined;
   if (protocol.number === 1) return of.askFamily() === 4 ? 'icmp' : undefined;
   if (protocol.number === 58) return of.askFamily() === 6 ? 'icmp6' : undefined;
-  return PORT_PROTOCOLS[protocol.number];
+  if (protocol.number === 135) return of.askFamily() === 6 ? 'mh' : undefined;
+  return PORT_PROTOCOLS[protocol.number] ?? IPSEC_PROTOCOLS[protocol.number];
 }

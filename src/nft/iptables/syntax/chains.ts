@@ -1,51 +1,69 @@
-// Where rules live: the six chains, iptables' table and the hook of each, what may stand in which, and what goes
-// wrong when chains jump to each other. Not here: matches and targets themselves.
+// Where rules live: the chains, iptables' table and the hook of each, what may stand in which, and what goes wrong when
+// chains jump to each other. Not here: matches and targets themselves.
 
 import type { NftHook } from '../../table.js';
 import { RuleError, type TranslatedRule, TWINE_CHAINS, type TwineChain } from './rule.js';
 import { refuse, type Token } from './tokens.js';
 
 export type Hook = NftHook['hook'];
-type IptablesTable = 'filter' | 'nat';
+type IptablesTable = 'filter' | 'nat' | 'mangle' | 'raw';
+
+/** The table that iptables would have the chain in, and the hook whose packets the chain sees. */
+const PLACES: Readonly<Record<TwineChain, readonly [IptablesTable, Hook]>> = {
+  TWINE_INPUT: ['filter', 'input'],
+  TWINE_OUTPUT: ['filter', 'output'],
+  TWINE_FORWARD: ['filter', 'forward'],
+  TWINE_NAT_PREROUTING: ['nat', 'prerouting'],
+  TWINE_NAT_OUTPUT: ['nat', 'output'],
+  TWINE_NAT_POSTROUTING: ['nat', 'postrouting'],
+  TWINE_MANGLE_PREROUTING: ['mangle', 'prerouting'],
+  TWINE_MANGLE_INPUT: ['mangle', 'input'],
+  TWINE_MANGLE_FORWARD: ['mangle', 'forward'],
+  TWINE_MANGLE_OUTPUT: ['mangle', 'output'],
+  TWINE_MANGLE_POSTROUTING: ['mangle', 'postrouting'],
+  TWINE_RAW_PREROUTING: ['raw', 'prerouting'],
+  TWINE_RAW_OUTPUT: ['raw', 'output'],
+};
+
+function placesBy<Part extends 0 | 1>(part: Part) {
+  return Object.fromEntries(TWINE_CHAINS.map(chain => [chain, PLACES[chain][part]])) as Readonly<
+    Record<TwineChain, (readonly [IptablesTable, Hook])[Part]>
+  >;
+}
 
 /** The table that iptables would have the chain in. */
-export const TABLE_OF: Readonly<Record<TwineChain, IptablesTable>> = {
-  TWINE_INPUT: 'filter',
-  TWINE_OUTPUT: 'filter',
-  TWINE_FORWARD: 'filter',
-  TWINE_NAT_PREROUTING: 'nat',
-  TWINE_NAT_OUTPUT: 'nat',
-  TWINE_NAT_POSTROUTING: 'nat',
-};
+export const TABLE_OF = placesBy(0);
 
 /** The hook whose packets the chain sees. */
-export const HOOK_OF: Readonly<Record<TwineChain, Hook>> = {
-  TWINE_INPUT: 'input',
-  TWINE_OUTPUT: 'output',
-  TWINE_FORWARD: 'forward',
-  TWINE_NAT_PREROUTING: 'prerouting',
-  TWINE_NAT_OUTPUT: 'output',
-  TWINE_NAT_POSTROUTING: 'postrouting',
-};
+export const HOOK_OF = placesBy(1);
+
+/** `NF_IP_PRI_*` of <linux/netfilter_ipv4.h>; that of nat is for what arrives. */
+const PRIORITIES: Readonly<Record<IptablesTable, number>> = { raw: -300, mangle: -150, nat: -100, filter: 0 };
+/** `NF_IP_PRI_NAT_SRC`. */
+const NAT_SRC = 100;
 
 /** The hook, type and priority of the base chain that jumps to it. */
 export function hookOf(chain: TwineChain): NftHook {
-  const hook = HOOK_OF[chain];
-  if (TABLE_OF[chain] === 'filter') return { type: 'filter', hook, priority: 0 };
-  return { type: 'nat', hook, priority: hook === 'postrouting' ? 100 : -100 };
+  const [table, hook] = PLACES[chain];
+  if (table === 'nat') {
+    return { type: 'nat', hook, priority: hook === 'postrouting' ? NAT_SRC : PRIORITIES.nat };
+  }
+  // What changes a packet of the container's own there may change its way.
+  const type = table === 'mangle' && hook === 'output' ? 'route' : 'filter';
+  return { type, hook, priority: PRIORITIES[table] };
 }
 
 /** Where a match or a target may stand; without a part, anywhere. */
 export interface ChainConstraint {
-  readonly table?: IptablesTable;
+  readonly tables?: readonly IptablesTable[];
   readonly hooks?: readonly Hook[];
 }
 
 /** The chains that a constraint leaves. */
-export function chainsOf({ table, hooks }: ChainConstraint): TwineChain[] {
+export function chainsOf({ tables, hooks }: ChainConstraint): TwineChain[] {
   return TWINE_CHAINS.filter(
     chain =>
-      (table === undefined || TABLE_OF[chain] === table) &&
+      (tables === undefined || tables.includes(TABLE_OF[chain])) &&
       (hooks === undefined || hooks.includes(HOOK_OF[chain])),
   );
 }

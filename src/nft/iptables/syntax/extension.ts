@@ -80,10 +80,21 @@ export interface Extension {
   readonly family?: Family;
   readonly options: readonly OptionSpec[];
   readonly constraint?: ChainConstraint;
+  /** The protocol that it is for, where `-p` need not say so: libnftables asks a rule for one protocol only. */
+  readonly bringsProtocol?: (of: OfFamily) => Protocol | undefined;
   /** What it does not do as iptables does, for docs/rules.md. */
   readonly notes?: readonly string[];
   /** @throws RuleError */
   translate(options: Options, context: FamilyContext): Translation;
+}
+
+/** A match or a target with the options that it was given. */
+export interface Instance {
+  readonly extension: Extension;
+  readonly token: Token;
+  readonly given: Map<string, ParsedOption>;
+  /** `-p` before the last of its options. */
+  protocolBefore?: Protocol;
 }
 
 /** The options of one match or target as they were given. */

@@ -89,6 +89,18 @@ export function show(text: string): string {
   return quoteAsJson(shown);
 }
 
+/** As many whole characters of a text as so many bytes hold. */
+export function shorten(text: string, bytes: number): string {
+  let kept = '';
+  let size = 0;
+  for (const letter of text) {
+    size += Buffer.byteLength(letter);
+    if (size > bytes) break;
+    kept += letter;
+  }
+  return kept;
+}
+
 /** Refuses a rule because of a word: `"x" REASON`. @throws RuleError always */
 export function refuse(token: Token, reason: string): never {
   throw new RuleError(`${show(token.text)} ${reason}`, token.text, token.offset);

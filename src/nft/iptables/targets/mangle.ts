@@ -168,9 +168,9 @@ const tos: Extension = {
     ...choices(TOS_OPTIONS, 'value[/mask]|name'),
     { names: ['xor-tos'], values: ['bits'], refused: NO_SUCH },
   ],
-  constraint: { table: 'filter' },
+  constraint: { tables: ['filter', 'mangle'] },
   notes: [
-    'iptables has it in the table mangle only; there is no chain of mangle here, so it stands in those of filter.',
+    'iptables has it in the table mangle only; it may stand in the chains of filter, too.',
     'A change that keeps some bits of a field becomes a rule for each value of the bits, so it cannot stand beside a match that counts packets. Inverting a bit is refused.',
   ],
   translate(options, context) {
@@ -208,10 +208,8 @@ const dscp: Extension = {
     { names: ['set-dscp'], values: ['value'], excludes: ['set-dscp-class'] },
     { names: ['set-dscp-class'], values: ['class'], excludes: ['set-dscp'] },
   ],
-  constraint: { table: 'filter' },
-  notes: [
-    'iptables has it in the table mangle only; there is no chain of mangle here, so it stands in those of filter.',
-  ],
+  constraint: { tables: ['filter', 'mangle'] },
+  notes: ['iptables has it in the table mangle only; it may stand in the chains of filter, too.'],
   translate(options, context) {
     const [name, , token] = options.oneOf(context, 'set-dscp', 'set-dscp-class');
     const value = name === 'set-dscp' ? readDscp(token) : readDscpClass(token);

@@ -13,6 +13,7 @@ import {
 } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { addressOrRange, readAddressRange, readNetwork } from '../values/addresses.js';
+import { SERVICES } from '../values/names.js';
 import { parseNumber, UINT16_MAX, valueOrRange } from '../values/numbers.js';
 
 /** Those whose ports NAT can change. */
@@ -33,8 +34,13 @@ function readFlags(options: Options): Pick<NatArguments, 'flags'> {
 
 const nftFamily = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6');
 
-/** `PORT[-PORT]`; needs a protocol with ports. @throws RuleError */
+/** `PORT[-PORT]`, or the name of a service; needs a protocol with ports. @throws RuleError */
 function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext): Expression {
+  const service = SERVICES.any!.get(text);
+  if (service !== undefined) {
+    needProtocol(protocolBefore, NAT_PROTOCOLS, token);
+    return service;
+  }
   const [from = '', to = from, more] = text.split('-');
   const first = parseNumber(from);
   const last = parseNumber(to);
@@ -54,7 +60,7 @@ function readDestination(token: Token, context: FamilyContext): NatArguments {
   const { text } = token;
   if (text === '') refuse(token, 'is neither an address nor a port');
   const bracketed = /^\[([^[\]]*)\](?::(.*))?$/s.exec(text);
-  const portsOnly = /^:([\d-]*)$/.exec(text);
+  const portsOnly = /^:([\w-]*)$/.exec(text);
   const plain = family === 4 ? /^([^:]*)(?::(.*))?$/s.exec(text) : [text, text];
   const [, address = '', ports] = portsOnly
     ? [text, '', portsOnly[1]]
@@ -78,7 +84,7 @@ const dnat: Extension = {
     RANDOM,
     PERSISTENT,
   ],
-  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { tables: ['nat'], hooks: ['prerouting', 'output'] },
   notes: ['A shifted range of ports (`:80-90/8080`) is refused: nftables has nothing for it.'],
   translate: (options, context) =>
     statements({
@@ -94,7 +100,7 @@ const snat: Extension = {
     RANDOM_FULLY,
     PERSISTENT,
   ],
-  constraint: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { tables: ['nat'], hooks: ['postrouting'] },
   translate: (options, context) =>
     statements({ snat: { ...readDestination(options.value('to-source')!, context), ...readFlags(options) } }),
 };
@@ -110,21 +116,21 @@ function portsAndFlags(options: Options, context: FamilyContext): NatArguments |
 const masquerade: Extension = {
   name: 'MASQUERADE',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM, RANDOM_FULLY],
-  constraint: { table: 'nat', hooks: ['postrouting'] },
+  constraint: { tables: ['nat'], hooks: ['postrouting'] },
   translate: (options, context) => statements({ masquerade: portsAndFlags(options, context) }),
 };
 
 const redirect: Extension = {
   name: 'REDIRECT',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM],
-  constraint: { table: 'nat', hooks: ['prerouting', 'output'] },
+  constraint: { tables: ['nat'], hooks: ['prerouting', 'output'] },
   translate: (options, context) => statements({ redirect: portsAndFlags(options, context) }),
 };
 
 const netmap: Extension = {
   name: 'NETMAP',
   options: [{ names: ['to'], values: ['address[/length]'], required: true }],
-  constraint: { table: 'nat' },
+  constraint: { tables: ['nat'] },
   notes: ['The mask is a length of a prefix; `/0` is refused.'],
   translate(options, { askFamily, chain }) {
     const family = askFamily();

@@ -1,15 +1,16 @@
-// Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, LOG, NFLOG. Not here: jumps to
+// Targets that decide, and those that tell of a packet: ACCEPT, DROP, RETURN, REJECT, NFQUEUE, LOG, NFLOG. Not here: jumps to
 // chains (nft/iptables/parser.ts), NAT (nat.ts).
 
 import type { Family } from '../../../base/ip.js';
-import type { Statement } from '../../expression.js';
+import type { RangeExpression, Statement } from '../../expression.js';
 import { type Extension, needProtocol, statements } from '../syntax/extension.js';
-import { refuse, type Token } from '../syntax/tokens.js';
-import { parseNumber, readNumber, UINT16_MAX, UINT32_MAX } from '../values/numbers.js';
+import { refuse, shorten, type Token } from '../syntax/tokens.js';
+import { parseNumber, readNumber, readRange, UINT16_MAX, UINT32_MAX } from '../values/numbers.js';
 
 /** Without the end of the string. */
 const LOG_PREFIX_MAX = 29;
-const NFLOG_PREFIX_MAX = 63;
+/** `NF_LOG_PREFIXLEN` without its end. */
+const NFLOG_PREFIX_MAX = 127;
 
 const accept: Extension = {
   name: 'ACCEPT',
@@ -21,7 +22,7 @@ const drop: Extension = {
   name: 'DROP',
   options: [],
   // The tool refuses it elsewhere: a chain of nat sees the first packet of a connection only.
-  constraint: { table: 'filter' },
+  constraint: { tables: ['filter', 'mangle', 'raw'] },
   translate: () => statements({ drop: null }),
 };
 
@@ -69,7 +70,7 @@ const TCP_RESET = ['tcp-reset', 'tcp-rst'];
 const reject: Extension = {
   name: 'REJECT',
   options: [{ names: ['reject-with'], values: ['type'] }],
-  constraint: { table: 'filter' },
+  constraint: { tables: ['filter'] },
   translate(options, context) {
     const token = options.value('reject-with');
     // Without a type it is "port unreachable" of the packet's own family.
@@ -139,6 +140,10 @@ function readLevel(token: Token): string {
 
 function readPrefix(token: Token, max: number): string {
   if (Buffer.byteLength(token.text) > max) refuse(token, `is longer than ${max} bytes`);
+  return prefixText(token);
+}
+
+function prefixText(token: Token): string {
   if (/\p{Cc}/u.test(token.text)) refuse(token, 'has a control character');
   return token.text;
 }
@@ -152,7 +157,10 @@ const nflog: Extension = {
     { names: ['nflog-threshold'], values: ['packets'] },
     { names: ['nflog-range'], values: ['bytes'], excludes: ['nflog-size'] },
   ],
-  notes: ['`--nflog-range` has no effect, as iptables says itself.'],
+  notes: [
+    '`--nflog-range` has no effect, as iptables says itself.',
+    'Of a prefix, 127 bytes are kept, as by iptables-nft; iptables-legacy keeps 63.',
+  ],
   translate(options) {
     const number = (name: string, max: number): number | undefined => {
       const token = options.value(name);
@@ -165,7 +173,7 @@ const nflog: Extension = {
     number('nflog-range', UINT32_MAX);
     const statement: Statement = {
       log: {
-        ...(prefix && { prefix: readPrefix(prefix, NFLOG_PREFIX_MAX) }),
+        ...(prefix && { prefix: shorten(prefixText(prefix), NFLOG_PREFIX_MAX) }),
         group: number('nflog-group', UINT16_MAX) ?? 0,
         ...(snaplen !== undefined && { snaplen }),
         ...(threshold && { 'queue-threshold': threshold }),
@@ -175,4 +183,36 @@ const nflog: Extension = {
   },
 };
 
-export const VERDICT_TARGETS: readonly Extension[] = [accept, drop, giveBack, reject, log, nflog];
+/** A queue of nfnetlink_queue, or several that share the packets. */
+const nfqueue: Extension = {
+  name: 'NFQUEUE',
+  options: [
+    { names: ['queue-num'], values: ['number'], excludes: ['queue-balance'] },
+    { names: ['queue-balance'], values: ['first:last'], excludes: ['queue-num'] },
+    { names: ['queue-bypass'] },
+    { names: ['queue-cpu-fanout'] },
+  ],
+  notes: ['The kernel needs `CONFIG_NFT_QUEUE`; without it, it refuses the rule, and the log says so.'],
+  translate(options) {
+    const balance = options.value('queue-balance');
+    const fanout = options.get('queue-cpu-fanout');
+    if (fanout && !balance) refuse(fanout.token, 'needs --queue-balance beside it');
+    const single = options.value('queue-num');
+    const num = balance ? readQueues(balance) : single ? readNumber(single, 0, UINT16_MAX) : 0;
+    const flags = [...(options.has('queue-bypass') ? ['bypass'] : []), ...(fanout ? ['fanout'] : [])];
+    return statements({ queue: { num, ...(flags.length > 0 && { flags }) } });
+  },
+};
+
+/** `FIRST:LAST`, at most 65535 queues and two at least. @throws RuleError */
+function readQueues(token: Token): RangeExpression {
+  if (!token.text.includes(':')) refuse(token, 'is no range of queues such as 0:3');
+  const [first, written] = readRange(token, UINT16_MAX);
+  // Without an end it is the last but one: so many queues as a number of 16 bits can count.
+  const last = token.text.endsWith(':') ? UINT16_MAX - 1 : written;
+  if (first >= last) refuse(token, 'is a range of queues whose end does not come after its beginning');
+  if (last - first >= UINT16_MAX) refuse(token, `has more than ${UINT16_MAX} queues`);
+  return { range: [first, last] };
+}
+
+export const VERDICT_TARGETS: readonly Extension[] = [accept, drop, giveBack, reject, log, nflog, nfqueue];

@@ -24,6 +24,9 @@ export const PROTOCOLS: ReadonlyMap<string, number> = new Map([
   ['vrrp', 112],
   ['l2tp', 115],
   ['sctp', 132],
+  ['mh', 135],
+  ['mobility-header', 135],
+  ['ipv6-mh', 135],
   ['udplite', 136],
 ]);
 
@@ -158,6 +161,10 @@ export const ICMPV6_TYPES: ReadonlyMap<string, IcmpType> = new Map<string, IcmpT
   ['ping', [128]],
   ['echo-reply', [129]],
   ['pong', [129]],
+  ['mld-listener-query', [130]],
+  ['mld-listener-report', [131]],
+  ['mld-listener-done', [132]],
+  ['mld-listener-reduction', [132]],
   ['router-solicitation', [133]],
   ['router-advertisement', [134]],
   ['neighbour-solicitation', [135]],
@@ -166,6 +173,20 @@ export const ICMPV6_TYPES: ReadonlyMap<string, IcmpType> = new Map<string, IcmpT
   ['neighbor-advertisement', [136]],
   ['redirect', [137]],
 ]);
+
+/** RFC 6275, by the names of `ip6tables -p mh --help` and their short forms. */
+export const MH_TYPES: ReadonlyMap<string, number> = new Map(
+  [
+    ['binding-refresh-request', 'brr'],
+    ['home-test-init', 'hoti'],
+    ['careof-test-init', 'coti'],
+    ['home-test', 'hot'],
+    ['careof-test', 'cot'],
+    ['binding-update', 'bu'],
+    ['binding-acknowledgement', 'ba'],
+    ['binding-error', 'be'],
+  ].flatMap((names, type) => names.map(name => [name, type] as const)),
+);
 
 /** RFC 2474, 2597, 3246. */
 export const DSCP_CLASSES: ReadonlyMap<string, number> = new Map([

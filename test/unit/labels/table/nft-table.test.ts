@@ -66,6 +66,13 @@ for (const [chain, hook, rest] of [
   ['TWINE_NAT_PREROUTING', 'prerouting prerouting -100', '-p tcp --dport 80 -j REDIRECT --to-ports 81'],
   ['TWINE_NAT_OUTPUT', 'nat-output output -100', '-p tcp --dport 80 -j REDIRECT --to-ports 81'],
   ['TWINE_NAT_POSTROUTING', 'postrouting postrouting 100', '-j MASQUERADE'],
+  ['TWINE_MANGLE_PREROUTING', 'mangle-prerouting prerouting -150', '-m rpfilter -j DROP'],
+  ['TWINE_MANGLE_INPUT', 'mangle-input input -150', '-j DROP'],
+  ['TWINE_MANGLE_FORWARD', 'mangle-forward forward -150', '-4 -j TTL --ttl-set 5'],
+  ['TWINE_MANGLE_OUTPUT', 'mangle-output output -150', '-j MARK --set-mark 5'],
+  ['TWINE_MANGLE_POSTROUTING', 'mangle-postrouting postrouting -150', '-j DSCP --set-dscp-class EF'],
+  ['TWINE_RAW_PREROUTING', 'raw-prerouting prerouting -300', '-p udp -j NOTRACK'],
+  ['TWINE_RAW_OUTPUT', 'raw-output output -300', '-j TRACE'],
 ] as const) {
   test(`${chain} hangs where iptables has its chain, and nowhere else`, () => {
     const { table, diagnostics } = planned({ 'twine.iptables.rule.a-b': `${chain} ${rest}` });

@@ -1,0 +1,48 @@
+// Matches and targets of iptables that there are none of here, each with the reason: what a refusal says, and
+// docs/rules.md. Not here: options that are left out, which their own match or target names (syntax/extension.ts).
+
+const NO_STATEMENT = 'nftables has nothing for it';
+const NO_FAMILY = 'nftables has it only in tables of one family, and this one is of both';
+const HOST_FILE = 'its names are in files of the host';
+const OWN_SET = 'rules of labels have no sets that they share and that live on';
+
+/** By name: why no `-m` brings it in. */
+export const MATCHES_LEFT_OUT: ReadonlyMap<string, string> = new Map([
+  ['bpf', NO_STATEMENT],
+  ['cluster', 'it is for hosts that share one address'],
+  ['connlabel', HOST_FILE],
+  ['eui64', NO_STATEMENT],
+  ['ipv6header', 'nftables asks for one header at a time: -m frag, hbh, dst, rt or ah'],
+  ['ipvs', NO_STATEMENT],
+  ['l2tp', NO_STATEMENT],
+  ['nfacct', 'nftables has counters of its own'],
+  ['osf', 'the fingerprints would have to be loaded into the kernel first'],
+  ['physdev', 'a container has no ports of a bridge'],
+  ['rateest', NO_STATEMENT],
+  ['recent', OWN_SET],
+  ['set', OWN_SET],
+  ['srh', 'nftables has three of its fields only'],
+  ['string', NO_STATEMENT],
+  ['u32', NO_STATEMENT],
+]);
+
+/** By name: why no `-j` leads to it. */
+export const TARGETS_LEFT_OUT: ReadonlyMap<string, string> = new Map([
+  ['CHECKSUM', NO_STATEMENT],
+  ['CLUSTERIP', 'the kernel has it no more'],
+  ['CONNSECMARK', "security contexts are the host's"],
+  ['DNPT', NO_STATEMENT],
+  ['ECN', 'nftables clears no bit of the header of TCP: -j TOS --and-tos 0xfc is for that of IP'],
+  ['HMARK', NO_STATEMENT],
+  ['IDLETIMER', NO_STATEMENT],
+  ['LED', NO_STATEMENT],
+  ['QUEUE', 'the kernel has it no more'],
+  ['RATEEST', NO_STATEMENT],
+  ['SECMARK', "security contexts are the host's"],
+  ['SET', OWN_SET],
+  ['SNPT', NO_STATEMENT],
+  ['TCPOPTSTRIP', 'it is not among what netfilter itself translates'],
+  ['TEE', NO_FAMILY],
+  ['TPROXY', 'it needs policy rules beside it that no label brings'],
+  ['ULOG', 'the kernel has it no more: -j NFLOG'],
+]);
