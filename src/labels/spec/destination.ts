@@ -60,31 +60,19 @@ function bracketedAddress(text: string): Address | undefined {
   return inner.includes(':') ? parseAddress(inner) : undefined;
 }
 
-/**
- * `<destination>[:<port>]`.
- * @throws UserError
- */
-export function parseDestinationPort(text: string): { destination: Destination; port?: number } {
+/** What may be a destination and its ports, taken apart at the colon. */
+export function splitPort(text: string): { readonly host: string; readonly port?: string } {
   // The last group of a bare IPv6 address is not a port.
-  if (parseAddress(text)) return { destination: parseDestination(text) };
-  const match = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text);
-  if (!match) return { destination: parseDestination(text) };
-  const [, host = '', port = ''] = match;
-  return { destination: parseDestination(host), port: parsePort(port) };
+  if (parseAddress(text)) return { host: text };
+  const [, host, port] = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text) ?? [];
+  return host === undefined || port === undefined ? { host: text } : { host, port };
 }
 
-/** @throws UserError */
-export function parsePort(text: string): number {
-  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
-  if (port >= 1 && port <= 65535) return port;
-  throw new UserError(`${quote(text)} is not a port: give a whole number from 1 to 65535`);
-}
-
-/** The text that parseDestination() reads, or with a port parseDestinationPort(). */
-export function formatDestination(destination: Destination, port?: number): string {
+/** The text that parseDestination() reads, with ports behind it. */
+export function formatDestination(destination: Destination, ports?: string): string {
   const host = destination.kind === 'name' ? destination.name : formatAddress(destination.address);
-  if (port === undefined) return host;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  if (ports === undefined) return host;
+  return host.includes(':') ? `[${host}]:${ports}` : `${host}:${ports}`;
 }
 
 /** A name that Docker or the DNS may have, and that cannot be mistaken for an address. */

@@ -14,14 +14,23 @@ export type Destination =
   | { readonly kind: 'address'; readonly address: Address }
   | { readonly kind: 'name'; readonly name: string };
 
+export type Protocol = 'tcp' | 'udp';
+
+/** The ports from the first to the last, 1 to 65535. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface ForwardIntent {
-  /** The label's key, for diagnostics. */
+  /** The label's key, for diagnostics; others may come from the same label. */
   readonly key: string;
   /** Absent: every interface but `lo`. */
   readonly pattern?: InterfacePattern;
-  readonly protocol: 'tcp' | 'udp';
-  readonly port: number;
+  readonly protocol: Protocol;
+  readonly ports: PortRange;
   readonly destination: Destination;
+  /** That of the first port; the others follow in order. */
   readonly destinationPort: number;
 }
 

@@ -5,17 +5,11 @@
 import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
 import { quote } from '../../base/plain-text.js';
-import { nearest } from '../../base/suggest.js';
 import { RuleError } from '../../nft/iptables/syntax/rule.js';
 import { translateRule } from '../../nft/iptables/translate.js';
-import {
-  formatDestination,
-  parseDestination,
-  parseDestinationPort,
-  parseNetwork,
-  parsePort,
-} from './destination.js';
+import { formatDestination, parseDestination, parseNetwork, splitPort } from './destination.js';
 import { ALL_LABELS, diagnostic, limitDiagnostics } from './diagnostics.js';
+import { forwardSubject, forwardTarget, parseForward } from './forward.js';
 import { DEFAULT_ROUTES } from './found-networks.js';
 import type {
   ContainerIntent,
@@ -25,7 +19,7 @@ import type {
   InterfacePattern,
   RuleIntent,
 } from './intent.js';
-import { ANY, formatPattern, parsePattern } from './interface-pattern.js';
+import { formatPattern, parsePattern } from './interface-pattern.js';
 import {
   describeUnknown,
   HOST_ROUTES,
@@ -43,7 +37,8 @@ import { MAX_KEY_LENGTH, selectKeys } from './selected-keys.js';
 const MAX_VALUE_LENGTH = 4096;
 const MAX_LIST_ITEMS = 64;
 const MAX_RULE_NAME = 64;
-const PROTOCOLS = ['tcp', 'udp'] as const;
+/** Ports and ranges of one container, each protocol counted. */
+const MAX_FORWARDS = 1024;
 
 /**
  * Never throws. Keys that do not begin with `twine.` are ignored.
@@ -128,28 +123,23 @@ function readHostRoutes(key: string, value: string): HostRouteIntent[] {
   return [...found.values()];
 }
 
-/** `[<pattern>.]<port>[/tcp|udp]`: the port is what follows the last dot. */
 function readForward(key: string, value: string, reading: Reading): void {
-  const name = key.slice(NAT_FORWARD.length);
-  const slash = name.lastIndexOf('/');
-  const protocol = readProtocol(slash < 0 ? 'tcp' : name.slice(slash + 1));
-  const patternAndPort = slash < 0 ? name : name.slice(0, slash);
-  const dot = patternAndPort.lastIndexOf('.');
-  const port = parsePort(patternAndPort.slice(dot + 1));
-  const pattern = dot < 0 ? undefined : parsePattern(patternAndPort.slice(0, dot));
-  const { destination, port: destinationPort = port } = parseDestinationPort(required(value, 'web:80'));
-  const subject = `forward ${formatPattern(pattern ?? ANY)} ${port}/${protocol}`;
-  if (isRepeated(subject, key, formatDestination(destination, destinationPort), reading)) return;
-  reading.forwards.push({ key, ...(pattern && { pattern }), protocol, port, destination, destinationPort });
-}
-
-function readProtocol(text: string): 'tcp' | 'udp' {
-  const protocol = PROTOCOLS.find(known => known === text);
-  if (protocol) return protocol;
-  const near = nearest(text, PROTOCOLS);
-  throw new UserError(
-    `${quote(text)} is not a protocol: ${near ? `did you mean ${near}?` : 'give tcp or udp'}`,
-  );
+  const forwards = parseForward(key, key.slice(NAT_FORWARD.length), required(value, 'web:80'));
+  if (reading.forwards.length + forwards.length > MAX_FORWARDS)
+    throw new UserError(
+      `with this label the container forwards more than ${MAX_FORWARDS} ports and ranges, so it does not count: write neighbours as a range, such as 6881-6889`,
+    );
+  let contradiction: unknown;
+  for (const forward of forwards) {
+    try {
+      const subject = `forward ${forwardSubject(forward)}`;
+      if (!isRepeated(subject, key, forwardTarget(forward), reading)) reading.forwards.push(forward);
+    } catch (err) {
+      // The label's other ports count.
+      contradiction ??= err;
+    }
+  }
+  if (contradiction !== undefined) throw contradiction;
 }
 
 function readRoute(key: string, value: string, reading: Reading): void {
@@ -173,7 +163,8 @@ function readRouteNetwork(key: string): Prefix {
 
 /** The destination of a route: of its network's family, and without a port. */
 function readGateway(value: string, network: Prefix): Destination {
-  const { destination, port } = parseDestinationPort(value);
+  const { host, port } = splitPort(value);
+  const destination = parseDestination(host);
   if (port !== undefined) {
     throw new UserError(
       `${quote(value)} has a port, and a route has none: give ${formatDestination(destination)}`,
@@ -185,7 +176,7 @@ function readGateway(value: string, network: Prefix): Destination {
       `${formatDestination(destination)} is no IPv${family} address, but the network is IPv${family}: give a gateway of the same family, or its name`,
     );
   }
-  return parseDestination(value);
+  return destination;
 }
 
 function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {

@@ -18,6 +18,7 @@ import {
   preroutingDnat,
   type ResolvedForward,
 } from './forward-rules.js';
+import { PortShifts } from './port-shifts.js';
 import { restoreMark, saveMark } from './reply-routing.js';
 
 /** What a table is made of. */
@@ -76,12 +77,13 @@ function openTable({
   const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
   if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
   const outside = natInterfaces.filter(pattern => !isLoopback(pattern));
+  const shifts = new PortShifts();
   const own: Record<BaseChain, readonly NftRule[]> = {
     raw: [...dropForeignLoopback(forwards), ...(hasRoutes ? dropRedirects() : [])],
-    prerouting: preroutingDnat(forwards),
+    prerouting: preroutingDnat(forwards, shifts),
     arrived: ingressMacs ? saveMark(ingressMacs) : [],
     replies: ingressMacs ? restoreMark() : [],
-    'nat-output': outputDnat(forwards),
+    'nat-output': outputDnat(forwards, shifts),
     input: [],
     forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isForwardingClosed)],
     output: [],
@@ -106,7 +108,7 @@ function openTable({
   return {
     ...TABLE,
     sets: [],
-    chains: [...base, ...twine, ...forwarded],
+    chains: [...base, ...twine, ...shifts.chains, ...forwarded],
   };
 }
 

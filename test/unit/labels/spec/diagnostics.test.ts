@@ -20,6 +20,7 @@ const ALL_CLOSED = 'ntil then 0.0.0.0/0 and ::/0 are unreachable';
 const MEANT_10 =
   'is not a network: did you mean twine.route.10.0.0.0/8? Until then 10.0.0.0/8 is unreachable';
 const NO_NETWORK = `did you mean twine.route.<network>, such as twine.route.0.0.0.0/0? U${ALL_CLOSED}`;
+const PORT = 'give a whole number from 1 to 65535, or a range such as 6881-6889';
 const NO_FORWARDING = 'until then the container forwards nothing but what its labels translate';
 const REACHABLE = 'give an address that packets can be sent to, such as that of another container';
 
@@ -106,25 +107,21 @@ for (const [key, value, message] of [
     `the value is 5000 characters long: give at most 4096; ${NO_FORWARDING}`,
   ],
   // Forwards.
-  ['twine.nat.forward.', 'web', '"" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.http', 'web', '"http" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.0', 'web', '"0" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.080', 'web', '"080" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.65536', 'web', '"65536" is not a port: give a whole number from 1 to 65535'],
-  [
-    'twine.nat.forward.８０',
-    'web',
-    '"\\u{ff18}\\u{ff10}" is not a port: give a whole number from 1 to 65535',
-  ],
-  ['twine.nat.forward.80/sctp', 'web', '"sctp" is not a protocol: give tcp or udp'],
+  ['twine.nat.forward.', 'web', `"" is not a port: ${PORT}`],
+  ['twine.nat.forward.http', 'web', `"http" is not a port: ${PORT}`],
+  ['twine.nat.forward.0', 'web', `"0" is not a port: ${PORT}`],
+  ['twine.nat.forward.080', 'web', '"080" is not a port: did you mean 80?'],
+  ['twine.nat.forward.65536', 'web', `"65536" is not a port: ${PORT}`],
+  ['twine.nat.forward.８０', 'web', `"\\u{ff18}\\u{ff10}" is not a port: ${PORT}`],
+  ['twine.nat.forward.80/sctp', 'web', '"sctp" is not a protocol: give tcp or udp, or both as tcp,udp'],
   ['twine.nat.forward.80/TCP', 'web', '"TCP" is not a protocol: did you mean tcp?'],
-  ['twine.nat.forward.80/', 'web', '"" is not a protocol: give tcp or udp'],
+  ['twine.nat.forward.80/', 'web', '"" is not a protocol: give tcp or udp, or both as tcp,udp'],
   ['twine.nat.forward..80', 'web', `"" ${PATTERN}`],
   ['twine.nat.forward.[eth0].80', 'web', '"[eth0]" is not an interface pattern: did you mean "eth0"?'],
   ['twine.nat.forward.80', '', 'the value is empty: give one such as web:80'],
   ['twine.nat.forward.80', ':80', `"" ${DESTINATION}`],
-  ['twine.nat.forward.80', 'web:', '"" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.80', 'web:http', '"http" is not a port: give a whole number from 1 to 65535'],
+  ['twine.nat.forward.80', 'web:', `"" is not a port: ${PORT}`],
+  ['twine.nat.forward.80', 'web:http', `"http" is not a port: ${PORT}`],
   ['twine.nat.forward.80', 'web:80:80', `"web:80:80" ${DESTINATION}`],
   ['twine.nat.forward.80', 'web; id', `"web; id" ${DESTINATION}`],
   ['twine.nat.forward.80', 'wеb', `"w\\u{435}b" ${DESTINATION}`],

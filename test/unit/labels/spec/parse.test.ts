@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { formatPrefix, fromBytes, maskPrefix, parsePrefix, prefixContains } from '../../../../src/base/ip.js';
 import { naturalCompare } from '../../../../src/base/plain-text.js';
 import { formatDestination } from '../../../../src/labels/spec/destination.js';
+import { forwardSubject, forwardTarget } from '../../../../src/labels/spec/forward.js';
 import type { ContainerIntent, ForwardIntent } from '../../../../src/labels/spec/intent.js';
 import { formatPattern } from '../../../../src/labels/spec/interface-pattern.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
@@ -27,8 +28,8 @@ const asksNothing = ({ natInterfaces, forwards, routes, rules, hostRoutes }: Con
     part => part.length === 0,
   );
 
-const showForward = ({ pattern, port, protocol, destination, destinationPort }: ForwardIntent): string =>
-  `${pattern ? `${formatPattern(pattern)} ` : ''}${port}/${protocol} → ${formatDestination(destination, destinationPort)}`;
+const showForward = (forward: ForwardIntent): string =>
+  `${forward.pattern ? forwardSubject(forward) : forwardSubject(forward).replace(/^\+ /, '')} → ${forwardTarget(forward)}`;
 
 for (const [value, expected] of [
   ['eth0', ['eth0']],
@@ -263,13 +264,7 @@ function askedFor({
 }: ContainerIntent): Map<string, string> {
   return new Map([
     ...natInterfaces.map(pattern => [`interface ${formatPattern(pattern)}`, ''] as const),
-    ...forwards.map(
-      ({ pattern, port, protocol, destination, destinationPort }) =>
-        [
-          `forward ${pattern ? formatPattern(pattern) : '+'} ${port}/${protocol}`,
-          formatDestination(destination, destinationPort),
-        ] as const,
-    ),
+    ...forwards.map(forward => [`forward ${forwardSubject(forward)}`, forwardTarget(forward)] as const),
     ...routes.flatMap(({ network, destination }) =>
       destination ? [[`route ${formatPrefix(network)}`, formatDestination(destination)] as const] : [],
     ),
