@@ -1,5 +1,6 @@
 // What leaks past a label's default route, each with its remedy: IPv6, and Docker's DNS. Pure. Not here: the routes
 // (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
+import { plain } from '../../base/plain-text.js';
 import { formatDestination } from '../spec/destination.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf } from './merge.js';
@@ -9,10 +10,14 @@ import type { Requester } from './resolve.js';
 export function findLeaks({ members, intent }: Requester): Diagnostic[] {
   const four = defaultOf(intent.routes, 4);
   const six = defaultOf(intent.routes, 6);
-  const first = four ?? six;
+  // Where Docker's own gateway is wanted, nothing is to be kept from it.
+  const first = [four, six].find(route => route && route.intent.destination?.kind !== 'hostGateway');
   const dns = members.members.find(({ hostDns }) => hostDns !== undefined)?.hostDns;
   return [
-    ...(four && !six && members.attachments.some(({ hasGateway6 }) => hasGateway6)
+    ...(four &&
+    four === first &&
+    !six &&
+    members.attachments.some(({ gateways = [] }) => gateways.some(({ family }) => family === 6))
       ? [diagnosticOf(four, whyIPv6Leaks(four.intent))]
       : []),
     ...(first && dns !== undefined ? [diagnosticOf(first, whyDnsLeaks(dns))] : []),
@@ -31,8 +36,11 @@ function defaultOf(
 }
 
 function whyIPv6Leaks({ destination }: RouteIntent): string {
-  const gateway = destination?.kind === 'name' ? formatDestination(destination) : '<gateway>';
-  return `IPv6 still uses Docker's own default route: set the label twine.route.::/0=${gateway}, which sends it the same way, or nowhere while the gateway has no IPv6`;
+  if (destination?.kind === 'unreachable')
+    return "IPv6 still uses Docker's own default route: set the label twine.route.::/0=unreachable for it, too";
+  const gateway =
+    destination && destination.kind !== 'address' ? plain(formatDestination(destination), 80) : '<gateway>';
+  return `IPv6 still uses Docker's own default route: set the label twine.route.::/0=${gateway}, which sends it the same way, or nowhere while the gateway has no IPv6; twine.route.::/0=unreachable sends it nowhere at all`;
 }
 
 function whyDnsLeaks(server: string): string {

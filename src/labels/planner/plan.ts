@@ -59,7 +59,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   // These do not mean that a label is not in force.
   const warnings: Diagnostic[] = [];
   const names = new NameIndex(groups, world.external);
-  const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, awaited: [] };
+  const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, warnings, awaited: [] };
   const sandboxes: Sandbox[] = [];
   const frozen: SandboxDesired[] = [];
   const requests: HostRouteRequest[] = [];

@@ -34,6 +34,8 @@ export interface Requester {
 export interface ResolveContext {
   readonly names: NameIndex;
   readonly diagnostics: Diagnostic[];
+  /** What does not keep a label from being in force. */
+  readonly warnings: Diagnostic[];
   /** Labels with a name that the DNS has not answered for yet. */
   readonly awaited: Attributed<{ readonly key: string }>[];
 }
@@ -126,9 +128,13 @@ function addressesOf(
   resolution: Resolution,
   attributed: Attributed<{ readonly key: string }>,
   consequence: string,
-  { diagnostics, awaited }: ResolveContext,
+  { diagnostics, warnings, awaited }: ResolveContext,
 ): readonly Address[] {
-  if (resolution.kind === 'found') return resolution.addresses;
+  if (resolution.kind === 'found') {
+    for (const why of resolution.passedOver ?? [])
+      warnings.push(diagnosticOf(attributed, `${why}; the others of the list count`));
+    return resolution.addresses;
+  }
   if (resolution.kind === 'unknown') awaited.push(attributed);
   if (resolution.kind === 'missing')
     diagnostics.push(diagnosticOf(attributed, `${resolution.why}; ${consequence}`));

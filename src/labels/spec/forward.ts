@@ -5,7 +5,7 @@
 import { UserError } from '../../base/errors.js';
 import { parsePrefix } from '../../base/ip.js';
 import { quote } from '../../base/plain-text.js';
-import { formatDestination, parseDestination, splitPort } from './destination.js';
+import { formatDestination, parseDestinations, splitPort } from './destination.js';
 import type { Destination, ForwardIntent, InterfacePattern, PortRange, Protocol } from './intent.js';
 import { ANY, formatPattern, parsePattern } from './interface-pattern.js';
 import {
@@ -66,17 +66,39 @@ function parseForwardPattern(text: string, ports: string): InterfacePattern {
   return parsePattern(text);
 }
 
-/** `<destination>[:<ports>][/<protocol>]`. @throws UserError */
+/** `<destination>[:<ports>][,<destination>[:<ports>]…][/<protocol>]`. @throws UserError */
 function parseForwardDestination(value: string): ForwardDestination {
   const slash = value.lastIndexOf('/');
   const hasProtocol = slash >= 0 && !value.includes('://');
   const protocol = hasProtocol ? parseDestinationProtocol(value, slash) : undefined;
-  const { host, port } = splitPort(hasProtocol ? value.slice(0, slash) : value);
+  const choices = splitChoices(hasProtocol ? value.slice(0, slash) : value).map(splitPort);
+  const destination = parseDestinations(choices.map(({ host }) => host).join(','));
+  if (destination.kind === 'unreachable')
+    throw new UserError(
+      'a forward leads somewhere: leave the label out for a port that is not to be forwarded',
+    );
+  const given = [...new Set(choices.flatMap(({ port }) => port ?? []))];
+  if (given.length > 1)
+    throw new UserError(
+      `the destinations have ports of their own (${given.join(' and ')}): give all the same ones`,
+    );
+  const [port] = given;
   return {
-    destination: parseDestination(host),
+    destination,
     ...(port !== undefined && { ports: parsePortList(port) }),
     ...(protocol && { protocol }),
   };
+}
+
+/** The destinations of a list, each with its ports, which may be a list themselves: `a:80,443,b` are `a:80,443` and `b`. */
+function splitChoices(text: string): string[] {
+  const choices: string[] = [];
+  for (const part of text.split(',')) {
+    const isPort = /^[\s\d-]*$/.test(part) && choices.at(-1)?.includes(':');
+    if (isPort) choices.push(`${choices.pop()},${part}`);
+    else choices.push(part.trim());
+  }
+  return choices;
 }
 
 /** @throws UserError */

@@ -7,7 +7,7 @@ import { formatPrefix, type Prefix } from '../../base/ip.js';
 import { quote } from '../../base/plain-text.js';
 import { RuleError } from '../../nft/iptables/syntax/rule.js';
 import { translateRule } from '../../nft/iptables/translate.js';
-import { formatDestination, parseDestination, parseNetwork, splitPort } from './destination.js';
+import { formatDestination, parseDestinations, parseNetwork, splitPort } from './destination.js';
 import { ALL_LABELS, diagnostic, limitDiagnostics } from './diagnostics.js';
 import { forwardSubject, forwardTarget, parseForward } from './forward.js';
 import { DEFAULT_ROUTES } from './found-networks.js';
@@ -163,17 +163,20 @@ function readRouteNetwork(key: string): Prefix {
 
 /** The destination of a route: of its network's family, and without a port. */
 function readGateway(value: string, network: Prefix): Destination {
-  const { host, port } = splitPort(value);
-  const destination = parseDestination(host);
-  if (port !== undefined) {
+  const parts = value.split(',').map(part => splitPort(part.trim()));
+  const destination = parseDestinations(parts.map(({ host }) => host).join(','));
+  if (parts.some(({ port }) => port !== undefined)) {
     throw new UserError(
       `${quote(value)} has a port, and a route has none: give ${formatDestination(destination)}`,
     );
   }
   const { family } = network.address;
-  if (destination.kind === 'address' && destination.address.family !== family) {
+  const other = (destination.kind === 'list' ? destination.choices : [destination]).find(
+    one => one.kind === 'address' && one.address.family !== family,
+  );
+  if (other) {
     throw new UserError(
-      `${formatDestination(destination)} is no IPv${family} address, but the network is IPv${family}: give a gateway of the same family, or its name`,
+      `${formatDestination(other)} is no IPv${family} address, but the network is IPv${family}: give a gateway of the same family, or its name`,
     );
   }
   return destination;

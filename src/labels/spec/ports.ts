@@ -4,12 +4,11 @@
 import { UserError } from '../../base/errors.js';
 import { quote } from '../../base/plain-text.js';
 import { nearest } from '../../base/suggest.js';
+import { splitList } from './destination.js';
 import type { PortRange, Protocol } from './intent.js';
 
 const PORT_MAX = 65535;
 const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
-/** Parts of one list. */
-const MAX_PARTS = 64;
 /** What people write for every port, and for both protocols. */
 const [EVERY_PORT, BOTH] = [/^(\*|any|all|0-65535)$/i, /^(\*|any|all|both|(tcp\W?udp|udp\W?tcp))$/i] as const;
 
@@ -108,18 +107,6 @@ export function parseProtocol(given: string): Protocol {
   throw new UserError(
     `${quote(text)} is not a protocol: ${near ? `did you mean ${near}?` : 'give tcp or udp, or both as tcp,udp'}`,
   );
-}
-
-/** @throws UserError */
-function splitList(text: string): string[] {
-  const parts = text.split(',');
-  if (parts.length > MAX_PARTS)
-    throw new UserError(`there are ${parts.length} ports: give at most ${MAX_PARTS}`);
-  if (parts.length > 1 && parts.some(part => part.trim() === '')) {
-    const meant = parts.filter(part => part.trim() !== '').join(',');
-    throw new UserError(`${quote(text)} has a comma too many: did you mean ${quote(meant)}?`);
-  }
-  return parts;
 }
 
 /** How many they are. */

@@ -290,7 +290,7 @@ test('Docker is asked for events of exact names', async t => {
   await until(() => isUp);
   assert.deepEqual(docker.filters, {
     type: ['container', 'network'],
-    event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
+    event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect', 'health_status'],
   });
 });
 

@@ -31,6 +31,16 @@ for (const [name, value, expected] of [
   ['53', 'dns:53/udp', ['+ 53/udp → dns:53']],
   ['53', 'dns/udp', ['+ 53/udp → dns:53']],
   ['53/udp', '[fd00::3]:54/udp', ['+ 53/udp → [fd00::3]:54']],
+  ['80', 'web1,web2', ['+ 80/tcp → web1,web2:80']],
+  ['80', 'web1,web2:8080', ['+ 80/tcp → web1,web2:8080']],
+  ['80', 'web1:8080,web2:8080', ['+ 80/tcp → web1,web2:8080']],
+  [
+    '80,443',
+    'web1:81,444,web2,host-gateway/tcp',
+    ['+ 80/tcp → web1,web2,host-gateway:81', '+ 443/tcp → web1,web2,host-gateway:444'],
+  ],
+  ['80', '[fd00::3]:81,10.0.0.3', ['+ 80/tcp → [fd00::3],10.0.0.3:81']],
+  ['80', 'host-gateway:8080', ['+ 80/tcp → host-gateway:8080']],
   ['53', 'fd00::3/udp', ['+ 53/udp → [fd00::3]:53']],
 ] as const) {
   test(`twine.nat.forward.${name}=${value} is read`, () => assert.deepEqual(read(name, value), expected));
@@ -77,7 +87,11 @@ for (const [name, value, message] of [
   ['80,443', 'web:8080', /80,443 are 2 ports and 8080 of the destination is 1/],
   ['80-81,443', 'web:1,2-3', /range for range/],
   ['80', 'web:', /"" is not a port/],
-  [Array.from({ length: 65 }, (_, n) => n + 1).join(','), 'web', /there are 65 ports: give at most 64/],
+  ['80', 'unreachable', /a forward leads somewhere: leave the label out/],
+  ['80', 'web,', /a comma too many: did you mean "web"\?/],
+  ['80', 'web1:80,web2:81', /ports of their own \(80 and 81\): give all the same ones/],
+  ['80', 'web,unreachable', /has unreachable beside others: leave it out/],
+  [Array.from({ length: 65 }, (_, n) => n + 1).join(','), 'web', /the list has 65 parts: give at most 64/],
 ] as const) {
   test(`twine.nat.forward.${name.slice(0, 30)}=${value} gets the right spelling`, () => {
     assert.throws(

@@ -79,6 +79,12 @@ for (const [network, value, expected] of [
   ['::/0', 'wireguard', '::/0 → wireguard'],
   ['fd00::1', 'fd01::2', 'fd00::1/128 → fd01::2'],
   ['fd00:1::5/32', '[fd01::2]', 'fd00:1::/32 → fd01::2'],
+  ['::/0', 'unreachable', '::/0 → unreachable'],
+  ['192.168.0.0/16', 'host-gateway', '192.168.0.0/16 → host-gateway'],
+  ['0.0.0.0/0', 'vpn1, vpn2', '0.0.0.0/0 → vpn1,vpn2'],
+  ['0.0.0.0/0', 'vpn1,10.0.0.3,host-gateway', '0.0.0.0/0 → vpn1,10.0.0.3,host-gateway'],
+  ['::/0', 'vpn,[fd01::2],vpn', '::/0 → vpn,[fd01::2]'],
+  ['0.0.0.0/0', 'vpn,vpn', '0.0.0.0/0 → vpn'],
 ] as const) {
   test(`twine.route.${network}=${value} is read`, () => {
     const { routes } = intentOf({ [`twine.route.${network}`]: value });
