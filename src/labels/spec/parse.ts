@@ -7,17 +7,17 @@ import { formatPrefix, type Prefix } from '../../base/ip.js';
 import { quote } from '../../base/plain-text.js';
 import { RuleError } from '../../nft/iptables/syntax/rule.js';
 import { translateRule } from '../../nft/iptables/translate.js';
-import { formatDestination, parseDestinations, parseNetwork, splitPort } from './destination.js';
+import { formatDestination, parseDestinations, parseNetwork, splitList, splitPort } from './destination.js';
 import { ALL_LABELS, diagnostic, limitDiagnostics } from './diagnostics.js';
 import { forwardSubject, forwardTarget, parseForward } from './forward.js';
 import { DEFAULT_ROUTES } from './found-networks.js';
+import { hintFor, type ValueKind, whyMistaken } from './hints.js';
 import type {
   ContainerIntent,
   Destination,
   Diagnostic,
   HostRouteIntent,
   InterfacePattern,
-  RuleIntent,
 } from './intent.js';
 import { formatPattern, parsePattern } from './interface-pattern.js';
 import {
@@ -31,7 +31,7 @@ import {
 } from './label-keys.js';
 import { meaningOf, suggestionFor } from './misspelt.js';
 import { closeNetworks, failClosed, isRepeated, newReading, type Reading, routeSubject } from './reading.js';
-import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
+import { TOO_MANY_RULES } from './rule-budget.js';
 import { MAX_KEY_LENGTH, selectKeys } from './selected-keys.js';
 
 const MAX_VALUE_LENGTH = 4096;
@@ -90,37 +90,57 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
     throw new UserError(`the value is ${text.length} characters long: give at most ${MAX_VALUE_LENGTH}`);
   }
   const value = text.trim();
-  if (key === NAT_INTERFACES) reading.natInterfaces.push(...readInterfaces(value));
-  else if (key === STRICT) readStrict(value, reading);
-  else if (key === HOST_ROUTES) reading.hostRoutes.push(...readHostRoutes(key, value));
-  else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
-  else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
-  else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value, reading.budget));
-  else throw new UserError(describeUnknown(key, suggestionFor(meaningOf(key))));
+  const reader = readerOf(key);
+  if (!reader) throw new UserError(describeUnknown(key, suggestionFor(meaningOf(key))));
+  const { kind, read } = reader;
+  const mistaken = whyMistaken(kind, value);
+  if (mistaken !== undefined) throw new UserError(mistaken);
+  try {
+    read(key, value, reading);
+  } catch (err) {
+    const hint = hintFor(kind, value);
+    throw hint === undefined ? err : new UserError(hint, { cause: err });
+  }
 }
 
-function readStrict(value: string, reading: Reading): void {
+interface Reader {
+  readonly kind: ValueKind;
+  /** @throws UserError, RuleError */
+  readonly read: (key: string, value: string, reading: Reading) => void;
+}
+
+/** What reads the value of a label; undefined for a key that is none of ours. */
+function readerOf(key: string): Reader | undefined {
+  if (key === NAT_INTERFACES) return { kind: 'interfaces', read: readInterfaces };
+  if (key === STRICT) return { kind: 'other', read: readStrict };
+  if (key === HOST_ROUTES) return { kind: 'networks', read: readHostRoutes };
+  if (key.startsWith(NAT_FORWARD)) return { kind: 'forward', read: readForward };
+  if (key.startsWith(ROUTE)) return { kind: 'gateway', read: readRoute };
+  return key.startsWith(IPTABLES_RULE) ? { kind: 'rule', read: readRule } : undefined;
+}
+
+function readStrict(_: string, value: string, reading: Reading): void {
   if (!/^(true|false)$/i.test(value))
     throw new UserError(`${quote(value)} is neither true nor false: give one of them`);
   if (value.toLowerCase() === 'true') reading.isStrict = true;
 }
 
-function readInterfaces(value: string): InterfacePattern[] {
+function readInterfaces(_: string, value: string, { natInterfaces }: Reading): void {
   const found = new Map<string, InterfacePattern>();
   for (const item of list(value, 'interfaces', 'eth0,wg+')) {
     const pattern = parsePattern(item);
     found.set(formatPattern(pattern), pattern);
   }
-  return [...found.values()];
+  natInterfaces.push(...found.values());
 }
 
-function readHostRoutes(key: string, value: string): HostRouteIntent[] {
+function readHostRoutes(key: string, value: string, { hostRoutes }: Reading): void {
   const found = new Map<string, HostRouteIntent>();
   for (const item of list(value, 'networks', '10.1.0.0/16,fd00::/8')) {
     const network = parseNetwork(item);
     found.set(formatPrefix(network), { key, network });
   }
-  return [...found.values()];
+  hostRoutes.push(...found.values());
 }
 
 function readForward(key: string, value: string, reading: Reading): void {
@@ -182,7 +202,7 @@ function readGateway(value: string, network: Prefix): Destination {
   return destination;
 }
 
-function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
+function readRule(key: string, value: string, { rules, budget }: Reading): void {
   const name = key.slice(IPTABLES_RULE.length);
   if (!/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_RULE_NAME) {
     throw new UserError(
@@ -193,15 +213,14 @@ function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
   // Names contain no dot, so no two rules share the name of a set.
   const rule = translateRule(value, { setPrefix: `rule.${name}.` });
   if (!budget.take(rule.rules.length)) throw new UserError(TOO_MANY_RULES);
-  return { key, name, rule };
+  rules.push({ key, name, rule });
 }
 
 function list(value: string, what: string, example: string): string[] {
-  const items = required(value, example).split(',');
-  if (items.length > MAX_LIST_ITEMS) {
-    throw new UserError(`the value has ${items.length} ${what}: give at most ${MAX_LIST_ITEMS}`);
-  }
-  return items.map(item => item.trim());
+  const count = required(value, example).split(',').length;
+  if (count > MAX_LIST_ITEMS)
+    throw new UserError(`the value has ${count} ${what}: give at most ${MAX_LIST_ITEMS}`);
+  return splitList(value);
 }
 
 function required(value: string, example: string): string {

@@ -9,9 +9,9 @@ import type { FlowEnd } from '../../nft/flows.js';
 import { type NftRule, rule } from '../../nft/table.js';
 import type { UdpForward } from '../diff/state.js';
 import type { ForwardIntent, InterfacePattern, PortRange, Protocol } from '../spec/intent.js';
-import { matchNameButLo } from '../spec/interface-match.js';
 import { compareSpecificity, formatPattern, isLoopback } from '../spec/interface-pattern.js';
 import { countPorts, formatPorts, portsFrom } from '../spec/ports.js';
+import { matchNameButLo } from './interface-match.js';
 import { type PortShifts, planShifts } from './port-shifts.js';
 
 /** A forward with its destination resolved. */

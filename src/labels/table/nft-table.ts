@@ -9,7 +9,6 @@ import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js
 import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { matchName, matchNameButLo } from '../spec/interface-match.js';
 import { isLoopback } from '../spec/interface-pattern.js';
 import {
   dropForeignLoopback,
@@ -18,6 +17,7 @@ import {
   preroutingDnat,
   type ResolvedForward,
 } from './forward-rules.js';
+import { matchName, matchNameButLo } from './interface-match.js';
 import { PortShifts } from './port-shifts.js';
 import { restoreMark, saveMark } from './reply-routing.js';
 

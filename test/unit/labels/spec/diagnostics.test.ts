@@ -71,11 +71,23 @@ for (const [key, value, message] of [
   ['twine.forward.9080', 'a:80', 'this label has been renamed: write twine.nat.forward.9080'],
   // Interfaces.
   ['twine.nat.interfaces', '', `the value is empty: give one such as eth0,wg+; ${NO_FORWARDING}`],
-  ['twine.nat.interfaces', 'eth0,', `"" ${PATTERN}; ${NO_FORWARDING}`],
+  [
+    'twine.nat.interfaces',
+    'eth0,',
+    `"eth0," has a comma too many: did you mean "eth0"? U${NO_FORWARDING.slice(1)}`,
+  ],
   ['twine.nat.interfaces', 'abcdefghijklmnop', `"abcdefghijklmnop" ${PATTERN}; ${NO_FORWARDING}`],
   ['twine.nat.interfaces', 'a/b', `"a/b" ${PATTERN}; ${NO_FORWARDING}`],
-  ['twine.nat.interfaces', 'eth0 eth1', `"eth0 eth1" ${PATTERN}; ${NO_FORWARDING}`],
-  ['twine.nat.interfaces', 'eth0:1', `"eth0:1" ${PATTERN}; ${NO_FORWARDING}`],
+  [
+    'twine.nat.interfaces',
+    'eth0 eth1',
+    `"eth0 eth1" has no commas between its parts: did you mean eth0,eth1? U${NO_FORWARDING.slice(1)}`,
+  ],
+  [
+    'twine.nat.interfaces',
+    'eth0:1',
+    `"eth0:1" has a port, and interfaces have none: did you mean eth0? U${NO_FORWARDING.slice(1)}`,
+  ],
   ['twine.nat.interfaces', '..', `".." ${PATTERN}; ${NO_FORWARDING}`],
   ['twine.nat.interfaces', 'еth0', `"\\u{435}th0" ${PATTERN}; ${NO_FORWARDING}`],
   ['twine.nat.interfaces', '@set', `"@set" ${PATTERN}; ${NO_FORWARDING}`],
@@ -170,7 +182,11 @@ for (const [key, value, message] of [
     '10.0.0.1',
     '10.0.0.1 is no IPv6 address, but the network is IPv6: give a gateway of the same family, or its name; until then ::/0 is unreachable',
   ],
-  ['twine.route.10.0.0.0/8', '"gw"', `""gw"" ${DESTINATION}; ${CLOSED}`],
+  [
+    'twine.route.10.0.0.0/8',
+    '"gw"',
+    `""gw"" has quotes in it, which are part of the value here: take the quotes away and give gw; ${CLOSED}`,
+  ],
   [
     'twine.route.10.0.0.0/8',
     'x'.repeat(5000),
