@@ -75,6 +75,8 @@ export interface ContainerView {
   readonly unknownRuntime?: { readonly runtime: string; readonly why: string };
   /** The resolver on the host's loopback that Docker forwards its DNS queries to. */
   readonly hostDns?: string;
+  /** The resolver of a private network that is asked from within the container, which has no `dns:` of its own. */
+  readonly privateDns?: string;
   /** Present with a runtime that has its own network stack, where labels have no effect: its name, and the labels' keys. */
   readonly ownStack?: { readonly runtime: string; readonly keys: readonly string[] };
   /** The `twine.*` keys of a running container that Docker cannot inspect: neither its namespace nor its labels are known. */

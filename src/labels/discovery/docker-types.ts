@@ -108,6 +108,7 @@ type DockerView = Omit<
   | 'ownStack'
   | 'unknownRuntime'
   | 'hostDns'
+  | 'privateDns'
 >;
 
 /** The listing's states in which a container has a process. */

@@ -31,7 +31,7 @@ export interface ContainerSnapshot {
 export function snapshotInspected(
   container: InspectedContainer,
   own: LabelOrigins,
-  { netns, hostDns }: Pick<ContainerView, 'netns' | 'hostDns'>,
+  files: Pick<ContainerView, 'netns' | 'hostDns' | 'privateDns'>,
   kindOf: KindOf,
 ): ContainerSnapshot {
   return {
@@ -40,8 +40,7 @@ export function snapshotInspected(
     mode: container.HostConfig?.NetworkMode,
     view: {
       ...viewInspected(container, kindOf),
-      ...(netns && { netns }),
-      ...(hostDns !== undefined && { hostDns }),
+      ...files,
       ...own,
     },
   };

@@ -1,5 +1,6 @@
 // What leaks past a label's default route, each with its remedy: IPv6, and Docker's DNS. Pure. Not here: the routes
 // (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
+import { formatAddress, parseAddress, prefixContains } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import { formatDestination } from '../spec/destination.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
@@ -21,7 +22,24 @@ export function findLeaks({ members, intent }: Requester): Diagnostic[] {
       ? [diagnosticOf(four, whyIPv6Leaks(four.intent))]
       : []),
     ...(first && dns !== undefined ? [diagnosticOf(first, whyDnsLeaks(dns))] : []),
+    ...findLostDns({ members, intent }, [four, six]),
   ];
+}
+
+/** A resolver of the LAN that a default route leads away from: often the gateway does not reach it. */
+function findLostDns(
+  { members, intent }: Requester,
+  defaults: readonly (Attributed<RouteIntent> | undefined)[],
+): Diagnostic[] {
+  const server = members.members.flatMap(({ privateDns }) => privateDns ?? [])[0];
+  const address = server === undefined ? undefined : parseAddress(server);
+  if (!address) return [];
+  const label = defaults.find(route => route?.intent.network.address.family === address.family);
+  if (!label || label.intent.destination?.kind === 'hostGateway') return [];
+  const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
+  const longer = intent.routes.map(({ intent: { network } }) => network).filter(({ length }) => length > 1);
+  const isElsewhere = [...subnets, ...longer].some(network => prefixContains(network, address));
+  return isElsewhere ? [] : [diagnosticOf(label, whyDnsLost(formatAddress(address)))];
 }
 
 /** The label for a whole family, or for its first half where there is one for the second as well. */
@@ -41,6 +59,10 @@ function whyIPv6Leaks({ destination }: RouteIntent): string {
   const gateway =
     destination && destination.kind !== 'address' ? plain(formatDestination(destination), 80) : '<gateway>';
   return `IPv6 still uses Docker's own default route: set the label twine.route.::/0=${gateway}, which sends it the same way, or nowhere while the gateway has no IPv6; twine.route.::/0=unreachable sends it nowhere at all`;
+}
+
+function whyDnsLost(server: string): string {
+  return `this container's names are asked of ${server}, and these queries take the label's route: if that is a resolver of the LAN, which the gateway does not reach, set the label twine.route.${server}=host-gateway, or give the container a \`dns:\` of its own`;
 }
 
 function whyDnsLeaks(server: string): string {

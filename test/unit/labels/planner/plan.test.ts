@@ -307,6 +307,30 @@ for (const [network, isTold] of [
   });
 }
 
+for (const [what, labels, privateDns, isTold] of [
+  ['a default route by a gateway', { '0.0.0.0/0': 'gw' }, '192.168.1.1', true],
+  ['both halves', { '0.0.0.0/1': 'gw', '128.0.0.0/1': 'gw' }, '192.168.1.1', true],
+  ['a default route that is nowhere', { '0.0.0.0/0': 'unreachable' }, '192.168.1.1', true],
+  ['IPv6 by a gateway', { '::/0': 'gw' }, 'fd77::1', true],
+  ['a default route of the other family', { '0.0.0.0/0': 'gw' }, 'fd77::1', false],
+  ['the LAN left to Docker', { '0.0.0.0/0': 'gw', '192.168.0.0/16': 'host-gateway' }, '192.168.1.1', false],
+  ['the resolver left to Docker', { '0.0.0.0/0': 'gw', '192.168.1.1': 'host-gateway' }, '192.168.1.1', false],
+  ['a default route by Docker’s gateway', { '0.0.0.0/0': 'host-gateway' }, '192.168.1.1', false],
+  ['a resolver on a network of its own', { '0.0.0.0/0': 'gw' }, '10.0.0.53', false],
+  ['a longer route', { '10.8.0.0/16': 'gw' }, '192.168.1.1', false],
+] as const) {
+  test(`with ${what}, the resolver ${privateDns} of the LAN is ${isTold ? '' : 'not '}told`, () => {
+    const keyed = Object.entries(labels).map(([network, to]) => [`twine.route.${network}`, to]);
+    const app = routed({ main: '10.0.0.2 fd00::2' }, Object.fromEntries(keyed), {
+      gateways: { main: '10.0.0.1' },
+    });
+    const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
+    const { diagnostics } = only([{ ...app, attachments, privateDns }, gw({ main: '10.0.0.3 fd00::3' })]);
+    const said = diagnostics.filter(text => text.includes(`twine.route.${privateDns}=host-gateway`));
+    assert.deepEqual([said.length, diagnostics.length], isTold ? [1, 1] : [0, 0]);
+  });
+}
+
 const rule = (priority: number, table: number, rest: Partial<Rule> = {}): Rule => ({
   family: 4,
   priority,
