@@ -62,6 +62,7 @@ const PURE_FILES: readonly string[] = [
   'src/base/suggest.ts',
   'src/base/text.ts',
   'src/docker/container-names.ts',
+  'src/docker/health.ts',
   'src/labels/discovery/docker-types.ts',
   'src/labels/discovery/revision.ts',
   'src/netlink/attributes.ts',

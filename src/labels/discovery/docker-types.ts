@@ -1,9 +1,10 @@
 // From Docker's answers to views of containers: what of `GET /containers/json` and `GET /containers/ID/json` is used. Pure.
 // Not here: asking Docker, /proc, which labels count (containers.ts).
 
-import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { type Address, maskPrefix, parseAddress, parsePrefix } from '../../base/ip.js';
 import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
 import { linksOf, serviceOf } from '../../docker/container-names.js';
+import { healthInspected, healthListed, type InspectedState } from '../../docker/health.js';
 import type { Attachment, ContainerView } from './container.js';
 
 /** The fields of an entry of `NetworkSettings.Networks` that are used; a listing lacks some of them. */
@@ -45,13 +46,7 @@ export interface InspectedContainer {
   readonly Name: string;
   /** The image's id. */
   readonly Image: string;
-  readonly State: {
-    readonly Running: boolean;
-    readonly Pid: number;
-    readonly Paused?: boolean | null;
-    readonly Restarting?: boolean | null;
-    readonly Health?: { readonly Status?: string } | null;
-  };
+  readonly State: InspectedState & { readonly Pid: number };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
   readonly HostConfig?: {
     readonly NetworkMode?: string;
@@ -136,17 +131,8 @@ export function fingerprint(container: ListedContainer | InspectedContainer): st
   return [nameOf(container), running, healthOf(container) ?? '', ...endpoints.sort()].join('\n');
 }
 
-/** Its health where Docker checks that, unless it is `healthy`. A listing tells it of one that runs and is not paused. */
 function healthOf(container: ListedContainer | InspectedContainer): ContainerView['health'] {
-  const status = isListed(container)
-    ? /^Up .*\((?:health: )?(starting|unhealthy)\)$/.exec(container.Status ?? '')?.[1]
-    : healthInspected(container);
-  return status === 'starting' || status === 'unhealthy' ? status : undefined;
-}
-
-function healthInspected({ State }: InspectedContainer): string | undefined {
-  const { Running, Paused, Restarting, Health } = State;
-  return Running && !Paused && !Restarting ? Health?.Status : undefined;
+  return isListed(container) ? healthListed(container.Status) : healthInspected(container.State);
 }
 
 /** A container's name. Docker's legacy links add names that contain a slash. */
@@ -229,15 +215,11 @@ function byGateway([a, one]: [string, DockerEndpoint], [b, other]: [string, Dock
 function attachment(id: string, networkName: string, endpoint: DockerEndpoint, kindOf: KindOf): Attachment {
   const networkId = endpoint.NetworkID ?? '';
   const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
-  const addresses = [IPAddress, GlobalIPv6Address];
   const networks = [`${IPAddress}/${IPPrefixLen}`, `${GlobalIPv6Address}/${GlobalIPv6PrefixLen}`];
-  const gateways = [
-    ...(IPAddress ? [endpoint.Gateway] : []),
-    ...(GlobalIPv6Address ? [endpoint.IPv6Gateway] : []),
-  ].flatMap((text): Address[] => {
-    const address = parseAddress(text ?? '');
-    return address ? [address] : [];
-  });
+  const gateways = readAddresses([
+    IPAddress ? endpoint.Gateway : undefined,
+    GlobalIPv6Address ? endpoint.IPv6Gateway : undefined,
+  ]);
   // The short id is among them; it is handled separately.
   const aliases = [...new Set([...(endpoint.Aliases ?? []), ...(endpoint.DNSNames ?? [])])].filter(
     alias => alias !== id.slice(0, 12),
@@ -248,16 +230,14 @@ function attachment(id: string, networkName: string, endpoint: DockerEndpoint, k
     driver: '',
     ...kindOf(networkId),
     ...(gateways.length > 0 && { gateways }),
-    addresses: addresses.flatMap((text): Address[] => {
-      const address = parseAddress(text ?? '');
-      return address ? [address] : [];
-    }),
-    subnets: networks.flatMap((text): Prefix[] => {
-      const prefix = parsePrefix(text);
-      return prefix ? [maskPrefix(prefix)] : [];
-    }),
+    addresses: readAddresses([IPAddress, GlobalIPv6Address]),
+    subnets: networks.flatMap(text => parsePrefix(text) ?? []).map(maskPrefix),
     aliases,
   };
+}
+
+function readAddresses(texts: readonly (string | undefined)[]): Address[] {
+  return texts.flatMap(text => parseAddress(text ?? '') ?? []);
 }
 
 function isListed(container: ListedContainer | InspectedContainer): container is ListedContainer {
