@@ -4,7 +4,7 @@
 
 import { UserError } from '../../base/errors.js';
 import { parsePrefix } from '../../base/ip.js';
-import { quote } from '../../base/plain-text.js';
+import { plain, quote } from '../../base/plain-text.js';
 import { formatDestination, parseDestinations, splitPort } from './destination.js';
 import type { Destination, ForwardIntent, InterfacePattern, PortRange, Protocol } from './intent.js';
 import { ANY, formatPattern, parsePattern } from './interface-pattern.js';
@@ -17,6 +17,9 @@ import {
   parseProtocolPorts,
   portsFrom,
 } from './ports.js';
+
+/** Characters of ports that a message shows. */
+const SHOWN_MAX = 80;
 
 /** Where a forward leads; without ports, to the same as it comes in for. */
 interface ForwardDestination {
@@ -80,7 +83,7 @@ function parseForwardDestination(value: string): ForwardDestination {
   const given = [...new Set(choices.flatMap(({ port }) => port ?? []))];
   if (given.length > 1)
     throw new UserError(
-      `the destinations have ports of their own (${given.join(' and ')}): give all the same ones`,
+      `the destinations have ports of their own (${plain(given.join(' and '), SHOWN_MAX)}): give all the same ones`,
     );
   const [port] = given;
   return {
@@ -121,7 +124,7 @@ function matchPorts(
   const isSame =
     wanted.length === ports.length && wanted.every((range, n) => countPorts(range) === countPorts(ports[n]!));
   if (isSame) return ports;
-  const text = (ranges: readonly PortRange[]): string => ranges.map(formatPorts).join(',');
+  const text = (ranges: readonly PortRange[]): string => plain(ranges.map(formatPorts).join(','), SHOWN_MAX);
   const total = (ranges: readonly PortRange[]): number =>
     ranges.reduce((sum, range) => sum + countPorts(range), 0);
   throw new UserError(

@@ -2,12 +2,14 @@
 // Not here: the interface before them and the destination (forward.ts).
 
 import { UserError } from '../../base/errors.js';
-import { quote } from '../../base/plain-text.js';
+import { plain, quote } from '../../base/plain-text.js';
 import { nearest } from '../../base/suggest.js';
 import { splitList } from './destination.js';
 import type { PortRange, Protocol } from './intent.js';
 
 const PORT_MAX = 65535;
+/** Characters of a suggestion. */
+const SHOWN_MAX = 80;
 const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
 /** What people write for every port, and for both protocols. */
 const [EVERY_PORT, BOTH] = [/^(\*|any|all|0-65535)$/i, /^(\*|any|all|both|(tcp\W?udp|udp\W?tcp))$/i] as const;
@@ -84,7 +86,7 @@ function hintFor(text: string): string {
   if (isRight) return `did you mean ${meant}?`;
   const list = text.split(/[\s;|&+]+/);
   if (list.length > 1 && list.every(one => numberOf(one) !== undefined))
-    return `did you mean ${list.join(',')}?`;
+    return `did you mean ${plain(list.join(','), SHOWN_MAX)}?`;
   const [, before, number, after] = /^(tcp|udp)?[\W_]?(\d+)[\W_]?(tcp|udp)?$/i.exec(text) ?? [];
   if (number !== undefined && numberOf(number) !== undefined && (before ?? after))
     return `did you mean ${number}/${(before ?? after)!.toLowerCase()}?`;

@@ -152,6 +152,19 @@ test('ranges and lists say what they are made of, with as many ports at the dest
   );
 });
 
+test('a sentence about many ports is no longer than one about a few', () => {
+  const many = Array.from({ length: 60 }, (_, n) => 40_000 + 2 * n).join(',');
+  for (const [name, value] of [
+    ['80,81', `web:${many}`],
+    ['80,81', `a:${many},b:${many},1`],
+    [many.replaceAll(',', ' '), 'web'],
+  ] as const)
+    assert.throws(
+      () => parseForward('key', name, value),
+      (err: unknown) => err instanceof UserError && err.message.length < 500,
+    );
+});
+
 test('any text is a forward or refused with a sentence', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 40 }),
