@@ -35,6 +35,14 @@ const UNTRUSTED: readonly [network: string, why: string][] = [
 
 export const NETWORKS = networksOf(UNUSABLE);
 
+/** RFC 1918 and RFC 4193. */
+const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'].map(text => parsePrefix(text)!);
+
+/** Whether it is an address of a private network, such as a LAN. */
+export function isPrivate(address: Address): boolean {
+  return PRIVATE.some(network => prefixContains(network, address));
+}
+
 const NO_ANSWERS = networksOf([...UNUSABLE, ...UNTRUSTED]);
 
 /** Why the address cannot be where a route or a forward leads; undefined where it can. */

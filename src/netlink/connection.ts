@@ -34,8 +34,20 @@ export interface Connection {
    * connection's limits
    */
   request(request: Request, context: OpContext): Message[];
+  /**
+   * Sends a transaction of nfnetlink, all of which is carried out or nothing.
+   * @throws OpError for the first request that the kernel refuses; ChannelError as `request` does
+   */
+  batch(batch: Batch, context: OpContext): void;
   /** Closing it again does nothing. */
   close(): void;
+}
+
+/** A transaction of nfnetlink: its requests, at least one, between two messages that nothing answers. */
+export interface Batch {
+  readonly begin: Request;
+  readonly requests: readonly Request[];
+  readonly end: Request;
 }
 
 /** A connection on which the kernel may work for long, without holding up the event loop. */
@@ -117,6 +129,28 @@ export class NetlinkConnection implements ThreadedConnection {
       const replies = this.#collect(seq, context, until);
       if (replies) return replies;
       if (n === tries) throw changedMeanwhile(context);
+    }
+  }
+
+  batch({ begin, requests, end }: Batch, context: OpContext): void {
+    const all = [begin, ...requests, end];
+    const seqs = all.map(() => this.#nextSeq());
+    // Of many requests only the last is acknowledged; one that fails is answered in any case, and before that.
+    const last = seqs.at(-2);
+    const datagram = all.map((request, n) =>
+      seqs[n] === last ? encode(request, seqs[n]!) : encodeRequest(request, seqs[n]!),
+    );
+    const until = performance.now() + this.#limits.ms;
+    this.#send(Buffer.concat(datagram), context);
+    for (;;) {
+      for (const message of this.#receive(context)) {
+        if (message.type !== NLMSG_ERROR || !seqs.includes(message.seq)) continue;
+        const errno = readable(context, () => readErrno(message));
+        if (errno !== 0) throw new OpError(context.op, context.subject, errno);
+        if (message.seq === last) return;
+      }
+      if (performance.now() > until)
+        throw new ChannelError(`${context.op} ${context.subject}: no end of it in ${this.#limits.ms} ms`);
     }
   }
 

@@ -14,6 +14,7 @@ import {
 import type { Request } from '../netlink/message.js';
 import type { Trace } from '../netlink/trace.js';
 import { Conntrack } from './flows-client.js';
+import { describeLateRule, insertRules } from './late-rules.js';
 import {
   decodeTableName,
   decodeTableUse,
@@ -86,10 +87,10 @@ export class Nft {
   }
 
   /**
-   * Carries out a transaction: all of it or nothing.
+   * Carries out a transaction: all of it or nothing. What it has of late rules comes after it, in one of their own.
    * @param subject whose ruleset it is, for the error
    * @param trace is told the transaction, and if it is refused, each command of it with its number
-   * @throws NftError; ChannelError where the namespace has more than MAX_OBJECTS
+   * @throws NftError; OpError when the kernel refuses late rules; ChannelError where the namespace has more than MAX_OBJECTS
    */
   apply(transaction: NftTransaction, subject: string, trace?: Trace): void {
     const most = MAX_OBJECTS + transaction.nftables.length;
@@ -100,7 +101,11 @@ export class Nft {
     trace?.(nftCommand(transaction));
     const context = this.#library.context(NFT_CTX_OUTPUT_JSON);
     try {
-      if (context.run(JSON.stringify(transaction))) return;
+      const { nftables, late } = transaction;
+      if (context.run(JSON.stringify({ nftables }))) {
+        if (late) this.#insert(late, trace);
+        return;
+      }
       if (trace) for (const line of nftScript(transaction)) trace(line);
       throw new NftError(subject, reasonOf(context.error), transaction);
     } finally {
@@ -126,6 +131,13 @@ export class Nft {
       if (err instanceof TooManyError) return Number.POSITIVE_INFINITY;
       throw err;
     }
+  }
+
+  /** @throws OpError */
+  #insert({ table, rules }: NonNullable<NftTransaction['late']>, trace?: Trace): void {
+    for (const rule of rules) trace?.(describeLateRule(table, rule));
+    const context = { op: 'inserting nftables rules into', subject: table.name };
+    this.#sockets.ask(connection => connection.batch(insertRules(table, rules), context));
   }
 
   /**

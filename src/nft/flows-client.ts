@@ -13,9 +13,9 @@ export class Conntrack {
     this.#sockets = sockets;
   }
 
-  /** The tracked flows to a UDP port. @throws OpError; ChannelError when there are more than MAX_DUMP_MESSAGES */
-  flows(port: number): Flow[] {
-    const context = { op: 'listing flows to udp port', subject: String(port) };
+  /** The tracked flows to a UDP port, or to any. @throws OpError; ChannelError when there are more than MAX_DUMP_MESSAGES */
+  flows(port?: number): Flow[] {
+    const context = { op: 'listing flows to udp port', subject: String(port ?? '*') };
     const replies = ([4, 6] as const).flatMap(family =>
       this.#sockets.ask(connection => connection.request(getFlowsRequest(family, port), context)),
     );

@@ -64,16 +64,16 @@ export interface Flow {
   readonly handle: { readonly family: number; readonly attrs: readonly Attr[] };
 }
 
-/** `conntrack -L -f FAMILY -p udp --orig-port-dst PORT`. Kernels before 5.8 filter by the family alone. */
-export function getFlowsRequest(family: Family, port: number): Request {
+/** `conntrack -L -f FAMILY -p udp [--orig-port-dst PORT]`. Kernels before 5.8 filter by the family alone. */
+export function getFlowsRequest(family: Family, port?: number): Request {
   const portBytes = Buffer.alloc(2);
-  portBytes.writeUInt16BE(port);
+  portBytes.writeUInt16BE(port ?? 0);
   const proto = nest(
     CTA_TUPLE_PROTO,
     attrU8(CTA_PROTO_NUM, IPPROTO_UDP),
-    attr(CTA_PROTO_DST_PORT, portBytes),
+    ...(port === undefined ? [] : [attr(CTA_PROTO_DST_PORT, portBytes)]),
   );
-  const flags = CTA_FILTER_F_CTA_PROTO_NUM | CTA_FILTER_F_CTA_PROTO_DST_PORT;
+  const flags = CTA_FILTER_F_CTA_PROTO_NUM | (port === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_DST_PORT);
   const payload = Buffer.concat([
     nfgenmsg(NFPROTO[family]),
     nest(CTA_TUPLE_ORIG, proto),

@@ -1,7 +1,7 @@
 // The questions to nf_tables that are asked of every namespace: which comments do a chain's rules have, is there such a
 // table; and where something changed, what is in it. Straight to the kernel (struct nfgenmsg and NFTA_* of
 // <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
-// (table-snapshot.ts), any change, which is libnftables' (client.ts).
+// (table-snapshot.ts), any change, which is libnftables' (client.ts) but for a few (late-rules.ts).
 
 import { attrMap, attrString, readString, sized } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
@@ -11,12 +11,12 @@ import { decodeGeneration } from './table-snapshot.js';
 
 export const NETLINK_NETFILTER = 12;
 
-const NFNL_SUBSYS_NFTABLES = 10;
+export const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_GETTABLE = 1;
 const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETRULE = 7;
 const NFT_MSG_GETSET = 10;
-const NFPROTO: Record<NftFamily, number> = { inet: NFPROTO_INET, ip: NFPROTO_IPV4, ip6: NFPROTO_IPV6 };
+export const NFPROTO: Record<NftFamily, number> = { inet: NFPROTO_INET, ip: NFPROTO_IPV4, ip6: NFPROTO_IPV6 };
 
 const NFPROTO_UNSPEC = 0;
 const NFTA_TABLE_NAME = 1;
@@ -26,7 +26,7 @@ const NFTA_SET_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_USERDATA = 7;
 /** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
-const NFTNL_UDATA_RULE_COMMENT = 0;
+export const NFTNL_UDATA_RULE_COMMENT = 0;
 
 /** What the kernel says of a table. */
 export interface StampedTableAnswers {

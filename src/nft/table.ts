@@ -23,6 +23,28 @@ export interface NftRule {
   readonly expr: readonly Statement[];
   /** At most NFT_USERDATA_RULE_COMMENT bytes. */
   readonly comment?: string;
+  /**
+   * Present in the first rule of a chain that is inserted after the transaction, as soon as this is there: a statement that
+   * libnftables does not know, or `counter`, in a rule that says by its comment that all such rules are in place.
+   */
+  readonly late?: LateStatement;
+}
+
+/** Destination NAT to `addr`, and to the port MIN + PORT modulo the number of ports from MIN to MAX. */
+export interface PortShift {
+  readonly family: 4 | 6;
+  readonly addr: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+type LateStatement = 'counter' | { readonly dnat: PortShift };
+
+/** A rule that is inserted as the first of its chain. */
+export interface LateRule {
+  readonly chain: string;
+  readonly statement: LateStatement;
+  readonly comment?: string;
 }
 
 /** A rule without a comment. */
@@ -58,18 +80,29 @@ export const COMMENT_MAX_BYTES = 127;
 /** A list of commands of libnftables-json(5), carried out as a whole or not at all. */
 export interface NftTransaction {
   readonly nftables: readonly object[];
+  /** What is to be inserted after that, in one more transaction. */
+  readonly late?: { readonly table: Pick<NftTable, 'family' | 'name'>; readonly rules: readonly LateRule[] };
 }
 
 /** Makes a table; EEXIST where there is one of that name. Much cheaper for the kernel than to replace nothing. */
 export function createTable(table: NftTable): NftTransaction {
   const { family, name } = table;
-  return { nftables: [{ create: { table: { family, name } } }, ...contents(table)] };
+  return withLate(table, [{ create: { table: { family, name } } }, ...contents(table)]);
 }
 
 /** Puts the table in place of any of the same name: `add table`, `delete table`, then the new one. */
 export function replaceTable(table: NftTable): NftTransaction {
   const { family, name } = table;
-  return { nftables: [...removal(table), { add: { table: { family, name } } }, ...contents(table)] };
+  return withLate(table, [...removal(table), { add: { table: { family, name } } }, ...contents(table)]);
+}
+
+function withLate({ family, name, chains }: NftTable, nftables: readonly object[]): NftTransaction {
+  const rules = chains.flatMap(({ name: chain, rules: [first] }): LateRule[] => {
+    if (!first?.late) return [];
+    const { late: statement, comment } = first;
+    return [{ chain, statement, ...(comment !== undefined && { comment }) }];
+  });
+  return { nftables, ...(rules.length > 0 && { late: { table: { family, name }, rules } }) };
 }
 
 /** Deletes the table; it is no error if there is none. */
@@ -87,8 +120,8 @@ function removal({ family, name }: Pick<NftTable, 'family' | 'name'>): object[] 
 const SHOWN_LENGTH = 2000;
 
 /** What the transaction would be on the command line of nft(8), for the log; a long one is cut. */
-export function nftCommand(transaction: NftTransaction): string {
-  return `nft -j '${shown(transaction).replaceAll("'", "'\\''")}'`;
+export function nftCommand({ nftables }: NftTransaction): string {
+  return `nft -j '${shown({ nftables }).replaceAll("'", "'\\''")}'`;
 }
 
 /** The commands of a transaction, numbered, each cut if it is long: for one that was refused. */
@@ -118,7 +151,7 @@ function contents({ family, name: table, sets, chains }: NftTable): object[] {
       },
     })),
     ...chains.flatMap(({ name: chain, rules }) =>
-      rules.map(rule => ({ add: { rule: { ...at, chain, ...rule } } })),
+      rules.filter(({ late }) => !late).map(rule => ({ add: { rule: { ...at, chain, ...rule } } })),
     ),
   ];
 }

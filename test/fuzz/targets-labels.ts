@@ -6,9 +6,10 @@ import { isOwnStack } from '../../src/labels/discovery/runtimes.js';
 import {
   formatDestination,
   parseDestination,
-  parseDestinationPort,
   parseNetwork,
+  splitPort,
 } from '../../src/labels/spec/destination.js';
+import { forwardSubject, forwardTarget, parseForward } from '../../src/labels/spec/forward.js';
 import { formatPattern, parsePattern } from '../../src/labels/spec/interface-pattern.js';
 import { describeUnknown } from '../../src/labels/spec/label-keys.js';
 import { meaningOf, suggestionFor } from '../../src/labels/spec/misspelt.js';
@@ -89,8 +90,18 @@ export const LABEL_TARGETS: readonly Target[] = [
   ofText(
     'destination',
     text => {
-      const { destination, port } = parseDestinationPort(text);
-      parseDestinationPort(formatDestination(destination, port));
+      const { host, port } = splitPort(text);
+      const again = splitPort(formatDestination(parseDestination(host), port));
+      parseDestination(again.host);
+    },
+    { ...USER, words: KEY_WORDS },
+  ),
+  ofText(
+    'forward',
+    text => {
+      const [name = '', value = 'web'] = text.split('=');
+      for (const forward of parseForward('key', name, value))
+        parseForward('key', forwardSubject(forward).replace(' ', '.'), forwardTarget(forward));
     },
     { ...USER, words: KEY_WORDS },
   ),

@@ -2,6 +2,7 @@
 // Connections. Requests are read with the project's own codecs; golden bytes are the judge
 // of those. Not here: anything that tests do not need.
 
+import assert from 'node:assert/strict';
 import { OpError } from '../../src/base/errors.js';
 import { samePrefix } from '../../src/base/ip.js';
 import {
@@ -131,6 +132,7 @@ export class FakeKernel {
         this.before(`${context.op} ${context.subject}`);
         return this.#answer(request, context, answer);
       },
+      batch: () => assert.fail('no transaction of nfnetlink is meant for it'),
       close: () => void this.open--,
     };
   }

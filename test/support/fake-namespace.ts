@@ -36,6 +36,7 @@ import {
   RTM_NEWROUTE,
 } from '../../src/netlink/route/route.js';
 import { Nft } from '../../src/nft/client.js';
+import { decodeRuleComment } from '../../src/nft/messages.js';
 import type { NftRule, NftTransaction } from '../../src/nft/table.js';
 
 const [RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE] = [32, 33, 34] as const;
@@ -112,6 +113,12 @@ export class FakeNamespace {
         this.requests.push(what);
         socket.fault = this.fault(what);
         return connection.request(request, { op, subject });
+      },
+      batch: (batch, { op, subject }) => {
+        const what = `${op} ${subject}`;
+        this.requests.push(what);
+        socket.fault = this.fault(what);
+        connection.batch(batch, { op, subject });
       },
       close: () => connection.close(),
     };
@@ -190,6 +197,18 @@ export class FakeNamespace {
       else if (kind === 'chain') chains!.push({ name, rules: [] });
       else if (kind === 'rule')
         chains!.find(({ name }) => name === given.chain)!.rules.push(given as unknown as NftRule);
+    }
+  }
+
+  /** A transaction of NFT_MSG_NEWRULE: each is inserted as the first of its chain. */
+  insertRules(payloads: readonly Buffer[]): void {
+    this.generation++;
+    for (const payload of payloads) {
+      const attrs = attrMap(payload.subarray(4));
+      const [table, chain] = [1, 2].map(type => readString(attrs.get(type)!));
+      const comment = decodeRuleComment(payload);
+      const found = this.tables.get(table!)!.find(({ name }) => name === chain)!;
+      found.rules.unshift({ expr: [], ...(comment !== undefined && { comment }) });
     }
   }
 
@@ -343,8 +362,9 @@ class FakeSocket {
     const { fault } = this;
     if (fault === 'closed') throw new ChannelError('the netlink socket is closed');
     if (typeof fault === 'object') throw errnoError(fault.send, 'send');
-    const [request] = readMessages(datagram);
-    const { type, flags, seq, payload } = request!;
+    const all = readMessages(datagram);
+    // The last but one of a transaction is the one that is acknowledged.
+    const { type, flags, seq, payload } = all.at(-2) ?? all[0]!;
     const done = (errno: number): Buffer => message(NLMSG_ERROR, 0, seq, int32(-errno));
     if (typeof fault === 'number') {
       this.#datagrams.push(done(fault));
@@ -353,6 +373,11 @@ class FakeSocket {
     if (fault === 'no answer') return;
     if (fault === 'senseless errno') {
       this.#datagrams.push(done(-1));
+      return;
+    }
+    if (all.length > 1) {
+      this.#namespace.insertRules(all.slice(1, -1).map(({ payload }) => payload));
+      this.#datagrams.push(done(0));
       return;
     }
     try {

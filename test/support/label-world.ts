@@ -29,6 +29,12 @@ export interface ContainerOptions {
   readonly unverified?: Readonly<Record<string, string>>;
   readonly driver?: string;
   readonly id?: string;
+  readonly health?: 'starting' | 'unhealthy';
+  /** What it calls other containers. */
+  readonly links?: Readonly<Record<string, string>>;
+  readonly taskNames?: readonly string[];
+  /** Docker's gateways, by network: `10.0.0.1 fd00::1`. */
+  readonly gateways?: Readonly<Record<string, string>>;
 }
 
 /** Of the container made last. */
@@ -45,6 +51,9 @@ export function container(name: string, options: ContainerOptions = {}): Contain
     hostNetwork,
     ...(project !== undefined && serviceName !== undefined && { service: { project, name: serviceName } }),
     ...(options.isOneOff && { isOneOff: true }),
+    ...(options.health && { health: options.health }),
+    ...(options.links && { links: new Map(Object.entries(options.links)) }),
+    ...(options.taskNames && { taskNames: options.taskNames }),
     labels: new Map(Object.entries(labels)),
     imageLabels: options.imageLabels ?? [],
     ...(options.unverified && {
@@ -56,6 +65,9 @@ export function container(name: string, options: ContainerOptions = {}): Contain
     attachments: Object.entries(networks).map(([network, text]) => ({
       ...attachment(network, text, options.driver),
       ...(options.ignoring?.includes(network) && { ignoresNextHop: 'driver dwgd' }),
+      ...(options.gateways?.[network] && {
+        gateways: options.gateways[network].split(' ').flatMap(text => parseAddress(text) ?? []),
+      }),
     })),
   };
 }

@@ -36,6 +36,26 @@ export async function serve(t: TestContext, ns: Namespace): Promise<void> {
   if (!tcp.listening) await once(tcp, 'listening');
 }
 
+/** A server in a namespace on tcp and udp ports that answers with its port and the address that it sees. */
+export async function serveOn(t: TestContext, ns: Namespace, ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    const say = (address = ''): string => `${port} ${address.replace('::ffff:', '')}`;
+    const tcp = createServer(socket => socket.on('error', () => {}).end(say(socket.remoteAddress)));
+    const udp = createSocket({ type: 'udp6', lookup: literal });
+    udp.on('message', (_, from) => udp.send(say(from.address), from.port, from.address));
+    udp.on('error', () => {});
+    t.after(() => {
+      tcp.close();
+      udp.close();
+    });
+    ns.within(() => {
+      udp.bind(port, '::');
+      tcp.listen(port);
+    });
+    if (!tcp.listening) await once(tcp, 'listening');
+  }
+}
+
 /**
  * What a namespace gets from an address and port: the server's answer, or why there is none.
  * @param sourcePort of a datagram; 0 is any

@@ -85,6 +85,8 @@ const PURE_FILES: readonly string[] = [
   'src/labels/namespace/applied-changes.ts',
   'src/labels/namespace/raw-state.ts',
   'src/labels/namespace/rule-probe.ts',
+  'src/docker/container-names.ts',
+  'src/docker/health.ts',
   'src/netlink/attributes.ts',
   'src/netlink/message.ts',
   'src/netlink/route/address.ts',

@@ -9,11 +9,16 @@ import type { Flow } from '../../nft/flows.js';
 import type { UdpForward } from './state.js';
 
 /** Whether a flow goes elsewhere than its port is forwarded to. One that is only masqueraded by somebody else is not stale. */
-export function isStale(flow: Flow, { port, destinations }: UdpForward): boolean {
+export function isStale(flow: Flow, forwards: readonly UdpForward[]): boolean {
   const { destination, answering, isSourceTranslated, isDestinationTranslated } = flow;
-  if (destination.port !== port || sameAddress(destination.address, DOCKER_DNS)) return false;
+  const { port } = destination;
+  const own = forwards.filter(({ ports }) => ports.first <= port && port <= ports.last);
+  if (own.length === 0 || sameAddress(destination.address, DOCKER_DNS)) return false;
   if (isSourceTranslated && !isDestinationTranslated) return false;
-  return !destinations.some(
-    end => end.port === answering.port && sameAddress(end.address, answering.address),
+  return !own.some(({ ports, destinations }) =>
+    destinations.some(
+      end =>
+        end.port + (port - ports.first) === answering.port && sameAddress(end.address, answering.address),
+    ),
   );
 }

@@ -53,7 +53,13 @@ export function termsOf({
  */
 export function stampedTable(table: NftTable, before: readonly Sysctl[], digest = stampOf(table)): NftTable {
   const comments = [DIGEST_PREFIX + digest, ...before.filter(isNotable).map(formatBefore)];
-  const rules = comments.map(comment => ({ expr: [{ counter: null }], comment }));
+  const hasLate = table.chains.some(({ rules: [first] }) => first?.late);
+  const rules = comments.map((comment, n) => ({
+    expr: [{ counter: null }],
+    comment,
+    // The stamp says that all is in place.
+    ...(n === 0 && hasLate && { late: 'counter' as const }),
+  }));
   return { ...table, chains: [...table.chains, { name: STAMP_CHAIN, rules }] };
 }
 

@@ -39,9 +39,9 @@ export interface DesiredRoute {
   readonly gateway?: Address;
 }
 
-/** A UDP port that labels forward, and its destinations now: none while none is found. */
+/** UDP ports that labels forward, and where the first of them leads now: nowhere while nothing is found. */
 export interface UdpForward {
-  readonly port: number;
+  readonly ports: { readonly first: number; readonly last: number };
   readonly destinations: readonly { readonly address: Address; readonly port: number }[];
 }
 

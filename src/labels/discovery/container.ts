@@ -12,12 +12,10 @@ export interface Attachment {
   readonly addresses: readonly Address[];
   /** The on-link networks of its addresses. */
   readonly subnets?: readonly Prefix[];
-  /** Docker's gateways there: on a bridge, the host's own addresses. */
-  readonly gateways?: readonly Address[];
   /** Present on a network where the kernel ignores a route's gateway: says why, such as `driver dwgd`. */
   readonly ignoresNextHop?: string;
-  /** Whether Docker gives it a default route for IPv6 on this network. */
-  readonly hasGateway6?: true;
+  /** The gateways that Docker gives it on this network, IPv4 first: on a bridge, the host's own addresses. None if internal. */
+  readonly gateways?: readonly Address[];
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];
 }
@@ -52,10 +50,16 @@ export interface ContainerView {
   readonly netns?: NetnsRef;
   /** Whether it is in the host's network namespace, for whatever reason. */
   readonly hostNetwork: boolean;
-  /** `com.docker.compose.service`, and its project. */
+  /** Names of other containers that it has for itself (`links:`), with theirs. */
+  readonly links?: ReadonlyMap<string, string>;
+  /** Present where Docker checks its health, and it is not `healthy`. */
+  readonly health?: 'starting' | 'unhealthy';
+  /** `com.docker.compose.service`, and its project; of Swarm's: the service without its stack's name, and the stack. */
   readonly service?: { readonly project: string; readonly name: string };
   /** `com.docker.compose.oneoff`: made by `docker compose run`. It does not stand in for its service. */
   readonly isOneOff?: true;
+  /** Names that Swarm gives it beside its own: `stack_vpn`, `stack_vpn.1`. */
+  readonly taskNames?: readonly string[];
   /** The `twine.*` labels that count. */
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */
@@ -71,6 +75,8 @@ export interface ContainerView {
   readonly unknownRuntime?: { readonly runtime: string; readonly why: string };
   /** The resolver on the host's loopback that Docker forwards its DNS queries to. */
   readonly hostDns?: string;
+  /** The resolver of a private network that is asked from within the container, which has no `dns:` of its own. */
+  readonly privateDns?: string;
   /** Present with a runtime that has its own network stack, where labels have no effect: its name, and the labels' keys. */
   readonly ownStack?: { readonly runtime: string; readonly keys: readonly string[] };
   /** The `twine.*` keys of a running container that Docker cannot inspect: neither its namespace nor its labels are known. */

@@ -25,7 +25,7 @@ import {
   nameOf,
   networkIds,
 } from './docker-view.js';
-import { hostDnsOf } from './host-dns.js';
+import { dnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
 import { hostNetworks, indeterminate, knownNetns } from './namespace-sharing.js';
@@ -191,13 +191,8 @@ export class Containers {
       return found;
     };
     const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }, lookUp) : undefined;
-    const hostDns = own.labels.size > 0 ? hostDnsOf(container) : undefined;
-    const snapshot = snapshotInspected(
-      container,
-      own,
-      { ...(netns && { netns }), ...(hostDns && { hostDns }) },
-      kindOf,
-    );
+    const dns = own.labels.size > 0 ? dnsOf(container) : {};
+    const snapshot = snapshotInspected(container, own, { ...(netns && { netns }), ...dns }, kindOf);
     // If an event has come meanwhile, or there is no process yet, it is inspected again.
     return this.#keep(id, this.#numbered(snapshot), snapshot.view.netns !== undefined);
   }

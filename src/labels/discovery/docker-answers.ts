@@ -54,7 +54,7 @@ export function readImageLabels(answer: unknown): Readonly<Record<string, string
 /** The events that tell of containers. Exact names: every `exec` in a container causes several events with other names. */
 export const EVENTS = {
   type: ['container', 'network'],
-  event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
+  event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect', 'health_status'],
 };
 
 /** The container that an event is about; undefined where it is about none. */
@@ -91,26 +91,32 @@ const settings = optional(
             GlobalIPv6PrefixLen: optional(number),
             IPv6Gateway: optionalText,
           },
-          ...{ GwPriority: optional(number), Aliases: texts, DNSNames: texts },
+          ...{ GwPriority: optional(number), Aliases: texts, DNSNames: texts, Links: texts },
         }),
       ),
     ),
   }),
 );
-const hostConfig = optional(object({ NetworkMode: optionalText, Runtime: optionalText, Dns: texts }));
+const hostConfig = optional(
+  object({ NetworkMode: optionalText, Runtime: optionalText, Dns: texts, Links: texts }),
+);
 
 const CONTAINERS = listOf(
   object({
     Id: id,
     Names: texts,
-    State: text,
+    ...{ State: text, Status: optionalText },
     Labels: labels,
     HostConfig: hostConfig,
     NetworkSettings: settings,
   }),
 );
+const STATE = object({
+  ...{ Running: flag, Pid: number, Paused: optional(flag), Restarting: optional(flag) },
+  Health: optional(object({ Status: optionalText })),
+});
 const INSPECTED = object({
-  ...{ Id: id, Name: text, Image: text, State: object({ Running: flag, Pid: number }) },
+  ...{ Id: id, Name: text, Image: text, State: STATE },
   ...{ Config: object({ Labels: labels }), HostConfig: hostConfig, ResolvConfPath: optionalText },
   NetworkSettings: settings,
 });

@@ -1,8 +1,10 @@
 // From Docker's answers to views of containers: what of `GET /containers/json` and `GET /containers/ID/json` is used. Pure.
 // Not here: asking Docker, /proc, which labels count (containers.ts).
 
-import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { type Address, maskPrefix, parseAddress, parsePrefix } from '../../base/ip.js';
 import { DRIVER_NAME, ownKey } from '../../base/ownership.js';
+import { linksOf, serviceOf } from '../../docker/container-names.js';
+import { healthInspected, healthListed, type InspectedState } from '../../docker/health.js';
 import type { Attachment, ContainerView } from './container.js';
 
 /** The fields of an entry of `NetworkSettings.Networks` that are used; a listing lacks some of them. */
@@ -18,6 +20,8 @@ export interface DockerEndpoint {
   /** Docker 28 and later. */
   readonly GwPriority?: number;
   readonly Aliases?: readonly string[] | null;
+  /** `container:name`. */
+  readonly Links?: readonly string[] | null;
   /** Docker 25 and later: all names that Docker's DNS has for it. Before, the hostname was among the aliases. */
   readonly DNSNames?: readonly string[] | null;
 }
@@ -29,6 +33,8 @@ export interface ListedContainer {
   readonly Id: string;
   readonly Names?: readonly string[] | null;
   readonly State: string;
+  /** `Up 5 minutes (unhealthy)`. */
+  readonly Status?: string | null;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly HostConfig?: { readonly NetworkMode?: string };
   readonly NetworkSettings?: { readonly Networks?: DockerEndpoints } | null;
@@ -40,12 +46,14 @@ export interface InspectedContainer {
   readonly Name: string;
   /** The image's id. */
   readonly Image: string;
-  readonly State: { readonly Running: boolean; readonly Pid: number };
+  readonly State: InspectedState & { readonly Pid: number };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
   readonly HostConfig?: {
     readonly NetworkMode?: string;
     readonly Runtime?: string;
     readonly Dns?: readonly string[] | null;
+    /** Of the default bridge: `/container:/this-one/name`. */
+    readonly Links?: readonly string[] | null;
   };
   /** On the host; the container may write to it. */
   readonly ResolvConfPath?: string;
@@ -95,6 +103,7 @@ type DockerView = Omit<
   | 'ownStack'
   | 'unknownRuntime'
   | 'hostDns'
+  | 'privateDns'
 >;
 
 /** The listing's states in which a container has a process. */
@@ -119,7 +128,11 @@ export function fingerprint(container: ListedContainer | InspectedContainer): st
     ([network, { NetworkID, EndpointID, IPAddress, GlobalIPv6Address }]) =>
       `${network} ${NetworkID ?? ''} ${EndpointID ?? ''} ${IPAddress ?? ''} ${GlobalIPv6Address ?? ''}`,
   );
-  return [nameOf(container), running, ...endpoints.sort()].join('\n');
+  return [nameOf(container), running, healthOf(container) ?? '', ...endpoints.sort()].join('\n');
+}
+
+function healthOf(container: ListedContainer | InspectedContainer): ContainerView['health'] {
+  return isListed(container) ? healthListed(container.Status) : healthInspected(container.State);
 }
 
 /** A container's name. Docker's legacy links add names that contain a slash. */
@@ -131,8 +144,15 @@ export function nameOf(container: ListedContainer | InspectedContainer): string 
 
 /** The view of an inspected container. */
 export function viewInspected(container: InspectedContainer, kindOf: KindOf): DockerView {
-  const { Id, Config, NetworkSettings } = container;
-  return view(Id, nameOf(container), Config.Labels, NetworkSettings?.Networks, kindOf);
+  const { Id, Config, HostConfig, NetworkSettings } = container;
+  const health = healthOf(container);
+  const ofNetworks = Object.values(NetworkSettings?.Networks ?? {}).flatMap(({ Links }) => Links ?? []);
+  const links = linksOf([...ofNetworks, ...(HostConfig?.Links ?? [])]);
+  return {
+    ...view(Id, nameOf(container), Config.Labels, NetworkSettings?.Networks, kindOf),
+    ...(health && { health }),
+    ...(links && { links }),
+  };
 }
 
 /** The view of a listed container, which lacks its aliases. */
@@ -168,13 +188,13 @@ function view(
   endpoints: DockerEndpoints,
   kindOf: KindOf,
 ): DockerView {
-  const project = labels?.['com.docker.compose.project'];
-  const service = labels?.['com.docker.compose.service'];
+  const { service, taskNames } = serviceOf(labels ?? {});
   const isOneOff = labels?.['com.docker.compose.oneoff']?.toLowerCase() === 'true';
   return {
     id,
     name,
-    ...(project !== undefined && service !== undefined && { service: { project, name: service } }),
+    ...(service && { service }),
+    ...(taskNames && { taskNames }),
     ...(isOneOff && { isOneOff }),
     attachments: Object.entries(endpoints ?? {})
       .sort(byGateway)
@@ -195,8 +215,11 @@ function byGateway([a, one]: [string, DockerEndpoint], [b, other]: [string, Dock
 function attachment(id: string, networkName: string, endpoint: DockerEndpoint, kindOf: KindOf): Attachment {
   const networkId = endpoint.NetworkID ?? '';
   const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
-  const addresses = [IPAddress, GlobalIPv6Address];
   const networks = [`${IPAddress}/${IPPrefixLen}`, `${GlobalIPv6Address}/${GlobalIPv6PrefixLen}`];
+  const gateways = addressesIn([
+    IPAddress ? endpoint.Gateway : undefined,
+    GlobalIPv6Address ? endpoint.IPv6Gateway : undefined,
+  ]);
   // The short id is among them; it is handled separately.
   const aliases = [...new Set([...(endpoint.Aliases ?? []), ...(endpoint.DNSNames ?? [])])].filter(
     alias => alias !== id.slice(0, 12),
@@ -206,13 +229,9 @@ function attachment(id: string, networkName: string, endpoint: DockerEndpoint, k
     networkName,
     driver: '',
     ...kindOf(networkId),
-    ...(endpoint.IPv6Gateway && endpoint.GlobalIPv6Address && { hasGateway6: true as const }),
-    addresses: addressesIn(addresses),
-    gateways: addressesIn([endpoint.Gateway, endpoint.IPv6Gateway]),
-    subnets: networks.flatMap((text): Prefix[] => {
-      const prefix = parsePrefix(text);
-      return prefix ? [maskPrefix(prefix)] : [];
-    }),
+    addresses: addressesIn([IPAddress, GlobalIPv6Address]),
+    ...(gateways.length > 0 && { gateways }),
+    subnets: networks.flatMap(text => parsePrefix(text) ?? []).map(maskPrefix),
     aliases,
   };
 }

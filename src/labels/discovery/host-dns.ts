@@ -1,10 +1,11 @@
-// Whether Docker forwards a container's DNS queries to a resolver on the host's loopback, which it can reach only from the
-// host, past all routes of the container. Derived from resolv.conf files, of which the container can write its own. Not
+// Which resolvers Docker forwards a container's DNS queries to: one on the host's loopback, which it can reach only from the
+// host, past all routes of the container; or one of a private network, from within the container. Derived from resolv.conf files, of which the container can write its own. Not
 // here: what is reported (labels/planner/leaks.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { formatAddress, isLoopback, parseAddress } from '../../base/ip.js';
-import { DOCKER_DNS } from '../../base/special-addresses.js';
+import { DOCKER_DNS, isPrivate } from '../../base/special-addresses.js';
+import type { ContainerView } from './container.js';
 import { type InspectedContainer, joinedContainer } from './docker-view.js';
 
 /** Bytes of a file that are read. */
@@ -27,19 +28,42 @@ export interface ResolvConf {
   readonly resolved: string | undefined;
 }
 
-/** The host's resolver that Docker forwards the container's queries to, as far as is known. */
-export function hostDnsOf({ ResolvConfPath = '', HostConfig }: InspectedContainer): string | undefined {
+/** The resolvers that the container's queries are forwarded to, as far as is known. */
+export function dnsOf({
+  ResolvConfPath = '',
+  HostConfig,
+}: InspectedContainer): Pick<ContainerView, 'hostDns' | 'privateDns'> {
   const isDockers = DOCKER_FILE.test(ResolvConfPath) && !ResolvConfPath.includes('/../');
-  return findHostDns({
+  const files: ResolvConf = {
     container: isDockers ? readHead(ResolvConfPath) : undefined,
     // A container that joined another's namespace uses the other's DNS.
     hasOwnDns: (HostConfig?.Dns ?? []).length > 0 || joinedContainer(HostConfig?.NetworkMode) !== undefined,
     host: readHead(HOST_FILE),
     resolved: readHead(RESOLVED_FILE),
+  };
+  const [hostDns, privateDns] = [findHostDns(files), findPrivateDns(files)];
+  return { ...(hostDns !== undefined && { hostDns }), ...(privateDns !== undefined && { privateDns }) };
+}
+
+/** The first server of a private network that is asked from within the container; the container's own choice is not told. */
+export function findPrivateDns({
+  container = '',
+  hasOwnDns,
+  host = '',
+  resolved,
+}: ResolvConf): string | undefined {
+  if (hasOwnDns) return undefined;
+  const noted = /^# ExtServers: \[(.*)\]$/m.exec(container)?.[1];
+  const inside = noted?.split(' ') ?? serversOf(container);
+  const isDockers = noted === undefined && inside.includes(DOCKER_SERVER);
+  const asked = isDockers ? serversOfHost(host, resolved) : inside;
+  return asked.find(server => {
+    const address = parseAddress(server);
+    return address !== undefined && isPrivate(address);
   });
 }
 
-/** The same, from the contents. */
+/** The server on the host's loopback. */
 export function findHostDns({
   container = '',
   hasOwnDns,
@@ -53,10 +77,14 @@ export function findHostDns({
     return hosts.find(server => parseAddress(server));
   }
   if (hasOwnDns || !serversOf(container).includes(DOCKER_SERVER)) return undefined;
+  return serversOfHost(host, resolved).find(server => server !== DOCKER_SERVER && isOnLoopback(server));
+}
+
+/** Those that Docker before 25 takes from the host's files. */
+function serversOfHost(host: string, resolved: string | undefined): string[] {
   const servers = serversOf(host);
   const isStub = servers.length === 1 && servers[0] === RESOLVED_STUB;
-  const asked = isStub && resolved !== undefined ? serversOf(resolved) : servers;
-  return asked.find(server => server !== DOCKER_SERVER && isOnLoopback(server));
+  return isStub && resolved !== undefined ? serversOf(resolved) : servers;
 }
 
 function serversOf(text: string): string[] {

@@ -37,7 +37,7 @@ interface SnapshotContent {
 export function snapshotInspected(
   container: InspectedContainer,
   own: LabelOrigins,
-  { netns, hostDns }: Pick<ContainerView, 'netns' | 'hostDns'>,
+  files: Pick<ContainerView, 'netns' | 'hostDns' | 'privateDns'>,
   kindOf: KindOf,
 ): SnapshotContent {
   return {
@@ -46,8 +46,7 @@ export function snapshotInspected(
     mode: container.HostConfig?.NetworkMode,
     view: {
       ...viewInspected(container, kindOf),
-      ...(netns && { netns }),
-      ...(hostDns !== undefined && { hostDns }),
+      ...files,
       ...own,
     },
   };

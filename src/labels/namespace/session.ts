@@ -187,8 +187,8 @@ export class NetnsSession {
     // Listing flows takes the kernel milliseconds, as it walks those of all namespaces. A new container has none.
     if (forwards.length === 0 || this.#sysctls.read(NF_CONNTRACK_COUNT) === '0') return;
     try {
-      for (const forward of forwards) {
-        const stale = this.#nft.conntrack.flows(forward.port).filter(flow => isStale(flow, forward));
+      for (const port of portsToList(forwards)) {
+        const stale = this.#nft.conntrack.flows(port).filter(flow => isStale(flow, forwards));
         for (const flow of stale)
           ignoring(isNotFound, () => this.#nft.conntrack.deleteFlow(flow, this.#trace));
       }
@@ -231,6 +231,13 @@ export class NetnsSession {
         return;
     }
   }
+}
+
+/** The ports whose flows are listed, each by itself; undefined is all of them, for a range. */
+function portsToList(forwards: readonly UdpForward[]): (number | undefined)[] {
+  return forwards.some(({ ports }) => ports.first < ports.last)
+    ? [undefined]
+    : forwards.map(({ ports }) => ports.first);
 }
 
 function isRefusal(err: unknown): err is Error {

@@ -1,5 +1,5 @@
 // The ingress interfaces of a forward: those by which its connections may arrive. Pure. Not here: nftables' words for them
-// (labels/spec/interface-match.ts).
+// (labels/table/interface-match.ts).
 
 import { plain } from '../../base/plain-text.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';

@@ -1,5 +1,7 @@
 // What leaks past a label's default route, each with its remedy: IPv6, and Docker's DNS. Pure. Not here: the routes
 // (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
+import { formatAddress, parseAddress, prefixContains } from '../../base/ip.js';
+import { plain } from '../../base/plain-text.js';
 import { formatDestination } from '../spec/destination.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf } from './merge.js';
@@ -9,14 +11,35 @@ import type { Requester } from './resolve.js';
 export function findLeaks({ members, intent }: Requester): Diagnostic[] {
   const four = defaultOf(intent.routes, 4);
   const six = defaultOf(intent.routes, 6);
-  const first = four ?? six;
+  // Where Docker's own gateway is wanted, nothing is to be kept from it.
+  const first = [four, six].find(route => route && route.intent.destination?.kind !== 'hostGateway');
   const dns = members.members.find(({ hostDns }) => hostDns !== undefined)?.hostDns;
   return [
-    ...(four && !six && members.attachments.some(({ hasGateway6 }) => hasGateway6)
+    ...(four &&
+    four === first &&
+    !six &&
+    members.attachments.some(({ gateways = [] }) => gateways.some(({ family }) => family === 6))
       ? [diagnosticOf(four, whyIPv6Leaks(four.intent))]
       : []),
     ...(first && dns !== undefined ? [diagnosticOf(first, whyDnsLeaks(dns))] : []),
+    ...findLostDns({ members, intent }, [four, six]),
   ];
+}
+
+/** A resolver of the LAN that a default route leads away from: often the gateway does not reach it. */
+function findLostDns(
+  { members, intent }: Requester,
+  defaults: readonly (Attributed<RouteIntent> | undefined)[],
+): Diagnostic[] {
+  const server = members.members.flatMap(({ privateDns }) => privateDns ?? [])[0];
+  const address = server === undefined ? undefined : parseAddress(server);
+  if (!address) return [];
+  const label = defaults.find(route => route?.intent.network.address.family === address.family);
+  if (!label || label.intent.destination?.kind === 'hostGateway') return [];
+  const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
+  const longer = intent.routes.map(({ intent: { network } }) => network).filter(({ length }) => length > 1);
+  const isElsewhere = [...subnets, ...longer].some(network => prefixContains(network, address));
+  return isElsewhere ? [] : [diagnosticOf(label, whyDnsLost(formatAddress(address)))];
 }
 
 /** The label for a whole family, or for its first half where there is one for the second as well. */
@@ -31,8 +54,15 @@ function defaultOf(
 }
 
 function whyIPv6Leaks({ destination }: RouteIntent): string {
-  const gateway = destination?.kind === 'name' ? formatDestination(destination) : '<gateway>';
-  return `IPv6 still uses Docker's own default route: set the label twine.route.::/0=${gateway}, which sends it the same way, or nowhere while the gateway has no IPv6`;
+  if (destination?.kind === 'unreachable')
+    return "IPv6 still uses Docker's own default route: set the label twine.route.::/0=unreachable for it, too";
+  const gateway =
+    destination && destination.kind !== 'address' ? plain(formatDestination(destination), 80) : '<gateway>';
+  return `IPv6 still uses Docker's own default route: set the label twine.route.::/0=${gateway}, which sends it the same way, or nowhere while the gateway has no IPv6; twine.route.::/0=unreachable sends it nowhere at all`;
+}
+
+function whyDnsLost(server: string): string {
+  return `this container's names are asked of ${server}, and these queries take the label's route: if that is a resolver of the LAN, which the gateway does not reach, set the label twine.route.${server}=host-gateway, or give the container a \`dns:\` of its own`;
 }
 
 function whyDnsLeaks(server: string): string {

@@ -7,6 +7,7 @@ import { naturalCompare, plain } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { formatDestination } from '../spec/destination.js';
 import { diagnostic } from '../spec/diagnostics.js';
+import { forwardSubject, forwardTarget } from '../spec/forward.js';
 import type {
   ContainerIntent,
   Diagnostic,
@@ -16,7 +17,7 @@ import type {
   RouteIntent,
   RuleIntent,
 } from '../spec/intent.js';
-import { ANY, formatPattern } from '../spec/interface-pattern.js';
+import { formatPattern } from '../spec/interface-pattern.js';
 
 /** An intent, and the container whose label it comes from. */
 export interface Attributed<T> {
@@ -121,11 +122,8 @@ function attribute<T>(container: ContainerView, intents: readonly T[]): Attribut
 /** What an intent is about, under which duplicates are found, and what it wants there. */
 type DedupKey = readonly [subject: string, value: string];
 
-function forwardKey({ pattern, port, protocol, destination, destinationPort }: ForwardIntent): DedupKey {
-  return [
-    `${formatPattern(pattern ?? ANY)} ${port}/${protocol}`,
-    formatDestination(destination, destinationPort),
-  ];
+function forwardKey(forward: ForwardIntent): DedupKey {
+  return [forwardSubject(forward), forwardTarget(forward)];
 }
 
 function routeKey({ network, destination }: RouteIntent): DedupKey {

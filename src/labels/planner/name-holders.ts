@@ -74,6 +74,24 @@ export class NameHolders {
     return { holders: [], isOwn, passedOver: passedOver.sort(compareContainers) };
   }
 
+  /**
+   * The same, and where nobody has the name, of `<name>.<network>` as Docker's DNS takes it: who has the name on that network
+   * of the sandbox, which is given by its name, or as its Compose file has it.
+   */
+  findQualified(name: string, asker: ContainerView, sandbox: SandboxMembers): NameMatch {
+    const whole = this.find(name, asker, sandbox);
+    if (isAnybodys(whole)) return whole;
+    for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
+      const network = name.slice(dot + 1);
+      const names = [network, ...(asker.service ? [`${asker.service.project}_${network}`] : [])];
+      const attachments = sandbox.attachments.filter(({ networkName }) => names.includes(networkName));
+      if (attachments.length === 0) continue;
+      const match = this.find(name.slice(0, dot), asker, { ...sandbox, attachments });
+      if (isAnybodys(match)) return match;
+    }
+    return whole;
+  }
+
   /** The containers on the sandbox's networks, without its own; one may be there more than once. */
   beside(sandbox: SandboxMembers): ContainerView[] {
     return sandbox.attachments.flatMap(({ networkId }) =>
@@ -92,6 +110,11 @@ export class NameHolders {
   }
 }
 
+/** Whether some container has the name, even one that it does not lead to. */
+function isAnybodys({ holders, isOwn, passedOver }: NameMatch): boolean {
+  return holders.length > 0 || isOwn || passedOver.length > 0;
+}
+
 /** Of a container that was never started Docker gives the names of its networks but not their ids. */
 function networkIds(sandboxes: readonly SandboxMembers[]): (attachment: Attachment) => string {
   const ids = new Map<string, string>();
@@ -103,10 +126,11 @@ function networkIds(sandboxes: readonly SandboxMembers[]): (attachment: Attachme
 }
 
 /** Keys under which a container is found on any network. */
-function keysOf({ id, name, service, isOneOff }: ContainerView): string[] {
+function keysOf({ id, name, service, isOneOff, taskNames = [] }: ContainerView): string[] {
   return [
     ...(service && !isOneOff ? [serviceKey(service.project, service.name)] : []),
     `name ${name}`,
+    ...taskNames.map(task => `name ${task}`),
     `id ${id}`,
     `id ${id.slice(0, 12)}`,
   ];

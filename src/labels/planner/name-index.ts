@@ -6,20 +6,35 @@ import { naturalCompare } from '../../base/plain-text.js';
 import { whyUnusableAnswer } from '../../base/special-addresses.js';
 import { nearest } from '../../base/suggest.js';
 import type { ContainerView } from '../discovery/container.js';
-import { mayBeHostName } from '../spec/destination.js';
+import { formatDestination, mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
 import type { SandboxMembers } from './merge.js';
-import { NameHolders } from './name-holders.js';
-import { shown, whyHosts, whyNoAddress, whyNoAnswer, whyPassedOver } from './unresolved.js';
+import { type NameHolder, NameHolders } from './name-holders.js';
+import { shown, whyHosts, whyNoAddress, whyNoAnswer, whyPassedOver, wordMeant } from './unresolved.js';
 
 /** What a destination leads to now. */
 export type Resolution =
-  /** The first address of each family; at least one. */
-  | { readonly kind: 'found'; readonly addresses: readonly Address[] }
+  | {
+      readonly kind: 'found';
+      /** The first address of each family; none where it leads nowhere. */
+      readonly addresses: readonly Address[];
+      /** How healthy the container is: 0 is the best. */
+      readonly rank?: number;
+      /** Sentences about parts of a list that nobody has; the others count. */
+      readonly passedOver?: readonly string[];
+    }
   /** For the DNS, which has not answered yet. */
   | { readonly kind: 'unknown'; readonly name: string }
-  /** A sentence that says why there is no address and what would be right. */
-  | { readonly kind: 'missing'; readonly why: string };
+  | {
+      readonly kind: 'missing';
+      /** A sentence that says why there is no address and what would be right. */
+      readonly why: string;
+      /** Whether it cannot come by itself, as a stopped container can: it is perhaps misspelt. */
+      readonly isWrong?: true;
+    };
+
+/** A container whose health Docker does not check counts as healthy. */
+const RANKS = { healthy: 0, starting: 1, unhealthy: 2 } as const;
 
 /** All names, Docker's and the DNS's. */
 export class NameIndex {
@@ -59,25 +74,59 @@ export class NameIndex {
     sandbox: SandboxMembers,
     gateway?: 4 | 6,
   ): Resolution {
-    if (destination.kind === 'address') return { kind: 'found', addresses: [destination.address] };
-    const { name } = destination;
-    const { holders, isOwn, passedOver } = this.#holders.find(name, asker, sandbox);
+    switch (destination.kind) {
+      case 'address':
+        return { kind: 'found', addresses: [destination.address] };
+      case 'unreachable':
+        return { kind: 'found', addresses: [] };
+      case 'hostGateway':
+        return resolveHostGateway(sandbox, gateway);
+      case 'list':
+        return firstHealthy(
+          destination.choices.map(choice => this.resolve(choice, asker, sandbox, gateway)),
+          formatDestination(destination),
+        );
+      case 'name':
+        return this.#resolveName(destination.name, asker, sandbox, gateway);
+    }
+  }
+
+  #resolveName(
+    name: string,
+    asker: ContainerView,
+    sandbox: SandboxMembers,
+    gateway: 4 | 6 | undefined,
+  ): Resolution {
+    const links = asker.links ?? sandbox.members[0]?.links;
+    const wanted = links?.get(name) ?? name;
+    const { holders, isOwn, passedOver } = this.#holders.findQualified(wanted, asker, sandbox);
     if (holders.length > 0) {
-      const attachments = holders.flatMap(({ attachment }) => attachment ?? []);
-      const usable = attachments.filter(({ ignoresNextHop }) => !gateway || !ignoresNextHop);
+      const usable = holders
+        .filter(({ attachment }) => attachment && !(gateway && attachment.ignoresNextHop))
+        .sort((a, b) => rankOf(a) - rankOf(b));
       const addresses = firstOfEach(
-        usable.flatMap(({ addresses }) => addresses),
+        usable.flatMap(({ attachment }) => attachment?.addresses ?? []),
         gateway,
       );
-      if (addresses.length > 0) return { kind: 'found', addresses };
-      return { kind: 'missing', why: whyNoAddress(name, sandbox, holders, gateway) };
+      const [address] = addresses;
+      if (!address) return { kind: 'missing', why: whyNoAddress(name, sandbox, holders, gateway) };
+      const holder = usable.find(({ attachment }) => attachment?.addresses.includes(address));
+      return { kind: 'found', addresses, rank: holder ? rankOf(holder) : 0 };
     }
-    if (isOwn) return { kind: 'missing', why: `${shown(name)} is this container itself: name another one` };
-    if (passedOver.length > 0) return { kind: 'missing', why: whyPassedOver(name, asker, passedOver) };
+    if (isOwn)
+      return {
+        kind: 'missing',
+        why: `${shown(name)} is this container itself: name another one`,
+        isWrong: true,
+      };
+    if (passedOver.length > 0)
+      return { kind: 'missing', why: whyPassedOver(name, asker, passedOver), isWrong: true };
     return this.#resolveOutside(name, sandbox, gateway);
   }
 
   #resolveOutside(name: string, sandbox: SandboxMembers, family: 4 | 6 | undefined): Resolution {
+    const meant = wordMeant(name);
+    if (meant !== undefined) return { kind: 'missing', why: meant, isWrong: true };
     if (mayBeHostName(name)) {
       const answer = this.#external.get(externalName(name));
       this.#asked.add(externalName(name));
@@ -93,7 +142,7 @@ export class NameIndex {
         return { kind: 'missing', why: `the host ${shown(name)} has no IPv${family} address` };
       if (answer[0]) return { kind: 'missing', why: whyNoAnswer(name, answer[0]) };
     }
-    return { kind: 'missing', why: this.#whyUnknown(name, sandbox) };
+    return { kind: 'missing', why: this.#whyUnknown(name, sandbox), isWrong: true };
   }
 
   /** Addresses of the host, and Docker's gateways on the sandbox's networks. */
@@ -119,6 +168,42 @@ export class NameIndex {
     const found = new Set(beside.flatMap(({ name, service }) => [name, ...(service ? [service.name] : [])]));
     return [...found].sort(naturalCompare);
   }
+}
+
+/** Docker's gateway of the first network that has one. */
+function resolveHostGateway({ attachments }: SandboxMembers, family: 4 | 6 | undefined): Resolution {
+  const usable = attachments.filter(({ ignoresNextHop }) => !family || !ignoresNextHop);
+  const addresses = firstOfEach(
+    usable.flatMap(({ gateways = [] }) => gateways),
+    family,
+  );
+  if (addresses.length > 0) return { kind: 'found', addresses };
+  return {
+    kind: 'missing',
+    why: `Docker gives this container no ${family === undefined ? '' : `IPv${family} `}gateway: connect it to a bridge network that is not internal${family === 6 ? ', with an IPv6 subnet' : ''}`,
+  };
+}
+
+/** The first of the healthiest. @param list as the label has it */
+function firstHealthy(resolutions: readonly Resolution[], list: string): Resolution {
+  const found = resolutions.flatMap(one => (one.kind === 'found' ? [one] : []));
+  const missing = resolutions.flatMap(one => (one.kind === 'missing' ? [one] : []));
+  const [best] = [...found].sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
+  if (best) {
+    const passedOver = missing.flatMap(({ why, isWrong }) => (isWrong ? [why] : []));
+    return { ...best, ...(passedOver.length > 0 && { passedOver }) };
+  }
+  const [first] = missing;
+  return (
+    resolutions.find(({ kind }) => kind === 'unknown') ?? {
+      kind: 'missing',
+      why: `none of ${shown(list)} can be used; of the first, ${first?.why}`,
+    }
+  );
+}
+
+function rankOf({ container: { health } }: NameHolder): number {
+  return RANKS[health ?? 'healthy'];
 }
 
 /** The form in which DNS names are compared. */

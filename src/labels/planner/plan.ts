@@ -64,7 +64,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     world.external,
     hosts.map(({ address }) => address),
   );
-  const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, awaited: [] };
+  const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, warnings, awaited: [] };
   const sandboxes: Sandbox[] = [];
   const frozen: SandboxDesired[] = [];
   const requests: HostRouteRequest[] = [];

@@ -12,10 +12,12 @@ import {
   samePrefix,
 } from '../../base/ip.js';
 import type { Attachment } from '../discovery/container.js';
-import type { Diagnostic } from '../spec/intent.js';
+import type { Diagnostic, ForwardIntent } from '../spec/intent.js';
 import { ANY } from '../spec/interface-pattern.js';
+import { countPorts } from '../spec/ports.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import type { ResolvedForward } from '../table/forward-rules.js';
+import { planShifts } from '../table/port-shifts.js';
 import { ingressInterfaces, whyNoIngress } from './ingress-interfaces.js';
 import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
 import type { NameIndex, Resolution } from './name-index.js';
@@ -32,6 +34,8 @@ export interface Requester {
 export interface ResolveContext {
   readonly names: NameIndex;
   readonly diagnostics: Diagnostic[];
+  /** What does not keep a label from being in force. */
+  readonly warnings: Diagnostic[];
   /** Labels with a name that the DNS has not answered for yet. */
   readonly awaited: Attributed<{ readonly key: string }>[];
 }
@@ -100,17 +104,23 @@ export function resolveForwards(
       context.diagnostics.push(diagnosticOf(attributed, whyNoIngress(forward, intent.natInterfaces)));
       return [];
     }
-    const { key, pattern = ANY, protocol, port, destination, destinationPort } = forward;
+    const { key, pattern = ANY, protocol, ports, destination, destinationPort } = forward;
     const resolution = context.names.resolve(destination, container, members);
     const addresses = addressesOf(resolution, attributed, 'until then the port is not forwarded', context);
     if (addresses.length === 0) return [];
-    // Each address takes one masquerading rule; the translation is one rule for all forwards.
-    if (!budget.take(addresses.length)) {
+    if (!budget.take(addresses.length * rulesOf(forward, ingress.length))) {
       context.diagnostics.push(diagnosticOf(attributed, TOO_MANY_RULES));
       return [];
     }
-    return [{ key, pattern, ingress, protocol, port, addresses, destinationPort }];
+    return [{ key, pattern, ingress, protocol, ports, addresses, destinationPort }];
   });
+}
+
+/** Each address takes one masquerading rule. The translation is one rule for all single ports, but one for each range. */
+function rulesOf({ ports, destinationPort }: ForwardIntent, interfaces: number): number {
+  if (countPorts(ports) === 1) return 1;
+  const parts = destinationPort === ports.first ? 0 : planShifts(ports, destinationPort).length;
+  return 1 + Math.max(1, parts) * (interfaces + 1) + 2 * parts;
 }
 
 /** The addresses; where there are none the reason is reported, unless the DNS has not answered yet. */
@@ -118,9 +128,13 @@ function addressesOf(
   resolution: Resolution,
   attributed: Attributed<{ readonly key: string }>,
   consequence: string,
-  { diagnostics, awaited }: ResolveContext,
+  { diagnostics, warnings, awaited }: ResolveContext,
 ): readonly Address[] {
-  if (resolution.kind === 'found') return resolution.addresses;
+  if (resolution.kind === 'found') {
+    for (const why of resolution.passedOver ?? [])
+      warnings.push(diagnosticOf(attributed, `${why}; the others of the list count`));
+    return resolution.addresses;
+  }
   if (resolution.kind === 'unknown') awaited.push(attributed);
   if (resolution.kind === 'missing')
     diagnostics.push(diagnosticOf(attributed, `${resolution.why}; ${consequence}`));

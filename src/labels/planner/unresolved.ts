@@ -44,6 +44,18 @@ export function whyPassedOver(name: string, asker: ContainerView, holders: reado
   return `${shown(name)} is ${what} of the Compose project ${shown(service?.project ?? '')}, to which this container does not belong: give the name of its container, ${shown(container)}`;
 }
 
+/** What Docker Desktop's names for the host, and other systems' words for a route to nowhere, are here. */
+const WORDS: readonly [word: RegExp, meant: string][] = [
+  [/^(host|gateway)\.docker\.internal$/i, 'host-gateway'],
+  [/^(blackhole|prohibit|nowhere|none|null|reject|drop|deny|block)$/i, 'unreachable'],
+];
+
+/** Of a name that nobody has, where another word was surely meant. */
+export function wordMeant(name: string): string | undefined {
+  const meant = WORDS.find(([word]) => word.test(name))?.[1];
+  return meant && `${shown(name)} is no container: did you mean ${meant}?`;
+}
+
 /** Of a host name for which the DNS has no acceptable answer. */
 export function whyNoAnswer(name: string, answer: Address): string {
   return `the host ${shown(name)} resolves to ${formatAddress(answer)}, ${whyUnusableAnswer(answer)}, which is refused as an answer of the DNS: give another host`;

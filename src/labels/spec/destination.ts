@@ -14,10 +14,14 @@ import {
 } from '../../base/ip.js';
 import { quote } from '../../base/plain-text.js';
 import { NETWORKS, whyUnusable } from '../../base/special-addresses.js';
-import type { Destination } from './intent.js';
+import type { Destination, SingleDestination } from './intent.js';
 
 /** RFC 1035: bytes of a name at most. */
 const NAME_MAX = 253;
+/** Parts of one list. */
+const MAX_PARTS = 64;
+/** Words that are no names. */
+const [UNREACHABLE, HOST_GATEWAY] = ['unreachable', 'host-gateway'] as const;
 const NETWORK_RIGHT = 'give one such as 10.1.0.0/16 or fd00::/8, or a single address';
 
 /** A network with its host bits cleared. @throws UserError */
@@ -42,10 +46,44 @@ function whyUnroutable(prefix: Prefix): string | undefined {
 }
 
 /**
+ * `<destination>[,<destination>…]`, without ports.
+ * @throws UserError
+ */
+export function parseDestinations(text: string): Destination {
+  const parts = splitList(text);
+  if (parts.length === 1) return text === UNREACHABLE ? { kind: 'unreachable' } : parseDestination(text);
+  if (parts.includes(UNREACHABLE))
+    throw new UserError(
+      `${quote(text)} has ${UNREACHABLE} beside others: leave it out, that is what holds when none of the others is there`,
+    );
+  const choices = new Map(
+    parts.map(part => {
+      const choice = parseDestination(part);
+      return [formatDestination(choice), choice];
+    }),
+  );
+  const [only] = choices.values();
+  return choices.size === 1 ? only! : { kind: 'list', choices: [...choices.values()] };
+}
+
+/** The parts of a list between its commas. @throws UserError */
+export function splitList(text: string): string[] {
+  const parts = text.split(',').map(part => part.trim());
+  if (parts.length > MAX_PARTS)
+    throw new UserError(`the list has ${parts.length} parts: give at most ${MAX_PARTS}`);
+  if (parts.length > 1 && parts.includes('')) {
+    const meant = parts.filter(part => part !== '').join(',');
+    throw new UserError(`${quote(text)} has a comma too many: did you mean ${quote(meant)}?`);
+  }
+  return parts;
+}
+
+/**
  * An address or a name, without a port.
  * @throws UserError
  */
-export function parseDestination(text: string): Destination {
+export function parseDestination(text: string): SingleDestination {
+  if (text === HOST_GATEWAY) return { kind: 'hostGateway' };
   const address = parseAddress(text) ?? bracketedAddress(text);
   if (address) return { kind: 'address', address: usable(address) };
   if (isName(text)) return { kind: 'name', name: text };
@@ -60,31 +98,40 @@ function bracketedAddress(text: string): Address | undefined {
   return inner.includes(':') ? parseAddress(inner) : undefined;
 }
 
-/**
- * `<destination>[:<port>]`.
- * @throws UserError
- */
-export function parseDestinationPort(text: string): { destination: Destination; port?: number } {
+/** What may be a destination and its ports, taken apart at the colon. */
+export function splitPort(text: string): { readonly host: string; readonly port?: string } {
   // The last group of a bare IPv6 address is not a port.
-  if (parseAddress(text)) return { destination: parseDestination(text) };
-  const match = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text);
-  if (!match) return { destination: parseDestination(text) };
-  const [, host = '', port = ''] = match;
-  return { destination: parseDestination(host), port: parsePort(port) };
+  if (parseAddress(text)) return { host: text };
+  const [, host, port] = /^(\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text) ?? [];
+  return host === undefined || port === undefined ? { host: text } : { host, port };
 }
 
-/** @throws UserError */
-export function parsePort(text: string): number {
-  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
-  if (port >= 1 && port <= 65535) return port;
-  throw new UserError(`${quote(text)} is not a port: give a whole number from 1 to 65535`);
+/** The text that parseDestination() reads, with ports behind it. */
+export function formatDestination(destination: Destination, ports?: string): string {
+  const host = formatHost(destination);
+  if (ports === undefined) return host;
+  return host.includes(':') && destination.kind !== 'list' ? `[${host}]:${ports}` : `${host}:${ports}`;
 }
 
-/** The text that parseDestination() reads, or with a port parseDestinationPort(). */
-export function formatDestination(destination: Destination, port?: number): string {
-  const host = destination.kind === 'name' ? destination.name : formatAddress(destination.address);
-  if (port === undefined) return host;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+function formatHost(destination: Destination): string {
+  switch (destination.kind) {
+    case 'name':
+      return destination.name;
+    case 'address':
+      return formatAddress(destination.address);
+    case 'hostGateway':
+      return HOST_GATEWAY;
+    case 'unreachable':
+      return UNREACHABLE;
+    case 'list':
+      return destination.choices
+        .map(choice =>
+          choice.kind === 'address' && choice.address.family === 6
+            ? `[${formatHost(choice)}]`
+            : formatHost(choice),
+        )
+        .join(',');
+  }
 }
 
 /** A name that Docker or the DNS may have, and that cannot be mistaken for an address. */

@@ -9,19 +9,39 @@ export interface InterfacePattern {
   readonly prefix: boolean;
 }
 
-/** Where a route or a forward leads: an address, or a name of Docker's or the DNS's. */
-export type Destination =
+/** One place where a route or a forward may lead. */
+export type SingleDestination =
   | { readonly kind: 'address'; readonly address: Address }
-  | { readonly kind: 'name'; readonly name: string };
+  /** A name of Docker's or the DNS's. */
+  | { readonly kind: 'name'; readonly name: string }
+  /** The gateway that Docker gives the container: the host's address on a bridge. */
+  | { readonly kind: 'hostGateway' };
+
+/** Where a route or a forward leads. */
+export type Destination =
+  | SingleDestination
+  /** Nowhere: there is only the unreachable fallback. */
+  | { readonly kind: 'unreachable' }
+  /** The first of them that is there and healthy. */
+  | { readonly kind: 'list'; readonly choices: readonly SingleDestination[] };
+
+export type ForwardProtocol = 'tcp' | 'udp';
+
+/** The ports from the first to the last, 1 to 65535. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
 
 export interface ForwardIntent {
-  /** The label's key, for diagnostics. */
+  /** The label's key, for diagnostics; others may come from the same label. */
   readonly key: string;
   /** Absent: every interface but `lo`. */
   readonly pattern?: InterfacePattern;
-  readonly protocol: 'tcp' | 'udp';
-  readonly port: number;
+  readonly protocol: ForwardProtocol;
+  readonly ports: PortRange;
   readonly destination: Destination;
+  /** That of the first port; the others follow in order. */
   readonly destinationPort: number;
 }
 

@@ -1,5 +1,5 @@
 // Interface patterns of iptables(8): an exact name such as `eth0`, a prefix such as `wg+`, or `+` for all. Pure. Not here:
-// matches of nftables for them (interface-match.ts).
+// matches of nftables for them (labels/table/interface-match.ts).
 
 import { UserError } from '../../base/errors.js';
 import { quote } from '../../base/plain-text.js';

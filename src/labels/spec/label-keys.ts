@@ -33,11 +33,11 @@ export const LABELS: readonly LabelSpec[] = [
   },
   {
     key: NAT_FORWARD,
-    rest: ['[<pattern>.]<port>[/tcp|udp]', '<port>'],
-    value: '`<destination>[:<port>]`',
+    rest: ['[<pattern>.]<ports>[/<protocols>]', '<port>'],
+    value: '`<destination>[:<ports>]`',
     meaning:
-      'Connections to this port of the container go to the destination; with a pattern only those that arrive by such ' +
-      'an interface, with `lo` those of the container to its own 127.0.0.1.',
+      'Connections to these ports of the container go to the destination; with a pattern only those that arrive by ' +
+      'such an interface, with `lo` those of the container to its own 127.0.0.1.',
   },
   {
     key: ROUTE,

@@ -6,27 +6,21 @@ import { UserError } from '../../base/errors.js';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
 import { ownKey } from '../../base/ownership.js';
 import { quote } from '../../base/plain-text.js';
-import { nearest } from '../../base/suggest.js';
 import { RuleError } from '../../nft/iptables/syntax/rule.js';
 import { translateRule } from '../../nft/iptables/translate.js';
-import {
-  formatDestination,
-  parseDestination,
-  parseDestinationPort,
-  parseNetwork,
-  parsePort,
-} from './destination.js';
+import { formatDestination, parseDestinations, parseNetwork, splitList, splitPort } from './destination.js';
 import { ALL_LABELS, diagnostic, limitDiagnostics } from './diagnostics.js';
+import { forwardSubject, forwardTarget, parseForward } from './forward.js';
 import { DEFAULT_ROUTES } from './found-networks.js';
+import { hintFor, type ValueKind, whyMistaken } from './hints.js';
 import type {
   ContainerIntent,
   Destination,
   Diagnostic,
   HostRouteIntent,
   InterfacePattern,
-  RuleIntent,
 } from './intent.js';
-import { ANY, formatPattern, parsePattern } from './interface-pattern.js';
+import { formatPattern, parsePattern } from './interface-pattern.js';
 import {
   describeUnknown,
   HOST_ROUTES,
@@ -38,13 +32,14 @@ import {
 } from './label-keys.js';
 import { meaningOf, suggestionFor } from './misspelt.js';
 import { closeNetworks, failClosed, isRepeated, newReading, type Reading, routeSubject } from './reading.js';
-import { type RuleBudget, TOO_MANY_RULES } from './rule-budget.js';
+import { TOO_MANY_RULES } from './rule-budget.js';
 import { MAX_KEY_LENGTH, selectKeys } from './selected-keys.js';
 
 const MAX_VALUE_LENGTH = 4096;
 const MAX_LIST_ITEMS = 64;
 const MAX_RULE_NAME = 64;
-const PROTOCOLS = ['tcp', 'udp'] as const;
+/** Ports and ranges of one container, each protocol counted. */
+const MAX_FORWARDS = 1024;
 
 /**
  * Never throws. Keys that are not ours are ignored (ownKey).
@@ -96,61 +91,76 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
     throw new UserError(`the value is ${text.length} characters long: give at most ${MAX_VALUE_LENGTH}`);
   }
   const value = text.trim();
-  if (key === NAT_INTERFACES) reading.natInterfaces.push(...readInterfaces(value));
-  else if (key === STRICT) readStrict(value, reading);
-  else if (key === HOST_ROUTES) reading.hostRoutes.push(...readHostRoutes(key, value));
-  else if (key.startsWith(NAT_FORWARD)) readForward(key, value, reading);
-  else if (key.startsWith(ROUTE)) readRoute(key, value, reading);
-  else if (key.startsWith(IPTABLES_RULE)) reading.rules.push(readRule(key, value, reading.budget));
-  else throw new UserError(describeUnknown(ownKey(key) ?? key, suggestionFor(meaningOf(key))));
+  const reader = readerOf(key);
+  if (!reader) throw new UserError(describeUnknown(ownKey(key) ?? key, suggestionFor(meaningOf(key))));
+  const { kind, read } = reader;
+  const mistaken = whyMistaken(kind, value);
+  if (mistaken !== undefined) throw new UserError(mistaken);
+  try {
+    read(key, value, reading);
+  } catch (err) {
+    const hint = hintFor(kind, value);
+    throw hint === undefined ? err : new UserError(hint, { cause: err });
+  }
 }
 
-function readStrict(value: string, reading: Reading): void {
+interface Reader {
+  readonly kind: ValueKind;
+  /** @throws UserError, RuleError */
+  readonly read: (key: string, value: string, reading: Reading) => void;
+}
+
+/** What reads the value of a label; undefined for a key that is none of ours. */
+function readerOf(key: string): Reader | undefined {
+  if (key === NAT_INTERFACES) return { kind: 'interfaces', read: readInterfaces };
+  if (key === STRICT) return { kind: 'other', read: readStrict };
+  if (key === HOST_ROUTES) return { kind: 'networks', read: readHostRoutes };
+  if (key.startsWith(NAT_FORWARD)) return { kind: 'forward', read: readForward };
+  if (key.startsWith(ROUTE)) return { kind: 'gateway', read: readRoute };
+  return key.startsWith(IPTABLES_RULE) ? { kind: 'rule', read: readRule } : undefined;
+}
+
+function readStrict(_: string, value: string, reading: Reading): void {
   if (!/^(true|false)$/i.test(value))
     throw new UserError(`${quote(value)} is neither true nor false: give one of them`);
   if (value.toLowerCase() === 'true') reading.isStrict = true;
 }
 
-function readInterfaces(value: string): InterfacePattern[] {
+function readInterfaces(_: string, value: string, { natInterfaces }: Reading): void {
   const found = new Map<string, InterfacePattern>();
   for (const item of list(value, 'interfaces', 'eth0,wg+')) {
     const pattern = parsePattern(item);
     found.set(formatPattern(pattern), pattern);
   }
-  return [...found.values()];
+  natInterfaces.push(...found.values());
 }
 
-function readHostRoutes(key: string, value: string): HostRouteIntent[] {
+function readHostRoutes(key: string, value: string, { hostRoutes }: Reading): void {
   const found = new Map<string, HostRouteIntent>();
   for (const item of list(value, 'networks', '10.1.0.0/16,fd00::/8')) {
     const network = parseNetwork(item);
     found.set(formatPrefix(network), { key, network });
   }
-  return [...found.values()];
+  hostRoutes.push(...found.values());
 }
 
-/** `[<pattern>.]<port>[/tcp|udp]`: the port is what follows the last dot. */
 function readForward(key: string, value: string, reading: Reading): void {
-  const name = key.slice(NAT_FORWARD.length);
-  const slash = name.lastIndexOf('/');
-  const protocol = readProtocol(slash < 0 ? 'tcp' : name.slice(slash + 1));
-  const patternAndPort = slash < 0 ? name : name.slice(0, slash);
-  const dot = patternAndPort.lastIndexOf('.');
-  const port = parsePort(patternAndPort.slice(dot + 1));
-  const pattern = dot < 0 ? undefined : parsePattern(patternAndPort.slice(0, dot));
-  const { destination, port: destinationPort = port } = parseDestinationPort(required(value, 'web:80'));
-  const subject = `forward ${formatPattern(pattern ?? ANY)} ${port}/${protocol}`;
-  if (isRepeated(subject, key, formatDestination(destination, destinationPort), reading)) return;
-  reading.forwards.push({ key, ...(pattern && { pattern }), protocol, port, destination, destinationPort });
-}
-
-function readProtocol(text: string): 'tcp' | 'udp' {
-  const protocol = PROTOCOLS.find(known => known === text);
-  if (protocol) return protocol;
-  const near = nearest(text, PROTOCOLS);
-  throw new UserError(
-    `${quote(text)} is not a protocol: ${near ? `did you mean ${near}?` : 'give tcp or udp'}`,
-  );
+  const forwards = parseForward(key, key.slice(NAT_FORWARD.length), required(value, 'web:80'));
+  if (reading.forwards.length + forwards.length > MAX_FORWARDS)
+    throw new UserError(
+      `with this label the container forwards more than ${MAX_FORWARDS} ports and ranges, so it does not count: write neighbours as a range, such as 6881-6889`,
+    );
+  let contradiction: unknown;
+  for (const forward of forwards) {
+    try {
+      const subject = `forward ${forwardSubject(forward)}`;
+      if (!isRepeated(subject, key, forwardTarget(forward), reading)) reading.forwards.push(forward);
+    } catch (err) {
+      // The label's other ports count.
+      contradiction ??= err;
+    }
+  }
+  if (contradiction !== undefined) throw contradiction;
 }
 
 function readRoute(key: string, value: string, reading: Reading): void {
@@ -174,22 +184,26 @@ function readRouteNetwork(key: string): Prefix {
 
 /** The destination of a route: of its network's family, and without a port. */
 function readGateway(value: string, network: Prefix): Destination {
-  const { destination, port } = parseDestinationPort(value);
-  if (port !== undefined) {
+  const parts = value.split(',').map(part => splitPort(part.trim()));
+  const destination = parseDestinations(parts.map(({ host }) => host).join(','));
+  if (parts.some(({ port }) => port !== undefined)) {
     throw new UserError(
       `${quote(value)} has a port, and a route has none: give ${formatDestination(destination)}`,
     );
   }
   const { family } = network.address;
-  if (destination.kind === 'address' && destination.address.family !== family) {
+  const other = (destination.kind === 'list' ? destination.choices : [destination]).find(
+    one => one.kind === 'address' && one.address.family !== family,
+  );
+  if (other) {
     throw new UserError(
-      `${formatDestination(destination)} is no IPv${family} address, but the network is IPv${family}: give a gateway of the same family, or its name`,
+      `${formatDestination(other)} is no IPv${family} address, but the network is IPv${family}: give a gateway of the same family, or its name`,
     );
   }
-  return parseDestination(value);
+  return destination;
 }
 
-function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
+function readRule(key: string, value: string, { rules, budget }: Reading): void {
   const name = key.slice(IPTABLES_RULE.length);
   if (!/^[A-Za-z0-9_-]+$/.test(name) || name.length > MAX_RULE_NAME) {
     throw new UserError(
@@ -200,15 +214,14 @@ function readRule(key: string, value: string, budget: RuleBudget): RuleIntent {
   // Names contain no dot, so no two rules share the name of a set.
   const rule = translateRule(value, { setPrefix: `rule.${name}.` });
   if (!budget.take(rule.rules.length)) throw new UserError(TOO_MANY_RULES);
-  return { key, name, rule };
+  rules.push({ key, name, rule });
 }
 
 function list(value: string, what: string, example: string): string[] {
-  const items = required(value, example).split(',');
-  if (items.length > MAX_LIST_ITEMS) {
-    throw new UserError(`the value has ${items.length} ${what}: give at most ${MAX_LIST_ITEMS}`);
-  }
-  return items.map(item => item.trim());
+  const count = required(value, example).split(',').length;
+  if (count > MAX_LIST_ITEMS)
+    throw new UserError(`the value has ${count} ${what}: give at most ${MAX_LIST_ITEMS}`);
+  return splitList(value);
 }
 
 function required(value: string, example: string): string {

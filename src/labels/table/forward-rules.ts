@@ -8,9 +8,11 @@ import { ct, type Expression, match, meta, payload, type Statement } from '../..
 import type { FlowEnd } from '../../nft/flows.js';
 import { type NftRule, rule } from '../../nft/table.js';
 import type { UdpForward } from '../diff/state.js';
-import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
-import { matchNameButLo } from '../spec/interface-match.js';
+import type { ForwardIntent, ForwardProtocol, InterfacePattern, PortRange } from '../spec/intent.js';
 import { compareSpecificity, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
+import { countPorts, formatPorts, portsFrom } from '../spec/ports.js';
+import { matchNameButLo } from './interface-match.js';
+import { type PortShifts, planShifts } from './port-shifts.js';
 
 /** A forward with its destination resolved. */
 export interface ResolvedForward {
@@ -20,13 +22,15 @@ export interface ResolvedForward {
   readonly pattern: InterfacePattern;
   /** The interfaces by which connections may arrive; `lo` only by itself. */
   readonly ingress: readonly InterfacePattern[];
-  readonly protocol: 'tcp' | 'udp';
-  readonly port: number;
+  readonly protocol: ForwardProtocol;
+  readonly ports: PortRange;
   /** One of each family at most. */
   readonly addresses: readonly Address[];
+  /** That of the first port; the others follow in order. */
   readonly destinationPort: number;
 }
 
+const NFT_FAMILY = { 4: 'ip', 6: 'ip6' } as const;
 const LOOPBACK = { prefix: { addr: '127.0.0.0', len: 8 } };
 
 /** With route_localnet the kernel would accept packets for 127.0.0.0/8 from outside: these rules drop them. */
@@ -41,7 +45,7 @@ export function dropForeignLoopback(forwards: readonly ResolvedForward[]): NftRu
 /**
  * Connections that arrive for an address of their ingress interface, other than `lo`. The narrowest pattern comes first.
  */
-export function preroutingDnat(forwards: readonly ResolvedForward[]): NftRule[] {
+export function preroutingDnat(forwards: readonly ResolvedForward[], shifts: PortShifts): NftRule[] {
   const groups = new Map<string, { pattern: InterfacePattern; forwards: ResolvedForward[] }>();
   const outside = forwards.filter(forward => !isLocal(forward));
   for (const forward of outside.sort(bySpecificity)) {
@@ -57,7 +61,7 @@ export function preroutingDnat(forwards: readonly ResolvedForward[]): NftRule[] 
     .sort((a, b) => compareSpecificity(a.pattern, b.pattern))
     .flatMap(({ pattern, forwards }) =>
       ([4, 6] as const).flatMap(family =>
-        dnat(family, forwards, [...matchNameButLo('iifname', pattern), here]),
+        dnat(family, forwards, [...matchNameButLo('iifname', pattern), here], shifts),
       ),
     );
 }
@@ -66,45 +70,108 @@ export function preroutingDnat(forwards: readonly ResolvedForward[]): NftRule[] 
  * Connections of the container to itself: to an address of its own, or for `lo` to a loopback address. The address does
  * not show which interface was meant, so the widest pattern counts.
  */
-export function outputDnat(forwards: readonly ResolvedForward[]): NftRule[] {
-  const widest = [...forwards].sort((a, b) => bySpecificity(b, a) || naturalCompare(a.key, b.key));
+export function outputDnat(forwards: readonly ResolvedForward[], shifts: PortShifts): NftRule[] {
+  const widest = [...forwards].sort((a, b) => compareSpecificity(b.pattern, a.pattern) || byPorts(a, b));
   const [local, others] = [widest.filter(isLocal), widest.filter(forward => !isLocal(forward))];
   const own = match({ fib: { result: 'type', flags: ['daddr'] } }, '==', 'local');
   const byLo = match(meta('oifname'), '==', 'lo');
   const [ip, ip6] = [payload('ip', 'daddr'), payload('ip6', 'daddr')];
   return [
-    ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', formatAddress(DOCKER_DNS))]),
-    ...dnat(6, local, [byLo, match(ip6, '==', '::1')]),
-    ...dnat(4, others, [own, match(ip, '!=', LOOPBACK)]),
-    ...dnat(6, others, [own, match(ip6, '!=', '::1')]),
+    ...dnat(4, local, [byLo, match(ip, '==', LOOPBACK), match(ip, '!=', formatAddress(DOCKER_DNS))], shifts),
+    ...dnat(6, local, [byLo, match(ip6, '==', '::1')], shifts),
+    ...dnat(4, others, [own, match(ip, '!=', LOOPBACK)], shifts),
+    ...dnat(6, others, [own, match(ip6, '!=', '::1')], shifts),
   ];
 }
 
-/** One rule for all forwards of a family: a map by protocol and port, so that packets do not pay for their number. */
-function dnat(family: 4 | 6, forwards: readonly ResolvedForward[], matches: readonly Statement[]): NftRule[] {
+/**
+ * The rules for all forwards of a family. Those of one port are one map by protocol and port, so that packets do not pay for
+ * their number; a range is a rule.
+ * @param forwards the first that has a port counts
+ */
+function dnat(
+  family: 4 | 6,
+  forwards: readonly ResolvedForward[],
+  matches: readonly Statement[],
+  shifts: PortShifts,
+): NftRule[] {
   const elements = new Map<string, readonly [Expression, Expression]>();
-  for (const { protocol, port, addresses, destinationPort } of forwards) {
-    const key = `${protocol} ${port}`;
+  const ranges: ResolvedForward[] = [];
+  const rules: NftRule[] = [];
+  for (const forward of forwards) {
+    const { protocol, ports, addresses, destinationPort } = forward;
     const address = addresses.find(address => address.family === family);
-    if (!address || elements.has(key)) continue;
-    elements.set(key, [{ concat: [protocol, port] }, { concat: [formatAddress(address), destinationPort] }]);
+    if (!address) continue;
+    const { first, last } = ports;
+    if (first < last) {
+      ranges.push(forward);
+      const to = natRule(family, address, forward, matches, shifts);
+      rules.push(...to);
+      continue;
+    }
+    const key = `${protocol} ${first}`;
+    const isCovered = ranges.some(
+      range => range.protocol === protocol && range.ports.first <= first && first <= range.ports.last,
+    );
+    if (isCovered || elements.has(key)) continue;
+    elements.set(key, [{ concat: [protocol, first] }, { concat: [formatAddress(address), destinationPort] }]);
   }
-  if (elements.size === 0) return [];
+  if (elements.size === 0) return rules;
   const key = { concat: [meta('l4proto'), payload('th', 'dport')] };
   const keys = [...elements.keys()].sort(naturalCompare);
   const data = { set: keys.map(key => elements.get(key)!) };
-  return [rule(...matches, { dnat: { family: family === 4 ? 'ip' : 'ip6', addr: { map: { key, data } } } })];
+  return [rule(...matches, { dnat: { family: NFT_FAMILY[family], addr: { map: { key, data } } } }), ...rules];
+}
+
+/** The rules of one range: to the same ports, or by a chain to as many others. */
+function natRule(
+  family: 4 | 6,
+  address: Address,
+  { protocol, ports, destinationPort }: ResolvedForward,
+  matches: readonly Statement[],
+  shifts: PortShifts,
+): NftRule[] {
+  const to = formatAddress(address);
+  const isFor = ({ first, last }: PortRange): Statement =>
+    match(payload(protocol, 'dport'), '==', portExpression({ first, last }));
+  if (destinationPort === ports.first)
+    return [rule(...matches, isFor(ports), { dnat: { family: NFT_FAMILY[family], addr: to } })];
+  const ofFamily = match(meta('nfproto'), '==', `ipv${family}`);
+  return planShifts(ports, destinationPort).map(({ ports, min, max }) =>
+    rule(ofFamily, ...matches, isFor(ports), {
+      jump: { target: shifts.chainFor({ family, addr: to, min, max }) },
+    }),
+  );
+}
+
+function portExpression({ first, last }: PortRange): Expression {
+  return first === last ? first : { range: [first, last] };
+}
+
+/** The same ports in ranges that do not meet, which those of one set have to be. */
+function disjoint(ranges: readonly PortRange[]): PortRange[] {
+  const merged: { first: number; last: number }[] = [];
+  for (const { first, last } of [...ranges].sort((a, b) => a.first - b.first)) {
+    const before = merged.at(-1);
+    if (before && first <= before.last) before.last = Math.max(before.last, last);
+    else merged.push({ first, last });
+  }
+  return merged;
 }
 
 /** Masquerades forwarded connections: one rule for each destination, with the ports that are forwarded to it. */
 export function masqueraded(forwards: readonly ResolvedForward[]): NftRule[] {
-  const found = new Map<string, { forward: ResolvedForward; address: Address; ports: Set<number> }>();
+  const found = new Map<
+    string,
+    { forward: ResolvedForward; address: Address; ports: Map<string, PortRange> }
+  >();
   for (const forward of forwards) {
+    const { protocol, ports, destinationPort } = forward;
     for (const address of forward.addresses) {
-      const key = `${forward.protocol} ${formatAddress(address)} ${forward.destinationPort}`;
-      const entry = found.get(key) ?? { forward, address, ports: new Set() };
+      const key = `${protocol} ${formatAddress(address)} ${formatPorts(portsFrom(destinationPort, ports))}`;
+      const entry = found.get(key) ?? { forward, address, ports: new Map() };
       found.set(key, entry);
-      entry.ports.add(forward.port);
+      entry.ports.set(formatPorts(ports), ports);
     }
   }
   return [...found.keys()].sort(naturalCompare).map(key => {
@@ -112,8 +179,8 @@ export function masqueraded(forwards: readonly ResolvedForward[]): NftRule[] {
     const { protocol, destinationPort } = forward;
     return rule(
       match(payload(address.family === 4 ? 'ip' : 'ip6', 'daddr'), '==', formatAddress(address)),
-      match(payload(protocol, 'dport'), '==', destinationPort),
-      match(ct('proto-dst', 'original'), '==', { set: [...ports].sort((a, b) => a - b) }),
+      match(payload(protocol, 'dport'), '==', portExpression(portsFrom(destinationPort, forward.ports))),
+      match(ct('proto-dst', 'original'), '==', { set: disjoint([...ports.values()]).map(portExpression) }),
       { masquerade: null },
     );
   });
@@ -124,7 +191,12 @@ function isLocal({ pattern }: ResolvedForward): boolean {
 }
 
 function bySpecificity(a: ResolvedForward, b: ResolvedForward): number {
-  return compareSpecificity(a.pattern, b.pattern);
+  return compareSpecificity(a.pattern, b.pattern) || byPorts(a, b);
+}
+
+/** The fewest ports first. */
+function byPorts(a: ResolvedForward, b: ResolvedForward): number {
+  return countPorts(a.ports) - countPorts(b.ports) || naturalCompare(a.key, b.key);
 }
 
 /**
@@ -135,12 +207,13 @@ export function udpForwards(
   wanted: readonly ForwardIntent[],
   resolved: readonly ResolvedForward[],
 ): readonly UdpForward[] {
-  const ports = new Map<number, FlowEnd[]>();
-  for (const { protocol, port } of wanted) if (protocol === 'udp') ports.set(port, []);
-  for (const { protocol, port, addresses, destinationPort } of resolved) {
-    if (protocol === 'udp') {
-      ports.get(port)?.push(...addresses.map(address => ({ address, port: destinationPort })));
-    }
+  const found = new Map<string, { readonly ports: PortRange; readonly destinations: FlowEnd[] }>();
+  for (const { protocol, ports } of wanted)
+    if (protocol === 'udp') found.set(formatPorts(ports), { ports, destinations: [] });
+  for (const { protocol, ports, addresses, destinationPort } of resolved) {
+    if (protocol !== 'udp') continue;
+    const ends = addresses.map(address => ({ address, port: destinationPort }));
+    found.get(formatPorts(ports))?.destinations.push(...ends);
   }
-  return [...ports].map(([port, destinations]) => ({ port, destinations }));
+  return [...found.values()];
 }

@@ -9,7 +9,6 @@ import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js
 import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { matchName, matchNameButLo } from '../spec/interface-match.js';
 import { isLoopbackPattern } from '../spec/interface-pattern.js';
 import {
   dropForeignLoopback,
@@ -18,6 +17,8 @@ import {
   preroutingDnat,
   type ResolvedForward,
 } from './forward-rules.js';
+import { matchName, matchNameButLo } from './interface-match.js';
+import { PortShifts } from './port-shifts.js';
 import { restoreMark, saveMark } from './reply-routing.js';
 
 /** What a table is made of. */
@@ -85,13 +86,14 @@ function openTable({
   const outside = natInterfaces.filter(pattern => !isLoopbackPattern(pattern));
   // By `lo` alone nothing is forwarded: that is another thing than no interfaces at all.
   const isClosed = isForwardingClosed || (natInterfaces.length > 0 && outside.length === 0);
+  const shifts = new PortShifts();
   // Those of raw and mangle have none: an "accept" of a label's there would skip them.
   const own: Partial<Record<BaseChain, readonly NftRule[]>> = {
     raw: [...dropForeignLoopback(forwards), ...(hasRoutes ? dropRedirects() : [])],
-    prerouting: preroutingDnat(forwards),
+    prerouting: preroutingDnat(forwards, shifts),
     arrived: ingressMacs ? saveMark(ingressMacs) : [],
     replies: ingressMacs ? restoreMark() : [],
-    'nat-output': outputDnat(forwards),
+    'nat-output': outputDnat(forwards, shifts),
     forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isClosed)],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
@@ -114,7 +116,7 @@ function openTable({
   return {
     ...TABLE,
     sets: [],
-    chains: [...base, ...twine, ...forwarded],
+    chains: [...base, ...twine, ...shifts.chains, ...forwarded],
   };
 }
 

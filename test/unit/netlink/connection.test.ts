@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NetlinkConnection } from '../../../src/netlink/connection.js';
 import {
+  NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
   NLMSG_DONE,
@@ -154,3 +155,57 @@ for (const [what, answers, limits, reason] of [
     });
   });
 }
+
+/** A connection for transactions: what answers one, by the numbers of its messages in their order. */
+function transaction(answers: (seqs: readonly number[]) => Buffer[]) {
+  const queue: Buffer[] = [];
+  const sent: number[] = [];
+  const socket = {
+    send: (datagram: Buffer) => {
+      const messages = readMessages(datagram);
+      sent.push(...messages.filter(({ flags }) => (flags & NLM_F_ACK) !== 0).map(({ seq }) => seq));
+      queue.push(...answers(messages.map(({ seq }) => seq)));
+    },
+    sendOnThread: async () => undefined,
+    receive: (buffer: Buffer) => {
+      const next = queue.shift();
+      if (!next) throw new Error('EAGAIN');
+      return next.copy(buffer);
+    },
+    close: () => undefined,
+  };
+  const empty = Buffer.alloc(4);
+  const requests = [1, 2, 3].map(type => ({ type, flags: 0, payload: empty }));
+  const it = new NetlinkConnection(socket, { limits: { messages: 100, ms: 10_000 } });
+  const run = (): void =>
+    it.batch(
+      {
+        begin: { type: 16, flags: 0, payload: empty },
+        requests,
+        end: { type: 17, flags: 0, payload: empty },
+      },
+      CONTEXT,
+    );
+  return { run, sent };
+}
+
+test('of a transaction the last request alone is acknowledged', () => {
+  const { run, sent } = transaction(seqs => [ack(seqs[0]! - 1, 1), ack(seqs[3]!)]);
+  run();
+  assert.equal(sent.length, 1);
+});
+
+for (const [what, at] of [
+  ['its beginning', 0],
+  ['its first request', 1],
+  ['its last request', 3],
+] as const) {
+  test(`a transaction whose refusal names ${what} is refused`, () => {
+    const { run } = transaction(seqs => [ack(seqs[at]!, 95), ack(seqs[3]!)]);
+    assert.throws(run, { name: 'OpError', message: /^asking for it: EOPNOTSUPP / });
+  });
+}
+
+test('a transaction that nothing answers is no success', () => {
+  assert.throws(transaction(() => []).run, { name: 'ChannelError' });
+});

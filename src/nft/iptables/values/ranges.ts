@@ -37,7 +37,7 @@ export function matchOctets(
 }
 
 /** Lists of statements, of which at most one fits a packet. */
-export type Alternatives = readonly (readonly Statement[])[];
+type Alternatives = readonly (readonly Statement[])[];
 
 /** A condition, and its opposite. */
 export interface Condition {

@@ -10,7 +10,8 @@ const end = (text: string): FlowEnd => {
   const [, address = '', port = ''] = /^(.*)\/(\d+)$/.exec(text)!;
   return { address: parseAddress(address)!, port: Number(port) };
 };
-const FORWARD = { port: 53, destinations: [end('10.9.0.3/5353'), end('fd09::3/5353')] };
+const port = (first: number, last = first) => ({ first, last });
+const FORWARD = { ports: port(53), destinations: [end('10.9.0.3/5353'), end('fd09::3/5353')] };
 
 for (const [what, destination, answering, translated, stale] of [
   ['goes to the destination', '10.8.0.2/53', '10.9.0.3/5353', 'both', false],
@@ -30,7 +31,7 @@ for (const [what, destination, answering, translated, stale] of [
       isDestinationTranslated: translated === 'both' || translated === 'destination',
       handle: { family: 2, attrs: [] },
     };
-    assert.equal(isStale(flow, FORWARD), stale);
+    assert.equal(isStale(flow, [FORWARD]), stale);
   });
 }
 
@@ -47,7 +48,31 @@ test('the plan names each port that labels forward by UDP, also while its destin
     container('gone', { netns: null, networks: { main: '' } }),
   ]);
   assert.deepEqual(sandboxes[0]!.udpForwards, [
-    { port: 53, destinations: [end('10.9.0.3/5353'), end('10.9.0.3/54')] },
-    { port: 99, destinations: [] },
+    { ports: port(53), destinations: [end('10.9.0.3/5353'), end('10.9.0.3/54')] },
+    { ports: port(99), destinations: [] },
   ]);
 });
+
+const RANGES = [
+  { ports: port(6881, 6889), destinations: [end('10.9.0.3/7881')] },
+  { ports: port(6885), destinations: [end('10.9.0.4/1')] },
+];
+
+for (const [what, destination, answering, stale] of [
+  ['of a range goes to the port as far from the first', '10.8.0.2/6883', '10.9.0.3/7883', false],
+  ['of a range goes to another port of it', '10.8.0.2/6883', '10.9.0.3/7884', true],
+  ['of a range goes to an old destination', '10.8.0.2/6889', '10.9.0.9/7889', true],
+  ['of a port within a range goes where the port does', '10.8.0.2/6885', '10.9.0.4/1', false],
+  ['goes to a port beside the range', '10.8.0.2/6890', '10.9.0.9/7890', false],
+] as const) {
+  test(`a flow that ${what} is ${stale ? 'let go of' : 'left alone'}`, () => {
+    const flow: Flow = {
+      destination: end(destination),
+      answering: end(answering),
+      isSourceTranslated: true,
+      isDestinationTranslated: true,
+      handle: { family: 2, attrs: [] },
+    };
+    assert.equal(isStale(flow, RANGES), stale);
+  });
+}

@@ -23,6 +23,7 @@ interface Played {
   mode?: string;
   image?: string;
   runtime?: string;
+  health?: string;
   labels?: Record<string, string>;
   networks?: Record<string, object>;
 }
@@ -147,11 +148,13 @@ class FakeDocker {
   }
 }
 
-function listed(id: string, { name, running = true, labels = {}, mode, networks = {} }: Played): object {
+function listed(id: string, played: Played): object {
+  const { name, running = true, labels = {}, mode, networks = {}, health } = played;
   return {
     Id: id,
     Names: [`/${name}`],
     State: running ? 'running' : 'exited',
+    Status: `Up 5 minutes${health ? ` (${health})` : ''}`,
     Labels: labels,
     HostConfig: { NetworkMode: mode ?? 'main' },
     NetworkSettings: {
@@ -173,12 +176,13 @@ function inspected(id: string, played: Played): object {
     networks = {},
     image = 'i1',
     runtime,
+    health,
   } = played;
   return {
     Id: id,
     Name: `/${name}`,
     Image: image,
-    State: { Running: running, Pid: running ? pid : 0 },
+    State: { Running: running, Pid: running ? pid : 0, ...(health && { Health: { Status: health } }) },
     Config: { Labels: labels },
     HostConfig: { NetworkMode: mode ?? 'main', Runtime: runtime },
     NetworkSettings: { Networks: networks },
@@ -283,6 +287,23 @@ test('an event about a container has that one inspected', async t => {
   assert.deepEqual(docker.asked.sort(), ['/containers/a/json', '/containers/b/json', '/containers/json']);
 });
 
+test('a container whose health changes is inspected, by its event or by the listing, and no other', async t => {
+  const docker = await FakeDocker.start(t);
+  for (const name of ['a', 'b']) docker.containers.set(name, { name, health: 'healthy' });
+  const containers = docker.containersOf();
+  await containers.list(true);
+  docker.asked.length = 0;
+  docker.containers.set('a', { name: 'a', health: 'unhealthy' });
+  const views = await containers.list(false);
+  assert.deepEqual(views.map(({ name, health }) => `${name} ${health}`).sort(), [
+    'a unhealthy',
+    'b undefined',
+  ]);
+  assert.deepEqual(docker.asked.splice(0).sort(), ['/containers/a/json', '/containers/json']);
+  await containers.list(false);
+  assert.deepEqual(docker.asked, ['/containers/json']);
+});
+
 test('Docker is asked for events of exact names', async t => {
   const docker = await FakeDocker.start(t);
   let isUp = false;
@@ -290,7 +311,7 @@ test('Docker is asked for events of exact names', async t => {
   await until(() => isUp);
   assert.deepEqual(docker.filters, {
     type: ['container', 'network'],
-    event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect'],
+    event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect', 'health_status'],
   });
 });
 

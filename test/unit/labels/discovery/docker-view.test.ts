@@ -73,7 +73,6 @@ test('a view has its name, its service and its networks', () => {
       driver: 'bridge',
       addresses: [],
       subnets: ['172.18.0.0/16', 'fd00::/64'],
-      hasGateway6: true,
       gateways: ['172.18.0.1', 'fd00::1'],
       aliases: ['web', 'www'],
     },
@@ -88,6 +87,69 @@ test('the name of its host is an alias, whichever way Docker says so', () => {
   assert.deepEqual(aliases(since25), ['www', 'web', 'vpn-host']);
   assert.deepEqual(aliases({ Aliases: null, DNSNames: null }), []);
 });
+
+for (const [what, labels, service, taskNames] of [
+  [
+    'of a stack',
+    { service: 'shop_vpn', task: 'shop_vpn.1.x7ab', stack: 'shop' },
+    { project: 'shop', name: 'vpn' },
+    ['shop_vpn', 'shop_vpn.1'],
+  ],
+  ['of no stack', { service: 'vpn', task: 'vpn.12.x7ab' }, { project: '', name: 'vpn' }, ['vpn', 'vpn.12']],
+  [
+    'on each node, with a dot in its name',
+    { service: 'shop_a.b', task: 'shop_a.b.node7.x7ab', stack: 'shop' },
+    { project: 'shop', name: 'a.b' },
+    ['shop_a.b', 'shop_a.b.node7'],
+  ],
+  [
+    'whose task is named otherwise',
+    { service: 'vpn', task: 'other.1.x7ab' },
+    { project: '', name: 'vpn' },
+    ['vpn'],
+  ],
+] as const) {
+  test(`a task of a service of Swarm ${what} has the service's names`, () => {
+    const { service: name, task, stack } = { stack: undefined, ...labels };
+    const view = viewInspected(
+      inspected(
+        {},
+        {
+          'com.docker.swarm.service.name': name,
+          'com.docker.swarm.task.name': task,
+          ...(stack && { 'com.docker.stack.namespace': stack }),
+        },
+      ),
+      kindOf,
+    );
+    assert.deepEqual([view.service, view.taskNames], [service, taskNames]);
+  });
+}
+
+test('links are names that the container itself has for others', () => {
+  const container = inspected({ main: { Links: ['shop-vpn-1:gw', 'shop-db-1:db'] }, other: { Links: null } });
+  const view = viewInspected({ ...container, HostConfig: { Links: ['/old:/web/legacy'] } }, kindOf);
+  assert.deepEqual(Object.fromEntries(view.links!), { gw: 'shop-vpn-1', db: 'shop-db-1', legacy: 'old' });
+  assert.equal(viewInspected(inspected({ main: {} }), kindOf).links, undefined);
+});
+
+for (const [status, state, health] of [
+  ['Up 5 minutes (unhealthy)', { Health: { Status: 'unhealthy' } }, 'unhealthy'],
+  ['Up 5 minutes (health: starting)', { Health: { Status: 'starting' } }, 'starting'],
+  ['Up 5 minutes (healthy)', { Health: { Status: 'healthy' } }, undefined],
+  ['Up 5 minutes', { Health: { Status: 'none' } }, undefined],
+  ['Up 5 minutes', {}, undefined],
+  ['Up 5 minutes (Paused)', { Paused: true, Health: { Status: 'unhealthy' } }, undefined],
+  ['Restarting (1) 3 seconds ago', { Restarting: true, Health: { Status: 'unhealthy' } }, undefined],
+] as const) {
+  test(`a container that is ${status} has the same fingerprint in listing and inspection`, () => {
+    const container = { ...inspected(), State: { Running: true, Pid: 7, ...state } };
+    assert.equal(viewInspected(container, kindOf).health, health);
+    assert.equal(fingerprint({ ...listed(), Status: status }), fingerprint(container));
+    const isOther = fingerprint({ ...listed(), Status: 'Up 1 second' }) !== fingerprint(container);
+    assert.equal(isOther, health !== undefined);
+  });
+}
 
 test('one half of a service is no service', () => {
   assert.equal(

@@ -4,7 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findHostDns, hostDnsOf, type ResolvConf } from '../../../../src/labels/discovery/host-dns.js';
+import {
+  dnsOf,
+  findHostDns,
+  findPrivateDns,
+  type ResolvConf,
+} from '../../../../src/labels/discovery/host-dns.js';
 
 const OLD = 'nameserver 127.0.0.11\noptions ndots:0\n';
 const NEW = (servers: string) =>
@@ -53,6 +58,36 @@ for (const [what, files, expected] of [
   });
 }
 
+for (const [what, files, expected] of [
+  [
+    'a new Docker asks the LAN from the container',
+    { container: NEW('192.0.2.1 192.168.1.1') },
+    '192.168.1.1',
+  ],
+  ['a new Docker asks the LAN by IPv6', { container: NEW('fd77::1') }, 'fd77::1'],
+  ['a new Docker asks the LAN from the host', { container: NEW('host(192.168.1.1)') }, undefined],
+  [
+    'an old Docker takes the LAN from the host',
+    { container: OLD, host: 'nameserver 10.0.0.53\n' },
+    '10.0.0.53',
+  ],
+  [
+    'an old Docker takes it from resolved',
+    { container: OLD, host: STUB, resolved: 'nameserver 172.16.0.1\n' },
+    '172.16.0.1',
+  ],
+  ['the container asks by itself', { container: 'nameserver 192.168.1.1\n' }, '192.168.1.1'],
+  ['the server is of no private network', { container: NEW('192.0.2.1') }, undefined],
+  ['the container wrote what is no address', { container: NEW('192.168.1.1;id') }, undefined],
+  ['the container has a `dns:` of its own', { container: NEW('192.168.1.1'), hasOwnDns: true }, undefined],
+  ['nothing can be read', {}, undefined],
+] as const satisfies readonly [string, Partial<ResolvConf>, string | undefined][]) {
+  test(`where ${what}, ${expected ?? 'no resolver of a private network'} is found`, () => {
+    const none = { container: undefined, hasOwnDns: false, host: undefined, resolved: undefined };
+    assert.equal(findPrivateDns({ ...none, ...files }), expected);
+  });
+}
+
 const ID = 'ab'.repeat(32);
 
 /** What is told of a container whose file Docker says to be at that path below a folder of the test's own. */
@@ -61,7 +96,7 @@ function told(make: (folder: string) => string): string | undefined {
   try {
     mkdirSync(join(folder, ID));
     const bare = { Id: ID, Name: '/x', Image: '', State: { Running: true, Pid: 1 }, Config: {} };
-    return hostDnsOf({ ...bare, ResolvConfPath: make(folder) });
+    return dnsOf({ ...bare, ResolvConfPath: make(folder) }).hostDns;
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ChannelError, OpError, UserError } from '../../../../src/base/errors.js';
+import { withDigest } from '../../../../src/labels/diff/digest.js';
+import type { NftTable } from '../../../../src/nft/table.js';
 import { FakeNamespace, type Fault } from '../../../support/fake-namespace.js';
 import {
   DESIRED,
@@ -18,7 +20,7 @@ import {
   without,
   world,
 } from '../../../support/fake-sandbox.js';
-import { withFallback } from '../../../support/label-namespace.js';
+import { accepting, withFallback } from '../../../support/label-namespace.js';
 
 type Code = keyof typeof ERRNOS;
 const CODES = Object.keys(ERRNOS) as Code[];
@@ -333,9 +335,49 @@ describe('flows of a forward', () => {
       const it = world(t);
       it.ns.sysctls.set('netfilter/nf_conntrack_count', '7');
       failing(it.ns, 'listing flows to udp port 53', fault);
-      const result = it.sandboxes.reconcile({ ...DESIRED, udpForwards: [{ port: 53, destinations: [] }] });
+      const result = it.sandboxes.reconcile({
+        ...DESIRED,
+        udpForwards: [{ ports: { first: 53, last: 53 }, destinations: [] }],
+      });
       assert.deepEqual([failuresOf(result), held(it)], [[], WHOLE]);
       assert.match(it.said.at(-1)!, /# listing flows to udp port 53: /);
+    });
+  }
+});
+
+describe('a rule that libnftables has no words for', () => {
+  const shifted: NftTable = {
+    ...accepting(80),
+    chains: [
+      {
+        name: 'shift1',
+        rules: [
+          { expr: [], late: { dnat: { family: 4, addr: '10.9.0.3', min: 1000, max: 65535 } } },
+          { expr: [{ drop: null }] },
+        ],
+      },
+    ],
+  };
+  const LATE = 'inserting nftables rules into dwgd';
+  const desired = withDigest({ ...DESIRED, table: shifted });
+
+  test('comes with the stamp, and then nothing is left to do', t => {
+    const it = world(t);
+    assert.deepEqual(failuresOf(it.sandboxes.reconcile(desired)), []);
+    assert.deepEqual(it.ns.chainsOf('dwgd'), ['shift1 2', 'stamp 2']);
+    assert.deepEqual(it.sandboxes.reconcile(desired)!.changes, []);
+  });
+
+  for (const fault of [ERRNOS.EOPNOTSUPP, ERRNOS.ENOENT, 'no answer'] as const) {
+    test(`is refused (${fault}): that is a failure, nothing is forwarded, and it is tried again`, t => {
+      const it = world(t);
+      failing(it.ns, LATE, fault);
+      const [failure = ''] = failuresOf(it.sandboxes.reconcile(desired));
+      assert.match(failure, /^inserting nftables rules into dwgd/);
+      assert.deepEqual(it.ns.chainsOf('dwgd'), ['strict-forward 1', 'stamp 1']);
+      it.ns.fault = () => undefined;
+      assert.deepEqual(failuresOf(it.sandboxes.reconcile(desired)), []);
+      assert.deepEqual(it.ns.chainsOf('dwgd'), ['shift1 2', 'stamp 2']);
     });
   }
 });

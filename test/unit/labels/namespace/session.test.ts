@@ -86,7 +86,9 @@ describe('what is taken away', () => {
 describe('flows of a forward', () => {
   const [IPS_SRC_NAT, IPS_DST_NAT] = [1 << 4, 1 << 5];
   const FORWARDED = IPS_SRC_NAT! | IPS_DST_NAT!;
-  const udpForwards = [{ port: 53, destinations: [{ address: address('10.9.0.3'), port: 53 }] }];
+  const udpForwards = [
+    { ports: { first: 53, last: 53 }, destinations: [{ address: address('10.9.0.3'), port: 53 }] },
+  ];
   const to = '10.8.0.2/53';
   const OLD = flowBytes({ from: '10.8.0.1/4000', to, answering: '10.9.0.9/53', status: FORWARDED });
   const OLD_TOO = flowBytes({ from: '10.8.0.1/4001', to, answering: '10.9.0.9/53', status: FORWARDED });

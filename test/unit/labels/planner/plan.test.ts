@@ -9,6 +9,7 @@ import type { DesiredSysctl } from '../../../../src/labels/diff/state.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import type { Rule } from '../../../../src/netlink/route/policy-rule.js';
 import {
+  address,
   chain,
   container,
   forwardsOf,
@@ -246,7 +247,7 @@ test('of labels that may be those of an image the networks of routes get fallbac
 });
 
 const IPV6_OPEN = (to: string) =>
-  `app twine.route.0.0.0.0/0: IPv6 still uses Docker's own default route: set the label twine.route.::/0=${to}, which sends it the same way, or nowhere while the gateway has no IPv6`;
+  `app twine.route.0.0.0.0/0: IPv6 still uses Docker's own default route: set the label twine.route.::/0=${to}, which sends it the same way, or nowhere while the gateway has no IPv6; twine.route.::/0=unreachable sends it nowhere at all`;
 for (const [what, labels, hasGateway6, expected] of [
   ['the default route of IPv4', { '0.0.0.0/0': 'gw' }, true, [IPV6_OPEN('gw')]],
   ['the same by an address', { '0.0.0.0/0': '10.0.0.3' }, true, [IPV6_OPEN('<gateway>')]],
@@ -260,13 +261,28 @@ for (const [what, labels, hasGateway6, expected] of [
   ['both families', { '0.0.0.0/0': 'gw', '::/0': 'gw' }, true, []],
   ['IPv4, and both halves of IPv6', { '0.0.0.0/0': 'gw', '::/1': 'gw', '8000::/1': 'gw' }, true, []],
   ['IPv4, and one half of IPv6', { '0.0.0.0/0': 'gw', '::/1': 'gw' }, true, [IPV6_OPEN('gw')]],
+  ['both families, and IPv6 nowhere', { '0.0.0.0/0': 'gw', '::/0': 'unreachable' }, true, []],
+  ['IPv4 by a list', { '0.0.0.0/0': 'gw,gw.main' }, true, [IPV6_OPEN('gw,gw.main')]],
+  [
+    'IPv4, which is nowhere',
+    { '0.0.0.0/0': 'unreachable' },
+    true,
+    [
+      "app twine.route.0.0.0.0/0: IPv6 still uses Docker's own default route: set the label twine.route.::/0=unreachable for it, too",
+    ],
+  ],
+  ['IPv4 by Docker’s gateway', { '0.0.0.0/0': 'host-gateway' }, true, []],
+  ['IPv6 by Docker’s gateway', { '0.0.0.0/0': 'gw', '::/0': 'host-gateway' }, true, []],
   ['a part of IPv4', { '10.8.0.0/16': 'gw' }, true, []],
   ['IPv4 where Docker has no way for IPv6', { '0.0.0.0/0': 'gw' }, false, []],
 ] as const) {
   test(`with a label for ${what}, IPv6 is ${expected.length > 0 ? 'told to be open' : 'nothing to tell of'}`, () => {
     const keyed = Object.entries(labels).map(([network, to]) => [`twine.route.${network}`, to]);
     const app = routed({ main: '10.0.0.2 fd00::2' }, Object.fromEntries(keyed));
-    const attachments = app.attachments.map(main => ({ ...main, ...(hasGateway6 && { hasGateway6 }) }));
+    const attachments = app.attachments.map(main => ({
+      ...main,
+      gateways: [address('10.0.0.1'), ...(hasGateway6 ? [address('fd00::1')] : [])],
+    }));
     const { diagnostics } = only([{ ...app, attachments }, gw({ main: '10.0.0.3 fd00::3' })]);
     assert.deepEqual(diagnostics, expected);
   });
@@ -288,6 +304,30 @@ for (const [network, isTold] of [
           ]
         : [],
     );
+  });
+}
+
+for (const [what, labels, privateDns, isTold] of [
+  ['a default route by a gateway', { '0.0.0.0/0': 'gw' }, '192.168.1.1', true],
+  ['both halves', { '0.0.0.0/1': 'gw', '128.0.0.0/1': 'gw' }, '192.168.1.1', true],
+  ['a default route that is nowhere', { '0.0.0.0/0': 'unreachable' }, '192.168.1.1', true],
+  ['IPv6 by a gateway', { '::/0': 'gw' }, 'fd77::1', true],
+  ['a default route of the other family', { '0.0.0.0/0': 'gw' }, 'fd77::1', false],
+  ['the LAN left to Docker', { '0.0.0.0/0': 'gw', '192.168.0.0/16': 'host-gateway' }, '192.168.1.1', false],
+  ['the resolver left to Docker', { '0.0.0.0/0': 'gw', '192.168.1.1': 'host-gateway' }, '192.168.1.1', false],
+  ['a default route by Docker’s gateway', { '0.0.0.0/0': 'host-gateway' }, '192.168.1.1', false],
+  ['a resolver on a network of its own', { '0.0.0.0/0': 'gw' }, '10.0.0.53', false],
+  ['a longer route', { '10.8.0.0/16': 'gw' }, '192.168.1.1', false],
+] as const) {
+  test(`with ${what}, the resolver ${privateDns} of the LAN is ${isTold ? '' : 'not '}told`, () => {
+    const keyed = Object.entries(labels).map(([network, to]) => [`twine.route.${network}`, to]);
+    const app = routed({ main: '10.0.0.2 fd00::2' }, Object.fromEntries(keyed), {
+      gateways: { main: '10.0.0.1' },
+    });
+    const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
+    const { diagnostics } = only([{ ...app, attachments, privateDns }, gw({ main: '10.0.0.3 fd00::3' })]);
+    const said = diagnostics.filter(text => text.includes(`twine.route.${privateDns}=host-gateway`));
+    assert.deepEqual([said.length, diagnostics.length], isTold ? [1, 1] : [0, 0]);
   });
 }
 

@@ -20,6 +20,7 @@ const ALL_CLOSED = 'ntil then 0.0.0.0/0 and ::/0 are unreachable';
 const MEANT_10 =
   'is not a network: did you mean twine.route.10.0.0.0/8? Until then 10.0.0.0/8 is unreachable';
 const NO_NETWORK = `did you mean twine.route.<network>, such as twine.route.0.0.0.0/0? U${ALL_CLOSED}`;
+const PORT = 'give a whole number from 1 to 65535, or a range such as 6881-6889';
 const NO_FORWARDING = 'until then the container forwards nothing but what its labels translate';
 const REACHABLE = 'give an address that packets can be sent to, such as that of another container';
 
@@ -70,11 +71,23 @@ for (const [key, value, message] of [
   ['twine.forward.9080', 'a:80', 'this label has been renamed: write twine.nat.forward.9080'],
   // Interfaces.
   ['twine.nat.interfaces', '', `the value is empty: give one such as eth0,wg+; ${NO_FORWARDING}`],
-  ['twine.nat.interfaces', 'eth0,', `"" ${PATTERN}; ${NO_FORWARDING}`],
+  [
+    'twine.nat.interfaces',
+    'eth0,',
+    `"eth0," has a comma too many: did you mean "eth0"? U${NO_FORWARDING.slice(1)}`,
+  ],
   ['twine.nat.interfaces', 'abcdefghijklmnop', `"abcdefghijklmnop" ${PATTERN}; ${NO_FORWARDING}`],
   ['twine.nat.interfaces', 'a/b', `"a/b" ${PATTERN}; ${NO_FORWARDING}`],
-  ['twine.nat.interfaces', 'eth0 eth1', `"eth0 eth1" ${PATTERN}; ${NO_FORWARDING}`],
-  ['twine.nat.interfaces', 'eth0:1', `"eth0:1" ${PATTERN}; ${NO_FORWARDING}`],
+  [
+    'twine.nat.interfaces',
+    'eth0 eth1',
+    `"eth0 eth1" has no commas between its parts: did you mean eth0,eth1? U${NO_FORWARDING.slice(1)}`,
+  ],
+  [
+    'twine.nat.interfaces',
+    'eth0:1',
+    `"eth0:1" has a port, and interfaces have none: did you mean eth0? U${NO_FORWARDING.slice(1)}`,
+  ],
   ['twine.nat.interfaces', '..', `".." ${PATTERN}; ${NO_FORWARDING}`],
   ['twine.nat.interfaces', 'еth0', `"\\u{435}th0" ${PATTERN}; ${NO_FORWARDING}`],
   ['twine.nat.interfaces', '@set', `"@set" ${PATTERN}; ${NO_FORWARDING}`],
@@ -106,25 +119,21 @@ for (const [key, value, message] of [
     `the value is 5000 characters long: give at most 4096; ${NO_FORWARDING}`,
   ],
   // Forwards.
-  ['twine.nat.forward.', 'web', '"" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.http', 'web', '"http" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.0', 'web', '"0" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.080', 'web', '"080" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.65536', 'web', '"65536" is not a port: give a whole number from 1 to 65535'],
-  [
-    'twine.nat.forward.８０',
-    'web',
-    '"\\u{ff18}\\u{ff10}" is not a port: give a whole number from 1 to 65535',
-  ],
-  ['twine.nat.forward.80/sctp', 'web', '"sctp" is not a protocol: give tcp or udp'],
+  ['twine.nat.forward.', 'web', `"" is not a port: ${PORT}`],
+  ['twine.nat.forward.http', 'web', `"http" is not a port: ${PORT}`],
+  ['twine.nat.forward.0', 'web', `"0" is not a port: ${PORT}`],
+  ['twine.nat.forward.080', 'web', '"080" is not a port: did you mean 80?'],
+  ['twine.nat.forward.65536', 'web', `"65536" is not a port: ${PORT}`],
+  ['twine.nat.forward.８０', 'web', `"\\u{ff18}\\u{ff10}" is not a port: ${PORT}`],
+  ['twine.nat.forward.80/sctp', 'web', '"sctp" is not a protocol: give tcp or udp, or both as tcp,udp'],
   ['twine.nat.forward.80/TCP', 'web', '"TCP" is not a protocol: did you mean tcp?'],
-  ['twine.nat.forward.80/', 'web', '"" is not a protocol: give tcp or udp'],
+  ['twine.nat.forward.80/', 'web', '"" is not a protocol: give tcp or udp, or both as tcp,udp'],
   ['twine.nat.forward..80', 'web', `"" ${PATTERN}`],
   ['twine.nat.forward.[eth0].80', 'web', '"[eth0]" is not an interface pattern: did you mean "eth0"?'],
   ['twine.nat.forward.80', '', 'the value is empty: give one such as web:80'],
   ['twine.nat.forward.80', ':80', `"" ${DESTINATION}`],
-  ['twine.nat.forward.80', 'web:', '"" is not a port: give a whole number from 1 to 65535'],
-  ['twine.nat.forward.80', 'web:http', '"http" is not a port: give a whole number from 1 to 65535'],
+  ['twine.nat.forward.80', 'web:', `"" is not a port: ${PORT}`],
+  ['twine.nat.forward.80', 'web:http', `"http" is not a port: ${PORT}`],
   ['twine.nat.forward.80', 'web:80:80', `"web:80:80" ${DESTINATION}`],
   ['twine.nat.forward.80', 'web; id', `"web; id" ${DESTINATION}`],
   ['twine.nat.forward.80', 'wеb', `"w\\u{435}b" ${DESTINATION}`],
@@ -173,7 +182,11 @@ for (const [key, value, message] of [
     '10.0.0.1',
     '10.0.0.1 is no IPv6 address, but the network is IPv6: give a gateway of the same family, or its name; until then ::/0 is unreachable',
   ],
-  ['twine.route.10.0.0.0/8', '"gw"', `""gw"" ${DESTINATION}; ${CLOSED}`],
+  [
+    'twine.route.10.0.0.0/8',
+    '"gw"',
+    `""gw"" has quotes in it, which are part of the value here: take the quotes away and give gw; ${CLOSED}`,
+  ],
   [
     'twine.route.10.0.0.0/8',
     'x'.repeat(5000),

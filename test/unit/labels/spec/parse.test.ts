@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { formatPrefix, fromBytes, maskPrefix, parsePrefix, prefixContains } from '../../../../src/base/ip.js';
 import { naturalCompare } from '../../../../src/base/plain-text.js';
 import { formatDestination } from '../../../../src/labels/spec/destination.js';
+import { forwardSubject, forwardTarget } from '../../../../src/labels/spec/forward.js';
 import type { ContainerIntent, ForwardIntent } from '../../../../src/labels/spec/intent.js';
 import { formatPattern } from '../../../../src/labels/spec/interface-pattern.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
@@ -27,8 +28,8 @@ const asksNothing = ({ natInterfaces, forwards, routes, rules, hostRoutes }: Con
     part => part.length === 0,
   );
 
-const showForward = ({ pattern, port, protocol, destination, destinationPort }: ForwardIntent): string =>
-  `${pattern ? `${formatPattern(pattern)} ` : ''}${port}/${protocol} → ${formatDestination(destination, destinationPort)}`;
+const showForward = (forward: ForwardIntent): string =>
+  `${forward.pattern ? forwardSubject(forward) : forwardSubject(forward).replace(/^\+ /, '')} → ${forwardTarget(forward)}`;
 
 for (const [value, expected] of [
   ['eth0', ['eth0']],
@@ -78,6 +79,12 @@ for (const [network, value, expected] of [
   ['::/0', 'wireguard', '::/0 → wireguard'],
   ['fd00::1', 'fd01::2', 'fd00::1/128 → fd01::2'],
   ['fd00:1::5/32', '[fd01::2]', 'fd00:1::/32 → fd01::2'],
+  ['::/0', 'unreachable', '::/0 → unreachable'],
+  ['192.168.0.0/16', 'host-gateway', '192.168.0.0/16 → host-gateway'],
+  ['0.0.0.0/0', 'vpn1, vpn2', '0.0.0.0/0 → vpn1,vpn2'],
+  ['0.0.0.0/0', 'vpn1,10.0.0.3,host-gateway', '0.0.0.0/0 → vpn1,10.0.0.3,host-gateway'],
+  ['::/0', 'vpn,[fd01::2],vpn', '::/0 → vpn,[fd01::2]'],
+  ['0.0.0.0/0', 'vpn,vpn', '0.0.0.0/0 → vpn'],
 ] as const) {
   test(`twine.route.${network}=${value} is read`, () => {
     const { routes } = intentOf({ [`twine.route.${network}`]: value });
@@ -263,13 +270,7 @@ function askedFor({
 }: ContainerIntent): Map<string, string> {
   return new Map([
     ...natInterfaces.map(pattern => [`interface ${formatPattern(pattern)}`, ''] as const),
-    ...forwards.map(
-      ({ pattern, port, protocol, destination, destinationPort }) =>
-        [
-          `forward ${pattern ? formatPattern(pattern) : '+'} ${port}/${protocol}`,
-          formatDestination(destination, destinationPort),
-        ] as const,
-    ),
+    ...forwards.map(forward => [`forward ${forwardSubject(forward)}`, forwardTarget(forward)] as const),
     ...routes.flatMap(({ network, destination }) =>
       destination ? [[`route ${formatPrefix(network)}`, formatDestination(destination)] as const] : [],
     ),

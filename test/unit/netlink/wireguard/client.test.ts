@@ -21,6 +21,7 @@ function connection(answer: (request: Request, what: string) => Buffer[]): Conne
       const payloads = answer(request, `${op} ${subject}`);
       return payloads.map(payload => ({ type: request.type, flags: 0, seq: 1, payload }));
     },
+    batch: () => assert.fail('no transaction of nfnetlink is meant for it'),
     close: () => undefined,
   };
 }

@@ -1,9 +1,9 @@
 // Interface patterns as matches of nftables: by name, so that later interfaces are covered. Pure. Not here: the patterns
-// (interface-pattern.ts).
+// (labels/spec/interface-pattern.ts).
 
 import { type MatchStatement, match, meta } from '../../nft/expression.js';
-import type { InterfacePattern } from './intent.js';
-import { covers } from './interface-pattern.js';
+import type { InterfacePattern } from '../spec/intent.js';
+import { covers } from '../spec/interface-pattern.js';
 
 const LO: InterfacePattern = { name: 'lo', prefix: false };
 

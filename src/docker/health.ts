@@ -1,0 +1,30 @@
+// The health of a container, as Docker's own check of it says, in a listing and in an inspection alike. Pure. Not here: which
+// container is preferred (labels/planner/name-index.ts).
+
+/** What is not `healthy`. */
+type Health = 'starting' | 'unhealthy';
+
+/** The fields of an inspection's `State` that are used. */
+export interface InspectedState {
+  readonly Running: boolean;
+  readonly Paused?: boolean | null;
+  readonly Restarting?: boolean | null;
+  readonly Health?: { readonly Status?: string } | null;
+}
+
+/**
+ * Undefined where it is healthy, or not checked.
+ * @param status `Up 5 minutes (unhealthy)`; only of a container that runs and is not paused it tells the health
+ */
+export function healthListed(status: string | null | undefined): Health | undefined {
+  return asHealth(/^Up .*\((?:health: )?(starting|unhealthy)\)$/.exec(status ?? '')?.[1]);
+}
+
+/** The same from an inspection, which tells it of others, too. */
+export function healthInspected({ Running, Paused, Restarting, Health }: InspectedState): Health | undefined {
+  return asHealth(Running && !Paused && !Restarting ? Health?.Status : undefined);
+}
+
+function asHealth(text: string | undefined): Health | undefined {
+  return text === 'starting' || text === 'unhealthy' ? text : undefined;
+}

@@ -1,0 +1,151 @@
+// The label of a forward, `twine.nat.forward.[<pattern>.]<ports>[/<protocols>]=<destination>[:<ports>][/<protocol>]`: one
+// intent for each range of ports and protocol. Pure. Not here: the ports themselves (ports.ts), labels that contradict
+// each other (reading.ts).
+
+import { UserError } from '../../base/errors.js';
+import { parsePrefix } from '../../base/ip.js';
+import { plain, quote } from '../../base/plain-text.js';
+import { formatDestination, parseDestinations, splitPort } from './destination.js';
+import type { Destination, ForwardIntent, ForwardProtocol, InterfacePattern, PortRange } from './intent.js';
+import { ANY, formatPattern, parsePattern } from './interface-pattern.js';
+import {
+  countPorts,
+  formatPorts,
+  type ProtocolPorts,
+  parsePortList,
+  parseProtocol,
+  parseProtocolPorts,
+  portsFrom,
+} from './ports.js';
+
+/** Characters of ports that a message shows. */
+const SHOWN_MAX = 80;
+
+/** Where a forward leads; without ports, to the same as it comes in for. */
+interface ForwardDestination {
+  readonly destination: Destination;
+  readonly ports?: readonly PortRange[];
+  readonly protocol?: ForwardProtocol;
+}
+
+/**
+ * @param name the key without what all forwards begin with
+ * @param value not empty
+ * @throws UserError
+ */
+export function parseForward(key: string, name: string, value: string): ForwardIntent[] {
+  const dot = name.lastIndexOf('.');
+  const pattern = dot < 0 ? undefined : parseForwardPattern(name.slice(0, dot), name.slice(dot + 1));
+  const to = parseForwardDestination(value);
+  const given = parseProtocolPorts(name.slice(dot + 1), to.protocol ?? 'tcp');
+  const other = given.find(({ protocol }) => to.protocol !== undefined && protocol !== to.protocol);
+  if (other)
+    throw new UserError(
+      `the destination is ${to.protocol} and the port ${other.protocol}: a forward does not change the protocol, so give it behind the port of the label alone`,
+    );
+  const destinationPorts = matchPorts(given, to);
+  return given.map(({ protocol, ports, place }) => ({
+    key,
+    ...(pattern && { pattern }),
+    protocol,
+    ports,
+    destination: to.destination,
+    destinationPort: destinationPorts?.[place]?.first ?? ports.first,
+  }));
+}
+
+/** @throws UserError */
+function parseForwardPattern(text: string, ports: string): InterfacePattern {
+  // `6881..6889`, and `80.443`: no interface is called like that.
+  if (/^[\d.]+$/.test(text) && /^\d+$/.test(ports)) {
+    const sign = text.endsWith('.') ? '-' : ',';
+    const meant = text.replace(/\.+$/, '').replace(/\.+/g, sign) + sign + ports;
+    throw new UserError(`${quote(text)} is not an interface pattern: did you mean ${quote(meant)}?`);
+  }
+  if (text.includes(','))
+    throw new UserError(
+      `${quote(text)} is not an interface pattern: give each interface a label of its own, or a prefix such as wg+; several ports are 80,443`,
+    );
+  return parsePattern(text);
+}
+
+/** `<destination>[:<ports>][,<destination>[:<ports>]…][/<protocol>]`. @throws UserError */
+function parseForwardDestination(value: string): ForwardDestination {
+  const slash = value.lastIndexOf('/');
+  const hasProtocol = slash >= 0 && !value.includes('://');
+  const protocol = hasProtocol ? parseDestinationProtocol(value, slash) : undefined;
+  const choices = splitChoices(hasProtocol ? value.slice(0, slash) : value).map(splitPort);
+  const destination = parseDestinations(choices.map(({ host }) => host).join(','));
+  if (destination.kind === 'unreachable')
+    throw new UserError(
+      'a forward leads somewhere: leave the label out for a port that is not to be forwarded',
+    );
+  const given = [...new Set(choices.flatMap(({ port }) => port ?? []))];
+  if (given.length > 1)
+    throw new UserError(
+      `the destinations have ports of their own (${plain(given.join(' and '), SHOWN_MAX)}): give all the same ones`,
+    );
+  const [port] = given;
+  return {
+    destination,
+    ...(port !== undefined && { ports: parsePortList(port) }),
+    ...(protocol && { protocol }),
+  };
+}
+
+/** The destinations of a list, each with its ports, which may be a list themselves: `a:80,443,b` are `a:80,443` and `b`. */
+function splitChoices(text: string): string[] {
+  const choices: string[] = [];
+  for (const part of text.split(',')) {
+    const isPort = /^[\s\d-]*$/.test(part) && choices.at(-1)?.includes(':');
+    if (isPort) choices.push(`${choices.pop()},${part}`);
+    else choices.push(part.trim());
+  }
+  return choices;
+}
+
+/** @throws UserError */
+function parseDestinationProtocol(value: string, slash: number): ForwardProtocol {
+  const [host, text] = [value.slice(0, slash), value.slice(slash + 1)];
+  if (/^\d+$/.test(text)) {
+    const meant = parsePrefix(value) ? host : `${host}:${text}`;
+    throw new UserError(`${quote(value)} is not a destination: did you mean ${quote(meant)}?`);
+  }
+  return parseProtocol(text);
+}
+
+/** The destination's ports, as many as the label's. @throws UserError */
+function matchPorts(
+  given: readonly (ProtocolPorts & { readonly place: number })[],
+  { destination, ports }: ForwardDestination,
+): readonly PortRange[] | undefined {
+  if (!ports) return undefined;
+  const wanted = [...new Map(given.map(({ place, ports }) => [place, ports])).values()];
+  const isSame =
+    wanted.length === ports.length && wanted.every((range, n) => countPorts(range) === countPorts(ports[n]!));
+  if (isSame) return ports;
+  const text = (ranges: readonly PortRange[]): string => plain(ranges.map(formatPorts).join(','), SHOWN_MAX);
+  const total = (ranges: readonly PortRange[]): number =>
+    ranges.reduce((sum, range) => sum + countPorts(range), 0);
+  throw new UserError(
+    `${text(wanted)} ${total(wanted) === 1 ? 'is 1 port' : `are ${total(wanted)} ports`} and ${text(ports)} of the destination ${
+      total(ports) === 1 ? 'is 1' : `are ${total(ports)}`
+    }: give as many, range for range, such as ${quote(formatDestination(destination, suggestPorts(wanted, ports)))}, or none for the same ports`,
+  );
+}
+
+function suggestPorts(wanted: readonly PortRange[], [first]: readonly PortRange[]): string {
+  const range = wanted[0]!;
+  const fits = wanted.length === 1 && first && first.first + countPorts(range) - 1 <= 65535;
+  return fits ? formatPorts(portsFrom(first.first, range)) : wanted.map(formatPorts).join(',');
+}
+
+/** What a forward is about: two of the same contradict each other unless they lead to the same. */
+export function forwardSubject({ pattern, ports, protocol }: ForwardIntent): string {
+  return `${formatPattern(pattern ?? ANY)} ${formatPorts(ports)}/${protocol}`;
+}
+
+/** Where a forward leads, as its label may say it. */
+export function forwardTarget({ destination, destinationPort, ports }: ForwardIntent): string {
+  return formatDestination(destination, formatPorts(portsFrom(destinationPort, ports)));
+}

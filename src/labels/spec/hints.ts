@@ -1,0 +1,100 @@
+// Hints: what was probably meant by a value that cannot be read, or that can but surely means something else: quotes, a
+// variable or a command that nothing has replaced, spaces for commas. Pure. Not here: reading values (parse.ts), misspelt
+// keys (misspelt.ts), ports (ports.ts).
+
+import { plain, quote } from '../../base/plain-text.js';
+
+/** What a value is to hold. */
+export type ValueKind = 'interfaces' | 'networks' | 'gateway' | 'forward' | 'rule' | 'other';
+
+/** Characters of a suggestion that are shown. */
+const SHOWN_MAX = 80;
+const QUOTES = /["'\u2018-\u201f]/g;
+const EXAMPLES: Readonly<Record<ValueKind, string>> = {
+  interfaces: 'name the interfaces, such as eth0,wg+; + alone is all of them',
+  networks: 'name the networks, such as 10.1.0.0/16',
+  gateway: 'name the gateway, such as the container vpn',
+  forward: 'name the destination, such as web:80',
+  rule: 'give a rule, such as TWINE_INPUT -j DROP',
+  other: 'give the value itself',
+};
+
+/** The sentence for a value that can be read and is nevertheless surely wrong; undefined for any other. */
+export function whyMistaken(kind: ValueKind, value: string): string | undefined {
+  if (kind === 'rule') return whyInterfaceMistaken(value);
+  if (kind === 'other') return undefined;
+  const words = value.split(',').map(word => word.trim());
+  const word = words.find(one => /^(true|false|yes|no)$/i.test(one));
+  return word && `${quote(word)} says only whether: ${EXAMPLES[kind]}`;
+}
+
+/** The sentence for a value that cannot be read, where it says more than that it cannot; else undefined. */
+export function hintFor(kind: ValueKind, value: string): string | undefined {
+  return (
+    whyUnreplaced(kind, value) ??
+    whyQuoted(kind, value) ??
+    (kind === 'interfaces' || kind === 'networks' ? whyPort(kind, value) : undefined) ??
+    (kind === 'gateway' || kind === 'forward' ? whyUrl(value) : undefined) ??
+    (kind === 'rule' || kind === 'other' ? undefined : whySeparated(kind, value))
+  );
+}
+
+/** A command, a variable, or wg-quick's %i. */
+function whyUnreplaced(kind: ValueKind, value: string): string | undefined {
+  // In a rule they may stand in a comment.
+  if (kind === 'rule') return undefined;
+  if (/\$\(|`/.test(value))
+    return `${quote(value)} has a command in it, and no shell runs it: give what it would print`;
+  const [variable] = /\$\{?[A-Za-z_]\w*(:?[-?+][^}]*)?\}?/.exec(value) ?? [];
+  if (variable !== undefined)
+    return `${quote(value)} has the variable ${plain(variable, SHOWN_MAX)} in it, which nothing has replaced: give the value, or let Compose replace it (\${NAME} with one dollar sign)`;
+  if (/%[iI]\b/.test(value))
+    return `${quote(value)} has wg-quick's word for its own interface in it: ${EXAMPLES[kind]}`;
+  return undefined;
+}
+
+/** Quotes belong to YAML or to a shell; in `- label="value"` they stay. */
+function whyQuoted(kind: ValueKind, value: string): string | undefined {
+  // Within a rule they are the rule's.
+  const isAll = /^(["'\u2018-\u201f]).*["'\u2018-\u201f]$/s.test(value);
+  const bare = value.replace(QUOTES, '');
+  if (bare === value || (kind === 'rule' && !isAll)) return undefined;
+  return `${quote(value)} has quotes in it, which are part of the value here: take the quotes away${
+    kind === 'rule' ? ' that are around the whole' : ` and give ${plain(bare.trim(), SHOWN_MAX)}`
+  }`;
+}
+
+function whyPort(kind: ValueKind, value: string): string | undefined {
+  const [, name = '', port] = /^([^,\s]*[^,\s:]):(\d+)$/.exec(value) ?? [];
+  // The last group of an IPv6 address is no port.
+  if (port === undefined || (name.includes(':') && !name.endsWith(']'))) return undefined;
+  return `${quote(value)} has a port, and ${kind} have none: did you mean ${plain(name, SHOWN_MAX)}?`;
+}
+
+function whyUrl(value: string): string | undefined {
+  const [, host] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#\s]+)/i.exec(value) ?? [];
+  return host && `${quote(value)} is a URL: did you mean ${plain(host, SHOWN_MAX)}?`;
+}
+
+/** Spaces or semicolons for commas. */
+function whySeparated(kind: ValueKind, value: string): string | undefined {
+  for (const separator of [/\s*,\s*|\s+/, /[,;]/, /[,|]/]) {
+    const parts = value.split(separator);
+    if (parts.length < 2 || !parts.every(part => /^[\w.+:/[\]-]+$/.test(part))) continue;
+    if (parts.join(',') === value.replace(/\s*,\s*/g, ',')) continue;
+    const isPort = kind === 'forward' && parts.length === 2 && /^\d+$/.test(parts[1]!);
+    return `${quote(value)} has no commas between its parts: did you mean ${plain(parts.join(isPort ? ':' : ','), SHOWN_MAX)}?`;
+  }
+  return undefined;
+}
+
+/** Of a rule: the interface that is only a word for one. iptables takes any text as a name. */
+function whyInterfaceMistaken(rule: string): string | undefined {
+  const option = /(?:^|\s)(?:-[io]|--(?:in|out)-interface)(?:\s+|=)("[^"]*"|'[^']*'|\S+)/g;
+  for (const [, given = ''] of rule.matchAll(option)) {
+    const name = given.replace(/^["']|["']$/g, '');
+    const why = whyUnreplaced('interfaces', name);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}

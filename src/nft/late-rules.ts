@@ -1,0 +1,130 @@
+// Rules that libnftables has no words for, as bytes: NFT_MSG_NEWRULE of <linux/netfilter/nf_tables.h>, in one batch of
+// nfnetlink, which is a transaction. Not here: sending them (client.ts), what they are for (labels/table/port-shifts.ts).
+
+import { parseAddress } from '../base/ip.js';
+import { attr, attrString, nest } from '../netlink/attributes.js';
+import type { Batch } from '../netlink/connection.js';
+import { NLM_F_CREATE } from '../netlink/message.js';
+import { NFNL_SUBSYS_NFTABLES, NFPROTO, NFTNL_UDATA_RULE_COMMENT } from './messages.js';
+import { nfgenmsg, nfnlType } from './nfgenmsg.js';
+import type { LateRule, NftTable, PortShift } from './table.js';
+
+const NFNL_MSG_BATCH_BEGIN = 16;
+const NFNL_MSG_BATCH_END = 17;
+const NFT_MSG_NEWRULE = 6;
+const NFTA_LIST_ELEM = 1;
+const NFTA_RULE_TABLE = 1;
+const NFTA_RULE_CHAIN = 2;
+const NFTA_RULE_EXPRESSIONS = 4;
+const NFTA_RULE_USERDATA = 7;
+const NFTA_EXPR_NAME = 1;
+const NFTA_EXPR_DATA = 2;
+const NFTA_IMMEDIATE_DREG = 1;
+const NFTA_IMMEDIATE_DATA = 2;
+const NFTA_DATA_VALUE = 1;
+const NFTA_NAT_TYPE = 1;
+const NFTA_NAT_FAMILY = 2;
+const NFTA_NAT_REG_ADDR_MIN = 3;
+const NFTA_NAT_REG_ADDR_MAX = 4;
+const NFTA_NAT_REG_PROTO_MIN = 5;
+const NFTA_NAT_REG_PROTO_MAX = 6;
+const NFTA_NAT_FLAGS = 7;
+const NFT_NAT_DNAT = 1;
+const [NFT_REG_1, NFT_REG_2, NFT_REG_3] = [1, 2, 3] as const;
+/** Of <linux/netfilter/nf_nat.h>: the port is computed from the one that was there. */
+const NF_NAT_RANGE_PROTO_OFFSET = 1 << 5;
+
+/** Inserts each rule as the first of its chain. */
+export function insertRules(table: Pick<NftTable, 'family' | 'name'>, rules: readonly LateRule[]): Batch {
+  // The resource of a batch is the subsystem that it is for.
+  const header = Buffer.from([0, 0, 0, NFNL_SUBSYS_NFTABLES]);
+  return {
+    begin: { type: NFNL_MSG_BATCH_BEGIN, flags: 0, payload: header },
+    requests: rules.map(rule => ({
+      type: nfnlType(NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWRULE),
+      flags: NLM_F_CREATE,
+      payload: newRule(table, rule),
+    })),
+    end: { type: NFNL_MSG_BATCH_END, flags: 0, payload: header },
+  };
+}
+
+/** A rule as nft(8) would have it, if it had the words. */
+export function describeLateRule(
+  { family, name }: Pick<NftTable, 'family' | 'name'>,
+  { chain, statement, comment }: LateRule,
+): string {
+  const rule = `nft insert rule ${family} ${name} ${chain}`;
+  if (statement === 'counter') return `${rule} counter comment "${comment ?? ''}"`;
+  const { family: version, addr, min, max } = statement.dnat;
+  return `${rule} dnat ${version === 4 ? 'ip' : 'ip6'} to ${addr} port ${min} + th dport % ${max - min + 1}`;
+}
+
+function newRule(
+  { family, name }: Pick<NftTable, 'family' | 'name'>,
+  { chain, statement, comment }: LateRule,
+): Buffer {
+  const expressions = statement === 'counter' ? [expression('counter')] : portShift(statement.dnat);
+  return Buffer.concat([
+    nfgenmsg(NFPROTO[family]),
+    attrString(NFTA_RULE_TABLE, name),
+    attrString(NFTA_RULE_CHAIN, chain),
+    nest(NFTA_RULE_EXPRESSIONS, ...expressions),
+    ...(comment === undefined ? [] : [attr(NFTA_RULE_USERDATA, userdata(comment))]),
+  ]);
+}
+
+function portShift({ family, addr, min, max }: PortShift): Buffer[] {
+  const address = parseAddress(addr)!;
+  return [
+    immediate(NFT_REG_1, address.bytes),
+    immediate(NFT_REG_2, u16(min)),
+    immediate(NFT_REG_3, u16(max)),
+    expression(
+      'nat',
+      attr(NFTA_NAT_TYPE, u32(NFT_NAT_DNAT)),
+      attr(NFTA_NAT_FAMILY, u32(NFPROTO[family === 4 ? 'ip' : 'ip6'])),
+      attr(NFTA_NAT_REG_ADDR_MIN, u32(NFT_REG_1)),
+      attr(NFTA_NAT_REG_ADDR_MAX, u32(NFT_REG_1)),
+      attr(NFTA_NAT_REG_PROTO_MIN, u32(NFT_REG_2)),
+      attr(NFTA_NAT_REG_PROTO_MAX, u32(NFT_REG_3)),
+      attr(NFTA_NAT_FLAGS, u32(NF_NAT_RANGE_PROTO_OFFSET)),
+    ),
+  ];
+}
+
+function immediate(register: number, value: Buffer): Buffer {
+  return expression(
+    'immediate',
+    attr(NFTA_IMMEDIATE_DREG, u32(register)),
+    nest(NFTA_IMMEDIATE_DATA, attr(NFTA_DATA_VALUE, value)),
+  );
+}
+
+function expression(name: string, ...data: Buffer[]): Buffer {
+  return nest(
+    NFTA_LIST_ELEM,
+    attrString(NFTA_EXPR_NAME, name),
+    ...(data.length > 0 ? [nest(NFTA_EXPR_DATA, ...data)] : []),
+  );
+}
+
+/** As nft(8) writes a comment: a type and a length of one byte each, a string with its zero. */
+function userdata(comment: string): Buffer {
+  const text = Buffer.from(`${comment}\0`);
+  return Buffer.concat([Buffer.from([NFTNL_UDATA_RULE_COMMENT, text.length]), text]);
+}
+
+/** In network byte order. */
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** In network byte order. */
+function u16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value);
+  return bytes;
+}

@@ -1,0 +1,109 @@
+// Values that cannot be read, or that surely mean something else: each is refused with the sentence that helps.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { hintFor, whyMistaken } from '../../../../src/labels/spec/hints.js';
+import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+
+const [NAT, ROUTE, FORWARD, HOST, RULE] = [
+  'twine.nat.interfaces',
+  'twine.route.10.0.0.0/8',
+  'twine.nat.forward.80',
+  'twine.host.routes',
+  'twine.iptables.rule.a',
+] as const;
+
+for (const [key, value, message] of [
+  [NAT, '"wg+"', /has quotes in it.*: take the quotes away and give wg\+/],
+  [NAT, "eth0,'wg+'", /take the quotes away and give eth0,wg\+/],
+  [ROUTE, '"vpn"', /take the quotes away and give vpn/],
+  [ROUTE, '“vpn”', /take the quotes away and give vpn/],
+  [FORWARD, '"web":80', /take the quotes away and give web:80/],
+  [HOST, "'10.1.0.0/16'", /take the quotes away and give 10\.1\.0\.0\/16/],
+  [RULE, '"TWINE_INPUT -j DROP"', /take the quotes away that are around the whole/],
+  ['twine.strict', '"true"', /take the quotes away and give true/],
+  [NAT, 'true', /"true" says only whether: name the interfaces, such as eth0,wg\+; \+ alone is all/],
+  [NAT, 'wg+,Yes', /"Yes" says only whether/],
+  [ROUTE, 'true', /name the gateway/],
+  [FORWARD, 'false', /name the destination/],
+  [HOST, 'true', /name the networks/],
+  [NAT, '%i', /wg-quick's word for its own interface in it: name the interfaces/],
+  [RULE, 'TWINE_FORWARD -i %i -j ACCEPT', /wg-quick's word/],
+  [RULE, 'TWINE_FORWARD -o "%i" -j ACCEPT', /wg-quick's word/],
+  [RULE, 'TWINE_FORWARD --in-interface=%i -j ACCEPT', /wg-quick's word/],
+  [RULE, 'TWINE_FORWARD -i $(wg) -j ACCEPT', /"\$\(wg\)" has a command in it, and no shell runs it/],
+  [RULE, 'TWINE_FORWARD -i `wg` -j ACCEPT', /has a command in it/],
+  [
+    RULE,
+    `TWINE_FORWARD -i \${WG_IF} -j ACCEPT`,
+    /the variable \$\{WG_IF\} in it, which nothing has replaced/,
+  ],
+  [NAT, '$(wg show interfaces)', /has a command in it/],
+  [NAT, `\${WG_IF}`, /the variable \$\{WG_IF\} in it/],
+  [ROUTE, '$GATEWAY', /the variable \$GATEWAY in it/],
+  [ROUTE, `\${GATEWAY:-vpn}`, /the variable \$\{GATEWAY:-vpn\} in it/],
+  [FORWARD, 'web:$PORT', /the variable \$PORT in it/],
+  [ROUTE, '`hostname`', /has a command in it/],
+  [NAT, 'wg0:51820', /has a port, and interfaces have none: did you mean wg0\?/],
+  [HOST, '10.1.0.0/16:80', /has a port, and networks have none: did you mean 10\.1\.0\.0\/16\?/],
+  [ROUTE, 'vpn:80', /has a port, and a route has none: give vpn/],
+  [NAT, 'eth0,wg+,', /a comma too many: did you mean "eth0,wg\+"\?/],
+  [HOST, ',10.1.0.0/16', /a comma too many: did you mean "10\.1\.0\.0\/16"\?/],
+  [ROUTE, 'vpn1,', /a comma too many: did you mean "vpn1"\?/],
+  [NAT, 'eth0 wg+', /no commas between its parts: did you mean eth0,wg\+\?/],
+  [NAT, 'eth0;wg+', /did you mean eth0,wg\+\?/],
+  [NAT, 'eth0|wg+', /did you mean eth0,wg\+\?/],
+  [NAT, 'eth0, wg+ tun0', /did you mean eth0,wg\+,tun0\?/],
+  [HOST, '10.1.0.0/16 fd00::/8', /did you mean 10\.1\.0\.0\/16,fd00::\/8\?/],
+  [ROUTE, 'vpn1 vpn2', /did you mean vpn1,vpn2\?/],
+  [FORWARD, 'web 8080', /did you mean web:8080\?/],
+  [FORWARD, 'http://web:8080/', /is a URL: did you mean web:8080\?/],
+  [ROUTE, 'tcp://vpn', /is a URL: did you mean vpn\?/],
+] as const) {
+  test(`${key}=${value} is refused with what helps`, () => {
+    const { intent, diagnostics } = decodeLabels('c', new Map([[key, value]]));
+    assert.equal(diagnostics.length, 1);
+    assert.match(diagnostics[0]!.message, message);
+    const { natInterfaces, forwards, routes, rules, hostRoutes } = intent;
+    assert.deepEqual([natInterfaces, forwards, rules, hostRoutes], [[], [], [], []]);
+    // A route's network stays closed.
+    assert.deepEqual(
+      routes.map(({ destination }) => destination),
+      key === ROUTE ? [undefined] : [],
+    );
+    if (key === ROUTE) assert.match(diagnostics[0]!.message, /ntil then 10\.0\.0\.0\/8 is unreachable$/);
+  });
+}
+
+for (const [key, value] of [
+  [RULE, 'TWINE_INPUT -m comment --comment "it\'s $(this), `that` and %i" -j DROP'],
+  [RULE, 'TWINE_INPUT -i wg+ -m comment --comment "-i or -o" -j DROP'],
+  [ROUTE, 'true-vpn'],
+  [NAT, 'yes0,+'],
+  [FORWARD, 'no-web:80'],
+  ['twine.strict', 'true'],
+] as const) {
+  test(`${key}=${value} is no mistake`, () => {
+    assert.deepEqual(decodeLabels('c', new Map([[key, value]])).diagnostics, []);
+  });
+}
+
+test('hints are bounded and printable, whatever the value is', () => {
+  const kinds = ['interfaces', 'networks', 'gateway', 'forward', 'rule', 'other'] as const;
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.stringMatching(/^["'$`{}()%i a-z:;|,/-]{0,60}$/),
+  );
+  let hints = 0;
+  fc.assert(
+    fc.property(fc.constantFrom(...kinds), text, (kind, value) => {
+      for (const hint of [hintFor(kind, value), whyMistaken(kind, value)]) {
+        if (hint === undefined) continue;
+        hints++;
+        assert.ok(hint.length <= 1200 && /^[\x20-\x7e…]*$/.test(hint), hint);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+  assert.ok(hints > 100, String(hints));
+});
