@@ -39,7 +39,7 @@ const WRITES =
 /** What is impure in a file, in words that follow its name. */
 export function impuritiesOf(source: SourceFile): string[] {
   const kept = variablesOf(source);
-  return [...new Set([...nodesOf(source)].flatMap(node => whyImpure(node, kept) ?? []))].concat(
+  return [...new Set(nodesOf(source).flatMap(node => whyImpure(node, kept) ?? []))].concat(
     source.statements.flatMap(node => whyState(node) ?? []),
   );
 }
@@ -113,7 +113,7 @@ function variablesOf(source: SourceFile): ReadonlySet<string> {
     source.statements.flatMap(node => {
       if (isVariableStatement(node))
         return node.declarationList.declarations.flatMap(({ name }) =>
-          [...nodesOf(name)].flatMap(part => (isIdentifier(part) ? [part.text] : [])),
+          nodesOf(name).flatMap(part => (isIdentifier(part) ? [part.text] : [])),
         );
       return isClassDeclaration(node) && node.name ? [node.name.text] : [];
     }),

@@ -67,18 +67,19 @@ export async function readSyntax(tree: Tree): Promise<Syntax> {
 }
 
 /** Every node of a file, each before those in it. */
-export function* nodesOf(node: Node): Generator<Node> {
-  yield node;
-  const children: Node[] = [];
-  node.forEachChild(child => {
-    children.push(child);
-  });
-  for (const child of children) yield* nodesOf(child);
+export function nodesOf(node: Node): Node[] {
+  const nodes: Node[] = [];
+  const visit = (one: Node): void => {
+    nodes.push(one);
+    one.forEachChild(visit);
+  };
+  visit(node);
+  return nodes;
 }
 
 /** What a file imports, wherever in it, and in whatever way. */
 export function importsOf(file: string, source: SourceFile): Import[] {
-  return [...nodesOf(source)].flatMap(node => {
+  return nodesOf(source).flatMap(node => {
     const found = importIn(node);
     return found ? [{ ...found, from: resolve(file, found.from) }] : [];
   });
@@ -168,7 +169,7 @@ function isExported(node: Node): boolean {
 
 /** The names that a statement with variables declares, those taken apart included. */
 function declaredIn(statement: Node): string[] {
-  return [...nodesOf(statement)].flatMap(node => {
+  return nodesOf(statement).flatMap(node => {
     const isDeclaration =
       node.kind === SyntaxKind.VariableDeclaration || node.kind === SyntaxKind.BindingElement;
     const { name } = node as Node & { readonly name?: Node };

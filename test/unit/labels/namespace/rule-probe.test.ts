@@ -35,13 +35,13 @@ test('a plan says whose rules stand in which chain', () => {
   );
 });
 
-test("a trial has one label's rules, behind a return in every hook that leads to them", () => {
-  const trial = probeTable(table, labelled, labelled[2]!);
-  assert.deepEqual([trial.family, trial.name], [PROBE_TABLE.family, PROBE_TABLE.name]);
-  const [hook, ...rest] = show(trial).filter(text => !/^TWINE_\w+$/.test(text));
+test("a probe has one label's rules, behind a return in every hook that leads to them", () => {
+  const probe = probeTable(table, labelled, labelled[2]!);
+  assert.deepEqual([probe.family, probe.name], [PROBE_TABLE.family, PROBE_TABLE.name]);
+  const [hook, ...rest] = show(probe).filter(text => !/^TWINE_\w+$/.test(text));
   assert.equal(hook, 'input: return jump');
   assert.deepEqual(rest, ['TWINE_INPUT c', 'stamp']);
-  assert.ok(show(trial).includes('TWINE_FORWARD'), 'what a rule may jump to is there');
+  assert.ok(show(probe).includes('TWINE_FORWARD'), 'what a rule may jump to is there');
 });
 
 test('without some labels the table has all the rest, in its order and with its stamp', () => {
