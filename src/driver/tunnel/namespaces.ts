@@ -28,7 +28,9 @@ export interface DockerSockets {
   close(): void;
 }
 /** A container's tunnel is one link with one peer; with NET_ADMIN it may have thousands more, of both. */
-const OF_CONTAINER = { ...GUARDED, messages: 512 };
+const CONTAINER_LINKS = { ...GUARDED, messages: 512 };
+/** Each message holds some dozen peers. */
+const CONTAINER_DEVICE = { ...GUARDED, messages: 8 };
 /** NSFS_MAGIC of <linux/magic.h>: the file system of namespaces. */
 const NSFS_MAGIC = 0x6e736673;
 
@@ -89,9 +91,9 @@ export class LinkNamespaces {
     const netns = this.openNetns(endpoint, owner);
     try {
       return this.#switch.within(netns, () => {
-        const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: OF_CONTAINER }));
+        const rt = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: CONTAINER_LINKS }));
         try {
-          return { rt, wg: new WgCtrl(openConnection(NETLINK_GENERIC, { limits: OF_CONTAINER })) };
+          return { rt, wg: new WgCtrl(openConnection(NETLINK_GENERIC, { limits: CONTAINER_DEVICE })) };
         } catch (err) {
           rt.close();
           throw err;
