@@ -40,12 +40,11 @@ export function findOption(
   if (!name.startsWith('--')) refuseOption(token, undefined);
   const long = name.slice(2);
   if (long === '') refuseOption(token, undefined);
-  const known = optionsOf(loaded);
-  const found = byName(known, long) ?? byBeginning(token, known, long);
+  const found = byName(loaded, long) ?? byBeginning(token, optionsOf(loaded), long);
   if (found && !('ambiguous' in found)) return found;
   const instance = implied();
-  const own = instance ? optionsOf([instance]) : [];
-  const last = byName(own, long) ?? (instance && byBeginning(token, [...known, ...own], long));
+  const all = instance ? [...loaded, instance] : loaded;
+  const last = instance && (byName([instance], long) ?? byBeginning(token, optionsOf(all), long));
   if (last && !('ambiguous' in last)) return last;
   const several = last ?? found;
   if (several)
@@ -58,8 +57,14 @@ function optionsOf(instances: readonly Instance[]): Found[] {
 }
 
 /** Of the last match or target that has an option of the name. */
-function byName(options: readonly Found[], name: string): Found | undefined {
-  return options.findLast(({ spec }) => spec.names.includes(name));
+function byName(instances: readonly Instance[], name: string): Found | undefined {
+  // A rule may have hundreds of matches, each of which looks for its options here: nothing is made of those that it has.
+  for (let at = instances.length - 1; at >= 0; at--) {
+    const instance = instances[at]!;
+    const spec = instance.extension.options.findLast(({ names }) => names.includes(name));
+    if (spec) return { instance, spec };
+  }
+  return undefined;
 }
 
 /** The one option that begins so, or the names of several. */
