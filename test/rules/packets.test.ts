@@ -21,7 +21,7 @@ import { probes } from './probes.js';
 import { Network, type Place } from './router.js';
 
 /** A second for each. */
-const CASES = Number(process.env.RULES_CASES ?? 250);
+const CASES = Number(process.env.RULES_CASES ?? 500);
 const CASES_AT_LEAST = CASES * 0.9;
 /** Rules that count are right when they are so each time. */
 const COUNTING_TRIES = 3;
