@@ -58,7 +58,8 @@ export async function callEverything(target: Target, counts: Counts): Promise<ne
     forever(50, () => caller.oddFiles()),
     forever(50, () => caller.oddSandboxes()),
     forever(100, () => caller.oddBodies()),
-    forever(500, () => crowd(path, counts)),
+    // Now and then: connections wait for one another, and so do all the other attacks meanwhile.
+    forever(10_000, () => crowd(path, counts)),
   ]);
 }
 

@@ -1,10 +1,16 @@
 // The hostile user whose files and namespaces are something else at every look, and who takes the locks that the daemon
 // needs when it starts.
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  AF_UNIX,
+  bindAndListen,
+  close,
+  SOCK_STREAM,
+  socket,
+  unixAddress,
+} from '../../../native/libc-sockets.js';
 import { type Counts, forever } from './attack.js';
 import { LyingDocker } from './lies.js';
 import { enter, type Place } from './namespaces.js';
@@ -73,19 +79,19 @@ export async function shiftEverything(uid: number, counts: Counts): Promise<neve
   ]);
 }
 
-/** The name of the labels' lock: when it is free he has it, and lets nobody connect. */
+/** The name of the labels' lock: when it is free it is taken, and nobody is answered. */
 async function squat(counts: Counts): Promise<void> {
   counts.add("tried: the name of the labels' lock");
-  const server = createServer().listen({ path: '\0dwgd-labels', backlog: 0 });
+  // Not by Node: it pads the name of an abstract socket, which makes another one of it.
+  const fd = socket(AF_UNIX, SOCK_STREAM, 0);
   try {
-    await once(server, 'listening');
+    bindAndListen(fd, unixAddress('@dwgd-labels'), '@dwgd-labels', 0);
   } catch {
+    close(fd);
     counts.add("refused: the name of the labels' lock");
     return;
   }
   counts.add("taken: the name of the labels' lock");
-  server.maxConnections = 0;
-  createConnection('\0dwgd-labels').on('error', () => undefined);
   await new Promise<never>(() => undefined);
 }
 
