@@ -118,7 +118,7 @@ scenario(
     test('under siege every docker run succeeds, the daemon lives on within its memory, and nothing is left', async () => {
       const [pid, open, memory] = [daemon.pid(), descriptors(), resident()];
       attackers = await Attackers.start(target);
-      const [isOver, isTooLate] = [forSeconds(SECONDS), forSeconds(SECONDS + 240)];
+      const [isOver, isTooLate] = [forSeconds(SECONDS), forSeconds(SECONDS + 900)];
       const isEnough = (): boolean => isOver() && attackers!.lacking(DEEDS).length === 0;
       const siege = await business(() => isTooLate() || isEnough(), calls);
       const [lacking, deeds, asked] = [attackers.lacking(DEEDS), attackers.deeds(), attackers.asked];
@@ -160,5 +160,5 @@ scenario(
       await sh('ip link del dead');
     });
   },
-  { within: 1500 },
+  { within: 2400 },
 );
