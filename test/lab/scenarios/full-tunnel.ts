@@ -27,9 +27,9 @@ async function startCounting(): Promise<void> {
     `iifname "${link}" ip6 daddr ${FAR6} counter comment "${link} 6"`,
   ]);
   await sh(`nft -f - <<'END'
-table inet count
-delete table inet count
-table inet count {
+table inet tally
+delete table inet tally
+table inet tally {
   chain arrivals {
     type filter hook prerouting priority -300
     ${rules.join('\n    ')}
@@ -46,7 +46,7 @@ interface Count {
 }
 
 async function counted(): Promise<Count> {
-  const lines = (await sh('nft list chain inet count arrivals')).split('\n');
+  const lines = (await sh('nft list chain inet tally arrivals')).split('\n');
   const of = (link: RegExp, family: 4 | 6): number =>
     lines
       .filter(line => new RegExp(`comment "${link.source} ${family}"`).test(line))
