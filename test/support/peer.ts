@@ -20,7 +20,21 @@ function literal(host: string, _options: unknown, done: Found): void {
 
 /** A server in a namespace on tcp port 80 and udp port 53 of all its addresses; it goes with the test. */
 export async function serve(t: TestContext, ns: Namespace): Promise<void> {
-  const say = (address = ''): string => address.replace('::ffff:', '');
+  await answerOn(t, ns, { tcp: 80, udp: 53 }, address => address);
+}
+
+/** A server in a namespace on tcp and udp ports that answers with its port and the address that it sees. */
+export async function serveOn(t: TestContext, ns: Namespace, ports: readonly number[]): Promise<void> {
+  for (const port of ports) await answerOn(t, ns, { tcp: port, udp: port }, address => `${port} ${address}`);
+}
+
+async function answerOn(
+  t: TestContext,
+  ns: Namespace,
+  ports: { readonly tcp: number; readonly udp: number },
+  answer: (address: string) => string,
+): Promise<void> {
+  const say = (address = ''): string => answer(address.replace('::ffff:', ''));
   const tcp = createServer(socket => socket.on('error', () => {}).end(say(socket.remoteAddress)));
   const udp = createSocket({ type: 'udp6', lookup: literal });
   udp.on('message', (_, from) => udp.send(say(from.address), from.port, from.address));
@@ -30,30 +44,10 @@ export async function serve(t: TestContext, ns: Namespace): Promise<void> {
     udp.close();
   });
   ns.within(() => {
-    udp.bind(53, '::');
-    tcp.listen(80);
+    udp.bind(ports.udp, '::');
+    tcp.listen(ports.tcp);
   });
   if (!tcp.listening) await once(tcp, 'listening');
-}
-
-/** A server in a namespace on tcp and udp ports that answers with its port and the address that it sees. */
-export async function serveOn(t: TestContext, ns: Namespace, ports: readonly number[]): Promise<void> {
-  for (const port of ports) {
-    const say = (address = ''): string => `${port} ${address.replace('::ffff:', '')}`;
-    const tcp = createServer(socket => socket.on('error', () => {}).end(say(socket.remoteAddress)));
-    const udp = createSocket({ type: 'udp6', lookup: literal });
-    udp.on('message', (_, from) => udp.send(say(from.address), from.port, from.address));
-    udp.on('error', () => {});
-    t.after(() => {
-      tcp.close();
-      udp.close();
-    });
-    ns.within(() => {
-      udp.bind(port, '::');
-      tcp.listen(port);
-    });
-    if (!tcp.listening) await once(tcp, 'listening');
-  }
 }
 
 /**
