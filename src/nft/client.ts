@@ -39,6 +39,11 @@ const REASON_LENGTH = 500;
  * takes some 15 µs and a few kilobytes. A transaction may have as many more as it has commands.
  */
 export const MAX_OBJECTS = 2_048;
+/**
+ * Chains and sets that a transaction may make: what has been put in place can always be replaced and taken away, and the
+ * rules that come late (late-rules.ts) fit into one datagram.
+ */
+const MAX_OWN_OBJECTS = 512;
 
 /** The kernel or libnftables refused a transaction. */
 export class NftError extends Error {
@@ -90,9 +95,15 @@ export class Nft {
    * Carries out a transaction: all of it or nothing. What it has of late rules comes after it, in one of their own.
    * @param subject whose ruleset it is, for the error
    * @param trace is told the transaction, and if it is refused, each command of it with its number
-   * @throws NftError; OpError when the kernel refuses late rules; ChannelError where the namespace has more than MAX_OBJECTS
+   * @throws NftError; OpError when the kernel refuses late rules; ChannelError where the namespace has more than MAX_OBJECTS, or
+   *   would get more than MAX_OWN_OBJECTS
    */
   apply(transaction: NftTransaction, subject: string, trace?: Trace): void {
+    const own = transaction.nftables.filter(makesObject).length;
+    if (own > MAX_OWN_OBJECTS)
+      throw new ChannelError(
+        `programming nftables of ${subject}: its labels ask for ${own} chains and sets, and ${MAX_OWN_OBJECTS} are the most: give fewer ranges of ports that are forwarded to other ports, or fewer rules that count (connlimit, hashlimit)`,
+      );
     const most = MAX_OBJECTS + transaction.nftables.length;
     if (this.#countObjects(most) > most)
       throw new ChannelError(
@@ -219,4 +230,9 @@ function tablesOf(connection: Connection, family: NftFamily): string[] {
 function reasonOf(error: string): string {
   const [first] = error.split('\n').filter(line => line.trim() !== '');
   return first?.replace(/^\S+: Error: /, '').slice(0, REASON_LENGTH) ?? 'refused without a reason';
+}
+
+/** Whether a command makes a chain or a set. */
+function makesObject(command: { readonly add?: object }): boolean {
+  return command.add !== undefined && ('chain' in command.add || 'set' in command.add);
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NftTable } from '../../src/nft/table.js';
 import { accepting, container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { kernelTest } from '../support/namespace.js';
 
@@ -40,3 +41,50 @@ for (const [what, line] of CROWDS) {
     'nft',
   );
 }
+
+/** A table that shifts ports in so many chains, each with a rule that libnftables has no words for. */
+function shifting(count: number): NftTable {
+  const table = accepting(80);
+  const late = { dnat: { family: 4, addr: '10.9.0.3', min: 1000, max: 65535 } } as const;
+  const chains = Array.from({ length: count }, (_, n) => ({
+    name: `shift${n}`,
+    rules: [{ expr: [], late }, { expr: [{ drop: null }] }],
+  }));
+  return { ...table, chains: [...table.chains, ...chains] };
+}
+
+kernelTest(
+  'labels that ask for nearly as many chains as they may are in force, replaced by others, and taken away',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const many = desire(inside, { table: shifting(500) });
+    assert.deepEqual(sandboxes.reconcile(many)?.failures, []);
+    assert.deepEqual(sandboxes.reconcile(many)?.changes, []);
+    assert.deepEqual(sandboxes.reconcile(desire(inside, { table: accepting(80) }))?.failures, []);
+    assert.doesNotMatch(inside.exec('nft', 'list', 'table', 'inet', 'dwgd'), /shift/);
+    assert.deepEqual(sandboxes.reconcile(many)?.failures, []);
+    assert.deepEqual(sandboxes.clear(inside.ref)?.failures, []);
+    assert.equal(inside.exec('nft', 'list', 'tables').trim(), '');
+  },
+  'nft',
+);
+
+kernelTest(
+  'labels that ask for more chains than they may are told so, a strict container is closed, and other labels open it',
+  async t => {
+    const { inside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const result = sandboxes.reconcile(desire(inside, { table: shifting(600), isStrict: true }))!;
+    assert.match(
+      String(result.failures[0]),
+      /ask for 60\d chains and sets, and 512 are the most: give fewer/,
+    );
+    assert.equal(result.isClosed, true);
+    assert.match(inside.exec('nft', 'list', 'table', 'inet', 'dwgd'), /chain strict-output/);
+    const few = sandboxes.reconcile(desire(inside, { table: shifting(2), isStrict: true }))!;
+    assert.deepEqual([few.failures, few.isClosed], [[], undefined]);
+    assert.doesNotMatch(inside.exec('nft', 'list', 'table', 'inet', 'dwgd'), /strict/);
+  },
+  'nft',
+);

@@ -54,7 +54,7 @@ export interface WorkItem extends Target, Attempts {
  * A namespace that takes longer than this, in milliseconds, rests for so many times as long: all others wait meanwhile, and
  * whoever may change it can fill it with routes, rules and tables of his own.
  */
-const [SLOW_MS, REST_FACTOR] = [50, 20] as const;
+const [SLOW_MS, REST_FACTOR, MAX_REST_MS] = [50, 20, 30_000] as const;
 
 /** Why a pass runs. */
 interface ScheduleOptions {
@@ -162,7 +162,10 @@ export class WorkQueue {
     const item = this.#items.get(key);
     if (!item) return;
     const { restsUntil: _, ...rest } = item;
-    this.#items.set(key, ms > SLOW_MS ? { ...rest, restsUntil: now + REST_FACTOR * ms } : rest);
+    this.#items.set(
+      key,
+      ms > SLOW_MS ? { ...rest, restsUntil: now + Math.min(REST_FACTOR * ms, MAX_REST_MS) } : rest,
+    );
   }
 
   /** The time of the next retry, or of a resync that is put off; undefined where none is pending. */
@@ -175,10 +178,13 @@ export class WorkQueue {
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 
-  /** Sets the desired state; what was applied and has failed stays. */
+  /** Sets the desired state; what was applied stays, and what has failed where it is the same that is desired. */
   #update(target: Target): WorkItem {
-    const known = this.#items.get(target.key) ?? { ...NEVER_FAILED, needsResync: false };
-    const item = { ...known, ...target };
+    const known = this.#items.get(target.key);
+    const item = { ...(known ?? { ...NEVER_FAILED, needsResync: false }), ...target };
+    // Another state is not put off for what befell the one before: it may be what closes the namespace.
+    if (known && (known.digest !== target.digest || known.path !== target.path))
+      Object.assign(item, NEVER_FAILED, { restsUntil: 0 });
     this.#items.set(target.key, item);
     return item;
   }

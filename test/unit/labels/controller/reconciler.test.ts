@@ -488,6 +488,23 @@ test('a namespace that took long rests for twenty times as long, unless its labe
   assert.deepEqual(await after(1_000), ['quick', 'slow'], 'and it is quick again');
 });
 
+test('one that took long and failed is tried at once with other labels, and rests half a minute at most', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const stage = new Stage(t);
+  stage.wants.set('slow', '1');
+  stage.failing.add('slow');
+  stage.during = () => {
+    if (stage.converged.at(-1) === 'slow') t.mock.timers.setTime(Date.now() + 5_000);
+  };
+  await stage.pass();
+  assert.deepEqual(await stage.pass(), [], 'it rests');
+  stage.wants.set('slow', '2');
+  assert.deepEqual(await stage.pass(), ['slow'], 'for other labels it does not');
+  t.mock.timers.tick(30_000);
+  await stage.reconcile.idle();
+  assert.deepEqual(stage.converged.splice(0), ['slow'], 'not for a hundred seconds');
+});
+
 test('one that took long and failed is tried again when it has rested, whatever happens meanwhile', async t => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const stage = new Stage(t);
