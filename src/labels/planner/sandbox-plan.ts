@@ -63,6 +63,7 @@ export function planSandbox(
   const short = desiredRoutes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
   const parts: TableParts = {
     natInterfaces: intent.natInterfaces,
+    inInterfaces: intent.inInterfaces,
     forwards,
     rules: rules.map(({ intent }) => intent),
     isForwardingClosed: intent.isForwardingClosed,
