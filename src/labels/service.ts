@@ -23,10 +23,10 @@ import { Planner } from './planner/planner.js';
 import { HOST_ROUTES } from './spec/label-keys.js';
 import { ParseCache } from './spec/parse-cache.js';
 
-/** What a user may choose. */
 /** Of a cleanup in one namespace: enough for as many routes and rules as can be listed. */
 const MAX_ROUNDS = 256;
 
+/** What a user may choose. */
 export interface LabelOptions {
   /** Whether labels that came with a container's image count. */
   readonly trustImageLabels: boolean;
