@@ -3,7 +3,7 @@
 // is there already (labels/diff/diff.ts).
 
 import { groupBy } from '../../base/group-by.js';
-import type { Address } from '../../base/ip.js';
+import type { Address, Family } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
@@ -15,6 +15,7 @@ import { RuleBudget } from '../spec/rule-budget.js';
 import { TableCache } from '../table/table-cache.js';
 import { isFrozen, planFrozen } from './frozen.js';
 import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
+import { findFiltered } from './internal-networks.js';
 import { findLeaks } from './leaks.js';
 import { diagnosticOf, groupByNamespace, mergeIntents, type SandboxMembers } from './merge.js';
 import { NameIndex } from './name-index.js';
@@ -42,6 +43,8 @@ export interface PlanInput extends HostView {
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
   /** Absent: all gateways answer. */
   readonly silent?: SilentGateways;
+  /** Families of which the host's firewall filters what only passes a bridge. */
+  readonly bridgeFiltered?: readonly Family[];
   /** Whether every labelled container is strict, whatever its labels say. */
   readonly isStrict?: boolean;
 }
@@ -99,6 +102,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     const forwards = resolveForwards(sandbox, budget, context);
     return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
   });
+  warnings.push(...findFiltered(routes, world.bridgeFiltered ?? []));
   diagnostics.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);

@@ -44,6 +44,7 @@ function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
     a.silentRevision === b.silentRevision &&
     sameRevisions(revisionsOf(a), revisionsOf(b)) &&
     sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
+    sameList(a.bridgeFiltered, b.bridgeFiltered, Object.is) &&
     sameList(a.nextHops, b.nextHops, sameAddress) &&
     sameList(
       a.hostInterfaceAddresses,

@@ -100,9 +100,9 @@ export function resolveForwards(
 ): ResolvedForward[] {
   return intent.forwards.flatMap(attributed => {
     const { container, intent: forward } = attributed;
-    const ingress = ingressInterfaces(forward, intent.natInterfaces);
+    const ingress = ingressInterfaces(forward, intent);
     if (ingress.length === 0) {
-      context.diagnostics.push(diagnosticOf(attributed, whyNoIngress(forward, intent.natInterfaces)));
+      context.diagnostics.push(diagnosticOf(attributed, whyNoIngress(forward, intent)));
       return [];
     }
     const { key, pattern = ANY, protocol, ports, destination, destinationPort } = forward;
