@@ -7,6 +7,14 @@ import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
 
+/** Gateways that do not answer, of those that there are others for. */
+export interface SilentGateways {
+  /** Changes whenever one of them does. */
+  readonly revision: number;
+  /** @param key of the namespace that asks */
+  isSilent(key: string, gateway: Address): boolean;
+}
+
 /** What a plan is made from. */
 export interface WorldSnapshot {
   readonly containers: readonly ContainerView[];
@@ -18,6 +26,9 @@ export interface WorldSnapshot {
   readonly nextHops: readonly Address[];
   /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
+  /** Those of now, and their revision when the snapshot was taken; absent: all answer. */
+  readonly silent?: SilentGateways;
+  readonly silentRevision?: number;
   /** Families of which the host's firewall filters what only passes a bridge; read where a labelled container is on an internal network. */
   readonly bridgeFiltered: readonly Family[];
 }
@@ -26,6 +37,7 @@ interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
   readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'bridgeFiltered'>;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
+  readonly silent?: SilentGateways;
   /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
   readonly asksForHostRoute: (containers: readonly ContainerView[]) => boolean;
   /** Whether labels ask for routes that must not lead to the host: then the addresses of its interfaces are read. */
@@ -70,6 +82,7 @@ export class World {
   /** The world for containers that were listed, with the DNS's answers of now. */
   snapshot(containers: readonly ContainerView[]): WorldSnapshot {
     const { answers, revision } = this.#parts.names;
+    const { silent } = this.#parts;
     return {
       containers,
       external: answers,
@@ -77,6 +90,7 @@ export class World {
       hostAddresses: this.#hostAddresses,
       nextHops: this.#nextHops ?? [],
       hostInterfaceAddresses: this.#hostInterfaceAddresses ?? [],
+      ...(silent && { silent, silentRevision: silent.revision }),
       bridgeFiltered: this.#bridgeFiltered ?? [],
     };
   }

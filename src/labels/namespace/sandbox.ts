@@ -2,6 +2,7 @@
 // what differs, in one synchronous session. Not here: the session (session.ts), what a namespace is to hold
 // (labels/planner/plan.ts), which changes that takes (labels/diff/diff.ts), when (labels/controller/reconciler.ts).
 
+import type { Address } from '../../base/ip.js';
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
@@ -17,6 +18,7 @@ import type { NetnsRef } from '../discovery/container.js';
 import { joinApplied, NOTHING_APPLIED } from './applied-changes.js';
 import { Baselines } from './baselines.js';
 import { type FirewallReader, readFirewalls, withFirewalls } from './firewalls.js';
+import { probeGateways, type Standing } from './gateway-probe.js';
 import { heldIn, orClosed } from './held.js';
 import { type ApplyResult, closeAfter, outcomeOf } from './outcome.js';
 import { cacheKey, decodeState, type RawState } from './raw-state.js';
@@ -152,6 +154,11 @@ export class Sandboxes {
   /** What a namespace holds of ours; undefined when it is gone. Throws as `reconcile` does. */
   observe(netns: NetnsRef, sysctls: readonly DesiredSysctl[] = []): SandboxObserved | undefined {
     return this.#sessions.within(netns, session => decodeState(session.readState(sysctls)));
+  }
+
+  /** Whether gateways answer; undefined when the namespace is gone. Throws as `reconcile` does. */
+  probeGateways(netns: NetnsRef, gateways: readonly Address[]): readonly Standing[] | undefined {
+    return this.#sessions.within(netns, ({ connection }) => probeGateways(connection, gateways));
   }
 
   /** Makes changes without reading first. Undefined when the namespace is gone. Throws as `reconcile` does. */

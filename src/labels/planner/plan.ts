@@ -7,6 +7,7 @@ import type { Address, Family } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
+import type { SilentGateways } from '../discovery/world.js';
 import { diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic } from '../spec/intent.js';
 import { ownStackBeside, refused } from '../spec/refused-labels.js';
@@ -18,6 +19,7 @@ import { findFiltered } from './internal-networks.js';
 import { findLeaks } from './leaks.js';
 import { diagnosticOf, groupByNamespace, mergeIntents, type SandboxMembers } from './merge.js';
 import { NameIndex } from './name-index.js';
+import type { WatchedGateways } from './preference.js';
 import { resolveForwards, resolveRoutes } from './resolve.js';
 import { reportLoops } from './routing-loops.js';
 import {
@@ -39,6 +41,8 @@ export interface PlanInput extends HostView {
   readonly external: ReadonlyMap<string, readonly Address[]>;
   /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
+  /** Absent: all gateways answer. */
+  readonly silent?: SilentGateways;
   /** Families of which the host's firewall filters what only passes a bridge. */
   readonly bridgeFiltered?: readonly Family[];
   /** Whether every labelled container is strict, whatever its labels say. */
@@ -52,6 +56,8 @@ export interface Plan {
   readonly diagnostics: readonly Diagnostic[];
   /** Host names that `external` should have. A label that waits for one that it does not have yet is no mistake. */
   readonly externalNames: readonly string[];
+  /** Gateways for which there are others if they do not answer. */
+  readonly watchedGateways: readonly WatchedGateways[];
 }
 
 /** @param tables those built for an earlier plan, to be reused */
@@ -66,6 +72,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     groups,
     world.external,
     hosts.map(({ address }) => address),
+    world.silent,
   );
   const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, warnings, awaited: [] };
   const sandboxes: Sandbox[] = [];
@@ -117,6 +124,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     hostRoutes: host.routes,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics]),
     externalNames: [...names.asked].sort(naturalCompare),
+    watchedGateways: names.watched,
   };
 }
 

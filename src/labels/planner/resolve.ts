@@ -20,7 +20,8 @@ import type { ResolvedForward } from '../table/forward-rules.js';
 import { planShifts } from '../table/port-shifts.js';
 import { ingressInterfaces, whyNoIngress } from './ingress-interfaces.js';
 import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
-import type { NameIndex, Resolution } from './name-index.js';
+import type { NameIndex } from './name-index.js';
+import type { Resolution } from './preference.js';
 import type { ResolvedRoute } from './routing-loops.js';
 import { whyIgnored } from './unresolved.js';
 
