@@ -91,6 +91,7 @@ const PURE_FILES: readonly string[] = [
   'src/netlink/message.ts',
   'src/netlink/route/address.ts',
   'src/netlink/route/link.ts',
+  'src/netlink/route/neighbour.ts',
   'src/netlink/route/policy-rule.ts',
   'src/netlink/route/route.ts',
   'src/netlink/wireguard/decode.ts',

@@ -1,13 +1,14 @@
 // The host: its network namespace, even when dwgd is in a container with `pid: host`, and its addresses.
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
-import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
+import { type Address, formatAddress, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
 import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
+import type { Neighbour } from '../../netlink/route/neighbour.js';
 import type { HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
 
@@ -59,6 +60,20 @@ export class Host {
     return addresses.flatMap(({ index, prefix }) => {
       const mac = links.find(link => link?.index === index)?.mac;
       return mac === undefined ? [] : [{ prefix, mac }];
+    });
+  }
+
+  /** Routers of these addresses beside the host, and other addresses of theirs, as far as it knows their link-layer addresses. */
+  async routers(wanted: readonly Address[]): Promise<HostInterfaceAddress[]> {
+    const addresses = await this.#rt.addresses();
+    const neighbours = await this.#rt.neighbours();
+    const isWanted = ({ address }: Neighbour): boolean => wanted.some(one => sameAddress(one, address));
+    const macs = new Set(neighbours.filter(isWanted).map(({ mac }) => mac));
+    return neighbours.flatMap(({ index, address, mac }): HostInterfaceAddress[] => {
+      const own = addresses.find(one => one.index === index && prefixContains(one.prefix, address));
+      return own && macs.has(mac)
+        ? [{ prefix: { address, length: own.prefix.length }, mac, isNeighbour: true }]
+        : [];
     });
   }
 }

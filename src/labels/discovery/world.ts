@@ -1,7 +1,7 @@
 // The world that a plan is made from: the containers, and what their labels need of the host and the DNS. Not here:
 // containers (containers.ts), the plan (labels/planner/plan.ts).
 
-import type { Address, Prefix } from '../../base/ip.js';
+import { type Address, formatAddress, type Prefix, sameAddress } from '../../base/ip.js';
 import type { ContainerView, HostInterfaceAddress } from './container.js';
 import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
@@ -22,7 +22,7 @@ export interface WorldSnapshot {
 
 interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
-  readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses'>;
+  readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'routers'>;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
   /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
   readonly asksForHostRoute: (containers: readonly ContainerView[]) => boolean;
@@ -35,6 +35,8 @@ export class World {
   #hostAddresses: readonly Prefix[] = [];
   #nextHops: readonly Address[] | undefined;
   #hostInterfaceAddresses: readonly HostInterfaceAddress[] | undefined;
+  /** By their addresses: one that the host has not talked to for a while stays. */
+  #routers: ReadonlyMap<string, HostInterfaceAddress> = new Map();
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
@@ -59,7 +61,28 @@ export class World {
     this.#hostInterfaceAddresses = asksForHostInterfaces(found)
       ? await (pending ?? host.interfaceAddresses())
       : undefined;
+    await this.#findRouters(found, this.#hostInterfaceAddresses);
     return found;
+  }
+
+  /** Docker's gateways of labelled containers where that is not the host, as on a macvlan network. */
+  async #findRouters(
+    containers: readonly ContainerView[],
+    own: readonly HostInterfaceAddress[] = [],
+  ): Promise<void> {
+    const gateways = containers
+      .filter(({ labels }) => labels.size > 0)
+      .flatMap(({ attachments }) => attachments.filter(({ ignoresNextHop }) => !ignoresNextHop))
+      .flatMap(({ gateways = [] }) => gateways);
+    const others = gateways.filter(
+      gateway => !own.some(({ prefix }) => sameAddress(prefix.address, gateway)),
+    );
+    const found = own.length > 0 && others.length > 0 ? await this.#parts.host.routers(others) : [];
+    const keyOf = ({ prefix: { address } }: HostInterfaceAddress): string => formatAddress(address);
+    const wanted = new Set(others.map(formatAddress));
+    const all = new Map([...this.#routers, ...found.map(router => [keyOf(router), router] as const)]);
+    const macs = new Set([...all.values()].filter(one => wanted.has(keyOf(one))).map(({ mac }) => mac));
+    this.#routers = new Map([...all].filter(([, { mac }]) => macs.has(mac)));
   }
 
   /** The world for containers that were listed, with the DNS's answers of now. */
@@ -71,7 +94,7 @@ export class World {
       externalRevision: revision,
       hostAddresses: this.#hostAddresses,
       nextHops: this.#nextHops ?? [],
-      hostInterfaceAddresses: this.#hostInterfaceAddresses ?? [],
+      hostInterfaceAddresses: [...(this.#hostInterfaceAddresses ?? []), ...this.#routers.values()],
     };
   }
 }

@@ -26,6 +26,7 @@ import {
   type ResolvedSandbox,
   type Sandbox,
 } from './sandbox-plan.js';
+import { WaysBack } from './ways-back.js';
 
 /** Everything that is known. */
 export interface PlanInput extends HostView {
@@ -40,6 +41,8 @@ export interface PlanInput extends HostView {
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
   /** Whether every labelled container is strict, whatever its labels say. */
   readonly isStrict?: boolean;
+  /** Routes that are known to be in force, as namespaceRoutes() has them. */
+  readonly routesInForce?: ReadonlySet<string>;
 }
 
 export interface Plan {
@@ -49,6 +52,8 @@ export interface Plan {
   readonly diagnostics: readonly Diagnostic[];
   /** Host names that `external` should have. A label that waits for one that it does not have yet is no mistake. */
   readonly externalNames: readonly string[];
+  /** Routes on which the plan depends: with them in force, or not any more, it is another. */
+  readonly routesAsked: ReadonlySet<string>;
 }
 
 /** @param tables those built for an earlier plan, to be reused */
@@ -86,13 +91,15 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   }
   warnings.push(...sandboxes.flatMap(findLeaks));
   const routes = new Map(sandboxes.map(sandbox => [sandbox, resolveRoutes(sandbox, context)]));
+  const routers = [...routes].map(([{ members }, routes]) => ({ members, routes }));
+  const waysBack = new WaysBack(groups, routers, world.routesInForce);
   const resolved = sandboxes.map((sandbox): ResolvedSandbox => {
     const budget = new RuleBudget();
     const rules = acceptRules(sandbox.intent.rules, budget, diagnostics);
-    const forwards = resolveForwards(sandbox, budget, context);
+    const forwards = resolveForwards(sandbox, budget, context, waysBack);
     return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
   });
-  diagnostics.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
+  diagnostics.push(...reportLoops(routers));
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);
   // Labels that are not in force, by their containers' names as diagnostics have them.
@@ -113,6 +120,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     hostRoutes: host.routes,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics]),
     externalNames: [...names.asked].sort(naturalCompare),
+    routesAsked: waysBack.asked,
   };
 }
 
