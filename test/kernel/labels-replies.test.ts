@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
+import { parseAddress } from '../../src/base/ip.js';
 import { REPLY_MARK } from '../../src/base/ownership.js';
-import { prefix } from '../support/label-world.js';
+import { routersAmong } from '../../src/labels/discovery/host.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { ask, askInVain, serve } from '../support/peer.js';
 import { address, by, stage as emptyStage, ROUTES, WORLD } from '../support/published.js';
@@ -180,14 +181,9 @@ async function withRouter(t: TestContext) {
   );
   await serve(t, house);
   // The host knows the router's link-layer address as soon as it has talked to it.
-  assert.equal(await ask(all.host, '10.9.0.4:80'), 'ECONNREFUSED');
-  const { mac } = all.host.rt.neighbours().find(({ address }) => address.bytes.join('.') === '10.9.0.4')!;
-  const routers = ['10.9.0.4/24', 'fd09::4/64'].map(text => ({
-    prefix: prefix(text),
-    mac,
-    isNeighbour: true as const,
-  }));
-  all.hostInterfaceAddresses.push(...routers);
+  for (const place of ['10.9.0.4', '[fd09::4]'])
+    assert.equal(await ask(all.host, `${place}:80`), 'ECONNREFUSED');
+  all.hostInterfaceAddresses.push(...routersAmong(all.host.rt, [parseAddress('10.9.0.4')!]));
   const asked = (): Promise<string[]> =>
     Promise.all([
       ask(house, '10.9.0.2:80'),

@@ -63,19 +63,27 @@ export class Host {
     });
   }
 
-  /** Routers of these addresses beside the host, and other addresses of theirs, as far as it knows their link-layer addresses. */
+  /** Routers of these addresses beside the host. */
   async routers(wanted: readonly Address[]): Promise<HostInterfaceAddress[]> {
-    const addresses = await this.#rt.addresses();
-    const neighbours = await this.#rt.neighbours();
-    const isWanted = ({ address }: Neighbour): boolean => wanted.some(one => sameAddress(one, address));
-    const macs = new Set(neighbours.filter(isWanted).map(({ mac }) => mac));
-    return neighbours.flatMap(({ index, address, mac }): HostInterfaceAddress[] => {
-      const own = addresses.find(one => one.index === index && prefixContains(one.prefix, address));
-      return own && macs.has(mac)
-        ? [{ prefix: { address, length: own.prefix.length }, mac, isNeighbour: true }]
-        : [];
-    });
+    return routersAmong(this.#rt, wanted);
   }
+}
+
+/** Neighbours with these addresses, as far as their link-layer ones are known, each with all of its addresses. */
+export function routersAmong(
+  rt: Pick<RtNetlink, 'addresses' | 'neighbours'>,
+  wanted: readonly Address[],
+): HostInterfaceAddress[] {
+  const addresses = rt.addresses();
+  const neighbours = rt.neighbours();
+  const isWanted = ({ address }: Neighbour): boolean => wanted.some(one => sameAddress(one, address));
+  const macs = new Set(neighbours.filter(isWanted).map(({ mac }) => mac));
+  return neighbours.flatMap(({ index, address, mac }): HostInterfaceAddress[] => {
+    const own = addresses.find(one => one.index === index && prefixContains(one.prefix, address));
+    return own && macs.has(mac)
+      ? [{ prefix: { address, length: own.prefix.length }, mac, isNeighbour: true }]
+      : [];
+  });
 }
 
 /** The namespace of process 1, which is the host's even for a dwgd in a container with `pid: host`. */
