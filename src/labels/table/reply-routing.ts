@@ -50,7 +50,9 @@ export function findIngress(
       !beside.some(other => other.mac === mac && isIn(other.prefix.address, gateways)) &&
       (!isNeighbour || isIn(prefix.address, docker)),
   );
-  const hops = own.flatMap(address => {
+  const isRouted = ({ family }: Address): boolean =>
+    routes.some(({ network }) => network.address.family === family);
+  const hops = own.filter(isRouted).flatMap(address => {
     const near = others.flatMap(({ prefix }) => (prefixContains(prefix, address) ? [prefix.address] : []));
     const from = near.find(neighbour => isIn(neighbour, docker)) ?? near[0];
     return from ? [{ own: address, from }] : [];

@@ -71,13 +71,21 @@ for (const [what, labels, of, gateways, expected] of [
   });
 }
 
-for (const [what, of, gateways, expected] of [
-  ['the host', [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'], {}, ['10.0.0.2 10.0.0.1', 'fd00::2 fd00::1']],
-  ["Docker's gateway rather than the host", [BRIDGE, ROUTER], { main: '10.0.0.9' }, ['10.0.0.2 10.0.0.9']],
-  ['nobody, where nobody is known', [], {}, []],
+const BOTH = { ...DEFAULT, 'twine.route.::/0': 'gw' };
+for (const [what, labels, of, gateways, expected] of [
+  ['the host', BOTH, [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'], {}, ['10.0.0.2 10.0.0.1', 'fd00::2 fd00::1']],
+  [
+    "the host, of the label's family alone,",
+    DEFAULT,
+    [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'],
+    {},
+    ['10.0.0.2 10.0.0.1'],
+  ],
+  ["Docker's gateway rather than the host", BOTH, [BRIDGE, ROUTER], { main: '10.0.0.9' }, ['10.0.0.2 10.0.0.9']],
+  ['nobody, where nobody is known', BOTH, [], {}, []],
 ] as const) {
   test(`udp that finds no way back sees the address of ${what} in the client's place`, () => {
-    const world = [routed({ main: '10.0.0.2 fd00::2' }, DEFAULT, { gateways }), gw({ main: '10.0.0.3' })];
+    const world = [routed({ main: '10.0.0.2 fd00::2' }, labels, { gateways }), gw({ main: '10.0.0.3' })];
     const { table } = only(world, { hostInterfaceAddresses: places(of) });
     const rules = chain(table, 'nat-input')?.rules ?? [];
     const shown = rules.map(({ expr }) =>
