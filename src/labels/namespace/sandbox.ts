@@ -110,10 +110,11 @@ export class Sandboxes {
       if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
         return { changes, failures: [], ...settled.warned };
       const { desired, warned, observed, tampering, next } = orClosed(session, planned, () => {
-        const held = heldIn(rawState, decodeState(rawState), { ...planned, routes }, session);
-        const tampering = this.#checkTampering(held.desired, held.observed, session);
-        const next = diff(held.desired, { ...held.observed, isTampered: tampering.isTampered });
-        return { ...held, tampering, next };
+        const observed = decodeState(rawState);
+        const held = heldIn(rawState, observed, { ...planned, routes }, session);
+        const tampering = this.#checkTampering(held.desired, observed, session);
+        const next = diff(held.desired, { ...observed, isTampered: tampering.isTampered });
+        return { ...held, observed, tampering, next };
       });
       unreadable = tampering.unreadable ?? unreadable;
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
