@@ -99,6 +99,8 @@ const PURE_FILES: readonly string[] = [
   'src/netlink/wireguard/encode.ts',
   'src/netlink/wireguard/key.ts',
   'src/nft/expression.ts',
+  'src/nft/filter-chain.ts',
+  'src/nft/legacy-filter.ts',
   'src/nft/messages.ts',
   'src/nft/nfgenmsg.ts',
   'src/nft/table-snapshot.ts',

@@ -1,16 +1,30 @@
 // The host: its network namespace, even when dwgd is in a container with `pid: host`, and its addresses.
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
-import { type Address, formatAddress, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
+import { readFileSync } from 'node:fs';
+import {
+  type Address,
+  type Family,
+  formatAddress,
+  type Prefix,
+  prefixContains,
+  sameAddress,
+} from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
 import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
-import type { Neighbour } from '../../netlink/route/neighbour.js';
+import type { EthernetNeighbour } from '../../netlink/route/neighbour.js';
 import type { HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
+
+/** Sysctls of br_netfilter: whether frames that a bridge forwards pass the host's firewall. */
+const BRIDGE_NF = {
+  4: '/proc/sys/net/bridge/bridge-nf-call-iptables',
+  6: '/proc/sys/net/bridge/bridge-nf-call-ip6tables',
+} as const;
 
 export class Host {
   readonly ref: NetnsRef;
@@ -39,6 +53,11 @@ export class Host {
   /** The addresses of the host's links, each with its prefix length. */
   async addresses(): Promise<Prefix[]> {
     return (await this.#rt.addresses()).map(({ prefix }) => prefix);
+  }
+
+  /** The families of which the host's firewall filters what only passes a bridge. */
+  bridgeFiltered(): Family[] {
+    return this.within(() => ([4, 6] as const).filter(family => isOn(BRIDGE_NF[family])));
   }
 
   /** The gateways of all routes but ours, each once. */
@@ -76,7 +95,7 @@ export function routersAmong(
 ): HostInterfaceAddress[] {
   const addresses = rt.addresses();
   const neighbours = rt.neighbours();
-  const isWanted = ({ address }: Neighbour): boolean => wanted.some(one => sameAddress(one, address));
+  const isWanted = ({ address }: EthernetNeighbour): boolean => wanted.some(one => sameAddress(one, address));
   const macs = new Set(neighbours.filter(isWanted).map(({ mac }) => mac));
   return neighbours.flatMap(({ index, address, mac }): HostInterfaceAddress[] => {
     const own = addresses.find(one => one.index === index && prefixContains(one.prefix, address));
@@ -84,6 +103,15 @@ export function routersAmong(
       ? [{ prefix: { address, length: own.prefix.length }, mac, isNeighbour: true }]
       : [];
   });
+}
+
+/** Whether a sysctl of the namespace of the calling thread is there and 1. */
+function isOn(path: string): boolean {
+  try {
+    return readFileSync(path, 'latin1').trim() === '1';
+  } catch {
+    return false;
+  }
 }
 
 /** The namespace of process 1, which is the host's even for a dwgd in a container with `pid: host`. */

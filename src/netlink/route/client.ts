@@ -28,7 +28,7 @@ import {
   RTNLGRP_LINK,
   setLinkRequest,
 } from './link.js';
-import { decodeNeighbour, getNeighboursRequest, type Neighbour } from './neighbour.js';
+import { decodeListed, type EthernetNeighbour, getNeighboursRequest } from './neighbour.js';
 import { deleteRuleRequest, getPolicyRulesRequest, newRuleRequest, type Rule } from './policy-rule.js';
 import {
   decodeRoute,
@@ -125,10 +125,8 @@ export class RtNetlink {
   }
 
   /** The neighbours of every link whose link-layer addresses are known. */
-  neighbours(): Neighbour[] {
-    return this.#list(getNeighboursRequest(), 'neighbours').flatMap(
-      payload => decodeNeighbour(payload) ?? [],
-    );
+  neighbours(): EthernetNeighbour[] {
+    return this.#list(getNeighboursRequest(), 'neighbours').flatMap(payload => decodeListed(payload) ?? []);
   }
 
   /** @throws OpError: EEXIST (`exclusive`), ENETUNREACH (gateway not on-link) */

@@ -1,25 +1,62 @@
-// Neighbours of links: struct ndmsg of <linux/neighbour.h>, as ip-neighbour(8) speaks of them. Pure. Not here: sockets.
+// Neighbours: struct ndmsg and the NDA_* attributes of <linux/neighbour.h>, as ip-neighbour(8) speaks of them. Pure. Not
+// here: sockets, what follows from a state (labels/namespace/gateway-probe.ts).
 
 import { DecodeError } from '../../base/errors.js';
-import { type Address, fromBytes } from '../../base/ip.js';
-import { attrMap } from '../attributes.js';
-import { NLM_F_DUMP, type Request } from '../message.js';
+import { type Address, formatAddress, fromBytes } from '../../base/ip.js';
+import { attr, attrMap } from '../attributes.js';
+import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, type Request } from '../message.js';
+import { addressFamily } from './address.js';
 import { formatMac } from './link.js';
 
-const RTM_GETNEIGH = 30;
-const NDMSG_LEN = 12;
+export const RTM_NEWNEIGH = 28;
+export const RTM_GETNEIGH = 30;
+
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
-/** States in which the kernel sends to the link-layer address: of NUD_*, all but INCOMPLETE, FAILED, NOARP and NONE. */
-const NUD_KNOWN = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+const NDMSG_LEN = 12;
+/** Has the kernel find the neighbour as if there were a packet for it. */
+const NTF_USE = 0x01;
+
+export const NUD_INCOMPLETE = 0x01;
+export const NUD_REACHABLE = 0x02;
+export const NUD_PROBE = 0x10;
+export const NUD_FAILED = 0x20;
+export const NUD_NOARP = 0x40;
+export const NUD_PERMANENT = 0x80;
+
+/** States in which the kernel sends to the link-layer address: not while it is asked for, nor to groups. */
+const NUD_USABLE = NUD_REACHABLE | 0x04 | 0x08 | NUD_PROBE | NUD_PERMANENT;
 const MAC_LENGTH = 6;
 
-/** A neighbour whose link-layer address is known: `02:42:0a:00:00:01`. */
+/** A neighbour of an Ethernet-like link: `02:42:0a:00:00:01`. */
+export interface EthernetNeighbour extends Pick<Neighbour, 'index' | 'address'> {
+  readonly mac: string;
+}
+
+/** What the kernel knows of an address on a link. */
 export interface Neighbour {
-  /** Of the link. */
   readonly index: number;
   readonly address: Address;
-  readonly mac: string;
+  /** NUD_*; 0 where it has not been asked for yet. */
+  readonly state: number;
+  /** Its link-layer address, where that is known. */
+  readonly lladdr?: Buffer;
+}
+
+/** `ip neighbour get ADDRESS dev INDEX`; kernels before 5.0 do not have it. */
+export function getNeighbourRequest({ index, address }: Pick<Neighbour, 'index' | 'address'>): Request {
+  return { type: RTM_GETNEIGH, flags: 0, payload: ndmsg(index, address, 0, 0) };
+}
+
+/**
+ * Has the kernel ask whether a neighbour is there: `ip neighbour replace ADDRESS lladdr LLADDR dev INDEX nud probe` of one
+ * whose link-layer address is known, which stays in use meanwhile; of another, as if there were a packet for it.
+ */
+export function probeNeighbourRequest({ index, address, lladdr }: Omit<Neighbour, 'state'>): Request {
+  const type = RTM_NEWNEIGH;
+  if (!lladdr) return { type, flags: NLM_F_CREATE, payload: ndmsg(index, address, 0, NTF_USE) };
+  const payload = Buffer.concat([ndmsg(index, address, NUD_PROBE, 0), attr(NDA_LLADDR, lladdr)]);
+  return { type, flags: NLM_F_REPLACE, payload };
 }
 
 /** `ip neighbour show`. */
@@ -28,15 +65,43 @@ export function getNeighboursRequest(): Request {
 }
 
 /**
- * Reads the payload of an RTM_NEWNEIGH. Undefined for one that is not known, or of no Ethernet-like link.
+ * Reads the payload of an RTM_NEWNEIGH of a list. Undefined for one that cannot be sent to, or is on no Ethernet-like link.
  * @throws DecodeError when it is short or its attributes are damaged
  */
-export function decodeNeighbour(payload: Buffer): Neighbour | undefined {
+export function decodeListed(payload: Buffer): EthernetNeighbour | undefined {
   if (payload.length < NDMSG_LEN) throw new DecodeError(`an ndmsg of ${payload.length} bytes`);
   const attrs = attrMap(payload.subarray(NDMSG_LEN));
   const [bytes, mac] = [attrs.get(NDA_DST), attrs.get(NDA_LLADDR)];
-  const isKnown = (payload.readUInt16LE(8) & NUD_KNOWN) !== 0;
-  if (!isKnown || mac?.length !== MAC_LENGTH || (bytes?.length !== 4 && bytes?.length !== 16))
+  const isUsable = (payload.readUInt16LE(8) & NUD_USABLE) !== 0;
+  if (!isUsable || mac?.length !== MAC_LENGTH || (bytes?.length !== 4 && bytes?.length !== 16))
     return undefined;
   return { index: payload.readInt32LE(4), address: fromBytes(bytes), mac: formatMac(mac) };
+}
+
+/**
+ * Reads the payload of an RTM_NEWNEIGH that answers for an address.
+ * @throws DecodeError when it is short, or is about another one
+ */
+export function decodeNeighbour(payload: Buffer, address: Address): Neighbour {
+  if (payload.length < NDMSG_LEN) throw new DecodeError(`an ndmsg of ${payload.length} bytes`);
+  const attrs = attrMap(payload.subarray(NDMSG_LEN));
+  if (!attrs.get(NDA_DST)?.equals(address.bytes))
+    throw new DecodeError(`a neighbour other than ${formatAddress(address)}`);
+  const lladdr = attrs.get(NDA_LLADDR);
+  return {
+    index: payload.readInt32LE(4),
+    address,
+    state: payload.readUInt16LE(8),
+    ...(lladdr && { lladdr: Buffer.from(lladdr) }),
+  };
+}
+
+/** struct ndmsg: family, padding, index, state, flags, type; then the address. */
+function ndmsg(index: number, address: Address, state: number, flags: number): Buffer {
+  const header = Buffer.alloc(NDMSG_LEN);
+  header.writeUInt8(addressFamily(address), 0);
+  header.writeInt32LE(index, 4);
+  header.writeUInt16LE(state, 8);
+  header.writeUInt8(flags, 10);
+  return Buffer.concat([header, attr(NDA_DST, Buffer.from(address.bytes))]);
 }

@@ -81,7 +81,13 @@ for (const [what, labels, of, gateways, expected] of [
     {},
     ['10.0.0.2 10.0.0.1'],
   ],
-  ["Docker's gateway rather than the host", BOTH, [BRIDGE, ROUTER], { main: '10.0.0.9' }, ['10.0.0.2 10.0.0.9']],
+  [
+    "Docker's gateway rather than the host",
+    BOTH,
+    [BRIDGE, ROUTER],
+    { main: '10.0.0.9' },
+    ['10.0.0.2 10.0.0.9'],
+  ],
   ['nobody, where nobody is known', BOTH, [], {}, []],
 ] as const) {
   test(`udp that finds no way back sees the address of ${what} in the client's place`, () => {
