@@ -131,13 +131,14 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   });
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => world.list(fullResync),
-    plan: found => {
-      const plan = planner.plan(world.snapshot(found));
+    plan: (found, inForce) => {
+      const plan = planner.plan(world.snapshot(found), inForce);
       names.want(plan.externalNames);
       silent.want(plan.watchedGateways);
       return plan;
     },
     reconcile: desired => sandboxes.reconcile(desired),
+    holdsRoutes: desired => sandboxes.holdsRoutes(desired),
     reconcileHost: (routes, prune) => host.within(() => sandboxes.reconcileHostRoutes(routes, prune)),
     retainOnly: keys => sandboxes.retainOnly(keys),
     log,

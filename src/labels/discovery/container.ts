@@ -32,11 +32,13 @@ export interface NetnsRef {
   readonly process?: { readonly pid: number; readonly startTime: string };
 }
 
-/** An address of the host on an Ethernet-like link, with the prefix length of its network. */
+/** An address of the host on an Ethernet-like link, or of a router beside it, with the prefix length of its network. */
 export interface HostInterfaceAddress {
   readonly prefix: Prefix;
-  /** The link's own address: `02:42:0a:00:00:01`. */
+  /** The link's own address, or the router's: `02:42:0a:00:00:01`. */
   readonly mac: string;
+  /** Present where it is a router's. */
+  readonly isNeighbour?: true;
 }
 
 /** A container as Docker and /proc describe it. */

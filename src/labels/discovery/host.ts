@@ -2,13 +2,21 @@
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
 import { readFileSync } from 'node:fs';
-import { type Address, type Family, formatAddress, type Prefix } from '../../base/ip.js';
+import {
+  type Address,
+  type Family,
+  formatAddress,
+  type Prefix,
+  prefixContains,
+  sameAddress,
+} from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
 import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
+import { macOf, type Neighbour } from '../../netlink/route/neighbour.js';
 import type { HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
 
@@ -73,6 +81,31 @@ export class Host {
       return mac === undefined ? [] : [{ prefix, mac }];
     });
   }
+
+  /** Routers of these addresses beside the host. */
+  async routers(wanted: readonly Address[]): Promise<HostInterfaceAddress[]> {
+    return routersAmong(this.#rt, wanted);
+  }
+}
+
+/** Neighbours with these addresses, as far as their link-layer ones are known, each with all of its addresses. */
+export function routersAmong(
+  rt: Pick<RtNetlink, 'addresses' | 'neighbours'>,
+  wanted: readonly Address[],
+): HostInterfaceAddress[] {
+  const addresses = rt.addresses();
+  const neighbours = rt.neighbours().flatMap(one => {
+    const mac = macOf(one);
+    return mac === undefined ? [] : [{ ...one, mac }];
+  });
+  const isWanted = ({ address }: Neighbour): boolean => wanted.some(one => sameAddress(one, address));
+  const macs = new Set(neighbours.filter(isWanted).map(({ mac }) => mac));
+  return neighbours.flatMap(({ index, address, mac }): HostInterfaceAddress[] => {
+    const own = addresses.find(one => one.index === index && prefixContains(one.prefix, address));
+    return own && macs.has(mac)
+      ? [{ prefix: { address, length: own.prefix.length }, mac, isNeighbour: true }]
+      : [];
+  });
 }
 
 /** Whether a sysctl of the namespace of the calling thread is there and 1. */

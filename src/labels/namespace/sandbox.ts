@@ -147,6 +147,18 @@ export class Sandboxes {
     return session.readState(sysctls, loopbackTowards, !this.#searched.has(netns.key), gateways);
   }
 
+  /** Whether the namespace has the desired routes already, and nothing leads past them. Nothing is changed. */
+  holdsRoutes(desired: SandboxDesired): boolean {
+    const held = this.#sessions.within(desired.netns, session => {
+      const planned = { ...desired, routes: session.supportedRoutes(desired.routes) };
+      const rawState = this.#readState(session, planned);
+      const observed = decodeState(rawState);
+      const { desired: found, warned } = heldIn(rawState, observed, planned, session);
+      return warned.warnings === undefined && !diff(found, observed).some(isOfRouting);
+    });
+    return held === true;
+  }
+
   /** Removes all that is ours, and restores sysctls. Throws as `reconcile` does. */
   clear(netns: NetnsRef): ApplyResult | undefined {
     return this.reconcile(nothingIn(netns, []));
@@ -212,6 +224,11 @@ export class Sandboxes {
     const generation = session.generation();
     if (generation !== undefined) this.#tamperCheck.trust(key, generation);
   }
+}
+
+/** Whether it is a change of routes or policy rules. */
+function isOfRouting({ kind }: Change): boolean {
+  return kind === 'addRoute' || kind === 'deleteRoute' || kind === 'addRule' || kind === 'deleteRule';
 }
 
 /** Whether routes have changed on which it depends which interfaces sysctls and loopback routes are for. */
