@@ -1,6 +1,7 @@
 // The host: its network namespace, even when dwgd is in a container with `pid: host`, and its addresses.
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
+import { readFileSync } from 'node:fs';
 import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
@@ -8,8 +9,16 @@ import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
-import type { HostInterfaceAddress, NetnsRef } from './container.js';
+import type { Nft } from '../../nft/client.js';
+import type { HostForwarding, HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
+
+const SYSCTLS = { 4: '/proc/sys/net/ipv4/ip_forward', 6: '/proc/sys/net/ipv6/conf/all/forwarding' } as const;
+/** Docker's own, where its firewall is not iptables. */
+const DOCKER_TABLES = [
+  { family: 'ip', name: 'docker-bridges' },
+  { family: 'ip6', name: 'docker-bridges' },
+] as const;
 
 export class Host {
   readonly ref: NetnsRef;
@@ -33,6 +42,14 @@ export class Host {
   /** Runs a synchronous function in the host's network namespace. */
   within<T>(fn: () => Synchronous<T>): Synchronous<T> {
     return this.#entry.within(this.#netns, fn);
+  }
+
+  /** What it forwards, and whose firewall decides. */
+  forwarding(nft: Pick<Nft, 'has'>): HostForwarding {
+    return this.within(() => ({
+      isOn: { 4: isOn(SYSCTLS[4]), 6: isOn(SYSCTLS[6]) },
+      isNftables: DOCKER_TABLES.some(table => isThere(nft, table)),
+    }));
   }
 
   /** The addresses of the host's links, each with its prefix length. */
@@ -60,6 +77,24 @@ export class Host {
       const mac = links.find(link => link?.index === index)?.mac;
       return mac === undefined ? [] : [{ prefix, mac }];
     });
+  }
+}
+
+/** Whether a table is there; not where the kernel has no nf_tables. */
+function isThere(nft: Pick<Nft, 'has'>, table: Parameters<Nft['has']>[0]): boolean {
+  try {
+    return nft.has(table);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a sysctl of the calling thread's namespace is on; one that is missing is not. */
+function isOn(path: string): boolean {
+  try {
+    return readFileSync(path, 'latin1').trim() !== '0';
+  } catch {
+    return false;
   }
 }
 

@@ -2,7 +2,7 @@
 // containers (containers.ts), the plan (labels/planner/plan.ts).
 
 import type { Address, Prefix } from '../../base/ip.js';
-import type { ContainerView, HostInterfaceAddress } from './container.js';
+import type { ContainerView, HostForwarding, HostInterfaceAddress } from './container.js';
 import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
@@ -16,6 +16,8 @@ export interface WorldSnapshot {
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
   readonly nextHops: readonly Address[];
+  /** Absent where no label asks for a route of the host. */
+  readonly forwarding?: HostForwarding | undefined;
   /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
 }
@@ -23,6 +25,7 @@ export interface WorldSnapshot {
 interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
   readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses'>;
+  readonly forwarding: () => HostForwarding;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
   /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
   readonly asksForHostRoute: (containers: readonly ContainerView[]) => boolean;
@@ -34,6 +37,7 @@ export class World {
   readonly #parts: WorldParts;
   #hostAddresses: readonly Prefix[] = [];
   #nextHops: readonly Address[] | undefined;
+  #forwarding: HostForwarding | undefined;
   #hostInterfaceAddresses: readonly HostInterfaceAddress[] | undefined;
 
   constructor(parts: WorldParts) {
@@ -55,6 +59,7 @@ export class World {
       this.#hostAddresses = await host.addresses();
       // The host may have many routes.
       if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
+      this.#forwarding ??= this.#parts.forwarding();
     }
     this.#hostInterfaceAddresses = asksForHostInterfaces(found)
       ? await (pending ?? host.interfaceAddresses())
@@ -71,6 +76,7 @@ export class World {
       externalRevision: revision,
       hostAddresses: this.#hostAddresses,
       nextHops: this.#nextHops ?? [],
+      forwarding: this.#forwarding,
       hostInterfaceAddresses: this.#hostInterfaceAddresses ?? [],
     };
   }

@@ -44,6 +44,7 @@ function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
     sameRevisions(revisionsOf(a), revisionsOf(b)) &&
     sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
     sameList(a.nextHops, b.nextHops, sameAddress) &&
+    a.forwarding === b.forwarding &&
     sameList(
       a.hostInterfaceAddresses,
       b.hostInterfaceAddresses,

@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { World } from '../../../../src/labels/discovery/world.js';
 import { container, prefix } from '../../../support/label-world.js';
 
+const FORWARDING = { isOn: { 4: true, 6: false }, isNftables: false };
+
 /** A world, and what of the host was read in its passes. */
 function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean }) {
   const read: string[] = [];
@@ -21,6 +23,10 @@ function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean }) {
       nextHops: reads('next hops'),
       interfaceAddresses: reads('interfaces'),
     },
+    forwarding: () => {
+      read.push('forwarding');
+      return FORWARDING;
+    },
     names: { answers: new Map(), revision: 7 },
     asksForHostRoute: () => asks.hostRoute ?? false,
     asksForHostInterfaces: () => asks.defaultRoute ?? false,
@@ -33,7 +39,7 @@ for (const [what, asks, first, next, resync] of [
   [
     'routes of the host',
     { hostRoute: true },
-    ['addresses', 'next hops'],
+    ['addresses', 'next hops', 'forwarding'],
     ['addresses'],
     ['addresses', 'next hops'],
   ],
@@ -52,9 +58,10 @@ for (const [what, asks, first, next, resync] of [
 
 test('a snapshot has the containers, the host as it was read, and the answers of the DNS with their revision', async () => {
   const { world } = stage({ hostRoute: true });
-  const { containers, hostAddresses, externalRevision } = world.snapshot(await world.list(false));
+  const snapshot = world.snapshot(await world.list(false));
+  const { containers, hostAddresses, externalRevision, forwarding } = snapshot;
   assert.deepEqual(
-    [containers.map(({ name }) => name), hostAddresses, externalRevision],
-    [['a'], [prefix('192.0.2.1/24')], 7],
+    [containers.map(({ name }) => name), hostAddresses, externalRevision, forwarding],
+    [['a'], [prefix('192.0.2.1/24')], 7, FORWARDING],
   );
 });
