@@ -2,7 +2,7 @@
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
 import { readFileSync } from 'node:fs';
-import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
+import { type Address, type Family, formatAddress, type Prefix } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
 import { openConnection } from '../../netlink/connection.js';
@@ -19,6 +19,11 @@ const DOCKER_TABLES = [
   { family: 'ip', name: 'docker-bridges' },
   { family: 'ip6', name: 'docker-bridges' },
 ] as const;
+/** Sysctls of br_netfilter: whether frames that a bridge forwards pass the host's firewall. */
+const BRIDGE_NF = {
+  4: '/proc/sys/net/bridge/bridge-nf-call-iptables',
+  6: '/proc/sys/net/bridge/bridge-nf-call-ip6tables',
+} as const;
 
 export class Host {
   readonly ref: NetnsRef;
@@ -57,6 +62,11 @@ export class Host {
     return (await this.#rt.addresses()).map(({ prefix }) => prefix);
   }
 
+  /** The families of which the host's firewall filters what only passes a bridge. */
+  bridgeFiltered(): Family[] {
+    return this.within(() => ([4, 6] as const).filter(family => isOn(BRIDGE_NF[family])));
+  }
+
   /** The gateways of all routes but ours, each once. */
   async nextHops(): Promise<Address[]> {
     const foreign = (await this.#rt.routes()).filter(({ protocol }) => protocol !== RTPROT_DWGD);
@@ -89,10 +99,10 @@ function isThere(nft: Pick<Nft, 'has'>, table: Parameters<Nft['has']>[0]): boole
   }
 }
 
-/** Whether a sysctl of the calling thread's namespace is on; one that is missing is not. */
+/** Whether a sysctl of the namespace of the calling thread is there and 1. */
 function isOn(path: string): boolean {
   try {
-    return readFileSync(path, 'latin1').trim() !== '0';
+    return readFileSync(path, 'latin1').trim() === '1';
   } catch {
     return false;
   }
