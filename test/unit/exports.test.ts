@@ -12,7 +12,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/base/log.ts': 'formatLine',
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/docker/request.ts': 'RefusalError TooLargeError',
-  'src/driver/lifecycle/docker-networks.ts': 'readDockerNetwork readNetworkIds',
+  'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
   'src/driver/plugin/socket.ts': 'PluginServer',
   'src/driver/spec/option-table.ts': 'OPTIONS',
   'src/driver/tunnel/endpoint-resolver.ts': 'userLookUps',

@@ -41,6 +41,14 @@ export interface HostInterfaceAddress {
   readonly isNeighbour?: true;
 }
 
+/** What the host does with packets that are not its own. */
+export interface HostForwarding {
+  /** By family, whether it forwards at all. */
+  readonly isOn: { readonly 4: boolean; readonly 6: boolean };
+  /** Whether Docker's firewall is its tables of nftables (from Docker 29, where so configured) in place of iptables. */
+  readonly isNftables: boolean;
+}
+
 /** A container as Docker and /proc describe it. */
 export interface ContainerView {
   /**

@@ -17,9 +17,16 @@ import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import { macOf, type Neighbour } from '../../netlink/route/neighbour.js';
-import type { HostInterfaceAddress, NetnsRef } from './container.js';
+import type { Nft } from '../../nft/client.js';
+import type { HostForwarding, HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
 
+const SYSCTLS = { 4: '/proc/sys/net/ipv4/ip_forward', 6: '/proc/sys/net/ipv6/conf/all/forwarding' } as const;
+/** Docker's own, where its firewall is not iptables. */
+const DOCKER_TABLES = [
+  { family: 'ip', name: 'docker-bridges' },
+  { family: 'ip6', name: 'docker-bridges' },
+] as const;
 /** Sysctls of br_netfilter: whether frames that a bridge forwards pass the host's firewall. */
 const BRIDGE_NF = {
   4: '/proc/sys/net/bridge/bridge-nf-call-iptables',
@@ -48,6 +55,14 @@ export class Host {
   /** Runs a synchronous function in the host's network namespace. */
   within<T>(fn: () => Synchronous<T>): Synchronous<T> {
     return this.#entry.within(this.#netns, fn);
+  }
+
+  /** What it forwards, and whose firewall decides. */
+  forwarding(nft: Pick<Nft, 'has'>): HostForwarding {
+    return this.within(() => ({
+      isOn: { 4: isOn(SYSCTLS[4]), 6: isOn(SYSCTLS[6]) },
+      isNftables: DOCKER_TABLES.some(table => isThere(nft, table)),
+    }));
   }
 
   /** The addresses of the host's links, each with its prefix length. */
@@ -106,6 +121,15 @@ export function routersAmong(
       ? [{ prefix: { address, length: own.prefix.length }, mac, isNeighbour: true }]
       : [];
   });
+}
+
+/** Whether a table is there; not where the kernel has no nf_tables. */
+function isThere(nft: Pick<Nft, 'has'>, table: Parameters<Nft['has']>[0]): boolean {
+  try {
+    return nft.has(table);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a sysctl of the namespace of the calling thread is there and 1. */

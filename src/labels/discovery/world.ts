@@ -2,7 +2,7 @@
 // containers (containers.ts), the plan (labels/planner/plan.ts).
 
 import { type Address, type Family, formatAddress, type Prefix, sameAddress } from '../../base/ip.js';
-import type { ContainerView, HostInterfaceAddress } from './container.js';
+import type { ContainerView, HostForwarding, HostInterfaceAddress } from './container.js';
 import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
@@ -24,6 +24,8 @@ export interface WorldSnapshot {
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
   readonly nextHops: readonly Address[];
+  /** Absent where no label asks for a route of the host. */
+  readonly forwarding?: HostForwarding | undefined;
   /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
   /** Those of now, and their revision when the snapshot was taken; absent: all answer. */
@@ -36,6 +38,7 @@ export interface WorldSnapshot {
 interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
   readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'bridgeFiltered' | 'routers'>;
+  readonly forwarding: () => HostForwarding;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
   readonly silent?: SilentGateways;
   /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
@@ -48,6 +51,7 @@ export class World {
   readonly #parts: WorldParts;
   #hostAddresses: readonly Prefix[] = [];
   #nextHops: readonly Address[] | undefined;
+  #forwarding: HostForwarding | undefined;
   #hostInterfaceAddresses: readonly HostInterfaceAddress[] | undefined;
   #bridgeFiltered: readonly Family[] | undefined;
   /** By their addresses: one that the host has not talked to for a while stays. */
@@ -72,6 +76,7 @@ export class World {
       this.#hostAddresses = await host.addresses();
       // The host may have many routes.
       if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
+      if (fullResync || !this.#forwarding) this.#forwarding = this.#parts.forwarding();
     }
     if (!found.some(isInside)) this.#bridgeFiltered = undefined;
     else if (fullResync || !this.#bridgeFiltered) this.#bridgeFiltered = host.bridgeFiltered();
@@ -112,6 +117,7 @@ export class World {
       externalRevision: revision,
       hostAddresses: this.#hostAddresses,
       nextHops: this.#nextHops ?? [],
+      forwarding: this.#forwarding,
       hostInterfaceAddresses: [...(this.#hostInterfaceAddresses ?? []), ...this.#routers.values()],
       ...(silent && { silent, silentRevision: silent.revision }),
       bridgeFiltered: this.#bridgeFiltered ?? [],

@@ -129,7 +129,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
       ...desired.filter(({ routes }) => routes.length > 0),
     ],
     hostRoutes: host.routes,
-    diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics]),
+    diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics, ...host.notices]),
     externalNames: [...names.asked].sort(naturalCompare),
     watchedGateways: names.watched,
     routesAsked: waysBack.asked,

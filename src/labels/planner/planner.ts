@@ -2,6 +2,7 @@
 // Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
+import type { HostForwarding } from '../discovery/container.js';
 import { sameRevisions } from '../discovery/views.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
@@ -62,12 +63,17 @@ function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
     sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
     sameList(a.bridgeFiltered, b.bridgeFiltered, Object.is) &&
     sameList(a.nextHops, b.nextHops, sameAddress) &&
+    sameForwarding(a.forwarding, b.forwarding) &&
     sameList(
       a.hostInterfaceAddresses,
       b.hostInterfaceAddresses,
       (a, b) => a.mac === b.mac && sameWithHostBits(a.prefix, b.prefix),
     )
   );
+}
+
+function sameForwarding(a: HostForwarding | undefined, b: HostForwarding | undefined): boolean {
+  return a?.isOn[4] === b?.isOn[4] && a?.isOn[6] === b?.isOn[6] && a?.isNftables === b?.isNftables;
 }
 
 function revisionsOf({ containers }: WorldSnapshot): number[] {

@@ -99,4 +99,6 @@ export interface Diagnostic {
   readonly message: string;
   /** Whether labels have no effect on the container at all. */
   readonly isError?: true;
+  /** Present: no mistake, and said once while the daemon runs for all that have the same, even if the label goes and comes. */
+  readonly once?: string;
 }

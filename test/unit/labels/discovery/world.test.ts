@@ -6,6 +6,7 @@ import type { Attachment } from '../../../../src/labels/discovery/container.js';
 import { World } from '../../../../src/labels/discovery/world.js';
 import { container, prefix } from '../../../support/label-world.js';
 
+const FORWARDING = { isOn: { 4: true, 6: false }, isNftables: false };
 const MAIN = container('a', { networks: { main: '10.0.0.2' } }).attachments[0]!;
 
 /** A world, and what of the host was read in its passes. */
@@ -34,6 +35,10 @@ function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean; on?: Attachm
       },
       routers: reads('routers'),
     },
+    forwarding: () => {
+      read.push('forwarding');
+      return FORWARDING;
+    },
     names: { answers: new Map(), revision: 7 },
     asksForHostRoute: () => asks.hostRoute ?? false,
     asksForHostInterfaces: () => asks.defaultRoute ?? false,
@@ -46,9 +51,9 @@ for (const [what, asks, first, next, resync] of [
   [
     'routes of the host',
     { hostRoute: true },
-    ['addresses', 'next hops'],
+    ['addresses', 'next hops', 'forwarding'],
     ['addresses'],
-    ['addresses', 'next hops'],
+    ['addresses', 'next hops', 'forwarding'],
   ],
   ['a network that is internal', { on: { ...MAIN, isInternal: true } }, ['bridges'], [], ['bridges']],
   ['a network that is not', { on: MAIN }, [], [], []],
@@ -67,10 +72,11 @@ for (const [what, asks, first, next, resync] of [
 
 test('a snapshot has the containers, the host as it was read, and the answers of the DNS with their revision', async () => {
   const { world } = stage({ hostRoute: true });
-  const { containers, hostAddresses, externalRevision } = world.snapshot(await world.list(false));
+  const snapshot = world.snapshot(await world.list(false));
+  const { containers, hostAddresses, externalRevision, forwarding } = snapshot;
   assert.deepEqual(
-    [containers.map(({ name }) => name), hostAddresses, externalRevision],
-    [['a'], [prefix('192.0.2.1/24')], 7],
+    [containers.map(({ name }) => name), hostAddresses, externalRevision, forwarding],
+    [['a'], [prefix('192.0.2.1/24')], 7, FORWARDING],
   );
 });
 
@@ -101,6 +107,7 @@ test("a gateway of Docker's that is not the host is looked for among the host's 
         return known;
       },
     },
+    forwarding: () => FORWARDING,
     names: { answers: new Map(), revision: 0 },
     asksForHostRoute: () => false,
     asksForHostInterfaces: () => true,
