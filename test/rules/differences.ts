@@ -22,6 +22,10 @@ function fullRate(rate: string): string {
 
 export const DIFFERENCES: readonly Difference[] = [
   {
+    reason: 'theirs forgets that a packet without a connection fits ! --label',
+    applies: /-m connlabel ! --label/,
+  },
+  {
     reason: 'we write "meta l4proto", which means the same in both families, where they write "ip protocol"',
     applies: /^-4 .*-p /,
     rewrite: text => text.replace(/\bip protocol\b/, 'meta l4proto'),

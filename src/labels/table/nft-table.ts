@@ -4,6 +4,7 @@
 
 import { TABLE } from '../../base/ownership.js';
 import { ct, match, payload, type Statement } from '../../nft/expression.js';
+import { withLists } from '../../nft/iptables/syntax/address-lists.js';
 import { hookOf } from '../../nft/iptables/syntax/chains.js';
 import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js';
 import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
@@ -113,10 +114,11 @@ function openTable({
       : [{ name, hook: typeof base === 'string' ? hookOf(base) : base, rules: all }];
   });
   const forwarded = forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards) }] : [];
+  const listed = withLists(twine);
   return {
     ...TABLE,
-    sets: [],
-    chains: [...base, ...twine, ...shifts.chains, ...forwarded],
+    sets: listed.sets,
+    chains: [...base, ...listed.chains, ...shifts.chains, ...forwarded],
   };
 }
 
