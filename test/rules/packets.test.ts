@@ -23,7 +23,9 @@ import { Network, type Place } from './router.js';
 
 /** A second for each. */
 const CASES = Number(process.env.RULES_CASES ?? 500);
-const CASES_AT_LEAST = CASES * 0.9;
+/** Only cases with this in a rule, while one works on them. */
+const ONLY = process.env.RULES_ONLY ?? '';
+const CASES_AT_LEAST = ONLY === '' ? CASES * 0.9 : 1;
 /** Rules that count are right when they are so each time. */
 const COUNTING_TRIES = 3;
 /**
@@ -136,7 +138,7 @@ async function compare(t: TestContext): Promise<void> {
   const nft = new Nft();
   t.after(() => nft.close());
   const [left, right] = [await Network.create(t, program), await Network.create(t, program)];
-  const cases = allCases(new Random(6), CASES);
+  const cases = allCases(new Random(6), CASES).filter(({ rules }) => rules.join('\n').includes(ONLY));
   const wrong: string[] = [];
   let open: string[] | undefined;
   let changing = 0;
@@ -171,7 +173,7 @@ async function compare(t: TestContext): Promise<void> {
   for (const differing of differed) t.diagnostic(`differed once: ${differing}`);
   assert.equal(wrong.length, 0, `${wrong.length} differ:\n${wrong.slice(0, 40).join('\n')}`);
   assert.ok(differed.length <= MAX_DIFFERING_CASES, `${differed.length} differed once`);
-  assert.ok(cases.length >= CASES_AT_LEAST && changing > CASES_AT_LEAST / 2);
+  assert.ok(cases.length >= CASES_AT_LEAST && changing >= CASES_AT_LEAST / 2);
 }
 
 kernelTest(

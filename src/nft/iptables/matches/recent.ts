@@ -1,5 +1,5 @@
 // The match on lists of addresses that rules fill by themselves, recent. Not here: the sets behind the lists
-// (syntax/address-lists.ts), lists that somebody else fills, which are left out (left-out.ts).
+// (nft/iptables/syntax/address-lists.ts), lists that somebody else fills, which are left out (nft/iptables/left-out.ts).
 
 import { formatAddress } from '../../../base/ip.js';
 import type { AddressListUse, Expression } from '../../expression.js';
@@ -35,8 +35,8 @@ const recent: Extension = {
   notes: [
     'Only `--hitcount 1` is taken: nftables counts no packets of an address within a time. `-m hashlimit --hashlimit-above 4/minute --hashlimit-mode srcip` comes near to what more would be for.',
     '`! --remove`, and `! --update` beside `--seconds`, are refused: what is to be done if there is no match cannot be said.',
-    'A list holds 65535 addresses, of which none makes way for another: while it is full, `--set` of a new one fits no packet. xt_recent keeps 100, and forgets the oldest.',
-    'Rules of all containers that share a network namespace share their lists. A change of their labels empties them.',
+    'A list holds 65535 addresses, of which none makes way for another: while it is full, a rule that would put a new one in fits no packet, so what drops is better a rule of its own. xt_recent keeps 100, and forgets the oldest.',
+    'Rules of all containers that share a network namespace share their lists. Whatever changes the table, a label or an address that it leads to, empties them.',
     '`--reap` is read and has no effect: what is older than any rule asks for goes by itself.',
     'A name has letters, digits, `_`, `.` and `-`.',
   ],
