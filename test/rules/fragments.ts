@@ -359,7 +359,6 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r => `-m owner ${not(r)}--gid-owner ${r.int(0, 70000)}`,
       r => `-m owner ${not(r)}--uid-owner root`,
       r => `-m owner --uid-owner ${r.int(0, 9)} --gid-owner ${r.int(0, 9)}`,
-      () => '-m owner --socket-exists',
       r => `-m owner ${not(r)}--uid-owner ${r.int(0, 99)}-${r.int(100, 999)}`,
     ],
   },

@@ -38,8 +38,8 @@ const NUMBERS = { tcp: 6, udp: 17, icmp: 1, esp: 50, ah: 51 } as const;
 /** Each begins with the number of what comes next. */
 const BEFORE = {
   dst: { number: 60, rest: Buffer.from([0, 1, 4, 0, 0, 0, 0]) },
-  // The last segment is the first of one, and the tag is 7.
-  srh: { number: 43, rest: Buffer.concat([Buffer.from([2, 4, 0, 0, 0, 0, 7]), Buffer.alloc(16)]) },
+  // The last segment is the first of one, and the tag 0x0707: iptables has its octets the wrong way round.
+  srh: { number: 43, rest: Buffer.concat([Buffer.from([2, 4, 0, 0, 0, 7, 7]), Buffer.alloc(16)]) },
   rt: { number: 43, rest: Buffer.concat([Buffer.from([2, 0, 0]), Buffer.alloc(20)]) },
 } as const;
 

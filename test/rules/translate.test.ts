@@ -20,7 +20,7 @@ import { QUEUES } from './queue.js';
 import { listRules, loadOurs, TABLE } from './rulesets.js';
 
 const COMPARED_AT_LEAST = 3000;
-const GENERATED = 4600;
+const GENERATED = 5200;
 const BATCH = 800;
 
 const rules = generateRules(new Random(20_260_101), GENERATED);

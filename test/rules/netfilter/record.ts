@@ -2,8 +2,8 @@
 
 export const RECORD = {
   version: '1.8.11',
-  all: { taken: 2965, of: 3509 },
-  translated: { taken: 2617, of: 2770 },
+  all: { taken: 2961, of: 3509 },
+  translated: { taken: 2613, of: 2770 },
   refused: 1334,
   disputed: 6,
   /** Of the translations, how many list as ours do, and how many are one of the differences. */

@@ -98,35 +98,38 @@ const socket: Extension = {
   },
 };
 
+/** Errors and resets come from the kernel's own sockets, which no user has. */
+const NO_KERNEL_SOCKET =
+  'cannot be expressed: nftables asks for sockets of programs only, as --uid-owner 0-4294967294 does';
+
 const owner: Extension = {
   name: 'owner',
   options: [
     { names: ['uid-owner'], values: ['id[-id]'], negatable: true },
     { names: ['gid-owner'], values: ['id[-id]'], negatable: true },
-    { names: ['socket-exists'], negatable: true },
+    { names: ['socket-exists'], negatable: true, refused: NO_KERNEL_SOCKET },
     { names: ['suppl-groups'], refused: NO_SUCH },
   ],
   constraint: { hooks: ['output', 'postrouting'] },
   notes: [
     "Users and groups but root are told by number: their names are the container's.",
     'A packet without a socket fits neither `--uid-owner` nor `! --uid-owner`, as with iptables-translate(8).',
-    "`--socket-exists` is for sockets of programs; one of the kernel's own does not count. `! --socket-exists` is refused.",
   ],
   translate(options, context) {
-    options.oneOf(context, 'uid-owner', 'gid-owner', 'socket-exists');
-    return statements(...options.entries().map(([name, given]) => matchOwner(name, given)));
+    options.oneOf(context, 'uid-owner', 'gid-owner');
+    return statements(
+      ...options
+        .entries()
+        .map(([name, given]) =>
+          match(
+            meta(name === 'uid-owner' ? 'skuid' : 'skgid'),
+            given.negated ? '!=' : '==',
+            readIds(given.values[0]!),
+          ),
+        ),
+    );
   },
 };
-
-function matchOwner(name: string, { token, values, negated }: ParsedOption): Statement {
-  if (name === 'socket-exists') {
-    if (negated)
-      refuse(token, 'cannot be expressed with "!" before it: nftables has no word for "no socket"');
-    // A comparison that every user fits: without a socket, no comparison does.
-    return match(meta('skuid'), '!=', UINT32_MAX);
-  }
-  return match(meta(name === 'uid-owner' ? 'skuid' : 'skgid'), negated ? '!=' : '==', readIds(values[0]!));
-}
 
 function readIds(token: Token): Expression {
   const [from = '', to, more] = token.text.split('-');

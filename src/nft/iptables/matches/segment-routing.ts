@@ -48,7 +48,10 @@ const srh: Extension = {
       (name): OptionSpec => ({ names: [name], values: ['address'], negatable: true, refused: NO_PLACE }),
     ),
   ],
-  notes: ['A header whose segments left are more than it has counts like any other.'],
+  notes: [
+    'A header whose segments left are more than it has counts like any other.',
+    '`--srh-tag` is the number in the header; iptables compares its two octets the wrong way round on most machines.',
+  ],
   translate: options =>
     statements(match(field('rt', 'type'), '==', SEGMENT_ROUTING), ...matchNumbers(options)),
 };

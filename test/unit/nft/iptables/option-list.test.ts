@@ -61,7 +61,7 @@ cgroup: !cgroup - !path
 devgroup: !src-group !dst-group
 realm: !realm
 socket: transparent nowildcard - restore-skmark
-owner: !uid-owner !gid-owner !socket-exists - suppl-groups
+owner: !uid-owner !gid-owner - !socket-exists suppl-groups
 rpfilter: loose validmark invert - accept-local
 ACCEPT:
 DROP:
