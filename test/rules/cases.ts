@@ -413,14 +413,15 @@ const LISTS: readonly Case[] = [
   ['--remove', '--set'],
   ['--rcheck --rdest', '--set --rsource'],
   ['--rcheck --seconds 9 --hitcount 1 --reap', '--set --rdest'],
-].flatMap(([asks, sets]): Case[] =>
-  ['TWINE_FORWARD', 'TWINE_INPUT'].map(chain => ({
+].map(([asks, sets], index): Case => {
+  const chain = index % 2 === 0 ? 'TWINE_FORWARD' : 'TWINE_INPUT';
+  return {
     rules: [
       `${chain} -p tcp --dport 80 -m recent ${asks} --name knock -j DROP`,
       `${chain} -p udp --dport 53 -m recent ${sets} --name knock`,
     ],
-  })),
-);
+  };
+});
 
 /** By networks, and at more than one time. */
 const MORE_LISTS: readonly Case[] = [
