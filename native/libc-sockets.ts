@@ -66,6 +66,24 @@ export function setSocketOption(fd: number, level: number, option: number, value
   );
 }
 
+/**
+ * getsockopt(2).
+ * @param value what is asked, where the answer comes to as well
+ * @returns the answer
+ * @throws OpError
+ */
+export function getSocketOption(
+  fd: number,
+  level: number,
+  option: number,
+  value: Buffer,
+  subject: string,
+): Buffer {
+  const length = Buffer.from(Uint32Array.of(value.length).buffer);
+  check(functions.getsockopt([fd, level, option, value, length]), `reading option ${option} of`, subject);
+  return value.subarray(0, length.readUInt32LE());
+}
+
 /** The protocol of a socket; undefined for a descriptor that is no socket. */
 export function protocolOf(fd: number): number | undefined {
   const [value, length] = [Buffer.alloc(4), Buffer.from(Uint32Array.of(4).buffer)];

@@ -17,7 +17,7 @@ const MAX_KEY = 4096;
 const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{4,16})[^\p{L}\p{N}]+(.*)$/su;
 /** How our keys go on: enough to know one by when its first word has a slip as well. */
 const KNOWN_REST =
-  /^(?:routes?|strict|nat[^a-z]*(?:interfaces?|forwards?)|iptables[^a-z]*rules?|host[^a-z]*routes?)(?![a-z])/;
+  /^(?:routes?|strict|nat[^a-z]*(?:(?:in[^a-z]*)?interfaces?|forwards?)|iptables[^a-z]*rules?|host[^a-z]*routes?)(?![a-z])/;
 
 /**
  * A label's key as it has to begin to be one of ours; undefined where it is somebody else's. Ours are those that begin

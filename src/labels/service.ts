@@ -8,6 +8,7 @@ import { DockerApi } from '../docker/api-client.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { UnfinishedError } from '../netlink/route/deletions.js';
 import { Nft } from '../nft/client.js';
+import { GatewayWatch } from './controller/gateway-watch.js';
 import { LabelLock } from './controller/lock.js';
 import { Reconciler } from './controller/reconciler.js';
 import { summary } from './controller/reporter.js';
@@ -23,10 +24,10 @@ import { Planner } from './planner/planner.js';
 import { HOST_ROUTES } from './spec/label-keys.js';
 import { ParseCache } from './spec/parse-cache.js';
 
-/** What a user may choose. */
 /** Of a cleanup in one namespace: enough for as many routes and rules as can be listed. */
 const MAX_ROUNDS = 256;
 
+/** What a user may choose. */
 export interface LabelOptions {
   /** Whether labels that came with a container's image count. */
   readonly trustImageLabels: boolean;
@@ -116,10 +117,15 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     trustImageLabels,
     labelled: (id, name, labels) => labels.size > 0 && intents.read(id, name, labels),
   });
+  const silent = new GatewayWatch(
+    (netns, gateways) => sandboxes.probeGateways(netns, gateways),
+    () => reconcile.trigger(),
+  );
   const world = new World({
     containers,
     host,
     names,
+    silent,
     asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
     asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
   });
@@ -128,6 +134,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     plan: found => {
       const plan = planner.plan(world.snapshot(found));
       names.want(plan.externalNames);
+      silent.want(plan.watchedGateways);
       return plan;
     },
     reconcile: desired => sandboxes.reconcile(desired),
@@ -141,6 +148,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   return {
     async close() {
       names.close();
+      silent.close();
       reconcile.close();
       api.close();
       await reconcile.idle();

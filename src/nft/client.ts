@@ -13,6 +13,8 @@ import {
 } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import type { Trace } from '../netlink/trace.js';
+import type { ForwardChain } from './filter-chain.js';
+import { forwardChainsIn } from './firewalls.js';
 import { Conntrack } from './flows-client.js';
 import { describeLateRule, insertRules } from './late-rules.js';
 import {
@@ -190,6 +192,11 @@ export class Nft {
         rules: list('rules', getRulesRequest(name.family, name.name)),
       });
     });
+  }
+
+  /** As forwardChainsIn() has them. @throws OpError, ChannelError, DecodeError */
+  forwardChains(own: TableName): ForwardChain[] {
+    return this.#sockets.ask(connection => forwardChainsIn(connection, own));
   }
 }
 

@@ -67,9 +67,10 @@ export function getRulesRequest(family: NftFamily, table: string, chain?: string
   return { type: messageType(NFT_MSG_GETRULE), flags: NLM_F_DUMP, payload };
 }
 
-/** The chains of every table of a family: the kernel has no narrower list. */
-export function getChainsRequest(family: NftFamily): Request {
-  return { type: messageType(NFT_MSG_GETCHAIN), flags: NLM_F_DUMP, payload: nfgenmsg(NFPROTO[family]) };
+/** The chains of every table of a family: the kernel has no narrower list. Absent: of every family. */
+export function getChainsRequest(family?: NftFamily): Request {
+  const nfproto = family === undefined ? NFPROTO_UNSPEC : NFPROTO[family];
+  return { type: messageType(NFT_MSG_GETCHAIN), flags: NLM_F_DUMP, payload: nfgenmsg(nfproto) };
 }
 
 /** The sets and maps of a table, without their elements. */

@@ -44,6 +44,7 @@ const RULE_WORDS = [
 const KEY_WORDS = [
   ...[
     'twine.nat.interfaces',
+    'twine.nat.in-interfaces',
     'twine.nat.forward.',
     'twine.route.',
     'twine.iptables.rule.',

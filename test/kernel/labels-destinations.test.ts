@@ -1,8 +1,11 @@
 // Where packets go whose label says nowhere, or Docker's gateway, or one of several: on the real kernel, beside Docker's
 // own default routes.
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatAddress } from '../../src/base/ip.js';
+import { GatewayWatch } from '../../src/labels/controller/gateway-watch.js';
 import { container, programmer } from '../support/label-namespace.js';
-import { gw, plan, routed } from '../support/label-world.js';
+import { address, gw, plan, routed } from '../support/label-world.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 import { ask, serve } from '../support/peer.js';
 
@@ -61,4 +64,39 @@ kernelTest(
     }
   },
   'nft',
+);
+
+kernelTest(
+  'of two gateways in a list one that ceases to answer is left within five seconds, and taken again',
+  async t => {
+    const { inside, outside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    const gateways = ['10.9.0.3', '10.9.0.4', 'fd09::3', 'fd09::4'].map(address);
+    for (const gateway of ['10.9.0.3/24', '10.9.0.4/24'])
+      outside.ip('address', 'add', gateway, 'dev', 'eth0');
+    for (const gateway of ['fd09::3/64', 'fd09::4/64'])
+      outside.ip('address', 'add', gateway, 'dev', 'eth0', 'nodad');
+    const watch = new GatewayWatch(
+      (netns, gateways) => sandboxes.probeGateways(netns, gateways),
+      () => undefined,
+    );
+    t.after(() => watch.close());
+    const silent = (): string[] =>
+      gateways.filter(gateway => watch.isSilent(inside.ref.key, gateway)).map(formatAddress);
+    const until = async (expected: readonly string[], seconds: number): Promise<void> => {
+      for (const end = Date.now() + seconds * 1000; ; await sleep(20)) {
+        if (silent().join() === expected.join()) return;
+        assert.ok(Date.now() < end, `silent: ${silent()}`);
+      }
+    };
+    watch.want([{ netns: inside.ref, gateways }]);
+    await sleep(1000);
+    assert.deepEqual(silent(), []);
+    outside.ip('address', 'del', '10.9.0.3/24', 'dev', 'eth0');
+    outside.ip('address', 'del', 'fd09::3/64', 'dev', 'eth0');
+    await until(['10.9.0.3', 'fd09::3'], 30);
+    outside.ip('address', 'add', '10.9.0.3/24', 'dev', 'eth0');
+    outside.ip('address', 'add', 'fd09::3/64', 'dev', 'eth0', 'nodad');
+    await until([], 30);
+  },
 );

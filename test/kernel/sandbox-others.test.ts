@@ -219,6 +219,41 @@ for (const [what, line] of [
   );
 }
 
+for (const [what, networks, first, later] of [
+  ['the halves', ['0.0.0.0/1', '128.0.0.0/1'], /come after the labels' routes to both halves/, /come before/],
+  ['the whole', ['0.0.0.0/0'], /come before/, /come before/],
+] as const) {
+  kernelTest(
+    `a tunnel as wg-quick makes it, before labels for ${what} and after them: told once, and its rules stay`,
+    async t => {
+      const { inside } = await container(t);
+      const { sandboxes } = await programmer(t);
+      const routes = networks.flatMap(network => withFallback(network, '10.9.0.3'));
+      const desired = desire(inside, { table: accepting(80), routes });
+      const quick = (verb: string): void => {
+        inside.ip('rule', verb, 'not', 'fwmark', '51820', 'table', '51820');
+        inside.ip('rule', verb, 'table', 'main', 'suppress_prefixlength', '0');
+      };
+      const theirs = (): string => inside.ip('rule').replace(/.* proto 229\n/g, '');
+      for (const expected of [first, later]) {
+        quick('add');
+        const before = theirs();
+        // The kernel refuses a rule that is there already, whoever made it.
+        for (let look = 0; look < 2; look++) {
+          const { changes, failures, warnings = [] } = sandboxes.reconcile(desired)!;
+          assert.equal(warnings.length, 1);
+          assert.match(warnings[0]!, expected);
+          assert.deepEqual([failures, look > 0 ? changes : []], [[], []]);
+        }
+        assert.equal(theirs(), before);
+        quick('del');
+        const { warnings, failures } = sandboxes.reconcile(desired)!;
+        assert.deepEqual([warnings, failures], [undefined, []]);
+      }
+    },
+  );
+}
+
 kernelTest('the process itself stays where it is', async t => {
   const { inside } = await container(t);
   const { sandboxes } = await programmer(t);

@@ -18,6 +18,25 @@ export const prefix: fc.Arbitrary<Prefix> = fc
 export const key: fc.Arbitrary<Key> = bytes(32).map(array => new Key(array));
 export const secretKey: fc.Arbitrary<SecretKey> = bytes(32).map(array => new SecretKey(array));
 
+const codePoint: fc.Arbitrary<string> = fc
+  .oneof(
+    { weight: 4, arbitrary: fc.nat(0x7f) },
+    { weight: 2, arbitrary: fc.nat(0x2fff) },
+    { weight: 1, arbitrary: fc.nat(0xffff) },
+    { weight: 1, arbitrary: fc.integer({ min: 0x10000, max: 0x10ffff }) },
+  )
+  .map(code => String.fromCodePoint(code));
+
+/**
+ * Any text, with controls, invisible characters and halves of surrogates. The library's own units of text make a table of all
+ * of Unicode in each process, for seconds.
+ */
+export const anyText = (maxLength?: number): fc.Arbitrary<string> =>
+  fc.oneof(
+    { weight: 9, arbitrary: fc.string({ unit: codePoint, ...(maxLength !== undefined && { maxLength }) }) },
+    { weight: 1, arbitrary: fc.constantFrom('', '__proto__', 'constructor', 'toString', 'null') },
+  );
+
 /** A name that the kernel takes for a link. */
 export const linkName: fc.Arbitrary<string> = fc.stringMatching(/^[a-z][a-z0-9_-]{0,14}$/);
 

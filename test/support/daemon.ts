@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually, sh } from './shell.js';
-import { withUnitCapabilities } from './unit-capabilities.js';
+import { unitEnvironment, withUnitCapabilities } from './unit-capabilities.js';
 
 export const socketPath = '/run/dwgd/dwgd.sock';
 /** The database that start() names; cleanup() removes it. */
@@ -77,7 +77,7 @@ export const daemon = {
     const output = openSync(log, 'a');
     const started = spawn(program!, rest, {
       stdio: ['ignore', output, output],
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...unitEnvironment(), ...env },
     });
     closeSync(output);
     child = started;

@@ -45,12 +45,21 @@ import {
   type WgPeer,
 } from '../../src/netlink/wireguard/device.js';
 import { encodeSetDevice } from '../../src/netlink/wireguard/encode.js';
-import { publicKey } from '../../src/netlink/wireguard/key.js';
+import { type Key, publicKey, type SecretKey } from '../../src/netlink/wireguard/key.js';
 
 const EEXIST = 17;
 const ENODEV = 19;
 const EOPNOTSUPP = 95;
 const FAMILY = 0x20;
+
+/** Deriving one takes milliseconds, and many links have the same. */
+const publicKeys = new Map<string, Key>();
+function publicKeyOf(privateKey: SecretKey): Key {
+  const name = privateKey.reveal().toString('hex');
+  const known = publicKeys.get(name) ?? publicKey(privateKey);
+  publicKeys.set(name, known);
+  return known;
+}
 
 class Refusal extends Error {
   constructor(readonly errno: number) {
@@ -230,7 +239,7 @@ export class FakeKernel {
     }
     this.devices.set(present.name, {
       ...present,
-      ...(read.privateKey && { privateKey: read.privateKey, publicKey: publicKey(read.privateKey) }),
+      ...(read.privateKey && { privateKey: read.privateKey, publicKey: publicKeyOf(read.privateKey) }),
       ...(read.listenPort && { listenPort: read.listenPort }),
       ...(read.fwmark && { fwmark: read.fwmark }),
       peers,

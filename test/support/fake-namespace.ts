@@ -36,6 +36,7 @@ import {
   RTM_NEWROUTE,
 } from '../../src/netlink/route/route.js';
 import { Nft } from '../../src/nft/client.js';
+import type { ForwardChain } from '../../src/nft/filter-chain.js';
 import { decodeRuleComment } from '../../src/nft/messages.js';
 import type { NftRule, NftTransaction } from '../../src/nft/table.js';
 
@@ -78,6 +79,8 @@ export class FakeNamespace {
   readonly tables = new Map<string, FakeChain[]>();
   readonly sysctls = new Map<string, string>();
   hasIPv6 = true;
+  /** Chains FORWARD of the old iptables. */
+  legacy: ForwardChain[] = [];
   /** IFF_* of its links. */
   linkFlags = 0;
   /** Names of its links, by their indexes. */
@@ -147,6 +150,7 @@ export class FakeNamespace {
         },
         hasIPv6: () => this.hasIPv6,
       },
+      legacy: () => this.legacy,
       trace,
     });
   }

@@ -13,6 +13,8 @@ export interface Line {
   readonly server: Namespace;
   /** The server comes back with other addresses. */
   readonly moveServer: (addresses: string) => void;
+  /** What is wrong in the labelled container, by another look at it. */
+  readonly warnings: () => readonly string[];
 }
 
 /** client 10.8.0.9 – wg0 10.8.0.2, middle, eth0 10.9.0.2 – server 10.9.0.3; the same with fd08:: and fd09::. */
@@ -24,9 +26,11 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   ];
   for (const ns of [client, middle, server]) ns.ip('link', 'set', 'lo', 'up');
   const { sandboxes } = await programmer(t);
-  const program = (web?: string): void => {
+  const program = (web?: string): readonly string[] => {
     const desired = { ...planned(labels, web).sandboxes[0]!, netns: middle.ref };
-    assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
+    const { failures, warnings = [] } = sandboxes.reconcile(desired)!;
+    assert.deepEqual(failures, []);
+    return warnings;
   };
   program();
   connect(client, 'eth0', '8', '9', middle, 'wg0', '2');
@@ -40,7 +44,7 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   }
   // What depends on where a packet leaves is known now.
   program();
-  return { client, middle, server, moveServer: program };
+  return { client, middle, server, moveServer: program, warnings: () => program() };
 }
 
 function planned(labels: Labels, web = '10.9.0.3 fd09::3') {

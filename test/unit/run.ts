@@ -29,7 +29,13 @@ function deal(files: readonly string[], hands: number): string[][] {
 
 /** Runs the files in one process; its output comes when it has ended, in one piece. Resolves to whether all passed. */
 function runHand(files: readonly string[]): Promise<boolean> {
-  const args = [`--test-reporter=${values.reporter}`, import.meta.filename, ...files];
+  // Room for what lives for a moment: most of what tests make.
+  const args = [
+    '--max-semi-space-size=32',
+    `--test-reporter=${values.reporter}`,
+    import.meta.filename,
+    ...files,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const output: Buffer[] = [];
   child.stdout.on('data', (part: Buffer) => output.push(part));

@@ -1,7 +1,7 @@
 // Policy rules of a container's own that bypass the routes of its labels. Pure. Not here: reporting them
 // (labels/controller/reporter.ts).
 
-import { RT_TABLE_DWGD, RTPROT_DWGD } from '../../base/ownership.js';
+import { RT_TABLE_DWGD, RTPROT_DWGD, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { type Rule, sameRule } from '../../netlink/route/policy-rule.js';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import { type RoutingDesired, routingRules, routingTable } from './policy-routing.js';
@@ -44,6 +44,37 @@ export function whyBypassed(desired: RoutingDesired, observed: () => readonly Ru
   const more = bypasses.length > MOST_RULES ? ` and ${bypasses.length - MOST_RULES} more` : '';
   const above = Math.max(...found.filter(({ rules }) => rules.length > 0).map(({ priority }) => priority));
   return `policy rules of the container's own come before the labels' routes: ${told.join(', ')}${more}; packets that they match bypass the label's gateway: remove them, or give them priorities above ${above}`;
+}
+
+/**
+ * Policy rules of the container's own behind ours for the two halves of the world: those of a tunnel as wg-quick(8) makes
+ * it, where it was there first. Ours are in force; once that tunnel is made anew its rules come before them.
+ * @param observed as whyBypassed() has it
+ */
+export function whyOvertaken(desired: RoutingDesired, observed: () => readonly Rule[]): string | undefined {
+  const halves = desired.routes.filter(({ network: { length } }) => length === 1);
+  if (halves.length === 0) return undefined;
+  const wanted = routingRules(desired);
+  const rules = observed();
+  const passed = halves.flatMap(({ network: { address } }) => {
+    const ours = wanted.find(
+      ({ family, table, suppressPrefixLength }) =>
+        family === address.family && table === RT_TABLE_DWGD && suppressPrefixLength === 0,
+    );
+    return rules.filter(
+      rule =>
+        ours &&
+        rule.family === address.family &&
+        rule.priority >= ours.priority &&
+        rule.priority < MAIN_PRIORITY &&
+        rule.protocol !== RTPROT_DWGD_TUNNEL &&
+        leadsPastOurs(rule) &&
+        leadsPastMain(rule),
+    );
+  });
+  if (passed.length === 0) return undefined;
+  const told = [...new Set(passed)].slice(0, MOST_RULES).map(describe);
+  return `policy rules of the container's own (${told.join(', ')}) come after the labels' routes to both halves of the world, and before them once they are made anew: for one result in either order set a label for the whole (0.0.0.0/0, ::/0), which leaves a tunnel of the container's own its packets, or remove that tunnel`;
 }
 
 /** The rules as they are when ours are there: the kernel puts a new one after those of its priority. */

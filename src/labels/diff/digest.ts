@@ -7,10 +7,10 @@ import type { DesiredRoute, DesiredState, SandboxDesired } from './state.js';
 
 /** The state with its digest. */
 export function withDigest(state: DesiredState): SandboxDesired {
-  const { routes, firstPriority, sysctls, loopbackTowards, isFrozen, isStrict } = state;
+  const { routes, firstPriority, sysctls, forwarding, loopbackTowards, isFrozen, isStrict } = state;
   const stamp = desiredStamp(state);
-  const parts = [stamp, routesDigest(routes), firstPriority, sysctls, loopbackTowards, isFrozen, isStrict];
-  return { ...state, digest: JSON.stringify(parts) };
+  const rest = [firstPriority, sysctls, forwarding, loopbackTowards, isFrozen, isStrict];
+  return { ...state, digest: JSON.stringify([stamp, routesDigest(routes), ...rest]) };
 }
 
 /** The desired state of a namespace without labels: nothing of ours. @param containers names of those in it */

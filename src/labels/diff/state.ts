@@ -6,6 +6,7 @@ import type { Rule } from '../../netlink/route/policy-rule.js';
 import type { Route, RouteConfig } from '../../netlink/route/route.js';
 import type { NftTable } from '../../nft/table.js';
 import type { NetnsRef } from '../discovery/container.js';
+import type { Forwarding } from './foreign-firewall.js';
 
 /** A sysctl of a namespace, below /proc/sys/net: `ipv4/ip_forward`. */
 export interface Sysctl {
@@ -70,6 +71,8 @@ export interface DesiredState {
   /** FRA_PRIORITY of the first of the policy rules that the routes need; absent: FIRST_PRIORITY. */
   readonly firstPriority?: number;
   readonly sysctls: readonly DesiredSysctl[];
+  /** Absent: nothing. */
+  readonly forwarding?: Forwarding;
   /** Whether it is not known what else it is to hold: what is there stays, fallbacks are added, and a strict one is closed. */
   readonly isFrozen?: true;
   /**
@@ -107,7 +110,7 @@ export interface SandboxObserved {
   readonly hasProbe?: boolean;
   /** Routes of our protocol in every table, in the kernel's order. */
   readonly routes: readonly Route[];
-  /** Policy rules of our protocol, in the kernel's order. */
+  /** Policy rules in the kernel's order: at least those of our protocol. */
   readonly rules: readonly Rule[];
   /** The desired ones that exist, `towards` resolved, each once. */
   readonly sysctls: readonly ObservedSysctl[];

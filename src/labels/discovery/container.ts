@@ -14,6 +14,8 @@ export interface Attachment {
   readonly subnets?: readonly Prefix[];
   /** Present on a network where the kernel ignores a route's gateway: says why, such as `driver dwgd`. */
   readonly ignoresNextHop?: string;
+  /** Whether Docker lets nothing out of the network or in (`internal: true`). */
+  readonly isInternal?: true;
   /** The gateways that Docker gives it on this network, IPv4 first: on a bridge, the host's own addresses. None if internal. */
   readonly gateways?: readonly Address[];
   /** Network aliases, without the container's own name and short id. */

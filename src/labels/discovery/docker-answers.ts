@@ -120,7 +120,7 @@ const INSPECTED = object({
   ...{ Config: object({ Labels: labels }), HostConfig: hostConfig, ResolvConfPath: optionalText },
   NetworkSettings: settings,
 });
-const NETWORKS = listOf(object({ Id: text, Driver: text, Options: labels }));
+const NETWORKS = listOf(object({ Id: text, Driver: text, Internal: optional(flag), Options: labels }));
 const INFO = object({
   Runtimes: optional(mapOf(object({ path: optionalText, runtimeType: optionalText }))),
 });

@@ -68,6 +68,7 @@ export interface InspectedContainer {
 export interface ListedNetwork {
   readonly Id: string;
   readonly Driver: string;
+  readonly Internal?: boolean | null;
   readonly Options?: Readonly<Record<string, string>> | null;
 }
 
@@ -79,7 +80,7 @@ export interface DockerInfo {
 }
 
 /** What a network's driver and options say. */
-export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop'>;
+export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop' | 'isInternal'>;
 
 /** A network that Docker does not list: whether the kernel uses gateways there is not known. */
 export const NETWORKS_REFUSED: NetworkKind = {
@@ -162,12 +163,12 @@ export function viewListed(container: ListedContainer, kindOf: KindOf): DockerVi
 }
 
 /** The kind of a listed network. WireGuard links, and ipvlan's in the l3 modes, have no neighbours, and so no next hops. */
-export function networkKind({ Driver, Options }: ListedNetwork): NetworkKind {
+export function networkKind({ Driver, Options, Internal }: ListedNetwork): NetworkKind {
   const mode = Options?.ipvlan_mode;
   if (Driver === DRIVER_NAME) return { driver: Driver, ignoresNextHop: `driver ${DRIVER_NAME}` };
   if (Driver === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
     return { driver: Driver, ignoresNextHop: `driver ipvlan, mode ${mode}` };
-  return { driver: Driver };
+  return { driver: Driver, ...(Internal && { isInternal: true }) };
 }
 
 /** The networks that a container is attached to. */

@@ -1,7 +1,8 @@
 // The host: its network namespace, even when dwgd is in a container with `pid: host`, and its addresses.
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
-import { type Address, formatAddress, type Prefix } from '../../base/ip.js';
+import { readFileSync } from 'node:fs';
+import { type Address, type Family, formatAddress, type Prefix } from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
 import { openConnection } from '../../netlink/connection.js';
@@ -10,6 +11,12 @@ import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.j
 import { RtNetlink } from '../../netlink/route/client.js';
 import type { HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
+
+/** Sysctls of br_netfilter: whether frames that a bridge forwards pass the host's firewall. */
+const BRIDGE_NF = {
+  4: '/proc/sys/net/bridge/bridge-nf-call-iptables',
+  6: '/proc/sys/net/bridge/bridge-nf-call-ip6tables',
+} as const;
 
 export class Host {
   readonly ref: NetnsRef;
@@ -40,6 +47,11 @@ export class Host {
     return (await this.#rt.addresses()).map(({ prefix }) => prefix);
   }
 
+  /** The families of which the host's firewall filters what only passes a bridge. */
+  bridgeFiltered(): Family[] {
+    return this.within(() => ([4, 6] as const).filter(family => isOn(BRIDGE_NF[family])));
+  }
+
   /** The gateways of all routes but ours, each once. */
   async nextHops(): Promise<Address[]> {
     const foreign = (await this.#rt.routes()).filter(({ protocol }) => protocol !== RTPROT_DWGD);
@@ -60,6 +72,15 @@ export class Host {
       const mac = links.find(link => link?.index === index)?.mac;
       return mac === undefined ? [] : [{ prefix, mac }];
     });
+  }
+}
+
+/** Whether a sysctl of the namespace of the calling thread is there and 1. */
+function isOn(path: string): boolean {
+  try {
+    return readFileSync(path, 'latin1').trim() === '1';
+  } catch {
+    return false;
   }
 }
 

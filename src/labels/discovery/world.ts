@@ -1,11 +1,19 @@
 // The world that a plan is made from: the containers, and what their labels need of the host and the DNS. Not here:
 // containers (containers.ts), the plan (labels/planner/plan.ts).
 
-import type { Address, Prefix } from '../../base/ip.js';
+import type { Address, Family, Prefix } from '../../base/ip.js';
 import type { ContainerView, HostInterfaceAddress } from './container.js';
 import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
+
+/** Gateways that do not answer, of those that there are others for. */
+export interface SilentGateways {
+  /** Changes whenever one of them does. */
+  readonly revision: number;
+  /** @param key of the namespace that asks */
+  isSilent(key: string, gateway: Address): boolean;
+}
 
 /** What a plan is made from. */
 export interface WorldSnapshot {
@@ -18,12 +26,18 @@ export interface WorldSnapshot {
   readonly nextHops: readonly Address[];
   /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
+  /** Those of now, and their revision when the snapshot was taken; absent: all answer. */
+  readonly silent?: SilentGateways;
+  readonly silentRevision?: number;
+  /** Families of which the host's firewall filters what only passes a bridge; read where a labelled container is on an internal network. */
+  readonly bridgeFiltered: readonly Family[];
 }
 
 interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
-  readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses'>;
+  readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'bridgeFiltered'>;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
+  readonly silent?: SilentGateways;
   /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
   readonly asksForHostRoute: (containers: readonly ContainerView[]) => boolean;
   /** Whether labels ask for routes that must not lead to the host: then the addresses of its interfaces are read. */
@@ -35,6 +49,7 @@ export class World {
   #hostAddresses: readonly Prefix[] = [];
   #nextHops: readonly Address[] | undefined;
   #hostInterfaceAddresses: readonly HostInterfaceAddress[] | undefined;
+  #bridgeFiltered: readonly Family[] | undefined;
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
@@ -56,6 +71,8 @@ export class World {
       // The host may have many routes.
       if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
     }
+    if (!found.some(isInside)) this.#bridgeFiltered = undefined;
+    else if (fullResync || !this.#bridgeFiltered) this.#bridgeFiltered = host.bridgeFiltered();
     this.#hostInterfaceAddresses = asksForHostInterfaces(found)
       ? await (pending ?? host.interfaceAddresses())
       : undefined;
@@ -65,6 +82,7 @@ export class World {
   /** The world for containers that were listed, with the DNS's answers of now. */
   snapshot(containers: readonly ContainerView[]): WorldSnapshot {
     const { answers, revision } = this.#parts.names;
+    const { silent } = this.#parts;
     return {
       containers,
       external: answers,
@@ -72,6 +90,13 @@ export class World {
       hostAddresses: this.#hostAddresses,
       nextHops: this.#nextHops ?? [],
       hostInterfaceAddresses: this.#hostInterfaceAddresses ?? [],
+      ...(silent && { silent, silentRevision: silent.revision }),
+      bridgeFiltered: this.#bridgeFiltered ?? [],
     };
   }
+}
+
+/** Whether it is labelled, and on an internal network. */
+function isInside({ labels, attachments }: ContainerView): boolean {
+  return labels.size > 0 && attachments.some(({ isInternal }) => isInternal);
 }

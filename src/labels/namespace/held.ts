@@ -2,7 +2,7 @@
 // than all. Not here: the changes (sandbox.ts).
 
 import { readRules } from '../../netlink/route/policy-rule.js';
-import { whyBypassed } from '../diff/bypass.js';
+import { whyBypassed, whyOvertaken } from '../diff/bypass.js';
 import { CLOSED_FROZEN, isClosedFrozen } from '../diff/diff-frozen.js';
 import { describeIgnoredGateways, withoutIgnored } from '../diff/ignored-gateways.js';
 import { desiredStamp, stampedTable } from '../diff/stamp.js';
@@ -18,27 +18,41 @@ import type { NetnsSession } from './session.js';
  */
 export function heldIn(
   { rules, ignoredGateways }: RawState,
-  observed: SandboxObserved,
+  decoded: SandboxObserved,
   planned: SandboxDesired,
   session: Pick<NetnsSession, 'isCrowded' | 'supportedRoutes'>,
-): { readonly desired: SandboxDesired; readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'> } {
+): {
+  readonly desired: SandboxDesired;
+  readonly observed: SandboxObserved;
+  readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'>;
+} {
   const reachable = withoutIgnored(planned.routes, ignoredGateways);
   const isBarred =
-    planned.isStrict && !planned.isFrozen && observed.stamp !== desiredStamp(planned) && session.isCrowded();
+    planned.isStrict && !planned.isFrozen && decoded.stamp !== desiredStamp(planned) && session.isCrowded();
   const routes = isBarred ? session.supportedRoutes(closedRoutes(reachable)) : reachable;
   const desired = { ...planned, routes };
+  // Rules of others count where ours are to be: the kernel takes no second of a kind.
+  const observed = routes.length > 0 ? { ...decoded, rules: readRules(rules) } : decoded;
   const found = [
-    whyBypassed(desired, () => readRules(rules)) ?? [],
+    whyBypassed(desired, () => observed.rules) ?? [],
     describeIgnoredGateways(planned.routes, ignoredGateways) ?? [],
   ].flat();
   if (found.length > 0 && planned.isStrict && !planned.isFrozen) {
     const warnings = [`${found.join('; ')}; until then ${CLOSED}`];
-    return { desired: { ...desired, ...closedState(desired) }, warned: { warnings } };
+    return { desired: { ...desired, ...closedState(desired) }, observed, warned: { warnings } };
   }
   // A frozen namespace keeps the table that it has.
   const isClosed = isClosedFrozen(desired, observed);
-  const warnings = isClosed ? [...found, CLOSED_FROZEN] : found;
-  return { desired, warned: { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) } };
+  const warnings = [
+    ...found,
+    ...[whyOvertaken(desired, () => observed.rules) ?? []].flat(),
+    ...(isClosed ? [CLOSED_FROZEN] : []),
+  ];
+  return {
+    desired,
+    observed,
+    warned: { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) },
+  };
 }
 
 /**

@@ -2,11 +2,13 @@
 // what differs, in one synchronous session. Not here: the session (session.ts), what a namespace is to hold
 // (labels/planner/plan.ts), which changes that takes (labels/diff/diff.ts), when (labels/controller/reconciler.ts).
 
+import type { Address } from '../../base/ip.js';
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
+import { legacyForwardChains } from '../../nft/legacy-tables.js';
 import { diff } from '../diff/diff.js';
 import { diffRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
@@ -15,6 +17,8 @@ import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserv
 import type { NetnsRef } from '../discovery/container.js';
 import { joinApplied, NOTHING_APPLIED } from './applied-changes.js';
 import { Baselines } from './baselines.js';
+import { type FirewallReader, readFirewalls, withFirewalls } from './firewalls.js';
+import { probeGateways, type Standing } from './gateway-probe.js';
 import { heldIn, orClosed } from './held.js';
 import { type ApplyResult, closeAfter, outcomeOf } from './outcome.js';
 import { cacheKey, decodeState, type RawState } from './raw-state.js';
@@ -30,6 +34,8 @@ interface SandboxParts {
   readonly open?: ConnectionOpener;
   /** Absent: the files below /proc/sys/net. */
   readonly sysctls?: SysctlFiles;
+  /** Reads the old iptables' tables; absent: the kernel's. */
+  readonly legacy?: typeof legacyForwardChains;
   /** The host's namespace, which is never touched; absent: the one that this process is in. */
   readonly host?: NetnsRef;
   /** Is told each change before it is made, as the command that would make it. */
@@ -55,6 +61,7 @@ export class Sandboxes {
   readonly #sessions: SessionOpener;
   readonly #tamperCheck = new TamperCheck();
   readonly #baselines: Baselines;
+  readonly #readFirewalls: FirewallReader;
   /** The last state that needed no change; by the keys of the namespaces. */
   readonly #settled = new Map<string, Settled>();
   /** Keys of namespaces that were searched for leftovers of an earlier daemon. */
@@ -62,9 +69,11 @@ export class Sandboxes {
 
   constructor(parts: SandboxParts) {
     const { netnsSwitch, nft, open = openConnection, sysctls = PROC_SYSCTLS, host, trace } = parts;
+    const { legacy = legacyForwardChains } = parts;
     // Only one session is open at a time, so one buffer serves all.
     const session = { nft, open, sysctls, buffer: Buffer.allocUnsafe(DUMP_BUFFER_BYTES) };
     this.#sessions = new SessionOpener({ netnsSwitch, session, host, trace });
+    this.#readFirewalls = families => readFirewalls(nft, legacy, families, trace);
     this.#baselines = new Baselines(this.#tamperCheck, this.#sessions, trace);
   }
 
@@ -101,31 +110,32 @@ export class Sandboxes {
       if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
         return { changes, failures: [], ...settled.warned };
       const { desired, warned, observed, tampering, next } = orClosed(session, planned, () => {
-        const observed = decodeState(rawState);
-        const held = heldIn(rawState, observed, { ...planned, routes }, session);
-        const tampering = this.#checkTampering(held.desired, observed, session);
-        const next = diff(held.desired, { ...observed, isTampered: tampering.isTampered });
-        return { ...held, observed, tampering, next };
+        const held = heldIn(rawState, decodeState(rawState), { ...planned, routes }, session);
+        const tampering = this.#checkTampering(held.desired, held.observed, session);
+        const next = diff(held.desired, { ...held.observed, isTampered: tampering.isTampered });
+        return { ...held, tampering, next };
       });
       unreadable = tampering.unreadable ?? unreadable;
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
       applied = joinApplied(applied, closing.applied);
+      const isDone = applied.failures.length === 0;
+      const isLast = !isDone || round === MAX_ROUNDS || !needsSecondRound(desired, next);
+      const told = isLast ? withFirewalls(desired, warned, this.#readFirewalls) : warned;
       for (const change of [...next, ...closing.changes]) changes.push(change);
       if (next.length === 0)
-        this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, warned });
+        this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, warned: told });
       else this.#settled.delete(key);
-      const isDone = applied.failures.length === 0;
       if (isDone) this.#searched.add(key);
       if ([...next, ...closing.changes].some(({ kind }) => TABLE_CHANGES.has(kind))) {
         this.#baselines.recordLater(desired.netns, applied.placed);
         if (unreadable && isDone) this.#trustNow(key, session);
         if (isDone) session.deleteStaleFlows(desired.udpForwards ?? []);
       }
-      if (!isDone || round === MAX_ROUNDS || !needsSecondRound(desired, next))
+      if (isLast)
         return {
           changes,
           failures: applied.failures,
-          ...(isDone && warned),
+          ...(isDone && told),
           ...outcomeOf(desired, applied, unreadable),
         };
     }
@@ -144,6 +154,11 @@ export class Sandboxes {
   /** What a namespace holds of ours; undefined when it is gone. Throws as `reconcile` does. */
   observe(netns: NetnsRef, sysctls: readonly DesiredSysctl[] = []): SandboxObserved | undefined {
     return this.#sessions.within(netns, session => decodeState(session.readState(sysctls)));
+  }
+
+  /** Whether gateways answer; undefined when the namespace is gone. Throws as `reconcile` does. */
+  probeGateways(netns: NetnsRef, gateways: readonly Address[]): readonly Standing[] | undefined {
+    return this.#sessions.within(netns, ({ connection }) => probeGateways(connection, gateways));
   }
 
   /** Makes changes without reading first. Undefined when the namespace is gone. Throws as `reconcile` does. */

@@ -5,7 +5,7 @@
 import { ChannelError, ignoring, isExists, isNotFound, OpError } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';
 import { PROBE_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
-import { type ConnectionOpener, GUARDED } from '../../netlink/connection.js';
+import { type Connection, type ConnectionOpener, GUARDED } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import { Deletions, UnfinishedError } from '../../netlink/route/deletions.js';
@@ -48,6 +48,8 @@ export interface TableRead {
 }
 
 export class NetnsSession {
+  /** To rtnetlink; it ends with the session. */
+  readonly connection: Connection;
   readonly #rt: RtNetlink;
   readonly #nft: Nft;
   readonly #sysctls: SysctlFiles;
@@ -60,7 +62,8 @@ export class NetnsSession {
    * @param trace is told each change before it is made
    */
   constructor({ nft, open, sysctls, buffer }: SessionParts, subject: string, trace: Trace | undefined) {
-    this.#rt = new RtNetlink(open(NETLINK_ROUTE, { buffer, limits: GUARDED }), trace);
+    this.connection = open(NETLINK_ROUTE, { buffer, limits: GUARDED });
+    this.#rt = new RtNetlink(this.connection, trace);
     this.#nft = nft;
     this.#sysctls = sysctls;
     this.#subject = subject;

@@ -4,29 +4,48 @@
 import { plain } from '../../base/plain-text.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
 import { ANY, covers, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
+import { NAT_IN_INTERFACES, NAT_INTERFACES } from '../spec/label-keys.js';
+import type { MergedIntent } from './merge.js';
+
+/** The interfaces that a container's labels name. */
+type NamedInterfaces = Pick<MergedIntent, 'natInterfaces' | 'inInterfaces'>;
+
+/** Of patterns in a message, in characters. */
+const SHOWN_MAX = 80;
 
 /**
  * The interfaces by which a forward's connections may arrive: those that match its own pattern and, where the container
- * has it, `twine.nat.interfaces` too. `lo` is meant only where it is spelled out.
+ * names any, `twine.nat.interfaces` or `twine.nat.in-interfaces`. `lo` is meant only where it is spelled out.
  */
 export function ingressInterfaces(
   { pattern = ANY }: ForwardIntent,
-  natInterfaces: readonly InterfacePattern[],
+  { natInterfaces, inInterfaces }: NamedInterfaces,
 ): InterfacePattern[] {
-  if (natInterfaces.length === 0) return [pattern];
-  const shared = natInterfaces
-    .filter(nat => isLoopbackPattern(pattern) || !isLoopbackPattern(nat))
-    .flatMap(nat => intersect(pattern, nat) ?? []);
+  const named = [...natInterfaces, ...inInterfaces];
+  if (named.length === 0) return [pattern];
+  const shared = named
+    .filter(one => isLoopbackPattern(pattern) || !isLoopbackPattern(one))
+    .flatMap(one => intersect(pattern, one) ?? []);
   return shared.filter(
     (one, i) => !shared.some((other, j) => i !== j && covers(other, one) && (!covers(one, other) || j < i)),
   );
 }
 
 /** The sentence for a forward that has none. */
-export function whyNoIngress({ pattern }: ForwardIntent, natInterfaces: readonly InterfacePattern[]): string {
+export function whyNoIngress(
+  { pattern }: ForwardIntent,
+  { natInterfaces, inInterfaces }: NamedInterfaces,
+): string {
   const given = pattern ? formatPattern(pattern) : 'every interface but lo';
-  return `the port is forwarded for no interface: none matches both ${given} and twine.nat.interfaces=${plain(
-    natInterfaces.map(formatPattern).join(','),
-    80,
-  )}: give one that matches both`;
+  const labels = [
+    [NAT_INTERFACES, natInterfaces],
+    [NAT_IN_INTERFACES, inInterfaces],
+  ] as const;
+  const named = labels.flatMap(([key, patterns]) =>
+    patterns.length > 0 ? [`${key}=${plain(patterns.map(formatPattern).join(','), SHOWN_MAX)}`] : [],
+  );
+  const remedy = pattern
+    ? `set ${NAT_IN_INTERFACES}=${given}, by which only forwards come in`
+    : 'give one that matches both';
+  return `the port is forwarded for no interface: none matches both ${given} and ${named.join(' or ')}: ${remedy}`;
 }

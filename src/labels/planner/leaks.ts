@@ -1,11 +1,18 @@
-// What leaks past a label's default route, each with its remedy: IPv6, and Docker's DNS. Pure. Not here: the routes
-// (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
+// What leaks past a label's default route, each with its remedy: IPv6, and Docker's DNS; and past a gateway's tunnel. Pure.
+// Not here: the routes (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
+
 import { formatAddress, parseAddress, prefixContains } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import { formatDestination } from '../spec/destination.js';
-import type { Diagnostic, RouteIntent } from '../spec/intent.js';
+import { diagnostic } from '../spec/diagnostics.js';
+import type { Diagnostic, InterfacePattern, RouteIntent } from '../spec/intent.js';
+import { covers, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
+import { NAT_IN_INTERFACES, NAT_INTERFACES } from '../spec/label-keys.js';
 import { type Attributed, diagnosticOf } from './merge.js';
 import type { Requester } from './resolve.js';
+
+/** As Docker names the interfaces of its networks. */
+const DOCKERS: InterfacePattern = { name: 'eth', prefix: true };
 
 /** The leaks that the labels of a namespace leave. */
 export function findLeaks({ members, intent }: Requester): Diagnostic[] {
@@ -23,6 +30,7 @@ export function findLeaks({ members, intent }: Requester): Diagnostic[] {
       : []),
     ...(first && dns !== undefined ? [diagnosticOf(first, whyDnsLeaks(dns))] : []),
     ...findLostDns({ members, intent }, [four, six]),
+    ...findOpenWay({ members, intent }),
   ];
 }
 
@@ -40,6 +48,30 @@ function findLostDns(
   const longer = intent.routes.map(({ intent: { network } }) => network).filter(({ length }) => length > 1);
   const isElsewhere = [...subnets, ...longer].some(network => prefixContains(network, address));
   return isElsewhere ? [] : [diagnosticOf(label, whyDnsLost(formatAddress(address)))];
+}
+
+/** An interface of Docker's that is named beside a tunnel: what comes in by it leaves by it while the tunnel is down. */
+function findOpenWay({
+  members: { members },
+  intent: { natInterfaces, inInterfaces },
+}: Requester): Diagnostic[] {
+  const ofDocker = (pattern: InterfacePattern) => intersect(pattern, DOCKERS);
+  const way = natInterfaces.flatMap(pattern => {
+    const shared = ofDocker(pattern);
+    return shared && !inInterfaces.some(other => covers(other, shared)) ? [{ pattern, shared }] : [];
+  })[0];
+  const tunnel = natInterfaces.find(pattern => !ofDocker(pattern) && !isLoopbackPattern(pattern));
+  if (!way || !tunnel) return [];
+  const { name } = members.find(({ labels }) => labels.has(NAT_INTERFACES)) ?? members[0]!;
+  return [diagnostic(name, NAT_INTERFACES, whyWayIsOpen(way, tunnel))];
+}
+
+function whyWayIsOpen(
+  { pattern, shared }: Readonly<Record<'pattern' | 'shared', InterfacePattern>>,
+  tunnel: InterfacePattern,
+): string {
+  const [given, by] = [formatPattern(pattern), formatPattern(shared)];
+  return `while ${formatPattern(tunnel)} is down, what comes in by ${by} to be forwarded leaves by ${by}, too, past the tunnel: if ${given} is here for ports that are forwarded, take it out and set the label ${NAT_IN_INTERFACES}=${by}, by which nothing else is forwarded`;
 }
 
 /** The label for a whole family, or for its first half where there is one for the second as well. */

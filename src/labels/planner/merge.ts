@@ -28,6 +28,7 @@ export interface Attributed<T> {
 /** What the containers of one namespace ask for together. */
 export interface MergedIntent {
   readonly natInterfaces: readonly InterfacePattern[];
+  readonly inInterfaces: readonly InterfacePattern[];
   readonly forwards: readonly Attributed<ForwardIntent>[];
   readonly routes: readonly Attributed<RouteIntent>[];
   /** In the natural order of their names. */
@@ -61,12 +62,10 @@ export function mergeIntents(
   const of = <T>(part: (intent: ContainerIntent) => readonly T[]): Attributed<T>[] =>
     labelled.flatMap(container => attribute(container, part(intents.get(container.id)!)));
   const { isForwardingClosed, isStrict } = anyOf(labelled.map(({ id }) => intents.get(id)!));
-  const interfaces = new Map(
-    of(({ natInterfaces }) => natInterfaces).map(({ intent }) => [formatPattern(intent), intent]),
-  );
   return {
     intent: {
-      natInterfaces: [...interfaces].sort(([a], [b]) => naturalCompare(a, b)).map(([, pattern]) => pattern),
+      natInterfaces: unique(of(({ natInterfaces }) => natInterfaces)),
+      inInterfaces: unique(of(({ inInterfaces }) => inInterfaces)),
       forwards: dedupe(
         of(({ forwards }) => forwards),
         forwardKey,
@@ -84,6 +83,12 @@ export function mergeIntents(
     },
     diagnostics,
   };
+}
+
+/** Patterns, each once, in the natural order of their names. */
+function unique(patterns: readonly Attributed<InterfacePattern>[]): InterfacePattern[] {
+  const found = new Map(patterns.map(({ intent }) => [formatPattern(intent), intent]));
+  return [...found].sort(([a], [b]) => naturalCompare(a, b)).map(([, pattern]) => pattern);
 }
 
 function anyOf(intents: readonly ContainerIntent[]): Pick<MergedIntent, 'isForwardingClosed' | 'isStrict'> {
@@ -104,9 +109,10 @@ function gatewaysFirst(routes: readonly Attributed<RouteIntent>[]): Attributed<R
 }
 
 function ofOne(container: ContainerView, intent: ContainerIntent): MergedIntent {
-  const { natInterfaces, forwards, routes, rules, hostRoutes } = intent;
+  const { natInterfaces, inInterfaces, forwards, routes, rules, hostRoutes } = intent;
   return {
     natInterfaces,
+    inInterfaces,
     forwards: attribute(container, forwards),
     routes: attribute(container, routes),
     rules: attribute(container, rules),

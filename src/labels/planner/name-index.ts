@@ -1,46 +1,26 @@
 // The address of a destination: that of the container with that name, on the networks that both containers share, or what
-// the DNS says. Not here: which container has the name (name-holders.ts), asking the DNS (its answers are given).
+// the DNS says. Not here: which container has the name (name-holders.ts), which of several is taken
+// (preference.ts), asking the DNS (its answers are given).
 
 import { type Address, sameAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import { whyUnusableAnswer } from '../../base/special-addresses.js';
 import { nearest } from '../../base/suggest.js';
 import type { ContainerView } from '../discovery/container.js';
+import type { SilentGateways } from '../discovery/world.js';
 import { formatDestination, mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
 import type { SandboxMembers } from './merge.js';
-import { type NameHolder, NameHolders } from './name-holders.js';
+import { NameHolders } from './name-holders.js';
+import { firstHealthy, Preference, type Resolution, type WatchedGateways } from './preference.js';
 import { shown, whyHosts, whyNoAddress, whyNoAnswer, whyPassedOver, wordMeant } from './unresolved.js';
-
-/** What a destination leads to now. */
-export type Resolution =
-  | {
-      readonly kind: 'found';
-      /** The first address of each family; none where it leads nowhere. */
-      readonly addresses: readonly Address[];
-      /** How healthy the container is: 0 is the best. */
-      readonly rank?: number;
-      /** Sentences about parts of a list that nobody has; the others count. */
-      readonly passedOver?: readonly string[];
-    }
-  /** For the DNS, which has not answered yet. */
-  | { readonly kind: 'unknown'; readonly name: string }
-  | {
-      readonly kind: 'missing';
-      /** A sentence that says why there is no address and what would be right. */
-      readonly why: string;
-      /** Whether it cannot come by itself, as a stopped container can: it is perhaps misspelt. */
-      readonly isWrong?: true;
-    };
-
-/** A container whose health Docker does not check counts as healthy. */
-const RANKS = { healthy: 0, starting: 1, unhealthy: 2 } as const;
 
 /** All names, Docker's and the DNS's. */
 export class NameIndex {
   readonly #holders: NameHolders;
   readonly #external: ReadonlyMap<string, readonly Address[]>;
   readonly #hostAddresses: readonly Address[];
+  readonly #preference: Preference;
   readonly #asked = new Set<string>();
   /** Sentences about names that nobody has: many labels may share one. */
   readonly #unknown = new Map<string, string>();
@@ -48,20 +28,28 @@ export class NameIndex {
   /**
    * @param external the DNS's answers for names that are not Docker's; an empty answer is one, too
    * @param hostAddresses the host's own, as far as they are known
+   * @param silent absent: all gateways answer
    */
   constructor(
     sandboxes: readonly SandboxMembers[],
     external: ReadonlyMap<string, readonly Address[]>,
     hostAddresses: readonly Address[] = [],
+    silent?: SilentGateways,
   ) {
     this.#external = external;
     this.#hostAddresses = hostAddresses;
+    this.#preference = new Preference(silent);
     this.#holders = new NameHolders(sandboxes);
   }
 
   /** Names for which the DNS was or would have been asked. */
   get asked(): ReadonlySet<string> {
     return this.#asked;
+  }
+
+  /** Gateways that others could stand in for, of all that were resolved. */
+  get watched(): readonly WatchedGateways[] {
+    return this.#preference.watched;
   }
 
   /**
@@ -74,6 +62,17 @@ export class NameIndex {
     sandbox: SandboxMembers,
     gateway?: 4 | 6,
   ): Resolution {
+    const found = this.#resolve(destination, asker, sandbox, gateway);
+    if (gateway) this.#preference.watch(sandbox, found);
+    return found;
+  }
+
+  #resolve(
+    destination: Destination,
+    asker: ContainerView,
+    sandbox: SandboxMembers,
+    gateway: 4 | 6 | undefined,
+  ): Resolution {
     switch (destination.kind) {
       case 'address':
         return { kind: 'found', addresses: [destination.address] };
@@ -83,7 +82,10 @@ export class NameIndex {
         return resolveHostGateway(sandbox, gateway);
       case 'list':
         return firstHealthy(
-          destination.choices.map(choice => this.resolve(choice, asker, sandbox, gateway)),
+          destination.choices.map(choice => {
+            const found = this.#resolve(choice, asker, sandbox, gateway);
+            return gateway ? this.#preference.asGateway(found, sandbox) : found;
+          }),
           formatDestination(destination),
         );
       case 'name':
@@ -103,15 +105,15 @@ export class NameIndex {
     if (holders.length > 0) {
       const usable = holders
         .filter(({ attachment }) => attachment && !(gateway && attachment.ignoresNextHop))
-        .sort((a, b) => rankOf(a) - rankOf(b));
-      const addresses = firstOfEach(
-        usable.flatMap(({ attachment }) => attachment?.addresses ?? []),
-        gateway,
-      );
+        .map(holder => ({ ...holder, rank: this.#preference.rank(holder, sandbox, gateway) }))
+        .sort((a, b) => a.rank - b.rank);
+      const all = usable.flatMap(({ attachment }) => attachment?.addresses ?? []);
+      const addresses = firstOfEach(all, gateway);
       const [address] = addresses;
       if (!address) return { kind: 'missing', why: whyNoAddress(name, sandbox, holders, gateway) };
       const holder = usable.find(({ attachment }) => attachment?.addresses.includes(address));
-      return { kind: 'found', addresses, rank: holder ? rankOf(holder) : 0 };
+      const candidates = all.filter(({ family }) => family === gateway);
+      return { kind: 'found', addresses, rank: holder?.rank ?? 0, ...(gateway && { candidates }) };
     }
     if (isOwn)
       return {
@@ -182,28 +184,6 @@ function resolveHostGateway({ attachments }: SandboxMembers, family: 4 | 6 | und
     kind: 'missing',
     why: `Docker gives this container no ${family === undefined ? '' : `IPv${family} `}gateway: connect it to a bridge network that is not internal${family === 6 ? ', with an IPv6 subnet' : ''}`,
   };
-}
-
-/** The first of the healthiest. @param list as the label has it */
-function firstHealthy(resolutions: readonly Resolution[], list: string): Resolution {
-  const found = resolutions.flatMap(one => (one.kind === 'found' ? [one] : []));
-  const missing = resolutions.flatMap(one => (one.kind === 'missing' ? [one] : []));
-  const [best] = [...found].sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
-  if (best) {
-    const passedOver = missing.flatMap(({ why, isWrong }) => (isWrong ? [why] : []));
-    return { ...best, ...(passedOver.length > 0 && { passedOver }) };
-  }
-  const [first] = missing;
-  return (
-    resolutions.find(({ kind }) => kind === 'unknown') ?? {
-      kind: 'missing',
-      why: `none of ${shown(list)} can be used; of the first, ${first?.why}`,
-    }
-  );
-}
-
-function rankOf({ container: { health } }: NameHolder): number {
-  return RANKS[health ?? 'healthy'];
 }
 
 /** The form in which DNS names are compared. */

@@ -3,10 +3,11 @@
 // is there already (labels/diff/diff.ts).
 
 import { groupBy } from '../../base/group-by.js';
-import type { Address } from '../../base/ip.js';
+import type { Address, Family } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
+import type { SilentGateways } from '../discovery/world.js';
 import { diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic } from '../spec/intent.js';
 import { ownStackBeside, refused } from '../spec/refused-labels.js';
@@ -14,9 +15,11 @@ import { RuleBudget } from '../spec/rule-budget.js';
 import { TableCache } from '../table/table-cache.js';
 import { isFrozen, planFrozen } from './frozen.js';
 import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
+import { findFiltered } from './internal-networks.js';
 import { findLeaks } from './leaks.js';
 import { diagnosticOf, groupByNamespace, mergeIntents, type SandboxMembers } from './merge.js';
 import { NameIndex } from './name-index.js';
+import type { WatchedGateways } from './preference.js';
 import { resolveForwards, resolveRoutes } from './resolve.js';
 import { reportLoops } from './routing-loops.js';
 import {
@@ -38,6 +41,10 @@ export interface PlanInput extends HostView {
   readonly external: ReadonlyMap<string, readonly Address[]>;
   /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
+  /** Absent: all gateways answer. */
+  readonly silent?: SilentGateways;
+  /** Families of which the host's firewall filters what only passes a bridge. */
+  readonly bridgeFiltered?: readonly Family[];
   /** Whether every labelled container is strict, whatever its labels say. */
   readonly isStrict?: boolean;
 }
@@ -49,6 +56,8 @@ export interface Plan {
   readonly diagnostics: readonly Diagnostic[];
   /** Host names that `external` should have. A label that waits for one that it does not have yet is no mistake. */
   readonly externalNames: readonly string[];
+  /** Gateways for which there are others if they do not answer. */
+  readonly watchedGateways: readonly WatchedGateways[];
 }
 
 /** @param tables those built for an earlier plan, to be reused */
@@ -63,6 +72,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     groups,
     world.external,
     hosts.map(({ address }) => address),
+    world.silent,
   );
   const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, warnings, awaited: [] };
   const sandboxes: Sandbox[] = [];
@@ -92,6 +102,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     const forwards = resolveForwards(sandbox, budget, context);
     return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
   });
+  warnings.push(...findFiltered(routes, world.bridgeFiltered ?? []));
   diagnostics.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);
@@ -113,6 +124,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     hostRoutes: host.routes,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics]),
     externalNames: [...names.asked].sort(naturalCompare),
+    watchedGateways: names.watched,
   };
 }
 

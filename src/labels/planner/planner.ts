@@ -41,8 +41,10 @@ export class Planner {
 function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
   return (
     a.externalRevision === b.externalRevision &&
+    a.silentRevision === b.silentRevision &&
     sameRevisions(revisionsOf(a), revisionsOf(b)) &&
     sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
+    sameList(a.bridgeFiltered, b.bridgeFiltered, Object.is) &&
     sameList(a.nextHops, b.nextHops, sameAddress) &&
     sameList(
       a.hostInterfaceAddresses,

@@ -20,7 +20,8 @@ import type { ResolvedForward } from '../table/forward-rules.js';
 import { planShifts } from '../table/port-shifts.js';
 import { ingressInterfaces, whyNoIngress } from './ingress-interfaces.js';
 import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
-import type { NameIndex, Resolution } from './name-index.js';
+import type { NameIndex } from './name-index.js';
+import type { Resolution } from './preference.js';
 import type { ResolvedRoute } from './routing-loops.js';
 import { whyIgnored } from './unresolved.js';
 
@@ -99,9 +100,9 @@ export function resolveForwards(
 ): ResolvedForward[] {
   return intent.forwards.flatMap(attributed => {
     const { container, intent: forward } = attributed;
-    const ingress = ingressInterfaces(forward, intent.natInterfaces);
+    const ingress = ingressInterfaces(forward, intent);
     if (ingress.length === 0) {
-      context.diagnostics.push(diagnosticOf(attributed, whyNoIngress(forward, intent.natInterfaces)));
+      context.diagnostics.push(diagnosticOf(attributed, whyNoIngress(forward, intent)));
       return [];
     }
     const { key, pattern = ANY, protocol, ports, destination, destinationPort } = forward;

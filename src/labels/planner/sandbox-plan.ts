@@ -5,6 +5,7 @@ import { RT_TABLE_DWGD } from '../../base/ownership.js';
 import { AddressLists } from '../../nft/iptables/syntax/address-lists.js';
 import { findConflict } from '../../nft/iptables/syntax/chains.js';
 import { withDigest } from '../diff/digest.js';
+import type { Forwarding } from '../diff/foreign-firewall.js';
 import { priorityOf, routingTable } from '../diff/policy-routing.js';
 import type { InstallTerms } from '../diff/stamp.js';
 import type { DesiredRoute, DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
@@ -12,15 +13,15 @@ import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { HostInterfaceAddress } from '../discovery/container.js';
 import { diagnostic } from '../spec/diagnostics.js';
-import type { ContainerIntent, Diagnostic, InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { isLoopbackPattern } from '../spec/interface-pattern.js';
+import type { ContainerIntent, Diagnostic, RuleIntent } from '../spec/intent.js';
+import { covers, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
 import type { TableParts } from '../table/nft-table.js';
 import { ingressMacs, REPLY_SYSCTLS } from '../table/reply-routing.js';
 import type { TableCache } from '../table/table-cache.js';
-import { type Attributed, diagnosticOf } from './merge.js';
+import { type Attributed, diagnosticOf, type MergedIntent } from './merge.js';
 import type { Requester, ResolveContext } from './resolve.js';
 import type { ResolvedRoute } from './routing-loops.js';
 
@@ -64,6 +65,7 @@ export function planSandbox(
   const short = desiredRoutes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
   const parts: TableParts = {
     natInterfaces: intent.natInterfaces,
+    inInterfaces: intent.inInterfaces,
     forwards,
     rules: rules.map(({ intent }) => intent),
     isForwardingClosed: intent.isForwardingClosed,
@@ -83,6 +85,7 @@ export function planSandbox(
     forwards,
   );
   const hasIPv6Address = attachments.some(({ addresses }) => addresses.some(({ family }) => family === 6));
+  const forwarding = planForwarding(intent, forwards, hasIPv6Address);
   return withDigest({
     netns: members[0]!.netns!,
     containers: members.map(({ name }) => name),
@@ -90,10 +93,8 @@ export function planSandbox(
     ...terms,
     routes: desiredRoutes,
     ...priorityOf(attachments),
-    sysctls: [
-      ...planSysctls(intent.natInterfaces, forwards, hasIPv6Address),
-      ...(short.length > 0 ? REPLY_SYSCTLS : []),
-    ],
+    sysctls: [...planSysctls(forwarding, forwards), ...(short.length > 0 ? REPLY_SYSCTLS : [])],
+    ...(forwarding && { forwarding }),
     loopbackTowards: forwards
       .filter(({ pattern }) => isLoopbackPattern(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
@@ -102,17 +103,31 @@ export function planSandbox(
   });
 }
 
-function planSysctls(
-  natInterfaces: readonly InterfacePattern[],
+/** What it forwards; undefined where that is nothing. */
+function planForwarding(
+  { natInterfaces, inInterfaces }: MergedIntent,
   forwards: readonly ResolvedForward[],
   hasIPv6Address: boolean,
+): Forwarding | undefined {
+  const outside = natInterfaces.filter(pattern => !isLoopbackPattern(pattern));
+  const incoming = forwards.filter(({ pattern }) => !isLoopbackPattern(pattern));
+  if (outside.length + incoming.length === 0) return undefined;
+  const patterns = incoming.flatMap(({ ingress }) => ingress);
+  return {
+    families: hasIPv6Address ? [4, 6] : [4],
+    outside: outside.filter(pattern => !inInterfaces.some(other => covers(other, pattern))),
+    ingress: [...new Map(patterns.map(pattern => [formatPattern(pattern), pattern])).values()],
+  };
+}
+
+function planSysctls(
+  forwarding: Forwarding | undefined,
+  forwards: readonly ResolvedForward[],
 ): DesiredSysctl[] {
   const local = forwards.filter(({ pattern }) => isLoopbackPattern(pattern));
-  const forwarding =
-    natInterfaces.some(pattern => !isLoopbackPattern(pattern)) || local.length < forwards.length;
   return [
     ...(forwarding ? [IP_FORWARD] : []),
-    ...(forwarding && hasIPv6Address ? [IPV6_FORWARDING] : []),
+    ...(forwarding?.families.includes(6) ? [IPV6_FORWARDING] : []),
     ...local.flatMap(({ addresses }) => addresses.filter(({ family }) => family === 4).map(routeLocalnet)),
   ];
 }

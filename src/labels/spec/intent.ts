@@ -71,6 +71,8 @@ export interface ContainerIntent {
   /** Changes whenever the labels or the container's name do. */
   readonly revision: number;
   readonly natInterfaces: readonly InterfacePattern[];
+  /** By these only translated connections are forwarded, whatever `natInterfaces` says. */
+  readonly inInterfaces: readonly InterfacePattern[];
   readonly forwards: readonly ForwardIntent[];
   readonly routes: readonly RouteIntent[];
   readonly rules: readonly RuleIntent[];

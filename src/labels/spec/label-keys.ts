@@ -5,6 +5,7 @@ import type { LABEL_PREFIX } from '../../base/ownership.js';
 import { nearest } from '../../base/suggest.js';
 
 export const NAT_INTERFACES = 'twine.nat.interfaces';
+export const NAT_IN_INTERFACES = 'twine.nat.in-interfaces';
 export const HOST_ROUTES = 'twine.host.routes';
 /** Whether the container is closed while not all of its labels are in force. */
 export const STRICT = 'twine.strict';
@@ -30,6 +31,12 @@ export const LABELS: readonly LabelSpec[] = [
     meaning:
       'The container forwards what comes or leaves by these interfaces, nothing else, and masquerades what leaves by ' +
       'them.',
+  },
+  {
+    key: NAT_IN_INTERFACES,
+    value: '`<pattern>[,<pattern>…]`',
+    meaning:
+      'Ports that the container forwards may be asked for by these interfaces, too, and nothing else is forwarded by them.',
   },
   {
     key: NAT_FORWARD,

@@ -12,6 +12,7 @@ import {
   HOST_ROUTES,
   IPTABLES_RULE,
   NAT_FORWARD,
+  NAT_IN_INTERFACES,
   NAT_INTERFACES,
   nearestKey,
   ROUTE,
@@ -43,7 +44,12 @@ export function meaningOf(given: string): KeyMeaning | undefined {
   const named = nearestKey(key);
   const near = named ?? currentKey(key);
   if (near === STRICT || /^twine\W*strict/i.test(key)) return { kind: 'strict' };
-  if (near === NAT_INTERFACES || /^twine\W*nat\W*interface/i.test(key)) return { kind: 'natInterfaces' };
+  if (
+    near === NAT_INTERFACES ||
+    near === NAT_IN_INTERFACES ||
+    /^twine\W*nat\W*(?:in\W*)?interface/i.test(key)
+  )
+    return { kind: 'natInterfaces' };
   const rest = key.slice(LABEL_PREFIX.length);
   const [first = '', second = '', ...others] = undress(rest.slice(0, MAX_KEY))
     .split(/[^a-z]+/)

@@ -26,6 +26,7 @@ import {
   HOST_ROUTES,
   IPTABLES_RULE,
   NAT_FORWARD,
+  NAT_IN_INTERFACES,
   NAT_INTERFACES,
   ROUTE,
   STRICT,
@@ -112,7 +113,8 @@ interface Reader {
 
 /** What reads the value of a label; undefined for a key that is none of ours. */
 function readerOf(key: string): Reader | undefined {
-  if (key === NAT_INTERFACES) return { kind: 'interfaces', read: readInterfaces };
+  if (key === NAT_INTERFACES || key === NAT_IN_INTERFACES)
+    return { kind: 'interfaces', read: readInterfaces };
   if (key === STRICT) return { kind: 'other', read: readStrict };
   if (key === HOST_ROUTES) return { kind: 'networks', read: readHostRoutes };
   if (key.startsWith(NAT_FORWARD)) return { kind: 'forward', read: readForward };
@@ -126,13 +128,13 @@ function readStrict(_: string, value: string, reading: Reading): void {
   if (value.toLowerCase() === 'true') reading.isStrict = true;
 }
 
-function readInterfaces(_: string, value: string, { natInterfaces }: Reading): void {
+function readInterfaces(key: string, value: string, { natInterfaces, inInterfaces }: Reading): void {
   const found = new Map<string, InterfacePattern>();
   for (const item of list(value, 'interfaces', 'eth0,wg+')) {
     const pattern = parsePattern(item);
     found.set(formatPattern(pattern), pattern);
   }
-  natInterfaces.push(...found.values());
+  (key === NAT_INTERFACES ? natInterfaces : inInterfaces).push(...found.values());
 }
 
 function readHostRoutes(key: string, value: string, { hostRoutes }: Reading): void {

@@ -14,6 +14,7 @@ const MAX_CLOSED = 512;
 /** A ContainerIntent under construction. */
 export interface Reading {
   readonly natInterfaces: InterfacePattern[];
+  readonly inInterfaces: InterfacePattern[];
   readonly forwards: ForwardIntent[];
   readonly routes: RouteIntent[];
   readonly rules: RuleIntent[];
@@ -28,6 +29,7 @@ export interface Reading {
 export function newReading(): Reading {
   return {
     natInterfaces: [],
+    inInterfaces: [],
     forwards: [],
     routes: [],
     rules: [],

@@ -3,7 +3,7 @@
 
 import { ownKey } from '../../base/ownership.js';
 import { naturalCompare } from '../../base/plain-text.js';
-import { NAT_INTERFACES, STRICT } from './label-keys.js';
+import { NAT_IN_INTERFACES, NAT_INTERFACES, STRICT } from './label-keys.js';
 
 /** Limits for one container. */
 export const MAX_LABELS = 1024;
@@ -36,7 +36,7 @@ export function selectKeys(labels: ReadonlyMap<string, string>): SelectedKeys {
   if (short.length <= MAX_LABELS && long.length <= MAX_LABELS) return { keys: short, long, mayClose: false };
   // What a route label that does not count would have kept closed would be open.
   const rank = (key: string): number => {
-    if (key === STRICT || key === NAT_INTERFACES) return 0;
+    if ([STRICT, NAT_INTERFACES, NAT_IN_INTERFACES].includes(key)) return 0;
     return MAY_CLOSE.test(tested(key)) ? 1 : 2;
   };
   const sorted = [0, 1, 2].flatMap(wanted => short.filter(key => rank(key) === wanted));

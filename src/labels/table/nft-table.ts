@@ -10,7 +10,7 @@ import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js
 import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
-import { isLoopbackPattern } from '../spec/interface-pattern.js';
+import { covers, isLoopbackPattern } from '../spec/interface-pattern.js';
 import {
   dropForeignLoopback,
   masqueraded,
@@ -25,6 +25,8 @@ import { restoreMark, saveMark } from './reply-routing.js';
 /** What a table is made of. */
 export interface TableParts {
   readonly natInterfaces: readonly InterfacePattern[];
+  /** By these only translated connections are forwarded. */
+  readonly inInterfaces?: readonly InterfacePattern[];
   readonly forwards: readonly ResolvedForward[];
   /** In the order in which they apply. */
   readonly rules: readonly RuleIntent[];
@@ -76,17 +78,23 @@ export function buildTable(parts: TableParts): NftTable | undefined {
 
 function openTable({
   natInterfaces,
+  inInterfaces = [],
   forwards,
   rules,
   isForwardingClosed = false,
   hasRoutes,
   ingressMacs,
 }: TableParts): NftTable | undefined {
-  const isEmpty = natInterfaces.length + forwards.length + rules.length === 0;
+  const named = natInterfaces.length + inInterfaces.length;
+  const isEmpty = named + forwards.length + rules.length === 0;
   if (isEmpty && !hasRoutes && !isForwardingClosed) return undefined;
-  const outside = natInterfaces.filter(pattern => !isLoopbackPattern(pattern));
+  const outside = natInterfaces.flatMap((pattern): ForwardingPattern[] =>
+    isLoopbackPattern(pattern) || inInterfaces.some(other => covers(other, pattern))
+      ? []
+      : [{ pattern, but: inInterfaces.filter(other => covers(pattern, other) && !isLoopbackPattern(other)) }],
+  );
   // By `lo` alone nothing is forwarded: that is another thing than no interfaces at all.
-  const isClosed = isForwardingClosed || (natInterfaces.length > 0 && outside.length === 0);
+  const isClosed = isForwardingClosed || (named > 0 && outside.length === 0);
   const shifts = new PortShifts();
   // Those of raw and mangle have none: an "accept" of a label's there would skip them.
   const own: Partial<Record<BaseChain, readonly NftRule[]>> = {
@@ -98,7 +106,9 @@ function openTable({
     forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isClosed)],
     postrouting: [
       ...(forwards.length > 0 ? [rule(match(ct('status'), 'in', 'dnat'), jump(FORWARDED_CHAIN))] : []),
-      ...outside.map(pattern => rule(...matchNameButLo('oifname', pattern), { masquerade: null })),
+      ...outside.map(({ pattern, but }) =>
+        rule(...matchNameButLo('oifname', pattern), ...matchOthers('oifname', but), { masquerade: null }),
+      ),
     ],
   };
   const targets = new Set(rules.flatMap(({ rule }) => rule.targets));
@@ -140,22 +150,40 @@ function dropRedirects(): NftRule[] {
   ];
 }
 
-function acceptForwarded(pattern: InterfacePattern): NftRule[] {
+/** Interfaces by which everything is forwarded: those of a pattern but those of others within it. */
+interface ForwardingPattern {
+  readonly pattern: InterfacePattern;
+  readonly but: readonly InterfacePattern[];
+}
+
+function acceptForwarded({ pattern, but }: ForwardingPattern): NftRule[] {
   const state = match(ct('state'), 'in', ['established', 'related', 'new']);
-  const by = (key: 'iifname' | 'oifname') => rule(...matchName(key, pattern), state, { accept: null });
-  return pattern.name === '' ? [by('iifname')] : [by('iifname'), by('oifname')];
+  const by = (key: 'iifname' | 'oifname') =>
+    rule(...matchName(key, pattern), ...matchOthers(key, but), state, { accept: null });
+  return pattern.name === '' && but.length === 0 ? [by('iifname')] : [by('iifname'), by('oifname')];
 }
 
 /**
  * Drops forwarded packets that neither arrive nor leave by a matching interface, unless their connection was translated.
  * Otherwise a gateway whose tunnel is down would send its clients' packets out by its own default route.
  */
-function dropOtherForwarding(patterns: readonly InterfacePattern[], isClosed: boolean): NftRule[] {
-  if (!isClosed && (patterns.length === 0 || patterns.some(({ name }) => name === ''))) return [];
+function dropOtherForwarding(patterns: readonly ForwardingPattern[], isClosed: boolean): NftRule[] {
+  const translated = match({ '&': [ct('status'), 'dnat'] }, '==', 0);
+  // What they leave out no single rule can name: all goes that was not accepted before.
+  if (patterns.some(({ but }) => but.length > 0)) return [rule(translated, { drop: null })];
+  if (!isClosed && (patterns.length === 0 || patterns.some(({ pattern }) => pattern.name === ''))) return [];
   const others = (['iifname', 'oifname'] as const).flatMap(key =>
-    patterns.flatMap(pattern => matchName(key, pattern, '!=')),
+    matchOthers(
+      key,
+      patterns.map(({ pattern }) => pattern),
+    ),
   );
-  return [rule(...others, match({ '&': [ct('status'), 'dnat'] }, '==', 0), { drop: null })];
+  return [rule(...others, translated, { drop: null })];
+}
+
+/** Every interface but those of these patterns. */
+function matchOthers(key: 'iifname' | 'oifname', patterns: readonly InterfacePattern[]): Statement[] {
+  return patterns.flatMap(pattern => matchName(key, pattern, '!='));
 }
 
 function jump(target: string): Statement {

@@ -23,6 +23,7 @@ const LOOKS = 10;
 const ASKED = 5;
 const EVENTS = 50;
 const SOCKET = '/run/bench-docker.sock';
+const NAMESPACES = '/run/bench-netns';
 /** As the daemon asks. */
 const AT_A_TIME = 16;
 const ANSWERED_WITHIN = 30_000;
@@ -196,7 +197,7 @@ async function patternOf(network: string): Promise<Pattern> {
 
 /** So many namespaces, each as a container without labels; the first has the gateway's name. */
 async function hold(count: number): Promise<{ list: Standin[]; free: () => Promise<void> }> {
-  const child: ChildProcess = spawn('dist/test/bench/labels/namespaces', [String(count)], {
+  const child: ChildProcess = spawn('dist/test/bench/labels/namespaces', [String(count), NAMESPACES], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let text = '';
@@ -212,6 +213,7 @@ async function hold(count: number): Promise<{ list: Standin[]; free: () => Promi
       id: (n + 1).toString(16).padStart(64, '0'),
       name: n === 0 ? GATEWAY : `labelled-${n}`,
       pid: Number(pid),
+      sandboxKey: `${NAMESPACES}/${pid}`,
       address: `10.1.${Math.floor(n / 250)}.${1 + (n % 250)}`,
       labels: {},
     }));

@@ -1,10 +1,13 @@
 // Holds network namespaces, a process in each, until its standard input ends: what stands in for containers where a
 // machine cannot run so many. Each has a link eth0 with the address 10.X.Y.Z/8, counted from 10.1.0.1.
-// Usage: namespaces COUNT; prints a line per namespace, the id of its process, when all are there.
+// Each is mounted as Docker has it, at FOLDER/PID, since the daemon may not follow a link to one.
+// Usage: namespaces COUNT FOLDER; prints a line per namespace, the id of its process, when all are there.
 #define _GNU_SOURCE
 #include "../process.h"
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 static void furnish(int n) {
 	char file[] = "/tmp/bench-batch-XXXXXX";
@@ -19,8 +22,23 @@ static void furnish(int n) {
 	unlink(file);
 }
 
+static char *path_of(const char *folder, pid_t pid) {
+	static char path[4096];
+	snprintf(path, sizeof path, "%s/%d", folder, pid);
+	return path;
+}
+
+static void pin(const char *path) {
+	int fd = open(path, O_CREAT | O_CLOEXEC, 0444);
+	if (fd < 0 || mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL)) exit(1);
+	close(fd);
+}
+
 int main(int argc, char **argv) {
-	int count = argc > 1 ? atoi(argv[1]) : 1;
+	if (argc != 3) return 2;
+	int count = atoi(argv[1]);
+	const char *folder = argv[2];
+	mkdir(folder, 0755);
 	pid_t *held = calloc(count, sizeof *held);
 	for (int n = 0; n < count; n++) {
 		int ready[2];
@@ -31,6 +49,7 @@ int main(int argc, char **argv) {
 		if (held[n] == 0) {
 			if (unshare(CLONE_NEWNET)) exit(1);
 			furnish(n);
+			pin(path_of(folder, getpid()));
 			if (write(ready[1], "", 1) != 1) exit(1);
 			close(ready[0]);
 			close(ready[1]);
@@ -44,6 +63,10 @@ int main(int argc, char **argv) {
 	fflush(stdout);
 	char byte;
 	while (read(0, &byte, 1) > 0) continue;
-	for (int n = 0; n < count; n++) kill(held[n], SIGKILL);
+	for (int n = 0; n < count; n++) {
+		umount2(path_of(folder, held[n]), MNT_DETACH);
+		unlink(path_of(folder, held[n]));
+		kill(held[n], SIGKILL);
+	}
 	for (int n = 0; n < count; n++) waitpid(held[n], NULL, 0);
 }

@@ -17,12 +17,17 @@ export interface Standin {
   readonly id: string;
   readonly name: string;
   readonly pid: number;
+  /** The path of its namespace. */
+  readonly sandboxKey: string;
   readonly address: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 interface Endpoints {
-  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, object>> };
+  readonly NetworkSettings: {
+    readonly SandboxKey?: string;
+    readonly Networks: Readonly<Record<string, object>>;
+  };
 }
 
 export class DockerStub {
@@ -90,12 +95,14 @@ function inspected(pattern: object, standin: Standin): object {
   };
 }
 
-/** Its address, on every network of the pattern. */
-function placed(pattern: object, { id, address }: Standin): Endpoints {
+/** Its namespace, and its address on every network of the pattern. */
+function placed(pattern: object, { id, address, sandboxKey }: Standin): Endpoints {
   const { NetworkSettings } = pattern as Endpoints;
   const networks = Object.entries(NetworkSettings.Networks).map(([name, endpoint]) => [
     name,
     { ...endpoint, EndpointID: id, IPAddress: address },
   ]);
-  return { NetworkSettings: { ...NetworkSettings, Networks: Object.fromEntries(networks) } };
+  return {
+    NetworkSettings: { ...NetworkSettings, SandboxKey: sandboxKey, Networks: Object.fromEntries(networks) },
+  };
 }

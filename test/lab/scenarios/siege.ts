@@ -57,7 +57,8 @@ const DEEDS: Deeds = {
   "stood: docker.sock is a link to root's": 1,
   // 9: more of everything.
   'refused: the 65th network': 1,
-  'connections closed': isLong ? 1000 : 250,
+  // The last that they begin: two minutes of all at once.
+  'connections closed': isLong ? 2000 : 250,
   'dead names': 4,
   'done: endpoints': 1,
 };
@@ -103,7 +104,8 @@ scenario(
       calls = await make('calls', 'wg0', '10.0.1.0/24 10.0.1.1');
       target.network = await make('kept', 'wg1', '10.1.0.0/24 10.1.0.1');
       const labels = { 'twine.route.203.0.113.0/24': '"vpn"' };
-      await run('kept', { networks: { kept: { ip: '10.1.0.2' } }, labels });
+      // It outlives the siege.
+      await run('kept', { networks: { kept: { ip: '10.1.0.2' } }, labels, command: ['sleep', '10000'] });
       const { NetworkSettings } = await docker.get<{
         NetworkSettings: { Networks: { kept: { EndpointID: string } } };
       }>('/containers/kept/json');

@@ -23,14 +23,23 @@ export function become(uid: number): void {
   process.setuid!(uid);
 }
 
-/** Does something again and again, with a rest in between; what fails is tried again. @param rest milliseconds */
-export async function forever(rest: number, work: () => unknown): Promise<never> {
+/** Does something until it has not failed, with a rest in between. @param rest milliseconds */
+export async function insist(rest: number, work: () => unknown): Promise<void> {
   for (;;) {
     try {
       await work();
+      return;
     } catch {
       // A connection that was refused, or a socket that is not there just now.
     }
+    await sleep(rest);
+  }
+}
+
+/** Does something again and again, with a rest in between; what fails is tried again. @param rest milliseconds */
+export async function forever(rest: number, work: () => unknown): Promise<never> {
+  for (;;) {
+    await insist(rest, work);
     await sleep(rest);
   }
 }

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Call, type Counts, callBy, forever } from './attack.js';
+import { type Call, type Counts, callBy, forever, insist } from './attack.js';
 import { LyingDocker } from './lies.js';
 import { enter } from './namespaces.js';
 
@@ -46,18 +46,23 @@ export async function callEverything(target: Target, counts: Counts): Promise<ne
   const caller = new Caller(call, target, counts);
   while (!existsSync(path())) await sleep(100);
   await caller.prepare().catch(() => undefined);
+  const attacks: readonly (readonly [rest: number, work: () => unknown])[] = [
+    [50, () => caller.rootsIds()],
+    [10, () => caller.rootsLinks()],
+    [50, () => caller.rootsAddress()],
+    [50, () => caller.oddFiles()],
+    [50, () => caller.oddSandboxes()],
+    [100, () => caller.oddBodies()],
+    [100, () => caller.deadNames()],
+  ];
+  // Each by itself first: side by side they keep one another waiting, as the driver takes the calls of a user in turn.
+  for (const attack of attacks) await insist(...attack);
   return Promise.race([
+    ...attacks.map(attack => forever(...attack)),
     forever(50, async () => {
       await caller.moreNetworks();
       await caller.moreEndpoints();
     }),
-    forever(100, () => caller.deadNames()),
-    forever(50, () => caller.rootsIds()),
-    forever(10, () => caller.rootsLinks()),
-    forever(50, () => caller.rootsAddress()),
-    forever(50, () => caller.oddFiles()),
-    forever(50, () => caller.oddSandboxes()),
-    forever(100, () => caller.oddBodies()),
     // Now and then: connections wait for one another, and so do all the other attacks meanwhile.
     forever(10_000, () => crowd(path, counts)),
   ]);

@@ -18,6 +18,7 @@ import { createLog, formatLine } from '../../../src/base/log.js';
 import { nearest } from '../../../src/base/suggest.js';
 import { Rollback } from '../../../src/driver/tunnel/rollback.js';
 import { SecretKey } from '../../../src/netlink/wireguard/key.js';
+import { anyText } from '../../support/arbitrary.js';
 
 test('a refusal of the kernel says what was being done, to what, and why', () => {
   const err = new OpError('creating link', 'wg0', 17);
@@ -179,7 +180,7 @@ for (const [level, priority] of [
 }
 
 test('whatever is logged is one line, without control characters', () => {
-  const text = fc.string({ unit: 'binary' });
+  const text = anyText();
   fc.assert(
     fc.property(text, text, fc.boolean(), (msg, value, journal) => {
       const written = formatLine(line({ msg, value }), journal);

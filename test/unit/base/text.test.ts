@@ -5,9 +5,10 @@ import fc from 'fast-check';
 import { messageOf, UserError } from '../../../src/base/errors.js';
 import { formatLine } from '../../../src/base/log.js';
 import { excerpt, oneLine, truncate } from '../../../src/base/text.js';
+import { anyText } from '../../support/arbitrary.js';
 
 const KIB = 1024;
-const any = fc.string({ unit: 'binary', maxLength: 3000 });
+const any = anyText(3000);
 const line = (msg: string, value: unknown): string =>
   formatLine(JSON.stringify({ level: 50, time: '2030-01-01T00:00:00.000Z', msg, value }), true);
 
@@ -77,7 +78,7 @@ test('a long message leaves room for the field beside it', () => {
 
 test('a text is cut between characters, and says so', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 3, max: 40 }), (text, max) => {
+    fc.property(anyText(), fc.integer({ min: 3, max: 40 }), (text, max) => {
       const cut = truncate(text, max);
       assert.ok(Buffer.byteLength(cut) <= max);
       if (cut !== text) assert.ok(cut.endsWith('…') && text.startsWith(cut.slice(0, -1)));

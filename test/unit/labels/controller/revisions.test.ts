@@ -43,7 +43,7 @@ for (const [what, copy] of COPIES) {
     const reconciler = new Reconciler({
       list: async () => views.map(copy),
       plan: containers => {
-        const rest = { hostAddresses: [], nextHops: [], hostInterfaceAddresses: [] };
+        const rest = { hostAddresses: [], nextHops: [], hostInterfaceAddresses: [], bridgeFiltered: [] };
         const external = new Map([['far.net', [address(`10.0.0.${dns}`)]]]);
         const plan = planner.plan({ containers, external, externalRevision: dns, ...rest });
         plans.add(plan);

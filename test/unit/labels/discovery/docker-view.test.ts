@@ -187,6 +187,14 @@ for (const [driver, options, expected] of [
   });
 }
 
+for (const Internal of [true, false, null, undefined]) {
+  test(`a network of which Docker says internal=${Internal} is ${Internal ? 'internal' : 'not internal'}`, () => {
+    const kind = networkKind({ Id: 'n1', Driver: 'bridge', ...(Internal !== undefined && { Internal }) });
+    const [attachment] = viewInspected(inspected({ main: { NetworkID: 'n1' } }), () => kind).attachments;
+    assert.equal(attachment!.isInternal ?? false, Internal === true);
+  });
+}
+
 for (const [name, networks, expected] of [
   ['by name', { b: { Gateway: '1' }, a: { Gateway: '1' }, c: { Gateway: '1' } }, 'a b c'],
   ['those with a gateway first', { a: {}, b: { Gateway: '1' }, c: { IPv6Gateway: '1' } }, 'b c a'],

@@ -1,18 +1,25 @@
 // What of the host is read for the labels that there are, and no more.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Attachment } from '../../../../src/labels/discovery/container.js';
 import { World } from '../../../../src/labels/discovery/world.js';
 import { container, prefix } from '../../../support/label-world.js';
 
+const MAIN = container('a', { networks: { main: '10.0.0.2' } }).attachments[0]!;
+
 /** A world, and what of the host was read in its passes. */
-function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean }) {
+function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean; on?: Attachment }) {
   const read: string[] = [];
   const reads = (what: string) => async () => {
     read.push(what);
     return [];
   };
   const world = new World({
-    containers: { list: async () => [container('a')] },
+    containers: {
+      list: async () => [
+        { ...container('a', { labels: { 'twine.strict': 'true' } }), attachments: asks.on ? [asks.on] : [] },
+      ],
+    },
     host: {
       addresses: async () => {
         read.push('addresses');
@@ -20,6 +27,10 @@ function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean }) {
       },
       nextHops: reads('next hops'),
       interfaceAddresses: reads('interfaces'),
+      bridgeFiltered: () => {
+        read.push('bridges');
+        return [4];
+      },
     },
     names: { answers: new Map(), revision: 7 },
     asksForHostRoute: () => asks.hostRoute ?? false,
@@ -37,6 +48,8 @@ for (const [what, asks, first, next, resync] of [
     ['addresses'],
     ['addresses', 'next hops'],
   ],
+  ['a network that is internal', { on: { ...MAIN, isInternal: true } }, ['bridges'], [], ['bridges']],
+  ['a network that is not', { on: MAIN }, [], [], []],
   ['default routes', { defaultRoute: true }, ['interfaces'], ['interfaces'], ['interfaces']],
 ] as const) {
   test(`where labels ask for ${what}, ${first.join(' and ') || 'nothing'} of the host is read`, async () => {

@@ -6,6 +6,7 @@ import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { netnsAt } from '../../../../src/labels/discovery/proc-netns.js';
 import { newRuleRequest } from '../../../../src/netlink/route/policy-rule.js';
 import { MAX_OBJECTS } from '../../../../src/nft/client.js';
+import type { ForwardChain } from '../../../../src/nft/filter-chain.js';
 import { FakeNamespace } from '../../../support/fake-namespace.js';
 import { accepting, withFallback } from '../../../support/label-namespace.js';
 
@@ -127,3 +128,42 @@ for (const isStrict of [false, true]) {
     assert.ok(ns.chainsOf('dwgd'));
   });
 }
+
+test('a firewall that drops what is to be forwarded is told by every look, and read by none that finds nothing new', t => {
+  const ns = new FakeNamespace();
+  const sandboxes = ns.sandboxes();
+  t.after(() => sandboxes.close());
+  const desired = withDigest({
+    netns: netnsAt('/proc/self/ns/net')!,
+    containers: ['gw'],
+    table: accepting(80),
+    routes: [],
+    sysctls: [],
+    forwarding: { families: [4], outside: [{ name: 'wg', prefix: true }], ingress: [] },
+  });
+  const dropping: ForwardChain = {
+    family: 'ip',
+    table: 'filter',
+    name: 'FORWARD',
+    isDropping: true,
+    isLegacy: true,
+    rules: [],
+    others: new Map(),
+  };
+  const look = () => sandboxes.reconcile(desired)?.warnings?.map(text => text.slice(0, 53));
+  const told = ["a firewall of the container's own drops what its labe"];
+  assert.equal(look(), undefined);
+  ns.legacy = [dropping];
+  assert.deepEqual(look(), told);
+  const read = ns.requests.filter(what => what === 'listing nftables of firewalls').length;
+  assert.deepEqual([look(), look()], [told, told]);
+  assert.equal(ns.requests.filter(what => what === 'listing nftables of firewalls').length, read);
+  // What cannot be read is no reason to fail.
+  ns.generation++;
+  ns.fault = what => (what === 'listing nftables of firewalls' ? 'cut short' : undefined);
+  assert.deepEqual([look(), sandboxes.reconcile(desired)?.failures], [undefined, []]);
+  ns.fault = () => undefined;
+  ns.generation++;
+  ns.legacy = [];
+  assert.equal(look(), undefined);
+});

@@ -2,8 +2,9 @@
 // Swarm, and lists by preference and health.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatAddress } from '../../../../src/base/ip.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
-import { address, container, only, routed, routesOf } from '../../../support/label-world.js';
+import { address, container, only, plan, routed, routesOf } from '../../../support/label-world.js';
 
 const TO = 'twine.route.0.0.0.0/0';
 const vpn = (name: string, networks: Record<string, string>, rest = {}): ContainerView =>
@@ -224,4 +225,76 @@ test('a forward to a list leads to the first that is healthy', () => {
   const app = routed({ main: '10.0.0.2' }, { 'twine.nat.forward.53/udp': 'vpn1,vpn2:54' });
   const { udpForwards } = only([app, vpn('vpn1', ONE, { health: 'unhealthy' }), vpn('vpn2', TWO)]);
   assert.deepEqual(udpForwards![0]!.destinations, [{ address: address('10.0.0.4'), port: 54 }]);
+});
+
+/** Gateways that do not answer, in the namespace of `app`. */
+const silent = (...texts: string[]) => ({
+  revision: 1,
+  isSilent: (key: string, gateway: ReturnType<typeof address>) =>
+    key === '4:app' && texts.some(text => formatAddress(gateway) === text),
+});
+/** As lead(), with what is watched. */
+function leadBeside(silentOnes: readonly string[], to: string, others: readonly ContainerView[], rest = {}) {
+  const app = routed({ main: '10.0.0.2' }, { [TO]: to }, rest);
+  const { diagnostics, watchedGateways, sandboxes } = plan([app, ...others], {
+    silent: silent(...silentOnes),
+  });
+  const sandbox = sandboxes.find(({ containers }) => containers.includes('app'))!;
+  const watched = watchedGateways.flatMap(({ netns, gateways }) => [
+    netns.key,
+    ...gateways.map(formatAddress),
+  ]);
+  const told = diagnostics.map(({ container, key, message }) => `${container} ${key}: ${message}`);
+  return { way: routesOf(sandbox)[0]?.replace('0.0.0.0/0 via ', ''), diagnostics: told, watched };
+}
+
+const whySilent = (gateway: string): string =>
+  `app ${TO}: the gateway ${gateway} does not answer (ARP); the others of the list count`;
+for (const [what, silentOnes, to, others, expected, told] of [
+  ['no one', [], '10.0.0.3,10.0.0.4', [], '10.0.0.3', []],
+  ['the first', ['10.0.0.3'], '10.0.0.3,10.0.0.4', [], '10.0.0.4', [whySilent('10.0.0.3')]],
+  ['the second', ['10.0.0.4'], '10.0.0.3,10.0.0.4', [], '10.0.0.3', [whySilent('10.0.0.4')]],
+  ['both', ['10.0.0.3', '10.0.0.4'], '10.0.0.3,10.0.0.4', [], '10.0.0.3', [whySilent('10.0.0.4')]],
+  [
+    'the first by its name',
+    ['10.0.0.3'],
+    'vpn1,vpn2',
+    [vpn('vpn1', ONE), vpn('vpn2', TWO)],
+    '10.0.0.4',
+    [whySilent('10.0.0.3')],
+  ],
+  [
+    'the first, and the second unhealthy,',
+    ['10.0.0.3'],
+    'vpn1,vpn2',
+    [vpn('vpn1', ONE), vpn('vpn2', TWO, { health: 'unhealthy' })],
+    '10.0.0.4',
+    [whySilent('10.0.0.3')],
+  ],
+] as const) {
+  test(`of the list ${to} with ${what} silent the route leads to ${expected}, and both are watched`, () => {
+    assert.deepEqual(leadBeside(silentOnes, to, others), {
+      way: expected,
+      diagnostics: told,
+      watched: ['4:app', '10.0.0.3', '10.0.0.4'],
+    });
+  });
+}
+
+test('of the replicas of a service one that answers is taken, and all are watched', () => {
+  const others = [
+    container('shop-vpn-1', { networks: ONE, service: 'shop/vpn' }),
+    container('shop-vpn-2', { networks: TWO, service: 'shop/vpn' }),
+  ];
+  const { way, watched } = leadBeside(['10.0.0.3'], 'vpn', others, { service: 'shop/app' });
+  assert.deepEqual([way, watched.toSorted()], ['10.0.0.4', ['10.0.0.3', '10.0.0.4', '4:app']]);
+});
+
+test('a gateway that no other stands in for is not watched, and stays', () => {
+  assert.deepEqual(leadBeside(['10.0.0.3'], '10.0.0.3', []), {
+    way: '10.0.0.3',
+    diagnostics: [],
+    watched: [],
+  });
+  assert.deepEqual(leadBeside(['10.0.0.3'], 'vpn1', [vpn('vpn1', ONE)]).watched, []);
 });

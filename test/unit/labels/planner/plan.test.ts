@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../../../src/base/ip.js';
-import { whyBypassed } from '../../../../src/labels/diff/bypass.js';
+import { whyBypassed, whyOvertaken } from '../../../../src/labels/diff/bypass.js';
 import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
 import type { DesiredSysctl } from '../../../../src/labels/diff/state.js';
@@ -390,6 +390,72 @@ for (const [what, routes, rules, expected, above] of [
       expected &&
         `policy rules of the container's own come before the labels' routes: ${expected}; packets that they match bypass the label's gateway: remove them, or give them priorities above ${above ?? 32_765}`,
     );
+  });
+}
+
+const wgQuick = (family: 4 | 6 = 4): Rule[] => [
+  rule(32_764, 254, { family, suppressPrefixLength: 0 }),
+  rule(32_765, 51_820, { family, isSelective: true, fwmark: { value: 51_820, mask: 0xffff_ffff } }),
+];
+const halves = ['0.0.0.0/1', '128.0.0.0/1'];
+for (const [what, routes, rules, told] of [
+  ['of wg-quick beside the halves', halves, wgQuick(), '32765 (table 51820)'],
+  ['of wg-quick beside halves of IPv6', ['::/1', '8000::/1'], wgQuick(6), '32765 (table 51820)'],
+  ['of wg-quick beside halves of the other family', halves, wgQuick(6), undefined],
+  ['of wg-quick beside a label for the whole', ['0.0.0.0/0'], wgQuick(), undefined],
+  ['of wg-quick beside a label for a network', ['10.0.0.0/8'], wgQuick(), undefined],
+  ['that leads nowhere', halves, [rule(32_764, 0, { unreachable: true })], '32764 (unreachable)'],
+  ['behind main', halves, [rule(32_800, 200)], undefined],
+  ['before ours, which is told otherwise', halves, [rule(100, 200)], undefined],
+  ['of a full tunnel of dwgd', halves, [rule(32_765, 230, { protocol: 230 })], undefined],
+] as const) {
+  test(`a policy rule ${what} is ${told ? 'told' : 'no matter'} where it comes after the halves`, () => {
+    const ours = routingRules({ routes: routes.map(text => ({ network: prefix(text) })) });
+    const why = whyOvertaken({ routes: routes.map(text => ({ network: prefix(text) })) }, () => [
+      ...KERNELS,
+      ...ours,
+      ...rules,
+    ]);
+    assert.equal(/own \((.*)\) come after/.exec(why ?? '')?.[1], told);
+  });
+}
+
+for (const [what, filtered, options, told] of [
+  ['is filtered', [4, 6], {}, ['10.0.0.3', 'fd00::3']],
+  ['is filtered in IPv4', [4], {}, ['10.0.0.3']],
+  ['is not filtered', [], {}, []],
+  ['is filtered, but not internal', [4, 6], { isInternal: false }, []],
+  ['is filtered, but no bridge', [4, 6], { driver: 'macvlan' }, []],
+] as const) {
+  test(`gateways on an internal network that ${what}: ${told.join(' and ') || 'none'} told, once for all routes`, () => {
+    const networks = { main: '10.0.0.2 fd00::2' };
+    const app = container('app', {
+      networks,
+      driver: 'bridge',
+      labels: {
+        'twine.route.0.0.0.0/0': 'gw',
+        'twine.route.10.8.0.0/16': 'gw',
+        'twine.route.::/0': 'gw',
+      },
+      ...options,
+    });
+    const subnets = [prefix('10.0.0.0/24'), prefix('fd00::/64')];
+    const attachments = app.attachments.map(one => ({
+      ...one,
+      subnets,
+      ...(!('isInternal' in options) && { isInternal: true as const }),
+    }));
+    const gw = container('gw', { networks: { main: '10.0.0.3 fd00::3' } });
+    const { diagnostics, sandboxes } = plan([{ ...app, attachments }, gw], { bridgeFiltered: [...filtered] });
+    const texts = diagnostics.map(({ message }) => message);
+    assert.deepEqual(
+      texts.map(text => /^the gateway (\S+) is on the internal network main, /.exec(text)?.[1]),
+      told,
+    );
+    for (const text of texts)
+      assert.match(text, /(inhibit_ipv4=true: there nothing leaks either|not internal)$/);
+    // It is told, and the route is there: only the host's administrator knows what else is set.
+    assert.equal(sandboxes[0]!.routes.length, 6);
   });
 }
 

@@ -20,6 +20,7 @@ const WORLD: WorldSnapshot = {
   hostAddresses: [parsePrefix('192.0.2.1/24')!],
   nextHops: [parseAddress('192.0.2.9')!],
   hostInterfaceAddresses: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
+  bridgeFiltered: [4],
 };
 
 const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
@@ -45,6 +46,7 @@ const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
     },
     false,
   ],
+  ["the host's firewall does not filter bridges any more", { ...WORLD, bridgeFiltered: [] }, false],
   ['a container is gone', { ...WORLD, containers: [A] }, false],
   [
     'every container was copied',

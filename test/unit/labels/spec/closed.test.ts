@@ -46,6 +46,7 @@ for (const [key, meant] of [
   ['twine.rule.kill', 'twine.iptables.rule.kill'],
   ['Twine.nat.forward.80', 'twine.nat.forward.80'],
   ['TWINE-NAT-INTERFACES', 'twine.nat.interfaces'],
+  ['TWINE-NAT-IN-INTERFACES', 'twine.nat.in-interfaces'],
   ['Twine.strict', 'twine.strict'],
 ] as const) {
   test(`of a key that is not ours by a slip the right one is named: ${key}`, () => {
@@ -231,6 +232,9 @@ for (const [what, labels, drops] of [
     { 'twine.nat.interface': 'x', 'twine.nat.interfaces': '+' },
     false,
   ],
+  ['is misspelt, that by which forwards come in', { 'twine.nat.in-interface': 'eth0' }, true],
+  ['is not there, and that by which forwards come in is wrong', { 'twine.nat.in-interfaces': 'a b' }, true],
+  ['is not there, but that by which forwards come in', { 'twine.nat.in-interfaces': 'eth0' }, true],
   ['is not there', {}, false],
 ] as const) {
   test(`a forward switches forwarding on ${drops ? 'for nothing but itself' : 'as ever'} where twine.nat.interfaces ${what}`, () => {

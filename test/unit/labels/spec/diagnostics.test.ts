@@ -14,7 +14,7 @@ const PATTERN =
   'is not an interface pattern: give a name of 1 to 15 bytes such as eth0, the beginning of one and + such as wg+, or + alone';
 const NETWORK = 'is not a network: give one such as 10.1.0.0/16 or fd00::/8, or a single address';
 const KEYS =
-  'unknown label: there are twine.nat.interfaces, twine.nat.forward.<port>, twine.route.<network>, twine.iptables.rule.<name>, twine.host.routes and twine.strict';
+  'unknown label: there are twine.nat.interfaces, twine.nat.in-interfaces, twine.nat.forward.<port>, twine.route.<network>, twine.iptables.rule.<name>, twine.host.routes and twine.strict';
 const CLOSED = 'until then 10.0.0.0/8 is unreachable';
 const ALL_CLOSED = 'ntil then 0.0.0.0/0 and ::/0 are unreachable';
 const MEANT_10 =

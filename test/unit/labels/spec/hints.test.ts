@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { hintFor, whyMistaken } from '../../../../src/labels/spec/hints.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import { anyText } from '../../../support/arbitrary.js';
 
 const [NAT, ROUTE, FORWARD, HOST, RULE] = [
   'twine.nat.interfaces',
@@ -90,10 +91,7 @@ for (const [key, value] of [
 
 test('hints are bounded and printable, whatever the value is', () => {
   const kinds = ['interfaces', 'networks', 'gateway', 'forward', 'rule', 'other'] as const;
-  const text = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 300 }),
-    fc.stringMatching(/^["'$`{}()%i a-z:;|,/-]{0,60}$/),
-  );
+  const text = fc.oneof(anyText(300), fc.stringMatching(/^["'$`{}()%i a-z:;|,/-]{0,60}$/));
   let hints = 0;
   fc.assert(
     fc.property(fc.constantFrom(...kinds), text, (kind, value) => {

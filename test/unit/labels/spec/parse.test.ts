@@ -9,7 +9,7 @@ import { forwardSubject, forwardTarget } from '../../../../src/labels/spec/forwa
 import type { ContainerIntent, ForwardIntent } from '../../../../src/labels/spec/intent.js';
 import { formatPattern } from '../../../../src/labels/spec/interface-pattern.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
-import { prefix } from '../../../support/arbitrary.js';
+import { anyText, prefix } from '../../../support/arbitrary.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -23,10 +23,22 @@ function intentOf(labels: Labels): ContainerIntent {
 }
 
 /** Whether it changes nothing but to keep something closed. */
-const asksNothing = ({ natInterfaces, forwards, routes, rules, hostRoutes }: ContainerIntent): boolean =>
-  [natInterfaces, forwards, routes.filter(({ destination }) => destination), rules, hostRoutes].every(
-    part => part.length === 0,
-  );
+const asksNothing = ({
+  natInterfaces,
+  inInterfaces,
+  forwards,
+  routes,
+  rules,
+  hostRoutes,
+}: ContainerIntent): boolean =>
+  [
+    natInterfaces,
+    inInterfaces,
+    forwards,
+    routes.filter(({ destination }) => destination),
+    rules,
+    hostRoutes,
+  ].every(part => part.length === 0);
 
 const showForward = (forward: ForwardIntent): string =>
   `${forward.pattern ? forwardSubject(forward) : forwardSubject(forward).replace(/^\+ /, '')} → ${forwardTarget(forward)}`;
@@ -41,8 +53,10 @@ for (const [value, expected] of [
   ['abcdefghijklmno+', ['abcdefghijklmno+']],
   ['br-0123456789ab,a+b', ['br-0123456789ab', 'a+b']],
 ] as const) {
-  test(`twine.nat.interfaces=${value} is read`, () => {
+  test(`twine.nat.interfaces=${value} is read, and so is twine.nat.in-interfaces`, () => {
     assert.deepEqual(intentOf({ 'twine.nat.interfaces': value }).natInterfaces.map(formatPattern), expected);
+    const { natInterfaces, inInterfaces } = intentOf({ 'twine.nat.in-interfaces': value });
+    assert.deepEqual([natInterfaces, inInterfaces.map(formatPattern)], [[], expected]);
   });
 }
 
@@ -211,7 +225,7 @@ test('one bad label stops no good one, and the former gateway label is only a mi
 });
 
 const hostile = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 40 }),
+  anyText(40),
   fc.string({ maxLength: 40 }),
   fc.stringMatching(/^[a-z0-9.+:/[\],* -]{0,40}$/),
   fc.constantFrom('web', 'web:80', '10.0.0.0/8', 'wg+', 'TWINE_INPUT -j DROP', '[fd00::1]:80', '0.0.0.0/0'),
@@ -225,6 +239,7 @@ const anyKey = fc
       'twine.iptables.rule.',
       'twine.host.routes',
       'twine.nat.interfaces',
+      'twine.nat.in-interfaces',
     ),
     fc.oneof(fc.constant(''), hostile),
   )
@@ -240,6 +255,7 @@ const anyLabel = fc.oneof(
   labelOf('twine.route.', ['10.0.0.0/8', '10.1.2.3/8', '::/0', '0::/0'], ['web', 'db']),
   labelOf('twine.iptables.rule.', ['a', 'a-b'], ['TWINE_INPUT -j DROP']),
   labelOf('twine.nat.interfaces', [''], ['eth0', 'wg+,lo']),
+  labelOf('twine.nat.in-interfaces', [''], ['eth0', 'eth+,lo']),
   labelOf('twine.host.routes', [''], ['10.9.0.0/16,fd00::/8']),
   { weight: 3, arbitrary: fc.tuple(anyKey, hostile) },
 );
@@ -263,6 +279,7 @@ test('any label is either understood or reported, and none of it throws', () => 
 /** What labels without a mistake ask for, each by what it is about, and where it leads. */
 function askedFor({
   natInterfaces,
+  inInterfaces,
   forwards,
   routes,
   rules,
@@ -270,6 +287,7 @@ function askedFor({
 }: ContainerIntent): Map<string, string> {
   return new Map([
     ...natInterfaces.map(pattern => [`interface ${formatPattern(pattern)}`, ''] as const),
+    ...inInterfaces.map(pattern => [`in ${formatPattern(pattern)}`, ''] as const),
     ...forwards.map(forward => [`forward ${forwardSubject(forward)}`, forwardTarget(forward)] as const),
     ...routes.flatMap(({ network, destination }) =>
       destination ? [[`route ${formatPrefix(network)}`, formatDestination(destination)] as const] : [],

@@ -161,18 +161,66 @@ for (const [what, labels, expected] of [
   test(what, () => assert.deepEqual(ingress(labels), expected));
 }
 
+for (const [nat, inward, tunnel, way] of [
+  ['wg+,eth0', undefined, 'wg+', 'eth0'],
+  ['eth0,tun0', undefined, 'tun0', 'eth0'],
+  ['wg0,eth+,lo', undefined, 'wg0', 'eth+'],
+  ['wg0,e+', 'eth0', 'wg0', 'eth+'],
+  ['wg0,+', 'tun+', 'wg0', 'eth+'],
+] as const) {
+  test(`nat.interfaces=${nat} beside in-interfaces=${inward ?? ''} opens a way past the tunnel, which is told`, () => {
+    const { diagnostics } = planned({
+      'twine.nat.interfaces': nat,
+      ...(inward && { 'twine.nat.in-interfaces': inward }),
+    });
+    assert.equal(diagnostics.length, 1);
+    const [told] = diagnostics;
+    assert.ok(
+      told!.startsWith(`c twine.nat.interfaces: while ${tunnel} is down, what comes in by ${way} `),
+      told,
+    );
+    assert.ok(told!.includes(`set the label twine.nat.in-interfaces=${way}, `), told);
+  });
+}
+
+for (const [nat, inward] of [
+  ['wg+', undefined],
+  ['wg+', 'eth0'],
+  ['wg+,eth0', 'eth0'],
+  ['wg+,eth+', '+'],
+  ['wg+,+', 'eth+'],
+  ['eth0', undefined],
+  ['eth0,eth1', undefined],
+  ['eth+,lo', undefined],
+  ['+', undefined],
+] as const) {
+  test(`nat.interfaces=${nat} beside in-interfaces=${inward ?? ''} is nothing to warn of`, () => {
+    const labels = { 'twine.nat.interfaces': nat, ...(inward && { 'twine.nat.in-interfaces': inward }) };
+    assert.deepEqual(planned(labels).diagnostics, []);
+  });
+}
+
 for (const [labels, given] of [
   [{ 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.eth0.80': 'web' }, 'eth0'],
-  [{ 'twine.nat.interfaces': 'lo', 'twine.nat.forward.80': 'web' }, 'every interface but lo'],
+  [{ 'twine.nat.interfaces': 'lo', 'twine.nat.forward.80': 'web' }, undefined],
   [{ 'twine.nat.interfaces': 'lo', 'twine.nat.forward.+.80': 'web' }, '+'],
   [{ 'twine.nat.interfaces': 'eth+', 'twine.nat.forward.lo.80': 'web' }, 'lo'],
 ] as const) {
-  test(`a forward of ${given} beside nat.interfaces=${labels['twine.nat.interfaces']} says that it does nothing`, () => {
+  test(`a forward of ${given ?? 'every interface'} beside nat.interfaces=${labels['twine.nat.interfaces']} says that it does nothing`, () => {
     const { diagnostics, table } = planned(labels);
     const [, key] = Object.keys(labels);
+    const remedy = given
+      ? `set twine.nat.in-interfaces=${given}, by which only forwards come in`
+      : 'give one that matches both';
     assert.deepEqual(diagnostics, [
-      `c ${key}: the port is forwarded for no interface: none matches both ${given} and twine.nat.interfaces=${labels['twine.nat.interfaces']}: give one that matches both`,
+      `c ${key}: the port is forwarded for no interface: none matches both ${given ?? 'every interface but lo'} and twine.nat.interfaces=${labels['twine.nat.interfaces']}: ${remedy}`,
     ]);
+    if (given)
+      assert.deepEqual(
+        planned({ ...labels, 'twine.nat.in-interfaces': given }).diagnostics,
+        [],
+        'the remedy',
+      );
     assert.deepEqual(rulesOf(table, 'prerouting'), []);
   });
 }

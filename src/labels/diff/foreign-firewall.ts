@@ -1,0 +1,127 @@
+// Whether a firewall of the container's own drops what its labels are to forward. A drop in another base chain is final, so
+// no rule of ours helps; nothing of others is touched, so the lines that would help are told. Only what is dropped for
+// sure is told: a rule with conditions that are not read counts as if they were met. Pure. Not here: reading firewalls
+// (nft/firewalls.ts, nft/legacy-tables.ts).
+
+import type { Family } from '../../base/ip.js';
+import { plain } from '../../base/plain-text.js';
+import { CT_STATE, type FilterRule, type ForwardChain } from '../../nft/filter-chain.js';
+import type { InterfacePattern } from '../spec/intent.js';
+import { ANY, covers, formatPattern, intersect } from '../spec/interface-pattern.js';
+
+/** What a namespace is to forward. */
+export interface Forwarding {
+  readonly families: readonly Family[];
+  /** By these connections leave; none where only ports are forwarded. */
+  readonly outside: readonly InterfacePattern[];
+  /** By these connections to forwarded ports come in. */
+  readonly ingress: readonly InterfacePattern[];
+}
+
+/** Chains that are told, and interfaces that lines are for. */
+const [MOST_CHAINS, MOST_LINES] = [4, 3] as const;
+const NAME_MAX = 60;
+/** Jumps that are followed in all. */
+const MAX_JUMPS = 256;
+
+/** Packets that have the same way. */
+interface Flow {
+  readonly iif?: InterfacePattern;
+  readonly oif?: InterfacePattern;
+  /** What the other of the two is not: nothing goes from a tunnel back into it. */
+  readonly notOther?: readonly InterfacePattern[];
+  /** CT_STATE. */
+  readonly states: number;
+}
+
+/** The firewalls that drop it, with the lines that let it pass; undefined where there is none. */
+export function whyFiltered(forwarding: Forwarding, chains: readonly ForwardChain[]): string | undefined {
+  const found = chains
+    .filter(chain => isFor(chain, forwarding))
+    .filter(chain => isDropped(chain, forwarding));
+  if (found.length === 0) return undefined;
+  const told = found.slice(0, MOST_CHAINS).map(describe);
+  const lines = found.slice(0, MOST_CHAINS).flatMap(chain => linesFor(chain, forwarding));
+  const more = found.length > MOST_CHAINS ? ` and ${found.length - MOST_CHAINS} more` : '';
+  return `a firewall of the container's own drops what its labels forward: ${told.join(', ')}${more}; nothing of it is changed, so let the container run these lines once its firewall is up: ${[...new Set(lines)].join('; ')}`;
+}
+
+function isFor({ family }: ForwardChain, { families }: Forwarding): boolean {
+  return family === 'inet' || families.includes(family === 'ip' ? 4 : 6);
+}
+
+/** Whether all connections that leave, all answers to them, or all connections to forwarded ports are dropped. */
+function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding): boolean {
+  const kinds: readonly (readonly Flow[])[] = [
+    outside.map(oif => ({ oif, notOther: outside, states: CT_STATE.new })),
+    outside.map(iif => ({ iif, notOther: outside, states: CT_STATE.established })),
+    ingress.map(iif => ({ iif, states: CT_STATE.new | CT_STATE.dnat })),
+  ];
+  return kinds.some(flows => flows.length > 0 && flows.every(flow => !passes(chain, flow)));
+}
+
+function passes({ rules, others, isDropping }: ForwardChain, flow: Flow): boolean {
+  let jumps = 0;
+  const walk = (rules: readonly FilterRule[]): 'accept' | 'drop' | undefined => {
+    for (const rule of rules) {
+      const { verdict } = rule;
+      const met = verdict ? meets(rule, flow) : 'no';
+      if (met === 'no') continue;
+      if (verdict === 'accept') return 'accept';
+      if (verdict === 'return' && met === 'yes') return undefined;
+      if (verdict === 'drop' && met === 'yes') return 'drop';
+      if (typeof verdict !== 'object') continue;
+      // The kernel knows no circle, but what is read piece by piece may have one.
+      if (++jumps > MAX_JUMPS) return 'accept';
+      const found = walk(others.get(verdict.chain) ?? []);
+      if (found === 'accept' || (found && met === 'yes')) return found;
+      if (verdict.isGoto && met === 'yes') return undefined;
+    }
+    return undefined;
+  };
+  return (walk(rules) ?? (isDropping ? 'drop' : 'accept')) === 'accept';
+}
+
+/** Whether the rule is for all of these packets, for some of them perhaps, or for none. */
+function meets({ iif, oif, states, isSelective }: FilterRule, flow: Flow): 'yes' | 'perhaps' | 'no' {
+  if (states !== undefined && (states & flow.states) === 0) return 'no';
+  const other = flow.iif ? oif : iif;
+  // Of all interfaces none is another.
+  if (other && flow.notOther?.some(one => one.name !== '' && covers(one, other))) return 'no';
+  const links = [
+    [iif, flow.iif ?? ANY],
+    [oif, flow.oif ?? ANY],
+  ] as const;
+  if (links.some(([asked, given]) => asked && !intersect(asked, given))) return 'no';
+  const isWhole = links.every(([asked, given]) => !asked || covers(asked, given));
+  return isWhole && !isSelective ? 'yes' : 'perhaps';
+}
+
+function describe({ family, table, name, isDropping, isLegacy }: ForwardChain): string {
+  const where = isLegacy
+    ? `${family === 'ip6' ? 'ip6tables' : 'iptables'}-legacy`
+    : `table ${family} ${plain(table, NAME_MAX)}`;
+  return `chain ${plain(name, NAME_MAX)} of ${where}${isDropping ? ' (policy drop)' : ''}`;
+}
+
+/** The lines that let pass what the labels ask for, and nothing else. */
+function linesFor(chain: ForwardChain, { outside, ingress }: Forwarding): string[] {
+  const { family, table, name, isLegacy } = chain;
+  const links = outside.slice(0, MOST_LINES);
+  if (family !== 'inet' && table === 'filter' && name === 'FORWARD') {
+    const command = `${family === 'ip6' ? 'ip6tables' : 'iptables'}${isLegacy ? '-legacy' : ''} -I FORWARD`;
+    const states = ['ESTABLISHED', 'RELATED', ...(ingress.length > 0 ? ['DNAT'] : [])];
+    return [
+      ...links.map(link => `${command}${link.name === '' ? '' : ` -o ${formatPattern(link)}`} -j ACCEPT`),
+      `${command} -m conntrack --ctstate ${states.join(',')} -j ACCEPT`,
+    ];
+  }
+  const command = `nft insert rule ${family} ${plain(table, NAME_MAX)} ${plain(name, NAME_MAX)}`;
+  return [
+    ...links.map(({ name, prefix }) =>
+      name === '' ? `${command} accept` : `${command} oifname "${name}${prefix ? '*' : ''}" accept`,
+    ),
+    `${command} ct state established,related accept`,
+    ...(ingress.length > 0 ? [`${command} ct status dnat accept`] : []),
+  ];
+}

@@ -1,0 +1,42 @@
+// What firewalls of a container's own do to what its labels forward, as a warning. Not here: what is read of them
+// (nft/firewalls.ts, nft/legacy-tables.ts), what they do (labels/diff/foreign-firewall.ts).
+
+import { ChannelError, DecodeError, OpError } from '../../base/errors.js';
+import type { Family } from '../../base/ip.js';
+import { TABLE } from '../../base/ownership.js';
+import type { Trace } from '../../netlink/trace.js';
+import type { Nft } from '../../nft/client.js';
+import type { ForwardChain } from '../../nft/filter-chain.js';
+import type { legacyForwardChains } from '../../nft/legacy-tables.js';
+import { whyFiltered } from '../diff/foreign-firewall.js';
+import type { DesiredState } from '../diff/state.js';
+import type { ApplyResult } from './outcome.js';
+
+/** The chains of others that forwarded packets pass, in the namespace of the calling thread. */
+export type FirewallReader = (families: readonly Family[]) => ForwardChain[];
+
+/** None where they cannot be read: nothing depends on them. */
+export function readFirewalls(
+  nft: Pick<Nft, 'forwardChains'>,
+  legacy: typeof legacyForwardChains,
+  families: readonly Family[],
+  trace: Trace | undefined,
+): ForwardChain[] {
+  try {
+    return [...nft.forwardChains(TABLE), ...legacy(families)];
+  } catch (err) {
+    if (!(err instanceof OpError || err instanceof ChannelError || err instanceof DecodeError)) throw err;
+    trace?.(`# ${err.message}`);
+    return [];
+  }
+}
+
+/** The warnings, with that of a firewall that drops what is to be forwarded. */
+export function withFirewalls<T extends Pick<ApplyResult, 'warnings'>>(
+  { forwarding }: Pick<DesiredState, 'forwarding'>,
+  warned: T,
+  read: FirewallReader,
+): T {
+  const why = forwarding && whyFiltered(forwarding, read(forwarding.families));
+  return why === undefined ? warned : { ...warned, warnings: [...(warned.warnings ?? []), why] };
+}

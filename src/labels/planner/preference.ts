@@ -1,0 +1,122 @@
+// Which of several destinations is taken: the first of the healthiest, and of gateways one that answers. Pure. Not here:
+// who they are (name-index.ts), asking them (labels/controller/gateway-watch.ts).
+
+import { type Address, addressKey, formatAddress } from '../../base/ip.js';
+import type { NetnsRef } from '../discovery/container.js';
+import type { SilentGateways } from '../discovery/world.js';
+import type { SandboxMembers } from './merge.js';
+import type { NameHolder } from './name-holders.js';
+import { shown } from './unresolved.js';
+
+/** What a destination leads to now. */
+export type Resolution =
+  | Found
+  /** For the DNS, which has not answered yet. */
+  | { readonly kind: 'unknown'; readonly name: string }
+  | {
+      readonly kind: 'missing';
+      /** A sentence that says why there is no address and what would be right. */
+      readonly why: string;
+      /** Whether it cannot come by itself, as a stopped container can: it is perhaps misspelt. */
+      readonly isWrong?: true;
+    };
+
+interface Found {
+  readonly kind: 'found';
+  /** The first address of each family; none where it leads nowhere. */
+  readonly addresses: readonly Address[];
+  /** How healthy the container is: 0 is the best. */
+  readonly rank?: number;
+  /** Of a gateway: all that might be taken. */
+  readonly candidates?: readonly Address[];
+  /** Sentences about parts of a list that are not taken; the others count. */
+  readonly passedOver?: readonly string[];
+}
+
+/** Gateways of one namespace that are worth asking whether they are there, since there are others. */
+export interface WatchedGateways {
+  readonly netns: NetnsRef;
+  readonly gateways: readonly Address[];
+}
+
+/** A container whose health Docker does not check counts as healthy. */
+const RANKS = { healthy: 0, starting: 1, unhealthy: 2, silent: 3 } as const;
+
+export class Preference {
+  readonly #silent: SilentGateways | undefined;
+  readonly #watched = new Map<
+    string,
+    { readonly netns: NetnsRef; readonly gateways: Map<string, Address> }
+  >();
+
+  /** @param silent absent: all gateways answer */
+  constructor(silent: SilentGateways | undefined) {
+    this.#silent = silent;
+  }
+
+  /** Gateways that others could stand in for, by namespace. */
+  get watched(): readonly WatchedGateways[] {
+    return [...this.#watched.values()].map(({ netns, gateways }) => ({
+      netns,
+      gateways: [...gateways.values()],
+    }));
+  }
+
+  /** The order of those that have a name, the best first: 0 is the best. @param gateway as NameIndex.resolve() has it */
+  rank({ container, attachment }: NameHolder, { key }: SandboxMembers, gateway: 4 | 6 | undefined): number {
+    const isSilent = attachment?.addresses.some(
+      address => address.family === gateway && this.#silent?.isSilent(key, address),
+    );
+    return isSilent ? RANKS.silent : RANKS[container.health ?? 'healthy'];
+  }
+
+  /** The same for an address by itself. */
+  asGateway(found: Resolution, { key }: SandboxMembers): Resolution {
+    if (found.kind !== 'found' || found.candidates) return found;
+    const isSilent = found.addresses.some(address => this.#silent?.isSilent(key, address));
+    return { ...found, candidates: found.addresses, rank: isSilent ? RANKS.silent : RANKS.healthy };
+  }
+
+  /** Remembers what might be taken for a gateway. */
+  watch({ key, members }: SandboxMembers, resolution: Resolution): void {
+    const netns = members[0]?.netns;
+    const { candidates = [] } = resolution.kind === 'found' ? resolution : {};
+    if (!netns || candidates.length < 2) return;
+    const watched = this.#watched.get(key) ?? { netns, gateways: new Map<string, Address>() };
+    this.#watched.set(key, watched);
+    for (const address of candidates) watched.gateways.set(addressKey(address), address);
+  }
+}
+
+/** The first of the healthiest. @param list as the label has it */
+export function firstHealthy(resolutions: readonly Resolution[], list: string): Resolution {
+  const found = resolutions.flatMap(one => (one.kind === 'found' ? [one] : []));
+  const missing = resolutions.flatMap(one => (one.kind === 'missing' ? [one] : []));
+  const [best] = [...found].sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
+  if (best) {
+    const passedOver = [
+      ...missing.flatMap(({ why, isWrong }) => (isWrong ? [why] : [])),
+      ...found.flatMap(one => (one !== best && one.rank === RANKS.silent ? whySilent(one) : [])),
+    ];
+    const candidates = found.flatMap(one => one.candidates ?? []);
+    return {
+      ...best,
+      ...(candidates.length > 0 && { candidates }),
+      ...(passedOver.length > 0 && { passedOver }),
+    };
+  }
+  const [first] = missing;
+  return (
+    resolutions.find(({ kind }) => kind === 'unknown') ?? {
+      kind: 'missing',
+      why: `none of ${shown(list)} can be used; of the first, ${first?.why}`,
+    }
+  );
+}
+
+function whySilent({ addresses }: Found): string[] {
+  return addresses.map(
+    address =>
+      `the gateway ${formatAddress(address)} does not answer (${address.family === 4 ? 'ARP' : 'neighbour discovery'})`,
+  );
+}

@@ -1,0 +1,78 @@
+// Neighbours: struct ndmsg and the NDA_* attributes of <linux/neighbour.h>, as ip-neighbour(8) speaks of them. Pure. Not
+// here: sockets, what follows from a state (labels/namespace/gateway-probe.ts).
+
+import { DecodeError } from '../../base/errors.js';
+import { type Address, formatAddress } from '../../base/ip.js';
+import { attr, attrMap } from '../attributes.js';
+import { NLM_F_CREATE, NLM_F_REPLACE, type Request } from '../message.js';
+import { addressFamily } from './address.js';
+
+export const RTM_NEWNEIGH = 28;
+export const RTM_GETNEIGH = 30;
+
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+const NDMSG_LEN = 12;
+/** Has the kernel find the neighbour as if there were a packet for it. */
+const NTF_USE = 0x01;
+
+export const NUD_INCOMPLETE = 0x01;
+export const NUD_REACHABLE = 0x02;
+export const NUD_PROBE = 0x10;
+export const NUD_FAILED = 0x20;
+export const NUD_NOARP = 0x40;
+export const NUD_PERMANENT = 0x80;
+
+/** What the kernel knows of an address on a link. */
+export interface Neighbour {
+  readonly index: number;
+  readonly address: Address;
+  /** NUD_*; 0 where it has not been asked for yet. */
+  readonly state: number;
+  /** Its link-layer address, where that is known. */
+  readonly lladdr?: Buffer;
+}
+
+/** `ip neighbour get ADDRESS dev INDEX`; kernels before 5.0 do not have it. */
+export function getNeighbourRequest({ index, address }: Pick<Neighbour, 'index' | 'address'>): Request {
+  return { type: RTM_GETNEIGH, flags: 0, payload: ndmsg(index, address, 0, 0) };
+}
+
+/**
+ * Has the kernel ask whether a neighbour is there: `ip neighbour replace ADDRESS lladdr LLADDR dev INDEX nud probe` of one
+ * whose link-layer address is known, which stays in use meanwhile; of another, as if there were a packet for it.
+ */
+export function probeNeighbourRequest({ index, address, lladdr }: Omit<Neighbour, 'state'>): Request {
+  const type = RTM_NEWNEIGH;
+  if (!lladdr) return { type, flags: NLM_F_CREATE, payload: ndmsg(index, address, 0, NTF_USE) };
+  const payload = Buffer.concat([ndmsg(index, address, NUD_PROBE, 0), attr(NDA_LLADDR, lladdr)]);
+  return { type, flags: NLM_F_REPLACE, payload };
+}
+
+/**
+ * Reads the payload of an RTM_NEWNEIGH that answers for an address.
+ * @throws DecodeError when it is short, or is about another one
+ */
+export function decodeNeighbour(payload: Buffer, address: Address): Neighbour {
+  if (payload.length < NDMSG_LEN) throw new DecodeError(`an ndmsg of ${payload.length} bytes`);
+  const attrs = attrMap(payload.subarray(NDMSG_LEN));
+  if (!attrs.get(NDA_DST)?.equals(address.bytes))
+    throw new DecodeError(`a neighbour other than ${formatAddress(address)}`);
+  const lladdr = attrs.get(NDA_LLADDR);
+  return {
+    index: payload.readInt32LE(4),
+    address,
+    state: payload.readUInt16LE(8),
+    ...(lladdr && { lladdr: Buffer.from(lladdr) }),
+  };
+}
+
+/** struct ndmsg: family, padding, index, state, flags, type; then the address. */
+function ndmsg(index: number, address: Address, state: number, flags: number): Buffer {
+  const header = Buffer.alloc(NDMSG_LEN);
+  header.writeUInt8(addressFamily(address), 0);
+  header.writeInt32LE(index, 4);
+  header.writeUInt16LE(state, 8);
+  header.writeUInt8(flags, 10);
+  return Buffer.concat([header, attr(NDA_DST, Buffer.from(address.bytes))]);
+}

@@ -1,0 +1,120 @@
+// What of a firewall's rules lets pass what labels forward, and what drops it for sure. The kernel's own bytes are in
+// test/kernel/labels-firewalls.test.ts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Forwarding, whyFiltered } from '../../../../src/labels/diff/foreign-firewall.js';
+import { parsePattern } from '../../../../src/labels/spec/interface-pattern.js';
+import { CT_STATE, type FilterRule, type ForwardChain } from '../../../../src/nft/filter-chain.js';
+
+const { established, related, new: fresh, dnat } = CT_STATE;
+const ACCEPT: FilterRule = { verdict: 'accept' };
+const DROP: FilterRule = { verdict: 'drop' };
+const by = (iif: string | undefined, oif: string | undefined, rule: FilterRule): FilterRule => ({
+  ...rule,
+  ...(iif !== undefined && { iif: parsePattern(iif) }),
+  ...(oif !== undefined && { oif: parsePattern(oif) }),
+});
+const BACK: FilterRule = { ...ACCEPT, states: established | related };
+
+const TUNNEL: Forwarding = { families: [4], outside: [parsePattern('wg+')], ingress: [] };
+const PORTS: Forwarding = { families: [4], outside: [], ingress: [parsePattern('eth0')] };
+
+function chain(rules: readonly FilterRule[], rest: Partial<ForwardChain> = {}): ForwardChain {
+  const base = { family: 'ip', table: 'filter', name: 'FORWARD', isDropping: true } as const;
+  return { ...base, rules, others: new Map(), ...rest };
+}
+
+for (const [what, forwarding, rules, isTold] of [
+  ['nothing', TUNNEL, [], true],
+  ['what comes back alone', TUNNEL, [BACK], true],
+  ['what leaves alone', TUNNEL, [by(undefined, 'wg+', ACCEPT)], true],
+  ['both', TUNNEL, [BACK, by(undefined, 'wg+', ACCEPT)], false],
+  ['both, by one of the tunnels', TUNNEL, [BACK, by(undefined, 'wg0', ACCEPT)], false],
+  ['both, by another tunnel', TUNNEL, [BACK, by(undefined, 'tun0', ACCEPT)], true],
+  ['both, for some senders', TUNNEL, [BACK, { ...ACCEPT, isSelective: true }], false],
+  ['both, behind a drop', TUNNEL, [BACK, DROP, ACCEPT], true],
+  ['both, behind a drop for some', TUNNEL, [BACK, { ...DROP, isSelective: true }, ACCEPT], false],
+  ['both, behind a drop of another link', TUNNEL, [BACK, by('tun0', undefined, DROP), ACCEPT], false],
+  [
+    'both ways by the name of the tunnel',
+    TUNNEL,
+    [by('wg+', undefined, ACCEPT), by(undefined, 'wg+', ACCEPT)],
+    false,
+  ],
+  ['new connections by their state', TUNNEL, [{ ...ACCEPT, states: fresh | established }], false],
+  ['nothing, for ports', PORTS, [], true],
+  ['what is translated', PORTS, [{ ...ACCEPT, states: established | related | dnat }], false],
+  ['what is not translated', PORTS, [BACK], true],
+  ['what comes in by another link', PORTS, [by('eth1', undefined, ACCEPT)], true],
+  ['what comes in by the link', PORTS, [by('eth+', undefined, ACCEPT)], false],
+] as const) {
+  test(`a chain that drops all and accepts ${what} is ${isTold ? '' : 'not '}told`, () => {
+    assert.equal(whyFiltered(forwarding, [chain(rules)]) !== undefined, isTold);
+  });
+}
+
+const jump = (to: string, rest: Partial<FilterRule> = {}): FilterRule => ({
+  ...rest,
+  verdict: { chain: to },
+});
+for (const [what, rules, others, isTold] of [
+  ['a jump to what accepts', [jump('a')], { a: [ACCEPT] }, false],
+  ['a jump to what returns', [jump('a')], { a: [{ verdict: 'return' }, ACCEPT] }, true],
+  ['a jump for others', [by('tun0', undefined, jump('a'))], { a: [ACCEPT] }, true],
+  ['a jump for some to what drops', [jump('a', { isSelective: true }), ACCEPT], { a: [DROP] }, false],
+  ['a jump to what drops', [jump('a'), ACCEPT], { a: [DROP] }, true],
+  [
+    'a goto, behind which all is accepted',
+    [{ verdict: { chain: 'a', isGoto: true } }, ACCEPT],
+    { a: [] },
+    true,
+  ],
+  ['a jump to what is not there', [jump('b'), ACCEPT], {}, false],
+  ['a circle', [jump('a')], { a: [jump('a')] }, false],
+] as const satisfies readonly [string, FilterRule[], Record<string, FilterRule[]>, boolean][]) {
+  test(`of a chain that drops all ${what} is followed`, () => {
+    const found = whyFiltered(TUNNEL, [chain(rules, { others: new Map(Object.entries(others)) })]);
+    assert.equal(found !== undefined, isTold);
+  });
+}
+
+for (const [what, rest, forwarding, expected] of [
+  [
+    'iptables',
+    {},
+    TUNNEL,
+    [
+      'iptables -I FORWARD -o wg+ -j ACCEPT',
+      'iptables -I FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT',
+    ],
+  ],
+  [
+    'the old iptables',
+    { isLegacy: true },
+    PORTS,
+    ['iptables-legacy -I FORWARD -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT'],
+  ],
+  ['ip6tables where there is no IPv6', { family: 'ip6' }, TUNNEL, undefined],
+  [
+    'ip6tables',
+    { family: 'ip6' },
+    { ...PORTS, families: [4, 6] },
+    ['ip6tables -I FORWARD -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT'],
+  ],
+  [
+    'nftables',
+    { family: 'inet', table: 'fw\u001b', name: 'f' },
+    PORTS,
+    [
+      'nft insert rule inet fw\\u{1b} f ct state established,related accept',
+      'nft insert rule inet fw\\u{1b} f ct status dnat accept',
+    ],
+  ],
+  ['a chain that accepts', { isDropping: false }, TUNNEL, undefined],
+] as const satisfies readonly [string, Partial<ForwardChain>, Forwarding, readonly string[] | undefined][]) {
+  test(`the lines for ${what} let pass what is asked for, and nothing else`, () => {
+    const why = whyFiltered(forwarding, [chain([], rest)]);
+    assert.deepEqual(why?.split('firewall is up: ')[1]?.split('; '), expected);
+    if (why) assert.match(why, /^[\x20-\x7e]*$/);
+  });
+}
