@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules pages docker lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: help setup setup-lab build format lint unit check kernel rules netfilter-cases pages docker lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom install uninstall clean
 
 PREFIX ?= /usr
@@ -38,6 +38,9 @@ kernel: setup-lab build ## tests in throw-away network namespaces (root)
 
 rules: setup-lab build ## rules of iptables beside netfilter's own tools (root)
 	@node --test --test-reporter=spec dist/test/rules/*.test.js
+
+netfilter-cases: build ## the test cases of an iptables source tree: what of them is taken; TREE=/path of it (root)
+	@NETFILTER_TREE='$(TREE)' node --test --test-reporter=spec dist/test/rules/netfilter/cases.test.js
 
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js

@@ -6,17 +6,24 @@ import { LibNftables, NFT_CTX_OUTPUT_JSON, NFT_CTX_OUTPUT_STATELESS } from '../.
 import { errorCode, UserError } from '../base/errors.js';
 import { TABLE } from '../base/ownership.js';
 import { blankUnseen } from '../base/text.js';
+import { withLists } from '../nft/iptables/syntax/address-lists.js';
 import { hookOf } from '../nft/iptables/syntax/chains.js';
 import { type RuleError, type TranslatedRule, TWINE_CHAINS } from '../nft/iptables/syntax/rule.js';
-import { type NftTable, replaceTable } from '../nft/table.js';
+import { type NftSet, type NftTable, replaceTable } from '../nft/table.js';
 
 /** How much of a rule stands before and after the word that is wrong. */
 const AROUND = 60;
 
 /** The commands of libnftables-json(5) that append the rule, one on each line. */
-export function asJson({ chain, rules }: TranslatedRule): string {
+export function asJson(rule: TranslatedRule): string {
   const { family, name: table } = TABLE;
-  const commands = rules.map(rule => JSON.stringify({ add: { rule: { family, table, chain, ...rule } } }));
+  const { chains, sets } = withLists([rule]);
+  const commands = [
+    ...sets.map(set => ({ add: { set: { family, table, ...set } } })),
+    ...chains.flatMap(({ chain, rules }) =>
+      rules.map(one => ({ add: { rule: { family, table, chain, ...one } } })),
+    ),
+  ].map(command => JSON.stringify(command));
   return `{"nftables": [\n  ${commands.join(',\n  ')}\n]}\n`;
 }
 
@@ -35,11 +42,23 @@ export function asNft(rule: TranslatedRule): string {
     );
   const listing = library.context(NFT_CTX_OUTPUT_STATELESS);
   listing.run(`list chain ${TABLE.family} ${TABLE.name} ${rule.chain}`);
-  return listing.output
+  const at = `${TABLE.family} ${TABLE.name}`;
+  const rules = listing.output
     .split('\n')
     .filter(line => /^\t\t(?!type )/.test(line))
-    .map(line => `add rule ${TABLE.family} ${TABLE.name} ${rule.chain} ${line.trim()}\n`)
-    .join('');
+    .map(line => `add rule ${at} ${rule.chain} ${line.trim()}\n`);
+  return [...withLists([rule]).sets.map(set => `add set ${at} ${definition(set)}\n`), ...rules].join('');
+}
+
+/** A set of a list of addresses as nft(8) has it. */
+function definition({ name, type, flags = [], timeout, size }: NftSet): string {
+  const parts = [
+    `type ${type}`,
+    `size ${size}`,
+    `flags ${flags.join(',')}`,
+    ...(timeout ? [`timeout ${timeout}s`] : []),
+  ];
+  return `${name} { ${parts.map(part => `${part};`).join(' ')} }`;
 }
 
 function enterNewNamespace(): void {
@@ -55,15 +74,14 @@ function enterNewNamespace(): void {
 
 /** The rule alone, in a chain that hangs from the hook whose packets it sees. */
 function tableOf(rule: TranslatedRule): NftTable {
-  return {
-    ...TABLE,
-    sets: [],
-    chains: TWINE_CHAINS.map(name => ({
+  const { chains, sets } = withLists(
+    TWINE_CHAINS.map(name => ({
       name,
       ...(name === rule.chain && { hook: hookOf(name) }),
       rules: name === rule.chain ? rule.rules : [],
     })),
-  };
+  );
+  return { ...TABLE, sets, chains };
 }
 
 /** The rule with a caret under the word that is wrong, and what is wrong with it. */

@@ -104,7 +104,7 @@ export class Nft {
     const own = transaction.nftables.filter(makesObject).length;
     if (own > MAX_OWN_OBJECTS)
       throw new ChannelError(
-        `programming nftables of ${subject}: its labels ask for ${own} chains and sets, and ${MAX_OWN_OBJECTS} are the most: give fewer ranges of ports that are forwarded to other ports, or fewer rules that count (connlimit, hashlimit)`,
+        `programming nftables of ${subject}: its labels ask for ${own} chains and sets, and ${MAX_OWN_OBJECTS} are the most: give fewer ranges of ports that are forwarded to other ports, or fewer rules that count or keep addresses (connlimit, hashlimit, recent)`,
       );
     const most = MAX_OBJECTS + transaction.nftables.length;
     if (this.#countObjects(most) > most)

@@ -1,6 +1,8 @@
 // Expressions and statements of libnftables-json(5), as types: what this project writes, not all that there is.
 // Not here: tables and chains (table.ts), iptables' words for them (nft/iptables).
 
+import type { Family } from '../base/ip.js';
+
 /** `"tcp"`, `80`, or a name such as `"established"` where the left side is of a type that has names. */
 type Immediate = string | number | boolean;
 
@@ -121,7 +123,21 @@ type NatStatement =
   | { readonly masquerade: NatArguments | null }
   | { readonly redirect: NatArguments | null };
 
+/** What a rule does with a list of addresses: no statement of libnftables, but what becomes several of them. */
+export interface AddressListUse {
+  /** Of the list. There is one of IPv4 and one of IPv6 by the same name. */
+  readonly name: string;
+  readonly family: Family;
+  /** `set` puts the address in, `check` asks for it, `update` does both, `remove` takes it out if it is there. */
+  readonly action: 'set' | 'check' | 'update' | 'remove';
+  readonly address: Expression;
+  /** How long ago it may have been put in, in seconds; 0: however long. */
+  readonly seconds: number;
+  readonly negated: boolean;
+}
+
 export type Statement =
+  | { readonly addressList: AddressListUse }
   | MatchStatement
   | Verdict
   | NatStatement
@@ -141,6 +157,19 @@ export type Statement =
       };
     }
   | { readonly queue: { readonly num: number | RangeExpression; readonly flags?: readonly string[] } }
+  | {
+      /** Puts a value into a named set, or takes it out. */
+      readonly set: {
+        readonly op: 'add' | 'update' | 'delete';
+        readonly elem: Expression;
+        readonly set: string;
+      };
+    }
+  | {
+      /** Takes an option of TCP out of the header. */
+      readonly reset: TcpOptionExpression;
+    }
+  | { readonly tproxy: NatArguments }
   | { readonly notrack: null }
   | { readonly synproxy: null | Readonly<Record<string, number | readonly string[]>> }
   | { readonly counter: null };

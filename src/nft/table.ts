@@ -53,7 +53,7 @@ export function rule(...expr: Statement[]): NftRule {
 }
 
 /** A set, or with `map` a map; members by `elem` of libnftables-json(5). */
-interface NftSet {
+export interface NftSet {
   readonly name: string;
   readonly type: string | readonly string[];
   /** The type of what a map leads to. */

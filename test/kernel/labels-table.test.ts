@@ -42,7 +42,7 @@ const KINDS: readonly [what: string, labels: Record<string, string>][] = [
     { 'twine.nat.forward.80': '192.0.2.1', 'twine.nat.forward.+.81': '[2001:db8::1]:80' },
   ],
   [
-    'rules of chains of all four tables of iptables, with meters',
+    'rules of chains of all four tables of iptables, with meters and lists of addresses',
     {
       'twine.iptables.rule.a': 'TWINE_INPUT -p tcp --dport 22 -m connlimit --connlimit-above 3 -j DROP',
       'twine.iptables.rule.a-b':
@@ -58,6 +58,9 @@ const KINDS: readonly [what: string, labels: Record<string, string>][] = [
       'twine.iptables.rule.i': 'TWINE_RAW_OUTPUT -p udp -j NOTRACK',
       'twine.iptables.rule.j': 'TWINE_MANGLE_OUTPUT -p tcp -j MARK --set-mark 5',
       'twine.iptables.rule.k': 'TWINE_MANGLE_POSTROUTING -j TTL --ttl-set 64',
+      'twine.iptables.rule.l': 'TWINE_INPUT -p udp --dport 99 -m recent --set --name knock',
+      'twine.iptables.rule.m': 'TWINE_FORWARD -m recent --update --seconds 30 --name knock -j ACCEPT',
+      'twine.iptables.rule.n': 'TWINE_FORWARD -m recent --remove --rdest --name knock -j DROP',
       'twine.nat.forward.80': 'web',
       'twine.nat.interfaces': 'eth+',
     },

@@ -103,6 +103,7 @@ kernelTest(
     const [chain] = accepting(80).chains;
     const table: NftTable = {
       ...accepting(80),
+      sets: [{ name: 'knocked', type: 'ipv4_addr', flags: ['timeout'], timeout: 600, size: 99 }],
       chains: [
         {
           ...chain!,
@@ -112,6 +113,7 @@ kernelTest(
             { expr: [{ limit: { rate: 1, per: 'hour' } }, { counter: null }] },
             { expr: [{ 'ct count': { val: 1 } }, { counter: null }] },
             { expr: [match({ numgen: { mode: 'inc', mod: 3 } }, '==', 1), { counter: null }] },
+            { expr: [{ set: { op: 'update', elem: source, set: '@knocked' } }] },
             { expr: [{ meter: { name: 'seen', key: source, stmt: { limit: { rate: 1, per: 'hour' } } } }] },
           ],
         },
@@ -134,6 +136,7 @@ kernelTest(
     assert.deepEqual(next.sandboxes.reconcile(desired), { changes: [], failures: [] });
     assert.equal(handles(inside), before);
     assert.match(inside.exec('nft', 'list', 'table', 'inet', 'dwgd'), /counter packets [1-9]/);
+    assert.match(inside.exec('nft', 'list', 'set', 'inet', 'dwgd', 'knocked'), /127\.0\.0\.1/);
     inside.exec('nft', 'flush chain inet dwgd input');
     assert.deepEqual(kinds(sandboxes.reconcile(desired)!.changes), ['replaceTable']);
   },

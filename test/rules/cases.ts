@@ -132,6 +132,17 @@ const CONDITIONS: readonly Tried[] = [
   ...negated(six, '-m rt --rt-type 0 ~--rt-len 24'),
   ...negated(six, '-m rt ~--rt-segsleft 1:'),
   ...negated(six, '-m rt ~--rt-len 23'),
+  ...negated(six, '-m srh ~--srh-tag 0x0707'),
+  ...negated(six, '-m srh ~--srh-hdr-len-gt 1'),
+  ...six('-m srh --srh-hdr-len-lt 2'),
+  ...six('-m srh --srh-next-hdr 6 --srh-segs-left-eq 0 ! --srh-last-entry-lt 0'),
+  ...six('-m rt --rt-type 0 --rt-0-res'),
+  ...negated(both, '-m connlabel ~--label 3'),
+  ...negated(both, '-p udp -m connlabel ~--label 70 --set'),
+  ...negated(four, '-p icmp ~--icmp-type 8/1:9'),
+  ...negated(four, '-p icmp ~--icmp-type 255'),
+  ...both('-p udp -m recent --set --name a'),
+  ...both('-p udp -m recent ! --set --name b'),
   ...six('-m hbh'),
   ...six('-m frag ! --fragid 5'),
   ...negated(both, '-m cpu ~--cpu 5'),
@@ -181,7 +192,7 @@ function conditions(random: Random): Case[] {
       chain => {
         const target = targets[(index + chain.length) % targets.length]!;
         // The table of a name would live on from one case to the next.
-        const text = condition.text.replace(/(--hashlimit-name) (\w+)/, `$1 $2-${chain}`);
+        const text = condition.text.replace(/(--(?:hashlimit-)?name) (\w+)/, `$1 $2-${chain}`);
         const rule = `${chain} ${text} -j ${target}`;
         // What returns is seen by what does not.
         return asCase(target === 'RETURN' ? [rule, `${chain} -j DROP`] : [rule], condition);
@@ -191,7 +202,7 @@ function conditions(random: Random): Case[] {
 }
 
 /** Those that do not count. */
-const SIMPLE = CONDITIONS.filter(({ text }) => !/limit|quota|statistic/.test(text));
+const SIMPLE = CONDITIONS.filter(({ text }) => !/limit|quota|statistic|recent|--set/.test(text));
 
 /** Two conditions in one rule, and one in each of two rules. */
 function pairs(random: Random, count: number): Case[] {
@@ -349,6 +360,21 @@ const CHANGES: readonly Case[] = [
 /** What only chains of mangle and raw have. */
 const MANGLE_AND_RAW: readonly Case[] = [
   { rules: ['TWINE_MANGLE_FORWARD -j TTL --ttl-set 5'], family: 4 },
+  { rules: ['TWINE_MANGLE_FORWARD -j TTL --ttl-inc 1'], family: 4 },
+  { rules: ['TWINE_MANGLE_PREROUTING -j TTL --ttl-inc 250'], family: 4 },
+  { rules: ['TWINE_MANGLE_POSTROUTING -m ttl --ttl-lt 20 -j TTL --ttl-inc 3'], family: 4 },
+  { rules: ['TWINE_MANGLE_FORWARD -p udp -j TTL --ttl-dec 7'], family: 4 },
+  { rules: ['TWINE_MANGLE_OUTPUT -j TTL --ttl-dec 60'], family: 4 },
+  { rules: ['TWINE_MANGLE_FORWARD -p tcp -j ECN --ecn-tcp-remove'], family: 4 },
+  { rules: ['TWINE_MANGLE_FORWARD -p tcp -m ecn --ecn-tcp-ece -j ECN --ecn-tcp-remove'], family: 4 },
+  { rules: ['TWINE_MANGLE_FORWARD -p tcp -j TCPOPTSTRIP --strip-options mss,9'] },
+  { rules: ['TWINE_MANGLE_PREROUTING -p tcp --dport 443 -j TCPOPTSTRIP --strip-options 2'] },
+  // No socket of a proxy is there: the packet goes no further.
+  { rules: ['TWINE_MANGLE_PREROUTING -p udp --dport 53 -j TPROXY --on-port 5353'] },
+  {
+    rules: ['TWINE_MANGLE_PREROUTING -p tcp -j TPROXY --on-port 0 --on-ip 10.1.0.1 --tproxy-mark 1'],
+    family: 4,
+  },
   { rules: ['TWINE_MANGLE_PREROUTING -j HL --hl-inc 250'], family: 6 },
   { rules: ['TWINE_MANGLE_OUTPUT -j HL --hl-dec 60'], family: 6 },
   { rules: ['TWINE_MANGLE_POSTROUTING -p udp -j HL --hl-set 5'], family: 6 },
@@ -375,6 +401,59 @@ const MANGLE_AND_RAW: readonly Case[] = [
       rules: [`${chain} -m rpfilter ${options} -j DROP`],
     })),
   ),
+];
+
+/** Lists that one rule fills and another asks, as port knocking has them; the second round is the one that is known. */
+const LISTS: readonly Case[] = [
+  ['--rcheck', '--set'],
+  ['--rcheck --seconds 60', '--set'],
+  ['! --rcheck --seconds 60', '--set'],
+  ['--update --seconds 60', '--set'],
+  ['! --update', '--set'],
+  ['--remove', '--set'],
+  ['--rcheck --rdest', '--set --rsource'],
+  ['--rcheck --seconds 9 --hitcount 1 --reap', '--set --rdest'],
+].map(([asks, sets], index): Case => {
+  const chain = index % 2 === 0 ? 'TWINE_FORWARD' : 'TWINE_INPUT';
+  return {
+    rules: [
+      `${chain} -p tcp --dport 80 -m recent ${asks} --name knock -j DROP`,
+      `${chain} -p udp --dport 53 -m recent ${sets} --name knock`,
+    ],
+  };
+});
+
+/** By networks, and at more than one time. */
+const MORE_LISTS: readonly Case[] = [
+  {
+    rules: [
+      'TWINE_FORWARD -m recent --rcheck --mask 255.255.255.248 --name near -p udp -j DROP',
+      'TWINE_FORWARD -p tcp --dport 443 -m recent --set --mask 255.255.255.248 --name near',
+    ],
+    family: 4,
+  },
+  {
+    rules: [
+      'TWINE_FORWARD -m recent --rcheck --mask ffff:: --name near -p udp -j REJECT',
+      'TWINE_FORWARD -p tcp --dport 443 -m recent --set --mask ffff:: --name near',
+    ],
+    family: 6,
+  },
+  {
+    rules: [
+      'TWINE_FORWARD -p tcp --dport 81 -m recent --remove --name both -j RETURN',
+      'TWINE_FORWARD -p tcp -m recent --rcheck --seconds 30 --name both -j DROP',
+      'TWINE_FORWARD -p icmp -m recent --update --seconds 3600 --name both -j DROP',
+      'TWINE_FORWARD -p udp --dport 53 -m recent --set --name both -j REJECT',
+    ],
+  },
+  {
+    rules: [
+      'TWINE_MANGLE_PREROUTING -p udp -j CONNMARK --set-mark 1',
+      'TWINE_FORWARD -p udp --dport 53 -m connlabel --label 5 --set -j ACCEPT',
+      'TWINE_OUTPUT -m connlabel --label 5 -j DROP',
+    ],
+  },
 ];
 
 const JUMPS: readonly Case[] = [
@@ -433,6 +512,7 @@ const NAT: readonly Case[] = [
     'TWINE_NAT_PREROUTING -p udp --dport 53 -j DNAT --to-destination :8080',
     'TWINE_NAT_PREROUTING -p udp -j REDIRECT',
     'TWINE_NAT_PREROUTING -p udp --dport 53 -j REDIRECT --to-ports 8080',
+    'TWINE_NAT_PREROUTING -p udp --dport 53 -j REDIRECT --to-ports 0',
     'TWINE_NAT_PREROUTING -p tcp --syn -j REDIRECT --to-ports 80',
     'TWINE_NAT_PREROUTING -i eth1 -p udp -j REDIRECT --to-ports 80',
     'TWINE_NAT_PREROUTING -p udp -m addrtype --dst-type LOCAL -j REDIRECT --to-ports 443',
@@ -496,6 +576,8 @@ export function allCases(random: Random, count: number): Case[] {
     ...COPIES,
     ...CHANGES,
     ...MANGLE_AND_RAW,
+    ...LISTS,
+    ...MORE_LISTS,
     ...JUMPS,
     ...NAT,
     ...INTERFACES,

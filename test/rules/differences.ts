@@ -22,13 +22,17 @@ function fullRate(rate: string): string {
 
 export const DIFFERENCES: readonly Difference[] = [
   {
+    reason: 'theirs forgets that a packet without a connection fits ! --label',
+    applies: /-m connlabel ! --label/,
+  },
+  {
     reason: 'we write "meta l4proto", which means the same in both families, where they write "ip protocol"',
     applies: /^-4 .*-p /,
     rewrite: text => text.replace(/\bip protocol\b/, 'meta l4proto'),
   },
   {
     reason: 'theirs negates the destination port of UDP when the source port is negated, and only then',
-    applies: /-m udp .*--(dport|destination-port)/,
+    applies: /-m udp .*--(dport|destination-port) /,
     rewrite: (text, rule) =>
       text.replace(
         /udp dport (!= )?(?!.*udp dport)/,
@@ -126,10 +130,10 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     reason:
-      'theirs asks for the protocol where its own match stands, so that what counts before it counts too much',
+      'theirs asks for the protocol where its own match stands, so that what counts or sets before it does so too much',
     applies:
-      /-p (\S+) .*-m (limit|hashlimit|quota|connlimit|statistic) .*(-m (\1|icmp6) |--syn|--tcp-flags)|-m (limit|hashlimit|quota|connlimit|statistic) .*-m (ah|esp|ipcomp) /,
-    overlook: listed => listed.replace(/\bmeta l4proto \S+ /g, ''),
+      /-p (\S+) .*-m (limit|hashlimit|quota|connlimit|statistic|connlabel) .*(-m (\1|icmp6) |--syn|--tcp-flags)|-m (limit|hashlimit|quota|connlimit|statistic) .*-m (ah|esp|ipcomp) /,
+    overlook: listed => listed.replace(/\bmeta l4proto \S+ /g, '').replace(/^meta nfproto \S+ /, ''),
   },
   {
     reason: "theirs forgets the mask of a connection's address where it has a gap",

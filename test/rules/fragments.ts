@@ -204,6 +204,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r =>
         `${not(r)}--icmp-type ${r.pick(['3/1', '3/4', '5/0', '11/1', 'host-unreachable', 'port-unreachable'])}`,
       () => '--icmp-type any',
+      r => `${not(r)}--icmp-type 3/${r.int(0, 3)}:${r.int(4, 15)}`,
     ],
   },
   icmp6: {
@@ -255,6 +256,20 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r => `-m conntrack ${not(r)}--ctreplsrcport ${port(r)}`,
     ],
   },
+  connlabel: {
+    fragments: [r => `-m connlabel ${not(r)}--label ${r.int(0, 127)}${r.chance(40) ? ' --set' : ''}`],
+  },
+  recent: {
+    fragments: [
+      r => `-m recent --set --name l${r.int(0, 9)} ${r.pick(['--rsource', '--rdest', ''])}`,
+      r => `-m recent ${not(r)}--rcheck --name l${r.int(0, 9)}`,
+      r => `-m recent ${not(r)}--rcheck --seconds ${r.int(1, 5)} --name l${r.int(0, 9)} --rdest`,
+      r => `-m recent --update --seconds ${r.pick([60, 3600, 4294967295])} --hitcount 1 --reap`,
+      (r, f) => `-m recent ${not(r)}--update --mask ${f === 4 ? '255.255.0.255' : 'ffff:ffff::'} --name m`,
+      r => `-m recent --remove --name l${r.int(0, 9)}`,
+      () => '-m recent ! --set',
+    ],
+  },
   state: { fragments: [r => `-m state ${not(r)}--state ${r.some(STATES).join(',')}`] },
   mark: { fragments: [r => `-m mark ${not(r)}--mark ${marked(r)}`] },
   connmark: { fragments: [r => `-m connmark ${not(r)}--mark ${marked(r)}`] },
@@ -282,6 +297,8 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
         `-m hashlimit --hashlimit ${rate(r)} --hashlimit-mode dstip --hashlimit-srcmask 24 --hashlimit-dstmask 24 --hashlimit-name n`,
       r =>
         `-m hashlimit --hashlimit-above ${r.int(1, 900)}kb/s --hashlimit-mode srcip --hashlimit-htable-expire ${r.int(2, 9)}000 --hashlimit-name n`,
+      r =>
+        `-m hashlimit --hashlimit-above ${r.int(1, 900)}kb/s --hashlimit-burst ${r.int(1, 9)}mb --hashlimit-mode dstip --hashlimit-name n`,
       r =>
         `-m hashlimit --hashlimit-upto ${rate(r)} --hashlimit-mode srcip --hashlimit-htable-size 64 --hashlimit-htable-gcinterval 500 --hashlimit-htable-max 999 --hashlimit-name n`,
     ],
@@ -446,6 +463,22 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
         `-m rt ${not(r)}--rt-type ${r.pick([0, 1, 4, 255])} ${not(r)}--rt-segsleft ${r.int(0, 9)}:${r.int(10, 300)}`,
       r => `-m rt --rt-segsleft ${wideRange(r)}`,
       r => `-m rt ${not(r)}--rt-len ${r.pick([8, 24, 40, 22])}`,
+      r => `-m rt --rt-type 0 ${not(r)}--rt-len ${r.pick([8, 24])} --rt-0-res`,
+    ],
+  },
+  srh: {
+    family: 6,
+    fragments: [
+      () => '-m srh',
+      r => `-m srh ${not(r)}--srh-next-hdr ${r.int(0, 255)} ${not(r)}--srh-tag ${r.int(0, 65535)}`,
+      ...['hdr-len', 'segs-left', 'last-entry'].flatMap(name =>
+        ['eq', 'gt', 'lt'].map(
+          (comparison): Fragment =>
+            r =>
+              `-m srh ${not(r)}--srh-${name}-${comparison} ${r.pick([0, 1, 9, 254, 255])}`,
+        ),
+      ),
+      r => `-m srh --srh-hdr-len-gt ${r.int(0, 9)} ! --srh-hdr-len-lt 3 --srh-segs-left-eq 9`,
     ],
   },
   mh: {
@@ -608,7 +641,11 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
   },
   TTL: {
     family: 4,
-    fragments: [r => `-j TTL --ttl-set ${r.int(0, 255)}`],
+    fragments: [
+      r => `-j TTL --ttl-set ${r.int(0, 255)}`,
+      r => `-j TTL --ttl-inc ${r.int(1, 255)}`,
+      r => `-j TTL --ttl-dec ${r.int(1, 255)}`,
+    ],
   },
   HL: {
     family: 6,
@@ -616,6 +653,23 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
       r => `-j HL --hl-set ${r.int(0, 255)}`,
       r => `-j HL --hl-inc ${r.int(1, 255)}`,
       r => `-j HL --hl-dec ${r.int(1, 255)}`,
+    ],
+  },
+  TCPOPTSTRIP: {
+    protocols: ['tcp'],
+    fragments: [
+      () => '-j TCPOPTSTRIP',
+      r => `-j TCPOPTSTRIP --strip-options ${r.some([2, 3, 4, 5, 8, 19, 250]).join(',')}`,
+      r =>
+        `-j TCPOPTSTRIP --strip-options ${r.some(['mss', 'wscale', 'sack-permitted', 'sack', 'timestamp', 'md5']).join(',')}`,
+    ],
+  },
+  ECN: { family: 4, protocols: ['tcp'], fragments: [() => '-j ECN --ecn-tcp-remove'] },
+  TPROXY: {
+    protocols: ['tcp', 'udp'],
+    fragments: [
+      r => `-j TPROXY --on-port ${r.int(0, 65535)}`,
+      (r, f) => `-j TPROXY --on-port ${r.int(0, 65535)} --on-ip ${address(r, f)} --tproxy-mark ${marked(r)}`,
     ],
   },
   NOTRACK: { fragments: [() => '-j NOTRACK'] },
@@ -669,7 +723,11 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
   REDIRECT: { fragments: [() => '-j REDIRECT', () => '-j REDIRECT --random'] },
   'REDIRECT of ports': {
     protocols: ['tcp', 'udp'],
-    fragments: [r => `-j REDIRECT --to-ports ${natPorts(r)}`, () => '-j REDIRECT --to-port domain'],
+    fragments: [
+      r => `-j REDIRECT --to-ports ${natPorts(r)}`,
+      () => '-j REDIRECT --to-port domain',
+      () => '-j REDIRECT --to-ports 0',
+    ],
   },
   NETMAP: {
     fragments: [

@@ -64,16 +64,20 @@ function compose(random: Random, family: 4 | 6, matches: readonly Choice[], targ
   const names = [...matches.map(({ name }) => name), ...(target.name === 'TCPMSS' ? ['tcp'] : [])];
   if (new Set(names).size < names.length) return [];
   const written = matches.map(({ fragment }) => fragment(random, family));
+  const end = target.fragment(random, family);
+  // It becomes very many rules already.
+  const isLong = /--ttl-(inc|dec)|--ecn-tcp-remove/.test(end);
+  if (isLong && matches.length > 0) return [];
   // After -m multiport, iptables takes --dport for a short form of --dports: options that need no -m come first.
   const texts = [
     ...written.filter(text => !text.startsWith('-m')),
     ...written.filter(text => text.startsWith('-m')),
   ];
   const parts = [
-    ...basics(random, family, chain),
+    ...basics(random, family, chain, !isLong && random.chance(20)),
     ...(protocol ? [`-p ${protocol}`] : []),
     ...texts,
-    target.fragment(random, family),
+    end,
   ];
   return [{ family, chain, text: parts.join(' ') }];
 }
@@ -89,7 +93,8 @@ function commonProtocol(random: Random, parts: readonly Choice[]): string | unde
 
 const INTERFACES = ['eth0', 'wg+', 'eth0.100', 'lo'];
 
-function basics(random: Random, family: 4 | 6, chain: TwineChain): string[] {
+/** @param lists whether `-s` and `-d` may be lists */
+function basics(random: Random, family: 4 | 6, chain: TwineChain, lists: boolean): string[] {
   const hook = HOOK_OF[chain];
   const parts: string[] = [];
   if (random.chance(20) && hook !== 'output' && hook !== 'postrouting') {
@@ -98,12 +103,11 @@ function basics(random: Random, family: 4 | 6, chain: TwineChain): string[] {
   if (random.chance(20) && hook !== 'input' && hook !== 'prerouting') {
     parts.push(`${not(random)}-o ${random.pick(INTERFACES)}`);
   }
-  return [...parts, ...addresses(random, family)];
+  return [...parts, ...addresses(random, family, lists)];
 }
 
 /** `-s` and `-d`: lists of them, or negated ones, never both in a rule. */
-function addresses(random: Random, family: 4 | 6): string[] {
-  const lists = random.chance(20);
+function addresses(random: Random, family: 4 | 6, lists: boolean): string[] {
   return ['-s', '-d'].flatMap(option => {
     if (random.chance(70)) return [];
     const one = network(random, family);

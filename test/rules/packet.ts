@@ -8,8 +8,8 @@ export interface Packet {
   readonly protocol: 'tcp' | 'udp' | 'icmp' | 'esp' | 'ah';
   /** Of ESP and AH. */
   readonly spi?: number;
-  /** A header of IPv6 before the protocol's own: options of a destination, of eight octets, or a route of 24. */
-  readonly before?: 'dst' | 'rt';
+  /** A header of IPv6 before the protocol's own: options of a destination, of eight octets, or a route of 24, of type 0 or 4. */
+  readonly before?: 'dst' | 'rt' | 'srh';
   readonly sport?: number;
   readonly dport?: number;
   /** Of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32. */
@@ -38,6 +38,8 @@ const NUMBERS = { tcp: 6, udp: 17, icmp: 1, esp: 50, ah: 51 } as const;
 /** Each begins with the number of what comes next. */
 const BEFORE = {
   dst: { number: 60, rest: Buffer.from([0, 1, 4, 0, 0, 0, 0]) },
+  // The last segment is the first of one, and the tag 0x0707: iptables has its octets the wrong way round.
+  srh: { number: 43, rest: Buffer.concat([Buffer.from([2, 4, 0, 0, 0, 7, 7]), Buffer.alloc(16)]) },
   rt: { number: 43, rest: Buffer.concat([Buffer.from([2, 0, 0]), Buffer.alloc(20)]) },
 } as const;
 

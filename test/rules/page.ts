@@ -1,11 +1,14 @@
 // docs/rules.md, made from the table of matches and targets itself. Not here: the table.
 
+import { groupBy } from '../../src/base/group-by.js';
 import { MATCHES_LEFT_OUT, TARGETS_LEFT_OUT } from '../../src/nft/iptables/left-out.js';
-import { BASIC_OPTIONS } from '../../src/nft/iptables/option-names.js';
+import { BASIC_OPTIONS, REFUSED } from '../../src/nft/iptables/option-names.js';
 import { MATCHES, TARGETS } from '../../src/nft/iptables/registry.js';
 import { chainsOf } from '../../src/nft/iptables/syntax/chains.js';
 import type { Extension, OptionSpec } from '../../src/nft/iptables/syntax/extension.js';
 import { TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
+import { percent } from './netfilter/count.js';
+import { RECORD } from './netfilter/record.js';
 
 const BEFORE = `# Rules
 
@@ -53,6 +56,17 @@ and becomes at most 256 rules. Without a target it counts.
 A rule that is wrong, or that nftables cannot express, is refused whole; the message names the word.
 `;
 
+/** What came of the cases of the source of iptables, in sentences. */
+function cases(): string {
+  const { version, all, translated, refused, disputed, translations } = RECORD;
+  const { same, different, untaken } = translations;
+  return `in version ${version}, of
+  ${refused} uses that are refused none is taken. Of ${all.of} that are right ${all.taken} are taken (${percent(all)}), and of
+  the ${translated.of} of them whose extension has translations there, ${translated.taken} (${percent(translated)}); ${disputed} more are right to
+  one of iptables-nft and iptables-legacy. What is not taken is listed below "What is left out". Of its translations
+  ${same} list as ours do, ${different} are one of the differences, and ${untaken} are of rules that are not taken.`;
+}
+
 const AFTER = `
 ## How this is checked
 
@@ -62,6 +76,7 @@ const AFTER = `
   are in \`test/rules/differences.ts\`, each with its reason.
 - iptables(8) and ip6tables(8) in one namespace and ours in another: the same packets meet the same fate.
 - What they refuse is refused.
+- The test cases in the source of iptables, which \`make netfilter-cases TREE=…\` reads: ${cases()}
 - A million random and damaged rules bring no error but the one that is declared, and none takes 50 ms.
 `;
 
@@ -93,10 +108,21 @@ export function page(): string {
     '',
     '## What is left out',
     '',
-    'Options that are left out are in the tables above. Of the matches and targets of iptables these are:',
+    "Of iptables' own options, these are refused:",
+    '',
+    ...reasons(REFUSED),
+    '',
+    'Of the matches and targets of iptables:',
     '',
     ...leftOut('-m', MATCHES_LEFT_OUT),
     ...leftOut('-j', TARGETS_LEFT_OUT),
+    '',
+    'Options of those that there are:',
+    '',
+    ...refusedOptions('-m', MATCHES),
+    ...refusedOptions('-j', TARGETS),
+    '',
+    'And values of options: see "What is not as in iptables".',
     '',
     '## What is not as in iptables',
     '',
@@ -107,6 +133,23 @@ export function page(): string {
 
 function leftOut(option: '-m' | '-j', list: ReadonlyMap<string, string>): string[] {
   return [...list].map(([name, reason]) => `- \`${option} ${name}\`: ${reason}`);
+}
+
+/** Options by the reason for which they are refused. */
+function reasons(refused: ReadonlyMap<string, string>): string[] {
+  const byReason = groupBy([...refused], ([, reason]) => reason);
+  return [...byReason].map(
+    ([reason, options]) => `- ${options.map(([name]) => `\`${name}\``).join(', ')}: ${reason}`,
+  );
+}
+
+function refusedOptions(flag: '-m' | '-j', list: readonly Extension[]): string[] {
+  return list.flatMap(({ name, options }) => {
+    const refused = options.flatMap(({ names, refused }): [string, string][] =>
+      refused === undefined ? [] : [[`--${names[0]}`, refused.replace(/^cannot be expressed: /, '')]],
+    );
+    return reasons(new Map(refused)).map(line => line.replace(/^- /, `- \`${flag} ${name}\` with `));
+  });
 }
 
 function table(list: readonly Extension[]): string[] {

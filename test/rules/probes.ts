@@ -28,6 +28,7 @@ function exchange(from: string, to: string, port: number): Packet[] {
       ? [
           { ...way, protocol: 'tcp', before: 'dst', sport: port + 15, dport: 80, flags: ACK } as const,
           { ...way, protocol: 'tcp', before: 'rt', sport: port + 16, dport: 80, flags: ACK } as const,
+          { ...way, protocol: 'tcp', before: 'srh', sport: port + 17, dport: 80, flags: ACK } as const,
         ]
       : []),
   ];

@@ -2,6 +2,7 @@
 // here: whose rules they are.
 
 import type { Nft } from '../../src/nft/client.js';
+import { withLists } from '../../src/nft/iptables/syntax/address-lists.js';
 import { hookOf } from '../../src/nft/iptables/syntax/chains.js';
 import { type TranslatedRule, TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
 import { replaceTable } from '../../src/nft/table.js';
@@ -11,16 +12,14 @@ export const TABLE = 'twine';
 
 /** Puts rules of ours into a namespace, by the daemon's own way. @throws NftError */
 export function loadOurs(nft: Nft, namespace: Namespace, rules: readonly TranslatedRule[]): void {
-  const table = {
-    family: 'inet',
-    name: TABLE,
-    sets: [],
-    chains: TWINE_CHAINS.map(name => ({
+  const lists = withLists(
+    TWINE_CHAINS.map(name => ({
       name,
       hook: hookOf(name),
       rules: rules.flatMap(rule => (rule.chain === name ? rule.rules : [])),
     })),
-  } as const;
+  );
+  const table = { family: 'inet', name: TABLE, ...lists } as const;
   namespace.within(() => nft.apply(replaceTable(table), 'the test'));
 }
 

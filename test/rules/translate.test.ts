@@ -13,13 +13,14 @@ import { RuleError, type TranslatedRule, TWINE_CHAINS } from '../../src/nft/ipta
 import { translateRule } from '../../src/nft/iptables/translate.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
 import { Random } from '../support/random.js';
+import { comparable, differencesOf, plain } from './compare.js';
 import { DIFFERENCES, type Difference } from './differences.js';
 import { builtinChain, generateRules } from './generate.js';
 import { QUEUES } from './queue.js';
 import { listRules, loadOurs, TABLE } from './rulesets.js';
 
 const COMPARED_AT_LEAST = 3000;
-const GENERATED = 4600;
+const GENERATED = 5200;
 const BATCH = 800;
 
 const rules = generateRules(new Random(20_260_101), GENERATED);
@@ -113,33 +114,7 @@ function loadTheirs(
   }
 }
 
-function differencesOf(index: number): Difference[] {
-  const { family, text } = rules[index]!;
-  return DIFFERENCES.filter(({ applies }) => applies.test(`-${family} ${text}`));
-}
-
-/** As both sides are compared: the names of meters are nobody's concern, which nft(8) lists as sets from 1.1 on. */
-function plain(list: readonly string[], differences: readonly Difference[]): string[] {
-  return list.map(text =>
-    differences.reduce(
-      (before, { overlook }) => overlook?.(before) ?? before,
-      text.replace(/meter \S+|(add|update) @\S+/g, 'meter').replace(/ counter( packets \d+ bytes \d+)?/g, ''),
-    ),
-  );
-}
-
-/** Theirs as nft(8) is to have it, where it can be compared at all. */
-function comparable(index: number, texts: readonly string[]): string[] | undefined {
-  const { text, family } = rules[index]!;
-  const found = differencesOf(index);
-  if (found.some(({ rewrite, overlook }) => !rewrite && !overlook)) return undefined;
-  return texts.map((each, line) =>
-    found.reduce(
-      (before, { rewrite }) => rewrite?.(before, `-${family} ${text}`, `${index}-${line}`) ?? before,
-      each.replace(/\bcounter /, '').replace(/ ?\bcounter$/, ''),
-    ),
-  );
-}
+const differencesAt = (index: number): Difference[] => differencesOf(rules[index]!);
 
 kernelTest(
   `${COMPARED_AT_LEAST} rules and more list as those of iptables-translate(8) do`,
@@ -156,7 +131,7 @@ kernelTest(
       const batch = new Map<number, string[]>();
       for (const index of indexes) {
         const texts = theirs.get(index);
-        const compared = texts && comparable(index, texts);
+        const compared = texts && comparable(rules[index]!, texts, differencesAt(index), String(index));
         if (compared) batch.set(index, compared);
         else if (texts) counts.parted++;
         else counts.untranslated++;
@@ -174,7 +149,7 @@ kernelTest(
         if (refused.has(index)) continue;
         counts.compared++;
         const listed = (map: ReadonlyMap<string, string[]>): string =>
-          plain(map.get(label(index)) ?? [], differencesOf(index)).join('\n          ');
+          plain(map.get(label(index)) ?? [], differencesAt(index)).join('\n          ');
         if (listed(our) === listed(their)) continue;
         const { text, family, chain } = rules[index]!;
         wrong.push(`-${family} ${chain} ${text}\n  ours:   ${listed(our)}\n  theirs: ${listed(their)}`);
@@ -193,7 +168,7 @@ kernelTest(
 );
 
 test('each difference from iptables-translate(8) is one that some rule has', () => {
-  const used = new Set(rules.flatMap((_, index) => differencesOf(index)));
+  const used = new Set(rules.flatMap((_, index) => differencesAt(index)));
   assert.deepEqual(
     DIFFERENCES.filter(difference => !used.has(difference)),
     [],

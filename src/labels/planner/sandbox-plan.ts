@@ -2,6 +2,7 @@
 // together (plan.ts), where routes and forwards lead (resolve.ts), the rules of the table (labels/table/nft-table.ts).
 
 import { RT_TABLE_DWGD } from '../../base/ownership.js';
+import { AddressLists } from '../../nft/iptables/syntax/address-lists.js';
 import { findConflict } from '../../nft/iptables/syntax/chains.js';
 import { withDigest } from '../diff/digest.js';
 import type { Forwarding } from '../diff/foreign-firewall.js';
@@ -135,15 +136,16 @@ export function acceptRules(
   diagnostics: Diagnostic[],
 ): Attributed<RuleIntent>[] {
   const accepted: Attributed<RuleIntent>[] = [];
+  const lists = new AddressLists();
   for (const attributed of rules) {
     const { rule } = attributed.intent;
-    const conflict = findConflict(
-      rule,
-      accepted.map(({ intent }) => intent.rule),
-    );
+    const before = accepted.map(({ intent }) => intent.rule);
+    const conflict = findConflict(rule, before) ?? lists.conflictOf(rule);
     if (conflict !== undefined) diagnostics.push(diagnosticOf(attributed, conflict));
-    else if (budget.take(rule.rules.length)) accepted.push(attributed);
-    else diagnostics.push(diagnosticOf(attributed, TOO_MANY_RULES));
+    else if (budget.take(rule.rules.length)) {
+      accepted.push(attributed);
+      lists.add(rule);
+    } else diagnostics.push(diagnosticOf(attributed, TOO_MANY_RULES));
   }
   return accepted;
 }

@@ -4,6 +4,7 @@
 
 import { TABLE } from '../../base/ownership.js';
 import { ct, match, payload, type Statement } from '../../nft/expression.js';
+import { withLists } from '../../nft/iptables/syntax/address-lists.js';
 import { hookOf } from '../../nft/iptables/syntax/chains.js';
 import { TWINE_CHAINS, type TwineChain } from '../../nft/iptables/syntax/rule.js';
 import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '../../nft/table.js';
@@ -128,10 +129,11 @@ function openTable({
   const clients = new ClientChains();
   const forwarded =
     forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards, clients) }] : [];
+  const listed = withLists(twine);
   return {
     ...TABLE,
-    sets: [],
-    chains: [...base, ...twine, ...shifts.chains, ...forwarded, ...clients.chains],
+    sets: listed.sets,
+    chains: [...base, ...listed.chains, ...shifts.chains, ...forwarded, ...clients.chains],
   };
 }
 

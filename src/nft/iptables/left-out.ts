@@ -3,14 +3,13 @@
 
 const NO_STATEMENT = 'nftables has nothing for it';
 const NO_FAMILY = 'nftables has it only in tables of one family, and this one is of both';
-const HOST_FILE = 'its names are in files of the host';
-const OWN_SET = 'rules of labels have no sets that they share and that live on';
+const NO_IPSET =
+  'sets of ipset(8) are none of nftables, and no label makes one: -m recent has lists that rules fill, -s and -d take lists';
 
 /** By name: why no `-m` brings it in. */
 export const MATCHES_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['bpf', NO_STATEMENT],
   ['cluster', 'it is for hosts that share one address'],
-  ['connlabel', HOST_FILE],
   ['eui64', NO_STATEMENT],
   ['ipv6header', 'nftables asks for one header at a time: -m frag, hbh, dst, rt or ah'],
   ['ipvs', NO_STATEMENT],
@@ -19,9 +18,7 @@ export const MATCHES_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['osf', 'the fingerprints would have to be loaded into the kernel first'],
   ['physdev', 'a container has no ports of a bridge'],
   ['rateest', NO_STATEMENT],
-  ['recent', OWN_SET],
-  ['set', OWN_SET],
-  ['srh', 'nftables has three of its fields only'],
+  ['set', NO_IPSET],
   ['string', NO_STATEMENT],
   ['u32', NO_STATEMENT],
 ]);
@@ -32,17 +29,14 @@ export const TARGETS_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['CLUSTERIP', 'the kernel has it no more'],
   ['CONNSECMARK', "security contexts are the host's"],
   ['DNPT', NO_STATEMENT],
-  ['ECN', 'nftables clears no bit of the header of TCP: -j TOS --and-tos 0xfc is for that of IP'],
   ['HMARK', NO_STATEMENT],
   ['IDLETIMER', NO_STATEMENT],
   ['LED', NO_STATEMENT],
   ['QUEUE', 'the kernel has it no more'],
   ['RATEEST', NO_STATEMENT],
   ['SECMARK', "security contexts are the host's"],
-  ['SET', OWN_SET],
+  ['SET', NO_IPSET],
   ['SNPT', NO_STATEMENT],
-  ['TCPOPTSTRIP', 'it is not among what netfilter itself translates'],
   ['TEE', NO_FAMILY],
-  ['TPROXY', 'it needs policy rules beside it that no label brings'],
   ['ULOG', 'the kernel has it no more: -j NFLOG'],
 ]);

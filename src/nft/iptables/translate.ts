@@ -79,6 +79,9 @@ function attempt(tokens: readonly Token[], of: OfFamily, prefix: string): Transl
 
 /** Of two mistakes, the one of the family that understood more of the rule. */
 function nearerTheEnd(four: RuleError, six: RuleError): RuleError {
+  const [other4, other6] = [four, six].map(({ message }) => / is for IPv[46] only$/.test(message));
+  // What is of one family is no mistake where the other one is.
+  if (other4 !== other6) return other4 ? six : four;
   if (four.offset !== six.offset) return four.offset > six.offset ? four : six;
   const [neutral, other] = [four, six].map(({ message }) => message.replace(/\bIPv[46]\b/g, 'IP'));
   return neutral === other ? new RuleError(neutral!, four.token, four.offset) : four;

@@ -1,11 +1,11 @@
-// Matches on what a connection has carried and who helps it: connbytes, helper. Not here: its state, its addresses and
+// Matches on what a connection has carried and who helps it: connbytes, helper, connlabel. Not here: its state, its addresses and
 // its mark (conntrack.ts).
 
 import { ct, isPlainText, match, type Statement } from '../../expression.js';
 import { type Extension, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { never } from '../values/addresses.js';
-import { readRange, valueOrRange } from '../values/numbers.js';
+import { readNumber, readRange, valueOrRange } from '../values/numbers.js';
 
 /** `NF_CT_HELPER_NAME_LEN` without its end. */
 const HELPER_NAME_MAX = 15;
@@ -77,4 +77,29 @@ const helper: Extension = {
   },
 };
 
-export const CONNECTION_MATCHES: readonly Extension[] = [connbytes, helper];
+/** `XT_CONNLABEL_MAXBIT`. */
+const LABEL_MAX = 127;
+
+const connlabel: Extension = {
+  name: 'connlabel',
+  options: [{ names: ['label'], values: ['number'], negatable: true, required: true }, { names: ['set'] }],
+  notes: [
+    "Labels are told by number: their names are in a file of the host's.",
+    '`! --label` becomes two rules, so it cannot stand beside a match that counts packets.',
+  ],
+  translate(options) {
+    const { values, negated } = options.get('label')!;
+    const label = readNumber(values[0]!, 0, LABEL_MAX);
+    const set: Statement[] = options.has('set') ? [{ mangle: { key: ct('label'), value: label } }] : [];
+    if (!negated) return statements(...set, match(ct('label'), 'in', label));
+    // A packet without a connection has no label; no other key of conntrack is there for it.
+    return {
+      alternatives: [
+        [match(ct('state'), 'in', ['invalid', 'untracked'])],
+        [...set, match(ct('label'), '!', label)],
+      ],
+    };
+  },
+};
+
+export const CONNECTION_MATCHES: readonly Extension[] = [connbytes, helper, connlabel];

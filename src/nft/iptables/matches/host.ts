@@ -98,12 +98,16 @@ const socket: Extension = {
   },
 };
 
+/** Errors and resets come from the kernel's own sockets, which no user has. */
+const NO_KERNEL_SOCKET =
+  'cannot be expressed: nftables asks for sockets of programs only, as --uid-owner 0-4294967294 does';
+
 const owner: Extension = {
   name: 'owner',
   options: [
     { names: ['uid-owner'], values: ['id[-id]'], negatable: true },
     { names: ['gid-owner'], values: ['id[-id]'], negatable: true },
-    { names: ['socket-exists'], negatable: true, refused: NO_SUCH },
+    { names: ['socket-exists'], negatable: true, refused: NO_KERNEL_SOCKET },
     { names: ['suppl-groups'], refused: NO_SUCH },
   ],
   constraint: { hooks: ['output', 'postrouting'] },

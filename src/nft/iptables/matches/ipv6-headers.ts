@@ -3,7 +3,7 @@
 
 import { type Expression, match, type Statement } from '../../expression.js';
 import { type Extension, NO_SUCH, needProtocol, type Options, statements } from '../syntax/extension.js';
-import type { Token } from '../syntax/tokens.js';
+import { refuse, type Token } from '../syntax/tokens.js';
 import { MH_TYPES } from '../values/names.js';
 import { numberIn, type Range, readNumber, readRange, UINT8_MAX, UINT32_MAX } from '../values/numbers.js';
 import { matchOctets, matchRange } from '../values/ranges.js';
@@ -84,7 +84,7 @@ const rt: Extension = {
     { names: ['rt-type'], values: ['type'], negatable: true },
     { names: ['rt-segsleft'], values: ['number[:number]'], negatable: true },
     { names: ['rt-len'], values: ['octets'], negatable: true },
-    { names: ['rt-0-res'], refused: NO_SUCH },
+    { names: ['rt-0-res'] },
     { names: ['rt-0-addrs'], values: ['address[,…]'], refused: NO_SUCH },
     { names: ['rt-0-not-strict'], refused: NO_SUCH },
   ],
@@ -96,10 +96,25 @@ const rt: Extension = {
         ...(type ? matchRange(header('rt', 'type'), type, [number!, number!], UINT8_MAX) : []),
         ...byRange(options, 'rt-segsleft', header('rt', 'seg-left'), UINT8_MAX),
         ...byLength(options, 'rt-len', 'rt'),
+        ...byReserved(options, number),
       ]),
     );
   },
 };
+
+/** The four octets after the number of segments: nftables has them as fields of the header of type 4. */
+const RESERVED = ['last-entry', 'flags', 'tag'] as const;
+
+/** @throws RuleError unless the type is said before, and is 0: other types have no such field */
+function byReserved(options: Options, type: number | undefined): Statement[] {
+  const given = options.get('rt-0-res');
+  if (!given) return [];
+  const names = options.entries().map(([name]) => name);
+  const isBefore = names.indexOf('rt-type') < names.indexOf('rt-0-res');
+  if (type !== 0 || options.get('rt-type')!.negated || !isBefore)
+    refuse(given.token, 'needs --rt-type 0 before it');
+  return RESERVED.map(field => match({ exthdr: { name: 'srh', field } }, '==', 0));
+}
 
 const mh: Extension = {
   name: 'mh',

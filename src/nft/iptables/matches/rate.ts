@@ -21,8 +21,17 @@ import {
 } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { addressField, masked, never, readLength } from '../values/addresses.js';
-import { type Rate, readNumber, readRate, secondsOf, split, UINT32_MAX } from '../values/numbers.js';
+import {
+  parseNumber,
+  type Rate,
+  readNumber,
+  readRate,
+  secondsOf,
+  split,
+  UINT32_MAX,
+} from '../values/numbers.js';
 
+const UINT64_MAX = 2n ** 64n - 1n;
 /** `XT_LIMIT_SCALE`: the highest rate per second that iptables can represent. */
 const LIMIT_SCALE = 10_000;
 /** `XT_HASHLIMIT_SCALE_v2`. */
@@ -30,8 +39,11 @@ const HASHLIMIT_SCALE = 1_000_000;
 const LIMIT_BURST = 5;
 const BURST_MAX = 10_000;
 const HASHLIMIT_BURST_MAX = 1_000_000;
-/** Seconds that an idle entry of a limit in bytes is kept, `XT_HASHLIMIT_BYTE_EXPIRE`. */
-const BYTE_EXPIRE = 15;
+/**
+ * Seconds that an idle entry of a limit in bytes is kept, `XT_HASHLIMIT_BYTE_EXPIRE`, and where it has a burst,
+ * `XT_HASHLIMIT_BYTE_EXPIRE_BURST`.
+ */
+const [BYTE_EXPIRE, BYTE_EXPIRE_BURST] = [15, 60];
 const DEFAULT_LIMIT: Rate = { rate: 3, per: 'hour' };
 /** Names of a hash table, `NAME_MAX` of procfs. */
 const HASHLIMIT_NAME_MAX = 255;
@@ -131,7 +143,7 @@ function readHashLimit(options: Options, context: FamilyContext): { statement: S
     statement: {
       limit: { rate, rate_unit: byteUnit(unit), per: 'second', ...readByteBurst(burst), ...over },
     },
-    expire: given ?? BYTE_EXPIRE,
+    expire: given ?? (burst ? BYTE_EXPIRE_BURST : BYTE_EXPIRE),
   };
 }
 
@@ -177,15 +189,30 @@ function hashKey(
 const quota: Extension = {
   name: 'quota',
   options: [{ names: ['quota'], values: ['bytes'], negatable: true, required: true }],
+  notes: [
+    'A number beyond 53 bits counts as one of 53: eight pebibytes, which is more than any container sends.',
+  ],
   translate(options) {
     const { values, negated } = options.get('quota')!;
-    const val = readNumber(values[0]!, 0, Number.MAX_SAFE_INTEGER);
+    const val = readBytes(values[0]!);
     return {
       alternatives: [[{ quota: { val, val_unit: 'bytes', ...(negated && { inv: true }) } }]],
       stateful: true,
     };
   },
 };
+
+/** A number of 64 bits; more than 53 are cut to those. @throws RuleError */
+function readBytes(token: Token): number {
+  const number = parseNumber(token.text);
+  if (
+    number === undefined ||
+    (number > Number.MAX_SAFE_INTEGER && BigInt(token.text.replace(/^0(?=\d)/, '0o')) > UINT64_MAX)
+  ) {
+    refuse(token, `is no number from 0 to ${UINT64_MAX}`);
+  }
+  return Math.min(number, Number.MAX_SAFE_INTEGER);
+}
 
 const statistic: Extension = {
   name: 'statistic',

@@ -12,6 +12,9 @@ const DAY = 86_400;
 /** The last second that xt_time knows: `time_t` of 32 bits. */
 const LAST_SECOND = 2 ** 31 - 1;
 
+/** As times they would be thousands of intervals in each rule. */
+const NO_DAYS = 'cannot be expressed: nftables knows the days of a week, not those of a month';
+
 const time: Extension = {
   name: 'time',
   options: [
@@ -20,7 +23,7 @@ const time: Extension = {
     { names: ['timestart'], values: ['hh:mm[:ss]'] },
     { names: ['timestop'], values: ['hh:mm[:ss]'] },
     { names: ['weekdays'], values: ['day[,day]…'], negatable: true },
-    { names: ['monthdays'], values: ['day[,day]…'], negatable: true, refused: NO_SUCH },
+    { names: ['monthdays'], values: ['day[,day]…'], negatable: true, refused: NO_DAYS },
     { names: ['contiguous'] },
     { names: ['kerneltz', 'localtz'], refused: NO_SUCH },
   ],

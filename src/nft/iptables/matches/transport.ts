@@ -76,8 +76,8 @@ function portMatch(name: string, number: number, others: Partial<PortMatch> = {}
   };
 }
 
-/** Later versions have, where the kernel was built with NFT_EXTHDR_DCCP. */
-const NO_OPTION = 'cannot be expressed: nftables 1.0.6 has nothing for it';
+const NO_OPTION =
+  'cannot be expressed: nftables has it from 1.0.8 on, where the kernel was built with NFT_EXTHDR_DCCP, which few are';
 
 interface PortMatch {
   readonly options: readonly OptionSpec[];

@@ -66,7 +66,7 @@ function readChange(
 }
 
 /** `(LEFT & ~MASK) ^ VALUE`, in its shortest form. */
-function changed(left: Expression, { value, mask }: Masked): Expression {
+export function changed(left: Expression, { value, mask }: Masked): Expression {
   if (mask === UINT32_MAX) return value;
   const kept = mask === 0 ? left : { '&': [left, ~mask >>> 0] };
   return value === 0 ? kept : { '^': [kept, value] };

@@ -34,8 +34,12 @@ function readFlags(options: Options): Pick<NatArguments, 'flags'> {
 
 const nftFamily = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6');
 
-/** `PORT[-PORT]`, or the name of a service; needs a protocol with ports. @throws RuleError */
-function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext): Expression {
+/**
+ * `PORT[-PORT]`, or the name of a service; needs a protocol with ports.
+ * @param min the lowest port
+ * @throws RuleError
+ */
+function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext, min = 1): Expression {
   const service = SERVICES.any!.get(text);
   if (service !== undefined) {
     needProtocol(protocolBefore, NAT_PROTOCOLS, token);
@@ -45,9 +49,9 @@ function readPorts(token: Token, text: string, { protocolBefore }: FamilyContext
   const first = parseNumber(from);
   const last = parseNumber(to);
   const right = (port: number | undefined): port is number =>
-    port !== undefined && port > 0 && port <= UINT16_MAX;
+    port !== undefined && port >= min && port <= UINT16_MAX;
   if (!right(first) || !right(last) || more !== undefined) {
-    refuse(token, 'has a port that is no number from 1 to 65535, nor two of them with "-" between');
+    refuse(token, `has a port that is no number from ${min} to 65535, nor two of them with "-" between`);
   }
   if (first > last) refuse(token, 'has a range of ports whose end comes before its beginning');
   needProtocol(protocolBefore, NAT_PROTOCOLS, token);
@@ -106,9 +110,9 @@ const snat: Extension = {
 };
 
 /** A statement's arguments, or null where it has none. */
-function portsAndFlags(options: Options, context: FamilyContext): NatArguments | null {
+function portsAndFlags(options: Options, context: FamilyContext, min: number): NatArguments | null {
   const token = options.value('to-ports');
-  const port = token && readPorts(token, token.text, context);
+  const port = token && readPorts(token, token.text, context, min);
   const given = { ...(port !== undefined && { port }), ...readFlags(options) };
   return Object.keys(given).length > 0 ? given : null;
 }
@@ -117,14 +121,14 @@ const masquerade: Extension = {
   name: 'MASQUERADE',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM, RANDOM_FULLY],
   constraint: { tables: ['nat'], hooks: ['postrouting'] },
-  translate: (options, context) => statements({ masquerade: portsAndFlags(options, context) }),
+  translate: (options, context) => statements({ masquerade: portsAndFlags(options, context, 1) }),
 };
 
 const redirect: Extension = {
   name: 'REDIRECT',
   options: [{ names: ['to-ports'], values: ['port[-port]'] }, RANDOM],
   constraint: { tables: ['nat'], hooks: ['prerouting', 'output'] },
-  translate: (options, context) => statements({ redirect: portsAndFlags(options, context) }),
+  translate: (options, context) => statements({ redirect: portsAndFlags(options, context, 0) }),
 };
 
 const netmap: Extension = {

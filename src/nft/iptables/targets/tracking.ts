@@ -1,7 +1,7 @@
 // Targets that decide what becomes of a packet beside its verdict: how it is tracked (NOTRACK, CT, SYNPROXY), how far it
 // goes (TTL, HL) and who hears of it (AUDIT, TRACE). Not here: marks and fields of the octet of TOS (mangle.ts).
 
-import { ct, type Expression, meta, payload, type Statement } from '../../expression.js';
+import { ct, type Expression, match, meta, payload, type Statement } from '../../expression.js';
 import {
   type Extension,
   NO_SUCH,
@@ -11,15 +11,15 @@ import {
   statements,
 } from '../syntax/extension.js';
 import { refuse } from '../syntax/tokens.js';
-import { readNumber, UINT8_MAX, UINT16_MAX } from '../values/numbers.js';
+import { readNumber, UINT8_MAX, UINT16_MAX, valueOrRange } from '../values/numbers.js';
 
 /** `TCP_MAX_WSCALE`. */
 const WSCALE_MAX = 14;
 
-/** libnftables 1.0.6 writes no value of a map where the checksum of IPv4 changes with it. */
-const NO_SUM = 'cannot be expressed: nftables has only --ttl-set';
-
-/** TTL and HL: nftables cannot count, so a change by some hops is a map of every value. */
+/**
+ * TTL and HL: nftables cannot count, so a change by some hops is a map of every value. libnftables 1.0.6 writes no value of
+ * a map where the checksum of IPv4 changes with it: there it is a rule for every value.
+ */
 function hopsTarget(name: 'TTL' | 'HL'): Extension {
   const prefix = name.toLowerCase();
   const names = ['set', 'inc', 'dec'].map(change => `${prefix}-${change}`);
@@ -27,21 +27,26 @@ function hopsTarget(name: 'TTL' | 'HL'): Extension {
     name,
     family: name === 'TTL' ? 4 : 6,
     options: names.map(
-      (option, index): OptionSpec => ({
+      (option): OptionSpec => ({
         names: [option],
         values: ['value'],
         excludes: names.filter(other => other !== option),
-        ...(name === 'TTL' && index > 0 && { refused: NO_SUM }),
       }),
     ),
     constraint: { tables: ['mangle'] },
+    ...(name === 'TTL' && {
+      notes: [
+        '`--ttl-inc` and `--ttl-dec` become a rule for each value that a TTL has, so they cannot stand beside a match that counts packets, or lists of addresses.',
+      ],
+    }),
     translate(options, context) {
       const [option, , token] = options.oneOf(context, ...names);
       const key = name === 'TTL' ? payload('ip', 'ttl') : payload('ip6', 'hoplimit');
       const isSet = option === names[0];
       const number = readNumber(token, isSet ? 0 : 1, UINT8_MAX);
-      const value = isSet ? number : changed(key, option === names[1] ? number : -number);
-      return statements({ mangle: { key, value } });
+      const by = option === names[1] ? number : -number;
+      if (name === 'TTL' && !isSet) return { alternatives: changeEach(key, by) };
+      return statements({ mangle: { key, value: isSet ? number : changed(key, by) } });
     },
   };
 }
@@ -53,6 +58,24 @@ function changed(field: Expression, by: number): Expression {
     Math.min(UINT8_MAX, Math.max(0, hops + by)),
   ]);
   return { map: { key: field, data: { set: pairs } } };
+}
+
+/** The same as a rule for each value, in an order in which no packet fits a later one: away from where it is led. */
+function changeEach(field: Expression, by: number): Statement[][] {
+  const set = (fits: Statement, value: number): Statement[] => [fits, { mangle: { key: field, value } }];
+  if (by > 0) {
+    const first = Math.max(0, UINT8_MAX - by);
+    const others = Array.from({ length: first }, (_, below) => first - 1 - below);
+    return [
+      set(match(field, '==', valueOrRange([first, UINT8_MAX - 1])), UINT8_MAX),
+      ...others.map(hops => set(match(field, '==', hops), hops + by)),
+    ];
+  }
+  const others = Array.from({ length: UINT8_MAX + by }, (_, above) => above + 1 - by);
+  return [
+    set(match(field, '==', valueOrRange([1, -by])), 0),
+    ...others.map(hops => set(match(field, '==', hops), hops + by)),
+  ];
 }
 
 const notrack: Extension = {

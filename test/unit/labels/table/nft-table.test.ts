@@ -377,3 +377,40 @@ for (const [what, one, other] of [
     assert.notEqual(found[0], found[1]);
   });
 }
+
+test('lists of addresses are sets of the table, one for each time that some rule asks for', () => {
+  const rule = (name: string, value: string) =>
+    [`twine.iptables.rule.${name}`, `TWINE_INPUT -4 ${value}`] as const;
+  const { table, diagnostics } = planned(
+    Object.fromEntries([
+      rule('a', '-m recent --rcheck --seconds 60 --name knock -j ACCEPT'),
+      rule('b', '-p udp --dport 99 -m recent --set --name knock'),
+      rule('c', '-m recent --rcheck --seconds 5 --name knock -j LOG'),
+    ]),
+  );
+  assert.deepEqual(diagnostics, []);
+  assert.deepEqual(
+    table!.sets.map(({ name, timeout }) => [name, timeout]),
+    [
+      ['recent4.5.knock', 5],
+      ['recent4.60.knock', 60],
+    ],
+  );
+  const written = text(rulesOf(table, 'TWINE_INPUT')[1]).match(/@recent4[\w.]+/g);
+  assert.deepEqual(written, ['@recent4.5.knock', '@recent4.60.knock']);
+});
+
+test('a list that is asked for at too many times is told with the label that is one too many, which is left out', () => {
+  const labels = Object.fromEntries(
+    Array.from({ length: 9 }, (_, n) => [
+      `twine.iptables.rule.r${n}`,
+      `TWINE_INPUT -4 -m recent --rcheck --seconds ${n + 1} --name knock -j DROP`,
+    ]),
+  );
+  const { table, diagnostics } = planned(labels);
+  assert.match(
+    diagnostics.join('\n'),
+    /^[^\n]*rule\.r8[^\n]* list of addresses knock [^\n]*more than 8 [^\n]*$/,
+  );
+  assert.equal(rulesOf(table, 'TWINE_INPUT').length, 8);
+});

@@ -21,6 +21,7 @@ const range = (first: number, last: number): Expression => ({ range: [first, las
 const never = is(meta('iifname'), 'INVAL/D');
 const anyProtocol = is(meta('l4proto'), { set: [6, range(0, 5), range(7, 255)] });
 const counted = is(ct('packets'), 1, '>=');
+const set = (key: Expression, value: number): Statement => ({ mangle: { key, value } }) as Statement;
 const socket = (key: string): Expression => ({ socket: { key } });
 
 /** What is between the family and the target. */
@@ -180,6 +181,54 @@ for (const [family, text, ...expected] of [
     'INPUT -p dccp ! --dccp-types request,INVALID',
     [protocol(33), is(field('dccp', 'type'), { set: [0, range(10, 15)] }, '!=')],
   ],
+  [6, 'INPUT -m srh', [is(header('rt', 'type'), 4)]],
+  [
+    6,
+    'INPUT -m srh --srh-next-hdr 17 ! --srh-segs-left-eq 2 --srh-last-entry-gt 3 --srh-tag 0',
+    [
+      is(header('rt', 'type'), 4),
+      is(header('rt', 'nexthdr'), 17),
+      is(header('rt', 'seg-left'), 2, '!='),
+      is(header('srh', 'last-entry'), range(4, 255)),
+      is(header('srh', 'tag'), 0),
+    ],
+  ],
+  [6, 'INPUT -m srh --srh-hdr-len-lt 0', [is(header('rt', 'type'), 4), never]],
+  [6, 'INPUT -m srh ! --srh-hdr-len-gt 255', [is(header('rt', 'type'), 4)]],
+  [
+    6,
+    'INPUT -m rt --rt-type 0 --rt-0-res',
+    [
+      is(header('rt', 'type'), 0),
+      is(header('srh', 'last-entry'), 0),
+      is(header('srh', 'flags'), 0),
+      is(header('srh', 'tag'), 0),
+    ],
+  ],
+  [4, 'INPUT -m connlabel --label 40', [is(ct('label'), 40, 'in')]],
+  [4, 'INPUT -m connlabel --label 40 --set', [set(ct('label'), 40), is(ct('label'), 40, 'in')]],
+  [
+    4,
+    'INPUT -m connlabel ! --label 0 --set',
+    [is(ct('state'), ['invalid', 'untracked'], 'in')],
+    [set(ct('label'), 0), is(ct('label'), 0, '!')],
+  ],
+  [
+    4,
+    'INPUT -p icmp --icmp-type 3/0:4',
+    [protocol(1), is(field('icmp', 'type'), 3), is(field('icmp', 'code'), range(0, 4))],
+  ],
+  // To the kernel, 255 is any type.
+  [4, 'INPUT -p icmp --icmp-type 255', [protocol(1), protocol(1)]],
+  [4, 'INPUT -p icmp ! --icmp-type 255/3', [protocol(1), never]],
+  [6, 'INPUT -p icmpv6 --icmpv6-type 255', [protocol(58), is(field('icmpv6', 'type'), 255)]],
+  ...['9007199254740993', '18446744073709551615', '0xffffffffffffffff', '01777777777777777777777'].map(
+    bytes => [
+      4,
+      `INPUT -m quota --quota ${bytes}`,
+      [{ quota: { val: 9007199254740991, val_unit: 'bytes' } }],
+    ],
+  ),
 ] as readonly (readonly [4 | 6, string, ...(readonly Statement[])[]])[]) {
   test(`a match of IPv${family}: ${text}`, () => {
     assert.deepEqual(conditions(text, family), expected);
@@ -215,7 +264,39 @@ for (const [text, token, message] of [
   ['INPUT -p sctp --chunk-types any DATA,PAD', 'PAD', /nftables has no such type/],
   ['INPUT -p sctp --chunk-types all ALL', 'ALL', /is no type of chunk/],
   ['INPUT -p dccp --dccp-types X', 'X', /is no type of DCCP/],
-  ['INPUT -p dccp --dccp-option 5', '--dccp-option', /nftables 1.0.6 has nothing for it/],
+  ['INPUT -p dccp --dccp-option 5', '--dccp-option', /from 1.0.8 on, where the kernel was built with/],
+  ['INPUT -m set --match-set x src', 'set', /sets of ipset\(8\) are none of nftables, .*-m recent has lists/],
+  ['INPUT -m recent', 'recent', /needs --set or --rcheck or --update or --remove/],
+  ['INPUT -m recent --set --rcheck', '--rcheck', /cannot stand beside --set/],
+  ['INPUT -m recent --set --seconds 5', '--seconds', /cannot stand beside --set/],
+  ['INPUT -m recent --remove --hitcount 1', '--hitcount', /cannot stand beside --remove/],
+  ['INPUT -m recent --rcheck --seconds 0', '0', /is no number from 1 to/],
+  ['INPUT -m recent --rcheck --reap', '--reap', /needs --seconds/],
+  ['INPUT -m recent --update --seconds 60 --hitcount 4', '4', /counts no packets of an address .*hashlimit/],
+  ['INPUT -m recent --update --rttl', '--rttl', /keeps no TTL/],
+  ['INPUT -m recent ! --remove', '--remove', /cannot be expressed with "!" before it/],
+  ['INPUT -m recent ! --update --seconds 5', '--update', /cannot be expressed with "!" before it/],
+  ['INPUT -m recent --set --name a/b', 'a/b', /is no name of a list/],
+  ['INPUT -m recent --set --name ""', '', /is no name of a list/],
+  [`INPUT -m recent --set --name ${'x'.repeat(200)}`, 'x'.repeat(200), /is longer than the 199 bytes/],
+  ['INPUT -m recent --set --mask 24', '24', /is no mask of IPv4 such as 255.255.255.0/],
+  ['INPUT -m recent --set --mask 10.0.0.0/8', '10.0.0.0/8', /is no mask/],
+  ['INPUT -m recent --set --mask 0.0.0.0', '0.0.0.0', /leaves no bit of an address/],
+  ['INPUT -m srh --srh-tag 65536', '65536', /is no number from 0 to 65535/],
+  ['INPUT -m srh --srh-psid fd00::/64', '--srh-psid', /no segment by its distance/],
+  ['INPUT -m rt --rt-0-res', '--rt-0-res', /needs --rt-type 0 before it/],
+  ['INPUT -m rt --rt-0-res --rt-type 0', '--rt-0-res', /needs --rt-type 0 before it/],
+  ['INPUT -m rt ! --rt-type 0 --rt-0-res', '--rt-0-res', /needs --rt-type 0 before it/],
+  ['INPUT -m connlabel --label 128', '128', /is no number from 0 to 127/],
+  ['INPUT -m connlabel --label web', 'web', /is no number from 0 to 127/],
+  [
+    'INPUT -m quota --quota 18446744073709551616',
+    '18446744073709551616',
+    /is no number from 0 to 1844674407370955161/,
+  ],
+  ['OUTPUT -m owner ! --socket-exists', '--socket-exists', /sockets of programs only, as --uid-owner 0-/],
+  ['INPUT -p icmp --icmp-type 3/4:1', '4:1', /end comes before its beginning/],
+  ['INPUT -m time --monthdays 3', '--monthdays', /the days of a week, not those of a month/],
 ] as const) {
   test(`a match is refused: ${text}`, () => {
     assert.throws(

@@ -5,12 +5,19 @@ import type { Statement } from '../../../../src/nft/expression.js';
 import { RuleError } from '../../../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../../../src/nft/iptables/translate.js';
 
-const set = (key: unknown, value: number): Statement => ({ mangle: { key, value } }) as Statement;
+const set = (key: unknown, value: unknown): Statement => ({ mangle: { key, value } }) as Statement;
 const zone = (dir?: string): unknown => ({ ct: { key: 'zone', ...(dir !== undefined && { dir }) } });
 
 for (const [family, text, ...expected] of [
   [4, 'MANGLE_FORWARD -j TTL --ttl-set 5', set({ payload: { protocol: 'ip', field: 'ttl' } }, 5)],
   [6, 'MANGLE_INPUT -j HL --hl-set 255', set({ payload: { protocol: 'ip6', field: 'hoplimit' } }, 255)],
+  [
+    4,
+    'MANGLE_INPUT -p tcp -j TCPOPTSTRIP --strip-options mss,19,2',
+    { match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 6 } },
+    { reset: { 'tcp option': { base: 2, offset: 0, len: 8 } } },
+    { reset: { 'tcp option': { base: 19, offset: 0, len: 8 } } },
+  ],
   [4, 'RAW_PREROUTING -j NOTRACK', { notrack: null }],
   [6, 'RAW_OUTPUT -j CT --notrack', { notrack: null }],
   [4, 'RAW_OUTPUT -j CT --zone 65535', set(zone(), 65535)],
@@ -50,6 +57,62 @@ test('a change of hops by some is a map of every value, which ends where the fie
   assert.deepEqual([less.length, less[1], less[64]], [256, [1, 0], [64, 62]]);
 });
 
+test('a change of hops of IPv4 is a rule for each value, of which no packet fits two', () => {
+  for (const [option, by] of [
+    ['--ttl-inc 1', 1],
+    ['--ttl-inc 255', 255],
+    ['--ttl-inc 100', 100],
+    ['--ttl-dec 1', -1],
+    ['--ttl-dec 255', -255],
+    ['--ttl-dec 64', -64],
+  ] as const) {
+    const { rules } = translateRule(`TWINE_MANGLE_FORWARD -j TTL ${option}`);
+    assert.ok(rules.length <= 255, option);
+    const steps = rules.map(({ expr }) => expr.slice(-2)) as unknown as readonly [
+      { match: { right: number | { range: [number, number] } } },
+      { mangle: { value: number } },
+    ][];
+    for (let ttl = 1; ttl <= 255; ttl++) {
+      let now = ttl;
+      for (const [{ match }, { mangle }] of steps) {
+        const [first, last] =
+          typeof match.right === 'number' ? [match.right, match.right] : match.right.range;
+        if (now >= first && now <= last) now = mangle.value;
+      }
+      assert.equal(now, Math.min(255, Math.max(0, ttl + by)), `${option} of ${ttl}`);
+    }
+  }
+});
+
+test('ECN takes both flags of TCP away and leaves the others, in one of 64 rules', () => {
+  const { rules } = translateRule('TWINE_MANGLE_FORWARD -p tcp -j ECN --ecn-tcp-remove');
+  const values = rules.map(
+    ({ expr }) => (expr.at(-1) as unknown as { mangle: { value: number } }).mangle.value,
+  );
+  assert.deepEqual(
+    values,
+    Array.from({ length: 64 }, (_, value) => value),
+  );
+});
+
+test('a packet that no socket of a proxy is there for is dropped', () => {
+  const { rules } = translateRule(
+    'TWINE_MANGLE_PREROUTING -4 -p udp -j TPROXY --on-port 0 --on-ip 10.0.0.1 --tproxy-mark 1/0xff',
+    { family: 4 },
+  );
+  assert.deepEqual(
+    rules.map(({ expr }) => expr.slice(2)),
+    [
+      [
+        { tproxy: { family: 'ip', addr: '10.0.0.1' } },
+        set({ meta: { key: 'mark' } }, { '^': [{ '&': [{ meta: { key: 'mark' } }, 0xffffff00] }, 1] }),
+        { accept: null },
+      ],
+      [{ drop: null }],
+    ],
+  );
+});
+
 test('SYNPROXY says what the server can do', () => {
   const last = (text: string) =>
     translateRule(`TWINE_INPUT -p tcp -j SYNPROXY ${text}`).rules[0]!.expr.at(-1);
@@ -61,7 +124,28 @@ test('SYNPROXY says what the server can do', () => {
 
 for (const [text, token, message] of [
   ['FORWARD -j TTL --ttl-set 5', 'TTL', /cannot stand in TWINE_FORWARD: only in TWINE_MANGLE_PREROUTING/],
-  ['MANGLE_FORWARD -j TTL --ttl-inc 1', '--ttl-inc', /nftables has only --ttl-set/],
+  ['MANGLE_FORWARD -j TTL --ttl-inc 0', '0', /is no number from 1 to 255/],
+  ['MANGLE_FORWARD -m limit -j TTL --ttl-inc 1', 'limit', /cannot stand beside these options of TTL/],
+  ['MANGLE_FORWARD -j TCPOPTSTRIP --strip-options 2', 'TCPOPTSTRIP', /needs -p tcp/],
+  ['FORWARD -p tcp -j TCPOPTSTRIP', 'TCPOPTSTRIP', /cannot stand in TWINE_FORWARD/],
+  ['MANGLE_FORWARD -p tcp -j TCPOPTSTRIP --strip-options 1', '1', /is no number from 2 to 255/],
+  [
+    'MANGLE_FORWARD -p tcp -j TCPOPTSTRIP --strip-options mss,x',
+    'x',
+    /is no option of TCP: .*sack-permitted/,
+  ],
+  ['MANGLE_FORWARD -p tcp -j ECN', 'ECN', /needs --ecn-tcp-remove/],
+  ['MANGLE_FORWARD -j ECN --ecn-tcp-remove', 'ECN', /needs -p tcp/],
+  ['MANGLE_PREROUTING -j TPROXY --on-port 5', 'TPROXY', /needs one of -p tcp, -p udp/],
+  ['MANGLE_PREROUTING -p tcp -j TPROXY', 'TPROXY', /needs --on-port/],
+  ['MANGLE_OUTPUT -p tcp -j TPROXY --on-port 5', 'TPROXY', /cannot stand in TWINE_MANGLE_OUTPUT/],
+  [
+    'MANGLE_PREROUTING -p tcp -j TPROXY --on-port 5 --on-ip 10.0.0.1-10.0.0.2',
+    '10.0.0.1-10.0.0.2',
+    /is no single address/,
+  ],
+  ['NAT_PREROUTING -p tcp -j DNAT --to-destination 10.0.0.1:0', '10.0.0.1:0', /from 1 to 65535/],
+  ['INPUT -j SET --add-set x src', 'SET', /sets of ipset\(8\) are none of nftables/],
   ['MANGLE_FORWARD -j HL --hl-inc 0', '0', /is no number from 1 to 255/],
   ['MANGLE_FORWARD -j TTL', 'TTL', /needs --ttl-set/],
   ['MANGLE_FORWARD -j NOTRACK', 'NOTRACK', /only in TWINE_RAW_PREROUTING, TWINE_RAW_OUTPUT/],
