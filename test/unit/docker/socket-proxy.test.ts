@@ -149,7 +149,9 @@ const OF_LABELS: readonly [path: string, said: string, holds: string, check: (se
   ],
 ];
 for (const [path, said, holds, check] of OF_LABELS) {
-  test(`where a proxy refuses ${path}, the log says which setting lets it through, and ${holds}`, async t => {
+  test(`where a proxy refuses ${path}, the log says which setting lets it through, and ${holds}`, {
+    timeout: 30_000,
+  }, async t => {
     const seen = await look(t, path);
     check(seen);
     const all = [...seen.told, seen.error ?? ''].join('\n');
@@ -208,7 +210,10 @@ test('a stream of events that a proxy ends after some minutes is opened again, a
   const seen: string[] = [];
   await new Promise<void>(done => {
     const listener: EventListener = {
-      up: () => void (seen.push('up') === 2 && done()),
+      up: () => {
+        seen.push('up');
+        if (seen.filter(what => what === 'up').length === 2) done();
+      },
       event: () => undefined,
       down: err => void seen.push(String(err)),
     };
