@@ -9,6 +9,8 @@ import { anyText } from '../../support/arbitrary.js';
 
 const KIB = 1024;
 const any = anyText(3000);
+/** Without halves of surrogates, which no bytes stand for. */
+const wellFormed = anyText().map(text => Buffer.from(text).toString());
 const line = (msg: string, value: unknown): string =>
   formatLine(JSON.stringify({ level: 50, time: '2030-01-01T00:00:00.000Z', msg, value }), true);
 
@@ -78,7 +80,7 @@ test('a long message leaves room for the field beside it', () => {
 
 test('a text is cut between characters, and says so', () => {
   fc.assert(
-    fc.property(anyText(), fc.integer({ min: 3, max: 40 }), (text, max) => {
+    fc.property(wellFormed, fc.integer({ min: 3, max: 40 }), (text, max) => {
       const cut = truncate(text, max);
       assert.ok(Buffer.byteLength(cut) <= max);
       if (cut !== text) assert.ok(cut.endsWith('…') && text.startsWith(cut.slice(0, -1)));
