@@ -7,7 +7,7 @@ import { exitNow, forbidCoreDumps } from '../native/libc.js';
 import { Notifier } from '../native/sd-notify.js';
 import { messageOf } from './base/errors.js';
 import { createLog, type Log } from './base/log.js';
-import { dockerSocket } from './docker/docker-host.js';
+import { findDockerHost } from './docker/docker-host.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
 
 export interface DaemonOptions {
@@ -18,7 +18,7 @@ export interface DaemonOptions {
   readonly rootless: boolean | readonly number[];
   /** The interfaces of the host that their containers may join. */
   readonly rootlessIfnames: readonly string[];
-  /** Of Docker's API: `unix:///path`; absent: DOCKER_HOST, else Docker's default. */
+  /** Of Docker's API: `unix:///path` or `tcp://host:port`; absent: DOCKER_HOST, else Docker's default. */
   readonly dockerHost?: string;
   /** Whether to be a network driver. */
   readonly driver: boolean;
@@ -38,17 +38,20 @@ function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
 /** Runs until SIGTERM or SIGINT, and ends the process. @throws UserError when it cannot start */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   forbidCoreDumps();
-  const socket = dockerSocket(options.dockerHost);
+  const dockerHost = findDockerHost(options.dockerHost);
   const log = createLog(options.verbose, isJournal());
   const notifier = new Notifier();
   const stopped = stopSignal(log);
 
-  const parts = { dockerSocket: socket, log, verbose: options.verbose };
+  const parts = { dockerHost, log, verbose: options.verbose };
   let labels: { close(): Promise<void> } | undefined;
   // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const { database, rootless, rootlessIfnames } = options;
-  const driver = await startDriver?.({ ...parts, database, rootless, rootlessIfnames });
+  const driver = await startDriver?.({
+    ...{ ...parts, database, rootless, rootlessIfnames },
+    labels: options.labels !== undefined,
+  });
   if (!driver && options.labels) labels = await startLabelService(options.labels, parts);
   notifier.send('READY=1');
   notifier.startWatchdog();
@@ -71,8 +74,9 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 /** What labels brought is taken away, and named. @throws UserError, Error */
 export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 'verbose'>): Promise<void> {
   const { cleanUp } = await import('./labels/service.js');
-  const { dockerHost, verbose } = options;
-  const parts = { dockerSocket: dockerSocket(dockerHost), log: createLog(verbose, isJournal()), verbose };
+  const { verbose } = options;
+  const dockerHost = findDockerHost(options.dockerHost);
+  const parts = { dockerHost, log: createLog(verbose, isJournal()), verbose };
   let isClean = true;
   await cleanUp(parts, line => {
     isClean = false;

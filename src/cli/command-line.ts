@@ -53,8 +53,8 @@ function version(): string {
 }
 
 const DOCKER_HOST = [
-  '--docker-host <unix:///path>',
-  `the socket of Docker's API; absent: DOCKER_HOST, else ${DEFAULT_DOCKER_HOST}`,
+  '--docker-host <host>',
+  `where Docker's API is: unix:///path or tcp://host:port; absent: DOCKER_HOST, else ${DEFAULT_DOCKER_HOST}`,
   readDockerHost,
 ] as const;
 

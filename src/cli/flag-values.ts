@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { messageOf } from '../base/errors.js';
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
-import { unixSocketPath } from '../docker/docker-host.js';
+import { parseDockerHost } from '../docker/docker-host.js';
 import { isLinkName } from '../netlink/route/link.js';
 import { readGoBoolean } from './go-flags.js';
 import { parsePasswd, readUsers } from './users.js';
@@ -44,7 +44,11 @@ export function readIp(text: string): Address {
 
 /** The value of `--docker-host`. */
 export function readDockerHost(text: string): string {
-  if (unixSocketPath(text) === undefined) throw new InvalidArgumentError('Give unix:///path.');
+  try {
+    parseDockerHost(text);
+  } catch (err) {
+    throw new InvalidArgumentError(`It ${messageOf(err)}.`);
+  }
   return text;
 }
 

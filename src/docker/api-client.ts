@@ -9,7 +9,8 @@ import type Dockerode from 'dockerode';
 import type { DockerOptions } from 'dockerode';
 import { backoffMs } from '../base/backoff.js';
 import { withDeadline } from '../base/deadline.js';
-import { openAnswer, readLines, textOf } from './request.js';
+import { type DockerHost, formatDockerHost } from './docker-host.js';
+import { FORBIDDEN, openAnswer, readLines, textOf, withQuery } from './request.js';
 import { parseUserJson } from './user-json.js';
 
 const FIRST_DELAY_MS = 250;
@@ -36,7 +37,9 @@ export interface EventListener {
   up(): void;
   /** One event, as Docker's JSON. */
   event?(event: unknown): void;
-  /** Docker cannot be reached, or went away; called once until it is up again. */
+  /** The line of an event, which is not parsed: for a user's, of which a stream may hold no more than an answer. */
+  line?(line: string): void;
+  /** Docker cannot be reached, or went away for more than an instant; called once until it is up again. */
   down?(err: unknown): void;
 }
 
@@ -63,20 +66,24 @@ export class DockerApi {
   readonly #agent = quietAgent();
   #client: Promise<Dockerode> | undefined;
 
+  readonly #at: DockerHost;
   readonly #user: UserDocker | undefined;
   /** Of an answer and of an event, in bytes. */
   readonly #most: number;
 
   /**
-   * @param socketPath of Docker's API, such as /var/run/docker.sock
+   * @param at where Docker's API is
    * @param user where the socket is a user's: it is asked without dockerode, within narrower bounds
    */
-  constructor(
-    readonly socketPath: string,
-    user?: UserDocker,
-  ) {
+  constructor(at: DockerHost, user?: UserDocker) {
+    this.#at = at;
     this.#user = user;
     this.#most = user ? MAX_BYTES_OF_USER : MAX_BYTES;
+  }
+
+  /** Where it is, for the log: `unix:///path` or `tcp://host:port`. */
+  get name(): string {
+    return formatDockerHost(this.#at);
   }
 
   get isClosed(): boolean {
@@ -118,29 +125,36 @@ export class DockerApi {
     let isDown = false;
     while (!signal.aborted) {
       let failure: unknown;
+      let hasEnded = false;
       let opened = Number.POSITIVE_INFINITY;
       try {
         const stream = await this.#open(filters);
         opened = performance.now();
         isDown = false;
         listener.up();
-        await readLines(stream, bounds, line => listener.event?.(JSON.parse(line)));
+        await readLines(stream, bounds, line =>
+          listener.line ? listener.line(line) : listener.event?.(JSON.parse(line)),
+        );
+        hasEnded = true;
         failure = new Error('its events ended');
       } catch (err) {
         failure = err;
       }
-      if (performance.now() - opened > MAX_DELAY_MS) attempts = 0;
+      const wasLong = performance.now() - opened > MAX_DELAY_MS;
+      if (wasLong) attempts = 0;
       if (signal.aborted) return;
-      if (!isDown) listener.down?.(failure);
-      isDown = true;
+      // A proxy ends a stream on which nothing has come for some minutes; if Docker is gone, the next attempt tells.
+      if (!isDown && !(wasLong && hasEnded)) {
+        isDown = true;
+        listener.down?.(failure);
+      }
       await sleep(backoffMs(++attempts, limits), undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
-  #dockerode(): Promise<Dockerode> {
+  #dockerode(socketPath: string): Promise<Dockerode> {
     // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
     this.#client ??= import('dockerode').then(({ default: Docker }) => {
-      const { socketPath } = this;
       const client = new Docker({ socketPath, agent: this.#agent } as DockerOptions);
       // docker-modem's own dial() follows redirects to any host, as root, and throws asynchronously, where nothing can
       // catch it, at a redirect to an unknown scheme.
@@ -161,7 +175,10 @@ export class DockerApi {
   /** The body of Docker's answer. */
   async #dial(path: string, query: object, signal: AbortSignal): Promise<IncomingMessage> {
     if (this.#user) return this.#askUser(this.#user, path, query, signal);
-    const { modem } = await this.#dockerode();
+    // docker-modem would take a scheme, a path prefix and certificates from the environment.
+    if ('host' in this.#at)
+      return openAnswer({ ...this.#at, path: withQuery(path, query), signal, agent: this.#agent });
+    const { modem } = await this.#dockerode(this.#at.socketPath);
     // docker-modem modifies its argument.
     const options = { ...query };
     return new Promise((resolve, reject) => {
@@ -178,13 +195,9 @@ export class DockerApi {
     query: object,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
-    const search = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) search.set(name, JSON.stringify(value));
-    const text = search.toString();
     const socket = await user.connect();
     try {
-      const address = text === '' ? path : `${path}?${text}`;
-      return await openAnswer({ path: address, signal, createConnection: () => socket });
+      return await openAnswer({ path: withQuery(path, query), signal, createConnection: () => socket });
     } catch (err) {
       socket.destroy();
       throw err;
@@ -219,6 +232,11 @@ export async function unlessGone<T>(asked: Promise<T>): Promise<T | undefined> {
     if ((err as { statusCode?: number }).statusCode === 404) return undefined;
     throw err;
   }
+}
+
+/** Whether a proxy in front of Docker, or Docker itself, does not let the question through. */
+export function isForbidden(err: unknown): boolean {
+  return (err as { statusCode?: number }).statusCode === FORBIDDEN;
 }
 
 /** docker-modem formats all options of every call for a debug log; with sockets inside, that takes milliseconds. */

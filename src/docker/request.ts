@@ -10,15 +10,27 @@ const REASON_BYTES = 64 * 1024;
 /** How much of the reason is shown, in characters. */
 const REASON_LENGTH = 300;
 
+/** What a proxy answers to what it does not let through, and Docker itself where an authorization plugin forbids it. */
+export const FORBIDDEN = 403;
+
 /** A status other than 200, redirects included. */
 export class RefusalError extends Error {
   override name = 'RefusalError';
   constructor(
     readonly statusCode: number,
+    path: string,
     reason: string,
   ) {
-    super(`Docker answered ${statusCode}${reason === '' ? '' : `: ${reason}`}`);
+    const what = statusCode === FORBIDDEN ? `${statusCode}${whatIsForbidden(path)}` : `${statusCode}`;
+    super(`Docker answered ${what}${reason === '' ? '' : `: ${reason}`}`);
   }
+}
+
+/** The forbidden path without query and ids, and the setting of a proxy that lets it through, which goes by the first word. */
+function whatIsForbidden(path: string): string {
+  const pattern = path.split('?')[0]!.replace(/^(\/\w+)\/(?!json$)[^/]+/, '$1/*');
+  const [, word = ''] = pattern.split('/');
+  return ` to GET ${pattern}, which has to be let through (docker-socket-proxy: ${word.toUpperCase()}=1)`;
 }
 
 /** The connection went away before the answer was whole. One text by default, whichever system call has noticed. */
@@ -39,19 +51,21 @@ export class TooLargeError extends Error {
 
 /**
  * Asks, and gives the body of the answer, of which nothing is read yet.
- * @param options with the path, and the socket's path or `createConnection`
+ * @param options with the path, and the socket's path, `host` and `port`, or `createConnection`
  * @throws RefusalError for any status but 200; BrokenError; the error of the connection
  */
 export async function openAnswer(options: RequestOptions): Promise<IncomingMessage> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const asked = request({ ...options, method: 'GET' }, resolve);
-    asked.on('error', reject);
+    // Of a name with several addresses, each has its own error in it.
+    asked.on('error', err => reject(err instanceof AggregateError ? (err.errors[0] ?? err) : err));
     // The connection was upgraded, or closed without an answer and without an error.
     asked.on('close', () => reject(new BrokenError('the connection to Docker ended without an answer')));
     asked.end();
   });
   if (answer.statusCode === 200) return answer;
-  throw new RefusalError(answer.statusCode ?? 0, reasonIn(await textOf(answer, REASON_BYTES)));
+  const reason = reasonIn(await textOf(answer, REASON_BYTES));
+  throw new RefusalError(answer.statusCode ?? 0, options.path ?? '', reason);
 }
 
 /**
@@ -123,6 +137,14 @@ export function readLines(stream: Readable, bounds: LineBounds, take: (line: str
   });
 }
 
+/** The path with a query: an object stands for its JSON. */
+export function withQuery(path: string, query: object): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) search.set(name, JSON.stringify(value));
+  const text = search.toString();
+  return text === '' ? path : `${path}?${text}`;
+}
+
 /** The reason in an error's body: Docker's `{"message": …}`, or the text itself. */
 function reasonIn(text: string): string {
   let reason = text;
@@ -130,7 +152,8 @@ function reasonIn(text: string): string {
     const { message } = JSON.parse(text);
     if (typeof message === 'string') reason = message;
   } catch {
-    // Not Docker's JSON: a proxy answered, or something hostile.
+    // Not Docker's JSON: a proxy answered, or something hostile. A page tells nothing.
+    if (text.trimStart().startsWith('<')) return '';
   }
   return reason.slice(0, REASON_LENGTH).trim();
 }

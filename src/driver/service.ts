@@ -3,6 +3,7 @@
 import { messageOf } from '../base/errors.js';
 import { KeyedQueue } from '../base/keyed-queue.js';
 import type { Log } from '../base/log.js';
+import type { DockerHost } from '../docker/docker-host.js';
 import { openConnection } from '../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/message.js';
 import { NetnsSwitch } from '../netlink/netns.js';
@@ -14,6 +15,7 @@ import { FullTunnels } from './lifecycle/full-tunnels.js';
 import { Recovery } from './lifecycle/recovery.js';
 import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
+import { UserLabels } from './lifecycle/user-labels.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
@@ -32,8 +34,10 @@ interface DriverOptions {
   readonly rootless: boolean | readonly number[];
   /** The interfaces of the host that their containers may join. */
   readonly rootlessIfnames: readonly string[];
-  /** Path of the socket of Docker's API. */
-  readonly dockerSocket: string;
+  /** Whether labels of root's containers are applied. */
+  readonly labels: boolean;
+  /** Where Docker's API is. */
+  readonly dockerHost: DockerHost;
   readonly log: Log;
   readonly verbose: boolean;
 }
@@ -48,7 +52,7 @@ interface DriverService {
 /** Resolves when Docker's calls are answered. @throws UserError when it cannot start */
 export async function startDriver(options: DriverOptions): Promise<DriverService> {
   const { log } = options;
-  const docker = new DockerClient(options.dockerSocket);
+  const docker = new DockerClient(options.dockerHost);
   const socket = new PluginSocket();
   const netns = await NetnsSwitch.open();
   const store = new Store(options.database, text => log.error(text));
@@ -77,13 +81,20 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const watch = watchLinks((link, present) =>
     present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );
-  const rootless = users ? new RootlessSockets({ hosts, driver, recovery, log, share }) : undefined;
+  const labels = options.labels ? new UserLabels(log) : undefined;
+  const rootless = users ? new RootlessSockets({ hosts, driver, recovery, labels, log, share }) : undefined;
   return {
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
-      void docker.watch(() => void recovery.compare(docker, 0));
+      // Without the stream, once is better than never.
+      const compare = (): void => void recovery.compare(docker, 0);
+      const forbidden = (err: unknown): void => {
+        log.error(`${messageOf(err)}; until then networks are compared with Docker's once, now`);
+        compare();
+      };
+      void docker.watch({ up: compare, forbidden });
       rootless?.start();
     },
     async close() {

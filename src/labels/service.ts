@@ -5,6 +5,7 @@ import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
 import type { Log } from '../base/log.js';
 import { DockerApi } from '../docker/api-client.js';
+import { type DockerHost, isUnreachable } from '../docker/docker-host.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { UnfinishedError } from '../netlink/route/deletions.js';
 import { Nft } from '../nft/client.js';
@@ -13,6 +14,7 @@ import { LabelLock } from './controller/lock.js';
 import { Reconciler } from './controller/reconciler.js';
 import { summary } from './controller/reporter.js';
 import type { Change } from './diff/state.js';
+import type { HostForwarding } from './discovery/container.js';
 import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
@@ -40,8 +42,8 @@ export interface LabelOptions {
 }
 
 export interface LabelParts {
-  /** Path of the socket of Docker's API. */
-  readonly dockerSocket: string;
+  /** Where Docker's API is. */
+  readonly dockerHost: DockerHost;
   readonly log: Log;
   readonly verbose: boolean;
 }
@@ -63,9 +65,9 @@ class LabelContext {
   readonly #lock: LabelLock;
 
   private constructor(parts: LabelParts, netns: NetnsSwitch, nft: Nft, host: Host, lock: LabelLock) {
-    const { dockerSocket, log, verbose } = parts;
+    const { dockerHost, log, verbose } = parts;
     const trace = verbose ? (command: string): void => log.debug(command) : undefined;
-    this.api = new DockerApi(dockerSocket);
+    this.api = new DockerApi(dockerHost);
     this.host = host;
     this.lookup = new NetnsLookup(netns, host.ref);
     this.sandboxes = new Sandboxes({ netnsSwitch: netns, nft, host: host.ref, ...(trace && { trace }) });
@@ -90,6 +92,11 @@ class LabelContext {
         { cause: err },
       );
     }
+  }
+
+  /** What the host does with packets that are not its own. */
+  forwarding(): HostForwarding {
+    return this.host.forwarding(this.#nft);
   }
 
   close(): void {
@@ -125,19 +132,21 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     containers,
     host,
     names,
+    forwarding: () => context.forwarding(),
     silent,
     asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
     asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
   });
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => world.list(fullResync),
-    plan: found => {
-      const plan = planner.plan(world.snapshot(found));
+    plan: (found, inForce) => {
+      const plan = planner.plan(world.snapshot(found), inForce);
       names.want(plan.externalNames);
       silent.want(plan.watchedGateways);
       return plan;
     },
     reconcile: desired => sandboxes.reconcile(desired),
+    holdsRoutes: desired => sandboxes.holdsRoutes(desired),
     reconcileHost: (routes, prune) => host.within(() => sandboxes.reconcileHostRoutes(routes, prune)),
     retainOnly: keys => sandboxes.retainOnly(keys),
     log,
@@ -213,9 +222,9 @@ function clearAll(clear: () => ApplyResult | undefined): Pick<ApplyResult, 'chan
 
 /** Adds the remedy where Docker cannot be reached. */
 function explain(err: unknown): never {
-  if ((err as NodeJS.ErrnoException).syscall !== 'connect') throw err;
+  if (!isUnreachable(err)) throw err;
   throw new UserError(
-    `cannot ask Docker for its containers (${messageOf(err)}): start it, or name its socket by --docker-host unix:///path`,
+    `cannot ask Docker for its containers (${messageOf(err)}): start it, or say where it is by --docker-host unix:///path or tcp://host:port`,
     { cause: err },
   );
 }

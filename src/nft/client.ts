@@ -177,6 +177,11 @@ export class Nft {
     return this.#sockets.ask(other => (hasTable(other, table) ? [table.name] : []));
   }
 
+  /** Whether the namespace has a table of that family and name. @throws OpError */
+  has(table: TableName): boolean {
+    return this.#sockets.ask(connection => hasTable(connection, table));
+  }
+
   /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MAX_DUMP_MESSAGES of something */
   snapshot(name: TableName): TableSnapshot {
     return this.#sockets.ask(connection => {

@@ -62,13 +62,14 @@ keeping('published', () => {
       assert.equal(await leaked('user'), before);
     });
 
-    test(`with ${what}, and the gateway stopped, tcp is answered still, and nothing else leaves`, async () => {
+    test(`with ${what}, and the gateway stopped, who comes by the host is answered still, and nothing else leaves`, async () => {
       const before = await leaked('user');
       await stop('gw');
       await follows(async () =>
         assert.match(await inside('user', `ip route get ${FAR} 2>&1 || true`), /No route to host/),
       );
       assert.equal(await published('tcp'), `user ${WORLD}`);
+      assert.match(await published('udp'), /^user (?!198)/, "it sees Docker's gateway");
       await assert.rejects(far('tcp'));
       await assert.rejects(far('udp'));
       assert.equal(await leaked('user'), before);

@@ -98,9 +98,11 @@ keeping('vpn', () => {
     );
   });
 
-  test('port 9080 of the client reaches qbittorrent, by an interface that came after the start', async () => {
+  test('port 9080 of the client reaches qbittorrent, by an interface that came after the start; it sees who asks', async () => {
     await serve(user, 'qbittorrent', 'tcp', 9080);
-    assert.match(await ask('netns:vpn', 'tcp', '10.250.0.2', 9080), /^qbittorrent /);
+    await follows(async () =>
+      assert.equal(await ask('netns:vpn', 'tcp', '10.250.0.2', 9080), 'qbittorrent 10.250.0.1'),
+    );
   });
 
   test('the published port reaches qbittorrent', async () => {

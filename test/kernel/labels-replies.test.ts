@@ -1,134 +1,21 @@
 // Replies of connections that came in by Docker's own way, in a container whose default route is a label's: a client of
-// the world by way of the host, one by way of the gateway, and what the container itself sends.
+// the world by way of the host, one by way of the gateway, one by a router beside them, and what the container itself sends.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
+import { parseAddress } from '../../src/base/ip.js';
 import { REPLY_MARK } from '../../src/base/ownership.js';
-import { programmer } from '../support/label-namespace.js';
-import type { ContainerOptions } from '../support/label-world.js';
-import { container, plan, prefix } from '../support/label-world.js';
+import { routersAmong } from '../../src/labels/discovery/host.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { ask, askInVain, serve } from '../support/peer.js';
+import { address, by, stage as emptyStage, ROUTES, WORLD } from '../support/published.js';
 
-const WORLD = ['203.0.113.9', '2001:db8:9::9'] as const;
-const ROUTES = { 'twine.route.0.0.0.0/0': 'gw', 'twine.route.::/0': 'gw' };
-const MAC = '02:00:0a:09:00:01';
-
-/**
- * world – host: 10.9.0.1 br0 – inside: 10.9.0.2; gw: 10.9.0.3 on the same bridge, and 10.8.0.1 towards tunnel: 10.8.0.9.
- * The same with fd09:: and fd08::. The host publishes tcp 8080 and udp 5353 as Docker does, and counts what leaves.
- */
-async function stage(t: TestContext, { side = false } = {}) {
-  const make = async (): Promise<Namespace> => {
-    const ns = await Namespace.create(t);
-    ns.ip('link', 'set', 'lo', 'up');
-    ns.within(() => writeFileSync('/proc/sys/net/ipv6/conf/default/accept_dad', '0'));
-    return ns;
-  };
-  const [world, host, inside, gateway, tunnel] = [
-    await make(),
-    await make(),
-    await make(),
-    await make(),
-    await make(),
-  ];
-  host.ip('link', 'add', 'br0', 'address', MAC, 'type', 'bridge');
-  address(host, 'br0', '10.9.0.1/24', 'fd09::1/64');
-  host.ip('link', 'set', 'br0', 'up');
-  for (const ns of side ? [inside] : [inside, gateway]) {
-    const port = ns === inside ? 'inside' : 'gateway';
-    ns.veth('eth0', host, port);
-    host.ip('link', 'set', port, 'master', 'br0');
-  }
-  address(inside, 'eth0', '10.9.0.2/24', 'fd09::2/64');
-  if (side) {
-    inside.veth('eth1', gateway, 'eth0');
-    address(inside, 'eth1', '10.7.0.2/24', 'fd07::2/64');
-    address(gateway, 'eth0', '10.7.0.3/24', 'fd07::3/64');
-  } else address(gateway, 'eth0', '10.9.0.3/24', 'fd09::3/64');
-  host.veth('up0', world, 'eth0');
-  address(host, 'up0', '198.51.100.1/24', 'fd51::1/64');
-  address(world, 'eth0', '198.51.100.2/24', 'fd51::2/64');
-  address(world, 'lo', `${WORLD[0]}/32`, `${WORLD[1]}/128`);
-  gateway.veth('tun0', tunnel, 'tun0');
-  address(gateway, 'tun0', '10.8.0.1/24', 'fd08::1/64');
-  address(tunnel, 'tun0', '10.8.0.9/24', 'fd08::9/64');
-  by(inside, 'default', '10.9.0.1', 'fd09::1');
-  by(tunnel, 'default', '10.8.0.1', 'fd08::1');
-  host.ip('route', 'add', WORLD[0], 'via', '198.51.100.2');
-  host.ip('-6', 'route', 'add', WORLD[1], 'via', 'fd51::2');
-  world.ip('route', 'add', '198.51.100.1', 'dev', 'eth0', 'src', WORLD[0]);
-  world.ip('-6', 'route', 'add', 'fd51::1', 'dev', 'eth0', 'src', WORLD[1]);
-  for (const ns of [host, gateway]) {
-    ns.within(() => {
-      writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
-      writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', '1');
-    });
-  }
-  host.exec('nft', PUBLISHED);
-  await serve(t, inside);
-  await serve(t, world);
-  const { sandboxes } = await programmer(t);
-  return {
-    world,
-    host,
-    inside,
-    gateway,
-    tunnel,
-    label(labels: Record<string, string> = ROUTES, gw: ContainerOptions = {}): void {
-      const [net, places] = side ? ['side', '10.7.0.3 fd07::3'] : ['main', '10.9.0.3 fd09::3'];
-      const networks = { main: '10.9.0.2 fd09::2', ...(side && { side: '10.7.0.2 fd07::2' }) };
-      const { sandboxes: planned } = plan(
-        [container('app', { networks, labels }), container('gw', { networks: { [net]: places }, ...gw })],
-        {
-          hostInterfaceAddresses: ['10.9.0.1/24', 'fd09::1/64'].map(text => ({
-            prefix: prefix(text),
-            mac: MAC,
-          })),
-        },
-      );
-      const desired = { ...planned[0]!, netns: inside.ref };
-      assert.deepEqual(sandboxes.reconcile(desired)?.failures, []);
-      assert.deepEqual(sandboxes.reconcile(desired), { changes: [], failures: [] });
-    },
-    unlabel: (): void => assert.deepEqual(sandboxes.clear(inside.ref)?.failures, []),
-    /** Packets of connections that the container opened which went to the world by way of the host. */
-    leaked(): number {
-      const [, packets] = /packets (\d+)/.exec(host.exec('nft', 'list counter inet host leaked'))!;
-      return Number(packets);
-    },
-  };
-}
-
-const PUBLISHED = `
-table inet host {
-  counter leaked { }
-  chain pre {
-    type nat hook prerouting priority -100;
-    iifname "up0" tcp dport 8080 dnat ip to 10.9.0.2:80
-    iifname "up0" tcp dport 8080 dnat ip6 to [fd09::2]:80
-    iifname "up0" udp dport 5353 dnat ip to 10.9.0.2:53
-    iifname "up0" udp dport 5353 dnat ip6 to [fd09::2]:53
-    iifname "up0" tcp dport 8090 dnat ip to 10.9.0.2:90
-  }
-  chain forward {
-    type filter hook forward priority 0;
-    iifname "br0" oifname "up0" ct direction original counter name leaked
-  }
-  chain post {
-    type nat hook postrouting priority 100;
-    iifname "br0" oifname "up0" masquerade
-  }
-}`;
-
-function address(ns: Namespace, link: string, four: string, six: string): void {
-  ns.ip('address', 'add', four, 'dev', link);
-  ns.ip('address', 'add', six, 'dev', link, 'nodad');
-}
-
-function by(ns: Namespace, network: string, four: string, six: string): void {
-  ns.ip('route', 'add', network, 'via', four);
-  ns.ip('-6', 'route', 'add', network, 'via', six);
+/** The same with servers in the container and in the world. */
+async function stage(t: TestContext, options?: Parameters<typeof emptyStage>[1]) {
+  const all = await emptyStage(t, options);
+  await serve(t, all.inside);
+  await serve(t, all.world);
+  return all;
 }
 
 type Stage = Awaited<ReturnType<typeof stage>>;
@@ -153,6 +40,8 @@ async function assertNoLeak({ inside, leaked }: Stage): Promise<void> {
 }
 
 const FROM_WORLD = [...WORLD, ...WORLD];
+/** While there is no route back to it, udp sees the host's address in its place. */
+const BY_HOST = [...WORLD, '10.9.0.1', 'fd09::1'];
 
 kernelTest(
   'without labels the world is reached by way of the host, and that is counted',
@@ -204,7 +93,7 @@ for (const { strictness, side } of [
   { strictness: '2', side: false },
 ]) {
   kernelTest(
-    `the gateway is gone${side ? ' from another network' : ''}: published tcp answers with rp_filter ${strictness}, and nothing leaves`,
+    `the gateway is gone${side ? ' from another network' : ''}: published ports answer with rp_filter ${strictness}, and nothing leaves`,
     async t => {
       const all = await stage(t, { side });
       all.inside.within(() => {
@@ -214,7 +103,7 @@ for (const { strictness, side } of [
       all.label();
       assert.deepEqual(await tcp(all), WORLD);
       all.label(ROUTES, { netns: null, networks: {} });
-      assert.deepEqual(await tcp(all), WORLD);
+      assert.deepEqual(await published(all), BY_HOST);
       assert.equal(await ask(all.inside, `${WORLD[0]}:80`), 'EHOSTUNREACH');
       await assertNoLeak(all);
     },
@@ -262,6 +151,66 @@ kernelTest(
     all.unlabel();
     assert.deepEqual([sysctls(), all.inside.ip('rule'), all.inside.ip('-6', 'rule')], before);
     assert.deepEqual(await published(all), FROM_WORLD);
+  },
+  'nft',
+);
+
+/** A router on the bridge, Docker's gateway of the container, with a client of another network behind it. */
+async function withRouter(t: TestContext) {
+  const all = await stage(t);
+  const [router, house] = [await Namespace.create(t), await Namespace.create(t)];
+  router.veth('eth0', all.host, 'router');
+  all.host.ip('link', 'set', 'router', 'master', 'br0');
+  address(router, 'eth0', '10.9.0.4/24', 'fd09::4/64');
+  router.veth('eth1', house, 'eth0');
+  address(router, 'eth1', '10.20.0.1/24', 'fd20::1/64');
+  address(house, 'eth0', '10.20.0.9/24', 'fd20::9/64');
+  by(house, 'default', '10.20.0.1', 'fd20::1');
+  router.within(() => {
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+    writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', '1');
+  });
+  for (const [family, gateway] of [
+    ['-4', '10.9.0.4'],
+    ['-6', 'fd09::4'],
+  ] as const)
+    all.inside.ip(family, 'route', 'replace', 'default', 'via', gateway);
+  router.exec(
+    'nft',
+    'add table inet seen; add counter inet seen opened; add chain inet seen c { type filter hook forward priority 0 ; }; add rule inet seen c iifname eth0 ct direction original counter name opened',
+  );
+  await serve(t, house);
+  // The host knows the router's link-layer address as soon as it has talked to it.
+  for (const place of ['10.9.0.4', '[fd09::4]'])
+    assert.equal(await ask(all.host, `${place}:80`), 'ECONNREFUSED');
+  all.hostInterfaceAddresses.push(...routersAmong(all.host.rt, [parseAddress('10.9.0.4')!]));
+  const asked = (): Promise<string[]> =>
+    Promise.all([
+      ask(house, '10.9.0.2:80'),
+      ask(house, '[fd09::2]:80'),
+      ask(house, '10.9.0.2:53', 'udp'),
+      ask(house, '[fd09::2]:53', 'udp'),
+    ]);
+  return { ...all, router, house, asked, gateways: { gateways: { main: '10.9.0.4 fd09::4' } } };
+}
+
+kernelTest(
+  "a client of another network who comes by Docker's gateway, a router, is answered by it",
+  async t => {
+    const all = await withRouter(t);
+    const HOUSE = ['10.20.0.9', 'fd20::9'];
+    assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
+    all.label(ROUTES, {}, all.gateways);
+    assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
+    all.label(ROUTES, { netns: null, networks: {} }, all.gateways);
+    assert.deepEqual(await all.asked(), [...HOUSE, '10.9.0.4', 'fd09::4']);
+    for (const [to, how] of [
+      ['10.20.0.9:80', 'tcp'],
+      ['[fd20::9]:80', 'tcp'],
+      ['10.20.0.9:53', 'udp'],
+    ] as const)
+      assert.doesNotMatch(await askInVain(all.inside, to, how), /^(10|fd)/);
+    assert.match(all.router.exec('nft', 'list counter inet seen opened'), /packets 0 /);
   },
   'nft',
 );

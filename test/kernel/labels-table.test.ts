@@ -21,7 +21,11 @@ function tableOf(labels: Record<string, string>): NftTable {
 
 /** Labels that between them bring every kind of rule. */
 const KINDS: readonly [what: string, labels: Record<string, string>][] = [
-  ['interfaces that are forwarded', { 'twine.nat.interfaces': 'wg+,eth0.100,lo' }],
+  ['interfaces that are forwarded', { 'twine.nat.interfaces': 'wg+,tun0.100,lo' }],
+  [
+    'interfaces by which only forwards come in',
+    { 'twine.nat.interfaces': '+', 'twine.nat.in-interfaces': 'eth+,lo', 'twine.nat.forward.80': 'web' },
+  ],
   ['every interface', { 'twine.nat.interfaces': '+' }],
   ['a forward by every interface', { 'twine.nat.forward.9080': 'web' }],
   [

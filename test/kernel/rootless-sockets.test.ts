@@ -2,14 +2,18 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { createServer, request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { O_PATH } from '../../native/libc.js';
 import { createLog } from '../../src/base/log.js';
 import type { Driver } from '../../src/driver/lifecycle/driver.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
+import { UserLabels } from '../../src/driver/lifecycle/user-labels.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
 import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../../src/driver/users/rootless-hosts.js';
@@ -29,7 +33,13 @@ async function host(t: TestContext, uid: number, isServed = true): Promise<Rootl
 
 const socketOf = ({ pid }: RootlessHost): string => `/proc/${pid}/root/run/docker/plugins/dwgd.sock`;
 
-function served(t: TestContext, list: () => RootlessHost[], driver: Partial<Driver> = {}) {
+/** @param docker the socket of each user's Docker */
+function served(
+  t: TestContext,
+  list: () => RootlessHost[],
+  driver: Partial<Driver> = {},
+  docker = '/nowhere',
+) {
   const within = <T>(uid: number, fn: (process: RootlessProcess) => T): T => {
     const host = list().find(one => one.uid === uid)!;
     const path = `/proc/${host.pid}`;
@@ -43,12 +53,14 @@ function served(t: TestContext, list: () => RootlessHost[], driver: Partial<Driv
   const users = (): number[] => list().map(({ uid }) => uid);
   const find = (uid: number): RootlessHost | undefined => list().find(one => one.uid === uid);
   const lines: string[] = [];
+  const log = createLog(false, true, line => lines.push(line));
   const sockets = new RootlessSockets({
-    hosts: { users, find, within } as unknown as RootlessHosts,
+    hosts: { users, find, within, connect: async () => connect(docker) } as unknown as RootlessHosts,
     driver: driver as Driver,
-    recovery: {} as Recovery,
+    recovery: { compare: async () => undefined } as unknown as Recovery,
+    labels: new UserLabels(log),
     share: new LoopShare(REST_OF_CALLS),
-    log: createLog(false, true, line => lines.push(line)),
+    log,
   });
   sockets.start();
   t.after(() => sockets.close());
@@ -98,4 +110,30 @@ test('what was refused is logged once while it runs, and forgotten with it', { t
   running = [a];
   await look();
   assert.equal(said(), 2, 'another process of the same number is another one');
+});
+
+test("a labelled container of each user's Docker is told of once, also when that Docker starts again", {
+  timeout: 60_000,
+}, async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'rootless-sockets-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'docker.sock');
+  let streams = 0;
+  const docker = createServer(({ url }, response) => {
+    if (url!.startsWith('/events')) {
+      streams++;
+      response.writeHead(200).flushHeaders();
+    } else response.end(JSON.stringify([{ Names: ['/app'], Labels: { 'twine.strict': 'true' } }]));
+  }).listen(path);
+  t.after(() => docker.close().closeAllConnections());
+  await once(docker, 'listening');
+  let running = [await host(t, 1000), await host(t, 1001)];
+  const { lines } = served(t, () => running, {}, path);
+  const told = (user: number): number =>
+    lines.filter(line => line.includes(`rootless Docker of user ${user}: `)).length;
+  while (told(1000) === 0 || told(1001) === 0) await sleep(20);
+  running = [await host(t, 1000), running[1]!];
+  while (streams < 3) await sleep(20);
+  await sleep(100);
+  assert.deepEqual([told(1000), told(1001)], [1, 1]);
 });

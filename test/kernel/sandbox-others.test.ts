@@ -238,7 +238,6 @@ for (const [what, networks, first, later] of [
       for (const expected of [first, later]) {
         quick('add');
         const before = theirs();
-        // The kernel refuses a rule that is there already, whoever made it.
         for (let look = 0; look < 2; look++) {
           const { changes, failures, warnings = [] } = sandboxes.reconcile(desired)!;
           assert.equal(warnings.length, 1);
@@ -246,6 +245,8 @@ for (const [what, networks, first, later] of [
           assert.deepEqual([failures, look > 0 ? changes : []], [[], []]);
         }
         assert.equal(theirs(), before);
+        // One of theirs is the same as one of ours, and both are there.
+        assert.equal(inside.ip('rule').match(/ proto 229\n/g)?.length, 5);
         quick('del');
         const { warnings, failures } = sandboxes.reconcile(desired)!;
         assert.deepEqual([warnings, failures], [undefined, []]);

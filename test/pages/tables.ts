@@ -8,7 +8,7 @@ import { LABELS } from '../../src/labels/spec/label-keys.js';
 
 /** What stands in a text as it is typed: flags, options, labels and their like. */
 const TYPED =
-  /(?<![\w`/])(?:-{1,2}[a-z][\w-]*(?:=[\w,]+)?|(?:dwgd|twine)\.[a-z]+(?:\.[a-z]+)*(?:\.<\w+>|=\w+)?|unix:\/\/[\w./]+|DOCKER_HOST)/g;
+  /(?<![\w`/])(?:-{1,2}[a-z][\w-]*(?:=[\w,]+)?|(?:dwgd|twine)\.[a-z]+(?:\.[a-z]+)*(?:\.<\w+>|=\w+)?|unix:\/\/[\w./]+|tcp:\/\/[\w.:]+|DOCKER_HOST)/g;
 
 const TABLES: Readonly<Record<string, () => string[]>> = { commands, flags, options, labels };
 

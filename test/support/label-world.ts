@@ -35,6 +35,8 @@ export interface ContainerOptions {
   readonly taskNames?: readonly string[];
   /** Docker's gateways, by network: `10.0.0.1 fd00::1`. */
   readonly gateways?: Readonly<Record<string, string>>;
+  /** By network: `10.0.0.0/24 fd00::/64`. */
+  readonly subnets?: Readonly<Record<string, string>>;
 }
 
 /** Of the container made last. */
@@ -64,6 +66,9 @@ export function container(name: string, options: ContainerOptions = {}): Contain
     }),
     attachments: Object.entries(networks).map(([network, text]) => ({
       ...attachment(network, text, options.driver),
+      ...(options.subnets?.[network] && {
+        subnets: options.subnets[network].split(' ').map(prefix),
+      }),
       ...(options.ignoring?.includes(network) && { ignoresNextHop: 'driver dwgd' }),
       ...(options.gateways?.[network] && {
         gateways: options.gateways[network].split(' ').flatMap(text => parseAddress(text) ?? []),

@@ -1,10 +1,12 @@
-// What Docker itself says of its networks, over its API: read only, and never while Docker waits for us.
+// What Docker itself says of its networks, over its API, and whether a container has labels: read only, and never while
+// Docker waits for us.
 // Not here: what follows from it (recovery.ts).
 
 import type { NetworkInspectInfo } from 'dockerode';
 import { DecodeError } from '../../base/errors.js';
-import { DRIVER_NAME } from '../../base/ownership.js';
-import { DockerApi, type UserDocker } from '../../docker/api-client.js';
+import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
+import { DockerApi, isForbidden, type UserDocker } from '../../docker/api-client.js';
+import type { DockerHost } from '../../docker/docker-host.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
 
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
@@ -27,15 +29,31 @@ export interface DockerNetwork {
   readonly endpointIds: ReadonlySet<string>;
 }
 
+/** What a watcher of Docker is told. */
+interface DockerWatcher {
+  /** Docker's API has come up. */
+  up(): void;
+  /** It will not be known when it comes up, and why. */
+  forbidden?(err: unknown): void;
+  /** A container with labels of ours has started, or so it seems. */
+  started?(): void;
+}
+
+/** A container, and one of its labels. */
+interface LabelledContainer {
+  readonly name: string;
+  readonly label: string;
+}
+
 export class DockerClient {
   readonly #api: DockerApi;
 
   /**
-   * @param socketPath of Docker's API, such as /var/run/docker.sock
+   * @param at where Docker's API is
    * @param user where it is a user's
    */
-  constructor(socketPath: string, user?: UserDocker) {
-    this.#api = new DockerApi(socketPath, user);
+  constructor(at: DockerHost, user?: UserDocker) {
+    this.#api = new DockerApi(at, user);
   }
 
   close(): void {
@@ -43,9 +61,21 @@ export class DockerClient {
   }
 
   /** Calls back whenever Docker's API has come up, for ever, until closed. */
-  async watch(up: () => void): Promise<void> {
+  async watch({ up, forbidden, started }: DockerWatcher): Promise<void> {
+    const down = (err: unknown): void => {
+      if (isForbidden(err)) forbidden?.(err);
+    };
     // A stream that stays silent and ends when Docker does.
-    await this.#api.listen({ type: ['daemon'] }, { up });
+    if (!started) return this.#api.listen({ type: ['daemon'] }, { up, down });
+    const line = (text: string): void => {
+      if (text.includes(`"${LABEL_PREFIX}`)) started();
+    };
+    return this.#api.listen({ type: ['container'], event: ['start'] }, { up, down, line });
+  }
+
+  /** A running container with labels of ours; undefined where there is none. @throws Error */
+  async labelledContainer(): Promise<LabelledContainer | undefined> {
+    return findLabelled(await this.#get('/containers/json', TIMEOUT_MS));
   }
 
   /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */
@@ -92,6 +122,18 @@ export function readNetworkIds(list: unknown): string[] {
   ];
 }
 
+/** The first container of a listing that has a label of ours. @throws DecodeError for one that is no listing of Docker's */
+export function findLabelled(list: unknown): LabelledContainer | undefined {
+  if (!Array.isArray(list)) throw new DecodeError('Docker lists no containers');
+  for (const entry of list) {
+    const { Names, Labels } = objectOf(entry);
+    const label = Object.keys(objectOf(Labels ?? {})).find(key => key.startsWith(LABEL_PREFIX));
+    const name = Array.isArray(Names) && typeof Names[0] === 'string' ? Names[0].replace(/^\//, '') : '';
+    if (label !== undefined) return { name, label };
+  }
+  return undefined;
+}
+
 /** @throws DecodeError for what is no description of Docker's */
 export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
   const { IPAM, Options, Containers } = objectOf(info) as Partial<NetworkInspectInfo>;
@@ -117,6 +159,6 @@ export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
 
 function objectOf(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null)
-    throw new DecodeError('Docker describes a network in a way that cannot be read');
+    throw new DecodeError('Docker describes a network or container in a way that cannot be read');
   return value as Record<string, unknown>;
 }

@@ -11,6 +11,7 @@ import type { Log } from '../../base/log.js';
 import { DockerClient } from '../lifecycle/docker-networks.js';
 import type { Driver } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
+import type { UserLabels } from '../lifecycle/user-labels.js';
 import { AnswerShares, type LoopShare } from '../users/loop-share.js';
 import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
 import { openPathNow } from '../users/user-paths.js';
@@ -22,6 +23,8 @@ interface RootlessParts {
   readonly hosts: RootlessHosts;
   readonly driver: Driver;
   readonly recovery: Recovery;
+  /** Absent where nobody's labels are applied. */
+  readonly labels?: UserLabels | undefined;
   readonly log: Log;
   /** What users' calls take turns in, of all users together; nobody's answers keep calls waiting. */
   readonly share: LoopShare;
@@ -108,7 +111,7 @@ export class RootlessSockets {
   }
 
   #serve(host: RootlessHost): void {
-    const { hosts, driver, recovery, log, share } = this.#parts;
+    const { hosts, driver, recovery, labels, log, share } = this.#parts;
     const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
     const app = createPlugin(driver, host.uid, log, share);
@@ -123,15 +126,22 @@ export class RootlessSockets {
       closeSync(folder);
       throw err;
     }
-    const docker = new DockerClient(`/run/user/${host.uid}/docker.sock`, {
-      connect: () => hosts.connect(host),
-      read: parse => this.#answers.run(host.uid, parse),
-    });
+    const docker = new DockerClient(
+      { socketPath: `/run/user/${host.uid}/docker.sock` },
+      { connect: () => hosts.connect(host), read: parse => this.#answers.run(host.uid, parse) },
+    );
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
     // At most one at a time for each user, however often their Docker restarts.
     const comparing = new Coalescer(() => recovery.compare(docker, host.uid));
-    void docker.watch(() => comparing.trigger());
+    const looking = labels && new Coalescer(() => labels.look(docker, host.uid));
+    void docker.watch({
+      up: () => {
+        comparing.trigger();
+        looking?.trigger();
+      },
+      ...(looking && { started: () => looking.trigger() }),
+    });
   }
 
   /** Closes the socket. Only the user's own next Docker waits until the calls under way are finished. */

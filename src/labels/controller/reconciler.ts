@@ -12,15 +12,18 @@ import type { ApplyResult } from '../namespace/outcome.js';
 import type { Plan } from '../planner/plan.js';
 import { failedAgain, NEVER_FAILED } from './attempts.js';
 import { failureOf, Reporter } from './reporter.js';
+import { RoutesInForce } from './routes-in-force.js';
 import { type WorkItem, WorkQueue } from './work-queue.js';
+
+type PlanOf = Pick<Plan, 'sandboxes' | 'hostRoutes' | 'diagnostics'> & Partial<Pick<Plan, 'routesAsked'>>;
 
 interface ReconcilerParts {
   /** Every container as it is now. */
   readonly list: (fullResync: boolean) => Promise<readonly ContainerView[]>;
-  /** The desired state of everything. */
-  readonly plan: (
-    containers: readonly ContainerView[],
-  ) => Pick<Plan, 'sandboxes' | 'hostRoutes' | 'diagnostics'>;
+  /** The desired state of everything. @param inForce routes that are known to be, as namespaceRoutes() has them */
+  readonly plan: (containers: readonly ContainerView[], inForce: ReadonlySet<string>) => PlanOf;
+  /** Whether a namespace has its desired routes already; absent: nothing is known of what an earlier daemon left. */
+  readonly holdsRoutes?: (desired: SandboxDesired) => boolean;
   /** Reconciles a namespace with its desired state; undefined when it is gone. */
   readonly reconcile: (desired: SandboxDesired) => ApplyResult | undefined;
   /** Reconciles the host's routes; without `prune` those stay that are not wanted any more. */
@@ -43,6 +46,7 @@ export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #queue = new WorkQueue();
   readonly #reporter: Reporter;
+  readonly #routes = new RoutesInForce();
   /** At listing the containers. */
   #listAttempts = NEVER_FAILED;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -102,10 +106,11 @@ export class Reconciler {
     const began = performance.now();
     let listed: number;
     let due: readonly WorkItem[];
+    let plan: PlanOf;
     try {
       const containers = await this.#parts.list(fullResync);
       listed = performance.now();
-      const plan = this.#parts.plan(containers);
+      plan = this.#plan(containers);
       this.#reporter.diagnostics(plan.diagnostics);
       due = this.#schedule(plan, containers, { fullResync, triggered });
       this.#listAttempts = NEVER_FAILED;
@@ -125,6 +130,8 @@ export class Reconciler {
       await yieldToLoop();
       yielded = performance.now();
     }
+    // What depends on routes that have just come into force, or gone, is planned anew.
+    if (this.#routes.haveChangedFor(plan.routesAsked)) this.#loop.trigger();
     const ms = (from: number, to: number): number => Math.round((to - from) * 10) / 10;
     this.#parts.log.debug(
       {
@@ -137,6 +144,13 @@ export class Reconciler {
     );
   }
 
+  #plan(containers: readonly ContainerView[]): PlanOf {
+    const { plan, holdsRoutes } = this.#parts;
+    const found = plan(containers, this.#routes.inForce());
+    if (!holdsRoutes || !this.#routes.learn(found, holdsRoutes)) return found;
+    return plan(containers, this.#routes.inForce());
+  }
+
   #schedule(
     plan: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
@@ -144,6 +158,7 @@ export class Reconciler {
   ): readonly WorkItem[] {
     const { due, live } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
     this.#reporter.retainOnly(live);
+    this.#routes.retainOnly(live);
     this.#parts.retainOnly?.(live);
     return due;
   }
@@ -161,6 +176,7 @@ export class Reconciler {
     if (!outcome) this.#queue.gone(item);
     else if (outcome.failures.length === 0) this.#queue.done(item);
     else reported = this.#queue.failed(item, failureOf(outcome), this.#now());
+    if ('netns' in item.desired) this.#routes.record(item.desired, outcome);
     const ended = this.#now();
     this.#queue.took(item, ended - began, ended);
     this.#reporter.outcome(reported, outcome);

@@ -3,6 +3,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import { isUnreachable } from '../../docker/docker-host.js';
 import type { Change } from '../diff/state.js';
 import { CLOSED } from '../diff/strict.js';
 import type { ApplyResult } from '../namespace/outcome.js';
@@ -15,6 +16,8 @@ const REPORTED_AT = 2;
 /** Failures of one namespace that are listed, and characters of each: there can be one for every route. */
 const MAX_FAILURES = 3;
 const FAILURE_MAX = 400;
+/** How much of what was said once is remembered; the oldest is forgotten. */
+const MAX_SAID = 1024;
 
 /** The name of a namespace in the log, and why it fails. */
 type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'> &
@@ -28,6 +31,8 @@ export class Reporter {
   readonly #warned = new Map<string, string>();
   /** The mistakes that were reported and still hold. */
   #reported: ReadonlySet<string> = new Set();
+  /** What is said once while the daemon runs, and has been. */
+  readonly #said = new Set<string>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -35,8 +40,7 @@ export class Reporter {
 
   /** Reports why the containers cannot be listed, if it lasts. That Docker is down is reported by who listens to it. */
   listFailed(err: unknown, { lastError = '', repeats }: Attempts): void {
-    const isDown = (err as { syscall?: string }).syscall === 'connect';
-    if (repeats === REPORTED_AT && !isDown)
+    if (repeats === REPORTED_AT && !isUnreachable(err))
       this.#log.error(
         `${lastError}; until Docker lists them what is in force stays, and no labels are applied to containers that start meanwhile`,
       );
@@ -46,13 +50,23 @@ export class Reporter {
   /** Reports each mistake when it is new. @param diagnostics all that there are now */
   diagnostics(diagnostics: readonly Diagnostic[]): void {
     const now = new Set<string>();
-    for (const { container, key, message, isError } of diagnostics) {
+    for (const { container, key, message, isError, once } of diagnostics) {
+      if (once !== undefined && !this.#isFirst(once)) continue;
       const text = `${container}\n${key}\n${message}`;
       const isNew = !this.#reported.has(text) && !now.has(text);
       if (isNew) this.#log[isError ? 'error' : 'warn']({ container, label: key }, message);
       now.add(text);
     }
     this.#reported = now;
+  }
+
+  /** Whether it is said for the first time. */
+  #isFirst(once: string): boolean {
+    if (this.#said.has(once)) return false;
+    this.#said.add(once);
+    // Labels may say ever different things.
+    if (this.#said.size > MAX_SAID) this.#said.delete(this.#said.values().next().value!);
+    return true;
   }
 
   /**

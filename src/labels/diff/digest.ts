@@ -23,3 +23,8 @@ export function routesDigest(routes: readonly DesiredRoute[]): string {
     .map(({ network, gateway }) => `${formatPrefix(network)} ${gateway ? formatAddress(gateway) : ''}`)
     .join(',');
 }
+
+/** The routes of one namespace as one text. */
+export function namespaceRoutes({ netns, routes }: Pick<DesiredState, 'netns' | 'routes'>): string {
+  return `${netns.key} ${netns.path} ${routesDigest(routes)}`;
+}

@@ -7,7 +7,7 @@ import type { Family } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import { CT_STATE, type FilterRule, type ForwardChain } from '../../nft/filter-chain.js';
 import type { InterfacePattern } from '../spec/intent.js';
-import { ANY, covers, formatPattern, intersect } from '../spec/interface-pattern.js';
+import { ANY, covers, DOCKERS, formatPattern, intersect } from '../spec/interface-pattern.js';
 
 /** What a namespace is to forward. */
 export interface Forwarding {
@@ -52,9 +52,11 @@ function isFor({ family }: ForwardChain, { families }: Forwarding): boolean {
 
 /** Whether all connections that leave, all answers to them, or all connections to forwarded ports are dropped. */
 function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding): boolean {
+  // Of a router between Docker's networks the patterns are of both sides.
+  const notOther = outside.filter(pattern => !intersect(pattern, DOCKERS));
   const kinds: readonly (readonly Flow[])[] = [
-    outside.map(oif => ({ oif, notOther: outside, states: CT_STATE.new })),
-    outside.map(iif => ({ iif, notOther: outside, states: CT_STATE.established })),
+    outside.map(oif => ({ oif, notOther, states: CT_STATE.new })),
+    outside.map(iif => ({ iif, notOther, states: CT_STATE.established })),
     ingress.map(iif => ({ iif, states: CT_STATE.new | CT_STATE.dnat })),
   ];
   return kinds.some(flows => flows.length > 0 && flows.every(flow => !passes(chain, flow)));
@@ -86,8 +88,7 @@ function passes({ rules, others, isDropping }: ForwardChain, flow: Flow): boolea
 function meets({ iif, oif, states, isSelective }: FilterRule, flow: Flow): 'yes' | 'perhaps' | 'no' {
   if (states !== undefined && (states & flow.states) === 0) return 'no';
   const other = flow.iif ? oif : iif;
-  // Of all interfaces none is another.
-  if (other && flow.notOther?.some(one => one.name !== '' && covers(one, other))) return 'no';
+  if (other && flow.notOther?.some(one => covers(one, other))) return 'no';
   const links = [
     [iif, flow.iif ?? ANY],
     [oif, flow.oif ?? ANY],

@@ -50,14 +50,12 @@ export function routingTable(network: Prefix): number {
 
 /**
  * The changes to policy rules: additions after the fallbacks, deletions before any route is removed. Rules are added in the
- * order of their priorities and deleted in reverse, so that no packet meets one of ours without that of main before it. One
- * that somebody else has put there already is as good: the kernel takes no second.
+ * order of their priorities and deleted in reverse, so that no packet meets one of ours without that of main before it.
  */
 export function diffRules(desired: RoutingDesired, observed: readonly Rule[]): Change[] {
   const wanted = routingRules(desired);
   const missing = wanted.filter(rule => !observed.some(other => sameRule(rule, other)));
-  const ours = observed.filter(({ protocol }) => protocol === RTPROT_DWGD);
-  const extra = ours.filter(rule => !wanted.some(other => sameRule(rule, other))).reverse();
+  const extra = observed.filter(rule => !wanted.some(other => sameRule(rule, other))).reverse();
   return [
     ...missing.map((rule): Change => ({ kind: 'addRule', rule })),
     ...extra.map((rule): Change => ({ kind: 'deleteRule', rule })),

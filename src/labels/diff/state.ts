@@ -110,7 +110,7 @@ export interface SandboxObserved {
   readonly hasProbe?: boolean;
   /** Routes of our protocol in every table, in the kernel's order. */
   readonly routes: readonly Route[];
-  /** Policy rules in the kernel's order: at least those of our protocol. */
+  /** Policy rules of our protocol, in the kernel's order. */
   readonly rules: readonly Rule[];
   /** The desired ones that exist, `towards` resolved, each once. */
   readonly sysctls: readonly ObservedSysctl[];

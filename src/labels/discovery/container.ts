@@ -32,11 +32,21 @@ export interface NetnsRef {
   readonly process?: { readonly pid: number; readonly startTime: string };
 }
 
-/** An address of the host on an Ethernet-like link, with the prefix length of its network. */
+/** An address of the host on an Ethernet-like link, or of a router beside it, with the prefix length of its network. */
 export interface HostInterfaceAddress {
   readonly prefix: Prefix;
-  /** The link's own address: `02:42:0a:00:00:01`. */
+  /** The link's own address, or the router's: `02:42:0a:00:00:01`. */
   readonly mac: string;
+  /** Present where it is a router's. */
+  readonly isNeighbour?: true;
+}
+
+/** What the host does with packets that are not its own. */
+export interface HostForwarding {
+  /** By family, whether it forwards at all. */
+  readonly isOn: { readonly 4: boolean; readonly 6: boolean };
+  /** Whether Docker's firewall is its tables of nftables (from Docker 29, where so configured) in place of iptables. */
+  readonly isNftables: boolean;
 }
 
 /** A container as Docker and /proc describe it. */

@@ -4,7 +4,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { type DockerApi, unlessGone } from '../../docker/api-client.js';
+import { type DockerApi, isForbidden, unlessGone } from '../../docker/api-client.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import { LISTING, Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
@@ -93,7 +93,7 @@ export class Containers {
       up: () => {
         // What happened while nobody listened is not replayed.
         this.#fresh.clear();
-        log.info({ socket: api.socketPath }, 'listening for Docker events');
+        log.info({ docker: api.name }, 'listening for Docker events');
         changed();
       },
       event: event => {
@@ -103,7 +103,12 @@ export class Containers {
         this.#dirty.add(id);
         changed();
       },
-      down: err => log.warn({ socket: api.socketPath, err: messageOf(err) }, 'cannot reach Docker: retrying'),
+      down: err => {
+        if (!isForbidden(err))
+          return log.warn({ docker: api.name, err: messageOf(err) }, 'cannot reach Docker: retrying');
+        log.error(`${messageOf(err)}; until then labels are applied only when --look-interval is over`);
+        changed();
+      },
     });
   }
 

@@ -2,16 +2,31 @@
 // Not here: the host's routes (labels/namespace/sandbox.ts).
 
 import { readFileSync } from 'node:fs';
-import { type Address, type Family, formatAddress, type Prefix } from '../../base/ip.js';
+import {
+  type Address,
+  type Family,
+  formatAddress,
+  type Prefix,
+  prefixContains,
+  sameAddress,
+} from '../../base/ip.js';
 import { RTPROT_DWGD } from '../../base/ownership.js';
 import { whyUnusable } from '../../base/special-addresses.js';
 import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
-import type { HostInterfaceAddress, NetnsRef } from './container.js';
+import { macOf, type Neighbour } from '../../netlink/route/neighbour.js';
+import type { Nft } from '../../nft/client.js';
+import type { HostForwarding, HostInterfaceAddress, NetnsRef } from './container.js';
 import { netnsAt } from './proc-netns.js';
 
+const SYSCTLS = { 4: '/proc/sys/net/ipv4/ip_forward', 6: '/proc/sys/net/ipv6/conf/all/forwarding' } as const;
+/** Docker's own, where its firewall is not iptables. */
+const DOCKER_TABLES = [
+  { family: 'ip', name: 'docker-bridges' },
+  { family: 'ip6', name: 'docker-bridges' },
+] as const;
 /** Sysctls of br_netfilter: whether frames that a bridge forwards pass the host's firewall. */
 const BRIDGE_NF = {
   4: '/proc/sys/net/bridge/bridge-nf-call-iptables',
@@ -40,6 +55,14 @@ export class Host {
   /** Runs a synchronous function in the host's network namespace. */
   within<T>(fn: () => Synchronous<T>): Synchronous<T> {
     return this.#entry.within(this.#netns, fn);
+  }
+
+  /** What it forwards, and whose firewall decides. */
+  forwarding(nft: Pick<Nft, 'has'>): HostForwarding {
+    return this.within(() => ({
+      isOn: { 4: isOn(SYSCTLS[4]), 6: isOn(SYSCTLS[6]) },
+      isNftables: DOCKER_TABLES.some(table => isThere(nft, table)),
+    }));
   }
 
   /** The addresses of the host's links, each with its prefix length. */
@@ -72,6 +95,40 @@ export class Host {
       const mac = links.find(link => link?.index === index)?.mac;
       return mac === undefined ? [] : [{ prefix, mac }];
     });
+  }
+
+  /** Routers of these addresses beside the host. */
+  async routers(wanted: readonly Address[]): Promise<HostInterfaceAddress[]> {
+    return routersAmong(this.#rt, wanted);
+  }
+}
+
+/** Neighbours with these addresses, as far as their link-layer ones are known, each with all of its addresses. */
+export function routersAmong(
+  rt: Pick<RtNetlink, 'addresses' | 'neighbours'>,
+  wanted: readonly Address[],
+): HostInterfaceAddress[] {
+  const addresses = rt.addresses();
+  const neighbours = rt.neighbours().flatMap(one => {
+    const mac = macOf(one);
+    return mac === undefined ? [] : [{ ...one, mac }];
+  });
+  const isWanted = ({ address }: Neighbour): boolean => wanted.some(one => sameAddress(one, address));
+  const macs = new Set(neighbours.filter(isWanted).map(({ mac }) => mac));
+  return neighbours.flatMap(({ index, address, mac }): HostInterfaceAddress[] => {
+    const own = addresses.find(one => one.index === index && prefixContains(one.prefix, address));
+    return own && macs.has(mac)
+      ? [{ prefix: { address, length: own.prefix.length }, mac, isNeighbour: true }]
+      : [];
+  });
+}
+
+/** Whether a table is there; not where the kernel has no nf_tables. */
+function isThere(nft: Pick<Nft, 'has'>, table: Parameters<Nft['has']>[0]): boolean {
+  try {
+    return nft.has(table);
+  } catch {
+    return false;
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import { isForbidden } from '../../docker/api-client.js';
 import { ClosedError } from '../../docker/queries.js';
 import type { ContainerSnapshot } from './snapshot.js';
 
@@ -29,9 +30,9 @@ export class InspectErrors {
     if (err instanceof ClosedError) throw err;
     const text = messageOf(err);
     if (this.#why.get(id) !== text) {
-      this.#log.warn(
+      this.#log[isForbidden(err) ? 'error' : 'warn'](
         { container: name },
-        `cannot inspect the container; keeping its last applied configuration until Docker answers: ${text}`,
+        `cannot inspect the container; until Docker answers its last applied configuration stays, and where there is none its packets leave by Docker's routes: ${text}`,
       );
     }
     this.#why.set(id, text);

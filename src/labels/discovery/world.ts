@@ -1,8 +1,8 @@
 // The world that a plan is made from: the containers, and what their labels need of the host and the DNS. Not here:
 // containers (containers.ts), the plan (labels/planner/plan.ts).
 
-import type { Address, Family, Prefix } from '../../base/ip.js';
-import type { ContainerView, HostInterfaceAddress } from './container.js';
+import { type Address, type Family, formatAddress, type Prefix, sameAddress } from '../../base/ip.js';
+import type { ContainerView, HostForwarding, HostInterfaceAddress } from './container.js';
 import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
@@ -24,6 +24,8 @@ export interface WorldSnapshot {
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
   readonly nextHops: readonly Address[];
+  /** Absent where no label asks for a route of the host. */
+  readonly forwarding?: HostForwarding | undefined;
   /** The host's own addresses on its containers' networks. */
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
   /** Those of now, and their revision when the snapshot was taken; absent: all answer. */
@@ -35,7 +37,8 @@ export interface WorldSnapshot {
 
 interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
-  readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'bridgeFiltered'>;
+  readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'bridgeFiltered' | 'routers'>;
+  readonly forwarding: () => HostForwarding;
   readonly names: Pick<DnsCache, 'answers' | 'revision'>;
   readonly silent?: SilentGateways;
   /** Whether labels ask for routes of the host: then its addresses and next hops are read. */
@@ -48,8 +51,11 @@ export class World {
   readonly #parts: WorldParts;
   #hostAddresses: readonly Prefix[] = [];
   #nextHops: readonly Address[] | undefined;
+  #forwarding: HostForwarding | undefined;
   #hostInterfaceAddresses: readonly HostInterfaceAddress[] | undefined;
   #bridgeFiltered: readonly Family[] | undefined;
+  /** By their addresses: one that the host has not talked to for a while stays. */
+  #routers: ReadonlyMap<string, HostInterfaceAddress> = new Map();
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
@@ -70,13 +76,35 @@ export class World {
       this.#hostAddresses = await host.addresses();
       // The host may have many routes.
       if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
+      if (fullResync || !this.#forwarding) this.#forwarding = this.#parts.forwarding();
     }
     if (!found.some(isInside)) this.#bridgeFiltered = undefined;
     else if (fullResync || !this.#bridgeFiltered) this.#bridgeFiltered = host.bridgeFiltered();
     this.#hostInterfaceAddresses = asksForHostInterfaces(found)
       ? await (pending ?? host.interfaceAddresses())
       : undefined;
+    await this.#findRouters(found, this.#hostInterfaceAddresses);
     return found;
+  }
+
+  /** Docker's gateways of labelled containers where that is not the host, as on a macvlan network. */
+  async #findRouters(
+    containers: readonly ContainerView[],
+    own: readonly HostInterfaceAddress[] = [],
+  ): Promise<void> {
+    const gateways = containers
+      .filter(({ labels }) => labels.size > 0)
+      .flatMap(({ attachments }) => attachments.filter(({ ignoresNextHop }) => !ignoresNextHop))
+      .flatMap(({ gateways = [] }) => gateways);
+    const others = gateways.filter(
+      gateway => !own.some(({ prefix }) => sameAddress(prefix.address, gateway)),
+    );
+    const found = own.length > 0 && others.length > 0 ? await this.#parts.host.routers(others) : [];
+    const keyOf = ({ prefix: { address } }: HostInterfaceAddress): string => formatAddress(address);
+    const wanted = new Set(others.map(formatAddress));
+    const all = new Map([...this.#routers, ...found.map(router => [keyOf(router), router] as const)]);
+    const macs = new Set([...all.values()].filter(one => wanted.has(keyOf(one))).map(({ mac }) => mac));
+    this.#routers = new Map([...all].filter(([, { mac }]) => macs.has(mac)));
   }
 
   /** The world for containers that were listed, with the DNS's answers of now. */
@@ -89,7 +117,8 @@ export class World {
       externalRevision: revision,
       hostAddresses: this.#hostAddresses,
       nextHops: this.#nextHops ?? [],
-      hostInterfaceAddresses: this.#hostInterfaceAddresses ?? [],
+      forwarding: this.#forwarding,
+      hostInterfaceAddresses: [...(this.#hostInterfaceAddresses ?? []), ...this.#routers.values()],
       ...(silent && { silent, silentRevision: silent.revision }),
       bridgeFiltered: this.#bridgeFiltered ?? [],
     };

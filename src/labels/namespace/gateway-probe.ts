@@ -2,7 +2,7 @@
 // ask anew each time. Not here: when that is done, and what follows (labels/controller/gateway-watch.ts).
 
 import { isNotFound } from '../../base/errors.js';
-import type { Address } from '../../base/ip.js';
+import { type Address, sameAddress } from '../../base/ip.js';
 import type { Connection } from '../../netlink/connection.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import {
@@ -37,7 +37,8 @@ export function probeGateways(connection: Connection, gateways: readonly Address
     try {
       const context = { op: 'reading neighbour', subject: 'of a route' };
       const [answer] = connection.request(getNeighbourRequest({ index, address }), context);
-      return answer && decodeNeighbour(answer.payload, address);
+      const found = answer && decodeNeighbour(answer.payload);
+      return found && sameAddress(found.address, address) ? found : undefined;
     } catch (err) {
       if (isNotFound(err)) return undefined;
       throw err;

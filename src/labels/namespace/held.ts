@@ -1,7 +1,7 @@
 // What a namespace can hold of its desired state, by what is found there, and how a strict one is closed while that is less
 // than all. Not here: the changes (sandbox.ts).
 
-import { readRules } from '../../netlink/route/policy-rule.js';
+import { type Rule, readRules } from '../../netlink/route/policy-rule.js';
 import { whyBypassed, whyOvertaken } from '../diff/bypass.js';
 import { CLOSED_FROZEN, isClosedFrozen } from '../diff/diff-frozen.js';
 import { describeIgnoredGateways, withoutIgnored } from '../diff/ignored-gateways.js';
@@ -18,39 +18,36 @@ import type { NetnsSession } from './session.js';
  */
 export function heldIn(
   { rules, ignoredGateways }: RawState,
-  decoded: SandboxObserved,
+  observed: SandboxObserved,
   planned: SandboxDesired,
   session: Pick<NetnsSession, 'isCrowded' | 'supportedRoutes'>,
 ): {
   readonly desired: SandboxDesired;
-  readonly observed: SandboxObserved;
   readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'>;
 } {
   const reachable = withoutIgnored(planned.routes, ignoredGateways);
   const isBarred =
-    planned.isStrict && !planned.isFrozen && decoded.stamp !== desiredStamp(planned) && session.isCrowded();
+    planned.isStrict && !planned.isFrozen && observed.stamp !== desiredStamp(planned) && session.isCrowded();
   const routes = isBarred ? session.supportedRoutes(closedRoutes(reachable)) : reachable;
   const desired = { ...planned, routes };
-  // Rules of others count where ours are to be: the kernel takes no second of a kind.
-  const observed = routes.length > 0 ? { ...decoded, rules: readRules(rules) } : decoded;
+  const all = (): readonly Rule[] => readRules(rules);
   const found = [
-    whyBypassed(desired, () => observed.rules) ?? [],
+    whyBypassed(desired, all) ?? [],
     describeIgnoredGateways(planned.routes, ignoredGateways) ?? [],
   ].flat();
   if (found.length > 0 && planned.isStrict && !planned.isFrozen) {
     const warnings = [`${found.join('; ')}; until then ${CLOSED}`];
-    return { desired: { ...desired, ...closedState(desired) }, observed, warned: { warnings } };
+    return { desired: { ...desired, ...closedState(desired) }, warned: { warnings } };
   }
   // A frozen namespace keeps the table that it has.
   const isClosed = isClosedFrozen(desired, observed);
   const warnings = [
     ...found,
-    ...[whyOvertaken(desired, () => observed.rules) ?? []].flat(),
+    ...[whyOvertaken(desired, all) ?? []].flat(),
     ...(isClosed ? [CLOSED_FROZEN] : []),
   ];
   return {
     desired,
-    observed,
     warned: { ...(warnings.length > 0 && { warnings }), ...(isClosed && { isClosed }) },
   };
 }

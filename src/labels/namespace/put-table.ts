@@ -7,6 +7,7 @@ import { modulesOf, needsModule } from '../../nft/modules.js';
 import {
   createTable,
   deleteTable,
+  type NftChain,
   type NftRule,
   type NftTable,
   type NftTransaction,
@@ -47,6 +48,9 @@ export function putTable(
   const put = kind === 'createTable' ? createTable : replaceTable;
   const whole = attempt(() => run(put(table)));
   if (!whole) return { table, refused: [] };
+  const spare = withoutInputNat(table);
+  if (spare && !attempt(() => run(put(spare))))
+    return { table: spare, refused: isStrict ? [] : [WITHOUT_INPUT_NAT] };
   const refusals = labelled.flatMap(label => {
     const err = probe(probeTable(table, labelled, label), run);
     return err ? [{ label, reason: err.reason }] : [];
@@ -87,13 +91,25 @@ function probe(table: NftTable, run: (transaction: NftTransaction) => void): Nft
 
 /** The table without rules that look up addresses (fib): forwards, and reply-path routing. Undefined where it has none. */
 function withoutFib(table: NftTable): NftTable | undefined {
-  const chains = table.chains.map(chain => ({
+  const chains = (withoutInputNat(table) ?? table).chains.map(chain => ({
     ...chain,
     rules: chain.rules.filter(rule => !needsModule(rule, FIB)),
   }));
-  const isSame = chains.every(({ rules }, n) => rules.length === table.chains[n]!.rules.length);
-  return isSame ? undefined : { ...table, chains };
+  const count = (all: readonly NftChain[]): number => all.reduce((sum, { rules }) => sum + rules.length, 0);
+  return count(chains) === count(table.chains) ? undefined : { ...table, chains };
 }
+
+/** The table without source NAT at input, which only UDP replies need while a gateway is gone; undefined where it has none. */
+function withoutInputNat(table: NftTable): NftTable | undefined {
+  const chains = table.chains.filter(({ hook }) => hook?.type !== 'nat' || hook.hook !== 'input');
+  return chains.length === table.chains.length ? undefined : { ...table, chains };
+}
+
+const WITHOUT_INPUT_NAT: Refusal = {
+  key: ALL_LABELS,
+  message:
+    'the kernel takes no source NAT at input, so published UDP ports are not answered while the gateway of a label is gone: load it (modprobe nft_chain_nat nft_nat) and restart dwgd',
+};
 
 function refusalOf(
   { container, key }: LabelledRules,

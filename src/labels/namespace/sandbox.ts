@@ -110,10 +110,11 @@ export class Sandboxes {
       if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
         return { changes, failures: [], ...settled.warned };
       const { desired, warned, observed, tampering, next } = orClosed(session, planned, () => {
-        const held = heldIn(rawState, decodeState(rawState), { ...planned, routes }, session);
-        const tampering = this.#checkTampering(held.desired, held.observed, session);
-        const next = diff(held.desired, { ...held.observed, isTampered: tampering.isTampered });
-        return { ...held, tampering, next };
+        const observed = decodeState(rawState);
+        const held = heldIn(rawState, observed, { ...planned, routes }, session);
+        const tampering = this.#checkTampering(held.desired, observed, session);
+        const next = diff(held.desired, { ...observed, isTampered: tampering.isTampered });
+        return { ...held, observed, tampering, next };
       });
       unreadable = tampering.unreadable ?? unreadable;
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
@@ -144,6 +145,18 @@ export class Sandboxes {
   #readState(session: NetnsSession, { netns, sysctls, loopbackTowards, routes }: SandboxDesired): RawState {
     const gateways = routes.flatMap(({ gateway }) => gateway ?? []);
     return session.readState(sysctls, loopbackTowards, !this.#searched.has(netns.key), gateways);
+  }
+
+  /** Whether the namespace has the desired routes already, and nothing leads past them. Nothing is changed. */
+  holdsRoutes(desired: SandboxDesired): boolean {
+    const held = this.#sessions.within(desired.netns, session => {
+      const planned = { ...desired, routes: session.supportedRoutes(desired.routes) };
+      const rawState = this.#readState(session, planned);
+      const observed = decodeState(rawState);
+      const { desired: found, warned } = heldIn(rawState, observed, planned, session);
+      return warned.warnings === undefined && !diff(found, observed).some(isOfRouting);
+    });
+    return held === true;
   }
 
   /** Removes all that is ours, and restores sysctls. Throws as `reconcile` does. */
@@ -211,6 +224,11 @@ export class Sandboxes {
     const generation = session.generation();
     if (generation !== undefined) this.#tamperCheck.trust(key, generation);
   }
+}
+
+/** Whether it is a change of routes or policy rules. */
+function isOfRouting({ kind }: Change): boolean {
+  return kind === 'addRoute' || kind === 'deleteRoute' || kind === 'addRule' || kind === 'deleteRule';
 }
 
 /** Whether routes have changed on which it depends which interfaces sysctls and loopback routes are for. */

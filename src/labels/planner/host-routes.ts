@@ -12,7 +12,9 @@ import {
 } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import type { DesiredRoute } from '../diff/state.js';
+import type { HostForwarding } from '../discovery/container.js';
 import type { Diagnostic, HostRouteIntent } from '../spec/intent.js';
+import { forwardingNotices } from './host-forwarding.js';
 import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
 
 /** What the host allows, and its addresses. */
@@ -23,6 +25,8 @@ export interface HostView {
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
   readonly nextHops: readonly Address[];
+  /** Absent: nothing is said of what it has to forward. */
+  readonly forwarding?: HostForwarding | undefined;
 }
 
 /** The shortest prefix that needs no `--allow-host-routes`. */
@@ -44,7 +48,12 @@ export function planHostRoutes(
   requests: readonly HostRouteRequest[],
   neighbours: readonly SandboxMembers[],
   host: HostView,
-): { readonly routes: readonly DesiredRoute[]; readonly diagnostics: readonly Diagnostic[] } {
+): {
+  readonly routes: readonly DesiredRoute[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** About routes that are made. */
+  readonly notices: readonly Diagnostic[];
+} {
   const diagnostics: Diagnostic[] = [];
   const budget = { 4: MOST_NETWORKS, 6: MOST_NETWORKS };
   const found = new Map<
@@ -75,7 +84,17 @@ export function planHostRoutes(
       }
     }
   }
-  return { routes: [...found.values()].map(({ route }) => route), diagnostics };
+  const made = [...found.values()];
+  return {
+    routes: made.map(({ route }) => route),
+    diagnostics,
+    notices: host.forwarding
+      ? forwardingNotices(
+          made.map(({ attributed }) => attributed),
+          host.forwarding,
+        )
+      : [],
+  };
 }
 
 function whyRefused(

@@ -6,13 +6,10 @@ import { plain } from '../../base/plain-text.js';
 import { formatDestination } from '../spec/destination.js';
 import { diagnostic } from '../spec/diagnostics.js';
 import type { Diagnostic, InterfacePattern, RouteIntent } from '../spec/intent.js';
-import { covers, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
+import { covers, DOCKERS, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { NAT_IN_INTERFACES, NAT_INTERFACES } from '../spec/label-keys.js';
 import { type Attributed, diagnosticOf } from './merge.js';
 import type { Requester } from './resolve.js';
-
-/** As Docker names the interfaces of its networks. */
-const DOCKERS: InterfacePattern = { name: 'eth', prefix: true };
 
 /** The leaks that the labels of a namespace leave. */
 export function findLeaks({ members, intent }: Requester): Diagnostic[] {

@@ -29,6 +29,7 @@ import {
   type ResolvedSandbox,
   type Sandbox,
 } from './sandbox-plan.js';
+import { WaysBack } from './ways-back.js';
 
 /** Everything that is known. */
 export interface PlanInput extends HostView {
@@ -47,6 +48,8 @@ export interface PlanInput extends HostView {
   readonly bridgeFiltered?: readonly Family[];
   /** Whether every labelled container is strict, whatever its labels say. */
   readonly isStrict?: boolean;
+  /** Routes that are known to be in force, as namespaceRoutes() has them. */
+  readonly routesInForce?: ReadonlySet<string>;
 }
 
 export interface Plan {
@@ -58,6 +61,8 @@ export interface Plan {
   readonly externalNames: readonly string[];
   /** Gateways for which there are others if they do not answer. */
   readonly watchedGateways: readonly WatchedGateways[];
+  /** Routes on which the plan depends: with them in force, or not any more, it is another. */
+  readonly routesAsked: ReadonlySet<string>;
 }
 
 /** @param tables those built for an earlier plan, to be reused */
@@ -96,14 +101,16 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   }
   warnings.push(...sandboxes.flatMap(findLeaks));
   const routes = new Map(sandboxes.map(sandbox => [sandbox, resolveRoutes(sandbox, context)]));
+  const routers = [...routes].map(([{ members }, routes]) => ({ members, routes }));
+  const waysBack = new WaysBack(groups, routers, world.routesInForce);
   const resolved = sandboxes.map((sandbox): ResolvedSandbox => {
     const budget = new RuleBudget();
     const rules = acceptRules(sandbox.intent.rules, budget, diagnostics);
-    const forwards = resolveForwards(sandbox, budget, context);
+    const forwards = resolveForwards(sandbox, budget, context, waysBack);
     return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
   });
   warnings.push(...findFiltered(routes, world.bridgeFiltered ?? []));
-  diagnostics.push(...reportLoops([...routes].map(([{ members }, routes]) => ({ members, routes }))));
+  diagnostics.push(...reportLoops(routers));
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);
   // Labels that are not in force, by their containers' names as diagnostics have them.
@@ -122,9 +129,10 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
       ...desired.filter(({ routes }) => routes.length > 0),
     ],
     hostRoutes: host.routes,
-    diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics]),
+    diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics, ...host.notices]),
     externalNames: [...names.asked].sort(naturalCompare),
     watchedGateways: names.watched,
+    routesAsked: waysBack.asked,
   };
 }
 

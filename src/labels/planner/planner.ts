@@ -2,18 +2,22 @@
 // Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
+import type { HostForwarding } from '../discovery/container.js';
 import { sameRevisions } from '../discovery/views.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { TableCache } from '../table/table-cache.js';
 import { type Plan, planWorld } from './plan.js';
 
+/** As namespaceRoutes() has them. */
+type Routes = ReadonlySet<string>;
+
 export class Planner {
   readonly #allowHostRoutes: readonly Prefix[];
   readonly #isStrict: boolean;
   readonly #intents: ParseCache;
   readonly #tables = new TableCache();
-  #last: { readonly snapshot: WorldSnapshot; readonly plan: Plan } | undefined;
+  #last: { readonly snapshot: WorldSnapshot; readonly plan: Plan; readonly inForce: Routes } | undefined;
 
   /**
    * @param isStrict whether every labelled container is, whatever its labels say
@@ -25,15 +29,28 @@ export class Planner {
     this.#isStrict = isStrict;
   }
 
-  /** The desired state, with the mistakes of the labels' syntax; made anew only where something has changed. */
-  plan(snapshot: WorldSnapshot): Plan {
+  /**
+   * The desired state, with the mistakes of the labels' syntax; made anew only where something has changed.
+   * @param routesInForce those of namespaces that are known to have them
+   */
+  plan(snapshot: WorldSnapshot, routesInForce: Routes = new Set()): Plan {
     const last = this.#last;
-    if (last && isSame(last.snapshot, snapshot)) return last.plan;
+    const isInForce = (route: string): boolean => routesInForce.has(route);
+    if (
+      last &&
+      isSame(last.snapshot, snapshot) &&
+      [...last.plan.routesAsked].every(route => last.inForce.has(route) === isInForce(route))
+    )
+      return last.plan;
     const { intents, unverified, diagnostics } = this.#intents.getAll(snapshot.containers);
     const [allowHostRoutes, isStrict] = [this.#allowHostRoutes, this.#isStrict];
-    const plan = planWorld({ ...snapshot, intents, unverified, allowHostRoutes, isStrict }, this.#tables);
+    const plan = planWorld(
+      { ...snapshot, intents, unverified, allowHostRoutes, isStrict, routesInForce },
+      this.#tables,
+    );
     const all = { ...plan, diagnostics: [...diagnostics, ...plan.diagnostics] };
-    this.#last = { snapshot, plan: all };
+    const inForce = new Set([...plan.routesAsked].filter(isInForce));
+    this.#last = { snapshot, plan: all, inForce };
     return all;
   }
 }
@@ -46,12 +63,17 @@ function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
     sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
     sameList(a.bridgeFiltered, b.bridgeFiltered, Object.is) &&
     sameList(a.nextHops, b.nextHops, sameAddress) &&
+    sameForwarding(a.forwarding, b.forwarding) &&
     sameList(
       a.hostInterfaceAddresses,
       b.hostInterfaceAddresses,
       (a, b) => a.mac === b.mac && sameWithHostBits(a.prefix, b.prefix),
     )
   );
+}
+
+function sameForwarding(a: HostForwarding | undefined, b: HostForwarding | undefined): boolean {
+  return a?.isOn[4] === b?.isOn[4] && a?.isOn[6] === b?.isOn[6] && a?.isNftables === b?.isNftables;
 }
 
 function revisionsOf({ containers }: WorldSnapshot): number[] {

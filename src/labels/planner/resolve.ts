@@ -11,6 +11,7 @@ import {
   prefixCovers,
   samePrefix,
 } from '../../base/ip.js';
+import { plain } from '../../base/plain-text.js';
 import type { Attachment } from '../discovery/container.js';
 import type { Diagnostic, ForwardIntent } from '../spec/intent.js';
 import { ANY } from '../spec/interface-pattern.js';
@@ -24,6 +25,7 @@ import type { NameIndex } from './name-index.js';
 import type { Resolution } from './preference.js';
 import type { ResolvedRoute } from './routing-loops.js';
 import { whyIgnored } from './unresolved.js';
+import type { WaysBack } from './ways-back.js';
 
 /** A namespace, and what its labels ask for together. */
 export interface Requester {
@@ -97,7 +99,9 @@ export function resolveForwards(
   { members, intent }: Requester,
   budget: RuleBudget,
   context: ResolveContext,
+  waysBack: WaysBack,
 ): ResolvedForward[] {
+  const wayBackFrom = waysBack.from(members);
   return intent.forwards.flatMap(attributed => {
     const { container, intent: forward } = attributed;
     const ingress = ingressInterfaces(forward, intent);
@@ -113,8 +117,20 @@ export function resolveForwards(
       context.diagnostics.push(diagnosticOf(attributed, TOO_MANY_RULES));
       return [];
     }
-    return [{ key, pattern, ingress, protocol, ports, addresses, destinationPort }];
+    const kept = addresses.flatMap(address => {
+      const found = wayBackFrom(address, forward.clients);
+      if (found?.astray !== undefined)
+        context.warnings.push(diagnosticOf(attributed, whyAstray(found.astray, address, container.name)));
+      return found ? [[address.family, found.kept] as const] : [];
+    });
+    const clients = kept.length > 0 && { kept: Object.fromEntries(kept) };
+    return [{ key, pattern, ingress, protocol, ports, addresses, destinationPort, ...clients }];
   });
+}
+
+function whyAstray(destination: string, { family }: Address, gateway: string): string {
+  const network = family === 4 ? '0.0.0.0/0' : '::/0';
+  return `${plain(destination, 80)} answers the clients whose addresses are kept past this container, unless it has routes of its own: give it the label twine.route.${network}=${plain(gateway, 80)}, or leave "keep" out`;
 }
 
 /** Each address takes one masquerading rule. The translation is one rule for all single ports, but one for each range. */

@@ -4,6 +4,7 @@
 import { groupBy } from '../../base/group-by.js';
 import { type Address, addressKey, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
+import type { DesiredRoute } from '../diff/state.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf, type SandboxMembers } from './merge.js';
 
@@ -16,8 +17,16 @@ export interface ResolvedRoute {
   readonly gateway: Address | undefined;
 }
 
+/** The routes that the kernel is to hold for them: each with its fallback. */
+export function desiredRoutes(routes: readonly ResolvedRoute[]): DesiredRoute[] {
+  return routes.flatMap(({ attributed, gateway }): DesiredRoute[] => {
+    const { network } = attributed.intent;
+    return [...(gateway ? [{ network, gateway }] : []), { network }];
+  });
+}
+
 /** A namespace and its routes. */
-interface Router {
+export interface Router {
   readonly members: SandboxMembers;
   readonly routes: readonly ResolvedRoute[];
 }
@@ -60,7 +69,8 @@ export function reportLoops(routers: readonly Router[]): Diagnostic[] {
   });
 }
 
-function attachmentKey(networkId: string, address: Address): string {
+/** An address on one network, for maps. */
+export function attachmentKey(networkId: string, address: Address): string {
   return `${networkId} ${addressKey(address)}`;
 }
 

@@ -8,7 +8,7 @@ import { withDigest } from '../diff/digest.js';
 import type { Forwarding } from '../diff/foreign-firewall.js';
 import { priorityOf, routingTable } from '../diff/policy-routing.js';
 import type { InstallTerms } from '../diff/stamp.js';
-import type { DesiredRoute, DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
+import type { DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state.js';
 import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { HostInterfaceAddress } from '../discovery/container.js';
@@ -19,11 +19,11 @@ import { STRICT } from '../spec/label-keys.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
 import type { TableParts } from '../table/nft-table.js';
-import { ingressMacs, REPLY_SYSCTLS } from '../table/reply-routing.js';
+import { findIngress, REPLY_SYSCTLS } from '../table/reply-routing.js';
 import type { TableCache } from '../table/table-cache.js';
 import { type Attributed, diagnosticOf, type MergedIntent } from './merge.js';
 import type { Requester, ResolveContext } from './resolve.js';
-import type { ResolvedRoute } from './routing-loops.js';
+import { desiredRoutes, type ResolvedRoute } from './routing-loops.js';
 
 /** One namespace while it is planned. */
 export interface Sandbox extends Requester {
@@ -58,11 +58,8 @@ export function planSandbox(
   const { members, attachments } = sandbox.members;
   const isClosed = unmet.length > 0;
   if (isClosed) context.diagnostics.push(diagnostic(members[0]!.name, STRICT, describeWait(unmet)));
-  const desiredRoutes = routes.flatMap(({ attributed, gateway }): DesiredRoute[] => {
-    const { network } = attributed.intent;
-    return [...(gateway ? [{ network, gateway }] : []), { network }];
-  });
-  const short = desiredRoutes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
+  const wanted = desiredRoutes(routes);
+  const short = wanted.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
   const parts: TableParts = {
     natInterfaces: intent.natInterfaces,
     inInterfaces: intent.inInterfaces,
@@ -71,7 +68,7 @@ export function planSandbox(
     isForwardingClosed: intent.isForwardingClosed,
     hasRoutes: routes.length > 0,
     ...(short.length > 0 && {
-      ingressMacs: ingressMacs(attachments, short, context.hostInterfaceAddresses),
+      ingress: findIngress(attachments, short, context.hostInterfaceAddresses),
     }),
     isClosed,
   };
@@ -91,7 +88,7 @@ export function planSandbox(
     containers: members.map(({ name }) => name),
     ...(table && stamp !== undefined && { table, stamp }),
     ...terms,
-    routes: desiredRoutes,
+    routes: wanted,
     ...priorityOf(attachments),
     sysctls: [...planSysctls(forwarding, forwards), ...(short.length > 0 ? REPLY_SYSCTLS : [])],
     ...(forwarding && { forwarding }),

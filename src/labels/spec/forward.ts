@@ -1,12 +1,20 @@
-// The label of a forward, `twine.nat.forward.[<pattern>.]<ports>[/<protocols>]=<destination>[:<ports>][/<protocol>]`: one
-// intent for each range of ports and protocol. Pure. Not here: the ports themselves (ports.ts), labels that contradict
+// The label of a forward, `twine.nat.forward.[<pattern>.]<ports>[/<protocols>]=<destination>[:<ports>][/<protocol>][,keep]`:
+// one intent for each range of ports and protocol. Pure. Not here: the ports themselves (ports.ts), labels that contradict
 // each other (reading.ts).
 
 import { UserError } from '../../base/errors.js';
 import { parsePrefix } from '../../base/ip.js';
 import { plain, quote } from '../../base/plain-text.js';
+import { nearest } from '../../base/suggest.js';
 import { formatDestination, parseDestinations, splitPort } from './destination.js';
-import type { Destination, ForwardIntent, ForwardProtocol, InterfacePattern, PortRange } from './intent.js';
+import type {
+  ClientAddresses,
+  Destination,
+  ForwardIntent,
+  ForwardProtocol,
+  InterfacePattern,
+  PortRange,
+} from './intent.js';
 import { ANY, formatPattern, parsePattern } from './interface-pattern.js';
 import {
   countPorts,
@@ -20,6 +28,12 @@ import {
 
 /** Characters of ports that a message shows. */
 const SHOWN_MAX = 80;
+const [KEEP, MASQUERADE] = ['keep', 'masquerade'] as const satisfies readonly ClientAddresses[];
+/** What people write for the one and the other. */
+const [LIKE_KEEP, LIKE_MASQUERADE] = [
+  /^(keeps?|kept|(keep|preserve)[-_]?(source|src|clients?|ip|addr(ess(es)?)?)|no[-_]?(masq\w*|s?nat))$/i,
+  /^(masq\w*|snat)$/i,
+] as const;
 
 /** Where a forward leads; without ports, to the same as it comes in for. */
 interface ForwardDestination {
@@ -36,7 +50,8 @@ interface ForwardDestination {
 export function parseForward(key: string, name: string, value: string): ForwardIntent[] {
   const dot = name.lastIndexOf('.');
   const pattern = dot < 0 ? undefined : parseForwardPattern(name.slice(0, dot), name.slice(dot + 1));
-  const to = parseForwardDestination(value);
+  const { rest, clients } = splitClients(value);
+  const to = parseForwardDestination(rest);
   const given = parseProtocolPorts(name.slice(dot + 1), to.protocol ?? 'tcp');
   const other = given.find(({ protocol }) => to.protocol !== undefined && protocol !== to.protocol);
   if (other)
@@ -51,7 +66,41 @@ export function parseForward(key: string, name: string, value: string): ForwardI
     ports,
     destination: to.destination,
     destinationPort: destinationPorts?.[place]?.first ?? ports.first,
+    ...(clients && { clients }),
   }));
+}
+
+/** The value without the word at its end that says what becomes of clients' addresses. @throws UserError */
+function splitClients(value: string): { readonly rest: string; readonly clients?: ClientAddresses } {
+  const word = value.split(/[^\w-]+/).at(-1) ?? '';
+  const start = value.slice(0, value.length - word.length);
+  const bare = start.trimEnd();
+  const sign = /[,;|+/:]$/.exec(bare)?.[0] ?? (bare.length < start.length ? ' ' : undefined);
+  // `web.keep` is a name with its network.
+  if (start !== '' && sign === undefined) return { rest: value };
+  const before = sign === ' ' ? bare : bare.slice(0, -1).trimEnd();
+  const clients = wordMeant(word);
+  if (clients === undefined) return { rest: value };
+  if (before === '')
+    throw new UserError(
+      `${quote(value)} says what becomes of clients' addresses: give the destination before it, such as web:80,${clients}`,
+    );
+  const others = before.split(',').map(part => part.trim());
+  if (others.some(part => wordMeant(part) !== undefined))
+    throw new UserError(
+      `${quote(value)} says twice what becomes of clients' addresses: give one of ${KEEP} and ${MASQUERADE}, at the end`,
+    );
+  if (sign !== ',' || word !== clients)
+    throw new UserError(
+      `${quote(value)} does not say what becomes of clients' addresses: did you mean ${plain(`${before},${clients}`, SHOWN_MAX)}?`,
+    );
+  return { rest: before, clients };
+}
+
+/** Which of the words it is, or was meant to be. */
+function wordMeant(word: string): ClientAddresses | undefined {
+  if (LIKE_KEEP.test(word)) return KEEP;
+  return LIKE_MASQUERADE.test(word) || nearest(word, [MASQUERADE]) ? MASQUERADE : undefined;
 }
 
 /** @throws UserError */
@@ -75,6 +124,11 @@ function parseForwardDestination(value: string): ForwardDestination {
   const hasProtocol = slash >= 0 && !value.includes('://');
   const protocol = hasProtocol ? parseDestinationProtocol(value, slash) : undefined;
   const choices = splitChoices(hasProtocol ? value.slice(0, slash) : value).map(splitPort);
+  const word = choices.find(({ host, port }) => !port && (host === KEEP || host === MASQUERADE))?.host;
+  if (word !== undefined)
+    throw new UserError(
+      `${quote(value)} has ${word} before its end: it says what becomes of clients' addresses, so put it last, as in web:80/tcp,${word}`,
+    );
   const destination = parseDestinations(choices.map(({ host }) => host).join(','));
   if (destination.kind === 'unreachable')
     throw new UserError(
@@ -146,6 +200,7 @@ export function forwardSubject({ pattern, ports, protocol }: ForwardIntent): str
 }
 
 /** Where a forward leads, as its label may say it. */
-export function forwardTarget({ destination, destinationPort, ports }: ForwardIntent): string {
-  return formatDestination(destination, formatPorts(portsFrom(destinationPort, ports)));
+export function forwardTarget({ destination, destinationPort, ports, clients }: ForwardIntent): string {
+  const to = formatDestination(destination, formatPorts(portsFrom(destinationPort, ports)));
+  return clients ? `${to},${clients}` : to;
 }

@@ -27,6 +27,9 @@ export type Destination =
 
 export type ForwardProtocol = 'tcp' | 'udp';
 
+/** What a forward's label says of its clients' addresses: the destination sees them, or the gateway's in their place. */
+export type ClientAddresses = 'keep' | 'masquerade';
+
 /** The ports from the first to the last, 1 to 65535. */
 export interface PortRange {
   readonly first: number;
@@ -43,6 +46,8 @@ export interface ForwardIntent {
   readonly destination: Destination;
   /** That of the first port; the others follow in order. */
   readonly destinationPort: number;
+  /** Absent: kept where answers come back by themselves. */
+  readonly clients?: ClientAddresses;
 }
 
 export interface RouteIntent {
@@ -94,4 +99,6 @@ export interface Diagnostic {
   readonly message: string;
   /** Whether labels have no effect on the container at all. */
   readonly isError?: true;
+  /** Present: no mistake, and said once while the daemon runs for all that have the same, even if the label goes and comes. */
+  readonly once?: string;
 }

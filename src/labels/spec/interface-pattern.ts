@@ -13,6 +13,9 @@ const NAME = /^[A-Za-z0-9_.+-]+$/;
 /** Every interface. */
 export const ANY: InterfacePattern = { name: '', prefix: true };
 
+/** As Docker names the interfaces of its networks. */
+export const DOCKERS: InterfacePattern = { name: 'eth', prefix: true };
+
 /** @throws UserError */
 export function parsePattern(text: string): InterfacePattern {
   if (text === '+') return ANY;

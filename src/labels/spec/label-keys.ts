@@ -41,7 +41,7 @@ export const LABELS: readonly LabelSpec[] = [
   {
     key: NAT_FORWARD,
     rest: ['[<pattern>.]<ports>[/<protocols>]', '<port>'],
-    value: '`<destination>[:<ports>]`',
+    value: '`<destination>[:<ports>][,keep]`',
     meaning:
       'Connections to these ports of the container go to the destination; with a pattern only those that arrive by ' +
       'such an interface, with `lo` those of the container to its own 127.0.0.1.',

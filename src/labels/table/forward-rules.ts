@@ -11,6 +11,7 @@ import type { UdpForward } from '../diff/state.js';
 import type { ForwardIntent, ForwardProtocol, InterfacePattern, PortRange } from '../spec/intent.js';
 import { compareSpecificity, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { countPorts, formatPorts, portsFrom } from '../spec/ports.js';
+import { type ClientChains, type KeptClients, keyOf } from './client-chains.js';
 import { matchNameButLo } from './interface-match.js';
 import { type PortShifts, planShifts } from './port-shifts.js';
 
@@ -28,6 +29,8 @@ export interface ResolvedForward {
   readonly addresses: readonly Address[];
   /** That of the first port; the others follow in order. */
   readonly destinationPort: number;
+  /** By the family of the address; absent: all are masqueraded. */
+  readonly kept?: Readonly<Partial<Record<4 | 6, KeptClients>>>;
 }
 
 const NFT_FAMILY = { 4: 'ip', 6: 'ip6' } as const;
@@ -159,31 +162,42 @@ function disjoint(ranges: readonly PortRange[]): PortRange[] {
   return merged;
 }
 
-/** Masquerades forwarded connections: one rule for each destination, with the ports that are forwarded to it. */
-export function masqueraded(forwards: readonly ResolvedForward[]): NftRule[] {
-  const found = new Map<
-    string,
-    { forward: ResolvedForward; address: Address; ports: Map<string, PortRange> }
-  >();
+/**
+ * Masquerades forwarded connections, all or those of some clients: one rule for each destination, with the ports that are
+ * forwarded to it. Of two labels for one destination and port by different interfaces, the one that masquerades counts.
+ */
+export function masqueraded(forwards: readonly ResolvedForward[], clients: ClientChains): NftRule[] {
+  const found = new Map<string, Masqueraded>();
   for (const forward of forwards) {
     const { protocol, ports, destinationPort } = forward;
     for (const address of forward.addresses) {
-      const key = `${protocol} ${formatAddress(address)} ${formatPorts(portsFrom(destinationPort, ports))}`;
-      const entry = found.get(key) ?? { forward, address, ports: new Map() };
+      const kept = forward.kept?.[address.family];
+      const destination = `${protocol} ${formatAddress(address)} ${formatPorts(portsFrom(destinationPort, ports))}`;
+      const key = `${destination} ${kept ? keyOf(address.family, kept) : ''}`;
+      const entry = found.get(key) ?? { forward, address, ports: new Map(), kept };
       found.set(key, entry);
       entry.ports.set(formatPorts(ports), ports);
     }
   }
-  return [...found.keys()].sort(naturalCompare).map(key => {
-    const { forward, address, ports } = found.get(key)!;
-    const { protocol, destinationPort } = forward;
-    return rule(
-      match(payload(address.family === 4 ? 'ip' : 'ip6', 'daddr'), '==', formatAddress(address)),
-      match(payload(protocol, 'dport'), '==', portExpression(portsFrom(destinationPort, forward.ports))),
-      match(ct('proto-dst', 'original'), '==', { set: disjoint([...ports.values()]).map(portExpression) }),
-      { masquerade: null },
-    );
-  });
+  return [...found]
+    .sort(([a, one], [b, other]) => Number(!!one.kept) - Number(!!other.kept) || naturalCompare(a, b))
+    .map(([, { forward, address, ports, kept }]) => {
+      const { protocol, destinationPort } = forward;
+      return rule(
+        match(payload(NFT_FAMILY[address.family], 'daddr'), '==', formatAddress(address)),
+        match(payload(protocol, 'dport'), '==', portExpression(portsFrom(destinationPort, forward.ports))),
+        match(ct('proto-dst', 'original'), '==', { set: disjoint([...ports.values()]).map(portExpression) }),
+        kept ? { jump: { target: clients.chainFor(address.family, kept) } } : { masquerade: null },
+      );
+    });
+}
+
+/** One destination, and the ports that are forwarded to it. */
+interface Masqueraded {
+  readonly forward: ResolvedForward;
+  readonly address: Address;
+  readonly ports: Map<string, PortRange>;
+  readonly kept: KeptClients | undefined;
 }
 
 function isLocal({ pattern }: ResolvedForward): boolean {

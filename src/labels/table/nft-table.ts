@@ -11,6 +11,7 @@ import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
 import { covers, isLoopbackPattern } from '../spec/interface-pattern.js';
+import { ClientChains } from './client-chains.js';
 import {
   dropForeignLoopback,
   masqueraded,
@@ -20,7 +21,7 @@ import {
 } from './forward-rules.js';
 import { matchName, matchNameButLo } from './interface-match.js';
 import { PortShifts } from './port-shifts.js';
-import { restoreMark, saveMark } from './reply-routing.js';
+import { type Ingress, lendAddress, restoreMark, saveMark } from './reply-routing.js';
 
 /** What a table is made of. */
 export interface TableParts {
@@ -34,8 +35,8 @@ export interface TableParts {
   readonly isForwardingClosed?: boolean;
   /** Whether labels ask for routes. */
   readonly hasRoutes: boolean;
-  /** Present where replies bypass the labels' routes: what ingressMacs() of reply-routing.ts finds. */
-  readonly ingressMacs?: readonly string[];
+  /** Present where replies bypass the labels' routes. */
+  readonly ingress?: Ingress;
   /** Whether nothing but loopback passes. */
   readonly isClosed?: boolean;
 }
@@ -44,7 +45,7 @@ export interface TableParts {
 const FORWARDED_CHAIN = 'forwarded';
 
 /** Of <linux/netfilter_ipv4.h>. */
-const [NF_IP_PRI_RAW, NF_IP_PRI_MANGLE] = [-300, -150] as const;
+const [NF_IP_PRI_RAW, NF_IP_PRI_MANGLE, NF_IP_PRI_NAT_SRC] = [-300, -150, 100] as const;
 /** Just after NF_IP_PRI_NAT_DST: destination NAT is done. */
 const AFTER_NAT_DST = -90;
 
@@ -63,6 +64,7 @@ const BASE_CHAINS = {
   replies: { type: 'route', hook: 'output', priority: NF_IP_PRI_MANGLE },
   'nat-output': 'TWINE_NAT_OUTPUT',
   input: 'TWINE_INPUT',
+  'nat-input': { type: 'nat', hook: 'input', priority: NF_IP_PRI_NAT_SRC },
   forward: 'TWINE_FORWARD',
   output: 'TWINE_OUTPUT',
   postrouting: 'TWINE_NAT_POSTROUTING',
@@ -83,7 +85,7 @@ function openTable({
   rules,
   isForwardingClosed = false,
   hasRoutes,
-  ingressMacs,
+  ingress,
 }: TableParts): NftTable | undefined {
   const named = natInterfaces.length + inInterfaces.length;
   const isEmpty = named + forwards.length + rules.length === 0;
@@ -100,8 +102,9 @@ function openTable({
   const own: Partial<Record<BaseChain, readonly NftRule[]>> = {
     raw: [...dropForeignLoopback(forwards), ...(hasRoutes ? dropRedirects() : [])],
     prerouting: preroutingDnat(forwards, shifts),
-    arrived: ingressMacs ? saveMark(ingressMacs) : [],
-    replies: ingressMacs ? restoreMark() : [],
+    arrived: ingress ? saveMark(ingress) : [],
+    replies: ingress ? restoreMark() : [],
+    'nat-input': ingress ? lendAddress(ingress) : [],
     'nat-output': outputDnat(forwards, shifts),
     forward: [...outside.flatMap(acceptForwarded), ...dropOtherForwarding(outside, isClosed)],
     postrouting: [
@@ -123,12 +126,14 @@ function openTable({
       ? []
       : [{ name, hook: typeof base === 'string' ? hookOf(base) : base, rules: all }];
   });
-  const forwarded = forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards) }] : [];
+  const clients = new ClientChains();
+  const forwarded =
+    forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards, clients) }] : [];
   const listed = withLists(twine);
   return {
     ...TABLE,
     sets: listed.sets,
-    chains: [...base, ...listed.chains, ...shifts.chains, ...forwarded],
+    chains: [...base, ...listed.chains, ...shifts.chains, ...forwarded, ...clients.chains],
   };
 }
 

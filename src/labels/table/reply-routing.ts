@@ -1,9 +1,9 @@
 // Reply-path routing: replies of connections that came in through the host, as those to published ports do, go back the
 // same way, past the labels' default routes. A bit of the connection's mark remembers such a connection; the same bit of a
-// packet's mark routes it by table main. Only replies get it, so no connection that the container opens. Not here: the
+// packet's mark routes it by table main. Only replies get it, so no connection that the container opens. Pure. Not here: the
 // policy rule (labels/diff/policy-routing.ts), the hooks of the chains (nft-table.ts).
 
-import { prefixContains, sameAddress } from '../../base/ip.js';
+import { type Address, formatAddress, prefixContains, sameAddress } from '../../base/ip.js';
 import { REPLY_MARK } from '../../base/ownership.js';
 import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
 import { type NftRule, rule } from '../../nft/table.js';
@@ -15,34 +15,57 @@ import type { Attachment, HostInterfaceAddress } from '../discovery/container.js
 const ALL_BUT_REPLY_MARK = 0xdfff_ffff;
 
 /**
- * Link-layer addresses of the host on the namespace's networks: what comes from them came in through the host. Only known
- * addresses of the host count, so a gateway whose address is not known yet is never mistaken for it.
- * @param attachments the namespace's
- * @param routes its labels' routes; an address of the host that is a gateway of one of them is left out
+ * skb->priority of a UDP packet to whose sender no route leads back: it is only set for input to see. What sets it otherwise
+ * (tc, CLASSIFY) has other classes.
  */
-export function ingressMacs(
+const NO_WAY_BACK = 0xdd9d_0001;
+
+/** Docker's own way into a namespace: the host, and gateways that Docker gives it. */
+export interface Ingress {
+  /** Link-layer addresses: what comes from them came in that way. */
+  readonly macs: readonly string[];
+  /** Addresses of the namespace, each with the one on its network that such a packet comes from. */
+  readonly hops: readonly { readonly own: Address; readonly from: Address }[];
+}
+
+/**
+ * Which neighbours are Docker's own way. Only known addresses count, so a gateway whose address is not known yet is never
+ * mistaken for one of them.
+ * @param attachments the namespace's
+ * @param routes its labels' routes; whoever has the address of a gateway of one of them is left out
+ */
+export function findIngress(
   attachments: readonly Attachment[],
   routes: readonly DesiredRoute[],
   hostAddresses: readonly HostInterfaceAddress[],
-): string[] {
-  const addresses = attachments.flatMap(attachment => attachment.addresses);
-  const beside = hostAddresses.filter(({ prefix }) =>
-    addresses.some(address => prefixContains(prefix, address)),
+): Ingress {
+  const own = attachments.flatMap(({ addresses }) => addresses);
+  const docker = attachments.flatMap(({ gateways = [] }) => gateways);
+  const isIn = (address: Address, list: readonly Address[]): boolean =>
+    list.some(other => sameAddress(address, other));
+  const gateways = routes.flatMap(({ gateway }) => gateway ?? []);
+  const beside = hostAddresses.filter(({ prefix }) => own.some(address => prefixContains(prefix, address)));
+  const others = beside.filter(
+    ({ mac, prefix, isNeighbour }) =>
+      !beside.some(other => other.mac === mac && isIn(other.prefix.address, gateways)) &&
+      (!isNeighbour || isIn(prefix.address, docker)),
   );
-  const gateways = beside.filter(({ prefix }) =>
-    routes.some(({ gateway }) => gateway && sameAddress(gateway, prefix.address)),
-  );
-  const others = beside.filter(({ mac }) => !gateways.some(gateway => gateway.mac === mac));
-  return [...new Set(others.map(({ mac }) => mac))].sort();
+  const isRouted = ({ family }: Address): boolean =>
+    routes.some(({ network }) => network.address.family === family);
+  const hops = own.filter(isRouted).flatMap(address => {
+    const near = others.flatMap(({ prefix }) => (prefixContains(prefix, address) ? [prefix.address] : []));
+    const from = near.find(neighbour => isIn(neighbour, docker)) ?? near[0];
+    return from ? [{ own: address, from }] : [];
+  });
+  return { macs: [...new Set(others.map(({ mac }) => mac))].sort(), hops };
 }
 
 /**
  * The rules after destination NAT in prerouting: a new connection is remembered, and replies that the container forwards
  * are routed back. Packets for the container itself are marked as well: so they pass the source check (rp_filter), and a
  * TCP socket's replies are routed back even while there is no other route.
- * @param macs as ingressMacs() finds them
  */
-export function saveMark(macs: readonly string[]): NftRule[] {
+export function saveMark({ macs, hops }: Ingress): NftRule[] {
   const outside = match(meta('iifname'), '!=', 'lo');
   return [
     clearMark(),
@@ -67,7 +90,35 @@ export function saveMark(macs: readonly string[]): NftRule[] {
       match({ fib: { result: 'type', flags: ['daddr'] } }, '==', 'local'),
       set(meta('mark')),
     ),
+    ...(macs.length === 0 || hops.length === 0
+      ? []
+      : [
+          rule(
+            match(ct('state'), 'in', 'new'),
+            isSet(ct('mark')),
+            match(meta('l4proto'), '==', 'udp'),
+            match({ fib: { result: 'oif', flags: ['saddr'] } }, '==', 0),
+            { mangle: { key: meta('priority'), value: NO_WAY_BACK } },
+          ),
+        ]),
   ];
+}
+
+/**
+ * The rules of source NAT at input. The kernel looks up the route of what a UDP socket sends before it can be seen to be a
+ * reply, so while there is only the fallback the socket gets an error. To a neighbour there is always a route: so its address
+ * takes the client's place, and the reply is translated back, and routed by its mark, behind that lookup.
+ */
+export function lendAddress({ macs, hops }: Ingress): NftRule[] {
+  if (macs.length === 0) return [];
+  return hops.map(({ own, from }) => {
+    const family = own.family === 4 ? 'ip' : 'ip6';
+    return rule(
+      match(meta('priority'), '==', NO_WAY_BACK),
+      match(payload(family, 'daddr'), '==', formatAddress(own)),
+      { snat: { family, addr: formatAddress(from) } },
+    );
+  });
 }
 
 /** The rules for what the container itself sends: replies get the bit, everything else loses it. */

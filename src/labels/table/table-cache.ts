@@ -5,6 +5,7 @@ import { addressKey } from '../../base/ip.js';
 import { type InstallTerms, stampOf, termsOf } from '../diff/stamp.js';
 import type { DesiredState } from '../diff/state.js';
 import type { ContainerIntent } from '../spec/intent.js';
+import { keyOf } from './client-chains.js';
 import { buildTable, type TableParts } from './nft-table.js';
 
 type Built = Pick<DesiredState, 'table' | 'stamp'>;
@@ -25,16 +26,23 @@ export class TableCache {
     parts: TableParts,
     { labelled, isStrict }: InstallTerms,
   ): Built {
-    const { ingressMacs, hasRoutes, isForwardingClosed, isClosed, forwards } = parts;
+    const { ingress, hasRoutes, isForwardingClosed, isClosed, forwards } = parts;
     // Each list with its length: another may begin where it ends.
     const key = [
       ...[hasRoutes, isForwardingClosed, isClosed, isStrict].map(flag => Number(flag ?? false)),
       intents.length,
       ...intents.map(({ revision }) => revision),
       // No list is something else than an empty one.
-      ingressMacs?.length ?? -1,
-      ...(ingressMacs ?? []),
-      ...forwards.flatMap(({ key, addresses }) => [key, addresses.length, ...addresses.map(addressKey)]),
+      ingress?.macs.length ?? -1,
+      ...(ingress?.macs ?? []),
+      ...(ingress?.hops ?? []).flatMap(({ own, from }) => [addressKey(own), addressKey(from)]),
+      ingress?.hops.length ?? -1,
+      ...forwards.flatMap(({ key, addresses, kept }) => [
+        key,
+        addresses.length,
+        ...addresses.map(addressKey),
+        ...([4, 6] as const).map(family => (kept?.[family] ? keyOf(family, kept[family]) : '')),
+      ]),
     ];
     const cached = this.#cached.get(netns);
     if (cached?.key.length === key.length && cached.key.every((part, n) => part === key[n]))

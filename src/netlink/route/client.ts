@@ -28,6 +28,7 @@ import {
   RTNLGRP_LINK,
   setLinkRequest,
 } from './link.js';
+import { decodeNeighbour, getNeighboursRequest, type Neighbour } from './neighbour.js';
 import { deleteRuleRequest, getPolicyRulesRequest, newRuleRequest, type Rule } from './policy-rule.js';
 import {
   decodeRoute,
@@ -121,6 +122,13 @@ export class RtNetlink {
   /** Every address of every link. */
   addresses(): LinkAddress[] {
     return this.#list(getAddressesRequest(), 'addresses').map(decodeAddress);
+  }
+
+  /** The neighbours of every link. */
+  neighbours(): Neighbour[] {
+    return this.#list(getNeighboursRequest(), 'neighbours').flatMap(
+      payload => decodeNeighbour(payload) ?? [],
+    );
   }
 
   /** @throws OpError: EEXIST (`exclusive`), ENETUNREACH (gateway not on-link) */

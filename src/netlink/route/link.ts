@@ -176,7 +176,8 @@ export function decodeLink(payload: Buffer): Link {
   };
 }
 
-function formatMac(bytes: Buffer): string {
+/** `02:42:0a:00:00:01`. */
+export function formatMac(bytes: Buffer): string {
   return bytes.toString('hex').replace(/..(?=.)/g, '$&:');
 }
 

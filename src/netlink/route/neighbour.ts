@@ -2,10 +2,11 @@
 // here: sockets, what follows from a state (labels/namespace/gateway-probe.ts).
 
 import { DecodeError } from '../../base/errors.js';
-import { type Address, formatAddress } from '../../base/ip.js';
+import { type Address, fromBytes } from '../../base/ip.js';
 import { attr, attrMap } from '../attributes.js';
-import { NLM_F_CREATE, NLM_F_REPLACE, type Request } from '../message.js';
+import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, type Request } from '../message.js';
 import { addressFamily } from './address.js';
+import { formatMac } from './link.js';
 
 export const RTM_NEWNEIGH = 28;
 export const RTM_GETNEIGH = 30;
@@ -22,6 +23,9 @@ export const NUD_PROBE = 0x10;
 export const NUD_FAILED = 0x20;
 export const NUD_NOARP = 0x40;
 export const NUD_PERMANENT = 0x80;
+/** States in which the kernel sends to the link-layer address: of NUD_*, all but INCOMPLETE, FAILED, NOARP and NONE. */
+const NUD_KNOWN = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+const MAC_LENGTH = 6;
 
 /** What the kernel knows of an address on a link. */
 export interface Neighbour {
@@ -38,6 +42,11 @@ export function getNeighbourRequest({ index, address }: Pick<Neighbour, 'index' 
   return { type: RTM_GETNEIGH, flags: 0, payload: ndmsg(index, address, 0, 0) };
 }
 
+/** `ip neighbour show`. */
+export function getNeighboursRequest(): Request {
+  return { type: RTM_GETNEIGH, flags: NLM_F_DUMP, payload: Buffer.alloc(NDMSG_LEN) };
+}
+
 /**
  * Has the kernel ask whether a neighbour is there: `ip neighbour replace ADDRESS lladdr LLADDR dev INDEX nud probe` of one
  * whose link-layer address is known, which stays in use meanwhile; of another, as if there were a packet for it.
@@ -50,21 +59,25 @@ export function probeNeighbourRequest({ index, address, lladdr }: Omit<Neighbour
 }
 
 /**
- * Reads the payload of an RTM_NEWNEIGH that answers for an address.
- * @throws DecodeError when it is short, or is about another one
+ * Reads the payload of an RTM_NEWNEIGH. Undefined for one without an address of IPv4 or IPv6.
+ * @throws DecodeError when it is short or its attributes are damaged
  */
-export function decodeNeighbour(payload: Buffer, address: Address): Neighbour {
+export function decodeNeighbour(payload: Buffer): Neighbour | undefined {
   if (payload.length < NDMSG_LEN) throw new DecodeError(`an ndmsg of ${payload.length} bytes`);
   const attrs = attrMap(payload.subarray(NDMSG_LEN));
-  if (!attrs.get(NDA_DST)?.equals(address.bytes))
-    throw new DecodeError(`a neighbour other than ${formatAddress(address)}`);
-  const lladdr = attrs.get(NDA_LLADDR);
+  const [bytes, lladdr] = [attrs.get(NDA_DST), attrs.get(NDA_LLADDR)];
+  if (bytes?.length !== 4 && bytes?.length !== 16) return undefined;
   return {
     index: payload.readInt32LE(4),
-    address,
+    address: fromBytes(bytes),
     state: payload.readUInt16LE(8),
     ...(lladdr && { lladdr: Buffer.from(lladdr) }),
   };
+}
+
+/** The link-layer address that the kernel sends to, `02:42:0a:00:00:01`; undefined while it is not known, or of another kind. */
+export function macOf({ state, lladdr }: Neighbour): string | undefined {
+  return (state & NUD_KNOWN) !== 0 && lladdr?.length === MAC_LENGTH ? formatMac(lladdr) : undefined;
 }
 
 /** struct ndmsg: family, padding, index, state, flags, type; then the address. */

@@ -75,7 +75,7 @@ async function carryOut(transactions: readonly string[]): Promise<number[]> {
 
 /** Milliseconds in which Docker answers what a first pass asks. */
 async function askDocker(): Promise<number> {
-  const api = new DockerApi('/var/run/docker.sock');
+  const api = new DockerApi({ socketPath: '/var/run/docker.sock' });
   const from = performance.now();
   const listed = await api.get<{ Id: string }[]>('/containers/json', ANSWERED_WITHIN, { all: true });
   const work = async (): Promise<void> => {

@@ -98,6 +98,7 @@ for (const [args, asked] of [
   [['--no-driver'], { ...BY_DEFAULT, driver: false }],
   [['--no-labels'], DRIVER_ALONE],
   [['--docker-host', 'unix:///x'], { ...BY_DEFAULT, dockerHost: 'unix:///x' }],
+  [['--docker-host=tcp://proxy:2375'], { ...BY_DEFAULT, dockerHost: 'tcp://proxy:2375' }],
   [
     ['--trust-image-labels', '--strict', '--allow-host-routes=10.1.2.3/8', '--look-interval=0.5'],
     {
@@ -268,9 +269,9 @@ for (const [args, status, message] of [
     "error: option '--allow-host-routes <networks>' argument '10.0.0.0/8,x' is invalid. Give networks such as 10.0.0.0/8, separated by commas.\n",
   ],
   [
-    ['--no-driver', '--docker-host', 'tcp://127.0.0.1:2375'],
+    ['--no-driver', '--docker-host', 'tcp://127.0.0.1:2376'],
     2,
-    "error: option '--docker-host <unix:///path>' argument 'tcp://127.0.0.1:2375' is invalid. Give unix:///path.\n",
+    "error: option '--docker-host <host>' argument 'tcp://127.0.0.1:2376' is invalid. It asks for TLS, which dwgd does not speak: give unix:///var/run/docker.sock, or tcp://127.0.0.1:2375 of a socket proxy on this host.\n",
   ],
   [
     ['-r=no-such-user'],
@@ -303,7 +304,7 @@ for (const [args, status, message] of [
   [
     ['cleanup', '--docker-host', 'x'],
     2,
-    "error: option '--docker-host <unix:///path>' argument 'x' is invalid. Give unix:///path.\n",
+    "error: option '--docker-host <host>' argument 'x' is invalid. It is neither a unix socket nor a host and a port: give unix:///path or tcp://host:port.\n",
   ],
 ] as const) {
   test(`dwgd ${args.join(' ')} is refused`, async () => {

@@ -15,7 +15,7 @@ async function beside(t: TestContext, answer: RequestListener): Promise<DockerAp
   const directory = mkdtempSync(join(tmpdir(), 'docker-api-'));
   const socket = join(directory, 'docker.sock');
   const server = createServer(answer).listen(socket);
-  const api = new DockerApi(socket);
+  const api = new DockerApi({ socketPath: socket });
   t.after(() => {
     api.close();
     server.closeAllConnections();
@@ -75,7 +75,7 @@ test('no answer in time is an error', async t => {
 });
 
 test('Docker not being there is an error', async t => {
-  const api = new DockerApi('/nonexistent.sock');
+  const api = new DockerApi({ socketPath: '/nonexistent.sock' });
   t.after(() => api.close());
   await assert.rejects(api.get('/containers/json', 5_000), { code: 'ENOENT' });
 });

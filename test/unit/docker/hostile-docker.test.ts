@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, IncomingMessage } from 'node:http';
-import { type AddressInfo, connect, createServer, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type ListenOptions, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DockerApi, type EventListener } from '../../../src/docker/api-client.js';
+import type { DockerHost } from '../../../src/docker/docker-host.js';
 import { readLines, textOf } from '../../../src/docker/request.js';
 import { DockerClient } from '../../../src/driver/lifecycle/docker-networks.js';
 
@@ -18,28 +19,42 @@ type Lie = (socket: Socket, asked: string) => void;
 /** The path of a socket on which somebody lies; it goes with the test. */
 async function liar(t: TestContext, lie: Lie): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'hostile-docker-'));
+  t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'docker.sock');
+  await lies(t, lie, { path });
+  return path;
+}
+
+/** A port of this host behind which somebody lies; it goes with the test. */
+async function tcpLiar(t: TestContext, lie: Lie): Promise<DockerHost> {
+  const { port } = (await lies(t, lie, { port: 0, host: '127.0.0.1' })).address() as AddressInfo;
+  return { host: '127.0.0.1', port };
+}
+
+async function lies(t: TestContext, lie: Lie, at: ListenOptions): Promise<Server> {
   const open = new Set<Socket>();
   const server = createServer(socket => {
     open.add(socket);
     socket.on('error', () => undefined);
     socket.on('data', data => lie(socket, data.toString()));
-  }).listen(path);
+  }).listen(at);
   t.after(() => {
     for (const socket of open) socket.destroy();
     server.close();
-    rmSync(folder, { recursive: true });
   });
   await once(server, 'listening');
-  return path;
+  return server;
 }
 
-/** The two ways to ask: root's Docker and a user's. */
-const ways = {
-  "root's": (path: string) => new DockerApi(path),
-  "a user's": (path: string) =>
-    new DockerApi(path, { connect: async () => connect(path), read: async parse => parse() }),
-} as const;
+const askUser = (path: string): DockerApi =>
+  new DockerApi({ socketPath: path }, { connect: async () => connect(path), read: async parse => parse() });
+
+/** The ways to ask: root's Docker by its socket and by TCP, and a user's. */
+const ways: Readonly<Record<string, (t: TestContext, lie: Lie) => Promise<DockerApi>>> = {
+  "root's": async (t, lie) => new DockerApi({ socketPath: await liar(t, lie) }),
+  "a socket proxy's": async (t, lie) => new DockerApi(await tcpLiar(t, lie)),
+  "a user's": async (t, lie) => askUser(await liar(t, lie)),
+};
 
 const MIB = 1024 * 1024;
 const says =
@@ -112,7 +127,7 @@ const LIES: readonly [name: string, lie: Lie, error: object][] = [
 for (const [whose, ask] of Object.entries(ways)) {
   for (const [name, lie, error] of LIES) {
     test(`${whose} Docker that gives ${name} gets an error for it`, async t => {
-      const api = ask(await liar(t, lie));
+      const api = await ask(t, lie);
       t.after(() => api.close());
       await assert.rejects(api.get('/networks', 20_000), error);
     });
@@ -128,7 +143,7 @@ for (const [whose, ask] of Object.entries(ways)) {
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
     const location = `Location: http://127.0.0.1:${port}/internal`;
-    const api = ask(await liar(t, says('HTTP/1.1 307 Go', location, 'Content-Length: 0', '', '')));
+    const api = await ask(t, says('HTTP/1.1 307 Go', location, 'Content-Length: 0', '', ''));
     t.after(() => api.close());
     await assert.rejects(api.get('/networks', 20_000), { statusCode: 307 });
     assert.deepEqual(asked, []);
@@ -141,7 +156,7 @@ for (const [whose, ask] of Object.entries(ways)) {
   ];
   for (const [name, lie] of events) {
     test(`${whose} Docker whose events are ${name} is taken for one that is down`, async t => {
-      const api = ask(await liar(t, lie));
+      const api = await ask(t, lie);
       const failure = await new Promise<unknown>(down => {
         const listener: EventListener = { up: () => undefined, event: () => undefined, down };
         void api.listen({}, listener);
@@ -153,7 +168,7 @@ for (const [whose, ask] of Object.entries(ways)) {
 }
 
 test('a stream of events that nobody takes ends by its size, and none of them is read', async t => {
-  const api = ways["a user's"](await liar(t, endless(CHUNKED, chunk('no JSON\n'.repeat(1000)))));
+  const api = askUser(await liar(t, endless(CHUNKED, chunk('no JSON\n'.repeat(1000)))));
   const failure = await new Promise<unknown>(down => void api.listen({}, { up: () => undefined, down }));
   api.close();
   assert.match(String(failure), /TooLargeError/);
@@ -170,7 +185,7 @@ test("an answer of a user's Docker is parsed when it is his turn, and one of mor
       while (!hasTurn) await turn();
       return parse();
     };
-    const api = new DockerApi(path, { connect: async () => connect(path), read });
+    const api = new DockerApi({ socketPath: path }, { connect: async () => connect(path), read });
     t.after(() => api.close());
     return api.get('/networks', 20_000);
   };
@@ -206,7 +221,10 @@ test('a list of ten thousand networks has nothing asked', async t => {
     t,
     lister(crowd, () => described++),
   );
-  const docker = new DockerClient(path, { connect: async () => connect(path), read: async parse => parse() });
+  const docker = new DockerClient(
+    { socketPath: path },
+    { connect: async () => connect(path), read: async parse => parse() },
+  );
   t.after(() => docker.close());
   await assert.rejects(docker.networks(), { message: 'Docker lists more than 4096 networks' });
   assert.equal(described, 0);
@@ -222,7 +240,10 @@ test('of many networks four are asked about at a time', async t => {
     most = Math.max(most, waiting.length);
     if (waiting.length === 1) setTimeout(() => waiting.splice(0).forEach(go => void go()), 20);
   });
-  const docker = new DockerClient(path, { connect: async () => connect(path), read: async parse => parse() });
+  const docker = new DockerClient(
+    { socketPath: path },
+    { connect: async () => connect(path), read: async parse => parse() },
+  );
   t.after(() => docker.close());
   assert.equal((await docker.networks()).length, 50);
   assert.equal(most, 4);
@@ -235,10 +256,13 @@ for (const id of ['../containers/json', 'a/../../x', 'a?b', 'a b', 'a\r\nX: y', 
       t,
       lister([{ Id: id }], path => asked.push(path)),
     );
-    const docker = new DockerClient(path, {
-      connect: async () => connect(path),
-      read: async parse => parse(),
-    });
+    const docker = new DockerClient(
+      { socketPath: path },
+      {
+        connect: async () => connect(path),
+        read: async parse => parse(),
+      },
+    );
     t.after(() => docker.close());
     await assert.rejects(docker.networks(), { message: 'Docker lists a network without an id' });
     assert.deepEqual(asked, []);
@@ -260,10 +284,13 @@ for (const odd of [
       t,
       lister([{ Id: 'n1' }], () => odd),
     );
-    const docker = new DockerClient(path, {
-      connect: async () => connect(path),
-      read: async parse => parse(),
-    });
+    const docker = new DockerClient(
+      { socketPath: path },
+      {
+        connect: async () => connect(path),
+        read: async parse => parse(),
+      },
+    );
     t.after(() => docker.close());
     const outcome = await docker.networks().catch((err: Error) => err);
     if (outcome instanceof Error) assert.match(outcome.message, /^Docker describes /);

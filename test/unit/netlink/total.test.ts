@@ -8,6 +8,7 @@ import { decodeFamilyId } from '../../../src/netlink/generic.js';
 import { readErrno, readMessages } from '../../../src/netlink/message.js';
 import { decodeAddress } from '../../../src/netlink/route/address.js';
 import { decodeLink } from '../../../src/netlink/route/link.js';
+import { decodeNeighbour } from '../../../src/netlink/route/neighbour.js';
 import { decodeRoute } from '../../../src/netlink/route/route.js';
 import { decodeDevice } from '../../../src/netlink/wireguard/decode.js';
 import { decodeFlow } from '../../../src/nft/flows.js';
@@ -19,6 +20,7 @@ const decoders: Record<string, (bytes: Buffer) => unknown> = {
   errnos: bytes => readMessages(bytes).map(readErrno),
   links: decodeLink,
   addresses: decodeAddress,
+  neighbours: decodeNeighbour,
   routes: decodeRoute,
   flows: decodeFlow,
   families: decodeFamilyId,

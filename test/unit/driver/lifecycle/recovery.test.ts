@@ -16,7 +16,7 @@ import { endpointRequest, networkRequest, SEED, World } from '../../../support/d
 class FakeDocker extends DockerClient {
   asked = 0;
   constructor(readonly answer: (n: number) => DockerNetwork[]) {
-    super('/nowhere');
+    super({ socketPath: '/nowhere' });
   }
   override async networks(): Promise<DockerNetwork[]> {
     return this.answer(++this.asked);

@@ -20,7 +20,7 @@ const PUBKEY = new Map([
 /** A user's Docker that lists one network, n1, in ifname mode. */
 class OneNetwork extends DockerClient {
   constructor() {
-    super('/nowhere');
+    super({ socketPath: '/nowhere' });
   }
   override async networks(): Promise<DockerNetwork[]> {
     return [

@@ -100,7 +100,7 @@ test('a list of a million networks in the answer of a Docker is adopted as far a
         endpointIds: new Set<string>(),
       }));
     }
-  })('/nowhere');
+  })({ socketPath: '/nowhere' });
   await new Recovery(world).compare(docker, USER);
   assert.equal(networksOf(world, USER), MAX_NETWORKS);
   assert.equal(world.lines.filter(line => line.includes('cannot take over')).length, 1);

@@ -51,6 +51,27 @@ test('a container that is not held at all is an error, once; another mistake is 
   );
 });
 
+test('what is said once is not said again when its label has gone and come back', () => {
+  const lines: string[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
+  const reports = new Reporter(log);
+  const notice = (once: string, message = once) => ({
+    container: 'app',
+    key: 'twine.host.routes',
+    message,
+    once,
+  });
+  for (let n = 0; n < 2; n++) {
+    reports.diagnostics([notice('a'), notice('a', 'the same in other words')]);
+    reports.diagnostics([]);
+  }
+  assert.deepEqual(lines, ['a']);
+  // The oldest of a thousand is forgotten: what is remembered has an end.
+  for (let n = 0; n < 1024; n++) reports.diagnostics([notice(`b${n}`)]);
+  reports.diagnostics([notice('b1023'), notice('a')]);
+  assert.deepEqual([lines.length, lines.at(-1)], [1026, 'a']);
+});
+
 test('what is wrong in a namespace is logged when it is new, and again when it comes back', () => {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });

@@ -17,6 +17,7 @@ const by = (iif: string | undefined, oif: string | undefined, rule: FilterRule):
 const BACK: FilterRule = { ...ACCEPT, states: established | related };
 
 const TUNNEL: Forwarding = { families: [4], outside: [parsePattern('wg+')], ingress: [] };
+const ROUTER: Forwarding = { families: [4], outside: [parsePattern('eth+')], ingress: [] };
 const PORTS: Forwarding = { families: [4], outside: [], ingress: [parsePattern('eth0')] };
 
 function chain(rules: readonly FilterRule[], rest: Partial<ForwardChain> = {}): ForwardChain {
@@ -42,6 +43,8 @@ for (const [what, forwarding, rules, isTold] of [
     false,
   ],
   ['new connections by their state', TUNNEL, [{ ...ACCEPT, states: fresh | established }], false],
+  ['both, from one network of Docker to another', ROUTER, [BACK, by('eth0', 'eth1', ACCEPT)], false],
+  ['what comes back alone, of a router', ROUTER, [BACK], true],
   ['nothing, for ports', PORTS, [], true],
   ['what is translated', PORTS, [{ ...ACCEPT, states: established | related | dnat }], false],
   ['what is not translated', PORTS, [BACK], true],

@@ -1,10 +1,12 @@
 // What of the host is read for the labels that there are, and no more.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatAddress } from '../../../../src/base/ip.js';
 import type { Attachment } from '../../../../src/labels/discovery/container.js';
 import { World } from '../../../../src/labels/discovery/world.js';
 import { container, prefix } from '../../../support/label-world.js';
 
+const FORWARDING = { isOn: { 4: true, 6: false }, isNftables: false };
 const MAIN = container('a', { networks: { main: '10.0.0.2' } }).attachments[0]!;
 
 /** A world, and what of the host was read in its passes. */
@@ -31,6 +33,11 @@ function stage(asks: { hostRoute?: boolean; defaultRoute?: boolean; on?: Attachm
         read.push('bridges');
         return [4];
       },
+      routers: reads('routers'),
+    },
+    forwarding: () => {
+      read.push('forwarding');
+      return FORWARDING;
     },
     names: { answers: new Map(), revision: 7 },
     asksForHostRoute: () => asks.hostRoute ?? false,
@@ -44,9 +51,9 @@ for (const [what, asks, first, next, resync] of [
   [
     'routes of the host',
     { hostRoute: true },
-    ['addresses', 'next hops'],
+    ['addresses', 'next hops', 'forwarding'],
     ['addresses'],
-    ['addresses', 'next hops'],
+    ['addresses', 'next hops', 'forwarding'],
   ],
   ['a network that is internal', { on: { ...MAIN, isInternal: true } }, ['bridges'], [], ['bridges']],
   ['a network that is not', { on: MAIN }, [], [], []],
@@ -65,9 +72,55 @@ for (const [what, asks, first, next, resync] of [
 
 test('a snapshot has the containers, the host as it was read, and the answers of the DNS with their revision', async () => {
   const { world } = stage({ hostRoute: true });
-  const { containers, hostAddresses, externalRevision } = world.snapshot(await world.list(false));
+  const snapshot = world.snapshot(await world.list(false));
+  const { containers, hostAddresses, externalRevision, forwarding } = snapshot;
   assert.deepEqual(
-    [containers.map(({ name }) => name), hostAddresses, externalRevision],
-    [['a'], [prefix('192.0.2.1/24')], 7],
+    [containers.map(({ name }) => name), hostAddresses, externalRevision, forwarding],
+    [['a'], [prefix('192.0.2.1/24')], 7, FORWARDING],
   );
+});
+
+test("a gateway of Docker's that is not the host is looked for among the host's neighbours, and not forgotten", async () => {
+  const host = { prefix: prefix('10.0.0.1/24'), mac: '02:00:00:00:00:01' };
+  const router = { prefix: prefix('10.0.0.9/24'), mac: '02:00:00:00:00:09', isNeighbour: true as const };
+  const moved = { ...router, mac: '02:00:00:00:00:0a' };
+  const asked: string[] = [];
+  let [gateway, known] = ['10.0.0.1', [router]];
+  const world = new World({
+    containers: {
+      list: async () => [
+        container('a', {
+          networks: { main: '10.0.0.2' },
+          labels: { 'twine.route.0.0.0.0/0': 'gw' },
+          gateways: { main: gateway },
+        }),
+        container('b', { networks: { main: '10.0.0.3' }, gateways: { main: '10.0.0.8' } }),
+      ],
+    },
+    host: {
+      addresses: async () => [],
+      nextHops: async () => [],
+      interfaceAddresses: async () => [host],
+      bridgeFiltered: () => [],
+      routers: async wanted => {
+        asked.push(wanted.map(formatAddress).join(' '));
+        return known;
+      },
+    },
+    forwarding: () => FORWARDING,
+    names: { answers: new Map(), revision: 0 },
+    asksForHostRoute: () => false,
+    asksForHostInterfaces: () => true,
+  });
+  const found = async () => world.snapshot(await world.list(false)).hostInterfaceAddresses;
+  assert.deepEqual(await found(), [host]);
+  gateway = '10.0.0.9';
+  assert.deepEqual(await found(), [host, router]);
+  known = [];
+  assert.deepEqual(await found(), [host, router]);
+  known = [moved];
+  assert.deepEqual(await found(), [host, moved]);
+  gateway = '10.0.0.1';
+  assert.deepEqual(await found(), [host]);
+  assert.deepEqual(asked, ['10.0.0.9', '10.0.0.9', '10.0.0.9']);
 });

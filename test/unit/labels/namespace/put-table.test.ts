@@ -8,7 +8,7 @@ import { decodeLabels } from '../../../../src/labels/spec/parse.js';
 import { NftError } from '../../../../src/nft/client.js';
 import { modulesOf } from '../../../../src/nft/modules.js';
 import type { NftTable, NftTransaction } from '../../../../src/nft/table.js';
-import { container, only, routed } from '../../../support/label-world.js';
+import { container, only, prefix, routed } from '../../../support/label-world.js';
 
 /** A kernel that has no modules of these names: what it holds after each transaction that it takes. */
 function kernelWithout(modules: readonly string[]) {
@@ -35,7 +35,9 @@ const GATEWAY = {
 
 function change(labels: Readonly<Record<string, string>>): PutTable {
   const web = container('web', { networks: { main: '10.0.0.3' } });
-  const { table, labelled = [], isStrict } = only([routed({ main: '10.0.0.2' }, labels), web]);
+  const hostInterfaceAddresses = [{ prefix: prefix('10.0.0.1/24'), mac: '02:00:00:00:00:01' }];
+  const world = [routed({ main: '10.0.0.2' }, labels), web];
+  const { table, labelled = [], isStrict } = only(world, { hostInterfaceAddresses });
   return { kind: 'createTable', table: table!, labelled, ...(isStrict && { isStrict }) };
 }
 
@@ -125,3 +127,19 @@ test('every module that a label can need is named', () => {
     'nft_reject_inet',
   ]);
 });
+
+for (const strict of ['false', 'true']) {
+  test(`a kernel without source NAT holds a default route's table, and no strict container (${strict}) is closed for that`, () => {
+    const { run } = kernelWithout(['nft_nat']);
+    const wanted = change({ 'twine.route.0.0.0.0/0': 'web', 'twine.strict': strict });
+    assert.equal(rulesIn(wanted.table, 'nat-input'), 1);
+    const { table, refused } = putTable(wanted, run);
+    assert.equal(rulesIn(table, 'nat-input'), 0);
+    for (const name of ['raw', 'arrived', 'replies'])
+      assert.equal(rulesIn(table, name), rulesIn(wanted.table, name), name);
+    assert.equal(isClosing(table), false);
+    const told = refused.map(({ message }) => message).join();
+    if (strict === 'true') assert.equal(told, '');
+    else assert.match(told, /UDP ports are not answered .*modprobe nft_chain_nat nft_nat/);
+  });
+}

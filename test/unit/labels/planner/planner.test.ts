@@ -61,6 +61,11 @@ const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
   ['the answers of the DNS were copied', { ...WORLD, external: new Map(EXTERNAL) }, true],
   ['the DNS says something else', { ...WORLD, externalRevision: 2 }, false],
   ['the host has another gateway', { ...WORLD, nextHops: [parseAddress('192.0.2.8')!] }, false],
+  [
+    'the host forwards otherwise',
+    { ...WORLD, forwarding: { isOn: { 4: true, 6: true }, isNftables: true } },
+    false,
+  ],
   ['the host has another address', { ...WORLD, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
 ];
 

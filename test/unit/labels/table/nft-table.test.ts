@@ -4,9 +4,10 @@ import { test } from 'node:test';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import { planWorld } from '../../../../src/labels/planner/plan.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
+import type { ResolvedForward } from '../../../../src/labels/table/forward-rules.js';
 import { TableCache } from '../../../../src/labels/table/table-cache.js';
 import type { NftChain, NftTable } from '../../../../src/nft/table.js';
-import { chain, container, only, plan, prefix, showMistake } from '../../../support/label-world.js';
+import { address, chain, container, only, plan, prefix, showMistake } from '../../../support/label-world.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -331,12 +332,34 @@ test('a table that was made while a route had no effect is not used when the rou
   assert.equal(after.stamp, desired({ main: '10.0.0.2' }, ['10.0.0.0/24'], new TableCache()).stamp);
 });
 
+const MAC = '02:00:00:00:00:01';
+const HOP = { own: address('10.0.0.2'), from: address('10.0.0.1') };
+const FORWARD: ResolvedForward = {
+  key: 'twine.nat.forward.80',
+  pattern: { name: '', prefix: true },
+  ingress: [{ name: '', prefix: true }],
+  protocol: 'tcp',
+  ports: { first: 80, last: 80 },
+  addresses: [address('10.0.0.3')],
+  destinationPort: 80,
+};
+
 for (const [what, one, other] of [
   ['routes', { hasRoutes: false, isForwardingClosed: true }, { hasRoutes: true, isForwardingClosed: true }],
   [
     'replies that are led back, by no known address',
     { hasRoutes: true },
-    { hasRoutes: true, ingressMacs: [] },
+    { hasRoutes: true, ingress: { macs: [], hops: [] } },
+  ],
+  [
+    "a neighbour's address for udp",
+    { hasRoutes: true, ingress: { macs: [MAC], hops: [] } },
+    { hasRoutes: true, ingress: { macs: [MAC], hops: [HOP] } },
+  ],
+  [
+    'clients that are kept',
+    { hasRoutes: false, forwards: [FORWARD] },
+    { hasRoutes: false, forwards: [{ ...FORWARD, kept: { 4: { networks: [], isSaid: true } } }] },
   ],
   ['forwarding that is closed', { hasRoutes: true }, { hasRoutes: true, isForwardingClosed: true }],
   ['a namespace that is closed', { hasRoutes: true }, { hasRoutes: true, isClosed: true }],

@@ -7,16 +7,21 @@ import { chain, gw, only, prefix, routed } from '../../../support/label-world.js
 
 const places = (texts: readonly string[]): HostInterfaceAddress[] =>
   texts.map(text => {
-    const [network = '', mac = ''] = text.split(' ');
-    return { prefix: prefix(network), mac };
+    const [network = '', mac = '', router] = text.split(' ');
+    return { prefix: prefix(network), mac, ...(router && { isNeighbour: true }) };
   });
 const BRIDGE = '10.0.0.1/24 02:00:00:00:00:01';
 const MAC = '02:00:00:00:00:01';
 const DEFAULT = { 'twine.route.0.0.0.0/0': 'gw' };
 
 /** The addresses that a table takes for Docker's way; undefined without the chain. */
-function macsOf(labels: Record<string, string>, networks: Record<string, string>, of: readonly string[]) {
-  const world = [routed(networks, labels), gw({ main: '10.0.0.3 fd00::3' })];
+function macsOf(
+  labels: Record<string, string>,
+  networks: Record<string, string>,
+  of: readonly string[],
+  gateways: Record<string, string> = {},
+) {
+  const world = [routed(networks, labels, { gateways }), gw({ main: '10.0.0.3 fd00::3' })];
   const { table } = only(world, { hostInterfaceAddresses: places(of) });
   const found = chain(table, 'arrived');
   return found && [...JSON.stringify(found.rules).matchAll(/"(02:[0-9a-f:]+)"/g)].map(([, mac]) => mac);
@@ -46,6 +51,54 @@ for (const [what, labels, networks, of, expected] of [
 ] as const) {
   test(`Docker's own way: ${what}`, () => {
     assert.deepEqual(macsOf(labels, networks, of), expected);
+  });
+}
+
+const ROUTER = '10.0.0.9/24 02:00:00:00:00:09 router';
+for (const [what, labels, of, gateways, expected] of [
+  ["a router that is Docker's gateway", DEFAULT, [ROUTER], { main: '10.0.0.9' }, ['02:00:00:00:00:09']],
+  ['no other router', DEFAULT, [ROUTER], { main: '10.0.0.1' }, []],
+  [
+    'not a router that is the gateway of a label by another address of its own',
+    { 'twine.route.0.0.0.0/0': '10.0.0.8' },
+    [ROUTER, '10.0.0.8/24 02:00:00:00:00:09 router'],
+    { main: '10.0.0.9' },
+    [],
+  ],
+] as const) {
+  test(`Docker's own way beside the host: ${what}`, () => {
+    assert.deepEqual(macsOf(labels, { main: '10.0.0.2' }, of, gateways), expected);
+  });
+}
+
+const BOTH = { ...DEFAULT, 'twine.route.::/0': 'gw' };
+for (const [what, labels, of, gateways, expected] of [
+  ['the host', BOTH, [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'], {}, ['10.0.0.2 10.0.0.1', 'fd00::2 fd00::1']],
+  [
+    "the host, of the label's family alone,",
+    DEFAULT,
+    [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'],
+    {},
+    ['10.0.0.2 10.0.0.1'],
+  ],
+  [
+    "Docker's gateway rather than the host",
+    BOTH,
+    [BRIDGE, ROUTER],
+    { main: '10.0.0.9' },
+    ['10.0.0.2 10.0.0.9'],
+  ],
+  ['nobody, where nobody is known', BOTH, [], {}, []],
+] as const) {
+  test(`udp that finds no way back sees the address of ${what} in the client's place`, () => {
+    const world = [routed({ main: '10.0.0.2 fd00::2' }, labels, { gateways }), gw({ main: '10.0.0.3' })];
+    const { table } = only(world, { hostInterfaceAddresses: places(of) });
+    const rules = chain(table, 'nat-input')?.rules ?? [];
+    const shown = rules.map(({ expr }) =>
+      [...JSON.stringify(expr).matchAll(/"(?:right|addr)":"([^"]+)"/g)].map(([, text]) => text).join(' '),
+    );
+    assert.deepEqual(shown, expected);
+    assert.equal(/"priority"/.test(JSON.stringify(chain(table, 'arrived')?.rules)), expected.length > 0);
   });
 }
 

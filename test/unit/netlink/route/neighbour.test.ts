@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DecodeError } from '../../../../src/base/errors.js';
-import { parseAddress } from '../../../../src/base/ip.js';
-import { NLM_F_CREATE, NLM_F_REPLACE } from '../../../../src/netlink/message.js';
+import { formatAddress, parseAddress } from '../../../../src/base/ip.js';
+import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE } from '../../../../src/netlink/message.js';
 import {
   decodeNeighbour,
   getNeighbourRequest,
+  getNeighboursRequest,
+  macOf,
   NUD_REACHABLE,
   probeNeighbourRequest,
   RTM_GETNEIGH,
@@ -55,28 +57,47 @@ for (const [what, request, type, flags, payload] of [
   });
 }
 
-const answer = (state: string, ...attrs: string[]): Buffer =>
-  Buffer.from(hex(`02 00 0000 02010000 ${state} 00 01`, ...attrs), 'hex');
-
-test('a neighbour is read with its state and its link-layer address', () => {
-  const said = answer('0200', '0800 0100 0a000003', '0a00 0200 024200000003 0000');
-  assert.deepEqual(decodeNeighbour(said, four.address), { ...four, state: NUD_REACHABLE, lladdr });
-});
-
-test('one that does not answer has no link-layer address', () => {
-  assert.deepEqual(decodeNeighbour(answer('2000', '0800 0100 0a000003'), four.address), {
-    ...four,
-    state: 0x20,
+test('all neighbours are asked for by an ndmsg of zeros', () => {
+  assert.deepEqual(getNeighboursRequest(), {
+    type: RTM_GETNEIGH,
+    flags: NLM_F_DUMP,
+    payload: Buffer.alloc(12),
   });
 });
 
-for (const [what, said] of [
-  ['of another address', answer('0200', '0800 0100 0a000004')],
-  ['of no address', answer('0200')],
-  ['that is cut off', answer('0200').subarray(0, 11)],
+const answer = (state: string, ...attrs: string[]): Buffer =>
+  Buffer.from(hex(`02 00 0000 02010000 ${state} 00 01`, ...attrs), 'hex');
+const [TO, MAC] = ['0800 0100 0a000003', '0a00 0200 024200000003 0000'];
+
+test('a neighbour is read with its state and its link-layer address', () => {
+  assert.deepEqual(decodeNeighbour(answer('0200', TO, MAC)), { ...four, state: NUD_REACHABLE, lladdr });
+});
+
+test('one that does not answer has no link-layer address', () => {
+  assert.deepEqual(decodeNeighbour(answer('2000', TO)), { ...four, state: 0x20 });
+});
+
+test('one without its address is left out', () => {
+  assert.equal(decodeNeighbour(answer('0200', MAC)), undefined);
+});
+
+test('a short ndmsg is refused', () => {
+  assert.throws(() => decodeNeighbour(Buffer.alloc(11)), DecodeError);
+});
+
+for (const [what, state, attrs, expected] of [
+  ['one that is reachable', '0200', [TO, MAC], '02:42:00:00:00:03'],
+  ['one that was', '0400', [TO, MAC], '02:42:00:00:00:03'],
+  ['one that never goes', '8000', [MAC, TO], '02:42:00:00:00:03'],
+  ['one that does not answer', '2000', [TO, MAC], undefined],
+  ['one that is asked for', '0100', [TO], undefined],
+  ['a group, or one of a link without addresses', '4000', [TO, MAC], undefined],
+  ['one with a longer link-layer address', '0200', [TO, '0c00 0200 0242000000030506'], undefined],
 ] as const) {
-  test(`an answer ${what} is refused`, () => {
-    assert.throws(() => decodeNeighbour(said, four.address), DecodeError);
+  test(`packets for ${what} go to ${expected ?? 'no address that is known'}`, () => {
+    const found = decodeNeighbour(answer(state, ...attrs))!;
+    assert.equal(formatAddress(found.address), '10.0.0.3');
+    assert.equal(macOf(found), expected);
   });
 }
 
@@ -84,7 +105,7 @@ test('any bytes are read, or refused by a DecodeError', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), bytes => {
       try {
-        decodeNeighbour(Buffer.from(bytes), four.address);
+        decodeNeighbour(Buffer.from(bytes));
       } catch (err) {
         assert.ok(err instanceof DecodeError, String(err));
       }

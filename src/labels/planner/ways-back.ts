@@ -1,0 +1,135 @@
+// Whether the answers of a forward's destination come back by the container that forwards, so that its clients' addresses can
+// be kept. They do by a label's route of the destination, as soon as that is in force: before, it would answer past the
+// gateway. Pure. Not here: masquerading (labels/table/client-chains.ts).
+
+import { type Address, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
+import { DRIVER_NAME } from '../../base/ownership.js';
+import { namespaceRoutes } from '../diff/digest.js';
+import type { Attachment } from '../discovery/container.js';
+import type { ClientAddresses } from '../spec/intent.js';
+import { type ClientNetwork, type KeptClients, keyOf } from '../table/client-chains.js';
+import { isFrozen } from './frozen.js';
+import type { SandboxMembers } from './merge.js';
+import { attachmentKey, desiredRoutes, type Router } from './routing-loops.js';
+
+/** What becomes of the addresses of a destination's clients. */
+interface WayBack {
+  readonly kept: KeptClients;
+  /** Name of a destination that, as far as its labels say, answers past the gateway. */
+  readonly astray?: string;
+}
+
+/** Networks that one destination's clients are told apart by, and different lists of them in one table. */
+const [MAX_NETWORKS, MAX_LISTS] = [64, 16] as const;
+
+export class WaysBack {
+  readonly #groups: readonly SandboxMembers[];
+  readonly #routers: ReadonlyMap<string, Router>;
+  readonly #inForce: ReadonlySet<string>;
+  #places: ReadonlyMap<string, SandboxMembers> | undefined;
+  /** Routes on which it depends whether addresses are kept, as namespaceRoutes() has them. */
+  readonly asked = new Set<string>();
+
+  /**
+   * @param groups every namespace with containers, @param routers those whose labels' routes are known
+   * @param inForce routes that are known to be in force, as namespaceRoutes() has them
+   */
+  constructor(
+    groups: readonly SandboxMembers[],
+    routers: readonly Router[],
+    inForce: ReadonlySet<string> = new Set(),
+  ) {
+    this.#groups = groups;
+    this.#routers = new Map(routers.map(router => [router.members.key, router]));
+    this.#inForce = inForce;
+  }
+
+  /** What is found for the forwards of one namespace, with no more lists than its table has room for. */
+  from(gateway: SandboxMembers): (address: Address, said?: ClientAddresses) => WayBack | undefined {
+    const lists = new Set<string>();
+    return (address, said) => {
+      const found = said === 'masquerade' ? undefined : this.#find(gateway, address, said === 'keep');
+      if (!found) return undefined;
+      lists.add(keyOf(address.family, found.kept));
+      return lists.size <= MAX_LISTS ? found : undefined;
+    };
+  }
+
+  /** @param isSaid whether the label says that they are kept */
+  #find(gateway: SandboxMembers, address: Address, isSaid: boolean): WayBack | undefined {
+    const place = this.#placeOf(gateway, address);
+    if (!place) return isSaid ? keepBut(subnetsWith(gateway.attachments, address)) : undefined;
+    const { attachment, members } = place;
+    const router = this.#routers.get(members.key);
+    if (isFrozen(members) || !members.members[0]?.netns) return undefined;
+    const own = members.attachments.flatMap(({ subnets = [] }) => subnets).filter(isOf(address));
+    const { netns, name } = members.members[0];
+    if (!router || router.routes.length === 0) return isSaid ? { ...keepBut(own), astray: name } : undefined;
+    const routes = router.routes
+      .map(({ attributed, gateway: hop }) => ({
+        network: attributed.intent.network,
+        isKept: hop !== undefined && attachment.addresses.some(one => sameAddress(one, hop)),
+      }))
+      .filter(({ network }) => network.address.family === address.family);
+    const isLed = routes.some(({ isKept }) => isKept);
+    if (!isSaid && !(isLed && isKnown(members, own, address))) return undefined;
+    const wanted = namespaceRoutes({ netns, routes: desiredRoutes(router.routes) });
+    this.asked.add(wanted);
+    if (!this.#inForce.has(wanted)) return undefined;
+    if (isSaid) return { ...keepBut(own), ...(!isLed && { astray: name }) };
+    const networks = [...own.map(notKept), ...routes].sort((a, b) => b.network.length - a.network.length);
+    return networks.length > MAX_NETWORKS ? undefined : { kept: { networks } };
+  }
+
+  /** Who has the address, and where the gateway is on the same network. */
+  #placeOf(
+    { attachments }: SandboxMembers,
+    address: Address,
+  ): { readonly attachment: Attachment; readonly members: SandboxMembers } | undefined {
+    this.#places ??= new Map(
+      this.#groups.flatMap(members =>
+        members.attachments.flatMap(({ networkId, addresses }) =>
+          addresses.map(one => [attachmentKey(networkId, one), members] as const),
+        ),
+      ),
+    );
+    for (const attachment of attachments) {
+      const members = this.#places.get(attachmentKey(attachment.networkId, address));
+      if (members) return { attachment, members };
+    }
+    return undefined;
+  }
+}
+
+/**
+ * Whether all is known of where a namespace sends packets beside its labels' routes, its own networks alone, and the network
+ * that it is asked by takes packets from anywhere: an internal one has no gateway, and with bridge netfilter Docker drops
+ * there what comes from outside.
+ */
+function isKnown({ attachments }: SandboxMembers, own: readonly Prefix[], address: Address): boolean {
+  const asked = attachments.find(({ addresses }) => addresses.some(one => sameAddress(one, address)));
+  return (
+    own.some(subnet => prefixContains(subnet, address)) &&
+    (asked?.gateways ?? []).some(({ family }) => family === address.family) &&
+    attachments.every(
+      ({ driver, ignoresNextHop }) => driver !== '' && driver !== DRIVER_NAME && ignoresNextHop === undefined,
+    )
+  );
+}
+
+/** All clients but those of the destination's own networks, whom it answers without the gateway. */
+function keepBut(own: readonly Prefix[]): WayBack {
+  return { kept: { networks: own.map(notKept), isSaid: true } };
+}
+
+function notKept(network: Prefix): ClientNetwork {
+  return { network, isKept: false };
+}
+
+function isOf({ family }: Address): (prefix: Prefix) => boolean {
+  return ({ address }) => address.family === family;
+}
+
+function subnetsWith(attachments: readonly Attachment[], address: Address): Prefix[] {
+  return attachments.flatMap(({ subnets = [] }) => subnets).filter(subnet => prefixContains(subnet, address));
+}
