@@ -1,6 +1,6 @@
 // Which resolvers Docker forwards a container's DNS queries to: one on the host's loopback, which it can reach only from the
 // host, past all routes of the container; or one of a private network, from within the container. Derived from resolv.conf files, of which the container can write its own. Not
-// here: what is reported (labels/planner/leaks.ts).
+// here: what is reported (labels/planner/warnings.ts).
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { formatAddress, isLoopback, parseAddress } from '../../base/ip.js';

@@ -15,8 +15,6 @@ import { RuleBudget } from '../spec/rule-budget.js';
 import { TableCache } from '../table/table-cache.js';
 import { isFrozen, planFrozen } from './frozen.js';
 import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
-import { findFiltered } from './internal-networks.js';
-import { findLeaks } from './leaks.js';
 import { diagnosticOf, groupByNamespace, mergeIntents, type SandboxMembers } from './merge.js';
 import { NameIndex } from './name-index.js';
 import type { WatchedGateways } from './preference.js';
@@ -29,6 +27,7 @@ import {
   type ResolvedSandbox,
   type Sandbox,
 } from './sandbox-plan.js';
+import { findFiltered, findLeaks } from './warnings.js';
 import { WaysBack } from './ways-back.js';
 
 /** Everything that is known. */

@@ -1,7 +1,8 @@
-// What leaks past a label's default route, each with its remedy: IPv6, and Docker's DNS; and past a gateway's tunnel. Pure.
-// Not here: the routes (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
+// What is told though all labels are in force, each with its remedy: what leaks past a label's default route (IPv6, Docker's
+// DNS) or past a gateway's tunnel, and gateways that an internal network keeps from their clients. Pure. Not here: the routes
+// (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
 
-import { formatAddress, parseAddress, prefixContains } from '../../base/ip.js';
+import { type Family, formatAddress, parseAddress, prefixContains } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import { formatDestination } from '../spec/destination.js';
 import { diagnostic } from '../spec/diagnostics.js';
@@ -10,6 +11,16 @@ import { covers, DOCKERS, formatPattern, intersect, isLoopbackPattern } from '..
 import { NAT_IN_INTERFACES, NAT_INTERFACES } from '../spec/label-keys.js';
 import { type Attributed, diagnosticOf } from './merge.js';
 import type { Requester } from './resolve.js';
+import type { ResolvedRoute } from './routing-loops.js';
+import { shown } from './unresolved.js';
+
+const REMEDIES: Readonly<Record<Family, readonly [sysctl: string, remedy: string]>> = {
+  4: [
+    'net.bridge.bridge-nf-call-iptables',
+    'make it one that is not internal, with the driver option com.docker.network.bridge.inhibit_ipv4=true: there nothing leaks either',
+  ],
+  6: ['net.bridge.bridge-nf-call-ip6tables', 'set it to 0, or use a network that is not internal'],
+};
 
 /** The leaks that the labels of a namespace leave. */
 export function findLeaks({ members, intent }: Requester): Diagnostic[] {
@@ -96,4 +107,32 @@ function whyDnsLost(server: string): string {
 
 function whyDnsLeaks(server: string): string {
   return `Docker resolves this container's names through ${server} on the host, so these queries bypass the label's route: give the container a \`dns:\` of its own, such as the VPN's`;
+}
+
+/**
+ * Routes by gateways on internal networks: one of each namespace and family. Docker's firewall drops what leads beyond such a
+ * network, and where the kernel shows it what only passes a bridge, that is all that goes by a gateway.
+ * @param filtered families of which the host's firewall filters what only passes a bridge
+ */
+export function findFiltered(
+  routes: ReadonlyMap<Requester, readonly ResolvedRoute[]>,
+  filtered: readonly Family[],
+): Diagnostic[] {
+  if (filtered.length === 0) return [];
+  return [...routes].flatMap(([{ members }, resolved]) =>
+    filtered.flatMap(family => {
+      const internal = members.attachments.filter(
+        ({ isInternal, driver }) => isInternal && driver === 'bridge',
+      );
+      for (const { attributed, gateway } of internal.length > 0 ? resolved : []) {
+        if (gateway?.family !== family) continue;
+        const on = internal.find(({ subnets = [] }) => subnets.some(one => prefixContains(one, gateway)));
+        if (!on) continue;
+        const [sysctl, remedy] = REMEDIES[family];
+        const why = `the gateway ${formatAddress(gateway)} is on the internal network ${shown(on.networkName)}, and while ${sysctl} is 1 on this host Docker's firewall drops what it is to take beyond that network: ${remedy}`;
+        return [diagnosticOf(attributed, why)];
+      }
+      return [];
+    }),
+  );
 }
