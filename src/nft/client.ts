@@ -14,7 +14,7 @@ import {
 import type { Request } from '../netlink/message.js';
 import type { Trace } from '../netlink/trace.js';
 import type { ForwardChain } from './filter-chain.js';
-import { forwardChainsIn } from './firewalls.js';
+import { FIREWALL_LIMITS, forwardChainsIn } from './firewalls.js';
 import { Conntrack } from './flows-client.js';
 import { describeLateRule, insertRules } from './late-rules.js';
 import {
@@ -201,7 +201,7 @@ export class Nft {
 
   /** As forwardChainsIn() has them. @throws OpError, ChannelError, DecodeError */
   forwardChains(own: TableName): ForwardChain[] {
-    return this.#sockets.ask(connection => forwardChainsIn(connection, own));
+    return this.#sockets.ask(connection => forwardChainsIn(connection, own), FIREWALL_LIMITS);
   }
 }
 

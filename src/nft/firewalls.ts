@@ -1,18 +1,21 @@
 // The firewalls of others in a namespace, as far as they are in nf_tables: their base chains at hook forward. Not here:
 // what is in a rule (filter-chain.ts), the old iptables' (legacy-tables.ts).
 
-import type { Connection } from '../netlink/connection.js';
+import { TooManyError } from '../base/errors.js';
+import { type AnswerLimits, type Connection, GUARDED } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
-import { type ForwardChain, readFilterRules, readForwardChains } from './filter-chain.js';
+import { type FilterRule, type ForwardChain, readFilterRules, readForwardChains } from './filter-chain.js';
 import { getChainsRequest, getRulesRequest } from './messages.js';
 import type { NftTable } from './table.js';
 
-/** Chains whose tables are read. */
-const MAX_CHAINS = 8;
+/** Chains that are read, and their rules and those of their tables in all: whoever has more of them is not told. */
+const [MAX_CHAINS, MAX_RULES] = [8, 1024] as const;
+/** Of the connection that they are read by. */
+export const FIREWALL_LIMITS: AnswerLimits = { ...GUARDED, messages: MAX_RULES };
 
 /**
  * The base chains at hook forward, with their rules, of other tables than our own.
- * @throws OpError; ChannelError when there is more than the connection's limit; DecodeError
+ * @throws OpError; ChannelError when there are more than MAX_RULES, or than the connection's limit; DecodeError
  */
 export function forwardChainsIn(
   connection: Connection,
@@ -21,11 +24,25 @@ export function forwardChainsIn(
   const context = { op: 'listing nftables of', subject: 'firewalls' };
   const ask = (request: Request): Buffer[] =>
     connection.request(request, context).map(({ payload }) => payload);
+  const tables = new Map<string, Map<string, FilterRule[]>>();
+  let count = 0;
+  const rulesOf = ({ family, table }: Pick<ForwardChain, 'family' | 'table'>): Map<string, FilterRule[]> => {
+    const key = `${family} ${table}`;
+    const known = tables.get(key);
+    if (known) return known;
+    const payloads = ask(getRulesRequest(family, table));
+    count += payloads.length;
+    if (count > MAX_RULES)
+      throw new TooManyError(`listing nftables of firewalls: more than ${MAX_RULES} rules`);
+    const rules = readFilterRules(payloads);
+    tables.set(key, rules);
+    return rules;
+  };
   return readForwardChains(ask(getChainsRequest()))
     .filter(({ family, table }) => family !== own.family || table !== own.name)
     .slice(0, MAX_CHAINS)
     .map(chain => {
-      const others = readFilterRules(ask(getRulesRequest(chain.family, chain.table)));
+      const others = rulesOf(chain);
       return { ...chain, rules: others.get(chain.name) ?? [], others };
     });
 }

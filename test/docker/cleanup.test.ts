@@ -67,7 +67,7 @@ keeping('cleanup', () => {
   test('without Docker it says what to do', async () => {
     assert.match(
       await sh.fails(`${cleanup} --docker-host unix:///run/nobody.sock`),
-      /cannot ask Docker for its containers \(connect ENOENT \/run\/nobody\.sock\): start it, or name its socket/,
+      /cannot ask Docker for its containers \(connect ENOENT \/run\/nobody\.sock\): start it, or say where it is/,
     );
   });
 

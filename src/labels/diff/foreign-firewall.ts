@@ -21,8 +21,8 @@ export interface Forwarding {
 /** Chains that are told, and interfaces that lines are for. */
 const [MOST_CHAINS, MOST_LINES] = [4, 3] as const;
 const NAME_MAX = 60;
-/** Jumps that are followed in all. */
-const MAX_JUMPS = 256;
+/** Rules that one packet is taken to, jumps included: a container may have chains that double at each step. */
+const MAX_STEPS = 4096;
 
 /** Packets that have the same way. */
 interface Flow {
@@ -63,9 +63,11 @@ function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding): boole
 }
 
 function passes({ rules, others, isDropping }: ForwardChain, flow: Flow): boolean {
-  let jumps = 0;
+  let steps = 0;
   const walk = (rules: readonly FilterRule[]): 'accept' | 'drop' | undefined => {
     for (const rule of rules) {
+      // What has so many is not told. The kernel knows no circle, but what is read piece by piece may have one.
+      if (++steps > MAX_STEPS) return 'accept';
       const { verdict } = rule;
       const met = verdict ? meets(rule, flow) : 'no';
       if (met === 'no') continue;
@@ -73,8 +75,6 @@ function passes({ rules, others, isDropping }: ForwardChain, flow: Flow): boolea
       if (verdict === 'return' && met === 'yes') return undefined;
       if (verdict === 'drop' && met === 'yes') return 'drop';
       if (typeof verdict !== 'object') continue;
-      // The kernel knows no circle, but what is read piece by piece may have one.
-      if (++jumps > MAX_JUMPS) return 'accept';
       const found = walk(others.get(verdict.chain) ?? []);
       if (found === 'accept' || (found && met === 'yes')) return found;
       if (verdict.isGoto && met === 'yes') return undefined;

@@ -81,6 +81,16 @@ for (const [what, rules, others, isTold] of [
   });
 }
 
+test('a chain whose packets would be taken to more rules than anybody can follow is not told', () => {
+  const others = new Map(
+    Array.from({ length: 40 }, (_, n): [string, FilterRule[]] => {
+      const next = jump(`c${n + 1}`);
+      return [`c${n}`, [next, next]];
+    }),
+  );
+  assert.equal(whyFiltered(TUNNEL, [chain([jump('c0')], { others })]), undefined);
+});
+
 for (const [what, rest, forwarding, expected] of [
   [
     'iptables',
