@@ -48,10 +48,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const { database, rootless, rootlessIfnames } = options;
-  const driver = await startDriver?.({
-    ...{ ...parts, database, rootless, rootlessIfnames },
-    labels: options.labels !== undefined,
-  });
+  const hasLabels = options.labels !== undefined;
+  const driver = await startDriver?.({ ...parts, database, rootless, rootlessIfnames, labels: hasLabels });
   if (!driver && options.labels) labels = await startLabelService(options.labels, parts);
   notifier.send('READY=1');
   notifier.startWatchdog();

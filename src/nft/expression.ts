@@ -1,7 +1,7 @@
 // Expressions and statements of libnftables-json(5), as types: what this project writes, not all that there is.
 // Not here: tables and chains (table.ts), iptables' words for them (nft/iptables).
 
-import type { Family } from '../base/ip.js';
+import { type Family, formatAddress, type Prefix } from '../base/ip.js';
 
 /** `"tcp"`, `80`, or a name such as `"established"` where the left side is of a type that has names. */
 type Immediate = string | number | boolean;
@@ -204,6 +204,12 @@ export function meta(key: string): MetaExpression {
 /** `ct [DIRECTION] [FAMILY] KEY`, such as `state`, `status`, `mark`. */
 export function ct(key: string, dir?: 'original' | 'reply', family?: 'ip' | 'ip6'): CtExpression {
   return { ct: { key, ...(family && { family }), ...(dir && { dir }) } };
+}
+
+/** The addresses of a network; one alone where it is no more. */
+export function prefixExpression({ address, length }: Prefix): Expression {
+  const addr = formatAddress(address);
+  return length === address.bytes.length * 8 ? addr : { prefix: { addr, len: length } };
 }
 
 /** `PROTOCOL FIELD`, such as `ip saddr`, `tcp dport`. */

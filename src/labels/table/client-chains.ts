@@ -3,7 +3,7 @@
 // (labels/planner/ways-back.ts).
 
 import { formatAddress, type Prefix } from '../../base/ip.js';
-import { type Expression, match, payload } from '../../nft/expression.js';
+import { match, payload, prefixExpression } from '../../nft/expression.js';
 import { type NftChain, type NftRule, rule } from '../../nft/table.js';
 
 /** Clients of one network. */
@@ -62,9 +62,4 @@ function rulesFor(family: 4 | 6, { networks, isSaid }: KeptClients): NftRule[] {
     ),
     rule(isSaid ? kept : { masquerade: null }),
   ];
-}
-
-function prefixExpression({ address, length }: Prefix): Expression {
-  const addr = formatAddress(address);
-  return length === address.bytes.length * 8 ? addr : { prefix: { addr, len: length } };
 }

@@ -3,9 +3,25 @@
 // packet's mark routes it by table main. Only replies get it, so no connection that the container opens. Pure. Not here: the
 // policy rule (labels/diff/policy-routing.ts), the hooks of the chains (nft-table.ts).
 
-import { type Address, formatAddress, prefixContains, sameAddress } from '../../base/ip.js';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  maskPrefix,
+  type Prefix,
+  prefixContains,
+  sameAddress,
+} from '../../base/ip.js';
 import { REPLY_MARK } from '../../base/ownership.js';
-import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
+import {
+  ct,
+  type Expression,
+  match,
+  meta,
+  payload,
+  prefixExpression,
+  type Statement,
+} from '../../nft/expression.js';
 import { type NftRule, rule } from '../../nft/table.js';
 import type { DesiredRoute, DesiredSysctl } from '../diff/state.js';
 import { IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT } from '../diff/sysctls.js';
@@ -24,8 +40,8 @@ const NO_WAY_BACK = 0xdd9d_0001;
 export interface Ingress {
   /** Link-layer addresses: what comes from them came in that way. */
   readonly macs: readonly string[];
-  /** Addresses of the namespace, each with the one on its network that such a packet comes from. */
-  readonly hops: readonly { readonly own: Address; readonly from: Address }[];
+  /** Networks of the namespace, each with the address on it that such a packet comes from. */
+  readonly hops: readonly { readonly network: Prefix; readonly from: Address }[];
 }
 
 /**
@@ -53,11 +69,13 @@ export function findIngress(
   const isRouted = ({ family }: Address): boolean =>
     routes.some(({ network }) => network.address.family === family);
   const hops = own.filter(isRouted).flatMap(address => {
-    const near = others.flatMap(({ prefix }) => (prefixContains(prefix, address) ? [prefix.address] : []));
-    const from = near.find(neighbour => isIn(neighbour, docker)) ?? near[0];
-    return from ? [{ own: address, from }] : [];
+    const near = others.flatMap(({ prefix }) => (prefixContains(prefix, address) ? [prefix] : []));
+    const hop = near.find(neighbour => isIn(neighbour.address, docker)) ?? near[0];
+    // The network, and not the address: so containers on the same networks have the same table.
+    return hop ? [{ network: maskPrefix(hop), from: hop.address }] : [];
   });
-  return { macs: [...new Set(others.map(({ mac }) => mac))].sort(), hops };
+  const unique = new Map(hops.map(hop => [formatPrefix(hop.network), hop]));
+  return { macs: [...new Set(others.map(({ mac }) => mac))].sort(), hops: [...unique.values()] };
 }
 
 /**
@@ -111,11 +129,11 @@ export function saveMark({ macs, hops }: Ingress): NftRule[] {
  */
 export function lendAddress({ macs, hops }: Ingress): NftRule[] {
   if (macs.length === 0) return [];
-  return hops.map(({ own, from }) => {
-    const family = own.family === 4 ? 'ip' : 'ip6';
+  return hops.map(({ network, from }) => {
+    const family = from.family === 4 ? 'ip' : 'ip6';
     return rule(
       match(meta('priority'), '==', NO_WAY_BACK),
-      match(payload(family, 'daddr'), '==', formatAddress(own)),
+      match(payload(family, 'daddr'), '==', prefixExpression(network)),
       { snat: { family, addr: formatAddress(from) } },
     );
   });

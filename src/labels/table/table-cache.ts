@@ -1,7 +1,7 @@
 // The tables of all namespaces, cached until their parts change: building one and hashing it costs more than all the rest
 // of a pass. Not here: what is in a table (nft-table.ts).
 
-import { addressKey } from '../../base/ip.js';
+import { addressKey, formatPrefix } from '../../base/ip.js';
 import { type InstallTerms, stampOf, termsOf } from '../diff/stamp.js';
 import type { DesiredState } from '../diff/state.js';
 import type { ContainerIntent } from '../spec/intent.js';
@@ -35,7 +35,7 @@ export class TableCache {
       // No list is something else than an empty one.
       ingress?.macs.length ?? -1,
       ...(ingress?.macs ?? []),
-      ...(ingress?.hops ?? []).flatMap(({ own, from }) => [addressKey(own), addressKey(from)]),
+      ...(ingress?.hops ?? []).flatMap(({ network, from }) => [formatPrefix(network), addressKey(from)]),
       ingress?.hops.length ?? -1,
       ...forwards.flatMap(({ key, addresses, kept }) => [
         key,

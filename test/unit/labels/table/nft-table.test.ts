@@ -333,7 +333,7 @@ test('a table that was made while a route had no effect is not used when the rou
 });
 
 const MAC = '02:00:00:00:00:01';
-const HOP = { own: address('10.0.0.2'), from: address('10.0.0.1') };
+const HOP = { network: prefix('10.0.0.0/24'), from: address('10.0.0.1') };
 const FORWARD: ResolvedForward = {
   key: 'twine.nat.forward.80',
   pattern: { name: '', prefix: true },

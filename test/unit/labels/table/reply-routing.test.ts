@@ -73,20 +73,20 @@ for (const [what, labels, of, gateways, expected] of [
 
 const BOTH = { ...DEFAULT, 'twine.route.::/0': 'gw' };
 for (const [what, labels, of, gateways, expected] of [
-  ['the host', BOTH, [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'], {}, ['10.0.0.2 10.0.0.1', 'fd00::2 fd00::1']],
+  ['the host', BOTH, [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'], {}, ['10.0.0.0 10.0.0.1', 'fd00:: fd00::1']],
   [
     "the host, of the label's family alone,",
     DEFAULT,
     [BRIDGE, 'fd00::1/64 02:00:00:00:00:01'],
     {},
-    ['10.0.0.2 10.0.0.1'],
+    ['10.0.0.0 10.0.0.1'],
   ],
   [
     "Docker's gateway rather than the host",
     BOTH,
     [BRIDGE, ROUTER],
     { main: '10.0.0.9' },
-    ['10.0.0.2 10.0.0.9'],
+    ['10.0.0.0 10.0.0.9'],
   ],
   ['nobody, where nobody is known', BOTH, [], {}, []],
 ] as const) {
@@ -101,6 +101,14 @@ for (const [what, labels, of, gateways, expected] of [
     assert.equal(/"priority"/.test(JSON.stringify(chain(table, 'arrived')?.rules)), expected.length > 0);
   });
 }
+
+test('containers on the same network with the same labels have the same table', () => {
+  const rest = { hostInterfaceAddresses: places([BRIDGE]) };
+  const [one, other] = ['10.0.0.2', '10.0.0.4'].map(
+    ip => only([routed({ main: ip }, BOTH), gw({ main: '10.0.0.3' })], rest).stamp,
+  );
+  assert.equal(one, other);
+});
 
 test("while the label's gateway is not there the host is Docker's way still, and the table the same", () => {
   const app = routed({ main: '10.0.0.2' }, DEFAULT);
