@@ -232,7 +232,8 @@ class Caller {
     await this.#do('bodies', 'CreateNetwork', `${'{"a":'.repeat(20_000)}1`);
     const many = Object.fromEntries(Array.from({ length: 9000 }, (_, n) => [`dwgd.${n}`, '']));
     await this.#do('bodies', 'CreateNetwork', network('odd', many));
-    await this.#do('bodies', 'CreateNetwork', ' '.repeat(10_000_000));
+    // The connection may be closed before all of it is sent.
+    await this.#do('bodies', 'CreateNetwork', ' '.repeat(10_000_000)).catch(() => undefined);
   }
 }
 
