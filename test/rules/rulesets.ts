@@ -23,21 +23,15 @@ export function loadOurs(nft: Nft, namespace: Namespace, rules: readonly Transla
   namespace.within(() => nft.apply(replaceTable(table), 'the test'));
 }
 
+/** What nft(8) lists of a table of family inet, with times as those of UTC. */
+export function listTable(namespace: Namespace, table: string): string {
+  const listing = `TZ=UTC nft list table inet ${table}`.split(' ');
+  return run('ip', 'netns', 'exec', namespace.name, 'env', ...listing);
+}
+
 /** What stands between the rules of a listing, by their comment. */
 export function listRules(namespace: Namespace): Map<string, string[]> {
-  const listing = run(
-    'ip',
-    'netns',
-    'exec',
-    namespace.name,
-    'env',
-    'TZ=UTC',
-    'nft',
-    'list',
-    'table',
-    'inet',
-    TABLE,
-  );
+  const listing = listTable(namespace, TABLE);
   const found = new Map<string, string[]>();
   for (const line of listing.split('\n')) {
     const [, rule, comment] = /^\t\t(.*) comment "([^"]*)"$/.exec(line) ?? [];

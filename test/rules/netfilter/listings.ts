@@ -7,8 +7,9 @@ import { withLists } from '../../../src/nft/iptables/syntax/address-lists.js';
 import { RuleError, type TranslatedRule, TWINE_CHAINS } from '../../../src/nft/iptables/syntax/rule.js';
 import { translateRule } from '../../../src/nft/iptables/translate.js';
 import { type NftChain, replaceTable } from '../../../src/nft/table.js';
-import { type Namespace, run } from '../../support/namespace.js';
+import type { Namespace } from '../../support/namespace.js';
 import { comparable, differencesOf, plain } from '../compare.js';
+import { listTable } from '../rulesets.js';
 import { TREE_DIFFERENCES } from './differences.js';
 import type { TreeTranslation } from './tree.js';
 
@@ -81,19 +82,7 @@ function loadTheirs(
 
 /** The rules of each chain of a table, as both sides are compared. */
 function listed(namespace: Namespace, table: string): Map<number, string[]> {
-  const listing = run(
-    'ip',
-    'netns',
-    'exec',
-    namespace.name,
-    'env',
-    'TZ=UTC',
-    'nft',
-    'list',
-    'table',
-    'inet',
-    table,
-  );
+  const listing = listTable(namespace, table);
   const found = new Map<number, string[]>();
   let rules: string[] = [];
   for (const line of listing.split('\n')) {
