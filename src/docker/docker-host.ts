@@ -1,6 +1,7 @@
 // Where Docker's API is, as docker(1) is told of it. Not here: the way to it (api-client.ts).
 
 import { UserError } from '../base/errors.js';
+import { plain } from '../base/plain-text.js';
 
 export const DEFAULT_DOCKER_HOST = 'unix:///var/run/docker.sock';
 
@@ -25,6 +26,8 @@ export function parseDockerHost(text: string): DockerHost {
   return { host, port };
 }
 
+/** Characters of what was given, in a message. */
+const SHOWN_MAX = 120;
 const NO_TLS = `which dwgd does not speak: give ${DEFAULT_DOCKER_HOST}, or tcp://127.0.0.1:${PLAIN_PORT} of a socket proxy on this host`;
 
 /** As docker(1) writes it. */
@@ -45,7 +48,7 @@ export function findDockerHost(flag?: string, environment: Environment = process
   try {
     at = parseDockerHost(text);
   } catch (err) {
-    throw new UserError(`${name}=${text} ${(err as Error).message}`);
+    throw new UserError(`${name}=${plain(text, SHOWN_MAX)} ${(err as Error).message}`);
   }
   // As docker(1), whatever the value.
   const tls = (['DOCKER_TLS_VERIFY', 'DOCKER_TLS'] as const).find(key => environment[key]);

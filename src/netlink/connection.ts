@@ -59,6 +59,8 @@ export interface ThreadedConnection extends Connection {
 /** What is read at most for one request, its own messages or not. Nothing else is done meanwhile. */
 export interface AnswerLimits {
   readonly messages: number;
+  /** Of their payloads; absent: any number. */
+  readonly bytes?: number;
   /** For all tries together, in milliseconds. */
   readonly ms: number;
 }
@@ -171,9 +173,10 @@ export class NetlinkConnection implements ThreadedConnection {
   /** The answers to a request; undefined when the kernel says that the list was torn. */
   #collect(seq: number, context: OpContext, until: number): Message[] | undefined {
     const { op, subject } = context;
-    const { messages, ms } = this.#limits;
+    const { messages, ms, bytes = Number.POSITIVE_INFINITY } = this.#limits;
     const replies: Message[] = [];
     let torn = false;
+    let size = 0;
     for (let read = 0; ; ) {
       for (const message of this.#receive(context)) {
         if (message.seq === seq) {
@@ -184,9 +187,11 @@ export class NetlinkConnection implements ThreadedConnection {
             return torn ? undefined : replies;
           }
           replies.push({ ...message, payload: Buffer.from(message.payload) });
+          size += message.payload.length;
         }
         // What is left of the dump goes with the socket.
         if (++read > messages) throw new TooManyError(`${op} ${subject}: there are more than ${messages}`);
+        if (size > bytes) throw new TooManyError(`${op} ${subject}: they have more than ${bytes} bytes`);
       }
       if (performance.now() > until) throw new ChannelError(`${op} ${subject}: no end of it in ${ms} ms`);
     }

@@ -10,8 +10,10 @@ import type { NftTable } from './table.js';
 
 /** Chains that are read, and their rules and those of their tables in all: whoever has more of them is not told. */
 const [MAX_CHAINS, MAX_RULES] = [8, 1024] as const;
+/** Of these rules in all: one may have a hundred expressions, each of which takes time to read. */
+const MAX_BYTES = 256 * 1024;
 /** Of the connection that they are read by. */
-export const FIREWALL_LIMITS: AnswerLimits = { ...GUARDED, messages: MAX_RULES };
+export const FIREWALL_LIMITS: AnswerLimits = { ...GUARDED, messages: MAX_RULES, bytes: MAX_BYTES };
 
 /**
  * The base chains at hook forward, with their rules, of other tables than our own.
@@ -25,15 +27,18 @@ export function forwardChainsIn(
   const ask = (request: Request): Buffer[] =>
     connection.request(request, context).map(({ payload }) => payload);
   const tables = new Map<string, Map<string, FilterRule[]>>();
-  let count = 0;
+  let [count, size] = [0, 0];
   const rulesOf = ({ family, table }: Pick<ForwardChain, 'family' | 'table'>): Map<string, FilterRule[]> => {
     const key = `${family} ${table}`;
     const known = tables.get(key);
     if (known) return known;
     const payloads = ask(getRulesRequest(family, table));
     count += payloads.length;
-    if (count > MAX_RULES)
-      throw new TooManyError(`listing nftables of firewalls: more than ${MAX_RULES} rules`);
+    size += payloads.reduce((sum, { length }) => sum + length, 0);
+    if (count > MAX_RULES || size > MAX_BYTES)
+      throw new TooManyError(
+        `listing nftables of firewalls: more than ${MAX_RULES} rules or ${MAX_BYTES} bytes`,
+      );
     const rules = readFilterRules(payloads);
     tables.set(key, rules);
     return rules;

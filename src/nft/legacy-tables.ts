@@ -12,7 +12,7 @@ import { GETINFO_BYTES, readLegacyForward, readLegacyInfo, XT_TABLE_MAXNAMELEN }
 
 const FILTER = 'filter';
 /** Of all rules of a table, in bytes. */
-const MAX_RULES_BYTES = 256 * 1024;
+const MAX_RULES_BYTES = 128 * 1024;
 /** struct ipt_get_entries: the name, the size, and four bytes so that entries stand at a multiple of eight. */
 const [ENTRIES_SIZE, ENTRIES_AT] = [32, 40] as const;
 const [IPT_SO_GET_INFO, IPT_SO_GET_ENTRIES] = [64, 65] as const;

@@ -28,9 +28,9 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   const { sandboxes } = await programmer(t);
   const program = (web?: string): readonly string[] => {
     const desired = { ...planned(labels, web).sandboxes[0]!, netns: middle.ref };
-    const { failures, warnings = [] } = sandboxes.reconcile(desired)!;
+    const { failures, warnings = [], notices = [] } = sandboxes.reconcile(desired)!;
     assert.deepEqual(failures, []);
-    return warnings;
+    return [...warnings, ...notices];
   };
   program();
   connect(client, 'eth0', '8', '9', middle, 'wg0', '2');

@@ -176,7 +176,7 @@ export class Reconciler {
     if (!outcome) this.#queue.gone(item);
     else if (outcome.failures.length === 0) this.#queue.done(item);
     else reported = this.#queue.failed(item, failureOf(outcome), this.#now());
-    if ('netns' in item.desired) this.#routes.record(item.desired, outcome);
+    if ('netns' in item.desired) this.#routes.record(item.desired, outcome, this.#now());
     const ended = this.#now();
     this.#queue.took(item, ended - began, ended);
     this.#reporter.outcome(reported, outcome);

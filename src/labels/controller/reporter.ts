@@ -86,7 +86,8 @@ export class Reporter {
         fields,
         `the table was installed anew, since it could not be read: ${messageOf(outcome.unreadable)}`,
       );
-    if (outcome?.failures.length === 0) this.#warn(key, fields, (outcome.warnings ?? []).join('; '));
+    if (outcome?.failures.length === 0)
+      this.#warn(key, fields, [...(outcome.warnings ?? []), ...(outcome.notices ?? [])].join('; '));
     if (!outcome) {
       this.#log.debug(fields, 'the network namespace is gone');
     } else if (outcome.failures.length > 0) {

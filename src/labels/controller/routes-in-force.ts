@@ -5,10 +5,24 @@ import { namespaceRoutes } from '../diff/digest.js';
 import type { SandboxDesired } from '../diff/state.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 
+/**
+ * How long routes that were lost again count as lost, whatever is seen of them: the first, and the longest. What relies on them
+ * is planned anew each time, so a container must not say how often that is.
+ */
+const [FIRST_HOLD_MS, LONGEST_HOLD_MS] = [2_000, 600_000] as const;
+
+/** Of a namespace whose routes were in force, and then were not. */
+interface Loss {
+  readonly times: number;
+  /** By the clock that record() is given. */
+  readonly until: number;
+}
+
 /** Routes as namespaceRoutes() has them. */
 export class RoutesInForce {
   /** By the keys of their namespaces. */
   readonly #routes = new Map<string, string>();
+  readonly #losses = new Map<string, Loss>();
   /** As it was when the last plan was made. */
   #planned: ReadonlySet<string> = new Set();
   #isFirst = true;
@@ -19,12 +33,24 @@ export class RoutesInForce {
     return this.#planned;
   }
 
-  /** Records what came of applying a desired state; undefined where the namespace is gone. */
-  record(desired: SandboxDesired, outcome: ApplyResult | undefined): void {
+  /**
+   * Records what came of applying a desired state; undefined where the namespace is gone.
+   * @param now in milliseconds, of any clock that goes forward
+   */
+  record(desired: SandboxDesired, outcome: ApplyResult | undefined, now: number): void {
     const { key } = desired.netns;
     const holds = outcome && outcome.failures.length === 0 && !outcome.warnings && !desired.isFrozen;
-    if (holds && desired.routes.length > 0) this.#routes.set(key, namespaceRoutes(desired));
-    else this.#routes.delete(key);
+    if (!holds || desired.routes.length === 0) {
+      if (this.#routes.delete(key) && outcome && desired.routes.length > 0) this.#lost(key, now);
+    } else if (now >= (this.#losses.get(key)?.until ?? now)) this.#routes.set(key, namespaceRoutes(desired));
+  }
+
+  /** The first loss costs nothing: a container may start again, or be mended. One long ago is none. */
+  #lost(key: string, now: number): void {
+    const { times, until } = this.#losses.get(key) ?? { times: 0, until: now };
+    const again = now - until > LONGEST_HOLD_MS ? 1 : times + 1;
+    const hold = again === 1 ? 0 : Math.min(FIRST_HOLD_MS * 2 ** (again - 2), LONGEST_HOLD_MS);
+    this.#losses.set(key, { times: again, until: now + hold });
   }
 
   /**
@@ -53,7 +79,8 @@ export class RoutesInForce {
 
   /** Forgets all other namespaces. */
   retainOnly(keys: ReadonlySet<string>): void {
-    for (const key of this.#routes.keys()) if (!keys.has(key)) this.#routes.delete(key);
+    for (const known of [this.#routes, this.#losses])
+      for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
   }
 }
 

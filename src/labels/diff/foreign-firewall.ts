@@ -4,7 +4,7 @@
 // (nft/firewalls.ts, nft/legacy-tables.ts).
 
 import type { Family } from '../../base/ip.js';
-import { plain } from '../../base/plain-text.js';
+import { plain, quote } from '../../base/plain-text.js';
 import { CT_STATE, type FilterRule, type ForwardChain } from '../../nft/filter-chain.js';
 import type { InterfacePattern } from '../spec/intent.js';
 import { ANY, covers, DOCKERS, formatPattern, intersect } from '../spec/interface-pattern.js';
@@ -21,8 +21,14 @@ export interface Forwarding {
 /** Chains that are told, and interfaces that lines are for. */
 const [MOST_CHAINS, MOST_LINES] = [4, 3] as const;
 const NAME_MAX = 60;
-/** Rules that one packet is taken to, jumps included: a container may have chains that double at each step. */
+/** Rules that packets are taken to in all: a container may have chains that double at each step. */
 const MAX_STEPS = 4096;
+/** Counts them down. */
+interface Steps {
+  left: number;
+}
+/** Names that a shell and nft(8) take as they are: a container chooses them, and an administrator runs the lines. */
+const ORDINARY = /^[A-Za-z_][\w.-]{0,59}$/;
 
 /** Packets that have the same way. */
 interface Flow {
@@ -36,14 +42,20 @@ interface Flow {
 
 /** The firewalls that drop it, with the lines that let it pass; undefined where there is none. */
 export function whyFiltered(forwarding: Forwarding, chains: readonly ForwardChain[]): string | undefined {
+  const steps: Steps = { left: MAX_STEPS };
   const found = chains
     .filter(chain => isFor(chain, forwarding))
-    .filter(chain => isDropped(chain, forwarding));
-  if (found.length === 0) return undefined;
+    .filter(chain => isDropped(chain, forwarding, steps));
+  // What has too many rules is not told.
+  if (found.length === 0 || steps.left < 0) return undefined;
   const told = found.slice(0, MOST_CHAINS).map(describe);
   const lines = found.slice(0, MOST_CHAINS).flatMap(chain => linesFor(chain, forwarding));
   const more = found.length > MOST_CHAINS ? ` and ${found.length - MOST_CHAINS} more` : '';
-  return `a firewall of the container's own drops what its labels forward: ${told.join(', ')}${more}; nothing of it is changed, so let the container run these lines once its firewall is up: ${[...new Set(lines)].join('; ')}`;
+  const remedy =
+    lines.length > 0
+      ? `let the container run these lines once its firewall is up: ${[...new Set(lines)].join('; ')}`
+      : 'have the container itself accept that: its chains have names for which no line can be given';
+  return `a firewall of the container's own drops what its labels forward: ${told.join(', ')}${more}; nothing of it is changed, so ${remedy}`;
 }
 
 function isFor({ family }: ForwardChain, { families }: Forwarding): boolean {
@@ -51,7 +63,7 @@ function isFor({ family }: ForwardChain, { families }: Forwarding): boolean {
 }
 
 /** Whether all connections that leave, all answers to them, or all connections to forwarded ports are dropped. */
-function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding): boolean {
+function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding, steps: Steps): boolean {
   // Of a router between Docker's networks the patterns are of both sides.
   const notOther = outside.filter(pattern => !intersect(pattern, DOCKERS));
   const kinds: readonly (readonly Flow[])[] = [
@@ -59,15 +71,14 @@ function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding): boole
     outside.map(iif => ({ iif, notOther, states: CT_STATE.established })),
     ingress.map(iif => ({ iif, states: CT_STATE.new | CT_STATE.dnat })),
   ];
-  return kinds.some(flows => flows.length > 0 && flows.every(flow => !passes(chain, flow)));
+  return kinds.some(flows => flows.length > 0 && flows.every(flow => !passes(chain, flow, steps)));
 }
 
-function passes({ rules, others, isDropping }: ForwardChain, flow: Flow): boolean {
-  let steps = 0;
+function passes({ rules, others, isDropping }: ForwardChain, flow: Flow, steps: Steps): boolean {
   const walk = (rules: readonly FilterRule[]): 'accept' | 'drop' | undefined => {
     for (const rule of rules) {
-      // What has so many is not told. The kernel knows no circle, but what is read piece by piece may have one.
-      if (++steps > MAX_STEPS) return 'accept';
+      // The kernel knows no circle, but what is read piece by piece may have one.
+      if (--steps.left < 0) return 'accept';
       const { verdict } = rule;
       const met = verdict ? meets(rule, flow) : 'no';
       if (met === 'no') continue;
@@ -98,11 +109,16 @@ function meets({ iif, oif, states, isSelective }: FilterRule, flow: Flow): 'yes'
   return isWhole && !isSelective ? 'yes' : 'perhaps';
 }
 
+/** An ordinary name as it is; another cannot be mistaken for words of the sentence. */
+function quoted(name: string): string {
+  return ORDINARY.test(name) ? name : quote(plain(name, NAME_MAX));
+}
+
 function describe({ family, table, name, isDropping, isLegacy }: ForwardChain): string {
   const where = isLegacy
     ? `${family === 'ip6' ? 'ip6tables' : 'iptables'}-legacy`
-    : `table ${family} ${plain(table, NAME_MAX)}`;
-  return `chain ${plain(name, NAME_MAX)} of ${where}${isDropping ? ' (policy drop)' : ''}`;
+    : `table ${family} ${quoted(table)}`;
+  return `chain ${quoted(name)} of ${where}${isDropping ? ' (policy drop)' : ''}`;
 }
 
 /** The lines that let pass what the labels ask for, and nothing else. */
@@ -117,7 +133,8 @@ function linesFor(chain: ForwardChain, { outside, ingress }: Forwarding): string
       `${command} -m conntrack --ctstate ${states.join(',')} -j ACCEPT`,
     ];
   }
-  const command = `nft insert rule ${family} ${plain(table, NAME_MAX)} ${plain(name, NAME_MAX)}`;
+  if (!ORDINARY.test(table) || !ORDINARY.test(name)) return [];
+  const command = `nft insert rule ${family} ${table} ${name}`;
   return [
     ...links.map(({ name, prefix }) =>
       name === '' ? `${command} accept` : `${command} oifname "${name}${prefix ? '*' : ''}" accept`,

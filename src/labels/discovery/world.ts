@@ -35,6 +35,9 @@ export interface WorldSnapshot {
   readonly bridgeFiltered: readonly Family[];
 }
 
+/** Addresses of routers beside the host, in all. */
+const MAX_ROUTERS = 256;
+
 interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
   readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'bridgeFiltered' | 'routers'>;
@@ -104,7 +107,9 @@ export class World {
     const wanted = new Set(others.map(formatAddress));
     const all = new Map([...this.#routers, ...found.map(router => [keyOf(router), router] as const)]);
     const macs = new Set([...all.values()].filter(one => wanted.has(keyOf(one))).map(({ mac }) => mac));
-    this.#routers = new Map([...all].filter(([, { mac }]) => macs.has(mac)));
+    const kept = [...all].filter(([, { mac }]) => macs.has(mac));
+    // A router that has more and more addresses is none that is known: replies go by the labels' routes.
+    this.#routers = new Map(kept.length > MAX_ROUTERS ? [] : kept);
   }
 
   /** The world for containers that were listed, with the DNS's answers of now. */

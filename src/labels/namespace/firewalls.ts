@@ -31,12 +31,12 @@ export function readFirewalls(
   }
 }
 
-/** The warnings, with that of a firewall that drops what is to be forwarded. */
-export function withFirewalls<T extends Pick<ApplyResult, 'warnings'>>(
+/** What was wrong, and that a firewall drops what is to be forwarded. */
+export function withFirewalls<T extends object>(
   { forwarding }: Pick<DesiredState, 'forwarding'>,
   warned: T,
   read: FirewallReader,
-): T {
+): T & Pick<ApplyResult, 'notices'> {
   const why = forwarding && whyFiltered(forwarding, read(forwarding.families));
-  return why === undefined ? warned : { ...warned, warnings: [...(warned.warnings ?? []), why] };
+  return why === undefined ? warned : { ...warned, notices: [why] };
 }

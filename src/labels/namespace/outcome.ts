@@ -19,6 +19,8 @@ export interface ApplyResult {
   readonly refused?: readonly RefusedLabel[];
   /** What else is wrong in the namespace. */
   readonly warnings?: readonly string[];
+  /** What is wrong there with something that no label of ours brings: routes are in force all the same. */
+  readonly notices?: readonly string[];
   /** Why our table could not be read, and so was installed anew. */
   readonly unreadable?: Error;
   /** Whether packets may leave by other routes than a label's, because a change failed that prevents it. */

@@ -54,7 +54,7 @@ interface Settled {
   /** Of the observed state. */
   readonly cacheKey: string;
   /** What was wrong even so. */
-  readonly warned: Pick<ApplyResult, 'warnings' | 'isClosed'>;
+  readonly warned: Pick<ApplyResult, 'warnings' | 'notices' | 'isClosed'>;
 }
 
 export class Sandboxes {

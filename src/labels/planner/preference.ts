@@ -39,6 +39,8 @@ export interface WatchedGateways {
   readonly gateways: readonly Address[];
 }
 
+/** Gateways of one namespace that are asked: each takes time. */
+const MAX_WATCHED = 16;
 /** A container whose health Docker does not check counts as healthy. */
 const RANKS = { healthy: 0, starting: 1, unhealthy: 2, silent: 3 } as const;
 
@@ -84,7 +86,8 @@ export class Preference {
     if (!netns || candidates.length < 2) return;
     const watched = this.#watched.get(key) ?? { netns, gateways: new Map<string, Address>() };
     this.#watched.set(key, watched);
-    for (const address of candidates) watched.gateways.set(addressKey(address), address);
+    for (const address of candidates)
+      if (watched.gateways.size < MAX_WATCHED) watched.gateways.set(addressKey(address), address);
   }
 }
 

@@ -60,6 +60,8 @@ export class WaysBack {
     const place = this.#placeOf(gateway, address);
     if (!place) return isSaid ? keepBut(subnetsWith(gateway.attachments, address)) : undefined;
     const { attachment, members } = place;
+    // Its own connections are masqueraded in any case, and its table would depend on itself.
+    if (members.key === gateway.key) return undefined;
     const router = this.#routers.get(members.key);
     if (isFrozen(members) || !members.members[0]?.netns) return undefined;
     const own = members.attachments.flatMap(({ subnets = [] }) => subnets).filter(isOf(address));

@@ -31,7 +31,7 @@ const SHOWN_MAX = 80;
 const [KEEP, MASQUERADE] = ['keep', 'masquerade'] as const satisfies readonly ClientAddresses[];
 /** What people write for the one and the other. */
 const [LIKE_KEEP, LIKE_MASQUERADE] = [
-  /^(keeps?|kept|(keep|preserve)[-_]?(source|src|clients?|ip|addr(ess(es)?)?)|no[-_]?(masq\w*|s?nat))$/i,
+  /^(keeps?|kept|(keep|preserve)[-_]?(sources?|src|clients?|ips?|addr(ess(es)?)?)|preserve|no[-_]?(masq\w*|s?nat))$/i,
   /^(masq\w*|snat)$/i,
 ] as const;
 

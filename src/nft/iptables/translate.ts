@@ -163,7 +163,7 @@ function withProtocol(rule: ParsedRule, of: OfFamily): ParsedRule {
   return rule;
 }
 
-/** What counts packets cannot be written down twice for one rule: each copy would count for itself. */
+/** What counts packets, or changes a list, cannot be written down twice for one rule: each copy would do so for itself. */
 function refuseCopies(parts: readonly (Translation & { readonly instance: Instance })[]): void {
   const split = parts.find(({ alternatives }) => alternatives.length > 1);
   const counting = parts.find(({ stateful }) => stateful);
@@ -171,7 +171,7 @@ function refuseCopies(parts: readonly (Translation & { readonly instance: Instan
     const { extension } = split.instance;
     refuse(
       counting.instance.token,
-      `cannot stand beside these options of ${extension.name}: they become several rules, each of which would count for itself`,
+      `cannot stand beside these options of ${extension.name}: they become several rules, each of which would count for itself, or find what the one before has changed`,
     );
   }
 }

@@ -1,7 +1,7 @@
 // Requests and answers on a socket that is a list of datagrams: which answer is whose, what is asked again, what ends it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NetlinkConnection } from '../../../src/netlink/connection.js';
+import { type AnswerLimits, NetlinkConnection } from '../../../src/netlink/connection.js';
 import {
   NLM_F_ACK,
   NLM_F_DUMP,
@@ -20,7 +20,7 @@ const CONTEXT = { op: 'asking for', subject: 'it' };
 type Answers = (seq: number, asked: number) => Buffer[];
 
 /** A connection whose every request is answered by a function; how often it was asked. */
-function connection(answers: Answers, limits = { messages: 100, ms: 10_000 }) {
+function connection(answers: Answers, limits: AnswerLimits = { messages: 100, ms: 10_000 }) {
   const queue: Buffer[] = [];
   const seqs: number[] = [];
   const send = (datagram: Buffer): void => {
@@ -115,6 +115,12 @@ for (const [what, answers, limits, reason] of [
     (seq: number) => [Buffer.concat([part(seq, 'a'), part(seq, 'b')]), done(seq)],
     { messages: 1, ms: 10_000 },
     'there are more than 1',
+  ],
+  [
+    'of more bytes than that',
+    (seq: number) => [Buffer.concat([part(seq, 'a'), part(seq, 'b')]), done(seq)],
+    { messages: 9, ms: 10_000, bytes: 1 },
+    'they have more than 1 bytes',
   ],
   [
     'of which the messages that answer nobody are too many',

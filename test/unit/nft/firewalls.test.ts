@@ -5,7 +5,7 @@ import { TooManyError } from '../../../src/base/errors.js';
 import { attr, attrString, nest } from '../../../src/netlink/attributes.js';
 import type { Connection } from '../../../src/netlink/connection.js';
 import type { Message } from '../../../src/netlink/message.js';
-import { forwardChainsIn } from '../../../src/nft/firewalls.js';
+import { FIREWALL_LIMITS, forwardChainsIn } from '../../../src/nft/firewalls.js';
 import { getChainsRequest } from '../../../src/nft/messages.js';
 
 const OWN = { family: 'inet', name: 'dwgd' } as const;
@@ -20,13 +20,13 @@ const chain = (table: string, name: string): Message =>
 const rule = (of: string): Message => ofInet(attrString(2, of));
 
 /** A kernel with these chains, and so many rules in each table; and how often it was asked for rules. */
-function kernel(chains: readonly Message[], rules: number) {
+function kernel(chains: readonly Message[], rules: number, each = rule('a')) {
   let asked = 0;
   const connection: Pick<Connection, 'request'> = {
     request: ({ type }) => {
       if (type === getChainsRequest().type) return [...chains];
       asked++;
-      return Array.from({ length: rules }, () => rule('a'));
+      return Array.from({ length: rules }, () => each);
     },
   };
   return { connection: connection as Connection, asked: () => asked };
@@ -51,4 +51,13 @@ test('tables that have more than 1024 rules in all are not read', () => {
 test('of more than eight chains the first eight are read', () => {
   const chains = Array.from({ length: 9 }, (_, n) => chain(`t${n}`, 'a'));
   assert.equal(forwardChainsIn(kernel(chains, 1).connection, OWN).length, 8);
+});
+
+test('rules of more than 256 KiB in all are not read', () => {
+  const chains = [chain('fw', 'a')];
+  const long = ofInet(attrString(2, 'a'), attr(7, Buffer.alloc(1000)));
+  const read = (rules: number) => forwardChainsIn(kernel(chains, rules, long).connection, OWN);
+  assert.equal(read(200).length, 1);
+  assert.throws(() => read(300), TooManyError);
+  assert.equal(FIREWALL_LIMITS.bytes, 256 * 1024);
 });

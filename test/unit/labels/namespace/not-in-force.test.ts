@@ -150,7 +150,7 @@ test('a firewall that drops what is to be forwarded is told by every look, and r
     rules: [],
     others: new Map(),
   };
-  const look = () => sandboxes.reconcile(desired)?.warnings?.map(text => text.slice(0, 53));
+  const look = () => sandboxes.reconcile(desired)?.notices?.map(text => text.slice(0, 53));
   const told = ["a firewall of the container's own drops what its labe"];
   assert.equal(look(), undefined);
   ns.legacy = [dropping];

@@ -141,12 +141,20 @@ test('what counts, counts for each family by itself', () => {
   );
 });
 
-test('what would be several rules and counts is refused whole', () => {
+test('what would be several rules and counts, or changes a list, is refused whole', () => {
   for (const text of [
+    'TWINE_INPUT -4 -p tcp -m recent --remove --name a -m multiport --ports 1,2 -j DROP',
+    'TWINE_INPUT -4 -p tcp -m recent --set --name a -m multiport --ports 1,2 -j DROP',
+    'TWINE_INPUT -4 -p tcp -m recent --update --name a -m multiport --ports 1,2 -j DROP',
+    'TWINE_MANGLE_PREROUTING -4 -p tcp -m recent --remove --name a -j TPROXY --on-port 80',
     'TWINE_INPUT -p tcp -m multiport --ports 80 -m limit -j ACCEPT',
     'TWINE_INPUT -m quota --quota 9 -m conntrack --ctstate NEW,SNAT -j ACCEPT',
   ]) {
-    assert.throws(() => translateRule(text), /would count for itself/, text);
+    assert.throws(
+      () => translateRule(text),
+      /each of which would count for itself, or find what the one before has changed/,
+      text,
+    );
   }
 });
 
