@@ -1,10 +1,10 @@
 // The gateways of the VPN scenario, by what their image does to its own network: nothing, or what gluetun does by either
-// backend of iptables. Not here: the scenario (vpn.test.ts), gluetun's own commands (support/gluetun.ts).
+// backend of iptables. With LAB_LONG=1 the whole scenario runs with each. Not here: the scenario (vpn.test.ts), gluetun's own commands (support/gluetun.ts).
 import assert from 'node:assert/strict';
 import { addressOf } from '../support/containers.js';
 import { docker } from '../support/docker.js';
 import { GLUETUN_TUNNEL, startGluetun } from '../support/gluetun.js';
-import { daemon } from '../support/lab.js';
+import { daemon, isLong } from '../support/lab.js';
 import { inside } from '../support/talk.js';
 import { soon } from './keeper.js';
 import { connectVpn, disconnectVpn } from './world.js';
@@ -13,6 +13,8 @@ const NETWORK = 'vpn_main';
 
 export interface Gateway {
   readonly name: string;
+  /** Whether the whole scenario runs. */
+  readonly isWhole: boolean;
   /** Flags of the daemon, if not the usual ones. */
   readonly flags?: readonly string[];
   /** What it does when its container has started, before it has a tunnel. */
@@ -27,6 +29,7 @@ export interface Gateway {
 
 const plain: Gateway = {
   name: 'vpn',
+  isWhole: true,
   start: async () => {},
   connect: container => connectVpn(container),
   disconnect: () => disconnectVpn(),
@@ -42,6 +45,7 @@ function gluetun(backend: 'tables-nft' | 'tables-legacy', command: string): Gate
   let postRules: readonly string[] = [];
   return {
     name: `vpn-gluetun-by-ip${backend}`,
+    isWhole: isLong,
     // Its firewall comes up after Docker's event, and nothing else tells of it.
     flags: ['--look-interval', '0.5'],
     async start(container) {
@@ -75,5 +79,5 @@ function gluetun(backend: 'tables-nft' | 'tables-legacy', command: string): Gate
 export const GATEWAYS: readonly Gateway[] = [
   plain,
   gluetun('tables-nft', 'iptables'),
-  gluetun('tables-legacy', 'iptables-legacy'),
+  ...(isLong ? [gluetun('tables-legacy', 'iptables-legacy')] : []),
 ];

@@ -426,7 +426,15 @@ const MANGLE_AND_RAW: readonly Case[] = [
     { rules: [`TWINE_RAW_${hook} -j ACCEPT`, `TWINE_RAW_${hook} -j DROP`] },
   ]),
   ...['TWINE_MANGLE_PREROUTING', 'TWINE_RAW_PREROUTING'].flatMap((chain): Case[] =>
-    ['', '--invert', '--loose', '--loose --invert', '--validmark'].map(options => ({
+    [
+      '',
+      '--invert',
+      '--loose',
+      '--loose --invert',
+      '--validmark',
+      '--accept-local',
+      '--accept-local --invert',
+    ].map(options => ({
       rules: [`${chain} -m rpfilter ${options} -j DROP`],
     })),
   ),
