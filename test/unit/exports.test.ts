@@ -13,7 +13,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/docker/request.ts': 'RefusalError TooLargeError',
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
-  'src/driver/plugin/socket.ts': 'PluginServer',
+  'src/driver/plugin/socket.ts': 'PLUGIN_LIMITS',
   'src/driver/spec/option-table.ts': 'OPTIONS',
   'src/driver/tunnel/endpoint-resolver.ts': 'userLookUps',
   'src/driver/tunnel/full-tunnel.ts': 'HeldFamilies TunnelState',
