@@ -153,7 +153,7 @@ export function close(fd: number): void {
 }
 
 /** Who is at the other end of a connected unix socket; of a listener, who began to listen. @throws OpError */
-export function peerCredentials(fd: number, subject: string): { pid: number; uid: number } {
+function peerCredentials(fd: number, subject: string): { pid: number; uid: number } {
   const ucred = Buffer.alloc(12);
   const length = Buffer.from(Uint32Array.of(ucred.length).buffer);
   check(functions.getsockopt([fd, SOL_SOCKET, SO_PEERCRED, ucred, length]), 'asking who has', subject);

@@ -89,7 +89,7 @@ async function inspect({ driver, labels }: Daemon, name: string): Promise<Inspec
 
 function unknown(name: string): Problem {
   return {
-    error: `dwgd knows no network ${excerpt(name)}, and no container of that name that is on one or has labels: see dwgd status`,
+    error: `there is no network ${excerpt(name)} of this driver, and no container of that name that is on one or has labels: dwgd status lists them`,
   };
 }
 

@@ -6,7 +6,7 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { LockFile, LockHeldError, RUN_DIR } from '../../native/lock-file.js';
 import { UserError } from '../base/errors.js';
-import { SOCKET_NAME } from './paths.js';
+import { CONTROL_NAME } from './paths.js';
 import { type ServerLimits, UnixServer } from './unix-server.js';
 
 const LOCK_NAME = 'control.lock';
@@ -35,7 +35,7 @@ export class ControlSocket {
 
   /** @throws UserError when another daemon has the socket, or the folder cannot be used */
   static async open(app: RequestListener, folder = RUN_DIR): Promise<ControlSocket> {
-    const path = join(folder, SOCKET_NAME);
+    const path = join(folder, CONTROL_NAME);
     const lock = takeLock(folder, path);
     try {
       const server = new UnixServer(app, process.getuid!(), LIMITS);

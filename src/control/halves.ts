@@ -8,7 +8,7 @@ import type { Sample } from './exposition.js';
 type Found = Pick<Inspection, 'kind' | 'name' | 'id' | 'parts'> & Partial<Pick<Inspection, 'notInForce'>>;
 
 /** A half of the daemon, as it is asked. Nothing of it throws for what a namespace, Docker or a user does. */
-export interface Half {
+interface Half {
   health(): HalfHealth;
   /** @param name of a container or network, its id or the beginning of it */
   inspect(name: string): Promise<Found | undefined>;

@@ -21,7 +21,7 @@ import { shortId } from './spec/protocol.js';
 import type { Store } from './store/store.js';
 import { addressesOf, compareTunnel } from './tunnel/compare-tunnel.js';
 import { readPresharedKey } from './tunnel/secrets.js';
-import type { Reading, TunnelReadings } from './tunnel/tunnel-readings.js';
+import type { TunnelReading, TunnelReadings } from './tunnel/tunnel-readings.js';
 
 interface StatusParts {
   readonly store: Store;
@@ -37,7 +37,7 @@ interface Facts {
   readonly network: Network;
   readonly endpoint: Endpoint;
   readonly container?: { readonly id: string; readonly name: string } | undefined;
-  readonly reading?: Reading | undefined;
+  readonly reading?: TunnelReading | undefined;
 }
 
 /** The shortest beginning of an id that is taken for one. */
@@ -166,7 +166,7 @@ function endpointStatus({ endpoint, container, reading }: Facts): EndpointStatus
   };
 }
 
-function peerStatus({ ifname, peer }: Reading = {}): PeerStatus | undefined {
+function peerStatus({ ifname, peer }: TunnelReading = {}): PeerStatus | undefined {
   if (ifname === undefined || !peer) return undefined;
   return {
     interface: ifname,

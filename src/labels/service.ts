@@ -160,7 +160,6 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   return {
     status: new LabelsStatus({
       overview: reconcile.overview,
-      lastError: () => reconcile.lastError,
       compare: desired => sandboxes.compare(desired),
     }),
     async close() {

@@ -14,8 +14,6 @@ import type { ComparedSandbox } from './namespace/sandbox.js';
 
 interface StatusParts {
   readonly overview: Overview;
-  /** Why the containers cannot be listed; undefined where they can. */
-  readonly lastError: () => string | undefined;
   readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
 }
 
@@ -27,21 +25,15 @@ const STATES: readonly LabelledState[] = ['applied', 'pending', 'failing', 'froz
 
 export class LabelsStatus implements LabelsHalf {
   readonly #parts: StatusParts;
-  #failing: { readonly reason: string; readonly since: Date } | undefined;
 
   constructor(parts: StatusParts) {
     this.#parts = parts;
   }
 
   health(): HalfHealth {
-    const { passes } = this.#parts.overview.counts;
-    const reason =
-      this.#parts.lastError() ??
-      (passes.succeeded === 0 ? 'the containers have not been listed yet' : undefined);
-    if (reason === undefined) this.#failing = undefined;
-    else if (this.#failing?.reason !== reason) this.#failing = { reason, since: new Date() };
-    if (!this.#failing) return { state: 'working' };
-    return { state: 'failing', reason: this.#failing.reason, since: this.#failing.since.toISOString() };
+    const { listing } = this.#parts.overview;
+    if (!listing) return { state: 'working' };
+    return { state: 'failing', reason: listing.reason, since: new Date(listing.since).toISOString() };
   }
 
   containers(): readonly LabelledStatus[] {

@@ -19,7 +19,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/driver/tunnel/full-tunnel.ts': 'HeldFamilies TunnelState',
   'src/driver/tunnel/join-plan.ts': 'linkGroup',
   'src/driver/tunnel/link-reaper.ts': 'ReapedLink',
-  'src/driver/tunnel/peers.ts': 'STALE_HANDSHAKE_MS',
   'src/driver/tunnel/poller.ts': 'pauseMs',
   'src/driver/tunnel/remote-peer.ts': 'planHostPeer',
   'src/driver/users/quotas.ts': 'MAX_ENDPOINTS MAX_NETWORKS',

@@ -56,20 +56,20 @@ function whyNot(err: unknown, socketPath: string): UserError {
     case 'ENOENT':
     case 'ECONNREFUSED':
       return new UserError(
-        `dwgd does not run: nothing answers on ${socketPath}; start it (systemctl start dwgd)`,
+        `the daemon does not run: nothing answers on ${socketPath}; start it (systemctl start dwgd)`,
         because,
       );
     case 'EACCES':
     case 'EPERM':
     // The daemon closes what is not root's.
     case 'ECONNRESET':
-      return new UserError(`only root may ask dwgd (${socketPath}): use sudo`, because);
+      return new UserError(`only root may ask the daemon (${socketPath}): use sudo`, because);
     default:
       if ((err as Error).name === 'AbortError' || (err as Error).name === 'TimeoutError')
         return new UserError(
-          `dwgd does not answer within ${TIMEOUT_MS / 1000} s: see journalctl -u dwgd`,
+          `the daemon does not answer within ${TIMEOUT_MS / 1000} s: see journalctl -u dwgd`,
           because,
         );
-      return new UserError(`cannot ask dwgd on ${socketPath}: ${messageOf(err)}`, because);
+      return new UserError(`cannot ask the daemon on ${socketPath}: ${messageOf(err)}`, because);
   }
 }

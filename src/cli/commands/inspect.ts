@@ -1,5 +1,5 @@
 // `dwgd inspect`: what a container or network is to have beside what it has. Not here: asking the daemon (control-client.ts),
-// the tables' form (output/table.ts).
+// the tables' form (cli/output/table.ts).
 
 import { blankUnseen } from '../../base/text.js';
 import type { ComparedPart, Inspection } from '../../control/answers.js';

@@ -1,11 +1,11 @@
 // `dwgd status`: what a running daemon does, as tables or as JSON. Not here: asking it (control-client.ts), the tables' form
-// (output/table.ts).
+// (cli/output/table.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blankUnseen } from '../../base/text.js';
 import type { HalfHealth, LabelledStatus, NetworkStatus, Status } from '../../control/answers.js';
 import { hasColours } from '../output/colours.js';
-import { ago, bytes, type Cell, duration, type Tone, table, toned } from '../output/table.js';
+import { ago, type Cell, duration, formatBytes, type Tone, table, toned } from '../output/table.js';
 import { askDaemon } from './control-client.js';
 
 export interface StatusFlags {
@@ -52,7 +52,9 @@ export function statusLines(status: Status, colours: boolean, now: number): stri
 
 function half(name: string, { state, reason, since }: HalfHealth, colours: boolean, now: number): string {
   const why =
-    reason === undefined ? '' : ` (${blankUnseen(reason)}${since ? `, since ${ago(since, now)}` : ''})`;
+    reason === undefined
+      ? ''
+      : ` (${blankUnseen(reason)}${since ? `, for ${duration(now - Date.parse(since))}` : ''})`;
   const tone: Tone | undefined = state === 'failing' ? 'bad' : state === 'working' ? 'good' : 'faint';
   return `${name} ${toned(state, tone, colours)}${why}`;
 }
@@ -82,8 +84,8 @@ function endpointLines(networks: readonly NetworkStatus[], colours: boolean, now
       state,
       peer?.interface ?? '',
       peer ? ago(peer.lastHandshake, now) : '',
-      peer ? bytes(peer.receivedBytes) : '',
-      peer ? bytes(peer.sentBytes) : '',
+      peer ? formatBytes(peer.receivedBytes) : '',
+      peer ? formatBytes(peer.sentBytes) : '',
       [problem ?? '', problem ? 'bad' : undefined],
     ]),
   );

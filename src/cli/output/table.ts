@@ -55,7 +55,7 @@ function cut(text: string, max: number): string {
 }
 
 /** `1.5 MiB`. */
-export function bytes(count: number): string {
+export function formatBytes(count: number): string {
   let [rest, unit] = [count, 0];
   for (; rest >= 1024 && unit < UNITS.length - 1; unit++) rest /= 1024;
   return `${unit === 0 ? rest : rest.toFixed(1)} ${UNITS[unit]}`;

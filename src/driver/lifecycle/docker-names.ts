@@ -5,7 +5,7 @@ import { withDeadline } from '../../base/deadline.js';
 import { plain } from '../../base/plain-text.js';
 
 /** A container on a network. */
-export interface NamedContainer {
+interface NamedContainer {
   readonly id: string;
   readonly name: string;
 }

@@ -13,14 +13,14 @@ import type { LoopShare } from '../users/loop-share.js';
 import type { ContainerTunnels } from './container-tunnels.js';
 
 /** Of one endpoint: its peer, or why there is none. */
-export interface Reading {
+export interface TunnelReading {
   /** The name of the link or interface that has the peer. */
   readonly ifname?: string;
   readonly peer?: WgPeer;
   readonly problem?: string;
 }
 
-interface ReadingsParts {
+interface TunnelReadingsParts {
   readonly store: Store;
   readonly wg: WgCtrl;
   readonly tunnels: ContainerTunnels;
@@ -38,18 +38,18 @@ interface Pass {
 }
 
 export class TunnelReadings {
-  readonly #parts: ReadingsParts;
+  readonly #parts: TunnelReadingsParts;
   /** By endpoint; those that are not read again meanwhile stay. */
-  #readings = new Map<string, Reading>();
+  #readings = new Map<string, TunnelReading>();
   /** By owner: one user's containers hold up no other's. */
   readonly #passes = new Map<number, Pass>();
 
-  constructor(parts: ReadingsParts) {
+  constructor(parts: TunnelReadingsParts) {
     this.#parts = parts;
   }
 
   /** By endpoint, of those that are joined: no older than a second but where reading them all takes longer. */
-  async all(): Promise<ReadonlyMap<string, Reading>> {
+  async all(): Promise<ReadonlyMap<string, TunnelReading>> {
     const joined = groupBy(
       this.#parts.store.endpoints().filter(({ state }) => state === 'joined'),
       ({ networkId }) => networkId,
@@ -88,7 +88,7 @@ export class TunnelReadings {
     network: Network,
     endpoint: Endpoint,
     devices: Map<string, WgDevice | string>,
-  ): Promise<Reading> {
+  ): Promise<TunnelReading> {
     const { mode, owner } = network;
     if (mode.kind === 'ifname') {
       const { ifname } = mode;
@@ -99,7 +99,7 @@ export class TunnelReadings {
       return peer ? { ifname, peer } : { ifname, problem: `${ifname} has no peer with the container's key` };
     }
     const { share, tunnels } = this.#parts;
-    const look = (): Reading => readContainer(tunnels, network, endpoint);
+    const look = (): TunnelReading => readContainer(tunnels, network, endpoint);
     return owner === 0 ? look() : share.run(owner, look);
   }
 
@@ -112,7 +112,7 @@ export class TunnelReadings {
   }
 }
 
-function readContainer(tunnels: ContainerTunnels, network: Network, endpoint: Endpoint): Reading {
+function readContainer(tunnels: ContainerTunnels, network: Network, endpoint: Endpoint): TunnelReading {
   const { mode } = network;
   try {
     const device = tunnels.read(network, endpoint);

@@ -24,7 +24,7 @@ interface Found {
 }
 
 /** How often, and for how long in milliseconds. */
-export interface PassCounts {
+interface PassCounts {
   readonly passes: { succeeded: number; failed: number };
   readonly applied: { succeeded: number; failed: number };
   ms: number;
@@ -46,6 +46,8 @@ export class Overview {
   #since = new Map<string, number>();
   /** By the keys of the namespaces. */
   readonly #found = new Map<string, Found>();
+  /** Why there is no listing of the containers, and since when in milliseconds since 1970; absent: there is one. */
+  listing: { readonly reason: string; readonly since: number } | undefined;
   readonly counts: PassCounts = {
     passes: { succeeded: 0, failed: 0 },
     applied: { succeeded: 0, failed: 0 },
@@ -56,11 +58,13 @@ export class Overview {
   constructor(queue: Pick<WorkQueue, 'item'>, clock: () => number = Date.now) {
     this.#queue = queue;
     this.#clock = clock;
+    this.listing = { reason: 'the containers have not been listed yet', since: clock() };
   }
 
   /** Records a plan and the containers that it was made for. */
   planned(plan: PlanFacts, containers: readonly ContainerView[]): void {
     this.#containers = containers;
+    this.listing = undefined;
     // In most passes nothing has changed.
     if (plan === this.#plan) return;
     this.#plan = plan;
@@ -87,6 +91,12 @@ export class Overview {
     };
     this.#found.set(key, now);
     if (!before || !sameTexts(before, now)) this.#stamp();
+  }
+
+  /** Records why the containers cannot be listed. */
+  listFailed(reason: string): void {
+    const known = this.listing;
+    this.listing = { reason, since: known?.reason === reason ? known.since : this.#clock() };
   }
 
   /** Forgets all other namespaces. */

@@ -84,11 +84,6 @@ export class Reconciler {
     await this.#loop.idle();
   }
 
-  /** Why the containers cannot be listed; undefined where they can. */
-  get lastError(): string | undefined {
-    return this.#listAttempts.lastError;
-  }
-
   /** Requests a pass; requests during a pass are coalesced into a single next one. */
   trigger(): void {
     this.#isTriggered = true;
@@ -106,6 +101,7 @@ export class Reconciler {
       const text = `cannot list the containers: ${messageOf(err)}`;
       this.#listAttempts = failedAgain(this.#listAttempts, text, this.#now());
       this.#reporter.listFailed(err, this.#listAttempts);
+      this.overview.listFailed(text);
     }
     counts.ms += performance.now() - began;
     this.#armRetry();
