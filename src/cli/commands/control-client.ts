@@ -61,9 +61,15 @@ function whyNot(err: unknown, socketPath: string): UserError {
       );
     case 'EACCES':
     case 'EPERM':
-    // The daemon closes what is not root's.
+      return new UserError(onlyRoot(socketPath), because);
     case 'ECONNRESET':
-      return new UserError(`only root may ask the daemon (${socketPath}): use sudo`, because);
+    case 'EPIPE':
+      // So the daemon does with whoever is not root.
+      if (process.geteuid!() !== 0) return new UserError(onlyRoot(socketPath), because);
+      return new UserError(
+        `the daemon closed the connection without an answer (${socketPath}): see journalctl -u dwgd`,
+        because,
+      );
     default:
       if ((err as Error).name === 'AbortError' || (err as Error).name === 'TimeoutError')
         return new UserError(
@@ -72,4 +78,8 @@ function whyNot(err: unknown, socketPath: string): UserError {
         );
       return new UserError(`cannot ask the daemon on ${socketPath}: ${messageOf(err)}`, because);
   }
+}
+
+function onlyRoot(socketPath: string): string {
+  return `only root may ask the daemon (${socketPath}): use sudo`;
 }
