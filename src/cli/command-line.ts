@@ -1,7 +1,6 @@
 // The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`, `status`, `inspect`. Not here: what they do, what a
 // flag's value may be (flag-values.ts), how V8 is set up (main.ts).
 
-import { randomBytes } from 'node:crypto';
 import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
@@ -232,7 +231,9 @@ async function startDaemon(options: DaemonOptions): Promise<void> {
   await runDaemon(options);
 }
 
-function printSeed(): void {
+async function printSeed(): Promise<void> {
+  // It takes as long to load as all else here.
+  const { randomBytes } = await import('node:crypto');
   process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
 }
 

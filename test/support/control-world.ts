@@ -12,8 +12,9 @@ import { Metrics } from '../../src/control/metrics.js';
 import { type Names, readNames } from '../../src/driver/lifecycle/docker-names.js';
 import { DriverStatus } from '../../src/driver/status.js';
 import { ContainerTunnels } from '../../src/driver/tunnel/container-tunnels.js';
-import { TunnelReadings } from '../../src/driver/tunnel/tunnel-readings.js';
+import { type TunnelReading, TunnelReadings } from '../../src/driver/tunnel/tunnel-readings.js';
 import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
+import type { WgPeer } from '../../src/netlink/wireguard/device.js';
 import { endpointRequest, networkRequest, SEED, World } from './driver-world.js';
 import { FakeKernel } from './fake-kernel.js';
 
@@ -27,15 +28,29 @@ export class AskedDriver {
   readonly inside = new FakeKernel();
   readonly calls = new CallCounts();
   isListening = true;
+  /** What the kernel counts of each peer, which the fake one does not. */
+  counted: Pick<WgPeer, 'lastHandshake' | 'rxBytes' | 'txBytes'> = {
+    lastHandshake: 0,
+    rxBytes: 0n,
+    txBytes: 0n,
+  };
   readonly status: DriverStatus;
 
   private constructor() {
     const { store, wg, namespaces, log } = this.world;
     const share = new LoopShare(REST_OF_CALLS, async () => {});
     const tunnels = new ContainerTunnels({ namespaces, log });
+    const readings = new TunnelReadings({ store, wg, tunnels, share });
+    const withCounts = async (): Promise<ReadonlyMap<string, TunnelReading>> =>
+      new Map(
+        [...(await readings.all())].map(([id, { peer, ...rest }]) => [
+          id,
+          { ...rest, ...(peer && { peer: { ...peer, ...this.counted } }) },
+        ]),
+      );
     this.status = new DriverStatus({
       store,
-      readings: new TunnelReadings({ store, wg, tunnels, share }),
+      readings: { all: withCounts },
       names: { find: async () => NAMES },
       calls: this.calls,
       isListening: () => this.isListening,

@@ -25,6 +25,17 @@ test('a peer of the host is under the host interface, one elsewhere under the li
   assert.deepEqual([app!.container, app!.peer?.publicKey, app!.problem], ['app', REMOTE, undefined]);
 });
 
+test('what the kernel counts is told: bytes, and the time of the last handshake where there was one', async () => {
+  const asked = await AskedDriver.make();
+  asked.counted = { lastHandshake: Date.UTC(2026, 0, 31), rxBytes: 2n ** 40n, txBytes: 7n };
+  const [, vpn] = await asked.status.networks();
+  const { lastHandshake, receivedBytes, sentBytes } = vpn!.endpoints[0]!.peer!;
+  assert.deepEqual([lastHandshake, receivedBytes, sentBytes], ['2026-01-31T00:00:00.000Z', 2 ** 40, 7]);
+  const samples = await asked.status.metrics();
+  const handshakes = samples.filter(({ name }) => name === 'wireguard_peer_last_handshake_seconds');
+  assert.deepEqual(new Set(handshakes.map(({ value }) => value)), new Set([Date.UTC(2026, 0, 31) / 1000]));
+});
+
 for (const [what, damage, problem] of [
   [
     'a link that is gone',
