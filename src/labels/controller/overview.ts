@@ -33,6 +33,8 @@ interface PassCounts {
 const TABLE_CHANGES: readonly string[] = ['createTable', 'replaceTable', 'deleteTable'];
 const NOT_YET = 'it is not applied yet: the next pass does that';
 const NOT_INSPECTED = 'Docker cannot inspect the container: what was applied last stays';
+const INDETERMINATE =
+  'a container that Docker cannot inspect may share the network namespace: what was applied last stays';
 const WAITING = 'the DNS has not answered yet for a host in it';
 
 export class Overview {
@@ -152,6 +154,8 @@ export class Overview {
     if (state === 'pending') return { label: ALL_LABELS, reason: NOT_YET, since };
     if (state === 'frozen' && container.unverifiedLabelKeys)
       return this.#problem(ALL_LABELS, NOT_INSPECTED, container.id);
+    if (state === 'frozen' && container.isIndeterminate)
+      return this.#problem(ALL_LABELS, INDETERMINATE, container.id);
     return undefined;
   }
 
@@ -196,8 +200,10 @@ export class Overview {
     for (const [{ container, key, message }] of this.#diagnostics()) keep(textOf(container, key, message));
     for (const [key, { warnings }] of this.#found)
       for (const text of warnings) keep(textOf(key, ALL_LABELS, text));
-    for (const { id, unverifiedLabelKeys } of this.#containers)
+    for (const { id, unverifiedLabelKeys, isIndeterminate } of this.#containers) {
       if (unverifiedLabelKeys) keep(textOf(id, ALL_LABELS, NOT_INSPECTED));
+      else if (isIndeterminate) keep(textOf(id, ALL_LABELS, INDETERMINATE));
+    }
     this.#since = since;
   }
 }

@@ -104,6 +104,18 @@ for (const [what, view, outcome, shown] of [
     DONE,
     ['app applied 0/1; twine.route.10.0.0.0/8 the container is in  @1000'],
   ],
+  [
+    'beside a container that Docker cannot inspect none is known to be in force',
+    { ...app(ROUTE), isIndeterminate: true },
+    DONE,
+    ['app frozen 0/1; twine.* a container that Doc @1000'],
+  ],
+  [
+    'the labels of a container that Docker cannot inspect are frozen',
+    { ...container('app', { networks }), unverifiedLabelKeys: ['twine.strict'] },
+    DONE,
+    ['app frozen 0/0; twine.* Docker cannot inspec @1000'],
+  ],
   ['a container without labels is not there', container('app', { networks }), DONE, []],
 ] as const satisfies readonly (readonly [
   string,
