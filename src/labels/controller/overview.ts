@@ -92,7 +92,10 @@ export class Overview {
       ...(failures.length > 0 && { failingSince: before?.failingSince ?? this.#clock() }),
     };
     this.#found.set(key, now);
-    if (!before || !sameTexts(before, now)) this.#stamp();
+    const texts = textsOf(key, now);
+    for (const over of before ? textsOf(key, before) : [])
+      if (!texts.includes(over)) this.#since.delete(over);
+    for (const text of texts) this.#first(text);
   }
 
   /** Records why the containers cannot be listed. */
@@ -198,8 +201,7 @@ export class Overview {
     const since = new Map<string, number>();
     const keep = (text: string): unknown => since.set(text, this.#since.get(text) ?? now);
     for (const [{ container, key, message }] of this.#diagnostics()) keep(textOf(container, key, message));
-    for (const [key, { warnings }] of this.#found)
-      for (const text of warnings) keep(textOf(key, ALL_LABELS, text));
+    for (const [key, found] of this.#found) for (const text of textsOf(key, found)) keep(text);
     for (const { id, unverifiedLabelKeys, isIndeterminate } of this.#containers) {
       if (unverifiedLabelKeys) keep(textOf(id, ALL_LABELS, NOT_INSPECTED));
       else if (isIndeterminate) keep(textOf(id, ALL_LABELS, INDETERMINATE));
@@ -217,8 +219,12 @@ function textOf(of: string, label: string, text: string): string {
   return `${of}\n${label}\n${text}`;
 }
 
-function sameTexts(a: Found, b: Found): boolean {
-  return a.refused === b.refused && a.warnings.join('\n') === b.warnings.join('\n');
+/** Of what was found in a namespace. */
+function textsOf(netns: string, { refused, warnings }: Found): string[] {
+  return [
+    ...refused.map(({ container, key, message }) => textOf(container, key, message)),
+    ...warnings.map(text => textOf(netns, ALL_LABELS, text)),
+  ];
 }
 
 function hasLabels({
