@@ -1,17 +1,21 @@
-// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, what a
+// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`, `status`, `inspect`. Not here: what they do, what a
 // flag's value may be (flag-values.ts), how V8 is set up (main.ts).
 
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
+import type { MetricsAddress } from '../control/metrics-port.js';
+import { CONTROL_SOCKET } from '../control/paths.js';
+import { version } from '../control/version.js';
 import type { DaemonOptions } from '../daemon.js';
 import { DEFAULT_DOCKER_HOST } from '../docker/docker-host.js';
+import type { InspectFlags } from './commands/inspect.js';
+import type { StatusFlags } from './commands/status.js';
 import {
   readDockerHost,
   readIp,
   readLinkNames,
+  readMetricsAddress,
   readNetworks,
   readRootless,
   readSeconds,
@@ -40,16 +44,12 @@ interface DaemonFlags {
   readonly allowHostRoutes: readonly Prefix[];
   readonly strict?: true;
   readonly lookInterval: number;
+  readonly metrics?: MetricsAddress;
 }
 
 interface CleanupFlags {
   readonly v?: true;
   readonly dockerHost?: string;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 const DOCKER_HOST = [
@@ -112,6 +112,11 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
       readSeconds,
       30,
     )
+    .option(
+      '--metrics <address>',
+      "a port, or addr:port, where Prometheus may scrape by TCP; without an address it is the host's loopback",
+      readMetricsAddress,
+    )
     .action((flags: DaemonFlags) => start(readDaemonFlags(flags)));
   root
     .command('cleanup')
@@ -147,7 +152,31 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .option('-6', 'for IPv6 only')
     .option('--nft', 'as commands of nft(8) instead of JSON; needs root')
     .action(printTranslation);
+  root
+    .command('status')
+    .description(
+      'print what a running daemon does: networks, endpoints, peers, and labels that are not in force',
+    )
+    .exitOverride()
+    .option('--watch', 'print it again every second, until interrupted')
+    .option('--json', 'as JSON')
+    .addOption(socketOption())
+    .action(async (flags: StatusFlags) => (await import('./commands/status.js')).printStatus(flags));
+  root
+    .command('inspect')
+    .description('print what a container or network is to have beside what it has, difference by difference')
+    .exitOverride()
+    .argument('<name>', 'of the container or network, or its id')
+    .option('--json', 'as JSON')
+    .addOption(socketOption())
+    .action(async (name: string, flags: InspectFlags) =>
+      (await import('./commands/inspect.js')).printInspection(name, flags),
+    );
   return root;
+}
+
+function socketOption(): Option {
+  return new Option('--socket <path>', "the daemon's control socket").default(CONTROL_SOCKET);
 }
 
 interface TranslateFlags {
@@ -176,7 +205,7 @@ async function printTranslation(text: string, flags: TranslateFlags): Promise<vo
 /** What the flags ask of the daemon. @throws UsageError when they contradict each other */
 function readDaemonFlags(flags: DaemonFlags): DaemonOptions {
   const { d, v, r, rootlessIfname, driver, labels } = flags;
-  const { dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval } = flags;
+  const { dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval, metrics } = flags;
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
   return {
     database: d,
@@ -185,6 +214,7 @@ function readDaemonFlags(flags: DaemonFlags): DaemonOptions {
     rootlessIfnames: rootlessIfname,
     driver,
     ...(dockerHost !== undefined && { dockerHost }),
+    ...(metrics && { metrics }),
     ...(labels && {
       labels: {
         trustImageLabels: trustImageLabels === true,
@@ -201,7 +231,9 @@ async function startDaemon(options: DaemonOptions): Promise<void> {
   await runDaemon(options);
 }
 
-function printSeed(): void {
+async function printSeed(): Promise<void> {
+  // It takes as long to load as all else here.
+  const { randomBytes } = await import('node:crypto');
   process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
 }
 

@@ -14,6 +14,7 @@ const FLOORS: readonly string[] = [
   'src/base',
   'native',
   'src/docker',
+  'src/control',
   'src/netlink',
   'src/netlink/route',
   'src/netlink/wireguard',
@@ -39,6 +40,8 @@ const FLOORS: readonly string[] = [
   'src/driver/plugin',
   'src/driver',
   'src',
+  'src/cli/output',
+  'src/cli/commands',
   'src/cli',
 ];
 /** No I/O, no clock, nothing kept but caches of its own results: what goes in decides what comes out. */
@@ -53,6 +56,7 @@ const PURE: readonly string[] = [
   'src/labels/table',
   'src/labels/planner',
   'src/driver/spec',
+  'src/cli/output',
 ];
 /** Pure files of other floors: those that say so, and what pure files import from there, types aside. */
 const PURE_FILES: readonly string[] = [
@@ -67,9 +71,14 @@ const PURE_FILES: readonly string[] = [
   'src/base/suggest.ts',
   'src/base/text.ts',
   'src/cli/users.ts',
+  'src/control/exposition.ts',
+  'src/control/health.ts',
+  'src/control/metric-table.ts',
+  'src/control/paths.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',
   'src/driver/store/network-row.ts',
+  'src/driver/tunnel/compare-tunnel.ts',
   'src/driver/tunnel/full-tunnel.ts',
   'src/driver/tunnel/join-plan.ts',
   'src/driver/tunnel/peers.ts',
@@ -90,10 +99,12 @@ const PURE_FILES: readonly string[] = [
   'src/netlink/attributes.ts',
   'src/netlink/message.ts',
   'src/netlink/route/address.ts',
+  'src/netlink/route/describe.ts',
   'src/netlink/route/link.ts',
   'src/netlink/route/neighbour.ts',
   'src/netlink/route/policy-rule.ts',
   'src/netlink/route/route.ts',
+  'src/netlink/trace.ts',
   'src/netlink/wireguard/decode.ts',
   'src/netlink/wireguard/device.ts',
   'src/netlink/wireguard/encode.ts',
