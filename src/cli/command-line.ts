@@ -126,6 +126,13 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
       await runCleanup({ verbose: v === true, ...(dockerHost !== undefined && { dockerHost }) });
     });
   root
+    .command('doctor')
+    .description('look for what is wrong on this host, and say what helps; changes nothing')
+    .exitOverride()
+    .option('--json', 'as JSON')
+    .option(...DOCKER_HOST)
+    .action(runDoctor);
+  root
     .command('pubkey')
     .description('print the public key that a container of this seed and address has')
     .exitOverride()
@@ -148,6 +155,25 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .option('--nft', 'as commands of nft(8) instead of JSON; needs root')
     .action(printTranslation);
   return root;
+}
+
+interface DoctorFlags {
+  readonly json?: true;
+  readonly dockerHost?: string;
+}
+
+async function runDoctor({ json, dockerHost }: DoctorFlags): Promise<void> {
+  const { printFindings } = await import('./commands/doctor.js');
+  const { findDockerHost } = await import('../docker/docker-host.js');
+  const labels = { trustImageLabels: false, allowHostRoutes: [], strict: false };
+  const options = {
+    dockerHost: findDockerHost(dockerHost),
+    database: DEFAULT_DATABASE,
+    rootless: true,
+    rootlessIfnames: [],
+    labels,
+  };
+  if (await printFindings(options, json === true)) process.exitCode = 1;
 }
 
 interface TranslateFlags {
