@@ -47,7 +47,7 @@ export async function examine(options: DoctorOptions, parts: DoctorParts = {}): 
 async function gather(options: DoctorOptions, { root = '', ...kernel }: DoctorParts): Promise<Facts> {
   const { dockerHost, database, rootless, rootlessIfnames, configuration } = options;
   const tree = new Tree(root);
-  const api = new DockerApi(dockerHost);
+  const api = new DockerApi(dockerHost, undefined, true);
   const netns = await NetnsSwitch.open();
   try {
     const asked = probeDocker(api);

@@ -49,7 +49,7 @@ export const DOCKER_CHECKS: readonly Check[] = [
         when(
           isBefore(version, OLDEST),
           `Docker is ${shown(docker)}, and dwgd needs ${OLDEST[0]}.${OLDEST[1]} or later`,
-          'upgrade it',
+          `upgrade it to ${OLDEST[0]}.${OLDEST[1]} or later`,
         ),
       ),
   },
