@@ -43,6 +43,7 @@ const FLOORS: readonly string[] = [
   'src/doctor/probes',
   'src/doctor',
   'src',
+  'src/cli/settings',
   'src/cli/commands',
   'src/cli',
 ];
@@ -72,7 +73,7 @@ const PURE_FILES: readonly string[] = [
   'src/base/special-addresses.ts',
   'src/base/suggest.ts',
   'src/base/text.ts',
-  'src/cli/users.ts',
+  'src/cli/settings/users.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',
   'src/driver/store/network-row.ts',

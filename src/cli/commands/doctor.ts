@@ -2,8 +2,13 @@
 
 import { UserError } from '../../base/errors.js';
 import { oneLine } from '../../base/text.js';
+import type { DaemonOptions } from '../../daemon.js';
+import { findDockerHost } from '../../docker/docker-host.js';
 import type { Finding } from '../../doctor/checks/finding.js';
 import { type DoctorOptions, examine } from '../../doctor/doctor.js';
+import type { Resolved } from '../settings/sources.js';
+import { DEFAULTS, daemonOptions } from '../settings/table.js';
+import { UsageError } from '../settings/values.js';
 
 /** Of a sentence, in bytes. */
 const SENTENCE_MAX = 4096;
@@ -17,6 +22,26 @@ export async function printFindings(options: DoctorOptions, asJson: boolean): Pr
   const findings = await examine(options);
   process.stdout.write(asJson ? `${JSON.stringify({ findings }, null, 2)}\n` : asText(findings));
   return findings.length > 0;
+}
+
+/** What the doctor is to know of the service; a configuration with a mistake is a finding, and the defaults count. */
+export async function doctorOptions(read: Promise<Resolved>, dockerHost?: string): Promise<DoctorOptions> {
+  let mistake: string | undefined;
+  let options: DaemonOptions;
+  try {
+    options = daemonOptions((await read).settings);
+  } catch (err) {
+    if (!(err instanceof UsageError)) throw err;
+    mistake = err.message.replaceAll('\nerror: ', '; ');
+    options = daemonOptions(DEFAULTS);
+  }
+  const { database, rootless, rootlessIfnames, labels } = options;
+  return {
+    dockerHost: findDockerHost(dockerHost ?? options.dockerHost),
+    ...{ database, rootless, rootlessIfnames },
+    ...(labels && { labels }),
+    ...(mistake !== undefined && { configuration: mistake }),
+  };
 }
 
 /** A paragraph for each finding. */

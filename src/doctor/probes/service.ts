@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { RUN_DIR } from '../../../native/lock-file.js';
 import { startTime } from '../../base/proc-stat.js';
 import type { ConfFile, DaemonFacts, ServiceFacts } from '../checks/facts.js';
+import { settingsOf } from '../checks/ini.js';
 import type { Tree } from './tree.js';
 
 /** Where units are, the first that counts first. */
@@ -76,4 +77,34 @@ function whyNotFound(tree: Tree): string | undefined {
   return tree.stat(SOCKET)?.isSocket()
     ? undefined
     : `${SOCKET}, where dwgd answers Docker, is not there (in ${dirname(SOCKET)})`;
+}
+
+/** How a unit starts the daemon. */
+export interface UnitCommand {
+  /** Behind the program's name. */
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Nothing where there is no unit, or it starts something else. */
+export function commandOfUnit(tree: Tree): UnitCommand {
+  const settings = (unit(tree, DWGD) ?? [])
+    .flatMap(({ text }) => settingsOf(text))
+    .filter(({ section }) => section === 'Service');
+  const [program = '', ...words] = wordsIn(
+    settings.findLast(({ key, value }) => key === 'ExecStart' && value !== '')?.value,
+  );
+  const pairs = settings.flatMap(({ key, value }) => (key === 'Environment' ? wordsIn(value) : []));
+  return {
+    words: /(^|\/)dwgd$/.test(program) ? words : [],
+    environment: Object.fromEntries(
+      pairs.map(pair => [pair.split('=')[0]!, pair.slice(pair.indexOf('=') + 1)]),
+    ),
+  };
+}
+
+/** Words as systemd parts them, with or without quotes; the signs before a program's name are none of it. */
+function wordsIn(text = ''): string[] {
+  const words = text.replace(/^[@:+!-]+/, '').match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  return words.map(word => word.replaceAll(/["']/g, ''));
 }

@@ -15,7 +15,8 @@ export function fromGoFlags(args: readonly string[]): string[] {
     if (name === 'r') return value === '' ? ['-r', ''] : [`-r${value ?? 'true'}`];
     if (name === 'd') return value === undefined ? ['-d'] : ['-d', value];
     if (value !== undefined && readGoBoolean(value) === undefined) return [arg];
-    return readGoBoolean(value ?? 'true') ? ['-v'] : [];
+    // A variable or the file may say otherwise.
+    return readGoBoolean(value ?? 'true') ? ['-v'] : ['--no-v'];
   });
 }
 

@@ -2,10 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { messageOf } from '../base/errors.js';
-import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
-import { parseDockerHost } from '../docker/docker-host.js';
-import { isLinkName } from '../netlink/route/link.js';
+import { messageOf } from '../../base/errors.js';
+import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { nearest } from '../../base/suggest.js';
+import { excerpt } from '../../base/text.js';
+import { parseDockerHost } from '../../docker/docker-host.js';
+import { isLinkName } from '../../netlink/route/link.js';
 import { readGoBoolean } from './go-flags.js';
 import { parsePasswd, readUsers } from './users.js';
 
@@ -68,4 +70,10 @@ export function readSeconds(text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_RESYNC || seconds > LONGEST_RESYNC)
     throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_RESYNC} to ${LONGEST_RESYNC}.`);
   return seconds;
+}
+
+/** What is said of a word that nothing has. */
+export function unknownWord(kind: string, word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return `unknown ${kind} ${excerpt(word)}: ${near ? `did you mean ${near}?` : `the ${kind}s are ${known.join(', ')}`}`;
 }
