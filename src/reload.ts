@@ -4,11 +4,24 @@
 import type { Notifier } from '../native/sd-notify.js';
 import { messageOf } from './base/errors.js';
 import type { Log } from './base/log.js';
-import type { DaemonOptions, Reread } from './daemon.js';
 import type { LabelOptions } from './labels/service.js';
 
+/** What of the daemon's options may differ. */
+interface Reloadable {
+  readonly database: string;
+  readonly verbose: boolean;
+  readonly rootless: unknown;
+  readonly rootlessIfnames: unknown;
+  readonly driver: boolean;
+  readonly dockerHost?: string;
+  readonly labels?: LabelOptions;
+}
+
+/** The options as they are by now. @throws Error with a sentence for each mistake */
+type Reread = () => Promise<Reloadable>;
+
 /** What waits for the next start, by the names of its settings. */
-const AT_START: readonly (readonly [setting: string, of: (options: DaemonOptions) => unknown])[] = [
+const AT_START: readonly (readonly [setting: string, of: (options: Reloadable) => unknown])[] = [
   ['database', ({ database }) => database],
   ['verbose', ({ verbose }) => verbose],
   ['rootless', ({ rootless }) => rootless],
@@ -26,10 +39,10 @@ interface ReloadParts {
 
 /** The names of what differs and waits for the next start; the options of labels where these differ. */
 export function changesOf(
-  now: DaemonOptions,
-  next: DaemonOptions,
+  now: Reloadable,
+  next: Reloadable,
 ): { readonly waiting: string[]; readonly labels?: LabelOptions } {
-  const differs = (of: (options: DaemonOptions) => unknown): boolean =>
+  const differs = (of: (options: Reloadable) => unknown): boolean =>
     JSON.stringify(of(now)) !== JSON.stringify(of(next));
   const waiting = AT_START.filter(([, of]) => differs(of)).map(([setting]) => setting);
   const areLabelsNew = now.labels && next.labels && differs(({ labels }) => labels);
@@ -38,7 +51,7 @@ export function changesOf(
 
 export class Reload {
   readonly #parts: ReloadParts;
-  #options: DaemonOptions;
+  #options: Reloadable;
   #apply: ((labels: LabelOptions) => Promise<void>) | undefined;
   #isBegun = false;
   #isAsked = false;
@@ -50,7 +63,7 @@ export class Reload {
   };
 
   /** From now on SIGHUP does not end the process. */
-  constructor(options: DaemonOptions, parts: ReloadParts) {
+  constructor(options: Reloadable, parts: ReloadParts) {
     this.#options = options;
     this.#parts = parts;
     process.on('SIGHUP', this.#ask);
@@ -82,7 +95,7 @@ export class Reload {
 
   async #once(): Promise<void> {
     const { reread, log } = this.#parts;
-    let next: DaemonOptions;
+    let next: Reloadable;
     try {
       next = await reread();
     } catch (err) {

@@ -120,9 +120,9 @@ async function runDoctor({ json, dockerHost }: DoctorFlags): Promise<void> {
 }
 
 async function printConfig({ json }: Pick<DoctorFlags, 'json'>): Promise<void> {
-  const { asText, asJson } = await import('./commands/config.js');
+  const { configAsText, configAsJson } = await import('./commands/config.js');
   const resolved = await settingsOfService();
-  process.stdout.write(json ? asJson(resolved) : asText(resolved));
+  process.stdout.write(json ? configAsJson(resolved) : configAsText(resolved));
 }
 
 interface TranslateFlags {

@@ -14,7 +14,7 @@ export class NotAFileError extends Error {
 }
 
 /** A file, and its beginning. */
-export interface FileHead {
+interface FileHead {
   readonly stat: Stats;
   readonly content: Buffer;
 }

@@ -6,7 +6,7 @@ import type { Resolved } from '../settings/sources.js';
 import { plainValue, SETTINGS } from '../settings/table.js';
 
 /** Lines of TOML, each with its origin behind it. */
-export function asText(resolved: Resolved): string {
+export function configAsText(resolved: Resolved): string {
   const lines = shown(resolved).map(
     ({ key, value, origin }) => [`${key} = ${JSON.stringify(value)}`, origin] as const,
   );
@@ -14,7 +14,7 @@ export function asText(resolved: Resolved): string {
   return lines.map(([line, origin]) => `${line.padEnd(width)}  # ${origin}\n`).join('');
 }
 
-export function asJson(resolved: Resolved): string {
+export function configAsJson(resolved: Resolved): string {
   return `${JSON.stringify({ file: resolved.file ?? null, settings: shown(resolved) }, null, 2)}\n`;
 }
 

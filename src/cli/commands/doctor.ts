@@ -45,7 +45,7 @@ export async function doctorOptions(read: Promise<Resolved>, dockerHost?: string
 }
 
 /** A paragraph for each finding. */
-export function asText(findings: readonly Finding[]): string {
+function asText(findings: readonly Finding[]): string {
   if (findings.length === 0) return 'nothing is wrong\n';
   return findings
     .map(({ what, remedy, page }) =>

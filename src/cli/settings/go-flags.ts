@@ -1,4 +1,4 @@
-// Flags as Go's flag package takes them, for commander. Not here: what they mean (command-line.ts).
+// Flags as Go's flag package takes them, for commander. Not here: what they mean (cli/command-line.ts).
 
 /**
  * The flags of the original's command line: `-d=PATH`, `-v=false`, `-r=false`, `-version`; a boolean takes no next

@@ -13,7 +13,7 @@ const CONFIG = 'DWGD_CONFIG';
 const PREFIX = 'DWGD_';
 
 /** Where a value came from: `flag`, a variable's name, `FILE:LINE`, `default`. */
-export type Origin = string;
+type Origin = string;
 
 export interface Resolved {
   readonly settings: Settings;

@@ -1,4 +1,4 @@
-// Values of flags, from text, each with its sentence for a mistake. Not here: which flags there are (command-line.ts).
+// Values of flags, from text, each with its sentence for a mistake. Not here: which flags there are (cli/command-line.ts).
 
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';

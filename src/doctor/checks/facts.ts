@@ -24,7 +24,7 @@ export interface GatewayEndpoint {
 }
 
 /** A network of driver dwgd. */
-export interface NetworkFacts {
+interface NetworkFacts {
   readonly name: string;
   /** The interface of this host that it joins: `dwgd.ifname`. */
   readonly ifname?: string;

@@ -2,7 +2,7 @@
 // something.
 
 /** A line of a section. */
-export interface Setting {
+export interface ConfLine {
   readonly section: string;
   /** How many sections have begun before it, its own included: two may have one name. */
   readonly at: number;
@@ -14,14 +14,14 @@ export interface Setting {
 const MOST_LINES = 4096;
 
 /** The settings in the order of their lines; a line that ends with a backslash goes on. */
-export function settingsOf(text: string): Setting[] {
+export function settingsOf(text: string): ConfLine[] {
   const lines = text
     .replaceAll(/\\\r?\n(?:[#;].*\n)*/g, ' ')
     .split(/\r?\n/, MOST_LINES)
     .map(line => line.trim());
   let section = '';
   let at = 0;
-  const settings: Setting[] = [];
+  const settings: ConfLine[] = [];
   for (const line of lines) {
     if (line === '' || /^[#;]/.test(line)) continue;
     const [, name] = /^\[(.*)\]$/.exec(line) ?? [];

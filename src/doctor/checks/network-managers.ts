@@ -5,7 +5,7 @@ import { LINK_NAME_PREFIX } from '../../base/ownership.js';
 import { plain } from '../../base/plain-text.js';
 import type { ConfFile } from './facts.js';
 import type { Check } from './finding.js';
-import { booleanOf, fitsGlob, lastOf, type Setting, settingsOf } from './ini.js';
+import { booleanOf, type ConfLine, fitsGlob, lastOf, settingsOf } from './ini.js';
 
 /** A container's link as it stands in the host's namespace until Docker moves it. */
 const SAMPLE = `${LINK_NAME_PREFIX}0123456789ab`;
@@ -82,7 +82,7 @@ function removes(files: readonly ConfFile[] | undefined, key: string, isThere: b
 }
 
 /** Whether the conditions of a .network file hold for a container's link; those that it has no value for do not. */
-function matchesLink(settings: readonly Setting[]): boolean {
+function matchesLink(settings: readonly ConfLine[]): boolean {
   const conditions = settings.filter(({ section }) => section === 'Match');
   const known: Readonly<Record<string, string>> = {
     Name: SAMPLE,
@@ -121,7 +121,7 @@ function isUnmanaged(files: readonly ConfFile[]): boolean {
 }
 
 /** `[device-x]` with `match-device=` and `managed=0`. */
-function isLeftBySection(settings: readonly Setting[]): boolean {
+function isLeftBySection(settings: readonly ConfLine[]): boolean {
   const sections = new Set(settings.filter(({ section }) => /^device\b/.test(section)).map(({ at }) => at));
   return [...sections].some(at => {
     const own = new Map(settings.filter(one => one.at === at).map(({ key, value }) => [key, value]));

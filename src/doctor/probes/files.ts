@@ -12,7 +12,7 @@ import type { Tree } from './tree.js';
 const ROOT = 0;
 
 /** A network's options, read. */
-export interface NetworkSecrets {
+interface NetworkSecrets {
   readonly name: string;
   readonly options: Pick<NetworkOptions, 'seed' | 'presharedKey'>;
 }

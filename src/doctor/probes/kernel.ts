@@ -14,7 +14,7 @@ import { createTable, type NftRule, type NftTable, rule } from '../../nft/table.
 import type { KernelFacts } from '../checks/facts.js';
 
 /** What tables of labels have beside rules of users: a rule for each module that it takes, and its hook. */
-export const SAMPLES: readonly {
+const SAMPLES: readonly {
   readonly rule: NftRule;
   readonly hook: NftTable['chains'][number]['hook'];
 }[] = [
