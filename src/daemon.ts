@@ -5,13 +5,14 @@ import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { exitNow, forbidCoreDumps } from '../native/libc.js';
 import { Notifier } from '../native/sd-notify.js';
-import { messageOf } from './base/errors.js';
 import { createLog, type Log } from './base/log.js';
 import { openControl } from './control/control.js';
-import type { MetricsAddress } from './control/metrics-port.js';
+import type { MetricsAddress } from './control/metrics-address.js';
 import { version } from './control/version.js';
 import { findDockerHost } from './docker/docker-host.js';
+import { LabelHalf } from './label-half.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
+import { Reload } from './reload.js';
 
 export interface DaemonOptions {
   /** Path of the database; `''` is in memory. */
@@ -31,8 +32,8 @@ export interface DaemonOptions {
   readonly metrics?: MetricsAddress;
 }
 
-/** Between attempts to keep labels. */
-const TRY_AGAIN_MS = 10_000;
+/** The options as they are by now. @throws Error with a sentence for each mistake */
+export type Reread = () => Promise<DaemonOptions>;
 
 /** Whether stderr is the journal: JOURNAL_STREAM names its device and inode, and is inherited by what is not. */
 function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
@@ -40,29 +41,30 @@ function isJournal(stream = process.env.JOURNAL_STREAM): boolean {
   return stream === `${dev}:${ino}`;
 }
 
-/** Runs until SIGTERM or SIGINT, and ends the process. @throws UserError when it cannot start */
-export async function runDaemon(options: DaemonOptions): Promise<void> {
+/** Runs until SIGTERM or SIGINT, and ends the process; SIGHUP has it reread. @throws UserError when it cannot start */
+export async function runDaemon(options: DaemonOptions, reread: Reread): Promise<void> {
   forbidCoreDumps();
   const dockerHost = findDockerHost(options.dockerHost);
   const log = createLog(options.verbose, isJournal());
   const notifier = new Notifier();
   const stopped = stopSignal(log);
+  const reload = new Reload(options, { reread, log, notifier });
 
   const parts = { dockerHost, log, verbose: options.verbose };
   const started = new Date();
-  let labels: RunningLabels | undefined;
+  const labels = options.labels && new LabelHalf(log, rest => startLabelService({ ...parts, ...rest }));
   // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const { database, rootless, rootlessIfnames } = options;
   const hasLabels = options.labels !== undefined;
   const driver = await startDriver?.({ ...parts, database, rootless, rootlessIfnames, labels: hasLabels });
-  if (!driver && options.labels) labels = await startLabelService(options.labels, parts);
+  if (!driver && options.labels) await labels?.start(options.labels);
   notifier.send('READY=1');
   notifier.startWatchdog();
   await driver?.recover();
-  if (driver && options.labels) {
-    labels = keepTrying(options.labels, parts);
-  }
+  if (driver && options.labels) labels?.keepTrying(options.labels);
+  if (labels) reload.begin(next => labels.replace(next));
+  else reload.begin();
 
   const halves = { ...(driver && { driver: driver.status }), ...(labels && { labels: labels.status }) };
   const control = await openControl({ version: version(), started, ...halves }, options.metrics, log);
@@ -70,6 +72,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const signal = await stopped;
   log.info({ signal }, 'stopping');
   notifier.send('STOPPING=1');
+  await reload.close();
   await Promise.all([control.close(), driver?.close(), labels?.close()]);
   notifier.close();
   log.info('stopped');
@@ -92,53 +95,12 @@ export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 've
   if (isClean) process.stdout.write('nothing to remove\n');
 }
 
-async function startLabelService(options: LabelOptions, parts: LabelParts): Promise<LabelService> {
+async function startLabelService(options: LabelOptions & LabelParts): Promise<LabelService> {
   // From now on V8 compiles at once what it would interpret at first: a pass is a tenth faster. For the driver's start
   // it would be a tenth slower, so that goes before.
   setFlagsFromString('--always-sparkplug');
   const { startLabels } = await import('./labels/service.js');
-  return startLabels({ ...options, ...parts });
-}
-
-/** Labels that run, or will. */
-type RunningLabels = Pick<LabelService, 'status' | 'close'>;
-
-/** Beside the driver, which goes on without labels: what they lack may come, or another daemon go. */
-function keepTrying(options: LabelOptions, parts: LabelParts): RunningLabels {
-  let lastLogged = 'the labels are being started';
-  let since = new Date();
-  let labels: LabelService | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const attempt = async (): Promise<void> => {
-    try {
-      labels = await startLabelService(options, parts);
-    } catch (err) {
-      const text = `container labels are left alone: ${messageOf(err)}`;
-      if (text !== lastLogged) {
-        parts.log.error(text);
-        since = new Date();
-      }
-      lastLogged = text;
-      timer = setTimeout(() => {
-        started = attempt();
-      }, TRY_AGAIN_MS);
-    }
-  };
-  let started = attempt();
-  return {
-    status: {
-      health: () =>
-        labels?.status.health() ?? { state: 'failing', reason: lastLogged, since: since.toISOString() },
-      containers: () => labels?.status.containers() ?? [],
-      inspect: async name => labels?.status.inspect(name),
-      metrics: async () => labels?.status.metrics() ?? [],
-    },
-    async close() {
-      await started;
-      clearTimeout(timer);
-      await labels?.close();
-    },
-  };
+  return startLabels(options);
 }
 
 /** The first of SIGTERM and SIGINT; a second one ends the process at once. */

@@ -1,30 +1,21 @@
-// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`, `status`, `inspect`. Not here: what they do, what a
-// flag's value may be (flag-values.ts), how V8 is set up (main.ts).
+// The command line: the daemon by default, and commands. Not here: what they do, what a
+// flag's value may be (settings/values.ts), how V8 is set up (main.ts).
 
 import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
-import type { Prefix } from '../base/ip.js';
-import type { MetricsAddress } from '../control/metrics-port.js';
 import { CONTROL_SOCKET } from '../control/paths.js';
 import { version } from '../control/version.js';
-import type { DaemonOptions } from '../daemon.js';
-import { DEFAULT_DOCKER_HOST } from '../docker/docker-host.js';
+import type { DaemonOptions, Reread } from '../daemon.js';
 import type { InspectFlags } from './commands/inspect.js';
 import type { StatusFlags } from './commands/status.js';
-import {
-  readDockerHost,
-  readIp,
-  readLinkNames,
-  readMetricsAddress,
-  readNetworks,
-  readRootless,
-  readSeconds,
-  UsageError,
-} from './flag-values.js';
-import { fromGoFlags } from './go-flags.js';
 import { printPubkey } from './pubkey.js';
+import { addSettings, givenIn } from './settings/flags.js';
+import { fromGoFlags } from './settings/go-flags.js';
+import { settingsOfService } from './settings/service.js';
+import { resolveSettings } from './settings/sources.js';
+import { daemonOptions, SETTINGS } from './settings/table.js';
+import { readIp, UsageError } from './settings/values.js';
 
-const DEFAULT_DATABASE = '/var/lib/dwgd.db';
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;
 /** Of <sysexits.h>: the database is damaged, which no other start will fix. The unit knows it. */
@@ -32,37 +23,19 @@ const EX_DATAERR = 65;
 /** Of what `dwgd seed` prints: as many as a private key has. */
 const SEED_BYTES = 32;
 
-interface DaemonFlags {
-  readonly d: string;
-  readonly v?: true;
-  readonly r: boolean | readonly number[];
-  readonly rootlessIfname: readonly string[];
-  readonly driver: boolean;
-  readonly labels: boolean;
-  readonly dockerHost?: string;
-  readonly trustImageLabels?: true;
-  readonly allowHostRoutes: readonly Prefix[];
-  readonly strict?: true;
-  readonly lookInterval: number;
-  readonly metrics?: MetricsAddress;
-}
-
 interface CleanupFlags {
   readonly v?: true;
   readonly dockerHost?: string;
 }
 
-const DOCKER_HOST = [
-  '--docker-host <host>',
-  `where Docker's API is: unix:///path or tcp://host:port; absent: DOCKER_HOST, else ${DEFAULT_DOCKER_HOST}`,
-  readDockerHost,
-] as const;
+const { flags, meaning, read } = SETTINGS.find(({ key }) => key === 'docker-host')!;
+const DOCKER_HOST = [flags, meaning, read] as const;
 
 /**
  * The command tree.
  * @param start what to do with the options of the daemon, where the command line is that of the daemon
  */
-export function program(start: (options: DaemonOptions) => Promise<void>): Command {
+export function program(start: (options: DaemonOptions, reread: Reread) => Promise<void>): Command {
   const root = new Command('dwgd')
     .description(
       'Docker network driver for WireGuard; applies container labels. Without a command it is the daemon.',
@@ -73,51 +46,13 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .enablePositionalOptions()
     .exitOverride()
     .version(version(), '--version', 'print the version')
-    .option(
-      '-d <path>',
-      'the database; empty: in memory, where networks are adopted from Docker again at each start',
-      DEFAULT_DATABASE,
-    )
-    .option('-v', "log each of Docker's calls, and each change as the ip or wg line that would make it")
-    .option(
-      '-r [users]',
-      'serve rootless Dockers too; -r=false: only the one of root; -r=alice,1001: those of these users',
-      readRootless,
-      true,
-    )
-    .addOption(
-      new Option(
-        '--rootless-ifname <names>',
-        'interfaces of this host that rootless Dockers may join by dwgd.ifname, separated by commas',
-      )
-        .argParser(readLinkNames)
-        .default([], 'none'),
-    )
-    .option('--no-driver', 'do not be a network driver: labels only')
-    .option('--no-labels', 'leave container labels alone: the driver only')
-    .option(...DOCKER_HOST)
-    .option('--trust-image-labels', "let labels that come with a container's image count")
-    .addOption(
-      new Option(
-        '--allow-host-routes <networks>',
-        'networks that twine.host.routes may name though they are wide or hold an address in use, separated by commas',
-      )
-        .argParser(readNetworks)
-        .default([], 'none'),
-    )
-    .option('--strict', 'every labelled container is as if it had twine.strict=true')
-    .option(
-      '--look-interval <seconds>',
-      'how often every namespace is read again, even without a Docker event',
-      readSeconds,
-      30,
-    )
-    .option(
-      '--metrics <address>',
-      "a port, or addr:port, where Prometheus may scrape by TCP; without an address it is the host's loopback",
-      readMetricsAddress,
-    )
-    .action((flags: DaemonFlags) => start(readDaemonFlags(flags)));
+    .action(async () => {
+      const sources = { ...givenIn(root), environment: process.env };
+      const reread = async (): Promise<DaemonOptions> =>
+        daemonOptions((await resolveSettings(sources)).settings);
+      await start(await reread(), reread);
+    });
+  addSettings(root);
   root
     .command('cleanup')
     .description(
@@ -128,8 +63,23 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .option(...DOCKER_HOST)
     .action(async ({ v, dockerHost }: CleanupFlags) => {
       const { runCleanup } = await import('../daemon.js');
-      await runCleanup({ verbose: v === true, ...(dockerHost !== undefined && { dockerHost }) });
+      const { settings } = await settingsOfService(dockerHost);
+      const at = settings['docker-host'];
+      await runCleanup({ verbose: v === true, ...(at !== undefined && { dockerHost: at }) });
     });
+  root
+    .command('doctor')
+    .description('look for what is wrong on this host, and say what helps; changes nothing')
+    .exitOverride()
+    .option('--json', 'as JSON')
+    .option(...DOCKER_HOST)
+    .action(runDoctor);
+  root
+    .command('config')
+    .description('print the settings that the service has, or would have, and where each comes from')
+    .exitOverride()
+    .option('--json', 'as JSON')
+    .action(printConfig);
   root
     .command('pubkey')
     .description('print the public key that a container of this seed and address has')
@@ -179,6 +129,23 @@ function socketOption(): Option {
   return new Option('--socket <path>', "the daemon's control socket").default(CONTROL_SOCKET);
 }
 
+interface DoctorFlags {
+  readonly json?: true;
+  readonly dockerHost?: string;
+}
+
+async function runDoctor({ json, dockerHost }: DoctorFlags): Promise<void> {
+  const { doctorOptions, printFindings } = await import('./commands/doctor.js');
+  const read = settingsOfService(dockerHost);
+  if (await printFindings(await doctorOptions(read, dockerHost), json === true)) process.exitCode = 1;
+}
+
+async function printConfig({ json }: Pick<DoctorFlags, 'json'>): Promise<void> {
+  const { configAsText, configAsJson } = await import('./commands/config.js');
+  const resolved = await settingsOfService();
+  process.stdout.write(json ? configAsJson(resolved) : configAsText(resolved));
+}
+
 interface TranslateFlags {
   readonly 4?: true;
   readonly 6?: true;
@@ -202,33 +169,9 @@ async function printTranslation(text: string, flags: TranslateFlags): Promise<vo
   }
 }
 
-/** What the flags ask of the daemon. @throws UsageError when they contradict each other */
-function readDaemonFlags(flags: DaemonFlags): DaemonOptions {
-  const { d, v, r, rootlessIfname, driver, labels } = flags;
-  const { dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval, metrics } = flags;
-  if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
-  return {
-    database: d,
-    verbose: v === true,
-    rootless: r,
-    rootlessIfnames: rootlessIfname,
-    driver,
-    ...(dockerHost !== undefined && { dockerHost }),
-    ...(metrics && { metrics }),
-    ...(labels && {
-      labels: {
-        trustImageLabels: trustImageLabels === true,
-        allowHostRoutes,
-        strict: strict === true,
-        resyncInterval: lookInterval * 1000,
-      },
-    }),
-  };
-}
-
-async function startDaemon(options: DaemonOptions): Promise<void> {
+async function startDaemon(options: DaemonOptions, reread: Reread): Promise<void> {
   const { runDaemon } = await import('../daemon.js');
-  await runDaemon(options);
+  await runDaemon(options, reread);
 }
 
 async function printSeed(): Promise<void> {

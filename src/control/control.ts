@@ -5,7 +5,8 @@ import { messageOf } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { ControlSocket } from './control-socket.js';
 import type { Daemon } from './halves.js';
-import { type MetricsAddress, MetricsPort } from './metrics-port.js';
+import type { MetricsAddress } from './metrics-address.js';
+import { MetricsPort } from './metrics-port.js';
 
 interface Control {
   close(): Promise<void>;

@@ -3,12 +3,7 @@
 
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
-
-/** Where it listens. */
-export interface MetricsAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import { formatMetricsAddress, type MetricsAddress } from './metrics-address.js';
 
 const LIMITS = {
   keepAliveTimeout: 1_000,
@@ -72,7 +67,7 @@ function refuse(err: unknown, { host, port }: MetricsAddress): UserError {
     errorCode(err) === 'EADDRINUSE'
       ? 'another program listens there: give --metrics another port'
       : `${messageOf(err)}: give --metrics an address of this host, and a port`;
-  return new UserError(`cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${why}`, {
+  return new UserError(`cannot listen on ${formatMetricsAddress({ host, port })}: ${why}`, {
     cause: err,
   });
 }

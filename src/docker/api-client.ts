@@ -70,12 +70,15 @@ export class DockerApi {
   readonly #user: UserDocker | undefined;
   /** Of an answer and of an event, in bytes. */
   readonly #most: number;
+  readonly #isBrief: boolean;
 
   /**
    * @param at where Docker's API is
    * @param user where the socket is a user's: it is asked without dockerode, within narrower bounds
+   * @param isBrief for a command: dockerode would take longer to load than all answers
    */
-  constructor(at: DockerHost, user?: UserDocker) {
+  constructor(at: DockerHost, user?: UserDocker, isBrief = false) {
+    this.#isBrief = isBrief;
     this.#at = at;
     this.#user = user;
     this.#most = user ? MAX_BYTES_OF_USER : MAX_BYTES;
@@ -176,7 +179,7 @@ export class DockerApi {
   async #dial(path: string, query: object, signal: AbortSignal): Promise<IncomingMessage> {
     if (this.#user) return this.#askUser(this.#user, path, query, signal);
     // docker-modem would take a scheme, a path prefix and certificates from the environment.
-    if ('host' in this.#at)
+    if (this.#isBrief || 'host' in this.#at)
       return openAnswer({ ...this.#at, path: withQuery(path, query), signal, agent: this.#agent });
     const { modem } = await this.#dockerode(this.#at.socketPath);
     // docker-modem modifies its argument.

@@ -3,7 +3,7 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { type Synchronous, setns } from '../../native/libc.js';
+import { CLONE_NEWNET, type Synchronous, setns, unshare } from '../../native/libc.js';
 
 /** An open namespace. It pins the namespace: close it soon. */
 export class Netns {
@@ -62,6 +62,19 @@ export class NetnsSwitch {
    */
   within<T>(netns: Netns, fn: () => Synchronous<T>): Synchronous<T> {
     setns(netns.fd, netns.path);
+    return this.#andBack(fn);
+  }
+
+  /**
+   * The same in a namespace that is made for it, and goes with the last socket that was opened in it.
+   * @throws OpError when none can be made (EPERM), and whatever the function throws
+   */
+  withinNew<T>(fn: () => Synchronous<T>): Synchronous<T> {
+    unshare(CLONE_NEWNET, 'to look around in');
+    return this.#andBack(fn);
+  }
+
+  #andBack<T>(fn: () => Synchronous<T>): Synchronous<T> {
     try {
       return fn();
     } finally {

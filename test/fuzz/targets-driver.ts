@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { DecodeError, UserError } from '../../src/base/errors.js';
 import { parseAddress, parsePrefix } from '../../src/base/ip.js';
-import { fromGoFlags, readGoBoolean } from '../../src/cli/go-flags.js';
-import { parsePasswd, readUsers } from '../../src/cli/users.js';
+import { fromGoFlags, readGoBoolean } from '../../src/cli/settings/go-flags.js';
+import { parsePasswd, readUsers } from '../../src/cli/settings/users.js';
 import { formatHostPort, parseHostPort } from '../../src/driver/spec/host-port.js';
 import { OPTIONS } from '../../src/driver/spec/option-table.js';
 import { parseOptions } from '../../src/driver/spec/options.js';

@@ -3,13 +3,14 @@
 
 import type { Command, Option } from 'commander';
 import { program } from '../../src/cli/command-line.js';
+import { SETTINGS } from '../../src/cli/settings/table.js';
 import { METRICS } from '../../src/control/metric-table.js';
 import { OPTIONS } from '../../src/driver/spec/option-table.js';
 import { LABELS } from '../../src/labels/spec/label-keys.js';
 
 /** What stands in a text as it is typed: flags, options, labels and their like. */
 const TYPED =
-  /(?<![\w`/])(?:-{1,2}[a-z][\w-]*(?:=[\w,]+)?|(?:dwgd|twine)\.[a-z]+(?:\.[a-z]+)*(?:\.<\w+>|=\w+)?|unix:\/\/[\w./]+|tcp:\/\/[\w.:]+|DOCKER_HOST)/g;
+  /(?<![\w`/])(?:-{1,2}[a-z][\w-]*(?:=[\w,]+)?|(?:dwgd|twine)\.[a-z]+(?:\.[a-z]+)*(?:\.<\w+>|=\w+)?|unix:\/\/[\w./]+|tcp:\/\/[\w.:]+|DOCKER_HOST|DWGD_CONFIG|\/etc\/[\w./]+)/g;
 
 const TABLES: Readonly<Record<string, () => string[]>> = { commands, flags, options, labels, metrics };
 
@@ -47,13 +48,21 @@ function usage(command: Command): string {
 
 function flags(): string[] {
   return [
-    '| Flag | Meaning | Default |',
-    '| --- | --- | --- |',
-    ...program(async () => {}).options.map(option =>
-      row([`\`${escaped(option.flags)}\``, prose(option.description), defaultOf(option)]),
-    ),
-    row(['`-h`, `--help`', 'print the flags; those of a command behind its name', '']),
+    '| Flag | Meaning | Default | Key of the file |',
+    '| --- | --- | --- | --- |',
+    ...program(async () => {})
+      .options.filter(({ hidden }) => !hidden)
+      .map(option =>
+        row([`\`${escaped(option.flags)}\``, prose(option.description), defaultOf(option), keyOf(option)]),
+      ),
+    row(['`-h`, `--help`', 'print the flags; those of a command behind its name', '', '']),
   ];
+}
+
+/** The key of the setting that a flag is for; `R` where a running daemon takes over another value. */
+function keyOf({ flags }: Option): string {
+  const setting = SETTINGS.find(one => one.flags === flags);
+  return setting ? `\`${setting.key}\`${setting.reloads ? ' R' : ''}` : '';
 }
 
 function defaultOf({ defaultValue, negate, required, optional, long }: Option): string {

@@ -11,6 +11,8 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/base/errors.ts': 'errnoName',
   'src/base/log.ts': 'formatLine',
   'src/docker/api-client.ts': 'EventListener quietAgent',
+  'src/doctor/checks/finding.ts': 'anchorOf',
+  'src/doctor/doctor.ts': 'DoctorParts',
   'src/docker/request.ts': 'RefusalError TooLargeError',
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
   'src/driver/plugin/socket.ts': 'PLUGIN_LIMITS',
@@ -50,6 +52,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/nft/client.ts': 'MAX_OBJECTS',
   'src/nft/iptables/syntax/chains.ts': 'TABLE_OF',
   'src/nft/messages.ts': 'StampedTable decodeRuleComment',
+  'src/reload.ts': 'changesOf',
 };
 const forTests = Object.entries(FOR_TESTS).flatMap(([file, names]) =>
   names.split(' ').map(name => `${file}: ${name}`),

@@ -13,6 +13,7 @@ import { type Import, importsOf, readSyntax, type Syntax, type Tree } from '../s
 const FLOORS: readonly string[] = [
   'src/base',
   'native',
+  'src/files',
   'src/docker',
   'src/control',
   'src/netlink',
@@ -39,8 +40,12 @@ const FLOORS: readonly string[] = [
   'src/driver/lifecycle',
   'src/driver/plugin',
   'src/driver',
+  'src/doctor/checks',
+  'src/doctor/probes',
+  'src/doctor',
   'src',
   'src/cli/output',
+  'src/cli/settings',
   'src/cli/commands',
   'src/cli',
 ];
@@ -57,6 +62,7 @@ const PURE: readonly string[] = [
   'src/labels/planner',
   'src/driver/spec',
   'src/cli/output',
+  'src/doctor/checks',
 ];
 /** Pure files of other floors: those that say so, and what pure files import from there, types aside. */
 const PURE_FILES: readonly string[] = [
@@ -70,10 +76,11 @@ const PURE_FILES: readonly string[] = [
   'src/base/special-addresses.ts',
   'src/base/suggest.ts',
   'src/base/text.ts',
-  'src/cli/users.ts',
+  'src/cli/settings/users.ts',
   'src/control/exposition.ts',
   'src/control/health.ts',
   'src/control/metric-table.ts',
+  'src/control/metrics-address.ts',
   'src/control/paths.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',

@@ -2,9 +2,10 @@
 // file is read at every use and must be its owner's alone. Not here: what a secret looks like
 // (driver/spec/secret-text.ts).
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { O_PATH } from '../../../native/libc.js';
 import { messageOf, UserError } from '../../base/errors.js';
+import { NotAFileError, readRegularFile } from '../../files/regular-file.js';
 import { derivePrivateKey, type SecretKey } from '../../netlink/wireguard/key.js';
 import { type Endpoint, keyAddress, type Network } from '../spec/model.js';
 import { parsePresharedKey, withoutFinalNewline } from '../spec/secret-text.js';
@@ -57,24 +58,18 @@ async function readSecretFile(option: string, path: string, owner: number): Prom
 
 type Refuse = (why: string, cause?: unknown) => UserError;
 
-/** A file of the daemon's own user; checked before it is opened, as it may be a FIFO or a device. */
+/** A file of the daemon's own user. */
 function readFile(path: string, owner: number, refuse: Refuse): FoundFile {
-  let named: number | undefined;
-  let fd: number | undefined;
   try {
-    named = openSync(path, O_PATH);
-    const stat = fstatSync(named);
-    if (!stat.isFile()) throw refuse('is not a file');
-    if (stat.uid !== owner)
-      throw refuse(`belongs to user ${stat.uid}: it must belong to user ${owner} (chown ${owner} ${path})`);
-    fd = openSync(`/proc/self/fd/${named}`, constants.O_RDONLY | constants.O_NONBLOCK);
-    return { stat, content: readAtMost(fd, MAX_SECRET_BYTES + 1) };
+    return readRegularFile(path, MAX_SECRET_BYTES + 1, ({ uid }) => {
+      if (uid !== owner)
+        throw refuse(`belongs to user ${uid}: it must belong to user ${owner} (chown ${owner} ${path})`);
+    });
   } catch (err) {
     if (err instanceof UserError) throw err;
-    throw refuse(`cannot be read: ${messageOf(err)}`, err);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-    if (named !== undefined) closeSync(named);
+    throw err instanceof NotAFileError
+      ? refuse(err.message)
+      : refuse(`cannot be read: ${messageOf(err)}`, err);
   }
 }
 
@@ -99,10 +94,4 @@ async function readOf(owner: number, path: string, refuse: Refuse): Promise<Foun
     );
   }
   return found;
-}
-
-/** The beginning of an open file. @param most bytes */
-function readAtMost(fd: number, most: number): Buffer {
-  const content = Buffer.alloc(most);
-  return content.subarray(0, readSync(fd, content, 0, most, 0));
 }

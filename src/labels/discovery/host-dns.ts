@@ -2,9 +2,9 @@
 // host, past all routes of the container; or one of a private network, from within the container. Derived from resolv.conf files, of which the container can write its own. Not
 // here: what is reported (labels/planner/warnings.ts).
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { formatAddress, isLoopback, parseAddress } from '../../base/ip.js';
 import { DOCKER_DNS, isPrivate } from '../../base/special-addresses.js';
+import { readHead } from '../../files/regular-file.js';
 import type { ContainerView } from './container.js';
 import { type InspectedContainer, joinedContainer } from './docker-view.js';
 
@@ -35,11 +35,11 @@ export function dnsOf({
 }: InspectedContainer): Pick<ContainerView, 'hostDns' | 'privateDns'> {
   const isDockers = DOCKER_FILE.test(ResolvConfPath) && !ResolvConfPath.includes('/../');
   const files: ResolvConf = {
-    container: isDockers ? readHead(ResolvConfPath) : undefined,
+    container: isDockers ? readHead(ResolvConfPath, MOST_BYTES) : undefined,
     // A container that joined another's namespace uses the other's DNS.
     hasOwnDns: (HostConfig?.Dns ?? []).length > 0 || joinedContainer(HostConfig?.NetworkMode) !== undefined,
-    host: readHead(HOST_FILE),
-    resolved: readHead(RESOLVED_FILE),
+    host: readHead(HOST_FILE, MOST_BYTES),
+    resolved: readHead(RESOLVED_FILE, MOST_BYTES),
   };
   const [hostDns, privateDns] = [findHostDns(files), findPrivateDns(files)];
   return { ...(hostDns !== undefined && { hostDns }), ...(privateDns !== undefined && { privateDns }) };
@@ -94,19 +94,4 @@ function serversOf(text: string): string[] {
 function isOnLoopback(server: string): boolean {
   const address = parseAddress(server);
   return address !== undefined && isLoopback(address);
-}
-
-/** The beginning of a regular file; undefined where there is none. */
-function readHead(path: string): string | undefined {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    if (!fstatSync(fd).isFile()) return undefined;
-    const buffer = Buffer.alloc(MOST_BYTES);
-    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, MOST_BYTES, 0));
-  } catch {
-    return undefined;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
 }

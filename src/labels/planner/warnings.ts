@@ -34,9 +34,11 @@ export function findLeaks({ members, intent }: Requester): Diagnostic[] {
     four === first &&
     !six &&
     members.attachments.some(({ gateways = [] }) => gateways.some(({ family }) => family === 6))
-      ? [diagnosticOf(four, whyIPv6Leaks(four.intent))]
+      ? [{ ...diagnosticOf(four, whyIPv6Leaks(four.intent)), risk: 'ipv6' as const }]
       : []),
-    ...(first && dns !== undefined ? [diagnosticOf(first, whyDnsLeaks(dns))] : []),
+    ...(first && dns !== undefined
+      ? [{ ...diagnosticOf(first, whyDnsLeaks(dns)), risk: 'host-dns' as const }]
+      : []),
     ...findLostDns({ members, intent }, [four, six]),
     ...findOpenWay({ members, intent }),
   ];
@@ -55,7 +57,7 @@ function findLostDns(
   const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
   const longer = intent.routes.map(({ intent: { network } }) => network).filter(({ length }) => length > 1);
   const isElsewhere = [...subnets, ...longer].some(network => prefixContains(network, address));
-  return isElsewhere ? [] : [diagnosticOf(label, whyDnsLost(formatAddress(address)))];
+  return isElsewhere ? [] : [{ ...diagnosticOf(label, whyDnsLost(formatAddress(address))), risk: 'lan-dns' }];
 }
 
 /** An interface of Docker's that is named beside a tunnel: what comes in by it leaves by it while the tunnel is down. */
@@ -71,7 +73,7 @@ function findOpenWay({
   const tunnel = natInterfaces.find(pattern => !ofDocker(pattern) && !isLoopbackPattern(pattern));
   if (!way || !tunnel) return [];
   const { name } = members.find(({ labels }) => labels.has(NAT_INTERFACES)) ?? members[0]!;
-  return [diagnostic(name, NAT_INTERFACES, whyWayIsOpen(way, tunnel))];
+  return [{ ...diagnostic(name, NAT_INTERFACES, whyWayIsOpen(way, tunnel)), risk: 'open-way' }];
 }
 
 function whyWayIsOpen(
@@ -130,7 +132,7 @@ export function findFiltered(
         if (!on) continue;
         const [sysctl, remedy] = REMEDIES[family];
         const why = `the gateway ${formatAddress(gateway)} is on the internal network ${shown(on.networkName)}, and while ${sysctl} is 1 on this host Docker's firewall drops what it is to take beyond that network: ${remedy}`;
-        return [diagnosticOf(attributed, why)];
+        return [{ ...diagnosticOf(attributed, why), risk: 'internal' as const }];
       }
       return [];
     }),

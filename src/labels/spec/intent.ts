@@ -90,6 +90,9 @@ export interface ContainerIntent {
   readonly mistaken?: readonly string[];
 }
 
+/** What a label leaves open though it is in force. */
+export type Risk = 'host-dns' | 'ipv6' | 'lan-dns' | 'open-way' | 'internal';
+
 /** What a user should know about one label: one sentence that says what is wrong and what would be right. */
 export interface Diagnostic {
   /** The container's name. */
@@ -101,4 +104,6 @@ export interface Diagnostic {
   readonly isError?: true;
   /** Present: no mistake, and said once while the daemon runs for all that have the same, even if the label goes and comes. */
   readonly once?: string;
+  /** Present: the label is in force. */
+  readonly risk?: Risk;
 }

@@ -33,6 +33,16 @@ export class WgCtrl {
     this.#connection.close();
   }
 
+  /** Whether the kernel has WireGuard; the kernel loads the module by this, where it may. @throws OpError, ChannelError */
+  isSupported(): boolean {
+    try {
+      return this.#familyId() > 0;
+    } catch (err) {
+      if (err instanceof UserError) return false;
+      throw err;
+    }
+  }
+
   /**
    * `wg show NAME dump`.
    * @throws OpError: ENODEV (no such link), EOPNOTSUPP (not a WireGuard link)

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parsePrefix } from '../../../src/base/ip.js';
 import { program } from '../../../src/cli/command-line.js';
-import { fromGoFlags } from '../../../src/cli/go-flags.js';
+import { fromGoFlags } from '../../../src/cli/settings/go-flags.js';
 import type { DaemonOptions } from '../../../src/daemon.js';
 import { VECTORS } from '../../support/vectors.js';
 
@@ -36,7 +36,7 @@ for (const [given, read] of [
   ],
   [['-v'], ['-v']],
   [['--v=true'], ['-v']],
-  [['-v=false'], []],
+  [['-v=false'], ['--no-v']],
   [['-v=maybe'], ['-v=maybe']],
   [['-r'], ['-rtrue']],
   [['-r=false'], ['-rfalse']],

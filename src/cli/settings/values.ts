@@ -1,12 +1,14 @@
-// Values of flags, from text, each with its sentence for a mistake. Not here: which flags there are (command-line.ts).
+// Values of flags, from text, each with its sentence for a mistake. Not here: which flags there are (cli/command-line.ts).
 
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { messageOf } from '../base/errors.js';
-import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
-import type { MetricsAddress } from '../control/metrics-port.js';
-import { parseDockerHost } from '../docker/docker-host.js';
-import { isLinkName } from '../netlink/route/link.js';
+import { messageOf } from '../../base/errors.js';
+import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { nearest } from '../../base/suggest.js';
+import { excerpt } from '../../base/text.js';
+import type { MetricsAddress } from '../../control/metrics-address.js';
+import { parseDockerHost } from '../../docker/docker-host.js';
+import { isLinkName } from '../../netlink/route/link.js';
 import { readGoBoolean } from './go-flags.js';
 import { parsePasswd, readUsers } from './users.js';
 
@@ -83,4 +85,10 @@ export function readMetricsAddress(text: string): MetricsAddress {
       'Give a port such as 9586, or an address with it: 192.0.2.1:9586, [::1]:9586.',
     );
   return { host: host === '' ? '127.0.0.1' : address, port };
+}
+
+/** What is said of a word that nothing has. */
+export function unknownWord(kind: string, word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return `unknown ${kind} ${excerpt(word)}: ${near ? `did you mean ${near}?` : `the ${kind}s are ${known.join(', ')}`}`;
 }

@@ -1,4 +1,4 @@
-// Flags as Go's flag package takes them, for commander. Not here: what they mean (command-line.ts).
+// Flags as Go's flag package takes them, for commander. Not here: what they mean (cli/command-line.ts).
 
 /**
  * The flags of the original's command line: `-d=PATH`, `-v=false`, `-r=false`, `-version`; a boolean takes no next
@@ -15,7 +15,8 @@ export function fromGoFlags(args: readonly string[]): string[] {
     if (name === 'r') return value === '' ? ['-r', ''] : [`-r${value ?? 'true'}`];
     if (name === 'd') return value === undefined ? ['-d'] : ['-d', value];
     if (value !== undefined && readGoBoolean(value) === undefined) return [arg];
-    return readGoBoolean(value ?? 'true') ? ['-v'] : [];
+    // A variable or the file may say otherwise.
+    return readGoBoolean(value ?? 'true') ? ['-v'] : ['--no-v'];
   });
 }
 

@@ -1,7 +1,7 @@
 // Users as a flag names them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parsePasswd, readUsers } from '../../../src/cli/users.js';
+import { parsePasswd, readUsers } from '../../../../src/cli/settings/users.js';
 
 const PASSWD = `root:x:0:0:root:/root:/bin/bash
 alice:x:1000:1000:Alice,,,:/home/alice:/bin/sh

@@ -1,0 +1,60 @@
+// `dwgd doctor`: findings as lines for a person, or as JSON. Not here: what is looked for (doctor/doctor.ts).
+
+import { UserError } from '../../base/errors.js';
+import { oneLine } from '../../base/text.js';
+import type { DaemonOptions } from '../../daemon.js';
+import { findDockerHost } from '../../docker/docker-host.js';
+import type { Finding } from '../../doctor/checks/finding.js';
+import { type DoctorOptions, examine } from '../../doctor/doctor.js';
+import type { Resolved } from '../settings/sources.js';
+import { DEFAULTS, daemonOptions } from '../settings/table.js';
+import { UsageError } from '../settings/values.js';
+
+/** Of a sentence, in bytes. */
+const SENTENCE_MAX = 4096;
+
+/** Prints what is wrong; whether anything is. @throws UserError to whom may not look */
+export async function printFindings(options: DoctorOptions, asJson: boolean): Promise<boolean> {
+  if (process.geteuid!() !== 0)
+    throw new UserError(
+      "dwgd doctor looks at files and namespaces that are root's alone: run it as root (sudo dwgd doctor)",
+    );
+  const findings = await examine(options);
+  process.stdout.write(asJson ? `${JSON.stringify({ findings }, null, 2)}\n` : asText(findings));
+  return findings.length > 0;
+}
+
+/** What the doctor is to know of the service; a configuration with a mistake is a finding, and the defaults count. */
+export async function doctorOptions(read: Promise<Resolved>, dockerHost?: string): Promise<DoctorOptions> {
+  let mistake: string | undefined;
+  let options: DaemonOptions;
+  try {
+    options = daemonOptions((await read).settings);
+  } catch (err) {
+    if (!(err instanceof UsageError)) throw err;
+    mistake = err.message.replaceAll('\nerror: ', '; ');
+    options = daemonOptions(DEFAULTS);
+  }
+  const { database, rootless, rootlessIfnames, labels } = options;
+  return {
+    dockerHost: findDockerHost(dockerHost ?? options.dockerHost),
+    ...{ database, rootless, rootlessIfnames },
+    ...(labels && { labels }),
+    ...(mistake !== undefined && { configuration: mistake }),
+  };
+}
+
+/** A paragraph for each finding. */
+function asText(findings: readonly Finding[]): string {
+  if (findings.length === 0) return 'nothing is wrong\n';
+  return findings
+    .map(({ what, remedy, page }) =>
+      [sentence(what), `  do: ${sentence(remedy)}`, `  see: ${page}`].map(line => `${line}\n`).join(''),
+    )
+    .join('\n');
+}
+
+/** What containers and files have put into it is on one line, and does nothing to a terminal. */
+function sentence(text: string): string {
+  return oneLine(text, SENTENCE_MAX);
+}

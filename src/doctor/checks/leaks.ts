@@ -1,0 +1,47 @@
+// What labels leave open, or ask for in vain, as the daemon itself tells it. Pure. Not here: finding it
+// (labels/planner/warnings.ts, labels/diff/foreign-firewall.ts).
+
+import type { Risk } from '../../labels/spec/intent.js';
+import type { Facts, LabelTold } from './facts.js';
+import { type Check, splitSentence, type Told } from './finding.js';
+
+const CORRECT_IT = 'correct the label, and make the container again';
+
+const HEADINGS: Readonly<Record<Risk, string>> = {
+  'host-dns': "DNS goes past a label's route",
+  ipv6: "IPv6 goes past a label's route",
+  'lan-dns': 'A resolver of the LAN is out of reach',
+  'open-way': 'A gateway forwards past its tunnel',
+  internal: 'An internal network keeps a gateway out',
+};
+
+const ofRisk =
+  (risk: Risk | undefined) =>
+  (facts: Facts): readonly Told[] =>
+    facts.labels.told.filter(told => told.risk === risk).map(toldOf);
+
+export const LEAK_CHECKS: readonly Check[] = [
+  ...(Object.keys(HEADINGS) as Risk[]).map(risk => ({ heading: HEADINGS[risk], find: ofRisk(risk) })),
+  {
+    heading: "A gateway's own firewall drops what it is to forward",
+    find: ({ labels }) =>
+      labels.firewalls.map(({ container, message }) => splitSentence(container, message, CORRECT_IT)),
+  },
+  { heading: 'A label is not in force', find: ofRisk(undefined) },
+  {
+    heading: 'Labels cannot be read',
+    find: ({ labels: { unread } }) =>
+      unread === undefined
+        ? []
+        : [
+            {
+              what: `what labels come to cannot be told: ${unread}`,
+              remedy: 'mend what it names, and run dwgd doctor again',
+            },
+          ],
+  },
+];
+
+function toldOf({ container, key, message }: LabelTold): Told {
+  return splitSentence(`${container} ${key}`, message, CORRECT_IT);
+}

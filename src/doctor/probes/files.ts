@@ -1,0 +1,47 @@
+// Owners and modes of what dwgd keeps, and files of secrets as the driver itself reads them. Not here: which modes are right
+// (doctor/checks/permissions.ts).
+
+import { RUN_DIR } from '../../../native/lock-file.js';
+import { messageOf } from '../../base/errors.js';
+import type { NetworkOptions } from '../../driver/spec/model.js';
+import { readPresharedKey, readSeed } from '../../driver/tunnel/secrets.js';
+import type { FileFacts, PermissionFacts } from '../checks/facts.js';
+import type { Tree } from './tree.js';
+
+/** The user whose Docker's networks these are. */
+const ROOT = 0;
+
+/** A network's options, read. */
+interface NetworkSecrets {
+  readonly name: string;
+  readonly options: Pick<NetworkOptions, 'seed' | 'presharedKey'>;
+}
+
+/** @param database its path; empty where it is in memory */
+export async function probeFiles(
+  tree: Tree,
+  database: string,
+  networks: readonly NetworkSecrets[],
+): Promise<PermissionFacts> {
+  const databases = database === '' ? [] : ['', '-wal', '-shm'].map(end => `${database}${end}`);
+  const secrets = await Promise.all(
+    networks.flatMap(({ name, options }) =>
+      [readSeed, readPresharedKey].map(read =>
+        read({ ...options, owner: ROOT }).then(
+          () => [],
+          err => [{ network: name, why: messageOf(err) }],
+        ),
+      ),
+    ),
+  );
+  return {
+    database: databases.flatMap(path => modeOf(tree, path)),
+    secrets: secrets.flat(),
+    sockets: [RUN_DIR, `${RUN_DIR}/dwgd.sock`].flatMap(path => modeOf(tree, path)),
+  };
+}
+
+function modeOf(tree: Tree, path: string): FileFacts[] {
+  const stat = tree.stat(path);
+  return stat ? [{ path, uid: stat.uid, mode: stat.mode & 0o777 }] : [];
+}

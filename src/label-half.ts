@@ -1,0 +1,80 @@
+// The half of the daemon that applies labels: begun, begun again with other options, ended. What is in force stays so in
+// between. Not here: what it does (labels/service.ts), when its options change (reload.ts).
+
+import { messageOf } from './base/errors.js';
+import type { Log } from './base/log.js';
+import type { LabelsHalf } from './control/halves.js';
+import type { LabelOptions, LabelService } from './labels/service.js';
+
+/** Between attempts to keep labels. */
+const TRY_AGAIN_MS = 10_000;
+
+/** What runs while labels are kept. */
+type Running = Pick<LabelService, 'status' | 'close'>;
+
+export class LabelHalf {
+  readonly #log: Log;
+  readonly #begin: (options: LabelOptions) => Promise<Running>;
+  #running: Running | undefined;
+  #started: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #lastLogged = 'the labels are being started';
+  #since = new Date();
+
+  constructor(log: Log, begin: (options: LabelOptions) => Promise<Running>) {
+    this.#log = log;
+    this.#begin = begin;
+  }
+
+  /** What it tells of itself, also while it does not run. */
+  readonly status: LabelsHalf = {
+    health: () =>
+      this.#running?.status.health() ?? {
+        state: 'failing',
+        reason: this.#lastLogged,
+        since: this.#since.toISOString(),
+      },
+    containers: () => this.#running?.status.containers() ?? [],
+    inspect: async name => this.#running?.status.inspect(name),
+    metrics: async () => this.#running?.status.metrics() ?? [],
+  };
+
+  /** @throws UserError when it cannot start */
+  async start(options: LabelOptions): Promise<void> {
+    this.#running = await this.#begin(options);
+  }
+
+  /** Beside the driver, which goes on without labels: what they lack may come, or another daemon go. */
+  keepTrying(options: LabelOptions): void {
+    this.#started = this.#attempt(options);
+  }
+
+  /** Ends, and begins again with other options. */
+  async replace(options: LabelOptions): Promise<void> {
+    await this.close();
+    this.keepTrying(options);
+    await this.#started;
+  }
+
+  async close(): Promise<void> {
+    await this.#started;
+    clearTimeout(this.#timer);
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.close();
+  }
+
+  async #attempt(options: LabelOptions): Promise<void> {
+    try {
+      await this.start(options);
+    } catch (err) {
+      const text = `container labels are left alone: ${messageOf(err)}`;
+      if (text !== this.#lastLogged) {
+        this.#log.error(text);
+        this.#since = new Date();
+      }
+      this.#lastLogged = text;
+      this.#timer = setTimeout(() => this.keepTrying(options), TRY_AGAIN_MS);
+    }
+  }
+}

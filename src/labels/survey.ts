@@ -1,0 +1,111 @@
+// What labels come to at this moment, told and not applied: the same reading of the world and the same plan that the service
+// makes, without its lock, and nothing is changed. Composition only.
+
+import { UserError } from '../base/errors.js';
+import type { Prefix } from '../base/ip.js';
+import { createLog } from '../base/log.js';
+import type { DockerApi } from '../docker/api-client.js';
+import { Netns, NetnsSwitch } from '../netlink/netns.js';
+import { Nft } from '../nft/client.js';
+import { legacyForwardChains } from '../nft/legacy-tables.js';
+import type { SandboxDesired } from './diff/state.js';
+import { Containers } from './discovery/containers.js';
+import { Host } from './discovery/host.js';
+import { World } from './discovery/world.js';
+import { readFirewalls, withFirewalls } from './namespace/firewalls.js';
+import { NetnsLookup } from './namespace/netns-lookup.js';
+import { Planner } from './planner/planner.js';
+import type { Diagnostic } from './spec/intent.js';
+import { HOST_ROUTES } from './spec/label-keys.js';
+import { ParseCache } from './spec/parse-cache.js';
+
+interface SurveyOptions {
+  readonly trustImageLabels: boolean;
+  readonly allowHostRoutes: readonly Prefix[];
+  readonly strict: boolean;
+}
+
+/** What there is to say. */
+export interface LabelSurvey {
+  readonly diagnostics: readonly Diagnostic[];
+  /** What firewalls of gateways' own drop, by containers. */
+  readonly firewalls: readonly { readonly container: string; readonly message: string }[];
+  readonly hasHostRoutes: boolean;
+  /** Lines that the reading would have logged: containers that Docker cannot inspect. */
+  readonly failures: readonly string[];
+}
+
+/** @throws Error when Docker does not list containers; OpError when the host's namespace cannot be entered */
+export async function surveyLabels(api: DockerApi, options: SurveyOptions): Promise<LabelSurvey> {
+  const nft = openNft();
+  const netns = await NetnsSwitch.open();
+  const host = new Host(netns);
+  try {
+    const failures: string[] = [];
+    const log = createLog(false, true, line => failures.push(line.replace(/^<\d>/, '').trimEnd()));
+    const lookup = new NetnsLookup(netns, host.ref);
+    const intents = new ParseCache();
+    const containers = new Containers({
+      api,
+      log,
+      host: host.ref,
+      findNetns: (pid, known) => lookup.find(pid, known),
+      trustImageLabels: options.trustImageLabels,
+    });
+    const world = new World({
+      containers,
+      host,
+      forwarding: () => (nft ? host.forwarding(nft) : { isOn: { 4: true, 6: true }, isNftables: false }),
+      // Names of the DNS are not looked up: a label that waits for one is no mistake.
+      names: { answers: new Map(), revision: 0 },
+      asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
+      asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
+    });
+    const found = await world.list(true);
+    const planner = new Planner(options.allowHostRoutes, options.strict, intents);
+    const plan = planner.plan(world.snapshot(found));
+    const namesOf = ({ netns: { key } }: SandboxDesired): string =>
+      found
+        .flatMap(({ netns, labels, name }) => (netns?.key === key && labels.size > 0 ? [name] : []))
+        .join(', ');
+    const firewalls = plan.sandboxes.flatMap(desired =>
+      (nft ? noticesIn(desired, netns, nft) : []).map(message => ({ container: namesOf(desired), message })),
+    );
+    const diagnostics = plan.diagnostics.filter(({ once }) => once === undefined);
+    return { diagnostics, firewalls, hasHostRoutes: plan.hostRoutes.length > 0, failures };
+  } finally {
+    host.close();
+    netns.close();
+    nft?.close();
+  }
+}
+
+/** Without the library no firewall is read. */
+function openNft(): Nft | undefined {
+  try {
+    return new Nft();
+  } catch (err) {
+    if (err instanceof UserError) return undefined;
+    throw err;
+  }
+}
+
+/** What a namespace's own firewalls do to what is to be forwarded there. */
+function noticesIn(desired: SandboxDesired, netns: NetnsSwitch, nft: Nft): readonly string[] {
+  if (!desired.forwarding) return [];
+  let target: Netns;
+  try {
+    target = new Netns(desired.netns.path);
+  } catch {
+    // It is gone by now.
+    return [];
+  }
+  try {
+    if (target.key !== desired.netns.key) return [];
+    const read = () =>
+      withFirewalls(desired, {}, families => readFirewalls(nft, legacyForwardChains, families, undefined));
+    return netns.within(target, read).notices ?? [];
+  } finally {
+    target.close();
+  }
+}
