@@ -18,8 +18,9 @@ setup:
 setup-lab:
 	@test/setup lab
 
-build: setup ## compile to dist/
+build: setup ## compile to dist/; completion and manual pages to dist/share/
 	@npx --no-install tsc -p .
+	@node dist/packaging/pages/write.js
 
 format: setup ## format and fix what can be fixed
 	@npx --no-install biome check --write .

@@ -8,6 +8,7 @@ import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
 import type { DaemonOptions } from '../daemon.js';
 import { DEFAULT_DOCKER_HOST } from '../docker/docker-host.js';
+import { addExamples } from './examples.js';
 import {
   readDockerHost,
   readIp,
@@ -147,6 +148,7 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .option('-6', 'for IPv6 only')
     .option('--nft', 'as commands of nft(8) instead of JSON; needs root')
     .action(printTranslation);
+  addExamples(root);
   return root;
 }
 
