@@ -1,7 +1,7 @@
 // The unix socket by which Docker finds the driver: one daemon per host, root alone, gone on exit. Not here:
 // what is answered (http.ts), the sockets of rootless Dockers (rootless-sockets.ts, user-server.ts).
 
-import { lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -114,6 +114,8 @@ export class PluginSocket {
     this.#server = new PluginServer(app, process.getuid!());
     await this.#server.listen(this.#path);
     mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
+    // A managed plugin's: Docker has put its folder there.
+    if (realpathSync(dirname(this.#link)) === realpathSync(dirname(this.#path))) return;
     const temporary = `${this.#link}.${process.pid}`;
     rmSync(temporary, { force: true });
     symlinkSync(this.#path, temporary);
