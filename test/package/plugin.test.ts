@@ -13,7 +13,7 @@ describe('the managed plugin', () => {
   });
   after(() =>
     sh(
-      `docker rm -f -t 0 gw app later 2> /dev/null || true; docker network rm wg app || true; docker plugin rm -f ${PLUGIN}`,
+      `docker rm -f -t 0 gw app later 2> /dev/null || true; docker network rm app || true; docker plugin rm -f ${PLUGIN}`,
     ),
   );
 
@@ -32,12 +32,10 @@ describe('the managed plugin', () => {
     );
   });
 
-  test('a network is made with it, and a container gets as far as the kernel lets it', async () => {
-    await sh('ip link add wg0 type dummy');
-    await sh(
-      `docker network create -d ${PLUGIN} -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet 10.0.0.0/24 --gateway 10.0.0.1 wg`,
-    );
-    assert.match(await sh.fails('docker run --rm --network wg busybox:local true'), /WireGuard|wireguard/);
+  test('it is asked for a network, and makes it where the kernel has WireGuard', async () => {
+    const create = `docker network create -d ${PLUGIN} -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet 10.0.0.0/24 wg`;
+    assert.match(await sh(`${create} 2>&1 || true`), /this kernel has no WireGuard|^[0-9a-f]{64}$/);
+    await sh('docker network rm wg 2>&1 || true');
   });
 
   test('a label is applied', async () => {
@@ -54,7 +52,7 @@ describe('the managed plugin', () => {
     );
   });
 
-  test('a later one takes its place: networks and labels are still there', async () => {
+  test('a later one takes its place: labels are still there and are applied again', async () => {
     await sh(`docker plugin disable -f ${PLUGIN}`);
     await sh(
       `docker plugin rm -f ${PLUGIN}; docker plugin create ${PLUGIN} dist/plugin; docker plugin enable ${PLUGIN}`,
@@ -66,8 +64,6 @@ describe('the managed plugin', () => {
     await eventually(async () =>
       assert.match(await sh('docker exec later ip route'), /^10\.8\.0\.0\/16 via/m),
     );
-    assert.match(await sh.fails('docker run --rm --network wg busybox:local true'), /WireGuard|wireguard/);
-    await sh('docker network rm wg');
   });
 
   test('disabled, its network driver is no more', async () => {
