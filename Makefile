@@ -3,11 +3,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lab build format lint unit check kernel rules netfilter-cases pages metrics docker lab lab-long lab-shell siege one test fuzz demo bench \
-  golden sbom install uninstall clean
+  golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
 FUZZ_SECONDS ?= 600
 SIEGE_SECONDS ?= 120
+# Of deb and npm: amd64, arm64 or both.
+ARCH ?= amd64
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,8 +20,9 @@ setup:
 setup-lab:
 	@test/setup lab
 
-build: setup ## compile to dist/
+build: setup ## compile to dist/; completion and manual pages to dist/share/
 	@npx --no-install tsc -p .
+	@node dist/packaging/pages/write.js
 
 format: setup ## format and fix what can be fixed
 	@npx --no-install biome check --write .
@@ -83,8 +86,24 @@ golden: setup-lab build ## capture the golden bytes anew
 	@test/golden/capture
 
 sbom: build ## dist/dwgd.cdx.json: the packages that the daemon is made of, in CycloneDX
-	@npm sbom --sbom-format=cyclonedx --sbom-type=application --omit=dev > dist/dwgd.cdx.json.new
+	@npm sbom --sbom-format=cyclonedx --sbom-type=application --omit=dev | node dist/packaging/sbom.js > dist/dwgd.cdx.json.new
 	@mv dist/dwgd.cdx.json.new dist/dwgd.cdx.json
+
+deb: build ## dist/packages/*.deb for ARCH ("amd64 arm64": both)
+	@for arch in $(ARCH); do packaging/deb/build $$arch; done
+
+npm: build ## dist/packages/dwgd-*.tgz for `npm install --global`, compiled for ARCH
+	@packaging/npm $(ARCH)
+
+image: build sbom ## an image of the daemon for labels, in the Docker that answers here; packaging/image/Dockerfile makes it, too
+	@packaging/image/import
+
+plugin: build sbom ## dist/plugin, the managed plugin: docker plugin create dwgd dist/plugin
+	@packaging/plugin/build
+
+package-test: deb npm ## the packages on a fresh Debian 12 and 13, and beside a Docker of their own (root)
+	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/deb.test.js dist/test/package/npm.test.js
+	@test/docker/inside node --test --test-reporter=spec dist/test/package/plugin.test.js
 
 install: ## build as the owner of the checkout, install under PREFIX, enable and start the service (root)
 	@systemd/build

@@ -8,6 +8,7 @@ import { version } from '../control/version.js';
 import type { DaemonOptions, Reread } from '../daemon.js';
 import type { InspectFlags } from './commands/inspect.js';
 import type { StatusFlags } from './commands/status.js';
+import { addExamples } from './examples.js';
 import { printPubkey } from './pubkey.js';
 import { addSettings, givenIn } from './settings/flags.js';
 import { fromGoFlags } from './settings/go-flags.js';
@@ -122,6 +123,7 @@ export function program(start: (options: DaemonOptions, reread: Reread) => Promi
     .action(async (name: string, flags: InspectFlags) =>
       (await import('./commands/inspect.js')).printInspection(name, flags),
     );
+  addExamples(root);
   return root;
 }
 

@@ -1,7 +1,7 @@
 // The unix socket by which Docker finds the driver: one daemon per host, root alone, gone on exit. Not here:
 // what is answered (http.ts), the server (control/unix-server.ts), the sockets of rootless Dockers (rootless-sockets.ts, user-server.ts).
 
-import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { dirname, join } from 'node:path';
 import { LockFile, LockHeldError, RUN_DIR } from '../../../native/lock-file.js';
@@ -58,6 +58,8 @@ export class PluginSocket {
       `another program answers on ${this.#path}: stop it first (the original dwgd, perhaps)`,
     );
     mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
+    // A managed plugin's: Docker has put its folder there.
+    if (realpathSync(dirname(this.#link)) === realpathSync(dirname(this.#path))) return;
     const temporary = `${this.#link}.${process.pid}`;
     rmSync(temporary, { force: true });
     symlinkSync(this.#path, temporary);

@@ -61,6 +61,19 @@ function get(socketPath: string, path: string, agent: Agent | false = false): Pr
   });
 }
 
+test('where Docker looks in the folder of the socket itself, no link takes its place', async t => {
+  const there = place(t);
+  mkdirSync(there.runDir);
+  mkdirSync(join(there.pluginDir, '..'));
+  symlinkSync(there.runDir, there.pluginDir);
+  const socket = open(there);
+  await socket.listen(app());
+  assert.ok(lstatSync(there.link).isSocket());
+  assert.equal(await get(there.link, '/x'), '/x');
+  await socket.close();
+  assert.ok(!existsSync(there.path));
+});
+
 test('calls are answered by the socket and by the link where Docker looks', async t => {
   const at = place(t);
   const socket = open(at);

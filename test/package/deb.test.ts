@@ -1,0 +1,162 @@
+// The packages on a fresh Debian 12 and 13: installed, at work beside Docker, upgraded while containers run, removed,
+// purged. Nothing of a package needs WireGuard, so it is this machine's kernel, without one. `make package-test`
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { CHECKOUT, Machine } from './machine.js';
+
+const RELEASES = [
+  { suite: 'bookworm', debian: '12', needsNode: true },
+  { suite: 'trixie', debian: '13', needsNode: false },
+] as const;
+
+const built = join(CHECKOUT, 'dist/packages');
+const folder = mkdtempSync(join(tmpdir(), 'dwgd-deb-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const find = (beginning: string): string => {
+  const name = readdirSync(built).find(file => file.startsWith(beginning) && file.endsWith('_amd64.deb'));
+  assert.ok(name, `no ${beginning} in dist/packages: make deb`);
+  return join(built, name);
+};
+const version = execFileSync('dpkg-deb', ['-f', find('dwgd_'), 'Version'], { encoding: 'utf8' }).trim();
+const next = `${version}+next`;
+const image = join(folder, 'image.tar');
+
+/** All that is in the root but what apt, dpkg and the journal keep of anything. */
+const LISTING = `find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /mnt -o -path /var/log \
+  -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/docker -o -path /var/lib/containerd \
+  -o -path /var/lib/systemd \\) -prune -o -print | sort; find /var/lib/systemd/deb-systemd-helper* -name "*dwgd*"; ls -d /run/dwgd 2> /dev/null || true`;
+
+before(() => {
+  execFileSync(join(CHECKOUT, 'test/lab/image'), [image]);
+  // The same package as a later version.
+  const root = join(folder, 'next');
+  execFileSync('dpkg-deb', ['-R', find('dwgd_'), root]);
+  execFileSync('sed', ['-i', `s/^Version: .*/Version: ${next}/`, join(root, 'DEBIAN/control')]);
+  execFileSync('sed', [
+    '-i',
+    `s/"version": ".*"/"version": "${next}"/`,
+    join(root, 'usr/lib/dwgd/package.json'),
+  ]);
+  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '-b', root, join(folder, 'dwgd-next.deb')], {
+    stdio: 'ignore',
+  });
+});
+
+const wanted = process.env.RELEASE;
+for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wanted || suite === wanted)) {
+  describe(`on a fresh Debian ${debian}`, () => {
+    let machine: Machine;
+    let fresh: string;
+    const deb = '/mnt/packages/dwgd_*_amd64.deb';
+    const node = '/mnt/packages/dwgd-node_*_amd64.deb';
+    const install = needsNode ? `${deb} ${node}` : deb;
+    const tryRoute = 'docker exec app ip route | grep -E "^10.9.0.0/16 via"';
+
+    before(async () => {
+      machine = await Machine.boot(suite, [
+        find('dwgd_'),
+        find('dwgd-node_'),
+        join(folder, 'dwgd-next.deb'),
+        image,
+      ]);
+      await machine.until('docker version', 60);
+      await machine.sh('docker load -i /mnt/packages/image.tar; docker network create app');
+      fresh = await machine.sh(LISTING);
+    });
+    after(() => machine?.end());
+
+    test('where the release has no Node.js that is new enough, apt says what is missing', {
+      skip: !needsNode,
+    }, async () => {
+      assert.match(
+        await machine.fails(`apt-get install -y ${deb}`),
+        /Depends: nodejs \(>= 20\) but 18\..* dwgd-node/s,
+      );
+    });
+
+    test('apt installs it with all that it depends on', async () => {
+      await machine.sh(`apt-get install -y --no-install-recommends ${install} libnftables1`);
+      assert.equal(await machine.sh('dwgd --version'), version);
+      assert.equal(
+        await machine.sh('readlink /usr/lib/dwgd/node'),
+        needsNode ? '/usr/lib/dwgd-node/node' : '/usr/bin/node',
+      );
+    });
+
+    test('its service is enabled, runs, and comes before Docker', async () => {
+      assert.equal(await machine.sh('systemctl is-enabled dwgd'), 'enabled');
+      assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
+      assert.match(await machine.sh('systemctl show -P Before dwgd'), /docker\.service/);
+      await machine.sh('curl --version > /dev/null 2>&1 || true; test -S /run/docker/plugins/dwgd.sock');
+    });
+
+    test('a label of a container is applied', async () => {
+      await machine.sh('docker run -d --name gw --network app busybox:local sleep 1000');
+      await machine.sh(
+        'docker run -d --name app --network app -l twine.route.10.9.0.0/16=gw busybox:local sleep 1000',
+      );
+      await machine.until(tryRoute);
+    });
+
+    test('Docker has it as a network driver', async () => {
+      const create =
+        'docker network create -d dwgd -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet 10.0.0.0/24 wg';
+      assert.match(
+        await machine.sh(`${create} || true; docker network rm wg || true`),
+        /this kernel has no WireGuard|^[0-9a-f]{64}$/m,
+      );
+    });
+
+    test('completion and manual pages are where shells and man look', async () => {
+      await machine.sh('source /usr/share/bash-completion/completions/dwgd && complete -p dwgd');
+      assert.match(await machine.sh('zcat /usr/share/man/man1/dwgd.1.gz | head -n 1'), /^\.TH DWGD 1/);
+    });
+
+    test('upgraded while containers run, it is another process, and what it keeps is kept', async () => {
+      const before = await machine.sh('systemctl show -P MainPID dwgd');
+      const started = await machine.sh("docker inspect -f '{{.State.StartedAt}}' gw app");
+      await machine.sh('apt-get install -y /mnt/packages/dwgd-next.deb');
+      assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
+      assert.notEqual(await machine.sh('systemctl show -P MainPID dwgd'), before);
+      assert.equal(await machine.sh('dwgd --version'), next);
+      assert.equal(await machine.sh("docker inspect -f '{{.State.StartedAt}}' gw app"), started);
+      await machine.sh(tryRoute);
+      await machine.sh(
+        'docker run -d --name later --network app -l twine.route.10.8.0.0/16=gw busybox:local sleep 1000',
+      );
+      await machine.until('docker exec later ip route | grep -E "^10.8.0.0/16 via"');
+    });
+
+    test('dwgd-node takes its place, and gives it back to nodejs', { skip: needsNode }, async () => {
+      await machine.sh(`apt-get install -y ${node}`);
+      assert.equal(await machine.sh('readlink /usr/lib/dwgd/node'), '/usr/lib/dwgd-node/node');
+      assert.match(
+        await machine.sh('readlink /proc/$(systemctl show -P MainPID dwgd)/exe'),
+        /^\/usr\/lib\/dwgd-node\/node$/,
+      );
+      await machine.sh('apt-get remove -y dwgd-node');
+      assert.equal(await machine.sh('readlink /usr/lib/dwgd/node'), '/usr/bin/node');
+      assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
+    });
+
+    test('removed, its service has ended and its database is still there', async () => {
+      await machine.sh('apt-get remove -y dwgd');
+      assert.match(await machine.fails('systemctl is-active dwgd'), /inactive|unknown/);
+      await machine.sh('test -s /var/lib/dwgd/dwgd.db && ! test -e /usr/lib/dwgd && ! test -e /usr/bin/dwgd');
+      assert.equal(await machine.sh('docker exec app true && echo runs'), 'runs');
+    });
+
+    test('purged, nothing of it is left', async () => {
+      await machine.sh('apt-get purge -y --autoremove dwgd dwgd-node libnftables1');
+      assert.deepEqual(
+        (await machine.sh(LISTING)).split('\n').filter(line => !fresh.split('\n').includes(line)),
+        [],
+      );
+    });
+  });
+}
