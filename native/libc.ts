@@ -38,7 +38,6 @@ const POLLERR = 0x8;
 
 const functions = define({
   setns: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
-  unshare: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
   flock: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
   syscall: { library: LIBRARY, retType: int, paramsType: [long, long, bytes, bytes, long], errno: true },
   readlinkat: { library: LIBRARY, retType: int, paramsType: [int, bytes, bytes, long], errno: true },
@@ -69,11 +68,6 @@ export function haveMountsChanged(fd: number): boolean {
 /** setns(2): moves the calling thread into the network namespace of a file descriptor. @throws OpError */
 export function setns(fd: number, subject: string): void {
   check(functions.setns([fd, CLONE_NEWNET]), 'entering the network namespace', subject);
-}
-
-/** unshare(2): moves the calling thread into a namespace that is made for it. @throws OpError */
-export function unshare(flags: number, subject: string): void {
-  check(functions.unshare([flags]), 'making a namespace', subject);
 }
 
 /** flock(2) with LOCK_EX | LOCK_NB: whether the lock was free. @throws OpError for anything but EWOULDBLOCK */

@@ -8,6 +8,7 @@ import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
 import type { DaemonOptions } from '../daemon.js';
 import { DEFAULT_DOCKER_HOST } from '../docker/docker-host.js';
+import type { PlanFlags } from './commands/plan.js';
 import {
   readDockerHost,
   readIp,
@@ -145,9 +146,47 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .argument('<rule>', "such as 'TWINE_INPUT -p tcp --dport 22 -j ACCEPT', as one word")
     .option('-4', 'for IPv4 only')
     .option('-6', 'for IPv6 only')
-    .option('--nft', 'as commands of nft(8) instead of JSON; needs root')
+    .option('--nft', 'as commands of nft(8) instead of JSON')
     .action(printTranslation);
+  addPlan(root);
   return root;
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+function addPlan(root: Command): void {
+  root
+    .command('plan')
+    .description('print what labels would do, of a compose file or of a running container, without doing it')
+    .exitOverride()
+    .argument(
+      '[subject]',
+      'a compose file, its folder, or a container; absent: as docker compose finds its file',
+    )
+    .addOption(
+      new Option('-f, --file <path>', 'a compose file; may be given again, as for docker compose')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .option('-p, --project-name <name>', "the project's name")
+    .addOption(
+      new Option('--profile <name>', 'a profile whose services count; may be given again')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option('--allow-host-routes <networks>', 'as the flag of the daemon')
+        .argParser(readNetworks)
+        .default([], 'none'),
+    )
+    .option('--strict', 'as the flag of the daemon')
+    .option('--trust-image-labels', 'as the flag of the daemon; for a container')
+    .option(...DOCKER_HOST)
+    .option('--json', 'as JSON')
+    .action(async (subject: string | undefined, flags: PlanFlags) => {
+      const { runPlan } = await import('./commands/plan.js');
+      await runPlan(subject, flags);
+    });
 }
 
 interface TranslateFlags {

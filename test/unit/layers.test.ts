@@ -18,6 +18,7 @@ const FLOORS: readonly string[] = [
   'src/netlink/route',
   'src/netlink/wireguard',
   'src/nft',
+  'src/nft/text',
   'src/nft/iptables/syntax',
   'src/nft/iptables/values',
   'src/nft/iptables/matches',
@@ -31,6 +32,7 @@ const FLOORS: readonly string[] = [
   'src/labels/planner',
   'src/labels/controller',
   'src/labels',
+  'src/compose',
   'src/driver/spec',
   'src/driver/store',
   'src/driver/users',
@@ -39,6 +41,7 @@ const FLOORS: readonly string[] = [
   'src/driver/plugin',
   'src/driver',
   'src',
+  'src/cli/commands',
   'src/cli',
 ];
 /** No I/O, no clock, nothing kept but caches of its own results: what goes in decides what comes out. */

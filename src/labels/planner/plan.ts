@@ -56,6 +56,8 @@ export interface Plan {
   readonly sandboxes: readonly SandboxDesired[];
   readonly hostRoutes: readonly DesiredRoute[];
   readonly diagnostics: readonly Diagnostic[];
+  /** Those of the diagnostics whose labels are not in force. */
+  readonly unmet: readonly Diagnostic[];
   /** Host names that `external` should have. A label that waits for one that it does not have yet is no mistake. */
   readonly externalNames: readonly string[];
   /** Gateways for which there are others if they do not answer. */
@@ -129,6 +131,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     ],
     hostRoutes: host.routes,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics, ...host.notices]),
+    unmet: [...unapplied, ...diagnostics],
     externalNames: [...names.asked].sort(naturalCompare),
     watchedGateways: names.watched,
     routesAsked: waysBack.asked,
