@@ -26,7 +26,7 @@ export class Subnets {
   readonly #network: Network;
   readonly #taken = new Set<string>();
   /** Subnets that are made up. */
-  readonly #madeUp: ReadonlySet<Prefix>;
+  readonly madeUp: readonly Prefix[];
 
   constructor(network: Network, index: number) {
     if (index >= MAX_NETWORKS) throw new RangeError(`more than ${MAX_NETWORKS} networks`);
@@ -42,7 +42,7 @@ export class Subnets {
       return own.length > 0 ? own : [{ prefix: madeUp(family, index), gateway: undefined, isMadeUp: true }];
     });
     this.subnets = all.map(({ prefix }) => prefix);
-    this.#madeUp = new Set(all.flatMap(one => ('isMadeUp' in one ? [one.prefix] : [])));
+    this.madeUp = all.flatMap(one => ('isMadeUp' in one ? [one.prefix] : []));
     this.gateways = all.map(({ prefix, gateway }) => gateway ?? nth(prefix, 1));
     for (const gateway of this.gateways) this.#taken.add(formatAddress(gateway));
   }
@@ -84,7 +84,7 @@ export class Subnets {
   }
 
   #isMadeUp(address: Address): boolean {
-    return [...this.#madeUp].some(subnet => prefixContains(subnet, address));
+    return this.madeUp.some(subnet => prefixContains(subnet, address));
   }
 }
 

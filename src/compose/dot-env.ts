@@ -10,16 +10,16 @@ export function parseDotEnv(text: string, before: Variables): Map<string, string
   const found = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
     const [, name, rest = ''] = LINE.exec(line) ?? [];
-    if (name !== undefined) found.set(name, valueOf(rest.trim(), new Map([...found, ...before])));
+    if (name !== undefined) found.set(name, readValue(rest.trim(), new Map([...found, ...before])));
   }
   return found;
 }
 
-function valueOf(text: string, variables: Variables): string {
+function readValue(text: string, variables: Variables): string {
   const single = /^'([^']*)'/.exec(text)?.[1];
   if (single !== undefined) return single;
   const double = /^"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
-  const plain = double === undefined ? text.replace(/\s+#.*$/, '').replace(/^#.*$/, '') : unescape(double);
+  const plain = double === undefined ? text.replace(/\s+#.*$/, '').replace(/^#.*$/, '') : unescaped(double);
   try {
     return interpolate(plain, variables);
   } catch {
@@ -27,7 +27,7 @@ function valueOf(text: string, variables: Variables): string {
   }
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
   return text.replace(/\\(.)/g, (_, char: string) => escapes[char] ?? char);
 }

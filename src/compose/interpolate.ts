@@ -41,7 +41,7 @@ export function interpolate(
       const name = NAME.exec(rest)?.[0];
       if (name === undefined)
         throw new UserError(`${quote(`$${rest}`)} is no variable: write $$ for a dollar`);
-      result += valueOf(name, variables, missing);
+      result += lookUp(name, variables, missing);
       at = dollar + 1 + name.length;
     }
     bounded(result);
@@ -70,7 +70,7 @@ function braced(text: string, variables: Variables, missing: (name: string) => v
   const [, operator = '', word = ''] = /^(:?[-?+])(.*)$/s.exec(rest) ?? [];
   if (name === undefined || (rest !== '' && operator === ''))
     throw new UserError(`${quote(`\${${text}}`)} is no variable: write $$ for a dollar`);
-  if (operator === '') return valueOf(name, variables, missing);
+  if (operator === '') return lookUp(name, variables, missing);
   const value = variables.get(name);
   const isSet = value !== undefined && (value !== '' || !operator.startsWith(':'));
   const other = (): string => interpolate(word, variables, missing, depth + 1);
@@ -80,7 +80,7 @@ function braced(text: string, variables: Variables, missing: (name: string) => v
   throw new UserError(`the variable ${name} is not set${word === '' ? '' : `: ${quote(other())}`}`);
 }
 
-function valueOf(name: string, variables: Variables, missing: (name: string) => void): string {
+function lookUp(name: string, variables: Variables, missing: (name: string) => void): string {
   const value = variables.get(name);
   if (value === undefined) missing(name);
   return value ?? '';

@@ -2,7 +2,7 @@
 // (addresses.ts), the plan for them (preview.ts).
 
 import { createHash } from 'node:crypto';
-import { type Address, formatAddress, prefixContains } from '../base/ip.js';
+import { type Address, formatAddress, formatPrefix, prefixContains } from '../base/ip.js';
 import { linksOf } from '../docker/container-names.js';
 import type {
   Attachment,
@@ -73,6 +73,7 @@ class WorldMaker {
       .flatMap(({ network, subnets, index }) => {
         for (const gateway of subnets.madeUpGateways)
           this.#names.set(formatAddress(gateway), `<host on ${network.name}>`);
+        for (const subnet of subnets.madeUp) this.#names.set(formatPrefix(subnet), `<subnet of ${network.name}>`);
         this.#names.set(bridgeMac(index), `<bridge of ${network.name}>`);
         return subnets.gateways.map((address, n) => ({
           prefix: { address, length: subnets.subnets[n]!.length },

@@ -4,7 +4,7 @@
 import { formatAddress } from '../../base/ip.js';
 import { diff } from '../../labels/diff/diff.js';
 import { diffRoutes } from '../../labels/diff/diff-routes.js';
-import type { Change, DesiredRoute, SandboxDesired, SandboxObserved } from '../../labels/diff/state.js';
+import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../../labels/diff/state.js';
 import { ipRouteAdd, ipRule } from '../../netlink/route/describe.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import { printTable } from '../../nft/text/listing.js';
@@ -29,17 +29,21 @@ export function plannedState(desired: SandboxDesired): PlannedState {
   const { containers, sysctls, table, isClosed, loopbackTowards = [] } = desired;
   return {
     containers,
-    sysctls: sysctls.map(({ name, value, towards }) => {
-      const real = towards ? name.replace('*', `<interface to ${formatAddress(towards)}>`) : name;
-      return `net.${real.replaceAll('/', '.')}=${value}`;
-    }),
+    sysctls: [...new Set(sysctls.map(printSysctl))],
     routes: [
       ...diff(desired, NOTHING).flatMap(ipCommand),
-      ...loopbackTowards.map(to => `ip -6 route add local ::1/128 dev <interface to ${formatAddress(to)}>`),
+      ...new Set(
+        loopbackTowards.map(to => `ip -6 route add local ::1/128 dev <interface to ${formatAddress(to)}>`),
+      ),
     ],
     ...(table && { nft: printTable(table) }),
     isClosed: isClosed === true,
   };
+}
+
+function printSysctl({ name, value, towards }: DesiredSysctl): string {
+  const real = towards ? name.replace('*', `<interface to ${formatAddress(towards)}>`) : name;
+  return `net.${real.replaceAll('/', '.')}=${value}`;
 }
 
 /** Routes of the host. */
@@ -76,7 +80,7 @@ export function printStates(
 /** A text with names in place of what is made up. */
 export function withNames(text: string, names: ReadonlyMap<string, string>): string {
   // Whole words alone: one address may begin as another does.
-  return text.replace(/[0-9a-f.:]+/gi, word => names.get(word) ?? named(word, names) ?? word);
+  return text.replace(/[0-9a-f.:]+(?:\/\d+)?/gi, word => names.get(word) ?? named(word, names) ?? word);
 }
 
 /** An address with something behind it: `198.18.0.2:80`. */
