@@ -8,7 +8,7 @@ import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
 import type { DaemonOptions } from '../daemon.js';
 import { DEFAULT_DOCKER_HOST } from '../docker/docker-host.js';
-import type { PlanFlags } from './commands/plan.js';
+import type { PlanFlags } from './commands/plan-flags.js';
 import {
   readDockerHost,
   readIp,

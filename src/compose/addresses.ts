@@ -12,7 +12,7 @@ import {
   prefixContains,
 } from '../base/ip.js';
 import { quote } from '../base/plain-text.js';
-import type { Network, Service } from './project.js';
+import type { ComposeNetwork, Service } from './project.js';
 import { ComposeError, type Place } from './tree.js';
 
 /** 198.18.0.0/15 (RFC 2544), a /24 for each network; and a /64 of 2001:db8::/32 (RFC 3849). */
@@ -23,12 +23,12 @@ const MAX_NETWORKS = 512;
 export class Subnets {
   readonly subnets: readonly Prefix[];
   readonly gateways: readonly Address[];
-  readonly #network: Network;
+  readonly #network: ComposeNetwork;
   readonly #taken = new Set<string>();
   /** Subnets that are made up. */
   readonly madeUp: readonly Prefix[];
 
-  constructor(network: Network, index: number) {
+  constructor(network: ComposeNetwork, index: number) {
     if (index >= MAX_NETWORKS) throw new RangeError(`more than ${MAX_NETWORKS} networks`);
     this.#network = network;
     const given = network.subnets.map(({ subnet, gateway, place }) => {

@@ -11,14 +11,20 @@ import { asMapping, entriesOf, member, textAt, textsOf } from './read.js';
 import { ComposeError, type Entry, type Mapping, type Place, parseTree, type Tree } from './tree.js';
 
 /** How files are read. @returns undefined where there is none; throws UserError where it cannot be read */
-export type ReadFile = (path: string) => string | undefined;
+type ReadFile = (path: string) => string | undefined;
 
-export interface Loaded {
+interface Loaded {
   readonly tree: Mapping;
   /** Variables that are not set, which are empty. */
   readonly unset: readonly string[];
   /** Values of variables, those of `.env` included. */
   readonly variables: Variables;
+}
+
+/** Where a file is, and how it is called in messages. */
+interface File {
+  readonly path: string;
+  readonly shown: string;
 }
 
 /** Files that one is made of, in all. */
@@ -35,7 +41,8 @@ export function loadFiles(paths: readonly string[], environment: Variables, read
   const loader = new Loader(read);
   const folder = dirname(resolve(paths[0]!));
   const variables = loader.withDotEnv(folder, environment);
-  return { tree: loader.load(paths, variables), unset: [...loader.unset], variables };
+  const files = paths.map(shown => ({ path: resolve(shown), shown }));
+  return { tree: loader.load(files, variables), unset: [...loader.unset], variables };
 }
 
 class Loader {
@@ -55,15 +62,12 @@ class Loader {
     return new Map([...found, ...environment]);
   }
 
-  /** @param including files that this one is included by */
-  load(paths: readonly string[], variables: Variables, including: readonly string[] = []): Mapping {
-    const trees = paths.map(path => this.#file(resolve(path), path, variables));
+  /** @param including paths of files that this one is included by */
+  load(files: readonly File[], variables: Variables, including: readonly string[] = []): Mapping {
+    const trees = files.map(({ path, shown }) => this.#file(path, shown, variables));
     const joined = trees.reduce((before, after) => merge(before, after) as Mapping);
-    const included = this.#included(joined, dirname(resolve(paths[0]!)), variables, [
-      ...including,
-      ...paths.map(path => resolve(path)),
-    ]);
-    return included.reduce((whole, other) => joinIncluded(whole, other), joined);
+    const chain = [...including, ...files.map(({ path }) => path)];
+    return this.#included(joined, files[0]!, variables, chain).reduce(joinIncluded, joined);
   }
 
   /** A file with its variables replaced and its services extended. */
@@ -128,29 +132,24 @@ class Loader {
     return merge(this.#extended(base, { path, shown, services }, variables, [...chain, key]), service);
   }
 
-  #included(tree: Mapping, folder: string, variables: Variables, including: readonly string[]): Mapping[] {
+  #included(tree: Mapping, by: File, variables: Variables, including: readonly string[]): Mapping[] {
     const given = member(tree, 'include');
     if (!given) return [];
     if (given.kind !== 'list') throw new ComposeError(given.place, 'include is no list');
+    const folder = dirname(by.path);
     return given.items.map(item => {
       const options = item.kind === 'mapping' ? item : undefined;
-      const names = options ? textsOf(member(options, 'path')) : textsOf(item);
-      const [first] = names;
-      if (first === undefined) throw new ComposeError(item.place, 'include names no file');
-      const paths = names.map(name => resolve(folder, name));
-      if (paths.some(path => including.includes(path)))
-        throw new ComposeError(item.place, `${quote(first)} includes itself in the end`);
+      const names = textsOf(options ? member(options, 'path') : item);
+      const files = names.map(name => ({ path: resolve(folder, name), shown: besides(by.shown, name) }));
+      const [first] = files;
+      if (!first) throw new ComposeError(item.place, 'include names no file');
+      if (files.some(({ path }) => including.includes(path)))
+        throw new ComposeError(item.place, `${quote(first.shown)} includes itself in the end`);
       const own = textAt(options, 'project_directory');
-      const beside = own === undefined ? dirname(paths[0]!) : resolve(folder, own);
-      const files = options && member(options, 'env_file') ? textsOf(member(options, 'env_file')) : ['.env'];
-      const shown = paths.map((path, n) =>
-        names[n]!.startsWith('/') ? path : besides(including[0]!, names[n]!),
-      );
-      return this.load(
-        shown.map((_, n) => paths[n]!),
-        this.withDotEnv(beside, variables, files),
-        including,
-      );
+      const beside = own === undefined ? dirname(first.path) : resolve(folder, own);
+      const given = textsOf(options && member(options, 'env_file'));
+      const withOwn = this.withDotEnv(beside, variables, given.length > 0 ? given : undefined);
+      return this.load(files, withOwn, including);
     });
   }
 }

@@ -30,7 +30,7 @@ export interface Preview extends Pick<Plan, 'sandboxes' | 'hostRoutes'> {
 }
 
 /** As the daemon's flags of the same names. */
-export interface PreviewOptions {
+interface PreviewOptions {
   readonly allowHostRoutes: readonly Prefix[];
   readonly strict: boolean;
 }

@@ -6,14 +6,14 @@ import { asMapping, booleanAt, entriesOf, member, textAt, textsOf } from './read
 import { ComposeError, type Mapping, type Place, type Tree } from './tree.js';
 
 /** A label and where it stands. */
-export interface PlacedLabel {
+interface PlacedLabel {
   readonly key: string;
   readonly value: string;
   readonly place: Place;
 }
 
 /** A service on a network. */
-export interface Connection {
+export interface NetworkConnection {
   readonly network: string;
   readonly place: Place;
   readonly aliases: readonly string[];
@@ -32,7 +32,7 @@ export interface Service {
   readonly scale: number;
   /** `service:vpn`, `container:x`, `host`, `none`, `bridge`. */
   readonly networkMode?: { readonly text: string; readonly place: Place };
-  readonly connections: readonly Connection[];
+  readonly connections: readonly NetworkConnection[];
   readonly labels: readonly PlacedLabel[];
   /** Where its labels begin; of its own place where it has none. */
   readonly labelsAt: Place;
@@ -44,13 +44,13 @@ export interface Service {
 }
 
 /** A subnet that the file gives a network. */
-export interface GivenSubnet {
+interface GivenSubnet {
   readonly subnet: string;
   readonly gateway?: string;
   readonly place: Place;
 }
 
-export interface Network {
+export interface ComposeNetwork {
   readonly key: string;
   /** As Docker has it. */
   readonly name: string;
@@ -67,7 +67,7 @@ export interface Project {
   readonly name: string;
   readonly services: readonly Service[];
   /** Those that some service is on, by their keys. */
-  readonly networks: ReadonlyMap<string, Network>;
+  readonly networks: ReadonlyMap<string, ComposeNetwork>;
   /** Services that are left out, since none of their profiles is asked for. */
   readonly inactive: readonly string[];
 }
@@ -89,7 +89,7 @@ export function readProject(tree: Mapping, name: string, profiles: readonly stri
     else inactive.push(key);
   }
   const given = entriesOf(member(tree, 'networks'), 'networks');
-  const used = new Map<string, Network>();
+  const used = new Map<string, ComposeNetwork>();
   for (const { connections } of services) {
     for (const { network, place } of connections) {
       const entry = given.get(network);
@@ -147,7 +147,7 @@ function readLabels(tree: Tree | undefined): PlacedLabel[] {
   });
 }
 
-function readConnections(service: Mapping | undefined, at: Place): Connection[] {
+function readConnections(service: Mapping | undefined, at: Place): NetworkConnection[] {
   const given = member(service, 'networks');
   const entries = entriesOf(given && keyed(given), 'networks');
   if (entries.size === 0) return [{ network: DEFAULT_NETWORK, place: at, aliases: [], priority: 0 }];
@@ -165,7 +165,7 @@ function readConnections(service: Mapping | undefined, at: Place): Connection[] 
   });
 }
 
-function readNetwork(key: string, project: string, network: Mapping | undefined): Network {
+function readNetwork(key: string, project: string, network: Mapping | undefined): ComposeNetwork {
   const external = member(network, 'external');
   const isExternal = external?.kind === 'mapping' || booleanAt(network, 'external') === true;
   const ofExternal = external?.kind === 'mapping' ? textAt(external, 'name') : undefined;

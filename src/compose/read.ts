@@ -1,5 +1,5 @@
 // Small readers of a tree: a member, a text, a list of texts, each with its sentence for a mistake. Pure. Not here: what
-// they are used for (services.ts, networks.ts).
+// they are used for (project.ts).
 
 import { quote } from '../base/plain-text.js';
 import { ComposeError, type Entry, type Mapping, type Tree } from './tree.js';

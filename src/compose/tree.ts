@@ -2,7 +2,8 @@
 // (`<<`) applied. What is nested or repeated without end is refused. Pure. Not here: what a compose file means by it
 // (project.ts), variables (interpolate.ts).
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import type { Node } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import { UserError } from '../base/errors.js';
 import { plain } from '../base/plain-text.js';
 
@@ -13,13 +14,13 @@ export interface Place {
   readonly column: number;
 }
 
-export interface Scalar {
+interface Scalar {
   readonly kind: 'scalar';
   readonly place: Place;
   /** Undefined for null. */
   readonly text: string | undefined;
 }
-export interface List {
+interface List {
   readonly kind: 'list';
   readonly place: Place;
   readonly items: readonly Tree[];
@@ -33,7 +34,7 @@ export interface Mapping {
   readonly isOverride?: true;
 }
 /** `!reset`: takes away what an earlier file has. */
-export interface Reset {
+interface Reset {
   readonly kind: 'reset';
   readonly place: Place;
 }

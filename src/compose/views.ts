@@ -13,7 +13,7 @@ import type {
 import { networkKind, twineLabels } from '../labels/discovery/docker-view.js';
 import { isOwnStack } from '../labels/discovery/runtimes.js';
 import { bridgeMac, containerNames, Subnets } from './addresses.js';
-import type { Connection, Network, Project, Service } from './project.js';
+import type { ComposeNetwork, NetworkConnection, Project, Service } from './project.js';
 import { ComposeError } from './tree.js';
 
 /** What a plan is made from, and how what is made up in it is shown. */
@@ -37,7 +37,7 @@ class WorldMaker {
   readonly #project: Project;
   readonly #subnets: ReadonlyMap<
     string,
-    { readonly network: Network; readonly subnets: Subnets; readonly index: number }
+    { readonly network: ComposeNetwork; readonly subnets: Subnets; readonly index: number }
   >;
   readonly #names = new Map<string, string>();
   readonly #services = new Map<string, Service>();
@@ -73,7 +73,8 @@ class WorldMaker {
       .flatMap(({ network, subnets, index }) => {
         for (const gateway of subnets.madeUpGateways)
           this.#names.set(formatAddress(gateway), `<host on ${network.name}>`);
-        for (const subnet of subnets.madeUp) this.#names.set(formatPrefix(subnet), `<subnet of ${network.name}>`);
+        for (const subnet of subnets.madeUp)
+          this.#names.set(formatPrefix(subnet), `<subnet of ${network.name}>`);
         this.#names.set(bridgeMac(index), `<bridge of ${network.name}>`);
         return subnets.gateways.map((address, n) => ({
           prefix: { address, length: subnets.subnets[n]!.length },
@@ -92,7 +93,7 @@ class WorldMaker {
   #container(
     name: string,
     service: Service,
-    given: ReadonlyMap<Connection, readonly Address[]>,
+    given: ReadonlyMap<NetworkConnection, readonly Address[]>,
   ): ContainerView {
     this.#services.set(name, service);
     const id = createHash('sha256').update(`${this.#project.name} ${name}`).digest('hex');
@@ -168,10 +169,10 @@ class WorldMaker {
   #attachments(
     name: string,
     service: Service,
-    given: ReadonlyMap<Connection, readonly Address[]>,
+    given: ReadonlyMap<NetworkConnection, readonly Address[]>,
   ): Attachment[] {
-    const priority = ({ network }: Connection): string => this.#subnets.get(network)!.network.name;
-    const hasGateway = (connection: Connection): boolean =>
+    const priority = ({ network }: NetworkConnection): string => this.#subnets.get(network)!.network.name;
+    const hasGateway = (connection: NetworkConnection): boolean =>
       !this.#subnets.get(connection.network)!.network.isInternal;
     const sorted = [...service.connections].sort(
       (a, b) =>

@@ -17,25 +17,40 @@ async function namespaceFor(t: TestContext, attachments: readonly Attachment[]):
   const ns = await Namespace.create(t);
   const lines = ['link set lo up'];
   for (const [n, { addresses, subnets = [], gateways = [] }] of attachments.entries()) {
-    lines.push(`link add eth${n} type veth peer name peer${n}`, `link set eth${n} up`, `link set peer${n} up`);
+    lines.push(
+      `link add eth${n} type veth peer name peer${n}`,
+      `link set eth${n} up`,
+      `link set peer${n} up`,
+    );
     for (const address of addresses) {
       const length = subnets.find(subnet => subnet.address.family === address.family)!.length;
-      lines.push(`address add ${formatAddress(address)}/${length} dev eth${n}${address.family === 6 ? ' nodad' : ''}`);
+      lines.push(
+        `address add ${formatAddress(address)}/${length} dev eth${n}${address.family === 6 ? ' nodad' : ''}`,
+      );
     }
     for (const gateway of n === 0 ? gateways : [])
       lines.push(`${gateway.family === 6 ? '-6 ' : ''}route add default via ${formatAddress(gateway)}`);
   }
-  for (const line of lines) ns.ip(...line.split(' '));
+  ns.exec('sh', '-ec', lines.map(line => `ip ${line}`).join('\n'));
+  ns.settle();
   return ns;
 }
 
 /** What is in there, as the plan has it. */
-function held(ns: Namespace, sandboxes: Awaited<ReturnType<typeof programmer>>['sandboxes'], desired: SandboxDesired) {
+function held(
+  ns: Namespace,
+  sandboxes: Awaited<ReturnType<typeof programmer>>['sandboxes'],
+  desired: SandboxDesired,
+) {
   const observed = sandboxes.observe(ns.ref)!;
-  const listing = observed.hasTable ? ns.exec('env', 'TZ=UTC', 'nft', '-s', 'list', 'table', 'inet', 'dwgd') : '';
+  const listing = observed.hasTable
+    ? ns.exec('env', 'TZ=UTC', 'nft', '-s', 'list', 'table', 'inet', 'dwgd')
+    : '';
   const local = new Set((desired.loopbackTowards ?? []).map(formatAddress)).size > 0 ? 1 : 0;
   const routes = [
-    ...observed.routes.filter(({ destination }) => formatPrefix(destination) !== '::1/128').map(({ index: _, ...route }) => ipRouteAdd(route, 'prepend')),
+    ...observed.routes
+      .filter(({ destination }) => formatPrefix(destination) !== '::1/128')
+      .map(({ index: _, ...route }) => ipRouteAdd(route, 'prepend')),
     ...observed.rules.map(rule => ipRule('add', rule)),
   ];
   const loopback = observed.routes.filter(({ destination }) => formatPrefix(destination) === '::1/128');
@@ -55,7 +70,10 @@ kernelTest(
         const state = plannedState(desired);
         const where = `${file}: ${state.containers.join(', ')}`;
         const members = plan.world.containers.filter(({ name }) => state.containers.includes(name));
-        const ns = await namespaceFor(t, members.find(({ attachments }) => attachments.length > 0)?.attachments ?? []);
+        const ns = await namespaceFor(
+          t,
+          members.find(({ attachments }) => attachments.length > 0)?.attachments ?? [],
+        );
         const result = sandboxes.reconcile({ ...desired, netns: ns.ref })!;
         assert.deepEqual(result.failures, [], where);
         const { routes, nft } = held(ns, sandboxes, desired);
@@ -65,7 +83,11 @@ kernelTest(
         for (const sysctl of state.sysctls) {
           const [name, value] = sysctl.replace(/<interface to [^>]*>/, 'eth0').split('=');
           const path = `/proc/sys/${name!.replaceAll('.', '/')}`;
-          assert.equal(ns.within(() => readFileSync(path, 'utf8').trim()), value, `${where}: ${name}`);
+          assert.equal(
+            ns.within(() => readFileSync(path, 'utf8').trim()),
+            value,
+            `${where}: ${name}`,
+          );
         }
         programmed++;
         if (state.nft !== undefined) tables++;

@@ -11,7 +11,10 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** Files by name, with what is in them. */
 export function composeFiles(): Map<string, string> {
   const folder = `${root}test/compose`;
-  const own = readdirSync(folder).map((name): [string, string] => [name, readFileSync(`${folder}/${name}`, 'utf8')]);
+  const own = readdirSync(folder).map((name): [string, string] => [
+    name,
+    readFileSync(`${folder}/${name}`, 'utf8'),
+  ]);
   const readme = readFileSync(`${root}README.md`, 'utf8');
   const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!);
   const shown = blocks.filter(text => /^services:/m.test(text));

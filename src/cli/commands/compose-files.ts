@@ -14,7 +14,7 @@ const NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-comp
 const OVERRIDES = NAMES.map(name => name.replace(/\.(\w+)$/, '.override.$1'));
 
 /** What says which project it is; as docker compose's options of these names. */
-export interface ProjectOptions {
+interface ProjectOptions {
   readonly files: readonly string[];
   readonly projectName?: string;
   readonly profiles: readonly string[];

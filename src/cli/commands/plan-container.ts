@@ -8,7 +8,7 @@ import { nearest } from '../../base/suggest.js';
 import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
 import type { ContainerView } from '../../labels/discovery/container.js';
 import { type LivePreview, previewContainers } from '../../labels/preview.js';
-import type { PlanFlags } from './plan.js';
+import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates } from './planned-state.js';
 
 /** @param name of the container, or the beginning of its id. @throws UserError, Error */

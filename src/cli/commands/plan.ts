@@ -1,22 +1,11 @@
 // `dwgd plan`: what labels would do, of a compose file or of a running container, without doing it. Not here: the plan
-// (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (command-line.ts).
+// (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (cli/command-line.ts).
 
-import type { Prefix } from '../../base/ip.js';
 import { type Preview, previewProject, type Told } from '../../compose/preview.js';
 import { formatPlace } from '../../compose/tree.js';
 import { isComposePath, readComposeProject } from './compose-files.js';
+import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';
-
-export interface PlanFlags {
-  readonly file: readonly string[];
-  readonly projectName?: string;
-  readonly profile: readonly string[];
-  readonly allowHostRoutes: readonly Prefix[];
-  readonly strict?: true;
-  readonly json?: true;
-  readonly dockerHost?: string;
-  readonly trustImageLabels?: true;
-}
 
 /** @param subject a compose file, its folder, or the name of a container. @throws UserError */
 export async function runPlan(subject: string | undefined, flags: PlanFlags): Promise<void> {

@@ -4,13 +4,19 @@
 import { formatAddress } from '../../base/ip.js';
 import { diff } from '../../labels/diff/diff.js';
 import { diffRoutes } from '../../labels/diff/diff-routes.js';
-import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../../labels/diff/state.js';
+import type {
+  Change,
+  DesiredRoute,
+  DesiredSysctl,
+  SandboxDesired,
+  SandboxObserved,
+} from '../../labels/diff/state.js';
 import { ipRouteAdd, ipRule } from '../../netlink/route/describe.js';
 import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import { printTable } from '../../nft/text/listing.js';
 
 /** What one namespace would hold. */
-export interface PlannedState {
+interface PlannedState {
   readonly containers: readonly string[];
   /** `name=value`. */
   readonly sysctls: readonly string[];

@@ -2,7 +2,7 @@
 // printed (statements.ts).
 
 import type { Expression, Statement } from '../expression.js';
-import { numberOf, PROTOCOLS } from './symbols.js';
+import { numberOf, PROTOCOL_NAMES } from './symbols.js';
 
 /** The layers of which a match can be implied. */
 type Layer = 'nfproto' | 'l4proto';
@@ -66,10 +66,10 @@ function layerOf(statement: Statement): Layer | undefined {
 function protocolsOf(field: Expression): [network?: string | undefined, transport?: number | undefined] {
   if (typeof field !== 'object') return [];
   if ('exthdr' in field) return EXTENSION_HEADERS.has(field.exthdr.name) ? ['ipv6'] : [];
-  if ('tcp option' in field) return [undefined, numberOf(PROTOCOLS, 'tcp')];
+  if ('tcp option' in field) return [undefined, numberOf(PROTOCOL_NAMES, 'tcp')];
   if (!('payload' in field) || !('protocol' in field.payload)) return [];
   const { protocol } = field.payload;
-  return [NETWORK[protocol], TRANSPORT[protocol] ?? numberOf(PROTOCOLS, protocol)];
+  return [NETWORK[protocol], TRANSPORT[protocol] ?? numberOf(PROTOCOL_NAMES, protocol)];
 }
 
 /** Every expression of a statement, those within others included. */

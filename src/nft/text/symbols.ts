@@ -13,7 +13,7 @@ const counted = (first: number, ...names: string[]): Symbols =>
   new Map(names.map((name, n) => [first + n, name]));
 
 /** Of /etc/protocols, which nft(8) reads: those that Debian's names. */
-export const PROTOCOLS = named({
+export const PROTOCOL_NAMES = named({
   ...{
     ip: 0,
     icmp: 1,
@@ -53,7 +53,7 @@ export const DSCP = named({
 });
 export const ECN = counted(0, 'not-ect', 'ect1', 'ect0', 'ce');
 
-export const ICMP_TYPES = named({
+export const ICMP_TYPE_NAMES = named({
   ...{ 'echo-reply': 0, 'destination-unreachable': 3, 'source-quench': 4, redirect: 5, 'echo-request': 8 },
   ...{ 'router-advertisement': 9, 'router-solicitation': 10, 'time-exceeded': 11, 'parameter-problem': 12 },
   ...{ 'timestamp-request': 13, 'timestamp-reply': 14, 'info-request': 15, 'info-reply': 16 },
@@ -63,7 +63,7 @@ export const ICMP_CODES = named({
   ...{ 'net-unreachable': 0, 'host-unreachable': 1, 'prot-unreachable': 2, 'port-unreachable': 3 },
   ...{ 'frag-needed': 4, 'net-prohibited': 9, 'host-prohibited': 10, 'admin-prohibited': 13 },
 });
-export const ICMPV6_TYPES = named({
+export const ICMPV6_TYPE_NAMES = named({
   ...{ 'destination-unreachable': 1, 'packet-too-big': 2, 'time-exceeded': 3, 'parameter-problem': 4 },
   ...{ 'echo-request': 128, 'echo-reply': 129, 'mld-listener-query': 130, 'mld-listener-report': 131 },
   ...{ 'mld-listener-done': 132, 'nd-router-solicit': 133, 'nd-router-advert': 134 },
@@ -90,7 +90,7 @@ export const DCCP_TYPES = counted(
   ...([0, 'request', 'response', 'data', 'ack', 'dataack', 'closereq', 'close', 'reset', 'sync'] as const),
   'syncack',
 );
-export const MH_TYPES = counted(
+export const MH_TYPE_NAMES = counted(
   ...([0, 'binding-refresh-request', 'home-test-init', 'careof-test-init', 'home-test'] as const),
   ...(['careof-test', 'binding-update', 'binding-acknowledgement', 'binding-error'] as const),
   ...(['fast-binding-update', 'fast-binding-acknowledgement', 'fast-binding-advertisement'] as const),

@@ -43,7 +43,7 @@ const flagsOf = (flags: symbols.Symbols): ValueType => ({ print: String, flags }
 const words = (order: symbols.Symbols): ValueType => ({ print: String, order });
 
 const DSCP = namedBy(symbols.DSCP, value => `0x${Number(value).toString(16).padStart(2, '0')}`);
-const PROTOCOL = namedBy(symbols.PROTOCOLS);
+const PROTOCOL = namedBy(symbols.PROTOCOL_NAMES);
 
 /** `1d2h3m4s`. */
 export function formatSeconds(seconds: number): string {
@@ -107,7 +107,7 @@ const CT: Readonly<Record<string, ValueType>> = {
   helper: QUOTED,
 };
 const EXTHDR: Readonly<Record<string, ValueType>> = {
-  'mh type': namedBy(symbols.MH_TYPES),
+  'mh type': namedBy(symbols.MH_TYPE_NAMES),
   'rt nexthdr': PROTOCOL,
 };
 const PAYLOAD: Readonly<Record<string, ValueType>> = {
@@ -115,9 +115,9 @@ const PAYLOAD: Readonly<Record<string, ValueType>> = {
   'ip6 dscp': DSCP,
   'ip ecn': namedBy(symbols.ECN),
   'ip6 ecn': namedBy(symbols.ECN),
-  'icmp type': namedBy(symbols.ICMP_TYPES),
+  'icmp type': namedBy(symbols.ICMP_TYPE_NAMES),
   'icmp code': namedBy(symbols.ICMP_CODES),
-  'icmpv6 type': namedBy(symbols.ICMPV6_TYPES),
+  'icmpv6 type': namedBy(symbols.ICMPV6_TYPE_NAMES),
   'icmpv6 code': namedBy(symbols.ICMPV6_CODES),
   'dccp type': namedBy(symbols.DCCP_TYPES),
   'tcp flags': { ...HEX, flags: symbols.TCP_FLAGS },
