@@ -1,4 +1,5 @@
 // Compose files as people write them: what is read of each form, and each mistake with its place.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of compose files
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDotEnv } from '../../../src/compose/dot-env.js';
