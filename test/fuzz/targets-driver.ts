@@ -88,7 +88,7 @@ function rowOf(tree: unknown, columns: readonly string[]): unknown {
 
 function sqlValue(value: unknown): unknown {
   const [first] = entries(value);
-  if (first?.[0] === 'hex') return Buffer.from(String(first[1]), 'hex');
+  if (first?.[0] === 'hex' && typeof first[1] === 'string') return Buffer.from(first[1], 'hex');
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 }
 

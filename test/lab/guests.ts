@@ -23,17 +23,17 @@ const [FAILED, REASON] = [/^ {2}FAIL /, /^ {6}/];
 
 /** What the long scenarios take, in seconds, so that the guests end at about the same time. */
 const SECONDS: Readonly<Record<string, number>> = {
-  restarts: 260,
-  service: 220,
-  'full-tunnel': 190,
-  defects: 150,
-  pubkey: 140,
-  networks: 120,
-  rootless: 100,
-  labels: 70,
-  many: 70,
-  ifname: 60,
-  processes: 55,
+  service: 190,
+  restarts: 180,
+  'full-tunnel': 165,
+  rootless: 145,
+  defects: 120,
+  pubkey: 115,
+  networks: 105,
+  labels: 85,
+  ifname: 75,
+  many: 60,
+  processes: 50,
   modules: 10,
 };
 const SECONDS_OF_OTHERS = 30;

@@ -6,13 +6,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
 import { isNotFound, messageOf } from '../../base/errors.js';
-import { parseAddress } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import type { SecretKey } from '../../netlink/wireguard/key.js';
-import type { HostPort } from '../spec/host-port.js';
+import { isNamed } from '../spec/host-port.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
@@ -182,7 +181,7 @@ export class TunnelMonitor {
     const last = this.#last.get(network.id);
     // At the first check, the host's interface may have changed while the daemon was down; names are not resolved yet.
     const changed = last ? !sameRemotePeer(last, peer) : mode.kind === 'ifname';
-    const all = !last || changed || isNamed(mode.endpoint);
+    const all = !last || changed || (mode.endpoint && isNamed(mode.endpoint));
     let failure: unknown;
     for (const endpoint of endpoints) {
       const sessionLost = this.#sessionLost.has(endpoint.id);
@@ -248,9 +247,4 @@ export class TunnelMonitor {
     }
     if (restored > 0) log.info({ link: device.name, peers: restored }, 'restored the peers of an interface');
   }
-}
-
-/** Whether the endpoint is a host name, which may resolve to another address later. */
-function isNamed(endpoint: HostPort | undefined): boolean {
-  return endpoint !== undefined && parseAddress(endpoint.host) === undefined;
 }

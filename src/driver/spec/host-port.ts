@@ -29,6 +29,11 @@ function isHost(text: string): boolean {
   return labels.every(label => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label));
 }
 
+/** Whether it is a host name, which may resolve to another address later. */
+export function isNamed({ host }: HostPort): boolean {
+  return parseAddress(host) === undefined;
+}
+
 /** The text that parseHostPort() reads. */
 export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -2,6 +2,7 @@
 // then the walk along that path (user-paths.ts) is answered from memory.
 
 import { constants } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { asUser, O_PATH } from '../../../native/libc.js';
 
@@ -32,18 +33,32 @@ try {
   for (const fd of opened.slice(1)) closeSync(fd);
 }`;
 
+/** A thread is a whole JavaScript engine, of 7 MB: it needs no room for more than the few lines above. */
+const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8, stackSizeMb: 1 };
+/** Milliseconds until the next thread begins though the one before has not ended: what hangs is one user's own loss. */
+const MOST_WAIT = 1000;
+
+/** The thread before: ended, or taking too long. */
+let before: Promise<unknown> = Promise.resolve();
+
 /**
- * Has a thread look names up. A thread keeps the ids with which it is started, so it is the user's for good, and what
- * they may not see is not seen. What comes of it tells the walk, which repeats the look-up.
+ * Has a thread look names up, after the one before. A thread keeps the ids with which it is started, so it is the user's
+ * for good, and what they may not see is not seen. What comes of it tells the walk, which repeats the look-up.
  */
 export function bringIntoMemory(
   { uid, gid }: { readonly uid: number; readonly gid: number },
   where: Uncached,
 ): Promise<void> {
   const workerData = { ...where, flags: O_PATH | constants.O_NOFOLLOW };
-  const start = (): Worker => new Worker(LOOK_UP, { eval: true, execArgv: [], env: {}, workerData });
-  const worker = uid === process.getuid!() ? start() : asUser(uid, gid, start);
-  return new Promise(resolve => {
-    worker.once('exit', () => resolve()).on('error', () => undefined);
+  const start = (): Worker =>
+    new Worker(LOOK_UP, { eval: true, execArgv: [], env: {}, workerData, resourceLimits });
+  const ended = before.then(() => {
+    const worker = uid === process.getuid!() ? start() : asUser(uid, gid, start);
+    return new Promise<void>(resolve => {
+      worker.once('exit', () => resolve()).on('error', () => undefined);
+    });
   });
+  const isLong = before.then(() => sleep(MOST_WAIT, undefined, { ref: false }));
+  before = Promise.race([ended, isLong]).catch(() => undefined);
+  return ended;
 }

@@ -33,7 +33,8 @@ const KERNEL_STACKS: ReadonlySet<string> = new Set([
 /** Whether the name, type or path is that of a runtime with its own network stack. */
 export function isOwnStack(text: string): boolean {
   const name = text.split('/').at(-1) ?? '';
-  return name.split(/[^A-Za-z0-9]+/).some(word => OWN_STACKS.has(word.toLowerCase().replace(/\d+$/, '')));
+  const words = name.toLowerCase().split(/[^a-z0-9]+/);
+  return words.some(word => OWN_STACKS.has(/^([a-z]+)\d*$/.exec(word)?.[1] ?? ''));
 }
 
 export class Runtimes {

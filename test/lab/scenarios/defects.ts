@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { daemon, database, eventually, keyPair, scenario, sh, wg, withoutEngine } from '../../support/lab.js';
+import {
+  daemon,
+  database,
+  eventually,
+  isLong,
+  keyPair,
+  scenario,
+  sh,
+  wg,
+  withoutEngine,
+} from '../../support/lab.js';
 import { Container, call, createNetwork, demand, networkBody, newId } from '../../support/libnetwork.js';
 
 const ifname = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 'supersecretseed' };
@@ -198,15 +208,17 @@ scenario(
       assert.equal(await daemon.rows('client'), 0);
     });
 
-    test('8b: -d with nothing is a database in memory', async () => {
-      await daemon.restart({ args: ['-d', ''], env: withoutEngine });
-      const network = await createNetwork(ifname, pools);
-      const container = new Container(network, { ip: '10.0.0.8/24' });
-      await container.start();
-      await container.ping('10.0.0.1');
-      await container.stop();
-      await daemon.restart({ args: ['-d', database, '-v'], env: withoutEngine });
-    });
+    if (isLong) {
+      test('8b: -d with nothing is a database in memory', async () => {
+        await daemon.restart({ args: ['-d', ''], env: withoutEngine });
+        const network = await createNetwork(ifname, pools);
+        const container = new Container(network, { ip: '10.0.0.8/24' });
+        await container.start();
+        await container.ping('10.0.0.1');
+        await container.stop();
+        await daemon.restart({ args: ['-d', database, '-v'], env: withoutEngine });
+      });
+    }
 
     test('9a: an address that another peer holds is not taken over', async () => {
       const network = await createNetwork(ifname, pools);

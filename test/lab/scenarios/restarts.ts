@@ -53,26 +53,28 @@ scenario(
       await remove('two');
     });
 
-    test('a container that ended while the daemon was down leaves nothing after its return', async () => {
-      await run('three', { networks: { net: {} } });
-      await daemon.kill9();
-      // Docker waits fifteen seconds for an answer to Leave, and again to DeleteEndpoint, and goes on.
-      await remove('three');
-      await daemon.start();
-      await nothingLeft();
-    });
-
-    test('a network removed while the daemon was down is forgotten after its return', async () => {
-      await createNetwork('other', {
-        options: { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' },
-        subnets: ['10.0.7.0/24'],
+    if (isLong) {
+      test('a container that ended while the daemon was down leaves nothing after its return', async () => {
+        await run('three', { networks: { net: {} } });
+        await daemon.kill9();
+        // Docker waits fifteen seconds for an answer to Leave, and again to DeleteEndpoint, and goes on.
+        await remove('three');
+        await daemon.start();
+        await nothingLeft();
       });
-      assert.equal(await daemon.rows('network'), 2);
-      await daemon.kill9();
-      await docker.call('DELETE', '/networks/other');
-      await daemon.start();
-      await eventually(async () => assert.equal(await daemon.rows('network'), 1), { within: 120 });
-    });
+
+      test('a network removed while the daemon was down is forgotten after its return', async () => {
+        await createNetwork('other', {
+          options: { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' },
+          subnets: ['10.0.7.0/24'],
+        });
+        assert.equal(await daemon.rows('network'), 2);
+        await daemon.kill9();
+        await docker.call('DELETE', '/networks/other');
+        await daemon.start();
+        await eventually(async () => assert.equal(await daemon.rows('network'), 1), { within: 120 });
+      });
+    }
 
     test('dockerd killed and started: a container that restarts always comes back by a new endpoint', async () => {
       await run('always', { networks: { net: { ip: '10.0.0.5' } }, restart: 'always' });

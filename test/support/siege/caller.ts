@@ -47,6 +47,7 @@ export async function callEverything(target: Target, counts: Counts): Promise<ne
   while (!existsSync(path())) await sleep(100);
   await caller.prepare().catch(() => undefined);
   const attacks: readonly (readonly [rest: number, work: () => unknown])[] = [
+    [50, () => caller.moreEndpoints()],
     [50, () => caller.rootsIds()],
     [10, () => caller.rootsLinks()],
     [50, () => caller.rootsAddress()],
@@ -59,10 +60,7 @@ export async function callEverything(target: Target, counts: Counts): Promise<ne
   for (const attack of attacks) await insist(...attack);
   return Promise.race([
     ...attacks.map(attack => forever(...attack)),
-    forever(50, async () => {
-      await caller.moreNetworks();
-      await caller.moreEndpoints();
-    }),
+    forever(50, () => caller.moreNetworks()),
     // Now and then: connections wait for one another, and so do all the other attacks meanwhile.
     forever(10_000, () => crowd(path, counts)),
   ]);
