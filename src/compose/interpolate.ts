@@ -6,6 +6,8 @@ import { quote } from '../base/plain-text.js';
 
 /** Values by name. */
 export type Variables = ReadonlyMap<string, string>;
+/** The value of a name. */
+export type Lookup = (name: string) => string | undefined;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 const MAX_DEPTH = 16;
@@ -17,7 +19,7 @@ const MAX_LENGTH = 1 << 20;
  */
 export function interpolate(
   text: string,
-  variables: Variables,
+  variables: Lookup,
   missing: (name: string) => void = () => undefined,
   depth = 0,
 ): string {
@@ -64,14 +66,14 @@ function closing(text: string): number {
   return -1;
 }
 
-function braced(text: string, variables: Variables, missing: (name: string) => void, depth: number): string {
+function braced(text: string, variables: Lookup, missing: (name: string) => void, depth: number): string {
   const name = NAME.exec(text)?.[0];
   const rest = text.slice(name?.length ?? 0);
   const [, operator = '', word = ''] = /^(:?[-?+])(.*)$/s.exec(rest) ?? [];
   if (name === undefined || (rest !== '' && operator === ''))
     throw new UserError(`${quote(`\${${text}}`)} is no variable: write $$ for a dollar`);
   if (operator === '') return lookUp(name, variables, missing);
-  const value = variables.get(name);
+  const value = variables(name);
   const isSet = value !== undefined && (value !== '' || !operator.startsWith(':'));
   const other = (): string => interpolate(word, variables, missing, depth + 1);
   if (operator.endsWith('+')) return isSet ? other() : '';
@@ -80,8 +82,8 @@ function braced(text: string, variables: Variables, missing: (name: string) => v
   throw new UserError(`the variable ${name} is not set${word === '' ? '' : `: ${quote(other())}`}`);
 }
 
-function lookUp(name: string, variables: Variables, missing: (name: string) => void): string {
-  const value = variables.get(name);
+function lookUp(name: string, variables: Lookup, missing: (name: string) => void): string {
+  const value = variables(name);
   if (value === undefined) missing(name);
   return value ?? '';
 }

@@ -100,7 +100,11 @@ class Loader {
     if (!tree) throw new ComposeError(place, 'the file is empty');
     return mapScalars(tree, (value, at) => {
       try {
-        return interpolate(value, variables, name => this.unset.add(name));
+        return interpolate(
+          value,
+          name => variables.get(name),
+          name => this.unset.add(name),
+        );
       } catch (err) {
         if (err instanceof UserError) throw new ComposeError(at, err.message);
         throw err;

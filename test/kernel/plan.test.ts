@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { formatAddress, formatPrefix } from '../../src/base/ip.js';
-import { plannedState } from '../../src/cli/commands/planned-state.js';
+import { RTPROT_DWGD } from '../../src/base/ownership.js';
+import { plannedHostRoutes, plannedState } from '../../src/cli/commands/planned-state.js';
 import type { SandboxDesired } from '../../src/labels/diff/state.js';
 import type { Attachment } from '../../src/labels/discovery/container.js';
 import { ipRouteAdd, ipRule } from '../../src/netlink/route/describe.js';
@@ -62,7 +63,7 @@ kernelTest(
   'what is planned of each compose file is what the kernel holds',
   async t => {
     const { sandboxes } = await programmer(t);
-    let [programmed, tables] = [0, 0];
+    let [programmed, tables, hosts] = [0, 0, 0];
     for (const [file, text] of composeFiles()) {
       const plan = preview({ [file]: text });
       assert.deepEqual(plan.mistakes, [], file);
@@ -93,8 +94,25 @@ kernelTest(
         if (state.nft !== undefined) tables++;
         ns.free();
       }
+      if (plan.hostRoutes.length > 0) {
+        const host = await Namespace.create(t);
+        host.ip('link', 'add', 'br0', 'type', 'veth', 'peer', 'name', 'peer0');
+        for (const link of ['br0', 'peer0']) host.ip('link', 'set', link, 'up');
+        for (const { prefix } of plan.world.hostInterfaceAddresses)
+          host.ip('address', 'add', formatPrefix(prefix), 'dev', 'br0');
+        const { failures } = host.within(() => sandboxes.reconcileHostRoutes(plan.hostRoutes));
+        assert.deepEqual(failures, []);
+        const listed = host.within(() => sandboxes.reconcileHostRoutes(plan.hostRoutes)).changes;
+        assert.deepEqual(listed, []);
+        const routes = (await host.rt.routes()).filter(({ protocol }) => protocol === RTPROT_DWGD);
+        assert.deepEqual(
+          routes.map(({ index: _, ...route }) => ipRouteAdd(route, 'prepend')),
+          plannedHostRoutes(plan.hostRoutes),
+        );
+        hosts++;
+      }
     }
-    assert.ok(programmed > 20 && tables > 18, `${programmed} namespaces, ${tables} tables`);
+    assert.ok(programmed > 20 && tables > 18 && hosts > 0, `${programmed} namespaces, ${tables} tables`);
   },
   'nft',
 );

@@ -25,7 +25,11 @@ for (const [text, expected] of [
   ['${SET:+a}${EMPTY:+b}${EMPTY+c}${MISSING+d}', 'ac'],
   ['${SET:?no}', 'x'],
 ] as const) {
-  test(`${text} becomes ${expected}`, () => assert.equal(interpolate(text, variables), expected));
+  test(`${text} becomes ${expected}`, () =>
+    assert.equal(
+      interpolate(text, name => variables.get(name)),
+      expected,
+    ));
 }
 
 for (const [text, message] of [
@@ -35,7 +39,8 @@ for (const [text, message] of [
   ['100$', /is no variable: write \$\$ for a dollar$/],
   ['${1}', /is no variable/],
 ] as const) {
-  test(`${text} is refused`, () => assert.throws(() => interpolate(text, variables), { message }));
+  test(`${text} is refused`, () =>
+    assert.throws(() => interpolate(text, name => variables.get(name)), { message }));
 }
 
 test('a .env file has names, quotes, comments and variables', () => {
@@ -56,6 +61,16 @@ test('a .env file has names, quotes, comments and variables', () => {
     D: '1x',
     SET: 'later',
     E: '',
+  });
+});
+
+test('a .env file whose values multiply is refused', () => {
+  const lines = Array.from(
+    { length: 30 },
+    (_, n) => `V${n + 1}=\${V${Math.min(n, 16)}}\${V${Math.min(n, 16)}}`,
+  );
+  assert.throws(() => parseDotEnv(['V0=xxxxxxxx', ...lines].join('\n'), new Map()), {
+    message: 'the values of .env are longer than 4 MiB in all',
   });
 });
 
