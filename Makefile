@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules netfilter-cases pages docker lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: help setup setup-lab build format lint unit check kernel rules netfilter-cases pages metrics docker lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom install uninstall clean
 
 PREFIX ?= /usr
@@ -41,6 +41,10 @@ rules: setup-lab build ## rules of iptables beside netfilter's own tools (root)
 
 netfilter-cases: build ## the test cases of an iptables source tree: what of them is taken; TREE=/path of it (root)
 	@NETFILTER_TREE='$(TREE)' node --test --test-reporter=spec dist/test/rules/netfilter/cases.test.js
+
+metrics: build ## the metrics before a real Prometheus, which is installed, and the queries of contrib/grafana.json
+	@test/setup metrics
+	@node --test --test-reporter=spec dist/test/metrics/*.test.js
 
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js

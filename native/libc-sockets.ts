@@ -1,6 +1,7 @@
 // Functions of libc for sockets: netlink's, and unix sockets that Node cannot have as they are needed. Not here: what is
 // said on them.
 
+import type { Socket } from 'node:net';
 import { define } from 'ffi-rs';
 import { bytes, check, int, LIBRARY, onThread, type Result } from './ffi.js';
 
@@ -152,9 +153,20 @@ export function close(fd: number): void {
 }
 
 /** Who is at the other end of a connected unix socket; of a listener, who began to listen. @throws OpError */
-export function peerCredentials(fd: number, subject: string): { pid: number; uid: number } {
+function peerCredentials(fd: number, subject: string): { pid: number; uid: number } {
   const ucred = Buffer.alloc(12);
   const length = Buffer.from(Uint32Array.of(ucred.length).buffer);
   check(functions.getsockopt([fd, SOL_SOCKET, SO_PEERCRED, ucred, length]), 'asking who has', subject);
   return { pid: ucred.readInt32LE(0), uid: ucred.readUInt32LE(4) };
+}
+
+/** The user at the other end of a connected unix socket of Node's; undefined when that cannot be told. */
+export function peerOf(socket: Socket): number | undefined {
+  const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  if (fd === undefined || fd < 0) return undefined;
+  try {
+    return peerCredentials(fd, 'a socket').uid;
+  } catch {
+    return undefined;
+  }
 }

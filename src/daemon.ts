@@ -7,6 +7,9 @@ import { exitNow, forbidCoreDumps } from '../native/libc.js';
 import { Notifier } from '../native/sd-notify.js';
 import { messageOf } from './base/errors.js';
 import { createLog, type Log } from './base/log.js';
+import { openControl } from './control/control.js';
+import type { MetricsAddress } from './control/metrics-port.js';
+import { version } from './control/version.js';
 import { findDockerHost } from './docker/docker-host.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
 
@@ -24,6 +27,8 @@ export interface DaemonOptions {
   readonly driver: boolean;
   /** How to keep containers' labels; absent: not at all. */
   readonly labels?: LabelOptions;
+  /** Where Prometheus may scrape; absent: on the control socket alone. */
+  readonly metrics?: MetricsAddress;
 }
 
 /** Between attempts to keep labels. */
@@ -44,7 +49,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const stopped = stopSignal(log);
 
   const parts = { dockerHost, log, verbose: options.verbose };
-  let labels: { close(): Promise<void> } | undefined;
+  const started = new Date();
+  let labels: RunningLabels | undefined;
   // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const { database, rootless, rootlessIfnames } = options;
@@ -58,10 +64,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     labels = keepTrying(options.labels, parts);
   }
 
+  const halves = { ...(driver && { driver: driver.status }), ...(labels && { labels: labels.status }) };
+  const control = await openControl({ version: version(), started, ...halves }, options.metrics, log);
+
   const signal = await stopped;
   log.info({ signal }, 'stopping');
   notifier.send('STOPPING=1');
-  await Promise.all([driver?.close(), labels?.close()]);
+  await Promise.all([control.close(), driver?.close(), labels?.close()]);
   notifier.close();
   log.info('stopped');
   // getaddrinfo(3) cannot be called off, and exit(3) waits for its thread: a name server that does not answer would hold
@@ -91,9 +100,13 @@ async function startLabelService(options: LabelOptions, parts: LabelParts): Prom
   return startLabels({ ...options, ...parts });
 }
 
+/** Labels that run, or will. */
+type RunningLabels = Pick<LabelService, 'status' | 'close'>;
+
 /** Beside the driver, which goes on without labels: what they lack may come, or another daemon go. */
-function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promise<void> } {
-  let lastLogged = '';
+function keepTrying(options: LabelOptions, parts: LabelParts): RunningLabels {
+  let lastLogged = 'the labels are being started';
+  let since = new Date();
   let labels: LabelService | undefined;
   let timer: NodeJS.Timeout | undefined;
   const attempt = async (): Promise<void> => {
@@ -101,7 +114,10 @@ function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promis
       labels = await startLabelService(options, parts);
     } catch (err) {
       const text = `container labels are left alone: ${messageOf(err)}`;
-      if (text !== lastLogged) parts.log.error(text);
+      if (text !== lastLogged) {
+        parts.log.error(text);
+        since = new Date();
+      }
       lastLogged = text;
       timer = setTimeout(() => {
         started = attempt();
@@ -110,6 +126,13 @@ function keepTrying(options: LabelOptions, parts: LabelParts): { close(): Promis
   };
   let started = attempt();
   return {
+    status: {
+      health: () =>
+        labels?.status.health() ?? { state: 'failing', reason: lastLogged, since: since.toISOString() },
+      containers: () => labels?.status.containers() ?? [],
+      inspect: async name => labels?.status.inspect(name),
+      metrics: async () => labels?.status.metrics() ?? [],
+    },
     async close() {
       await started;
       clearTimeout(timer);

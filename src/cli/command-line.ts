@@ -1,24 +1,28 @@
-// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`. Not here: what they do, what a
+// The command line: the daemon by default, `pubkey`, `seed`, `cleanup`, `translate`, `status`, `inspect`. Not here: what they do, what a
 // flag's value may be (flag-values.ts), how V8 is set up (main.ts).
 
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
+import type { MetricsAddress } from '../control/metrics-port.js';
+import { CONTROL_SOCKET } from '../control/paths.js';
+import { version } from '../control/version.js';
 import type { DaemonOptions } from '../daemon.js';
 import { DEFAULT_DOCKER_HOST } from '../docker/docker-host.js';
-import type { PlanFlags } from './commands/plan-flags.js';
+import type { InspectFlags } from './commands/inspect.js';
+import type { StatusFlags } from './commands/status.js';
 import {
   readDockerHost,
   readIp,
   readLinkNames,
+  readMetricsAddress,
   readNetworks,
   readRootless,
   readSeconds,
   UsageError,
 } from './flag-values.js';
 import { fromGoFlags } from './go-flags.js';
+import { addPlan } from './plan-command.js';
 import { printPubkey } from './pubkey.js';
 
 const DEFAULT_DATABASE = '/var/lib/dwgd.db';
@@ -41,16 +45,12 @@ interface DaemonFlags {
   readonly allowHostRoutes: readonly Prefix[];
   readonly strict?: true;
   readonly lookInterval: number;
+  readonly metrics?: MetricsAddress;
 }
 
 interface CleanupFlags {
   readonly v?: true;
   readonly dockerHost?: string;
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 const DOCKER_HOST = [
@@ -113,6 +113,11 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
       readSeconds,
       30,
     )
+    .option(
+      '--metrics <address>',
+      "a port, or addr:port, where Prometheus may scrape by TCP; without an address it is the host's loopback",
+      readMetricsAddress,
+    )
     .action((flags: DaemonFlags) => start(readDaemonFlags(flags)));
   root
     .command('cleanup')
@@ -148,45 +153,32 @@ export function program(start: (options: DaemonOptions) => Promise<void>): Comma
     .option('-6', 'for IPv6 only')
     .option('--nft', 'as commands of nft(8) instead of JSON')
     .action(printTranslation);
-  addPlan(root);
+  root
+    .command('status')
+    .description(
+      'print what a running daemon does: networks, endpoints, peers, and labels that are not in force',
+    )
+    .exitOverride()
+    .option('--watch', 'print it again every second, until interrupted')
+    .option('--json', 'as JSON')
+    .addOption(socketOption())
+    .action(async (flags: StatusFlags) => (await import('./commands/status.js')).printStatus(flags));
+  root
+    .command('inspect')
+    .description('print what a container or network is to have beside what it has, difference by difference')
+    .exitOverride()
+    .argument('<name>', 'of the container or network, or its id')
+    .option('--json', 'as JSON')
+    .addOption(socketOption())
+    .action(async (name: string, flags: InspectFlags) =>
+      (await import('./commands/inspect.js')).printInspection(name, flags),
+    );
+  addPlan(root, DOCKER_HOST);
   return root;
 }
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
-
-function addPlan(root: Command): void {
-  root
-    .command('plan')
-    .description('print what labels would do, of a compose file or of a running container, without doing it')
-    .exitOverride()
-    .argument(
-      '[subject]',
-      'a compose file, its folder, or a container; absent: as docker compose finds its file',
-    )
-    .addOption(
-      new Option('-f, --file <path>', 'a compose file; may be given again, as for docker compose')
-        .argParser(collect)
-        .default([], 'none'),
-    )
-    .option('-p, --project-name <name>', "the project's name")
-    .addOption(
-      new Option('--profile <name>', 'a profile whose services count; may be given again')
-        .argParser(collect)
-        .default([], 'none'),
-    )
-    .addOption(
-      new Option('--allow-host-routes <networks>', 'as the flag of the daemon')
-        .argParser(readNetworks)
-        .default([], 'none'),
-    )
-    .option('--strict', 'as the flag of the daemon')
-    .option('--trust-image-labels', 'as the flag of the daemon; for a container')
-    .option(...DOCKER_HOST)
-    .option('--json', 'as JSON')
-    .action(async (subject: string | undefined, flags: PlanFlags) => {
-      const { runPlan } = await import('./commands/plan.js');
-      await runPlan(subject, flags);
-    });
+function socketOption(): Option {
+  return new Option('--socket <path>', "the daemon's control socket").default(CONTROL_SOCKET);
 }
 
 interface TranslateFlags {
@@ -215,7 +207,7 @@ async function printTranslation(text: string, flags: TranslateFlags): Promise<vo
 /** What the flags ask of the daemon. @throws UsageError when they contradict each other */
 function readDaemonFlags(flags: DaemonFlags): DaemonOptions {
   const { d, v, r, rootlessIfname, driver, labels } = flags;
-  const { dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval } = flags;
+  const { dockerHost, trustImageLabels, allowHostRoutes, strict, lookInterval, metrics } = flags;
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
   return {
     database: d,
@@ -224,6 +216,7 @@ function readDaemonFlags(flags: DaemonFlags): DaemonOptions {
     rootlessIfnames: rootlessIfname,
     driver,
     ...(dockerHost !== undefined && { dockerHost }),
+    ...(metrics && { metrics }),
     ...(labels && {
       labels: {
         trustImageLabels: trustImageLabels === true,
@@ -240,7 +233,9 @@ async function startDaemon(options: DaemonOptions): Promise<void> {
   await runDaemon(options);
 }
 
-function printSeed(): void {
+async function printSeed(): Promise<void> {
+  // It takes as long to load as all else here.
+  const { randomBytes } = await import('node:crypto');
   process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
 }
 

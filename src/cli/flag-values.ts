@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { messageOf } from '../base/errors.js';
 import { type Address, maskPrefix, type Prefix, parseAddress, parsePrefix } from '../base/ip.js';
+import type { MetricsAddress } from '../control/metrics-port.js';
 import { parseDockerHost } from '../docker/docker-host.js';
 import { isLinkName } from '../netlink/route/link.js';
 import { readGoBoolean } from './go-flags.js';
@@ -68,4 +69,18 @@ export function readSeconds(text: string): number {
   if (!/^\d+(\.\d+)?$/.test(text) || seconds < SHORTEST_RESYNC || seconds > LONGEST_RESYNC)
     throw new InvalidArgumentError(`Give seconds, from ${SHORTEST_RESYNC} to ${LONGEST_RESYNC}.`);
   return seconds;
+}
+
+/** The value of `--metrics`: `9586`, `:9586`, `127.0.0.1:9586`, `[::1]:9586`. */
+export function readMetricsAddress(text: string): MetricsAddress {
+  const [, host = '', digits = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(text) ?? [];
+  const address = /^\[.*\]$/.test(host) ? host.slice(1, -1) : host;
+  const family = parseAddress(address)?.family;
+  const isWell = host === '' || (family === 6) === host.startsWith('[');
+  const port = Number(digits);
+  if (port < 1 || port > 65_535 || !isWell || (host !== '' && family === undefined))
+    throw new InvalidArgumentError(
+      'Give a port such as 9586, or an address with it: 192.0.2.1:9586, [::1]:9586.',
+    );
+  return { host: host === '' ? '127.0.0.1' : address, port };
 }

@@ -96,11 +96,10 @@ class Placer {
     this.#services = new Map([...world.services].map(([name, service]) => [plain(name, 128), service]));
   }
 
-  place({ diagnostics, unmet }: Plan): Pick<Preview, 'mistakes' | 'warnings'> {
-    const wrong = new Set(unmet.map(keyOf));
+  place({ diagnostics, warnings: told }: Plan): Pick<Preview, 'mistakes' | 'warnings'> {
     const foreign = new Set(this.#world.foreign.map(name => plain(name, 128)));
-    const mistakes = diagnostics.filter(one => wrong.has(keyOf(one)) && !foreign.has(one.container));
-    const warnings = diagnostics.filter(one => !wrong.has(keyOf(one)));
+    const mistakes = diagnostics.filter(one => !told.has(one) && !foreign.has(one.container));
+    const warnings = diagnostics.filter(one => told.has(one));
     return {
       mistakes: unique([...mistakes.map(one => this.#placed(one)), ...this.#ofDeploy()]),
       warnings: unique(warnings.map(one => this.#placed(one))),
@@ -127,10 +126,6 @@ class Placer {
         })),
     );
   }
-}
-
-function keyOf({ container, key, message }: Diagnostic): string {
-  return JSON.stringify([container, key, message]);
 }
 
 /** The same of several containers of one service once, in the order of the file. */

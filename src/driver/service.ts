@@ -3,12 +3,15 @@
 import { messageOf } from '../base/errors.js';
 import { KeyedQueue } from '../base/keyed-queue.js';
 import type { Log } from '../base/log.js';
+import { CallCounts } from '../control/call-counts.js';
+import type { DriverHalf } from '../control/halves.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import { openConnection } from '../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/message.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { RtNetlink, watchLinks } from '../netlink/route/client.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
+import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
@@ -19,11 +22,14 @@ import { UserLabels } from './lifecycle/user-labels.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
+import { DriverStatus } from './status.js';
 import { Store } from './store/store.js';
+import { ContainerTunnels } from './tunnel/container-tunnels.js';
 import { EndpointResolver } from './tunnel/endpoint-resolver.js';
 import { HostInterface } from './tunnel/host-interface.js';
 import { LinkReaper } from './tunnel/link-reaper.js';
 import { LinkNamespaces } from './tunnel/namespaces.js';
+import { TunnelReadings } from './tunnel/tunnel-readings.js';
 import { LoopShare, REST_OF_CALLS } from './users/loop-share.js';
 import { RootlessHosts } from './users/rootless-hosts.js';
 
@@ -44,6 +50,7 @@ interface DriverOptions {
 
 /** The driver, answering Docker. */
 interface DriverService {
+  readonly status: DriverHalf;
   /** Finishes what a crash cut short, and begins to keep up what is there. */
   recover(): Promise<void>;
   close(): Promise<void>;
@@ -72,18 +79,30 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const links = { rt, wg, host, reaper, namespaces, fullTunnels };
   const teardown = new Teardown({ store, host, reaper, namespaces, fullTunnels, queue, log });
   const driver = new Driver({ store, ...links, teardown, resolver, queue, log, rootlessIfnames });
-  await socket.listen(createPlugin(driver, 0, log));
+  const share = new LoopShare(REST_OF_CALLS);
+  const calls = new CallCounts();
+  await socket.listen(createPlugin(driver, 0, log, { share, calls }));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
-  const share = new LoopShare(REST_OF_CALLS);
   const monitor = new TunnelMonitor({ store, wg, host, namespaces, resolver, queue, log, share });
   const watch = watchLinks((link, present) =>
     present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );
   const labels = options.labels ? new UserLabels(log) : undefined;
-  const rootless = users ? new RootlessSockets({ hosts, driver, recovery, labels, log, share }) : undefined;
+  const rootless = users
+    ? new RootlessSockets({ hosts, driver, recovery, labels, log, share, calls })
+    : undefined;
+  const readings = new TunnelReadings({
+    store,
+    wg,
+    tunnels: new ContainerTunnels({ namespaces, log }),
+    share,
+  });
+  const names = new DockerNames(ids => docker.names(ids));
+  const isListening = (): boolean => socket.isListening;
   return {
+    status: new DriverStatus({ store, readings, names, calls, isListening }),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();

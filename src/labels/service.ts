@@ -4,6 +4,7 @@
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import type { Prefix } from '../base/ip.js';
 import type { Log } from '../base/log.js';
+import type { LabelsHalf } from '../control/halves.js';
 import { DockerApi } from '../docker/api-client.js';
 import { type DockerHost, isUnreachable } from '../docker/docker-host.js';
 import { NetnsSwitch } from '../netlink/netns.js';
@@ -25,6 +26,7 @@ import { Sandboxes } from './namespace/sandbox.js';
 import { Planner } from './planner/planner.js';
 import { HOST_ROUTES } from './spec/label-keys.js';
 import { ParseCache } from './spec/parse-cache.js';
+import { LabelsStatus } from './status.js';
 
 /** Of a cleanup in one namespace: enough for as many routes and rules as can be listed. */
 const MAX_ROUNDS = 256;
@@ -50,6 +52,7 @@ export interface LabelParts {
 
 /** The running service. */
 export interface LabelService {
+  readonly status: LabelsHalf;
   /** Stops; what is in force stays so. */
   close(): Promise<void>;
 }
@@ -155,6 +158,10 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   reconcile.start();
   void containers.listen(() => reconcile.trigger());
   return {
+    status: new LabelsStatus({
+      overview: reconcile.overview,
+      compare: desired => sandboxes.compare(desired),
+    }),
     async close() {
       names.close();
       silent.close();

@@ -43,6 +43,32 @@ keeping('failures', () => {
     assertSame(await snapshot('user'), before);
   });
 
+  test('the status has a broken label within two seconds of the start of its container', async () => {
+    await run('slip', { networks: { main: {} }, labels: { ...LABELS, 'twine.route.garbage': 'gateway' } });
+    const started = performance.now();
+    const wanted = { name: 'slip', state: 'applied', labels: 3, inForce: 2 };
+    await follows(async () => {
+      const { text } = await ask('/run/dwgd/control.sock', 'GET', '/v1/status');
+      const { containers } = JSON.parse(text) as { containers: { name: string }[] };
+      const {
+        id: _,
+        notInForce,
+        warnings: __,
+        isClosed: ___,
+        ...slip
+      } = containers.find(({ name }) => name === 'slip') as unknown as typeof wanted &
+        Record<string, unknown> & { notInForce: { label: string }[] };
+      assert.deepEqual(slip, wanted);
+      assert.deepEqual(
+        notInForce.map(({ label }) => label),
+        ['twine.route.garbage'],
+      );
+    });
+    const took = performance.now() - started;
+    assert.ok(took < 2_000, `${took} ms`);
+    await remove('slip');
+  });
+
   test('what happened while it was dead is made good', async () => {
     await daemon.kill9();
     await remove('gateway');

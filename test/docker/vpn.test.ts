@@ -1,5 +1,6 @@
 // The first example of the original's page, with a link that stands in for the tunnel: qbittorrent's traffic leaves by
-// way of the client, port 9080 of the client reaches qbittorrent, and the routes follow the client wherever it goes.
+// way of the client, port 9080 of the client reaches qbittorrent, and the routes follow the client wherever it goes. The
+// same with a client that has gluetun's firewall and routing, once its log's lines are run.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -15,8 +16,9 @@ import {
 } from '../support/containers.js';
 import { docker } from '../support/lab.js';
 import { ask, inside, Probe, serve } from '../support/talk.js';
+import { GATEWAYS, type Gateway } from './gateways.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { connectVpn, FAR, FAR_PORT, leaked, leakedInAll, makeVpn, makeWorld } from './world.js';
+import { FAR, FAR_PORT, leaked, leakedInAll, makeVpn, makeWorld } from './world.js';
 
 const compose = (service: string) => ({
   'com.docker.compose.project': 'vpn',
@@ -77,9 +79,16 @@ async function cutOff(): Promise<void> {
   await assert.rejects(far());
 }
 
-keeping('vpn', () => {
+/** The scenario with one kind of gateway as the client; where it is not whole, as much as is about the gateway itself. */
+function tests(gateway: Gateway): void {
+  const connects = (): Promise<void> => gateway.connect(client);
+  const begins = async (): Promise<void> => {
+    await gateway.start(client);
+    await connects();
+  };
+
   test('traffic leaves by way of the client, and not by the default route', async () => {
-    await keeper.start();
+    await keeper.start(gateway.flags && { flags: gateway.flags });
     await makeWorld();
     await makeVpn();
     await createNetwork('vpn_main', { driver: 'bridge' });
@@ -87,8 +96,9 @@ keeping('vpn', () => {
     assert.match(await ask('plain', 'udp', FAR, FAR_PORT), /^world /);
     assert.notEqual(await leaked('plain'), 0, 'the counter counts');
     await run(client, CLIENT);
-    await connectVpn(client);
+    await begins();
     await run(user, QBITTORRENT);
+    await gateway.heed(client);
     await tunnelled();
     assert.match(await ask(user, 'tcp', FAR, FAR_PORT), /^vpn 10\.250\.0\.2$/);
     assert.match(
@@ -105,14 +115,10 @@ keeping('vpn', () => {
     );
   });
 
-  test('the published port reaches qbittorrent', async () => {
-    assert.match(await ask('host', 'tcp', '127.0.0.1', 9080), /^qbittorrent /);
-  });
-
   test('the client is restarted: the routes are back', async () => {
     await withoutLeak(async () => {
       await docker.call('POST', `/containers/${client}/restart?t=0`);
-      await connectVpn(client);
+      await begins();
       await tunnelled();
     });
   });
@@ -120,8 +126,18 @@ keeping('vpn', () => {
   test('a client that has lost its tunnel leads nobody to the default route', async () => {
     await withoutLeak(async () => {
       await docker.call('POST', `/containers/${client}/restart?t=0`);
+      await gateway.start(client);
       for (let n = 0; n < 5; n++) await assert.rejects(far());
-      await connectVpn(client);
+      await connects();
+      await tunnelled();
+    });
+  });
+
+  test('the tunnel of the client restarts: its users wait for it', async () => {
+    await withoutLeak(async () => {
+      await gateway.disconnect(client);
+      for (let n = 0; n < 2; n++) await assert.rejects(far());
+      await connects();
       await tunnelled();
     });
   });
@@ -131,9 +147,15 @@ keeping('vpn', () => {
       await stop(client);
       await cutOff();
       await start(client);
-      await connectVpn(client);
+      await begins();
       await tunnelled();
     });
+  });
+
+  if (!gateway.isWhole) return;
+
+  test('the published port reaches qbittorrent', async () => {
+    assert.match(await ask('host', 'tcp', '127.0.0.1', 9080), /^qbittorrent /);
   });
 
   test('the client is made anew with another address', async () => {
@@ -144,7 +166,7 @@ keeping('vpn', () => {
       // Its old address is another's by now.
       await run('squatter', { networks: { vpn_main: { ip: '' } } });
       await run(client, CLIENT);
-      await connectVpn(client);
+      await begins();
       await tunnelled();
     });
     assert.notEqual(await addressOf(client, 'vpn_main'), before);
@@ -202,4 +224,6 @@ keeping('vpn', () => {
     assert.doesNotMatch(await inside(user, 'nft list ruleset'), /dwgd/);
     assert.ok(labels);
   });
-});
+}
+
+for (const gateway of GATEWAYS) keeping(gateway.name, () => tests(gateway));

@@ -69,8 +69,14 @@ export async function makeVpn(): Promise<void> {
   await serve('netns:vpn', 'vpn', 'tcp', FAR_PORT, FAR);
 }
 
-/** Gives a container its tunnel: addresses 10.250.0.2, beyond it 10.250.0.1. What leads to the world goes by it. */
-export async function connectVpn(container: string): Promise<void> {
+/**
+ * Gives a container its tunnel: addresses 10.250.0.2, beyond it 10.250.0.1. What leads to the world goes by it.
+ * @param routes the commands that lead there
+ */
+export async function connectVpn(
+  container: string,
+  routes: readonly string[] = ['ip route add 203.0.113.0/24 via 10.250.0.1'],
+): Promise<void> {
   const path = await netnsPath(container);
   await sh(`
     ip -n vpn link del peer 2> /dev/null || true
@@ -83,10 +89,13 @@ export async function connectVpn(container: string): Promise<void> {
     ip -n vpn link set peer up`);
   await inside(
     container,
-    `ip addr add 10.250.0.2/24 dev wg0
-    ip link set wg0 up
-    ip route add 203.0.113.0/24 via 10.250.0.1`,
+    ['set -e', 'ip addr add 10.250.0.2/24 dev wg0', 'ip link set wg0 up', ...routes].join('\n'),
   );
+}
+
+/** Takes a container's tunnel away. */
+export async function disconnectVpn(): Promise<void> {
+  await sh('ip -n vpn link del peer');
 }
 
 /** Takes it all away. */

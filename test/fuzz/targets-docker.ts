@@ -2,6 +2,7 @@
 import { Duplex, Readable } from 'node:stream';
 import { openAnswer, RefusalError, readLines, TooLargeError, textOf } from '../../src/docker/request.js';
 import { parseUserJson } from '../../src/docker/user-json.js';
+import { readNames } from '../../src/driver/lifecycle/docker-names.js';
 import { readDockerNetwork, readNetworkIds } from '../../src/driver/lifecycle/docker-networks.js';
 import {
   containerOf,
@@ -166,5 +167,8 @@ export const DOCKER_TARGETS: readonly Target[] = [
   ofJson('driver-networks', tree => readNetworkIds(tree), { words: ['Id'] }),
   ofJson('driver-network', tree => readDockerNetwork('n1', tree), {
     words: ['IPAM', 'Config', 'Subnet', 'Gateway', 'Options', 'Containers', 'EndpointID'],
+  }),
+  ofJson('driver-names', tree => readNames(tree, tree), {
+    words: ['Id', 'Name', 'Names', 'NetworkSettings', 'Networks', 'EndpointID', '/'],
   }),
 ];

@@ -1,20 +1,11 @@
 // Firewalls of a gateway's own, as VPN images set them up: whoever drops what the labels forward is told, with the lines
 // that let it pass, and nobody else is. Packets are the judge each time.
 import assert from 'node:assert/strict';
+import { both, gluetunFirewall } from '../support/gluetun.js';
 import { type Line, lineTest } from '../support/label-line.js';
 import { ask, askInVain, serve, serveOn } from '../support/peer.js';
 
 const LABELS = { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.9080': 'web:80' };
-/** gluetun's (internal/firewall), as far as it concerns more than its own packets; it accepts nothing at FORWARD. */
-const gluetun = (iptables: string): string[] => [
-  ...['INPUT', 'OUTPUT', 'FORWARD'].map(chain => `${iptables} --policy ${chain} DROP`),
-  ...['INPUT -i', 'OUTPUT -o'].map(where => `${iptables} --append ${where} lo -j ACCEPT`),
-  ...['OUTPUT', 'INPUT'].map(
-    chain => `${iptables} --append ${chain} -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT`,
-  ),
-  `${iptables} --append OUTPUT -o wg0 -j ACCEPT`,
-];
-const both = (command: string): string[] => [`ip${command}`, `ip6${command}`];
 const lines = (iptables: string): string[] => [
   `${iptables} -I FORWARD -o wg+ -j ACCEPT`,
   `${iptables} -I FORWARD -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT`,
@@ -25,7 +16,7 @@ const NFT =
 for (const { what, firewall, told } of [
   ...['tables-nft', 'tables-legacy'].map(backend => ({
     what: `of gluetun by ip${backend}`,
-    firewall: both(backend).flatMap(gluetun),
+    firewall: both(backend).flatMap(gluetunFirewall),
     told: both(backend === 'tables-nft' ? 'tables' : backend).flatMap(lines),
   })),
   {
@@ -138,7 +129,7 @@ for (const iptables of ['iptables', 'iptables-legacy']) {
       ];
       const shell = (commands: readonly string[]) => middle.exec('sh', '-ec', commands.join('\n'));
       shell([
-        ...gluetun(iptables),
+        ...gluetunFirewall(iptables),
         ...lines(iptables),
         'ip route add default via 10.9.0.3',
         'ip route add default via 10.9.0.3 dev eth0 table 200',

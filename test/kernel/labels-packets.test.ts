@@ -2,9 +2,10 @@
 // server answers with the address that it sees.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Labels, type Line, lineTest } from '../support/label-line.js';
 import { run } from '../support/namespace.js';
-import { ask, askInVain, serve } from '../support/peer.js';
+import { ask, askInVain, serve, serveOn } from '../support/peer.js';
 
 /** The server of the line listens before the test. */
 function packetTest(name: string, labels: Labels, check: (line: Line) => Promise<void>): void {
@@ -162,3 +163,32 @@ packetTest(
     assert.deepEqual(await asked(ask, 5000), ['10.9.0.2', 'fd09::2', '10.9.0.2']);
   },
 );
+
+const MARK = '0x80000051';
+/** The mark of the listening socket is none of the connection's. */
+const RESTORED = 'TWINE_INPUT -p tcp ! --syn -m socket --nowildcard --restore-skmark -m mark';
+
+for (const isMarked of [true, false]) {
+  lineTest(
+    `a packet gets the mark of its socket, which ${isMarked ? 'is that of the connection' : 'has none'}, before the next match asks for it`,
+    {
+      'twine.iptables.rule.a': `TWINE_MANGLE_PREROUTING -p tcp --syn -j MARK --set-mark ${MARK}`,
+      'twine.iptables.rule.b': `${RESTORED} --mark ${MARK}`,
+      'twine.iptables.rule.c': `${RESTORED} --mark 0`,
+    },
+    async ({ client, middle }, t) => {
+      middle.exec('sysctl', '-qw', `net.ipv4.tcp_fwmark_accept=${Number(isMarked)}`);
+      await serveOn(t, middle, [9090]);
+      assert.match(await ask(client, '10.8.0.2:9090'), /^9090 /);
+      const counted = (): boolean[] =>
+        ['b', 'c'].map(label => {
+          const rules = middle.exec('nft', 'list', 'chain', 'inet', 'dwgd', 'TWINE_INPUT');
+          const [, packets] = new RegExp(`packets (\\d+) bytes \\d+ comment "${label}"`).exec(rules) ?? [];
+          return Number(packets) > 0;
+        });
+      // The client's last acknowledgement may come a little later.
+      for (let tries = 0; tries < 50 && !counted().includes(true); tries++) await sleep(20);
+      assert.deepEqual(counted(), [isMarked, !isMarked]);
+    },
+  );
+}

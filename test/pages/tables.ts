@@ -1,8 +1,9 @@
-// The tables of docs/reference.md that are made from the code: commands, flags, options, labels. Not here: writing them
+// The tables of docs/reference.md that are made from the code: commands, flags, options, labels, metrics. Not here: writing them
 // (write.ts), docs/rules.md (../rules/page.ts).
 
 import type { Command, Option } from 'commander';
 import { program } from '../../src/cli/command-line.js';
+import { METRICS } from '../../src/control/metric-table.js';
 import { OPTIONS } from '../../src/driver/spec/option-table.js';
 import { LABELS } from '../../src/labels/spec/label-keys.js';
 
@@ -10,7 +11,7 @@ import { LABELS } from '../../src/labels/spec/label-keys.js';
 const TYPED =
   /(?<![\w`/])(?:-{1,2}[a-z][\w-]*(?:=[\w,]+)?|(?:dwgd|twine)\.[a-z]+(?:\.[a-z]+)*(?:\.<\w+>|=\w+)?|unix:\/\/[\w./]+|tcp:\/\/[\w.:]+|DOCKER_HOST)/g;
 
-const TABLES: Readonly<Record<string, () => string[]>> = { commands, flags, options, labels };
+const TABLES: Readonly<Record<string, () => string[]>> = { commands, flags, options, labels, metrics };
 
 /** The page with each table between `<!-- table: name -->` and `<!-- end of table -->` made anew. */
 export function withTables(page: string): string {
@@ -82,6 +83,16 @@ function labels(): string[] {
     '| --- | --- | --- |',
     ...LABELS.map(({ key, rest, value, meaning }) =>
       row([`\`${escaped(key + (rest?.[0] ?? ''))}\``, value, meaning]),
+    ),
+  ];
+}
+
+function metrics(): string[] {
+  return [
+    '| Metric | Labels | Meaning |',
+    '| --- | --- | --- |',
+    ...METRICS.map(({ name, labels, help }) =>
+      row([`\`${name}\``, labels.map(label => `\`${label}\``).join(', '), help]),
     ),
   ];
 }

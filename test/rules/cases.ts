@@ -164,6 +164,8 @@ const CONDITIONS: readonly Tried[] = [
   ...both('-m owner --uid-owner 1-99'),
   ...both('-m time --datestart 2001 --datestop 2030'),
   ...both('-m time --datestart 2037'),
+  ...negated(both, '-m time ~--monthdays 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,31'),
+  ...both('-m time --monthdays 1,2,3,29,30,31 --datestart 2001-02-03 --datestop 2012'),
   ...both('-m time ! --weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun'),
   ...both('-m comment --comment "nothing but words"'),
 ];
@@ -326,6 +328,33 @@ const COPIES: readonly Case[] = [
       'TWINE_FORWARD -m mark --mark 0x50 -j REJECT',
     ],
   },
+  // Bits that are kept, copied, cleared, and inverted.
+  ...(
+    [
+      ['--mask 0xff', '0xa53'],
+      ['--nfmask 0xff3 --ctmask 0xf', '0x853'],
+      ['--nfmask 0x3 --ctmask 0xfff', '0x3'],
+      ['--ctmask 0xf00', '0x25f'],
+    ] as const
+  ).map(
+    ([masks, value]): Case => ({
+      rules: [
+        'TWINE_FORWARD -p udp -j CONNMARK --set-mark 0xa0c',
+        'TWINE_FORWARD -p udp -j MARK --set-mark 0x253',
+        'TWINE_FORWARD -p udp --dport 53 -j RETURN',
+        `TWINE_FORWARD -p udp -j CONNMARK --save-mark ${masks}`,
+        `TWINE_FORWARD -m connmark --mark ${value} -j DROP`,
+      ],
+    }),
+  ),
+  {
+    rules: [
+      'TWINE_FORWARD -p udp -j CONNMARK --set-mark 0x35',
+      'TWINE_FORWARD -p udp -j MARK --set-mark 0xf0f',
+      'TWINE_FORWARD -p udp --dport 53 -m connmark --mark 0x35 -j CONNMARK --restore-mark --nfmask 0xf --ctmask 0xff',
+      'TWINE_FORWARD -m mark --mark 0xf35 -j REJECT',
+    ],
+  },
   {
     rules: [
       'TWINE_FORWARD -j CONNMARK --restore-mark',
@@ -397,7 +426,15 @@ const MANGLE_AND_RAW: readonly Case[] = [
     { rules: [`TWINE_RAW_${hook} -j ACCEPT`, `TWINE_RAW_${hook} -j DROP`] },
   ]),
   ...['TWINE_MANGLE_PREROUTING', 'TWINE_RAW_PREROUTING'].flatMap((chain): Case[] =>
-    ['', '--invert', '--loose', '--loose --invert', '--validmark'].map(options => ({
+    [
+      '',
+      '--invert',
+      '--loose',
+      '--loose --invert',
+      '--validmark',
+      '--accept-local',
+      '--accept-local --invert',
+    ].map(options => ({
       rules: [`${chain} -m rpfilter ${options} -j DROP`],
     })),
   ),

@@ -103,6 +103,17 @@ export const DIFFERENCES: readonly Difference[] = [
     rewrite: text => text.replace(/ct mark xor (\S+) and (\S+)/, 'ct mark and $2 xor $1'),
   },
   {
+    reason:
+      'ours copies a mark bit by bit where some of the other are kept; theirs overwrites those that --nfmask keeps',
+    applies: /--restore-mark --nfmask/,
+  },
+  {
+    reason: 'theirs looks for the address of any interface, in another order',
+    applies: /--accept-local --invert/,
+    rewrite: text =>
+      text.replace(/fib saddr type != local (fib saddr( \. iif)? oif 0)/, '$1 fib saddr$2 type != local'),
+  },
+  {
     reason: 'theirs writes fields of IPv6 for the TOS of IPv4, and forgets the bits of ECN and of a mask',
     applies: /-j TOS/,
   },

@@ -327,6 +327,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       r => `-m time ${not(r)}--weekdays ${r.some([1, 2, 3, 5, 7]).join(',')}`,
       r => `-m time --datestart 20${r.int(20, 30)}-0${r.int(1, 9)}-1${r.int(0, 9)}T0${r.int(0, 9)}:00:00`,
       r => `-m time --datestart 20${r.int(10, 20)} --datestop 20${r.int(21, 37)}-12-31`,
+      r => `-m time ${not(r)}--monthdays ${r.int(1, 15)},${r.int(16, 31)} --datestart 2030-02-03`,
       r => `-m time --timestart ${r.int(20, 23)}:00 --timestop ${r.int(1, 9)}:00 --contiguous`,
     ],
   },
@@ -529,7 +530,14 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
     fragments: [r => `-m devgroup ${not(r)}--dst-group ${marked(r)}`],
   },
   rpfilter: {
-    fragments: [() => '-m rpfilter', () => '-m rpfilter --loose --invert', () => '-m rpfilter --validmark'],
+    fragments: [
+      () => '-m rpfilter',
+      () => '-m rpfilter --loose --invert',
+      () => '-m rpfilter --validmark',
+      () => '-m rpfilter --accept-local',
+      () => '-m rpfilter --loose --accept-local --invert',
+      () => '-m rpfilter --accept-local --invert',
+    ],
   },
   realm: { family: 4, fragments: [r => `-m realm ${not(r)}--realm ${marked(r)}`] },
   socket: {
@@ -538,6 +546,7 @@ export const MATCH_PIECES: Readonly<Record<string, Piece>> = {
       () => '-m socket --transparent',
       () => '-m socket --nowildcard',
       () => '-m socket --transparent --nowildcard',
+      () => '-m socket --nowildcard --restore-skmark',
     ],
   },
   comment: { fragments: [r => `-m comment --comment "some words ${r.int(0, 99)}"`] },
@@ -613,6 +622,8 @@ export const TARGET_PIECES: Readonly<Record<string, Piece>> = {
       r => `-j CONNMARK --save-mark --nfmask ${bits(r)}`,
       r => `-j CONNMARK --restore-mark --ctmask ${bits(r)}`,
       () => '-j CONNMARK --restore-mark --mask 0xffffffff',
+      r => `-j CONNMARK --save-mark --ctmask ${bits(r)}`,
+      r => `-j CONNMARK --restore-mark --nfmask 0x${r.int(1, 0xffff).toString(16)} --ctmask ${bits(r)}`,
     ],
   },
   TCPMSS: {

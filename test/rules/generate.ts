@@ -66,8 +66,10 @@ function compose(random: Random, family: 4 | 6, matches: readonly Choice[], targ
   const written = matches.map(({ fragment }) => fragment(random, family));
   const end = target.fragment(random, family);
   // It becomes very many rules already.
-  const isLong = /--ttl-(inc|dec)|--ecn-tcp-remove/.test(end);
-  if (isLong && matches.length > 0) return [];
+  const isLong = /--ttl-(inc|dec)|--ecn-tcp-remove|--restore-skmark|--(nf|ct)mask/.test(
+    [...written, end].join(' '),
+  );
+  if (isLong && matches.length > (target.name === 'ACCEPT' ? 1 : 0)) return [];
   // After -m multiport, iptables takes --dport for a short form of --dports: options that need no -m come first.
   const texts = [
     ...written.filter(text => !text.startsWith('-m')),

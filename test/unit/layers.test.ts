@@ -14,6 +14,7 @@ const FLOORS: readonly string[] = [
   'src/base',
   'native',
   'src/docker',
+  'src/control',
   'src/netlink',
   'src/netlink/route',
   'src/netlink/wireguard',
@@ -41,6 +42,7 @@ const FLOORS: readonly string[] = [
   'src/driver/plugin',
   'src/driver',
   'src',
+  'src/cli/output',
   'src/cli/commands',
   'src/cli',
 ];
@@ -57,6 +59,7 @@ const PURE: readonly string[] = [
   'src/labels/table',
   'src/labels/planner',
   'src/driver/spec',
+  'src/cli/output',
 ];
 /** Pure files of other floors: those that say so, and what pure files import from there, types aside. */
 const PURE_FILES: readonly string[] = [
@@ -78,9 +81,14 @@ const PURE_FILES: readonly string[] = [
   'src/compose/project.ts',
   'src/compose/read.ts',
   'src/compose/tree.ts',
+  'src/control/exposition.ts',
+  'src/control/health.ts',
+  'src/control/metric-table.ts',
+  'src/control/paths.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',
   'src/driver/store/network-row.ts',
+  'src/driver/tunnel/compare-tunnel.ts',
   'src/driver/tunnel/full-tunnel.ts',
   'src/driver/tunnel/join-plan.ts',
   'src/driver/tunnel/peers.ts',
@@ -107,6 +115,7 @@ const PURE_FILES: readonly string[] = [
   'src/netlink/route/neighbour.ts',
   'src/netlink/route/policy-rule.ts',
   'src/netlink/route/route.ts',
+  'src/netlink/trace.ts',
   'src/netlink/wireguard/decode.ts',
   'src/netlink/wireguard/device.ts',
   'src/netlink/wireguard/encode.ts',

@@ -25,10 +25,10 @@ export async function planContainer(name: string, flags: PlanFlags): Promise<voi
     ({ netns, id }) => id === container.id || (netns !== undefined && netns.key === container.netns?.key),
   );
   const names = new Set(members.map(({ name }) => plain(name, 128)));
-  const unmet = new Set(preview.plan.unmet.map(one => JSON.stringify(one)));
+  const { warnings: harmless } = preview.plan;
   const told = preview.plan.diagnostics.filter(({ container }) => names.has(container));
-  const mistakes = told.filter(one => unmet.has(JSON.stringify(one)));
-  const warnings = told.filter(one => !unmet.has(JSON.stringify(one)));
+  const mistakes = told.filter(one => !harmless.has(one));
+  const warnings = told.filter(one => harmless.has(one));
   const states = preview.plan.sandboxes
     .filter(({ netns }) => netns.key === container.netns?.key)
     .map(plannedState);

@@ -1,4 +1,4 @@
-// The flags of `dwgd plan`. Types only. Not here: their meaning in words (cli/command-line.ts).
+// The flags of `dwgd plan`. Types only. Not here: their meaning in words (cli/plan-command.ts).
 
 import type { Prefix } from '../../base/ip.js';
 

@@ -1,5 +1,5 @@
 // `dwgd plan`: what labels would do, of a compose file or of a running container, without doing it. Not here: the plan
-// (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (cli/command-line.ts).
+// (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (cli/plan-command.ts).
 
 import { type Preview, previewProject, type Told } from '../../compose/preview.js';
 import { formatPlace } from '../../compose/tree.js';

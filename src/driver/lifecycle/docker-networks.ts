@@ -8,6 +8,7 @@ import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
 import { DockerApi, isForbidden, type UserDocker } from '../../docker/api-client.js';
 import type { DockerHost } from '../../docker/docker-host.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
+import { type Names, readNames } from './docker-names.js';
 
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
 const TIMEOUT_MS = 30_000;
@@ -76,6 +77,15 @@ export class DockerClient {
   /** A running container with labels of ours; undefined where there is none. @throws Error */
   async labelledContainer(): Promise<LabelledContainer | undefined> {
     return findLabelled(await this.#get('/containers/json', TIMEOUT_MS));
+  }
+
+  /** What networks of this driver are called, and the running containers on them. @param ids of the networks @throws Error */
+  async names(ids: readonly string[]): Promise<Names> {
+    const [networks, containers] = await Promise.all([
+      this.#get('/networks', TIMEOUT_MS, { filters: { driver: [DRIVER_NAME] } }),
+      this.#get('/containers/json', TIMEOUT_MS, { filters: { network: ids } }),
+    ]);
+    return readNames(networks, containers);
   }
 
   /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */

@@ -7,6 +7,7 @@ import { withDeadline } from '../../base/deadline.js';
 import { ChannelError, messageOf, UserError } from '../../base/errors.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import { excerpt } from '../../base/text.js';
+import { CallCounts } from '../../control/call-counts.js';
 import { parseUserJson } from '../../docker/user-json.js';
 import type { Driver } from '../lifecycle/driver.js';
 import {
@@ -32,6 +33,14 @@ const USER_LIMITS: CallLimits = { maxBody: 128 * 1024, maxCalls: 64 };
 const DEADLINE_MS = 25_000;
 
 const CONTENT_TYPE = 'application/vnd.docker.plugins.v1.2+json';
+
+/** What is shared by all Dockers; absent: one of its own. */
+interface PluginParts {
+  /** What calls of users other than root take turns in. */
+  readonly share?: LoopShare;
+  /** Is told of each call that was answered. */
+  readonly calls?: CallCounts | undefined;
+}
 
 type Method = (driver: Driver, body: unknown, owner: number) => Promise<object>;
 
@@ -77,13 +86,12 @@ const BODILESS = new Set(['Plugin.Activate', 'NetworkDriver.GetCapabilities']);
 /**
  * What answers Docker's calls.
  * @param owner the user whose Docker calls by it: 0, or that of a rootless one
- * @param share what calls of users other than root take turns in
  */
 export function createPlugin(
   driver: Driver,
   owner: number,
   log: Log,
-  share = new LoopShare(REST_OF_CALLS),
+  { share = new LoopShare(REST_OF_CALLS), calls: counts = new CallCounts() }: PluginParts = {},
 ): RequestListener {
   // The router without an app: an app changes the prototype of every request, which deoptimises V8's inline caches and
   // doubles the time of a call.
@@ -98,7 +106,7 @@ export function createPlugin(
       method(driver, BODILESS.has(name) ? {} : readBody(text, owner), owner);
     const run = (text: unknown): Promise<object> =>
       calls.run(() => (owner === 0 ? begin(text) : share.run(owner, () => begin(text))));
-    const handle = handler(name, run, log);
+    const handle = handler(name, run, log, counts);
     router.post(`/${name}`, (...call) => onBehalfOf(owner, () => handle(...call)));
   }
   router.use((request, response) => {
@@ -115,16 +123,27 @@ function answer(response: ServerResponse, status: number, body: object): void {
   response.end(text);
 }
 
-function handler(name: string, run: (text: unknown) => Promise<object>, log: Log): RequestHandler {
+function handler(
+  name: string,
+  run: (text: unknown) => Promise<object>,
+  log: Log,
+  counts: CallCounts,
+): RequestHandler {
   return async (request, response) => {
     const started = performance.now();
+    const finish = (status: number, body: object): number => {
+      answer(response, status, body);
+      const ms = performance.now() - started;
+      counts.count(name, status, ms);
+      return Math.round(ms * 10) / 10;
+    };
     const late = (): Error => new ChannelError(`${name} took longer than ${DEADLINE_MS / 1000} s`);
     try {
-      answer(response, 200, await withDeadline(run(request.body), DEADLINE_MS, late));
-      log.debug({ call: name, ms: Math.round((performance.now() - started) * 10) / 10 }, 'answered');
+      const ms = finish(200, await withDeadline(run(request.body), DEADLINE_MS, late));
+      log.debug({ call: name, ms }, 'answered');
     } catch (err) {
       const text = messageOf(err);
-      answer(response, statusOf(err), { Err: text });
+      finish(statusOf(err), { Err: text });
       log.error({ call: name }, text);
       if (isBug(err)) log.error({ stack: err.stack }, 'this is a bug in dwgd: please report it');
     }

@@ -8,6 +8,7 @@ import { asUser } from '../../../native/libc.js';
 import { Coalescer } from '../../base/coalescer.js';
 import { isExists, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import type { CallCounts } from '../../control/call-counts.js';
 import { DockerClient } from '../lifecycle/docker-networks.js';
 import type { Driver } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
@@ -28,6 +29,8 @@ interface RootlessParts {
   readonly log: Log;
   /** What users' calls take turns in, of all users together; nobody's answers keep calls waiting. */
   readonly share: LoopShare;
+  /** Is told of each call that was answered. */
+  readonly calls?: CallCounts | undefined;
 }
 
 /** How often new rootless Dockers are looked for. */
@@ -111,10 +114,10 @@ export class RootlessSockets {
   }
 
   #serve(host: RootlessHost): void {
-    const { hosts, driver, recovery, labels, log, share } = this.#parts;
+    const { hosts, driver, recovery, labels, log, share, calls } = this.#parts;
     const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const app = createPlugin(driver, host.uid, log, share);
+    const app = createPlugin(driver, host.uid, log, { share, calls });
     const server = new UserServer(app, host.uid, { share, log });
     try {
       // All of it is done as the user: the path may lead to a folder that only root can write.

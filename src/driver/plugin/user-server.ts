@@ -4,10 +4,10 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { peerOf } from '../../../native/libc-sockets.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { LoopShare } from '../users/loop-share.js';
-import { peerOf } from '../users/user-files.js';
 import { PacedConnection } from './paced-connection.js';
 import { type Pace, PacedListener } from './paced-listener.js';
 import { DRAIN_MS, REQUEST_TIMEOUT_MS } from './socket.js';

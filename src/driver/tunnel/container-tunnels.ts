@@ -79,6 +79,23 @@ export class ContainerTunnels {
     }
   }
 
+  /**
+   * The endpoint's link in its container, as it is now; undefined where it is not there. Nothing is changed or logged.
+   * @throws ENOENT when the namespace is gone; UserError; OpError
+   */
+  read(network: Network, endpoint: Endpoint): WgDevice | undefined {
+    const sockets = this.#parts.namespaces.openContainer(endpoint, network.owner);
+    try {
+      const names = likelyNames(network, this.#found.get(endpoint.id));
+      const device = findDevice(sockets, names, endpoint, network.owner);
+      if (device) this.#found.set(endpoint.id, device.name);
+      return device;
+    } finally {
+      sockets.rt.close();
+      sockets.wg.close();
+    }
+  }
+
   async #find(
     network: Network,
     endpoint: Endpoint,

@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, openSync, read, readSync, type Stats }
 import { createConnection, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { asUser } from '../../../native/libc.js';
-import { peerCredentials } from '../../../native/libc-sockets.js';
+import { peerOf } from '../../../native/libc-sockets.js';
 import { errorCode, UserError } from '../../base/errors.js';
 import { openPath, openPathNow, type UserRoot } from './user-paths.js';
 
@@ -122,16 +122,5 @@ export async function connectToUser(root: UserRoot, path: string): Promise<Socke
     return socket;
   } finally {
     closeSync(named);
-  }
-}
-
-/** The user at the other end of a connected unix socket; undefined when that cannot be told. */
-export function peerOf(socket: Socket): number | undefined {
-  const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
-  if (fd === undefined || fd < 0) return undefined;
-  try {
-    return peerCredentials(fd, 'a socket').uid;
-  } catch {
-    return undefined;
   }
 }

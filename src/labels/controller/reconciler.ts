@@ -11,11 +11,12 @@ import type { ContainerView } from '../discovery/container.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Plan } from '../planner/plan.js';
 import { failedAgain, NEVER_FAILED } from './attempts.js';
+import { Overview, type PlanFacts } from './overview.js';
 import { failureOf, Reporter } from './reporter.js';
 import { RoutesInForce } from './routes-in-force.js';
 import { type WorkItem, WorkQueue } from './work-queue.js';
 
-type PlanOf = Pick<Plan, 'sandboxes' | 'hostRoutes' | 'diagnostics'> & Partial<Pick<Plan, 'routesAsked'>>;
+type PlanOf = PlanFacts & Pick<Plan, 'hostRoutes'> & Partial<Pick<Plan, 'routesAsked'>>;
 
 interface ReconcilerParts {
   /** Every container as it is now. */
@@ -45,6 +46,8 @@ const MAX_BLOCK_MS = 2;
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #queue = new WorkQueue();
+  /** What is in force, for whoever asks. */
+  readonly overview = new Overview(this.#queue);
   readonly #reporter: Reporter;
   readonly #routes = new RoutesInForce();
   /** At listing the containers. */
@@ -88,13 +91,19 @@ export class Reconciler {
   }
 
   async #pass(): Promise<void> {
+    const began = performance.now();
+    const { counts } = this.overview;
     try {
       await this.#reconcileAll();
+      counts.passes.succeeded++;
     } catch (err) {
+      counts.passes.failed++;
       const text = `cannot list the containers: ${messageOf(err)}`;
       this.#listAttempts = failedAgain(this.#listAttempts, text, this.#now());
       this.#reporter.listFailed(err, this.#listAttempts);
+      this.overview.listFailed(text);
     }
+    counts.ms += performance.now() - began;
     this.#armRetry();
   }
 
@@ -113,6 +122,7 @@ export class Reconciler {
       plan = this.#plan(containers);
       this.#reporter.diagnostics(plan.diagnostics);
       due = this.#schedule(plan, containers, { fullResync, triggered });
+      this.overview.planned(plan, containers);
       this.#listAttempts = NEVER_FAILED;
     } catch (err) {
       this.#fullResync ||= fullResync;
@@ -159,6 +169,7 @@ export class Reconciler {
     const { due, live } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
     this.#reporter.retainOnly(live);
     this.#routes.retainOnly(live);
+    this.overview.retainOnly(live);
     this.#parts.retainOnly?.(live);
     return due;
   }
@@ -180,6 +191,7 @@ export class Reconciler {
     const ended = this.#now();
     this.#queue.took(item, ended - began, ended);
     this.#reporter.outcome(reported, outcome);
+    this.overview.applied(reported, outcome);
   }
 
   #now(): number {

@@ -132,6 +132,11 @@ export class WorkQueue {
     };
   }
 
+  /** What is known of a namespace; undefined where it holds nothing of ours. */
+  item(key: string): WorkItem | undefined {
+    return this.#items.get(key);
+  }
+
   /** Records that a namespace has its desired state. */
   done({ key, path, digest, members, isEmpty }: WorkItem): void {
     const item = this.#items.get(key);
@@ -199,7 +204,8 @@ export function withFailure(item: WorkItem, error: string, now: number): WorkIte
   };
 }
 
-function isApplied({ applied, digest, path, members }: WorkItem): boolean {
+/** Whether what was applied last is what is desired. */
+export function isApplied({ applied, digest, path, members }: WorkItem): boolean {
   return applied?.digest === digest && applied.path === path && sameRevisions(applied.members, members);
 }
 

@@ -1,9 +1,10 @@
-// Which changes depend on one another: after one that failed, those are skipped that would do harm without it. Not here:
+// Which changes belong together: after one that failed, those are skipped that would do harm without it, and some call for
+// others. Not here:
 // making changes (labels/namespace/session.ts), their order (diff.ts).
 
 import { formatPrefix } from '../../base/ip.js';
 import { RTN_UNREACHABLE } from '../../netlink/route/route.js';
-import type { Change, PutTable } from './state.js';
+import type { Change, PutTable, SandboxDesired } from './state.js';
 
 /** Changes of different groups do not depend on one another. */
 export function groupOf(change: Change): string {
@@ -44,4 +45,18 @@ export function putsTable(change: Change): change is PutTable {
 /** Whether it takes a route or a policy rule away. */
 export function isDeletion({ kind }: Change): boolean {
   return kind === 'deleteRoute' || kind === 'deleteRule';
+}
+
+/** Whether it is a change of routes or policy rules. */
+export function isOfRouting({ kind }: Change): boolean {
+  return kind === 'addRoute' || kind === 'deleteRoute' || kind === 'addRule' || kind === 'deleteRule';
+}
+
+/** Whether routes have changed on which it depends which interfaces sysctls and loopback routes are for. */
+export function needsSecondRound(
+  { sysctls, loopbackTowards = [] }: SandboxDesired,
+  changes: readonly Change[],
+): boolean {
+  const dependsOnRoutes = loopbackTowards.length > 0 || sysctls.some(sysctl => sysctl.towards);
+  return dependsOnRoutes && changes.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
 }

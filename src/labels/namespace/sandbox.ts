@@ -9,6 +9,7 @@ import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
 import { legacyForwardChains } from '../../nft/legacy-tables.js';
+import { isOfRouting, needsSecondRound } from '../diff/change-groups.js';
 import { diff } from '../diff/diff.js';
 import { diffRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
@@ -55,6 +56,15 @@ interface Settled {
   readonly cacheKey: string;
   /** What was wrong even so. */
   readonly warned: Pick<ApplyResult, 'warnings' | 'notices' | 'isClosed'>;
+}
+
+/** A namespace beside its desired state. */
+export interface ComparedSandbox {
+  /** Corrected for what was found. */
+  readonly desired: SandboxDesired;
+  readonly observed: SandboxObserved;
+  readonly changes: readonly Change[];
+  readonly warnings?: readonly string[];
 }
 
 export class Sandboxes {
@@ -149,14 +159,25 @@ export class Sandboxes {
 
   /** Whether the namespace has the desired routes already, and nothing leads past them. Nothing is changed. */
   holdsRoutes(desired: SandboxDesired): boolean {
-    const held = this.#sessions.within(desired.netns, session => {
-      const planned = { ...desired, routes: session.supportedRoutes(desired.routes) };
-      const rawState = this.#readState(session, planned);
+    const found = this.compare(desired, false);
+    return found?.warnings === undefined && found?.changes.some(isOfRouting) === false;
+  }
+
+  /**
+   * The namespace as it is beside its desired state, and the changes that would be made; undefined when it is gone. Nothing is
+   * changed. Throws as `reconcile` does.
+   * @param withTable whether its table is read, too
+   */
+  compare(planned: SandboxDesired, withTable = true): ComparedSandbox | undefined {
+    return this.#sessions.within(planned.netns, session => {
+      const wanted = { ...planned, routes: session.supportedRoutes(planned.routes) };
+      const rawState = this.#readState(session, wanted);
       const observed = decodeState(rawState);
-      const { desired: found, warned } = heldIn(rawState, observed, planned, session);
-      return warned.warnings === undefined && !diff(found, observed).some(isOfRouting);
+      const { desired, warned } = heldIn(rawState, observed, wanted, session);
+      const isTampered = withTable && this.#checkTampering(desired, observed, session).isTampered;
+      const changes = diff(desired, { ...observed, isTampered });
+      return { desired, observed, changes, ...(warned.warnings && { warnings: warned.warnings }) };
     });
-    return held === true;
   }
 
   /** Removes all that is ours, and restores sysctls. Throws as `reconcile` does. */
@@ -224,18 +245,4 @@ export class Sandboxes {
     const generation = session.generation();
     if (generation !== undefined) this.#tamperCheck.trust(key, generation);
   }
-}
-
-/** Whether it is a change of routes or policy rules. */
-function isOfRouting({ kind }: Change): boolean {
-  return kind === 'addRoute' || kind === 'deleteRoute' || kind === 'addRule' || kind === 'deleteRule';
-}
-
-/** Whether routes have changed on which it depends which interfaces sysctls and loopback routes are for. */
-function needsSecondRound(
-  { sysctls, loopbackTowards = [] }: SandboxDesired,
-  changes: readonly Change[],
-): boolean {
-  const dependsOnRoutes = loopbackTowards.length > 0 || sysctls.some(sysctl => sysctl.towards);
-  return dependsOnRoutes && changes.some(({ kind }) => kind === 'addRoute' || kind === 'deleteRoute');
 }

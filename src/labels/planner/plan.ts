@@ -56,8 +56,10 @@ export interface Plan {
   readonly sandboxes: readonly SandboxDesired[];
   readonly hostRoutes: readonly DesiredRoute[];
   readonly diagnostics: readonly Diagnostic[];
-  /** Those of the diagnostics whose labels are not in force. */
-  readonly unmet: readonly Diagnostic[];
+  /** Those of them that do not mean that a label is not in force. */
+  readonly warnings: ReadonlySet<Diagnostic>;
+  /** Labels that wait for an answer of the DNS, without a message. */
+  readonly waiting: readonly Diagnostic[];
   /** Host names that `external` should have. A label that waits for one that it does not have yet is no mistake. */
   readonly externalNames: readonly string[];
   /** Gateways for which there are others if they do not answer. */
@@ -131,7 +133,8 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     ],
     hostRoutes: host.routes,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics, ...host.notices]),
-    unmet: [...unapplied, ...diagnostics],
+    warnings: new Set([...warnings, ...host.notices]),
+    waiting,
     externalNames: [...names.asked].sort(naturalCompare),
     watchedGateways: names.watched,
     routesAsked: waysBack.asked,

@@ -48,11 +48,7 @@ export class Planner {
       { ...snapshot, intents, unverified, allowHostRoutes, isStrict, routesInForce },
       this.#tables,
     );
-    const all = {
-      ...plan,
-      diagnostics: [...diagnostics, ...plan.diagnostics],
-      unmet: [...diagnostics, ...plan.unmet],
-    };
+    const all = { ...plan, diagnostics: [...diagnostics, ...plan.diagnostics] };
     const inForce = new Set([...plan.routesAsked].filter(isInForce));
     this.#last = { snapshot, plan: all, inForce };
     return all;

@@ -14,13 +14,14 @@ import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { HostInterfaceAddress } from '../discovery/container.js';
 import { diagnostic } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic, RuleIntent } from '../spec/intent.js';
-import { covers, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
+import { ANY, covers, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
 import type { TableParts } from '../table/nft-table.js';
 import { findIngress, REPLY_SYSCTLS } from '../table/reply-routing.js';
 import type { TableCache } from '../table/table-cache.js';
+import { ingressInterfaces } from './ingress-interfaces.js';
 import { type Attributed, diagnosticOf, type MergedIntent } from './merge.js';
 import type { Requester, ResolveContext } from './resolve.js';
 import { desiredRoutes, type ResolvedRoute } from './routing-loops.js';
@@ -102,14 +103,18 @@ export function planSandbox(
 
 /** What it forwards; undefined where that is nothing. */
 function planForwarding(
-  { natInterfaces, inInterfaces }: MergedIntent,
+  intent: MergedIntent,
   forwards: readonly ResolvedForward[],
   hasIPv6Address: boolean,
 ): Forwarding | undefined {
+  const { natInterfaces, inInterfaces } = intent;
   const outside = natInterfaces.filter(pattern => !isLoopbackPattern(pattern));
   const incoming = forwards.filter(({ pattern }) => !isLoopbackPattern(pattern));
   if (outside.length + incoming.length === 0) return undefined;
-  const patterns = incoming.flatMap(({ ingress }) => ingress);
+  // Also of those whose destination is not there yet: what a firewall drops of them is told once, and not again.
+  const patterns = intent.forwards.flatMap(({ intent: forward }) =>
+    isLoopbackPattern(forward.pattern ?? ANY) ? [] : ingressInterfaces(forward, intent),
+  );
   return {
     families: hasIPv6Address ? [4, 6] : [4],
     outside: outside.filter(pattern => !inInterfaces.some(other => covers(other, pattern))),

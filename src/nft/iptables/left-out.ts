@@ -9,7 +9,7 @@ const NO_IPSET =
 /** By name: why no `-m` brings it in. */
 export const MATCHES_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['bpf', NO_STATEMENT],
-  ['cluster', 'it is for hosts that share one address'],
+  ['cluster', 'nft(8) 1.0.6 crashes when it lists the hash that it would be'],
   ['eui64', NO_STATEMENT],
   ['ipv6header', 'nftables asks for one header at a time: -m frag, hbh, dst, rt or ah'],
   ['ipvs', NO_STATEMENT],

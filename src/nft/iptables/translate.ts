@@ -3,7 +3,7 @@
 // targets (nft/iptables/matches/, nft/iptables/targets/).
 
 import type { Family } from '../../base/ip.js';
-import { match, meta, type Statement } from '../expression.js';
+import { ct, match, meta, type Statement } from '../expression.js';
 import { COMMENT_MAX_BYTES, type NftRule } from '../table.js';
 import { matchBasics, RULES_MAX } from './basics.js';
 import { type ParsedRule, parseRule } from './parser.js';
@@ -13,6 +13,7 @@ import {
   type Instance,
   type OfFamily,
   Options,
+  type Steps,
   type Translation,
 } from './syntax/extension.js';
 import { RuleError, type TranslatedRule } from './syntax/rule.js';
@@ -124,17 +125,26 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
   const target = rule.target && { instance: rule.target, ...apply(rule.target, syn) };
   const parts = target ? [...matches, target] : matches;
   refuseCopies(parts);
+  const before = parts.flatMap(({ steps, instance, alternatives }, index) => {
+    if (!steps) return [];
+    const conditions = [...basics, ...parts.slice(0, index).map(each => each.alternatives)];
+    refuseAskedAgain(conditions, steps.changes, instance.token);
+    const own = instance === rule.target ? [] : [alternatives];
+    return product([...conditions, ...own, steps.lists]);
+  });
   const last: Statement = rule.jump
     ? rule.jump.kind === 'jump'
       ? { jump: { target: rule.jump.chain } }
       : { goto: { target: rule.jump.chain } }
     : { counter: null };
-  const lists = product([
+  const whole = product([
     ...basics,
     ...parts.map(({ alternatives }) => alternatives),
     // Without a target, iptables counts what the rule fits.
     ...(target ? [] : [[[last]]]),
   ]);
+  const lists = [...before, ...whole];
+  if (lists.length > RULES_MAX) refuseSize();
   const comment = parts.findLast(part => part.comment !== undefined)?.comment;
   const hooks = hooksOf(
     parts.flatMap(({ instance, constraint }) => [instance.extension.constraint, constraint]),
@@ -165,7 +175,7 @@ function withProtocol(rule: ParsedRule, of: OfFamily): ParsedRule {
 
 /** What counts packets, or changes a list, cannot be written down twice for one rule: each copy would do so for itself. */
 function refuseCopies(parts: readonly (Translation & { readonly instance: Instance })[]): void {
-  const split = parts.find(({ alternatives }) => alternatives.length > 1);
+  const split = parts.find(({ alternatives, steps }) => alternatives.length > 1 || steps);
   const counting = parts.find(({ stateful }) => stateful);
   if (split && counting) {
     const { extension } = split.instance;
@@ -180,12 +190,30 @@ function refuseCopies(parts: readonly (Translation & { readonly instance: Instan
 function product(choices: readonly (readonly (readonly Statement[])[])[]): Statement[][] {
   let lists: Statement[][] = [[]];
   for (const alternatives of choices) {
-    if (lists.length * alternatives.length > RULES_MAX) {
-      throw new RuleError(`the rule would become more than ${RULES_MAX} rules`, '', 0);
-    }
+    if (lists.length * alternatives.length > RULES_MAX) refuseSize();
     lists = lists.flatMap(list => alternatives.map(more => [...list, ...more]));
   }
   return lists;
+}
+
+/** @throws RuleError */
+function refuseSize(): never {
+  throw new RuleError(`the rule would become more than ${RULES_MAX} rules`, '', 0);
+}
+
+/** @throws RuleError where a condition asks for what steps after it change */
+function refuseAskedAgain(conditions: unknown, changes: Steps['changes'], token: Token): void {
+  const text = JSON.stringify(conditions);
+  const ofConnection = JSON.stringify(ct('mark'));
+  const asks =
+    changes === 'connection mark'
+      ? text.includes(ofConnection)
+      : text.replaceAll(ofConnection, '').includes('"mark"');
+  if (asks)
+    refuse(
+      token,
+      `cannot stand behind a condition on the ${changes}: it becomes several rules, each of which would ask for what the one before has changed`,
+    );
 }
 
 /** A meter belongs to one rule: the rules that one of iptables becomes have names of their own for it. */

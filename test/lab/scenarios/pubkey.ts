@@ -1,6 +1,7 @@
 // pubkey mode: a container connects to a peer elsewhere that knows its derived key.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Status } from '../../../src/control/answers.js';
 import { addressOf, createNetwork, ping, remove, run } from '../../support/containers.js';
 import { daemon, docker, eventually, isLong, Remote, scenario, sh } from '../../support/lab.js';
 
@@ -73,6 +74,19 @@ scenario('pubkey', () => {
     await run('six', { networks: { 'six-net': { ip: '10.0.2.9', ip6: 'fd02::9' } } });
     await ping('six', '10.0.2.1');
     await ping('six', 'fd02::1');
+    const dwgd = (words: string) => sh(`node dist/src/cli/main.js ${words}`);
+    const { networks } = JSON.parse(await dwgd('status --json')) as Status;
+    const { endpoints = [] } = networks.find(({ name }) => name === 'six-net') ?? {};
+    assert.deepEqual(
+      endpoints.map(({ container, state, peer }) => [container, state, peer?.interface, peer?.publicKey]),
+      [['six', 'joined', 'wg0', remote.keys.publicKey]],
+    );
+    const { lastHandshake = '', receivedBytes, sentBytes } = endpoints[0]!.peer!;
+    assert.ok(Date.now() - Date.parse(lastHandshake) < 120_000, lastHandshake);
+    assert.ok(receivedBytes > 0 && sentBytes > 0);
+    assert.match(await dwgd('inspect six'), /: all is as it is to be$/m);
+    await docker.within('six', `wg set wg0 peer ${remote.keys.publicKey} persistent-keepalive 7`);
+    assert.match(await dwgd('inspect six'), /^! {2}keepalive +25 s +7 s$/m);
     await remove('six');
   });
 

@@ -23,6 +23,8 @@ export interface Counts {
   readonly wronglyTaken: readonly string[];
   /** Uses that are not taken, by extension and the reason. */
   readonly missing: ReadonlyMap<string, number>;
+  /** Of the extensions with translations, by extension and option. */
+  readonly untaken: Readonly<Record<string, number>>;
 }
 
 /** The refusal of a rule here, or nothing. */
@@ -36,6 +38,12 @@ function refusalOf({ chain, text, family }: TreeCase): RuleError | undefined {
   }
 }
 
+/** What of an extension is refused. */
+function partOf(name: string, { token }: RuleError): string {
+  if (token === name) return '';
+  return token.startsWith('--') ? ` ${token}` : ', some values';
+}
+
 function shareOf(cases: readonly (readonly [TreeCase, RuleError | undefined])[]): Share {
   return { taken: cases.filter(([, refusal]) => !refusal).length, of: cases.length };
 }
@@ -46,10 +54,15 @@ export function countCases(cases: readonly TreeCase[], translatable: ReadonlySet
   const judged = cases.map(each => [each, refusalOf(each)] as const);
   const taken = judged.filter(([{ fate }]) => fate === 'taken');
   const missing = new Map<string, number>();
+  const untaken: Record<string, number> = {};
   for (const [{ file }, refusal] of taken) {
     if (!refusal) continue;
-    const key = `${extensionOf(file)}: ${refusal.message}`;
+    const name = extensionOf(file);
+    const key = `${name}: ${refusal.message}`;
     missing.set(key, (missing.get(key) ?? 0) + 1);
+    if (!translatable.has(name)) continue;
+    const what = `${name}${partOf(name, refusal)}`;
+    untaken[what] = (untaken[what] ?? 0) + 1;
   }
   return {
     all: shareOf(taken),
@@ -60,5 +73,6 @@ export function countCases(cases: readonly TreeCase[], translatable: ReadonlySet
       .filter(([{ fate }, refusal]) => fate === 'refused' && !refusal)
       .map(([{ file, line, family, chain, text }]) => `${file}.t:${line}: -${family} ${chain} ${text}`),
     missing,
+    untaken,
   };
 }

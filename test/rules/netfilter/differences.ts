@@ -45,6 +45,10 @@ export const TREE_DIFFERENCES: readonly Difference[] = [
     overlook: listed => listed.replace(/tcp option \S+ (kind \d+|\d+|exists)/, 'tcp option'),
   },
   {
+    reason: "JSON of nftables copies no socket's mark: ours copies it bit by bit",
+    applies: /--restore-skmark/,
+  },
+  {
     reason: 'theirs names no family, and lets a packet go on that no socket is there for',
     applies: /-j TPROXY/,
   },

@@ -97,6 +97,10 @@ for (const [args, asked] of [
   [['--rootless-ifname=wg0', '--rootless-ifname=wg1'], { ...BY_DEFAULT, rootlessIfnames: ['wg0', 'wg1'] }],
   [['--no-driver'], { ...BY_DEFAULT, driver: false }],
   [['--no-labels'], DRIVER_ALONE],
+  [['--metrics', '9586'], { ...BY_DEFAULT, metrics: { host: '127.0.0.1', port: 9586 } }],
+  [['--metrics', ':9586'], { ...BY_DEFAULT, metrics: { host: '127.0.0.1', port: 9586 } }],
+  [['--metrics=192.0.2.1:9586'], { ...BY_DEFAULT, metrics: { host: '192.0.2.1', port: 9586 } }],
+  [['--metrics=[::]:9586'], { ...BY_DEFAULT, metrics: { host: '::', port: 9586 } }],
   [['--docker-host', 'unix:///x'], { ...BY_DEFAULT, dockerHost: 'unix:///x' }],
   [['--docker-host=tcp://proxy:2375'], { ...BY_DEFAULT, dockerHost: 'tcp://proxy:2375' }],
   [
@@ -258,6 +262,14 @@ test('the process list shows no seed', async () => {
 
 for (const [args, status, message] of [
   [['--no-driver', '--no-labels'], 2, 'error: give --no-driver or --no-labels, not both: nothing is left\n'],
+  ...['0', '70000', 'x:1', '::1:9586', '[127.0.0.1]:9586', 'localhost:9586'].map(
+    address =>
+      [
+        ['--no-driver', '--metrics', address],
+        2,
+        `error: option '--metrics <address>' argument '${address}' is invalid. Give a port such as 9586, or an address with it: 192.0.2.1:9586, [::1]:9586.\n`,
+      ] as const,
+  ),
   [
     ['--no-driver', '--look-interval', '0'],
     2,

@@ -5,7 +5,15 @@ import { type Expression, match, meta, type Statement } from '../../expression.j
 import type { Hook } from '../syntax/chains.js';
 import { type Extension, NO_SUCH, type ParsedOption, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
-import { maskedBy, numberIn, readMasked, readNumber, UINT32_MAX, valueOrRange } from '../values/numbers.js';
+import {
+  bitsOf,
+  maskedBy,
+  numberIn,
+  readMasked,
+  readNumber,
+  UINT32_MAX,
+  valueOrRange,
+} from '../values/numbers.js';
 
 /** `LEFT & MASK == VALUE`, of a number that iptables takes by name too: names are files of the host. */
 function matchGroup(left: Expression, { values, negated }: ParsedOption): Statement {
@@ -76,25 +84,36 @@ const realm: Extension = {
   translate: options => statements(matchGroup(meta('rtclassid'), options.get('realm')!)),
 };
 
-/** JSON of nftables 1.0.6 copies no mark of a socket. */
-const NO_SKMARK = "cannot be expressed: nftables copies no socket's mark to a packet";
-
 const socket: Extension = {
   name: 'socket',
-  options: [
-    { names: ['transparent'] },
-    { names: ['nowildcard'] },
-    { names: ['restore-skmark'], refused: NO_SKMARK },
-  ],
+  options: [{ names: ['transparent'] }, { names: ['nowildcard'] }, { names: ['restore-skmark'] }],
   constraint: { hooks: ['prerouting', 'input'] },
-  notes: ['A socket that is no more than a memory of itself (TIME_WAIT) does not count.'],
+  notes: [
+    'A socket that is no more than a memory of itself (TIME_WAIT) does not count.',
+    '`--restore-skmark` becomes 34 rules, because JSON of nftables copies no mark of a socket but by its bits: it cannot stand beside a match that counts packets, nor behind one on the mark.',
+  ],
   translate(options) {
     const key = (name: string): Expression => ({ socket: { key: name } });
-    return statements(
+    const translation = statements(
       // A comparison that every socket fits: without a socket, no comparison does.
       options.has('nowildcard') ? match(key('wildcard'), '<=', 1) : match(key('wildcard'), '==', 0),
       ...(options.has('transparent') ? [match(key('transparent'), '==', 1)] : []),
     );
+    if (!options.has('restore-skmark')) return translation;
+    const setMark = (value: Expression): Statement => ({ mangle: { key: meta('mark'), value } });
+    return {
+      ...translation,
+      steps: {
+        lists: [
+          [setMark(0)],
+          ...bitsOf(UINT32_MAX).map(bit => [
+            match({ '&': [key('mark'), bit] }, '==', bit),
+            setMark({ '|': [meta('mark'), bit] }),
+          ]),
+        ],
+        changes: 'packet mark',
+      },
+    };
   },
 };
 
@@ -148,18 +167,23 @@ const rpfilter: Extension = {
   options: [
     { names: ['loose'] },
     { names: ['validmark'] },
-    { names: ['accept-local'], refused: NO_SUCH },
+    { names: ['accept-local'] },
     { names: ['invert'] },
   ],
   constraint: { tables: ['mangle', 'raw'], hooks: ['prerouting'] },
+  notes: [
+    '`--accept-local` becomes two rules unless it is inverted, so it cannot stand beside a match that counts packets.',
+  ],
   translate(options) {
-    const flags = [
-      'saddr',
-      ...(options.has('validmark') ? ['mark'] : []),
-      ...(options.has('loose') ? [] : ['iif']),
-    ];
-    const fib = { fib: { result: 'oif', flags } } as const;
-    return statements(match(fib, options.has('invert') ? '==' : '!=', 0));
+    const validmark = options.has('validmark') ? ['mark'] : [];
+    const iif = options.has('loose') ? [] : ['iif'];
+    const oif = { fib: { result: 'oif', flags: ['saddr', ...validmark, ...iif] } } as const;
+    const [back, noWayBack] = [match(oif, '!=', 0), match(oif, '==', 0)];
+    const inverted = options.has('invert');
+    if (!options.has('accept-local')) return statements(inverted ? noWayBack : back);
+    const type = { fib: { result: 'type', flags: ['saddr', ...iif] } } as const;
+    if (inverted) return statements(noWayBack, match(type, '!=', 'local'));
+    return { alternatives: [[back], [noWayBack, match(type, '==', 'local')]] };
   },
 };
 

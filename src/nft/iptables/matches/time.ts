@@ -5,15 +5,17 @@ import { match, meta, type Statement } from '../../expression.js';
 import { type Extension, NO_SUCH, type Options, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { never } from '../values/addresses.js';
-import { split, valueOrRange } from '../values/numbers.js';
+import { readNumber, split, valueOrRange } from '../values/numbers.js';
 
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const DAY = 86_400;
 /** The last second that xt_time knows: `time_t` of 32 bits. */
 const LAST_SECOND = 2 ** 31 - 1;
 
-/** As times they would be thousands of intervals in each rule. */
-const NO_DAYS = 'cannot be expressed: nftables knows the days of a week, not those of a month';
+/** Days of a month are intervals of time, from here on where `--datestart` does not say. */
+const FIRST_YEAR = 2025;
+/** A rule may have so many. */
+const INTERVALS_MAX = 512;
 
 const time: Extension = {
   name: 'time',
@@ -23,20 +25,25 @@ const time: Extension = {
     { names: ['timestart'], values: ['hh:mm[:ss]'] },
     { names: ['timestop'], values: ['hh:mm[:ss]'] },
     { names: ['weekdays'], values: ['day[,day]…'], negatable: true },
-    { names: ['monthdays'], values: ['day[,day]…'], negatable: true, refused: NO_DAYS },
+    { names: ['monthdays'], values: ['day[,day]…'], negatable: true },
     { names: ['contiguous'] },
     { names: ['kerneltz', 'localtz'], refused: NO_SUCH },
   ],
-  notes: ['Times are UTC.', '`--contiguous` beside `--weekdays` is refused: nftables has nothing for it.'],
+  notes: [
+    'Times are UTC.',
+    '`--contiguous` beside `--weekdays` or `--monthdays` is refused: nftables has nothing for it.',
+    `\`--monthdays\` becomes an interval for each day, or days in a row, of each month, from ${FIRST_YEAR} or \`--datestart\` until 2038, where xt_time ends, or \`--datestop\`: ${INTERVALS_MAX} at most.`,
+  ],
   translate(options) {
     const contiguous = options.get('contiguous');
-    if (contiguous && options.has('weekdays')) {
-      refuse(contiguous.token, 'cannot be expressed beside --weekdays');
+    for (const other of ['weekdays', 'monthdays']) {
+      if (contiguous && options.has(other)) refuse(contiguous.token, `cannot be expressed beside --${other}`);
     }
     return statements(
       ...matchDates(options.value('datestart'), options.value('datestop')),
       ...matchDayTime(options.value('timestart'), options.value('timestop')),
       ...matchWeekdays(options),
+      ...matchMonthdays(options),
     );
   },
 };
@@ -68,6 +75,32 @@ function matchWeekdays(options: Options): Statement[] {
   if (days.length === 7) return [];
   if (days.length === 0) return [never()];
   return [match(meta('day'), '==', days.length === 1 ? days[0]! : { set: days })];
+}
+
+function matchMonthdays(options: Options): Statement[] {
+  const given = options.get('monthdays');
+  if (!given) return [];
+  const token = given.values[0]!;
+  const named = new Set(split(token, ',').map(each => readNumber(each, 1, 31)));
+  const isFor = (day: number): boolean => named.has(day) !== given.negated;
+  if (Array.from({ length: 31 }, (_, n) => n + 1).every(isFor)) return [];
+  const [start, stop] = [options.value('datestart'), options.value('datestop')];
+  const from = start ? readDate(start) : Date.UTC(FIRST_YEAR) / 1000;
+  const to = stop ? readDate(stop) : LAST_SECOND;
+  const intervals: [first: number, last: number][] = [];
+  for (let at = Math.floor(from / DAY) * DAY; at <= to; at += DAY) {
+    if (!isFor(new Date(at * 1000).getUTCDate())) continue;
+    const last = intervals.at(-1);
+    if (last && last[1] + 1 === at) last[1] = at + DAY - 1;
+    else intervals.push([at, at + DAY - 1]);
+    if (intervals.length > INTERVALS_MAX)
+      refuse(
+        token,
+        `would be more than ${INTERVALS_MAX} intervals of days: give fewer, or --datestart and --datestop`,
+      );
+  }
+  if (intervals.length === 0) return [never()];
+  return [match(meta('time'), '==', { set: intervals.map(valueOrRange) })];
 }
 
 /** `YYYY[-MM[-DD[Thh[:mm[:ss]]]]]`: seconds since 1970. @throws RuleError */

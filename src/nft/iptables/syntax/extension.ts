@@ -58,10 +58,19 @@ export interface FamilyContext {
 /** The part of the context that tells the family only. */
 export type OfFamily = Pick<FamilyContext, 'askFamily'>;
 
+/** Rules that come before the one with the alternatives. */
+export interface Steps {
+  readonly lists: readonly (readonly Statement[])[];
+  /** What they change: no condition before them may ask for it, since the next step would ask again. */
+  readonly changes: 'packet mark' | 'connection mark';
+}
+
 /** The translation of a match or a target. */
 export interface Translation {
   /** Mutually exclusive lists of statements; usually one. An empty list of alternatives matches no packet. */
   readonly alternatives: readonly (readonly Statement[])[];
+  /** What is changed step by step, each a rule with the conditions that stand before it, and lets the packet go on. */
+  readonly steps?: Steps;
   /** Whether it keeps state (counts packets), so that it cannot be split into several rules. */
   readonly stateful?: true;
   /** Whether it fits only packets with SYN, as the kernel's xt_TCPMSS requires. */

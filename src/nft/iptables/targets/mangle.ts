@@ -12,18 +12,10 @@ import {
   type OptionSpec,
   type Options,
   statements,
-  type Translation,
 } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
-import {
-  type Masked,
-  maskedBy,
-  readMasked,
-  readNumber,
-  UINT8_MAX,
-  UINT16_MAX,
-  UINT32_MAX,
-} from '../values/numbers.js';
+import { type Masked, readMasked, readNumber, UINT8_MAX, UINT16_MAX, UINT32_MAX } from '../values/numbers.js';
+import { copyMark } from './mark-copies.js';
 
 const GOING_OUT: readonly Hook[] = ['forward', 'output', 'postrouting'];
 
@@ -108,7 +100,7 @@ const connmark: Extension = {
     { names: ['right-shift-mark'], values: ['bits'], refused: NO_SUCH },
   ],
   notes: [
-    "`--save-mark` overwrites the whole of the connection's mark and `--restore-mark` the whole of the packet's: a mask that keeps bits of it is refused, because nftables 1.0.6 cannot join two marks.",
+    '`--save-mark` and `--restore-mark` with a mask that keeps bits of what they write become a rule or two for each bit that they copy, so they cannot stand beside a match that counts packets, nor behind one on the mark that they write.',
   ],
   translate(options, context) {
     const [name] = options.oneOf(context, ...CONNMARK_CHOICES);
@@ -121,21 +113,6 @@ const connmark: Extension = {
     return statements(mangle(ct('mark'), changed(ct('mark'), change)));
   },
 };
-
-function copyMark(options: Options, name: 'save-mark' | 'restore-mark'): Translation {
-  const readMask = (option: string): Token | undefined => options.value('mask') ?? options.value(option);
-  const [source, target, from, to] =
-    name === 'save-mark'
-      ? ([meta('mark'), ct('mark'), 'nfmask', 'ctmask'] as const)
-      : ([ct('mark'), meta('mark'), 'ctmask', 'nfmask'] as const);
-  const kept = readMask(to);
-  const taken = readMask(from);
-  if (kept && readNumber(kept, 0, UINT32_MAX) !== UINT32_MAX) {
-    refuse(kept, 'cannot be expressed: the whole mark is overwritten, so this mask must be 0xffffffff');
-  }
-  const mask = taken ? readNumber(taken, 0, UINT32_MAX) : UINT32_MAX;
-  return statements(mangle(target, mask === 0 ? 0 : maskedBy(source, mask, UINT32_MAX)));
-}
 
 const tcpmss: Extension = {
   name: 'TCPMSS',

@@ -106,6 +106,11 @@ export function readMasked(token: Token, max: number): Masked {
   };
 }
 
+/** Each bit of a number by itself. */
+export function bitsOf(bits: number): number[] {
+  return Array.from({ length: 32 }, (_, n) => (1 << n) >>> 0).filter(bit => (bits & bit) !== 0);
+}
+
 /** `LEFT & MASK`, or LEFT alone where all bits of it count. */
 export function maskedBy(left: Expression, mask: number, max: number): Expression {
   return mask === max ? left : { '&': [left, mask] };

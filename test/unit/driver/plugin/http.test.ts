@@ -6,8 +6,9 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { UnixServer } from '../../../../src/control/unix-server.js';
 import { createPlugin } from '../../../../src/driver/plugin/http.js';
-import { PluginServer } from '../../../../src/driver/plugin/socket.js';
+import { PLUGIN_LIMITS } from '../../../../src/driver/plugin/socket.js';
 import { HOST_KEY, SEED, World } from '../../../support/driver-world.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-plugin-'));
@@ -16,7 +17,7 @@ const world = new World();
 world.kernel.addLink({ name: 'eth0', mtu: 1500, group: 0, up: true });
 world.kernel.addDevice('nokey', {});
 world.kernel.addDevice('noport', { privateKey: HOST_KEY });
-const server = new PluginServer(createPlugin(world.driver, 0, world.log), process.getuid!());
+const server = new UnixServer(createPlugin(world.driver, 0, world.log), process.getuid!(), PLUGIN_LIMITS);
 await server.listen(path);
 after(async () => {
   await server.close();

@@ -123,7 +123,7 @@ for (const [name, text, status] of [
 ] as const) {
   test(`${name} is answered with ${status ?? 'nothing'}, and the connection is closed`, async t => {
     const world = new World();
-    const { path } = serve(t, createPlugin(world.driver, USER, world.log, new Turns()));
+    const { path } = serve(t, createPlugin(world.driver, USER, world.log, { share: new Turns() }));
     const socket = await connect(t, path);
     socket.write(text);
     const answer = await readAll(socket);

@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { UnixServer } from '../../../../src/control/unix-server.js';
 import { DockerClient, type DockerNetwork } from '../../../../src/driver/lifecycle/docker-networks.js';
 import { Recovery } from '../../../../src/driver/lifecycle/recovery.js';
 import { createPlugin } from '../../../../src/driver/plugin/http.js';
-import { PluginServer } from '../../../../src/driver/plugin/socket.js';
+import { PLUGIN_LIMITS } from '../../../../src/driver/plugin/socket.js';
 import { UserServer } from '../../../../src/driver/plugin/user-server.js';
 import { LoopShare, REST_OF_CALLS } from '../../../../src/driver/users/loop-share.js';
 import { MAX_ENDPOINTS, MAX_NETWORKS } from '../../../../src/driver/users/quotas.js';
@@ -125,9 +126,9 @@ async function servers(t: TestContext, world = new World()): Promise<{ root: str
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-quotas-'));
   const paths = { root: join(folder, 'root.sock'), user: join(folder, 'user.sock') };
   const share = new LoopShare(REST_OF_CALLS);
-  const ofUser = createPlugin(world.driver, USER, world.log, share);
+  const ofUser = createPlugin(world.driver, USER, world.log, { share });
   const both = [
-    { path: paths.root, server: new PluginServer(createPlugin(world.driver, 0, world.log), 0) },
+    { path: paths.root, server: new UnixServer(createPlugin(world.driver, 0, world.log), 0, PLUGIN_LIMITS) },
     { path: paths.user, server: new UserServer(ofUser, USER, { share, log: world.log }) },
   ];
   for (const { path, server } of both) await server.listen(path);

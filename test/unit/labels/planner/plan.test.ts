@@ -625,3 +625,9 @@ test('a gateway comes before those that it is the gateway of, whatever their nam
     [['gateway'], ['a']],
   );
 });
+
+test('a forward whose destination is not there yet belongs to what a firewall of the gateway is to let pass', () => {
+  const labels = { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.80': 'web:80' };
+  const { forwarding } = only([container('gw', { networks: { main: '10.0.0.3' }, labels })]);
+  assert.deepEqual(forwarding?.ingress, [{ name: 'wg', prefix: true }]);
+});

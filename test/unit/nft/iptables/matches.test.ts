@@ -252,7 +252,12 @@ for (const [text, token, message] of [
   ['INPUT -m devgroup --dst-group 5', 'devgroup', /cannot stand in TWINE_INPUT/],
   ['INPUT -m devgroup --src-group default', 'default', /is no number/],
   ['OUTPUT -m socket', 'socket', /cannot stand in TWINE_OUTPUT/],
-  ['INPUT -m socket --restore-skmark', '--restore-skmark', /copies no socket's mark/],
+  [
+    'INPUT -m mark --mark 1 -m socket --restore-skmark',
+    'socket',
+    /cannot stand behind a condition on the packet mark/,
+  ],
+  ['INPUT -m limit -m socket --restore-skmark', 'limit', /would count for itself/],
   ['NAT_PREROUTING -m realm --realm 5', 'realm', /cannot stand in TWINE_NAT_PREROUTING/],
   ['INPUT -m helper --helper averyveryverylongname', 'averyveryverylongname', /longer than 15 bytes/],
   ['INPUT -m helper --helper @x', '@x', /is no name of a helper/],
@@ -296,7 +301,19 @@ for (const [text, token, message] of [
   ],
   ['OUTPUT -m owner ! --socket-exists', '--socket-exists', /sockets of programs only, as --uid-owner 0-/],
   ['INPUT -p icmp --icmp-type 3/4:1', '4:1', /end comes before its beginning/],
-  ['INPUT -m time --monthdays 3', '--monthdays', /the days of a week, not those of a month/],
+  ['INPUT -m time --monthdays 32', '32', /is no number from 1 to 31/],
+  ['INPUT -m time --monthdays 0', '0', /is no number from 1 to 31/],
+  ['INPUT -m time --monthdays 08', '08', /is no number from 1 to 31/],
+  [
+    'INPUT -m time --monthdays 1,3,5,7',
+    '1,3,5,7',
+    /more than 512 intervals of days: give fewer, or --datestart/,
+  ],
+  [
+    'INPUT -m time --timestart 23:00 --timestop 1:00 --contiguous --monthdays 1',
+    '--contiguous',
+    /beside --monthdays/,
+  ],
 ] as const) {
   test(`a match is refused: ${text}`, () => {
     assert.throws(

@@ -44,7 +44,7 @@ hashlimit: !hashlimit-upto=hashlimit !hashlimit-above hashlimit-burst hashlimit-
 quota: !quota
 statistic: mode !probability !every packet
 recent: !set !rcheck !update !remove seconds reap hitcount name rsource rdest mask - rttl
-time: datestart datestop timestart timestop !weekdays contiguous - !monthdays kerneltz=localtz
+time: datestart datestop timestart timestop !weekdays !monthdays contiguous - kerneltz=localtz
 addrtype: !src-type !dst-type limit-iface-in limit-iface-out
 iprange: !src-range !dst-range
 mac: !mac-source
@@ -60,9 +60,9 @@ cpu: !cpu
 cgroup: !cgroup - !path
 devgroup: !src-group !dst-group
 realm: !realm
-socket: transparent nowildcard - restore-skmark
+socket: transparent nowildcard restore-skmark
 owner: !uid-owner !gid-owner - !socket-exists suppl-groups
-rpfilter: loose validmark invert - accept-local
+rpfilter: loose validmark accept-local invert
 ACCEPT:
 DROP:
 RETURN:

@@ -40,6 +40,46 @@ for (const [family, text, ...expected] of [
   });
 }
 
+/** What becomes of two marks of four bits by a rule's changes in turn, as the kernel makes them. */
+function runCopy(text: string, marks: { meta: number; ct: number }): void {
+  const number = (expression: unknown): number => {
+    if (typeof expression === 'number') return expression;
+    const [[name, value]] = Object.entries(expression as object) as [[string, unknown]];
+    if (name === 'meta' || name === 'ct') return marks[name];
+    const [left, right] = (value as unknown[]).map(number) as [number, number];
+    return (name === '&' ? left & right : name === '|' ? left | right : left ^ right) >>> 0;
+  };
+  for (const { expr } of translateRule(`TWINE_FORWARD -j CONNMARK ${text}`).rules) {
+    for (const statement of expr) {
+      if ('match' in statement) {
+        if (number(statement.match.left) !== number(statement.match.right)) break;
+      } else if ('mangle' in statement) {
+        const [to] = Object.keys(statement.mangle.key as object) as ['meta' | 'ct'];
+        marks[to] = number(statement.mangle.value);
+      }
+    }
+  }
+}
+
+for (const option of ['--save-mark', '--restore-mark'] as const) {
+  test(`${option} with masks does to every two marks what the kernel's xt_connmark does`, () => {
+    for (const nfmask of [0, 3, 6, 0xc, 0xffff_ffff]) {
+      for (const ctmask of [0, 3, 5, 0xb, 0xffff_ffff]) {
+        for (let n = 0; n < 256; n++) {
+          const [meta, ct] = [n & 0xf, n >> 4];
+          const marks = { meta, ct };
+          runCopy(`${option} --nfmask ${nfmask} --ctmask ${ctmask}`, marks);
+          const expected =
+            option === '--save-mark'
+              ? { meta, ct: ((ct & ~ctmask) ^ (meta & nfmask)) >>> 0 }
+              : { meta: ((meta & ~nfmask) ^ (ct & ctmask)) >>> 0, ct };
+          assert.deepEqual(marks, expected, `${nfmask}/${ctmask} of ${meta} and ${ct}`);
+        }
+      }
+    }
+  });
+}
+
 test('a change of hops by some is a map of every value, which ends where the field does', () => {
   const pairs = (text: string): (readonly [number, number])[] => {
     const last = translateRule(`TWINE_MANGLE_FORWARD ${text}`).rules[0]!.expr.at(-1);
@@ -172,6 +212,16 @@ for (const [text, token, message] of [
     /is a target that is left out: nftables has it only in tables of one/,
   ],
   ['MANGLE_INPUT -j TWINE_INPUT', 'TWINE_INPUT', /a chain of the table filter/],
+  [
+    'FORWARD -m mark --mark 1 -j CONNMARK --restore-mark --mask 1',
+    'CONNMARK',
+    /behind a condition on the packet mark/,
+  ],
+  [
+    'FORWARD -m connmark --mark 1 -j CONNMARK --save-mark --mask 1',
+    'CONNMARK',
+    /behind a condition on the connection mark/,
+  ],
 ] as const) {
   test(`a target is refused: ${text}`, () => {
     assert.throws(

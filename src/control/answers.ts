@@ -1,0 +1,134 @@
+// What the control socket answers, version 1: types of its JSON, as docs/openapi.json describes it. Types only. Not here:
+// who gives it (halves.ts), how it is asked for (api.ts). No field holds a secret.
+
+/** The version of the answers, in their path. */
+export const API_VERSION = 'v1';
+
+/** A WireGuard peer, as the interface that has it counts. */
+export interface PeerStatus {
+  /** The interface: the host's own, or the container's link. */
+  readonly interface: string;
+  readonly publicKey: string;
+  /** Where it is reached: `192.0.2.1:51820`. */
+  readonly endpoint?: string;
+  /** ISO 8601; absent: there was none. */
+  readonly lastHandshake?: string;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+/** A container on a network of the driver. */
+export interface EndpointStatus {
+  readonly id: string;
+  /** Absent: Docker did not tell, or is a user's. */
+  readonly container?: string;
+  readonly addresses: readonly string[];
+  readonly state: 'created' | 'joining' | 'joined' | 'left' | 'deleting';
+  readonly publicKey?: string;
+  /** Absent: it is not joined, or was not found. */
+  readonly peer?: PeerStatus;
+  /** Why there is no peer though it is joined. */
+  readonly problem?: string;
+}
+
+/** A network of the driver. */
+export interface NetworkStatus {
+  readonly id: string;
+  /** Absent: Docker did not tell, or is a user's. */
+  readonly name?: string;
+  /** The user whose Docker's it is; 0 is root. */
+  readonly owner: number;
+  readonly mode: 'ifname' | 'pubkey';
+  /** The host's interface, or the public key of the peer elsewhere. */
+  readonly via: string;
+  readonly endpoint?: string;
+  readonly subnets: readonly string[];
+  readonly endpoints: readonly EndpointStatus[];
+}
+
+/** A label, or all of a container's (`twine.*`), that has no effect. */
+export interface LabelProblem {
+  readonly label: string;
+  readonly reason: string;
+  /** ISO 8601: when this daemon first saw it. */
+  readonly since: string;
+}
+
+/**
+ * `applied`: its labels were read and are in force, but for `notInForce`; `pending`: a pass is to come; `failing`: the last
+ * one failed and is tried again; `frozen`: it is not known which labels count; `stopped`: it is not running.
+ */
+export type LabelledState = 'applied' | 'pending' | 'failing' | 'frozen' | 'stopped';
+
+/** A container with labels. */
+export interface LabelledStatus {
+  readonly name: string;
+  readonly id: string;
+  readonly state: LabelledState;
+  /** How many labels it has, and how many of them are in force. */
+  readonly labels: number;
+  readonly inForce: number;
+  readonly notInForce: readonly LabelProblem[];
+  /** What is wrong beside labels that are in force. */
+  readonly warnings: readonly LabelProblem[];
+  /** Whether twine.strict has closed it. */
+  readonly isClosed: boolean;
+}
+
+/** Whether a half of the daemon works: `off` where it was not asked for. */
+export interface HalfHealth {
+  readonly state: 'working' | 'failing' | 'off';
+  readonly reason?: string;
+  /** ISO 8601. */
+  readonly since?: string;
+}
+
+export interface Health {
+  /** Whether no half is failing. */
+  readonly healthy: boolean;
+  readonly driver: HalfHealth;
+  readonly labels: HalfHealth;
+}
+
+export interface Status extends Health {
+  readonly version: string;
+  /** ISO 8601. */
+  readonly started: string;
+  readonly networks: readonly NetworkStatus[];
+  readonly containers: readonly LabelledStatus[];
+}
+
+/** What is to be there beside what is, one thing. */
+export interface Comparison {
+  /** `link eth1`, `peer …`, `route`, `sysctl ipv4/ip_forward`, `table`. */
+  readonly what: string;
+  /** Absent: nothing of that kind is to be there. */
+  readonly desired?: string;
+  /** Absent: there is none. */
+  readonly observed?: string;
+  readonly isSame: boolean;
+}
+
+/** One namespace, interface or link. */
+export interface ComparedPart {
+  /** Such as `labels of web` or `tunnel of web on vpn`. */
+  readonly title: string;
+  /** Absent: all is as it is to be, or `comparisons` say what is not. */
+  readonly problem?: string;
+  readonly comparisons: readonly Comparison[];
+}
+
+export interface Inspection {
+  readonly kind: 'container' | 'network';
+  readonly name: string;
+  readonly id: string;
+  readonly parts: readonly ComparedPart[];
+  /** Of a labelled container. */
+  readonly notInForce: readonly LabelProblem[];
+}
+
+/** Any answer that is none of these. */
+export interface Problem {
+  /** One sentence. */
+  readonly error: string;
+}

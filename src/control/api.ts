@@ -1,0 +1,120 @@
+// What is answered on the control socket, and on the port of metrics: express's router. Loaded when somebody asks. Not here:
+// the sockets (control-socket.ts, metrics-port.ts), the answers' types (answers.ts).
+
+import type { RequestListener, ServerResponse } from 'node:http';
+import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
+import { messageOf } from '../base/errors.js';
+import { excerpt } from '../base/text.js';
+import { API_VERSION, type Inspection, type Problem, type Status } from './answers.js';
+import { EXPOSITION_TYPE } from './exposition.js';
+import type { Daemon } from './halves.js';
+import { healthOf } from './health.js';
+import type { Metrics } from './metrics.js';
+
+/** Characters of a name that is asked for: ids have 64. */
+const MAX_NAME = 255;
+
+/** All that the control socket answers. */
+export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListener {
+  const router = express.Router();
+  const status = oneAtATime(() => statusOf(daemon));
+  router.get(`/${API_VERSION}/status`, async (_request, response) => answer(response, 200, await status()));
+  router.get(`/${API_VERSION}/inspect/:name`, async ({ params: { name } }, response) => {
+    const known = name.length <= MAX_NAME ? await inspect(daemon, name) : undefined;
+    if (known) answer(response, 200, known);
+    else answer(response, 404, unknown(name));
+  });
+  router.get('/health', (_request, response) => {
+    const health = healthOf(daemon);
+    answer(response, health.healthy ? 200 : 503, health);
+  });
+  addMetrics(router, metrics);
+  return listenerOf(router);
+}
+
+/** The metrics alone. */
+export function createMetricsApi(metrics: Metrics): RequestListener {
+  const router = express.Router();
+  addMetrics(router, metrics);
+  return listenerOf(router);
+}
+
+function addMetrics(router: express.Router, metrics: Metrics): void {
+  router.get('/metrics', async (_request, response) =>
+    answerText(response, 200, EXPOSITION_TYPE, await metrics.text()),
+  );
+}
+
+function listenerOf(router: express.Router): RequestListener {
+  router.use((request, response) => {
+    const path = excerpt(request.url.split('?', 1)[0]!);
+    if (request.method === 'GET' || request.method === 'HEAD')
+      answer(response, 404, { error: `there is nothing at ${path}` });
+    else answer(response, 405, { error: `only GET is answered here, not ${excerpt(request.method)}` });
+  });
+  const failed: ErrorRequestHandler = (err, _request, response, _next) => {
+    // A path that cannot be decoded has a status of its own.
+    const { status = 500 } = err as { status?: number };
+    answer(response, status, { error: messageOf(err) });
+  };
+  router.use(failed);
+  return (request, response) => router(request as Request, response as Response, () => response.destroy());
+}
+
+async function statusOf(daemon: Daemon): Promise<Status> {
+  const { version, started, driver, labels } = daemon;
+  return {
+    version,
+    started: started.toISOString(),
+    ...healthOf(daemon),
+    networks: (await driver?.networks()) ?? [],
+    containers: labels?.containers() ?? [],
+  };
+}
+
+async function inspect({ driver, labels }: Daemon, name: string): Promise<Inspection | undefined> {
+  const found = await Promise.all([driver?.inspect(name), labels?.inspect(name)]);
+  const first = found.find(one => one?.kind === 'container') ?? found[0];
+  if (!first) return undefined;
+  // One name may be a container's and a network's; an answer is about one of them.
+  const same = found.filter(one => one?.kind === first.kind && one.id === first.id);
+  return {
+    kind: first.kind,
+    name: first.name,
+    id: first.id,
+    parts: same.flatMap(one => one?.parts ?? []),
+    notInForce: same.flatMap(one => one?.notInForce ?? []),
+  };
+}
+
+function unknown(name: string): Problem {
+  return {
+    error: `there is no network ${excerpt(name)} of this driver, and no container of that name that is on one or has labels: dwgd status lists them`,
+  };
+}
+
+/** Questions during one are answered by the next: as many as like may ask. */
+function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
+  let pending: Promise<T> | undefined;
+  return () => {
+    pending ??= ask().finally(() => {
+      pending = undefined;
+    });
+    return pending;
+  };
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  answerText(response, status, 'application/json', `${JSON.stringify(body)}\n`);
+}
+
+function answerText(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    Connection: 'close',
+  });
+  response.end(text);
+}

@@ -1,0 +1,32 @@
+// What the two halves of the daemon give to whoever asks for their state. Types only. Not here: their answers
+// (answers.ts), the halves, which know nothing of each other (driver/status.ts, labels/status.ts).
+
+import type { HalfHealth, Inspection, LabelledStatus, NetworkStatus } from './answers.js';
+import type { Sample } from './exposition.js';
+
+/** What may be inspected, of one half; undefined where the half knows nothing of that name. */
+type Found = Pick<Inspection, 'kind' | 'name' | 'id' | 'parts'> & Partial<Pick<Inspection, 'notInForce'>>;
+
+/** A half of the daemon, as it is asked. Nothing of it throws for what a namespace, Docker or a user does. */
+interface Half {
+  health(): HalfHealth;
+  /** @param name of a container or network, its id or the beginning of it */
+  inspect(name: string): Promise<Found | undefined>;
+  metrics(): Promise<readonly Sample[]>;
+}
+
+export interface DriverHalf extends Half {
+  networks(): Promise<readonly NetworkStatus[]>;
+}
+
+export interface LabelsHalf extends Half {
+  containers(): readonly LabelledStatus[];
+}
+
+/** Both, with what is known of the daemon itself. A half that is absent was not asked for. */
+export interface Daemon {
+  readonly version: string;
+  readonly started: Date;
+  readonly driver?: DriverHalf;
+  readonly labels?: LabelsHalf;
+}

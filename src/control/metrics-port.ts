@@ -1,0 +1,78 @@
+// The TCP port on which Prometheus scrapes, where one was asked for: the metrics, and nothing else. Whoever reaches it may
+// read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/flag-values.ts).
+
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { errorCode, messageOf, UserError } from '../base/errors.js';
+
+/** Where it listens. */
+export interface MetricsAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const LIMITS = {
+  keepAliveTimeout: 1_000,
+  headersTimeout: 5_000,
+  requestTimeout: 5_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 8 * 1024,
+};
+/** Prometheus needs one connection; others are closed as they come. */
+const MAX_CONNECTIONS = 8;
+/** How long a scrape waits for its turn, in milliseconds: asking in a loop is no faster. */
+const PAUSE_MS = 25;
+/** How long an answer may take to be read, in milliseconds. */
+const IDLE_MS = 10_000;
+
+export class MetricsPort {
+  readonly #server: Server;
+  /** When the next scrape may begin, by performance.now(). */
+  #next = 0;
+
+  private constructor(app: RequestListener) {
+    this.#server = createServer(LIMITS, (request, response) => {
+      const now = performance.now();
+      this.#next = Math.max(now, this.#next + PAUSE_MS);
+      setTimeout(() => app(request, response), this.#next - now);
+    });
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.setTimeout(IDLE_MS);
+  }
+
+  /** @throws UserError when the address cannot be had */
+  static async open(app: RequestListener, { host, port }: MetricsAddress): Promise<MetricsPort> {
+    const opened = new MetricsPort(app);
+    await new Promise<void>((resolve, reject) => {
+      opened.#server.once('error', err => reject(refuse(err, { host, port })));
+      opened.#server.listen({ host, port }, () => {
+        opened.#server.removeAllListeners('error');
+        // For instance, no descriptors are left: one that is not taken may try again.
+        opened.#server.on('error', () => undefined);
+        resolve();
+      });
+    });
+    return opened;
+  }
+
+  /** The port that was taken, where 0 was asked for. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address ? address.port : 0;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+function refuse(err: unknown, { host, port }: MetricsAddress): UserError {
+  const why =
+    errorCode(err) === 'EADDRINUSE'
+      ? 'another program listens there: give --metrics another port'
+      : `${messageOf(err)}: give --metrics an address of this host, and a port`;
+  return new UserError(`cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${why}`, {
+    cause: err,
+  });
+}

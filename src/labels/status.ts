@@ -1,0 +1,119 @@
+// The labels' half of what the daemon tells of itself. Not here: how it is asked for (control/), what is in force
+// (controller/overview.ts), a single namespace (namespace/sandbox.ts).
+
+import { messageOf } from '../base/errors.js';
+import { plain } from '../base/plain-text.js';
+import type { ComparedPart, HalfHealth, LabelledState, LabelledStatus } from '../control/answers.js';
+import type { Sample } from '../control/exposition.js';
+import type { LabelsHalf } from '../control/halves.js';
+import type { Overview } from './controller/overview.js';
+import { compareState } from './diff/compare.js';
+import type { SandboxDesired } from './diff/state.js';
+import type { ContainerView } from './discovery/container.js';
+import type { ComparedSandbox } from './namespace/sandbox.js';
+
+interface StatusParts {
+  readonly overview: Overview;
+  readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
+}
+
+/** The shortest beginning of an id that is taken for one. */
+const MIN_ID = 4;
+/** Series of one metric: labels have names of whoever starts containers. */
+const MAX_SERIES = 256;
+const STATES: readonly LabelledState[] = ['applied', 'pending', 'failing', 'frozen', 'stopped'];
+
+export class LabelsStatus implements LabelsHalf {
+  readonly #parts: StatusParts;
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts;
+  }
+
+  health(): HalfHealth {
+    const { listing } = this.#parts.overview;
+    if (!listing) return { state: 'working' };
+    return { state: 'failing', reason: listing.reason, since: new Date(listing.since).toISOString() };
+  }
+
+  containers(): readonly LabelledStatus[] {
+    return this.#parts.overview.containers();
+  }
+
+  async inspect(name: string): ReturnType<LabelsHalf['inspect']> {
+    const { overview } = this.#parts;
+    const container = overview.labelled().find(one => isCalled(one, name));
+    if (!container) return undefined;
+    const status = overview.containers().find(({ id }) => id === container.id);
+    const shown = plain(container.name, 128);
+    return {
+      kind: 'container',
+      id: container.id,
+      name: shown,
+      parts: [this.#comparedPart(shown, container)],
+      notInForce: status?.notInForce ?? [],
+    };
+  }
+
+  #comparedPart(name: string, container: ContainerView): ComparedPart {
+    const title = `labels of ${name}`;
+    if (!container.netns) return { title, problem: 'the container is not running', comparisons: [] };
+    const desired = this.#parts.overview.desired(container);
+    if (!desired) return { title, problem: 'none of its labels is applied', comparisons: [] };
+    try {
+      const found = this.#parts.compare(desired);
+      if (!found) return { title, problem: 'its network namespace is gone', comparisons: [] };
+      const { warnings = [] } = found;
+      return {
+        title,
+        ...(warnings.length > 0 && { problem: warnings.join('; ') }),
+        comparisons: compareState(found.desired, found.observed, found.changes),
+      };
+    } catch (err) {
+      return { title, problem: messageOf(err), comparisons: [] };
+    }
+  }
+
+  async metrics(): Promise<readonly Sample[]> {
+    const containers = this.containers();
+    const { passes, applied, ms } = this.#parts.overview.counts;
+    const running = containers.filter(({ state }) => state !== 'stopped');
+    const sum = (of: (status: LabelledStatus) => number): number =>
+      running.reduce((total, status) => total + of(status), 0);
+    const results = (name: 'dwgd_passes_total' | 'dwgd_apply_total', counts: typeof passes): Sample[] =>
+      Object.entries(counts).map(([result, value]) => ({ name, labels: [result], value }));
+    return [
+      { name: 'dwgd_labels', labels: ['in_force'], value: sum(({ inForce }) => inForce) },
+      {
+        name: 'dwgd_labels',
+        labels: ['not_in_force'],
+        value: sum(({ labels, inForce }) => labels - inForce),
+      },
+      ...running
+        .flatMap(({ name, notInForce }) => notInForce.map(problem => [name, problem] as const))
+        .slice(0, MAX_SERIES)
+        .map(
+          ([name, { label, since }]): Sample => ({
+            name: 'dwgd_label_not_in_force_since_seconds',
+            labels: [name, label],
+            value: Date.parse(since) / 1000,
+          }),
+        ),
+      ...STATES.map(
+        (state): Sample => ({
+          name: 'dwgd_labelled_containers',
+          labels: [state],
+          value: containers.filter(one => one.state === state).length,
+        }),
+      ),
+      { name: 'dwgd_closed_containers', value: running.filter(({ isClosed }) => isClosed).length },
+      ...results('dwgd_passes_total', passes),
+      { name: 'dwgd_pass_seconds_total', value: ms / 1000 },
+      ...results('dwgd_apply_total', applied),
+    ];
+  }
+}
+
+function isCalled({ id, name }: ContainerView, text: string): boolean {
+  return name === text || id === text || (text.length >= MIN_ID && id.startsWith(text));
+}

@@ -1,0 +1,44 @@
+// What is in force of some labels, after a pass over a namespace that is not there: one container whose labels are, one with
+// a label that has a mistake, one that is not running.
+import { pino } from 'pino';
+import type { Overview } from '../../src/labels/controller/overview.js';
+import { Reconciler } from '../../src/labels/controller/reconciler.js';
+import type { SandboxDesired } from '../../src/labels/diff/state.js';
+import type { ComparedSandbox } from '../../src/labels/namespace/sandbox.js';
+import { FakeNamespace } from './fake-namespace.js';
+import { REF } from './fake-sandbox.js';
+import { container, plan } from './label-world.js';
+
+interface Asked {
+  readonly overview: Overview;
+  readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
+  close(): void;
+}
+
+/** Containers `router` (a route and a broken label) and `stopped`, after a pass. */
+export async function overviewOf(): Promise<Asked> {
+  const ns = new FakeNamespace();
+  ns.sysctls.set('ipv4/ip_forward', '0');
+  const sandboxes = ns.sandboxes(() => undefined);
+  const router = container('router', {
+    networks: { lan: '10.9.0.2' },
+    labels: { 'twine.route.10.0.0.0/8': '10.9.0.3', 'twine.route.garbage': 'nowhere' },
+  });
+  const stopped = container('stopped', { netns: null, labels: { 'twine.nat.interfaces': 'eth0' } });
+  const containers = [{ ...router, netns: REF }, stopped];
+  const reconcile = new Reconciler({
+    list: async () => containers,
+    plan: found => plan(found),
+    reconcile: desired => sandboxes.reconcile(desired),
+    reconcileHost: () => ({ changes: [], failures: [] }),
+    log: pino({ level: 'silent' }),
+    resyncInterval: 1e6,
+  });
+  reconcile.trigger();
+  await reconcile.idle();
+  const close = (): void => {
+    reconcile.close();
+    sandboxes.close();
+  };
+  return { overview: reconcile.overview, compare: desired => sandboxes.compare(desired), close };
+}

@@ -1,0 +1,160 @@
+// `dwgd status` and `dwgd inspect` as programs: tables, JSON, and one sentence with status 1 for each way to fail.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { LabelsStatus } from '../../../../src/labels/status.js';
+import { AskedDriver, answering } from '../../../support/control-world.js';
+import { overviewOf } from '../../../support/overview.js';
+
+const cli = fileURLToPath(new URL('../../../../src/cli/main.js', import.meta.url));
+
+interface Ending {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  uid?: number,
+): Promise<Ending> {
+  const options = { env: { ...process.env, ...env }, ...(uid !== undefined && { uid, gid: uid }) };
+  return new Promise(resolve => {
+    execFile(process.execPath, [cli, ...args], options, (err, out, text) =>
+      resolve({ status: err ? Number(err.code) : 0, out, err: text }),
+    );
+  });
+}
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dwgd-ask-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+async function daemon(t: TestContext): Promise<string> {
+  const asked = await AskedDriver.make();
+  const { overview, compare, close } = await overviewOf();
+  t.after(close);
+  return answering(t, { driver: asked.status, labels: new LabelsStatus({ overview, compare }) });
+}
+
+test('status is tables for people: no colours into a pipe, and what is not in force with its reason', async t => {
+  const { status, out, err } = await run(['status', '--socket', await daemon(t)], { FORCE_COLOR: '1' });
+  assert.deepEqual([status, err], [0, '']);
+  for (const line of [
+    /^dwgd 1\.2\.3, up \d+ s: driver working, labels working$/m,
+    /^NETWORK {2}USER {2}MODE .*CONTAINERS$/m,
+    /^vpn {6}root {2}pubkey {2}QkJC\S+ {2}192\.0\.2\.1:51820 {2}10\.1\.0\.0\/24 {2}1$/m,
+    /^app +vpn +10\.1\.0\.2 +joined {2}wg0 +never +0 B +0 B +-$/m,
+    /^router +2 +1 +applied$/m,
+    /^stopped +1 +0 +stopped$/m,
+    /^NOT IN FORCE {2}LABEL +SINCE +REASON$/m,
+    /^router +twine\.route\.garbage +\d+ s ago {2}"garbage" is not/m,
+  ])
+    assert.match(out, line);
+  assert.ok(!out.includes('\x1b'));
+});
+
+test('status --json is what the socket answers', async t => {
+  const { status, out } = await run(['status', '--json', '--socket', await daemon(t)]);
+  assert.equal(status, 0);
+  const answer = JSON.parse(out) as { networks: { name: string }[]; containers: { name: string }[] };
+  assert.deepEqual(
+    [answer.networks.length, answer.containers.map(({ name }) => name)],
+    [2, ['router', 'stopped']],
+  );
+});
+
+test('inspect shows a container as it is to be and as it is, and marks what differs', async t => {
+  const socket = await daemon(t);
+  const { status, out, err } = await run(['inspect', 'app', '--socket', socket]);
+  assert.deepEqual([status, err], [0, '']);
+  assert.match(out, /^container app \(222222222222\): all is as it is to be$/m);
+  assert.match(out, /^tunnel of app on vpn$/m);
+  assert.match(out, /^ {3}allowed IPs +0\.0\.0\.0\/0, ::\/0 +0\.0\.0\.0\/0, ::\/0$/m);
+  const router = await run(['inspect', 'router', '--socket', socket]);
+  assert.match(router.out, /: 0 differences, 1 labels not in force$/m);
+  assert.match(router.out, /^ {3}route +10\.0\.0\.0\/8 via 10\.9\.0\.3 +10\.0\.0\.0\/8 via 10\.9\.0\.3$/m);
+});
+
+test('inspect --json is what the socket answers', async t => {
+  const { out } = await run(['inspect', 'lan', '--json', '--socket', await daemon(t)]);
+  assert.equal((JSON.parse(out) as { kind: string }).kind, 'network');
+});
+
+test('a name that the daemon does not know is one sentence, and status 1', async t => {
+  const { status, out, err } = await run(['inspect', 'no/body', '--socket', await daemon(t)]);
+  assert.deepEqual([status, out], [1, '']);
+  assert.equal(
+    err,
+    'dwgd: there is no network no/body of this driver, and no container of that name that is on one or has labels: dwgd status lists them\n',
+  );
+});
+
+for (const command of [
+  ['status'],
+  ['status', '--json'],
+  ['status', '--watch'],
+  ['inspect', 'web'],
+] as const) {
+  test(`a daemon that does not run is one sentence, and status 1, for dwgd ${command.join(' ')}`, async t => {
+    const socket = join(folderOf(t), 'control.sock');
+    assert.deepEqual(await run([...command, '--socket', socket]), {
+      status: 1,
+      out: '',
+      err: `dwgd: the daemon does not run: nothing answers on ${socket}; start it (systemctl start dwgd)\n`,
+    });
+  });
+}
+
+test('one who is not root is told so', { skip: process.getuid!() !== 0 && 'needs root' }, async t => {
+  const socket = await daemon(t);
+  const folder = join(socket, '..');
+  chmodSync(folder, 0o755);
+  const expected = { status: 1, out: '', err: `dwgd: only root may ask the daemon (${socket}): use sudo\n` };
+  assert.deepEqual(await run(['status', '--socket', socket], {}, 65_534), expected);
+  // The mode is not all that keeps others out.
+  chmodSync(socket, 0o777);
+  assert.deepEqual(await run(['status', '--socket', socket], {}, 65_534), expected);
+});
+
+test('what is no socket, or answers no JSON, is one sentence, and status 1', async t => {
+  const folder = folderOf(t);
+  const [file, web] = [join(folder, 'file'), join(folder, 'web')];
+  writeFileSync(file, '');
+  const server = createHttpServer((_request, response) => response.end('<html>')).listen(web);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const [one, two] = await Promise.all([file, web].map(path => run(['status', '--socket', path])));
+  assert.deepEqual([one!.status, one!.err.split('\n').length], [1, 2]);
+  assert.deepEqual(two, {
+    status: 1,
+    out: '',
+    err: `dwgd: what answers on ${web} is not dwgd: it gives no JSON\n`,
+  });
+});
+
+test('a daemon that ends in mid-answer is one sentence, and status 1', async t => {
+  const path = join(folderOf(t), 'x');
+  const server = createServer(socket => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n'))).listen(
+    path,
+  );
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const { status, err } = await run(['status', '--socket', path]);
+  assert.equal(status, 1);
+  assert.match(err, /^dwgd: [^\n]+\n$/);
+});
+
+test('inspect without a name is a mistake of the command line, status 2', async () => {
+  assert.equal((await run(['inspect'])).status, 2);
+});

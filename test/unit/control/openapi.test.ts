@@ -1,0 +1,92 @@
+// docs/openapi.json describes what is really answered: each answer, of a daemon with something of everything, follows it.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import type { Daemon } from '../../../src/control/halves.js';
+import { LabelsStatus } from '../../../src/labels/status.js';
+import { AskedDriver, answering } from '../../support/control-world.js';
+import { ask } from '../../support/docker.js';
+import { overviewOf } from '../../support/overview.js';
+import { mismatches, type Schema } from '../../support/schema.js';
+
+interface Document {
+  readonly paths: Readonly<
+    Record<string, { readonly get: { readonly responses: Readonly<Record<string, unknown>> } }>
+  >;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+}
+
+const document = JSON.parse(
+  readFileSync(new URL('../../../../docs/openapi.json', import.meta.url), 'utf8'),
+) as Document;
+const { schemas } = document.components;
+
+async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'> & { asked: AskedDriver }> {
+  const asked = await AskedDriver.make();
+  asked.counted = { lastHandshake: 1, rxBytes: 2n ** 40n, txBytes: 3n };
+  const { overview, compare, close } = await overviewOf();
+  t.after(close);
+  return { asked, driver: asked.status, labels: new LabelsStatus({ overview, compare }) };
+}
+
+/** What a question is answered, and what the document says of it. */
+const ANSWERS = [
+  ['/v1/status', 200, 'Status', '/v1/status'],
+  ['/v1/inspect/web', 200, 'Inspection', '/v1/inspect/{name}'],
+  ['/v1/inspect/app', 200, 'Inspection', '/v1/inspect/{name}'],
+  ['/v1/inspect/vpn', 200, 'Inspection', '/v1/inspect/{name}'],
+  ['/v1/inspect/router', 200, 'Inspection', '/v1/inspect/{name}'],
+  ['/v1/inspect/nobody', 404, 'Problem', '/v1/inspect/{name}'],
+  [`/v1/inspect/${'x'.repeat(300)}`, 404, 'Problem', '/v1/inspect/{name}'],
+  ['/health', 200, 'Health', '/health'],
+] as const;
+
+test('each answer is as docs/openapi.json describes it', async t => {
+  const { driver, labels } = await halves(t);
+  const socket = await answering(t, { driver: driver!, labels: labels! });
+  for (const [path, status, name, described] of ANSWERS) {
+    const answer = await ask(socket, 'GET', path);
+    assert.equal(answer.status, status, `${path}: ${answer.text}`);
+    assert.deepEqual(mismatches(JSON.parse(answer.text), schemas[name]!, schemas), [], path);
+    const response = document.paths[described]!.get.responses[String(status)];
+    assert.match(JSON.stringify(response), new RegExp(`#/components/schemas/${name}"`));
+  }
+});
+
+test('the daemon that is asked has something of everything that the document describes', async t => {
+  const { driver, labels } = await halves(t);
+  const socket = await answering(t, { driver: driver!, labels: labels! });
+  const texts = await Promise.all(ANSWERS.map(([path]) => ask(socket, 'GET', path)));
+  const all = texts.map(({ text }) => text).join('\n');
+  for (const schema of Object.values(schemas))
+    for (const name of Object.keys(schema.properties as object))
+      if (name !== 'problem') assert.ok(all.includes(`"${name}":`), name);
+});
+
+test('the document names each path that is answered, and no other', async t => {
+  const { driver, labels } = await halves(t);
+  const socket = await answering(t, { driver: driver!, labels: labels! });
+  assert.deepEqual(Object.keys(document.paths), ['/v1/status', '/v1/inspect/{name}', '/health', '/metrics']);
+  assert.equal((await ask(socket, 'GET', '/metrics')).status, 200);
+  for (const path of ['/', '/v1', '/v2/status', '/v1/inspect', '/v1/inspect/a/b', '/v1/status/x', '/metric'])
+    assert.deepEqual((await ask(socket, 'GET', path)).status, 404, path);
+});
+
+test('a daemon of which a half fails is unhealthy, with the reason and since when', async t => {
+  const { asked, driver, labels } = await halves(t);
+  const socket = await answering(t, { driver: driver!, labels: labels! });
+  asked.isListening = false;
+  const { status, text } = await ask(socket, 'GET', '/health');
+  assert.equal(status, 503);
+  const health = JSON.parse(text) as { healthy: boolean; driver: { reason: string } };
+  assert.deepEqual(mismatches(health, schemas.Health!, schemas), []);
+  assert.deepEqual([health.healthy, health.driver.reason], [false, "Docker's calls are not answered"]);
+});
+
+test('a half that was not asked for does not make the daemon unhealthy', async t => {
+  const { labels } = await halves(t);
+  const socket = await answering(t, { labels: labels! });
+  const { status, text } = await ask(socket, 'GET', '/health');
+  assert.equal(status, 200);
+  assert.match(text, /"driver":\{"state":"off"\}/);
+});
