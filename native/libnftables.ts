@@ -11,7 +11,6 @@ const LIBRARY = 'libnftables';
 const FILE = 'libnftables.so.1';
 
 /** `enum nft_ctx_output_flags` of <nftables/libnftables.h>. */
-export const NFT_CTX_OUTPUT_STATELESS = 1 << 2;
 export const NFT_CTX_OUTPUT_JSON = 1 << 4;
 
 const NETLINK_NETFILTER = 12;

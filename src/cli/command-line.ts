@@ -9,13 +9,14 @@ import type { DaemonOptions, Reread } from '../daemon.js';
 import type { InspectFlags } from './commands/inspect.js';
 import type { StatusFlags } from './commands/status.js';
 import { addExamples } from './examples.js';
+import { addPlan } from './plan-command.js';
 import { printPubkey } from './pubkey.js';
 import { addSettings, givenIn } from './settings/flags.js';
 import { fromGoFlags } from './settings/go-flags.js';
 import { settingsOfService } from './settings/service.js';
 import { resolveSettings } from './settings/sources.js';
 import { daemonOptions, SETTINGS } from './settings/table.js';
-import { readIp, UsageError } from './settings/values.js';
+import { readDockerHost, readIp, UsageError } from './settings/values.js';
 
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;
@@ -29,8 +30,8 @@ interface CleanupFlags {
   readonly dockerHost?: string;
 }
 
-const { flags, meaning, read } = SETTINGS.find(({ key }) => key === 'docker-host')!;
-const DOCKER_HOST = [flags, meaning, read] as const;
+const { flags, meaning } = SETTINGS.find(({ key }) => key === 'docker-host')!;
+const DOCKER_HOST = [flags, meaning, readDockerHost] as const;
 
 /**
  * The command tree.
@@ -101,7 +102,7 @@ export function program(start: (options: DaemonOptions, reread: Reread) => Promi
     .argument('<rule>', "such as 'TWINE_INPUT -p tcp --dport 22 -j ACCEPT', as one word")
     .option('-4', 'for IPv4 only')
     .option('-6', 'for IPv6 only')
-    .option('--nft', 'as commands of nft(8) instead of JSON; needs root')
+    .option('--nft', 'as commands of nft(8) instead of JSON')
     .action(printTranslation);
   root
     .command('status')
@@ -123,6 +124,7 @@ export function program(start: (options: DaemonOptions, reread: Reread) => Promi
     .action(async (name: string, flags: InspectFlags) =>
       (await import('./commands/inspect.js')).printInspection(name, flags),
     );
+  addPlan(root, DOCKER_HOST);
   addExamples(root);
   return root;
 }

@@ -1,5 +1,5 @@
 // The TCP port on which Prometheus scrapes, where one was asked for: the metrics, and nothing else. Whoever reaches it may
-// read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/flag-values.ts).
+// read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/settings/values.ts).
 
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { errorCode, messageOf, UserError } from '../base/errors.js';

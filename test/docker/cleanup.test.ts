@@ -11,7 +11,7 @@ const cleanup = 'node dist/src/cli/main.js cleanup';
 const places = ['one', 'two', 'bare', 'host'];
 
 keeping('cleanup', () => {
-  test('while a daemon runs it is refused, and nothing is touched', async () => {
+  test('while a daemon runs it is refused, dwgd plan says what there is, and nothing is touched', async () => {
     await createNetwork('main', { driver: 'bridge', subnets: ['172.30.0.0/24 172.30.0.1'] });
     for (const name of ['bare', 'gateway']) await run(name, { networks: { main: {} } });
     // Their labels come with a container that shares the namespace.
@@ -35,6 +35,15 @@ keeping('cleanup', () => {
       assert.match(await sh('ip route'), /10\.66/);
     });
     const held = await snapshot('one');
+    const listed = await inside('one', 'nft -s list table inet dwgd');
+    const planned = await sh('node dist/src/cli/main.js plan one');
+    assert.ok(planned.includes(listed.trim().replace(/\n\n\tchain stamp \{.*?\n\t\}/s, '')), planned);
+    assert.match(planned, /^# one, labels-1$/m);
+    assert.match(planned, /^ip route prepend 10\.9\.0\.0\/16 via 172\.30\.0\.\d+ proto 229$/m);
+    assert.match(
+      await sh.fails('node dist/src/cli/main.js plan onee'),
+      /no container "onee" \(there is one\)/,
+    );
     assert.match(await sh.fails(cleanup), /another dwgd applies the labels of this host: stop it first/);
     assertSame(await snapshot('one'), held);
   });

@@ -43,7 +43,10 @@ function commands(): string[] {
 
 /** A word in quotes is one that a shell would cut. */
 function usage(command: Command): string {
-  return ['dwgd', command.name(), ...command.registeredArguments.map(word => `'<${word.name()}>'`)].join(' ');
+  const words = command.registeredArguments.map(word =>
+    word.required ? `'<${word.name()}>'` : `[<${word.name()}>]`,
+  );
+  return ['dwgd', command.name(), ...words].join(' ');
 }
 
 function flags(): string[] {

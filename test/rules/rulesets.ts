@@ -5,13 +5,13 @@ import type { Nft } from '../../src/nft/client.js';
 import { withLists } from '../../src/nft/iptables/syntax/address-lists.js';
 import { hookOf } from '../../src/nft/iptables/syntax/chains.js';
 import { type TranslatedRule, TWINE_CHAINS } from '../../src/nft/iptables/syntax/rule.js';
-import { replaceTable } from '../../src/nft/table.js';
+import { type NftTable, replaceTable } from '../../src/nft/table.js';
 import { type Namespace, run } from '../support/namespace.js';
 
 export const TABLE = 'twine';
 
-/** Puts rules of ours into a namespace, by the daemon's own way. @throws NftError */
-export function loadOurs(nft: Nft, namespace: Namespace, rules: readonly TranslatedRule[]): void {
+/** Puts rules of ours into a namespace, by the daemon's own way, as the table that is returned. @throws NftError */
+export function loadOurs(nft: Nft, namespace: Namespace, rules: readonly TranslatedRule[]): NftTable {
   const lists = withLists(
     TWINE_CHAINS.map(name => ({
       name,
@@ -21,6 +21,7 @@ export function loadOurs(nft: Nft, namespace: Namespace, rules: readonly Transla
   );
   const table = { family: 'inet', name: TABLE, ...lists } as const;
   namespace.within(() => nft.apply(replaceTable(table), 'the test'));
+  return table;
 }
 
 /** What nft(8) lists of a table of family inet, with times as those of UTC. */

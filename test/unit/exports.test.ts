@@ -30,7 +30,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/labels/discovery/host.ts': 'routersAmong',
   'src/labels/discovery/host-dns.ts': 'ResolvConf findHostDns findPrivateDns',
   'src/labels/discovery/namespace-sharing.ts': 'NetworkModeInfo',
-  'src/labels/discovery/runtimes.ts': 'isOwnStack',
   'src/labels/namespace/sysctl-files.ts': 'readSysctl writeSysctl',
   'src/labels/namespace/tamper-check.ts': 'isAsPlanned',
   'src/labels/planner/plan.ts': 'PlanInput',

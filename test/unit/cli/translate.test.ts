@@ -39,6 +39,33 @@ test('where a rule is wrong, a caret stands under the word, and the status is 2'
   );
 });
 
+for (const [args, expected, set] of [
+  [['TWINE_INPUT -p tcp --dport 22 -j ACCEPT'], 'TWINE_INPUT tcp dport 22 accept'],
+  [
+    ['-6', 'TWINE_NAT_POSTROUTING -o wg+ -j MASQUERADE'],
+    'TWINE_NAT_POSTROUTING meta nfproto ipv6 oifname "wg*" masquerade',
+  ],
+  [
+    ['TWINE_NAT_PREROUTING -d 10.0.0.1 -p udp -j DNAT --to-destination 10.0.0.2:53'],
+    'TWINE_NAT_PREROUTING meta l4proto udp ip daddr 10.0.0.1 dnat ip to 10.0.0.2:53',
+  ],
+  [['TWINE_INPUT -j TWINE_FORWARD'], 'TWINE_INPUT jump TWINE_FORWARD'],
+  [
+    ['-4', 'TWINE_INPUT -m recent --update --seconds 90 --name knock'],
+    'TWINE_INPUT ip saddr @recent4.90.knock update @recent4.90.knock { ip saddr } counter',
+    'recent4.90.knock { type ipv4_addr; size 65535; flags timeout; timeout 90s; }',
+  ],
+] as readonly (readonly [args: readonly string[], rule: string, set?: string])[]) {
+  test(`with --nft, ${args.join(' ')} is printed as commands of nft(8)`, () => {
+    const { status, stdout } = translate('--nft', ...args);
+    assert.equal(status, 0);
+    assert.equal(
+      stdout,
+      `${set === undefined ? '' : `add set inet dwgd ${set}\n`}add rule inet dwgd ${expected}\n`,
+    );
+  });
+}
+
 for (const [name, ...args] of [
   ['both families', '-4', '-6', 'TWINE_INPUT -j DROP'],
   ['no rule'],

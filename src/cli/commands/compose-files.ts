@@ -1,0 +1,96 @@
+// The files that a compose project is read from, found as docker compose finds them. Not here: what they say (src/compose).
+
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { errorCode, messageOf, UserError } from '../../base/errors.js';
+import { quote } from '../../base/plain-text.js';
+import type { Variables } from '../../compose/interpolate.js';
+import { loadFiles } from '../../compose/load.js';
+import { normalizeName, type Project, readProject } from '../../compose/project.js';
+import { member, textAt } from '../../compose/read.js';
+
+const MAX_BYTES = 1 << 20;
+const NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+const OVERRIDES = NAMES.map(name => name.replace(/\.(\w+)$/, '.override.$1'));
+
+/** What says which project it is; as docker compose's options of these names. */
+interface ProjectOptions {
+  readonly files: readonly string[];
+  readonly projectName?: string;
+  readonly profiles: readonly string[];
+}
+
+/** Whether a word on the command line means a compose file, or the folder of one. */
+export function isComposePath(word: string): boolean {
+  return (
+    /\.ya?ml$/i.test(word) ||
+    word.includes('/') ||
+    word === '.' ||
+    statSync(word, { throwIfNoEntry: false }) !== undefined
+  );
+}
+
+/** @throws UserError; ComposeError for a mistake in a file */
+export function readComposeProject(options: ProjectOptions, environment: Variables): Project {
+  const paths = options.files.length > 0 ? options.files.flatMap(filesAt) : defaultFiles(environment);
+  const { tree, variables } = loadFiles(paths, environment, readComposeFile);
+  const name =
+    options.projectName ??
+    variables.get('COMPOSE_PROJECT_NAME') ??
+    textAt(tree, 'name') ??
+    basename(dirname(resolve(paths[0]!)));
+  const profiles = [
+    ...options.profiles,
+    ...(variables.get('COMPOSE_PROFILES') ?? '').split(',').filter(profile => profile !== ''),
+  ];
+  if (!member(tree, 'services')) throw new UserError(`${quote(paths[0]!)} has no services`);
+  return readProject(tree, normalizeName(name) || 'default', profiles);
+}
+
+/** A file as it is; of a folder, the files in it. */
+function filesAt(path: string): string[] {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+  const found = filesIn(path);
+  if (found.length === 0) throw new UserError(`there is no compose.yaml in ${quote(path)}`);
+  return found;
+}
+
+/** A file and its override. */
+function filesIn(folder: string): string[] {
+  const [first] = NAMES.map(name => join(folder, name)).filter(path => existsSync(path));
+  const [override] = OVERRIDES.map(name => join(folder, name)).filter(path => existsSync(path));
+  return first === undefined ? [] : [first, ...(override === undefined ? [] : [override])];
+}
+
+/** Those of COMPOSE_FILE; else those of the folder that this process is in, or of one above it. */
+function defaultFiles(environment: Variables): string[] {
+  const given = environment.get('COMPOSE_FILE');
+  if (given) return given.split(environment.get('COMPOSE_PATH_SEPARATOR') || ':').filter(path => path !== '');
+  for (let folder = '.'; ; folder = join('..', folder)) {
+    const found = filesIn(folder);
+    if (found.length > 0) return found;
+    if (resolve(folder) === '/')
+      throw new UserError('there is no compose.yaml here, nor in a folder above: name a file');
+  }
+}
+
+/** Undefined where there is none. @throws UserError */
+function readComposeFile(path: string): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    if (!fstatSync(fd).isFile()) throw new UserError(`${quote(path)} is no file`);
+    const bytes = Buffer.alloc(MAX_BYTES + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(fd, bytes, length, bytes.length - length, null);
+    if (length > MAX_BYTES) throw new UserError(`${quote(path)} is longer than 1 MiB`);
+    return bytes.toString('utf8', 0, length);
+  } catch (err) {
+    if (errorCode(err) === 'ENOENT') return undefined;
+    if (err instanceof UserError) throw err;
+    throw new UserError(`cannot read ${quote(path)}: ${messageOf(err)}`, { cause: err });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

@@ -1,0 +1,68 @@
+// `dwgd plan`: what labels would do, of a compose file or of a running container, without doing it. Not here: the plan
+// (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (cli/plan-command.ts).
+
+import { type Preview, previewProject, type Told } from '../../compose/preview.js';
+import { formatPlace } from '../../compose/tree.js';
+import { isComposePath, readComposeProject } from './compose-files.js';
+import type { PlanFlags } from './plan-flags.js';
+import { plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';
+
+/** @param subject a compose file, its folder, or the name of a container. @throws UserError */
+export async function runPlan(subject: string | undefined, flags: PlanFlags): Promise<void> {
+  if (subject !== undefined && flags.file.length === 0 && !isComposePath(subject)) {
+    const { planContainer } = await import('./plan-container.js');
+    await planContainer(subject, flags);
+    return;
+  }
+  const files = [...(subject === undefined ? [] : [subject]), ...flags.file];
+  const environment = new Map(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    ),
+  );
+  const project = readComposeProject(
+    {
+      files,
+      profiles: flags.profile,
+      ...(flags.projectName !== undefined && { projectName: flags.projectName }),
+    },
+    environment,
+  );
+  const preview = previewProject(project, {
+    allowHostRoutes: flags.allowHostRoutes,
+    strict: flags.strict === true,
+  });
+  process.stdout.write(flags.json ? asJson(preview) : asText(preview));
+  if (!flags.json) process.stderr.write(talkOf(preview));
+  if (preview.mistakes.length > 0) process.exitCode = 1;
+}
+
+function asText({ sandboxes, hostRoutes, names }: Preview): string {
+  return printStates(sandboxes.map(plannedState), plannedHostRoutes(hostRoutes), names);
+}
+
+/** Mistakes, warnings and notes, a line each. */
+function talkOf({ mistakes, warnings, notes, names }: Preview): string {
+  const line = (kind: string, { place, container, key, message }: Told): string =>
+    `${formatPlace(place)}: ${kind}${container}: ${key}: ${withNames(message, names)}\n`;
+  return [
+    ...mistakes.map(one => line('', one)),
+    ...warnings.map(one => line('warning: ', one)),
+    ...notes.map(note => `note: ${note}\n`),
+  ].join('');
+}
+
+function asJson({ sandboxes, hostRoutes, mistakes, warnings, notes, names }: Preview): string {
+  const told = ({ place, ...rest }: Told) => ({ ...place, ...rest });
+  const all = {
+    namespaces: sandboxes.map(plannedState),
+    hostRoutes: plannedHostRoutes(hostRoutes),
+    mistakes: mistakes.map(told),
+    warnings: warnings.map(told),
+    notes,
+  };
+  const named = JSON.parse(JSON.stringify(all), (_, value: unknown) =>
+    typeof value === 'string' ? withNames(value, names) : value,
+  ) as unknown;
+  return `${JSON.stringify(named, null, 2)}\n`;
+}

@@ -1,0 +1,167 @@
+// A YAML document as a tree of mappings, lists and scalars, each with its place in the file: aliases followed, merge keys
+// (`<<`) applied. What is nested or repeated without end is refused. Pure. Not here: what a compose file means by it
+// (project.ts), variables (interpolate.ts).
+
+import type { Node } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import { UserError } from '../base/errors.js';
+import { plain } from '../base/plain-text.js';
+
+/** Where something stands; lines and columns count from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+interface Scalar {
+  readonly kind: 'scalar';
+  readonly place: Place;
+  /** Undefined for null. */
+  readonly text: string | undefined;
+}
+interface List {
+  readonly kind: 'list';
+  readonly place: Place;
+  readonly items: readonly Tree[];
+  /** Whether it takes the place of what an earlier file has, and is not joined with it. */
+  readonly isOverride?: true;
+}
+export interface Mapping {
+  readonly kind: 'mapping';
+  readonly place: Place;
+  readonly entries: ReadonlyMap<string, Entry>;
+  readonly isOverride?: true;
+}
+/** `!reset`: takes away what an earlier file has. */
+interface Reset {
+  readonly kind: 'reset';
+  readonly place: Place;
+}
+/** A value, and the place of its key. */
+export interface Entry {
+  readonly place: Place;
+  readonly value: Tree;
+}
+export type Tree = Scalar | List | Mapping | Reset;
+
+/** A mistake in a compose file. */
+export class ComposeError extends UserError {
+  constructor(
+    readonly place: Place,
+    readonly what: string,
+  ) {
+    super(`${formatPlace(place)}: ${what}`);
+  }
+}
+
+/** `compose.yml:12:7` */
+export function formatPlace({ file, line, column }: Place): string {
+  return `${plain(file, 200)}:${line}:${column}`;
+}
+
+const MAX_NODES = 100_000;
+const MAX_DEPTH = 64;
+/** What an anchor is worth more than: an alias counts as all that it stands for. */
+const TOO_MANY = `more than ${MAX_NODES} values, aliases followed: give fewer`;
+
+/** @throws ComposeError for what is no YAML, or too much */
+export function parseTree(file: string, text: string): Tree {
+  const lines = new LineCounter();
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  try {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      logLevel: 'silent',
+    });
+    const [error] = document.errors;
+    if (error) throw new ComposeError(placeAt(error.pos[0]), firstLine(error.message));
+    return new Reader(document, placeAt).read(document.contents, 0);
+  } catch (err) {
+    if (!(err instanceof RangeError)) throw err;
+    throw new ComposeError(placeAt(0), 'it is nested too deeply');
+  }
+}
+
+function firstLine(text: string): string {
+  return plain(text.split('\n')[0] ?? text, 200);
+}
+
+class Reader {
+  readonly #anchors = new Map<string, Node>();
+  readonly #placeAt: (offset: number) => Place;
+  #count = 0;
+
+  constructor(document: ReturnType<typeof parseDocument>, placeAt: (offset: number) => Place) {
+    this.#placeAt = placeAt;
+    visit(document, {
+      Node: (_, node) => {
+        if (!isAlias(node) && node.anchor) this.#anchors.set(node.anchor, node);
+      },
+    });
+  }
+
+  read(node: unknown, depth: number): Tree {
+    const place = this.#placeOf(node);
+    if (++this.#count > MAX_NODES) throw new ComposeError(place, TOO_MANY);
+    if (depth > MAX_DEPTH) throw new ComposeError(place, `nested more than ${MAX_DEPTH} deep`);
+    if (isAlias(node)) return this.read(this.#anchored(node.source, place), depth + 1);
+    const tag = (node as { tag?: string } | null)?.tag;
+    if (tag === '!reset') return { kind: 'reset', place };
+    const override = tag === '!override' && ({ isOverride: true } as const);
+    if (isMap(node))
+      return { kind: 'mapping', place, entries: this.#entries(node.items, depth), ...override };
+    if (isSeq(node))
+      return { kind: 'list', place, items: node.items.map(item => this.read(item, depth + 1)), ...override };
+    return { kind: 'scalar', place, text: textOf(node) };
+  }
+
+  #entries(items: readonly { key: unknown; value: unknown }[], depth: number): Map<string, Entry> {
+    const own = new Map<string, Entry>();
+    const merged = new Map<string, Entry>();
+    for (const { key, value } of items) {
+      const place = this.#placeOf(key);
+      const name = isScalar(key) ? textOf(key) : undefined;
+      if (name === undefined) throw new ComposeError(place, 'a key is no text');
+      const read = this.read(value ?? key, depth + 1);
+      const entry = {
+        place,
+        value: value === null ? ({ kind: 'scalar', place, text: undefined } as const) : read,
+      };
+      if (name !== '<<') own.set(name, entry);
+      // Of several, the first that has a key counts.
+      else for (const [other, found] of this.#merged(read)) if (!merged.has(other)) merged.set(other, found);
+    }
+    return new Map([...merged, ...own]);
+  }
+
+  /** What `<<` brings. */
+  #merged(tree: Tree): (readonly [string, Entry])[] {
+    if (tree.kind === 'mapping') return [...tree.entries];
+    if (tree.kind === 'list') return tree.items.flatMap(item => this.#merged(item));
+    throw new ComposeError(tree.place, '<< takes a mapping, or a list of mappings');
+  }
+
+  #anchored(name: string, place: Place): Node {
+    const node = this.#anchors.get(name);
+    if (!node) throw new ComposeError(place, `there is no anchor &${plain(name, 60)}`);
+    return node;
+  }
+
+  #placeOf(node: unknown): Place {
+    const range = (node as { range?: readonly [number, number, number] | null } | null)?.range;
+    return this.#placeAt(range?.[0] ?? 0);
+  }
+}
+
+/** As compose has it: a number, true or false as it is written. */
+function textOf(node: unknown): string | undefined {
+  if (!isScalar(node) || node.value === null) return undefined;
+  if (typeof node.value === 'string') return node.value;
+  return node.source ?? String(node.value);
+}

@@ -1,0 +1,104 @@
+// The plan for the containers that run now, as the daemon makes it, without doing anything: Docker, the DNS and the host are
+// asked, no namespace is changed, and a daemon that applies labels meanwhile is not minded. Not here: how it is shown
+// (cli/commands).
+
+import { errorCode, UserError } from '../base/errors.js';
+import { DockerApi } from '../docker/api-client.js';
+import { NetnsSwitch } from '../netlink/netns.js';
+import { Nft } from '../nft/client.js';
+import { namespaceRoutes } from './diff/digest.js';
+import type { ContainerView } from './discovery/container.js';
+import { Containers } from './discovery/containers.js';
+import { DnsCache } from './discovery/dns-cache.js';
+import { Host } from './discovery/host.js';
+import { World } from './discovery/world.js';
+import { NetnsLookup } from './namespace/netns-lookup.js';
+import type { Plan } from './planner/plan.js';
+import { Planner } from './planner/planner.js';
+import type { LabelOptions, LabelParts } from './service.js';
+import { HOST_ROUTES } from './spec/label-keys.js';
+import { ParseCache } from './spec/parse-cache.js';
+
+/** How long the DNS is waited for, in milliseconds. */
+const PATIENCE_MS = 5_000;
+/** How often it is planned anew with the routes of the plan before in force. */
+const MAX_ROUNDS = 4;
+
+export interface LivePreview {
+  readonly plan: Plan;
+  readonly containers: readonly ContainerView[];
+}
+
+/** @throws UserError without the right to enter namespaces; Error when Docker does not answer */
+export async function previewContainers(
+  options: Omit<LabelOptions, 'resyncInterval'> & Pick<LabelParts, 'dockerHost' | 'log'>,
+): Promise<LivePreview> {
+  const { dockerHost, log, trustImageLabels, allowHostRoutes, strict } = options;
+  const netns = await NetnsSwitch.open();
+  const nft = new Nft();
+  const api = new DockerApi(dockerHost);
+  let host: Host | undefined;
+  try {
+    host = new Host(netns);
+    const own = host;
+    const lookup = new NetnsLookup(netns, host.ref);
+    const intents = new ParseCache();
+    const planner = new Planner(allowHostRoutes, strict, intents);
+    const containers = new Containers({
+      api,
+      log,
+      host: host.ref,
+      findNetns: (pid, known) => lookup.find(pid, known),
+      trustImageLabels,
+    });
+    const names = new Answers();
+    const world = new World({
+      containers,
+      host,
+      names: names.cache,
+      forwarding: () => own.forwarding(nft),
+      asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
+      asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
+    });
+    const found = await world.list(true);
+    let plan = planner.plan(world.snapshot(found));
+    await names.waitFor(plan.externalNames);
+    for (let round = 0; round < MAX_ROUNDS; round++)
+      plan = planner.plan(world.snapshot(found), new Set(plan.sandboxes.map(namespaceRoutes)));
+    names.cache.close();
+    return { plan, containers: found };
+  } catch (err) {
+    if (host || errorCode(err) !== 'EPERM') throw err;
+    throw new UserError(
+      'dwgd is not allowed to see the network of running containers: run it as root, or give it a compose file',
+      {
+        cause: err,
+      },
+    );
+  } finally {
+    api.close();
+    host?.close();
+    nft.close();
+    netns.close();
+  }
+}
+
+/** What the DNS answers, waited for. */
+class Answers {
+  #wake = (): void => undefined;
+  readonly cache = new DnsCache(() => this.#wake());
+
+  async waitFor(wanted: readonly string[]): Promise<void> {
+    this.cache.want(wanted);
+    const isDone = (): boolean => wanted.every(name => this.cache.answers.has(name));
+    if (isDone()) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>(resolve => {
+      timer = setTimeout(resolve, PATIENCE_MS);
+      this.#wake = () => {
+        if (isDone()) resolve();
+      };
+    });
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,38 @@
+// Compose files that look as people write them, those of test/compose and of the README, and the preview of each.
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadFiles } from '../../src/compose/load.js';
+import { type Preview, previewProject } from '../../src/compose/preview.js';
+import { readProject } from '../../src/compose/project.js';
+
+/** From dist/test/support. */
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Files by name, with what is in them. */
+export function composeFiles(): Map<string, string> {
+  const folder = `${root}test/compose`;
+  const own = readdirSync(folder).map((name): [string, string] => [
+    name,
+    readFileSync(`${folder}/${name}`, 'utf8'),
+  ]);
+  const readme = readFileSync(`${root}README.md`, 'utf8');
+  const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!);
+  const shown = blocks.filter(text => /^services:/m.test(text));
+  return new Map([...own, ...shown.map((text, n): [string, string] => [`README ${n + 1}`, text])]);
+}
+
+/** The preview of files by their names; the first is the project's. */
+export function preview(
+  files: Readonly<Record<string, string>>,
+  options: {
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly profiles?: readonly string[];
+    readonly paths?: readonly string[];
+    readonly strict?: boolean;
+  } = {},
+): Preview {
+  const { environment = {}, profiles = [], paths = [Object.keys(files)[0]!], strict = false } = options;
+  const byPath = new Map(Object.entries(files).map(([name, text]) => [`${process.cwd()}/${name}`, text]));
+  const { tree } = loadFiles(paths, new Map(Object.entries(environment)), path => byPath.get(path));
+  return previewProject(readProject(tree, 'test', profiles), { allowHostRoutes: [], strict });
+}

@@ -1,0 +1,94 @@
+// `dwgd plan` as a program: which files it finds, what it prints where, its exit status. No Docker, no root.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'dwgd-plan-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const service = (name: string, label: string): string =>
+  `services:\n  ${name}:\n    labels:\n      - ${label}\n`;
+for (const [path, text] of Object.entries({
+  'found/compose.yaml': service('a', 'twine.nat.interfaces=wg+'),
+  'found/compose.override.yaml': service('b', 'twine.nat.interfaces=wg+'),
+  'found/below/empty': '',
+  'found/wrong.yml': service('c', 'twine.nat.interface=wg+'),
+  'found/broken.yml': 'services: [',
+  'found/long.yml': `# ${'x'.repeat(1 << 20)}`,
+})) {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+
+function plan(cwd: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'plan', ...args], {
+    encoding: 'utf8',
+    cwd: join(folder, cwd),
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  const planned = stdout.split('\n').flatMap(line => (line.startsWith('# ') ? [line.slice(2)] : []));
+  return { status, planned: planned.join(', '), stdout, stderr };
+}
+
+for (const [what, cwd, args, environment, expected] of [
+  ['a file and its override here', 'found', [], {}, 'found-a-1, found-b-1'],
+  ['the same of a folder above', 'found/below', [], {}, 'found-a-1, found-b-1'],
+  ['the same of a folder that is named', '.', ['found'], {}, 'found-a-1, found-b-1'],
+  ['one file that is named, without its override', '.', ['found/compose.yaml'], {}, 'found-a-1'],
+  [
+    'several files',
+    'found',
+    ['-f', 'compose.override.yaml', '-f', 'compose.yaml', '-p', 'x'],
+    {},
+    'x-a-1, x-b-1',
+  ],
+  [
+    'files of COMPOSE_FILE',
+    'found',
+    [],
+    { COMPOSE_FILE: 'compose.yaml', COMPOSE_PROJECT_NAME: 'y' },
+    'y-a-1',
+  ],
+] as const) {
+  test(`plan reads ${what}`, () => {
+    const { status, planned, stderr } = plan(cwd, args, environment);
+    assert.deepEqual([status, planned, stderr], [0, expected, '']);
+  });
+}
+
+for (const [what, args, sentence] of [
+  [
+    'a mistake in a label',
+    ['found/wrong.yml'],
+    /^found\/wrong\.yml:4:9: found-c-1: twine\.nat\.interface: unknown label/,
+  ],
+  ['a file that is no YAML', ['found/broken.yml'], /^dwgd: found\/broken\.yml:1:\d+: /],
+  ['a file that is too long', ['found/long.yml'], /^dwgd: ".*long\.yml" is longer than 1 MiB$/m],
+  ['a file that there is not', ['none.yml'], /^dwgd: there is no file "none\.yml"$/m],
+  ['no file at all', [], /^dwgd: there is no compose\.yaml here, nor in a folder above: name a file$/m],
+  ['a folder without one', ['found/below'], /^dwgd: there is no compose\.yaml in "found\/below"$/m],
+] as const) {
+  test(`${what} is one sentence, and the status is 1`, () => {
+    const { status, stderr } = plan('.', args);
+    assert.equal(status, 1);
+    assert.match(stderr, sentence);
+    assert.equal(stderr.trimEnd().split('\n').length, 1);
+  });
+}
+
+test('--json has mistakes with their places, and says nothing else', () => {
+  const { status, stdout, stderr } = plan('.', ['--json', 'found/wrong.yml']);
+  const { mistakes, namespaces, hostRoutes } = JSON.parse(stdout) as Record<
+    string,
+    Record<string, unknown>[]
+  >;
+  const { file, line, column, key } = mistakes![0]!;
+  assert.deepEqual([status, stderr], [1, '']);
+  assert.deepEqual([file, line, column, key], ['found/wrong.yml', 4, 9, 'twine.nat.interface']);
+  assert.deepEqual([namespaces!.length, hostRoutes], [1, []]);
+});
