@@ -19,7 +19,7 @@ import { probeLinks } from './probes/links.js';
 import { hasForeignRules, probeManagers } from './probes/managers.js';
 import { probeRootless } from './probes/rootless.js';
 import { probeDaemon, probeService } from './probes/service.js';
-import { Tree } from './probes/tree.js';
+import { HostTree } from './probes/tree.js';
 
 /** What the daemon is told, as far as it matters. */
 export interface DoctorOptions {
@@ -46,7 +46,7 @@ export async function examine(options: DoctorOptions, parts: DoctorParts = {}): 
 
 async function gather(options: DoctorOptions, { root = '', ...kernel }: DoctorParts): Promise<Facts> {
   const { dockerHost, database, rootless, rootlessIfnames, configuration } = options;
-  const tree = new Tree(root);
+  const tree = new HostTree(root);
   const api = new DockerApi(dockerHost, undefined, true);
   const netns = await NetnsSwitch.open();
   try {

@@ -13,8 +13,8 @@ import { readDockerHost, UsageError } from './values.js';
  */
 export async function settingsOfService(dockerHost?: string): Promise<Resolved> {
   const { commandOfUnit } = await import('../../doctor/probes/service.js');
-  const { Tree } = await import('../../doctor/probes/tree.js');
-  const unit = commandOfUnit(new Tree());
+  const { HostTree } = await import('../../doctor/probes/tree.js');
+  const unit = commandOfUnit(new HostTree());
   const { flags, file } = flagsOf(unit.words);
   const given =
     dockerHost === undefined

@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import type { NetworkOptions } from '../../driver/spec/model.js';
 import { readPresharedKey, readSeed } from '../../driver/tunnel/secrets.js';
 import type { FileFacts, PermissionFacts } from '../checks/facts.js';
-import type { Tree } from './tree.js';
+import type { HostTree } from './tree.js';
 
 /** The user whose Docker's networks these are. */
 const ROOT = 0;
@@ -19,7 +19,7 @@ interface NetworkSecrets {
 
 /** @param database its path; empty where it is in memory */
 export async function probeFiles(
-  tree: Tree,
+  tree: HostTree,
   database: string,
   networks: readonly NetworkSecrets[],
 ): Promise<PermissionFacts> {
@@ -41,7 +41,7 @@ export async function probeFiles(
   };
 }
 
-function modeOf(tree: Tree, path: string): FileFacts[] {
+function modeOf(tree: HostTree, path: string): FileFacts[] {
   const stat = tree.stat(path);
   return stat ? [{ path, uid: stat.uid, mode: stat.mode & 0o777 }] : [];
 }

@@ -4,7 +4,7 @@
 import { RtNetlink } from '../../netlink/route/client.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import type { ConfFile, ManagerFacts } from '../checks/facts.js';
-import type { Tree } from './tree.js';
+import type { HostTree } from './tree.js';
 
 const SYSTEMD = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map(at => `${at}/systemd`);
 const NETWORK_MANAGER = ['/etc', '/run', '/usr/lib'].map(at => `${at}/NetworkManager`);
@@ -12,7 +12,11 @@ const NETWORK_MANAGER = ['/etc', '/run', '/usr/lib'].map(at => `${at}/NetworkMan
 const RTPROT_BOOT = 3;
 
 /** @param active names of services that are active */
-export function probeManagers(tree: Tree, active: readonly string[], hasForeignRules: boolean): ManagerFacts {
+export function probeManagers(
+  tree: HostTree,
+  active: readonly string[],
+  hasForeignRules: boolean,
+): ManagerFacts {
   return {
     ...(active.includes('systemd-networkd.service') && { networkd: networkdOf(tree) }),
     ...(active.includes('NetworkManager.service') && { networkManager: networkManagerOf(tree) }),
@@ -20,7 +24,7 @@ export function probeManagers(tree: Tree, active: readonly string[], hasForeignR
   };
 }
 
-function networkdOf(tree: Tree): NonNullable<ManagerFacts['networkd']> {
+function networkdOf(tree: HostTree): NonNullable<ManagerFacts['networkd']> {
   const folders = SYSTEMD.map(folder => `${folder}/network`);
   const networks = tree.files(folders, '.network').map(({ path, text }): ConfFile => {
     const name = path.slice(path.lastIndexOf('/') + 1);
@@ -38,7 +42,7 @@ function networkdOf(tree: Tree): NonNullable<ManagerFacts['networkd']> {
   return { networks, settings: [...own, ...dropIns] };
 }
 
-function networkManagerOf(tree: Tree): ConfFile[] {
+function networkManagerOf(tree: HostTree): ConfFile[] {
   const dropIns = tree.files(
     NETWORK_MANAGER.map(folder => `${folder}/conf.d`),
     '.conf',

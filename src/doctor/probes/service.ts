@@ -6,7 +6,7 @@ import { RUN_DIR } from '../../../native/lock-file.js';
 import { startTime } from '../../base/proc-stat.js';
 import type { ConfFile, DaemonFacts, ServiceFacts } from '../checks/facts.js';
 import { settingsOf } from '../checks/ini.js';
-import type { Tree } from './tree.js';
+import type { HostTree } from './tree.js';
 
 /** Where units are, the first that counts first. */
 const UNITS = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map(at => `${at}/systemd/system`);
@@ -17,7 +17,7 @@ const LOOKED_FOR = [DWGD, 'docker.service', 'systemd-networkd.service', 'Network
 const NOWHERE = '/dev/null';
 const [PLUGIN, SOCKET] = ['/run/docker/plugins/dwgd.sock', `${RUN_DIR}/dwgd.sock`];
 
-export function probeService(tree: Tree): ServiceFacts {
+export function probeService(tree: HostTree): ServiceFacts {
   const [dwgd, docker] = [unit(tree, DWGD), unit(tree, 'docker.service')];
   return {
     isSystemd: tree.stat('/run/systemd/system')?.isDirectory() === true,
@@ -34,12 +34,12 @@ export function probeService(tree: Tree): ServiceFacts {
   };
 }
 
-function pathOf(tree: Tree, name: string): string | undefined {
+function pathOf(tree: HostTree, name: string): string | undefined {
   return UNITS.map(folder => `${folder}/${name}`).find(path => tree.stat(path, false) !== undefined);
 }
 
 /** The unit's file and its drop-ins. */
-function unit(tree: Tree, name: string): ConfFile[] | undefined {
+function unit(tree: HostTree, name: string): ConfFile[] | undefined {
   const path = pathOf(tree, name);
   const own = path === undefined ? [] : tree.file(path);
   if (own.length === 0) return undefined;
@@ -51,25 +51,25 @@ function unit(tree: Tree, name: string): ConfFile[] | undefined {
 }
 
 /** What runs of dwgd, and whether Docker finds it. */
-export function probeDaemon(tree: Tree): DaemonFacts {
+export function probeDaemon(tree: HostTree): DaemonFacts {
   const driver = isHeld(tree, `${RUN_DIR}/dwgd.pid`);
   const socket = driver ? whyNotFound(tree) : undefined;
   return { driver, labels: isHeld(tree, `${RUN_DIR}/labels.lock`), ...(socket !== undefined && { socket }) };
 }
 
 /** The process that has written its number into a lock of dwgd's; undefined where none of that name is there. */
-export function holderOf(tree: Tree, lock: string): number | undefined {
+export function holderOf(tree: HostTree, lock: string): number | undefined {
   const pid = /^([1-9]\d{0,9})\n?$/.exec(tree.text(lock) ?? '')?.[1];
   if (pid === undefined) return undefined;
   const stat = tree.text(`/proc/${pid}/stat`) ?? '';
   return stat.startsWith(`${pid} (dwgd) `) && startTime(stat) !== undefined ? Number(pid) : undefined;
 }
 
-function isHeld(tree: Tree, lock: string): boolean {
+function isHeld(tree: HostTree, lock: string): boolean {
   return holderOf(tree, lock) !== undefined;
 }
 
-function whyNotFound(tree: Tree): string | undefined {
+function whyNotFound(tree: HostTree): string | undefined {
   const target = tree.target(PLUGIN);
   if (target === undefined)
     return `${PLUGIN}, by which Docker finds dwgd, is ${tree.stat(PLUGIN, false) ? 'no link of its own' : 'not there'}`;
@@ -87,7 +87,7 @@ export interface UnitCommand {
 }
 
 /** Nothing where there is no unit, or it starts something else. */
-export function commandOfUnit(tree: Tree): UnitCommand {
+export function commandOfUnit(tree: HostTree): UnitCommand {
   const settings = (unit(tree, DWGD) ?? [])
     .flatMap(({ text }) => settingsOf(text))
     .filter(({ section }) => section === 'Service');

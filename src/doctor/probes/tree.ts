@@ -10,7 +10,7 @@ const MOST_BYTES = 64 * 1024;
 /** Of one folder. */
 const MOST_NAMES = 512;
 
-export class Tree {
+export class HostTree {
   readonly #root: string;
 
   /** @param root what stands in front of every path; empty: the host's own */
