@@ -13,15 +13,15 @@ import type { Place } from './tree.js';
 import { type ComposeWorld, composeWorld } from './views.js';
 
 /** Something about a label, and where that stands. */
-export interface Told extends Pick<Diagnostic, 'container' | 'key' | 'message'> {
+export interface PlacedDiagnostic extends Pick<Diagnostic, 'container' | 'key' | 'message'> {
   readonly place: Place;
 }
 
 export interface Preview extends Pick<Plan, 'sandboxes' | 'hostRoutes'> {
   /** Labels that would not be in force. */
-  readonly mistakes: readonly Told[];
+  readonly mistakes: readonly PlacedDiagnostic[];
   /** What should be known though labels are in force. */
-  readonly warnings: readonly Told[];
+  readonly warnings: readonly PlacedDiagnostic[];
   /** What is only known when the containers run. */
   readonly notes: readonly string[];
   /** Texts in the plan that are made up, with what they stand for. */
@@ -106,7 +106,7 @@ class Placer {
     };
   }
 
-  #placed({ container, key, message }: Diagnostic): Told {
+  #placed({ container, key, message }: Diagnostic): PlacedDiagnostic {
     const service = this.#services.get(container);
     const label = service?.labels.find(label => plain(label.key, 255) === key);
     const place = label?.place ?? service?.labelsAt ?? this.#project.services[0]!.place;
@@ -114,7 +114,7 @@ class Placer {
   }
 
   /** Labels that stand where containers do not get them from. */
-  #ofDeploy(): Told[] {
+  #ofDeploy(): PlacedDiagnostic[] {
     return this.#project.services.flatMap(({ name, deployLabels }) =>
       deployLabels
         .filter(({ key }) => ownKey(key) !== undefined)
@@ -129,7 +129,7 @@ class Placer {
 }
 
 /** The same of several containers of one service once, in the order of the file. */
-function unique(told: readonly Told[]): Told[] {
+function unique(told: readonly PlacedDiagnostic[]): PlacedDiagnostic[] {
   const found = new Map(told.map(one => [JSON.stringify([one.place, one.key, one.message]), one]));
   return [...found.values()].sort(
     ({ place: a }, { place: b }) =>

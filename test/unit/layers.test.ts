@@ -64,8 +64,8 @@ const PURE: readonly string[] = [
   'src/labels/table',
   'src/labels/planner',
   'src/driver/spec',
-  'src/cli/output',
   'src/doctor/checks',
+  'src/cli/output',
 ];
 /** Pure files of other floors: those that say so, and what pure files import from there, types aside. */
 const PURE_FILES: readonly string[] = [

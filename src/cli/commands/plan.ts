@@ -1,7 +1,7 @@
 // `dwgd plan`: what labels would do, of a compose file or of a running container, without doing it. Not here: the plan
 // (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (cli/plan-command.ts).
 
-import { type Preview, previewProject, type Told } from '../../compose/preview.js';
+import { type PlacedDiagnostic, type Preview, previewProject } from '../../compose/preview.js';
 import { formatPlace } from '../../compose/tree.js';
 import { isComposePath, readComposeProject } from './compose-files.js';
 import type { PlanFlags } from './plan-flags.js';
@@ -43,7 +43,7 @@ function asText({ sandboxes, hostRoutes, names }: Preview): string {
 
 /** Mistakes, warnings and notes, a line each. */
 function talkOf({ mistakes, warnings, notes, names }: Preview): string {
-  const line = (kind: string, { place, container, key, message }: Told): string =>
+  const line = (kind: string, { place, container, key, message }: PlacedDiagnostic): string =>
     `${formatPlace(place)}: ${kind}${container}: ${key}: ${withNames(message, names)}\n`;
   return [
     ...mistakes.map(one => line('', one)),
@@ -53,7 +53,7 @@ function talkOf({ mistakes, warnings, notes, names }: Preview): string {
 }
 
 function asJson({ sandboxes, hostRoutes, mistakes, warnings, notes, names }: Preview): string {
-  const told = ({ place, ...rest }: Told) => ({ ...place, ...rest });
+  const told = ({ place, ...rest }: PlacedDiagnostic) => ({ ...place, ...rest });
   const all = {
     namespaces: sandboxes.map(plannedState),
     hostRoutes: plannedHostRoutes(hostRoutes),
