@@ -8,7 +8,7 @@ import { parseDotEnv } from './dot-env.js';
 import { interpolate, type Variables } from './interpolate.js';
 import { keyed, mapScalars, merge } from './merge.js';
 import { asMapping, entriesOf, member, textAt, textsOf } from './read.js';
-import { ComposeError, type Entry, type Mapping, type Place, parseTree, type Tree } from './tree.js';
+import { ComposeError, type Entry, type Mapping, type Place, parseTree, type YamlTree } from './tree.js';
 
 /** How files are read. @returns undefined where there is none; throws UserError where it cannot be read */
 type ReadFile = (path: string) => string | undefined;
@@ -113,11 +113,11 @@ class Loader {
   }
 
   #extended(
-    service: Tree,
+    service: YamlTree,
     from: { readonly path: string; readonly shown: string; readonly services: Mapping },
     variables: Variables,
     chain: readonly string[],
-  ): Tree {
+  ): YamlTree {
     const given = service.kind === 'mapping' ? member(service, 'extends') : undefined;
     if (!given || service.kind !== 'mapping') return service;
     const name = given.kind === 'scalar' ? given.text : textAt(asMapping(given, 'extends'), 'service');
@@ -183,6 +183,6 @@ function joinIncluded(whole: Mapping, other: Mapping): Mapping {
   return { ...whole, entries };
 }
 
-function keyedOf(tree: Tree | undefined): Tree | undefined {
+function keyedOf(tree: YamlTree | undefined): YamlTree | undefined {
   return tree && keyed(tree);
 }

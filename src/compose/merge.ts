@@ -1,7 +1,7 @@
 // Two trees of compose files as one, as compose joins a file with those before it, and a service with the one that it
 // extends. Pure. Not here: which files (load.ts).
 
-import type { Entry, Mapping, Place, Tree } from './tree.js';
+import type { Entry, Mapping, Place, YamlTree } from './tree.js';
 
 /** Members of a service that are a list or a mapping as one likes, and are joined by key. */
 const KEYED: ReadonlySet<string> = new Set(['labels', 'networks', 'environment', 'sysctls', 'annotations']);
@@ -9,7 +9,7 @@ const KEYED: ReadonlySet<string> = new Set(['labels', 'networks', 'environment',
 const REPLACED: ReadonlySet<string> = new Set(['command', 'entrypoint', 'test']);
 
 /** @param path keys that lead there; only their last one is looked at */
-export function merge(before: Tree, after: Tree, key = ''): Tree {
+export function merge(before: YamlTree, after: YamlTree, key = ''): YamlTree {
   if (after.kind === 'reset') return after;
   if (before.kind === 'reset') return after;
   if (after.kind !== 'scalar' && after.isOverride) return after;
@@ -30,7 +30,7 @@ function mergeMappings(before: Mapping, after: Mapping): Mapping {
 }
 
 /** A list of `key=value`, or of names, as a mapping. */
-export function keyed(tree: Tree): Tree {
+export function keyed(tree: YamlTree): YamlTree {
   if (tree.kind !== 'list') return tree;
   const entries = tree.items.flatMap((item): [string, Entry][] => {
     if (item.kind !== 'scalar' || item.text === undefined) return [];
@@ -42,7 +42,7 @@ export function keyed(tree: Tree): Tree {
 }
 
 /** The values of a tree with something done to each; keys stay. */
-export function mapScalars(tree: Tree, change: (text: string, place: Place) => string): Tree {
+export function mapScalars(tree: YamlTree, change: (text: string, place: Place) => string): YamlTree {
   switch (tree.kind) {
     case 'scalar':
       return tree.text === undefined ? tree : { ...tree, text: change(tree.text, tree.place) };

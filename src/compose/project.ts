@@ -3,7 +3,7 @@
 
 import { keyed } from './merge.js';
 import { asMapping, booleanAt, entriesOf, member, textAt, textsOf } from './read.js';
-import { ComposeError, type Mapping, type Place, type Tree } from './tree.js';
+import { ComposeError, type Mapping, type Place, type YamlTree } from './tree.js';
 
 /** A label and where it stands. */
 interface PlacedLabel {
@@ -139,7 +139,7 @@ function readScale(service: Mapping | undefined, deploy: Mapping | undefined): n
   return count;
 }
 
-function readLabels(tree: Tree | undefined): PlacedLabel[] {
+function readLabels(tree: YamlTree | undefined): PlacedLabel[] {
   return [...entriesOf(tree && keyed(tree), 'labels')].map(([key, { place, value }]) => {
     if (value.kind !== 'scalar')
       throw new ComposeError(value.place, `the label ${JSON.stringify(key)} is no text`);

@@ -2,19 +2,19 @@
 // they are used for (project.ts).
 
 import { quote } from '../base/plain-text.js';
-import { ComposeError, type Entry, type Mapping, type Tree } from './tree.js';
+import { ComposeError, type Entry, type Mapping, type YamlTree } from './tree.js';
 
 const NOTHING: ReadonlyMap<string, Entry> = new Map();
 
 /** The members of a mapping; none where there is nothing. @throws ComposeError for anything else */
-export function entriesOf(tree: Tree | undefined, what: string): ReadonlyMap<string, Entry> {
+export function entriesOf(tree: YamlTree | undefined, what: string): ReadonlyMap<string, Entry> {
   if (tree === undefined || tree.kind === 'reset') return NOTHING;
   if (tree.kind === 'mapping') return tree.entries;
   if (tree.kind === 'scalar' && tree.text === undefined) return NOTHING;
   throw new ComposeError(tree.place, `${what} is no mapping`);
 }
 
-export function member(tree: Mapping | undefined, key: string): Tree | undefined {
+export function member(tree: Mapping | undefined, key: string): YamlTree | undefined {
   const value = tree?.entries.get(key)?.value;
   return value?.kind === 'reset' ? undefined : value;
 }
@@ -37,7 +37,7 @@ export function booleanAt(tree: Mapping | undefined, key: string): boolean | und
 }
 
 /** The texts of a list; of a text, the one. @throws ComposeError */
-export function textsOf(tree: Tree | undefined): string[] {
+export function textsOf(tree: YamlTree | undefined): string[] {
   if (tree === undefined || tree.kind === 'reset') return [];
   if (tree.kind === 'scalar') return tree.text === undefined ? [] : [tree.text];
   if (tree.kind !== 'list') throw new ComposeError(tree.place, 'this is no list');
@@ -48,7 +48,7 @@ export function textsOf(tree: Tree | undefined): string[] {
 }
 
 /** @throws ComposeError for what is no mapping */
-export function asMapping(tree: Tree | undefined, what: string): Mapping | undefined {
+export function asMapping(tree: YamlTree | undefined, what: string): Mapping | undefined {
   if (tree === undefined || tree.kind === 'reset') return undefined;
   if (tree.kind === 'mapping') return tree;
   if (tree.kind === 'scalar' && tree.text === undefined) return undefined;

@@ -23,7 +23,7 @@ interface Scalar {
 interface List {
   readonly kind: 'list';
   readonly place: Place;
-  readonly items: readonly Tree[];
+  readonly items: readonly YamlTree[];
   /** Whether it takes the place of what an earlier file has, and is not joined with it. */
   readonly isOverride?: true;
 }
@@ -41,9 +41,9 @@ interface Reset {
 /** A value, and the place of its key. */
 export interface Entry {
   readonly place: Place;
-  readonly value: Tree;
+  readonly value: YamlTree;
 }
-export type Tree = Scalar | List | Mapping | Reset;
+export type YamlTree = Scalar | List | Mapping | Reset;
 
 /** A mistake in a compose file. */
 export class ComposeError extends UserError {
@@ -66,7 +66,7 @@ const MAX_DEPTH = 64;
 const TOO_MANY = `more than ${MAX_NODES} values, aliases followed: give fewer`;
 
 /** @throws ComposeError for what is no YAML, or too much */
-export function parseTree(file: string, text: string): Tree {
+export function parseTree(file: string, text: string): YamlTree {
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -106,7 +106,7 @@ class Reader {
     });
   }
 
-  read(node: unknown, depth: number): Tree {
+  read(node: unknown, depth: number): YamlTree {
     const place = this.#placeOf(node);
     if (++this.#count > MAX_NODES) throw new ComposeError(place, TOO_MANY);
     if (depth > MAX_DEPTH) throw new ComposeError(place, `nested more than ${MAX_DEPTH} deep`);
@@ -141,7 +141,7 @@ class Reader {
   }
 
   /** What `<<` brings. */
-  #merged(tree: Tree): (readonly [string, Entry])[] {
+  #merged(tree: YamlTree): (readonly [string, Entry])[] {
     if (tree.kind === 'mapping') return [...tree.entries];
     if (tree.kind === 'list') return tree.items.flatMap(item => this.#merged(item));
     throw new ComposeError(tree.place, '<< takes a mapping, or a list of mappings');

@@ -72,7 +72,7 @@ describe('the managed plugin', () => {
       await sh.fails(
         `docker network create -d ${PLUGIN} -o dwgd.ifname=wg0 -o dwgd.seed=s --subnet 10.0.0.0/24 wg2`,
       ),
-      /not found|disabled/,
+      /not found|disabled|no such file/,
     );
   });
 });
