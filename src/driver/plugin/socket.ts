@@ -52,11 +52,13 @@ export class PluginSocket {
 
   /** Listens, and puts the link where Docker looks. @throws UserError when something else answers there */
   async listen(app: RequestListener): Promise<void> {
-    this.#server = new UnixServer(app, process.getuid!(), PLUGIN_LIMITS);
-    await this.#server.takeOver(
+    const server = new UnixServer(app, process.getuid!(), PLUGIN_LIMITS);
+    await server.takeOver(
       this.#path,
       `another program answers on ${this.#path}: stop it first (the original dwgd, perhaps)`,
     );
+    // From here on the socket is ours to take away.
+    this.#server = server;
     mkdirSync(dirname(this.#link), { recursive: true, mode: 0o755 });
     // A managed plugin's: Docker has put its folder there.
     if (realpathSync(dirname(this.#link)) === realpathSync(dirname(this.#path))) return;
