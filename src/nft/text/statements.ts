@@ -71,8 +71,23 @@ function printOther(statement: Statement): string {
 function printMatch({ match: { op, left, right } }: MatchStatement): string {
   const type = typeOf(left);
   if (type.flags) return printFlags(op, left, right, type.flags);
+  const prefix =
+    type.hasPrefixes && typeof right !== 'object' && (op === '==' || op === '!=') && prefixOf(left);
+  if (prefix) {
+    const sign = op === '==' ? '' : '!= ';
+    return `${printField(prefix.field)} ${sign}${printValue(right, type)}/${prefix.length}`;
+  }
   const sign = op === '==' || op === 'in' ? (isMasked(left) ? '== ' : '') : `${op} `;
   return `${printField(left)} ${sign}${printValue(right, type)}`;
+}
+
+/** A field under a mask whose bits are the first ones. */
+function prefixOf(left: Expression): { readonly field: Expression; readonly length: number } | undefined {
+  if (typeof left !== 'object' || !('&' in left) || !left['&']) return undefined;
+  const [field, mask] = left['&'];
+  if (typeof mask !== 'number' || mask === 0) return undefined;
+  const rest = ~mask >>> 0;
+  return rest !== 0 && (rest & (rest + 1)) === 0 ? { field: field!, length: Math.clz32(rest) } : undefined;
 }
 
 function isMasked(left: Expression): boolean {

@@ -14,6 +14,8 @@ export interface ValueType {
   readonly printEnd?: (value: Scalar) => string;
   /** Flags that stand in one number, by their bits. */
   readonly flags?: symbols.Symbols;
+  /** Whether a mask of the first bits is printed as their number. */
+  readonly hasPrefixes?: true;
   /** By which the members of a set are sorted, where they are names. */
   readonly order?: symbols.Symbols;
 }
@@ -25,7 +27,10 @@ const DAY = 24 * HOUR;
 /** As it is. */
 const PLAIN: ValueType = { print: String };
 const QUOTED: ValueType = { print: value => `"${value}"` };
-const MARK: ValueType = { print: value => `0x${Number(value).toString(16).padStart(8, '0')}` };
+const MARK: ValueType = {
+  print: value => `0x${Number(value).toString(16).padStart(8, '0')}`,
+  hasPrefixes: true,
+};
 const HEX: ValueType = { print: value => `0x${Number(value).toString(16)}` };
 const EXISTENCE: ValueType = { print: value => (value === true ? 'exists' : 'missing') };
 
@@ -129,6 +134,7 @@ export function typeOf(left: Expression): ValueType {
   if ('&' in left && left['&']) return typeOf(left['&'][0]!);
   if ('meta' in left) return META[left.meta.key] ?? PLAIN;
   if ('ct' in left) return CT[left.ct.key] ?? PLAIN;
+  if ('socket' in left) return left.socket.key === 'mark' ? MARK : PLAIN;
   if ('rt' in left) return left.rt.key === 'ipsec' ? EXISTENCE : PLAIN;
   if ('fib' in left) return left.fib.result === 'type' ? words(symbols.FIB_TYPES) : PLAIN;
   if ('sctp chunk' in left) return left['sctp chunk'].field === undefined ? EXISTENCE : PLAIN;
