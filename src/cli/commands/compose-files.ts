@@ -1,6 +1,6 @@
 // The files that a compose project is read from, found as docker compose finds them. Not here: what they say (src/compose).
 
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import { quote } from '../../base/plain-text.js';
@@ -8,6 +8,7 @@ import type { Variables } from '../../compose/interpolate.js';
 import { loadFiles } from '../../compose/load.js';
 import { normalizeName, type Project, readProject } from '../../compose/project.js';
 import { member, textAt } from '../../compose/read.js';
+import { NotAFileError, readRegularFile } from '../../files/regular-file.js';
 
 const MAX_BYTES = 1 << 20;
 const NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
@@ -76,21 +77,14 @@ function defaultFiles(environment: Variables): string[] {
 
 /** Undefined where there is none. @throws UserError */
 function readComposeFile(path: string): string | undefined {
-  let fd: number | undefined;
   try {
-    fd = openSync(path, 'r');
-    if (!fstatSync(fd).isFile()) throw new UserError(`${quote(path)} is no file`);
-    const bytes = Buffer.alloc(MAX_BYTES + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read)
-      read = readSync(fd, bytes, length, bytes.length - length, null);
-    if (length > MAX_BYTES) throw new UserError(`${quote(path)} is longer than 1 MiB`);
-    return bytes.toString('utf8', 0, length);
+    const { content } = readRegularFile(path, MAX_BYTES + 1);
+    if (content.length > MAX_BYTES) throw new UserError(`${quote(path)} is longer than 1 MiB`);
+    return content.toString('utf8');
   } catch (err) {
     if (errorCode(err) === 'ENOENT') return undefined;
     if (err instanceof UserError) throw err;
+    if (err instanceof NotAFileError) throw new UserError(`${quote(path)} is no file`, { cause: err });
     throw new UserError(`cannot read ${quote(path)}: ${messageOf(err)}`, { cause: err });
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
 }
