@@ -5,7 +5,7 @@ import { type PlacedDiagnostic, type Preview, previewProject } from '../../compo
 import { formatPlace } from '../../compose/tree.js';
 import { isComposePath, readComposeProject } from './compose-files.js';
 import type { PlanFlags } from './plan-flags.js';
-import { plannedHostRoutes, plannedState, printStates, shown, withNames } from './planned-state.js';
+import { forTerminal, plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';
 
 /** @param subject a compose file, its folder, or the name of a container. @throws UserError */
 export async function runPlan(subject: string | undefined, flags: PlanFlags): Promise<void> {
@@ -33,7 +33,7 @@ export async function runPlan(subject: string | undefined, flags: PlanFlags): Pr
     strict: flags.strict === true,
   });
   process.stdout.write(flags.json ? asJson(preview) : asText(preview));
-  if (!flags.json) process.stderr.write(shown(talkOf(preview)));
+  if (!flags.json) process.stderr.write(forTerminal(talkOf(preview)));
   if (preview.mistakes.length > 0) process.exitCode = 1;
 }
 

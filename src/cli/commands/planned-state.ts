@@ -81,11 +81,11 @@ export function printStates(
     ].join('\n');
   });
   const host = hostRoutes.length > 0 ? [['# the host', ...hostRoutes, ''].join('\n')] : [];
-  return shown(withNames([...blocks, ...host].join('\n'), names));
+  return forTerminal(withNames([...blocks, ...host].join('\n'), names));
 }
 
 /** For a terminal: a name of a file may hold what one obeys. Lines and tabs stay. */
-export function shown(text: string): string {
+export function forTerminal(text: string): string {
   return text.replace(/[^\n\t]+/g, part => escapeUnseen(part));
 }
 
