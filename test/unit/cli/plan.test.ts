@@ -20,14 +20,19 @@ for (const [path, text] of Object.entries({
   'found/wrong.yml': service('c', 'twine.nat.interface=wg+'),
   'found/broken.yml': 'services: [',
   'found/long.yml': `# ${'x'.repeat(1 << 20)}`,
+  'found/escape.yml':
+    'services:\n  "v\\e[2Jpn":\n    labels: {"twine.nat.interfaces": "wg+", "twine.x\\e[2Jy": ""}\n',
 })) {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   writeFileSync(join(folder, path), text);
 }
 
+spawnSync('mkfifo', [join(folder, 'found/fifo.yml')]);
+
 function plan(cwd: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'plan', ...args], {
     encoding: 'utf8',
+    timeout: 20_000,
     cwd: join(folder, cwd),
     env: { PATH: process.env.PATH, ...environment },
   });
@@ -69,6 +74,7 @@ for (const [what, args, sentence] of [
   ],
   ['a file that is no YAML', ['found/broken.yml'], /^dwgd: found\/broken\.yml:1:\d+: /],
   ['a file that is too long', ['found/long.yml'], /^dwgd: ".*long\.yml" is longer than 1 MiB$/m],
+  ['a FIFO', ['found/fifo.yml'], /^dwgd: ".*fifo\.yml" is no file$/m],
   ['a file that there is not', ['none.yml'], /^dwgd: there is no file "none\.yml"$/m],
   ['no file at all', [], /^dwgd: there is no compose\.yaml here, nor in a folder above: name a file$/m],
   ['a folder without one', ['found/below'], /^dwgd: there is no compose\.yaml in "found\/below"$/m],
@@ -91,4 +97,12 @@ test('--json has mistakes with their places, and says nothing else', () => {
   assert.deepEqual([status, stderr], [1, '']);
   assert.deepEqual([file, line, column, key], ['found/wrong.yml', 4, 9, 'twine.nat.interface']);
   assert.deepEqual([namespaces!.length, hostRoutes], [1, []]);
+});
+
+test('what a terminal would obey in a file is escaped, in the plan and in what is said of it', () => {
+  const { status, stdout, stderr } = plan('.', ['found/escape.yml']);
+  assert.equal(status, 1);
+  assert.match(stdout, /^# found-v\\u\{1b\}\[2Jpn-1$/m);
+  assert.match(stderr, /\\u\{1b\}\[2J/);
+  assert.doesNotMatch(stdout + stderr, /\x1b/);
 });
