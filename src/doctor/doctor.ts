@@ -7,7 +7,7 @@ import type { DockerHost } from '../docker/docker-host.js';
 import type { NetworkOptions } from '../driver/spec/model.js';
 import { parseOptions } from '../driver/spec/options.js';
 import { RootlessHosts } from '../driver/users/rootless-hosts.js';
-import type { LabelOptions } from '../labels/service.js';
+import type { LabelRules } from '../labels/observation.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { CHECKS } from './checks/checks.js';
 import type { Facts, LabelFacts } from './checks/facts.js';
@@ -28,7 +28,7 @@ export interface DoctorOptions {
   readonly rootless: boolean | readonly number[];
   readonly rootlessIfnames: readonly string[];
   /** Absent: labels are left alone. */
-  readonly labels?: Omit<LabelOptions, 'resyncInterval'>;
+  readonly labels?: LabelRules;
   /** Why the configuration would be refused. */
   readonly configuration?: string;
 }

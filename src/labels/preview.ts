@@ -8,16 +8,12 @@ import { NetnsSwitch } from '../netlink/netns.js';
 import { Nft } from '../nft/client.js';
 import { namespaceRoutes } from './diff/digest.js';
 import type { ContainerView } from './discovery/container.js';
-import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
-import { World } from './discovery/world.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
+import { type LabelRules, observe } from './observation.js';
 import type { Plan } from './planner/plan.js';
-import { Planner } from './planner/planner.js';
-import type { LabelOptions, LabelParts } from './service.js';
-import { HOST_ROUTES } from './spec/label-keys.js';
-import { ParseCache } from './spec/parse-cache.js';
+import type { LabelParts } from './service.js';
 
 /** How long the DNS is waited for, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -31,7 +27,7 @@ export interface LivePreview {
 
 /** @throws UserError without the right to enter namespaces; Error when Docker does not answer */
 export async function previewContainers(
-  options: Omit<LabelOptions, 'resyncInterval'> & Pick<LabelParts, 'dockerHost' | 'log'>,
+  options: LabelRules & Pick<LabelParts, 'dockerHost' | 'log'>,
 ): Promise<LivePreview> {
   const { dockerHost, log, trustImageLabels, allowHostRoutes, strict } = options;
   const netns = await NetnsSwitch.open();
@@ -41,24 +37,17 @@ export async function previewContainers(
   try {
     host = new Host(netns);
     const own = host;
-    const lookup = new NetnsLookup(netns, host.ref);
-    const intents = new ParseCache();
-    const planner = new Planner(allowHostRoutes, strict, intents);
-    const containers = new Containers({
+    const names = new Answers();
+    const { world, planner } = observe({
       api,
       log,
-      host: host.ref,
-      findNetns: (pid, known) => lookup.find(pid, known),
-      trustImageLabels,
-    });
-    const names = new Answers();
-    const world = new World({
-      containers,
       host,
+      lookup: new NetnsLookup(netns, host.ref),
       names: names.cache,
       forwarding: () => own.forwarding(nft),
-      asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
-      asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
+      trustImageLabels,
+      allowHostRoutes,
+      strict,
     });
     const found = await world.list(true);
     let plan = planner.plan(world.snapshot(found));

@@ -2,7 +2,6 @@
 // that labels brought. Composition only.
 
 import { errorCode, messageOf, UserError } from '../base/errors.js';
-import type { Prefix } from '../base/ip.js';
 import type { Log } from '../base/log.js';
 import type { LabelsHalf } from '../control/halves.js';
 import { DockerApi } from '../docker/api-client.js';
@@ -19,26 +18,17 @@ import type { HostForwarding } from './discovery/container.js';
 import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
-import { World } from './discovery/world.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
 import type { ApplyResult } from './namespace/outcome.js';
 import { Sandboxes } from './namespace/sandbox.js';
-import { Planner } from './planner/planner.js';
-import { HOST_ROUTES } from './spec/label-keys.js';
-import { ParseCache } from './spec/parse-cache.js';
+import { type LabelRules, observe } from './observation.js';
 import { LabelsStatus } from './status.js';
 
 /** Of a cleanup in one namespace: enough for as many routes and rules as can be listed. */
 const MAX_ROUNDS = 256;
 
 /** What a user may choose. */
-export interface LabelOptions {
-  /** Whether labels that came with a container's image count. */
-  readonly trustImageLabels: boolean;
-  /** Networks that twine.host.routes may name although they are the default or hold an address that is in use. */
-  readonly allowHostRoutes: readonly Prefix[];
-  /** Whether every labelled container is closed while not all of its labels are in force. */
-  readonly strict: boolean;
+export interface LabelOptions extends LabelRules {
   /** How often the state of every namespace is read even if nothing has changed, in milliseconds. */
   readonly resyncInterval: number;
 }
@@ -117,28 +107,21 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const context = await LabelContext.open(options);
   const { api, sandboxes, host } = context;
   const names = new DnsCache(() => reconcile.trigger());
-  const intents = new ParseCache();
-  const planner = new Planner(allowHostRoutes, strict, intents);
-  const containers = new Containers({
-    api,
-    log,
-    host: host.ref,
-    findNetns: (pid, known) => context.lookup.find(pid, known),
-    trustImageLabels,
-    labelled: (id, name, labels) => labels.size > 0 && intents.read(id, name, labels),
-  });
   const silent = new GatewayWatch(
     (netns, gateways) => sandboxes.probeGateways(netns, gateways),
     () => reconcile.trigger(),
   );
-  const world = new World({
-    containers,
+  const { containers, world, planner } = observe({
+    api,
+    log,
     host,
+    lookup: context.lookup,
     names,
     forwarding: () => context.forwarding(),
     silent,
-    asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
-    asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
+    trustImageLabels,
+    allowHostRoutes,
+    strict,
   });
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => world.list(fullResync),

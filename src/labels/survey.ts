@@ -2,28 +2,17 @@
 // makes, without its lock, and nothing is changed. Composition only.
 
 import { UserError } from '../base/errors.js';
-import type { Prefix } from '../base/ip.js';
 import { createLog } from '../base/log.js';
 import type { DockerApi } from '../docker/api-client.js';
 import { Netns, NetnsSwitch } from '../netlink/netns.js';
 import { Nft } from '../nft/client.js';
 import { legacyForwardChains } from '../nft/legacy-tables.js';
 import type { SandboxDesired } from './diff/state.js';
-import { Containers } from './discovery/containers.js';
 import { Host } from './discovery/host.js';
-import { World } from './discovery/world.js';
 import { readFirewalls, withFirewalls } from './namespace/firewalls.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
-import { Planner } from './planner/planner.js';
+import { type LabelRules, observe } from './observation.js';
 import type { Diagnostic } from './spec/intent.js';
-import { HOST_ROUTES } from './spec/label-keys.js';
-import { ParseCache } from './spec/parse-cache.js';
-
-interface SurveyOptions {
-  readonly trustImageLabels: boolean;
-  readonly allowHostRoutes: readonly Prefix[];
-  readonly strict: boolean;
-}
 
 /** What there is to say. */
 export interface LabelSurvey {
@@ -36,33 +25,24 @@ export interface LabelSurvey {
 }
 
 /** @throws Error when Docker does not list containers; OpError when the host's namespace cannot be entered */
-export async function surveyLabels(api: DockerApi, options: SurveyOptions): Promise<LabelSurvey> {
+export async function surveyLabels(api: DockerApi, options: LabelRules): Promise<LabelSurvey> {
   const nft = openNft();
   const netns = await NetnsSwitch.open();
   const host = new Host(netns);
   try {
     const failures: string[] = [];
     const log = createLog(false, true, line => failures.push(line.replace(/^<\d>/, '').trimEnd()));
-    const lookup = new NetnsLookup(netns, host.ref);
-    const intents = new ParseCache();
-    const containers = new Containers({
+    const { world, planner } = observe({
+      ...options,
       api,
       log,
-      host: host.ref,
-      findNetns: (pid, known) => lookup.find(pid, known),
-      trustImageLabels: options.trustImageLabels,
-    });
-    const world = new World({
-      containers,
       host,
+      lookup: new NetnsLookup(netns, host.ref),
       forwarding: () => (nft ? host.forwarding(nft) : { isOn: { 4: true, 6: true }, isNftables: false }),
       // Names of the DNS are not looked up: a label that waits for one is no mistake.
       names: { answers: new Map(), revision: 0 },
-      asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
-      asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
     });
     const found = await world.list(true);
-    const planner = new Planner(options.allowHostRoutes, options.strict, intents);
     const plan = planner.plan(world.snapshot(found));
     const namesOf = ({ netns: { key } }: SandboxDesired): string =>
       found

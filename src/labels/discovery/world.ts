@@ -38,7 +38,7 @@ export interface WorldSnapshot {
 /** Addresses of routers beside the host, in all. */
 const MAX_ROUTERS = 256;
 
-interface WorldParts {
+export interface WorldParts {
   readonly containers: Pick<Containers, 'list'>;
   readonly host: Pick<Host, 'addresses' | 'nextHops' | 'interfaceAddresses' | 'bridgeFiltered' | 'routers'>;
   readonly forwarding: () => HostForwarding;
