@@ -89,7 +89,11 @@ export class Reload {
     while (this.#isAsked && !this.#isClosed) {
       this.#isAsked = false;
       notifier.send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
-      await this.#once();
+      try {
+        await this.#once();
+      } catch (err) {
+        this.#parts.log.error(`the settings could not be taken over: ${messageOf(err)}`);
+      }
       notifier.send('READY=1');
     }
     this.#underWay = undefined;

@@ -18,6 +18,11 @@ export function escapeUnseen(text: string, which = UNSEEN): string {
   return text.replace(which, char => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }
 
+/** Lines for a terminal, which obeys some of those characters; tabs stay. */
+export function forTerminal(text: string): string {
+  return text.replace(/[^\n\t]+/g, part => escapeUnseen(part));
+}
+
 /** The text with each such character as `\uXXXX`, for JSON, which leaves terminal control characters as they are. */
 export function quoteAsJson(text: string): string {
   const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;

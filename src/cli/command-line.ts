@@ -3,6 +3,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
+import { forTerminal } from '../base/text.js';
 import { CONTROL_SOCKET } from '../control/paths.js';
 import { version } from '../control/version.js';
 import type { DaemonOptions, Reread } from '../daemon.js';
@@ -195,10 +196,10 @@ export async function main(): Promise<void> {
     if (err instanceof CommanderError) {
       process.exitCode = err.exitCode === 0 ? 0 : USAGE;
     } else if (err instanceof UsageError) {
-      process.stderr.write(`error: ${err.message}\n`);
+      process.stderr.write(forTerminal(`error: ${err.message}\n`));
       process.exitCode = USAGE;
     } else {
-      process.stderr.write(`dwgd: ${err instanceof UserError ? err.message : messageOf(err)}\n`);
+      process.stderr.write(forTerminal(`dwgd: ${err instanceof UserError ? err.message : messageOf(err)}\n`));
       process.exit(errorCode(err) === 'EUCLEAN' ? EX_DATAERR : 1);
     }
   }

@@ -8,7 +8,15 @@ import { parseDotEnv } from './dot-env.js';
 import { interpolate, type Variables } from './interpolate.js';
 import { keyed, mapScalars, merge } from './merge.js';
 import { asMapping, entriesOf, member, textAt, textsOf } from './read.js';
-import { ComposeError, type Entry, type Mapping, type Place, parseTree, type YamlTree } from './tree.js';
+import {
+  ComposeError,
+  type Entry,
+  type Mapping,
+  newBudget,
+  type Place,
+  parseTree,
+  type YamlTree,
+} from './tree.js';
 
 /** How files are read. @returns undefined where there is none; throws UserError where it cannot be read */
 type ReadFile = (path: string) => string | undefined;
@@ -30,6 +38,8 @@ interface File {
 /** Files that one is made of, in all. */
 const MAX_FILES = 200;
 const MAX_EXTENDS = 50;
+/** Services that are extended, each time counted. */
+const MAX_EXTENDED = 2000;
 const JOINED = ['services', 'networks'] as const;
 
 /**
@@ -48,7 +58,9 @@ export function loadFiles(paths: readonly string[], environment: Variables, read
 class Loader {
   readonly unset = new Set<string>();
   readonly #read: ReadFile;
+  readonly #budget = newBudget();
   #count = 0;
+  #extensions = 0;
 
   constructor(read: ReadFile) {
     this.#read = read;
@@ -56,6 +68,8 @@ class Loader {
 
   withDotEnv(folder: string, environment: Variables, names: readonly string[] = ['.env']): Variables {
     const found = names.flatMap(name => {
+      if (++this.#count > MAX_FILES)
+        throw new UserError(`more than ${MAX_FILES} files belong together, at ${quote(name)}`);
       const text = this.#read(resolve(folder, name));
       return text === undefined ? [] : [...parseDotEnv(text, environment)];
     });
@@ -96,7 +110,7 @@ class Loader {
       throw new ComposeError(place, `more than ${MAX_FILES} files belong together`);
     const text = this.#read(path);
     if (text === undefined) throw new UserError(`there is no file ${quote(shown)}`);
-    const tree = asMapping(parseTree(shown, text), 'the file');
+    const tree = asMapping(parseTree(shown, text, this.#budget), 'the file');
     if (!tree) throw new ComposeError(place, 'the file is empty');
     return mapScalars(tree, (value, at) => {
       try {
@@ -125,6 +139,8 @@ class Loader {
     if (name === undefined) throw new ComposeError(given.place, 'extends names no service');
     const path = file === undefined ? from.path : resolve(dirname(from.path), file);
     const key = `${path} ${name}`;
+    if (++this.#extensions > MAX_EXTENDED)
+      throw new ComposeError(given.place, `more than ${MAX_EXTENDED} services are extended`);
     if (chain.includes(key) || chain.length > MAX_EXTENDS)
       throw new ComposeError(given.place, `${quote(name)} extends itself in the end`);
     const shown = file === undefined ? from.shown : besides(from.shown, file);

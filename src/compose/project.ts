@@ -72,21 +72,29 @@ export interface Project {
   readonly inactive: readonly string[];
 }
 
-/** Containers of one service, at most. */
-const MAX_SCALE = 256;
+/** Containers of one service, and of a project, at most. */
+const [MAX_SCALE, MAX_CONTAINERS] = [256, 1000] as const;
 const DEFAULT_NETWORK = 'default';
 
 /** @param name of the project; @param profiles that are asked for, or `*` @throws ComposeError */
 export function readProject(tree: Mapping, name: string, profiles: readonly string[]): Project {
   const services: Service[] = [];
   const inactive: string[] = [];
+  let count = 0;
   for (const [key, { place, value }] of entriesOf(member(tree, 'services'), 'services')) {
     if (value.kind === 'reset') continue;
     const service = asMapping(value, `the service ${key}`);
     const own = textsOf(member(service, 'profiles'));
     const isActive = own.length === 0 || profiles.includes('*') || own.some(one => profiles.includes(one));
-    if (isActive) services.push(readService(key, place, service));
-    else inactive.push(key);
+    if (!isActive) {
+      inactive.push(key);
+      continue;
+    }
+    const active = readService(key, place, service);
+    services.push(active);
+    count += active.scale;
+    if (count > MAX_CONTAINERS)
+      throw new ComposeError(place, `more than ${MAX_CONTAINERS} containers belong together`);
   }
   const given = entriesOf(member(tree, 'networks'), 'networks');
   const used = new Map<string, ComposeNetwork>();

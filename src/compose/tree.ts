@@ -5,7 +5,8 @@
 import type { Node } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import { UserError } from '../base/errors.js';
-import { plain } from '../base/plain-text.js';
+import { plain, quote } from '../base/plain-text.js';
+import { MESSAGE_MAX, oneLine } from '../base/text.js';
 
 /** Where something stands; lines and columns count from 1. */
 export interface Place {
@@ -51,7 +52,7 @@ export class ComposeError extends UserError {
     readonly place: Place,
     readonly what: string,
   ) {
-    super(`${formatPlace(place)}: ${what}`);
+    super(oneLine(`${formatPlace(place)}: ${what}`, MESSAGE_MAX));
   }
 }
 
@@ -60,13 +61,26 @@ export function formatPlace({ file, line, column }: Place): string {
   return `${plain(file, 200)}:${line}:${column}`;
 }
 
+/** Values of a project, in all its files. */
 const MAX_NODES = 100_000;
 const MAX_DEPTH = 64;
 /** What an anchor is worth more than: an alias counts as all that it stands for. */
 const TOO_MANY = `more than ${MAX_NODES} values, aliases followed: give fewer`;
 
-/** @throws ComposeError for what is no YAML, or too much */
-export function parseTree(file: string, text: string): YamlTree {
+/** What a project may still have. */
+interface Budget {
+  nodes: number;
+}
+
+export function newBudget(): Budget {
+  return { nodes: MAX_NODES };
+}
+
+/**
+ * @param budget what is read is taken from it
+ * @throws ComposeError for what is no YAML, or too much
+ */
+export function parseTree(file: string, text: string, budget = newBudget()): YamlTree {
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -76,12 +90,13 @@ export function parseTree(file: string, text: string): YamlTree {
     const document = parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
-      uniqueKeys: true,
+      // Told by the reader: the package's own way takes the square of their number.
+      uniqueKeys: false,
       logLevel: 'silent',
     });
     const [error] = document.errors;
     if (error) throw new ComposeError(placeAt(error.pos[0]), firstLine(error.message));
-    return new Reader(document, placeAt).read(document.contents, 0);
+    return new Reader(document, placeAt, budget).read(document.contents, 0);
   } catch (err) {
     if (!(err instanceof RangeError)) throw err;
     throw new ComposeError(placeAt(0), 'it is nested too deeply');
@@ -95,10 +110,15 @@ function firstLine(text: string): string {
 class Reader {
   readonly #anchors = new Map<string, Node>();
   readonly #placeAt: (offset: number) => Place;
-  #count = 0;
+  readonly #budget: Budget;
 
-  constructor(document: ReturnType<typeof parseDocument>, placeAt: (offset: number) => Place) {
+  constructor(
+    document: ReturnType<typeof parseDocument>,
+    placeAt: (offset: number) => Place,
+    budget: Budget,
+  ) {
     this.#placeAt = placeAt;
+    this.#budget = budget;
     visit(document, {
       Node: (_, node) => {
         if (!isAlias(node) && node.anchor) this.#anchors.set(node.anchor, node);
@@ -108,7 +128,7 @@ class Reader {
 
   read(node: unknown, depth: number): YamlTree {
     const place = this.#placeOf(node);
-    if (++this.#count > MAX_NODES) throw new ComposeError(place, TOO_MANY);
+    if (--this.#budget.nodes < 0) throw new ComposeError(place, TOO_MANY);
     if (depth > MAX_DEPTH) throw new ComposeError(place, `nested more than ${MAX_DEPTH} deep`);
     if (isAlias(node)) return this.read(this.#anchored(node.source, place), depth + 1);
     const tag = (node as { tag?: string } | null)?.tag;
@@ -133,6 +153,7 @@ class Reader {
         place,
         value: value === null ? ({ kind: 'scalar', place, text: undefined } as const) : read,
       };
+      if (own.has(name)) throw new ComposeError(place, `${quote(name)} is there twice`);
       if (name !== '<<') own.set(name, entry);
       // Of several, the first that has a key counts.
       else for (const [other, found] of this.#merged(read)) if (!merged.has(other)) merged.set(other, found);

@@ -2,6 +2,7 @@
 // read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/settings/values.ts).
 
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
 import { formatMetricsAddress, type MetricsAddress } from './metrics-address.js';
 
@@ -21,14 +22,25 @@ const IDLE_MS = 10_000;
 
 export class MetricsPort {
   readonly #server: Server;
-  /** When the next scrape may begin, by performance.now(). */
-  #next = 0;
+  /** Scrapes that wait for their turn, in order: those whose client still waits. */
+  readonly #waiting = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
 
   private constructor(app: RequestListener) {
+    const asked = new WeakSet<Socket>();
     this.#server = createServer(LIMITS, (request, response) => {
-      const now = performance.now();
-      this.#next = Math.max(now, this.#next + PAUSE_MS);
-      setTimeout(() => app(request, response), this.#next - now);
+      const { socket } = request;
+      // One each: who sends thousands at once would keep all others waiting.
+      if (asked.has(socket)) {
+        socket.destroy();
+        return;
+      }
+      asked.add(socket);
+      response.shouldKeepAlive = false;
+      const answer = (): void => app(request, response);
+      this.#waiting.add(answer);
+      socket.once('close', () => this.#waiting.delete(answer));
+      this.#timer ??= setTimeout(() => this.#next(), 0);
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.setTimeout(IDLE_MS);
@@ -55,7 +67,17 @@ export class MetricsPort {
     return typeof address === 'object' && address ? address.port : 0;
   }
 
+  #next(): void {
+    this.#timer = undefined;
+    const [first] = this.#waiting;
+    if (!first) return;
+    this.#waiting.delete(first);
+    this.#timer = setTimeout(() => this.#next(), PAUSE_MS);
+    first();
+  }
+
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;

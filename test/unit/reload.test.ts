@@ -93,6 +93,20 @@ test('with a mistake nothing changes, and it is told', async () => {
   }
 });
 
+test('what fails as it is taken over is told, and the next SIGHUP is heeded', async () => {
+  const { reload, said, end, hangUp } = stage(async () => ({ ...NOW, labels: strict }));
+  try {
+    reload.begin(() => Promise.reject(new Error('no')));
+    for (let n = 0; n < 2; n++) {
+      await hangUp();
+      assert.deepEqual(said.slice(-2), ['the settings could not be taken over: no', 'READY=1']);
+      said.length = 0;
+    }
+  } finally {
+    await end();
+  }
+});
+
 test('a SIGHUP before the daemon is up is heeded when it is', async () => {
   const { reload, said, end, hangUp } = stage(async () => NOW);
   try {

@@ -1,11 +1,12 @@
 // `dwgd plan`: what labels would do, of a compose file or of a running container, without doing it. Not here: the plan
 // (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (cli/plan-command.ts).
 
+import { forTerminal } from '../../base/text.js';
 import { type PlacedDiagnostic, type Preview, previewProject } from '../../compose/preview.js';
 import { formatPlace } from '../../compose/tree.js';
 import { isComposePath, readComposeProject } from './compose-files.js';
 import type { PlanFlags } from './plan-flags.js';
-import { forTerminal, plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';
+import { plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';
 
 /** @param subject a compose file, its folder, or the name of a container. @throws UserError */
 export async function runPlan(subject: string | undefined, flags: PlanFlags): Promise<void> {

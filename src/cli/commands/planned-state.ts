@@ -2,7 +2,7 @@
 // nft(8) would list it. Pure. Not here: the plan (labels/planner), reading what it is for (plan.ts).
 
 import { formatAddress } from '../../base/ip.js';
-import { escapeUnseen } from '../../base/text.js';
+import { forTerminal } from '../../base/text.js';
 import { diff } from '../../labels/diff/diff.js';
 import { diffRoutes } from '../../labels/diff/diff-routes.js';
 import type {
@@ -82,11 +82,6 @@ export function printStates(
   });
   const host = hostRoutes.length > 0 ? [['# the host', ...hostRoutes, ''].join('\n')] : [];
   return forTerminal(withNames([...blocks, ...host].join('\n'), names));
-}
-
-/** For a terminal: a name of a file may hold what one obeys. Lines and tabs stay. */
-export function forTerminal(text: string): string {
-  return text.replace(/[^\n\t]+/g, part => escapeUnseen(part));
 }
 
 /** A text with names in place of what is made up. */

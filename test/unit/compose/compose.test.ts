@@ -315,6 +315,44 @@ for (const [what, files, message] of [
     { 'c.yml': 'services: { a: { scale: 1000000 } }' },
     /^c\.yml:1:25: "1000000" is no number of containers up to 256$/,
   ],
+  [
+    'very many containers of several services',
+    { 'c.yml': `services: {${'abcde'.replace(/./g, '$&: { scale: 250 },')}}` },
+    /: more than 1000 containers belong together$/,
+  ],
+  [
+    'a key that is there twice',
+    { 'c.yml': 'services: { a: {}, a: {} }' },
+    /^c\.yml:1:20: "a" is there twice$/,
+  ],
+  [
+    'a project of more values than one file may have',
+    {
+      'c.yml': 'include: [d.yml, e.yml]\nservices: {}',
+      'd.yml': `x: [${'1,'.repeat(60_000)}]`,
+      'e.yml': `x: [${'1,'.repeat(60_000)}]`,
+    },
+    /^e\.yml:1:\d+: more than 100000 values, aliases followed: give fewer$/,
+  ],
+  [
+    'a project that extends ever so many services',
+    {
+      'c.yml': `services: { ${Array.from({ length: 2001 }, (_, n) => `s${n}: { extends: b }`).join(', ')}, b: {} }`,
+    },
+    /: more than 2000 services are extended$/,
+  ],
+  [
+    'ever so many files of variables',
+    {
+      'c.yml': `include: [{ path: d.yml, env_file: [${Array.from({ length: 201 }, (_, n) => `v${n}`).join(', ')}] }]\nservices: {}`,
+    },
+    /^more than 200 files belong together/,
+  ],
+  [
+    'a name that a terminal would obey',
+    { 'c.yml': 'services: { "a\\e[31m": [1] }' },
+    /^c\.yml:1:\d+: the service a \[31m is no mapping$/,
+  ],
 ] as readonly (readonly [string, Record<string, string>, RegExp])[]) {
   test(`${what} is refused in a sentence`, () =>
     assert.throws(() => preview(files), { name: 'UserError', message }));

@@ -1,6 +1,8 @@
 // Metrics of the whole daemon, and the port by which Prometheus has them.
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type RequestListener, request } from 'node:http';
+import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createMetricsApi } from '../../../src/control/api.js';
 import type { Daemon } from '../../../src/control/halves.js';
@@ -106,4 +108,34 @@ test('a port that another program has is refused by a sentence', async t => {
   await assert.rejects(MetricsPort.open(app, { host: '127.0.0.1', port: first.port }), {
     message: `cannot listen on 127.0.0.1:${first.port}: another program listens there: give --metrics another port`,
   });
+});
+
+test('who asks a thousand times on one connection keeps nobody waiting', async t => {
+  const port = await MetricsPort.open((_, response) => response.end('well'), { host: '127.0.0.1', port: 0 });
+  t.after(() => port.close());
+  const hostile = connect(port.port, '127.0.0.1');
+  hostile.on('error', () => undefined).write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000));
+  await once(hostile, 'close');
+  const response = await fetch(`http://127.0.0.1:${port.port}/metrics`, {
+    signal: AbortSignal.timeout(10_000),
+  });
+  assert.deepEqual([response.headers.get('connection'), await response.text()], ['close', 'well']);
+});
+
+test('those who are gone are not waited for', async t => {
+  let answered = 0;
+  const app: RequestListener = (_, response) => {
+    answered++;
+    response.end('well');
+  };
+  const port = await MetricsPort.open(app, { host: '127.0.0.1', port: 0 });
+  t.after(() => port.close());
+  for (let n = 0; n < 300; n++) {
+    const gone = connect(port.port, '127.0.0.1').on('error', () => undefined);
+    await once(gone, 'connect');
+    gone.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n', () => gone.resetAndDestroy());
+    await once(gone, 'close');
+  }
+  assert.equal(await (await fetch(`http://127.0.0.1:${port.port}/metrics`)).text(), 'well');
+  assert.ok(answered < 150, `${answered} of those who were gone had an answer`);
 });
