@@ -663,7 +663,7 @@ for (const [path, expected] of Object.entries(QUESTIONS)) {
   }
 }
 
-test('answers that are late hold up one pass for a while, and count when they come', {
+test('answers that are late hold up one pass for seconds, and count when they come', {
   timeout: 60_000,
 }, async t => {
   const docker = await twoContainers(t);
