@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules netfilter-cases pages metrics docker lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: help setup setup-lab build format lint unit check kernel rules rules-long netfilter-cases pages metrics docker lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
@@ -41,6 +41,9 @@ kernel: setup-lab build ## tests in throw-away network namespaces (root)
 
 rules: setup-lab build ## rules of iptables beside netfilter's own tools (root)
 	@node --test --test-reporter=spec dist/test/rules/*.test.js
+
+rules-long: build ## a million damaged rules of iptables, of which make rules tries a quarter
+	@RULES_INPUTS=1000000 node --test --test-reporter=spec dist/test/rules/total.test.js
 
 netfilter-cases: build ## the test cases of an iptables source tree: what of them is taken; TREE=/path of it (root)
 	@NETFILTER_TREE='$(TREE)' node --test --test-reporter=spec dist/test/rules/netfilter/cases.test.js

@@ -82,7 +82,8 @@ const AFTER = `
 - iptables(8) and ip6tables(8) in one namespace and ours in another: the same packets meet the same fate.
 - What they refuse is refused.
 - The test cases in the source of iptables, which \`make netfilter-cases TREE=…\` reads: ${cases()}
-- A million random and damaged rules bring no error but the one that is declared, and none takes 50 ms.
+- Random and damaged rules, a million of them with \`make rules-long\`, bring no error but the one that is declared, and
+  none takes 50 ms.
 `;
 
 /** The whole page. */

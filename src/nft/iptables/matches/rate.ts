@@ -21,7 +21,7 @@ import {
 } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { addressField, masked, never, readLength } from '../values/addresses.js';
-import { readByteBurst, readByteRate, readBytes } from '../values/bytes.js';
+import { readByteBurst, readByteCount, readByteRate } from '../values/bytes.js';
 import { type Rate, readNumber, readRate, secondsOf, split, UINT32_MAX } from '../values/numbers.js';
 
 /** `XT_LIMIT_SCALE`: the highest rate per second that iptables can represent. */
@@ -170,7 +170,7 @@ const quota: Extension = {
   ],
   translate(options) {
     const { values, negated } = options.get('quota')!;
-    const val = readBytes(values[0]!);
+    const val = readByteCount(values[0]!);
     return {
       alternatives: [[{ quota: { val, val_unit: 'bytes', ...(negated && { inv: true }) } }]],
       stateful: true,

@@ -35,7 +35,7 @@ export function readByteBurst(token: Token): { readonly burst: number; readonly 
 }
 
 /** A number of 64 bits; more than 53 are cut to those. @throws RuleError */
-export function readBytes(token: Token): number {
+export function readByteCount(token: Token): number {
   const number = parseNumber(token.text);
   if (
     number === undefined ||
