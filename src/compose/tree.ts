@@ -7,6 +7,7 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } fr
 import { UserError } from '../base/errors.js';
 import { plain, quote } from '../base/plain-text.js';
 import { MESSAGE_MAX, oneLine } from '../base/text.js';
+import { deepPlace } from './nesting.js';
 
 /** Where something stands; lines and columns count from 1. */
 export interface Place {
@@ -64,6 +65,7 @@ export function formatPlace({ file, line, column }: Place): string {
 /** Values of a project, in all its files. */
 const MAX_NODES = 100_000;
 const MAX_DEPTH = 64;
+const TOO_DEEP = `nested more than ${MAX_DEPTH} deep`;
 /** What an anchor is worth more than: an alias counts as all that it stands for. */
 const TOO_MANY = `more than ${MAX_NODES} values, aliases followed: give fewer`;
 
@@ -81,6 +83,8 @@ export function newBudget(): Budget {
  * @throws ComposeError for what is no YAML, or too much
  */
 export function parseTree(file: string, text: string, budget = newBudget()): YamlTree {
+  const deep = deepPlace(text, MAX_DEPTH);
+  if (deep) throw new ComposeError({ file, ...deep }, TOO_DEEP);
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -129,7 +133,7 @@ class Reader {
   read(node: unknown, depth: number): YamlTree {
     const place = this.#placeOf(node);
     if (--this.#budget.nodes < 0) throw new ComposeError(place, TOO_MANY);
-    if (depth > MAX_DEPTH) throw new ComposeError(place, `nested more than ${MAX_DEPTH} deep`);
+    if (depth > MAX_DEPTH) throw new ComposeError(place, TOO_DEEP);
     if (isAlias(node)) return this.read(this.#anchored(node.source, place), depth + 1);
     const tag = (node as { tag?: string } | null)?.tag;
     if (tag === '!reset') return { kind: 'reset', place };

@@ -8,8 +8,8 @@ import { errorCode, messageOf } from '../base/errors.js';
 import { type DockerApi, TimeoutError } from './api-client.js';
 import { BrokenError } from './request.js';
 
-/** How long a pass waits for an answer, and for another one after one was late, in milliseconds. */
-const [PATIENCE_MS, IMPATIENT_MS] = [3_000, 300] as const;
+/** How long a pass waits for an answer, in milliseconds, and how many times shorter for another one after one was late. */
+const [PATIENCE_MS, IMPATIENCE] = [3_000, 10] as const;
 /** After so long, in milliseconds, a question that was late is given up, and asked anew. */
 const GIVEN_UP_MS = 30_000;
 const RETRY_LIMITS = { firstMs: 250, longestMs: 30_000 };
@@ -32,6 +32,7 @@ interface Query {
 
 export class Queries {
   readonly #api: DockerApi;
+  readonly #patience: number;
   /** By path. */
   readonly #queries = new Map<string, Query>();
   /** Paths of those that failed when they were asked last. */
@@ -43,7 +44,9 @@ export class Queries {
   /** Whether an answer was late in this pass. */
   #isHanging = false;
 
-  constructor(api: DockerApi) {
+  /** @param patience milliseconds that a pass waits for an answer */
+  constructor(api: DockerApi, patience: number = PATIENCE_MS) {
+    this.#patience = patience;
     this.#api = api;
   }
 
@@ -92,7 +95,7 @@ export class Queries {
       return answer;
     } catch (err) {
       if (this.#api.isClosed) throw new ClosedError(messageOf(err));
-      const failure = plainFailure(err);
+      const failure = this.#plainFailure(err);
       const isGone = (failure as { statusCode?: number }).statusCode === 404;
       const isAwaited = this.#queries.has(path);
       if (isGone) this.#failing.delete(path);
@@ -126,11 +129,12 @@ export class Queries {
       if (path === LISTING) this.#due();
       return asked.answer;
     }
-    if (asked.isLate) throw new TimeoutError(PATIENCE_MS);
-    return withDeadline(asked.answer, this.#isHanging ? IMPATIENT_MS : PATIENCE_MS, () => {
+    if (asked.isLate) throw new TimeoutError(this.#patience);
+    const within = this.#isHanging ? this.#patience / IMPATIENCE : this.#patience;
+    return withDeadline(asked.answer, within, () => {
       asked.isLate = true;
       this.#isHanging = true;
-      return new TimeoutError(PATIENCE_MS);
+      return new TimeoutError(this.#patience);
     });
   }
 
@@ -155,11 +159,11 @@ export class Queries {
     this.#isDue = true;
     this.#wake?.();
   }
-}
 
-/** One text for what has one cause. */
-function plainFailure(err: unknown): unknown {
-  if (err instanceof TimeoutError) return new TimeoutError(PATIENCE_MS);
-  const isBroken = err instanceof BrokenError || ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
-  return isBroken ? new BrokenError(undefined, { cause: err }) : err;
+  /** One text for what has one cause. */
+  #plainFailure(err: unknown): unknown {
+    if (err instanceof TimeoutError) return new TimeoutError(this.#patience);
+    const isBroken = err instanceof BrokenError || ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
+    return isBroken ? new BrokenError(undefined, { cause: err }) : err;
+  }
 }

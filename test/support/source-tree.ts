@@ -1,4 +1,6 @@
 // The source as the compiler reads it: what each file imports, exports and names. Not here: what of it is right.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import {
   isCallExpression,
@@ -21,7 +23,6 @@ import {
   SyntaxKind,
 } from 'typescript/unstable/ast';
 import { API } from 'typescript/unstable/async';
-import { createVirtualFileSystem } from 'typescript/unstable/fs';
 
 /** Files by their paths from the root of the project, each with its text. */
 export type Tree = ReadonlyMap<string, string>;
@@ -41,28 +42,26 @@ export const COMPUTED = 'something that is computed';
 export const ALL = '*';
 export const DEFAULT = 'default';
 
-const HOME = '/tree';
-
 /** Reads every file; no other file is asked for. Others that run in this process are not kept waiting. */
 export async function readSyntax(tree: Tree): Promise<Syntax> {
-  const paths = [...tree.keys()].map(file => `${HOME}/${file}`);
+  // The compiler asks this process for each file that is not on a disk, which takes longer than all else.
+  const home = mkdtempSync(join(tmpdir(), 'dwgd-tree-'));
   const compilerOptions = { noResolve: true, noLib: true, types: [], allowJs: true, module: 'nodenext' };
-  const config = `${HOME}/tsconfig.json`;
-  const api = new API({
-    cwd: HOME,
-    fs: createVirtualFileSystem({
-      ...Object.fromEntries([...tree].map(([file, text]) => [`${HOME}/${file}`, text])),
-      [config]: JSON.stringify({ compilerOptions, files: paths }),
-    }),
-  });
+  const config = join(home, 'tsconfig.json');
+  for (const folder of new Set([...tree.keys()].map(dirname)))
+    mkdirSync(join(home, folder), { recursive: true });
+  for (const [file, text] of tree) writeFileSync(join(home, file), text);
+  writeFileSync(config, JSON.stringify({ compilerOptions, files: [...tree.keys()] }));
+  const api = new API({ cwd: home });
   try {
     const snapshot = await api.updateSnapshot({ openProjects: [config] });
     const { program } = snapshot.getProject(config)!;
     const syntax = new Map<string, SourceFile>();
-    for (const file of tree.keys()) syntax.set(file, (await program.getSourceFile(`${HOME}/${file}`))!);
+    for (const file of tree.keys()) syntax.set(file, (await program.getSourceFile(join(home, file)))!);
     return syntax;
   } finally {
     await api.close();
+    rmSync(home, { recursive: true });
   }
 }
 

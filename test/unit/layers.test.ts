@@ -84,6 +84,7 @@ const PURE_FILES: readonly string[] = [
   'src/compose/dot-env.ts',
   'src/compose/interpolate.ts',
   'src/compose/merge.ts',
+  'src/compose/nesting.ts',
   'src/compose/project.ts',
   'src/compose/read.ts',
   'src/compose/tree.ts',
@@ -144,7 +145,7 @@ const PURE_PACKAGES: ReadonlyMap<string, readonly string[] | 'all'> = new Map<
   ['node:util', ['getSystemErrorMap']],
   ['ipaddr.js', 'all'],
   ['tweetnacl', 'all'],
-  ['yaml', ['LineCounter', 'isAlias', 'isMap', 'isScalar', 'isSeq', 'parseDocument', 'visit']],
+  ['yaml', ['LineCounter', 'isAlias', 'isMap', 'isScalar', 'isSeq', 'Lexer', 'parseDocument', 'visit']],
 ]);
 const MAX_FILES = 16;
 /** The one thread that has to be a user's, as nothing that libuv starts can be. */

@@ -38,9 +38,15 @@ interface Missing {
 
 export class Recovery {
   readonly #parts: RecoveryParts;
+  readonly #wait: (ms: number) => Promise<unknown>;
 
-  constructor(parts: RecoveryParts) {
+  /** @param wait for some milliseconds */
+  constructor(
+    parts: RecoveryParts,
+    wait: (ms: number) => Promise<unknown> = ms => sleep(ms, undefined, { ref: false }),
+  ) {
     this.#parts = parts;
+    this.#wait = wait;
   }
 
   /** At start, before Docker is asked: finishes deletions, and takes away links of ours that no record names. */
@@ -107,7 +113,7 @@ export class Recovery {
       this.#adopt(first, owner);
       const suspects = this.#missing(first, owner);
       if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
-      await sleep(SECOND_PASS_MS, undefined, { ref: false });
+      await this.#wait(SECOND_PASS_MS);
       const still = this.#missing(await docker.networks(), owner);
       for (const id of suspects.endpoints) {
         if (!still.endpoints.has(id)) continue;

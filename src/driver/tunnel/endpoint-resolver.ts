@@ -9,11 +9,10 @@ import { type Address, parseAddress } from '../../base/ip.js';
 import type { SocketAddress } from '../../netlink/wireguard/device.js';
 import type { HostPort } from '../spec/host-port.js';
 import { RoundRobin } from '../users/round-robin.js';
+import { poolThreads } from '../users/thread-pool.js';
 
 /** The time limit that includes waiting for the user's turn, in milliseconds. Docker's call has 25 seconds in all. */
 const USER_TIMEOUT_MS = 20_000;
-/** libuv's threads, where the environment (the unit) does not say. */
-const LIBUV_THREADS = 4;
 
 export class EndpointResolver {
   readonly #lookUp: LookUp;
@@ -65,7 +64,5 @@ export class EndpointResolver {
  * @param threads UV_THREADPOOL_SIZE
  */
 export function userLookUps(threads: string | undefined): number {
-  const count = Number(threads ?? LIBUV_THREADS);
-  const atOnce = Math.floor((Number.isInteger(count) ? count : LIBUV_THREADS) / 4);
-  return Math.max(1, atOnce);
+  return Math.max(1, Math.floor(poolThreads(threads) / 4));
 }

@@ -1,14 +1,17 @@
 // Operations on users' files, which may block for ever: one at a time for each user, with a time limit, and on few
-// threads of libuv's pool. A user whose operation times out is refused for a while, and delays nobody else. Not here:
-// what the work is (user-files.ts).
+// threads of libuv's pool. A user whose operation times out is refused for a while. What hangs keeps its thread, but not the
+// turn of another user, until half of the pool hangs. Not here: what the work is (user-files.ts).
 
 import { backoffMs } from '../../base/backoff.js';
 import { withDeadline } from '../../base/deadline.js';
 import { UserError } from '../../base/errors.js';
+import { poolThreads } from './thread-pool.js';
 
 const WITHIN_MS = 2_000;
-/** Works under way at once, of all users: libuv has four threads, which root's files and names need as well. */
+/** Works of all users that have their turn at once: most take milliseconds, and each has memory for a thread. */
 const AT_ONCE = 2;
+/** After so many milliseconds a work has lost its turn, and hangs: before the time limit that comes to pass three times. */
+const TURN_MS = 500;
 /** How long a user is refused after a time-out. */
 const PAUSE_LIMITS = { firstMs: 5_000, longestMs: 300_000 };
 /** Operations of one user that may wait for their turn. */
@@ -29,11 +32,24 @@ export class UserOperations {
   readonly #users = new Map<number, User>();
   readonly #waiting: (() => void)[] = [];
   readonly #within: number;
-  #free = AT_ONCE;
+  readonly #turnMs: number;
+  readonly #most: number;
+  #turns = AT_ONCE;
+  #underWay = 0;
 
-  /** @param within milliseconds that a work may take, with the wait for its turn */
-  constructor(within = WITHIN_MS) {
+  /**
+   * @param within milliseconds that a work may take, with the wait for its turn
+   * @param turnMs milliseconds after which another one has its turn
+   * @param most works under way at once, those that hang included: half of libuv's threads, which gives the other half to
+   * names, and of these half to users' (driver/tunnel/endpoint-resolver.ts)
+   */
+  constructor(
+    within = WITHIN_MS,
+    { turnMs = TURN_MS, most = Math.max(1, poolThreads(process.env.UV_THREADPOOL_SIZE) >> 1) } = {},
+  ) {
     this.#within = within;
+    this.#turnMs = turnMs;
+    this.#most = most;
   }
 
   /**
@@ -49,13 +65,13 @@ export class UserOperations {
     let isLate = false;
     const result = user.last.then(async () => {
       try {
-        await this.#turn();
+        const end = await this.#turn();
         try {
           if (isLate) throw refusal();
           isStarted = true;
           return await work(() => isLate);
         } finally {
-          this.#release();
+          end();
         }
       } finally {
         user.count--;
@@ -88,15 +104,33 @@ export class UserOperations {
     if (user.count === 0 && user.timeouts === 0) this.#users.delete(uid);
   }
 
-  async #turn(): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>(resolve => this.#waiting.push(resolve));
+  /** Waits for a turn. @returns to be called when the work has ended */
+  async #turn(): Promise<() => void> {
+    await new Promise<void>(resolve => {
+      this.#waiting.push(resolve);
+      this.#next();
+    });
+    let hasTurn = true;
+    const passOn = (): void => {
+      if (hasTurn) this.#turns++;
+      hasTurn = false;
+      this.#next();
+    };
+    const timer = setTimeout(passOn, this.#turnMs).unref();
+    return () => {
+      clearTimeout(timer);
+      this.#underWay--;
+      passOn();
+    };
   }
 
-  #release(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
+  #next(): void {
+    if (this.#turns === 0 || this.#underWay >= this.#most) return;
+    const begin = this.#waiting.shift();
+    if (!begin) return;
+    this.#turns--;
+    this.#underWay++;
+    begin();
   }
 }
 

@@ -51,6 +51,8 @@ interface ContainersParts {
   readonly trustImageLabels: boolean;
   /** Is told the labels of a container as soon as they are known, while Docker still answers other requests. */
   readonly labelled?: (id: string, name: string, labels: ReadonlyMap<string, string>) => void;
+  /** Milliseconds that a pass waits for one of Docker's answers. */
+  readonly patience?: number | undefined;
 }
 
 /** Concurrent inspections. */
@@ -79,7 +81,7 @@ export class Containers {
 
   constructor(parts: ContainersParts) {
     this.#parts = parts;
-    this.#queries = new Queries(parts.api);
+    this.#queries = new Queries(parts.api, parts.patience);
     this.#imageLabels = new ImageLabels(this.#queries, parts.trustImageLabels);
     this.#networks = new Networks(this.#queries, parts.log);
     this.#inspectErrors = new InspectErrors(parts.log);

@@ -1,20 +1,18 @@
 // The command line: flags as the original took them, and `dwgd pubkey` as a program.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parsePrefix } from '../../../src/base/ip.js';
 import { program } from '../../../src/cli/command-line.js';
 import { fromGoFlags } from '../../../src/cli/settings/go-flags.js';
 import type { DaemonOptions } from '../../../src/daemon.js';
+import { runCommand, runProgram, startProgram } from '../../support/program.js';
 import { VECTORS } from '../../support/vectors.js';
 
-const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+const PACKAGE = new URL('../../../../package.json', import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-cli-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -121,39 +119,15 @@ for (const [args, asked] of [
   });
 }
 
-interface Ending {
-  readonly status: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function start(args: readonly string[]) {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: 'pipe' });
-  let out = '';
-  let err = '';
-  child.stdout.on('data', data => (out += data));
-  child.stderr.on('data', data => (err += data));
-  const ending = once(child, 'close').then(([status]): Ending => ({ status: status as number, out, err }));
-  return { child, ending };
-}
-
-function run(args: readonly string[], input = ''): Promise<Ending> {
-  const { child, ending } = start(args);
-  child.stdin.end(input);
-  return ending;
-}
-
 test('pubkey prints the key of every vector and a newline, nothing else', async () => {
-  const endings = await Promise.all(
-    VECTORS.map(([address, seed]) => run(['pubkey', '-s', seed, '-i', address])),
-  );
-  for (const [n, [, , key]] of VECTORS.entries()) {
-    assert.deepEqual(endings[n], { status: 0, out: `${key}\n`, err: '' });
+  for (const [address, seed, key] of VECTORS) {
+    const ending = await runCommand(['pubkey', '-s', seed, '-i', address]);
+    assert.deepEqual(ending, { status: 0, out: `${key}\n`, err: '' });
   }
 });
 
 test('seed prints 32 random bytes in base64url and a newline, others each time', async () => {
-  const endings = await Promise.all([run(['seed']), run(['seed'])]);
+  const endings = [await runCommand(['seed']), await runProgram(['seed'])];
   for (const { status, out, err } of endings) {
     assert.deepEqual([status, err], [0, '']);
     assert.match(out, /^[A-Za-z0-9_-]{43}\n$/);
@@ -163,18 +137,18 @@ test('seed prints 32 random bytes in base64url and a newline, others each time',
 });
 
 test('a seed that was printed is taken by pubkey', async () => {
-  const { out } = await run(['seed']);
+  const { out } = await runCommand(['seed']);
   const [byFlag, byInput] = await Promise.all([
     // It may begin with a hyphen.
-    run(['pubkey', `-s=${out.trim()}`, '-i', address]),
-    run(['pubkey', '--seedfile', '-', '-i', address], out),
+    runCommand(['pubkey', `-s=${out.trim()}`, '-i', address]),
+    runProgram(['pubkey', '--seedfile', '-', '-i', address], { input: out }),
   ]);
   assert.equal(byFlag!.status, 0);
   assert.equal(byFlag!.out, byInput!.out);
 });
 
 test('seed takes no word', async () => {
-  assert.equal((await run(['seed', 'x'])).status, 2);
+  assert.equal((await runCommand(['seed', 'x'])).status, 2);
 });
 
 const [address, seed, key] = VECTORS[0];
@@ -188,14 +162,14 @@ test('pubkey takes the seed from a file or standard input, without the newline a
     [['--seedfile', '-'], `${seed}\r\n`],
     [['--seedfile', '-'], seed],
   ] as const) {
-    const ending = await run(['pubkey', ...args, '-i', address], input);
+    const ending = await runProgram(['pubkey', ...args, '-i', address], { input });
     assert.deepEqual(ending, { status: 0, out: `${key}\n`, err: '' });
   }
 });
 
 test('a seed that looks like a flag is a seed', async () => {
   const [one, two] = await Promise.all(
-    ['-d=x', '-dx'].map(seed => run(['pubkey', '-s', seed, '-i', address])),
+    ['-d=x', '-dx'].map(seed => runCommand(['pubkey', '-s', seed, '-i', address])),
   );
   assert.equal(one!.status, 0);
   assert.notEqual(one!.out, two!.out);
@@ -221,6 +195,8 @@ for (const [name, args, message] of [
   ['a word too many', ['-s', seed, '-i', address, 'x'], /^error: too many arguments for 'pubkey'/],
 ] as const) {
   test(`pubkey refuses ${name} with status 2 and nothing on standard output`, async () => {
+    // Standard input is that of a program of its own.
+    const run = name.endsWith('standard input') ? runProgram : runCommand;
     const { status, out, err } = await run(['pubkey', ...args]);
     assert.deepEqual([status, out], [2, '']);
     if (typeof message === 'string') assert.equal(err, message);
@@ -230,27 +206,33 @@ for (const [name, args, message] of [
 }
 
 test('pubkey says that a seed file is missing', async () => {
-  const { status, out, err } = await run(['pubkey', '--seedfile', join(folder, 'missing'), '-i', address]);
+  const { status, out, err } = await runCommand([
+    'pubkey',
+    '--seedfile',
+    join(folder, 'missing'),
+    '-i',
+    address,
+  ]);
   assert.deepEqual([status, out], [2, '']);
   assert.match(err, /ENOENT/);
 });
 
 test('a command that is none is refused, not taken for the daemon', async () => {
-  const { status, out } = await run(['pubkeys', '-s', seed, '-i', address]);
+  const { status, out } = await runProgram(['pubkeys', '-s', seed, '-i', address]);
   assert.deepEqual([status, out], [2, '']);
 });
 
 test('--version and -version print the version', async () => {
-  const { version } = JSON.parse(readFileSync(join(cli, '../../../../package.json'), 'utf8')) as {
+  const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as {
     version: string;
   };
   for (const flag of ['--version', '-version']) {
-    assert.deepEqual(await run([flag]), { status: 0, out: `${version}\n`, err: '' });
+    assert.deepEqual(await runProgram([flag]), { status: 0, out: `${version}\n`, err: '' });
   }
 });
 
 test('the process list shows no seed', async () => {
-  const { child, ending } = start(['pubkey', '--seedfile', '-', '-i', address]);
+  const { child, ending } = startProgram(['pubkey', '--seedfile', '-', '-i', address]);
   for (let title = ''; !title.startsWith('dwgd'); ) {
     title = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8');
     assert.ok(!title.includes(seed));
@@ -320,6 +302,6 @@ for (const [args, status, message] of [
   ],
 ] as const) {
   test(`dwgd ${args.join(' ')} is refused`, async () => {
-    assert.deepEqual(await run(args), { status, out: '', err: message });
+    assert.deepEqual(await runCommand(args), { status, out: '', err: message });
   });
 }

@@ -5,9 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { runCommand, runProgram } from '../../support/program.js';
 
-const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-plan-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -29,15 +28,16 @@ for (const [path, text] of Object.entries({
 
 spawnSync('mkfifo', [join(folder, 'found/fifo.yml')]);
 
-function plan(cwd: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'plan', ...args], {
-    encoding: 'utf8',
-    timeout: 20_000,
-    cwd: join(folder, cwd),
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  const planned = stdout.split('\n').flatMap(line => (line.startsWith('# ') ? [line.slice(2)] : []));
-  return { status, planned: planned.join(', '), stdout, stderr };
+async function plan(
+  cwd: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  run = runCommand,
+) {
+  const env = { PATH: process.env.PATH, ...environment };
+  const { status, out, err } = await run(['plan', ...args], { cwd: join(folder, cwd), env });
+  const planned = out.split('\n').flatMap(line => (line.startsWith('# ') ? [line.slice(2)] : []));
+  return { status, planned: planned.join(', '), stdout: out, stderr: err };
 }
 
 for (const [what, cwd, args, environment, expected] of [
@@ -60,8 +60,8 @@ for (const [what, cwd, args, environment, expected] of [
     'y-a-1',
   ],
 ] as const) {
-  test(`plan reads ${what}`, () => {
-    const { status, planned, stderr } = plan(cwd, args, environment);
+  test(`plan reads ${what}`, async () => {
+    const { status, planned, stderr } = await plan(cwd, args, environment);
     assert.deepEqual([status, planned, stderr], [0, expected, '']);
   });
 }
@@ -79,16 +79,23 @@ for (const [what, args, sentence] of [
   ['no file at all', [], /^dwgd: there is no compose\.yaml here, nor in a folder above: name a file$/m],
   ['a folder without one', ['found/below'], /^dwgd: there is no compose\.yaml in "found\/below"$/m],
 ] as const) {
-  test(`${what} is one sentence, and the status is 1`, () => {
-    const { status, stderr } = plan('.', args);
+  test(`${what} is one sentence, and the status is 1`, async () => {
+    const { status, stderr } = await plan('.', args);
     assert.equal(status, 1);
     assert.match(stderr, sentence);
     assert.equal(stderr.trimEnd().split('\n').length, 1);
   });
 }
 
-test('--json has mistakes with their places, and says nothing else', () => {
-  const { status, stdout, stderr } = plan('.', ['--json', 'found/wrong.yml']);
+test('as a program of its own, too, plan prints what it reads, and the status of a mistake is 1', async () => {
+  const right = await plan('found', [], {}, runProgram);
+  assert.deepEqual([right.status, right.planned, right.stderr], [0, 'found-a-1, found-b-1', '']);
+  const wrong = await plan('.', ['none.yml'], {}, runProgram);
+  assert.deepEqual([wrong.status, wrong.stderr], [1, 'dwgd: there is no file "none.yml"\n']);
+});
+
+test('--json has mistakes with their places, and says nothing else', async () => {
+  const { status, stdout, stderr } = await plan('.', ['--json', 'found/wrong.yml']);
   const { mistakes, namespaces, hostRoutes } = JSON.parse(stdout) as Record<
     string,
     Record<string, unknown>[]
@@ -99,8 +106,8 @@ test('--json has mistakes with their places, and says nothing else', () => {
   assert.deepEqual([namespaces!.length, hostRoutes], [1, []]);
 });
 
-test('what a terminal would obey in a file is escaped, in the plan and in what is said of it', () => {
-  const { status, stdout, stderr } = plan('.', ['found/escape.yml']);
+test('what a terminal would obey in a file is escaped, in the plan and in what is said of it', async () => {
+  const { status, stdout, stderr } = await plan('.', ['found/escape.yml']);
   assert.equal(status, 1);
   assert.match(stdout, /^# found-v\\u\{1b\}\[2Jpn-1$/m);
   assert.match(stderr, /\\u\{1b\}\[2J/);

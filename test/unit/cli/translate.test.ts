@@ -1,19 +1,24 @@
 // `dwgd translate` as a program: JSON, the caret, the exit status.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { explain } from '../../../src/cli/translate.js';
 import { RuleError } from '../../../src/nft/iptables/syntax/rule.js';
+import { runCommand, runProgram } from '../../support/program.js';
 
-const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
-
-function translate(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [cli, 'translate', ...args], { encoding: 'utf8' });
+async function translate(...args: string[]) {
+  const { status, out, err } = await runCommand(['translate', ...args]);
+  return { status, stdout: out, stderr: err };
 }
 
-test('a rule is printed as the commands that append it', () => {
-  const { status, stdout, stderr } = translate('-4', 'TWINE_INPUT -p tcp -j DROP');
+test('as a program of its own, too, translate prints a rule, and the status of a wrong one is 2', async () => {
+  const right = await runProgram(['translate', '--nft', 'TWINE_INPUT -j DROP']);
+  assert.deepEqual(right, { status: 0, out: 'add rule inet dwgd TWINE_INPUT drop\n', err: '' });
+  const { status, out, err } = await runProgram(['translate', 'TWINE_INPUT -j']);
+  assert.deepEqual([status, out, err.split('\n').length], [2, '', 4]);
+});
+
+test('a rule is printed as the commands that append it', async () => {
+  const { status, stdout, stderr } = await translate('-4', 'TWINE_INPUT -p tcp -j DROP');
   assert.deepEqual([status, stderr], [0, '']);
   const tcp = { match: { op: '==', left: { meta: { key: 'l4proto' } }, right: 6 } };
   const v4 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv4' } };
@@ -28,8 +33,8 @@ test('a rule is printed as the commands that append it', () => {
   });
 });
 
-test('where a rule is wrong, a caret stands under the word, and the status is 2', () => {
-  const { status, stdout, stderr } = translate('TWINE_INPUT -p tcp --dport 22x -j DROP');
+test('where a rule is wrong, a caret stands under the word, and the status is 2', async () => {
+  const { status, stdout, stderr } = await translate('TWINE_INPUT -p tcp --dport 22x -j DROP');
   assert.deepEqual([status, stdout], [2, '']);
   assert.equal(
     stderr,
@@ -56,8 +61,8 @@ for (const [args, expected, set] of [
     'recent4.90.knock { type ipv4_addr; size 65535; flags timeout; timeout 90s; }',
   ],
 ] as readonly (readonly [args: readonly string[], rule: string, set?: string])[]) {
-  test(`with --nft, ${args.join(' ')} is printed as commands of nft(8)`, () => {
-    const { status, stdout } = translate('--nft', ...args);
+  test(`with --nft, ${args.join(' ')} is printed as commands of nft(8)`, async () => {
+    const { status, stdout } = await translate('--nft', ...args);
     assert.equal(status, 0);
     assert.equal(
       stdout,
@@ -71,8 +76,8 @@ for (const [name, ...args] of [
   ['no rule'],
   ['a rule in several words', 'TWINE_INPUT', '-j', 'DROP'],
 ] as const) {
-  test(`${name} is a mistake in the command line`, () => {
-    const { status, stdout } = translate(...args);
+  test(`${name} is a mistake in the command line`, async () => {
+    const { status, stdout } = await translate(...args);
     assert.deepEqual([status, stdout], [2, '']);
   });
 }

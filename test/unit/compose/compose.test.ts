@@ -269,6 +269,19 @@ networks: { theirs: { external: true } }
   );
 });
 
+test('what is nested as deep as may be is read, in lines, dashes, brackets and all of them', () => {
+  const lines = (count: number): string =>
+    Array.from({ length: count }, (_, n) => `${' '.repeat(n)}a:\n`).join('');
+  for (const deep of [
+    `x:\n ${'- '.repeat(62)}a`,
+    `x: ${'['.repeat(63)}${']'.repeat(63)}`,
+    `x:\n${lines(63).replace(/^/gm, ' ')}`,
+    `x:\n  - |\n   ${'['.repeat(99)}\n  # ${'- '.repeat(99)}\n  - "${'{'.repeat(99)}"\n  - a${'\n   - b'.repeat(99)}`,
+    `x:\n  ${'- '.repeat(30)}\n   ${' '.repeat(60)}${'['.repeat(30)}${']'.repeat(30)}\ny:\n${'- [1]\n'.repeat(99)}`,
+  ])
+    assert.equal(preview({ 'c.yml': `services: {}\n${deep}` }).mistakes.length, 0, deep.slice(0, 60));
+});
+
 const bomb = [
   'a: &a [x]',
   ...Array.from({ length: 20 }, (_, n) => `b${n}: &b${n} [${`*${n === 0 ? 'a' : `b${n - 1}`},`.repeat(9)}]`),
@@ -286,7 +299,25 @@ for (const [what, files, message] of [
     { 'c.yml': 'services: &a\n  b: *a\n' },
     /^c\.yml:\d+:\d+: nested more than 64 deep$/,
   ],
-  ['very deep brackets', { 'c.yml': '['.repeat(100_000) }, /^c\.yml:1:1: |^c\.yml:\d+:\d+: /],
+  ['very deep brackets', { 'c.yml': '['.repeat(100_000) }, /^c\.yml:1:67: nested more than 64 deep$/],
+  [
+    'very deep brackets and braces of several lines, which are closed, beside brackets that are text',
+    { 'c.yml': `x: "[["\ny: |\n  [\nz:\n  ${'[{a: '.repeat(40)}${'}]'.repeat(40)}` },
+    /^c\.yml:5:\d+: nested more than 64 deep$/,
+  ],
+  ...['- ', '? ', '- ? '].map(
+    each =>
+      [
+        `a line of ever so many ${JSON.stringify(each)}`,
+        { 'c.yml': `services: {}\nx:\n  ${each.repeat(100_000)}` },
+        /^c\.yml:3:\d+: nested more than 64 deep$/,
+      ] as const,
+  ),
+  [
+    'lines that lie ever deeper',
+    { 'c.yml': Array.from({ length: 1_000 }, (_, n) => `${' '.repeat(n)}a:\n`).join('') },
+    /^c\.yml:67:67: nested more than 64 deep$/,
+  ],
   ['an alias of nothing', { 'c.yml': 'services: { a: *none }' }, /^c\.yml:1:16: /],
   ['services that are a list', { 'c.yml': 'services: [a]' }, /^c\.yml:1:11: services is no mapping$/],
   [
@@ -344,8 +375,8 @@ for (const [what, files, message] of [
     'a project of more values than one file may have',
     {
       'c.yml': 'include: [d.yml, e.yml]\nservices: {}',
-      'd.yml': `x: [${'1,'.repeat(60_000)}]`,
-      'e.yml': `x: [${'1,'.repeat(60_000)}]`,
+      'd.yml': `x: &x [${'1,'.repeat(990)}]\ny: [${'*x,'.repeat(99)}]`,
+      'e.yml': `x: [${'1,'.repeat(2_000)}]`,
     },
     /^e\.yml:1:\d+: more than 100000 values, aliases followed: give fewer$/,
   ],

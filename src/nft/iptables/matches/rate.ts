@@ -21,17 +21,9 @@ import {
 } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { addressField, masked, never, readLength } from '../values/addresses.js';
-import {
-  parseNumber,
-  type Rate,
-  readNumber,
-  readRate,
-  secondsOf,
-  split,
-  UINT32_MAX,
-} from '../values/numbers.js';
+import { readByteBurst, readByteRate, readBytes } from '../values/bytes.js';
+import { type Rate, readNumber, readRate, secondsOf, split, UINT32_MAX } from '../values/numbers.js';
 
-const UINT64_MAX = 2n ** 64n - 1n;
 /** `XT_LIMIT_SCALE`: the highest rate per second that iptables can represent. */
 const LIMIT_SCALE = 10_000;
 /** `XT_HASHLIMIT_SCALE_v2`. */
@@ -131,32 +123,16 @@ function readHashLimit(options: Options, context: FamilyContext): { statement: S
   const burst = options.value('hashlimit-burst');
   const idle = options.value('hashlimit-htable-expire');
   const given = idle && Math.ceil(readNumber(idle, 1, UINT32_MAX) / 1000);
-  const [, bytes, unit = ''] = /^(\d+)([km]?)b\/s$/.exec(token.text) ?? [];
-  if (bytes === undefined) {
+  const bytes = readByteRate(token);
+  if (!bytes) {
     const rate = readRate(token, HASHLIMIT_SCALE);
     const packets = burst ? readNumber(burst, 1, HASHLIMIT_BURST_MAX) : LIMIT_BURST;
     return { statement: { limit: { ...rate, burst: packets, ...over } }, expire: given ?? secondsOf(rate) };
   }
-  const rate = Number(bytes);
-  if (rate === 0 || rate > UINT32_MAX) refuse(token, 'is no rate of bytes such as 512kb/s');
   return {
-    statement: {
-      limit: { rate, rate_unit: byteUnit(unit), per: 'second', ...readByteBurst(burst), ...over },
-    },
+    statement: { limit: { ...bytes, ...(burst && readByteBurst(burst)), ...over } },
     expire: given ?? (burst ? BYTE_EXPIRE_BURST : BYTE_EXPIRE),
   };
-}
-
-function byteUnit(letter: string): 'bytes' | 'kbytes' | 'mbytes' {
-  return letter === 'm' ? 'mbytes' : letter === 'k' ? 'kbytes' : 'bytes';
-}
-
-function readByteBurst(token: Token | undefined): object {
-  if (!token) return {};
-  const [, number, unit = ''] = /^(\d+)(?:([km]?)b)?$/.exec(token.text) ?? [];
-  const burst = Number(number);
-  if (number === undefined || burst === 0 || burst > UINT32_MAX) refuse(token, 'is no burst such as 512kb');
-  return { burst, burst_unit: byteUnit(unit) };
 }
 
 function readModes(token: Token | undefined): (typeof MODES)[number][] {
@@ -201,18 +177,6 @@ const quota: Extension = {
     };
   },
 };
-
-/** A number of 64 bits; more than 53 are cut to those. @throws RuleError */
-function readBytes(token: Token): number {
-  const number = parseNumber(token.text);
-  if (
-    number === undefined ||
-    (number > Number.MAX_SAFE_INTEGER && BigInt(token.text.replace(/^0(?=\d)/, '0o')) > UINT64_MAX)
-  ) {
-    refuse(token, `is no number from 0 to ${UINT64_MAX}`);
-  }
-  return Math.min(number, Number.MAX_SAFE_INTEGER);
-}
 
 const statistic: Extension = {
   name: 'statistic',

@@ -1,6 +1,5 @@
 // `dwgd status` and `dwgd inspect` as programs: tables, JSON, and one sentence with status 1 for each way to fail.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -8,31 +7,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { LabelsStatus } from '../../../../src/labels/status.js';
 import { AskedDriver, answering } from '../../../support/control-world.js';
 import { overviewOf } from '../../../support/overview.js';
-
-const cli = fileURLToPath(new URL('../../../../src/cli/main.js', import.meta.url));
-
-interface Ending {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function run(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-  uid?: number,
-): Promise<Ending> {
-  const options = { env: { ...process.env, ...env }, ...(uid !== undefined && { uid, gid: uid }) };
-  return new Promise(resolve => {
-    execFile(process.execPath, [cli, ...args], options, (err, out, text) =>
-      resolve({ status: err ? Number(err.code) : 0, out, err: text }),
-    );
-  });
-}
+import { runCommand, runProgram } from '../../../support/program.js';
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-ask-'));
@@ -48,7 +26,9 @@ async function daemon(t: TestContext): Promise<string> {
 }
 
 test('status is tables for people: no colours into a pipe, and what is not in force with its reason', async t => {
-  const { status, out, err } = await run(['status', '--socket', await daemon(t)], { FORCE_COLOR: '1' });
+  const { status, out, err } = await runProgram(['status', '--socket', await daemon(t)], {
+    env: { ...process.env, FORCE_COLOR: '1' },
+  });
   assert.deepEqual([status, err], [0, '']);
   for (const line of [
     /^dwgd 1\.2\.3, up \d+ s: driver working, labels working$/m,
@@ -65,7 +45,7 @@ test('status is tables for people: no colours into a pipe, and what is not in fo
 });
 
 test('status --json is what the socket answers', async t => {
-  const { status, out } = await run(['status', '--json', '--socket', await daemon(t)]);
+  const { status, out } = await runCommand(['status', '--json', '--socket', await daemon(t)]);
   assert.equal(status, 0);
   const answer = JSON.parse(out) as { networks: { name: string }[]; containers: { name: string }[] };
   assert.deepEqual(
@@ -76,23 +56,23 @@ test('status --json is what the socket answers', async t => {
 
 test('inspect shows a container as it is to be and as it is, and marks what differs', async t => {
   const socket = await daemon(t);
-  const { status, out, err } = await run(['inspect', 'app', '--socket', socket]);
+  const { status, out, err } = await runCommand(['inspect', 'app', '--socket', socket]);
   assert.deepEqual([status, err], [0, '']);
   assert.match(out, /^container app \(222222222222\): all is as it is to be$/m);
   assert.match(out, /^tunnel of app on vpn$/m);
   assert.match(out, /^ {3}allowed IPs +0\.0\.0\.0\/0, ::\/0 +0\.0\.0\.0\/0, ::\/0$/m);
-  const router = await run(['inspect', 'router', '--socket', socket]);
+  const router = await runCommand(['inspect', 'router', '--socket', socket]);
   assert.match(router.out, /: 0 differences, 1 labels not in force$/m);
   assert.match(router.out, /^ {3}route +10\.0\.0\.0\/8 via 10\.9\.0\.3 +10\.0\.0\.0\/8 via 10\.9\.0\.3$/m);
 });
 
 test('inspect --json is what the socket answers', async t => {
-  const { out } = await run(['inspect', 'lan', '--json', '--socket', await daemon(t)]);
+  const { out } = await runCommand(['inspect', 'lan', '--json', '--socket', await daemon(t)]);
   assert.equal((JSON.parse(out) as { kind: string }).kind, 'network');
 });
 
 test('a name that the daemon does not know is one sentence, and status 1', async t => {
-  const { status, out, err } = await run(['inspect', 'no/body', '--socket', await daemon(t)]);
+  const { status, out, err } = await runCommand(['inspect', 'no/body', '--socket', await daemon(t)]);
   assert.deepEqual([status, out], [1, '']);
   assert.equal(
     err,
@@ -108,7 +88,7 @@ for (const command of [
 ] as const) {
   test(`a daemon that does not run is one sentence, and status 1, for dwgd ${command.join(' ')}`, async t => {
     const socket = join(folderOf(t), 'control.sock');
-    assert.deepEqual(await run([...command, '--socket', socket]), {
+    assert.deepEqual(await runCommand([...command, '--socket', socket]), {
       status: 1,
       out: '',
       err: `dwgd: the daemon does not run: nothing answers on ${socket}; start it (systemctl start dwgd)\n`,
@@ -121,10 +101,10 @@ test('one who is not root is told so', { skip: process.getuid!() !== 0 && 'needs
   const folder = join(socket, '..');
   chmodSync(folder, 0o755);
   const expected = { status: 1, out: '', err: `dwgd: only root may ask the daemon (${socket}): use sudo\n` };
-  assert.deepEqual(await run(['status', '--socket', socket], {}, 65_534), expected);
+  assert.deepEqual(await runProgram(['status', '--socket', socket], { uid: 65_534 }), expected);
   // The mode is not all that keeps others out.
   chmodSync(socket, 0o777);
-  assert.deepEqual(await run(['status', '--socket', socket], {}, 65_534), expected);
+  assert.deepEqual(await runProgram(['status', '--socket', socket], { uid: 65_534 }), expected);
 });
 
 test('what is no socket, or answers no JSON, is one sentence, and status 1', async t => {
@@ -134,7 +114,7 @@ test('what is no socket, or answers no JSON, is one sentence, and status 1', asy
   const server = createHttpServer((_request, response) => response.end('<html>')).listen(web);
   t.after(() => server.close());
   await once(server, 'listening');
-  const [one, two] = await Promise.all([file, web].map(path => run(['status', '--socket', path])));
+  const [one, two] = await Promise.all([file, web].map(path => runCommand(['status', '--socket', path])));
   assert.deepEqual([one!.status, one!.err.split('\n').length], [1, 2]);
   assert.deepEqual(two, {
     status: 1,
@@ -150,11 +130,11 @@ test('a daemon that ends in mid-answer is one sentence, and status 1', async t =
   );
   t.after(() => server.close());
   await once(server, 'listening');
-  const { status, err } = await run(['status', '--socket', path]);
+  const { status, err } = await runCommand(['status', '--socket', path]);
   assert.equal(status, 1);
   assert.match(err, /^dwgd: [^\n]+\n$/);
 });
 
 test('inspect without a name is a mistake of the command line, status 2', async () => {
-  assert.equal((await run(['inspect'])).status, 2);
+  assert.equal((await runCommand(['inspect'])).status, 2);
 });

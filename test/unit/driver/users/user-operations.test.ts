@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { poolThreads } from '../../../../src/driver/users/thread-pool.js';
 import { UserOperations } from '../../../../src/driver/users/user-operations.js';
 
 const LATE = { name: 'UserError', message: 'a file system does not answer in time: try again later' };
@@ -63,17 +64,53 @@ test('work of one user that never ends holds up nobody else', async () => {
   assert.equal(await operations.run(1001, soon), 'done');
 });
 
-test('no more than two works hold a thread, whatever the number of users', async () => {
-  const operations = new UserOperations(20);
+test('works of two users that never end hold up a third no longer than their turn', async () => {
+  const operations = new UserOperations(400, { turnMs: 20, most: 4 });
+  const stuck = [1, 2].map(uid => assert.rejects(operations.run(uid, never), LATE));
+  assert.equal(await operations.run(3, soon), 'done');
+  await Promise.all(stuck);
+});
+
+test('of works that end two are under way at once, and the third begins when one of them has ended', async () => {
+  const operations = new UserOperations(1_000, { most: 4 });
+  const ends: (() => void)[] = [];
+  const work = (): Promise<void> => new Promise(resolve => ends.push(resolve));
+  const all = [1, 2, 3].map(uid => operations.run(uid, work));
+  await turn();
+  assert.equal(ends.length, 2);
+  ends[0]!();
+  await turn();
+  assert.equal(ends.length, 3);
+  for (const end of ends) end();
+  await Promise.all(all);
+});
+
+test('no more works hold a thread than may, whatever the number of users', async () => {
+  const operations = new UserOperations(200, { turnMs: 5, most: 3 });
+  let end: () => void = () => undefined;
   let started = 0;
-  const stuck = (): Promise<never> => {
+  const stuck = (): Promise<void> => {
     started++;
-    return never();
+    return new Promise(resolve => (end = resolve));
   };
   const outcomes = await Promise.allSettled([1, 2, 3, 4, 5].map(uid => operations.run(uid, stuck)));
   assert.ok(outcomes.every(({ status }) => status === 'rejected'));
-  assert.equal(started, 2);
+  assert.equal(started, 3);
+  await assert.rejects(operations.run(6, soon), LATE);
+  end();
+  await turn();
+  assert.equal(await operations.run(7, soon), 'done');
 });
+
+for (const [given, threads] of [
+  [undefined, 4],
+  ['16', 16],
+  ['0', 4],
+  ['x', 4],
+] as const) {
+  test(`of UV_THREADPOOL_SIZE=${given} libuv's pool has ${threads} threads`, () =>
+    assert.equal(poolThreads(given), threads));
+}
 
 test('a user whose turn did not come is not to blame for it', async () => {
   const operations = new UserOperations(20);

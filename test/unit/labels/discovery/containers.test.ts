@@ -76,9 +76,22 @@ class FakeDocker {
     return fake;
   }
 
-  containersOf({ trustImageLabels = false } = {}): Containers {
+  containersOf({
+    trustImageLabels = false,
+    patience,
+  }: {
+    trustImageLabels?: boolean;
+    patience?: number;
+  } = {}): Containers {
     const log = pino({ level: 'debug', base: null }, { write: line => this.lines.push(JSON.parse(line)) });
-    return new Containers({ api: this.#api, log, host: HOST, findNetns: () => undefined, trustImageLabels });
+    return new Containers({
+      api: this.#api,
+      log,
+      host: HOST,
+      findNetns: () => undefined,
+      trustImageLabels,
+      patience,
+    });
   }
 
   event(event: object): void {
@@ -446,7 +459,7 @@ test('a container that Docker is stuck with holds up one pass, until an event na
   const docker = await FakeDocker.start(t);
   for (const name of ['a', 'b']) docker.containers.set(name, { name });
   docker.stuck.add('/containers/a/json');
-  const containers = docker.containersOf();
+  const containers = docker.containersOf({ patience: 500 });
   let changes = 0;
   void containers.listen(() => changes++);
   await until(() => changes === 1);
@@ -659,7 +672,7 @@ test('answers that are late hold up one pass for seconds, and count when they co
   docker.containers.set('d', { ...a, name: 'd', runtime: 'runc' });
   docker.images.set('i3', {});
   for (const path of ['/networks', '/info', '/images/i3/json', '/containers/d/json']) docker.stuck.add(path);
-  const containers = docker.containersOf();
+  const containers = docker.containersOf({ patience: 500 });
   let changes = 0;
   void containers.listen(() => changes++);
   await until(() => changes === 1);
