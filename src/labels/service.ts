@@ -108,7 +108,10 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const { api, sandboxes, host } = context;
   const names = new DnsCache(() => reconcile.trigger());
   const silent = new GatewayWatch(
-    (netns, gateways) => sandboxes.probeGateways(netns, gateways),
+    {
+      neighbours: (netns, gateways) => sandboxes.probeGateways(netns, gateways),
+      tunnels: netns => sandboxes.probeTunnels(netns),
+    },
     () => reconcile.trigger(),
   );
   const { containers, world, planner } = observe({

@@ -77,19 +77,22 @@ kernelTest(
     for (const gateway of ['fd09::3/64', 'fd09::4/64'])
       outside.ip('address', 'add', gateway, 'dev', 'eth0', 'nodad');
     const watch = new GatewayWatch(
-      (netns, gateways) => sandboxes.probeGateways(netns, gateways),
+      {
+        neighbours: (netns, gateways) => sandboxes.probeGateways(netns, gateways),
+        tunnels: netns => sandboxes.probeTunnels(netns),
+      },
       () => undefined,
     );
     t.after(() => watch.close());
     const silent = (): string[] =>
-      gateways.filter(gateway => watch.isSilent(inside.ref.key, gateway)).map(formatAddress);
+      gateways.filter(gateway => watch.silenceOf(inside.ref.key, gateway)).map(formatAddress);
     const until = async (expected: readonly string[], seconds: number): Promise<void> => {
       for (const end = Date.now() + seconds * 1000; ; await sleep(20)) {
         if (silent().join() === expected.join()) return;
         assert.ok(Date.now() < end, `silent: ${silent()}`);
       }
     };
-    watch.want([{ netns: inside.ref, gateways }]);
+    watch.want([{ netns: inside.ref, gateways, tunnels: [] }]);
     await sleep(1000);
     assert.deepEqual(silent(), []);
     outside.ip('address', 'del', '10.9.0.3/24', 'dev', 'eth0');
@@ -98,5 +101,16 @@ kernelTest(
     outside.ip('address', 'add', '10.9.0.3/24', 'dev', 'eth0');
     outside.ip('address', 'add', 'fd09::3/64', 'dev', 'eth0', 'nodad');
     await until([], 30);
+  },
+);
+
+kernelTest(
+  'a gateway that is to have a tunnel of ours and has no such link is one whose tunnel is down',
+  async t => {
+    const { inside, outside } = await container(t);
+    const { sandboxes } = await programmer(t);
+    outside.ip('link', 'add', 'wg-0', 'type', 'bridge');
+    assert.equal(sandboxes.probeTunnels(outside.ref), 'silent');
+    assert.equal(sandboxes.probeTunnels({ ...inside.ref, path: '/run/netns/none' }), undefined);
   },
 );

@@ -155,8 +155,8 @@ kernelTest(
   'nft',
 );
 
-/** A router on the bridge, Docker's gateway of the container, with a client of another network behind it. */
-async function withRouter(t: TestContext) {
+/** A router on the bridge with a client of another network behind it. @param isDocker whether it is Docker's gateway */
+async function withRouter(t: TestContext, isDocker = true) {
   const all = await stage(t);
   const [router, house] = [await Namespace.create(t), await Namespace.create(t)];
   router.veth('eth0', all.host, 'router');
@@ -174,7 +174,7 @@ async function withRouter(t: TestContext) {
     ['-4', '10.9.0.4'],
     ['-6', 'fd09::4'],
   ] as const)
-    all.inside.ip(family, 'route', 'replace', 'default', 'via', gateway);
+    if (isDocker) all.inside.ip(family, 'route', 'replace', 'default', 'via', gateway);
   router.exec(
     'nft',
     'add table inet seen; add counter inet seen opened; add chain inet seen c { type filter hook forward priority 0 ; }; add rule inet seen c iifname eth0 ct direction original counter name opened',
@@ -183,7 +183,7 @@ async function withRouter(t: TestContext) {
   // The host knows the router's link-layer address as soon as it has talked to it.
   for (const place of ['10.9.0.4', '[fd09::4]'])
     assert.equal(await ask(all.host, `${place}:80`), 'ECONNREFUSED');
-  all.hostInterfaceAddresses.push(...routersAmong(all.host.rt, [parseAddress('10.9.0.4')!]));
+  if (isDocker) all.hostInterfaceAddresses.push(...routersAmong(all.host.rt, [parseAddress('10.9.0.4')!]));
   const asked = (): Promise<string[]> =>
     Promise.all([
       ask(house, '10.9.0.2:80'),
@@ -211,6 +211,25 @@ kernelTest(
     ] as const)
       assert.doesNotMatch(await askInVain(all.inside, to, how), /^(10|fd)/);
     assert.match(all.router.exec('nft', 'list counter inet seen opened'), /packets 0 /);
+  },
+  'nft',
+);
+
+kernelTest(
+  "a client of another network who comes by a router that is not Docker's gateway is answered by it, if a label has a route to that network",
+  async t => {
+    const all = await withRouter(t, false);
+    const HOUSE = ['10.20.0.9', 'fd20::9'];
+    const labels = { ...ROUTES, 'twine.route.10.20.0.0/24': '10.9.0.4', 'twine.route.fd20::/64': 'fd09::4' };
+    for (const gateway of [{}, { netns: null, networks: {} }]) {
+      all.label(labels, gateway);
+      assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
+      assert.deepEqual(await tcp(all), WORLD);
+    }
+    await assertNoLeak(all);
+    // It is the label that leads them back: by what is left they go nowhere.
+    all.label(ROUTES, { netns: null, networks: {} });
+    assert.doesNotMatch(await askInVain(all.house, '10.9.0.2:53', 'udp'), /^10\.20/);
   },
   'nft',
 );

@@ -37,6 +37,7 @@ import {
   WGDEVICE_A_PEERS,
   WGDEVICE_A_PUBLIC_KEY,
   WGPEER_A_FLAGS,
+  WGPEER_A_LAST_HANDSHAKE_TIME,
   WGPEER_F_REMOVE_ME,
   WGPEER_F_REPLACE_ALLOWEDIPS,
   WGPEER_F_UPDATE_ONLY,
@@ -215,7 +216,9 @@ export class FakeKernel {
     });
     const head = [attrU32(WGDEVICE_A_IFINDEX, device.index)];
     if (device.publicKey) head.push(attr(WGDEVICE_A_PUBLIC_KEY, device.publicKey.bytes));
-    return body.map((part, n) => Buffer.concat([Buffer.alloc(4), ...(n === 0 ? head : []), part]));
+    return body.map((part, n) =>
+      Buffer.concat([Buffer.alloc(4), ...(n === 0 ? head : []), withReadings(part, peers)]),
+    );
   }
 
   #device(attributes: Buffer): WgDevice {
@@ -245,6 +248,24 @@ export class FakeKernel {
       peers,
     });
   }
+}
+
+/** Adds what the kernel counts of each peer. */
+function withReadings(device: Buffer, peers: readonly WgPeer[]): Buffer {
+  let n = 0;
+  const parts = readAttrs(device).map(({ type, value }) =>
+    type !== WGDEVICE_A_PEERS
+      ? attr(type, value)
+      : nest(type, ...readAttrs(value).map(({ value }) => nest(0, value, ...readingsOf(peers[n++])))),
+  );
+  return Buffer.concat(parts);
+}
+
+function readingsOf(peer: WgPeer | undefined): Buffer[] {
+  if (!peer?.lastHandshake) return [];
+  const time = Buffer.alloc(16);
+  time.writeBigInt64LE(BigInt(Math.floor(peer.lastHandshake / 1000)));
+  return [attr(WGPEER_A_LAST_HANDSHAKE_TIME, time)];
 }
 
 function setPeer(peers: WgPeer[], given: WgPeer, fields: Map<number, Buffer>, flags: number): WgPeer[] {

@@ -127,6 +127,7 @@ const PURE_FILES: readonly string[] = [
   'src/netlink/wireguard/decode.ts',
   'src/netlink/wireguard/device.ts',
   'src/netlink/wireguard/encode.ts',
+  'src/netlink/wireguard/handshakes.ts',
   'src/netlink/wireguard/key.ts',
   'src/nft/expression.ts',
   'src/nft/filter-chain.ts',

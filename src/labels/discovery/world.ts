@@ -7,12 +7,15 @@ import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
 
-/** Gateways that do not answer, of those that there are others for. */
+/** By what a gateway is known not to serve: its neighbours have no answer of it, or its tunnel of ours is down. */
+export type Silence = 'neighbour' | 'tunnel';
+
+/** Gateways that do not serve, of those that there are others for. */
 export interface SilentGateways {
   /** Changes whenever one of them does. */
   readonly revision: number;
-  /** @param key of the namespace that asks */
-  isSilent(key: string, gateway: Address): boolean;
+  /** Undefined for one that serves, as far as is known. @param key of the namespace that asks */
+  silenceOf(key: string, gateway: Address): Silence | undefined;
 }
 
 /** What a plan is made from. */

@@ -1,9 +1,11 @@
 // Whether gateways answer: what the kernel of a namespace knows of them by ARP and neighbour discovery, which it is had to
-// ask anew each time. Not here: when that is done, and what follows (labels/controller/gateway-watch.ts).
+// ask anew each time; and what that of a gateway's own namespace knows of its tunnels of ours. Not here: when that is done, and what follows (labels/controller/gateway-watch.ts).
 
 import { isNotFound } from '../../base/errors.js';
 import { type Address, sameAddress } from '../../base/ip.js';
-import type { Connection } from '../../netlink/connection.js';
+import { LINK_GROUP } from '../../base/ownership.js';
+import type { AnswerLimits, Connection, ConnectionOpener } from '../../netlink/connection.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/message.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import {
   decodeNeighbour,
@@ -17,6 +19,11 @@ import {
   NUD_REACHABLE,
   probeNeighbourRequest,
 } from '../../netlink/route/neighbour.js';
+import { WgCtrl } from '../../netlink/wireguard/client.js';
+import { isCutOff } from '../../netlink/wireguard/handshakes.js';
+
+/** Of a namespace whose owner may mean harm, several times a second: one with more links or peers is not judged. */
+const TUNNEL_LIMITS: AnswerLimits = { messages: 64, bytes: 128 * 1024, ms: 100 };
 
 /** What is known of a gateway; undefined while the kernel still asks. */
 export type Standing = 'answers' | 'silent' | undefined;
@@ -59,4 +66,28 @@ export function probeGateways(connection: Connection, gateways: readonly Address
 function standingOf(state: number): Standing {
   if (state & ANSWERS) return 'answers';
   return state & NUD_FAILED ? 'silent' : undefined;
+}
+
+/**
+ * Whether any tunnel of ours in the namespace of the calling thread, which has or had one, is up: its link is there and up,
+ * and it is not cut off.
+ * @returns undefined where that cannot be told
+ * @throws OpError, ChannelError, DecodeError
+ */
+export function probeTunnels(open: ConnectionOpener): Standing {
+  const rt = new RtNetlink(open(NETLINK_ROUTE, { limits: TUNNEL_LIMITS }));
+  try {
+    const ours = rt.links().filter(({ kind, group }) => kind === 'wireguard' && group === LINK_GROUP);
+    const up = ours.filter(link => link.up);
+    if (up.length === 0) return 'silent';
+    const wg = new WgCtrl(open(NETLINK_GENERIC, { limits: TUNNEL_LIMITS }));
+    try {
+      const now = Date.now();
+      return up.every(({ name }) => isCutOff(wg.device(name), now)) ? 'silent' : 'answers';
+    } finally {
+      wg.close();
+    }
+  } finally {
+    rt.close();
+  }
 }

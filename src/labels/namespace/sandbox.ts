@@ -19,7 +19,7 @@ import type { NetnsRef } from '../discovery/container.js';
 import { joinApplied, NOTHING_APPLIED } from './applied-changes.js';
 import { Baselines } from './baselines.js';
 import { type FirewallReader, readFirewalls, withFirewalls } from './firewalls.js';
-import { probeGateways, type Standing } from './gateway-probe.js';
+import { probeGateways, probeTunnels, type Standing } from './gateway-probe.js';
 import { heldIn, orClosed } from './held.js';
 import { type ApplyResult, closeAfter, outcomeOf } from './outcome.js';
 import { cacheKey, decodeState, type RawState } from './raw-state.js';
@@ -69,6 +69,7 @@ export interface ComparedSandbox {
 
 export class Sandboxes {
   readonly #sessions: SessionOpener;
+  readonly #open: ConnectionOpener;
   readonly #tamperCheck = new TamperCheck();
   readonly #baselines: Baselines;
   readonly #readFirewalls: FirewallReader;
@@ -82,6 +83,7 @@ export class Sandboxes {
     const { legacy = legacyForwardChains } = parts;
     // Only one session is open at a time, so one buffer serves all.
     const session = { nft, open, sysctls, buffer: Buffer.allocUnsafe(DUMP_BUFFER_BYTES) };
+    this.#open = open;
     this.#sessions = new SessionOpener({ netnsSwitch, session, host, trace });
     this.#readFirewalls = families => readFirewalls(nft, legacy, families, trace);
     this.#baselines = new Baselines(this.#tamperCheck, this.#sessions, trace);
@@ -193,6 +195,11 @@ export class Sandboxes {
   /** Whether gateways answer; undefined when the namespace is gone. Throws as `reconcile` does. */
   probeGateways(netns: NetnsRef, gateways: readonly Address[]): readonly Standing[] | undefined {
     return this.#sessions.within(netns, ({ connection }) => probeGateways(connection, gateways));
+  }
+
+  /** Whether a gateway's tunnels of ours are up; undefined when its namespace is gone as well. Throws as `reconcile` does. */
+  probeTunnels(netns: NetnsRef): Standing {
+    return this.#sessions.within(netns, () => probeTunnels(this.#open));
   }
 
   /** Makes changes without reading first. Undefined when the namespace is gone. Throws as `reconcile` does. */

@@ -12,7 +12,13 @@ import { formatDestination, mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
 import type { SandboxMembers } from './merge.js';
 import { NameHolders } from './name-holders.js';
-import { firstHealthy, Preference, type Resolution, type WatchedGateways } from './preference.js';
+import {
+  candidatesOf,
+  firstHealthy,
+  Preference,
+  type Resolution,
+  type WatchedGateways,
+} from './preference.js';
 import { shown, whyHosts, whyNoAddress, whyNoAnswer, whyPassedOver, wordMeant } from './unresolved.js';
 
 /** All names, Docker's and the DNS's. */
@@ -105,15 +111,16 @@ export class NameIndex {
     if (holders.length > 0) {
       const usable = holders
         .filter(({ attachment }) => attachment && !(gateway && attachment.ignoresNextHop))
-        .map(holder => ({ ...holder, rank: this.#preference.rank(holder, sandbox, gateway) }))
+        .map(holder => ({ ...holder, ...this.#preference.rank(holder, sandbox, gateway) }))
         .sort((a, b) => a.rank - b.rank);
       const all = usable.flatMap(({ attachment }) => attachment?.addresses ?? []);
       const addresses = firstOfEach(all, gateway);
       const [address] = addresses;
       if (!address) return { kind: 'missing', why: whyNoAddress(name, sandbox, holders, gateway) };
       const holder = usable.find(({ attachment }) => attachment?.addresses.includes(address));
-      const candidates = all.filter(({ family }) => family === gateway);
-      return { kind: 'found', addresses, rank: holder?.rank ?? 0, ...(gateway && { candidates }) };
+      const { rank = 0, silence } = holder ?? {};
+      const candidates = gateway && usable.flatMap(one => candidatesOf(one, gateway));
+      return { kind: 'found', addresses, rank, silence, ...(candidates && { candidates }) };
     }
     if (isOwn)
       return {

@@ -1,9 +1,10 @@
-// Which of several destinations is taken: the first of the healthiest, and of gateways one that answers. Pure. Not here:
-// who they are (name-index.ts), asking them (labels/controller/gateway-watch.ts).
+// Which of several destinations is taken: the first of the healthiest, and of gateways one that answers and whose tunnel is
+// up. Pure. Not here: who they are (name-index.ts), asking them (labels/controller/gateway-watch.ts).
 
 import { type Address, addressKey, formatAddress } from '../../base/ip.js';
+import { DRIVER_NAME } from '../../base/ownership.js';
 import type { NetnsRef } from '../discovery/container.js';
-import type { SilentGateways } from '../discovery/world.js';
+import type { Silence, SilentGateways } from '../discovery/world.js';
 import type { SandboxMembers } from './merge.js';
 import type { NameHolder } from './name-holders.js';
 import { shown } from './unresolved.js';
@@ -27,16 +28,26 @@ interface Found {
   readonly addresses: readonly Address[];
   /** How healthy the container is: 0 is the best. */
   readonly rank?: number;
-  /** Of a gateway: all that might be taken. */
-  readonly candidates?: readonly Address[];
+  /** Of a gateway: why it is last; all that might be taken. */
+  readonly silence?: Silence | undefined;
+  readonly candidates?: readonly Candidate[];
   /** Sentences about parts of a list that are not taken; the others count. */
   readonly passedOver?: readonly string[];
+}
+
+/** An address that might be taken for a gateway. */
+interface Candidate {
+  readonly address: Address;
+  /** The namespace of a gateway that has tunnels of ours. */
+  readonly tunnels?: NetnsRef | undefined;
 }
 
 /** Gateways of one namespace that are worth asking whether they are there, since there are others. */
 export interface WatchedGateways {
   readonly netns: NetnsRef;
   readonly gateways: readonly Address[];
+  /** In the same order: the namespaces of those that have tunnels of ours. */
+  readonly tunnels: readonly (NetnsRef | undefined)[];
 }
 
 /** Gateways of one namespace that are asked: each takes time. */
@@ -48,7 +59,7 @@ export class Preference {
   readonly #silent: SilentGateways | undefined;
   readonly #watched = new Map<
     string,
-    { readonly netns: NetnsRef; readonly gateways: Map<string, Address> }
+    { readonly netns: NetnsRef; readonly gateways: Map<string, Candidate> }
   >();
 
   /** @param silent absent: all gateways answer */
@@ -60,23 +71,38 @@ export class Preference {
   get watched(): readonly WatchedGateways[] {
     return [...this.#watched.values()].map(({ netns, gateways }) => ({
       netns,
-      gateways: [...gateways.values()],
+      gateways: [...gateways.values()].map(({ address }) => address),
+      tunnels: [...gateways.values()].map(({ tunnels }) => tunnels),
     }));
   }
 
   /** The order of those that have a name, the best first: 0 is the best. @param gateway as NameIndex.resolve() has it */
-  rank({ container, attachment }: NameHolder, { key }: SandboxMembers, gateway: 4 | 6 | undefined): number {
-    const isSilent = attachment?.addresses.some(
-      address => address.family === gateway && this.#silent?.isSilent(key, address),
+  rank(
+    { container, attachment }: NameHolder,
+    sandbox: SandboxMembers,
+    gateway: 4 | 6 | undefined,
+  ): Pick<Found, 'silence'> & { readonly rank: number } {
+    const silence = this.#silenceOf(
+      sandbox,
+      attachment?.addresses.filter(({ family }) => family === gateway),
     );
-    return isSilent ? RANKS.silent : RANKS[container.health ?? 'healthy'];
+    return { silence, rank: silence ? RANKS.silent : RANKS[container.health ?? 'healthy'] };
   }
 
   /** The same for an address by itself. */
-  asGateway(found: Resolution, { key }: SandboxMembers): Resolution {
+  asGateway(found: Resolution, sandbox: SandboxMembers): Resolution {
     if (found.kind !== 'found' || found.candidates) return found;
-    const isSilent = found.addresses.some(address => this.#silent?.isSilent(key, address));
-    return { ...found, candidates: found.addresses, rank: isSilent ? RANKS.silent : RANKS.healthy };
+    const silence = this.#silenceOf(sandbox, found.addresses);
+    const candidates = found.addresses.map(address => ({ address }));
+    return { ...found, candidates, silence, rank: silence ? RANKS.silent : RANKS.healthy };
+  }
+
+  #silenceOf({ key }: SandboxMembers, addresses: readonly Address[] = []): Silence | undefined {
+    for (const address of addresses) {
+      const silence = this.#silent?.silenceOf(key, address);
+      if (silence) return silence;
+    }
+    return undefined;
   }
 
   /** Remembers what might be taken for a gateway. */
@@ -84,11 +110,19 @@ export class Preference {
     const netns = members[0]?.netns;
     const { candidates = [] } = resolution.kind === 'found' ? resolution : {};
     if (!netns || candidates.length < 2) return;
-    const watched = this.#watched.get(key) ?? { netns, gateways: new Map<string, Address>() };
+    const watched = this.#watched.get(key) ?? { netns, gateways: new Map<string, Candidate>() };
     this.#watched.set(key, watched);
-    for (const address of candidates)
-      if (watched.gateways.size < MAX_WATCHED) watched.gateways.set(addressKey(address), address);
+    for (const candidate of candidates)
+      if (watched.gateways.size < MAX_WATCHED) watched.gateways.set(addressKey(candidate.address), candidate);
   }
+}
+
+/** What might be taken of a container that has a name. */
+export function candidatesOf({ sandbox, attachment }: NameHolder, family: 4 | 6): Candidate[] {
+  const hasTunnel = sandbox.attachments.some(({ driver }) => driver === DRIVER_NAME);
+  const tunnels = hasTunnel ? sandbox.members[0]?.netns : undefined;
+  const addresses = (attachment?.addresses ?? []).filter(address => address.family === family);
+  return addresses.map(address => ({ address, ...(tunnels && { tunnels }) }));
 }
 
 /** The first of the healthiest. @param list as the label has it */
@@ -117,9 +151,11 @@ export function firstHealthy(resolutions: readonly Resolution[], list: string): 
   );
 }
 
-function whySilent({ addresses }: Found): string[] {
-  return addresses.map(
-    address =>
-      `the gateway ${formatAddress(address)} does not answer (${address.family === 4 ? 'ARP' : 'neighbour discovery'})`,
-  );
+function whySilent({ addresses, silence }: Found): string[] {
+  return addresses.map(address => {
+    const gateway = formatAddress(address);
+    return silence === 'tunnel'
+      ? `the tunnel of the gateway ${gateway} is down (no link, or no handshake for three minutes)`
+      : `the gateway ${gateway} does not answer (${address.family === 4 ? 'ARP' : 'neighbour discovery'})`;
+  });
 }

@@ -52,7 +52,7 @@ scenario(
         await sh.fails(CREATE),
         /wg0 is not open to the Docker of user 2000.*--rootless-ifname=wg0/,
       );
-      const args = ['-d', database, '-v', '--no-labels', '-r=alice', '--rootless-ifname=wg0'];
+      const args = ['-d', database, '-v', '-r=alice', '--rootless-ifname=wg0'];
       await daemon.restart({ args });
       await eventually(() => assert.ok(existsSync(socket())), { within: 120 });
       await sh(CREATE);
@@ -69,7 +69,12 @@ scenario(
 
     test('its link is never in the namespace of the host, but its UDP socket is', async () => {
       await sh('ip -o monitor link > /run/lab/links.log 2>&1 & echo $! > /run/lab/links.pid');
-      await sh(`${CLI} run -d --name=one --network=net --ip=10.0.0.3 busybox:local sleep 1000`);
+      await sh(
+        `${CLI} run -d --name=one --label=twine.route.0.0.0.0/0=vpn --network=net --ip=10.0.0.3 busybox:local sleep 1000`,
+      );
+      const told =
+        /container="?one"? .*labels have no effect in the rootless Docker of user 2000: .* of root's Docker alone/;
+      await eventually(() => assert.match(daemon.logs(), told));
       const pid = await sh(`${CLI} inspect -f '{{.State.Pid}}' one`);
       const inside = `nsenter --net=/proc/${pid}/ns/net`;
       const port = await sh(`${inside} wg show wg0 listen-port`);

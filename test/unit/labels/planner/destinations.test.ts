@@ -230,8 +230,10 @@ test('a forward to a list leads to the first that is healthy', () => {
 /** Gateways that do not answer, in the namespace of `app`. */
 const silent = (...texts: string[]) => ({
   revision: 1,
-  isSilent: (key: string, gateway: ReturnType<typeof address>) =>
-    key === '4:app' && texts.some(text => formatAddress(gateway) === text),
+  silenceOf: (key: string, gateway: ReturnType<typeof address>) =>
+    key === '4:app' && texts.some(text => formatAddress(gateway) === text)
+      ? ('neighbour' as const)
+      : undefined,
 });
 /** As lead(), with what is watched. */
 function leadBeside(silentOnes: readonly string[], to: string, others: readonly ContainerView[], rest = {}) {
@@ -298,3 +300,45 @@ test('a gateway that no other stands in for is not watched, and stays', () => {
   });
   assert.deepEqual(leadBeside(['10.0.0.3'], 'vpn1', [vpn('vpn1', ONE)]).watched, []);
 });
+
+for (const [what, to] of [
+  ['its tunnel is down', 'vpn1,vpn2'],
+  ['its tunnel is down and it is a replica', 'vpn'],
+] as const) {
+  test(`a gateway on a network of dwgd is left when ${what}, and its namespace alone is asked`, () => {
+    const tunnelled = (name: string, main: string, vpn?: string) => {
+      const view = container(name, { networks: { main, ...(vpn && { vpn }) }, service: 'shop/vpn' });
+      const driverOf = (network: string): string => (network === 'vpn' ? 'dwgd' : 'bridge');
+      const attachments = view.attachments.map(one => ({ ...one, driver: driverOf(one.networkName) }));
+      return { ...view, attachments };
+    };
+    const { diagnostics, watchedGateways, sandboxes } = plan(
+      [
+        routed({ main: '10.0.0.2' }, { [TO]: to }, { service: 'shop/app' }),
+        tunnelled('vpn1', '10.0.0.3', '10.250.0.2'),
+        tunnelled('vpn2', '10.0.0.4'),
+      ],
+      {
+        silent: {
+          revision: 1,
+          silenceOf: (_, gateway) => (formatAddress(gateway) === '10.0.0.3' ? 'tunnel' : undefined),
+        },
+      },
+    );
+    const sandbox = sandboxes.find(({ containers }) => containers.includes('app'))!;
+    assert.equal(routesOf(sandbox)[0], '0.0.0.0/0 via 10.0.0.4');
+    const asked = watchedGateways.flatMap(({ gateways, tunnels }) =>
+      gateways.map((gateway, n) => `${formatAddress(gateway)} ${tunnels[n]?.key}`),
+    );
+    assert.deepEqual(asked.toSorted(), ['10.0.0.3 4:vpn1', '10.0.0.4 undefined']);
+    const told = diagnostics.map(({ message }) => message);
+    assert.deepEqual(
+      told,
+      to === 'vpn'
+        ? []
+        : [
+            'the tunnel of the gateway 10.0.0.3 is down (no link, or no handshake for three minutes); the others of the list count',
+          ],
+    );
+  });
+}

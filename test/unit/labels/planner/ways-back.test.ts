@@ -116,6 +116,8 @@ test('the word keeps them for whoever answers by a route of its own, which is to
   const elsewhere = clients({ to: '192.0.2.1:80', word: ',keep' });
   assert.deepEqual(elsewhere, { shown: [['own masquerade', 'all accept']], warnings: [] });
   assert.deepEqual(clients({ word: ',keep' }), { shown: SAID, warnings: [] });
+  // On an internal network, too, where nothing but the word keeps them.
+  assert.deepEqual(clients({ word: ',keep', rest: { gateways: {} } }), { shown: SAID, warnings: [] });
   assert.deepEqual(clients({ word: ',keep' }, false).shown, []);
 });
 
