@@ -73,7 +73,7 @@ scenario(
         `${CLI} run -d --name=one --label=twine.route.0.0.0.0/0=vpn --network=net --ip=10.0.0.3 busybox:local sleep 1000`,
       );
       const told =
-        /container="?one"? .*labels have no effect in the rootless Docker of user 2000: .* of root's Docker alone/;
+        /labels have no effect in the rootless Docker of user 2000: .* user=2000 container=one label=twine/;
       await eventually(() => assert.match(daemon.logs(), told));
       const pid = await sh(`${CLI} inspect -f '{{.State.Pid}}' one`);
       const inside = `nsenter --net=/proc/${pid}/ns/net`;
