@@ -15,6 +15,7 @@ import type { ContainerView } from '../labels/discovery/container.js';
 import { Netns, type NetnsSwitch } from '../netlink/netns.js';
 import { RTN_UNREACHABLE } from '../netlink/route/route.js';
 import { formatSocketAddress } from '../netlink/wireguard/device.js';
+import { peerFor } from './machine/allowed-ips.js';
 import { type LinkRef, Packet, type PacketQuestion } from './machine/packet.js';
 import { type HopEnd, Walk } from './machine/walk.js';
 import { type ExplainedStep, nameDecider, routeName, stepInWords } from './machine/wording.js';
@@ -216,22 +217,18 @@ function leave(hop: Hop, view: KernelView, end: Extract<HopEnd, { kind: 'leaves'
   return ending(hop, 'link', `leaves by ${name}${of} to ${to}`, at2);
 }
 
-/** WireGuard sends to the peer whose allowed IPs have the longest prefix of the destination. */
 function tunnel(hop: Hop, view: KernelView, link: string): Ending {
   const to = { family: hop.packet.family, bytes: hop.packet.address('destination').value };
   const where = `${plain(link, MAX_NAME)} of ${shown(hop.at.place)}`;
-  const found = (view.peers(link) ?? [])
-    .flatMap(peer => peer.allowedIPs.map(prefix => ({ peer, prefix })))
-    .filter(({ prefix }) => prefixContains(prefix, to))
-    .sort((a, b) => b.prefix.length - a.prefix.length)[0];
-  if (!found)
+  const peer = peerFor(view.peers(link) ?? [], to);
+  if (!peer)
     return ending(
       hop,
       'dropped',
       `dropped by ${where}: no peer there has ${formatAddress(to)} in its allowed IPs`,
       { link },
     );
-  const { endpoint, publicKey, lastHandshake } = found.peer;
+  const { endpoint, publicKey, lastHandshake } = peer;
   if (!endpoint)
     return ending(hop, 'dropped', `dropped by ${where}: nobody knows the endpoint of its peer`, { link });
   const handshake = lastHandshake === 0 ? ', with which there was no handshake yet' : '';

@@ -10,7 +10,7 @@ import { Random } from '../support/random.js';
 
 const CASES = Number(process.env.EXPLAIN_CASES ?? 40);
 const SEED = Number(process.env.EXPLAIN_SEED ?? 20_261_127);
-const IN_ONE_WORLD = 8;
+const IN_ONE_WORLD = 10;
 /** What arrives later than that has not been sent by then. */
 const [PATIENCE_MS, LATE_MS] = [5_000, 60] as const;
 
@@ -38,6 +38,9 @@ const TARGETS = [
     '::1',
   ],
 ] as const;
+
+/** Where most ways lead through the gateway. */
+const BEHIND_GATEWAY = ['10.50.0.9', '10.50.3.4', '203.0.113.5', '2001:db8::5'] as const;
 
 /** Conditions as nft(8) has them. */
 function condition(random: Random): string {
@@ -97,7 +100,7 @@ function verdict(random: Random): string {
 function filter(random: Random, names: readonly string[]): string {
   const by = (): string => (names.length > 0 && random.chance(35) ? `${random.pick(names)} ` : '');
   const rules = Array.from(
-    { length: random.int(0, 4) },
+    { length: random.int(0, 3) },
     () => `${by()}${condition(random)} ${verdict(random)}`,
   );
   if (random.chance(20)) rules.push('ip daddr vmap { 10.50.0.0-10.50.2.255 : drop, 203.0.113.5 : accept }');
@@ -127,29 +130,29 @@ function rulesOf(random: Random, who: 'client' | 'gateway'): string {
     : ['iifname "eth0"', 'oifname "wg0"', 'oifname "w*"', 'oifname "up0"'];
   const mark = random.chance(50) ? `${condition(random)} meta mark set ${random.pick([2, 7])}` : '';
   const hook = isClient ? 'output' : 'forward';
-  const policy = random.chance(15) ? 'drop' : 'accept';
+  const policy = random.chance(8) ? 'drop' : 'accept';
   return `table inet own {
     set nets { type ipv4_addr; flags interval; elements = { 10.50.3.0/24, 10.60.0.0-10.60.0.9, 198.51.100.7 } }
-    chain other { ${filter(random, []).replaceAll(/jump other|goto other/g, 'accept')}\n }
+    chain other { ${filter(random, []).replaceAll(/jump other|goto other|reject/g, 'drop')}\n }
     chain marks { type ${isClient ? 'route hook output' : 'filter hook prerouting'} priority -150; ${mark}\n }
     chain nat { type nat hook ${isClient ? 'output' : 'prerouting'} priority -100; ${random.chance(40) ? dnat(random) : ''}\n }
     chain filter { type filter hook ${hook} priority 0; policy ${policy}; ${filter(random, names)}\n }
-    chain late { type filter hook ${isClient ? 'postrouting' : 'input'} priority 50; ${random.chance(30) ? filter(random, []) : ''}\n }
+    chain late { type filter hook ${isClient ? 'postrouting' : 'input'} priority 50; ${random.chance(30) ? filter(random, []).replaceAll('reject', 'drop') : ''}\n }
     chain source { type nat hook postrouting priority 100; ${isClient ? '' : 'oifname "wg0" masquerade'}\n }
   }`;
 }
 
 function routesOf(random: Random, who: 'client' | 'gateway'): string[] {
-  const some = (lines: readonly string[]): string[] => lines.filter(() => random.chance(60));
+  const some = (lines: readonly string[]): string[] => lines.filter(() => random.chance(70));
   if (who === 'gateway')
     return [
-      `route add default ${random.pick(['via 10.77.0.1', 'dev wg0', 'via 192.0.2.1'])} proto static`,
+      `route add default ${random.pick(['via 10.77.0.1', 'dev wg0', 'dev wg0', 'via 192.0.2.1'])} proto static`,
       `route add ::/0 ${random.pick(['via fd77::1', 'dev wg0'])} proto static`,
       ...some(['route add 10.50.0.0/16 dev wg0 proto static', 'rule add priority 500 fwmark 2 lookup 100']),
       'route add default dev wg0 table 100 proto static',
     ];
   return [
-    `route add default via ${random.pick(['10.77.0.1', '10.77.0.3'])} proto static`,
+    `route add default via ${random.pick(['10.77.0.1', '10.77.0.3', '10.77.0.3'])} proto static`,
     `route add ::/0 via ${random.pick(['fd77::1', 'fd77::3'])} proto static`,
     ...some([
       'route add 10.50.0.0/16 via 10.77.0.3 proto static',
@@ -179,7 +182,12 @@ function packetsOf(random: Random, firstId: number): Sent[] {
   return Array.from({ length: IN_ONE_WORLD }, (_, n): Sent => {
     const protocol = random.pick(['tcp', 'udp', 'icmp'] as const);
     const port = protocol === 'icmp' ? {} : { port: random.pick(PORTS) };
-    return { to: random.pick(TARGETS), protocol, ...port, id: firstId + n };
+    return {
+      to: random.chance(40) ? random.pick(BEHIND_GATEWAY) : random.pick(TARGETS),
+      protocol,
+      ...port,
+      id: firstId + n,
+    };
   });
 }
 

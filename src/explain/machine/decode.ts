@@ -5,7 +5,7 @@ import { attrMap, readAttrs, readString } from '../../netlink/attributes.js';
 import { decodeRuleComment } from '../../nft/messages.js';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes } from '../../nft/nfgenmsg.js';
 import type { NftFamily } from '../../nft/table.js';
-import { decodeExpressions, decodeVerdict, dataValue, word } from './expressions.js';
+import { dataValue, decodeExpressions, decodeVerdict, word } from './expressions.js';
 import type { HookName, ListedChain, ListedRule, ListedSet, SetElement } from './instruction.js';
 
 const NONE = Buffer.alloc(0);

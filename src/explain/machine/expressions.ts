@@ -35,7 +35,11 @@ const DECODERS: Readonly<Record<string, (data: Attributes) => Instruction | unde
     return dreg === undefined || !value ? undefined : { op: 'immediate', dreg, value };
   },
   cmp: data => {
-    const [sreg, is, value] = [register(data.get(1)), COMPARISONS[word(data.get(2)) ?? -1], dataValue(data, 3)];
+    const [sreg, is, value] = [
+      register(data.get(1)),
+      COMPARISONS[word(data.get(2)) ?? -1],
+      dataValue(data, 3),
+    ];
     return sreg === undefined || !is || !value ? undefined : { op: 'cmp', sreg, is, value };
   },
   range: data => {
