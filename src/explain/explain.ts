@@ -195,8 +195,10 @@ function leave(hop: Hop, view: KernelView, end: Extract<HopEnd, { kind: 'leaves'
       isDoubt: true,
     });
   if (link?.kind === 'wireguard') return tunnel(hop, view, end.link.name);
-  if (link?.ignoresNextHop) return ending(hop, 'tunnel', `goes by ${name}${of}`, where);
   const gateway = formatAddress(end.next);
+  // A tunnel of another kind, or whatever else has been brought in beside Docker.
+  if (link?.ignoresNextHop || !isOfDocker(view, at.place, end.link))
+    return ending(hop, 'tunnel', `goes by ${name}${of}`, { ...where, next: gateway });
   const next = nextPlace(containers, at.place, end.next);
   if (next) return { place: next, by: end.next };
   const isOurs = [RTPROT_DWGD, RTPROT_DWGD_TUNNEL].includes(end.route.protocol);
@@ -234,6 +236,14 @@ function tunnel(hop: Hop, view: KernelView, link: string): Ending {
   const handshake = lastHandshake === 0 ? ', with which there was no handshake yet' : '';
   hop.say({ kind: 'route', text: `peer ${publicKey} at ${formatSocketAddress(endpoint)}${handshake}` });
   return ending(hop, 'tunnel', `goes by ${where}`, { link });
+}
+
+/** Whether the link has an address that Docker gave. */
+function isOfDocker(view: KernelView, { attachments }: Place, link: LinkRef): boolean {
+  const given = attachments.flatMap(({ addresses }) => addresses);
+  return view.addresses.some(
+    ({ index, prefix }) => index === link.index && given.some(one => sameAddress(one, prefix.address)),
+  );
 }
 
 function nextPlace(containers: readonly Place[], here: Place, address: Address): Place | undefined {

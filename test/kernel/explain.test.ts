@@ -196,9 +196,9 @@ function expected({ outcome, isSure }: Explanation): Sink | 'nobody' | undefined
   if (!isSure) return undefined;
   const { kind, container, link, next } = outcome;
   if (kind === 'delivered') return container as Sink;
+  if (kind === 'tunnel' && link === 'up0') return next === '192.0.2.1' ? 'uplink' : 'nobody';
   if (kind === 'tunnel') return 'tunnel';
   if (kind !== 'default route' && kind !== 'link') return 'nobody';
-  if (link === 'up0') return next === '192.0.2.1' ? 'uplink' : 'nobody';
   return next === '10.77.0.1' || next === 'fd77::1' ? 'router' : 'nobody';
 }
 
