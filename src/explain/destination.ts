@@ -3,7 +3,7 @@
 
 import { type Address, type Family, formatAddress, parseAddress } from '../base/ip.js';
 import type { ContainerView } from '../labels/discovery/container.js';
-import type { PacketQuestion, Protocol } from './machine/packet.js';
+import type { AskedProtocol, PacketQuestion } from './machine/packet.js';
 
 /** As it was typed: an address, or a name. */
 export interface TypedDestination extends Omit<PacketQuestion, 'to'> {
@@ -23,17 +23,17 @@ export function readDestination(text: string): TypedDestination | undefined {
   const host = bracketed ?? plain;
   if (host === undefined || host.includes(':') !== (bracketed !== undefined)) return undefined;
   if (bracketed !== undefined && parseAddress(bracketed)?.family !== 6) return undefined;
-  return question(host, port, protocol as Protocol | undefined);
+  return question(host, port, protocol as AskedProtocol | undefined);
 }
 
-function isProtocol(text: string | undefined): text is Protocol | undefined {
+function isProtocol(text: string | undefined): text is AskedProtocol | undefined {
   return text === undefined || text === 'tcp' || text === 'udp' || text === 'icmp';
 }
 
 function question(
   host: string,
   port: string | undefined,
-  protocol: Protocol | undefined,
+  protocol: AskedProtocol | undefined,
 ): TypedDestination | undefined {
   const number = port === undefined ? undefined : Number(port);
   if (number === 0 || (number ?? 0) > MAX_PORT || (number !== undefined && protocol === 'icmp'))
@@ -45,7 +45,7 @@ function question(
 }
 
 /** As messages have it: `[fd00::1]:80/tcp`. */
-export function formatDestination({ to, protocol, port }: PacketQuestion): string {
+export function formatQuestion({ to, protocol, port }: PacketQuestion): string {
   const address = formatAddress(to);
   const host = port === undefined ? address : `${to.family === 6 ? `[${address}]` : address}:${port}`;
   return `${host}/${protocol}`;

@@ -26,7 +26,7 @@ const MAX_HOPS = 8;
 const MAX_NAME = 128;
 
 /** A container, as far as ways depend on it. */
-export type Place = Pick<ContainerView, 'name' | 'netns' | 'attachments'>;
+export type WayPlace = Pick<ContainerView, 'name' | 'netns' | 'attachments'>;
 
 type OutcomeKind = 'delivered' | 'dropped' | 'unroutable' | 'tunnel' | 'default route' | 'link' | 'unknown';
 
@@ -48,7 +48,7 @@ export interface Explanation {
 
 /** Where a way has got to. */
 interface Reached {
-  readonly place: Place;
+  readonly place: WayPlace;
   /** Absent: it begins there. */
   readonly by?: Address;
 }
@@ -61,8 +61,8 @@ type Ending = Pick<Explanation, 'outcome'> & { readonly words: string };
  */
 export function explainPacket(
   entry: NetnsSwitch,
-  containers: readonly Place[],
-  from: Place,
+  containers: readonly WayPlace[],
+  from: WayPlace,
   question: PacketQuestion,
 ): Explanation {
   const packet = new Packet(question);
@@ -94,8 +94,8 @@ function conclude({ outcome, words }: Ending, steps: Explanation['steps']): Expl
 
 interface Hop {
   readonly entry: NetnsSwitch;
-  readonly containers: readonly Place[];
-  readonly from: Place;
+  readonly containers: readonly WayPlace[];
+  readonly from: WayPlace;
   readonly packet: Packet;
   readonly at: Reached;
   readonly say: (step: ExplainedStep) => void;
@@ -126,7 +126,7 @@ function oneHop(hop: Hop): Reached | Ending {
 }
 
 /** Undefined where it is gone, or its path leads to another one by now. */
-function openView(entry: NetnsSwitch, { netns }: Place, family: 4 | 6): KernelView | undefined {
+function openView(entry: NetnsSwitch, { netns }: WayPlace, family: 4 | 6): KernelView | undefined {
   if (!netns) return undefined;
   let target: Netns;
   try {
@@ -239,14 +239,14 @@ function tunnel(hop: Hop, view: KernelView, link: string): Ending {
 }
 
 /** Whether the link has an address that Docker gave. */
-function isOfDocker(view: KernelView, { attachments }: Place, link: LinkRef): boolean {
+function isOfDocker(view: KernelView, { attachments }: WayPlace, link: LinkRef): boolean {
   const given = attachments.flatMap(({ addresses }) => addresses);
   return view.addresses.some(
     ({ index, prefix }) => index === link.index && given.some(one => sameAddress(one, prefix.address)),
   );
 }
 
-function nextPlace(containers: readonly Place[], here: Place, address: Address): Place | undefined {
+function nextPlace(containers: readonly WayPlace[], here: WayPlace, address: Address): WayPlace | undefined {
   const networks = new Set(here.attachments.map(({ networkId }) => networkId));
   const holders = containers.filter(
     ({ netns, attachments }) =>
@@ -273,6 +273,6 @@ function isFirst({ at }: Hop): boolean {
   return at.by === undefined;
 }
 
-function shown({ name }: Place): string {
+function shown({ name }: WayPlace): string {
   return plain(name, MAX_NAME);
 }

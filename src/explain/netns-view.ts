@@ -30,7 +30,7 @@ import {
   type SetElement,
 } from './machine/instruction.js';
 import type { LinkRef, Packet } from './machine/packet.js';
-import { lookUp } from './machine/sets.js';
+import { lookUpInSet } from './machine/sets.js';
 import type { NetnsView, RouteAnswer } from './machine/walk.js';
 
 const LIMITS: AnswerLimits = { ...GUARDED, bytes: 8 * 1024 * 1024 };
@@ -47,7 +47,7 @@ export class KernelView implements NetnsView {
   readonly ruleset: Ruleset;
   /** What is there and not followed, a clause each, by family; it may change everything. */
   readonly unfollowed: readonly string[];
-  readonly lookUp = lookUp;
+  readonly lookUp = lookUpInSet;
   readonly #connections: Connection[] = [];
   readonly #route: Connection;
   readonly #nft: Connection;

@@ -42,6 +42,9 @@ const TARGETS = [
 /** Where most ways lead through the gateway. */
 const BEHIND_GATEWAY = ['10.50.0.9', '10.50.3.4', '203.0.113.5', '2001:db8::5'] as const;
 
+/** Without it nobody of IPv6 finds the other. */
+const DISCOVERY = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept';
+
 /** Conditions as nft(8) has them. */
 function condition(random: Random): string {
   const port = random.pick(PORTS);
@@ -136,8 +139,8 @@ function rulesOf(random: Random, who: 'client' | 'gateway'): string {
     chain other { ${filter(random, []).replaceAll(/jump other|goto other|reject/g, 'drop')}\n }
     chain marks { type ${isClient ? 'route hook output' : 'filter hook prerouting'} priority -150; ${mark}\n }
     chain nat { type nat hook ${isClient ? 'output' : 'prerouting'} priority -100; ${random.chance(40) ? dnat(random) : ''}\n }
-    chain filter { type filter hook ${hook} priority 0; policy ${policy}; ${filter(random, names)}\n }
-    chain late { type filter hook ${isClient ? 'postrouting' : 'input'} priority 50; ${random.chance(30) ? filter(random, []).replaceAll('reject', 'drop') : ''}\n }
+    chain filter { type filter hook ${hook} priority 0; policy ${policy}; ${DISCOVERY}\n ${filter(random, names)}\n }
+    chain late { type filter hook ${isClient ? 'postrouting' : 'input'} priority 50; ${DISCOVERY}\n ${random.chance(30) ? filter(random, []).replaceAll('reject', 'drop') : ''}\n }
     chain source { type nat hook postrouting priority 100; ${isClient ? '' : 'oifname "wg0" masquerade'}\n }
   }`;
 }

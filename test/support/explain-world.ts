@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import type { Place } from '../../src/explain/explain.js';
+import type { WayPlace } from '../../src/explain/explain.js';
 import { address, prefix } from './label-world.js';
 import { Namespace } from './namespace.js';
 import { keyPair } from './wireguard.js';
@@ -143,8 +143,8 @@ export class ExplainWorld {
   }
 
   /** All containers; a gateway that has stopped is none. */
-  places(hasGateway: boolean): readonly Place[] {
-    const place = (name: string, n: number): Place => ({
+  places(hasGateway: boolean): readonly WayPlace[] {
+    const place = (name: string, n: number): WayPlace => ({
       name,
       netns: this[name as 'client' | 'gateway'].ref,
       attachments: [

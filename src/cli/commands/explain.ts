@@ -6,7 +6,7 @@ import { quote } from '../../base/plain-text.js';
 import { oneLine } from '../../base/text.js';
 import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
 import { explainLive, type LiveExplanation } from '../../explain/containers.js';
-import { formatDestination, readDestination } from '../../explain/destination.js';
+import { formatQuestion, readDestination } from '../../explain/destination.js';
 import { UsageError } from '../settings/values.js';
 import { findContainer } from './find-container.js';
 
@@ -40,7 +40,7 @@ export async function printExplanation(
 
 function asText({ container, question, steps, sentence }: LiveExplanation): string {
   const lines = [
-    `${container} to ${formatDestination(question)}`,
+    `${container} to ${formatQuestion(question)}`,
     ...steps.map(step => `  ${step.container}: ${step.text}`),
     sentence,
   ];
@@ -50,7 +50,7 @@ function asText({ container, question, steps, sentence }: LiveExplanation): stri
 }
 
 function asJson({ container, question, ...rest }: LiveExplanation): string {
-  const all = { container, destination: formatDestination(question), ...rest };
+  const all = { container, destination: formatQuestion(question), ...rest };
   return `${JSON.stringify(all, null, 2)}\n`;
 }
 

@@ -18,13 +18,6 @@ export function unknownBits(length: number): Bits {
   return { value: Buffer.alloc(length), known: Buffer.alloc(length) };
 }
 
-export function joinBits(...parts: readonly Bits[]): Bits {
-  return {
-    value: Buffer.concat(parts.map(({ value }) => value)),
-    known: Buffer.concat(parts.map(({ known }) => known)),
-  };
-}
-
 /** A part of it; what is beyond its end is not known. */
 export function sliceBits(bits: Bits, offset: number, length: number): Bits {
   const [value, known] = [Buffer.alloc(length), Buffer.alloc(length)];
@@ -46,7 +39,7 @@ export function isKnown({ known }: Bits): boolean {
 }
 
 /** The number of four known bytes in the host's order. */
-export function numberOf(bits: Bits): number | undefined {
+export function hostNumber(bits: Bits): number | undefined {
   return bits.value.length === 4 && isKnown(bits) ? bits.value.readUInt32LE() : undefined;
 }
 

@@ -33,7 +33,7 @@ export const [META_MARK, CT_MARK] = [META.mark, CT.mark] as const;
 const FIB_ADDRTYPE = 3;
 const [FIB_SADDR, FIB_DADDR, FIB_PRESENT] = [1, 2, 32] as const;
 /** Bits of ct state. */
-export const [STATE_INVALID, STATE_NEW, STATE_UNTRACKED] = [1, 8, 64] as const;
+const [STATE_INVALID, STATE_NEW, STATE_UNTRACKED] = [1, 8, 64] as const;
 /** Bits of ct status that depend on the moment: confirmed, and translation done. */
 const PASSING = (1 << 3) | (1 << 7) | (1 << 8);
 const ETHERTYPES = { 4: [0x08, 0x00], 6: [0x86, 0xdd] } as const;

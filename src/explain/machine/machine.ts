@@ -40,7 +40,7 @@ export interface MachineWorld {
   ): { readonly found: Judgement; readonly element?: SetElement };
 }
 
-export interface Judged {
+interface Judged {
   /** False: the rule is not for the packet; undefined: it may be. */
   readonly matches: Judgement;
   readonly verdict?: Verdict | 'unknown';

@@ -4,12 +4,12 @@
 import type { Address, Family } from '../../base/ip.js';
 import { type Bits, hostWord, isKnown, knownBits, patchBits, sliceBits, unknownBits } from './bits.js';
 
-export type Protocol = 'tcp' | 'udp' | 'icmp';
+export type AskedProtocol = 'tcp' | 'udp' | 'icmp';
 
 /** What is asked about. */
 export interface PacketQuestion {
   readonly to: Address;
-  readonly protocol: Protocol;
+  readonly protocol: AskedProtocol;
   /** Absent: any. */
   readonly port?: number;
 }
@@ -27,14 +27,14 @@ const HEADER_BYTES = { tcp: 20, udp: 8, icmp: 8 } as const;
 const ECHO_REQUEST = { 4: 8, 6: 128 } as const;
 
 /** IPPROTO_*. */
-export function protocolNumber(protocol: Protocol, family: Family): number {
+export function protocolNumber(protocol: AskedProtocol, family: Family): number {
   return protocol === 'tcp' ? 6 : protocol === 'udp' ? 17 : family === 4 ? 1 : 58;
 }
 
 /** A packet under way, changed by the rules that it meets. */
 export class Packet {
   readonly family: Family;
-  readonly protocol: Protocol;
+  readonly protocol: AskedProtocol;
   network: Bits;
   transport: Bits;
   mark: Bits = hostWord(0);
@@ -95,7 +95,7 @@ export class Packet {
 }
 
 /** No options, no fragment; lengths, checksums and the TTL are not known. */
-function networkHeader(family: Family, protocol: Protocol): Bits {
+function networkHeader(family: Family, protocol: AskedProtocol): Bits {
   const number = protocolNumber(protocol, family);
   if (family === 6) {
     const header = patchBits(unknownBits(40), 0, { value: Buffer.from([0x60]), known: Buffer.from([0xff]) });
@@ -107,7 +107,7 @@ function networkHeader(family: Family, protocol: Protocol): Bits {
   return patchBits(patchBits(start, 6, fragment), 9, knownBits([number]));
 }
 
-function transportHeader(family: Family, protocol: Protocol, port: number | undefined): Bits {
+function transportHeader(family: Family, protocol: AskedProtocol, port: number | undefined): Bits {
   const header = unknownBits(HEADER_BYTES[protocol]);
   if (protocol === 'icmp') return patchBits(header, 0, knownBits([ECHO_REQUEST[family], 0]));
   const withPort = port === undefined ? header : patchBits(header, 2, portBits(port));

@@ -4,13 +4,13 @@ import { type Bits, compareBits, equalBits, isKnown, type Judgement, sliceBits }
 import type { ListedSet, SetElement } from './instruction.js';
 
 /** `found` undefined: it cannot be judged. */
-export interface Found {
+interface Found {
   readonly found: Judgement;
   readonly element?: SetElement;
 }
 
 /** @param key from the register on; elements say how long it is */
-export function lookUp(
+export function lookUpInSet(
   set: Pick<ListedSet, 'isInterval' | 'parts'>,
   elements: readonly SetElement[],
   key: Bits,

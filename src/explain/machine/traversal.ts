@@ -36,7 +36,7 @@ export type HookEvent =
 type Ending = 'accept' | 'drop' | 'end';
 
 /** How many instructions are left. */
-export interface Budget {
+interface Budget {
   steps: number;
 }
 
@@ -104,7 +104,7 @@ class Chain {
 }
 
 /** What a hook is run with. */
-export interface HookParts {
+interface HookParts {
   readonly ruleset: Ruleset;
   readonly world: MachineWorld;
   readonly budget: Budget;

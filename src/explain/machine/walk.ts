@@ -5,7 +5,7 @@ import { type Address, formatAddress, fromBytes, isLoopback, prefixContains } fr
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { FoundRoute, RouteQuery } from '../../netlink/route/lookup.js';
 import { type Route, RTN_LOCAL, RTN_UNICAST } from '../../netlink/route/route.js';
-import { type Bits, isKnown, knownBits, numberOf, unknownBits } from './bits.js';
+import { type Bits, hostNumber, isKnown, knownBits, unknownBits } from './bits.js';
 import type { HookName, Ruleset } from './instruction.js';
 import type { MachineWorld } from './machine.js';
 import { type LinkRef, type Packet, protocolNumber } from './packet.js';
@@ -156,7 +156,7 @@ export class Walk {
     const source = packet.address('source');
     const from = isKnown(source) ? fromBytes(source.value) : undefined;
     if (link && !from) throw new Ended({ kind: 'unknown', why: 'its source address is not known by then' });
-    const mark = numberOf(packet.mark);
+    const mark = hostNumber(packet.mark);
     if (mark === undefined)
       throw new Ended({ kind: 'unknown', why: 'its mark depends on a rule that may be for it' });
     const { port } = packet;

@@ -3,7 +3,7 @@
 
 import { type Address, fromBytes } from '../../base/ip.js';
 import { CT_STATE, matchExtension } from '../../nft/filter-chain.js';
-import { type Bits, hostWord, type Judgement, knownBits, maskBits, negate, numberOf } from './bits.js';
+import { type Bits, hostNumber, hostWord, type Judgement, knownBits, maskBits, negate } from './bits.js';
 import { connectionState, knownType } from './loads.js';
 import { type Packet, portBits } from './packet.js';
 
@@ -23,7 +23,7 @@ export function judgeMatch(
   if ((name === 'tcp' || name === 'udp') && info.length >= 9) return judgePorts(name, info, packet);
   if (name === 'mark' && info.length >= 9) {
     const mask = info.subarray(4, 8);
-    const mark = numberOf(maskBits(packet.mark, mask, Buffer.alloc(4)));
+    const mark = hostNumber(maskBits(packet.mark, mask, Buffer.alloc(4)));
     return mark === undefined ? undefined : (mark === info.readUInt32LE(0)) !== (info[8] !== 0);
   }
   if (name === 'addrtype' && info.length >= 8) return judgeTypes(info, packet, typeOf);

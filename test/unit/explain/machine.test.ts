@@ -13,7 +13,7 @@ import {
 } from '../../../src/explain/machine/instruction.js';
 import type { MachineWorld } from '../../../src/explain/machine/machine.js';
 import { Packet, type PacketQuestion } from '../../../src/explain/machine/packet.js';
-import { lookUp } from '../../../src/explain/machine/sets.js';
+import { lookUpInSet } from '../../../src/explain/machine/sets.js';
 import { fullBudget, runHook } from '../../../src/explain/machine/traversal.js';
 import { nameDecider } from '../../../src/explain/machine/wording.js';
 import { address } from '../../support/label-world.js';
@@ -119,7 +119,7 @@ const world: MachineWorld = {
       }
     );
   },
-  lookUp,
+  lookUp: lookUpInSet,
 };
 
 type Rules = readonly (readonly Instruction[])[];
