@@ -179,11 +179,13 @@ test('WireGuard takes the peer of the longest prefix, and none where there is no
     { name: 'all', allowedIPs: [prefix('0.0.0.0/0')] },
     { name: 'net', allowedIPs: [prefix('fd00::/8'), prefix('10.1.0.0/16')] },
   ];
-  const chosen = (to: string): string | undefined => peerFor(peers, address(to))?.name;
-  assert.deepEqual(['10.1.0.7', '10.2.0.1', 'fd01::1', '2001:db8::1'].map(chosen), [
-    'net',
-    'all',
-    'net',
-    undefined,
-  ]);
+  for (const list of [peers, [...peers].reverse()]) {
+    const chosen = (to: string): string | undefined => peerFor(list, address(to))?.name;
+    assert.deepEqual(['10.1.0.7', '10.2.0.1', 'fd01::1', '2001:db8::1'].map(chosen), [
+      'net',
+      'all',
+      'net',
+      undefined,
+    ]);
+  }
 });
