@@ -10,6 +10,7 @@ import type { DaemonOptions, Reread } from '../daemon.js';
 import type { InspectFlags } from './commands/inspect.js';
 import type { StatusFlags } from './commands/status.js';
 import { addExamples } from './examples.js';
+import { addExplain } from './explain-command.js';
 import { addPlan } from './plan-command.js';
 import { printPubkey } from './pubkey.js';
 import { addSettings, givenIn } from './settings/flags.js';
@@ -126,6 +127,7 @@ export function program(start: (options: DaemonOptions, reread: Reread) => Promi
       (await import('./commands/inspect.js')).printInspection(name, flags),
     );
   addPlan(root, DOCKER_HOST);
+  addExplain(root, DOCKER_HOST);
   addExamples(root);
   return root;
 }

@@ -28,6 +28,13 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ],
     ['dwgd plan qbittorrent', 'the same of a container that runs; by root'],
   ],
+  'dwgd explain': [
+    [
+      'dwgd explain qbittorrent 203.0.113.7:443',
+      'which way a connection to there goes, or who drops it; by root',
+    ],
+    ['dwgd explain qbittorrent 1.1.1.1:53/udp --json | jq -r .sentence', 'the one sentence, for a program'],
+  ],
   'dwgd cleanup': [['dwgd cleanup', 'after the daemon has stopped: take away what labels brought']],
   'dwgd pubkey': [
     [

@@ -20,7 +20,7 @@ const PATIENCE_MS = 5_000;
 /** How often it is planned anew with the routes of the plan before in force. */
 const MAX_ROUNDS = 4;
 
-export interface LivePreview {
+interface LivePreview {
   readonly plan: Plan;
   readonly containers: readonly ContainerView[];
 }

@@ -16,6 +16,7 @@ const NFT_MSG_GETTABLE = 1;
 const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETRULE = 7;
 const NFT_MSG_GETSET = 10;
+const NFT_MSG_GETSETELEM = 13;
 export const NFPROTO: Record<NftFamily, number> = { inet: NFPROTO_INET, ip: NFPROTO_IPV4, ip6: NFPROTO_IPV6 };
 
 const NFPROTO_UNSPEC = 0;
@@ -24,6 +25,8 @@ const NFTA_TABLE_USE = 3;
 const NFTA_RULE_TABLE = 1;
 const NFTA_SET_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_RULE_USERDATA = 7;
 /** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
 export const NFTNL_UDATA_RULE_COMMENT = 0;
@@ -77,6 +80,22 @@ export function getChainsRequest(family?: NftFamily): Request {
 export function getSetsRequest(family: NftFamily, table: string): Request {
   const payload = Buffer.concat([nfgenmsg(NFPROTO[family]), attrString(NFTA_SET_TABLE, table)]);
   return { type: messageType(NFT_MSG_GETSET), flags: NLM_F_DUMP, payload };
+}
+
+/** The rules of every table of every family, or their sets without elements. */
+export function getAllRequest(what: 'rules' | 'sets'): Request {
+  const message = what === 'rules' ? NFT_MSG_GETRULE : NFT_MSG_GETSET;
+  return { type: messageType(message), flags: NLM_F_DUMP, payload: nfgenmsg(NFPROTO_UNSPEC) };
+}
+
+/** The elements of a set or map. */
+export function getElementsRequest(family: NftFamily, table: string, set: string): Request {
+  const payload = Buffer.concat([
+    nfgenmsg(NFPROTO[family]),
+    attrString(NFTA_SET_ELEM_LIST_TABLE, table),
+    attrString(NFTA_SET_ELEM_LIST_SET, set),
+  ]);
+  return { type: messageType(NFT_MSG_GETSETELEM), flags: NLM_F_DUMP, payload };
 }
 
 /** The tables of a family; absent: of every one. */

@@ -36,6 +36,10 @@ keeping('leak-proof', () => {
     await keeper.start();
     await follows(async () => assert.match(await far('early'), /^vpn /));
     assert.equal(await leaked('early'), 0);
+    const explain = (container: string): Promise<string> =>
+      sh(`node dist/src/cli/main.js explain ${container} ${FAR}:${FAR_PORT}/udp | tail -n 1`);
+    assert.equal(await explain('early'), 'goes by wg0 of gw');
+    assert.equal(await explain('plain'), "leaves by Docker's default route: not covered by a label");
   });
 
   for (const isFiltered of [true, false]) {

@@ -1,6 +1,12 @@
 // Decoders of what the kernel answers, of namespaces that containers hold: netlink's messages and attributes, rtnetlink,
 // WireGuard, nf_tables, conntrack, and the stamp that is in a table of ours.
 
+import {
+  decodeChain,
+  decodeElements,
+  decodeListedRule,
+  decodeSet,
+} from '../../src/explain/machine/decode.js';
 import { readStamp } from '../../src/labels/diff/stamp.js';
 import { readAttrs } from '../../src/netlink/attributes.js';
 import { decodeFamilyId } from '../../src/netlink/generic.js';
@@ -47,6 +53,12 @@ export const KERNEL_TARGETS: readonly Target[] = [
     return flow && deleteFlowRequest(flow);
   }),
   ofBytes('nft-rule-comment', decodeRuleComment),
+  ofBytes('nft-listing', bytes => [
+    decodeListedRule(bytes),
+    decodeChain(bytes),
+    decodeSet(bytes),
+    decodeElements(bytes),
+  ]),
   ofBytes('nft-table-name', decodeTableName),
   ofBytes('nft-stamped-table', bytes => decodeStampedTable({ rules: parts(bytes) }, 'dwgd')),
   ofBytes('nft-snapshot', bytes => {

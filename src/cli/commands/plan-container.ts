@@ -3,11 +3,10 @@
 
 import { UserError } from '../../base/errors.js';
 import { createLog } from '../../base/log.js';
-import { plain, quote } from '../../base/plain-text.js';
-import { nearest } from '../../base/suggest.js';
+import { plain } from '../../base/plain-text.js';
 import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
-import type { ContainerView } from '../../labels/discovery/container.js';
-import { type LivePreview, previewContainers } from '../../labels/preview.js';
+import { previewContainers } from '../../labels/preview.js';
+import { findContainer } from './find-container.js';
 import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates } from './planned-state.js';
 
@@ -20,7 +19,7 @@ export async function planContainer(name: string, flags: PlanFlags): Promise<voi
     allowHostRoutes: flags.allowHostRoutes,
     strict: flags.strict === true,
   }).catch(explain);
-  const container = find(name, preview);
+  const container = findContainer(name, preview.containers, ', and no compose file of that name');
   const members = preview.containers.filter(
     ({ netns, id }) => id === container.id || (netns !== undefined && netns.key === container.netns?.key),
   );
@@ -47,19 +46,6 @@ export async function planContainer(name: string, flags: PlanFlags): Promise<voi
       process.stderr.write(`warning: ${container}: ${key}: ${message}\n`);
   }
   if (mistakes.length > 0) process.exitCode = 1;
-}
-
-function find(name: string, { containers }: LivePreview): ContainerView {
-  const byName = containers.find(one => one.name === name);
-  const byId = /^[0-9a-f]{4,64}$/.test(name) ? containers.filter(({ id }) => id.startsWith(name)) : [];
-  const found = byName ?? (byId.length === 1 ? byId[0] : undefined);
-  if (found) return found;
-  const near = nearest(
-    name,
-    containers.map(one => one.name),
-  );
-  const hint = near === undefined ? '' : ` (there is ${plain(near, 80)})`;
-  throw new UserError(`there is no container ${quote(name)}${hint}, and no compose file of that name`);
 }
 
 /** Adds the remedy where Docker cannot be reached. */

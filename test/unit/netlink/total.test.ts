@@ -3,11 +3,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DecodeError } from '../../../src/base/errors.js';
+import {
+  decodeChain,
+  decodeElements,
+  decodeListedRule,
+  decodeSet,
+} from '../../../src/explain/machine/decode.js';
 import { readAttrs } from '../../../src/netlink/attributes.js';
 import { decodeFamilyId } from '../../../src/netlink/generic.js';
 import { readErrno, readMessages } from '../../../src/netlink/message.js';
 import { decodeAddress } from '../../../src/netlink/route/address.js';
 import { decodeLink } from '../../../src/netlink/route/link.js';
+import { decodeFoundRoute } from '../../../src/netlink/route/lookup.js';
 import { decodeNeighbour } from '../../../src/netlink/route/neighbour.js';
 import { decodeRoute } from '../../../src/netlink/route/route.js';
 import { decodeDevice } from '../../../src/netlink/wireguard/decode.js';
@@ -22,6 +29,11 @@ const decoders: Record<string, (bytes: Buffer) => unknown> = {
   addresses: decodeAddress,
   neighbours: decodeNeighbour,
   routes: decodeRoute,
+  'found routes': decodeFoundRoute,
+  'nftables rules': decodeListedRule,
+  'nftables chains': decodeChain,
+  'nftables sets': decodeSet,
+  'elements of sets': decodeElements,
   flows: decodeFlow,
   families: decodeFamilyId,
   devices: bytes => decodeDevice([bytes]),

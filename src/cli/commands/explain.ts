@@ -1,0 +1,69 @@
+// `dwgd explain <container> <address>`: the way of a packet, a line for each thing that it meets, and one sentence at the end.
+// Not here: the way (explain/containers.ts), the command line (cli/explain-command.ts).
+
+import { ChannelError, DecodeError, UserError } from '../../base/errors.js';
+import { quote } from '../../base/plain-text.js';
+import { oneLine } from '../../base/text.js';
+import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
+import { explainLive, type LiveExplanation } from '../../explain/containers.js';
+import { formatQuestion, readDestination } from '../../explain/destination.js';
+import { UsageError } from '../settings/values.js';
+import { findContainer } from './find-container.js';
+
+export interface ExplainFlags {
+  readonly json?: true;
+  readonly dockerHost?: string;
+}
+
+/** Of a sentence, in bytes. */
+const SENTENCE_MAX = 2048;
+
+/** Prints the way; the status is 1 where it cannot be told. @throws UsageError, UserError, Error */
+export async function printExplanation(
+  name: string,
+  destination: string,
+  flags: ExplainFlags,
+): Promise<void> {
+  const typed = readDestination(destination);
+  if (!typed)
+    throw new UsageError(
+      `${quote(destination)} is no destination: give an address or a container, such as 10.1.2.3, 10.1.2.3:443, [fd00::2]:53/udp or vpn/icmp`,
+    );
+  const explanation = await explainLive(
+    findDockerHost(flags.dockerHost),
+    containers => findContainer(name, containers),
+    typed,
+  ).catch(withRemedy);
+  process.stdout.write(flags.json ? asJson(explanation) : asText(explanation));
+  if (explanation.outcome.kind === 'unknown') process.exitCode = 1;
+}
+
+function asText({ container, question, steps, sentence }: LiveExplanation): string {
+  const lines = [
+    `${container} to ${formatQuestion(question)}`,
+    ...steps.map(step => `  ${step.container}: ${step.text}`),
+    sentence,
+  ];
+  return lines
+    .map(line => `${line.startsWith(' ') ? '  ' : ''}${oneLine(line.trimStart(), SENTENCE_MAX)}\n`)
+    .join('');
+}
+
+function asJson({ container, question, ...rest }: LiveExplanation): string {
+  const all = { container, destination: formatQuestion(question), ...rest };
+  return `${JSON.stringify(all, null, 2)}\n`;
+}
+
+/** Adds what helps where Docker cannot be reached, and where a namespace has more than is read. */
+function withRemedy(err: unknown): never {
+  if (isUnreachable(err))
+    throw new UserError(
+      'cannot ask Docker for its containers: start it, or say where it is by --docker-host',
+      {
+        cause: err,
+      },
+    );
+  if (err instanceof ChannelError || err instanceof DecodeError)
+    throw new UserError(`the way cannot be told: ${err.message}`, { cause: err });
+  throw err;
+}

@@ -1,0 +1,24 @@
+// The container that a command means: by its name, or the beginning of its id. Pure.
+
+import { UserError } from '../../base/errors.js';
+import { plain, quote } from '../../base/plain-text.js';
+import { nearest } from '../../base/suggest.js';
+import type { ContainerView } from '../../labels/discovery/container.js';
+
+/** @param otherwise what else could have been meant, at the end of the sentence. @throws UserError where there is none */
+export function findContainer(
+  name: string,
+  containers: readonly ContainerView[],
+  otherwise = '',
+): ContainerView {
+  const byName = containers.find(one => one.name === name);
+  const byId = /^[0-9a-f]{4,64}$/.test(name) ? containers.filter(({ id }) => id.startsWith(name)) : [];
+  const found = byName ?? (byId.length === 1 ? byId[0] : undefined);
+  if (found) return found;
+  const near = nearest(
+    name,
+    containers.map(one => one.name),
+  );
+  const hint = near === undefined ? '' : ` (there is ${plain(near, 80)})`;
+  throw new UserError(`there is no container ${quote(name)}${hint}${otherwise}`);
+}

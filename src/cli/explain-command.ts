@@ -1,0 +1,29 @@
+// The flags of `dwgd explain` on the command line. Not here: what it does (commands/explain.ts), the other commands
+// (command-line.ts).
+
+import type { Command } from 'commander';
+import type { ExplainFlags } from './commands/explain.js';
+
+/** @param dockerHost the option that says where Docker is */
+export function addExplain(
+  root: Command,
+  dockerHost: readonly [string, string, (text: string) => string],
+): void {
+  root
+    .command('explain')
+    .description(
+      'print the way that a packet of a container takes: routes, rules, translation, tunnel; changes nothing',
+    )
+    .exitOverride()
+    .argument('<container>', 'its name, or the beginning of its id')
+    .argument(
+      '<destination>',
+      'an address, or a container on one of its networks, with :port and /tcp, /udp or /icmp where wanted',
+    )
+    .option('--json', 'as JSON')
+    .option(...dockerHost)
+    .action(async (name: string, destination: string, flags: ExplainFlags) => {
+      const { printExplanation } = await import('./commands/explain.js');
+      await printExplanation(name, destination, flags);
+    });
+}

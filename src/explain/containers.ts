@@ -1,0 +1,82 @@
+// The containers that run now, and the way of a packet from one of them: Docker is asked, no namespace is changed, and a running
+// daemon is not needed. Composition only. Not here: the way (explain.ts), how it is shown (cli/commands/explain.ts).
+
+import { errorCode, UserError } from '../base/errors.js';
+import { parseAddress } from '../base/ip.js';
+import { createLog } from '../base/log.js';
+import { quote } from '../base/plain-text.js';
+import { DockerApi } from '../docker/api-client.js';
+import type { DockerHost } from '../docker/docker-host.js';
+import type { ContainerView } from '../labels/discovery/container.js';
+import { Host } from '../labels/discovery/host.js';
+import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
+import { observe } from '../labels/observation.js';
+import { NetnsSwitch } from '../netlink/netns.js';
+import { addressOnNetworks, type TypedDestination } from './destination.js';
+import { type Explanation, explainPacket } from './explain.js';
+import type { PacketQuestion } from './machine/packet.js';
+
+export interface LiveExplanation extends Explanation {
+  readonly container: string;
+  readonly question: PacketQuestion;
+}
+
+/**
+ * @param find the container that is meant; it throws where there is none
+ * @throws UserError without the right to enter namespaces, for a name that is no container's, and for a container that does
+ *   not run; Error when Docker does not answer
+ */
+export async function explainLive(
+  dockerHost: DockerHost,
+  find: (containers: readonly ContainerView[]) => ContainerView,
+  typed: TypedDestination,
+): Promise<LiveExplanation> {
+  const entry = await NetnsSwitch.open();
+  const api = new DockerApi(dockerHost);
+  let host: Host | undefined;
+  try {
+    host = new Host(entry);
+    const { containers } = observe({
+      ...{
+        api,
+        host,
+        log: createLog(false, true, () => undefined),
+        lookup: new NetnsLookup(entry, host.ref),
+      },
+      ...{ trustImageLabels: false, allowHostRoutes: [], strict: false },
+      forwarding: () => ({ isOn: { 4: false, 6: false }, isNftables: false }),
+      names: { answers: new Map(), revision: 0 },
+    });
+    const found = await containers.list(true);
+    const from = find(found);
+    if (!from.netns)
+      throw new UserError(
+        `${quote(from.name)} is not running, so that there is no way to ask about: start it`,
+      );
+    const question = questionOf(typed, from, found);
+    return { container: from.name, question, ...explainPacket(entry, found, from, question) };
+  } catch (err) {
+    if (host || errorCode(err) !== 'EPERM') throw err;
+    throw new UserError(
+      'dwgd explain looks into the network of containers, which only root may: run it as root (sudo dwgd explain …)',
+      { cause: err },
+    );
+  } finally {
+    api.close();
+    host?.close();
+    entry.close();
+  }
+}
+
+/** Names of the DNS stay what they are: looked up from here, they would go by the host's resolver and not by the container's. */
+function questionOf(
+  { host, ...rest }: TypedDestination,
+  from: ContainerView,
+  containers: readonly ContainerView[],
+): PacketQuestion {
+  const to = parseAddress(host) ?? addressOnNetworks(host, from, containers);
+  if (to) return { to, ...rest };
+  throw new UserError(
+    `${quote(host)} is neither an address nor a container on a network of ${quote(from.name)}: give an address (names of the DNS are not looked up, which would tell the host's resolver of them)`,
+  );
+}

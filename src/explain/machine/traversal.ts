@@ -1,0 +1,165 @@
+// A hook of netfilter: the base chains that hang there, in their order, on one packet. Rules that may match are told, and taken
+// not to. Pure. Not here: one rule (machine.ts), which hooks there are (walk.ts).
+
+import type { HookName, ListedChain, ListedRule, Ruleset } from './instruction.js';
+import { placeKey } from './instruction.js';
+import { judgeRule, type MachineWorld } from './machine.js';
+import type { Packet } from './packet.js';
+
+/** The kernel's own: jumps within one another. */
+const MAX_DEPTH = 16;
+/** Instructions for one packet in one namespace: its owner could make more of them than anybody waits for. */
+const MAX_STEPS = 100_000;
+/** NF_IP_PRI_CONNTRACK: from there on the connection is known. */
+const CONNTRACK = -200;
+/** NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC: where all chains of type nat are run, whatever their own priorities. */
+const NAT_PRIORITIES: Readonly<Record<HookName, number>> = {
+  ...{ prerouting: -100, output: -100, input: 100, postrouting: 100, forward: 0 },
+};
+
+/** A rule, or the policy of a chain. */
+export type Decider =
+  | { readonly rule: ListedRule }
+  | { readonly policyOf: Pick<ListedChain, 'family' | 'table' | 'name'> };
+
+/** What happened at a hook. */
+export type HookEvent =
+  | { readonly kind: 'dropped' | 'may drop' | 'may decide'; readonly by: Decider }
+  | {
+      readonly kind: 'translated' | 'may translate';
+      readonly by: Decider;
+      readonly end: 'source' | 'destination';
+    }
+  | { readonly kind: 'marked'; readonly by: Decider }
+  | { readonly kind: 'too many' };
+
+type Ending = 'accept' | 'drop' | 'end';
+
+/** How many instructions are left. */
+interface Budget {
+  steps: number;
+}
+
+export function fullBudget(): Budget {
+  return { steps: MAX_STEPS };
+}
+
+/** One base chain under way. */
+class Chain {
+  /** Whether something that may have matched may have ended it. */
+  mayHaveEnded = false;
+
+  constructor(
+    readonly ruleset: Ruleset,
+    readonly packet: Packet,
+    readonly world: MachineWorld,
+    readonly budget: Budget,
+    readonly events: HookEvent[],
+  ) {}
+
+  run(key: string, mayBe: boolean, depth: number): Ending {
+    let isUnsure = mayBe;
+    if (depth > MAX_DEPTH) return 'end';
+    for (const rule of this.ruleset.rules.get(key) ?? []) {
+      this.budget.steps -= 1 + rule.instructions.length;
+      if (this.budget.steps < 0) return 'end';
+      const ending = this.#rule(rule, isUnsure || this.mayHaveEnded, depth);
+      if (ending === 'unsure') isUnsure = true;
+      else if (ending === 'return') return 'end';
+      else if (ending !== undefined) return ending;
+    }
+    return 'end';
+  }
+
+  #rule(rule: ListedRule, mayBe: boolean, depth: number): Ending | 'unsure' | 'return' | undefined {
+    const { packet, world, events } = this;
+    const by = { rule };
+    const { mark } = packet;
+    const { matches, verdict, translation } = judgeRule(rule, packet, world, !mayBe);
+    if (matches === false) return undefined;
+    const isSure = matches === true && !mayBe;
+    if (packet.mark !== mark) events.push({ kind: 'marked', by });
+    if (translation) events.push({ kind: isSure ? 'translated' : 'may translate', by, end: translation });
+    if (verdict === undefined) return undefined;
+    if (verdict === 'unknown' || verdict.kind === 'queue') {
+      events.push({ kind: 'may decide', by });
+      this.mayHaveEnded = true;
+      return undefined;
+    }
+    if (verdict.kind === 'jump' || verdict.kind === 'goto') {
+      const key = placeKey(rule.family, rule.table, verdict.chain);
+      const ending = this.run(key, !isSure, depth + 1);
+      if (ending !== 'end') return ending;
+      return verdict.kind === 'jump' ? undefined : isSure ? 'return' : 'unsure';
+    }
+    if (verdict.kind === 'return') return isSure ? 'return' : 'unsure';
+    if (verdict.kind === 'drop') {
+      events.push({ kind: isSure ? 'dropped' : 'may drop', by });
+      return isSure ? 'drop' : undefined;
+    }
+    if (isSure) return 'accept';
+    this.mayHaveEnded = true;
+    return undefined;
+  }
+}
+
+/** What a hook is run with. */
+interface HookParts {
+  readonly ruleset: Ruleset;
+  readonly world: MachineWorld;
+  readonly budget: Budget;
+  /** Called after each chain of type route: what it changed may lead elsewhere. */
+  readonly afterRouteChain?: () => void;
+  /** Called as soon as an address was translated there. */
+  readonly afterNat?: () => void;
+}
+
+/** Runs the chains of a hook. Whether the packet is still there, and what happened. */
+export function runHook(
+  hook: HookName,
+  packet: Packet,
+  parts: HookParts,
+): { passes: boolean; events: HookEvent[] } {
+  const events: HookEvent[] = [];
+  const end = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source';
+  for (const chain of chainsAt(hook, packet, parts.ruleset)) {
+    const base = chain.base!;
+    track(hook, packet, placeOf(hook, base));
+    const isNat = base.type === 'nat';
+    if (isNat && (packet.isUntracked || packet.translated[end])) continue;
+    const run = new Chain(parts.ruleset, packet, parts.world, parts.budget, events);
+    const ending = run.run(placeKey(chain.family, chain.table, chain.name), false, 1);
+    if (parts.budget.steps < 0) {
+      events.push({ kind: 'too many' });
+      return { passes: true, events };
+    }
+    if (ending === 'end' && base.isDropping) {
+      events.push({ kind: run.mayHaveEnded ? 'may drop' : 'dropped', by: { policyOf: chain } });
+      if (!run.mayHaveEnded) return { passes: false, events };
+    }
+    if (ending === 'drop') return { passes: false, events };
+    if (base.type === 'route') parts.afterRouteChain?.();
+    if (isNat && packet.translated[end]) parts.afterNat?.();
+  }
+  track(hook, packet, 0);
+  // What no rule has translated stays so, also where the packet passes another hook for the same end.
+  if (hook !== 'forward') packet.translated[end] = true;
+  return { passes: true, events };
+}
+
+function placeOf(hook: HookName, { type, priority }: NonNullable<ListedChain['base']>): number {
+  return type === 'nat' ? NAT_PRIORITIES[hook] : priority;
+}
+
+function track(hook: HookName, packet: Packet, priority: number): void {
+  if ((hook === 'prerouting' || hook === 'output') && priority > CONNTRACK && !packet.isUntracked)
+    packet.isTracked = true;
+}
+
+/** In the order in which they are run. */
+function chainsAt(hook: HookName, { family }: Packet, { chains }: Ruleset): ListedChain[] {
+  const own = family === 4 ? 'ip' : 'ip6';
+  return chains
+    .filter(chain => chain.base?.hook === hook && (chain.family === 'inet' || chain.family === own))
+    .sort(({ base: a }, { base: b }) => placeOf(hook, a!) - placeOf(hook, b!) || a!.priority - b!.priority);
+}
