@@ -1,0 +1,115 @@
+// Where the blocks of a graph are drawn, and the cells in them: in ranks, those that send left of (or above) what they send
+// by. The ranks are dagre's. Pure. Not here: drawing (picture.ts).
+
+import { Graph as Layered, layout } from '@dagrejs/dagre';
+import { type Block, type Graph, wordsOf } from './graph.js';
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A rectangle by its upper left corner. */
+export interface Box extends Point {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Placed {
+  readonly width: number;
+  readonly height: number;
+  readonly cells: ReadonlyMap<string, Box>;
+  /** By the ids of blocks with more than one cell. */
+  readonly frames: ReadonlyMap<string, Box>;
+  readonly edges: ReadonlyMap<string, { readonly points: readonly Point[]; readonly at: Point }>;
+}
+
+/** Pixels. Of blocks with many cells each cell is one line. */
+const CELL = { width: 192, height: 48, gap: 10 };
+const NARROW_CELL = { width: 160, height: 48, gap: 8 };
+const SMALL_CELL = { width: 156, height: 30, gap: 6 };
+/** More cells than these are small ones. */
+const FEW = 4;
+const PADDING = 12;
+/** Below this width ranks are below each other. */
+const NARROW = 720;
+const LINE = 17;
+const CHARACTER = 6.6;
+
+interface Grid {
+  readonly cell: typeof CELL;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** @param width pixels that there are */
+export function place(graph: Graph, width: number): Placed {
+  const isNarrow = width < NARROW;
+  const layered = new Layered({ multigraph: true });
+  layered.setGraph({
+    rankdir: isNarrow ? 'TB' : 'LR',
+    nodesep: isNarrow ? 12 : 22,
+    ranksep: isNarrow ? 30 : 44,
+    marginx: 8,
+    marginy: 8,
+  });
+  const most = Math.max(1, Math.min(3, Math.floor((isNarrow ? width - 40 : width / 2.2) / 162)));
+  const grids = new Map(graph.blocks.map(block => [block.id, gridOf(block, most, isNarrow)]));
+  for (const [id, grid] of grids) layered.setNode(id, sizeOf(grid));
+  for (const edge of graph.edges) {
+    const words = wordsOf(edge);
+    const longest = Math.max(...words.map(({ text }) => text.length));
+    layered.setEdge(
+      edge.from,
+      edge.to,
+      { width: longest * CHARACTER + 12, height: words.length * LINE + 6, labelpos: 'c' },
+      edge.id,
+    );
+  }
+  layout(layered);
+  return read(graph, layered, grids);
+}
+
+function gridOf({ cells }: Block, most: number, isNarrow: boolean): Grid {
+  if (cells.length <= FEW) return { cell: isNarrow ? NARROW_CELL : CELL, columns: 1, rows: cells.length };
+  const columns = Math.min(most, Math.ceil(cells.length / 8));
+  return { cell: SMALL_CELL, columns, rows: Math.ceil(cells.length / columns) };
+}
+
+function sizeOf({ cell, columns, rows }: Grid): { readonly width: number; readonly height: number } {
+  const around = columns * rows > 1 ? 2 * PADDING : 0;
+  return {
+    width: columns * (cell.width + cell.gap) - cell.gap + around,
+    height: rows * (cell.height + cell.gap) - cell.gap + around,
+  };
+}
+
+function read({ blocks, edges }: Graph, layered: Layered, grids: ReadonlyMap<string, Grid>): Placed {
+  const cells = new Map<string, Box>();
+  const frames = new Map<string, Box>();
+  for (const block of blocks) {
+    const { cell, columns, rows } = grids.get(block.id)!;
+    const { x, y, width, height } = layered.node(block.id) as Box;
+    const corner = { x: x - width / 2, y: y - height / 2 };
+    const inner = columns * rows > 1 ? PADDING : 0;
+    if (inner > 0) frames.set(block.id, { ...corner, width, height });
+    for (const [n, { id }] of block.cells.entries()) {
+      // Down each column, in the order of the names.
+      const [column, row] = [Math.floor(n / rows), n % rows];
+      cells.set(id, {
+        x: corner.x + inner + column * (cell.width + cell.gap),
+        y: corner.y + inner + row * (cell.height + cell.gap),
+        width: cell.width,
+        height: cell.height,
+      });
+    }
+  }
+  const lines = edges.map(({ id, from, to }) => {
+    const { points, x, y } = layered.edge({ v: from, w: to, name: id }) as Point & {
+      readonly points: readonly Point[];
+    };
+    return [id, { points, at: { x, y } }] as const;
+  });
+  const { width = 0, height = 0 } = layered.graph() as Partial<Box>;
+  return { width, height, cells, frames, edges: new Map(lines) };
+}
