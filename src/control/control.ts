@@ -24,11 +24,7 @@ interface ServedByTcp {
 }
 
 /** What cannot be opened is logged: the daemon works without. */
-export async function openControl(
-  daemon: Daemon,
-  tcp: ServedByTcp | undefined,
-  log: Log,
-): Promise<Control> {
+export async function openControl(daemon: Daemon, tcp: ServedByTcp | undefined, log: Log): Promise<Control> {
   let loaded: Promise<Answering> | undefined;
   const load = (): Promise<Answering> => {
     loaded ??= loadAnswers(daemon, tcp?.page);

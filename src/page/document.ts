@@ -19,7 +19,7 @@ export const DOCUMENT = `<!doctype html>
 <span id="live">asking…</span>
 <label class="search">Find <input id="search" type="search" autocomplete="off" spellcheck="false" aria-keyshortcuts="/"></label>
 </header>
-<main>
+<main id="main">
 <section id="problems" hidden aria-labelledby="problem-count">
 <h2 id="problem-count" role="status"></h2>
 <ul id="problem-list"></ul>

@@ -45,7 +45,7 @@ code, pre { font: 12.5px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 .cell.dim { opacity: .22; }
 .cell .box { fill: var(--cell); stroke: var(--cell-line); stroke-width: 1; }
 .cell.network .box { fill: var(--network); stroke: var(--tunnel); }
-.cell.exit .box, .cell.address .box, .cell.host .box, .cell.nowhere .box { fill: none; stroke-dasharray: 4 3; }
+.cell.exit .box, .cell.address .box, .cell.host .box, .cell.nowhere .box { fill: var(--page); stroke-dasharray: 4 3; }
 .cell:hover .box { stroke: var(--focus); }
 #graph .cell .name { font-weight: 600; }
 #graph .cell .detail { fill: var(--soft); font-size: 11.5px; }

@@ -88,7 +88,10 @@ export function threeContainers(broken = true): readonly ContainerView[] {
     }),
     container('qbittorrent', {
       networks: { main: '172.20.0.3' },
-      labels: { 'twine.route.0.0.0.0/0': 'wireguard-client', 'twine.iptables.rule.a': 'TWINE_OUTPUT -p tcp --dport 25 -j DROP' },
+      labels: {
+        'twine.route.0.0.0.0/0': 'wireguard-client',
+        'twine.iptables.rule.a': 'TWINE_OUTPUT -p tcp --dport 25 -j DROP',
+      },
     }),
     container('web', {
       networks: { main: '172.20.0.4' },
@@ -109,7 +112,10 @@ export function threeHundred(): readonly ContainerView[] {
   const clients = Array.from({ length: 273 }, (_, n) =>
     container(`client-${n}`, {
       networks: { main: address(n + 10) },
-      labels: { 'twine.route.0.0.0.0/0': n % 50 === 7 ? 'vpn-nowhere' : ['vpn-berlin', 'vpn-oslo', 'vpn-tokyo'][n % 3]! },
+      labels: {
+        'twine.route.0.0.0.0/0':
+          n % 50 === 7 ? 'vpn-nowhere' : ['vpn-berlin', 'vpn-oslo', 'vpn-tokyo'][n % 3]!,
+      },
     }),
   );
   const others = Array.from({ length: 24 }, (_, n) =>

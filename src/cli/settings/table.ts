@@ -181,7 +181,8 @@ export function daemonOptions(settings: Settings): DaemonOptions {
   const { database, verbose, rootless, driver, labels, metrics, page } = settings;
   const dockerHost = settings['docker-host'];
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
-  if (page && !metrics) throw new UsageError('give --metrics 9586 beside --page: the page is at that address');
+  if (page && !metrics)
+    throw new UsageError('give --metrics 9586 beside --page: the page is at that address');
   return {
     database,
     verbose,

@@ -11,7 +11,8 @@ import type { Diagnostic } from '../spec/intent.js';
 import { isApplied, type WorkItem, type WorkQueue } from './work-queue.js';
 
 /** What of a plan matters here. */
-export type PlanFacts = Pick<Plan, 'sandboxes' | 'diagnostics'> & Partial<Pick<Plan, 'warnings' | 'waiting' | 'resolved' | 'hostRoutes'>>;
+export type PlanFacts = Pick<Plan, 'sandboxes' | 'diagnostics'> &
+  Partial<Pick<Plan, 'warnings' | 'waiting' | 'resolved' | 'hostRoutes'>>;
 
 /** Containers, and where labels lead. */
 export type Led = Pick<Plan, 'resolved' | 'hostRoutes'> & { readonly containers: readonly ContainerView[] };

@@ -56,7 +56,8 @@ export class Details {
     this.#element.hidden = false;
     this.update(cell, rates, now);
     heading.focus();
-    if (getComputedStyle(this.#element).position !== 'sticky') this.#element.scrollIntoView({ block: 'start' });
+    if (getComputedStyle(this.#element).position !== 'sticky')
+      this.#element.scrollIntoView({ block: 'start' });
   }
 
   close(): void {
@@ -116,7 +117,12 @@ function stateParts({ kind, detail, problems, labelled }: Cell, now: number): HT
   ];
 }
 
-function problemList(title: string, kind: string, problems: readonly LabelProblem[], now: number): HTMLElement[] {
+function problemList(
+  title: string,
+  kind: string,
+  problems: readonly LabelProblem[],
+  now: number,
+): HTMLElement[] {
   if (problems.length === 0) return [];
   const items = problems.map(({ label, reason, since }) =>
     html(
@@ -142,7 +148,10 @@ function tunnelParts({ network, endpoint }: Tunnel, rates: Rates, now: number): 
       ['Addresses', addresses.join(', ')],
       ['Interface', peer?.interface],
       ['Peer at', peer?.endpoint],
-      ['Handshake', peer && (peer.lastHandshake ? `${formatAge(now - Date.parse(peer.lastHandshake))} ago` : 'none yet')],
+      [
+        'Handshake',
+        peer && (peer.lastHandshake ? `${formatAge(now - Date.parse(peer.lastHandshake))} ago` : 'none yet'),
+      ],
       ['Received', peer && traffic(peer.receivedBytes, rate?.received)],
       ['Sent', peer && traffic(peer.sentBytes, rate?.sent)],
       ['Public key', publicKey],
@@ -152,8 +161,9 @@ function tunnelParts({ network, endpoint }: Tunnel, rates: Rates, now: number): 
 
 function networkParts(network: NetworkStatus, rates: Rates): HTMLElement[] {
   const { mode, via, endpoint, subnets, endpoints } = network;
-  const sum = (of: (peer: { readonly receivedBytes: number; readonly sentBytes: number }) => number): number =>
-    endpoints.reduce((all, { peer }) => all + (peer ? of(peer) : 0), 0);
+  const sum = (
+    of: (peer: { readonly receivedBytes: number; readonly sentBytes: number }) => number,
+  ): number => endpoints.reduce((all, { peer }) => all + (peer ? of(peer) : 0), 0);
   const rate = endpoints.map(({ id }) => rates.of(id));
   const perSecond = (of: 'received' | 'sent'): string =>
     `${formatBytes(rate.reduce((all, one) => all + (one?.[of] ?? 0), 0))}/s`;
@@ -169,13 +179,20 @@ function networkParts(network: NetworkStatus, rates: Rates): HTMLElement[] {
   ];
 }
 
-function labelParts({ routes = [], forwards = [], natInterfaces = [], hostRoutes = [] }: LabelledStatus): HTMLElement[] {
+function labelParts({
+  routes = [],
+  forwards = [],
+  natInterfaces = [],
+  hostRoutes = [],
+}: LabelledStatus): HTMLElement[] {
   const rows = [
     ...routes.map(({ network, gateway, container }): Row => [network, wayOf(gateway, container)]),
-    ...forwards.map(({ interface: by, protocol, ports, to, container }): Row => [
-      `${by === '+' ? '' : `${by} `}${ports}/${protocol}`,
-      `to ${container === undefined ? '' : `${container}, `}${to.join(', ')}`,
-    ]),
+    ...forwards.map(
+      ({ interface: by, protocol, ports, to, container }): Row => [
+        `${by === '+' ? '' : `${by} `}${ports}/${protocol}`,
+        `to ${container === undefined ? '' : `${container}, `}${to.join(', ')}`,
+      ],
+    ),
     ...natInterfaces.map((name): Row => [name, 'NAT and forwarding']),
     ...hostRoutes.map((network): Row => [network, 'routed here by the host']),
   ];
@@ -193,8 +210,6 @@ function table(rows: readonly Row[]): HTMLElement {
   return html(
     'dl',
     {},
-    ...rows.flatMap(([name, value]) =>
-      value ? [html('dt', {}, name), html('dd', {}, value)] : [],
-    ),
+    ...rows.flatMap(([name, value]) => (value ? [html('dt', {}, name), html('dd', {}, value)] : [])),
   );
 }

@@ -296,7 +296,8 @@ export function wordsOf({ links }: Edge): Words[] {
     // The age of a handshake is at its container.
     if (kind === 'tunnel') return [{ kind, text: own.length > 1 ? count(own.length, 'tunnel') : texts[0]! }];
     const [a, b, ...more] = texts;
-    const text = [a, ...(b === undefined ? [] : [b])].join(', ') + (more.length > 0 ? ` +${more.length}` : '');
+    const text =
+      [a, ...(b === undefined ? [] : [b])].join(', ') + (more.length > 0 ? ` +${more.length}` : '');
     return [{ kind, text: kind === 'forward' ? `port ${text}` : text }];
   });
 }

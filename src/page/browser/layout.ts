@@ -31,6 +31,7 @@ const SMALL_CELL = { width: 156, height: 30, gap: 6 };
 /** More cells than these are small ones. */
 const FEW = 4;
 const PADDING = 12;
+const MOST_COLUMNS = 3;
 /** Below this width ranks are below each other. */
 const NARROW = 720;
 const LINE = 17;
@@ -42,9 +43,17 @@ interface Grid {
   readonly rows: number;
 }
 
-/** @param width pixels that there are */
+/** @param width pixels that there are: where they suffice for fewer columns alone, blocks have fewer */
 export function place(graph: Graph, width: number): Placed {
   const isNarrow = width < NARROW;
+  const most = isNarrow
+    ? Math.max(1, Math.floor((width - 40) / (SMALL_CELL.width + SMALL_CELL.gap)))
+    : MOST_COLUMNS;
+  const placed = placeIn(graph, most, isNarrow);
+  return placed.width <= width || isNarrow ? placed : placeIn(graph, most - 1, isNarrow);
+}
+
+function placeIn(graph: Graph, most: number, isNarrow: boolean): Placed {
   const layered = new Layered({ multigraph: true });
   layered.setGraph({
     rankdir: isNarrow ? 'TB' : 'LR',
@@ -53,7 +62,6 @@ export function place(graph: Graph, width: number): Placed {
     marginx: 8,
     marginy: 8,
   });
-  const most = Math.max(1, Math.min(3, Math.floor((isNarrow ? width - 40 : width / 2.2) / 162)));
   const grids = new Map(graph.blocks.map(block => [block.id, gridOf(block, most, isNarrow)]));
   for (const [id, grid] of grids) layered.setNode(id, sizeOf(grid));
   for (const edge of graph.edges) {

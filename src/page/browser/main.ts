@@ -11,10 +11,11 @@ import { count, formatAge } from './words.js';
 
 const PERIOD_MS = 1_000;
 const PATIENCE_MS = 10_000;
+/** Pixels beside the picture. */
+const AROUND = 40;
 /** Problems in the list above the picture; the others are in the picture alone. */
 const MOST_LISTED = 20;
 
-const frame = byId<HTMLElement>('picture');
 const search = byId<HTMLInputElement>('search');
 const rates = new Rates();
 const cells = new Map<string, Cell>();
@@ -41,7 +42,8 @@ function close(): void {
 }
 
 function draw(): void {
-  if (graph) picture.show(graph, frame.clientWidth);
+  // As if nothing were open beside it: nothing moves when it opens.
+  if (graph) picture.show(graph, byId('main').clientWidth - AROUND);
 }
 
 function show(status: Status): void {
@@ -122,5 +124,5 @@ document.addEventListener('keydown', event => {
   event.preventDefault();
   search.focus();
 });
-new ResizeObserver(() => draw()).observe(frame);
+new ResizeObserver(() => draw()).observe(byId('main'));
 void ask();

@@ -76,7 +76,10 @@ export class Picture {
       width,
       graph.blocks.map(({ id, cells }) => [id, cells.map(cell => cell.id)]),
       // As long as a label fits its place, nothing moves.
-      graph.edges.map(edge => [edge.id, wordsOf(edge).map(({ kind, text }) => [kind, Math.ceil(text.length / 8)])]),
+      graph.edges.map(edge => [
+        edge.id,
+        wordsOf(edge).map(({ kind, text }) => [kind, Math.ceil(text.length / 8)]),
+      ]),
     ]);
     this.#graph = graph;
     if (shape !== this.#shape || !this.#placed) {
@@ -316,5 +319,9 @@ function curve(points: readonly Point[]): string {
 function markers(): SVGDefsElement {
   const tip = svg('path', { d: 'M0 0.6L7.4 4L0 7.4Z' });
   const size = { viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 6.5, markerHeight: 6.5 };
-  return svg('defs', {}, svg('marker', { id: 'end', class: 'arrow', ...size, orient: 'auto-start-reverse' }, tip));
+  return svg(
+    'defs',
+    {},
+    svg('marker', { id: 'end', class: 'arrow', ...size, orient: 'auto-start-reverse' }, tip),
+  );
 }

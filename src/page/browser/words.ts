@@ -22,15 +22,19 @@ export function formatBytes(bytes: number): string {
 /** `12 s`, `3 min`, `2 h`, `5 d`; never below 0, though clocks differ. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
-  for (const [length, unit] of TIMES)
-    if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
+  for (const [length, unit] of TIMES) if (seconds >= length) return `${Math.floor(seconds / length)} ${unit}`;
   return `${seconds} s`;
 }
 
 /** At most so many characters, the end cut off. */
 export function shorten(text: string, most: number): string {
   const characters = [...text];
-  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('').trimEnd()}…`;
+  return characters.length <= most
+    ? text
+    : `${characters
+        .slice(0, most - 1)
+        .join('')
+        .trimEnd()}…`;
 }
 
 /** `1 label`, `3 labels`. */

@@ -28,7 +28,11 @@ function linked(): Pick<Daemon, 'labels'> {
   const containers = [
     container('gw', {
       networks: { lan: '10.9.0.2' },
-      labels: { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.80': 'app:8080', 'twine.host.routes': '10.7.0.0/24' },
+      labels: {
+        'twine.nat.interfaces': 'wg+',
+        'twine.nat.forward.80': 'app:8080',
+        'twine.host.routes': '10.7.0.0/24',
+      },
     }),
     container('app', { networks: { lan: '10.9.0.3' }, labels: { 'twine.route.0.0.0.0/0': 'gw' } }),
   ];
