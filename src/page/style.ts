@@ -6,7 +6,7 @@ export const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"
 export const STYLE = `:root {
   color-scheme: light dark;
   --page: #f6f7f9; --panel: #fff; --line: #d9dde4; --text: #1c2330; --soft: #5a6475; --focus: #1f5fd6;
-  --route: #4a6fc0; --tunnel: #1e8463; --forward: #8a5cb8; --exit: #5a6475; --cell: #fff; --cell-line: #c3cad6;
+  --route: #4a6fc0; --tunnel: #17734f; --forward: #8a5cb8; --exit: #5a6475; --cell: #fff; --cell-line: #c3cad6;
   --gateway: #eef3fc; --network: #e9f6f1; --red: #c02626; --red-soft: #fdecec; --amber: #8a5a00; --frame: #eef0f4;
 }
 @media (prefers-color-scheme: dark) {
@@ -29,7 +29,7 @@ h1 small, #counts, #live { color: var(--soft); font-size: 13px; font-weight: 400
 .search { margin-left: auto; color: var(--soft); font-size: 13px; }
 input { font: inherit; color: var(--text); background: var(--page); border: 1px solid var(--line); border-radius: 8px; padding: 5px 10px; width: 190px; max-width: 60vw; }
 main { display: grid; grid-template-columns: minmax(0, 1fr); align-items: start; }
-#problems { margin: 16px 20px 0; padding: 10px 16px; background: var(--red-soft); border: 1px solid var(--red); border-radius: 12px; max-height: 190px; overflow: auto; }
+#problems { margin: 16px 20px 0; padding: 10px 16px; background: var(--red-soft); border: 1px solid var(--red); border-radius: 12px; max-height: 40vh; overflow: auto; }
 #problems h2 { margin: 0 0 4px; font-size: 14px; color: var(--red); }
 #problems ul, .problems, .warnings { margin: 0; padding: 0; list-style: none; }
 #problems li { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: baseline; padding: 2px 0; overflow-wrap: anywhere; }

@@ -1,5 +1,4 @@
-// Where the blocks of a graph are drawn, and the cells in them: in ranks, those that send left of (or above) what they send
-// by. The ranks are dagre's. Pure. Not here: drawing (picture.ts).
+// Where the blocks of a graph are drawn, and the cells in them: in ranks, those that send left of what they send by. The ranks are dagre's. Pure. Not here: drawing (picture.ts).
 
 import { Graph as Layered, layout } from '@dagrejs/dagre';
 import { type Block, type Graph, wordsOf } from './graph.js';
@@ -15,13 +14,20 @@ export interface Box extends Point {
   readonly height: number;
 }
 
+/** From the side of one block to that of another, through the place of its words. */
+export interface Line {
+  readonly from: Point;
+  readonly at: Point;
+  readonly to: Point;
+}
+
 export interface Placed {
   readonly width: number;
   readonly height: number;
   readonly cells: ReadonlyMap<string, Box>;
   /** By the ids of blocks with more than one cell. */
   readonly frames: ReadonlyMap<string, Box>;
-  readonly edges: ReadonlyMap<string, { readonly points: readonly Point[]; readonly at: Point }>;
+  readonly edges: ReadonlyMap<string, Line>;
 }
 
 /** Pixels. Of blocks with many cells each cell is one line. */
@@ -32,7 +38,7 @@ const SMALL_CELL = { width: 156, height: 30, gap: 6 };
 const FEW = 4;
 const PADDING = 12;
 const MOST_COLUMNS = 3;
-/** Below this width ranks are below each other. */
+/** Below this width, what is beside each other is nearer. */
 const NARROW = 720;
 const LINE = 17;
 const CHARACTER = 6.6;
@@ -46,22 +52,14 @@ interface Grid {
 /** @param width pixels that there are: where they suffice for fewer columns alone, blocks have fewer */
 export function place(graph: Graph, width: number): Placed {
   const isNarrow = width < NARROW;
-  const most = isNarrow
-    ? Math.max(1, Math.floor((width - 40) / (SMALL_CELL.width + SMALL_CELL.gap)))
-    : MOST_COLUMNS;
+  const most = isNarrow ? 2 : MOST_COLUMNS;
   const placed = placeIn(graph, most, isNarrow);
   return placed.width <= width || isNarrow ? placed : placeIn(graph, most - 1, isNarrow);
 }
 
 function placeIn(graph: Graph, most: number, isNarrow: boolean): Placed {
   const layered = new Layered({ multigraph: true });
-  layered.setGraph({
-    rankdir: isNarrow ? 'TB' : 'LR',
-    nodesep: isNarrow ? 12 : 22,
-    ranksep: isNarrow ? 30 : 44,
-    marginx: 8,
-    marginy: 8,
-  });
+  layered.setGraph({ rankdir: 'LR', nodesep: 20, ranksep: isNarrow ? 22 : 44, marginx: 8, marginy: 8 });
   const grids = new Map(graph.blocks.map(block => [block.id, gridOf(block, most, isNarrow)]));
   for (const [id, grid] of grids) layered.setNode(id, sizeOf(grid));
   for (const edge of graph.edges) {
@@ -80,7 +78,7 @@ function placeIn(graph: Graph, most: number, isNarrow: boolean): Placed {
 
 function gridOf({ cells }: Block, most: number, isNarrow: boolean): Grid {
   if (cells.length <= FEW) return { cell: isNarrow ? NARROW_CELL : CELL, columns: 1, rows: cells.length };
-  const columns = Math.min(most, Math.ceil(cells.length / 8));
+  const columns = Math.min(most, Math.ceil(cells.length / (isNarrow ? 24 : 8)));
   return { cell: SMALL_CELL, columns, rows: Math.ceil(cells.length / columns) };
 }
 
@@ -112,11 +110,18 @@ function read({ blocks, edges }: Graph, layered: Layered, grids: ReadonlyMap<str
       });
     }
   }
-  const lines = edges.map(({ id, from, to }) => {
-    const { points, x, y } = layered.edge({ v: from, w: to, name: id }) as Point & {
-      readonly points: readonly Point[];
-    };
-    return [id, { points, at: { x, y } }] as const;
+  const lines = edges.map(({ id, from, to }): [string, Line] => {
+    const [one, other] = [layered.node(from) as Box, layered.node(to) as Box];
+    const { x, y } = layered.edge({ v: from, w: to, name: id }) as Point;
+    const side = other.x >= one.x ? 1 : -1;
+    return [
+      id,
+      {
+        from: { x: one.x + (side * one.width) / 2, y: one.y },
+        at: { x, y },
+        to: { x: other.x - (side * other.width) / 2, y: other.y },
+      },
+    ];
   });
   const { width = 0, height = 0 } = layered.graph() as Partial<Box>;
   return { width, height, cells, frames, edges: new Map(lines) };

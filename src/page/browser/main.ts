@@ -13,8 +13,10 @@ const PERIOD_MS = 1_000;
 const PATIENCE_MS = 10_000;
 /** Pixels beside the picture. */
 const AROUND = 40;
+/** From this width on, details are beside the picture (style.ts). */
+const BESIDE = 1000;
 /** Problems in the list above the picture; the others are in the picture alone. */
-const MOST_LISTED = 20;
+const MOST_LISTED = 6;
 
 const search = byId<HTMLInputElement>('search');
 const rates = new Rates();
@@ -31,6 +33,7 @@ function open(id: string): void {
   picture.select(id);
   details.open(cell, rates, Date.now());
   draw();
+  if (window.innerWidth >= BESIDE) picture.reveal(id);
 }
 
 function close(): void {

@@ -3,7 +3,7 @@
 
 import { setAll, setText, svg } from './elements.js';
 import { type Block, type Cell, type Edge, type Graph, wordsOf } from './graph.js';
-import { type Box, type Placed, type Point, place } from './layout.js';
+import { type Box, type Line, type Placed, type Point, place } from './layout.js';
 import { shorten } from './words.js';
 
 /** What stands in front of a name, by its state: not by the colour alone. */
@@ -83,9 +83,11 @@ export class Picture {
     ]);
     this.#graph = graph;
     if (shape !== this.#shape || !this.#placed) {
+      const isFirst = !this.#placed;
       this.#shape = shape;
       this.#placed = place(graph, width);
       this.#arrange(graph, this.#placed);
+      if (isFirst) this.#scrollToStart(this.#placed);
     }
     for (const { cells } of graph.blocks) for (const cell of cells) this.#paint(cell);
     this.#drawEdges(graph, this.#placed);
@@ -113,10 +115,14 @@ export class Picture {
     }
   }
 
+  /** Brings a cell into view. */
+  reveal(id: string): void {
+    this.#drawn.get(id)?.element.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }
+
   focus(id: string): void {
-    const { element } = this.#drawn.get(id) ?? {};
-    element?.focus();
-    element?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    this.#drawn.get(id)?.element.focus();
+    this.reveal(id);
   }
 
   #arrange({ blocks }: Graph, placed: Placed): void {
@@ -144,6 +150,13 @@ export class Picture {
     this.select(this.#selected);
   }
 
+  /** Where the picture is wider than the window, to the leftmost of what is at its top. */
+  #scrollToStart({ cells }: Placed): void {
+    const top = [...cells.values()].filter(({ y }) => y < window.innerHeight / 2);
+    const frame = this.#svg.parentElement;
+    if (frame && top.length > 0) frame.scrollLeft = Math.min(...top.map(({ x }) => x)) - 12;
+  }
+
   #paint({ id, kind, state, name, detail }: Cell): void {
     const drawn = this.#drawn.get(id)!;
     const { width, height } = this.#placed!.cells.get(id)!;
@@ -162,12 +175,7 @@ export class Picture {
 
   #drawEdges({ edges }: Graph, placed: Placed): void {
     const lit = this.#lit;
-    this.#lines.replaceChildren(
-      ...edges.flatMap(edge => {
-        const { points, at } = placed.edges.get(edge.id)!;
-        return drawEdge(edge, points, at);
-      }),
-    );
+    this.#lines.replaceChildren(...edges.flatMap(edge => drawEdge(edge, placed.edges.get(edge.id)!)));
     this.#lit = undefined;
     this.#light(lit);
   }
@@ -279,16 +287,17 @@ function moveTo({ element, box, sign, name, detail }: Drawn, { x, y, width, heig
   setAll(detail, { y: 37 });
 }
 
-function drawEdge(edge: Edge, points: readonly Point[], at: Point): SVGElement[] {
+function drawEdge(edge: Edge, line: Line): SVGElement[] {
   const words = wordsOf(edge);
   const isBroken = edge.links.some(link => link.isBroken);
   const [main] = words;
   const has = (kind: string): boolean => words.some(word => word.kind === kind);
   const isForwardBack = has('forward') && main!.kind !== 'forward';
   const classes = `edge ${main!.kind}${isBroken ? ' broken' : ''}`;
+  const { at } = line;
   const top = at.y - (words.length * 17) / 2;
-  const line = svg('path', {
-    d: curve(points),
+  const path = svg('path', {
+    d: curve(line),
     class: classes,
     'data-edge': edge.id,
     'marker-end': 'url(#end)',
@@ -297,22 +306,17 @@ function drawEdge(edge: Edge, points: readonly Point[], at: Point): SVGElement[]
   const texts = words.map(({ kind, text }, n) =>
     svg('text', { class: `word ${kind}`, x: at.x, y: top + n * 17 + 12.5 }, text),
   );
-  return [line, svg('g', { class: `words${isBroken ? ' broken' : ''}`, 'data-edge': edge.id }, ...texts)];
+  return [path, svg('g', { class: `words${isBroken ? ' broken' : ''}`, 'data-edge': edge.id }, ...texts)];
 }
 
-/** A smooth line through all points (Catmull and Rom's). */
-function curve(points: readonly Point[]): string {
-  const at = (n: number): Point => points[Math.min(Math.max(n, 0), points.length - 1)]!;
-  const text = ({ x, y }: Point): string => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
-  const bend = (from: Point, before: Point, after: Point, side: 1 | -1): Point => ({
-    x: from.x + (side * (after.x - before.x)) / 6,
-    y: from.y + (side * (after.y - before.y)) / 6,
-  });
-  const parts = points.slice(1).map((to, n) => {
-    const from = at(n);
-    return `C${text(bend(from, at(n - 1), to, 1))} ${text(bend(to, from, at(n + 2), -1))} ${text(to)}`;
-  });
-  return `M${text(at(0))}${parts.join('')}`;
+/** Level at its ends and at its words. */
+function curve({ from, at, to }: Line): string {
+  const text = (x: number, y: number): string => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
+  const bow = (a: Point, b: Point): string => {
+    const middle = (a.x + b.x) / 2;
+    return `C${text(middle, a.y)} ${text(middle, b.y)} ${text(b.x, b.y)}`;
+  };
+  return `M${text(from.x, from.y)}${bow(from, at)}${bow(at, to)}`;
 }
 
 /** The tip of an arrow, in the colour of its line. */

@@ -150,7 +150,7 @@ test('every script that a script imports is served', async t => {
 test('the rules are the text of nft(8), and the status has where labels lead', async t => {
   const ask = await asking(t);
   const { nft } = JSON.parse((await ask('/v1/rules/qbittorrent')).text) as { nft: string };
-  assert.match(nft, /^table inet dwgd \{\n[^]*\n\t\ttcp dport 25 drop comment "a"\n/);
+  assert.match(nft, /^table inet dwgd \{\n[\s\S]*\n\t\ttcp dport 25 drop comment "a"\n/);
   const { containers } = JSON.parse((await ask('/v1/status')).text) as {
     containers: { name: string; routes?: unknown }[];
   };
