@@ -40,6 +40,8 @@ const MAX_FILES = 200;
 const MAX_EXTENDS = 50;
 /** Services that are extended, each time counted. */
 const MAX_EXTENDED = 2000;
+/** What variables make, in all: UTF-16 units. */
+const MAX_REPLACED = 1 << 24;
 const JOINED = ['services', 'networks'] as const;
 
 /**
@@ -61,6 +63,7 @@ class Loader {
   readonly #budget = newBudget();
   #count = 0;
   #extensions = 0;
+  #replaced = 0;
 
   constructor(read: ReadFile) {
     this.#read = read;
@@ -112,18 +115,24 @@ class Loader {
     if (text === undefined) throw new UserError(`there is no file ${quote(shown)}`);
     const tree = asMapping(parseTree(shown, text, this.#budget), 'the file');
     if (!tree) throw new ComposeError(place, 'the file is empty');
-    return mapScalars(tree, (value, at) => {
-      try {
-        return interpolate(
-          value,
-          name => variables.get(name),
-          name => this.unset.add(name),
-        );
-      } catch (err) {
-        if (err instanceof UserError) throw new ComposeError(at, err.message);
-        throw err;
-      }
-    }) as Mapping;
+    return mapScalars(tree, (value, at) => this.#replace(value, at, variables)) as Mapping;
+  }
+
+  #replace(value: string, place: Place, variables: Variables): string {
+    try {
+      const text = interpolate(
+        value,
+        name => variables.get(name),
+        name => this.unset.add(name),
+      );
+      if (text !== value) this.#replaced += text.length;
+      if (this.#replaced > MAX_REPLACED)
+        throw new UserError('the values with variables are longer than 16 Mi characters in all');
+      return text;
+    } catch (err) {
+      if (err instanceof UserError) throw new ComposeError(place, err.message);
+      throw err;
+    }
   }
 
   #extended(

@@ -1,5 +1,6 @@
 // Every parser of outside data. CONTRIBUTING says how to add one.
 import type { Target } from './target.js';
+import { COMPOSE_TARGETS } from './targets-compose.js';
 import { DOCKER_TARGETS } from './targets-docker.js';
 import { DRIVER_TARGETS } from './targets-driver.js';
 import { KERNEL_TARGETS } from './targets-kernel.js';
@@ -10,4 +11,5 @@ export const TARGETS: readonly Target[] = [
   ...DRIVER_TARGETS,
   ...LABEL_TARGETS,
   ...DOCKER_TARGETS,
+  ...COMPOSE_TARGETS,
 ];

@@ -39,21 +39,25 @@ scenario(
       await demand('Plugin.Activate');
     });
 
-    test('1b: a second instance says who holds the socket, and the first goes on', async () => {
-      const said = await sh.fails(`node dist/src/cli/main.js -d ''`);
-      assert.match(
-        said,
-        new RegExp(`dwgd runs already: process ${daemon.pid()} holds /run/dwgd/dwgd\\.sock`),
-      );
-      await demand('Plugin.Activate');
-    });
+    if (isLong) {
+      test('1b: a second instance says who holds the socket, and the first goes on', async () => {
+        const said = await sh.fails(`node dist/src/cli/main.js -d ''`);
+        assert.match(
+          said,
+          new RegExp(`dwgd runs already: process ${daemon.pid()} holds /run/dwgd/dwgd\\.sock`),
+        );
+        await demand('Plugin.Activate');
+      });
+    }
 
-    test('1c: without /run/user it stops on SIGTERM', async () => {
-      await sh('rm -rf /run/user');
-      await daemon.restart();
-      assert.equal(await daemon.stop(), 0);
-      await daemon.start({ env: withoutEngine });
-    });
+    if (isLong) {
+      test('1c: without /run/user it stops on SIGTERM', async () => {
+        await sh('rm -rf /run/user');
+        await daemon.restart();
+        assert.equal(await daemon.stop(), 0);
+        await daemon.start({ env: withoutEngine });
+      });
+    }
 
     test('2: a container stopped while the daemon is down leaves neither link nor peer nor row', async () => {
       const network = await createNetwork(ifname, pools);
@@ -77,7 +81,8 @@ scenario(
       await wg.add('wg0', { ...host, privateKey });
       // Emulation takes its tenfold of the second; the look that needs no event comes only every thirty.
       await eventually(async () => assert.equal((await peers()).length, 1), { within: 10, every: 0.05 });
-      await container.ping('10.0.0.1');
+      // A first message that was lost to a busy guest is sent again by WireGuard after 15 seconds.
+      await eventually(() => container.ping('10.0.0.1'), { within: 60 });
       await container.stop();
     });
 

@@ -17,7 +17,7 @@ const FAR = '198.51.100.7';
 const FAR6 = '2001:db8:f00d::7';
 
 /** Sends from its first instruction on, and goes on. */
-const SENDER = `for a in ${FAR} ${FAR6}; do while :; do ping -W 1 $a; sleep 0.2; done & done; wait`;
+const SENDER = `for a in ${FAR} ${FAR6}; do while :; do ping -i 0.3 -W 1 $a; sleep 0.2; done & done; wait`;
 const BRIDGES = ['a-bridge', 'z-bridge'] as const;
 
 /** Counts what containers send into the world, by where it comes out. */

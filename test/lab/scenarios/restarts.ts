@@ -42,16 +42,18 @@ scenario(
       await nothingLeft();
     });
 
-    test('the daemon killed with -9: the same', async () => {
-      await run('two', { networks: { net: {} } });
-      await ping('two', '10.0.0.1');
-      await daemon.kill9();
-      await ping('two', '10.0.0.1');
-      await daemon.start();
-      await stop('two');
-      await nothingLeft();
-      await remove('two');
-    });
+    if (isLong) {
+      test('the daemon killed with -9: the same', async () => {
+        await run('two', { networks: { net: {} } });
+        await ping('two', '10.0.0.1');
+        await daemon.kill9();
+        await ping('two', '10.0.0.1');
+        await daemon.start();
+        await stop('two');
+        await nothingLeft();
+        await remove('two');
+      });
+    }
 
     if (isLong) {
       test('a container that ended while the daemon was down leaves nothing after its return', async () => {

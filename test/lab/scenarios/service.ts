@@ -165,27 +165,31 @@ scenario(
       await eventually(() => demand('Plugin.Activate'), { within: 120 });
     });
 
-    test('aborted with its keys in memory, it leaves no core dump, even where the limit allows one', async () => {
-      await sh('sysctl -w kernel.core_pattern=/var/lib/dwgd/core kernel.core_uses_pid=0');
-      await restartWith('core.conf', '[Service]\nLimitCORE=infinity\n');
-      await inside('systemctl kill -s ABRT dwgd');
-      const ends = 'journalctl -u dwgd -o cat --no-pager | grep "Main process exited" | tail -n 1';
-      await eventually(async () => assert.match(await inside(ends), /status=6\/ABRT/), { within: 120 });
-      assert.match(await inside(ends), /code=killed/);
-      assert.equal(existsSync('/var/lib/dwgd/core'), false);
-      await sh(`rm ${DROP_IN}/core.conf`);
-    });
+    if (isLong) {
+      test('aborted with its keys in memory, it leaves no core dump, even where the limit allows one', async () => {
+        await sh('sysctl -w kernel.core_pattern=/var/lib/dwgd/core kernel.core_uses_pid=0');
+        await restartWith('core.conf', '[Service]\nLimitCORE=infinity\n');
+        await inside('systemctl kill -s ABRT dwgd');
+        const ends = 'journalctl -u dwgd -o cat --no-pager | grep "Main process exited" | tail -n 1';
+        await eventually(async () => assert.match(await inside(ends), /status=6\/ABRT/), { within: 120 });
+        assert.match(await inside(ends), /code=killed/);
+        assert.equal(existsSync('/var/lib/dwgd/core'), false);
+        await sh(`rm ${DROP_IN}/core.conf`);
+      });
+    }
 
-    test('without rootless Dockers it has two capabilities, and networks work', async () => {
-      await restartWith('no-rootless.conf', readFileSync(NO_ROOTLESS, 'utf8'));
-      const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
-      // CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
-      assert.match(await inside(status), /^CapEff:\s+0*201000$/m);
-      await tryNetwork('without');
-      assert.equal(await property('ActiveState'), 'active');
-      // What follows is about the unit without it.
-      await sh(`rm ${DROP_IN}/no-rootless.conf`);
-    });
+    if (isLong) {
+      test('without rootless Dockers it has two capabilities, and networks work', async () => {
+        await restartWith('no-rootless.conf', readFileSync(NO_ROOTLESS, 'utf8'));
+        const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
+        // CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
+        assert.match(await inside(status), /^CapEff:\s+0*201000$/m);
+        await tryNetwork('without');
+        assert.equal(await property('ActiveState'), 'active');
+        // What follows is about the unit without it.
+        await sh(`rm ${DROP_IN}/no-rootless.conf`);
+      });
+    }
 
     test('systemctl stop ends it well, and its sockets with it', async () => {
       await inside('systemctl stop dwgd');

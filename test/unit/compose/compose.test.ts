@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDotEnv } from '../../../src/compose/dot-env.js';
 import { interpolate } from '../../../src/compose/interpolate.js';
+import { loadFiles } from '../../../src/compose/load.js';
 import { normalizeName } from '../../../src/compose/project.js';
 import { formatPlace } from '../../../src/compose/tree.js';
 import { preview } from '../../support/planned.js';
@@ -72,6 +73,20 @@ test('a .env file whose values multiply is refused', () => {
   assert.throws(() => parseDotEnv(['V0=xxxxxxxx', ...lines].join('\n'), new Map()), {
     message: 'the values of .env are longer than 4 MiB in all',
   });
+});
+
+test('a file whose variables make more than 16 Mi characters is refused', () => {
+  const labels = Array.from({ length: 20 }, (_, n) => `      l${n}: $LONG`);
+  const text = ['services:', '  a:', '    image: x', '    labels:', ...labels].join('\n');
+  assert.throws(
+    () =>
+      loadFiles(['/c.yml'], new Map([['LONG', 'x'.repeat(1 << 20)]]), path =>
+        path === '/c.yml' ? text : undefined,
+      ),
+    {
+      message: /16 Mi characters in all/,
+    },
+  );
 });
 
 for (const [folder, name] of [
