@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules rules-long netfilter-cases pages metrics docker lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: help setup setup-lab build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
@@ -51,6 +51,10 @@ netfilter-cases: build ## the test cases of an iptables source tree: what of the
 metrics: build ## the metrics before a real Prometheus, which is installed, and the queries of contrib/grafana.json
 	@test/setup metrics
 	@node --test --test-reporter=spec dist/test/metrics/*.test.js
+
+page-test: build ## the page in a real Chromium, which is installed; PAGE_SHOTS=folder keeps pictures
+	@test/setup page
+	@node --test --test-reporter=spec dist/test/page/*.test.js
 
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js

@@ -30,6 +30,8 @@ export interface DaemonOptions {
   readonly labels?: LabelOptions;
   /** Where Prometheus may scrape; absent: on the control socket alone. */
   readonly metrics?: MetricsAddress;
+  /** Whether the page is there, too; absent: no. */
+  readonly page?: boolean;
 }
 
 /** The options as they are by now. @throws Error with a sentence for each mistake */
@@ -67,7 +69,9 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   else reload.begin();
 
   const halves = { ...(driver && { driver: driver.status }), ...(labels && { labels: labels.status }) };
-  const control = await openControl({ version: version(), started, ...halves }, options.metrics, log);
+  const page = async () => (await import('./page/page-api.js')).addPage;
+  const tcp = options.metrics && { address: options.metrics, ...(options.page && { page }) };
+  const control = await openControl({ version: version(), started, ...halves }, tcp, log);
 
   const signal = await stopped;
   log.info({ signal }, 'stopping');

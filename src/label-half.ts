@@ -35,6 +35,7 @@ export class LabelHalf {
         since: this.#since.toISOString(),
       },
     containers: () => this.#running?.status.containers() ?? [],
+    rules: async name => this.#running?.status.rules(name),
     inspect: async name => this.#running?.status.inspect(name),
     metrics: async () => this.#running?.status.metrics() ?? [],
   };

@@ -15,6 +15,7 @@ interface Reloadable {
   readonly driver: boolean;
   readonly dockerHost?: string;
   readonly metrics?: unknown;
+  readonly page?: boolean;
   readonly labels?: LabelOptions;
 }
 
@@ -31,6 +32,7 @@ const AT_START: readonly (readonly [setting: string, of: (options: Reloadable) =
   ['labels', ({ labels }) => labels !== undefined],
   ['docker-host', ({ dockerHost }) => dockerHost],
   ['metrics', ({ metrics }) => metrics],
+  ['page', ({ page }) => page],
 ];
 
 interface ReloadParts {

@@ -60,8 +60,40 @@ export interface LabelProblem {
  */
 export type LabelledState = 'applied' | 'pending' | 'failing' | 'frozen' | 'stopped';
 
+/** A route that labels ask for. */
+export interface RouteStatus {
+  readonly network: string;
+  /** Absent: it leads nowhere, and keeps the network closed. */
+  readonly gateway?: string;
+  /** The container whose address the gateway is. */
+  readonly container?: string;
+}
+
+/** A forward of ports that labels ask for, where it leads somewhere. */
+export interface ForwardStatus {
+  /** By which connections arrive: `wg+`, `lo`; `+`: by any but `lo`. */
+  readonly interface: string;
+  readonly protocol: 'tcp' | 'udp';
+  /** `9080`, or from the first to the last: `5000-5009`. */
+  readonly ports: string;
+  /** Where the first port leads, one of each family at most. */
+  readonly to: readonly string[];
+  /** The container whose address that is. */
+  readonly container?: string;
+}
+
+/** Where a container's labels lead: of the last plan, and absent where there is nothing of the kind. */
+export interface LabelLinks {
+  readonly routes?: readonly RouteStatus[];
+  readonly forwards?: readonly ForwardStatus[];
+  /** Interfaces by which it is a gateway: `wg+`. */
+  readonly natInterfaces?: readonly string[];
+  /** Networks that the host reaches by it. */
+  readonly hostRoutes?: readonly string[];
+}
+
 /** A container with labels. */
-export interface LabelledStatus {
+export interface LabelledStatus extends LabelLinks {
   readonly name: string;
   readonly id: string;
   readonly state: LabelledState;
@@ -125,6 +157,14 @@ export interface Inspection {
   readonly parts: readonly ComparedPart[];
   /** Of a labelled container. */
   readonly notInForce: readonly LabelProblem[];
+}
+
+/** The rules that a container's namespace is to hold. */
+export interface Rules {
+  readonly name: string;
+  readonly id: string;
+  /** The table as nft(8) would list it; absent: there is none. */
+  readonly nft?: string;
 }
 
 /** Any answer that is none of these. */

@@ -1,11 +1,11 @@
 // What is answered on the control socket, and on the port of metrics: express's router. Loaded when somebody asks. Not here:
-// the sockets (control-socket.ts, metrics-port.ts), the answers' types (answers.ts).
+// the sockets (control-socket.ts, metrics-port.ts), the answers' types (answers.ts), the page (page/page-api.ts).
 
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
 import { messageOf } from '../base/errors.js';
 import { excerpt } from '../base/text.js';
-import { API_VERSION, type Inspection, type Problem, type Status } from './answers.js';
+import { API_VERSION, type Inspection, type Problem, type Rules, type Status } from './answers.js';
 import { EXPOSITION_TYPE } from './exposition.js';
 import type { Daemon } from './halves.js';
 import { healthOf } from './health.js';
@@ -24,6 +24,9 @@ export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListe
     if (known) answer(response, 200, known);
     else answer(response, 404, unknown(name));
   });
+  router.get(`/${API_VERSION}/rules/:name`, async ({ params: { name } }, response) =>
+    answerRules(response, name, await rulesOf(daemon, name)),
+  );
   router.get('/health', (_request, response) => {
     const health = healthOf(daemon);
     answer(response, health.healthy ? 200 : 503, health);
@@ -32,10 +35,27 @@ export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListe
   return listenerOf(router);
 }
 
-/** The metrics alone. */
-export function createMetricsApi(metrics: Metrics): RequestListener {
+/** What the page asks. */
+export interface PageAnswers {
+  status(): Promise<Status>;
+  /** Undefined: no container of that name has labels. */
+  rules(name: string): Promise<Rules | undefined>;
+}
+
+/** Adds the page to what is answered. */
+export type AddPage = (router: express.Router, answers: PageAnswers) => void;
+
+/** The metrics, and the page of a daemon where one is given. */
+export function createMetricsApi(
+  metrics: Metrics,
+  page?: { readonly daemon: Daemon; readonly add: AddPage },
+): RequestListener {
   const router = express.Router();
   addMetrics(router, metrics);
+  if (page) {
+    const { daemon, add } = page;
+    add(router, { status: oneAtATime(() => statusOf(daemon)), rules: name => rulesOf(daemon, name) });
+  }
   return listenerOf(router);
 }
 
@@ -72,6 +92,16 @@ async function statusOf(daemon: Daemon): Promise<Status> {
   };
 }
 
+async function rulesOf({ labels }: Daemon, name: string): Promise<Rules | undefined> {
+  return name.length <= MAX_NAME ? labels?.rules(name) : undefined;
+}
+
+/** Answers with the rules, or that there are none. */
+export function answerRules(response: ServerResponse, name: string, known: Rules | undefined): void {
+  if (known) answer(response, 200, known);
+  else answer(response, 404, { error: `no container ${excerpt(name)} has labels` });
+}
+
 async function inspect({ driver, labels }: Daemon, name: string): Promise<Inspection | undefined> {
   const found = await Promise.all([driver?.inspect(name), labels?.inspect(name)]);
   const first = found.find(one => one?.kind === 'container') ?? found[0];
@@ -104,11 +134,11 @@ function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
-function answer(response: ServerResponse, status: number, body: object): void {
+export function answer(response: ServerResponse, status: number, body: object): void {
   answerText(response, status, 'application/json', `${JSON.stringify(body)}\n`);
 }
 
-function answerText(response: ServerResponse, status: number, type: string, text: string): void {
+export function answerText(response: ServerResponse, status: number, type: string, text: string): void {
   response.writeHead(status, {
     'Content-Type': type,
     'Content-Length': Buffer.byteLength(text),

@@ -3,24 +3,31 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { messageOf } from '../base/errors.js';
 import type { Log } from '../base/log.js';
+import type { AddPage } from './api.js';
 import { ControlSocket } from './control-socket.js';
 import type { Daemon } from './halves.js';
 import type { MetricsAddress } from './metrics-address.js';
 import { MetricsPort } from './metrics-port.js';
 
+/** A browser opens some six at once. */
+const CONNECTIONS_OF_PAGES = 32;
+
 interface Control {
   close(): Promise<void>;
 }
 
+/** What is served by TCP. */
+interface ServedByTcp {
+  readonly address: MetricsAddress;
+  /** Present where a page was asked for: loads it. */
+  readonly page?: () => Promise<AddPage>;
+}
+
 /** What cannot be opened is logged: the daemon works without. */
-export async function openControl(
-  daemon: Daemon,
-  address: MetricsAddress | undefined,
-  log: Log,
-): Promise<Control> {
+export async function openControl(daemon: Daemon, tcp: ServedByTcp | undefined, log: Log): Promise<Control> {
   let loaded: Promise<Answering> | undefined;
   const load = (): Promise<Answering> => {
-    loaded ??= loadAnswers(daemon);
+    loaded ??= loadAnswers(daemon, tcp?.page);
     return loaded;
   };
   const open: Control[] = [];
@@ -32,11 +39,12 @@ export async function openControl(
     }
   };
   await opening(() => ControlSocket.open(later(async () => (await load()).control)));
-  if (address)
+  if (tcp)
     await opening(() =>
       MetricsPort.open(
         later(async () => (await load()).metrics),
-        address,
+        tcp.address,
+        tcp.page && CONNECTIONS_OF_PAGES,
       ),
     );
   return {
@@ -54,13 +62,14 @@ interface Answering {
 }
 
 /** Loaded when somebody asks. */
-async function loadAnswers(daemon: Daemon): Promise<Answering> {
+async function loadAnswers(daemon: Daemon, page?: () => Promise<AddPage>): Promise<Answering> {
   const { createControlApi, createMetricsApi } = await import('./api.js');
   const { Metrics } = await import('./metrics.js');
   const metrics = new Metrics(daemon);
+  const add = await page?.();
   return {
     control: createControlApi(daemon, metrics),
-    metrics: createMetricsApi(metrics),
+    metrics: createMetricsApi(metrics, add && { daemon, add }),
     stop: () => metrics.close(),
   };
 }

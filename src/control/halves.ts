@@ -1,7 +1,7 @@
 // What the two halves of the daemon give to whoever asks for their state. Types only. Not here: their answers
 // (answers.ts), the halves, which know nothing of each other (driver/status.ts, labels/status.ts).
 
-import type { HalfHealth, Inspection, LabelledStatus, NetworkStatus } from './answers.js';
+import type { HalfHealth, Inspection, LabelledStatus, NetworkStatus, Rules } from './answers.js';
 import type { Sample } from './exposition.js';
 
 /** What may be inspected, of one half; undefined where the half knows nothing of that name. */
@@ -21,6 +21,8 @@ export interface DriverHalf extends Half {
 
 export interface LabelsHalf extends Half {
   containers(): readonly LabelledStatus[];
+  /** @param name of a container, its id or the beginning of it */
+  rules(name: string): Promise<Rules | undefined>;
 }
 
 /** Both, with what is known of the daemon itself. A half that is absent was not asked for. */

@@ -1,5 +1,5 @@
-// The TCP port on which Prometheus scrapes, where one was asked for: the metrics, and nothing else. Whoever reaches it may
-// read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/settings/values.ts).
+// The TCP port on which Prometheus scrapes, where one was asked for: the metrics, and the page where that was asked for, too.
+// Whoever reaches it may read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/settings/values.ts).
 
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -26,7 +26,7 @@ export class MetricsPort {
   readonly #waiting = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
 
-  private constructor(app: RequestListener) {
+  private constructor(app: RequestListener, maxConnections: number) {
     const asked = new WeakSet<Socket>();
     this.#server = createServer(LIMITS, (request, response) => {
       const { socket } = request;
@@ -42,13 +42,17 @@ export class MetricsPort {
       socket.once('close', () => this.#waiting.delete(answer));
       this.#timer ??= setTimeout(() => this.#next(), 0);
     });
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.maxConnections = maxConnections;
     this.#server.setTimeout(IDLE_MS);
   }
 
   /** @throws UserError when the address cannot be had */
-  static async open(app: RequestListener, { host, port }: MetricsAddress): Promise<MetricsPort> {
-    const opened = new MetricsPort(app);
+  static async open(
+    app: RequestListener,
+    { host, port }: MetricsAddress,
+    maxConnections = MAX_CONNECTIONS,
+  ): Promise<MetricsPort> {
+    const opened = new MetricsPort(app, maxConnections);
     await new Promise<void>((resolve, reject) => {
       opened.#server.once('error', err => reject(refuse(err, { host, port })));
       opened.#server.listen({ host, port }, () => {

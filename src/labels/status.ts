@@ -3,13 +3,14 @@
 
 import { messageOf } from '../base/errors.js';
 import { plain } from '../base/plain-text.js';
-import type { ComparedPart, HalfHealth, LabelledState, LabelledStatus } from '../control/answers.js';
+import type { ComparedPart, HalfHealth, LabelledState, LabelledStatus, Rules } from '../control/answers.js';
 import type { Sample } from '../control/exposition.js';
 import type { LabelsHalf } from '../control/halves.js';
 import type { Overview } from './controller/overview.js';
 import { compareState } from './diff/compare.js';
 import type { SandboxDesired } from './diff/state.js';
 import type { ContainerView } from './discovery/container.js';
+import { linksOf } from './links.js';
 import type { ComparedSandbox } from './namespace/sandbox.js';
 
 interface StatusParts {
@@ -37,12 +38,28 @@ export class LabelsStatus implements LabelsHalf {
   }
 
   containers(): readonly LabelledStatus[] {
-    return this.#parts.overview.containers();
+    const { overview } = this.#parts;
+    const links = linksOf(overview.led);
+    return overview.containers().map(one => ({ ...one, ...links.get(one.id) }));
+  }
+
+  async rules(name: string): Promise<Rules | undefined> {
+    const container = this.#find(name);
+    if (!container) return undefined;
+    const table = this.#parts.overview.desired(container)?.table;
+    const known = { name: plain(container.name, 128), id: container.id };
+    if (!table) return known;
+    const { printTable } = await import('../nft/text/listing.js');
+    return { ...known, nft: printTable(table) };
+  }
+
+  #find(name: string): ContainerView | undefined {
+    return this.#parts.overview.labelled().find(one => isCalled(one, name));
   }
 
   async inspect(name: string): ReturnType<LabelsHalf['inspect']> {
     const { overview } = this.#parts;
-    const container = overview.labelled().find(one => isCalled(one, name));
+    const container = this.#find(name);
     if (!container) return undefined;
     const status = overview.containers().find(({ id }) => id === container.id);
     const shown = plain(container.name, 128);
@@ -75,7 +92,7 @@ export class LabelsStatus implements LabelsHalf {
   }
 
   async metrics(): Promise<readonly Sample[]> {
-    const containers = this.containers();
+    const containers = this.#parts.overview.containers();
     const { passes, applied, ms } = this.#parts.overview.counts;
     const running = containers.filter(({ state }) => state !== 'stopped');
     const sum = (of: (status: LabelledStatus) => number): number =>

@@ -29,6 +29,7 @@ for (const [what, next, changes] of [
   ['strict', { ...NOW, labels: strict }, { waiting: [], labels: strict }],
   ['the database', { ...NOW, database: '/y' }, { waiting: ['database'] }],
   ['users', { ...NOW, rootless: [1001] }, { waiting: ['rootless'] }],
+  ['the page', { ...NOW, page: true }, { waiting: ['page'] }],
   ['labels as a whole', WITHOUT_LABELS, { waiting: ['labels'] }],
   [
     'some of both',

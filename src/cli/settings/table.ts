@@ -31,6 +31,7 @@ export interface Settings {
   readonly strict: boolean;
   readonly 'look-interval': number;
   readonly metrics: MetricsAddress | undefined;
+  readonly page: boolean;
 }
 
 export type SettingKey = keyof Settings;
@@ -152,6 +153,13 @@ const TABLE: Table = {
     read: readMetricsAddress,
     default: undefined,
   },
+  page: {
+    flags: '--page',
+    meaning: 'show containers, gateways, tunnels and labels as a picture there, for a browser',
+    kind: 'switch',
+    read: readSwitch,
+    default: false,
+  },
 };
 
 export const SETTING_KEYS = Object.keys(TABLE) as readonly SettingKey[];
@@ -170,9 +178,11 @@ export function variableOf(key: string): string {
 
 /** What the daemon is asked for. @throws UsageError where settings contradict each other */
 export function daemonOptions(settings: Settings): DaemonOptions {
-  const { database, verbose, rootless, driver, labels, metrics } = settings;
+  const { database, verbose, rootless, driver, labels, metrics, page } = settings;
   const dockerHost = settings['docker-host'];
   if (!driver && !labels) throw new UsageError('give --no-driver or --no-labels, not both: nothing is left');
+  if (page && !metrics)
+    throw new UsageError('give --metrics 9586 beside --page: the page is at that address');
   return {
     database,
     verbose,
@@ -181,6 +191,7 @@ export function daemonOptions(settings: Settings): DaemonOptions {
     driver,
     ...(dockerHost !== undefined && { dockerHost }),
     ...(metrics && { metrics }),
+    ...(page && { page }),
     ...(labels && {
       labels: {
         trustImageLabels: settings['trust-image-labels'],

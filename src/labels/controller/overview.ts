@@ -11,7 +11,11 @@ import type { Diagnostic } from '../spec/intent.js';
 import { isApplied, type WorkItem, type WorkQueue } from './work-queue.js';
 
 /** What of a plan matters here. */
-export type PlanFacts = Pick<Plan, 'sandboxes' | 'diagnostics'> & Partial<Pick<Plan, 'warnings' | 'waiting'>>;
+export type PlanFacts = Pick<Plan, 'sandboxes' | 'diagnostics'> &
+  Partial<Pick<Plan, 'warnings' | 'waiting' | 'resolved' | 'hostRoutes'>>;
+
+/** Containers, and where labels lead. */
+export type Led = Pick<Plan, 'resolved' | 'hostRoutes'> & { readonly containers: readonly ContainerView[] };
 
 /** What was found when a namespace was last reconciled. */
 interface Found {
@@ -112,6 +116,12 @@ export class Overview {
   /** The desired state of a container's namespace; undefined where it has none, or no label there counts. */
   desired({ netns }: ContainerView): SandboxDesired | undefined {
     return this.#plan?.sandboxes.find(desired => desired.netns.key === netns?.key);
+  }
+
+  /** All that the last plan was made for, and where labels lead by it. */
+  get led(): Led {
+    const { resolved = [], hostRoutes = [] } = this.#plan ?? {};
+    return { containers: this.#containers, resolved, hostRoutes };
   }
 
   /** Every container with labels, as Docker lists them. */

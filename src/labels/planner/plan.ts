@@ -55,6 +55,8 @@ export interface Plan {
   /** One for every namespace with a labelled container, even if its labels come to nothing. */
   readonly sandboxes: readonly SandboxDesired[];
   readonly hostRoutes: readonly DesiredRoute[];
+  /** What the labels of each namespace lead to, but for frozen ones. */
+  readonly resolved: readonly ResolvedSandbox[];
   readonly diagnostics: readonly Diagnostic[];
   /** Those of them that do not mean that a label is not in force. */
   readonly warnings: ReadonlySet<Diagnostic>;
@@ -132,6 +134,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
       ...desired.filter(({ routes }) => routes.length > 0),
     ],
     hostRoutes: host.routes,
+    resolved,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics, ...host.notices]),
     warnings: new Set([...warnings, ...host.notices]),
     waiting,

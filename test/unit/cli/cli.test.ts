@@ -99,6 +99,7 @@ for (const [args, asked] of [
   [['--metrics', ':9586'], { ...BY_DEFAULT, metrics: { host: '127.0.0.1', port: 9586 } }],
   [['--metrics=192.0.2.1:9586'], { ...BY_DEFAULT, metrics: { host: '192.0.2.1', port: 9586 } }],
   [['--metrics=[::]:9586'], { ...BY_DEFAULT, metrics: { host: '::', port: 9586 } }],
+  [['--metrics=1', '--page'], { ...BY_DEFAULT, metrics: { host: '127.0.0.1', port: 1 }, page: true }],
   [['--docker-host', 'unix:///x'], { ...BY_DEFAULT, dockerHost: 'unix:///x' }],
   [['--docker-host=tcp://proxy:2375'], { ...BY_DEFAULT, dockerHost: 'tcp://proxy:2375' }],
   [

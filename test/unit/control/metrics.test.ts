@@ -81,7 +81,10 @@ test('within a second the same answer is given again', async t => {
 
 for (const [path, method, status] of [
   ['/metrics', 'GET', 200],
+  ['/', 'GET', 404],
+  ['/page/main.js', 'GET', 404],
   ['/v1/status', 'GET', 404],
+  ['/v1/rules/router', 'GET', 404],
   ['/v1/inspect/app', 'GET', 404],
   ['/health', 'GET', 404],
   ['/metrics', 'POST', 405],

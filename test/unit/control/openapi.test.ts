@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import type { Daemon } from '../../../src/control/halves.js';
+import { Overview } from '../../../src/labels/controller/overview.js';
 import { LabelsStatus } from '../../../src/labels/status.js';
 import { AskedDriver, answering } from '../../support/control-world.js';
 import { ask } from '../../support/docker.js';
+import { container, plan } from '../../support/label-world.js';
 import { overviewOf } from '../../support/overview.js';
 import { mismatches, type Schema } from '../../support/schema.js';
 
@@ -20,6 +22,24 @@ const document = JSON.parse(
   readFileSync(new URL('../../../../docs/openapi.json', import.meta.url), 'utf8'),
 ) as Document;
 const { schemas } = document.components;
+
+/** Containers whose labels lead everywhere that labels can lead. */
+function linked(): Pick<Daemon, 'labels'> {
+  const containers = [
+    container('gw', {
+      networks: { lan: '10.9.0.2' },
+      labels: {
+        'twine.nat.interfaces': 'wg+',
+        'twine.nat.forward.80': 'app:8080',
+        'twine.host.routes': '10.7.0.0/24',
+      },
+    }),
+    container('app', { networks: { lan: '10.9.0.3' }, labels: { 'twine.route.0.0.0.0/0': 'gw' } }),
+  ];
+  const overview = new Overview({ item: () => undefined });
+  overview.planned(plan(containers), containers);
+  return { labels: new LabelsStatus({ overview, compare: () => undefined }) };
+}
 
 async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'> & { asked: AskedDriver }> {
   const asked = await AskedDriver.make();
@@ -38,6 +58,9 @@ const ANSWERS = [
   ['/v1/inspect/router', 200, 'Inspection', '/v1/inspect/{name}'],
   ['/v1/inspect/nobody', 404, 'Problem', '/v1/inspect/{name}'],
   [`/v1/inspect/${'x'.repeat(300)}`, 404, 'Problem', '/v1/inspect/{name}'],
+  ['/v1/rules/router', 200, 'Rules', '/v1/rules/{name}'],
+  ['/v1/rules/nobody', 404, 'Problem', '/v1/rules/{name}'],
+  [`/v1/rules/${'x'.repeat(300)}`, 404, 'Problem', '/v1/rules/{name}'],
   ['/health', 200, 'Health', '/health'],
 ] as const;
 
@@ -57,6 +80,15 @@ test('the daemon that is asked has something of everything that the document des
   const { driver, labels } = await halves(t);
   const socket = await answering(t, { driver: driver!, labels: labels! });
   const texts = await Promise.all(ANSWERS.map(([path]) => ask(socket, 'GET', path)));
+  const leading = await answering(t, linked());
+  for (const [path, name] of [
+    ['/v1/status', 'Status'],
+    ['/v1/rules/gw', 'Rules'],
+  ] as const) {
+    const answer = await ask(leading, 'GET', path);
+    assert.deepEqual(mismatches(JSON.parse(answer.text), schemas[name]!, schemas), [], path);
+    texts.push(answer);
+  }
   const all = texts.map(({ text }) => text).join('\n');
   for (const schema of Object.values(schemas))
     for (const name of Object.keys(schema.properties as object))
@@ -66,7 +98,13 @@ test('the daemon that is asked has something of everything that the document des
 test('the document names each path that is answered, and no other', async t => {
   const { driver, labels } = await halves(t);
   const socket = await answering(t, { driver: driver!, labels: labels! });
-  assert.deepEqual(Object.keys(document.paths), ['/v1/status', '/v1/inspect/{name}', '/health', '/metrics']);
+  assert.deepEqual(Object.keys(document.paths), [
+    '/v1/status',
+    '/v1/inspect/{name}',
+    '/v1/rules/{name}',
+    '/health',
+    '/metrics',
+  ]);
   assert.equal((await ask(socket, 'GET', '/metrics')).status, 200);
   for (const path of ['/', '/v1', '/v2/status', '/v1/inspect', '/v1/inspect/a/b', '/v1/status/x', '/metric'])
     assert.deepEqual((await ask(socket, 'GET', path)).status, 404, path);

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 /** From dist/test/unit/docs. */
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
-const docs = readdirSync(join(root, 'docs')).map(name => `docs/${name}`);
+const docs = readdirSync(join(root, 'docs'))
+  .filter(name => name !== 'images')
+  .map(name => `docs/${name}`);
 const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'test/lab/README.md', ...docs];
 /** Lines of a screen on which somebody sees what the thing is. */
 const SCREEN = 40;

@@ -71,6 +71,7 @@ const WAYS: Readonly<
   strict: ['--strict', 'F', 'true', [true, false, true]],
   'look-interval': ['--look-interval=1', '2.5', '3', [1, 2.5, 3]],
   metrics: ['--metrics=9586', '[::1]:1', '"10.0.0.1:2"', ['127.0.0.1:9586', '[::1]:1', '10.0.0.1:2']],
+  page: ['--page', 'false', 'true', [true, false, true]],
 };
 
 for (const { key } of SETTINGS) {
