@@ -4,7 +4,7 @@
 import type { Status } from '../../control/answers.js';
 import { Details } from './details.js';
 import { byId, html, setText } from './elements.js';
-import { type Cell, type Graph, graphOf, problemsOf } from './graph.js';
+import { type Graph, type GraphCell, graphOf, problemsOf } from './graph.js';
 import { Picture } from './picture.js';
 import { Rates } from './rates.js';
 import { count, formatAge } from './words.js';
@@ -20,7 +20,7 @@ const MOST_LISTED = 6;
 
 const search = byId<HTMLInputElement>('search');
 const rates = new Rates();
-const cells = new Map<string, Cell>();
+const cells = new Map<string, GraphCell>();
 const picture = new Picture(byId<SVGSVGElement>('graph'), open);
 const details = new Details(byId<HTMLElement>('details'), close);
 let graph: Graph | undefined;
