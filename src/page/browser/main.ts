@@ -13,7 +13,7 @@ const PERIOD_MS = 1_000;
 const PATIENCE_MS = 10_000;
 /** Pixels beside the picture. */
 const AROUND = 40;
-/** From this width on, details are beside the picture (style.ts). */
+/** From this width on, details are beside the picture (page/style.ts). */
 const BESIDE = 1000;
 /** Problems in the list above the picture; the others are in the picture alone. */
 const MOST_LISTED = 6;
