@@ -14,7 +14,7 @@ import { formatPorts } from './spec/ports.js';
 type Holders = ReadonlyMap<string, readonly { readonly networkId: string; readonly name: string }[]>;
 
 /** By the containers' ids; of those only whose labels lead somewhere. */
-export function linksOf({ containers, resolved, hostRoutes }: Led): ReadonlyMap<string, LabelLinks> {
+export function labelLinksOf({ containers, resolved, hostRoutes }: Led): ReadonlyMap<string, LabelLinks> {
   const holders = holdersAmong(containers);
   const found = new Map<string, LabelLinks>();
   const add = (id: string, links: LabelLinks): void => {

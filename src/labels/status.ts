@@ -10,7 +10,7 @@ import type { Overview } from './controller/overview.js';
 import { compareState } from './diff/compare.js';
 import type { SandboxDesired } from './diff/state.js';
 import type { ContainerView } from './discovery/container.js';
-import { linksOf } from './links.js';
+import { labelLinksOf } from './links.js';
 import type { ComparedSandbox } from './namespace/sandbox.js';
 
 interface StatusParts {
@@ -39,7 +39,7 @@ export class LabelsStatus implements LabelsHalf {
 
   containers(): readonly LabelledStatus[] {
     const { overview } = this.#parts;
-    const links = linksOf(overview.led);
+    const links = labelLinksOf(overview.led);
     return overview.containers().map(one => ({ ...one, ...links.get(one.id) }));
   }
 

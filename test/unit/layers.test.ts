@@ -157,6 +157,7 @@ const PURE_PACKAGES: ReadonlyMap<string, readonly string[] | 'all'> = new Map<
 >([
   ['node:crypto', ['createHash']],
   ['node:util', ['getSystemErrorMap']],
+  ['@dagrejs/dagre', ['Graph', 'layout']],
   ['ipaddr.js', 'all'],
   ['tweetnacl', 'all'],
   ['yaml', ['LineCounter', 'isAlias', 'isMap', 'isScalar', 'isSeq', 'Lexer', 'parseDocument', 'visit']],
@@ -223,7 +224,8 @@ function checkFloors({ tree, imports }: Source): string[] {
   const floorOf = (file: string): number => FLOORS.indexOf(dirname(file));
   const isHalf = (file: string, half: string): boolean => file.startsWith(`src/${half}/`);
   const why = (file: string, from: string): string | undefined => {
-    if (from.startsWith('node:') || DEPENDENCIES.includes(from.split('/')[0]!)) return undefined;
+    if (from.startsWith('node:') || DEPENDENCIES.includes(/^(?:@[^/]+\/)?[^/]+/.exec(from)?.[0] ?? ''))
+      return undefined;
     if (!tree.has(from))
       return `${file} imports ${from}, which is neither in a listed folder nor a dependency`;
     if (floorOf(from) > floorOf(file)) return `${file} imports ${from}, which is above it`;

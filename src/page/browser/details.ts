@@ -3,9 +3,9 @@
 
 import type { LabelledStatus, LabelProblem, NetworkStatus, Rules } from '../../control/answers.js';
 import { html } from './elements.js';
-import type { Cell, Tunnel } from './graph.js';
+import type { GraphCell, Tunnel } from './graph.js';
 import type { Rates } from './rates.js';
-import { count, formatAge, formatBytes } from './words.js';
+import { count, formatAge, shortBytes } from './words.js';
 
 const STATE_WORDS: Readonly<Record<LabelledStatus['state'], string>> = {
   applied: 'applied',
@@ -38,7 +38,7 @@ export class Details {
     return this.#id;
   }
 
-  open(cell: Cell, rates: Rates, now: number): void {
+  open(cell: GraphCell, rates: Rates, now: number): void {
     this.#id = cell.id;
     this.#shown = '';
     this.#rulesOf = '';
@@ -66,7 +66,7 @@ export class Details {
     this.#element.replaceChildren();
   }
 
-  update(cell: Cell, rates: Rates, now: number): void {
+  update(cell: GraphCell, rates: Rates, now: number): void {
     const parts = [
       ...stateParts(cell, now),
       ...cell.tunnels.flatMap(tunnel => tunnelParts(tunnel, rates, now)),
@@ -101,7 +101,7 @@ export class Details {
   }
 }
 
-function stateParts({ kind, detail, problems, labelled }: Cell, now: number): HTMLElement[] {
+function stateParts({ kind, detail, problems, labelled }: GraphCell, now: number): HTMLElement[] {
   const state = labelled
     ? `${STATE_WORDS[labelled.state]}; ${labelled.inForce} of ${count(labelled.labels, 'label')} in force`
     : kind === 'container'
@@ -140,7 +140,7 @@ function tunnelParts({ network, endpoint }: Tunnel, rates: Rates, now: number): 
   const { peer, addresses, state, publicKey } = endpoint;
   const rate = rates.of(endpoint.id);
   const traffic = (bytes: number, perSecond: number | undefined): string =>
-    `${formatBytes(bytes)}${perSecond === undefined ? '' : ` · ${formatBytes(perSecond)}/s`}`;
+    `${shortBytes(bytes)}${perSecond === undefined ? '' : ` · ${shortBytes(perSecond)}/s`}`;
   return [
     html('h3', {}, `Tunnel on ${network}`),
     table([
@@ -166,15 +166,15 @@ function networkParts(network: NetworkStatus, rates: Rates): HTMLElement[] {
   ): number => endpoints.reduce((all, { peer }) => all + (peer ? of(peer) : 0), 0);
   const rate = endpoints.map(({ id }) => rates.of(id));
   const perSecond = (of: 'received' | 'sent'): string =>
-    `${formatBytes(rate.reduce((all, one) => all + (one?.[of] ?? 0), 0))}/s`;
+    `${shortBytes(rate.reduce((all, one) => all + (one?.[of] ?? 0), 0))}/s`;
   return [
     table([
       [mode === 'ifname' ? 'Interface' : 'Peer', via],
       ['Peer at', endpoint],
       ['Subnets', subnets.join(', ')],
       ['Tunnels', String(endpoints.length)],
-      ['Received', `${formatBytes(sum(({ receivedBytes }) => receivedBytes))} · ${perSecond('received')}`],
-      ['Sent', `${formatBytes(sum(({ sentBytes }) => sentBytes))} · ${perSecond('sent')}`],
+      ['Received', `${shortBytes(sum(({ receivedBytes }) => receivedBytes))} · ${perSecond('received')}`],
+      ['Sent', `${shortBytes(sum(({ sentBytes }) => sentBytes))} · ${perSecond('sent')}`],
     ]),
   ];
 }

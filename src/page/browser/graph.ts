@@ -10,11 +10,11 @@ import type {
   PeerStatus,
   Status,
 } from '../../control/answers.js';
-import { count, formatAge, formatBytes } from './words.js';
+import { count, formatAge, shortBytes } from './words.js';
 
-export type CellKind = 'container' | 'network' | 'address' | 'exit' | 'host' | 'nowhere';
+type CellKind = 'container' | 'network' | 'address' | 'exit' | 'host' | 'nowhere';
 /** `broken`: something of it is not in force. */
-export type CellState = 'well' | 'broken' | 'warned' | 'waiting' | 'stopped';
+type CellState = 'well' | 'broken' | 'warned' | 'waiting' | 'stopped';
 
 /** A container's place on a network of the driver. */
 export interface Tunnel {
@@ -23,7 +23,7 @@ export interface Tunnel {
 }
 
 /** What can be looked at. */
-export interface Cell {
+export interface GraphCell {
   readonly id: string;
   readonly kind: CellKind;
   readonly name: string;
@@ -36,10 +36,10 @@ export interface Cell {
   readonly network?: NetworkStatus;
 }
 
-export type LinkKind = 'route' | 'forward' | 'tunnel' | 'exit' | 'host-route';
+type LinkKind = 'route' | 'forward' | 'tunnel' | 'exit' | 'host-route';
 
 /** What leads from one cell to another. */
-export interface Link {
+interface Link {
   readonly kind: LinkKind;
   readonly from: string;
   readonly to: string;
@@ -50,7 +50,7 @@ export interface Link {
 /** Cells with links of the same kinds to the same others, by their names. */
 export interface Block {
   readonly id: string;
-  readonly cells: readonly Cell[];
+  readonly cells: readonly GraphCell[];
 }
 
 /** All links between two blocks. */
@@ -83,7 +83,9 @@ export function graphOf(status: Pick<Status, 'networks' | 'containers'>, now: nu
 }
 
 /** All problems with their cells, the newest first. */
-export function problemsOf({ blocks }: Graph): { readonly cell: Cell; readonly problem: LabelProblem }[] {
+export function problemsOf({
+  blocks,
+}: Graph): { readonly cell: GraphCell; readonly problem: LabelProblem }[] {
   return blocks
     .flatMap(({ cells }) => cells.flatMap(cell => cell.problems.map(problem => ({ cell, problem }))))
     .sort((a, b) => (a.problem.since < b.problem.since ? 1 : -1));
@@ -99,14 +101,14 @@ interface Known {
 class Building {
   readonly #now: number;
   readonly #containers = new Map<string, Known>();
-  readonly #others = new Map<string, Cell>();
+  readonly #others = new Map<string, GraphCell>();
   readonly links: Link[] = [];
 
   constructor(now: number) {
     this.#now = now;
   }
 
-  get cells(): readonly Cell[] {
+  get cells(): readonly GraphCell[] {
     const containers = [...this.#containers].map(([id, known]) => containerCell(id, known, this.#now));
     return [...containers, ...this.#others.values()];
   }
@@ -171,7 +173,7 @@ class Building {
     return this.#other(NOWHERE, 'nowhere', 'unreachable', 'closed: nothing is sent there');
   }
 
-  #other(id: string, kind: CellKind, name: string, detail: string, rest: Partial<Cell> = {}): string {
+  #other(id: string, kind: CellKind, name: string, detail: string, rest: Partial<GraphCell> = {}): string {
     if (!this.#others.has(id))
       this.#others.set(id, { id, kind, name, detail, state: 'well', problems: [], tunnels: [], ...rest });
     return id;
@@ -184,7 +186,7 @@ function isBrokenRoute({ notInForce, state }: LabelledStatus, network: string): 
   return notInForce.some(({ label }) => label === `twine.route.${network}` || label.endsWith(`.${network}`));
 }
 
-function containerCell(id: string, { name, tunnels, labelled }: Known, now: number): Cell {
+function containerCell(id: string, { name, tunnels, labelled }: Known, now: number): GraphCell {
   const problems = [...(labelled?.notInForce ?? []), ...tunnels.flatMap(tunnelProblem)];
   const state = stateOf(labelled, problems);
   return {
@@ -233,7 +235,7 @@ function detailOf(state: CellState, { problems, tunnels, labelled }: Described, 
 /** Received and sent, of all peers together. */
 function trafficOf(peers: readonly PeerStatus[]): string {
   const sum = (of: (peer: PeerStatus) => number): string =>
-    formatBytes(peers.reduce((all, peer) => all + of(peer), 0));
+    shortBytes(peers.reduce((all, peer) => all + of(peer), 0));
   return `↓${sum(({ receivedBytes }) => receivedBytes)} ↑${sum(({ sentBytes }) => sentBytes)}`;
 }
 
@@ -243,13 +245,13 @@ function handshakeOf(peer: PeerStatus | undefined, now: number): string {
   return `${formatAge(now - Date.parse(peer.lastHandshake))} ago`;
 }
 
-function blocksOf(cells: readonly Cell[], links: readonly Link[]): Block[] {
+function blocksOf(cells: readonly GraphCell[], links: readonly Link[]): Block[] {
   const ends = new Map<string, Set<string>>(cells.map(({ id }) => [id, new Set()]));
   for (const { kind, from, to } of links) {
     ends.get(from)!.add(`${kind} > ${to}`);
     ends.get(to)!.add(`${kind} < ${from}`);
   }
-  const blocks = new Map<string, Cell[]>();
+  const blocks = new Map<string, GraphCell[]>();
   for (const cell of [...cells].sort(byName)) {
     // No id is empty: to dagre that is none.
     const id = cell.kind === 'container' ? ['links', ...[...ends.get(cell.id)!].sort()].join('\n') : cell.id;
@@ -260,7 +262,7 @@ function blocksOf(cells: readonly Cell[], links: readonly Link[]): Block[] {
   return [...blocks].map(([id, cells]) => ({ id, cells }));
 }
 
-function byName(a: Cell, b: Cell): number {
+function byName(a: GraphCell, b: GraphCell): number {
   return a.name.localeCompare(b.name, 'en', { numeric: true }) || (a.id < b.id ? -1 : 1);
 }
 
@@ -288,7 +290,7 @@ interface Words {
 }
 
 /** What is written at an edge, a line each kind. */
-export function wordsOf({ links }: Edge): Words[] {
+export function edgeWords({ links }: Edge): Words[] {
   return DIRECTIONS.flatMap((kind): Words[] => {
     const own = links.filter(link => link.kind === kind);
     const texts = [...new Set(own.map(({ text }) => text))];

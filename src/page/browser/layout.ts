@@ -1,7 +1,7 @@
 // Where the blocks of a graph are drawn, and the cells in them: in ranks, those that send left of what they send by. The ranks are dagre's. Pure. Not here: drawing (picture.ts).
 
 import { Graph as Layered, layout } from '@dagrejs/dagre';
-import { type Block, type Graph, wordsOf } from './graph.js';
+import { type Block, edgeWords, type Graph } from './graph.js';
 
 export interface Point {
   readonly x: number;
@@ -63,7 +63,7 @@ function placeIn(graph: Graph, most: number, isNarrow: boolean): Placed {
   const grids = new Map(graph.blocks.map(block => [block.id, gridOf(block, most, isNarrow)]));
   for (const [id, grid] of grids) layered.setNode(id, sizeOf(grid));
   for (const edge of graph.edges) {
-    const words = wordsOf(edge);
+    const words = edgeWords(edge);
     const longest = Math.max(...words.map(({ text }) => text.length));
     layered.setEdge(
       edge.from,

@@ -4,7 +4,7 @@
 import type { Status } from '../../control/answers.js';
 import { Details } from './details.js';
 import { byId, html, setText } from './elements.js';
-import { type Cell, type Graph, graphOf, problemsOf } from './graph.js';
+import { type Graph, type GraphCell, graphOf, problemsOf } from './graph.js';
 import { Picture } from './picture.js';
 import { Rates } from './rates.js';
 import { count, formatAge } from './words.js';
@@ -13,14 +13,14 @@ const PERIOD_MS = 1_000;
 const PATIENCE_MS = 10_000;
 /** Pixels beside the picture. */
 const AROUND = 40;
-/** From this width on, details are beside the picture (style.ts). */
+/** From this width on, details are beside the picture (page/style.ts). */
 const BESIDE = 1000;
 /** Problems in the list above the picture; the others are in the picture alone. */
 const MOST_LISTED = 6;
 
 const search = byId<HTMLInputElement>('search');
 const rates = new Rates();
-const cells = new Map<string, Cell>();
+const cells = new Map<string, GraphCell>();
 const picture = new Picture(byId<SVGSVGElement>('graph'), open);
 const details = new Details(byId<HTMLElement>('details'), close);
 let graph: Graph | undefined;

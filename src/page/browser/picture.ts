@@ -2,26 +2,26 @@
 // things are (layout.ts), what is shown of one (details.ts).
 
 import { setAll, setText, svg } from './elements.js';
-import { type Block, type Cell, type Edge, type Graph, wordsOf } from './graph.js';
+import { type Block, type Edge, edgeWords, type Graph, type GraphCell } from './graph.js';
 import { type Box, type Line, type Placed, type Point, place } from './layout.js';
-import { shorten } from './words.js';
+import { cutOff } from './words.js';
 
 /** What stands in front of a name, by its state: not by the colour alone. */
-const SIGNS: Readonly<Record<Cell['state'], string>> = {
+const SIGNS: Readonly<Record<GraphCell['state'], string>> = {
   well: '',
   broken: '!',
   warned: '?',
   waiting: '…',
   stopped: '–',
 };
-const STATES: Readonly<Record<Cell['state'], string>> = {
+const STATES: Readonly<Record<GraphCell['state'], string>> = {
   well: '',
   broken: 'not all in force: ',
   warned: 'with a warning: ',
   waiting: '',
   stopped: '',
 };
-const KINDS: Readonly<Record<Cell['kind'], string>> = {
+const KINDS: Readonly<Record<GraphCell['kind'], string>> = {
   container: 'container',
   network: 'network',
   address: 'address',
@@ -78,7 +78,7 @@ export class Picture {
       // As long as a label fits its place, nothing moves.
       graph.edges.map(edge => [
         edge.id,
-        wordsOf(edge).map(({ kind, text }) => [kind, Math.ceil(text.length / 8)]),
+        edgeWords(edge).map(({ kind, text }) => [kind, Math.ceil(text.length / 8)]),
       ]),
     ]);
     this.#graph = graph;
@@ -157,7 +157,7 @@ export class Picture {
     if (frame && top.length > 0) frame.scrollLeft = Math.min(...top.map(({ x }) => x)) - 12;
   }
 
-  #paint({ id, kind, state, name, detail }: Cell): void {
+  #paint({ id, kind, state, name, detail }: GraphCell): void {
     const drawn = this.#drawn.get(id)!;
     const { width, height } = this.#placed!.cells.get(id)!;
     const isSmall = height < 40;
@@ -167,9 +167,9 @@ export class Picture {
     for (const one of [...Object.keys(SIGNS), ...Object.keys(KINDS)])
       classList.toggle(one, one === state || one === kind);
     setText(drawn.sign, sign);
-    setText(drawn.name, shorten(name, Math.floor((width - 26 - (sign ? 16 : 0)) / 7.3)));
+    setText(drawn.name, cutOff(name, Math.floor((width - 26 - (sign ? 16 : 0)) / 7.3)));
     setAll(drawn.name, { x: sign ? 28 : 12 });
-    setText(drawn.detail, isSmall ? '' : shorten(detail, Math.floor((width - 20) / 6.4)));
+    setText(drawn.detail, isSmall ? '' : cutOff(detail, Math.floor((width - 20) / 6.4)));
     setText(drawn.title, `${name}: ${detail}`);
   }
 
@@ -288,7 +288,7 @@ function moveTo({ element, box, sign, name, detail }: Drawn, { x, y, width, heig
 }
 
 function drawEdge(edge: Edge, line: Line): SVGElement[] {
-  const words = wordsOf(edge);
+  const words = edgeWords(edge);
   const isBroken = edge.links.some(link => link.isBroken);
   const [main] = words;
   const has = (kind: string): boolean => words.some(word => word.kind === kind);

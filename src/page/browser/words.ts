@@ -9,7 +9,7 @@ const TIMES: readonly (readonly [seconds: number, unit: string])[] = [
 ];
 
 /** `1.2 MB`: three digits at most. */
-export function formatBytes(bytes: number): string {
+export function shortBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) {
@@ -27,7 +27,7 @@ export function formatAge(ms: number): string {
 }
 
 /** At most so many characters, the end cut off. */
-export function shorten(text: string, most: number): string {
+export function cutOff(text: string, most: number): string {
   const characters = [...text];
   return characters.length <= most
     ? text

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LabelLinks } from '../../../src/control/answers.js';
-import { linksOf } from '../../../src/labels/links.js';
+import { labelLinksOf } from '../../../src/labels/links.js';
 import { container, plan } from '../../support/label-world.js';
 
 type Labels = Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ function ledTo(labels: Labels, more: Labels = {}): LabelLinks | undefined {
     container('gone', { networks: { main: '10.0.0.5' }, netns: null }),
   ];
   const { resolved, hostRoutes } = plan(containers);
-  return linksOf({ containers, resolved, hostRoutes }).get(containers[0]!.id);
+  return labelLinksOf({ containers, resolved, hostRoutes }).get(containers[0]!.id);
 }
 
 for (const [what, labels, links] of [
@@ -93,7 +93,7 @@ test('of containers that share a namespace each has the routes of its own labels
     container('two', { netns: '4:1', labels: { 'twine.route.10.8.0.0/16': 'gw' } }),
     container('gw', { networks: { main: '10.0.0.3' } }),
   ];
-  const links = linksOf({ containers, ...plan(containers) });
+  const links = labelLinksOf({ containers, ...plan(containers) });
   assert.deepEqual(
     containers.map(({ id }) => links.get(id)?.routes?.map(({ network }) => network)),
     [['10.7.0.0/16'], ['10.8.0.0/16'], undefined],

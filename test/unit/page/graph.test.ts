@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LabelledStatus, NetworkStatus } from '../../../src/control/answers.js';
-import { type Graph, graphOf, problemsOf, wordsOf } from '../../../src/page/browser/graph.js';
+import { edgeWords, type Graph, graphOf, problemsOf } from '../../../src/page/browser/graph.js';
 import { type Box, place } from '../../../src/page/browser/layout.js';
-import { count, formatAge, formatBytes, shorten } from '../../../src/page/browser/words.js';
+import { count, cutOff, formatAge, shortBytes } from '../../../src/page/browser/words.js';
 import { networkOf, PageWorld, threeContainers, threeHundred } from '../../support/page-world.js';
 
 const NOW = Date.parse('2026-01-01T00:01:00Z');
@@ -64,7 +64,7 @@ test('a route and a port that comes back are one edge, laid out as the route lea
   assert.equal(edges.length, 1);
   const from = blocks.find(({ id }) => id === edges[0]!.from);
   assert.deepEqual(
-    [from?.cells[0]?.name, wordsOf(edges[0]!)],
+    [from?.cells[0]?.name, edgeWords(edges[0]!)],
     [
       'app',
       [
@@ -175,20 +175,20 @@ const overlap = (a: Box, b: Box): boolean =>
   a.x < right(b) && b.x < right(a) && a.y < below(b) && b.y < below(a);
 
 for (const [given, text] of [
-  [formatBytes(0), '0 B'],
-  [formatBytes(999), '999 B'],
-  [formatBytes(999.6), '1.0 kB'],
-  [formatBytes(1_250_000), '1.3 MB'],
-  [formatBytes(99_950_000), '100 MB'],
-  [formatBytes(2 ** 60), '1153 PB'],
+  [shortBytes(0), '0 B'],
+  [shortBytes(999), '999 B'],
+  [shortBytes(999.6), '1.0 kB'],
+  [shortBytes(1_250_000), '1.3 MB'],
+  [shortBytes(99_950_000), '100 MB'],
+  [shortBytes(2 ** 60), '1153 PB'],
   [formatAge(-5_000), '0 s'],
   [formatAge(59_000), '59 s'],
   [formatAge(60_000), '1 min'],
   [formatAge(7_200_000), '2 h'],
   [formatAge(200_000_000), '2 d'],
-  [shorten('abcdef', 6), 'abcdef'],
-  [shorten('abcdefg', 6), 'abcde…'],
-  [shorten('🐳🐳🐳', 2), '🐳…'],
+  [cutOff('abcdef', 6), 'abcdef'],
+  [cutOff('abcdefg', 6), 'abcde…'],
+  [cutOff('🐳🐳🐳', 2), '🐳…'],
   [count(1, 'label'), '1 label'],
   [count(0, 'label'), '0 labels'],
 ] as const) {
