@@ -2,6 +2,7 @@
 // and after each follows a rest in proportion to the time that it took. Not here: what they ask for, how much of it may
 // wait (driver/plugin/http.ts).
 
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep, setImmediate as turnsEnd } from 'node:timers/promises';
 import { RoundRobin } from './round-robin.js';
 
