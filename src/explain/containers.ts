@@ -47,8 +47,14 @@ export async function explainLive(
       forwarding: () => ({ isOn: { 4: false, 6: false }, isNftables: false }),
       names: { answers: new Map(), revision: 0 },
     });
-    const found = await containers.list(true);
-    const from = find(found);
+    const listed = await containers.list(true);
+    const chosen = find(listed);
+    if (chosen.hostNetwork)
+      throw new UserError(
+        `${quote(chosen.name)} is in the network of the host, whose ways dwgd does not explain: ask ip route get there`,
+      );
+    const found = listed.map(one => ({ ...one, attachments: sharedAttachments(one, listed) }));
+    const from = found[listed.indexOf(chosen)]!;
     if (!from.netns)
       throw new UserError(
         `${quote(from.name)} is not running, so that there is no way to ask about: start it`,
@@ -66,6 +72,15 @@ export async function explainLive(
     host?.close();
     entry.close();
   }
+}
+
+/** Of all that share its namespace: who joined another's has none of its own. */
+function sharedAttachments(
+  { netns, attachments }: ContainerView,
+  all: readonly ContainerView[],
+): ContainerView['attachments'] {
+  if (!netns) return attachments;
+  return all.filter(one => one.netns?.key === netns.key).flatMap(one => one.attachments);
 }
 
 /** Names of the DNS stay what they are: looked up from here, they would go by the host's resolver and not by the container's. */

@@ -142,8 +142,9 @@ function openView(entry: NetnsSwitch, { netns }: WayPlace, family: 4 | 6): Kerne
 }
 
 function linkOf(view: KernelView, address: Address): LinkRef | undefined {
-  const own = view.addresses.find(({ prefix }) => sameAddress(prefix.address, address));
-  return own && view.links.get(own.index);
+  const own = view.addresses.filter(({ prefix }) => sameAddress(prefix.address, address));
+  const links = own.flatMap(({ index }) => view.links.get(index) ?? []);
+  return links.find(({ name }) => name !== 'lo') ?? links[0];
 }
 
 function stop(hop: Hop, view: KernelView, end: Exclude<HopEnd, { kind: 'leaves' }>): Ending {
@@ -197,9 +198,10 @@ function leave(hop: Hop, view: KernelView, end: Extract<HopEnd, { kind: 'leaves'
   if (link?.kind === 'wireguard') return tunnel(hop, view, end.link.name);
   const gateway = formatAddress(end.next);
   // A tunnel of another kind, or whatever else has been brought in beside Docker.
-  if (link?.ignoresNextHop || !isOfDocker(view, at.place, end.link))
+  const attached = attachmentsBy(view, at.place, end.link);
+  if (link?.ignoresNextHop || attached.length === 0)
     return ending(hop, 'tunnel', `goes by ${name}${of}`, { ...where, next: gateway });
-  const next = nextPlace(containers, at.place, end.next);
+  const next = nextPlace(containers, at.place, attached, end.next);
   if (next) return { place: next, by: end.next };
   const isOurs = [RTPROT_DWGD, RTPROT_DWGD_TUNNEL].includes(end.route.protocol);
   const isDockers = at.place.attachments.some(({ gateways = [] }) =>
@@ -207,9 +209,10 @@ function leave(hop: Hop, view: KernelView, end: Extract<HopEnd, { kind: 'leaves'
   );
   const at2 = { ...where, next: gateway };
   if (isDefault(end.route.destination) && !isOurs) {
-    const words = isFirst(hop)
-      ? "leaves by Docker's default route: not covered by a label"
-      : `leaves by the default route${of}`;
+    const words =
+      isFirst(hop) && isDockers
+        ? "leaves by Docker's default route: not covered by a label"
+        : `leaves by the default route${of}${isDockers ? '' : ` to ${gateway}, which no container has`}`;
     return ending(hop, 'default route', words, at2);
   }
   const whom = isDockers ? 'the host' : 'which no container has';
@@ -238,16 +241,24 @@ function tunnel(hop: Hop, view: KernelView, link: string): Ending {
   return ending(hop, 'tunnel', `goes by ${where}`, { link });
 }
 
-/** Whether the link has an address that Docker gave. */
-function isOfDocker(view: KernelView, { attachments }: WayPlace, link: LinkRef): boolean {
-  const given = attachments.flatMap(({ addresses }) => addresses);
-  return view.addresses.some(
-    ({ index, prefix }) => index === link.index && given.some(one => sameAddress(one, prefix.address)),
+type Attachments = WayPlace['attachments'];
+
+/** Those whose address, which Docker gave, is on the link. */
+function attachmentsBy(view: KernelView, { attachments }: WayPlace, link: LinkRef): Attachments {
+  const own = view.addresses.filter(({ index }) => index === link.index);
+  return attachments.filter(({ addresses }) =>
+    addresses.some(one => own.some(({ prefix }) => sameAddress(one, prefix.address))),
   );
 }
 
-function nextPlace(containers: readonly WayPlace[], here: WayPlace, address: Address): WayPlace | undefined {
-  const networks = new Set(here.attachments.map(({ networkId }) => networkId));
+/** Who has the next hop, on a network that the link is on. */
+function nextPlace(
+  containers: readonly WayPlace[],
+  here: WayPlace,
+  attached: Attachments,
+  address: Address,
+): WayPlace | undefined {
+  const networks = new Set(attached.map(({ networkId }) => networkId));
   const holders = containers.filter(
     ({ netns, attachments }) =>
       netns !== undefined &&

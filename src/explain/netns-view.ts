@@ -20,8 +20,14 @@ import {
 import { type Route, RTN_LOCAL, RTN_UNREACHABLE } from '../netlink/route/route.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import type { WgPeer } from '../netlink/wireguard/device.js';
-import { getAllRequest, getChainsRequest, getElementsRequest, NETLINK_NETFILTER } from '../nft/messages.js';
-import { decodeChain, decodeElements, decodeListedRule, decodeSet } from './machine/decode.js';
+import {
+  getAllRequest,
+  getChainsRequest,
+  getElementsRequest,
+  getTablesRequest,
+  NETLINK_NETFILTER,
+} from '../nft/messages.js';
+import { decodeChain, decodeDormant, decodeElements, decodeListedRule, decodeSet } from './machine/decode.js';
 import {
   type ListedRule,
   type ListedSet,
@@ -35,6 +41,8 @@ import type { NetnsView, RouteAnswer } from './machine/walk.js';
 
 const LIMITS: AnswerLimits = { ...GUARDED, bytes: 8 * 1024 * 1024 };
 const [RTN_MULTICAST, RTN_UNICAST] = [5, 1] as const;
+/** Elements of all sets together, and how many are looked through for one packet: their owner could make any number. */
+const [MAX_ELEMENTS, MAX_COMPARED] = [200_000, 2_000_000] as const;
 /** Names of the tables that the iptables before nf_tables has there. */
 const LEGACY = {
   4: '/proc/thread-self/net/ip_tables_names',
@@ -54,6 +62,8 @@ export class KernelView implements NetnsView {
   readonly #rt: RtNetlink;
   readonly #wg: WgCtrl;
   readonly #forwarding: ReadonlySet<string>;
+  #room: number = MAX_ELEMENTS;
+  #comparisons: number = MAX_COMPARED;
   readonly #elements = new Map<string, readonly SetElement[] | undefined>();
 
   /** @throws OpError when it cannot be entered; ChannelError where it has more than is read; DecodeError */
@@ -118,7 +128,7 @@ export class KernelView implements NetnsView {
   }
 
   forwards({ family }: Packet, link: LinkRef): boolean {
-    return this.#forwarding.has(family === 4 ? `4 ${link.name}` : '6 all');
+    return this.#forwarding.has(`${family} ${link.name}`) || (family === 6 && this.#forwarding.has('6 all'));
   }
 
   typeOf(address: Address): number | undefined {
@@ -136,7 +146,8 @@ export class KernelView implements NetnsView {
     if (!set) return undefined;
     if (!this.#elements.has(key)) this.#elements.set(key, this.#readElements(set));
     const elements = this.#elements.get(key);
-    return elements && { set, elements };
+    this.#comparisons -= elements?.length ?? 0;
+    return elements && this.#comparisons >= 0 ? { set, elements } : undefined;
   }
 
   /** Of a WireGuard link, the peers; undefined where it is none. */
@@ -156,7 +167,10 @@ export class KernelView implements NetnsView {
 
   #readElements({ family, table, name }: ListedSet): readonly SetElement[] | undefined {
     try {
-      return this.#list(getElementsRequest(family, table, name), 'elements').flatMap(decodeElements);
+      if (this.#room < 0) return undefined;
+      const found = this.#list(getElementsRequest(family, table, name), 'elements').flatMap(decodeElements);
+      this.#room -= found.length;
+      return this.#room < 0 ? undefined : found;
     } catch (err) {
       if (err instanceof TooManyError || err instanceof OpError) return undefined;
       throw err;
@@ -174,7 +188,12 @@ export class KernelView implements NetnsView {
       rules.set(key, list);
       list.push({ ...rule, number: list.length + 1 });
     }
-    const decoded = chains.map(payload => decodeChain(payload));
+    const dormant = new Set(
+      this.#list(getTablesRequest(), 'tables').flatMap(each => decodeDormant(each) ?? []),
+    );
+    const decoded = chains
+      .map(payload => decodeChain(payload))
+      .filter(chain => !chain || !dormant.has(placeKey(chain.family, chain.table, '')));
     const sets = this.#list(getAllRequest('sets'), 'sets').flatMap(payload => decodeSet(payload) ?? []);
     const ruleset = {
       ...{ chains: decoded.flatMap(chain => chain ?? []), rules },
@@ -201,7 +220,7 @@ function namesIn(path: string): readonly string[] {
   }
 }
 
-/** Of the namespace of the calling thread: `4 eth0` for each link that forwards, and `6 all`. */
+/** Of the namespace of the calling thread: `4 eth0` and `6 eth0` for links that forward, and `6 all`. */
 function forwardingLinks(): ReadonlySet<string> {
   const isOn = (path: string): boolean => existsSync(path) && readFileSync(path, 'latin1').trim() !== '0';
   const links = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: LIMITS }));
@@ -213,6 +232,10 @@ function forwardingLinks(): ReadonlySet<string> {
     const four = names.filter(name => isOn(`/proc/sys/net/ipv4/conf/${name}/forwarding`));
     return new Set([
       ...four.map(name => `4 ${name}`),
+      // Of kernels from 6.17 on: one link's, whatever `all` has.
+      ...names
+        .filter(name => isOn(`/proc/sys/net/ipv6/conf/${name}/force_forwarding`))
+        .map(name => `6 ${name}`),
       ...(isOn('/proc/sys/net/ipv6/conf/all/forwarding') ? ['6 all'] : []),
     ]);
   } finally {

@@ -36,6 +36,10 @@ export const addPage: AddPage = (router, { status, rules }) => {
         error: `the page is at an address of this host, or at localhost, not at ${excerpt(host ?? '')}`,
       });
   });
+  router.use(`/${API_VERSION}`, ({ headers }, response, next) => {
+    if (headers['sec-fetch-site'] !== 'cross-site') next();
+    else answer(response, 403, { error: 'the page of another site asks: only the page at / may' });
+  });
   router.get('/', (_request, response) => answerText(response, 200, 'text/html; charset=utf-8', DOCUMENT));
   router.get(`/${ASSET_FOLDER}/:name`, async ({ params: { name } }, response, next) => {
     assets ??= loadAssets();

@@ -51,7 +51,9 @@ function asText({ container, question, steps, sentence }: LiveExplanation): stri
 
 function asJson({ container, question, ...rest }: LiveExplanation): string {
   const all = { container, destination: formatQuestion(question), ...rest };
-  return `${JSON.stringify(all, null, 2)}\n`;
+  // Names of links come from the namespace: no character of them reaches a terminal as a command.
+  const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return `${JSON.stringify(all, null, 2).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped)}\n`;
 }
 
 /** Adds what helps where Docker cannot be reached, and where a namespace has more than is read. */

@@ -1,14 +1,22 @@
 // Chains, rules, sets and elements of nf_tables, decoded: NFTA_* of <linux/netfilter/nf_tables.h>. Pure. Not here: expressions
 // (expressions.ts), asking for them (explain/netns-view.ts).
 
-import { attrMap, readAttrs, readString } from '../../netlink/attributes.js';
+import { attrMap, readAttrs } from '../../netlink/attributes.js';
 import { decodeRuleComment } from '../../nft/messages.js';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes } from '../../nft/nfgenmsg.js';
 import type { NftFamily } from '../../nft/table.js';
-import { dataValue, decodeExpressions, decodeVerdict, word } from './expressions.js';
-import type { HookName, ListedChain, ListedRule, ListedSet, SetElement } from './instruction.js';
+import { dataValue, decodeExpressions, decodeVerdict, rawName, word } from './expressions.js';
+import {
+  type HookName,
+  type ListedChain,
+  type ListedRule,
+  type ListedSet,
+  placeKey,
+  type SetElement,
+} from './instruction.js';
 
 const NONE = Buffer.alloc(0);
+const NFT_TABLE_F_DORMANT = 1;
 const NFT_SET_INTERVAL = 4;
 const [NFT_SET_ELEM_INTERVAL_END, NFT_SET_ELEM_CATCHALL] = [1, 2] as const;
 const NF_DROP = 0;
@@ -40,6 +48,14 @@ export function decodeChain(payload: Buffer): ListedChain | undefined {
       isDropping: word(attrs.get(5)) === NF_DROP,
     },
   };
+}
+
+/** The place of a table that is switched off (`flags dormant`), as placeKey() has it without a chain. @throws DecodeError */
+export function decodeDormant(payload: Buffer): string | undefined {
+  const attrs = attrMap(nfAttributes(payload));
+  const family = FAMILIES.get(payload.readUInt8(0));
+  const isDormant = ((word(attrs.get(2)) ?? 0) & NFT_TABLE_F_DORMANT) !== 0;
+  return family && isDormant ? placeKey(family, text(attrs, 1), '') : undefined;
 }
 
 /** A rule without its number. @throws DecodeError */
@@ -84,10 +100,17 @@ export function decodeElements(payload: Buffer): SetElement[] {
       ...((flags & NFT_SET_ELEM_CATCHALL) !== 0 && { isCatchAll: true as const }),
       ...(data && { data }),
       ...(verdict && { verdict }),
+      ...(hasConditions(attrs) && { isConditional: true as const }),
     };
   });
 }
 
+/** Whether an element has expressions that may keep it from matching, such as a limit. */
+function hasConditions(attrs: ReadonlyMap<number, Buffer>): boolean {
+  const own = attrs.get(7);
+  return attrs.has(11) || (own !== undefined && rawName(attrMap(own).get(1) ?? NONE) !== 'counter');
+}
+
 function text(attrs: ReadonlyMap<number, Buffer>, type: number): string {
-  return readString(attrs.get(type) ?? NONE);
+  return rawName(attrs.get(type) ?? NONE);
 }

@@ -1,7 +1,7 @@
 // Expressions of a rule, decoded: NFTA_* of <linux/netfilter/nf_tables.h>. Pure. Not here: rules, chains and sets (decode.ts),
 // what an expression does (machine.ts).
 
-import { attrMap, readAttrs, readString } from '../../netlink/attributes.js';
+import { attrMap, readAttrs, untilZero } from '../../netlink/attributes.js';
 import type { Instruction, Verdict } from './instruction.js';
 
 type Attributes = ReadonlyMap<number, Buffer>;
@@ -20,7 +20,7 @@ const NFT_OBJECT_COUNTER = 1;
 export function decodeExpressions(bytes: Buffer): Instruction[] {
   return readAttrs(bytes).map(({ value }) => {
     const attrs = attrMap(value);
-    const name = readString(attrs.get(1) ?? NONE);
+    const name = rawName(attrs.get(1) ?? NONE);
     const data = attrMap(attrs.get(2) ?? NONE);
     return DECODERS[name]?.(data) ?? (NEUTRAL.has(name) ? { op: 'neutral' } : { op: 'other', name });
   });
@@ -53,7 +53,7 @@ const DECODERS: Readonly<Record<string, (data: Attributes) => Instruction | unde
     if (sreg === undefined || !set) return undefined;
     const dreg = target === undefined ? undefined : target === 0 ? 'verdict' : register(data.get(3));
     return {
-      ...{ op: 'lookup', set: readString(set), sreg, inverted: ((word(data.get(5)) ?? 0) & 1) !== 0 },
+      ...{ op: 'lookup', set: rawName(set), sreg, inverted: ((word(data.get(5)) ?? 0) & 1) !== 0 },
       ...(dreg !== undefined && { dreg }),
     };
   },
@@ -124,11 +124,10 @@ const DECODERS: Readonly<Record<string, (data: Attributes) => Instruction | unde
   reject: () => ({ op: 'reject' }),
   notrack: () => ({ op: 'notrack' }),
   // Puts an element into a set, or takes one out.
-  dynset: data => (data.has(7) || data.has(11) ? undefined : { op: 'neutral' }),
   objref: data => (word(data.get(1)) === NFT_OBJECT_COUNTER ? { op: 'neutral' } : undefined),
   queue: () => ({ op: 'verdict', verdict: { kind: 'queue' } }),
-  match: data => ({ op: 'match', name: readString(data.get(1) ?? NONE), info: data.get(3) ?? NONE }),
-  target: data => ({ op: 'target', name: readString(data.get(1) ?? NONE), info: data.get(3) ?? NONE }),
+  match: data => ({ op: 'match', name: rawName(data.get(1) ?? NONE), info: data.get(3) ?? NONE }),
+  target: data => ({ op: 'target', name: rawName(data.get(1) ?? NONE), info: data.get(3) ?? NONE }),
 };
 
 /** @param data of NFTA_DATA_*. Undefined where there is none that is known */
@@ -137,11 +136,16 @@ export function decodeVerdict(data: Attributes): Verdict | undefined {
   if (!nested) return undefined;
   const attrs = attrMap(nested);
   const code = (word(attrs.get(1)) ?? 0) | 0;
-  const chain = readString(attrs.get(2) ?? NONE);
+  const chain = rawName(attrs.get(2) ?? NONE);
   if (code === NFT_JUMP || code === NFT_GOTO) return { kind: code === NFT_JUMP ? 'jump' : 'goto', chain };
   if (code === NFT_RETURN) return { kind: 'return' };
   if (code === NF_ACCEPT || code === NF_DROP) return { kind: code === NF_ACCEPT ? 'accept' : 'drop' };
   return (code & 0xff) === NF_QUEUE ? { kind: 'queue' } : undefined;
+}
+
+/** A name, byte by byte: two of them may be alike as text. */
+export function rawName(value: Buffer): string {
+  return untilZero(value).toString('latin1');
 }
 
 /** NFTA_DATA_VALUE of a nest. */

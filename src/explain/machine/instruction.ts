@@ -116,6 +116,8 @@ export interface SetElement {
   readonly isCatchAll?: true;
   readonly data?: Buffer;
   readonly verdict?: Verdict;
+  /** It has expressions of its own, which are not followed. */
+  readonly isConditional?: true;
 }
 
 /** A set or map without its elements. */

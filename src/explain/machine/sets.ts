@@ -17,9 +17,10 @@ export function lookUpInSet(
 ): Found {
   const plain = elements.filter(({ isCatchAll }) => !isCatchAll);
   const hit = set.isInterval && !set.parts ? inIntervals(plain, key) : among(plain, key, set.parts);
+  if (hit.element?.isConditional) return { found: undefined };
   if (hit.found !== false) return hit;
   const rest = elements.find(({ isCatchAll }) => isCatchAll);
-  return rest ? { found: true, element: rest } : hit;
+  return rest ? { found: rest.isConditional ? undefined : true, element: rest } : hit;
 }
 
 /** One after the other: single values, or ranges of each part. */

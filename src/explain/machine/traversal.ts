@@ -80,7 +80,10 @@ class Chain {
     const isSure = matches === true && !mayBe;
     if (packet.mark !== mark) events.push({ kind: 'marked', by });
     if (translation) events.push({ kind: isSure ? 'translated' : 'may translate', by, end: translation });
-    if (verdict === undefined) return undefined;
+    if (verdict === undefined) {
+      if (mayKeepPackets(rule)) events.push({ kind: 'may decide', by });
+      return undefined;
+    }
     if (verdict === 'unknown' || verdict.kind === 'queue') {
       events.push({ kind: 'may decide', by });
       this.mayHaveEnded = true;
@@ -156,10 +159,18 @@ function track(hook: HookName, packet: Packet, priority: number): void {
     packet.isTracked = true;
 }
 
-/** In the order in which they are run. */
+/** Expressions that are not followed, and may answer or lead elsewhere without a verdict. */
+const KEEPERS: ReadonlySet<string> = new Set(['synproxy', 'tproxy', 'objref']);
+
+function mayKeepPackets({ instructions }: ListedRule): boolean {
+  return instructions.some(each => each.op === 'other' && KEEPERS.has(each.name));
+}
+
+/** In the order in which they are run: of two of one priority, the newer one is first. */
 function chainsAt(hook: HookName, { family }: Packet, { chains }: Ruleset): ListedChain[] {
   const own = family === 4 ? 'ip' : 'ip6';
   return chains
     .filter(chain => chain.base?.hook === hook && (chain.family === 'inet' || chain.family === own))
+    .reverse()
     .sort(({ base: a }, { base: b }) => placeOf(hook, a!) - placeOf(hook, b!) || a!.priority - b!.priority);
 }

@@ -128,7 +128,12 @@ export class Walk {
     if (route.type !== RTN_UNICAST || !oif) return { kind: 'unknown', why: 'it goes to more than one' };
     const destination = this.#destination();
     return {
-      ...{ kind: 'leaves', link: oif, next: route.gateway ?? destination, route: matched ?? route },
+      ...{
+        kind: 'leaves',
+        link: oif,
+        next: route.gateway ?? route.gateways?.[0] ?? destination,
+        route: matched ?? route,
+      },
       hasSeveralGateways: (matched?.gateways?.length ?? 0) > 1,
     };
   }

@@ -121,7 +121,11 @@ class Building {
     const detail = [by, ...(peers.length > 0 ? [trafficOf(peers)] : [])].join(' · ');
     this.#other(id, 'network', name, detail, { network });
     for (const endpoint of network.endpoints) {
-      const from = this.#container(endpoint.container ?? `endpoint ${endpoint.id.slice(0, 12)}`);
+      const { container, id: own } = endpoint;
+      const from = this.#container(
+        container ?? `endpoint ${own}`,
+        container ?? `endpoint ${own.slice(0, 12)}`,
+      );
       this.#containers.get(from)!.tunnels.push({ network: name, endpoint });
       const { problem, state } = endpoint;
       this.links.push({
@@ -163,9 +167,10 @@ class Building {
     return this.#other(`address ${address}`, 'address', address, 'no container of this Docker');
   }
 
-  #container(name: string): string {
+  /** @param shown where it has no name but its id */
+  #container(name: string, shown = name): string {
     const id = `container ${name}`;
-    if (!this.#containers.has(id)) this.#containers.set(id, { name, tunnels: [] });
+    if (!this.#containers.has(id)) this.#containers.set(id, { name: shown, tunnels: [] });
     return id;
   }
 

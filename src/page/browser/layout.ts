@@ -40,6 +40,8 @@ const PADDING = 12;
 const MOST_COLUMNS = 3;
 /** Below this width, what is beside each other is nearer. */
 const NARROW = 720;
+/** Lines that are laid out in layers, and what holds without: columns, and pixels between blocks. */
+const [MOST_LAYERED, STACKS, STACK_GAP] = [120, 3, 60] as const;
 const LINE = 17;
 const CHARACTER = 6.6;
 
@@ -72,8 +74,32 @@ function placeIn(graph: Graph, most: number, isNarrow: boolean): Placed {
       edge.id,
     );
   }
-  layout(layered);
+  if (graph.edges.length <= MOST_LAYERED) layout(layered);
+  else stack(layered, graph);
   return read(graph, layered, grids);
+}
+
+/** Without layers, whose order takes seconds for so many lines: three columns, and straight lines. */
+function stack(layered: Layered, { blocks, edges }: Graph): void {
+  const bottoms = Array.from({ length: STACKS }, () => 8);
+  const boxes = blocks.map(({ id }) => layered.node(id) as Box);
+  const column = Math.max(...boxes.map(({ width }) => width)) + 2 * STACK_GAP;
+  for (const box of boxes) {
+    const at = bottoms.indexOf(Math.min(...bottoms));
+    Object.assign(box, { x: 8 + at * column + box.width / 2, y: bottoms[at]! + box.height / 2 });
+    bottoms[at]! += box.height + STACK_GAP;
+  }
+  for (const { id, from, to } of edges) {
+    const [one, other] = [layered.node(from) as Box, layered.node(to) as Box];
+    Object.assign(layered.edge({ v: from, w: to, name: id }) as Point, {
+      x: (one.x + other.x) / 2,
+      y: (one.y + other.y) / 2,
+    });
+  }
+  Object.assign(layered.graph() as Partial<Box>, {
+    width: STACKS * column + 16,
+    height: Math.max(...bottoms) + 8,
+  });
 }
 
 function gridOf({ cells }: Block, most: number, isNarrow: boolean): Grid {

@@ -100,6 +100,7 @@ const SETS: Readonly<
       { key: port(443), verdict: { kind: 'jump', chain: 'other' } },
     ],
   },
+  limited: { isInterval: false, elements: [{ key: port(80), isConditional: true }] },
   addresses: { isInterval: false, elements: [{ key: port(80), data: bytes(10, 5, 0, 1) }] },
   rest: {
     isInterval: false,
@@ -424,4 +425,9 @@ test('a rule of a label goes by its name, and a closed container by the label th
   } as const;
   assert.equal(nameDecider({ rule }), 'rule blockAll');
   assert.match(nameDecider({ rule: { ...rule, chain: 'strict-output' } }), /^the strict label/);
+});
+
+test('of an element with a limit of its own it is not known whether it matches', () => {
+  const key = knownBits(port(80));
+  assert.equal(lookUpInSet(SETS.limited!, SETS.limited!.elements, key).found, undefined);
 });

@@ -169,6 +169,27 @@ for (const [what, containers] of [
   }
 }
 
+test('of sixty gateways with ten routes each, no two cells overlap, and it is laid out at once', () => {
+  const gateways = Array.from({ length: 60 }, (_, n) => `gateway-${n}`);
+  const containers = gateways.map((name, n) =>
+    labelled(name, {
+      routes: Array.from({ length: 10 }, (_, k) => {
+        const container = gateways[(n * 7 + k * 11 + 1) % gateways.length]!;
+        return { network: `10.${n}.${k}.0/24`, gateway: `172.17.0.${n + 2}`, container };
+      }),
+    }),
+  );
+  const graph = drawn(containers, []);
+  assert.ok(graph.edges.length > 120);
+  const { cells, edges } = place(graph, 1360);
+  const boxes = [...cells.values()];
+  assert.deepEqual(
+    boxes.flatMap((a, n) => boxes.slice(n + 1).filter(b => overlap(a, b))),
+    [],
+  );
+  assert.equal(edges.size, graph.edges.length);
+});
+
 const right = ({ x, width }: Box): number => x + width;
 const below = ({ y, height }: Box): number => y + height;
 const overlap = (a: Box, b: Box): boolean =>

@@ -13,13 +13,13 @@ interface Answer {
 
 async function asking(
   t: TestContext,
-): Promise<(path: string, method?: string, host?: string) => Promise<Answer>> {
+): Promise<(path: string, method?: string, host?: string, site?: string) => Promise<Answer>> {
   const { port, close } = await new PageWorld(threeContainers(), [networkOf('lan', ['app'])]).open();
   t.after(close);
-  return (path, method = 'GET', host = `127.0.0.1:${port}`) =>
+  return (path, method = 'GET', host = `127.0.0.1:${port}`, site = 'same-origin') =>
     new Promise((resolve, reject) => {
       const asked = request(
-        { host: '127.0.0.1', port, path, method, agent: false, headers: { host } },
+        { host: '127.0.0.1', port, path, method, agent: false, headers: { host, 'sec-fetch-site': site } },
         answer => {
           const parts: Buffer[] = [];
           answer.on('data', (part: Buffer) => parts.push(part));
@@ -93,6 +93,16 @@ test('who comes by a name that is not localhost has no answer but the metrics', 
     );
   }
   assert.equal((await ask('/metrics', 'GET', 'server:9586')).status, 200);
+});
+
+test('what another site has a browser ask is refused, but its link to the page is not', async t => {
+  const ask = await asking(t);
+  const statusOf = async (path: string): Promise<unknown> =>
+    (await ask(path, 'GET', undefined, 'cross-site')).status;
+  assert.deepEqual(
+    [await statusOf('/'), await statusOf('/v1/status'), await statusOf('/v1/rules/web')],
+    [200, 403, 403],
+  );
 });
 
 for (const [header, isOwn] of [
