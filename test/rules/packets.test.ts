@@ -21,11 +21,13 @@ import { allCases, type Case } from './cases.js';
 import { probes } from './probes.js';
 import { Network, type Place } from './router.js';
 
-/** A second for each. */
+/** Two thirds of a second for each, of one pair of routers. */
 const CASES = Number(process.env.RULES_CASES ?? 520);
 /** Only cases with this in a rule, while one works on them. */
 const ONLY = process.env.RULES_ONLY ?? '';
 const CASES_AT_LEAST = CASES * 0.9;
+/** Pairs of routers, which have the cases in turn: most of the time is that of programs, of which each waits for the last. */
+const PAIRS = 2;
 /** Rules that count are right when they are so each time. */
 const COUNTING_TRIES = 3;
 /**
@@ -72,7 +74,7 @@ async function loadTheirs(network: Network, one: Case): Promise<void> {
   const families = ([4, 6] as const).filter(family => one.family === undefined || one.family === family);
   await Promise.all(
     families.map(family => {
-      const path = join(folder, `rules-${family}`);
+      const path = join(folder, `rules-${network.router.name}-${family}`);
       writeFileSync(path, `${restoreText(one, family)}\n`);
       const program = family === 4 ? 'iptables-nft-restore' : 'ip6tables-nft-restore';
       return execute('ip', ['netns', 'exec', network.router.name, program, path]);
@@ -133,47 +135,64 @@ function withOwnTables({ rules, ...rest }: Case, tried: number): Case {
   return { ...rest, rules: rules.map(rule => rule.replace(/(--(hashlimit-)?name \S+)/g, `$1-${tried}`)) };
 }
 
-async function compare(t: TestContext): Promise<void> {
-  const program = compileProber();
+/** What a pair of routers has found. */
+interface Findings {
+  readonly wrong: string[];
+  readonly differed: string[];
+  /** Cases with another number of packets than the first. */
+  changing: number;
+  tried: number;
+}
+
+/** Takes cases from the list until there are no more. */
+async function comparePair(t: TestContext, program: string, cases: Iterator<Case>): Promise<Findings> {
   const nft = new Nft();
   t.after(() => nft.close());
   const [left, right] = [await Network.create(t, program), await Network.create(t, program)];
-  const cases = allCases(new Random(6), CASES).filter(({ rules }) => rules.join('\n').includes(ONLY));
-  const wrong: string[] = [];
+  const found: Findings = { wrong: [], differed: [], changing: 0, tried: 0 };
   let open: string[] | undefined;
-  let changing = 0;
-  let tried = 0;
-  const differed: string[] = [];
-  for (const each of cases) {
+  for (let next = cases.next(); !next.done; next = cases.next()) {
+    const each = next.value;
     let differing: string | undefined;
     let rightInARow = 0;
     let wanted = counts(each) ? COUNTING_TRIES : 1;
     for (let tries = 0; rightInARow < wanted && tries < MAX_TRIES; tries++) {
       if (differing !== undefined) await sleep(REST_MS);
       // Each try has ports of its own, so that no connection is known from an earlier one.
-      const port = 10_000 + (tried % 500) * 100;
-      const one = withOwnTables(each, tried++);
+      const port = 10_000 + (found.tried % 500) * 100;
+      const one = withOwnTables(each, found.tried++);
       loadOurs(nft, left, one);
       await loadTheirs(right, one);
       const [ours, theirs] = await Promise.all([fate(left, one, port), fate(right, one, port)]);
       open ??= ours;
-      if (tries === 0 && ours.length !== open.length) changing++;
-      const found = difference(ours, theirs);
-      rightInARow = found === undefined ? rightInARow + 1 : 0;
-      if (found === undefined) continue;
+      if (tries === 0 && ours.length !== open.length) found.changing++;
+      const differs = difference(ours, theirs);
+      rightInARow = differs === undefined ? rightInARow + 1 : 0;
+      if (differs === undefined) continue;
       wanted = RIGHT_AGAIN;
-      differing ??= `${each.rules.join('; ')}${found}`;
+      differing ??= `${each.rules.join('; ')}${differs}`;
     }
-    if (differing !== undefined) differed.push(differing);
-    if (rightInARow < wanted) wrong.push(differing!);
+    if (differing !== undefined) found.differed.push(differing);
+    if (rightInARow < wanted) found.wrong.push(differing!);
   }
+  return found;
+}
+
+async function compare(t: TestContext): Promise<void> {
+  const program = compileProber();
+  const cases = allCases(new Random(6), CASES).filter(({ rules }) => rules.join('\n').includes(ONLY));
+  const left = cases.values();
+  const all = await Promise.all(Array.from({ length: PAIRS }, () => comparePair(t, program, left)));
+  const sum = (of: 'changing' | 'tried'): number => all.reduce((total, found) => total + found[of], 0);
+  const wrong = all.flatMap(found => found.wrong);
+  const differed = all.flatMap(found => found.differed);
   t.diagnostic(
-    `${cases.length} cases, ${changing} with another number of packets than the first, ${tried} tries`,
+    `${cases.length} cases, ${sum('changing')} with another number of packets than the first, ${sum('tried')} tries`,
   );
   for (const differing of differed) t.diagnostic(`differed once: ${differing}`);
   assert.equal(wrong.length, 0, `${wrong.length} differ:\n${wrong.slice(0, 40).join('\n')}`);
   assert.ok(differed.length <= MAX_DIFFERING_CASES, `${differed.length} differed once`);
-  assert.ok(ONLY !== '' || (cases.length >= CASES_AT_LEAST && changing > CASES_AT_LEAST / 2));
+  assert.ok(ONLY !== '' || (cases.length >= CASES_AT_LEAST && sum('changing') > CASES_AT_LEAST / 2));
   assert.ok(cases.length > 0);
 }
 
