@@ -1,6 +1,6 @@
 // Nobody waits for what a user other than root brought about: names that nobody answers for, thousands of networks.
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Address, parseAddress } from '../../../../src/base/ip.js';
 import { TunnelMonitor } from '../../../../src/driver/lifecycle/tunnel-monitor.js';
@@ -17,6 +17,7 @@ const PATIENCE = { timeout: 20_000 };
 
 /** Look-ups that end when they are told to. */
 class Names {
+  static readonly all: Names[] = [];
   readonly begun: string[] = [];
   #end: (() => void)[] = [];
   readonly lookUp = (name: string): Promise<Address[]> => {
@@ -24,12 +25,23 @@ class Names {
     if (!name.startsWith('dead')) return Promise.resolve([parseAddress('192.0.2.1')!]);
     return new Promise((_, reject) => this.#end.push(() => reject(new Error('no name server answers'))));
   };
+  constructor() {
+    Names.all.push(this);
+  }
+  get isWaiting(): boolean {
+    return this.#end.length > 0;
+  }
   /** All that have begun. */
   async end(): Promise<void> {
     for (const end of this.#end.splice(0)) end();
     for (let n = 0; n < 10; n++) await turn();
   }
 }
+
+// What is still looked up keeps its time limit, and so the process, for twenty seconds.
+after(async () => {
+  for (const names of Names.all) while (names.isWaiting) await names.end();
+});
 
 test("a user's name that no name server answers for keeps no other user's waiting, but his own next ones", async () => {
   const names = new Names();
