@@ -12,7 +12,18 @@ export interface Asset {
   readonly text: string;
 }
 
-const SCRIPTS = ['main', 'graph', 'layout', 'picture', 'details', 'elements', 'rates', 'words'] as const;
+const SCRIPTS = [
+  'main',
+  'cells',
+  'graph',
+  'edges',
+  'layout',
+  'picture',
+  'details',
+  'elements',
+  'rates',
+  'words',
+] as const;
 const LIBRARY = '@dagrejs/dagre';
 const SCRIPT_TYPE = 'text/javascript; charset=utf-8';
 

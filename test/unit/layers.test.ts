@@ -120,6 +120,7 @@ const PURE_FILES: readonly string[] = [
   'src/labels/namespace/applied-changes.ts',
   'src/labels/namespace/raw-state.ts',
   'src/labels/namespace/rule-probe.ts',
+  'src/page/browser/cells.ts',
   'src/page/browser/graph.ts',
   'src/page/browser/layout.ts',
   'src/page/browser/words.ts',

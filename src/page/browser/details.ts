@@ -2,8 +2,8 @@
 // lead, and the rules as nft(8) has them. Not here: the picture (picture.ts).
 
 import type { LabelledStatus, LabelProblem, NetworkStatus, Rules } from '../../control/answers.js';
+import type { GraphCell, Tunnel } from './cells.js';
 import { html } from './elements.js';
-import type { GraphCell, Tunnel } from './graph.js';
 import type { Rates } from './rates.js';
 import { count, formatAge, shortBytes } from './words.js';
 

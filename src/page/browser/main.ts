@@ -2,9 +2,10 @@
 // parts (picture.ts, details.ts).
 
 import type { Status } from '../../control/answers.js';
+import type { GraphCell } from './cells.js';
 import { Details } from './details.js';
 import { byId, html, setText } from './elements.js';
-import { type Graph, type GraphCell, graphOf, problemsOf } from './graph.js';
+import { type Graph, graphOf, problemsOf } from './graph.js';
 import { Picture } from './picture.js';
 import { Rates } from './rates.js';
 import { count, formatAge } from './words.js';

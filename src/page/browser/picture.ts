@@ -1,9 +1,11 @@
 // The picture: the graph as SVG, kept up to date in place, with each cell a button that keys and mouse reach. Not here: where
 // things are (layout.ts), what is shown of one (details.ts).
 
+import type { GraphCell } from './cells.js';
+import { drawEdge, markers } from './edges.js';
 import { setAll, setText, svg } from './elements.js';
-import { type Block, type Edge, edgeWords, type Graph, type GraphCell } from './graph.js';
-import { type Box, type Line, type Placed, type Point, place } from './layout.js';
+import { type Block, edgeWords, type Graph } from './graph.js';
+import { type Box, type Placed, place } from './layout.js';
 import { cutOff } from './words.js';
 
 /** What stands in front of a name, by its state: not by the colour alone. */
@@ -285,47 +287,4 @@ function moveTo({ element, box, sign, name, detail }: Drawn, { x, y, width, heig
   setAll(sign, { y: baseline });
   setAll(name, { y: baseline });
   setAll(detail, { y: 37 });
-}
-
-function drawEdge(edge: Edge, line: Line): SVGElement[] {
-  const words = edgeWords(edge);
-  const isBroken = edge.links.some(link => link.isBroken);
-  const [main] = words;
-  const has = (kind: string): boolean => words.some(word => word.kind === kind);
-  const isForwardBack = has('forward') && main!.kind !== 'forward';
-  const classes = `edge ${main!.kind}${isBroken ? ' broken' : ''}`;
-  const { at } = line;
-  const top = at.y - (words.length * 17) / 2;
-  const path = svg('path', {
-    d: curve(line),
-    class: classes,
-    'data-edge': edge.id,
-    'marker-end': 'url(#end)',
-    ...(isForwardBack && { 'marker-start': 'url(#end)' }),
-  });
-  const texts = words.map(({ kind, text }, n) =>
-    svg('text', { class: `word ${kind}`, x: at.x, y: top + n * 17 + 12.5 }, text),
-  );
-  return [path, svg('g', { class: `words${isBroken ? ' broken' : ''}`, 'data-edge': edge.id }, ...texts)];
-}
-
-/** Level at its ends and at its words. */
-function curve({ from, at, to }: Line): string {
-  const text = (x: number, y: number): string => `${Math.round(x * 10) / 10} ${Math.round(y * 10) / 10}`;
-  const bow = (a: Point, b: Point): string => {
-    const middle = (a.x + b.x) / 2;
-    return `C${text(middle, a.y)} ${text(middle, b.y)} ${text(b.x, b.y)}`;
-  };
-  return `M${text(from.x, from.y)}${bow(from, at)}${bow(at, to)}`;
-}
-
-/** The tip of an arrow, in the colour of its line. */
-function markers(): SVGDefsElement {
-  const tip = svg('path', { d: 'M0 0.6L7.4 4L0 7.4Z' });
-  const size = { viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 6.5, markerHeight: 6.5 };
-  return svg(
-    'defs',
-    {},
-    svg('marker', { id: 'end', class: 'arrow', ...size, orient: 'auto-start-reverse' }, tip),
-  );
 }
