@@ -3,7 +3,7 @@
 // Not here: what follows from it (machine/walk.ts).
 
 import { existsSync, readFileSync } from 'node:fs';
-import { ChannelError, OpError, TooManyError } from '../base/errors.js';
+import { ChannelError, OpError } from '../base/errors.js';
 import { type Address, formatAddress, isLoopback } from '../base/ip.js';
 import { RTPROT_DWGD } from '../base/ownership.js';
 import { type AnswerLimits, type Connection, GUARDED, openConnection } from '../netlink/connection.js';
@@ -166,14 +166,17 @@ export class KernelView implements NetnsView {
   }
 
   #readElements({ family, table, name }: ListedSet): readonly SetElement[] | undefined {
+    if (this.#room < 0) return undefined;
     try {
-      if (this.#room < 0) return undefined;
       const found = this.#list(getElementsRequest(family, table, name), 'elements').flatMap(decodeElements);
       this.#room -= found.length;
       return this.#room < 0 ? undefined : found;
     } catch (err) {
-      if (err instanceof TooManyError || err instanceof OpError) return undefined;
-      throw err;
+      if (err instanceof OpError) return undefined;
+      if (!(err instanceof ChannelError)) throw err;
+      // More than is read, or not at an end in time: what is left of the answer is in the way of the next.
+      this.#room = -1;
+      return undefined;
     }
   }
 

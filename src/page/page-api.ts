@@ -25,6 +25,9 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
+/** Who may ask for state: the page, whoever types the address, and programs, which say nothing. */
+const OWN_SITES: ReadonlySet<unknown> = new Set(['same-origin', 'none', undefined]);
+
 /** Adds the page, which is at an address alone. */
 export const addPage: AddPage = (router, { status, rules }) => {
   let assets: Promise<ReadonlyMap<string, Asset>> | undefined;
@@ -37,7 +40,7 @@ export const addPage: AddPage = (router, { status, rules }) => {
       });
   });
   router.use(`/${API_VERSION}`, ({ headers }, response, next) => {
-    if (headers['sec-fetch-site'] !== 'cross-site') next();
+    if (OWN_SITES.has(headers['sec-fetch-site'])) next();
     else answer(response, 403, { error: 'the page of another site asks: only the page at / may' });
   });
   router.get('/', (_request, response) => answerText(response, 200, 'text/html; charset=utf-8', DOCUMENT));

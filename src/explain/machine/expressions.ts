@@ -123,7 +123,6 @@ const DECODERS: Readonly<Record<string, (data: Attributes) => Instruction | unde
   masq: () => ({ op: 'masquerade' }),
   reject: () => ({ op: 'reject' }),
   notrack: () => ({ op: 'notrack' }),
-  // Puts an element into a set, or takes one out.
   objref: data => (word(data.get(1)) === NFT_OBJECT_COUNTER ? { op: 'neutral' } : undefined),
   queue: () => ({ op: 'verdict', verdict: { kind: 'queue' } }),
   match: data => ({ op: 'match', name: rawName(data.get(1) ?? NONE), info: data.get(3) ?? NONE }),

@@ -31,7 +31,8 @@ export type HookEvent =
       readonly end: 'source' | 'destination';
     }
   | { readonly kind: 'marked'; readonly by: Decider }
-  | { readonly kind: 'too many' };
+  | { readonly kind: 'too many' }
+  | { readonly kind: 'order' };
 
 type Ending = 'accept' | 'drop' | 'end';
 
@@ -125,7 +126,9 @@ export function runHook(
 ): { passes: boolean; events: HookEvent[] } {
   const events: HookEvent[] = [];
   const end = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source';
-  for (const chain of chainsAt(hook, packet, parts.ruleset)) {
+  const chains = chainsAt(hook, packet, parts.ruleset);
+  if (isOrderOpen(hook, chains, parts.ruleset)) events.push({ kind: 'order' });
+  for (const chain of chains) {
     const base = chain.base!;
     track(hook, packet, placeOf(hook, base));
     const isNat = base.type === 'nat';
@@ -166,7 +169,35 @@ function mayKeepPackets({ instructions }: ListedRule): boolean {
   return instructions.some(each => each.op === 'other' && KEEPERS.has(each.name));
 }
 
-/** In the order in which they are run: of two of one priority, the newer one is first. */
+/** What others' chains may depend on. */
+const CHANGERS: ReadonlySet<string> = new Set([
+  ...['set meta', 'set ct', 'set payload', 'notrack', 'nat', 'masquerade', 'redirect', 'target', 'other'],
+]);
+
+/**
+ * Whether chains of several tables hang at one place, and one of these tables changes packets: the kernel lists chains table by
+ * table, so that it is not known which of them is first.
+ */
+function isOrderOpen(hook: HookName, chains: readonly ListedChain[], { rules }: Ruleset): boolean {
+  const tied = chains.filter(({ family, table, base }) =>
+    chains.some(
+      other =>
+        (other.table !== table || other.family !== family) &&
+        placeOf(hook, other.base!) === placeOf(hook, base!) &&
+        other.base!.priority === base!.priority,
+    ),
+  );
+  const tables = new Set(tied.map(({ family, table }) => placeKey(family, table, '')));
+  if (tables.size === 0) return false;
+  for (const [rule] of rules.values()) {
+    if (!rule || !tables.has(placeKey(rule.family, rule.table, ''))) continue;
+    const own = rules.get(placeKey(rule.family, rule.table, rule.chain)) ?? [];
+    if (own.some(({ instructions }) => instructions.some(({ op }) => CHANGERS.has(op)))) return true;
+  }
+  return false;
+}
+
+/** In the order in which they are run: of two of a table with one priority, the newer one is first. */
 function chainsAt(hook: HookName, { family }: Packet, { chains }: Ruleset): ListedChain[] {
   const own = family === 4 ? 'ip' : 'ip6';
   return chains

@@ -42,6 +42,12 @@ export function stepInWords(step: WalkStep, linkName: (index: number) => string)
   const { hook, event } = step;
   if (event.kind === 'too many')
     return { kind: 'limit', text: `${hook}: there are more rules than are followed`, isDoubt: true };
+  if (event.kind === 'order')
+    return {
+      kind: 'limit',
+      text: `${hook}: of chains of several tables with one priority it is not known which is first`,
+      isDoubt: true,
+    };
   const by = nameDecider(event.by);
   switch (event.kind) {
     case 'dropped':

@@ -427,6 +427,31 @@ test('a rule of a label goes by its name, and a closed container by the label th
   assert.match(nameDecider({ rule: { ...rule, chain: 'strict-output' } }), /^the strict label/);
 });
 
+for (const [what, other, said] of [
+  ['drop and count', [[drop]], 'dropped rule 1 of chain ip b main; ends'],
+  ['drop, and change marks', [[put(word(7)), { op: 'set meta', reg: 0, key: 3 }], [drop]], 'order; '],
+] as const) {
+  test(`where chains of two tables with one priority ${what}, which is first ${said === 'order; ' ? 'is not known' : 'does not matter'}`, () => {
+    const own = rulesetOf([[accept]], {}, {});
+    const [chain] = own.chains as [ListedChain];
+    const key = placeKey('ip', 'b', 'main');
+    const rules = (other as Rules).map(
+      (instructions, n): ListedRule => ({
+        ...{ family: 'ip', table: 'b', chain: 'main', number: n + 1, instructions },
+      }),
+    );
+    const ruleset = {
+      ...own,
+      chains: [chain, { ...chain, family: 'ip' as const, table: 'b' }],
+      rules: new Map([...own.rules, [key, rules]]),
+    };
+    const packet = new Packet({ to: address('10.1.0.7'), protocol: 'tcp', port: 80 });
+    const { events, passes } = runHook('output', packet, { ruleset, world, budget: fullBudget() });
+    const words = events.map(each => ('by' in each ? `${each.kind} ${nameDecider(each.by)}` : each.kind));
+    assert.ok([...words, passes ? 'passes' : 'ends'].join('; ').startsWith(said), words.join('; '));
+  });
+}
+
 test('of an element with a limit of its own it is not known whether it matches', () => {
   const key = knownBits(port(80));
   assert.equal(lookUpInSet(SETS.limited!, SETS.limited!.elements, key).found, undefined);

@@ -95,15 +95,16 @@ test('who comes by a name that is not localhost has no answer but the metrics', 
   assert.equal((await ask('/metrics', 'GET', 'server:9586')).status, 200);
 });
 
-test('what another site has a browser ask is refused, but its link to the page is not', async t => {
-  const ask = await asking(t);
-  const statusOf = async (path: string): Promise<unknown> =>
-    (await ask(path, 'GET', undefined, 'cross-site')).status;
-  assert.deepEqual(
-    [await statusOf('/'), await statusOf('/v1/status'), await statusOf('/v1/rules/web')],
-    [200, 403, 403],
-  );
-});
+for (const site of ['cross-site', 'same-site'])
+  test(`what a page that is ${site} has a browser ask is refused, but its link to the page is not`, async t => {
+    const ask = await asking(t);
+    const statusOf = async (path: string): Promise<unknown> =>
+      (await ask(path, 'GET', undefined, site)).status;
+    assert.deepEqual(
+      [await statusOf('/'), await statusOf('/v1/status'), await statusOf('/v1/rules/web')],
+      [200, 403, 403],
+    );
+  });
 
 for (const [header, isOwn] of [
   ['127.0.0.1', true],
