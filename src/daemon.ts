@@ -5,7 +5,7 @@ import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { exitNow, forbidCoreDumps } from '../native/libc.js';
 import { Notifier } from '../native/sd-notify.js';
-import { createLog, type Log } from './base/log.js';
+import { createLog } from './base/log.js';
 import { openControl } from './control/control.js';
 import type { MetricsAddress } from './control/metrics-address.js';
 import { version } from './control/version.js';
@@ -13,6 +13,7 @@ import { findDockerHost } from './docker/docker-host.js';
 import { LabelHalf } from './label-half.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
 import { Reload } from './reload.js';
+import { closeAll, StopSignal } from './stop.js';
 
 export interface DaemonOptions {
   /** Path of the database; `''` is in memory. */
@@ -49,12 +50,12 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   const dockerHost = findDockerHost(options.dockerHost);
   const log = createLog(options.verbose, isJournal());
   const notifier = new Notifier();
-  const stopped = stopSignal(log);
+  const stop = new StopSignal(log);
   const reload = new Reload(options, { reread, log, notifier });
 
   const parts = { dockerHost, log, verbose: options.verbose };
   const started = new Date();
-  const labels = options.labels && new LabelHalf(log, rest => startLabelService({ ...parts, ...rest }));
+  const labels = options.labels && new LabelHalf(log, () => loadLabelService(parts));
   // Each half is loaded where it is used. Docker waits for the driver, and for labels nobody does.
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const { database, rootless, rootlessIfnames } = options;
@@ -63,26 +64,35 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   if (!driver && options.labels) await labels?.start(options.labels);
   notifier.send('READY=1');
   notifier.startWatchdog();
-  await driver?.recover();
-  if (driver && options.labels) labels?.keepTrying(options.labels);
+  // Asked to stop by now, it begins nothing more.
+  if (!stop.isAsked) await driver?.recover();
+  if (!stop.isAsked && driver && options.labels) labels?.keepTrying(options.labels);
   if (labels) reload.begin(next => labels.replace(next));
   else reload.begin();
 
   const halves = { ...(driver && { driver: driver.status }), ...(labels && { labels: labels.status }) };
   const page = async () => (await import('./page/page-api.js')).addPage;
   const tcp = options.metrics && { address: options.metrics, ...(options.page && { page }) };
-  const control = await openControl({ version: version(), started, ...halves }, tcp, log);
+  const daemon = { version: version(), started, ...halves };
+  const control = stop.isAsked ? undefined : await openControl(daemon, tcp, log);
 
-  const signal = await stopped;
+  const signal = await stop.asked;
   log.info({ signal }, 'stopping');
   notifier.send('STOPPING=1');
-  await reload.close();
-  await Promise.all([control.close(), driver?.close(), labels?.close()]);
+  const status = await closeAll(
+    {
+      'a reload': reload.close(),
+      'the control socket': control?.close(),
+      'the driver': driver?.close(),
+      'the labels': labels?.close(),
+    },
+    log,
+  );
   notifier.close();
   log.info('stopped');
   // getaddrinfo(3) cannot be called off, and exit(3) waits for its thread: a name server that does not answer would hold
   // up the end.
-  exitNow(0);
+  exitNow(status);
 }
 
 /** What labels brought is taken away, and named. @throws UserError, Error */
@@ -99,27 +109,12 @@ export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 've
   if (isClean) process.stdout.write('nothing to remove\n');
 }
 
-async function startLabelService(options: LabelOptions & LabelParts): Promise<LabelService> {
+async function loadLabelService(
+  parts: LabelParts,
+): Promise<(options: LabelOptions) => Promise<LabelService>> {
   // From now on V8 compiles at once what it would interpret at first: a pass is a tenth faster. For the driver's start
   // it would be a tenth slower, so that goes before.
   setFlagsFromString('--always-sparkplug');
   const { startLabels } = await import('./labels/service.js');
-  return startLabels(options);
-}
-
-/** The first of SIGTERM and SIGINT; a second one ends the process at once. */
-function stopSignal(log: Log): Promise<string> {
-  return new Promise(resolve => {
-    let asked = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (asked) {
-          log.warn('asked to stop twice: leaving now');
-          process.exit(1);
-        }
-        asked = true;
-        resolve(signal);
-      });
-    }
-  });
+  return options => startLabels({ ...parts, ...options });
 }

@@ -11,19 +11,23 @@ const TRY_AGAIN_MS = 10_000;
 
 /** What runs while labels are kept. */
 type Running = Pick<LabelService, 'status' | 'close'>;
+type Begin = (options: LabelOptions) => Promise<Running>;
 
 export class LabelHalf {
   readonly #log: Log;
-  readonly #begin: (options: LabelOptions) => Promise<Running>;
+  readonly #load: () => Promise<Begin>;
   #running: Running | undefined;
   #started: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #lastLogged = 'the labels are being started';
   #since = new Date();
+  #isLoading = false;
+  #isClosed = false;
 
-  constructor(log: Log, begin: (options: LabelOptions) => Promise<Running>) {
+  /** @param load the code, which takes its time; what it gives begins to apply labels */
+  constructor(log: Log, load: () => Promise<Begin>) {
     this.#log = log;
-    this.#begin = begin;
+    this.#load = load;
   }
 
   /** What it tells of itself, also while it does not run. */
@@ -42,7 +46,11 @@ export class LabelHalf {
 
   /** @throws UserError when it cannot start */
   async start(options: LabelOptions): Promise<void> {
-    this.#running = await this.#begin(options);
+    this.#isLoading = true;
+    const begin = await this.#load().finally(() => {
+      this.#isLoading = false;
+    });
+    if (!this.#isClosed) this.#running = await begin(options);
   }
 
   /** Beside the driver, which goes on without labels: what they lack may come, or another daemon go. */
@@ -52,12 +60,18 @@ export class LabelHalf {
 
   /** Ends, and begins again with other options. */
   async replace(options: LabelOptions): Promise<void> {
-    await this.close();
+    await this.#end();
     this.keepTrying(options);
     await this.#started;
   }
 
+  /** For good. What is being loaded is not waited for, and does not begin. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    if (!this.#isLoading) await this.#end();
+  }
+
+  async #end(): Promise<void> {
     await this.#started;
     clearTimeout(this.#timer);
     const running = this.#running;

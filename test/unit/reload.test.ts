@@ -123,7 +123,7 @@ test('a SIGHUP before the daemon is up is heeded when it is', async () => {
 
 test('the labels half ends before it begins with other options', async () => {
   const order: string[] = [];
-  const half = new LabelHalf({ error() {} } as never, async ({ strict }) => {
+  const half = new LabelHalf({ error() {} } as never, async () => async ({ strict }) => {
     order.push(`begun ${strict}`);
     return { status: undefined as never, close: async () => void order.push(`ended ${strict}`) };
   });
@@ -131,6 +131,22 @@ test('the labels half ends before it begins with other options', async () => {
   await half.replace(strict);
   await half.close();
   assert.deepEqual(order, ['begun false', 'ended false', 'begun true', 'ended true']);
+});
+
+test('the labels half that is asked to end while its code is loaded ends at once, and never begins', async () => {
+  let loaded: () => void = () => undefined;
+  const loading = new Promise<void>(resolve => {
+    loaded = resolve;
+  });
+  const half = new LabelHalf({ error() {} } as never, async () => {
+    await loading;
+    return () => assert.fail('it began');
+  });
+  half.keepTrying(LABELS);
+  await half.close();
+  loaded();
+  await turnsEnd();
+  assert.deepEqual(half.status.containers(), []);
 });
 
 test('the labels half that cannot start is failing, with the reason and since when', async () => {
