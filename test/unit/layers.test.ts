@@ -110,6 +110,7 @@ const PURE_FILES: readonly string[] = [
   'src/driver/tunnel/remote-peer.ts',
   'src/driver/users/interface-access.ts',
   'src/labels/controller/attempts.ts',
+  'src/labels/controller/labelled-state.ts',
   'src/labels/controller/work-queue.ts',
   'src/labels/discovery/docker-answers.ts',
   'src/labels/discovery/docker-view.ts',

@@ -1,5 +1,6 @@
 // What is in force of all labels, what is not, why, and since when: of the last plan and what came of applying it. Nothing is
-// computed before somebody asks. Not here: the log (reporter.ts), what is due (work-queue.ts).
+// computed before somebody asks. Not here: the log (reporter.ts), what is due (work-queue.ts), the state of one container
+// (labelled-state.ts).
 
 import type { LabelledState, LabelledStatus, LabelProblem } from '../../control/answers.js';
 import type { SandboxDesired } from '../diff/state.js';
@@ -8,7 +9,8 @@ import type { ApplyResult } from '../namespace/outcome.js';
 import type { Plan } from '../planner/plan.js';
 import { ALL_LABELS, diagnostic } from '../spec/diagnostics.js';
 import type { Diagnostic } from '../spec/intent.js';
-import { isApplied, type WorkItem, type WorkQueue } from './work-queue.js';
+import { hasLabels, stateOf } from './labelled-state.js';
+import type { WorkItem, WorkQueue } from './work-queue.js';
 
 /** What of a plan matters here. */
 export type PlanFacts = Pick<Plan, 'sandboxes' | 'diagnostics'> &
@@ -235,31 +237,6 @@ function textsOf(netns: string, { refused, warnings }: Found): string[] {
     ...refused.map(({ container, key, message }) => textOf(container, key, message)),
     ...warnings.map(text => textOf(netns, ALL_LABELS, text)),
   ];
-}
-
-function hasLabels({
-  labels,
-  unverified,
-  unverifiedLabelKeys,
-  imageLabels,
-  ownStack,
-}: ContainerView): boolean {
-  return (
-    labels.size > 0 ||
-    (unverified?.labels.size ?? 0) > 0 ||
-    (unverifiedLabelKeys?.length ?? 0) > 0 ||
-    imageLabels.length > 0 ||
-    (ownStack?.keys.length ?? 0) > 0
-  );
-}
-
-function stateOf(container: ContainerView, item: WorkItem | undefined): LabelledState {
-  const { netns, hostNetwork, unverified, unverifiedLabelKeys, isIndeterminate } = container;
-  if (unverified || unverifiedLabelKeys || isIndeterminate) return 'frozen';
-  if (hostNetwork) return 'applied';
-  if (!netns) return 'stopped';
-  if (!item || isApplied(item)) return 'applied';
-  return item.attempts > 0 ? 'failing' : 'pending';
 }
 
 /** How many labels the problems are about: each once, and where it is all of them all. */
