@@ -10,7 +10,7 @@ import type { DockerOptions } from 'dockerode';
 import { backoffMs } from '../base/backoff.js';
 import { withDeadline } from '../base/deadline.js';
 import { type DockerHost, formatDockerHost } from './docker-host.js';
-import { FORBIDDEN, openAnswer, readLines, textOf, withQuery } from './request.js';
+import { FORBIDDEN, openAnswer, parseAnswer, readLines, textOf, withQuery } from './request.js';
 import { parseUserJson } from './user-json.js';
 
 const FIRST_DELAY_MS = 250;
@@ -110,7 +110,7 @@ export class DockerApi {
   get<T>(path: string, within: number, query: Readonly<Record<string, boolean | object>> = {}): Promise<T> {
     return this.#inTime(within, async signal => {
       const text = await textOf(await this.#dial(path, query, signal), this.#most);
-      return this.#user ? this.#user.read(() => parseUserJson(text) as T) : (JSON.parse(text) as T);
+      return this.#user ? this.#user.read(() => parseAnswer<T>(text, parseUserJson)) : parseAnswer<T>(text);
     });
   }
 
@@ -136,7 +136,7 @@ export class DockerApi {
         isDown = false;
         listener.up();
         await readLines(stream, bounds, line =>
-          listener.line ? listener.line(line) : listener.event?.(JSON.parse(line)),
+          listener.line ? listener.line(line) : listener.event?.(parseAnswer(line)),
         );
         hasEnded = true;
         failure = new Error('its events ended');

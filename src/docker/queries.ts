@@ -4,9 +4,9 @@
 
 import { backoffMs } from '../base/backoff.js';
 import { withDeadline } from '../base/deadline.js';
-import { errorCode, messageOf } from '../base/errors.js';
+import { messageOf } from '../base/errors.js';
 import { type DockerApi, TimeoutError } from './api-client.js';
-import { BrokenError } from './request.js';
+import { brokenAlike } from './request.js';
 
 /** How long a pass waits for an answer, in milliseconds, and how many times shorter for another one after one was late. */
 const [PATIENCE_MS, IMPATIENCE] = [3_000, 10] as const;
@@ -163,7 +163,6 @@ export class Queries {
   /** One text for what has one cause. */
   #plainFailure(err: unknown): unknown {
     if (err instanceof TimeoutError) return new TimeoutError(this.#patience);
-    const isBroken = err instanceof BrokenError || ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
-    return isBroken ? new BrokenError(undefined, { cause: err }) : err;
+    return brokenAlike(err);
   }
 }

@@ -4,6 +4,7 @@
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { DecodeError, errorCode } from '../base/errors.js';
 
 /** How much of an error's body is read to find the reason, in bytes. */
 const REASON_BYTES = 64 * 1024;
@@ -39,6 +40,12 @@ export class BrokenError extends Error {
   constructor(message = 'the answer of Docker broke off', options?: ErrorOptions) {
     super(message, options);
   }
+}
+
+/** One text for every way in which a connection breaks; whatever else as it is. */
+export function brokenAlike(err: unknown): unknown {
+  const isBroken = err instanceof BrokenError || ['ECONNRESET', 'EPIPE'].includes(errorCode(err) ?? '');
+  return isBroken ? new BrokenError(undefined, { cause: err }) : err;
 }
 
 /** An answer, or one line of it, exceeds its maximum size. */
@@ -89,6 +96,16 @@ export function textOf(body: IncomingMessage, most: number): Promise<string> {
     });
     body.on('end', () => resolve(Buffer.concat(chunks).toString()));
   });
+}
+
+/** What a body, or a line of it, says. @throws DecodeError; what `parse` throws besides */
+export function parseAnswer<T>(text: string, parse: (text: string) => unknown = JSON.parse): T {
+  try {
+    return parse(text) as T;
+  } catch (err) {
+    if (!(err instanceof SyntaxError)) throw err;
+    throw new DecodeError("Docker's answer is not JSON", { cause: err });
+  }
 }
 
 /** Limits on a stream of lines, in bytes. */

@@ -13,7 +13,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/doctor/checks/finding.ts': 'anchorOf',
   'src/doctor/doctor.ts': 'DoctorParts',
-  'src/docker/request.ts': 'RefusalError TooLargeError',
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
   'src/driver/plugin/socket.ts': 'PLUGIN_LIMITS',
   'src/driver/spec/option-table.ts': 'OPTIONS',

@@ -9,15 +9,25 @@ const TIMEOUT_MS = 10_000;
 /** Of an answer, in bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/** Parts of an answer that are lists of objects, by which it is known for one. */
+type Lists<T> = readonly (keyof T & string)[];
+
 /**
  * What the daemon answers to a question below its version.
  * @param question such as `status`
+ * @param lists what the answer has to have
+ * @param within milliseconds
  * @throws UserError when it does not run, may not be asked, does not answer, or knows no answer
  */
-export async function askDaemon<T>(socketPath: string, question: string): Promise<T> {
+export async function askDaemon<T extends object>(
+  socketPath: string,
+  question: string,
+  lists: Lists<T>,
+  within = TIMEOUT_MS,
+): Promise<T> {
   const path = `/${API_VERSION}/${question}`;
-  const { status, text } = await ask(socketPath, path).catch(err => {
-    throw whyNot(err, socketPath);
+  const { status, text } = await ask(socketPath, path, within).catch(err => {
+    throw whyNot(err, socketPath, within);
   });
   let answer: unknown;
   try {
@@ -25,14 +35,26 @@ export async function askDaemon<T>(socketPath: string, question: string): Promis
   } catch (err) {
     throw new UserError(`what answers on ${socketPath} is not dwgd: it gives no JSON`, { cause: err });
   }
-  if (status === 200) return answer as T;
+  if (status === 200 && lists.every(key => isListOfObjects((answer as T | null)?.[key]))) return answer as T;
+  if (status === 200)
+    throw new UserError(
+      `what answers on ${socketPath} is not a dwgd that this one understands: is it of the same version?`,
+    );
   const { error } = (answer ?? {}) as Partial<Problem>;
   throw new UserError(typeof error === 'string' ? error : `the daemon answered ${status} to ${path}`);
 }
 
-function ask(socketPath: string, path: string): Promise<{ readonly status: number; readonly text: string }> {
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(one => typeof one === 'object' && one !== null);
+}
+
+function ask(
+  socketPath: string,
+  path: string,
+  within: number,
+): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
-    const late = AbortSignal.timeout(TIMEOUT_MS);
+    const late = AbortSignal.timeout(within);
     const asked = request({ socketPath, path, agent: false, signal: late }, answer => {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -50,7 +72,7 @@ function ask(socketPath: string, path: string): Promise<{ readonly status: numbe
   });
 }
 
-function whyNot(err: unknown, socketPath: string): UserError {
+function whyNot(err: unknown, socketPath: string, within: number): UserError {
   const because = { cause: err };
   switch (errorCode(err)) {
     case 'ENOENT':
@@ -73,7 +95,7 @@ function whyNot(err: unknown, socketPath: string): UserError {
     default:
       if ((err as Error).name === 'AbortError' || (err as Error).name === 'TimeoutError')
         return new UserError(
-          `the daemon does not answer within ${TIMEOUT_MS / 1000} s: see journalctl -u dwgd`,
+          `the daemon does not answer within ${within / 1000} s: see journalctl -u dwgd`,
           because,
         );
       return new UserError(`cannot ask the daemon on ${socketPath}: ${messageOf(err)}`, because);

@@ -4,10 +4,11 @@
 import { ChannelError, DecodeError, UserError } from '../../base/errors.js';
 import { quote } from '../../base/plain-text.js';
 import { oneLine } from '../../base/text.js';
-import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
+import { type DockerHost, findDockerHost } from '../../docker/docker-host.js';
 import { explainLive, type LiveExplanation } from '../../explain/containers.js';
 import { formatQuestion, readDestination } from '../../explain/destination.js';
 import { UsageError } from '../settings/values.js';
+import { withDockerRemedy } from './docker-remedy.js';
 import { findContainer } from './find-container.js';
 
 export interface ExplainFlags {
@@ -29,11 +30,14 @@ export async function printExplanation(
     throw new UsageError(
       `${quote(destination)} is no destination: give an address or a container, such as 10.1.2.3, 10.1.2.3:443, [fd00::2]:53/udp or vpn/icmp`,
     );
+  const dockerHost = findDockerHost(flags.dockerHost);
   const explanation = await explainLive(
-    findDockerHost(flags.dockerHost),
+    dockerHost,
     containers => findContainer(name, containers),
     typed,
-  ).catch(withRemedy);
+  ).catch(err => {
+    throw withRemedy(err, dockerHost);
+  });
   process.stdout.write(flags.json ? asJson(explanation) : asText(explanation));
   if (explanation.outcome.kind === 'unknown') process.exitCode = 1;
 }
@@ -56,16 +60,9 @@ function asJson({ container, question, ...rest }: LiveExplanation): string {
   return `${JSON.stringify(all, null, 2).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped)}\n`;
 }
 
-/** Adds what helps where Docker cannot be reached, and where a namespace has more than is read. */
-function withRemedy(err: unknown): never {
-  if (isUnreachable(err))
-    throw new UserError(
-      'cannot ask Docker for its containers: start it, or say where it is by --docker-host',
-      {
-        cause: err,
-      },
-    );
+/** Adds what helps where Docker does not tell its containers, and where a namespace has more than is read. */
+function withRemedy(err: unknown, dockerHost: DockerHost): unknown {
   if (err instanceof ChannelError || err instanceof DecodeError)
-    throw new UserError(`the way cannot be told: ${err.message}`, { cause: err });
-  throw err;
+    return new UserError(`the way cannot be told: ${err.message}`, { cause: err });
+  return withDockerRemedy(err, dockerHost, 'or say where it is by --docker-host');
 }

@@ -14,7 +14,10 @@ export interface InspectFlags {
 
 /** @throws UserError when the daemon cannot be asked, or knows nothing of that name */
 export async function printInspection(name: string, { json, socket }: InspectFlags): Promise<void> {
-  const found = await askDaemon<Inspection>(socket, `inspect/${encodeURIComponent(name)}`);
+  const found = await askDaemon<Inspection>(socket, `inspect/${encodeURIComponent(name)}`, [
+    'parts',
+    'notInForce',
+  ]);
   const { stdout, env } = process;
   if (json) stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   else stdout.write(`${inspectionLines(found, hasColours(stdout, env), Date.now()).join('\n')}\n`);

@@ -1,24 +1,27 @@
 // `dwgd plan <container>`: what labels would bring to the namespace of a container that runs. Not here: compose files
 // (plan.ts), the plan (labels/preview.ts).
 
-import { UserError } from '../../base/errors.js';
 import { createLog } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
-import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
+import { findDockerHost } from '../../docker/docker-host.js';
 import { previewContainers } from '../../labels/preview.js';
+import { withDockerRemedy } from './docker-remedy.js';
 import { findContainer } from './find-container.js';
 import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates } from './planned-state.js';
 
 /** @param name of the container, or the beginning of its id. @throws UserError, Error */
 export async function planContainer(name: string, flags: PlanFlags): Promise<void> {
+  const dockerHost = findDockerHost(flags.dockerHost);
   const preview = await previewContainers({
-    dockerHost: findDockerHost(flags.dockerHost),
+    dockerHost,
     log: createLog(false, false),
     trustImageLabels: flags.trustImageLabels === true,
     allowHostRoutes: flags.allowHostRoutes,
     strict: flags.strict === true,
-  }).catch(explain);
+  }).catch(err => {
+    throw withDockerRemedy(err, dockerHost, 'say where it is by --docker-host, or name a compose file');
+  });
   const container = findContainer(name, preview.containers, ', and no compose file of that name');
   const members = preview.containers.filter(
     ({ netns, id }) => id === container.id || (netns !== undefined && netns.key === container.netns?.key),
@@ -46,15 +49,4 @@ export async function planContainer(name: string, flags: PlanFlags): Promise<voi
       process.stderr.write(`warning: ${container}: ${key}: ${message}\n`);
   }
   if (mistakes.length > 0) process.exitCode = 1;
-}
-
-/** Adds the remedy where Docker cannot be reached. */
-function explain(err: unknown): never {
-  if (!isUnreachable(err)) throw err;
-  throw new UserError(
-    'cannot ask Docker for its containers: start it, say where it is by --docker-host, or name a compose file',
-    {
-      cause: err,
-    },
-  );
 }

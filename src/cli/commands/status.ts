@@ -23,7 +23,7 @@ export async function printStatus({ watch, json, socket }: StatusFlags): Promise
   const { stdout, env } = process;
   const isTerminal = stdout.isTTY === true;
   do {
-    const status = await askDaemon<Status>(socket, 'status');
+    const status = await askDaemon<Status>(socket, 'status', ['networks', 'containers']);
     if (json) stdout.write(`${JSON.stringify(status, undefined, watch ? undefined : 2)}\n`);
     else {
       const text = `${statusLines(status, hasColours(stdout, env), Date.now()).join('\n')}\n`;

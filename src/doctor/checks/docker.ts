@@ -39,7 +39,8 @@ export const DOCKER_CHECKS: readonly Check[] = [
     find: ({ docker }) =>
       docker.refused.map(what => ({
         what,
-        remedy: 'let it through in the socket proxy or authorization plugin that stands before Docker',
+        remedy:
+          'let it through in the socket proxy or authorization plugin that stands before Docker; without one, see journalctl -u docker',
       })),
   },
   {

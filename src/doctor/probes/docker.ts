@@ -6,6 +6,7 @@ import { DRIVER_NAME, ownKey } from '../../base/ownership.js';
 import { type DockerApi, isForbidden, TimeoutError } from '../../docker/api-client.js';
 import { isUnreachable } from '../../docker/docker-host.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
+import { brokenAlike } from '../../docker/request.js';
 import {
   inspectPath,
   readContainerListing,
@@ -48,7 +49,7 @@ export async function probeDocker(api: DockerApi): Promise<DockerProbe> {
     } catch (err) {
       if (isUnreachable(err) || err instanceof TimeoutError) throw err;
       // The version is no answer that dwgd needs.
-      if (path !== '/version' || !isForbidden(err)) refused.add(messageOf(err));
+      if (path !== '/version' || !isForbidden(err)) refused.add(messageOf(brokenAlike(err)));
       return undefined;
     }
   };

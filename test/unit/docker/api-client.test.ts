@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import { DecodeError } from '../../../src/base/errors.js';
 import { DockerApi, quietAgent, TimeoutError, unlessGone } from '../../../src/docker/api-client.js';
 
 /** Docker's API as far as a test needs it; both ends go with the test. */
@@ -52,7 +53,7 @@ for (const status of [200, 404, 500]) {
 
 test('an answer that is no JSON is an error', async t => {
   const api = await beside(t, (_, response) => response.end('<html>'));
-  await assert.rejects(api.get('/containers/json', 5_000), SyntaxError);
+  await assert.rejects(api.get('/containers/json', 5_000), DecodeError);
 });
 
 test('what Docker says against it is in the error; what does not exist can be told from it', async t => {

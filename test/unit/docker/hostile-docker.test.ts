@@ -121,7 +121,7 @@ const LIES: readonly [name: string, lie: Lie, error: object][] = [
     { message: /ended without an answer|hang up/ },
   ],
   ['what is no HTTP', says('\0\0\0\0', '', ''), { code: 'HPE_INVALID_CONSTANT' }],
-  ['brackets without end', says(`${OK}Content-Length: 500000`, '', '['.repeat(5e5)), { name: 'SyntaxError' }],
+  ['brackets without end', says(`${OK}Content-Length: 500000`, '', '['.repeat(5e5)), { name: 'DecodeError' }],
 ];
 
 for (const [whose, ask] of Object.entries(ways)) {
@@ -162,7 +162,7 @@ for (const [whose, ask] of Object.entries(ways)) {
         void api.listen({}, listener);
       });
       api.close();
-      assert.match(String(failure), /TooLargeError|RefusalError|SyntaxError/);
+      assert.match(String(failure), /TooLargeError|RefusalError|DecodeError/);
     });
   }
 }

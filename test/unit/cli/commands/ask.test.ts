@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { askDaemon } from '../../../../src/cli/commands/control-client.js';
 import { LabelsStatus } from '../../../../src/labels/status.js';
 import { AskedDriver, answering } from '../../../support/control-world.js';
 import { overviewOf } from '../../../support/overview.js';
@@ -107,20 +108,84 @@ test('one who is not root is told so', { skip: process.getuid!() !== 0 && 'needs
   assert.deepEqual(await runProgram(['status', '--socket', socket], { uid: 65_534 }), expected);
 });
 
-test('what is no socket, or answers no JSON, is one sentence, and status 1', async t => {
-  const folder = folderOf(t);
-  const [file, web] = [join(folder, 'file'), join(folder, 'web')];
-  writeFileSync(file, '');
-  const server = createHttpServer((_request, response) => response.end('<html>')).listen(web);
+const answer = (status: number, text: string): RequestListener => {
+  return (_request, response) => response.writeHead(status).end(text);
+};
+
+for (const [what, listener, sentence] of [
+  ['a page', answer(200, '<html>'), /^what answers on \S+ is not dwgd: it gives no JSON$/],
+  ['nothing', answer(200, ''), /it gives no JSON$/],
+  ['null', answer(200, 'null'), /^what answers on \S+ is not a dwgd that this one understands: /],
+  ['a list', answer(200, '[]'), /is not a dwgd that this one understands/],
+  ['other fields', answer(200, '{"a":1}'), /is not a dwgd that this one understands/],
+  [
+    'no objects',
+    answer(200, '{"networks":[1],"containers":[],"parts":[null],"notInForce":[]}'),
+    /understands/,
+  ],
+  ['an error without a reason', answer(500, '{}'), /^the daemon answered 500 to \/v1\/\S+$/],
+  ['what is no reason', answer(503, '{"error":{"a":1}}'), /^the daemon answered 503 to \/v1\/\S+$/],
+  ['a reason', answer(500, '{"error":"no memory"}'), /^no memory$/],
+  ['what a terminal obeys', answer(500, '{"error":"x\\u001b[2J"}'), /^x\\u\{1b\}\[2J$/],
+] as const) {
+  test(`a socket that answers ${what} is one sentence, and status 1`, async t => {
+    const path = join(folderOf(t), 'x');
+    const server = createHttpServer(listener).listen(path);
+    t.after(() => server.close());
+    await once(server, 'listening');
+    for (const command of [['status'], ['status', '--json'], ['inspect', 'app']]) {
+      const { status, out, err } = await runCommand([...command, '--socket', path]);
+      assert.deepEqual([status, out, err.slice(0, 6), err.slice(-1)], [1, '', 'dwgd: ', '\n']);
+      assert.match(err.slice(6, -1), sentence);
+    }
+  });
+}
+
+for (const [what, begin] of [
+  ['does not answer', () => undefined],
+  ['never comes to an end', (socket: Socket) => socket.write('HTTP/1.1 200 OK\r\n\r\n[')],
+] as const) {
+  test(`a daemon that ${what} is one sentence`, async t => {
+    const path = join(folderOf(t), 'x');
+    const sockets: Socket[] = [];
+    const server = createServer(socket => {
+      sockets.push(socket);
+      begin(socket);
+    }).listen(path);
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    await once(server, 'listening');
+    await assert.rejects(askDaemon(path, 'status', [], 50), {
+      name: 'UserError',
+      message: 'the daemon does not answer within 0.05 s: see journalctl -u dwgd',
+    });
+  });
+}
+
+test('an answer that is larger than any of the daemon is one sentence, and not kept', async t => {
+  const path = join(folderOf(t), 'x');
+  const chunk = Buffer.alloc(1024 * 1024, ' ');
+  const server = createHttpServer((_request, response) => {
+    const more = (): void => {
+      if (!response.destroyed) response.write(chunk, more);
+    };
+    more();
+  }).listen(path);
   t.after(() => server.close());
   await once(server, 'listening');
-  const [one, two] = await Promise.all([file, web].map(path => runCommand(['status', '--socket', path])));
-  assert.deepEqual([one!.status, one!.err.split('\n').length], [1, 2]);
-  assert.deepEqual(two, {
-    status: 1,
-    out: '',
-    err: `dwgd: what answers on ${web} is not dwgd: it gives no JSON\n`,
-  });
+  const { status, err } = await runCommand(['status', '--socket', path]);
+  assert.equal(status, 1);
+  assert.match(err, /^dwgd: cannot ask the daemon on \S+: its answer is larger than 67108864 bytes\n$/);
+});
+
+test('what is no socket is one sentence, and status 1', async t => {
+  const file = join(folderOf(t), 'file');
+  writeFileSync(file, '');
+  const { status, err } = await runCommand(['status', '--socket', file]);
+  assert.equal(status, 1);
+  assert.match(err, /^dwgd: [^\n]+\n$/);
 });
 
 test('a daemon that ends in mid-answer is one sentence, and status 1', async t => {
