@@ -10,11 +10,11 @@ import type { DockerHost } from '../docker/docker-host.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import { Host } from '../labels/discovery/host.js';
 import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
-import { observe } from '../labels/observation.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { addressOnNetworks, type TypedDestination } from './destination.js';
 import { type Explanation, explainPacket } from './explain.js';
 import type { PacketQuestion } from './machine/packet.js';
+import { type Find, WayContainers } from './way-containers.js';
 
 export interface LiveExplanation extends Explanation {
   readonly container: string;
@@ -28,39 +28,18 @@ export interface LiveExplanation extends Explanation {
  */
 export async function explainLive(
   dockerHost: DockerHost,
-  find: (containers: readonly ContainerView[]) => ContainerView,
+  find: Find,
   typed: TypedDestination,
 ): Promise<LiveExplanation> {
   const entry = await NetnsSwitch.open();
-  const api = new DockerApi(dockerHost);
+  const api = new DockerApi(dockerHost, undefined, true);
   let host: Host | undefined;
   try {
     host = new Host(entry);
-    const { containers } = observe({
-      ...{
-        api,
-        host,
-        log: createLog(false, true, () => undefined),
-        lookup: new NetnsLookup(entry, host.ref),
-      },
-      ...{ trustImageLabels: false, allowHostRoutes: [], strict: false },
-      forwarding: () => ({ isOn: { 4: false, 6: false }, isNftables: false }),
-      names: { answers: new Map(), revision: 0 },
-    });
-    const listed = await containers.list(true);
-    const chosen = find(listed);
-    if (chosen.hostNetwork)
-      throw new UserError(
-        `${quote(chosen.name)} is in the network of the host, whose ways dwgd does not explain: ask ip route get there`,
-      );
-    const found = listed.map(one => ({ ...one, attachments: sharedAttachments(one, listed) }));
-    const from = found[listed.indexOf(chosen)]!;
-    if (!from.netns)
-      throw new UserError(
-        `${quote(from.name)} is not running, so that there is no way to ask about: start it`,
-      );
-    const question = questionOf(typed, from, found);
-    return { container: from.name, question, ...explainPacket(entry, found, from, question) };
+    const lookup = new NetnsLookup(entry, host.ref);
+    const log = createLog(false, true, () => undefined);
+    const findNetns: NetnsLookup['find'] = (pid, known) => lookup.find(pid, known);
+    return await explainFrom(entry, new WayContainers({ api, log, host: host.ref, findNetns }, find), typed);
   } catch (err) {
     if (host || errorCode(err) !== 'EPERM') throw err;
     throw new UserError(
@@ -74,6 +53,41 @@ export async function explainLive(
   }
 }
 
+/** Follows the way as far as the containers that are inspected, then inspects where it has got to, and follows it again. */
+async function explainFrom(
+  entry: NetnsSwitch,
+  containers: WayContainers,
+  typed: TypedDestination,
+): Promise<LiveExplanation> {
+  for (;;) {
+    const { all, from } = await containers.list();
+    checkStart(from);
+    const found = all.map(one => ({ ...one, attachments: sharedAttachments(one, all) }));
+    const start = found[all.indexOf(from)]!;
+    const to = parseAddress(typed.host) ?? addressOnNetworks(typed.host, start, found);
+    if (!to) {
+      if (containers.wantNeighbours(start, found)) continue;
+      throw new UserError(
+        `${quote(typed.host)} is neither an address nor a container on a network of ${quote(from.name)}: give an address (names of the DNS are not looked up, which would tell the host's resolver of them)`,
+      );
+    }
+    const { host: _, ...rest } = typed;
+    const question = { to, ...rest };
+    const explanation = explainPacket(entry, found, start, question);
+    if (!containers.wantNext(explanation, found)) return { container: from.name, question, ...explanation };
+  }
+}
+
+/** @throws UserError where no way of its own begins there */
+function checkStart({ name, netns, hostNetwork }: ContainerView): void {
+  if (hostNetwork)
+    throw new UserError(
+      `${quote(name)} is in the network of the host, whose ways dwgd does not explain: ask ip route get there`,
+    );
+  if (!netns)
+    throw new UserError(`${quote(name)} is not running, so that there is no way to ask about: start it`);
+}
+
 /** Of all that share its namespace: who joined another's has none of its own. */
 function sharedAttachments(
   { netns, attachments }: ContainerView,
@@ -81,17 +95,4 @@ function sharedAttachments(
 ): ContainerView['attachments'] {
   if (!netns) return attachments;
   return all.filter(one => one.netns?.key === netns.key).flatMap(one => one.attachments);
-}
-
-/** Names of the DNS stay what they are: looked up from here, they would go by the host's resolver and not by the container's. */
-function questionOf(
-  { host, ...rest }: TypedDestination,
-  from: ContainerView,
-  containers: readonly ContainerView[],
-): PacketQuestion {
-  const to = parseAddress(host) ?? addressOnNetworks(host, from, containers);
-  if (to) return { to, ...rest };
-  throw new UserError(
-    `${quote(host)} is neither an address nor a container on a network of ${quote(from.name)}: give an address (names of the DNS are not looked up, which would tell the host's resolver of them)`,
-  );
 }

@@ -32,7 +32,7 @@ export async function previewContainers(
   const { dockerHost, log, trustImageLabels, allowHostRoutes, strict } = options;
   const netns = await NetnsSwitch.open();
   const nft = new Nft();
-  const api = new DockerApi(dockerHost);
+  const api = new DockerApi(dockerHost, undefined, true);
   let host: Host | undefined;
   try {
     host = new Host(netns);

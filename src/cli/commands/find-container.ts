@@ -6,11 +6,11 @@ import { nearest } from '../../base/suggest.js';
 import type { ContainerView } from '../../labels/discovery/container.js';
 
 /** @param otherwise what else could have been meant, at the end of the sentence. @throws UserError where there is none */
-export function findContainer(
+export function findContainer<C extends Pick<ContainerView, 'id' | 'name'>>(
   name: string,
-  containers: readonly ContainerView[],
+  containers: readonly C[],
   otherwise = '',
-): ContainerView {
+): C {
   const byName = containers.find(one => one.name === name);
   const byId = /^[0-9a-f]{4,64}$/.test(name) ? containers.filter(({ id }) => id.startsWith(name)) : [];
   const found = byName ?? (byId.length === 1 ? byId[0] : undefined);

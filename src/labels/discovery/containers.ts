@@ -53,6 +53,8 @@ interface ContainersParts {
   readonly labelled?: (id: string, name: string, labels: ReadonlyMap<string, string>) => void;
   /** Milliseconds that a pass waits for one of Docker's answers. */
   readonly patience?: number | undefined;
+  /** The ids of those that are inspected; absent: of all. Of the others only is known what the listing has. */
+  readonly select?: (listed: readonly ListedContainer[]) => ReadonlySet<string>;
 }
 
 /** Concurrent inspections. */
@@ -133,11 +135,14 @@ export class Containers {
     const listed = await this.#queries.get(LISTING, readContainerListing, { all: true });
     // Snapshots that were made with other networks are outdated.
     if (await this.#networks.update(listed.flatMap(networkIds), again)) this.#fresh.clear();
-    const snapshot = (container: ListedContainer): Promise<ContainerSnapshot | undefined> =>
-      this.#snapshot(container, early.get(container.Id), { fullResync, again }).catch(err => {
+    const selected = this.#parts.select?.(listed);
+    const snapshot = async (container: ListedContainer): Promise<ContainerSnapshot | undefined> => {
+      if (selected && !selected.has(container.Id)) return this.#lastSnapshot(container);
+      return this.#snapshot(container, early.get(container.Id), { fullResync, again }).catch(err => {
         this.#inspectErrors.note(container.Id, nameOf(container), err);
         return this.#lastSnapshot(container);
       });
+    };
     // One that joined another is found where that one is.
     const isJoined = ({ HostConfig }: ListedContainer): boolean =>
       joinedContainer(HostConfig?.NetworkMode) !== undefined;

@@ -1,0 +1,72 @@
+// The containers that run now, as far as one packet's way needs them: all are listed, and those alone inspected that it begins in
+// or gets to, since each costs a question to Docker. Not here: the way (explain.ts).
+
+import { parseAddress, sameAddress } from '../base/ip.js';
+import type { ContainerView } from '../labels/discovery/container.js';
+import { Containers } from '../labels/discovery/containers.js';
+import { joinedContainer, type ListedContainer, nameOf } from '../labels/discovery/docker-view.js';
+import type { Explanation } from './explain.js';
+
+type Named = Pick<ContainerView, 'id' | 'name'>;
+
+/** Chooses one of them; it throws where none is meant. */
+export type Find = (containers: readonly Named[]) => Named;
+
+export class WayContainers {
+  readonly #inspected = new Set<string>();
+  readonly #containers: Containers;
+  #from: string | undefined;
+
+  /** @param find where the way begins */
+  constructor(
+    parts: Omit<ConstructorParameters<typeof Containers>[0], 'select' | 'trustImageLabels'>,
+    find: Find,
+  ) {
+    const select = (listed: readonly ListedContainer[]): ReadonlySet<string> => {
+      this.#from ??= find(listed.map(one => ({ id: one.Id, name: nameOf(one) }))).id;
+      for (const id of ownersOf(this.#from, listed)) this.#inspected.add(id);
+      return this.#inspected;
+    };
+    this.#containers = new Containers({ ...parts, trustImageLabels: false, select });
+  }
+
+  /** All of them, and where the way begins. @throws Error when Docker does not answer, or what `find` throws */
+  async list(): Promise<{ readonly all: readonly ContainerView[]; readonly from: ContainerView }> {
+    const all = await this.#containers.list(this.#from === undefined);
+    return { all, from: all.find(({ id }) => id === this.#from)! };
+  }
+
+  /** Has those on its networks inspected, too: of their names in the DNS, a listing lacks some. Whether there are any. */
+  wantNeighbours(from: ContainerView, all: readonly ContainerView[]): boolean {
+    const networks = new Set(from.attachments.map(({ networkId }) => networkId));
+    return this.#want(all.filter(one => one.attachments.some(({ networkId }) => networks.has(networkId))));
+  }
+
+  /** Has those inspected, too, that a way ends before. Whether there are any. */
+  wantNext({ outcome: { next } }: Explanation, all: readonly ContainerView[]): boolean {
+    const address = next === undefined ? undefined : parseAddress(next);
+    if (!address) return false;
+    return this.#want(
+      all.filter(one =>
+        one.attachments.some(({ addresses }) => addresses.some(each => sameAddress(each, address))),
+      ),
+    );
+  }
+
+  #want(containers: readonly ContainerView[]): boolean {
+    const more = containers.filter(({ id }) => !this.#inspected.has(id));
+    for (const { id } of more) this.#inspected.add(id);
+    return more.length > 0;
+  }
+}
+
+/** A container, and those whose namespace it uses. */
+function ownersOf(id: string, listed: readonly ListedContainer[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (let next: string | undefined = id; next !== undefined && !found.has(next); ) {
+    found.add(next);
+    const here: string = next;
+    next = joinedContainer(listed.find(({ Id }) => Id === here)?.HostConfig?.NetworkMode);
+  }
+  return found;
+}
