@@ -1,19 +1,17 @@
-// Passes over many containers: fifty real ones, and hundreds that are named network namespaces with a stub of Docker's
-// API in front, because one machine cannot run so many.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+// Passes over many containers: fifty real ones, and hundreds of stand-ins (standins.ts).
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { text as textOf } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DockerApi } from '../../../src/docker/api-client.js';
 import { remove, run } from '../../support/containers.js';
-import { daemon, docker, eventually } from '../../support/lab.js';
+import { daemon, eventually } from '../../support/lab.js';
 import { memoryOf } from '../memory.js';
 import { figure, median, progress, spread, table } from '../stats.js';
 import { follow, keep } from './kept.js';
-import { GATEWAY, ONE, TEN } from './labelled.js';
+import { ONE, TEN } from './labelled.js';
 import { forgetNotes, type Note, ofKind, readNotes } from './notes.js';
-import { DockerStub, type Pattern, type Standin } from './stub.js';
+import { hold, labelled, patternOf, SOCKET } from './standins.js';
+import { DockerStub } from './stub.js';
 
 const REAL = 50;
 const LABELLED = 500;
@@ -22,8 +20,6 @@ const TURNS = 3;
 const LOOKS = 10;
 const ASKED = 5;
 const EVENTS = 50;
-const SOCKET = '/run/bench-docker.sock';
-const NAMESPACES = '/run/bench-netns';
 /** As the daemon asks. */
 const AT_A_TIME = 16;
 const ANSWERED_WITHIN = 30_000;
@@ -182,55 +178,6 @@ function passOf(notes: readonly Note[], changed = 0): number {
   const seen = done.filter(({ changes }) => changes > 0).length;
   if (seen !== changed) throw new Error(`the pass changed ${seen} namespaces, not ${changed}`);
   return durationOf(first!);
-}
-
-/** What a real Docker says of a container on a network. */
-async function patternOf(network: string): Promise<Pattern> {
-  const id = await run('pattern', { networks: { [network]: {} } });
-  const inspected = await docker.get<{ Image: string }>(`/containers/${id}/json`);
-  const list = await docker.get<{ Id: string }[]>('/containers/json?all=1');
-  const networks = await docker.get<object>('/networks');
-  const image = await docker.get<object>(`/images/${inspected.Image}/json`);
-  await remove(id);
-  return { inspected, listed: list.find(({ Id }) => Id === id)!, networks, image };
-}
-
-/** So many namespaces, each as a container without labels; the first has the gateway's name. */
-async function hold(count: number): Promise<{ list: Standin[]; free: () => Promise<void> }> {
-  const child: ChildProcess = spawn('dist/test/bench/labels/namespaces', [String(count), NAMESPACES], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let text = '';
-  child.stdout!.setEncoding('utf8');
-  for await (const chunk of child.stdout!) {
-    text += chunk as string;
-    if (text.split('\n').length > count) break;
-  }
-  const list = text
-    .trim()
-    .split('\n')
-    .map((pid, n) => ({
-      id: (n + 1).toString(16).padStart(64, '0'),
-      name: n === 0 ? GATEWAY : `labelled-${n}`,
-      pid: Number(pid),
-      sandboxKey: `${NAMESPACES}/${pid}`,
-      address: `10.1.${Math.floor(n / 250)}.${1 + (n % 250)}`,
-      labels: {},
-    }));
-  return {
-    list,
-    free: async () => {
-      child.stdin!.end();
-      await once(child, 'exit');
-      // The kernel takes namespaces down behind their last process.
-      await sleep(1_000);
-    },
-  };
-}
-
-/** All but the first with labels. */
-function labelled(standins: readonly Standin[]): Standin[] {
-  return standins.map((standin, n) => ({ ...standin, labels: n === 0 ? {} : n % 2 === 0 ? ONE : TEN }));
 }
 
 /** Milliseconds of processor time of a process, all its threads. */

@@ -10,6 +10,8 @@ export interface Pattern {
   readonly inspected: object;
   readonly networks: object;
   readonly image: object;
+  readonly version: object;
+  readonly info: object;
 }
 
 /** What sets a container apart. */
@@ -33,11 +35,15 @@ interface Endpoints {
 export class DockerStub {
   readonly #answers = new Map<string, Buffer>();
   readonly #listeners = new Set<ServerResponse>();
+  /** Requests so far. */
+  asked = 0;
 
   constructor(pattern: Pattern, standins: readonly Standin[]) {
     const list = standins.map(standin => listed(pattern.listed, standin));
     this.#answer('/containers/json', list);
     this.#answer('/networks', pattern.networks);
+    this.#answer('/version', pattern.version);
+    this.#answer('/info', pattern.info);
     this.#answer(`/images/${(pattern.inspected as { Image: string }).Image}/json`, pattern.image);
     for (const standin of standins) {
       this.#answer(`/containers/${standin.id}/json`, inspected(pattern.inspected, standin));
@@ -53,6 +59,7 @@ export class DockerStub {
     rmSync(socket, { force: true });
     const server = createServer((request, response) => {
       const [path] = request.url!.split('?');
+      this.asked++;
       if (path === '/events') {
         response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
         this.#listeners.add(response);
