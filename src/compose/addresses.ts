@@ -25,6 +25,8 @@ export class Subnets {
   readonly gateways: readonly Address[];
   readonly #network: ComposeNetwork;
   readonly #taken = new Set<string>();
+  /** By subnets, the number of the first host that may be free: none is given back. */
+  readonly #next = new Map<Prefix, number>();
   /** Subnets that are made up. */
   readonly madeUp: readonly Prefix[];
 
@@ -72,8 +74,9 @@ export class Subnets {
       const { family } = subnet.address;
       const isFirst = this.subnets.findIndex(({ address }) => address.family === family) === n;
       if (!isFirst || own.some(address => address.family === family)) return [];
-      for (let host = 2; ; host++) {
+      for (let host = this.#next.get(subnet) ?? 2; ; host++) {
         const address = nth(subnet, host);
+        this.#next.set(subnet, host);
         if (!prefixContains(subnet, address)) return [];
         const key = formatAddress(address);
         if (this.#taken.has(key)) continue;

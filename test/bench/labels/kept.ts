@@ -13,16 +13,23 @@ export interface Start {
   readonly every?: number;
   /** Path of Docker's socket, if it is not the real one. */
   readonly socket?: string;
+  /** Arguments besides; by default the driver's half is off. */
+  readonly args?: readonly string[];
   /** Whether the transactions of libnftables are noted, too. */
   readonly transactions?: true;
 }
 
 /** Starts it, and returns what its first pass did. */
-export async function keep({ every = 80_000, socket, transactions }: Start = {}): Promise<Note[]> {
+export async function keep({
+  every = 80_000,
+  socket,
+  args = ['--no-driver'],
+  transactions,
+}: Start = {}): Promise<Note[]> {
   forgetNotes();
   await daemon.start({
     args: [
-      '--no-driver',
+      ...args,
       '--look-interval',
       String(every),
       ...(socket ? ['--docker-host', `unix://${socket}`] : []),

@@ -1,11 +1,12 @@
 // The benchmark of container labels, beside a real Docker on this machine's kernel: run by test/docker/inside.
-// Named parts run alone: starts, real, stub, quiet, typed.
+// Named parts run alone: starts, real, stub, quiet, typed, told.
 import { createNetwork, run } from '../../support/containers.js';
 import { daemon } from '../../support/lab.js';
 import { measureQuiet, measureRealPass, measureStubPasses } from './crowd.js';
 import { keep } from './kept.js';
 import { GATEWAY } from './labelled.js';
 import { measureStarts } from './start.js';
+import { measureTold } from './told.js';
 import { measureTyped } from './typed.js';
 
 const NETWORK = 'bench';
@@ -19,6 +20,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   stub: () => measureStubPasses(NETWORK),
   quiet: () => measureQuiet(NETWORK),
   typed: () => measureTyped(NETWORK),
+  told: () => measureTold(NETWORK),
 };
 
 const [...named] = process.argv.slice(2);
