@@ -44,6 +44,14 @@ keeping('cleanup', () => {
       await sh.fails('node dist/src/cli/main.js plan onee'),
       /no container "onee" \(there is one\)/,
     );
+    // Of a container that joined another, by a gateway that is inspected on the way, and to a name that only that has.
+    const way = await sh('node dist/src/cli/main.js explain labels-1 10.9.0.5');
+    assert.match(way, /^labels-1 to 10\.9\.0\.5\/icmp$/m);
+    assert.match(way, /^ {2}gateway: /m);
+    assert.match(
+      await sh('node dist/src/cli/main.js explain two gateway:80/tcp'),
+      /^two to 172\.30\.0\.\d+:80\/tcp\n[^]*^reaches gateway/m,
+    );
     assert.match(await sh.fails(cleanup), /another dwgd applies the labels of this host: stop it first/);
     assertSame(await snapshot('one'), held);
   });
