@@ -3,6 +3,7 @@
 import { request } from 'node:http';
 import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../support/lab.js';
 
 const PORT = 9586;
 const EVERY_MS = 1_000;
@@ -17,6 +18,8 @@ export function watch(): () => Promise<number> {
   const stopped = new AbortController();
   const work = (async (): Promise<number> => {
     let asked = 0;
+    // The port is opened behind everything else.
+    await eventually(() => ask(OPENED[0]), { every: 0.02 });
     for (const path of OPENED) await ask(path);
     while (!stopped.signal.aborted) {
       await Promise.all(['/metrics', SHOWN].map(path => ask(path)));
