@@ -46,6 +46,7 @@ async function oneTurn(isTold: boolean): Promise<Turn> {
   const network = await createNetwork(connection, '10.0.0.0/16', new Timings());
   await crowd(connection, network, CROWD, new Timings());
   const stop = isTold ? watch() : undefined;
+  // Meanwhile what answers is loaded.
   await measureCalls(connection, network, WARM, new Timings());
   const timings = new Timings();
   await measureCalls(connection, network, ROUNDS, timings);
