@@ -110,7 +110,7 @@ test('each flag on the pages is one of dwgd, or is known to be another programâ€
     if (!/^-{1,2}[a-z]/.test(span) || page === 'docs/rules.md') continue;
     const [flag] = span.split(/[ =,]/) as [string];
     if (hasFlag(flag)) {
-      const why = await refusalOfFlag(filled(span));
+      const why = await refusalOfFlag(span);
       if (why !== undefined) unknown.push(`${page}: ${span}: ${why}`);
     } else if (!others.has(flag)) unknown.push(`${page}: ${span}`);
   }
@@ -121,7 +121,7 @@ test('each flag on the pages is one of dwgd, or is known to be another programâ€
 async function refusalOfFlag(span: string): Promise<string | undefined> {
   // With a place-holder for a value it stands in a table, which is made from the code.
   if (!/[ =]/.test(span) || /[<[]/.test(span)) return undefined;
-  const words = wordsOf(span);
+  const words = wordsOf(filled(span));
   const commands = ['', 'plan x', 'pubkey -i 10.0.0.2', 'translate r', 'explain a b', 'status'];
   const refusals = await Promise.all(commands.map(command => refusal([...wordsOf(command), ...words])));
   return refusals.includes(undefined) ? undefined : refusals[0];
