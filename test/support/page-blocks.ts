@@ -71,6 +71,13 @@ export function pageBlock(name: string): string {
   return block.text;
 }
 
+/** What stands in back-ticks in the sentences and tables of a page, in order, without line breaks. */
+export function spansOf(page: string, text = readPage(page)): string[] {
+  return [...proseOf(text).matchAll(/(?<!`)`([^`]+)`(?!`)/g)].map(([, span]) =>
+    span!.replaceAll(/\s+/g, ' '),
+  );
+}
+
 /** Commands of a `console` block, with what they print there. */
 export function typedIn(text: string): Typed[] {
   return text

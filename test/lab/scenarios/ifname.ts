@@ -12,7 +12,7 @@ import {
   stop,
 } from '../../support/containers.js';
 import { daemon, docker, scenario, sh, wg } from '../../support/lab.js';
-import { pageBlock, SUDO } from '../../support/page-blocks.js';
+import { pageBlock, SUDO, spansOf } from '../../support/page-blocks.js';
 
 const SEED = 'supersecretseed';
 /** The vector of wireguard-driver for 10.0.0.2 and that seed. */
@@ -58,7 +58,11 @@ scenario('ifname', () => {
     await run('two', { networks: { 'dwgd-net': {} } });
     const address = await addressOf('two', 'dwgd-net');
     await ping('two', '10.0.0.1');
-    await sh('sysctl -qw net.ipv4.ip_forward=1; iptables -I FORWARD -i wg0 -o wg0 -j ACCEPT');
+    const remedy = spansOf('docs/troubleshooting.md').filter(span =>
+      /^sudo (sysctl -w|iptables -I DOCKER-USER) /.test(span),
+    );
+    assert.equal(remedy.length, 3);
+    await sh(`${SUDO}${remedy.join('\n')}`);
     await ping('one', address);
     const allowed = (await wg.dump('wg0')).peers.flatMap(peer => peer.allowedIps);
     assert.deepEqual(allowed.sort(), ['10.0.0.2/32', `${address}/32`].sort());

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { blocksOf, CHECKOUT, PAGES, pageBlock, typedIn } from '../../support/page-blocks.js';
+import { blocksOf, CHECKOUT, PAGES, pageBlock, spansOf, typedIn } from '../../support/page-blocks.js';
 import { composeBlocks } from '../../support/planned.js';
 
 /** By a block's name: the tests that run it. Compose files are planned without being named here. */
@@ -61,6 +61,42 @@ const EXCUSED: Readonly<Record<string, string>> = {
   'test/lab/README.md: Adding a scenario': 'the form of a file',
   'test/lab/README.md: Other versions': 'it needs a root folder of another Debian, which is made by hand',
 };
+
+const [SHOWS, HOST] = [
+  'it shows what tests look at in the same way',
+  "the host's own business, as its manual has it",
+];
+/** Commands of other programs in sentences and tables: the test that runs them, or why none does. */
+const SAID: Readonly<Record<string, string>> = {
+  'sudo sysctl -w net.ipv4.ip_forward=1': 'test/lab/scenarios/ifname.ts',
+  'sudo iptables -I DOCKER-USER -i wg0 -j ACCEPT': 'test/lab/scenarios/ifname.ts',
+  'sudo iptables -I DOCKER-USER -o wg0 -j ACCEPT': 'test/lab/scenarios/ifname.ts',
+  'docker network create -o': 'a part of a command',
+  'docker network connect dwgd-net <container>': 'by the API in test/lab/scenarios/networks.ts',
+  "docker inspect -f '{{json .Config.Labels}}' <container>": SHOWS,
+  'docker plugin set dwgd:0.1.0 args="-v --no-labels"': HOST,
+  'ip route get 1.1.1.1': SHOWS,
+  'ip route show table 229': SHOWS,
+  'ip route show table 230': SHOWS,
+  'ip route show table all proto 229': SHOWS,
+  'nft --stateless list table inet dwgd': 'test/kernel/plan.test.ts compares with it',
+  'journalctl -u dwgd': SHOWS,
+  'journalctl -u dwgd -p warning': SHOWS,
+  'getent hosts <name>': HOST,
+  'ssh -L 9586:127.0.0.1:9586 HOST': HOST,
+  'sudo apt-get install libnftables1': HOST,
+  'sudo wg set wg0 private-key <file>': HOST,
+  'sudo wg show wg0': SHOWS,
+  'sudo wg-quick up wg0': HOST,
+};
+const COMMAND =
+  /^(sudo )?(docker|ip|ip6tables|iptables|nft|systemctl|journalctl|sysctl|wg|wg-quick|apt-get|npm|getent|curl|ssh) .*[-<.:=\d]/;
+
+test('every command of other programs in the sentences is run or excused', () => {
+  const pages = PAGES.filter(page => /^(README\.md|docs\/(?!rules|design|benchmarks).*)$/.test(page));
+  const said = new Set(pages.flatMap(page => spansOf(page)).filter(span => COMMAND.test(span)));
+  assert.deepEqual([...said].sort(), Object.keys(SAID).sort());
+});
 
 /** Names of blocks that are in none of three tables, and names in these that no page has. */
 function strays(

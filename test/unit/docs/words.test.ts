@@ -9,7 +9,9 @@ import { program } from '../../../src/cli/command-line.js';
 import { fromGoFlags } from '../../../src/cli/settings/go-flags.js';
 import { parseOptions } from '../../../src/driver/spec/options.js';
 import { decodeLabels } from '../../../src/labels/spec/parse.js';
-import { blocksOf, CHECKOUT, PAGES, proseOf, readPage } from '../../support/page-blocks.js';
+import { TWINE_CHAINS } from '../../../src/nft/iptables/syntax/rule.js';
+import { translateRule } from '../../../src/nft/iptables/translate.js';
+import { blocksOf, CHECKOUT, PAGES, readPage, spansOf } from '../../support/page-blocks.js';
 
 /** Of earlier versions, too, as what has changed is told there. */
 const HISTORY = 'CHANGELOG.md';
@@ -18,8 +20,7 @@ const HISTORY = 'CHANGELOG.md';
 function spans(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const page of PAGES.filter(page => page !== HISTORY)) {
-    for (const [, text] of proseOf(readPage(page)).matchAll(/(?<!`)`([^`]+)`(?!`)/g))
-      found.set(text!.replaceAll(/\s+/g, ' '), page);
+    for (const span of spansOf(page)) found.set(span, page);
   }
   return found;
 }
@@ -190,4 +191,61 @@ test('each target of make on the pages is there', () => {
     targets.filter(target => !new RegExp(`^${target}:`, 'm').test(makefile)),
     [],
   );
+});
+
+/** What the grammar shows of a key or a value, in a label. */
+const SHOWN: Readonly<Record<string, string>> = {
+  '+': 'twine.nat.interfaces=+',
+  '6881-6889': 'twine.nat.forward.6881-6889=web',
+  '80,443,6881-6889': 'twine.nat.forward.80,443,6881-6889=web',
+  'web:7881-7889': 'twine.nat.forward.6881-6889=web:7881-7889',
+  tcp: 'twine.nat.forward.80/tcp=web',
+  udp: 'twine.nat.forward.80/udp=web',
+  'tcp,udp': 'twine.nat.forward.80/tcp,udp=web',
+  '80,443/tcp,53/udp': 'twine.nat.forward.80,443/tcp,53/udp=web',
+  '53=dns:53/udp': 'twine.nat.forward.53=dns:53/udp',
+  '10.1.0.0/16': 'twine.route.10.1.0.0/16=vpn',
+  'fd00::/8': 'twine.route.fd00::/8=vpn',
+  '[fd00::2]:80': 'twine.nat.forward.80=[fd00::2]:80',
+  'host-gateway': 'twine.route.192.168.0.0/16=host-gateway',
+  unreachable: 'twine.route.::/0=unreachable',
+  'vpn1,vpn2': 'twine.route.0.0.0.0/0=vpn1,vpn2',
+  'web1,web2:80': 'twine.nat.forward.8080=web1,web2:80',
+  ',keep': 'twine.nat.forward.80=web,keep',
+  ',masquerade': 'twine.nat.forward.80=web,masquerade',
+};
+/** What it says is none: a label with it is refused. */
+const NONE: Readonly<Record<string, string>> = {
+  '- label="value"': 'twine.nat.interfaces="wg+"',
+  '$(…)': 'twine.nat.interfaces=$(wg)',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: so it stands in a label
+  '${…}': 'twine.nat.interfaces=${…}',
+  '%i': 'twine.iptables.rule.a=TWINE_FORWARD -i %i -j ACCEPT',
+  true: 'twine.nat.interfaces=true',
+  false: 'twine.nat.interfaces=false',
+  yes: 'twine.route.0.0.0.0/0=yes',
+  no: 'twine.route.0.0.0.0/0=no',
+};
+
+test('each word that the grammar shows is taken, or refused, as it says', () => {
+  const reference = readPage('docs/reference.md');
+  const [, rules] = reference.split('### Grammar')[1]!.split('### Names')[0]!.split('<!-- end of table -->');
+  const shown = [...rules!.matchAll(/`([^`]+)`/g)]
+    .map(([, span]) => span!)
+    // Classes, single characters that a name may have, and what the other is the wrong form of.
+    .filter(span => !/^<|^.$|^A-Z|^-[io]$|^- "label/.test(span) || span === '+');
+  assert.deepEqual([...new Set(shown)].sort(), [...Object.keys(SHOWN), ...Object.keys(NONE)].sort());
+  const told = (label: string): string =>
+    decodeLabels('c', new Map([[label.slice(0, label.indexOf('=')), label.slice(label.indexOf('=') + 1)]]))
+      .diagnostics.map(({ message }) => message)
+      .join('\n');
+  for (const label of Object.values(SHOWN)) assert.equal(told(label), '', label);
+  for (const label of Object.values(NONE)) assert.notEqual(told(label), '', label);
+});
+
+test('the chains that the reference lists are those that there are, and each takes a rule', () => {
+  const [, table] = readPage('docs/reference.md').split('### `twine.iptables.rule`');
+  const chains = [...table!.split('\n### ')[0]!.matchAll(/`(TWINE_[A-Z_]+)`/g)].map(([, name]) => name!);
+  assert.deepEqual([...new Set(chains)].sort(), [...TWINE_CHAINS].sort());
+  for (const chain of chains) assert.ok(translateRule(`${chain} -p tcp --dport 22 -j RETURN`), chain);
 });
