@@ -12,7 +12,10 @@ import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { connectVpn, FAR, FAR_PORT, leaked, makeVpn, makeWorld } from './world.js';
 
-const far = (container: string): Promise<string> => ask(container, 'udp', FAR, FAR_PORT, { within: 0.5 });
+/** The answer from the other end of the world; a busy machine takes its time. */
+const far = (container: string): Promise<string> => ask(container, 'udp', FAR, FAR_PORT);
+/** Whether there is one soon: where none is to come, or not yet. */
+const soonFar = (container: string): Promise<string> => ask(container, 'udp', FAR, FAR_PORT, { within: 0.5 });
 const ROUTED = { 'twine.route.0.0.0.0/0': 'gw' };
 const RECIPE_TEXT = pageBlock('docs/recipes.md: Nothing leaves before the labels are there');
 const RECIPE = composed('house', RECIPE_TEXT);
@@ -50,10 +53,10 @@ keeping('leak-proof', () => {
     assert.match(await far('plain'), /^world /);
     assert.notEqual(await leaked('plain'), 0, 'the counter counts');
     await run('app', { networks: { house_inside: {} }, labels: ROUTED });
-    await assert.rejects(far('app'));
+    await assert.rejects(soonFar('app'));
     assert.equal(await leaked('app'), 0);
     await keeper.start();
-    await follows(async () => assert.match(await far('app'), /^vpn /));
+    await follows(async () => assert.match(await soonFar('app'), /^vpn /));
     assert.equal(await leaked('app'), 0);
     const explain = (container: string): Promise<string> =>
       sh(`node dist/src/cli/main.js explain ${container} ${FAR}:${FAR_PORT}/udp | tail -n 1`);
@@ -103,13 +106,13 @@ keeping('leak-proof', () => {
       await sh(`echo ${Number(isFiltered)} > /proc/sys/net/bridge/bridge-nf-call-iptables`);
       const before = daemon.logs().length;
       await run('user', { networks: { house_inside: {} }, labels: ROUTED });
-      await follows(async () => assert.match(await far('user'), /^vpn /));
+      await follows(async () => assert.match(await soonFar('user'), /^vpn /));
       assert.equal(await leaked('user'), 0);
       await run('inmate', { networks: { closed: {} }, labels: ROUTED });
       if (isFiltered) {
         await follows(() => assert.ok(daemon.logs().slice(before).includes(TOLD)));
-        await assert.rejects(far('inmate'));
-      } else await follows(async () => assert.match(await far('inmate'), /^vpn /));
+        await assert.rejects(soonFar('inmate'));
+      } else await follows(async () => assert.match(await soonFar('inmate'), /^vpn /));
       assert.equal(await leaked('inmate'), 0);
       await remove('user');
       await remove('inmate');
