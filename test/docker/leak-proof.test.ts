@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { composed } from '../support/compose-containers.js';
 import { type ContainerOptions, connect, createNetwork, remove, run } from '../support/containers.js';
 import { daemon, docker, sh } from '../support/lab.js';
-import { pageBlock, SUDO } from '../support/page-blocks.js';
+import { AS_ROOT, pageBlock } from '../support/page-blocks.js';
 import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { connectVpn, FAR, FAR_PORT, leaked, makeVpn, makeWorld } from './world.js';
@@ -73,7 +73,7 @@ keeping('leak-proof', () => {
       asked.map(line =>
         // With 1 for a finding.
         sh(
-          `${SUDO}dwgd() { node ${node} "$@" || [[ $? == 1 && $1 == doctor ]]; }; cd /run/lab/asked; ${line}`,
+          `${AS_ROOT}dwgd() { node ${node} "$@" || [[ $? == 1 && $1 == doctor ]]; }; cd /run/lab/asked; ${line}`,
         ),
       ),
     );

@@ -35,8 +35,8 @@ interface Typed {
 
 export const readPage = (page: string): string => readFileSync(join(CHECKOUT, page), 'utf8');
 
-/** In front of lines of a page for a bash that is root's. */
-export const SUDO = 'sudo() { "$@"; }\n';
+/** In front of lines of a page, for a bash that is root's and ends at the first that fails. */
+export const AS_ROOT = 'set -e\nsudo() { "$@"; }\n';
 
 /** A page without its fenced blocks, in which nothing is a heading, a link or a word of the text. */
 export function proseOf(text: string): string {

@@ -2,7 +2,7 @@
 // commands do) and `sudo` runs what is behind it. Not here: which lines (page-blocks.ts).
 import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { SUDO } from './page-blocks.js';
+import { AS_ROOT } from './page-blocks.js';
 import { runCommand } from './program.js';
 
 /** Asks by one descriptor for each command, and reads the answer by another: its status, two lengths, two texts. */
@@ -32,7 +32,7 @@ export async function pageShell(
   { cwd = '.', env = {} }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Printed> {
   const surroundings = { PATH: process.env.PATH, ...env };
-  const child = spawn('bash', ['-c', `exec 2>&1\n${SUDO}${PRELUDE}${lines}`], {
+  const child = spawn('bash', ['-c', `exec 2>&1\n${AS_ROOT}${PRELUDE}${lines}`], {
     cwd,
     env: surroundings,
     stdio: ['ignore', 'pipe', 'inherit', 'pipe', 'pipe'],

@@ -12,7 +12,7 @@ import {
   stop,
 } from '../../support/containers.js';
 import { daemon, docker, scenario, sh, wg } from '../../support/lab.js';
-import { pageBlock, SUDO, spansOf } from '../../support/page-blocks.js';
+import { AS_ROOT, pageBlock, spansOf } from '../../support/page-blocks.js';
 
 const SEED = 'supersecretseed';
 /** The vector of wireguard-driver for 10.0.0.2 and that seed. */
@@ -22,7 +22,7 @@ scenario('ifname', () => {
   test('as the README has it: an interface, a network, a container, a ping to the gateway', async () => {
     await docker.call('POST', '/images/busybox:local/tag?repo=busybox&tag=latest');
     // What it installs is there, and there is no systemd.
-    await sh(`${SUDO}
+    await sh(`${AS_ROOT}
       apt-get() { [[ $* == 'install -y wireguard-tools' ]]; }
       systemctl() { [[ $* == 'enable --now wg-quick@wg0' ]] && wg-quick up wg0; }
       mkdir -p /etc/wireguard
@@ -62,7 +62,7 @@ scenario('ifname', () => {
       /^sudo (sysctl -w|iptables -I DOCKER-USER) /.test(span),
     );
     assert.equal(remedy.length, 3);
-    await sh(`${SUDO}${remedy.join('\n')}`);
+    await sh(`${AS_ROOT}${remedy.join('\n')}`);
     await ping('one', address);
     const allowed = (await wg.dump('wg0')).peers.flatMap(peer => peer.allowedIps);
     assert.deepEqual(allowed.sort(), ['10.0.0.2/32', `${address}/32`].sort());

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Status } from '../../../src/control/answers.js';
 import { addressOf, createNetwork, ping, remove, run } from '../../support/containers.js';
 import { daemon, docker, eventually, isLong, Remote, scenario, sh } from '../../support/lab.js';
-import { pageBlock, SUDO } from '../../support/page-blocks.js';
+import { AS_ROOT, pageBlock } from '../../support/page-blocks.js';
 
 let remote: Remote;
 
@@ -19,7 +19,7 @@ scenario('pubkey', () => {
     await daemon.start();
     await docker.call('POST', '/images/busybox:local/tag?repo=busybox&tag=latest');
     const key = await remote.sh(
-      SUDO + pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (2)'),
+      AS_ROOT + pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (2)'),
     );
     await sh(
       pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (3)')

@@ -5,7 +5,7 @@ import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'no
 import { after, before, test } from 'node:test';
 import { eventually, isLong, scenario, sh, wg, withoutEngine } from '../../support/lab.js';
 import { Container, createNetwork, demand } from '../../support/libnetwork.js';
-import { pageBlock, SUDO } from '../../support/page-blocks.js';
+import { AS_ROOT, pageBlock } from '../../support/page-blocks.js';
 import { withUnitCapabilities } from '../../support/unit-capabilities.js';
 
 const UNIT = '/etc/systemd/system/dwgd.service';
@@ -21,7 +21,7 @@ const inside = (command: string): Promise<string> =>
   sh(`nsenter -t ${systemd} -p -m bash -c '${command.replaceAll("'", "'\\''")}'`, { within: 300 });
 
 /** `make` of the checkout, which is built already. */
-const TARGETS = `${SUDO}cd "$LAB_ROOT"; make() { "systemd/$1" '' /usr; }\n`;
+const TARGETS = `${AS_ROOT}cd "$LAB_ROOT"; make() { "systemd/$1" '' /usr; }\n`;
 
 const property = (name: string): Promise<string> => inside(`systemctl show dwgd -P ${name}`);
 
@@ -139,7 +139,7 @@ scenario(
     });
 
     test('a container joins by a seed file, as the README makes one, and its tunnel follows an interface that was made anew', async () => {
-      await inside(SUDO + pageBlock('README.md: Security'));
+      await inside(AS_ROOT + pageBlock('README.md: Security'));
       const network = await createNetwork(
         { 'dwgd.ifname': 'wg0', 'dwgd.seedfile': '/etc/dwgd/seed' },
         { ipv4: ['10.0.0.0/24', '10.0.0.1/24'] },
@@ -192,7 +192,7 @@ scenario(
 
     if (isLong) {
       test('without rootless Dockers it has two capabilities, and networks work', async () => {
-        await inside(SUDO + pageBlock('README.md: Rootless Docker (3)'));
+        await inside(AS_ROOT + pageBlock('README.md: Rootless Docker (3)'));
         const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
         // CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
         assert.match(await inside(status), /^CapEff:\s+0*201000$/m);
