@@ -2,7 +2,6 @@
 // of the original's page. Their traffic leaves by the tunnel, the tunnel's port reaches them, and nothing leaks.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { composed } from '../../support/compose-containers.js';
 import {
   addressOf,
   connect,
@@ -14,18 +13,11 @@ import {
   stop,
 } from '../../support/containers.js';
 import { bothHalves, daemon, eventually, isLong, Remote, scenario, sh } from '../../support/lab.js';
-import { pageBlock } from '../../support/page-blocks.js';
 import { ask, hush, inside, serve } from '../../support/talk.js';
 
 /** An address of the internet, behind the remote: by the tunnel, or plainly by the host. */
 const FAR = '203.0.113.1';
 const PORT = 7000;
-/** The network of the recipe, and the command that it names. */
-const PROVIDER = composed(
-  'house',
-  pageBlock('docs/recipes.md: An exit without a program in it'),
-).networks.get('house_provider')!;
-const PUBKEY = 'node dist/src/cli/main.js pubkey --seedfile /etc/dwgd/seed -i 10.64.0.2';
 const SLOW = { within: 20 };
 
 const askFar = (container: string): Promise<string> => ask(container, 'tcp', FAR, PORT, SLOW);
@@ -41,7 +33,7 @@ async function leaked(): Promise<number> {
 scenario('labels', () => {
   let remote: Remote;
   test('without labels a container goes plainly by the host', async () => {
-    remote = await Remote.create(['10.64.0.1/24']);
+    remote = await Remote.create(['10.250.0.1/24']);
     await remote.sh(`ip addr add ${FAR}/32 dev lo`);
     await serve('netns:remote', 'far', 'tcp', PORT);
     await sh(`ip route add 203.0.113.0/24 via 192.0.2.2
@@ -56,22 +48,21 @@ scenario('labels', () => {
       networks: { main: {} },
       labels: { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.9080': 'qbittorrent:9080' },
     });
-    await sh('install -d -m 0700 /etc/dwgd; umask 077; printf s > /etc/dwgd/seed');
-    const { options, ...provider } = PROVIDER;
     await createNetwork('vpn', {
-      ...provider,
       options: {
-        ...options,
         'dwgd.endpoint': remote.endpoint,
         'dwgd.pubkey': remote.keys.publicKey,
+        'dwgd.seed': 's',
+        'dwgd.route': '203.0.113.0/24',
       },
+      subnets: ['10.250.0.0/24 10.250.0.1'],
     });
-    await remote.admit(await sh(PUBKEY), '10.64.0.2/32');
+    await remote.admit(await sh('node dist/src/cli/main.js pubkey -s s -i 10.250.0.2'), '10.250.0.2/32');
   });
 
   test('a WireGuard interface that came after the start carries the traffic of its users', async () => {
-    await connect('vpn', 'wireguard-client', { ip: '10.64.0.2' });
-    await ping('wireguard-client', '10.64.0.1');
+    await connect('vpn', 'wireguard-client', { ip: '10.250.0.2' });
+    await ping('wireguard-client', '10.250.0.1');
     await run('qbittorrent', {
       networks: { main: {} },
       labels: { 'twine.route.0.0.0.0/1': 'wireguard-client', 'twine.route.128.0.0.0/1': 'wireguard-client' },
@@ -83,15 +74,15 @@ scenario('labels', () => {
       { within: 60 },
     );
     const before = await leaked();
-    await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.64.0.2'), { within: 60 });
+    await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.250.0.2'), { within: 60 });
     assert.equal(await leaked(), before);
   });
 
   test('port 9080 of the tunnel reaches the container, and so does its published port', async () => {
     await serve('qbittorrent', 'qbittorrent', 'tcp', 9080);
     // It sees who asks: its own label leads its answers back by the gateway.
-    const asked = (): Promise<string> => ask('netns:remote', 'tcp', '10.64.0.2', 9080, SLOW);
-    await eventually(async () => assert.equal(await asked(), 'qbittorrent 10.64.0.1'), { within: 60 });
+    const asked = (): Promise<string> => ask('netns:remote', 'tcp', '10.250.0.2', 9080, SLOW);
+    await eventually(async () => assert.equal(await asked(), 'qbittorrent 10.250.0.1'), { within: 60 });
     assert.match(await ask('host', 'tcp', '127.0.0.1', 9080, SLOW), /^qbittorrent 172\.30\./);
   });
 
@@ -112,7 +103,7 @@ scenario('labels', () => {
           { within },
         );
       await leadsBy(first, 20);
-      const key = await sh(PUBKEY);
+      const key = await sh('node dist/src/cli/main.js pubkey -s s -i 10.250.0.2');
       await remote.sh(`wg set wg0 peer ${key} remove`);
       await stop('wireguard-client');
       await leadsBy(second, 20);
@@ -121,7 +112,7 @@ scenario('labels', () => {
         within: 40,
       });
       await leadsBy(second, 5);
-      await remote.admit(key, '10.64.0.2/32');
+      await remote.admit(key, '10.250.0.2/32');
       await leadsBy(first, 20);
       await inside('wireguard-client', 'ip link set wg0 down');
       await leadsBy(second, 5);
@@ -139,9 +130,9 @@ scenario('labels', () => {
     );
     await assert.rejects(ask('qbittorrent', 'tcp', FAR, PORT));
     await start('wireguard-client');
-    await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.64.0.2'), { within: 60 });
+    await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.250.0.2'), { within: 60 });
     assert.equal(await leaked(), before);
-    await sh('nft delete table ip lab; ip route del 203.0.113.0/24; rm -r /etc/dwgd');
+    await sh('nft delete table ip lab; ip route del 203.0.113.0/24');
   });
 
   after(hush);

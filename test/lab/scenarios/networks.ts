@@ -11,7 +11,6 @@ import {
   run,
 } from '../../support/containers.js';
 import { daemon, docker, isLong, scenario, sh, wg } from '../../support/lab.js';
-import { pageBlock } from '../../support/page-blocks.js';
 
 const routes = (container: string) => docker.within(container, 'ip route; ip -6 route');
 
@@ -22,8 +21,11 @@ scenario('networks', () => {
       port: 51820,
     });
     await daemon.start();
-    await sh(pageBlock('README.md: More than one subnet'));
-    await run('dual', { networks: { 'dwgd-dual': { ip: '10.0.0.2', ip6: 'fd00::2' } } });
+    await createNetwork('dual', {
+      options: { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' },
+      subnets: ['10.0.0.0/24 10.0.0.1', 'fd00::/64 fd00::1'],
+    });
+    await run('dual', { networks: { dual: { ip: '10.0.0.2', ip6: 'fd00::2' } } });
     await ping('dual', '10.0.0.1');
     await ping('dual', 'fd00::1');
     assert.deepEqual((await wg.dump('wg0')).peers[0]?.allowedIps, ['10.0.0.2/32', 'fd00::2/128']);
@@ -32,7 +34,7 @@ scenario('networks', () => {
 
   test('beside a bridge network, both work and the default route is the bridge', async () => {
     await createNetwork('bridge1', { driver: 'bridge', subnets: ['172.30.0.0/24 172.30.0.1'] });
-    await run('both', { networks: { bridge1: {}, 'dwgd-dual': { ip: '10.0.0.3' } } });
+    await run('both', { networks: { bridge1: {}, dual: { ip: '10.0.0.3' } } });
     await ping('both', '172.30.0.1');
     await ping('both', '10.0.0.1');
     assert.match(await routes('both'), /default via 172\.30\.0\.1 dev eth0/);
@@ -42,15 +44,15 @@ scenario('networks', () => {
   if (isLong) {
     test('a running container is connected and disconnected', async () => {
       await run('late', { networks: { bridge1: {} } });
-      await connect('dwgd-dual', 'late', { ip: '10.0.0.4' });
+      await connect('dual', 'late', { ip: '10.0.0.4' });
       await ping('late', '10.0.0.1');
       assert.equal((await wg.dump('wg0')).peers.length, 1);
-      await disconnect('dwgd-dual', 'late');
+      await disconnect('dual', 'late');
       assert.equal((await wg.dump('wg0')).peers.length, 0);
       assert.equal(await docker.within('late', 'wg show interfaces'), '');
-      await connect('dwgd-dual', 'late');
+      await connect('dual', 'late');
       await ping('late', '10.0.0.1');
-      assert.notEqual(await addressOf('late', 'dwgd-dual'), '');
+      assert.notEqual(await addressOf('late', 'dual'), '');
       await remove('late');
     });
   }

@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import type { Status } from '../../../src/control/answers.js';
 import { addressOf, createNetwork, ping, remove, run } from '../../support/containers.js';
 import { daemon, docker, eventually, isLong, Remote, scenario, sh } from '../../support/lab.js';
-import { AS_ROOT, pageBlock } from '../../support/page-blocks.js';
 
 let remote: Remote;
 
@@ -14,20 +13,18 @@ async function admit(seed: string, ip: string, ...allowed: string[]): Promise<vo
 }
 
 scenario('pubkey', () => {
-  test('as the README has it, a container with --ip reaches the gateway through the tunnel', async () => {
+  test('as a user types it: a container with --ip reaches the gateway through the tunnel', async () => {
     remote = await Remote.create(['10.0.1.1/24', 'fd01::1/64', '10.0.2.1/24', 'fd02::1/64']);
     await daemon.start();
-    await docker.call('POST', '/images/busybox:local/tag?repo=busybox&tag=latest');
-    const key = await remote.sh(
-      AS_ROOT + pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (2)'),
-    );
+    await admit('supersecretseed', '10.0.1.2', '10.0.1.2/32');
     await sh(
-      pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (3)')
-        .replace('the public key of the remote interface', key)
-        .replace('vpn.example.com:51820', remote.endpoint),
+      `docker network create --driver=dwgd -o dwgd.endpoint=${remote.endpoint} -o dwgd.seed=supersecretseed -o dwgd.pubkey="${remote.keys.publicKey}" --subnet=10.0.1.0/24 --gateway=10.0.1.1 dwgd-net`,
     );
-    const output = await sh(pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (4)'));
+    const output = await sh(
+      `docker run --rm --network=dwgd-net --ip=10.0.1.2 busybox:local sh -c 'ip a; ping -c 3 -W 10 10.0.1.1'`,
+    );
     assert.match(output, / 0% packet loss/);
+    assert.match(output, /inet 10\.0\.1\.2\/24/);
     const [peer] = (await remote.dump()).peers;
     assert.ok(peer && peer.latestHandshake > 0);
   });
@@ -35,9 +32,9 @@ scenario('pubkey', () => {
   if (isLong) {
     test('an address that Docker picks works as well', async () => {
       await admit('supersecretseed', '10.0.1.3', '10.0.1.3/32');
-      await run('filler', { networks: { 'dwgd-net-2': {} } });
-      await run('picked', { networks: { 'dwgd-net-2': {} } });
-      assert.equal(await addressOf('picked', 'dwgd-net-2'), '10.0.1.3');
+      await run('filler', { networks: { 'dwgd-net': {} } });
+      await run('picked', { networks: { 'dwgd-net': {} } });
+      assert.equal(await addressOf('picked', 'dwgd-net'), '10.0.1.3');
       await ping('picked', '10.0.1.1');
       await remove('filler');
       await remove('picked');
@@ -51,7 +48,7 @@ scenario('pubkey', () => {
     await admit('supersecretseed', '10.0.1.4', '10.0.1.4/32');
     // All is as it was, the container's own key and address there too, but for the key that it answers with.
     await remote.sh('wg genkey | wg set wg0 private-key /dev/stdin');
-    await run('misled', { networks: { 'dwgd-net-2': { ip: '10.0.1.4' } } });
+    await run('misled', { networks: { 'dwgd-net': { ip: '10.0.1.4' } } });
     const before = await received();
     assert.match(await docker.within('misled', 'ping -c 3 -W 5 10.0.1.1 || true'), / 100% packet loss/);
     assert.ok((await received()) > before, 'the container asked it');

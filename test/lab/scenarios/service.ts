@@ -5,7 +5,6 @@ import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'no
 import { after, before, test } from 'node:test';
 import { eventually, isLong, scenario, sh, wg, withoutEngine } from '../../support/lab.js';
 import { Container, createNetwork, demand } from '../../support/libnetwork.js';
-import { AS_ROOT, pageBlock } from '../../support/page-blocks.js';
 import { withUnitCapabilities } from '../../support/unit-capabilities.js';
 
 const UNIT = '/etc/systemd/system/dwgd.service';
@@ -19,9 +18,6 @@ let systemd: string;
 /** Runs a bash line beside systemd, in its namespaces. */
 const inside = (command: string): Promise<string> =>
   sh(`nsenter -t ${systemd} -p -m bash -c '${command.replaceAll("'", "'\\''")}'`, { within: 300 });
-
-/** `make` of the checkout, which is built already. */
-const TARGETS = `${AS_ROOT}cd "$LAB_ROOT"; make() { "systemd/$1" '' /usr; }\n`;
 
 const property = (name: string): Promise<string> => inside(`systemctl show dwgd -P ${name}`);
 
@@ -88,9 +84,7 @@ scenario(
       await wg.add('wg0', host);
       // As an earlier version left it: the database where it was, and not in a folder of its own.
       writeFileSync('/var/lib/dwgd.db', '', { mode: 0o600 });
-      const told = await inside(TARGETS + pageBlock('README.md: Install on a host'));
-      assert.match(told, /^dwgd \d\S+ runs/m);
-      assert.match(told, /dwgd\.service.*\n.*Loaded: loaded.*\n.*Active: active \(running\)/);
+      assert.match(await inside('cd "$LAB_ROOT" && systemd/install "" /usr'), /^dwgd \d\S+ runs/m);
       assert.equal(await inside('systemctl is-enabled dwgd'), 'enabled');
       assert.deepEqual((await demand('Plugin.Activate')).Implements, ['NetworkDriver']);
       assert.equal(await property('ActiveState'), 'active');
@@ -138,25 +132,19 @@ scenario(
       assert.match(await sh.fails(`${set} ls /proc/1/root/`), /Permission denied/);
     });
 
-    test('a container joins by a seed file, as the README makes one, and its tunnel follows an interface that was made anew', async () => {
-      await inside(AS_ROOT + pageBlock('README.md: Security'));
+    test('a container joins, and its tunnel follows an interface that was made anew', async () => {
       const network = await createNetwork(
-        { 'dwgd.ifname': 'wg0', 'dwgd.seedfile': '/etc/dwgd/seed' },
+        { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' },
         { ipv4: ['10.0.0.0/24', '10.0.0.1/24'] },
       );
       const container = new Container(network, { ip: '10.0.0.2/24' });
       await container.start();
       await container.ping('10.0.0.1');
-      assert.equal(
-        await inside('dwgd pubkey --seedfile /etc/dwgd/seed -i 10.0.0.2'),
-        (await wg.dump('wg0')).peers[0]!.publicKey,
-      );
       await sh('ip link del wg0');
       await wg.add('wg0', { ...host, port: 51999 });
       await eventually(() => container.ping('10.0.0.1'), { within: 120 });
       await container.stop();
       await eventually(async () => assert.deepEqual(await wg.names(), ['wg0']), { within: 120 });
-      await sh('rm -r /etc/dwgd');
     });
 
     if (isLong) {
@@ -192,14 +180,14 @@ scenario(
 
     if (isLong) {
       test('without rootless Dockers it has two capabilities, and networks work', async () => {
-        await inside(AS_ROOT + pageBlock('README.md: Rootless Docker (3)'));
+        await restartWith('no-rootless.conf', readFileSync(NO_ROOTLESS, 'utf8'));
         const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
         // CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
         assert.match(await inside(status), /^CapEff:\s+0*201000$/m);
         await tryNetwork('without');
         assert.equal(await property('ActiveState'), 'active');
         // What follows is about the unit without it.
-        await sh(`rm -r ${UNIT}.d`);
+        await sh(`rm ${DROP_IN}/no-rootless.conf`);
       });
     }
 
@@ -228,7 +216,7 @@ scenario(
     });
 
     test('make uninstall takes all of it away but the database', async () => {
-      await inside(TARGETS + pageBlock('README.md: Install on a host (2)'));
+      await inside('cd "$LAB_ROOT" && systemd/uninstall "" /usr');
       for (const path of ['/usr/lib/dwgd', '/usr/bin/dwgd', UNIT])
         assert.equal(existsSync(path), false, path);
       assert.equal(existsSync('/etc/systemd/system/multi-user.target.wants/dwgd.service'), false);
