@@ -107,7 +107,7 @@ keeping('host-routes', () => {
     assert.deepEqual(await reached(), [2, 2, 0, 0]);
     assert.equal(
       commands(),
-      pageBlock('docs/reference.md: twine.host.routes').trimEnd().replaceAll('\n', '; '),
+      pageBlock('docs/reference.md: twine.host.routes').trimEnd().replaceAll('\n', ' && '),
     );
     await sh(commands());
     assert.deepEqual(await reached(), [2, 2, 2, 2]);
@@ -123,7 +123,7 @@ keeping('host-routes', () => {
     await follows(() => assert.match(commands(), /^nft /));
     assert.equal(
       commands(),
-      pageBlock('docs/reference.md: twine.host.routes (2)').trimEnd().replaceAll('\n', '; '),
+      pageBlock('docs/reference.md: twine.host.routes (2)').trimEnd().replaceAll('\n', ' && '),
     );
     await sh(commands());
     assert.deepEqual(await reached(), [2, 2, 2, 2]);
