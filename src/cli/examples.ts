@@ -45,10 +45,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   'dwgd seed': [['dwgd seed > /etc/dwgd/seed', 'a seed file, which only umask 077 keeps to yourself']],
   'dwgd translate': [
     ["dwgd translate 'TWINE_FORWARD -p tcp --dport 22 -j ACCEPT'", 'as JSON, or what is wrong with the rule'],
-    [
-      "dwgd translate --nft -4 'TWINE_INPUT -s 10.0.0.0/8 -j DROP'",
-      'as nft(8) would list it, for IPv4; by root',
-    ],
+    ["dwgd translate --nft -4 'TWINE_INPUT -s 10.0.0.0/8 -j DROP'", 'as nft(8) would list it, for IPv4'],
   ],
 };
 

@@ -1,42 +1,40 @@
-// The second example of the original's page: udp 5353 on localhost of dnsmasq reaches traefik.
+// The README's localhost of a container, elsewhere: udp 5353 on localhost of dnsmasq reaches traefik. Beside it labels of other
+// programs, and ports.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { composed } from '../support/compose-containers.js';
 import { createNetwork, run } from '../support/containers.js';
 import { daemon, docker } from '../support/lab.js';
+import { pageBlock } from '../support/page-blocks.js';
 import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 
-const compose = (service: string) => ({
-  'com.docker.compose.project': 'dns',
-  'com.docker.compose.service': service,
-});
+const README = composed('dns', pageBlock('README.md: Localhost of a container, elsewhere'));
+const [dnsmasq, traefik] = ['dnsmasq', 'traefik'].map(name => README.containers.get(name)!);
 
 keeping('dnsmasq', () => {
   test('localhost of one container reaches another', async () => {
     await keeper.start();
-    await createNetwork('dns_main', { driver: 'bridge' });
+    for (const [name, network] of README.networks) await createNetwork(name, network);
     await run('dns-traefik-1', {
-      networks: { dns_main: { aliases: ['traefik'] } },
+      ...traefik!,
       ports: { '80/tcp': '8080', '443/tcp': '8443' },
-      labels: { ...compose('traefik'), 'twine.nat.interfaces': 'eth+' },
+      labels: { ...traefik!.labels, 'twine.nat.interfaces': 'eth+' },
     });
     await run('dns-helloworld-1', {
       networks: { dns_main: { aliases: ['helloworld'] } },
       labels: {
-        ...compose('helloworld'),
+        'com.docker.compose.project': 'dns',
+        'com.docker.compose.service': 'helloworld',
         'traefik.http.services.helloworld.loadbalancer.server.port': '8080',
         'traefik.http.routers.helloworld.tls.domains[0].main': 'example.com',
         'traefik.http.routers.helloworld.tls.domains[0].sans': '*.example.com',
       },
     });
     await run('dns-dnsmasq-1', {
-      networks: { dns_main: { aliases: ['dnsmasq'] } },
+      ...dnsmasq!,
       ports: { '53/tcp': '5300', '53/udp': '5300' },
-      labels: {
-        ...compose('dnsmasq'),
-        'twine.nat.interfaces': 'lo',
-        'twine.nat.forward.lo.5353/udp': 'traefik:5353',
-      },
+      labels: { ...dnsmasq!.labels, 'twine.nat.interfaces': 'lo' },
     });
     await serve('dns-traefik-1', 'traefik', 'udp', 5353);
     await follows(async () =>

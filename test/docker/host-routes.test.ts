@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressOf, createNetwork, remove, removeNetwork, run, start, stop } from '../support/containers.js';
 import { daemon, sh } from '../support/lab.js';
+import { pageBlock } from '../support/page-blocks.js';
 import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 
@@ -104,6 +105,10 @@ keeping('host-routes', () => {
     // The host tells a container beside the router of the shorter way, and ping(8) counts that as an error.
     await sh('for file in /proc/sys/net/ipv4/conf/*/send_redirects; do echo 0 > $file; done');
     assert.deepEqual(await reached(), [2, 2, 0, 0]);
+    assert.equal(
+      commands(),
+      pageBlock('docs/reference.md: twine.host.routes').trimEnd().replaceAll('\n', ' && '),
+    );
     await sh(commands());
     assert.deepEqual(await reached(), [2, 2, 2, 2]);
     await sh('iptables -F DOCKER-USER; iptables -A DOCKER-USER -j RETURN');
@@ -116,6 +121,10 @@ keeping('host-routes', () => {
     await daemon.stop();
     await keeper.start();
     await follows(() => assert.match(commands(), /^nft /));
+    assert.equal(
+      commands(),
+      pageBlock('docs/reference.md: twine.host.routes (2)').trimEnd().replaceAll('\n', ' && '),
+    );
     await sh(commands());
     assert.deepEqual(await reached(), [2, 2, 2, 2]);
     await sh(`

@@ -1,10 +1,11 @@
-// The third example of the original's page: the daemon as a service of compose, privileged and with the host's
-// processes, in a network of its own.
+// The README's daemon as a container: a service of compose, privileged and with the host's processes, in a network of its own.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
+import { parse } from 'yaml';
 import { addressOf, createNetwork, remove, run, stop } from '../support/containers.js';
 import { docker, sh } from '../support/lab.js';
+import { pageBlock } from '../support/page-blocks.js';
 import { ask, inside, serve } from '../support/talk.js';
 import { follows, keeping } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
@@ -25,12 +26,20 @@ function privileged(): object {
   };
 }
 
+const { dwgd: README } = (
+  parse(pageBlock('README.md: As a container')) as {
+    services: {
+      dwgd: { command: string[]; volumes: string[]; privileged: boolean; pid: 'host' };
+    };
+  }
+).services;
+
 const TWINE = {
   image: 'dwgd:local',
   networks: { app_default: { aliases: ['twine'] } },
-  binds: ['/var/run/docker.sock:/var/run/docker.sock'],
-  hostConfig: privileged(),
-  pid: 'host',
+  binds: README.volumes,
+  hostConfig: README.privileged ? privileged() : {},
+  pid: README.pid,
   labels: { 'com.docker.compose.project': 'app', 'com.docker.compose.service': 'twine' },
 } as const;
 
@@ -43,7 +52,7 @@ keeping('service', () => {
   });
 
   test('it keeps labels from in there', async () => {
-    await run('app-twine-1', { ...TWINE, command: [] });
+    await run('app-twine-1', { ...TWINE, command: README.command });
     await follows(async () => assert.match(await logs('app-twine-1'), /listening for Docker events/));
     await run('gateway', { networks: { app_default: {} } });
     await run('user', {

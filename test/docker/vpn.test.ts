@@ -1,11 +1,11 @@
-// The first example of the original's page, with a link that stands in for the tunnel: qbittorrent's traffic leaves by
+// The README's gateway for other containers, with a link that stands in for the tunnel: qbittorrent's traffic leaves by
 // way of the client, port 9080 of the client reaches qbittorrent, and the routes follow the client wherever it goes. The
 // same with a client that has gluetun's firewall and routing, once its log's lines are run.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { composed } from '../support/compose-containers.js';
 import {
   addressOf,
-  type ContainerOptions,
   connect,
   createNetwork,
   disconnect,
@@ -15,34 +15,15 @@ import {
   stop,
 } from '../support/containers.js';
 import { docker } from '../support/lab.js';
+import { pageBlock } from '../support/page-blocks.js';
 import { ask, inside, Probe, serve } from '../support/talk.js';
 import { GATEWAYS, type Gateway } from './gateways.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { FAR, FAR_PORT, leaked, leakedInAll, makeVpn, makeWorld } from './world.js';
 
-const compose = (service: string) => ({
-  'com.docker.compose.project': 'vpn',
-  'com.docker.compose.service': service,
-});
-
-const CLIENT: ContainerOptions = {
-  networks: { vpn_main: { aliases: ['wireguard-client'] } },
-  labels: {
-    ...compose('wireguard-client'),
-    'twine.nat.interfaces': 'wg+',
-    'twine.nat.forward.9080': 'qbittorrent:9080',
-  },
-};
-
-const QBITTORRENT: ContainerOptions = {
-  networks: { vpn_main: { aliases: ['qbittorrent'] } },
-  ports: { '9080/tcp': '9080' },
-  labels: {
-    ...compose('qbittorrent'),
-    'twine.route.0.0.0.0/1': 'wireguard-client',
-    'twine.route.128.0.0.0/1': 'wireguard-client',
-  },
-};
+const README = composed('vpn', pageBlock('README.md: A gateway for other containers'));
+const CLIENT = README.containers.get('wireguard-client')!;
+const QBITTORRENT = README.containers.get('qbittorrent')!;
 
 /** What ip-route(8) says of EHOSTUNREACH. */
 const UNREACHABLE = /No route to host/;
@@ -91,7 +72,7 @@ function tests(gateway: Gateway): void {
     await keeper.start(gateway.flags && { flags: gateway.flags });
     await makeWorld();
     await makeVpn();
-    await createNetwork('vpn_main', { driver: 'bridge' });
+    for (const [name, network] of README.networks) await createNetwork(name, network);
     await run('plain', { networks: { vpn_main: {} } });
     assert.match(await ask('plain', 'udp', FAR, FAR_PORT), /^world /);
     assert.notEqual(await leaked('plain'), 0, 'the counter counts');

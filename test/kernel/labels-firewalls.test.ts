@@ -3,13 +3,16 @@
 import assert from 'node:assert/strict';
 import { both, gluetunFirewall } from '../support/gluetun.js';
 import { type Line, lineTest } from '../support/label-line.js';
+import { pageBlock } from '../support/page-blocks.js';
 import { ask, askInVain, serve, serveOn } from '../support/peer.js';
 
 const LABELS = { 'twine.nat.interfaces': 'wg+', 'twine.nat.forward.9080': 'web:80' };
-const lines = (iptables: string): string[] => [
-  `${iptables} -I FORWARD -o wg+ -j ACCEPT`,
-  `${iptables} -I FORWARD -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j ACCEPT`,
-];
+/** Those of the README, for the interfaces of these labels. */
+const lines = (iptables: string): string[] =>
+  pageBlock('README.md: A gateway for other containers (2)')
+    .trimEnd()
+    .split('\n')
+    .map(line => line.replace('iptables', iptables).replace(' tun0 ', ' wg+ '));
 const NFT =
   'add table inet fw; add chain inet fw passing { type filter hook forward priority 0 ; policy drop ; }';
 

@@ -1,24 +1,26 @@
-// Compose files that look as people write them, those of test/compose and of the README, and the preview of each.
+// Compose files that look as people write them, those of test/compose and of the pages, and the preview of each.
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { loadFiles } from '../../src/compose/load.js';
 import { type Preview, previewProject } from '../../src/compose/preview.js';
 import { readProject } from '../../src/compose/project.js';
+import { blocksOf, CHECKOUT, PAGES } from './page-blocks.js';
 
-/** From dist/test/support. */
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-
-/** Files by name, with what is in them. */
+/** Files by name, with what is in them: paths, and names of blocks. */
 export function composeFiles(): Map<string, string> {
-  const folder = `${root}test/compose`;
+  const folder = `${CHECKOUT}test/compose`;
   const own = readdirSync(folder).map((name): [string, string] => [
     name,
     readFileSync(`${folder}/${name}`, 'utf8'),
   ]);
-  const readme = readFileSync(`${root}README.md`, 'utf8');
-  const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!);
-  const shown = blocks.filter(text => /^services:/m.test(text));
-  return new Map([...own, ...shown.map((text, n): [string, string] => [`README ${n + 1}`, text])]);
+  return new Map([...own, ...composeBlocks()]);
+}
+
+/** The blocks of the pages that are compose files, by name. */
+export function composeBlocks(): Map<string, string> {
+  const shown = PAGES.flatMap(page => blocksOf(page)).filter(
+    ({ language, text }) => language === 'yaml' && /^services:/m.test(text),
+  );
+  return new Map(shown.map(({ name, text }) => [name, text]));
 }
 
 /** The preview of files by their names; the first is the project's. */

@@ -1,33 +1,20 @@
 // The pages as a whole: each link leads somewhere, the first screen of the README shows what it has to, and nothing is
 // written twice.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { CHECKOUT, PAGES, proseOf, readPage } from '../../support/page-blocks.js';
 
-/** From dist/test/unit/docs. */
-const root = fileURLToPath(new URL('../../../..', import.meta.url));
-const docs = readdirSync(join(root, 'docs'))
-  .filter(name => name !== 'images')
-  .map(name => `docs/${name}`);
-const PAGES = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'test/lab/README.md', ...docs];
 /** Lines of a screen on which somebody sees what the thing is. */
 const SCREEN = 40;
 /** As many words in a row say something of their own. */
 const SHINGLE = 10;
 
-const read = (page: string): string => readFileSync(join(root, page), 'utf8');
-
-/** Without blocks of code, in which nothing is a link or a heading. */
-function prose(text: string): string {
-  return text.replaceAll(/^ *```.*?^ *```$/gms, '');
-}
-
 /** The anchors of a page as GitHub makes them: small letters, no punctuation, a number behind what was there before. */
 function anchors(text: string): Set<string> {
   const found = new Set<string>();
-  for (const [, heading] of prose(text).matchAll(/^#+ (.+)$/gm)) {
+  for (const [, heading] of proseOf(text).matchAll(/^#+ (.+)$/gm)) {
     const anchor = heading!
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
@@ -42,7 +29,7 @@ function anchors(text: string): Set<string> {
 /** The links of a page that lead nowhere. */
 function deadLinks(page: string, text: string, target: (path: string) => string | undefined): string[] {
   return [
-    ...prose(text)
+    ...proseOf(text)
       .replaceAll(/`[^`\n]*`/g, '')
       .matchAll(/\]\(([^)\s]+)\)/g),
   ]
@@ -58,10 +45,10 @@ function deadLinks(page: string, text: string, target: (path: string) => string 
 
 test('every link of the pages leads to a file and a heading that are there', () => {
   const target = (path: string): string | undefined => {
-    if (!existsSync(join(root, path))) return undefined;
-    return path.endsWith('.md') ? read(path) : '';
+    if (!existsSync(join(CHECKOUT, path))) return undefined;
+    return path.endsWith('.md') ? readPage(path) : '';
   };
-  const links = PAGES.flatMap(page => deadLinks(page, read(page), target));
+  const links = PAGES.flatMap(page => deadLinks(page, readPage(page), target));
   assert.deepEqual(links, []);
 });
 
@@ -75,7 +62,7 @@ test('a link to a file or a heading that is not there is found', () => {
 });
 
 test('the first screen of the README has an example of each job and the two commands', () => {
-  const screen = read('README.md').split('\n').slice(0, SCREEN).join('\n');
+  const screen = readPage('README.md').split('\n').slice(0, SCREEN).join('\n');
   for (const shown of ['docker network create', 'twine.route.0.0.0.0/0=', 'make demo', 'make test']) {
     assert.ok(screen.includes(shown), shown);
   }
@@ -83,7 +70,7 @@ test('the first screen of the README has an example of each job and the two comm
 
 /** The words of a page in a row, however its lines are broken; where a link leads to is not a word. */
 function wordsOf(text: string): string[] {
-  const visible = prose(text).replaceAll(/\]\([^)]*\)/g, ' ');
+  const visible = proseOf(text).replaceAll(/\]\([^)]*\)/g, ' ');
   return visible.toLowerCase().match(/[\p{L}\p{N}][\p{L}\p{N}._/:=-]*/gu) ?? [];
 }
 
@@ -106,7 +93,7 @@ function saidTwice(pages: ReadonlyMap<string, string>): string[] {
 }
 
 test('nothing stands in two pages', () => {
-  assert.deepEqual(saidTwice(new Map(PAGES.map(page => [page, read(page)]))), []);
+  assert.deepEqual(saidTwice(new Map(PAGES.map(page => [page, readPage(page)]))), []);
 });
 
 test('what stands in two pages is found, however its lines are broken and wherever its links lead', () => {
