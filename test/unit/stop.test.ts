@@ -3,19 +3,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closeAll, StopSignal } from '../../src/stop.js';
 
-const never = new Promise<void>(() => undefined);
+const closed = (): Promise<void> => Promise.resolve();
+const failing = (): Promise<void> => Promise.reject(new Error('EIO'));
+const never = (): Promise<void> => new Promise(() => undefined);
 
 for (const [what, parts, status, said] of [
-  ['all parts closed', { 'the driver': Promise.resolve(), 'the labels': undefined }, 0, []],
+  ['all parts closed', { 'the driver': closed, 'the labels': undefined }, 0, []],
   [
     'a part failed',
-    { 'the driver': Promise.reject(new Error('EIO')), 'the labels': Promise.resolve() },
+    { 'the driver': failing, 'the labels': closed },
     1,
     ['the driver did not close well: EIO'],
   ],
   [
     'two parts do not close',
-    { 'a reload': Promise.resolve(), 'the driver': never, 'the labels': never },
+    { 'a reload': closed, 'the driver': never, 'the labels': never },
     1,
     [
       'leaving now: the driver and the labels did not close within 0.01 s; what is left undone is done at the next start',
@@ -24,8 +26,14 @@ for (const [what, parts, status, said] of [
 ] as const) {
   test(`where ${what} the exit status is ${status}, and the log says ${said.length > 0 ? 'which' : 'nothing'}`, async () => {
     const lines: string[] = [];
+    const closing = Object.fromEntries(
+      Object.entries(parts as Record<string, (() => Promise<void>) | undefined>).map(([part, close]) => [
+        part,
+        close?.(),
+      ]),
+    );
     assert.equal(
-      await closeAll(parts, { error: (text: string) => void lines.push(text) } as never, 10),
+      await closeAll(closing, { error: (text: string) => void lines.push(text) } as never, 10),
       status,
     );
     assert.deepEqual(lines, said);
