@@ -1,10 +1,11 @@
-// The containers that run now, and the way of a packet from one of them: Docker is asked, no namespace is changed, and a running
-// daemon is not needed. Composition only. Not here: the way (explain.ts), how it is shown (cli/commands/explain.ts).
+// The containers that run now, and the way of a packet from one of them: no namespace is changed, and a running daemon is not
+// needed. Composition only. Not here: the way (explain.ts), how it is shown (cli/commands/explain.ts).
 
-import { errorCode, UserError } from '../base/errors.js';
+import { ChannelError, DecodeError, errorCode, UserError } from '../base/errors.js';
 import { parseAddress } from '../base/ip.js';
 import { createLog } from '../base/log.js';
 import { quote } from '../base/plain-text.js';
+import type { Way } from '../control/answers.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import type { ContainerView } from '../labels/discovery/container.js';
@@ -12,13 +13,17 @@ import { Host } from '../labels/discovery/host.js';
 import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
 import { observe } from '../labels/observation.js';
 import { NetnsSwitch } from '../netlink/netns.js';
-import { addressOnNetworks, type TypedDestination } from './destination.js';
-import { type Explanation, explainPacket } from './explain.js';
+import { addressOnNetworks, formatQuestion, type TypedDestination } from './destination.js';
+import { explainPacket, type Pause } from './explain.js';
 import type { PacketQuestion } from './machine/packet.js';
 
-export interface LiveExplanation extends Explanation {
-  readonly container: string;
-  readonly question: PacketQuestion;
+/** Where to look, and how. */
+export interface LiveParts {
+  readonly dockerHost: DockerHost;
+  /** All containers, where they are known; absent: Docker is asked. */
+  readonly known?: readonly ContainerView[] | undefined;
+  /** Absent: nobody waits for the thread. */
+  readonly pause?: Pause;
 }
 
 /**
@@ -27,11 +32,36 @@ export interface LiveExplanation extends Explanation {
  *   not run; Error when Docker does not answer
  */
 export async function explainLive(
-  dockerHost: DockerHost,
+  { dockerHost, known, pause = async () => undefined }: LiveParts,
   find: (containers: readonly ContainerView[]) => ContainerView,
   typed: TypedDestination,
-): Promise<LiveExplanation> {
+): Promise<Way> {
   const entry = await NetnsSwitch.open();
+  try {
+    const listed = known ?? (await list(entry, dockerHost));
+    const chosen = find(listed);
+    if (chosen.hostNetwork)
+      throw new UserError(
+        `${quote(chosen.name)} is in the network of the host, whose ways dwgd does not explain: ask ip route get there`,
+      );
+    const found = listed.map(one => ({ ...one, attachments: sharedAttachments(one, listed) }));
+    const from = found[listed.indexOf(chosen)]!;
+    if (!from.netns)
+      throw new UserError(
+        `${quote(from.name)} is not running, so that there is no way to ask about: start it`,
+      );
+    const question = questionOf(typed, from, found);
+    const explanation = await explainPacket({ entry, pause }, found, from, question);
+    return { container: from.name, destination: formatQuestion(question), ...explanation };
+  } catch (err) {
+    if (!(err instanceof ChannelError || err instanceof DecodeError)) throw err;
+    throw new UserError(`the way cannot be told: ${err.message}`, { cause: err });
+  } finally {
+    entry.close();
+  }
+}
+
+async function list(entry: NetnsSwitch, dockerHost: DockerHost): Promise<readonly ContainerView[]> {
   const api = new DockerApi(dockerHost);
   let host: Host | undefined;
   try {
@@ -47,20 +77,7 @@ export async function explainLive(
       forwarding: () => ({ isOn: { 4: false, 6: false }, isNftables: false }),
       names: { answers: new Map(), revision: 0 },
     });
-    const listed = await containers.list(true);
-    const chosen = find(listed);
-    if (chosen.hostNetwork)
-      throw new UserError(
-        `${quote(chosen.name)} is in the network of the host, whose ways dwgd does not explain: ask ip route get there`,
-      );
-    const found = listed.map(one => ({ ...one, attachments: sharedAttachments(one, listed) }));
-    const from = found[listed.indexOf(chosen)]!;
-    if (!from.netns)
-      throw new UserError(
-        `${quote(from.name)} is not running, so that there is no way to ask about: start it`,
-      );
-    const question = questionOf(typed, from, found);
-    return { container: from.name, question, ...explainPacket(entry, found, from, question) };
+    return await containers.list(true);
   } catch (err) {
     if (host || errorCode(err) !== 'EPERM') throw err;
     throw new UserError(
@@ -70,7 +87,6 @@ export async function explainLive(
   } finally {
     api.close();
     host?.close();
-    entry.close();
   }
 }
 

@@ -221,12 +221,12 @@ kernelTest(
       world.plugGateway(hasGateway);
       const packets = packetsOf(random, 20_000 + n);
       const places = world.places(hasGateway);
-      const said = packets.map(({ to, protocol, port }) =>
-        explainPacket(world.client.entry, places, places[0]!, {
-          ...{ to: address(to), protocol },
-          ...(port !== undefined && { port }),
-        }),
-      );
+      const looking = { entry: world.client.entry, pause: async () => undefined };
+      const said: Explanation[] = [];
+      for (const { to, protocol, port } of packets) {
+        const question = { to: address(to), protocol, ...(port !== undefined && { port }) };
+        said.push(await explainPacket(looking, places, places[0]!, question));
+      }
       world.send(packets);
       const saw = await observe(world, packets, said.map(expected));
       for (const [k, packet] of packets.entries()) {

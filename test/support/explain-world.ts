@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import type { WayPlace } from '../../src/explain/explain.js';
+import type { WayPlace } from '../../src/explain/hop.js';
 import { address, prefix } from './label-world.js';
 import { Namespace } from './namespace.js';
 import { keyPair } from './wireguard.js';

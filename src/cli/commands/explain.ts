@@ -1,14 +1,14 @@
 // `dwgd explain <container> <address>`: the way of a packet, a line for each thing that it meets, and one sentence at the end.
 // Not here: the way (explain/containers.ts), the command line (cli/explain-command.ts).
 
-import { ChannelError, DecodeError, UserError } from '../../base/errors.js';
-import { quote } from '../../base/plain-text.js';
+import { UserError } from '../../base/errors.js';
 import { oneLine } from '../../base/text.js';
+import type { Way } from '../../control/answers.js';
 import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
-import { explainLive, type LiveExplanation } from '../../explain/containers.js';
-import { formatQuestion, readDestination } from '../../explain/destination.js';
+import { explainLive } from '../../explain/containers.js';
+import { destinationMistake, readDestination } from '../../explain/destination.js';
+import { findContainer } from '../../labels/find-container.js';
 import { UsageError } from '../settings/values.js';
-import { findContainer } from './find-container.js';
 
 export interface ExplainFlags {
   readonly json?: true;
@@ -25,22 +25,19 @@ export async function printExplanation(
   flags: ExplainFlags,
 ): Promise<void> {
   const typed = readDestination(destination);
-  if (!typed)
-    throw new UsageError(
-      `${quote(destination)} is no destination: give an address or a container, such as 10.1.2.3, 10.1.2.3:443, [fd00::2]:53/udp or vpn/icmp`,
-    );
-  const explanation = await explainLive(
-    findDockerHost(flags.dockerHost),
+  if (!typed) throw new UsageError(destinationMistake(destination));
+  const way = await explainLive(
+    { dockerHost: findDockerHost(flags.dockerHost) },
     containers => findContainer(name, containers),
     typed,
   ).catch(withRemedy);
-  process.stdout.write(flags.json ? asJson(explanation) : asText(explanation));
-  if (explanation.outcome.kind === 'unknown') process.exitCode = 1;
+  process.stdout.write(flags.json ? asJson(way) : asText(way));
+  if (way.outcome.kind === 'unknown') process.exitCode = 1;
 }
 
-function asText({ container, question, steps, sentence }: LiveExplanation): string {
+function asText({ container, destination, steps, sentence }: Way): string {
   const lines = [
-    `${container} to ${formatQuestion(question)}`,
+    `${container} to ${destination}`,
     ...steps.map(step => `  ${step.container}: ${step.text}`),
     sentence,
   ];
@@ -49,14 +46,13 @@ function asText({ container, question, steps, sentence }: LiveExplanation): stri
     .join('');
 }
 
-function asJson({ container, question, ...rest }: LiveExplanation): string {
-  const all = { container, destination: formatQuestion(question), ...rest };
+function asJson(way: Way): string {
   // Names of links come from the namespace: no character of them reaches a terminal as a command.
   const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return `${JSON.stringify(all, null, 2).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped)}\n`;
+  return `${JSON.stringify(way, null, 2).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped)}\n`;
 }
 
-/** Adds what helps where Docker cannot be reached, and where a namespace has more than is read. */
+/** Adds what helps where Docker cannot be reached. */
 function withRemedy(err: unknown): never {
   if (isUnreachable(err))
     throw new UserError(
@@ -65,7 +61,5 @@ function withRemedy(err: unknown): never {
         cause: err,
       },
     );
-  if (err instanceof ChannelError || err instanceof DecodeError)
-    throw new UserError(`the way cannot be told: ${err.message}`, { cause: err });
   throw err;
 }

@@ -5,8 +5,8 @@ import { UserError } from '../../base/errors.js';
 import { createLog } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
 import { findDockerHost, isUnreachable } from '../../docker/docker-host.js';
+import { findContainer } from '../../labels/find-container.js';
 import { previewContainers } from '../../labels/preview.js';
-import { findContainer } from './find-container.js';
 import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates } from './planned-state.js';
 
