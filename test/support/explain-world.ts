@@ -140,6 +140,8 @@ export class ExplainWorld {
   /** The other end of its cable, in or out: what it has itself stays. */
   plugGateway(isIn: boolean): void {
     this.router.ip('link', 'set', 'port1', ...(isIn ? ['master', 'br0'] : ['nomaster']));
+    // Who has asked three times in vain for a neighbour drops what waits for it, though the neighbour is there by now.
+    this.client.ip('neighbour', 'flush', 'dev', 'eth0', 'nud', 'all');
   }
 
   /** All containers; a gateway that has stopped is none. */
