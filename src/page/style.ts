@@ -95,7 +95,8 @@ pre { margin: 0; padding: 10px 12px; background: var(--page); border: 1px solid 
 .steps ol { margin: 0; padding: 0 0 0 12px; border-left: 2px solid var(--line); list-style: none; }
 .steps li { padding: 1px 0; overflow-wrap: anywhere; }
 .steps .doubt, .steps .doubt b { color: var(--amber); }
-#explain p { margin: 8px 0 0; overflow-wrap: anywhere; }
+#explain p { margin: 8px 0 0; overflow-wrap: anywhere; scroll-margin-bottom: 30px; }
+#explain p:empty { display: none; }
 #explain p.end { padding: 6px 10px; border-left: 3px solid var(--tunnel); background: var(--page); font-weight: 600; }
 #explain p.unsure { border-color: var(--amber); }
 footer { padding: 4px 20px 16px; color: var(--soft); font-size: 12.5px; }

@@ -50,8 +50,8 @@ export class Details {
     this.#element.replaceChildren(html('div', { class: 'title' }, heading, close), this.#facts);
     if (cell.kind === 'container')
       this.#element.append(
-        html('section', {}, html('h3', {}, 'Rules (nft)'), this.#rules),
         wayPart(cell.labelled?.id ?? cell.name),
+        html('section', {}, html('h3', {}, 'Rules (nft)'), this.#rules),
       );
     this.#element.hidden = false;
     this.update(cell, rates, now);
