@@ -12,8 +12,8 @@ import type { ContainerView } from './labels/discovery/container.js';
 const MOST_WAITING = 4;
 /** Of one way, in milliseconds, with the rests. */
 const MOST_MS = 5_000;
-/** Of a rest, which is as long as the work before it, in milliseconds. */
-const [SHORTEST_REST_MS, LONGEST_REST_MS] = [1, 200] as const;
+/** The work after which there is a rest, which is as long, and the longest, in milliseconds. */
+const [STRETCH_MS, LONGEST_REST_MS] = [5, 200] as const;
 
 interface ExplainerParts {
   readonly dockerHost: DockerHost;
@@ -56,7 +56,7 @@ export class Explainer {
   }
 }
 
-/** A rest after each piece of work; the last one is an error. */
+/** Called between pieces of work, rests where there was enough of it; the last one is an error. */
 function pauses(): () => Promise<void> {
   const end = performance.now() + MOST_MS;
   let began = performance.now();
@@ -64,7 +64,8 @@ function pauses(): () => Promise<void> {
     const now = performance.now();
     if (now > end)
       throw new UserError(`the way cannot be told: it takes longer than ${MOST_MS / 1000} s to follow`);
-    await sleep(Math.min(Math.max(now - began, SHORTEST_REST_MS), LONGEST_REST_MS));
+    if (now - began < STRETCH_MS) return;
+    await sleep(Math.min(now - began, LONGEST_REST_MS));
     began = performance.now();
   };
 }

@@ -14,7 +14,8 @@ import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
 import { observe } from '../labels/observation.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { addressOnNetworks, formatQuestion, type TypedDestination } from './destination.js';
-import { explainPacket, type Pause } from './explain.js';
+import { explainPacket } from './explain.js';
+import { ALONE, type Looking, type Pause, SHARED } from './looking.js';
 import type { PacketQuestion } from './machine/packet.js';
 
 /** Where to look, and how. */
@@ -22,7 +23,7 @@ export interface LiveParts {
   readonly dockerHost: DockerHost;
   /** All containers, where they are known; absent: Docker is asked. */
   readonly known?: readonly ContainerView[] | undefined;
-  /** Absent: nobody waits for the thread. */
+  /** How, where others wait for the thread; absent: nobody does. */
   readonly pause?: Pause;
 }
 
@@ -32,7 +33,7 @@ export interface LiveParts {
  *   not run; Error when Docker does not answer
  */
 export async function explainLive(
-  { dockerHost, known, pause = async () => undefined }: LiveParts,
+  { dockerHost, known, pause }: LiveParts,
   find: (containers: readonly ContainerView[]) => ContainerView,
   typed: TypedDestination,
 ): Promise<Way> {
@@ -51,7 +52,7 @@ export async function explainLive(
         `${quote(from.name)} is not running, so that there is no way to ask about: start it`,
       );
     const question = questionOf(typed, from, found);
-    const explanation = await explainPacket({ entry, pause }, found, from, question);
+    const explanation = await explainPacket({ entry, ...lookingWith(pause) }, found, from, question);
     return { container: from.name, destination: formatQuestion(question), ...explanation };
   } catch (err) {
     if (!(err instanceof ChannelError || err instanceof DecodeError)) throw err;
@@ -59,6 +60,10 @@ export async function explainLive(
   } finally {
     entry.close();
   }
+}
+
+function lookingWith(pause: Pause | undefined): Omit<Looking, 'entry'> {
+  return pause ? { pause, effort: SHARED } : { pause: async () => undefined, effort: ALONE };
 }
 
 async function list(entry: NetnsSwitch, dockerHost: DockerHost): Promise<readonly ContainerView[]> {

@@ -3,10 +3,10 @@
 
 import { type Address, formatAddress, parseAddress, prefixContains, sameAddress } from '../base/ip.js';
 import type { Way, WayStep } from '../control/answers.js';
-import type { NetnsSwitch } from '../netlink/netns.js';
 import { RTN_UNREACHABLE } from '../netlink/route/route.js';
 import { depart } from './departure.js';
 import { type Ending, ending, type Hop, isFirst, type Reached, shown, type WayPlace } from './hop.js';
+import type { Looking } from './looking.js';
 import { type LinkRef, Packet, type PacketQuestion } from './machine/packet.js';
 import { type HopEnd, Walk } from './machine/walk.js';
 import { nameDecider, routeName, stepInWords } from './machine/wording.js';
@@ -19,15 +19,6 @@ const MAX_TOLD = 500;
 
 /** What is said of a way whose ends are known. */
 export type Explanation = Omit<Way, 'container' | 'destination'>;
-
-/** Gives others time, between one piece of work and the next. It throws to end the whole. */
-export type Pause = () => Promise<void>;
-
-/** How namespaces are looked into. */
-export interface Looking {
-  readonly entry: NetnsSwitch;
-  readonly pause: Pause;
-}
 
 /**
  * @param containers all that there are: the next hops are among them
@@ -74,15 +65,15 @@ function told(all: Explanation['steps']): Explanation['steps'] {
   return [...all.slice(0, MAX_TOLD), { container, kind: 'limit', text }];
 }
 
-async function oneHop({ entry, pause }: Looking, hop: Hop): Promise<Reached | Ending> {
+async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
   const { packet, at, say } = hop;
   const { netns } = at.place;
-  const view = netns && (await KernelView.open(entry, netns, packet.family, pause));
+  const view = netns && (await KernelView.open(looking, netns, packet.family));
   if (!view) return ending(hop, 'unknown', `cannot be told: ${shown(at.place)} is not running`);
   try {
     for (const what of view.unfollowed)
       say({ kind: 'limit', text: `${what} are not followed`, isDoubt: true });
-    const walk = new Walk(view, packet);
+    const walk = new Walk(view, packet, looking.effort.steps);
     const link = at.by && linkOf(view, at.by);
     if (at.by && !link)
       return ending(
@@ -91,7 +82,7 @@ async function oneHop({ entry, pause }: Looking, hop: Hop): Promise<Reached | En
         `cannot be told: ${shown(at.place)} does not have ${formatAddress(at.by)}`,
       );
     const end = link ? walk.through(link) : walk.fromHere();
-    await pause();
+    await looking.pause();
     const linkName = (index: number): string => view.links.get(index)?.name ?? String(index);
     for (const step of walk.steps) say(stepInWords(step, linkName));
     return end.kind === 'leaves' ? depart(hop, view, end) : stop(hop, view, end);

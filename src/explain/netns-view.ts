@@ -23,6 +23,7 @@ import { WgCtrl } from '../netlink/wireguard/client.js';
 import type { WgPeer } from '../netlink/wireguard/device.js';
 import { getElementsRequest } from '../nft/messages.js';
 import { type Connections, type NetnsFacts, readFacts } from './facts.js';
+import type { Looking } from './looking.js';
 import { decodeElements } from './machine/decode.js';
 import {
   type ListedRule,
@@ -34,11 +35,9 @@ import {
 import type { LinkRef, Packet } from './machine/packet.js';
 import { lookUpInSet } from './machine/sets.js';
 import type { NetnsView, RouteAnswer } from './machine/walk.js';
-import { listNft } from './ruleset.js';
 
+const LISTING = { op: 'listing nftables', subject: 'elements' };
 const [RTN_MULTICAST, RTN_UNICAST] = [5, 1] as const;
-/** Elements of all sets together, and how many are looked through for one packet: their owner could make any number. */
-const [MAX_ELEMENTS, MAX_COMPARED] = [200_000, 2_000_000] as const;
 /** Questions for one packet: rules could change its mark any number of times. */
 const MAX_LOOK_UPS = 500;
 
@@ -52,21 +51,22 @@ export class KernelView implements NetnsView {
   readonly #netns: Netns;
   readonly #connections: Connections;
   readonly #route: Connection;
-  readonly #nft: Connection;
+  readonly #sets: Connection;
   readonly #rt: RtNetlink;
   readonly #wg: WgCtrl;
-  #room: number = MAX_ELEMENTS;
-  #comparisons: number = MAX_COMPARED;
+  #room: number;
+  #comparisons: number;
   #lookUps = MAX_LOOK_UPS;
   readonly #elements = new Map<string, readonly SetElement[] | undefined>();
   readonly #types = new Map<string, number | undefined>();
 
-  private constructor(entry: NetnsSwitch, netns: Netns, facts: NetnsFacts) {
+  private constructor({ entry, effort }: Looking, netns: Netns, facts: NetnsFacts) {
+    [this.#room, this.#comparisons] = [effort.elements, effort.comparisons];
     this.#entry = entry;
     this.#netns = netns;
     this.#connections = facts.connections;
-    const [route, nft, generic] = facts.connections;
-    [this.#route, this.#nft] = [route, nft];
+    const { route, sets, generic } = facts.connections;
+    [this.#route, this.#sets] = [route, sets];
     this.#rt = new RtNetlink(route);
     this.#wg = new WgCtrl(generic);
     this.links = facts.links;
@@ -76,20 +76,14 @@ export class KernelView implements NetnsView {
   }
 
   /**
-   * @param pause is called after each piece of work, and throws to end it
    * @returns undefined where the namespace is gone, or its path leads to another one by now
    * @throws OpError when it cannot be entered; ChannelError where it has more than is read; DecodeError
    */
-  static async open(
-    entry: NetnsSwitch,
-    ref: NetnsRef,
-    family: 4 | 6,
-    pause: () => Promise<void>,
-  ): Promise<KernelView | undefined> {
+  static async open(looking: Looking, ref: NetnsRef, family: 4 | 6): Promise<KernelView | undefined> {
     const netns = openNetns(ref);
     if (!netns) return undefined;
     try {
-      return new KernelView(entry, netns, await readFacts(entry, netns, family, pause));
+      return new KernelView(looking, netns, await readFacts(looking, netns, family));
     } catch (err) {
       netns.close();
       throw err;
@@ -97,7 +91,7 @@ export class KernelView implements NetnsView {
   }
 
   close(): void {
-    for (const connection of this.#connections) connection.close();
+    for (const connection of Object.values(this.#connections)) connection.close();
     this.#netns.close();
   }
 
@@ -187,9 +181,8 @@ export class KernelView implements NetnsView {
   #readElements({ family, table, name }: ListedSet): readonly SetElement[] | undefined {
     if (this.#room < 0) return undefined;
     try {
-      const found = listNft(this.#nft, getElementsRequest(family, table, name), 'elements').flatMap(
-        decodeElements,
-      );
+      const request = getElementsRequest(family, table, name);
+      const found = this.#sets.request(request, LISTING).flatMap(({ payload }) => decodeElements(payload));
       this.#room -= found.length;
       return this.#room < 0 ? undefined : found;
     } catch (err) {

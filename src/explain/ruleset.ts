@@ -1,33 +1,29 @@
 // The nf_tables of a namespace, listed in pieces with pauses in between: its owner may have made any number of rules. Not here:
 // what they are (machine/decode.ts), elements of sets (netns-view.ts).
 
-import type { Connection } from '../netlink/connection.js';
+import type { NetlinkConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import { getAllRequest, getChainsRequest, getTablesRequest } from '../nft/messages.js';
+import type { Pause } from './looking.js';
 import { decodeChain, decodeDormant, decodeListedRule, decodeSet } from './machine/decode.js';
 import { type ListedRule, placeKey, type Ruleset } from './machine/instruction.js';
 
 /** Rules that are read without a pause. */
 const AT_A_TIME = 256;
 
-/** @throws OpError, ChannelError, DecodeError */
-export function listNft(nft: Connection, request: Request, what: string): Buffer[] {
-  const context = { op: 'listing nftables', subject: what };
-  return nft.request(request, context).map(({ payload }) => payload);
-}
-
 /**
  * @returns whether there are chains at other hooks than those of routed packets, too
  * @throws OpError, ChannelError, DecodeError, and what the pause throws
  */
 export async function readRuleset(
-  nft: Connection,
-  pause: () => Promise<void>,
+  nft: NetlinkConnection,
+  pause: Pause,
 ): Promise<readonly [Ruleset, hasOthers: boolean]> {
   const list = async (request: Request, what: string): Promise<Buffer[]> => {
-    const listed = listNft(nft, request, what);
+    const context = { op: 'listing nftables', subject: what };
+    const listed = await nft.requestInParts(request, context, pause);
     await pause();
-    return listed;
+    return listed.map(({ payload }) => payload);
   };
   const chains = await list(getChainsRequest(), 'chains');
   const rules = new Map<string, ListedRule[]>();

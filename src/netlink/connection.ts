@@ -123,15 +123,15 @@ export class NetlinkConnection implements ThreadedConnection {
   }
 
   request(request: Request, context: OpContext): Message[] {
-    const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
-    const until = performance.now() + this.#limits.ms;
-    for (let n = 1; ; n++) {
-      const seq = this.#nextSeq();
-      this.#send(encode(request, seq), context);
-      const replies = this.#collect(seq, context, until);
-      if (replies) return replies;
-      if (n === tries) throw changedMeanwhile(context);
-    }
+    return this.#drain(this.#tries(request, context), context);
+  }
+
+  /** The same as `request`, with a pause between parts of the answer and no limit of time: what the pause throws ends it. */
+  async requestInParts(request: Request, context: OpContext, pause: () => Promise<void>): Promise<Message[]> {
+    const parts = this.#tries(request, context);
+    let part = parts.next();
+    for (; !part.done; part = parts.next()) await pause();
+    return part.value;
   }
 
   batch({ begin, requests, end }: Batch, context: OpContext): void {
@@ -159,7 +159,7 @@ export class NetlinkConnection implements ThreadedConnection {
   async requestOnThread(request: Request, context: OpContext): Promise<Message[]> {
     const seq = this.#nextSeq();
     await this.#socket.sendOnThread(encode(request, seq), context.op, context.subject);
-    const replies = this.#collect(seq, context, performance.now() + this.#limits.ms);
+    const replies = this.#drain(this.#parts(seq, context), context);
     if (!replies) throw changedMeanwhile(context);
     return replies;
   }
@@ -170,10 +170,31 @@ export class NetlinkConnection implements ThreadedConnection {
     return this.#seq;
   }
 
+  /** Yields after each datagram but the last. */
+  *#tries(request: Request, context: OpContext): Generator<void, Message[]> {
+    const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
+    for (let n = 1; n <= tries; n++) {
+      const seq = this.#nextSeq();
+      this.#send(encode(request, seq), context);
+      const replies = yield* this.#parts(seq, context);
+      if (replies) return replies;
+    }
+    throw changedMeanwhile(context);
+  }
+
+  #drain<T>(parts: Generator<void, T>, { op, subject }: OpContext): T {
+    const until = performance.now() + this.#limits.ms;
+    for (let part = parts.next(); ; part = parts.next()) {
+      if (part.done) return part.value;
+      if (performance.now() > until)
+        throw new ChannelError(`${op} ${subject}: no end of it in ${this.#limits.ms} ms`);
+    }
+  }
+
   /** The answers to a request; undefined when the kernel says that the list was torn. */
-  #collect(seq: number, context: OpContext, until: number): Message[] | undefined {
+  *#parts(seq: number, context: OpContext): Generator<void, Message[] | undefined> {
     const { op, subject } = context;
-    const { messages, ms, bytes = Number.POSITIVE_INFINITY } = this.#limits;
+    const { messages, bytes = Number.POSITIVE_INFINITY } = this.#limits;
     const replies: Message[] = [];
     let torn = false;
     let size = 0;
@@ -193,7 +214,7 @@ export class NetlinkConnection implements ThreadedConnection {
         if (++read > messages) throw new TooManyError(`${op} ${subject}: there are more than ${messages}`);
         if (size > bytes) throw new TooManyError(`${op} ${subject}: they have more than ${bytes} bytes`);
       }
-      if (performance.now() > until) throw new ChannelError(`${op} ${subject}: no end of it in ${ms} ms`);
+      yield;
     }
   }
 
@@ -208,9 +229,8 @@ export class NetlinkConnection implements ThreadedConnection {
   }
 
   #receive(context: OpContext): Message[] {
-    return readable(context, () =>
-      readMessages(this.#buffer.subarray(0, this.#socket.receive(this.#buffer))),
-    );
+    const read = () => readMessages(this.#buffer.subarray(0, this.#socket.receive(this.#buffer)));
+    return readable(context, read);
   }
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Explanation, explainPacket } from '../../src/explain/explain.js';
+import { ALONE } from '../../src/explain/looking.js';
 import { ExplainWorld, type Sent, type Sink } from '../support/explain-world.js';
 import { address } from '../support/label-world.js';
 import { kernelTest } from '../support/namespace.js';
@@ -221,7 +222,7 @@ kernelTest(
       world.plugGateway(hasGateway);
       const packets = packetsOf(random, 20_000 + n);
       const places = world.places(hasGateway);
-      const looking = { entry: world.client.entry, pause: async () => undefined };
+      const looking = { entry: world.client.entry, pause: async () => undefined, effort: ALONE };
       const said: Explanation[] = [];
       for (const { to, protocol, port } of packets) {
         const question = { to: address(to), protocol, ...(port !== undefined && { port }) };

@@ -37,12 +37,12 @@ export type HookEvent =
 type Ending = 'accept' | 'drop' | 'end';
 
 /** How many instructions are left. */
-interface Budget {
+export interface Budget {
   steps: number;
 }
 
-export function fullBudget(): Budget {
-  return { steps: MAX_STEPS };
+export function fullBudget(steps: number = MAX_STEPS): Budget {
+  return { steps };
 }
 
 /** One base chain under way. */

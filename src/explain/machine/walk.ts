@@ -9,7 +9,7 @@ import { type Bits, hostNumber, isKnown, knownBits, unknownBits } from './bits.j
 import type { HookName, Ruleset } from './instruction.js';
 import type { MachineWorld } from './machine.js';
 import { type LinkRef, type Packet, protocolNumber } from './packet.js';
-import { type Decider, fullBudget, type HookEvent, runHook } from './traversal.js';
+import { type Budget, type Decider, fullBudget, type HookEvent, runHook } from './traversal.js';
 
 /** `matched` is the route as it stands in its table, where the kernel tells. */
 export type RouteAnswer =
@@ -57,10 +57,12 @@ export class Walk {
   readonly steps: WalkStep[] = [];
   readonly #view: NetnsView;
   readonly #packet: Packet;
-  readonly #budget = fullBudget();
+  readonly #budget: Budget;
   #answer: Extract<RouteAnswer, { readonly route: FoundRoute }> | undefined;
 
-  constructor(view: NetnsView, packet: Packet) {
+  /** @param steps instructions of rules that are followed; absent: very many */
+  constructor(view: NetnsView, packet: Packet, steps?: number) {
+    this.#budget = fullBudget(steps);
     this.#view = view;
     this.#packet = packet;
   }
