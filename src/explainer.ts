@@ -8,10 +8,10 @@ import type { AskWay } from './control/halves.js';
 import { type DockerHost, isUnreachable } from './docker/docker-host.js';
 import type { ContainerView } from './labels/discovery/container.js';
 
-/** Who asks while as many wait is to ask again. */
-const MOST_WAITING = 4;
+/** One is answered, one waits; others are to ask again. */
+const MOST_ASKING = 2;
 /** Of one way, in milliseconds, with the rests. */
-const MOST_MS = 5_000;
+const MOST_MS = 4_000;
 /** The work after which there is a rest, which is as long, and the longest, in milliseconds. */
 const [STRETCH_MS, LONGEST_REST_MS] = [5, 200] as const;
 
@@ -24,20 +24,20 @@ interface ExplainerParts {
 export class Explainer {
   readonly #parts: ExplainerParts;
   readonly #turns = new KeyedQueue();
-  #waiting = 0;
+  #asking = 0;
 
   constructor(parts: ExplainerParts) {
     this.#parts = parts;
   }
 
   readonly explain: AskWay = async (name, to) => {
-    if (this.#waiting >= MOST_WAITING)
+    if (this.#asking >= MOST_ASKING)
       throw new UserError('too many ways are being asked for: ask again in a few seconds', { code: 'EBUSY' });
-    this.#waiting++;
+    this.#asking++;
     try {
       return await this.#turns.run('', () => this.#explain(name, to));
     } finally {
-      this.#waiting--;
+      this.#asking--;
     }
   };
 

@@ -2,6 +2,7 @@
 // sentence. Not here: the way through one namespace (machine/walk.ts), what the kernel answers (netns-view.ts).
 
 import { type Address, formatAddress, parseAddress, prefixContains, sameAddress } from '../base/ip.js';
+import { finishInParts } from '../base/work.js';
 import type { Way, WayStep } from '../control/answers.js';
 import { RTN_UNREACHABLE } from '../netlink/route/route.js';
 import { depart } from './departure.js';
@@ -81,7 +82,7 @@ async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
         'unknown',
         `cannot be told: ${shown(at.place)} does not have ${formatAddress(at.by)}`,
       );
-    const end = link ? walk.through(link) : walk.fromHere();
+    const end = await finishInParts(link ? walk.through(link) : walk.fromHere(), looking.pause);
     await looking.pause();
     const linkName = (index: number): string => view.links.get(index)?.name ?? String(index);
     for (const step of walk.steps) say(stepInWords(step, linkName));

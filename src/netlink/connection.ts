@@ -4,6 +4,7 @@
 
 import { randomInt } from 'node:crypto';
 import { ChannelError, messageOf, OpError, TooManyError } from '../base/errors.js';
+import { finishInParts, type Work } from '../base/work.js';
 import { KernelSocket } from './kernel-socket.js';
 import {
   encodeRequest,
@@ -127,11 +128,8 @@ export class NetlinkConnection implements ThreadedConnection {
   }
 
   /** The same as `request`, with a pause between parts of the answer and no limit of time: what the pause throws ends it. */
-  async requestInParts(request: Request, context: OpContext, pause: () => Promise<void>): Promise<Message[]> {
-    const parts = this.#tries(request, context);
-    let part = parts.next();
-    for (; !part.done; part = parts.next()) await pause();
-    return part.value;
+  requestInParts(request: Request, context: OpContext, pause: () => Promise<void>): Promise<Message[]> {
+    return finishInParts(this.#tries(request, context), pause);
   }
 
   batch({ begin, requests, end }: Batch, context: OpContext): void {
@@ -171,7 +169,7 @@ export class NetlinkConnection implements ThreadedConnection {
   }
 
   /** Yields after each datagram but the last. */
-  *#tries(request: Request, context: OpContext): Generator<void, Message[]> {
+  *#tries(request: Request, context: OpContext): Work<Message[]> {
     const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
     for (let n = 1; n <= tries; n++) {
       const seq = this.#nextSeq();
@@ -182,7 +180,7 @@ export class NetlinkConnection implements ThreadedConnection {
     throw changedMeanwhile(context);
   }
 
-  #drain<T>(parts: Generator<void, T>, { op, subject }: OpContext): T {
+  #drain<T>(parts: Work<T>, { op, subject }: OpContext): T {
     const until = performance.now() + this.#limits.ms;
     for (let part = parts.next(); ; part = parts.next()) {
       if (part.done) return part.value;
@@ -192,7 +190,7 @@ export class NetlinkConnection implements ThreadedConnection {
   }
 
   /** The answers to a request; undefined when the kernel says that the list was torn. */
-  *#parts(seq: number, context: OpContext): Generator<void, Message[] | undefined> {
+  *#parts(seq: number, context: OpContext): Work<Message[] | undefined> {
     const { op, subject } = context;
     const { messages, bytes = Number.POSITIVE_INFINITY } = this.#limits;
     const replies: Message[] = [];

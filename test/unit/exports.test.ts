@@ -10,6 +10,7 @@ import { ALL, exportsOf, importsOf, readSyntax, type Syntax, type Tree } from '.
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/base/errors.ts': 'errnoName',
   'src/base/log.ts': 'formatLine',
+  'src/base/work.ts': 'finish',
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/doctor/checks/finding.ts': 'anchorOf',
   'src/doctor/doctor.ts': 'DoctorParts',

@@ -84,6 +84,7 @@ const PURE_FILES: readonly string[] = [
   'src/base/special-addresses.ts',
   'src/base/suggest.ts',
   'src/base/text.ts',
+  'src/base/work.ts',
   'src/cli/commands/planned-state.ts',
   'src/cli/settings/users.ts',
   'src/compose/dot-env.ts',

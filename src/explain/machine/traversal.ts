@@ -1,6 +1,7 @@
 // A hook of netfilter: the base chains that hang there, in their order, on one packet. Rules that may match are told, and taken
 // not to. Pure. Not here: one rule (machine.ts), which hooks there are (walk.ts).
 
+import type { Work } from '../../base/work.js';
 import type { HookName, ListedChain, ListedRule, Ruleset } from './instruction.js';
 import { placeKey } from './instruction.js';
 import { judgeRule, type MachineWorld } from './machine.js';
@@ -10,6 +11,8 @@ import type { Packet } from './packet.js';
 const MAX_DEPTH = 16;
 /** Instructions for one packet in one namespace: its owner could make more of them than anybody waits for. */
 const MAX_STEPS = 100_000;
+/** Instructions without a pause. */
+const AT_A_TIME = 2_000;
 /** NF_IP_PRI_CONNTRACK: from there on the connection is known. */
 const CONNTRACK = -200;
 /** NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC: where all chains of type nat are run, whatever their own priorities. */
@@ -36,13 +39,14 @@ export type HookEvent =
 
 type Ending = 'accept' | 'drop' | 'end';
 
-/** How many instructions are left. */
+/** How many instructions are left, and how many after the next pause. */
 export interface Budget {
   steps: number;
+  pauseAt: number;
 }
 
 export function fullBudget(steps: number = MAX_STEPS): Budget {
-  return { steps };
+  return { steps, pauseAt: steps - AT_A_TIME };
 }
 
 /** One base chain under way. */
@@ -58,13 +62,17 @@ class Chain {
     readonly events: HookEvent[],
   ) {}
 
-  run(key: string, mayBe: boolean, depth: number): Ending {
+  *run(key: string, mayBe: boolean, depth: number): Work<Ending> {
     let isUnsure = mayBe;
     if (depth > MAX_DEPTH) return 'end';
     for (const rule of this.ruleset.rules.get(key) ?? []) {
       this.budget.steps -= 1 + rule.instructions.length;
       if (this.budget.steps < 0) return 'end';
-      const ending = this.#rule(rule, isUnsure || this.mayHaveEnded, depth);
+      if (this.budget.steps <= this.budget.pauseAt) {
+        this.budget.pauseAt = this.budget.steps - AT_A_TIME;
+        yield;
+      }
+      const ending = yield* this.#rule(rule, isUnsure || this.mayHaveEnded, depth);
       if (ending === 'unsure') isUnsure = true;
       else if (ending === 'return') return 'end';
       else if (ending !== undefined) return ending;
@@ -72,7 +80,7 @@ class Chain {
     return 'end';
   }
 
-  #rule(rule: ListedRule, mayBe: boolean, depth: number): Ending | 'unsure' | 'return' | undefined {
+  *#rule(rule: ListedRule, mayBe: boolean, depth: number): Work<Ending | 'unsure' | 'return' | undefined> {
     const { packet, world, events } = this;
     const by = { rule };
     const { mark } = packet;
@@ -92,7 +100,7 @@ class Chain {
     }
     if (verdict.kind === 'jump' || verdict.kind === 'goto') {
       const key = placeKey(rule.family, rule.table, verdict.chain);
-      const ending = this.run(key, !isSure, depth + 1);
+      const ending = yield* this.run(key, !isSure, depth + 1);
       if (ending !== 'end') return ending;
       return verdict.kind === 'jump' ? undefined : isSure ? 'return' : 'unsure';
     }
@@ -119,11 +127,11 @@ interface HookParts {
 }
 
 /** Runs the chains of a hook. Whether the packet is still there, and what happened. */
-export function runHook(
+export function* runHook(
   hook: HookName,
   packet: Packet,
   parts: HookParts,
-): { passes: boolean; events: HookEvent[] } {
+): Work<{ passes: boolean; events: HookEvent[] }> {
   const events: HookEvent[] = [];
   const end = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source';
   const chains = chainsAt(hook, packet, parts.ruleset);
@@ -134,7 +142,7 @@ export function runHook(
     const isNat = base.type === 'nat';
     if (isNat && (packet.isUntracked || packet.translated[end])) continue;
     const run = new Chain(parts.ruleset, packet, parts.world, parts.budget, events);
-    const ending = run.run(placeKey(chain.family, chain.table, chain.name), false, 1);
+    const ending = yield* run.run(placeKey(chain.family, chain.table, chain.name), false, 1);
     if (parts.budget.steps < 0) {
       events.push({ kind: 'too many' });
       return { passes: true, events };

@@ -1,6 +1,7 @@
 // What rules of nf_tables do to a packet that nobody has sent, and what is said of those that cannot be judged.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { finish } from '../../../src/base/work.js';
 import type { Bits } from '../../../src/explain/machine/bits.js';
 import { knownBits } from '../../../src/explain/machine/bits.js';
 import {
@@ -157,7 +158,7 @@ function happens(
   packet.oif = { index: 2, name: 'eth0' };
   const { hook = 'output' } = base;
   const ruleset = rulesetOf(rules, base, others);
-  const { passes, events } = runHook(hook, packet, { ruleset, world, budget: fullBudget() });
+  const { passes, events } = finish(runHook(hook, packet, { ruleset, world, budget: fullBudget() }));
   const words = events.map(event => ('by' in event ? `${event.kind} ${nameDecider(event.by)}` : event.kind));
   return {
     said: [...words, passes ? 'passes' : 'ends'].join('; ').replaceAll(' of chain inet filter', ' of'),
@@ -385,7 +386,7 @@ test('what is not tracked is not translated', () => {
   const ruleset = rulesetOf([nat(bytes(10, 5, 0, 1))], { type: 'nat' }, {});
   const packet = new Packet({ to: address('10.1.0.7'), protocol: 'udp', port: 53 });
   packet.isUntracked = true;
-  assert.deepEqual(runHook('output', packet, { ruleset, world, budget: fullBudget() }).events, []);
+  assert.deepEqual(finish(runHook('output', packet, { ruleset, world, budget: fullBudget() })).events, []);
 });
 
 test('more rules than anybody waits for are told, whatever they are', () => {
@@ -446,7 +447,7 @@ for (const [what, other, said] of [
       rules: new Map([...own.rules, [key, rules]]),
     };
     const packet = new Packet({ to: address('10.1.0.7'), protocol: 'tcp', port: 80 });
-    const { events, passes } = runHook('output', packet, { ruleset, world, budget: fullBudget() });
+    const { events, passes } = finish(runHook('output', packet, { ruleset, world, budget: fullBudget() }));
     const words = events.map(each => ('by' in each ? `${each.kind} ${nameDecider(each.by)}` : each.kind));
     assert.ok([...words, passes ? 'passes' : 'ends'].join('; ').startsWith(said), words.join('; '));
   });
