@@ -74,7 +74,7 @@ async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
   try {
     for (const what of view.unfollowed)
       say({ kind: 'limit', text: `${what} are not followed`, isDoubt: true });
-    const walk = new Walk(view, packet, looking.effort.steps);
+    const walk = new Walk(view, packet);
     const link = at.by && linkOf(view, at.by);
     if (at.by && !link)
       return ending(

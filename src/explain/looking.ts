@@ -8,8 +8,6 @@ export type Pause = () => Promise<void>;
 
 /** For one packet in one namespace: what is beyond it is a doubt. */
 export interface Effort {
-  /** Instructions of rules. */
-  readonly steps: number;
   /** Elements of all sets together, the bytes of one set, and how many are looked through. */
   readonly elements: number;
   readonly elementBytes: number;
@@ -24,15 +22,13 @@ export interface Looking {
 
 /** Where nobody else waits for the thread. */
 export const ALONE: Effort = {
-  steps: 100_000,
   elements: 200_000,
   elementBytes: 8 * 1024 * 1024,
   comparisons: 2_000_000,
 };
-/** Where others do: rules are followed without a pause. */
+/** Where others do: a set is read and looked through without a pause. */
 export const SHARED: Effort = {
-  steps: 50_000,
-  elements: 20_000,
-  elementBytes: 1024 * 1024,
+  elements: 10_000,
+  elementBytes: 512 * 1024,
   comparisons: 100_000,
 };

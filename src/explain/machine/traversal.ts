@@ -40,13 +40,13 @@ export type HookEvent =
 type Ending = 'accept' | 'drop' | 'end';
 
 /** How many instructions are left, and how many after the next pause. */
-export interface Budget {
+interface Budget {
   steps: number;
   pauseAt: number;
 }
 
-export function fullBudget(steps: number = MAX_STEPS): Budget {
-  return { steps, pauseAt: steps - AT_A_TIME };
+export function fullBudget(): Budget {
+  return { steps: MAX_STEPS, pauseAt: MAX_STEPS - AT_A_TIME };
 }
 
 /** One base chain under way. */

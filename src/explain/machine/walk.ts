@@ -10,7 +10,7 @@ import { type Bits, hostNumber, isKnown, knownBits, unknownBits } from './bits.j
 import type { HookName, Ruleset } from './instruction.js';
 import type { MachineWorld } from './machine.js';
 import { type LinkRef, type Packet, protocolNumber } from './packet.js';
-import { type Budget, type Decider, fullBudget, type HookEvent, runHook } from './traversal.js';
+import { type Decider, fullBudget, type HookEvent, runHook } from './traversal.js';
 
 /** `matched` is the route as it stands in its table, where the kernel tells. */
 export type RouteAnswer =
@@ -58,12 +58,10 @@ export class Walk {
   readonly steps: WalkStep[] = [];
   readonly #view: NetnsView;
   readonly #packet: Packet;
-  readonly #budget: Budget;
+  readonly #budget = fullBudget();
   #answer: Extract<RouteAnswer, { readonly route: FoundRoute }> | undefined;
 
-  /** @param steps instructions of rules that are followed; absent: very many */
-  constructor(view: NetnsView, packet: Packet, steps?: number) {
-    this.#budget = fullBudget(steps);
+  constructor(view: NetnsView, packet: Packet) {
     this.#view = view;
     this.#packet = packet;
   }
