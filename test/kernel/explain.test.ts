@@ -2,10 +2,13 @@
 // gateway runs and after it has stopped. EXPLAIN_CASES says how many, EXPLAIN_SEED which.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatQuestion } from '../../src/explain/destination.js';
 import { type Explanation, explainPacket } from '../../src/explain/explain.js';
 import { ALONE } from '../../src/explain/looking.js';
+import { Explainer } from '../../src/explainer.js';
+import type { ContainerView } from '../../src/labels/discovery/container.js';
 import { ExplainWorld, type Sent, type Sink } from '../support/explain-world.js';
-import { address } from '../support/label-world.js';
+import { address, container } from '../support/label-world.js';
 import { kernelTest } from '../support/namespace.js';
 import { Random } from '../support/random.js';
 
@@ -211,6 +214,9 @@ kernelTest(
   async t => {
     const random = new Random(SEED);
     const world = await ExplainWorld.create(t);
+    let views: readonly ContainerView[] = [];
+    const dockerHost = { socketPath: '/nonexistent/docker.sock' };
+    const explainer = new Explainer({ dockerHost, known: () => views });
     const counts = new Map<string, number>();
     const wrong: string[] = [];
     for (let n = 0; n < CASES; n += IN_ONE_WORLD) {
@@ -228,6 +234,12 @@ kernelTest(
         const question = { to: address(to), protocol, ...(port !== undefined && { port }) };
         said.push(await explainPacket(looking, places, places[0]!, question));
       }
+      // A running daemon, which reads in parts, says the same.
+      const { to, protocol, port } = packets[0]!;
+      const text = formatQuestion({ to: address(to), protocol, ...(port !== undefined && { port }) });
+      views = places.map(place => ({ ...container(place.name), ...place }));
+      const { steps, sentence } = await explainer.explain('client', text);
+      assert.deepEqual([steps, sentence], [said[0]!.steps, said[0]!.sentence]);
       world.send(packets);
       const saw = await observe(world, packets, said.map(expected));
       for (const [k, packet] of packets.entries()) {
