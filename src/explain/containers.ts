@@ -1,5 +1,5 @@
 // The containers that run now, and the way of a packet from one of them: no namespace is changed, and a running daemon is not
-// needed. Composition only. Not here: the way (explain.ts), how it is shown (cli/commands/explain.ts).
+// needed. Composition only. Not here: the way (explain.ts), how it is plainName (cli/commands/explain.ts).
 
 import { ChannelError, DecodeError, errorCode, UserError } from '../base/errors.js';
 import { parseAddress } from '../base/ip.js';
@@ -9,14 +9,17 @@ import type { Way } from '../control/answers.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import type { ContainerView } from '../labels/discovery/container.js';
+import { Containers } from '../labels/discovery/containers.js';
 import { Host } from '../labels/discovery/host.js';
 import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
-import { observe } from '../labels/observation.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { addressOnNetworks, formatQuestion, type TypedDestination } from './destination.js';
 import { explainPacket } from './explain.js';
 import { ALONE, type Looking, type Pause, SHARED } from './looking.js';
 import type { PacketQuestion } from './machine/packet.js';
+
+/** For one of Docker's answers: nothing else waits for it. */
+const PATIENCE_MS = 10_000;
 
 /** Where to look, and how. */
 export interface LiveParts {
@@ -71,16 +74,10 @@ async function list(entry: NetnsSwitch, dockerHost: DockerHost): Promise<readonl
   let host: Host | undefined;
   try {
     host = new Host(entry);
-    const { containers } = observe({
-      ...{
-        api,
-        host,
-        log: createLog(false, true, () => undefined),
-        lookup: new NetnsLookup(entry, host.ref),
-      },
-      ...{ trustImageLabels: false, allowHostRoutes: [], strict: false },
-      forwarding: () => ({ isOn: { 4: false, 6: false }, isNftables: false }),
-      names: { answers: new Map(), revision: 0 },
+    const lookup = new NetnsLookup(entry, host.ref);
+    const containers = new Containers({
+      ...{ api, host: host.ref, findNetns: (pid, known) => lookup.find(pid, known) },
+      ...{ log: createLog(false, true, () => undefined), trustImageLabels: false, patience: PATIENCE_MS },
     });
     return await containers.list(true);
   } catch (err) {

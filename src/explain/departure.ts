@@ -4,7 +4,7 @@
 import { type Address, formatAddress, isDefault, sameAddress } from '../base/ip.js';
 import { RTPROT_DWGD, RTPROT_DWGD_TUNNEL } from '../base/ownership.js';
 import { formatSocketAddress } from '../netlink/wireguard/device.js';
-import { type Ending, ending, type Hop, isFirst, type Reached, shown, type WayPlace } from './hop.js';
+import { type Ending, ending, type Hop, isFirst, plainName, type Reached, type WayPlace } from './hop.js';
 import { peerFor } from './machine/allowed-ips.js';
 import type { LinkRef } from './machine/packet.js';
 import type { HopEnd } from './machine/walk.js';
@@ -18,8 +18,8 @@ export function depart(
 ): Reached | Ending {
   const { containers, at, packet, say } = hop;
   const link = view.links.get(end.link.index);
-  const name = shown(end.link);
-  const of = ` of ${shown(at.place)}`;
+  const name = plainName(end.link);
+  const of = ` of ${plainName(at.place)}`;
   const where = { link: end.link.name };
   if (end.hasSeveralGateways)
     say({
@@ -56,7 +56,7 @@ export function depart(
 
 function tunnel(hop: Hop, view: KernelView, link: string): Ending {
   const to = { family: hop.packet.family, bytes: hop.packet.address('destination').value };
-  const where = `${shown({ name: link })} of ${shown(hop.at.place)}`;
+  const where = `${plainName({ name: link })} of ${plainName(hop.at.place)}`;
   const peer = peerFor(view.peers(link) ?? [], to);
   if (!peer)
     return ending(

@@ -2,11 +2,11 @@
 // sentence. Not here: the way through one namespace (machine/walk.ts), what the kernel answers (netns-view.ts).
 
 import { type Address, formatAddress, parseAddress, prefixContains, sameAddress } from '../base/ip.js';
-import { finishInParts } from '../base/work.js';
 import type { Way, WayStep } from '../control/answers.js';
 import { RTN_UNREACHABLE } from '../netlink/route/route.js';
+import { finishInParts } from '../netlink/work.js';
 import { depart } from './departure.js';
-import { type Ending, ending, type Hop, isFirst, type Reached, shown, type WayPlace } from './hop.js';
+import { type Ending, ending, type Hop, isFirst, plainName, type Reached, type WayPlace } from './hop.js';
 import type { Looking } from './looking.js';
 import { type LinkRef, Packet, type PacketQuestion } from './machine/packet.js';
 import { type HopEnd, Walk } from './machine/walk.js';
@@ -37,7 +37,7 @@ export async function explainPacket(
   let at: Reached = { place: from };
   for (let hop = 0; hop < MAX_HOPS; hop++) {
     const say = (step: WayStep): void => {
-      steps.push({ container: shown(at.place), ...step });
+      steps.push({ container: plainName(at.place), ...step });
     };
     const next = await oneHop(looking, { containers, packet, at, say });
     if ('place' in next) {
@@ -47,7 +47,7 @@ export async function explainPacket(
     return conclude(next, steps);
   }
   const loop = `goes in a circle: ${MAX_HOPS} containers, and no end of it`;
-  return conclude({ outcome: { kind: 'unknown', container: shown(at.place) }, words: loop }, steps);
+  return conclude({ outcome: { kind: 'unknown', container: plainName(at.place) }, words: loop }, steps);
 }
 
 function conclude({ outcome, words }: Ending, all: Explanation['steps']): Explanation {
@@ -70,7 +70,7 @@ async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
   const { packet, at, say } = hop;
   const { netns } = at.place;
   const view = netns && (await KernelView.open(looking, netns, packet.family));
-  if (!view) return ending(hop, 'unknown', `cannot be told: ${shown(at.place)} is not running`);
+  if (!view) return ending(hop, 'unknown', `cannot be told: ${plainName(at.place)} is not running`);
   try {
     for (const what of view.unfollowed)
       say({ kind: 'limit', text: `${what} are not followed`, isDoubt: true });
@@ -80,7 +80,7 @@ async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
       return ending(
         hop,
         'unknown',
-        `cannot be told: ${shown(at.place)} does not have ${formatAddress(at.by)}`,
+        `cannot be told: ${plainName(at.place)} does not have ${formatAddress(at.by)}`,
       );
     const end = await finishInParts(link ? walk.through(link) : walk.fromHere(), looking.pause);
     await looking.pause();
@@ -100,7 +100,7 @@ function linkOf(view: KernelView, address: Address): LinkRef | undefined {
 
 function stop(hop: Hop, view: KernelView, end: Exclude<HopEnd, { kind: 'leaves' }>): Ending {
   const { packet } = hop;
-  const there = isFirst(hop) ? '' : ` of ${shown(hop.at.place)}`;
+  const there = isFirst(hop) ? '' : ` of ${plainName(hop.at.place)}`;
   switch (end.kind) {
     case 'dropped':
       return ending(hop, 'dropped', `dropped by ${nameDecider(end.by)}${there}`);
@@ -108,13 +108,13 @@ function stop(hop: Hop, view: KernelView, end: Exclude<HopEnd, { kind: 'leaves' 
       return ending(
         hop,
         'delivered',
-        isFirst(hop) ? `stays in ${shown(hop.at.place)}` : `reaches ${shown(hop.at.place)}`,
+        isFirst(hop) ? `stays in ${plainName(hop.at.place)}` : `reaches ${plainName(hop.at.place)}`,
       );
     case 'not forwarded':
       return ending(
         hop,
         'dropped',
-        `dropped by ${shown(hop.at.place)}, which does not forward (no twine.nat.interfaces there)`,
+        `dropped by ${plainName(hop.at.place)}, which does not forward (no twine.nat.interfaces there)`,
       );
     case 'unknown':
       return ending(hop, 'unknown', `cannot be told: ${end.why}`);

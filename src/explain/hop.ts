@@ -46,6 +46,6 @@ export function isFirst({ at }: Pick<Hop, 'at'>): boolean {
 }
 
 /** A name as sentences have it. */
-export function shown({ name }: { readonly name: string }): string {
+export function plainName({ name }: { readonly name: string }): string {
   return plain(name, MAX_NAME);
 }

@@ -7,7 +7,7 @@ import type { NetnsSwitch } from '../netlink/netns.js';
 export type Pause = () => Promise<void>;
 
 /** For one packet in one namespace: what is beyond it is a doubt. */
-export interface Effort {
+interface Effort {
   /** Elements of all sets together, the bytes of one set, and how many are looked through. */
   readonly elements: number;
   readonly elementBytes: number;

@@ -4,7 +4,6 @@
 
 import { randomInt } from 'node:crypto';
 import { ChannelError, messageOf, OpError, TooManyError } from '../base/errors.js';
-import { finishInParts, type Work } from '../base/work.js';
 import { KernelSocket } from './kernel-socket.js';
 import {
   encodeRequest,
@@ -19,6 +18,7 @@ import {
   readErrno,
   readMessages,
 } from './message.js';
+import { finishInParts, type Work } from './work.js';
 
 /** What a request is for, in the words of an OpError: "creating link", "wg0". */
 export interface OpContext {

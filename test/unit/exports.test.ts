@@ -10,7 +10,6 @@ import { ALL, exportsOf, importsOf, readSyntax, type Syntax, type Tree } from '.
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/base/errors.ts': 'errnoName',
   'src/base/log.ts': 'formatLine',
-  'src/base/work.ts': 'finish',
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/doctor/checks/finding.ts': 'anchorOf',
   'src/doctor/doctor.ts': 'DoctorParts',
@@ -26,6 +25,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/driver/tunnel/remote-peer.ts': 'planHostPeer',
   'src/driver/users/quotas.ts': 'MAX_ENDPOINTS MAX_NETWORKS',
   'src/driver/users/user-paths.ts': 'IN_MEMORY',
+  'src/explain/explain.ts': 'Explanation',
   'src/labels/controller/work-queue.ts': 'withFailure',
   'src/labels/discovery/docker-view.ts': 'DockerEndpoint',
   'src/labels/discovery/host.ts': 'routersAmong',
@@ -40,9 +40,10 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/labels/spec/rule-budget.ts': 'MAX_RULES',
   'src/labels/spec/selected-keys.ts': 'MAX_LABELS',
   'src/netlink/attributes.ts': 'NLA_F_NESTED',
-  'src/netlink/connection.ts': 'MAX_DUMP_MESSAGES NetlinkConnection',
+  'src/netlink/connection.ts': 'MAX_DUMP_MESSAGES',
   'src/netlink/generic.ts': 'GENL_ID_CTRL',
   'src/netlink/message.ts': 'NLM_F_REQUEST',
+  'src/netlink/work.ts': 'finish',
   'src/netlink/route/address.ts': 'RTM_DELADDR RTM_GETADDR RTM_NEWADDR',
   'src/netlink/route/link.ts':
     'IFF_UP IFLA_IFNAME IFLA_LINKINFO IFLA_MTU IFLA_NET_NS_FD RTM_GETLINK RTM_SETLINK',

@@ -18,7 +18,7 @@ const CHANGERS: ReadonlySet<string> = new Set([
 ]);
 
 /** The order that is taken, and what else it may be. */
-export interface HookOrders {
+interface HookOrders {
   readonly taken: readonly ListedChain[];
   /** `too many`: there are more than are tried. */
   readonly others: readonly (readonly ListedChain[])[] | 'too many';

@@ -1,7 +1,7 @@
 // A hook of netfilter: the base chains that hang there, in their order, on one packet. Rules that may match are told, and taken
 // not to. Pure. Not here: one rule (machine.ts), which hooks there are (walk.ts).
 
-import type { Work } from '../../base/work.js';
+import type { Work } from '../../netlink/work.js';
 import { ordersAt, placeOf } from './hook-order.js';
 import type { HookName, ListedChain, ListedRule, Ruleset } from './instruction.js';
 import { placeKey } from './instruction.js';

@@ -2,10 +2,10 @@
 // by the view. Not here: what a hook does (traversal.ts), the next namespace (explain/explain.ts).
 
 import { type Address, formatAddress, fromBytes, isLoopback, prefixContains } from '../../base/ip.js';
-import type { Work } from '../../base/work.js';
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { FoundRoute, RouteQuery } from '../../netlink/route/lookup.js';
 import { type Route, RTN_LOCAL, RTN_UNICAST } from '../../netlink/route/route.js';
+import type { Work } from '../../netlink/work.js';
 import { type Bits, hostNumber, isKnown, knownBits, unknownBits } from './bits.js';
 import type { HookName, Ruleset } from './instruction.js';
 import type { MachineWorld } from './machine.js';

@@ -1,7 +1,6 @@
 // What rules of nf_tables do to a packet that nobody has sent, and what is said of those that cannot be judged.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { finish } from '../../../src/base/work.js';
 import type { Bits } from '../../../src/explain/machine/bits.js';
 import { knownBits } from '../../../src/explain/machine/bits.js';
 import {
@@ -17,6 +16,7 @@ import { Packet, type PacketQuestion } from '../../../src/explain/machine/packet
 import { lookUpInSet } from '../../../src/explain/machine/sets.js';
 import { fullBudget, runHook } from '../../../src/explain/machine/traversal.js';
 import { nameDecider } from '../../../src/explain/machine/wording.js';
+import { finish } from '../../../src/netlink/work.js';
 import { address } from '../../support/label-world.js';
 
 const bytes = (...values: number[]): Buffer => Buffer.from(values);

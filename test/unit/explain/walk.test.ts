@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../../src/base/ip.js';
-import { finish } from '../../../src/base/work.js';
 import { peerFor } from '../../../src/explain/machine/allowed-ips.js';
 import { knownBits } from '../../../src/explain/machine/bits.js';
 import {
@@ -14,6 +13,7 @@ import {
 import { Packet } from '../../../src/explain/machine/packet.js';
 import { type NetnsView, type RouteAnswer, Walk } from '../../../src/explain/machine/walk.js';
 import type { RouteQuery } from '../../../src/netlink/route/lookup.js';
+import { finish } from '../../../src/netlink/work.js';
 import { address, prefix } from '../../support/label-world.js';
 
 const [eth0, wg0] = [
