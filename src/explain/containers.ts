@@ -18,7 +18,7 @@ import { explainPacket } from './explain.js';
 import { ALONE, type Looking, type Pause, SHARED } from './looking.js';
 import type { PacketQuestion } from './machine/packet.js';
 
-/** For one of Docker's answers: nothing else waits for it. */
+/** For one of Docker's answers, where nobody else waits for it. */
 const PATIENCE_MS = 10_000;
 
 /** Where to look, and how. */
@@ -42,7 +42,7 @@ export async function explainLive(
 ): Promise<Way> {
   const entry = await NetnsSwitch.open();
   try {
-    const listed = known ?? (await list(entry, dockerHost));
+    const listed = known ?? (await list(entry, dockerHost, pause ? undefined : PATIENCE_MS));
     const chosen = find(listed);
     if (chosen.hostNetwork)
       throw new UserError(
@@ -69,7 +69,11 @@ function lookingWith(pause: Pause | undefined): Omit<Looking, 'entry'> {
   return pause ? { pause, effort: SHARED } : { pause: async () => undefined, effort: ALONE };
 }
 
-async function list(entry: NetnsSwitch, dockerHost: DockerHost): Promise<readonly ContainerView[]> {
+async function list(
+  entry: NetnsSwitch,
+  dockerHost: DockerHost,
+  patience: number | undefined,
+): Promise<readonly ContainerView[]> {
   const api = new DockerApi(dockerHost);
   let host: Host | undefined;
   try {
@@ -77,7 +81,7 @@ async function list(entry: NetnsSwitch, dockerHost: DockerHost): Promise<readonl
     const lookup = new NetnsLookup(entry, host.ref);
     const containers = new Containers({
       ...{ api, host: host.ref, findNetns: (pid, known) => lookup.find(pid, known) },
-      ...{ log: createLog(false, true, () => undefined), trustImageLabels: false, patience: PATIENCE_MS },
+      ...{ log: createLog(false, true, () => undefined), trustImageLabels: false, patience },
     });
     return await containers.list(true);
   } catch (err) {
