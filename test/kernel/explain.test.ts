@@ -261,7 +261,9 @@ kernelTest(
     }
     t.diagnostic(`${CASES} cases: ${[...counts].map(([what, count]) => `${what} ${count}`).join(', ')}`);
     assert.deepEqual(wrong, []);
-    assert.ok((counts.get('unsure') ?? 0) <= CASES / 5, 'too many are not told');
+    // One rule that cannot be judged may make all ways of a world unsure.
+    const most = Math.max(CASES / 5, 2 * IN_ONE_WORLD);
+    assert.ok((counts.get('unsure') ?? 0) <= most, 'too many are not told');
     for (const kind of ['tunnel', 'router', 'nobody']) assert.ok((counts.get(kind) ?? 0) > 0, kind);
   },
   ...['nft', 'wg', 'ping', 'node'],
