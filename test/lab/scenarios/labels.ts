@@ -102,9 +102,8 @@ scenario('labels', () => {
 
   test('explain says of both containers that it is the tunnel by which their packets have left', async () => {
     const [far, near] = [await wayOf('qbittorrent'), await wayOf('wireguard-client')];
-    const link = await inside('wireguard-client', 'ls /sys/class/net | grep ^wg');
-    const said = `goes by ${link.trim()} of wireguard-client`;
-    assert.deepEqual([far.sentence, near.sentence], [said, said]);
+    assert.match(far.sentence, /^goes by wg\d of wireguard-client$/);
+    assert.equal(near.sentence, far.sentence);
     for (const { steps } of [far, near])
       assert.equal(steps.at(-1)!.text, `peer ${remote.keys.publicKey} at ${remote.endpoint}`);
     assert.equal(await askFar('wireguard-client'), 'far 10.250.0.2');
