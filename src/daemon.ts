@@ -10,6 +10,7 @@ import { openControl } from './control/control.js';
 import type { MetricsAddress } from './control/metrics-address.js';
 import { version } from './control/version.js';
 import { findDockerHost } from './docker/docker-host.js';
+import { Explainer } from './explainer.js';
 import { LabelHalf } from './label-half.js';
 import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
 import { Reload } from './reload.js';
@@ -73,7 +74,8 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   const halves = { ...(driver && { driver: driver.status }), ...(labels && { labels: labels.status }) };
   const page = async () => (await import('./page/page-api.js')).addPage;
   const tcp = options.metrics && { address: options.metrics, ...(options.page && { page }) };
-  const daemon = { version: version(), started, ...halves };
+  const { explain } = new Explainer({ dockerHost, known: () => labels?.containers() });
+  const daemon = { version: version(), started, ...halves, explain };
   const control = stop.isAsked ? undefined : await openControl(daemon, tcp, log);
 
   const signal = await stop.asked;

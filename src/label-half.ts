@@ -4,13 +4,14 @@
 import { messageOf } from './base/errors.js';
 import type { Log } from './base/log.js';
 import type { LabelsHalf } from './control/halves.js';
+import type { ContainerView } from './labels/discovery/container.js';
 import type { LabelOptions, LabelService } from './labels/service.js';
 
 /** Between attempts to keep labels. */
 const TRY_AGAIN_MS = 10_000;
 
 /** What runs while labels are kept. */
-type Running = Pick<LabelService, 'status' | 'close'>;
+type Running = Pick<LabelService, 'status' | 'close'> & Partial<Pick<LabelService, 'containers'>>;
 type Begin = (options: LabelOptions) => Promise<Running>;
 
 export class LabelHalf {
@@ -43,6 +44,11 @@ export class LabelHalf {
     inspect: async name => this.#running?.status.inspect(name),
     metrics: async () => this.#running?.status.metrics() ?? [],
   };
+
+  /** All containers as they were listed last; undefined while they are not listed. */
+  containers(): readonly ContainerView[] | undefined {
+    return this.#running?.containers?.();
+  }
 
   /** @throws UserError when it cannot start */
   async start(options: LabelOptions): Promise<void> {

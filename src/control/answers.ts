@@ -167,6 +167,34 @@ export interface Rules {
   readonly nft?: string;
 }
 
+/** One thing that a packet meets on its way. */
+export interface WayStep {
+  readonly kind: 'route' | 'rule' | 'translation' | 'mark' | 'limit';
+  readonly text: string;
+  /** Whether it cannot be judged: the packet is taken to pass. */
+  readonly isDoubt?: true;
+}
+
+/** The way of the first packet of a connection, as `dwgd explain` prints it. */
+export interface Way {
+  readonly container: string;
+  /** `10.1.2.3:443/tcp`. */
+  readonly destination: string;
+  /** In order, each with the container in whose namespace it is. */
+  readonly steps: readonly (WayStep & { readonly container: string })[];
+  readonly outcome: {
+    readonly kind: 'delivered' | 'dropped' | 'unroutable' | 'tunnel' | 'default route' | 'link' | 'unknown';
+    /** Where the way ends. */
+    readonly container: string;
+    readonly link?: string;
+    /** To whom it goes on that link. */
+    readonly next?: string;
+  };
+  /** Whether nothing on the way had to be guessed. */
+  readonly isSure: boolean;
+  readonly sentence: string;
+}
+
 /** Any answer that is none of these. */
 export interface Problem {
   /** One sentence. */

@@ -3,16 +3,22 @@
 
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
-import { messageOf } from '../base/errors.js';
+import { messageOf, UserError } from '../base/errors.js';
 import { excerpt } from '../base/text.js';
 import { API_VERSION, type Inspection, type Problem, type Rules, type Status } from './answers.js';
 import { EXPOSITION_TYPE } from './exposition.js';
-import type { Daemon } from './halves.js';
+import type { AskWay, Daemon } from './halves.js';
 import { healthOf } from './health.js';
 import type { Metrics } from './metrics.js';
 
 /** Characters of a name that is asked for: ids have 64. */
 const MAX_NAME = 255;
+/** What is answered with the codes of a UserError; others are a conflict with what is there now. */
+const STATUS_OF: ReadonlyMap<string | undefined, number> = new Map([
+  ['EINVAL', 400],
+  ['ENOENT', 404],
+  ['EBUSY', 503],
+]);
 
 /** All that the control socket answers. */
 export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListener {
@@ -27,6 +33,9 @@ export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListe
   router.get(`/${API_VERSION}/rules/:name`, async ({ params: { name } }, response) =>
     answerRules(response, name, await rulesOf(daemon, name)),
   );
+  router.get(`/${API_VERSION}/explain/:name`, async ({ params: { name }, url }, response) =>
+    answerWay(response, { name, url }, daemon.explain),
+  );
   router.get('/health', (_request, response) => {
     const health = healthOf(daemon);
     answer(response, health.healthy ? 200 : 503, health);
@@ -40,6 +49,7 @@ export interface PageAnswers {
   status(): Promise<Status>;
   /** Undefined: no container of that name has labels. */
   rules(name: string): Promise<Rules | undefined>;
+  readonly explain: AskWay;
 }
 
 /** Adds the page to what is answered. */
@@ -54,7 +64,11 @@ export function createMetricsApi(
   addMetrics(router, metrics);
   if (page) {
     const { daemon, add } = page;
-    add(router, { status: oneAtATime(() => statusOf(daemon)), rules: name => rulesOf(daemon, name) });
+    add(router, {
+      status: oneAtATime(() => statusOf(daemon)),
+      rules: name => rulesOf(daemon, name),
+      explain: daemon.explain,
+    });
   }
   return listenerOf(router);
 }
@@ -100,6 +114,21 @@ async function rulesOf({ labels }: Daemon, name: string): Promise<Rules | undefi
 export function answerRules(response: ServerResponse, name: string, known: Rules | undefined): void {
   if (known) answer(response, 200, known);
   else answer(response, 404, { error: `no container ${excerpt(name)} has labels` });
+}
+
+/** Answers with the way of a packet to the address in the query's `to`, or why there is none. */
+export async function answerWay(
+  response: ServerResponse,
+  { name, url }: { readonly name: string; readonly url: string },
+  explain: AskWay,
+): Promise<void> {
+  const to = new URLSearchParams(url.split('?', 2)[1] ?? '').get('to') ?? '';
+  try {
+    answer(response, 200, await explain(name, to));
+  } catch (err) {
+    if (!(err instanceof UserError)) throw err;
+    answer(response, STATUS_OF.get(err.code) ?? 409, { error: messageOf(err) });
+  }
 }
 
 async function inspect({ driver, labels }: Daemon, name: string): Promise<Inspection | undefined> {

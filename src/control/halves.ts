@@ -1,7 +1,7 @@
 // What the two halves of the daemon give to whoever asks for their state. Types only. Not here: their answers
 // (answers.ts), the halves, which know nothing of each other (driver/status.ts, labels/status.ts).
 
-import type { HalfHealth, Inspection, LabelledStatus, NetworkStatus, Rules } from './answers.js';
+import type { HalfHealth, Inspection, LabelledStatus, NetworkStatus, Rules, Way } from './answers.js';
 import type { Sample } from './exposition.js';
 
 /** What may be inspected, of one half; undefined where the half knows nothing of that name. */
@@ -25,10 +25,20 @@ export interface LabelsHalf extends Half {
   rules(name: string): Promise<Rules | undefined>;
 }
 
+/**
+ * The way of a packet.
+ * @param name of a container, or the beginning of its id
+ * @param to where it is to go, as `dwgd explain` takes it
+ * @throws UserError: of the code ENOENT where there is no such container, EINVAL for what is no destination, EBUSY when too many
+ *   ask, and others; Error where Docker does not answer
+ */
+export type AskWay = (name: string, to: string) => Promise<Way>;
+
 /** Both, with what is known of the daemon itself. A half that is absent was not asked for. */
 export interface Daemon {
   readonly version: string;
   readonly started: Date;
   readonly driver?: DriverHalf;
   readonly labels?: LabelsHalf;
+  readonly explain: AskWay;
 }

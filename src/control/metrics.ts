@@ -14,12 +14,14 @@ const FORGOTTEN_MS = 300_000;
 const FRESH_MS = 1_000;
 const QUANTILES = [0.5, 0.99, 1] as const;
 
+type Asked = Omit<Daemon, 'explain'>;
+
 export class Metrics {
-  readonly #daemon: Daemon;
+  readonly #daemon: Asked;
   readonly #delay = new LoopDelay();
   #last: { readonly at: number; readonly text: Promise<string> } | undefined;
 
-  constructor(daemon: Daemon) {
+  constructor(daemon: Asked) {
     this.#daemon = daemon;
   }
 

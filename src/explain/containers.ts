@@ -1,47 +1,61 @@
-// The containers that run now, and the way of a packet from one of them: Docker is asked, no namespace is changed, and a running
-// daemon is not needed. Composition only. Not here: the way (explain.ts), how it is shown (cli/commands/explain.ts).
+// The containers that run now, and the way of a packet from one of them: no namespace is changed, and a running daemon is not
+// needed. Composition only. Not here: the way (explain.ts), how it is shown (cli/commands/explain.ts).
 
-import { errorCode, UserError } from '../base/errors.js';
+import { ChannelError, DecodeError, errorCode, UserError } from '../base/errors.js';
 import { parseAddress } from '../base/ip.js';
 import { createLog } from '../base/log.js';
 import { quote } from '../base/plain-text.js';
+import type { Way } from '../control/answers.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import { Host } from '../labels/discovery/host.js';
 import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
 import { NetnsSwitch } from '../netlink/netns.js';
-import { addressOnNetworks, type TypedDestination } from './destination.js';
-import { type Explanation, explainPacket } from './explain.js';
-import type { PacketQuestion } from './machine/packet.js';
-import { type Find, WayContainers } from './way-containers.js';
+import { addressOnNetworks, formatQuestion, type TypedDestination } from './destination.js';
+import { explainPacket } from './explain.js';
+import { ALONE, type Looking, type Pause, SHARED } from './looking.js';
+import { type Find, KnownContainers, WayContainers } from './way-containers.js';
 
-export interface LiveExplanation extends Explanation {
-  readonly container: string;
-  readonly question: PacketQuestion;
+/** For one of Docker's answers, where nobody else waits for it. */
+const PATIENCE_MS = 10_000;
+
+/** Where to look, and how. */
+export interface LiveParts {
+  readonly dockerHost: DockerHost;
+  /** All containers, where they are known; absent: Docker is asked. */
+  readonly known?: readonly ContainerView[] | undefined;
+  /** How, where others wait for the thread; absent: nobody does. */
+  readonly pause?: Pause;
 }
 
 /**
  * @param find the container that is meant; it throws where there is none
- * @throws UserError without the right to enter namespaces, for a name that is no container's, and for a container that does
- *   not run; Error when Docker does not answer
+ * @throws UserError without the right to enter namespaces, for a name that is no container's, for a container that does not run,
+ *   and where a namespace has more than is read; Error when Docker does not answer
  */
 export async function explainLive(
-  dockerHost: DockerHost,
+  { dockerHost, known, pause }: LiveParts,
   find: Find,
   typed: TypedDestination,
-): Promise<LiveExplanation> {
+): Promise<Way> {
   const entry = await NetnsSwitch.open();
+  const looking = { entry, ...lookingWith(pause) };
   const api = new DockerApi(dockerHost, undefined, true);
   let host: Host | undefined;
   try {
+    if (known) return await follow(looking, new KnownContainers(known, find), typed);
     host = new Host(entry);
     const lookup = new NetnsLookup(entry, host.ref);
     const log = createLog(false, true, () => undefined);
-    const findNetns: NetnsLookup['find'] = (pid, known) => lookup.find(pid, known);
-    return await explainFrom(entry, new WayContainers({ api, log, host: host.ref, findNetns }, find), typed);
+    const findNetns: NetnsLookup['find'] = (pid, before) => lookup.find(pid, before);
+    const patience = pause ? undefined : PATIENCE_MS;
+    const parts = { api, log, host: host.ref, findNetns, patience };
+    return await follow(looking, new WayContainers(parts, find), typed);
   } catch (err) {
-    if (host || errorCode(err) !== 'EPERM') throw err;
+    if (err instanceof ChannelError || err instanceof DecodeError)
+      throw new UserError(`the way cannot be told: ${err.message}`, { cause: err });
+    if (host || known || errorCode(err) !== 'EPERM') throw err;
     throw new UserError(
       'dwgd explain looks into the network of containers, which only root may: run it as root (sudo dwgd explain …)',
       { cause: err },
@@ -54,16 +68,17 @@ export async function explainLive(
 }
 
 /** Follows the way as far as the containers that are inspected, then inspects where it has got to, and follows it again. */
-async function explainFrom(
-  entry: NetnsSwitch,
-  containers: WayContainers,
+async function follow(
+  looking: Looking,
+  containers: Pick<WayContainers, 'list' | 'wantNeighbours' | 'wantNext'>,
   typed: TypedDestination,
-): Promise<LiveExplanation> {
+): Promise<Way> {
   for (;;) {
     const { all, from } = await containers.list();
     checkStart(from);
     const found = all.map(one => ({ ...one, attachments: sharedAttachments(one, all) }));
     const start = found[all.indexOf(from)]!;
+    // Names of the DNS stay what they are: looked up from here, they would go by the host's resolver and not by the container's.
     const to = parseAddress(typed.host) ?? addressOnNetworks(typed.host, start, found);
     if (!to) {
       if (containers.wantNeighbours(start, found)) continue;
@@ -73,8 +88,9 @@ async function explainFrom(
     }
     const { host: _, ...rest } = typed;
     const question = { to, ...rest };
-    const explanation = explainPacket(entry, found, start, question);
-    if (!containers.wantNext(explanation, found)) return { container: from.name, question, ...explanation };
+    const explanation = await explainPacket(looking, found, start, question);
+    if (!containers.wantNext(explanation, found))
+      return { container: from.name, destination: formatQuestion(question), ...explanation };
   }
 }
 
@@ -86,6 +102,10 @@ function checkStart({ name, netns, hostNetwork }: ContainerView): void {
     );
   if (!netns)
     throw new UserError(`${quote(name)} is not running, so that there is no way to ask about: start it`);
+}
+
+function lookingWith(pause: Pause | undefined): Omit<Looking, 'entry'> {
+  return pause ? { pause, effort: SHARED } : { pause: async () => undefined, effort: ALONE };
 }
 
 /** Of all that share its namespace: who joined another's has none of its own. */

@@ -2,6 +2,7 @@
 // way there (explain.ts).
 
 import { type Address, type Family, formatAddress, parseAddress } from '../base/ip.js';
+import { quote } from '../base/plain-text.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import type { AskedProtocol, PacketQuestion } from './machine/packet.js';
 
@@ -24,6 +25,11 @@ export function readDestination(text: string): TypedDestination | undefined {
   if (host === undefined || host.includes(':') !== (bracketed !== undefined)) return undefined;
   if (bracketed !== undefined && parseAddress(bracketed)?.family !== 6) return undefined;
   return question(host, port, protocol as AskedProtocol | undefined);
+}
+
+/** What is wrong with a text of no such form, and what would be right. */
+export function destinationMistake(text: string): string {
+  return `${quote(text)} is no destination: give an address or a container, such as 10.1.2.3, 10.1.2.3:443, [fd00::2]:53/udp or vpn/icmp`;
 }
 
 function isProtocol(text: string | undefined): text is AskedProtocol | undefined {

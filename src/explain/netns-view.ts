@@ -3,12 +3,13 @@
 // Not here: what follows from it (machine/walk.ts).
 
 import { existsSync, readFileSync } from 'node:fs';
-import { ChannelError, OpError } from '../base/errors.js';
+import { ChannelError, OpError, TooManyError } from '../base/errors.js';
 import { type Address, formatAddress, isLoopback } from '../base/ip.js';
 import { RTPROT_DWGD } from '../base/ownership.js';
-import { type AnswerLimits, type Connection, GUARDED, openConnection } from '../netlink/connection.js';
-import { NETLINK_GENERIC, NETLINK_ROUTE, type Request } from '../netlink/message.js';
-import type { Netns, NetnsSwitch } from '../netlink/netns.js';
+import type { NetnsRef } from '../labels/discovery/container.js';
+import type { Connection } from '../netlink/connection.js';
+import { Netns, type NetnsSwitch } from '../netlink/netns.js';
+import type { LinkAddress } from '../netlink/route/address.js';
 import { RtNetlink } from '../netlink/route/client.js';
 import { isLinkName, type Link } from '../netlink/route/link.js';
 import {
@@ -20,14 +21,10 @@ import {
 import { type Route, RTN_LOCAL, RTN_UNREACHABLE } from '../netlink/route/route.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import type { WgPeer } from '../netlink/wireguard/device.js';
-import {
-  getAllRequest,
-  getChainsRequest,
-  getElementsRequest,
-  getTablesRequest,
-  NETLINK_NETFILTER,
-} from '../nft/messages.js';
-import { decodeChain, decodeDormant, decodeElements, decodeListedRule, decodeSet } from './machine/decode.js';
+import { getElementsRequest } from '../nft/messages.js';
+import { type Connections, type NetnsFacts, readFacts } from './facts.js';
+import type { Looking } from './looking.js';
+import { decodeElements } from './machine/decode.js';
 import {
   type ListedRule,
   type ListedSet,
@@ -39,67 +36,69 @@ import type { LinkRef, Packet } from './machine/packet.js';
 import { lookUpInSet } from './machine/sets.js';
 import type { NetnsView, RouteAnswer } from './machine/walk.js';
 
-const LIMITS: AnswerLimits = { ...GUARDED, bytes: 8 * 1024 * 1024 };
+const LISTING = { op: 'listing nftables', subject: 'elements' };
 const [RTN_MULTICAST, RTN_UNICAST] = [5, 1] as const;
-/** Elements of all sets together, and how many are looked through for one packet: their owner could make any number. */
-const [MAX_ELEMENTS, MAX_COMPARED] = [200_000, 2_000_000] as const;
-/** Names of the tables that the iptables before nf_tables has there. */
-const LEGACY = {
-  4: '/proc/thread-self/net/ip_tables_names',
-  6: '/proc/thread-self/net/ip6_tables_names',
-} as const;
+/** Questions for one packet: rules could change its mark any number of times. */
+const MAX_LOOK_UPS = 500;
 
 export class KernelView implements NetnsView {
   readonly links: ReadonlyMap<number, Link>;
-  readonly addresses;
+  readonly addresses: readonly LinkAddress[];
   readonly ruleset: Ruleset;
-  /** What is there and not followed, a clause each, by family; it may change everything. */
   readonly unfollowed: readonly string[];
   readonly lookUp = lookUpInSet;
-  readonly #connections: Connection[] = [];
+  readonly #entry: NetnsSwitch;
+  readonly #netns: Netns;
+  readonly #connections: Connections;
   readonly #route: Connection;
-  readonly #nft: Connection;
+  readonly #sets: Connection;
   readonly #rt: RtNetlink;
   readonly #wg: WgCtrl;
-  readonly #forwarding: ReadonlySet<string>;
-  #room: number = MAX_ELEMENTS;
-  #comparisons: number = MAX_COMPARED;
+  #room: number;
+  #comparisons: number;
+  #lookUps = MAX_LOOK_UPS;
   readonly #elements = new Map<string, readonly SetElement[] | undefined>();
+  readonly #types = new Map<string, number | undefined>();
 
-  /** @throws OpError when it cannot be entered; ChannelError where it has more than is read; DecodeError */
-  constructor(entry: NetnsSwitch, netns: Netns, family: 4 | 6) {
-    const [opened, legacy, forwarding] = entry.within(netns, () => {
-      const all = [NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_GENERIC].map(protocol =>
-        openConnection(protocol, { limits: LIMITS }),
-      );
-      return [all, namesIn(LEGACY[family]), forwardingLinks()] as const;
-    }) as readonly [Connection[], readonly string[], ReadonlySet<string>];
-    this.#connections.push(...opened);
-    [this.#route, this.#nft] = opened as [Connection, Connection];
-    this.#rt = new RtNetlink(this.#route);
-    this.#wg = new WgCtrl(opened[2]!);
-    this.#forwarding = forwarding;
+  private constructor({ entry, effort }: Looking, netns: Netns, facts: NetnsFacts) {
+    [this.#room, this.#comparisons] = [effort.elements, effort.comparisons];
+    this.#entry = entry;
+    this.#netns = netns;
+    this.#connections = facts.connections;
+    const { route, sets, generic } = facts.connections;
+    [this.#route, this.#sets] = [route, sets];
+    this.#rt = new RtNetlink(route);
+    this.#wg = new WgCtrl(generic);
+    this.links = facts.links;
+    this.addresses = facts.addresses;
+    this.ruleset = facts.ruleset;
+    this.unfollowed = facts.unfollowed;
+  }
+
+  /**
+   * @returns undefined where the namespace is gone, or its path leads to another one by now
+   * @throws OpError when it cannot be entered; ChannelError where it has more than is read; DecodeError
+   */
+  static async open(looking: Looking, ref: NetnsRef, family: 4 | 6): Promise<KernelView | undefined> {
+    const netns = openNetns(ref);
+    if (!netns) return undefined;
     try {
-      this.links = new Map(this.#rt.links().map(link => [link.index, link]));
-      this.addresses = this.#rt.addresses();
-      const [ruleset, hasOthers] = this.#readRuleset();
-      this.ruleset = ruleset;
-      this.unfollowed = [
-        ...(legacy.length > 0 ? [`the rules of the old iptables there (${legacy.join(', ')})`] : []),
-        ...(hasOthers ? ['the chains at hooks of links there'] : []),
-      ];
+      return new KernelView(looking, netns, await readFacts(looking, netns, family));
     } catch (err) {
-      this.close();
+      netns.close();
       throw err;
     }
   }
 
   close(): void {
-    for (const connection of this.#connections) connection.close();
+    for (const connection of Object.values(this.#connections)) connection.close();
+    this.#netns.close();
   }
 
   route(query: RouteQuery): RouteAnswer {
     const context = { op: 'finding the way to', subject: formatAddress(query.to) };
+    if (--this.#lookUps < 0)
+      throw new TooManyError(`${context.op} ${context.subject}: rules change it too often`);
     const ask = (isFibMatch: boolean): FoundRoute | undefined => {
       const [answer] = this.#route.request(routeLookupRequest(query, isFibMatch), context);
       return answer && decodeFoundRoute(answer.payload);
@@ -127,14 +126,28 @@ export class KernelView implements NetnsView {
     }
   }
 
-  forwards({ family }: Packet, link: LinkRef): boolean {
-    return this.#forwarding.has(`${family} ${link.name}`) || (family === 6 && this.#forwarding.has('6 all'));
+  forwards({ family }: Packet, { name }: LinkRef): boolean {
+    const own = family === 4 ? 'ipv4/conf/NAME/forwarding' : 'ipv6/conf/NAME/force_forwarding';
+    const paths = [
+      // Of IPv6, kernels from 6.17 on have one link's, which holds whatever `all` has.
+      ...(isLinkName(name) ? [own.replace('NAME', () => name)] : []),
+      ...(family === 6 ? ['ipv6/conf/all/forwarding'] : []),
+    ];
+    return this.#entry.within<{ isOn: boolean }>(this.#netns, () => ({
+      isOn: paths.some(path => isOn(`/proc/sys/net/${path}`)),
+    })).isOn;
   }
 
   typeOf(address: Address): number | undefined {
     if (isLoopback(address)) return RTN_LOCAL;
     const first = address.bytes[0]!;
     if (address.family === 4 ? first >= 224 && first < 240 : first === 0xff) return RTN_MULTICAST;
+    const key = formatAddress(address);
+    if (!this.#types.has(key)) this.#types.set(key, this.#lookUpType(address));
+    return this.#types.get(key);
+  }
+
+  #lookUpType(address: Address): number | undefined {
     const answer = this.route({ to: address, mark: 0, protocol: 17 });
     if ('error' in answer) return undefined;
     return answer.route.type === 0 ? RTN_UNICAST : answer.route.type;
@@ -168,7 +181,8 @@ export class KernelView implements NetnsView {
   #readElements({ family, table, name }: ListedSet): readonly SetElement[] | undefined {
     if (this.#room < 0) return undefined;
     try {
-      const found = this.#list(getElementsRequest(family, table, name), 'elements').flatMap(decodeElements);
+      const request = getElementsRequest(family, table, name);
+      const found = this.#sets.request(request, LISTING).flatMap(({ payload }) => decodeElements(payload));
       this.#room -= found.length;
       return this.#room < 0 ? undefined : found;
     } catch (err) {
@@ -179,69 +193,21 @@ export class KernelView implements NetnsView {
       return undefined;
     }
   }
-
-  #readRuleset(): readonly [Ruleset, hasOthers: boolean] {
-    const chains = this.#list(getChainsRequest(), 'chains');
-    const rules = new Map<string, ListedRule[]>();
-    for (const payload of this.#list(getAllRequest('rules'), 'rules')) {
-      const rule = decodeListedRule(payload);
-      if (!rule) continue;
-      const key = placeKey(rule.family, rule.table, rule.chain);
-      const list = rules.get(key) ?? [];
-      rules.set(key, list);
-      list.push({ ...rule, number: list.length + 1 });
-    }
-    const dormant = new Set(
-      this.#list(getTablesRequest(), 'tables').flatMap(each => decodeDormant(each) ?? []),
-    );
-    const decoded = chains
-      .map(payload => decodeChain(payload))
-      .filter(chain => !chain || !dormant.has(placeKey(chain.family, chain.table, '')));
-    const sets = this.#list(getAllRequest('sets'), 'sets').flatMap(payload => decodeSet(payload) ?? []);
-    const ruleset = {
-      ...{ chains: decoded.flatMap(chain => chain ?? []), rules },
-      sets: new Map(sets.map(set => [placeKey(set.family, set.table, set.name), set])),
-    };
-    return [ruleset, decoded.some(chain => chain === undefined || chain.isElsewhere === true)];
-  }
-
-  #list(request: Request, what: string): Buffer[] {
-    const context = { op: 'listing nftables', subject: what };
-    return this.#nft.request(request, context).map(({ payload }) => payload);
-  }
 }
 
-function namesIn(path: string): readonly string[] {
+function openNetns({ path, key }: NetnsRef): Netns | undefined {
+  let netns: Netns;
   try {
-    return readFileSync(path, 'latin1')
-      .split('\n')
-      .filter(name => /^[a-z]{1,16}$/.test(name))
-      .slice(0, 8);
+    netns = new Netns(path);
   } catch {
-    // Without the module there is no such file.
-    return [];
+    return undefined;
   }
+  if (netns.key === key) return netns;
+  netns.close();
+  return undefined;
 }
 
-/** Of the namespace of the calling thread: `4 eth0` and `6 eth0` for links that forward, and `6 all`. */
-function forwardingLinks(): ReadonlySet<string> {
-  const isOn = (path: string): boolean => existsSync(path) && readFileSync(path, 'latin1').trim() !== '0';
-  const links = new RtNetlink(openConnection(NETLINK_ROUTE, { limits: LIMITS }));
-  try {
-    const names = links
-      .links()
-      .map(({ name }) => name)
-      .filter(isLinkName);
-    const four = names.filter(name => isOn(`/proc/sys/net/ipv4/conf/${name}/forwarding`));
-    return new Set([
-      ...four.map(name => `4 ${name}`),
-      // Of kernels from 6.17 on: one link's, whatever `all` has.
-      ...names
-        .filter(name => isOn(`/proc/sys/net/ipv6/conf/${name}/force_forwarding`))
-        .map(name => `6 ${name}`),
-      ...(isOn('/proc/sys/net/ipv6/conf/all/forwarding') ? ['6 all'] : []),
-    ]);
-  } finally {
-    links.close();
-  }
+/** Whether a sysctl of the namespace of the calling thread is there and not 0. */
+function isOn(path: string): boolean {
+  return existsSync(path) && readFileSync(path, 'latin1').trim() !== '0';
 }

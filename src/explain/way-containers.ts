@@ -60,6 +60,30 @@ export class WayContainers {
   }
 }
 
+/** The same of those that are all known, and inspected. */
+export class KnownContainers implements Pick<WayContainers, 'list' | 'wantNeighbours' | 'wantNext'> {
+  readonly #all: readonly ContainerView[];
+  readonly #find: Find;
+
+  constructor(all: readonly ContainerView[], find: Find) {
+    this.#all = all;
+    this.#find = find;
+  }
+
+  async list(): ReturnType<WayContainers['list']> {
+    const { id } = this.#find(this.#all);
+    return { all: this.#all, from: this.#all.find(one => one.id === id)! };
+  }
+
+  wantNeighbours(): boolean {
+    return false;
+  }
+
+  wantNext(): boolean {
+    return false;
+  }
+}
+
 /** A container, and those whose namespace it uses. */
 function ownersOf(id: string, listed: readonly ListedContainer[]): ReadonlySet<string> {
   const found = new Set<string>();

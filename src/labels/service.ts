@@ -14,7 +14,7 @@ import { LabelLock } from './controller/lock.js';
 import { Reconciler } from './controller/reconciler.js';
 import { summary } from './controller/reporter.js';
 import type { Change } from './diff/state.js';
-import type { HostForwarding } from './discovery/container.js';
+import type { ContainerView, HostForwarding } from './discovery/container.js';
 import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
@@ -43,6 +43,8 @@ export interface LabelParts {
 /** The running service. */
 export interface LabelService {
   readonly status: LabelsHalf;
+  /** All containers as they were listed last; undefined while that fails. */
+  containers(): readonly ContainerView[] | undefined;
   /** Stops; what is in force stays so. */
   close(): Promise<void>;
 }
@@ -148,6 +150,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       overview: reconcile.overview,
       compare: desired => sandboxes.compare(desired),
     }),
+    containers: () => (reconcile.overview.listing ? undefined : reconcile.overview.led.containers),
     async close() {
       names.close();
       silent.close();

@@ -18,6 +18,7 @@ import {
   readErrno,
   readMessages,
 } from './message.js';
+import { finishInParts, type Work } from './work.js';
 
 /** What a request is for, in the words of an OpError: "creating link", "wg0". */
 export interface OpContext {
@@ -123,15 +124,12 @@ export class NetlinkConnection implements ThreadedConnection {
   }
 
   request(request: Request, context: OpContext): Message[] {
-    const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
-    const until = performance.now() + this.#limits.ms;
-    for (let n = 1; ; n++) {
-      const seq = this.#nextSeq();
-      this.#send(encode(request, seq), context);
-      const replies = this.#collect(seq, context, until);
-      if (replies) return replies;
-      if (n === tries) throw changedMeanwhile(context);
-    }
+    return this.#drain(this.#tries(request, context), context);
+  }
+
+  /** The same as `request`, with a pause between parts of the answer and no limit of time: what the pause throws ends it. */
+  requestInParts(request: Request, context: OpContext, pause: () => Promise<void>): Promise<Message[]> {
+    return finishInParts(this.#tries(request, context), pause);
   }
 
   batch({ begin, requests, end }: Batch, context: OpContext): void {
@@ -159,7 +157,7 @@ export class NetlinkConnection implements ThreadedConnection {
   async requestOnThread(request: Request, context: OpContext): Promise<Message[]> {
     const seq = this.#nextSeq();
     await this.#socket.sendOnThread(encode(request, seq), context.op, context.subject);
-    const replies = this.#collect(seq, context, performance.now() + this.#limits.ms);
+    const replies = this.#drain(this.#parts(seq, context), context);
     if (!replies) throw changedMeanwhile(context);
     return replies;
   }
@@ -170,10 +168,31 @@ export class NetlinkConnection implements ThreadedConnection {
     return this.#seq;
   }
 
+  /** Yields after each datagram but the last. */
+  *#tries(request: Request, context: OpContext): Work<Message[]> {
+    const tries = (request.flags & NLM_F_DUMP) === NLM_F_DUMP ? DUMP_TRIES : 1;
+    for (let n = 1; n <= tries; n++) {
+      const seq = this.#nextSeq();
+      this.#send(encode(request, seq), context);
+      const replies = yield* this.#parts(seq, context);
+      if (replies) return replies;
+    }
+    throw changedMeanwhile(context);
+  }
+
+  #drain<T>(parts: Work<T>, { op, subject }: OpContext): T {
+    const until = performance.now() + this.#limits.ms;
+    for (let part = parts.next(); ; part = parts.next()) {
+      if (part.done) return part.value;
+      if (performance.now() > until)
+        throw new ChannelError(`${op} ${subject}: no end of it in ${this.#limits.ms} ms`);
+    }
+  }
+
   /** The answers to a request; undefined when the kernel says that the list was torn. */
-  #collect(seq: number, context: OpContext, until: number): Message[] | undefined {
+  *#parts(seq: number, context: OpContext): Work<Message[] | undefined> {
     const { op, subject } = context;
-    const { messages, ms, bytes = Number.POSITIVE_INFINITY } = this.#limits;
+    const { messages, bytes = Number.POSITIVE_INFINITY } = this.#limits;
     const replies: Message[] = [];
     let torn = false;
     let size = 0;
@@ -193,7 +212,7 @@ export class NetlinkConnection implements ThreadedConnection {
         if (++read > messages) throw new TooManyError(`${op} ${subject}: there are more than ${messages}`);
         if (size > bytes) throw new TooManyError(`${op} ${subject}: they have more than ${bytes} bytes`);
       }
-      if (performance.now() > until) throw new ChannelError(`${op} ${subject}: no end of it in ${ms} ms`);
+      yield;
     }
   }
 
@@ -208,9 +227,8 @@ export class NetlinkConnection implements ThreadedConnection {
   }
 
   #receive(context: OpContext): Message[] {
-    return readable(context, () =>
-      readMessages(this.#buffer.subarray(0, this.#socket.receive(this.#buffer))),
-    );
+    const read = () => readMessages(this.#buffer.subarray(0, this.#socket.receive(this.#buffer)));
+    return readable(context, read);
   }
 }
 

@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import { excerpt } from '../base/text.js';
 import { API_VERSION } from '../control/answers.js';
-import { type AddPage, answer, answerRules, answerText } from '../control/api.js';
+import { type AddPage, answer, answerRules, answerText, answerWay } from '../control/api.js';
 import { ASSET_FOLDER, type Asset, loadAssets } from './assets.js';
 import { DOCUMENT } from './document.js';
 import { isOwnHost } from './host-header.js';
@@ -29,7 +29,7 @@ const HEADERS = {
 const OWN_SITES: ReadonlySet<unknown> = new Set(['same-origin', 'none', undefined]);
 
 /** Adds the page, which is at an address alone. */
-export const addPage: AddPage = (router, { status, rules }) => {
+export const addPage: AddPage = (router, { status, rules, explain }) => {
   let assets: Promise<ReadonlyMap<string, Asset>> | undefined;
   router.use(({ headers: { host } }, response, next) => {
     setHeaders(response);
@@ -53,6 +53,9 @@ export const addPage: AddPage = (router, { status, rules }) => {
   router.get(`/${API_VERSION}/status`, async (_request, response) => answer(response, 200, await status()));
   router.get(`/${API_VERSION}/rules/:name`, async ({ params: { name } }, response) =>
     answerRules(response, name, await rules(name)),
+  );
+  router.get(`/${API_VERSION}/explain/:name`, async ({ params: { name }, url }, response) =>
+    answerWay(response, { name, url }, explain),
   );
 };
 

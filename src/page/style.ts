@@ -86,6 +86,19 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 
 dt { color: var(--soft); max-width: 150px; overflow-wrap: anywhere; }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 pre { margin: 0; padding: 10px 12px; background: var(--page); border: 1px solid var(--line); border-radius: 10px; overflow: auto; max-height: 60vh; tab-size: 4; }
+#explain form { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 4px 8px; align-items: center; }
+#explain input { width: auto; max-width: none; min-width: 0; }
+#explain form small { grid-column: 2 / -1; }
+#explain button { font: inherit; color: var(--text); background: var(--gateway); border: 1px solid var(--line); border-radius: 8px; padding: 5px 12px; cursor: pointer; }
+#explain button:hover { border-color: var(--focus); }
+#details h4 { margin: 10px 0 2px; font-size: 12.5px; font-weight: 600; overflow-wrap: anywhere; }
+.steps ol { margin: 0; padding: 0 0 0 12px; border-left: 2px solid var(--line); list-style: none; }
+.steps li { padding: 1px 0; overflow-wrap: anywhere; }
+.steps .doubt, .steps .doubt b { color: var(--amber); }
+#explain p { margin: 8px 0 0; overflow-wrap: anywhere; scroll-margin-bottom: 30px; }
+#explain p:empty { display: none; }
+#explain p.end { padding: 6px 10px; border-left: 3px solid var(--tunnel); background: var(--page); font-weight: 600; }
+#explain p.unsure { border-color: var(--amber); }
 footer { padding: 4px 20px 16px; color: var(--soft); font-size: 12.5px; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0; padding: 0; list-style: none; }
 .legend li::before { content: ""; display: inline-block; width: 22px; margin-right: 7px; vertical-align: middle; border-top: 2px solid var(--route); }

@@ -2,9 +2,13 @@
 // gateway runs and after it has stopped. EXPLAIN_CASES says how many, EXPLAIN_SEED which.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatQuestion } from '../../src/explain/destination.js';
 import { type Explanation, explainPacket } from '../../src/explain/explain.js';
+import { ALONE } from '../../src/explain/looking.js';
+import { Explainer } from '../../src/explainer.js';
+import type { ContainerView } from '../../src/labels/discovery/container.js';
 import { ExplainWorld, type Sent, type Sink } from '../support/explain-world.js';
-import { address } from '../support/label-world.js';
+import { address, container } from '../support/label-world.js';
 import { kernelTest } from '../support/namespace.js';
 import { Random } from '../support/random.js';
 
@@ -210,6 +214,9 @@ kernelTest(
   async t => {
     const random = new Random(SEED);
     const world = await ExplainWorld.create(t);
+    let views: readonly ContainerView[] = [];
+    const dockerHost = { socketPath: '/nonexistent/docker.sock' };
+    const explainer = new Explainer({ dockerHost, known: () => views });
     const counts = new Map<string, number>();
     const wrong: string[] = [];
     for (let n = 0; n < CASES; n += IN_ONE_WORLD) {
@@ -221,12 +228,18 @@ kernelTest(
       world.plugGateway(hasGateway);
       const packets = packetsOf(random, 20_000 + n);
       const places = world.places(hasGateway);
-      const said = packets.map(({ to, protocol, port }) =>
-        explainPacket(world.client.entry, places, places[0]!, {
-          ...{ to: address(to), protocol },
-          ...(port !== undefined && { port }),
-        }),
-      );
+      const looking = { entry: world.client.entry, pause: async () => undefined, effort: ALONE };
+      const said: Explanation[] = [];
+      for (const { to, protocol, port } of packets) {
+        const question = { to: address(to), protocol, ...(port !== undefined && { port }) };
+        said.push(await explainPacket(looking, places, places[0]!, question));
+      }
+      // A running daemon, which reads in parts, says the same.
+      const { to, protocol, port } = packets[0]!;
+      const text = formatQuestion({ to: address(to), protocol, ...(port !== undefined && { port }) });
+      views = places.map(place => ({ ...container(place.name), ...place }));
+      const { steps, sentence } = await explainer.explain('client', text);
+      assert.deepEqual([steps, sentence], [said[0]!.steps, said[0]!.sentence]);
       world.send(packets);
       const saw = await observe(world, packets, said.map(expected));
       for (const [k, packet] of packets.entries()) {
@@ -248,7 +261,9 @@ kernelTest(
     }
     t.diagnostic(`${CASES} cases: ${[...counts].map(([what, count]) => `${what} ${count}`).join(', ')}`);
     assert.deepEqual(wrong, []);
-    assert.ok((counts.get('unsure') ?? 0) <= CASES / 5, 'too many are not told');
+    // One rule that cannot be judged may make all ways of a world unsure.
+    const most = Math.max(CASES / 5, 2 * IN_ONE_WORLD);
+    assert.ok((counts.get('unsure') ?? 0) <= most, 'too many are not told');
     for (const kind of ['tunnel', 'router', 'nobody']) assert.ok((counts.get(kind) ?? 0) > 0, kind);
   },
   ...['nft', 'wg', 'ping', 'node'],

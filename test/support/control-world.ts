@@ -17,6 +17,7 @@ import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import type { WgPeer } from '../../src/netlink/wireguard/device.js';
 import { endpointRequest, networkRequest, SEED, World } from './driver-world.js';
 import { FakeKernel } from './fake-kernel.js';
+import { askWay } from './ways.js';
 
 /** The peer elsewhere of the network n2. */
 export const REMOTE = 'QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=';
@@ -101,7 +102,7 @@ const NAMES: Names = readNames(
 /** A control socket in a folder of its own that answers for the halves; its path. */
 export async function answering(t: TestContext, halves: Pick<Daemon, 'driver' | 'labels'>): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-control-'));
-  const daemon: Daemon = { version: '1.2.3', started: new Date(), ...halves };
+  const daemon: Daemon = { version: '1.2.3', started: new Date(), explain: askWay, ...halves };
   const metrics = new Metrics(daemon);
   const socket = await ControlSocket.open(createControlApi(daemon, metrics), folder);
   t.after(async () => {

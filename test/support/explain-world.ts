@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import type { WayPlace } from '../../src/explain/explain.js';
+import type { WayPlace } from '../../src/explain/hop.js';
 import { address, prefix } from './label-world.js';
 import { Namespace } from './namespace.js';
 import { keyPair } from './wireguard.js';
@@ -140,6 +140,8 @@ export class ExplainWorld {
   /** The other end of its cable, in or out: what it has itself stays. */
   plugGateway(isIn: boolean): void {
     this.router.ip('link', 'set', 'port1', ...(isIn ? ['master', 'br0'] : ['nomaster']));
+    // Who has asked three times in vain for a neighbour drops what waits for it, though the neighbour is there by now.
+    this.client.ip('neighbour', 'flush', 'dev', 'eth0', 'nud', 'all');
   }
 
   /** All containers; a gateway that has stopped is none. */

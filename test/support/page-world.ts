@@ -2,14 +2,16 @@
 // the port that the page is at.
 import type { NetworkStatus } from '../../src/control/answers.js';
 import { createMetricsApi } from '../../src/control/api.js';
-import type { Daemon, DriverHalf } from '../../src/control/halves.js';
+import type { AskWay, Daemon, DriverHalf } from '../../src/control/halves.js';
 import { Metrics } from '../../src/control/metrics.js';
 import { MetricsPort } from '../../src/control/metrics-port.js';
 import { Overview } from '../../src/labels/controller/overview.js';
 import type { ContainerView } from '../../src/labels/discovery/container.js';
+import { findContainer } from '../../src/labels/find-container.js';
 import { LabelsStatus } from '../../src/labels/status.js';
 import { addPage } from '../../src/page/page-api.js';
 import { container, plan } from './label-world.js';
+import { askWay } from './ways.js';
 
 const KEY = 'QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=';
 const GATEWAY = { 'twine.nat.interfaces': 'wg+' };
@@ -18,6 +20,7 @@ export class PageWorld {
   readonly #overview = new Overview({ item: () => undefined });
   networks: readonly NetworkStatus[] = [];
   readonly daemon: Daemon;
+  #containers: readonly ContainerView[] = [];
 
   constructor(containers: readonly ContainerView[], networks: readonly NetworkStatus[]) {
     const driver: DriverHalf = {
@@ -27,13 +30,15 @@ export class PageWorld {
       networks: async () => this.networks,
     };
     const labels = new LabelsStatus({ overview: this.#overview, compare: () => undefined });
-    this.daemon = { version: '1.2.3', started: new Date(), driver, labels };
+    const explain: AskWay = async (name, to) => askWay(findContainer(name, this.#containers).name, to);
+    this.daemon = { version: '1.2.3', started: new Date(), driver, labels, explain };
     this.networks = networks;
     this.list(containers);
   }
 
   /** From now on there are these containers. */
   list(containers: readonly ContainerView[]): void {
+    this.#containers = containers;
     this.#overview.planned(plan(containers), containers);
   }
 

@@ -4,9 +4,9 @@
 import { createLog } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
 import { findDockerHost } from '../../docker/docker-host.js';
+import { findContainer } from '../../labels/find-container.js';
 import { previewContainers } from '../../labels/preview.js';
 import { withDockerRemedy } from './docker-remedy.js';
-import { findContainer } from './find-container.js';
 import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates } from './planned-state.js';
 

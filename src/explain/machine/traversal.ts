@@ -1,6 +1,7 @@
 // A hook of netfilter: the base chains that hang there, in their order, on one packet. Rules that may match are told, and taken
 // not to. Pure. Not here: one rule (machine.ts), which hooks there are (walk.ts).
 
+import type { Work } from '../../netlink/work.js';
 import { ordersAt, placeOf } from './hook-order.js';
 import type { HookName, ListedChain, ListedRule, Ruleset } from './instruction.js';
 import { placeKey } from './instruction.js';
@@ -11,6 +12,8 @@ import type { Packet } from './packet.js';
 const MAX_DEPTH = 16;
 /** Instructions for one packet in one namespace: its owner could make more of them than anybody waits for. */
 const MAX_STEPS = 100_000;
+/** Instructions without a pause. */
+const AT_A_TIME = 2_000;
 /** NF_IP_PRI_CONNTRACK: from there on the connection is known. */
 const CONNTRACK = -200;
 /** A rule, or the policy of a chain. */
@@ -32,13 +35,14 @@ export type HookEvent =
 
 type Ending = 'accept' | 'drop' | 'end';
 
-/** How many instructions are left. */
+/** How many instructions are left, and how many after the next pause. */
 interface Budget {
   steps: number;
+  pauseAt: number;
 }
 
 export function fullBudget(): Budget {
-  return { steps: MAX_STEPS };
+  return { steps: MAX_STEPS, pauseAt: MAX_STEPS - AT_A_TIME };
 }
 
 /** One base chain under way. */
@@ -54,13 +58,17 @@ class Chain {
     readonly events: HookEvent[],
   ) {}
 
-  run(key: string, mayBe: boolean, depth: number): Ending {
+  *run(key: string, mayBe: boolean, depth: number): Work<Ending> {
     let isUnsure = mayBe;
     if (depth > MAX_DEPTH) return 'end';
     for (const rule of this.ruleset.rules.get(key) ?? []) {
       this.budget.steps -= 1 + rule.instructions.length;
       if (this.budget.steps < 0) return 'end';
-      const ending = this.#rule(rule, isUnsure || this.mayHaveEnded, depth);
+      if (this.budget.steps <= this.budget.pauseAt) {
+        this.budget.pauseAt = this.budget.steps - AT_A_TIME;
+        yield;
+      }
+      const ending = yield* this.#rule(rule, isUnsure || this.mayHaveEnded, depth);
       if (ending === 'unsure') isUnsure = true;
       else if (ending === 'return') return 'end';
       else if (ending !== undefined) return ending;
@@ -68,7 +76,7 @@ class Chain {
     return 'end';
   }
 
-  #rule(rule: ListedRule, mayBe: boolean, depth: number): Ending | 'unsure' | 'return' | undefined {
+  *#rule(rule: ListedRule, mayBe: boolean, depth: number): Work<Ending | 'unsure' | 'return' | undefined> {
     const { packet, world, events } = this;
     const by = { rule };
     const { mark } = packet;
@@ -88,7 +96,7 @@ class Chain {
     }
     if (verdict.kind === 'jump' || verdict.kind === 'goto') {
       const key = placeKey(rule.family, rule.table, verdict.chain);
-      const ending = this.run(key, !isSure, depth + 1);
+      const ending = yield* this.run(key, !isSure, depth + 1);
       if (ending !== 'end') return ending;
       return verdict.kind === 'jump' ? undefined : isSure ? 'return' : 'unsure';
     }
@@ -122,37 +130,38 @@ interface HookResult {
 }
 
 /** Runs the chains of a hook. */
-export function runHook(hook: HookName, packet: Packet, parts: HookParts): HookResult {
+export function* runHook(hook: HookName, packet: Packet, parts: HookParts): Work<HookResult> {
   const { taken, others } = ordersAt(hook, packet, parts.ruleset);
-  const isOpen = others === 'too many' || isOrderOpen(hook, packet, parts, [taken, ...others]);
-  const { passes, events } = runChains(hook, taken, packet, parts);
+  const isOpen = others === 'too many' || (yield* isOrderOpen(hook, packet, parts, [taken, ...others]));
+  const { passes, events } = yield* runChains(hook, taken, packet, parts);
   return { passes, events: isOpen ? [{ kind: 'order' }, ...events] : events };
 }
 
 /** Whether it depends on the order what becomes of the packet, or what happens to it. */
-function isOrderOpen(
+function* isOrderOpen(
   hook: HookName,
   packet: Packet,
   { ruleset, world, budget }: HookParts,
   orders: readonly (readonly ListedChain[])[],
-): boolean {
+): Work<boolean> {
   if (orders.length === 1) return false;
-  const outcomes = orders.map(chains => {
+  const outcomes = new Set<string>();
+  for (const chains of orders) {
     const copy = packet.copy();
-    const { passes, events } = runChains(hook, chains, copy, { ruleset, world, budget });
+    const { passes, events } = yield* runChains(hook, chains, copy, { ruleset, world, budget });
     const told = events.filter(({ kind }) => kind !== 'marked').map(event => JSON.stringify(event));
     // What was changed of one that is dropped is nobody's concern.
-    return JSON.stringify([told.sort(), passes ? copy : undefined]);
-  });
-  return new Set(outcomes).size > 1;
+    outcomes.add(JSON.stringify([told.sort(), passes ? copy : undefined]));
+  }
+  return outcomes.size > 1;
 }
 
-function runChains(
+function* runChains(
   hook: HookName,
   chains: readonly ListedChain[],
   packet: Packet,
   parts: HookParts,
-): HookResult {
+): Work<HookResult> {
   const events: HookEvent[] = [];
   const end = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source';
   for (const chain of chains) {
@@ -161,7 +170,7 @@ function runChains(
     const isNat = base.type === 'nat';
     if (isNat && (packet.isUntracked || packet.translated[end])) continue;
     const run = new Chain(parts.ruleset, packet, parts.world, parts.budget, events);
-    const ending = run.run(placeKey(chain.family, chain.table, chain.name), false, 1);
+    const ending = yield* run.run(placeKey(chain.family, chain.table, chain.name), false, 1);
     if (parts.budget.steps < 0) {
       events.push({ kind: 'too many' });
       return { passes: true, events };

@@ -5,6 +5,7 @@ import { type Address, formatAddress, fromBytes, isLoopback, prefixContains } fr
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { FoundRoute, RouteQuery } from '../../netlink/route/lookup.js';
 import { type Route, RTN_LOCAL, RTN_UNICAST } from '../../netlink/route/route.js';
+import type { Work } from '../../netlink/work.js';
 import { type Bits, hostNumber, isKnown, knownBits, unknownBits } from './bits.js';
 import type { HookName, Ruleset } from './instruction.js';
 import type { MachineWorld } from './machine.js';
@@ -66,28 +67,25 @@ export class Walk {
   }
 
   /** A packet of the namespace's own. */
-  fromHere(): HopEnd {
-    return this.#untilEnd(() => this.#output());
+  fromHere(): Work<HopEnd> {
+    return this.#untilEnd(this.#output());
   }
 
   /** A packet that arrives. */
-  through(link: LinkRef): HopEnd {
-    return this.#untilEnd(() => {
-      this.#packet.enter(link);
-      return this.#input(link);
-    });
+  through(link: LinkRef): Work<HopEnd> {
+    return this.#untilEnd(this.#input(link));
   }
 
-  #untilEnd(walk: () => HopEnd): HopEnd {
+  *#untilEnd(walk: Work<HopEnd>): Work<HopEnd> {
     try {
-      return walk();
+      return yield* walk;
     } catch (err) {
       if (err instanceof Ended) return err.end;
       throw err;
     }
   }
 
-  #output(): HopEnd {
+  *#output(): Work<HopEnd> {
     const packet = this.#packet;
     const { route } = this.#lookUp();
     packet.setAddress('source', route.preferred ? knownBits(route.preferred.bytes) : this.#addressOf('oif'));
@@ -98,27 +96,28 @@ export class Walk {
       this.#lookUp();
       before = this.#routingKey();
     };
-    this.#hook('output', { afterRouteChain: reroute, afterNat: reroute });
+    yield* this.#hook('output', { afterRouteChain: reroute, afterNat: reroute });
     const { type } = this.#answer!.route;
-    this.#hook('postrouting');
+    yield* this.#hook('postrouting');
     if (type !== RTN_LOCAL) return this.#leave();
     [packet.iif, packet.oif] = [packet.oif, undefined];
-    this.#hook('prerouting');
-    this.#hook('input');
+    yield* this.#hook('prerouting');
+    yield* this.#hook('input');
     return { kind: 'delivered' };
   }
 
-  #input(link: LinkRef): HopEnd {
-    this.#hook('prerouting');
+  *#input(link: LinkRef): Work<HopEnd> {
+    this.#packet.enter(link);
+    yield* this.#hook('prerouting');
     const { route } = this.#lookUp(link);
     if (route.type === RTN_LOCAL) {
       this.#packet.oif = undefined;
-      this.#hook('input');
+      yield* this.#hook('input');
       return { kind: 'delivered' };
     }
     if (!this.#view.forwards(this.#packet, link)) return { kind: 'not forwarded' };
-    this.#hook('forward');
-    this.#hook('postrouting');
+    yield* this.#hook('forward');
+    yield* this.#hook('postrouting');
     return this.#leave();
   }
 
@@ -138,14 +137,14 @@ export class Walk {
     };
   }
 
-  #hook(hook: HookName, then: { afterRouteChain?: () => void; afterNat?: () => void } = {}): void {
+  *#hook(hook: HookName, then: { afterRouteChain?: () => void; afterNat?: () => void } = {}): Work<void> {
     const world: MachineWorld = {
       typeOf: address => this.#view.typeOf(address),
       elements: (rule, set) => this.#view.elements(rule, set),
       lookUp: (set, elements, key) => this.#view.lookUp(set, elements, key),
       addressOf: (_, end) => (hook === 'output' ? this.#ownLoopback() : this.#addressOf(end)),
     };
-    const { passes, events } = runHook(hook, this.#packet, {
+    const { passes, events } = yield* runHook(hook, this.#packet, {
       ...{ ruleset: this.#view.ruleset, world, budget: this.#budget },
       ...then,
     });

@@ -3,6 +3,7 @@
 import { formatAddress, formatPrefix, isDefault } from '../../base/ip.js';
 import { RTPROT_DWGD, RTPROT_DWGD_TUNNEL, TABLE } from '../../base/ownership.js';
 import { plain, quote } from '../../base/plain-text.js';
+import type { WayStep } from '../../control/answers.js';
 import type { Route } from '../../netlink/route/route.js';
 import type { Decider } from './traversal.js';
 import type { RouteAnswer, WalkStep } from './walk.js';
@@ -10,14 +11,6 @@ import type { RouteAnswer, WalkStep } from './walk.js';
 const MAX_NAME = 128;
 const STRICT = /^strict-/;
 const MAIN = 254;
-
-/** A line about one thing that the packet meets. */
-export interface ExplainedStep {
-  readonly kind: 'route' | 'rule' | 'translation' | 'mark' | 'limit';
-  readonly text: string;
-  /** Whether it cannot be judged: the packet is taken to pass. */
-  readonly isDoubt?: true;
-}
 
 /** `rule blockAll` of a label; any other by its place. */
 export function nameDecider(by: Decider): string {
@@ -37,7 +30,7 @@ function nameChain(family: string, table: string, chain: string): string {
 }
 
 /** @param linkName of an index */
-export function stepInWords(step: WalkStep, linkName: (index: number) => string): ExplainedStep {
+export function stepInWords(step: WalkStep, linkName: (index: number) => string): WayStep {
   if (step.kind === 'route') return { kind: 'route', text: routeInWords(step.answer, step.mark, linkName) };
   const { hook, event } = step;
   if (event.kind === 'too many')

@@ -1,10 +1,11 @@
 // What is shown of the cell that was opened: state, what is not in force, tunnels with handshake and traffic, where labels
-// lead, and the rules as nft(8) has them. Not here: the picture (picture.ts).
+// lead, and the rules as nft(8) has them. Not here: the picture (picture.ts), the way of a packet (way.ts).
 
 import type { LabelledStatus, LabelProblem, NetworkStatus, Rules } from '../../control/answers.js';
 import type { GraphCell, Tunnel } from './cells.js';
 import { html } from './elements.js';
 import type { Rates } from './rates.js';
+import { wayPart } from './way.js';
 import { count, formatAge, shortBytes } from './words.js';
 
 const STATE_WORDS: Readonly<Record<LabelledStatus['state'], string>> = {
@@ -49,9 +50,8 @@ export class Details {
     this.#element.replaceChildren(html('div', { class: 'title' }, heading, close), this.#facts);
     if (cell.kind === 'container')
       this.#element.append(
+        wayPart(cell.labelled?.id ?? cell.name),
         html('section', {}, html('h3', {}, 'Rules (nft)'), this.#rules),
-        // Of the way that a packet takes.
-        html('section', { id: 'explain', hidden: '' }),
       );
     this.#element.hidden = false;
     this.update(cell, rates, now);

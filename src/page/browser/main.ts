@@ -124,7 +124,7 @@ search.addEventListener('keydown', ({ key }) => {
   if (found !== undefined) picture.focus(found);
 });
 document.addEventListener('keydown', event => {
-  if (event.key !== '/' || event.target === search) return;
+  if (event.key !== '/' || event.target instanceof HTMLInputElement) return;
   event.preventDefault();
   search.focus();
 });

@@ -1,45 +1,11 @@
-// The picture: the graph as SVG, kept up to date in place, with each cell a button that keys and mouse reach. Not here: where
-// things are (layout.ts), what is shown of one (details.ts).
+// The picture: the graph as SVG, kept up to date in place, with each cell a button that keys and mouse reach. Not here: what
+// a cell looks like (boxes.ts), where it is (layout.ts), what is shown beside the picture (details.ts).
 
-import type { GraphCell } from './cells.js';
+import { type Drawn, drawBox, idAt, moveBox, paintBox } from './boxes.js';
 import { drawEdge, markers } from './edges.js';
-import { setAll, setText, svg } from './elements.js';
+import { setAll, svg } from './elements.js';
 import { type Block, edgeWords, type Graph } from './graph.js';
 import { type Box, type Placed, place } from './layout.js';
-import { cutOff } from './words.js';
-
-/** What stands in front of a name, by its state: not by the colour alone. */
-const SIGNS: Readonly<Record<GraphCell['state'], string>> = {
-  well: '',
-  broken: '!',
-  warned: '?',
-  waiting: '…',
-  stopped: '–',
-};
-const STATES: Readonly<Record<GraphCell['state'], string>> = {
-  well: '',
-  broken: 'not all in force: ',
-  warned: 'with a warning: ',
-  waiting: '',
-  stopped: '',
-};
-const KINDS: Readonly<Record<GraphCell['kind'], string>> = {
-  container: 'container',
-  network: 'network',
-  address: 'address',
-  exit: 'way out',
-  host: 'host',
-  nowhere: 'unreachable',
-};
-
-interface Drawn {
-  readonly element: SVGGElement;
-  readonly box: SVGRectElement;
-  readonly sign: SVGTextElement;
-  readonly name: SVGTextElement;
-  readonly detail: SVGTextElement;
-  readonly title: SVGTitleElement;
-}
 
 export class Picture {
   readonly #svg: SVGSVGElement;
@@ -91,7 +57,8 @@ export class Picture {
       this.#arrange(graph, this.#placed);
       if (isFirst) this.#scrollToStart(this.#placed);
     }
-    for (const { cells } of graph.blocks) for (const cell of cells) this.#paint(cell);
+    for (const { cells } of graph.blocks)
+      for (const cell of cells) paintBox(this.#drawn.get(cell.id)!, cell, this.#placed.cells.get(cell.id)!);
     this.#drawEdges(graph, this.#placed);
     this.find(this.#wanted);
   }
@@ -142,10 +109,10 @@ export class Picture {
       this.#drawn.delete(id);
     }
     for (const id of this.#order) {
-      const drawn = this.#drawn.get(id) ?? drawCell(id);
+      const drawn = this.#drawn.get(id) ?? drawBox(id);
       this.#drawn.set(id, drawn);
       this.#cells.append(drawn.element);
-      moveTo(drawn, placed.cells.get(id)!);
+      moveBox(drawn, placed.cells.get(id)!);
     }
     if (this.#current === undefined || !placed.cells.has(this.#current)) this.#setCurrent(this.#order[0]);
     if (focused !== undefined && placed.cells.has(focused)) this.#drawn.get(focused)!.element.focus();
@@ -157,22 +124,6 @@ export class Picture {
     const top = [...cells.values()].filter(({ y }) => y < window.innerHeight / 2);
     const frame = this.#svg.parentElement;
     if (frame && top.length > 0) frame.scrollLeft = Math.min(...top.map(({ x }) => x)) - 12;
-  }
-
-  #paint({ id, kind, state, name, detail }: GraphCell): void {
-    const drawn = this.#drawn.get(id)!;
-    const { width, height } = this.#placed!.cells.get(id)!;
-    const isSmall = height < 40;
-    const sign = SIGNS[state];
-    const { classList } = drawn.element;
-    setAll(drawn.element, { 'aria-label': `${KINDS[kind]} ${name}, ${STATES[state]}${detail}` });
-    for (const one of [...Object.keys(SIGNS), ...Object.keys(KINDS)])
-      classList.toggle(one, one === state || one === kind);
-    setText(drawn.sign, sign);
-    setText(drawn.name, cutOff(name, Math.floor((width - 26 - (sign ? 16 : 0)) / 7.3)));
-    setAll(drawn.name, { x: sign ? 28 : 12 });
-    setText(drawn.detail, isSmall ? '' : cutOff(detail, Math.floor((width - 20) / 6.4)));
-    setText(drawn.title, `${name}: ${detail}`);
   }
 
   #drawEdges({ edges }: Graph, placed: Placed): void {
@@ -255,36 +206,4 @@ function beside(id: string, side: 1 | -1, cells: ReadonlyMap<string, Box>): stri
     if (distance < least) [nearest, least] = [other, distance];
   }
   return nearest;
-}
-
-function idAt(target: EventTarget | null): string | undefined {
-  if (!(target instanceof Element)) return undefined;
-  return target.closest('.cell')?.getAttribute('data-cell') ?? undefined;
-}
-
-function drawCell(id: string): Drawn {
-  const box = svg('rect', { rx: 9, class: 'box' });
-  const sign = svg('text', { class: 'sign', x: 12 });
-  const name = svg('text', { class: 'name' });
-  const detail = svg('text', { class: 'detail', x: 12 });
-  const title = svg('title');
-  const element = svg(
-    'g',
-    { class: 'cell', 'data-cell': id, role: 'button', tabindex: -1 },
-    title,
-    box,
-    sign,
-    name,
-    detail,
-  );
-  return { element, box, sign, name, detail, title };
-}
-
-function moveTo({ element, box, sign, name, detail }: Drawn, { x, y, width, height }: Box): void {
-  const baseline = height < 40 ? height / 2 + 4.5 : 20;
-  setAll(element, { transform: `translate(${x} ${y})` });
-  setAll(box, { width, height });
-  setAll(sign, { y: baseline });
-  setAll(name, { y: baseline });
-  setAll(detail, { y: 37 });
 }

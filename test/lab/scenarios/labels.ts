@@ -2,6 +2,7 @@
 // of the original's page. Their traffic leaves by the tunnel, the tunnel's port reaches them, and nothing leaks.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import type { Way } from '../../../src/control/answers.js';
 import {
   addressOf,
   connect,
@@ -12,7 +13,16 @@ import {
   start,
   stop,
 } from '../../support/containers.js';
-import { bothHalves, daemon, eventually, isLong, Remote, scenario, sh } from '../../support/lab.js';
+import {
+  ask as askDaemon,
+  bothHalves,
+  daemon,
+  eventually,
+  isLong,
+  Remote,
+  scenario,
+  sh,
+} from '../../support/lab.js';
 import { ask, hush, inside, serve } from '../../support/talk.js';
 
 /** An address of the internet, behind the remote: by the tunnel, or plainly by the host. */
@@ -21,6 +31,18 @@ const PORT = 7000;
 const SLOW = { within: 20 };
 
 const askFar = (container: string): Promise<string> => ask(container, 'tcp', FAR, PORT, SLOW);
+
+/** What the daemon says of the way there. */
+async function wayOf(container: string): Promise<Way> {
+  const to = `${FAR}:${PORT}`;
+  const { status, text } = await askDaemon(
+    '/run/dwgd/control.sock',
+    'GET',
+    `/v1/explain/${container}?to=${to}`,
+  );
+  assert.equal(status, 200, text);
+  return JSON.parse(text) as Way;
+}
 
 /** Packets for the internet that left the host plainly. (Docker has bridged packets pass by this hook, too.) */
 async function leaked(): Promise<number> {
@@ -78,6 +100,15 @@ scenario('labels', () => {
     assert.equal(await leaked(), before);
   });
 
+  test('explain says of both containers that it is the tunnel by which their packets have left', async () => {
+    const [far, near] = [await wayOf('qbittorrent'), await wayOf('wireguard-client')];
+    assert.match(far.sentence, /^goes by wg\d of wireguard-client$/);
+    assert.equal(near.sentence, far.sentence);
+    for (const { steps } of [far, near])
+      assert.equal(steps.at(-1)!.text, `peer ${remote.keys.publicKey} at ${remote.endpoint}`);
+    assert.equal(await askFar('wireguard-client'), 'far 10.250.0.2');
+  });
+
   test('port 9080 of the tunnel reaches the container, and so does its published port', async () => {
     await serve('qbittorrent', 'qbittorrent', 'tcp', 9080);
     // It sees who asks: its own label leads its answers back by the gateway.
@@ -129,6 +160,8 @@ scenario('labels', () => {
       { within: 60 },
     );
     await assert.rejects(ask('qbittorrent', 'tcp', FAR, PORT));
+    const { sentence } = await wayOf('qbittorrent');
+    assert.equal(sentence, 'goes nowhere: the gateway of the label for 128.0.0.0/1 is not there');
     await start('wireguard-client');
     await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.250.0.2'), { within: 60 });
     assert.equal(await leaked(), before);

@@ -12,6 +12,7 @@ import { MetricsPort } from '../../../src/control/metrics-port.js';
 import { LabelsStatus } from '../../../src/labels/status.js';
 import { AskedDriver, REMOTE } from '../../support/control-world.js';
 import { overviewOf } from '../../support/overview.js';
+import { askWay } from '../../support/ways.js';
 
 async function daemonOf(t: TestContext): Promise<Daemon> {
   const { status, calls } = await AskedDriver.make();
@@ -21,6 +22,7 @@ async function daemonOf(t: TestContext): Promise<Daemon> {
   calls.count('NetworkDriver.Join', 400, 2);
   return {
     version: '1.2.3',
+    explain: askWay,
     started: new Date(0),
     driver: status,
     labels: new LabelsStatus({ overview, compare }),

@@ -61,6 +61,12 @@ const ANSWERS = [
   ['/v1/rules/router', 200, 'Rules', '/v1/rules/{name}'],
   ['/v1/rules/nobody', 404, 'Problem', '/v1/rules/{name}'],
   [`/v1/rules/${'x'.repeat(300)}`, 404, 'Problem', '/v1/rules/{name}'],
+  ['/v1/explain/qbittorrent?to=203.0.113.5:443', 200, 'Way', '/v1/explain/{name}'],
+  ['/v1/explain/qbittorrent?to=203.0.113.5:443/sctp', 400, 'Problem', '/v1/explain/{name}'],
+  ['/v1/explain/qbittorrent', 400, 'Problem', '/v1/explain/{name}'],
+  ['/v1/explain/nobody?to=203.0.113.5', 404, 'Problem', '/v1/explain/{name}'],
+  ['/v1/explain/web?to=203.0.113.5', 409, 'Problem', '/v1/explain/{name}'],
+  ['/v1/explain/busy?to=203.0.113.5', 503, 'Problem', '/v1/explain/{name}'],
   ['/health', 200, 'Health', '/health'],
 ] as const;
 
@@ -102,6 +108,7 @@ test('the document names each path that is answered, and no other', async t => {
     '/v1/status',
     '/v1/inspect/{name}',
     '/v1/rules/{name}',
+    '/v1/explain/{name}',
     '/health',
     '/metrics',
   ]);

@@ -16,6 +16,7 @@ import { Packet, type PacketQuestion } from '../../../src/explain/machine/packet
 import { lookUpInSet } from '../../../src/explain/machine/sets.js';
 import { fullBudget, runHook } from '../../../src/explain/machine/traversal.js';
 import { nameDecider } from '../../../src/explain/machine/wording.js';
+import { finish } from '../../../src/netlink/work.js';
 import { address } from '../../support/label-world.js';
 
 const bytes = (...values: number[]): Buffer => Buffer.from(values);
@@ -157,7 +158,7 @@ function happens(
   packet.oif = { index: 2, name: 'eth0' };
   const { hook = 'output' } = base;
   const ruleset = rulesetOf(rules, base, others);
-  const { passes, events } = runHook(hook, packet, { ruleset, world, budget: fullBudget() });
+  const { passes, events } = finish(runHook(hook, packet, { ruleset, world, budget: fullBudget() }));
   const words = events.map(event => ('by' in event ? `${event.kind} ${nameDecider(event.by)}` : event.kind));
   return {
     said: [...words, passes ? 'passes' : 'ends'].join('; ').replaceAll(' of chain inet filter', ' of'),
@@ -385,7 +386,7 @@ test('what is not tracked is not translated', () => {
   const ruleset = rulesetOf([nat(bytes(10, 5, 0, 1))], { type: 'nat' }, {});
   const packet = new Packet({ to: address('10.1.0.7'), protocol: 'udp', port: 53 });
   packet.isUntracked = true;
-  assert.deepEqual(runHook('output', packet, { ruleset, world, budget: fullBudget() }).events, []);
+  assert.deepEqual(finish(runHook('output', packet, { ruleset, world, budget: fullBudget() })).events, []);
 });
 
 test('more rules than anybody waits for are told, whatever they are', () => {
@@ -457,7 +458,7 @@ for (const [what, first, second, said] of [
       rules: new Map([...own.rules, [key, rules]]),
     };
     const packet = new Packet({ to: address('10.1.0.7'), protocol: 'tcp', port: 80 });
-    const { events, passes } = runHook('output', packet, { ruleset, world, budget: fullBudget() });
+    const { events, passes } = finish(runHook('output', packet, { ruleset, world, budget: fullBudget() }));
     const words = events.map(each => ('by' in each ? `${each.kind} ${nameDecider(each.by)}` : each.kind));
     const whole = [...words, passes ? 'passes' : 'ends'].join('; ');
     assert.ok(whole.startsWith(said), whole);

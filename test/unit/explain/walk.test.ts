@@ -13,6 +13,7 @@ import {
 import { Packet } from '../../../src/explain/machine/packet.js';
 import { type NetnsView, type RouteAnswer, Walk } from '../../../src/explain/machine/walk.js';
 import type { RouteQuery } from '../../../src/netlink/route/lookup.js';
+import { finish } from '../../../src/netlink/work.js';
 import { address, prefix } from '../../support/label-world.js';
 
 const [eth0, wg0] = [
@@ -92,7 +93,7 @@ const by = (link: string): Instruction[] => [
 test('a packet of its own leaves by the route, with the address that the kernel gives it', () => {
   const kernel = view({}, { '10.1.0.7': found(2, '10.1.0.0/16', '10.0.0.3') });
   const own = packet();
-  const end = new Walk(kernel, own).fromHere();
+  const end = finish(new Walk(kernel, own).fromHere());
   assert.ok(end.kind === 'leaves');
   assert.deepEqual([end.link.name, formatAddress(end.next)], ['eth0', '10.0.0.3']);
   assert.deepEqual([...own.address('source').value], [10, 0, 0, 2]);
@@ -103,14 +104,14 @@ test('a mark of a chain of type route has the route asked for again', () => {
     { output: [setMark] },
     { '10.1.0.7': found(2, '0.0.0.0/0'), '10.1.0.7 mark 7': found(3, '0.0.0.0/0') },
   );
-  const end = new Walk(kernel, packet()).fromHere();
+  const end = finish(new Walk(kernel, packet()).fromHere());
   assert.deepEqual(kernel.asked, ['10.1.0.7', '10.1.0.7 mark 7']);
   assert.ok(end.kind === 'leaves' && end.link.name === 'wg0');
 });
 
 test('without a route no rule is met', () => {
   const walk = new Walk(view({ output: [[drop]] }, {}), packet());
-  assert.deepEqual(walk.fromHere(), { kind: 'no route', error: 'ENETUNREACH' });
+  assert.deepEqual(finish(walk.fromHere()), { kind: 'no route', error: 'ENETUNREACH' });
   assert.deepEqual(
     walk.steps.map(({ kind }) => kind),
     ['route'],
@@ -119,9 +120,9 @@ test('without a route no rule is met', () => {
 
 test('an address of its own is delivered after the hooks of both ways', () => {
   const kernel = view({ input: [[drop]] }, { '10.0.0.2': found(1, '10.0.0.2/32') });
-  assert.equal(new Walk(kernel, packet('10.0.0.2')).fromHere().kind, 'dropped');
+  assert.equal(finish(new Walk(kernel, packet('10.0.0.2')).fromHere()).kind, 'dropped');
   const free = view({ forward: [[drop]] }, { '10.0.0.2': found(1, '10.0.0.2/32') });
-  assert.equal(new Walk(free, packet('10.0.0.2')).fromHere().kind, 'delivered');
+  assert.equal(finish(new Walk(free, packet('10.0.0.2')).fromHere()).kind, 'delivered');
 });
 
 function arriving(): Packet {
@@ -136,7 +137,7 @@ test('what arrives is asked for by its link, forwarded and masqueraded', () => {
     { '10.1.0.7 from 2': found(3, '0.0.0.0/0') },
   );
   const arrived = arriving();
-  const end = new Walk(kernel, arrived).through(eth0);
+  const end = finish(new Walk(kernel, arrived).through(eth0));
   assert.ok(end.kind === 'leaves' && end.link.name === 'wg0');
   assert.deepEqual([...arrived.address('source').value], [10, 8, 0, 2]);
 });
@@ -144,25 +145,25 @@ test('what arrives is asked for by its link, forwarded and masqueraded', () => {
 test('hook forward decides with the link that it leaves by', () => {
   const answers = { '10.1.0.7 from 2': found(3, '0.0.0.0/0') };
   assert.equal(
-    new Walk(view({ forward: [[...by('wg0'), drop]] }, answers), arriving()).through(eth0).kind,
+    finish(new Walk(view({ forward: [[...by('wg0'), drop]] }, answers), arriving()).through(eth0)).kind,
     'dropped',
   );
   assert.equal(
-    new Walk(view({ forward: [[...by('eth0'), drop]] }, answers), arriving()).through(eth0).kind,
+    finish(new Walk(view({ forward: [[...by('eth0'), drop]] }, answers), arriving()).through(eth0)).kind,
     'leaves',
   );
 });
 
 test('a namespace that does not forward drops it', () => {
   const answers = { '10.1.0.7 from 2': found(3, '0.0.0.0/0') };
-  assert.equal(new Walk(view({}, answers, false), arriving()).through(eth0).kind, 'not forwarded');
+  assert.equal(finish(new Walk(view({}, answers, false), arriving()).through(eth0)).kind, 'not forwarded');
 });
 
 test('marks end with the namespace', () => {
   const kernel = view({}, { '10.1.0.7 from 2': found(3, '0.0.0.0/0') });
   const arrived = arriving();
   arrived.mark = knownBits([7, 0, 0, 0]);
-  new Walk(kernel, arrived).through(eth0);
+  finish(new Walk(kernel, arrived).through(eth0));
   assert.deepEqual(kernel.asked, ['10.1.0.7 from 2']);
 });
 
@@ -171,7 +172,7 @@ test('a route that depends on a rule that may match is not told', () => {
     { output: [[{ op: 'other', name: 'limit' }, ...setMark]] },
     { '10.1.0.7': found(2, '0.0.0.0/0') },
   );
-  assert.equal(new Walk(kernel, packet()).fromHere().kind, 'unknown');
+  assert.equal(finish(new Walk(kernel, packet()).fromHere()).kind, 'unknown');
 });
 
 test('WireGuard takes the peer of the longest prefix, and none where there is none', () => {

@@ -101,6 +101,29 @@ test('on a thread a torn list is not read again', async () => {
   assert.equal(seqs.length, 1);
 });
 
+test('between the parts of a list there is a pause, whatever time it takes, and a torn one is read again', async () => {
+  const { it } = connection(
+    (seq, asked) => [
+      ...['one ', 'two '].map(text => part(seq, `${asked} ${text}`)),
+      done(seq, asked === 1 ? NLM_F_DUMP_INTR : 0),
+    ],
+    { messages: 9, ms: -1 },
+  );
+  let pauses = 0;
+  const replies = await it.requestInParts(LIST, CONTEXT, async () => {
+    pauses++;
+  });
+  assert.deepEqual([texts(replies), pauses], [['2 one ', '2 two '], 4]);
+});
+
+test('what a pause throws ends the reading of a list', async () => {
+  const { it } = connection(seq => [part(seq, 'one '), done(seq)]);
+  const late = async (): Promise<void> => {
+    throw new Error('late');
+  };
+  await assert.rejects(it.requestInParts(LIST, CONTEXT, late), { message: 'late' });
+});
+
 test('a refusal is not asked again', () => {
   for (const request of [LIST, CHANGE]) {
     const { it, seqs } = connection(seq => [ack(seq, 16)]);

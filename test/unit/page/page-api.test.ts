@@ -47,6 +47,12 @@ for (const [method, path, status, type] of [
   ['GET', '/v1/rules/web', 200, 'application/json'],
   ['GET', '/v1/rules/nobody', 404, 'application/json'],
   ['GET', `/v1/rules/${'x'.repeat(300)}`, 404, 'application/json'],
+  ['GET', '/v1/explain/qbittorrent?to=203.0.113.5:443', 200, 'application/json'],
+  ['GET', '/v1/explain/qbittorrent?to=%1b%5b2J', 400, 'application/json'],
+  ['GET', '/v1/explain/qbittorrent', 400, 'application/json'],
+  ['GET', '/v1/explain/nobody?to=203.0.113.5', 404, 'application/json'],
+  ['GET', '/v1/explain/web?to=203.0.113.5', 409, 'application/json'],
+  ['POST', '/v1/explain/qbittorrent?to=203.0.113.5', 405, 'application/json'],
   ['GET', '/v1/inspect/web', 404, 'application/json'],
   ['GET', '/page/other.js', 404, 'application/json'],
   ['GET', '/page/..%2f..%2fpackage.json', 404, 'application/json'],
@@ -81,7 +87,14 @@ for (const [method, path, status, type] of [
 
 test('who comes by a name that is not localhost has no answer but the metrics', async t => {
   const ask = await asking(t);
-  for (const path of ['/', '/page/main.js', '/v1/status', '/v1/rules/web', '/x']) {
+  for (const path of [
+    '/',
+    '/page/main.js',
+    '/v1/status',
+    '/v1/rules/web',
+    '/v1/explain/web?to=10.0.0.1',
+    '/x',
+  ]) {
     const { status, text } = await ask(path, 'GET', 'attacker.example:9586');
     assert.deepEqual(
       [status, text],
@@ -101,8 +114,13 @@ for (const site of ['cross-site', 'same-site'])
     const statusOf = async (path: string): Promise<unknown> =>
       (await ask(path, 'GET', undefined, site)).status;
     assert.deepEqual(
-      [await statusOf('/'), await statusOf('/v1/status'), await statusOf('/v1/rules/web')],
-      [200, 403, 403],
+      [
+        await statusOf('/'),
+        await statusOf('/v1/status'),
+        await statusOf('/v1/rules/web'),
+        await statusOf('/v1/explain/qbittorrent?to=10.0.0.1'),
+      ],
+      [200, 403, 403, 403],
     );
   });
 

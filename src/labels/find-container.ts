@@ -1,11 +1,11 @@
-// The container that a command means: by its name, or the beginning of its id. Pure.
+// The container that somebody means who asks: by its name, or the beginning of its id. Pure.
 
-import { UserError } from '../../base/errors.js';
-import { plain, quote } from '../../base/plain-text.js';
-import { nearest } from '../../base/suggest.js';
-import type { ContainerView } from '../../labels/discovery/container.js';
+import { UserError } from '../base/errors.js';
+import { plain, quote } from '../base/plain-text.js';
+import { nearest } from '../base/suggest.js';
+import type { ContainerView } from './discovery/container.js';
 
-/** @param otherwise what else could have been meant, at the end of the sentence. @throws UserError where there is none */
+/** @param otherwise what else could have been meant, at the end of the sentence. @throws UserError (ENOENT) where there is none */
 export function findContainer<C extends Pick<ContainerView, 'id' | 'name'>>(
   name: string,
   containers: readonly C[],
@@ -20,5 +20,5 @@ export function findContainer<C extends Pick<ContainerView, 'id' | 'name'>>(
     containers.map(one => one.name),
   );
   const hint = near === undefined ? '' : ` (there is ${plain(near, 80)})`;
-  throw new UserError(`there is no container ${quote(name)}${hint}${otherwise}`);
+  throw new UserError(`there is no container ${quote(name)}${hint}${otherwise}`, { code: 'ENOENT' });
 }

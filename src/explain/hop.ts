@@ -1,0 +1,51 @@
+// One namespace on the way of a packet: what is known there, and how its way may end. Pure. Not here: the way through it
+// (machine/walk.ts), where it goes from there (departure.ts).
+
+import type { Address } from '../base/ip.js';
+import { plain } from '../base/plain-text.js';
+import type { Way, WayStep } from '../control/answers.js';
+import type { ContainerView } from '../labels/discovery/container.js';
+import type { Packet } from './machine/packet.js';
+
+const MAX_NAME = 128;
+
+/** A container, as far as ways depend on it. */
+export type WayPlace = Pick<ContainerView, 'name' | 'netns' | 'attachments'>;
+
+/** Where a way has got to. */
+export interface Reached {
+  readonly place: WayPlace;
+  /** Absent: it begins there. */
+  readonly by?: Address;
+}
+
+/** Where a way ends, and the sentence that says it. */
+export interface Ending extends Pick<Way, 'outcome'> {
+  readonly words: string;
+}
+
+export interface Hop {
+  /** All that there are: the next hops are among them. */
+  readonly containers: readonly WayPlace[];
+  readonly packet: Packet;
+  readonly at: Reached;
+  readonly say: (step: WayStep) => void;
+}
+
+export function ending(
+  { at }: Pick<Hop, 'at'>,
+  kind: Way['outcome']['kind'],
+  words: string,
+  rest: { readonly link?: string; readonly next?: string } = {},
+): Ending {
+  return { outcome: { kind, container: at.place.name, ...rest }, words };
+}
+
+export function isFirst({ at }: Pick<Hop, 'at'>): boolean {
+  return at.by === undefined;
+}
+
+/** A name as sentences have it. */
+export function plainName({ name }: { readonly name: string }): string {
+  return plain(name, MAX_NAME);
+}
