@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { loadFiles } from '../../src/compose/load.js';
 import { type Preview, previewProject } from '../../src/compose/preview.js';
 import { readProject } from '../../src/compose/project.js';
+import { blocksOf } from './blocks.js';
 
 /** From dist/test/support. */
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -15,9 +16,7 @@ export function composeFiles(): Map<string, string> {
     name,
     readFileSync(`${folder}/${name}`, 'utf8'),
   ]);
-  const readme = readFileSync(`${root}README.md`, 'utf8');
-  const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => text!);
-  const shown = blocks.filter(text => /^services:/m.test(text));
+  const shown = blocksOf('README.md', 'yaml').filter(text => /^services:/m.test(text));
   return new Map([...own, ...shown.map((text, n): [string, string] => [`README ${n + 1}`, text])]);
 }
 

@@ -1,0 +1,116 @@
+// A newcomer's path, on a fresh Debian 12 and 13 with systemd and Docker: the package is installed, the blocks of README and
+// docs/packages.md are pasted as they stand there, a container is behind its tunnel and a labelled pair behind another's,
+// and all of it is removed: nothing is left. In the laboratory, whose kernel has WireGuard. `make package-test`
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { blocksOf, blockWith } from '../support/blocks.js';
+import { CHECKOUT, debOf, Machine, RELEASES } from './machine.js';
+
+const README = 'README.md';
+const NO_LOSS = / 0% packet loss/;
+/** Of a busybox that sleeps, for an image whose program would make a tunnel: the driver makes this one. */
+const GATEWAY = 'lscr.io/linuxserver/wireguard';
+
+/** What an uninstalled package could have left on a host, a line each: files, links, routes, tables, sockets, processes. */
+async function traces(machine: Machine): Promise<Set<string>> {
+  const found = [
+    await machine.files(),
+    await machine.sh('ls /sys/class/net; ip route show table all; ip -6 route show table all; ip rule'),
+    await machine.sh('cut -d" " -f8- /proc/net/unix | grep -i dwgd || true; pgrep -a dwgd || true'),
+    await machine.sh('find /run -xdev -ipath "*dwgd*"; find /run -xdev -ipath "*wg0*"'),
+    (await machine.beside('nft', '-s', 'list', 'ruleset')).replaceAll(/^.*\bcomment\b.*$/gm, ''),
+  ];
+  return new Set(found.join('\n').split('\n'));
+}
+
+for (const { suite, debian, needsNode } of RELEASES) {
+  describe(`a newcomer on a fresh Debian ${debian}`, () => {
+    let machine: Machine;
+    let fresh: Set<string>;
+    /** What a page shows, as somebody pastes it who stops at a mistake. */
+    const paste = (block: string, folder = '/root'): Promise<string> =>
+      machine.sh(`cd ${folder}; set -e\n${block}`);
+    const compose = (words: string): Promise<string> => machine.sh(`cd /root/pair; docker-compose ${words}`);
+    const container = (service: string): Promise<string> => compose(`ps -q ${service}`);
+
+    before(async () => {
+      machine = await Machine.boot(suite, [
+        debOf('dwgd_'),
+        debOf('dwgd-node_'),
+        `${process.env.LAB_CACHE ?? `${CHECKOUT}.lab`}/image.tar`,
+      ]);
+      await machine.until('docker version', 60);
+      await machine.sh(`docker load -i /mnt/packages/image.tar; docker tag busybox:local busybox
+        docker commit -c 'CMD ["sleep","infinity"]' $(docker create busybox) ${GATEWAY}; docker rm $(docker ps -aq)
+        echo 'APT::Get::Assume-Yes "true";' > /etc/apt/apt.conf.d/yes`);
+      fresh = await traces(machine);
+    });
+    after(() => machine?.end());
+
+    test('docs/packages.md: the package is installed, and its service runs', async () => {
+      const blocks = blocksOf('docs/packages.md', 'sh').filter(block => block.includes('apt-get install'));
+      await paste(blocks[needsNode ? 1 : 0]!, '/mnt/packages');
+      assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
+    });
+
+    test('README: a wg0 of this host, a network, a container whose ping comes back by its tunnel', async () => {
+      await paste(blockWith(README, 'sh', 'wg-quick@wg0'));
+      assert.match(await paste(blockWith(README, 'sh', 'docker network create', 'docker run')), NO_LOSS);
+      await machine.sh('docker network rm dwgd-net');
+      await paste(blockWith(README, 'sh', '-o dwgd.ifname=wg0 \\\n', ' dwgd-net\n'));
+      const shown = await paste(blockWith(README, 'sh', "sh -c 'ip a; ping"));
+      assert.match(shown, /: wg0: <.*\n.*\n? *inet 10\.0\.0\.\d+\/24/);
+      assert.match(shown, NO_LOSS);
+    });
+
+    test('README: a peer elsewhere, and a container whose ping comes back by it', async () => {
+      await machine.sh(`set -e
+        ip netns add remote
+        ip link add to-remote type veth peer name uplink netns remote
+        ip addr add 192.0.2.1/24 dev to-remote; ip link set to-remote up
+        ip -n remote addr add 192.0.2.2/24 dev uplink; ip -n remote link set uplink up
+        ip -n remote link add wg0 type wireguard
+        ip netns exec remote bash -c 'wg set wg0 listen-port 51820 private-key <(wg genkey)'
+        ip -n remote addr add 10.0.1.1/24 dev wg0; ip -n remote link set wg0 up
+        echo 192.0.2.2 vpn.example.com >> /etc/hosts`);
+      const [, command, key] = /^\$ (.*)\n(.*)\n$/.exec(blockWith(README, 'console', 'dwgd pubkey'))!;
+      assert.equal(await paste(command!), key);
+      const remote = blockWith(README, 'sh', 'wg set wg0 peer');
+      const own = (await paste(`ip netns exec remote bash -e <<'PAGE'\n${remote}PAGE`)).split('\n').at(-1)!;
+      assert.match(own, /^[\w+/]{43}=$/);
+      const placeholder = 'the public key of the remote interface';
+      await paste(blockWith(README, 'sh', placeholder).replace(placeholder, own));
+      assert.match(await paste(blockWith(README, 'sh', '--network=dwgd-net-2')), NO_LOSS);
+      await machine.sh('docker network rm dwgd-net-2; ip netns del remote');
+    });
+
+    test('README: what a label sends by a gateway goes by its tunnel, and nowhere while that is down', async () => {
+      const pair = blockWith(README, 'yaml', `image: ${GATEWAY}\n`, 'twine.route.0.0.0.0/0=vpn');
+      await machine.sh(`mkdir /root/pair; cat > /root/pair/compose.yml << 'PAGE'\n${pair}PAGE`);
+      assert.match(await machine.sh('dwgd plan /root/pair/compose.yml'), /default via|0\.0\.0\.0\/0/);
+      await compose('-f compose.yml up -d');
+      const [vpn, app] = [await container('vpn'), await container('app')];
+      await machine.sh(`docker network connect dwgd-net ${vpn}`);
+      const received = (): Promise<string> => machine.sh('wg show wg0 transfer | cut -f2');
+      await machine.until(`docker exec ${app} ping -c 3 -W 5 10.0.0.1`);
+      assert.ok(Number(await received()) > 0);
+      assert.match(await paste(`sudo dwgd explain ${app} 10.0.0.1`), /^goes by wg0 of \S*vpn\S*$/m);
+      await compose('stop vpn');
+      await machine.until(`! docker exec ${app} ping -c 1 -W 2 10.0.0.1`);
+      await compose('start vpn');
+      await machine.until(`docker exec ${app} ping -c 1 -W 5 10.0.0.1`);
+      await paste('sudo dwgd status');
+    });
+
+    test('docs/packages.md: purged after its containers and networks, nothing of it is left', async () => {
+      await compose('down');
+      await machine.sh('docker network rm dwgd-net; rm -r /root/pair; systemctl disable --now wg-quick@wg0');
+      await paste(blockWith('docs/packages.md', 'sh', 'apt-get purge'));
+      await machine.sh(
+        'apt-get purge --autoremove wireguard-tools libnftables1; ip link del to-remote || true',
+      );
+      const left = [...(await traces(machine))].filter(line => !fresh.has(line));
+      assert.deepEqual(left, []);
+    });
+  });
+}
