@@ -18,7 +18,7 @@ async function traces(machine: Machine): Promise<Set<string>> {
     await machine.sh('ls /sys/class/net; ip route show table all; ip -6 route show table all; ip rule'),
     await machine.sh('cut -d" " -f8- /proc/net/unix | grep -i dwgd || true; pgrep -a dwgd || true'),
     await machine.sh('find /run -xdev -ipath "*dwgd*"; find /run -xdev -ipath "*wg0*"'),
-    (await machine.beside('nft', '-s', 'list', 'ruleset')).replaceAll(/^.*\bcomment\b.*$/gm, ''),
+    await machine.beside('nft', '-s', 'list', 'ruleset'),
   ];
   return new Set(found.join('\n').split('\n'));
 }
@@ -30,7 +30,8 @@ for (const { suite, debian, needsNode } of RELEASES) {
     /** What a page shows, as somebody pastes it who stops at a mistake. */
     const paste = (block: string, folder = '/root'): Promise<string> =>
       machine.sh(`cd ${folder}; set -e\n${block}`);
-    const compose = (words: string): Promise<string> => machine.sh(`cd /root/pair; docker-compose ${words}`);
+    const compose = (words: string): Promise<string> =>
+      machine.sh(`cd /root/pair; docker-compose -f compose.yml ${words}`);
     const container = (service: string): Promise<string> => compose(`ps -q ${service}`);
 
     before(async () => {
@@ -88,7 +89,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
       const pair = blockWith(README, 'yaml', `image: ${GATEWAY}\n`, 'twine.route.0.0.0.0/0=vpn');
       await machine.sh(`mkdir /root/pair; cat > /root/pair/compose.yml << 'PAGE'\n${pair}PAGE`);
       assert.match(await machine.sh('dwgd plan /root/pair/compose.yml'), /default via|0\.0\.0\.0\/0/);
-      await compose('-f compose.yml up -d');
+      await compose('up -d');
       const [vpn, app] = [await container('vpn'), await container('app')];
       await machine.sh(`docker network connect dwgd-net ${vpn}`);
       const received = (): Promise<string> => machine.sh('wg show wg0 transfer | cut -f2');
@@ -104,7 +105,9 @@ for (const { suite, debian, needsNode } of RELEASES) {
 
     test('docs/packages.md: purged after its containers and networks, nothing of it is left', async () => {
       await compose('down');
-      await machine.sh('docker network rm dwgd-net; rm -r /root/pair; systemctl disable --now wg-quick@wg0');
+      await machine.sh(
+        'docker network rm dwgd-net; rm -r /root/pair; systemctl disable --now wg-quick@wg0; rm /etc/wireguard/wg0.conf',
+      );
       await paste(blockWith('docs/packages.md', 'sh', 'apt-get purge'));
       await machine.sh(
         'apt-get purge --autoremove wireguard-tools libnftables1; ip link del to-remote || true',
