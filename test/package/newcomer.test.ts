@@ -11,6 +11,12 @@ const NO_LOSS = / 0% packet loss/;
 /** Of a busybox that sleeps, for an image whose program would make a tunnel: the driver makes this one. */
 const GATEWAY = 'lscr.io/linuxserver/wireguard';
 
+/** A root folder has no kernel's package, and wireguard-tools would bring one. */
+const KERNEL = `mkdir -p /tmp/kernel/DEBIAN
+  printf '%s\\n' 'Package: kernel' 'Version: 1' 'Architecture: all' 'Provides: wireguard-modules (= 1.0.0)' \
+    'Maintainer: dwgd <dwgd@localhost>' 'Description: the kernel that runs' > /tmp/kernel/DEBIAN/control
+  dpkg-deb -b /tmp/kernel /tmp/kernel.deb; dpkg -i /tmp/kernel.deb`;
+
 /** What an uninstalled package could have left on a host, a line each: files, links, routes, tables, sockets, processes. */
 async function traces(machine: Machine): Promise<Set<string>> {
   const found = [
@@ -43,6 +49,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
       await machine.until('docker version', 60);
       await machine.sh(`docker load -i /mnt/packages/image.tar; docker tag busybox:local busybox
         docker commit -c 'CMD ["sleep","infinity"]' $(docker create busybox) ${GATEWAY}; docker rm $(docker ps -aq)
+        ${KERNEL}
         echo 'APT::Get::Assume-Yes "true";' > /etc/apt/apt.conf.d/yes`);
       fresh = await traces(machine);
     });
