@@ -11,7 +11,10 @@ import { connectVpn, FAR, FAR_PORT, leaked, makeVpn, makeWorld } from './world.j
 const HOST = '198.51.100.1';
 const WORLD = '198.51.100.2';
 const published = (protocol: 'tcp' | 'udp'): Promise<string> => ask('netns:world', protocol, HOST, 9080);
-const far = (protocol: 'tcp' | 'udp' = 'udp'): Promise<string> =>
+/** The answer from the other end of the world; a busy machine takes its time. */
+const far = (protocol: 'tcp' | 'udp'): Promise<string> => ask('user', protocol, FAR, FAR_PORT);
+/** Whether there is one soon: where none is to come, or not yet. */
+const soonFar = (protocol: 'tcp' | 'udp' = 'udp'): Promise<string> =>
   ask('user', protocol, FAR, FAR_PORT, { within: 0.5 });
 
 keeping('published', () => {
@@ -42,7 +45,7 @@ keeping('published', () => {
         ports: { '9080/tcp': '9080', '9080/udp': '9080' },
         labels: Object.fromEntries(networks.map(network => [`twine.route.${network}`, 'gw'])),
       });
-      await follows(async () => assert.match(await far(), /^vpn /));
+      await follows(async () => assert.match(await soonFar(), /^vpn /));
       const before = await leaked('user');
       for (const protocol of ['tcp', 'udp'] as const) {
         await serve('user', 'user', protocol, 9080);
@@ -70,12 +73,12 @@ keeping('published', () => {
       );
       assert.equal(await published('tcp'), `user ${WORLD}`);
       assert.match(await published('udp'), /^user (?!198)/, "it sees Docker's gateway");
-      await assert.rejects(far('tcp'));
-      await assert.rejects(far('udp'));
+      await assert.rejects(soonFar('tcp'));
+      await assert.rejects(soonFar('udp'));
       assert.equal(await leaked('user'), before);
       await start('gw');
       await connectVpn('gw');
-      await follows(async () => assert.match(await far(), /^vpn /));
+      await follows(async () => assert.match(await soonFar(), /^vpn /));
       assert.equal(await published('udp'), `user ${WORLD}`);
       await remove('user');
     });

@@ -36,7 +36,7 @@ table inet counted {
 }
 END`);
   await serve('netns:world', 'world', 'udp', FAR_PORT, FAR);
-  await serve('netns:world', 'world', 'tcp', FAR_PORT, FAR);
+  await serve('netns:world', 'world', 'tcp', FAR_PORT);
 }
 
 /** Packets, but for answers, that went to the world by way of the host, by the link address of whoever sent them. */
@@ -66,7 +66,7 @@ export async function makeVpn(): Promise<void> {
     ip -n vpn link set lo up
     ip -n vpn addr add ${FAR}/32 dev lo`);
   await serve('netns:vpn', 'vpn', 'udp', FAR_PORT, FAR);
-  await serve('netns:vpn', 'vpn', 'tcp', FAR_PORT, FAR);
+  await serve('netns:vpn', 'vpn', 'tcp', FAR_PORT);
 }
 
 /**

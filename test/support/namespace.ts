@@ -1,15 +1,17 @@
 // Throw-away network namespaces for tests on the real kernel, made by ip(8) and gone after the test. Without root
 // or ip(8) the tests are skipped; in CI they fail instead.
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
 import { RtNetlink } from '../../src/netlink/route/client.js';
+import { Starter } from './starter.js';
 
-/** Runs a program and returns what it prints. */
+const starter = new Starter();
+
+/** Runs a program in the namespaces that the test began in, and returns what it prints. @throws ProgramError */
 export function run(program: string, ...args: string[]): string {
-  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return starter.run(program, ...args);
 }
 
 /** Why a program cannot be used for tests as root; undefined when it can. */

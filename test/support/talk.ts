@@ -1,11 +1,8 @@
-// Packets between namespaces, with a server and clients of the machine's own node: who answers, and from where the
-// question seemed to come. Not here: what runs there (echo.ts).
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+// Packets between containers, namespaces and the host: who answers, and from where the question seemed to come. Not here: the
+// sockets (sockets.ts).
+import { Netns, NetnsSwitch } from '../../src/netlink/netns.js';
 import { docker, sh } from './lab.js';
-
-const program = fileURLToPath(new URL('echo.js', import.meta.url));
+import { answerOn, askEvery, type Place, type Protocol, question, type Server } from './sockets.js';
 
 /** A container by its name, a namespace of `ip netns` as `netns:NAME`, or the host. */
 export type Where = string;
@@ -25,86 +22,88 @@ export async function inside(where: Where, command: string): Promise<string> {
   return sh(`nsenter --net=${path} bash -o pipefail -c '${command.replaceAll("'", "'\\''")}'`);
 }
 
-/** Programs that go with the tests. */
-const running = new Set<ChildProcess>();
+/** What goes with the tests. */
+const running = new Set<Server>();
+let entry: Promise<NetnsSwitch> | undefined;
 
-async function start(where: Where, ...args: string[]): Promise<ChildProcess> {
-  const path = await netnsPath(where);
-  const child = spawn('nsenter', [`--net=${path}`, process.execPath, program, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
-  return child;
+/** Runs something where the name leads now. */
+async function at<T>(where: Where, work: (place: Place) => T | Promise<T>): Promise<T> {
+  entry ??= NetnsSwitch.open();
+  const [host, netns] = [await entry, new Netns(await netnsPath(where))];
+  try {
+    return await work({ within: fn => host.within(netns, fn) });
+  } finally {
+    netns.close();
+  }
 }
 
 /** Ends all servers and probes. */
 export function hush(): void {
-  for (const child of running) child.kill('SIGKILL');
+  for (const server of running) server.close();
+  running.clear();
 }
 
-/** A server that answers with its name and the address that the question came from; resolves when it listens.
- * One that listens everywhere answers from the address that the route back has. */
+/** A server that answers with its name and the address that the question came from; resolves when it listens. */
 export async function serve(
   where: Where,
   name: string,
-  protocol: 'tcp' | 'udp',
+  protocol: Protocol,
   port: number,
-  address = '::',
-): Promise<ChildProcess> {
-  const child = await start(where, 'serve', name, protocol, String(port), address);
-  await Promise.race([
-    once(child.stdout!, 'data'),
-    once(child, 'exit').then(() => Promise.reject(new Error(`no server ${name} on ${protocol} ${port}`))),
-  ]);
-  return child;
+  on = '::',
+): Promise<void> {
+  running.add(await at(where, place => answerOn(place, protocol, port, from => `${name} ${from}`, on)));
 }
 
 /**
  * The answer: the server's name and the address that it saw.
  * @param within seconds; few where no answer is to come
- * @throws ShellError without an answer in time
+ * @throws Error without an answer in time
  */
 export async function ask(
   where: Where,
-  protocol: 'tcp' | 'udp',
-  address: string,
+  protocol: Protocol,
+  host: string,
   port: number,
   { within = 20 } = {},
 ): Promise<string> {
-  const path = await netnsPath(where);
   const ms = within * 1000;
-  return sh(`nsenter --net=${path} ${process.execPath} ${program} ask ${protocol} ${address} ${port} ${ms}`);
+  // A first packet may be lost while a neighbour is looked for.
+  const answer = await at(where, place => question(place, { host, port, protocol, ms, every: 200 }));
+  if (!answer.includes(' ')) throw new Error(`${where} asks ${host} ${port} by ${protocol}: ${answer}`);
+  return answer;
 }
 
 /** The same question every few milliseconds, and who answered. */
 export class Probe {
-  readonly #child: ChildProcess;
+  #socket: Server | undefined;
   /** Names of the servers, with the time of each answer. */
   readonly answers: { readonly at: number; readonly name: string }[] = [];
 
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.trim().split('\n'))
-        this.answers.push({ at: Date.now(), name: line.split(' ')[0]! });
-    });
-  }
+  private constructor() {}
 
   /** Resolves at the first answer. */
-  static async start(where: Where, address: string, port: number, every = 10): Promise<Probe> {
-    const child = await start(where, 'probe', address, String(port), String(every));
-    const probe = new Probe(child);
-    await once(child.stdout!, 'data');
+  static async start(where: Where, host: string, port: number, every = 10): Promise<Probe> {
+    const probe = new Probe();
+    await new Promise<void>((resolve, reject) => {
+      const come = (answer: string): void => {
+        probe.answers.push({ at: Date.now(), name: answer.split(' ')[0]! });
+        resolve();
+      };
+      at(where, place => askEvery(place, host, port, every, come)).then(socket => {
+        probe.#socket = socket;
+        running.add(socket);
+      }, reject);
+    });
     return probe;
   }
 
   /** The servers that have answered since a time, each once. */
   since(time: number): string[] {
-    return [...new Set(this.answers.filter(({ at }) => at > time).map(({ name }) => name))];
+    return [...new Set(this.answers.filter(({ at: when }) => when > time).map(({ name }) => name))];
   }
 
   stop(): void {
-    this.#child.kill('SIGKILL');
+    const socket = this.#socket!;
+    if (running.delete(socket)) socket.close();
   }
 }

@@ -60,6 +60,12 @@ export class Packet {
     this.original = { network: this.network, transport: this.transport };
   }
 
+  /** Another packet that is the same by now. */
+  copy(): Packet {
+    const { translated } = this;
+    return Object.assign(Object.create(Packet.prototype) as Packet, this, { translated: { ...translated } });
+  }
+
   /** Forgets what belongs to the namespace that it leaves. */
   enter(link: LinkRef): void {
     this.mark = hostWord(0);

@@ -1,6 +1,7 @@
 // A hook of netfilter: the base chains that hang there, in their order, on one packet. Rules that may match are told, and taken
 // not to. Pure. Not here: one rule (machine.ts), which hooks there are (walk.ts).
 
+import { ordersAt, placeOf } from './hook-order.js';
 import type { HookName, ListedChain, ListedRule, Ruleset } from './instruction.js';
 import { placeKey } from './instruction.js';
 import { judgeRule, type MachineWorld } from './machine.js';
@@ -12,11 +13,6 @@ const MAX_DEPTH = 16;
 const MAX_STEPS = 100_000;
 /** NF_IP_PRI_CONNTRACK: from there on the connection is known. */
 const CONNTRACK = -200;
-/** NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC: where all chains of type nat are run, whatever their own priorities. */
-const NAT_PRIORITIES: Readonly<Record<HookName, number>> = {
-  ...{ prerouting: -100, output: -100, input: 100, postrouting: 100, forward: 0 },
-};
-
 /** A rule, or the policy of a chain. */
 export type Decider =
   | { readonly rule: ListedRule }
@@ -118,16 +114,47 @@ interface HookParts {
   readonly afterNat?: () => void;
 }
 
-/** Runs the chains of a hook. Whether the packet is still there, and what happened. */
-export function runHook(
+/** What has become of a packet. */
+interface HookResult {
+  /** Whether it is still there. */
+  readonly passes: boolean;
+  readonly events: HookEvent[];
+}
+
+/** Runs the chains of a hook. */
+export function runHook(hook: HookName, packet: Packet, parts: HookParts): HookResult {
+  const { taken, others } = ordersAt(hook, packet, parts.ruleset);
+  const isOpen = others === 'too many' || isOrderOpen(hook, packet, parts, [taken, ...others]);
+  const { passes, events } = runChains(hook, taken, packet, parts);
+  return { passes, events: isOpen ? [{ kind: 'order' }, ...events] : events };
+}
+
+/** Whether it depends on the order what becomes of the packet, or what happens to it. */
+function isOrderOpen(
   hook: HookName,
   packet: Packet,
+  { ruleset, world, budget }: HookParts,
+  orders: readonly (readonly ListedChain[])[],
+): boolean {
+  if (orders.length === 1) return false;
+  const outcomes = orders.map(chains => {
+    const copy = packet.copy();
+    const { passes, events } = runChains(hook, chains, copy, { ruleset, world, budget });
+    const told = events.filter(({ kind }) => kind !== 'marked').map(event => JSON.stringify(event));
+    // What was changed of one that is dropped is nobody's concern.
+    return JSON.stringify([told.sort(), passes ? copy : undefined]);
+  });
+  return new Set(outcomes).size > 1;
+}
+
+function runChains(
+  hook: HookName,
+  chains: readonly ListedChain[],
+  packet: Packet,
   parts: HookParts,
-): { passes: boolean; events: HookEvent[] } {
+): HookResult {
   const events: HookEvent[] = [];
   const end = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source';
-  const chains = chainsAt(hook, packet, parts.ruleset);
-  if (isOrderOpen(hook, chains, parts.ruleset)) events.push({ kind: 'order' });
   for (const chain of chains) {
     const base = chain.base!;
     track(hook, packet, placeOf(hook, base));
@@ -153,10 +180,6 @@ export function runHook(
   return { passes: true, events };
 }
 
-function placeOf(hook: HookName, { type, priority }: NonNullable<ListedChain['base']>): number {
-  return type === 'nat' ? NAT_PRIORITIES[hook] : priority;
-}
-
 function track(hook: HookName, packet: Packet, priority: number): void {
   if ((hook === 'prerouting' || hook === 'output') && priority > CONNTRACK && !packet.isUntracked)
     packet.isTracked = true;
@@ -167,41 +190,4 @@ const KEEPERS: ReadonlySet<string> = new Set(['synproxy', 'tproxy', 'objref']);
 
 function mayKeepPackets({ instructions }: ListedRule): boolean {
   return instructions.some(each => each.op === 'other' && KEEPERS.has(each.name));
-}
-
-/** What others' chains may depend on. */
-const CHANGERS: ReadonlySet<string> = new Set([
-  ...['set meta', 'set ct', 'set payload', 'notrack', 'nat', 'masquerade', 'redirect', 'target', 'other'],
-]);
-
-/**
- * Whether chains of several tables hang at one place, and one of these tables changes packets: the kernel lists chains table by
- * table, so that it is not known which of them is first.
- */
-function isOrderOpen(hook: HookName, chains: readonly ListedChain[], { rules }: Ruleset): boolean {
-  const tied = chains.filter(({ family, table, base }) =>
-    chains.some(
-      other =>
-        (other.table !== table || other.family !== family) &&
-        placeOf(hook, other.base!) === placeOf(hook, base!) &&
-        other.base!.priority === base!.priority,
-    ),
-  );
-  const tables = new Set(tied.map(({ family, table }) => placeKey(family, table, '')));
-  if (tables.size === 0) return false;
-  for (const [rule] of rules.values()) {
-    if (!rule || !tables.has(placeKey(rule.family, rule.table, ''))) continue;
-    const own = rules.get(placeKey(rule.family, rule.table, rule.chain)) ?? [];
-    if (own.some(({ instructions }) => instructions.some(({ op }) => CHANGERS.has(op)))) return true;
-  }
-  return false;
-}
-
-/** In the order in which they are run: of two of a table with one priority, the newer one is first. */
-function chainsAt(hook: HookName, { family }: Packet, { chains }: Ruleset): ListedChain[] {
-  const own = family === 4 ? 'ip' : 'ip6';
-  return chains
-    .filter(chain => chain.base?.hook === hook && (chain.family === 'inet' || chain.family === own))
-    .reverse()
-    .sort(({ base: a }, { base: b }) => placeOf(hook, a!) - placeOf(hook, b!) || a!.priority - b!.priority);
 }

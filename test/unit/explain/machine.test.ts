@@ -427,15 +427,21 @@ test('a rule of a label goes by its name, and a closed container by the label th
   assert.match(nameDecider({ rule: { ...rule, chain: 'strict-output' } }), /^the strict label/);
 });
 
-for (const [what, other, said] of [
-  ['drop and count', [[drop]], 'dropped rule 1 of chain ip b main; ends'],
-  ['drop, and change marks', [[put(word(7)), { op: 'set meta', reg: 0, key: 3 }], [drop]], 'order; '],
+const setMark: Rules[number] = [put(word(7)), { op: 'set meta', reg: 0, key: 3 }];
+const dropMarked: Rules[number] = [meta(3), is(word(7)), drop];
+
+for (const [what, first, second, said] of [
+  ['the second drops', [[accept]], [[drop]], 'dropped rule 1 of chain ip b main; ends'],
+  ['the second sets a mark and drops', [[accept]], [setMark, [drop]], 'marked rule 1 of chain ip b main; dr'],
+  ['one sets a mark and the other drops what bears it', [dropMarked], [setMark], 'order; '],
+  ['one sets a mark and the other drops all', [[drop]], [setMark], 'marked rule 1 of chain ip b main; dropped'],
+  ['the second sets a mark that it does not get to', [[accept]], [[accept], setMark], 'passes'],
 ] as const) {
-  test(`where chains of two tables with one priority ${what}, which is first ${said === 'order; ' ? 'is not known' : 'does not matter'}`, () => {
-    const own = rulesetOf([[accept]], {}, {});
+  test(`where chains of two tables have one priority and ${what}, which is first ${said.startsWith('order') ? 'is not known' : 'does not matter'}`, () => {
+    const own = rulesetOf(first as Rules, {}, {});
     const [chain] = own.chains as [ListedChain];
     const key = placeKey('ip', 'b', 'main');
-    const rules = (other as Rules).map(
+    const rules = (second as Rules).map(
       (instructions, n): ListedRule => ({
         ...{ family: 'ip', table: 'b', chain: 'main', number: n + 1, instructions },
       }),
@@ -448,7 +454,8 @@ for (const [what, other, said] of [
     const packet = new Packet({ to: address('10.1.0.7'), protocol: 'tcp', port: 80 });
     const { events, passes } = runHook('output', packet, { ruleset, world, budget: fullBudget() });
     const words = events.map(each => ('by' in each ? `${each.kind} ${nameDecider(each.by)}` : each.kind));
-    assert.ok([...words, passes ? 'passes' : 'ends'].join('; ').startsWith(said), words.join('; '));
+    const whole = [...words, passes ? 'passes' : 'ends'].join('; ');
+    assert.ok(whole.startsWith(said), whole);
   });
 }
 
