@@ -111,12 +111,11 @@ image: build sbom ## an image of the daemon for labels, in the Docker that answe
 plugin: build sbom ## dist/plugin, the managed plugin: docker plugin create dwgd dist/plugin
 	@packaging/plugin/build
 
-package-test: setup-lab setup-package deb npm ## the packages on a fresh Debian 12 and 13, beside Docker, for arm64, and built again (root)
+package-test: setup-lab setup-package deb npm ## the packages on a fresh Debian 12 and 13, and beside a Docker of their own (root)
 	@lintian --fail-on error dist/packages/*.deb
-	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{deb,npm,image,arm64}.test.js
+	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{deb,npm,image}.test.js
 	@test/docker/inside node --test --test-reporter=spec dist/test/package/plugin.test.js
 	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' DWGD_ROOTS='$(DWGD_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
-	@test/package/again $(ARCH)
 
 install: ## build as the owner of the checkout, install under PREFIX, enable and start the service (root)
 	@systemd/build
