@@ -1,14 +1,12 @@
 // Packets by way of two routers, one with rules of real iptables(8) and one with ours: the same must arrive, with the same
 // addresses.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Nft } from '../../src/nft/client.js';
 import { withLists } from '../../src/nft/iptables/syntax/address-lists.js';
 import { HOOK_OF, hookOf, TABLE_OF } from '../../src/nft/iptables/syntax/chains.js';
@@ -17,6 +15,7 @@ import { translateRule } from '../../src/nft/iptables/translate.js';
 import { type NftChain, type NftTable, replaceTable } from '../../src/nft/table.js';
 import { kernelTest, run } from '../support/namespace.js';
 import { Random } from '../support/random.js';
+import { Starter } from '../support/starter.js';
 import { allCases, type Case } from './cases.js';
 import { probes } from './probes.js';
 import { Network, type Place } from './router.js';
@@ -39,7 +38,6 @@ const MAX_TRIES = 8;
 const MAX_DIFFERING_CASES = 10;
 const REST_MS = 300;
 const PLACES: readonly Place[] = ['client', 'router', 'server'];
-const execute = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-packets-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -70,16 +68,14 @@ function restoreText({ rules, family, table: moved }: Case, of: 4 | 6): string {
     .join('\n');
 }
 
-async function loadTheirs(network: Network, one: Case): Promise<void> {
-  const families = ([4, 6] as const).filter(family => one.family === undefined || one.family === family);
-  await Promise.all(
-    families.map(family => {
-      const path = join(folder, `rules-${network.router.name}-${family}`);
-      writeFileSync(path, `${restoreText(one, family)}\n`);
-      const program = family === 4 ? 'iptables-nft-restore' : 'ip6tables-nft-restore';
-      return execute('ip', ['netns', 'exec', network.router.name, program, path]);
-    }),
-  );
+/** @param inRouter starts programs there */
+function loadTheirs(inRouter: Starter, one: Case): void {
+  for (const family of [4, 6] as const) {
+    if (one.family !== undefined && one.family !== family) continue;
+    const path = join(folder, `rules-${family}`);
+    writeFileSync(path, `${restoreText(one, family)}\n`);
+    inRouter.run(family === 4 ? 'iptables-nft-restore' : 'ip6tables-nft-restore', path);
+  }
 }
 
 /** As the daemon has it: chains at the hooks, which jump to ours. */
@@ -149,6 +145,8 @@ async function comparePair(t: TestContext, program: string, cases: Iterator<Case
   const nft = new Nft();
   t.after(() => nft.close());
   const [left, right] = [await Network.create(t, program), await Network.create(t, program)];
+  const inRouter = right.router.within(() => new Starter());
+  t.after(() => inRouter.close());
   const found: Findings = { wrong: [], differed: [], changing: 0, tried: 0 };
   let open: string[] | undefined;
   for (let next = cases.next(); !next.done; next = cases.next()) {
@@ -162,7 +160,7 @@ async function comparePair(t: TestContext, program: string, cases: Iterator<Case
       const port = 10_000 + (found.tried % 500) * 100;
       const one = withOwnTables(each, found.tried++);
       loadOurs(nft, left, one);
-      await loadTheirs(right, one);
+      loadTheirs(inRouter, one);
       const [ours, theirs] = await Promise.all([fate(left, one, port), fate(right, one, port)]);
       open ??= ours;
       if (tries === 0 && ours.length !== open.length) found.changing++;

@@ -27,6 +27,12 @@ export class ProgramError extends Error {
   }
 }
 
+interface Outcome {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 export class Starter {
   readonly #folder: string;
   readonly #ask: number;
@@ -44,6 +50,13 @@ export class Starter {
 
   /** What a program prints. @throws ProgramError */
   run(program: string, ...args: string[]): string {
+    const { status, stdout, stderr } = this.outcome(program, ...args);
+    if (status !== 0) throw new ProgramError([program, ...args].join(' '), status, stdout, stderr);
+    return stdout;
+  }
+
+  /** Whatever its status is. */
+  outcome(program: string, ...args: string[]): Outcome {
     const line = [program, ...args].map(quoted).join(' ');
     writeFileSync(join(this.#folder, 'line'), line);
     writeSync(this.#ask, '\n');
@@ -51,9 +64,8 @@ export class Starter {
     const length = readSync(this.#answer, bytes);
     if (length === 0) throw new Error(`the shell that runs programs has ended at: ${line}`);
     const status = Number(bytes.toString('latin1', 0, length));
-    const [out, err] = ['out', 'err'].map(name => readFileSync(join(this.#folder, name), 'utf8'));
-    if (status !== 0) throw new ProgramError([program, ...args].join(' '), status, out!, err!);
-    return out!;
+    const [stdout, stderr] = ['out', 'err'].map(name => readFileSync(join(this.#folder, name), 'utf8'));
+    return { status, stdout: stdout!, stderr: stderr! };
   }
 
   /** The shell ends with it. */

@@ -1,19 +1,9 @@
-// `dwgd explain` as a program: its exit status, and one sentence for each way to fail. No Docker.
+// `dwgd explain` as a command: its exit status, and one sentence for each way to fail. No Docker.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { runCommand, runProgram } from '../../support/program.js';
 
-const cli = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
-
-function explain(args: readonly string[], uid?: number) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'explain', ...args], {
-    ...{ encoding: 'utf8', timeout: 20_000 },
-    env: { PATH: process.env.PATH },
-    ...(uid !== undefined && { uid, gid: uid }),
-  });
-  return { status, stdout, stderr };
-}
+const env = { PATH: process.env.PATH };
 
 for (const [what, args, status, said] of [
   ['no destination', ['app'], 2, /missing required argument 'destination'/],
@@ -27,17 +17,17 @@ for (const [what, args, status, said] of [
     /^dwgd: (?:cannot ask Docker for its containers: start it|dwgd explain looks into the network)[^\n]+\n$/,
   ],
 ] as const)
-  test(`${what}: status ${status}, and one sentence`, () => {
-    const ended = explain(args);
-    assert.deepEqual([ended.status, ended.stdout], [status, '']);
-    assert.match(ended.stderr, said);
+  test(`${what}: status ${status}, and one sentence`, async () => {
+    const ended = await runCommand(['explain', ...args], { env });
+    assert.deepEqual([ended.status, ended.out], [status, '']);
+    assert.match(ended.err, said);
   });
 
-test('who is not root is told so', { skip: process.getuid!() !== 0 && 'needs root' }, () => {
-  const { status, stderr } = explain(['app', '10.0.0.1'], 65_534);
+test('who is not root is told so', { skip: process.getuid!() !== 0 && 'needs root' }, async () => {
+  const { status, err } = await runProgram(['explain', 'app', '10.0.0.1'], { env, uid: 65_534 });
   assert.equal(status, 1);
   assert.match(
-    stderr,
+    err,
     /^dwgd: dwgd explain looks into the network of containers, which only root may: [^\n]+\n$/,
   );
 });

@@ -434,7 +434,12 @@ for (const [what, first, second, said] of [
   ['the second drops', [[accept]], [[drop]], 'dropped rule 1 of chain ip b main; ends'],
   ['the second sets a mark and drops', [[accept]], [setMark, [drop]], 'marked rule 1 of chain ip b main; dr'],
   ['one sets a mark and the other drops what bears it', [dropMarked], [setMark], 'order; '],
-  ['one sets a mark and the other drops all', [[drop]], [setMark], 'marked rule 1 of chain ip b main; dropped'],
+  [
+    'one sets a mark and the other drops all',
+    [[drop]],
+    [setMark],
+    'marked rule 1 of chain ip b main; dropped',
+  ],
   ['the second sets a mark that it does not get to', [[accept]], [[accept], setMark], 'passes'],
 ] as const) {
   test(`where chains of two tables have one priority and ${what}, which is first ${said.startsWith('order') ? 'is not known' : 'does not matter'}`, () => {

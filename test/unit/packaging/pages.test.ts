@@ -1,7 +1,6 @@
 // Completion and manual pages: each has every command and flag, shells and man read them, and what `--help` shows as an
 // example is a command line that is understood.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -15,9 +14,14 @@ import { pagesOf } from '../../../packaging/pages/pages.js';
 import { zshCompletion } from '../../../packaging/pages/zsh.js';
 import { program } from '../../../src/cli/command-line.js';
 import { fromGoFlags } from '../../../src/cli/settings/go-flags.js';
+import { Starter } from '../../support/starter.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-pages-'));
-after(() => rmSync(folder, { recursive: true }));
+const starter = new Starter();
+after(() => {
+  starter.close();
+  rmSync(folder, { recursive: true });
+});
 
 const pages = pagesOf();
 const tree = readCommand(program(async () => {}));
@@ -114,11 +118,8 @@ function wordsOf(line: string): string[] {
 function offered(script: string, words: readonly string[]): string[] {
   const file = join(folder, 'dwgd.bash');
   writeFileSync(file, script);
-  const line = `source '${file}'; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dwgd; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', line, 'bash', ...words], {
-    encoding: 'utf8',
-    cwd: folder,
-  });
+  const line = `cd '${folder}'; source '${file}'; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dwgd; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout, stderr } = starter.outcome('bash', '--norc', '-c', line, 'bash', ...words);
   assert.equal(stderr, '');
   return stdout
     .split('\n')
@@ -190,10 +191,7 @@ for (const [what, texts] of [
       const file = join(folder, basename(path));
       writeFileSync(file, text);
       const args = ['--warnings', '-E', 'UTF-8', '-l', '-Tutf8', '-Z', file];
-      const { status, stderr } = spawnSync('man', args, {
-        encoding: 'utf8',
-        env: { ...process.env, MANROFFSEQ: '' },
-      });
+      const { status, stderr } = starter.outcome('env', 'MANROFFSEQ=', 'man', ...args);
       assert.deepEqual([status, stderr], [0, '']);
     });
   }
@@ -208,7 +206,7 @@ for (const [shell, text, text2] of [
     for (const script of [text, text2]) {
       const file = join(folder, `script.${shell}`);
       writeFileSync(file, script);
-      const { status, stderr } = spawnSync(shell, ['-n', file], { encoding: 'utf8' });
+      const { status, stderr } = starter.outcome(shell, '-n', file);
       assert.deepEqual([status, stderr], [0, '']);
     }
   });
