@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
@@ -19,6 +19,9 @@ setup:
 
 setup-lab:
 	@test/setup lab
+
+setup-package:
+	@test/setup package
 
 build: setup ## compile to dist/; completion and manual pages to dist/share/
 	@npx --no-install tsc -p .
@@ -108,9 +111,11 @@ image: build sbom ## an image of the daemon for labels, in the Docker that answe
 plugin: build sbom ## dist/plugin, the managed plugin: docker plugin create dwgd dist/plugin
 	@packaging/plugin/build
 
-package-test: deb npm ## the packages on a fresh Debian 12 and 13, and beside a Docker of their own (root)
-	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/deb.test.js dist/test/package/npm.test.js
+package-test: setup-lab setup-package deb npm ## the packages on a fresh Debian 12 and 13, and beside a Docker of their own (root)
+	@lintian --fail-on error dist/packages/*.deb
+	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{deb,npm,image}.test.js
 	@test/docker/inside node --test --test-reporter=spec dist/test/package/plugin.test.js
+	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' DWGD_ROOTS='$(DWGD_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
 
 install: ## build as the owner of the checkout, install under PREFIX, enable and start the service (root)
 	@systemd/build

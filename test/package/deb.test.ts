@@ -2,40 +2,24 @@
 // purged. Nothing of a package needs WireGuard, so it is this machine's kernel, without one. `make package-test`
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { CHECKOUT, Machine } from './machine.js';
+import { CHECKOUT, debOf, Machine, RELEASES } from './machine.js';
 
-const RELEASES = [
-  { suite: 'bookworm', debian: '12', needsNode: true },
-  { suite: 'trixie', debian: '13', needsNode: false },
-] as const;
-
-const built = join(CHECKOUT, 'dist/packages');
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-deb-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const find = (beginning: string): string => {
-  const name = readdirSync(built).find(file => file.startsWith(beginning) && file.endsWith('_amd64.deb'));
-  assert.ok(name, `no ${beginning} in dist/packages: make deb`);
-  return join(built, name);
-};
-const version = execFileSync('dpkg-deb', ['-f', find('dwgd_'), 'Version'], { encoding: 'utf8' }).trim();
+const version = execFileSync('dpkg-deb', ['-f', debOf('dwgd_'), 'Version'], { encoding: 'utf8' }).trim();
 const next = `${version}+next`;
 const image = join(folder, 'image.tar');
-
-/** All that is in the root but what apt, dpkg and the journal keep of anything. */
-const LISTING = `find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /mnt -o -path /var/log \
-  -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/docker -o -path /var/lib/containerd \
-  -o -path /var/lib/systemd \\) -prune -o -print | sort; find /var/lib/systemd/deb-systemd-helper* -name "*dwgd*"; ls -d /run/dwgd 2> /dev/null || true`;
 
 before(() => {
   execFileSync(join(CHECKOUT, 'test/lab/image'), [image]);
   // The same package as a later version.
   const root = join(folder, 'next');
-  execFileSync('dpkg-deb', ['-R', find('dwgd_'), root]);
+  execFileSync('dpkg-deb', ['-R', debOf('dwgd_'), root]);
   execFileSync('sed', ['-i', `s/^Version: .*/Version: ${next}/`, join(root, 'DEBIAN/control')]);
   execFileSync('sed', [
     '-i',
@@ -47,8 +31,7 @@ before(() => {
   });
 });
 
-const wanted = process.env.RELEASE;
-for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wanted || suite === wanted)) {
+for (const { suite, debian, needsNode } of RELEASES) {
   describe(`on a fresh Debian ${debian}`, () => {
     let machine: Machine;
     let fresh: string;
@@ -59,14 +42,14 @@ for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wante
 
     before(async () => {
       machine = await Machine.boot(suite, [
-        find('dwgd_'),
-        find('dwgd-node_'),
+        debOf('dwgd_'),
+        debOf('dwgd-node_'),
         join(folder, 'dwgd-next.deb'),
         image,
       ]);
       await machine.until('docker version', 60);
       await machine.sh('docker load -i /mnt/packages/image.tar; docker network create app');
-      fresh = await machine.sh(LISTING);
+      fresh = await machine.files();
     });
     after(() => machine?.end());
 
@@ -112,6 +95,15 @@ for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wante
       );
     });
 
+    test('the page is served, with every file that it names', async () => {
+      await machine.sh(
+        'printf "metrics = \\"9586\\"\\npage = true\\n" >> /etc/dwgd/config.toml; systemctl restart dwgd',
+      );
+      const files = await machine.page('http://127.0.0.1:9586/');
+      for (const name of ['main.js', 'dagre.js', 'style.css', 'icon.svg'])
+        assert.match(files, new RegExp(`^200 \\S+ \\d+ /page/${name}$`, 'm'));
+    });
+
     test('completion and manual pages are where shells and man look', async () => {
       await machine.sh('source /usr/share/bash-completion/completions/dwgd && complete -p dwgd');
       assert.match(await machine.sh('zcat /usr/share/man/man1/dwgd.1.gz | head -n 1'), /^\.TH DWGD 1/);
@@ -121,6 +113,11 @@ for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wante
       const before = await machine.sh('systemctl show -P MainPID dwgd');
       const started = await machine.sh("docker inspect -f '{{.State.StartedAt}}' gw app");
       await machine.sh('apt-get install -y /mnt/packages/dwgd-next.deb');
+      assert.match(
+        await machine.sh('cat /etc/dwgd/config.toml'),
+        /^page = true$/m,
+        'a changed conffile is kept',
+      );
       assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
       assert.notEqual(await machine.sh('systemctl show -P MainPID dwgd'), before);
       assert.equal(await machine.sh('dwgd --version'), next);
@@ -154,7 +151,7 @@ for (const { suite, debian, needsNode } of RELEASES.filter(({ suite }) => !wante
     test('purged, nothing of it is left', async () => {
       await machine.sh('apt-get purge -y --autoremove dwgd dwgd-node libnftables1');
       assert.deepEqual(
-        (await machine.sh(LISTING)).split('\n').filter(line => !fresh.split('\n').includes(line)),
+        (await machine.files()).split('\n').filter(line => !fresh.split('\n').includes(line)),
         [],
       );
     });

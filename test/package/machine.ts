@@ -1,7 +1,8 @@
 // A fresh Debian with systemd, in namespaces of its own, for tests of packages: started, asked by bash lines, ended.
+import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +12,26 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 /** From dist/test/package. */
 export const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
+/** Those on which a package is tried; RELEASE names one of them. */
+export const RELEASES = [
+  { suite: 'bookworm', debian: '12', needsNode: true },
+  { suite: 'trixie', debian: '13', needsNode: false },
+].filter(({ suite }) => (process.env.RELEASE || suite) === suite);
+/** The laboratory's guest is an emulated machine. */
+const PATIENCE = process.env.LAB_ROOT === undefined ? 1 : 8;
+/** All that is there but what apt, dpkg, Docker, the journal and sudo keep of anything. */
+const LISTING = `find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /mnt \
+  -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/docker \
+  -o -path /var/lib/containerd -o -path /var/lib/sudo -o -path /var/lib/systemd -o -name __pycache__ \\) -prune -o -print | sort
+  find /var/lib/systemd/deb-systemd-helper* -name "*dwgd*"; ls -d /run/dwgd 2> /dev/null || true`;
+
+/** A package in dist/packages by how its name begins. */
+export function debOf(beginning: string, arch = 'amd64'): string {
+  const built = join(CHECKOUT, 'dist/packages');
+  const name = readdirSync(built).find(file => file.startsWith(beginning) && file.endsWith(`_${arch}.deb`));
+  assert.ok(name, `no ${beginning} for ${arch} in dist/packages: make deb`);
+  return join(built, name);
+}
 
 export class Machine {
   readonly #folder: string;
@@ -34,10 +55,9 @@ export class Machine {
 
   /** What a bash line prints on either output. @throws with that when its status is not 0 */
   async sh(line: string): Promise<string> {
-    const pid = readFileSync(join(this.#folder, 'pid'), 'utf8').trim();
     const args = [
       '-t',
-      pid,
+      this.#pid(),
       '-m',
       '-p',
       '-n',
@@ -63,6 +83,36 @@ export class Machine {
     }
   }
 
+  /** What one of this machine's own programs prints, run in the network of that one. */
+  async beside(...command: readonly string[]): Promise<string> {
+    const { stdout } = await run('nsenter', ['-t', this.#pid(), '-n', '--', ...command], {
+      maxBuffer: 2 ** 26,
+    });
+    return stdout.trimEnd();
+  }
+
+  /** Starts one of this machine's own programs in the network of that one. */
+  start(...command: readonly string[]): ChildProcess {
+    return spawn('nsenter', ['-t', this.#pid(), '-n', '--', ...command], { stdio: 'inherit' });
+  }
+
+  /** Where this machine has a path of that one. */
+  path(path: string): string {
+    return `/proc/${this.#pid()}/root${path}`;
+  }
+
+  /** The page of a daemon in there, and all that it names; a line each. @throws where one of them is missing */
+  async page(url: string): Promise<string> {
+    const { hostname, port } = new URL(url);
+    await this.until(`exec 3<> /dev/tcp/${hostname}/${port}`);
+    return await this.beside(process.execPath, join(CHECKOUT, 'dist/test/package/page-files.js'), url);
+  }
+
+  /** The paths of its files. */
+  async files(): Promise<string> {
+    return await this.sh(LISTING);
+  }
+
   /** What a line prints that has to fail. */
   async fails(line: string): Promise<string> {
     return await this.sh(`! { ${line}; }`);
@@ -70,7 +120,7 @@ export class Machine {
 
   /** Waits until a line succeeds. @throws with what it printed at last */
   async until(line: string, seconds = 30): Promise<string> {
-    const end = Date.now() + seconds * 1000;
+    const end = Date.now() + seconds * 1000 * PATIENCE;
     for (;;) {
       try {
         return await this.sh(line);
@@ -79,6 +129,10 @@ export class Machine {
         await sleep(200);
       }
     }
+  }
+
+  #pid(): string {
+    return readFileSync(join(this.#folder, 'pid'), 'utf8').trim();
   }
 
   async end(): Promise<void> {

@@ -45,6 +45,24 @@ test('the native modules load', () => {
   execFileSync(process.execPath, ['-e', load], { cwd: installed });
 });
 
+test('the page of its daemon is served, with every file that it names', {
+  skip: process.getuid!() !== 0 && 'needs root',
+}, () => {
+  const lines = [
+    'mount -t tmpfs run /run && ip link set lo up',
+    '"$1" --no-driver --metrics 9586 --page 2> "$2" & trap "kill $!" EXIT',
+    'for n in {1..100}; do { exec 3<> /dev/tcp/127.0.0.1/9586; } 2> /dev/null && break; sleep 0.1; done',
+    '"$3" "$4" http://127.0.0.1:9586/ || { cat "$2"; exit 1; }',
+  ];
+  const fetched = join(CHECKOUT, 'dist/test/package/page-files.js');
+  const words = [join(folder, 'bin/dwgd'), join(folder, 'log'), process.execPath, fetched];
+  const own = ['--net', '--mount', '--propagation', 'private', 'bash', '-c', lines.join('\n'), 'bash'];
+  assert.match(
+    execFileSync('unshare', [...own, ...words], { encoding: 'utf8' }),
+    /^200 \S+ \d+ \/page\/dagre\.js$/m,
+  );
+});
+
 test('no manifest in it has a script that npm would run, and nothing is there to compile', () => {
   const left: string[] = [];
   for (const file of readdirSync(installed, { recursive: true, encoding: 'utf8' })) {

@@ -18,11 +18,16 @@ describe('the managed plugin', () => {
   );
 
   test('it is enabled, and is a network driver', async () => {
-    await sh(`docker plugin enable ${PLUGIN}`);
+    await sh(`docker plugin set ${PLUGIN} args="--metrics 9586 --page"; docker plugin enable ${PLUGIN}`);
     assert.equal(
       await sh(`docker plugin inspect -f '{{.Enabled}} {{.Config.Interface.Types}}' ${PLUGIN}`),
       'true [docker.networkdriver/1.0]',
     );
+  });
+
+  test('it serves the page, with every file that it names', async () => {
+    const fetched = 'node dist/test/package/page-files.js http://127.0.0.1:9586/';
+    await eventually(async () => assert.match(await sh(fetched), /^200 \S+ \d+ \/page\/dagre\.js$/m));
   });
 
   test('a mistake in an option comes back from it as a sentence', async () => {

@@ -88,3 +88,12 @@ export function typedIn(text: string): Typed[] {
       return { command: part.slice(0, end), shown: part.slice(end + 1) };
     });
 }
+
+/** The one block of a page in a language that has all of these words. @throws where none has, or several do */
+export function blockWith(page: string, language: string, ...words: string[]): string {
+  const found = blocksOf(page).filter(
+    block => block.language === language && words.every(word => block.text.includes(word)),
+  );
+  if (found.length !== 1) throw new Error(`${page} has ${found.length} blocks with ${words.join(', ')}`);
+  return found[0]!.text;
+}

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { loadFiles } from '../../src/compose/load.js';
 import { type Preview, previewProject } from '../../src/compose/preview.js';
 import { readProject } from '../../src/compose/project.js';
+
 import { blocksOf, CHECKOUT, PAGES } from './page-blocks.js';
 
 /** Files by name, with what is in them: paths, and names of blocks. */

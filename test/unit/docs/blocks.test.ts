@@ -59,6 +59,7 @@ const EXCUSED: Readonly<Record<string, string>> = {
   'docs/reference.md: Keys': 'a formula; the vectors of `dwgd pubkey` are in test/support/vectors.ts',
   'docs/packages.md: Debian': PACKAGE,
   'docs/packages.md: Debian (2)': PACKAGE,
+  'docs/packages.md: Debian (3)': PACKAGE,
   'docs/packages.md: npm': PACKAGE,
   'docs/packages.md: Managed plugin': 'test/package/plugin.test.ts does the same, under a tag of its own',
   'test/lab/README.md: The laboratory': 'the command line of the laboratory itself; test/lab/outside.ts',

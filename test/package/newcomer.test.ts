@@ -1,0 +1,161 @@
+// A newcomer's path, on a fresh Debian 12 and 13 with systemd and Docker: the package is installed, the blocks of README and
+// docs/packages.md are pasted as they stand there, a container is behind its tunnel and a labelled pair behind another's,
+// and all of it is removed: nothing is left. In the laboratory, whose kernel has WireGuard; where there is none, what needs
+// no tunnel. `make package-test`
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { blocksOf, blockWith } from '../support/page-blocks.js';
+import { CHECKOUT, debOf, Machine, RELEASES } from './machine.js';
+
+const README = 'README.md';
+const hasWireGuard = existsSync('/sys/module/wireguard');
+const tunnels = { skip: !hasWireGuard && 'this kernel has no WireGuard' };
+const NO_LOSS = / 0% packet loss/;
+/** Of a busybox that sleeps, for an image whose program would make a tunnel: the driver makes this one. */
+const GATEWAY = 'lscr.io/linuxserver/wireguard';
+
+/** A root folder has no kernel's package, and wireguard-tools would bring one. */
+const KERNEL = `mkdir -p /tmp/kernel/DEBIAN
+  printf '%s\\n' 'Package: kernel' 'Version: 1' 'Architecture: all' 'Provides: wireguard-modules (= 1.0.0)' \
+    'Maintainer: dwgd <dwgd@localhost>' 'Description: the kernel that runs' > /tmp/kernel/DEBIAN/control
+  dpkg-deb -b /tmp/kernel /tmp/kernel.deb; dpkg -i /tmp/kernel.deb`;
+
+/** What an uninstalled package could have left on a host, a line each: files, links, routes, tables, sockets, processes. */
+async function traces(machine: Machine): Promise<Set<string>> {
+  const found = [
+    await machine.files(),
+    await machine.sh('ls /sys/class/net; ip route show table all; ip -6 route show table all; ip rule'),
+    await machine.sh('cut -d" " -f8- /proc/net/unix | grep -i dwgd || true; pgrep -a dwgd || true'),
+    await machine.sh('find /run -xdev -ipath "*dwgd*"; find /run -xdev -ipath "*wg0*"'),
+    await machine.beside('nft', '-s', 'list', 'ruleset'),
+  ];
+  return new Set(found.join('\n').split('\n'));
+}
+
+for (const { suite, debian, needsNode } of RELEASES) {
+  describe(`a newcomer on a fresh Debian ${debian}`, () => {
+    let machine: Machine;
+    let fresh: Set<string>;
+    /** What a page shows, as somebody pastes it who stops at a mistake. */
+    const paste = (block: string, folder = '/root'): Promise<string> =>
+      machine.sh(`cd ${folder}; set -e\n${block}`);
+    const compose = (words: string): Promise<string> =>
+      machine.sh(`cd /root/pair; docker-compose -f compose.yml ${words}`);
+    const container = (service: string): Promise<string> => compose(`ps -q ${service}`);
+
+    before(async () => {
+      machine = await Machine.boot(suite, [
+        debOf('dwgd_'),
+        debOf('dwgd-node_'),
+        `${process.env.LAB_CACHE ?? `${CHECKOUT}.lab`}/image.tar`,
+      ]);
+      await machine.until('docker version', 60);
+      await machine.sh(`docker load -i /mnt/packages/image.tar; docker tag busybox:local busybox
+        docker commit -c 'CMD ["sleep","infinity"]' $(docker create busybox) ${GATEWAY}; docker rm $(docker ps -aq)
+        ${KERNEL}
+        echo 'APT::Get::Assume-Yes "true";' > /etc/apt/apt.conf.d/yes`);
+      fresh = await traces(machine);
+    });
+    after(() => machine?.end());
+
+    test('docs/packages.md: the package is installed, and its service runs', async () => {
+      const blocks = blocksOf('docs/packages.md').filter(({ text }) => text.includes('apt-get install'));
+      await paste(blocks[needsNode ? 1 : 0]!.text, '/mnt/packages');
+      assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
+    });
+
+    test(
+      'README: a wg0 of this host, a network, a container whose ping comes back by its tunnel',
+      tunnels,
+      async () => {
+        await paste(blockWith(README, 'sh', 'wg-quick@wg0'));
+        assert.match(await paste(blockWith(README, 'sh', 'docker network create', 'docker run')), NO_LOSS);
+        await machine.sh('docker network rm dwgd-net');
+        await paste(blockWith(README, 'sh', '-o dwgd.ifname=wg0 \\\n', ' dwgd-net\n'));
+        const shown = await paste(blockWith(README, 'sh', "sh -c 'ip a; ping"));
+        assert.match(shown, /: wg0: <.*\n.*\n? *inet 10\.0\.0\.\d+\/24/);
+        assert.match(shown, NO_LOSS);
+      },
+    );
+
+    test('README: a peer elsewhere, and a container whose ping comes back by it', tunnels, async () => {
+      await machine.sh(`set -e
+        ip netns add remote
+        ip link add to-remote type veth peer name uplink netns remote
+        ip addr add 192.0.2.1/24 dev to-remote; ip link set to-remote up
+        ip -n remote addr add 192.0.2.2/24 dev uplink; ip -n remote link set uplink up
+        ip -n remote link add wg0 type wireguard
+        ip netns exec remote bash -c 'wg set wg0 listen-port 51820 private-key <(wg genkey)'
+        ip -n remote addr add 10.0.1.1/24 dev wg0; ip -n remote link set wg0 up
+        echo 192.0.2.2 vpn.example.com >> /etc/hosts`);
+      const [, command, key] = /^\$ (.*)\n(.*)\n$/.exec(blockWith(README, 'console', 'dwgd pubkey'))!;
+      assert.equal(await paste(command!), key);
+      const remote = blockWith(README, 'sh', 'wg set wg0 peer');
+      const own = (await paste(`ip netns exec remote bash -e <<'PAGE'\n${remote}PAGE`)).split('\n').at(-1)!;
+      assert.match(own, /^[\w+/]{43}=$/);
+      const placeholder = 'the public key of the remote interface';
+      await paste(blockWith(README, 'sh', placeholder).replace(placeholder, own));
+      assert.match(await paste(blockWith(README, 'sh', '--network=dwgd-net-2')), NO_LOSS);
+      await machine.sh('docker network rm dwgd-net-2; ip netns del remote');
+    });
+
+    /** Waits until a client's packets go by a gateway, or nowhere. */
+    const leads = async (client: string, way: string): Promise<string> =>
+      await machine.until(
+        `{ docker exec ${client} ip route get 203.0.113.1 2>&1 || true; } | grep -E '${way}'`,
+      );
+    const NOWHERE = 'unreachable|No route';
+
+    test('README: what a label sends by a gateway goes by that, and nowhere while it is stopped', async () => {
+      const pair = blockWith(README, 'yaml', `image: ${GATEWAY}\n`, 'twine.route.0.0.0.0/0=vpn');
+      await machine.sh(`mkdir /root/pair; cat > /root/pair/compose.yml << 'PAGE'\n${pair}PAGE`);
+      assert.match(await machine.sh('dwgd plan /root/pair/compose.yml'), /default via|0\.0\.0\.0\/0/);
+      await compose('up -d');
+      const [vpn, app] = [await container('vpn'), await container('app')];
+      const addresses = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}';
+      const by = `via ${await machine.sh(`docker inspect -f '${addresses}' ${vpn}`)}`;
+      await leads(app, by);
+      await compose('stop vpn');
+      await leads(app, NOWHERE);
+      await compose('start vpn');
+      await leads(app, by);
+      assert.match(await paste('sudo dwgd status'), /app/);
+    });
+
+    test(
+      'README: and by the tunnel that the gateway has as a container on a network of the driver',
+      tunnels,
+      async () => {
+        const [vpn, app] = [await container('vpn'), await container('app')];
+        await machine.sh(`docker network connect dwgd-net ${vpn}`);
+        const received = (): Promise<string> => machine.sh('wg show wg0 transfer | cut -f2');
+        await machine.until(`docker exec ${app} ping -c 3 -W 5 10.0.0.1`);
+        assert.ok(Number(await received()) > 0);
+        assert.match(
+          await paste(`sudo dwgd explain ${app} 10.0.0.1`),
+          /^goes by wg0 of \S*vpn\S*( \(unless|$)/m,
+        );
+        await compose('stop vpn');
+        await machine.until(`! docker exec ${app} ping -c 1 -W 2 10.0.0.1`);
+        await compose('start vpn');
+        await machine.until(`docker exec ${app} ping -c 1 -W 5 10.0.0.1`);
+      },
+    );
+
+    test('docs/packages.md: purged after its containers and networks, nothing of it is left', async () => {
+      await compose('down');
+      await machine.sh('rm -r /root/pair');
+      if (hasWireGuard) {
+        await machine.sh('docker network rm dwgd-net; systemctl disable --now wg-quick@wg0');
+        await machine.sh('rm /etc/wireguard/wg0.conf');
+      }
+      await paste(blockWith('docs/packages.md', 'sh', 'apt-get purge'));
+      await machine.sh(
+        'apt-get purge --autoremove wireguard-tools libnftables1; ip link del to-remote || true',
+      );
+      const left = [...(await traces(machine))].filter(line => !fresh.has(line));
+      assert.deepEqual(left, []);
+    });
+  });
+}
