@@ -24,7 +24,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/driver/tunnel/remote-peer.ts': 'planHostPeer',
   'src/driver/users/quotas.ts': 'MAX_ENDPOINTS MAX_NETWORKS',
   'src/driver/users/user-paths.ts': 'IN_MEMORY',
-  'src/explain/explain.ts': 'Explanation',
   'src/labels/controller/work-queue.ts': 'withFailure',
   'src/labels/discovery/docker-view.ts': 'DockerEndpoint',
   'src/labels/discovery/host.ts': 'routersAmong',
