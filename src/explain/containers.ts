@@ -20,6 +20,9 @@ import { type Find, KnownContainers, WayContainers } from './way-containers.js';
 /** For one of Docker's answers, where nobody else waits for it. */
 const PATIENCE_MS = 10_000;
 
+/** Of questions to Docker: more than a way has containers. */
+const MAX_ROUNDS = 16;
+
 /** Where to look, and how. */
 export interface LiveParts {
   readonly dockerHost: DockerHost;
@@ -73,7 +76,7 @@ async function follow(
   containers: Pick<WayContainers, 'list' | 'wantNeighbours' | 'wantNext'>,
   typed: TypedDestination,
 ): Promise<Way> {
-  for (;;) {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
     const { all, from } = await containers.list();
     checkStart(from);
     const found = all.map(one => ({ ...one, attachments: sharedAttachments(one, all) }));
@@ -92,6 +95,7 @@ async function follow(
     if (!containers.wantNext(explanation, found))
       return { container: from.name, destination: formatQuestion(question), ...explanation };
   }
+  throw new UserError('the way cannot be told: Docker has other containers on it each time that it is asked');
 }
 
 /** @throws UserError where no way of its own begins there */

@@ -17,6 +17,8 @@ import { KernelView } from './netns-view.js';
 const MAX_HOPS = 8;
 /** Steps that are told: whoever owns a namespace could make any number of rules that are not sure. */
 const MAX_TOLD = 500;
+/** Steps that are put into words without a pause. */
+const WORDED_AT_A_TIME = 256;
 
 /** What is said of a way whose ends are known. */
 export type Explanation = Omit<Way, 'container' | 'destination'>;
@@ -85,7 +87,10 @@ async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
     const end = await finishInParts(link ? walk.through(link) : walk.fromHere(), looking.pause);
     await looking.pause();
     const linkName = (index: number): string => view.links.get(index)?.name ?? String(index);
-    for (const step of walk.steps) say(stepInWords(step, linkName));
+    for (const [n, step] of walk.steps.entries()) {
+      if (n % WORDED_AT_A_TIME === WORDED_AT_A_TIME - 1) await looking.pause();
+      say(stepInWords(step, linkName));
+    }
     return end.kind === 'leaves' ? depart(hop, view, end) : stop(hop, view, end);
   } finally {
     view.close();

@@ -1,6 +1,7 @@
 // The containers that run now, as far as one packet's way needs them: all are listed, and those alone inspected that it begins in
 // or gets to, since each costs a question to Docker. Not here: the way (explain.ts).
 
+import { UserError } from '../base/errors.js';
 import { parseAddress, sameAddress } from '../base/ip.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import { Containers } from '../labels/discovery/containers.js';
@@ -30,10 +31,12 @@ export class WayContainers {
     this.#containers = new Containers({ ...parts, trustImageLabels: false, select });
   }
 
-  /** All of them, and where the way begins. @throws Error when Docker does not answer, or what `find` throws */
+  /** All of them, and where the way begins. @throws UserError (ENOENT) when it has gone since; Error when Docker does not answer; what `find` throws */
   async list(): Promise<{ readonly all: readonly ContainerView[]; readonly from: ContainerView }> {
     const all = await this.#containers.list(this.#from === undefined);
-    return { all, from: all.find(({ id }) => id === this.#from)! };
+    const from = all.find(({ id }) => id === this.#from);
+    if (!from) throw new UserError('the container has gone meanwhile: ask again', { code: 'ENOENT' });
+    return { all, from };
   }
 
   /** Has those on its networks inspected, too: of their names in the DNS, a listing lacks some. Whether there are any. */

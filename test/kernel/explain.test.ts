@@ -209,6 +209,37 @@ function expected({ outcome, isSure }: Explanation): Sink | 'nobody' | undefined
   return next === '10.77.0.1' || next === 'fd77::1' ? 'router' : 'nobody';
 }
 
+for (const [link, what] of [
+  ['side', 'what leaves by the link that it had at first is dropped'],
+  ['eth0', 'what leaves by the link that the mark leads to is not'],
+] as const) {
+  kernelTest(
+    `of a packet that a mark in hook output leads elsewhere, ${what}, as the kernel has it`,
+    async t => {
+      const world = await ExplainWorld.create(t);
+      world.client.ip('link', 'add', 'side', 'type', 'veth', 'peer', 'name', 'edge');
+      for (const name of ['side', 'edge']) world.client.ip('link', 'set', name, 'up');
+      const rules = `table inet own {
+      chain marks { type route hook output priority -150; udp dport 53 meta mark set 7\n }
+      chain filter { type filter hook output priority 0; udp dport 53 oifname "${link}" drop\n }
+    }`;
+      world.program('client', rules, [
+        'route add default dev side proto static',
+        'rule add priority 500 fwmark 7 lookup 100',
+        'route add default via 10.77.0.3 table 100 proto static',
+      ]);
+      world.program('gateway', 'table inet own { }', ['route add default dev wg0 proto static']);
+      const places = world.places(true);
+      const looking = { entry: world.client.entry, pause: async () => undefined, effort: ALONE };
+      const question = { to: address('203.0.113.5'), protocol: 'udp', port: 53 } as const;
+      const said = expected(await explainPacket(looking, places, places[0]!, question));
+      world.send([{ to: '203.0.113.5', protocol: 'udp', port: 53, id: 20_000 }]);
+      const isSeen = world.seen().get('tunnel')!.has('udp 20000');
+      assert.deepEqual([said, isSeen], link === 'side' ? ['nobody', false] : ['tunnel', true]);
+    },
+  );
+}
+
 kernelTest(
   `explain agrees with ${CASES} real packets`,
   async t => {

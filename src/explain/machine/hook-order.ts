@@ -36,22 +36,16 @@ export function ordersAt(hook: HookName, { family }: Packet, ruleset: Ruleset): 
   const chains = ruleset.chains
     .filter(chain => chain.base?.hook === hook && (chain.family === 'inet' || chain.family === own))
     .reverse();
-  const inOrder = (tables: readonly string[]): ListedChain[] =>
-    [...chains].sort(
-      (a, b) => compare(hook, a, b) || tables.indexOf(tableOf(a)) - tables.indexOf(tableOf(b)),
-    );
-  const tables = [...new Set(chains.map(tableOf))];
-  const taken = inOrder(tables);
-  const tied = tables.filter(table =>
-    chains.some(
-      chain =>
-        tableOf(chain) === table &&
-        chains.some(other => tableOf(other) !== table && compare(hook, chain, other) === 0),
-    ),
-  );
-  if (tied.length === 0 || !changesPackets(tied, ruleset)) return { taken, others: [] };
-  if (tied.length > MAX_TABLES) return { taken, others: 'too many' };
-  const [, ...rest] = permutations(tied);
+  const inOrder = (tables: readonly string[]): ListedChain[] => {
+    const ranks = new Map(tables.map((table, rank) => [table, rank]));
+    const rankOf = (chain: ListedChain): number => ranks.get(tableOf(chain)) ?? -1;
+    return [...chains].sort((a, b) => compare(hook, a, b) || rankOf(a) - rankOf(b));
+  };
+  const taken = inOrder([...new Set(chains.map(tableOf))]);
+  const tied = tablesAtOnePlace(hook, taken);
+  if (tied.size === 0 || !changesPackets(tied, ruleset)) return { taken, others: [] };
+  if (tied.size > MAX_TABLES) return { taken, others: 'too many' };
+  const [, ...rest] = permutations([...tied]);
   return { taken, others: rest.map(inOrder) };
 }
 
@@ -63,11 +57,23 @@ function tableOf({ family, table }: Pick<ListedChain, 'family' | 'table'>): stri
   return placeKey(family, table, '');
 }
 
-function changesPackets(tables: readonly string[], { rules }: Ruleset): boolean {
+/** The tables that share a place with another. @param chains in order, so that those of one place are neighbours */
+function tablesAtOnePlace(hook: HookName, chains: readonly ListedChain[]): ReadonlySet<string> {
+  const tied = new Set<string>();
+  for (const [n, chain] of chains.entries()) {
+    const before = chains[n - 1];
+    if (!before || compare(hook, before, chain) !== 0) continue;
+    const [one, other] = [tableOf(before), tableOf(chain)];
+    if (one !== other) tied.add(one).add(other);
+  }
+  return tied;
+}
+
+function changesPackets(tables: ReadonlySet<string>, { rules }: Ruleset): boolean {
   return [...rules.values()].some(
     own =>
       own[0] &&
-      tables.includes(tableOf(own[0])) &&
+      tables.has(tableOf(own[0])) &&
       own.some(({ instructions }) => instructions.some(({ op }) => CHANGERS.has(op))),
   );
 }

@@ -146,10 +146,22 @@ function* isOrderOpen(
 ): Work<boolean> {
   if (orders.length === 1) return false;
   const outcomes = new Set<string>();
+  const numbers = new Map<object, number>();
+  const numberOf = (decider: object): number => {
+    const number = numbers.get(decider) ?? numbers.size;
+    numbers.set(decider, number);
+    return number;
+  };
   for (const chains of orders) {
     const copy = packet.copy();
     const { passes, events } = yield* runChains(hook, chains, copy, { ruleset, world, budget });
-    const told = events.filter(({ kind }) => kind !== 'marked').map(event => JSON.stringify(event));
+    // By number: there may be very many events, and their rules are as long as whoever made them likes.
+    const told = events.flatMap(event => {
+      if (event.kind === 'marked') return [];
+      if (!('by' in event)) return [event.kind];
+      const decider = 'rule' in event.by ? event.by.rule : event.by.policyOf;
+      return [`${event.kind} ${'end' in event ? event.end : ''} ${numberOf(decider)}`];
+    });
     // What was changed of one that is dropped is nobody's concern.
     outcomes.add(JSON.stringify([told.sort(), passes ? copy : undefined]));
   }

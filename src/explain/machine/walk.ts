@@ -47,6 +47,9 @@ export type WalkStep =
   | { readonly kind: 'hook'; readonly hook: HookName; readonly event: HookEvent }
   | { readonly kind: 'route'; readonly answer: RouteAnswer; readonly mark: number };
 
+/** A look-up takes as long as so many instructions. */
+const LOOK_UP_STEPS = 200;
+
 /** A walk that ends before the way does. */
 class Ended extends Error {
   constructor(readonly end: HopEnd) {
@@ -91,12 +94,17 @@ export class Walk {
     packet.setAddress('source', route.preferred ? knownBits(route.preferred.bytes) : this.#addressOf('oif'));
     packet.original = { network: packet.network, transport: packet.transport };
     let before = this.#routingKey();
+    // The rules of this hook go on seeing the link that it began with.
+    const seen = packet.oif;
+    let after = seen;
     const reroute = (): void => {
       if (this.#routingKey() === before) return;
       this.#lookUp();
+      [after, packet.oif] = [packet.oif, seen];
       before = this.#routingKey();
     };
     yield* this.#hook('output', { afterRouteChain: reroute, afterNat: reroute });
+    packet.oif = after;
     const { type } = this.#answer!.route;
     yield* this.#hook('postrouting');
     if (type !== RTN_LOCAL) return this.#leave();
@@ -139,7 +147,10 @@ export class Walk {
 
   *#hook(hook: HookName, then: { afterRouteChain?: () => void; afterNat?: () => void } = {}): Work<void> {
     const world: MachineWorld = {
-      typeOf: address => this.#view.typeOf(address),
+      typeOf: address => {
+        this.#budget.pauseAt += LOOK_UP_STEPS;
+        return this.#view.typeOf(address);
+      },
       elements: (rule, set) => this.#view.elements(rule, set),
       lookUp: (set, elements, key) => this.#view.lookUp(set, elements, key),
       addressOf: (_, end) => (hook === 'output' ? this.#ownLoopback() : this.#addressOf(end)),
@@ -164,6 +175,7 @@ export class Walk {
     if (mark === undefined)
       throw new Ended({ kind: 'unknown', why: 'its mark depends on a rule that may be for it' });
     const { port } = packet;
+    this.#budget.pauseAt += LOOK_UP_STEPS;
     const answer = this.#view.route({
       ...{ to: this.#destination(), mark, protocol: protocolNumber(packet.protocol, packet.family) },
       ...(from && this.#isSourceGiven() && { from }),

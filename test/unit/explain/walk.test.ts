@@ -8,6 +8,7 @@ import {
   type HookName,
   type Instruction,
   type ListedChain,
+  type ListedRule,
   placeKey,
 } from '../../../src/explain/machine/instruction.js';
 import { Packet } from '../../../src/explain/machine/packet.js';
@@ -90,6 +91,8 @@ const by = (link: string): Instruction[] => [
   { op: 'cmp', sreg: 0, is: 'eq', value: Buffer.from(`${link}\0`) },
 ];
 
+const outBy = (link: string): Instruction[] => [...by(link), drop];
+
 test('a packet of its own leaves by the route, with the address that the kernel gives it', () => {
   const kernel = view({}, { '10.1.0.7': found(2, '10.1.0.0/16', '10.0.0.3') });
   const own = packet();
@@ -108,6 +111,34 @@ test('a mark of a chain of type route has the route asked for again', () => {
   assert.deepEqual(kernel.asked, ['10.1.0.7', '10.1.0.7 mark 7']);
   assert.ok(end.kind === 'leaves' && end.link.name === 'wg0');
 });
+
+for (const [link, ends] of [
+  ['eth0', 'dropped'],
+  ['wg0', 'leaves'],
+] as const) {
+  test(`where a mark leads a packet from eth0 to wg0, a later chain of the hook that drops what goes by ${link} sees it ${ends === 'dropped' ? 'still' : 'not yet'} there`, () => {
+    const kernel = view(
+      { output: [setMark] },
+      { '10.1.0.7': found(2, '0.0.0.0/0'), '10.1.0.7 mark 7': found(3, '0.0.0.0/0') },
+    );
+    const later: ListedChain = {
+      ...{ family: 'inet', table: 't', name: 'later' },
+      base: { hook: 'output', isDropping: false, priority: 0, type: 'filter' },
+    };
+    const rule: ListedRule = {
+      ...{ family: 'inet', table: 't', chain: 'later', number: 1 },
+      instructions: outBy(link),
+    };
+    const ruleset = {
+      ...kernel.ruleset,
+      chains: [...kernel.ruleset.chains, later],
+      rules: new Map([...kernel.ruleset.rules, [placeKey('inet', 't', 'later'), [rule]]]),
+    };
+    const end = finish(new Walk({ ...kernel, ruleset }, packet()).fromHere());
+    assert.equal(end.kind, ends);
+    assert.ok(end.kind !== 'leaves' || end.link.name === 'wg0');
+  });
+}
 
 test('without a route no rule is met', () => {
   const walk = new Walk(view({ output: [[drop]] }, {}), packet());

@@ -116,6 +116,14 @@ test('names of the DNS that a listing lacks come with the inspection of the neig
   assert.equal(containers.wantNeighbours(again.from, again.all), false);
 });
 
+test('a container that goes while it is asked about is said to have gone', async t => {
+  const played = [APP, VPN];
+  const { containers } = await play(t, played, 'app');
+  await containers.list();
+  played.length = 0;
+  await assert.rejects(containers.list(), /the container has gone meanwhile/);
+});
+
 test('where no container is meant, none is inspected', async t => {
   const { containers, taken } = await play(t, [APP, VPN], 'nobody');
   await assert.rejects(containers.list(), new UserError('there is none'));
