@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker service lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
@@ -62,6 +62,9 @@ page-test: build ## the page in a real Chromium, which is installed; PAGE_SHOTS=
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
 
+service: setup-lab build ## the service under a real systemd, in a copy of this machine that is thrown away (root)
+	@test/service/inside node --test --test-reporter=spec dist/test/service/*.test.js
+
 pages: build ## make docs/rules.md and the tables of docs/reference.md anew from the code
 	@node dist/test/pages/write.js
 
@@ -80,7 +83,7 @@ siege: setup-lab build ## two hostile users against the daemon, in the laborator
 one: build ## a single test by its name; NAME='part of the name'
 	@node --test --test-reporter=spec --test-name-pattern='$(NAME)' $$(find dist/test/unit dist/test/kernel dist/test/rules -name "*.test.js")
 
-test: setup-lab ## everything: lint, types, unit, fuzz, rules, kernel, Docker, laboratory
+test: setup-lab ## everything: lint, types, unit, fuzz, rules, kernel, service, Docker, laboratory
 	@test/all
 
 fuzz: build ## every parser of outside data, for FUZZ_SECONDS (600) in all; FUZZ='target …' for some

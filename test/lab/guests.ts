@@ -23,7 +23,6 @@ const [FAILED, REASON] = [/^ {2}FAIL /, /^ {6}/];
 
 /** What the long scenarios take, in seconds, so that the guests end at about the same time. */
 const SECONDS: Readonly<Record<string, number>> = {
-  service: 200,
   restarts: 160,
   'full-tunnel': 205,
   rootless: 105,

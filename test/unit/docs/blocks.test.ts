@@ -38,8 +38,8 @@ const typed = (scenario: string): string =>
 /** By a block's name: why no test runs it as it stands. */
 const EXCUSED: Readonly<Record<string, string>> = {
   'README.md: dwgd': typed('ifname'),
-  'README.md: Install on a host': 'test/lab/scenarios/service.ts runs what the target runs once all is built',
-  'README.md: Install on a host (2)': 'test/lab/scenarios/service.ts runs what the target runs',
+  'README.md: Install on a host': 'test/support/service-tests.ts runs what the target runs once all is built',
+  'README.md: Install on a host (2)': 'test/support/service-tests.ts runs what the target runs',
   'README.md: ifname mode: the WireGuard interface is on this host': typed('ifname'),
   'README.md: ifname mode: the WireGuard interface is on this host (2)': typed('ifname'),
   'README.md: ifname mode: the WireGuard interface is on this host (3)': typed('ifname'),
@@ -48,8 +48,7 @@ const EXCUSED: Readonly<Record<string, string>> = {
   'README.md: pubkey mode: the WireGuard peer is elsewhere (4)': typed('pubkey'),
   'README.md: More than one subnet':
     "its options are read in words.test.ts; test/lab/scenarios/networks.ts makes such a network by Docker's API",
-  'README.md: Rootless Docker (3)':
-    'test/lab/scenarios/service.ts puts the same drop-in in its place, with --long',
+  'README.md: Rootless Docker (3)': 'test/support/service-tests.ts puts the same drop-in in its place',
   'README.md: Security': 'not yet run as it stands; test/unit/cli/cli.test.ts reads such a seed from a file',
   'README.md: dwgd (3)': 'it runs all tests; that the targets are there is in words.test.ts',
   'README.md: Rootless Docker': 'it opens an editor',
