@@ -156,8 +156,9 @@ export class DockerApi {
   }
 
   #dockerode(socketPath: string): Promise<Dockerode> {
-    // Loaded at the first use: it is half of all that the daemon loads, and nothing waits for it.
-    this.#client ??= import('dockerode').then(({ default: Docker }) => {
+    // Loaded at the first use: it is a third of all that the daemon loads, and nothing waits for it.
+    this.#client ??= import('./dockerode.js').then(({ loadDockerode }) => {
+      const Docker = loadDockerode();
       const client = new Docker({ socketPath, agent: this.#agent } as DockerOptions);
       // docker-modem's own dial() follows redirects to any host, as root, and throws asynchronously, where nothing can
       // catch it, at a redirect to an unknown scheme.
