@@ -72,7 +72,7 @@ lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one
 	@node dist/test/lab/run.js $(SCENARIO)
 
 lab-long: setup-lab build ## the long form of the scenarios that have one: more than make test has time for
-	@node dist/test/lab/run.js --long $(or $(SCENARIO),many restarts networks pubkey defects service laboratory)
+	@node dist/test/lab/run.js --long $(or $(SCENARIO),full-tunnel many restarts networks pubkey processes defects service laboratory)
 
 lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dockerd
 	@node dist/test/lab/run.js --shell

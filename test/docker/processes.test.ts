@@ -1,10 +1,9 @@
 // The keeper of labels runs no other program: its process tree under strace, with no tool in its PATH, through all that
 // it does.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { createNetwork, disconnect, remove, run } from '../support/containers.js';
-import { assertOnlyDaemonRan } from '../support/executed.js';
+import { assertOnlyDaemonRan, traced } from '../support/executed.js';
 import { daemon, docker, sh } from '../support/lab.js';
 import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
@@ -13,18 +12,8 @@ const TRACE = '/run/dwgd.trace';
 
 keeping('processes', () => {
   test('no execve and no other program from start to stop', async () => {
-    mkdirSync('/run/empty', { recursive: true });
-    const strace = [
-      await sh('command -v strace'),
-      '-f',
-      '-s',
-      '256',
-      '-e',
-      'trace=execve,execveat',
-      '-o',
-      TRACE,
-    ];
-    await keeper.start({ under: strace, env: { PATH: '/run/empty' }, flags: ['--look-interval', '0.5'] });
+    const { under, env } = traced(TRACE);
+    await keeper.start({ under, env, flags: ['--look-interval', '0.5'] });
     await createNetwork('main', {
       driver: 'bridge',
       subnets: ['172.30.0.0/24 172.30.0.1', 'fd30::/64 fd30::1'],

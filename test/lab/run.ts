@@ -8,7 +8,7 @@ import { runGuests } from './guests.js';
 import { boot, cache, claimOut, type Ending, type Job, lockedUp, root } from './qemu.js';
 
 const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
-  (no option)         run the named scenarios, or all but siege and service
+  (no option)         run the named scenarios, or all but siege, service, processes
   --exec <command>    run a bash line in the guest, in the checkout; its exit status is ours
   --shell             a shell in the guest on this terminal
   --list              the scenarios, one a line
@@ -20,8 +20,8 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
   --memory <MiB>      of the guest (default 4096)`;
 
 const scenarios = join(root, 'test/lab/scenarios');
-/** Run only where they are named: they take too long for `make test`, which has the service by test/service. */
-const ON_REQUEST = new Set(['siege', 'service']);
+/** Run only where they are named: too long for `make test`, which has the service by test/service, and processes by ifname. */
+const ON_REQUEST = new Set(['siege', 'service', 'processes']);
 
 function names(): string[] {
   return readdirSync(scenarios)

@@ -1,6 +1,26 @@
-// What a daemon that was started under strace(1) has executed.
+// What a daemon that was started under strace(1), with nothing to find in its PATH, has executed.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import type { DaemonOptions } from './daemon.js';
+
+const EMPTY = '/run/empty';
+
+/** How to start a daemon so. @param trace where strace writes calls of execve and execveat */
+export function traced(trace: string): Required<Pick<DaemonOptions, 'under' | 'env' | 'within'>> {
+  mkdirSync(EMPTY, { recursive: true });
+  const under = [
+    '/usr/bin/strace',
+    '-f',
+    '--seccomp-bpf',
+    '-e',
+    'trace=execve,execveat',
+    '-s',
+    '256',
+    '-o',
+    trace,
+  ];
+  return { under, env: { PATH: EMPTY }, within: 120 };
+}
 
 /**
  * Asserts that it executed nothing after it had begun. Before that, setpriv(1) takes away the capabilities that the unit does

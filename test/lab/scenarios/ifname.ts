@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addressOf, createNetwork, ping, remove, run, start, stop } from '../../support/containers.js';
+import { assertOnlyDaemonRan, traced } from '../../support/executed.js';
 import { daemon, docker, scenario, sh, wg } from '../../support/lab.js';
 
+const TRACE = '/run/dwgd.trace';
 const SEED = 'supersecretseed';
 /** The vector of wireguard-driver for 10.0.0.2 and that seed. */
 const KEY_OF_10_0_0_2 = '15+OM5qfSI79iNi3JgSGNkYwRNgLDtlpNeqMuly501M=';
@@ -11,7 +13,7 @@ const KEY_OF_10_0_0_2 = '15+OM5qfSI79iNi3JgSGNkYwRNgLDtlpNeqMuly501M=';
 scenario('ifname', () => {
   test('as a user types it: a network, a container with --ip, a ping to the gateway', async () => {
     await wg.add('wg0', { addresses: ['10.0.0.1/24'], port: 51820 });
-    await daemon.start();
+    await daemon.start(traced(TRACE));
     await sh(
       `docker network create --driver=dwgd -o dwgd.ifname=wg0 -o dwgd.seed=${SEED} --subnet=10.0.0.0/24 --gateway=10.0.0.1 dwgd-net`,
     );
@@ -82,5 +84,12 @@ scenario('ifname', () => {
     await ping('three', '10.0.9.1');
     assert.match(await docker.within('three', 'ip link show tun0'), /mtu 1300/);
     assert.equal((await wg.dump('wg0')).peers[0]?.presharedKey, psk);
+  });
+
+  test('for none of it the daemon has run another program, nor could it have found one', async () => {
+    await remove('three');
+    await daemon.settled();
+    assert.equal(await daemon.stop(), 0);
+    assertOnlyDaemonRan(TRACE);
   });
 });

@@ -1,9 +1,8 @@
 // The daemon runs no other program: its process tree under strace, with no tool in its PATH, through all it does.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { addressOf, createNetwork, ping, remove, run } from '../../support/containers.js';
-import { assertOnlyDaemonRan } from '../../support/executed.js';
+import { assertOnlyDaemonRan, traced } from '../../support/executed.js';
 import { bothHalves, daemon, eventually, scenario, sh, wg } from '../../support/lab.js';
 
 const TRACE = '/run/dwgd.trace';
@@ -11,23 +10,7 @@ const TRACE = '/run/dwgd.trace';
 scenario('processes', () => {
   test('no execve and no other program from start to stop', async () => {
     await wg.add('wg0', { addresses: ['10.0.0.1/24', 'fd00::1/64'], port: 51820 });
-    mkdirSync('/run/empty', { recursive: true });
-    await daemon.start({
-      args: bothHalves,
-      under: [
-        await sh('command -v strace'),
-        '-f',
-        '--seccomp-bpf',
-        '-e',
-        'trace=execve,execveat',
-        '-s',
-        '256',
-        '-o',
-        TRACE,
-      ],
-      env: { PATH: '/run/empty' },
-      within: 120,
-    });
+    await daemon.start({ args: bothHalves, ...traced(TRACE) });
     await createNetwork('net', {
       options: { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's', 'dwgd.route': '0.0.0.0/0,::/0' },
       subnets: ['10.0.0.0/24 10.0.0.1', 'fd00::/64 fd00::1'],
