@@ -14,6 +14,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/doctor/checks/finding.ts': 'anchorOf',
   'src/doctor/doctor.ts': 'DoctorParts',
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
+  'src/driver/plugin/rootless-sockets.ts': 'restOf',
   'src/driver/plugin/socket.ts': 'PLUGIN_LIMITS',
   'src/driver/spec/option-table.ts': 'OPTIONS',
   'src/driver/tunnel/endpoint-resolver.ts': 'userLookUps',

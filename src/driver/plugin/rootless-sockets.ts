@@ -35,8 +35,9 @@ interface RootlessParts {
 
 /** How often new rootless Dockers are looked for. */
 const PERIOD_MS = 2_000;
-/** A user's files are not read again for so many times as long as that took. */
+/** A user's files are not read again for so many times as long as that took, and no longer than so many milliseconds. */
 const REST_TIMES = 50;
+const MOST_REST_MS = 20_000;
 
 interface Served {
   readonly host: RootlessHost;
@@ -91,7 +92,7 @@ export class RootlessSockets {
       if (begun < (this.#restUntil.get(uid) ?? 0)) continue;
       this.#findOf(uid);
       const now = performance.now();
-      this.#restUntil.set(uid, now + (now - begun) * REST_TIMES);
+      this.#restUntil.set(uid, now + restOf(now - begun));
       // Calls of root's are answered between two users.
       await turn();
     }
@@ -194,4 +195,13 @@ function makeFolder(uid: number, gid: number, path: string): void {
   } catch (err) {
     if (!isExists(err)) throw err;
   }
+}
+
+/**
+ * How long a user's files are left alone after a look. A machine that was busy with something else, or a first look, whose
+ * code is cold, must not keep a Docker from being served for minutes.
+ * @param took milliseconds, and so is what is returned
+ */
+export function restOf(took: number): number {
+  return Math.min(took * REST_TIMES, MOST_REST_MS);
 }

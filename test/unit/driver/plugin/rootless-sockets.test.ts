@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { restOf } from '../../../../src/driver/plugin/rootless-sockets.js';
+
+describe("a user's files are left alone after a look", () => {
+  for (const [took, rest, what] of [
+    [1, 50, 'of a millisecond for fifty'],
+    [100, 5_000, 'of a tenth of a second for five'],
+    [2_500, 20_000, 'that took long, on a busy machine, for twenty seconds and not for minutes'],
+  ] as const)
+    test(what, () => assert.equal(restOf(took), rest));
+});
