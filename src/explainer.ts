@@ -42,7 +42,7 @@ export class Explainer {
   };
 
   async #explain(name: string, to: string): ReturnType<AskWay> {
-    const { destinationMistake, readDestination } = await import('./explain/destination.js');
+    const { destinationMistake, readDestination } = await import('./explain/question.js');
     const typed = readDestination(to);
     if (!typed) throw new UserError(destinationMistake(to), { code: 'EINVAL' });
     const { explainLive } = await import('./explain/containers.js');

@@ -1,5 +1,5 @@
 // The command line: the daemon by default, and commands. Not here: what they do, what a
-// flag's value may be (settings/values.ts), how V8 is set up (main.ts).
+// flag's value may be (settings/flag-values.ts), how V8 is set up (main.ts).
 
 import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
@@ -13,12 +13,12 @@ import { addExamples } from './examples.js';
 import { addExplain } from './explain-command.js';
 import { addPlan } from './plan-command.js';
 import { printPubkey } from './pubkey.js';
+import { readDockerHost, readIp, UsageError } from './settings/flag-values.js';
 import { addSettings, givenIn } from './settings/flags.js';
 import { fromGoFlags } from './settings/go-flags.js';
-import { settingsOfService } from './settings/service.js';
+import { daemonOptions, SETTINGS } from './settings/settings-table.js';
 import { resolveSettings } from './settings/sources.js';
-import { daemonOptions, SETTINGS } from './settings/table.js';
-import { readDockerHost, readIp, UsageError } from './settings/values.js';
+import { settingsOfService } from './settings/unit.js';
 
 /** Exit status for a command line that cannot be understood, as getopt(3) programs have it. */
 const USAGE = 2;

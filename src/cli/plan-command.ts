@@ -3,7 +3,7 @@
 
 import { type Command, Option } from 'commander';
 import type { PlanFlags } from './commands/plan-flags.js';
-import { readNetworks } from './settings/values.js';
+import { readNetworks } from './settings/flag-values.js';
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '../base/errors.js';
 import type { Address } from '../base/ip.js';
-import { UsageError } from './settings/values.js';
+import { UsageError } from './settings/flag-values.js';
 
 interface PubkeyFlags {
   readonly s?: string;

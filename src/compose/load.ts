@@ -6,7 +6,7 @@ import { UserError } from '../base/errors.js';
 import { quote } from '../base/plain-text.js';
 import { parseDotEnv } from './dot-env.js';
 import { interpolate, type Variables } from './interpolate.js';
-import { keyed, mapScalars, merge } from './merge.js';
+import { keyed, mapScalars, merge } from './merge-trees.js';
 import { asMapping, entriesOf, member, textAt, textsOf } from './read.js';
 import {
   ComposeError,
@@ -16,7 +16,7 @@ import {
   type Place,
   parseTree,
   type YamlTree,
-} from './tree.js';
+} from './yaml-tree.js';
 
 /** How files are read. @returns undefined where there is none; throws UserError where it cannot be read */
 type ReadFile = (path: string) => string | undefined;

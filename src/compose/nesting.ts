@@ -1,5 +1,5 @@
 // How deep a YAML text is nested, told before it is parsed: for nesting without end the parser takes seconds, and then its
-// stack ends, at which V8 may end the process. Pure. Not here: how deep what was parsed is, aliases followed (tree.ts).
+// stack ends, at which V8 may end the process. Pure. Not here: how deep what was parsed is, aliases followed (yaml-tree.ts).
 
 import { Lexer } from 'yaml';
 

@@ -8,9 +8,9 @@ import { namespaceRoutes } from '../labels/diff/digest.js';
 import type { Plan } from '../labels/planner/plan.js';
 import { Planner } from '../labels/planner/planner.js';
 import type { Diagnostic } from '../labels/spec/intent.js';
+import { type ComposeWorld, composeWorld } from './inspections.js';
 import type { Project, Service } from './project.js';
-import type { Place } from './tree.js';
-import { type ComposeWorld, composeWorld } from './views.js';
+import type { Place } from './yaml-tree.js';
 
 /** Something about a label, and where that stands. */
 export interface PlacedDiagnostic extends Pick<Diagnostic, 'container' | 'key' | 'message'> {

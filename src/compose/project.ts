@@ -1,9 +1,9 @@
 // What a compose file says of services and networks, as far as labels need it: names, networks with their addresses, labels
 // with their places. Pure. Not here: files (load.ts), what Docker would make of it (labels/…, preview.ts).
 
-import { keyed } from './merge.js';
+import { keyed } from './merge-trees.js';
 import { asMapping, booleanAt, entriesOf, member, textAt, textsOf } from './read.js';
-import { ComposeError, type Mapping, type Place, type YamlTree } from './tree.js';
+import { ComposeError, type Mapping, type Place, type YamlTree } from './yaml-tree.js';
 
 /** A label and where it stands. */
 interface PlacedLabel {

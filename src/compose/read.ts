@@ -2,7 +2,7 @@
 // they are used for (project.ts).
 
 import { quote } from '../base/plain-text.js';
-import { ComposeError, type Entry, type Mapping, type YamlTree } from './tree.js';
+import { ComposeError, type Entry, type Mapping, type YamlTree } from './yaml-tree.js';
 
 const NOTHING: ReadonlyMap<string, Entry> = new Map();
 

@@ -1,5 +1,5 @@
 // The TCP port on which Prometheus scrapes, where one was asked for: the metrics, and the page where that was asked for, too.
-// Whoever reaches it may read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/settings/values.ts).
+// Whoever reaches it may read them. Not here: the metrics (metrics.ts), what a flag's value may be (cli/settings/flag-values.ts).
 
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';

@@ -13,13 +13,13 @@ import { CHECKS } from './checks/checks.js';
 import type { Facts, LabelFacts } from './checks/facts.js';
 import { type Finding, findAll } from './checks/finding.js';
 import { type DockerProbe, type OwnNetwork, probeDocker } from './probes/docker.js';
+import { HostTree } from './probes/file-tree.js';
 import { probeFiles } from './probes/files.js';
 import { type KernelParts, probeKernel } from './probes/kernel.js';
 import { probeLinks } from './probes/links.js';
 import { hasForeignRules, probeManagers } from './probes/managers.js';
 import { probeRootless } from './probes/rootless.js';
-import { probeDaemon, probeService } from './probes/service.js';
-import { HostTree } from './probes/tree.js';
+import { probeDaemon, probeService } from './probes/unit.js';
 
 /** What the daemon is told, as far as it matters. */
 export interface DoctorOptions {

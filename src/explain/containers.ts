@@ -12,9 +12,9 @@ import type { ContainerView } from '../labels/discovery/container.js';
 import { Host } from '../labels/discovery/host.js';
 import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
 import { NetnsSwitch } from '../netlink/netns.js';
-import { addressOnNetworks, formatQuestion, type TypedDestination } from './destination.js';
 import { explainPacket } from './explain.js';
 import { ALONE, type Looking, type Pause, SHARED } from './looking.js';
+import { addressOnNetworks, formatQuestion, type TypedDestination } from './question.js';
 import { type Find, KnownContainers, WayContainers } from './way-containers.js';
 
 /** For one of Docker's answers, where nobody else waits for it. */

@@ -6,7 +6,7 @@ import { RTPROT_DWGD, RTPROT_DWGD_TUNNEL } from '../base/ownership.js';
 import { formatSocketAddress } from '../netlink/wireguard/device.js';
 import { type Ending, ending, type Hop, isFirst, plainName, type Reached, type WayPlace } from './hop.js';
 import { peerFor } from './machine/allowed-ips.js';
-import type { LinkRef } from './machine/packet.js';
+import type { LinkRef } from './machine/first-packet.js';
 import type { HopEnd } from './machine/walk.js';
 import type { KernelView } from './netns-view.js';
 

@@ -8,7 +8,7 @@ import { finishInParts } from '../netlink/work.js';
 import { depart } from './departure.js';
 import { type Ending, ending, type Hop, isFirst, plainName, type Reached, type WayPlace } from './hop.js';
 import type { Looking } from './looking.js';
-import { type LinkRef, Packet, type PacketQuestion } from './machine/packet.js';
+import { type LinkRef, Packet, type PacketQuestion } from './machine/first-packet.js';
 import { type HopEnd, Walk } from './machine/walk.js';
 import { nameDecider, routeName, stepInWords } from './machine/wording.js';
 import { KernelView } from './netns-view.js';

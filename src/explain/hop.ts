@@ -5,7 +5,7 @@ import type { Address } from '../base/ip.js';
 import { plain } from '../base/plain-text.js';
 import type { Way, WayStep } from '../control/answers.js';
 import type { ContainerView } from '../labels/discovery/container.js';
-import type { Packet } from './machine/packet.js';
+import type { Packet } from './machine/first-packet.js';
 
 const MAX_NAME = 128;
 

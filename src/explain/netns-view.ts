@@ -22,9 +22,9 @@ import { type Route, RTN_LOCAL, RTN_UNREACHABLE } from '../netlink/route/route.j
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import type { WgPeer } from '../netlink/wireguard/device.js';
 import { getElementsRequest } from '../nft/messages.js';
-import { type Connections, type NetnsFacts, readFacts } from './facts.js';
 import type { Looking } from './looking.js';
 import { decodeElements } from './machine/decode.js';
+import type { LinkRef, Packet } from './machine/first-packet.js';
 import {
   type ListedRule,
   type ListedSet,
@@ -32,9 +32,9 @@ import {
   type Ruleset,
   type SetElement,
 } from './machine/instruction.js';
-import type { LinkRef, Packet } from './machine/packet.js';
 import { lookUpInSet } from './machine/sets.js';
 import type { NetnsView, RouteAnswer } from './machine/walk.js';
+import { type Connections, type NetnsFacts, readFacts } from './namespace-facts.js';
 
 const LISTING = { op: 'listing nftables', subject: 'elements' };
 const [RTN_MULTICAST, RTN_UNICAST] = [5, 1] as const;

@@ -2,9 +2,9 @@
 // gateway runs and after it has stopped. EXPLAIN_CASES says how many, EXPLAIN_SEED which.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatQuestion } from '../../src/explain/destination.js';
 import { type Explanation, explainPacket } from '../../src/explain/explain.js';
 import { ALONE } from '../../src/explain/looking.js';
+import { formatQuestion } from '../../src/explain/question.js';
 import { Explainer } from '../../src/explainer.js';
 import type { ContainerView } from '../../src/labels/discovery/container.js';
 import { ExplainWorld, type Sent, type Sink } from '../support/explain-world.js';

@@ -3,7 +3,7 @@
 
 import type { Command, Option } from 'commander';
 import { program } from '../../src/cli/command-line.js';
-import { SETTINGS } from '../../src/cli/settings/table.js';
+import { SETTINGS } from '../../src/cli/settings/settings-table.js';
 import { METRICS } from '../../src/control/metric-table.js';
 import { OPTIONS } from '../../src/driver/spec/option-table.js';
 import { LABELS } from '../../src/labels/spec/label-keys.js';

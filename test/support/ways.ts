@@ -2,7 +2,7 @@
 import { UserError } from '../../src/base/errors.js';
 import type { Way } from '../../src/control/answers.js';
 import type { AskWay } from '../../src/control/halves.js';
-import { destinationMistake, readDestination } from '../../src/explain/destination.js';
+import { destinationMistake, readDestination } from '../../src/explain/question.js';
 
 /** By the tunnel of a gateway, past a rule that may be for it. */
 export const WAY: Way = {

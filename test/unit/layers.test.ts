@@ -2,7 +2,7 @@
 // spawned, and setns has one caller.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as turnsEnd } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -88,17 +88,17 @@ const PURE_FILES: readonly string[] = [
   'src/cli/settings/users.ts',
   'src/compose/dot-env.ts',
   'src/compose/interpolate.ts',
-  'src/compose/merge.ts',
+  'src/compose/merge-trees.ts',
   'src/compose/nesting.ts',
   'src/compose/project.ts',
   'src/compose/read.ts',
-  'src/compose/tree.ts',
+  'src/compose/yaml-tree.ts',
   'src/control/exposition.ts',
   'src/control/health.ts',
   'src/control/metric-table.ts',
   'src/control/metrics-address.ts',
   'src/control/paths.ts',
-  'src/explain/destination.ts',
+  'src/explain/question.ts',
   'src/explain/hop.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',
@@ -128,7 +128,7 @@ const PURE_FILES: readonly string[] = [
   'src/page/browser/words.ts',
   'src/page/host-header.ts',
   'src/docker/container-names.ts',
-  'src/docker/health.ts',
+  'src/docker/container-health.ts',
   'src/netlink/attributes.ts',
   'src/netlink/message.ts',
   'src/netlink/work.ts',
@@ -375,6 +375,16 @@ test('every listed folder has files, and none more than sixteen', () => {
     const count = files.filter(file => dirname(file) === folder).length;
     assert.ok(count > 0 && count <= MAX_FILES, `${folder} has ${count} files`);
   }
+});
+
+/** Names that several floors have, each time for the same thing seen from there. */
+const SAME_THING =
+  'client containers decode describe docker doctor explain expressions firewalls kernel links main nat plan preview service status translate unit';
+
+test('no file has the name of another that is about something else', () => {
+  const names = files.map(file => basename(file, '.ts'));
+  const twice = new Set(names.filter((name, n) => names.indexOf(name) < n));
+  assert.deepEqual([...twice].sort(), SAME_THING.split(' '));
 });
 
 test('what is pure imports nothing that is not, keeps no time and no state of its own', () => {

@@ -2,8 +2,8 @@
 // (cli/settings/sources.ts).
 
 import { DEFAULT_DOCKER_HOST } from '../../docker/docker-host.js';
+import { plainValue, SETTINGS } from '../settings/settings-table.js';
 import type { Resolved } from '../settings/sources.js';
-import { plainValue, SETTINGS } from '../settings/table.js';
 
 /** Lines of TOML, each with its origin behind it. */
 export function configAsText(resolved: Resolved): string {

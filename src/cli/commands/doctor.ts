@@ -6,9 +6,9 @@ import type { DaemonOptions } from '../../daemon.js';
 import { findDockerHost } from '../../docker/docker-host.js';
 import type { Finding } from '../../doctor/checks/finding.js';
 import { type DoctorOptions, examine } from '../../doctor/doctor.js';
+import { UsageError } from '../settings/flag-values.js';
+import { DEFAULTS, daemonOptions } from '../settings/settings-table.js';
 import type { Resolved } from '../settings/sources.js';
-import { DEFAULTS, daemonOptions } from '../settings/table.js';
-import { UsageError } from '../settings/values.js';
 
 /** Of a sentence, in bytes. */
 const SENTENCE_MAX = 4096;

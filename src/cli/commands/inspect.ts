@@ -1,10 +1,10 @@
 // `dwgd inspect`: what a container or network is to have beside what it has. Not here: asking the daemon (control-client.ts),
-// the tables' form (cli/output/table.ts).
+// the tables' form (cli/output/text-table.ts).
 
 import { blankUnseen } from '../../base/text.js';
 import type { ComparedPart, Inspection } from '../../control/answers.js';
 import { hasColours } from '../output/colours.js';
-import { ago, type Cell, table, toned } from '../output/table.js';
+import { ago, type Cell, table, toned } from '../output/text-table.js';
 import { askDaemon } from './control-client.js';
 
 export interface InspectFlags {

@@ -3,7 +3,7 @@
 
 import { forTerminal } from '../../base/text.js';
 import { type PlacedDiagnostic, type Preview, previewProject } from '../../compose/preview.js';
-import { formatPlace } from '../../compose/tree.js';
+import { formatPlace } from '../../compose/yaml-tree.js';
 import { isComposePath, readComposeProject } from './compose-files.js';
 import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';

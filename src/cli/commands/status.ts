@@ -1,11 +1,11 @@
 // `dwgd status`: what a running daemon does, as tables or as JSON. Not here: asking it (control-client.ts), the tables' form
-// (cli/output/table.ts).
+// (cli/output/text-table.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blankUnseen } from '../../base/text.js';
 import type { HalfHealth, LabelledStatus, NetworkStatus, Status } from '../../control/answers.js';
 import { hasColours } from '../output/colours.js';
-import { ago, type Cell, duration, formatBytes, type Tone, table, toned } from '../output/table.js';
+import { ago, type Cell, duration, formatBytes, type Tone, table, toned } from '../output/text-table.js';
 import { askDaemon } from './control-client.js';
 
 export interface StatusFlags {

@@ -1,5 +1,5 @@
 // Whether output has colours: on a terminal, and never where NO_COLOR says so (https://no-color.org). Pure. Not here: which
-// (table.ts).
+// (text-table.ts).
 
 /** @param stream what is written to */
 export function hasColours(

@@ -1,13 +1,13 @@
 // The file of settings: /etc/dwgd/config.toml, flat TOML. It decides what root does, so it must be root's, and nobody else's to
-// write. Not here: what the settings are (table.ts), what goes before it (sources.ts).
+// write. Not here: what the settings are (settings-table.ts), what goes before it (sources.ts).
 
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode, isNotFound, messageOf } from '../../base/errors.js';
 import { excerpt } from '../../base/text.js';
 import { NotAFileError, readRegularFile } from '../../files/regular-file.js';
-import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey } from './table.js';
-import { UsageError, unknownWord } from './values.js';
+import { UsageError, unknownWord } from './flag-values.js';
+import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey } from './settings-table.js';
 
 const MAX_BYTES = 64 * 1024;
 

@@ -1,10 +1,10 @@
-// The flags of the command line that settings have, as commander takes them. Not here: the settings (table.ts), what goes
+// The flags of the command line that settings have, as commander takes them. Not here: the settings (settings-table.ts), what goes
 // before a flag (sources.ts).
 
 import { type Command, Option } from 'commander';
 import { fromGoFlags } from './go-flags.js';
+import { SETTINGS, type Setting, type SettingKey } from './settings-table.js';
 import type { Sources } from './sources.js';
-import { SETTINGS, type Setting, type SettingKey } from './table.js';
 
 const CONFIG = 'config';
 

@@ -1,11 +1,18 @@
 // Which value of a setting counts: a flag's, else its variable's, else the file's, else the default; and where it came from.
-// Not here: what the settings are (table.ts), how the file is read (file.ts).
+// Not here: what the settings are (settings-table.ts), how the file is read (file.ts).
 
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import type { SettingsFile } from './file.js';
-import { SETTING_KEYS, SETTINGS, type Setting, type SettingKey, type Settings, variableOf } from './table.js';
-import { UsageError, unknownWord } from './values.js';
+import { UsageError, unknownWord } from './flag-values.js';
+import {
+  SETTING_KEYS,
+  SETTINGS,
+  type Setting,
+  type SettingKey,
+  type Settings,
+  variableOf,
+} from './settings-table.js';
 
 const SETTINGS_FILE = '/etc/dwgd/config.toml';
 /** The variable that names another file. */

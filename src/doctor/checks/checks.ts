@@ -7,7 +7,7 @@ import { LEAK_CHECKS } from './leaks.js';
 import { LINK_CHECKS } from './links.js';
 import { MANAGER_CHECKS } from './network-managers.js';
 import { PERMISSION_CHECKS } from './permissions.js';
-import { SERVICE_CHECKS } from './service.js';
+import { SERVICE_CHECKS } from './unit.js';
 
 export const CHECKS: readonly Check[] = [
   ...KERNEL_CHECKS,

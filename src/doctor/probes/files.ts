@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import type { NetworkOptions } from '../../driver/spec/model.js';
 import { readPresharedKey, readSeed } from '../../driver/tunnel/secrets.js';
 import type { FileFacts, PermissionFacts } from '../checks/facts.js';
-import type { HostTree } from './tree.js';
+import type { HostTree } from './file-tree.js';
 
 /** The user whose Docker's networks these are. */
 const ROOT = 0;

@@ -4,7 +4,7 @@
 import { RtNetlink } from '../../netlink/route/client.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import type { ConfFile, ManagerFacts } from '../checks/facts.js';
-import type { HostTree } from './tree.js';
+import type { HostTree } from './file-tree.js';
 
 const SYSTEMD = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map(at => `${at}/systemd`);
 const NETWORK_MANAGER = ['/etc', '/run', '/usr/lib'].map(at => `${at}/NetworkManager`);

@@ -1,8 +1,8 @@
 // In which order the base chains of a hook are run. The kernel lists chains table by table, and does not tell which of two tables
 // is first at a place that they share. Pure. Not here: what the chains do (traversal.ts).
 
+import type { Packet } from './first-packet.js';
 import { type HookName, type ListedChain, placeKey, type Ruleset } from './instruction.js';
-import type { Packet } from './packet.js';
 
 /** NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC: where all chains of type nat are run, whatever their own priorities. */
 const NAT_PRIORITIES: Readonly<Record<HookName, number>> = {

@@ -3,8 +3,8 @@
 
 import { type Address, fromBytes } from '../../base/ip.js';
 import { type Bits, hostWord, isKnown, knownBits, sliceBits, unknownBits } from './bits.js';
-import type { LinkRef, Packet } from './packet.js';
-import { protocolNumber } from './packet.js';
+import type { LinkRef, Packet } from './first-packet.js';
+import { protocolNumber } from './first-packet.js';
 
 const IFNAME_BYTES = 16;
 const [NETWORK, TRANSPORT] = [1, 2] as const;

@@ -14,10 +14,10 @@ import {
   sliceBits,
   unknownBits,
 } from './bits.js';
+import type { Packet } from './first-packet.js';
 import type { Instruction, ListedRule, ListedSet, SetElement, Verdict } from './instruction.js';
 import { CT_MARK, loadConnection, loadFib, loadMeta, loadPayload, META_MARK } from './loads.js';
 import { translate } from './nat.js';
-import type { Packet } from './packet.js';
 import { judgeMatch, markOf, natRange } from './xtables.js';
 
 const REGISTERS = 64;

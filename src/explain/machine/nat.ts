@@ -2,8 +2,8 @@
 // matches (machine.ts).
 
 import { type Bits, equalBits, isKnown, unknownBits } from './bits.js';
+import { type Packet, portBits } from './first-packet.js';
 import type { Instruction } from './instruction.js';
-import { type Packet, portBits } from './packet.js';
 
 /** NF_NAT_RANGE_* of <linux/netfilter/nf_nat.h>. */
 const [PROTO_OFFSET, NETMAP] = [1 << 5, 1 << 6] as const;

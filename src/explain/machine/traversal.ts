@@ -2,11 +2,11 @@
 // not to. Pure. Not here: one rule (machine.ts), which hooks there are (walk.ts).
 
 import type { Work } from '../../netlink/work.js';
+import type { Packet } from './first-packet.js';
 import { ordersAt, placeOf } from './hook-order.js';
 import type { HookName, ListedChain, ListedRule, Ruleset } from './instruction.js';
 import { placeKey } from './instruction.js';
 import { judgeRule, type MachineWorld } from './machine.js';
-import type { Packet } from './packet.js';
 
 /** The kernel's own: jumps within one another. */
 const MAX_DEPTH = 16;

@@ -4,8 +4,8 @@
 import { type Address, fromBytes } from '../../base/ip.js';
 import { CT_STATE, matchExtension } from '../../nft/filter-chain.js';
 import { type Bits, hostNumber, hostWord, type Judgement, knownBits, maskBits, negate } from './bits.js';
+import { type Packet, portBits } from './first-packet.js';
 import { connectionState, knownType } from './loads.js';
-import { type Packet, portBits } from './packet.js';
 
 const [INVERT_SOURCE, INVERT_DESTINATION] = [1, 2] as const;
 const ANY_PORT = [0, 0xffff] as const;

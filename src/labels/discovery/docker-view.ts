@@ -3,8 +3,8 @@
 
 import { type Address, maskPrefix, parseAddress, parsePrefix } from '../../base/ip.js';
 import { DRIVER_NAME, ownKey } from '../../base/ownership.js';
+import { healthInspected, healthListed, type InspectedState } from '../../docker/container-health.js';
 import { linksOf, serviceOf } from '../../docker/container-names.js';
-import { healthInspected, healthListed, type InspectedState } from '../../docker/health.js';
 import type { Attachment, ContainerView } from './container.js';
 
 /** The fields of an entry of `NetworkSettings.Networks` that are used; a listing lacks some of them. */

@@ -1,9 +1,9 @@
 // All matches and targets, and the search for one by its name. An entry added to one of the lists is a match or a
 // target more. Not here: the entries (nft/iptables/matches/, nft/iptables/targets/).
 
-import { CONNECTION_MATCHES } from './matches/connection.js';
+import { HOST_MATCHES } from './matches/circumstances.js';
+import { CONNECTION_MATCHES } from './matches/connection-data.js';
 import { CONNTRACK_MATCHES } from './matches/conntrack.js';
-import { HOST_MATCHES } from './matches/host.js';
 import { ICMP_MATCHES } from './matches/icmp.js';
 import { IPSEC_MATCHES } from './matches/ipsec.js';
 import { IPV6_HEADER_MATCHES } from './matches/ipv6-headers.js';

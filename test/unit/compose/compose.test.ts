@@ -6,7 +6,7 @@ import { parseDotEnv } from '../../../src/compose/dot-env.js';
 import { interpolate } from '../../../src/compose/interpolate.js';
 import { loadFiles } from '../../../src/compose/load.js';
 import { normalizeName } from '../../../src/compose/project.js';
-import { formatPlace } from '../../../src/compose/tree.js';
+import { formatPlace } from '../../../src/compose/yaml-tree.js';
 import { preview } from '../../support/planned.js';
 
 const APP = 'twine.iptables.rule.a: TWINE_INPUT -j DROP';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../../src/base/ip.js';
-import { addressOnNetworks, readDestination } from '../../../src/explain/destination.js';
+import { addressOnNetworks, readDestination } from '../../../src/explain/question.js';
 import { container } from '../../support/label-world.js';
 
 const FORMS: readonly (readonly [text: string, read: string | undefined])[] = [

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Bits } from '../../../src/explain/machine/bits.js';
 import { knownBits } from '../../../src/explain/machine/bits.js';
+import { Packet, type PacketQuestion } from '../../../src/explain/machine/first-packet.js';
 import {
   type Instruction,
   type ListedChain,
@@ -12,7 +13,6 @@ import {
   type SetElement,
 } from '../../../src/explain/machine/instruction.js';
 import type { MachineWorld } from '../../../src/explain/machine/machine.js';
-import { Packet, type PacketQuestion } from '../../../src/explain/machine/packet.js';
 import { lookUpInSet } from '../../../src/explain/machine/sets.js';
 import { fullBudget, runHook } from '../../../src/explain/machine/traversal.js';
 import { nameDecider } from '../../../src/explain/machine/wording.js';

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { formatAddress } from '../../../src/base/ip.js';
 import { peerFor } from '../../../src/explain/machine/allowed-ips.js';
 import { knownBits } from '../../../src/explain/machine/bits.js';
+import { Packet } from '../../../src/explain/machine/first-packet.js';
 import {
   type HookName,
   type Instruction,
@@ -11,7 +12,6 @@ import {
   type ListedRule,
   placeKey,
 } from '../../../src/explain/machine/instruction.js';
-import { Packet } from '../../../src/explain/machine/packet.js';
 import { type NetnsView, type RouteAnswer, Walk } from '../../../src/explain/machine/walk.js';
 import type { RouteQuery } from '../../../src/netlink/route/lookup.js';
 import { finish } from '../../../src/netlink/work.js';

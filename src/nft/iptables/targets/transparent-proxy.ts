@@ -1,5 +1,5 @@
 // The target that hands a packet to a socket of this namespace whatever its destination is: TPROXY. Not here: what asks
-// for such a socket (nft/iptables/matches/host.ts), routes by marks.
+// for such a socket (nft/iptables/matches/circumstances.ts), routes by marks.
 
 import { meta, type Statement } from '../../expression.js';
 import { type Extension, needProtocol } from '../syntax/extension.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasColours } from '../../../../src/cli/output/colours.js';
-import { ago, duration, formatBytes, table } from '../../../../src/cli/output/table.js';
+import { ago, duration, formatBytes, table } from '../../../../src/cli/output/text-table.js';
 
 for (const [what, stream, env, expected] of [
   ['a terminal has colours', { isTTY: true }, {}, true],

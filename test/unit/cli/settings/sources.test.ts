@@ -15,10 +15,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Command } from 'commander';
+import { UsageError } from '../../../../src/cli/settings/flag-values.js';
 import { givenBy } from '../../../../src/cli/settings/flags.js';
+import {
+  plainValue,
+  SETTINGS,
+  type SettingKey,
+  variableOf,
+} from '../../../../src/cli/settings/settings-table.js';
 import { resolveSettings } from '../../../../src/cli/settings/sources.js';
-import { plainValue, SETTINGS, type SettingKey, variableOf } from '../../../../src/cli/settings/table.js';
-import { UsageError } from '../../../../src/cli/settings/values.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-settings-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,12 +1,11 @@
 // The daemon's settings, one table: flags, variables, keys of the file and the tables of the manual are made from it. Not here:
-// how values are read (values.ts), which source counts (sources.ts).
+// how values are read (flag-values.ts), which source counts (sources.ts).
 
 import { InvalidArgumentError } from 'commander';
 import { formatPrefix, type Prefix } from '../../base/ip.js';
 import { formatMetricsAddress, type MetricsAddress } from '../../control/metrics-address.js';
 import type { DaemonOptions } from '../../daemon.js';
 import { DEFAULT_DOCKER_HOST } from '../../docker/docker-host.js';
-import { readGoBoolean } from './go-flags.js';
 import {
   readDockerHost,
   readLinkNames,
@@ -15,7 +14,8 @@ import {
   readRootless,
   readSeconds,
   UsageError,
-} from './values.js';
+} from './flag-values.js';
+import { readGoBoolean } from './go-flags.js';
 
 /** What every setting comes to. */
 export interface Settings {

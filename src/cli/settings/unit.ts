@@ -1,10 +1,10 @@
 // The settings of the service of this host: the flags of its unit, its variables, the file. Nothing is asked of systemd. Not
-// here: how units are found (doctor/probes/service.ts), which source counts (sources.ts).
+// here: how units are found (doctor/probes/unit.ts), which source counts (sources.ts).
 
 import { Command, CommanderError } from 'commander';
+import { readDockerHost, UsageError } from './flag-values.js';
 import { givenBy } from './flags.js';
 import { type Resolved, resolveSettings } from './sources.js';
-import { readDockerHost, UsageError } from './values.js';
 
 /**
  * What the daemon has when systemd starts it; without a unit, what it would have here.
@@ -12,8 +12,8 @@ import { readDockerHost, UsageError } from './values.js';
  * @throws UsageError where a variable, the file or the unit has a mistake
  */
 export async function settingsOfService(dockerHost?: string): Promise<Resolved> {
-  const { commandOfUnit } = await import('../../doctor/probes/service.js');
-  const { HostTree } = await import('../../doctor/probes/tree.js');
+  const { commandOfUnit } = await import('../../doctor/probes/unit.js');
+  const { HostTree } = await import('../../doctor/probes/file-tree.js');
   const unit = commandOfUnit(new HostTree());
   const { flags, file } = flagsOf(unit.words);
   const given =

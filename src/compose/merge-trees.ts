@@ -1,7 +1,7 @@
 // Two trees of compose files as one, as compose joins a file with those before it, and a service with the one that it
 // extends. Pure. Not here: which files (load.ts).
 
-import type { Entry, Mapping, Place, YamlTree } from './tree.js';
+import type { Entry, Mapping, Place, YamlTree } from './yaml-tree.js';
 
 /** Members of a service that are a list or a mapping as one likes, and are joined by key. */
 const KEYED: ReadonlySet<string> = new Set(['labels', 'networks', 'environment', 'sysctls', 'annotations']);

@@ -1,12 +1,12 @@
 // What systemd is told of dwgd and Docker, by its own files: no program is run, and nobody is asked. Not here: what is wrong
-// with it (doctor/checks/service.ts).
+// with it (doctor/checks/unit.ts).
 
 import { dirname } from 'node:path';
 import { RUN_DIR } from '../../../native/lock-file.js';
 import { startTime } from '../../base/proc-stat.js';
 import type { ConfFile, DaemonFacts, ServiceFacts } from '../checks/facts.js';
 import { settingsOf } from '../checks/ini.js';
-import type { HostTree } from './tree.js';
+import type { HostTree } from './file-tree.js';
 
 /** Where units are, the first that counts first. */
 const UNITS = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map(at => `${at}/systemd/system`);

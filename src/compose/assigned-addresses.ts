@@ -1,5 +1,5 @@
 // Addresses for the containers of a compose file. What the file gives is taken; what Docker would choose is made up, each time
-// alike, from ranges that are for examples and tests, and has a name by which it is shown. Not here: the containers (views.ts).
+// alike, from ranges that are for examples and tests, and has a name by which it is shown. Not here: the containers (inspections.ts).
 
 import {
   type Address,
@@ -13,7 +13,7 @@ import {
 } from '../base/ip.js';
 import { quote } from '../base/plain-text.js';
 import type { ComposeNetwork, Service } from './project.js';
-import { ComposeError, type Place } from './tree.js';
+import { ComposeError, type Place } from './yaml-tree.js';
 
 /** 198.18.0.0/15 (RFC 2544), a /24 for each network; and a /64 of 2001:db8::/32 (RFC 3849). */
 const [FIRST, SECOND] = [198, 18] as const;

@@ -1,5 +1,5 @@
 // Faults of the service: that it does not run, is not started at boot, or comes up after Docker. Pure. Not here: where units
-// are (doctor/probes/service.ts).
+// are (doctor/probes/unit.ts).
 
 import type { ConfFile, ServiceFacts } from './facts.js';
 import { type Check, when } from './finding.js';

@@ -1,5 +1,5 @@
 // Matches on what the host knows of a packet beyond its bytes: cpu, cgroup, devgroup, realm, socket, owner, rpfilter.
-// Not here: the types of its addresses (packet.ts), its connection (conntrack.ts, connection.ts).
+// Not here: the types of its addresses (packet.ts), its connection (conntrack.ts, connection-data.ts).
 
 import { type Expression, match, meta, type Statement } from '../../expression.js';
 import type { Hook } from '../syntax/chains.js';

@@ -1,5 +1,5 @@
 // The containers of a compose file as Docker would describe them once it has started them. Not here: their addresses
-// (addresses.ts), the plan for them (preview.ts).
+// (assigned-addresses.ts), the plan for them (preview.ts).
 
 import { createHash } from 'node:crypto';
 import { type Address, formatAddress, formatPrefix, prefixContains } from '../base/ip.js';
@@ -12,9 +12,9 @@ import type {
 } from '../labels/discovery/container.js';
 import { networkKind, twineLabels } from '../labels/discovery/docker-view.js';
 import { isOwnStack } from '../labels/discovery/runtimes.js';
-import { bridgeMac, containerNames, Subnets } from './addresses.js';
+import { bridgeMac, containerNames, Subnets } from './assigned-addresses.js';
 import type { ComposeNetwork, NetworkConnection, Project, Service } from './project.js';
-import { ComposeError } from './tree.js';
+import { ComposeError } from './yaml-tree.js';
 
 /** What a plan is made from, and how what is made up in it is shown. */
 export interface ComposeWorld {

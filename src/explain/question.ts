@@ -4,7 +4,7 @@
 import { type Address, type Family, formatAddress, parseAddress } from '../base/ip.js';
 import { quote } from '../base/plain-text.js';
 import type { ContainerView } from '../labels/discovery/container.js';
-import type { AskedProtocol, PacketQuestion } from './machine/packet.js';
+import type { AskedProtocol, PacketQuestion } from './machine/first-packet.js';
 
 /** As it was typed: an address, or a name. */
 export interface TypedDestination extends Omit<PacketQuestion, 'to'> {
