@@ -8,8 +8,8 @@ import { type Route, RTN_LOCAL, RTN_UNICAST } from '../../netlink/route/route.js
 import type { Work } from '../../netlink/work.js';
 import { type Bits, hostNumber, isKnown, knownBits, unknownBits } from './bits.js';
 import type { HookName, Ruleset } from './instruction.js';
-import type { MachineWorld } from './machine.js';
 import { type LinkRef, type Packet, protocolNumber } from './packet.js';
+import type { MachineWorld } from './run.js';
 import { type Decider, fullBudget, type HookEvent, runHook } from './traversal.js';
 
 /** `matched` is the route as it stands in its table, where the kernel tells. */

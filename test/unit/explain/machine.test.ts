@@ -11,8 +11,8 @@ import {
   type Ruleset,
   type SetElement,
 } from '../../../src/explain/machine/instruction.js';
-import type { MachineWorld } from '../../../src/explain/machine/machine.js';
 import { Packet, type PacketQuestion } from '../../../src/explain/machine/packet.js';
+import type { MachineWorld } from '../../../src/explain/machine/run.js';
 import { lookUpInSet } from '../../../src/explain/machine/sets.js';
 import { fullBudget, runHook } from '../../../src/explain/machine/traversal.js';
 import { nameDecider } from '../../../src/explain/machine/wording.js';
