@@ -1,69 +1,125 @@
 // `node dist/test/unit/run.js [--reporter dot]`: every unit test, in a few processes. `node --test` starts one for each file,
-// and what it loads anew each time costs more than the tests.
-import { spawn } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+// and what it loads anew each time costs more than the tests. With files: these, in this process and this order.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { test } from 'node:test';
 import { parseArgs } from 'node:util';
 
-/** Processes for each processor: each loads most of the project anew, which takes a second. */
-const HANDS_PER_PROCESSOR = 2;
-/** Of these at a time: what some of them wait, others compute. */
-const AT_ONCE = 2;
+const folder = import.meta.dirname;
+/** Milliseconds that each file took the last time. */
+const TIMES = join(folder, 'times.json');
+/** One more than there are processors: what one waits, others compute. Each loads most of the project, which takes seconds. */
+const HANDS = availableParallelism() + 1;
+/** What a process asks for the next file with. */
+const NEXT = 'next';
 
-const { values, positionals: files } = parseArgs({
+const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { reporter: { type: 'string', default: 'spec' } },
+  options: { reporter: { type: 'string', default: 'spec' }, hand: { type: 'boolean', default: false } },
 });
 
-/** The files dealt out so that each hand has about as much: the largest first, in turn, there and back. */
-function deal(files: readonly string[], hands: number): string[][] {
-  const dealt = Array.from({ length: hands }, (): string[] => []);
-  const size = (file: string): number => statSync(file).size;
-  for (const [n, file] of [...files].sort((a, b) => size(b) - size(a)).entries()) {
-    const at = n % (2 * hands);
-    dealt[at < hands ? at : 2 * hands - 1 - at]!.push(file);
+/** The files that are left, the longest last; how long each takes, as far as that is known. */
+class Queue {
+  readonly #times: Map<string, number>;
+  readonly #files: string[];
+
+  constructor(files: readonly string[]) {
+    this.#times = new Map(Object.entries(readTimes()));
+    // One that is new may be long.
+    const weight = (file: string): number =>
+      this.#times.get(relative(folder, file)) ?? 1e6 + statSync(file).size;
+    const weights = new Map(files.map(file => [file, weight(file)]));
+    this.#files = [...files].sort((a, b) => weights.get(a)! - weights.get(b)!);
   }
-  return dealt.filter(hand => hand.length > 0);
+
+  /** The longest of those that are left. */
+  take(): string | undefined {
+    return this.#files.pop();
+  }
+
+  took(file: string, ms: number): void {
+    this.#times.set(relative(folder, file), Math.round(ms));
+  }
+
+  save(): void {
+    writeFileSync(TIMES, JSON.stringify(Object.fromEntries(this.#times)));
+  }
 }
 
-/** Runs the files in one process; its output comes when it has ended, in one piece. Resolves to whether all passed. */
-function runHand(files: readonly string[]): Promise<boolean> {
+function readTimes(): Record<string, number> {
+  try {
+    return JSON.parse(readFileSync(TIMES, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Runs files of the queue in one process, one after the other, until none is left. Its output comes when it has ended, in one
+ * piece. Resolves to whether all passed.
+ */
+async function runHand(queue: Queue): Promise<boolean> {
   // Room for what lives for a moment: most of what tests make.
   const args = [
     '--max-semi-space-size=32',
     `--test-reporter=${values.reporter}`,
     import.meta.filename,
-    ...files,
+    '--hand',
   ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
   const output: Buffer[] = [];
-  child.stdout.on('data', (part: Buffer) => output.push(part));
-  return new Promise(resolve => {
-    child.on('close', status => {
-      process.stdout.write(Buffer.concat(output));
-      if (status !== 0) console.error(`A process with unit tests ended with ${status ?? 'a signal'}.`);
-      resolve(status === 0);
-    });
-  });
+  child.stdout!.on('data', (part: Buffer) => output.push(part));
+  const files = handOut(queue, child);
+  const [status] = await once(child, 'close');
+  process.stdout.write(Buffer.concat(output));
+  if (status === 0 && files.at(-1) === undefined) return true;
+  const names = files.filter(file => file !== undefined).map(file => relative(process.cwd(), file));
+  console.error(`A process with unit tests ended with ${status ?? 'a signal'}. It ran: ${names.join(' ')}`);
+  return false;
 }
 
-if (files.length > 0) {
-  for (const file of files) await import(file);
+/** Gives a process a file of the queue each time that it asks. Returns what it was given, in the end undefined. */
+function handOut(queue: Queue, child: ChildProcess): (string | undefined)[] {
+  const files: (string | undefined)[] = [];
+  let since = 0;
+  child.on('message', message => {
+    if (message !== NEXT) return;
+    const last = files.at(-1);
+    if (last !== undefined) queue.took(last, performance.now() - since);
+    const file = queue.take();
+    files.push(file);
+    since = performance.now();
+    child.send({ file: file ?? null });
+  });
+  return files;
+}
+
+async function nextFile(): Promise<string | null> {
+  process.send!(NEXT);
+  // The channel keeps the process only while it is listened to, so that a test that waits for nothing is found out.
+  const [{ file }] = await once(process, 'message');
+  return file;
+}
+
+if (values.hand) {
+  for (let file = await nextFile(); file !== null; file = await nextFile()) {
+    await import(file);
+    // Tests of a process take turns: after this one's, those of the file are over.
+    await test(`so much for ${relative(folder, file)}`, () => undefined);
+  }
+  process.disconnect();
+} else if (positionals.length > 0) {
+  for (const file of positionals) await import(join(process.cwd(), file));
 } else {
-  const folder = import.meta.dirname;
-  const all = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
     name.endsWith('.test.js'),
   );
-  const processors = availableParallelism();
-  const hands = deal(
-    all.map(name => join(folder, name)),
-    processors * HANDS_PER_PROCESSOR,
-  );
-  let isWell = true;
-  const work = async (): Promise<void> => {
-    for (let hand = hands.shift(); hand; hand = hands.shift()) isWell = (await runHand(hand)) && isWell;
-  };
-  await Promise.all(Array.from({ length: processors * AT_ONCE }, work));
+  const queue = new Queue(names.map(name => join(folder, name)));
+  const passed = await Promise.all(Array.from({ length: HANDS }, () => runHand(queue)));
+  queue.save();
+  const isWell = passed.every(Boolean) && queue.take() === undefined;
   process.exitCode = isWell ? 0 : 1;
 }

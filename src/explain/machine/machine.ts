@@ -1,7 +1,6 @@
 // One rule on one packet: whether it matches, what it changes, what it decides. Pure: what cannot be judged is said to be so.
-// Not here: chains (traversal.ts), values (loads.ts), xtables' extensions (xtables.ts).
+// Not here: chains (traversal.ts), registers (run.ts), values (loads.ts), xtables' extensions (xtables.ts).
 
-import type { Address } from '../../base/ip.js';
 import {
   type Bits,
   compareBits,
@@ -15,30 +14,11 @@ import {
   unknownBits,
 } from './bits.js';
 import type { Packet } from './first-packet.js';
-import type { Instruction, ListedRule, ListedSet, SetElement, Verdict } from './instruction.js';
+import type { Instruction, ListedRule, Verdict } from './instruction.js';
 import { CT_MARK, loadConnection, loadFib, loadMeta, loadPayload, META_MARK } from './loads.js';
 import { translate } from './nat.js';
+import { type MachineWorld, REGISTERS, Run } from './run.js';
 import { judgeMatch, markOf, natRange } from './xtables.js';
-
-const REGISTERS = 64;
-
-/** What a rule is judged by beside the packet. */
-export interface MachineWorld {
-  /** RTN_* of an address in the namespace. */
-  typeOf(address: Address): number | undefined;
-  /** The addresses of a link that masquerading takes, or redirecting. */
-  addressOf(packet: Packet, end: 'oif' | 'iif'): Bits;
-  /** Undefined: they are too many, or there is no such set. */
-  elements(
-    rule: ListedRule,
-    set: string,
-  ): { readonly set: ListedSet; readonly elements: readonly SetElement[] } | undefined;
-  lookUp(
-    set: ListedSet,
-    elements: readonly SetElement[],
-    key: Bits,
-  ): { readonly found: Judgement; readonly element?: SetElement };
-}
 
 interface Judged {
   /** False: the rule is not for the packet; undefined: it may be. */
@@ -46,34 +26,6 @@ interface Judged {
   readonly verdict?: Verdict | 'unknown';
   /** It changed an address or a port: the verdict is to accept. */
   readonly translation?: 'source' | 'destination';
-}
-
-/** The registers and how sure it is that the rule matches, while it is judged. */
-class Run {
-  registers: Bits = unknownBits(REGISTERS);
-  isSure: boolean;
-  verdict: Verdict | 'unknown' | undefined;
-  translation: 'source' | 'destination' | undefined;
-
-  constructor(
-    readonly rule: ListedRule,
-    readonly packet: Packet,
-    readonly world: MachineWorld,
-    isSure: boolean,
-  ) {
-    this.isSure = isSure;
-  }
-
-  read(place: number, length: number): Bits {
-    return sliceBits(this.registers, place, length);
-  }
-
-  write(place: number, value: Bits): void {
-    const padding = (4 - (value.value.length % 4)) % 4;
-    const padded = { value: Buffer.alloc(padding), known: Buffer.alloc(padding, 0xff) };
-    this.registers = patchBits(this.registers, place, value);
-    this.registers = patchBits(this.registers, place + value.value.length, padded);
-  }
 }
 
 /** @param isSure whether the packet surely gets to the rule; what it changes is not known otherwise */

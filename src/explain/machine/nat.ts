@@ -2,8 +2,9 @@
 // matches (machine.ts).
 
 import { type Bits, equalBits, isKnown, unknownBits } from './bits.js';
-import { type Packet, portBits } from './first-packet.js';
+import { portBits } from './first-packet.js';
 import type { Instruction } from './instruction.js';
+import type { Run } from './run.js';
 
 /** NF_NAT_RANGE_* of <linux/netfilter/nf_nat.h>. */
 const [PROTO_OFFSET, NETMAP] = [1 << 5, 1 << 6] as const;
@@ -17,15 +18,8 @@ type Translation =
   /** Of xtables. */
   | { readonly op: 'range'; readonly isSource: boolean; readonly address?: Bits; readonly port?: Bits };
 
-interface NatRun {
-  readonly packet: Packet;
-  readonly isSure: boolean;
-  readonly world: { addressOf(packet: Packet, end: 'oif' | 'iif'): Bits };
-  read(place: number, length: number): Bits;
-}
-
 /** Changes the packet, where it surely gets there; says which end is meant. */
-export function translate(how: Translation, run: NatRun): 'source' | 'destination' {
+export function translate(how: Translation, run: Run): 'source' | 'destination' {
   const { packet, world } = run;
   const end = how.op === 'masquerade' || (how.op !== 'redirect' && how.isSource) ? 'source' : 'destination';
   if (!run.isSure || packet.translated[end] || packet.isUntracked) return end;
@@ -45,7 +39,7 @@ export function translate(how: Translation, run: NatRun): 'source' | 'destinatio
 
 function wanted(
   how: Translation,
-  run: NatRun,
+  run: Run,
   ownAddress: () => Bits,
 ): { readonly address?: Bits; readonly port?: Bits } {
   if (how.op === 'range') return how;
@@ -63,12 +57,12 @@ function wanted(
 }
 
 /** Of a range the kernel takes one by a hash. */
-function sameEnds([min, max]: readonly [number, number], length: number, run: NatRun): Bits {
+function sameEnds([min, max]: readonly [number, number], length: number, run: Run): Bits {
   const [low, high] = [run.read(min, length), run.read(max, length)];
   return isKnown(high) && equalBits(low, high.value) === true ? low : unknownBits(length);
 }
 
-function portOf(range: readonly [number, number], flags: number, run: NatRun): Bits {
+function portOf(range: readonly [number, number], flags: number, run: Run): Bits {
   const [low, high] = [run.read(range[0], 2), run.read(range[1], 2)];
   if ((flags & PROTO_OFFSET) === 0) return sameEnds(range, 2, run);
   const { port } = run.packet;

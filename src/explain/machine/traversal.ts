@@ -6,7 +6,8 @@ import type { Packet } from './first-packet.js';
 import { ordersAt, placeOf } from './hook-order.js';
 import type { HookName, ListedChain, ListedRule, Ruleset } from './instruction.js';
 import { placeKey } from './instruction.js';
-import { judgeRule, type MachineWorld } from './machine.js';
+import { judgeRule } from './machine.js';
+import type { MachineWorld } from './run.js';
 
 /** The kernel's own: jumps within one another. */
 const MAX_DEPTH = 16;

@@ -9,7 +9,7 @@ import type { Work } from '../../netlink/work.js';
 import { type Bits, hostNumber, isKnown, knownBits, unknownBits } from './bits.js';
 import { type LinkRef, type Packet, protocolNumber } from './first-packet.js';
 import type { HookName, Ruleset } from './instruction.js';
-import type { MachineWorld } from './machine.js';
+import type { MachineWorld } from './run.js';
 import { type Decider, fullBudget, type HookEvent, runHook } from './traversal.js';
 
 /** `matched` is the route as it stands in its table, where the kernel tells. */

@@ -42,6 +42,11 @@ export function putsTable(change: Change): change is PutTable {
   return change.kind === 'createTable' || change.kind === 'replaceTable';
 }
 
+/** Whether the ruleset is another one after it. */
+export function altersRuleset(change: Change): boolean {
+  return putsTable(change) || change.kind === 'deleteTable';
+}
+
 /** Whether it takes a route or a policy rule away. */
 export function isDeletion({ kind }: Change): boolean {
   return kind === 'deleteRoute' || kind === 'deleteRule';

@@ -18,7 +18,6 @@ import {
 } from './docker-answers.js';
 import {
   fingerprint,
-  type InspectedContainer,
   isRunning,
   joinedContainer,
   type ListedContainer,
@@ -33,7 +32,7 @@ import { Networks } from './networks.js';
 import { hiddenNetns, isStill, netnsOfContainer, processExists } from './proc-netns.js';
 import {
   type ContainerSnapshot,
-  type LabelOrigins,
+  type LabelledInspection,
   snapshotInspected,
   snapshotListed,
   snapshotStopped,
@@ -59,12 +58,6 @@ interface ContainersParts {
 
 /** Concurrent inspections. */
 const MAX_CONCURRENCY = 16;
-
-/** What Docker says of a container and its image. */
-interface Inspection {
-  readonly container: InspectedContainer;
-  readonly own: LabelOrigins;
-}
 
 export class Containers {
   readonly #parts: ContainersParts;
@@ -171,7 +164,7 @@ export class Containers {
 
   async #snapshot(
     listed: ListedContainer,
-    early: Promise<Inspection | undefined> | undefined,
+    early: Promise<LabelledInspection | undefined> | undefined,
     { fullResync, again }: { readonly fullResync: boolean; readonly again: boolean },
   ): Promise<ContainerSnapshot | undefined> {
     const id = listed.Id;
@@ -204,7 +197,7 @@ export class Containers {
     };
     const netns = Running ? netnsOfContainer({ id, pid: Pid, sandboxKey }, lookUp) : undefined;
     const dns = own.labels.size > 0 ? dnsOf(container) : {};
-    const snapshot = snapshotInspected(container, own, { ...(netns && { netns }), ...dns }, kindOf);
+    const snapshot = snapshotInspected(inspection, { ...(netns && { netns }), ...dns }, kindOf);
     // If an event has come meanwhile, or there is no process yet, it is inspected again.
     return this.#keep(id, this.#numbered(snapshot), snapshot.view.netns !== undefined);
   }
@@ -225,8 +218,8 @@ export class Containers {
   async #inspectAs(
     current: string,
     { Id }: ListedContainer,
-    early: Promise<Inspection | undefined> | undefined,
-  ): Promise<Inspection | undefined> {
+    early: Promise<LabelledInspection | undefined> | undefined,
+  ): Promise<LabelledInspection | undefined> {
     const inspection = await early;
     return inspection && fingerprint(inspection.container) === current ? inspection : this.#inspect(Id);
   }
@@ -242,7 +235,7 @@ export class Containers {
   }
 
   /** A container with its labels; undefined when it is gone. */
-  async #inspect(id: string): Promise<Inspection | undefined> {
+  async #inspect(id: string): Promise<LabelledInspection | undefined> {
     const container = await unlessGone(this.#queries.get(inspectPath(id), readInspection));
     if (!container) return undefined;
     // Labels of a stopped container do not count, and its image may be gone.

@@ -19,6 +19,12 @@ export type LabelOrigins = Pick<
   'labels' | 'imageLabels' | 'unverified' | 'ownStack' | 'unknownRuntime'
 >;
 
+/** What Docker says of a container and its image. */
+export interface LabelledInspection {
+  readonly container: InspectedContainer;
+  readonly own: LabelOrigins;
+}
+
 export interface ContainerSnapshot extends SnapshotContent {
   /** Of no other snapshot, of whatever container. */
   readonly revision: number;
@@ -33,10 +39,9 @@ interface SnapshotContent {
   readonly view: Omit<ContainerView, 'revision' | 'hostNetwork' | 'isIndeterminate'>;
 }
 
-/** A container that was inspected. The third parameter is what files and /proc show. */
+/** A container that was inspected. @param files what files and /proc show */
 export function snapshotInspected(
-  container: InspectedContainer,
-  own: LabelOrigins,
+  { container, own }: LabelledInspection,
   files: Pick<ContainerView, 'netns' | 'hostDns' | 'privateDns'>,
   kindOf: KindOf,
 ): SnapshotContent {
@@ -58,9 +63,9 @@ export function snapshotStopped(
   fingerprintOfListing: string,
   kindOf: KindOf,
 ): SnapshotContent {
-  const none = { labels: new Map(), imageLabels: [] };
+  const own = { labels: new Map(), imageLabels: [] };
   return {
-    ...snapshotInspected(container, none, {}, kindOf),
+    ...snapshotInspected({ container, own }, {}, kindOf),
     running: false,
     fingerprint: fingerprintOfListing,
   };

@@ -9,7 +9,7 @@ import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
 import { legacyForwardChains } from '../../nft/legacy-tables.js';
-import { isOfRouting, needsSecondRound } from '../diff/change-groups.js';
+import { altersRuleset, isOfRouting, needsSecondRound } from '../diff/change-groups.js';
 import { diff } from '../diff/diff.js';
 import { diffRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
@@ -43,8 +43,6 @@ interface SandboxParts {
   readonly trace?: Trace;
 }
 
-/** Changes that alter the ruleset. */
-const TABLE_CHANGES: ReadonlySet<Change['kind']> = new Set(['createTable', 'replaceTable', 'deleteTable']);
 /** The second round sees what the new routes have altered: by which interface an address is reached. */
 const MAX_ROUNDS = 2;
 
@@ -139,9 +137,10 @@ export class Sandboxes {
         this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, warned: told });
       else this.#settled.delete(key);
       if (isDone) this.#searched.add(key);
-      if ([...next, ...closing.changes].some(({ kind }) => TABLE_CHANGES.has(kind))) {
+      if ([...next, ...closing.changes].some(altersRuleset)) {
         this.#baselines.recordLater(desired.netns, applied.placed);
-        if (unreadable && isDone) this.#trustNow(key, session);
+        // What cannot be read counts as intact as long as nobody changes the ruleset from here on.
+        if (unreadable && isDone) this.#tamperCheck.trust(key, session.generation());
         if (isDone) session.deleteStaleFlows(desired.udpForwards ?? []);
       }
       if (isLast)
@@ -245,11 +244,5 @@ export class Sandboxes {
       return read.snapshot;
     });
     return { isTampered, unreadable: read.unreadable };
-  }
-
-  /** A table that cannot be read counts as intact as long as nobody changes the ruleset from here on. */
-  #trustNow(key: string, session: NetnsSession): void {
-    const generation = session.generation();
-    if (generation !== undefined) this.#tamperCheck.trust(key, generation);
   }
 }

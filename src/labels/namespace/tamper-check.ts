@@ -42,9 +42,9 @@ export class TamperCheck {
     return !isIntact;
   }
 
-  /** Records a table that was just installed and cannot be read: only the generation is known. */
-  trust(key: string, generation: number): void {
-    this.#known.set(key, { generation });
+  /** Records a table that was just installed and cannot be read: only the generation is known, if that is. */
+  trust(key: string, generation: number | undefined): void {
+    if (generation !== undefined) this.#known.set(key, { generation });
   }
 
   /** Records the content of a table that was just installed. */

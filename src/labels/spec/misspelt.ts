@@ -110,5 +110,8 @@ function isRouteWord(word: string): boolean {
 /** Whether a typing error makes the word of one of the others: a few letters, or their order. */
 function isNear(word: string, others: readonly string[]): boolean {
   const sorted = (text: string): string => [...text].sort().join('');
-  return nearest(word, others) !== undefined || others.some(other => sorted(other) === sorted(word));
+  return (
+    nearest(word, others) !== undefined ||
+    others.some(other => other.length === word.length && sorted(other) === sorted(word))
+  );
 }

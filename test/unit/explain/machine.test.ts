@@ -12,7 +12,7 @@ import {
   type Ruleset,
   type SetElement,
 } from '../../../src/explain/machine/instruction.js';
-import type { MachineWorld } from '../../../src/explain/machine/machine.js';
+import type { MachineWorld } from '../../../src/explain/machine/run.js';
 import { lookUpInSet } from '../../../src/explain/machine/sets.js';
 import { fullBudget, runHook } from '../../../src/explain/machine/traversal.js';
 import { nameDecider } from '../../../src/explain/machine/wording.js';

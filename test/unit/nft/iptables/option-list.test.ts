@@ -149,7 +149,7 @@ for (const extension of [...MATCHES, ...TARGETS]) {
       const of = (rule: string): boolean => [undefined, extension].includes(ownerOf(rule, name));
       const found = names.flatMap(each =>
         examples
-          .filter(rule => of(rule) && ` ${rule} `.includes(` --${each} `))
+          .filter(rule => ` ${rule} `.includes(` --${each} `) && of(rule))
           .map(rule => ({ rule: rule.replace(`! --${each}`, `--${each}`), word: `--${each}` })),
       );
       const one = found.find(({ rule }) => !refusal(rule));

@@ -40,8 +40,11 @@ for (const [family, text, ...expected] of [
   });
 }
 
-/** What becomes of two marks of four bits by a rule's changes in turn, as the kernel makes them. */
-function runCopy(text: string, marks: { meta: number; ct: number }): void {
+/** What becomes of two marks of four bits by the changes of rules in turn, as the kernel makes them. */
+function runCopy(
+  rules: readonly { readonly expr: readonly Statement[] }[],
+  marks: { meta: number; ct: number },
+): void {
   const number = (expression: unknown): number => {
     if (typeof expression === 'number') return expression;
     const [[name, value]] = Object.entries(expression as object) as [[string, unknown]];
@@ -49,7 +52,7 @@ function runCopy(text: string, marks: { meta: number; ct: number }): void {
     const [left, right] = (value as unknown[]).map(number) as [number, number];
     return (name === '&' ? left & right : name === '|' ? left | right : left ^ right) >>> 0;
   };
-  for (const { expr } of translateRule(`TWINE_FORWARD -j CONNMARK ${text}`).rules) {
+  for (const { expr } of rules) {
     for (const statement of expr) {
       if ('match' in statement) {
         if (number(statement.match.left) !== number(statement.match.right)) break;
@@ -65,10 +68,12 @@ for (const option of ['--save-mark', '--restore-mark'] as const) {
   test(`${option} with masks does to every two marks what the kernel's xt_connmark does`, () => {
     for (const nfmask of [0, 3, 6, 0xc, 0xffff_ffff]) {
       for (const ctmask of [0, 3, 5, 0xb, 0xffff_ffff]) {
+        const text = `TWINE_FORWARD -j CONNMARK ${option} --nfmask ${nfmask} --ctmask ${ctmask}`;
+        const { rules } = translateRule(text);
         for (let n = 0; n < 256; n++) {
           const [meta, ct] = [n & 0xf, n >> 4];
           const marks = { meta, ct };
-          runCopy(`${option} --nfmask ${nfmask} --ctmask ${ctmask}`, marks);
+          runCopy(rules, marks);
           const expected =
             option === '--save-mark'
               ? { meta, ct: ((ct & ~ctmask) ^ (meta & nfmask)) >>> 0 }
