@@ -10,12 +10,13 @@ import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import { Host } from '../labels/discovery/host.js';
+import type { Find } from '../labels/find-container.js';
 import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { explainPacket } from './explain.js';
 import { ALONE, type Looking, type Pause, SHARED } from './looking.js';
 import { addressOnNetworks, formatQuestion, type TypedDestination } from './question.js';
-import { type Find, KnownContainers, WayContainers } from './way-containers.js';
+import { KnownContainers, WayContainers } from './way-containers.js';
 
 /** For one of Docker's answers, where nobody else waits for it. */
 const PATIENCE_MS = 10_000;

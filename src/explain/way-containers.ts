@@ -4,14 +4,10 @@
 import { UserError } from '../base/errors.js';
 import { parseAddress, sameAddress } from '../base/ip.js';
 import type { ContainerView } from '../labels/discovery/container.js';
-import { Containers } from '../labels/discovery/containers.js';
+import { Containers, type ContainersParts } from '../labels/discovery/containers.js';
 import { joinedContainer, type ListedContainer, nameOf } from '../labels/discovery/docker-view.js';
+import type { Find } from '../labels/find-container.js';
 import type { Explanation } from './explain.js';
-
-type Named = Pick<ContainerView, 'id' | 'name'>;
-
-/** Chooses one of them; it throws where none is meant. */
-export type Find = (containers: readonly Named[]) => Named;
 
 export class WayContainers {
   readonly #inspected = new Set<string>();
@@ -19,10 +15,7 @@ export class WayContainers {
   #from: string | undefined;
 
   /** @param find where the way begins */
-  constructor(
-    parts: Omit<ConstructorParameters<typeof Containers>[0], 'select' | 'trustImageLabels'>,
-    find: Find,
-  ) {
+  constructor(parts: Omit<ContainersParts, 'select' | 'trustImageLabels'>, find: Find) {
     const select = (listed: readonly ListedContainer[]): ReadonlySet<string> => {
       this.#from ??= find(listed.map(one => ({ id: one.Id, name: nameOf(one) }))).id;
       for (const id of ownersOf(this.#from, listed)) this.#inspected.add(id);

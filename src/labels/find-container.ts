@@ -5,12 +5,13 @@ import { plain, quote } from '../base/plain-text.js';
 import { nearest } from '../base/suggest.js';
 import type { ContainerView } from './discovery/container.js';
 
+export type Named = Pick<ContainerView, 'id' | 'name'>;
+
+/** Chooses one of them; it throws where none is meant. */
+export type Find = (containers: readonly Named[]) => Named;
+
 /** @param otherwise what else could have been meant, at the end of the sentence. @throws UserError (ENOENT) where there is none */
-export function findContainer<C extends Pick<ContainerView, 'id' | 'name'>>(
-  name: string,
-  containers: readonly C[],
-  otherwise = '',
-): C {
+export function findContainer<C extends Named>(name: string, containers: readonly C[], otherwise = ''): C {
   const byName = containers.find(one => one.name === name);
   const byId = /^[0-9a-f]{4,64}$/.test(name) ? containers.filter(({ id }) => id.startsWith(name)) : [];
   const found = byName ?? (byId.length === 1 ? byId[0] : undefined);

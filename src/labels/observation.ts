@@ -4,7 +4,7 @@
 import type { Prefix } from '../base/ip.js';
 import type { Log } from '../base/log.js';
 import type { DockerApi } from '../docker/api-client.js';
-import { Containers } from './discovery/containers.js';
+import { Containers, type ContainersParts } from './discovery/containers.js';
 import type { Host } from './discovery/host.js';
 import { World, type WorldParts } from './discovery/world.js';
 import type { NetnsLookup } from './namespace/netns-lookup.js';
@@ -22,7 +22,10 @@ export interface LabelRules {
   readonly strict: boolean;
 }
 
-interface ObservationParts extends LabelRules, Pick<WorldParts, 'forwarding' | 'names' | 'silent'> {
+interface ObservationParts
+  extends LabelRules,
+    Pick<WorldParts, 'forwarding' | 'names' | 'silent'>,
+    Pick<ContainersParts, 'select'> {
   readonly api: DockerApi;
   readonly log: Log;
   readonly host: Host;
@@ -34,7 +37,7 @@ export function observe(parts: ObservationParts): {
   readonly world: World;
   readonly planner: Planner;
 } {
-  const { api, log, host, lookup, trustImageLabels, allowHostRoutes, strict, ...rest } = parts;
+  const { api, log, host, lookup, trustImageLabels, allowHostRoutes, strict, select, ...rest } = parts;
   const intents = new ParseCache();
   const containers = new Containers({
     api,
@@ -42,6 +45,7 @@ export function observe(parts: ObservationParts): {
     host: host.ref,
     findNetns: (pid, known) => lookup.find(pid, known),
     trustImageLabels,
+    ...(select && { select }),
     labelled: (id, name, labels) => labels.size > 0 && intents.read(id, name, labels),
   });
   const world = new World({
@@ -51,5 +55,5 @@ export function observe(parts: ObservationParts): {
     asksForHostRoute: found => found.some(({ labels }) => labels.has(HOST_ROUTES)),
     asksForHostInterfaces: found => intents.asksForHostInterfaces(found),
   });
-  return { containers, world, planner: new Planner(allowHostRoutes, strict, intents) };
+  return { containers, world, planner: new Planner(allowHostRoutes, strict, intents, select !== undefined) };
 }

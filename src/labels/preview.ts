@@ -1,4 +1,4 @@
-// The plan for the containers that run now, as the daemon makes it, without doing anything: Docker, the DNS and the host are
+// The plan for a container that runs now, as the daemon makes it, without doing anything: Docker, the DNS and the host are
 // asked, no namespace is changed, and a daemon that applies labels meanwhile is not minded. Not here: how it is shown
 // (cli/commands).
 
@@ -10,9 +10,11 @@ import { namespaceRoutes } from './diff/digest.js';
 import type { ContainerView } from './discovery/container.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
+import type { Find } from './find-container.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
 import { type LabelRules, observe } from './observation.js';
 import type { Plan } from './planner/plan.js';
+import { ReliedContainers } from './relied-containers.js';
 import type { LabelParts } from './service.js';
 
 /** How long the DNS is waited for, in milliseconds. */
@@ -25,9 +27,13 @@ interface LivePreview {
   readonly containers: readonly ContainerView[];
 }
 
-/** @throws UserError without the right to enter namespaces; Error when Docker does not answer */
-export async function previewContainers(
+/**
+ * @param find whose plan it is: of the other namespaces, no more is planned than that depends on
+ * @throws UserError without the right to enter namespaces; what `find` throws; Error when Docker does not answer
+ */
+export async function previewContainer(
   options: LabelRules & Pick<LabelParts, 'dockerHost' | 'log'>,
+  find: Find,
 ): Promise<LivePreview> {
   const { dockerHost, log, trustImageLabels, allowHostRoutes, strict } = options;
   const netns = await NetnsSwitch.open();
@@ -38,22 +44,31 @@ export async function previewContainers(
     host = new Host(netns);
     const own = host;
     const names = new Answers();
+    const relied = new ReliedContainers(find);
     const { world, planner } = observe({
       api,
       log,
       host,
       lookup: new NetnsLookup(netns, host.ref),
       names: names.cache,
+      select: listed => relied.select(listed),
       forwarding: () => own.forwarding(nft),
       trustImageLabels,
       allowHostRoutes,
       strict,
     });
-    const found = await world.list(true);
-    let plan = planner.plan(world.snapshot(found));
-    await names.waitFor(plan.externalNames);
-    for (let round = 0; round < MAX_ROUNDS; round++)
-      plan = planner.plan(world.snapshot(found), new Set(plan.sandboxes.map(namespaceRoutes)));
+    let found = await world.list(true);
+    const planned = async (): Promise<Plan> => {
+      for (;;) {
+        let plan = planner.plan(world.snapshot(found));
+        for (let round = 0; round < MAX_ROUNDS; round++)
+          plan = planner.plan(world.snapshot(found), new Set(plan.sandboxes.map(namespaceRoutes)));
+        if (!relied.want(plan, found)) return plan;
+        found = await world.list(false);
+      }
+    };
+    let plan = await planned();
+    while (await names.waitFor(plan.externalNames)) plan = await planned();
     names.cache.close();
     return { plan, containers: found };
   } catch (err) {
@@ -74,13 +89,17 @@ export async function previewContainers(
 
 /** What the DNS answers, waited for. */
 class Answers {
+  readonly #awaited = new Set<string>();
   #wake = (): void => undefined;
   readonly cache = new DnsCache(() => this.#wake());
 
-  async waitFor(wanted: readonly string[]): Promise<void> {
-    this.cache.want(wanted);
+  /** Each of them once. Whether there was one to wait for. */
+  async waitFor(names: readonly string[]): Promise<boolean> {
+    const wanted = names.filter(name => !this.#awaited.has(name));
+    for (const name of wanted) this.#awaited.add(name);
+    this.cache.want(names);
     const isDone = (): boolean => wanted.every(name => this.cache.answers.has(name));
-    if (isDone()) return;
+    if (isDone()) return wanted.length > 0;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>(resolve => {
       timer = setTimeout(resolve, PATIENCE_MS);
@@ -89,5 +108,6 @@ class Answers {
       };
     });
     clearTimeout(timer);
+    return true;
   }
 }

@@ -6,8 +6,8 @@ import type { Way } from '../../control/answers.js';
 import { findDockerHost } from '../../docker/docker-host.js';
 import { explainLive } from '../../explain/containers.js';
 import { destinationMistake, readDestination } from '../../explain/question.js';
-import type { Find } from '../../explain/way-containers.js';
-import { findContainer } from '../../labels/find-container.js';
+
+import { type Find, findContainer } from '../../labels/find-container.js';
 import { UsageError } from '../settings/flag-values.js';
 import { withDockerRemedy } from './docker-remedy.js';
 

@@ -4,8 +4,8 @@
 import { createLog } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
 import { findDockerHost } from '../../docker/docker-host.js';
-import { findContainer } from '../../labels/find-container.js';
-import { previewContainers } from '../../labels/preview.js';
+import { type Find, findContainer } from '../../labels/find-container.js';
+import { previewContainer } from '../../labels/preview.js';
 import { withDockerRemedy } from './docker-remedy.js';
 import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedState, printStates } from './planned-state.js';
@@ -13,16 +13,18 @@ import { plannedHostRoutes, plannedState, printStates } from './planned-state.js
 /** @param name of the container, or the beginning of its id. @throws UserError, Error */
 export async function planContainer(name: string, flags: PlanFlags): Promise<void> {
   const dockerHost = findDockerHost(flags.dockerHost);
-  const preview = await previewContainers({
+  const find: Find = containers => findContainer(name, containers, ', and no compose file of that name');
+  const parts = {
     dockerHost,
     log: createLog(false, false),
     trustImageLabels: flags.trustImageLabels === true,
     allowHostRoutes: flags.allowHostRoutes,
     strict: flags.strict === true,
-  }).catch(err => {
+  };
+  const preview = await previewContainer(parts, find).catch(err => {
     throw withDockerRemedy(err, dockerHost, 'say where it is by --docker-host, or name a compose file');
   });
-  const container = findContainer(name, preview.containers, ', and no compose file of that name');
+  const container = preview.containers.find(({ id }) => id === find(preview.containers).id)!;
   const members = preview.containers.filter(
     ({ netns, id }) => id === container.id || (netns !== undefined && netns.key === container.netns?.key),
   );

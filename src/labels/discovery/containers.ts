@@ -39,7 +39,7 @@ import {
 } from './snapshot.js';
 import { Views } from './views.js';
 
-interface ContainersParts {
+export interface ContainersParts {
   readonly api: DockerApi;
   readonly log: Log;
   /** The host's own namespace. */

@@ -3,6 +3,7 @@
 // (name-index.ts), the sentence where there is none (unresolved.ts).
 
 import { addTo } from '../../base/group-by.js';
+import { naturalCompare } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { compareContainers, type SandboxMembers } from './merge.js';
 
@@ -24,10 +25,36 @@ interface NameMatch {
   readonly passedOver: readonly ContainerView[];
 }
 
+/** Of which other containers it depends where labels lead. */
+export interface Reliance {
+  /** Their ids. */
+  readonly containers: Set<string>;
+  /** Ids of networks on which somebody may have a name as an alias. */
+  readonly networks: Set<string>;
+}
+
+/** That of the labels of each namespace. */
+export class Reliances {
+  readonly #known = new Map<string, Reliance>();
+
+  /** @param key of the namespace */
+  of(key: string, what: 'routes' | 'forwards'): Reliance {
+    const both = `${what} ${key}`;
+    const known = this.#known.get(both) ?? { containers: new Set(), networks: new Set() };
+    this.#known.set(both, known);
+    return known;
+  }
+}
+
+/** Names of containers and services, sorted, each with the keys of the namespaces that have it. */
+type Names = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** All names, by network. */
 export class NameHolders {
   readonly #onNetwork = new Map<string, Map<string, NameHolder[]>>();
   readonly #anywhere = new Map<string, NameHolder[]>();
+  /** By the ids of networks: many namespaces are on the same. */
+  readonly #names = new Map<string, Names>();
 
   constructor(sandboxes: readonly SandboxMembers[]) {
     const idOf = networkIds(sandboxes);
@@ -52,12 +79,14 @@ export class NameHolders {
     }
   }
 
-  /** Who has a name that a label of `asker` gives, which is in `sandbox`. */
-  find(name: string, asker: ContainerView, sandbox: SandboxMembers): NameMatch {
+  /** Who has a name that a label of `asker` gives, which is in `sandbox`. @param relied is told of whom that depends */
+  find(name: string, asker: ContainerView, sandbox: SandboxMembers, relied?: Reliance): NameMatch {
     let isOwn = false;
     const passedOver: ContainerView[] = [];
     for (const key of keysFor(name, asker)) {
       const all = [...this.#shared(key, sandbox), ...(this.#anywhere.get(key) ?? [])];
+      for (const { container } of all) relied?.containers.add(container.id);
+      if (key === aliasKey(name)) for (const on of sandbox.attachments) relied?.networks.add(on.networkId);
       const others = all.filter(holder => holder.sandbox.key !== sandbox.key);
       isOwn ||= others.length < all.length;
       const meant = others.filter(({ container }) => isMeant(key, container, asker));
@@ -78,28 +107,37 @@ export class NameHolders {
    * The same, and where nobody has the name, of `<name>.<network>` as Docker's DNS takes it: who has the name on that network
    * of the sandbox, which is given by its name, or as its Compose file has it.
    */
-  findQualified(name: string, asker: ContainerView, sandbox: SandboxMembers): NameMatch {
-    const whole = this.find(name, asker, sandbox);
+  findQualified(name: string, asker: ContainerView, sandbox: SandboxMembers, relied?: Reliance): NameMatch {
+    const whole = this.find(name, asker, sandbox, relied);
     if (isAnybodys(whole)) return whole;
     for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
       const network = name.slice(dot + 1);
       const names = [network, ...(asker.service ? [`${asker.service.project}_${network}`] : [])];
       const attachments = sandbox.attachments.filter(({ networkName }) => names.includes(networkName));
       if (attachments.length === 0) continue;
-      const match = this.find(name.slice(0, dot), asker, { ...sandbox, attachments });
+      const match = this.find(name.slice(0, dot), asker, { ...sandbox, attachments }, relied);
       if (isAnybodys(match)) return match;
     }
     return whole;
   }
 
-  /** The containers on the sandbox's networks, without its own; one may be there more than once. */
-  beside(sandbox: SandboxMembers): ContainerView[] {
-    return sandbox.attachments.flatMap(({ networkId }) =>
-      [...(this.#onNetwork.get(networkId)?.values() ?? [])]
-        .flat()
-        .filter(holder => holder.sandbox.key !== sandbox.key)
-        .map(({ container }) => container),
-    );
+  /** What containers on the networks are called, and their services. */
+  namesAround(attachments: readonly Attachment[]): Names {
+    const key = attachments.map(({ networkId }) => networkId).join(' ');
+    const known = this.#names.get(key);
+    if (known) return known;
+    const found = new Map<string, Set<string>>();
+    const add = (name: string, { key }: SandboxMembers): unknown =>
+      found.set(name, (found.get(name) ?? new Set()).add(key));
+    for (const { networkId } of attachments) {
+      for (const { container, sandbox } of [...(this.#onNetwork.get(networkId)?.values() ?? [])].flat()) {
+        add(container.name, sandbox);
+        if (container.service) add(container.service.name, sandbox);
+      }
+    }
+    const sorted = new Map([...found].sort(([a], [b]) => naturalCompare(a, b)));
+    this.#names.set(key, sorted);
+    return sorted;
   }
 
   /** In the sandbox's order of networks, then by name. */

@@ -3,7 +3,6 @@
 // (preference.ts), asking the DNS (its answers are given).
 
 import { type Address, sameAddress } from '../../base/ip.js';
-import { naturalCompare } from '../../base/plain-text.js';
 import { whyUnusableAnswer } from '../../base/special-addresses.js';
 import { nearest } from '../../base/suggest.js';
 import type { ContainerView } from '../discovery/container.js';
@@ -11,7 +10,7 @@ import type { SilentGateways } from '../discovery/world.js';
 import { formatDestination, mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
 import type { SandboxMembers } from './merge.js';
-import { NameHolders } from './name-holders.js';
+import { NameHolders, type Reliances } from './name-holders.js';
 import {
   candidatesOf,
   firstHealthy,
@@ -27,21 +26,27 @@ export class NameIndex {
   readonly #external: ReadonlyMap<string, readonly Address[]>;
   readonly #hostAddresses: readonly Address[];
   readonly #preference: Preference;
+  readonly #relied: Reliances | undefined;
   readonly #asked = new Set<string>();
   /** Sentences about names that nobody has: many labels may share one. */
   readonly #unknown = new Map<string, string>();
+  /** The nearest of names that are together on networks. */
+  readonly #nearestOf = new Map<object, Map<string, string | undefined>>();
 
   /**
    * @param external the DNS's answers for names that are not Docker's; an empty answer is one, too
    * @param hostAddresses the host's own, as far as they are known
    * @param silent absent: all gateways answer
+   * @param relied is told of whom it depends where labels lead
    */
   constructor(
     sandboxes: readonly SandboxMembers[],
     external: ReadonlyMap<string, readonly Address[]>,
     hostAddresses: readonly Address[] = [],
     silent?: SilentGateways,
+    relied?: Reliances,
   ) {
+    this.#relied = relied;
     this.#external = external;
     this.#hostAddresses = hostAddresses;
     this.#preference = new Preference(silent);
@@ -107,7 +112,8 @@ export class NameIndex {
   ): Resolution {
     const links = asker.links ?? sandbox.members[0]?.links;
     const wanted = links?.get(name) ?? name;
-    const { holders, isOwn, passedOver } = this.#holders.findQualified(wanted, asker, sandbox);
+    const relied = this.#relied?.of(sandbox.key, gateway ? 'routes' : 'forwards');
+    const { holders, isOwn, passedOver } = this.#holders.findQualified(wanted, asker, sandbox, relied);
     if (holders.length > 0) {
       const usable = holders
         .filter(({ attachment }) => attachment && !(gateway && attachment.ignoresNextHop))
@@ -163,7 +169,7 @@ export class NameIndex {
     const key = `${sandbox.key} ${name}`;
     const known = this.#unknown.get(key);
     if (known !== undefined) return known;
-    const near = nearest(name, this.#neighbours(sandbox));
+    const near = this.#nearest(name, sandbox);
     const why = `${shown(name)} is no container on a network of this one${
       near === undefined ? '' : ` (there is ${shown(near)})`
     }, and no host that the resolver knows`;
@@ -171,11 +177,16 @@ export class NameIndex {
     return why;
   }
 
-  /** Container names and services on the sandbox's networks, without its own. */
-  #neighbours(sandbox: SandboxMembers): string[] {
-    const beside = this.#holders.beside(sandbox);
-    const found = new Set(beside.flatMap(({ name, service }) => [name, ...(service ? [service.name] : [])]));
-    return [...found].sort(naturalCompare);
+  /** Of what containers and services on the sandbox's networks are called, without its own. */
+  #nearest(name: string, { key, attachments }: SandboxMembers): string | undefined {
+    const names = this.#holders.namesAround(attachments);
+    const isOthers = (found: string): boolean => [...(names.get(found) ?? [])].some(one => one !== key);
+    const known = this.#nearestOf.get(names) ?? new Map<string, string | undefined>();
+    this.#nearestOf.set(names, known);
+    if (!known.has(name)) known.set(name, nearest(name, [...names.keys()]));
+    const found = known.get(name);
+    if (found === undefined || isOthers(found)) return found;
+    return nearest(name, [...names.keys()].filter(isOthers));
   }
 }
 

@@ -16,6 +16,7 @@ import { TableCache } from '../table/table-cache.js';
 import { isFrozen, planFrozen } from './frozen.js';
 import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
 import { diagnosticOf, groupByNamespace, mergeIntents, type SandboxMembers } from './merge.js';
+import { Reliances } from './name-holders.js';
 import { NameIndex } from './name-index.js';
 import type { WatchedGateways } from './preference.js';
 import { resolveForwards, resolveRoutes } from './resolve.js';
@@ -49,6 +50,8 @@ export interface PlanInput extends HostView {
   readonly isStrict?: boolean;
   /** Routes that are known to be in force, as namespaceRoutes() has them. */
   readonly routesInForce?: ReadonlySet<string>;
+  /** Whether of some containers no more is known than the listing has: then it is told of which the plan depends. */
+  readonly isPartial?: boolean;
 }
 
 export interface Plan {
@@ -68,6 +71,8 @@ export interface Plan {
   readonly watchedGateways: readonly WatchedGateways[];
   /** Routes on which the plan depends: with them in force, or not any more, it is another. */
   readonly routesAsked: ReadonlySet<string>;
+  /** Of which containers it depends; of a partial world. */
+  readonly relied?: Reliances | undefined;
 }
 
 /** @param tables those built for an earlier plan, to be reused */
@@ -78,11 +83,13 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   // These do not mean that a label is not in force.
   const warnings: Diagnostic[] = [];
   const hosts = [...hostInterfaceAddresses.map(({ prefix }) => prefix), ...world.hostAddresses];
+  const relied = world.isPartial ? new Reliances() : undefined;
   const names = new NameIndex(
     groups,
     world.external,
     hosts.map(({ address }) => address),
     world.silent,
+    relied,
   );
   const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, warnings, awaited: [] };
   const sandboxes: Sandbox[] = [];
@@ -107,7 +114,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   warnings.push(...sandboxes.flatMap(findLeaks));
   const routes = new Map(sandboxes.map(sandbox => [sandbox, resolveRoutes(sandbox, context)]));
   const routers = [...routes].map(([{ members }, routes]) => ({ members, routes }));
-  const waysBack = new WaysBack(groups, routers, world.routesInForce);
+  const waysBack = new WaysBack(groups, routers, world.routesInForce, relied);
   const resolved = sandboxes.map((sandbox): ResolvedSandbox => {
     const budget = new RuleBudget();
     const rules = acceptRules(sandbox.intent.rules, budget, diagnostics);
@@ -141,6 +148,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     externalNames: [...names.asked].sort(naturalCompare),
     watchedGateways: names.watched,
     routesAsked: waysBack.asked,
+    relied,
   };
 }
 

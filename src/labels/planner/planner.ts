@@ -15,6 +15,7 @@ type Routes = ReadonlySet<string>;
 export class Planner {
   readonly #allowHostRoutes: readonly Prefix[];
   readonly #isStrict: boolean;
+  readonly #isPartial: boolean;
   readonly #intents: ParseCache;
   readonly #tables = new TableCache();
   #last: { readonly snapshot: WorldSnapshot; readonly plan: Plan; readonly inForce: Routes } | undefined;
@@ -22,9 +23,16 @@ export class Planner {
   /**
    * @param isStrict whether every labelled container is, whatever its labels say
    * @param intents a cache in which labels may have been decoded ahead of time
+   * @param isPartial whether of some containers no more is known than the listing has
    */
-  constructor(allowHostRoutes: readonly Prefix[], isStrict = false, intents = new ParseCache()) {
+  constructor(
+    allowHostRoutes: readonly Prefix[],
+    isStrict = false,
+    intents = new ParseCache(),
+    isPartial = false,
+  ) {
     this.#intents = intents;
+    this.#isPartial = isPartial;
     this.#allowHostRoutes = allowHostRoutes;
     this.#isStrict = isStrict;
   }
@@ -43,11 +51,12 @@ export class Planner {
     )
       return last.plan;
     const { intents, unverified, diagnostics } = this.#intents.getAll(snapshot.containers);
-    const [allowHostRoutes, isStrict] = [this.#allowHostRoutes, this.#isStrict];
-    const plan = planWorld(
-      { ...snapshot, intents, unverified, allowHostRoutes, isStrict, routesInForce },
-      this.#tables,
-    );
+    const own = {
+      allowHostRoutes: this.#allowHostRoutes,
+      isStrict: this.#isStrict,
+      isPartial: this.#isPartial,
+    };
+    const plan = planWorld({ ...snapshot, ...own, intents, unverified, routesInForce }, this.#tables);
     const all = { ...plan, diagnostics: [...diagnostics, ...plan.diagnostics] };
     const inForce = new Set([...plan.routesAsked].filter(isInForce));
     this.#last = { snapshot, plan: all, inForce };

@@ -10,6 +10,7 @@ import type { ClientAddresses } from '../spec/intent.js';
 import { type ClientNetwork, type KeptClients, keyOf } from '../table/client-chains.js';
 import { isFrozen } from './frozen.js';
 import type { SandboxMembers } from './merge.js';
+import type { Reliances } from './name-holders.js';
 import { attachmentKey, desiredRoutes, type Router } from './routing-loops.js';
 
 /** What becomes of the addresses of a destination's clients. */
@@ -26,6 +27,7 @@ export class WaysBack {
   readonly #groups: readonly SandboxMembers[];
   readonly #routers: ReadonlyMap<string, Router>;
   readonly #inForce: ReadonlySet<string>;
+  readonly #relied: Reliances | undefined;
   #places: ReadonlyMap<string, SandboxMembers> | undefined;
   /** Routes on which it depends whether addresses are kept, as namespaceRoutes() has them. */
   readonly asked = new Set<string>();
@@ -33,15 +35,20 @@ export class WaysBack {
   /**
    * @param groups every namespace with containers, @param routers those whose labels' routes are known
    * @param inForce routes that are known to be in force, as namespaceRoutes() has them
+   * @param relied is told of whom it depends where labels lead
    */
   constructor(
     groups: readonly SandboxMembers[],
     routers: readonly Router[],
     inForce: ReadonlySet<string> = new Set(),
+    relied?: Reliances,
   ) {
+    this.#relied = relied;
     this.#groups = groups;
     this.#routers = new Map(routers.map(router => [router.members.key, router]));
     this.#inForce = inForce;
+    for (const { members, routes } of relied ? routers : [])
+      for (const { gateway } of routes) if (gateway) this.#placeOf(members, gateway, 'routes');
   }
 
   /** What is found for the forwards of one namespace, with no more lists than its table has room for. */
@@ -57,7 +64,7 @@ export class WaysBack {
 
   /** @param isSaid whether the label says that they are kept */
   #find(gateway: SandboxMembers, address: Address, isSaid: boolean): WayBack | undefined {
-    const place = this.#placeOf(gateway, address);
+    const place = this.#placeOf(gateway, address, 'forwards');
     if (!place) return isSaid ? keepBut(subnetsWith(gateway.attachments, address)) : undefined;
     const { attachment, members } = place;
     // Its own connections are masqueraded in any case, and its table would depend on itself.
@@ -85,8 +92,9 @@ export class WaysBack {
 
   /** Who has the address, and where the gateway is on the same network. */
   #placeOf(
-    { attachments }: SandboxMembers,
+    { key, attachments }: SandboxMembers,
     address: Address,
+    what: 'routes' | 'forwards',
   ): { readonly attachment: Attachment; readonly members: SandboxMembers } | undefined {
     this.#places ??= new Map(
       this.#groups.flatMap(members =>
@@ -97,7 +105,9 @@ export class WaysBack {
     );
     for (const attachment of attachments) {
       const members = this.#places.get(attachmentKey(attachment.networkId, address));
-      if (members) return { attachment, members };
+      if (!members) continue;
+      for (const { id } of members.members) this.#relied?.of(key, what).containers.add(id);
+      return { attachment, members };
     }
     return undefined;
   }
