@@ -115,7 +115,7 @@ package-test: setup-lab setup-package deb npm ## the packages on a fresh Debian 
 	@lintian --fail-on error dist/packages/*.deb
 	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{reproducible,deb,npm,image}.test.js
 	@test/docker/inside node --test --test-reporter=spec dist/test/package/plugin.test.js
-	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' DWGD_ROOTS='$(DWGD_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
+	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' PACKAGE_ROOTS='$(PACKAGE_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
 
 install: ## build as the owner of the checkout, install under PREFIX, enable and start the service (root)
 	@systemd/build
