@@ -99,7 +99,7 @@ golden: setup-lab build ## capture the golden bytes anew
 	@test/golden/capture
 
 sbom: build ## dist/dwgd.cdx.json: the packages that the daemon is made of, in CycloneDX
-	@npm sbom --sbom-format=cyclonedx --sbom-type=application --omit=dev | node dist/packaging/sbom.js > dist/dwgd.cdx.json.new
+	@npm sbom --sbom-format=cyclonedx --sbom-type=application --omit=dev | SOURCE_DATE_EPOCH=$$(packaging/source-date) node dist/packaging/sbom.js > dist/dwgd.cdx.json.new
 	@mv dist/dwgd.cdx.json.new dist/dwgd.cdx.json
 
 deb: build ## dist/packages/*.deb for ARCH ("amd64 arm64": both)
@@ -116,9 +116,9 @@ plugin: build sbom ## dist/plugin, the managed plugin: docker plugin create dwgd
 
 package-test: setup-lab setup-package deb npm ## the packages on a fresh Debian 12 and 13, and beside a Docker of their own (root)
 	@lintian --fail-on error dist/packages/*.deb
-	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{deb,npm,image}.test.js
+	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{reproducible,deb,npm,image}.test.js
 	@test/docker/inside node --test --test-reporter=spec dist/test/package/plugin.test.js
-	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' DWGD_ROOTS='$(DWGD_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
+	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' PACKAGE_ROOTS='$(PACKAGE_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
 
 install: ## build as the owner of the checkout, install under PREFIX, enable and start the service (root)
 	@systemd/build

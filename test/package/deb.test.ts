@@ -6,29 +6,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { CHECKOUT, debOf, Machine, RELEASES } from './machine.js';
+import { CHECKOUT, debOf, Machine, makeLater, RELEASES } from './machine.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-deb-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const version = execFileSync('dpkg-deb', ['-f', debOf('dwgd_'), 'Version'], { encoding: 'utf8' }).trim();
-const next = `${version}+next`;
+const laterDeb = join(folder, 'dwgd-later.deb');
+/** How often systemd has started it since the boot. */
+const STARTS = "journalctl -b -o cat -u dwgd | grep -c '^Started dwgd'";
 const image = join(folder, 'image.tar');
 
 before(() => {
   execFileSync(join(CHECKOUT, 'test/lab/image'), [image]);
-  // The same package as a later version.
-  const root = join(folder, 'next');
-  execFileSync('dpkg-deb', ['-R', debOf('dwgd_'), root]);
-  execFileSync('sed', ['-i', `s/^Version: .*/Version: ${next}/`, join(root, 'DEBIAN/control')]);
-  execFileSync('sed', [
-    '-i',
-    `s/"version": ".*"/"version": "${next}"/`,
-    join(root, 'usr/lib/dwgd/package.json'),
-  ]);
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Znone', '-b', root, join(folder, 'dwgd-next.deb')], {
-    stdio: 'ignore',
-  });
+  makeLater(laterDeb);
 });
 
 for (const { suite, debian, needsNode } of RELEASES) {
@@ -44,8 +35,9 @@ for (const { suite, debian, needsNode } of RELEASES) {
       machine = await Machine.boot(suite, [
         debOf('dwgd_'),
         debOf('dwgd-node_'),
-        join(folder, 'dwgd-next.deb'),
+        laterDeb,
         image,
+        join(CHECKOUT, 'test/package/offered'),
       ]);
       await machine.until('docker version', 60);
       await machine.sh('docker load -i /mnt/packages/image.tar; docker network create app');
@@ -104,15 +96,11 @@ for (const { suite, debian, needsNode } of RELEASES) {
         assert.match(files, new RegExp(`^200 \\S+ \\d+ /page/${name}$`, 'm'));
     });
 
-    test('completion and manual pages are where shells and man look', async () => {
-      await machine.sh('source /usr/share/bash-completion/completions/dwgd && complete -p dwgd');
-      assert.match(await machine.sh('zcat /usr/share/man/man1/dwgd.1.gz | head -n 1'), /^\.TH DWGD 1/);
-    });
-
     test('upgraded while containers run, it is another process, and what it keeps is kept', async () => {
       const before = await machine.sh('systemctl show -P MainPID dwgd');
       const started = await machine.sh("docker inspect -f '{{.State.StartedAt}}' gw app");
-      await machine.sh('apt-get install -y /mnt/packages/dwgd-next.deb');
+      const starts = await machine.sh(STARTS);
+      await machine.sh('apt-get install -y /mnt/packages/dwgd-later.deb');
       assert.match(
         await machine.sh('cat /etc/dwgd/config.toml'),
         /^page = true$/m,
@@ -120,7 +108,8 @@ for (const { suite, debian, needsNode } of RELEASES) {
       );
       assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
       assert.notEqual(await machine.sh('systemctl show -P MainPID dwgd'), before);
-      assert.equal(await machine.sh('dwgd --version'), next);
+      assert.equal(Number(await machine.sh(STARTS)), Number(starts) + 1, 'it is started once');
+      assert.equal(await machine.sh('dwgd --version'), `${version}+later`);
       assert.equal(await machine.sh("docker inspect -f '{{.State.StartedAt}}' gw app"), started);
       await machine.sh(tryRoute);
       await machine.sh(
@@ -154,6 +143,23 @@ for (const { suite, debian, needsNode } of RELEASES) {
         (await machine.files()).split('\n').filter(line => !fresh.split('\n').includes(line)),
         [],
       );
+    });
+
+    test('installed again, bash, zsh and fish complete it and man shows it, of themselves', async () => {
+      await machine.sh(
+        `apt-get install -y --no-install-recommends ${install} libnftables1 bash-completion zsh fish man-db`,
+      );
+      assert.equal(await machine.sh('/mnt/packages/offered'), 'status');
+      assert.equal(
+        await machine.sh("zsh -fc 'autoload -Uz compinit; compinit -D; print $_comps[dwgd]'"),
+        '_dwgd',
+      );
+      assert.match(await machine.sh(`fish -c 'complete -C "dwgd sta"'`), /^status\t/m);
+      for (const page of ['dwgd', 'dwgd-explain']) {
+        const shown = await machine.sh(`MANWIDTH=80 man --warnings ${page}`);
+        assert.match(shown, /^NAME$/m);
+        assert.doesNotMatch(shown, /warning|error: /);
+      }
     });
   });
 }

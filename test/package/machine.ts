@@ -1,6 +1,6 @@
 // A fresh Debian with systemd, in namespaces of its own, for tests of packages: started, asked by bash lines, ended.
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,6 +31,19 @@ export function debOf(beginning: string, arch = 'amd64'): string {
   const name = readdirSync(built).find(file => file.startsWith(beginning) && file.endsWith(`_${arch}.deb`));
   assert.ok(name, `no ${beginning} for ${arch} in dist/packages: make deb`);
   return join(built, name);
+}
+
+/** Makes of the built package the same as a later version, whose name ends with `+later`. */
+export function makeLater(file: string): void {
+  const root = mkdtempSync(join(tmpdir(), 'dwgd-later-'));
+  const shell = `dpkg-deb -R "$1" "$2"
+    sed -i 's/^Version: .*/&+later/' "$2/DEBIAN/control"
+    sed -i 's/"version": "[^"]*/&+later/' "$2/usr/lib/dwgd/package.json"
+    dpkg-deb --root-owner-group -Znone -b "$2" "$3"`;
+  execFileSync('bash', ['-ec', shell, 'bash', debOf('dwgd_'), join(root, 'later'), file], {
+    stdio: 'ignore',
+  });
+  rmSync(root, { recursive: true });
 }
 
 export class Machine {

@@ -3,12 +3,18 @@
 // and all of it is removed: nothing is left. In the laboratory, whose kernel has WireGuard; where there is none, what needs
 // no tunnel. `make package-test`
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { blocksOf, blockWith } from '../support/page-blocks.js';
-import { CHECKOUT, debOf, Machine, RELEASES } from './machine.js';
+import { CHECKOUT, debOf, Machine, makeLater, RELEASES } from './machine.js';
 
 const README = 'README.md';
+const folder = mkdtempSync(join(tmpdir(), 'dwgd-newcomer-'));
+const laterDeb = join(folder, 'dwgd-later.deb');
+before(() => makeLater(laterDeb));
+after(() => rmSync(folder, { recursive: true }));
 const hasWireGuard = existsSync('/sys/module/wireguard');
 const tunnels = { skip: !hasWireGuard && 'this kernel has no WireGuard' };
 const NO_LOSS = / 0% packet loss/;
@@ -48,6 +54,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
       machine = await Machine.boot(suite, [
         debOf('dwgd_'),
         debOf('dwgd-node_'),
+        laterDeb,
         `${process.env.LAB_CACHE ?? `${CHECKOUT}.lab`}/image.tar`,
       ]);
       await machine.until('docker version', 60);
@@ -140,6 +147,23 @@ for (const { suite, debian, needsNode } of RELEASES) {
         await machine.until(`! docker exec ${app} ping -c 1 -W 2 10.0.0.1`);
         await compose('start vpn');
         await machine.until(`docker exec ${app} ping -c 1 -W 5 10.0.0.1`);
+      },
+    );
+
+    test(
+      'upgraded while containers run, their tunnels go on, and its networks are kept',
+      tunnels,
+      async () => {
+        const app = await container('app');
+        await machine.sh(`docker exec -d ${app} sh -c 'ping 10.0.0.1 > /pings'`);
+        await machine.sh('apt-get install /mnt/packages/dwgd-later.deb');
+        assert.match(await machine.until('dwgd --version'), /\+later$/);
+        assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
+        assert.match(
+          await machine.sh(`docker exec ${app} sh -c 'killall -INT ping; sleep 1; cat /pings'`),
+          NO_LOSS,
+        );
+        assert.match(await paste(blockWith(README, 'sh', "sh -c 'ip a; ping")), NO_LOSS);
       },
     );
 
