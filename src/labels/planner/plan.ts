@@ -27,7 +27,7 @@ import {
   type ResolvedSandbox,
   type Sandbox,
 } from './sandbox-plan.js';
-import { findFiltered, findLeaks } from './warnings.js';
+import { findFiltered, findLeaks, findLostAnswers } from './warnings.js';
 import { WaysBack } from './ways-back.js';
 
 /** Everything that is known. */
@@ -115,6 +115,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
   });
   warnings.push(...findFiltered(routes, world.bridgeFiltered ?? []));
+  warnings.push(...findLostAnswers(routes, requests, world.nextHops));
   diagnostics.push(...reportLoops(routers));
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);
