@@ -107,7 +107,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   warnings.push(...sandboxes.flatMap(findLeaks));
   const routes = new Map(sandboxes.map(sandbox => [sandbox, resolveRoutes(sandbox, context)]));
   const routers = [...routes].map(([{ members }, routes]) => ({ members, routes }));
-  const waysBack = new WaysBack(groups, routers, world.routesInForce);
+  const waysBack = new WaysBack(groups, routers, world.routesInForce, world.bridgeFiltered);
   const resolved = sandboxes.map((sandbox): ResolvedSandbox => {
     const budget = new RuleBudget();
     const rules = acceptRules(sandbox.intent.rules, budget, diagnostics);
