@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker service lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker engines service lab lab-long lab-shell siege one test fuzz demo bench \
   golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
@@ -61,6 +61,10 @@ page-test: build ## the page in a real Chromium, which is installed; PAGE_SHOTS=
 
 docker: setup-lab build ## tests beside a Docker of their own, on this machine's kernel (root)
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
+
+engines: build ## the leak-proof set-up beside Docker 20.10, 26.1 and 28.5, in roots of Debian 12, 13 and 14; TESTS='published vpn' for others (root)
+	@test/setup engines
+	@test/docker/engines $(TESTS)
 
 service: setup-lab build ## the service under a real systemd, in a copy of this machine that is thrown away (root)
 	@test/service/inside node --test --test-reporter=spec dist/test/service/*.test.js

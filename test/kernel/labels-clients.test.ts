@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import { kernelTest } from '../support/namespace.js';
+import { kernelTest, type Namespace } from '../support/namespace.js';
 import { ask, askInVain, serve } from '../support/peer.js';
 import { ROUTES, stage } from '../support/published.js';
 
@@ -81,3 +81,41 @@ kernelTest(
   },
   'nft',
 );
+
+/** Docker's rules for an internal network, and whether the host's firewall sees what passes its bridge. */
+function enclose(host: Namespace, isFiltered: boolean): void {
+  host.within(() => {
+    for (const program of ['iptables', 'ip6tables'])
+      writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${program}`, String(Number(isFiltered)));
+  });
+  host.exec(
+    'nft',
+    `table inet isolation { chain forward { type filter hook forward priority 0;
+      ip saddr != 10.9.0.0/24 oifname br0 counter drop; ip daddr != 10.9.0.0/24 iifname br0 counter drop;
+      ip6 saddr != fd09::/64 ip6 nexthdr { tcp, udp } oifname br0 counter drop;
+      ip6 daddr != fd09::/64 ip6 nexthdr { tcp, udp } iifname br0 counter drop; }; }`,
+  );
+}
+
+for (const isFiltered of [false, true]) {
+  kernelTest(
+    `a destination on an internal network sees ${isFiltered ? "the gateway where the host's firewall sees what passes the bridge, and keeping its clients costs the answer" : 'its clients where nothing filters what passes the bridge'}`,
+    async t => {
+      const { tunnel, host, inside, from, labelBoth, astray } = await line(t);
+      for (const family of ['-4', '-6'] as const) inside.ip(family, 'route', 'del', 'default');
+      enclose(host, isFiltered);
+      const filtered = isFiltered ? ([4, 6] as const) : [];
+      const routes = labelBoth(ROUTES, forwards(), new Set(), filtered);
+      assert.deepEqual(await from(tunnel), GATEWAY);
+      labelBoth(ROUTES, forwards(), routes, filtered);
+      assert.deepEqual(await from(tunnel), isFiltered ? GATEWAY : CLIENT);
+      labelBoth(ROUTES, forwards(',keep'), labelBoth(ROUTES, forwards(',keep'), routes, filtered), filtered);
+      if (isFiltered) {
+        assert.doesNotMatch(await askInVain(tunnel, '10.8.0.1:9053', 'udp'), /^10/);
+        assert.doesNotMatch(await askInVain(tunnel, '[fd08::1]:9053', 'udp'), /^fd/);
+      } else assert.deepEqual(await from(tunnel), CLIENT);
+      assert.equal(astray(), 0);
+    },
+    'nft',
+  );
+}

@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { parseAddress } from '../../src/base/ip.js';
 import { REPLY_MARK } from '../../src/base/ownership.js';
-import { routersAmong } from '../../src/labels/discovery/host.js';
+import { nextHopsOf, routersAmong } from '../../src/labels/discovery/host.js';
+import { container, plan } from '../support/label-world.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { ask, askInVain, serve } from '../support/peer.js';
 import { address, by, stage as emptyStage, ROUTES, WORLD } from '../support/published.js';
@@ -215,12 +216,41 @@ kernelTest(
   'nft',
 );
 
+/** The labels that a warning asks for, where the host has these routes. */
+function told(host: Namespace): Record<string, string> {
+  const places = { subnets: { main: '10.9.0.0/24 fd09::/64' }, gateways: { main: '10.9.0.1 fd09::1' } };
+  const { warnings } = plan(
+    [
+      container('app', { networks: { main: '10.9.0.2 fd09::2' }, labels: ROUTES, ...places }),
+      container('gw', { networks: { main: '10.9.0.3 fd09::3' } }),
+    ],
+    { nextHops: nextHopsOf(host.rt.routes()) },
+  );
+  return Object.fromEntries(
+    [...warnings].flatMap(({ message }) => {
+      const [, key, value] = /set the label (\S+)=(\S+)$/.exec(message) ?? [];
+      return key === undefined || value === undefined ? [] : [[key, value]];
+    }),
+  );
+}
+
 kernelTest(
-  "a client of another network who comes by a router that is not Docker's gateway is answered by it, if a label has a route to that network",
+  "a client of another network who comes by a router that is not Docker's gateway gets no answer, and is answered by it with the labels that are asked for",
   async t => {
     const all = await withRouter(t, false);
     const HOUSE = ['10.20.0.9', 'fd20::9'];
-    const labels = { ...ROUTES, 'twine.route.10.20.0.0/24': '10.9.0.4', 'twine.route.fd20::/64': 'fd09::4' };
+    all.label();
+    for (const [to, how] of [
+      ['10.9.0.2:80', 'tcp'],
+      ['[fd09::2]:80', 'tcp'],
+      ['10.9.0.2:53', 'udp'],
+      ['[fd09::2]:53', 'udp'],
+    ] as const)
+      assert.doesNotMatch(await askInVain(all.house, to, how), /^(10|fd20)/);
+    assert.deepEqual(told(all.host), {});
+    all.host.ip('route', 'add', '10.20.0.0/24', 'via', '10.9.0.4');
+    all.host.ip('-6', 'route', 'add', 'fd20::/64', 'via', 'fd09::4');
+    const labels = { ...ROUTES, ...told(all.host) };
     for (const gateway of [{}, { netns: null, networks: {} }]) {
       all.label(labels, gateway);
       assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);

@@ -35,6 +35,8 @@ export interface ContainerOptions {
   readonly taskNames?: readonly string[];
   /** Docker's gateways, by network: `10.0.0.1 fd00::1`. */
   readonly gateways?: Readonly<Record<string, string>>;
+  /** Whether its networks are internal. */
+  readonly isInternal?: boolean;
   /** By network: `10.0.0.0/24 fd00::/64`. */
   readonly subnets?: Readonly<Record<string, string>>;
 }
@@ -69,6 +71,7 @@ export function container(name: string, options: ContainerOptions = {}): Contain
       ...(options.subnets?.[network] && {
         subnets: options.subnets[network].split(' ').map(prefix),
       }),
+      ...(options.isInternal && { isInternal: true }),
       ...(options.ignoring?.includes(network) && { ignoresNextHop: 'driver dwgd' }),
       ...(options.gateways?.[network] && {
         gateways: options.gateways[network].split(' ').flatMap(text => parseAddress(text) ?? []),

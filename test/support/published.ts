@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
+import type { Family } from '../../src/base/ip.js';
 import type { HostInterfaceAddress } from '../../src/labels/discovery/container.js';
 import { programmer } from './label-namespace.js';
 import { type ContainerOptions, container, plan, prefix } from './label-world.js';
@@ -98,23 +99,25 @@ export async function stage(t: TestContext, { side = false } = {}) {
     },
     /**
      * Programs both as far as that is known to be in force which their labels rely on.
+     * @param filtered if their network is internal, the families of which the host filters what passes a bridge
      * @returns the routes that they rely on
      */
     labelBoth(
       app: Record<string, string>,
       gw: Record<string, string>,
       routesInForce: ReadonlySet<string> = new Set(),
+      filtered?: readonly Family[],
     ): ReadonlySet<string> {
       const places = {
         subnets: { main: '10.9.0.0/24 fd09::/64' },
-        gateways: { main: '10.9.0.1 fd09::1' },
+        ...(filtered ? { isInternal: true as const } : { gateways: { main: '10.9.0.1 fd09::1' } }),
       };
       const { sandboxes: planned, routesAsked } = plan(
         [
           container('app', { networks: { main: '10.9.0.2 fd09::2' }, labels: app, ...places }),
           container('gw', { networks: { main: '10.9.0.3 fd09::3' }, labels: gw, ...places }),
         ],
-        { hostInterfaceAddresses, routesInForce },
+        { hostInterfaceAddresses, routesInForce, ...(filtered && { bridgeFiltered: filtered }) },
       );
       for (const desired of planned) {
         const ns = desired.containers[0] === 'app' ? inside : gateway;

@@ -27,7 +27,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/driver/users/user-paths.ts': 'IN_MEMORY',
   'src/labels/controller/work-queue.ts': 'withFailure',
   'src/labels/discovery/docker-view.ts': 'DockerEndpoint',
-  'src/labels/discovery/host.ts': 'routersAmong',
+  'src/labels/discovery/host.ts': 'nextHopsOf routersAmong',
   'src/labels/discovery/host-dns.ts': 'ResolvConf findHostDns findPrivateDns',
   'src/labels/discovery/namespace-sharing.ts': 'NetworkModeInfo',
   'src/labels/namespace/sysctl-files.ts': 'readSysctl writeSysctl',

@@ -13,6 +13,7 @@ const HEADINGS: Readonly<Record<Risk, string>> = {
   'lan-dns': 'A resolver of the LAN is out of reach',
   'open-way': 'A gateway forwards past its tunnel',
   internal: 'An internal network keeps a gateway out',
+  answers: 'Answers do not go back by the router that clients come by',
 };
 
 const ofRisk =

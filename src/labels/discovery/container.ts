@@ -41,6 +41,12 @@ export interface HostInterfaceAddress {
   readonly isNeighbour?: true;
 }
 
+/** A network that the host reaches by a gateway of its own, and that gateway. */
+export interface NextHop {
+  readonly network: Prefix;
+  readonly gateway: Address;
+}
+
 /** What the host does with packets that are not its own. */
 export interface HostForwarding {
   /** By family, whether it forwards at all. */

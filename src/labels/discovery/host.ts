@@ -6,6 +6,7 @@ import {
   type Address,
   type Family,
   formatAddress,
+  formatPrefix,
   type Prefix,
   prefixContains,
   sameAddress,
@@ -17,8 +18,9 @@ import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import { macOf, type Neighbour } from '../../netlink/route/neighbour.js';
+import type { Route } from '../../netlink/route/route.js';
 import type { Nft } from '../../nft/client.js';
-import type { HostForwarding, HostInterfaceAddress, NetnsRef } from './container.js';
+import type { HostForwarding, HostInterfaceAddress, NetnsRef, NextHop } from './container.js';
 import { netnsAt } from './proc-netns.js';
 
 const SYSCTLS = { 4: '/proc/sys/net/ipv4/ip_forward', 6: '/proc/sys/net/ipv6/conf/all/forwarding' } as const;
@@ -75,11 +77,9 @@ export class Host {
     return this.within(() => ([4, 6] as const).filter(family => isOn(BRIDGE_NF[family])));
   }
 
-  /** The gateways of all routes but ours, each once. */
-  async nextHops(): Promise<Address[]> {
-    const foreign = (await this.#rt.routes()).filter(({ protocol }) => protocol !== RTPROT_DWGD);
-    const all = foreign.flatMap(({ gateway, gateways = [] }) => [...(gateway ? [gateway] : []), ...gateways]);
-    return [...new Map(all.map(gateway => [formatAddress(gateway), gateway])).values()];
+  /** The gateways of all routes but ours, each once for each network. */
+  async nextHops(): Promise<NextHop[]> {
+    return nextHopsOf(await this.#rt.routes());
   }
 
   /** The addresses of the host's Ethernet-like links, with their link-layer addresses. */
@@ -101,6 +101,18 @@ export class Host {
   async routers(wanted: readonly Address[]): Promise<HostInterfaceAddress[]> {
     return routersAmong(this.#rt, wanted);
   }
+}
+
+/** The gateways of routes of others, each once for each network. */
+export function nextHopsOf(routes: readonly Route[]): NextHop[] {
+  const all = routes
+    .filter(({ protocol }) => protocol !== RTPROT_DWGD)
+    .flatMap(({ destination: network, gateway, gateways = [] }) =>
+      [...(gateway ? [gateway] : []), ...gateways].map((gateway): NextHop => ({ network, gateway })),
+    );
+  const keyOf = ({ network, gateway }: NextHop): string =>
+    `${formatPrefix(network)} ${formatAddress(gateway)}`;
+  return [...new Map(all.map(hop => [keyOf(hop), hop])).values()];
 }
 
 /** Neighbours with these addresses, as far as their link-layer ones are known, each with all of its addresses. */

@@ -2,7 +2,7 @@
 // containers (containers.ts), the plan (labels/planner/plan.ts).
 
 import { type Address, type Family, formatAddress, type Prefix, sameAddress } from '../../base/ip.js';
-import type { ContainerView, HostForwarding, HostInterfaceAddress } from './container.js';
+import type { ContainerView, HostForwarding, HostInterfaceAddress, NextHop } from './container.js';
 import type { Containers } from './containers.js';
 import type { DnsCache } from './dns-cache.js';
 import type { Host } from './host.js';
@@ -26,7 +26,7 @@ export interface WorldSnapshot {
   readonly externalRevision: number;
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
-  readonly nextHops: readonly Address[];
+  readonly nextHops: readonly NextHop[];
   /** Absent where no label asks for a route of the host. */
   readonly forwarding?: HostForwarding | undefined;
   /** The host's own addresses on its containers' networks. */
@@ -56,7 +56,7 @@ export interface WorldParts {
 export class World {
   readonly #parts: WorldParts;
   #hostAddresses: readonly Prefix[] = [];
-  #nextHops: readonly Address[] | undefined;
+  #nextHops: readonly NextHop[] | undefined;
   #forwarding: HostForwarding | undefined;
   #hostInterfaceAddresses: readonly HostInterfaceAddress[] | undefined;
   #bridgeFiltered: readonly Family[] | undefined;
@@ -78,15 +78,17 @@ export class World {
     const pending = this.#hostInterfaceAddresses && host.interfaceAddresses();
     pending?.catch(() => undefined);
     const found = await listing;
+    const asksForInterfaces = asksForHostInterfaces(found);
+    // The host may have many routes.
+    if ((asksForInterfaces || asksForHostRoute(found)) && (fullResync || !this.#nextHops))
+      this.#nextHops = await host.nextHops();
     if (asksForHostRoute(found)) {
       this.#hostAddresses = await host.addresses();
-      // The host may have many routes.
-      if (fullResync || !this.#nextHops) this.#nextHops = await host.nextHops();
       if (fullResync || !this.#forwarding) this.#forwarding = this.#parts.forwarding();
     }
     if (!found.some(isInside)) this.#bridgeFiltered = undefined;
     else if (fullResync || !this.#bridgeFiltered) this.#bridgeFiltered = host.bridgeFiltered();
-    this.#hostInterfaceAddresses = asksForHostInterfaces(found)
+    this.#hostInterfaceAddresses = asksForInterfaces
       ? await (pending ?? host.interfaceAddresses())
       : undefined;
     await this.#findRouters(found, this.#hostInterfaceAddresses);

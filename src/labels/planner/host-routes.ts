@@ -12,7 +12,7 @@ import {
 } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import type { DesiredRoute } from '../diff/state.js';
-import type { HostForwarding } from '../discovery/container.js';
+import type { HostForwarding, NextHop } from '../discovery/container.js';
 import type { Diagnostic, HostRouteIntent } from '../spec/intent.js';
 import { forwardingNotices } from './host-forwarding.js';
 import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
@@ -24,7 +24,7 @@ export interface HostView {
   /** Addresses of the host's own interfaces. */
   readonly hostAddresses: readonly Prefix[];
   /** Gateways of the host's own routes. */
-  readonly nextHops: readonly Address[];
+  readonly nextHops: readonly NextHop[];
   /** Absent: nothing is said of what it has to forward. */
   readonly forwarding?: HostForwarding | undefined;
 }
@@ -113,8 +113,8 @@ function whyRefused(
   }
   const own = hostAddresses.find(({ address }) => prefixContains(network, address));
   if (own) return `${formatAddress(own.address)} is an address of the host itself; ${remedy}`;
-  const nextHop = nextHops.find(address => prefixContains(network, address));
-  if (nextHop) return `${formatAddress(nextHop)} is a gateway of the host's own routes; ${remedy}`;
+  const nextHop = nextHops.find(({ gateway }) => prefixContains(network, gateway));
+  if (nextHop) return `${formatAddress(nextHop.gateway)} is a gateway of the host's own routes; ${remedy}`;
   for (const { key, members, attachments } of neighbours) {
     if (key === sandbox.key) continue;
     const addresses = attachments.flatMap(({ addresses }) => addresses);

@@ -28,7 +28,7 @@ import {
   type ResolvedSandbox,
   type Sandbox,
 } from './sandbox-plan.js';
-import { findFiltered, findLeaks } from './warnings.js';
+import { findFiltered, findLeaks, findLostAnswers } from './warnings.js';
 import { WaysBack } from './ways-back.js';
 
 /** Everything that is known. */
@@ -114,7 +114,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   warnings.push(...sandboxes.flatMap(findLeaks));
   const routes = new Map(sandboxes.map(sandbox => [sandbox, resolveRoutes(sandbox, context)]));
   const routers = [...routes].map(([{ members }, routes]) => ({ members, routes }));
-  const waysBack = new WaysBack(groups, routers, world.routesInForce, relied);
+  const waysBack = new WaysBack(groups, routers, world.routesInForce, world.bridgeFiltered, relied);
   const resolved = sandboxes.map((sandbox): ResolvedSandbox => {
     const budget = new RuleBudget();
     const rules = acceptRules(sandbox.intent.rules, budget, diagnostics);
@@ -122,6 +122,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
   });
   warnings.push(...findFiltered(routes, world.bridgeFiltered ?? []));
+  warnings.push(...findLostAnswers(routes, requests, world.nextHops));
   diagnostics.push(...reportLoops(routers));
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);

@@ -2,7 +2,7 @@
 // Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
-import type { HostForwarding } from '../discovery/container.js';
+import type { HostForwarding, NextHop } from '../discovery/container.js';
 import { sameRevisions } from '../discovery/views.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
@@ -71,7 +71,7 @@ function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
     sameRevisions(revisionsOf(a), revisionsOf(b)) &&
     sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
     sameList(a.bridgeFiltered, b.bridgeFiltered, Object.is) &&
-    sameList(a.nextHops, b.nextHops, sameAddress) &&
+    sameList(a.nextHops, b.nextHops, sameNextHop) &&
     sameForwarding(a.forwarding, b.forwarding) &&
     sameList(
       a.hostInterfaceAddresses,
@@ -87,6 +87,10 @@ function sameForwarding(a: HostForwarding | undefined, b: HostForwarding | undef
 
 function revisionsOf({ containers }: WorldSnapshot): number[] {
   return containers.map(({ revision }) => revision);
+}
+
+function sameNextHop(a: NextHop, b: NextHop): boolean {
+  return sameAddress(a.gateway, b.gateway) && sameWithHostBits(a.network, b.network);
 }
 
 /** With their host bits. */

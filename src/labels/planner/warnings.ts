@@ -1,14 +1,28 @@
 // What is told though all labels are in force, each with its remedy: what leaks past a label's default route (IPv6, Docker's
-// DNS) or past a gateway's tunnel, and gateways that an internal network keeps from their clients. Pure. Not here: the routes
-// (resolve.ts), policy rules of the container's own (labels/diff/bypass.ts).
+// DNS) or past a gateway's tunnel, gateways that an internal network keeps from their clients, and clients whose answers it
+// leads elsewhere than they came from. Pure. Not here: the routes (resolve.ts), policy rules of the container's own
+// (labels/diff/bypass.ts).
 
-import { type Family, formatAddress, parseAddress, prefixContains } from '../../base/ip.js';
+import {
+  type Address,
+  type Family,
+  formatAddress,
+  formatPrefix,
+  isDefaultOrHalf,
+  type Prefix,
+  parseAddress,
+  prefixContains,
+  prefixCovers,
+  sameAddress,
+} from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
+import type { NextHop } from '../discovery/container.js';
 import { formatDestination } from '../spec/destination.js';
 import { diagnostic } from '../spec/diagnostics.js';
 import type { Diagnostic, InterfacePattern, RouteIntent } from '../spec/intent.js';
 import { covers, DOCKERS, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { NAT_IN_INTERFACES, NAT_INTERFACES } from '../spec/label-keys.js';
+import type { HostRouteRequest } from './host-routes.js';
 import { type Attributed, diagnosticOf } from './merge.js';
 import type { Requester } from './resolve.js';
 import type { ResolvedRoute } from './routing-loops.js';
@@ -137,4 +151,69 @@ export function findFiltered(
       return [];
     }),
   );
+}
+
+/** A network behind a router, and how a label names that. */
+interface Behind {
+  readonly network: Prefix;
+  readonly router: Address;
+  readonly name: string;
+  /** Of the namespace that is the router; absent: a neighbour of the host. */
+  readonly key?: string;
+}
+
+/**
+ * Networks whose clients may come in by a router that is neither a label's gateway nor Docker's, and are answered by the label's:
+ * one of each namespace and family. Of such routers those are known that the host has a route by, and those that ask it for
+ * one. No route is made of that: by it the container's own connections would leave, too.
+ * @param requests every namespace whose labels may ask for routes of the host
+ */
+export function findLostAnswers(
+  routes: ReadonlyMap<Requester, readonly ResolvedRoute[]>,
+  requests: readonly HostRouteRequest[],
+  nextHops: readonly NextHop[],
+): Diagnostic[] {
+  const behind = [
+    ...requests.flatMap(({ sandbox: { key, members, attachments }, intent: { hostRoutes } }) =>
+      hostRoutes.flatMap(({ intent: { network } }) =>
+        attachments
+          .flatMap(({ addresses }) => addresses)
+          .filter(({ family }) => family === network.address.family)
+          .map((router): Behind => ({ network, router, name: plain(members[0]!.name, 80), key })),
+      ),
+    ),
+    ...nextHops.map(
+      ({ network, gateway }): Behind => ({ network, router: gateway, name: formatAddress(gateway) }),
+    ),
+  ].filter(({ network }) => !isDefaultOrHalf(network));
+  if (behind.length === 0) return [];
+  return [...routes].flatMap(([{ members }, resolved]) =>
+    ([4, 6] as const).flatMap(family => {
+      const own = resolved.filter(({ attributed }) => attributed.intent.network.address.family === family);
+      const short = own.find(
+        ({ gateway, attributed }) => gateway && isDefaultOrHalf(attributed.intent.network),
+      );
+      if (!short) return [];
+      const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
+      const answered = [
+        ...own.flatMap(({ gateway }) => gateway ?? []),
+        ...members.attachments.flatMap(({ gateways = [], addresses }) => [...gateways, ...addresses]),
+      ];
+      const led = own.map(({ attributed }) => attributed.intent.network).filter(({ length }) => length > 1);
+      const lost = behind.find(
+        ({ network, router, key }) =>
+          network.address.family === family &&
+          key !== members.key &&
+          subnets.some(subnet => prefixContains(subnet, router)) &&
+          !answered.some(address => sameAddress(address, router)) &&
+          ![...led, ...subnets].some(other => prefixCovers(other, network)),
+      );
+      return lost ? [{ ...diagnosticOf(short.attributed, whyLost(lost)), risk: 'answers' as const }] : [];
+    }),
+  );
+}
+
+function whyLost({ network, router, name }: Behind): string {
+  const clients = formatPrefix(network);
+  return `clients in ${clients} that come in by the router ${formatAddress(router)} are answered by this label's gateway, and not by that router: if they are to be served, set the label twine.route.${clients}=${name}`;
 }

@@ -2,7 +2,7 @@
 // be kept. They do by a label's route of the destination, as soon as that is in force: before, it would answer past the
 // gateway. Pure. Not here: masquerading (labels/table/client-chains.ts).
 
-import { type Address, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
+import { type Address, type Family, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
 import { DRIVER_NAME } from '../../base/ownership.js';
 import { namespaceRoutes } from '../diff/digest.js';
 import type { Attachment } from '../discovery/container.js';
@@ -28,6 +28,7 @@ export class WaysBack {
   readonly #routers: ReadonlyMap<string, Router>;
   readonly #inForce: ReadonlySet<string>;
   readonly #relied: Reliances | undefined;
+  readonly #filtered: readonly Family[];
   #places: ReadonlyMap<string, SandboxMembers> | undefined;
   /** Routes on which it depends whether addresses are kept, as namespaceRoutes() has them. */
   readonly asked = new Set<string>();
@@ -35,18 +36,21 @@ export class WaysBack {
   /**
    * @param groups every namespace with containers, @param routers those whose labels' routes are known
    * @param inForce routes that are known to be in force, as namespaceRoutes() has them
+   * @param filtered families of which the host's firewall filters what only passes a bridge
    * @param relied is told of whom it depends where labels lead
    */
   constructor(
     groups: readonly SandboxMembers[],
     routers: readonly Router[],
     inForce: ReadonlySet<string> = new Set(),
+    filtered: readonly Family[] = [],
     relied?: Reliances,
   ) {
     this.#relied = relied;
     this.#groups = groups;
     this.#routers = new Map(routers.map(router => [router.members.key, router]));
     this.#inForce = inForce;
+    this.#filtered = filtered;
     for (const { members, routes } of relied ? routers : [])
       for (const { gateway } of routes) if (gateway) this.#placeOf(members, gateway, 'routes');
   }
@@ -81,7 +85,7 @@ export class WaysBack {
       }))
       .filter(({ network }) => network.address.family === address.family);
     const isLed = routes.some(({ isKept }) => isKept);
-    if (!isSaid && !(isLed && isKnown(members, own, address))) return undefined;
+    if (!isSaid && !(isLed && isKnown(members, own, address, this.#filtered))) return undefined;
     const wanted = namespaceRoutes({ netns, routes: desiredRoutes(router.routes) });
     this.asked.add(wanted);
     if (!this.#inForce.has(wanted)) return undefined;
@@ -115,14 +119,20 @@ export class WaysBack {
 
 /**
  * Whether all is known of where a namespace sends packets beside its labels' routes, its own networks alone, and the network
- * that it is asked by takes packets from anywhere: an internal one has no gateway, and with bridge netfilter Docker drops
- * there what comes from outside.
+ * that it is asked by takes packets from anywhere: of an internal one Docker drops what comes from outside, if its firewall
+ * sees what only passes a bridge.
  */
-function isKnown({ attachments }: SandboxMembers, own: readonly Prefix[], address: Address): boolean {
+function isKnown(
+  { attachments }: SandboxMembers,
+  own: readonly Prefix[],
+  address: Address,
+  filtered: readonly Family[],
+): boolean {
   const asked = attachments.find(({ addresses }) => addresses.some(one => sameAddress(one, address)));
   return (
     own.some(subnet => prefixContains(subnet, address)) &&
-    (asked?.gateways ?? []).some(({ family }) => family === address.family) &&
+    ((asked?.gateways ?? []).some(({ family }) => family === address.family) ||
+      (asked?.isInternal === true && asked.driver === 'bridge' && !filtered.includes(address.family))) &&
     attachments.every(
       ({ driver, ignoresNextHop }) => driver !== '' && driver !== DRIVER_NAME && ignoresNextHop === undefined,
     )

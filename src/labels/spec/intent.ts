@@ -91,7 +91,7 @@ export interface ContainerIntent {
 }
 
 /** What a label leaves open though it is in force. */
-export type Risk = 'host-dns' | 'ipv6' | 'lan-dns' | 'open-way' | 'internal';
+export type Risk = 'host-dns' | 'ipv6' | 'lan-dns' | 'open-way' | 'internal' | 'answers';
 
 /** What a user should know about one label: one sentence that says what is wrong and what would be right. */
 export interface Diagnostic {

@@ -57,6 +57,11 @@ for (const [what, facts, ids] of [
   ['IPv6 that leaks', told('ipv6'), ['ipv6-goes-past-a-labels-route']],
   ['a resolver of the LAN', told('lan-dns'), ['a-resolver-of-the-lan-is-out-of-reach']],
   ['an internal network', told('internal'), ['an-internal-network-keeps-a-gateway-out']],
+  [
+    'answers that go elsewhere',
+    told('answers'),
+    ['answers-do-not-go-back-by-the-router-that-clients-come-by'],
+  ],
   ['labels that cannot be read', { labels: { ...labels, unread: 'x' } }, ['labels-cannot-be-read']],
   ['a configuration with a mistake', { configuration: 'x' }, ['the-configuration-is-refused']],
   [

@@ -51,13 +51,19 @@ for (const [what, asks, first, next, resync] of [
   [
     'routes of the host',
     { hostRoute: true },
-    ['addresses', 'next hops', 'forwarding'],
+    ['next hops', 'addresses', 'forwarding'],
     ['addresses'],
-    ['addresses', 'next hops', 'forwarding'],
+    ['next hops', 'addresses', 'forwarding'],
   ],
   ['a network that is internal', { on: { ...MAIN, isInternal: true } }, ['bridges'], [], ['bridges']],
   ['a network that is not', { on: MAIN }, [], [], []],
-  ['default routes', { defaultRoute: true }, ['interfaces'], ['interfaces'], ['interfaces']],
+  [
+    'default routes',
+    { defaultRoute: true },
+    ['next hops', 'interfaces'],
+    ['interfaces'],
+    ['interfaces', 'next hops'],
+  ],
 ] as const) {
   test(`where labels ask for ${what}, ${first.join(' and ') || 'nothing'} of the host is read`, async () => {
     const { world, read } = stage(asks);

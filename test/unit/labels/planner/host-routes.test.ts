@@ -13,6 +13,9 @@ import {
   showRoute,
 } from '../../../support/label-world.js';
 
+/** The host's own default route. */
+const hop = (gateway: string) => ({ network: prefix('0.0.0.0/0'), gateway: address(gateway) });
+
 const app = (networks: string, routes: string, rest: ContainerOptions = {}): ContainerView =>
   container('app', { networks: { main: networks }, labels: { 'twine.host.routes': routes }, ...rest });
 
@@ -72,7 +75,7 @@ for (const [what, containers, rest, message] of [
     [app('10.0.0.2', '192.168.1.0/28')],
     {
       hostAddresses: [prefix('192.168.1.50/24')],
-      nextHops: [address('192.168.2.1'), address('192.168.1.1')],
+      nextHops: [hop('192.168.2.1'), hop('192.168.1.1')],
     },
     `${REFUSED} 192.168.1.0/28: 192.168.1.1 is a gateway of the host's own routes; start the daemon with --allow-host-routes 192.168.1.0/28 to allow it`,
   ],
@@ -128,7 +131,7 @@ for (const [network, allowed, own] of [
     const { routes, diagnostics } = planned([app('10.0.0.2', network), web], {
       allowHostRoutes: [prefix(allowed)],
       hostAddresses: [prefix(own)],
-      nextHops: [address('192.168.1.1')],
+      nextHops: [hop('192.168.1.1')],
     });
     assert.deepEqual([routes, diagnostics], [[`${network} via 10.0.0.2`], []]);
   });
@@ -140,7 +143,7 @@ test('a network that holds addresses of nobody but the container itself is no re
     container('old', { networks: { main: '' }, netns: null }),
   ];
   const { routes, diagnostics } = planned([app('10.0.0.2', '10.0.0.0/30'), other, stopped], {
-    nextHops: [address('10.0.0.4')],
+    nextHops: [hop('10.0.0.4')],
   });
   assert.deepEqual([routes, diagnostics], [['10.0.0.0/30 via 10.0.0.2'], []]);
 });

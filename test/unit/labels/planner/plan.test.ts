@@ -631,3 +631,48 @@ test('a forward whose destination is not there yet belongs to what a firewall of
   const { forwarding } = only([container('gw', { networks: { main: '10.0.0.3' }, labels })]);
   assert.deepEqual(forwarding?.ingress, [{ name: 'wg', prefix: true }]);
 });
+
+const BESIDE = { network: prefix('10.20.0.0/24'), gateway: address('10.0.0.4') };
+const LOST =
+  "app twine.route.0.0.0.0/0: clients in 10.20.0.0/24 that come in by the router 10.0.0.4 are answered by this label's gateway, and not by that router: if they are to be served, set the label twine.route.10.20.0.0/24=";
+for (const [what, { labels = {}, router = {}, ...world }, told] of [
+  ['is a neighbour by whom the host has a route', { nextHops: [BESIDE] }, [`${LOST}10.0.0.4`]],
+  [
+    'is a container whose label asks the host for one',
+    { router: { 'twine.host.routes': '10.20.0.0/24,fd20::/64' } },
+    [
+      `${LOST}router`,
+      `${LOST.replaceAll('0.0.0.0/0', '::/0').replaceAll('10.20.0.0/24', 'fd20::/64').replace('10.0.0.4', 'fd00::4')}router`,
+    ],
+  ],
+  [
+    'is covered by a longer route',
+    { labels: { 'twine.route.10.0.0.0/8': '10.0.0.9' }, nextHops: [BESIDE] },
+    [],
+  ],
+  ["is Docker's gateway", { nextHops: [{ ...BESIDE, gateway: address('10.0.0.1') }] }, []],
+  ["is the label's gateway", { nextHops: [{ ...BESIDE, gateway: address('10.0.0.3') }] }, []],
+  ['is on another network', { nextHops: [{ ...BESIDE, gateway: address('10.7.0.4') }] }, []],
+  ["is the host's default gateway", { nextHops: [{ ...BESIDE, network: prefix('0.0.0.0/0') }] }, []],
+] as const satisfies readonly (readonly [
+  string,
+  Partial<Parameters<typeof plan>[1]> & { labels?: Record<string, string>; router?: Record<string, string> },
+  readonly string[],
+])[]) {
+  test(`of clients by a router that ${what} ${told.length} notes are made, and no route`, () => {
+    const places = { subnets: { main: '10.0.0.0/24 fd00::/64' }, gateways: { main: '10.0.0.1 fd00::1' } };
+    const defaults = { 'twine.route.0.0.0.0/0': 'gw', 'twine.route.::/0': 'gw' };
+    const { warnings, sandboxes } = plan(
+      [
+        routed({ main: '10.0.0.2 fd00::2' }, { ...defaults, ...labels }, places),
+        gw({ main: '10.0.0.3 fd00::3' }),
+        container('router', { networks: { main: '10.0.0.4 fd00::4' }, labels: router }),
+      ],
+      world,
+    );
+    assert.deepEqual([...warnings].map(showMistake), told);
+    assert.ok([...warnings].every(({ risk }) => risk === 'answers'));
+    const app = sandboxes.find(({ containers }) => containers.includes('app'))!;
+    assert.equal(app.routes.length, 4 + 2 * Object.keys(labels).length);
+  });
+}

@@ -7,6 +7,10 @@ import { Planner } from '../../../../src/labels/planner/planner.js';
 import { ParseCache } from '../../../../src/labels/spec/parse-cache.js';
 import { container } from '../../../support/label-world.js';
 
+const hop = (network: string, gateway: string) => ({
+  network: parsePrefix(network)!,
+  gateway: parseAddress(gateway)!,
+});
 const A = container('a', {
   labels: { 'twine.route.10.9.0.0/16': 'example.net' },
   networks: { main: '10.0.0.2' },
@@ -18,7 +22,7 @@ const WORLD: WorldSnapshot = {
   external: EXTERNAL,
   externalRevision: 1,
   hostAddresses: [parsePrefix('192.0.2.1/24')!],
-  nextHops: [parseAddress('192.0.2.9')!],
+  nextHops: [hop('0.0.0.0/0', '192.0.2.9')],
   hostInterfaceAddresses: [{ prefix: parsePrefix('10.0.0.1/24')!, mac: '02:00:00:00:00:01' }],
   bridgeFiltered: [4],
 };
@@ -60,7 +64,8 @@ const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
   ],
   ['the answers of the DNS were copied', { ...WORLD, external: new Map(EXTERNAL) }, true],
   ['the DNS says something else', { ...WORLD, externalRevision: 2 }, false],
-  ['the host has another gateway', { ...WORLD, nextHops: [parseAddress('192.0.2.8')!] }, false],
+  ['the host has another gateway', { ...WORLD, nextHops: [hop('0.0.0.0/0', '192.0.2.8')] }, false],
+  ['it has it for another network', { ...WORLD, nextHops: [hop('10.0.0.0/8', '192.0.2.9')] }, false],
   [
     'the host forwards otherwise',
     { ...WORLD, forwarding: { isOn: { 4: true, 6: true }, isNftables: true } },

@@ -18,6 +18,7 @@ interface World {
   readonly to?: string;
   readonly others?: readonly ReturnType<typeof container>[];
   readonly gw?: Networks;
+  readonly filtered?: readonly (4 | 6)[];
 }
 
 /** The rules for clients in the table of the gateway, with all in force that it relies on, or nothing. */
@@ -32,8 +33,9 @@ function clients(world: World, isInForce = true) {
     }),
     ...(world.others ?? []),
   ];
-  const { routesAsked } = plan(containers);
-  const found = plan(containers, isInForce ? { routesInForce: routesAsked } : {});
+  const host = { bridgeFiltered: world.filtered ?? [] };
+  const { routesAsked } = plan(containers, host);
+  const found = plan(containers, { ...host, ...(isInForce && { routesInForce: routesAsked }) });
   const table = found.sandboxes.find(({ containers }) => containers[0] === 'gw')?.table;
   const jumps = (table?.chains ?? []).filter(({ name }) => /^clients/.test(name));
   const shown = jumps.map(({ rules }) =>
@@ -68,7 +70,12 @@ for (const [what, world] of [
   ['it is on a network with routes that nobody here knows', { rest: { driver: 'dwgd' } }],
   ['the driver of a network is not known', { rest: { driver: '' } }],
   ['its networks are not known', { rest: { subnets: {} } }],
-  ['the network is internal, and takes nothing from outside', { rest: { gateways: {} } }],
+  ['the network has no gateway', { rest: { gateways: {} } }],
+  [
+    "the network is internal, and the host's firewall sees what passes it",
+    { rest: { gateways: {}, isInternal: true }, filtered: [4, 6] },
+  ],
+  ['the network is internal, and no bridge', { rest: { gateways: {}, isInternal: true, driver: 'macvlan' } }],
   ['it is not known which of its labels count', { app: {}, rest: { labels: {}, unverified: DEFAULTS } }],
   ['the label says so', { word: ',masquerade' }],
   [
@@ -82,6 +89,17 @@ for (const [what, world] of [
 ] as const) {
   test(`all clients are masqueraded where ${what}`, () => {
     assert.deepEqual(clients(world ?? {}, world !== undefined).shown, []);
+  });
+}
+
+for (const [filtered, expected] of [
+  [[], LED],
+  [[6], LED.slice(0, 1)],
+  [[4], LED.slice(1)],
+] as const) {
+  test(`on an internal network clients are kept in ${expected.length} families where the host's firewall sees ${filtered.length} of what passes it`, () => {
+    const rest = { gateways: {}, isInternal: true as const };
+    assert.deepEqual(clients({ rest, filtered }).shown, expected);
   });
 }
 
@@ -116,7 +134,7 @@ test('the word keeps them for whoever answers by a route of its own, which is to
   const elsewhere = clients({ to: '192.0.2.1:80', word: ',keep' });
   assert.deepEqual(elsewhere, { shown: [['own masquerade', 'all accept']], warnings: [] });
   assert.deepEqual(clients({ word: ',keep' }), { shown: SAID, warnings: [] });
-  // On an internal network, too, where nothing but the word keeps them.
+  // Where Docker gives it no gateway, too, where nothing but the word keeps them.
   assert.deepEqual(clients({ word: ',keep', rest: { gateways: {} } }), { shown: SAID, warnings: [] });
   assert.deepEqual(clients({ word: ',keep' }, false).shown, []);
 });
