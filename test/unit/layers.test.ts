@@ -119,6 +119,7 @@ const PURE_FILES: readonly string[] = [
   'src/labels/discovery/snapshot.ts',
   'src/labels/find-container.ts',
   'src/labels/links.ts',
+  'src/labels/relied-containers.ts',
   'src/labels/namespace/applied-changes.ts',
   'src/labels/namespace/raw-state.ts',
   'src/labels/namespace/rule-probe.ts',
