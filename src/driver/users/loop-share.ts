@@ -54,11 +54,13 @@ export class LoopShare {
 
 /** Waits for the work to end, well or not, for at most that many milliseconds. */
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const end = new AbortController();
   const ended = work.catch(() => undefined);
-  const late = sleep(ms, undefined, { signal: end.signal }).catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise(resolve => {
+    timer = setTimeout(resolve, ms);
+  });
   await Promise.race([ended, late]);
-  end.abort();
+  clearTimeout(timer);
 }
 
 /** Answers of one user that wait to be read: their Docker is asked four questions at a time. */

@@ -133,7 +133,11 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     planSandbox(sandbox, sandbox.isStrict ? unmetKeys(sandbox, unmet) : [], context),
   );
   tables.retainOnly(new Set(resolved.map(({ members }) => members.key)));
-  const unapplied = [...world.containers].sort((a, b) => naturalCompare(a.name, b.name)).flatMap(refused);
+  const unapplied = world.containers
+    .map(container => ({ name: container.name, mistakes: refused(container) }))
+    .filter(({ mistakes }) => mistakes.length > 0)
+    .sort((a, b) => naturalCompare(a.name, b.name))
+    .flatMap(({ mistakes }) => mistakes);
   return {
     // A gateway is ready before its users are routed to it.
     sandboxes: [
