@@ -156,9 +156,9 @@ kernelTest(
   'nft',
 );
 
-/** A router on the bridge with a client of another network behind it. @param isDocker whether it is Docker's gateway */
-async function withRouter(t: TestContext, isDocker = true) {
-  const all = await stage(t);
+/** A router on the network with a client of another one behind it. @param isDocker whether it is Docker's gateway */
+async function withRouter(t: TestContext, isDocker = true, isMacvlan = false) {
+  const all = await stage(t, { isMacvlan });
   const [router, house] = [await Namespace.create(t), await Namespace.create(t)];
   router.veth('eth0', all.host, 'router');
   all.host.ip('link', 'set', 'router', 'master', 'br0');
@@ -195,26 +195,28 @@ async function withRouter(t: TestContext, isDocker = true) {
   return { ...all, router, house, asked, gateways: { gateways: { main: '10.9.0.4 fd09::4' } } };
 }
 
-kernelTest(
-  "a client of another network who comes by Docker's gateway, a router, is answered by it",
-  async t => {
-    const all = await withRouter(t);
-    const HOUSE = ['10.20.0.9', 'fd20::9'];
-    assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
-    all.label(ROUTES, {}, all.gateways);
-    assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
-    all.label(ROUTES, { netns: null, networks: {} }, all.gateways);
-    assert.deepEqual(await all.asked(), [...HOUSE, '10.9.0.4', 'fd09::4']);
-    for (const [to, how] of [
-      ['10.20.0.9:80', 'tcp'],
-      ['[fd20::9]:80', 'tcp'],
-      ['10.20.0.9:53', 'udp'],
-    ] as const)
-      assert.doesNotMatch(await askInVain(all.inside, to, how), /^(10|fd)/);
-    assert.match(all.router.exec('nft', 'list counter inet seen opened'), /packets 0 /);
-  },
-  'nft',
-);
+for (const isMacvlan of [false, true]) {
+  kernelTest(
+    `on a ${isMacvlan ? 'macvlan' : 'bridge'} a client of another network who comes by Docker's gateway, a router, is answered by it`,
+    async t => {
+      const all = await withRouter(t, true, isMacvlan);
+      const HOUSE = ['10.20.0.9', 'fd20::9'];
+      assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
+      all.label(ROUTES, {}, all.gateways);
+      assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
+      all.label(ROUTES, { netns: null, networks: {} }, all.gateways);
+      assert.deepEqual(await all.asked(), [...HOUSE, '10.9.0.4', 'fd09::4']);
+      for (const [to, how] of [
+        ['10.20.0.9:80', 'tcp'],
+        ['[fd20::9]:80', 'tcp'],
+        ['10.20.0.9:53', 'udp'],
+      ] as const)
+        assert.doesNotMatch(await askInVain(all.inside, to, how), /^(10|fd)/);
+      assert.match(all.router.exec('nft', 'list counter inet seen opened'), /packets 0 /);
+    },
+    'nft',
+  );
+}
 
 /** The labels that a warning asks for, where the host has these routes. */
 function told(host: Namespace): Record<string, string> {
@@ -234,32 +236,34 @@ function told(host: Namespace): Record<string, string> {
   );
 }
 
-kernelTest(
-  "a client of another network who comes by a router that is not Docker's gateway gets no answer, and is answered by it with the labels that are asked for",
-  async t => {
-    const all = await withRouter(t, false);
-    const HOUSE = ['10.20.0.9', 'fd20::9'];
-    all.label();
-    for (const [to, how] of [
-      ['10.9.0.2:80', 'tcp'],
-      ['[fd09::2]:80', 'tcp'],
-      ['10.9.0.2:53', 'udp'],
-      ['[fd09::2]:53', 'udp'],
-    ] as const)
-      assert.doesNotMatch(await askInVain(all.house, to, how), /^(10|fd20)/);
-    assert.deepEqual(told(all.host), {});
-    all.host.ip('route', 'add', '10.20.0.0/24', 'via', '10.9.0.4');
-    all.host.ip('-6', 'route', 'add', 'fd20::/64', 'via', 'fd09::4');
-    const labels = { ...ROUTES, ...told(all.host) };
-    for (const gateway of [{}, { netns: null, networks: {} }]) {
-      all.label(labels, gateway);
-      assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
-      assert.deepEqual(await tcp(all), WORLD);
-    }
-    await assertNoLeak(all);
-    // It is the label that leads them back: by what is left they go nowhere.
-    all.label(ROUTES, { netns: null, networks: {} });
-    assert.doesNotMatch(await askInVain(all.house, '10.9.0.2:53', 'udp'), /^10\.20/);
-  },
-  'nft',
-);
+for (const isMacvlan of [false, true]) {
+  kernelTest(
+    `on a ${isMacvlan ? 'macvlan' : 'bridge'} a client of another network who comes by a router that is not Docker's gateway gets no answer, and is answered by it with the labels that are asked for`,
+    async t => {
+      const all = await withRouter(t, false, isMacvlan);
+      const HOUSE = ['10.20.0.9', 'fd20::9'];
+      all.label();
+      for (const [to, how] of [
+        ['10.9.0.2:80', 'tcp'],
+        ['[fd09::2]:80', 'tcp'],
+        ['10.9.0.2:53', 'udp'],
+        ['[fd09::2]:53', 'udp'],
+      ] as const)
+        assert.doesNotMatch(await askInVain(all.house, to, how), /^(10|fd20)/);
+      assert.deepEqual(told(all.host), {});
+      all.host.ip('route', 'add', '10.20.0.0/24', 'via', '10.9.0.4');
+      all.host.ip('-6', 'route', 'add', 'fd20::/64', 'via', 'fd09::4');
+      const labels = { ...ROUTES, ...told(all.host) };
+      for (const gateway of [{}, { netns: null, networks: {} }]) {
+        all.label(labels, gateway);
+        assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
+        if (!isMacvlan) assert.deepEqual(await tcp(all), WORLD);
+      }
+      await assertNoLeak(all);
+      // It is the label that leads them back: by what is left they go nowhere.
+      all.label(ROUTES, { netns: null, networks: {} });
+      assert.doesNotMatch(await askInVain(all.house, '10.9.0.2:53', 'udp'), /^10\.20/);
+    },
+    'nft',
+  );
+}

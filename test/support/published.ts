@@ -15,9 +15,9 @@ const MAC = '02:00:0a:09:00:01';
 
 /**
  * world – host: 10.9.0.1 br0 – inside: 10.9.0.2; gw: 10.9.0.3 on the same bridge, and 10.8.0.1 towards tunnel: 10.8.0.9.
- * The same with fd09:: and fd08::. The host publishes tcp 8080 and udp 5353 as Docker does, and counts what leaves.
+ * The same with fd09:: and fd08::. On a macvlan the container and the host do not reach one another. The host publishes tcp 8080 and udp 5353 as Docker does, and counts what leaves.
  */
-export async function stage(t: TestContext, { side = false } = {}) {
+export async function stage(t: TestContext, { side = false, isMacvlan = false } = {}) {
   const make = async (): Promise<Namespace> => {
     const ns = await Namespace.create(t);
     ns.ip('link', 'set', 'lo', 'up');
@@ -36,6 +36,12 @@ export async function stage(t: TestContext, { side = false } = {}) {
   host.ip('link', 'set', 'br0', 'up');
   for (const ns of side ? [inside] : [inside, gateway]) {
     const port = ns === inside ? 'inside' : 'gateway';
+    if (isMacvlan && ns === inside) {
+      host.ip('link', 'add', port, 'link', 'br0', 'type', 'macvlan', 'mode', 'bridge');
+      host.ip('link', 'set', port, 'netns', inside.name, 'name', 'eth0');
+      inside.ip('link', 'set', 'eth0', 'up');
+      continue;
+    }
     ns.veth('eth0', host, port);
     host.ip('link', 'set', port, 'master', 'br0');
   }
