@@ -9,46 +9,46 @@ import { DecodeError } from '../base/errors.js';
  * @param field what it is called, @param whose of whom it is: `Docker's`
  * @throws DecodeError that names the field
  */
-export type Check = (value: unknown, field: string, whose: string) => void;
+export type ShapeCheck = (value: unknown, field: string, whose: string) => void;
 
 export const text = ofType('string');
 export const number = ofType('number');
 export const flag = ofType('boolean');
 
-function ofType(type: 'string' | 'number' | 'boolean'): Check {
+function ofType(type: 'string' | 'number' | 'boolean'): ShapeCheck {
   return (value, field, whose) => {
     if (typeof value !== type) throw new DecodeError(`${whose} ${field} is not a ${type}`);
   };
 }
 
 /** Absent is right, too, and so is null. */
-export function optional(check: Check): Check {
+export function optional(check: ShapeCheck): ShapeCheck {
   return (value, field, whose) => {
     if (value !== undefined && value !== null) check(value, field, whose);
   };
 }
 
-export function oneOf(...words: readonly string[]): Check {
+export function oneOf(...words: readonly string[]): ShapeCheck {
   return (value, field, whose) => {
     if (!words.includes(value as string))
       throw new DecodeError(`${whose} ${field} is none of ${words.join(', ')}`);
   };
 }
 
-export function listOf(check: Check): Check {
+export function listOf(check: ShapeCheck): ShapeCheck {
   return (value, field, whose) => {
     if (!Array.isArray(value)) throw new DecodeError(`${whose} ${field} is not a list`);
     for (const one of value) check(one, `entry of ${field}`, whose);
   };
 }
 
-export function mapOf(check: Check): Check {
+export function mapOf(check: ShapeCheck): ShapeCheck {
   return (value, field, whose) => {
     for (const one of Object.values(objectOf(value, field, whose))) check(one, `entry of ${field}`, whose);
   };
 }
 
-export function object(fields: Readonly<Record<string, Check>>): Check {
+export function object(fields: Readonly<Record<string, ShapeCheck>>): ShapeCheck {
   return (value, field, whose) => {
     const given = objectOf(value, field, whose);
     for (const [name, check] of Object.entries(fields)) check(given[name], name, whose);

@@ -2,7 +2,16 @@
 // type, or the whole answer is refused. Pure. Not here: what is made of them (docker-view.ts).
 
 import { DecodeError } from '../../base/errors.js';
-import { type Check, flag, listOf, mapOf, number, object, optional, text } from '../../docker/json-shape.js';
+import {
+  flag,
+  listOf,
+  mapOf,
+  number,
+  object,
+  optional,
+  type ShapeCheck,
+  text,
+} from '../../docker/json-shape.js';
 import type { DockerInfo, InspectedContainer, ListedContainer, ListedNetwork } from './docker-view.js';
 
 /** An id becomes a part of a path of Docker's API; Docker's own have 64 characters. */
@@ -70,7 +79,7 @@ const optionalText = optional(text);
 /** Go encodes empty lists and maps as null. */
 const texts = optional(listOf(text));
 const labels = optional(mapOf(text));
-const id: Check = (value, field) => {
+const id: ShapeCheck = (value, field) => {
   if (typeof value !== 'string' || !ID.test(value)) throw new DecodeError(`${WHOSE} ${field} is not an id`);
 };
 const settings = optional(
