@@ -1,7 +1,7 @@
 // The containers that run now, as far as one packet's way needs them: all are listed, and those alone inspected that it begins in
 // or gets to, since each costs a question to Docker. Not here: the way (explain.ts).
 
-import { UserError } from '../base/errors.js';
+import { DecodeError, UserError } from '../base/errors.js';
 import { parseAddress, sameAddress } from '../base/ip.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import { Containers, type ContainersParts } from '../labels/discovery/containers.js';
@@ -12,6 +12,8 @@ import type { Explanation } from './explain.js';
 export class WayContainers {
   readonly #inspected = new Set<string>();
   readonly #containers: Containers;
+  /** Where it is. */
+  readonly #docker: string;
   #from: string | undefined;
 
   /** @param find where the way begins */
@@ -21,12 +23,18 @@ export class WayContainers {
       for (const id of ownersOf(this.#from, listed)) this.#inspected.add(id);
       return this.#inspected;
     };
+    this.#docker = parts.api.name;
     this.#containers = new Containers({ ...parts, trustImageLabels: false, select });
   }
 
-  /** All of them, and where the way begins. @throws UserError (ENOENT) when it has gone since; Error when Docker does not answer; what `find` throws */
+  /** All of them, and where the way begins. @throws UserError (ENOENT) when it has gone since, and for what is no answer of Docker's; Error when Docker does not answer; what `find` throws */
   async list(): Promise<{ readonly all: readonly ContainerView[]; readonly from: ContainerView }> {
-    const all = await this.#containers.list(this.#from === undefined);
+    const all = await this.#containers.list(this.#from === undefined).catch(err => {
+      if (!(err instanceof DecodeError)) throw err;
+      throw new UserError(`cannot ask Docker for its containers (${this.#docker}): ${err.message}`, {
+        cause: err,
+      });
+    });
     const from = all.find(({ id }) => id === this.#from);
     if (!from) throw new UserError('the container has gone meanwhile: ask again', { code: 'ENOENT' });
     return { all, from };

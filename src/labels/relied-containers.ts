@@ -1,31 +1,38 @@
-// The containers that the plan for one of them depends on: all are listed, and those alone inspected, since each costs a
-// question to Docker. Pure. Not here: the plan (planner/plan.ts), asking Docker (discovery/containers.ts).
+// The containers that a plan depends on, for one of them or for all with labels: all are listed, and those alone inspected,
+// since each costs a question to Docker. Pure. Not here: the plan (planner/plan.ts), asking Docker (discovery/containers.ts).
 
 import { groupBy } from '../base/group-by.js';
 import type { ContainerView } from './discovery/container.js';
-import { isRunning, joinedContainer, type ListedContainer, nameOf } from './discovery/docker-view.js';
+import {
+  isRunning,
+  joinedContainer,
+  type ListedContainer,
+  nameOf,
+  twineLabels,
+} from './discovery/docker-view.js';
 import type { Find } from './find-container.js';
 import type { Reliance } from './planner/name-holders.js';
 import type { Plan } from './planner/plan.js';
 import { HOST_ROUTES } from './spec/label-keys.js';
 
 export class ReliedContainers {
-  readonly #find: Find;
+  readonly #find: Find | undefined;
   readonly #wanted = new Set<string>();
   #inspected: ReadonlySet<string> = new Set();
-  #of: string | undefined;
+  /** Whose plan it is. */
+  #of: ReadonlySet<string> | undefined;
 
-  /** @param find whose plan it is; it throws where there is no such container */
-  constructor(find: Find) {
+  /** @param find whose plan it is; it throws where there is no such container. Absent: that of all with labels */
+  constructor(find?: Find) {
     this.#find = find;
   }
 
   /** The ids of those that are to be inspected: whatever is known to matter, with all that may share its namespace. */
   select(listed: readonly ListedContainer[]): ReadonlySet<string> {
-    this.#of ??= this.#find(listed.map(one => ({ id: one.Id, name: nameOf(one) }))).id;
-    this.#wanted.add(this.#of);
+    this.#of ??= new Set(this.#meant(listed));
+    for (const id of this.#of) this.#wanted.add(id);
     const sharing = namespacesOf(listed);
-    const own = sharing.find(group => group.some(({ Id }) => Id === this.#of)) ?? [];
+    const own = sharing.filter(group => group.some(({ Id }) => this.#of?.has(Id))).flat();
     const isWanted = (group: readonly ListedContainer[]): boolean =>
       group.some(one => this.#wanted.has(one.Id)) ||
       // What the host gets for one container depends on what the others ask for.
@@ -36,23 +43,28 @@ export class ReliedContainers {
     return this.#inspected;
   }
 
+  #meant(listed: readonly ListedContainer[]): string[] {
+    if (this.#find) return [this.#find(listed.map(one => ({ id: one.Id, name: nameOf(one) }))).id];
+    return listed.filter(({ Labels }) => twineLabels(Labels).size > 0).map(({ Id }) => Id);
+  }
+
   /** Has those inspected, too, that the plan depends on. Whether there are any. @param containers that it was made for */
   want({ relied }: Plan, containers: readonly ContainerView[]): boolean {
     const keys = new Map(containers.map(({ id, netns }) => [id, netns?.key ?? id]));
-    const own = keys.get(this.#of ?? '');
-    if (!relied || own === undefined) return false;
-    const namespaces = new Set([own]);
+    if (!relied) return false;
+    const own = [...(this.#of ?? [])].flatMap(id => keys.get(id) ?? []);
+    const namespaces = new Set(own);
     const more = new Set<string>();
     const rely = ({ containers: ids, networks }: Reliance): void => {
-      const onNetworks = containers
-        .filter(({ attachments }) => attachments.some(({ networkId }) => networks.has(networkId)))
-        .map(({ id }) => id);
-      for (const id of [...ids, ...(networks.size > 0 ? onNetworks : [])]) {
+      const isOn = ({ attachments }: ContainerView): boolean =>
+        attachments.some(({ networkId }) => networks.has(networkId));
+      const onNetworks = networks.size > 0 ? containers.filter(isOn).map(({ id }) => id) : [];
+      for (const id of [...ids, ...onNetworks]) {
         if (!this.#inspected.has(id)) more.add(id);
         if (ids.has(id)) namespaces.add(keys.get(id) ?? id);
       }
     };
-    rely(relied.of(own, 'forwards'));
+    for (const key of own) rely(relied.of(key, 'forwards'));
     // Of others their routes matter: whether answers come back, and whether they lead in a circle. The set grows meanwhile.
     for (const key of namespaces) rely(relied.of(key, 'routes'));
     for (const id of more) this.#wanted.add(id);

@@ -12,6 +12,7 @@ import { Host } from './discovery/host.js';
 import { readFirewalls, withFirewalls } from './namespace/firewalls.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
 import { type LabelRules, observe } from './observation.js';
+import { ReliedContainers } from './relied-containers.js';
 import type { Diagnostic } from './spec/intent.js';
 
 /** What there is to say. */
@@ -32,8 +33,10 @@ export async function surveyLabels(api: DockerApi, options: LabelRules): Promise
   try {
     const failures: string[] = [];
     const log = createLog(false, true, line => failures.push(line.replace(/^<\d>/, '').trimEnd()));
+    const relied = new ReliedContainers();
     const { world, planner } = observe({
       ...options,
+      select: listed => relied.select(listed),
       api,
       log,
       host,
@@ -42,8 +45,12 @@ export async function surveyLabels(api: DockerApi, options: LabelRules): Promise
       // Names of the DNS are not looked up: a label that waits for one is no mistake.
       names: { answers: new Map(), revision: 0 },
     });
-    const found = await world.list(true);
-    const plan = planner.plan(world.snapshot(found));
+    let found = await world.list(true);
+    let plan = planner.plan(world.snapshot(found));
+    while (relied.want(plan, found)) {
+      found = await world.list(false);
+      plan = planner.plan(world.snapshot(found));
+    }
     const namesOf = ({ netns: { key } }: SandboxDesired): string =>
       found
         .flatMap(({ netns, labels, name }) => (netns?.key === key && labels.size > 0 ? [name] : []))

@@ -1,7 +1,7 @@
 // One question to a running daemon, by its control socket; each way to fail is one sentence. Not here: what is asked.
 
 import { request } from 'node:http';
-import { errorCode, messageOf, UserError } from '../../base/errors.js';
+import { DecodeError, errorCode, messageOf, UserError } from '../../base/errors.js';
 import { API_VERSION, type Problem } from '../../control/answers.js';
 
 /** How long the daemon may take, in milliseconds. */
@@ -9,20 +9,17 @@ const TIMEOUT_MS = 10_000;
 /** Of an answer, in bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** Parts of an answer that are lists of objects, by which it is known for one. */
-type Lists<T> = readonly (keyof T & string)[];
-
 /**
  * What the daemon answers to a question below its version.
  * @param question such as `status`
- * @param lists what the answer has to have
+ * @param check throws DecodeError for what is no such answer
  * @param within milliseconds
  * @throws UserError when it does not run, may not be asked, does not answer, or knows no answer
  */
 export async function askDaemon<T extends object>(
   socketPath: string,
   question: string,
-  lists: Lists<T>,
+  check: (answer: unknown) => asserts answer is T,
   within = TIMEOUT_MS,
 ): Promise<T> {
   const path = `/${API_VERSION}/${question}`;
@@ -35,17 +32,20 @@ export async function askDaemon<T extends object>(
   } catch (err) {
     throw new UserError(`what answers on ${socketPath} is not dwgd: it gives no JSON`, { cause: err });
   }
-  if (status === 200 && lists.every(key => isListOfObjects((answer as T | null)?.[key]))) return answer as T;
-  if (status === 200)
-    throw new UserError(
-      `what answers on ${socketPath} is not a dwgd that this one understands: is it of the same version?`,
-    );
+  if (status === 200) {
+    try {
+      check(answer);
+      return answer;
+    } catch (err) {
+      if (!(err instanceof DecodeError)) throw err;
+      throw new UserError(
+        `the answer of the daemon on ${socketPath} cannot be read (${err.message}): is it of another version?`,
+        { cause: err },
+      );
+    }
+  }
   const { error } = (answer ?? {}) as Partial<Problem>;
   throw new UserError(typeof error === 'string' ? error : `the daemon answered ${status} to ${path}`);
-}
-
-function isListOfObjects(value: unknown): boolean {
-  return Array.isArray(value) && value.every(one => typeof one === 'object' && one !== null);
 }
 
 function ask(

@@ -2,6 +2,7 @@
 // the tables' form (cli/output/text-table.ts).
 
 import { blankUnseen } from '../../base/text.js';
+import { checkInspection } from '../../control/answer-shapes.js';
 import type { ComparedPart, Inspection } from '../../control/answers.js';
 import { hasColours } from '../output/colours.js';
 import { ago, type Cell, table, toned } from '../output/text-table.js';
@@ -14,10 +15,7 @@ export interface InspectFlags {
 
 /** @throws UserError when the daemon cannot be asked, or knows nothing of that name */
 export async function printInspection(name: string, { json, socket }: InspectFlags): Promise<void> {
-  const found = await askDaemon<Inspection>(socket, `inspect/${encodeURIComponent(name)}`, [
-    'parts',
-    'notInForce',
-  ]);
+  const found = await askDaemon(socket, `inspect/${encodeURIComponent(name)}`, checkInspection);
   const { stdout, env } = process;
   if (json) stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   else stdout.write(`${inspectionLines(found, hasColours(stdout, env), Date.now()).join('\n')}\n`);

@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blankUnseen } from '../../base/text.js';
+import { checkStatus } from '../../control/answer-shapes.js';
 import type { HalfHealth, LabelledStatus, NetworkStatus, Status } from '../../control/answers.js';
 import { hasColours } from '../output/colours.js';
 import { ago, type Cell, duration, formatBytes, type Tone, table, toned } from '../output/text-table.js';
@@ -23,7 +24,7 @@ export async function printStatus({ watch, json, socket }: StatusFlags): Promise
   const { stdout, env } = process;
   const isTerminal = stdout.isTTY === true;
   do {
-    const status = await askDaemon<Status>(socket, 'status', ['networks', 'containers']);
+    const status = await askDaemon(socket, 'status', checkStatus);
     if (json) stdout.write(`${JSON.stringify(status, undefined, watch ? undefined : 2)}\n`);
     else {
       const text = `${statusLines(status, hasColours(stdout, env), Date.now()).join('\n')}\n`;

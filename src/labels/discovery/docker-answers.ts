@@ -2,18 +2,24 @@
 // type, or the whole answer is refused. Pure. Not here: what is made of them (docker-view.ts).
 
 import { DecodeError } from '../../base/errors.js';
+import {
+  flag,
+  listOf,
+  mapOf,
+  number,
+  object,
+  optional,
+  type ShapeCheck,
+  text,
+} from '../../docker/json-shape.js';
 import type { DockerInfo, InspectedContainer, ListedContainer, ListedNetwork } from './docker-view.js';
-
-/** @throws DecodeError that names the field */
-type Check = (value: unknown, field: string) => void;
-type Fields = Readonly<Record<string, Check>>;
 
 /** An id becomes a part of a path of Docker's API; Docker's own have 64 characters. */
 const ID = /^[\w-]{1,128}$/;
 
 /** The answer to `GET /containers/json`. @throws DecodeError */
 export function readContainerListing(answer: unknown): ListedContainer[] {
-  CONTAINERS(answer, 'list of containers');
+  CONTAINERS(answer, 'list of containers', WHOSE);
   return answer as ListedContainer[];
 }
 
@@ -29,25 +35,25 @@ export function inspectedId(path: string): string | undefined {
 
 /** The answer to `GET /containers/ID/json`. @throws DecodeError */
 export function readInspection(answer: unknown): InspectedContainer {
-  INSPECTED(answer, 'answer about a container');
+  INSPECTED(answer, 'answer about a container', WHOSE);
   return answer as InspectedContainer;
 }
 
 /** The answer to `GET /networks`. @throws DecodeError */
 export function readNetworkListing(answer: unknown): ListedNetwork[] {
-  NETWORKS(answer, 'list of networks');
+  NETWORKS(answer, 'list of networks', WHOSE);
   return answer as ListedNetwork[];
 }
 
 /** The answer to `GET /info`. @throws DecodeError */
 export function readInfo(answer: unknown): DockerInfo {
-  INFO(answer, 'answer about itself');
+  INFO(answer, 'answer about itself', WHOSE);
   return answer as DockerInfo;
 }
 
 /** The labels in the answer to `GET /images/ID/json`. @throws DecodeError */
 export function readImageLabels(answer: unknown): Readonly<Record<string, string>> | null | undefined {
-  IMAGE(answer, 'answer about an image');
+  IMAGE(answer, 'answer about an image', WHOSE);
   return (answer as { Config?: { Labels?: Readonly<Record<string, string>> | null } | null }).Config?.Labels;
 }
 
@@ -68,15 +74,13 @@ export function containerOf(event: unknown): string | undefined {
   return typeof id === 'string' && ID.test(id) ? id : undefined;
 }
 
-const text = ofType('string');
-const number = ofType('number');
-const flag = ofType('boolean');
+const WHOSE = "Docker's";
 const optionalText = optional(text);
 /** Go encodes empty lists and maps as null. */
 const texts = optional(listOf(text));
 const labels = optional(mapOf(text));
-const id: Check = (value, field) => {
-  if (typeof value !== 'string' || !ID.test(value)) throw new DecodeError(`Docker's ${field} is not an id`);
+const id: ShapeCheck = (value, field) => {
+  if (typeof value !== 'string' || !ID.test(value)) throw new DecodeError(`${WHOSE} ${field} is not an id`);
 };
 const settings = optional(
   object({
@@ -125,41 +129,3 @@ const INFO = object({
   Runtimes: optional(mapOf(object({ path: optionalText, runtimeType: optionalText }))),
 });
 const IMAGE = object({ Config: optional(object({ Labels: labels })) });
-
-function ofType(type: 'string' | 'number' | 'boolean'): Check {
-  return (value, field) => {
-    if (typeof value !== type) throw new DecodeError(`Docker's ${field} is not a ${type}`);
-  };
-}
-
-function optional(check: Check): Check {
-  return (value, field) => {
-    if (value !== undefined && value !== null) check(value, field);
-  };
-}
-
-function listOf(check: Check): Check {
-  return (value, field) => {
-    if (!Array.isArray(value)) throw new DecodeError(`Docker's ${field} is not a list`);
-    for (const one of value) check(one, `entry of ${field}`);
-  };
-}
-
-function mapOf(check: Check): Check {
-  return (value, field) => {
-    for (const one of Object.values(objectOf(value, field))) check(one, `entry of ${field}`);
-  };
-}
-
-function object(fields: Fields): Check {
-  return (value, field) => {
-    const given = objectOf(value, field);
-    for (const [name, check] of Object.entries(fields)) check(given[name], name);
-  };
-}
-
-function objectOf(value: unknown, field: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new DecodeError(`Docker's ${field} is not an object`);
-  return value as Readonly<Record<string, unknown>>;
-}

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { DecodeError } from '../../../src/base/errors.js';
+import { checkInspection, checkStatus } from '../../../src/control/answer-shapes.js';
 import type { Daemon } from '../../../src/control/halves.js';
 import { Overview } from '../../../src/labels/controller/overview.js';
 import { LabelsStatus } from '../../../src/labels/status.js';
@@ -99,6 +101,64 @@ test('the daemon that is asked has something of everything that the document des
   for (const schema of Object.values(schemas))
     for (const name of Object.keys(schema.properties as object))
       if (name !== 'problem') assert.ok(all.includes(`"${name}":`), name);
+});
+
+/** A value of another type than any that a field of that kind may have. */
+const otherThan = (value: unknown): unknown => (typeof value === 'string' ? 7 : 'another');
+
+/** Each value of the answer with one part of it taken away or changed, and whether the document allows that. */
+function* changed(
+  value: unknown,
+  schema: Schema,
+): Generator<readonly [what: string, value: unknown, isAllowed: boolean]> {
+  if (typeof schema.$ref === 'string') return yield* changed(value, schemas[schema.$ref.split('/').pop()!]!);
+  yield ['another type', otherThan(value), false];
+  if (Array.isArray(value)) {
+    for (const [n, one] of value.entries())
+      for (const [what, other, is] of changed(one, schema.items as Schema))
+        yield [`[${n}] ${what}`, value.with(n, other), is];
+  } else if (schema.type === 'object') {
+    const properties = schema.properties as Readonly<Record<string, Schema>>;
+    for (const [name, one] of Object.entries(value as object)) {
+      const { [name]: _, ...rest } = value as Readonly<Record<string, unknown>>;
+      yield [`without ${name}`, rest, !(schema.required as string[]).includes(name)];
+      for (const [what, other, is] of changed(one, properties[name]!))
+        yield [`${name} ${what}`, { ...rest, [name]: other }, is];
+    }
+    yield ['with more', { ...(value as object), more: 1 }, true];
+  }
+}
+
+test('what a command takes for an answer is what the document describes, and more fields', async t => {
+  const { driver, labels } = await halves(t);
+  const sockets = [await answering(t, { driver: driver!, labels: labels! }), await answering(t, linked())];
+  let tried = 0;
+  for (const [path, name, check] of [
+    ['/v1/status', 'Status', checkStatus],
+    ['/v1/inspect/web', 'Inspection', checkInspection],
+    ['/v1/inspect/router', 'Inspection', checkInspection],
+  ] as const) {
+    for (const socket of sockets) {
+      const { status, text } = await ask(socket, 'GET', path);
+      if (status !== 200) continue;
+      const answer: unknown = JSON.parse(text);
+      const takes = (value: unknown): boolean => {
+        try {
+          check(value);
+          return true;
+        } catch (err) {
+          assert.ok(err instanceof DecodeError);
+          return false;
+        }
+      };
+      assert.equal(takes(answer), true, path);
+      for (const [what, value, isAllowed] of changed(answer, schemas[name]!)) {
+        assert.equal(takes(value), isAllowed, `${path} ${what}`);
+        tried++;
+      }
+    }
+  }
+  assert.ok(tried > 200, `${tried}`);
 });
 
 test('the document names each path that is answered, and no other', async t => {

@@ -41,6 +41,7 @@ function answerOf({ name, mode = 'main', address, alias }: Played, n: number, is
 async function play(t: TestContext, played: readonly Played[], from: string) {
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-way-'));
   let inspected: string[] = [];
+  let rubbish: string | undefined;
   const server = createServer(({ url }, response) => {
     const [, , id] = url!.split(/[/?]/);
     const n = played.findIndex((_, n) => idOf(n) === id);
@@ -48,7 +49,7 @@ async function play(t: TestContext, played: readonly Played[], from: string) {
     const list = (): object[] => played.map((one, n) => answerOf(one, n, true));
     const networks = [{ Id: NETWORK, Driver: 'bridge' }];
     const answer = n >= 0 ? answerOf(played[n]!, n, false) : url === '/networks' ? networks : list();
-    response.end(JSON.stringify(answer));
+    response.end(rubbish ?? JSON.stringify(answer));
   }).listen(join(folder, 'docker.sock'));
   const api = new DockerApi({ socketPath: join(folder, 'docker.sock') }, undefined, true);
   t.after(() => {
@@ -68,7 +69,10 @@ async function play(t: TestContext, played: readonly Played[], from: string) {
     inspected = [];
     return names;
   };
-  return { containers, taken };
+  const answer = (text: string): void => {
+    rubbish = text;
+  };
+  return { containers, taken, answer };
 }
 
 const endsBefore = (next: string): Explanation => ({
@@ -122,6 +126,22 @@ test('a container that goes while it is asked about is said to have gone', async
   await containers.list();
   played.length = 0;
   await assert.rejects(containers.list(), /the container has gone meanwhile/);
+});
+
+test('a Docker that answers rubbish is told with where it is', async t => {
+  const { containers, answer } = await play(t, [APP], 'app');
+  for (const [rubbish, why] of [
+    ['{"a":1}', "Docker's list of containers is not a list"],
+    ['<html>', "Docker's answer is not JSON"],
+  ] as const) {
+    answer(rubbish);
+    await assert.rejects(containers.list(), (err: Error) => {
+      assert.ok(err instanceof UserError);
+      assert.match(err.message, /^cannot ask Docker for its containers \(unix:\/\/\/\S+\/docker\.sock\): /);
+      assert.ok(err.message.endsWith(why), err.message);
+      return true;
+    });
+  }
 });
 
 test('where no container is meant, none is inspected', async t => {

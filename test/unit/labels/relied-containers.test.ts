@@ -14,7 +14,7 @@ import { namespaceRoutes } from '../../../src/labels/diff/digest.js';
 import type { ContainerView } from '../../../src/labels/discovery/container.js';
 import { Containers } from '../../../src/labels/discovery/containers.js';
 import { netnsAt } from '../../../src/labels/discovery/proc-netns.js';
-import { findContainer } from '../../../src/labels/find-container.js';
+import { findContainer, type Named } from '../../../src/labels/find-container.js';
 import type { Plan } from '../../../src/labels/planner/plan.js';
 import { Planner } from '../../../src/labels/planner/planner.js';
 import { ReliedContainers } from '../../../src/labels/relied-containers.js';
@@ -141,7 +141,13 @@ function saidOf(name: string, plan: Plan, all: readonly ContainerView[]): object
   };
 }
 
-test('the plan for a container depends on no container that was not inspected', async t => {
+/** What it says of all that have labels. */
+const saidOfAll = ({ sandboxes, diagnostics, warnings, hostRoutes }: Plan): object => ({
+  ...{ sandboxes, hostRoutes },
+  told: diagnostics.map(told => ({ ...told, isWarning: warnings.has(told) })),
+});
+
+test('the plan for a container, and for all, depends on no container that was not inspected', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-relied-'));
   const socketPath = join(folder, 'docker.sock');
   let played: readonly Played[] = [];
@@ -160,9 +166,10 @@ test('the plan for a container depends on no container that was not inspected', 
   });
   const log = pino({ level: 'silent' });
   let [inspected, known] = [0, 0];
-  const planOf = async (name: string, isPartial: boolean): Promise<object> => {
+  const planOf = async (name: string | undefined, isPartial: boolean): Promise<object> => {
     const api = new DockerApi({ socketPath }, undefined, true);
-    const relied = new ReliedContainers(all => findContainer(name, all));
+    const find = name === undefined ? undefined : (all: readonly Named[]) => findContainer(name, all);
+    const relied = new ReliedContainers(find);
     let chosen = 0;
     const select: ConstructorParameters<typeof Containers>[0]['select'] = listed => {
       const ids = relied.select(listed);
@@ -183,7 +190,7 @@ test('the plan for a container depends on no container that was not inspected', 
           plan = planner.plan(world, new Set(plan.sandboxes.map(namespaceRoutes)));
         if (isPartial && relied.want(plan, all)) continue;
         if (isPartial) [inspected, known] = [inspected + chosen, known + all.length];
-        return saidOf(name, plan, all);
+        return name === undefined ? saidOfAll(plan) : saidOf(name, plan, all);
       }
     } finally {
       api.close();
@@ -192,7 +199,8 @@ test('the plan for a container depends on no container that was not inspected', 
   await fc.assert(
     fc.asyncProperty(worlds, async world => {
       played = world;
-      for (const { name } of world) assert.deepEqual(await planOf(name, true), await planOf(name, false));
+      for (const name of [...world.map(({ name }) => name), undefined])
+        assert.deepEqual(await planOf(name, true), await planOf(name, false));
     }),
     { numRuns: 40, examples: [[CLIENT_BY_ADDRESS], [LOOP_BY_ADDRESS]] },
   );

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { askDaemon } from '../../../../src/cli/commands/control-client.js';
+import { checkStatus } from '../../../../src/control/answer-shapes.js';
 import { LabelsStatus } from '../../../../src/labels/status.js';
 import { AskedDriver, answering } from '../../../support/control-world.js';
 import { overviewOf } from '../../../support/overview.js';
@@ -108,6 +109,23 @@ test('one who is not root is told so', { skip: process.getuid!() !== 0 && 'needs
   assert.deepEqual(await runProgram(['status', '--socket', socket], { uid: 65_534 }), expected);
 });
 
+const LABELLED = {
+  name: 'a',
+  id: 'a',
+  state: 'applied',
+  labels: 1,
+  inForce: 1,
+  warnings: [],
+  isClosed: false,
+};
+
+/** For a status, and for an inspection: right as far as its lists, which have hollow entries. */
+const HOLLOW = JSON.stringify({
+  ...{ version: '1', started: '', healthy: true, driver: { state: 'off' }, labels: { state: 'off' } },
+  ...{ networks: [], containers: [{ ...LABELLED, notInForce: [{ label: 'x' }] }] },
+  ...{ kind: 'container', name: 'app', id: 'a', parts: [{}], notInForce: [] },
+});
+
 const answer = (status: number, text: string): RequestListener => {
   return (_request, response) => response.writeHead(status).end(text);
 };
@@ -115,13 +133,17 @@ const answer = (status: number, text: string): RequestListener => {
 for (const [what, listener, sentence] of [
   ['a page', answer(200, '<html>'), /^what answers on \S+ is not dwgd: it gives no JSON$/],
   ['nothing', answer(200, ''), /it gives no JSON$/],
-  ['null', answer(200, 'null'), /^what answers on \S+ is not a dwgd that this one understands: /],
-  ['a list', answer(200, '[]'), /is not a dwgd that this one understands/],
-  ['other fields', answer(200, '{"a":1}'), /is not a dwgd that this one understands/],
   [
-    'no objects',
-    answer(200, '{"networks":[1],"containers":[],"parts":[null],"notInForce":[]}'),
-    /understands/,
+    'null',
+    answer(200, 'null'),
+    /^the answer of the daemon on \S+ cannot be read \(the daemon's answer is not an object\): is it of another version\?$/,
+  ],
+  ['a list', answer(200, '[]'), /cannot be read \(the daemon's answer is not an object\)/],
+  ['other fields', answer(200, '{"a":1}'), /cannot be read \(the daemon's \w+ is /],
+  [
+    'objects that lack all',
+    answer(200, HOLLOW),
+    /cannot be read \(the daemon's (reason|title) is not a string\)/,
   ],
   ['an error without a reason', answer(500, '{}'), /^the daemon answered 500 to \/v1\/\S+$/],
   ['what is no reason', answer(503, '{"error":{"a":1}}'), /^the daemon answered 503 to \/v1\/\S+$/],
@@ -157,7 +179,7 @@ for (const [what, begin] of [
       server.close();
     });
     await once(server, 'listening');
-    await assert.rejects(askDaemon(path, 'status', [], 50), {
+    await assert.rejects(askDaemon(path, 'status', checkStatus, 50), {
       name: 'UserError',
       message: 'the daemon does not answer within 0.05 s: see journalctl -u dwgd',
     });

@@ -1,0 +1,57 @@
+// The daemon's answers as a command may find them: those of another version, or of something else on the socket, are refused
+// whole. Pure. Not here: what they mean (answers.ts), the same for everybody else (docs/openapi.json).
+
+import { flag, listOf, number, object, oneOf, optional, text } from '../docker/json-shape.js';
+import type { Inspection, Status } from './answers.js';
+
+const WHOSE = "the daemon's";
+const texts = listOf(text);
+const optionalText = optional(text);
+
+const problems = listOf(object({ label: text, reason: text, since: text }));
+const peer = object({
+  ...{ interface: text, publicKey: text, endpoint: optionalText, lastHandshake: optionalText },
+  ...{ receivedBytes: number, sentBytes: number },
+});
+const endpoint = object({
+  ...{ id: text, container: optionalText, addresses: texts },
+  state: oneOf('created', 'joining', 'joined', 'left', 'deleting'),
+  ...{ publicKey: optionalText, peer: optional(peer), problem: optionalText },
+});
+const network = object({
+  ...{ id: text, name: optionalText, owner: number, mode: oneOf('ifname', 'pubkey'), via: text },
+  ...{ endpoint: optionalText, subnets: texts, endpoints: listOf(endpoint) },
+});
+const route = object({ network: text, gateway: optionalText, container: optionalText });
+const forward = object({
+  ...{ interface: text, protocol: oneOf('tcp', 'udp'), ports: text, to: texts, container: optionalText },
+});
+const labelled = object({
+  ...{ name: text, id: text, state: oneOf('applied', 'pending', 'failing', 'frozen', 'stopped') },
+  ...{ labels: number, inForce: number, notInForce: problems, warnings: problems, isClosed: flag },
+  ...{ routes: optional(listOf(route)), forwards: optional(listOf(forward)) },
+  ...{ natInterfaces: optional(texts), hostRoutes: optional(texts) },
+});
+const half = object({
+  ...{ state: oneOf('working', 'failing', 'off'), reason: optionalText, since: optionalText },
+});
+const STATUS = object({
+  ...{ version: text, started: text, healthy: flag, driver: half, labels: half },
+  ...{ networks: listOf(network), containers: listOf(labelled) },
+});
+const comparison = object({ what: text, desired: optionalText, observed: optionalText, isSame: flag });
+const part = object({ title: text, problem: optionalText, comparisons: listOf(comparison) });
+const INSPECTION = object({
+  ...{ kind: oneOf('container', 'network'), name: text, id: text },
+  ...{ parts: listOf(part), notInForce: problems },
+});
+
+/** @throws DecodeError that names the first field that is not as it is to be */
+export function checkStatus(answer: unknown): asserts answer is Status {
+  STATUS(answer, 'answer', WHOSE);
+}
+
+/** @throws DecodeError, alike */
+export function checkInspection(answer: unknown): asserts answer is Inspection {
+  INSPECTION(answer, 'answer', WHOSE);
+}
