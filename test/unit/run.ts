@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
 
@@ -112,7 +112,7 @@ if (values.hand) {
   }
   process.disconnect();
 } else if (positionals.length > 0) {
-  for (const file of positionals) await import(join(process.cwd(), file));
+  for (const file of positionals) await import(resolve(file));
 } else {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
     name.endsWith('.test.js'),

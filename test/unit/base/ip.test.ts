@@ -93,6 +93,28 @@ test('a network holds its own addresses and no others, never across families', (
   assert.equal(contains('fd00::/63', 'fd00:0:0:1::9'), true);
 });
 
+test('a network holds what is the same as it without host bits, at every length', () => {
+  for (const [given, bits] of [
+    ['10.170.85.255', 32],
+    ['fd00:aa55::7f:1', 128],
+  ] as const) {
+    const address = parseAddress(given)!;
+    for (let length = 0; length <= bits; length++) {
+      for (let bit = 0; bit < bits; bit++) {
+        const bytes = Buffer.from(address.bytes);
+        bytes[bit >> 3]! ^= 0x80 >> (bit & 7);
+        const other = { family: address.family, bytes };
+        const [one, two] = [address, other].map(each => maskPrefix({ address: each, length }).address.bytes);
+        assert.equal(
+          prefixContains({ address, length }, other),
+          one!.equals(two!),
+          `${given}/${length}, ${bit}`,
+        );
+      }
+    }
+  }
+});
+
 for (const [outer, inner, expected] of [
   ['10.0.0.0/8', '10.1.0.0/16', true],
   ['10.0.0.0/8', '10.0.0.0/8', true],

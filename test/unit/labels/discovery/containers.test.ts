@@ -672,7 +672,7 @@ test('answers that are late hold up one pass for seconds, and count when they co
   docker.containers.set('d', { ...a, name: 'd', runtime: 'runc' });
   docker.images.set('i3', {});
   for (const path of ['/networks', '/info', '/images/i3/json', '/containers/d/json']) docker.stuck.add(path);
-  const containers = docker.containersOf({ patience: 500 });
+  const containers = docker.containersOf({ patience: 1_500 });
   let changes = 0;
   void containers.listen(() => changes++);
   await until(() => changes === 1);
