@@ -6,13 +6,16 @@ import { text } from 'node:stream/consumers';
 
 interface Sbom {
   serialNumber?: string;
-  metadata: { timestamp?: string };
+  metadata: { timestamp?: string; component?: { 'bom-ref'?: string; name: string } };
 }
 
 /** The list with a serial number made of its content, and no time but that of the source. */
 export function reproducible(list: Sbom, sourceDate?: string): Sbom {
   const { serialNumber: _, metadata, ...rest } = list;
   const { timestamp: __, ...others } = metadata;
+  // npm names the whole by its folder; the reference is `name@version`.
+  const named = /^(.+)@/.exec(others.component?.['bom-ref'] ?? '')?.[1];
+  if (others.component && named) others.component = { ...others.component, name: named };
   const hash = createHash('sha256')
     .update(JSON.stringify([others, rest]))
     .digest('hex');

@@ -16,6 +16,15 @@ test('two runs give one list, in which is no time', () => {
   assert.deepEqual(made.metadata, { component: { name: 'a' } });
 });
 
+test('the whole has the name of its package, and not that of the folder', () => {
+  const of = (folder: string) => {
+    const metadata = { component: { 'bom-ref': 'dwgd@0.1.0', name: folder } };
+    return reproducible({ ...list('x', '1'), metadata });
+  };
+  assert.equal(of('here').metadata.component?.name, 'dwgd');
+  assert.deepEqual(of('here'), of('there'));
+});
+
 test('another list has another serial number, which is a UUID', () => {
   const one = reproducible(list('x', '1')).serialNumber!;
   assert.match(one, /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
