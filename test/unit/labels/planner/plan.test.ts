@@ -550,6 +550,21 @@ test('two by way of each other are a circle, unless one of them knows a narrower
   assert.deepEqual(two({ 'twine.route.0.0.0.0/1': '10.0.0.99' }), []);
 });
 
+test('a wider route of a container that goes round by a narrower one is not told', () => {
+  const { diagnostics } = plan([
+    container('a', {
+      networks: { main: '10.0.0.2' },
+      labels: { 'twine.route.10.8.0.0/16': 'c', 'twine.route.10.8.0.0/24': 'b' },
+    }),
+    container('b', { networks: { main: '10.0.0.3' }, labels: { 'twine.route.10.8.0.0/16': 'a' } }),
+    container('c', { networks: { main: '10.0.0.4' } }),
+  ]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'a twine.route.10.8.0.0/24: packets to 10.8.0.0/24 are routed in a loop: a -> b -> a',
+    'b twine.route.10.8.0.0/16: packets to 10.8.0.0/16 are routed in a loop: b -> a -> b',
+  ]);
+});
+
 test('of a long circle the beginning is told', () => {
   const ring = Array.from({ length: 12 }, (_, i) =>
     container(`c${i}`, {

@@ -71,8 +71,26 @@ const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
     { ...WORLD, forwarding: { isOn: { 4: true, 6: true }, isNftables: true } },
     false,
   ],
+  ['other gateways are silent', { ...WORLD, silentRevision: 1 }, false],
   ['the host has another address', { ...WORLD, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
 ];
+
+for (const part of [
+  { isOn: { 4: false, 6: true } },
+  { isOn: { 4: true, 6: false } },
+  { isNftables: false },
+]) {
+  test(`where the host has ${JSON.stringify(part)} of its forwarding now, the plan is made anew`, () => {
+    const planner = new Planner([]);
+    const forwarding = { isOn: { 4: true, 6: true }, isNftables: true };
+    const first = planner.plan({ ...WORLD, forwarding });
+    assert.equal(
+      planner.plan({ ...WORLD, forwarding: { ...forwarding, isOn: { ...forwarding.isOn } } }),
+      first,
+    );
+    assert.notEqual(planner.plan({ ...WORLD, forwarding: { ...forwarding, ...part } }), first);
+  });
+}
 
 for (const [what, next, same] of ROWS) {
   test(`where ${what}, the plan is ${same ? 'the very same' : 'made anew'}`, () => {
