@@ -7,6 +7,7 @@ import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
 import type { DesiredSysctl } from '../../../../src/labels/diff/state.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
+import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-view.js';
 import type { Rule } from '../../../../src/netlink/route/policy-rule.js';
 import {
   address,
@@ -518,6 +519,19 @@ test('labels that come to nothing leave a sandbox that holds nothing', () => {
   assert.deepEqual([table, routes, sysctls], [undefined, [], []]);
 });
 
+test('policy rules of a container whose networks Docker does not list begin where a full tunnel leaves room', () => {
+  const app = container('app', {
+    networks: { main: '10.0.0.2' },
+    labels: { 'twine.route.0.0.0.0/0': '10.0.0.3' },
+  });
+  const attachments = app.attachments.map(main => ({ ...main, ...NETWORKS_REFUSED }));
+  const { sandboxes } = plan([{ ...app, attachments }]);
+  assert.deepEqual(
+    sandboxes.map(({ firstPriority }) => firstPriority),
+    [32_758],
+  );
+});
+
 test('routes that lead in a circle are reported on every container of it', () => {
   const hop = (name: string, n: number, to: string, network: string) =>
     container(name, { networks: { main: `10.0.0.${n}` }, labels: { [`twine.route.${network}`]: to } });
@@ -668,6 +682,11 @@ for (const [what, { labels = {}, router = {}, ...world }, told] of [
   ["is Docker's gateway", { nextHops: [{ ...BESIDE, gateway: address('10.0.0.1') }] }, []],
   ["is the label's gateway", { nextHops: [{ ...BESIDE, gateway: address('10.0.0.3') }] }, []],
   ['is on another network', { nextHops: [{ ...BESIDE, gateway: address('10.7.0.4') }] }, []],
+  [
+    "leads to a part of the container's own network",
+    { nextHops: [{ ...BESIDE, network: prefix('10.0.0.128/25') }] },
+    [],
+  ],
   ["is the host's default gateway", { nextHops: [{ ...BESIDE, network: prefix('0.0.0.0/0') }] }, []],
 ] as const satisfies readonly (readonly [
   string,
