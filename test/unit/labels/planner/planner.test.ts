@@ -100,6 +100,26 @@ for (const [what, next, same] of ROWS) {
   });
 }
 
+for (const [what, labels, other] of [
+  [
+    'a rule',
+    { 'twine.iptables.rule.a': 'TWINE_INPUT -j DROP' },
+    { 'twine.iptables.rule.a': 'TWINE_INPUT -j ACCEPT' },
+  ],
+  ['interfaces', { 'twine.nat.interfaces': 'wg+' }, { 'twine.nat.interfaces': 'tun+' }],
+] as const) {
+  test(`a container that is made again with ${what} of its own has another table, though its namespace has the same number`, () => {
+    const planner = new Planner([]);
+    const tableOf = (own: Readonly<Record<string, string>>) =>
+      planner.plan({ ...WORLD, containers: [container('c', { labels: own })] }).sandboxes[0]!;
+    const [first, again, next] = [tableOf(labels), tableOf(labels), tableOf(other)];
+    assert.equal(again.table, first.table, 'not built twice');
+    assert.notDeepEqual(next.table, first.table);
+    assert.notEqual(next.stamp, first.stamp);
+    assert.deepEqual(tableOf(labels).table, first.table);
+  });
+}
+
 test('mistakes of the grammar are among those of the plan, in every plan', () => {
   const planner = new Planner([]);
   const wrong = (world: WorldSnapshot) => planner.plan(world).diagnostics.map(({ container }) => container);
