@@ -19,9 +19,6 @@ interface Reloadable {
   readonly labels?: LabelOptions;
 }
 
-/** The options as they are by now. @throws Error with a sentence for each mistake */
-type Reread = () => Promise<Reloadable>;
-
 /** What waits for the next start, by the names of its settings. */
 const AT_START: readonly (readonly [setting: string, of: (options: Reloadable) => unknown])[] = [
   ['database', ({ database }) => database],
@@ -36,7 +33,8 @@ const AT_START: readonly (readonly [setting: string, of: (options: Reloadable) =
 ];
 
 interface ReloadParts {
-  readonly reread: Reread;
+  /** The options as they are by now. @throws Error with a sentence for each mistake */
+  readonly reread: () => Promise<Reloadable>;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
   readonly notifier: Pick<Notifier, 'send'>;
 }

@@ -16,7 +16,7 @@ export interface Place {
   readonly column: number;
 }
 
-interface Scalar {
+interface ScalarNode {
   readonly kind: 'scalar';
   readonly place: Place;
   /** Undefined for null. */
@@ -45,7 +45,7 @@ export interface Entry {
   readonly place: Place;
   readonly value: YamlTree;
 }
-export type YamlTree = Scalar | List | Mapping | Reset;
+export type YamlTree = ScalarNode | List | Mapping | Reset;
 
 /** A mistake in a compose file. */
 export class ComposeError extends UserError {

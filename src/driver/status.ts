@@ -33,7 +33,7 @@ interface StatusParts {
 }
 
 /** All that is known of an endpoint. */
-interface Facts {
+interface KnownEndpoint {
   readonly network: Network;
   readonly endpoint: Endpoint;
   readonly container?: { readonly id: string; readonly name: string } | undefined;
@@ -71,7 +71,7 @@ export class DriverStatus implements DriverHalf {
 
   async networks(): Promise<readonly NetworkStatus[]> {
     const { names, facts } = await this.#read();
-    const byNetwork = new Map<string, Facts[]>();
+    const byNetwork = new Map<string, KnownEndpoint[]>();
     for (const one of facts) {
       const known = byNetwork.get(one.network.id);
       if (known) known.push(one);
@@ -117,7 +117,7 @@ export class DriverStatus implements DriverHalf {
   }
 
   /** Every endpoint of a network that can be read, with all that is known of it. */
-  async #read(): Promise<{ readonly names: Names; readonly facts: readonly Facts[] }> {
+  async #read(): Promise<{ readonly names: Names; readonly facts: readonly KnownEndpoint[] }> {
     const { store, readings, names } = this.#parts;
     const [networks, endpoints] = [store.networks(), store.endpoints()];
     const byId = new Map(networks.map(network => [network.id, network]));
@@ -126,7 +126,7 @@ export class DriverStatus implements DriverHalf {
       .filter(({ networkId, state }) => state === 'joined' && byId.get(networkId)?.owner === 0)
       .map(({ id }) => id);
     const [read, found] = await Promise.all([readings.all(), names.find(ofRoot, asked)]);
-    const facts = endpoints.flatMap((endpoint): Facts[] => {
+    const facts = endpoints.flatMap((endpoint): KnownEndpoint[] => {
       const network = byId.get(endpoint.networkId);
       if (!network) return [];
       const container = network.owner === 0 ? found.containers.get(endpoint.id) : undefined;
@@ -136,7 +136,7 @@ export class DriverStatus implements DriverHalf {
   }
 }
 
-function networkStatus(network: Network, names: Names, facts: readonly Facts[]): NetworkStatus {
+function networkStatus(network: Network, names: Names, facts: readonly KnownEndpoint[]): NetworkStatus {
   const { id, owner, mode, ipv4, ipv6 } = network;
   const name = owner === 0 ? names.networks.get(id) : undefined;
   return {
@@ -151,7 +151,7 @@ function networkStatus(network: Network, names: Names, facts: readonly Facts[]):
   };
 }
 
-function endpointStatus({ endpoint, container, reading }: Facts): EndpointStatus {
+function endpointStatus({ endpoint, container, reading }: KnownEndpoint): EndpointStatus {
   const { id, state, publicKey } = endpoint;
   const { problem } = reading ?? {};
   const peer = peerStatus(reading);
@@ -182,7 +182,7 @@ function nameOfNetwork({ id, owner }: Network, names: Names): string {
   return (owner === 0 ? names.networks.get(id) : undefined) ?? shortId(id);
 }
 
-async function comparedPart(facts: Facts, names: Names): Promise<ComparedPart> {
+async function comparedPart(facts: KnownEndpoint, names: Names): Promise<ComparedPart> {
   const { network, endpoint, container, reading = {} } = facts;
   const whose = container?.name ?? `endpoint ${shortId(endpoint.id)}`;
   const title = `tunnel of ${whose} on ${nameOfNetwork(network, names)}`;
@@ -198,7 +198,7 @@ async function comparedPart(facts: Facts, names: Names): Promise<ComparedPart> {
   }
 }
 
-function peerSamples({ network, endpoint, container, reading }: Facts, names: Names): Sample[] {
+function peerSamples({ network, endpoint, container, reading }: KnownEndpoint, names: Names): Sample[] {
   const { ifname, peer } = reading ?? {};
   if (endpoint.state !== 'joined' || ifname === undefined || !peer) return [];
   const whose = container?.name ?? shortId(endpoint.id);

@@ -10,7 +10,7 @@ import type { Overview } from './controller/overview.js';
 import { compareState } from './diff/compare.js';
 import type { SandboxDesired } from './diff/state.js';
 import type { ContainerView } from './discovery/container.js';
-import { labelLinksOf } from './links.js';
+import { labelLinksOf } from './label-links.js';
 import type { ComparedSandbox } from './namespace/sandbox.js';
 
 interface StatusParts {

@@ -101,7 +101,7 @@ export interface MatchStatement {
   readonly match: { readonly op: MatchOperator; readonly left: Expression; readonly right: Expression };
 }
 
-type Verdict =
+type VerdictStatement =
   | { readonly accept: null }
   | { readonly drop: null }
   | { readonly return: null }
@@ -139,7 +139,7 @@ export interface AddressListUse {
 export type Statement =
   | { readonly addressList: AddressListUse }
   | MatchStatement
-  | Verdict
+  | VerdictStatement
   | NatStatement
   | { readonly mangle: { readonly key: Expression; readonly value: Expression } }
   | { readonly reject: null | { readonly type?: string; readonly expr?: string | number } }

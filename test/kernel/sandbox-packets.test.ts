@@ -1,4 +1,4 @@
-// Labels brought to a namespace the whole way, and what packets make of it: the table, its sysctls and its routes.
+// Labels applied to a namespace the whole way, and what packets make of it: the table, its sysctls and its routes.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { programmer } from '../support/label-namespace.js';

@@ -1,4 +1,4 @@
-// A namespace brought to what labels ask for: each kind of change, what is observed of it, and what is refused.
+// A namespace reconciled with what labels ask for: each kind of change, what is observed of it, and what is refused.
 import assert from 'node:assert/strict';
 import { OpError } from '../../src/base/errors.js';
 import { stampedTable, stampOf } from '../../src/labels/diff/stamp.js';

@@ -42,6 +42,13 @@ export const COMPUTED = 'something that is computed';
 export const ALL = '*';
 export const DEFAULT = 'default';
 
+const TYPES: readonly SyntaxKind[] = [
+  SyntaxKind.ClassDeclaration,
+  SyntaxKind.InterfaceDeclaration,
+  SyntaxKind.TypeAliasDeclaration,
+  SyntaxKind.EnumDeclaration,
+];
+
 /** Reads every file; no other file is asked for. Others that run in this process are not kept waiting. */
 export async function readSyntax(tree: Tree): Promise<Syntax> {
   // The compiler asks this process for each file that is not on a disk, which takes longer than all else.
@@ -146,6 +153,18 @@ export function exportsOf(source: SourceFile): string[] {
     const { name } = node as Node & { readonly name?: Node };
     return [name && isIdentifier(name) ? name.text : DEFAULT];
   });
+}
+
+/** The classes, interfaces, type aliases and enums of a file, by their names; whether each is a class. */
+export function typesOf(source: SourceFile): ReadonlyMap<string, boolean> {
+  return new Map(
+    source.statements
+      .filter(node => TYPES.includes(node.kind))
+      .flatMap(node => {
+        const { name } = node as Node & { readonly name?: Node };
+        return name && isIdentifier(name) ? [[name.text, node.kind === SyntaxKind.ClassDeclaration]] : [];
+      }),
+  );
 }
 
 /** The names that an import gives to what it imports. */

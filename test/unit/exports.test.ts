@@ -1,10 +1,20 @@
-// What files of src/ and native/ export: each name once, and nothing that no other file of them imports.
+// What files of src/ and native/ export: each name once, and nothing that no other file of them imports. The name of a class
+// or of an exported type is no other type's.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ALL, exportsOf, importsOf, readSyntax, type Syntax, type Tree } from '../support/source-tree.js';
+import { groupBy } from '../../src/base/group-by.js';
+import {
+  ALL,
+  exportsOf,
+  importsOf,
+  readSyntax,
+  type Syntax,
+  type Tree,
+  typesOf,
+} from '../support/source-tree.js';
 
 /** What is exported for tests alone. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
@@ -85,6 +95,21 @@ async function checkExports(tree: Tree): Promise<string[]> {
   );
 }
 
+/** Classes and exported types whose names are those of other types as well, a sentence each. */
+async function checkTypes(tree: Tree): Promise<string[]> {
+  const all = [...(await readSyntax(tree))].flatMap(([file, source]) => {
+    const exported = new Set(exportsOf(source));
+    return [...typesOf(source)].map(([name, isClass]) => ({
+      file,
+      name,
+      isNamedAlone: isClass || exported.has(name),
+    }));
+  });
+  return [...groupBy(all, ({ name }) => name)]
+    .filter(([, types]) => types.length > 1 && types.some(({ isNamedAlone }) => isNamedAlone))
+    .map(([name, types]) => `${types.map(({ file }) => file).join(' and ')} have a type ${name}`);
+}
+
 /** From dist/test/unit. */
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const readTree = (folders: readonly string[]): Tree =>
@@ -122,6 +147,29 @@ test('what is listed for tests is there, is imported by one, and by no other fil
       `a test has ${what}`,
     );
   }
+});
+
+test('no class and no exported type has the name of another type', async () => {
+  assert.deepEqual(await checkTypes(tree), []);
+});
+
+test('in a made-up tree a class and an exported type with the names of others are found', async () => {
+  const madeUp: Tree = new Map([
+    [
+      'src/a.ts',
+      'class A {}\nexport interface B {}\ntype C = 1;\nexport enum D { e }\nconst f = class F {};',
+    ],
+    [
+      'src/b.ts',
+      'type A = 1;\nimport type { B } from "./a.js";\ninterface C {}\nexport { type G as H };\ntype G = 1;',
+    ],
+    ['src/c.ts', 'class B {}\nenum D { e }\ninterface F {}'],
+  ]);
+  assert.deepEqual(await checkTypes(madeUp), [
+    'src/a.ts and src/b.ts have a type A',
+    'src/a.ts and src/c.ts have a type B',
+    'src/a.ts and src/c.ts have a type D',
+  ]);
 });
 
 test('in a made-up tree what is exported twice, or for nobody, is found', async () => {

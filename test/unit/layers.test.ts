@@ -122,7 +122,7 @@ const PURE_FILES: readonly string[] = [
   'src/labels/discovery/snapshot.ts',
   'src/labels/discovery/views.ts',
   'src/labels/find-container.ts',
-  'src/labels/links.ts',
+  'src/labels/label-links.ts',
   'src/labels/relied-containers.ts',
   'src/labels/namespace/applied-changes.ts',
   'src/labels/namespace/raw-state.ts',

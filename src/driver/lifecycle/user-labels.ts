@@ -37,7 +37,7 @@ export class UserLabels {
   }
 
   /** Looks at the containers of a user's Docker, when it is time to, and says so if one has labels. One call at a time. */
-  async look(docker: Pick<DockerClient, 'labelledContainer'>, user: number): Promise<void> {
+  async check(docker: Pick<DockerClient, 'labelledContainer'>, user: number): Promise<void> {
     const { now, wait } = this.#clock;
     const rest = (this.#nextLook.get(user) ?? 0) - now();
     if (rest > REST_MS) return;

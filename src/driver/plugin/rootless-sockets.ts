@@ -138,7 +138,7 @@ export class RootlessSockets {
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
     // At most one at a time for each user, however often their Docker restarts.
     const comparing = new Coalescer(() => recovery.compare(docker, host.uid));
-    const looking = labels && new Coalescer(() => labels.look(docker, host.uid));
+    const looking = labels && new Coalescer(() => labels.check(docker, host.uid));
     void docker.watch({
       up: () => {
         comparing.trigger();

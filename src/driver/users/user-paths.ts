@@ -93,11 +93,11 @@ export async function openPath(
 }
 
 /** Walks on as the user. */
-function go({ uid, gid }: UserRoot, walk: Walk): IteratorResult<Uncached, number> {
+function go({ uid, gid }: UserRoot, walk: PathWalk): IteratorResult<Uncached, number> {
   return uid === process.getuid!() ? walk.next() : asUser(uid, gid, () => walk.next());
 }
 
-type Walk = Generator<Uncached, number, void>;
+type PathWalk = Generator<Uncached, number, void>;
 
 /** RESOLVE_CACHED exists since Linux 5.12; older kernels block. */
 const knowsCached = ((): boolean => {
@@ -107,7 +107,7 @@ const knowsCached = ((): boolean => {
 })();
 
 /** Yields each entry that is not cached, and repeats the look-up afterwards. */
-function* walkPath(root: UserRoot, path: string, links: Links): Walk {
+function* walkPath(root: UserRoot, path: string, links: Links): PathWalk {
   // The directories on the way, for `..`; the first is the root, which the caller closes.
   const way = [root.folder];
   const todo = path.split('/').reverse();

@@ -9,13 +9,13 @@ export type Verdict =
   | { readonly kind: 'accept' | 'drop' | 'return' | 'queue' }
   | { readonly kind: 'jump' | 'goto'; readonly chain: string };
 
-type Comparison = 'eq' | 'neq' | 'lt' | 'lte' | 'gt' | 'gte';
+type CmpOperator = 'eq' | 'neq' | 'lt' | 'lte' | 'gt' | 'gte';
 
 /** Registers are places in a file of 64 bytes; a destination that is absent is the verdict. */
 export type Instruction =
   | { readonly op: 'immediate'; readonly dreg: number; readonly value: Buffer }
   | { readonly op: 'verdict'; readonly verdict: Verdict }
-  | { readonly op: 'cmp'; readonly sreg: number; readonly is: Comparison; readonly value: Buffer }
+  | { readonly op: 'cmp'; readonly sreg: number; readonly is: CmpOperator; readonly value: Buffer }
   | {
       readonly op: 'range';
       readonly sreg: number;

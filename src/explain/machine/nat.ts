@@ -12,14 +12,14 @@ const [PROTO_OFFSET, NETMAP] = [1 << 5, 1 << 6] as const;
 const STATUS = { source: 1 << 4, destination: 1 << 5 } as const;
 const ADDRESS_BYTES = { 4: 4, 6: 16 } as const;
 
-type Translation =
+type NatChange =
   | Extract<Instruction, { op: 'nat' | 'redirect' }>
   | { readonly op: 'masquerade' }
   /** Of xtables. */
   | { readonly op: 'range'; readonly isSource: boolean; readonly address?: Bits; readonly port?: Bits };
 
 /** Changes the packet, where it surely gets there; says which end is meant. */
-export function translate(how: Translation, run: Run): 'source' | 'destination' {
+export function translate(how: NatChange, run: Run): 'source' | 'destination' {
   const { packet, world } = run;
   const end = how.op === 'masquerade' || (how.op !== 'redirect' && how.isSource) ? 'source' : 'destination';
   if (!run.isSure || packet.translated[end] || packet.isUntracked) return end;
@@ -38,7 +38,7 @@ export function translate(how: Translation, run: Run): 'source' | 'destination' 
 }
 
 function wanted(
-  how: Translation,
+  how: NatChange,
   run: Run,
   ownAddress: () => Bits,
 ): { readonly address?: Bits; readonly port?: Bits } {

@@ -34,7 +34,7 @@ export type HookEvent =
   | { readonly kind: 'too many' }
   | { readonly kind: 'order' };
 
-type Ending = 'accept' | 'drop' | 'end';
+type ChainEnd = 'accept' | 'drop' | 'end';
 
 /** How many instructions are left, and how many after the next pause. */
 interface Budget {
@@ -59,7 +59,7 @@ class Chain {
     readonly events: HookEvent[],
   ) {}
 
-  *run(key: string, mayBe: boolean, depth: number): Work<Ending> {
+  *run(key: string, mayBe: boolean, depth: number): Work<ChainEnd> {
     let isUnsure = mayBe;
     if (depth > MAX_DEPTH) return 'end';
     for (const rule of this.ruleset.rules.get(key) ?? []) {
@@ -77,7 +77,7 @@ class Chain {
     return 'end';
   }
 
-  *#rule(rule: ListedRule, mayBe: boolean, depth: number): Work<Ending | 'unsure' | 'return' | undefined> {
+  *#rule(rule: ListedRule, mayBe: boolean, depth: number): Work<ChainEnd | 'unsure' | 'return' | undefined> {
     const { packet, world, events } = this;
     const by = { rule };
     const { mark } = packet;

@@ -157,7 +157,7 @@ export class Reconciler {
   #plan(containers: readonly ContainerView[]): PlanOf {
     const { plan, holdsRoutes } = this.#parts;
     const found = plan(containers, this.#routes.inForce());
-    if (!holdsRoutes || !this.#routes.learn(found, holdsRoutes)) return found;
+    if (!holdsRoutes || !this.#routes.adopt(found, holdsRoutes)) return found;
     return plan(containers, this.#routes.inForce());
   }
 

@@ -1,6 +1,7 @@
 // Which namespaces are known to have the routes of their labels, and nothing that leads past them: what others may rely on.
 // Not here: what they rely on it for (labels/planner/ways-back.ts), applying routes (reconciler.ts).
 
+import { type BackoffLimits, backoffMs } from '../../base/backoff.js';
 import { namespaceRoutes } from '../diff/digest.js';
 import type { SandboxDesired } from '../diff/state.js';
 import type { ApplyResult } from '../namespace/outcome.js';
@@ -9,7 +10,7 @@ import type { ApplyResult } from '../namespace/outcome.js';
  * How long routes that were lost again count as lost, whatever is seen of them: the first, and the longest. What relies on them
  * is planned anew each time, so a container must not say how often that is.
  */
-const [FIRST_HOLD_MS, LONGEST_HOLD_MS] = [2_000, 600_000] as const;
+const HOLD: BackoffLimits = { firstMs: 2_000, longestMs: 600_000 };
 
 /** Of a namespace whose routes were in force, and then were not. */
 interface Loss {
@@ -48,8 +49,8 @@ export class RoutesInForce {
   /** The first loss costs nothing: a container may start again, or be mended. One long ago is none. */
   #lost(key: string, now: number): void {
     const { times, until } = this.#losses.get(key) ?? { times: 0, until: now };
-    const again = now - until > LONGEST_HOLD_MS ? 1 : times + 1;
-    const hold = again === 1 ? 0 : Math.min(FIRST_HOLD_MS * 2 ** (again - 2), LONGEST_HOLD_MS);
+    const again = now - until > HOLD.longestMs ? 1 : times + 1;
+    const hold = again === 1 ? 0 : backoffMs(again - 1, HOLD);
     this.#losses.set(key, { times: again, until: now + hold });
   }
 
@@ -57,7 +58,7 @@ export class RoutesInForce {
    * Of the first plan: finds what an earlier daemon has left in force.
    * @returns whether there is any
    */
-  learn(
+  adopt(
     { sandboxes, routesAsked }: { sandboxes: readonly SandboxDesired[]; routesAsked?: ReadonlySet<string> },
     holdsRoutes: (desired: SandboxDesired) => boolean,
   ): boolean {

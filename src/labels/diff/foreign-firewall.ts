@@ -24,14 +24,14 @@ const NAME_MAX = 60;
 /** Rules that packets are taken to in all: a container may have chains that double at each step. */
 const MAX_STEPS = 4096;
 /** Counts them down. */
-interface Steps {
+interface StepBudget {
   left: number;
 }
 /** Names that a shell and nft(8) take as they are: a container chooses them, and an administrator runs the lines. */
 const ORDINARY = /^[A-Za-z_][\w.-]{0,59}$/;
 
 /** Packets that have the same way. */
-interface Flow {
+interface PacketClass {
   readonly iif?: InterfacePattern;
   readonly oif?: InterfacePattern;
   /** What the other of the two is not: nothing goes from a tunnel back into it. */
@@ -42,7 +42,7 @@ interface Flow {
 
 /** The firewalls that drop it, with the lines that let it pass; undefined where there is none. */
 export function whyFiltered(forwarding: Forwarding, chains: readonly ForwardChain[]): string | undefined {
-  const steps: Steps = { left: MAX_STEPS };
+  const steps: StepBudget = { left: MAX_STEPS };
   const found = chains
     .filter(chain => isFor(chain, forwarding))
     .filter(chain => isDropped(chain, forwarding, steps));
@@ -63,10 +63,10 @@ function isFor({ family }: ForwardChain, { families }: Forwarding): boolean {
 }
 
 /** Whether all connections that leave, all answers to them, or all connections to forwarded ports are dropped. */
-function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding, steps: Steps): boolean {
+function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding, steps: StepBudget): boolean {
   // Of a router between Docker's networks the patterns are of both sides.
   const notOther = outside.filter(pattern => !intersect(pattern, DOCKERS));
-  const kinds: readonly (readonly Flow[])[] = [
+  const kinds: readonly (readonly PacketClass[])[] = [
     outside.map(oif => ({ oif, notOther, states: CT_STATE.new })),
     outside.map(iif => ({ iif, notOther, states: CT_STATE.established })),
     ingress.map(iif => ({ iif, states: CT_STATE.new | CT_STATE.dnat })),
@@ -74,7 +74,7 @@ function isDropped(chain: ForwardChain, { outside, ingress }: Forwarding, steps:
   return kinds.some(flows => flows.length > 0 && flows.every(flow => !passes(chain, flow, steps)));
 }
 
-function passes({ rules, others, isDropping }: ForwardChain, flow: Flow, steps: Steps): boolean {
+function passes({ rules, others, isDropping }: ForwardChain, flow: PacketClass, steps: StepBudget): boolean {
   const walk = (rules: readonly FilterRule[]): 'accept' | 'drop' | undefined => {
     for (const rule of rules) {
       // The kernel knows no circle, but what is read piece by piece may have one.
@@ -96,7 +96,7 @@ function passes({ rules, others, isDropping }: ForwardChain, flow: Flow, steps: 
 }
 
 /** Whether the rule is for all of these packets, for some of them perhaps, or for none. */
-function meets({ iif, oif, states, isSelective }: FilterRule, flow: Flow): 'yes' | 'perhaps' | 'no' {
+function meets({ iif, oif, states, isSelective }: FilterRule, flow: PacketClass): 'yes' | 'perhaps' | 'no' {
   if (states !== undefined && (states & flow.states) === 0) return 'no';
   const other = flow.iif ? oif : iif;
   if (other && flow.notOther?.some(one => covers(one, other))) return 'no';

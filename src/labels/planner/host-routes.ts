@@ -58,7 +58,12 @@ export function planHostRoutes(
   const budget = { 4: MOST_NETWORKS, 6: MOST_NETWORKS };
   const found = new Map<
     string,
-    { readonly route: DesiredRoute; readonly attributed: Attributed<HostRouteIntent> }
+    {
+      readonly route: DesiredRoute;
+      readonly attributed: Attributed<HostRouteIntent>;
+      /** The key of the namespace whose it is. */
+      readonly netns: string;
+    }
   >();
   for (const { sandbox, intent } of requests) {
     for (const attributed of intent.hostRoutes) {
@@ -73,8 +78,8 @@ export function planHostRoutes(
       if (wrong !== undefined) {
         diagnostics.push(diagnosticOf(attributed, `the host gets no route to ${key}: ${wrong}`));
       } else if (!other) {
-        found.set(key, { route: { network, gateway: gateway! }, attributed });
-      } else if (other.attributed.container !== attributed.container && other.route.gateway !== gateway) {
+        found.set(key, { route: { network, gateway: gateway! }, attributed, netns: sandbox.key });
+      } else if (other.netns !== sandbox.key) {
         diagnostics.push(
           diagnosticOf(
             attributed,

@@ -47,14 +47,14 @@ export class Reliances {
 }
 
 /** Names of containers and services, sorted, each with the keys of the namespaces that have it. */
-type Names = ReadonlyMap<string, ReadonlySet<string>>;
+type NamesAround = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** All names, by network. */
 export class NameHolders {
   readonly #onNetwork = new Map<string, Map<string, NameHolder[]>>();
   readonly #anywhere = new Map<string, NameHolder[]>();
   /** By the ids of networks: many namespaces are on the same. */
-  readonly #names = new Map<string, Names>();
+  readonly #names = new Map<string, NamesAround>();
 
   constructor(sandboxes: readonly SandboxMembers[]) {
     const idOf = networkIds(sandboxes);
@@ -122,7 +122,7 @@ export class NameHolders {
   }
 
   /** What containers on the networks are called, and their services. */
-  namesAround(attachments: readonly Attachment[]): Names {
+  namesAround(attachments: readonly Attachment[]): NamesAround {
     const key = attachments.map(({ networkId }) => networkId).join(' ');
     const known = this.#names.get(key);
     if (known) return known;

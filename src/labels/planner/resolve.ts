@@ -119,8 +119,10 @@ export function resolveForwards(
     }
     const kept = addresses.flatMap(address => {
       const found = wayBackFrom(address, forward.clients);
-      if (found?.astray !== undefined)
-        context.warnings.push(diagnosticOf(attributed, whyAstray(found.astray, address, container.name)));
+      if (found?.bypassing !== undefined)
+        context.warnings.push(
+          diagnosticOf(attributed, whyBypassing(found.bypassing, address, container.name)),
+        );
       return found ? [[address.family, found.kept] as const] : [];
     });
     const clients = kept.length > 0 && { kept: Object.fromEntries(kept) };
@@ -128,7 +130,7 @@ export function resolveForwards(
   });
 }
 
-function whyAstray(destination: string, { family }: Address, gateway: string): string {
+function whyBypassing(destination: string, { family }: Address, gateway: string): string {
   const network = family === 4 ? '0.0.0.0/0' : '::/0';
   return `${plain(destination, 80)} answers the clients whose addresses are kept past this container, unless it has routes of its own: give it the label twine.route.${network}=${plain(gateway, 80)}, or leave "keep" out`;
 }

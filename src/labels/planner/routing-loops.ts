@@ -32,7 +32,7 @@ export interface Router {
 }
 
 /** A route of one namespace to another. */
-interface Hop {
+interface RouteHop {
   /** The namespace's key. */
   readonly from: string;
   readonly network: Prefix;
@@ -53,7 +53,7 @@ export function reportLoops(routers: readonly Router[]): Diagnostic[] {
     ),
   );
   const hops = routers.flatMap(({ members: { key, attachments }, routes }) =>
-    routes.flatMap(({ attributed, gateway }): (Hop & { attributed: Attributed<RouteIntent> })[] => {
+    routes.flatMap(({ attributed, gateway }): (RouteHop & { attributed: Attributed<RouteIntent> })[] => {
       if (!gateway) return [];
       const keys = attachments.map(({ networkId }) => attachmentKey(networkId, gateway));
       const to = keys.map(key => namespaceAt.get(key)).find(found => found !== undefined);
@@ -78,7 +78,7 @@ export function attachmentKey(networkId: string, address: Address): string {
  * The hops that are part of a loop, each with the namespaces of the loop in order: its own first, and last its own again, or
  * undefined where they are too many. Each namespace routes by longest prefix; a network's first address stands for all of it.
  */
-function findLoops<T extends Hop>(
+function findLoops<T extends RouteHop>(
   hops: readonly T[],
 ): { readonly hop: T; readonly loop: readonly (string | undefined)[] }[] {
   const tables = new Map<string, RouteTable<T>>();
@@ -100,7 +100,7 @@ function findLoops<T extends Hop>(
 }
 
 /** The loops that are met on the paths from the hops, by each of their members; every namespace is visited once. */
-function loopsOf<T extends Hop>(
+function loopsOf<T extends RouteHop>(
   hops: readonly T[],
   next: (from: string) => T | undefined,
 ): Map<string, readonly string[]> {
@@ -129,7 +129,7 @@ function startingAt(key: string, loop: readonly string[]): (string | undefined)[
 }
 
 /** The hops of one namespace, by longest prefix. */
-class RouteTable<T extends Hop> {
+class RouteTable<T extends RouteHop> {
   readonly #hops = new Map<string, T>();
   readonly #lengths: { readonly 4: Set<number>; readonly 6: Set<number> } = { 4: new Set(), 6: new Set() };
 

@@ -17,7 +17,7 @@ import { attachmentKey, desiredRoutes, type Router } from './routing-loops.js';
 interface WayBack {
   readonly kept: KeptClients;
   /** Name of a destination that, as far as its labels say, answers past the gateway. */
-  readonly astray?: string;
+  readonly bypassing?: string;
 }
 
 /** Networks that one destination's clients are told apart by, and different lists of them in one table. */
@@ -77,7 +77,8 @@ export class WaysBack {
     if (isFrozen(members) || !members.members[0]?.netns) return undefined;
     const own = members.attachments.flatMap(({ subnets = [] }) => subnets).filter(isOf(address));
     const { netns, name } = members.members[0];
-    if (!router || router.routes.length === 0) return isSaid ? { ...keepBut(own), astray: name } : undefined;
+    if (!router || router.routes.length === 0)
+      return isSaid ? { ...keepBut(own), bypassing: name } : undefined;
     const routes = router.routes
       .map(({ attributed, gateway: hop }) => ({
         network: attributed.intent.network,
@@ -89,7 +90,7 @@ export class WaysBack {
     const wanted = namespaceRoutes({ netns, routes: desiredRoutes(router.routes) });
     this.asked.add(wanted);
     if (!this.#inForce.has(wanted)) return undefined;
-    if (isSaid) return { ...keepBut(own), ...(!isLed && { astray: name }) };
+    if (isSaid) return { ...keepBut(own), ...(!isLed && { bypassing: name }) };
     const networks = [...own.map(notKept), ...routes].sort((a, b) => b.network.length - a.network.length);
     return networks.length > MAX_NETWORKS ? undefined : { kept: { networks } };
   }

@@ -9,7 +9,7 @@ import { decodeLabels } from './parse.js';
 type Decoded = ReturnType<typeof decodeLabels>;
 type Labels = ReadonlyMap<string, string>;
 
-interface Entry extends Decoded {
+interface KnownLabels extends Decoded {
   readonly name: string;
   readonly labels: Labels;
   /** The revision of the last view with these labels; absent: there was none yet. */
@@ -18,7 +18,7 @@ interface Entry extends Decoded {
 
 export class ParseCache {
   /** By container id. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, KnownLabels>();
   #revision = 0;
 
   /** Intents of containers whose labels count, and of those whose labels are unverified; by container id. */

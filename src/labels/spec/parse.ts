@@ -105,14 +105,14 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
   }
 }
 
-interface Reader {
+interface LabelReader {
   readonly kind: ValueKind;
   /** @throws UserError, RuleError */
   readonly read: (key: string, value: string, reading: Reading) => void;
 }
 
 /** What reads the value of a label; undefined for a key that is none of ours. */
-function readerOf(key: string): Reader | undefined {
+function readerOf(key: string): LabelReader | undefined {
   if (key === NAT_INTERFACES || key === NAT_IN_INTERFACES)
     return { kind: 'interfaces', read: readInterfaces };
   if (key === STRICT) return { kind: 'other', read: readStrict };

@@ -4,7 +4,7 @@
 import { match, meta, payload, type Statement } from '../expression.js';
 import type { ParsedRule } from './parser.js';
 import { HOOK_OF, type Hook } from './syntax/chains.js';
-import type { OfFamily, ParsedOption, Protocol } from './syntax/extension.js';
+import type { FamilySource, ParsedOption, Protocol } from './syntax/extension.js';
 import type { TwineChain } from './syntax/rule.js';
 import { refuse } from './syntax/tokens.js';
 import { addressField, matchInterface, matchNetwork, readNetwork } from './values/addresses.js';
@@ -17,7 +17,7 @@ export const RULES_MAX = 256;
  * The conditions in the order of iptables(8): interfaces, fragments, protocol, addresses. Each is a list of alternatives.
  * @throws RuleError
  */
-export function matchBasics(rule: ParsedRule, of: OfFamily): Statement[][][] {
+export function matchBasics(rule: ParsedRule, of: FamilySource): Statement[][][] {
   const { chain, inInterface, outInterface, fragment, protocol, source, destination } = rule;
   const alone: Statement[] = [
     ...oneInterface('iifname', inInterface, chain),
@@ -62,7 +62,7 @@ function matchProtocol({ number, negated }: Protocol): Statement {
 /** Each address of a list makes a rule of its own, as with iptables. */
 function matchAddresses(
   given: ParsedOption | undefined,
-  of: OfFamily,
+  of: FamilySource,
   field: 'saddr' | 'daddr',
 ): Statement[][] {
   if (!given) return [[]];

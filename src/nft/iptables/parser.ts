@@ -9,8 +9,8 @@ import { findExtension, MATCHES, TARGETS } from './registry.js';
 import { readChain, readJump } from './syntax/chains.js';
 import type {
   Extension,
+  FamilySource,
   Instance,
-  OfFamily,
   OptionSpec,
   ParsedOption,
   Protocol,
@@ -36,7 +36,7 @@ export interface ParsedRule {
 }
 
 /** Reads the family only where the parse depends on it. @throws RuleError */
-export function parseRule(tokens: readonly Token[], of: OfFamily): ParsedRule {
+export function parseRule(tokens: readonly Token[], of: FamilySource): ParsedRule {
   return new Parser(tokens, of).parse();
 }
 
@@ -45,7 +45,7 @@ const JUMPS = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
 
 class Parser {
   readonly #tokens: readonly Token[];
-  readonly #of: OfFamily;
+  readonly #of: FamilySource;
   readonly #basics = new Map<string, ParsedOption>();
   readonly #matches: Instance[] = [];
   #at = 0;
@@ -53,7 +53,7 @@ class Parser {
   #target: Instance | undefined;
   #jump: Jump | undefined;
 
-  constructor(tokens: readonly Token[], of: OfFamily) {
+  constructor(tokens: readonly Token[], of: FamilySource) {
     this.#tokens = tokens;
     this.#of = of;
   }

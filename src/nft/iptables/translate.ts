@@ -10,8 +10,8 @@ import { type ParsedRule, parseRule } from './parser.js';
 import { type ChainConstraint, chainsOf, checkConstraint, HOOK_OF, type Hook } from './syntax/chains.js';
 import {
   type FamilyContext,
+  type FamilySource,
   type Instance,
-  type OfFamily,
   Options,
   type Steps,
   type Translation,
@@ -35,10 +35,10 @@ export function translateRule(text: string, options: TranslateOptions = {}): Tra
   const tokens = tokenize(text);
   const prefix = options.setPrefix ?? '';
   if (options.family !== undefined)
-    return ofFamily(translate(tokens, new FamilyQuestion(options.family), prefix).rule, options.family);
-  const question = new FamilyQuestion(4);
+    return ofFamily(translate(tokens, new RuleFamily(options.family), prefix).rule, options.family);
+  const question = new RuleFamily(4);
   const four = attempt(tokens, question, prefix);
-  const six = question.isAsked ? attempt(tokens, new FamilyQuestion(6), prefix) : four;
+  const six = question.isAsked ? attempt(tokens, new RuleFamily(6), prefix) : four;
   if (four instanceof RuleError && six instanceof RuleError) throw nearerTheEnd(four, six);
   if (four instanceof RuleError) return ofFamily((six as Translated).rule, 6);
   if (six instanceof RuleError) return ofFamily(four.rule, 4);
@@ -55,7 +55,7 @@ interface Translated {
 }
 
 /** The family that a rule is for, and whether that makes a difference. */
-class FamilyQuestion implements OfFamily {
+class RuleFamily implements FamilySource {
   isAsked = false;
   readonly #family: Family;
 
@@ -69,7 +69,7 @@ class FamilyQuestion implements OfFamily {
   };
 }
 
-function attempt(tokens: readonly Token[], of: OfFamily, prefix: string): Translated | RuleError {
+function attempt(tokens: readonly Token[], of: FamilySource, prefix: string): Translated | RuleError {
   try {
     return translate(tokens, of, prefix);
   } catch (err) {
@@ -94,7 +94,7 @@ function ofFamily(rule: TranslatedRule, family: Family): TranslatedRule {
   return { ...rule, rules: rule.rules.map(each => ({ ...each, expr: [first, ...each.expr] })) };
 }
 
-function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Translated {
+function translate(tokens: readonly Token[], of: FamilySource, prefix: string): Translated {
   const rule = withProtocol(parseRule(tokens, of), of);
   let meters = 0;
   const context = {
@@ -164,7 +164,7 @@ function translate(tokens: readonly Token[], of: OfFamily, prefix: string): Tran
 }
 
 /** The rule with the protocol that one of its matches brings in, if `-p` names none. */
-function withProtocol(rule: ParsedRule, of: OfFamily): ParsedRule {
+function withProtocol(rule: ParsedRule, of: FamilySource): ParsedRule {
   if (rule.protocol) return rule;
   for (const { extension } of rule.matches) {
     const protocol = extension.bringsProtocol?.(of);

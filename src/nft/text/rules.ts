@@ -11,7 +11,7 @@ const TRAFFIC_CLASS = {
   ip: { offset: 8, len: 8, dscp: 0xfc, ecn: 0x03, shift: 2, down: 0 },
   ip6: { offset: 0, len: 16, dscp: 0x0fc0, ecn: 0x30, shift: 6, down: 4 },
 } as const;
-type Network = keyof typeof TRAFFIC_CLASS;
+type NetworkHeader = keyof typeof TRAFFIC_CLASS;
 
 /** The line of a rule, without its handle. */
 export function printRule({ expr, comment }: Pick<NftRule, 'expr' | 'comment'>): string {
@@ -43,8 +43,8 @@ function rangeOf(one: Statement, other: Statement): Statement | undefined {
 
 /** What a family that is known by a field of its header decides: the names of bits, and of a refusal. */
 function withNames(statements: readonly Statement[]): Statement[] {
-  let network: Network | undefined;
-  let asked: Network | undefined;
+  let network: NetworkHeader | undefined;
+  let asked: NetworkHeader | undefined;
   return statements.flatMap((statement): Statement[] => {
     const text = JSON.stringify(statement);
     if (text.includes('"nfproto"')) asked = text.includes('"ipv4"') ? 'ip' : 'ip6';
@@ -61,7 +61,7 @@ function withNames(statements: readonly Statement[]): Statement[] {
 }
 
 /** Bits of a traffic class as its fields. */
-function trafficClass(statement: Statement, network: Network): Statement[] | undefined {
+function trafficClass(statement: Statement, network: NetworkHeader): Statement[] | undefined {
   if (!('match' in statement)) return undefined;
   const { op, left, right } = statement.match;
   if (typeof left !== 'object' || !('&' in left) || !left['&'] || typeof right !== 'number') return undefined;

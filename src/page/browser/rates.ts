@@ -2,12 +2,12 @@
 
 import type { NetworkStatus } from '../../control/answers.js';
 
-interface Rate {
+interface TransferRate {
   readonly received: number;
   readonly sent: number;
 }
 
-interface Counted extends Rate {
+interface Counted extends TransferRate {
   readonly at: number;
 }
 
@@ -16,7 +16,7 @@ const SHORTEST_MS = 1_500;
 
 export class Rates {
   readonly #counted = new Map<string, Counted>();
-  readonly #rates = new Map<string, Rate>();
+  readonly #rates = new Map<string, TransferRate>();
 
   /** @param now milliseconds */
   add(networks: readonly NetworkStatus[], now: number): void {
@@ -40,12 +40,12 @@ export class Rates {
   }
 
   /** Of an endpoint; undefined before the second answer. */
-  of(id: string): Rate | undefined {
+  of(id: string): TransferRate | undefined {
     return this.#rates.get(id);
   }
 }
 
-function perSecond(last: Counted, next: Counted): Rate {
+function perSecond(last: Counted, next: Counted): TransferRate {
   const seconds = (next.at - last.at) / 1000;
   return { received: (next.received - last.received) / seconds, sent: (next.sent - last.sent) / seconds };
 }

@@ -1,5 +1,5 @@
 // Loaded into the daemon before its program (`node --import`): notes when events are read, Docker is asked and
-// namespaces are brought to their labels, and appends it to a file when nothing is under way. The daemon's own code
+// labels are applied to namespaces, and appends it to a file when nothing is under way. The daemon's own code
 // is as it is installed. Times are milliseconds of the wall clock with fractions, the clock of Docker's events.
 import { subscribe } from 'node:diagnostics_channel';
 import { appendFileSync } from 'node:fs';

@@ -185,8 +185,14 @@ for (const [what, answers, limits, reason] of [
   });
 }
 
+test('an answer of exactly as many messages is one', () => {
+  const answers = (seq: number): Buffer[] => [part(seq, 'a'), part(seq, 'b'), done(seq)];
+  const { it } = connection(answers, { messages: 2, ms: 10_000 });
+  assert.deepEqual(texts(it.request(LIST, CONTEXT)), ['a', 'b']);
+});
+
 /** A connection for transactions: what answers one, by the numbers of its messages in their order. */
-function transaction(answers: (seqs: readonly number[]) => Buffer[]) {
+function transaction(answers: (seqs: readonly number[]) => Buffer[], ms = 10_000) {
   const queue: Buffer[] = [];
   const sent: number[] = [];
   const socket = {
@@ -205,7 +211,7 @@ function transaction(answers: (seqs: readonly number[]) => Buffer[]) {
   };
   const empty = Buffer.alloc(4);
   const requests = [1, 2, 3].map(type => ({ type, flags: 0, payload: empty }));
-  const it = new NetlinkConnection(socket, { limits: { messages: 100, ms: 10_000 } });
+  const it = new NetlinkConnection(socket, { limits: { messages: 100, ms } });
   const run = (): void =>
     it.batch(
       {
@@ -237,4 +243,12 @@ for (const [what, at] of [
 
 test('a transaction that nothing answers is no success', () => {
   assert.throws(transaction(() => []).run, { name: 'ChannelError' });
+});
+
+test('a transaction that has no end in time is no success, whatever else is answered', () => {
+  const others = (seqs: readonly number[]): Buffer[] => [ack(seqs[0]! - 1), ack(seqs[3]!)];
+  assert.throws(transaction(others, -1).run, {
+    name: 'ChannelError',
+    message: 'asking for it: no end of it in -1 ms',
+  });
 });

@@ -27,11 +27,11 @@ const COMPARISONS = {
   '-gt': (number: number, max: number) => [number + 1, max] as const,
   '-lt': (number: number) => [0, number - 1] as const,
 } as const;
-type Comparison = keyof typeof COMPARISONS;
-const ALL_COMPARISONS = Object.keys(COMPARISONS) as Comparison[];
+type Comparator = keyof typeof COMPARISONS;
+const ALL_COMPARISONS = Object.keys(COMPARISONS) as Comparator[];
 
 /** The options of a number, each with its way to compare. */
-function optionsOf(name: string): (readonly [option: string, comparison: Comparison])[] {
+function optionsOf(name: string): (readonly [option: string, comparison: Comparator])[] {
   return WHOLE.includes(name)
     ? [[name, '-eq']]
     : ALL_COMPARISONS.map(comparison => [`${name}${comparison}`, comparison] as const);

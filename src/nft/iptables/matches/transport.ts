@@ -4,8 +4,8 @@
 import { type Expression, match, payload, type Statement } from '../../expression.js';
 import {
   type Extension,
+  type FamilySource,
   needProtocol,
-  type OfFamily,
   type OptionSpec,
   type Options,
   type ParsedOption,
@@ -220,7 +220,7 @@ export const TRANSPORT_MATCHES: readonly Extension[] = [
 const IPSEC_PROTOCOLS: Readonly<Record<number, string>> = { 50: 'esp', 51: 'ah', 108: 'ipcomp' };
 
 /** The match that `-p` brings in when one of its options comes, by the protocol's number. */
-export function implicitMatch(protocol: Protocol | undefined, of: OfFamily): string | undefined {
+export function implicitMatch(protocol: Protocol | undefined, of: FamilySource): string | undefined {
   if (!protocol) return undefined;
   if (protocol.number === 1) return of.askFamily() === 4 ? 'icmp' : undefined;
   if (protocol.number === 58) return of.askFamily() === 6 ? 'icmp6' : undefined;

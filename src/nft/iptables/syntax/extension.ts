@@ -56,7 +56,7 @@ export interface FamilyContext {
 }
 
 /** The part of the context that tells the family only. */
-export type OfFamily = Pick<FamilyContext, 'askFamily'>;
+export type FamilySource = Pick<FamilyContext, 'askFamily'>;
 
 /** Rules that come before the one with the alternatives. */
 export interface Steps {
@@ -90,7 +90,7 @@ export interface Extension {
   readonly options: readonly OptionSpec[];
   readonly constraint?: ChainConstraint;
   /** The protocol that it is for, where `-p` need not say so: libnftables asks a rule for one protocol only. */
-  readonly bringsProtocol?: (of: OfFamily) => Protocol | undefined;
+  readonly bringsProtocol?: (of: FamilySource) => Protocol | undefined;
   /** What it does not do as iptables does, for docs/rules.md. */
   readonly notes?: readonly string[];
   /** @throws RuleError */

@@ -69,7 +69,7 @@ class Beside {
       server.close().closeAllConnections();
       rmSync(folder, { recursive: true });
     });
-    const looking = new Coalescer(() => beside.#labels.look(docker, 1000));
+    const looking = new Coalescer(() => beside.#labels.check(docker, 1000));
     beside.idle = () => looking.idle();
     await new Promise<void>(resolve => {
       const up = (): void => {

@@ -28,9 +28,9 @@ class Stage {
   readonly failing = new Set<string>();
   readonly broken = new Set<string>();
   readonly gone = new Set<string>();
-  /** Containers in whose namespace there may be one that Docker cannot tell of. */
+  /** Containers that may share their namespace with one that Docker cannot inspect. */
   readonly indeterminate = new Set<string>();
-  /** Keys of labels of containers that Docker cannot tell of, by name. */
+  /** Keys of labels of containers that Docker cannot inspect, by name. */
   readonly unseen = new Map<string, string[]>();
   /** Whether routes of the host stayed that were not wanted, each time. */
   readonly pruned: boolean[] = [];
@@ -96,7 +96,7 @@ class Stage {
     });
   }
 
-  /** A pass, and all that follows from it at once; what was brought to its labels meanwhile. */
+  /** A pass, and all that follows from it at once; the namespaces that were reconciled meanwhile. */
   async pass(): Promise<string[]> {
     this.reconcile.trigger();
     await this.reconcile.idle();
@@ -245,7 +245,7 @@ for (const [what, want, expected] of [
   ['labelled', '1', 'a'],
   ['without labels', '', 'a nothing'],
 ] as const) {
-  test(`a namespace in which one may be that Docker cannot tell of is left alone until it can: ${what}`, async t => {
+  test(`a namespace that may contain a container that Docker cannot inspect keeps its state until it can: ${what}`, async t => {
     const stage = new Stage(t);
     stage.wants.set('a', want).set('b', '1');
     stage.indeterminate.add('a');
@@ -261,7 +261,7 @@ for (const [what, want, expected] of [
   });
 }
 
-test('routes of the host stay while Docker cannot tell of a container that asks for some', async t => {
+test('routes of the host stay while Docker cannot inspect a container that asks for some', async t => {
   const stage = new Stage(t);
   stage.unseen.set('a', ['twine.nat.interfaces', 'twine.host.routes']);
   assert.deepEqual(await stage.pass(), ['host nothing']);

@@ -228,6 +228,26 @@ test('::1 is local on the links that lead where its connections go, as long as t
   ]);
 });
 
+test("a gateway's route without its fallback serves until the moment of the exchange", () => {
+  const want = [
+    { network: prefix('0.0.0.0/0'), gateway: address('10.0.0.3') },
+    { network: prefix('0.0.0.0/0') },
+  ];
+  const { fallbacks, gateways, removals } = diffRoutes(want, [route('0.0.0.0/0', '10.0.0.3')]);
+  assert.deepEqual(
+    [fallbacks, gateways.map(show), removals],
+    [[], ['add 0.0.0.0/0 nowhere', 'delete 0.0.0.0/0 10.0.0.3', 'add 0.0.0.0/0 10.0.0.3'], []],
+  );
+});
+
+test('a route of ours for some packets only is none, and goes', () => {
+  const want = [{ network: prefix('0.0.0.0/0') }];
+  const selective = { ...route('0.0.0.0/0'), tos: 8 };
+  const { fallbacks, gateways, removals } = diffRoutes(want, [selective]);
+  assert.deepEqual([fallbacks.map(show), gateways], [['add 0.0.0.0/0 nowhere'], []]);
+  assert.deepEqual(removals, [{ kind: 'deleteRoute', route: selective }]);
+});
+
 test('a host route stands alone in the main table, whatever its length', () => {
   const want = [{ network: prefix('0.0.0.0/0'), gateway: address('10.0.0.3') }];
   const inMain = () => RT_TABLE_MAIN;

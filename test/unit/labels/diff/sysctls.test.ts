@@ -50,6 +50,13 @@ for (const name of [
   });
 }
 
+test('an address of the container itself, which is behind lo, needs no sysctl', () => {
+  assert.deepEqual(
+    expandSysctls([IP_FORWARD, towards], () => 'lo'),
+    [IP_FORWARD],
+  );
+});
+
 test('a link with a name of its own leads to its own sysctl', () => {
   assert.deepEqual(
     expandSysctls([towards], () => 'wg-0.1=$&'),

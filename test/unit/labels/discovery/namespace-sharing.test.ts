@@ -1,4 +1,4 @@
-// Who is in whose namespace: the host's, and one in which there may be a container that Docker cannot tell of.
+// Who is in whose namespace: the host's, and one that may contain a container that Docker cannot inspect.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -13,7 +13,7 @@ const at = (id: string, at: string | undefined, mode = 'main'): NetworkModeInfo 
   view: { id, ...(at !== undefined && { netns: ref(at) }) },
   mode,
 });
-/** One that Docker cannot tell of. */
+/** One that Docker cannot inspect. */
 const unseen = (id: string, mode = 'main', ...unverifiedLabelKeys: string[]): NetworkModeInfo => ({
   view: { id, unverifiedLabelKeys: unverifiedLabelKeys },
   mode,

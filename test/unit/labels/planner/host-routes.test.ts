@@ -167,6 +167,21 @@ test('of two containers for one network the first by name counts, and the other 
   ]);
 });
 
+for (const [what, netns, reports] of [
+  ['one namespace', '4:b9', 0],
+  ['two namespaces of one address', '4:b10', 1],
+] as const) {
+  test(`of two containers of ${what} for one network ${reports} are reported`, () => {
+    const labels = { 'twine.host.routes': '10.20.0.0/24' };
+    const { routes, diagnostics } = planned([
+      container('b9', { networks: { main: '10.0.0.2' }, labels }),
+      container('b10', { networks: { main: '10.0.0.2' }, labels, netns }),
+    ]);
+    assert.deepEqual(routes, ['10.20.0.0/24 via 10.0.0.2']);
+    assert.equal(diagnostics.length, reports);
+  });
+}
+
 /** `20.0.0.0/8` to `79.0.0.0/8`. */
 const MANY = Array.from({ length: 60 }, (_, i) => `${20 + i}.0.0.0/8`);
 

@@ -7,6 +7,7 @@ import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
 import type { DesiredSysctl } from '../../../../src/labels/diff/state.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
+import { NETWORKS_REFUSED } from '../../../../src/labels/discovery/docker-view.js';
 import type { Rule } from '../../../../src/netlink/route/policy-rule.js';
 import {
   address,
@@ -518,6 +519,19 @@ test('labels that come to nothing leave a sandbox that holds nothing', () => {
   assert.deepEqual([table, routes, sysctls], [undefined, [], []]);
 });
 
+test('policy rules of a container whose networks Docker does not list begin where a full tunnel leaves room', () => {
+  const app = container('app', {
+    networks: { main: '10.0.0.2' },
+    labels: { 'twine.route.0.0.0.0/0': '10.0.0.3' },
+  });
+  const attachments = app.attachments.map(main => ({ ...main, ...NETWORKS_REFUSED }));
+  const { sandboxes } = plan([{ ...app, attachments }]);
+  assert.deepEqual(
+    sandboxes.map(({ firstPriority }) => firstPriority),
+    [32_758],
+  );
+});
+
 test('routes that lead in a circle are reported on every container of it', () => {
   const hop = (name: string, n: number, to: string, network: string) =>
     container(name, { networks: { main: `10.0.0.${n}` }, labels: { [`twine.route.${network}`]: to } });
@@ -548,6 +562,21 @@ test('two by way of each other are a circle, unless one of them knows a narrower
     'b twine.route.0.0.0.0/0: packets to 0.0.0.0/0 are routed in a loop: b -> a -> b',
   ]);
   assert.deepEqual(two({ 'twine.route.0.0.0.0/1': '10.0.0.99' }), []);
+});
+
+test('a wider route of a container that goes round by a narrower one is not told', () => {
+  const { diagnostics } = plan([
+    container('a', {
+      networks: { main: '10.0.0.2' },
+      labels: { 'twine.route.10.8.0.0/16': 'c', 'twine.route.10.8.0.0/24': 'b' },
+    }),
+    container('b', { networks: { main: '10.0.0.3' }, labels: { 'twine.route.10.8.0.0/16': 'a' } }),
+    container('c', { networks: { main: '10.0.0.4' } }),
+  ]);
+  assert.deepEqual(diagnostics.map(showMistake), [
+    'a twine.route.10.8.0.0/24: packets to 10.8.0.0/24 are routed in a loop: a -> b -> a',
+    'b twine.route.10.8.0.0/16: packets to 10.8.0.0/16 are routed in a loop: b -> a -> b',
+  ]);
 });
 
 test('of a long circle the beginning is told', () => {
@@ -653,6 +682,11 @@ for (const [what, { labels = {}, router = {}, ...world }, told] of [
   ["is Docker's gateway", { nextHops: [{ ...BESIDE, gateway: address('10.0.0.1') }] }, []],
   ["is the label's gateway", { nextHops: [{ ...BESIDE, gateway: address('10.0.0.3') }] }, []],
   ['is on another network', { nextHops: [{ ...BESIDE, gateway: address('10.7.0.4') }] }, []],
+  [
+    "leads to a part of the container's own network",
+    { nextHops: [{ ...BESIDE, network: prefix('10.0.0.128/25') }] },
+    [],
+  ],
   ["is the host's default gateway", { nextHops: [{ ...BESIDE, network: prefix('0.0.0.0/0') }] }, []],
 ] as const satisfies readonly (readonly [
   string,

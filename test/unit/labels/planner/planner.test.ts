@@ -71,14 +71,52 @@ const ROWS: readonly [what: string, next: WorldSnapshot, same: boolean][] = [
     { ...WORLD, forwarding: { isOn: { 4: true, 6: true }, isNftables: true } },
     false,
   ],
+  ['other gateways are silent', { ...WORLD, silentRevision: 1 }, false],
   ['the host has another address', { ...WORLD, hostAddresses: [parsePrefix('192.0.2.2/24')!] }, false],
 ];
+
+for (const part of [
+  { isOn: { 4: false, 6: true } },
+  { isOn: { 4: true, 6: false } },
+  { isNftables: false },
+]) {
+  test(`where the host has ${JSON.stringify(part)} of its forwarding now, the plan is made anew`, () => {
+    const planner = new Planner([]);
+    const forwarding = { isOn: { 4: true, 6: true }, isNftables: true };
+    const first = planner.plan({ ...WORLD, forwarding });
+    assert.equal(
+      planner.plan({ ...WORLD, forwarding: { ...forwarding, isOn: { ...forwarding.isOn } } }),
+      first,
+    );
+    assert.notEqual(planner.plan({ ...WORLD, forwarding: { ...forwarding, ...part } }), first);
+  });
+}
 
 for (const [what, next, same] of ROWS) {
   test(`where ${what}, the plan is ${same ? 'the very same' : 'made anew'}`, () => {
     const planner = new Planner([]);
     const first = planner.plan(WORLD);
     assert.equal(planner.plan(next) === first, same);
+  });
+}
+
+for (const [what, labels, other] of [
+  [
+    'a rule',
+    { 'twine.iptables.rule.a': 'TWINE_INPUT -j DROP' },
+    { 'twine.iptables.rule.a': 'TWINE_INPUT -j ACCEPT' },
+  ],
+  ['interfaces', { 'twine.nat.interfaces': 'wg+' }, { 'twine.nat.interfaces': 'tun+' }],
+] as const) {
+  test(`a container that is made again with ${what} of its own has another table, though its namespace has the same number`, () => {
+    const planner = new Planner([]);
+    const tableOf = (own: Readonly<Record<string, string>>) =>
+      planner.plan({ ...WORLD, containers: [container('c', { labels: own })] }).sandboxes[0]!;
+    const [first, again, next] = [tableOf(labels), tableOf(labels), tableOf(other)];
+    assert.equal(again.table, first.table, 'not built twice');
+    assert.notDeepEqual(next.table, first.table);
+    assert.notEqual(next.stamp, first.stamp);
+    assert.deepEqual(tableOf(labels).table, first.table);
   });
 }
 

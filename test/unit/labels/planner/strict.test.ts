@@ -161,7 +161,7 @@ for (const [what, labels] of [
   ['a route', { 'twine.route.10.9.0.0/16': '10.0.0.3' }],
   ['a forward', { 'twine.nat.forward.80': '10.0.0.3' }],
 ] as const) {
-  test(`a namespace with ${what} that a strict container joins, or leaves, has another state to be brought to`, () => {
+  test(`a namespace with ${what} that a strict container joins, or leaves, has another desired state`, () => {
     const app = routed({ main: '10.0.0.2' }, labels);
     const side = { ...container('side', { labels: STRICT }), netns: app.netns! };
     const [alone, joined, left] = [only([app]), only([app, side]), only([app])];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LabelLinks } from '../../../src/control/answers.js';
-import { labelLinksOf } from '../../../src/labels/links.js';
+import { labelLinksOf } from '../../../src/labels/label-links.js';
 import { container, plan } from '../../support/label-world.js';
 
 type Labels = Readonly<Record<string, string>>;

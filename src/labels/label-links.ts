@@ -70,12 +70,12 @@ function shownName(name: string): string {
   return diagnostic(name, '', '').container;
 }
 
-interface Placed {
+interface Attached {
   readonly attachments: readonly Attachment[];
 }
 
 /** The container with that address, on a network that both are on. */
-function holderOf(address: Address, { attachments }: Placed, holders: Holders): string | undefined {
+function holderOf(address: Address, { attachments }: Attached, holders: Holders): string | undefined {
   const all = holders.get(formatAddress(address)) ?? [];
   const own = new Set(attachments.map(({ networkId }) => networkId));
   return all.find(({ networkId }) => own.has(networkId))?.name;
@@ -83,7 +83,7 @@ function holderOf(address: Address, { attachments }: Placed, holders: Holders): 
 
 function routeStatus(
   { attributed, gateway }: ResolvedSandbox['routes'][number],
-  members: Placed,
+  members: Attached,
   holders: Holders,
 ): RouteStatus {
   const network = formatPrefix(attributed.intent.network);
@@ -94,7 +94,7 @@ function routeStatus(
 
 function forwardStatus(
   { pattern, protocol, ports, addresses, destinationPort }: ResolvedSandbox['forwards'][number],
-  members: Placed,
+  members: Attached,
   holders: Holders,
 ): ForwardStatus[] {
   const [first] = addresses;
