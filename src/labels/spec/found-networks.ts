@@ -53,8 +53,8 @@ export function findNetworks(given: string): FoundNetworks {
     .replace(IPV6, (match, address: string, length: string | undefined, at: number, whole: string) =>
       take(match, () => guessIPv6(address, length, whole[at - 1])),
     )
-    .replace(IPV4, (match, address: string, length?: string) =>
-      take(match, () => guessIPv4(address, length)),
+    .replace(IPV4, (match, address: string, length: string | undefined, at: number, whole: string) =>
+      take(match, () => guessIPv4(address, length, whole.slice(0, at))),
     );
   const saysAll = rest.split(/[^a-z]+/).some(word => EVERYTHING.has(word));
   const mayMeanMore =
@@ -85,7 +85,8 @@ function guessIPv6(text: string, length: string | undefined, before = ''): Guess
   return found && isCut ? { ...found, network: DEFAULT_ROUTES[1]!, isExact: false } : found;
 }
 
-function guessIPv4(text: string, length: string | undefined): Guess | undefined {
+/** @param before what stands before it */
+function guessIPv4(text: string, length: string | undefined, before: string): Guess | undefined {
   const octets = text.split(/[.,]/);
   const given = length?.includes('.') ? lengthOf(length) : length;
   // `10/8` as ip(8) takes it. A number or two are no network without a length.
@@ -93,7 +94,9 @@ function guessIPv4(text: string, length: string | undefined): Guess | undefined 
   const isClear = octets.length === 4;
   const full = [...octets, '0', '0', '0'].slice(0, 4).map(Number).join('.');
   const address = parseAddress(full);
-  return address && guess(address, given, isClear);
+  const found = address && guess(address, given, isClear);
+  // `1000.0.0.0/8`, `10.0.0.0.0/8`: what its first octet is nobody can say.
+  return found && /\d\.$/.test(before) ? { ...found, network: DEFAULT_ROUTES[0]!, isExact: false } : found;
 }
 
 /** @param length what stands behind the slash; undefined: there is none */
