@@ -443,7 +443,7 @@ kernelTest(
       ['mount -t tmpfs none /run; mkdir -p /run/docker/plugins; touch /run/docker/plugins/dwgd.sock', true],
       ['mount -t tmpfs none /run; mkdir /run/real; ln -s real /run/docker', false],
       ['mount -t tmpfs none /run; mkdir /run/docker; ln -s /tmp /run/docker/plugins', false],
-      ['mount -t tmpfs none /run; mkdir /run/docker; mount --bind /proc /run/docker', false],
+      ['mount -t tmpfs none /run; mkdir /run/docker; mount --rbind /proc /run/docker', false],
       ['mount -t tmpfs none /run; mkfifo /run/docker', false],
       // The host's own folder, which is root's.
       ['true', false],
