@@ -26,7 +26,7 @@ const MOST_BYTES_OF_HOST = 4 * 1024 * 1024;
  * Who copies such namespaces all the time keeps each page of the list waiting for the kernel's one lock of mounts. What is
  * longer than any rootless Docker's is given up after so many milliseconds.
  */
-const [BYTES_IN_ANY_TIME, MOST_MS_OF_REST] = [64 * 1024, 100] as const;
+const [BYTES_IN_ANY_TIME, MOST_MS_OF_REST] = [64 * 1024, 250] as const;
 
 /** Of each list, for one path: a user who mounts and unmounts all the time has it read ever again. */
 const MOST_READS = 3;
