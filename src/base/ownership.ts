@@ -13,8 +13,8 @@ export const LABEL_PREFIX = 'twine.';
 const LABEL_WORD = 'twine';
 /** Of a key of which the beginning is not ours as it stands, in UTF-16 units. */
 const MAX_KEY = 4096;
-/** The first word of a key, what parts it from the rest, and the rest. */
-const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{4,16})[^\p{L}\p{N}]+(.*)$/su;
+/** The first word of a key, and behind what parts it from that the rest, if there is any. */
+const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{1,16})(?:[^\p{L}\p{N}]+(.*))?$/su;
 /** How our keys go on: enough to know one by when its first word has a slip as well. */
 const KNOWN_REST =
   /^(?:routes?|strict|nat[^a-z]*(?:(?:in[^a-z]*)?interfaces?|forwards?)|iptables[^a-z]*rules?|host[^a-z]*routes?)(?![a-z])/;
@@ -22,23 +22,25 @@ const KNOWN_REST =
 /**
  * A label's key as it has to begin to be one of ours; undefined where it is somebody else's. Ours are those that begin
  * with our word and whatever parts it from the rest, in any case and with anything before it, and those with a slip in it
- * whose rest is that of a label of ours. Letters behind our word make another word.
+ * whose rest is that of a label of ours. Letters behind our word make another word, but for its last one once more.
  */
 export function ownKey(key: string): string | undefined {
   if (key.startsWith(LABEL_PREFIX)) return key;
-  const [, word = '', rest = ''] = FIRST_WORD.exec(undress(key.slice(0, MAX_KEY))) ?? [];
-  if (word === '') return undefined;
-  if (word === LABEL_WORD) return LABEL_PREFIX + rest;
-  // `twineroute.0.0.0.0/0`
-  if (word.startsWith(LABEL_WORD)) {
-    const joined = `${word.slice(LABEL_WORD.length)}.${rest}`;
-    return KNOWN_REST.test(joined) ? LABEL_PREFIX + joined : undefined;
+  const [, word = '', rest] = FIRST_WORD.exec(undress(key.slice(0, MAX_KEY))) ?? [];
+  if (word === LABEL_WORD) return rest === undefined ? undefined : LABEL_PREFIX + rest;
+  // `twineroute.0.0.0.0/0`; `twiner.oute.0.0.0.0/0` and `tw.ine.route.0.0.0.0/0`.
+  for (const parting of ['.', '']) {
+    const whole = word + parting + (rest ?? '');
+    const joined = whole.slice(LABEL_WORD.length).replace(/^[^a-z]+/, '');
+    if (whole.startsWith(LABEL_WORD) && KNOWN_REST.test(joined)) return LABEL_PREFIX + joined;
   }
-  return KNOWN_REST.test(rest) && isSlip(word) ? LABEL_PREFIX + rest : undefined;
+  return rest !== undefined && KNOWN_REST.test(rest) && isSlip(word) ? LABEL_PREFIX + rest : undefined;
 }
 
 /** Whether a typing error makes our word of it: a letter, or the order of all. */
 function isSlip(word: string): boolean {
+  if (word.startsWith(LABEL_WORD)) return word === `${LABEL_WORD}e`;
+  if (word.length < LABEL_WORD.length - 1) return false;
   const sorted = (text: string): string => [...text].sort().join('');
   return nearest(word, [LABEL_WORD]) !== undefined || sorted(word) === sorted(LABEL_WORD);
 }

@@ -30,9 +30,12 @@ const WORLD: Readonly<Record<string, string>> = {
   '10.0.0.0/8': '10.200.0.9',
   '10.0.0.0/7': '11.200.0.9',
   '198.51.100.0/24': '198.51.100.9',
+  '2000::/3': '2001:db8::9',
+  '8000::/1': 'a000::9',
+  'fd00::/8': 'fd77::9',
 };
 /** One in the network; that of a host is its own. */
-const within = (network: string): string => WORLD[network] ?? network.replace('/32', '');
+const within = (network: string): string => WORLD[network] ?? network.replace(/\/(?:32|128)$/, '');
 const [FORBIDDEN, CONTROL, FORWARDED, LOOPBACK] = [9, 10, 11, 12] as const;
 
 const NEIGHBOURS = [

@@ -193,6 +193,28 @@ kernelTest(
 );
 
 kernelTest(
+  'of a user who has made thousands of mounts, and slows the reading of their list, it is given up in time',
+  async t => {
+    const home = new Home(t);
+    const { pid } = await rootless(t, CROWDED);
+    home.write('docker.pid', String(pid));
+    const real = fs.readSync;
+    t.mock.method(fs, 'readSync', (...args: Parameters<typeof real>) => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 12);
+      return real(...args);
+    });
+    syncBuiltinESMExports();
+    const begun = performance.now();
+    assert.throws(() => home.hosts.openSandbox(ALICE, '/mnt/early'), NOT_HIS);
+    const took = performance.now() - begun;
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+    assert.ok(took < 1_500, `${took} ms`);
+    home.hosts.openSandbox(ALICE, '/mnt/early').close();
+  },
+);
+
+kernelTest(
   'a list of mounts is read again where one came meanwhile, and given up where they come on and on',
   async t => {
     const child = spawn('unshare', ['-m', 'sh'], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -421,7 +443,7 @@ kernelTest(
       ['mount -t tmpfs none /run; mkdir -p /run/docker/plugins; touch /run/docker/plugins/dwgd.sock', true],
       ['mount -t tmpfs none /run; mkdir /run/real; ln -s real /run/docker', false],
       ['mount -t tmpfs none /run; mkdir /run/docker; ln -s /tmp /run/docker/plugins', false],
-      ['mount -t tmpfs none /run; mkdir /run/docker; mount --bind /proc /run/docker', false],
+      ['mount -t tmpfs none /run; mkdir /run/docker; mount --rbind /proc /run/docker', false],
       ['mount -t tmpfs none /run; mkfifo /run/docker', false],
       // The host's own folder, which is root's.
       ['true', false],

@@ -35,9 +35,9 @@ interface RootlessParts {
 
 /** How often new rootless Dockers are looked for. */
 const PERIOD_MS = 2_000;
-/** A user's files are not read again for so many times as long as that took, and no longer than so many milliseconds. */
+/** A user's files are not read again for so many times as long as that took; after a single slow look, for so many milliseconds at most. */
 const REST_TIMES = 50;
-const MOST_REST_MS = 20_000;
+const MOST_FIRST_REST_MS = 20_000;
 
 interface Served {
   readonly host: RootlessHost;
@@ -54,8 +54,8 @@ export class RootlessSockets {
   readonly #dropping = new Map<number, Promise<void>>();
   /** Process ids, by user, of those running that could not be served so far: said once, tried again. */
   readonly #refused = new Map<number, number>();
-  /** By user, on the clock of performance.now(). */
-  readonly #restUntil = new Map<number, number>();
+  /** By user: until when, on the clock of performance.now(), and how long in all. */
+  readonly #rests = new Map<number, { readonly until: number; readonly ms: number }>();
   readonly #answers = new AnswerShares();
   #timer: NodeJS.Timeout | undefined;
   #finding: Promise<void> = Promise.resolve();
@@ -84,15 +84,17 @@ export class RootlessSockets {
 
   async #find(): Promise<void> {
     const users = this.#parts.hosts.users();
-    for (const known of [this.#restUntil, this.#refused])
+    for (const known of [this.#rests, this.#refused])
       for (const uid of known.keys()) if (!users.includes(uid)) known.delete(uid);
     for (const served of [...this.#served.values()]) if (!users.includes(served.host.uid)) this.#drop(served);
     for (const uid of users) {
       const begun = performance.now();
-      if (begun < (this.#restUntil.get(uid) ?? 0)) continue;
+      const last = this.#rests.get(uid);
+      if (last && begun < last.until) continue;
       this.#findOf(uid);
       const now = performance.now();
-      this.#restUntil.set(uid, now + restOf(now - begun));
+      const ms = restOf(now - begun, last?.ms);
+      this.#rests.set(uid, { until: now + ms, ms });
       // Calls of root's are answered between two users.
       await turn();
     }
@@ -199,9 +201,10 @@ function makeFolder(uid: number, gid: number, path: string): void {
 
 /**
  * How long a user's files are left alone after a look. A machine that was busy with something else, or a first look, whose
- * code is cold, must not keep a Docker from being served for minutes.
- * @param took milliseconds, and so is what is returned
+ * code is cold, must not keep a Docker from being served for minutes; but a user who makes each look slow has no more than
+ * his share of the time.
+ * @param took milliseconds, @param last how long they were left alone before it, and so is what is returned
  */
-export function restOf(took: number): number {
-  return Math.min(took * REST_TIMES, MOST_REST_MS);
+export function restOf(took: number, last = 0): number {
+  return Math.min(took * REST_TIMES, Math.max(MOST_FIRST_REST_MS, last * 2));
 }

@@ -7,6 +7,7 @@ import { findMount, type Mount, mountsOfDevice, parseMountId } from './mountinfo
 
 const EAGAIN = 11;
 const EACCES = 13;
+const OWN = '/proc/self/mountinfo';
 
 /**
  * File systems that ask nobody outside the kernel. A user can mount tmpfs, ramfs and overlay in namespaces of their own;
@@ -21,6 +22,11 @@ const LOCAL = new Set(
 /** Some thousands of mounts; a user's own namespace may have 100,000, and to read those takes a second. */
 const MOST_BYTES_OF_USER = 1024 * 1024;
 const MOST_BYTES_OF_HOST = 4 * 1024 * 1024;
+/**
+ * Who copies such namespaces all the time keeps each page of the list waiting for the kernel's one lock of mounts. What is
+ * longer than any rootless Docker's is given up after so many milliseconds.
+ */
+const [BYTES_IN_ANY_TIME, MOST_MS_OF_REST] = [64 * 1024, 250] as const;
 
 /** Of each list, for one path: a user who mounts and unmounts all the time has it read ever again. */
 const MOST_READS = 3;
@@ -29,6 +35,7 @@ const MOST_READS = 3;
 class MountList {
   readonly #path: string;
   readonly #most: number;
+  readonly #mostMs: number;
   #fd: number | undefined;
   #text = '';
   #reads = 0;
@@ -40,16 +47,23 @@ class MountList {
   constructor(path: string, most: number) {
     this.#path = path;
     this.#most = most;
+    // The daemon's own list is no user's to make long, and others depend on it.
+    this.#mostMs = path === OWN ? Number.POSITIVE_INFINITY : MOST_MS_OF_REST;
   }
 
-  /** What it says of mounts that were there before this was called. @throws OpError (EAGAIN) where it changes on and on */
+  /** What it says of mounts that were there before this was called. @throws OpError (EAGAIN) where it changes on and on, or takes too long */
   current(): string {
     const isKnown = this.#fd !== undefined && !haveMountsChanged(this.#fd);
     if (isKnown) return this.#text;
     if (++this.#reads > MOST_READS) throw new OpError('reading', this.#path, EAGAIN);
     // A mount that is made from here on is told of when this is next asked for.
     this.#fd ??= openSync(this.#path, 'r');
-    this.#text = readUpTo(this.#fd, this.#most);
+    const text = readUpTo(this.#fd, this.#most, performance.now() + this.#mostMs);
+    if (text === undefined) {
+      this.close();
+      throw new OpError('reading', this.#path, EAGAIN);
+    }
+    this.#text = text;
     return this.#text;
   }
 
@@ -62,7 +76,7 @@ class MountList {
 /** The mounts that a path leads through, and which of them may be looked into. Close it: it keeps the tree's namespace. */
 export class Mounts {
   readonly #tree: MountList;
-  readonly #host = new MountList('/proc/self/mountinfo', MOST_BYTES_OF_HOST);
+  readonly #host = new MountList(OWN, MOST_BYTES_OF_HOST);
 
   /** @param mountinfo that of the process in whose tree the path is, in procfs */
   constructor(mountinfo: string) {
@@ -97,14 +111,17 @@ export class Mounts {
 export function mountIdOf(fd: number): string {
   const info = openSync(`/proc/self/fdinfo/${fd}`, 'r');
   try {
-    return parseMountId(readUpTo(info, 4096));
+    return parseMountId(readUpTo(info, 4096) ?? '');
   } finally {
     closeSync(info);
   }
 }
 
-/** A file of procfs from its beginning, as far as it may be read. @param most bytes */
-function readUpTo(fd: number, most: number): string {
+/**
+ * A file of procfs from its beginning, as far as it may be read; undefined where a long one is not read in time.
+ * @param most bytes, @param until on the clock of performance.now()
+ */
+function readUpTo(fd: number, most: number, until = Number.POSITIVE_INFINITY): string | undefined {
   const parts: Buffer[] = [];
   for (let size = 0; size < most; ) {
     const part = Buffer.allocUnsafe(Math.min(64 * 1024, most));
@@ -112,6 +129,7 @@ function readUpTo(fd: number, most: number): string {
     if (length === 0) break;
     parts.push(part.subarray(0, length));
     size += length;
+    if (size > BYTES_IN_ANY_TIME && performance.now() > until) return undefined;
   }
   return Buffer.concat(parts).toString();
 }

@@ -12,8 +12,9 @@ export const DEFAULT_ROUTES: readonly Prefix[] = ['0.0.0.0/0', '::/0'].map(text 
 /** What ip-route(8), route(8), firewalls and people call everything. */
 const EVERYTHING: ReadonlySet<string> = new Set(['default', 'any', 'all', 'everything', 'internet', 'world']);
 
-/** Groups with colons between; a slash, or what is taken for one; a length. */
-const IPV6 = /((?:(?<![\p{L}\p{N}.])[0-9a-f]{1,4})?:[0-9a-f:.]*)\]?(?:\s*[/\\_]\s*([a-z0-9]*))?/gu;
+/** Groups with colons between, of which the first is no octet of IPv4; a slash, or what is taken for one; a length. */
+const IPV6 =
+  /((?:(?<![\p{L}\p{N}]|(?<![\p{L}\p{N}])\d{1,3}\.)[0-9a-f]{1,4})?:[0-9a-f:.]*)\]?(?:\s*[/\\_]\s*([a-z0-9]*))?/gu;
 /** One to four octets; a slash, or what is taken for one; a length or a mask. */
 const IPV4 =
   /(?<!\d)(\d{1,3}(?:,\d{1,3}){3}|\d{1,3}(?:\.\d{1,3}){0,3})(?:\s*[/\\_]\s*(\d+(?:\.\d+){3}|[a-z0-9]*))?(?!\.?\d)/g;
@@ -49,9 +50,11 @@ export function findNetworks(given: string): FoundNetworks {
     return guess ? ' ' : match;
   };
   const rest = undress(text.slice(0, MAX_TEXT))
-    .replace(IPV6, (match, address: string, length?: string) => take(match, () => guessIPv6(address, length)))
-    .replace(IPV4, (match, address: string, length?: string) =>
-      take(match, () => guessIPv4(address, length)),
+    .replace(IPV6, (match, address: string, length: string | undefined, at: number, whole: string) =>
+      take(match, () => guessIPv6(address, length, whole[at - 1])),
+    )
+    .replace(IPV4, (match, address: string, length: string | undefined, at: number, whole: string) =>
+      take(match, () => guessIPv4(address, length, whole.slice(0, at))),
     );
   const saysAll = rest.split(/[^a-z]+/).some(word => EVERYTHING.has(word));
   const mayMeanMore =
@@ -68,17 +71,22 @@ export function findNetworks(given: string): FoundNetworks {
   };
 }
 
-function guessIPv6(text: string, length: string | undefined): Guess | undefined {
+/** @param before the character that stands before it */
+function guessIPv6(text: string, length: string | undefined, before = ''): Guess | undefined {
   // To find out that a text is no address costs an error.
   if (!/::|(?:[0-9a-f]*:){7}/.test(text)) return undefined;
   // `route:fd00::/8`, and an address at the end of a sentence.
   const texts = new Set([text, text.replace(/^:/, ''), text.replace(/[.:]$/, '')]);
   for (const one of texts) if (/:::|::.+::/.test(one)) texts.delete(one);
   const address = [...texts].map(one => parseAddress(one)).find(found => found?.family === 6);
-  return address && guess(address, length, length !== undefined);
+  const found = address && guess(address, length, length !== undefined);
+  // `route2000::/3`: where its first group begins nobody can say.
+  const isCut = /^(?:[\d.]:|[a-f]::)/.test(before + text) && found?.network.length !== 0;
+  return found && isCut ? { ...found, network: DEFAULT_ROUTES[1]!, isExact: false } : found;
 }
 
-function guessIPv4(text: string, length: string | undefined): Guess | undefined {
+/** @param before what stands before it */
+function guessIPv4(text: string, length: string | undefined, before: string): Guess | undefined {
   const octets = text.split(/[.,]/);
   const given = length?.includes('.') ? lengthOf(length) : length;
   // `10/8` as ip(8) takes it. A number or two are no network without a length.
@@ -86,7 +94,9 @@ function guessIPv4(text: string, length: string | undefined): Guess | undefined 
   const isClear = octets.length === 4;
   const full = [...octets, '0', '0', '0'].slice(0, 4).map(Number).join('.');
   const address = parseAddress(full);
-  return address && guess(address, given, isClear);
+  const found = address && guess(address, given, isClear);
+  // `1000.0.0.0/8`, `10.0.0.0.0/8`: what its first octet is nobody can say.
+  return found && /\d\.$/.test(before) ? { ...found, network: DEFAULT_ROUTES[0]!, isExact: false } : found;
 }
 
 /** @param length what stands behind the slash; undefined: there is none */

@@ -20,7 +20,7 @@ export const PLACES = {
   right: `${RUN}; mkfifo /run/fifo; ln -s /dev/zero /run/zero; ln -s /proc/1/ns/net /run/host; ${STAY}`,
   'a link': `${RUN}; ln -s /tmp /run/docker; ${STAY}`,
   'a FIFO': `${RUN}; mkfifo /run/docker; ${STAY}`,
-  'a mount of procfs': `${RUN}; mkdir /run/docker; mount --bind /proc /run/docker; ${STAY}`,
+  'a mount of procfs': `${RUN}; mkdir /run/docker; mount --rbind /proc /run/docker; ${STAY}`,
   FUSE: `${RUN}; mkdir /run/docker; exec python3 -c '${FUSE}' /run/docker 0 ''`,
 } as const;
 

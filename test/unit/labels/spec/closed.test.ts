@@ -65,6 +65,10 @@ for (const key of [
   '\u200btwine.strict',
   'twine/strict',
   'twin.strict',
+  'twinee.strict',
+  'twinestrict',
+  'twines.trict',
+  'twin.estrict',
 ]) {
   test(`a container is strict by a key with a slip in its first word, beside a broken route: ${JSON.stringify(key)}`, () => {
     const { intent, diagnostics } = decodeLabels(
@@ -86,6 +90,9 @@ test('a container forwards nothing by a nat.interfaces with a slip in its first 
 for (const key of [
   'twinepeaks.route.0.0.0.0/0',
   'twinepeaks.x',
+  'twinepeaks',
+  'twinestrictly',
+  'tw.strict',
   'twined',
   'twined.route.0.0.0.0/0',
   'twine',
