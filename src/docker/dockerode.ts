@@ -12,7 +12,7 @@ const UNUSED = [
   ['docker-modem', './ssh'],
 ] as const;
 
-/** What stands in place of a part that is not loaded. @throws always */
+/** What stands in place of a part that is not loaded; it has no members. @throws when it is called */
 function unused(): never {
   throw new Error('dwgd loads no part of dockerode that builds images or connects by SSH');
 }

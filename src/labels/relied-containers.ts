@@ -1,6 +1,7 @@
 // The containers that a plan depends on, for one of them or for all with labels: all are listed, and those alone inspected,
 // since each costs a question to Docker. Pure. Not here: the plan (planner/plan.ts), asking Docker (discovery/containers.ts).
 
+import { UserError } from '../base/errors.js';
 import { groupBy } from '../base/group-by.js';
 import type { ContainerView } from './discovery/container.js';
 import {
@@ -15,10 +16,14 @@ import type { Reliance } from './planner/name-holders.js';
 import type { Plan } from './planner/plan.js';
 import { HOST_ROUTES } from './spec/label-keys.js';
 
+/** Of questions to Docker: more than gateways follow each other. */
+const MAX_ROUNDS = 64;
+
 export class ReliedContainers {
   readonly #find: Find | undefined;
   readonly #wanted = new Set<string>();
   #inspected: ReadonlySet<string> = new Set();
+  #rounds = 0;
   /** Whose plan it is. */
   #of: ReadonlySet<string> | undefined;
 
@@ -48,7 +53,11 @@ export class ReliedContainers {
     return listed.filter(({ Labels }) => twineLabels(Labels).size > 0).map(({ Id }) => Id);
   }
 
-  /** Has those inspected, too, that the plan depends on. Whether there are any. @param containers that it was made for */
+  /**
+   * Has those inspected, too, that the plan depends on. Whether there are any.
+   * @param containers that it was made for
+   * @throws UserError where there are ever more, as no Docker that tells the truth has them
+   */
   want({ relied }: Plan, containers: readonly ContainerView[]): boolean {
     const keys = new Map(containers.map(({ id, netns }) => [id, netns?.key ?? id]));
     if (!relied) return false;
@@ -68,6 +77,8 @@ export class ReliedContainers {
     // Of others their routes matter: whether answers come back, and whether they lead in a circle. The set grows meanwhile.
     for (const key of namespaces) rely(relied.of(key, 'routes'));
     for (const id of more) this.#wanted.add(id);
+    if (more.size > 0 && ++this.#rounds > MAX_ROUNDS)
+      throw new UserError('Docker lists other containers each time that it is asked: try again later');
     return more.size > 0;
   }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { O_PATH } from '../../native/libc.js';
 import { createLog } from '../../src/base/log.js';
+import { startTime } from '../../src/base/proc-stat.js';
 import type { Driver } from '../../src/driver/lifecycle/driver.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { UserLabels } from '../../src/driver/lifecycle/user-labels.js';
@@ -28,7 +29,8 @@ async function host(t: TestContext, uid: number, isServed = true): Promise<Rootl
   });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout!, 'data');
-  return { uid, gid: uid, pid: child.pid!, started: '1' };
+  const started = startTime(readFileSync(`/proc/${child.pid}/stat`, 'latin1'))!;
+  return { uid, gid: uid, pid: child.pid!, started };
 }
 
 const socketOf = ({ pid }: RootlessHost): string => `/proc/${pid}/root/run/docker/plugins/dwgd.sock`;
@@ -66,6 +68,21 @@ function served(
   t.after(() => sockets.close());
   return { sockets, lines };
 }
+
+test('a Docker that has ended is closed while the files of its user rest', { timeout: 60_000 }, async t => {
+  const a = await host(t, 1000);
+  let looks = 0;
+  const { lines } = served(t, () => {
+    // The look at these files takes so long that none follows for twenty seconds.
+    if (looks++ === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+    return [a];
+  });
+  while (!existsSync(socketOf(a))) await sleep(20);
+  process.kill(a.pid, 'SIGKILL');
+  const said = (): boolean => lines.some(line => line.includes('a rootless Docker is gone'));
+  for (let n = 0; n < 100 && !said(); n++) await sleep(100);
+  assert.ok(said(), lines.join(''));
+});
 
 test('a user whose call does not end keeps no other user waiting for a socket', {
   timeout: 60_000,

@@ -14,7 +14,12 @@ import type { Driver } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
 import type { UserLabels } from '../lifecycle/user-labels.js';
 import { AnswerShares, type LoopShare } from '../users/loop-share.js';
-import type { RootlessHost, RootlessHosts, RootlessProcess } from '../users/rootless-hosts.js';
+import {
+  hasEnded,
+  type RootlessHost,
+  type RootlessHosts,
+  type RootlessProcess,
+} from '../users/rootless-hosts.js';
 import { openPathNow } from '../users/user-paths.js';
 import { createPlugin } from './http.js';
 import { PLUGIN_DIR, SOCKET_NAME } from './socket.js';
@@ -88,6 +93,9 @@ export class RootlessSockets {
       for (const uid of known.keys()) if (!users.includes(uid)) known.delete(uid);
     for (const served of [...this.#served.values()]) if (!users.includes(served.host.uid)) this.#drop(served);
     for (const uid of users) {
+      const served = this.#served.get(uid);
+      // However long they rest: what is open for a Docker that has ended is closed.
+      if (served && hasEnded(served.host)) this.#drop(served);
       const begun = performance.now();
       const last = this.#rests.get(uid);
       if (last && begun < last.until) continue;

@@ -12,7 +12,7 @@ import {
   namespaceOwner,
   O_PATH,
 } from '../../../native/libc.js';
-import { UserError } from '../../base/errors.js';
+import { errorCode, UserError } from '../../base/errors.js';
 import { startTime } from '../../base/proc-stat.js';
 import { Netns } from '../../netlink/netns.js';
 import { connectToUser, readRuntimeFile } from './user-files.js';
@@ -168,6 +168,15 @@ function openProcess(uid: number, pid: number): (RootlessProcess & { folder: num
   } catch {
     if (folder !== undefined) closeSync(folder);
     return undefined;
+  }
+}
+
+/** Whether its process has ended. Of its user's nothing is read: procfs shows this much to anybody. */
+export function hasEnded({ pid, started }: RootlessHost): boolean {
+  try {
+    return startTime(readFileSync(`/proc/${pid}/stat`, 'latin1')) !== started;
+  } catch (err) {
+    return ['ENOENT', 'ESRCH'].includes(errorCode(err) ?? '');
   }
 }
 

@@ -13,8 +13,10 @@ import { DockerApi } from '../../../src/docker/api-client.js';
 import { namespaceRoutes } from '../../../src/labels/diff/digest.js';
 import type { ContainerView } from '../../../src/labels/discovery/container.js';
 import { Containers } from '../../../src/labels/discovery/containers.js';
+import type { ListedContainer } from '../../../src/labels/discovery/docker-view.js';
 import { netnsAt } from '../../../src/labels/discovery/proc-netns.js';
 import { findContainer, type Named } from '../../../src/labels/find-container.js';
+import type { Reliance } from '../../../src/labels/planner/name-holders.js';
 import type { Plan } from '../../../src/labels/planner/plan.js';
 import { Planner } from '../../../src/labels/planner/planner.js';
 import { ReliedContainers } from '../../../src/labels/relied-containers.js';
@@ -212,4 +214,16 @@ test('the plan for a container, and for all, depends on no container that was no
   assert.deepEqual(inspected, ['vpn', 'app']);
   await planOf(undefined, true);
   assert.deepEqual(inspected, ['vpn', 'app', 'db', 'gw']);
+});
+
+test('a Docker that lists others each time that it is asked is not asked without end', () => {
+  const relied = new ReliedContainers();
+  relied.select([{ Id: 'a', Labels: { 'twine.route.0.0.0.0/0': 'b' } } as unknown as ListedContainer]);
+  let asked = 0;
+  const of = (): Reliance => ({ containers: new Set([`other-${asked++}`]), networks: new Set() });
+  const plan = { relied: { of } } as unknown as Plan;
+  const containers = [{ id: 'a', attachments: [] } as unknown as ContainerView];
+  assert.throws(() => {
+    while (relied.want(plan, containers)) assert.ok(asked < 10_000);
+  }, /^UserError: Docker lists other containers each time/);
 });
