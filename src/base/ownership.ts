@@ -14,7 +14,7 @@ const LABEL_WORD = 'twine';
 /** Of a key of which the beginning is not ours as it stands, in UTF-16 units. */
 const MAX_KEY = 4096;
 /** The first word of a key, and behind what parts it from that the rest, if there is any. */
-const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{1,16})(?:[^\p{L}\p{N}]+(.*))?$/su;
+const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{1,32})(?:[^\p{L}\p{N}]+(.*))?$/su;
 /** How our keys go on: enough to know one by when its first word has a slip as well. */
 const KNOWN_REST =
   /^(?:routes?|strict|nat[^a-z]*(?:(?:in[^a-z]*)?interfaces?|forwards?)|iptables[^a-z]*rules?|host[^a-z]*routes?)(?![a-z])/;

@@ -220,7 +220,10 @@ test('a Docker that lists others each time that it is asked is not asked without
   const relied = new ReliedContainers();
   relied.select([{ Id: 'a', Labels: { 'twine.route.0.0.0.0/0': 'b' } } as unknown as ListedContainer]);
   let asked = 0;
-  const of = (): Reliance => ({ containers: new Set([`other-${asked++}`]), networks: new Set() });
+  const of = (_key: string, what: string): Reliance => ({
+    containers: new Set(what === 'forwards' ? [`other-${asked++}`] : []),
+    networks: new Set(),
+  });
   const plan = { relied: { of } } as unknown as Plan;
   const containers = [{ id: 'a', attachments: [] } as unknown as ContainerView];
   assert.throws(() => {
