@@ -19,6 +19,9 @@ const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{1,32})(?:[^\p{L}\p{N}]+(.*))?$/
 const KNOWN_REST =
   /^(?:routes?|strict|nat[^a-z]*(?:(?:in[^a-z]*)?interfaces?|forwards?)|iptables[^a-z]*rules?|host[^a-z]*routes?)(?![a-z])/;
 
+/** Of keys written without what parts our word from the rest, those in which a slip must not leave anything open. */
+const JOINED = ['route', 'strict'] as const;
+
 /**
  * A label's key as it has to begin to be one of ours; undefined where it is somebody else's. Ours are those that begin
  * with our word and whatever parts it from the rest, in any case and with anything before it, and those with a slip in it
@@ -34,7 +37,19 @@ export function ownKey(key: string): string | undefined {
     const joined = whole.slice(LABEL_WORD.length).replace(/^[^a-z]+/, '');
     if (whole.startsWith(LABEL_WORD) && KNOWN_REST.test(joined)) return LABEL_PREFIX + joined;
   }
-  return rest !== undefined && KNOWN_REST.test(rest) && isSlip(word) ? LABEL_PREFIX + rest : undefined;
+  if (rest !== undefined && KNOWN_REST.test(rest) && isSlip(word)) return LABEL_PREFIX + rest;
+  return joinedKey(word, rest);
+}
+
+/** `twinroute.0.0.0.0/0`, `twinestrcit`: no point, and another slip beside. */
+function joinedKey(word: string, rest: string | undefined): string | undefined {
+  const [letters = ''] = /^[a-z]*/.exec(word) ?? [];
+  if (!letters.startsWith(LABEL_WORD.slice(0, 4))) return undefined;
+  const known = JOINED.map(rest => LABEL_WORD + rest);
+  // Letters behind it make another word.
+  const near = known.some(one => letters.startsWith(one)) ? undefined : nearest(letters, known);
+  const behind = [word.slice(letters.length), rest].filter(Boolean).join('.');
+  return near && [LABEL_PREFIX + near.slice(LABEL_WORD.length), behind].filter(Boolean).join('.');
 }
 
 /** Whether a typing error makes our word of it: a letter, or the order of all. */

@@ -1,5 +1,6 @@
 // Packets between containers, namespaces and the host: who answers, and from where the question seemed to come. Not here: the
 // sockets (sockets.ts).
+import { existsSync } from 'node:fs';
 import { Netns, NetnsSwitch } from '../../src/netlink/netns.js';
 import { docker, sh } from './lab.js';
 import { answerOn, askEvery, type Place, type Protocol, question, type Server } from './sockets.js';
@@ -11,8 +12,13 @@ export type Where = string;
 export async function netnsPath(where: Where): Promise<string> {
   if (where === 'host') return '/proc/1/ns/net';
   if (where.startsWith('netns:')) return `/run/netns/${where.slice('netns:'.length)}`;
-  const { State } = await docker.get<{ State: { Pid: number } }>(`/containers/${where}/json`);
+  const { State, NetworkSettings } = await docker.get<{
+    State: { Pid: number };
+    NetworkSettings: { SandboxKey: string };
+  }>(`/containers/${where}/json`);
   if (State.Pid === 0) throw new Error(`${where} does not run`);
+  // A process may be in another for a moment, as the daemon is.
+  if (existsSync(NetworkSettings.SandboxKey)) return NetworkSettings.SandboxKey;
   return `/proc/${State.Pid}/ns/net`;
 }
 

@@ -10,7 +10,15 @@ import { parseNetwork } from './destination.js';
 const [MAX_TEXT, MAX_NETWORKS] = [255, 16] as const;
 export const DEFAULT_ROUTES: readonly Prefix[] = ['0.0.0.0/0', '::/0'].map(text => parsePrefix(text)!);
 /** What ip-route(8), route(8), firewalls and people call everything. */
-const EVERYTHING: ReadonlySet<string> = new Set(['default', 'any', 'all', 'everything', 'internet', 'world']);
+const EVERYTHING: ReadonlySet<string> = new Set([
+  'default',
+  'any',
+  'all',
+  'everything',
+  'internet',
+  'world',
+  '*',
+]);
 
 /** Groups with colons between, of which the first is no octet of IPv4; a slash, or what is taken for one; a length. */
 const IPV6 =
@@ -18,8 +26,14 @@ const IPV6 =
 /** One to four octets; a slash, or what is taken for one; a length or a mask. */
 const IPV4 =
   /(?<!\d)(\d{1,3}(?:,\d{1,3}){3}|\d{1,3}(?:\.\d{1,3}){0,3})(?:\s*[/\\_]\s*(\d+(?:\.\d+){3}|[a-z0-9]*))?(?!\.?\d)/g;
-/** What may be a network of which no more can be read. */
-const REMNANT = /[/\\]\s*[a-z0-9]|\d\.\d|::/;
+/** What may be a network of which no more can be read, and what may be a part of one. */
+const [REMNANT, PART] = [/[/\\]\s*[a-z0-9]|\d\.\d|::/, /\p{N}/u] as const;
+/** Of the rest, words whose digits are part of no network: `v6`, `eth0`, `vpn1`. */
+const NUMBERED = /(?<![\p{L}\p{N}])(?:v[46]|[a-z]{2,}\d+)(?![\p{L}\p{N}])/gu;
+/** Before an octet: a number or letters go on in it, such as `1O.`, and where there are fewer than four, a word of letters that may be one. */
+const [CUT_OCTET, CUT_FEW] = [/(?:\p{L}|\p{N}\p{L}*\.)$/u, /(?<![\p{L}\p{N}])\p{L}{1,3}\.$/u] as const;
+/** At a group of IPv6: letters go on in it, or a word before its colon may be one, such as `2OOO:`. */
+const CUT_GROUP = /(?:\p{N}\p{L}*|\.):|\p{L}::|(?:^|\.)[\p{L}\p{N}]{1,4}:$/u;
 
 interface Guess {
   readonly network: Prefix;
@@ -51,18 +65,23 @@ export function findNetworks(given: string): FoundNetworks {
   };
   const rest = undress(text.slice(0, MAX_TEXT))
     .replace(IPV6, (match, address: string, length: string | undefined, at: number, whole: string) =>
-      take(match, () => guessIPv6(address, length, whole[at - 1])),
+      take(match, () => guessIPv6(address, length, whole.slice(0, at), whole.slice(at + match.length))),
     )
     .replace(IPV4, (match, address: string, length: string | undefined, at: number, whole: string) =>
-      take(match, () => guessIPv4(address, length, whole.slice(0, at))),
+      take(match, () => guessIPv4(address, length, whole.slice(0, at), whole.slice(at + match.length))),
     );
-  const saysAll = rest.split(/[^a-z]+/).some(word => EVERYTHING.has(word));
+  const saysAll = rest.split(/[^a-z*]+/).some(word => EVERYTHING.has(word));
+  const said = guesses.flatMap(({ network }) => routable(network));
+  // Where a guess is already the widest, what stands beside it was a part of that.
+  const isWidest = guesses.some(({ network, isExact }) => network.length === 0 && !isExact);
   const mayMeanMore =
-    guesses.length === 0 || tried > MAX_NETWORKS || text.length > MAX_TEXT || REMNANT.test(rest);
-  const all = [
-    ...guesses.flatMap(({ network }) => routable(network)),
-    ...(saysAll || mayMeanMore ? DEFAULT_ROUTES : []),
-  ];
+    guesses.length === 0 ||
+    (said.length === 0 && !exact) ||
+    tried > MAX_NETWORKS ||
+    text.length > MAX_TEXT ||
+    REMNANT.test(rest) ||
+    (!isWidest && PART.test(rest.replace(NUMBERED, ' ')));
+  const all = [...said, ...(saysAll || mayMeanMore ? DEFAULT_ROUTES : [])];
   const unique = new Map(all.map(network => [formatPrefix(network), network]));
   return {
     networks: [...unique.values()].sort((a, b) => a.address.family - b.address.family),
@@ -71,8 +90,13 @@ export function findNetworks(given: string): FoundNetworks {
   };
 }
 
-/** @param before the character that stands before it */
-function guessIPv6(text: string, length: string | undefined, before = ''): Guess | undefined {
+/** @param before what stands before it, as behind it */
+function guessIPv6(
+  text: string,
+  length: string | undefined,
+  before: string,
+  behind: string,
+): Guess | undefined {
   // To find out that a text is no address costs an error.
   if (!/::|(?:[0-9a-f]*:){7}/.test(text)) return undefined;
   // `route:fd00::/8`, and an address at the end of a sentence.
@@ -81,12 +105,19 @@ function guessIPv6(text: string, length: string | undefined, before = ''): Guess
   const address = [...texts].map(one => parseAddress(one)).find(found => found?.family === 6);
   const found = address && guess(address, length, length !== undefined);
   // `route2000::/3`: where its first group begins nobody can say.
-  const isCut = /^(?:[\d.]:|[a-f]::)/.test(before + text) && found?.network.length !== 0;
-  return found && isCut ? { ...found, network: DEFAULT_ROUTES[1]!, isExact: false } : found;
+  const [word = ''] = /[\p{L}\p{N}.]*$/u.exec(before) ?? [];
+  const start = /^:{0,2}/.exec(text)![0];
+  const isCut = (start !== '' && CUT_GROUP.test(word + start)) || goesOn(length, behind);
+  return found && isCut ? widened(found) : found;
 }
 
-/** @param before what stands before it */
-function guessIPv4(text: string, length: string | undefined, before: string): Guess | undefined {
+/** @param before what stands before it, as behind it */
+function guessIPv4(
+  text: string,
+  length: string | undefined,
+  before: string,
+  behind: string,
+): Guess | undefined {
   const octets = text.split(/[.,]/);
   const given = length?.includes('.') ? lengthOf(length) : length;
   // `10/8` as ip(8) takes it. A number or two are no network without a length.
@@ -95,8 +126,22 @@ function guessIPv4(text: string, length: string | undefined, before: string): Gu
   const full = [...octets, '0', '0', '0'].slice(0, 4).map(Number).join('.');
   const address = parseAddress(full);
   const found = address && guess(address, given, isClear);
-  // `1000.0.0.0/8`, `10.0.0.0.0/8`: what its first octet is nobody can say.
-  return found && /\d\.$/.test(before) ? { ...found, network: DEFAULT_ROUTES[0]!, isExact: false } : found;
+  // `1000.0.0.0/8`, `10.0.0.0.0/8`, `l0.1.0.0/16`: what its first octet is nobody can say.
+  const isCut =
+    CUT_OCTET.test(before) || (octets.length < 4 && CUT_FEW.test(before)) || goesOn(length, behind);
+  return found && isCut ? widened(found) : found;
+}
+
+/** Whether an address without a length goes on with what is no part of one: `10.0.0.1O`. */
+function goesOn(length: string | undefined, behind: string): boolean {
+  return length === undefined && /^[\p{L}\p{N}]/u.test(behind);
+}
+
+/** All of its family. */
+function widened(guess: Guess): Guess {
+  if (guess.network.length === 0) return guess;
+  const all = DEFAULT_ROUTES.find(route => route.address.family === guess.network.address.family)!;
+  return { ...guess, network: all, isExact: false };
 }
 
 /** @param length what stands behind the slash; undefined: there is none */
@@ -108,9 +153,9 @@ function guess(address: Address, length: string | undefined, isClear: boolean): 
   if (widest.length === 0) return { network: widest, isExact: true, isClear };
   const isHost = address.bytes.at(-1) !== 0;
   if (isHost && length === undefined) return { network: widest, isExact: true, isClear };
+  const found = { network: widest, isExact: false, isClear };
   // Of 10.1.2.3/O nobody can say in which network it is.
-  const all = DEFAULT_ROUTES.find(route => route.address.family === address.family)!;
-  return { network: isHost ? all : widest, isExact: false, isClear };
+  return isHost ? widened(found) : found;
 }
 
 function readLength(text: string, bits: number): number | undefined {

@@ -69,6 +69,8 @@ for (const key of [
   'twinestrict',
   'twines.trict',
   'twin.estrict',
+  'twinestrcit',
+  'twinstrict',
 ]) {
   test(`a container is strict by a key with a slip in its first word, beside a broken route: ${JSON.stringify(key)}`, () => {
     const { intent, diagnostics } = decodeLabels(
