@@ -19,7 +19,7 @@ import { pageBlock } from '../support/page-blocks.js';
 import { ask, inside, Probe, serve } from '../support/talk.js';
 import { GATEWAYS, type Gateway } from './gateways.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { FAR, FAR_PORT, leaked, leakedInAll, makeVpn, makeWorld } from './world.js';
+import { FAR, FAR_PORT, leaked, leaks, makeVpn, makeWorld } from './world.js';
 
 const README = composed('vpn', pageBlock('README.md: A gateway for other containers'));
 const CLIENT = README.containers.get('wireguard-client')!;
@@ -44,12 +44,12 @@ async function tunnelled(): Promise<void> {
  * route: neither the user's nor, while the client is without its tunnel, the client's.
  */
 async function withoutLeak(work: () => Promise<void>): Promise<void> {
-  const before = await leakedInAll();
+  const before = await leaks();
   const probe = await Probe.start(user, FAR, FAR_PORT, 5);
   await work();
   probe.stop();
   assert.equal(probe.answers[0]!.name, 'vpn');
-  assert.equal(await leakedInAll(), before);
+  assert.deepEqual(await leaks(), before);
 }
 
 /** Nothing of the user's leaves at all: neither by the tunnel nor by the default route. */

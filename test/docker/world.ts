@@ -23,15 +23,21 @@ export async function makeWorld(): Promise<void> {
     ip -n world route add default via 198.51.100.1
     nft -f - <<'END'
 table inet counted {
-  set sources {
-    type ether_addr
+  set ways {
+    typeof ether saddr . ip saddr . ip daddr . ip protocol
+    flags dynamic
+    counter
+  }
+  set ways6 {
+    typeof ether saddr . ip6 saddr . ip6 daddr . meta l4proto
     flags dynamic
     counter
   }
   chain leaving {
     type filter hook forward priority -300
     oifname "to-world" ct direction reply return
-    oifname "to-world" update @sources { ether saddr }
+    oifname "to-world" update @ways { ether saddr . ip saddr . ip daddr . ip protocol }
+    oifname "to-world" update @ways6 { ether saddr . ip6 saddr . ip6 daddr . meta l4proto }
   }
 }
 END`);
@@ -39,24 +45,25 @@ END`);
   await serve('netns:world', 'world', 'tcp', FAR_PORT);
 }
 
-/** Packets, but for answers, that went to the world by way of the host, by the link address of whoever sent them. */
-export async function sources(): Promise<ReadonlyMap<string, number>> {
-  const { nftables } = JSON.parse(await sh('nft -j list set inet counted sources')) as {
-    nftables: { set?: { elem?: { elem: { val: string; counter: { packets: number } } }[] } }[];
+/**
+ * Packets, but for answers, that went to the world by way of the host: by the link address of whoever sent them, their
+ * source and destination, and their protocol.
+ */
+export async function leaks(): Promise<ReadonlyMap<string, number>> {
+  const { nftables } = JSON.parse(await sh('nft -j list table inet counted')) as {
+    nftables: {
+      set?: { elem?: { elem: { val: { concat: string[] }; counter: { packets: number } } }[] };
+    }[];
   };
   const elements = nftables.flatMap(({ set }) => set?.elem ?? []);
-  return new Map(elements.map(({ elem }) => [elem.val, elem.counter.packets]));
-}
-
-/** Packets, but for answers, that all containers together have sent to the world by way of the host. */
-export async function leakedInAll(): Promise<number> {
-  return [...(await sources()).values()].reduce((sum, packets) => sum + packets, 0);
+  return new Map(elements.map(({ elem }) => [elem.val.concat.join(' '), elem.counter.packets]));
 }
 
 /** Packets, but for answers, that a container itself has sent to the world by way of the host. */
 export async function leaked(container: string): Promise<number> {
   const [link] = JSON.parse(await inside(container, 'ip -j link show eth0')) as { address: string }[];
-  return (await sources()).get(link!.address) ?? 0;
+  const own = [...(await leaks())].filter(([way]) => way.startsWith(`${link!.address} `));
+  return own.reduce((sum, [, packets]) => sum + packets, 0);
 }
 
 /** A namespace behind a container, by a link that the container calls wg0: what a tunnel would be. */
