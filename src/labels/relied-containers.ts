@@ -86,13 +86,21 @@ export class ReliedContainers {
 /** Containers that share a namespace by their network modes. */
 function namespacesOf(listed: readonly ListedContainer[]): (readonly ListedContainer[])[] {
   const joined = new Map(listed.map(one => [one.Id, joinedContainer(one.HostConfig?.NetworkMode)]));
+  const owners = new Map<string, string>();
   const ownerOf = (id: string): string => {
-    const seen = new Set([id]);
+    const passed = new Set<string>();
     let owner = id;
-    for (let next = joined.get(id); next !== undefined && !seen.has(next); next = joined.get(next)) {
-      seen.add(next);
-      owner = next;
+    for (
+      let next: string | undefined = id;
+      next !== undefined && !passed.has(next);
+      next = joined.get(next)
+    ) {
+      const known = owners.get(next);
+      owner = known ?? next;
+      if (known !== undefined) break;
+      passed.add(next);
     }
+    for (const one of passed) owners.set(one, owner);
     return owner;
   };
   return [...groupBy(listed, ({ Id }) => ownerOf(Id)).values()];

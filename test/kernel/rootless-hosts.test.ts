@@ -20,13 +20,14 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { O_PATH } from '../../native/libc.js';
+import { startTime } from '../../src/base/proc-stat.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
 import { UserServer } from '../../src/driver/plugin/user-server.js';
 import { readPresharedKey, readSeed } from '../../src/driver/tunnel/secrets.js';
 import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import { Mounts } from '../../src/driver/users/mounts.js';
-import type { RootlessHost, RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
+import { hasEnded, type RootlessHost, type RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
 import { openPath, openPathNow } from '../../src/driver/users/user-paths.js';
 import { World } from '../support/driver-world.js';
 import { kernelTest } from '../support/namespace.js';
@@ -265,6 +266,22 @@ options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
 if libc.mount(b"fuse", (sys.argv[1] + "/fuse").encode(), b"fuse", 6, options): raise OSError(ctypes.get_errno())
 print("ready", flush=True)
 while True: print("asked", int.from_bytes(os.read(fd, 65536)[4:8], "little"), flush=True)`;
+
+kernelTest('a process has ended, too, whose parent has not asked for its status', async t => {
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => parent.kill('SIGKILL'));
+  const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(String(said));
+  const stat = (): string => fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const host = { uid: ALICE, gid: ALICE, pid, started: startTime(stat())! };
+  assert.equal(hasEnded(host), false);
+  assert.equal(hasEnded({ ...host, started: '1' }), true);
+  process.kill(pid, 'SIGKILL');
+  while (!stat().includes(') Z ')) await sleep(10);
+  assert.equal(hasEnded(host), true);
+});
 
 kernelTest(
   'a file system that never answers is not asked',

@@ -41,7 +41,7 @@ export function statusLines(status: Status, colours: boolean, now: number): stri
   const up = duration(now - Date.parse(started));
   const halves = [half('driver', driver, colours, now), half('labels', labels, colours, now)];
   const sections = [
-    [`dwgd ${version}, up ${up}: ${halves.join(', ')}`],
+    [`dwgd ${blankUnseen(version)}, up ${up}: ${halves.join(', ')}`],
     networks.length > 0 ? networkLines(networks, colours) : [],
     networks.some(({ endpoints }) => endpoints.length > 0) ? endpointLines(networks, colours, now) : [],
     containers.length > 0 ? containerLines(containers, colours) : [],

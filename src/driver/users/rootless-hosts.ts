@@ -13,7 +13,7 @@ import {
   O_PATH,
 } from '../../../native/libc.js';
 import { errorCode, UserError } from '../../base/errors.js';
-import { startTime } from '../../base/proc-stat.js';
+import { isDefunct, startTime } from '../../base/proc-stat.js';
 import { Netns } from '../../netlink/netns.js';
 import { connectToUser, readRuntimeFile } from './user-files.js';
 import { openPathNow, type UserRoot } from './user-paths.js';
@@ -174,7 +174,8 @@ function openProcess(uid: number, pid: number): (RootlessProcess & { folder: num
 /** Whether its process has ended. Of its user's nothing is read: procfs shows this much to anybody. */
 export function hasEnded({ pid, started }: RootlessHost): boolean {
   try {
-    return startTime(readFileSync(`/proc/${pid}/stat`, 'latin1')) !== started;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return isDefunct(stat) || startTime(stat) !== started;
   } catch (err) {
     return ['ENOENT', 'ESRCH'].includes(errorCode(err) ?? '');
   }

@@ -230,3 +230,20 @@ test('a Docker that lists others each time that it is asked is not asked without
     while (relied.want(plan, containers)) assert.ok(asked < 10_000);
   }, /^UserError: Docker lists other containers each time/);
 });
+
+for (const { what, joins, wanted } of [
+  { what: 'a chain of containers that use each other’s namespaces', joins: [1, 2, undefined], wanted: 3 },
+  { what: 'a circle of them, as no Docker has it', joins: [1, 2, 0], wanted: 3 },
+  { what: 'one that uses the namespace of a container which is gone', joins: [9, undefined], wanted: 1 },
+] as const) {
+  test(`all that share a namespace are inspected: ${what}`, () => {
+    const listed = joins.map((joined, n) => ({
+      Id: idOf(n),
+      Names: [`/c${n}`],
+      State: 'running',
+      HostConfig: { NetworkMode: joined === undefined ? 'main' : `container:${idOf(joined)}` },
+    }));
+    const relied = new ReliedContainers(all => findContainer('c0', all));
+    assert.equal(relied.select(listed as unknown as Parameters<typeof relied.select>[0]).size, wanted);
+  });
+}
