@@ -113,8 +113,8 @@ scenario(
       for (let n = 0; n < 5; n++) await join(calls);
       if (!isLong) return;
       await business(forSeconds(15), calls);
-      quiet = await business(forSeconds(SECONDS), calls);
-      console.log(`  without a siege: ${show(quiet)}`);
+      quiet = await business(forSeconds(SECONDS / 2), calls);
+      console.log(`  before the siege: ${show(quiet)}`);
     });
 
     test('under siege every docker run succeeds, the daemon lives on within its memory, and nothing is left', async () => {
@@ -138,7 +138,10 @@ scenario(
       await ping('kept', '10.1.0.1');
       assert.ok(siege.most - memory < 50, `${memory} MB before, ${siege.most} MB in between`);
       if (!quiet) return;
-      const ratio = quantile(siege.joins, 0.99) / quantile(quiet.joins, 0.99);
+      // Before and after, since the machine may be slower at one time than at another.
+      const later = await business(forSeconds(SECONDS / 2), calls);
+      console.log(`  after the siege: ${show(later)}`);
+      const ratio = quantile(siege.joins, 0.99) / quantile([...quiet.joins, ...later.joins], 0.99);
       console.log(`  p99 of Join: ${ratio.toFixed(2)} times that without a siege`);
       assert.ok(ratio < 2, `${ratio} times`);
     });
