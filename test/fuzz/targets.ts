@@ -1,4 +1,4 @@
-// Every parser of outside data. CONTRIBUTING says how to add one.
+// Every parser of outside data. test/README.md says how to add one.
 import type { Target } from './target.js';
 import { COMPOSE_TARGETS } from './targets-compose.js';
 import { DOCKER_TARGETS } from './targets-docker.js';

@@ -13,6 +13,7 @@ export const PAGES: readonly string[] = [
   'SECURITY.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'test/README.md',
   'test/lab/README.md',
   ...readdirSync(join(CHECKOUT, 'docs'))
     .filter(name => name.endsWith('.md'))

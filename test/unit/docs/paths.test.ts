@@ -8,7 +8,13 @@ import { fileURLToPath } from 'node:url';
 
 /** From dist/test/unit/docs. */
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
-const PAGES = ['CONTRIBUTING.md', 'docs/design.md', 'docs/dependencies.md', 'test/lab/README.md'];
+const PAGES = [
+  'CONTRIBUTING.md',
+  'docs/design.md',
+  'docs/dependencies.md',
+  'test/README.md',
+  'test/lab/README.md',
+];
 /** What a path may be told from: the project, and in docs/design.md the two halves. */
 const FROM = ['', 'src/driver', 'src/labels'];
 
