@@ -27,13 +27,13 @@ const IPV6 =
 const IPV4 =
   /(?<!\d)(\d{1,3}(?:,\d{1,3}){3}|\d{1,3}(?:\.\d{1,3}){0,3})(?:\s*[/\\_]\s*(\d+(?:\.\d+){3}|[a-z0-9]*))?(?!\.?\d)/g;
 /** What may be a network of which no more can be read, and what may be a part of one. */
-const [REMNANT, PART] = [/[/\\]\s*[a-z0-9]|\d\.\d|::/, /\p{N}/u] as const;
-/** Of the rest, words whose digits are part of no network: `v6`, `eth0`, `vpn1`. */
-const NUMBERED = /(?<![\p{L}\p{N}])(?:v[46]|[a-z]{2,}\d+)(?![\p{L}\p{N}])/gu;
+const [REMNANT, PART] = [/[/\\]\s*[a-z0-9]|\d\.\d|::/, /[\p{N}|]|(?<!\p{L})[a-f]{1,4}(?!\p{L})/u] as const;
+/** Of the rest, words, but for hexadecimal ones, whose digits are part of no network: `v6`, `eth0`, `vpn1`. */
+const NUMBERED = /(?<![\p{L}\p{N}])(?:v[46]|(?!ip\d)(?=[a-z]*[g-z])[a-z]{2,}\d{1,2})(?![\p{L}\p{N}])/gu;
 /** Before an octet: a number or letters go on in it, such as `1O.`, and where there are fewer than four, a word of letters that may be one. */
 const [CUT_OCTET, CUT_FEW] = [/(?:\p{L}|\p{N}\p{L}*\.)$/u, /(?<![\p{L}\p{N}])\p{L}{1,3}\.$/u] as const;
 /** At a group of IPv6: letters go on in it, or a word before its colon may be one, such as `2OOO:`. */
-const CUT_GROUP = /(?:\p{N}\p{L}*|\.):|\p{L}::|(?:^|\.)[\p{L}\p{N}]{1,4}:$/u;
+const CUT_GROUP = /(?:\p{N}\p{L}*|\.):|\p{L}::|(?:^|\.)(?!route)[\p{L}\p{N}]{1,5}:$/u;
 
 interface Guess {
   readonly network: Prefix;
@@ -99,6 +99,8 @@ function guessIPv6(
 ): Guess | undefined {
   // To find out that a text is no address costs an error.
   if (!/::|(?:[0-9a-f]*:){7}/.test(text)) return undefined;
+  // `:::10.0.0.0/8` may be one of IPv4.
+  if (text.includes(':::') && text.includes('.')) return undefined;
   // `route:fd00::/8`, and an address at the end of a sentence.
   const texts = new Set([text, text.replace(/^:/, ''), text.replace(/[.:]$/, '')]);
   for (const one of texts) if (/:::|::.+::/.test(one)) texts.delete(one);
