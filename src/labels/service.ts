@@ -144,7 +144,10 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     resyncInterval,
   });
   reconcile.start();
-  void containers.listen(() => reconcile.trigger());
+  void containers.listen(
+    () => reconcile.trigger(),
+    (id, action) => reconcile.lived({ id, action }),
+  );
   return {
     status: new LabelsStatus({
       overview: reconcile.overview,

@@ -22,7 +22,11 @@ import { follows, keeper, keeping } from './keeper.js';
 import { FAR, FAR_PORT, leaked, leaks, makeVpn, makeWorld } from './world.js';
 
 const README = composed('vpn', pageBlock('README.md: A gateway for other containers'));
-const CLIENT = README.containers.get('wireguard-client')!;
+/** On a host that forwards before Docker does, each namespace begins with that. */
+const CLIENT = {
+  ...README.containers.get('wireguard-client')!,
+  hostConfig: { Sysctls: { 'net.ipv4.ip_forward': '1' } },
+};
 const QBITTORRENT = README.containers.get('qbittorrent')!;
 
 /** What ip-route(8) says of EHOSTUNREACH. */

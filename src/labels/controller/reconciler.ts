@@ -11,10 +11,11 @@ import type { ContainerView } from '../discovery/container.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Plan } from '../planner/plan.js';
 import { failedAgain, NEVER_FAILED } from './attempts.js';
+import { Departures, isGateway, type LifeEvent } from './departures.js';
 import { Overview, type PlanFacts } from './overview.js';
 import { failureOf, Reporter } from './reporter.js';
 import { RoutesInForce } from './routes-in-force.js';
-import { type WorkItem, WorkQueue } from './work-queue.js';
+import { type ScheduleOptions, type WorkItem, WorkQueue } from './work-queue.js';
 
 type PlanOf = PlanFacts & Pick<Plan, 'hostRoutes'> & Partial<Pick<Plan, 'routesAsked'>>;
 
@@ -50,6 +51,9 @@ export class Reconciler {
   readonly overview = new Overview(this.#queue);
   readonly #reporter: Reporter;
   readonly #routes = new RoutesInForce();
+  readonly #departures = new Departures();
+  /** How often a plan was made while a pass was under way, by which what that pass had planned is outdated. */
+  #closures = 0;
   /** At listing the containers. */
   #listAttempts = NEVER_FAILED;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -90,6 +94,35 @@ export class Reconciler {
     this.#loop.trigger();
   }
 
+  /**
+   * Takes note of a container's start or end. What leads to one that has ended is closed at once: Docker answers nothing about
+   * it while it starts it again, and then its address is there before its labels are in force.
+   */
+  lived(event: LifeEvent): void {
+    this.#departures.note(event);
+    const { containers, resolved } = this.overview.led;
+    const ended = event.action === 'die' && containers.find(({ id }) => id === event.id);
+    if (!ended || this.#loop.isClosed || !isGateway(ended, resolved)) return;
+    try {
+      this.#closeWaysTo(this.#departures.apply(containers));
+    } catch (err) {
+      this.#parts.log.debug(
+        { err: messageOf(err) },
+        'cannot close at once what leads to a container that ended',
+      );
+    }
+  }
+
+  /** @param rest all containers but those that have ended */
+  #closeWaysTo(rest: readonly ContainerView[]): void {
+    this.#closures++;
+    const plan = this.#plan(rest);
+    this.#reporter.diagnostics(plan.diagnostics);
+    const due = this.#schedule(plan, rest, { fullResync: false, triggered: false, onlyChanged: true });
+    if (!this.overview.listing) this.overview.planned(plan, rest);
+    for (const entry of due) this.#apply(entry);
+  }
+
   async #pass(): Promise<void> {
     const began = performance.now();
     const { counts } = this.overview;
@@ -117,7 +150,8 @@ export class Reconciler {
     let due: readonly WorkItem[];
     let plan: PlanOf;
     try {
-      const containers = await this.#parts.list(fullResync);
+      this.#departures.begin(fullResync);
+      const containers = this.#departures.apply(await this.#parts.list(fullResync));
       listed = performance.now();
       plan = this.#plan(containers);
       this.#reporter.diagnostics(plan.diagnostics);
@@ -132,8 +166,10 @@ export class Reconciler {
     const planned = performance.now();
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
     let yielded = planned;
+    const closures = this.#closures;
     for (const entry of due) {
-      if (this.#loop.isClosed || (this.#loop.isPending && performance.now() - began > enough)) break;
+      if (closures !== this.#closures || this.#loop.isClosed) break;
+      if (this.#loop.isPending && performance.now() - began > enough) break;
       this.#apply(entry);
       if (performance.now() - yielded < MAX_BLOCK_MS) continue;
       // Calls of the network driver are answered in between.
@@ -164,7 +200,7 @@ export class Reconciler {
   #schedule(
     plan: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
-    why: { readonly fullResync: boolean; readonly triggered: boolean },
+    why: Omit<ScheduleOptions, 'now'>,
   ): readonly WorkItem[] {
     const { due, live } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
     this.#reporter.retainOnly(live);

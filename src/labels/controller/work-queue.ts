@@ -42,7 +42,6 @@ interface Target extends Applied {
 
 /** A namespace that holds something of ours, or may. */
 export interface WorkItem extends Target, Attempts {
-  /** Absent: not known. */
   readonly applied?: Applied | undefined;
   /** Whether it has not been read since the last full resync began. */
   readonly needsResync: boolean;
@@ -57,13 +56,15 @@ export interface WorkItem extends Target, Attempts {
 const [SLOW_MS, REST_FACTOR, MAX_REST_MS] = [50, 20, 30_000] as const;
 
 /** Why a pass runs. */
-interface ScheduleOptions {
+export interface ScheduleOptions {
   /** Whether the state of all namespaces is read. */
   readonly fullResync: boolean;
   /** Whether it was triggered, and not only due by a retry: then all that failed is retried. */
   readonly triggered: boolean;
   /** In milliseconds, by the clock of `retryAt`. */
   readonly now: number;
+  /** Whether only what has changed is due. */
+  readonly onlyChanged?: boolean;
 }
 
 interface PendingWork {
@@ -81,7 +82,7 @@ export class WorkQueue {
   schedule(
     { sandboxes, hostRoutes }: Pick<Plan, 'sandboxes' | 'hostRoutes'>,
     containers: readonly ContainerView[],
-    { fullResync, triggered, now }: ScheduleOptions,
+    { fullResync, triggered, now, onlyChanged }: ScheduleOptions,
   ): PendingWork {
     const wanted = new Map(sandboxes.map(desired => [desired.netns.key, desired]));
     const isFirst = this.#first;
@@ -122,9 +123,11 @@ export class WorkQueue {
       for (const [key, item] of this.#items) this.#items.set(key, { ...item, needsResync: true });
     const changed = due.filter(item => !isApplied(item));
     const isRested = ({ restsUntil = 0 }: WorkItem): boolean => restsUntil <= now;
+    const fresh = changed.filter(({ attempts }) => attempts === 0);
+    if (onlyChanged) return { due: fresh, live };
     return {
       due: [
-        ...changed.filter(({ attempts }) => attempts === 0),
+        ...fresh,
         ...due.filter(item => isApplied(item) && this.#items.get(item.key)!.needsResync && isRested(item)),
         ...changed.filter(item => item.attempts > 0 && (triggered || item.retryAt <= now) && isRested(item)),
       ],

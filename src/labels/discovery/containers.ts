@@ -13,6 +13,7 @@ import {
   EVENTS,
   inspectedId,
   inspectPath,
+  lifeIn,
   readContainerListing,
   readInspection,
 } from './docker-answers.js';
@@ -82,8 +83,8 @@ export class Containers {
     this.#inspectErrors = new InspectErrors(parts.log);
   }
 
-  /** Calls back whenever containers may have changed, until the API is closed. */
-  async listen(changed: () => void): Promise<void> {
+  /** Calls back whenever containers may have changed, until the API is closed. @param lived is told before who has started or ended */
+  async listen(changed: () => void, lived?: (id: string, action: 'start' | 'die') => void): Promise<void> {
     const { api, log } = this.#parts;
     this.#queries.listen(changed);
     await api.listen(EVENTS, {
@@ -98,6 +99,8 @@ export class Containers {
         if (id === undefined) return;
         this.#fresh.delete(id);
         this.#dirty.add(id);
+        const life = lifeIn(event);
+        if (life) lived?.(id, life);
         changed();
       },
       down: err => {

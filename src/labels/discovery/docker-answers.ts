@@ -74,6 +74,12 @@ export function containerOf(event: unknown): string | undefined {
   return typeof id === 'string' && ID.test(id) ? id : undefined;
 }
 
+/** Whether the event tells that a container has started, or ended; undefined for all others. */
+export function lifeIn(event: unknown): 'start' | 'die' | undefined {
+  const { Type, Action } = (event ?? {}) as { Type?: unknown; Action?: unknown };
+  return Type === 'container' && (Action === 'start' || Action === 'die') ? Action : undefined;
+}
+
 const WHOSE = "Docker's";
 const optionalText = optional(text);
 /** Go encodes empty lists and maps as null. */

@@ -117,6 +117,7 @@ export class NameIndex {
     if (holders.length > 0) {
       const usable = holders
         .filter(({ attachment }) => attachment && !(gateway && attachment.ignoresNextHop))
+        .filter(({ container }) => !gateway || mayLead(container))
         .map(holder => ({ ...holder, ...this.#preference.rank(holder, sandbox, gateway) }))
         .sort((a, b) => a.rank - b.rank);
       const all = usable.flatMap(({ attachment }) => attachment?.addresses ?? []);
@@ -217,4 +218,12 @@ function isAmong(addresses: readonly Address[]): (address: Address) => boolean {
 function firstOfEach(addresses: readonly Address[], only?: 4 | 6): Address[] {
   const families = only === undefined ? ([4, 6] as const) : [only];
   return families.flatMap(family => addresses.find(address => address.family === family) ?? []);
+}
+
+/**
+ * Whether packets may be led to a container: one that is being started has its address before its labels can be in force, and
+ * a host that forwards has it forward from the first packet on.
+ */
+function mayLead({ netns, unverifiedLabelKeys }: ContainerView): boolean {
+  return netns !== undefined || unverifiedLabelKeys?.length === 0;
 }

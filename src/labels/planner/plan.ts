@@ -3,7 +3,7 @@
 // is there already (labels/diff/diff.ts).
 
 import { groupBy } from '../../base/group-by.js';
-import type { Address, Family } from '../../base/ip.js';
+import { type Address, addressKey, type Family } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
@@ -139,12 +139,7 @@ export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
     .sort((a, b) => naturalCompare(a.name, b.name))
     .flatMap(({ mistakes }) => mistakes);
   return {
-    // A gateway is ready before its users are routed to it.
-    sandboxes: [
-      ...frozen,
-      ...desired.filter(({ routes }) => routes.length === 0),
-      ...desired.filter(({ routes }) => routes.length > 0),
-    ],
+    sandboxes: [...frozen, ...gatewaysBeforeUsers(desired, resolved)],
     hostRoutes: host.routes,
     resolved,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics, ...host.notices]),
@@ -174,4 +169,33 @@ function unmetKeys(
 ): readonly string[] {
   const own = members.members.flatMap(({ name }) => unmet.get(diagnostic(name, '', '').container) ?? []);
   return [...new Set([...intents.flatMap(({ mistaken = [] }) => mistaken), ...own.map(({ key }) => key)])];
+}
+
+/** In the order in which they are brought about: a gateway is ready before its users are routed to it. */
+function gatewaysBeforeUsers(
+  desired: readonly SandboxDesired[],
+  resolved: readonly ResolvedSandbox[],
+): SandboxDesired[] {
+  const users = desired.map((one, n) => ({ one, n })).filter(({ one }) => one.routes.length > 0);
+  const ordered = new Set(desired.filter(({ routes }) => routes.length === 0));
+  if (ordered.size === 0 && users.length < 2) return [...desired];
+  const owners = new Map(
+    users.flatMap(({ n }) =>
+      resolved[n]!.members.attachments.flatMap(({ addresses }) =>
+        addresses.map(address => [addressKey(address), n] as const),
+      ),
+    ),
+  );
+  const begun = new Set<number>();
+  const visit = (n: number): void => {
+    if (begun.has(n)) return;
+    begun.add(n);
+    for (const { gateway } of desired[n]!.routes) {
+      const owner = gateway && owners.get(addressKey(gateway));
+      if (owner !== undefined) visit(owner);
+    }
+    ordered.add(desired[n]!);
+  };
+  for (const { n } of users) visit(n);
+  return [...ordered];
 }

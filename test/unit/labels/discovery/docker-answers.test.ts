@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { DecodeError } from '../../../../src/base/errors.js';
 import {
   containerOf,
+  lifeIn,
   readContainerListing,
   readImageLabels,
   readInspection,
@@ -82,5 +83,18 @@ for (const event of [
 ]) {
   test(`the event ${JSON.stringify(event)} is about no container`, () => {
     assert.equal(containerOf(event), undefined);
+  });
+}
+
+for (const { event, life } of [
+  { event: { Type: 'container', Action: 'die' }, life: 'die' },
+  { event: { Type: 'container', Action: 'start' }, life: 'start' },
+  { event: { Type: 'container', Action: 'exec_die: sh' }, life: undefined },
+  { event: { Type: 'network', Action: 'die' }, life: undefined },
+  { event: { Type: 'container', Action: ['die'] }, life: undefined },
+  { event: null, life: undefined },
+] as const) {
+  test(`what an event tells of a container's life: ${JSON.stringify(event)}`, () => {
+    assert.equal(lifeIn(event), life);
   });
 }

@@ -710,3 +710,32 @@ for (const [what, { labels = {}, router = {}, ...world }, told] of [
     assert.equal(app.routes.length, 4 + 2 * Object.keys(labels).length);
   });
 }
+
+test('a gateway is brought about before its users, also where it is a user itself', () => {
+  const exit = { 'twine.route.10.1.0.0/16': 'zz' };
+  const { sandboxes } = plan([
+    routed({ main: '10.9.0.2' }, { 'twine.route.10.1.0.0/16': 'vpn' }, { name: 'app' }),
+    container('vpn', { networks: { main: '10.9.0.3' }, labels: exit }),
+    container('zz', { networks: { main: '10.9.0.4' }, labels: { 'twine.nat.interfaces': 'wg0' } }),
+  ]);
+  assert.deepEqual(
+    sandboxes.map(({ containers: [name] }) => name),
+    ['zz', 'vpn', 'app'],
+  );
+});
+
+for (const { what, gateway, isLed } of [
+  { what: 'is being started, and has an address', gateway: { netns: null }, isLed: false },
+  { what: 'runs', gateway: {}, isLed: true },
+] as const) {
+  test(`packets are led to a gateway that ${what}: ${isLed}`, () => {
+    const { sandboxes } = plan([
+      routed({ main: '10.9.0.2' }, { 'twine.route.10.1.0.0/16': 'vpn' }),
+      container('vpn', { networks: { main: '10.9.0.3' }, ...gateway }),
+    ]);
+    assert.deepEqual(
+      sandboxes.flatMap(({ routes }) => routes.map(showRoute)),
+      [...(isLed ? ['10.1.0.0/16 via 10.9.0.3'] : []), 'unreachable 10.1.0.0/16'],
+    );
+  });
+}
