@@ -86,6 +86,14 @@ export function refuseOption(token: Token, name: string | undefined): never {
   refuse(token, `is an option of ${extension.name}: put -${bringer} ${extension.name} before it`);
 }
 
+/** `--dport` of `-dport`, and `-j` of a dash that a word processor has made; undefined for any other word. */
+export function dashMeant(text: string): string | undefined {
+  const plain = text.replace(/^[\u2010-\u2015\u2212]{1,2}/, '-');
+  const long = `-${plain}`;
+  if (!/^-ipv[46]$/.test(plain) && ALL_NAMES.includes(long)) return long;
+  return plain !== text && /^-[\w-]+$/.test(plain) ? plain : undefined;
+}
+
 /** `; did you mean "…"?`, or nothing. */
 export function suggestion(text: string, known: readonly string[]): string {
   const best = nearest(text, known);
