@@ -225,6 +225,9 @@ const NONE: Readonly<Record<string, string>> = {
   false: 'twine.nat.interfaces=false',
   yes: 'twine.route.0.0.0.0/0=yes',
   no: 'twine.route.0.0.0.0/0=no',
+  all: 'twine.nat.interfaces=all',
+  any: 'twine.nat.in-interfaces=any',
+  default: 'twine.nat.interfaces=default',
 };
 
 test('each word that the grammar shows is taken, or refused, as it says', () => {
