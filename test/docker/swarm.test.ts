@@ -5,7 +5,16 @@ import { after, before, test } from 'node:test';
 import { docker, sh } from '../support/lab.js';
 import { ask, inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { connectVpn, disconnectVpn, FAR, FAR_PORT, leaked, makeVpn, makeWorld } from './world.js';
+import {
+  connectVpn,
+  disconnectVpn,
+  FAR,
+  FAR_PORT,
+  leaked,
+  leakedInAll,
+  makeVpn,
+  makeWorld,
+} from './world.js';
 
 const STACK = `
 services:
@@ -83,9 +92,32 @@ keeping('swarm', () => {
     });
   }
 
+  test('on an overlay network, where Docker’s way is by another interface, packets go by the gateway, too', async () => {
+    await sh('docker network create --driver overlay --attachable across', { within: 60 });
+    await sh(
+      `for service in way:nat.interfaces=wg0 client:route.0.0.0.0/0=over-way; do
+        docker service create --detach --no-resolve-image --name over-\${service%%:*} --network across \\
+          --container-label twine.\${service#*:} busybox:local sleep 1000
+      done`,
+      { within: 60 },
+    );
+    const client = await task('over-client');
+    await disconnectVpn();
+    await connectVpn(await task('over-way'));
+    await follows(async () => assert.match(await far(client), /^vpn /));
+    const before = await leakedInAll();
+    for (let n = 0; n < 5; n++) assert.match(await far(client), /^vpn /);
+    await disconnectVpn();
+    await assert.rejects(far(client));
+    await sh('docker service rm over-way', { within: 60 });
+    await follows(async () => assert.match(await inside(client, `ip route get ${FAR} || true`), /^$/));
+    await assert.rejects(far(client));
+    assert.equal(await leakedInAll(), before, 'by docker_gwbridge went none');
+    await sh('docker service rm over-client', { within: 60 });
+  });
+
   test('a task that Swarm makes in place of one that has gone is followed', async () => {
     const gone = await task('shop_vpn');
-    await disconnectVpn();
     await docker.call('POST', `/containers/${gone}/kill`);
     await connectVpn(await task('shop_vpn', gone));
     await follows(async () => assert.match(await far(app), /^vpn /));

@@ -324,7 +324,7 @@ for (const [what, labels, privateDns, isTold] of [
   test(`with ${what}, the resolver ${privateDns} of the LAN is ${isTold ? '' : 'not '}told`, () => {
     const keyed = Object.entries(labels).map(([network, to]) => [`twine.route.${network}`, to]);
     const app = routed({ main: '10.0.0.2 fd00::2' }, Object.fromEntries(keyed), {
-      gateways: { main: '10.0.0.1' },
+      gateways: { main: '::/0' in labels ? '10.0.0.1 fd00::1' : '10.0.0.1' },
     });
     const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
     const { diagnostics } = only([{ ...app, attachments, privateDns }, gw({ main: '10.0.0.3 fd00::3' })]);
@@ -332,6 +332,14 @@ for (const [what, labels, privateDns, isTold] of [
     assert.deepEqual([said.length, diagnostics.length], isTold ? [1, 1] : [0, 0]);
   });
 }
+
+test('where Docker tells no gateway of a container, as on Swarm’s overlay networks, it is given a `dns:`', () => {
+  const app = routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' });
+  const { diagnostics } = only([{ ...app, privateDns: '192.168.1.1' }, gw({ main: '10.0.0.3' })]);
+  assert.deepEqual(diagnostics, [
+    "app twine.route.0.0.0.0/0: this container's names are asked of 192.168.1.1, and these queries take the label's route: if that is a resolver of the LAN, which the gateway does not reach, give the container a `dns:` of its own",
+  ]);
+});
 
 const rule = (priority: number, table: number, rest: Partial<Rule> = {}): Rule => ({
   family: 4,
