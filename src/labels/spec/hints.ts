@@ -156,11 +156,21 @@ function whySeparated(kind: ValueKind, value: string): string | undefined {
 
 /** Of a rule: the interface that is only a word for one. iptables takes any text as a name. */
 function whyInterfaceMistaken(rule: string): string | undefined {
-  const option = /(?:^|\s)(?:-[io]|--(?:in|out)-interface)(?:\s+|=)("[^"]*"|'[^']*'|\S+)/g;
-  for (const [, given = ''] of rule.matchAll(option)) {
-    const name = given.replace(/^["']|["']$/g, '');
-    const why = whyUnreplaced('interfaces', name);
-    if (why !== undefined) return why;
-  }
-  return undefined;
+  const names = (text: string): string[] =>
+    [...text.matchAll(/(?:^|\s)(?:-[io]|--(?:in|out)-interface)(?:\s+|=)("[^"]*"|'[^']*'|\S+)/g)].map(
+      ([, given = '']) => given.replace(/^["']|["']$/g, ''),
+    );
+  const unreplaced = names(rule).map(name => whyUnreplaced('interfaces', name));
+  // In a comment any of this may stand.
+  const bare = rule.replace(/"[^"]*\s[^"]*"|'[^']*\s[^']*'/g, '""');
+  return [...unreplaced, ...names(bare).map(whyNoName)].find(why => why !== undefined);
+}
+
+/** A list of interfaces, and one that is negated in its name. */
+function whyNoName(name: string): string | undefined {
+  if (name.includes(','))
+    return `${quote(name)} is no interface: give each a rule of its own, or wg+ for all that begin so`;
+  return /^!./.test(name)
+    ? `${quote(name)} is no interface: a space follows the "!", which stands before the option, as in ! -i ${plain(name.slice(1), SHOWN_MAX)}`
+    : undefined;
 }

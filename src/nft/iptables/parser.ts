@@ -3,7 +3,7 @@
 
 import { MATCHES_LEFT_OUT, TARGETS_LEFT_OUT } from './left-out.js';
 import { implicitMatch } from './matches/transport.js';
-import { dashMeant, REFUSED, splitOption, suggestion } from './option-names.js';
+import { dashMeant, REFUSED, splitOption, suggestion, whyStray } from './option-names.js';
 import { findOption } from './option-search.js';
 import { findExtension, MATCHES, TARGETS } from './registry.js';
 import { readChain, readJump } from './syntax/chains.js';
@@ -117,12 +117,7 @@ class Parser {
     const slip = dashMeant(text);
     if (slip !== undefined) refuse(token, `is no option: did you mean "${slip}"?`);
     if (!text.startsWith('-') || text.length < 2)
-      refuse(
-        token,
-        this.#tokens[this.#at - 2]?.text.endsWith(',')
-          ? 'stands behind a comma: a list has no spaces'
-          : 'is no option, and no option takes it as a value',
-      );
+      refuse(token, whyStray(text, this.#tokens[this.#at - 2]?.text));
     const { name, attached } = splitOption(token);
     const loaded = this.#target ? [...this.#matches, this.#target] : this.#matches;
     const found = findOption(token, name, loaded, () => this.#implied());

@@ -76,6 +76,7 @@ export function readPort(token: Token, protocol: string, text = token.text): num
 /** What was meant by several ports in one. */
 function portsMeant(text: string): string {
   if (/^\d+-\d+$/.test(text)) return `did you mean ${text.replace('-', ':')}?`;
+  if (/^!./.test(text)) return 'the "!" stands before the option, with spaces around it';
   return /^\d+(,\d+)+$/.test(text)
     ? `several are taken by -m multiport, with --dports ${text.slice(0, 80)} or --sports`
     : 'give a number from 0 to 65535';
