@@ -52,7 +52,8 @@ rules: setup-lab build ## rules of iptables beside netfilter's own tools (root)
 rules-long: build ## a million damaged rules of iptables, of which make rules tries a quarter
 	@RULES_INPUTS=1000000 node --test --test-reporter=spec dist/test/rules/total.test.js
 
-netfilter-cases: build ## the test cases of an iptables source tree: what of them is taken; TREE=/path of it (root)
+netfilter-cases: build ## the test cases of an iptables source tree: what of them is taken; TREE=/path of it (root); LIST=1 lists the others anew
+	@[ -z '$(LIST)' ] || NETFILTER_TREE='$(TREE)' node dist/test/rules/netfilter/write.js
 	@NETFILTER_TREE='$(TREE)' node --test --test-reporter=spec dist/test/rules/netfilter/cases.test.js
 
 metrics: build ## the metrics before a real Prometheus, which is installed, and the queries of contrib/grafana.json
@@ -73,7 +74,7 @@ engines: build ## the leak-proof set-up beside Docker 20.10, 26.1 and 28.5, in r
 service: setup-lab build ## the service under a real systemd, in a copy of this machine that is thrown away (root)
 	@test/service/inside node --test --test-reporter=spec dist/test/service/*.test.js
 
-pages: build ## make docs/rules.md and the tables of docs/reference.md anew from the code
+pages: build ## make docs/rules.md, docs/rules-refused.md and the tables of docs/reference.md anew from the code
 	@node dist/test/pages/write.js
 
 lab: setup-lab build ## scenarios in the laboratory; SCENARIO=name for one

@@ -58,18 +58,13 @@ A rule that is wrong, or that nftables cannot express, is refused whole; the mes
 
 /** What came of the cases of the source of iptables, in sentences. */
 function cases(): string {
-  const { version, all, translated, refused, disputed, translations, untaken: missing } = RECORD;
+  const { version, all, translated, refused, disputed, translations } = RECORD;
   const { same, different, untaken } = translations;
   return `in version ${version}, of
   ${refused} uses that are refused none is taken. Of ${all.of} that are right ${all.taken} are taken (${percent(all)}), and of
   the ${translated.of} of them whose extension has translations there, ${translated.taken} (${percent(translated)}); ${disputed} more are right to
-  one of iptables-nft and iptables-legacy. The others of these are
-  ${Object.entries(missing)
-    .map(([what, uses]) => `${uses} of ${what}`)
-    .join(', ')
-    .replace(/(.{90,105}) /g, '$1\n  ')}.
-  Why they are not taken is listed above, below "What is left out" and "What is not as in iptables". Of its translations
-  ${same} list as ours do, ${different} are one of the differences, and ${untaken} are of rules that are not taken.`;
+  one of iptables-nft and iptables-legacy. Of its translations ${same} list as ours do, ${different} are one of the differences,
+  and ${untaken} are of rules that are not taken. [Each rule that is not taken, with its reason](rules-refused.md)`;
 }
 
 const AFTER = `

@@ -47,25 +47,26 @@ export function whyBypassed(desired: RoutingDesired, observed: () => readonly Ru
 }
 
 /**
- * Policy rules of the container's own behind ours for the two halves of the world: those of a tunnel as wg-quick(8) makes
- * it, where it was there first. Ours are in force; once that tunnel is made anew its rules come before them.
+ * Policy rules of the container's own behind the one by which the labels' routes are found, such as a tunnel's as
+ * wg-quick(8) makes them, where it was there first. Ours are in force; once that tunnel is made anew its rules come before them.
  * @param observed as whyBypassed() has it
  */
 export function whyOvertaken(desired: RoutingDesired, observed: () => readonly Rule[]): string | undefined {
-  const halves = desired.routes.filter(({ network: { length } }) => length === 1);
-  if (halves.length === 0) return undefined;
+  const short = desired.routes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
+  if (short.length === 0) return undefined;
   const wanted = routingRules(desired);
   const rules = observed();
-  const passed = halves.flatMap(({ network: { address } }) => {
-    const ours = wanted.find(
-      ({ family, table, suppressPrefixLength }) =>
-        family === address.family && table === RT_TABLE_DWGD && suppressPrefixLength === 0,
-    );
+  const passed = ([4, 6] as const).flatMap(family => {
+    const ours = wanted.filter(rule => rule.family === family);
+    const lengths = short
+      .filter(({ network }) => network.address.family === family)
+      .map(({ network }) => network.length);
+    const deciding = decidingShort(ours, lengths);
+    if (lengths.length === 0 || !deciding) return [];
     return rules.filter(
       rule =>
-        ours &&
-        rule.family === address.family &&
-        rule.priority >= ours.priority &&
+        rule.family === family &&
+        rule.priority > deciding.priority &&
         rule.priority < MAIN_PRIORITY &&
         rule.protocol !== RTPROT_DWGD_TUNNEL &&
         leadsPastOurs(rule) &&
@@ -74,7 +75,11 @@ export function whyOvertaken(desired: RoutingDesired, observed: () => readonly R
   });
   if (passed.length === 0) return undefined;
   const told = [...new Set(passed)].slice(0, MOST_RULES).map(describe);
-  return `policy rules of the container's own (${told.join(', ')}) come after the labels' routes to both halves of the world, and before them once they are made anew: for one result in either order set a label for the whole (0.0.0.0/0, ::/0), which leaves a tunnel of the container's own its packets, or remove that tunnel`;
+  const isHalf = !short.some(({ network }) => network.length === 0);
+  const whole = isHalf
+    ? ', or set labels for both halves of the world or the whole (0.0.0.0/0, ::/0), which leave such a tunnel its packets'
+    : '';
+  return `policy rules of the container's own (${told.join(', ')}) come after the labels' routes, and before them once they are made anew: for one result in either order remove them${whole}`;
 }
 
 /** The rules as they are when ours are there: the kernel puts a new one after those of its priority. */
@@ -90,10 +95,9 @@ function withOurs(rules: readonly Rule[], ours: readonly Rule[]): readonly Rule[
 
 /** The rule by which the last of a family's defaults and halves is found. */
 function decidingShort(ours: readonly Rule[], lengths: readonly number[]): Rule | undefined {
-  const suppressed = lengths.includes(0) ? undefined : 0;
-  return ours.find(
-    ({ table, suppressPrefixLength }) => table === RT_TABLE_DWGD && suppressPrefixLength === suppressed,
-  );
+  const found = ours.filter(({ table }) => table === RT_TABLE_DWGD);
+  // The first is for halves, where there are two.
+  return lengths.includes(0) ? found.at(-1) : found[0];
 }
 
 /** The rule by which every packet finds routes in table main that are longer. */

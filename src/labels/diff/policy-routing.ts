@@ -3,7 +3,7 @@
 // routes and their halves go to a table of ours, which policy rules put before main. Pure. Not here: which routes there are
 // (labels/planner/sandbox-plan.ts), their changes (diff-routes.ts).
 
-import { isDefaultOrHalf, type Prefix } from '../../base/ip.js';
+import { formatPrefix, isDefaultOrHalf, type Prefix } from '../../base/ip.js';
 import {
   DRIVER_NAME,
   FIRST_PRIORITY,
@@ -20,8 +20,8 @@ import type { Change, DesiredState } from './state.js';
 
 /**
  * Replies of connections that came in through the host use main. For all else the longest prefix of main and ours together
- * wins, and ours at equal length: first what main has beyond halves, then our halves, halves in main, our default. Always all
- * five: without routes they have no effect.
+ * wins, and ours at equal length: first what main has beyond halves, then our halves, halves in main, our default. Without
+ * routes they have no effect.
  */
 const SHORT_RULES: readonly Pick<Rule, 'table' | 'suppressPrefixLength' | 'fwmark'>[] = [
   { table: RT_TABLE_MAIN, fwmark: { value: REPLY_MARK, mask: REPLY_MARK } },
@@ -65,14 +65,27 @@ export function diffRules(desired: RoutingDesired, observed: readonly Rule[]): C
 /** The policy rules that the routes need, in the order of their priorities. */
 export function routingRules({ routes, firstPriority = FIRST_PRIORITY }: RoutingDesired): Rule[] {
   const short = routes.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
-  return ([4, 6] as const)
-    .filter(family => short.some(({ network }) => network.address.family === family))
-    .flatMap(family =>
-      SHORT_RULES.map((rule, n) => ({
+  return ([4, 6] as const).flatMap(family => {
+    const own = short.filter(({ network }) => network.address.family === family);
+    if (own.length === 0) return [];
+    const isWhole = hasBothHalves(own.map(({ network }) => network));
+    return SHORT_RULES.map(
+      (rule, n): Rule => ({
         family,
         priority: firstPriority + n,
         ...rule,
         protocol: RTPROT_DWGD,
-      })),
-    );
+      }),
+    ).filter(({ suppressPrefixLength }) => !(isWhole && suppressPrefixLength === 0));
+  });
+}
+
+/**
+ * Whether routes of one family have both halves of the world: then no packet gets past them to halves of main or our
+ * default. So the last of the rules is enough, whose place it is that a tunnel of the container's own comes before ours
+ * whichever was first.
+ */
+function hasBothHalves(networks: readonly Prefix[]): boolean {
+  const halves = networks.filter(({ length }) => length === 1);
+  return new Set(halves.map(formatPrefix)).size === 2;
 }

@@ -35,7 +35,8 @@ export function adviseOnGateway(add: () => void): void {
     const { op, subject, errno } = err;
     throw new OpError(op, subject, errno, {
       cause: err,
-      advice: 'give a gateway on a network of the container',
+      advice:
+        'give a gateway on a network of the container, to which no policy rule of its own leads by another way',
     });
   }
 }

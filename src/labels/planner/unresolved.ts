@@ -44,10 +44,10 @@ export function whyPassedOver(name: string, asker: ContainerView, holders: reado
   return `${shown(name)} is ${what} of the Compose project ${shown(service?.project ?? '')}, to which this container does not belong: give the name of its container, ${shown(container)}`;
 }
 
-/** What Docker Desktop's names for the host, and other systems' words for a route to nowhere, are here. */
+/** What Docker Desktop's names for the host, our own words written otherwise, and other systems' words for a route to nowhere, are here. */
 const WORDS: readonly [word: RegExp, meant: string][] = [
-  [/^(host|gateway)\.docker\.internal$/i, 'host-gateway'],
-  [/^(blackhole|prohibit|nowhere|none|null|reject|drop|deny|block)$/i, 'unreachable'],
+  [/^((host|gateway)\.docker\.internal|host[-_]?gateway|docker0)$/i, 'host-gateway'],
+  [/^(unreachable|blackhole|prohibit|nowhere|none|null|reject|drop|deny|block)$/i, 'unreachable'],
 ];
 
 /** Of a name that nobody has, where another word was surely meant. */

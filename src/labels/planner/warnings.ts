@@ -71,7 +71,13 @@ function findLostDns(
   const subnets = members.attachments.flatMap(({ subnets = [] }) => subnets);
   const longer = intent.routes.map(({ intent: { network } }) => network).filter(({ length }) => length > 1);
   const isElsewhere = [...subnets, ...longer].some(network => prefixContains(network, address));
-  return isElsewhere ? [] : [{ ...diagnosticOf(label, whyDnsLost(formatAddress(address))), risk: 'lan-dns' }];
+  if (isElsewhere) return [];
+  // Of Swarm's overlay networks Docker tells no gateway.
+  const hasGateway = members.attachments.some(({ gateways = [] }) =>
+    gateways.some(({ family }) => family === address.family),
+  );
+  const why = whyDnsLost(formatAddress(address), hasGateway);
+  return [{ ...diagnosticOf(label, why), risk: 'lan-dns' }];
 }
 
 /** An interface of Docker's that is named beside a tunnel: what comes in by it leaves by it while the tunnel is down. */
@@ -117,8 +123,9 @@ function whyIPv6Leaks({ destination }: RouteIntent): string {
   return `IPv6 still uses Docker's own default route: set the label twine.route.::/0=${gateway}, which sends it the same way, or nowhere while the gateway has no IPv6; twine.route.::/0=unreachable sends it nowhere at all`;
 }
 
-function whyDnsLost(server: string): string {
-  return `this container's names are asked of ${server}, and these queries take the label's route: if that is a resolver of the LAN, which the gateway does not reach, set the label twine.route.${server}=host-gateway, or give the container a \`dns:\` of its own`;
+function whyDnsLost(server: string, hasGateway: boolean): string {
+  const label = hasGateway ? `set the label twine.route.${server}=host-gateway, or ` : '';
+  return `this container's names are asked of ${server}, and these queries take the label's route: if that is a resolver of the LAN, which the gateway does not reach, ${label}give the container a \`dns:\` of its own`;
 }
 
 function whyDnsLeaks(server: string): string {

@@ -24,6 +24,7 @@ import {
   parseProtocol,
   parseProtocolPorts,
   portsFrom,
+  whichPort,
 } from './ports.js';
 
 /** Characters of ports that a message shows. */
@@ -48,6 +49,8 @@ interface ForwardDestination {
  * @throws UserError
  */
 export function parseForward(key: string, name: string, value: string): ForwardIntent[] {
+  const ofAddress = whyAddress(name);
+  if (ofAddress !== undefined) throw new UserError(ofAddress);
   const dot = name.lastIndexOf('.');
   const pattern = dot < 0 ? undefined : parseForwardPattern(name.slice(0, dot), name.slice(dot + 1));
   const { rest, clients } = splitClients(value);
@@ -103,6 +106,17 @@ function wordMeant(word: string): ClientAddresses | undefined {
   return LIKE_MASQUERADE.test(word) || nearest(word, [MASQUERADE]) ? MASQUERADE : undefined;
 }
 
+/** `127.0.0.1:80`, as `docker run -p` has it. */
+function whyAddress(name: string): string | undefined {
+  const [, text = '', ports] = /^(\d+\.\d+\.\d+\.\d+|\[[\da-f:.]*\]):([\d-]+)(?:\/\w+)?$/i.exec(name) ?? [];
+  if (ports === undefined) return undefined;
+  const isLoopback = /^127\.|^\[::1\]$/.test(text);
+  const meant = /^0+\.0+\.0+\.0+$|^\[::\]$/.test(text)
+    ? quote(ports)
+    : quote(`${isLoopback ? 'lo' : 'eth0'}.${ports}`);
+  return `${quote(name)} has an address, and a forward is told by its interface: did you mean ${meant}?`;
+}
+
 /** @throws UserError */
 function parseForwardPattern(text: string, ports: string): InterfacePattern {
   // `6881..6889`, and `80.443`: no interface is called like that.
@@ -111,6 +125,12 @@ function parseForwardPattern(text: string, ports: string): InterfacePattern {
     const meant = text.replace(/\.+$/, '').replace(/\.+/g, sign) + sign + ports;
     throw new UserError(`${quote(text)} is not an interface pattern: did you mean ${quote(meant)}?`);
   }
+  // `80.tcp`, `80.eth0` and `tcp.80`.
+  const [word, number] = /^[\d,-]+$/.test(text) ? [ports, text] : [text, ports];
+  if (/^[a-z]/i.test(word) && (number === text || /^(tcp|udp)$/i.test(word)))
+    throw new UserError(
+      `${quote(`${text}.${ports}`)} is not a port: did you mean ${whichPort(word, number)}?`,
+    );
   if (text.includes(','))
     throw new UserError(
       `${quote(text)} is not an interface pattern: give each interface a label of its own, or a prefix such as wg+; several ports are 80,443`,

@@ -98,12 +98,20 @@ export function describeUnknown(key: string, suggestion?: string): string {
   if (suggestion !== undefined) return `unknown label: ${suggestion}`;
   const current = currentKey(key);
   if (current !== undefined) return `this label has been renamed: write ${current}`;
-  const near = nearestKey(key);
+  const near = nearestKey(key) ?? incompleteKey(key);
   // With a network it would be a route, and that be the suggestion.
   const other = near?.startsWith(ROUTE) ? ruleKey(key) : near;
   return other === undefined
     ? `unknown label: there are ${ALL_KEYS.slice(0, -1).join(', ')} and ${ALL_KEYS.at(-1)}`
     : `unknown label: did you mean ${other}?`;
+}
+
+/** What begins as one of ours and ends too soon, with what belongs behind it; and a rule without its word. */
+function incompleteKey(key: string): string | undefined {
+  const label = LABELS.find(({ key: head, rest }) => rest !== undefined && `${key}.`.toLowerCase() === head);
+  if (label) return label.key + label.rest![1];
+  const name = /^twine\.ip6?tables\.([\w-]+)$/i.exec(key)?.[1];
+  return name === undefined ? undefined : IPTABLES_RULE + name;
 }
 
 /** `twine.rule.x` as it should be. */

@@ -4,6 +4,7 @@
 import { UserError } from '../../base/errors.js';
 import { plain, quote } from '../../base/plain-text.js';
 import { nearest } from '../../base/suggest.js';
+import { SERVICES } from '../../nft/iptables/values/names.js';
 import { splitList } from './destination.js';
 import type { ForwardProtocol, PortRange } from './intent.js';
 
@@ -41,6 +42,9 @@ export function parseProtocolPorts(
   };
   let place = 0;
   for (const part of splitList(text)) {
+    const [, first = '', last = ''] = /^([a-z][\w+-]*)\s*[/:@]\s*([\d-]+)$/i.exec(part) ?? [];
+    if (first !== '' && !EVERY_PORT.test(first))
+      throw new UserError(`${quote(part)} is not a port: did you mean ${whichPort(first, last)}?`);
     const slash = part.indexOf('/');
     // Behind a slash, what is no number is one more protocol.
     if (slash < 0 && protocols.length > 0 && !/\d/.test(part)) {
@@ -87,6 +91,8 @@ function hintFor(text: string): string {
   if (isRight && /^\d+:\d+$/.test(text))
     return `for the ports from ${from} to ${to} write ${meant}; where the destination has another port, it stands in the value, as web:${to}`;
   if (isRight) return `did you mean ${meant}?`;
+  const service = SERVICES.tcp?.get(text.toLowerCase()) ?? SERVICES.udp?.get(text.toLowerCase());
+  if (service !== undefined) return `did you mean ${service}?`;
   const list = text.split(/[\s;|&+]+/);
   if (list.length > 1 && list.every(one => numberOf(one) !== undefined))
     return `did you mean ${plain(list.join(','), SHOWN_MAX)}?`;
@@ -99,8 +105,15 @@ function hintFor(text: string): string {
 /** With a hyphen for what is taken for one, and without zeros in front. */
 function meantBy(text: string): string {
   return text
-    .replace(/\s*(?:[:~_\u2010-\u2015\u2212]|\.\.+|-+|\bto\b)\s*/g, '-')
+    .replace(/(?<=\d)\s*to\s*(?=\d)/g, '-')
+    .replace(/\s*(?:[:~_\u2010-\u2015\u2212]|\.\.+|-+)\s*/g, '-')
     .replace(/(^|-)0+(?=\d)/g, '$1');
+}
+
+/** A port with a protocol or an interface, as a label has them. @param word the one or the other */
+export function whichPort(word: string, ports: string): string {
+  const protocol = PROTOCOLS.find(known => known === word.toLowerCase());
+  return protocol ? `${ports}/${protocol}` : quote(`${word}.${ports}`);
 }
 
 /** @throws UserError */

@@ -2,6 +2,7 @@
 // docs/rules.md. Not here: options that are left out, which their own match or target names (syntax/extension.ts).
 
 const NO_STATEMENT = 'nftables has nothing for it';
+const NETMAP_INSTEAD = `${NO_STATEMENT}: -j NETMAP leads one network to another, by connections`;
 const NO_FAMILY = 'nftables has it only in tables of one family, and this one is of both';
 const NO_IPSET =
   'sets of ipset(8) are none of nftables, and no label makes one: -m recent has lists that rules fill, -s and -d take lists';
@@ -20,7 +21,7 @@ export const MATCHES_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['rateest', NO_STATEMENT],
   ['set', NO_IPSET],
   ['string', NO_STATEMENT],
-  ['u32', NO_STATEMENT],
+  ['u32', 'nftables reads no offset out of the packet'],
 ]);
 
 /** By name: why no `-j` leads to it. */
@@ -28,15 +29,15 @@ export const TARGETS_LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['CHECKSUM', NO_STATEMENT],
   ['CLUSTERIP', 'the kernel has it no more'],
   ['CONNSECMARK', "security contexts are the host's"],
-  ['DNPT', NO_STATEMENT],
-  ['HMARK', NO_STATEMENT],
+  ['DNPT', NETMAP_INSTEAD],
+  ['HMARK', 'the hashes of nftables are others: packets would get other marks'],
   ['IDLETIMER', NO_STATEMENT],
   ['LED', NO_STATEMENT],
   ['QUEUE', 'the kernel has it no more'],
   ['RATEEST', NO_STATEMENT],
   ['SECMARK', "security contexts are the host's"],
   ['SET', NO_IPSET],
-  ['SNPT', NO_STATEMENT],
+  ['SNPT', NETMAP_INSTEAD],
   ['TEE', NO_FAMILY],
   ['ULOG', 'the kernel has it no more: -j NFLOG'],
 ]);

@@ -4,6 +4,7 @@
 import { nearest } from '../../base/suggest.js';
 import { MATCHES, TARGETS } from './registry.js';
 import type { Extension, OptionSpec } from './syntax/extension.js';
+import { TWINE_CHAINS } from './syntax/rule.js';
 import { refuse, show, type Token } from './syntax/tokens.js';
 
 interface BasicOption extends OptionSpec {
@@ -30,6 +31,9 @@ export const REFUSED: ReadonlyMap<string, string> = new Map([
   ...['-t', '--table'].map(name => [name, 'is not for a label: the chain decides the table'] as const),
   ...['-A', '-I', '-D', '-R', '-C', '--append', '--insert', '--delete', '--replace', '--check'].map(
     name => [name, 'is not for a label: the rule begins with its chain'] as const,
+  ),
+  ...['-P', '-N', '-X', '-F', '-Z', '-L', '-S', '-E'].map(
+    name => [name, 'is a command of its own and no part of a rule'] as const,
   ),
   ...['-c', '--set-counters', '-w', '--wait', '-v', '--verbose', '-n', '--numeric', '-x', '--exact'].map(
     name => [name, 'means nothing in a label'] as const,
@@ -84,6 +88,25 @@ export function refuseOption(token: Token, name: string | undefined): never {
   const { extension, letter } = owner;
   const bringer = IMPLIED.includes(extension.name) ? 'p' : letter;
   refuse(token, `is an option of ${extension.name}: put -${bringer} ${extension.name} before it`);
+}
+
+/** `--dport` of `-dport`, and `-j` of a dash that a word processor has made; undefined for any other word. */
+export function dashMeant(text: string): string | undefined {
+  const plain = text.replace(/^[\u2010-\u2015\u2212]{1,2}/, '-');
+  const long = `-${plain}`;
+  if (!/^-ipv[46]$/.test(plain) && ALL_NAMES.includes(long)) return long;
+  return plain !== text && /^-[\w-]+$/.test(plain) ? plain : undefined;
+}
+
+/** Why a word that is no option stands where one should. @param before the word before it */
+export function whyStray(text: string, before: string | undefined): string {
+  const why = 'is no option, and no option takes it as a value';
+  if (before?.endsWith(',')) return 'stands behind a comma: a list has no spaces';
+  if (TARGETS.some(({ name }) => name === text)) return `${why}; did you mean "-j ${text}"?`;
+  const isSecond = TWINE_CHAINS.some(name => name === text) || /^(;|&&?|\|\|?|#.*)$/.test(text);
+  return isSecond
+    ? `${why}: a label holds one rule and nothing else, so give a second one a label of its own`
+    : why;
 }
 
 /** `; did you mean "…"?`, or nothing. */

@@ -3,7 +3,7 @@
 
 import { MATCHES_LEFT_OUT, TARGETS_LEFT_OUT } from './left-out.js';
 import { implicitMatch } from './matches/transport.js';
-import { REFUSED, splitOption, suggestion } from './option-names.js';
+import { dashMeant, REFUSED, splitOption, suggestion, whyStray } from './option-names.js';
 import { findOption } from './option-search.js';
 import { findExtension, MATCHES, TARGETS } from './registry.js';
 import { readChain, readJump } from './syntax/chains.js';
@@ -42,6 +42,12 @@ export function parseRule(tokens: readonly Token[], of: FamilySource): ParsedRul
 
 /** What may follow -j. */
 const JUMPS = [...TARGETS.map(({ name }) => name), ...TWINE_CHAINS];
+
+/** What people write for a target. */
+const SYNONYMS: readonly (readonly [word: RegExp, target: string])[] = [
+  [/^(allow|permit|pass)$/i, 'ACCEPT'],
+  [/^(deny|block|discard|blackhole)$/i, 'DROP'],
+];
 
 class Parser {
   readonly #tokens: readonly Token[];
@@ -108,8 +114,10 @@ class Parser {
     const { text } = token;
     const refusal = REFUSED.get(text);
     if (refusal !== undefined) refuse(token, refusal);
+    const slip = dashMeant(text);
+    if (slip !== undefined) refuse(token, `is no option: did you mean "${slip}"?`);
     if (!text.startsWith('-') || text.length < 2)
-      refuse(token, 'is no option, and no option takes it as a value');
+      refuse(token, whyStray(text, this.#tokens[this.#at - 2]?.text));
     const { name, attached } = splitOption(token);
     const loaded = this.#target ? [...this.#matches, this.#target] : this.#matches;
     const found = findOption(token, name, loaded, () => this.#implied());
@@ -198,7 +206,9 @@ class Parser {
   #chain(token: Token, from: TwineChain): TwineChain {
     const chain = readJump(token, from);
     if (chain) return chain;
-    refuse(token, `is neither a target nor a chain of twine${suggestion(token.text, JUMPS)}`);
+    const meant = SYNONYMS.find(([word]) => word.test(token.text))?.[1];
+    const hint = meant === undefined ? suggestion(token.text, JUMPS) : `; did you mean "${meant}"?`;
+    refuse(token, `is neither a target nor a chain of twine${hint}`);
   }
 
   #load(list: readonly Extension[], noun: string, token: Token): Instance {

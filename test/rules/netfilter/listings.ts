@@ -19,7 +19,6 @@ interface Comparison {
   readonly counts: Readonly<Record<'same' | 'different' | 'untaken', number>>;
   /** What parts without a difference that is known. */
   readonly wrong: readonly string[];
-  readonly untaken: readonly string[];
   readonly unloadable: readonly string[];
 }
 
@@ -136,5 +135,5 @@ export function compareTranslations(
     different: different.length,
     untaken: untaken.length,
   };
-  return { counts, wrong, untaken, unloadable };
+  return { counts, wrong, unloadable };
 }

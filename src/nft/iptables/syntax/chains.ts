@@ -1,6 +1,7 @@
 // Where rules live: the chains, iptables' table and the hook of each, what may stand in which, and what goes wrong when
 // chains jump to each other. Not here: matches and targets themselves.
 
+import { nearest } from '../../../base/suggest.js';
 import type { NftHook } from '../../table.js';
 import { RuleError, type TranslatedRule, TWINE_CHAINS, type TwineChain } from './rule.js';
 import { refuse, type Token } from './tokens.js';
@@ -79,8 +80,25 @@ export function readChain(token: Token | undefined): TwineChain {
   if (!token)
     throw new RuleError(`the rule is empty: it begins with one of ${TWINE_CHAINS.join(', ')}`, '', 0);
   const chain = TWINE_CHAINS.find(name => name === token.text);
-  if (!chain) refuse(token, `is none of the chains: a rule begins with one of ${TWINE_CHAINS.join(', ')}`);
+  if (!chain) refuse(token, `is none of the chains: ${chainMeant(token.text)}`);
   return chain;
+}
+
+/** What was meant by a chain of iptables' own, or by a whole command line. */
+function chainMeant(text: string): string {
+  if (/^(-.*|.*ip6?tables(-\w+)*)$/.test(text))
+    return 'leave out iptables, -t, and -A or -I, and begin with the chain, such as TWINE_FORWARD or TWINE_NAT_POSTROUTING';
+  const name = text
+    .toUpperCase()
+    .replaceAll('-', '_')
+    .replace(/^TWINE_?/, '')
+    .replace(/^FILTER_/, '');
+  const meant =
+    TWINE_CHAINS.find(chain => [`TWINE_${name}`, `TWINE_NAT_${name}`].includes(chain)) ??
+    nearest(text, TWINE_CHAINS);
+  return meant === undefined
+    ? `a rule begins with one of ${TWINE_CHAINS.join(', ')}`
+    : `did you mean "${meant}"?`;
 }
 
 /** The chain that is jumped to from another of the same table. @throws RuleError */

@@ -89,6 +89,9 @@ const notrack: Extension = {
 const ZONES = { zone: undefined, 'zone-orig': 'original', 'zone-reply': 'reply' } as const;
 const ZONE_NAMES = Object.keys(ZONES) as (keyof typeof ZONES)[];
 
+const AFTER_RAW =
+  'cannot be expressed: nftables gives it to a connection that is known, which none is yet in the chains of raw';
+
 const connectionTracking: Extension = {
   name: 'CT',
   options: [
@@ -100,9 +103,10 @@ const connectionTracking: Extension = {
         excludes: ZONE_NAMES.filter(other => other !== name && (name === 'zone' || other === 'zone')),
       }),
     ),
-    ...['helper', 'timeout', 'ctevents', 'expevents'].map(
-      (name): OptionSpec => ({ names: [name], values: ['value'], refused: NO_SUCH }),
+    ...['helper', 'timeout', 'ctevents'].map(
+      (name): OptionSpec => ({ names: [name], values: ['value'], refused: AFTER_RAW }),
     ),
+    { names: ['expevents'], values: ['value'], refused: NO_SUCH },
   ],
   constraint: { tables: ['raw'] },
   notes: ['A zone is a number; `--zone mark` is refused.'],

@@ -69,8 +69,17 @@ export function readRange(
 /** A port by its number, or by the name that it has in services(5) for the protocol. @throws RuleError */
 export function readPort(token: Token, protocol: string, text = token.text): number {
   const port = parseNumber(text) ?? SERVICES[protocol]?.get(text);
-  if (port === undefined || port > UINT16_MAX) refuse(token, 'is no port: give a number from 0 to 65535');
+  if (port === undefined || port > UINT16_MAX) refuse(token, `is no port: ${portsMeant(text)}`);
   return port;
+}
+
+/** What was meant by several ports in one. */
+function portsMeant(text: string): string {
+  if (/^\d+-\d+$/.test(text)) return `did you mean ${text.replace('-', ':')}?`;
+  if (/^!./.test(text)) return 'the "!" stands before the option, with spaces around it';
+  return /^\d+(,\d+)+$/.test(text)
+    ? `several are taken by -m multiport, with --dports ${text.slice(0, 80)} or --sports`
+    : 'give a number from 0 to 65535';
 }
 
 /** `PORT[:PORT]`. @throws RuleError */
@@ -82,7 +91,11 @@ export function readPortRange(token: Token, protocol: string): Range {
 export function readProtocol(token: Token): number {
   const text = token.text.toLowerCase();
   const number = parseNumber(text) ?? PROTOCOLS.get(text);
-  if (number === undefined || number > UINT8_MAX) refuse(token, 'is no protocol: give a number up to 255');
+  if (number === undefined || number > UINT8_MAX)
+    refuse(
+      token,
+      `is no protocol: ${/^\w+[/,|+]\w+$/.test(text) ? 'give each a rule of its own' : 'give a number up to 255'}`,
+    );
   return number;
 }
 

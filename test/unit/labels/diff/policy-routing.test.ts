@@ -28,6 +28,8 @@ const FOUR = [
   '4: 32764 254 0',
   '4: 32765 229 all',
 ];
+/** Both halves are found in table 229 by the last rule. */
+const FOUR_OF_HALVES = FOUR.filter(text => !text.endsWith(' 0'));
 const SIX = FOUR.map(text => text.replace('4:', '6:'));
 
 for (const [text, table] of [
@@ -50,7 +52,17 @@ for (const [texts, expected] of [
   [[], []],
   [['10.0.0.0/8', 'fd00::/8'], []],
   [['0.0.0.0/0'], FOUR],
-  [['0.0.0.0/1', '128.0.0.0/1'], FOUR],
+  [['0.0.0.0/1'], FOUR],
+  [
+    ['0.0.0.0/1', '0.0.0.0/1', '::/1'],
+    [...FOUR, ...SIX],
+  ],
+  [['0.0.0.0/1', '128.0.0.0/1'], FOUR_OF_HALVES],
+  [['0.0.0.0/0', '128.0.0.0/1', '0.0.0.0/1'], FOUR_OF_HALVES],
+  [
+    ['::/1', '8000::/1', '0.0.0.0/1'],
+    [...FOUR, ...SIX.filter(text => !text.endsWith(' 0'))],
+  ],
   [['::/0', '10.0.0.0/8'], SIX],
   [
     ['::/1', '0.0.0.0/0'],

@@ -75,6 +75,10 @@ for (const [name, meant] of [
   ['host.docker.internal', 'host-gateway'],
   ['blackhole', 'unreachable'],
   ['none', 'unreachable'],
+  ['Unreachable', 'unreachable'],
+  ['Host-Gateway', 'host-gateway'],
+  ['host_gateway', 'host-gateway'],
+  ['docker0', 'host-gateway'],
 ] as const) {
   test(`${name} is asked of no resolver, and the right word is told`, () => {
     const app = routed({ main: '10.0.0.2' }, { [TO]: name });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '../../../../src/base/ip.js';
+import { FIRST_PRIORITY_BEFORE_TUNNEL } from '../../../../src/base/ownership.js';
 import { whyBypassed, whyOvertaken } from '../../../../src/labels/diff/bypass.js';
 import { withDigest } from '../../../../src/labels/diff/digest.js';
 import { routingRules } from '../../../../src/labels/diff/policy-routing.js';
@@ -323,7 +324,7 @@ for (const [what, labels, privateDns, isTold] of [
   test(`with ${what}, the resolver ${privateDns} of the LAN is ${isTold ? '' : 'not '}told`, () => {
     const keyed = Object.entries(labels).map(([network, to]) => [`twine.route.${network}`, to]);
     const app = routed({ main: '10.0.0.2 fd00::2' }, Object.fromEntries(keyed), {
-      gateways: { main: '10.0.0.1' },
+      gateways: { main: '::/0' in labels ? '10.0.0.1 fd00::1' : '10.0.0.1' },
     });
     const attachments = app.attachments.map(main => ({ ...main, subnets: [prefix('10.0.0.0/24')] }));
     const { diagnostics } = only([{ ...app, attachments, privateDns }, gw({ main: '10.0.0.3 fd00::3' })]);
@@ -331,6 +332,14 @@ for (const [what, labels, privateDns, isTold] of [
     assert.deepEqual([said.length, diagnostics.length], isTold ? [1, 1] : [0, 0]);
   });
 }
+
+test('where Docker tells no gateway of a container, as on Swarm’s overlay networks, it is given a `dns:`', () => {
+  const app = routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' });
+  const { diagnostics } = only([{ ...app, privateDns: '192.168.1.1' }, gw({ main: '10.0.0.3' })]);
+  assert.deepEqual(diagnostics, [
+    "app twine.route.0.0.0.0/0: this container's names are asked of 192.168.1.1, and these queries take the label's route: if that is a resolver of the LAN, which the gateway does not reach, give the container a `dns:` of its own",
+  ]);
+});
 
 const rule = (priority: number, table: number, rest: Partial<Rule> = {}): Rule => ({
   family: 4,
@@ -399,27 +408,35 @@ const wgQuick = (family: 4 | 6 = 4): Rule[] => [
   rule(32_765, 51_820, { family, isSelective: true, fwmark: { value: 51_820, mask: 0xffff_ffff } }),
 ];
 const halves = ['0.0.0.0/1', '128.0.0.0/1'];
-for (const [what, routes, rules, told] of [
-  ['of wg-quick beside the halves', halves, wgQuick(), '32765 (table 51820)'],
-  ['of wg-quick beside halves of IPv6', ['::/1', '8000::/1'], wgQuick(6), '32765 (table 51820)'],
-  ['of wg-quick beside halves of the other family', halves, wgQuick(6), undefined],
-  ['of wg-quick beside a label for the whole', ['0.0.0.0/0'], wgQuick(), undefined],
-  ['of wg-quick beside a label for a network', ['10.0.0.0/8'], wgQuick(), undefined],
-  ['that leads nowhere', halves, [rule(32_764, 0, { unreachable: true })], '32764 (unreachable)'],
-  ['behind main', halves, [rule(32_800, 200)], undefined],
-  ['before ours, which is told otherwise', halves, [rule(100, 200)], undefined],
-  ['of a full tunnel of dwgd', halves, [rule(32_765, 230, { protocol: 230 })], undefined],
+for (const [what, routes, rules, told, remedy] of [
+  ['of wg-quick beside one half', ['0.0.0.0/1'], wgQuick(), '32765 (table 51820)', 'or set labels for both'],
+  ['of wg-quick beside one half of IPv6', ['8000::/1'], wgQuick(6), '32765 (table 51820)', 'or set labels'],
+  ['of wg-quick beside one half of the other family', ['128.0.0.0/1'], wgQuick(6)],
+  ['of wg-quick beside the halves', halves, wgQuick()],
+  ['of wg-quick beside a label for the whole', ['0.0.0.0/0'], wgQuick()],
+  ['of wg-quick beside the whole and a half', ['0.0.0.0/0', '0.0.0.0/1'], wgQuick()],
+  ['of wg-quick beside a label for a network', ['10.0.0.0/8'], wgQuick()],
+  ['that leads nowhere', ['0.0.0.0/1'], [rule(32_764, 0, { unreachable: true })], '32764 (unreachable)'],
+  ['behind main', ['0.0.0.0/1'], [rule(32_800, 200)]],
+  ['before ours, which is told otherwise', ['0.0.0.0/1'], [rule(100, 200)]],
+  ['at the place of ours', ['0.0.0.0/0'], [rule(32_765, 200)]],
+  ['of a full tunnel of dwgd', ['0.0.0.0/1'], [rule(32_765, 230, { protocol: 230 })]],
 ] as const) {
-  test(`a policy rule ${what} is ${told ? 'told' : 'no matter'} where it comes after the halves`, () => {
-    const ours = routingRules({ routes: routes.map(text => ({ network: prefix(text) })) });
-    const why = whyOvertaken({ routes: routes.map(text => ({ network: prefix(text) })) }, () => [
-      ...KERNELS,
-      ...ours,
-      ...rules,
-    ]);
+  test(`a policy rule ${what} is ${told ? 'told' : 'no matter'} where it comes after ours`, () => {
+    const desired = { routes: routes.map(text => ({ network: prefix(text) })) };
+    const why = whyOvertaken(desired, () => [...KERNELS, ...routingRules(desired), ...rules]);
     assert.equal(/own \((.*)\) come after/.exec(why ?? '')?.[1], told);
+    assert.ok((why ?? '').includes(remedy ?? ''));
   });
 }
+
+test('behind rules that come before a full tunnel of dwgd those of wg-quick are told, with the one remedy', () => {
+  const desired = { routes: [{ network: prefix('0.0.0.0/0') }], firstPriority: FIRST_PRIORITY_BEFORE_TUNNEL };
+  assert.equal(
+    whyOvertaken(desired, () => [...KERNELS, ...routingRules(desired), ...wgQuick()]),
+    "policy rules of the container's own (32765 (table 51820)) come after the labels' routes, and before them once they are made anew: for one result in either order remove them",
+  );
+});
 
 for (const [what, filtered, options, told] of [
   ['is filtered', [4, 6], {}, ['10.0.0.3', 'fd00::3']],

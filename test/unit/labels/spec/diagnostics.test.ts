@@ -120,7 +120,7 @@ for (const [key, value, message] of [
   ],
   // Forwards.
   ['twine.nat.forward.', 'web', `"" is not a port: ${PORT}`],
-  ['twine.nat.forward.http', 'web', `"http" is not a port: ${PORT}`],
+  ['twine.nat.forward.http', 'web', '"http" is not a port: did you mean 80?'],
   ['twine.nat.forward.0', 'web', `"0" is not a port: ${PORT}`],
   ['twine.nat.forward.080', 'web', '"080" is not a port: did you mean 80?'],
   ['twine.nat.forward.65536', 'web', `"65536" is not a port: ${PORT}`],
@@ -133,8 +133,12 @@ for (const [key, value, message] of [
   ['twine.nat.forward.80', '', 'the value is empty: give one such as web:80'],
   ['twine.nat.forward.80', ':80', `"" ${DESTINATION}`],
   ['twine.nat.forward.80', 'web:', `"" is not a port: ${PORT}`],
-  ['twine.nat.forward.80', 'web:http', `"http" is not a port: ${PORT}`],
-  ['twine.nat.forward.80', 'web:80:80', `"web:80:80" ${DESTINATION}`],
+  ['twine.nat.forward.80', 'web:http', '"http" is not a port: did you mean 80?'],
+  [
+    'twine.nat.forward.80',
+    'web:80:80',
+    `"web:80:80" has more than one port: those of the container itself stand in the label's key, twine.nat.forward.80=web:80`,
+  ],
   ['twine.nat.forward.80', 'web; id', `"web; id" ${DESTINATION}`],
   ['twine.nat.forward.80', 'wеb', `"w\\u{435}b" ${DESTINATION}`],
   ['twine.nat.forward.80', '10.0.0.300', `"10.0.0.300" ${DESTINATION}`],

@@ -85,7 +85,7 @@ for (const [name, value, message] of [
   ['80 443', 'web', /did you mean 80,443\?/],
   ['80,443,', 'web', /a comma too many: did you mean "80,443"\?/],
   ['80tcp', 'web', /did you mean 80\/tcp\?/],
-  ['80.udp', 'web', /"udp" is not a port/],
+  ['80.udp', 'web', /did you mean 80\/udp\?/],
   ['80-udp', 'web', /did you mean 80\/udp\?/],
   ['*', 'web', /every port is 1-65535/],
   ['0', 'web', /"0" is not a port: give a whole number/],

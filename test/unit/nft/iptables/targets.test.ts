@@ -197,7 +197,7 @@ for (const [text, token, message] of [
   ['RAW_OUTPUT -j CT', 'CT', /needs --notrack or --zone/],
   ['RAW_OUTPUT -j CT --zone 5 --zone-orig 6', '--zone-orig', /cannot stand beside --zone/],
   ['RAW_OUTPUT -j CT --zone mark', 'mark', /is no number/],
-  ['RAW_OUTPUT -j CT --helper ftp', '--helper', /nftables has nothing for it/],
+  ['RAW_OUTPUT -j CT --helper ftp', '--helper', /which none is yet in the chains of raw/],
   ['RAW_OUTPUT -j REJECT', 'REJECT', /cannot stand in TWINE_RAW_OUTPUT/],
   ['OUTPUT -p tcp -j SYNPROXY', 'SYNPROXY', /cannot stand in TWINE_OUTPUT/],
   ['INPUT -j SYNPROXY', 'SYNPROXY', /needs -p tcp/],

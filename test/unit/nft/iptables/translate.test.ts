@@ -63,7 +63,8 @@ for (const [name, text, expected] of [
 
 for (const [text, token, message] of [
   ['', '', /the rule is empty/],
-  ['FORWARD -j ACCEPT', 'FORWARD', /begins with one of TWINE_INPUT/],
+  ['FORWARD -j ACCEPT', 'FORWARD', /did you mean "TWINE_FORWARD"/],
+  ['WHATEVER -j ACCEPT', 'WHATEVER', /begins with one of TWINE_INPUT/],
   ['TWINE_INPUT -j ACCEPTT', 'ACCEPTT', /did you mean "ACCEPT"/],
   ['TWINE_INPUT --dport 80 -j ACCEPT', '--dport', /put -p tcp before it/],
   ['TWINE_INPUT --ctstate NEW -j ACCEPT', '--ctstate', /put -m conntrack before it/],
