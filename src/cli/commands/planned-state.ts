@@ -86,8 +86,11 @@ export function printStates(
 
 /** A text with names in place of what is made up. */
 export function withNames(text: string, names: ReadonlyMap<string, string>): string {
-  // Whole words alone: one address may begin as another does.
-  return text.replace(/[0-9a-f.:]+(?:\/\d+)?/gi, word => names.get(word) ?? named(word, names) ?? word);
+  // Whole words alone: one address may begin as another does. One without a dot or a colon is none.
+  return text.replace(
+    /[0-9a-f]*[.:][0-9a-f.:]*(?:\/\d+)?/gi,
+    word => names.get(word) ?? named(word, names) ?? word,
+  );
 }
 
 /** An address with something behind it: `198.18.0.2:80`. */
