@@ -218,9 +218,8 @@ export class Sandboxes {
    */
   reconcileHostRoutes(routes: readonly DesiredRoute[], prune = true): ApplyResult {
     return this.#sessions.here(session => {
-      const supported = session.supportedRoutes(routes);
-      const { fallbacks, gateways, removals } = diffHostRoutes(supported, session.routes());
-      const changes = [...fallbacks, ...gateways, ...(prune ? removals : [])];
+      const next = diffHostRoutes(session.supportedRoutes(routes), session.routes());
+      const changes = [...next.fallbacks, ...next.gateways, ...(prune ? next.removals : [])];
       const { failures, mayLeak } = session.apply(changes);
       return { changes, failures, ...(mayLeak && { mayLeak }) };
     });
@@ -228,9 +227,8 @@ export class Sandboxes {
 
   /** The changes that would be made to the host's own routes of ours. Throws alike. */
   hostRouteChanges(routes: readonly DesiredRoute[]): readonly Change[] {
-    return this.#sessions.here(session =>
-      Object.values(diffHostRoutes(session.supportedRoutes(routes), session.routes())).flat(),
-    );
+    const next = this.#sessions.here(one => diffHostRoutes(one.supportedRoutes(routes), one.routes()));
+    return Object.values(next).flat();
   }
 
   #checkTampering(

@@ -36,7 +36,11 @@ function linked(): Pick<Daemon, 'labels'> {
         'twine.host.routes': '10.7.0.0/24',
       },
     }),
-    container('app', { networks: { lan: '10.9.0.3 fd09::3' }, labels: { 'twine.route.0.0.0.0/0': 'gw' } }),
+    container('app', {
+      networks: { lan: '10.9.0.3 fd09::3' },
+      gateways: { lan: '10.9.0.1 fd09::1' },
+      labels: { 'twine.route.0.0.0.0/0': 'gw' },
+    }),
   ];
   const overview = new Overview({ item: () => undefined });
   overview.planned(plan(containers), containers);
