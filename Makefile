@@ -125,7 +125,7 @@ plugin: build sbom ## dist/plugin, the managed plugin: docker plugin create dwgd
 
 package-test: setup-lab setup-package deb npm ## the packages on a fresh Debian 12 and 13, and beside a Docker of their own (root)
 	@lintian --fail-on error dist/packages/*.deb
-	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{reproducible,deb,npm,image}.test.js
+	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{reproducible,deb,npm,dockerfile,image}.test.js
 	@test/docker/inside node --test --test-reporter=spec dist/test/package/plugin.test.js
 	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' PACKAGE_ROOTS='$(PACKAGE_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
 

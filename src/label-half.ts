@@ -41,6 +41,7 @@ export class LabelHalf {
       },
     containers: () => this.#running?.status.containers() ?? [],
     rules: async name => this.#running?.status.rules(name),
+    survey: async () => this.#running?.status.survey(),
     inspect: async name => this.#running?.status.inspect(name),
     metrics: async () => this.#running?.status.metrics() ?? [],
   };

@@ -15,9 +15,11 @@ import { quote } from '../base/plain-text.js';
 import type { ComposeNetwork, Service } from './project.js';
 import { ComposeError, type Place } from './yaml-tree.js';
 
-/** 198.18.0.0/15 (RFC 2544), a /24 for each network; and a /64 of 2001:db8::/32 (RFC 3849). */
+/** 198.18.0.0/15 (RFC 2544), a part for each network; and a /64 of 2001:db8::/32 (RFC 3849). */
 const [FIRST, SECOND] = [198, 18] as const;
 const MAX_NETWORKS = 512;
+/** A bridge has no more ports than a /22 has addresses. Of more networks, none has so many containers. */
+const [ROOMY, MAX_ROOMY, NARROW] = [22, 128, 24] as const;
 
 /** A network with its subnets, and who has which address there. */
 export class Subnets {
@@ -30,7 +32,8 @@ export class Subnets {
   /** Subnets that are made up. */
   readonly madeUp: readonly Prefix[];
 
-  constructor(network: ComposeNetwork, index: number) {
+  /** @param index of the network among `count` of a project */
+  constructor(network: ComposeNetwork, index: number, count: number) {
     if (index >= MAX_NETWORKS) throw new RangeError(`more than ${MAX_NETWORKS} networks`);
     this.#network = network;
     const given = network.subnets.map(({ subnet, gateway, place }) => {
@@ -41,7 +44,9 @@ export class Subnets {
     const families = [...(network.hasIPv4 ? ([4] as const) : []), ...(network.hasIPv6 ? ([6] as const) : [])];
     const all = families.flatMap(family => {
       const own = given.filter(({ prefix }) => prefix.address.family === family);
-      return own.length > 0 ? own : [{ prefix: madeUp(family, index), gateway: undefined, isMadeUp: true }];
+      return own.length > 0
+        ? own
+        : [{ prefix: madeUp(family, index, count), gateway: undefined, isMadeUp: true }];
     });
     this.subnets = all.map(({ prefix }) => prefix);
     this.madeUp = all.flatMap(one => ('isMadeUp' in one ? [one.prefix] : []));
@@ -98,12 +103,14 @@ function readAddress(text: string | undefined, place: Place): Address | undefine
   return address;
 }
 
-function madeUp(family: 4 | 6, index: number): Prefix {
+function madeUp(family: 4 | 6, index: number, count: number): Prefix {
+  const length = count > MAX_ROOMY ? NARROW : ROOMY;
+  const offset = index << (32 - length);
   const bytes =
     family === 4
-      ? [FIRST, SECOND + (index >> 8), index & 0xff, 0]
+      ? [FIRST, SECOND + (offset >> 16), (offset >> 8) & 0xff, 0]
       : [0x20, 0x01, 0x0d, 0xb8, 0xd0, 0, index >> 8, index & 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
-  return { address: fromBytes(bytes), length: family === 4 ? 24 : 64 };
+  return { address: fromBytes(bytes), length: family === 4 ? length : 64 };
 }
 
 /** The address of a number on a subnet. */

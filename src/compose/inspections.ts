@@ -47,9 +47,9 @@ class WorldMaker {
   constructor(project: Project) {
     this.#project = project;
     this.#subnets = new Map(
-      [...project.networks].map(([key, network], index) => [
+      [...project.networks].map(([key, network], index, { length }) => [
         key,
-        { network, subnets: new Subnets(network, index), index },
+        { network, subnets: new Subnets(network, index, length), index },
       ]),
     );
   }

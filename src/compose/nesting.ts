@@ -1,8 +1,6 @@
 // How deep a YAML text is nested, told before it is parsed: for nesting without end the parser takes seconds, and then its
 // stack ends, at which V8 may end the process. Pure. Not here: how deep what was parsed is, aliases followed (yaml-tree.ts).
 
-import { Lexer } from 'yaml';
-
 /** What the lexer says before a scalar without quotes. */
 const SCALAR = '\u001f';
 /** What of its words is not in the text: the same, the begin of a document, an error in flow. */
@@ -12,14 +10,19 @@ const COUNTED_TWICE = 2;
 
 /**
  * Where a text is nested more than so deep, for certain; what is nested a little deeper may be missed.
+ * @param lexemes of the text, as yaml's Lexer has them
  * @returns line and column, which count from 1
  */
-export function deepPlace(text: string, most: number): { line: number; column: number } | undefined {
+export function deepPlace(
+  text: string,
+  lexemes: readonly string[],
+  most: number,
+): { line: number; column: number } | undefined {
   /** Columns at which something began that lines below may be part of. */
   const columns: number[] = [];
   let [offset, lineStart, brackets] = [0, 0, 0];
   let [isScalar, begins] = [false, true];
-  for (const lexeme of new Lexer().lex(text)) {
+  for (const lexeme of lexemes) {
     const isMark = MARKS.has(lexeme);
     if (!isMark && !isScalar && /^[[{]$/.test(lexeme)) brackets++;
     if (!isMark && !isScalar && /^[\]}]$/.test(lexeme)) brackets--;

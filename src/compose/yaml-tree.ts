@@ -3,7 +3,18 @@
 // (project.ts), variables (interpolate.ts).
 
 import type { Node } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
+  visit,
+} from 'yaml';
 import { UserError } from '../base/errors.js';
 import { plain, quote } from '../base/plain-text.js';
 import { MESSAGE_MAX, oneLine } from '../base/text.js';
@@ -83,7 +94,8 @@ export function newBudget(): Budget {
  * @throws ComposeError for what is no YAML, or too much
  */
 export function parseTree(file: string, text: string, budget = newBudget()): YamlTree {
-  const deep = deepPlace(text, MAX_DEPTH);
+  const lexemes = [...new Lexer().lex(text)];
+  const deep = deepPlace(text, lexemes, MAX_DEPTH);
   if (deep) throw new ComposeError({ file, ...deep }, TOO_DEEP);
   const lines = new LineCounter();
   const placeAt = (offset: number): Place => {
@@ -91,13 +103,7 @@ export function parseTree(file: string, text: string, budget = newBudget()): Yam
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
   try {
-    const document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      // Told by the reader: the package's own way takes the square of their number.
-      uniqueKeys: false,
-      logLevel: 'silent',
-    });
+    const document = composeFirst(lexemes, text.length, lines);
     const [error] = document.errors;
     if (error) throw new ComposeError(placeAt(error.pos[0]), firstLine(error.message));
     return new Reader(document, placeAt, budget).read(document.contents, 0);
@@ -105,6 +111,24 @@ export function parseTree(file: string, text: string, budget = newBudget()): Yam
     if (!(err instanceof RangeError)) throw err;
     throw new ComposeError(placeAt(0), 'it is nested too deeply');
   }
+}
+
+/** The first document of a text. The package's parseDocument() would take the text apart a second time. */
+function composeFirst(lexemes: readonly string[], length: number, lines: LineCounter): Document.Parsed {
+  const parser = new Parser(lines.addNewLine);
+  function* tokens(): ReturnType<Parser['end']> {
+    lines.addNewLine(0);
+    for (const lexeme of lexemes) yield* parser.next(lexeme);
+    yield* parser.end();
+  }
+  const composer = new Composer({
+    // Told by the reader: the package's own way takes the square of their number.
+    uniqueKeys: false,
+    logLevel: 'silent',
+  });
+  const [document] = composer.compose(tokens(), true, length);
+  // Of an empty text, too, there is one.
+  return document as Document.Parsed;
 }
 
 function firstLine(text: string): string {
@@ -116,11 +140,7 @@ class Reader {
   readonly #placeAt: (offset: number) => Place;
   readonly #budget: Budget;
 
-  constructor(
-    document: ReturnType<typeof parseDocument>,
-    placeAt: (offset: number) => Place,
-    budget: Budget,
-  ) {
+  constructor(document: Document.Parsed, placeAt: (offset: number) => Place, budget: Budget) {
     this.#placeAt = placeAt;
     this.#budget = budget;
     visit(document, {

@@ -2,7 +2,7 @@
 // whole. Pure. Not here: what they mean (answers.ts), the same for everybody else (docs/openapi.json).
 
 import { flag, listOf, number, object, oneOf, optional, text } from '../docker/json-shape.js';
-import type { Inspection, Status } from './answers.js';
+import type { Inspection, LabelSurvey, Status } from './answers.js';
 
 const WHOSE = "the daemon's";
 const texts = listOf(text);
@@ -46,6 +46,15 @@ const INSPECTION = object({
   ...{ parts: listOf(part), notInForce: problems },
 });
 
+const told = object({
+  ...{ container: text, key: text, message: text },
+  risk: optional(oneOf('host-dns', 'ipv6', 'lan-dns', 'open-way', 'internal', 'answers')),
+});
+const SURVEY = object({
+  ...{ told: listOf(told), firewalls: listOf(object({ container: text, message: text })) },
+  hasHostRoutes: flag,
+});
+
 /** @throws DecodeError that names the first field that is not as it is to be */
 export function checkStatus(answer: unknown): asserts answer is Status {
   STATUS(answer, 'answer', WHOSE);
@@ -54,4 +63,9 @@ export function checkStatus(answer: unknown): asserts answer is Status {
 /** @throws DecodeError, alike */
 export function checkInspection(answer: unknown): asserts answer is Inspection {
   INSPECTION(answer, 'answer', WHOSE);
+}
+
+/** @throws DecodeError, alike */
+export function checkSurvey(answer: unknown): asserts answer is LabelSurvey {
+  SURVEY(answer, 'answer', WHOSE);
 }

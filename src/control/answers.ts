@@ -167,6 +167,22 @@ export interface Rules {
   readonly nft?: string;
 }
 
+/** What there is to say of labels, as `dwgd doctor` tells it. */
+export interface LabelSurvey {
+  /** Of labels that are not in force, or at whose risk something goes another way. */
+  readonly told: readonly {
+    readonly container: string;
+    readonly key: string;
+    readonly message: string;
+    /** Absent: the label is not in force. */
+    readonly risk?: 'host-dns' | 'ipv6' | 'lan-dns' | 'open-way' | 'internal' | 'answers';
+  }[];
+  /** What firewalls of gateways' own drop, by containers. */
+  readonly firewalls: readonly { readonly container: string; readonly message: string }[];
+  /** Whether labels ask for routes of the host. */
+  readonly hasHostRoutes: boolean;
+}
+
 /** One thing that a packet meets on its way. */
 export interface WayStep {
   readonly kind: 'route' | 'rule' | 'translation' | 'mark' | 'limit';

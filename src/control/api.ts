@@ -24,6 +24,7 @@ const STATUS_OF: ReadonlyMap<string | undefined, number> = new Map([
 export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListener {
   const router = express.Router();
   const status = oneAtATime(() => statusOf(daemon));
+  const survey = oneAtATime(async () => daemon.labels?.survey());
   router.get(`/${API_VERSION}/status`, async (_request, response) => answer(response, 200, await status()));
   router.get(`/${API_VERSION}/inspect/:name`, async ({ params: { name } }, response) => {
     const known = name.length <= MAX_NAME ? await inspect(daemon, name) : undefined;
@@ -36,6 +37,11 @@ export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListe
   router.get(`/${API_VERSION}/explain/:name`, async ({ params: { name }, url }, response) =>
     answerWay(response, { name, url }, daemon.explain),
   );
+  router.get(`/${API_VERSION}/survey`, async (_request, response) => {
+    const known = await survey();
+    if (known) answer(response, 200, known);
+    else answer(response, 503, { error: 'what labels come to is not known now' });
+  });
   router.get('/health', (_request, response) => {
     const health = healthOf(daemon);
     answer(response, health.healthy ? 200 : 503, health);

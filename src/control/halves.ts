@@ -1,7 +1,15 @@
 // What the two halves of the daemon give to whoever asks for their state. Types only. Not here: their answers
 // (answers.ts), the halves, which know nothing of each other (driver/status.ts, labels/status.ts).
 
-import type { HalfHealth, Inspection, LabelledStatus, NetworkStatus, Rules, Way } from './answers.js';
+import type {
+  HalfHealth,
+  Inspection,
+  LabelledStatus,
+  LabelSurvey,
+  NetworkStatus,
+  Rules,
+  Way,
+} from './answers.js';
 import type { Sample } from './exposition.js';
 
 /** What may be inspected, of one half; undefined where the half knows nothing of that name. */
@@ -23,6 +31,8 @@ export interface LabelsHalf extends Half {
   containers(): readonly LabelledStatus[];
   /** @param name of a container, its id or the beginning of it */
   rules(name: string): Promise<Rules | undefined>;
+  /** Undefined while not all that they depend on is known. */
+  survey(): Promise<LabelSurvey | undefined>;
 }
 
 /**

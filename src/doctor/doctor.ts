@@ -2,6 +2,7 @@
 // is run. Not here: how it is printed (cli/commands/doctor.ts).
 
 import { messageOf, UserError } from '../base/errors.js';
+import type { LabelSurvey } from '../control/answers.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import type { NetworkOptions } from '../driver/spec/model.js';
@@ -31,6 +32,8 @@ export interface DoctorOptions {
   readonly labels?: LabelRules;
   /** Why the configuration would be refused. */
   readonly configuration?: string;
+  /** Asks the daemon for what it knows of labels; throws UserError where that gives no answer. */
+  readonly askDaemon?: () => Promise<LabelSurvey>;
 }
 
 /** Seams for tests. */
@@ -66,7 +69,7 @@ async function gather(options: DoctorOptions, { root = '', ...kernel }: DoctorPa
       service,
       daemon: probeDaemon(tree),
       managers: probeManagers(tree, service.active, hasForeignRules()),
-      labels: await readLabels(api, docker, options.labels),
+      labels: await readLabels(api, docker, options),
       permissions: await probeFiles(tree, database, networks),
       rootless: users,
       links: probeLinks([...ifnames.filter(name => name !== undefined), ...rootlessIfnames]),
@@ -99,14 +102,22 @@ const NO_LABELS: LabelFacts = { told: [], firewalls: [], hasHostRoutes: false };
 async function readLabels(
   api: DockerApi,
   { hasLabels }: DockerProbe,
-  options: DoctorOptions['labels'],
+  { labels, askDaemon }: DoctorOptions,
 ): Promise<LabelFacts> {
-  if (!hasLabels || !options) return NO_LABELS;
+  if (!hasLabels || !labels) return NO_LABELS;
+  const known = await askDaemon?.().catch(unlessBug);
+  if (known) return known;
+  // Each container with labels costs a question to Docker.
   const { surveyLabels } = await import('../labels/survey.js');
   try {
-    const { diagnostics, failures, ...survey } = await surveyLabels(api, options);
-    return { told: diagnostics, ...survey, ...(failures[0] !== undefined && { unread: failures[0] }) };
+    const { failures, ...survey } = await surveyLabels(api, labels);
+    return { ...survey, ...(failures[0] !== undefined && { unread: failures[0] }) };
   } catch (err) {
     return { ...NO_LABELS, unread: messageOf(err) };
   }
+}
+
+/** A daemon that does not run, or knows nothing now, is no fault of the labels. */
+function unlessBug(err: unknown): undefined {
+  if (!(err instanceof UserError)) throw err;
 }

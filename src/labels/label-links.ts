@@ -4,6 +4,7 @@
 import { type Address, formatAddress, formatPrefix } from '../base/ip.js';
 import type { ForwardStatus, LabelLinks, RouteStatus } from '../control/answers.js';
 import type { Led } from './controller/overview.js';
+import type { DesiredRoute, SandboxDesired } from './diff/state.js';
 import type { Attachment, ContainerView } from './discovery/container.js';
 import type { ResolvedSandbox } from './planner/sandbox-plan.js';
 import { diagnostic } from './spec/diagnostics.js';
@@ -14,7 +15,11 @@ import { formatPorts } from './spec/ports.js';
 type Holders = ReadonlyMap<string, readonly { readonly networkId: string; readonly name: string }[]>;
 
 /** By the containers' ids; of those only whose labels lead somewhere. */
-export function labelLinksOf({ containers, resolved, hostRoutes }: Led): ReadonlyMap<string, LabelLinks> {
+export function labelLinksOf({
+  containers,
+  resolved,
+  hostRoutes,
+}: Pick<Led, 'containers' | 'resolved' | 'hostRoutes'>): ReadonlyMap<string, LabelLinks> {
   const holders = holdersAmong(containers);
   const found = new Map<string, LabelLinks>();
   const add = (id: string, links: LabelLinks): void => {
@@ -113,4 +118,23 @@ function forwardStatus(
 /** The id of the container whose label a forward comes from. */
 function askedBy({ intent }: ResolvedSandbox, key: string): string | undefined {
   return intent.forwards.find(one => one.intent.key === key)?.container.id;
+}
+
+/** The labelled containers of a namespace, by their names. */
+export function labelledIn(
+  { netns: { key } }: Pick<SandboxDesired, 'netns'>,
+  containers: readonly ContainerView[],
+): string {
+  return containers
+    .flatMap(({ netns, labels, name }) => (netns?.key === key && labels.size > 0 ? [name] : []))
+    .join(', ');
+}
+
+/** Routes of the host by one of the container's addresses. */
+export function hostRoutesBy(
+  { attachments }: ContainerView,
+  routes: readonly DesiredRoute[],
+): DesiredRoute[] {
+  const own = new Set(attachments.flatMap(({ addresses }) => addresses.map(formatAddress)));
+  return routes.filter(({ gateway }) => gateway && own.has(formatAddress(gateway)));
 }

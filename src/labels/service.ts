@@ -13,11 +13,12 @@ import { GatewayWatch } from './controller/gateway-watch.js';
 import { LabelLock } from './controller/lock.js';
 import { Reconciler } from './controller/reconciler.js';
 import { summary } from './controller/reporter.js';
-import type { Change } from './diff/state.js';
+import type { Change, SandboxDesired } from './diff/state.js';
 import type { ContainerView, HostForwarding } from './discovery/container.js';
 import { Containers } from './discovery/containers.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
+import { firewallNotices } from './namespace/firewalls.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
 import type { ApplyResult } from './namespace/outcome.js';
 import { Sandboxes } from './namespace/sandbox.js';
@@ -94,6 +95,11 @@ class LabelContext {
     return this.host.forwarding(this.#nft);
   }
 
+  /** What a namespace's own firewalls do to what is to be forwarded there. */
+  notices(desired: SandboxDesired): readonly string[] {
+    return firewallNotices(desired, this.#netns, this.#nft);
+  }
+
   close(): void {
     this.#lock.release();
     this.sandboxes.close();
@@ -152,6 +158,8 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     status: new LabelsStatus({
       overview: reconcile.overview,
       compare: desired => sandboxes.compare(desired),
+      notices: desired => context.notices(desired),
+      hostRouteChanges: routes => host.within(() => sandboxes.hostRouteChanges(routes)),
     }),
     containers: () => (reconcile.overview.listing ? undefined : reconcile.overview.led.containers),
     async close() {

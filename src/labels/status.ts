@@ -1,21 +1,34 @@
 // The labels' half of what the daemon tells of itself. Not here: how it is asked for (control/), what is in force
 // (controller/overview.ts), a single namespace (namespace/sandbox.ts).
 
+import { setImmediate as turn } from 'node:timers/promises';
 import { messageOf } from '../base/errors.js';
 import { plain } from '../base/plain-text.js';
-import type { ComparedPart, HalfHealth, LabelledState, LabelledStatus, Rules } from '../control/answers.js';
+import type {
+  ComparedPart,
+  HalfHealth,
+  LabelledState,
+  LabelledStatus,
+  LabelSurvey,
+  Rules,
+} from '../control/answers.js';
 import type { Sample } from '../control/exposition.js';
 import type { LabelsHalf } from '../control/halves.js';
 import type { Overview } from './controller/overview.js';
-import { compareState } from './diff/compare.js';
-import type { SandboxDesired } from './diff/state.js';
+import { compareHostRoutes, compareState } from './diff/compare.js';
+import type { Change, DesiredRoute, SandboxDesired } from './diff/state.js';
 import type { ContainerView } from './discovery/container.js';
-import { labelLinksOf } from './label-links.js';
+import { hostRoutesBy, labelLinksOf, labelledIn } from './label-links.js';
 import type { ComparedSandbox } from './namespace/sandbox.js';
+import type { Diagnostic } from './spec/intent.js';
 
-interface StatusParts {
+export interface StatusParts {
   readonly overview: Overview;
   readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
+  /** What firewalls of a namespace's own do to what is to be forwarded there. */
+  readonly notices: (desired: SandboxDesired) => readonly string[];
+  /** The changes that would be made to the host's routes. */
+  readonly hostRouteChanges: (desired: readonly DesiredRoute[]) => readonly Change[];
 }
 
 /** The shortest beginning of an id that is taken for one. */
@@ -53,6 +66,26 @@ export class LabelsStatus implements LabelsHalf {
     return { ...known, nft: printTable(table) };
   }
 
+  async survey(): Promise<LabelSurvey | undefined> {
+    const { overview, notices } = this.#parts;
+    if (overview.listing || overview.labelled().some(({ unverifiedLabelKeys }) => unverifiedLabelKeys))
+      return undefined;
+    const { containers, sandboxes, diagnostics, hostRoutes } = overview.led;
+    const firewalls: { container: string; message: string }[] = [];
+    for (const desired of sandboxes.filter(({ forwarding }) => forwarding)) {
+      const container = labelledIn(desired, containers);
+      firewalls.push(...notices(desired).map(message => ({ container, message })));
+      // Each takes a millisecond, and Docker's calls do not wait for all of them.
+      await turn();
+    }
+    const named = ({ container, key, message, risk }: Diagnostic): LabelSurvey['told'][number] => ({
+      ...{ container, key, message },
+      ...(risk && { risk }),
+    });
+    const told = diagnostics.filter(({ once }) => once === undefined).map(named);
+    return { told, firewalls, hasHostRoutes: hostRoutes.length > 0 };
+  }
+
   #find(name: string): ContainerView | undefined {
     return this.#parts.overview.labelled().find(one => isCalled(one, name));
   }
@@ -67,7 +100,7 @@ export class LabelsStatus implements LabelsHalf {
       kind: 'container',
       id: container.id,
       name: shown,
-      parts: [this.#comparedPart(shown, container)],
+      parts: [this.#comparedPart(shown, container), ...this.#hostPart(shown, container)],
       notInForce: status?.notInForce ?? [],
     };
   }
@@ -88,6 +121,22 @@ export class LabelsStatus implements LabelsHalf {
       };
     } catch (err) {
       return { title, problem: messageOf(err), comparisons: [] };
+    }
+  }
+
+  /** The host's routes by the container, where there are any or are to be. */
+  #hostPart(name: string, container: ContainerView): ComparedPart[] {
+    const title = `routes of the host by ${name}`;
+    const { hostRoutes } = this.#parts.overview.led;
+    try {
+      const comparisons = compareHostRoutes(
+        hostRoutesBy(container, hostRoutes),
+        container.attachments.flatMap(({ addresses }) => addresses),
+        this.#parts.hostRouteChanges(hostRoutes),
+      );
+      return comparisons.length > 0 ? [{ title, comparisons }] : [];
+    } catch (err) {
+      return [{ title, problem: messageOf(err), comparisons: [] }];
     }
   }
 

@@ -3,30 +3,25 @@
 
 import { UserError } from '../base/errors.js';
 import { createLog } from '../base/log.js';
+import type { LabelSurvey } from '../control/answers.js';
 import type { DockerApi } from '../docker/api-client.js';
-import { Netns, NetnsSwitch } from '../netlink/netns.js';
+import { NetnsSwitch } from '../netlink/netns.js';
 import { Nft } from '../nft/client.js';
-import { legacyForwardChains } from '../nft/legacy-tables.js';
-import type { SandboxDesired } from './diff/state.js';
 import { Host } from './discovery/host.js';
-import { readFirewalls, withFirewalls } from './namespace/firewalls.js';
+import { labelledIn } from './label-links.js';
+import { firewallNotices } from './namespace/firewalls.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
 import { type LabelRules, observe } from './observation.js';
 import { ReliedContainers } from './relied-containers.js';
-import type { Diagnostic } from './spec/intent.js';
 
 /** What there is to say. */
-export interface LabelSurvey {
-  readonly diagnostics: readonly Diagnostic[];
-  /** What firewalls of gateways' own drop, by containers. */
-  readonly firewalls: readonly { readonly container: string; readonly message: string }[];
-  readonly hasHostRoutes: boolean;
+interface FreshSurvey extends LabelSurvey {
   /** Lines that the reading would have logged: containers that Docker cannot inspect. */
   readonly failures: readonly string[];
 }
 
 /** @throws Error when Docker does not list containers; OpError when the host's namespace cannot be entered */
-export async function surveyLabels(api: DockerApi, options: LabelRules): Promise<LabelSurvey> {
+export async function surveyLabels(api: DockerApi, options: LabelRules): Promise<FreshSurvey> {
   const nft = openNft();
   const netns = await NetnsSwitch.open();
   const host = new Host(netns);
@@ -51,15 +46,14 @@ export async function surveyLabels(api: DockerApi, options: LabelRules): Promise
       found = await world.list(false);
       plan = planner.plan(world.snapshot(found));
     }
-    const namesOf = ({ netns: { key } }: SandboxDesired): string =>
-      found
-        .flatMap(({ netns, labels, name }) => (netns?.key === key && labels.size > 0 ? [name] : []))
-        .join(', ');
     const firewalls = plan.sandboxes.flatMap(desired =>
-      (nft ? noticesIn(desired, netns, nft) : []).map(message => ({ container: namesOf(desired), message })),
+      (nft ? firewallNotices(desired, netns, nft) : []).map(message => ({
+        container: labelledIn(desired, found),
+        message,
+      })),
     );
-    const diagnostics = plan.diagnostics.filter(({ once }) => once === undefined);
-    return { diagnostics, firewalls, hasHostRoutes: plan.hostRoutes.length > 0, failures };
+    const told = plan.diagnostics.filter(({ once }) => once === undefined);
+    return { told, firewalls, hasHostRoutes: plan.hostRoutes.length > 0, failures };
   } finally {
     host.close();
     netns.close();
@@ -74,25 +68,5 @@ function openNft(): Nft | undefined {
   } catch (err) {
     if (err instanceof UserError) return undefined;
     throw err;
-  }
-}
-
-/** What a namespace's own firewalls do to what is to be forwarded there. */
-function noticesIn(desired: SandboxDesired, netns: NetnsSwitch, nft: Nft): readonly string[] {
-  if (!desired.forwarding) return [];
-  let target: Netns;
-  try {
-    target = new Netns(desired.netns.path);
-  } catch {
-    // It is gone by now.
-    return [];
-  }
-  try {
-    if (target.key !== desired.netns.key) return [];
-    const read = () =>
-      withFirewalls(desired, {}, families => readFirewalls(nft, legacyForwardChains, families, undefined));
-    return netns.within(target, read).notices ?? [];
-  } finally {
-    target.close();
   }
 }

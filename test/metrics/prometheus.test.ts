@@ -55,11 +55,11 @@ function get(at: number, path: string): Promise<string> {
 
 before(async () => {
   const asked = await AskedDriver.make();
-  const { overview, compare, close } = await overviewOf();
+  const { parts, close } = await overviewOf();
   // A tunnel that has been used, and calls that come in between.
   asked.counted = { lastHandshake: Date.now(), rxBytes: 1024n, txBytes: 512n };
   const calls = setInterval(() => asked.calls.count('NetworkDriver.Join', 200, 5), 100);
-  const labels = new LabelsStatus({ overview, compare });
+  const labels = new LabelsStatus(parts);
   const metrics = new Metrics({ version: '1.2.3', started: new Date(), driver: asked.status, labels });
   port = await MetricsPort.open(createMetricsApi(metrics), { host: '127.0.0.1', port: 0 });
   web = await freePort();

@@ -7,10 +7,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { blocksOf, blockWith } from '../support/page-blocks.js';
+import { pageBlock, typedIn } from '../support/page-blocks.js';
 import { CHECKOUT, debOf, Machine, makeLater, RELEASES } from './machine.js';
 
-const README = 'README.md';
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-newcomer-'));
 const laterDeb = join(folder, 'dwgd-later.deb');
 before(() => makeLater(laterDeb));
@@ -20,6 +19,9 @@ const tunnels = { skip: !hasWireGuard && 'this kernel has no WireGuard' };
 const NO_LOSS = / 0% packet loss/;
 /** Of a busybox that sleeps, for an image whose program would make a tunnel: the driver makes this one. */
 const GATEWAY = 'lscr.io/linuxserver/wireguard';
+
+/** A container on the network of README's ifname mode. */
+const IN_IFNAME = 'README.md: ifname mode: the WireGuard interface is on this host (3)';
 
 /** A root folder has no kernel's package, and wireguard-tools would bring one. */
 const KERNEL = `mkdir -p /tmp/kernel/DEBIAN
@@ -67,8 +69,8 @@ for (const { suite, debian, needsNode } of RELEASES) {
     after(() => machine?.end());
 
     test('docs/packages.md: the package is installed, and its service runs', async () => {
-      const blocks = blocksOf('docs/packages.md').filter(({ text }) => text.includes('apt-get install'));
-      await paste(blocks[needsNode ? 1 : 0]!.text, '/mnt/packages');
+      const name = needsNode ? 'docs/packages.md: Debian (2)' : 'docs/packages.md: Debian';
+      await paste(pageBlock(name), '/mnt/packages');
       assert.equal(await machine.until('systemctl is-active dwgd'), 'active');
     });
 
@@ -76,11 +78,11 @@ for (const { suite, debian, needsNode } of RELEASES) {
       'README: a wg0 of this host, a network, a container whose ping comes back by its tunnel',
       tunnels,
       async () => {
-        await paste(blockWith(README, 'sh', 'wg-quick@wg0'));
-        assert.match(await paste(blockWith(README, 'sh', 'docker network create', 'docker run')), NO_LOSS);
+        await paste(pageBlock('README.md: ifname mode: the WireGuard interface is on this host'));
+        assert.match(await paste(pageBlock('README.md: dwgd')), NO_LOSS);
         await machine.sh('docker network rm dwgd-net');
-        await paste(blockWith(README, 'sh', '-o dwgd.ifname=wg0 \\\n', ' dwgd-net\n'));
-        const shown = await paste(blockWith(README, 'sh', "sh -c 'ip a; ping"));
+        await paste(pageBlock('README.md: ifname mode: the WireGuard interface is on this host (2)'));
+        const shown = await paste(pageBlock(IN_IFNAME));
         assert.match(shown, /: wg0: <.*\n.*\n? *inet 10\.0\.0\.\d+\/24/);
         assert.match(shown, NO_LOSS);
       },
@@ -96,14 +98,21 @@ for (const { suite, debian, needsNode } of RELEASES) {
         ip netns exec remote bash -c 'wg set wg0 listen-port 51820 private-key <(wg genkey)'
         ip -n remote addr add 10.0.1.1/24 dev wg0; ip -n remote link set wg0 up
         echo 192.0.2.2 vpn.example.com >> /etc/hosts`);
-      const [, command, key] = /^\$ (.*)\n(.*)\n$/.exec(blockWith(README, 'console', 'dwgd pubkey'))!;
-      assert.equal(await paste(command!), key);
-      const remote = blockWith(README, 'sh', 'wg set wg0 peer');
+      const [{ command, shown }] = typedIn(
+        pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere'),
+      ) as [ReturnType<typeof typedIn>[number]];
+      assert.equal(`${await paste(command)}\n`, shown);
+      const remote = pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (2)');
       const own = (await paste(`ip netns exec remote bash -e <<'PAGE'\n${remote}PAGE`)).split('\n').at(-1)!;
       assert.match(own, /^[\w+/]{43}=$/);
       const placeholder = 'the public key of the remote interface';
-      await paste(blockWith(README, 'sh', placeholder).replace(placeholder, own));
-      assert.match(await paste(blockWith(README, 'sh', '--network=dwgd-net-2')), NO_LOSS);
+      const create = pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (3)');
+      assert.ok(create.includes(placeholder));
+      await paste(create.replace(placeholder, own));
+      assert.match(
+        await paste(pageBlock('README.md: pubkey mode: the WireGuard peer is elsewhere (4)')),
+        NO_LOSS,
+      );
       await machine.sh('docker network rm dwgd-net-2; ip netns del remote');
     });
 
@@ -115,7 +124,8 @@ for (const { suite, debian, needsNode } of RELEASES) {
     const NOWHERE = 'unreachable|No route';
 
     test('README: what a label sends by a gateway goes by that, and nowhere while it is stopped', async () => {
-      const pair = blockWith(README, 'yaml', `image: ${GATEWAY}\n`, 'twine.route.0.0.0.0/0=vpn');
+      const pair = pageBlock('README.md: dwgd (2)');
+      assert.ok(pair.includes(`image: ${GATEWAY}\n`));
       await machine.sh(`mkdir /root/pair; cat > /root/pair/compose.yml << 'PAGE'\n${pair}PAGE`);
       assert.match(await machine.sh('dwgd plan /root/pair/compose.yml'), /default via|0\.0\.0\.0\/0/);
       await compose('up -d');
@@ -163,7 +173,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
           await machine.sh(`docker exec ${app} sh -c 'killall -INT ping; sleep 1; cat /pings'`),
           NO_LOSS,
         );
-        assert.match(await paste(blockWith(README, 'sh', "sh -c 'ip a; ping")), NO_LOSS);
+        assert.match(await paste(pageBlock(IN_IFNAME)), NO_LOSS);
       },
     );
 
@@ -174,7 +184,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
         await machine.sh('docker network rm dwgd-net; systemctl disable --now wg-quick@wg0');
         await machine.sh('rm /etc/wireguard/wg0.conf');
       }
-      await paste(blockWith('docs/packages.md', 'sh', 'apt-get purge'));
+      await paste(pageBlock('docs/packages.md: Debian (3)'));
       await machine.sh(
         'apt-get purge --autoremove wireguard-tools libnftables1; ip link del to-remote || true',
       );

@@ -41,6 +41,8 @@ export class HealthyHost {
   readonly root = mkdtempSync(join(tmpdir(), 'dwgd-doctor-'));
   /** Answers by path; a number is a status. */
   readonly answers = new Map<string, unknown>();
+  /** Paths that Docker was asked for. */
+  readonly asked: string[] = [];
   readonly options: { -readonly [Key in keyof DoctorOptions]: DoctorOptions[Key] };
   /** This kernel need not have WireGuard. */
   parts: DoctorParts = {
@@ -73,6 +75,7 @@ export class HealthyHost {
     host.#furnish();
     const server = createHttpServer(({ url = '' }, response) => {
       const path = url.split('?')[0]!;
+      host.asked.push(path);
       const answer = host.answers.get(path) ?? 404;
       if (typeof answer === 'number') response.statusCode = answer;
       response.end(typeof answer === 'number' ? '{}' : JSON.stringify(answer));

@@ -1,17 +1,14 @@
 // What is in force of some labels, after a pass over a namespace that is not there: one container whose labels are, one with
 // a label that has a mistake, one that is not running.
 import { pino } from 'pino';
-import type { Overview } from '../../src/labels/controller/overview.js';
 import { Reconciler } from '../../src/labels/controller/reconciler.js';
-import type { SandboxDesired } from '../../src/labels/diff/state.js';
-import type { ComparedSandbox } from '../../src/labels/namespace/sandbox.js';
+import type { StatusParts } from '../../src/labels/status.js';
 import { FakeNamespace } from './fake-namespace.js';
 import { REF } from './fake-sandbox.js';
 import { container, plan } from './label-world.js';
 
 interface Asked {
-  readonly overview: Overview;
-  readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
+  readonly parts: StatusParts;
   close(): void;
 }
 
@@ -40,5 +37,13 @@ export async function overviewOf(): Promise<Asked> {
     reconcile.close();
     sandboxes.close();
   };
-  return { overview: reconcile.overview, compare: desired => sandboxes.compare(desired), close };
+  return { parts: partsOf(reconcile.overview, desired => sandboxes.compare(desired)), close };
+}
+
+/** Where there is no host, and no namespace has a firewall of its own. */
+export function partsOf(
+  overview: StatusParts['overview'],
+  compare: StatusParts['compare'] = () => undefined,
+): StatusParts {
+  return { overview, compare, notices: () => [], hostRouteChanges: () => [] };
 }

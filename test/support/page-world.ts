@@ -11,6 +11,7 @@ import { findContainer } from '../../src/labels/find-container.js';
 import { LabelsStatus } from '../../src/labels/status.js';
 import { addPage } from '../../src/page/page-api.js';
 import { container, plan } from './label-world.js';
+import { partsOf } from './overview.js';
 import { askWay } from './ways.js';
 
 const KEY = 'QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=';
@@ -29,7 +30,7 @@ export class PageWorld {
       metrics: async () => [],
       networks: async () => this.networks,
     };
-    const labels = new LabelsStatus({ overview: this.#overview, compare: () => undefined });
+    const labels = new LabelsStatus(partsOf(this.#overview));
     const explain: AskWay = async (name, to) => askWay(findContainer(name, this.#containers).name, to);
     this.daemon = { version: '1.2.3', started: new Date(), driver, labels, explain };
     this.networks = networks;

@@ -6,6 +6,7 @@ import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'no
 import { after, before, test } from 'node:test';
 import { eventually, sh, wg, withoutEngine } from './lab.js';
 import { Container, createNetwork, demand } from './libnetwork.js';
+import { AS_ROOT, pageBlock } from './page-blocks.js';
 import { withUnitCapabilities } from './unit-capabilities.js';
 
 const UNIT = '/etc/systemd/system/dwgd.service';
@@ -182,8 +183,19 @@ export function serviceTests(): void {
     await sh(`rm ${DROP_IN}/core.conf`);
   });
 
+  test('a seed in a file is read as README has it', async () => {
+    await inside(AS_ROOT + pageBlock('README.md: Security'));
+    assert.equal(statSync('/etc/dwgd').mode & 0o777, 0o700);
+    assert.equal(statSync('/etc/dwgd/seed').mode & 0o777, 0o600);
+    const seed = readFileSync('/etc/dwgd/seed', 'utf8').trimEnd();
+    const key = await inside('dwgd pubkey --seedfile /etc/dwgd/seed -i 10.0.1.2');
+    assert.equal(key, await inside(`dwgd pubkey -s ${seed} -i 10.0.1.2`));
+    assert.match(key, /^\S{43}=$/);
+    await sh('rm -r /etc/dwgd');
+  });
+
   test('without rootless Dockers it has two capabilities', async () => {
-    await restartWith('no-rootless.conf', readFileSync(NO_ROOTLESS, 'utf8'));
+    await inside(AS_ROOT + pageBlock('README.md: Rootless Docker (3)'));
     const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
     // CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
     assert.match(await inside(status), /^CapEff:\s+0*201000$/m);
@@ -193,7 +205,7 @@ export function serviceTests(): void {
   test('with these two, networks work', tunnels, () => tryNetwork('without'));
 
   test('systemctl stop ends it well, and its sockets with it', async () => {
-    await sh(`rm ${DROP_IN}/no-rootless.conf`);
+    await sh('rm -r /etc/systemd/system/dwgd.service.d');
     await inside('systemctl stop dwgd');
     assert.equal(
       await property('Result'),

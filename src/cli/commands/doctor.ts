@@ -2,6 +2,8 @@
 
 import { UserError } from '../../base/errors.js';
 import { oneLine } from '../../base/text.js';
+import { checkSurvey } from '../../control/answer-shapes.js';
+import { CONTROL_SOCKET } from '../../control/paths.js';
 import type { DaemonOptions } from '../../daemon.js';
 import { findDockerHost } from '../../docker/docker-host.js';
 import type { Finding } from '../../doctor/checks/finding.js';
@@ -9,7 +11,10 @@ import { type DoctorOptions, examine } from '../../doctor/doctor.js';
 import { UsageError } from '../settings/flag-values.js';
 import { DEFAULTS, daemonOptions } from '../settings/settings-table.js';
 import type { Resolved } from '../settings/sources.js';
+import { askDaemon } from './control-client.js';
 
+/** How long the daemon may take, in milliseconds. */
+const WITHIN_MS = 3_000;
 /** Of a sentence, in bytes. */
 const SENTENCE_MAX = 4096;
 
@@ -40,6 +45,7 @@ export async function doctorOptions(read: Promise<Resolved>, dockerHost?: string
     dockerHost: findDockerHost(dockerHost ?? options.dockerHost),
     ...{ database, rootless, rootlessIfnames },
     ...(labels && { labels }),
+    askDaemon: () => askDaemon(CONTROL_SOCKET, 'survey', checkSurvey, WITHIN_MS),
     ...(mistake !== undefined && { configuration: mistake }),
   };
 }

@@ -4,7 +4,7 @@
 import { formatAddress } from '../../base/ip.js';
 import { forTerminal } from '../../base/text.js';
 import { diff } from '../../labels/diff/diff.js';
-import { diffRoutes } from '../../labels/diff/diff-routes.js';
+import { diffHostRoutes } from '../../labels/diff/diff-routes.js';
 import type {
   Change,
   DesiredRoute,
@@ -13,7 +13,6 @@ import type {
   SandboxObserved,
 } from '../../labels/diff/state.js';
 import { ipRouteAdd, ipRule } from '../../netlink/route/describe.js';
-import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import { printTable } from '../../nft/text/listing.js';
 
 /** What one namespace would hold. */
@@ -55,7 +54,7 @@ function printSysctl({ name, value, towards }: DesiredSysctl): string {
 
 /** Routes of the host. */
 export function plannedHostRoutes(routes: readonly DesiredRoute[]): string[] {
-  const { fallbacks, gateways } = diffRoutes(routes, [], () => RT_TABLE_MAIN);
+  const { fallbacks, gateways } = diffHostRoutes(routes, []);
   return [...fallbacks, ...gateways].flatMap(ipCommand);
 }
 
@@ -86,8 +85,11 @@ export function printStates(
 
 /** A text with names in place of what is made up. */
 export function withNames(text: string, names: ReadonlyMap<string, string>): string {
-  // Whole words alone: one address may begin as another does.
-  return text.replace(/[0-9a-f.:]+(?:\/\d+)?/gi, word => names.get(word) ?? named(word, names) ?? word);
+  // Whole words alone: one address may begin as another does. One without a dot or a colon is none.
+  return text.replace(
+    /[0-9a-f]*[.:][0-9a-f.:]*(?:\/\d+)?/gi,
+    word => names.get(word) ?? named(word, names) ?? word,
+  );
 }
 
 /** An address with something behind it: `198.18.0.2:80`. */

@@ -17,7 +17,9 @@ export type PlanFacts = Pick<Plan, 'sandboxes' | 'diagnostics'> &
   Partial<Pick<Plan, 'warnings' | 'waiting' | 'resolved' | 'hostRoutes'>>;
 
 /** Containers, and where labels lead. */
-export type Led = Pick<Plan, 'resolved' | 'hostRoutes'> & { readonly containers: readonly ContainerView[] };
+export type Led = Pick<Plan, 'resolved' | 'hostRoutes' | 'sandboxes' | 'diagnostics'> & {
+  readonly containers: readonly ContainerView[];
+};
 
 /** What was found when a namespace was last reconciled. */
 interface Found {
@@ -122,8 +124,8 @@ export class Overview {
 
   /** All that the last plan was made for, and where labels lead by it. */
   get led(): Led {
-    const { resolved = [], hostRoutes = [] } = this.#plan ?? {};
-    return { containers: this.#containers, resolved, hostRoutes };
+    const { resolved = [], hostRoutes = [], sandboxes = [], diagnostics = [] } = this.#plan ?? {};
+    return { containers: this.#containers, resolved, hostRoutes, sandboxes, diagnostics };
   }
 
   /** Every container with labels, as Docker lists them. */

@@ -1,7 +1,7 @@
 // The desired state of a namespace beside the observed one, thing by thing, for people. Pure. Not here: what is changed where
 // they differ (diff.ts).
 
-import { formatAddress, formatPrefix } from '../../base/ip.js';
+import { type Address, formatAddress, formatPrefix, sameAddress } from '../../base/ip.js';
 import { TABLE } from '../../base/ownership.js';
 import type { Comparison } from '../../control/answers.js';
 import { ipRule } from '../../netlink/route/describe.js';
@@ -47,7 +47,25 @@ function compareTable(
   return [{ what, desired: text, observed: seen, isSame: false }];
 }
 
-function compareRoutes({ routes }: DesiredState, changes: readonly Change[]): Comparison[] {
+/**
+ * @param desired routes by one container
+ * @param gateways its addresses
+ * @param changes to all of the host's routes
+ */
+export function compareHostRoutes(
+  desired: readonly DesiredRoute[],
+  gateways: readonly Address[],
+  changes: readonly Change[],
+): Comparison[] {
+  const networks = new Set(desired.map(({ network }) => formatPrefix(network)));
+  const isOwn = ({ destination, gateway }: RouteConfig): boolean =>
+    networks.has(formatPrefix(destination)) ||
+    (gateway !== undefined && gateways.some(own => sameAddress(own, gateway)));
+  const ownChanges = changes.filter(change => 'route' in change && isOwn(change.route));
+  return compareRoutes({ routes: desired }, ownChanges);
+}
+
+function compareRoutes({ routes }: Pick<DesiredState, 'routes'>, changes: readonly Change[]): Comparison[] {
   const missing = new Set(
     changes.flatMap(change => (change.kind === 'addRoute' ? textOf(change.route) : [])),
   );

@@ -9,6 +9,7 @@ import {
   isSelective,
   type Route,
   type RouteConfig,
+  RT_TABLE_MAIN,
   RTN_UNICAST,
   RTN_UNREACHABLE,
 } from '../../netlink/route/route.js';
@@ -32,6 +33,11 @@ interface NetworkRoutes {
   readonly present: readonly Route[];
   /** RT_TABLE_*. */
   readonly table: number;
+}
+
+/** Of the host, which has no policy rules of ours: routes outside its main table would have no effect. */
+export function diffHostRoutes(desired: readonly DesiredRoute[], observed: readonly Route[]): RouteChanges {
+  return diffRoutes(desired, observed, () => RT_TABLE_MAIN);
 }
 
 /**

@@ -4,12 +4,13 @@
 import { ChannelError, DecodeError, OpError } from '../../base/errors.js';
 import type { Family } from '../../base/ip.js';
 import { TABLE } from '../../base/ownership.js';
+import { Netns, type NetnsSwitch } from '../../netlink/netns.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
 import type { ForwardChain } from '../../nft/filter-chain.js';
-import type { legacyForwardChains } from '../../nft/legacy-tables.js';
+import { legacyForwardChains } from '../../nft/legacy-tables.js';
 import { whyFiltered } from '../diff/foreign-firewall.js';
-import type { DesiredState } from '../diff/state.js';
+import type { DesiredState, SandboxDesired } from '../diff/state.js';
 import type { ApplyResult } from './outcome.js';
 
 /** The chains of others that forwarded packets pass, in the namespace of the calling thread. */
@@ -39,4 +40,24 @@ export function withFirewalls<T extends object>(
 ): T & Pick<ApplyResult, 'notices'> {
   const why = forwarding && whyFiltered(forwarding, read(forwarding.families));
   return why === undefined ? warned : { ...warned, notices: [why] };
+}
+
+/** What a namespace's own firewalls do to what is to be forwarded there. */
+export function firewallNotices(desired: SandboxDesired, netns: NetnsSwitch, nft: Nft): readonly string[] {
+  if (!desired.forwarding) return [];
+  let target: Netns;
+  try {
+    target = new Netns(desired.netns.path);
+  } catch {
+    // It is gone by now.
+    return [];
+  }
+  try {
+    if (target.key !== desired.netns.key) return [];
+    const read = () =>
+      withFirewalls(desired, {}, families => readFirewalls(nft, legacyForwardChains, families, undefined));
+    return netns.within(target, read).notices ?? [];
+  } finally {
+    target.close();
+  }
 }

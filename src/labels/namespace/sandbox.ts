@@ -5,13 +5,12 @@
 import type { Address } from '../../base/ip.js';
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
-import { RT_TABLE_MAIN } from '../../netlink/route/route.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
 import { legacyForwardChains } from '../../nft/legacy-tables.js';
 import { altersRuleset, isOfRouting, needsSecondRound } from '../diff/change-groups.js';
 import { diff } from '../diff/diff.js';
-import { diffRoutes } from '../diff/diff-routes.js';
+import { diffHostRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
 import { desiredStamp } from '../diff/stamp.js';
 import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../diff/state.js';
@@ -219,14 +218,17 @@ export class Sandboxes {
    */
   reconcileHostRoutes(routes: readonly DesiredRoute[], prune = true): ApplyResult {
     return this.#sessions.here(session => {
-      // The host has no policy rules of ours: routes outside its main table would have no effect.
-      const mainTable = () => RT_TABLE_MAIN;
-      const supported = session.supportedRoutes(routes);
-      const { fallbacks, gateways, removals } = diffRoutes(supported, session.routes(), mainTable);
-      const changes = [...fallbacks, ...gateways, ...(prune ? removals : [])];
+      const next = diffHostRoutes(session.supportedRoutes(routes), session.routes());
+      const changes = [...next.fallbacks, ...next.gateways, ...(prune ? next.removals : [])];
       const { failures, mayLeak } = session.apply(changes);
       return { changes, failures, ...(mayLeak && { mayLeak }) };
     });
+  }
+
+  /** The changes that would be made to the host's own routes of ours. Throws alike. */
+  hostRouteChanges(routes: readonly DesiredRoute[]): readonly Change[] {
+    const next = this.#sessions.here(one => diffHostRoutes(one.supportedRoutes(routes), one.routes()));
+    return Object.values(next).flat();
   }
 
   #checkTampering(

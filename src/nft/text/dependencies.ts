@@ -18,6 +18,7 @@ const EXTENSION_HEADERS = new Set(['hbh', 'rt', 'frag', 'dst', 'mh', 'srh']);
 
 /** The statements without those that are implied. */
 export function withoutImplied(statements: readonly Statement[]): readonly Statement[] {
+  if (!statements.some(layerOf)) return statements;
   const pending = new Map<Layer, { readonly statement: Statement; readonly value: unknown }>();
   const implied = new Set<Statement>();
   const drop = (layer: Layer, value: unknown): void => {

@@ -42,7 +42,8 @@ function rangeOf(one: Statement, other: Statement): Statement | undefined {
 }
 
 /** What a family that is known by a field of its header decides: the names of bits, and of a refusal. */
-function withNames(statements: readonly Statement[]): Statement[] {
+function withNames(statements: readonly Statement[]): readonly Statement[] {
+  if (!statements.some(dependsOnFamily)) return statements;
   let network: NetworkHeader | undefined;
   let asked: NetworkHeader | undefined;
   return statements.flatMap((statement): Statement[] => {
@@ -58,6 +59,14 @@ function withNames(statements: readonly Statement[]): Statement[] {
     const family = network ?? asked;
     return (family && trafficClass(statement, family)) ?? [statement];
   });
+}
+
+/** Whether it may be listed otherwise once the family is known. */
+function dependsOnFamily(statement: Statement): boolean {
+  if ('reject' in statement) return statement.reject === null;
+  if (!('match' in statement)) return false;
+  const { left } = statement.match;
+  return typeof left === 'object' && '&' in left;
 }
 
 /** Bits of a traffic class as its fields. */

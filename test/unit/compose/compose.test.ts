@@ -403,3 +403,14 @@ for (const [what, files, message] of [
   test(`${what} is refused in a sentence`, () =>
     assert.throws(() => preview(files), { name: 'UserError', message }));
 }
+
+test('of as many containers as one network takes each has an address, and of many networks one', () => {
+  const crowd = Array.from({ length: 997 }, (_, n) => `s${n}: {}`).join(', ');
+  const pair = "app: { labels: ['twine.route.10.0.0.0/8=gw'] }, gw: { labels: ['twine.nat.interfaces=wg+'] }";
+  assert.deepEqual(preview({ 'c.yml': `services: { ${crowd}, ${pair} }` }).mistakes, []);
+  const nets = Array.from({ length: 300 }, (_, n) => `n${n}`);
+  const on = `networks: [${nets.join(', ')}]`;
+  const spread = pair.replaceAll('{ labels', `{ ${on}, labels`);
+  const networks = nets.map(name => `${name}: {}`).join(', ');
+  assert.deepEqual(preview({ 'c.yml': `services: { ${spread} }\nnetworks: { ${networks} }` }).mistakes, []);
+});

@@ -16,7 +16,7 @@ import { askWay } from '../../support/ways.js';
 
 async function daemonOf(t: TestContext): Promise<Daemon> {
   const { status, calls } = await AskedDriver.make();
-  const { overview, compare, close } = await overviewOf();
+  const { parts, close } = await overviewOf();
   t.after(close);
   calls.count('NetworkDriver.Join', 200, 40);
   calls.count('NetworkDriver.Join', 400, 2);
@@ -25,7 +25,7 @@ async function daemonOf(t: TestContext): Promise<Daemon> {
     explain: askWay,
     started: new Date(0),
     driver: status,
-    labels: new LabelsStatus({ overview, compare }),
+    labels: new LabelsStatus(parts),
   };
 }
 

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { DecodeError } from '../../../src/base/errors.js';
-import { checkInspection, checkStatus } from '../../../src/control/answer-shapes.js';
+import { checkInspection, checkStatus, checkSurvey } from '../../../src/control/answer-shapes.js';
 import type { Daemon } from '../../../src/control/halves.js';
 import { Overview } from '../../../src/labels/controller/overview.js';
 import { LabelsStatus } from '../../../src/labels/status.js';
 import { AskedDriver, answering } from '../../support/control-world.js';
 import { ask } from '../../support/docker.js';
 import { container, plan } from '../../support/label-world.js';
-import { overviewOf } from '../../support/overview.js';
+import { overviewOf, partsOf } from '../../support/overview.js';
 import { mismatches, type Schema } from '../../support/schema.js';
 
 interface Document {
@@ -36,19 +36,23 @@ function linked(): Pick<Daemon, 'labels'> {
         'twine.host.routes': '10.7.0.0/24',
       },
     }),
-    container('app', { networks: { lan: '10.9.0.3' }, labels: { 'twine.route.0.0.0.0/0': 'gw' } }),
+    container('app', {
+      networks: { lan: '10.9.0.3 fd09::3' },
+      gateways: { lan: '10.9.0.1 fd09::1' },
+      labels: { 'twine.route.0.0.0.0/0': 'gw' },
+    }),
   ];
   const overview = new Overview({ item: () => undefined });
   overview.planned(plan(containers), containers);
-  return { labels: new LabelsStatus({ overview, compare: () => undefined }) };
+  return { labels: new LabelsStatus({ ...partsOf(overview), notices: () => ['it drops all'] }) };
 }
 
 async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'> & { asked: AskedDriver }> {
   const asked = await AskedDriver.make();
   asked.counted = { lastHandshake: 1, rxBytes: 2n ** 40n, txBytes: 3n };
-  const { overview, compare, close } = await overviewOf();
+  const { parts, close } = await overviewOf();
   t.after(close);
-  return { asked, driver: asked.status, labels: new LabelsStatus({ overview, compare }) };
+  return { asked, driver: asked.status, labels: new LabelsStatus(parts) };
 }
 
 /** What a question is answered, and what the document says of it. */
@@ -69,6 +73,7 @@ const ANSWERS = [
   ['/v1/explain/nobody?to=203.0.113.5', 404, 'Problem', '/v1/explain/{name}'],
   ['/v1/explain/web?to=203.0.113.5', 409, 'Problem', '/v1/explain/{name}'],
   ['/v1/explain/busy?to=203.0.113.5', 503, 'Problem', '/v1/explain/{name}'],
+  ['/v1/survey', 200, 'Survey', '/v1/survey'],
   ['/health', 200, 'Health', '/health'],
 ] as const;
 
@@ -92,6 +97,7 @@ test('the daemon that is asked has something of everything that the document des
   for (const [path, name] of [
     ['/v1/status', 'Status'],
     ['/v1/rules/gw', 'Rules'],
+    ['/v1/survey', 'Survey'],
   ] as const) {
     const answer = await ask(leading, 'GET', path);
     assert.deepEqual(mismatches(JSON.parse(answer.text), schemas[name]!, schemas), [], path);
@@ -137,6 +143,7 @@ test('what a command takes for an answer is what the document describes, and mor
     ['/v1/status', 'Status', checkStatus],
     ['/v1/inspect/web', 'Inspection', checkInspection],
     ['/v1/inspect/router', 'Inspection', checkInspection],
+    ['/v1/survey', 'Survey', checkSurvey],
   ] as const) {
     for (const socket of sockets) {
       const { status, text } = await ask(socket, 'GET', path);
@@ -169,12 +176,23 @@ test('the document names each path that is answered, and no other', async t => {
     '/v1/inspect/{name}',
     '/v1/rules/{name}',
     '/v1/explain/{name}',
+    '/v1/survey',
     '/health',
     '/metrics',
   ]);
   assert.equal((await ask(socket, 'GET', '/metrics')).status, 200);
   for (const path of ['/', '/v1', '/v2/status', '/v1/inspect', '/v1/inspect/a/b', '/v1/status/x', '/metric'])
     assert.deepEqual((await ask(socket, 'GET', path)).status, 404, path);
+});
+
+test('a daemon that does not know what labels come to says so', async t => {
+  const { driver } = await halves(t);
+  const overview = new Overview({ item: () => undefined });
+  for (const known of [{ driver: driver! }, { labels: new LabelsStatus(partsOf(overview)) }]) {
+    const { status, text } = await ask(await answering(t, known), 'GET', '/v1/survey');
+    assert.equal(status, 503);
+    assert.deepEqual(mismatches(JSON.parse(text), schemas.Problem!, schemas), []);
+  }
 });
 
 test('a daemon of which a half fails is unhealthy, with the reason and since when', async t => {

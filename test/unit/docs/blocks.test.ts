@@ -8,7 +8,10 @@ import { composeBlocks } from '../../support/planned.js';
 
 /** By a block's name: the tests that run it. Compose files are planned without being named here. */
 const RUN_BY: Readonly<Record<string, readonly string[]>> = {
-  'README.md: pubkey mode: the WireGuard peer is elsewhere': ['test/unit/docs/commands.test.ts'],
+  'README.md: pubkey mode: the WireGuard peer is elsewhere': [
+    'test/unit/docs/commands.test.ts',
+    'test/package/newcomer.test.ts',
+  ],
   'README.md: pubkey mode: the WireGuard peer is elsewhere (5)': ['test/unit/docs/commands.test.ts'],
   'README.md: A gateway for other containers': ['test/docker/vpn.test.ts'],
   'README.md: A gateway for other containers (2)': ['test/kernel/labels-firewalls.test.ts'],
@@ -27,38 +30,35 @@ const RUN_BY: Readonly<Record<string, readonly string[]>> = {
   'docs/reference.md: Log': ['test/unit/docs/commands.test.ts'],
   'docs/reference.md: twine.host.routes': ['test/docker/host-routes.test.ts'],
   'docs/reference.md: twine.host.routes (2)': ['test/docker/host-routes.test.ts'],
+  'README.md: dwgd': ['test/package/newcomer.test.ts'],
+  'README.md: ifname mode: the WireGuard interface is on this host': ['test/package/newcomer.test.ts'],
+  'README.md: ifname mode: the WireGuard interface is on this host (2)': ['test/package/newcomer.test.ts'],
+  'README.md: ifname mode: the WireGuard interface is on this host (3)': ['test/package/newcomer.test.ts'],
+  'README.md: pubkey mode: the WireGuard peer is elsewhere (2)': ['test/package/newcomer.test.ts'],
+  'README.md: pubkey mode: the WireGuard peer is elsewhere (3)': ['test/package/newcomer.test.ts'],
+  'README.md: pubkey mode: the WireGuard peer is elsewhere (4)': ['test/package/newcomer.test.ts'],
+  'docs/packages.md: Debian': ['test/package/newcomer.test.ts'],
+  'docs/packages.md: Debian (2)': ['test/package/newcomer.test.ts'],
+  'docs/packages.md: Debian (3)': ['test/package/newcomer.test.ts'],
+  'README.md: Rootless Docker (3)': ['test/support/service-tests.ts'],
+  'README.md: Security': ['test/support/service-tests.ts'],
   'docs/rules.md: Rules': ['test/unit/docs/commands.test.ts'],
 };
 
 const PACKAGE =
   'a file of one version; test/package installs the same package in the same way, beside a real apt';
-/** It takes a kernel with WireGuard, or systemd, and is not yet taken from the page there. */
-const typed = (scenario: string): string =>
-  `the same is typed in test/lab/scenarios/${scenario}.ts, with names and an interface of its own`;
 /** By a block's name: why no test runs it as it stands. */
 const EXCUSED: Readonly<Record<string, string>> = {
-  'README.md: dwgd': typed('ifname'),
   'README.md: Install on a host': 'test/support/service-tests.ts runs what the target runs once all is built',
   'README.md: Install on a host (2)': 'test/support/service-tests.ts runs what the target runs',
-  'README.md: ifname mode: the WireGuard interface is on this host': typed('ifname'),
-  'README.md: ifname mode: the WireGuard interface is on this host (2)': typed('ifname'),
-  'README.md: ifname mode: the WireGuard interface is on this host (3)': typed('ifname'),
-  'README.md: pubkey mode: the WireGuard peer is elsewhere (2)': typed('pubkey'),
-  'README.md: pubkey mode: the WireGuard peer is elsewhere (3)': typed('pubkey'),
-  'README.md: pubkey mode: the WireGuard peer is elsewhere (4)': typed('pubkey'),
   'README.md: More than one subnet':
     "its options are read in words.test.ts; test/lab/scenarios/networks.ts makes such a network by Docker's API",
-  'README.md: Rootless Docker (3)': 'test/support/service-tests.ts puts the same drop-in in its place',
-  'README.md: Security': 'not yet run as it stands; test/unit/cli/cli.test.ts reads such a seed from a file',
   'README.md: dwgd (3)': 'it runs all tests; that the targets are there is in words.test.ts',
   'README.md: Rootless Docker': 'it opens an editor',
   'docs/benchmarks.md: Benchmarks': 'it runs the benchmarks; that the target is there is in words.test.ts',
   'docs/coming-from.md: The Go program':
     "it needs the Go program's service; store.test.ts migrates a database of its, and the laboratory installs over one",
   'docs/reference.md: Keys': 'a formula; the vectors of `dwgd pubkey` are in test/support/vectors.ts',
-  'docs/packages.md: Debian': PACKAGE,
-  'docs/packages.md: Debian (2)': PACKAGE,
-  'docs/packages.md: Debian (3)': PACKAGE,
   'docs/packages.md: npm': PACKAGE,
   'docs/packages.md: Managed plugin': 'test/package/plugin.test.ts does the same, under a tag of its own',
   'test/lab/README.md: The laboratory': 'the command line of the laboratory itself; test/lab/outside.ts',

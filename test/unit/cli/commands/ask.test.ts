@@ -22,9 +22,9 @@ function folderOf(t: TestContext): string {
 
 async function daemon(t: TestContext): Promise<string> {
   const asked = await AskedDriver.make();
-  const { overview, compare, close } = await overviewOf();
+  const { parts, close } = await overviewOf();
   t.after(close);
-  return answering(t, { driver: asked.status, labels: new LabelsStatus({ overview, compare }) });
+  return answering(t, { driver: asked.status, labels: new LabelsStatus(parts) });
 }
 
 test('status is tables for people: no colours into a pipe, and what is not in force with its reason', async t => {
