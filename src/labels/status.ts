@@ -22,7 +22,7 @@ import { hostRoutesBy, labelLinksOf, labelledIn } from './label-links.js';
 import type { ComparedSandbox } from './namespace/sandbox.js';
 import type { Diagnostic } from './spec/intent.js';
 
-export interface StatusParts {
+interface StatusParts {
   readonly overview: Overview;
   readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
   /** What firewalls of a namespace's own do to what is to be forwarded there. */

@@ -2,10 +2,13 @@
 // a label that has a mistake, one that is not running.
 import { pino } from 'pino';
 import { Reconciler } from '../../src/labels/controller/reconciler.js';
-import type { StatusParts } from '../../src/labels/status.js';
 import { FakeNamespace } from './fake-namespace.js';
 import { REF } from './fake-sandbox.js';
 import { container, plan } from './label-world.js';
+
+type StatusParts = ConstructorParameters<typeof LabelsStatus>[0];
+
+import type { LabelsStatus } from '../../src/labels/status.js';
 
 interface Asked {
   readonly parts: StatusParts;
