@@ -166,7 +166,21 @@ const PURE_PACKAGES: ReadonlyMap<string, readonly string[] | 'all'> = new Map<
   ['@dagrejs/dagre', ['Graph', 'layout']],
   ['ipaddr.js', 'all'],
   ['tweetnacl', 'all'],
-  ['yaml', ['LineCounter', 'isAlias', 'isMap', 'isScalar', 'isSeq', 'Lexer', 'parseDocument', 'visit']],
+  [
+    'yaml',
+    [
+      'Composer',
+      'Document',
+      'LineCounter',
+      'isAlias',
+      'isMap',
+      'isScalar',
+      'isSeq',
+      'Lexer',
+      'Parser',
+      'visit',
+    ],
+  ],
 ]);
 const MAX_FILES = 16;
 /** The one thread that has to be a user's, as nothing that libuv starts can be. */
