@@ -11,7 +11,7 @@ import { compareState } from './diff/compare.js';
 import type { SandboxDesired } from './diff/state.js';
 import type { ContainerView } from './discovery/container.js';
 import { labelLinksOf } from './label-links.js';
-import type { ComparedSandbox } from './namespace/sandbox.js';
+import type { ComparedSandbox } from './namespace/outcome.js';
 
 interface StatusParts {
   readonly overview: Overview;

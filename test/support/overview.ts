@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import type { Overview } from '../../src/labels/controller/overview.js';
 import { Reconciler } from '../../src/labels/controller/reconciler.js';
 import type { SandboxDesired } from '../../src/labels/diff/state.js';
-import type { ComparedSandbox } from '../../src/labels/namespace/sandbox.js';
+import type { ComparedSandbox } from '../../src/labels/namespace/outcome.js';
 import { FakeNamespace } from './fake-namespace.js';
 import { REF } from './fake-sandbox.js';
 import { container, plan } from './label-world.js';

@@ -90,6 +90,12 @@ export class Reconciler {
     this.#loop.trigger();
   }
 
+  /** Requests a pass in which a namespace is read, whether its desired state has changed or not. */
+  recheck(key: string): void {
+    this.#queue.recheck(key);
+    this.trigger();
+  }
+
   async #pass(): Promise<void> {
     const began = performance.now();
     const { counts } = this.overview;

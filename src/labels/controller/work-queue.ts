@@ -118,8 +118,7 @@ export class WorkQueue {
       live.add(HOST);
     }
     for (const key of this.#items.keys()) if (!live.has(key)) this.#items.delete(key);
-    if (fullResync)
-      for (const [key, item] of this.#items) this.#items.set(key, { ...item, needsResync: true });
+    if (fullResync) for (const key of this.#items.keys()) this.recheck(key);
     const changed = due.filter(item => !isApplied(item));
     const isRested = ({ restsUntil = 0 }: WorkItem): boolean => restsUntil <= now;
     return {
@@ -135,6 +134,12 @@ export class WorkQueue {
   /** What is known of a namespace; undefined where it holds nothing of ours. */
   item(key: string): WorkItem | undefined {
     return this.#items.get(key);
+  }
+
+  /** Has a namespace read in the next pass. */
+  recheck(key: string): void {
+    const item = this.#items.get(key);
+    if (item) this.#items.set(key, { ...item, needsResync: true });
   }
 
   /** Records that a namespace has its desired state. */
@@ -237,10 +242,8 @@ function targetOnHost(desired: HostDesired): Target {
 
 /** The revisions of the containers in each namespace, sorted: the order in which Docker lists them may change. */
 function revisionsByNamespace(containers: readonly ContainerView[]): Map<string, number[]> {
-  const inside = groupBy(
-    containers.filter(({ netns }) => netns),
-    ({ netns }) => netns!.key,
-  );
+  const running = containers.filter(({ netns }) => netns);
+  const inside = groupBy(running, ({ netns }) => netns!.key);
   return new Map(
     [...inside].map(([key, group]) => [key, group.map(({ revision }) => revision).sort((a, b) => a - b)]),
   );
