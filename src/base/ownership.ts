@@ -2,6 +2,7 @@
 // priorities of policy rules, metrics, names and groups of links. What carries none of these is somebody else's and is
 // never changed. Labels and full tunnels have different ones, so neither takes away what the other made.
 
+import { fromBytes, parseAddress } from './ip.js';
 import { undress } from './plain-text.js';
 import { nearest } from './suggest.js';
 
@@ -72,8 +73,27 @@ export const STAMP_CHAIN = 'stamp';
  */
 export const PROBE_TABLE = { family: 'inet', name: 'dwgd-trial' } as const;
 
-/** The bit that we use in connection and packet marks. All others are left to rules of users. */
+/** The table for answers by routers that Docker does not know of; only while there are such. */
+export const ROUTERS_TABLE = { family: 'inet', name: 'dwgd-routers' } as const;
+
+/** The set of our table that remembers which neighbours have sent what is not of their own network. */
+export const SENDERS_SET = 'senders';
+
+/** The bit that we use in connection and packet marks. All others but those below are left to rules of users. */
 export const REPLY_MARK = 0x2000_0000;
+
+/** The two bits that say by which router an answer goes. */
+export const ROUTER_MASK = 0x1800_0000;
+
+/**
+ * What there is for each such router, while there is one: a value of these bits, a routing table, and the addresses by which it
+ * is a next hop. Nobody has these: they are neighbours that last, with the router's link-layer address.
+ */
+export const ROUTERS = [1, 2, 3].map(n => ({
+  mark: n * 0x0800_0000,
+  table: 230 + n,
+  hops: { 4: fromBytes([192, 0, 0, 64 + n]), 6: parseAddress(`fe80::6477:6764:0:${n}`)! },
+}));
 
 /**
  * Of the first of the five policy rules of labels; the last comes just before the kernel's `main` (32766). A rule without a
@@ -88,6 +108,12 @@ export const FIRST_PRIORITY = 32_761;
  * the network.
  */
 export const FIRST_PRIORITY_BEFORE_TUNNEL = 32_758;
+
+/**
+ * What stands before the first of them where answers go by routers: two for each router, of two priorities. Routes of main
+ * but its default come before a router's.
+ */
+export const ROUTER_PRIORITIES_BEFORE = { main: 2, router: 1 } as const;
 
 /** Of the first of a full tunnel's three policy rules: after those of labels, and just before `main`, too. */
 export const FIRST_PRIORITY_OF_TUNNEL = 32_763;

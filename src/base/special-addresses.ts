@@ -6,6 +6,9 @@ import { type Address, type Prefix, parseAddress, parsePrefix, prefixContains } 
 /** Docker's embedded DNS, inside every container. Its own rules redirect what is sent there. */
 export const DOCKER_DNS = parseAddress('127.0.0.11')!;
 
+/** Addresses that mean something on one link alone. */
+export const LINK_LOCAL: Prefix = parsePrefix('fe80::/10')!;
+
 const METADATA = "the address of a cloud's metadata service";
 
 /** Addresses that no packet can be sent to by way of a gateway or by destination NAT. */

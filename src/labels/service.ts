@@ -13,6 +13,7 @@ import { GatewayWatch } from './controller/gateway-watch.js';
 import { LabelLock } from './controller/lock.js';
 import { Reconciler } from './controller/reconciler.js';
 import { summary } from './controller/reporter.js';
+import { RouterWatch } from './controller/router-watch.js';
 import type { Change, SandboxDesired } from './diff/state.js';
 import type { ContainerView, HostForwarding } from './discovery/container.js';
 import { Containers } from './discovery/containers.js';
@@ -122,6 +123,10 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     },
     () => reconcile.trigger(),
   );
+  const routers = new RouterWatch(
+    netns => sandboxes.senders(netns),
+    key => reconcile.recheck(key),
+  );
   const { containers, world, planner } = observe({
     api,
     log,
@@ -140,6 +145,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       const plan = planner.plan(world.snapshot(found), inForce);
       names.want(plan.externalNames);
       silent.want(plan.watchedGateways);
+      routers.want(plan.sandboxes.flatMap(({ netns, routersOn }) => (routersOn ? netns : [])));
       return plan;
     },
     reconcile: desired => sandboxes.reconcile(desired),
@@ -165,6 +171,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     async close() {
       names.close();
       silent.close();
+      routers.close();
       reconcile.close();
       api.close();
       await reconcile.idle();

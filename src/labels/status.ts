@@ -19,7 +19,7 @@ import { compareHostRoutes, compareState } from './diff/compare.js';
 import type { Change, DesiredRoute, SandboxDesired } from './diff/state.js';
 import type { ContainerView } from './discovery/container.js';
 import { hostRoutesBy, labelLinksOf, labelledIn } from './label-links.js';
-import type { ComparedSandbox } from './namespace/sandbox.js';
+import type { ComparedSandbox } from './namespace/outcome.js';
 import type { Diagnostic } from './spec/intent.js';
 
 interface StatusParts {

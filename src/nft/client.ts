@@ -3,14 +3,8 @@
 // (sockets.ts).
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';
-import { ChannelError, isNotFound, TooManyError } from '../base/errors.js';
-import {
-  type Connection,
-  type ConnectionOpener,
-  GUARDED,
-  type OpContext,
-  openConnection,
-} from '../netlink/connection.js';
+import { ChannelError, TooManyError } from '../base/errors.js';
+import { type Connection, type ConnectionOpener, GUARDED, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import type { Trace } from '../netlink/trace.js';
 import type { ForwardChain } from './filter-chain.js';
@@ -18,20 +12,17 @@ import { FIREWALL_LIMITS, forwardChainsIn } from './firewalls.js';
 import { Conntrack } from './flows-client.js';
 import { describeLateRule, insertRules } from './late-rules.js';
 import {
-  decodeTableName,
   decodeTableUse,
   getChainsRequest,
   getRulesRequest,
   getSetsRequest,
-  getTableRequest,
   getTablesRequest,
   type StampedTableAnswers,
 } from './messages.js';
+import { hasTable, payloadsOf, rulesOf, setKeysOf, type TableName, tableOf, tablesOf } from './questions.js';
 import { NetfilterSockets } from './sockets.js';
-import { type NftFamily, type NftTable, type NftTransaction, nftCommand, nftScript } from './table.js';
+import { type NftTransaction, nftCommand, nftScript } from './table.js';
 import { decodeSnapshot, type TableSnapshot } from './table-snapshot.js';
-
-type TableName = Pick<NftTable, 'family' | 'name'>;
 
 /** In UTF-16 units: what libnftables quotes may be of any length. */
 const REASON_LENGTH = 500;
@@ -182,6 +173,11 @@ export class Nft {
     return this.#sockets.ask(connection => hasTable(connection, table));
   }
 
+  /** The keys of a set's elements. @throws OpError: ENOENT; ChannelError where there are more than MAX_DUMP_MESSAGES */
+  setKeys(table: TableName, set: string): Buffer[] {
+    return this.#sockets.ask(connection => setKeysOf(connection, table, set));
+  }
+
   /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MAX_DUMP_MESSAGES of something */
   snapshot(name: TableName): TableSnapshot {
     return this.#sockets.ask(connection => {
@@ -203,39 +199,6 @@ export class Nft {
   forwardChains(own: TableName): ForwardChain[] {
     return this.#sockets.ask(connection => forwardChainsIn(connection, own), FIREWALL_LIMITS);
   }
-}
-
-function rulesOf(connection: Connection, { family, name }: TableName, chain: string): Buffer[] {
-  const context = { op: 'listing nftables chain', subject: `${name} ${chain}` };
-  return payloadsOf(connection, getRulesRequest(family, name, chain), context);
-}
-
-/** @throws OpError: ENOENT */
-function tableOf(connection: Connection, { family, name }: TableName): Buffer {
-  const context = { op: 'reading nftables table', subject: name };
-  const [table] = connection.request(getTableRequest(family, name), context);
-  if (!table) throw new ChannelError(`${context.op} ${name}: an answer without it`);
-  return table.payload;
-}
-
-function hasTable(connection: Connection, table: TableName): boolean {
-  try {
-    return tableOf(connection, table).length > 0;
-  } catch (err) {
-    if (isNotFound(err)) return false;
-    throw err;
-  }
-}
-
-function payloadsOf(connection: Connection, request: Request, context: OpContext): Buffer[] {
-  return connection.request(request, context).map(({ payload }) => payload);
-}
-
-/** Lists all tables: asking for one that may be missing costs an error, which is expensive to create. */
-function tablesOf(connection: Connection, family: NftFamily): string[] {
-  const context = { op: 'listing nftables tables of', subject: family };
-  const tables = payloadsOf(connection, getTablesRequest(family), context);
-  return tables.flatMap(table => decodeTableName(table) ?? []);
 }
 
 /** The first error message, without its position, which is meaningless for JSON input. */

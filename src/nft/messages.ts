@@ -3,7 +3,7 @@
 // <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
 // (table-snapshot.ts), any change, which is libnftables' (client.ts) but for a few (late-rules.ts).
 
-import { attrMap, attrString, readString, sized } from '../netlink/attributes.js';
+import { attrMap, attrString, readAttrs, readString, sized } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
 import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes, nfgenmsg, nfnlType } from './nfgenmsg.js';
 import type { NftFamily } from './table.js';
@@ -27,6 +27,9 @@ const NFTA_SET_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_DATA_VALUE = 1;
 const NFTA_RULE_USERDATA = 7;
 /** `NFTNL_UDATA_RULE_COMMENT` of libnftnl's <udata.h>: a type and a length of one byte each, a string with its zero. */
 export const NFTNL_UDATA_RULE_COMMENT = 0;
@@ -96,6 +99,15 @@ export function getElementsRequest(family: NftFamily, table: string, set: string
     attrString(NFTA_SET_ELEM_LIST_SET, set),
   ]);
   return { type: messageType(NFT_MSG_GETSETELEM), flags: NLM_F_DUMP, payload };
+}
+
+/** The keys of the elements in one message of a list. @throws DecodeError */
+export function decodeSetKeys(payload: Buffer): Buffer[] {
+  const list = attrMap(nfAttributes(payload)).get(NFTA_SET_ELEM_LIST_ELEMENTS);
+  return (list ? readAttrs(list) : []).flatMap(({ value }) => {
+    const key = attrMap(value).get(NFTA_SET_ELEM_KEY);
+    return (key && attrMap(key).get(NFTA_DATA_VALUE)) ?? [];
+  });
 }
 
 /** The tables of a family; absent: of every one. */

@@ -25,6 +25,10 @@ keeping('published', () => {
     await createNetwork('main', { driver: 'bridge' });
     await run('gw', { networks: { main: {} }, labels: { 'twine.nat.interfaces': 'wg+' } });
     await connectVpn('gw');
+    await createNetwork('house', { driver: 'bridge' });
+    await run('router', { networks: { main: {}, house: {} } });
+    await run('house', { networks: { house: {} } });
+    await inside('router', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
     await run('user', { networks: { main: {} }, ports: { '9080/tcp': '9080', '9080/udp': '9080' } });
     for (const protocol of ['tcp', 'udp'] as const) {
       await serve('user', 'user', protocol, 9080);
@@ -62,6 +66,19 @@ keeping('published', () => {
       for (const protocol of ['tcp', 'udp'] as const) {
         assert.equal(await ask('netns:vpn', protocol, address, 9080), 'user 10.250.0.1');
       }
+      assert.equal(await leaked('user'), before);
+    });
+
+    test(`with ${what}, who comes by a router that Docker does not know of is answered by it at the second try`, async () => {
+      const [address, to] = [await addressOf('user', 'main'), await addressOf('router', 'house')];
+      await inside('house', `ip route replace default via ${to}`);
+      const house = await addressOf('house', 'house');
+      const before = await leaked('user');
+      for (const protocol of ['udp', 'tcp'] as const)
+        await follows(async () =>
+          assert.equal(await ask('house', protocol, address, 9080, { within: 0.5 }), `user ${house}`),
+        );
+      assert.match(await inside('user', 'ip rule'), /lookup 231 proto 229/);
       assert.equal(await leaked('user'), before);
     });
 

@@ -41,6 +41,13 @@ export function show(change: Change): string {
       return 'no table';
     case 'deleteProbe':
       return 'no probe';
+    case 'putRouters':
+      return 'routers';
+    case 'deleteRouters':
+      return 'no routers';
+    case 'addNeighbour':
+    case 'deleteNeighbour':
+      return `${change.kind} ${formatAddress(change.neighbour.address)}`;
     case 'addRoute':
     case 'deleteRoute': {
       const { destination, gateway } = change.route;

@@ -4,7 +4,7 @@
 
 import { sameAddress } from '../../base/ip.js';
 import type { ContainerView } from '../discovery/container.js';
-import type { Plan } from '../planner/plan.js';
+import type { Led } from './overview.js';
 
 /** What an event tells of a container's life. */
 export interface LifeEvent {
@@ -47,8 +47,9 @@ function stopped({ netns: _, ...view }: ContainerView): ContainerView {
 }
 
 /** Whether routes of labels lead to one of a container's addresses. */
-export function isGateway({ attachments }: ContainerView, resolved: Plan['resolved']): boolean {
-  const addresses = attachments.flatMap(attachment => attachment.addresses);
+export function isGateway(id: string, { containers, resolved }: Led): boolean {
+  const ended = containers.find(one => one.id === id);
+  const addresses = ended?.attachments.flatMap(attachment => attachment.addresses) ?? [];
   return resolved.some(({ routes }) =>
     routes.some(({ gateway }) => gateway && addresses.some(address => sameAddress(address, gateway))),
   );

@@ -52,7 +52,7 @@ export class Reconciler {
   readonly #reporter: Reporter;
   readonly #routes = new RoutesInForce();
   readonly #departures = new Departures();
-  /** How often a plan was made while a pass was under way, by which what that pass had planned is outdated. */
+  /** Plans that were made at an end: a pass that was under way goes by an older one. */
   #closures = 0;
   /** At listing the containers. */
   #listAttempts = NEVER_FAILED;
@@ -94,26 +94,20 @@ export class Reconciler {
     this.#loop.trigger();
   }
 
-  /**
-   * Takes note of a container's start or end. What leads to one that has ended is closed at once: Docker answers nothing about
-   * it while it starts it again, and then its address is there before its labels are in force.
-   */
+  /** Takes note of a container's start or end. What leads to one that has ended is closed at once (departures.ts). */
   lived(event: LifeEvent): void {
     this.#departures.note(event);
-    const { containers, resolved } = this.overview.led;
-    const ended = event.action === 'die' && containers.find(({ id }) => id === event.id);
-    if (!ended || this.#loop.isClosed || !isGateway(ended, resolved)) return;
+    if (event.action !== 'die' || this.#loop.isClosed || !isGateway(event.id, this.overview.led)) return;
     try {
-      this.#closeWaysTo(this.#departures.apply(containers));
+      this.#closeWaysTo(this.#departures.apply(this.overview.led.containers));
     } catch (err) {
       this.#parts.log.debug(
         { err: messageOf(err) },
-        'cannot close at once what leads to a container that ended',
+        'the next pass closes what leads to a container that ended',
       );
     }
   }
 
-  /** @param rest all containers but those that have ended */
   #closeWaysTo(rest: readonly ContainerView[]): void {
     this.#closures++;
     const plan = this.#plan(rest);
@@ -121,6 +115,12 @@ export class Reconciler {
     const due = this.#schedule(plan, rest, { fullResync: false, triggered: false, onlyChanged: true });
     if (!this.overview.listing) this.overview.planned(plan, rest);
     for (const entry of due) this.#apply(entry);
+  }
+
+  /** Requests a pass in which a namespace is read. */
+  recheck(key: string): void {
+    this.#queue.recheck(key);
+    this.trigger();
   }
 
   async #pass(): Promise<void> {
@@ -215,7 +215,10 @@ export class Reconciler {
     const began = this.#now();
     let outcome: ApplyResult | undefined;
     try {
-      outcome = this.#reconcile(item.desired);
+      const { reconcile, reconcileHost } = this.#parts;
+      const { desired } = item;
+      if ('netns' in desired) outcome = reconcile(desired);
+      else outcome = reconcileHost(desired.hostRoutes, desired.prune);
     } catch (err) {
       outcome = { changes: [], failures: [err as Error] };
     }
@@ -243,10 +246,5 @@ export class Reconciler {
     if (times.length === 0) return;
     const wait = Math.max(1, Math.ceil(Math.min(...times) - now));
     this.#retryTimer = setTimeout(() => this.#loop.trigger(), wait);
-  }
-
-  #reconcile(desired: WorkItem['desired']): ApplyResult | undefined {
-    const { reconcile, reconcileHost } = this.#parts;
-    return 'netns' in desired ? reconcile(desired) : reconcileHost(desired.hostRoutes, desired.prune);
   }
 }

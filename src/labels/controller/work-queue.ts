@@ -1,11 +1,10 @@
 // Which namespaces are due: their desired state, what was last applied, and what has failed there. Pure. Not here: applying
 // it (reconciler.ts), reporting the outcome (reporter.ts).
 
-import { groupBy } from '../../base/group-by.js';
 import { nothingIn, routesDigest } from '../diff/digest.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
-import { sameRevisions } from '../discovery/views.js';
+import { revisionsByNamespace, sameRevisions } from '../discovery/views.js';
 import type { Plan } from '../planner/plan.js';
 import { HOST_ROUTES } from '../spec/label-keys.js';
 import { type Attempts, failedAgain, NEVER_FAILED } from './attempts.js';
@@ -63,7 +62,7 @@ export interface ScheduleOptions {
   readonly triggered: boolean;
   /** In milliseconds, by the clock of `retryAt`. */
   readonly now: number;
-  /** Whether only what has changed is due. */
+  /** Nothing but what has changed is due. */
   readonly onlyChanged?: boolean;
 }
 
@@ -119,8 +118,7 @@ export class WorkQueue {
       live.add(HOST);
     }
     for (const key of this.#items.keys()) if (!live.has(key)) this.#items.delete(key);
-    if (fullResync)
-      for (const [key, item] of this.#items) this.#items.set(key, { ...item, needsResync: true });
+    if (fullResync) for (const key of this.#items.keys()) this.recheck(key);
     const changed = due.filter(item => !isApplied(item));
     const isRested = ({ restsUntil = 0 }: WorkItem): boolean => restsUntil <= now;
     const fresh = changed.filter(({ attempts }) => attempts === 0);
@@ -135,9 +133,15 @@ export class WorkQueue {
     };
   }
 
-  /** What is known of a namespace; undefined where it holds nothing of ours. */
+  /** Undefined where a namespace holds nothing of ours. */
   item(key: string): WorkItem | undefined {
     return this.#items.get(key);
+  }
+
+  /** Has a namespace read in the next pass, or all. */
+  recheck(...keys: readonly string[]): void {
+    for (const [key, item] of this.#items)
+      if (keys.length === 0 || keys.includes(key)) this.#items.set(key, { ...item, needsResync: true });
   }
 
   /** Records that a namespace has its desired state. */
@@ -236,15 +240,4 @@ function targetOnHost(desired: HostDesired): Target {
     isEmpty: hostRoutes.length === 0 && prune,
     desired,
   };
-}
-
-/** The revisions of the containers in each namespace, sorted: the order in which Docker lists them may change. */
-function revisionsByNamespace(containers: readonly ContainerView[]): Map<string, number[]> {
-  const inside = groupBy(
-    containers.filter(({ netns }) => netns),
-    ({ netns }) => netns!.key,
-  );
-  return new Map(
-    [...inside].map(([key, group]) => [key, group.map(({ revision }) => revision).sort((a, b) => a - b)]),
-  );
 }

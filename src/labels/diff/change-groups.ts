@@ -16,6 +16,11 @@ export function groupOf(change: Change): string {
       return 'table';
     case 'deleteProbe':
       return 'probe';
+    case 'putRouters':
+    case 'deleteRouters':
+    case 'addNeighbour':
+    case 'deleteNeighbour':
+      return 'routers';
     case 'addRoute':
     case 'deleteRoute':
       return formatPrefix(change.route.destination);

@@ -2,7 +2,7 @@
 // they differ (diff.ts).
 
 import { type Address, formatAddress, formatPrefix, sameAddress } from '../../base/ip.js';
-import { TABLE } from '../../base/ownership.js';
+import { ROUTERS, ROUTERS_TABLE, TABLE } from '../../base/ownership.js';
 import type { Comparison } from '../../control/answers.js';
 import { ipRule } from '../../netlink/route/describe.js';
 import type { RouteConfig } from '../../netlink/route/route.js';
@@ -19,6 +19,7 @@ export function compareState(
     ...compareTable(desired, observed, changes),
     ...compareRoutes(desired, changes),
     ...compareRules(changes),
+    ...compareRouters(observed, changes),
     ...observed.sysctls.map(({ name, value, wanted }) => ({
       what: `sysctl ${name}`,
       desired: wanted,
@@ -94,6 +95,25 @@ function compareRules(changes: readonly Change[]): Comparison[] {
       return [{ what: 'policy rule', observed: ipRule('add', change.rule), isSame: false }];
     return [];
   });
+}
+
+/** Routers that Docker does not know of: those that answers go by, and what is to change for it. */
+function compareRouters({ routers }: SandboxObserved, changes: readonly Change[]): Comparison[] {
+  const what = `table ${ROUTERS_TABLE.family} ${ROUTERS_TABLE.name}`;
+  const changed = changes.flatMap((change): Comparison[] => {
+    if (change.kind === 'putRouters') return [{ what, desired: 'answers by routers', isSame: false }];
+    if (change.kind === 'deleteRouters') return [{ what, observed: 'answers by routers', isSame: false }];
+    if (change.kind !== 'addNeighbour' && change.kind !== 'deleteNeighbour') return [];
+    const { address, mac, index } = change.neighbour;
+    const text = `${formatAddress(address)} is ${mac} on link ${index}`;
+    const side = change.kind === 'addNeighbour' ? { desired: text } : { observed: text };
+    return [{ what: 'neighbour', ...side, isSame: false }];
+  });
+  if (changed.length > 0) return changed;
+  const hops = ROUTERS.flatMap(({ hops }) => Object.values(hops));
+  const inForce = (routers?.neighbours ?? []).filter(one => hops.some(hop => sameAddress(hop, one.address)));
+  const texts = new Set(inForce.map(({ mac, index }) => `${mac} on link ${index}`));
+  return [...texts].map(text => ({ what: 'answers by router', desired: text, observed: text, isSame: true }));
 }
 
 function textOf(route: DesiredRoute | RouteConfig): string {

@@ -22,3 +22,10 @@ export function isStale(flow: Flow, forwards: readonly UdpForward[]): boolean {
     ),
   );
 }
+
+/** The ports whose flows are listed, each by itself; undefined is all of them, for a range. */
+export function portsToList(forwards: readonly UdpForward[]): (number | undefined)[] {
+  return forwards.some(({ ports }) => ports.first < ports.last)
+    ? [undefined]
+    : forwards.map(({ ports }) => ports.first);
+}

@@ -56,6 +56,33 @@ export interface LabelledRules {
   readonly count: number;
 }
 
+/** Who sends on a link: its index, and a link-layer address, `02:42:0a:00:00:01`. */
+export interface Sender {
+  readonly index: number;
+  readonly mac: string;
+}
+
+/** A neighbour with one of its addresses. */
+export interface KnownNeighbour extends Sender {
+  readonly address: Address;
+}
+
+/** A network of a namespace, and the address of Docker's gateway there, where it has one. */
+export interface NearNetwork {
+  readonly network: Prefix;
+  readonly gateway?: Address;
+}
+
+/** What a namespace knows of routers that Docker does not know of. */
+export interface RoutersObserved {
+  /** Neighbours that have sent what is not of their own network. */
+  readonly senders: readonly Sender[];
+  /** Those whose link-layer addresses are known; not read while nobody has sent anything, and answers go by nobody. */
+  readonly neighbours: readonly KnownNeighbour[];
+  /** Of the table for answers by them; absent: there is none, or it has no valid stamp. */
+  readonly stamp?: string;
+}
+
 /** All that a namespace is to hold of ours. */
 export interface DesiredState {
   readonly netns: NetnsRef;
@@ -82,6 +109,11 @@ export interface DesiredState {
   readonly loopbackTowards?: readonly Address[];
   /** When the table changes, flows that go elsewhere are deleted. */
   readonly udpForwards?: readonly UdpForward[];
+  /**
+   * The namespace's own networks, where answers go back by routers on them that Docker does not know of: these are found
+   * there. Absent: they do not.
+   */
+  readonly routersOn?: readonly NearNetwork[];
   /** Whether only loopback is open while a part of it is refused. */
   readonly isStrict?: true;
   /** Whether the table closes the namespace: the plan knows of labels that are not in force. */
@@ -116,6 +148,10 @@ export interface SandboxObserved {
   readonly sysctls: readonly ObservedSysctl[];
   /** Indexes of the links that lead to where `loopbackTowards` says, each once. */
   readonly loopbackLinks?: readonly number[];
+  /** Absent where it was not read: no table of ours is there, or labels ask for no such answers. */
+  readonly routers?: RoutersObserved;
+  /** Whether there is a table for answers by routers, where it was searched for. */
+  readonly hasRouterTable?: boolean;
 }
 
 /** One step from the observed to the desired state. */
@@ -131,6 +167,11 @@ export type Change =
       readonly isStrict?: true;
     }
   | { readonly kind: 'deleteTable' }
+  /** The table for answers by routers, with its stamp, in place of any that is there. */
+  | { readonly kind: 'putRouters'; readonly table: NftTable }
+  | { readonly kind: 'deleteRouters' }
+  /** A neighbour that lasts, in place of any of its address: the next hop to a router. */
+  | { readonly kind: 'addNeighbour' | 'deleteNeighbour'; readonly neighbour: KnownNeighbour }
   /** A leftover table of a probe. */
   | { readonly kind: 'deleteProbe' }
   /** To be prepended: it wins over routes of the same prefix and metric. */
@@ -140,4 +181,4 @@ export type Change =
   | { readonly kind: 'deleteRule'; readonly rule: Rule };
 
 /** A change that installs a table. */
-export type PutTable = Extract<Change, { readonly table: NftTable }>;
+export type PutTable = Extract<Change, { readonly kind: 'createTable' | 'replaceTable' }>;

@@ -2,12 +2,22 @@
 // things is recomputed when the list of their revisions differs, as with Kubernetes' `resourceVersion`. Not here: when a
 // snapshot is taken anew (containers.ts).
 
+import { groupBy } from '../../base/group-by.js';
 import type { ContainerView } from './container.js';
 import type { ContainerSnapshot } from './snapshot.js';
 
 /** Whether the lists are equal. */
 export function sameRevisions(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((revision, n) => revision === b[n]);
+}
+
+/** The revisions of the containers in each namespace, sorted: the order in which Docker lists them may change. */
+export function revisionsByNamespace(containers: readonly ContainerView[]): Map<string, number[]> {
+  const running = containers.filter(({ netns }) => netns);
+  const inside = groupBy(running, ({ netns }) => netns!.key);
+  return new Map(
+    [...inside].map(([key, group]) => [key, group.map(({ revision }) => revision).sort((a, b) => a - b)]),
+  );
 }
 
 /** The views of containers. One that is as it was has the same revision. */

@@ -4,7 +4,10 @@
 import { messageOf } from '../../base/errors.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { NftTable } from '../../nft/table.js';
+import { desiredStamp } from '../diff/stamp.js';
+import type { SandboxDesired, SandboxObserved } from '../diff/state.js';
 import type { NetnsRef } from '../discovery/container.js';
+import type { NetnsSession, TableRead } from './session.js';
 import type { SessionOpener } from './session-opener.js';
 import type { TamperCheck } from './tamper-check.js';
 
@@ -31,9 +34,22 @@ export class Baselines {
     clearTimeout(this.#timer);
   }
 
-  /** The table that was installed in a namespace, while its baseline is not recorded yet. */
-  pendingTable(key: string): NftTable | undefined {
-    return this.#pending.get(key)?.table;
+  /** Whether somebody has changed the table of a namespace beneath its stamp, and why it cannot be read, if it cannot. */
+  check(
+    desired: SandboxDesired,
+    observed: SandboxObserved,
+    session: Pick<NetnsSession, 'readTable'>,
+  ): { readonly isTampered: boolean; readonly unreadable?: Error | undefined } {
+    const { netns, table } = desired;
+    // A table with another stamp is replaced anyway.
+    if (!table || observed.stamp !== desiredStamp(desired)) return { isTampered: false };
+    const placed = this.#pending.get(netns.key)?.table ?? table;
+    let read: TableRead = {};
+    const isTampered = this.#tamperCheck.isTampered(netns.key, observed.generation, placed, () => {
+      read = session.readTable();
+      return read.snapshot;
+    });
+    return { isTampered, unreadable: read.unreadable };
   }
 
   /** Drops the namespace's baseline, and schedules that of the table that has just been installed there, if one was. */

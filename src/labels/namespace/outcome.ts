@@ -2,7 +2,7 @@
 // changes (sandbox.ts), how they are reported (labels/controller/reporter.ts).
 
 import { closingTable, forwardingOff } from '../diff/diff.js';
-import type { Change, DesiredState, SandboxObserved } from '../diff/state.js';
+import type { Change, DesiredState, SandboxDesired, SandboxObserved } from '../diff/state.js';
 import { isClosing } from '../diff/strict.js';
 import { diagnostic } from '../spec/diagnostics.js';
 import type { Diagnostic } from '../spec/intent.js';
@@ -27,6 +27,15 @@ export interface ApplyResult {
   readonly mayLeak?: true;
   /** Whether the namespace is closed but for loopback: it is strict, and a label is not in force. */
   readonly isClosed?: true;
+}
+
+/** A namespace beside its desired state. */
+export interface ComparedSandbox {
+  /** Corrected for what was found. */
+  readonly desired: SandboxDesired;
+  readonly observed: SandboxObserved;
+  readonly changes: readonly Change[];
+  readonly warnings?: readonly string[];
 }
 
 /** A label that the kernel refuses. */

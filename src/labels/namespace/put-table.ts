@@ -73,6 +73,14 @@ export function putTable(
   throw MODULE_MISSING.test(whole.reason) ? withAdvice(whole, modulesIn(table)) : whole;
 }
 
+/** The same for the table for answers by routers. @throws NftError when the kernel refuses it */
+export function putRouterTable(table: NftTable, run: (transaction: NftTransaction) => void): void {
+  const whole = attempt(() => run(replaceTable(table)));
+  const spare = whole && withoutInputNat(table);
+  if (spare) run(replaceTable(spare));
+  else if (whole) throw whole;
+}
+
 function attempt(fn: () => void): NftError | undefined {
   try {
     fn();

@@ -2,13 +2,13 @@
 // are the same, and need not be decoded. Pure. Not here: reading it (session.ts), what follows (labels/diff/diff.ts).
 
 import { formatAddress } from '../../base/ip.js';
-import { PROBE_TABLE, RTPROT_DWGD, TABLE } from '../../base/ownership.js';
+import { PROBE_TABLE, ROUTERS_TABLE, RTPROT_DWGD, TABLE } from '../../base/ownership.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import { readRoutes } from '../../netlink/route/route.js';
 import { decodeStampedTable, type StampedTableAnswers } from '../../nft/messages.js';
 import type { IgnoredGateway } from '../diff/ignored-gateways.js';
 import { readStamp } from '../diff/stamp.js';
-import type { ObservedSysctl, SandboxObserved } from '../diff/state.js';
+import type { KnownNeighbour, ObservedSysctl, RoutersObserved, SandboxObserved } from '../diff/state.js';
 
 /** The kernel's answers; buffers are payloads of netlink messages. */
 export interface RawState {
@@ -20,12 +20,21 @@ export interface RawState {
   readonly sysctls: readonly ObservedSysctl[];
   /** Indexes of the links that lead to where `loopbackTowards` says, each once. */
   readonly loopbackLinks: readonly number[];
+  /** As SandboxObserved has it. */
+  readonly routers?: RoutersObserved | undefined;
   /** Gateways that the kernel would ignore. */
   readonly ignoredGateways: readonly IgnoredGateway[];
 }
 
 /** @throws DecodeError */
-export function decodeState({ nft, routes, rules, sysctls, loopbackLinks }: RawState): SandboxObserved {
+export function decodeState({
+  nft,
+  routes,
+  rules,
+  sysctls,
+  loopbackLinks,
+  routers,
+}: RawState): SandboxObserved {
   const { comments, hasTable, generation } = decodeStampedTable(nft, TABLE.name);
   return {
     ...readStamp(comments),
@@ -36,15 +45,23 @@ export function decodeState({ nft, routes, rules, sysctls, loopbackLinks }: RawS
     sysctls,
     ...(loopbackLinks.length > 0 && { loopbackLinks }),
     ...(nft.tables?.includes(PROBE_TABLE.name) && { hasProbe: true }),
+    ...(nft.tables?.includes(ROUTERS_TABLE.name) && { hasRouterTable: true }),
+    ...(routers && { routers }),
   };
 }
 
 /** Equal for raw states that are equal byte for byte, ruleset generation included. */
-export function cacheKey({ nft, routes, rules, sysctls, loopbackLinks, ignoredGateways }: RawState): string {
+export function cacheKey(state: RawState): string {
+  const { nft, routes, rules, sysctls, loopbackLinks, ignoredGateways, routers } = state;
   const replies = [nft.rules, routes, rules];
   const counts = replies.map(({ length }) => length);
   const values = sysctls.map(({ name, value, wanted }) => `${name}=${value}/${wanted}`);
   const bytes = Buffer.concat(replies.flat()).toString('latin1');
   const ignored = ignoredGateways.map(({ gateway, link, why }) => `${formatAddress(gateway)} ${link} ${why}`);
-  return `${counts} ${nft.tables} ${values} ${loopbackLinks} ${ignored} ${bytes}`;
+  const found = JSON.stringify([routers?.stamp, routers?.senders, routers?.neighbours.map(neighbourText)]);
+  return `${counts} ${nft.tables} ${values} ${loopbackLinks} ${ignored} ${found} ${bytes}`;
+}
+
+function neighbourText({ address, index, mac }: KnownNeighbour): string {
+  return `${formatAddress(address)} ${index} ${mac}`;
 }

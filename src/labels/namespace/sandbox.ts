@@ -8,21 +8,28 @@ import type { NetnsSwitch } from '../../netlink/netns.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
 import { legacyForwardChains } from '../../nft/legacy-tables.js';
+import { answerByRouters, NO_ANSWERS, readSenders, withNotices } from '../answers/answering.js';
+import { diffAll, diffLabels, hasUnreadRouters } from '../answers/diff-routers.js';
 import { altersRuleset, isOfRouting, needsSecondRound } from '../diff/change-groups.js';
-import { diff } from '../diff/diff.js';
 import { diffHostRoutes } from '../diff/diff-routes.js';
 import { nothingIn } from '../diff/digest.js';
-import { desiredStamp } from '../diff/stamp.js';
-import type { Change, DesiredRoute, DesiredSysctl, SandboxDesired, SandboxObserved } from '../diff/state.js';
+import type {
+  Change,
+  DesiredRoute,
+  DesiredSysctl,
+  SandboxDesired,
+  SandboxObserved,
+  Sender,
+} from '../diff/state.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { joinApplied, NOTHING_APPLIED } from './applied-changes.js';
 import { Baselines } from './baselines.js';
 import { type FirewallReader, readFirewalls, withFirewalls } from './firewalls.js';
 import { probeGateways, probeTunnels, type Standing } from './gateway-probe.js';
 import { heldIn, orClosed } from './held.js';
-import { type ApplyResult, closeAfter, outcomeOf } from './outcome.js';
+import { type ApplyResult, type ComparedSandbox, closeAfter, outcomeOf } from './outcome.js';
 import { cacheKey, decodeState, type RawState } from './raw-state.js';
-import type { NetnsSession, TableRead } from './session.js';
+import type { NetnsSession } from './session.js';
 import { SessionOpener } from './session-opener.js';
 import { PROC_SYSCTLS, type SysctlFiles } from './sysctl-files.js';
 import { TamperCheck } from './tamper-check.js';
@@ -42,8 +49,10 @@ interface SandboxParts {
   readonly trace?: Trace;
 }
 
-/** The second round sees what the new routes have altered: by which interface an address is reached. */
+/** The second round sees what the first has altered: by which interface an address is reached, a table that was flushed. */
 const MAX_ROUNDS = 2;
+
+type ToldOfSandbox = Pick<ApplyResult, 'warnings' | 'notices' | 'isClosed'>;
 
 /** A namespace in which nothing had to be changed. */
 interface Settled {
@@ -52,21 +61,13 @@ interface Settled {
   /** Of the observed state. */
   readonly cacheKey: string;
   /** What was wrong even so. */
-  readonly warned: Pick<ApplyResult, 'warnings' | 'notices' | 'isClosed'>;
-}
-
-/** A namespace beside its desired state. */
-export interface ComparedSandbox {
-  /** Corrected for what was found. */
-  readonly desired: SandboxDesired;
-  readonly observed: SandboxObserved;
-  readonly changes: readonly Change[];
-  readonly warnings?: readonly string[];
+  readonly warned: ToldOfSandbox;
 }
 
 export class Sandboxes {
   readonly #sessions: SessionOpener;
   readonly #open: ConnectionOpener;
+  readonly #nft: Nft;
   readonly #tamperCheck = new TamperCheck();
   readonly #baselines: Baselines;
   readonly #readFirewalls: FirewallReader;
@@ -81,6 +82,7 @@ export class Sandboxes {
     // Only one session is open at a time, so one buffer serves all.
     const session = { nft, open, sysctls, buffer: Buffer.allocUnsafe(DUMP_BUFFER_BYTES) };
     this.#open = open;
+    this.#nft = nft;
     this.#sessions = new SessionOpener({ netnsSwitch, session, host, trace });
     this.#readFirewalls = families => readFirewalls(nft, legacy, families, trace);
     this.#baselines = new Baselines(this.#tamperCheck, this.#sessions, trace);
@@ -121,18 +123,20 @@ export class Sandboxes {
       const { desired, warned, observed, tampering, next } = orClosed(session, planned, () => {
         const observed = decodeState(rawState);
         const held = heldIn(rawState, observed, { ...planned, routes }, session);
-        const tampering = this.#checkTampering(held.desired, observed, session);
-        const next = diff(held.desired, { ...observed, isTampered: tampering.isTampered });
+        const tampering = this.#baselines.check(held.desired, observed, session);
+        const next = diffLabels(held.desired, { ...observed, isTampered: tampering.isTampered });
         return { ...held, observed, tampering, next };
       });
       unreadable = tampering.unreadable ?? unreadable;
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
       applied = joinApplied(applied, closing.applied);
       const isDone = applied.failures.length === 0;
-      const isLast = !isDone || round === MAX_ROUNDS || !needsSecondRound(desired, next);
-      const told = isLast ? withFirewalls(desired, warned, this.#readFirewalls) : warned;
-      for (const change of [...next, ...closing.changes]) changes.push(change);
-      if (next.length === 0)
+      const isSecondDue = needsSecondRound(desired, next) || hasUnreadRouters(desired, observed);
+      const isLast = !isDone || round === MAX_ROUNDS || !isSecondDue;
+      const answers = isLast && isDone ? answerByRouters(session, desired, observed) : NO_ANSWERS;
+      const told: ToldOfSandbox = isLast ? withFirewalls(desired, warned, this.#readFirewalls) : warned;
+      for (const change of [...next, ...closing.changes, ...answers.changes]) changes.push(change);
+      if (next.length + answers.changes.length === 0)
         this.#settled.set(key, { digest: planned.digest, cacheKey: observedKey, warned: told });
       else this.#settled.delete(key);
       if (isDone) this.#searched.add(key);
@@ -146,15 +150,17 @@ export class Sandboxes {
         return {
           changes,
           failures: applied.failures,
-          ...(isDone && told),
+          ...(isDone && withNotices(told, answers.notices)),
           ...outcomeOf(desired, applied, unreadable),
         };
     }
   }
 
-  #readState(session: NetnsSession, { netns, sysctls, loopbackTowards, routes }: SandboxDesired): RawState {
+  #readState(session: NetnsSession, desired: SandboxDesired): RawState {
+    const { netns, sysctls, loopbackTowards, routes, routersOn } = desired;
     const gateways = routes.flatMap(({ gateway }) => gateway ?? []);
-    return session.readState(sysctls, loopbackTowards, !this.#searched.has(netns.key), gateways);
+    const search = !this.#searched.has(netns.key);
+    return session.readState(sysctls, loopbackTowards, search, gateways, routersOn !== undefined);
   }
 
   /** Whether the namespace has the desired routes already, and nothing leads past them. Nothing is changed. */
@@ -174,8 +180,8 @@ export class Sandboxes {
       const rawState = this.#readState(session, wanted);
       const observed = decodeState(rawState);
       const { desired, warned } = heldIn(rawState, observed, wanted, session);
-      const isTampered = withTable && this.#checkTampering(desired, observed, session).isTampered;
-      const changes = diff(desired, { ...observed, isTampered });
+      const isTampered = withTable && this.#baselines.check(desired, observed, session).isTampered;
+      const changes = (withTable ? diffAll : diffLabels)(desired, { ...observed, isTampered });
       return { desired, observed, changes, ...(warned.warnings && { warnings: warned.warnings }) };
     });
   }
@@ -198,6 +204,11 @@ export class Sandboxes {
   /** Whether a gateway's tunnels of ours are up; undefined when its namespace is gone as well. Throws as `reconcile` does. */
   probeTunnels(netns: NetnsRef): Standing {
     return this.#sessions.within(netns, () => probeTunnels(this.#open));
+  }
+
+  /** As readSenders() has them; undefined when the namespace is gone as well. Throws as `reconcile` does. */
+  senders(netns: NetnsRef): readonly Sender[] | undefined {
+    return this.#sessions.within(netns, () => readSenders(this.#nft));
   }
 
   /** Makes changes without reading first. Undefined when the namespace is gone. Throws as `reconcile` does. */
@@ -229,22 +240,5 @@ export class Sandboxes {
   hostRouteChanges(routes: readonly DesiredRoute[]): readonly Change[] {
     const next = this.#sessions.here(one => diffHostRoutes(one.supportedRoutes(routes), one.routes()));
     return Object.values(next).flat();
-  }
-
-  #checkTampering(
-    desired: SandboxDesired,
-    observed: SandboxObserved,
-    session: NetnsSession,
-  ): { readonly isTampered: boolean; readonly unreadable?: Error | undefined } {
-    const { netns, table } = desired;
-    // A table with another stamp is replaced anyway.
-    if (!table || observed.stamp !== desiredStamp(desired)) return { isTampered: false };
-    const placed = this.#baselines.pendingTable(netns.key) ?? table;
-    let read: TableRead = {};
-    const isTampered = this.#tamperCheck.isTampered(netns.key, observed.generation, placed, () => {
-      read = session.readTable();
-      return read.snapshot;
-    });
-    return { isTampered, unreadable: read.unreadable };
   }
 }

@@ -4,7 +4,7 @@
 
 import { ChannelError, ignoring, isExists, isNotFound, OpError } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';
-import { PROBE_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
+import { PROBE_TABLE, ROUTERS_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
 import { type Connection, type ConnectionOpener, GUARDED } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { RtNetlink } from '../../netlink/route/client.js';
@@ -15,8 +15,9 @@ import { type Nft, NftError } from '../../nft/client.js';
 import { decodeStampedTable } from '../../nft/messages.js';
 import { deleteTable, type NftTable, type NftTransaction } from '../../nft/table.js';
 import type { TableSnapshot } from '../../nft/table-snapshot.js';
+import { changeNeighbour, readRouters } from '../answers/answering.js';
 import { groupOf, isDeletion, isPrerequisite, preventsLeak, putsTable } from '../diff/change-groups.js';
-import { isStale } from '../diff/stale-flows.js';
+import { isStale, portsToList } from '../diff/stale-flows.js';
 import type {
   Change,
   DesiredRoute,
@@ -28,7 +29,7 @@ import type {
 import { expandSysctls, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
 import type { AppliedChanges } from './applied-changes.js';
 import { adviseOnGateway, findIgnoredGateways } from './gateway-links.js';
-import { putTable, type Refusal } from './put-table.js';
+import { putRouterTable, putTable, type Refusal } from './put-table.js';
 import type { RawState } from './raw-state.js';
 import type { SysctlFiles } from './sysctl-files.js';
 
@@ -40,6 +41,9 @@ export interface SessionParts {
   /** Where answers are read to. */
   readonly buffer: Buffer;
 }
+
+/** Tables that are taken away, by the changes that do it. */
+const TABLES = { deleteTable: TABLE, deleteProbe: PROBE_TABLE, deleteRouters: ROUTERS_TABLE } as const;
 
 /** What is in our table, or why it cannot be read; neither where there is none. */
 export interface TableRead {
@@ -88,7 +92,7 @@ export class NetnsSession {
 
   /**
    * @param search whether to look for a leftover probe table
-   * @param gateways whose links are checked
+   * @param gateways whose links are checked @param withRouters whether answers go by routers
    * @throws OpError, ChannelError
    */
   readState(
@@ -96,12 +100,15 @@ export class NetnsSession {
     loopbackTowards: readonly Address[] = [],
     search = false,
     gateways: readonly Address[] = [],
+    withRouters = false,
   ): RawState {
     const links = loopbackTowards.flatMap(address => this.#rt.indexTo(address) ?? []);
+    const [nft, rules] = [this.#nft.readStampChain(TABLE, STAMP_CHAIN, search), this.#rt.listRules()];
     return {
-      nft: this.#nft.readStampChain(TABLE, STAMP_CHAIN, search),
+      nft,
       routes: this.#rt.listRoutes(RTPROT_DWGD),
-      rules: this.#rt.listRules(),
+      rules,
+      ...(withRouters && nft.rules.length > 0 && { routers: readRouters(this.#rt, this.#nft, rules) }),
       sysctls: this.#observeSysctls(sysctls),
       loopbackLinks: [...new Set(links)],
       ignoredGateways: findIgnoredGateways(this.#rt, gateways),
@@ -145,14 +152,10 @@ export class NetnsSession {
   apply(changes: readonly Change[], isStrict = false): AppliedChanges {
     const failures: Error[] = [];
     const refused: Refusal[] = [];
-    let [placed, mayLeak, isTableRefused]: [NftTable | undefined, boolean, boolean] = [
-      undefined,
-      false,
-      false,
-    ];
+    let placed: NftTable | undefined;
+    let [mayLeak, isTableRefused, isUnfinished] = [false, false, false];
     const blocked = new Set<string>();
     const deletions = new Deletions();
-    let isUnfinished = false;
     for (const change of changes) {
       const group = groupOf(change);
       if (isUnfinished && isDeletion(change)) continue;
@@ -215,16 +218,22 @@ export class NetnsSession {
         return;
       }
       case 'deleteTable':
-        this.#run(deleteTable(TABLE));
-        return;
       case 'deleteProbe':
-        this.#run(deleteTable(PROBE_TABLE));
+      case 'deleteRouters':
+        this.#run(deleteTable(TABLES[change.kind]));
+        return;
+      case 'putRouters':
+        putRouterTable(change.table, transaction => this.#run(transaction));
         return;
       case 'addRoute':
         adviseOnGateway(() => this.#rt.addRoute(change.route, 'prepend'));
         return;
       case 'deleteRoute':
         ignoring(isNotFound, () => this.#rt.deleteRoute(change.route));
+        return;
+      case 'addNeighbour':
+      case 'deleteNeighbour':
+        changeNeighbour(this.connection, change, this.#trace);
         return;
       case 'addRule':
         ignoring(isExists, () => this.#rt.addRule(change.rule));
@@ -234,13 +243,6 @@ export class NetnsSession {
         return;
     }
   }
-}
-
-/** The ports whose flows are listed, each by itself; undefined is all of them, for a range. */
-function portsToList(forwards: readonly UdpForward[]): (number | undefined)[] {
-  return forwards.some(({ ports }) => ports.first < ports.last)
-    ? [undefined]
-    : forwards.map(({ ports }) => ports.first);
 }
 
 function isRefusal(err: unknown): err is Error {

@@ -61,6 +61,8 @@ export function planSandbox(
   if (isClosed) context.diagnostics.push(diagnostic(members[0]!.name, STRICT, describeWait(unmet)));
   const wanted = desiredRoutes(routes);
   const short = wanted.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
+  const ingress =
+    short.length > 0 ? findIngress(attachments, short, context.hostInterfaceAddresses) : undefined;
   const parts: TableParts = {
     natInterfaces: intent.natInterfaces,
     inInterfaces: intent.inInterfaces,
@@ -68,9 +70,7 @@ export function planSandbox(
     rules: rules.map(({ intent }) => intent),
     isForwardingClosed: intent.isForwardingClosed,
     hasRoutes: routes.length > 0,
-    ...(short.length > 0 && {
-      ingress: findIngress(attachments, short, context.hostInterfaceAddresses),
-    }),
+    ...(ingress && { ingress }),
     isClosed,
   };
   const terms: InstallTerms = {
@@ -97,6 +97,7 @@ export function planSandbox(
       .filter(({ pattern }) => isLoopbackPattern(pattern))
       .flatMap(({ addresses }) => addresses.filter(({ family }) => family === 6)),
     ...(udp.length > 0 && { udpForwards: udp }),
+    ...(ingress && ingress.near.length > 0 && { routersOn: ingress.near }),
     ...(isClosed && { isClosed }),
   });
 }

@@ -22,6 +22,7 @@ import { diagnostic } from '../spec/diagnostics.js';
 import type { Diagnostic, InterfacePattern, RouteIntent } from '../spec/intent.js';
 import { covers, DOCKERS, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { NAT_IN_INTERFACES, NAT_INTERFACES } from '../spec/label-keys.js';
+import { nearNetworks } from '../table/reply-routing.js';
 import type { HostRouteRequest } from './host-routes.js';
 import { type Attributed, diagnosticOf } from './merge.js';
 import type { Requester } from './resolve.js';
@@ -170,8 +171,8 @@ interface Behind {
 }
 
 /**
- * Networks whose clients may come in by a router that is neither a label's gateway nor Docker's, and are answered by the label's:
- * one of each namespace and family. Of such routers those are known that the host has a route by, and those that ask it for
+ * Networks whose clients may come in by a router that is neither a label's gateway nor Docker's, and are answered by the label's
+ * where it cannot be seen in the namespace who is a router: one of each namespace and family. Of such routers those are known that the host has a route by, and those that ask it for
  * one. No route is made of that: by it the container's own connections would leave, too.
  * @param requests every namespace whose labels may ask for routes of the host
  */
@@ -194,7 +195,8 @@ export function findLostAnswers(
     ),
   ].filter(({ network }) => !isDefaultOrHalf(network));
   if (behind.length === 0) return [];
-  return [...routes].flatMap(([{ members }, resolved]) =>
+  const unseen = [...routes].filter(([{ members }]) => nearNetworks(members.attachments).length === 0);
+  return unseen.flatMap(([{ members }, resolved]) =>
     ([4, 6] as const).flatMap(family => {
       const own = resolved.filter(({ attributed }) => attributed.intent.network.address.family === family);
       const short = own.find(

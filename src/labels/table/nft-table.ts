@@ -21,7 +21,7 @@ import {
 } from './forward-rules.js';
 import { matchName, matchNameButLo } from './interface-match.js';
 import { PortShifts } from './port-shifts.js';
-import { type Ingress, lendAddress, restoreMark, saveMark } from './reply-routing.js';
+import { type Ingress, lendAddress, restoreMark, saveMark, senders } from './reply-routing.js';
 
 /** What a table is made of. */
 export interface TableParts {
@@ -132,7 +132,7 @@ function openTable({
   const listed = withLists(twine);
   return {
     ...TABLE,
-    sets: listed.sets,
+    sets: [...(ingress ? senders(ingress) : []), ...listed.sets],
     chains: [...base, ...listed.chains, ...shifts.chains, ...forwarded, ...clients.chains],
   };
 }

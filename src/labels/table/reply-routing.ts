@@ -10,31 +10,34 @@ import {
   maskPrefix,
   type Prefix,
   prefixContains,
+  prefixCovers,
   sameAddress,
 } from '../../base/ip.js';
-import { REPLY_MARK } from '../../base/ownership.js';
+import { REPLY_MARK, SENDERS_SET } from '../../base/ownership.js';
+import { LINK_LOCAL } from '../../base/special-addresses.js';
+import { ct, match, meta, payload, prefixExpression } from '../../nft/expression.js';
+import { type NftRule, type NftSet, rule } from '../../nft/table.js';
 import {
-  ct,
-  type Expression,
-  match,
-  meta,
-  payload,
-  prefixExpression,
-  type Statement,
-} from '../../nft/expression.js';
-import { type NftRule, rule } from '../../nft/table.js';
-import type { DesiredRoute, DesiredSysctl } from '../diff/state.js';
+  clear,
+  FROM_OUTSIDE,
+  findNoWayBack,
+  give,
+  type Mark,
+  markArriving,
+  markReplies,
+  NO_WAY_BACK,
+  NOT_OWN,
+  ORIGINAL,
+} from '../answers/marks.js';
+import type { DesiredRoute, DesiredSysctl, NearNetwork } from '../diff/state.js';
 import { IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT } from '../diff/sysctls.js';
 import type { Attachment, HostInterfaceAddress } from '../discovery/container.js';
 
-/** Of the 32 bits of a mark. */
-const ALL_BUT_REPLY_MARK = 0xdfff_ffff;
+/** Of a connection that came in Docker's own way. */
+const DOCKERS_WAY: Mark = { value: REPLY_MARK, mask: REPLY_MARK };
 
-/**
- * skb->priority of a UDP packet to whose sender no route leads back: it is only set for input to see. What sets it otherwise
- * (tc, CLASSIFY) has other classes.
- */
-const NO_WAY_BACK = 0xdd9d_0001;
+/** Senders that are remembered, and for how many seconds after the last connection that came by them. */
+const [SENDERS_MAX, SENDERS_TIMEOUT] = [16, 3600];
 
 /** Docker's own way into a namespace: the host, and gateways that Docker gives it. */
 export interface Ingress {
@@ -42,6 +45,8 @@ export interface Ingress {
   readonly macs: readonly string[];
   /** Networks of the namespace, each with the address on it that such a packet comes from. */
   readonly hops: readonly { readonly network: Prefix; readonly from: Address }[];
+  /** Networks of the namespace: who sends what is of none of them is a router. Empty where they are not all known. */
+  readonly near: readonly NearNetwork[];
 }
 
 /**
@@ -75,51 +80,99 @@ export function findIngress(
     return hop ? [{ network: maskPrefix(hop), from: hop.address }] : [];
   });
   const unique = new Map(hops.map(hop => [formatPrefix(hop.network), hop]));
-  return { macs: [...new Set(others.map(({ mac }) => mac))].sort(), hops: [...unique.values()] };
+  return {
+    macs: [...new Set(others.map(({ mac }) => mac))].sort(),
+    hops: [...unique.values()],
+    near: nearNetworks(attachments).filter(({ network: { address } }) => isRouted(address)),
+  };
 }
 
 /**
- * The rules after destination NAT in prerouting: a new connection is remembered, and replies that the container forwards
- * are routed back. Packets for the container itself are marked as well: so they pass the source check (rp_filter), and a
- * TCP socket's replies are routed back even while there is no other route.
+ * The networks of all addresses, none within another; empty where that of one is not known. Who sends what is of none of them is
+ * a router.
  */
-export function saveMark({ macs, hops }: Ingress): NftRule[] {
-  const outside = match(meta('iifname'), '!=', 'lo');
+export function nearNetworks(attachments: readonly Attachment[]): NearNetwork[] {
+  const found = attachments.flatMap(({ subnets = [] }) => subnets);
+  const isKnown = attachments
+    .flatMap(({ addresses }) => addresses)
+    .every(one => found.some(subnet => prefixContains(subnet, one)));
+  if (found.length === 0 || !isKnown) return [];
+  const all = new Map([...found, LINK_LOCAL].map(one => [formatPrefix(one), one]));
+  // The kernel takes no set of networks that overlap.
+  const widest = [...all].filter(
+    ([, one]) => ![...all.values()].some(other => other !== one && prefixCovers(other, one)),
+  );
+  const gateways = attachments.flatMap(({ gateways = [] }) => gateways);
+  return widest
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, network]) => {
+      const gateway = gateways.find(one => prefixContains(network, one));
+      return { network, ...(gateway && { gateway }) };
+    });
+}
+
+/**
+ * The rules after destination NAT in prerouting: a new connection is remembered, its packets are marked, and who sends what
+ * is of another network than his own is remembered, too.
+ */
+export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
+  const known = { set: macs };
   return [
-    clearMark(),
+    clear(REPLY_MARK),
     ...(macs.length === 0
       ? []
       : [
           rule(
             match(ct('state'), 'in', 'new'),
-            match(ct('direction'), '==', 'original'),
-            outside,
-            match(payload('ether', 'saddr'), '==', { set: macs }),
-            // A packet of the container that somebody sent back to it opens no connection.
-            match({ fib: { result: 'type', flags: ['saddr'] } }, '!=', 'local'),
-            set(ct('mark')),
+            ORIGINAL,
+            FROM_OUTSIDE,
+            match(payload('ether', 'saddr'), '==', known),
+            NOT_OWN,
+            give(ct('mark'), DOCKERS_WAY),
           ),
         ]),
-    rule(match(ct('direction'), '==', 'reply'), isSet(ct('mark')), set(meta('mark'))),
-    rule(
-      match(ct('direction'), '==', 'original'),
-      isSet(ct('mark')),
-      outside,
-      match({ fib: { result: 'type', flags: ['daddr'] } }, '==', 'local'),
-      set(meta('mark')),
-    ),
-    ...(macs.length === 0 || hops.length === 0
-      ? []
-      : [
-          rule(
-            match(ct('state'), 'in', 'new'),
-            isSet(ct('mark')),
-            match(meta('l4proto'), '==', 'udp'),
-            match({ fib: { result: 'oif', flags: ['saddr'] } }, '==', 0),
-            { mangle: { key: meta('priority'), value: NO_WAY_BACK } },
+    ...markArriving(DOCKERS_WAY),
+    ...(macs.length === 0 || hops.length === 0 ? [] : [findNoWayBack(DOCKERS_WAY)]),
+    ...([4, 6] as const).flatMap(family => {
+      const own = near.filter(({ network: { address } }) => address.family === family);
+      if (own.length === 0) return [];
+      return [
+        rule(
+          match(ct('state'), 'in', 'new'),
+          ORIGINAL,
+          FROM_OUTSIDE,
+          // A match for each: a set of them would cost more than all the rest of the rule to put in place.
+          ...own.map(({ network }) =>
+            match(payload(family === 4 ? 'ip' : 'ip6', 'saddr'), '!=', prefixExpression(network)),
           ),
-        ]),
+          ...(macs.length === 0 ? [] : [match(payload('ether', 'saddr'), '!=', known)]),
+          NOT_OWN,
+          {
+            set: {
+              op: 'update',
+              elem: { concat: [meta('iif'), payload('ether', 'saddr')] },
+              set: `@${SENDERS_SET}`,
+            },
+          },
+        ),
+      ];
+    }),
   ];
+}
+
+/** The set that such a sender is remembered in; none where none is. */
+export function senders({ near }: Ingress): NftSet[] {
+  return near.length === 0
+    ? []
+    : [
+        {
+          name: SENDERS_SET,
+          type: ['iface_index', 'ether_addr'],
+          flags: ['timeout'],
+          timeout: SENDERS_TIMEOUT,
+          size: SENDERS_MAX,
+        },
+      ];
 }
 
 /**
@@ -141,25 +194,8 @@ export function lendAddress({ macs, hops }: Ingress): NftRule[] {
 
 /** The rules for what the container itself sends: replies get the bit, everything else loses it. */
 export function restoreMark(): NftRule[] {
-  return [
-    rule(match(ct('direction'), '==', 'reply'), isSet(ct('mark')), set(meta('mark')), { return: null }),
-    clearMark(),
-  ];
+  return [markReplies(DOCKERS_WAY), clear(REPLY_MARK)];
 }
 
 /** Without these the mark has no effect on replies of the container itself. */
 export const REPLY_SYSCTLS: readonly DesiredSysctl[] = [IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT];
-
-function isSet(mark: Expression): Statement {
-  return match({ '&': [mark, REPLY_MARK] }, '==', REPLY_MARK);
-}
-
-function set(mark: Expression): Statement {
-  return { mangle: { key: mark, value: { '|': [mark, REPLY_MARK] } } };
-}
-
-/** Clears the bit, which anybody who may set marks could have set. */
-function clearMark(): NftRule {
-  const mark = meta('mark');
-  return rule(isSet(mark), { mangle: { key: mark, value: { '&': [mark, ALL_BUT_REPLY_MARK] } } });
-}

@@ -37,6 +37,8 @@ export class TableCache {
       ...(ingress?.macs ?? []),
       ...(ingress?.hops ?? []).flatMap(({ network, from }) => [formatPrefix(network), addressKey(from)]),
       ingress?.hops.length ?? -1,
+      ...(ingress?.near ?? []).map(({ network }) => formatPrefix(network)),
+      ingress?.near.length ?? -1,
       ...forwards.flatMap(({ key, addresses, kept }) => [
         key,
         addresses.length,

@@ -2,7 +2,8 @@
 
 import { type Family, formatAddress, formatPrefix } from '../../base/ip.js';
 import { option, words } from '../trace.js';
-import type { LinkChange, LinkConfig } from './link.js';
+import { formatMac, type LinkChange, type LinkConfig } from './link.js';
+import type { Neighbour } from './neighbour.js';
 import type { Rule } from './policy-rule.js';
 import { type RouteConfig, type RoutePlacement, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNREACHABLE } from './route.js';
 
@@ -42,16 +43,35 @@ export function ipRouteDel(route: RouteConfig): string {
   return words(ip(route.destination.address.family), 'route del', routeWords(route));
 }
 
-function routeWords({ destination, gateway, index, type, metric, protocol, table }: RouteConfig): string {
+function routeWords({
+  destination,
+  gateway,
+  index,
+  type,
+  metric,
+  protocol,
+  table,
+  isOnLink,
+}: RouteConfig): string {
   return words(
     type === RTN_UNREACHABLE ? 'unreachable' : type === RTN_LOCAL ? 'local' : undefined,
     formatPrefix(destination),
     option('via', gateway && formatAddress(gateway)),
-    option('dev', gateway || index === undefined ? undefined : `if${index}`),
+    option('dev', (gateway && !isOnLink) || index === undefined ? undefined : `if${index}`),
+    isOnLink && 'onlink',
     option('metric', metric || undefined),
     option('proto', protocol),
     option('table', table === RT_TABLE_MAIN ? undefined : table),
   );
+}
+
+export function ipNeighbourReplace({ address, index, lladdr }: Required<Omit<Neighbour, 'state'>>): string {
+  const to = option('lladdr', formatMac(lladdr));
+  return words('ip neighbour replace', formatAddress(address), to, `dev if${index} nud permanent`);
+}
+
+export function ipNeighbourDel({ address, index }: Pick<Neighbour, 'index' | 'address'>): string {
+  return words('ip neighbour del', formatAddress(address), `dev if${index}`);
 }
 
 export function ipRule(verb: 'add' | 'del', rule: Rule): string {

@@ -181,6 +181,11 @@ export function formatMac(bytes: Buffer): string {
   return bytes.toString('hex').replace(/..(?=.)/g, '$&:');
 }
 
+/** The bytes of `02:42:0a:00:00:01`. */
+export function parseMac(text: string): Buffer {
+  return Buffer.from(text.replaceAll(':', ''), 'hex');
+}
+
 /** struct ifinfomsg: family, padding, type (16 bits), index, flags, and which flags to change. */
 function ifinfomsg(fields: { index?: number; flags?: number; change?: number }): Buffer {
   const out = Buffer.alloc(IFINFOMSG_LEN);

@@ -9,6 +9,7 @@ import { addressFamily } from './address.js';
 import { formatMac } from './link.js';
 
 export const RTM_NEWNEIGH = 28;
+const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
 
 const NDA_DST = 1;
@@ -45,6 +46,17 @@ export function getNeighbourRequest({ index, address }: Pick<Neighbour, 'index' 
 /** `ip neighbour show`. */
 export function getNeighboursRequest(): Request {
   return { type: RTM_GETNEIGH, flags: NLM_F_DUMP, payload: Buffer.alloc(NDMSG_LEN) };
+}
+
+/** `ip neighbour replace ADDRESS lladdr LLADDR dev INDEX nud permanent`. */
+export function newNeighbourRequest({ index, address, lladdr }: Required<Omit<Neighbour, 'state'>>): Request {
+  const payload = Buffer.concat([ndmsg(index, address, NUD_PERMANENT, 0), attr(NDA_LLADDR, lladdr)]);
+  return { type: RTM_NEWNEIGH, flags: NLM_F_CREATE | NLM_F_REPLACE, payload };
+}
+
+/** `ip neighbour del ADDRESS dev INDEX`. */
+export function deleteNeighbourRequest({ index, address }: Pick<Neighbour, 'index' | 'address'>): Request {
+  return { type: RTM_DELNEIGH, flags: 0, payload: ndmsg(index, address, 0, 0) };
 }
 
 /**

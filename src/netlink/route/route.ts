@@ -41,6 +41,8 @@ const RT_SCOPE_NOWHERE = 255;
 const RTMSG_LEN = 12;
 const RTNEXTHOP_LEN = 8;
 const RTVIA_FAMILY_LEN = 2;
+/** The gateway need not be within a network of the link's addresses. */
+const RTNH_F_ONLINK = 4;
 
 /** What happens to a route of the same prefix and metric: NLM_F_EXCL, NLM_F_REPLACE or prepended. */
 export type RoutePlacement = 'exclusive' | 'replace' | 'prepend';
@@ -64,6 +66,8 @@ export interface Route {
   readonly tos?: number;
   /** Of which packets it is for, by their source address; IPv6 alone has that. */
   readonly source?: Prefix;
+  /** Whether the gateway is a neighbour on the link whatever routes say; not read. */
+  readonly isOnLink?: true;
   /** The route's own MTU in bytes, where it has one. */
   readonly mtu?: number;
 }
@@ -214,6 +218,7 @@ function rtmsg(route: RouteConfig, type: number, protocol: number, scope: number
   header.writeUInt8(protocol, 5);
   header.writeUInt8(scope, 6);
   header.writeUInt8(type, 7);
+  header.writeUInt32LE(route.isOnLink ? RTNH_F_ONLINK : 0, 8);
   return Buffer.concat([
     header,
     ...(length > 0 ? [attr(RTA_DST, address.bytes)] : []),

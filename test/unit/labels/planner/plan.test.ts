@@ -715,7 +715,8 @@ for (const [what, { labels = {}, router = {}, ...world }, told] of [
     const defaults = { 'twine.route.0.0.0.0/0': 'gw', 'twine.route.::/0': 'gw' };
     const { warnings, sandboxes } = plan(
       [
-        routed({ main: '10.0.0.2 fd00::2' }, { ...defaults, ...labels }, places),
+        // Of one network it is not known which addresses are on it.
+        routed({ main: '10.0.0.2 fd00::2', side: '10.7.0.2' }, { ...defaults, ...labels }, places),
         gw({ main: '10.0.0.3 fd00::3' }),
         container('router', { networks: { main: '10.0.0.4 fd00::4' }, labels: router }),
       ],
@@ -756,3 +757,14 @@ for (const { what, gateway, isLed } of [
     );
   });
 }
+
+test('where the networks of a container are known none is made of clients by a router: it is seen who that is', () => {
+  const { warnings } = plan(
+    [
+      routed({ main: '10.0.0.2' }, { 'twine.route.0.0.0.0/0': 'gw' }, { subnets: { main: '10.0.0.0/24' } }),
+      gw({ main: '10.0.0.3' }),
+    ],
+    { nextHops: [BESIDE] },
+  );
+  assert.deepEqual([...warnings], []);
+});

@@ -349,12 +349,17 @@ for (const [what, one, other] of [
   [
     'replies that are led back, by no known address',
     { hasRoutes: true },
-    { hasRoutes: true, ingress: { macs: [], hops: [] } },
+    { hasRoutes: true, ingress: { macs: [], hops: [], near: [] } },
   ],
   [
     "a neighbour's address for udp",
-    { hasRoutes: true, ingress: { macs: [MAC], hops: [] } },
-    { hasRoutes: true, ingress: { macs: [MAC], hops: [HOP] } },
+    { hasRoutes: true, ingress: { macs: [MAC], hops: [], near: [] } },
+    { hasRoutes: true, ingress: { macs: [MAC], hops: [HOP], near: [] } },
+  ],
+  [
+    'the networks by which routers are seen',
+    { hasRoutes: true, ingress: { macs: [MAC], hops: [], near: [] } },
+    { hasRoutes: true, ingress: { macs: [MAC], hops: [], near: [{ network: HOP.network }] } },
   ],
   [
     'clients that are kept',

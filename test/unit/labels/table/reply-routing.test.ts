@@ -129,3 +129,50 @@ test('a reply is rerouted, and everything else that the container sends loses th
   assert.match(forget!, new RegExp(`"&":\\[\\{"meta":\\{"key":"mark"\\}\\},${0xffff_ffff - REPLY_MARK}\\]`));
   assert.equal(chain(table, 'arrived')!.hook!.priority, -90);
 });
+
+/** What the rules that remember senders leave out, and the set that they are remembered in. */
+function sendersOf(
+  labels: Record<string, string>,
+  subnets: Record<string, string>,
+  networks = { main: '10.0.0.2 fd00::2' },
+) {
+  const world = [
+    routed(networks, labels, { subnets, gateways: { main: '10.0.0.1' } }),
+    gw({ main: '10.0.0.3' }),
+  ];
+  const { table, routersOn } = only(world, { hostInterfaceAddresses: places([BRIDGE]) });
+  const rules = (chain(table, 'arrived')?.rules ?? []).filter(({ expr }) =>
+    /"@senders"/.test(JSON.stringify(expr)),
+  );
+  const near = rules.map(({ expr }) =>
+    [...JSON.stringify(expr).matchAll(/"addr":"([^"]+)"/g)].map(([, text]) => text).join(' '),
+  );
+  const known = rules.every(({ expr }) => JSON.stringify(expr).includes(`"set":["${MAC}"]`));
+  return { near, known, sets: table?.sets.map(({ name }) => name) ?? [], on: routersOn?.length ?? 0 };
+}
+
+for (const [what, labels, subnets, near] of [
+  ['of both families', BOTH, { main: '10.0.0.0/24 fd00::/64' }, ['10.0.0.0', 'fd00:: fe80::']],
+  ["of the label's family alone", DEFAULT, { main: '10.0.0.0/24 fd00::/64' }, ['10.0.0.0']],
+  ['of none, where not all networks are known', BOTH, { main: '10.0.0.0/24' }, []],
+  [
+    'of none, without a default route',
+    { 'twine.route.10.8.0.0/16': 'gw' },
+    { main: '10.0.0.0/24 fd00::/64' },
+    [],
+  ],
+  [
+    'of networks within one another as one',
+    BOTH,
+    { main: '10.0.0.0/24 10.0.0.0/16 fe80::/64 fd00::/64' },
+    ['10.0.0.0', 'fd00:: fe80::'],
+  ],
+] as const) {
+  test(`who sends what is not of the own networks is remembered: ${what}`, () => {
+    const seen = sendersOf(labels, subnets);
+    assert.deepEqual(seen.near, near);
+    assert.equal(seen.known, true);
+    assert.deepEqual(seen.sets, near.length > 0 ? ['senders'] : []);
+    assert.equal(seen.on > 0, near.length > 0);
+  });
+}

@@ -7,10 +7,12 @@ import { formatAddress, parseAddress } from '../../../../src/base/ip.js';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE } from '../../../../src/netlink/message.js';
 import {
   decodeNeighbour,
+  deleteNeighbourRequest,
   getNeighbourRequest,
   getNeighboursRequest,
   macOf,
   NUD_REACHABLE,
+  newNeighbourRequest,
   probeNeighbourRequest,
   RTM_GETNEIGH,
   RTM_NEWNEIGH,
@@ -49,6 +51,20 @@ for (const [what, request, type, flags, payload] of [
     RTM_NEWNEIGH,
     NLM_F_CREATE,
     hex('02 00 0000 02010000 0000 01 00', '0800 0100 0a000003'),
+  ],
+  [
+    '"ip neighbour replace 10.0.0.3 lladdr 02:42:00:00:00:03 dev INDEX nud permanent"',
+    newNeighbourRequest({ ...four, lladdr }),
+    RTM_NEWNEIGH,
+    NLM_F_CREATE | NLM_F_REPLACE,
+    hex('02 00 0000 02010000 8000 00 00', '0800 0100 0a000003', '0a00 0200 024200000003 0000'),
+  ],
+  [
+    '"ip neighbour del 10.0.0.3 dev INDEX"',
+    deleteNeighbourRequest(four),
+    29,
+    0,
+    hex('02 00 0000 02010000 0000 00 00', '0800 0100 0a000003'),
   ],
 ] as const) {
   test(`${what} is sent byte by byte`, () => {

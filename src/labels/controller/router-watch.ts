@@ -1,0 +1,75 @@
+// Watches for routers that Docker does not know of: asks each namespace whose answers go by such, again and again, who has
+// sent what is not of his own network, and has it looked at when somebody new has. Not here: how that is asked
+// (labels/answers/answering.ts), what follows (labels/answers).
+
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import type { Sender } from '../diff/state.js';
+import type { NetnsRef } from '../discovery/container.js';
+
+/** A client asks again by then: the first time it gets no answer. */
+const PERIOD_MS = 3000;
+/** For each namespace at least, so that many cost no more than a few. */
+const EACH_MS = 100;
+
+/** Who has sent something; undefined where that is not known. May throw. */
+type Probe = (netns: NetnsRef) => readonly Sender[] | undefined;
+
+export class RouterWatch {
+  readonly #probe: Probe;
+  readonly #found: (key: string) => void;
+  readonly #period: number;
+  #watched: readonly NetnsRef[] = [];
+  /** Those that were found, by the keys of the namespaces. */
+  readonly #known = new Map<string, ReadonlySet<string>>();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** @param found called with a namespace's key when somebody new has sent something there */
+  constructor(probe: Probe, found: (key: string) => void, period = PERIOD_MS) {
+    this.#probe = probe;
+    this.#found = found;
+    this.#period = period;
+  }
+
+  /** Sets which namespaces are asked; others are forgotten. */
+  want(watched: readonly NetnsRef[]): void {
+    this.#watched = watched;
+    const keys = new Set(watched.map(({ key }) => key));
+    for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
+    if (watched.length > 0 && !this.#timer) this.#arm();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    const period = Math.max(this.#period, this.#watched.length * EACH_MS);
+    this.#timer = this.#isClosed ? undefined : setTimeout(() => void this.#probeAll(), period).unref();
+  }
+
+  async #probeAll(): Promise<void> {
+    for (const netns of this.#watched) {
+      if (this.#isClosed) return;
+      this.#probeOne(netns);
+      await yieldToLoop();
+    }
+    this.#timer = undefined;
+    if (this.#watched.length > 0) this.#arm();
+  }
+
+  #probeOne(netns: NetnsRef): void {
+    let senders: readonly Sender[] | undefined;
+    try {
+      senders = this.#probe(netns);
+    } catch {
+      // Gone, or it cannot be asked: the next resync says why.
+    }
+    if (!senders) return;
+    const before = this.#known.get(netns.key);
+    const now = new Set(senders.map(({ index, mac }) => `${index} ${mac}`));
+    this.#known.set(netns.key, now);
+    if ([...now].some(one => !before?.has(one))) this.#found(netns.key);
+  }
+}

@@ -1,0 +1,56 @@
+// The questions to nf_tables on a connection, each with what it is about for its error. Not here: their bytes (messages.ts),
+// connections (sockets.ts).
+
+import { ChannelError, isNotFound } from '../base/errors.js';
+import type { Connection, OpContext } from '../netlink/connection.js';
+import type { Request } from '../netlink/message.js';
+import {
+  decodeSetKeys,
+  decodeTableName,
+  getElementsRequest,
+  getRulesRequest,
+  getTableRequest,
+  getTablesRequest,
+} from './messages.js';
+import type { NftFamily, NftTable } from './table.js';
+
+export type TableName = Pick<NftTable, 'family' | 'name'>;
+
+export function rulesOf(connection: Connection, { family, name }: TableName, chain: string): Buffer[] {
+  const context = { op: 'listing nftables chain', subject: `${name} ${chain}` };
+  return payloadsOf(connection, getRulesRequest(family, name, chain), context);
+}
+
+/** @throws OpError: ENOENT */
+export function tableOf(connection: Connection, { family, name }: TableName): Buffer {
+  const context = { op: 'reading nftables table', subject: name };
+  const [table] = connection.request(getTableRequest(family, name), context);
+  if (!table) throw new ChannelError(`${context.op} ${name}: an answer without it`);
+  return table.payload;
+}
+
+export function hasTable(connection: Connection, table: TableName): boolean {
+  try {
+    return tableOf(connection, table).length > 0;
+  } catch (err) {
+    if (isNotFound(err)) return false;
+    throw err;
+  }
+}
+
+export function payloadsOf(connection: Connection, request: Request, context: OpContext): Buffer[] {
+  return connection.request(request, context).map(({ payload }) => payload);
+}
+
+/** Lists all tables: asking for one that may be missing costs an error, which is expensive to create. */
+export function tablesOf(connection: Connection, family: NftFamily): string[] {
+  const context = { op: 'listing nftables tables of', subject: family };
+  const tables = payloadsOf(connection, getTablesRequest(family), context);
+  return tables.flatMap(table => decodeTableName(table) ?? []);
+}
+
+/** The keys of a set's elements. @throws OpError: ENOENT */
+export function setKeysOf(connection: Connection, { family, name }: TableName, set: string): Buffer[] {
+  const context = { op: 'listing nftables set', subject: `${name} ${set}` };
+  return payloadsOf(connection, getElementsRequest(family, name, set), context).flatMap(decodeSetKeys);
+}
