@@ -22,7 +22,7 @@ import { hostRoutesBy, labelLinksOf, labelledIn } from './label-links.js';
 import type { ComparedSandbox } from './namespace/outcome.js';
 import type { Diagnostic } from './spec/intent.js';
 
-interface StatusParts {
+export interface LabelsStatusParts {
   readonly overview: Overview;
   readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
   /** What firewalls of a namespace's own do to what is to be forwarded there. */
@@ -38,9 +38,9 @@ const MAX_SERIES = 256;
 const STATES: readonly LabelledState[] = ['applied', 'pending', 'failing', 'frozen', 'stopped'];
 
 export class LabelsStatus implements LabelsHalf {
-  readonly #parts: StatusParts;
+  readonly #parts: LabelsStatusParts;
 
-  constructor(parts: StatusParts) {
+  constructor(parts: LabelsStatusParts) {
     this.#parts = parts;
   }
 

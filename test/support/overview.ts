@@ -2,16 +2,13 @@
 // a label that has a mistake, one that is not running.
 import { pino } from 'pino';
 import { Reconciler } from '../../src/labels/controller/reconciler.js';
+import type { LabelsStatusParts } from '../../src/labels/status.js';
 import { FakeNamespace } from './fake-namespace.js';
 import { REF } from './fake-sandbox.js';
 import { container, plan } from './label-world.js';
 
-type StatusParts = ConstructorParameters<typeof LabelsStatus>[0];
-
-import type { LabelsStatus } from '../../src/labels/status.js';
-
 interface Asked {
-  readonly parts: StatusParts;
+  readonly parts: LabelsStatusParts;
   close(): void;
 }
 
@@ -45,8 +42,8 @@ export async function overviewOf(): Promise<Asked> {
 
 /** Where there is no host, and no namespace has a firewall of its own. */
 export function partsOf(
-  overview: StatusParts['overview'],
-  compare: StatusParts['compare'] = () => undefined,
-): StatusParts {
+  overview: LabelsStatusParts['overview'],
+  compare: LabelsStatusParts['compare'] = () => undefined,
+): LabelsStatusParts {
   return { overview, compare, notices: () => [], hostRouteChanges: () => [] };
 }

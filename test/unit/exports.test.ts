@@ -48,6 +48,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/labels/spec/label-keys.ts': 'LABELS',
   'src/labels/spec/rule-budget.ts': 'MAX_RULES',
   'src/labels/spec/selected-keys.ts': 'MAX_LABELS',
+  'src/labels/status.ts': 'LabelsStatusParts',
   'src/netlink/attributes.ts': 'NLA_F_NESTED',
   'src/netlink/connection.ts': 'MAX_DUMP_MESSAGES',
   'src/netlink/generic.ts': 'GENL_ID_CTRL',
