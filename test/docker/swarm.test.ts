@@ -58,6 +58,9 @@ const deploy = async (destination: string): Promise<void> => {
   writeFileSync('/run/lab/stack.yml', STACK.replace('DESTINATION', destination));
   await sh('docker stack deploy --resolve-image never -c /run/lab/stack.yml shop', { within: 60 });
 };
+/** What it sends before goes by Docker's route. */
+const inForce = (container: string): Promise<void> =>
+  follows(async () => assert.match(await inside(container, 'ip rule'), /lookup 229/));
 const far = (container: string): Promise<string> => ask(container, 'udp', FAR, FAR_PORT, { within: 0.5 });
 
 keeping('swarm', () => {
@@ -78,6 +81,7 @@ keeping('swarm', () => {
       await deploy(destination);
       app = await task('shop_app', app);
       await connectVpn(await task('shop_vpn'));
+      await inForce(app);
       await follows(async () => assert.match(await far(app), /^vpn /));
       assert.equal(await leaked(app), 0);
     });
@@ -95,6 +99,7 @@ keeping('swarm', () => {
     const client = await task('over-client');
     await disconnectVpn();
     await connectVpn(await task('over-way'));
+    await inForce(client);
     await follows(async () => assert.match(await far(client), /^vpn /));
     const before = await leaks();
     for (let n = 0; n < 5; n++) assert.match(await far(client), /^vpn /);
@@ -130,6 +135,7 @@ keeping('swarm', () => {
     const lone = await task('lone');
     await disconnectVpn();
     await connectVpn(await task('way'));
+    await inForce(lone);
     await follows(async () => assert.match(await far(lone), /^vpn /));
     assert.equal(await leaked(lone), 0);
   });
