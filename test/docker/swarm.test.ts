@@ -63,6 +63,16 @@ const inForce = (container: string): Promise<void> =>
   follows(async () => assert.match(await inside(container, 'ip rule'), /lookup 229/));
 const far = (container: string): Promise<string> => ask(container, 'udp', FAR, FAR_PORT, { within: 0.5 });
 
+/** The running task of a service, once the tunnel is its gateway's and its packets go by it. */
+async function tunnelled(service: string, gateway: string): Promise<string> {
+  const client = await task(service);
+  await disconnectVpn();
+  await connectVpn(await task(gateway));
+  await inForce(client);
+  await follows(async () => assert.match(await far(client), /^vpn /));
+  return client;
+}
+
 keeping('swarm', () => {
   before(async () => {
     await makeWorld();
@@ -96,11 +106,7 @@ keeping('swarm', () => {
       done`,
       { within: 60 },
     );
-    const client = await task('over-client');
-    await disconnectVpn();
-    await connectVpn(await task('over-way'));
-    await inForce(client);
-    await follows(async () => assert.match(await far(client), /^vpn /));
+    const client = await tunnelled('over-client', 'over-way');
     const before = await leaks();
     for (let n = 0; n < 5; n++) assert.match(await far(client), /^vpn /);
     await disconnectVpn();
@@ -132,11 +138,7 @@ keeping('swarm', () => {
       docker service create --detach --no-resolve-image --name way --network swarmnet --container-label twine.nat.interfaces=wg0 busybox:local sleep 1000`,
       { within: 60 },
     );
-    const lone = await task('lone');
-    await disconnectVpn();
-    await connectVpn(await task('way'));
-    await inForce(lone);
-    await follows(async () => assert.match(await far(lone), /^vpn /));
+    const lone = await tunnelled('lone', 'way');
     assert.equal(await leaked(lone), 0);
   });
 });

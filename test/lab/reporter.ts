@@ -9,10 +9,11 @@ function record(test: string, ok?: boolean): void {
   appendFileSync(ndjson, `${JSON.stringify({ test, ok })}\n`);
 }
 
-/** The error under the wrappers of the runner, with its stack only where the stack says more than the message. */
+/** The error under the wrapper of the runner, with its stack, and what it was caused by. */
 function explain(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  const because = cause instanceof Error && cause.cause instanceof Error ? `\n${cause.cause.message}` : '';
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) + because : String(cause);
   return text
     .split('\n')
     .filter(line => !line.includes('node:internal'))

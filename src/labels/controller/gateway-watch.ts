@@ -8,6 +8,7 @@ import type { NetnsRef } from '../discovery/container.js';
 import type { Silence, SilentGateways } from '../discovery/world.js';
 import type { Standing } from '../namespace/gateway-probe.js';
 import type { WatchedGateways } from '../planner/preference.js';
+import { Rounds } from './rounds.js';
 
 /**
  * With the three seconds that the kernel waits for answers (ucast_solicit and mcast_solicit, one each second), one that has
@@ -31,19 +32,20 @@ interface Probes {
 export class GatewayWatch implements SilentGateways {
   readonly #probes: Probes;
   readonly #changed: () => void;
-  readonly #period: number;
+  readonly #rounds: Rounds;
   #watched: readonly WatchedGateways[] = [];
   /** Those that do not serve, by the keys of the namespaces. */
   #silent = new Map<string, ReadonlyMap<string, Silence>>();
   #revision = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
 
   /** @param changed called when one ceases to serve, or serves again */
   constructor(probes: Probes, changed: () => void, period = PERIOD_MS) {
     this.#probes = probes;
     this.#changed = changed;
-    this.#period = period;
+    this.#rounds = new Rounds(
+      () => this.#probeAll(),
+      () => period,
+    );
   }
 
   get revision(): number {
@@ -59,23 +61,18 @@ export class GatewayWatch implements SilentGateways {
     this.#watched = watched;
     const keys = new Set(watched.map(({ netns }) => netns.key));
     for (const key of this.#silent.keys()) if (!keys.has(key)) this.#silent.delete(key);
-    if (watched.length > 0 && !this.#timer) this.#arm();
+    this.#rounds.want(watched.length > 0);
   }
 
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-  }
-
-  #arm(): void {
-    this.#timer = this.#isClosed ? undefined : setTimeout(() => void this.#probeAll(), this.#period).unref();
+    this.#rounds.close();
   }
 
   async #probeAll(): Promise<void> {
     const tunnels = new Map<string, Standing>();
     for (const watched of this.#watched) {
       for (const netns of watched.tunnels) {
-        if (this.#isClosed) return;
+        if (this.#rounds.isClosed) return;
         if (!netns || tunnels.has(netns.key)) continue;
         tunnels.set(
           netns.key,
@@ -83,7 +80,7 @@ export class GatewayWatch implements SilentGateways {
         );
         await yieldToLoop();
       }
-      if (this.#isClosed) return;
+      if (this.#rounds.isClosed) return;
       const { netns, gateways } = watched;
       this.#record(
         watched,
@@ -92,8 +89,6 @@ export class GatewayWatch implements SilentGateways {
       );
       await yieldToLoop();
     }
-    this.#timer = undefined;
-    if (this.#watched.length > 0) this.#arm();
   }
 
   #record(

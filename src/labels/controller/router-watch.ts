@@ -5,6 +5,7 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Sender } from '../diff/state.js';
 import type { NetnsRef } from '../discovery/container.js';
+import { Rounds } from './rounds.js';
 
 /** A client asks again by then: the first time it gets no answer. */
 const PERIOD_MS = 3000;
@@ -17,18 +18,19 @@ type Probe = (netns: NetnsRef) => readonly Sender[] | undefined;
 export class RouterWatch {
   readonly #probe: Probe;
   readonly #found: (key: string) => void;
-  readonly #period: number;
+  readonly #rounds: Rounds;
   #watched: readonly NetnsRef[] = [];
   /** Those that were found, by the keys of the namespaces. */
   readonly #known = new Map<string, ReadonlySet<string>>();
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
 
   /** @param found called with a namespace's key when somebody new has sent something there */
   constructor(probe: Probe, found: (key: string) => void, period = PERIOD_MS) {
     this.#probe = probe;
     this.#found = found;
-    this.#period = period;
+    this.#rounds = new Rounds(
+      () => this.#probeAll(),
+      () => Math.max(period, this.#watched.length * EACH_MS),
+    );
   }
 
   /** Sets which namespaces are asked; others are forgotten. */
@@ -36,27 +38,19 @@ export class RouterWatch {
     this.#watched = watched;
     const keys = new Set(watched.map(({ key }) => key));
     for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
-    if (watched.length > 0 && !this.#timer) this.#arm();
+    this.#rounds.want(watched.length > 0);
   }
 
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-  }
-
-  #arm(): void {
-    const period = Math.max(this.#period, this.#watched.length * EACH_MS);
-    this.#timer = this.#isClosed ? undefined : setTimeout(() => void this.#probeAll(), period).unref();
+    this.#rounds.close();
   }
 
   async #probeAll(): Promise<void> {
     for (const netns of this.#watched) {
-      if (this.#isClosed) return;
+      if (this.#rounds.isClosed) return;
       this.#probeOne(netns);
       await yieldToLoop();
     }
-    this.#timer = undefined;
-    if (this.#watched.length > 0) this.#arm();
   }
 
   #probeOne(netns: NetnsRef): void {
