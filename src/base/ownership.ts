@@ -4,7 +4,7 @@
 
 import { fromBytes, parseAddress } from './ip.js';
 import { undress } from './plain-text.js';
-import { nearest } from './suggest.js';
+import { distance, nearest } from './suggest.js';
 
 /** Of the Docker networks that are ours. */
 export const DRIVER_NAME = 'dwgd';
@@ -20,8 +20,8 @@ const FIRST_WORD = /^[^\p{L}\p{N}]*([\p{L}\p{N}]{1,32})(?:[^\p{L}\p{N}]+(.*))?$/
 const KNOWN_REST =
   /^(?:routes?|strict|nat[^a-z]*(?:(?:in[^a-z]*)?interfaces?|forwards?)|iptables[^a-z]*rules?|host[^a-z]*routes?)(?![a-z])/;
 
-/** Of keys written without what parts our word from the rest, those in which a slip must not leave anything open. */
-const JOINED = ['route', 'strict'] as const;
+/** What stands behind a route's key. */
+const NETWORK = /[\da-f:].*[./:]|^(?:default|any|all)$/;
 
 /**
  * A label's key as it has to begin to be one of ours; undefined where it is somebody else's. Ours are those that begin
@@ -45,20 +45,24 @@ export function ownKey(key: string): string | undefined {
 /** `twinroute.0.0.0.0/0`, `twinestrcit`: no point, and another slip beside. */
 function joinedKey(word: string, rest: string | undefined): string | undefined {
   const [letters = ''] = /^[a-z]*/.exec(word) ?? [];
-  if (!letters.startsWith(LABEL_WORD.slice(0, 4))) return undefined;
-  const known = JOINED.map(rest => LABEL_WORD + rest);
-  // Letters behind it make another word.
-  const near = known.some(one => letters.startsWith(one)) ? undefined : nearest(letters, known);
   const behind = [word.slice(letters.length), rest].filter(Boolean).join('.');
-  return near && [LABEL_PREFIX + near.slice(LABEL_WORD.length), behind].filter(Boolean).join('.');
+  const known = behind === '' ? 'strict' : 'route';
+  const joined = LABEL_WORD + known;
+  // Letters behind it make another word, and what leads nowhere is no route.
+  if (letters.startsWith(joined) || (behind !== '' && !NETWORK.test(behind))) return undefined;
+  const isNear = distance(letters, joined, 2) < 2 || sorted(letters) === sorted(joined);
+  return isNear ? [LABEL_PREFIX + known, behind].filter(Boolean).join('.') : undefined;
 }
 
 /** Whether a typing error makes our word of it: a letter, or the order of all. */
 function isSlip(word: string): boolean {
   if (word.startsWith(LABEL_WORD)) return word === `${LABEL_WORD}e`;
   if (word.length < LABEL_WORD.length - 1) return false;
-  const sorted = (text: string): string => [...text].sort().join('');
   return nearest(word, [LABEL_WORD]) !== undefined || sorted(word) === sorted(LABEL_WORD);
+}
+
+function sorted(text: string): string {
+  return [...text].sort().join('');
 }
 
 /** Our table, by the same name in every namespace. */

@@ -17,7 +17,7 @@ export function nearest(text: string, candidates: readonly string[]): string | u
 }
 
 /** Levenshtein: the fewest letters inserted, removed or replaced; some number from `enough` on where there are as many. */
-function distance(a: string, b: string, enough: number): number {
+export function distance(a: string, b: string, enough: number): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

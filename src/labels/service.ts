@@ -158,7 +158,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   reconcile.start();
   void containers.listen(
     () => reconcile.trigger(),
-    (id, action) => reconcile.lived({ id, action }),
+    (id, action) => reconcile.lived(id !== undefined && action ? { id, action } : undefined),
   );
   return {
     status: new LabelsStatus({

@@ -19,7 +19,16 @@ import {
   getTablesRequest,
   type StampedTableAnswers,
 } from './messages.js';
-import { hasTable, payloadsOf, rulesOf, setKeysOf, type TableName, tableOf, tablesOf } from './questions.js';
+import {
+  hasTable,
+  payloadsOf,
+  rulesOf,
+  SET_LIMITS,
+  setKeysOf,
+  type TableName,
+  tableOf,
+  tablesOf,
+} from './questions.js';
 import { NetfilterSockets } from './sockets.js';
 import { type NftTransaction, nftCommand, nftScript } from './table.js';
 import { decodeSnapshot, type TableSnapshot } from './table-snapshot.js';
@@ -175,7 +184,7 @@ export class Nft {
 
   /** The keys of a set's elements. @throws OpError: ENOENT; ChannelError where there are more than MAX_DUMP_MESSAGES */
   setKeys(table: TableName, set: string): Buffer[] {
-    return this.#sockets.ask(connection => setKeysOf(connection, table, set));
+    return this.#sockets.ask(connection => setKeysOf(connection, table, set), SET_LIMITS);
   }
 
   /** What is in a table. @throws OpError: ENOENT; ChannelError when there is more than MAX_DUMP_MESSAGES of something */

@@ -2,7 +2,7 @@
 // connections (sockets.ts).
 
 import { ChannelError, isNotFound } from '../base/errors.js';
-import type { Connection, OpContext } from '../netlink/connection.js';
+import { type AnswerLimits, type Connection, GUARDED, type OpContext } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import {
   decodeSetKeys,
@@ -49,7 +49,10 @@ export function tablesOf(connection: Connection, family: NftFamily): string[] {
   return tables.flatMap(table => decodeTableName(table) ?? []);
 }
 
-/** The keys of a set's elements. @throws OpError: ENOENT */
+/** Of the connection that a set is read by: ours have a few elements, and an answer with more is somebody else's. */
+export const SET_LIMITS: AnswerLimits = { ...GUARDED, messages: 4, bytes: 16 * 1024 };
+
+/** The keys of a set's elements. @throws OpError: ENOENT; ChannelError beyond SET_LIMITS */
 export function setKeysOf(connection: Connection, { family, name }: TableName, set: string): Buffer[] {
   const context = { op: 'listing nftables set', subject: `${name} ${set}` };
   return payloadsOf(connection, getElementsRequest(family, name, set), context).flatMap(decodeSetKeys);

@@ -132,6 +132,15 @@ keeping('failures', () => {
     await kept('user');
   });
 
+  test('containers that Docker starts itself when it is restarted have their labels soon, though no event tells of them', async () => {
+    const restart = { RestartPolicy: { Name: 'always' } };
+    for (const name of ['gateway', 'user']) await docker.call('POST', `/containers/${name}/update`, restart);
+    await dockerd.restart();
+    await kept('user');
+    const none = { RestartPolicy: { Name: 'no' } };
+    for (const name of ['gateway', 'user']) await docker.call('POST', `/containers/${name}/update`, none);
+  });
+
   test('Docker is killed, and containers come and go while nobody listens', async () => {
     await dockerd.kill9();
     await sleep(300);

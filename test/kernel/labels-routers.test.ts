@@ -1,7 +1,7 @@
 // Answers to clients of other networks who come by a router that neither Docker nor the host knows of, in a container whose
 // default route is a label's: the router is found in the namespace, and they go back by it.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { ask, askInVain } from '../support/peer.js';
 import { address, ROUTES, WORLD } from '../support/published.js';
@@ -169,3 +169,72 @@ kernelTest(
   },
   'nft',
 );
+
+/** Sends as a name server does, from 203.0.113.53, to every port that a program may get. */
+const FLOOD = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_IP, 19, 1)
+s.bind(('203.0.113.53', 5300))
+for port in range(32768, 61000): s.sendto(b'x', ('10.9.0.2', port))
+`;
+const QUESTION =
+  "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'?', ('203.0.113.53', 5300))";
+
+kernelTest(
+  'a question of the container goes by its gateway, whatever came as its answer by a router before',
+  async t => {
+    const all = await withRouter(t);
+    all.label(ROUTES, {}, NEAR);
+    await all.askedInVain();
+    all.label(ROUTES, {}, NEAR);
+    assert.deepEqual(await all.asked(), [...HOUSE, ...HOUSE]);
+    for (const one of [all.router, all.gateway])
+      one.exec(
+        'nft',
+        'add table inet got; add counter inet got asked; add chain inet got c { type filter hook prerouting priority -300 ; }; add rule inet got c ip saddr 10.9.0.2 udp dport 5300 counter name asked',
+      );
+    all.house.exec('python3', '-c', FLOOD);
+    for (let n = 0; n < 5; n++) all.inside.exec('python3', '-c', QUESTION);
+    const asked = (one: Namespace): string | undefined =>
+      /packets (\d+)/.exec(one.exec('nft', 'list counter inet got asked'))?.[1];
+    assert.deepEqual([asked(all.gateway), asked(all.router)], ['5', '0']);
+  },
+  'nft',
+  'python3',
+);
+
+for (const { what, forge } of [
+  {
+    what: 'of other keys',
+    forge:
+      'delete table inet dwgd; add table inet dwgd; add chain inet dwgd stamp; add rule inet dwgd stamp counter; add set inet dwgd senders { type ipv4_addr ; elements = { 1.2.3.4 } ; }',
+  },
+  {
+    what: 'of ten thousand elements',
+    forge: `add element inet dwgd senders { ${Array.from({ length: 10_000 }, (_, n) => `${n + 1} . 02:00:00:00:00:01`).join(', ')} }`,
+  },
+] as const) {
+  kernelTest(
+    `a set of senders ${what}, which somebody put there, keeps nothing from being made anew`,
+    async t => {
+      const all = await withRouter(t);
+      all.label(ROUTES, {}, NEAR);
+      if (what.startsWith('of ten')) {
+        all.inside.exec('nft', 'delete table inet dwgd');
+        all.inside.exec(
+          'nft',
+          'add table inet dwgd; add set inet dwgd senders { type iface_index . ether_addr ; }',
+        );
+      }
+      writeFileSync('/tmp/dwgd-forged.nft', forge);
+      t.after(() => rmSync('/tmp/dwgd-forged.nft'));
+      all.inside.exec('nft', '-f', '/tmp/dwgd-forged.nft');
+      all.inside.ip('route', 'flush', 'table', '229');
+      all.label(ROUTES, {}, NEAR);
+      assert.match(all.inside.ip('route', 'show', 'table', '229'), /default via/);
+      assert.match(all.inside.exec('nft', 'list table inet dwgd'), /sha256/);
+    },
+    'nft',
+  );
+}

@@ -2,7 +2,7 @@
 // own network, what the kernel knows of its neighbours, the stamp of the table for answers by them), and answers are led by
 // them. Not here: what follows from what (labels/answers).
 
-import { ignoring, isNotFound, messageOf } from '../../base/errors.js';
+import { ChannelError, DecodeError, ignoring, isNotFound, messageOf } from '../../base/errors.js';
 import { ROUTERS_TABLE, RTPROT_DWGD, SENDERS_SET, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
 import { sized } from '../../netlink/attributes.js';
 import type { Connection } from '../../netlink/connection.js';
@@ -45,21 +45,34 @@ export function readRouters(
   const senders = remembered.filter(({ index }) => links.includes(index));
   const isInForce = readRules(rules, RTPROT_DWGD).some(isRouterRule);
   if (senders.length === 0 && !isInForce) return { senders, neighbours: [] };
-  const neighbours = rt.neighbours().flatMap(one => {
-    const mac = macOf(one);
-    return mac === undefined ? [] : [{ address: one.address, index: one.index, mac }];
-  });
-  const answers = nft.readStampChain(ROUTERS_TABLE, STAMP_CHAIN, true);
-  const { stamp } = readStamp(decodeStampedTable(answers, ROUTERS_TABLE.name).comments);
-  return { senders, neighbours, ...(stamp && { stamp }) };
+  try {
+    const neighbours = rt.neighbours().flatMap(one => {
+      const mac = macOf(one);
+      return mac === undefined ? [] : [{ address: one.address, index: one.index, mac }];
+    });
+    const answers = nft.readStampChain(ROUTERS_TABLE, STAMP_CHAIN, true);
+    const { stamp } = readStamp(decodeStampedTable(answers, ROUTERS_TABLE.name).comments);
+    return { senders, neighbours, ...(stamp && { stamp }) };
+  } catch (err) {
+    // Root in the container may have filled what is read: no answers go by routers then, and nothing else fails for it.
+    if (!isOdd(err)) throw err;
+    return { senders: [], neighbours: [] };
+  }
 }
 
-/** Neighbours that have sent what is not of their own network; undefined where none are remembered. */
+function isOdd(err: unknown): boolean {
+  return err instanceof DecodeError || err instanceof ChannelError;
+}
+
+/**
+ * Neighbours that have sent what is not of their own network; undefined where none are remembered, and where what is there is not
+ * our set: then the table is not ours either, and is made anew.
+ */
 export function readSenders(nft: Pick<Nft, 'setKeys'>): Sender[] | undefined {
   try {
     return nft.setKeys(TABLE, SENDERS_SET).map(decodeSender);
   } catch (err) {
-    if (isNotFound(err)) return undefined;
+    if (isNotFound(err) || isOdd(err)) return undefined;
     throw err;
   }
 }

@@ -4,7 +4,15 @@
 
 import { formatAddress } from '../../base/ip.js';
 import { REPLY_MARK, ROUTER_MASK, ROUTERS_TABLE } from '../../base/ownership.js';
-import { ct, match, meta, payload, prefixExpression } from '../../nft/expression.js';
+import {
+  ct,
+  type Expression,
+  match,
+  meta,
+  payload,
+  prefixExpression,
+  type Statement,
+} from '../../nft/expression.js';
 import { type NftChain, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import type { NearNetwork } from '../diff/state.js';
 import {
@@ -34,7 +42,7 @@ export function routerTable(routers: readonly FoundRouter[], near: readonly Near
       hook: { type: 'filter', hook: 'prerouting', priority: ARRIVED },
       rules: [
         clear(ROUTER_MASK),
-        ...routers.map(remember),
+        ...routers.flatMap(remember),
         ...marks.flatMap(markArriving),
         ...marks.map(findNoWayBack),
       ],
@@ -53,16 +61,30 @@ function markOf({ mark }: FoundRouter): Mark {
   return { value: mark, mask: ROUTER_MASK };
 }
 
-/** A connection that comes by the router is remembered; also one of which it is not the first packet. */
-function remember(router: FoundRouter): NftRule {
-  return rule(
-    ORIGINAL,
-    FROM_OUTSIDE,
-    match({ '&': [ct('mark'), ROUTER_MASK | REPLY_MARK] }, '==', 0),
-    match(meta('iif'), '==', router.index),
-    match(payload('ether', 'saddr'), '==', router.mac),
-    NOT_OWN,
-    give(ct('mark'), markOf(router)),
+/**
+ * A connection that comes by the router is remembered; also one of which it is not the first packet. Of UDP for the container
+ * itself only what a socket waits for: else whoever sends first what looks like an answer would have the question that the
+ * container sends to there be taken for a reply.
+ */
+function remember(router: FoundRouter): NftRule[] {
+  const udp = meta('l4proto');
+  const isLocal: Expression = { fib: { result: 'type', flags: ['daddr'] } };
+  const kinds: readonly (readonly Statement[])[] = [
+    [match(udp, '!=', 'udp')],
+    [match(udp, '==', 'udp'), match(isLocal, '!=', 'local')],
+    [match(udp, '==', 'udp'), match({ socket: { key: 'wildcard' } }, '==', { range: [0, 1] })],
+  ];
+  return kinds.map(kind =>
+    rule(
+      ORIGINAL,
+      FROM_OUTSIDE,
+      match({ '&': [ct('mark'), ROUTER_MASK | REPLY_MARK] }, '==', 0),
+      match(meta('iif'), '==', router.index),
+      match(payload('ether', 'saddr'), '==', router.mac),
+      NOT_OWN,
+      ...kind,
+      give(ct('mark'), markOf(router)),
+    ),
   );
 }
 

@@ -16,8 +16,11 @@ export class Departures {
   /** Their ids, and whether each has started again since. */
   readonly #ended = new Map<string, boolean>();
 
-  note({ id, action }: LifeEvent): void {
-    if (action === 'die') this.#ended.set(id, false);
+  /** @param event undefined: some may have been missed */
+  note(event: LifeEvent | undefined): void {
+    const { id, action } = event ?? {};
+    if (id === undefined) this.#ended.clear();
+    else if (action === 'die') this.#ended.set(id, false);
     else if (this.#ended.has(id)) this.#ended.set(id, true);
   }
 

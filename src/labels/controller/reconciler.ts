@@ -13,6 +13,7 @@ import type { Plan } from '../planner/plan.js';
 import { failedAgain, NEVER_FAILED } from './attempts.js';
 import { Departures, isGateway, type LifeEvent } from './departures.js';
 import { Overview, type PlanFacts } from './overview.js';
+import { Rationed } from './rationed.js';
 import { failureOf, Reporter } from './reporter.js';
 import { RoutesInForce } from './routes-in-force.js';
 import { type ScheduleOptions, type WorkItem, WorkQueue } from './work-queue.js';
@@ -52,6 +53,7 @@ export class Reconciler {
   readonly #reporter: Reporter;
   readonly #routes = new RoutesInForce();
   readonly #departures = new Departures();
+  readonly #closing = new Rationed(() => this.#closeWaysToEnded());
   /** Plans that were made at an end: a pass that was under way goes by an older one. */
   #closures = 0;
   /** At listing the containers. */
@@ -79,6 +81,7 @@ export class Reconciler {
   /** Stops; what is in force stays in force. */
   close(): void {
     this.#loop.close();
+    this.#closing.close();
     clearInterval(this.#clock);
     clearTimeout(this.#retryTimer);
   }
@@ -94,27 +97,24 @@ export class Reconciler {
     this.#loop.trigger();
   }
 
-  /** Takes note of a container's start or end. What leads to one that has ended is closed at once (departures.ts). */
-  lived(event: LifeEvent): void {
+  /** Takes note of a container's start or end; of nothing: of these some may have been missed. */
+  lived(event?: LifeEvent): void {
     this.#departures.note(event);
-    if (event.action !== 'die' || this.#loop.isClosed || !isGateway(event.id, this.overview.led)) return;
-    try {
-      this.#closeWaysTo(this.#departures.apply(this.overview.led.containers));
-    } catch (err) {
-      this.#parts.log.debug(
-        { err: messageOf(err) },
-        'the next pass closes what leads to a container that ended',
-      );
-    }
+    if (event?.action === 'die' && isGateway(event.id, this.overview.led)) this.#closing.request();
   }
 
-  #closeWaysTo(rest: readonly ContainerView[]): void {
-    this.#closures++;
-    const plan = this.#plan(rest);
-    this.#reporter.diagnostics(plan.diagnostics);
-    const due = this.#schedule(plan, rest, { fullResync: false, triggered: false, onlyChanged: true });
-    if (!this.overview.listing) this.overview.planned(plan, rest);
-    for (const entry of due) this.#apply(entry);
+  #closeWaysToEnded(): void {
+    try {
+      const rest = this.#departures.apply(this.overview.led.containers);
+      this.#closures++;
+      const plan = this.#plan(rest);
+      this.#reporter.diagnostics(plan.diagnostics);
+      const due = this.#schedule(plan, rest, { fullResync: false, triggered: false, onlyChanged: true });
+      if (!this.overview.listing) this.overview.planned(plan, rest);
+      for (const entry of due) this.#apply(entry);
+    } catch (err) {
+      this.#parts.log.debug({ err: messageOf(err) }, 'the next pass closes what leads to one that ended');
+    }
   }
 
   /** Requests a pass in which a namespace is read. */

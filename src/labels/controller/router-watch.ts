@@ -12,6 +12,12 @@ const PERIOD_MS = 3000;
 /** For each namespace at least, so that many cost no more than a few. */
 const EACH_MS = 100;
 
+/**
+ * A namespace that takes longer than this, in milliseconds, rests for so many times as long: root in its container can fill what
+ * is read there.
+ */
+const [SLOW_MS, REST_FACTOR, MAX_REST_MS] = [50, 20, 30_000] as const;
+
 /** Who has sent something; undefined where that is not known. May throw. */
 type Probe = (netns: NetnsRef) => readonly Sender[] | undefined;
 
@@ -22,6 +28,8 @@ export class RouterWatch {
   #watched: readonly NetnsRef[] = [];
   /** Those that were found, by the keys of the namespaces. */
   readonly #known = new Map<string, ReadonlySet<string>>();
+  /** Until when some are not asked, by their keys. */
+  readonly #rests = new Map<string, number>();
 
   /** @param found called with a namespace's key when somebody new has sent something there */
   constructor(probe: Probe, found: (key: string) => void, period = PERIOD_MS) {
@@ -37,7 +45,8 @@ export class RouterWatch {
   want(watched: readonly NetnsRef[]): void {
     this.#watched = watched;
     const keys = new Set(watched.map(({ key }) => key));
-    for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
+    for (const known of [this.#known, this.#rests])
+      for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
     this.#rounds.want(watched.length > 0);
   }
 
@@ -54,12 +63,16 @@ export class RouterWatch {
   }
 
   #probeOne(netns: NetnsRef): void {
+    const began = performance.now();
+    if (began < (this.#rests.get(netns.key) ?? 0)) return;
     let senders: readonly Sender[] | undefined;
     try {
       senders = this.#probe(netns);
     } catch {
       // Gone, or it cannot be asked: the next resync says why.
     }
+    const took = performance.now() - began;
+    if (took > SLOW_MS) this.#rests.set(netns.key, began + took + Math.min(took * REST_FACTOR, MAX_REST_MS));
     if (!senders) return;
     const before = this.#known.get(netns.key);
     const now = new Set(senders.map(({ index, mac }) => `${index} ${mac}`));

@@ -83,14 +83,15 @@ export class Containers {
     this.#inspectErrors = new InspectErrors(parts.log);
   }
 
-  /** Calls back whenever containers may have changed, until the API is closed. @param lived is told before who has started or ended */
-  async listen(changed: () => void, lived?: (id: string, action: 'start' | 'die') => void): Promise<void> {
+  /** Calls back whenever containers may have changed. @param lived is told before who has started or ended; nobody: that may have been missed */
+  async listen(changed: () => void, lived?: (id?: string, action?: 'start' | 'die') => void): Promise<void> {
     const { api, log } = this.#parts;
     this.#queries.listen(changed);
     await api.listen(EVENTS, {
       up: () => {
         // What happened while nobody listened is not replayed.
         this.#fresh.clear();
+        lived?.();
         log.info({ docker: api.name }, 'listening for Docker events');
         changed();
       },
@@ -99,8 +100,7 @@ export class Containers {
         if (id === undefined) return;
         this.#fresh.delete(id);
         this.#dirty.add(id);
-        const life = lifeIn(event);
-        if (life) lived?.(id, life);
+        if (lifeIn(event)) lived?.(id, lifeIn(event));
         changed();
       },
       down: err => {

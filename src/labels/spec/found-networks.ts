@@ -56,6 +56,9 @@ export function findNetworks(given: string): FoundNetworks {
   const text = given.trim();
   const exact = parsePrefix(text);
   if (exact && routable(exact).length > 0) return { networks: routable(exact), isExact: true, isClear: true };
+  // `0.0.0.0/8`, where all was meant.
+  if (exact && text.includes('/') && exact.address.bytes.every(byte => byte === 0))
+    return { networks: [allOf(exact)], isExact: false, isClear: true };
   const guesses: Guess[] = [];
   let tried = 0;
   const take = (match: string, read: () => Guess | undefined): string => {
@@ -122,6 +125,8 @@ function guessIPv4(
 ): Guess | undefined {
   const octets = text.split(/[.,]/);
   const given = length?.includes('.') ? lengthOf(length) : length;
+  // Of IPv6, such as `:0/0`.
+  if (octets.length < 4 && before.endsWith(':')) return undefined;
   // `10/8` as ip(8) takes it. A number or two are no network without a length.
   if (octets.length < 4 && (given === undefined || readLength(given, 32) === undefined)) return undefined;
   const isClear = octets.length === 4;
@@ -142,8 +147,11 @@ function goesOn(length: string | undefined, behind: string): boolean {
 /** All of its family. */
 function widened(guess: Guess): Guess {
   if (guess.network.length === 0) return guess;
-  const all = DEFAULT_ROUTES.find(route => route.address.family === guess.network.address.family)!;
-  return { ...guess, network: all, isExact: false };
+  return { ...guess, network: allOf(guess.network), isExact: false };
+}
+
+function allOf({ address }: Prefix): Prefix {
+  return DEFAULT_ROUTES.find(route => route.address.family === address.family)!;
 }
 
 /** @param length what stands behind the slash; undefined: there is none */

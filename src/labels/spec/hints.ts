@@ -35,7 +35,10 @@ export function whyMistaken(kind: ValueKind, value: string): string | undefined 
 function whyNoInterface(words: readonly string[]): string | undefined {
   const every = words.find(word => /^(all|any|default)$/i.test(word));
   if (every !== undefined) return `${quote(every)} is no interface: did you mean +, which is all of them?`;
-  const address = words.find(word => parseAddress(word));
+  // To find out that a text is no address costs an error.
+  const address = words.find(
+    word => word.length <= 45 && /^[\d.]+$|^[\da-f.]*:[\da-f.:]+$/i.test(word) && parseAddress(word),
+  );
   return address && `${quote(address)} is an address: ${EXAMPLES.interfaces}`;
 }
 
@@ -135,8 +138,13 @@ function whyCommand(kind: ValueKind, value: string): string | undefined {
   const words = value.split(/\s+/);
   const at = words.findIndex(word => /^(via|dev|-{1,2}[a-z-]+)$/i.test(word));
   if (kind === 'rule' || kind === 'other' || at < 0) return undefined;
-  const isNetwork = kind === 'networks';
-  const meant = isNetwork || !/^(via|-)/i.test(words[at]!) ? words[0] : words[at + 1];
+  // What says no must not be answered by its opposite.
+  if (
+    words.slice(0, at).some(word => /^(!|not|unreachable|blackhole|prohibit|throw|reject|drop)$/i.test(word))
+  )
+    return undefined;
+  const isFirst = kind === 'networks' || (kind === 'forward' && at > 0);
+  const meant = isFirst || !/^(via|-)/i.test(words[at]!) ? words[0] : words[at + 1];
   if (meant === undefined || !/^[\w.+:/[\]][\w.+:/[\]-]*$/.test(meant) || meant === words[at])
     return undefined;
   return `${quote(value)} is as ip(8) or iptables(8) take it: did you mean ${plain(meant, SHOWN_MAX)}?`;

@@ -17,7 +17,7 @@ const running = (departures: Departures): string[] =>
     .filter(({ netns, attachments }) => netns && attachments.every(({ addresses }) => addresses.length > 0))
     .map(({ name }) => name);
 
-type Step = 'die' | 'start' | 'list' | 'resync';
+type Step = 'die' | 'start' | 'list' | 'resync' | 'missed';
 
 for (const { what, steps, left } of [
   { what: 'nothing has happened', steps: [], left: ['vpn', 'app'] },
@@ -35,12 +35,14 @@ for (const { what, steps, left } of [
     left: ['app'],
   },
   { what: 'it has started for the first time', steps: ['start'], left: ['vpn', 'app'] },
+  { what: 'events may have been missed', steps: ['die', 'missed'], left: ['vpn', 'app'] },
   { what: 'all is read anew, whatever events were lost', steps: ['die', 'resync'], left: ['vpn', 'app'] },
 ] as const satisfies readonly { what: string; steps: readonly Step[]; left: readonly string[] }[]) {
   test(`who is running after events of one of two: ${what}`, () => {
     const departures = new Departures();
     for (const step of steps)
       if (step === 'die' || step === 'start') departures.note({ id: vpn.id, action: step });
+      else if (step === 'missed') departures.note(undefined);
       else departures.begin(step === 'resync');
     assert.deepEqual(running(departures), left);
   });

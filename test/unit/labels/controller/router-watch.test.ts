@@ -9,12 +9,13 @@ const of = (key: string) => ({ key, path: `/of/${key}` });
 const sender = (n: number): Sender => ({ index: 2, mac: `02:00:00:00:00:0${n}` });
 
 /** A watch of namespaces that have what they are told to have, and which were looked at. */
-function watch(t: TestContext) {
+function watch(t: TestContext, before: (netns: { readonly key: string }) => void = () => {}) {
   const senders = new Map<string, readonly Sender[] | Error>();
   const [asked, found]: [string[], string[]] = [[], []];
   const watch = new RouterWatch(
     ({ key }) => {
       asked.push(key);
+      before({ key });
       const known = senders.get(key);
       if (known instanceof Error) throw known;
       return known;
@@ -71,4 +72,19 @@ test('one that is not wanted any more is not asked, and is new when it is wanted
   routers.want([of('app')]);
   await rounds();
   assert.deepEqual(found, ['app', 'app']);
+});
+
+test('a namespace in which the question takes long is asked less often, and the others are not', async t => {
+  const {
+    watch: routers,
+    asked,
+    rounds,
+    senders,
+  } = watch(t, ({ key }) => {
+    if (key === 'filled') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+  });
+  senders.set('app', []);
+  routers.want([of('filled'), of('app')]);
+  await rounds();
+  assert.equal(asked.filter(key => key === 'filled').length, 1);
 });
