@@ -31,6 +31,7 @@ export interface Refusal {
 /** Characters of the kernel's reason that are quoted. */
 const REASON_MAX = 120;
 const FIB = 'nft_fib_inet';
+const SOCKET = 'nft_socket';
 /** The kernel's answer to an expression for which it has no module. */
 const MODULE_MISSING = /No such file or directory/;
 
@@ -73,12 +74,25 @@ export function putTable(
   throw MODULE_MISSING.test(whole.reason) ? withAdvice(whole, modulesIn(table)) : whole;
 }
 
-/** The same for the table for answers by routers. @throws NftError when the kernel refuses it */
-export function putRouterTable(table: NftTable, run: (transaction: NftTransaction) => void): void {
+/**
+ * The same for the table for answers by routers, which has no rules of labels.
+ * @returns what was left out of it
+ * @throws NftError when the kernel accepts no part of it
+ */
+export function putRouterTable(
+  table: NftTable,
+  run: (transaction: NftTransaction) => void,
+): readonly Refusal[] {
   const whole = attempt(() => run(replaceTable(table)));
-  const spare = whole && withoutInputNat(table);
-  if (spare) run(replaceTable(spare));
-  else if (whole) throw whole;
+  if (!whole) return [];
+  const withoutNat = withoutInputNat(table);
+  const parts: [part: NftTable | undefined, refused: readonly Refusal[]][] = [
+    [withoutNat, [WITHOUT_INPUT_NAT]],
+    [without(table, SOCKET), [WITHOUT_SOCKET]],
+    [withoutNat && without(withoutNat, SOCKET), [WITHOUT_INPUT_NAT, WITHOUT_SOCKET]],
+  ];
+  for (const [part, refused] of parts) if (part && !attempt(() => run(replaceTable(part)))) return refused;
+  throw whole;
 }
 
 function attempt(fn: () => void): NftError | undefined {
@@ -97,11 +111,17 @@ function probe(table: NftTable, run: (transaction: NftTransaction) => void): Nft
   return refused;
 }
 
-/** The table without rules that look up addresses (fib): forwards, and reply-path routing. Undefined where it has none. */
+/** The table without what needs fib: forwards, and reply-path routing; and without source NAT at input. */
 function withoutFib(table: NftTable): NftTable | undefined {
-  const chains = (withoutInputNat(table) ?? table).chains.map(chain => ({
+  const spare = withoutInputNat(table);
+  return without(spare ?? table, FIB) ?? spare;
+}
+
+/** The table without the rules that need a module; undefined where it has none. */
+function without(table: NftTable, module: string): NftTable | undefined {
+  const chains = table.chains.map(chain => ({
     ...chain,
-    rules: chain.rules.filter(rule => !needsModule(rule, FIB)),
+    rules: chain.rules.filter(rule => !needsModule(rule, module)),
   }));
   const count = (all: readonly NftChain[]): number => all.reduce((sum, { rules }) => sum + rules.length, 0);
   return count(chains) === count(table.chains) ? undefined : { ...table, chains };
@@ -117,6 +137,11 @@ const WITHOUT_INPUT_NAT: Refusal = {
   key: ALL_LABELS,
   message:
     'the kernel takes no source NAT at input, so published UDP ports are not answered while the gateway of a label is gone: load it (modprobe nft_chain_nat nft_nat) and restart dwgd',
+};
+
+const WITHOUT_SOCKET: Refusal = {
+  key: ALL_LABELS,
+  message: `the kernel lacks the module ${SOCKET}, so clients behind a router that Docker does not know of get no answers by UDP: load it (modprobe ${SOCKET}) and restart dwgd`,
 };
 
 function refusalOf(

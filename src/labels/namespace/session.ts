@@ -166,6 +166,8 @@ export class NetnsSession {
           const put = putTable(change, transaction => this.#run(transaction));
           placed = put.table;
           refused.push(...put.refused);
+        } else if (change.kind === 'putRouters') {
+          refused.push(...putRouterTable(change.table, transaction => this.#run(transaction)));
         } else {
           if (isDeletion(change)) deletions.next();
           this.#apply(change);
@@ -208,7 +210,7 @@ export class NetnsSession {
     this.#nft.apply(transaction, this.#subject, this.#trace);
   }
 
-  #apply(change: Exclude<Change, PutTable>): void {
+  #apply(change: Exclude<Change, PutTable | { readonly kind: 'putRouters' }>): void {
     switch (change.kind) {
       case 'setSysctl': {
         const { name, value } = change.sysctl;
@@ -221,9 +223,6 @@ export class NetnsSession {
       case 'deleteProbe':
       case 'deleteRouters':
         this.#run(deleteTable(TABLES[change.kind]));
-        return;
-      case 'putRouters':
-        putRouterTable(change.table, transaction => this.#run(transaction));
         return;
       case 'addRoute':
         adviseOnGateway(() => this.#rt.addRoute(change.route, 'prepend'));

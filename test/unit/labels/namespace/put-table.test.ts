@@ -1,9 +1,11 @@
 // What is put in place of a table that the kernel does not take, by a kernel that lacks modules.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { routerTable } from '../../../../src/labels/answers/router-table.js';
+import { findRouters } from '../../../../src/labels/answers/routers.js';
 import type { PutTable } from '../../../../src/labels/diff/state.js';
 import { isClosing } from '../../../../src/labels/diff/strict.js';
-import { putTable } from '../../../../src/labels/namespace/put-table.js';
+import { putRouterTable, putTable } from '../../../../src/labels/namespace/put-table.js';
 import { decodeLabels } from '../../../../src/labels/spec/parse.js';
 import { NftError } from '../../../../src/nft/client.js';
 import { modulesOf } from '../../../../src/nft/modules.js';
@@ -143,3 +145,23 @@ for (const strict of ['false', 'true']) {
     else assert.match(told, /UDP ports are not answered .*modprobe nft_chain_nat nft_nat/);
   });
 }
+
+test('without nft_socket answers go by routers but for UDP of the container itself, and the module is named', () => {
+  const senders = [{ index: 2, mac: '02:00:00:00:00:04' }];
+  const near = [{ network: prefix('10.0.0.0/24') }];
+  const routers = findRouters({ senders, neighbours: [] }, { routes: [] });
+  const { run, taken } = kernelWithout(['nft_socket']);
+  const refused = putRouterTable(routerTable(routers, near), run);
+  assert.equal(taken.length, 1);
+  assert.match(JSON.stringify(taken), /02:00:00:00:00:04/);
+  assert.doesNotMatch(JSON.stringify(taken), /wildcard/);
+  assert.deepEqual(
+    refused.map(({ key, message }) => [key, message]),
+    [
+      [
+        'twine.*',
+        'the kernel lacks the module nft_socket, so clients behind a router that Docker does not know of get no answers by UDP: load it (modprobe nft_socket) and restart dwgd',
+      ],
+    ],
+  );
+});
