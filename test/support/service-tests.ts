@@ -106,6 +106,7 @@ export function serviceTests(): void {
     ['LimitCORE', '0'],
     ['StartLimitIntervalUSec', '0'],
     ['MemoryMax', String(2 ** 30)],
+    ['CPUWeight', '1000'],
     ['TasksMax', '128'],
   ] as const) {
     test(`${name} of the unit is ${value}`, async () => assert.equal(await property(name), value));

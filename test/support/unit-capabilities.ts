@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const UNIT = join(import.meta.dirname, '../../../systemd/dwgd.service');
+export const UNIT = join(import.meta.dirname, '../../../systemd/dwgd.service');
 
 /** What to run a program under: setpriv(1) with the bounding set of a unit, for root. */
 export function withUnitCapabilities(unit = readFileSync(UNIT, 'utf8')): string[] {

@@ -17,6 +17,7 @@ import {
   show,
   UNREACHABLE,
 } from '../../support/siege/besieged.js';
+import { shareAsServices } from '../../support/siege/slices.js';
 
 /** `make siege` gives two minutes. */
 const SECONDS = Number(process.env.SIEGE_SECONDS ?? 20);
@@ -104,6 +105,7 @@ scenario(
       await wg.add('wg1', { addresses: ['10.1.0.1/24'], port: 51821 });
       await sh(DEAD_DNS);
       await daemon.start({ args });
+      await shareAsServices();
       const make = (name: string, ifname: string, subnet: string): Promise<string> => {
         const options = { 'dwgd.ifname': ifname, 'dwgd.seed': 'a seed of sixteen bytes' };
         return createNetwork(name, { options, subnets: [subnet] });
@@ -166,6 +168,7 @@ scenario(
       await eventually(() => assert.deepEqual(attackers!.lacking(taken), []), { within: 60 });
       assert.match(await routeOf('kept', '203.0.113.1'), UNREACHABLE);
       await daemon.start({ args });
+      await shareAsServices();
       await dockerRun();
       await eventually(() => assert.match(daemon.logs(), /holds the name @dwgd-labels/), { within: 60 });
       assert.match(await routeOf('kept', '203.0.113.1'), UNREACHABLE);

@@ -7,11 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { eventually, sh } from '../lab.js';
 import type { Target } from './caller.js';
 import { FUSE } from './namespaces.js';
+import { USER_SLICE } from './slices.js';
 
 const ATTACKER = fileURLToPath(new URL('attacker.js', import.meta.url));
 const [CALLER, SHIFTER] = [2000, 2001];
-/** All that they start is in here, and ends with it. As much processor time as three programs of root's have. */
-const SLICE = '/sys/fs/cgroup/user.slice';
 
 /** Their file systems, which may lie on each other. */
 const UNMOUNT = `for user in ${CALLER} ${SHIFTER}; do
@@ -29,7 +28,7 @@ export class Attackers {
   /** Resolves when both are at it. @param target but for the user */
   static async start(target: Omit<Target, 'uid'>): Promise<Attackers> {
     const attackers = new Attackers();
-    await sh(`mkdir -p ${SLICE}; echo 300 > ${SLICE}/cpu.weight; modprobe fuse; chmod 666 /dev/fuse`);
+    await sh('modprobe fuse; chmod 666 /dev/fuse');
     await sh(UNMOUNT);
     for (const uid of [CALLER, SHIFTER])
       await sh(`rm -rf /run/user/${uid}; install -d -o ${uid} -m 700 /run/user/${uid} /run/user/${uid}/fuse`);
@@ -63,7 +62,8 @@ export class Attackers {
   #begin(program: string, ...args: string[]): ChildProcess {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#parts.push(child);
-    writeFileSync(`${SLICE}/cgroup.procs`, String(child.pid));
+    // All that they start is in here, and ends with it.
+    writeFileSync(`${USER_SLICE}/cgroup.procs`, String(child.pid));
     return child;
   }
 
@@ -83,6 +83,6 @@ export class Attackers {
   /** Ends all that they began. */
   async end(): Promise<void> {
     for (const { stdin } of this.#parts) stdin!.end();
-    await sh(`sleep 0.5; echo 1 > ${SLICE}/cgroup.kill; ${UNMOUNT}`);
+    await sh(`sleep 0.5; echo 1 > ${USER_SLICE}/cgroup.kill; ${UNMOUNT}`);
   }
 }
