@@ -118,7 +118,13 @@ function composeFirst(lexemes: readonly string[], length: number, lines: LineCou
   const parser = new Parser(lines.addNewLine);
   function* tokens(): ReturnType<Parser['end']> {
     lines.addNewLine(0);
-    for (const lexeme of lexemes) yield* parser.next(lexeme);
+    for (const lexeme of lexemes) {
+      for (const token of parser.next(lexeme)) {
+        yield token;
+        // The first mistake is told, and each of a million more would cost as much.
+        if (token.type === 'error') return;
+      }
+    }
     yield* parser.end();
   }
   const composer = new Composer({
@@ -126,9 +132,16 @@ function composeFirst(lexemes: readonly string[], length: number, lines: LineCou
     uniqueKeys: false,
     logLevel: 'silent',
   });
-  const [document] = composer.compose(tokens(), true, length);
-  // Of an empty text, too, there is one.
-  return document as Document.Parsed;
+  const { stackTraceLimit } = Error;
+  // The package makes an Error of each mistake, of which the stack costs most.
+  Error.stackTraceLimit = 0;
+  try {
+    const [document] = composer.compose(tokens(), true, length);
+    // Of an empty text, too, there is one.
+    return document as Document.Parsed;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function firstLine(text: string): string {
