@@ -8,7 +8,15 @@ import { container, plan } from '../support/label-world.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 import { ask, askInVain, serve } from '../support/peer.js';
 import { ROUTES, WORLD } from '../support/published.js';
-import { assertNoLeak, assertOpensNothing, published, stage, tcp, withRouter } from '../support/routers.js';
+import {
+  askAfterForgery,
+  assertNoLeak,
+  assertOpensNothing,
+  published,
+  stage,
+  tcp,
+  withRouter,
+} from '../support/routers.js';
 
 const FROM_WORLD = [...WORLD, ...WORLD];
 /** While there is no route back to it, udp sees the host's address in its place. */
@@ -96,6 +104,17 @@ kernelTest(
   },
   'nft',
   'ping',
+);
+
+kernelTest(
+  'a question of the container goes by its gateway, whatever came as its answer from the host or in its name before',
+  async t => {
+    const all = await stage(t);
+    all.label();
+    assert.deepEqual(askAfterForgery(all, all.host, [all.gateway, all.host]), [5, 0]);
+  },
+  'nft',
+  'python3',
 );
 
 kernelTest(

@@ -38,6 +38,38 @@ export async function assertNoLeak({ inside, leaked }: Stage): Promise<void> {
   assert.equal(leaked(), 0);
 }
 
+/** Sends as a name server does, from 203.0.113.53, to every port that a program may get. */
+const FORGERY = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_IP, 19, 1)
+s.bind(('203.0.113.53', 5300))
+for port in range(32768, 61000): s.sendto(b'x', ('10.9.0.2', port))
+`;
+const QUESTION =
+  "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'?', ('203.0.113.53', 5300))";
+
+/** The container asks a name server five times, as which somebody has sent to its ports before: who has got how many questions. */
+export function askAfterForgery(
+  { inside, host }: Pick<Stage, 'inside' | 'host'>,
+  forger: Namespace,
+  by: readonly Namespace[],
+): number[] {
+  for (const one of by) {
+    const [, mac] = /link\/ether (\S+)/.exec(one.ip('link', 'show', one === host ? 'br0' : 'eth0'))!;
+    one.exec(
+      'nft',
+      `add table inet got; add counter inet got asked; add chain inet got c { type filter hook prerouting priority -300 ; }; add rule inet got c ether daddr ${mac} ip saddr 10.9.0.2 udp dport 5300 counter name asked`,
+    );
+  }
+  forger.exec('python3', '-c', FORGERY);
+  for (let n = 0; n < 5; n++) inside.exec('python3', '-c', QUESTION);
+  return by.map(one => {
+    const [, packets] = /packets (\d+)/.exec(one.exec('nft', 'list counter inet got asked'))!;
+    return Number(packets);
+  });
+}
+
 /** A router on the network, at .N and ::N, with a client behind it: of 10.20.0.0/24 and fd20:: where N is 4. */
 export async function addRouter(t: TestContext, { host }: Pick<Stage, 'host'>, n: number) {
   const [router, house] = [await Namespace.create(t), await Namespace.create(t)];

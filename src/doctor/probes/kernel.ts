@@ -36,6 +36,10 @@ const SAMPLES: readonly {
       match: { op: '==', left: { fib: { flags: ['daddr'], result: 'type' } }, right: 'local' },
     }),
   },
+  {
+    hook: { type: 'filter', hook: 'prerouting', priority: 0 },
+    rule: rule({ match: { op: '==', left: { socket: { key: 'wildcard' } }, right: 1 } }),
+  },
 ];
 
 /** The seams for tests. */

@@ -18,6 +18,17 @@ export const NOT_OWN = match({ fib: { result: 'type', flags: ['saddr'] } }, '!='
 /** What the one that opened the connection has sent. */
 export const ORIGINAL = match(ct('direction'), '==', 'original');
 const REPLY = match(ct('direction'), '==', 'reply');
+const PROTOCOL = meta('l4proto');
+const FOR_CONTAINER: Expression = { fib: { result: 'type', flags: ['daddr'] } };
+/**
+ * What opens a connection, in a rule each. Of UDP for the container itself only what a socket waits for: else whoever sends first what
+ * looks like an answer would have the question that the container sends to there be taken for a reply.
+ */
+export const OPENINGS: readonly (readonly Statement[])[] = [
+  [match(PROTOCOL, '!=', 'udp')],
+  [match(PROTOCOL, '==', 'udp'), match(FOR_CONTAINER, '!=', 'local')],
+  [match(PROTOCOL, '==', 'udp'), match({ socket: { key: 'wildcard' } }, '==', { range: [0, 1] })],
+];
 
 /**
  * skb->priority of a UDP packet to whose sender no route leads back: it is only set for input to see. What sets it otherwise
@@ -54,7 +65,7 @@ export function markArriving(mark: Mark): NftRule[] {
       ORIGINAL,
       has(ct('mark'), mark),
       FROM_OUTSIDE,
-      match({ fib: { result: 'type', flags: ['daddr'] } }, '==', 'local'),
+      match(FOR_CONTAINER, '==', 'local'),
       give(meta('mark'), mark),
     ),
   ];
@@ -65,7 +76,7 @@ export function findNoWayBack(mark: Mark): NftRule {
   return rule(
     match(ct('state'), 'in', 'new'),
     has(ct('mark'), mark),
-    match(meta('l4proto'), '==', 'udp'),
+    match(PROTOCOL, '==', 'udp'),
     match({ fib: { result: 'oif', flags: ['saddr'] } }, '==', 0),
     { mangle: { key: meta('priority'), value: NO_WAY_BACK } },
   );

@@ -4,15 +4,7 @@
 
 import { formatAddress } from '../../base/ip.js';
 import { REPLY_MARK, ROUTER_MASK, ROUTERS_TABLE } from '../../base/ownership.js';
-import {
-  ct,
-  type Expression,
-  match,
-  meta,
-  payload,
-  prefixExpression,
-  type Statement,
-} from '../../nft/expression.js';
+import { ct, match, meta, payload, prefixExpression } from '../../nft/expression.js';
 import { type NftChain, type NftRule, type NftTable, rule } from '../../nft/table.js';
 import type { NearNetwork } from '../diff/state.js';
 import {
@@ -25,6 +17,7 @@ import {
   markReplies,
   NO_WAY_BACK,
   NOT_OWN,
+  OPENINGS,
   ORIGINAL,
 } from './marks.js';
 import type { FoundRouter } from './routers.js';
@@ -61,20 +54,9 @@ function markOf({ mark }: FoundRouter): Mark {
   return { value: mark, mask: ROUTER_MASK };
 }
 
-/**
- * A connection that comes by the router is remembered; also one of which it is not the first packet. Of UDP for the container
- * itself only what a socket waits for: else whoever sends first what looks like an answer would have the question that the
- * container sends to there be taken for a reply.
- */
+/** A connection that comes by the router is remembered; also one of which it is not the first packet. */
 function remember(router: FoundRouter): NftRule[] {
-  const udp = meta('l4proto');
-  const isLocal: Expression = { fib: { result: 'type', flags: ['daddr'] } };
-  const kinds: readonly (readonly Statement[])[] = [
-    [match(udp, '!=', 'udp')],
-    [match(udp, '==', 'udp'), match(isLocal, '!=', 'local')],
-    [match(udp, '==', 'udp'), match({ socket: { key: 'wildcard' } }, '==', { range: [0, 1] })],
-  ];
-  return kinds.map(kind =>
+  return OPENINGS.map(opening =>
     rule(
       ORIGINAL,
       FROM_OUTSIDE,
@@ -82,7 +64,7 @@ function remember(router: FoundRouter): NftRule[] {
       match(meta('iif'), '==', router.index),
       match(payload('ether', 'saddr'), '==', router.mac),
       NOT_OWN,
-      ...kind,
+      ...opening,
       give(ct('mark'), markOf(router)),
     ),
   );

@@ -49,9 +49,8 @@ export function putTable(
   const put = kind === 'createTable' ? createTable : replaceTable;
   const whole = attempt(() => run(put(table)));
   if (!whole) return { table, refused: [] };
-  const spare = withoutInputNat(table);
-  if (spare && !attempt(() => run(put(spare))))
-    return { table: spare, refused: isStrict ? [] : [WITHOUT_INPUT_NAT] };
+  for (const [spare, refused] of sparesOf(table))
+    if (!attempt(() => run(put(spare)))) return { table: spare, refused: isStrict ? [] : refused };
   const refusals = labelled.flatMap(label => {
     const err = probe(probeTable(table, labelled, label), run);
     return err ? [{ label, reason: err.reason }] : [];
@@ -63,9 +62,10 @@ export function putTable(
   const refused = refusals.map(({ label, reason }) =>
     refusalOf(label, reason, rules.get(label) ?? [], isStrict),
   );
-  const parts: [part: NftTable, refused: readonly Refusal[]][] = [
-    ...(labels.length > 0 ? [[rest, refused] as [NftTable, readonly Refusal[]]] : []),
-    ...(bare ? [[bare, [...refused, withoutModule(isStrict)]] as [NftTable, readonly Refusal[]]] : []),
+  const parts: Part[] = [
+    ...(labels.length > 0 ? [[rest, refused] satisfies Part] : []),
+    ...sparesOf(rest).map(([spare, missing]): Part => [spare, [...refused, ...missing]]),
+    ...(bare ? [[bare, [...refused, withoutModule(isStrict)]] satisfies Part] : []),
   ];
   for (const [part, refused] of parts) {
     const taken = isStrict ? closed(part) : part;
@@ -85,13 +85,8 @@ export function putRouterTable(
 ): readonly Refusal[] {
   const whole = attempt(() => run(replaceTable(table)));
   if (!whole) return [];
-  const withoutNat = withoutInputNat(table);
-  const parts: [part: NftTable | undefined, refused: readonly Refusal[]][] = [
-    [withoutNat, [WITHOUT_INPUT_NAT]],
-    [without(table, SOCKET), [WITHOUT_SOCKET]],
-    [withoutNat && without(withoutNat, SOCKET), [WITHOUT_INPUT_NAT, WITHOUT_SOCKET]],
-  ];
-  for (const [part, refused] of parts) if (part && !attempt(() => run(replaceTable(part)))) return refused;
+  for (const [spare, refused] of sparesOf(table))
+    if (!attempt(() => run(replaceTable(spare)))) return refused;
   throw whole;
 }
 
@@ -111,10 +106,25 @@ function probe(table: NftTable, run: (transaction: NftTransaction) => void): Nft
   return refused;
 }
 
-/** The table without what needs fib: forwards, and reply-path routing; and without source NAT at input. */
+/** A table with less in it, and what that is. */
+type Part = [part: NftTable, missing: readonly Refusal[]];
+
+/** The table without what only answers by UDP need: source NAT at input, the look-up of sockets, both. */
+function sparesOf(table: NftTable): Part[] {
+  const nat = withoutInputNat(table);
+  const socket = without(table, SOCKET);
+  const both = nat && without(nat, SOCKET);
+  return [
+    ...(nat ? [[nat, [WITHOUT_INPUT_NAT]] satisfies Part] : []),
+    ...(socket ? [[socket, [WITHOUT_SOCKET]] satisfies Part] : []),
+    ...(both ? [[both, [WITHOUT_INPUT_NAT, WITHOUT_SOCKET]] satisfies Part] : []),
+  ];
+}
+
+/** The table without what needs fib: forwards, and reply-path routing; and without what only answers by UDP need. */
 function withoutFib(table: NftTable): NftTable | undefined {
-  const spare = withoutInputNat(table);
-  return without(spare ?? table, FIB) ?? spare;
+  const least = sparesOf(table).at(-1)?.[0];
+  return without(least ?? table, FIB);
 }
 
 /** The table without the rules that need a module; undefined where it has none. */
@@ -141,7 +151,7 @@ const WITHOUT_INPUT_NAT: Refusal = {
 
 const WITHOUT_SOCKET: Refusal = {
   key: ALL_LABELS,
-  message: `the kernel lacks the module ${SOCKET}, so clients behind a router that Docker does not know of get no answers by UDP: load it (modprobe ${SOCKET}) and restart dwgd`,
+  message: `the kernel lacks the module ${SOCKET}, so clients of other networks get no answers by UDP from the container itself: load it (modprobe ${SOCKET}) and restart dwgd`,
 };
 
 function refusalOf(

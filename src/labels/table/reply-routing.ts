@@ -27,6 +27,7 @@ import {
   markReplies,
   NO_WAY_BACK,
   NOT_OWN,
+  OPENINGS,
   ORIGINAL,
 } from '../answers/marks.js';
 import type { DesiredRoute, DesiredSysctl, NearNetwork } from '../diff/state.js';
@@ -121,16 +122,17 @@ export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
     clear(REPLY_MARK),
     ...(macs.length === 0
       ? []
-      : [
+      : OPENINGS.map(opening =>
           rule(
             match(ct('state'), 'in', 'new'),
             ORIGINAL,
             FROM_OUTSIDE,
             match(payload('ether', 'saddr'), '==', known),
             NOT_OWN,
+            ...opening,
             give(ct('mark'), DOCKERS_WAY),
           ),
-        ]),
+        )),
     ...markArriving(DOCKERS_WAY),
     ...(macs.length === 0 || hops.length === 0 ? [] : [findNoWayBack(DOCKERS_WAY)]),
     ...([4, 6] as const).flatMap(family => {

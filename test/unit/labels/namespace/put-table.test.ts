@@ -65,6 +65,15 @@ test('a kernel without fib holds all that needs none: what is forwarded is filte
   );
 });
 
+test('a kernel without nft_socket holds all but what opens UDP connections of the container itself', () => {
+  const labels = { 'twine.route.0.0.0.0/0': 'web', 'twine.strict': 'true' };
+  const wanted = change(labels);
+  const { table, refused } = putTable(wanted, kernelWithout(['nft_socket']).run);
+  assert.equal(rulesIn(table, 'arrived'), rulesIn(wanted.table, 'arrived') - 1);
+  assert.equal(isClosing(table), false);
+  assert.deepEqual(refused, []);
+});
+
 test('a strict one is closed by a kernel without fib', () => {
   const { table, refused } = putTable(
     change({ ...GATEWAY, 'twine.strict': 'true' }),
@@ -160,7 +169,7 @@ test('without nft_socket answers go by routers but for UDP of the container itse
     [
       [
         'twine.*',
-        'the kernel lacks the module nft_socket, so clients behind a router that Docker does not know of get no answers by UDP: load it (modprobe nft_socket) and restart dwgd',
+        'the kernel lacks the module nft_socket, so clients of other networks get no answers by UDP from the container itself: load it (modprobe nft_socket) and restart dwgd',
       ],
     ],
   );
