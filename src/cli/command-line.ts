@@ -142,9 +142,8 @@ interface DoctorFlags {
 }
 
 async function runDoctor({ json, dockerHost }: DoctorFlags): Promise<void> {
-  const { doctorOptions, printFindings } = await import('./commands/doctor.js');
-  const read = settingsOfService(dockerHost);
-  if (await printFindings(await doctorOptions(read, dockerHost), json === true)) process.exitCode = 1;
+  const { printFindings } = await import('./commands/doctor.js');
+  if (await printFindings(settingsOfService(dockerHost), dockerHost, json === true)) process.exitCode = 1;
 }
 
 async function printConfig({ json }: Pick<DoctorFlags, 'json'>): Promise<void> {

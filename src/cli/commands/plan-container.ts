@@ -1,5 +1,5 @@
 // `dwgd plan <container>`: what labels would bring to the namespace of a container that runs. Not here: compose files
-// (plan.ts), the plan (labels/preview.ts).
+// (plan-project.ts), the plan (labels/preview.ts).
 
 import { createLog } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';

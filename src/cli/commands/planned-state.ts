@@ -1,5 +1,5 @@
 // The desired state of namespaces as text and as data: routes and policy rules as ip(8) would make them, sysctls, the table as
-// nft(8) would list it. Pure. Not here: the plan (labels/planner), reading what it is for (plan.ts).
+// nft(8) would list it. Pure. Not here: the plan (labels/planner), reading what it is for (plan-project.ts).
 
 import { formatAddress } from '../../base/ip.js';
 import { forTerminal } from '../../base/text.js';
@@ -13,6 +13,7 @@ import type {
   SandboxObserved,
 } from '../../labels/diff/state.js';
 import { ipRouteAdd, ipRule } from '../../netlink/route/describe.js';
+import type { NftTable } from '../../nft/table.js';
 import { printTable } from '../../nft/text/listing.js';
 
 /** What one namespace would hold. */
@@ -28,6 +29,9 @@ interface PlannedState {
   readonly isClosed: boolean;
 }
 
+/** Namespaces whose labels are the same have one table. */
+const printed = new WeakMap<NftTable, string>();
+
 /** A namespace that holds nothing of ours. */
 const NOTHING: SandboxObserved = { before: [], hasTable: false, routes: [], rules: [], sysctls: [] };
 
@@ -42,9 +46,15 @@ export function plannedState(desired: SandboxDesired): PlannedState {
         loopbackTowards.map(to => `ip -6 route add local ::1/128 dev <interface to ${formatAddress(to)}>`),
       ),
     ],
-    ...(table && { nft: printTable(table) }),
+    ...(table && { nft: textOf(table) }),
     isClosed: isClosed === true,
   };
+}
+
+function textOf(table: NftTable): string {
+  const text = printed.get(table) ?? printTable(table);
+  printed.set(table, text);
+  return text;
 }
 
 function printSysctl({ name, value, towards }: DesiredSysctl): string {
