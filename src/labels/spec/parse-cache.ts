@@ -68,7 +68,14 @@ export class ParseCache {
     const text = isSame ? known.text : JSON.stringify([...labels]);
     const decoded = isSame ? known : this.#decode(name, labels, text);
     const { intent, diagnostics } = decoded;
-    this.#entries.set(id, { intent, diagnostics, name, labels, text, ...(seenAt !== undefined && { seenAt }) });
+    this.#entries.set(id, {
+      intent,
+      diagnostics,
+      name,
+      labels,
+      text,
+      ...(seenAt !== undefined && { seenAt }),
+    });
     return decoded;
   }
 

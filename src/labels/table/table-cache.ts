@@ -27,12 +27,7 @@ export class TableCache {
    * @param intents of its containers, in order: their revisions stand for what depends on nothing but labels
    * @param terms what decides, beside the table, what of it is installed
    */
-  get(
-    netns: string,
-    intents: readonly ContainerIntent[],
-    parts: TableParts,
-    terms: InstallTerms,
-  ): Built {
+  get(netns: string, intents: readonly ContainerIntent[], parts: TableParts, terms: InstallTerms): Built {
     const { ingress, hasRoutes, isForwardingClosed, isClosed, forwards } = parts;
     // Each list with its length: another may begin where it ends.
     const key = [
@@ -74,5 +69,7 @@ export class TableCache {
 
 function build(parts: TableParts, { labelled, isStrict }: InstallTerms): Built {
   const table = buildTable(parts);
-  return table ? { table, stamp: stampOf(table, termsOf({ labelled, isStrict, isClosed: parts.isClosed })) } : {};
+  return table
+    ? { table, stamp: stampOf(table, termsOf({ labelled, isStrict, isClosed: parts.isClosed })) }
+    : {};
 }
