@@ -6,7 +6,7 @@ import { type PlacedDiagnostic, type Preview, previewProject } from '../../compo
 import { formatPlace } from '../../compose/yaml-tree.js';
 import { readComposeProject } from './compose-files.js';
 import type { PlanFlags } from './plan-flags.js';
-import { plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';
+import { plannedHostRoutes, plannedStates, printStates, withNames } from './planned-state.js';
 
 /** @param files compose files and their folders; none: as docker compose finds its file. @throws UserError */
 export function planProject(files: readonly string[], flags: PlanFlags): void {
@@ -33,7 +33,7 @@ export function planProject(files: readonly string[], flags: PlanFlags): void {
 }
 
 function asText({ sandboxes, hostRoutes, names }: Preview): string {
-  return printStates(sandboxes.map(plannedState), plannedHostRoutes(hostRoutes), names);
+  return printStates(plannedStates(sandboxes), plannedHostRoutes(hostRoutes), names);
 }
 
 /** Mistakes, warnings and notes, a line each. */
@@ -50,7 +50,7 @@ function talkOf({ mistakes, warnings, notes, names }: Preview): string {
 function asJson({ sandboxes, hostRoutes, mistakes, warnings, notes, names }: Preview): string {
   const told = ({ place, ...rest }: PlacedDiagnostic) => ({ ...place, ...rest });
   const all = {
-    namespaces: sandboxes.map(plannedState),
+    namespaces: plannedStates(sandboxes),
     hostRoutes: plannedHostRoutes(hostRoutes),
     mistakes: mistakes.map(told),
     warnings: warnings.map(told),

@@ -29,14 +29,23 @@ interface PlannedState {
   readonly isClosed: boolean;
 }
 
-/** Namespaces whose labels are the same have one table. */
-const printed = new WeakMap<NftTable, string>();
-
 /** A namespace that holds nothing of ours. */
 const NOTHING: SandboxObserved = { before: [], hasTable: false, routes: [], rules: [], sysctls: [] };
 
-export function plannedState(desired: SandboxDesired): PlannedState {
-  const { containers, sysctls, table, isClosed, loopbackTowards = [] } = desired;
+export function plannedStates(all: readonly SandboxDesired[]): PlannedState[] {
+  // Namespaces whose labels are the same have one table.
+  const printed = new Map<NftTable, string>();
+  return all.map(desired => {
+    const { table } = desired;
+    if (!table) return plannedState(desired, undefined);
+    const nft = printed.get(table) ?? printTable(table);
+    printed.set(table, nft);
+    return plannedState(desired, nft);
+  });
+}
+
+function plannedState(desired: SandboxDesired, nft: string | undefined): PlannedState {
+  const { containers, sysctls, isClosed, loopbackTowards = [] } = desired;
   return {
     containers,
     sysctls: [...new Set(sysctls.map(printSysctl))],
@@ -46,15 +55,9 @@ export function plannedState(desired: SandboxDesired): PlannedState {
         loopbackTowards.map(to => `ip -6 route add local ::1/128 dev <interface to ${formatAddress(to)}>`),
       ),
     ],
-    ...(table && { nft: textOf(table) }),
+    ...(nft !== undefined && { nft }),
     isClosed: isClosed === true,
   };
-}
-
-function textOf(table: NftTable): string {
-  const text = printed.get(table) ?? printTable(table);
-  printed.set(table, text);
-  return text;
 }
 
 function printSysctl({ name, value, towards }: DesiredSysctl): string {
