@@ -9,7 +9,7 @@ import { median, progress, table } from './stats.js';
 import { byTurns, PAIRED, paired } from './turns.js';
 import { WATCHED, watch } from './watched.js';
 
-const TURNS = Number(process.argv[2] ?? 8);
+const TURNS = Number(process.argv[2] ?? 6);
 const [ROUNDS, WARM] = [15, 10];
 const SETTLE_MS = 8_000;
 
