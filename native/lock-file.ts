@@ -79,7 +79,8 @@ function closeFolder(folder: string): void {
   try {
     const { uid } = fstatSync(fd);
     if (uid !== process.geteuid!()) {
-      throw new UserError(`cannot use ${folder}: it belongs to user ${uid}: remove it`);
+      const remedy = process.geteuid!() === 0 ? 'remove it' : 'start dwgd as root';
+      throw new UserError(`cannot use ${folder}: it belongs to user ${uid}: ${remedy}`);
     }
     fchmodSync(fd, 0o755);
   } finally {

@@ -3,6 +3,8 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { errorCode, messageOf, UserError } from '../base/errors.js';
+import { quote } from '../base/plain-text.js';
+import { nearest } from '../base/suggest.js';
 import { forTerminal } from '../base/text.js';
 import { CONTROL_SOCKET } from '../control/paths.js';
 import { version } from '../control/version.js';
@@ -31,6 +33,13 @@ interface CleanupFlags {
   readonly v?: true;
   readonly dockerHost?: string;
 }
+
+/** What others have commands for. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['logs', 'what the daemon logs is read by journalctl -u dwgd'],
+  ['reload', 'systemctl reload dwgd has the daemon read its file again'],
+  ['completion', 'the packages install completion for bash, zsh and fish'],
+]);
 
 const { flags, meaning } = SETTINGS.find(({ key }) => key === 'docker-host')!;
 const DOCKER_HOST = [flags, meaning, readDockerHost] as const;
@@ -142,9 +151,8 @@ interface DoctorFlags {
 }
 
 async function runDoctor({ json, dockerHost }: DoctorFlags): Promise<void> {
-  const { doctorOptions, printFindings } = await import('./commands/doctor.js');
-  const read = settingsOfService(dockerHost);
-  if (await printFindings(await doctorOptions(read, dockerHost), json === true)) process.exitCode = 1;
+  const { printFindings } = await import('./commands/doctor.js');
+  if (await printFindings(settingsOfService(dockerHost), dockerHost, json === true)) process.exitCode = 1;
 }
 
 async function printConfig({ json }: Pick<DoctorFlags, 'json'>): Promise<void> {
@@ -187,13 +195,24 @@ async function printSeed(): Promise<void> {
   process.stdout.write(`${randomBytes(SEED_BYTES).toString('base64url')}\n`);
 }
 
+/** @throws UsageError where the command line begins with a word that is no command */
+function refuseUnknown(word: string | undefined, { commands }: Command): void {
+  const names = commands.map(command => command.name());
+  if (word === undefined || word.startsWith('-') || names.includes(word)) return;
+  const near = nearest(word, names);
+  const hint = ELSEWHERE.get(word) ?? (near ? `did you mean ${near}?` : 'dwgd --help lists them');
+  throw new UsageError(`there is no command ${quote(word)}: ${hint}`);
+}
+
 /** Carries out the command line of this process; sets its exit status. */
 export async function main(): Promise<void> {
   const args = fromGoFlags(process.argv.slice(2));
   // A seed given by -s is not for everybody who lists the processes.
   process.title = 'dwgd';
   try {
-    await program(startDaemon).parseAsync(args, { from: 'user' });
+    const root = program(startDaemon);
+    refuseUnknown(args[0], root);
+    await root.parseAsync(args, { from: 'user' });
   } catch (err) {
     if (err instanceof CommanderError) {
       process.exitCode = err.exitCode === 0 ? 0 : USAGE;

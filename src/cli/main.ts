@@ -15,6 +15,8 @@ if (!/^[^-]/.test(process.argv[2] ?? '')) {
 // Optimised is what stays hot for long, such as deriving many keys, but not what a start-up runs through. V8 of Node 24 has no
 // such flag, and would say so.
 if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=1000000');
+// ffi-rs has a report made, to see which C library this is: every link of the host would be listed in it.
+Object.assign(process.report ?? {}, { excludeNetwork: true });
 
 const { main } = await import('./command-line.js');
 await main();

@@ -106,7 +106,7 @@ export function parseTree(file: string, text: string, budget = newBudget()): Yam
     const document = composeFirst(lexemes, text.length, lines);
     const [error] = document.errors;
     if (error) throw new ComposeError(placeAt(error.pos[0]), firstLine(error.message));
-    return new Reader(document, placeAt, budget).read(document.contents, 0);
+    return new Reader(document, placeAt, budget, text.includes('&')).read(document.contents, 0);
   } catch (err) {
     if (!(err instanceof RangeError)) throw err;
     throw new ComposeError(placeAt(0), 'it is nested too deeply');
@@ -153,14 +153,20 @@ class Reader {
   readonly #placeAt: (offset: number) => Place;
   readonly #budget: Budget;
 
-  constructor(document: Document.Parsed, placeAt: (offset: number) => Place, budget: Budget) {
+  constructor(
+    document: Document.Parsed,
+    placeAt: (offset: number) => Place,
+    budget: Budget,
+    hasAnchors: boolean,
+  ) {
     this.#placeAt = placeAt;
     this.#budget = budget;
-    visit(document, {
-      Node: (_, node) => {
-        if (!isAlias(node) && node.anchor) this.#anchors.set(node.anchor, node);
-      },
-    });
+    if (hasAnchors)
+      visit(document, {
+        Node: (_, node) => {
+          if (!isAlias(node) && node.anchor) this.#anchors.set(node.anchor, node);
+        },
+      });
   }
 
   read(node: unknown, depth: number): YamlTree {

@@ -51,9 +51,9 @@ async function gather(options: DoctorOptions, { root = '', ...kernel }: DoctorPa
   const { dockerHost, database, rootless, rootlessIfnames, configuration } = options;
   const tree = new HostTree(root);
   const api = new DockerApi(dockerHost, undefined, true);
+  const asked = probeDocker(api);
   const netns = await NetnsSwitch.open();
   try {
-    const asked = probeDocker(api);
     const known = probeKernel({ netns, ...kernel });
     const service = probeService(tree);
     const serves = (uid: number): boolean =>

@@ -73,8 +73,8 @@ export class LabelsStatus implements LabelsHalf {
     const { containers, sandboxes, diagnostics, hostRoutes } = overview.led;
     const firewalls: { container: string; message: string }[] = [];
     for (const desired of sandboxes.filter(({ forwarding }) => forwarding)) {
-      const container = labelledIn(desired, containers);
-      firewalls.push(...notices(desired).map(message => ({ container, message })));
+      for (const message of notices(desired))
+        firewalls.push({ container: labelledIn(desired, containers), message });
       // Each takes a millisecond, and Docker's calls do not wait for all of them.
       await turn();
     }

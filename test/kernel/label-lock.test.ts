@@ -185,3 +185,17 @@ kernelTest('a folder that is a user’s is refused, and nothing is written in it
   );
   assert.equal(readFileSync(join(folder, 'dwgd.pid'), 'utf8'), 'his');
 });
+
+kernelTest('one who is not root is told to be root, and not to remove what is root’s', t => {
+  const folder = runFolder(t);
+  execFileSync('install', ['-d', '-m', '755', folder]);
+  process.seteuid!(USER);
+  try {
+    assert.throws(
+      () => new PluginSocket(folder, join(folder, 'plugins')),
+      new UserError(`cannot use ${folder}: it belongs to user 0: start dwgd as root`),
+    );
+  } finally {
+    process.seteuid!(0);
+  }
+});

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { formatAddress, formatPrefix } from '../../src/base/ip.js';
 import { RTPROT_DWGD } from '../../src/base/ownership.js';
-import { plannedHostRoutes, plannedState } from '../../src/cli/commands/planned-state.js';
+import { plannedHostRoutes, plannedStates } from '../../src/cli/commands/planned-state.js';
 import type { SandboxDesired } from '../../src/labels/diff/state.js';
 import type { Attachment } from '../../src/labels/discovery/container.js';
 import { ipRouteAdd, ipRule } from '../../src/netlink/route/describe.js';
@@ -68,7 +68,7 @@ kernelTest(
       const plan = preview({ [file]: text });
       assert.deepEqual(plan.mistakes, [], file);
       for (const desired of plan.sandboxes) {
-        const state = plannedState(desired);
+        const state = plannedStates([desired])[0]!;
         const where = `${file}: ${state.containers.join(', ')}`;
         const members = plan.world.containers.filter(({ name }) => state.containers.includes(name));
         const ns = await namespaceFor(

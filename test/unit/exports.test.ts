@@ -22,7 +22,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/base/log.ts': 'formatLine',
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/doctor/checks/finding.ts': 'anchorOf',
-  'src/doctor/doctor.ts': 'DoctorParts',
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
   'src/driver/plugin/rootless-sockets.ts': 'restOf',
   'src/driver/plugin/socket.ts': 'PLUGIN_LIMITS',

@@ -21,16 +21,6 @@ interface ProjectOptions {
   readonly profiles: readonly string[];
 }
 
-/** Whether a word on the command line means a compose file, or the folder of one. */
-export function isComposePath(word: string): boolean {
-  return (
-    /\.ya?ml$/i.test(word) ||
-    word.includes('/') ||
-    word === '.' ||
-    statSync(word, { throwIfNoEntry: false }) !== undefined
-  );
-}
-
 /** @throws UserError; ComposeError for a mistake in a file */
 export function readComposeProject(options: ProjectOptions, environment: Variables): Project {
   const paths = options.files.length > 0 ? options.files.flatMap(filesAt) : defaultFiles(environment);

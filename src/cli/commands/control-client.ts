@@ -14,6 +14,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
  * @param question such as `status`
  * @param check throws DecodeError for what is no such answer
  * @param within milliseconds
+ * @param unwanted nobody wants the answer any more
  * @throws UserError when it does not run, may not be asked, does not answer, or knows no answer
  */
 export async function askDaemon<T extends object>(
@@ -21,9 +22,10 @@ export async function askDaemon<T extends object>(
   question: string,
   check: (answer: unknown) => asserts answer is T,
   within = TIMEOUT_MS,
+  unwanted?: AbortSignal,
 ): Promise<T> {
   const path = `/${API_VERSION}/${question}`;
-  const { status, text } = await ask(socketPath, path, within).catch(err => {
+  const { status, text } = await ask(socketPath, path, within, unwanted).catch(err => {
     throw whyNot(err, socketPath, within);
   });
   let answer: unknown;
@@ -52,6 +54,7 @@ function ask(
   socketPath: string,
   path: string,
   within: number,
+  unwanted: AbortSignal | undefined,
 ): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const late = AbortSignal.timeout(within);
@@ -68,6 +71,7 @@ function ask(
       );
       answer.on('error', reject);
     });
+    unwanted?.addEventListener('abort', () => asked.destroy());
     asked.on('error', reject).end();
   });
 }

@@ -7,7 +7,7 @@ import { CONTROL_SOCKET } from '../../control/paths.js';
 import type { DaemonOptions } from '../../daemon.js';
 import { findDockerHost } from '../../docker/docker-host.js';
 import type { Finding } from '../../doctor/checks/finding.js';
-import { type DoctorOptions, examine } from '../../doctor/doctor.js';
+import type { DoctorOptions } from '../../doctor/doctor.js';
 import { UsageError } from '../settings/flag-values.js';
 import { DEFAULTS, daemonOptions } from '../settings/settings-table.js';
 import type { Resolved } from '../settings/sources.js';
@@ -18,19 +18,41 @@ const WITHIN_MS = 3_000;
 /** Of a sentence, in bytes. */
 const SENTENCE_MAX = 4096;
 
-/** Prints what is wrong; whether anything is. @throws UserError to whom may not look */
-export async function printFindings(options: DoctorOptions, asJson: boolean): Promise<boolean> {
-  if (process.geteuid!() !== 0)
+/**
+ * Prints what is wrong; whether anything is.
+ * @param read the settings of the service; @param dockerHost by a flag, before all else
+ * @throws UserError to whom may not look
+ */
+export async function printFindings(
+  read: Promise<Resolved>,
+  dockerHost: string | undefined,
+  asJson: boolean,
+): Promise<boolean> {
+  if (process.geteuid!() !== 0) {
+    read.catch(() => undefined);
     throw new UserError(
       "dwgd doctor looks at files and namespaces that are root's alone: run it as root (sudo dwgd doctor)",
     );
-  const findings = await examine(options);
-  process.stdout.write(asJson ? `${JSON.stringify({ findings }, null, 2)}\n` : asText(findings));
-  return findings.length > 0;
+  }
+  const done = new AbortController();
+  // It answers while the settings are read and the rest is loaded.
+  const survey = askDaemon(CONTROL_SOCKET, 'survey', checkSurvey, WITHIN_MS, done.signal);
+  // Whoever wants the answer hears of it.
+  survey.catch(() => undefined);
+  try {
+    const options = await doctorOptions(read, dockerHost);
+    const { examine } = await import('../../doctor/doctor.js');
+    const findings = await examine({ ...options, askDaemon: () => survey });
+    process.stdout.write(asJson ? `${JSON.stringify({ findings }, null, 2)}\n` : asText(findings));
+    return findings.length > 0;
+  } finally {
+    // Nobody waits for an answer that is not wanted.
+    done.abort();
+  }
 }
 
 /** What the doctor is to know of the service; a configuration with a mistake is a finding, and the defaults count. */
-export async function doctorOptions(read: Promise<Resolved>, dockerHost?: string): Promise<DoctorOptions> {
+async function doctorOptions(read: Promise<Resolved>, dockerHost?: string): Promise<DoctorOptions> {
   let mistake: string | undefined;
   let options: DaemonOptions;
   try {
@@ -45,7 +67,6 @@ export async function doctorOptions(read: Promise<Resolved>, dockerHost?: string
     dockerHost: findDockerHost(dockerHost ?? options.dockerHost),
     ...{ database, rootless, rootlessIfnames },
     ...(labels && { labels }),
-    askDaemon: () => askDaemon(CONTROL_SOCKET, 'survey', checkSurvey, WITHIN_MS),
     ...(mistake !== undefined && { configuration: mistake }),
   };
 }

@@ -1,5 +1,5 @@
 // `dwgd plan <container>`: what labels would bring to the namespace of a container that runs. Not here: compose files
-// (plan.ts), the plan (labels/preview.ts).
+// (plan-project.ts), the plan (labels/preview.ts).
 
 import { createLog } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
@@ -8,7 +8,7 @@ import { type Find, findContainer } from '../../labels/find-container.js';
 import { previewContainer } from '../../labels/preview.js';
 import { withDockerRemedy } from './docker-remedy.js';
 import type { PlanFlags } from './plan-flags.js';
-import { plannedHostRoutes, plannedState, printStates } from './planned-state.js';
+import { plannedHostRoutes, plannedStates, printStates } from './planned-state.js';
 
 /** @param name of the container, or the beginning of its id. @throws UserError, Error */
 export async function planContainer(name: string, flags: PlanFlags): Promise<void> {
@@ -33,9 +33,9 @@ export async function planContainer(name: string, flags: PlanFlags): Promise<voi
   const told = preview.plan.diagnostics.filter(({ container }) => names.has(container));
   const mistakes = told.filter(one => !harmless.has(one));
   const warnings = told.filter(one => harmless.has(one));
-  const states = preview.plan.sandboxes
-    .filter(({ netns }) => netns.key === container.netns?.key)
-    .map(plannedState);
+  const states = plannedStates(
+    preview.plan.sandboxes.filter(({ netns }) => netns.key === container.netns?.key),
+  );
   const gateways = members.flatMap(({ attachments }) => attachments.flatMap(({ addresses }) => addresses));
   const own = preview.plan.hostRoutes.filter(({ gateway }) => gateway && gateways.includes(gateway));
   const hostRoutes = plannedHostRoutes(own);

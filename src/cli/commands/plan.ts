@@ -1,12 +1,8 @@
-// `dwgd plan`: what labels would do, of a compose file or of a running container, without doing it. Not here: the plan
-// (compose/preview.ts, labels/preview.ts), its text (planned-state.ts), the command line (cli/plan-command.ts).
+// `dwgd plan`: what labels would do, of a compose file or of a running container, without doing it. Each loads as much as it
+// needs. Not here: either of them (plan-project.ts, plan-container.ts), the command line (cli/plan-command.ts).
 
-import { forTerminal } from '../../base/text.js';
-import { type PlacedDiagnostic, type Preview, previewProject } from '../../compose/preview.js';
-import { formatPlace } from '../../compose/yaml-tree.js';
-import { isComposePath, readComposeProject } from './compose-files.js';
+import { statSync } from 'node:fs';
 import type { PlanFlags } from './plan-flags.js';
-import { plannedHostRoutes, plannedState, printStates, withNames } from './planned-state.js';
 
 /** @param subject a compose file, its folder, or the name of a container. @throws UserError */
 export async function runPlan(subject: string | undefined, flags: PlanFlags): Promise<void> {
@@ -15,55 +11,16 @@ export async function runPlan(subject: string | undefined, flags: PlanFlags): Pr
     await planContainer(subject, flags);
     return;
   }
-  const files = [...(subject === undefined ? [] : [subject]), ...flags.file];
-  const environment = new Map(
-    Object.entries(process.env).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, value] as const],
-    ),
+  const { planProject } = await import('./plan-project.js');
+  planProject([...(subject === undefined ? [] : [subject]), ...flags.file], flags);
+}
+
+/** Whether a word on the command line means a compose file, or the folder of one. */
+function isComposePath(word: string): boolean {
+  return (
+    /\.ya?ml$/i.test(word) ||
+    word.includes('/') ||
+    word === '.' ||
+    statSync(word, { throwIfNoEntry: false }) !== undefined
   );
-  const project = readComposeProject(
-    {
-      files,
-      profiles: flags.profile,
-      ...(flags.projectName !== undefined && { projectName: flags.projectName }),
-    },
-    environment,
-  );
-  const preview = previewProject(project, {
-    allowHostRoutes: flags.allowHostRoutes,
-    strict: flags.strict === true,
-  });
-  process.stdout.write(flags.json ? asJson(preview) : asText(preview));
-  if (!flags.json) process.stderr.write(forTerminal(talkOf(preview)));
-  if (preview.mistakes.length > 0) process.exitCode = 1;
-}
-
-function asText({ sandboxes, hostRoutes, names }: Preview): string {
-  return printStates(sandboxes.map(plannedState), plannedHostRoutes(hostRoutes), names);
-}
-
-/** Mistakes, warnings and notes, a line each. */
-function talkOf({ mistakes, warnings, notes, names }: Preview): string {
-  const line = (kind: string, { place, container, key, message }: PlacedDiagnostic): string =>
-    `${formatPlace(place)}: ${kind}${container}: ${key}: ${withNames(message, names)}\n`;
-  return [
-    ...mistakes.map(one => line('', one)),
-    ...warnings.map(one => line('warning: ', one)),
-    ...notes.map(note => `note: ${note}\n`),
-  ].join('');
-}
-
-function asJson({ sandboxes, hostRoutes, mistakes, warnings, notes, names }: Preview): string {
-  const told = ({ place, ...rest }: PlacedDiagnostic) => ({ ...place, ...rest });
-  const all = {
-    namespaces: sandboxes.map(plannedState),
-    hostRoutes: plannedHostRoutes(hostRoutes),
-    mistakes: mistakes.map(told),
-    warnings: warnings.map(told),
-    notes,
-  };
-  const named = JSON.parse(JSON.stringify(all), (_, value: unknown) =>
-    typeof value === 'string' ? withNames(value, names) : value,
-  ) as unknown;
-  return `${JSON.stringify(named, null, 2)}\n`;
 }

@@ -1,5 +1,5 @@
 // The desired state of namespaces as text and as data: routes and policy rules as ip(8) would make them, sysctls, the table as
-// nft(8) would list it. Pure. Not here: the plan (labels/planner), reading what it is for (plan.ts).
+// nft(8) would list it. Pure. Not here: the plan (labels/planner), reading what it is for (plan-project.ts).
 
 import { formatAddress } from '../../base/ip.js';
 import { forTerminal } from '../../base/text.js';
@@ -13,6 +13,7 @@ import type {
   SandboxObserved,
 } from '../../labels/diff/state.js';
 import { ipRouteAdd, ipRule } from '../../netlink/route/describe.js';
+import type { NftTable } from '../../nft/table.js';
 import { printTable } from '../../nft/text/listing.js';
 
 /** What one namespace would hold. */
@@ -31,8 +32,20 @@ interface PlannedState {
 /** A namespace that holds nothing of ours. */
 const NOTHING: SandboxObserved = { before: [], hasTable: false, routes: [], rules: [], sysctls: [] };
 
-export function plannedState(desired: SandboxDesired): PlannedState {
-  const { containers, sysctls, table, isClosed, loopbackTowards = [] } = desired;
+export function plannedStates(all: readonly SandboxDesired[]): PlannedState[] {
+  // Namespaces whose labels are the same have one table.
+  const printed = new Map<NftTable, string>();
+  return all.map(desired => {
+    const { table } = desired;
+    if (!table) return plannedState(desired, undefined);
+    const nft = printed.get(table) ?? printTable(table);
+    printed.set(table, nft);
+    return plannedState(desired, nft);
+  });
+}
+
+function plannedState(desired: SandboxDesired, nft: string | undefined): PlannedState {
+  const { containers, sysctls, isClosed, loopbackTowards = [] } = desired;
   return {
     containers,
     sysctls: [...new Set(sysctls.map(printSysctl))],
@@ -42,7 +55,7 @@ export function plannedState(desired: SandboxDesired): PlannedState {
         loopbackTowards.map(to => `ip -6 route add local ::1/128 dev <interface to ${formatAddress(to)}>`),
       ),
     ],
-    ...(table && { nft: printTable(table) }),
+    ...(nft !== undefined && { nft }),
     isClosed: isClosed === true,
   };
 }

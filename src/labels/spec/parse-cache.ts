@@ -1,5 +1,5 @@
-// The decoded labels of all containers, each decoded once: labels never change while a container lives. Not here: decoding
-// them (parse.ts).
+// The decoded labels of all containers, each decoded once: labels never change while a container lives, and replicas have the
+// same. Not here: decoding them (parse.ts).
 
 import { isDefaultOrHalf } from '../../base/ip.js';
 import type { ContainerView } from '../discovery/container.js';
@@ -12,6 +12,8 @@ type Labels = ReadonlyMap<string, string>;
 interface KnownLabels extends Decoded {
   readonly name: string;
   readonly labels: Labels;
+  /** Under which others find them. */
+  readonly text: string;
   /** The revision of the last view with these labels; absent: there was none yet. */
   readonly seenAt?: number;
 }
@@ -19,6 +21,8 @@ interface KnownLabels extends Decoded {
 export class ParseCache {
   /** By container id. */
   readonly #entries = new Map<string, KnownLabels>();
+  /** By the text of all labels; without a mistake, since a diagnostic has the container's name. */
+  readonly #alike = new Map<string, Decoded>();
   #revision = 0;
 
   /** Intents of containers whose labels count, and of those whose labels are unverified; by container id. */
@@ -43,6 +47,7 @@ export class ParseCache {
     }
     for (const id of this.#entries.keys())
       if (!intents.has(id) && !unverified.has(id)) this.#entries.delete(id);
+    if (this.#alike.size > this.#entries.size) this.#forgetUnused();
     return { intents, unverified, diagnostics };
   }
 
@@ -60,9 +65,31 @@ export class ParseCache {
     if (known && seenAt !== undefined && known.seenAt === seenAt) return known;
     // Diagnostics contain the name, and a container may be renamed.
     const isSame = known?.name === name && sameLabels(known.labels, labels);
-    const decoded = isSame ? known : decodeLabels(name, labels, ++this.#revision);
-    this.#entries.set(id, { ...decoded, name, labels, ...(seenAt !== undefined && { seenAt }) });
+    const text = isSame ? known.text : JSON.stringify([...labels]);
+    const decoded = isSame ? known : this.#decode(name, labels, text);
+    const { intent, diagnostics } = decoded;
+    this.#entries.set(id, {
+      intent,
+      diagnostics,
+      name,
+      labels,
+      text,
+      ...(seenAt !== undefined && { seenAt }),
+    });
     return decoded;
+  }
+
+  #decode(name: string, labels: Labels, text: string): Decoded {
+    const known = this.#alike.get(text);
+    if (known) return known;
+    const decoded = decodeLabels(name, labels, ++this.#revision);
+    if (decoded.diagnostics.length === 0) this.#alike.set(text, decoded);
+    return decoded;
+  }
+
+  #forgetUnused(): void {
+    const used = new Set([...this.#entries.values()].map(({ text }) => text));
+    for (const text of this.#alike.keys()) if (!used.has(text)) this.#alike.delete(text);
   }
 }
 

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { remove, run } from '../../support/containers.js';
 import { daemon } from '../../support/lab.js';
 import { type Memory, memoryOf } from '../memory.js';
-import { figure, median, progress, table } from '../stats.js';
+import { median, progress, table } from '../stats.js';
+import { byTurns, PAIRED, type Pairs, paired } from '../turns.js';
 import { WATCHED, watch } from '../watched.js';
 import { keep } from './kept.js';
 import { ONE, TEN } from './labelled.js';
@@ -26,19 +27,14 @@ interface Turn {
   readonly memory: Memory;
 }
 
-export async function measureTold(network: string): Promise<void> {
-  progress(`metrics and page, ${TURNS} turns with and without, beside ${CONTAINERS} containers`);
+export async function measureTold(network: string, turns = TURNS): Promise<void> {
+  progress(`metrics and page, ${turns} turns with and without, beside ${CONTAINERS} containers`);
   const names = Array.from({ length: CONTAINERS }, (_, n) => `beside-${n}`);
   for (const [n, name] of names.entries())
     await run(name, { networks: { [network]: {} }, labels: n % 2 === 0 ? ONE : TEN });
-  const plain: Turn[] = [];
-  const told: Turn[] = [];
-  for (let turn = 0; turn < TURNS; turn++) {
-    const order = turn % 2 === 0 ? [plain, told] : [told, plain];
-    for (const taken of order) taken.push(await oneTurn(network, taken === told));
-  }
+  const pairs = await byTurns(turns, isTold => oneTurn(network, isTold));
   for (const name of names) await remove(name);
-  report(plain, told);
+  report(pairs);
 }
 
 async function oneTurn(network: string, isTold: boolean): Promise<Turn> {
@@ -61,32 +57,17 @@ async function oneTurn(network: string, isTold: boolean): Promise<Turn> {
   return { starts: taken.map(median), memory };
 }
 
-function report(plain: readonly Turn[], told: readonly Turn[]): void {
-  const row = (what: string, unit: string, of: (turn: Turn) => number): string[] => {
-    const differences = told.map((turn, n) => of(turn) - of(plain[n]!));
-    return [
-      `${what}, ${unit}`,
-      ...[plain, told].map(turns => figure(median(turns.map(of)))),
-      signed(median(differences)),
-      `${differences.filter(one => one > 0).length} of ${differences.length}`,
-    ];
-  };
-  table(
-    'Metrics and page, asked for every second: medians of turns',
-    ['', 'without', 'with', 'difference by turns', 'more with'],
-    [
-      ...CASES.map(([what], n) =>
-        row(`${what}: start event to the last rule`, 'ms', turn => turn.starts[n]!),
-      ),
-      row('resident memory', 'MB', ({ memory }) => memory.resident),
-      row('    of it shared by nobody', 'MB', ({ memory }) => memory.own),
-      row('    proportional', 'MB', ({ memory }) => memory.proportional),
-    ],
-  );
-  const more = told.map(({ memory }, n) => memory.resident - plain[n]!.memory.resident);
+function report(pairs: Pairs<Turn>): void {
+  const memory = (what: string, of: (memory: Memory) => number) =>
+    paired(pairs, `${what}, MB`, ({ memory }) => of(memory));
+  table('Metrics and page, asked for every second: medians of turns', PAIRED, [
+    ...CASES.map(([what], n) =>
+      paired(pairs, `${what}: start event to the last rule, ms`, ({ starts }) => starts[n]!),
+    ),
+    memory('resident memory', ({ resident }) => resident),
+    memory('    of it shared by nobody', ({ own }) => own),
+    memory('    proportional', ({ proportional }) => proportional),
+  ]);
+  const more = pairs.told.map(({ memory }, n) => memory.resident - pairs.plain[n]!.memory.resident);
   console.log(`RESULT told ${median(more)}`);
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '-' : '+'}${figure(Math.abs(value))}`;
 }

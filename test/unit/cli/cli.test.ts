@@ -302,3 +302,14 @@ for (const [args, status, message] of [
     assert.deepEqual(await runCommand(args), { status, out: '', err: message });
   });
 }
+
+for (const [args, sentence] of [
+  [['stauts', '--json'], 'there is no command "stauts": did you mean status?'],
+  [['logs', '-f'], 'there is no command "logs": what the daemon logs is read by journalctl -u dwgd'],
+  [['frobnicate'], 'there is no command "frobnicate": dwgd --help lists them'],
+] as const) {
+  test(`dwgd ${args.join(' ')} is no command, and one sentence`, async () => {
+    // A daemon would start otherwise.
+    assert.deepEqual(await runProgram([...args]), { status: 2, out: '', err: `error: ${sentence}\n` });
+  });
+}

@@ -186,6 +186,18 @@ for (const [what, begin] of [
   });
 }
 
+test('an answer that nobody wants any more is not waited for, and its connection goes', async t => {
+  const path = join(folderOf(t), 'x');
+  const server = createServer().listen(path);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const done = new AbortController();
+  const asked = assert.rejects(askDaemon(path, 'survey', checkStatus, 60_000, done.signal));
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  done.abort();
+  await Promise.all([asked, once(socket.resume(), 'close')]);
+});
+
 test('an answer that is larger than any of the daemon is one sentence, and not kept', async t => {
   const path = join(folderOf(t), 'x');
   const chunk = Buffer.alloc(1024 * 1024, ' ');

@@ -146,3 +146,55 @@ test("the host's interfaces are read for any route by a name, which the DNS may 
   assert.equal(new ParseCache().asksForHostInterfaces([B, byName]), true);
   assert.equal(new ParseCache().asksForHostInterfaces([B]), false);
 });
+
+const planOf = (...containers: readonly ReturnType<typeof container>[]) =>
+  new Planner([]).plan({ ...WORLD, containers });
+
+test('containers whose labels are the same have one table, and each its own sentence about a mistake', () => {
+  const labels = { 'twine.nat.forward.80': 'far:80', 'twine.nat.interfaces': 'eth0' };
+  const far = container('far', { networks: { main: '10.0.0.9' } });
+  const [one, other, third] = ['one', 'other', 'third'].map((name, n) =>
+    container(name, {
+      labels: n < 2 ? labels : { ...labels, 'twine.nat.interfaces': 'eth1' },
+      networks: { main: `10.0.0.${n + 2}` },
+    }),
+  );
+  const { sandboxes } = planOf(one!, other!, third!, far);
+  const [first, second, last] = ['one', 'other', 'third'].map(
+    name => sandboxes.find(({ containers }) => containers[0] === name)!.table!,
+  );
+  assert.equal(first, second);
+  assert.notDeepEqual(last, first);
+  const mistaken = ['one', 'other'].map(name => container(name, { labels: { 'twine.nat.interfaces': '!' } }));
+  assert.deepEqual(
+    planOf(...mistaken).diagnostics.map(one => one.container),
+    ['one', 'other'],
+  );
+});
+
+test('a forward that leads elsewhere from another network has a table of its own', () => {
+  const labels = { 'twine.nat.forward.80': 'far:80' };
+  const far = container('far', { networks: { main: '10.0.0.9', side: '10.1.0.9' } });
+  const one = container('one', { labels, networks: { main: '10.0.0.2' } });
+  const other = container('other', { labels, networks: { side: '10.1.0.2' } });
+  const tables = planOf(one, other, far).sandboxes.map(({ table }) => JSON.stringify(table));
+  assert.equal(tables.length, 2);
+  assert.match(tables[0]!, /"10\.0\.0\.9"/);
+  assert.match(tables[1]!, /"10\.1\.0\.9"/);
+});
+
+test('labels that no container has any more are forgotten', () => {
+  const cache = new ParseCache();
+  const named = (name: string, id = name) => container(id, { labels: { 'twine.nat.interfaces': name } });
+  const [a, b] = [named('eth0'), named('eth1')];
+  const first = cache.getAll([a, b]).intents.get(a.id);
+  assert.equal(
+    cache
+      .getAll([named('eth0', 'again'), b])
+      .intents.values()
+      .next().value,
+    first,
+  );
+  cache.getAll([b]);
+  assert.notEqual(cache.getAll([a, b]).intents.get(a.id), first);
+});
