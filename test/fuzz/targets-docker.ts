@@ -11,7 +11,8 @@ import {
   readInspection,
   readNetworkListing,
 } from '../../src/labels/discovery/docker-answers.js';
-import { fingerprint, networkIds, networkKind, twineLabels } from '../../src/labels/discovery/docker-view.js';
+import { fingerprint, networkIds, twineLabels } from '../../src/labels/discovery/docker-view.js';
+import { networkKind } from '../../src/labels/discovery/networks.js';
 import { snapshotListed, snapshotStopped } from '../../src/labels/discovery/snapshot.js';
 import { ofBytes, ofJson, ofText, type Target } from './target.js';
 

@@ -10,6 +10,8 @@ export interface Attachment {
   readonly driver: string;
   /** IPv4 first; empty while the container is not running. */
   readonly addresses: readonly Address[];
+  /** Of one that has none: those that it has whenever it runs (`--ip`), or had last. It may have them before Docker says so. */
+  readonly formerAddresses?: readonly Address[];
   /** The on-link networks of its addresses. */
   readonly subnets?: readonly Prefix[];
   /** Present on a network where the kernel ignores a route's gateway: says why, such as `driver dwgd`. */

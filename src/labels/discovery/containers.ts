@@ -37,6 +37,7 @@ import {
   snapshotInspected,
   snapshotListed,
   snapshotStopped,
+  withFormerAddresses,
 } from './snapshot.js';
 import { Views } from './views.js';
 
@@ -179,8 +180,7 @@ export class Containers {
       if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
       const inspection = await this.#inspectAs(current, listed, early);
       if (!inspection) return undefined;
-      const stopped = snapshotStopped(inspection.container, current, kindOf);
-      return this.#keep(id, this.#numbered(stopped), true);
+      return this.#keep(id, this.#numbered(snapshotStopped(inspection.container, current, kindOf)), true);
     }
     const isFresh = known?.fingerprint === current && this.#fresh.has(id);
     const isUnverified = known?.view.unverified !== undefined || known?.view.unknownRuntime !== undefined;
@@ -214,7 +214,7 @@ export class Containers {
   }
 
   #numbered(content: Omit<ContainerSnapshot, 'revision'>): ContainerSnapshot {
-    return { ...content, revision: ++this.#revision };
+    return { ...withFormerAddresses(content, this.#snapshots), revision: ++this.#revision };
   }
 
   /** The inspection that was requested before the listing, unless the listing is newer. */

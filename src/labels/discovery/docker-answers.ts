@@ -101,6 +101,7 @@ const settings = optional(
             GlobalIPv6PrefixLen: optional(number),
             IPv6Gateway: optionalText,
           },
+          IPAMConfig: optional(object({ IPv4Address: optionalText, IPv6Address: optionalText })),
           ...{ GwPriority: optional(number), Aliases: texts, DNSNames: texts, Links: texts },
         }),
       ),

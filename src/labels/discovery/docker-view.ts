@@ -2,7 +2,7 @@
 // Not here: asking Docker, /proc, which labels count (containers.ts).
 
 import { type Address, maskPrefix, parseAddress, parsePrefix } from '../../base/ip.js';
-import { DRIVER_NAME, ownKey } from '../../base/ownership.js';
+import { ownKey } from '../../base/ownership.js';
 import { healthInspected, healthListed, type InspectedState } from '../../docker/container-health.js';
 import { linksOf, serviceOf } from '../../docker/container-names.js';
 import type { Attachment, ContainerView } from './container.js';
@@ -17,6 +17,8 @@ export interface DockerEndpoint {
   readonly GlobalIPv6PrefixLen?: number;
   readonly Gateway?: string;
   readonly IPv6Gateway?: string;
+  /** What `--ip` and `--ip6` gave, also while it does not run. */
+  readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string } | null;
   /** Docker 28 and later. */
   readonly GwPriority?: number;
   readonly Aliases?: readonly string[] | null;
@@ -162,15 +164,6 @@ export function viewListed(container: ListedContainer, kindOf: KindOf): DockerVi
   return view(Id, nameOf(container), Labels, NetworkSettings?.Networks, kindOf);
 }
 
-/** The kind of a listed network. WireGuard links, and ipvlan's in the l3 modes, have no neighbours, and so no next hops. */
-export function networkKind({ Driver, Options, Internal }: ListedNetwork): NetworkKind {
-  const mode = Options?.ipvlan_mode;
-  if (Driver === DRIVER_NAME) return { driver: Driver, ignoresNextHop: `driver ${DRIVER_NAME}` };
-  if (Driver === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
-    return { driver: Driver, ignoresNextHop: `driver ipvlan, mode ${mode}` };
-  return { driver: Driver, ...(Internal && { isInternal: true }) };
-}
-
 /** The networks that a container is attached to. */
 export function networkIds(container: ListedContainer): string[] {
   const endpoints = Object.values(container.NetworkSettings?.Networks ?? {});
@@ -215,7 +208,9 @@ function byGateway([a, one]: [string, DockerEndpoint], [b, other]: [string, Dock
 
 function attachment(id: string, networkName: string, endpoint: DockerEndpoint, kindOf: KindOf): Attachment {
   const networkId = endpoint.NetworkID ?? '';
-  const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
+  const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen, IPAMConfig } = endpoint;
+  const addresses = addressesIn([IPAddress, GlobalIPv6Address]);
+  const given = addressesIn([IPAMConfig?.IPv4Address, IPAMConfig?.IPv6Address]);
   const networks = [`${IPAddress}/${IPPrefixLen}`, `${GlobalIPv6Address}/${GlobalIPv6PrefixLen}`];
   const gateways = addressesIn([
     IPAddress ? endpoint.Gateway : undefined,
@@ -230,7 +225,8 @@ function attachment(id: string, networkName: string, endpoint: DockerEndpoint, k
     networkName,
     driver: '',
     ...kindOf(networkId),
-    addresses: addressesIn([IPAddress, GlobalIPv6Address]),
+    addresses,
+    ...(addresses.length === 0 && given.length > 0 && { formerAddresses: given }),
     ...(gateways.length > 0 && { gateways }),
     subnets: networks.flatMap(text => parsePrefix(text) ?? []).map(maskPrefix),
     aliases,

@@ -3,9 +3,10 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import { DRIVER_NAME } from '../../base/ownership.js';
 import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readNetworkListing } from './docker-answers.js';
-import { type ListedNetwork, NETWORKS_REFUSED, type NetworkKind, networkKind } from './docker-view.js';
+import { type ListedNetwork, NETWORKS_REFUSED, type NetworkKind } from './docker-view.js';
 
 export class Networks {
   readonly #queries: Queries;
@@ -63,4 +64,13 @@ export class Networks {
       return undefined;
     }
   }
+}
+
+/** The kind of a listed network. WireGuard links, and ipvlan's in the l3 modes, have no neighbours, and so no next hops. */
+export function networkKind({ Driver, Options, Internal }: ListedNetwork): NetworkKind {
+  const mode = Options?.ipvlan_mode;
+  if (Driver === DRIVER_NAME) return { driver: Driver, ignoresNextHop: `driver ${DRIVER_NAME}` };
+  if (Driver === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
+    return { driver: Driver, ignoresNextHop: `driver ipvlan, mode ${mode}` };
+  return { driver: Driver, ...(Internal && { isInternal: true }) };
 }

@@ -9,11 +9,11 @@ import {
   type ListedContainer,
   type NetworkKind,
   networkIds,
-  networkKind,
   twineLabels,
   viewInspected,
   viewListed,
 } from '../../../../src/labels/discovery/docker-view.js';
+import { networkKind } from '../../../../src/labels/discovery/networks.js';
 
 const ID = 'a1b2c3d4e5f6'.padEnd(64, '0');
 
