@@ -107,6 +107,16 @@ keeping('swarm', () => {
       { within: 60 },
     );
     const client = await tunnelled('over-client', 'over-way');
+    await sh(
+      `docker service create --detach --no-resolve-image --name over-lan --network across --container-label twine.route.0.0.0.0/0=over-way \
+        --container-label twine.route.${FAR}=host-gateway busybox:local sleep 1000`,
+      { within: 60 },
+    );
+    const lan = await task('over-lan');
+    await inForce(lan);
+    await follows(async () => assert.match(await far(lan), /^world /));
+    assert.match(await inside(lan, 'ip route get 203.0.113.2'), / via 10\./);
+    await sh('docker service rm over-lan', { within: 60 });
     const before = await leaks();
     for (let n = 0; n < 5; n++) assert.match(await far(client), /^vpn /);
     await disconnectVpn();

@@ -18,7 +18,7 @@ export interface Attachment {
   readonly ignoresNextHop?: string;
   /** Whether Docker lets nothing out of the network or in (`internal: true`). */
   readonly isInternal?: true;
-  /** The gateways that Docker gives it on this network, IPv4 first: on a bridge, the host's own addresses. None if internal. */
+  /** The gateways that Docker gives it on this network, IPv4 first: on a bridge the host's own addresses, on an overlay network those of docker_gwbridge. None if internal. */
   readonly gateways?: readonly Address[];
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];

@@ -17,19 +17,12 @@ import {
   readContainerListing,
   readInspection,
 } from './docker-answers.js';
-import {
-  fingerprint,
-  isRunning,
-  joinedContainer,
-  type ListedContainer,
-  nameOf,
-  networkIds,
-} from './docker-view.js';
+import { fingerprint, isRunning, type ListedContainer, nameOf } from './docker-view.js';
 import { dnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
-import { hostNetworks, indeterminate, knownNetns } from './namespace-sharing.js';
-import { Networks } from './networks.js';
+import { hostNetworks, indeterminate, joinedContainer, knownNetns } from './namespace-sharing.js';
+import { Networks, networkIds } from './networks.js';
 import { hiddenNetns, isStill, netnsOfContainer, processExists } from './proc-netns.js';
 import {
   type ContainerSnapshot,

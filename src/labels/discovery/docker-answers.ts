@@ -131,7 +131,12 @@ const INSPECTED = object({
   ...{ Config: object({ Labels: labels }), HostConfig: hostConfig, ResolvConfPath: optionalText },
   NetworkSettings: settings,
 });
-const NETWORKS = listOf(object({ Id: text, Driver: text, Internal: optional(flag), Options: labels }));
+const NETWORKS = listOf(
+  object({
+    ...{ Id: text, Name: optionalText, Driver: text, Internal: optional(flag), Options: labels },
+    IPAM: optional(object({ Config: optional(listOf(object({ Gateway: optionalText }))) })),
+  }),
+);
 const INFO = object({
   Runtimes: optional(mapOf(object({ path: optionalText, runtimeType: optionalText }))),
 });
