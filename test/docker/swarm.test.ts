@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { docker, sh } from '../support/lab.js';
+import { daemon, docker, sh } from '../support/lab.js';
 import { ask, inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { connectVpn, disconnectVpn, FAR, FAR_PORT, leaked, leaks, makeVpn, makeWorld } from './world.js';
@@ -140,6 +140,12 @@ keeping('swarm', () => {
     const plain = await task('shop_plain');
     assert.match(await far(plain), /^world /);
     assert.doesNotMatch(await inside(plain, 'ip rule'), /lookup 229/);
+    const told =
+      daemon.logs().match(/.*it is a label of Swarm's service, which its containers do not have.*/g) ?? [];
+    assert.deepEqual(
+      [told.length, /container=(\S+) label=(\S+)/.exec(told[0]!)?.slice(1)],
+      [1, ['shop_plain', 'twine.route.0.0.0.0/0']],
+    );
   });
 
   test('a service outside of stacks leads to another by its name', async () => {

@@ -80,6 +80,8 @@ export interface ContainerView {
   readonly isOneOff?: true;
   /** Names that Swarm gives it beside its own: `stack_vpn`, `stack_vpn.1`. */
   readonly taskNames?: readonly string[];
+  /** The id of the service of Swarm that it is a task of, as its label says. */
+  readonly swarmService?: string;
   /** The `twine.*` labels that count. */
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */

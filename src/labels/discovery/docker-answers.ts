@@ -51,6 +51,16 @@ export function readInfo(answer: unknown): DockerInfo {
   return answer as DockerInfo;
 }
 
+/** The answer to `GET /services/ID`. @throws DecodeError */
+export function readService(answer: unknown): {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>> | null | undefined;
+} {
+  SERVICE(answer, 'answer about a service', WHOSE);
+  const { Spec } = answer as { Spec: { Name: string; Labels?: Readonly<Record<string, string>> | null } };
+  return { name: Spec.Name, labels: Spec.Labels };
+}
+
 /** The labels in the answer to `GET /images/ID/json`. @throws DecodeError */
 export function readImageLabels(answer: unknown): Readonly<Record<string, string>> | null | undefined {
   IMAGE(answer, 'answer about an image', WHOSE);
@@ -140,4 +150,5 @@ const NETWORKS = listOf(
 const INFO = object({
   Runtimes: optional(mapOf(object({ path: optionalText, runtimeType: optionalText }))),
 });
+const SERVICE = object({ Spec: object({ Name: text, Labels: labels }) });
 const IMAGE = object({ Config: optional(object({ Labels: labels })) });

@@ -177,15 +177,14 @@ function view(
   endpoints: DockerEndpoints,
   kindOf: KindOf,
 ): DockerView {
-  const { service, taskNames } = serviceOf(labels ?? {});
+  const names = serviceOf(labels ?? {});
   const all = Object.entries(endpoints ?? {}).sort(byGateway);
   const leaves = all.some(([, endpoint]) => hasGateway(endpoint));
   const isOneOff = labels?.['com.docker.compose.oneoff']?.toLowerCase() === 'true';
   return {
     id,
     name,
-    ...(service && { service }),
-    ...(taskNames && { taskNames }),
+    ...names,
     ...(isOneOff && { isOneOff }),
     attachments: all.map(one => attachment(id, one, kindOf, leaves)),
   };
