@@ -29,7 +29,7 @@ export interface DockerEndpoint {
 }
 
 type DockerEndpoints = Readonly<Record<string, DockerEndpoint>> | null | undefined;
-type Named = readonly [network: string, endpoint: DockerEndpoint];
+type NamedEndpoint = readonly [network: string, endpoint: DockerEndpoint];
 
 /** An entry of `GET /containers/json`. */
 export interface ListedContainer {
@@ -191,7 +191,7 @@ function view(
 }
 
 /** As libnetwork chooses the endpoint of the default gateway: with a gateway, by priority, then by name. */
-function byGateway([a, one]: Named, [b, other]: Named): number {
+function byGateway([a, one]: NamedEndpoint, [b, other]: NamedEndpoint): number {
   return (
     Number(hasGateway(other)) - Number(hasGateway(one)) ||
     (other.GwPriority ?? 0) - (one.GwPriority ?? 0) ||
@@ -204,7 +204,12 @@ function hasGateway({ Gateway, IPv6Gateway }: DockerEndpoint): boolean {
 }
 
 /** @param leaves whether the container has a gateway on any of its networks: else Docker connects it to another one */
-function attachment(id: string, [networkName, endpoint]: Named, kindOf: KindOf, leaves: boolean): Attachment {
+function attachment(
+  id: string,
+  [networkName, endpoint]: NamedEndpoint,
+  kindOf: KindOf,
+  leaves: boolean,
+): Attachment {
   const networkId = endpoint.NetworkID ?? '';
   const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen, IPAMConfig } = endpoint;
   const addresses = addressesIn([IPAddress, GlobalIPv6Address]);
