@@ -29,7 +29,7 @@ export interface DockerEndpoint {
 }
 
 type DockerEndpoints = Readonly<Record<string, DockerEndpoint>> | null | undefined;
-type NamedEndpoint = readonly [network: string, endpoint: DockerEndpoint];
+type OnNetwork = readonly [network: string, endpoint: DockerEndpoint];
 
 /** An entry of `GET /containers/json`. */
 export interface ListedContainer {
@@ -191,7 +191,7 @@ function view(
 }
 
 /** As libnetwork chooses the endpoint of the default gateway: with a gateway, by priority, then by name. */
-function byGateway([a, one]: NamedEndpoint, [b, other]: NamedEndpoint): number {
+function byGateway([a, one]: OnNetwork, [b, other]: OnNetwork): number {
   return (
     Number(hasGateway(other)) - Number(hasGateway(one)) ||
     (other.GwPriority ?? 0) - (one.GwPriority ?? 0) ||
@@ -204,12 +204,7 @@ function hasGateway({ Gateway, IPv6Gateway }: DockerEndpoint): boolean {
 }
 
 /** @param leaves whether the container has a gateway on any of its networks: else Docker connects it to another one */
-function attachment(
-  id: string,
-  [networkName, endpoint]: NamedEndpoint,
-  kindOf: KindOf,
-  leaves: boolean,
-): Attachment {
+function attachment(id: string, [network, endpoint]: OnNetwork, kindOf: KindOf, leaves: boolean): Attachment {
   const networkId = endpoint.NetworkID ?? '';
   const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen, IPAMConfig } = endpoint;
   const addresses = addressesIn([IPAddress, GlobalIPv6Address]);
@@ -227,7 +222,7 @@ function attachment(
   );
   return {
     networkId,
-    networkName,
+    networkName: network,
     driver: '',
     ...kind,
     addresses,
