@@ -10,7 +10,8 @@ import type {
   HostInterfaceAddress,
   NetnsRef,
 } from '../labels/discovery/container.js';
-import { networkKind, twineLabels } from '../labels/discovery/docker-view.js';
+import { twineLabels } from '../labels/discovery/docker-view.js';
+import { networkKind } from '../labels/discovery/networks.js';
 import { isOwnStack } from '../labels/discovery/runtimes.js';
 import { bridgeMac, containerNames, Subnets } from './assigned-addresses.js';
 import type { ComposeNetwork, NetworkConnection, Project, Service } from './project.js';

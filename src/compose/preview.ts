@@ -2,12 +2,13 @@
 // mistake with its place in the file. Nothing is asked, and nothing done. Not here: how it is shown (cli/commands).
 
 import type { Prefix } from '../base/ip.js';
-import { LABEL_PREFIX, ownKey } from '../base/ownership.js';
+import { ownKey } from '../base/ownership.js';
 import { plain } from '../base/plain-text.js';
 import { namespaceRoutes } from '../labels/diff/digest.js';
 import type { Plan } from '../labels/planner/plan.js';
 import { Planner } from '../labels/planner/planner.js';
 import type { Diagnostic } from '../labels/spec/intent.js';
+import { SERVICE_LABEL } from '../labels/spec/label-keys.js';
 import { type ComposeWorld, composeWorld } from './inspections.js';
 import type { Project, Service } from './project.js';
 import type { Place } from './yaml-tree.js';
@@ -122,7 +123,7 @@ class Placer {
           place,
           container: plain(name, 128),
           key: plain(key, 255),
-          message: `below deploy: it is a label of Swarm's service, which its containers do not have: put ${LABEL_PREFIX}* below labels: of the service itself`,
+          message: `below deploy: ${SERVICE_LABEL}`,
         })),
     );
   }

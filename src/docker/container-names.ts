@@ -4,6 +4,8 @@
 interface ServiceNames {
   /** A Compose project's, or a Swarm stack's without the stack's name before it. */
   readonly service?: { readonly project: string; readonly name: string };
+  /** Of Swarm alone: the service's id. */
+  readonly swarmService?: string;
   /** Of Swarm alone: the service with its stack, and that with the number of the task, or its node: `stack_vpn.1`. */
   readonly taskNames?: readonly string[];
 }
@@ -17,12 +19,14 @@ export function serviceOf(labels: Readonly<Record<string, string>>): ServiceName
   if (full === undefined || full === '') return {};
   const stack = labels['com.docker.stack.namespace'] ?? '';
   const isOfStack = stack !== '' && full.startsWith(`${stack}_`);
+  const swarmService = labels['com.docker.swarm.service.id'];
   // `stack_vpn.1.id`, of a global service `stack_vpn.node.id`.
   const task = labels['com.docker.swarm.task.name'] ?? '';
   const slot = task.slice(0, Math.max(0, task.lastIndexOf('.')));
   return {
     // Services without a stack know each other by name.
     service: { project: stack, name: isOfStack ? full.slice(stack.length + 1) : full },
+    ...(swarmService !== undefined && { swarmService }),
     taskNames: slot.startsWith(`${full}.`) ? [full, slot] : [full],
   };
 }

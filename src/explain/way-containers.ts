@@ -5,7 +5,8 @@ import { DecodeError, UserError } from '../base/errors.js';
 import { parseAddress, sameAddress } from '../base/ip.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import { Containers, type ContainersParts } from '../labels/discovery/containers.js';
-import { joinedContainer, type ListedContainer, nameOf } from '../labels/discovery/docker-view.js';
+import { type ListedContainer, nameOf } from '../labels/discovery/docker-view.js';
+import { joinedContainer } from '../labels/discovery/namespace-sharing.js';
 import type { Find } from '../labels/find-container.js';
 import type { Explanation } from './explain.js';
 

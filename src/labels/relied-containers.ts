@@ -4,13 +4,8 @@
 import { UserError } from '../base/errors.js';
 import { groupBy } from '../base/group-by.js';
 import type { ContainerView } from './discovery/container.js';
-import {
-  isRunning,
-  joinedContainer,
-  type ListedContainer,
-  nameOf,
-  twineLabels,
-} from './discovery/docker-view.js';
+import { isRunning, type ListedContainer, nameOf, twineLabels } from './discovery/docker-view.js';
+import { joinedContainer } from './discovery/namespace-sharing.js';
 import type { Find } from './find-container.js';
 import type { Reliance } from './planner/name-holders.js';
 import type { Plan } from './planner/plan.js';

@@ -25,6 +25,7 @@ import type { ApplyResult } from './namespace/outcome.js';
 import { Sandboxes } from './namespace/sandbox.js';
 import { type LabelRules, observe } from './observation.js';
 import { LabelsStatus } from './status.js';
+import { SwarmServices } from './swarm-services.js';
 
 /** Of a cleanup in one namespace: enough for as many routes and rules as can be listed. */
 const MAX_ROUNDS = 256;
@@ -139,6 +140,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     allowHostRoutes,
     strict,
   });
+  const services = new SwarmServices(api, () => reconcile.trigger());
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => world.list(fullResync),
     plan: (found, inForce) => {
@@ -146,7 +148,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       names.want(plan.externalNames);
       silent.want(plan.watchedGateways);
       routers.want(plan.sandboxes.flatMap(({ netns, routersOn }) => (routersOn ? netns : [])));
-      return plan;
+      return services.withTold(plan, found);
     },
     reconcile: desired => sandboxes.reconcile(desired),
     holdsRoutes: desired => sandboxes.holdsRoutes(desired),

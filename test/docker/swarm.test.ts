@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { docker, sh } from '../support/lab.js';
+import { daemon, docker, sh } from '../support/lab.js';
 import { ask, inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { connectVpn, disconnectVpn, FAR, FAR_PORT, leaked, leaks, makeVpn, makeWorld } from './world.js';
@@ -107,6 +107,16 @@ keeping('swarm', () => {
       { within: 60 },
     );
     const client = await tunnelled('over-client', 'over-way');
+    await sh(
+      `docker service create --detach --no-resolve-image --name over-lan --network across --container-label twine.route.0.0.0.0/0=over-way \
+        --container-label twine.route.${FAR}=host-gateway busybox:local sleep 1000`,
+      { within: 60 },
+    );
+    const lan = await task('over-lan');
+    await inForce(lan);
+    await follows(async () => assert.match(await far(lan), /^world /));
+    assert.match(await inside(lan, 'ip route get 203.0.113.2'), / via 10\./);
+    await sh('docker service rm over-lan', { within: 60 });
     const before = await leaks();
     for (let n = 0; n < 5; n++) assert.match(await far(client), /^vpn /);
     await disconnectVpn();
@@ -130,6 +140,12 @@ keeping('swarm', () => {
     const plain = await task('shop_plain');
     assert.match(await far(plain), /^world /);
     assert.doesNotMatch(await inside(plain, 'ip rule'), /lookup 229/);
+    const told =
+      daemon.logs().match(/.*it is a label of Swarm's service, which its containers do not have.*/g) ?? [];
+    assert.deepEqual(
+      [told.length, /container=(\S+) label=(\S+)/.exec(told[0]!)?.slice(1)],
+      [1, ['shop_plain', 'twine.route.0.0.0.0/0']],
+    );
   });
 
   test('a service outside of stacks leads to another by its name', async () => {

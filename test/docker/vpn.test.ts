@@ -14,7 +14,7 @@ import {
   start,
   stop,
 } from '../support/containers.js';
-import { docker } from '../support/lab.js';
+import { daemon, docker } from '../support/lab.js';
 import { pageBlock } from '../support/page-blocks.js';
 import { ask, inside, Probe, serve } from '../support/talk.js';
 import { GATEWAYS, type Gateway } from './gateways.js';
@@ -190,6 +190,36 @@ function tests(gateway: Gateway): void {
     await follows(async () =>
       assert.match(await inside('by-name', `ip route get ${FAR} 2>&1 || true`), UNREACHABLE),
     );
+  });
+
+  test('a route to the address of the client is closed while that ends and starts, as one to its name', async () => {
+    const address = await addressOf(client, 'vpn_main');
+    const label = { [`twine.route.${FAR}`]: address };
+    await run('by-address', { networks: { vpn_main: {} }, labels: label });
+    const sent = () => ask('by-address', 'udp', FAR, FAR_PORT, { within: 0.3 });
+    await follows(async () => assert.match(await sent(), /^vpn /));
+    const before = await leaks();
+    const probe = await Probe.start('by-address', FAR, FAR_PORT, 2);
+    for (let n = 0; n < 5; n++) {
+      await docker.call('POST', `/containers/${client}/restart?t=0`);
+      await begins();
+      await follows(async () => assert.match(await sent(), /^vpn /));
+    }
+    await stop(client);
+    await follows(async () =>
+      assert.match(await inside('by-address', `ip route get ${FAR} 2>&1 || true`), UNREACHABLE),
+    );
+    await start(client);
+    await begins();
+    assert.equal(await addressOf(client, 'vpn_main'), address);
+    await follows(async () => assert.match(await sent(), /^vpn /));
+    probe.stop();
+    assert.deepEqual(await leaks(), before);
+    assert.match(
+      daemon.logs(),
+      new RegExp(`${address} is the address of ${client}, which is not running: start it`),
+    );
+    await remove('by-address');
   });
 
   test('the user is restarted, and made anew: its packets go by the tunnel again', async () => {

@@ -11,7 +11,8 @@ import {
   readInspection,
   readNetworkListing,
 } from '../../src/labels/discovery/docker-answers.js';
-import { fingerprint, networkIds, networkKind, twineLabels } from '../../src/labels/discovery/docker-view.js';
+import { fingerprint, twineLabels } from '../../src/labels/discovery/docker-view.js';
+import { networkIds, networkKind } from '../../src/labels/discovery/networks.js';
 import { snapshotListed, snapshotStopped } from '../../src/labels/discovery/snapshot.js';
 import { ofBytes, ofJson, ofText, type Target } from './target.js';
 
@@ -150,7 +151,7 @@ export const DOCKER_TARGETS: readonly Target[] = [
     },
     { words: CONTAINER_WORDS },
   ),
-  ofJson('network-listing', tree => readNetworkListing(tree).map(networkKind), {
+  ofJson('network-listing', tree => readNetworkListing(tree).map(one => networkKind(one)), {
     words: ['Id', 'Driver', 'Options', 'ipvlan_mode'],
   }),
   ofJson('image', tree => twineLabels(readImageLabels(tree)), {

@@ -27,6 +27,8 @@ export interface ContainerOptions {
   readonly imageLabels?: readonly string[];
   /** Labels that may be the image's. */
   readonly unverified?: Readonly<Record<string, string>>;
+  /** Addresses that it may have at any moment, by network. */
+  readonly former?: Networks;
   readonly driver?: string;
   readonly id?: string;
   readonly health?: 'starting' | 'unhealthy';
@@ -68,6 +70,9 @@ export function container(name: string, options: ContainerOptions = {}): Contain
     }),
     attachments: Object.entries(networks).map(([network, text]) => ({
       ...attachment(network, text, options.driver),
+      ...(options.former?.[network] && {
+        formerAddresses: options.former[network].split(' ').map(address),
+      }),
       ...(options.subnets?.[network] && {
         subnets: options.subnets[network].split(' ').map(prefix),
       }),

@@ -45,7 +45,11 @@ function stopped({ netns: _, ...view }: ContainerView): ContainerView {
     revision: -view.revision,
     hostNetwork: false,
     labels: new Map(),
-    attachments: view.attachments.map(attachment => ({ ...attachment, addresses: [] })),
+    attachments: view.attachments.map(attachment => ({
+      ...attachment,
+      addresses: [],
+      formerAddresses: attachment.addresses,
+    })),
   };
 }
 

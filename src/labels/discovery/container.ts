@@ -10,13 +10,15 @@ export interface Attachment {
   readonly driver: string;
   /** IPv4 first; empty while the container is not running. */
   readonly addresses: readonly Address[];
+  /** Of one that has none: those that it has whenever it runs (`--ip`), or had last. It may have them before Docker says so. */
+  readonly formerAddresses?: readonly Address[];
   /** The on-link networks of its addresses. */
   readonly subnets?: readonly Prefix[];
   /** Present on a network where the kernel ignores a route's gateway: says why, such as `driver dwgd`. */
   readonly ignoresNextHop?: string;
   /** Whether Docker lets nothing out of the network or in (`internal: true`). */
   readonly isInternal?: true;
-  /** The gateways that Docker gives it on this network, IPv4 first: on a bridge, the host's own addresses. None if internal. */
+  /** The gateways that Docker gives it on this network, IPv4 first: on a bridge the host's own addresses, on an overlay network those of docker_gwbridge. None if internal. */
   readonly gateways?: readonly Address[];
   /** Network aliases, without the container's own name and short id. */
   readonly aliases: readonly string[];
@@ -78,6 +80,8 @@ export interface ContainerView {
   readonly isOneOff?: true;
   /** Names that Swarm gives it beside its own: `stack_vpn`, `stack_vpn.1`. */
   readonly taskNames?: readonly string[];
+  /** The id of the service of Swarm that it is a task of, as its label says. */
+  readonly swarmService?: string;
   /** The `twine.*` labels that count. */
   readonly labels: ReadonlyMap<string, string>;
   /** Keys of `twine.*` labels that came with the image and are not trusted. */

@@ -17,19 +17,12 @@ import {
   readContainerListing,
   readInspection,
 } from './docker-answers.js';
-import {
-  fingerprint,
-  isRunning,
-  joinedContainer,
-  type ListedContainer,
-  nameOf,
-  networkIds,
-} from './docker-view.js';
+import { fingerprint, isRunning, type ListedContainer, nameOf } from './docker-view.js';
 import { dnsOf } from './host-dns.js';
 import { ImageLabels } from './image-labels.js';
 import { InspectErrors } from './inspect-errors.js';
-import { hostNetworks, indeterminate, knownNetns } from './namespace-sharing.js';
-import { Networks } from './networks.js';
+import { hostNetworks, indeterminate, joinedContainer, knownNetns } from './namespace-sharing.js';
+import { Networks, networkIds } from './networks.js';
 import { hiddenNetns, isStill, netnsOfContainer, processExists } from './proc-netns.js';
 import {
   type ContainerSnapshot,
@@ -37,6 +30,7 @@ import {
   snapshotInspected,
   snapshotListed,
   snapshotStopped,
+  withFormerAddresses,
 } from './snapshot.js';
 import { Views } from './views.js';
 
@@ -179,8 +173,7 @@ export class Containers {
       if (!again && this.#inspectErrors.has(id)) return this.#lastSnapshot(listed);
       const inspection = await this.#inspectAs(current, listed, early);
       if (!inspection) return undefined;
-      const stopped = snapshotStopped(inspection.container, current, kindOf);
-      return this.#keep(id, this.#numbered(stopped), true);
+      return this.#keep(id, this.#numbered(snapshotStopped(inspection.container, current, kindOf)), true);
     }
     const isFresh = known?.fingerprint === current && this.#fresh.has(id);
     const isUnverified = known?.view.unverified !== undefined || known?.view.unknownRuntime !== undefined;
@@ -214,7 +207,7 @@ export class Containers {
   }
 
   #numbered(content: Omit<ContainerSnapshot, 'revision'>): ContainerSnapshot {
-    return { ...content, revision: ++this.#revision };
+    return { ...withFormerAddresses(content, this.#snapshots), revision: ++this.#revision };
   }
 
   /** The inspection that was requested before the listing, unless the listing is newer. */

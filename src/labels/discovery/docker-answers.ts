@@ -51,6 +51,16 @@ export function readInfo(answer: unknown): DockerInfo {
   return answer as DockerInfo;
 }
 
+/** The answer to `GET /services/ID`. @throws DecodeError */
+export function readService(answer: unknown): {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>> | null | undefined;
+} {
+  SERVICE(answer, 'answer about a service', WHOSE);
+  const { Spec } = answer as { Spec: { Name: string; Labels?: Readonly<Record<string, string>> | null } };
+  return { name: Spec.Name, labels: Spec.Labels };
+}
+
 /** The labels in the answer to `GET /images/ID/json`. @throws DecodeError */
 export function readImageLabels(answer: unknown): Readonly<Record<string, string>> | null | undefined {
   IMAGE(answer, 'answer about an image', WHOSE);
@@ -101,6 +111,7 @@ const settings = optional(
             GlobalIPv6PrefixLen: optional(number),
             IPv6Gateway: optionalText,
           },
+          IPAMConfig: optional(object({ IPv4Address: optionalText, IPv6Address: optionalText })),
           ...{ GwPriority: optional(number), Aliases: texts, DNSNames: texts, Links: texts },
         }),
       ),
@@ -130,8 +141,14 @@ const INSPECTED = object({
   ...{ Config: object({ Labels: labels }), HostConfig: hostConfig, ResolvConfPath: optionalText },
   NetworkSettings: settings,
 });
-const NETWORKS = listOf(object({ Id: text, Driver: text, Internal: optional(flag), Options: labels }));
+const NETWORKS = listOf(
+  object({
+    ...{ Id: text, Name: optionalText, Driver: text, Internal: optional(flag), Options: labels },
+    IPAM: optional(object({ Config: optional(listOf(object({ Gateway: optionalText }))) })),
+  }),
+);
 const INFO = object({
   Runtimes: optional(mapOf(object({ path: optionalText, runtimeType: optionalText }))),
 });
+const SERVICE = object({ Spec: object({ Name: text, Labels: labels }) });
 const IMAGE = object({ Config: optional(object({ Labels: labels })) });

@@ -2,7 +2,7 @@
 // Not here: asking Docker, /proc, which labels count (containers.ts).
 
 import { type Address, maskPrefix, parseAddress, parsePrefix } from '../../base/ip.js';
-import { DRIVER_NAME, ownKey } from '../../base/ownership.js';
+import { ownKey } from '../../base/ownership.js';
 import { healthInspected, healthListed, type InspectedState } from '../../docker/container-health.js';
 import { linksOf, serviceOf } from '../../docker/container-names.js';
 import type { Attachment, ContainerView } from './container.js';
@@ -17,6 +17,8 @@ export interface DockerEndpoint {
   readonly GlobalIPv6PrefixLen?: number;
   readonly Gateway?: string;
   readonly IPv6Gateway?: string;
+  /** What `--ip` and `--ip6` gave, also while it does not run. */
+  readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string } | null;
   /** Docker 28 and later. */
   readonly GwPriority?: number;
   readonly Aliases?: readonly string[] | null;
@@ -27,6 +29,7 @@ export interface DockerEndpoint {
 }
 
 type DockerEndpoints = Readonly<Record<string, DockerEndpoint>> | null | undefined;
+type OnNetwork = readonly [network: string, endpoint: DockerEndpoint];
 
 /** An entry of `GET /containers/json`. */
 export interface ListedContainer {
@@ -67,9 +70,11 @@ export interface InspectedContainer {
 /** The fields of an entry of `GET /networks` that are used. */
 export interface ListedNetwork {
   readonly Id: string;
+  readonly Name?: string | null;
   readonly Driver: string;
   readonly Internal?: boolean | null;
   readonly Options?: Readonly<Record<string, string>> | null;
+  readonly IPAM?: { readonly Config?: readonly { readonly Gateway?: string | null }[] | null } | null;
 }
 
 /** The fields of `GET /info` that are used: a runtime has a path, or since Docker 23 a type. */
@@ -80,7 +85,10 @@ export interface DockerInfo {
 }
 
 /** What a network's driver and options say. */
-export type NetworkKind = Pick<Attachment, 'driver' | 'ignoresNextHop' | 'isInternal'>;
+export interface NetworkKind extends Pick<Attachment, 'driver' | 'ignoresNextHop' | 'isInternal'> {
+  /** Of a network without gateways: those of the one by which its containers leave the host. */
+  readonly outerGateways?: readonly Address[];
+}
 
 /** A network that Docker does not list: whether the kernel uses gateways there is not known. */
 export const NETWORKS_REFUSED: NetworkKind = {
@@ -162,26 +170,6 @@ export function viewListed(container: ListedContainer, kindOf: KindOf): DockerVi
   return view(Id, nameOf(container), Labels, NetworkSettings?.Networks, kindOf);
 }
 
-/** The kind of a listed network. WireGuard links, and ipvlan's in the l3 modes, have no neighbours, and so no next hops. */
-export function networkKind({ Driver, Options, Internal }: ListedNetwork): NetworkKind {
-  const mode = Options?.ipvlan_mode;
-  if (Driver === DRIVER_NAME) return { driver: Driver, ignoresNextHop: `driver ${DRIVER_NAME}` };
-  if (Driver === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
-    return { driver: Driver, ignoresNextHop: `driver ipvlan, mode ${mode}` };
-  return { driver: Driver, ...(Internal && { isInternal: true }) };
-}
-
-/** The networks that a container is attached to. */
-export function networkIds(container: ListedContainer): string[] {
-  const endpoints = Object.values(container.NetworkSettings?.Networks ?? {});
-  return endpoints.flatMap(({ NetworkID }) => NetworkID || []);
-}
-
-/** The id of the container whose namespace it uses (`--network container:…`). */
-export function joinedContainer(mode: string | undefined): string | undefined {
-  return mode?.startsWith('container:') ? mode.slice('container:'.length) : undefined;
-}
-
 function view(
   id: string,
   name: string,
@@ -189,48 +177,56 @@ function view(
   endpoints: DockerEndpoints,
   kindOf: KindOf,
 ): DockerView {
-  const { service, taskNames } = serviceOf(labels ?? {});
+  const names = serviceOf(labels ?? {});
+  const all = Object.entries(endpoints ?? {}).sort(byGateway);
+  const leaves = all.some(([, endpoint]) => hasGateway(endpoint));
   const isOneOff = labels?.['com.docker.compose.oneoff']?.toLowerCase() === 'true';
   return {
     id,
     name,
-    ...(service && { service }),
-    ...(taskNames && { taskNames }),
+    ...names,
     ...(isOneOff && { isOneOff }),
-    attachments: Object.entries(endpoints ?? {})
-      .sort(byGateway)
-      .map(([network, endpoint]) => attachment(id, network, endpoint, kindOf)),
+    attachments: all.map(one => attachment(id, one, kindOf, leaves)),
   };
 }
 
 /** As libnetwork chooses the endpoint of the default gateway: with a gateway, by priority, then by name. */
-function byGateway([a, one]: [string, DockerEndpoint], [b, other]: [string, DockerEndpoint]): number {
-  const hasGateway = ({ Gateway, IPv6Gateway }: DockerEndpoint): number => (Gateway || IPv6Gateway ? 1 : 0);
+function byGateway([a, one]: OnNetwork, [b, other]: OnNetwork): number {
   return (
-    hasGateway(other) - hasGateway(one) ||
+    Number(hasGateway(other)) - Number(hasGateway(one)) ||
     (other.GwPriority ?? 0) - (one.GwPriority ?? 0) ||
     (a < b ? -1 : a > b ? 1 : 0)
   );
 }
 
-function attachment(id: string, networkName: string, endpoint: DockerEndpoint, kindOf: KindOf): Attachment {
+function hasGateway({ Gateway, IPv6Gateway }: DockerEndpoint): boolean {
+  return Boolean(Gateway || IPv6Gateway);
+}
+
+/** @param leaves whether the container has a gateway on any of its networks: else Docker connects it to another one */
+function attachment(id: string, [network, endpoint]: OnNetwork, kindOf: KindOf, leaves: boolean): Attachment {
   const networkId = endpoint.NetworkID ?? '';
-  const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen } = endpoint;
+  const { IPAddress, IPPrefixLen, GlobalIPv6Address, GlobalIPv6PrefixLen, IPAMConfig } = endpoint;
+  const addresses = addressesIn([IPAddress, GlobalIPv6Address]);
+  const given = addressesIn([IPAMConfig?.IPv4Address, IPAMConfig?.IPv6Address]);
   const networks = [`${IPAddress}/${IPPrefixLen}`, `${GlobalIPv6Address}/${GlobalIPv6PrefixLen}`];
-  const gateways = addressesIn([
+  const { outerGateways = [], ...kind } = kindOf(networkId) ?? {};
+  const own = [
     IPAddress ? endpoint.Gateway : undefined,
     GlobalIPv6Address ? endpoint.IPv6Gateway : undefined,
-  ]);
+  ];
+  const gateways = leaves || addresses.length === 0 ? addressesIn(own) : outerGateways;
   // The short id is among them; it is handled separately.
   const aliases = [...new Set([...(endpoint.Aliases ?? []), ...(endpoint.DNSNames ?? [])])].filter(
     alias => alias !== id.slice(0, 12),
   );
   return {
     networkId,
-    networkName,
+    networkName: network,
     driver: '',
-    ...kindOf(networkId),
-    addresses: addressesIn([IPAddress, GlobalIPv6Address]),
+    ...kind,
+    addresses,
+    ...(addresses.length === 0 && given.length > 0 && { formerAddresses: given }),
     ...(gateways.length > 0 && { gateways }),
     subnets: networks.flatMap(text => parsePrefix(text) ?? []).map(maskPrefix),
     aliases,

@@ -6,7 +6,8 @@ import { formatAddress, isLoopback, parseAddress } from '../../base/ip.js';
 import { DOCKER_DNS, isPrivate } from '../../base/special-addresses.js';
 import { readHead } from '../../files/regular-file.js';
 import type { ContainerView } from './container.js';
-import { type InspectedContainer, joinedContainer } from './docker-view.js';
+import type { InspectedContainer } from './docker-view.js';
+import { joinedContainer } from './namespace-sharing.js';
 
 /** Bytes of a file that are read. */
 const MOST_BYTES = 4096;

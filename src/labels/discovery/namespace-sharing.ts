@@ -2,13 +2,18 @@
 // and /proc (containers.ts), merging the labels of one namespace (labels/planner/merge.ts).
 
 import type { ContainerView, NetnsRef } from './container.js';
-import { type InspectedContainer, joinedContainer } from './docker-view.js';
+import type { InspectedContainer } from './docker-view.js';
 
 /** What shows which namespace a container is in. */
 export interface NetworkModeInfo {
   readonly view: Pick<ContainerView, 'id' | 'netns' | 'unverifiedLabelKeys'>;
   /** Its network mode. */
   readonly mode: string | undefined;
+}
+
+/** The id of the container whose namespace it uses (`--network container:…`). */
+export function joinedContainer(mode: string | undefined): string | undefined {
+  return mode?.startsWith('container:') ? mode.slice('container:'.length) : undefined;
 }
 
 /** Tells whether a container is in the host's namespace: by its mode, that of the container it joined, or the namespace itself. */

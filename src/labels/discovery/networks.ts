@@ -2,10 +2,26 @@
 // and again while Docker does not list them. Not here: reading Docker's JSON (docker-view.ts).
 
 import { messageOf } from '../../base/errors.js';
+import { type Address, parseAddress } from '../../base/ip.js';
 import type { Log } from '../../base/log.js';
+import { DRIVER_NAME } from '../../base/ownership.js';
 import { ClosedError, type Queries } from '../../docker/queries.js';
 import { readNetworkListing } from './docker-answers.js';
-import { type ListedNetwork, NETWORKS_REFUSED, type NetworkKind, networkKind } from './docker-view.js';
+import {
+  type ListedContainer,
+  type ListedNetwork,
+  NETWORKS_REFUSED,
+  type NetworkKind,
+} from './docker-view.js';
+
+/** The networks that a container is attached to. */
+export function networkIds(container: ListedContainer): string[] {
+  const endpoints = Object.values(container.NetworkSettings?.Networks ?? {});
+  return endpoints.flatMap(({ NetworkID }) => NetworkID || []);
+}
+
+/** By it containers on overlay networks leave the host; Docker makes it for Swarm, and shows no container on it. */
+const GATEWAY_BRIDGE = 'docker_gwbridge';
 
 export class Networks {
   readonly #queries: Queries;
@@ -37,7 +53,8 @@ export class Networks {
     const networks = await this.#list(ids);
     if (networks) {
       this.#kinds.clear();
-      for (const network of networks) this.#kinds.set(network.Id, networkKind(network));
+      const gateways = gatewaysOf(networks.find(({ Name }) => Name === GATEWAY_BRIDGE));
+      for (const network of networks) this.#kinds.set(network.Id, networkKind(network, gateways));
     }
     // A network that is gone by now is not asked for again.
     const rest = networks ? { driver: '' } : NETWORKS_REFUSED;
@@ -63,4 +80,27 @@ export class Networks {
       return undefined;
     }
   }
+}
+
+function gatewaysOf(network: ListedNetwork | undefined): Address[] {
+  return (network?.IPAM?.Config ?? []).flatMap(({ Gateway }) => parseAddress(Gateway ?? '') ?? []);
+}
+
+/**
+ * The kind of a listed network. WireGuard links, and ipvlan's in the l3 modes, have no neighbours, and so no next hops.
+ * @param bridgeGateways those of Docker's bridge for containers without a gateway
+ */
+export function networkKind(
+  { Driver, Options, Internal }: ListedNetwork,
+  bridgeGateways: readonly Address[] = [],
+): NetworkKind {
+  const mode = Options?.ipvlan_mode;
+  if (Driver === DRIVER_NAME) return { driver: Driver, ignoresNextHop: `driver ${DRIVER_NAME}` };
+  if (Driver === 'ipvlan' && (mode === 'l3' || mode === 'l3s'))
+    return { driver: Driver, ignoresNextHop: `driver ipvlan, mode ${mode}` };
+  if (Internal) return { driver: Driver, isInternal: true };
+  return {
+    driver: Driver,
+    ...(Driver === 'overlay' && bridgeGateways.length > 0 && { outerGateways: bridgeGateways }),
+  };
 }

@@ -1,7 +1,7 @@
 // Snapshots: a container as it was last listed or inspected. Pure. Not here: listing and inspecting (containers.ts), Docker's
 // answers (docker-view.ts), which namespaces are shared (namespace-sharing.ts).
 
-import type { ContainerView } from './container.js';
+import type { Attachment, ContainerView } from './container.js';
 import {
   fingerprint,
   type InspectedContainer,
@@ -69,6 +69,21 @@ export function snapshotStopped(
     running: false,
     fingerprint: fingerprintOfListing,
   };
+}
+
+/** The same, with the addresses that it had where it has none now. @param before the last snapshots, by id */
+export function withFormerAddresses(
+  content: SnapshotContent,
+  before: ReadonlyMap<string, SnapshotContent>,
+): SnapshotContent {
+  const known = before.get(content.view.id)?.view.attachments ?? [];
+  const attachments = content.view.attachments.map((attachment): Attachment => {
+    if (attachment.addresses.length > 0 || attachment.formerAddresses) return attachment;
+    const last = known.find(({ networkId }) => networkId === attachment.networkId);
+    const formerAddresses = last?.addresses.length ? last.addresses : last?.formerAddresses;
+    return formerAddresses ? { ...attachment, formerAddresses } : attachment;
+  });
+  return { ...content, view: { ...content.view, attachments } };
 }
 
 /**

@@ -3,6 +3,7 @@
 // (name-index.ts), the sentence where there is none (unresolved.ts).
 
 import { addTo } from '../../base/group-by.js';
+import { type Address, addressKey, sameAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { compareContainers, type SandboxMembers } from './merge.js';
@@ -68,11 +69,14 @@ export class NameHolders {
         const id = idOf(attachment);
         const names = this.#onNetwork.get(id) ?? new Map<string, NameHolder[]>();
         this.#onNetwork.set(id, names);
-        // Aliases belong to the container that the namespace was made for.
-        const aliases = container === sandbox.members[0] ? attachment.aliases.map(aliasKey) : [];
+        // Aliases and addresses belong to the container that the namespace was made for.
+        const own =
+          container === sandbox.members[0]
+            ? [...attachment.aliases.map(aliasKey), ...heldKeys(attachment)]
+            : [];
         const { service } = container;
         const foreign = service ? [anyProjectKey(service.name)] : [];
-        for (const key of new Set([...keysOf(container), ...aliases, ...foreign])) {
+        for (const key of new Set([...keysOf(container), ...own, ...foreign])) {
           addTo(names, key, { container, sandbox, attachment });
         }
       }
@@ -119,6 +123,18 @@ export class NameHolders {
       if (isAnybodys(match)) return match;
     }
     return whole;
+  }
+
+  /**
+   * Whose address it is on a network of the sandbox: of one that has it now, else of one that may have it at any moment.
+   * Undefined where it is no other container's. @param relied is told of whom that depends
+   */
+  findByAddress(address: Address, sandbox: SandboxMembers, relied?: Reliance): NameHolder | undefined {
+    const all = this.#shared(heldKey(address), sandbox);
+    for (const { container } of all) relied?.containers.add(container.id);
+    const has = ({ attachment }: NameHolder) => attachment?.addresses.some(one => sameAddress(one, address));
+    const found = all.find(has) ?? all[0];
+    return found?.sandbox.key === sandbox.key ? undefined : found;
   }
 
   /** What containers on the networks are called, and their services. */
@@ -195,6 +211,15 @@ function anyProjectKey(service: string): string {
 
 function aliasKey(alias: string): string {
   return `alias ${alias}`;
+}
+
+function heldKey(address: Address): string {
+  return `address ${addressKey(address)}`;
+}
+
+/** Of the addresses that it has, or else may have at any moment. */
+function heldKeys({ addresses, formerAddresses = [] }: Attachment): string[] {
+  return [...addresses, ...formerAddresses].map(heldKey);
 }
 
 /**

@@ -18,7 +18,15 @@ import {
   type Resolution,
   type WatchedGateways,
 } from './preference.js';
-import { shown, whyHosts, whyNoAddress, whyNoAnswer, whyPassedOver, wordMeant } from './unresolved.js';
+import {
+  shown,
+  whyAddressWaits,
+  whyHosts,
+  whyNoAddress,
+  whyNoAnswer,
+  whyPassedOver,
+  wordMeant,
+} from './unresolved.js';
 
 /** All names, Docker's and the DNS's. */
 export class NameIndex {
@@ -86,7 +94,7 @@ export class NameIndex {
   ): Resolution {
     switch (destination.kind) {
       case 'address':
-        return { kind: 'found', addresses: [destination.address] };
+        return this.#resolveAddress(destination.address, sandbox, gateway);
       case 'unreachable':
         return { kind: 'found', addresses: [] };
       case 'hostGateway':
@@ -102,6 +110,16 @@ export class NameIndex {
       case 'name':
         return this.#resolveName(destination.name, asker, sandbox, gateway);
     }
+  }
+
+  /** One that is a container's leads to it only as its name would. */
+  #resolveAddress(address: Address, sandbox: SandboxMembers, gateway: 4 | 6 | undefined): Resolution {
+    const found: Resolution = { kind: 'found', addresses: [address] };
+    if (!gateway) return found;
+    const relied = this.#relied?.of(sandbox.key, 'routes');
+    const holder = this.#holders.findByAddress(address, sandbox, relied);
+    if (!holder || mayLead(holder.container)) return found;
+    return { kind: 'missing', why: whyAddressWaits(address, holder.container) };
   }
 
   #resolveName(

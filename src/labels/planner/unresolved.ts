@@ -33,6 +33,11 @@ export function whyNoAddress(
   return `${shown(name)} has no IPv${family} address on a network of this container`;
 }
 
+/** Of an address whose container does not run, or is only being started. */
+export function whyAddressWaits(address: Address, { name }: ContainerView): string {
+  return `${formatAddress(address)} is the address of ${shown(name)}, which is not running: start it`;
+}
+
 /** Of a name that only containers have that the label cannot mean. */
 export function whyPassedOver(name: string, asker: ContainerView, holders: readonly ContainerView[]): string {
   const [other] = holders;

@@ -73,7 +73,7 @@ function findLostDns(
   const longer = intent.routes.map(({ intent: { network } }) => network).filter(({ length }) => length > 1);
   const isElsewhere = [...subnets, ...longer].some(network => prefixContains(network, address));
   if (isElsewhere) return [];
-  // Of Swarm's overlay networks Docker tells no gateway.
+  // Of networks that are internal Docker tells none.
   const hasGateway = members.attachments.some(({ gateways = [] }) =>
     gateways.some(({ family }) => family === address.family),
   );

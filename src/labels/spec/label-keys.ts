@@ -1,7 +1,7 @@
 // The keys of the labels: all that there are, and the one that a misspelt key is nearest to. Pure. Not here: their values
 // (parse.ts).
 
-import type { LABEL_PREFIX } from '../../base/ownership.js';
+import { LABEL_PREFIX } from '../../base/ownership.js';
 import { nearest } from '../../base/suggest.js';
 
 export const NAT_INTERFACES = 'twine.nat.interfaces';
@@ -9,6 +9,8 @@ export const NAT_IN_INTERFACES = 'twine.nat.in-interfaces';
 export const HOST_ROUTES = 'twine.host.routes';
 /** Whether the container is closed while not all of its labels are in force. */
 export const STRICT = 'twine.strict';
+/** Of one of Swarm's services that has a label of ours. */
+export const SERVICE_LABEL = `it is a label of Swarm's service, which its containers do not have: put ${LABEL_PREFIX}* below labels: of the service itself`;
 /** Prefixes of keys that continue. */
 export const NAT_FORWARD = 'twine.nat.forward.';
 export const ROUTE = 'twine.route.';

@@ -28,7 +28,6 @@ import {
   NO_WAY_BACK,
   NOT_OWN,
   OPENINGS,
-  ORIGINAL,
 } from '../answers/marks.js';
 import type { DesiredRoute, DesiredSysctl, NearNetwork } from '../diff/state.js';
 import { IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT } from '../diff/sysctls.js';
@@ -114,10 +113,11 @@ export function nearNetworks(attachments: readonly Attachment[]): NearNetwork[] 
 
 /**
  * The rules after destination NAT in prerouting: a new connection is remembered, its packets are marked, and who sends what
- * is of another network than his own is remembered, too.
+ * is of another network than his own is remembered, too. Each match more is time before a container's first packet.
  */
 export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
-  const known = { set: macs };
+  // A set of one would be put in place by itself.
+  const known = macs.length === 1 ? macs[0]! : { set: macs };
   return [
     clear(REPLY_MARK),
     ...(macs.length === 0
@@ -125,7 +125,6 @@ export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
       : OPENINGS.map(opening =>
           rule(
             match(ct('state'), 'in', 'new'),
-            ORIGINAL,
             FROM_OUTSIDE,
             match(payload('ether', 'saddr'), '==', known),
             NOT_OWN,
@@ -141,14 +140,12 @@ export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
       return [
         rule(
           match(ct('state'), 'in', 'new'),
-          ORIGINAL,
           FROM_OUTSIDE,
           // A match for each: a set of them would cost more than all the rest of the rule to put in place.
           ...own.map(({ network }) =>
             match(payload(family === 4 ? 'ip' : 'ip6', 'saddr'), '!=', prefixExpression(network)),
           ),
           ...(macs.length === 0 ? [] : [match(payload('ether', 'saddr'), '!=', known)]),
-          NOT_OWN,
           {
             set: {
               op: 'update',

@@ -1,6 +1,6 @@
 // A container that has ended counts as stopped, until a listing that began after its next start.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { Departures } from '../../../../src/labels/controller/departures.js';
 import { Reconciler } from '../../../../src/labels/controller/reconciler.js';
@@ -63,10 +63,14 @@ test('one that is not listed any more is forgotten', () => {
   assert.deepEqual(running(departures), ['vpn', 'app']);
 });
 
-test('what leads to a container that has ended is closed at once, while Docker does not answer', async t => {
+for (const destination of ['vpn', '10.9.0.3'])
+  test(`what leads to a container that has ended is closed at once, while Docker does not answer: ${destination}`, t =>
+    closesAtOnce(t, destination));
+
+async function closesAtOnce(t: TestContext, destination: string): Promise<void> {
   const user = container('app', {
     networks: { main: '10.9.0.2' },
-    labels: { 'twine.route.0.0.0.0/0': 'vpn' },
+    labels: { 'twine.route.0.0.0.0/0': destination },
   });
   const other = container('other', {
     networks: { main: '10.9.0.4' },
@@ -120,4 +124,4 @@ test('what leads to a container that has ended is closed at once, while Docker d
     applied.splice(0).filter(line => line.startsWith('app')),
     [open],
   );
-});
+}

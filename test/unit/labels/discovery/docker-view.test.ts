@@ -1,19 +1,18 @@
 // Docker's answers as views: names, services, aliases, addresses, and which network comes first.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAddress, formatPrefix } from '../../../../src/base/ip.js';
+import { formatAddress, formatPrefix, parseAddress } from '../../../../src/base/ip.js';
 import {
   type DockerEndpoint,
   fingerprint,
   type InspectedContainer,
   type ListedContainer,
   type NetworkKind,
-  networkIds,
-  networkKind,
   twineLabels,
   viewInspected,
   viewListed,
 } from '../../../../src/labels/discovery/docker-view.js';
+import { networkIds, networkKind } from '../../../../src/labels/discovery/networks.js';
 
 const ID = 'a1b2c3d4e5f6'.padEnd(64, '0');
 
@@ -184,6 +183,28 @@ for (const [driver, options, expected] of [
     assert.deepEqual(kind, { driver, ...(expected && { ignoresNextHop: expected }) });
     const [attachment] = viewInspected(inspected({ main: { NetworkID: 'n1' } }), () => kind).attachments;
     assert.equal(attachment!.ignoresNextHop, expected);
+  });
+}
+
+const OVER = { over: { NetworkID: 'o', IPAddress: '10.0.1.3', IPPrefixLen: 24 } };
+const BESIDE = { NetworkID: 'b', IPAddress: '172.20.0.2', IPPrefixLen: 16, Gateway: '172.20.0.1' };
+for (const [what, networks, isInternal, expected] of [
+  ['by docker_gwbridge', OVER, false, ['172.18.0.1']],
+  ['not, where it is internal', OVER, true, []],
+  ['not, while it does not run', { over: { NetworkID: 'o' } }, false, []],
+  ['by a bridge that it is on as well', { ...OVER, beside: BESIDE }, false, ['172.20.0.1']],
+] as const) {
+  test(`a container on an overlay network leaves the host ${what}`, () => {
+    const kind = networkKind({ Id: 'o', Driver: 'overlay', Internal: isInternal }, [
+      parseAddress('172.18.0.1')!,
+    ]);
+    const { attachments } = viewInspected(inspected(networks), id =>
+      id === 'o' ? kind : { driver: 'bridge' },
+    );
+    assert.deepEqual(
+      attachments.flatMap(({ gateways = [] }) => gateways.map(formatAddress)),
+      expected,
+    );
   });
 }
 

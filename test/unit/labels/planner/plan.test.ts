@@ -742,20 +742,55 @@ test('a gateway is brought about before its users, also where it is a user itsel
   );
 });
 
-for (const { what, gateway, isLed } of [
-  { what: 'is being started, and has an address', gateway: { netns: null }, isLed: false },
-  { what: 'runs', gateway: {}, isLed: true },
+const [MAIN, BEING_STARTED] = [{ main: '10.9.0.3' }, { netns: null }] as const;
+const FORMER = { networks: { main: '' }, netns: null, former: MAIN } as const;
+for (const { what, gateways, isLed, byName = isLed } of [
+  {
+    what: 'is being started, and has an address',
+    gateways: [{ networks: MAIN, ...BEING_STARTED }],
+    isLed: false,
+  },
+  { what: 'runs', gateways: [{ networks: MAIN }], isLed: true },
+  { what: 'has ended, and may have its address again', gateways: [FORMER], isLed: false },
+  {
+    what: 'has ended, and its address is now that of one that runs',
+    gateways: [FORMER, { networks: MAIN }],
+    ...{ isLed: true, byName: false },
+  },
+  {
+    what: 'has ended, and its address is now that of one that is being started',
+    gateways: [FORMER, { networks: MAIN, ...BEING_STARTED }],
+    isLed: false,
+  },
+  {
+    what: 'has ended, with the same address on another network',
+    gateways: [{ networks: { other: '' }, netns: null, former: { other: '10.9.0.3' } }],
+    ...{ isLed: true, byName: false },
+  },
+  { what: 'is no container', gateways: [], ...{ isLed: true, byName: false } },
 ] as const) {
-  test(`packets are led to a gateway that ${what}: ${isLed}`, () => {
-    const { sandboxes } = plan([
-      routed({ main: '10.9.0.2' }, { 'twine.route.10.1.0.0/16': 'vpn' }),
-      container('vpn', { networks: { main: '10.9.0.3' }, ...gateway }),
-    ]);
-    assert.deepEqual(
-      sandboxes.flatMap(({ routes }) => routes.map(showRoute)),
-      [...(isLed ? ['10.1.0.0/16 via 10.9.0.3'] : []), 'unreachable 10.1.0.0/16'],
-    );
-  });
+  for (const [destination, leads] of [
+    ['vpn0', byName],
+    ['10.9.0.3', isLed],
+    ['10.9.0.7,10.9.0.3', isLed],
+  ] as const) {
+    test(`packets are led to ${destination}, a gateway that ${what}: ${leads}`, () => {
+      const { sandboxes, diagnostics } = plan([
+        routed({ main: '10.9.0.2' }, { 'twine.route.10.1.0.0/16': destination }),
+        ...gateways.map((gateway, n) => container(`vpn${n}`, gateway)),
+        container('off', { networks: { main: '' }, netns: null, former: { main: '10.9.0.7' } }),
+      ]);
+      assert.deepEqual(
+        sandboxes.flatMap(({ routes }) => routes.map(showRoute)),
+        [...(leads ? ['10.1.0.0/16 via 10.9.0.3'] : []), 'unreachable 10.1.0.0/16'],
+      );
+      if (leads || destination !== '10.9.0.3') return;
+      const waiting = `vpn${gateways.length - 1}`;
+      assert.deepEqual(diagnostics.map(showMistake), [
+        `app twine.route.10.1.0.0/16: 10.9.0.3 is the address of ${waiting}, which is not running: start it; until then 10.1.0.0/16 is unreachable`,
+      ]);
+    });
+  }
 }
 
 test('where the networks of a container are known none is made of clients by a router: it is seen who that is', () => {

@@ -153,7 +153,11 @@ function sendersOf(
   const near = rules.map(({ expr }) =>
     [...JSON.stringify(expr).matchAll(/"addr":"([^"]+)"/g)].map(([, text]) => text).join(' '),
   );
-  const known = rules.every(({ expr }) => JSON.stringify(expr).includes(`"set":["${MAC}"]`));
+  const known = rules.every(({ expr }) =>
+    JSON.stringify(expr).includes(
+      `"op":"!=","left":{"payload":{"protocol":"ether","field":"saddr"}},"right":"${MAC}"`,
+    ),
+  );
   return { near, known, sets: table?.sets.map(({ name }) => name) ?? [], on: routersOn?.length ?? 0 };
 }
 
