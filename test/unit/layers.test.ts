@@ -139,6 +139,7 @@ const PURE_FILES: readonly string[] = [
   'src/page/host-header.ts',
   'src/netlink/attributes.ts',
   'src/netlink/message.ts',
+  'src/netlink/namespace-event.ts',
   'src/netlink/route/address.ts',
   'src/netlink/route/describe.ts',
   'src/netlink/route/link.ts',
