@@ -15,7 +15,7 @@ import { NetnsLookup } from './namespace/netns-lookup.js';
 import { type LabelRules, observe } from './observation.js';
 import type { Plan } from './planner/plan.js';
 import { ReliedContainers } from './relied-containers.js';
-import type { LabelParts } from './service.js';
+import type { LabelParts } from './label-context.js';
 
 /** How long the DNS is waited for, in milliseconds. */
 const PATIENCE_MS = 5_000;

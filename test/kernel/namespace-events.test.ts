@@ -3,20 +3,17 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import { DRIFT_SOURCES, whatChanged } from '../../src/labels/controller/drift-events.js';
-import { NamespaceEvents } from '../../src/netlink/namespace-events.js';
+import type { Ear } from '../../src/labels/controller/drift-watch.js';
+import { openEar } from '../../src/labels/drift-events.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { eventually } from '../support/shell.js';
 
 /** What is heard, as `NUMBER WHAT`. */
-function listen(
-  t: TestContext,
-  ns: Namespace,
-): { heard: string[]; losses: () => number; events: NamespaceEvents } {
+function listen(t: TestContext, ns: Namespace): { heard: string[]; losses: () => number; events: Ear } {
   const heard: string[] = [];
   let losses = 0;
-  const events = NamespaceEvents.open(ns.entry, DRIFT_SOURCES, () => {
-    if (events.read(({ nsid, type }) => heard.push(`${nsid} ${whatChanged(type)}`))) losses++;
+  const events = openEar(ns.entry, () => {
+    if (events.read(({ nsid, what }) => heard.push(`${nsid} ${what}`))) losses++;
   });
   t.after(() => events.close());
   return { heard, losses: () => losses, events };
@@ -31,7 +28,7 @@ kernelTest(
       await Namespace.create(t),
     ];
     const { heard, events } = listen(t, one);
-    const numbers = [events.hear(one.netns), events.hear(two.netns)];
+    const numbers = [events.hear(one.ref), events.hear(two.ref)];
     assert.deepEqual(numbers, [1, 2]);
     const after = async (expected: string, change: () => void): Promise<void> => {
       heard.length = 0;
@@ -70,7 +67,7 @@ kernelTest('routes of others that come and go do not come', async t => {
   const ns = await Namespace.create(t);
   const { heard, events } = listen(t, ns);
   ns.ip('link', 'set', 'lo', 'up');
-  events.hear(ns.netns);
+  events.hear(ns.ref);
   ns.ip('route', 'add', '10.9.0.0/16', 'dev', 'lo');
   ns.ip('route', 'del', '10.9.0.0/16', 'dev', 'lo');
   ns.ip('rule', 'add', 'priority', '9', 'table', '9');
@@ -81,7 +78,7 @@ kernelTest('routes of others that come and go do not come', async t => {
 kernelTest('more events than its buffer holds are told as lost, and those after are heard', async t => {
   const ns = await Namespace.create(t);
   const { heard, losses, events } = listen(t, ns);
-  events.hear(ns.netns);
+  events.hear(ns.ref);
   const changes = Array.from({ length: 10_000 }, (_, n) => `link set lo mtu ${2000 + n}`).join('\n');
   // Synchronous: nobody reads meanwhile.
   execFileSync('ip', ['-n', ns.name, '-batch', '-'], { input: changes });
@@ -97,9 +94,9 @@ kernelTest('a namespace that is heard is not held, and nothing is left open', as
   const count = (): number => readdirSync('/proc/self/fd').length;
   const before = count();
   for (let n = 0; n < 20; n++) {
-    const events = NamespaceEvents.open(ns.entry, DRIFT_SOURCES, () => undefined);
+    const events = openEar(ns.entry, () => undefined);
     const opened = count();
-    events.hear(ns.netns);
+    events.hear(ns.ref);
     assert.equal(count(), opened);
     events.close();
     events.close();

@@ -53,8 +53,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/netlink/connection.ts': 'MAX_DUMP_MESSAGES',
   'src/netlink/generic.ts': 'GENL_ID_CTRL',
   'src/netlink/message.ts': 'NLM_F_REQUEST',
-  'src/labels/controller/drift-events.ts': 'DRIFT_SOURCES whatChanged',
-  'src/netlink/namespace-events.ts': 'NamespaceEvents',
   'src/netlink/work.ts': 'finish',
   'src/netlink/route/address.ts': 'RTM_GETADDR',
   'src/netlink/route/link.ts':

@@ -1,16 +1,20 @@
 // Which events of a namespace say that what labels brought may be gone: a ruleset, a route of ours, a policy rule, an interface
-// or an address that has changed. Others do not even come. Not here: who is heard, and what follows.
+// or an address that has changed. Others do not even come. Not here: who is heard, and what follows (controller/drift-watch.ts).
 
-import type { FilterInstruction } from '../../../native/libc-events.js';
-import { RTPROT_DWGD } from '../../base/ownership.js';
-import { NETLINK_ROUTE, NLM_F_REPLACE } from '../../netlink/message.js';
-import type { EventSource } from '../../netlink/namespace-events.js';
-import { RTM_DELADDR, RTM_NEWADDR } from '../../netlink/route/address.js';
-import { RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK } from '../../netlink/route/link.js';
-import { RTM_DELRULE, RTM_NEWRULE } from '../../netlink/route/policy-rule.js';
-import { RTM_DELROUTE, RTM_NEWROUTE } from '../../netlink/route/route.js';
-import { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES } from '../../nft/messages.js';
-import { nfnlType } from '../../nft/nfgenmsg.js';
+import type { FilterInstruction } from '../../native/libc-events.js';
+import { isNotFound } from '../base/errors.js';
+import { RTPROT_DWGD } from '../base/ownership.js';
+import { NETLINK_ROUTE, NLM_F_REPLACE } from '../netlink/message.js';
+import { type EventSource, NamespaceEvents } from '../netlink/namespace-events.js';
+import { Netns, type NetnsSwitch } from '../netlink/netns.js';
+import { RTM_DELADDR, RTM_NEWADDR } from '../netlink/route/address.js';
+import { RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK } from '../netlink/route/link.js';
+import { RTM_DELRULE, RTM_NEWRULE } from '../netlink/route/policy-rule.js';
+import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.js';
+import { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES } from '../nft/messages.js';
+import { nfnlType } from '../nft/nfgenmsg.js';
+import type { Ear } from './controller/drift-watch.js';
+import type { NetnsRef } from './discovery/container.js';
 
 /** NFNLGRP_NFTABLES. */
 const NFNLGRP_NFTABLES = 7;
@@ -54,7 +58,7 @@ const ROUTING: readonly FilterInstruction[] = [
   DROPPED,
 ];
 
-export const DRIFT_SOURCES: readonly EventSource[] = [
+const SOURCES: readonly EventSource[] = [
   { protocol: NETLINK_NETFILTER, groups: [NFNLGRP_NFTABLES], filter: RULESETS },
   {
     protocol: NETLINK_ROUTE,
@@ -75,7 +79,33 @@ const WORDS: ReadonlyMap<number, string> = new Map([
   [RTM_DELADDR, 'addresses'],
 ]);
 
-/** What a message's type says has changed. */
-export function whatChanged(type: number): string {
-  return WORDS.get(type) ?? `message ${type}`;
+/**
+ * Hears what changes in namespaces.
+ * @param ring called while there is something to read
+ * @throws OpError where the kernel does not have it, or it is not allowed; ErrnoException, ChannelError
+ */
+export function openEar(netns: Pick<NetnsSwitch, 'withinNew'>, ring: () => void): Ear {
+  const events = NamespaceEvents.open(netns, SOURCES, ring);
+  return {
+    hear: ref => withNetns(ref, found => events.hear(found)),
+    read: take =>
+      events.read(({ nsid, type, port }) => {
+        if (nsid !== undefined) take({ nsid, port, what: WORDS.get(type) ?? `message ${type}` });
+      }),
+    close: () => events.close(),
+  };
+}
+
+/** Undefined where the namespace is gone, or its path leads to another one by now. */
+function withNetns<T>({ key, path }: NetnsRef, use: (netns: Netns) => T): T | undefined {
+  let netns: Netns | undefined;
+  try {
+    netns = new Netns(path);
+    return netns.key === key ? use(netns) : undefined;
+  } catch (err) {
+    if (isNotFound(err)) return undefined;
+    throw err;
+  } finally {
+    netns?.close();
+  }
 }
