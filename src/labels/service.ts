@@ -1,12 +1,12 @@
 // The service that applies labels: its parts, and the order in which they start and stop. Composition only.
 
 import type { LabelsHalf } from '../control/halves.js';
-import { DriftWatch } from './controller/drift-watch.js';
 import { GatewayWatch } from './controller/gateway-watch.js';
 import { Reconciler } from './controller/reconciler.js';
 import { RouterWatch } from './controller/router-watch.js';
 import type { ContainerView } from './discovery/container.js';
 import { DnsCache } from './discovery/dns-cache.js';
+import { DriftWatch } from './drift/drift-watch.js';
 import { LabelContext, type LabelParts } from './label-context.js';
 import { type LabelRules, observe } from './observation.js';
 import { LabelsStatus } from './status.js';
@@ -71,6 +71,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       return plan;
     },
     reconcile: desired => {
+      drift.begin(desired.netns.key);
       const outcome = sandboxes.reconcile(desired);
       if (outcome && outcome.changes.length > 0) drift.passOver(desired.netns.key);
       return outcome;

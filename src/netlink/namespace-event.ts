@@ -25,6 +25,8 @@ export interface NamespaceEvent {
   readonly type: number;
   /** The port of whoever caused it, as that one may have chosen it; 0 is the kernel. */
   readonly port: number;
+  /** What was read of it behind its header: a view that the next reading overwrites. */
+  readonly payload: Buffer;
 }
 
 /**
@@ -37,6 +39,7 @@ export function decodeEvent(data: Buffer, control: Buffer): NamespaceEvent {
   return {
     type: data.readUInt16LE(4),
     port: data.readUInt32LE(12),
+    payload: data.subarray(NLMSG_HDRLEN),
     ...(nsid !== undefined && { nsid }),
   };
 }

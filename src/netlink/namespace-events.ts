@@ -36,8 +36,8 @@ import type { Netns, NetnsSwitch } from './netns.js';
 const NETLINK_ADD_MEMBERSHIP = 1;
 /** Room for thousands of events, taken only when they come. */
 const EVENT_BUFFER_BYTES = 8 * 1024 * 1024;
-/** So many are read at a time, so much of each: its header. */
-const [BATCH, HEADER_BYTES] = [128, 16] as const;
+/** So many are read at a time, so much of each: its header, and a little of the rest. */
+const [BATCH, BYTES_EACH] = [128, 40] as const;
 /** Batches that are read from a socket until others have their turn. */
 const MAX_BATCHES = 4;
 /** Above those that netlink gives by itself, the ids of processes. */
@@ -64,7 +64,7 @@ export class NamespaceEvents {
   #isClosed = false;
 
   private constructor(sources: readonly EventSource[], ring: () => void) {
-    this.#batch = new MessageBatch(BATCH, HEADER_BYTES);
+    this.#batch = new MessageBatch(BATCH, BYTES_EACH);
     let connection: Connection | undefined;
     try {
       connection = openConnection(NETLINK_ROUTE);

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { DriftWatch } from '../../src/labels/controller/drift-watch.js';
 import { Reconciler } from '../../src/labels/controller/reconciler.js';
 import type { SandboxDesired } from '../../src/labels/diff/state.js';
 import type { ContainerView } from '../../src/labels/discovery/container.js';
-import { openEar } from '../../src/labels/drift-events.js';
+import { openEar } from '../../src/labels/drift/drift-events.js';
+import { DriftWatch } from '../../src/labels/drift/drift-watch.js';
 import { accepting, container, desire, programmer, withFallback } from '../support/label-namespace.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 import { eventually } from '../support/shell.js';
@@ -43,6 +43,7 @@ async function keep(t: TestContext, namespaces: readonly Namespace[]) {
     },
     reconcile: desired => {
       looks.push(desired.netns.key);
+      watch.begin(desired.netns.key);
       const outcome = sandboxes.reconcile(desired);
       if (outcome && outcome.changes.length > 0) watch.passOver(desired.netns.key);
       return outcome;
@@ -57,6 +58,8 @@ async function keep(t: TestContext, namespaces: readonly Namespace[]) {
   });
   reconcile.trigger();
   await reconcile.idle();
+  await sleep(100);
+  assert.equal(looks.length, namespaces.length, 'what it does itself is nothing to look at');
   assert.equal(watch.deafBecause, undefined);
   return {
     looks,
@@ -104,7 +107,6 @@ for (const [what, deed, isMended] of DEEDS)
     async t => {
       const [{ inside }, { inside: other }] = [await container(t), await container(t)];
       const { looks } = await keep(t, [inside, other]);
-      await sleep(100);
       assert.ok(isMended(inside));
       looks.length = 0;
       deed(inside);

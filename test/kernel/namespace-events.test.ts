@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import type { Ear } from '../../src/labels/controller/drift-watch.js';
-import { openEar } from '../../src/labels/drift-events.js';
+import { openEar } from '../../src/labels/drift/drift-events.js';
+import type { Ear } from '../../src/labels/drift/hearing.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { eventually } from '../support/shell.js';
 

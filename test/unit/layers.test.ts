@@ -36,6 +36,7 @@ const FLOORS: readonly string[] = [
   'src/labels/table',
   'src/labels/planner',
   'src/labels/controller',
+  'src/labels/drift',
   'src/labels',
   'src/explain/machine',
   'src/explain',

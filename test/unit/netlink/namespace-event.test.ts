@@ -41,7 +41,7 @@ const CASES: readonly (readonly [string, Buffer, number | undefined])[] = [
 ];
 for (const [what, control, expected] of CASES)
   test(`an event with ${what}`, () => {
-    const event = { type: 33, port: 4242, ...(expected !== undefined && { nsid: expected }) };
+    const event = { type: 33, port: 4242, payload: NONE, ...(expected !== undefined && { nsid: expected }) };
     assert.deepEqual(decodeEvent(header(), control), event);
   });
 

@@ -1,25 +1,29 @@
 // Which events of a namespace say that what labels brought may be gone: a ruleset, a route of ours, a policy rule, an interface
-// or an address that has changed. Others do not even come. Not here: who is heard, and what follows (controller/drift-watch.ts).
+// or an address that has changed. Others do not even come. Not here: who is heard, and what follows (drift-watch.ts).
 
-import type { FilterInstruction } from '../../native/libc-events.js';
-import { isNotFound } from '../base/errors.js';
-import { RTPROT_DWGD } from '../base/ownership.js';
-import { NETLINK_ROUTE, NLM_F_REPLACE } from '../netlink/message.js';
-import { type EventSource, NamespaceEvents } from '../netlink/namespace-events.js';
-import { Netns, type NetnsSwitch } from '../netlink/netns.js';
-import { RTM_DELADDR, RTM_NEWADDR } from '../netlink/route/address.js';
-import { RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK } from '../netlink/route/link.js';
-import { RTM_DELRULE, RTM_NEWRULE } from '../netlink/route/policy-rule.js';
-import { RTM_DELROUTE, RTM_NEWROUTE } from '../netlink/route/route.js';
-import { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES } from '../nft/messages.js';
-import { nfnlType } from '../nft/nfgenmsg.js';
-import type { Ear } from './controller/drift-watch.js';
-import type { NetnsRef } from './discovery/container.js';
+import type { FilterInstruction } from '../../../native/libc-events.js';
+import { isNotFound } from '../../base/errors.js';
+import { RTPROT_DWGD } from '../../base/ownership.js';
+import { NETLINK_ROUTE, NLM_F_REPLACE } from '../../netlink/message.js';
+import type { NamespaceEvent } from '../../netlink/namespace-event.js';
+import { type EventSource, NamespaceEvents } from '../../netlink/namespace-events.js';
+import { Netns, type NetnsSwitch } from '../../netlink/netns.js';
+import { RTM_DELADDR, RTM_NEWADDR } from '../../netlink/route/address.js';
+import { RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK } from '../../netlink/route/link.js';
+import { RTM_DELRULE, RTM_NEWRULE } from '../../netlink/route/policy-rule.js';
+import { RTM_DELROUTE, RTM_NEWROUTE } from '../../netlink/route/route.js';
+import { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES } from '../../nft/messages.js';
+import { nfnlType } from '../../nft/nfgenmsg.js';
+import type { NetnsRef } from '../discovery/container.js';
+import type { Ear } from './hearing.js';
 
 /** NFNLGRP_NFTABLES. */
 const NFNLGRP_NFTABLES = 7;
 /** The end of each transaction. */
 const NFT_MSG_NEWGEN = 15;
+const NEWGEN = nfnlType(NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN);
+/** Behind struct nfgenmsg and NFTA_GEN_ID: NFTA_GEN_PROC_PID, eight bytes long. */
+const [PROCESS_AT, PROCESS_HEADER] = [12, (2 << 16) | 8] as const;
 /** RTNLGRP_IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV6_RULE. */
 const [ADDRESSES_4, ROUTES_4, RULES_4, ADDRESSES_6, ROUTES_6, RULES_6] = [5, 7, 8, 9, 11, 19] as const;
 
@@ -38,7 +42,7 @@ function swapped(value: number): number {
 
 const RULESETS: readonly FilterInstruction[] = [
   { code: LD_H_ABS, k: TYPE_AT },
-  { code: JEQ, jf: 1, k: swapped(nfnlType(NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN)) },
+  { code: JEQ, jf: 1, k: swapped(NEWGEN) },
   TAKEN,
   DROPPED,
 ];
@@ -68,7 +72,7 @@ const SOURCES: readonly EventSource[] = [
 ];
 
 const WORDS: ReadonlyMap<number, string> = new Map([
-  [nfnlType(NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN), 'ruleset'],
+  [NEWGEN, 'ruleset'],
   [RTM_NEWROUTE, 'routes'],
   [RTM_DELROUTE, 'routes'],
   [RTM_NEWRULE, 'policy rules'],
@@ -89,11 +93,20 @@ export function openEar(netns: Pick<NetnsSwitch, 'withinNew'>, ring: () => void)
   return {
     hear: ref => withNetns(ref, found => events.hear(found)),
     read: take =>
-      events.read(({ nsid, type, port }) => {
-        if (nsid !== undefined) take({ nsid, port, what: WORDS.get(type) ?? `message ${type}` });
+      events.read(event => {
+        const { nsid, type } = event;
+        if (nsid !== undefined)
+          take({ nsid, cause: causeOf(event), what: WORDS.get(type) ?? `message ${type}` });
       }),
     close: () => events.close(),
   };
+}
+
+/** The process that a transaction of nf_tables came from, or else the port, which is that process's id for its first socket. */
+function causeOf({ type, port, payload }: NamespaceEvent): number {
+  if (type !== NEWGEN || payload.length < PROCESS_AT + 8) return port;
+  const isThere = payload.readUInt32LE(PROCESS_AT) === PROCESS_HEADER;
+  return isThere ? payload.readUInt32BE(PROCESS_AT + 4) : port;
 }
 
 /** Undefined where the namespace is gone, or its path leads to another one by now. */

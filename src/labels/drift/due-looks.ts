@@ -5,14 +5,15 @@ import { setImmediate as yieldToLoop } from 'node:timers/promises';
 
 /** What happens at once is often more than one event, and the first comes before all is done. */
 const SETTLE_MS = 4;
-/** After a look its subject rests for so many times as long as that took. */
-const [REST_FACTOR, MAX_REST_MS] = [20, 30_000] as const;
+/** A look costs its subject so many times as long as it took. It may owe so much until it has to wait; both in milliseconds. */
+const [COST_FACTOR, MAX_COST_MS, CREDIT_MS] = [20, 30_000, 1_000] as const;
 
 export class DueLooks {
   readonly #look: (key: string) => void;
   /** When each is due, by the clock of performance.now(). */
   readonly #due = new Map<string, number>();
-  readonly #rests = new Map<string, number>();
+  /** When all that each owes is paid. */
+  readonly #paid = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #isRunning = false;
   #isClosed = false;
@@ -24,13 +25,19 @@ export class DueLooks {
 
   mark(key: string): void {
     if (this.#due.has(key)) return;
-    this.#due.set(key, Math.max(performance.now() + SETTLE_MS, this.#rests.get(key) ?? 0));
+    const owed = (this.#paid.get(key) ?? 0) - CREDIT_MS;
+    this.#due.set(key, Math.max(performance.now() + SETTLE_MS, owed));
     this.#arm();
+  }
+
+  /** It is not due any more; what it owes stays. */
+  drop(key: string): void {
+    this.#due.delete(key);
   }
 
   /** Forgets all others. */
   retainOnly(keys: ReadonlyMap<string, unknown>): void {
-    for (const known of [this.#due, this.#rests])
+    for (const known of [this.#due, this.#paid])
       for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
   }
 
@@ -57,7 +64,8 @@ export class DueLooks {
       const began = performance.now();
       this.#look(key);
       const ended = performance.now();
-      this.#rests.set(key, ended + Math.min((ended - began) * REST_FACTOR, MAX_REST_MS));
+      const cost = Math.min((ended - began) * COST_FACTOR, MAX_COST_MS);
+      this.#paid.set(key, Math.max(ended, this.#paid.get(key) ?? 0) + cost);
       await yieldToLoop();
     }
     this.#isRunning = false;
