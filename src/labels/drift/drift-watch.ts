@@ -57,6 +57,11 @@ export class DriftWatch {
     return this.#hearing?.hears(key) === true && !this.#muted.has(key);
   }
 
+  /** In how many namespaces changes are heard. */
+  get heard(): number {
+    return [...this.#wanted.keys()].filter(key => this.hears(key)).length;
+  }
+
   /** Sets which may be heard; others are forgotten. */
   want(netns: readonly NetnsRef[]): void {
     this.#wanted = new Map(netns.map(ref => [ref.key, ref]));

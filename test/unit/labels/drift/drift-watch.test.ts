@@ -155,6 +155,7 @@ test('one that changes without end is not known to the next ear, and not looked 
   );
   assert.deepEqual([...stage.ears[1]!.ids.keys()], ['b']);
   assert.deepEqual([stage.watch.hears('a'), stage.watch.hears('b')], [false, true]);
+  assert.equal(stage.watch.heard, 1);
   stage.happen('b');
   stage.ring();
   assert.deepEqual(await stage.looks(), ['b']);
