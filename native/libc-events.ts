@@ -103,6 +103,7 @@ export class MessageBatch {
    * @throws OpError for anything but EAGAIN and ENOBUFS
    */
   receive(fd: number, take: (message: Received) => void): number | 'overrun' {
+    if (this.#isFreed) return 0;
     inwards.memcpy([this.#address, this.#template, this.#dataAt(0)]);
     const result = functions.recvmmsg([fd, this.#address, this.#count, MSG_DONTWAIT, 0]) as Result;
     if (result.value < 0 && result.errnoCode === EAGAIN) return 0;

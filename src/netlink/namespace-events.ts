@@ -120,7 +120,7 @@ export class NamespaceEvents {
       else isLost = true;
     };
     for (const fd of this.#isClosed ? [] : this.#sockets) {
-      for (let n = 0; n < MAX_BATCHES; n++) {
+      for (let n = 0; n < MAX_BATCHES && !this.#isClosed; n++) {
         const got = this.#batch.receive(fd, taken);
         if (got === 'overrun') this.#overrun.add(fd);
         else if (got < this.#batch.count) {

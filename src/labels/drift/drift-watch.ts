@@ -140,17 +140,20 @@ export class DriftWatch {
   #read(hearing: Hearing): void {
     if (this.#isClosed) return;
     try {
-      if (hearing.read((event, key, count) => this.#take(event, key, count))) this.#lost();
+      const isLost = hearing.read(
+        (event, key, count) => this.#take(event, key, count),
+        // Whoever passes for this process is not heard for as long as our own change to that namespace took.
+        ({ cause }, key) => key !== undefined && key === this.#own && cause === process.pid,
+      );
+      if (isLost) this.#lost();
     } catch (err) {
       this.#deafen(err);
     }
   }
 
-  #take({ cause, what }: DriftEvent, key: string | undefined, count: number): void {
+  #take({ what }: DriftEvent, key: string | undefined, count: number): void {
     if (count === MAX_EVENTS) this.#mute(key);
     if (key === undefined || count >= MAX_EVENTS || this.#muted.has(key)) return;
-    // Whoever passes for this process is not heard for as long as our own change to that namespace took.
-    if (key === this.#own && cause === process.pid) return;
     this.#parts.log.debug({ netns: key }, `${what} changed by others`);
     this.#looks.mark(key);
   }
@@ -167,7 +170,8 @@ export class DriftWatch {
         `more than ${MAX_EVENTS} changes within a second: not heard for now`,
       );
     }
-    this.#renewal.request();
+    // Not in the midst of reading.
+    setImmediate(() => this.#renewal.request());
   }
 
   readonly #unmute = (): void => {

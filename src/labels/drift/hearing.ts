@@ -76,18 +76,24 @@ export class Hearing {
   /**
    * Reads what has come. @returns whether events were lost
    * @param take is given each, whose it is, and how many that one had within the last second
+   * @param isOurs of which nothing is taken nor counted
    * @throws what the ear throws
    */
-  read(take: (event: DriftEvent, key: string | undefined, count: number) => void): boolean {
+  read(
+    take: (event: DriftEvent, key: string | undefined, count: number) => void,
+    isOurs: (event: DriftEvent, key: string | undefined) => boolean,
+  ): boolean {
     const now = performance.now();
     if (now - this.#countedSince > WINDOW_MS) {
       this.#counts.clear();
       this.#countedSince = now;
     }
     return this.#ear.read(event => {
+      const key = this.#keys.get(event.nsid);
+      if (isOurs(event, key)) return;
       const count = (this.#counts.get(event.nsid) ?? 0) + 1;
       this.#counts.set(event.nsid, count);
-      take(event, this.#keys.get(event.nsid), count);
+      take(event, key, count);
     });
   }
 

@@ -1,7 +1,7 @@
 // Who is heard, when all are looked at, and what becomes of one that changes without end; by an ear that a test speaks to.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turnsEnd } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { NetnsRef } from '../../../../src/labels/discovery/container.js';
 import { DriftWatch } from '../../../../src/labels/drift/drift-watch.js';
@@ -101,6 +101,16 @@ test('what we change ourselves is passed over; what others change meanwhile is n
   assert.deepEqual(await stage.looks(), ['a']);
 });
 
+test('what we change ourselves is not counted', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'));
+  stage.happen('a', 2_500, process.pid);
+  stage.watch.passOver('a');
+  await turnsEnd();
+  assert.equal(stage.ears.length, 1);
+  assert.equal(stage.watch.hears('a'), true);
+});
+
 test('one that is not wanted any more is forgotten, and one that is gone is not heard', async t => {
   const stage = new Stage(t);
   stage.gone.add('c');
@@ -149,6 +159,8 @@ test('one that changes without end is not known to the next ear, and not looked 
   stage.keep(ref('a'), ref('b'));
   stage.happen('a', 2_500);
   stage.ring();
+  assert.equal(stage.ears.length, 1, 'an ear is not closed while it is read');
+  await turnsEnd();
   assert.deepEqual(
     stage.ears.map(({ isClosed }) => isClosed),
     [true, false],
