@@ -12,7 +12,8 @@ import { version } from './control/version.js';
 import { findDockerHost } from './docker/docker-host.js';
 import { Explainer } from './explainer.js';
 import { LabelHalf } from './label-half.js';
-import type { LabelOptions, LabelParts, LabelService } from './labels/service.js';
+import type { LabelParts } from './labels/label-context.js';
+import type { LabelOptions, LabelService } from './labels/service.js';
 import { Reload } from './reload.js';
 import { closeAll, StopSignal } from './stop.js';
 
@@ -99,7 +100,7 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
 
 /** What labels brought is taken away, and named. @throws UserError, Error */
 export async function runCleanup(options: Pick<DaemonOptions, 'dockerHost' | 'verbose'>): Promise<void> {
-  const { cleanUp } = await import('./labels/service.js');
+  const { cleanUp } = await import('./labels/clean-up.js');
   const { verbose } = options;
   const dockerHost = findDockerHost(options.dockerHost);
   const parts = { dockerHost, log: createLog(verbose, isJournal()), verbose };

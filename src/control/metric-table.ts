@@ -83,6 +83,12 @@ export const METRICS = [
     help: 'Containers that twine.strict has closed.',
     labels: [],
   },
+  {
+    name: 'dwgd_heard_namespaces',
+    type: 'gauge',
+    help: 'Network namespaces with labels in which changes by others are heard.',
+    labels: [],
+  },
   { name: 'dwgd_passes_total', type: 'counter', help: 'Passes over all labels.', labels: ['result'] },
   {
     name: 'dwgd_pass_seconds_total',

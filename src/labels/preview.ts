@@ -11,11 +11,11 @@ import type { ContainerView } from './discovery/container.js';
 import { DnsCache } from './discovery/dns-cache.js';
 import { Host } from './discovery/host.js';
 import type { Find } from './find-container.js';
+import type { LabelParts } from './label-context.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
 import { type LabelRules, observe } from './observation.js';
 import type { Plan } from './planner/plan.js';
 import { ReliedContainers } from './relied-containers.js';
-import type { LabelParts } from './service.js';
 
 /** How long the DNS is waited for, in milliseconds. */
 const PATIENCE_MS = 5_000;

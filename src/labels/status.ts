@@ -25,6 +25,8 @@ import type { Diagnostic } from './spec/intent.js';
 export interface LabelsStatusParts {
   readonly overview: Overview;
   readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
+  /** In how many namespaces changes by others are heard. */
+  readonly heard: () => number;
   /** What firewalls of a namespace's own do to what is to be forwarded there. */
   readonly notices: (desired: SandboxDesired) => readonly string[];
   /** The changes that would be made to the host's routes. */
@@ -173,6 +175,7 @@ export class LabelsStatus implements LabelsHalf {
         }),
       ),
       { name: 'dwgd_closed_containers', value: running.filter(({ isClosed }) => isClosed).length },
+      { name: 'dwgd_heard_namespaces', value: this.#parts.heard() },
       ...results('dwgd_passes_total', passes),
       { name: 'dwgd_pass_seconds_total', value: ms / 1000 },
       ...results('dwgd_apply_total', applied),

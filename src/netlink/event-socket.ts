@@ -68,7 +68,7 @@ function readEvents(datagram: Buffer, notify: (event: Message) => void): void {
 }
 
 /** The file descriptor of a netlink socket of the calling thread's namespace: the package keeps it to itself. */
-function descriptorOf(protocol: number, port: number): number {
+export function descriptorOf(protocol: number, port: number): number {
   const rows = readFileSync('/proc/thread-self/net/netlink', 'utf8').split('\n');
   const fields = rows.map(row => row.trim().split(/\s+/));
   const inode = fields.find(([, family, pid]) => family === `${protocol}` && pid === `${port}`)?.at(-1);

@@ -19,7 +19,7 @@ function privileged(): object {
   const last = Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
   if (BigInt(`0x${effective}`) === (1n << BigInt(last + 1)) - 1n) return { Privileged: true };
   return {
-    CapAdd: ['NET_ADMIN', 'SYS_ADMIN', 'SYS_PTRACE'],
+    CapAdd: ['NET_ADMIN', 'NET_BROADCAST', 'SYS_ADMIN', 'SYS_PTRACE'],
     SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'],
     ReadonlyPaths: [],
     MaskedPaths: [],
@@ -126,7 +126,7 @@ keeping('service', () => {
       ...weak,
       command: ['--no-driver'],
       hostConfig: {
-        CapAdd: ['NET_ADMIN', 'SYS_ADMIN', 'SYS_PTRACE'],
+        CapAdd: ['NET_ADMIN', 'NET_BROADCAST', 'SYS_ADMIN', 'SYS_PTRACE'],
         SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined'],
       },
     });

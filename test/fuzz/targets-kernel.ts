@@ -11,6 +11,7 @@ import { readStamp } from '../../src/labels/diff/stamp.js';
 import { readAttrs } from '../../src/netlink/attributes.js';
 import { decodeFamilyId } from '../../src/netlink/generic.js';
 import { readErrno, readMessages } from '../../src/netlink/message.js';
+import { decodeEvent } from '../../src/netlink/namespace-event.js';
 import { decodeAddress } from '../../src/netlink/route/address.js';
 import { decodeLink } from '../../src/netlink/route/link.js';
 import { decodeRule, isRuleOf, readRules } from '../../src/netlink/route/policy-rule.js';
@@ -42,6 +43,10 @@ export function joinParts(payloads: readonly Buffer[]): Buffer {
 export const KERNEL_TARGETS: readonly Target[] = [
   ofBytes('netlink-messages', bytes => readMessages(bytes).map(readErrno)),
   ofBytes('netlink-attributes', bytes => readAttrs(bytes).map(({ value }) => readAttrs(value))),
+  ofBytes('namespace-event', bytes => {
+    const [data = Buffer.alloc(0), control = Buffer.alloc(0)] = parts(bytes);
+    return decodeEvent(data, control);
+  }),
   ofBytes('generic-family', decodeFamilyId),
   ofBytes('link', decodeLink),
   ofBytes('address', decodeAddress),

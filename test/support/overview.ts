@@ -45,5 +45,5 @@ export function partsOf(
   overview: LabelsStatusParts['overview'],
   compare: LabelsStatusParts['compare'] = () => undefined,
 ): LabelsStatusParts {
-  return { overview, compare, notices: () => [], hostRouteChanges: () => [] };
+  return { overview, compare, heard: () => 0, notices: () => [], hostRouteChanges: () => [] };
 }

@@ -134,10 +134,10 @@ export function serviceTests(): void {
     });
   }
 
-  test('with rootless Dockers it has four capabilities, and the root of the first process is shut', async () => {
+  test('with rootless Dockers it has five capabilities, and the root of the first process is shut', async () => {
     const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
-    // CAP_SETGID (6), CAP_SETUID (7), CAP_NET_ADMIN (12), CAP_SYS_ADMIN (21).
-    assert.match(await inside(status), /^CapEff:\s+0*2010c0$/m);
+    // CAP_SETGID (6), CAP_SETUID (7), CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12), CAP_SYS_ADMIN (21).
+    assert.match(await inside(status), /^CapEff:\s+0*2018c0$/m);
     const set = withUnitCapabilities().join(' ');
     assert.match(await sh.fails(`${set} ls /proc/1/root/`), /Permission denied/);
   });
@@ -195,15 +195,15 @@ export function serviceTests(): void {
     await sh('rm -r /etc/dwgd');
   });
 
-  test('without rootless Dockers it has two capabilities', async () => {
+  test('without rootless Dockers it has three capabilities', async () => {
     await inside(AS_ROOT + pageBlock('README.md: Rootless Docker (3)'));
     const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
-    // CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
-    assert.match(await inside(status), /^CapEff:\s+0*201000$/m);
+    // CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
+    assert.match(await inside(status), /^CapEff:\s+0*201800$/m);
     assert.equal(await property('ActiveState'), 'active');
   });
 
-  test('with these two, networks work', tunnels, () => tryNetwork('without'));
+  test('with these, networks work', tunnels, () => tryNetwork('without'));
 
   test('systemctl stop ends it well, and its sockets with it', async () => {
     await sh('rm -r /etc/systemd/system/dwgd.service.d');

@@ -5,40 +5,17 @@
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
 import { messageOf } from '../../base/errors.js';
-import type { Log } from '../../base/log.js';
-import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Plan } from '../planner/plan.js';
 import { failedAgain, NEVER_FAILED } from './attempts.js';
 import { Departures, isGateway, type LifeEvent } from './departures.js';
-import { Overview, type PlanFacts } from './overview.js';
+import { Overview } from './overview.js';
 import { Rationed } from './rationed.js';
+import type { PlanOf, ReconcilerParts } from './reconciler-parts.js';
 import { failureOf, Reporter } from './reporter.js';
 import { RoutesInForce } from './routes-in-force.js';
-import { type ScheduleOptions, type WorkItem, WorkQueue } from './work-queue.js';
-
-type PlanOf = PlanFacts & Pick<Plan, 'hostRoutes'> & Partial<Pick<Plan, 'routesAsked'>>;
-
-interface ReconcilerParts {
-  /** Every container as it is now. */
-  readonly list: (fullResync: boolean) => Promise<readonly ContainerView[]>;
-  /** The desired state of everything. @param inForce routes that are known to be, as namespaceRoutes() has them */
-  readonly plan: (containers: readonly ContainerView[], inForce: ReadonlySet<string>) => PlanOf;
-  /** Whether a namespace has its desired routes already; absent: nothing is known of what an earlier daemon left. */
-  readonly holdsRoutes?: (desired: SandboxDesired) => boolean;
-  /** Reconciles a namespace with its desired state; undefined when it is gone. */
-  readonly reconcile: (desired: SandboxDesired) => ApplyResult | undefined;
-  /** Reconciles the host's routes; without `prune` those stay that are not wanted any more. */
-  readonly reconcileHost: (routes: readonly DesiredRoute[], prune: boolean) => ApplyResult | undefined;
-  /** Is told the keys of all namespaces that hold something of ours, or may: all others can be forgotten. */
-  readonly retainOnly?: (keys: ReadonlySet<string>) => void;
-  readonly log: Log;
-  /** How often the state of every namespace is read even if nothing has changed, in milliseconds. */
-  readonly resyncInterval: number;
-  /** A clock, in milliseconds; absent: the machine's monotonic one. */
-  readonly now?: () => number;
-}
+import { isApplied, type ScheduleOptions, type WorkItem, WorkQueue } from './work-queue.js';
 
 /** After this long a pass yields to one that was triggered meanwhile, which takes up the rest. */
 const SHORT_PASS_MS = 20;
@@ -121,6 +98,18 @@ export class Reconciler {
   recheck(key: string): void {
     this.#queue.recheck(key);
     this.trigger();
+  }
+
+  /** Reads a namespace at once, and mends it: somebody has changed it. Where another state is due, its pass does that. */
+  mend(key: string): void {
+    const item = this.#queue.item(key);
+    if (!item || item.isHeld || (!isApplied(item) && item.attempts === 0)) return;
+    if ((item.restsUntil ?? 0) > this.#now()) this.#queue.recheck(key);
+    else this.#apply(item);
+    const after = this.#queue.item(key);
+    // What relies on its routes is planned anew.
+    if (item.attempts > 0 && after && isApplied(after)) this.trigger();
+    this.#armRetry();
   }
 
   async #pass(): Promise<void> {

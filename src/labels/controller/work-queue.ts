@@ -44,6 +44,8 @@ export interface WorkItem extends Target, Attempts {
   readonly applied?: Applied | undefined;
   /** Whether it has not been read since the last full resync began. */
   readonly needsResync: boolean;
+  /** Whether it is not known which labels count there: nothing is done. */
+  readonly isHeld?: boolean;
   /** Until then it is read for a change of its desired state alone: the last time took long. By the clock of `retryAt`. */
   readonly restsUntil?: number;
 }
@@ -105,8 +107,9 @@ export class WorkQueue {
       const { key } = desired.netns;
       const item = this.#update(targetInside(desired, members.get(key) ?? []));
       live.add(key);
-      if (indeterminate.has(key) && !desired.isFrozen) this.#items.set(key, { ...item, applied: undefined });
-      else due.push(item);
+      const isHeld = indeterminate.has(key) && !desired.isFrozen;
+      this.#items.set(key, { ...item, isHeld, ...(isHeld && { applied: undefined }) });
+      if (!isHeld) due.push(item);
     }
     // Which host routes are asked for is not known in full: what is there stays until it is.
     const prune = !containers.some(

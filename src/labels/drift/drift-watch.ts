@@ -1,0 +1,217 @@
+// Watches for changes that others make to what labels brought: hears of them in all namespaces at once, and has the namespace
+// looked at. One that makes too many is not heard for a while, at no cost to the others, and looked at from time to time. Not
+// here: which events these are (drift-events.ts), how often one is looked at (due-looks.ts), what is mended (labels/controller/reconciler.ts).
+
+import { messageOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import { Rationed } from '../controller/rationed.js';
+import type { NetnsRef } from '../discovery/container.js';
+import { DueLooks } from './due-looks.js';
+import { type DriftEvent, type Ear, Hearing } from './hearing.js';
+
+interface DriftParts {
+  /** @param ring called while there is something to read @throws when nothing can be heard on this machine */
+  readonly open: (ring: () => void) => Ear;
+  /** Looks into a namespace and mends it. Never throws. */
+  readonly mend: (key: string) => void;
+  readonly log: Log;
+}
+
+/** A namespace with more events within a second is not heard for so long, in milliseconds. */
+const [MAX_EVENTS, MUTED_MS] = [2_000, 30_000] as const;
+/** After events were lost all are looked at, so often at most; the same until it is tried again where nothing is heard. */
+const AGAIN_MS = 30_000;
+/** How long the event loop may be blocked at a time. */
+const MAX_BLOCK_MS = 2;
+
+export class DriftWatch {
+  readonly #parts: DriftParts;
+  readonly #looks: DueLooks;
+  readonly #renewal = new Rationed(() => this.#renew());
+  #hearing: Hearing | undefined;
+  /** What went before, until all are heard by the next. */
+  #former: Hearing | undefined;
+  #wanted: ReadonlyMap<string, NetnsRef> = new Map();
+  /** Until when some are not heard, by their keys. */
+  readonly #muted = new Map<string, number>();
+  /** The namespace whose changes are ours for now. */
+  #own: string | undefined;
+  #lostAt = Number.NEGATIVE_INFINITY;
+  readonly #timers = new Map<() => void, NodeJS.Timeout>();
+  #deafBecause: string | undefined;
+  #isClosed = false;
+
+  constructor(parts: DriftParts) {
+    this.#parts = parts;
+    this.#looks = new DueLooks(parts.mend);
+    this.#renew();
+  }
+
+  /** Why nothing is heard; undefined where it is. */
+  get deafBecause(): string | undefined {
+    return this.#deafBecause;
+  }
+
+  /** Whether changes in a namespace are heard. */
+  hears(key: string): boolean {
+    return this.#hearing?.hears(key) === true && !this.#muted.has(key);
+  }
+
+  /** In how many namespaces changes are heard. */
+  get heard(): number {
+    return [...this.#wanted.keys()].filter(key => this.hears(key)).length;
+  }
+
+  /** Sets which may be heard; others are forgotten. */
+  want(netns: readonly NetnsRef[]): void {
+    this.#wanted = new Map(netns.map(ref => [ref.key, ref]));
+    this.#looks.retainOnly(this.#wanted);
+    for (const key of this.#muted.keys()) if (!this.#wanted.has(key)) this.#muted.delete(key);
+    this.#hearing?.retainOnly(this.#wanted);
+  }
+
+  /** Hears a namespace from now on: to be called before it is read. */
+  begin(key: string): void {
+    const ref = this.#wanted.get(key);
+    if (ref && this.#hearing && !this.#isClosed && this.#isMissing(this.#hearing, ref))
+      this.#hear(this.#hearing, ref);
+  }
+
+  /** Passes over what we have just done to a namespace ourselves. */
+  passOver(key: string): void {
+    this.#own = key;
+    for (const hearing of [this.#former, this.#hearing]) if (hearing) this.#read(hearing);
+    this.#own = undefined;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#looks.close();
+    this.#renewal.close();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const hearing of [this.#former, this.#hearing]) hearing?.close();
+  }
+
+  /** Hears by a new ear, which knows nobody who is muted. */
+  readonly #renew = (): void => {
+    if (this.#isClosed || this.#former) return;
+    try {
+      const next = new Hearing(this.#parts.open, hearing => this.#read(hearing));
+      this.#former = this.#hearing;
+      this.#hearing = next;
+      this.#deafBecause = undefined;
+      this.#hearMissing();
+    } catch (err) {
+      this.#deafen(err);
+    }
+  };
+
+  #isMissing(hearing: Hearing, ref: NetnsRef): boolean {
+    return !this.#muted.has(ref.key) && !hearing.knows(ref);
+  }
+
+  /** Those that were not heard for a while have been read before, and are once more. */
+  #hearMissing(): void {
+    if (this.#isClosed || !this.#hearing) return;
+    const until = performance.now() + MAX_BLOCK_MS;
+    for (const ref of this.#wanted.values()) {
+      if (!this.#isMissing(this.#hearing, ref)) continue;
+      this.#hear(this.#hearing, ref);
+      if (!this.#former?.hears(ref.key)) this.#looks.mark(ref.key);
+      if (performance.now() < until) continue;
+      setImmediate(() => this.#hearMissing());
+      return;
+    }
+    const former = this.#former;
+    if (!former) return;
+    this.#read(former);
+    former.close();
+    this.#former = undefined;
+  }
+
+  #hear(hearing: Hearing, ref: NetnsRef): void {
+    try {
+      hearing.hear(ref);
+    } catch (err) {
+      this.#parts.log.debug({ err: messageOf(err) }, `changes in ${ref.path} are not heard`);
+    }
+  }
+
+  #read(hearing: Hearing): void {
+    if (this.#isClosed) return;
+    try {
+      const isLost = hearing.read(
+        (event, key, count) => this.#take(event, key, count),
+        // Whoever passes for this process is not heard for as long as our own change to that namespace took.
+        ({ cause }, key) => key !== undefined && key === this.#own && cause === process.pid,
+      );
+      if (isLost) this.#lost();
+    } catch (err) {
+      this.#deafen(err);
+    }
+  }
+
+  #take({ what }: DriftEvent, key: string | undefined, count: number): void {
+    if (count === MAX_EVENTS) this.#mute(key);
+    if (key === undefined || count >= MAX_EVENTS || this.#muted.has(key)) return;
+    this.#parts.log.debug({ netns: key }, `${what} changed by others`);
+    this.#looks.mark(key);
+  }
+
+  /** @param key undefined: one that is not wanted any more, and still known */
+  #mute(key: string | undefined): void {
+    if (key !== undefined) {
+      this.#muted.set(key, performance.now() + MUTED_MS);
+      // While it goes on each look takes long.
+      this.#looks.drop(key);
+      this.#after(MUTED_MS, this.#unmute);
+      this.#parts.log.debug(
+        { netns: key },
+        `more than ${MAX_EVENTS} changes within a second: not heard for now`,
+      );
+    }
+    // Not in the midst of reading.
+    setImmediate(() => this.#renewal.request());
+  }
+
+  readonly #unmute = (): void => {
+    const now = performance.now();
+    for (const [key, until] of this.#muted) if (until <= now) this.#muted.delete(key);
+    const next = Math.min(...this.#muted.values());
+    if (this.#muted.size > 0) this.#after(next - now, this.#unmute);
+    this.#hearMissing();
+  };
+
+  #lost(): void {
+    const wait = this.#lostAt + AGAIN_MS - performance.now();
+    if (wait > 0) this.#after(wait, this.#lookAtAll);
+    else this.#lookAtAll();
+  }
+
+  readonly #lookAtAll = (): void => {
+    this.#lostAt = performance.now();
+    this.#parts.log.debug('changes came faster than they were read: all namespaces are looked at');
+    for (const key of this.#wanted.keys()) this.#looks.mark(key);
+  };
+
+  #deafen(err: unknown): void {
+    for (const hearing of [this.#former, this.#hearing]) hearing?.close();
+    this.#former = undefined;
+    this.#hearing = undefined;
+    const why = messageOf(err);
+    if (why !== this.#deafBecause)
+      this.#parts.log.info(`changes by others are found when --look-interval is over, not at once: ${why}`);
+    this.#deafBecause = why;
+    this.#after(AGAIN_MS, this.#renew);
+  }
+
+  /** Calls it once, however often it is asked for meanwhile. */
+  #after(ms: number, call: () => void): void {
+    if (this.#isClosed || this.#timers.has(call)) return;
+    const run = (): void => {
+      this.#timers.delete(call);
+      call();
+    };
+    this.#timers.set(call, setTimeout(run, Math.ceil(ms)).unref());
+  }
+}

@@ -1,0 +1,208 @@
+// Who is heard, when all are looked at, and what becomes of one that changes without end; by an ear that a test speaks to.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep, setImmediate as turnsEnd } from 'node:timers/promises';
+import { pino } from 'pino';
+import type { NetnsRef } from '../../../../src/labels/discovery/container.js';
+import { DriftWatch } from '../../../../src/labels/drift/drift-watch.js';
+import type { DriftEvent, Ear } from '../../../../src/labels/drift/hearing.js';
+
+const ref = (key: string, path = `/proc/${key}/ns/net`): NetnsRef => ({ key, path });
+const OTHERS = 1;
+
+/** What happens in namespaces, heard by as many ears as are opened. */
+class Stage {
+  readonly ears: { readonly ids: Map<string, number>; isClosed: boolean }[] = [];
+  readonly mended: string[] = [];
+  readonly watch: DriftWatch;
+  refusal: Error | undefined;
+  gone = new Set<string>();
+  isLost = false;
+  #events: DriftEvent[] = [];
+  #ring: () => void = () => undefined;
+
+  constructor(t: TestContext) {
+    this.watch = new DriftWatch({
+      open: ring => this.#open(ring),
+      mend: key => this.mended.push(key),
+      log: pino({ level: 'silent' }),
+    });
+    t.after(() => this.watch.close());
+  }
+
+  #open(ring: () => void): Ear {
+    if (this.refusal) throw this.refusal;
+    const ear = { ids: new Map<string, number>(), isClosed: false };
+    this.ears.push(ear);
+    this.#ring = ring;
+    return {
+      hear: ({ key }) => {
+        if (this.gone.has(key)) return undefined;
+        if (ear.ids.has(key)) throw Object.assign(new Error('it has one'), { code: 'EEXIST' });
+        ear.ids.set(key, ear.ids.size + 1);
+        return ear.ids.size;
+      },
+      read: take => {
+        for (const event of this.#events.splice(0)) take(event);
+        const wasLost = this.isLost;
+        this.isLost = false;
+        return wasLost;
+      },
+      close: () => {
+        ear.isClosed = true;
+      },
+    };
+  }
+
+  /** Has these heard, as the reconcile loop does. */
+  keep(...refs: readonly NetnsRef[]): void {
+    this.watch.want(refs);
+    for (const { key } of refs) this.watch.begin(key);
+  }
+
+  happen(key: string, times = 1, cause = OTHERS): void {
+    const nsid = this.ears.at(-1)!.ids.get(key);
+    if (nsid === undefined) return;
+    for (let n = 0; n < times; n++) this.#events.push({ nsid, cause, what: 'ruleset' });
+  }
+
+  ring(): void {
+    this.#ring();
+  }
+
+  async looks(): Promise<string[]> {
+    await sleep(40);
+    return this.mended.splice(0);
+  }
+}
+
+test('a namespace is mended once for events that come together, and no other is', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  stage.happen('b', 3);
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['b']);
+});
+
+test('what we change ourselves is passed over; what others change meanwhile is not', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  stage.happen('a', 2, process.pid);
+  stage.happen('b', 1);
+  stage.watch.passOver('a');
+  assert.deepEqual(await stage.looks(), ['b']);
+  stage.happen('a', 1, process.pid);
+  stage.happen('a', 1);
+  stage.watch.passOver('a');
+  assert.deepEqual(await stage.looks(), ['a']);
+  // Whoever passes for us at another time is heard.
+  stage.happen('a', 1, process.pid);
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['a']);
+});
+
+test('what we change ourselves is not counted', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'));
+  stage.happen('a', 2_500, process.pid);
+  stage.watch.passOver('a');
+  await turnsEnd();
+  assert.equal(stage.ears.length, 1);
+  assert.equal(stage.watch.hears('a'), true);
+});
+
+test('one that is not wanted any more is forgotten, and one that is gone is not heard', async t => {
+  const stage = new Stage(t);
+  stage.gone.add('c');
+  stage.keep(ref('a'), ref('b'), ref('c'));
+  assert.deepEqual(
+    ['a', 'b', 'c'].map(key => stage.watch.hears(key)),
+    [true, true, false],
+  );
+  stage.keep(ref('b'));
+  assert.equal(stage.watch.hears('a'), false);
+  stage.happen('a');
+  stage.ring();
+  assert.deepEqual(await stage.looks(), []);
+});
+
+test('the same by another path keeps its number; another of the same key gets one', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'));
+  stage.keep(ref('a', '/run/docker/netns/a'));
+  assert.equal(stage.watch.hears('a'), true);
+  stage.happen('a');
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['a']);
+  // The kernel forgets a namespace that ends.
+  stage.ears[0]!.ids.delete('a');
+  stage.ears[0]!.ids.set('filler', 1);
+  stage.keep(ref('a', '/proc/7/ns/net'));
+  stage.happen('a');
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['a']);
+});
+
+test('where events were lost all are looked at, and not again at once', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  stage.isLost = true;
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['a', 'b']);
+  stage.isLost = true;
+  stage.ring();
+  assert.deepEqual(await stage.looks(), []);
+});
+
+test('one that changes without end is not known to the next ear, and not looked at; the others are', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  stage.happen('a', 2_500);
+  stage.ring();
+  assert.equal(stage.ears.length, 1, 'an ear is not closed while it is read');
+  await turnsEnd();
+  assert.deepEqual(
+    stage.ears.map(({ isClosed }) => isClosed),
+    [true, false],
+  );
+  assert.deepEqual([...stage.ears[1]!.ids.keys()], ['b']);
+  assert.deepEqual([stage.watch.hears('a'), stage.watch.hears('b')], [false, true]);
+  assert.equal(stage.watch.heard, 1);
+  stage.happen('b');
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['b']);
+  stage.keep(ref('a'), ref('b'));
+  assert.equal(stage.watch.hears('a'), false);
+});
+
+test('where nothing can be heard it says why, and nothing is thrown', t => {
+  const log: string[] = [];
+  const watch = new DriftWatch({
+    open: () => {
+      throw new Error('operation not permitted');
+    },
+    mend: () => undefined,
+    log: pino({ level: 'info' }, { write: line => log.push(JSON.parse(line).msg) }),
+  });
+  t.after(() => watch.close());
+  watch.want([ref('a')]);
+  watch.begin('a');
+  watch.passOver('a');
+  assert.equal(watch.deafBecause, 'operation not permitted');
+  assert.equal(watch.hears('a'), false);
+  assert.deepEqual(log, [
+    'changes by others are found when --look-interval is over, not at once: operation not permitted',
+  ]);
+});
+
+test('closed, it hears nothing and mends nothing', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'));
+  stage.happen('a');
+  stage.ring();
+  stage.watch.close();
+  stage.watch.begin('a');
+  stage.ring();
+  assert.deepEqual(await stage.looks(), []);
+  assert.ok(stage.ears.every(({ isClosed }) => isClosed));
+});
