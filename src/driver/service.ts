@@ -15,6 +15,7 @@ import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
+import { InterfaceLooks } from './lifecycle/interface-looks.js';
 import { Recovery } from './lifecycle/recovery.js';
 import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
@@ -90,6 +91,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
   );
   const labels = options.labels ? new UserLabels(log) : undefined;
+  const looks = new InterfaceLooks({ store, wg, log, changed: ifname => monitor.triggerAt(ifname) });
   const rootless = users
     ? new RootlessSockets({ hosts, driver, recovery, labels, log, share, calls })
     : undefined;
@@ -107,6 +109,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
+      looks.start();
       // Without the stream, once is better than never.
       const compare = (): void => void recovery.compare(docker, 0);
       const forbidden = (err: unknown): void => {
@@ -119,6 +122,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     async close() {
       docker.close();
       watch.close();
+      looks.close();
       monitor.close();
       fullTunnels.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];

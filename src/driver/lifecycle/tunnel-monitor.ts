@@ -1,7 +1,7 @@
 // Keeps live tunnels up to date between Docker's calls: a host interface that was recreated, or changed its key or
 // port, and endpoint names that resolve to another address. Observes everything, compares, changes what differs. Not
-// here: decisions (driver/tunnel/peers.ts), the inside of containers (driver/tunnel/container-tunnels.ts), what a crash
-// left behind (recovery.ts).
+// here: decisions (driver/tunnel/peers.ts), peers of the host's interface (host-peers.ts), the inside of containers
+// (driver/tunnel/container-tunnels.ts), what a crash left behind (recovery.ts).
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
@@ -10,7 +10,6 @@ import type { KeyedQueue } from '../../base/keyed-queue.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
-import type { SecretKey } from '../../netlink/wireguard/key.js';
 import { isNamed } from '../spec/host-port.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
@@ -19,10 +18,10 @@ import { ContainerTunnels } from '../tunnel/container-tunnels.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
 import type { HostInterface } from '../tunnel/host-interface.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
-import { isMissing, planContainerPeer } from '../tunnel/peers.js';
 import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
+import { HostPeers } from './host-peers.js';
 
 interface TunnelMonitorParts {
   readonly store: Store;
@@ -45,6 +44,7 @@ const RECHECK_DELAYS_MS = [0, 150, 500, 1_500];
 export class TunnelMonitor {
   readonly #parts: TunnelMonitorParts;
   readonly #tunnels: ContainerTunnels;
+  readonly #peers: HostPeers;
   readonly #share: LoopShare;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** What each network's peer was at the last check. */
@@ -55,11 +55,14 @@ export class TunnelMonitor {
   readonly #lastLogged = new Map<string, string>();
   /** One runner for each user, so that one user's unresolvable names delay nobody else, least of all root. */
   readonly #runners = new Map<number, Coalescer>();
+  /** By owner: the interfaces whose networks the next check is asked for; undefined among them: all networks. */
+  readonly #scopes = new Map<number, (string | undefined)[]>();
   #isClosed = false;
 
   constructor(parts: TunnelMonitorParts) {
     this.#parts = parts;
     this.#tunnels = new ContainerTunnels(parts);
+    this.#peers = new HostPeers(parts);
     this.#share = parts.share ?? new LoopShare(REST_OF_CALLS);
   }
 
@@ -84,10 +87,17 @@ export class TunnelMonitor {
       for (const delay of RECHECK_DELAYS_MS) {
         const timer = setTimeout(() => {
           this.#timers.delete(timer);
-          for (const owner of owners) this.#trigger(owner);
+          for (const owner of owners) this.#trigger(owner, name);
         }, delay);
         this.#timers.add(timer);
       }
+    });
+  }
+
+  /** Asks for a check of the networks of an interface of the host, which has been changed. */
+  triggerAt(ifname: string): void {
+    this.#reporting(() => {
+      for (const owner of this.#parts.store.ownersAt(ifname)) this.#trigger(owner, ifname);
     });
   }
 
@@ -107,8 +117,10 @@ export class TunnelMonitor {
     await Promise.all([...this.#runners.values()].map(runner => runner.idle()));
   }
 
-  #trigger(owner: number): void {
+  /** @param ifname of the networks that are meant; absent: all of the owner's */
+  #trigger(owner: number, ifname?: string): void {
     if (this.#isClosed) return;
+    this.#scopes.set(owner, [...(this.#scopes.get(owner) ?? []), ifname]);
     const runner = this.#runners.get(owner) ?? new Coalescer(() => this.#check(owner));
     this.#runners.set(owner, runner);
     runner.trigger();
@@ -136,7 +148,11 @@ export class TunnelMonitor {
   }
 
   async #reconcileAll(owner: number): Promise<void> {
-    for (const network of this.#parts.store.networksOf(owner)) {
+    const asked = this.#scopes.get(owner) ?? [];
+    this.#scopes.delete(owner);
+    const isAsked = ({ mode }: Network): boolean =>
+      asked.includes(undefined) || (mode.kind === 'ifname' && asked.includes(mode.ifname));
+    for (const network of this.#parts.store.networksOf(owner).filter(isAsked)) {
       if (this.#isClosed) return;
       const endpoints = this.#parts.store
         .networkEndpoints(network.id)
@@ -175,7 +191,8 @@ export class TunnelMonitor {
     if (mode.kind === 'ifname') {
       device = await this.#observe(mode.ifname);
       if (!device) return;
-      await this.#restorePeers(device, endpoints, presharedKey, network.owner);
+      const restored = await this.#peers.restore(device, endpoints, presharedKey, network.owner);
+      for (const id of restored) this.#sessionLost.add(id);
     }
     const peer = await findRemotePeer(network, device, resolver);
     const last = this.#last.get(network.id);
@@ -214,37 +231,5 @@ export class TunnelMonitor {
       if (isNotFound(err)) return undefined;
       throw err;
     }
-  }
-
-  /** Makes containers peers again that are none any more. */
-  async #restorePeers(
-    device: WgDevice,
-    endpoints: readonly Endpoint[],
-    presharedKey: SecretKey | undefined,
-    owner: number,
-  ): Promise<void> {
-    const { store, host, queue, log } = this.#parts;
-    const wanted = endpoints.flatMap(endpoint =>
-      endpoint.publicKey
-        ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
-        : [],
-    );
-    let restored = 0;
-    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(device, peer))) {
-      // Not during Leave, nor after it.
-      await queue.run(endpoint.id, async () => {
-        if (store.endpoint(endpoint.id)?.state !== 'joined') return;
-        try {
-          await host.addPeer(device.name, { endpoint, owner, peer }, () => undefined);
-          this.#sessionLost.add(endpoint.id);
-          restored++;
-        } catch (err) {
-          log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
-        }
-      });
-      // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
-      await nextTurn();
-    }
-    if (restored > 0) log.info({ link: device.name, peers: restored }, 'restored the peers of an interface');
   }
 }
