@@ -79,16 +79,30 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const host = new HostInterface({ wg, store, queue });
   const links = { rt, wg, host, reaper, namespaces, fullTunnels };
   const teardown = new Teardown({ store, host, reaper, namespaces, fullTunnels, queue, log });
-  const driver = new Driver({ store, ...links, teardown, resolver, queue, log, rootlessIfnames });
   const share = new LoopShare(REST_OF_CALLS);
+  const monitor = new TunnelMonitor({ store, host, namespaces, resolver, queue, log, share });
+  const joinedClosed = (ifname: string): void => monitor.linkChanged(ifname);
+  const driver = new Driver({
+    store,
+    ...links,
+    teardown,
+    resolver,
+    queue,
+    log,
+    rootlessIfnames,
+    joinedClosed,
+  });
   const calls = new CallCounts();
   await socket.listen(createPlugin(driver, 0, log, { share, calls }));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
   const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
-  const monitor = new TunnelMonitor({ store, wg, host, namespaces, resolver, queue, log, share });
+  const linkLeft = (name: string): void => {
+    fullTunnels.linkLeft(name);
+    monitor.linkLeft(name);
+  };
   const watch = watchLinks((link, present) =>
-    present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
+    present ? monitor.linkChanged(link.name) : linkLeft(link.name),
   );
   const labels = options.labels ? new UserLabels(log) : undefined;
   const looks = new InterfaceLooks({ store, wg, log, changed: ifname => monitor.triggerAt(ifname) });

@@ -14,8 +14,8 @@ interface InterfaceLooksParts {
   readonly changed: (ifname: string) => void;
 }
 
-/** From one round of looks to the next, in milliseconds. */
-const REST_MS = 2_000;
+/** From one round of looks to the next, in milliseconds; while a container waits for its interface, less. */
+const [REST_MS, SHORT_REST_MS] = [2_000, 500] as const;
 /** A round rests this many times as long as it took, so that an interface with ten thousands of peers costs no more. */
 const RESTS = 200;
 
@@ -23,6 +23,7 @@ export class InterfaceLooks {
   readonly #parts: InterfaceLooksParts;
   /** What each interface was like at the last look. */
   #last = new Map<string, string>();
+  #isAwaited = false;
   #lastFailure: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -34,8 +35,9 @@ export class InterfaceLooks {
   start(): void {
     const started = performance.now();
     this.look();
-    const rest = Math.max(REST_MS, RESTS * (performance.now() - started));
-    this.#timer = setTimeout(() => this.start(), rest).unref();
+    const rest = this.#isAwaited ? SHORT_REST_MS : REST_MS;
+    const longest = Math.max(rest, RESTS * (performance.now() - started));
+    this.#timer = setTimeout(() => this.start(), longest).unref();
   }
 
   close(): void {
@@ -46,6 +48,7 @@ export class InterfaceLooks {
   look(): void {
     try {
       const names = this.#parts.store.interfacesInUse();
+      this.#isAwaited = this.#parts.store.hasPending();
       const now = new Map(names.map(ifname => [ifname, this.#digest(ifname)]));
       const changed = names.filter(ifname => now.get(ifname) !== this.#last.get(ifname));
       this.#last = now;

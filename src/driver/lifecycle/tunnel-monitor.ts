@@ -5,10 +5,9 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
-import { isNotFound, messageOf } from '../../base/errors.js';
+import { messageOf } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
-import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import { isNamed } from '../spec/host-port.js';
 import type { Endpoint, Network } from '../spec/model.js';
@@ -25,7 +24,6 @@ import { HostPeers } from './host-peers.js';
 
 interface TunnelMonitorParts {
   readonly store: Store;
-  readonly wg: WgCtrl;
   readonly host: HostInterface;
   readonly namespaces: LinkNamespaces;
   readonly resolver: EndpointResolver;
@@ -49,7 +47,7 @@ export class TunnelMonitor {
   readonly #timers = new Set<NodeJS.Timeout>();
   /** What each network's peer was at the last check. */
   readonly #last = new Map<string, RemotePeer>();
-  /** Endpoints that were made peers again: their containers still hold a session that the other end does not. */
+  /** Endpoints that were made peers: their containers hold no session, or one that the other end does not. */
   readonly #sessionLost = new Set<string>();
   /** What was last logged of a network that cannot be kept up to date: each thing once. */
   readonly #lastLogged = new Map<string, string>();
@@ -83,15 +81,30 @@ export class TunnelMonitor {
   linkChanged(name: string): void {
     this.#reporting(() => {
       const owners = this.#parts.store.ownersAt(name);
-      if (owners.length === 0) return;
-      for (const delay of RECHECK_DELAYS_MS) {
-        const timer = setTimeout(() => {
-          this.#timers.delete(timer);
-          for (const owner of owners) this.#trigger(owner, name);
-        }, delay);
-        this.#timers.add(timer);
+      if (owners.length > 0) this.#recheck(name, owners);
+    });
+  }
+
+  /** A link has left the host's namespace: where Docker has moved it into a container, that one can be completed. */
+  linkLeft(name: string): void {
+    this.#reporting(() => {
+      for (const id of this.#sessionLost) {
+        const endpoint = this.#parts.store.endpoint(id);
+        const network = endpoint?.ifname === name ? this.#parts.store.network(endpoint.networkId) : undefined;
+        if (network?.mode.kind === 'ifname') this.#recheck(network.mode.ifname, [network.owner]);
       }
     });
+  }
+
+  #recheck(ifname: string, owners: readonly number[]): void {
+    if (this.#isClosed) return;
+    for (const delay of RECHECK_DELAYS_MS) {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        for (const owner of owners) this.#trigger(owner, ifname);
+      }, delay);
+      this.#timers.add(timer);
+    }
   }
 
   /** Asks for a check of the networks of an interface of the host, which has been changed. */
@@ -180,7 +193,9 @@ export class TunnelMonitor {
       this.#lastLogged.delete(id);
     }
     for (const id of this.#sessionLost) if (!store.endpoint(id)) this.#sessionLost.delete(id);
-    this.#tunnels.forget(id => store.endpoint(id)?.state !== 'joined');
+    const isGone = (id: string): boolean => store.endpoint(id)?.state !== 'joined';
+    this.#tunnels.forget(isGone);
+    this.#peers.forget(isGone);
   }
 
   async #reconcile(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
@@ -189,10 +204,13 @@ export class TunnelMonitor {
     const { mode } = network;
     let device: WgDevice | undefined;
     if (mode.kind === 'ifname') {
-      device = await this.#observe(mode.ifname);
+      device = await this.#parts.host.find(mode.ifname);
       if (!device) return;
-      const restored = await this.#peers.restore(device, endpoints, presharedKey, network.owner);
+      const restored = await this.#peers.restore(network, device, endpoints, presharedKey);
       for (const id of restored) this.#sessionLost.add(id);
+      // Where Docker has not moved a link into its container yet, that one cannot be completed now.
+      if (endpoints.some(({ id, pending }) => pending && restored.includes(id)))
+        this.#recheck(mode.ifname, [network.owner]);
     }
     const peer = await findRemotePeer(network, device, resolver);
     const last = this.#last.get(network.id);
@@ -202,12 +220,16 @@ export class TunnelMonitor {
     let failure: unknown;
     for (const endpoint of endpoints) {
       const sessionLost = this.#sessionLost.has(endpoint.id);
+      // As long as it is no peer, its own end stays closed.
+      if (endpoint.pending && !sessionLost) continue;
       if (!all && !sessionLost && this.#tunnels.hasFound(endpoint.id)) continue;
       try {
         const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
         const view = { peer, changed, sessionLost, presharedKey, isJoined };
-        await this.#inShare(network.owner, () => this.#tunnels.reconcile(network, endpoint, view));
-        this.#sessionLost.delete(endpoint.id);
+        await this.#inShare(network.owner, async () => {
+          const isFound = await this.#tunnels.reconcile(network, endpoint, view);
+          if (isFound) this.#sessionLost.delete(endpoint.id);
+        });
       } catch (err) {
         failure ??= err;
       }
@@ -221,15 +243,5 @@ export class TunnelMonitor {
   /** What is in a user's containers, and in his lists of mounts on the way there, takes as long as he likes. */
   #inShare(owner: number, work: () => Promise<void>): Promise<void> {
     return owner === 0 ? work() : this.#share.run(owner, work);
-  }
-
-  /** The host's interface; undefined while it is gone. */
-  async #observe(ifname: string): Promise<WgDevice | undefined> {
-    try {
-      return await this.#parts.wg.device(ifname);
-    } catch (err) {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    }
   }
 }

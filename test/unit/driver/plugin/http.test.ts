@@ -291,16 +291,6 @@ for (const [name, options, message] of [
     { ...peer, 'dwgd.endpoint': 'nowhere.invalid:51820' },
     /^the name nowhere\.invalid of dwgd\.endpoint does not resolve \(E[A-Z_]+\): check the name, and this host's DNS$/,
   ],
-  [
-    'an interface without a key',
-    { ...ifname, 'dwgd.ifname': 'nokey' },
-    /^the WireGuard interface nokey has no private key: set one \(wg set nokey private-key …\)$/,
-  ],
-  [
-    'an interface that listens on no port',
-    { ...ifname, 'dwgd.ifname': 'noport' },
-    /^the WireGuard interface noport listens on no port: bring it up \(wg-quick up noport\)$/,
-  ],
 ] as const) {
   test(`a join is refused for ${name}, and leaves nothing`, async () => {
     assert.deepEqual(await create(options), OK);
@@ -311,6 +301,25 @@ for (const [name, options, message] of [
     assert.equal(world.kernel.links.has('wg-e1'), false);
     await call('DeleteEndpoint', ids);
     await call('DeleteNetwork', ids);
+  });
+}
+
+for (const [name, why] of [
+  ['nokey', 'the WireGuard interface nokey has no private key: set one (wg set nokey private-key …)'],
+  ['noport', 'the WireGuard interface noport listens on no port: bring it up (wg-quick up noport)'],
+] as const) {
+  test(`a join by an interface that is not ready (${name}) is answered, its link closed, and the reason logged`, async () => {
+    assert.deepEqual(await create({ ...ifname, 'dwgd.ifname': name }), OK);
+    await call('CreateEndpoint', { ...ids, Interface: { Address: '10.0.0.2/24' } });
+    const { status } = await call('Join', { ...ids, SandboxKey: '/x' });
+    assert.equal(status, 200);
+    assert.deepEqual(world.kernel.devices.get('wg-e1')!.peers, []);
+    assert.deepEqual(world.kernel.devices.get(name)!.peers, []);
+    assert.ok(world.lines.some(line => line.includes(`the tunnel of a container is closed: ${why}`)));
+    await call('Leave', ids);
+    await call('DeleteEndpoint', ids);
+    await call('DeleteNetwork', ids);
+    await world.reaper.idle();
   });
 }
 
