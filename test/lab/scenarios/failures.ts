@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createNetwork, remove, run } from '../../support/containers.js';
-import { daemon, keyPair, scenario, sh, wg } from '../../support/lab.js';
+import { daemon, eventually, keyPair, scenario, sh, wg } from '../../support/lab.js';
 import * as libnetwork from '../../support/libnetwork.js';
 
 const ifname = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 's' };
