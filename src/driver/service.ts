@@ -16,6 +16,7 @@ import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
 import { InterfaceLooks } from './lifecycle/interface-looks.js';
+import { LostEndpoints } from './lifecycle/lost-endpoints.js';
 import { Recovery } from './lifecycle/recovery.js';
 import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
@@ -96,7 +97,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   await socket.listen(createPlugin(driver, 0, log, { share, calls }));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
-  const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
+  const tunnels = new ContainerTunnels({ namespaces, log });
+  const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
+  const recovery = new Recovery({ store, rt, driver, teardown, lost, log, rootlessIfnames });
   const linkLeft = (name: string): void => {
     fullTunnels.linkLeft(name);
     monitor.linkLeft(name);
@@ -112,7 +115,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const readings = new TunnelReadings({
     store,
     wg,
-    tunnels: new ContainerTunnels({ namespaces, log }),
+    tunnels,
     share,
   });
   const names = new DockerNames(ids => docker.names(ids));

@@ -17,7 +17,7 @@ interface InterfaceLooksParts {
 /** From one round of looks to the next, in milliseconds; while a container waits for its interface, less. */
 const [REST_MS, SHORT_REST_MS] = [2_000, 500] as const;
 /** A round rests this many times as long as it took, so that an interface with ten thousands of peers costs no more. */
-const RESTS = 200;
+const RESTS = 20;
 
 export class InterfaceLooks {
   readonly #parts: InterfaceLooksParts;

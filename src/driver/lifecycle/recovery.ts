@@ -15,6 +15,7 @@ import { closedInterface, refuseClosedInterface } from '../users/interface-acces
 import { checkNetworkQuota } from '../users/quotas.js';
 import type { DockerClient, DockerNetwork } from './docker-networks.js';
 import type { Driver } from './driver.js';
+import type { LostEndpoints } from './lost-endpoints.js';
 import type { Teardown } from './teardown.js';
 
 interface RecoveryParts {
@@ -23,6 +24,8 @@ interface RecoveryParts {
   readonly driver: Driver;
   readonly teardown: Teardown;
   readonly log: Log;
+  /** What learns again the endpoints that the store does not have. */
+  readonly lost?: LostEndpoints;
   /** As the driver has it. */
   readonly rootlessIfnames: ReadonlySet<string>;
 }
@@ -111,6 +114,7 @@ export class Recovery {
     try {
       const first = await docker.networks();
       this.#adopt(first, owner);
+      await this.#parts.lost?.learn(docker, first, owner);
       const suspects = this.#missing(first, owner);
       if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
       await this.#wait(SECOND_PASS_MS);
@@ -164,7 +168,7 @@ export class Recovery {
         .networkEndpoints(id)
         .filter(
           ({ id: endpoint, state }) =>
-            state !== 'deleting' && known.get(id)?.endpointIds.has(endpoint) === false,
+            state !== 'deleting' && known.get(id)?.endpoints.has(endpoint) === false,
         ),
     );
     return { networks: new Set(gone), endpoints: new Set(left.map(({ id }) => id)) };

@@ -3,7 +3,7 @@
 // own links.
 
 import { errorCode, isNotFound, UserError } from '../../base/errors.js';
-import { formatPrefix, hostPrefix, sameAddress } from '../../base/ip.js';
+import { formatPrefix, hostPrefix, type Prefix, sameAddress, samePrefix } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice, WgPeerConfig } from '../../netlink/wireguard/device.js';
@@ -109,6 +109,25 @@ export class HostInterface {
     const rival = records.find(other => other.owner !== owner);
     if (rival) throw refuseForRecord(ifname, claim, rival);
     return records;
+  }
+
+  /**
+   * Whether a container is a peer already, nobody knows since when, and what is to be given back when it goes: whatever its
+   * peer has beside what a container's has. An interface that is gone is fine.
+   * @throws UserError as addPeer does
+   */
+  async findPeer(ifname: string, claim: Claim): Promise<{ isPeer: boolean; prior?: PriorPeer }> {
+    const { owner, peer } = claim;
+    this.refuseRival(ifname, claim);
+    const device = await this.find(ifname);
+    if (!device) return { isPeer: false };
+    const conflict = planPeerConflict(device, peer, { trusted: owner === 0, recorded: true });
+    const isPeer = device.peers.some(({ publicKey }) => publicKey.equals(peer.publicKey));
+    if (conflict.kind === 'free') return { isPeer };
+    if (conflict.kind !== 'shared') throw refuseForPeer(ifname, claim, conflict);
+    const isOurs = (ip: Prefix): boolean => peer.allowedIPs?.some(own => samePrefix(ip, own)) === true;
+    const allowedIPs = conflict.prior.allowedIPs.filter(ip => !isOurs(ip));
+    return { isPeer, ...(allowedIPs.length > 0 && { prior: { ...conflict.prior, allowedIPs } }) };
   }
 
   /**

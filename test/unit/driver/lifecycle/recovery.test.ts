@@ -28,7 +28,7 @@ const docker = (id: string, ...endpointIds: string[]): DockerNetwork => ({
   options: new Map(Object.entries({ 'dwgd.ifname': 'wg0', 'dwgd.seed': SEED })),
   ipv4: [{ Pool: '10.0.0.0/24', Gateway: '10.0.0.1' }],
   ipv6: [],
-  endpointIds: new Set(endpointIds),
+  endpoints: new Map(endpointIds.map(endpoint => [endpoint, { id: `c-${endpoint}` }])),
 });
 
 /** A world with the network n1 and joined endpoints. */
