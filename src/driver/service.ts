@@ -93,13 +93,14 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     rootlessIfnames,
     joinedClosed,
   });
-  const calls = new CallCounts();
-  await socket.listen(createPlugin(driver, 0, log, { share, calls }));
-  log.info({ database: options.database || 'in memory' }, 'listening for Docker');
-
   const tunnels = new ContainerTunnels({ namespaces, log });
   const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
   const recovery = new Recovery({ store, rt, driver, teardown, lost, log, rootlessIfnames });
+  const comparer = recovery.comparer(docker, 0);
+  const calls = new CallCounts();
+  await socket.listen(createPlugin(driver, 0, log, { share, calls, cutShort: () => comparer.soon() }));
+  log.info({ database: options.database || 'in memory' }, 'listening for Docker');
+
   const linkLeft = (name: string): void => {
     fullTunnels.linkLeft(name);
     monitor.linkLeft(name);
@@ -128,7 +129,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       monitor.start();
       looks.start();
       // Without the stream, once is better than never.
-      const compare = (): void => void recovery.compare(docker, 0);
+      const compare = (): void => comparer.now();
       const forbidden = (err: unknown): void => {
         log.error(`${messageOf(err)}; until then networks are compared with Docker's once, now`);
         compare();

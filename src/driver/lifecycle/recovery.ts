@@ -2,6 +2,7 @@
 // finishes or undoes. Not here: live tunnels (tunnel-monitor.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Coalescer } from '../../base/coalescer.js';
 import { errorCode, messageOf } from '../../base/errors.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
@@ -32,6 +33,16 @@ interface RecoveryParts {
 
 /** What Docker does not list twice, this far apart, is gone; a single listing may coincide with a container's start. */
 const SECOND_PASS_MS = 3_000;
+
+/** How long Docker may take to forget what a call that was cut short was about, in milliseconds. */
+const CALM_MS = 2_000;
+
+/** Asks for comparisons with one Docker. */
+interface Comparer {
+  now(): void;
+  /** When a call was cut short: as soon as Docker has drawn its conclusions. */
+  soon(): void;
+}
 
 /** What the store has for one Docker, and that Docker does not list. */
 interface Missing {
@@ -100,6 +111,16 @@ export class Recovery {
         log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
       }
     }
+  }
+
+  /** What has a Docker compared, one comparison at a time, however often it is asked. */
+  comparer(docker: DockerClient, owner: number): Comparer {
+    const comparing = new Coalescer(() => this.compare(docker, owner));
+    const calming = new Coalescer(async () => {
+      await this.#wait(CALM_MS);
+      comparing.trigger();
+    });
+    return { now: () => comparing.trigger(), soon: () => calming.trigger() };
   }
 
   /** Brings the store to what a Docker says: its networks adopted, and what it does not know any more taken away. */

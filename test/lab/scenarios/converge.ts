@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { createNetwork, ping, remove, run } from '../../support/containers.js';
-import { daemon, docker, eventually, scenario, sh, wg } from '../../support/lab.js';
+import { daemon, database, docker, eventually, scenario, sh, wg } from '../../support/lab.js';
 
 const OPTIONS = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 'supersecretseed' };
 const WG0 = { addresses: ['10.0.0.1/24'], port: 51820 };
@@ -94,5 +94,19 @@ scenario('converge', () => {
     assert.ok(ms < 4_000, `${ms} ms`);
     await ping('early', '10.0.0.1');
     await remove('early');
+  });
+
+  test('the database lost: a container that runs keeps its tunnel, and leaves nothing when it goes', async t => {
+    await run('early', { networks: { net: { ip: '10.0.0.3' } } });
+    await daemon.kill9();
+    await sh(`rm -f ${database}*`);
+    await daemon.start();
+    await timed(t, 'learnt', async () => assert.equal(await daemon.rows('client'), 1));
+    await ping('early', '10.0.0.1');
+    await remove('early');
+    assert.deepEqual((await wg.dump('wg0')).peers, []);
+    await daemon.settled();
+    assert.deepEqual(await wg.names(), ['wg0']);
+    assert.equal(await daemon.rows('client'), 0);
   });
 });

@@ -210,3 +210,16 @@ test('a network that cannot be read can be deleted', async t => {
   await world.driver.deleteNetwork('n1', 0);
   assert.equal(world.store.ownerOf('n1'), undefined);
 });
+
+test('calls that were cut short have Docker compared when it has had time to forget them, not once for each', async () => {
+  const world = await joined('e1');
+  const waited: number[] = [];
+  const fake = new FakeDocker(() => [docker('n1')]);
+  const recovery = new Recovery(world, async ms => void waited.push(ms));
+  const comparer = recovery.comparer(fake, 0);
+  for (let n = 0; n < 5; n++) comparer.soon();
+  for (let n = 0; n < 100; n++) await world.reaper.idle();
+  assert.deepEqual(ids(world), []);
+  assert.equal(waited[0], 2_000);
+  assert.equal(waited.filter(ms => ms === 2_000).length, 2);
+});
