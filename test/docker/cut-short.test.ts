@@ -41,7 +41,7 @@ scenario('cut-short', () => {
     await daemon.kill9();
     await daemon.start();
     await removing;
-    assert.match(daemon.logs(), /call=NetworkDriver\.DeleteNetwork/);
+    await eventually(() => assert.match(daemon.logs(), /call=NetworkDriver\.DeleteNetwork/));
     await eventually(async () => assert.equal(await daemon.rows('network'), 1), { within: 30 });
     await removeNetwork('first');
   });
