@@ -5,7 +5,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
-import { messageOf } from '../../base/errors.js';
+import { errorCode, messageOf } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
@@ -17,7 +17,7 @@ import { ContainerTunnels } from '../tunnel/container-tunnels.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
 import type { HostInterface } from '../tunnel/host-interface.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
-import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
+import { findRemotePeer, NOT_READY, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 import { HostPeers } from './host-peers.js';
@@ -34,7 +34,7 @@ interface TunnelMonitorParts {
   readonly share?: LoopShare;
 }
 
-/** The interval of the periodic check, that of reresolve-dns in wireguard-tools. */
+/** As reresolve-dns in wireguard-tools has it. */
 const PERIOD_MS = 30_000;
 /** `wg setconf` and `wg set` cause no event, so a link event is followed by further checks until wg-quick(8) is done. */
 const RECHECK_DELAYS_MS = [0, 150, 500, 1_500];
@@ -54,7 +54,9 @@ export class TunnelMonitor {
   /** One runner for each user, so that one user's unresolvable names delay nobody else, least of all root. */
   readonly #runners = new Map<number, Coalescer>();
   /** By owner: the interfaces whose networks the next check is asked for; undefined among them: all networks. */
-  readonly #scopes = new Map<number, (string | undefined)[]>();
+  readonly #scopes = new Map<number, Set<string | undefined>>();
+  /** How many further checks will come by themselves, soon. */
+  #rechecks = 0;
   #isClosed = false;
 
   constructor(parts: TunnelMonitorParts) {
@@ -99,8 +101,10 @@ export class TunnelMonitor {
   #recheck(ifname: string, owners: readonly number[]): void {
     if (this.#isClosed) return;
     for (const delay of RECHECK_DELAYS_MS) {
+      this.#rechecks++;
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
+        this.#rechecks--;
         for (const owner of owners) this.#trigger(owner, ifname);
       }, delay);
       this.#timers.add(timer);
@@ -133,7 +137,7 @@ export class TunnelMonitor {
   /** @param ifname of the networks that are meant; absent: all of the owner's */
   #trigger(owner: number, ifname?: string): void {
     if (this.#isClosed) return;
-    this.#scopes.set(owner, [...(this.#scopes.get(owner) ?? []), ifname]);
+    this.#scopes.set(owner, (this.#scopes.get(owner) ?? new Set()).add(ifname));
     const runner = this.#runners.get(owner) ?? new Coalescer(() => this.#check(owner));
     this.#runners.set(owner, runner);
     runner.trigger();
@@ -161,15 +165,14 @@ export class TunnelMonitor {
   }
 
   async #reconcileAll(owner: number): Promise<void> {
-    const asked = this.#scopes.get(owner) ?? [];
+    const { store } = this.#parts;
+    const asked = this.#scopes.get(owner);
     this.#scopes.delete(owner);
     const isAsked = ({ mode }: Network): boolean =>
-      asked.includes(undefined) || (mode.kind === 'ifname' && asked.includes(mode.ifname));
-    for (const network of this.#parts.store.networksOf(owner).filter(isAsked)) {
+      asked?.has(undefined) === true || (mode.kind === 'ifname' && asked?.has(mode.ifname) === true);
+    for (const network of store.networksOf(owner).filter(isAsked)) {
       if (this.#isClosed) return;
-      const endpoints = this.#parts.store
-        .networkEndpoints(network.id)
-        .filter(({ state }) => state === 'joined');
+      const endpoints = store.networkEndpoints(network.id).filter(({ state }) => state === 'joined');
       if (endpoints.length === 0) continue;
       try {
         await this.#reconcile(network, endpoints);
@@ -178,6 +181,8 @@ export class TunnelMonitor {
         // The next check tries again; a name that does not resolve leaves the tunnel as it is.
         const text = messageOf(err);
         if (this.#lastLogged.get(network.id) === text) continue;
+        // wg-quick(8) makes an interface and configures it then.
+        if (errorCode(err) === NOT_READY && this.#rechecks > 0) continue;
         this.#lastLogged.set(network.id, text);
         this.#parts.log.warn({ network: shortId(network.id) }, text);
       }
@@ -226,10 +231,8 @@ export class TunnelMonitor {
       try {
         const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
         const view = { peer, changed, sessionLost, presharedKey, isJoined };
-        await this.#inShare(network.owner, async () => {
-          const isFound = await this.#tunnels.reconcile(network, endpoint, view);
-          if (isFound) this.#sessionLost.delete(endpoint.id);
-        });
+        const look = (): Promise<boolean> => this.#tunnels.reconcile(network, endpoint, view);
+        if (await this.#inShare(network.owner, look)) this.#sessionLost.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
       }
@@ -241,7 +244,7 @@ export class TunnelMonitor {
   }
 
   /** What is in a user's containers, and in his lists of mounts on the way there, takes as long as he likes. */
-  #inShare(owner: number, work: () => Promise<void>): Promise<void> {
+  #inShare<T>(owner: number, work: () => Promise<T>): Promise<T> {
     return owner === 0 ? work() : this.#share.run(owner, work);
   }
 }

@@ -58,7 +58,9 @@ const MIGRATIONS: readonly Migration[] = [
   },
   {
     name: 'migrations/0003.sql',
-    sql: `ALTER TABLE client ADD COLUMN pending INTEGER NOT NULL DEFAULT 0`,
+    sql: `
+      ALTER TABLE client ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+      CREATE INDEX client_pending ON client(state) WHERE pending <> 0;`,
   },
 ];
 

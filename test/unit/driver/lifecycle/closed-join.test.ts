@@ -129,6 +129,21 @@ test('without a key it is not ready, and a key that comes later completes it', a
   assert.deepEqual(early.own, [`${publicKey(HOST_KEY)}`]);
 });
 
+const unready = (early: Early): number =>
+  early.world.lines.filter(line => / warning the WireGuard interface wg0 .* network=n0/.test(line)).length;
+
+test('an interface that is just being made is no warning, one that stays without a key is', async () => {
+  const early = await Early.network();
+  await early.join('e1', '10.0.0.2');
+  early.world.kernel.addDevice('wg0', { listenPort: 51820 });
+  early.monitor.linkChanged('wg0');
+  await sleep(700);
+  assert.equal(unready(early), 0);
+  await sleep(1_000);
+  assert.equal(unready(early), 1);
+  early.monitor.close();
+});
+
 test('another daemon completes what one left that ended meanwhile', async () => {
   const early = await Early.network();
   await early.join('e1', '10.0.0.2');
