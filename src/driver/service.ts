@@ -15,6 +15,8 @@ import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
+import { InterfaceLooks } from './lifecycle/interface-looks.js';
+import { LostEndpoints } from './lifecycle/lost-endpoints.js';
 import { Recovery } from './lifecycle/recovery.js';
 import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
@@ -78,25 +80,43 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const host = new HostInterface({ wg, store, queue });
   const links = { rt, wg, host, reaper, namespaces, fullTunnels };
   const teardown = new Teardown({ store, host, reaper, namespaces, fullTunnels, queue, log });
-  const driver = new Driver({ store, ...links, teardown, resolver, queue, log, rootlessIfnames });
   const share = new LoopShare(REST_OF_CALLS);
+  const monitor = new TunnelMonitor({ store, host, namespaces, resolver, queue, log, share });
+  const joinedClosed = (ifname: string): void => monitor.linkChanged(ifname);
+  const driver = new Driver({
+    store,
+    ...links,
+    teardown,
+    resolver,
+    queue,
+    log,
+    rootlessIfnames,
+    joinedClosed,
+  });
+  const tunnels = new ContainerTunnels({ namespaces, log });
+  const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
+  const recovery = new Recovery({ store, rt, driver, teardown, lost, log, rootlessIfnames });
+  const comparer = recovery.comparer(docker, 0);
   const calls = new CallCounts();
-  await socket.listen(createPlugin(driver, 0, log, { share, calls }));
+  await socket.listen(createPlugin(driver, 0, log, { share, calls, cutShort: () => comparer.soon() }));
   log.info({ database: options.database || 'in memory' }, 'listening for Docker');
 
-  const recovery = new Recovery({ store, rt, driver, teardown, log, rootlessIfnames });
-  const monitor = new TunnelMonitor({ store, wg, host, namespaces, resolver, queue, log, share });
+  const linkLeft = (name: string): void => {
+    fullTunnels.linkLeft(name);
+    monitor.linkLeft(name);
+  };
   const watch = watchLinks((link, present) =>
-    present ? monitor.linkChanged(link.name) : fullTunnels.linkLeft(link.name),
+    present ? monitor.linkChanged(link.name) : linkLeft(link.name),
   );
   const labels = options.labels ? new UserLabels(log) : undefined;
+  const looks = new InterfaceLooks({ store, wg, log, changed: ifname => monitor.triggerAt(ifname) });
   const rootless = users
     ? new RootlessSockets({ hosts, driver, recovery, labels, log, share, calls })
     : undefined;
   const readings = new TunnelReadings({
     store,
     wg,
-    tunnels: new ContainerTunnels({ namespaces, log }),
+    tunnels,
     share,
   });
   const names = new DockerNames(ids => docker.names(ids));
@@ -107,8 +127,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
+      looks.start();
       // Without the stream, once is better than never.
-      const compare = (): void => void recovery.compare(docker, 0);
+      const compare = (): void => comparer.now();
       const forbidden = (err: unknown): void => {
         log.error(`${messageOf(err)}; until then networks are compared with Docker's once, now`);
         compare();
@@ -119,6 +140,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     async close() {
       docker.close();
       watch.close();
+      looks.close();
       monitor.close();
       fullTunnels.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];

@@ -32,7 +32,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/driver/tunnel/link-reaper.ts': 'ReapedLink',
   'src/driver/tunnel/poller.ts': 'pauseMs',
   'src/driver/tunnel/remote-peer.ts': 'planHostPeer',
-  'src/driver/users/quotas.ts': 'MAX_ENDPOINTS MAX_NETWORKS',
+  'src/driver/users/quotas.ts': 'MAX_NETWORKS',
   'src/driver/users/user-paths.ts': 'IN_MEMORY',
   'src/labels/controller/work-queue.ts': 'withFailure',
   'src/labels/discovery/docker-view.ts': 'DockerEndpoint',

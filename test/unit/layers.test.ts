@@ -149,6 +149,7 @@ const PURE_FILES: readonly string[] = [
   'src/netlink/route/policy-rule.ts',
   'src/netlink/route/route.ts',
   'src/netlink/trace.ts',
+  'src/netlink/wireguard/configuration-digest.ts',
   'src/netlink/wireguard/decode.ts',
   'src/netlink/wireguard/device.ts',
   'src/netlink/wireguard/encode.ts',

@@ -18,7 +18,7 @@ export const LINK_CHECKS: readonly Check[] = [
           ? []
           : [
               {
-                what: `network ${plain(name, NAME_MAX)} joins ${why} (dwgd.ifname), so no container starts on it`,
+                what: `network ${plain(name, NAME_MAX)} joins ${why} (dwgd.ifname), so ${links.has(ifname!) ? 'no container starts on it' : 'tunnels of its containers are closed'}`,
                 remedy: `bring it up (wg-quick up ${plain(ifname!, NAME_MAX)}), or make the network again with the right name`,
               },
             ];

@@ -7,11 +7,14 @@ import { DecodeError } from '../../base/errors.js';
 import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
 import { DockerApi, isForbidden, type UserDocker } from '../../docker/api-client.js';
 import type { DockerHost } from '../../docker/docker-host.js';
+import { PATH_MAX } from '../spec/model.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
 import { type Names, readNames } from './docker-names.js';
 
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
 const TIMEOUT_MS = 30_000;
+/** How long it may take to describe one container. */
+const SANDBOX_TIMEOUT_MS = 5_000;
 /** How long all answers about the networks may take together, in milliseconds. */
 const TOTAL_TIMEOUT_MS = 120_000;
 /** How many networks are inspected concurrently. */
@@ -26,8 +29,17 @@ export interface DockerNetwork {
   readonly options: ReadonlyMap<string, string>;
   readonly ipv4: readonly IPAMData[];
   readonly ipv6: readonly IPAMData[];
-  /** Of the containers that are attached now. */
-  readonly endpointIds: ReadonlySet<string>;
+  /** Of the containers that are attached now, by the endpoints' ids. */
+  readonly endpoints: ReadonlyMap<string, AttachedContainer>;
+}
+
+/** A container on a network as Docker describes it: nothing of it is checked but that it is text. */
+export interface AttachedContainer {
+  /** Not the container's while it is being attached. */
+  readonly id: string;
+  /** CIDR texts. */
+  readonly ipv4?: string;
+  readonly ipv6?: string;
 }
 
 /** What a watcher of Docker is told. */
@@ -86,6 +98,19 @@ export class DockerClient {
       this.#get('/containers/json', TIMEOUT_MS, { filters: { network: ids } }),
     ]);
     return readNames(networks, containers);
+  }
+
+  /**
+   * The path of a container's network namespace; undefined where it has none.
+   * @throws Error when Docker does not answer, as while it starts or stops that container
+   */
+  async sandboxKey(containerId: string): Promise<string | undefined> {
+    if (!isId(containerId)) return undefined;
+    const container = objectOf(await this.#get(`/containers/${containerId}/json`, SANDBOX_TIMEOUT_MS));
+    const { SandboxKey } = objectOf(container.NetworkSettings ?? {});
+    return typeof SandboxKey === 'string' && SandboxKey.startsWith('/') && SandboxKey.length < PATH_MAX
+      ? SandboxKey
+      : undefined;
   }
 
   /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */
@@ -157,13 +182,21 @@ export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
     if (typeof value !== 'string') throw new DecodeError('Docker describes an option that is no text');
     return [name, value] as const;
   });
-  const endpoints = Object.values(objectOf(Containers ?? {})).map(entry => objectOf(entry).EndpointID);
+  const endpoints = Object.entries(objectOf(Containers ?? {})).flatMap(
+    ([container, entry]): [string, AttachedContainer][] => {
+      const { EndpointID, IPv4Address, IPv6Address } = objectOf(entry);
+      if (typeof EndpointID !== 'string') return [];
+      const ipv4 = typeof IPv4Address === 'string' && IPv4Address !== '' && { ipv4: IPv4Address };
+      const ipv6 = typeof IPv6Address === 'string' && IPv6Address !== '' && { ipv6: IPv6Address };
+      return [[EndpointID, { id: container, ...ipv4, ...ipv6 }]];
+    },
+  );
   return {
     id,
     options: new Map(options),
     ipv4: pools.filter(({ Pool }) => !Pool.includes(':')),
     ipv6: pools.filter(({ Pool }) => Pool.includes(':')),
-    endpointIds: new Set(endpoints.filter(endpoint => typeof endpoint === 'string')),
+    endpoints: new Map(endpoints),
   };
 }
 

@@ -27,7 +27,7 @@ import { linkName, planAddresses, planJoin, planPools, planResponse } from '../t
 import type { LinkReaper } from '../tunnel/link-reaper.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { planContainerPeer } from '../tunnel/peers.js';
-import { findRemotePeer } from '../tunnel/remote-peer.js';
+import { findFarEnd } from '../tunnel/remote-peer.js';
 import { Rollback } from '../tunnel/rollback.js';
 import { readPresharedKey, readPrivateKey, readSeed } from '../tunnel/secrets.js';
 import { refuseClosedInterface } from '../users/interface-access.js';
@@ -54,6 +54,8 @@ interface DriverParts {
   readonly log: Log;
   /** The interfaces of the host that containers of users other than root may join. */
   readonly rootlessIfnames: ReadonlySet<string>;
+  /** A container has joined although an interface of the host is not ready, or was not until now. */
+  readonly joinedClosed?: (ifname: string) => void;
 }
 
 export class Driver {
@@ -144,7 +146,10 @@ export class Driver {
     }
   }
 
-  /** Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. */
+  /**
+   * Makes the link, configures it, and makes the container a peer of the host's interface; all or nothing. Where that
+   * interface is not ready, neither end gets a peer, and nothing leaves by the link until the tunnel monitor completes it.
+   */
   join(request: JoinRequest, owner: number): Promise<JoinResponse> {
     return this.#parts.queue.run(request.EndpointID, async () => {
       const { store, host, teardown, resolver, fullTunnels, log } = this.#parts;
@@ -160,15 +165,15 @@ export class Driver {
 
       const privateKey = await readPrivateKey(network, known);
       const presharedKey = await readPresharedKey(network);
-      const device = network.mode.kind === 'ifname' ? await host.read(network.mode.ifname) : undefined;
-      const peer = await findRemotePeer(network, device, resolver);
+      const { device, peer, closed } = await findFarEnd(network, host, resolver);
       const mtu = network.mtu ?? (await this.#links.mtu(device, peer));
       const plan = planJoin({ network, endpoint: known, privateKey, presharedKey, peer, mtu });
 
       await teardown.dropPeer(network, known);
       const undo = new Rollback();
       const before: Endpoint = { ...withoutPeer(known), state: 'created' };
-      let endpoint: Endpoint = { ...before, state: 'joining', sandboxKey: request.SandboxKey };
+      const { SandboxKey: sandboxKey } = request;
+      let endpoint: Endpoint = { ...before, state: 'joining', sandboxKey, ...(closed && { pending: true }) };
       store.putEndpoint(endpoint);
       undo.add('the record', () => store.putEndpoint(before));
       try {
@@ -176,11 +181,13 @@ export class Driver {
         fullTunnels.enter(network, endpoint);
         const key = await this.#links.make(plan.link, plan.device, owner, undo);
         endpoint = { ...endpoint, publicKey: key };
-        if (device) {
+        const claim = { endpoint, owner, peer: planContainerPeer(endpoint, key, presharedKey) };
+        if (closed) host.refuseRival(closed.ifname, claim);
+        else if (device) {
           // Recorded before the kernel is touched, so that the end of another endpoint does not remove this peer.
           store.putEndpoint(endpoint);
-          const peer = planContainerPeer(endpoint, key, presharedKey);
-          await host.addPeer(device.name, { endpoint, owner, peer }, prior => {
+          await host.addPeer(device.name, claim, prior => {
+            if (!prior) return;
             endpoint = { ...endpoint, priorPeer: prior };
             store.putEndpoint(endpoint);
           });
@@ -194,6 +201,10 @@ export class Driver {
       }
       fullTunnels.follow(network, endpoint);
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
+      if (closed) {
+        log.warn({ endpoint: shortId(known.id) }, `the tunnel of a container is closed: ${closed.why}`);
+        this.#parts.joinedClosed?.(closed.ifname);
+      }
       return plan.response;
     });
   }

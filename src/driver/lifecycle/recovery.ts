@@ -2,6 +2,7 @@
 // finishes or undoes. Not here: live tunnels (tunnel-monitor.ts).
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Coalescer } from '../../base/coalescer.js';
 import { errorCode, messageOf } from '../../base/errors.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
@@ -15,6 +16,7 @@ import { closedInterface, refuseClosedInterface } from '../users/interface-acces
 import { checkNetworkQuota } from '../users/quotas.js';
 import type { DockerClient, DockerNetwork } from './docker-networks.js';
 import type { Driver } from './driver.js';
+import type { LostEndpoints } from './lost-endpoints.js';
 import type { Teardown } from './teardown.js';
 
 interface RecoveryParts {
@@ -23,12 +25,24 @@ interface RecoveryParts {
   readonly driver: Driver;
   readonly teardown: Teardown;
   readonly log: Log;
+  /** What learns again the endpoints that the store does not have. */
+  readonly lost?: LostEndpoints;
   /** As the driver has it. */
   readonly rootlessIfnames: ReadonlySet<string>;
 }
 
 /** What Docker does not list twice, this far apart, is gone; a single listing may coincide with a container's start. */
 const SECOND_PASS_MS = 3_000;
+
+/** How long Docker may take to forget what a call that was cut short was about, in milliseconds. */
+const CALM_MS = 2_000;
+
+/** Asks for comparisons with one Docker. */
+interface Comparer {
+  now(): void;
+  /** When a call was cut short: as soon as Docker has drawn its conclusions. */
+  soon(): void;
+}
 
 /** What the store has for one Docker, and that Docker does not list. */
 interface Missing {
@@ -99,6 +113,16 @@ export class Recovery {
     }
   }
 
+  /** What has a Docker compared, one comparison at a time, however often it is asked. */
+  comparer(docker: DockerClient, owner: number): Comparer {
+    const comparing = new Coalescer(() => this.compare(docker, owner));
+    const calming = new Coalescer(async () => {
+      await this.#wait(CALM_MS);
+      comparing.trigger();
+    });
+    return { now: () => comparing.trigger(), soon: () => calming.trigger() };
+  }
+
   /** Brings the store to what a Docker says: its networks adopted, and what it does not know any more taken away. */
   compare(docker: DockerClient, owner: number): Promise<void> {
     return onBehalfOf(owner, () => this.#compare(docker, owner));
@@ -111,6 +135,7 @@ export class Recovery {
     try {
       const first = await docker.networks();
       this.#adopt(first, owner);
+      await this.#parts.lost?.learn(docker, first, owner);
       const suspects = this.#missing(first, owner);
       if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
       await this.#wait(SECOND_PASS_MS);
@@ -164,7 +189,7 @@ export class Recovery {
         .networkEndpoints(id)
         .filter(
           ({ id: endpoint, state }) =>
-            state !== 'deleting' && known.get(id)?.endpointIds.has(endpoint) === false,
+            state !== 'deleting' && known.get(id)?.endpoints.has(endpoint) === false,
         ),
     );
     return { networks: new Set(gone), endpoints: new Set(left.map(({ id }) => id)) };

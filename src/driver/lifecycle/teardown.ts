@@ -77,7 +77,7 @@ export class Teardown {
 
   /** Takes the container's peer off the host's interface, where it may have one. */
   async dropPeer(network: Network, endpoint: Endpoint): Promise<void> {
-    if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint)) return;
+    if (network.mode.kind !== 'ifname' || !mayHavePeer(endpoint) || endpoint.pending) return;
     const key = endpoint.publicKey ?? (await this.#derivePublicKey(network, endpoint));
     if (key) await this.#parts.host.removePeer(network.mode.ifname, key, endpoint);
   }

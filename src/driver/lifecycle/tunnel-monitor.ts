@@ -1,16 +1,14 @@
 // Keeps live tunnels up to date between Docker's calls: a host interface that was recreated, or changed its key or
 // port, and endpoint names that resolve to another address. Observes everything, compares, changes what differs. Not
-// here: decisions (driver/tunnel/peers.ts), the inside of containers (driver/tunnel/container-tunnels.ts), what a crash
-// left behind (recovery.ts).
+// here: decisions (driver/tunnel/peers.ts), peers of the host's interface (host-peers.ts), the inside of containers
+// (driver/tunnel/container-tunnels.ts), what a crash left behind (recovery.ts).
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
-import { isNotFound, messageOf } from '../../base/errors.js';
+import { errorCode, messageOf } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
-import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
-import type { SecretKey } from '../../netlink/wireguard/key.js';
 import { isNamed } from '../spec/host-port.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
@@ -19,14 +17,13 @@ import { ContainerTunnels } from '../tunnel/container-tunnels.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
 import type { HostInterface } from '../tunnel/host-interface.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
-import { isMissing, planContainerPeer } from '../tunnel/peers.js';
-import { findRemotePeer, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
+import { findRemotePeer, NOT_READY, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
+import { HostPeers } from './host-peers.js';
 
 interface TunnelMonitorParts {
   readonly store: Store;
-  readonly wg: WgCtrl;
   readonly host: HostInterface;
   readonly namespaces: LinkNamespaces;
   readonly resolver: EndpointResolver;
@@ -37,7 +34,7 @@ interface TunnelMonitorParts {
   readonly share?: LoopShare;
 }
 
-/** The interval of the periodic check, that of reresolve-dns in wireguard-tools. */
+/** As reresolve-dns in wireguard-tools has it. */
 const PERIOD_MS = 30_000;
 /** `wg setconf` and `wg set` cause no event, so a link event is followed by further checks until wg-quick(8) is done. */
 const RECHECK_DELAYS_MS = [0, 150, 500, 1_500];
@@ -45,21 +42,27 @@ const RECHECK_DELAYS_MS = [0, 150, 500, 1_500];
 export class TunnelMonitor {
   readonly #parts: TunnelMonitorParts;
   readonly #tunnels: ContainerTunnels;
+  readonly #peers: HostPeers;
   readonly #share: LoopShare;
   readonly #timers = new Set<NodeJS.Timeout>();
   /** What each network's peer was at the last check. */
   readonly #last = new Map<string, RemotePeer>();
-  /** Endpoints that were made peers again: their containers still hold a session that the other end does not. */
+  /** Endpoints that were made peers: their containers hold no session, or one that the other end does not. */
   readonly #sessionLost = new Set<string>();
   /** What was last logged of a network that cannot be kept up to date: each thing once. */
   readonly #lastLogged = new Map<string, string>();
   /** One runner for each user, so that one user's unresolvable names delay nobody else, least of all root. */
   readonly #runners = new Map<number, Coalescer>();
+  /** By owner: the interfaces whose networks the next check is asked for; undefined among them: all networks. */
+  readonly #scopes = new Map<number, Set<string | undefined>>();
+  /** How many further checks will come by themselves, soon. */
+  #rechecks = 0;
   #isClosed = false;
 
   constructor(parts: TunnelMonitorParts) {
     this.#parts = parts;
     this.#tunnels = new ContainerTunnels(parts);
+    this.#peers = new HostPeers(parts);
     this.#share = parts.share ?? new LoopShare(REST_OF_CALLS);
   }
 
@@ -80,14 +83,38 @@ export class TunnelMonitor {
   linkChanged(name: string): void {
     this.#reporting(() => {
       const owners = this.#parts.store.ownersAt(name);
-      if (owners.length === 0) return;
-      for (const delay of RECHECK_DELAYS_MS) {
-        const timer = setTimeout(() => {
-          this.#timers.delete(timer);
-          for (const owner of owners) this.#trigger(owner);
-        }, delay);
-        this.#timers.add(timer);
+      if (owners.length > 0) this.#recheck(name, owners);
+    });
+  }
+
+  /** A link has left the host's namespace: where Docker has moved it into a container, that one can be completed. */
+  linkLeft(name: string): void {
+    this.#reporting(() => {
+      for (const id of this.#sessionLost) {
+        const endpoint = this.#parts.store.endpoint(id);
+        const network = endpoint?.ifname === name ? this.#parts.store.network(endpoint.networkId) : undefined;
+        if (network?.mode.kind === 'ifname') this.#recheck(network.mode.ifname, [network.owner]);
       }
+    });
+  }
+
+  #recheck(ifname: string, owners: readonly number[]): void {
+    if (this.#isClosed) return;
+    for (const delay of RECHECK_DELAYS_MS) {
+      this.#rechecks++;
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        this.#rechecks--;
+        for (const owner of owners) this.#trigger(owner, ifname);
+      }, delay);
+      this.#timers.add(timer);
+    }
+  }
+
+  /** Asks for a check of the networks of an interface of the host, which has been changed. */
+  triggerAt(ifname: string): void {
+    this.#reporting(() => {
+      for (const owner of this.#parts.store.ownersAt(ifname)) this.#trigger(owner, ifname);
     });
   }
 
@@ -107,8 +134,10 @@ export class TunnelMonitor {
     await Promise.all([...this.#runners.values()].map(runner => runner.idle()));
   }
 
-  #trigger(owner: number): void {
+  /** @param ifname of the networks that are meant; absent: all of the owner's */
+  #trigger(owner: number, ifname?: string): void {
     if (this.#isClosed) return;
+    this.#scopes.set(owner, (this.#scopes.get(owner) ?? new Set()).add(ifname));
     const runner = this.#runners.get(owner) ?? new Coalescer(() => this.#check(owner));
     this.#runners.set(owner, runner);
     runner.trigger();
@@ -136,11 +165,14 @@ export class TunnelMonitor {
   }
 
   async #reconcileAll(owner: number): Promise<void> {
-    for (const network of this.#parts.store.networksOf(owner)) {
+    const { store } = this.#parts;
+    const asked = this.#scopes.get(owner);
+    this.#scopes.delete(owner);
+    const isAsked = ({ mode }: Network): boolean =>
+      asked?.has(undefined) === true || (mode.kind === 'ifname' && asked?.has(mode.ifname) === true);
+    for (const network of store.networksOf(owner).filter(isAsked)) {
       if (this.#isClosed) return;
-      const endpoints = this.#parts.store
-        .networkEndpoints(network.id)
-        .filter(({ state }) => state === 'joined');
+      const endpoints = store.networkEndpoints(network.id).filter(({ state }) => state === 'joined');
       if (endpoints.length === 0) continue;
       try {
         await this.#reconcile(network, endpoints);
@@ -149,6 +181,8 @@ export class TunnelMonitor {
         // The next check tries again; a name that does not resolve leaves the tunnel as it is.
         const text = messageOf(err);
         if (this.#lastLogged.get(network.id) === text) continue;
+        // wg-quick(8) makes an interface and configures it then.
+        if (errorCode(err) === NOT_READY && this.#rechecks > 0) continue;
         this.#lastLogged.set(network.id, text);
         this.#parts.log.warn({ network: shortId(network.id) }, text);
       }
@@ -164,7 +198,9 @@ export class TunnelMonitor {
       this.#lastLogged.delete(id);
     }
     for (const id of this.#sessionLost) if (!store.endpoint(id)) this.#sessionLost.delete(id);
-    this.#tunnels.forget(id => store.endpoint(id)?.state !== 'joined');
+    const isGone = (id: string): boolean => store.endpoint(id)?.state !== 'joined';
+    this.#tunnels.forget(isGone);
+    this.#peers.forget(isGone);
   }
 
   async #reconcile(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
@@ -173,9 +209,13 @@ export class TunnelMonitor {
     const { mode } = network;
     let device: WgDevice | undefined;
     if (mode.kind === 'ifname') {
-      device = await this.#observe(mode.ifname);
+      device = await this.#parts.host.find(mode.ifname);
       if (!device) return;
-      await this.#restorePeers(device, endpoints, presharedKey, network.owner);
+      const restored = await this.#peers.restore(network, device, endpoints, presharedKey);
+      for (const id of restored) this.#sessionLost.add(id);
+      // Where Docker has not moved a link into its container yet, that one cannot be completed now.
+      if (endpoints.some(({ id, pending }) => pending && restored.includes(id)))
+        this.#recheck(mode.ifname, [network.owner]);
     }
     const peer = await findRemotePeer(network, device, resolver);
     const last = this.#last.get(network.id);
@@ -185,12 +225,14 @@ export class TunnelMonitor {
     let failure: unknown;
     for (const endpoint of endpoints) {
       const sessionLost = this.#sessionLost.has(endpoint.id);
+      // As long as it is no peer, its own end stays closed.
+      if (endpoint.pending && !sessionLost) continue;
       if (!all && !sessionLost && this.#tunnels.hasFound(endpoint.id)) continue;
       try {
         const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
         const view = { peer, changed, sessionLost, presharedKey, isJoined };
-        await this.#inShare(network.owner, () => this.#tunnels.reconcile(network, endpoint, view));
-        this.#sessionLost.delete(endpoint.id);
+        const look = (): Promise<boolean> => this.#tunnels.reconcile(network, endpoint, view);
+        if (await this.#inShare(network.owner, look)) this.#sessionLost.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
       }
@@ -202,49 +244,7 @@ export class TunnelMonitor {
   }
 
   /** What is in a user's containers, and in his lists of mounts on the way there, takes as long as he likes. */
-  #inShare(owner: number, work: () => Promise<void>): Promise<void> {
+  #inShare<T>(owner: number, work: () => Promise<T>): Promise<T> {
     return owner === 0 ? work() : this.#share.run(owner, work);
-  }
-
-  /** The host's interface; undefined while it is gone. */
-  async #observe(ifname: string): Promise<WgDevice | undefined> {
-    try {
-      return await this.#parts.wg.device(ifname);
-    } catch (err) {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    }
-  }
-
-  /** Makes containers peers again that are none any more. */
-  async #restorePeers(
-    device: WgDevice,
-    endpoints: readonly Endpoint[],
-    presharedKey: SecretKey | undefined,
-    owner: number,
-  ): Promise<void> {
-    const { store, host, queue, log } = this.#parts;
-    const wanted = endpoints.flatMap(endpoint =>
-      endpoint.publicKey
-        ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
-        : [],
-    );
-    let restored = 0;
-    for (const { endpoint, peer } of wanted.filter(({ peer }) => isMissing(device, peer))) {
-      // Not during Leave, nor after it.
-      await queue.run(endpoint.id, async () => {
-        if (store.endpoint(endpoint.id)?.state !== 'joined') return;
-        try {
-          await host.addPeer(device.name, { endpoint, owner, peer }, () => undefined);
-          this.#sessionLost.add(endpoint.id);
-          restored++;
-        } catch (err) {
-          log.warn({ endpoint: shortId(endpoint.id) }, messageOf(err));
-        }
-      });
-      // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
-      await nextTurn();
-    }
-    if (restored > 0) log.info({ link: device.name, peers: restored }, 'restored the peers of an interface');
   }
 }

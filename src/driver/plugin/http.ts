@@ -40,6 +40,8 @@ interface PluginParts {
   readonly share?: LoopShare;
   /** Is told of each call that was answered. */
   readonly calls?: CallCounts | undefined;
+  /** A call has come again without what it said: what it had begun may be left. */
+  readonly cutShort?: (() => void) | undefined;
 }
 
 type Method = (driver: Driver, body: unknown, owner: number) => Promise<object>;
@@ -80,6 +82,17 @@ const METHODS: Readonly<Record<string, Method>> = {
   'NetworkDriver.DiscoverDelete': none,
 };
 
+const STARTED_AGAIN =
+  'start the container again (docker start), or connect it again (docker network connect)';
+/** What a user does about a call that was cut short. Of what Docker takes away, the rest goes by itself. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  'NetworkDriver.CreateNetwork': 'create the network again',
+  'NetworkDriver.CreateEndpoint': STARTED_AGAIN,
+  'NetworkDriver.Join': STARTED_AGAIN,
+  'NetworkDriver.EndpointOperInfo': STARTED_AGAIN,
+};
+const NO_REMEDY = 'dwgd takes away what is left, within seconds';
+
 /** The calls that Docker sends without a body. */
 const BODILESS = new Set(['Plugin.Activate', 'NetworkDriver.GetCapabilities']);
 
@@ -91,7 +104,7 @@ export function createPlugin(
   driver: Driver,
   owner: number,
   log: Log,
-  { share = new LoopShare(REST_OF_CALLS), calls: counts = new CallCounts() }: PluginParts = {},
+  { share = new LoopShare(REST_OF_CALLS), calls: counts = new CallCounts(), cutShort }: PluginParts = {},
 ): RequestListener {
   // The router without an app: an app changes the prototype of every request, which deoptimises V8's inline caches and
   // doubles the time of a call.
@@ -102,8 +115,14 @@ export function createPlugin(
   const calls = new Calls(maxCalls);
   for (const [name, method] of Object.entries(METHODS)) {
     // To read the body is a part of the work: it may be JSON of any shape.
-    const begin = async (text: unknown): Promise<object> =>
-      method(driver, BODILESS.has(name) ? {} : readBody(text, owner), owner);
+    const begin = async (text: unknown): Promise<object> => {
+      if (BODILESS.has(name)) return method(driver, {}, owner);
+      if (typeof text !== 'string' || text === '') {
+        cutShort?.();
+        throw refuseRepeated(name);
+      }
+      return method(driver, readBody(text, owner), owner);
+    };
     const run = (text: unknown): Promise<object> =>
       calls.run(() => (owner === 0 ? begin(text) : share.run(owner, () => begin(text))));
     const handle = handler(name, run, log, counts);
@@ -150,9 +169,14 @@ function handler(
   };
 }
 
-function readBody(text: unknown, owner: number): unknown {
-  // After a broken connection Docker sends its call again without the body, and would take {} for a success.
-  if (typeof text !== 'string' || text === '') throw new UserError('the request has no body');
+/** After a broken connection Docker sends its call again without the body, and would take {} for a success. */
+function refuseRepeated(name: string): UserError {
+  return new UserError(
+    `the request has no body: dwgd was ended or restarted during this call, and Docker repeats it without what it said: ${REMEDIES[name] ?? NO_REMEDY}`,
+  );
+}
+
+function readBody(text: string, owner: number): unknown {
   try {
     return owner === 0 ? JSON.parse(text) : parseUserJson(text);
   } catch {

@@ -128,7 +128,8 @@ export class RootlessSockets {
     const { hosts, driver, recovery, labels, log, share, calls } = this.#parts;
     const folder = hosts.within(host.uid, openFolder);
     const path = `/proc/self/fd/${folder}/${SOCKET_NAME}`;
-    const app = createPlugin(driver, host.uid, log, { share, calls });
+    const cutShort = (): void => comparer.soon();
+    const app = createPlugin(driver, host.uid, log, { share, calls, cutShort });
     const server = new UserServer(app, host.uid, { share, log });
     try {
       // All of it is done as the user: the path may lead to a folder that only root can write.
@@ -146,12 +147,11 @@ export class RootlessSockets {
     );
     this.#served.set(host.uid, { host, server, docker, folder });
     log.info({ user: host.uid, pid: host.pid }, 'serving a rootless Docker');
-    // At most one at a time for each user, however often their Docker restarts.
-    const comparing = new Coalescer(() => recovery.compare(docker, host.uid));
+    const comparer = recovery.comparer(docker, host.uid);
     const looking = labels && new Coalescer(() => labels.check(docker, host.uid));
     void docker.watch({
       up: () => {
-        comparing.trigger();
+        comparer.now();
         looking?.trigger();
       },
       ...(looking && { started: () => looking.trigger() }),

@@ -86,6 +86,11 @@ export interface Endpoint {
   /** The container's own; known from Join on, absent on one taken over from the original's database. */
   readonly publicKey?: Key;
   readonly priorPeer?: PriorPeer;
+  /**
+   * Joined while the host's interface could not be: neither end has the other as a peer yet, and a peer of its key on that
+   * interface is somebody else's.
+   */
+  readonly pending?: true;
 }
 
 /** The address that the key derives from: the IPv4 one, or the IPv6 one where there is no other. */
@@ -101,7 +106,12 @@ export function mayHavePeer({ state }: Endpoint): boolean {
 }
 
 /** The endpoint without the fields of one that has a peer. */
-export function withoutPeer({ publicKey: _key, priorPeer: _prior, ...endpoint }: Endpoint): Endpoint {
+export function withoutPeer({
+  publicKey: _key,
+  priorPeer: _prior,
+  pending: _pending,
+  ...endpoint
+}: Endpoint): Endpoint {
   return endpoint;
 }
 

@@ -17,6 +17,7 @@ export interface ClientRow {
   readonly sandbox_key: string | null;
   readonly pubkey: Buffer | null;
   readonly prior_peer: string | null;
+  readonly pending: number;
 }
 
 export const CLIENT_COLUMNS = [
@@ -29,11 +30,12 @@ export const CLIENT_COLUMNS = [
   'sandbox_key',
   'pubkey',
   'prior_peer',
+  'pending',
 ] satisfies (keyof ClientRow)[];
 
-const CLIENT_TYPES: Partial<Record<keyof ClientRow, 'string'>> = {
+const CLIENT_TYPES: Partial<Record<keyof ClientRow, 'string' | 'number'>> = {
   ...{ id: 'string', network_id: 'string', ip: 'string', ipv6: 'string', ifname: 'string' },
-  ...{ state: 'string', sandbox_key: 'string', prior_peer: 'string' },
+  ...{ state: 'string', sandbox_key: 'string', prior_peer: 'string', pending: 'number' },
 };
 const STATES: readonly EndpointState[] = ['created', 'joining', 'joined', 'left', 'deleting'];
 
@@ -48,6 +50,7 @@ export function clientRow(endpoint: Endpoint): ClientRow {
     sandbox_key: endpoint.sandboxKey ?? null,
     pubkey: endpoint.publicKey?.bytes ?? null,
     prior_peer: endpoint.priorPeer ? writePriorPeer(endpoint.priorPeer) : null,
+    pending: endpoint.pending ? 1 : 0,
   };
 }
 
@@ -76,6 +79,7 @@ export function readClientRow(row: ClientRow): Endpoint {
     ...(row.sandbox_key !== null && { sandboxKey: row.sandbox_key }),
     ...(row.pubkey !== null && { publicKey: new Key(readKey(row.pubkey, 'pubkey')) }),
     ...(row.prior_peer !== null && { priorPeer: readPriorPeer(row.prior_peer) }),
+    ...(row.pending !== 0 && { pending: true as const }),
   };
 }
 

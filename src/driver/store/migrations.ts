@@ -56,6 +56,12 @@ const MIGRATIONS: readonly Migration[] = [
         WHERE network_id IS NULL OR network_id NOT IN (SELECT id FROM network);
       CREATE INDEX client_network ON client(network_id);`,
   },
+  {
+    name: 'migrations/0003.sql',
+    sql: `
+      ALTER TABLE client ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+      CREATE INDEX client_pending ON client(state) WHERE pending <> 0;`,
+  },
 ];
 
 /**

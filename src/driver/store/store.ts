@@ -107,6 +107,16 @@ export class Store {
     return this.#interfaces.get(ifname) ?? [];
   }
 
+  /** The interfaces of the host that containers are peers of now. */
+  interfacesInUse(): string[] {
+    return this.#prepare(IN_USE).pluck().all() as string[];
+  }
+
+  /** Whether a container waits for an interface of the host. */
+  hasPending(): boolean {
+    return this.#prepare(PENDING).pluck().get() === 1;
+  }
+
   #readInterfaces(): ReadonlyMap<string, readonly number[]> {
     const rows = this.#prepare(INTERFACES).all() as { ifname: string; owner: number }[];
     const found = groupBy(rows, ({ ifname }) => ifname);
@@ -207,6 +217,9 @@ const SELECT_AT = 'SELECT * FROM client WHERE network_id = ? AND (ip IN (?, ?) O
 const LINK_NAMES = `SELECT client.ifname FROM client LEFT JOIN network ON network.id = client.network_id
   WHERE coalesce(owner, 0) = ?`;
 const INTERFACES = "SELECT DISTINCT ifname, owner FROM network WHERE ifname <> '' ORDER BY owner";
+const IN_USE = `SELECT DISTINCT ifname FROM network WHERE ifname <> ''
+  AND EXISTS (SELECT 1 FROM client WHERE network_id = network.id AND state = 'joined')`;
+const PENDING = "SELECT EXISTS (SELECT 1 FROM client WHERE pending <> 0 AND state = 'joined')";
 const COUNT = `SELECT
   (SELECT count(*) FROM network WHERE owner = @owner) AS networks,
   (SELECT count(*) FROM network JOIN client ON network_id = network.id WHERE owner = @owner) AS endpoints`;

@@ -33,10 +33,10 @@ export class ContainerLinks {
     this.#parts = parts;
   }
 
-  /** The MTU of the path to the peer and, in ifname mode, of the host's interface. */
-  async mtu(host: WgDevice | undefined, { endpoint }: RemotePeer): Promise<number> {
+  /** The MTU of the path to the peer, where that is known, and in ifname mode of the host's interface, where that is there. */
+  async mtu(host: WgDevice | undefined, peer: RemotePeer | undefined): Promise<number> {
     const { rt } = this.#parts;
-    const path = await this.#pathMtu(endpoint.address);
+    const path = peer && (await this.#pathMtu(peer.endpoint.address));
     const hostMtu = host && (await rt.link(host.name))?.mtu;
     if (hostMtu === undefined) return planMtu(path ?? ETHERNET_MTU);
     return path === undefined ? hostMtu : Math.min(hostMtu, planMtu(path));

@@ -54,25 +54,36 @@ export class ContainerTunnels {
     }
   }
 
-  /** Enters the container's namespace, and configures the tunnel's peer if it differs. */
-  async reconcile(network: Network, endpoint: Endpoint, view: OutsideView): Promise<void> {
+  /**
+   * Enters the container's namespace, and configures the tunnel's peer if it differs.
+   * @returns whether the link was there
+   */
+  async reconcile(network: Network, endpoint: Endpoint, view: OutsideView): Promise<boolean> {
     let sockets: ContainerSockets;
     try {
       sockets = this.#parts.namespaces.openContainer(endpoint, network.owner);
     } catch (err) {
       // The namespace is gone, or not there yet: Docker will say so, or move the link with the configuration of Join.
-      if (isNotFound(err) || err instanceof UserError) return;
+      if (isNotFound(err) || err instanceof UserError) return false;
       throw err;
     }
     try {
+      const wasFound = this.hasFound(endpoint.id);
       const device = await this.#find(network, endpoint, view, sockets);
-      if (!device) return;
+      if (!device) return false;
       const change = planTunnel({ ...view, device, now: Date.now() }, network, view.presharedKey);
-      if (!change) return;
-      if (!view.changed && !device.peers.some(({ publicKey }) => publicKey.equals(view.peer.publicKey)))
+      if (!change) return true;
+      // One that has none yet was closed until now.
+      const wasOpen = wasFound || device.peers.length > 0;
+      if (
+        wasOpen &&
+        !view.changed &&
+        !device.peers.some(({ publicKey }) => publicKey.equals(view.peer.publicKey))
+      )
         this.#warnOnce(endpoint, "its link's peer is not that of its network: restoring it");
       await sockets.wg.configure(device.name, change);
       this.#parts.log.info({ endpoint: shortId(endpoint.id) }, "updated a tunnel's peer");
+      return true;
     } finally {
       sockets.rt.close();
       sockets.wg.close();

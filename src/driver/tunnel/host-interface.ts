@@ -3,7 +3,7 @@
 // own links.
 
 import { errorCode, isNotFound, UserError } from '../../base/errors.js';
-import { formatPrefix, hostPrefix, sameAddress } from '../../base/ip.js';
+import { formatPrefix, hostPrefix, type Prefix, sameAddress, samePrefix } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import type { WgDevice, WgPeerConfig } from '../../netlink/wireguard/device.js';
@@ -11,9 +11,10 @@ import type { Key } from '../../netlink/wireguard/key.js';
 import type { Endpoint, PriorPeer } from '../spec/model.js';
 import type { PeerRecord, Store } from '../store/store.js';
 import { NO_PRESHARED_KEY, type PeerConflict, planPeerConflict, planPeerRemoval } from './peers.js';
+import { NOT_READY } from './remote-peer.js';
 
 /** A container that is to become a peer. */
-interface Claim {
+export interface Claim {
   readonly endpoint: Pick<Endpoint, 'id' | 'ipv4' | 'ipv6'>;
   /** The user whose Docker's it is. */
   readonly owner: number;
@@ -33,7 +34,20 @@ export class HostInterface {
     this.#parts = parts;
   }
 
-  /** The device as it is now. @throws UserError when there is none of that name, or it is no WireGuard interface */
+  /** The device as it is now; undefined while it is gone. @throws OpError when it is no WireGuard interface */
+  async find(ifname: string): Promise<WgDevice | undefined> {
+    try {
+      return await this.#parts.wg.device(ifname);
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    }
+  }
+
+  /**
+   * The device as it is now.
+   * @throws UserError of code NOT_READY when there is none of that name; UserError when it is no WireGuard interface
+   */
   async read(ifname: string): Promise<WgDevice> {
     try {
       return await this.#parts.wg.device(ifname);
@@ -42,7 +56,7 @@ export class HostInterface {
       if (code === 'ENODEV') {
         throw new UserError(
           `there is no interface ${ifname} on this host (dwgd.ifname): bring it up first, such as by "wg-quick up ${ifname}"`,
-          { cause: err },
+          { cause: err, code: NOT_READY },
         );
       }
       if (code === 'EOPNOTSUPP') {
@@ -56,31 +70,64 @@ export class HostInterface {
 
   /**
    * Makes a container a peer of the interface, as that is at this moment: it is read and written in one turn.
-   * @param remember called, before the kernel is touched, with what a peer of the same key was until now
+   * @param record called before the kernel is touched; with what a peer of the same key was until now, where there is one
    * @throws UserError when another peer, or a container of another owner, has one of its addresses or its key
    */
-  addPeer(ifname: string, claim: Claim, remember: (prior: PriorPeer) => void): Promise<void> {
+  addPeer(ifname: string, claim: Claim, record: (prior?: PriorPeer) => void): Promise<void> {
     return this.#inTurn(ifname, async () => {
-      const { endpoint, owner, peer } = claim;
-      const records = this.#parts.store
-        .peersAt(ifname, { ...endpoint, publicKey: peer.publicKey })
-        .filter(({ endpoint: { state } }) => state === 'joined');
-      const rival = records.find(other => other.owner !== owner);
-      // Even while it is missing from the interface, such as after wg-quick(8): it will get its peer back.
-      if (rival) throw refuseForRecord(ifname, claim, rival);
+      const { owner, peer } = claim;
+      const records = this.refuseRival(ifname, claim);
       const device = await this.read(ifname);
-      const recorded = records.some(other => other.endpoint.publicKey?.equals(peer.publicKey));
+      const recorded = records.some(
+        other => !other.endpoint.pending && other.endpoint.publicKey?.equals(peer.publicKey),
+      );
       const conflict = planPeerConflict(device, peer, { trusted: owner === 0, recorded });
       if (conflict.kind === 'taken' || conflict.kind === 'foreign')
         throw refuseForPeer(ifname, claim, conflict);
       if (conflict.kind === 'free') {
+        record();
         await this.#parts.wg.configure(ifname, { peers: [{ ...peer, replaceAllowedIPs: true }] });
         return;
       }
-      remember(conflict.prior);
+      record(conflict.prior);
       const presharedKey = peer.presharedKey ?? NO_PRESHARED_KEY;
       await this.#parts.wg.configure(ifname, { peers: [{ ...peer, presharedKey }] });
     });
+  }
+
+  /**
+   * Refuses a container what one of another owner has on record; even while that one is missing from the interface, such as
+   * after wg-quick(8), or before it has come: it will get its peer.
+   * @returns the records of joined containers with one of its addresses, or its key
+   * @throws UserError
+   */
+  refuseRival(ifname: string, claim: Claim): readonly PeerRecord[] {
+    const { endpoint, owner, peer } = claim;
+    const records = this.#parts.store
+      .peersAt(ifname, { ...endpoint, publicKey: peer.publicKey })
+      .filter(({ endpoint: { state } }) => state === 'joined');
+    const rival = records.find(other => other.owner !== owner);
+    if (rival) throw refuseForRecord(ifname, claim, rival);
+    return records;
+  }
+
+  /**
+   * Whether a container is a peer already, nobody knows since when, and what is to be given back when it goes: whatever its
+   * peer has beside what a container's has. An interface that is gone is fine.
+   * @throws UserError as addPeer does
+   */
+  async findPeer(ifname: string, claim: Claim): Promise<{ isPeer: boolean; prior?: PriorPeer }> {
+    const { owner, peer } = claim;
+    this.refuseRival(ifname, claim);
+    const device = await this.find(ifname);
+    if (!device) return { isPeer: false };
+    const conflict = planPeerConflict(device, peer, { trusted: owner === 0, recorded: true });
+    const isPeer = device.peers.some(({ publicKey }) => publicKey.equals(peer.publicKey));
+    if (conflict.kind === 'free') return { isPeer };
+    if (conflict.kind !== 'shared') throw refuseForPeer(ifname, claim, conflict);
+    const isOurs = (ip: Prefix): boolean => peer.allowedIPs?.some(own => samePrefix(ip, own)) === true;
+    const allowedIPs = conflict.prior.allowedIPs.filter(ip => !isOurs(ip));
+    return { isPeer, ...(allowedIPs.length > 0 && { prior: { ...conflict.prior, allowedIPs } }) };
   }
 
   /**
@@ -90,7 +137,7 @@ export class HostInterface {
   removePeer(ifname: string, publicKey: Key, { id, priorPeer }: Endpoint): Promise<void> {
     return this.#inTurn(ifname, async () => {
       const records = this.#parts.store.peersAt(ifname, { publicKey });
-      if (records.some(({ endpoint }) => endpoint.id !== id)) return;
+      if (records.some(({ endpoint }) => endpoint.id !== id && !endpoint.pending)) return;
       try {
         await this.#parts.wg.configure(ifname, { peers: [planPeerRemoval(publicKey, priorPeer)] });
       } catch (err) {

@@ -167,7 +167,8 @@ interface JoinInput {
   readonly endpoint: Endpoint;
   readonly privateKey: SecretKey;
   readonly presharedKey: SecretKey | undefined;
-  readonly peer: RemotePeer;
+  /** Absent: the tunnel is closed as long as there is none. */
+  readonly peer?: RemotePeer | undefined;
   /** Of the link, in bytes. */
   readonly mtu: number;
 }
@@ -179,7 +180,7 @@ export function planJoin({ network, endpoint, privateKey, presharedKey, peer, mt
     device: {
       privateKey,
       replacePeers: true,
-      peers: [planRemotePeer(network, peer, presharedKey)],
+      peers: peer ? [planRemotePeer(network, peer, presharedKey)] : [],
     },
     response: planResponse(network, endpoint),
   };

@@ -95,6 +95,8 @@ export class TunnelReadings {
       const device = devices.get(ifname) ?? this.#hostDevice(ifname);
       devices.set(ifname, device);
       if (typeof device === 'string') return { ifname, problem: device };
+      if (endpoint.pending)
+        return { ifname, problem: `it waits to be a peer of ${ifname}, and its tunnel is closed until then` };
       const peer = device.peers.find(({ publicKey }) => endpoint.publicKey?.equals(publicKey));
       return peer ? { ifname, peer } : { ifname, problem: `${ifname} has no peer with the container's key` };
     }

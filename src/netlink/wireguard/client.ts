@@ -6,6 +6,7 @@ import { type Connection, openConnection } from '../connection.js';
 import { decodeFamilyId, genlAttributes, genlRequest, getFamilyRequest } from '../generic.js';
 import { NETLINK_GENERIC, NLM_F_DUMP } from '../message.js';
 import type { Trace } from '../trace.js';
+import { configurationDigest } from './configuration-digest.js';
 import { decodeDevice } from './decode.js';
 import { wgSet } from './describe.js';
 import {
@@ -48,6 +49,15 @@ export class WgCtrl {
    * @throws OpError: ENODEV (no such link), EOPNOTSUPP (not a WireGuard link)
    */
   device(name: string): WgDevice {
+    return decodeDevice(this.#dump(name));
+  }
+
+  /** A digest of what is configured on a device: see configurationDigest(). Throws as device() does. */
+  configurationDigest(name: string): string {
+    return configurationDigest(this.#dump(name));
+  }
+
+  #dump(name: string): Buffer[] {
     const request = genlRequest(
       this.#familyId(),
       WG_CMD_GET_DEVICE,
@@ -56,7 +66,7 @@ export class WgCtrl {
       NLM_F_DUMP,
     );
     const replies = this.#connection.request(request, { op: 'reading WireGuard device', subject: name });
-    return decodeDevice(replies.map(({ payload }) => genlAttributes(payload)));
+    return replies.map(({ payload }) => genlAttributes(payload));
   }
 
   /**

@@ -294,7 +294,7 @@ for (const odd of [
     t.after(() => docker.close());
     const outcome = await docker.networks().catch((err: Error) => err);
     if (outcome instanceof Error) assert.match(outcome.message, /^Docker describes /);
-    else assert.deepEqual([...outcome[0]!.options, ...outcome[0]!.ipv4, ...outcome[0]!.endpointIds], []);
+    else assert.deepEqual([...outcome[0]!.options, ...outcome[0]!.ipv4, ...outcome[0]!.endpoints], []);
   });
 }
 

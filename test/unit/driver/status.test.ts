@@ -63,6 +63,19 @@ test('an interface of the host that is gone is told of each container that is a 
   assert.equal(lan!.endpoints[0]!.problem, 'there is no interface wg0 on this host');
 });
 
+test('of a container that waits for the interface that is said, and no peer of its key is told as its own', async () => {
+  const asked = await AskedDriver.make();
+  const { store } = asked.world;
+  const web = store.endpoints().find(({ networkId }) => store.network(networkId)!.mode.kind === 'ifname')!;
+  store.putEndpoint({ ...web, pending: true });
+  const [lan] = await asked.status.networks();
+  const { peer, problem } = lan!.endpoints[0]!;
+  assert.deepEqual(
+    [peer, problem],
+    [undefined, 'it waits to be a peer of wg0, and its tunnel is closed until then'],
+  );
+});
+
 for (const [name, kind, titles] of [
   ['app', 'container', ['tunnel of app on vpn']],
   ['web', 'container', ['tunnel of web on lan']],

@@ -28,7 +28,7 @@ const docker = (id: string, ...endpointIds: string[]): DockerNetwork => ({
   options: new Map(Object.entries({ 'dwgd.ifname': 'wg0', 'dwgd.seed': SEED })),
   ipv4: [{ Pool: '10.0.0.0/24', Gateway: '10.0.0.1' }],
   ipv6: [],
-  endpointIds: new Set(endpointIds),
+  endpoints: new Map(endpointIds.map(endpoint => [endpoint, { id: `c-${endpoint}` }])),
 });
 
 /** A world with the network n1 and joined endpoints. */
@@ -209,4 +209,17 @@ test('a network that cannot be read can be deleted', async t => {
   const world = await restarted(t, "UPDATE network SET psk = x'00'");
   await world.driver.deleteNetwork('n1', 0);
   assert.equal(world.store.ownerOf('n1'), undefined);
+});
+
+test('calls that were cut short have Docker compared when it has had time to forget them, not once for each', async () => {
+  const world = await joined('e1');
+  const waited: number[] = [];
+  const fake = new FakeDocker(() => [docker('n1')]);
+  const recovery = new Recovery(world, async ms => void waited.push(ms));
+  const comparer = recovery.comparer(fake, 0);
+  for (let n = 0; n < 5; n++) comparer.soon();
+  for (let n = 0; n < 100; n++) await world.reaper.idle();
+  assert.deepEqual(ids(world), []);
+  assert.equal(waited[0], 2_000);
+  assert.equal(waited.filter(ms => ms === 2_000).length, 2);
 });

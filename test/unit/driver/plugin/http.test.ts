@@ -17,7 +17,9 @@ const world = new World();
 world.kernel.addLink({ name: 'eth0', mtu: 1500, group: 0, up: true });
 world.kernel.addDevice('nokey', {});
 world.kernel.addDevice('noport', { privateKey: HOST_KEY });
-const server = new UnixServer(createPlugin(world.driver, 0, world.log), process.getuid!(), PLUGIN_LIMITS);
+let cutShort = 0;
+const plugin = createPlugin(world.driver, 0, world.log, { cutShort: () => void cutShort++ });
+const server = new UnixServer(plugin, process.getuid!(), PLUGIN_LIMITS);
 await server.listen(path);
 after(async () => {
   await server.close();
@@ -121,6 +123,14 @@ test('AllocateNetwork answers options', async () => {
   assert.deepEqual(await call('AllocateNetwork', { NetworkID: 'n' }), { status: 200, body: { Options: {} } });
 });
 
+const START_AGAIN =
+  /: start the container again \(docker start\), or connect it again \(docker network connect\)$/;
+const REMEDIES: Readonly<Record<string, RegExp>> = {
+  CreateNetwork: /: create the network again$/,
+  CreateEndpoint: START_AGAIN,
+  EndpointOperInfo: START_AGAIN,
+  Join: START_AGAIN,
+};
 const METHODS = ['CreateNetwork', 'DeleteNetwork', 'CreateEndpoint', 'DeleteEndpoint', 'Join', 'Leave'];
 for (const name of [
   ...METHODS,
@@ -130,7 +140,15 @@ for (const name of [
   'AllocateNetwork',
 ]) {
   test(`${name} refuses an empty body, with which Docker repeats a call after a broken connection`, async () => {
-    assert.deepEqual(await send('POST', `/NetworkDriver.${name}`), refused('the request has no body'));
+    const before = cutShort;
+    const { status, body } = await send('POST', `/NetworkDriver.${name}`);
+    assert.equal(status, 400);
+    assert.match(
+      String(body.Err),
+      /^the request has no body: dwgd was ended or restarted during this call, /,
+    );
+    assert.match(String(body.Err), REMEDIES[name] ?? /: dwgd takes away what is left, within seconds$/);
+    assert.equal(cutShort, before + 1);
     assert.deepEqual(await send('POST', `/NetworkDriver.${name}`, '{'), refused('the request is not JSON'));
   });
 }
@@ -291,16 +309,6 @@ for (const [name, options, message] of [
     { ...peer, 'dwgd.endpoint': 'nowhere.invalid:51820' },
     /^the name nowhere\.invalid of dwgd\.endpoint does not resolve \(E[A-Z_]+\): check the name, and this host's DNS$/,
   ],
-  [
-    'an interface without a key',
-    { ...ifname, 'dwgd.ifname': 'nokey' },
-    /^the WireGuard interface nokey has no private key: set one \(wg set nokey private-key …\)$/,
-  ],
-  [
-    'an interface that listens on no port',
-    { ...ifname, 'dwgd.ifname': 'noport' },
-    /^the WireGuard interface noport listens on no port: bring it up \(wg-quick up noport\)$/,
-  ],
 ] as const) {
   test(`a join is refused for ${name}, and leaves nothing`, async () => {
     assert.deepEqual(await create(options), OK);
@@ -311,6 +319,25 @@ for (const [name, options, message] of [
     assert.equal(world.kernel.links.has('wg-e1'), false);
     await call('DeleteEndpoint', ids);
     await call('DeleteNetwork', ids);
+  });
+}
+
+for (const [name, why] of [
+  ['nokey', 'the WireGuard interface nokey has no private key: set one (wg set nokey private-key …)'],
+  ['noport', 'the WireGuard interface noport listens on no port: bring it up (wg-quick up noport)'],
+] as const) {
+  test(`a join by an interface that is not ready (${name}) is answered, its link closed, and the reason logged`, async () => {
+    assert.deepEqual(await create({ ...ifname, 'dwgd.ifname': name }), OK);
+    await call('CreateEndpoint', { ...ids, Interface: { Address: '10.0.0.2/24' } });
+    const { status } = await call('Join', { ...ids, SandboxKey: '/x' });
+    assert.equal(status, 200);
+    assert.deepEqual(world.kernel.devices.get('wg-e1')!.peers, []);
+    assert.deepEqual(world.kernel.devices.get(name)!.peers, []);
+    assert.ok(world.lines.some(line => line.includes(`the tunnel of a container is closed: ${why}`)));
+    await call('Leave', ids);
+    await call('DeleteEndpoint', ids);
+    await call('DeleteNetwork', ids);
+    await world.reaper.idle();
   });
 }
 

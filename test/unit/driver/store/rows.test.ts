@@ -14,7 +14,7 @@ const NETWORK = {
 };
 const CLIENT = {
   ...{ id: 'e1', network_id: 'n1', ip: '10.0.0.2', ipv6: null, ifname: 'wg-1', state: 'joined' },
-  ...{ sandbox_key: null, pubkey: KEY, prior_peer: null },
+  ...{ sandbox_key: null, pubkey: KEY, prior_peer: null, pending: 0 },
 };
 
 test('rows as they are written are read', () => {

@@ -32,12 +32,15 @@ test('an interface without a key, or that listens nowhere, is refused', () => {
   const { publicKey: _, ...keyless } = device([]);
   const noKey = new UserError(
     'the WireGuard interface wg0 has no private key: set one (wg set wg0 private-key …)',
+    { code: 'EAGAIN' },
   );
   assert.throws(() => planHostPeer(keyless, undefined), noKey);
   assert.throws(() => planHostPeer(device([], { publicKey: key(0) }), undefined), noKey);
   assert.throws(
     () => planHostPeer(device([], { listenPort: 0 }), undefined),
-    new UserError('the WireGuard interface wg0 listens on no port: bring it up (wg-quick up wg0)'),
+    new UserError('the WireGuard interface wg0 listens on no port: bring it up (wg-quick up wg0)', {
+      code: 'EAGAIN',
+    }),
   );
 });
 

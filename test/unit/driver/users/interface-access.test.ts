@@ -29,7 +29,7 @@ class OneNetwork extends DockerClient {
         options: networkRequest().Options,
         ipv4: [{ Pool: '10.0.0.0/24', Gateway: '10.0.0.1' }],
         ipv6: [],
-        endpointIds: new Set(),
+        endpoints: new Map(),
       },
     ];
   }

@@ -98,7 +98,7 @@ test('a list of a million networks in the answer of a Docker is adopted as far a
         options: new Map(Object.entries({ 'dwgd.ifname': 'wg0', 'dwgd.seed': SEED })),
         ipv4: [{ Pool: '10.0.0.0/24' }],
         ipv6: [],
-        endpointIds: new Set<string>(),
+        endpoints: new Map(),
       }));
     }
   })({ socketPath: '/nowhere' });

@@ -1,0 +1,96 @@
+// Containers that are missing from the host's interface, made its peers: again, or at last, where it was not ready when they
+// joined. Not here: when that is looked at
+// (tunnel-monitor.ts), the interface itself (driver/tunnel/host-interface.ts).
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { messageOf } from '../../base/errors.js';
+import type { KeyedQueue } from '../../base/keyed-queue.js';
+import type { Log } from '../../base/log.js';
+import type { WgDevice } from '../../netlink/wireguard/device.js';
+import type { SecretKey } from '../../netlink/wireguard/key.js';
+import type { Endpoint, Network } from '../spec/model.js';
+import { shortId } from '../spec/protocol.js';
+import type { Store } from '../store/store.js';
+import type { Claim, HostInterface } from '../tunnel/host-interface.js';
+import { isMissing, planContainerPeer } from '../tunnel/peers.js';
+import { isConfigured } from '../tunnel/remote-peer.js';
+
+interface HostPeersParts {
+  readonly store: Store;
+  readonly host: HostInterface;
+  /** What Docker's calls about an endpoint wait in, too. */
+  readonly queue: KeyedQueue;
+  readonly log: Log;
+}
+
+export class HostPeers {
+  readonly #parts: HostPeersParts;
+
+  /** Why an endpoint could not be made a peer, as it was logged last. */
+  readonly #told = new Map<string, string>();
+
+  constructor(parts: HostPeersParts) {
+    this.#parts = parts;
+  }
+
+  /** Forgets endpoints that are gone. */
+  forget(isGone: (endpointId: string) => boolean): void {
+    for (const id of this.#told.keys()) if (isGone(id)) this.#told.delete(id);
+  }
+
+  /**
+   * Makes containers of a network peers that are none.
+   * @param device the interface as observed
+   * @returns the ids of those that are peers since now; the other failures are logged
+   */
+  async restore(
+    network: Network,
+    device: WgDevice,
+    endpoints: readonly Endpoint[],
+    presharedKey: SecretKey | undefined,
+  ): Promise<readonly string[]> {
+    const { log } = this.#parts;
+    // wg-quick(8) makes an interface first and configures it then: what that puts there is a peer that was there before.
+    const isReady = isConfigured(device, network.mode.endpoint !== undefined);
+    const wanted = endpoints.flatMap(endpoint =>
+      endpoint.publicKey
+        ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
+        : [],
+    );
+    const restored: string[] = [];
+    for (const { endpoint, peer } of wanted) {
+      if (endpoint.pending ? !isReady : !isMissing(device, peer)) continue;
+      if (await this.#add(device.name, { endpoint, owner: network.owner, peer })) restored.push(endpoint.id);
+      // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
+      await nextTurn();
+    }
+    if (restored.length > 0)
+      log.info({ link: device.name, peers: restored.length }, 'restored the peers of an interface');
+    return restored;
+  }
+
+  /** Not during Leave, nor after it. */
+  #add(ifname: string, claim: Claim): Promise<boolean> {
+    const { store, host, queue, log } = this.#parts;
+    const { id } = claim.endpoint;
+    return queue.run(id, async () => {
+      const endpoint = store.endpoint(id);
+      if (endpoint?.state !== 'joined') return false;
+      try {
+        await host.addPeer(ifname, claim, prior => {
+          // What a peer was before is known from Join, but for one who waited for the interface.
+          if (!endpoint.pending) return;
+          const { pending: _, ...completed } = endpoint;
+          store.putEndpoint({ ...completed, ...(prior && { priorPeer: prior }) });
+        });
+        this.#told.delete(id);
+        return true;
+      } catch (err) {
+        const text = messageOf(err);
+        if (this.#told.get(id) !== text) log.warn({ endpoint: shortId(id) }, text);
+        this.#told.set(id, text);
+        return false;
+      }
+    });
+  }
+}
