@@ -125,6 +125,11 @@ function parseForwardPattern(text: string, ports: string): InterfacePattern {
     const meant = text.replace(/\.+$/, '').replace(/\.+/g, sign) + sign + ports;
     throw new UserError(`${quote(text)} is not an interface pattern: did you mean ${quote(meant)}?`);
   }
+  // `wg0.80.tcp`.
+  if (/^(tcp|udp)$/i.test(ports) && /^\D.*\.[\d,-]+$/.test(text))
+    throw new UserError(
+      `${quote(ports)} is not a port: did you mean ${quote(`${text}/${ports.toLowerCase()}`)}?`,
+    );
   // `80.tcp`, `80.eth0` and `tcp.80`.
   const [word, number] = /^[\d,-]+$/.test(text) ? [ports, text] : [text, ports];
   if (/^[a-z]/i.test(word) && (number === text || /^(tcp|udp)$/i.test(word)))

@@ -143,6 +143,8 @@ function whyCommand(kind: ValueKind, value: string): string | undefined {
     words.slice(0, at).some(word => /^(!|not|unreachable|blackhole|prohibit|throw|reject|drop)$/i.test(word))
   )
     return undefined;
+  if (kind === 'gateway' && words.length === 2 && /^dev$/i.test(words[0]!))
+    return `${quote(value)} is as ip(8) takes an interface, and a route leads to a gateway: give the name of its container, or its address`;
   const isFirst = kind === 'networks' || (kind === 'forward' && at > 0);
   const meant = isFirst || !/^(via|-)/i.test(words[at]!) ? words[0] : words[at + 1];
   if (meant === undefined || !/^[\w.+:/[\]][\w.+:/[\]-]*$/.test(meant) || meant === words[at])

@@ -186,6 +186,21 @@ for (const [driver, options, expected] of [
   });
 }
 
+for (const [what, endpoint, former] of [
+  ['has none', { IPAMConfig: { IPv4Address: '10.0.0.5', IPv6Address: 'fd00::5' } }, ['10.0.0.5', 'fd00::5']],
+  ['has it', { IPAddress: '10.0.0.5', IPPrefixLen: 24, IPAMConfig: { IPv4Address: '10.0.0.5' } }, undefined],
+  ['was given none', { IPAMConfig: {} }, undefined],
+  ['is of a Docker that says null', { IPAMConfig: null }, undefined],
+] as const) {
+  test(`an address that was given by --ip may come while the container ${what}: ${former ?? 'none'}`, () => {
+    const { attachments } = viewInspected(
+      inspected({ main: { NetworkID: 'n', ...endpoint } }),
+      () => undefined,
+    );
+    assert.deepEqual(attachments[0]!.formerAddresses?.map(formatAddress), former);
+  });
+}
+
 const OVER = { over: { NetworkID: 'o', IPAddress: '10.0.1.3', IPPrefixLen: 24 } };
 const BESIDE = { NetworkID: 'b', IPAddress: '172.20.0.2', IPPrefixLen: 16, Gateway: '172.20.0.1' };
 for (const [what, networks, isInternal, expected] of [

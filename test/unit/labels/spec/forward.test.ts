@@ -57,6 +57,8 @@ for (const [name, value, expected] of [
 
 for (const [name, value, message] of [
   ['80', 'keep', /give the destination before it, such as web:80,keep$/],
+  ['wg0.80.tcp', 'web', /"tcp" is not a port: did you mean "wg0\.80\/tcp"\?/],
+  ['wg0.80,443.UDP', 'web', /did you mean "wg0\.80,443\/udp"\?/],
   ['80', 'web:80,KEEP', /did you mean web:80,keep\?/],
   ['80', 'web:80,kept', /did you mean web:80,keep\?/],
   ['80', 'web:80,keep-source', /did you mean web:80,keep\?/],

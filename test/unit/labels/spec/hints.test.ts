@@ -68,6 +68,7 @@ for (const [key, value, message] of [
   [HOST, '10.1.0.0/16 via 10.0.0.2', /did you mean 10\.1\.0\.0\/16\?/],
   [HOST, '10.1.0.0/16 dev eth0', /did you mean 10\.1\.0\.0\/16\?/],
   [ROUTE, 'via vpn', /did you mean vpn\?/],
+  [ROUTE, 'dev eth0', /takes an interface, and a route leads to a gateway: give the name of its container/],
   [ROUTE, 'via 10.0.0.2 dev eth0', /did you mean 10\.0\.0\.2\?/],
   [ROUTE, 'vpn dev eth0', /did you mean vpn\?/],
   [ROUTE, 'container:vpn', /has container before the name: did you mean vpn\?/],
