@@ -37,9 +37,9 @@ for (const [what, labels, links] of [
     { routes: [{ network: '10.7.0.0/16', gateway: '10.0.0.4' }] },
   ],
   [
-    'a container that is not running has no address',
+    'a route to the address of a container that is being started leads nowhere yet',
     { 'twine.route.10.7.0.0/16': '10.0.0.5' },
-    { routes: [{ network: '10.7.0.0/16', gateway: '10.0.0.5' }] },
+    { routes: [{ network: '10.7.0.0/16' }] },
   ],
   ['unreachable has no gateway', { 'twine.route.::/0': 'unreachable' }, { routes: [{ network: '::/0' }] }],
   [
