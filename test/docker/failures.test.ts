@@ -101,25 +101,33 @@ keeping('failures', () => {
     await Promise.all(names.map(name => remove(name)));
   });
 
-  test('a table flushed by hand, whole or in part, a route deleted, forwarding turned off: the clock brings them back', async () => {
-    await daemon.stop();
-    await keeper.start({ flags: ['--look-interval', '0.5'] });
+  const HEARD = [
+    'nft delete table inet dwgd',
+    'nft flush table inet dwgd',
+    'nft flush chain inet dwgd stamp; nft add rule inet dwgd forward drop',
+    'nft flush chain inet dwgd forward',
+    "nft 'add table inet dwgd { flags dormant; }'",
+    'ip route flush proto 229',
+    'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default',
+  ];
+  const whole = async () => (await snapshot('user')).filter(line => !line.includes('comment "before'));
+
+  test('a table flushed by hand, whole or in part, a route deleted: it is heard, and they are brought back', async () => {
     await kept('user');
-    const whole = async () => (await snapshot('user')).filter(line => !line.includes('comment "before'));
     const before = await whole();
-    for (const damage of [
-      'nft delete table inet dwgd',
-      'nft flush table inet dwgd',
-      'nft flush chain inet dwgd stamp; nft add rule inet dwgd forward drop',
-      'nft flush chain inet dwgd forward',
-      "nft 'add table inet dwgd { flags dormant; }'",
-      'ip route flush proto 229',
-      'sysctl -qw net.ipv4.ip_forward=0',
-      'ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default',
-    ]) {
+    for (const damage of HEARD) {
       await inside('user', damage);
       await soon(async () => assertSame(await whole(), before));
     }
+  });
+
+  test('forwarding turned off, which is not heard: the clock brings it back', async () => {
+    await daemon.stop();
+    await keeper.start({ flags: ['--look-interval', '0.5'] });
+    await kept('user');
+    const before = await whole();
+    await inside('user', 'sysctl -qw net.ipv4.ip_forward=0');
+    await soon(async () => assertSame(await whole(), before));
   });
 
   test('Docker is restarted: its events are listened to again', async () => {
