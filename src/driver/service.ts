@@ -82,7 +82,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const teardown = new Teardown({ store, host, reaper, namespaces, fullTunnels, queue, log });
   const share = new LoopShare(REST_OF_CALLS);
   const monitor = new TunnelMonitor({ store, host, namespaces, resolver, queue, log, share });
-  const joinedClosed = (ifname: string): void => monitor.linkChanged(ifname);
+  const joinedClosed = (ifname: string, owner: number): void => monitor.linkChanged(ifname, owner);
   const driver = new Driver({
     store,
     ...links,

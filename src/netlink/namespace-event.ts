@@ -2,7 +2,7 @@
 // Pure: bytes to events, requests to bytes. Not here: the sockets that hear them (namespace-events.ts), what an event means.
 
 import { DecodeError } from '../base/errors.js';
-import { attrU32 } from './attributes.js';
+import { attrMap, attrU32, sized } from './attributes.js';
 import type { Request } from './message.js';
 
 const NLMSG_HDRLEN = 16;
@@ -13,6 +13,9 @@ const SOL_NETLINK = 270;
 export const NETLINK_LISTEN_ALL_NSID = 8;
 
 const RTM_NEWNSID = 88;
+const RTM_GETNSID = 90;
+/** NETNSA_NSID_NOT_ASSIGNED. */
+const NOT_ASSIGNED = -1;
 const NETNSA_NSID = 1;
 const NETNSA_FD = 3;
 /** struct rtgenmsg, padded. */
@@ -62,4 +65,16 @@ function readNsid(control: Buffer): number | undefined {
 export function newNsidRequest(nsid: number, fd: number): Request {
   const payload = Buffer.concat([RTGENMSG, attrU32(NETNSA_NSID, nsid), attrU32(NETNSA_FD, fd)]);
   return { type: RTM_NEWNSID, flags: 0, payload };
+}
+
+/** `ip netns list-id target-nsid`: asks for the number that a namespace has in that of the socket. @param fd of the namespace */
+export function getNsidRequest(fd: number): Request {
+  return { type: RTM_GETNSID, flags: 0, payload: Buffer.concat([RTGENMSG, attrU32(NETNSA_FD, fd)]) };
+}
+
+/** The number in an answer to it; undefined where it has none. @throws DecodeError */
+export function decodeNsid(payload: Buffer): number | undefined {
+  const value = attrMap(payload.subarray(RTGENMSG.length)).get(NETNSA_NSID);
+  const nsid = value ? sized(value, 4).readInt32LE(0) : NOT_ASSIGNED;
+  return nsid === NOT_ASSIGNED ? undefined : nsid;
 }

@@ -27,6 +27,8 @@ import { type Connection, openConnection } from './connection.js';
 import { NETLINK_ROUTE } from './message.js';
 import {
   decodeEvent,
+  decodeNsid,
+  getNsidRequest,
   type NamespaceEvent,
   NETLINK_LISTEN_ALL_NSID,
   newNsidRequest,
@@ -105,6 +107,13 @@ export class NamespaceEvents {
       subject: netns.path,
     });
     return nsid;
+  }
+
+  /** The number of a namespace that is heard already. @throws OpError, ChannelError, DecodeError */
+  numberOf(netns: Netns): number | undefined {
+    const context = { op: 'reading the number of the namespace', subject: netns.path };
+    const [answer] = this.#connection.request(getNsidRequest(netns.fd), context);
+    return answer && decodeNsid(answer.payload);
   }
 
   /**

@@ -169,6 +169,9 @@ export function findLabelled(list: unknown): LabelledContainer | undefined {
   return undefined;
 }
 
+/** On one network; a user's Docker may list what it likes. */
+const MOST_CONTAINERS = 4_096;
+
 /** @throws DecodeError for what is no description of Docker's */
 export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
   const { IPAM, Options, Containers } = objectOf(info) as Partial<NetworkInspectInfo>;
@@ -182,15 +185,16 @@ export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
     if (typeof value !== 'string') throw new DecodeError('Docker describes an option that is no text');
     return [name, value] as const;
   });
-  const endpoints = Object.entries(objectOf(Containers ?? {})).flatMap(
-    ([container, entry]): [string, AttachedContainer][] => {
-      const { EndpointID, IPv4Address, IPv6Address } = objectOf(entry);
-      if (typeof EndpointID !== 'string') return [];
-      const ipv4 = typeof IPv4Address === 'string' && IPv4Address !== '' && { ipv4: IPv4Address };
-      const ipv6 = typeof IPv6Address === 'string' && IPv6Address !== '' && { ipv6: IPv6Address };
-      return [[EndpointID, { id: container, ...ipv4, ...ipv6 }]];
-    },
-  );
+  const containers = Object.entries(objectOf(Containers ?? {}));
+  if (containers.length > MOST_CONTAINERS)
+    throw new DecodeError(`Docker lists more than ${MOST_CONTAINERS} containers on a network`);
+  const endpoints = containers.flatMap(([container, entry]): [string, AttachedContainer][] => {
+    const { EndpointID, IPv4Address, IPv6Address } = objectOf(entry);
+    if (typeof EndpointID !== 'string') return [];
+    const ipv4 = typeof IPv4Address === 'string' && IPv4Address !== '' && { ipv4: IPv4Address };
+    const ipv6 = typeof IPv6Address === 'string' && IPv6Address !== '' && { ipv6: IPv6Address };
+    return [[EndpointID, { id: container, ...ipv4, ...ipv6 }]];
+  });
   return {
     id,
     options: new Map(options),

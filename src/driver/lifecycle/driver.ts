@@ -55,7 +55,7 @@ interface DriverParts {
   /** The interfaces of the host that containers of users other than root may join. */
   readonly rootlessIfnames: ReadonlySet<string>;
   /** A container has joined although an interface of the host is not ready, or was not until now. */
-  readonly joinedClosed?: (ifname: string) => void;
+  readonly joinedClosed?: (ifname: string, owner: number) => void;
 }
 
 export class Driver {
@@ -203,7 +203,7 @@ export class Driver {
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
       if (closed) {
         log.warn({ endpoint: shortId(known.id) }, `the tunnel of a container is closed: ${closed.why}`);
-        this.#parts.joinedClosed?.(closed.ifname);
+        this.#parts.joinedClosed?.(closed.ifname, network.owner);
       }
       return plan.response;
     });

@@ -4,6 +4,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../base/errors.js';
+import { formatAddress } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
@@ -70,12 +71,13 @@ export class HostPeers {
   }
 
   /** Not during Leave, nor after it. */
-  #add(ifname: string, claim: Claim): Promise<boolean> {
+  #add(ifname: string, claim: Claim & { readonly endpoint: Endpoint }): Promise<boolean> {
     const { store, host, queue, log } = this.#parts;
     const { id } = claim.endpoint;
     return queue.run(id, async () => {
       const endpoint = store.endpoint(id);
-      if (endpoint?.state !== 'joined') return false;
+      // Meanwhile it may have gone, and come again as another one.
+      if (endpoint?.state !== 'joined' || !isSame(endpoint, claim.endpoint)) return false;
       try {
         await host.addPeer(ifname, claim, prior => {
           // What a peer was before is known from Join, but for one who waited for the interface.
@@ -93,4 +95,15 @@ export class HostPeers {
       }
     });
   }
+}
+
+/** Whether a record is of the same container's end. */
+function isSame(one: Endpoint, other: Endpoint): boolean {
+  const texts = (endpoint: Endpoint): readonly unknown[] => [
+    endpoint.networkId,
+    endpoint.publicKey?.toString(),
+    endpoint.ipv4 && formatAddress(endpoint.ipv4),
+    endpoint.ipv6 && formatAddress(endpoint.ipv6),
+  ];
+  return texts(one).every((text, n) => text === texts(other)[n]);
 }

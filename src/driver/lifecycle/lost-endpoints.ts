@@ -51,16 +51,8 @@ export class LostEndpoints {
     networks: readonly DockerNetwork[],
     owner: number,
   ): Promise<void> {
-    const { store, log } = this.#parts;
-    const lost = networks.flatMap(({ id, endpoints }): Listed[] => {
-      const network = store.network(id);
-      if (network?.owner !== owner) return [];
-      return [...endpoints]
-        .filter(([endpointId]) => isId(endpointId) && !store.endpoint(endpointId))
-        .map(([endpointId, container]) => ({ ...container, endpointId, network }));
-    });
-    // A user's Docker may list what it likes.
-    for (const listed of owner === 0 ? lost : lost.slice(0, MAX_ENDPOINTS)) {
+    const { log } = this.#parts;
+    for (const listed of await this.#lost(networks, owner)) {
       try {
         if (await this.#learn(docker, listed))
           log.info({ endpoint: shortId(listed.endpointId) }, 'learnt an endpoint again from its container');
@@ -73,6 +65,24 @@ export class LostEndpoints {
       }
       await nextTurn();
     }
+  }
+
+  /** Those that the store lacks. */
+  async #lost(networks: readonly DockerNetwork[], owner: number): Promise<readonly Listed[]> {
+    const { store } = this.#parts;
+    const lost: Listed[] = [];
+    let listed = 0;
+    for (const { id, endpoints } of networks) {
+      const network = store.network(id);
+      if (network?.owner !== owner) continue;
+      for (const [endpointId, container] of endpoints) {
+        // A user's Docker may list what it likes.
+        if (++listed > MAX_ENDPOINTS && owner !== 0) return lost;
+        if (isId(endpointId) && !store.endpoint(endpointId)) lost.push({ ...container, endpointId, network });
+      }
+      await nextTurn();
+    }
+    return lost;
   }
 
   /** @returns whether it was */

@@ -8,6 +8,7 @@ import { Coalescer } from '../../base/coalescer.js';
 import { errorCode, messageOf } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
+import { LINK_NAME_PREFIX } from '../../base/ownership.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import { isNamed } from '../spec/host-port.js';
 import type { Endpoint, Network } from '../spec/model.js';
@@ -68,8 +69,7 @@ export class TunnelMonitor {
 
   /** Checks now, and every 30 seconds. */
   start(): void {
-    const timer = setInterval(() => this.trigger(), PERIOD_MS);
-    this.#timers.add(timer);
+    this.#timers.add(setInterval(() => this.trigger(), PERIOD_MS));
     this.trigger();
   }
 
@@ -79,10 +79,10 @@ export class TunnelMonitor {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  /** A link of the host appeared or changed: where networks use it, they are checked at once and some times more. */
-  linkChanged(name: string): void {
+  /** A link of the host appeared or changed: where networks use it, they are checked at once and some times more. @param only those of one owner */
+  linkChanged(name: string, only?: number): void {
     this.#reporting(() => {
-      const owners = this.#parts.store.ownersAt(name);
+      const owners = only === undefined ? this.#parts.store.ownersAt(name) : [only];
       if (owners.length > 0) this.#recheck(name, owners);
     });
   }
@@ -90,7 +90,7 @@ export class TunnelMonitor {
   /** A link has left the host's namespace: where Docker has moved it into a container, that one can be completed. */
   linkLeft(name: string): void {
     this.#reporting(() => {
-      for (const id of this.#sessionLost) {
+      for (const id of name.startsWith(LINK_NAME_PREFIX) ? this.#sessionLost : []) {
         const endpoint = this.#parts.store.endpoint(id);
         const network = endpoint?.ifname === name ? this.#parts.store.network(endpoint.networkId) : undefined;
         if (network?.mode.kind === 'ifname') this.#recheck(network.mode.ifname, [network.owner]);

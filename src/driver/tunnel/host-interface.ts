@@ -106,7 +106,10 @@ export class HostInterface {
     const records = this.#parts.store
       .peersAt(ifname, { ...endpoint, publicKey: peer.publicKey })
       .filter(({ endpoint: { state } }) => state === 'joined');
-    const rival = records.find(other => other.owner !== owner);
+    // What a user's container waits for is not taken from root: it has no peer yet, and may be refused it.
+    const rival = records.find(
+      other => other.owner !== owner && !(owner === 0 && other.endpoint.pending === true),
+    );
     if (rival) throw refuseForRecord(ifname, claim, rival);
     return records;
   }

@@ -9,7 +9,7 @@ import type { Connection } from '../../netlink/connection.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import { addNeighbour, deleteNeighbour } from '../../netlink/route/lasting-neighbours.js';
 import { formatMac, parseMac } from '../../netlink/route/link.js';
-import { macOf } from '../../netlink/route/neighbour.js';
+import { macOf, type Neighbour } from '../../netlink/route/neighbour.js';
 import { readRules } from '../../netlink/route/policy-rule.js';
 import type { Trace } from '../../netlink/trace.js';
 import type { Nft } from '../../nft/client.js';
@@ -29,14 +29,15 @@ const KEY_LENGTH = 12;
 
 /**
  * Neighbours are read only where somebody has sent something, or answers go by routers already.
- * @param rules all policy rules, as the kernel says them
+ * @param rules all policy rules, as the kernel says them @param another connection to the same namespace
  * @returns undefined where the table remembers no senders
  * @throws OpError, ChannelError, DecodeError
  */
 export function readRouters(
-  rt: Pick<RtNetlink, 'neighbours' | 'link'>,
+  rt: Pick<RtNetlink, 'link'>,
   nft: Pick<Nft, 'setKeys' | 'readStampChain'>,
   rules: readonly Buffer[],
+  another: () => Pick<RtNetlink, 'neighbours' | 'close'>,
 ): RoutersObserved | undefined {
   const remembered = readSenders(nft);
   if (!remembered) return undefined;
@@ -46,7 +47,7 @@ export function readRouters(
   const isInForce = readRules(rules, RTPROT_DWGD).some(isRouterRule);
   if (senders.length === 0 && !isInForce) return { senders, neighbours: [] };
   try {
-    const neighbours = rt.neighbours().flatMap(one => {
+    const neighbours = readNeighbours(another()).flatMap(one => {
       const mac = macOf(one);
       return mac === undefined ? [] : [{ address: one.address, index: one.index, mac }];
     });
@@ -57,6 +58,15 @@ export function readRouters(
     // Root in the container may have filled what is read: no answers go by routers then, and nothing else fails for it.
     if (!isOdd(err)) throw err;
     return { senders: [], neighbours: [] };
+  }
+}
+
+/** Not by the connection of the session: of too many a part would stay in it. */
+function readNeighbours(rt: Pick<RtNetlink, 'neighbours' | 'close'>): Neighbour[] {
+  try {
+    return rt.neighbours();
+  } finally {
+    rt.close();
   }
 }
 

@@ -19,7 +19,8 @@ export class Departures {
   /** @param event undefined: some may have been missed */
   note(event: LifeEvent | undefined): void {
     const { id, action } = event ?? {};
-    if (id === undefined) this.#ended.clear();
+    // Those that have ended count as ended for the listing under way.
+    if (id === undefined) for (const id of this.#ended.keys()) this.#ended.set(id, true);
     else if (action === 'die') this.#ended.set(id, false);
     else if (this.#ended.has(id)) this.#ended.set(id, true);
   }

@@ -1,7 +1,7 @@
-// Work that is done at once when it is asked for, and yet takes no more than a fifth of the time. Not here: what it is.
+// Work that is done at once when it is asked for, and yet leaves time for others. Not here: what it is.
 
-/** Rests for so many times as long as it took. */
-const REST_FACTOR = 4;
+/** Rests for so many times as long as it took, and no longer than so many milliseconds. */
+const [REST_FACTOR, MAX_REST_MS] = [4, 100] as const;
 
 export class Rationed {
   readonly #work: () => void;
@@ -11,6 +11,11 @@ export class Rationed {
   /** @param work synchronous; never throws */
   constructor(work: () => void) {
     this.#work = work;
+  }
+
+  /** Whether somebody has asked for it and is not served yet. */
+  get isWaiting(): boolean {
+    return this.#timer !== undefined;
   }
 
   /** While it rests, all that ask for it are served together afterwards. */
@@ -30,6 +35,6 @@ export class Rationed {
     const began = performance.now();
     this.#work();
     const ended = performance.now();
-    this.#restsUntil = ended + (ended - began) * REST_FACTOR;
+    this.#restsUntil = ended + Math.min((ended - began) * REST_FACTOR, MAX_REST_MS);
   }
 }

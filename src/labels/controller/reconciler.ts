@@ -17,6 +17,8 @@ import { failureOf, Reporter } from './reporter.js';
 import { RoutesInForce } from './routes-in-force.js';
 import { isApplied, type ScheduleOptions, type WorkItem, WorkQueue } from './work-queue.js';
 
+/** What could not be mended is read again in a pass after so long, in milliseconds. */
+const RECHECK_MS = 1_000;
 /** After this long a pass yields to one that was triggered meanwhile, which takes up the rest. */
 const SHORT_PASS_MS = 20;
 /** How long the event loop may be blocked at a time. */
@@ -35,6 +37,9 @@ export class Reconciler {
   #closures = 0;
   /** At listing the containers. */
   #listAttempts = NEVER_FAILED;
+  /** When what could not be mended is due. */
+  #checkedAt = 0;
+  #routesAsked: ReadonlySet<string> | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #loop = new Coalescer(() => this.#pass());
   /** Whether the next pass was triggered, and not only due by a retry. */
@@ -77,7 +82,10 @@ export class Reconciler {
   /** Takes note of a container's start or end; of nothing: of these some may have been missed. */
   lived(event?: LifeEvent): void {
     this.#departures.note(event);
-    if (event?.action === 'die' && isGateway(event.id, this.overview.led)) this.#closing.request();
+    if (event?.action !== 'die' || !isGateway(event.id, this.overview.led)) return;
+    // A pass under way leads to it no more.
+    this.#closures++;
+    this.#closing.request();
   }
 
   #closeWaysToEnded(): void {
@@ -89,6 +97,7 @@ export class Reconciler {
       const due = this.#schedule(plan, rest, { fullResync: false, triggered: false, onlyChanged: true });
       if (!this.overview.listing) this.overview.planned(plan, rest);
       for (const entry of due) this.#apply(entry);
+      this.#armRetry();
     } catch (err) {
       this.#parts.log.debug({ err: messageOf(err) }, 'the next pass closes what leads to one that ended');
     }
@@ -104,11 +113,14 @@ export class Reconciler {
   mend(key: string): void {
     const item = this.#queue.item(key);
     if (!item || item.isHeld || (!isApplied(item) && item.attempts === 0)) return;
-    if ((item.restsUntil ?? 0) > this.#now()) this.#queue.recheck(key);
-    else this.#apply(item);
-    const after = this.#queue.item(key);
+    if (this.#closing.isWaiting || (item.restsUntil ?? 0) > this.#now()) this.#queue.recheck(key);
+    else if (!this.#apply(item, true)) {
+      // It may be about to end. How often passes are made for it is not up to it.
+      this.#queue.recheck(key);
+      this.#checkedAt = this.#now() + RECHECK_MS;
+    }
     // What relies on its routes is planned anew.
-    if (item.attempts > 0 && after && isApplied(after)) this.trigger();
+    if (this.#routes.haveChangedFor(this.#routesAsked)) this.#loop.trigger();
     this.#armRetry();
   }
 
@@ -143,6 +155,7 @@ export class Reconciler {
       const containers = this.#departures.apply(await this.#parts.list(fullResync));
       listed = performance.now();
       plan = this.#plan(containers);
+      this.#routesAsked = plan.routesAsked;
       this.#reporter.diagnostics(plan.diagnostics);
       due = this.#schedule(plan, containers, { fullResync, triggered });
       this.overview.planned(plan, containers);
@@ -157,7 +170,11 @@ export class Reconciler {
     let yielded = planned;
     const closures = this.#closures;
     for (const entry of due) {
-      if (closures !== this.#closures || this.#loop.isClosed) break;
+      if (this.#loop.isClosed) break;
+      if (closures !== this.#closures) {
+        this.#loop.trigger();
+        break;
+      }
       if (this.#loop.isPending && performance.now() - began > enough) break;
       this.#apply(entry);
       if (performance.now() - yielded < MAX_BLOCK_MS) continue;
@@ -167,16 +184,7 @@ export class Reconciler {
     }
     // What depends on routes that have just come into force, or gone, is planned anew.
     if (this.#routes.haveChangedFor(plan.routesAsked)) this.#loop.trigger();
-    const ms = (from: number, to: number): number => Math.round((to - from) * 10) / 10;
-    this.#parts.log.debug(
-      {
-        namespaces: due.length,
-        list: ms(began, listed),
-        plan: ms(listed, planned),
-        ms: ms(began, performance.now()),
-      },
-      fullResync ? 'full resync' : 'reconcile pass',
-    );
+    this.#reporter.passed(due.length, fullResync, [began, listed, planned]);
   }
 
   #plan(containers: readonly ContainerView[]): PlanOf {
@@ -199,8 +207,8 @@ export class Reconciler {
     return due;
   }
 
-  /** Reconciles one namespace, and records the outcome. */
-  #apply(item: WorkItem): void {
+  /** Reconciles one namespace, and records the outcome. @param isMend a failure counts not yet @returns whether it has failed not */
+  #apply(item: WorkItem, isMend = false): boolean {
     const began = this.#now();
     let outcome: ApplyResult | undefined;
     try {
@@ -214,12 +222,14 @@ export class Reconciler {
     let reported = item;
     if (!outcome) this.#queue.gone(item);
     else if (outcome.failures.length === 0) this.#queue.done(item);
-    else reported = this.#queue.failed(item, failureOf(outcome), this.#now());
+    else if (!isMend) reported = this.#queue.failed(item, failureOf(outcome), this.#now());
     if ('netns' in item.desired) this.#routes.record(item.desired, outcome, this.#now());
     const ended = this.#now();
     this.#queue.took(item, ended - began, ended);
-    this.#reporter.outcome(reported, outcome);
+    if (isMend) this.#reporter.mended(reported, outcome, ended);
+    else this.#reporter.outcome(reported, outcome);
     this.overview.applied(reported, outcome);
+    return !outcome || outcome.failures.length === 0;
   }
 
   #now(): number {
@@ -231,7 +241,8 @@ export class Reconciler {
     clearTimeout(this.#retryTimer);
     if (this.#loop.isClosed) return;
     const now = this.#now();
-    const times = [this.#queue.nextRetry(now) ?? 0, this.#listAttempts.retryAt].filter(at => at > now);
+    const dueTimes = [this.#queue.nextRetry(now) ?? 0, this.#listAttempts.retryAt, this.#checkedAt];
+    const times = dueTimes.filter(at => at > now);
     if (times.length === 0) return;
     const wait = Math.max(1, Math.ceil(Math.min(...times) - now));
     this.#retryTimer = setTimeout(() => this.#loop.trigger(), wait);

@@ -18,6 +18,8 @@ const MAX_FAILURES = 3;
 const FAILURE_MAX = 400;
 /** How much of what was said once is remembered; the oldest is forgotten. */
 const MAX_SAID = 1024;
+/** It is said of a namespace so often that it was mended, in milliseconds. */
+const MENDED_MS = 30_000;
 
 /** The name of a namespace in the log, and why it fails. */
 type ReportedItem = Pick<WorkItem, 'key' | 'subject' | 'lastError' | 'repeats'> &
@@ -29,6 +31,8 @@ export class Reporter {
   readonly #closed = new Set<string>();
   /** Other warnings about namespaces, as they were reported; by their keys. */
   readonly #warned = new Map<string, string>();
+  /** When it was last said of a namespace that it was mended; by their keys. */
+  readonly #mendedAt = new Map<string, number>();
   /** The mistakes that were reported and still hold. */
   #reported: ReadonlySet<string> = new Set();
   /** What is said once while the daemon runs, and has been. */
@@ -45,6 +49,19 @@ export class Reporter {
         `${lastError}; until Docker lists them what is in force stays, and no labels are applied to containers that start meanwhile`,
       );
     else this.#log.debug(lastError);
+  }
+
+  /** Says how long a pass took. @param times when it began, had listed and had planned, by the clock of performance.now() */
+  passed(
+    namespaces: number,
+    isFull: boolean,
+    [began, listed, planned]: readonly [number, number, number],
+  ): void {
+    const ms = (from: number, to: number): number => Math.round((to - from) * 10) / 10;
+    this.#log.debug(
+      { namespaces, list: ms(began, listed), plan: ms(listed, planned), ms: ms(began, performance.now()) },
+      isFull ? 'full resync' : 'reconcile pass',
+    );
   }
 
   /** Reports each mistake when it is new. @param diagnostics all that there are now */
@@ -105,6 +122,19 @@ export class Reporter {
     }
   }
 
+  /** Reports what came of mending what somebody has changed: who does that without end fills no log. @param now in milliseconds */
+  mended(item: ReportedItem, outcome: ApplyResult | undefined, now: number): void {
+    const failed = outcome && outcome.failures.length > 0;
+    const isQuiet = now < (this.#mendedAt.get(item.key) ?? Number.NEGATIVE_INFINITY) + MENDED_MS;
+    if (failed) this.#log.debug({ containers: item.subject }, `not mended: ${failureOf(outcome)}`);
+    else if (outcome && outcome.changes.length > 0 && isQuiet)
+      this.#log.debug({ containers: item.subject, did: summary(outcome.changes) }, 'mended');
+    else {
+      this.outcome(item, outcome);
+      if (outcome && outcome.changes.length > 0) this.#mendedAt.set(item.key, now);
+    }
+  }
+
   /** Reports a warning about a namespace when it is new. */
   #warn(key: string, fields: object, text: string): void {
     if (text !== '' && this.#warned.get(key) !== text) this.#log.warn(fields, text);
@@ -114,7 +144,8 @@ export class Reporter {
   /** Forgets what was reported about all other namespaces. */
   retainOnly(keys: ReadonlySet<string>): void {
     for (const key of this.#closed) if (!keys.has(key)) this.#closed.delete(key);
-    for (const key of this.#warned.keys()) if (!keys.has(key)) this.#warned.delete(key);
+    for (const known of [this.#warned, this.#mendedAt])
+      for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
   }
 }
 

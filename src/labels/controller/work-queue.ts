@@ -166,9 +166,12 @@ export class WorkQueue {
   }
 
   /** Records why an attempt failed, and returns the item with that. */
-  failed({ key }: WorkItem, error: string, now: number): WorkItem {
-    const failed = withFailure(this.#items.get(key)!, error, now);
-    this.#items.set(key, failed);
+  failed(item: WorkItem, error: string, now: number): WorkItem {
+    const known = this.#items.get(item.key);
+    // It may have been found gone meanwhile.
+    if (!known) return item;
+    const failed = withFailure(known, error, now);
+    this.#items.set(item.key, failed);
     return failed;
   }
 

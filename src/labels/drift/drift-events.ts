@@ -92,6 +92,7 @@ export function openEar(netns: Pick<NetnsSwitch, 'withinNew'>, ring: () => void)
   const events = NamespaceEvents.open(netns, SOURCES, ring);
   return {
     hear: ref => withNetns(ref, found => events.hear(found)),
+    numberOf: ref => withNetns(ref, found => events.numberOf(found)),
     read: take =>
       events.read(event => {
         const { nsid, type } = event;

@@ -176,7 +176,11 @@ export class DriftWatch {
 
   readonly #unmute = (): void => {
     const now = performance.now();
-    for (const [key, until] of this.#muted) if (until <= now) this.#muted.delete(key);
+    for (const [key, until] of this.#muted) {
+      if (until > now) continue;
+      this.#muted.delete(key);
+      this.#looks.mark(key);
+    }
     const next = Math.min(...this.#muted.values());
     if (this.#muted.size > 0) this.#after(next - now, this.#unmute);
     this.#hearMissing();

@@ -1,12 +1,14 @@
 // Looks that are due because something has happened: each soon, one in a turn of the loop, and no subject often, whoever makes
 // it happen. Not here: what a look is, what has happened (drift-watch.ts).
 
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What happens at once is often more than one event, and the first comes before all is done. */
 const SETTLE_MS = 4;
 /** A look costs its subject so many times as long as it took. It may owe so much until it has to wait; both in milliseconds. */
 const [COST_FACTOR, MAX_COST_MS, CREDIT_MS] = [20, 30_000, 1_000] as const;
+/** The longest rest between two looks, in milliseconds. */
+const MAX_REST_MS = 50;
 
 export class DueLooks {
   readonly #look: (key: string) => void;
@@ -66,7 +68,8 @@ export class DueLooks {
       const ended = performance.now();
       const cost = Math.min((ended - began) * COST_FACTOR, MAX_COST_MS);
       this.#paid.set(key, Math.max(ended, this.#paid.get(key) ?? 0) + cost);
-      await yieldToLoop();
+      // Half of the time is for others, however many subjects there are.
+      await sleep(Math.min(ended - began, MAX_REST_MS));
     }
     this.#isRunning = false;
     this.#arm();

@@ -17,6 +17,8 @@ export interface DriftEvent {
 export interface Ear {
   /** The number that its events have from now on; undefined where it is gone. May throw, EEXIST where it has one already. */
   hear(netns: NetnsRef): number | undefined;
+  /** The number that it has. May throw. */
+  numberOf(netns: NetnsRef): number | undefined;
   /** Reads what has come; whether events were lost. May throw. */
   read(take: (event: DriftEvent) => void): boolean;
   close(): void;
@@ -54,9 +56,9 @@ export class Hearing {
     try {
       id = this.#ear.hear(ref);
     } catch (err) {
-      // The same by another path.
+      // The same by another path, or one that was not wanted for a while.
       if (errorCode(err) !== 'EEXIST') throw err;
-      id = before;
+      id = before ?? this.#ear.numberOf(ref);
     } finally {
       this.#heard.set(ref.key, { id: id ?? NOBODY, path: ref.path });
       if (before !== undefined && before !== id) this.#keys.delete(before);

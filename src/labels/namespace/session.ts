@@ -56,22 +56,21 @@ export class NetnsSession {
   readonly connection: Connection;
   readonly #rt: RtNetlink;
   readonly #nft: Nft;
+  readonly #another: () => RtNetlink;
   readonly #sysctls: SysctlFiles;
   readonly #subject: string;
   readonly #trace: Trace | undefined;
 
   /**
    * Opens a connection in the namespace of the calling thread.
-   * @param subject whose namespace it is, for errors
-   * @param trace is told each change before it is made
+   * @param subject whose namespace it is, for errors @param trace is told each change before it is made
    */
   constructor({ nft, open, sysctls, buffer }: SessionParts, subject: string, trace: Trace | undefined) {
     this.connection = open(NETLINK_ROUTE, { buffer, limits: GUARDED });
     this.#rt = new RtNetlink(this.connection, trace);
-    this.#nft = nft;
-    this.#sysctls = sysctls;
-    this.#subject = subject;
-    this.#trace = trace;
+    this.#another = () => new RtNetlink(open(NETLINK_ROUTE, { limits: GUARDED }));
+    [this.#nft, this.#sysctls] = [nft, sysctls];
+    [this.#subject, this.#trace] = [subject, trace];
   }
 
   close(): void {
@@ -81,8 +80,9 @@ export class NetnsSession {
   /** The routes that the kernel can hold: one without IPv6 none of that family. */
   supportedRoutes(routes: readonly DesiredRoute[]): readonly DesiredRoute[] {
     const six = routes.some(({ network }) => network.address.family === 6);
-    if (!six || this.#sysctls.hasIPv6()) return routes;
-    return routes.filter(({ network }) => network.address.family === 4);
+    return !six || this.#sysctls.hasIPv6()
+      ? routes
+      : routes.filter(({ network }) => network.address.family === 4);
   }
 
   /** Routes of ours. @throws OpError, ChannelError */
@@ -108,7 +108,8 @@ export class NetnsSession {
       nft,
       routes: this.#rt.listRoutes(RTPROT_DWGD),
       rules,
-      ...(withRouters && nft.rules.length > 0 && { routers: readRouters(this.#rt, this.#nft, rules) }),
+      ...(withRouters &&
+        nft.rules.length > 0 && { routers: readRouters(this.#rt, this.#nft, rules, this.#another) }),
       sysctls: this.#observeSysctls(sysctls),
       loopbackLinks: [...new Set(links)],
       ignoredGateways: findIgnoredGateways(this.#rt, gateways),

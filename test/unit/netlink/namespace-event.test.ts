@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DecodeError } from '../../../src/base/errors.js';
-import { decodeEvent, newNsidRequest } from '../../../src/netlink/namespace-event.js';
+import {
+  decodeEvent,
+  decodeNsid,
+  getNsidRequest,
+  newNsidRequest,
+} from '../../../src/netlink/namespace-event.js';
 
 const NONE = Buffer.alloc(0);
 
@@ -88,4 +93,16 @@ test('a number is given as ip-netns(8) does', () => {
   const { type, payload } = newNsidRequest(5, 42);
   assert.equal(type, 88);
   assert.equal(payload.toString('hex'), '00000000' + '0800010005000000' + '080003002a000000');
+});
+
+test('the number of a namespace is asked for by its descriptor, and may be none', () => {
+  const { type, payload } = getNsidRequest(5);
+  assert.deepEqual([type, payload.toString('hex')], [90, '000000000800030005000000']);
+  const answer = (value: number): Buffer =>
+    Buffer.concat([Buffer.alloc(4), Buffer.from('08000100', 'hex'), four(value)]);
+  assert.deepEqual([answer(7), answer(-1), Buffer.alloc(4)].map(decodeNsid), [7, undefined, undefined]);
+  assert.throws(
+    () => decodeNsid(Buffer.concat([Buffer.alloc(4), Buffer.from('06000100abcd0000', 'hex')])),
+    DecodeError,
+  );
 });

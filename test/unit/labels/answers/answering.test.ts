@@ -20,6 +20,7 @@ function kernel(senders: readonly Buffer[] | Error, links: readonly number[] = [
           ? { index: Number(index), name: 'eth0', up: true, mtu: 1500, group: 0 }
           : undefined;
       },
+      close: () => undefined,
       neighbours: () => {
         asked.push('neighbours');
         return [
@@ -43,30 +44,39 @@ function kernel(senders: readonly Buffer[] | Error, links: readonly number[] = [
 
 test('where nobody has sent anything only that is asked', () => {
   const { rt, nft, asked } = kernel([]);
-  assert.deepEqual(readRouters(rt, nft, []), { senders: [], neighbours: [] });
+  assert.deepEqual(
+    readRouters(rt, nft, [], () => rt),
+    { senders: [], neighbours: [] },
+  );
   assert.deepEqual(asked, []);
 });
 
 test('who has sent something is known by link and link-layer address, beside the neighbours that are known', () => {
   const { rt, nft } = kernel([KEY]);
-  assert.deepEqual(readRouters(rt, nft, []), {
-    senders: [{ index: 2, mac: '02:00:00:00:00:04' }],
-    neighbours: [{ address: address('10.0.0.4'), index: 2, mac: '02:00:00:00:00:04' }],
-  });
+  assert.deepEqual(
+    readRouters(rt, nft, [], () => rt),
+    {
+      senders: [{ index: 2, mac: '02:00:00:00:00:04' }],
+      neighbours: [{ address: address('10.0.0.4'), index: 2, mac: '02:00:00:00:00:04' }],
+    },
+  );
 });
 
 test('who has sent something on a link that has gone is forgotten', () => {
   const { rt, nft } = kernel([KEY], []);
-  assert.deepEqual(readRouters(rt, nft, [])?.senders, []);
+  assert.deepEqual(readRouters(rt, nft, [], () => rt)?.senders, []);
 });
 
 test('a table that remembers nobody says nothing, and what else the kernel says is an error', () => {
   const failing = (code: 'ENOENT' | 'EPERM') =>
     kernel(new OpError('listing', 'senders', code === 'ENOENT' ? 2 : 1));
   const none = failing('ENOENT');
-  assert.equal(readRouters(none.rt, none.nft, []), undefined);
+  assert.equal(
+    readRouters(none.rt, none.nft, [], () => none.rt),
+    undefined,
+  );
   const bad = failing('EPERM');
-  assert.throws(() => readRouters(bad.rt, bad.nft, []), /listing senders/);
+  assert.throws(() => readRouters(bad.rt, bad.nft, [], () => bad.rt), /listing senders/);
 });
 
 test('what fails there is told and is no failure: neighbours close no namespace', () => {

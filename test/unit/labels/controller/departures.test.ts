@@ -35,7 +35,12 @@ for (const { what, steps, left } of [
     left: ['app'],
   },
   { what: 'it has started for the first time', steps: ['start'], left: ['vpn', 'app'] },
-  { what: 'events may have been missed', steps: ['die', 'missed'], left: ['vpn', 'app'] },
+  { what: 'events may have been missed', steps: ['die', 'missed'], left: ['app'] },
+  {
+    what: 'events may have been missed, and it is listed again',
+    steps: ['die', 'missed', 'list'],
+    left: ['vpn', 'app'],
+  },
   { what: 'all is read anew, whatever events were lost', steps: ['die', 'resync'], left: ['vpn', 'app'] },
 ] as const satisfies readonly { what: string; steps: readonly Step[]; left: readonly string[] }[]) {
   test(`who is running after events of one of two: ${what}`, () => {

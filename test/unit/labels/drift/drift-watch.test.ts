@@ -42,6 +42,7 @@ class Stage {
         ear.ids.set(key, ear.ids.size + 1);
         return ear.ids.size;
       },
+      numberOf: ({ key }) => ear.ids.get(key),
       read: take => {
         for (const event of this.#events.splice(0)) take(event);
         const wasLost = this.isLost;
@@ -138,6 +139,17 @@ test('the same by another path keeps its number; another of the same key gets on
   stage.ears[0]!.ids.delete('a');
   stage.ears[0]!.ids.set('filler', 1);
   stage.keep(ref('a', '/proc/7/ns/net'));
+  stage.happen('a');
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['a']);
+});
+
+test('one that is not wanted for a while is heard again afterwards', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  stage.keep(ref('b'));
+  stage.keep(ref('a'), ref('b'));
+  assert.equal(stage.watch.hears('a'), true);
   stage.happen('a');
   stage.ring();
   assert.deepEqual(await stage.looks(), ['a']);
