@@ -1,9 +1,13 @@
 // Lines of the pages in a real bash, in which `dwgd` is answered by this process (starting Node.js takes longer than most
 // commands do) and `sudo` runs what is behind it. Not here: which lines (page-blocks.ts).
 import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { AS_ROOT } from './page-blocks.js';
 import { runCommand } from './program.js';
+
+/** While a command runs in this process, these are the command's. */
+const [PATH, HERE] = [process.env.PATH, process.cwd()];
 
 /** Asks by one descriptor for each command, and reads the answer by another: its status, two lengths, two texts. */
 const PRELUDE = `
@@ -31,9 +35,9 @@ export async function pageShell(
   lines: string,
   { cwd = '.', env = {} }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Printed> {
-  const surroundings = { PATH: process.env.PATH, ...env };
+  const surroundings = { PATH, ...env };
   const child = spawn('bash', ['-c', `exec 2>&1\n${AS_ROOT}${PRELUDE}${lines}`], {
-    cwd,
+    cwd: resolve(HERE, cwd),
     env: surroundings,
     stdio: ['ignore', 'pipe', 'inherit', 'pipe', 'pipe'],
   });
