@@ -469,7 +469,7 @@ kernelTest(
       const { pid } = await rootless(t, `${script}; ${READY}`);
       home.write('docker.pid', String(pid));
       const { driver, log, lines } = new World();
-      const comparer = { now: () => undefined, soon: () => undefined, close: () => undefined };
+      const comparer = { now: () => undefined, soon: () => undefined };
       const recovery = { comparer: () => comparer } as unknown as Recovery;
       const share = new LoopShare(REST_OF_CALLS);
       const sockets = new RootlessSockets({ hosts: home.hosts, driver, recovery, log, share });

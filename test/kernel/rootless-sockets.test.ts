@@ -59,7 +59,7 @@ function served(
   const sockets = new RootlessSockets({
     hosts: { users, find, within, connect: async () => connect(docker) } as unknown as RootlessHosts,
     driver: driver as Driver,
-    recovery: { compare: async () => undefined } as unknown as Recovery,
+    recovery: { comparer: () => ({ now: () => undefined, soon: () => undefined }) } as unknown as Recovery,
     labels: new UserLabels(log),
     share: new LoopShare(REST_OF_CALLS),
     log,
