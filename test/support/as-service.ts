@@ -74,7 +74,9 @@ const deeds: Record<string, () => Promise<unknown>> = {
   },
   serve: async () => {
     const { driver, log, lines } = new World();
-    const recovery = { compare: async () => undefined } as unknown as Recovery;
+    const recovery = {
+      comparer: () => ({ now: () => undefined, soon: () => undefined }),
+    } as unknown as Recovery;
     const share = new LoopShare(REST_OF_CALLS);
     const sockets = new RootlessSockets({ hosts: new RootlessHosts(first), driver, recovery, log, share });
     sockets.start();
