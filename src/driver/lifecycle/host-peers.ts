@@ -4,7 +4,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../base/errors.js';
-import { formatAddress } from '../../base/ip.js';
+import { formatAddress, formatPrefix } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
@@ -16,19 +16,26 @@ import type { Claim, HostInterface } from '../tunnel/host-interface.js';
 import { isMissing, planContainerPeer } from '../tunnel/peers.js';
 import { isConfigured } from '../tunnel/remote-peer.js';
 
-interface HostPeersParts {
+export interface HostPeersParts {
   readonly store: Store;
   readonly host: HostInterface;
   /** What Docker's calls about an endpoint wait in, too. */
   readonly queue: KeyedQueue;
   readonly log: Log;
+  /** A clock in milliseconds; absent: the machine's. */
+  readonly now?: () => number;
 }
+
+/** For so long nobody may have changed an interface before a user's container that waited for it becomes its peer. */
+const SETTLED_MS = 3_000;
 
 export class HostPeers {
   readonly #parts: HostPeersParts;
 
   /** Why an endpoint could not be made a peer, as it was logged last. */
   readonly #told = new Map<string, string>();
+  /** What interfaces were like that users' containers wait for, and since when. */
+  readonly #seen = new Map<string, { readonly what: string; readonly since: number }>();
 
   constructor(parts: HostPeersParts) {
     this.#parts = parts;
@@ -52,7 +59,9 @@ export class HostPeers {
   ): Promise<readonly string[]> {
     const { log } = this.#parts;
     // wg-quick(8) makes an interface first and configures it then: what that puts there is a peer that was there before.
-    const isReady = isConfigured(device, network.mode.endpoint !== undefined);
+    const isReady =
+      isConfigured(device, network.mode.endpoint !== undefined) &&
+      (network.owner === 0 || !endpoints.some(({ pending }) => pending) || this.#isSettled(device));
     const wanted = endpoints.flatMap(endpoint =>
       endpoint.publicKey
         ? [{ endpoint, peer: planContainerPeer(endpoint, endpoint.publicKey, presharedKey) }]
@@ -68,6 +77,19 @@ export class HostPeers {
     if (restored.length > 0)
       log.info({ link: device.name, peers: restored.length }, 'restored the peers of an interface');
     return restored;
+  }
+
+  /** Whoever configures an interface gives its peers their networks one by one: a user's container is not to have a part of one before. */
+  #isSettled(device: WgDevice): boolean {
+    const peers = device.peers.map(
+      ({ publicKey, allowedIPs }) => `${publicKey} ${allowedIPs.map(formatPrefix).join()}`,
+    );
+    const what = `${device.index} ${device.publicKey} ${device.listenPort}\n${peers.join('\n')}`;
+    const now = (this.#parts.now ?? (() => performance.now()))();
+    const seen = this.#seen.get(device.name);
+    if (seen?.what === what) return now - seen.since >= SETTLED_MS;
+    this.#seen.set(device.name, { what, since: now });
+    return false;
   }
 
   /** Not during Leave, nor after it. */

@@ -6,31 +6,23 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
 import { errorCode, messageOf } from '../../base/errors.js';
-import type { KeyedQueue } from '../../base/keyed-queue.js';
-import { type Log, onBehalfOf } from '../../base/log.js';
+import { onBehalfOf } from '../../base/log.js';
 import { LINK_NAME_PREFIX } from '../../base/ownership.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import { isNamed } from '../spec/host-port.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
-import type { Store } from '../store/store.js';
 import { ContainerTunnels } from '../tunnel/container-tunnels.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
-import type { HostInterface } from '../tunnel/host-interface.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { findRemotePeer, NOT_READY, type RemotePeer, sameRemotePeer } from '../tunnel/remote-peer.js';
 import { readPresharedKey } from '../tunnel/secrets.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
-import { HostPeers } from './host-peers.js';
+import { HostPeers, type HostPeersParts } from './host-peers.js';
 
-interface TunnelMonitorParts {
-  readonly store: Store;
-  readonly host: HostInterface;
+interface TunnelMonitorParts extends HostPeersParts {
   readonly namespaces: LinkNamespaces;
   readonly resolver: EndpointResolver;
-  /** What Docker's calls about an endpoint wait in, too. */
-  readonly queue: KeyedQueue;
-  readonly log: Log;
   /** What the work for users other than root takes turns in, as their calls do; absent: one of its own. */
   readonly share?: LoopShare;
 }

@@ -199,6 +199,48 @@ test("a user's container takes over no peer that the interface comes with, and t
   assert.deepEqual(early.hostPeers, ['10.0.0.2/32']);
 });
 
+test("a user's container becomes a peer when nobody has changed the interface for three seconds, and root's at once", async () => {
+  const early = await Early.network(USER);
+  await early.join('u1', '10.0.0.2', USER);
+  let now = 0;
+  const monitor = new TunnelMonitor(Object.assign(early.world, { now: () => now }));
+  const lookAt = async (ms: number): Promise<readonly string[]> => {
+    now = ms;
+    monitor.trigger();
+    await monitor.idle();
+    return early.hostPeers;
+  };
+  early.come();
+  assert.deepEqual(await lookAt(0), []);
+  assert.deepEqual(await lookAt(2_999), []);
+  // What wg-quick(8) brings, and PostUp behind it: the address is in another peer's network.
+  const other = { publicKey: publicKey(HOST_KEY), allowedIPs: [parsePrefix('10.0.0.0/24')!] };
+  early.world.kernel.removeLink('wg0');
+  early.come([other]);
+  assert.deepEqual(await lookAt(3_000), ['10.0.0.0/24']);
+  assert.deepEqual(await lookAt(6_000), ['10.0.0.0/24']);
+  early.world.kernel.removeLink('wg0');
+  early.come();
+  assert.deepEqual(await lookAt(7_000), []);
+  assert.deepEqual(await lookAt(10_000), ['10.0.0.2/32']);
+});
+
+test('an address that a waiting container of root has is not taken by a user, and one that a user waits for is by root', async () => {
+  const early = await Early.network(USER);
+  early.come();
+  await early.world.driver.createNetwork(networkRequest({ 'dwgd.seed': 'other' }, { NetworkID: 'n0' }), 0);
+  early.world.kernel.removeLink('wg0');
+  await early.join('u1', '10.0.0.2', USER);
+  await early.join('e1', '10.0.0.2');
+  early.come();
+  await early.look();
+  assert.deepEqual(early.hostPeers, ['10.0.0.2/32']);
+  assert.deepEqual(
+    [early.world.store.endpoint('e1')!.pending, early.world.store.endpoint('u1')!.pending],
+    [undefined, true],
+  );
+});
+
 test('an address that a waiting container of another owner has is refused while the interface is away', async () => {
   const early = await Early.network(USER);
   early.come();
