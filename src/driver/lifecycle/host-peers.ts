@@ -28,12 +28,16 @@ export interface HostPeersParts {
 
 /** For so long nobody may have changed an interface before a user's container that waited for it becomes its peer. */
 const SETTLED_MS = 3_000;
+/** A user's container that was refused is not tried again for so long: each time the whole interface is read. */
+const REFUSED_MS = 30_000;
 
 export class HostPeers {
   readonly #parts: HostPeersParts;
 
   /** Why an endpoint could not be made a peer, as it was logged last. */
   readonly #told = new Map<string, string>();
+  /** Until when users' endpoints are not tried again. */
+  readonly #refused = new Map<string, number>();
   /** What interfaces were like that users' containers wait for, and since when. */
   readonly #seen = new Map<string, { readonly what: string; readonly since: number }>();
 
@@ -43,7 +47,8 @@ export class HostPeers {
 
   /** Forgets endpoints that are gone. */
   forget(isGone: (endpointId: string) => boolean): void {
-    for (const id of this.#told.keys()) if (isGone(id)) this.#told.delete(id);
+    for (const known of [this.#told, this.#refused])
+      for (const id of known.keys()) if (isGone(id)) known.delete(id);
   }
 
   /**
@@ -70,6 +75,7 @@ export class HostPeers {
     const restored: string[] = [];
     for (const { endpoint, peer } of wanted) {
       if (endpoint.pending ? !isReady : !isMissing(device, peer)) continue;
+      if (this.#now() < (this.#refused.get(endpoint.id) ?? 0)) continue;
       if (await this.#add(device.name, { endpoint, owner: network.owner, peer })) restored.push(endpoint.id);
       // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
       await nextTurn();
@@ -85,11 +91,15 @@ export class HostPeers {
       ({ publicKey, allowedIPs }) => `${publicKey} ${allowedIPs.map(formatPrefix).join()}`,
     );
     const what = `${device.index} ${device.publicKey} ${device.listenPort}\n${peers.join('\n')}`;
-    const now = (this.#parts.now ?? (() => performance.now()))();
+    const now = this.#now();
     const seen = this.#seen.get(device.name);
     if (seen?.what === what) return now - seen.since >= SETTLED_MS;
     this.#seen.set(device.name, { what, since: now });
     return false;
+  }
+
+  #now(): number {
+    return this.#parts.now?.() ?? performance.now();
   }
 
   /** Not during Leave, nor after it. */
@@ -113,6 +123,7 @@ export class HostPeers {
         const text = messageOf(err);
         if (this.#told.get(id) !== text) log.warn({ endpoint: shortId(id) }, text);
         this.#told.set(id, text);
+        if (claim.owner !== 0) this.#refused.set(id, this.#now() + REFUSED_MS);
         return false;
       }
     });

@@ -221,8 +221,10 @@ test("a user's container becomes a peer when nobody has changed the interface fo
   assert.deepEqual(await lookAt(6_000), ['10.0.0.0/24']);
   early.world.kernel.removeLink('wg0');
   early.come();
-  assert.deepEqual(await lookAt(7_000), []);
-  assert.deepEqual(await lookAt(10_000), ['10.0.0.2/32']);
+  assert.deepEqual(await lookAt(33_000), []);
+  // It was refused at six seconds.
+  assert.deepEqual(await lookAt(35_999), []);
+  assert.deepEqual(await lookAt(36_000), ['10.0.0.2/32']);
 });
 
 test('an address that a waiting container of root has is not taken by a user, and one that a user waits for is by root', async () => {
