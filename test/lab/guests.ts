@@ -23,10 +23,10 @@ const [FAILED, REASON] = [/^ {2}FAIL /, /^ {6}/];
 
 /** What the long scenarios take, in seconds, so that the guests end at about the same time. */
 const SECONDS: Readonly<Record<string, number>> = {
-  converge: 300,
   service: 200,
   'full-tunnel': 195,
   rootless: 180,
+  converge: 160,
   defects: 130,
   restarts: 126,
   labels: 122,

@@ -96,19 +96,19 @@ scenario('converge', () => {
       await ping('early', '10.0.0.1');
       await remove('early');
     });
-  }
 
-  test('the database lost: a container that runs keeps its tunnel, and leaves nothing when it goes', async t => {
-    await run('early', { networks: { net: { ip: '10.0.0.3' } } });
-    await daemon.kill9();
-    await sh(`rm -f ${database}*`);
-    await daemon.start();
-    await timed(t, 'learnt', async () => assert.equal(await daemon.rows('client'), 1));
-    await ping('early', '10.0.0.1');
-    await remove('early');
-    assert.deepEqual((await wg.dump('wg0')).peers, []);
-    await daemon.settled();
-    assert.deepEqual(await wg.names(), ['wg0']);
-    assert.equal(await daemon.rows('client'), 0);
-  });
+    test('the database lost: a container that runs keeps its tunnel, and leaves nothing when it goes', async t => {
+      await run('early', { networks: { net: { ip: '10.0.0.3' } } });
+      await daemon.kill9();
+      await sh(`rm -f ${database}*`);
+      await daemon.start();
+      await timed(t, 'learnt', async () => assert.equal(await daemon.rows('client'), 1));
+      await ping('early', '10.0.0.1');
+      await remove('early');
+      assert.deepEqual((await wg.dump('wg0')).peers, []);
+      await daemon.settled();
+      assert.deepEqual(await wg.names(), ['wg0']);
+      assert.equal(await daemon.rows('client'), 0);
+    });
+  }
 });
