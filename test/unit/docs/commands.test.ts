@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Command } from 'commander';
 import { parse } from 'yaml';
 import { formatLine } from '../../../src/base/log.js';
@@ -18,7 +18,8 @@ import { pageShell } from '../../support/page-shell.js';
 import { composeBlocks, preview } from '../../support/planned.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-pages-'));
-after(() => rmSync(folder, { recursive: true }));
+// Not after(): in a process with other test files that may come before the last of this one.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** A file below the folder of this test. */
 function write(path: string, text: string): string {
