@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parsePrefix } from '../../../src/base/ip.js';
 import { program } from '../../../src/cli/command-line.js';
@@ -14,7 +14,8 @@ import { VECTORS } from '../../support/vectors.js';
 
 const PACKAGE = new URL('../../../../package.json', import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-cli-'));
-after(() => rmSync(folder, { recursive: true }));
+// After all: what is after() in one of several test files of a process may come too early.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 for (const [given, read] of [
   [[], []],

@@ -4,11 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { runCommand, runProgram } from '../../support/program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-plan-'));
-after(() => rmSync(folder, { recursive: true }));
+// After all: what is after() in one of several test files of a process may come too early.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const service = (name: string, label: string): string =>
   `services:\n  ${name}:\n    labels:\n      - ${label}\n`;

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { Command } from 'commander';
 import { UsageError } from '../../../../src/cli/settings/flag-values.js';
 import { givenBy } from '../../../../src/cli/settings/flags.js';
@@ -26,7 +26,8 @@ import {
 import { resolveSettings } from '../../../../src/cli/settings/sources.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-settings-'));
-after(() => rmSync(folder, { recursive: true }));
+// After all: what is after() in one of several test files of a process may come too early.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const path = join(folder, 'config.toml');
 
 interface Given {

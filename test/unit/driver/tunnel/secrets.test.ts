@@ -3,14 +3,15 @@ import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { UserError } from '../../../../src/base/errors.js';
 import { readPresharedKey, readSeed } from '../../../../src/driver/tunnel/secrets.js';
 import { SecretKey } from '../../../../src/netlink/wireguard/key.js';
 
 const ME = process.getuid!();
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-secrets-'));
-after(() => rmSync(folder, { recursive: true }));
+// After all: what is after() in one of several test files of a process may come too early.
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 function secretFile(name: string, content: string | Buffer, mode = 0o600): string {
   const path = join(folder, name);
