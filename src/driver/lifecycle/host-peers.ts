@@ -1,6 +1,5 @@
 // Containers that are missing from the host's interface, made its peers: again, or at last, where it was not ready when they
-// joined. Not here: when that is looked at
-// (tunnel-monitor.ts), the interface itself (driver/tunnel/host-interface.ts).
+// joined. Not here: when that is looked at (tunnel-monitor.ts), the interface itself (driver/tunnel/host-interface.ts).
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../base/errors.js';

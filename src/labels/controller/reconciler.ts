@@ -82,7 +82,7 @@ export class Reconciler {
   /** Takes note of a container's start or end; of nothing: of these some may have been missed. */
   lived(event?: LifeEvent): void {
     this.#departures.note(event);
-    if (event?.action !== 'die' || !isGateway(event.id, this.overview.led)) return;
+    if (event?.action !== 'die' || this.#loop.isClosed || !isGateway(event.id, this.overview.led)) return;
     // A pass under way leads to it no more.
     this.#closures++;
     this.#closing.request();
