@@ -29,14 +29,11 @@ import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { planContainerPeer } from '../tunnel/peers.js';
 import { findFarEnd } from '../tunnel/remote-peer.js';
 import { Rollback } from '../tunnel/rollback.js';
-import { readPresharedKey, readPrivateKey, readSeed } from '../tunnel/secrets.js';
+import { readPresharedKey, readPrivateKey, readSeed, seedWeakness } from '../tunnel/secrets.js';
 import { refuseClosedInterface } from '../users/interface-access.js';
 import { checkEndpointQuota, checkNetworkQuota } from '../users/quotas.js';
 import type { FullTunnels } from './full-tunnels.js';
 import type { Teardown } from './teardown.js';
-
-/** Every peer knows a public key on which to test guesses of the seed offline: 128 random bits withstand that. */
-const LEAST_SEED_BYTES = 16;
 
 /** The driver's dependencies. */
 interface DriverParts {
@@ -80,13 +77,8 @@ export class Driver {
     if ((store.ownerOf(request.NetworkID) ?? owner) !== owner)
       throw new UserError(`network ${request.NetworkID} belongs to another Docker`);
     refuseClosedInterface(network, known, rootlessIfnames);
-    const seed = await readSeed(network);
-    if (seed.length < LEAST_SEED_BYTES) {
-      log.warn(
-        { network: shortId(network.id) },
-        `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and anyone who guesses it can derive every private key: create it again with one that "dwgd seed" prints`,
-      );
-    }
+    const weakness = seedWeakness(await readSeed(network));
+    if (weakness !== undefined) log.warn({ network: shortId(network.id) }, weakness);
     await readPresharedKey(network);
     if (options.mode.kind === 'ifname') await host.read(options.mode.ifname);
     checkNetworkQuota(store, network);
@@ -98,7 +90,11 @@ export class Driver {
   async deleteNetwork(networkId: string, owner: number): Promise<void> {
     const { store, teardown, log } = this.#parts;
     if (store.ownerOf(networkId) !== owner) return;
-    for (const endpoint of store.networkEndpoints(networkId)) await teardown.discard(endpoint.id);
+    const rest = (): readonly Endpoint[] =>
+      store.networkEndpoints(networkId).filter(({ state }) => state !== 'deleting');
+    // Calls come in meanwhile: the records of what they add would go with the network, and its peers stay.
+    for (let left = rest(); left.length > 0; left = rest())
+      for (const { id } of left) await teardown.discard(id);
     store.deleteNetwork(networkId);
     log.info({ network: shortId(networkId) }, 'network deleted');
   }
@@ -155,7 +151,7 @@ export class Driver {
       const { store, host, teardown, resolver, fullTunnels, log } = this.#parts;
       const network = this.#network(request.NetworkID, owner);
       const known = store.endpoint(request.EndpointID);
-      if (known?.networkId !== network.id) {
+      if (known?.networkId !== network.id || known.state === 'deleting') {
         throw new UserError(`endpoint ${request.EndpointID} is not known: start the container again`);
       }
       // Docker repeats a call after a broken connection; the link is still where Docker expects it.

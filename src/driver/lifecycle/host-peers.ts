@@ -14,6 +14,7 @@ import type { Store } from '../store/store.js';
 import type { Claim, HostInterface } from '../tunnel/host-interface.js';
 import { isMissing, planContainerPeer } from '../tunnel/peers.js';
 import { isConfigured } from '../tunnel/remote-peer.js';
+import type { LoopShare } from '../users/loop-share.js';
 
 export interface HostPeersParts {
   readonly store: Store;
@@ -32,7 +33,7 @@ const REFUSED_MS = 30_000;
 
 export class HostPeers {
   readonly #parts: HostPeersParts;
-
+  readonly #share: LoopShare;
   /** Why an endpoint could not be made a peer, as it was logged last. */
   readonly #told = new Map<string, string>();
   /** Until when users' endpoints are not tried again. */
@@ -40,8 +41,10 @@ export class HostPeers {
   /** What interfaces were like that users' containers wait for, and since when. */
   readonly #seen = new Map<string, { readonly what: string; readonly since: number }>();
 
-  constructor(parts: HostPeersParts) {
+  /** @param share what the work for users other than root takes turns in */
+  constructor(parts: HostPeersParts, share: LoopShare) {
     this.#parts = parts;
+    this.#share = share;
   }
 
   /** Forgets endpoints that are gone. */
@@ -75,8 +78,10 @@ export class HostPeers {
     for (const { endpoint, peer } of wanted) {
       if (endpoint.pending ? !isReady : !isMissing(device, peer)) continue;
       if (this.#now() < (this.#refused.get(endpoint.id) ?? 0)) continue;
-      if (await this.#add(device.name, { endpoint, owner: network.owner, peer })) restored.push(endpoint.id);
       // Each reads the whole interface again, so with hundreds of peers, calls of Docker must get their turn in between.
+      const { owner } = network;
+      const add = (): Promise<boolean> => this.#add(device.name, { endpoint, owner, peer });
+      if (await this.#share.run(owner, add)) restored.push(endpoint.id);
       await nextTurn();
     }
     if (restored.length > 0)

@@ -93,9 +93,7 @@ export class LostEndpoints {
     const sandboxKey = await docker.sandboxKey(id);
     if (sandboxKey === undefined) return false;
     const work = (): Promise<boolean> => this.#record(listed, sandboxKey);
-    return this.#parts.queue.run(endpointId, () =>
-      network.owner === 0 ? work() : this.#share.run(network.owner, work),
-    );
+    return this.#parts.queue.run(endpointId, () => this.#share.run(network.owner, work));
   }
 
   async #record({ endpointId: id, network, ipv4, ipv6 }: Listed, sandboxKey: string): Promise<boolean> {

@@ -19,6 +19,7 @@ import { findRemotePeer, NOT_READY, type RemotePeer, sameRemotePeer } from '../t
 import { readPresharedKey } from '../tunnel/secrets.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 import { HostPeers, type HostPeersParts } from './host-peers.js';
+import { Rechecks } from './rechecks.js';
 
 interface TunnelMonitorParts extends HostPeersParts {
   readonly namespaces: LinkNamespaces;
@@ -29,15 +30,14 @@ interface TunnelMonitorParts extends HostPeersParts {
 
 /** As reresolve-dns in wireguard-tools has it. */
 const PERIOD_MS = 30_000;
-/** `wg setconf` and `wg set` cause no event, so a link event is followed by further checks until wg-quick(8) is done. */
-const RECHECK_DELAYS_MS = [0, 150, 500, 1_500];
 
 export class TunnelMonitor {
   readonly #parts: TunnelMonitorParts;
   readonly #tunnels: ContainerTunnels;
   readonly #peers: HostPeers;
   readonly #share: LoopShare;
-  readonly #timers = new Set<NodeJS.Timeout>();
+  #period: NodeJS.Timeout | undefined;
+  readonly #rechecks = new Rechecks();
   /** What each network's peer was at the last check. */
   readonly #last = new Map<string, RemotePeer>();
   /** Endpoints that were made peers: their containers hold no session, or one that the other end does not. */
@@ -48,27 +48,26 @@ export class TunnelMonitor {
   readonly #runners = new Map<number, Coalescer>();
   /** By owner: the interfaces whose networks the next check is asked for; undefined among them: all networks. */
   readonly #scopes = new Map<number, Set<string | undefined>>();
-  /** How many further checks will come by themselves, soon. */
-  #rechecks = 0;
   #isClosed = false;
 
   constructor(parts: TunnelMonitorParts) {
     this.#parts = parts;
     this.#tunnels = new ContainerTunnels(parts);
-    this.#peers = new HostPeers(parts);
     this.#share = parts.share ?? new LoopShare(REST_OF_CALLS);
+    this.#peers = new HostPeers(parts, this.#share);
   }
 
   /** Checks now, and every 30 seconds. */
   start(): void {
-    this.#timers.add(setInterval(() => this.trigger(), PERIOD_MS));
+    this.#period = setInterval(() => this.trigger(), PERIOD_MS);
     this.trigger();
   }
 
   close(): void {
     this.#isClosed = true;
     for (const runner of this.#runners.values()) runner.close();
-    for (const timer of this.#timers) clearTimeout(timer);
+    clearInterval(this.#period);
+    this.#rechecks.close();
   }
 
   /** A link of the host appeared or changed: where networks use it, they are checked at once and some times more. @param only those of one owner */
@@ -92,15 +91,9 @@ export class TunnelMonitor {
 
   #recheck(ifname: string, owners: readonly number[]): void {
     if (this.#isClosed) return;
-    for (const delay of RECHECK_DELAYS_MS) {
-      this.#rechecks++;
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        this.#rechecks--;
-        for (const owner of owners) this.#trigger(owner, ifname);
-      }, delay);
-      this.#timers.add(timer);
-    }
+    this.#rechecks.begin(`${ifname} ${owners.join()}`, () => {
+      for (const owner of owners) this.#trigger(owner, ifname);
+    });
   }
 
   /** Asks for a check of the networks of an interface of the host, which has been changed. */
@@ -162,19 +155,20 @@ export class TunnelMonitor {
     this.#scopes.delete(owner);
     const isAsked = ({ mode }: Network): boolean =>
       asked?.has(undefined) === true || (mode.kind === 'ifname' && asked?.has(mode.ifname) === true);
+    const devices = new Map<string, Promise<WgDevice | undefined>>();
     for (const network of store.networksOf(owner).filter(isAsked)) {
       if (this.#isClosed) return;
       const endpoints = store.networkEndpoints(network.id).filter(({ state }) => state === 'joined');
       if (endpoints.length === 0) continue;
       try {
-        await this.#reconcile(network, endpoints);
+        await this.#reconcile(network, endpoints, devices);
         this.#lastLogged.delete(network.id);
       } catch (err) {
         // The next check tries again; a name that does not resolve leaves the tunnel as it is.
         const text = messageOf(err);
         if (this.#lastLogged.get(network.id) === text) continue;
         // wg-quick(8) makes an interface and configures it then.
-        if (errorCode(err) === NOT_READY && this.#rechecks > 0) continue;
+        if (errorCode(err) === NOT_READY && this.#rechecks.arePending) continue;
         this.#lastLogged.set(network.id, text);
         this.#parts.log.warn({ network: shortId(network.id) }, text);
       }
@@ -195,13 +189,22 @@ export class TunnelMonitor {
     this.#peers.forget(isGone);
   }
 
-  async #reconcile(network: Network, endpoints: readonly Endpoint[]): Promise<void> {
+  /** @param devices the interfaces as this check has found them: with ten thousands of peers, reading one takes seconds */
+  async #reconcile(
+    network: Network,
+    endpoints: readonly Endpoint[],
+    devices: Map<string, Promise<WgDevice | undefined>>,
+  ): Promise<void> {
     const presharedKey = await readPresharedKey(network);
     const { resolver } = this.#parts;
     const { mode } = network;
     let device: WgDevice | undefined;
     if (mode.kind === 'ifname') {
-      device = await this.#parts.host.find(mode.ifname);
+      const { ifname } = mode;
+      const reading =
+        devices.get(ifname) ?? this.#share.run(network.owner, () => this.#parts.host.find(ifname));
+      devices.set(ifname, reading);
+      device = await reading;
       if (!device) return;
       const restored = await this.#peers.restore(network, device, endpoints, presharedKey);
       for (const id of restored) this.#sessionLost.add(id);
@@ -224,7 +227,8 @@ export class TunnelMonitor {
         const isJoined = (): boolean => this.#parts.store.endpoint(endpoint.id)?.state === 'joined';
         const view = { peer, changed, sessionLost, presharedKey, isJoined };
         const look = (): Promise<boolean> => this.#tunnels.reconcile(network, endpoint, view);
-        if (await this.#inShare(network.owner, look)) this.#sessionLost.delete(endpoint.id);
+        // What is in a user's containers, and in his lists of mounts on the way there, takes as long as he likes.
+        if (await this.#share.run(network.owner, look)) this.#sessionLost.delete(endpoint.id);
       } catch (err) {
         failure ??= err;
       }
@@ -233,10 +237,5 @@ export class TunnelMonitor {
     // A failure in one container does not stop the others; the next check finds the same difference again.
     if (failure) throw failure;
     this.#last.set(network.id, peer);
-  }
-
-  /** What is in a user's containers, and in his lists of mounts on the way there, takes as long as he likes. */
-  #inShare<T>(owner: number, work: () => Promise<T>): Promise<T> {
-    return owner === 0 ? work() : this.#share.run(owner, work);
   }
 }

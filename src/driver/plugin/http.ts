@@ -123,8 +123,7 @@ export function createPlugin(
       }
       return method(driver, readBody(text, owner), owner);
     };
-    const run = (text: unknown): Promise<object> =>
-      calls.run(() => (owner === 0 ? begin(text) : share.run(owner, () => begin(text))));
+    const run = (text: unknown): Promise<object> => calls.run(() => share.run(owner, () => begin(text)));
     const handle = handler(name, run, log, counts);
     router.post(`/${name}`, (...call) => onBehalfOf(owner, () => handle(...call)));
   }

@@ -18,11 +18,20 @@ const MAX_SECRET_BYTES = 64 * 1024;
 /** Reading users' files: of all networks together. */
 const operations = new UserOperations();
 
+/** Every peer knows a public key on which to test guesses of the seed offline: 128 random bits withstand that. */
+const LEAST_SEED_BYTES = 16;
+
 type Secrets = Pick<Network, 'seed' | 'presharedKey' | 'owner'>;
 
 /** The seed's bytes. @throws UserError when its file cannot be used */
 export async function readSeed({ seed, owner }: Secrets): Promise<Buffer> {
   return 'value' in seed ? seed.value : await readSecretFile('dwgd.seedfile', seed.file, owner);
+}
+
+/** What there is to warn of in a seed; undefined: nothing. */
+export function seedWeakness(seed: Buffer): string | undefined {
+  if (seed.length >= LEAST_SEED_BYTES) return undefined;
+  return `the seed has fewer than ${LEAST_SEED_BYTES} bytes, and anyone who guesses it can derive every private key: create it again with one that "dwgd seed" prints`;
 }
 
 /** The private key of an endpoint's container. @throws UserError when the seed's file cannot be used */

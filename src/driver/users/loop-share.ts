@@ -31,16 +31,17 @@ export class LoopShare {
   }
 
   /**
-   * Begins the work when it is the user's turn. What others do meanwhile makes the rest longer: when there is much to do,
-   * users come last.
+   * Begins the work when it is the user's turn; root's at once. What others do meanwhile makes the rest longer: when there
+   * is much to do, users come last.
    * @returns what comes of the work
    */
   run<T>(user: number, work: () => T | Promise<T>): Promise<T> {
+    if (user === 0) return begin(work);
     return new Promise((resolve, reject) => {
       const turn = async (): Promise<void> => {
         const { times, mostMs, turnMs } = this.#rest;
         const before = performance.eventLoopUtilization();
-        const done = (async () => work())();
+        const done = begin(work);
         done.then(resolve, reject);
         await within(turnMs, done);
         await turnsEnd();
@@ -50,6 +51,10 @@ export class LoopShare {
       void this.#turns.run(user, turn);
     });
   }
+}
+
+async function begin<T>(work: () => T | Promise<T>): Promise<T> {
+  return work();
 }
 
 /** Waits for the work to end, well or not, for at most that many milliseconds. */

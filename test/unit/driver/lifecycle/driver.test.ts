@@ -121,6 +121,28 @@ test('deleting a network takes the endpoints that it still has', async () => {
   assert.deepEqual([shown(world), [...world.kernel.links.keys()]], [[], ['wg0']]);
 });
 
+test('what joins while its network is being taken away leaves no peer', async () => {
+  const world = await joined();
+  let open = (): void => undefined;
+  const gate = new Promise<void>(resolve => {
+    open = resolve;
+  });
+  const busy = world.queue.run('e1', () => gate);
+  const going = world.driver.deleteNetwork('n1', 0);
+  await world.driver.createEndpoint(endpointRequest('e2', '10.0.0.3/24'), 0);
+  await world.driver.join({ ...JOIN, EndpointID: 'e2' }, 0);
+  assert.equal(shown(world).length, 2);
+  open();
+  await Promise.all([busy, going]);
+  assert.deepEqual([shown(world), world.store.endpoints()], [[], []]);
+});
+
+test('an endpoint that is being taken away joins no more', async () => {
+  const world = await joined();
+  world.store.putEndpoint({ ...world.store.endpoint('e1')!, state: 'deleting' });
+  await assert.rejects(world.driver.join(JOIN, 0), /endpoint e1 is not known: start the container again/);
+});
+
 test('a new endpoint with the address of an old one supersedes it', async () => {
   const world = await joined();
   await world.driver.createEndpoint(endpointRequest('e2', '10.0.0.2/24'), 0);

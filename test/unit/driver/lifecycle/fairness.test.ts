@@ -6,9 +6,10 @@ import { type Address, parseAddress } from '../../../../src/base/ip.js';
 import { TunnelMonitor } from '../../../../src/driver/lifecycle/tunnel-monitor.js';
 import type { Network } from '../../../../src/driver/spec/model.js';
 import { EndpointResolver, userLookUps } from '../../../../src/driver/tunnel/endpoint-resolver.js';
+import { LoopShare, REST_OF_CALLS } from '../../../../src/driver/users/loop-share.js';
 import { RoundRobin } from '../../../../src/driver/users/round-robin.js';
 import { Key } from '../../../../src/netlink/wireguard/key.js';
-import { endpointRequest, HOST_KEY, networkRequest, World } from '../../../support/driver-world.js';
+import { endpointRequest, HOST_KEY, networkRequest, SEED, World } from '../../../support/driver-world.js';
 import { FakeKernel } from '../../../support/fake-kernel.js';
 
 const [USER, OTHER] = [1000, 1001];
@@ -227,4 +228,31 @@ test('who uses an interface of the host is known anew after each change of netwo
   assert.deepEqual(at(), [0, USER]);
   await world.driver.deleteNetwork('n0', 0);
   assert.deepEqual(at(), [USER]);
+});
+
+test('a check reads an interface once, however many networks a user has there, and takes turns for it', async t => {
+  const world = new World();
+  world.rootlessIfnames.add('wg0');
+  world.namespaces.users.set(USER, new FakeKernel());
+  for (let n = 0; n < 8; n++) {
+    const NetworkID = `n${n}`;
+    await world.driver.createNetwork(networkRequest({ 'dwgd.seed': `${SEED}${n}` }, { NetworkID }), USER);
+    await world.driver.createEndpoint(endpointRequest(`e${n}`, `10.0.0.${2 + n}/24`, NetworkID), USER);
+    await world.driver.join({ NetworkID, EndpointID: `e${n}`, SandboxKey: `/netns/${n}` }, USER);
+  }
+  const turns: number[] = [];
+  const share = new LoopShare(REST_OF_CALLS, async () => undefined);
+  const run = share.run.bind(share);
+  share.run = (user, work) => {
+    turns.push(user);
+    return run(user, work);
+  };
+  const monitor = new TunnelMonitor({ ...world, share });
+  t.after(() => monitor.close());
+  const before = world.kernel.requests.length;
+  monitor.trigger();
+  await monitor.idle();
+  const readings = world.kernel.requests.slice(before).filter(what => what.endsWith(' wg0'));
+  assert.deepEqual(readings, ['reading WireGuard device wg0']);
+  assert.deepEqual(turns.slice(0, 1), [USER]);
 });
