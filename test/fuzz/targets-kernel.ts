@@ -1,24 +1,39 @@
 // Decoders of what the kernel answers, of namespaces that containers hold: netlink's messages and attributes, rtnetlink,
 // WireGuard, nf_tables, conntrack, and the stamp that is in a table of ours.
 
+import { DecodeError } from '../../src/base/errors.js';
+import type { Family } from '../../src/base/ip.js';
 import {
   decodeChain,
+  decodeDormant,
   decodeElements,
   decodeListedRule,
   decodeSet,
 } from '../../src/explain/machine/decode.js';
+import { readSenders } from '../../src/labels/answers/answering.js';
+import { type Forwarding, whyFiltered } from '../../src/labels/diff/foreign-firewall.js';
 import { readStamp } from '../../src/labels/diff/stamp.js';
 import { readAttrs } from '../../src/netlink/attributes.js';
 import { decodeFamilyId } from '../../src/netlink/generic.js';
 import { readErrno, readMessages } from '../../src/netlink/message.js';
-import { decodeEvent } from '../../src/netlink/namespace-event.js';
+import { decodeEvent, decodeNsid } from '../../src/netlink/namespace-event.js';
 import { decodeAddress } from '../../src/netlink/route/address.js';
 import { decodeLink } from '../../src/netlink/route/link.js';
+import { decodeFoundRoute } from '../../src/netlink/route/lookup.js';
+import { decodeNeighbour, macOf } from '../../src/netlink/route/neighbour.js';
 import { decodeRule, isRuleOf, readRules } from '../../src/netlink/route/policy-rule.js';
 import { decodeRoute, readRoutes } from '../../src/netlink/route/route.js';
 import { decodeDevice } from '../../src/netlink/wireguard/decode.js';
+import { type ForwardChain, readFilterRules, readForwardChains } from '../../src/nft/filter-chain.js';
 import { decodeFlow, deleteFlowRequest } from '../../src/nft/flows.js';
-import { decodeRuleComment, decodeStampedTable, decodeTableName } from '../../src/nft/messages.js';
+import { readLegacyForward, readLegacyInfo } from '../../src/nft/legacy-filter.js';
+import {
+  decodeRuleComment,
+  decodeSetKeys,
+  decodeStampedTable,
+  decodeTableName,
+  decodeTableUse,
+} from '../../src/nft/messages.js';
 import { decodeSnapshot } from '../../src/nft/table-snapshot.js';
 import { ofBytes, ofJson, type Target } from './target.js';
 
@@ -40,6 +55,22 @@ export function joinParts(payloads: readonly Buffer[]): Buffer {
   );
 }
 
+const FORWARDING: Forwarding = {
+  families: [4, 6],
+  outside: [{ name: 'tun', prefix: true }],
+  ingress: [{ name: 'eth0', prefix: false }],
+};
+
+/** Of layouts that one input cannot have both. */
+function attempt<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (err) {
+    if (err instanceof DecodeError) return undefined;
+    throw err;
+  }
+}
+
 export const KERNEL_TARGETS: readonly Target[] = [
   ofBytes('netlink-messages', bytes => readMessages(bytes).map(readErrno)),
   ofBytes('netlink-attributes', bytes => readAttrs(bytes).map(({ value }) => readAttrs(value))),
@@ -51,6 +82,12 @@ export const KERNEL_TARGETS: readonly Target[] = [
   ofBytes('link', decodeLink),
   ofBytes('address', decodeAddress),
   ofBytes('route', bytes => [decodeRoute(bytes), readRoutes([bytes], 4)]),
+  ofBytes('found-route', decodeFoundRoute),
+  ofBytes('neighbour', bytes => {
+    const neighbour = decodeNeighbour(bytes);
+    return neighbour && macOf(neighbour);
+  }),
+  ofBytes('nsid', decodeNsid),
   ofBytes('policy-rule', bytes => [decodeRule(bytes), isRuleOf(bytes, 3), readRules([bytes])]),
   ofBytes('wireguard-device', bytes => decodeDevice(parts(bytes))),
   ofBytes('conntrack-flow', bytes => {
@@ -64,7 +101,22 @@ export const KERNEL_TARGETS: readonly Target[] = [
     decodeSet(bytes),
     decodeElements(bytes),
   ]),
-  ofBytes('nft-table-name', decodeTableName),
+  ofBytes('nft-table-name', bytes => [decodeTableName(bytes), decodeDormant(bytes), decodeTableUse(bytes)]),
+  ofBytes('nft-set-keys', bytes => readSenders({ setKeys: () => decodeSetKeys(bytes) })),
+  ofBytes('nft-forward-chains', bytes => readForwardChains(parts(bytes))),
+  ofBytes('nft-filter-rules', bytes => {
+    const others = readFilterRules(parts(bytes));
+    const [name = '', rules = []] = [...others][0] ?? [];
+    return whyFiltered(FORWARDING, [
+      { family: 'inet', table: 'filter', name, isDropping: true, rules, others },
+    ]);
+  }),
+  ofBytes('legacy-filter', bytes => {
+    const [info = Buffer.alloc(0), entries = Buffer.alloc(0)] = parts(bytes);
+    const found = readLegacyInfo(info);
+    const read = (family: Family): ForwardChain => readLegacyForward(family, found, entries);
+    return ([4, 6] as const).map(family => attempt(() => whyFiltered(FORWARDING, [read(family)])));
+  }),
   ofBytes('nft-stamped-table', bytes => decodeStampedTable({ rules: parts(bytes) }, 'dwgd')),
   ofBytes('nft-snapshot', bytes => {
     const [table = Buffer.alloc(0), ...rest] = parts(bytes);

@@ -123,7 +123,7 @@ scenario(
       for (let n = 0; n < 5; n++) await join(calls);
       if (!isLong) return;
       await business(forSeconds(15), calls);
-      quiet = await business(forSeconds(SECONDS / 2), calls);
+      quiet = await business(forSeconds(SECONDS), calls);
       console.log(`  before the siege: ${show(quiet)}`);
     });
 
@@ -153,7 +153,7 @@ scenario(
       assert.ok(siege.most - memory < 50, `${memory} MB before, ${siege.most} MB in between`);
       if (!quiet) return;
       // Before and after, since the machine may be slower at one time than at another.
-      const later = await business(forSeconds(SECONDS / 2), calls);
+      const later = await business(forSeconds(SECONDS), calls);
       console.log(`  after the siege: ${show(later)}`);
       const ratio = quantile(siege.joins, 0.99) / quantile([...quiet.joins, ...later.joins], 0.99);
       console.log(`  p99 of Join: ${ratio.toFixed(2)} times that without a siege`);
