@@ -169,7 +169,7 @@ const PURE_PACKAGES: ReadonlyMap<string, readonly string[] | 'all'> = new Map<
   string,
   readonly string[] | 'all'
 >([
-  ['node:crypto', ['createHash']],
+  ['node:crypto', ['createHash', 'createPrivateKey', 'createPublicKey']],
   ['node:util', ['getSystemErrorMap']],
   ['@dagrejs/dagre', ['Graph', 'layout']],
   ['ipaddr.js', 'all'],

@@ -1,5 +1,6 @@
 // Keys: the derivation of the original program, its vectors, and that secrets do not print themselves.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { parseAddress } from '../../../../src/base/ip.js';
@@ -8,6 +9,8 @@ import {
   Key,
   parseKeyBytes,
   publicKey,
+  publicKeyOfNacl,
+  publicKeyOfOpenSsl,
   SecretKey,
 } from '../../../../src/netlink/wireguard/key.js';
 import { VECTORS } from '../../../support/vectors.js';
@@ -19,6 +22,18 @@ for (const [address, seed, expected] of VECTORS) {
     assert.equal(key.toString(), expected);
   });
 }
+
+test('public keys are the same by OpenSSL and by JavaScript, of keys that are not clamped, too', () => {
+  const keys = [
+    Buffer.alloc(32),
+    Buffer.alloc(32, 0xff),
+    ...Array.from({ length: 64 }, () => randomBytes(32)),
+  ];
+  for (const bytes of keys) {
+    const key = new SecretKey(bytes);
+    assert.equal(`${publicKeyOfOpenSsl(key)}`, `${publicKeyOfNacl(key)}`, bytes.toString('hex'));
+  }
+});
 
 test('a derived private key is clamped', () => {
   const bytes = derivePrivateKey(Buffer.from('s'), parseAddress('10.0.0.2')!).reveal();
