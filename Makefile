@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: dots help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker engines service lab lab-long lab-shell siege one test fuzz demo bench \
+.PHONY: dots help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker engines service lab lab-long lab-shell forging siege one test fuzz demo bench \
   golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
@@ -85,6 +85,9 @@ lab-long: setup-lab build ## the long form of the scenarios that have one: more 
 
 lab-shell: setup-lab build ## a shell in the laboratory, with WireGuard and dockerd
 	@node dist/test/lab/run.js --shell
+
+forging: build ## 10,000 looks into a namespace in which two neighbours forge the kernel's answers (root)
+	@DWGD_FORGED_LOOKS=10000 node --test --test-reporter=spec --test-name-pattern='no byte of the host' dist/test/kernel/forging.test.js
 
 siege: setup-lab build ## two hostile users against the daemon, in the laboratory, for SIEGE_SECONDS (120)
 	@SIEGE_SECONDS=$(SIEGE_SECONDS) node dist/test/lab/run.js siege

@@ -23,10 +23,15 @@ interface Typed {
   readonly says: RegExp;
   /** In what it says, where it has found something: its status is 1 then. */
   readonly finds?: true;
+  /** Whether it is no command of ours. */
+  readonly isEmpty?: true;
 }
 
 const DOCKER = ['--docker-host', `unix://${SOCKET}`];
+/** Node.js alone, the least that any of them can take. */
+const EMPTY: Typed = { args: ['-p', '0'], says: /^0$/m, isEmpty: true };
 const COMMANDS: readonly Typed[] = [
+  EMPTY,
   { args: ['--version'], says: /^\d/ },
   { args: ['--help'], says: /^Usage: dwgd/ },
   { args: ['config'], says: /^look-interval = 30/m },
@@ -66,11 +71,12 @@ export async function measureTyped(network: string): Promise<void> {
   }
   table(
     `Commands beside ${CONTAINERS} labelled containers, from start to end`,
-    ['ms', 'median', 'worst', 'n', 'asked Docker'],
-    COMMANDS.map(({ args }, n) => [
-      `dwgd ${args.filter(word => !DOCKER.includes(word)).join(' ')}`,
+    ['ms', 'median', 'worst', 'of node alone', 'n', 'asked Docker'],
+    COMMANDS.map(({ args, isEmpty }, n) => [
+      `${isEmpty ? 'node' : 'dwgd'} ${args.filter(word => !DOCKER.includes(word)).join(' ')}`,
       figure(median(taken[n]!)),
       figure(Math.max(...taken[n]!)),
+      `${(median(taken[n]!) / median(taken[0]!)).toFixed(1)}`,
       String(taken[n]!.length),
       String(asked[n]),
     ]),
@@ -82,14 +88,14 @@ export async function measureTyped(network: string): Promise<void> {
   rmSync(COMPOSE);
 }
 
-async function timeOf({ args, says, finds }: Typed): Promise<number> {
+async function timeOf({ args, says, finds, isEmpty }: Typed): Promise<number> {
   const from = performance.now();
-  const { stdout } = await run(process.execPath, [CLI, ...args], { maxBuffer: MAX_OUTPUT }).catch(
-    (err: Error & { readonly code?: number; readonly stdout: string; readonly stderr: string }) => {
-      if (finds && err.code === 1) return err;
-      throw new Error(`dwgd ${args.join(' ')} ended with ${err.code}: ${err.stderr}`);
-    },
-  );
+  const { stdout } = await run(process.execPath, isEmpty ? args : [CLI, ...args], {
+    maxBuffer: MAX_OUTPUT,
+  }).catch((err: Error & { readonly code?: number; readonly stdout: string; readonly stderr: string }) => {
+    if (finds && err.code === 1) return err;
+    throw new Error(`dwgd ${args.join(' ')} ended with ${err.code}: ${err.stderr}`);
+  });
   const ms = performance.now() - from;
   if (!says.test(stdout))
     throw new Error(`dwgd ${args.join(' ')} answers otherwise: ${stdout.slice(0, 500)}`);
