@@ -136,7 +136,7 @@ export function program(start: (options: DaemonOptions, reread: Reread) => Promi
       (await import('./commands/inspect.js')).printInspection(name, flags),
     );
   addPlan(root, DOCKER_HOST);
-  addExplain(root, DOCKER_HOST);
+  addExplain(root, DOCKER_HOST, socketOption());
   addExamples(root);
   return root;
 }

@@ -1,13 +1,14 @@
 // The flags of `dwgd explain` on the command line. Not here: what it does (commands/explain.ts), the other commands
 // (command-line.ts).
 
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import type { ExplainFlags } from './commands/explain.js';
 
-/** @param dockerHost the option that says where Docker is */
+/** @param dockerHost the option that says where Docker is, @param socket the one that says where the daemon is */
 export function addExplain(
   root: Command,
   dockerHost: readonly [string, string, (text: string) => string],
+  socket: Option,
 ): void {
   root
     .command('explain')
@@ -22,6 +23,7 @@ export function addExplain(
     )
     .option('--json', 'as JSON')
     .option(...dockerHost)
+    .addOption(socket)
     .action(async (name: string, destination: string, flags: ExplainFlags) => {
       const { printExplanation } = await import('./commands/explain.js');
       await printExplanation(name, destination, flags);

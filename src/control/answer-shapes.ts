@@ -2,7 +2,7 @@
 // whole. Pure. Not here: what they mean (answers.ts), the same for everybody else (docs/openapi.json).
 
 import { flag, listOf, number, object, oneOf, optional, text } from '../docker/json-shape.js';
-import type { Inspection, LabelSurvey, Status } from './answers.js';
+import type { Inspection, LabelSurvey, Status, Way } from './answers.js';
 
 const WHOSE = "the daemon's";
 const texts = listOf(text);
@@ -55,6 +55,18 @@ const SURVEY = object({
   hasHostRoutes: flag,
 });
 
+const step = object({
+  kind: oneOf('route', 'rule', 'translation', 'mark', 'limit'),
+  ...{ text, isDoubt: optional(flag), container: text },
+});
+const WAY = object({
+  ...{ container: text, destination: text, steps: listOf(step), isSure: flag, sentence: text },
+  outcome: object({
+    kind: oneOf('delivered', 'dropped', 'unroutable', 'tunnel', 'default route', 'link', 'unknown'),
+    ...{ container: text, link: optionalText, next: optionalText },
+  }),
+});
+
 /** @throws DecodeError that names the first field that is not as it is to be */
 export function checkStatus(answer: unknown): asserts answer is Status {
   STATUS(answer, 'answer', WHOSE);
@@ -68,4 +80,9 @@ export function checkInspection(answer: unknown): asserts answer is Inspection {
 /** @throws DecodeError, alike */
 export function checkSurvey(answer: unknown): asserts answer is LabelSurvey {
   SURVEY(answer, 'answer', WHOSE);
+}
+
+/** @throws DecodeError, alike */
+export function checkWay(answer: unknown): asserts answer is Way {
+  WAY(answer, 'answer', WHOSE);
 }

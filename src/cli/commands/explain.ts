@@ -2,19 +2,21 @@
 // Not here: the way (explain/containers.ts), the command line (cli/explain-command.ts).
 
 import { oneLine } from '../../base/text.js';
+import { checkWay } from '../../control/answer-shapes.js';
 import type { Way } from '../../control/answers.js';
-import { findDockerHost } from '../../docker/docker-host.js';
-import { explainLive } from '../../explain/containers.js';
 import { destinationMistake, readDestination } from '../../explain/question.js';
-
-import { type Find, findContainer } from '../../labels/find-container.js';
 import { UsageError } from '../settings/flag-values.js';
-import { withDockerRemedy } from './docker-remedy.js';
+import { askDaemon, RefusedError } from './control-client.js';
 
 export interface ExplainFlags {
   readonly json?: true;
   readonly dockerHost?: string;
+  readonly socket: string;
 }
+
+/** How long the daemon may take, in milliseconds: it gives up by itself before. */
+const WITHIN_MS = 5_000;
+const [NOT_FOUND, CONFLICT] = [404, 409] as const;
 
 /** Of a sentence, in bytes. */
 const SENTENCE_MAX = 2048;
@@ -25,15 +27,30 @@ export async function printExplanation(
   destination: string,
   flags: ExplainFlags,
 ): Promise<void> {
-  const typed = readDestination(destination);
-  if (!typed) throw new UsageError(destinationMistake(destination));
-  const dockerHost = findDockerHost(flags.dockerHost);
-  const find: Find = containers => findContainer(name, containers);
-  const way = await explainLive({ dockerHost }, find, typed).catch(err => {
-    throw withDockerRemedy(err, dockerHost, 'or say where it is by --docker-host');
-  });
+  if (!readDestination(destination)) throw new UsageError(destinationMistake(destination));
+  const way = (await wayByDaemon(name, destination, flags)) ?? (await wayByOneself(name, destination, flags));
   process.stdout.write(flags.json ? asJson(way) : asText(way));
   if (way.outcome.kind === 'unknown') process.exitCode = 1;
+}
+
+/** The daemon has loaded all that it takes. Undefined where it cannot tell, or another Docker is meant. @throws RefusedError */
+async function wayByDaemon(
+  name: string,
+  destination: string,
+  { dockerHost, socket }: ExplainFlags,
+): Promise<Way | undefined> {
+  if (dockerHost !== undefined || process.env.DOCKER_HOST) return undefined;
+  const question = `explain/${encodeURIComponent(name)}?${new URLSearchParams({ to: destination })}`;
+  return askDaemon(socket, question, checkWay, WITHIN_MS).catch((err: unknown) => {
+    if (err instanceof RefusedError && (err.status === NOT_FOUND || err.status === CONFLICT)) throw err;
+    return undefined;
+  });
+}
+
+/** @throws UserError, Error */
+async function wayByOneself(name: string, destination: string, flags: ExplainFlags): Promise<Way> {
+  const { explainByDocker } = await import('./explain-by-docker.js');
+  return explainByDocker(name, destination, flags.dockerHost);
 }
 
 function asText({ container, destination, steps, sentence }: Way): string {
