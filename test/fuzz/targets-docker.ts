@@ -8,8 +8,10 @@ import {
   containerOf,
   readContainerListing,
   readImageLabels,
+  readInfo,
   readInspection,
   readNetworkListing,
+  readService,
 } from '../../src/labels/discovery/docker-answers.js';
 import { fingerprint, twineLabels } from '../../src/labels/discovery/docker-view.js';
 import { networkIds, networkKind } from '../../src/labels/discovery/networks.js';
@@ -157,6 +159,10 @@ export const DOCKER_TARGETS: readonly Target[] = [
   ofJson('image', tree => twineLabels(readImageLabels(tree)), {
     words: ['Config', 'Labels', 'twine.strict'],
   }),
+  ofJson('service', tree => twineLabels(readService(tree).labels), {
+    words: ['Spec', 'Name', 'Labels', 'twine.route.::/0'],
+  }),
+  ofJson('info', readInfo, { words: ['Runtimes', 'path', 'runtimeType', 'runsc'] }),
   ofJson('event', containerOf, {
     throws: [],
     words: ['Type', 'Actor', 'ID', 'Attributes', 'container', 'network'],

@@ -3,22 +3,34 @@
 
 import {
   decodeChain,
+  decodeDormant,
   decodeElements,
   decodeListedRule,
   decodeSet,
 } from '../../src/explain/machine/decode.js';
+import { readSenders } from '../../src/labels/answers/answering.js';
 import { readStamp } from '../../src/labels/diff/stamp.js';
 import { readAttrs } from '../../src/netlink/attributes.js';
 import { decodeFamilyId } from '../../src/netlink/generic.js';
 import { readErrno, readMessages } from '../../src/netlink/message.js';
-import { decodeEvent } from '../../src/netlink/namespace-event.js';
+import { decodeEvent, decodeNsid } from '../../src/netlink/namespace-event.js';
 import { decodeAddress } from '../../src/netlink/route/address.js';
 import { decodeLink } from '../../src/netlink/route/link.js';
+import { decodeFoundRoute } from '../../src/netlink/route/lookup.js';
+import { decodeNeighbour, macOf } from '../../src/netlink/route/neighbour.js';
 import { decodeRule, isRuleOf, readRules } from '../../src/netlink/route/policy-rule.js';
 import { decodeRoute, readRoutes } from '../../src/netlink/route/route.js';
 import { decodeDevice } from '../../src/netlink/wireguard/decode.js';
+import { readFilterRules, readForwardChains } from '../../src/nft/filter-chain.js';
 import { decodeFlow, deleteFlowRequest } from '../../src/nft/flows.js';
-import { decodeRuleComment, decodeStampedTable, decodeTableName } from '../../src/nft/messages.js';
+import { GETINFO_BYTES, readLegacyForward, readLegacyInfo } from '../../src/nft/legacy-filter.js';
+import {
+  decodeRuleComment,
+  decodeSetKeys,
+  decodeStampedTable,
+  decodeTableName,
+  decodeTableUse,
+} from '../../src/nft/messages.js';
 import { decodeSnapshot } from '../../src/nft/table-snapshot.js';
 import { ofBytes, ofJson, type Target } from './target.js';
 
@@ -47,10 +59,16 @@ export const KERNEL_TARGETS: readonly Target[] = [
     const [data = Buffer.alloc(0), control = Buffer.alloc(0)] = parts(bytes);
     return decodeEvent(data, control);
   }),
+  ofBytes('namespace-number', decodeNsid),
   ofBytes('generic-family', decodeFamilyId),
   ofBytes('link', decodeLink),
   ofBytes('address', decodeAddress),
   ofBytes('route', bytes => [decodeRoute(bytes), readRoutes([bytes], 4)]),
+  ofBytes('route-lookup', decodeFoundRoute),
+  ofBytes('neighbour', bytes => {
+    const neighbour = decodeNeighbour(bytes);
+    return neighbour && macOf(neighbour);
+  }),
   ofBytes('policy-rule', bytes => [decodeRule(bytes), isRuleOf(bytes, 3), readRules([bytes])]),
   ofBytes('wireguard-device', bytes => decodeDevice(parts(bytes))),
   ofBytes('conntrack-flow', bytes => {
@@ -65,6 +83,17 @@ export const KERNEL_TARGETS: readonly Target[] = [
     decodeElements(bytes),
   ]),
   ofBytes('nft-table-name', decodeTableName),
+  ofBytes('nft-table-use', bytes => [decodeDormant(bytes), decodeTableUse(bytes)]),
+  // Where nothing of ours is in the set there are no senders.
+  ofBytes('nft-senders', bytes => [
+    readSenders({ setKeys: () => decodeSetKeys(bytes) }),
+    decodeSetKeys(bytes),
+  ]),
+  ofBytes('nft-firewall', bytes => [readForwardChains(parts(bytes)), readFilterRules(parts(bytes))]),
+  ofBytes('legacy-firewall', bytes => {
+    const [info, entries] = [readLegacyInfo(bytes), bytes.subarray(GETINFO_BYTES)];
+    return ([4, 6] as const).map(family => readLegacyForward(family, info, entries));
+  }),
   ofBytes('nft-stamped-table', bytes => decodeStampedTable({ rules: parts(bytes) }, 'dwgd')),
   ofBytes('nft-snapshot', bytes => {
     const [table = Buffer.alloc(0), ...rest] = parts(bytes);

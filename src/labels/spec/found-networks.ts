@@ -35,6 +35,13 @@ const [CUT_OCTET, CUT_FEW] = [/(?:\p{L}|\p{N}\p{L}*\.)$/u, /(?<![\p{L}\p{N}])\p{
 /** At a group of IPv6: letters go on in it, or a word before its colon may be one, such as `2OOO:`. */
 const CUT_GROUP = /(?:\p{N}\p{L}*|\.):|\p{L}::|(?:^|\.)(?!route)[\p{L}\p{N}]{1,5}:$/u;
 
+/** What stands in the place of a network that was found. */
+const TAKEN = '\ue000';
+/** Between two networks: from one to the other, so what is between them is meant, too. */
+const RANGE = /\ue000\s*(?:[-~\u2010-\u2015]|\.{2,}|(?:to|until|through|thru)(?!\p{L}))\s*\ue000/u;
+/** All but what follows. */
+const NEGATION = /[!^~]|(?<!\p{L})(?:no|not|non|but|except|exclude|excluding|without|minus)(?!\p{L})/u;
+
 interface Guess {
   readonly network: Prefix;
   /** Whether it is what the text says, and not the widest that it may mean. */
@@ -64,14 +71,18 @@ export function findNetworks(given: string): FoundNetworks {
   const take = (match: string, read: () => Guess | undefined): string => {
     const guess = ++tried > MAX_NETWORKS ? undefined : read();
     if (guess) guesses.push(guess);
-    return guess ? ' ' : match;
+    return guess ? TAKEN : match;
   };
   const rest = undress(text.slice(0, MAX_TEXT))
     .replace(IPV6, (match, address: string, length: string | undefined, at: number, whole: string) =>
       take(match, () => guessIPv6(address, length, whole.slice(0, at), whole.slice(at + match.length))),
     )
     .replace(IPV4, (match, address: string, length: string | undefined, at: number, whole: string) =>
-      take(match, () => guessIPv4(address, length, whole.slice(0, at), whole.slice(at + match.length))),
+      take(match, () =>
+        !exact && length === undefined && isMask(address)
+          ? { network: DEFAULT_ROUTES[0]!, isExact: false, isClear: true }
+          : guessIPv4(address, length, whole.slice(0, at), whole.slice(at + match.length)),
+      ),
     );
   const saysAll = rest.split(/[^a-z*]+/).some(word => EVERYTHING.has(word));
   const said = guesses.flatMap(({ network }) => routable(network));
@@ -83,6 +94,8 @@ export function findNetworks(given: string): FoundNetworks {
     tried > MAX_NETWORKS ||
     text.length > MAX_TEXT ||
     REMNANT.test(rest) ||
+    RANGE.test(rest) ||
+    NEGATION.test(rest) ||
     (!isWidest && PART.test(rest.replace(NUMBERED, ' ')));
   const all = [...said, ...(saysAll || mayMeanMore ? DEFAULT_ROUTES : [])];
   const unique = new Map(all.map(network => [formatPrefix(network), network]));
@@ -178,6 +191,14 @@ function lengthOf(mask: string): string {
   const octets = mask.split('.').map(octet => Number(octet).toString(2).padStart(8, '0'));
   const bits = octets.join('');
   return /^1*0*$/.test(bits) && bits.length === 32 ? String(bits.replace(/0+$/, '').length) : 'none';
+}
+
+/** Whether it is a mask, or one the other way round: `192.168.1.1 255.255.255.0` is a network that it begins. */
+function isMask(address: string): boolean {
+  const octets = address.split('.');
+  const inverse = octets.map(octet => 255 - Number(octet)).join('.');
+  const isWhole = octets.length === 4 && /[1-9]/.test(address);
+  return isWhole && [address, inverse].some(mask => mask.startsWith('255.') && lengthOf(mask) !== 'none');
 }
 
 function trailingZeros({ bytes }: Address): number {
