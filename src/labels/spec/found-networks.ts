@@ -2,13 +2,22 @@
 // In doubt, the widest. Pure. Not here: networks without a mistake (destination.ts), which keys are about routes
 // (misspelt.ts).
 
-import { type Address, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import {
+  type Address,
+  formatPrefix,
+  fromBytes,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  samePrefix,
+} from '../../base/ip.js';
 import { undress } from '../../base/plain-text.js';
 import { parseNetwork } from './destination.js';
 
 /** What is looked at of a text, and what is found in it at most: beyond either, all may be meant. */
 const [MAX_TEXT, MAX_NETWORKS] = [255, 16] as const;
 export const DEFAULT_ROUTES: readonly Prefix[] = ['0.0.0.0/0', '::/0'].map(text => parsePrefix(text)!);
+const MAPPED = parsePrefix('::ffff:0:0/96')!;
 /** What ip-route(8), route(8), firewalls and people call everything. */
 const EVERYTHING: ReadonlySet<string> = new Set([
   'default',
@@ -63,6 +72,8 @@ export function findNetworks(given: string): FoundNetworks {
   const text = given.trim();
   const exact = parsePrefix(text);
   if (exact && routable(exact).length > 0) return { networks: routable(exact), isExact: true, isClear: true };
+  const mapped = exact ? routable(unmapped(exact)) : [];
+  if (mapped.length > 0) return { networks: mapped, isExact: true, isClear: true };
   // `0.0.0.0/8`, where all was meant.
   if (exact && text.includes('/') && exact.address.bytes.every(byte => byte === 0))
     return { networks: [allOf(exact)], isExact: false, isClear: true };
@@ -120,12 +131,14 @@ function guessIPv6(
   // `route:fd00::/8`, and an address at the end of a sentence.
   const texts = new Set([text, text.replace(/^:/, ''), text.replace(/[.:]$/, '')]);
   for (const one of texts) if (/:::|::.+::/.test(one)) texts.delete(one);
-  const address = [...texts].map(one => parseAddress(one)).find(found => found?.family === 6);
-  const found = address && guess(address, length, length !== undefined);
+  const read = [...texts].find(one => parseAddress(one)?.family === 6);
+  const found = read === undefined ? undefined : guess(parseAddress(read)!, length, length !== undefined);
+  // `2001:db8::1:/48`, `200:::/3`: something stood at its end.
+  const isShort = length !== undefined && read !== text && read !== undefined && text.startsWith(read);
   // `route2000::/3`: where its first group begins nobody can say.
   const [word = ''] = /[\p{L}\p{N}.]*$/u.exec(before) ?? [];
   const start = /^:{0,2}/.exec(text)![0];
-  const isCut = (start !== '' && CUT_GROUP.test(word + start)) || goesOn(length, behind);
+  const isCut = isShort || (start !== '' && CUT_GROUP.test(word + start)) || goesOn(length, behind);
   return found && isCut ? widened(found) : found;
 }
 
@@ -149,7 +162,13 @@ function guessIPv4(
   // `1000.0.0.0/8`, `10.0.0.0.0/8`, `l0.1.0.0/16`: what its first octet is nobody can say.
   const isCut =
     CUT_OCTET.test(before) || (octets.length < 4 && CUT_FEW.test(before)) || goesOn(length, behind);
-  return found && isCut ? widened(found) : found;
+  return found && (isCut || isSlip(octets, length)) ? widened(found) : found;
+}
+
+/** `10.0.0.08`, where a slash is missing, and 127.16.0.0/12, which is 172.16.0.0/12 with two digits changed about. */
+function isSlip([first, second, , last]: readonly string[], length: string | undefined): boolean {
+  const isJoined = length === undefined && /^0\d/.test(last ?? '');
+  return isJoined || (first === '127' && Number(second) >= 16 && Number(second) < 32);
 }
 
 /** Whether an address without a length goes on with what is no part of one: `10.0.0.1O`. */
@@ -204,6 +223,13 @@ function isMask(address: string): boolean {
 function trailingZeros({ bytes }: Address): number {
   const bits = [...bytes].map(byte => byte.toString(2).padStart(8, '0')).join('');
   return bits.length - bits.replace(/0+$/, '').length;
+}
+
+/** The network of IPv4 that is written as one of IPv6: `::ffff:10.0.0.0/104`. Any other as it is. */
+function unmapped(network: Prefix): Prefix {
+  const { address, length } = network;
+  if (length < 96 || !samePrefix({ address, length: 96 }, MAPPED)) return network;
+  return { address: fromBytes(address.bytes.subarray(12)), length: length - 96 };
 }
 
 /** Without those that no route can lead to. */
