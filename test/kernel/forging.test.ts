@@ -84,10 +84,11 @@ kernelTest(
   `a neighbour who forges the kernel's answers gets no byte of the host in ${PASSES} passes, and changes none`,
   async t => {
     const { inside } = await container(t);
+    const { inside: elsewhere } = await container(t);
     const { sandboxes } = await programmer(t);
     const { file, name } = bait(t);
     // Its own socket has the port that is attacked.
-    inside.rt.close();
+    for (const { rt } of [inside, elsewhere]) rt.close();
     const desired = desire(inside, {
       table: accepting(80),
       routes: withFallback('10.20.0.0/16', '10.9.0.3'),
@@ -105,16 +106,18 @@ kernelTest(
         return performance.now() - began;
       });
     sandboxes.reconcile(desired);
-    const quiet = look();
     // The fourth request of a look asks for the link of the sysctl.
-    const flooded = await underFlood(t, inside, { protocol: NETLINK_ROUTE, seqs: [4] }, name, look);
+    const forgery = { protocol: NETLINK_ROUTE, seqs: [4] };
+    // Forgers have the processors as well, wherever they are.
+    const quiet = await underFlood(t, elsewhere, forgery, name, look);
+    const flooded = await underFlood(t, inside, forgery, name, look);
     t.diagnostic(`without the flood: ${quantiles(quiet)}; under it: ${quantiles(flooded)}`);
     assert.equal(readFileSync(file, 'latin1'), SECRET);
     const ruleset = inside.exec('nft', 'list', 'ruleset');
     assert.match(ruleset, /before ipv4\/conf\/eth0\/route_localnet=0/);
     assert.doesNotMatch(ruleset, /\.\.|secret/);
     assert.deepEqual(failures, []);
-    // Of the longest of thousands nobody knows whether the forgers held it up, who have the processors as well.
+    // Of the longest of thousands nobody knows what has held it up.
     const more = quantile(flooded, 0.99) - quantile(quiet, 0.99);
     assert.ok(more < 50, `a look takes ${more.toFixed(1)} ms more under the flood`);
   },
