@@ -117,8 +117,8 @@ kernelTest(
     assert.match(ruleset, /before ipv4\/conf\/eth0\/route_localnet=0/);
     assert.doesNotMatch(ruleset, /\.\.|secret/);
     assert.deepEqual(failures, []);
-    // Of the longest of thousands nobody knows what has held it up.
-    const more = quantile(flooded, 0.99) - quantile(quiet, 0.99);
+    // What has held up the longest of thousands nobody knows, where the machine is busy.
+    const more = quantile(flooded, 0.9) - quantile(quiet, 0.9);
     assert.ok(more < 50, `a look takes ${more.toFixed(1)} ms more under the flood`);
   },
   'nft',
