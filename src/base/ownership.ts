@@ -25,8 +25,9 @@ const NETWORK = /[\da-f:].*[./:]|^(?:default|any|all)$/;
 
 /**
  * A label's key as it has to begin to be one of ours; undefined where it is somebody else's. Ours are those that begin
- * with our word and whatever parts it from the rest, in any case and with anything before it, and those with a slip in it
- * whose rest is that of a label of ours. Letters behind our word make another word, but for its last one once more.
+ * with our word and whatever parts it from the rest, in any case and with anything before it, and those with a slip in it,
+ * or the driver's name in its place, whose rest is that of a label of ours. Letters behind our word make another word, but
+ * for its last one once more.
  */
 export function ownKey(key: string): string | undefined {
   if (key.startsWith(LABEL_PREFIX)) return key;
@@ -38,7 +39,8 @@ export function ownKey(key: string): string | undefined {
     const joined = whole.slice(LABEL_WORD.length).replace(/^[^a-z]+/, '');
     if (whole.startsWith(LABEL_WORD) && KNOWN_REST.test(joined)) return LABEL_PREFIX + joined;
   }
-  if (rest !== undefined && KNOWN_REST.test(rest) && isSlip(word)) return LABEL_PREFIX + rest;
+  if (rest !== undefined && KNOWN_REST.test(rest) && (isSlip(word) || word === DRIVER_NAME))
+    return LABEL_PREFIX + rest;
   return joinedKey(word, rest);
 }
 

@@ -10,19 +10,23 @@ interface ServiceNames {
   readonly taskNames?: readonly string[];
 }
 
-/** @param labels of the container */
-export function serviceOf(labels: Readonly<Record<string, string>>): ServiceNames {
+/**
+ * @param labels of the container, or of its image, which may have any
+ * @param container its name: Swarm gives it that of the task, and no image can
+ */
+export function serviceOf(labels: Readonly<Record<string, string>>, container: string): ServiceNames {
   const project = labels['com.docker.compose.project'];
   const name = labels['com.docker.compose.service'];
   if (project !== undefined && name !== undefined) return { service: { project, name } };
   const full = labels['com.docker.swarm.service.name'];
   if (full === undefined || full === '') return {};
+  const task = labels['com.docker.swarm.task.name'] ?? '';
+  if (task !== container || !task.startsWith(`${full}.`)) return {};
   const stack = labels['com.docker.stack.namespace'] ?? '';
   const isOfStack = stack !== '' && full.startsWith(`${stack}_`);
   const swarmService = labels['com.docker.swarm.service.id'];
   // `stack_vpn.1.id`, of a global service `stack_vpn.node.id`.
-  const task = labels['com.docker.swarm.task.name'] ?? '';
-  const slot = task.slice(0, Math.max(0, task.lastIndexOf('.')));
+  const slot = task.slice(0, task.lastIndexOf('.'));
   return {
     // Services without a stack know each other by name.
     service: { project: stack, name: isOfStack ? full.slice(stack.length + 1) : full },

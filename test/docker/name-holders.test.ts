@@ -85,6 +85,14 @@ keeping('name-holders', () => {
     await leads('user', 'unreachable');
   });
 
+  test("labels that an image may have, as if it were a service of Swarm, draw no other's packets", async () => {
+    const claim = { 'com.docker.swarm.service.name': 'gluetun', 'com.docker.swarm.task.name': 'gluetun.1.x' };
+    await run('claims', { networks: { shared: {} }, labels: claim });
+    await run('gluetun', { networks: { shared: {} } });
+    await run('behind', { networks: { shared: {} }, labels: { [ROUTE]: 'gluetun' } });
+    await leads('behind', await addressOf('gluetun'));
+  });
+
   test('with the image gone and the daemon started anew, what is in force stays', async () => {
     const { Id } = await docker.call<{ Id: string }>(
       'POST',

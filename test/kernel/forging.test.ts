@@ -52,10 +52,13 @@ async function forge(t: TestContext, ns: Namespace, forgery: Forgery, name: stri
   return child;
 }
 
-function quantiles(times: readonly number[]): string {
+function quantile(times: readonly number[], q: number): number {
   const sorted = [...times].sort((a, b) => a - b);
-  const at = (q: number): string =>
-    sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!.toFixed(2);
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
+}
+
+function quantiles(times: readonly number[]): string {
+  const at = (q: number): string => quantile(times, q).toFixed(2);
   return `median ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`;
 }
 
@@ -81,10 +84,11 @@ kernelTest(
   `a neighbour who forges the kernel's answers gets no byte of the host in ${PASSES} passes, and changes none`,
   async t => {
     const { inside } = await container(t);
+    const { inside: elsewhere } = await container(t);
     const { sandboxes } = await programmer(t);
     const { file, name } = bait(t);
     // Its own socket has the port that is attacked.
-    inside.rt.close();
+    for (const { rt } of [inside, elsewhere]) rt.close();
     const desired = desire(inside, {
       table: accepting(80),
       routes: withFallback('10.20.0.0/16', '10.9.0.3'),
@@ -102,15 +106,20 @@ kernelTest(
         return performance.now() - began;
       });
     sandboxes.reconcile(desired);
-    const quiet = look();
     // The fourth request of a look asks for the link of the sysctl.
-    const flooded = await underFlood(t, inside, { protocol: NETLINK_ROUTE, seqs: [4] }, name, look);
+    const forgery = { protocol: NETLINK_ROUTE, seqs: [4] };
+    // Forgers have the processors as well, wherever they are.
+    const quiet = await underFlood(t, elsewhere, forgery, name, look);
+    const flooded = await underFlood(t, inside, forgery, name, look);
     t.diagnostic(`without the flood: ${quantiles(quiet)}; under it: ${quantiles(flooded)}`);
     assert.equal(readFileSync(file, 'latin1'), SECRET);
     const ruleset = inside.exec('nft', 'list', 'ruleset');
     assert.match(ruleset, /before ipv4\/conf\/eth0\/route_localnet=0/);
     assert.doesNotMatch(ruleset, /\.\.|secret/);
     assert.deepEqual(failures, []);
+    // What has held up the longest of thousands nobody knows, where the machine is busy.
+    const more = quantile(flooded, 0.9) - quantile(quiet, 0.9);
+    assert.ok(more < 50, `a look takes ${more.toFixed(1)} ms more under the flood`);
   },
   'nft',
 );

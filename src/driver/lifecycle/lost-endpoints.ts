@@ -1,7 +1,7 @@
 // Endpoints of containers that run, and that the database does not have: it was lost, or was in memory. Docker says which there
 // are, and the container's own link proves it. Not here: networks (recovery.ts), peers that are missing (tunnel-monitor.ts).
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
@@ -30,6 +30,9 @@ interface LostEndpointsParts {
   readonly share?: LoopShare;
 }
 
+/** How long those of users wait for root's Docker, in milliseconds. */
+const ROOTS_FIRST_MS = 30_000;
+
 /** What Docker says of an endpoint. */
 interface Listed extends AttachedContainer {
   readonly endpointId: string;
@@ -39,10 +42,21 @@ interface Listed extends AttachedContainer {
 export class LostEndpoints {
   readonly #parts: LostEndpointsParts;
   readonly #share: LoopShare;
+  readonly #wait: (ms: number) => Promise<unknown>;
+  #rootsAreKnown: () => void = () => undefined;
+  /** Ends when root's have been learnt: until then a peer of the host's interface may be one of theirs. */
+  readonly #roots = new Promise<true>(resolve => {
+    this.#rootsAreKnown = () => resolve(true);
+  });
 
-  constructor(parts: LostEndpointsParts) {
+  /** @param wait for some milliseconds */
+  constructor(
+    parts: LostEndpointsParts,
+    wait: (ms: number) => Promise<unknown> = ms => sleep(ms, undefined, { ref: false }),
+  ) {
     this.#parts = parts;
     this.#share = parts.share ?? new LoopShare(REST_OF_CALLS);
+    this.#wait = wait;
   }
 
   /** Puts into the store what it lacks of a Docker's endpoints. What cannot be learnt is logged. */
@@ -52,9 +66,12 @@ export class LostEndpoints {
     owner: number,
   ): Promise<void> {
     const { log } = this.#parts;
-    for (const listed of await this.#lost(networks, owner)) {
+    const lost = await this.#lost(networks, owner);
+    // Whoever knows root's seed has a link with the key of a container of root's.
+    const areRootsKnown = owner === 0 || (lost.length > 0 && (await this.#rootsFirst()));
+    for (const listed of lost) {
       try {
-        if (await this.#learn(docker, listed))
+        if (await this.#learn(docker, listed, areRootsKnown))
           log.info({ endpoint: shortId(listed.endpointId) }, 'learnt an endpoint again from its container');
       } catch (err) {
         log.warn(
@@ -65,6 +82,12 @@ export class LostEndpoints {
       }
       await nextTurn();
     }
+    if (owner === 0) this.#rootsAreKnown();
+  }
+
+  /** Whether root's are known, in time. */
+  #rootsFirst(): Promise<boolean> {
+    return Promise.race([this.#roots, this.#wait(ROOTS_FIRST_MS).then(() => false)]);
   }
 
   /** Those that the store lacks. */
@@ -86,17 +109,25 @@ export class LostEndpoints {
   }
 
   /** @returns whether it was */
-  async #learn(docker: Pick<DockerClient, 'sandboxKey'>, listed: Listed): Promise<boolean> {
+  async #learn(
+    docker: Pick<DockerClient, 'sandboxKey'>,
+    listed: Listed,
+    areRootsKnown: boolean,
+  ): Promise<boolean> {
     const { endpointId, id, network } = listed;
     // While it is being attached, a Join is under way, and that one records it.
     if (id.startsWith('ep-')) return false;
     const sandboxKey = await docker.sandboxKey(id);
     if (sandboxKey === undefined) return false;
-    const work = (): Promise<boolean> => this.#record(listed, sandboxKey);
+    const work = (): Promise<boolean> => this.#record(listed, sandboxKey, areRootsKnown);
     return this.#parts.queue.run(endpointId, () => this.#share.run(network.owner, work));
   }
 
-  async #record({ endpointId: id, network, ipv4, ipv6 }: Listed, sandboxKey: string): Promise<boolean> {
+  async #record(
+    { endpointId: id, network, ipv4, ipv6 }: Listed,
+    sandboxKey: string,
+    areRootsKnown: boolean,
+  ): Promise<boolean> {
     const { store, host, tunnels } = this.#parts;
     const { id: networkId, owner, mode } = network;
     const isWanted = (): boolean => !store.endpoint(id) && store.network(networkId) !== undefined;
@@ -122,6 +153,8 @@ export class LostEndpoints {
     const found =
       mode.kind === 'ifname' ? await host.findPeer(mode.ifname, { endpoint, owner, peer }) : { isPeer: true };
     if (!isWanted()) return false;
+    if (mode.kind === 'ifname' && found.isPeer && !areRootsKnown)
+      throw new UserError("its peer may be that of a container of root's, whose Docker has not answered yet");
     // What is none now may become one only as after a Join: a peer of that key would then be somebody else's.
     store.putEndpoint({
       ...endpoint,

@@ -177,7 +177,7 @@ function view(
   endpoints: DockerEndpoints,
   kindOf: KindOf,
 ): DockerView {
-  const names = serviceOf(labels ?? {});
+  const names = serviceOf(labels ?? {}, name);
   const all = Object.entries(endpoints ?? {}).sort(byGateway);
   const leaves = all.some(([, endpoint]) => hasGateway(endpoint));
   const isOneOff = labels?.['com.docker.compose.oneoff']?.toLowerCase() === 'true';

@@ -2,13 +2,22 @@
 // In doubt, the widest. Pure. Not here: networks without a mistake (destination.ts), which keys are about routes
 // (misspelt.ts).
 
-import { type Address, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import {
+  type Address,
+  formatPrefix,
+  fromBytes,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  samePrefix,
+} from '../../base/ip.js';
 import { undress } from '../../base/plain-text.js';
 import { parseNetwork } from './destination.js';
 
 /** What is looked at of a text, and what is found in it at most: beyond either, all may be meant. */
 const [MAX_TEXT, MAX_NETWORKS] = [255, 16] as const;
 export const DEFAULT_ROUTES: readonly Prefix[] = ['0.0.0.0/0', '::/0'].map(text => parsePrefix(text)!);
+const MAPPED = parsePrefix('::ffff:0:0/96')!;
 /** What ip-route(8), route(8), firewalls and people call everything. */
 const EVERYTHING: ReadonlySet<string> = new Set([
   'default',
@@ -35,6 +44,13 @@ const [CUT_OCTET, CUT_FEW] = [/(?:\p{L}|\p{N}\p{L}*\.)$/u, /(?<![\p{L}\p{N}])\p{
 /** At a group of IPv6: letters go on in it, or a word before its colon may be one, such as `2OOO:`. */
 const CUT_GROUP = /(?:\p{N}\p{L}*|\.):|\p{L}::|(?:^|\.)(?!route)[\p{L}\p{N}]{1,5}:$/u;
 
+/** What stands in the place of a network that was found. */
+const TAKEN = '\ue000';
+/** Between two networks: from one to the other, so what is between them is meant, too. */
+const RANGE = /\ue000\s*(?:[-~\u2010-\u2015]|\.{2,}|(?:to|until|through|thru)(?!\p{L}))\s*\ue000/u;
+/** All but what follows. */
+const NEGATION = /[!^~]|(?<!\p{L})(?:no|not|non|but|except|exclude|excluding|without|minus)(?!\p{L})/u;
+
 interface Guess {
   readonly network: Prefix;
   /** Whether it is what the text says, and not the widest that it may mean. */
@@ -56,6 +72,8 @@ export function findNetworks(given: string): FoundNetworks {
   const text = given.trim();
   const exact = parsePrefix(text);
   if (exact && routable(exact).length > 0) return { networks: routable(exact), isExact: true, isClear: true };
+  const mapped = exact ? routable(unmapped(exact)) : [];
+  if (mapped.length > 0) return { networks: mapped, isExact: true, isClear: true };
   // `0.0.0.0/8`, where all was meant.
   if (exact && text.includes('/') && exact.address.bytes.every(byte => byte === 0))
     return { networks: [allOf(exact)], isExact: false, isClear: true };
@@ -64,14 +82,18 @@ export function findNetworks(given: string): FoundNetworks {
   const take = (match: string, read: () => Guess | undefined): string => {
     const guess = ++tried > MAX_NETWORKS ? undefined : read();
     if (guess) guesses.push(guess);
-    return guess ? ' ' : match;
+    return guess ? TAKEN : match;
   };
   const rest = undress(text.slice(0, MAX_TEXT))
     .replace(IPV6, (match, address: string, length: string | undefined, at: number, whole: string) =>
       take(match, () => guessIPv6(address, length, whole.slice(0, at), whole.slice(at + match.length))),
     )
     .replace(IPV4, (match, address: string, length: string | undefined, at: number, whole: string) =>
-      take(match, () => guessIPv4(address, length, whole.slice(0, at), whole.slice(at + match.length))),
+      take(match, () =>
+        !exact && length === undefined && isMask(address)
+          ? { network: DEFAULT_ROUTES[0]!, isExact: false, isClear: true }
+          : guessIPv4(address, length, whole.slice(0, at), whole.slice(at + match.length)),
+      ),
     );
   const saysAll = rest.split(/[^a-z*]+/).some(word => EVERYTHING.has(word));
   const said = guesses.flatMap(({ network }) => routable(network));
@@ -83,6 +105,8 @@ export function findNetworks(given: string): FoundNetworks {
     tried > MAX_NETWORKS ||
     text.length > MAX_TEXT ||
     REMNANT.test(rest) ||
+    RANGE.test(rest) ||
+    NEGATION.test(rest) ||
     (!isWidest && PART.test(rest.replace(NUMBERED, ' ')));
   const all = [...said, ...(saysAll || mayMeanMore ? DEFAULT_ROUTES : [])];
   const unique = new Map(all.map(network => [formatPrefix(network), network]));
@@ -107,12 +131,14 @@ function guessIPv6(
   // `route:fd00::/8`, and an address at the end of a sentence.
   const texts = new Set([text, text.replace(/^:/, ''), text.replace(/[.:]$/, '')]);
   for (const one of texts) if (/:::|::.+::/.test(one)) texts.delete(one);
-  const address = [...texts].map(one => parseAddress(one)).find(found => found?.family === 6);
-  const found = address && guess(address, length, length !== undefined);
+  const read = [...texts].find(one => parseAddress(one)?.family === 6);
+  const found = read === undefined ? undefined : guess(parseAddress(read)!, length, length !== undefined);
+  // `2001:db8::1:/48`, `200:::/3`: something stood at its end.
+  const isShort = length !== undefined && read !== text && read !== undefined && text.startsWith(read);
   // `route2000::/3`: where its first group begins nobody can say.
   const [word = ''] = /[\p{L}\p{N}.]*$/u.exec(before) ?? [];
   const start = /^:{0,2}/.exec(text)![0];
-  const isCut = (start !== '' && CUT_GROUP.test(word + start)) || goesOn(length, behind);
+  const isCut = isShort || (start !== '' && CUT_GROUP.test(word + start)) || goesOn(length, behind);
   return found && isCut ? widened(found) : found;
 }
 
@@ -136,7 +162,13 @@ function guessIPv4(
   // `1000.0.0.0/8`, `10.0.0.0.0/8`, `l0.1.0.0/16`: what its first octet is nobody can say.
   const isCut =
     CUT_OCTET.test(before) || (octets.length < 4 && CUT_FEW.test(before)) || goesOn(length, behind);
-  return found && isCut ? widened(found) : found;
+  return found && (isCut || isSlip(octets, length)) ? widened(found) : found;
+}
+
+/** `10.0.0.08`, where a slash is missing, and 127.16.0.0/12, which is 172.16.0.0/12 with two digits changed about. */
+function isSlip([first, second, , last]: readonly string[], length: string | undefined): boolean {
+  const isJoined = length === undefined && /^0\d/.test(last ?? '');
+  return isJoined || (first === '127' && Number(second) >= 16 && Number(second) < 32);
 }
 
 /** Whether an address without a length goes on with what is no part of one: `10.0.0.1O`. */
@@ -180,9 +212,24 @@ function lengthOf(mask: string): string {
   return /^1*0*$/.test(bits) && bits.length === 32 ? String(bits.replace(/0+$/, '').length) : 'none';
 }
 
+/** Whether it is a mask, or one the other way round: `192.168.1.1 255.255.255.0` is a network that it begins. */
+function isMask(address: string): boolean {
+  const octets = address.split('.');
+  const inverse = octets.map(octet => 255 - Number(octet)).join('.');
+  const isWhole = octets.length === 4 && /[1-9]/.test(address);
+  return isWhole && [address, inverse].some(mask => mask.startsWith('255.') && lengthOf(mask) !== 'none');
+}
+
 function trailingZeros({ bytes }: Address): number {
   const bits = [...bytes].map(byte => byte.toString(2).padStart(8, '0')).join('');
   return bits.length - bits.replace(/0+$/, '').length;
+}
+
+/** The network of IPv4 that is written as one of IPv6: `::ffff:10.0.0.0/104`. Any other as it is. */
+function unmapped(network: Prefix): Prefix {
+  const { address, length } = network;
+  if (length < 96 || !samePrefix({ address, length: 96 }, MAPPED)) return network;
+  return { address: fromBytes(address.bytes.subarray(12)), length: length - 96 };
 }
 
 /** Without those that no route can lead to. */

@@ -30,6 +30,11 @@ const [ROUTE_WORDS, RULE_WORDS] = [
   ['route', 'routes', 'routing'],
   ['rule', 'rules'],
 ] as const;
+/** What a default route is called where nothing follows: `twine.gateway=vpn`. */
+const DEFAULT_WORDS: ReadonlySet<string> = new Set([
+  ...['gateway', 'gateways', 'gw', 'via', 'nexthop'],
+  ...['all', 'any', 'everything', 'internet'],
+]);
 const FORWARD_WORDS = ['forward', 'forwards', 'interface', 'interfaces'] as const;
 
 /** A network with its length, which nothing but a route has. */
@@ -60,7 +65,9 @@ export function meaningOf(given: string): KeyMeaning | undefined {
   // What is nearest to a route's key, or to none, is a route if it has a network.
   const isNamed = (named ?? ROUTE).startsWith(ROUTE) && NETWORK.test(undress(rest.slice(0, MAX_KEY)));
   if (isElsewhere(first, second) && !isNamed) return undefined;
-  const isRoute = hasRouteWord || isNear(first, ['default']) || found.isClear || isNamed;
+  const isDefault =
+    first.startsWith('default') || isNear(first, ['default']) || (second === '' && DEFAULT_WORDS.has(first));
+  const isRoute = hasRouteWord || isDefault || found.isClear || isNamed;
   return isRoute ? { kind: 'route', ...found } : undefined;
 }
 

@@ -85,6 +85,21 @@ test('a life of a container in which every request to the kernel fails once says
   for (const err of errors) assertNoSecret(inspect(err, { depth: 10, showHidden: true }));
 });
 
+test("the link of a container holds its own key and the network's preshared key, and nothing of others", async () => {
+  const world = new World();
+  await world.driver.createNetwork(networkRequest(options), 0);
+  for (const [EndpointID, address] of [
+    ['e1', '10.0.0.2'],
+    ['e2', '10.0.0.3'],
+  ] as const) {
+    await world.driver.createEndpoint(endpointRequest(EndpointID, `${address}/24`), 0);
+    await world.driver.join({ ...JOIN, EndpointID }, 0);
+    const { privateKey, peers } = world.kernel.devices.get(`wg-${EndpointID}`)!;
+    const held = [privateKey, ...peers.map(({ presharedKey }) => presharedKey)].map(key => key?.reveal());
+    assert.deepEqual(held, [derivePrivateKey(Buffer.from(SEED), parseAddress(address)!).reveal(), PSK]);
+  }
+});
+
 for (const more of [
   { 'dwgd.seed': '' },
   { 'dwgd.seedfile': '/etc/seed' },

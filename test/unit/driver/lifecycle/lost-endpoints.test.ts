@@ -1,12 +1,12 @@
 // Endpoints that the database lost while their containers run: learnt again from Docker and the kernel, or refused.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatPrefix, parsePrefix } from '../../../../src/base/ip.js';
+import { formatPrefix, parseAddress, parsePrefix } from '../../../../src/base/ip.js';
 import type { DockerNetwork } from '../../../../src/driver/lifecycle/docker-networks.js';
 import { LostEndpoints } from '../../../../src/driver/lifecycle/lost-endpoints.js';
 import { TunnelMonitor } from '../../../../src/driver/lifecycle/tunnel-monitor.js';
 import { ContainerTunnels } from '../../../../src/driver/tunnel/container-tunnels.js';
-import { Key } from '../../../../src/netlink/wireguard/key.js';
+import { derivePrivateKey, Key } from '../../../../src/netlink/wireguard/key.js';
 import { endpointRequest, networkRequest, SEED, World } from '../../../support/driver-world.js';
 import { FakeKernel } from '../../../support/fake-kernel.js';
 
@@ -41,6 +41,7 @@ async function lost(owner = 0): Promise<{
   there.moveLink(world.store.endpoint('e1')!.ifname, inside, 'wg0');
   world.store.deleteEndpoint('e1');
   const endpoints = new LostEndpoints({ ...world, tunnels: new ContainerTunnels(world) });
+  await endpoints.learn({ sandboxKey: async () => undefined }, [], 0);
   const docker = { sandboxKey: async (id: string) => (id === 'c2' ? undefined : '/netns/1') };
   return { world, inside, learn: (networks = listing()) => endpoints.learn(docker, networks, owner) };
 }
@@ -154,6 +155,44 @@ test("a user's container that is no peer now is one only where no peer of its ke
   await monitor.idle();
   await world.driver.leave(LEAVE, USER);
   assert.deepEqual(allowed(world), ['10.0.0.2/32']);
+});
+
+/** Root's container e1 of a lost database, and a user's with a link of the same key, since that user knows root's seed. */
+async function lostBoth(wait?: () => Promise<unknown>): Promise<{
+  world: World;
+  learn: (owner: number) => Promise<void>;
+}> {
+  const { world } = await lost();
+  const box = new FakeKernel();
+  world.namespaces.containers.set('/netns/2', box);
+  world.namespaces.users.set(USER, new FakeKernel());
+  box.addDevice('wg7', { privateKey: derivePrivateKey(Buffer.from(SEED), parseAddress('10.0.0.2')!) });
+  await world.driver.createNetwork(networkRequest({}, { NetworkID: 'n2' }), USER);
+  const endpoints = new LostEndpoints({ ...world, tunnels: new ContainerTunnels(world) }, wait);
+  const [{ endpoints: _, ...own }] = listing() as [DockerNetwork];
+  const theirs = [{ ...own, id: 'n2', endpoints: new Map([['e2', { id: 'c2', ipv4: '10.0.0.2/24' }]]) }];
+  const docker = { sandboxKey: async (id: string) => (id === 'c2' ? '/netns/2' : '/netns/1') };
+  return { world, learn: owner => endpoints.learn(docker, owner === 0 ? listing() : theirs, owner) };
+}
+
+test("a user who knows root's seed, and is asked first, gets no peer of root's, and takes none away", async () => {
+  const { world, learn } = await lostBoth();
+  const users = learn(USER);
+  await learn(0);
+  await users;
+  assert.deepEqual(
+    world.store.endpoints().map(({ id }) => id),
+    ['e1'],
+  );
+  await world.driver.leave({ NetworkID: 'n2', EndpointID: 'e2' }, USER);
+  assert.deepEqual(allowed(world), ['10.0.0.2/32']);
+});
+
+test("while root's Docker does not answer, a peer is no user's", async () => {
+  const { world, learn } = await lostBoth(async () => undefined);
+  await learn(USER);
+  assert.deepEqual(world.store.endpoints(), []);
+  assert.match(world.lines.at(-1)!, /its peer may be that of a container of root's/);
 });
 
 test('an address that another endpoint has by now is not taken from it', async () => {

@@ -101,27 +101,32 @@ for (const [what, labels, service, taskNames] of [
     { project: 'shop', name: 'a.b' },
     ['shop_a.b', 'shop_a.b.node7'],
   ],
-  [
-    'whose task is named otherwise',
-    { service: 'vpn', task: 'other.1.x7ab' },
-    { project: '', name: 'vpn' },
-    ['vpn'],
-  ],
 ] as const) {
   test(`a task of a service of Swarm ${what} has the service's names`, () => {
     const { service: name, task, stack } = { stack: undefined, ...labels };
-    const view = viewInspected(
-      inspected(
-        {},
-        {
-          'com.docker.swarm.service.name': name,
-          'com.docker.swarm.task.name': task,
-          ...(stack && { 'com.docker.stack.namespace': stack }),
-        },
-      ),
-      kindOf,
-    );
+    const swarm = {
+      'com.docker.swarm.service.name': name,
+      'com.docker.swarm.task.name': task,
+      ...(stack && { 'com.docker.stack.namespace': stack }),
+    };
+    const view = viewInspected({ ...inspected({}, swarm), Name: `/${task}` }, kindOf);
     assert.deepEqual([view.service, view.taskNames], [service, taskNames]);
+  });
+}
+
+for (const [what, task] of [
+  ['no name of its task', undefined],
+  ['the name of another task', 'gluetun.1.x7ab'],
+  ['a name that is no task of that service', 'web'],
+] as const) {
+  test(`an image whose labels say that it is a service of Swarm, with ${what}, gives a container no other's name`, () => {
+    const swarm = {
+      'com.docker.swarm.service.name': 'gluetun',
+      'com.docker.swarm.service.id': 'x',
+      ...(task !== undefined && { 'com.docker.swarm.task.name': task }),
+    };
+    const { service, taskNames, swarmService } = viewInspected(inspected({}, swarm), kindOf);
+    assert.deepEqual([service, taskNames, swarmService], [undefined, undefined, undefined]);
   });
 }
 

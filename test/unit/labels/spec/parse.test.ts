@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatPrefix, fromBytes, maskPrefix, parsePrefix, prefixContains } from '../../../../src/base/ip.js';
+import {
+  formatPrefix,
+  fromBytes,
+  maskPrefix,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  prefixContains,
+} from '../../../../src/base/ip.js';
 import { naturalCompare } from '../../../../src/base/plain-text.js';
 import { formatDestination } from '../../../../src/labels/spec/destination.js';
 import { forwardSubject, forwardTarget } from '../../../../src/labels/spec/forward.js';
@@ -379,6 +387,16 @@ const nearUnroutable = fc
     return maskPrefix({ address: fromBytes(bytes), length: bits });
   });
 
+/** What may have been meant by a network to which no route can lead: by 0.0.0.0/8 all, and by 127.16.0.0/12 172.16.0.0/12. */
+function meantBy({ address: { family, bytes }, length }: Prefix): string[] {
+  if (bytes.every(byte => byte === 0)) return [family === 4 ? '0.0.0.0/0' : '::/0'];
+  if (family === 4) return bytes[0] === 127 && bytes[1]! >> 4 === 1 ? ['0.0.0.0/0'] : [];
+  if (!bytes.subarray(0, 12).equals(parseAddress('::ffff:0:0')!.bytes.subarray(0, 12))) return [];
+  const address = fromBytes(bytes.subarray(12));
+  const isRoutable = !UNROUTABLE.some(whole => length - 96 >= whole.length && prefixContains(whole, address));
+  return isRoutable ? [formatPrefix({ address, length: length - 96 })] : [];
+}
+
 test('a route says what its label says, to any network but those to which none can lead', () => {
   const count = { led: 0, refused: 0 };
   fc.assert(
@@ -389,14 +407,13 @@ test('a route says what its label says, to any network but those to which none c
       );
       count[isRefused ? 'refused' : 'led']++;
       if (isRefused) {
-        // Of 0.0.0.0/8 all may have been meant.
-        const all = network.address.family === 4 ? '0.0.0.0/0' : '::/0';
         assert.deepEqual(
           intent.routes.map(({ network, destination }) => [formatPrefix(network), destination]),
-          network.address.bytes.every(byte => byte === 0) ? [[all, undefined]] : [],
+          meantBy(network).map(meant => [meant, undefined]),
         );
         assert.equal(diagnostics.length, 1);
-        assert.match(diagnostics[0]!.message, /^no route can lead to/);
+        // What is IPv4 is shown as that.
+        assert.match(diagnostics[0]!.message, /^no route can lead to|: did you mean twine\.route\.[\d./]+\?/);
       } else {
         assert.deepEqual(diagnostics, []);
         assert.deepEqual(
