@@ -10,14 +10,21 @@ interface ServiceNames {
   readonly taskNames?: readonly string[];
 }
 
-/**
- * @param labels of the container, or of its image, which may have any
- * @param container its name: Swarm gives it that of the task, and no image can
- */
-export function serviceOf(labels: Readonly<Record<string, string>>, container: string): ServiceNames {
+/** What no image can choose for a container. */
+interface GivenNames {
+  /** Swarm makes it of the task's name, Compose of the service's where the file gives no other. */
+  readonly container: string;
+  /** Compose gives one of the service's name on each network; undefined where they are not known, or cannot be. */
+  readonly aliases: ReadonlySet<string> | undefined;
+}
+
+/** @param labels of the container, or of its image: one that Compose has built has the labels of its service */
+export function serviceOf(labels: Readonly<Record<string, string>>, given: GivenNames): ServiceNames {
+  const { container } = given;
   const project = labels['com.docker.compose.project'];
   const name = labels['com.docker.compose.service'];
-  if (project !== undefined && name !== undefined) return { service: { project, name } };
+  if (project !== undefined && name !== undefined)
+    return isOfCompose(project, name, given) || isOneOff(labels) ? { service: { project, name } } : {};
   const full = labels['com.docker.swarm.service.name'];
   if (full === undefined || full === '') return {};
   const task = labels['com.docker.swarm.task.name'] ?? '';
@@ -33,6 +40,27 @@ export function serviceOf(labels: Readonly<Record<string, string>>, container: s
     ...(swarmService !== undefined && { swarmService }),
     taskNames: slot.startsWith(`${full}.`) ? [full, slot] : [full],
   };
+}
+
+const WITHOUT_ALIASES: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
+
+/** A container's aliases, by its networks; undefined where it can have none: on no network of its own, and on the default bridge. */
+export function aliasesOf(
+  networks: Readonly<Record<string, { readonly Aliases?: readonly string[] | null }>> | null | undefined,
+): ReadonlySet<string> | undefined {
+  const own = Object.entries(networks ?? {}).filter(([network]) => !WITHOUT_ALIASES.has(network));
+  return own.length === 0 ? undefined : new Set(own.flatMap(([, { Aliases }]) => Aliases ?? []));
+}
+
+/** Whether `docker compose run` has made it: such a container does not stand in for its service. */
+export function isOneOff(labels: Readonly<Record<string, string>>): boolean {
+  return labels['com.docker.compose.oneoff']?.toLowerCase() === 'true';
+}
+
+/** By its name, `project-service-1` or as Compose 1 had it `project_service_1`, or its alias. */
+function isOfCompose(project: string, service: string, { container, aliases }: GivenNames): boolean {
+  if (!aliases || aliases.has(service)) return true;
+  return ['-', '_'].some(mark => container.startsWith(`${project}${mark}${service}${mark}`));
 }
 
 /**

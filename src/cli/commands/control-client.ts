@@ -9,24 +9,13 @@ const TIMEOUT_MS = 10_000;
 /** Of an answer, in bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** The daemon has answered, and not with what it was asked for. */
-export class RefusedError extends UserError {
-  /** Of HTTP. */
-  readonly status: number;
-
-  constructor(message: string, status: number) {
-    super(message);
-    this.status = status;
-  }
-}
-
 /**
  * What the daemon answers to a question below its version.
  * @param question such as `status`
  * @param check throws DecodeError for what is no such answer
  * @param within milliseconds
  * @param unwanted nobody wants the answer any more
- * @throws RefusedError when it knows no answer; UserError when it does not run, may not be asked, or does not answer
+ * @throws UserError when it does not run, may not be asked, does not answer, or knows no answer
  */
 export async function askDaemon<T extends object>(
   socketPath: string,
@@ -58,10 +47,7 @@ export async function askDaemon<T extends object>(
     }
   }
   const { error } = (answer ?? {}) as Partial<Problem>;
-  throw new RefusedError(
-    typeof error === 'string' ? error : `the daemon answered ${status} to ${path}`,
-    status,
-  );
+  throw new UserError(typeof error === 'string' ? error : `the daemon answered ${status} to ${path}`);
 }
 
 function ask(

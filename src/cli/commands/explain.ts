@@ -6,7 +6,7 @@ import { checkWay } from '../../control/answer-shapes.js';
 import type { Way } from '../../control/answers.js';
 import { destinationMistake, readDestination } from '../../explain/question.js';
 import { UsageError } from '../settings/flag-values.js';
-import { askDaemon, RefusedError } from './control-client.js';
+import { askDaemon } from './control-client.js';
 
 export interface ExplainFlags {
   readonly json?: true;
@@ -16,7 +16,6 @@ export interface ExplainFlags {
 
 /** How long the daemon may take, in milliseconds: it gives up by itself before. */
 const WITHIN_MS = 5_000;
-const [NOT_FOUND, CONFLICT] = [404, 409] as const;
 
 /** Of a sentence, in bytes. */
 const SENTENCE_MAX = 2048;
@@ -33,7 +32,10 @@ export async function printExplanation(
   if (way.outcome.kind === 'unknown') process.exitCode = 1;
 }
 
-/** The daemon has loaded all that it takes. Undefined where it cannot tell, or another Docker is meant. @throws RefusedError */
+/**
+ * The daemon has loaded all that it takes. Undefined where it cannot tell, is in doubt, since it reads less for an answer, or another
+ * Docker is meant.
+ */
 async function wayByDaemon(
   name: string,
   destination: string,
@@ -41,10 +43,8 @@ async function wayByDaemon(
 ): Promise<Way | undefined> {
   if (dockerHost !== undefined || process.env.DOCKER_HOST) return undefined;
   const question = `explain/${encodeURIComponent(name)}?${new URLSearchParams({ to: destination })}`;
-  return askDaemon(socket, question, checkWay, WITHIN_MS).catch((err: unknown) => {
-    if (err instanceof RefusedError && (err.status === NOT_FOUND || err.status === CONFLICT)) throw err;
-    return undefined;
-  });
+  const way = await askDaemon(socket, question, checkWay, WITHIN_MS).catch(() => undefined);
+  return way?.isSure === true ? way : undefined;
 }
 
 /** @throws UserError, Error */

@@ -4,7 +4,7 @@
 import { type Address, maskPrefix, parseAddress, parsePrefix } from '../../base/ip.js';
 import { ownKey } from '../../base/ownership.js';
 import { healthInspected, healthListed, type InspectedState } from '../../docker/container-health.js';
-import { linksOf, serviceOf } from '../../docker/container-names.js';
+import { aliasesOf, isOneOff, linksOf, serviceOf } from '../../docker/container-names.js';
 import type { Attachment, ContainerView } from './container.js';
 
 /** The fields of an entry of `NetworkSettings.Networks` that are used; a listing lacks some of them. */
@@ -158,7 +158,12 @@ export function viewInspected(container: InspectedContainer, kindOf: KindOf): Do
   const ofNetworks = Object.values(NetworkSettings?.Networks ?? {}).flatMap(({ Links }) => Links ?? []);
   const links = linksOf([...ofNetworks, ...(HostConfig?.Links ?? [])]);
   return {
-    ...view(Id, nameOf(container), Config.Labels, NetworkSettings?.Networks, kindOf),
+    ...view(
+      { id: Id, name: nameOf(container), aliases: aliasesOf(NetworkSettings?.Networks) },
+      Config.Labels,
+      NetworkSettings?.Networks,
+      kindOf,
+    ),
     ...(health && { health }),
     ...(links && { links }),
   };
@@ -167,25 +172,24 @@ export function viewInspected(container: InspectedContainer, kindOf: KindOf): Do
 /** The view of a listed container, which lacks its aliases. */
 export function viewListed(container: ListedContainer, kindOf: KindOf): DockerView {
   const { Id, Labels, NetworkSettings } = container;
-  return view(Id, nameOf(container), Labels, NetworkSettings?.Networks, kindOf);
+  const own = { id: Id, name: nameOf(container), aliases: undefined };
+  return view(own, Labels, NetworkSettings?.Networks, kindOf);
 }
 
 function view(
-  id: string,
-  name: string,
+  { id, name, aliases }: { id: string; name: string; aliases: ReadonlySet<string> | undefined },
   labels: Readonly<Record<string, string>> | null | undefined,
   endpoints: DockerEndpoints,
   kindOf: KindOf,
 ): DockerView {
-  const names = serviceOf(labels ?? {}, name);
+  const names = serviceOf(labels ?? {}, { container: name, aliases });
   const all = Object.entries(endpoints ?? {}).sort(byGateway);
   const leaves = all.some(([, endpoint]) => hasGateway(endpoint));
-  const isOneOff = labels?.['com.docker.compose.oneoff']?.toLowerCase() === 'true';
   return {
     id,
     name,
     ...names,
-    ...(isOneOff && { isOneOff }),
+    ...(isOneOff(labels ?? {}) && { isOneOff: true }),
     attachments: all.map(one => attachment(id, one, kindOf, leaves)),
   };
 }

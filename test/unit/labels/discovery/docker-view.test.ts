@@ -130,6 +130,38 @@ for (const [what, task] of [
   });
 }
 
+const COMPOSE = { 'com.docker.compose.project': 'shop', 'com.docker.compose.service': 'vpn' };
+for (const [what, name, networks, labels, isService] of [
+  ['its name of Compose', 'shop-vpn-1', { main: {} }, {}, true],
+  ['its name of Compose 1', 'shop_vpn_1', { main: {} }, {}, true],
+  [
+    "a name of its own and the service's alias",
+    'gluetun',
+    { main: { Aliases: ['gluetun', 'vpn'] } },
+    {},
+    true,
+  ],
+  ['a name of its own on the default bridge, which knows no aliases', 'gluetun', { bridge: {} }, {}, true],
+  ["a name of its own in another container's network", 'gluetun', {}, {}, true],
+  [
+    'a name of its own by docker compose run',
+    'try',
+    { main: {} },
+    { 'com.docker.compose.oneoff': 'True' },
+    true,
+  ],
+  ['labels that its image has, and no more', 'adoring_x', { main: { Aliases: ['0123456789ab'] } }, {}, false],
+  ['labels of its image on two networks', 'adoring_x', { bridge: {}, main: { Aliases: null } }, {}, false],
+  ["another service's name", 'shop-vpnx-1', { main: {} }, {}, false],
+] as const) {
+  const word = isService ? 'a' : 'no';
+  test(`a container with ${what} is ${word} service of a project`, () => {
+    const container = inspected(networks, { ...COMPOSE, ...labels });
+    const { service } = viewInspected({ ...container, Name: `/${name}` }, kindOf);
+    assert.deepEqual(service, isService ? { project: 'shop', name: 'vpn' } : undefined);
+  });
+}
+
 test('links are names that the container itself has for others', () => {
   const container = inspected({ main: { Links: ['shop-vpn-1:gw', 'shop-db-1:db'] }, other: { Links: null } });
   const view = viewInspected({ ...container, HostConfig: { Links: ['/old:/web/legacy'] } }, kindOf);
