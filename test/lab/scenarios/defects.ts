@@ -59,18 +59,20 @@ scenario(
       });
     }
 
-    test('2: a container stopped while the daemon is down leaves neither link nor peer nor row', async () => {
-      const network = await createNetwork(ifname, pools);
-      const container = new Container(network, { ip: '10.0.0.2/24' });
-      await container.start();
-      await demand('NetworkDriver.Leave', container.ids);
-      await container.returnLink();
-      await demand('NetworkDriver.DeleteEndpoint', container.ids);
-      await daemon.kill9();
-      await daemon.start({ env: withoutEngine });
-      await nothingLeft();
-      await container.vanish();
-    });
+    if (isLong) {
+      test('2: a container stopped while the daemon is down leaves neither link nor peer nor row', async () => {
+        const network = await createNetwork(ifname, pools);
+        const container = new Container(network, { ip: '10.0.0.2/24' });
+        await container.start();
+        await demand('NetworkDriver.Leave', container.ids);
+        await container.returnLink();
+        await demand('NetworkDriver.DeleteEndpoint', container.ids);
+        await daemon.kill9();
+        await daemon.start({ env: withoutEngine });
+        await nothingLeft();
+        await container.vanish();
+      });
+    }
 
     test('3a: a host interface deleted and made again has its peers back at once', async () => {
       const network = await createNetwork(ifname, pools);
