@@ -27,6 +27,7 @@ for (const [short, full] of [
     'INPUT -p icmpv6 --icmpv6-type mld-listener-done -j ACCEPT',
     'INPUT -p icmpv6 --icmpv6-type 132 -j ACCEPT',
   ],
+  ['INPUT -m hl ! --hl 5 -j ACCEPT', 'INPUT -m hl ! --hl-eq 5 -j ACCEPT'],
   ['INPUT -j REJECT --rej tcp-reset -p tcp', 'INPUT -p tcp -j REJECT --reject-with tcp-reset'],
   [
     'NAT_PREROUTING -p tcp -j DNAT --to 10.0.0.1:ssh',
@@ -59,6 +60,12 @@ for (const [text, token, message] of [
   ['INPUT -m conntrack --ctst NEW -j ACCEPT', '--ctst', /--ctstate, --ctstatus/],
   ['INPUT -m conntrack -m conntrack --ctd REPLY -j ACCEPT', '--ctd', /--ctdir, --ctdir/],
   ['INPUT -j MARK --set-x 1 --or 2', '--or', /cannot stand beside --set-xmark/],
+  [
+    'MANGLE_FORWARD -p tcp -j ECN --ecn-t',
+    '--ecn-t',
+    /is short for more than one: --ecn-tcp-remove, --ecn-tcp-ece, --ecn-tcp-cwr/,
+  ],
+  ['MANGLE_FORWARD -p tcp -j ECN --ecn-tcp-ece 1', '--ecn-tcp-ece', /nftables has nothing for it/],
   ['INPUT --tab nat -j ACCEPT', '--tab', /the chain decides the table/],
   ['INPUT --flu -j ACCEPT', '--flu', /is no option that is known here/],
   ['INPUT -- -j ACCEPT', '--', /is no option that is known here/],
