@@ -154,7 +154,7 @@ for (const [value, sentence] of REFUSED) {
       ...FORWARD,
       ...KEPT,
       [inKey]: `TWINE_FORWARD -i ${value} -j DROP`,
-      [outKey]: `TWINE_FORWARD ! -o ${value} -j DROP`,
+      [outKey]: `TWINE_FORWARD ! --ou ${value} -j DROP`,
     },
     async ({ client, server, middle }, t) => {
       await serve(t, server);
