@@ -27,6 +27,8 @@ for (const [short, full] of [
     'INPUT -p icmpv6 --icmpv6-type mld-listener-done -j ACCEPT',
     'INPUT -p icmpv6 --icmpv6-type 132 -j ACCEPT',
   ],
+  ['INPUT -p mh --mh-type BRR:coti -j ACCEPT', 'INPUT -p mh --mh-type 0:2 -j ACCEPT'],
+  ['INPUT -p mh --mh-type hoti: -j ACCEPT', 'INPUT -p mh --mh-type 1:255 -j ACCEPT'],
   ['INPUT -m hl ! --hl 5 -j ACCEPT', 'INPUT -m hl ! --hl-eq 5 -j ACCEPT'],
   ['INPUT -j REJECT --rej tcp-reset -p tcp', 'INPUT -p tcp -j REJECT --reject-with tcp-reset'],
   [
@@ -68,6 +70,8 @@ for (const [text, token, message] of [
   ['MANGLE_FORWARD -p tcp -j ECN --ecn-tcp-ece 1', '--ecn-tcp-ece', /nftables has nothing for it/],
   ['INPUT --tab nat -j ACCEPT', '--tab', /the chain decides the table/],
   ['INPUT --flu -j ACCEPT', '--flu', /is no option that is known here/],
+  ['INPUT -p mh --mh-type cot:hoti -j ACCEPT', 'cot:hoti', /range whose end comes before its beginning/],
+  ['INPUT --icmpv6-type 128 -j ACCEPT', '--icmpv6-type', /is an option of icmp6: put -p icmpv6 before it/],
   ['INPUT -- -j ACCEPT', '--', /is no option that is known here/],
   ['INPUT --=x -j ACCEPT', '--=x', /is no option that is known here/],
   ['INPUT -m conntrack --ctdir ORIG -j ACCEPT', 'ORIG', /is no direction/],
