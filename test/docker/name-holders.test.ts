@@ -28,6 +28,19 @@ async function addressOf(container: string): Promise<string> {
   return NetworkSettings.Networks.shared!.IPAddress;
 }
 
+/** Counts what comes to a container for the world. */
+const count = (container: string) =>
+  inside(
+    container,
+    'nft "add table inet got; add counter inet got far; add chain inet got c { type filter hook prerouting priority -300 ; }; add rule inet got c ip daddr 203.0.113.1 counter name far"',
+  );
+
+/** A container sends a packet to the world: how many have come to another one. */
+async function led(user: string, gateway: string): Promise<number> {
+  await inside(user, 'ping -n -c 1 -W 1 203.0.113.1 || true');
+  return Number(/packets (\d+)/.exec(await inside(gateway, 'nft list counter inet got far'))![1]);
+}
+
 const leads = (container: string, expected: string) =>
   follows(async () => assert.equal(await way(container), expected));
 
@@ -43,6 +56,29 @@ keeping('name-holders', () => {
     await run('a-vpn-1', { ...vpn, labels: compose('a', 'vpn') });
     await run('a-app-1', { networks: { shared: {} }, labels: compose('a', 'app', { [ROUTE]: 'vpn' }) });
     await leads('a-app-1', await addressOf('a-vpn-1'));
+  });
+
+  test('a name of links is that container, on a network of its own and on the default bridge, whoever else has the name', async () => {
+    for (const name of ['old-vpn', 'theirs']) await run(name, { mode: 'bridge' });
+    await run('gw', { networks: { shared: { aliases: ['gate'] } } });
+    const label = { [ROUTE]: 'gw' };
+    await run('linked', { networks: { shared: { links: ['a-vpn-1:gw'] } }, labels: label });
+    await run('gw-of-old', { mode: 'bridge', hostConfig: { Links: ['old-vpn:gw'] }, labels: label });
+    for (const [user, gateway, others] of [
+      ['linked', 'a-vpn-1', ['gw']],
+      ['gw-of-old', 'old-vpn', ['theirs']],
+    ] as const) {
+      for (const one of [gateway, ...others]) await count(one);
+      await follows(async () => assert.notEqual(await led(user, gateway), 0));
+      // Stopped, nobody stands in for it; all that was sent before has been seen.
+      await stop(gateway);
+      await leads(user, 'unreachable');
+      for (const one of others) assert.equal(await led(user, one), 0, one);
+      await docker.call('POST', `/containers/${gateway}/start`);
+      await count(gateway);
+      await follows(async () => assert.notEqual(await led(user, gateway), 0));
+    }
+    for (const name of ['linked', 'gw-of-old', 'gw', 'old-vpn', 'theirs']) await remove(name);
   });
 
   test("stopped, it is unreachable: neither another project's service, a one-off container nor an alias", async () => {

@@ -56,3 +56,51 @@ for (const [nat, inward] of [
     },
   );
 }
+
+for (const [nat, inward] of [
+  ['+', '%i'],
+  ['+', '$LAN'],
+  ['+', 'true'],
+  ['wg+,eth0', '"eth0"'],
+  ['wg+,eth0', 'eth0 eth1'],
+  ['wg+', 'eth0;eth1'],
+] as const) {
+  lineTest(
+    `nat.interfaces=${nat} with in-interfaces=${inward}, which is refused: no client leaves by any interface, and forwards come in`,
+    {
+      'twine.nat.interfaces': nat,
+      'twine.nat.in-interfaces': inward,
+      'twine.nat.forward.9080': 'web:80',
+    },
+    async ({ client, middle, server }, t) => {
+      await serve(t, server);
+      await serveOn(t, client, [9090]);
+      assert.equal(await ask(client, '10.8.0.2:9080'), '10.9.0.2');
+      assert.equal(await ask(client, '[fd08::2]:9080'), 'fd09::2');
+      const across = [
+        [client, '10.9.0.3:80'],
+        [client, '[fd09::3]:80'],
+        [server, '10.8.0.9:9090'],
+        [server, '[fd08::9]:9090'],
+      ] as const;
+      for (const [from, to] of across) assert.equal(await askInVain(from, to), 'nothing', to);
+      // What the container itself opens is not forwarded.
+      assert.match(await ask(middle, '10.8.0.9:9090'), /^9090 /);
+    },
+    [
+      /^middle twine\.nat\.in-interfaces: .* [Uu]ntil then the container forwards nothing but what its labels translate$/,
+    ],
+  );
+}
+
+lineTest(
+  'in-interfaces that is refused in one of two containers of a namespace closes what the other forwards',
+  { 'twine.nat.interfaces': '+', 'twine.nat.forward.9080': 'web:80' },
+  async ({ client, server }, t) => {
+    await serve(t, server);
+    assert.equal(await ask(client, '10.8.0.2:9080'), '10.9.0.2');
+    assert.equal(await askInVain(client, '10.9.0.3:80'), 'nothing');
+  },
+  [/^beside twine\.nat\.in-interfaces: .* [Uu]ntil then the container forwards nothing but what its labels/],
+  { 'twine.nat.in-interfaces': 'eth0;eth1' },
+);

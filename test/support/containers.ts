@@ -16,6 +16,8 @@ export interface Place {
   readonly ip?: string;
   readonly ip6?: string;
   readonly aliases?: readonly string[];
+  /** `links:` of a Compose file: `container:name`. */
+  readonly links?: readonly string[];
 }
 
 export interface ContainerOptions {
@@ -75,8 +77,12 @@ export async function connect(network: string, container: string, place: Place =
   });
 }
 
-function endpointConfig({ ip, ip6, aliases }: Place): object {
-  return { IPAMConfig: { IPv4Address: ip, IPv6Address: ip6 }, ...(aliases && { Aliases: aliases }) };
+function endpointConfig({ ip, ip6, aliases, links }: Place): object {
+  return {
+    IPAMConfig: { IPv4Address: ip, IPv6Address: ip6 },
+    ...(aliases && { Aliases: aliases }),
+    ...(links && { Links: links }),
+  };
 }
 
 /** `docker network disconnect`. */

@@ -2,10 +2,19 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { programmer } from './label-namespace.js';
-import { container, plan } from './label-world.js';
+import { container, plan, showMistake } from './label-world.js';
 import { kernelTest, Namespace } from './namespace.js';
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** What the labels of a line are, and what is said of them. */
+interface Labelled {
+  readonly labels: Labels;
+  /** In order. */
+  readonly mistakes: readonly RegExp[];
+  /** Of a second container in the namespace of the first. */
+  readonly beside: Labels | undefined;
+}
 
 export interface Line {
   readonly client: Namespace;
@@ -18,7 +27,7 @@ export interface Line {
 }
 
 /** client 10.8.0.9 – wg0 10.8.0.2, middle, eth0 10.9.0.2 – server 10.9.0.3; the same with fd08:: and fd09::. */
-async function line(t: TestContext, labels: Labels): Promise<Line> {
+async function line(t: TestContext, labelled: Labelled): Promise<Line> {
   const [client, middle, server] = [
     await Namespace.create(t),
     await Namespace.create(t),
@@ -27,7 +36,7 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   for (const ns of [client, middle, server]) ns.ip('link', 'set', 'lo', 'up');
   const { sandboxes } = await programmer(t);
   const program = (web?: string): readonly string[] => {
-    const desired = { ...planned(labels, web).sandboxes[0]!, netns: middle.ref };
+    const desired = { ...planned(labelled, web).sandboxes[0]!, netns: middle.ref };
     const { failures, warnings = [], notices = [] } = sandboxes.reconcile(desired)!;
     assert.deepEqual(failures, []);
     return [...warnings, ...notices];
@@ -47,12 +56,15 @@ async function line(t: TestContext, labels: Labels): Promise<Line> {
   return { client, middle, server, moveServer: program, warnings: () => program() };
 }
 
-function planned(labels: Labels, web = '10.9.0.3 fd09::3') {
+function planned({ labels, mistakes, beside }: Labelled, web = '10.9.0.3 fd09::3') {
   const found = plan([
     container('middle', { networks: { main: '10.9.0.2 fd09::2' }, labels }),
+    ...(beside ? [container('beside', { netns: '4:middle', labels: beside })] : []),
     container('web', { networks: { main: web } }),
   ]);
-  assert.deepEqual(found.diagnostics, []);
+  const said = found.diagnostics.map(showMistake);
+  assert.equal(said.length, mistakes.length, said.join('\n'));
+  for (const [n, mistake] of mistakes.entries()) assert.match(said[n]!, mistake);
   return found;
 }
 
@@ -73,11 +85,17 @@ function connect(
   }
 }
 
-/** Tests of packets; interfaces come up after the table is in place. */
+/**
+ * Tests of packets; interfaces come up after the table is in place.
+ * @param mistakes what is said of the labels, in order
+ * @param beside labels of a second container in the namespace of the first
+ */
 export function lineTest(
   name: string,
   labels: Labels,
   check: (line: Line, t: TestContext) => Promise<void>,
+  mistakes: readonly RegExp[] = [],
+  beside?: Labels,
 ): void {
-  kernelTest(name, async t => await check(await line(t, labels), t), 'nft');
+  kernelTest(name, async t => await check(await line(t, { labels, mistakes, beside }), t), 'nft');
 }

@@ -12,7 +12,7 @@ export interface Mark {
 }
 
 /** What somebody outside has sent: `meta iifname != "lo"`. */
-export const FROM_OUTSIDE = match(meta('iifname'), '!=', 'lo');
+const FROM_OUTSIDE = match(meta('iifname'), '!=', 'lo');
 /** A packet of the container that somebody sent back to it opens no connection. */
 export const NOT_OWN = match({ fib: { result: 'type', flags: ['saddr'] } }, '!=', 'local');
 /** What the one that opened the connection has sent. */
@@ -21,13 +21,14 @@ const REPLY = match(ct('direction'), '==', 'reply');
 const PROTOCOL = meta('l4proto');
 const FOR_CONTAINER: Expression = { fib: { result: 'type', flags: ['daddr'] } };
 /**
- * What opens a connection, in a rule each. Of UDP for the container itself only what a socket waits for: else whoever sends first what
- * looks like an answer would have the question that the container sends to there be taken for a reply.
+ * What opens a connection, in a rule each, of which more than one may give the mark. Of UDP for the container itself only what a
+ * socket waits for: else whoever sends first what looks like an answer would have the question that the container sends to there be
+ * taken for a reply.
  */
-export const OPENINGS: readonly (readonly Statement[])[] = [
-  [match(PROTOCOL, '!=', 'udp')],
-  [match(PROTOCOL, '==', 'udp'), match(FOR_CONTAINER, '!=', 'local')],
-  [match(PROTOCOL, '==', 'udp'), match({ socket: { key: 'wildcard' } }, '==', { range: [0, 1] })],
+export const OPENINGS: readonly Statement[] = [
+  match(PROTOCOL, '!=', 'udp'),
+  match(FOR_CONTAINER, '!=', 'local'),
+  match({ socket: { key: 'wildcard' } }, '==', { range: [0, 1] }),
 ];
 
 /**
@@ -49,9 +50,7 @@ export function give(key: Expression, { value }: Mark): Statement {
 /** Clears the field of a packet's mark, which anybody who may set marks could have set. */
 export function clear(mask: number): NftRule {
   const mark = meta('mark');
-  return rule(match({ '&': [mark, mask] }, '!=', 0), {
-    mangle: { key: mark, value: { '&': [mark, ~mask >>> 0] } },
-  });
+  return rule({ mangle: { key: mark, value: { '&': [mark, ~mask >>> 0] } } });
 }
 
 /**

@@ -9,7 +9,6 @@ import { type NftChain, type NftRule, type NftTable, rule } from '../../nft/tabl
 import type { NearNetwork } from '../diff/state.js';
 import {
   clear,
-  FROM_OUTSIDE,
   findNoWayBack,
   give,
   type Mark,
@@ -59,12 +58,11 @@ function remember(router: FoundRouter): NftRule[] {
   return OPENINGS.map(opening =>
     rule(
       ORIGINAL,
-      FROM_OUTSIDE,
       match({ '&': [ct('mark'), ROUTER_MASK | REPLY_MARK] }, '==', 0),
       match(meta('iif'), '==', router.index),
       match(payload('ether', 'saddr'), '==', router.mac),
       NOT_OWN,
-      ...opening,
+      opening,
       give(ct('mark'), markOf(router)),
     ),
   );

@@ -10,7 +10,7 @@ export interface Attachment {
   readonly driver: string;
   /** IPv4 first; empty while the container is not running. */
   readonly addresses: readonly Address[];
-  /** Of one that has none: those that it has whenever it runs (`--ip`), or had last. It may have them before Docker says so. */
+  /** Of one that has none: those that it has whenever it runs (`--ip`), or on a bridge had last. It may have them before Docker says so. */
   readonly formerAddresses?: readonly Address[];
   /** The on-link networks of its addresses. */
   readonly subnets?: readonly Prefix[];

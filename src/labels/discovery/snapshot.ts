@@ -71,7 +71,11 @@ export function snapshotStopped(
   };
 }
 
-/** The same, with the addresses that it had where it has none now. @param before the last snapshots, by id */
+/**
+ * The same, with the addresses that it had where it has none now, on networks whose addresses this Docker alone gives out: on
+ * others a machine elsewhere may have them by now.
+ * @param before the last snapshots, by id
+ */
 export function withFormerAddresses(
   content: SnapshotContent,
   before: ReadonlyMap<string, SnapshotContent>,
@@ -79,6 +83,7 @@ export function withFormerAddresses(
   const known = before.get(content.view.id)?.view.attachments ?? [];
   const attachments = content.view.attachments.map((attachment): Attachment => {
     if (attachment.addresses.length > 0 || attachment.formerAddresses) return attachment;
+    if (attachment.driver !== 'bridge') return attachment;
     const last = known.find(({ networkId }) => networkId === attachment.networkId);
     const formerAddresses = last?.addresses.length ? last.addresses : last?.formerAddresses;
     return formerAddresses ? { ...attachment, formerAddresses } : attachment;

@@ -64,8 +64,7 @@ export function mergeIntents(
   const { isForwardingClosed, isStrict } = anyOf(labelled.map(({ id }) => intents.get(id)!));
   return {
     intent: {
-      natInterfaces: unique(of(({ natInterfaces }) => natInterfaces)),
-      inInterfaces: unique(of(({ inInterfaces }) => inInterfaces)),
+      ...interfacesOf(labelled.map(({ id }) => intents.get(id)!)),
       forwards: dedupe(
         of(({ forwards }) => forwards),
         forwardKey,
@@ -85,9 +84,18 @@ export function mergeIntents(
   };
 }
 
+function interfacesOf(
+  intents: readonly ContainerIntent[],
+): Pick<MergedIntent, 'natInterfaces' | 'inInterfaces'> {
+  const natInterfaces = unique(intents.flatMap(({ natInterfaces }) => natInterfaces));
+  const given = intents.flatMap(({ inInterfaces }) => inInterfaces);
+  const areUnknown = intents.some(({ areInInterfacesUnknown }) => areInInterfacesUnknown);
+  return { natInterfaces, inInterfaces: unique(areUnknown ? [...given, ...natInterfaces] : given) };
+}
+
 /** Patterns, each once, in the natural order of their names. */
-function unique(patterns: readonly Attributed<InterfacePattern>[]): InterfacePattern[] {
-  const found = new Map(patterns.map(({ intent }) => [formatPattern(intent), intent]));
+function unique(patterns: readonly InterfacePattern[]): InterfacePattern[] {
+  const found = new Map(patterns.map(pattern => [formatPattern(pattern), pattern]));
   return [...found].sort(([a], [b]) => naturalCompare(a, b)).map(([, pattern]) => pattern);
 }
 
@@ -109,10 +117,10 @@ function gatewaysFirst(routes: readonly Attributed<RouteIntent>[]): Attributed<R
 }
 
 function ofOne(container: ContainerView, intent: ContainerIntent): MergedIntent {
-  const { natInterfaces, inInterfaces, forwards, routes, rules, hostRoutes } = intent;
+  const { natInterfaces, inInterfaces, areInInterfacesUnknown, forwards, routes, rules, hostRoutes } = intent;
   return {
     natInterfaces,
-    inInterfaces,
+    inInterfaces: areInInterfacesUnknown ? natInterfaces : inInterfaces,
     forwards: attribute(container, forwards),
     routes: attribute(container, routes),
     rules: attribute(container, rules),

@@ -26,9 +26,12 @@ export function whyMistaken(kind: ValueKind, value: string): string | undefined 
   if (kind === 'rule') return whyInterfaceMistaken(value);
   if (kind === 'other') return undefined;
   const words = value.split(',').map(word => word.trim());
+  return whyWhether(kind, words) ?? (kind === 'interfaces' ? whyNoInterface(words) : undefined);
+}
+
+function whyWhether(kind: ValueKind, words: readonly string[]): string | undefined {
   const word = words.find(one => /^(true|false|yes|no)$/i.test(one));
-  if (word !== undefined) return `${quote(word)} says only whether: ${EXAMPLES[kind]}`;
-  return kind === 'interfaces' ? whyNoInterface(words) : undefined;
+  return word && `${quote(word)} says only whether: ${EXAMPLES[kind]}`;
 }
 
 /** Words for every interface, which the kernel gives to none, and addresses. */
@@ -55,6 +58,11 @@ export function hintFor(kind: ValueKind, value: string): string | undefined {
     (kind === 'rule' || kind === 'other' ? undefined : whySeparated(kind, value)) ??
     (kind === 'networks' ? whyMasked(value) : undefined)
   );
+}
+
+/** The sentence for a word of a rule that cannot be read, where it says more than that. */
+export function hintForWord(word: string): string | undefined {
+  return whyUnreplaced('interfaces', word);
 }
 
 /** A command, a variable, or wg-quick's %i. */
@@ -154,7 +162,7 @@ function whyCommand(kind: ValueKind, value: string): string | undefined {
 
 /** Spaces or semicolons for commas. */
 function whySeparated(kind: ValueKind, value: string): string | undefined {
-  for (const separator of [/\s*,\s*|\s+/, /[,;]+/, /[,|]+/]) {
+  for (const separator of [/\s*,\s*|\s+(?:(?:and|or|then)\s+)?/i, /[,;]+/, /[,|]+/]) {
     const parts = value.split(separator);
     if (parts.length < 2 || !parts.every(part => /^[\w.+:/[\]-]+$/.test(part))) continue;
     if (parts.join(',') === value.replace(/\s*,\s*/g, ',')) continue;
@@ -167,7 +175,7 @@ function whySeparated(kind: ValueKind, value: string): string | undefined {
 /** Of a rule: the interface that is only a word for one. iptables takes any text as a name. */
 function whyInterfaceMistaken(rule: string): string | undefined {
   const names = (text: string): string[] =>
-    [...text.matchAll(/(?:^|\s)(?:-[io]|--(?:in|out)-interface)(?:\s+|=)("[^"]*"|'[^']*'|\S+)/g)].map(
+    [...text.matchAll(/(?:^|\s)(?:-[io](?:\s+|=?)|--(?:in-|ou)[a-z-]*(?:\s+|=))("[^"]*"|'[^']*'|\S+)/g)].map(
       ([, given = '']) => given.replace(/^["']|["']$/g, ''),
     );
   const unreplaced = names(rule).map(name => whyUnreplaced('interfaces', name));
@@ -176,11 +184,15 @@ function whyInterfaceMistaken(rule: string): string | undefined {
   return [...unreplaced, ...names(bare).map(whyNoName)].find(why => why !== undefined);
 }
 
-/** A list of interfaces, and one that is negated in its name. */
+/** A list of interfaces, one that is negated in its name, and what is only a word for one. */
 function whyNoName(name: string): string | undefined {
+  if (/^<.*>$|^\{+.*\}+$/.test(name))
+    return `${quote(name)} stands for the name of an interface: give the name itself`;
+  const whether = whyWhether('interfaces', [name]);
+  if (whether !== undefined) return whether;
   if (name.includes(','))
     return `${quote(name)} is no interface: give each a rule of its own, or wg+ for all that begin so`;
   return /^!./.test(name)
     ? `${quote(name)} is no interface: a space follows the "!", which stands before the option, as in ! -i ${plain(name.slice(1), SHOWN_MAX)}`
-    : undefined;
+    : whyNoInterface([name]);
 }

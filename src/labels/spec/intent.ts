@@ -84,6 +84,8 @@ export interface ContainerIntent {
   readonly hostRoutes: readonly HostRouteIntent[];
   /** Whether the label with the interfaces to forward by has a mistake: then only translated connections are forwarded. */
   readonly isForwardingClosed?: true;
+  /** Whether that of those by which only forwards come in has one: then it may be any of `natInterfaces`. */
+  readonly areInInterfacesUnknown?: true;
   /** Whether only loopback is open while a label is not in force. */
   readonly isStrict?: true;
   /** Keys of labels with a mistake; absent where there are none. */

@@ -21,7 +21,7 @@ import {
 
 /** What a key was for. */
 type KeyMeaning =
-  | { readonly kind: 'strict' | 'natInterfaces' }
+  | { readonly kind: 'strict' | 'natInterfaces' | 'inInterfaces' }
   | ({ readonly kind: 'route' | 'hostRoutes' } & FoundNetworks);
 
 /** Of a key that is looked at, and networks that are named. */
@@ -49,12 +49,9 @@ export function meaningOf(given: string): KeyMeaning | undefined {
   const named = nearestKey(key);
   const near = named ?? currentKey(key);
   if (near === STRICT || /^twine\W*strict/i.test(key)) return { kind: 'strict' };
-  if (
-    near === NAT_INTERFACES ||
-    near === NAT_IN_INTERFACES ||
-    /^twine\W*nat\W*(?:in\W*)?interface/i.test(key)
-  )
-    return { kind: 'natInterfaces' };
+  if (near === NAT_IN_INTERFACES || /^twine\W*nat\W*in\W*interface/i.test(key))
+    return { kind: 'inInterfaces' };
+  if (near === NAT_INTERFACES || /^twine\W*nat\W*interface/i.test(key)) return { kind: 'natInterfaces' };
   const rest = key.slice(LABEL_PREFIX.length);
   const [first = '', second = '', ...others] = undress(rest.slice(0, MAX_KEY))
     .split(/[^a-z]+/)

@@ -12,7 +12,7 @@ import { formatDestination, parseDestinations, parseNetwork, splitList, splitPor
 import { ALL_LABELS, diagnostic, limitDiagnostics } from './diagnostics.js';
 import { forwardSubject, forwardTarget, parseForward } from './forward.js';
 import { DEFAULT_ROUTES } from './found-networks.js';
-import { hintFor, type ValueKind, whyMistaken } from './hints.js';
+import { hintFor, hintForWord, type ValueKind, whyMistaken } from './hints.js';
 import type {
   ContainerIntent,
   Destination,
@@ -100,7 +100,7 @@ function decodeLabel(key: string, text: string, reading: Reading): void {
   try {
     read(key, value, reading);
   } catch (err) {
-    const hint = hintFor(kind, value);
+    const hint = hintFor(kind, value) ?? (err instanceof RuleError ? hintForWord(err.token) : undefined);
     throw hint === undefined ? err : new UserError(hint, { cause: err });
   }
 }

@@ -21,6 +21,7 @@ export interface Reading {
   readonly hostRoutes: HostRouteIntent[];
   readonly budget: RuleBudget;
   isForwardingClosed?: true;
+  areInInterfacesUnknown?: true;
   isStrict?: true;
   /** The labels so far by what they are about: their key, and where they lead. */
   readonly subjects: Map<string, { readonly key: string; readonly to: string }>;
@@ -77,14 +78,21 @@ function consequenceOf(key: string, reading: Reading): string | undefined {
       reading.isStrict = true;
       return 'it counts as true';
     case 'natInterfaces':
-      if (reading.natInterfaces.length > 0) return undefined;
-      reading.isForwardingClosed = true;
-      return 'the container forwards nothing but what its labels translate';
+      return reading.natInterfaces.length > 0 ? undefined : closeForwarding(reading);
+    case 'inInterfaces':
+      if (reading.inInterfaces.length > 0) return undefined;
+      reading.areInInterfacesUnknown = true;
+      return closeForwarding(reading);
     case 'route':
       return closeNetworks(key, meaning.networks, reading);
     default:
       return undefined;
   }
+}
+
+function closeForwarding(reading: Reading): string {
+  reading.isForwardingClosed = true;
+  return 'the container forwards nothing but what its labels translate';
 }
 
 /** Makes networks unreachable that no label leads anywhere, and says so; undefined where there are none. */

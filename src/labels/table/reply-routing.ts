@@ -19,7 +19,6 @@ import { ct, match, meta, payload, prefixExpression } from '../../nft/expression
 import { type NftRule, type NftSet, rule } from '../../nft/table.js';
 import {
   clear,
-  FROM_OUTSIDE,
   findNoWayBack,
   give,
   type Mark,
@@ -113,7 +112,8 @@ export function nearNetworks(attachments: readonly Attachment[]): NearNetwork[] 
 
 /**
  * The rules after destination NAT in prerouting: a new connection is remembered, its packets are marked, and who sends what
- * is of another network than his own is remembered, too. Each match more is time before a container's first packet.
+ * is of another network than his own is remembered, too. Each match more is time before a container's first packet: so none says
+ * that it did not come by lo, where a link-layer address is asked for, which nothing has there.
  */
 export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
   // A set of one would be put in place by itself.
@@ -125,10 +125,9 @@ export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
       : OPENINGS.map(opening =>
           rule(
             match(ct('state'), 'in', 'new'),
-            FROM_OUTSIDE,
             match(payload('ether', 'saddr'), '==', known),
             NOT_OWN,
-            ...opening,
+            opening,
             give(ct('mark'), DOCKERS_WAY),
           ),
         )),
@@ -140,7 +139,6 @@ export function saveMark({ macs, hops, near }: Ingress): NftRule[] {
       return [
         rule(
           match(ct('state'), 'in', 'new'),
-          FROM_OUTSIDE,
           // A match for each: a set of them would cost more than all the rest of the rule to put in place.
           ...own.map(({ network }) =>
             match(payload(family === 4 ? 'ip' : 'ip6', 'saddr'), '!=', prefixExpression(network)),

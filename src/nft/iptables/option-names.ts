@@ -86,8 +86,11 @@ export function refuseOption(token: Token, name: string | undefined): never {
   const owner = name === undefined ? undefined : OWNERS.get(name);
   if (!owner) refuse(token, `is no option that is known here${suggestion(token.text, ALL_NAMES)}`);
   const { extension, letter } = owner;
-  const bringer = IMPLIED.includes(extension.name) ? 'p' : letter;
-  refuse(token, `is an option of ${extension.name}: put -${bringer} ${extension.name} before it`);
+  const { name: owning } = extension;
+  const bringer = IMPLIED.includes(owning) ? 'p' : letter;
+  // The match has another name than its protocol.
+  const brought = owning === 'icmp6' ? 'icmpv6' : owning;
+  refuse(token, `is an option of ${owning}: put -${bringer} ${brought} before it`);
 }
 
 /** `--dport` of `-dport`, and `-j` of a dash that a word processor has made; undefined for any other word. */

@@ -131,9 +131,11 @@ const mh: Extension = {
 
 /** A type by its number or its name, or a range of them. @throws RuleError */
 function readMhTypes(token: Token): Range {
-  const named = MH_TYPES.get(token.text.toLowerCase());
-  if (named !== undefined) return [named, named];
-  return readRange(token, UINT8_MAX, text => numberIn(token, text, 0, UINT8_MAX));
+  return readRange(
+    token,
+    UINT8_MAX,
+    text => MH_TYPES.get(text.toLowerCase()) ?? numberIn(token, text, 0, UINT8_MAX),
+  );
 }
 
 export const IPV6_HEADER_MATCHES: readonly Extension[] = [

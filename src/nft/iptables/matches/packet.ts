@@ -127,7 +127,7 @@ function hops(name: 'ttl' | 'hl', family: Family, field: Expression): Extension 
   const names = [`${name}-eq`, `${name}-lt`, `${name}-gt`] as const;
   const options = names.map(
     (option, index): OptionSpec => ({
-      names: index === 0 && name === 'ttl' ? [option, 'ttl'] : [option],
+      names: index === 0 ? [option, name] : [option],
       values: ['value'],
       ...(index === 0 && { negatable: true }),
       excludes: names.filter(other => other !== option),

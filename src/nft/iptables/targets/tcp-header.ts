@@ -1,7 +1,7 @@
 // Targets that change the header of TCP: TCPOPTSTRIP and ECN. Not here: the segment size (TCPMSS of mangle.ts).
 
 import { match, payload, type Statement } from '../../expression.js';
-import { type Extension, needProtocol, statements } from '../syntax/extension.js';
+import { type Extension, NO_SUCH, needProtocol, type OptionSpec, statements } from '../syntax/extension.js';
 import { refuse, type Token } from '../syntax/tokens.js';
 import { numberIn, split, UINT8_MAX } from '../values/numbers.js';
 
@@ -51,7 +51,12 @@ const CONGESTION_FLAGS = 0xc0;
 const ecn: Extension = {
   name: 'ECN',
   family: 4,
-  options: [{ names: ['ecn-tcp-remove'], required: true }],
+  options: [
+    { names: ['ecn-tcp-remove'], required: true },
+    ...['ecn-tcp-ece', 'ecn-tcp-cwr', 'ecn-ip-ect'].map(
+      (name): OptionSpec => ({ names: [name], values: ['number'], refused: NO_SUCH }),
+    ),
+  ],
   constraint: { tables: ['mangle'] },
   notes: ['It becomes 64 rules, so it cannot stand beside a match that counts packets.'],
   translate(_, context) {

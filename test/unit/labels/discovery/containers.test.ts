@@ -241,6 +241,31 @@ for (const isBroken of [false, true]) {
   });
 }
 
+for (const [Driver, given, expected] of [
+  ['bridge', {}, ['10.0.0.7']],
+  ['macvlan', {}, undefined],
+  ['ipvlan', {}, undefined],
+  ['overlay', {}, undefined],
+  ['bridge', { IPv4Address: '10.0.0.7' }, ['10.0.0.7']],
+  ['macvlan', { IPv4Address: '10.0.0.7' }, ['10.0.0.7']],
+] as const) {
+  test(`a stopped container on a network of driver ${Driver} may have ${expected ? 'the address again that it had' : 'had an address that is another machine’s now'}, given ${JSON.stringify(given)}`, async t => {
+    const docker = await FakeDocker.start(t);
+    docker.networks.push({ Id: 'n1', Driver });
+    const endpoint = { NetworkID: 'n1', IPAMConfig: given };
+    const played: Played = { name: 'a', networks: { main: { ...endpoint, IPAddress: '10.0.0.7' } } };
+    docker.containers.set('a', played);
+    const containers = docker.containersOf();
+    await containers.list(false);
+    Object.assign(played, { running: false, networks: { main: endpoint } });
+    // However often it is seen stopped.
+    for (let n = 0; n < 2; n++) {
+      const [view] = await containers.list(n > 0);
+      assert.deepEqual(view!.attachments[0]!.formerAddresses?.map(formatAddress), expected);
+    }
+  });
+}
+
 test('the aliases of a container that has never been seen running are known', async t => {
   const docker = await FakeDocker.start(t);
   const networks = { main: { NetworkID: 'n1', Aliases: ['gate'] } };

@@ -251,6 +251,21 @@ for (const [what, labels, drops] of [
   ['is misspelt, that by which forwards come in', { 'twine.nat.in-interface': 'eth0' }, true],
   ['is not there, and that by which forwards come in is wrong', { 'twine.nat.in-interfaces': 'a b' }, true],
   ['is not there, but that by which forwards come in', { 'twine.nat.in-interfaces': 'eth0' }, true],
+  [
+    'is every interface, and that by which forwards come in is right',
+    { 'twine.nat.interfaces': '+', 'twine.nat.in-interfaces': 'eth0' },
+    true,
+  ],
+  [
+    'is right, and that by which forwards come in is wrong',
+    { 'twine.nat.interfaces': '+', 'twine.nat.in-interfaces': '%i' },
+    true,
+  ],
+  [
+    'is right, and that by which forwards come in is misspelt beside one that is right',
+    { 'twine.nat.interfaces': '+', 'twine.nat.in-interfaces': 'lo', 'twine.nat.in-interface': 'eth0' },
+    false,
+  ],
   ['is not there', {}, false],
 ] as const) {
   test(`a forward switches forwarding on ${drops ? 'for nothing but itself' : 'as ever'} where twine.nat.interfaces ${what}`, () => {

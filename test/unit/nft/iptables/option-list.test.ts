@@ -50,7 +50,7 @@ iprange: !src-range !dst-range
 mac: !mac-source
 length: !length
 ttl: !ttl-eq=ttl ttl-lt ttl-gt
-hl: !hl-eq hl-lt hl-gt
+hl: !hl-eq=hl hl-lt hl-gt
 pkttype: !pkt-type
 comment: comment
 dscp: !dscp !dscp-class
@@ -77,7 +77,7 @@ TOS: set-tos and-tos or-tos - xor-tos
 DSCP: set-dscp set-dscp-class
 CLASSIFY: set-class
 TCPOPTSTRIP: strip-options
-ECN: ecn-tcp-remove
+ECN: ecn-tcp-remove - ecn-tcp-ece ecn-tcp-cwr ecn-ip-ect
 TTL: ttl-set ttl-inc ttl-dec
 HL: hl-set hl-inc hl-dec
 NOTRACK:
