@@ -47,6 +47,11 @@ export async function cleanUp(parts: LabelParts, report: (line: string) => void)
         failures.push(`${subject}: ${messageOf(err)}`);
       }
     }
+    try {
+      if (context.heldSet().remove()) report('the host: removed the table that holds containers');
+    } catch (err) {
+      failures.push(`the host: ${messageOf(err)}`);
+    }
     if (failures.length > 0) throw new Error(failures.join('; '));
   } finally {
     api.close();

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import { NetnsSwitch } from '../netlink/netns.js';
+import type { Trace } from '../netlink/trace.js';
 import { Nft } from '../nft/client.js';
 import { LabelLock } from './controller/lock.js';
 import type { SandboxDesired } from './diff/state.js';
@@ -13,6 +14,7 @@ import type { HostForwarding } from './discovery/container.js';
 import { Host } from './discovery/host.js';
 import { openEar } from './drift/drift-events.js';
 import type { Ear } from './drift/hearing.js';
+import { HeldSet } from './hold/held-set.js';
 import { firewallNotices } from './namespace/firewalls.js';
 import { NetnsLookup } from './namespace/netns-lookup.js';
 import { Sandboxes } from './namespace/sandbox.js';
@@ -33,10 +35,12 @@ export class LabelContext {
   readonly #netns: NetnsSwitch;
   readonly #nft: Nft;
   readonly #lock: LabelLock;
+  readonly #trace: Trace | undefined;
 
   private constructor(parts: LabelParts, netns: NetnsSwitch, nft: Nft, host: Host, lock: LabelLock) {
     const { dockerHost, log, verbose } = parts;
     const trace = verbose ? (command: string): void => log.debug(command) : undefined;
+    this.#trace = trace;
     this.api = new DockerApi(dockerHost);
     this.host = host;
     this.lookup = new NetnsLookup(netns, host.ref);
@@ -72,6 +76,11 @@ export class LabelContext {
   /** Changes in other namespaces, by events. */
   ear(ring: () => void): Ear {
     return openEar(this.#netns, ring);
+  }
+
+  /** What holds containers at the host. */
+  heldSet(): HeldSet {
+    return new HeldSet(this.host, this.#nft, this.#trace);
   }
 
   /** What a namespace's own firewalls do to what is to be forwarded there. */

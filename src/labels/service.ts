@@ -6,7 +6,9 @@ import { Reconciler } from './controller/reconciler.js';
 import { RouterWatch } from './controller/router-watch.js';
 import type { ContainerView } from './discovery/container.js';
 import { DnsCache } from './discovery/dns-cache.js';
+import { connectionIn, lifeIn } from './discovery/docker-answers.js';
 import { DriftWatch } from './drift/drift-watch.js';
+import { Hold } from './hold/hold.js';
 import { LabelContext, type LabelParts } from './label-context.js';
 import { type LabelRules, observe } from './observation.js';
 import { LabelsStatus } from './status.js';
@@ -14,6 +16,8 @@ import { SwarmServices } from './swarm-services.js';
 
 /** What a user may choose. */
 export interface LabelOptions extends LabelRules {
+  /** Whether containers are held at the host until their labels are in force. */
+  readonly hold: boolean;
   /** How often the state of every namespace is read even if nothing has changed, in milliseconds. */
   readonly resyncInterval: number;
 }
@@ -61,11 +65,13 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     allowHostRoutes,
     strict,
   });
+  const hold = new Hold({ api, log, strict, set: context.heldSet() });
   const services = new SwarmServices(api, () => reconcile.trigger());
   const reconcile: Reconciler = new Reconciler({
-    list: fullResync => world.list(fullResync),
+    list: fullResync => hold.listing(() => world.list(fullResync)),
     plan: (found, inForce) => {
       const plan = planner.plan(world.snapshot(found), inForce);
+      hold.planned(found, plan.sandboxes);
       names.want(plan.externalNames);
       silent.want(plan.watchedGateways);
       drift.want(plan.sandboxes.map(({ netns }) => netns));
@@ -75,6 +81,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     reconcile: desired => {
       drift.begin(desired.netns.key);
       const outcome = sandboxes.reconcile(desired);
+      hold.programmed(desired.netns.key, outcome);
       if (outcome && outcome.changes.length > 0) drift.passOver(desired.netns.key);
       return outcome;
     },
@@ -84,10 +91,18 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     log,
     resyncInterval,
   });
+  if (options.hold) hold.open();
+  else hold.close();
   reconcile.start();
   void containers.listen(
     () => reconcile.trigger(),
-    (id, action) => reconcile.lived(id !== undefined && action ? { id, action } : undefined),
+    event => {
+      const [life, connection] = [lifeIn(event), connectionIn(event)];
+      const ended = life?.action === 'die' ? life.id : connectionIn(event, 'disconnect')?.container;
+      if (ended !== undefined) hold.ended(ended);
+      if (life || event === undefined) reconcile.lived(life);
+      if (connection || event === undefined) hold.connected(connection);
+    },
   );
   return {
     status: new LabelsStatus({
@@ -106,6 +121,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       reconcile.close();
       api.close();
       await reconcile.idle();
+      hold.close();
       context.close();
     },
   };

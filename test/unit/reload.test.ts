@@ -11,6 +11,7 @@ const LABELS: LabelOptions = {
   trustImageLabels: false,
   allowHostRoutes: [],
   strict: false,
+  hold: true,
   resyncInterval: 30_000,
 };
 const NOW: DaemonOptions = {

@@ -29,6 +29,7 @@ export interface Settings {
   readonly 'trust-image-labels': boolean;
   readonly 'allow-host-routes': readonly Prefix[];
   readonly strict: boolean;
+  readonly hold: boolean;
   readonly 'look-interval': number;
   readonly metrics: MetricsAddress | undefined;
   readonly page: boolean;
@@ -137,6 +138,14 @@ const TABLE: Table = {
     default: false,
     reloads: true,
   },
+  hold: {
+    flags: '--no-hold',
+    meaning: 'do not drop at the host what a container sends before its labels are in force',
+    kind: 'switch',
+    read: readSwitch,
+    default: true,
+    reloads: true,
+  },
   'look-interval': {
     flags: '--look-interval <seconds>',
     meaning: 'how often every namespace is read again, even without a Docker event',
@@ -197,6 +206,7 @@ export function daemonOptions(settings: Settings): DaemonOptions {
         trustImageLabels: settings['trust-image-labels'],
         allowHostRoutes: settings['allow-host-routes'],
         strict: settings.strict,
+        hold: settings.hold,
         resyncInterval: settings['look-interval'] * 1000,
       },
     }),

@@ -4,13 +4,8 @@
 
 import { sameAddress } from '../../base/ip.js';
 import type { ContainerView } from '../discovery/container.js';
+import type { LifeEvent } from '../discovery/docker-answers.js';
 import type { Led } from './overview.js';
-
-/** What an event tells of a container's life. */
-export interface LifeEvent {
-  readonly id: string;
-  readonly action: 'start' | 'die';
-}
 
 export class Departures {
   /** Their ids, and whether each has started again since. */

@@ -9,11 +9,11 @@ import { mapConcurrently } from '../../docker/map-concurrently.js';
 import { LISTING, Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
 import {
+  connectionIn,
   containerOf,
   EVENTS,
   inspectedId,
   inspectPath,
-  lifeIn,
   readContainerListing,
   readInspection,
 } from './docker-answers.js';
@@ -64,6 +64,8 @@ export class Containers {
   #revision = 0;
   /** Ids of those that events have named since the last listing: inspected concurrently with the next one. */
   readonly #dirty = new Set<string>();
+  /** Ids of those that Docker has connected and not started: it answers nothing about one before that. */
+  readonly #starting = new Set<string>();
   readonly #queries: Queries;
   readonly #imageLabels: ImageLabels;
   readonly #networks: Networks;
@@ -77,15 +79,16 @@ export class Containers {
     this.#inspectErrors = new InspectErrors(parts.log);
   }
 
-  /** Calls back whenever containers may have changed. @param lived is told before who has started or ended; nobody: that may have been missed */
-  async listen(changed: () => void, lived?: (id?: string, action?: 'start' | 'die') => void): Promise<void> {
+  /** Calls back whenever containers may have changed. @param noted is told before by what event; none: some may have been missed */
+  async listen(changed: () => void, noted?: (event?: unknown) => void): Promise<void> {
     const { api, log } = this.#parts;
     this.#queries.listen(changed);
     await api.listen(EVENTS, {
       up: () => {
         // What happened while nobody listened is not replayed.
         this.#fresh.clear();
-        lived?.();
+        this.#starting.clear();
+        noted?.();
         log.info({ docker: api.name }, 'listening for Docker events');
         changed();
       },
@@ -94,7 +97,9 @@ export class Containers {
         if (id === undefined) return;
         this.#fresh.delete(id);
         this.#dirty.add(id);
-        if (lifeIn(event)) lived?.(id, lifeIn(event));
+        if (connectionIn(event)) this.#starting.add(id);
+        else this.#starting.delete(id);
+        noted?.(event);
         changed();
       },
       down: err => {
@@ -119,15 +124,15 @@ export class Containers {
       this.#inspectErrors.forget(id);
       this.#queries.forget(inspectPath(id));
     }
-    const early = new Map(
-      dirty.slice(0, MAX_CONCURRENCY).map(id => [id, this.#inspect(id).catch(() => undefined)]),
-    );
+    const asked = dirty.filter(id => !this.#starting.has(id)).slice(0, MAX_CONCURRENCY);
+    const early = new Map(asked.map(id => [id, this.#inspect(id).catch(() => undefined)]));
     const listed = await this.#queries.get(LISTING, readContainerListing, { all: true });
     // Snapshots that were made with other networks are outdated.
     if (await this.#networks.update(listed.flatMap(networkIds), again)) this.#fresh.clear();
     const selected = this.#parts.select?.(listed);
     const snapshot = async (container: ListedContainer): Promise<ContainerSnapshot | undefined> => {
-      if (selected && !selected.has(container.Id)) return this.#lastSnapshot(container);
+      const isStarting = this.#starting.has(container.Id) && !isRunning(container);
+      if (isStarting || (selected && !selected.has(container.Id))) return this.#lastSnapshot(container);
       return this.#snapshot(container, early.get(container.Id), { fullResync, again }).catch(err => {
         this.#inspectErrors.note(container.Id, nameOf(container), err);
         return this.#lastSnapshot(container);

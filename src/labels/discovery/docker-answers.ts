@@ -17,6 +17,12 @@ import type { DockerInfo, InspectedContainer, ListedContainer, ListedNetwork } f
 /** An id becomes a part of a path of Docker's API; Docker's own have 64 characters. */
 const ID = /^[\w-]{1,128}$/;
 
+/** A container and a network of it, by their ids. */
+export interface ConnectEvent {
+  readonly container: string;
+  readonly network: string;
+}
+
 /** The answer to `GET /containers/json`. @throws DecodeError */
 export function readContainerListing(answer: unknown): ListedContainer[] {
   CONTAINERS(answer, 'list of containers', WHOSE);
@@ -43,6 +49,20 @@ export function readInspection(answer: unknown): InspectedContainer {
 export function readNetworkListing(answer: unknown): ListedNetwork[] {
   NETWORKS(answer, 'list of networks', WHOSE);
   return answer as ListedNetwork[];
+}
+
+/** A network with who is connected to it. */
+export interface ConnectedNetwork extends Pick<ListedNetwork, 'Id' | 'Driver' | 'Options'> {
+  /** By id; while one starts, by `ep-` and the id of its endpoint. */
+  readonly Containers?: Readonly<
+    Record<string, { readonly Name?: string | null; readonly MacAddress?: string | null }>
+  > | null;
+}
+
+/** The answer to `GET /networks/ID`. @throws DecodeError */
+export function readConnectedNetwork(answer: unknown): ConnectedNetwork {
+  NETWORK(answer, 'answer about a network', WHOSE);
+  return answer as ConnectedNetwork;
 }
 
 /** The answer to `GET /info`. @throws DecodeError */
@@ -84,10 +104,30 @@ export function containerOf(event: unknown): string | undefined {
   return typeof id === 'string' && ID.test(id) ? id : undefined;
 }
 
-/** Whether the event tells that a container has started, or ended; undefined for all others. */
-export function lifeIn(event: unknown): 'start' | 'die' | undefined {
-  const { Type, Action } = (event ?? {}) as { Type?: unknown; Action?: unknown };
-  return Type === 'container' && (Action === 'start' || Action === 'die') ? Action : undefined;
+/** What an event tells of a container's life. */
+export interface LifeEvent {
+  readonly id: string;
+  readonly action: 'start' | 'die';
+}
+
+/** The container that has started or ended; undefined for all other events. */
+export function lifeIn(event: unknown): LifeEvent | undefined {
+  const { Type, Action: action } = (event ?? {}) as { Type?: unknown; Action?: unknown };
+  const id = containerOf(event);
+  if (Type !== 'container' || id === undefined) return undefined;
+  return action === 'start' || action === 'die' ? { id, action } : undefined;
+}
+
+/** The container and the network that Docker has connected, or disconnected; undefined for all other events. */
+export function connectionIn(
+  event: unknown,
+  action: 'connect' | 'disconnect' = 'connect',
+): ConnectEvent | undefined {
+  const { Type, Action, Actor } = (event ?? {}) as Readonly<Record<string, { ID?: unknown } | string | null>>;
+  const container = containerOf(event);
+  const network = typeof Actor === 'object' ? Actor?.ID : undefined;
+  if (Type !== 'network' || Action !== action || container === undefined) return undefined;
+  return typeof network === 'string' && ID.test(network) ? { container, network } : undefined;
 }
 
 const WHOSE = "Docker's";
@@ -147,6 +187,10 @@ const NETWORKS = listOf(
     IPAM: optional(object({ Config: optional(listOf(object({ Gateway: optionalText }))) })),
   }),
 );
+const NETWORK = object({
+  ...{ Id: text, Driver: text, Options: labels },
+  Containers: optional(mapOf(object({ Name: optionalText, MacAddress: optionalText }))),
+});
 const INFO = object({
   Runtimes: optional(mapOf(object({ path: optionalText, runtimeType: optionalText }))),
 });

@@ -65,6 +65,11 @@ export function closeAfter(
   return { changes: [table, ...off], applied: joinApplied(applied, session.apply(off)) };
 }
 
+/** Whether all is in force, or what is not leaves no way open that a label closes: nothing was done where nothing could be. */
+export function isClosedOrInForce({ changes, failures, mayLeak }: ApplyResult): boolean {
+  return failures.length === 0 || (changes.length > 0 && !mayLeak);
+}
+
 /** What a session reports beside its changes and failures. */
 export function outcomeOf(
   { containers, isStrict, isClosed: isByPlan }: DesiredState,

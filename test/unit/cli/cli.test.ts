@@ -84,7 +84,7 @@ const BY_DEFAULT: DaemonOptions = {
   rootless: true,
   rootlessIfnames: [],
   driver: true,
-  labels: { trustImageLabels: false, allowHostRoutes: [], strict: false, resyncInterval: 30_000 },
+  labels: { trustImageLabels: false, allowHostRoutes: [], strict: false, hold: true, resyncInterval: 30_000 },
 };
 const { labels: _, ...DRIVER_ALONE } = BY_DEFAULT;
 for (const [args, asked] of [
@@ -111,6 +111,7 @@ for (const [args, asked] of [
         trustImageLabels: true,
         allowHostRoutes: [parsePrefix('10.0.0.0/8')!],
         strict: true,
+        hold: true,
         resyncInterval: 500,
       },
     },

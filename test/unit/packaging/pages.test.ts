@@ -131,7 +131,7 @@ writeFileSync(join(folder, 'seed file'), '');
 for (const [name, words, expected] of [
   ['a command by its beginning', ['dwgd', 'tra'], ['translate']],
   ['a command after a flag with a value', ['dwgd', '-d', '/x', 'pub'], ['pubkey']],
-  ['a flag by its beginning', ['dwgd', '--no-'], ['--no-driver', '--no-labels']],
+  ['a flag by its beginning', ['dwgd', '--no-'], ['--no-driver', '--no-hold', '--no-labels']],
   ['flags of the command alone', ['dwgd', 'seed', '-'], ['--help', '-h']],
   ['flags where a command has nothing else', ['dwgd', 'seed', ''], ['--help', '-h']],
   ['a file for a flag that takes one', ['dwgd', 'pubkey', '--seedfile', 'se'], ['seed file']],

@@ -75,6 +75,7 @@ const WAYS: Readonly<
     [['10.0.0.0/8'], ['fd00::/8'], ['10.0.0.0/9', 'fd01::/16']],
   ],
   strict: ['--strict', 'F', 'true', [true, false, true]],
+  hold: ['--no-hold', 'true', 'false', [false, true, false]],
   'look-interval': ['--look-interval=1', '2.5', '3', [1, 2.5, 3]],
   metrics: ['--metrics=9586', '[::1]:1', '"10.0.0.1:2"', ['127.0.0.1:9586', '[::1]:1', '10.0.0.1:2']],
   page: ['--page', 'false', 'true', [true, false, true]],

@@ -506,6 +506,26 @@ test('a container that Docker is stuck with holds up one pass, until an event na
   assert.equal(docker.lines.filter(({ msg }) => msg.includes('no answer from Docker')).length, 1);
 });
 
+test('one that Docker has connected and not started is not asked about, and is once it has', async t => {
+  const docker = await FakeDocker.start(t);
+  docker.containers.set('a', { name: 'a', running: false });
+  const containers = docker.containersOf();
+  let changes = 0;
+  void containers.listen(() => changes++);
+  await until(() => changes === 1);
+  docker.event({ Type: 'network', Action: 'connect', Actor: { ID: 'n', Attributes: { container: 'a' } } });
+  await until(() => changes === 2);
+  assert.deepEqual(
+    (await containers.list(false)).map(({ name }) => name),
+    ['a'],
+  );
+  assert.deepEqual(docker.asked, ['/containers/json']);
+  docker.containers.set('a', { name: 'a' });
+  docker.event({ Type: 'container', Action: 'start', Actor: { ID: 'a' } });
+  await until(() => changes === 3);
+  assert.ok((await containers.list(false))[0]!.netns);
+});
+
 test('closing ends a pass that Docker does not answer', async t => {
   const docker = await FakeDocker.start(t);
   docker.stuck.add('/containers/json');

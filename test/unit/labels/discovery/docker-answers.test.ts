@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DecodeError } from '../../../../src/base/errors.js';
 import {
+  connectionIn,
   containerOf,
   lifeIn,
   readContainerListing,
@@ -87,14 +88,38 @@ for (const event of [
 }
 
 for (const { event, life } of [
-  { event: { Type: 'container', Action: 'die' }, life: 'die' },
-  { event: { Type: 'container', Action: 'start' }, life: 'start' },
-  { event: { Type: 'container', Action: 'exec_die: sh' }, life: undefined },
-  { event: { Type: 'network', Action: 'die' }, life: undefined },
-  { event: { Type: 'container', Action: ['die'] }, life: undefined },
+  { event: { Type: 'container', Action: 'die', Actor: { ID: 'a' } }, life: { id: 'a', action: 'die' } },
+  { event: { Type: 'container', Action: 'start', Actor: { ID: 'a' } }, life: { id: 'a', action: 'start' } },
+  { event: { Type: 'container', Action: 'exec_die: sh', Actor: { ID: 'a' } }, life: undefined },
+  { event: { Type: 'container', Action: 'die', Actor: { ID: '../a' } }, life: undefined },
+  { event: { Type: 'network', Action: 'die', Actor: { Attributes: { container: 'a' } } }, life: undefined },
+  { event: { Type: 'container', Action: ['die'], Actor: { ID: 'a' } }, life: undefined },
   { event: null, life: undefined },
 ] as const) {
   test(`what an event tells of a container's life: ${JSON.stringify(event)}`, () => {
-    assert.equal(lifeIn(event), life);
+    assert.deepEqual(lifeIn(event), life);
+  });
+}
+
+const CONNECTED = { ID: 'n', Attributes: { container: 'c' } };
+for (const { event, connection } of [
+  {
+    event: { Type: 'network', Action: 'connect', Actor: CONNECTED },
+    connection: { container: 'c', network: 'n' },
+  },
+  { event: { Type: 'network', Action: 'disconnect', Actor: CONNECTED }, connection: undefined },
+  { event: { Type: 'container', Action: 'connect', Actor: CONNECTED }, connection: undefined },
+  {
+    event: { Type: 'network', Action: 'connect', Actor: { ...CONNECTED, ID: '../n' } },
+    connection: undefined,
+  },
+  { event: { Type: 'network', Action: 'connect', Actor: { ...CONNECTED, ID: 5 } }, connection: undefined },
+  { event: { Type: 'network', Action: 'connect', Actor: { ID: 'n' } }, connection: undefined },
+  { event: { Type: 'network', Action: 'connect', Actor: 'n' }, connection: undefined },
+  { event: { Type: 'network', Action: 'connect', Actor: null }, connection: undefined },
+  { event: null, connection: undefined },
+] as const) {
+  test(`whom and what an event has connected: ${JSON.stringify(event)}`, () => {
+    assert.deepEqual(connectionIn(event), connection);
   });
 }

@@ -1,0 +1,30 @@
+// What the kernel or Docker refuses to those who hold containers, in the log: the same once in a row. Not here: what was tried
+// (hold.ts).
+
+import { messageOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+
+export class Refusals {
+  readonly #log: Log;
+  #lastLogged: string | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Does something, or says what follows from that it cannot be done. */
+  attempt(consequence: string, work: () => void): void {
+    try {
+      work();
+    } catch (err) {
+      this.note(consequence, err);
+    }
+  }
+
+  /** Says what follows, and why. */
+  note(consequence: string, err: unknown): void {
+    const text = `${consequence}: ${messageOf(err)}`;
+    if (text !== this.#lastLogged) this.#log.warn(text);
+    this.#lastLogged = text;
+  }
+}

@@ -1,0 +1,282 @@
+// Who is held, from Docker's event until labels are in force: whatever comes in whatever order.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setImmediate as turnsEnd } from 'node:timers/promises';
+import { pino } from 'pino';
+import type { ContainerView } from '../../../../src/labels/discovery/container.js';
+import { Hold } from '../../../../src/labels/hold/hold.js';
+import type { HeldEndpoint } from '../../../../src/labels/hold/hold-table.js';
+
+const ROUTE = { 'twine.route.0.0.0.0/0': 'gw' };
+const WELL = { changes: [], failures: [] };
+const at = (n: number): HeldEndpoint => ({ bridge: 'br-n1', mac: `02:42:0a:00:00:0${n}` });
+const text = ({ bridge, mac }: HeldEndpoint): string => `${bridge} ${mac.slice(-2)}`;
+
+/** Docker, the kernel's set and a clock, as a test has them. */
+class Stage {
+  /** Labels by container; its endpoint on n1 has its number. */
+  readonly labels = new Map<string, Readonly<Record<string, string>>>();
+  readonly state = new Map<string, string>();
+  /** Paths that are not answered until they are let go. */
+  readonly stuck = new Map<string, () => void>();
+  readonly held = new Set<string>();
+  readonly lines: string[] = [];
+  refused: Error | undefined;
+  forbidden: string | undefined;
+  now = 1_000;
+  readonly hold: Hold;
+
+  constructor(t: TestContext, strict = false) {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    this.hold = new Hold({
+      api: {
+        isClosed: false,
+        get: async <T>(path: string, _: number, query = {}) => (await this.#answer(path, query)) as T,
+      },
+      set: {
+        open: () => this.#change([], () => undefined),
+        add: all => this.#change(all, one => this.held.add(text(one))),
+        delete: all => this.#change(all, one => this.held.delete(text(one))),
+        retainOnly: all => {
+          this.held.clear();
+          for (const one of all) this.held.add(text(one));
+        },
+        remove: () => {
+          this.held.clear();
+          return true;
+        },
+      },
+      log: pino({ level: 'info', base: null }, { write: line => this.lines.push(JSON.parse(line).msg) }),
+      strict,
+      now: () => this.now,
+    });
+    this.hold.open();
+    t.after(() => this.hold.close());
+  }
+
+  #change(all: readonly HeldEndpoint[], work: (one: HeldEndpoint) => void): void {
+    if (this.refused) throw this.refused;
+    for (const one of all) work(one);
+  }
+
+  async #answer(path: string, query: { filters?: { id: string[] } }): Promise<unknown> {
+    if (path === this.forbidden) throw new Error('Docker answered 403');
+    if (this.stuck.has(path)) await new Promise<void>(go => this.stuck.set(path, go));
+    const ids = [...this.labels.keys()];
+    if (path === '/containers/json')
+      return ids
+        .filter(id => query.filters?.id.includes(id) ?? true)
+        .map(id => ({
+          ...{
+            Id: id,
+            Names: [`/${id}`],
+            Labels: this.labels.get(id),
+            State: this.state.get(id) ?? 'created',
+          },
+          NetworkSettings: { Networks: { n1: { NetworkID: 'n1' } } },
+        }));
+    if (path === '/networks/n2') return { Id: 'n2', Driver: 'macvlan', Containers: {} };
+    const ends = ids.map((id, n) => [`ep-${id}`, { Name: id, MacAddress: at(n + 1).mac }]);
+    return { Id: 'n1', Driver: 'bridge', Containers: Object.fromEntries(ends) };
+  }
+
+  async connect(container: string, network = 'n1'): Promise<void> {
+    this.hold.connected({ container, network });
+    await this.settle();
+  }
+
+  async settle(): Promise<void> {
+    for (let n = 0; n < 10; n++) await turnsEnd();
+  }
+
+  /** A pass lists and plans: containers that run, each in a namespace of its name, and those whose labels ask for something. */
+  async pass(
+    running: readonly string[],
+    wanted: readonly string[] = running,
+    more: Partial<ContainerView> = {},
+  ): Promise<void> {
+    this.now += 10;
+    await this.hold.listing(async () => undefined);
+    this.hold.planned(
+      [...this.labels.keys()].map(id => view(id, running.includes(id), more)),
+      wanted.map(id => ({ netns: { key: id, path: '' } })),
+    );
+  }
+}
+
+function view(id: string, isRunning: boolean, more: Partial<ContainerView>): ContainerView {
+  return {
+    ...{ revision: 1, id, name: id, hostNetwork: false, labels: new Map(), imageLabels: [], attachments: [] },
+    ...(isRunning && { netns: { key: id, path: '' } }),
+    ...more,
+  };
+}
+
+test('one whose label asks for a route is held until that is in force', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  await stage.connect('app');
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+  await stage.pass([]);
+  await stage.pass(['app']);
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+  stage.hold.programmed('app', WELL);
+  assert.deepEqual([...stage.held], []);
+});
+
+test('one without labels is not held', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', {});
+  await stage.connect('app');
+  assert.deepEqual([...stage.held], []);
+});
+
+test('a pass waits until those who start are held', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.stuck.set('/networks/n1', () => undefined);
+  await stage.connect('app');
+  let isListed = false;
+  const listing = stage.hold.listing(async () => undefined).then(() => (isListed = true));
+  await stage.settle();
+  assert.equal(isListed, false);
+  stage.stuck.get('/networks/n1')!();
+  await listing;
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+});
+
+test('a listing that was begun before tells nothing of one that starts', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  let listed = (): void => undefined;
+  const listing = stage.hold.listing(() => new Promise<void>(resolve => (listed = resolve)));
+  stage.now += 1;
+  await stage.connect('app');
+  listed();
+  await listing;
+  stage.hold.planned([view('app', true, {})], []);
+  stage.hold.programmed('app', WELL);
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+});
+
+test('what fails so that packets may leave keeps it held, and what is closed inside does not', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('closed', ROUTE);
+  await stage.connect('app');
+  await stage.connect('closed');
+  await stage.pass(['app', 'closed']);
+  const failures = [new Error('refused')];
+  const changes = [{ kind: 'deleteTable' }] as const;
+  stage.hold.programmed('app', { changes: [], failures });
+  stage.hold.programmed('app', { changes, failures, mayLeak: true });
+  stage.hold.programmed('app', undefined);
+  stage.hold.programmed('closed', { changes, failures });
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+});
+
+for (const { what, wanted, more, isHeld } of [
+  { what: 'nothing is to be in force', wanted: [], more: {}, isHeld: false },
+  { what: 'it is in the network of the host', wanted: ['app'], more: { hostNetwork: true }, isHeld: false },
+  {
+    what: 'Docker cannot inspect one that may be there',
+    wanted: [],
+    more: { isIndeterminate: true },
+    isHeld: true,
+  },
+] as const) {
+  test(`where ${what} it is ${isHeld ? 'held on' : 'let go'}`, async t => {
+    const stage = new Stage(t);
+    stage.labels.set('app', ROUTE);
+    await stage.connect('app');
+    await stage.pass(['app'], wanted, more);
+    assert.equal(stage.held.size, isHeld ? 1 : 0);
+  });
+}
+
+test('one that starts slowly stays held, and so does one that runs and cannot be inspected, which is told', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('slow', ROUTE).set('app', ROUTE);
+  await stage.connect('slow');
+  await stage.connect('app');
+  await stage.pass([]);
+  stage.hold.planned([view('slow', false, {}), view('app', false, { unverifiedLabelKeys: [] })], []);
+  const tick = (seconds: number): string[] => {
+    // The kernel lets go by itself.
+    stage.held.clear();
+    stage.now += seconds * 1000;
+    t.mock.timers.tick(10_000);
+    return [...stage.held];
+  };
+  for (const _ of '12345') assert.deepEqual(tick(10), ['br-n1 01', 'br-n1 02']);
+  const told = 'what it sends is dropped at the host until its labels can be applied';
+  assert.deepEqual([...new Set(stage.lines)], [told]);
+  assert.deepEqual(tick(600), ['br-n1 02'], 'it will not start any more');
+});
+
+test('one that ends is let go, and an answer that comes after that holds nobody', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  await stage.connect('app');
+  stage.hold.ended('app');
+  assert.deepEqual([...stage.held], []);
+  stage.stuck.set('/networks/n1', () => undefined);
+  await stage.connect('app');
+  stage.hold.ended('app');
+  stage.stuck.get('/networks/n1')!();
+  await stage.settle();
+  assert.deepEqual([...stage.held], []);
+});
+
+test('on several networks it is held on those by which it can be, in whatever order Docker answers', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.stuck.set('/networks/n1', () => undefined);
+  stage.hold.connected({ container: 'app', network: 'n1' });
+  await stage.connect('app', 'n2');
+  stage.stuck.get('/networks/n1')!();
+  await stage.settle();
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+});
+
+test('those that start while nobody listens are held once somebody does', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('plain', {}).set('up', ROUTE);
+  stage.state.set('up', 'running');
+  stage.hold.connected();
+  await stage.settle();
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+});
+
+test('whom an earlier daemon held is let go when the first plan is in force, but for those that start', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('up', ROUTE);
+  stage.state.set('up', 'running');
+  for (const one of ['br-n1 01', 'br-n1 02', 'br-gone 01']) stage.held.add(one);
+  stage.hold.connected();
+  await stage.settle();
+  await stage.pass(['up'], ['up']);
+  assert.equal(stage.held.size, 3);
+  stage.hold.programmed('up', WELL);
+  await stage.settle();
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+  stage.held.add('br-n1 09');
+  await stage.pass(['up'], ['up']);
+  stage.hold.programmed('up', WELL);
+  await stage.settle();
+  assert.equal(stage.held.size, 2, 'once');
+});
+
+test('what Docker or the kernel refuses is said once', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.forbidden = '/networks/n1';
+  await stage.connect('app');
+  await stage.connect('app');
+  stage.forbidden = undefined;
+  stage.refused = new Error('programming nftables of the host: refused');
+  await stage.connect('app');
+  assert.deepEqual(stage.lines, [
+    "app: not held until labels are in force, so first packets may go by Docker's routes: Docker answered 403",
+    'app is not held while it starts: programming nftables of the host: refused',
+  ]);
+});
