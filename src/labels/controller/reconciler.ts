@@ -36,7 +36,6 @@ export class Reconciler {
   readonly #closing = new Rationed(() => this.#closeWaysToEnded());
   /** Plans that were made at an end: a pass that was under way goes by an older one. */
   #closures = 0;
-  /** At listing the containers. */
   #listAttempts = NEVER_FAILED;
   /** When what could not be mended is due. */
   #checkedAt = 0;
