@@ -204,11 +204,19 @@ function refuseUnknown(word: string | undefined, { commands }: Command): void {
   throw new UsageError(`there is no command ${quote(word)}: ${hint}`);
 }
 
+/** Nobody reads any more what is printed, or it has no room; who has gone away is told nothing. */
+function endUnwritten(err: Error): void {
+  if (errorCode(err) !== 'EPIPE')
+    process.stderr.write(forTerminal(`dwgd: cannot write to standard output: ${messageOf(err)}\n`));
+  process.exit(1);
+}
+
 /** Carries out the command line of this process; sets its exit status. */
 export async function main(): Promise<void> {
   const args = fromGoFlags(process.argv.slice(2));
   // A seed given by -s is not for everybody who lists the processes.
   process.title = 'dwgd';
+  process.stdout.on('error', endUnwritten);
   try {
     const root = program(startDaemon);
     refuseUnknown(args[0], root);

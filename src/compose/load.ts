@@ -25,6 +25,8 @@ interface Loaded {
   readonly tree: Mapping;
   /** Variables that are not set, which are empty. */
   readonly unset: readonly string[];
+  /** Variables that the files name. */
+  readonly asked: ReadonlySet<string>;
   /** Values of variables, those of `.env` included. */
   readonly variables: Variables;
 }
@@ -54,11 +56,12 @@ export function loadFiles(paths: readonly string[], environment: Variables, read
   const folder = dirname(resolve(paths[0]!));
   const variables = loader.withDotEnv(folder, environment);
   const files = paths.map(shown => ({ path: resolve(shown), shown }));
-  return { tree: loader.load(files, variables), unset: [...loader.unset], variables };
+  return { tree: loader.load(files, variables), unset: [...loader.unset], asked: loader.asked, variables };
 }
 
 class Loader {
   readonly unset = new Set<string>();
+  readonly asked = new Set<string>();
   readonly #read: ReadFile;
   readonly #budget = newBudget();
   #count = 0;
@@ -122,7 +125,10 @@ class Loader {
     try {
       const text = interpolate(
         value,
-        name => variables.get(name),
+        name => {
+          this.asked.add(name);
+          return variables.get(name);
+        },
         name => this.unset.add(name),
       );
       if (text !== value) this.#replaced += text.length;

@@ -4,6 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import { quote } from '../../base/plain-text.js';
+import { parseDotEnv } from '../../compose/dot-env.js';
 import type { Variables } from '../../compose/interpolate.js';
 import { loadFiles } from '../../compose/load.js';
 import { normalizeName, type Project, readProject } from '../../compose/project.js';
@@ -11,6 +12,7 @@ import { member, textAt } from '../../compose/read.js';
 import { NotAFileError, readRegularFile } from '../../files/regular-file.js';
 
 const MAX_BYTES = 1 << 20;
+const PROJECT_NAME = 'COMPOSE_PROJECT_NAME';
 const NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 const OVERRIDES = NAMES.map(name => name.replace(/\.(\w+)$/, '.override.$1'));
 
@@ -24,18 +26,26 @@ interface ProjectOptions {
 /** @throws UserError; ComposeError for a mistake in a file */
 export function readComposeProject(options: ProjectOptions, environment: Variables): Project {
   const paths = options.files.length > 0 ? options.files.flatMap(filesAt) : defaultFiles(environment);
-  const { tree, variables } = loadFiles(paths, environment, readComposeFile);
-  const name =
-    options.projectName ??
-    variables.get('COMPOSE_PROJECT_NAME') ??
-    textAt(tree, 'name') ??
-    basename(dirname(resolve(paths[0]!)));
+  const { projectName } = options;
+  const given = projectName === undefined ? environment : named(environment, projectName);
+  const first = loadFiles(paths, given, readComposeFile);
+  const { variables } = first;
+  const typed =
+    variables.get(PROJECT_NAME) ?? textAt(first.tree, 'name') ?? basename(dirname(resolve(paths[0]!)));
+  const name = normalizeName(typed) || 'default';
+  // The name may stand in the files, and they may ask for it.
+  const isSettled = !first.asked.has(PROJECT_NAME) || variables.get(PROJECT_NAME) === name;
+  const { tree } = isSettled ? first : loadFiles(paths, named(given, name), readComposeFile);
   const profiles = [
     ...options.profiles,
     ...(variables.get('COMPOSE_PROFILES') ?? '').split(',').filter(profile => profile !== ''),
   ];
   if (!member(tree, 'services')) throw new UserError(`${quote(paths[0]!)} has no services`);
-  return readProject(tree, normalizeName(name) || 'default', profiles);
+  return readProject(tree, name, profiles);
+}
+
+function named(variables: Variables, project: string): Variables {
+  return new Map([...variables, [PROJECT_NAME, project]]);
 }
 
 /** A file as it is; of a folder, the files in it. */
@@ -53,10 +63,12 @@ function filesIn(folder: string): string[] {
   return first === undefined ? [] : [first, ...(override === undefined ? [] : [override])];
 }
 
-/** Those of COMPOSE_FILE; else those of the folder that this process is in, or of one above it. */
+/** Those of COMPOSE_FILE, which may stand in `.env` here; else those of the folder that this process is in, or of one above it. */
 function defaultFiles(environment: Variables): string[] {
-  const given = environment.get('COMPOSE_FILE');
-  if (given) return given.split(environment.get('COMPOSE_PATH_SEPARATOR') || ':').filter(path => path !== '');
+  const text = readComposeFile('.env');
+  const known = new Map([...(text === undefined ? [] : parseDotEnv(text, environment)), ...environment]);
+  const given = known.get('COMPOSE_FILE');
+  if (given) return given.split(known.get('COMPOSE_PATH_SEPARATOR') || ':').filter(path => path !== '');
   for (let folder = '.'; ; folder = join('..', folder)) {
     const found = filesIn(folder);
     if (found.length > 0) return found;

@@ -17,6 +17,8 @@ for (const [path, text] of Object.entries({
   'found/compose.yaml': service('a', 'twine.nat.interfaces=wg+'),
   'found/compose.override.yaml': service('b', 'twine.nat.interfaces=wg+'),
   'found/below/empty': '',
+  'named/.env': 'COMPOSE_FILE=x.yml',
+  'named/x.yml': `name: Shop\n${service('a', 'twine.nat.interfaces=wg+')}    container_name: $COMPOSE_PROJECT_NAME-gw\n`,
   'found/wrong.yml': service('c', 'twine.nat.interface=wg+'),
   'found/broken.yml': 'services: [',
   'found/long.yml': `# ${'x'.repeat(1 << 20)}`,
@@ -60,6 +62,8 @@ for (const [what, cwd, args, environment, expected] of [
     { COMPOSE_FILE: 'compose.yaml', COMPOSE_PROJECT_NAME: 'y' },
     'y-a-1',
   ],
+  ['files of COMPOSE_FILE in .env, and the name of the project in them', 'named', [], {}, 'shop-gw'],
+  ['the name of the project that is given', 'named', ['-p', 'p'], {}, 'p-gw'],
 ] as const) {
   test(`plan reads ${what}`, async () => {
     const { status, planned, stderr } = await plan(cwd, args, environment);

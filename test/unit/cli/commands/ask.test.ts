@@ -1,18 +1,20 @@
 // `dwgd status` and `dwgd inspect` as programs: tables, JSON, and one sentence with status 1 for each way to fail.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { askDaemon } from '../../../../src/cli/commands/control-client.js';
 import { checkStatus } from '../../../../src/control/answer-shapes.js';
 import { LabelsStatus } from '../../../../src/labels/status.js';
 import { AskedDriver, answering } from '../../../support/control-world.js';
 import { overviewOf } from '../../../support/overview.js';
-import { runCommand, runProgram } from '../../../support/program.js';
+import { runCommand, runProgram, startProgram } from '../../../support/program.js';
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-ask-'));
@@ -236,4 +238,23 @@ test('a daemon that ends in mid-answer is one sentence, and status 1', async t =
 
 test('inspect without a name is a mistake of the command line, status 2', async () => {
   assert.equal((await runCommand(['inspect'])).status, 2);
+});
+
+test('who reads status --watch no more has it end, without a word', async t => {
+  const { child, ending } = startProgram(['status', '--watch', '--json', '--socket', await daemon(t)]);
+  child.stdout.once('data', () => child.stdout.destroy());
+  const { status, err } = await ending;
+  assert.deepEqual([status, err], [1, '']);
+});
+
+test('a full disk is one sentence, and status 1', () => {
+  const program = fileURLToPath(new URL('../../../../src/cli/main.js', import.meta.url));
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [program, 'seed'], {
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  assert.equal(status, 1);
+  assert.match(stderr, /^dwgd: cannot write to standard output: [^\n]*ENOSPC[^\n]*\n$/);
 });
