@@ -102,7 +102,7 @@ class Placer {
     const mistakes = diagnostics.filter(one => !told.has(one) && !foreign.has(one.container));
     const warnings = diagnostics.filter(one => told.has(one));
     return {
-      mistakes: unique([...mistakes.map(one => this.#placed(one)), ...this.#ofDeploy()]),
+      mistakes: unique([...mistakes.map(one => this.#placed(one)), ...this.#ofDeploy(), ...this.#ofFiles()]),
       warnings: unique(warnings.map(one => this.#placed(one))),
     };
   }
@@ -112,6 +112,20 @@ class Placer {
     const label = service?.labels.find(label => plain(label.key, 255) === key);
     const place = label?.place ?? service?.labelsAt ?? this.#project.services[0]!.place;
     return { container, key, message, place };
+  }
+
+  /** Labels that the plan does not know. */
+  #ofFiles(): PlacedDiagnostic[] {
+    return this.#project.services.flatMap(({ name, labelFileAt }) =>
+      labelFileAt
+        ? {
+            place: labelFileAt,
+            container: plain(name, 128),
+            key: 'label_file',
+            message: 'its labels are not in this plan: give those of dwgd below labels',
+          }
+        : [],
+    );
   }
 
   /** Labels that stand where containers do not get them from. */

@@ -36,6 +36,8 @@ export interface Service {
   readonly labels: readonly PlacedLabel[];
   /** Where its labels begin; of its own place where it has none. */
   readonly labelsAt: Place;
+  /** Where it names files with more labels, which are not read. */
+  readonly labelFileAt?: Place;
   /** Labels of Swarm's service, which containers do not have. */
   readonly deployLabels: readonly PlacedLabel[];
   /** `service` or `service:alias`. */
@@ -114,6 +116,7 @@ function readService(name: string, place: Place, service: Mapping | undefined): 
   const deploy = asMapping(member(service, 'deploy'), 'deploy');
   const mode = member(service, 'network_mode');
   const modeText = textAt(service, 'network_mode');
+  const labelFile = service?.entries.get('label_file');
   const [containerName, hostname, runtime] = ['container_name', 'hostname', 'runtime'].map(key =>
     textAt(service, key),
   );
@@ -128,6 +131,7 @@ function readService(name: string, place: Place, service: Mapping | undefined): 
     connections: modeText ? [] : readConnections(service, place),
     labels: readLabels(member(service, 'labels')),
     labelsAt: service?.entries.get('labels')?.place ?? place,
+    ...(labelFile && { labelFileAt: labelFile.place }),
     deployLabels: readLabels(member(deploy, 'labels')),
     links: [...textsOf(member(service, 'links')), ...textsOf(member(service, 'external_links'))],
   };

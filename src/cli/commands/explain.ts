@@ -14,8 +14,8 @@ export interface ExplainFlags {
   readonly socket: string;
 }
 
-/** How long the daemon may take, in milliseconds: it gives up by itself before. */
-const WITHIN_MS = 5_000;
+/** How long the daemon may take, in milliseconds: one that hangs is not waited for. */
+const WITHIN_MS = 1_500;
 
 /** Of a sentence, in bytes. */
 const SENTENCE_MAX = 2048;
@@ -27,15 +27,13 @@ export async function printExplanation(
   flags: ExplainFlags,
 ): Promise<void> {
   if (!readDestination(destination)) throw new UsageError(destinationMistake(destination));
-  const way = (await wayByDaemon(name, destination, flags)) ?? (await wayByOneself(name, destination, flags));
+  const told = await wayByDaemon(name, destination, flags);
+  const way = told?.isSure ? told : await wayByOneself(name, destination, flags, told);
   process.stdout.write(flags.json ? asJson(way) : asText(way));
   if (way.outcome.kind === 'unknown') process.exitCode = 1;
 }
 
-/**
- * The daemon has loaded all that it takes. Undefined where it cannot tell, is in doubt, since it reads less for an answer, or another
- * Docker is meant.
- */
+/** The daemon has loaded all that it takes, but reads less for an answer. Undefined where it has none, or another Docker is meant. */
 async function wayByDaemon(
   name: string,
   destination: string,
@@ -43,14 +41,21 @@ async function wayByDaemon(
 ): Promise<Way | undefined> {
   if (dockerHost !== undefined || process.env.DOCKER_HOST) return undefined;
   const question = `explain/${encodeURIComponent(name)}?${new URLSearchParams({ to: destination })}`;
-  const way = await askDaemon(socket, question, checkWay, WITHIN_MS).catch(() => undefined);
-  return way?.isSure === true ? way : undefined;
+  return askDaemon(socket, question, checkWay, WITHIN_MS).catch(() => undefined);
 }
 
-/** @throws UserError, Error */
-async function wayByOneself(name: string, destination: string, flags: ExplainFlags): Promise<Way> {
+/** @param told by the daemon, with a doubt: better than nothing. @throws UserError, Error */
+async function wayByOneself(
+  name: string,
+  destination: string,
+  { dockerHost }: ExplainFlags,
+  told: Way | undefined,
+): Promise<Way> {
   const { explainByDocker } = await import('./explain-by-docker.js');
-  return explainByDocker(name, destination, flags.dockerHost);
+  return explainByDocker(name, destination, dockerHost).catch(err => {
+    if (told) return told;
+    throw err;
+  });
 }
 
 function asText({ container, destination, steps, sentence }: Way): string {

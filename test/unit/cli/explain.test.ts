@@ -46,7 +46,7 @@ const TOLD = 'app to 10.0.0.1\n  app: 10.0.0.0/8 by 10.9.0.2\ngoes by wg0 of vpn
 
 for (const [what, status, body, isTold] of [
   ['tells a way', 200, WAY, true],
-  ['has a doubt', 200, { ...WAY, isSure: false }, false],
+  ['has a doubt, and Docker does not answer', 200, { ...WAY, isSure: false }, true],
   ['answers otherwise', 200, { ...WAY, steps: 'none' }, false],
   ['does not know the container', 404, { error: 'there is no container app' }, false],
   ['has too many questions', 503, { error: 'ask again' }, false],

@@ -220,6 +220,11 @@ for (const [what, text, expected] of [
     /^c\.yml:4:15 twine\.route\.0\.0\.0\.0\/0: vnp is no container on a network of this one, and no host that the resolver knows/,
   ],
   [
+    'a file of labels',
+    'services:\n  a:\n    label_file: ./a.labels\n',
+    /^c\.yml:3:5 label_file: its labels are not in this plan/,
+  ],
+  [
     'labels below deploy',
     'services:\n  a:\n    deploy:\n      labels:\n        twine.strict: true\n',
     /^c\.yml:5:9 twine\.strict: below deploy/,
