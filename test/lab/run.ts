@@ -8,7 +8,7 @@ import { runGuests } from './guests.js';
 import { boot, cache, claimOut, type Ending, type Job, lockedUp, root } from './qemu.js';
 
 const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
-  (no option)         run the named scenarios, or all but siege, service, processes
+  (no option)         run the named scenarios, or all but siege, service, processes, many
   --exec <command>    run a bash line in the guest, in the checkout; its exit status is ours
   --shell             a shell in the guest on this terminal
   --list              the scenarios, one a line
@@ -22,6 +22,12 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
 const scenarios = join(root, 'test/lab/scenarios');
 /** Run only where they are named: too long for `make test`, which has the service by test/service, and processes by ifname. */
 const ON_REQUEST = new Set(['siege', 'service', 'processes']);
+/** Run where they are named, and with the long forms. */
+const ONLY_LONG = new Set(['many']);
+
+function isChosen(name: string): boolean {
+  return !ON_REQUEST.has(name) && (values.long || !ONLY_LONG.has(name));
+}
 
 function names(): string[] {
   return readdirSync(scenarios)
@@ -140,7 +146,7 @@ const started = Date.now();
 const prepared = spawnSync('bash', [join(root, 'test/lab/prepare')], { stdio: ['ignore', 2, 2] });
 if (prepared.status !== 0) process.exit(1);
 
-const chosen = positionals.length ? positionals : names().filter(name => !ON_REQUEST.has(name));
+const chosen = positionals.length ? positionals : names().filter(isChosen);
 const guests = wholeNumber('guests', values.guests);
 if (mode === 'scenarios' && guests > 1 && chosen.length > 2) {
   const options = ['--timeout', String(timeout), '--memory', String(memory)];

@@ -1,12 +1,12 @@
-// Two containers at a time (with --long fifty, ten at a time): started, reached, removed; nothing of them is left.
+// Four containers at a time (with --long fifty, ten at a time): started, reached, removed; nothing of them is left.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { createNetwork, remove, run } from '../../support/containers.js';
 import { daemon, eventually, isLong, scenario, wg } from '../../support/lab.js';
 
-const COUNT = isLong ? 50 : 2;
-const AT_A_TIME = isLong ? 10 : 2;
+const COUNT = isLong ? 50 : 4;
+const AT_A_TIME = isLong ? 10 : 4;
 
 interface Open {
   /** Sockets of rtnetlink, WireGuard and every other netlink family. */
