@@ -98,8 +98,9 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     () => reconcile.trigger(),
     event => {
       const [life, connection] = [lifeIn(event), connectionIn(event)];
-      const ended = life?.action === 'die' ? life.id : connectionIn(event, 'disconnect')?.container;
-      if (ended !== undefined) hold.ended(ended);
+      const disconnection = connectionIn(event, 'disconnect');
+      if (life?.action === 'die') hold.ended(life.id);
+      if (disconnection) hold.disconnected(disconnection);
       if (life || event === undefined) reconcile.lived(life);
       if (connection || event === undefined) hold.connected(connection);
     },

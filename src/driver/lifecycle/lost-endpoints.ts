@@ -69,11 +69,13 @@ export class LostEndpoints {
     const lost = await this.#lost(networks, owner);
     // Whoever knows root's seed has a link with the key of a container of root's.
     const areRootsKnown = owner === 0 || (lost.length > 0 && (await this.#rootsFirst()));
+    let areAllLearnt = true;
     for (const listed of lost) {
       try {
         if (await this.#learn(docker, listed, areRootsKnown))
           log.info({ endpoint: shortId(listed.endpointId) }, 'learnt an endpoint again from its container');
       } catch (err) {
+        areAllLearnt = false;
         log.warn(
           { endpoint: shortId(listed.endpointId) },
           `a container runs that the database does not have, and cannot be taken over: ${messageOf(err)}`,
@@ -82,7 +84,7 @@ export class LostEndpoints {
       }
       await nextTurn();
     }
-    if (owner === 0) this.#rootsAreKnown();
+    if (owner === 0 && areAllLearnt) this.#rootsAreKnown();
   }
 
   /** Whether root's are known, in time. */

@@ -12,8 +12,10 @@ import { isRunning, type ListedContainer, nameOf } from '../discovery/docker-vie
 import { networkIds } from '../discovery/networks.js';
 import { type ApplyResult, isClosedOrInForce } from '../namespace/outcome.js';
 import { Questions } from './docker-questions.js';
+import { type Held, newHeld } from './held-container.js';
 import type { HeldSet } from './held-set.js';
-import { type HeldEndpoint, HOLD_SECONDS, MAX_HELD } from './hold-table.js';
+import { HOLD_SECONDS, MAX_HELD } from './hold-table.js';
+import { Inherited } from './inherited.js';
 import { Refusals } from './refusals.js';
 import { endpointOn, isToBeHeld } from './starting.js';
 
@@ -32,20 +34,6 @@ interface HoldParts {
   readonly now?: () => number;
 }
 
-/** A container that starts. */
-interface Held {
-  name: string;
-  /** When Docker connected it last. */
-  since: number;
-  /** How many questions about it are under way. */
-  asking: number;
-  readonly endpoints: HeldEndpoint[];
-  /** Whether it runs, and its labels are not in force. */
-  isRunning: boolean;
-  /** The key of the namespace that it runs in. */
-  netns?: string | undefined;
-}
-
 export class Hold {
   readonly #parts: HoldParts;
   readonly #questions: Questions;
@@ -55,10 +43,7 @@ export class Hold {
   #timer: NodeJS.Timeout | undefined;
   /** When the last listing was begun. */
   #listedAt = Number.NEGATIVE_INFINITY;
-  /** Settles when those that start now are known; undefined when nobody is held by an earlier daemon any more. */
-  #known: Promise<void> | undefined;
-  /** Keys of namespaces of the first plan to which it has not been applied. */
-  #unread: Set<string> | undefined;
+  readonly #inherited = new Inherited(() => this.#letGoOfInherited());
   #isClosed = false;
 
   constructor(parts: HoldParts) {
@@ -87,7 +72,7 @@ export class Hold {
     if (!connection) {
       const known = this.#holdAll().catch(err => this.#cannotHold('containers that start now', err));
       this.#questions.begin(known);
-      if (!this.#unread) this.#known = known;
+      this.#inherited.starting(known);
       return;
     }
     const { container: id, network } = connection;
@@ -102,6 +87,14 @@ export class Hold {
     if (held) this.#release(id, held);
   }
 
+  /** Takes note that Docker has disconnected a container: on its other networks it stays held. */
+  disconnected({ container, network }: ConnectEvent): void {
+    const held = this.#held.get(container);
+    if (!held) return;
+    this.#drop(held, [network]);
+    this.#forgetUnheld(container, held);
+  }
+
   /**
    * Lists containers by a function, and remembers when it was begun: who starts later is not in the listing as one that does.
    * What follows would hold up those who are to be held, so it waits for them.
@@ -109,15 +102,15 @@ export class Hold {
   async listing<T>(list: () => Promise<T>): Promise<T> {
     const began = this.#now();
     const found = await list();
-    this.#listedAt = began;
     await this.#questions.answered();
+    // Until here plans are made of the listing before it.
+    this.#listedAt = began;
     return found;
   }
 
   /** Takes note of the last listing, and of what is to be in force: in other namespaces it is nothing. */
   planned(containers: readonly ContainerView[], sandboxes: readonly Pick<SandboxDesired, 'netns'>[]): void {
-    this.#unread ??= new Set(sandboxes.map(({ netns }) => netns.key));
-    if (this.#unread.size === 0) this.#letGoOfInherited();
+    this.#inherited.planned(sandboxes);
     if (this.#held.size === 0) return;
     const wanted = new Set(sandboxes.map(({ netns }) => netns.key));
     const views = new Map(containers.map(view => [view.id, view]));
@@ -134,35 +127,37 @@ export class Hold {
 
   /** Takes note of what came of applying what is to be in force in a namespace; undefined where it is gone. */
   programmed(key: string, outcome: ApplyResult | undefined): void {
-    if (this.#unread?.delete(key) && this.#unread.size === 0) this.#letGoOfInherited();
+    this.#inherited.programmed(key);
     if (!outcome || !isClosedOrInForce(outcome)) return;
     for (const [id, held] of this.#held) if (held.netns === key) this.#release(id, held);
   }
 
   /** Whom an earlier daemon held, but for those that start now: what is to be in force was applied everywhere. */
   #letGoOfInherited(): void {
-    const known = this.#known;
-    this.#known = undefined;
-    void known?.then(() => {
-      if (this.#isClosed) return;
-      const endpoints = [...this.#held.values()].flatMap(held => held.endpoints);
-      this.#refusals.attempt('containers of an earlier daemon stay held', () =>
-        this.#parts.set.retainOnly(endpoints),
-      );
-    });
+    if (this.#isClosed) return;
+    const endpoints = [...this.#held.values()].flatMap(held => [...held.endpoints.values()]);
+    this.#refusals.attempt('containers of an earlier daemon stay held', () =>
+      this.#parts.set.retainOnly(endpoints),
+    );
   }
 
   /** Those that start now: their events may have been missed. */
   async #holdAll(): Promise<void> {
     const listed = await this.#questions.containers();
     const starting = listed.filter(one => !isRunning(one) && isToBeHeld(one, this.#parts.strict));
-    const entered = starting.map(container => ({ container, held: this.#enter(container.Id) }));
+    const entered = starting.flatMap(container => {
+      const held = this.#enter(container.Id);
+      return held ? { container, held, stale: new Set(held.endpoints.keys()) } : [];
+    });
     try {
       const networks = [...new Set(starting.flatMap(networkIds))];
       await mapConcurrently(networks, MAX_CONCURRENCY, async network => {
         const found = await this.#questions.network(network);
-        for (const { container, held } of entered) this.#add(container, held, found);
+        for (const { container, held, stale } of entered)
+          if (this.#add(container, held, found)) stale.delete(network);
       });
+      // Its end may have been missed, and its link-layer address be another's by now.
+      for (const { held, stale } of entered) this.#drop(held, [...stale]);
     } finally {
       for (const { container, held } of entered) this.#asked(container.Id, held);
     }
@@ -181,9 +176,13 @@ export class Hold {
   }
 
   /** One that is on no network by which it could be held is forgotten. */
-  #asked(id: string, held: Held | undefined): void {
-    if (held && --held.asking === 0 && held.endpoints.length === 0 && this.#held.get(id) === held)
-      this.#held.delete(id);
+  #asked(id: string, held: Held): void {
+    held.asking--;
+    this.#forgetUnheld(id, held);
+  }
+
+  #forgetUnheld(id: string, held: Held): void {
+    if (held.asking === 0 && held.endpoints.size === 0 && this.#held.get(id) === held) this.#held.delete(id);
   }
 
   /** Undefined where too many start at once. */
@@ -193,29 +192,41 @@ export class Hold {
       this.#cannotHold(id.slice(0, 12), new Error(`${MAX_HELD} others are held`));
       return undefined;
     }
-    const held = known ?? { name: id.slice(0, 12), since: 0, asking: 0, endpoints: [], isRunning: false };
+    const held = known ?? newHeld(id);
     held.since = this.#now();
+    // A plan that does not know of this yet says nothing of it.
+    held.netns = undefined;
     held.asking++;
     this.#held.set(id, held);
     this.#timer ??= setInterval(() => this.#renew(), RENEW_MS).unref();
     return held;
   }
 
-  #add(container: ListedContainer, held: Held | undefined, network: ConnectedNetwork | undefined): void {
+  /** @returns whether it is on the network */
+  #add(container: ListedContainer, held: Held, network: ConnectedNetwork | undefined): boolean {
     const endpoint = network && endpointOn(network, container);
     // Meanwhile its labels may have come into force.
-    if (!endpoint || !held || this.#held.get(container.Id) !== held || this.#isClosed) return;
+    if (!endpoint || this.#held.get(container.Id) !== held || this.#isClosed) return false;
     held.name = nameOf(container);
-    held.endpoints.push(endpoint);
+    if (held.endpoints.get(network.Id)?.mac !== endpoint.mac) this.#drop(held, [network.Id]);
+    held.endpoints.set(network.Id, endpoint);
     this.#refusals.attempt(`${held.name} is not held while it starts`, () => this.#parts.set.add([endpoint]));
     this.#parts.log.debug({ container: held.name, ...endpoint }, 'held until its labels are in force');
+    return true;
   }
 
-  #release(id: string, { name, endpoints, since }: Held): void {
+  #release(id: string, held: Held): void {
     this.#held.delete(id);
-    if (endpoints.length === 0) return;
+    this.#drop(held, [...held.endpoints.keys()]);
+  }
+
+  /** Lets go of a container on networks. */
+  #drop({ name, endpoints, since }: Held, networks: readonly string[]): void {
+    const dropped = networks.flatMap(network => endpoints.get(network) ?? []);
+    for (const network of networks) endpoints.delete(network);
+    if (dropped.length === 0) return;
     this.#refusals.attempt(`${name} stays held for up to ${HOLD_SECONDS} s`, () =>
-      this.#parts.set.delete(endpoints),
+      this.#parts.set.delete(dropped),
     );
     this.#parts.log.debug({ container: name, ms: Math.round(this.#now() - since) }, 'held no more');
   }
@@ -224,8 +235,9 @@ export class Hold {
     for (const [id, { name, since, endpoints, isRunning }] of this.#held) {
       const age = this.#now() - since;
       if (!isRunning && age > START_MS) this.#held.delete(id);
-      else if (endpoints.length > 0 && age >= RENEW_MS) {
-        this.#refusals.attempt(`${name} is not held any more`, () => this.#parts.set.add(endpoints));
+      else if (endpoints.size > 0 && age >= RENEW_MS) {
+        const all = [...endpoints.values()];
+        this.#refusals.attempt(`${name} is not held any more`, () => this.#parts.set.add(all));
         if (isRunning)
           this.#parts.log.warn(
             { container: name },

@@ -21,6 +21,8 @@ class Stage {
   readonly stuck = new Map<string, () => void>();
   readonly held = new Set<string>();
   readonly lines: string[] = [];
+  /** Those that are on no network any more. */
+  readonly gone = new Set<string>();
   refused: Error | undefined;
   forbidden: string | undefined;
   now = 1_000;
@@ -36,7 +38,11 @@ class Stage {
       set: {
         open: () => this.#change([], () => undefined),
         add: all => this.#change(all, one => this.held.add(text(one))),
-        delete: all => this.#change(all, one => this.held.delete(text(one))),
+        delete: all => {
+          // As the kernel has it: the second of two that are the same is not there any more.
+          if (new Set(all.map(text)).size < all.length) throw new Error('ENOENT');
+          this.#change(all, one => this.held.delete(text(one)));
+        },
         retainOnly: all => {
           this.held.clear();
           for (const one of all) this.held.add(text(one));
@@ -76,7 +82,8 @@ class Stage {
           NetworkSettings: { Networks: { n1: { NetworkID: 'n1' } } },
         }));
     if (path === '/networks/n2') return { Id: 'n2', Driver: 'macvlan', Containers: {} };
-    const ends = ids.map((id, n) => [`ep-${id}`, { Name: id, MacAddress: at(n + 1).mac }]);
+    const there = ids.filter(id => !this.gone.has(id));
+    const ends = there.map((id, n) => [`ep-${id}`, { Name: id, MacAddress: at(n + 1).mac }]);
     return { Id: 'n1', Driver: 'bridge', Containers: Object.fromEntries(ends) };
   }
 
@@ -122,6 +129,64 @@ test('one whose label asks for a route is held until that is in force', async t 
   assert.deepEqual([...stage.held], ['br-n1 01']);
   stage.hold.programmed('app', WELL);
   assert.deepEqual([...stage.held], []);
+});
+
+test('one that is told of twice is let go when its labels are in force', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  await stage.connect('app');
+  stage.hold.connected();
+  await stage.connect('app');
+  await stage.pass(['app']);
+  stage.hold.programmed('app', WELL);
+  assert.deepEqual([[...stage.held], stage.lines], [[], []]);
+});
+
+test('one whose end was missed is let go when Docker is listened to again', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  await stage.connect('app');
+  stage.state.set('app', 'exited');
+  stage.gone.add('app');
+  stage.hold.connected();
+  await stage.settle();
+  assert.deepEqual([...stage.held], []);
+});
+
+test('one that is disconnected from a network stays held on the others', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  await stage.connect('app');
+  stage.hold.disconnected({ container: 'app', network: 'n2' });
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+  stage.hold.disconnected({ container: 'app', network: 'n1' });
+  assert.deepEqual([...stage.held], []);
+});
+
+test('a plan by the listing before says nothing of one that has started since', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('other', ROUTE);
+  await stage.connect('app');
+  stage.stuck.set('/networks/n1', () => undefined);
+  await stage.connect('other');
+  stage.now += 10;
+  const listing = stage.hold.listing(async () => undefined);
+  await stage.settle();
+  stage.hold.planned([], []);
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+  stage.stuck.get('/networks/n1')!();
+  await listing;
+});
+
+test('one that runs is held on a further network until a plan knows of that', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  await stage.connect('app');
+  await stage.pass(['app']);
+  stage.now += 10;
+  await stage.connect('app');
+  stage.hold.programmed('app', WELL);
+  assert.deepEqual([...stage.held], ['br-n1 01']);
 });
 
 test('one without labels is not held', async t => {
