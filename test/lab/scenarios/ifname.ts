@@ -40,27 +40,29 @@ scenario('ifname', () => {
     assert.ok(peer.latestHandshake > 0);
   });
 
-  test('an address that Docker picks works as well, and both containers reach each other by way of wg0', async () => {
-    await run('two', { networks: { 'dwgd-net': {} } });
-    const address = await addressOf('two', 'dwgd-net');
-    await ping('two', '10.0.0.1');
-    await sh('sysctl -qw net.ipv4.ip_forward=1; iptables -I FORWARD -i wg0 -o wg0 -j ACCEPT');
-    await ping('one', address);
-    const allowed = (await wg.dump('wg0')).peers.flatMap(peer => peer.allowedIps);
-    assert.deepEqual(allowed.sort(), ['10.0.0.2/32', `${address}/32`].sort());
-  });
+  if (isLong) {
+    test('an address that Docker picks works as well, and both containers reach each other by way of wg0', async () => {
+      await run('two', { networks: { 'dwgd-net': {} } });
+      const address = await addressOf('two', 'dwgd-net');
+      await ping('two', '10.0.0.1');
+      await sh('sysctl -qw net.ipv4.ip_forward=1; iptables -I FORWARD -i wg0 -o wg0 -j ACCEPT');
+      await ping('one', address);
+      const allowed = (await wg.dump('wg0')).peers.flatMap(peer => peer.allowedIps);
+      assert.deepEqual(allowed.sort(), ['10.0.0.2/32', `${address}/32`].sort());
+    });
 
-  test('a stopped container is no peer any more, and is one again when it is started', async () => {
-    await stop('one');
-    assert.equal((await wg.dump('wg0')).peers.length, 1);
-    await start('one');
-    await ping('one', '10.0.0.1');
-    assert.equal((await wg.dump('wg0')).peers.length, 2);
-  });
+    test('a stopped container is no peer any more, and is one again when it is started', async () => {
+      await stop('one');
+      assert.equal((await wg.dump('wg0')).peers.length, 1);
+      await start('one');
+      await ping('one', '10.0.0.1');
+      assert.equal((await wg.dump('wg0')).peers.length, 2);
+    });
+  }
 
   test('removed containers leave no peer, no link and no record', async () => {
     await remove('one');
-    await remove('two');
+    if (isLong) await remove('two');
     assert.deepEqual((await wg.dump('wg0')).peers, []);
     await daemon.settled();
     assert.deepEqual(await wg.names(), ['wg0']);

@@ -90,7 +90,7 @@ scenario('labels', () => {
       labels: { 'twine.route.0.0.0.0/1': 'wireguard-client', 'twine.route.128.0.0.0/1': 'wireguard-client' },
       ports: { '9080/tcp': '9080' },
     });
-    // Until its labels are in force, a few milliseconds after its start, it has Docker's way: see the README.
+    // Until its labels are in force nothing of it is forwarded.
     await eventually(
       async () => assert.match(await inside('qbittorrent', `ip route get ${FAR}`), / via 172\.30\.0\.(?!1 )/),
       { within: 60 },
