@@ -195,6 +195,15 @@ test("while root's Docker does not answer, a peer is no user's", async () => {
   assert.match(world.lines.at(-1)!, /its peer may be that of a container of root's/);
 });
 
+test("while one of root's cannot be taken over, a peer is no user's", async () => {
+  const { world, learn } = await lostBoth(async () => undefined);
+  world.namespaces.containers.delete('/netns/1');
+  await learn(0);
+  await learn(USER);
+  assert.deepEqual(world.store.endpoints(), []);
+  assert.match(world.lines.at(-1)!, /its peer may be that of a container of root's/);
+});
+
 test('an address that another endpoint has by now is not taken from it', async () => {
   const { world, learn } = await lost();
   world.store.putEndpoint({
