@@ -132,7 +132,7 @@ function stop(hop: Hop, view: KernelView, end: Exclude<HopEnd, { kind: 'leaves' 
         .filter(({ type, destination }) => type === RTN_UNREACHABLE && prefixContains(destination, to))
         .sort((a, b) => b.destination.length - a.destination.length)[0];
       const words = fallback
-        ? `goes nowhere: the gateway of the label for ${routeName(fallback)} is not there`
+        ? `goes nowhere: the label for ${routeName(fallback)} is closed, since its gateway is not there or it has a mistake`
         : `goes nowhere: the kernel has no way for it (${end.error})`;
       return ending(hop, 'unroutable', words + there);
     }

@@ -184,7 +184,10 @@ scenario('labels', () => {
     );
     await assert.rejects(ask('qbittorrent', 'tcp', FAR, PORT));
     const { sentence } = await wayOf('qbittorrent');
-    assert.equal(sentence, 'goes nowhere: the gateway of the label for 128.0.0.0/1 is not there');
+    assert.equal(
+      sentence,
+      'goes nowhere: the label for 128.0.0.0/1 is closed, since its gateway is not there or it has a mistake',
+    );
     await start('wireguard-client');
     await eventually(async () => assert.equal(await askFar('qbittorrent'), 'far 10.250.0.2'), { within: 60 });
     assert.equal(await leaked(), before);
