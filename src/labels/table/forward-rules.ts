@@ -1,17 +1,17 @@
-// The rules of forwards: destination NAT for connections that arrive and for those of the container to itself, and
-// masquerading for both. Not here: where their destinations are (labels/planner/resolve.ts), the chains (nft-table.ts).
+// The rules of forwards: destination NAT for connections that arrive and for those of the container to itself. Not here:
+// where their destinations are (labels/planner/resolve.ts), masquerading (masquerades.ts), the chains (nft-table.ts).
 
 import { type Address, formatAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import { DOCKER_DNS } from '../../base/special-addresses.js';
-import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
+import { type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
 import type { FlowEnd } from '../../nft/flows.js';
 import { type NftRule, rule } from '../../nft/table.js';
 import type { UdpForward } from '../diff/state.js';
 import type { ForwardIntent, ForwardProtocol, InterfacePattern, PortRange } from '../spec/intent.js';
 import { compareSpecificity, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
-import { countPorts, formatPorts, portsFrom } from '../spec/ports.js';
-import { type ClientChains, type KeptClients, keyOf } from './client-chains.js';
+import { countPorts, formatPorts } from '../spec/ports.js';
+import type { KeptClients } from './client-chains.js';
 import { matchNameButLo } from './interface-match.js';
 import { type PortShifts, planShifts } from './port-shifts.js';
 
@@ -33,7 +33,7 @@ export interface ResolvedForward {
   readonly kept?: Readonly<Partial<Record<4 | 6, KeptClients>>>;
 }
 
-const NFT_FAMILY = { 4: 'ip', 6: 'ip6' } as const;
+export const NFT_FAMILY = { 4: 'ip', 6: 'ip6' } as const;
 const LOOPBACK = { prefix: { addr: '127.0.0.0', len: 8 } };
 
 /** With route_localnet the kernel would accept packets for 127.0.0.0/8 from outside: these rules drop them. */
@@ -147,57 +147,8 @@ function natRule(
   );
 }
 
-function portExpression({ first, last }: PortRange): Expression {
+export function portExpression({ first, last }: PortRange): Expression {
   return first === last ? first : { range: [first, last] };
-}
-
-/** The same ports in ranges that do not meet, which those of one set have to be. */
-function disjoint(ranges: readonly PortRange[]): PortRange[] {
-  const merged: { first: number; last: number }[] = [];
-  for (const { first, last } of [...ranges].sort((a, b) => a.first - b.first)) {
-    const before = merged.at(-1);
-    if (before && first <= before.last) before.last = Math.max(before.last, last);
-    else merged.push({ first, last });
-  }
-  return merged;
-}
-
-/**
- * Masquerades forwarded connections, all or those of some clients: one rule for each destination, with the ports that are
- * forwarded to it. Of two labels for one destination and port by different interfaces, the one that masquerades counts.
- */
-export function masqueraded(forwards: readonly ResolvedForward[], clients: ClientChains): NftRule[] {
-  const found = new Map<string, Masqueraded>();
-  for (const forward of forwards) {
-    const { protocol, ports, destinationPort } = forward;
-    for (const address of forward.addresses) {
-      const kept = forward.kept?.[address.family];
-      const destination = `${protocol} ${formatAddress(address)} ${formatPorts(portsFrom(destinationPort, ports))}`;
-      const key = `${destination} ${kept ? keyOf(address.family, kept) : ''}`;
-      const entry = found.get(key) ?? { forward, address, ports: new Map(), kept };
-      found.set(key, entry);
-      entry.ports.set(formatPorts(ports), ports);
-    }
-  }
-  return [...found]
-    .sort(([a, one], [b, other]) => Number(!!one.kept) - Number(!!other.kept) || naturalCompare(a, b))
-    .map(([, { forward, address, ports, kept }]) => {
-      const { protocol, destinationPort } = forward;
-      return rule(
-        match(payload(NFT_FAMILY[address.family], 'daddr'), '==', formatAddress(address)),
-        match(payload(protocol, 'dport'), '==', portExpression(portsFrom(destinationPort, forward.ports))),
-        match(ct('proto-dst', 'original'), '==', { set: disjoint([...ports.values()]).map(portExpression) }),
-        kept ? { jump: { target: clients.chainFor(address.family, kept) } } : { masquerade: null },
-      );
-    });
-}
-
-/** One destination, and the ports that are forwarded to it. */
-interface Masqueraded {
-  readonly forward: ResolvedForward;
-  readonly address: Address;
-  readonly ports: Map<string, PortRange>;
-  readonly kept: KeptClients | undefined;
 }
 
 function isLocal({ pattern }: ResolvedForward): boolean {

@@ -11,15 +11,9 @@ import { type NftChain, type NftHook, type NftRule, type NftTable, rule } from '
 import { closed } from '../diff/strict.js';
 import type { InterfacePattern, RuleIntent } from '../spec/intent.js';
 import { covers, isLoopbackPattern } from '../spec/interface-pattern.js';
-import { ClientChains } from './client-chains.js';
-import {
-  dropForeignLoopback,
-  masqueraded,
-  outputDnat,
-  preroutingDnat,
-  type ResolvedForward,
-} from './forward-rules.js';
+import { dropForeignLoopback, outputDnat, preroutingDnat, type ResolvedForward } from './forward-rules.js';
 import { matchName, matchNameButLo } from './interface-match.js';
+import { masquerades } from './masquerades.js';
 import { PortShifts } from './port-shifts.js';
 import { type Ingress, lendAddress, restoreMark, saveMark, senders } from './reply-routing.js';
 
@@ -126,14 +120,13 @@ function openTable({
       ? []
       : [{ name, hook: typeof base === 'string' ? hookOf(base) : base, rules: all }];
   });
-  const clients = new ClientChains();
-  const forwarded =
-    forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masqueraded(forwards, clients) }] : [];
+  const masquerading = masquerades(forwards);
+  const forwarded = forwards.length > 0 ? [{ name: FORWARDED_CHAIN, rules: masquerading.rules }] : [];
   const listed = withLists(twine);
   return {
     ...TABLE,
-    sets: [...(ingress ? senders(ingress) : []), ...listed.sets],
-    chains: [...base, ...listed.chains, ...shifts.chains, ...forwarded, ...clients.chains],
+    sets: [...(ingress ? senders(ingress) : []), ...masquerading.sets, ...listed.sets],
+    chains: [...base, ...listed.chains, ...shifts.chains, ...forwarded, ...masquerading.chains],
   };
 }
 

@@ -2,6 +2,7 @@
 // (values.ts), statements (statements.ts).
 
 import type { Expression } from '../expression.js';
+import { concatKey } from './concat-order.js';
 import { numberOf, TCP_OPTIONS } from './symbols.js';
 import { formatSeconds, type Scalar, typeOf, type ValueType } from './values.js';
 
@@ -142,6 +143,11 @@ function printSet(given: readonly Member[], type: ValueType): string {
   const [only] = given;
   // libnftables makes a comparison of it.
   if (only !== undefined && given.length === 1 && !isPair(only)) return printValue(only, type);
+  return `{ ${printMembers(given, type).join(', ')} }`;
+}
+
+/** The members of a set in the order in which they are listed. */
+export function printMembers(given: readonly Member[], type: ValueType): string[] {
   const members = joinIntervals(given);
   const printed = members.map(member =>
     isPair(member)
@@ -150,7 +156,7 @@ function printSet(given: readonly Member[], type: ValueType): string {
   );
   const order = members.map((member, n) => [sortKey(isPair(member) ? member[0] : member, type), n] as const);
   order.sort(([a], [b]) => compareKeys(a, b));
-  return `{ ${order.map(([, n]) => printed[n]).join(', ')} }`;
+  return order.map(([, n]) => printed[n]!);
 }
 
 /** In a set with a range, numbers and ranges that touch are one range. */
@@ -188,7 +194,7 @@ function sortKey(member: Expression, type: ValueType): readonly (number | string
     return [known ?? member];
   }
   if ('range' in member) return sortKey(member.range[0], type);
-  if (isConcat(member)) return member.concat.flatMap(part => sortKey(part, type));
+  if (isConcat(member)) return [concatKey(member.concat)];
   return [];
 }
 

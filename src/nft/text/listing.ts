@@ -3,7 +3,7 @@
 // (rules.ts).
 
 import type { LateRule, NftChain, NftHook, NftRule, NftSet, NftTable } from '../table.js';
-import { printValue } from './expressions.js';
+import { printMembers } from './expressions.js';
 import { printRule } from './rules.js';
 import { PRIORITIES } from './symbols.js';
 import { formatSeconds } from './values.js';
@@ -37,9 +37,14 @@ function setLines(
     // A time that all elements have says that they have one.
     ...(all.some(flag => flag !== 'timeout' || !timeout) ? [`flags ${all.join(',')}`] : []),
     ...(timeout ? [`timeout ${formatSeconds(timeout)}`] : []),
-    ...(elem && elem.length > 0 ? [`elements = ${printValue({ set: elem }, { print: String })}`] : []),
+    ...(elem && elem.length > 0 ? [`elements = { ${printElements(elem)} }`] : []),
   ];
   return [`\t${map === undefined ? 'set' : 'map'} ${name} {`, ...lines.map(line => `\t\t${line}`), '\t}'];
+}
+
+/** Concatenations, of which each has a line. */
+function printElements(elem: NonNullable<NftSet['elem']>): string {
+  return printMembers(elem, { print: String }).join(',\n\t\t\t     ');
 }
 
 function chainLines({ name, hook, rules }: NftChain): string[] {

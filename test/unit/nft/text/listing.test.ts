@@ -121,3 +121,35 @@ test('a table has its sets, its chains with their hooks, and its rules', () => {
 `,
   );
 });
+
+for (const [what, elem, expected] of [
+  ['an element of a named set is in braces', [{ concat: ['10.0.0.1', 80] }], ['10.0.0.1 . 80']],
+  [
+    'elements of several parts are sorted as one number, whose lowest byte is the first',
+    [
+      ['tcp', 443],
+      ['tcp', 80],
+      ['udp', 53],
+      ['udp', 9000],
+      ['tcp', 9000],
+      ['tcp', 257],
+    ].map(concat => ({
+      concat,
+    })),
+    ['tcp . 257', 'tcp . 9000', 'udp . 9000', 'udp . 53', 'tcp . 80', 'tcp . 443'],
+  ],
+  [
+    'and so are addresses',
+    [
+      ['10.0.0.10', 80],
+      ['10.0.0.9', 80],
+      ['10.0.1.1', 80],
+    ].map(concat => ({ concat })),
+    ['10.0.1.1 . 80', '10.0.0.9 . 80', '10.0.0.10 . 80'],
+  ],
+] as const)
+  test(what, () => {
+    const set = { name: 's', type: ['x', 'inet_service'], elem };
+    const text = printTable({ family: 'inet', name: 't', sets: [set], chains: [] });
+    assert.equal(/elements = \{ (.*) \}/s.exec(text)?.[1], expected.join(',\n\t\t\t     '));
+  });
