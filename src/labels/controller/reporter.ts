@@ -1,5 +1,5 @@
-// What the log says of labels, and how often: each mistake once while it lasts, each failure once if it repeats. Not here:
-// which mistakes there are (labels/planner/plan.ts, labels/spec/parse.ts), the format of a line (base/log.ts).
+// What the log says of labels, and how often: each failure once if it repeats. Not here: mistakes (mistakes.ts), the format of a
+// line (base/log.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -9,6 +9,7 @@ import { CLOSED } from '../diff/strict.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import type { Diagnostic } from '../spec/intent.js';
 import type { Attempts } from './attempts.js';
+import { Mistakes } from './mistakes.js';
 import type { WorkItem } from './work-queue.js';
 
 /** A failure is reported when it repeats: in a container that is stopping or being connected, things fail once. */
@@ -16,8 +17,6 @@ const REPORTED_AT = 2;
 /** Failures of one namespace that are listed, and characters of each: there can be one for every route. */
 const MAX_FAILURES = 3;
 const FAILURE_MAX = 400;
-/** How much of what was said once is remembered; the oldest is forgotten. */
-const MAX_SAID = 1024;
 /** It is said of a namespace so often that it was mended, in milliseconds. */
 const MENDED_MS = 30_000;
 
@@ -33,13 +32,11 @@ export class Reporter {
   readonly #warned = new Map<string, string>();
   /** When it was last said of a namespace that it was mended; by their keys. */
   readonly #mendedAt = new Map<string, number>();
-  /** The mistakes that were reported and still hold. */
-  #reported: ReadonlySet<string> = new Set();
-  /** What is said once while the daemon runs, and has been. */
-  readonly #said = new Set<string>();
+  readonly #mistakes: Mistakes;
 
   constructor(log: Log) {
     this.#log = log;
+    this.#mistakes = new Mistakes(log);
   }
 
   /** Reports why the containers cannot be listed, if it lasts. That Docker is down is reported by who listens to it. */
@@ -64,26 +61,9 @@ export class Reporter {
     );
   }
 
-  /** Reports each mistake when it is new. @param diagnostics all that there are now */
+  /** Reports each mistake when it is new, or has lasted. @param diagnostics all that there are now */
   diagnostics(diagnostics: readonly Diagnostic[]): void {
-    const now = new Set<string>();
-    for (const { container, key, message, isError, once } of diagnostics) {
-      if (once !== undefined && !this.#isFirst(once)) continue;
-      const text = `${container}\n${key}\n${message}`;
-      const isNew = !this.#reported.has(text) && !now.has(text);
-      if (isNew) this.#log[isError ? 'error' : 'warn']({ container, label: key }, message);
-      now.add(text);
-    }
-    this.#reported = now;
-  }
-
-  /** Whether it is said for the first time. */
-  #isFirst(once: string): boolean {
-    if (this.#said.has(once)) return false;
-    this.#said.add(once);
-    // Labels may say ever different things.
-    if (this.#said.size > MAX_SAID) this.#said.delete(this.#said.values().next().value!);
-    return true;
+    this.#mistakes.report(diagnostics);
   }
 
   /**

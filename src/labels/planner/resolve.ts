@@ -13,6 +13,7 @@ import {
 } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import type { Attachment } from '../discovery/container.js';
+import { waiting } from '../spec/diagnostics.js';
 import type { Diagnostic, ForwardIntent } from '../spec/intent.js';
 import { ANY } from '../spec/interface-pattern.js';
 import { countPorts } from '../spec/ports.js';
@@ -61,7 +62,7 @@ export function resolveRoutes({ members, intent }: Requester, context: ResolveCo
     const resolution = context.names.resolve(destination, container, members, network.address.family);
     const consequence = `until then ${formatPrefix(network)} is unreachable`;
     const gateway = ifUsable(addressesOf(resolution, attributed, consequence, context)[0], attachments, why =>
-      context.diagnostics.push(diagnosticOf(attributed, `${why}; ${consequence}`)),
+      context.diagnostics.push(waiting(diagnosticOf(attributed, `${why}; ${consequence}`))),
     );
     const near =
       gateway && prefixContains(network, gateway) && subnets.find(subnet => prefixCovers(subnet, network));
@@ -151,11 +152,11 @@ function addressesOf(
 ): readonly Address[] {
   if (resolution.kind === 'found') {
     for (const why of resolution.passedOver ?? [])
-      warnings.push(diagnosticOf(attributed, `${why}; the others of the list count`));
+      warnings.push(waiting(diagnosticOf(attributed, `${why}; the others of the list count`)));
     return resolution.addresses;
   }
   if (resolution.kind === 'unknown') awaited.push(attributed);
   if (resolution.kind === 'missing')
-    diagnostics.push(diagnosticOf(attributed, `${resolution.why}; ${consequence}`));
+    diagnostics.push(waiting(diagnosticOf(attributed, `${resolution.why}; ${consequence}`)));
   return [];
 }

@@ -12,7 +12,7 @@ import type { DesiredSysctl, LabelledRules, SandboxDesired } from '../diff/state
 import { describeWait } from '../diff/strict.js';
 import { IP_FORWARD, IPV6_FORWARDING, routeLocalnet } from '../diff/sysctls.js';
 import type { HostInterfaceAddress } from '../discovery/container.js';
-import { diagnostic } from '../spec/diagnostics.js';
+import { diagnostic, waiting } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic, RuleIntent } from '../spec/intent.js';
 import { ANY, covers, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
@@ -58,7 +58,7 @@ export function planSandbox(
   const { intent, intents, routes, forwards, rules, isStrict } = sandbox;
   const { members, attachments } = sandbox.members;
   const isClosed = unmet.length > 0;
-  if (isClosed) context.diagnostics.push(diagnostic(members[0]!.name, STRICT, describeWait(unmet)));
+  if (isClosed) context.diagnostics.push(waiting(diagnostic(members[0]!.name, STRICT, describeWait(unmet))));
   const wanted = desiredRoutes(routes);
   const short = wanted.filter(({ network }) => routingTable(network) === RT_TABLE_DWGD);
   const ingress =

@@ -23,17 +23,27 @@ export function diagnostic(container: string, key: string, message: string): Dia
   };
 }
 
+/** One of a label that is right, and waits for something that may come at any moment. */
+export function waiting(one: Diagnostic): Diagnostic {
+  return { ...one, isWaiting: true };
+}
+
 /** The first ones of each container; the rest is only counted. */
 export function limitDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  const counts = new Map<string, number>();
-  const first = diagnostics.filter(({ container }) => {
-    const count = (counts.get(container) ?? 0) + 1;
+  const counts = new Map<string, { all: number; waiting: number }>();
+  const first = diagnostics.filter(({ container, isWaiting }) => {
+    const count = counts.get(container) ?? { all: 0, waiting: 0 };
     counts.set(container, count);
-    return count <= MAX_DIAGNOSTICS;
+    count.all++;
+    if (isWaiting) count.waiting++;
+    return count.all <= MAX_DIAGNOSTICS;
   });
-  const rest = [...counts].flatMap(([container, count]) =>
-    count > MAX_DIAGNOSTICS ? [diagnostic(container, ALL_LABELS, tooMany(count - MAX_DIAGNOSTICS))] : [],
-  );
+  const rest = [...counts].flatMap(([container, count]) => {
+    const more = count.all - MAX_DIAGNOSTICS;
+    if (more <= 0) return [];
+    const one = diagnostic(container, ALL_LABELS, tooMany(more));
+    return [count.waiting > 0 ? waiting(one) : one];
+  });
   return [...first, ...rest];
 }
 

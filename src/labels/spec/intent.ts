@@ -108,4 +108,6 @@ export interface Diagnostic {
   readonly once?: string;
   /** Present: the label is in force. */
   readonly risk?: Risk;
+  /** Present: the label is right, and waits for another container or a name. That may be over in a moment. */
+  readonly isWaiting?: true;
 }
