@@ -52,6 +52,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     open: ring => context.ear(ring),
     mend: key => reconcile.mend(key),
     log,
+    period: resyncInterval,
   });
   const { containers, world, planner } = observe({
     api,

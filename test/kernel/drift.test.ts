@@ -37,6 +37,7 @@ async function keep(t: TestContext, namespaces: readonly Namespace[]) {
     open: ring => openEar(namespaces[0]!.entry, ring),
     mend: key => reconcile.mend(key),
     log,
+    period: 1e9,
   });
   const reconcile: Reconciler = new Reconciler({
     list: async () => sandboxesWanted.map(viewOf),
@@ -126,6 +127,28 @@ kernelTest(
     await eventually(() => inside.ip('rule').match(/proto 229/g)?.length === 5, { within: 50 });
     // Where events were lost it has been looked at before.
     await eventually(() => watch.hears(inside.netns.key), { within: 50 });
+  },
+  'nft',
+);
+
+kernelTest(
+  'thousands of changes of our own at once are nothing to look at, and the namespace stays heard',
+  async t => {
+    const { inside } = await container(t);
+    const { looks, watch, lines } = await keep(t, [inside]);
+    const stray = Array.from(
+      { length: 6000 },
+      (_, n) => `route add unreachable 10.${30 + (n >> 8)}.${n & 255}.0/24 protocol 229`,
+    );
+    execFileSync('ip', ['-n', inside.name, '-batch', '-'], { input: stray.join('\n') });
+    const own = (): number => inside.ip('route', 'show', 'protocol', '229').trim().split('\n').length;
+    assert.ok(own() > 6000);
+    looks.length = 0;
+    inside.ip('rule', 'del', 'protocol', '229');
+    await eventually(() => own() < 10);
+    await sleep(300);
+    assert.ok(watch.hears(inside.netns.key), lines.slice(-3).join(''));
+    assert.ok(looks.length <= 3, `${looks.length} looks`);
   },
   'nft',
 );

@@ -1,6 +1,7 @@
 // Watches for changes that others make to what labels brought: hears of them in all namespaces at once, and has the namespace
-// looked at. One that makes too many is not heard for a while, at no cost to the others, and looked at from time to time. Not
-// here: which events these are (drift-events.ts), how often one is looked at (due-looks.ts), what is mended (labels/controller/reconciler.ts).
+// looked at. One that makes too many is not heard for a while, at no cost to the others. All are looked at from time to time, and
+// more often who is not heard. Not here: which events these are (drift-events.ts), when one is looked at (due-looks.ts,
+// spread-looks.ts), what is mended (labels/controller/reconciler.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -8,6 +9,7 @@ import { Rationed } from '../controller/rationed.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { DueLooks } from './due-looks.js';
 import { type DriftEvent, type Ear, Hearing } from './hearing.js';
+import { SpreadLooks } from './spread-looks.js';
 
 interface DriftParts {
   /** @param ring called while there is something to read @throws when nothing can be heard on this machine */
@@ -15,18 +17,24 @@ interface DriftParts {
   /** Looks into a namespace and mends it. Never throws. */
   readonly mend: (key: string) => void;
   readonly log: Log;
+  /** How often each is looked at whatever is heard, in milliseconds. */
+  readonly period: number;
 }
 
 /** A namespace with more events within a second is not heard for so long, in milliseconds. */
 const [MAX_EVENTS, MUTED_MS] = [2_000, 30_000] as const;
 /** After events were lost all are looked at, so often at most; the same until it is tried again where nothing is heard. */
 const AGAIN_MS = 30_000;
+/** How often one is looked at that is not heard, where the period is longer, in milliseconds. */
+const UNHEARD_MS = 30_000;
 /** How long the event loop may be blocked at a time. */
 const MAX_BLOCK_MS = 2;
 
 export class DriftWatch {
   readonly #parts: DriftParts;
   readonly #looks: DueLooks;
+  readonly #all: SpreadLooks;
+  readonly #unheard: SpreadLooks | undefined;
   readonly #renewal = new Rationed(() => this.#renew());
   #hearing: Hearing | undefined;
   /** What went before, until all are heard by the next. */
@@ -44,6 +52,14 @@ export class DriftWatch {
   constructor(parts: DriftParts) {
     this.#parts = parts;
     this.#looks = new DueLooks(parts.mend);
+    const { period } = parts;
+    const look = (key: string): void => {
+      if (this.#wanted.has(key)) parts.mend(key);
+    };
+    const all = (): string[] => [...this.#wanted.keys()];
+    const unheard = (): string[] => all().filter(key => !this.hears(key));
+    this.#all = new SpreadLooks({ keys: all, look, period });
+    if (period > UNHEARD_MS) this.#unheard = new SpreadLooks({ keys: unheard, look, period: UNHEARD_MS });
     this.#renew();
   }
 
@@ -80,13 +96,13 @@ export class DriftWatch {
   /** Passes over what we have just done to a namespace ourselves. */
   passOver(key: string): void {
     this.#own = key;
-    for (const hearing of [this.#former, this.#hearing]) if (hearing) this.#read(hearing);
+    for (const hearing of [this.#former, this.#hearing]) if (hearing) this.#read(hearing, true);
     this.#own = undefined;
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#looks.close();
+    for (const looks of [this.#looks, this.#all, this.#unheard]) looks?.close();
     this.#renewal.close();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     for (const hearing of [this.#former, this.#hearing]) hearing?.close();
@@ -137,13 +153,14 @@ export class DriftWatch {
     }
   }
 
-  #read(hearing: Hearing): void {
+  #read(hearing: Hearing, all = false): void {
     if (this.#isClosed) return;
     try {
       const isLost = hearing.read(
         (event, key, count) => this.#take(event, key, count),
         // Whoever passes for this process is not heard for as long as our own change to that namespace took.
         ({ cause }, key) => key !== undefined && key === this.#own && cause === process.pid,
+        all,
       );
       if (isLost) this.#lost();
     } catch (err) {
@@ -195,7 +212,7 @@ export class DriftWatch {
   readonly #lookAtAll = (): void => {
     this.#lostAt = performance.now();
     this.#parts.log.debug('changes came faster than they were read: all namespaces are looked at');
-    for (const key of this.#wanted.keys()) this.#looks.mark(key);
+    this.#all.hurry();
   };
 
   #deafen(err: unknown): void {

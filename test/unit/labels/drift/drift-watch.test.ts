@@ -9,6 +9,10 @@ import type { DriftEvent, Ear } from '../../../../src/labels/drift/hearing.js';
 
 const ref = (key: string, path = `/proc/${key}/ns/net`): NetnsRef => ({ key, path });
 const OTHERS = 1;
+/** As many come at a time where not all are asked for. */
+const SOME = 512;
+/** No look but what events bring. */
+const NEVER = 1e9;
 
 /** What happens in namespaces, heard by as many ears as are opened. */
 class Stage {
@@ -21,11 +25,12 @@ class Stage {
   #events: DriftEvent[] = [];
   #ring: () => void = () => undefined;
 
-  constructor(t: TestContext) {
+  constructor(t: TestContext, period = NEVER) {
     this.watch = new DriftWatch({
       open: ring => this.#open(ring),
       mend: key => this.mended.push(key),
       log: pino({ level: 'silent' }),
+      period,
     });
     t.after(() => this.watch.close());
   }
@@ -43,8 +48,8 @@ class Stage {
         return ear.ids.size;
       },
       numberOf: ({ key }) => ear.ids.get(key),
-      read: take => {
-        for (const event of this.#events.splice(0)) take(event);
+      read: (take, all) => {
+        for (const event of this.#events.splice(0, all ? Number.POSITIVE_INFINITY : SOME)) take(event);
         const wasLost = this.isLost;
         this.isLost = false;
         return wasLost;
@@ -68,7 +73,8 @@ class Stage {
   }
 
   ring(): void {
-    this.#ring();
+    do this.#ring();
+    while (this.#events.length > 0);
   }
 
   async looks(): Promise<string[]> {
@@ -102,14 +108,16 @@ test('what we change ourselves is passed over; what others change meanwhile is n
   assert.deepEqual(await stage.looks(), ['a']);
 });
 
-test('what we change ourselves is not counted', async t => {
+test('what we change ourselves is not counted, however much it is', async t => {
   const stage = new Stage(t);
   stage.keep(ref('a'));
-  stage.happen('a', 2_500, process.pid);
+  stage.happen('a', 20_000, process.pid);
   stage.watch.passOver('a');
+  stage.ring();
   await turnsEnd();
   assert.equal(stage.ears.length, 1);
   assert.equal(stage.watch.hears('a'), true);
+  assert.deepEqual(await stage.looks(), []);
 });
 
 test('one that is not wanted any more is forgotten, and one that is gone is not heard', async t => {
@@ -195,6 +203,7 @@ test('where nothing can be heard it says why, and nothing is thrown', t => {
     },
     mend: () => undefined,
     log: pino({ level: 'info' }, { write: line => log.push(JSON.parse(line).msg) }),
+    period: NEVER,
   });
   t.after(() => watch.close());
   watch.want([ref('a')]);
@@ -205,6 +214,26 @@ test('where nothing can be heard it says why, and nothing is thrown', t => {
   assert.deepEqual(log, [
     'changes by others are found when --look-interval is over, not at once: operation not permitted',
   ]);
+});
+
+test('all are looked at once in a period, and who is not heard every half minute', t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  const clock = { now: 0 };
+  t.mock.method(performance, 'now', () => clock.now);
+  const stage = new Stage(t, 300_000);
+  stage.gone.add('c');
+  stage.keep(ref('a'), ref('b'), ref('c'));
+  const looksWithin = (seconds: number): Record<string, number> => {
+    for (let n = 0; n < seconds; n++) {
+      clock.now += 1_000;
+      t.mock.timers.tick(1_000);
+    }
+    return Object.fromEntries(
+      ['a', 'b', 'c'].map(key => [key, stage.mended.filter(one => one === key).length]),
+    );
+  };
+  assert.deepEqual(looksWithin(310), { a: 1, b: 0, c: 10 });
+  assert.deepEqual(looksWithin(300), { a: 2, b: 1, c: 21 });
 });
 
 test('closed, it hears nothing and mends nothing', async t => {
