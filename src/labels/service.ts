@@ -110,7 +110,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     status: new LabelsStatus({
       overview: reconcile.overview,
       compare: desired => sandboxes.compare(desired),
-      heard: () => drift.heard,
+      drift,
       notices: desired => context.notices(desired),
       hostRouteChanges: routes => host.within(() => sandboxes.hostRouteChanges(routes)),
     }),

@@ -5,11 +5,15 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import type { HearingStatus } from '../../control/answers.js';
 import { Rationed } from '../controller/rationed.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { DueLooks } from './due-looks.js';
 import { type DriftEvent, type Ear, Hearing } from './hearing.js';
 import { SpreadLooks } from './spread-looks.js';
+
+/** Muted: not heard for a while, since it changes without end. */
+export type HearingState = 'heard' | 'muted' | 'unheard';
 
 interface DriftParts {
   /** @param ring called while there is something to read @throws when nothing can be heard on this machine */
@@ -57,25 +61,23 @@ export class DriftWatch {
       if (this.#wanted.has(key)) parts.mend(key);
     };
     const all = (): string[] => [...this.#wanted.keys()];
-    const unheard = (): string[] => all().filter(key => !this.hears(key));
+    const unheard = (): string[] => all().filter(key => this.stateOf(key) !== 'heard');
     this.#all = new SpreadLooks({ keys: all, look, period });
     if (period > UNHEARD_MS) this.#unheard = new SpreadLooks({ keys: unheard, look, period: UNHEARD_MS });
     this.#renew();
   }
 
-  /** Why nothing is heard; undefined where it is. */
-  get deafBecause(): string | undefined {
-    return this.#deafBecause;
-  }
-
   /** Whether changes in a namespace are heard. */
-  hears(key: string): boolean {
-    return this.#hearing?.hears(key) === true && !this.#muted.has(key);
+  stateOf(key: string): HearingState {
+    if (this.#muted.has(key)) return 'muted';
+    return this.#hearing?.hears(key) ? 'heard' : 'unheard';
   }
 
-  /** In how many namespaces changes are heard. */
-  get heard(): number {
-    return [...this.#wanted.keys()].filter(key => this.hears(key)).length;
+  /** In how many namespaces they are. */
+  get status(): HearingStatus {
+    const counts = { heard: 0, muted: 0, unheard: 0 };
+    for (const key of this.#wanted.keys()) counts[this.stateOf(key)]++;
+    return { ...counts, ...(this.#deafBecause !== undefined && { reason: this.#deafBecause }) };
   }
 
   /** Sets which may be heard; others are forgotten. */
@@ -221,7 +223,7 @@ export class DriftWatch {
     this.#hearing = undefined;
     const why = messageOf(err);
     if (why !== this.#deafBecause)
-      this.#parts.log.info(`changes by others are found when --look-interval is over, not at once: ${why}`);
+      this.#parts.log.info(`changes by others are not heard, but found every half minute: ${why}`);
     this.#deafBecause = why;
     this.#after(AGAIN_MS, this.#renew);
   }
