@@ -114,15 +114,15 @@ export class Reconciler {
   mend(key: string): void {
     const item = this.#queue.item(key);
     if (!item || item.isHeld || (!isApplied(item) && item.attempts === 0)) return;
-    if (this.#closing.isWaiting || (item.restsUntil ?? 0) > this.#now()) this.#queue.recheck(key);
-    else if (!this.#apply(item, true)) {
-      // It may be about to end. How often passes are made for it is not up to it.
+    const isPutOff = this.#closing.isWaiting || (item.restsUntil ?? 0) > this.#now();
+    if (isPutOff || !this.#apply(item, true)) {
       this.#queue.recheck(key);
-      this.#checkedAt = this.#now() + RECHECK_MS;
+      // It may be about to end. How often passes are made for it is not up to it.
+      if (!isPutOff) this.#checkedAt = this.#now() + RECHECK_MS;
+      this.#armRetry();
     }
     // What relies on its routes is planned anew.
     if (this.#routes.haveChangedFor(this.#routesAsked)) this.#loop.trigger();
-    this.#armRetry();
   }
 
   async #pass(): Promise<void> {
