@@ -3,6 +3,7 @@
 // more often who is not heard. Not here: which events these are (drift-events.ts), when one is looked at (due-looks.ts,
 // spread-looks.ts), what is mended (labels/controller/reconciler.ts).
 
+import { type BackoffLimits, backoffMs } from '../../base/backoff.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { HearingStatus } from '../../control/answers.js';
@@ -25,8 +26,9 @@ interface DriftParts {
   readonly period: number;
 }
 
-/** A namespace with more events within a second is not heard for so long, in milliseconds. */
-const [MAX_EVENTS, MUTED_MS] = [2_000, 30_000] as const;
+/** A namespace with more events within a second is not heard for a while: each time others have to be heard anew. */
+const MAX_EVENTS = 2_000;
+const MUTED: BackoffLimits = { firstMs: 30_000, longestMs: 600_000 };
 /** After events were lost all are looked at, so often at most; the same until it is tried again where nothing is heard. */
 const AGAIN_MS = 30_000;
 /** How often one is looked at that is not heard, where the period is longer, in milliseconds. */
@@ -46,6 +48,8 @@ export class DriftWatch {
   #wanted: ReadonlyMap<string, NetnsRef> = new Map();
   /** Until when some are not heard, by their keys. */
   readonly #muted = new Map<string, number>();
+  /** How often in a row, and when it was over the last time. */
+  readonly #mutes = new Map<string, { readonly times: number; readonly until: number }>();
   /** The namespace whose changes are ours for now. */
   #own: string | undefined;
   #lostAt = Number.NEGATIVE_INFINITY;
@@ -84,7 +88,8 @@ export class DriftWatch {
   want(netns: readonly NetnsRef[]): void {
     this.#wanted = new Map(netns.map(ref => [ref.key, ref]));
     this.#looks.retainOnly(this.#wanted);
-    for (const key of this.#muted.keys()) if (!this.#wanted.has(key)) this.#muted.delete(key);
+    for (const known of [this.#muted, this.#mutes])
+      for (const key of known.keys()) if (!this.#wanted.has(key)) known.delete(key);
     this.#hearing?.retainOnly(this.#wanted);
   }
 
@@ -180,10 +185,15 @@ export class DriftWatch {
   /** @param key undefined: one that is not wanted any more, and still known */
   #mute(key: string | undefined): void {
     if (key !== undefined) {
-      this.#muted.set(key, performance.now() + MUTED_MS);
+      const now = performance.now();
+      const last = this.#mutes.get(key);
+      const times = last && now < last.until + MUTED.firstMs ? last.times + 1 : 1;
+      const wait = backoffMs(times, MUTED);
+      this.#muted.set(key, now + wait);
+      this.#mutes.set(key, { times, until: now + wait });
       // While it goes on each look takes long.
       this.#looks.drop(key);
-      this.#after(MUTED_MS, this.#unmute);
+      this.#after(MUTED.firstMs, this.#unmute);
       this.#parts.log.debug(
         { netns: key },
         `more than ${MAX_EVENTS} changes within a second: not heard for now`,

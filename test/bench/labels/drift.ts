@@ -2,9 +2,9 @@
 // thousands cost while nothing happens. Namespaces are real, Docker is a stub (standins.ts).
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
-import { text as textOf } from 'node:stream/consumers';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { daemon, eventually } from '../../support/lab.js';
 import { memoryOf } from '../memory.js';
 import { figure, median, progress, quantile, table } from '../stats.js';
@@ -81,7 +81,9 @@ export async function measureDrift(network: string): Promise<void> {
     ['beside one that is nothing to the daemon, and changes without end', stranger],
     ['beside a labelled one that changes without end', hostile],
   ] as const) {
-    const flood = spawn(FLOODER, [target.sandboxKey, String(FLOOD)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const flood = spawn(FLOODER, [target.sandboxKey, String(FLOOD)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const rate = textOf(flood.stdout);
     await sleep(2_000);
     const before = cpuOf(daemon.pid());
@@ -160,7 +162,9 @@ export async function measureThousands(network: string): Promise<void> {
       ['one starts, ms until the pass has ended: median', figure(median(starts))],
     ],
   );
-  console.log(`RESULT five-first ${first / 1_000}\nRESULT five-share ${share * 100}\nRESULT five-stall ${longest}`);
+  console.log(
+    `RESULT five-first ${first / 1_000}\nRESULT five-share ${share * 100}\nRESULT five-stall ${longest}`,
+  );
   console.log(`RESULT five-memory ${resident}`);
   await daemon.stop();
   stop();

@@ -1,12 +1,12 @@
 // How long a namespace lacks something of ours, seen from outside: by another process than the daemon, which asks the kernel all
 // the time.
 import { RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../../src/base/ownership.js';
+import { readStamp } from '../../../src/labels/diff/stamp.js';
 import { openConnection } from '../../../src/netlink/connection.js';
 import { Netns, NetnsSwitch } from '../../../src/netlink/netns.js';
 import { RtNetlink } from '../../../src/netlink/route/client.js';
 import { readRules } from '../../../src/netlink/route/policy-rule.js';
 import { decodeRuleComment, getRulesRequest, NETLINK_NETFILTER } from '../../../src/nft/messages.js';
-import { readStamp } from '../../../src/labels/diff/stamp.js';
 
 const LIMIT_MS = 60_000;
 const QUESTION = getRulesRequest(TABLE.family, TABLE.name, STAMP_CHAIN);
@@ -17,7 +17,11 @@ const entry = await NetnsSwitch.open();
  * Milliseconds from when something of ours was missing until nothing was any more.
  * @param breathe waits between two looks @param deed takes something away, some time after it is called
  */
-export async function mended(path: string, deed: () => void, breathe: () => Promise<unknown>): Promise<number> {
+export async function mended(
+  path: string,
+  deed: () => void,
+  breathe: () => Promise<unknown>,
+): Promise<number> {
   const netns = new Netns(path);
   const { nf, rt } = entry.within(netns, () => ({
     nf: openConnection(NETLINK_NETFILTER),

@@ -240,6 +240,36 @@ test('all are looked at once in a period, and who is not heard every half minute
   assert.deepEqual(looksWithin(300), { a: 2, b: 1, c: 21 });
 });
 
+test('one that goes on whenever it is heard again is not heard for longer each time', t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  const clock = { now: 0 };
+  t.mock.method(performance, 'now', () => clock.now);
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  const wait = (seconds: number): void => {
+    clock.now += seconds * 1_000;
+    t.mock.timers.tick(seconds * 1_000);
+  };
+  const mutedFor = (): number => {
+    stage.happen('a', 2_500);
+    stage.ring();
+    wait(1);
+    assert.equal(stage.watch.stateOf('a'), 'muted');
+    for (let seconds = 1; seconds < 2_000; seconds++) {
+      if (stage.hears('a')) return seconds;
+      wait(1);
+    }
+    return 2_000;
+  };
+  const rounded = (seconds: number): number => Math.round(seconds / 10) * 10;
+  assert.deepEqual(
+    Array.from({ length: 7 }, () => rounded(mutedFor())),
+    [30, 60, 120, 240, 480, 600, 600],
+  );
+  wait(60);
+  assert.equal(rounded(mutedFor()), 30, 'and it begins anew after a rest');
+});
+
 test('closed, it hears nothing and mends nothing', async t => {
   const stage = new Stage(t);
   stage.keep(ref('a'));
