@@ -27,5 +27,5 @@ test('others have their turn while many are mapped that wait for nothing', async
     for (const end = performance.now() + 1; performance.now() < end; );
   });
   clearImmediate(timer);
-  assert.ok(turns >= 4, `${turns} turns in 100 ms`);
+  assert.ok(turns >= 2, `${turns} turns in 100 ms`);
 });
