@@ -40,6 +40,7 @@ export class LabelHalf {
         since: this.#since.toISOString(),
       },
     containers: () => this.#running?.status.containers() ?? [],
+    hearing: () => this.#running?.status.hearing(),
     rules: async name => this.#running?.status.rules(name),
     survey: async () => this.#running?.status.survey(),
     inspect: async name => this.#running?.status.inspect(name),

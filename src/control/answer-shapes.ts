@@ -35,12 +35,18 @@ const labelled = object({
 const half = object({
   ...{ state: oneOf('working', 'failing', 'off'), reason: optionalText, since: optionalText },
 });
+const hearing = object({ heard: number, muted: number, unheard: number, reason: optionalText });
 const STATUS = object({
   ...{ version: text, started: text, healthy: flag, driver: half, labels: half },
-  ...{ networks: listOf(network), containers: listOf(labelled) },
+  ...{ networks: listOf(network), containers: listOf(labelled), hearing: optional(hearing) },
 });
 const comparison = object({ what: text, desired: optionalText, observed: optionalText, isSame: flag });
-const part = object({ title: text, problem: optionalText, comparisons: listOf(comparison) });
+const part = object({
+  title: text,
+  problem: optionalText,
+  note: optionalText,
+  comparisons: listOf(comparison),
+});
 const INSPECTION = object({
   ...{ kind: oneOf('container', 'network'), name: text, id: text },
   ...{ parts: listOf(part), notInForce: problems },
@@ -52,7 +58,7 @@ const told = object({
 });
 const SURVEY = object({
   ...{ told: listOf(told), firewalls: listOf(object({ container: text, message: text })) },
-  hasHostRoutes: flag,
+  ...{ hasHostRoutes: flag, deafBecause: optionalText },
 });
 
 const step = object({

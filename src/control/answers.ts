@@ -122,12 +122,25 @@ export interface Health {
   readonly labels: HalfHealth;
 }
 
+/** In how many namespaces with labels changes by others are heard, and in how many they are not: those are read every half minute. */
+export interface HearingStatus {
+  readonly heard: number;
+  /** Not heard for a while, since they change without end. */
+  readonly muted: number;
+  /** Others that cannot be heard. */
+  readonly unheard: number;
+  /** Why none can be heard. */
+  readonly reason?: string;
+}
+
 export interface Status extends Health {
   readonly version: string;
   /** ISO 8601. */
   readonly started: string;
   readonly networks: readonly NetworkStatus[];
   readonly containers: readonly LabelledStatus[];
+  /** Absent: labels are not kept. */
+  readonly hearing?: HearingStatus;
 }
 
 /** What is to be there beside what is, one thing. */
@@ -147,6 +160,8 @@ export interface ComparedPart {
   readonly title: string;
   /** Absent: all is as it is to be, or `comparisons` say what is not. */
   readonly problem?: string;
+  /** What else there is to know, in a sentence. */
+  readonly note?: string;
   readonly comparisons: readonly Comparison[];
 }
 
@@ -181,6 +196,8 @@ export interface LabelSurvey {
   readonly firewalls: readonly { readonly container: string; readonly message: string }[];
   /** Whether labels ask for routes of the host. */
   readonly hasHostRoutes: boolean;
+  /** Why changes by others are not heard; absent: they are. */
+  readonly deafBecause?: string;
 }
 
 /** One thing that a packet meets on its way. */

@@ -103,12 +103,14 @@ function listenerOf(router: express.Router): RequestListener {
 
 async function statusOf(daemon: Daemon): Promise<Status> {
   const { version, started, driver, labels } = daemon;
+  const hearing = labels?.hearing();
   return {
     version,
     started: started.toISOString(),
     ...healthOf(daemon),
     networks: (await driver?.networks()) ?? [],
     containers: labels?.containers() ?? [],
+    ...(hearing && { hearing }),
   };
 }
 

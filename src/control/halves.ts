@@ -3,6 +3,7 @@
 
 import type {
   HalfHealth,
+  HearingStatus,
   Inspection,
   LabelledStatus,
   LabelSurvey,
@@ -29,6 +30,8 @@ export interface DriverHalf extends Half {
 
 export interface LabelsHalf extends Half {
   containers(): readonly LabelledStatus[];
+  /** Undefined while labels are not kept. */
+  hearing(): HearingStatus | undefined;
   /** @param name of a container, its id or the beginning of it */
   rules(name: string): Promise<Rules | undefined>;
   /** Undefined while not all that they depend on is known. */

@@ -89,6 +89,12 @@ export const METRICS = [
     help: 'Network namespaces with labels in which changes by others are heard.',
     labels: [],
   },
+  {
+    name: 'dwgd_unheard_namespaces',
+    type: 'gauge',
+    help: 'Those in which they are not, and that are read every half minute: muted (they change without end), other.',
+    labels: ['why'],
+  },
   { name: 'dwgd_passes_total', type: 'counter', help: 'Passes over all labels.', labels: ['result'] },
   {
     name: 'dwgd_pass_seconds_total',

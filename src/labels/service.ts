@@ -52,6 +52,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     open: ring => context.ear(ring),
     mend: key => reconcile.mend(key),
     log,
+    period: resyncInterval,
   });
   const { containers, world, planner } = observe({
     api,
@@ -109,7 +110,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     status: new LabelsStatus({
       overview: reconcile.overview,
       compare: desired => sandboxes.compare(desired),
-      heard: () => drift.heard,
+      drift,
       notices: desired => context.notices(desired),
       hostRouteChanges: routes => host.within(() => sandboxes.hostRouteChanges(routes)),
     }),

@@ -7,6 +7,7 @@ import { plain } from '../base/plain-text.js';
 import type {
   ComparedPart,
   HalfHealth,
+  HearingStatus,
   LabelledState,
   LabelledStatus,
   LabelSurvey,
@@ -18,6 +19,7 @@ import type { Overview } from './controller/overview.js';
 import { compareHostRoutes, compareState } from './diff/compare.js';
 import type { Change, DesiredRoute, SandboxDesired } from './diff/state.js';
 import type { ContainerView } from './discovery/container.js';
+import type { DriftWatch, HearingState } from './drift/drift-watch.js';
 import { hostRoutesBy, labelLinksOf, labelledIn } from './label-links.js';
 import type { ComparedSandbox } from './namespace/outcome.js';
 import type { Diagnostic } from './spec/intent.js';
@@ -25,8 +27,8 @@ import type { Diagnostic } from './spec/intent.js';
 export interface LabelsStatusParts {
   readonly overview: Overview;
   readonly compare: (desired: SandboxDesired) => ComparedSandbox | undefined;
-  /** In how many namespaces changes by others are heard. */
-  readonly heard: () => number;
+  /** In which namespaces changes by others are heard. */
+  readonly drift: Pick<DriftWatch, 'status' | 'stateOf'>;
   /** What firewalls of a namespace's own do to what is to be forwarded there. */
   readonly notices: (desired: SandboxDesired) => readonly string[];
   /** The changes that would be made to the host's routes. */
@@ -37,6 +39,11 @@ export interface LabelsStatusParts {
 const MIN_ID = 4;
 /** Series of one metric: labels have names of whoever starts containers. */
 const MAX_SERIES = 256;
+const NOTES: Readonly<Record<HearingState, string>> = {
+  heard: 'changes by others are heard',
+  muted: 'it changes without end, so it is not heard for now, and read every half minute',
+  unheard: 'changes by others are not heard here: it is read every half minute',
+};
 const STATES: readonly LabelledState[] = ['applied', 'pending', 'failing', 'frozen', 'stopped'];
 
 export class LabelsStatus implements LabelsHalf {
@@ -56,6 +63,10 @@ export class LabelsStatus implements LabelsHalf {
     const { overview } = this.#parts;
     const links = labelLinksOf(overview.led);
     return overview.containers().map(one => ({ ...one, ...links.get(one.id) }));
+  }
+
+  hearing(): HearingStatus {
+    return this.#parts.drift.status;
   }
 
   async rules(name: string): Promise<Rules | undefined> {
@@ -85,7 +96,11 @@ export class LabelsStatus implements LabelsHalf {
       ...(risk && { risk }),
     });
     const told = diagnostics.filter(({ once }) => once === undefined).map(named);
-    return { told, firewalls, hasHostRoutes: hostRoutes.length > 0 };
+    const { reason } = this.hearing();
+    return {
+      ...{ told, firewalls, hasHostRoutes: hostRoutes.length > 0 },
+      ...(reason !== undefined && { deafBecause: reason }),
+    };
   }
 
   #find(name: string): ContainerView | undefined {
@@ -119,6 +134,7 @@ export class LabelsStatus implements LabelsHalf {
       return {
         title,
         ...(warnings.length > 0 && { problem: warnings.join('; ') }),
+        note: NOTES[this.#parts.drift.stateOf(desired.netns.key)],
         comparisons: compareState(found.desired, found.observed, found.changes),
       };
     } catch (err) {
@@ -145,6 +161,7 @@ export class LabelsStatus implements LabelsHalf {
   async metrics(): Promise<readonly Sample[]> {
     const containers = this.#parts.overview.containers();
     const { passes, applied, ms } = this.#parts.overview.counts;
+    const { heard, muted, unheard } = this.hearing();
     const running = containers.filter(({ state }) => state !== 'stopped');
     const sum = (of: (status: LabelledStatus) => number): number =>
       running.reduce((total, status) => total + of(status), 0);
@@ -175,7 +192,9 @@ export class LabelsStatus implements LabelsHalf {
         }),
       ),
       { name: 'dwgd_closed_containers', value: running.filter(({ isClosed }) => isClosed).length },
-      { name: 'dwgd_heard_namespaces', value: this.#parts.heard() },
+      { name: 'dwgd_heard_namespaces', value: heard },
+      { name: 'dwgd_unheard_namespaces', labels: ['muted'], value: muted },
+      { name: 'dwgd_unheard_namespaces', labels: ['other'], value: unheard },
       ...results('dwgd_passes_total', passes),
       { name: 'dwgd_pass_seconds_total', value: ms / 1000 },
       ...results('dwgd_apply_total', applied),

@@ -40,8 +40,8 @@ const NETLINK_ADD_MEMBERSHIP = 1;
 const EVENT_BUFFER_BYTES = 8 * 1024 * 1024;
 /** So many are read at a time, so much of each: its header, and a little of the rest. */
 const [BATCH, BYTES_EACH] = [128, 40] as const;
-/** Batches that are read from a socket until others have their turn. */
-const MAX_BATCHES = 4;
+/** Batches that are read from a socket until others have their turn, and where all is to be read: more than the buffer holds. */
+const [SOME_BATCHES, ALL_BATCHES] = [4, 256] as const;
 /** Above those that netlink gives by itself, the ids of processes. */
 const [FIRST_PORT, END_OF_PORTS] = [0x4000_0000, 0x8000_0000] as const;
 
@@ -117,11 +117,12 @@ export class NamespaceEvents {
   }
 
   /**
-   * Reads what has come, some of it where it is much.
+   * Reads what has come.
+   * @param all not only some of it where it is much
    * @returns whether events were lost before; those from now on are heard
    * @throws OpError
    */
-  read(take: (event: NamespaceEvent) => void): boolean {
+  read(take: (event: NamespaceEvent) => void, all = false): boolean {
     let isLost = false;
     const taken = ({ data, control }: Received): void => {
       const event = readable(() => decodeEvent(data, control));
@@ -129,7 +130,7 @@ export class NamespaceEvents {
       else isLost = true;
     };
     for (const fd of this.#isClosed ? [] : this.#sockets) {
-      for (let n = 0; n < MAX_BATCHES && !this.#isClosed; n++) {
+      for (let n = 0; n < (all ? ALL_BATCHES : SOME_BATCHES) && !this.#isClosed; n++) {
         const got = this.#batch.receive(fd, taken);
         if (got === 'overrun') this.#overrun.add(fd);
         else if (got < this.#batch.count) {

@@ -37,6 +37,7 @@ async function keep(t: TestContext, namespaces: readonly Namespace[]) {
     open: ring => openEar(namespaces[0]!.entry, ring),
     mend: key => reconcile.mend(key),
     log,
+    period: 1e9,
   });
   const reconcile: Reconciler = new Reconciler({
     list: async () => sandboxesWanted.map(viewOf),
@@ -67,7 +68,7 @@ async function keep(t: TestContext, namespaces: readonly Namespace[]) {
     namespaces.length,
     `what it does itself is nothing to look at: ${lines.join('')}`,
   );
-  assert.equal(watch.deafBecause, undefined);
+  assert.equal(watch.status.reason, undefined);
   return {
     looks,
     watch,
@@ -115,8 +116,8 @@ kernelTest(
     const { looks, watch } = await keep(t, [inside, other]);
     const changes = Array.from({ length: 2500 }, () => 'rule add priority 77 table 9\nrule del priority 77');
     execFileSync('ip', ['-n', inside.name, '-batch', '-'], { input: changes.join('\n') });
-    await eventually(() => !watch.hears(inside.netns.key));
-    assert.ok(watch.hears(other.netns.key));
+    await eventually(() => watch.stateOf(inside.netns.key) === 'muted');
+    assert.ok(watch.stateOf(other.netns.key) === 'heard');
     await sleep(200);
     looks.length = 0;
     inside.ip('rule', 'del', 'protocol', '229');
@@ -125,7 +126,7 @@ kernelTest(
     assert.deepEqual(looks, [other.netns.key]);
     await eventually(() => inside.ip('rule').match(/proto 229/g)?.length === 5, { within: 50 });
     // Where events were lost it has been looked at before.
-    await eventually(() => watch.hears(inside.netns.key), { within: 50 });
+    await eventually(() => watch.stateOf(inside.netns.key) === 'heard', { within: 50 });
   },
   'nft',
 );

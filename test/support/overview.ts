@@ -45,5 +45,9 @@ export function partsOf(
   overview: LabelsStatusParts['overview'],
   compare: LabelsStatusParts['compare'] = () => undefined,
 ): LabelsStatusParts {
-  return { overview, compare, heard: () => 0, notices: () => [], hostRouteChanges: () => [] };
+  const drift: LabelsStatusParts['drift'] = {
+    status: { heard: 1, muted: 0, unheard: 0 },
+    stateOf: () => 'heard',
+  };
+  return { overview, compare, drift, notices: () => [], hostRouteChanges: () => [] };
 }

@@ -48,7 +48,7 @@ export function inspectionLines(found: Inspection, colours: boolean, now: number
   ];
 }
 
-function partLines({ title, problem, comparisons }: ComparedPart, colours: boolean): string[] {
+function partLines({ title, problem, note, comparisons }: ComparedPart, colours: boolean): string[] {
   const rows = comparisons.map(({ what, desired = '', observed = '', isSame }): Cell[] => [
     [isSame ? ' ' : '!', isSame ? undefined : 'bad'],
     what,
@@ -58,6 +58,7 @@ function partLines({ title, problem, comparisons }: ComparedPart, colours: boole
   return [
     blankUnseen(title),
     ...(problem === undefined ? [] : [toned(blankUnseen(problem), 'bad', colours)]),
+    ...(note === undefined ? [] : [toned(blankUnseen(note), 'faint', colours)]),
     ...(rows.length > 0 ? table([' ', 'WHAT', 'DESIRED', 'OBSERVED'], rows, colours) : []),
   ];
 }

@@ -4,7 +4,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blankUnseen } from '../../base/text.js';
 import { checkStatus } from '../../control/answer-shapes.js';
-import type { HalfHealth, LabelledStatus, NetworkStatus, Status } from '../../control/answers.js';
+import type {
+  HalfHealth,
+  HearingStatus,
+  LabelledStatus,
+  NetworkStatus,
+  Status,
+} from '../../control/answers.js';
 import { hasColours } from '../output/colours.js';
 import { ago, type Cell, duration, formatBytes, type Tone, table, toned } from '../output/text-table.js';
 import { askDaemon } from './control-client.js';
@@ -37,11 +43,14 @@ export async function printStatus({ watch, json, socket }: StatusFlags): Promise
 
 /** @param now milliseconds since 1970 */
 export function statusLines(status: Status, colours: boolean, now: number): string[] {
-  const { version, started, driver, labels, networks, containers } = status;
+  const { version, started, driver, labels, networks, containers, hearing } = status;
   const up = duration(now - Date.parse(started));
   const halves = [half('driver', driver, colours, now), half('labels', labels, colours, now)];
   const sections = [
-    [`dwgd ${blankUnseen(version)}, up ${up}: ${halves.join(', ')}`],
+    [
+      `dwgd ${blankUnseen(version)}, up ${up}: ${halves.join(', ')}`,
+      ...(hearing ? [hearingLine(hearing)] : []),
+    ],
     networks.length > 0 ? networkLines(networks, colours) : [],
     networks.some(({ endpoints }) => endpoints.length > 0) ? endpointLines(networks, colours, now) : [],
     containers.length > 0 ? containerLines(containers, colours) : [],
@@ -49,6 +58,18 @@ export function statusLines(status: Status, colours: boolean, now: number): stri
     problemLines('WARNING', containers, ({ warnings }) => warnings, colours, now),
   ];
   return sections.filter(lines => lines.length > 0).flatMap((lines, n) => (n === 0 ? lines : ['', ...lines]));
+}
+
+function hearingLine({ heard, muted, unheard, reason }: HearingStatus): string {
+  const namespaces = (count: number): string => `${count} namespace${count === 1 ? '' : 's'}`;
+  if (reason !== undefined)
+    return `changes by others are not heard, ${namespaces(unheard)} read every half minute: ${blankUnseen(reason)}`;
+  const others = [
+    ...(muted > 0 ? [`${muted} that change without end`] : []),
+    ...(unheard > 0 ? [`${unheard} that cannot be heard`] : []),
+  ];
+  const rest = others.length > 0 ? `; read every half minute: ${others.join(', ')}` : '';
+  return `changes by others are heard in ${namespaces(heard)}${rest}`;
 }
 
 function half(name: string, { state, reason, since }: HalfHealth, colours: boolean, now: number): string {

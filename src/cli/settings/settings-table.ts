@@ -148,10 +148,10 @@ const TABLE: Table = {
   },
   'look-interval': {
     flags: '--look-interval <seconds>',
-    meaning: 'how often every namespace is read again, even without a Docker event',
+    meaning: 'how often every namespace is read again, even if nothing was heard of it',
     kind: 'number',
     read: readSeconds,
-    default: 30,
+    default: 300,
     reloads: true,
   },
   metrics: {

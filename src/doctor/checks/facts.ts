@@ -96,6 +96,8 @@ export interface LabelFacts {
   readonly firewalls: readonly { readonly container: string; readonly message: string }[];
   /** Whether labels ask for routes of the host. */
   readonly hasHostRoutes: boolean;
+  /** Why the daemon does not hear what others change. */
+  readonly deafBecause?: string;
   /** Why nothing is known. */
   readonly unread?: string;
 }

@@ -1,10 +1,12 @@
 // What labels leave open, or ask for in vain, as the daemon itself tells it. Pure. Not here: finding it
 // (labels/planner/warnings.ts, labels/diff/foreign-firewall.ts).
 
+import { plain } from '../../base/plain-text.js';
 import type { Risk } from '../../labels/spec/intent.js';
 import type { Facts, LabelTold } from './facts.js';
 import { type Check, splitSentence, type Told } from './finding.js';
 
+const REASON_MAX = 400;
 const CORRECT_IT = 'correct the label, and make the container again';
 
 const HEADINGS: Readonly<Record<Risk, string>> = {
@@ -27,6 +29,19 @@ export const LEAK_CHECKS: readonly Check[] = [
     heading: "A gateway's own firewall drops what it is to forward",
     find: ({ labels }) =>
       labels.firewalls.map(({ container, message }) => splitSentence(container, message, CORRECT_IT)),
+  },
+  {
+    heading: 'Changes by others are not heard',
+    find: ({ labels: { deafBecause } }) =>
+      deafBecause === undefined
+        ? []
+        : [
+            {
+              what: `what others change in containers with labels is mended after half a minute, not at once: ${plain(deafBecause, REASON_MAX)}`,
+              remedy:
+                'give dwgd CAP_NET_BROADCAST, as its unit and its image have it, and Linux 4.2 or later; then restart it (systemctl restart dwgd)',
+            },
+          ],
   },
   { heading: 'A label is not in force', find: ofRisk(undefined) },
   {

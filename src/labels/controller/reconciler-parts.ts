@@ -23,7 +23,7 @@ export interface ReconcilerParts {
   /** Is told the keys of all namespaces that hold something of ours, or may: all others can be forgotten. */
   readonly retainOnly?: (keys: ReadonlySet<string>) => void;
   readonly log: Log;
-  /** How often the state of every namespace is read even if nothing has changed, in milliseconds. */
+  /** The longest time until all is listed anew, and the host read, even if no event has come, in milliseconds. */
   readonly resyncInterval: number;
   /** A clock, in milliseconds; absent: the machine's monotonic one. */
   readonly now?: () => number;

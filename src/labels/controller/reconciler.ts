@@ -1,6 +1,5 @@
-// The reconcile loop: lists all containers, plans, and applies what is not in force yet. One pass at a time, triggered by
-// events, by the resync interval and by failures. Not here: listing (labels/discovery/containers.ts), the plan
-// (labels/planner/plan.ts), what is due (work-queue.ts), a single namespace (labels/namespace/sandbox.ts).
+// The reconcile loop: lists all containers, plans, and applies what is not in force yet. One pass at a time, triggered by events,
+// the clock and failures. Not here: the clock (resync-clock.ts), what is due (work-queue.ts), a namespace (labels/namespace/sandbox.ts).
 
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
@@ -15,6 +14,7 @@ import { Overview } from './overview.js';
 import { Rationed } from './rationed.js';
 import type { PlanOf, ReconcilerParts } from './reconciler-parts.js';
 import { failureOf, Reporter } from './reporter.js';
+import { ResyncClock } from './resync-clock.js';
 import { RoutesInForce } from './routes-in-force.js';
 import { isApplied, type ScheduleOptions, type WorkItem, WorkQueue } from './work-queue.js';
 
@@ -45,7 +45,7 @@ export class Reconciler {
   /** Whether the next pass was triggered, and not only due by a retry. */
   #isTriggered = false;
   #fullResync = true;
-  #clock: NodeJS.Timeout | undefined;
+  #clock: ResyncClock | undefined;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -54,17 +54,18 @@ export class Reconciler {
 
   /** Starts the resync timer. The first pass has to be triggered. */
   start(): void {
-    this.#clock = setInterval(() => {
+    const resync = (): void => {
       this.#fullResync = true;
       this.trigger();
-    }, this.#parts.resyncInterval);
+    };
+    this.#clock = new ResyncClock(resync, this.#parts.resyncInterval, () => this.#now());
   }
 
   /** Stops; what is in force stays in force. */
   close(): void {
     this.#loop.close();
     this.#closing.close();
-    clearInterval(this.#clock);
+    this.#clock?.close();
     clearTimeout(this.#retryTimer);
   }
 
@@ -103,9 +104,9 @@ export class Reconciler {
     }
   }
 
-  /** Requests a pass in which a namespace is read. */
-  recheck(key: string): void {
-    this.#queue.recheck(key);
+  /** Requests a pass in which namespaces are read. */
+  recheck(...keys: readonly string[]): void {
+    this.#queue.recheck(...keys);
     this.trigger();
   }
 
@@ -113,15 +114,15 @@ export class Reconciler {
   mend(key: string): void {
     const item = this.#queue.item(key);
     if (!item || item.isHeld || (!isApplied(item) && item.attempts === 0)) return;
-    if (this.#closing.isWaiting || (item.restsUntil ?? 0) > this.#now()) this.#queue.recheck(key);
-    else if (!this.#apply(item, true)) {
-      // It may be about to end. How often passes are made for it is not up to it.
+    const isPutOff = this.#closing.isWaiting || (item.restsUntil ?? 0) > this.#now();
+    if (isPutOff || !this.#apply(item, true)) {
       this.#queue.recheck(key);
-      this.#checkedAt = this.#now() + RECHECK_MS;
+      // It may be about to end. How often passes are made for it is not up to it.
+      if (!isPutOff) this.#checkedAt = this.#now() + RECHECK_MS;
+      this.#armRetry();
     }
     // What relies on its routes is planned anew.
     if (this.#routes.haveChangedFor(this.#routesAsked)) this.#loop.trigger();
-    this.#armRetry();
   }
 
   async #pass(): Promise<void> {
@@ -144,8 +145,7 @@ export class Reconciler {
   /** Lists, plans and applies. */
   async #reconcileAll(): Promise<void> {
     const [fullResync, triggered] = [this.#fullResync, this.#isTriggered];
-    this.#fullResync = false;
-    this.#isTriggered = false;
+    [this.#fullResync, this.#isTriggered] = [false, false];
     const began = performance.now();
     let listed: number;
     let due: readonly WorkItem[];
@@ -166,6 +166,7 @@ export class Reconciler {
       throw err;
     }
     const planned = performance.now();
+    if (fullResync) this.#clock?.took(planned - began, this.#now());
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
     let yielded = planned;
     const closures = this.#closures;
@@ -212,8 +213,7 @@ export class Reconciler {
     const began = this.#now();
     let outcome: ApplyResult | undefined;
     try {
-      const { reconcile, reconcileHost } = this.#parts;
-      const { desired } = item;
+      const [{ reconcile, reconcileHost }, { desired }] = [this.#parts, item];
       if ('netns' in desired) outcome = reconcile(desired);
       else outcome = reconcileHost(desired.hostRoutes, desired.prune);
     } catch (err) {
@@ -241,8 +241,8 @@ export class Reconciler {
     clearTimeout(this.#retryTimer);
     if (this.#loop.isClosed) return;
     const now = this.#now();
-    const dueTimes = [this.#queue.nextRetry(now) ?? 0, this.#listAttempts.retryAt, this.#checkedAt];
-    const times = dueTimes.filter(at => at > now);
+    const known = [this.#queue.nextRetry(now) ?? 0, this.#listAttempts.retryAt, this.#checkedAt];
+    const times = known.filter(at => at > now);
     if (times.length === 0) return;
     const wait = Math.max(1, Math.ceil(Math.min(...times) - now));
     this.#retryTimer = setTimeout(() => this.#loop.trigger(), wait);

@@ -24,13 +24,15 @@ export class RoutesInForce {
   /** By the keys of their namespaces. */
   readonly #routes = new Map<string, string>();
   readonly #losses = new Map<string, Loss>();
-  /** As it was when the last plan was made. */
+  /** As it was when the last plan was made, and whether that may be another now. */
   #planned: ReadonlySet<string> = new Set();
+  #mayDiffer = false;
   #isFirst = true;
 
   /** Those that a plan is made with. */
   inForce(): ReadonlySet<string> {
     this.#planned = new Set(this.#routes.values());
+    this.#mayDiffer = false;
     return this.#planned;
   }
 
@@ -42,8 +44,14 @@ export class RoutesInForce {
     const { key } = desired.netns;
     const holds = outcome && outcome.failures.length === 0 && !outcome.warnings && !desired.isFrozen;
     if (!holds || desired.routes.length === 0) {
-      if (this.#routes.delete(key) && outcome && desired.routes.length > 0) this.#lost(key, now);
-    } else if (now >= (this.#losses.get(key)?.until ?? now)) this.#routes.set(key, namespaceRoutes(desired));
+      if (!this.#routes.delete(key)) return;
+      this.#mayDiffer = true;
+      if (outcome && desired.routes.length > 0) this.#lost(key, now);
+    } else if (now >= (this.#losses.get(key)?.until ?? now)) {
+      const routes = namespaceRoutes(desired);
+      this.#mayDiffer ||= this.#routes.get(key) !== routes;
+      this.#routes.set(key, routes);
+    }
   }
 
   /** The first loss costs nothing: a container may start again, or be mended. One long ago is none. */
@@ -68,20 +76,21 @@ export class RoutesInForce {
     for (const desired of sandboxes)
       if (routesAsked.has(namespaceRoutes(desired)) && holds(desired, holdsRoutes))
         this.#routes.set(desired.netns.key, namespaceRoutes(desired));
+    this.#mayDiffer = true;
     return this.#routes.size > 0;
   }
 
   /** Whether one of them is in force now and was not when the last plan was made, or the other way round. */
   haveChangedFor(asked: ReadonlySet<string> = new Set()): boolean {
-    if (asked.size === 0) return false;
+    if (asked.size === 0 || !this.#mayDiffer) return false;
     const now = new Set(this.#routes.values());
     return [...asked].some(routes => now.has(routes) !== this.#planned.has(routes));
   }
 
   /** Forgets all other namespaces. */
   retainOnly(keys: ReadonlySet<string>): void {
-    for (const known of [this.#routes, this.#losses])
-      for (const key of known.keys()) if (!keys.has(key)) known.delete(key);
+    for (const key of this.#losses.keys()) if (!keys.has(key)) this.#losses.delete(key);
+    for (const key of this.#routes.keys()) if (!keys.has(key)) this.#mayDiffer = this.#routes.delete(key);
   }
 }
 

@@ -42,7 +42,7 @@ interface Target extends Applied {
 /** A namespace that holds something of ours, or may. */
 export interface WorkItem extends Target, Attempts {
   readonly applied?: Applied | undefined;
-  /** Whether it has not been read since the last full resync began. */
+  /** Whether it is to be read though its desired state is in force as far as is known. */
   readonly needsResync: boolean;
   /** Whether it is not known which labels count there: nothing is done. */
   readonly isHeld?: boolean;
@@ -58,7 +58,7 @@ const [SLOW_MS, REST_FACTOR, MAX_REST_MS] = [50, 20, 30_000] as const;
 
 /** Why a pass runs. */
 export interface ScheduleOptions {
-  /** Whether the state of all namespaces is read. */
+  /** Whether the host's routes are read. */
   readonly fullResync: boolean;
   /** Whether it was triggered, and not only due by a retry: then all that failed is retried. */
   readonly triggered: boolean;
@@ -121,7 +121,7 @@ export class WorkQueue {
       live.add(HOST);
     }
     for (const key of this.#items.keys()) if (!live.has(key)) this.#items.delete(key);
-    if (fullResync) for (const key of this.#items.keys()) this.recheck(key);
+    if (fullResync) this.recheck(HOST);
     const changed = due.filter(item => !isApplied(item));
     const isRested = ({ restsUntil = 0 }: WorkItem): boolean => restsUntil <= now;
     const fresh = changed.filter(({ attempts }) => attempts === 0);
@@ -141,10 +141,12 @@ export class WorkQueue {
     return this.#items.get(key);
   }
 
-  /** Has a namespace read in the next pass, or all. */
+  /** Has namespaces read in the next pass. */
   recheck(...keys: readonly string[]): void {
-    for (const [key, item] of this.#items)
-      if (keys.length === 0 || keys.includes(key)) this.#items.set(key, { ...item, needsResync: true });
+    for (const key of keys) {
+      const item = this.#items.get(key);
+      if (item) this.#items.set(key, { ...item, needsResync: true });
+    }
   }
 
   /** Records that a namespace has its desired state. */

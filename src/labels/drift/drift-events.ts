@@ -93,12 +93,12 @@ export function openEar(netns: Pick<NetnsSwitch, 'withinNew'>, ring: () => void)
   return {
     hear: ref => withNetns(ref, found => events.hear(found)),
     numberOf: ref => withNetns(ref, found => events.numberOf(found)),
-    read: take =>
+    read: (take, all) =>
       events.read(event => {
         const { nsid, type } = event;
         if (nsid !== undefined)
           take({ nsid, cause: causeOf(event), what: WORDS.get(type) ?? `message ${type}` });
-      }),
+      }, all),
     close: () => events.close(),
   };
 }

@@ -1,13 +1,20 @@
 // Watches for changes that others make to what labels brought: hears of them in all namespaces at once, and has the namespace
-// looked at. One that makes too many is not heard for a while, at no cost to the others, and looked at from time to time. Not
-// here: which events these are (drift-events.ts), how often one is looked at (due-looks.ts), what is mended (labels/controller/reconciler.ts).
+// looked at. One that makes too many is not heard for a while, at no cost to the others. All are looked at from time to time, and
+// more often who is not heard. Not here: which events these are (drift-events.ts), when one is looked at (due-looks.ts,
+// spread-looks.ts), what is mended (labels/controller/reconciler.ts).
 
+import { type BackoffLimits, backoffMs } from '../../base/backoff.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import type { HearingStatus } from '../../control/answers.js';
 import { Rationed } from '../controller/rationed.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { DueLooks } from './due-looks.js';
 import { type DriftEvent, type Ear, Hearing } from './hearing.js';
+import { SpreadLooks } from './spread-looks.js';
+
+/** Muted: not heard for a while, since it changes without end. */
+export type HearingState = 'heard' | 'muted' | 'unheard';
 
 interface DriftParts {
   /** @param ring called while there is something to read @throws when nothing can be heard on this machine */
@@ -15,18 +22,25 @@ interface DriftParts {
   /** Looks into a namespace and mends it. Never throws. */
   readonly mend: (key: string) => void;
   readonly log: Log;
+  /** How often each is looked at whatever is heard, in milliseconds. */
+  readonly period: number;
 }
 
-/** A namespace with more events within a second is not heard for so long, in milliseconds. */
-const [MAX_EVENTS, MUTED_MS] = [2_000, 30_000] as const;
+/** A namespace with more events within a second is not heard for a while: each time others have to be heard anew. */
+const MAX_EVENTS = 2_000;
+const MUTED: BackoffLimits = { firstMs: 30_000, longestMs: 600_000 };
 /** After events were lost all are looked at, so often at most; the same until it is tried again where nothing is heard. */
 const AGAIN_MS = 30_000;
+/** How often one is looked at that is not heard, where the period is longer, in milliseconds. */
+const UNHEARD_MS = 30_000;
 /** How long the event loop may be blocked at a time. */
 const MAX_BLOCK_MS = 2;
 
 export class DriftWatch {
   readonly #parts: DriftParts;
   readonly #looks: DueLooks;
+  readonly #all: SpreadLooks;
+  readonly #unheard: SpreadLooks | undefined;
   readonly #renewal = new Rationed(() => this.#renew());
   #hearing: Hearing | undefined;
   /** What went before, until all are heard by the next. */
@@ -34,6 +48,8 @@ export class DriftWatch {
   #wanted: ReadonlyMap<string, NetnsRef> = new Map();
   /** Until when some are not heard, by their keys. */
   readonly #muted = new Map<string, number>();
+  /** How often in a row, and when it was over the last time. */
+  readonly #mutes = new Map<string, { readonly times: number; readonly until: number }>();
   /** The namespace whose changes are ours for now. */
   #own: string | undefined;
   #lostAt = Number.NEGATIVE_INFINITY;
@@ -44,29 +60,36 @@ export class DriftWatch {
   constructor(parts: DriftParts) {
     this.#parts = parts;
     this.#looks = new DueLooks(parts.mend);
+    const { period } = parts;
+    const look = (key: string): void => {
+      if (this.#wanted.has(key)) parts.mend(key);
+    };
+    const all = (): string[] => [...this.#wanted.keys()];
+    const unheard = (): string[] => all().filter(key => this.stateOf(key) !== 'heard');
+    this.#all = new SpreadLooks({ keys: all, look, period });
+    if (period > UNHEARD_MS) this.#unheard = new SpreadLooks({ keys: unheard, look, period: UNHEARD_MS });
     this.#renew();
   }
 
-  /** Why nothing is heard; undefined where it is. */
-  get deafBecause(): string | undefined {
-    return this.#deafBecause;
-  }
-
   /** Whether changes in a namespace are heard. */
-  hears(key: string): boolean {
-    return this.#hearing?.hears(key) === true && !this.#muted.has(key);
+  stateOf(key: string): HearingState {
+    if (this.#muted.has(key)) return 'muted';
+    return this.#hearing?.hears(key) ? 'heard' : 'unheard';
   }
 
-  /** In how many namespaces changes are heard. */
-  get heard(): number {
-    return [...this.#wanted.keys()].filter(key => this.hears(key)).length;
+  /** In how many namespaces they are. */
+  get status(): HearingStatus {
+    const counts = { heard: 0, muted: 0, unheard: 0 };
+    for (const key of this.#wanted.keys()) counts[this.stateOf(key)]++;
+    return { ...counts, ...(this.#deafBecause !== undefined && { reason: this.#deafBecause }) };
   }
 
   /** Sets which may be heard; others are forgotten. */
   want(netns: readonly NetnsRef[]): void {
     this.#wanted = new Map(netns.map(ref => [ref.key, ref]));
     this.#looks.retainOnly(this.#wanted);
-    for (const key of this.#muted.keys()) if (!this.#wanted.has(key)) this.#muted.delete(key);
+    for (const known of [this.#muted, this.#mutes])
+      for (const key of known.keys()) if (!this.#wanted.has(key)) known.delete(key);
     this.#hearing?.retainOnly(this.#wanted);
   }
 
@@ -80,13 +103,13 @@ export class DriftWatch {
   /** Passes over what we have just done to a namespace ourselves. */
   passOver(key: string): void {
     this.#own = key;
-    for (const hearing of [this.#former, this.#hearing]) if (hearing) this.#read(hearing);
+    for (const hearing of [this.#former, this.#hearing]) if (hearing) this.#read(hearing, true);
     this.#own = undefined;
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#looks.close();
+    for (const looks of [this.#looks, this.#all, this.#unheard]) looks?.close();
     this.#renewal.close();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     for (const hearing of [this.#former, this.#hearing]) hearing?.close();
@@ -137,13 +160,14 @@ export class DriftWatch {
     }
   }
 
-  #read(hearing: Hearing): void {
+  #read(hearing: Hearing, all = false): void {
     if (this.#isClosed) return;
     try {
       const isLost = hearing.read(
         (event, key, count) => this.#take(event, key, count),
         // Whoever passes for this process is not heard for as long as our own change to that namespace took.
         ({ cause }, key) => key !== undefined && key === this.#own && cause === process.pid,
+        all,
       );
       if (isLost) this.#lost();
     } catch (err) {
@@ -161,10 +185,15 @@ export class DriftWatch {
   /** @param key undefined: one that is not wanted any more, and still known */
   #mute(key: string | undefined): void {
     if (key !== undefined) {
-      this.#muted.set(key, performance.now() + MUTED_MS);
+      const now = performance.now();
+      const last = this.#mutes.get(key);
+      const times = last && now < last.until + MUTED.firstMs ? last.times + 1 : 1;
+      const wait = backoffMs(times, MUTED);
+      this.#muted.set(key, now + wait);
+      this.#mutes.set(key, { times, until: now + wait });
       // While it goes on each look takes long.
       this.#looks.drop(key);
-      this.#after(MUTED_MS, this.#unmute);
+      this.#after(MUTED.firstMs, this.#unmute);
       this.#parts.log.debug(
         { netns: key },
         `more than ${MAX_EVENTS} changes within a second: not heard for now`,
@@ -195,7 +224,7 @@ export class DriftWatch {
   readonly #lookAtAll = (): void => {
     this.#lostAt = performance.now();
     this.#parts.log.debug('changes came faster than they were read: all namespaces are looked at');
-    for (const key of this.#wanted.keys()) this.#looks.mark(key);
+    this.#all.hurry();
   };
 
   #deafen(err: unknown): void {
@@ -204,7 +233,7 @@ export class DriftWatch {
     this.#hearing = undefined;
     const why = messageOf(err);
     if (why !== this.#deafBecause)
-      this.#parts.log.info(`changes by others are found when --look-interval is over, not at once: ${why}`);
+      this.#parts.log.info(`changes by others are not heard, but found every half minute: ${why}`);
     this.#deafBecause = why;
     this.#after(AGAIN_MS, this.#renew);
   }

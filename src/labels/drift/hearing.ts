@@ -19,8 +19,8 @@ export interface Ear {
   hear(netns: NetnsRef): number | undefined;
   /** The number that it has. May throw. */
   numberOf(netns: NetnsRef): number | undefined;
-  /** Reads what has come; whether events were lost. May throw. */
-  read(take: (event: DriftEvent) => void): boolean;
+  /** Reads what has come, or some of it where not all is asked for; whether events were lost. May throw. */
+  read(take: (event: DriftEvent) => void, all?: boolean): boolean;
   close(): void;
 }
 
@@ -79,11 +79,13 @@ export class Hearing {
    * Reads what has come. @returns whether events were lost
    * @param take is given each, whose it is, and how many that one had within the last second
    * @param isOurs of which nothing is taken nor counted
+   * @param all not only some of it where it is much
    * @throws what the ear throws
    */
   read(
     take: (event: DriftEvent, key: string | undefined, count: number) => void,
     isOurs: (event: DriftEvent, key: string | undefined) => boolean,
+    all = false,
   ): boolean {
     const now = performance.now();
     if (now - this.#countedSince > WINDOW_MS) {
@@ -96,7 +98,7 @@ export class Hearing {
       const count = (this.#counts.get(event.nsid) ?? 0) + 1;
       this.#counts.set(event.nsid, count);
       take(event, key, count);
-    });
+    }, all);
   }
 
   close(): void {

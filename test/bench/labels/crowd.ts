@@ -34,12 +34,12 @@ export async function measureRealPass(network: string): Promise<void> {
       await run(`labelled-${n}`, { networks: { [network]: {} }, labels: n % 2 === 0 ? ONE : TEN });
     }
     const first = await keep({ transactions: true });
-    made!.push(passOf(first, REAL));
+    made!.push(passOver(first, REAL));
     await daemon.stop();
     const taken = await carryOut(ofKind(first, 'transaction').map(({ json }) => json));
     alone!.push(taken.reduce((sum, ms) => sum + ms, 0));
     for (const [n, ms] of taken.entries()) each[n < taken.length / 2 ? 0 : 1]!.push(ms);
-    kept!.push(passOf(await keep()));
+    kept!.push(passOver(await keep()));
     await daemon.stop();
     for (let n = 0; n < ASKED; n++) asked!.push(await askDocker());
     for (let n = 0; n < REAL; n++) await remove(`labelled-${n}`);
@@ -93,7 +93,7 @@ export async function measureStubPasses(network: string): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) {
     const standins = await hold(LABELLED + 1);
     const stop = await new DockerStub(pattern, labelled(standins.list)).serve(SOCKET);
-    made!.push(passOf(await keep({ socket: SOCKET }), LABELLED));
+    made!.push(passOver(await keep({ socket: SOCKET }), LABELLED));
     await daemon.stop();
     await keep({ socket: SOCKET, every: 1 });
     forgetNotes();
@@ -170,7 +170,7 @@ function durationOf(pass: readonly Note[]): number {
 }
 
 /** Milliseconds of a first pass, which has changed so many namespaces. */
-function passOf(notes: readonly Note[], changed = 0): number {
+export function passOver(notes: readonly Note[], changed = 0): number {
   const [first] = passes(notes);
   const done = ofKind(first!, 'converge');
   if (done.some(({ failures }) => failures > 0))
@@ -181,7 +181,7 @@ function passOf(notes: readonly Note[], changed = 0): number {
 }
 
 /** Milliseconds of processor time of a process, all its threads. */
-function cpuOf(pid: number): number {
+export function cpuOf(pid: number): number {
   const tasks = readdirSync(`/proc/${pid}/task`);
   const run = tasks.map(task =>
     Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),

@@ -17,6 +17,8 @@ export interface Start {
   readonly args?: readonly string[];
   /** Whether the transactions of libnftables are noted, too. */
   readonly transactions?: true;
+  /** Seconds until its first pass is over. */
+  readonly within?: number;
 }
 
 /** Starts it, and returns what its first pass did. */
@@ -25,6 +27,7 @@ export async function keep({
   socket,
   args = ['--no-driver'],
   transactions,
+  within = 120,
 }: Start = {}): Promise<Note[]> {
   forgetNotes();
   await daemon.start({
@@ -40,6 +43,7 @@ export async function keep({
       NODE_OPTIONS: `--import ${PROBE} ${process.env.BENCH_NODE_OPTIONS ?? ''}`,
     },
     ready: () => isDone(readNotes()),
+    within,
   });
   return settled(() => true);
 }

@@ -1,8 +1,9 @@
 // The benchmark of container labels, beside a real Docker on this machine's kernel: run by test/docker/inside.
-// Named parts run alone: starts, real, stub, quiet, typed, told.
+// Named parts run alone: starts, real, stub, quiet, typed, told; drift and thousands run only where they are named.
 import { createNetwork, run } from '../../support/containers.js';
 import { daemon } from '../../support/lab.js';
 import { measureQuiet, measureRealPass, measureStubPasses } from './crowd.js';
+import { measureDrift, measureThousands } from './drift.js';
 import { keep } from './kept.js';
 import { GATEWAY } from './labelled.js';
 import { measureStarts } from './start.js';
@@ -22,9 +23,14 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   typed: () => measureTyped(NETWORK),
   told: () => measureTold(NETWORK),
 };
+/** Half an hour. */
+const LONG: typeof PARTS = {
+  drift: () => measureDrift(NETWORK),
+  thousands: () => measureThousands(NETWORK),
+};
 
 const [...named] = process.argv.slice(2);
 await createNetwork(NETWORK, { driver: 'bridge' });
 await run(GATEWAY, { networks: { [NETWORK]: {} } });
-for (const part of named.length > 0 ? named : Object.keys(PARTS)) await PARTS[part]!();
+for (const part of named.length > 0 ? named : Object.keys(PARTS)) await (PARTS[part] ?? LONG[part])!();
 process.exit();

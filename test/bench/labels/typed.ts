@@ -34,7 +34,7 @@ const COMMANDS: readonly Typed[] = [
   EMPTY,
   { args: ['--version'], says: /^\d/ },
   { args: ['--help'], says: /^Usage: dwgd/ },
-  { args: ['config'], says: /^look-interval = 30/m },
+  { args: ['config'], says: /^look-interval = 300/m },
   { args: ['pubkey', '-s', 'seed', '-i', '10.0.0.2'], says: /^\S{43}=$/m },
   { args: ['status'], says: /^labelled-499 +10 +10 /m },
   { args: ['status', '--json'], says: /"labelled-499"/ },

@@ -84,7 +84,13 @@ const BY_DEFAULT: DaemonOptions = {
   rootless: true,
   rootlessIfnames: [],
   driver: true,
-  labels: { trustImageLabels: false, allowHostRoutes: [], strict: false, hold: true, resyncInterval: 30_000 },
+  labels: {
+    trustImageLabels: false,
+    allowHostRoutes: [],
+    strict: false,
+    hold: true,
+    resyncInterval: 300_000,
+  },
 };
 const { labels: _, ...DRIVER_ALONE } = BY_DEFAULT;
 for (const [args, asked] of [

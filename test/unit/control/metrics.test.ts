@@ -53,6 +53,9 @@ test('peers have the names of their networks and containers, calls their methods
     'dwgd_labelled_containers{state="stopped"} 1',
     'dwgd_endpoints{state="joined"} 2',
     'dwgd_half_healthy{half="driver"} 1',
+    'dwgd_heard_namespaces 1',
+    'dwgd_unheard_namespaces{why="muted"} 0',
+    'dwgd_unheard_namespaces{why="other"} 0',
   ])
     assert.ok(text.includes(`\n${line}\n`), `${line}\nin\n${text}`);
   assert.match(

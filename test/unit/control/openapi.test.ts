@@ -6,7 +6,7 @@ import { DecodeError } from '../../../src/base/errors.js';
 import { checkInspection, checkStatus, checkSurvey } from '../../../src/control/answer-shapes.js';
 import type { Daemon } from '../../../src/control/halves.js';
 import { Overview } from '../../../src/labels/controller/overview.js';
-import { LabelsStatus } from '../../../src/labels/status.js';
+import { LabelsStatus, type LabelsStatusParts } from '../../../src/labels/status.js';
 import { AskedDriver, answering } from '../../support/control-world.js';
 import { ask } from '../../support/docker.js';
 import { container, plan } from '../../support/label-world.js';
@@ -44,7 +44,11 @@ function linked(): Pick<Daemon, 'labels'> {
   ];
   const overview = new Overview({ item: () => undefined });
   overview.planned(plan(containers), containers);
-  return { labels: new LabelsStatus({ ...partsOf(overview), notices: () => ['it drops all'] }) };
+  const drift: LabelsStatusParts['drift'] = {
+    status: { heard: 0, muted: 1, unheard: 2, reason: 'EPERM' },
+    stateOf: () => 'muted',
+  };
+  return { labels: new LabelsStatus({ ...partsOf(overview), notices: () => ['it drops all'], drift }) };
 }
 
 async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'> & { asked: AskedDriver }> {

@@ -54,6 +54,11 @@ for (const [what, facts, ids] of [
     [],
   ],
   ['policy rules without networkd', { managers: { hasForeignRules: true } }, []],
+  [
+    'a daemon that hears nothing',
+    { labels: { ...labels, deafBecause: 'EPERM' } },
+    ['changes-by-others-are-not-heard'],
+  ],
   ['IPv6 that leaks', told('ipv6'), ['ipv6-goes-past-a-labels-route']],
   ['a resolver of the LAN', told('lan-dns'), ['a-resolver-of-the-lan-is-out-of-reach']],
   ['an internal network', told('internal'), ['an-internal-network-keeps-a-gateway-out']],

@@ -36,6 +36,7 @@ test('status is tables for people: no colours into a pipe, and what is not in fo
   assert.deepEqual([status, err], [0, '']);
   for (const line of [
     /^dwgd 1\.2\.3, up \d+ s: driver working, labels working$/m,
+    /^changes by others are heard in 1 namespace$/m,
     /^NETWORK {2}USER {2}MODE .*CONTAINERS$/m,
     /^vpn {6}root {2}pubkey {2}QkJC\S+ {2}192\.0\.2\.1:51820 {2}10\.1\.0\.0\/24 {2}1$/m,
     /^app +vpn +10\.1\.0\.2 +joined {2}wg0 +never +0 B +0 B +-$/m,
@@ -66,6 +67,7 @@ test('inspect shows a container as it is to be and as it is, and marks what diff
   assert.match(out, /^tunnel of app on vpn$/m);
   assert.match(out, /^ {3}allowed IPs +0\.0\.0\.0\/0, ::\/0 +0\.0\.0\.0\/0, ::\/0$/m);
   const router = await runCommand(['inspect', 'router', '--socket', socket]);
+  assert.match(router.out, /^labels of router\nchanges by others are heard$/m);
   assert.match(router.out, /: 0 differences, 1 labels not in force$/m);
   assert.match(router.out, /^ {3}route +10\.0\.0\.0\/8 via 10\.9\.0\.3 +10\.0\.0\.0\/8 via 10\.9\.0\.3$/m);
 });

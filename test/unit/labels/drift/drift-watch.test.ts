@@ -9,6 +9,10 @@ import type { DriftEvent, Ear } from '../../../../src/labels/drift/hearing.js';
 
 const ref = (key: string, path = `/proc/${key}/ns/net`): NetnsRef => ({ key, path });
 const OTHERS = 1;
+/** As many come at a time where not all are asked for. */
+const SOME = 512;
+/** No look but what events bring. */
+const NEVER = 1e9;
 
 /** What happens in namespaces, heard by as many ears as are opened. */
 class Stage {
@@ -21,11 +25,12 @@ class Stage {
   #events: DriftEvent[] = [];
   #ring: () => void = () => undefined;
 
-  constructor(t: TestContext) {
+  constructor(t: TestContext, period = NEVER) {
     this.watch = new DriftWatch({
       open: ring => this.#open(ring),
       mend: key => this.mended.push(key),
       log: pino({ level: 'silent' }),
+      period,
     });
     t.after(() => this.watch.close());
   }
@@ -43,8 +48,8 @@ class Stage {
         return ear.ids.size;
       },
       numberOf: ({ key }) => ear.ids.get(key),
-      read: take => {
-        for (const event of this.#events.splice(0)) take(event);
+      read: (take, all) => {
+        for (const event of this.#events.splice(0, all ? Number.POSITIVE_INFINITY : SOME)) take(event);
         const wasLost = this.isLost;
         this.isLost = false;
         return wasLost;
@@ -61,6 +66,10 @@ class Stage {
     for (const { key } of refs) this.watch.begin(key);
   }
 
+  hears(key: string): boolean {
+    return this.watch.stateOf(key) === 'heard';
+  }
+
   happen(key: string, times = 1, cause = OTHERS): void {
     const nsid = this.ears.at(-1)!.ids.get(key);
     if (nsid === undefined) return;
@@ -68,7 +77,8 @@ class Stage {
   }
 
   ring(): void {
-    this.#ring();
+    do this.#ring();
+    while (this.#events.length > 0);
   }
 
   async looks(): Promise<string[]> {
@@ -102,14 +112,16 @@ test('what we change ourselves is passed over; what others change meanwhile is n
   assert.deepEqual(await stage.looks(), ['a']);
 });
 
-test('what we change ourselves is not counted', async t => {
+test('what we change ourselves is not counted, however much it is', async t => {
   const stage = new Stage(t);
   stage.keep(ref('a'));
-  stage.happen('a', 2_500, process.pid);
+  stage.happen('a', 20_000, process.pid);
   stage.watch.passOver('a');
+  stage.ring();
   await turnsEnd();
   assert.equal(stage.ears.length, 1);
-  assert.equal(stage.watch.hears('a'), true);
+  assert.equal(stage.hears('a'), true);
+  assert.deepEqual(await stage.looks(), []);
 });
 
 test('one that is not wanted any more is forgotten, and one that is gone is not heard', async t => {
@@ -117,11 +129,11 @@ test('one that is not wanted any more is forgotten, and one that is gone is not 
   stage.gone.add('c');
   stage.keep(ref('a'), ref('b'), ref('c'));
   assert.deepEqual(
-    ['a', 'b', 'c'].map(key => stage.watch.hears(key)),
+    ['a', 'b', 'c'].map(key => stage.hears(key)),
     [true, true, false],
   );
   stage.keep(ref('b'));
-  assert.equal(stage.watch.hears('a'), false);
+  assert.equal(stage.hears('a'), false);
   stage.happen('a');
   stage.ring();
   assert.deepEqual(await stage.looks(), []);
@@ -131,7 +143,7 @@ test('the same by another path keeps its number; another of the same key gets on
   const stage = new Stage(t);
   stage.keep(ref('a'));
   stage.keep(ref('a', '/run/docker/netns/a'));
-  assert.equal(stage.watch.hears('a'), true);
+  assert.equal(stage.hears('a'), true);
   stage.happen('a');
   stage.ring();
   assert.deepEqual(await stage.looks(), ['a']);
@@ -149,7 +161,7 @@ test('one that is not wanted for a while is heard again afterwards', async t => 
   stage.keep(ref('a'), ref('b'));
   stage.keep(ref('b'));
   stage.keep(ref('a'), ref('b'));
-  assert.equal(stage.watch.hears('a'), true);
+  assert.equal(stage.hears('a'), true);
   stage.happen('a');
   stage.ring();
   assert.deepEqual(await stage.looks(), ['a']);
@@ -178,13 +190,13 @@ test('one that changes without end is not known to the next ear, and not looked 
     [true, false],
   );
   assert.deepEqual([...stage.ears[1]!.ids.keys()], ['b']);
-  assert.deepEqual([stage.watch.hears('a'), stage.watch.hears('b')], [false, true]);
-  assert.equal(stage.watch.heard, 1);
+  assert.deepEqual([stage.hears('a'), stage.hears('b')], [false, true]);
+  assert.deepEqual(stage.watch.status, { heard: 1, muted: 1, unheard: 0 });
   stage.happen('b');
   stage.ring();
   assert.deepEqual(await stage.looks(), ['b']);
   stage.keep(ref('a'), ref('b'));
-  assert.equal(stage.watch.hears('a'), false);
+  assert.equal(stage.hears('a'), false);
 });
 
 test('where nothing can be heard it says why, and nothing is thrown', t => {
@@ -195,16 +207,67 @@ test('where nothing can be heard it says why, and nothing is thrown', t => {
     },
     mend: () => undefined,
     log: pino({ level: 'info' }, { write: line => log.push(JSON.parse(line).msg) }),
+    period: NEVER,
   });
   t.after(() => watch.close());
   watch.want([ref('a')]);
   watch.begin('a');
   watch.passOver('a');
-  assert.equal(watch.deafBecause, 'operation not permitted');
-  assert.equal(watch.hears('a'), false);
+  assert.equal(watch.stateOf('a'), 'unheard');
+  assert.deepEqual(watch.status, { heard: 0, muted: 0, unheard: 1, reason: 'operation not permitted' });
   assert.deepEqual(log, [
-    'changes by others are found when --look-interval is over, not at once: operation not permitted',
+    'changes by others are not heard, but found every half minute: operation not permitted',
   ]);
+});
+
+test('all are looked at once in a period, and who is not heard every half minute', t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  const clock = { now: 0 };
+  t.mock.method(performance, 'now', () => clock.now);
+  const stage = new Stage(t, 300_000);
+  stage.gone.add('c');
+  stage.keep(ref('a'), ref('b'), ref('c'));
+  const looksWithin = (seconds: number): Record<string, number> => {
+    for (let n = 0; n < seconds; n++) {
+      clock.now += 1_000;
+      t.mock.timers.tick(1_000);
+    }
+    return Object.fromEntries(
+      ['a', 'b', 'c'].map(key => [key, stage.mended.filter(one => one === key).length]),
+    );
+  };
+  assert.deepEqual(looksWithin(310), { a: 1, b: 0, c: 10 });
+  assert.deepEqual(looksWithin(300), { a: 2, b: 1, c: 21 });
+});
+
+test('one that goes on whenever it is heard again is not heard for longer each time', t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  const clock = { now: 0 };
+  t.mock.method(performance, 'now', () => clock.now);
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  const wait = (seconds: number): void => {
+    clock.now += seconds * 1_000;
+    t.mock.timers.tick(seconds * 1_000);
+  };
+  const mutedFor = (): number => {
+    stage.happen('a', 2_500);
+    stage.ring();
+    wait(1);
+    assert.equal(stage.watch.stateOf('a'), 'muted');
+    for (let seconds = 1; seconds < 2_000; seconds++) {
+      if (stage.hears('a')) return seconds;
+      wait(1);
+    }
+    return 2_000;
+  };
+  const rounded = (seconds: number): number => Math.round(seconds / 10) * 10;
+  assert.deepEqual(
+    Array.from({ length: 7 }, () => rounded(mutedFor())),
+    [30, 60, 120, 240, 480, 600, 600],
+  );
+  wait(60);
+  assert.equal(rounded(mutedFor()), 30, 'and it begins anew after a rest');
 });
 
 test('closed, it hears nothing and mends nothing', async t => {
