@@ -6,6 +6,7 @@ import type Database from 'better-sqlite3';
 import { UserError } from '../../base/errors.js';
 import { groupBy } from '../../base/group-by.js';
 import { formatAddress } from '../../base/ip.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { CLIENT_COLUMNS, type ClientRow, clientRow, readClientRow } from './client-row.js';
 import { openDatabase } from './database.js';
@@ -48,6 +49,7 @@ export class Store {
     this.#forget(network.id);
     this.#db.pragma('synchronous = FULL');
     try {
+      faultPoint('put-network');
       this.#prepare(UPSERT_NETWORK).run(networkRow(network));
     } finally {
       this.#db.pragma('synchronous = NORMAL');
@@ -57,6 +59,7 @@ export class Store {
   /** Takes a network away, and with it its endpoints. */
   deleteNetwork(id: string): void {
     this.#forget(id);
+    faultPoint('delete-network');
     this.#prepare('DELETE FROM network WHERE id = ?').run(id);
   }
 
@@ -131,11 +134,13 @@ export class Store {
   /** Adds an endpoint, or replaces the one of the same id. */
   putEndpoint(endpoint: Endpoint): void {
     this.#reported.delete(endpoint.id);
+    faultPoint('put-endpoint');
     this.#prepare(UPSERT_CLIENT).run(clientRow(endpoint));
   }
 
   deleteEndpoint(id: string): void {
     this.#reported.delete(id);
+    faultPoint('delete-endpoint');
     this.#prepare('DELETE FROM client WHERE id = ?').run(id);
   }
 

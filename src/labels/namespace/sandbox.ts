@@ -3,6 +3,7 @@
 // (labels/planner/plan.ts), which changes that takes (labels/diff/diff.ts), when (labels/controller/reconciler.ts).
 
 import type { Address } from '../../base/ip.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
 import type { Trace } from '../../netlink/trace.js';
@@ -116,6 +117,7 @@ export class Sandboxes {
     let unreadable: Error | undefined;
     for (let round = 1; ; round++) {
       const rawState = orClosed(session, planned, () => this.#readState(session, { ...planned, routes }));
+      faultPoint('namespace-read');
       const observedKey = cacheKey(rawState);
       const settled = this.#settled.get(key);
       if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
@@ -129,6 +131,7 @@ export class Sandboxes {
       });
       unreadable = tampering.unreadable ?? unreadable;
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
+      faultPoint('namespace-changed');
       applied = joinApplied(applied, closing.applied);
       const isDone = applied.failures.length === 0;
       const isSecondDue = needsSecondRound(desired, next) || hasUnreadRouters(desired, observed);
