@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createNetwork, remove, run } from '../support/containers.js';
 import { allPoints, descriptors, dyingAt, type Fault, leavingTrail, passesIn } from '../support/faults.js';
 import { daemon, eventually, ShellError, sh } from '../support/lab.js';
+import { Random } from '../support/random.js';
 import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
 import { assertSame, snapshot } from './snapshot.js';
@@ -21,6 +22,7 @@ const GATEWAY = { 'twine.host.routes': '10.66.0.0/16' };
 const TRAIL = '/run/lab/trail';
 /** The moments of the long form; 0: the short one. */
 const FAULTS = Number(process.env.FAULTS ?? 0);
+const SEED = Number(process.env.FAULT_SEED ?? 1);
 
 /** Where the daemon is to die, if anywhere. */
 interface Deaths {
@@ -61,16 +63,24 @@ async function revive(): Promise<number> {
 /** Waits until something is so, by whatever daemon lives. @returns how many died */
 async function reaches(check: () => Promise<unknown>): Promise<number> {
   let deaths = 0;
-  await follows(async () => {
-    deaths += await revive();
-    await check();
-  });
+  await eventually(
+    async () => {
+      deaths += await revive();
+      await check();
+    },
+    // Less than the kernel would hold one whom a dead daemon held.
+    { within: 20, every: 0.02 },
+  );
   return deaths;
 }
 
-async function isProgrammed(): Promise<void> {
+async function hasLabels(): Promise<void> {
   await inside('user', 'nft list chain inet dwgd stamp | grep -q comment');
   assert.match(await inside('user', 'ip route show proto 229'), /10\.9\.0\.0\/16 via 172\.31\.7\.10 /);
+}
+
+async function isProgrammed(): Promise<void> {
+  await hasLabels();
   assert.match(await sh('ip route show proto 229'), /10\.66\.0\.0\/16 via 172\.31\.7\.10 /);
   assert.doesNotMatch(await sh('nft list set inet dwgd held'), /elements/);
 }
@@ -129,33 +139,91 @@ async function compare(deaths: Deaths): Promise<void> {
     }
 }
 
-/** Of each point the first pass, or all. */
-const chosen = (passes: readonly Fault[]): readonly Fault[] =>
-  passes.filter(({ nth }) => FAULTS > 0 || nth === 1);
+/** Every pass of every point, or one of each point at which something is half done. */
+function chosen(passes: readonly Fault[]): readonly Fault[] {
+  if (FAULTS > 0) return passes;
+  const last = new Map(passes.map(({ name, nth }) => [name, nth]));
+  const isHalf = ({ name }: Fault): boolean => /^(nft|rtnetlink|sysctl|hold-e|hold-l)/.test(name);
+  return passes.filter(fault => isHalf(fault) && fault.nth === Math.ceil(last.get(fault.name)! / 2));
+}
 
-keeping('faults', () => {
-  const passes: { daemon: readonly Fault[]; cleanUp: readonly Fault[] } = { daemon: [], cleanUp: [] };
+/** The passes that two runs have in common: the daemon does not take every step in every run. */
+const inBoth = (one: readonly Fault[], other: readonly Fault[]): readonly Fault[] =>
+  one.filter(({ name, nth }) => other.some(fault => fault.name === name && fault.nth === nth));
 
-  test('without a fault: what is there, what is left, and which points are passed', async () => {
-    await createNetwork('main', { driver: 'bridge', subnets: ['172.31.7.0/24 172.31.7.1'] });
-    await run('gateway', { networks: { main: { ip: '172.31.7.10' } }, labels: GATEWAY });
-    expected = await tell();
-    await tell({ daemon: leavingTrail(TRAIL), cleanUp: leavingTrail(`${TRAIL}-of-cleanup`) });
-    Object.assign(passes, { daemon: passesIn(TRAIL), cleanUp: passesIn(`${TRAIL}-of-cleanup`) });
-    assert.doesNotMatch(expected.states.cleaned!.join('\n'), /229|inet dwgd/);
-  });
+keeping(
+  'faults',
+  () => {
+    const passes: { daemon: readonly Fault[]; cleanUp: readonly Fault[] } = { daemon: [], cleanUp: [] };
 
-  test('every point of the source that is not the driver’s is passed', () => {
-    const names = new Set([...passes.daemon, ...passes.cleanUp].map(({ name }) => name));
-    const missing = allPoints().filter(
-      ({ name, file }) => !/^src\/(driver|netlink\/wireguard)\//.test(file) && !names.has(name!),
-    );
-    assert.deepEqual(missing, []);
-  });
+    test('without a fault: what is there, what is left, and which points are passed', async () => {
+      await createNetwork('main', { driver: 'bridge', subnets: ['172.31.7.0/24 172.31.7.1'] });
+      await run('gateway', { networks: { main: { ip: '172.31.7.10' } }, labels: GATEWAY });
+      const trails: Readonly<Record<'daemon' | 'cleanUp', string>>[] = ['1', '2'].map(n => ({
+        daemon: `${TRAIL}-${n}`,
+        cleanUp: `${TRAIL}-of-cleanup-${n}`,
+      }));
+      for (const { daemon, cleanUp } of trails) {
+        const told = await tell({ daemon: leavingTrail(daemon), cleanUp: leavingTrail(cleanUp) });
+        expected ??= told;
+      }
+      for (const part of ['daemon', 'cleanUp'] as const) {
+        const [one, other] = trails.map(trail => passesIn(trail[part]));
+        passes[part] = inBoth(one!, other!);
+      }
+      assert.doesNotMatch(expected!.states.cleaned!.join('\n'), /229|inet dwgd/);
+    });
 
-  test('killed at a point of its work: nothing is lost, nothing is left', async t => {
-    for (const [part, all] of Object.entries(passes))
-      for (const fault of chosen(all))
-        await t.test(`${part}: ${fault.name} ${fault.nth}`, () => compare({ [part]: dyingAt(fault) }));
-  });
-});
+    test('every point of the source that is not the driver’s is passed', () => {
+      const names = new Set([...passes.daemon, ...passes.cleanUp].map(({ name }) => name));
+      const missing = allPoints().filter(
+        ({ name, file }) => !/^src\/(driver|netlink\/wireguard)\//.test(file) && !names.has(name!),
+      );
+      assert.deepEqual(missing, []);
+    });
+
+    test('killed at a point of its work: nothing is lost, nothing is left', async t => {
+      for (const [part, all] of Object.entries(passes))
+        for (const fault of chosen(all))
+          await t.test(`${part}: ${fault.name} ${fault.nth}`, () => compare({ [part]: dyingAt(fault) }));
+    });
+
+    if (FAULTS > 0)
+      test(`killed at ${FAULTS} moments that seed ${SEED} chooses, while other containers come and go`, async t => {
+        const random = new Random(SEED);
+        await keeper.start();
+        let isOver = false;
+        const churn = async (name: string): Promise<void> => {
+          while (!isOver) {
+            await run(name, { networks: { main: {} }, labels: LABELS });
+            await remove(name);
+          }
+        };
+        const busy = ['busy-1', 'busy-2'].map(churn);
+        for (let n = 1; n <= FAULTS; n++) {
+          const ms = random.int(0, 900);
+          const running = run('user', { networks: { main: { ip: '172.31.7.20' } }, labels: LABELS });
+          await sleep(ms);
+          await daemon.kill9();
+          await keeper.start();
+          await running;
+          await follows(() => hasLabels());
+          await follows(async () => assertSame(await snapshot('user'), expected!.states.programmed!)).catch(
+            (err: Error) => {
+              throw new Error(`moment ${n}, ${ms} ms: ${err.cause}\n${daemon.logs()}`);
+            },
+          );
+          await remove('user');
+          if (n % 50 === 0) t.diagnostic(`${n} moments`);
+        }
+        isOver = true;
+        await Promise.all(busy);
+        // It lets go of what has ended when Docker says so.
+        await follows(async () => assert.doesNotMatch(await sh('nft list set inet dwgd held'), /elements/));
+        await eventually(() => assertSame(descriptors(daemon.pid()), expected!.states.open!), { within: 60 });
+        await daemon.stop();
+        assertSame(await hostState(), expected!.states.removed!);
+      });
+  },
+  7_200,
+);
