@@ -36,6 +36,9 @@ import { TunnelReadings } from './tunnel/tunnel-readings.js';
 import { LoopShare, REST_OF_CALLS } from './users/loop-share.js';
 import { RootlessHosts } from './users/rootless-hosts.js';
 
+/** How often the database's file is looked for, in milliseconds. */
+const STORE_LOOK_MS = 2_000;
+
 interface DriverOptions {
   /** Path of the database; `''` is in memory. */
   readonly database: string;
@@ -109,6 +112,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const watch = watchLinks((link, present) =>
     present ? monitor.linkChanged(link.name) : linkLeft(link.name),
   );
+  const storeLook = setInterval(() => store.look(), STORE_LOOK_MS).unref();
   const labels = options.labels ? new UserLabels(log) : undefined;
   const looks = new InterfaceLooks({ store, wg, log, changed: ifname => monitor.triggerAt(ifname) });
   const rootless = users
@@ -142,6 +146,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       docker.close();
       watch.close();
       looks.close();
+      clearInterval(storeLook);
       monitor.close();
       fullTunnels.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
