@@ -147,10 +147,6 @@ function chosen(passes: readonly Fault[]): readonly Fault[] {
   return passes.filter(fault => isHalf(fault) && fault.nth === Math.ceil(last.get(fault.name)! / 2));
 }
 
-/** The passes that two runs have in common: the daemon does not take every step in every run. */
-const inBoth = (one: readonly Fault[], other: readonly Fault[]): readonly Fault[] =>
-  one.filter(({ name, nth }) => other.some(fault => fault.name === name && fault.nth === nth));
-
 keeping(
   'faults',
   () => {
@@ -207,7 +203,9 @@ keeping(
           await daemon.kill9();
           await keeper.start();
           await running;
-          await follows(() => hasLabels());
+          await follows(() => hasLabels()).catch((err: Error) => {
+            throw new Error(`moment ${n}, ${ms} ms: ${err.cause}\n${daemon.logs()}`);
+          });
           await follows(async () => assertSame(await snapshot('user'), expected!.states.programmed!)).catch(
             (err: Error) => {
               throw new Error(`moment ${n}, ${ms} ms: ${err.cause}\n${daemon.logs()}`);

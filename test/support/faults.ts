@@ -78,3 +78,8 @@ export function descriptors(pid: number): string[] {
     })
     .sort();
 }
+
+/** The passes that two runs have in common: the daemon does not take every step in every run. */
+export function inBoth(one: readonly Fault[], other: readonly Fault[]): readonly Fault[] {
+  return one.filter(({ name, nth }) => other.some(fault => fault.name === name && fault.nth === nth));
+}
