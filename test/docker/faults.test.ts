@@ -4,7 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createNetwork, remove, run } from '../support/containers.js';
-import { allPoints, descriptors, dyingAt, type Fault, leavingTrail, passesIn } from '../support/faults.js';
+import {
+  allPoints,
+  descriptors,
+  dyingAt,
+  type Fault,
+  inBoth,
+  leavingTrail,
+  passesIn,
+} from '../support/faults.js';
 import { daemon, eventually, ShellError, sh } from '../support/lab.js';
 import { Random } from '../support/random.js';
 import { inside } from '../support/talk.js';
