@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: dots help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker first-packet engines service lab lab-long lab-shell forging siege one test fuzz demo bench \
+.PHONY: dots help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker first-packet faults engines service lab lab-long lab-shell forging siege one test fuzz demo bench \
   golden sbom deb npm image plugin package-test install uninstall clean
 
 PREFIX ?= /usr
@@ -69,6 +69,9 @@ docker: setup-lab build ## tests beside a Docker of their own, on this machine's
 
 first-packet: setup-lab build ## a thousand starts of a program that sends from its first instruction: nothing leaves by Docker's route; STARTS=100 for fewer (root)
 	@FIRST_PACKET_STARTS=$(or $(STARTS),1000) test/docker/inside node --test --test-reporter=spec dist/test/docker/first-packet.test.js
+
+faults: setup-lab build ## the daemon killed at every point of its work for labels, and at 300 moments under load; FAULTS=n, SEED=n for others (root); for the driver: make lab-long SCENARIO=faults
+	@FAULTS=$(or $(FAULTS),300) FAULT_SEED=$(or $(SEED),1) test/docker/inside node --test --test-reporter=spec dist/test/docker/faults.test.js
 
 engines: build ## the leak-proof set-up beside Docker 20.10, 26.1 and 28.5, in roots of Debian 12, 13 and 14; TESTS='published vpn' for others (root)
 	@test/setup engines
