@@ -7,6 +7,7 @@ import { faultPoint } from '../../fault/fault-point.js';
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
 import type { Trace } from '../../netlink/trace.js';
+import { WallClock } from '../../netlink/wireguard/wall-clock.js';
 import type { Nft } from '../../nft/client.js';
 import { legacyForwardChains } from '../../nft/legacy-tables.js';
 import { answerByRouters, NO_ANSWERS, readSenders, withNotices } from '../answers/answering.js';
@@ -69,6 +70,7 @@ export class Sandboxes {
   readonly #sessions: SessionOpener;
   readonly #open: ConnectionOpener;
   readonly #nft: Nft;
+  readonly #clock = new WallClock();
   readonly #tamperCheck = new TamperCheck();
   readonly #baselines: Baselines;
   readonly #readFirewalls: FirewallReader;
@@ -206,7 +208,7 @@ export class Sandboxes {
 
   /** Whether a gateway's tunnels of ours are up; undefined when its namespace is gone as well. Throws as `reconcile` does. */
   probeTunnels(netns: NetnsRef): Standing {
-    return this.#sessions.within(netns, () => probeTunnels(this.#open));
+    return this.#sessions.within(netns, () => probeTunnels(this.#open, this.#clock));
   }
 
   /** As readSenders() has them; undefined when the namespace is gone as well. Throws as `reconcile` does. */
