@@ -162,7 +162,8 @@ keeping(
 
     test('without a fault: what is there, what is left, and which points are passed', async () => {
       await createNetwork('main', { driver: 'bridge', subnets: ['172.31.7.0/24 172.31.7.1'] });
-      await run('gateway', { networks: { main: { ip: '172.31.7.10' } }, labels: GATEWAY });
+      const command = ['sleep', '100000'];
+      await run('gateway', { networks: { main: { ip: '172.31.7.10' } }, labels: GATEWAY, command });
       const trails: Readonly<Record<'daemon' | 'cleanUp', string>>[] = ['1', '2'].map(n => ({
         daemon: `${TRAIL}-${n}`,
         cleanUp: `${TRAIL}-of-cleanup-${n}`,
