@@ -205,26 +205,27 @@ keeping(
           }
         };
         const busy = ['busy-1', 'busy-2'].map(churn);
-        for (let n = 1; n <= FAULTS; n++) {
-          const ms = random.int(0, 900);
-          const running = run('user', { networks: { main: { ip: '172.31.7.20' } }, labels: LABELS });
-          await sleep(ms);
-          await daemon.kill9();
-          await keeper.start();
-          await running;
-          await follows(() => hasLabels()).catch((err: Error) => {
-            throw new Error(`moment ${n}, ${ms} ms: ${err.cause}\n${daemon.logs()}`);
-          });
-          await follows(async () => assertSame(await snapshot('user'), expected!.states.programmed!)).catch(
-            (err: Error) => {
+        try {
+          for (let n = 1; n <= FAULTS; n++) {
+            const ms = random.int(0, 900);
+            const running = run('user', { networks: { main: { ip: '172.31.7.20' } }, labels: LABELS });
+            await sleep(ms);
+            await daemon.kill9();
+            await keeper.start();
+            await running;
+            await follows(async () => {
+              await hasLabels();
+              assertSame(await snapshot('user'), expected!.states.programmed!);
+            }).catch((err: Error) => {
               throw new Error(`moment ${n}, ${ms} ms: ${err.cause}\n${daemon.logs()}`);
-            },
-          );
-          await remove('user');
-          if (n % 50 === 0) t.diagnostic(`${n} moments`);
+            });
+            await remove('user');
+            if (n % 50 === 0) t.diagnostic(`${n} moments`);
+          }
+        } finally {
+          isOver = true;
+          await Promise.all(busy);
         }
-        isOver = true;
-        await Promise.all(busy);
         // It lets go of what has ended when Docker says so.
         await follows(async () => assert.doesNotMatch(await sh('nft list set inet dwgd held'), /elements/));
         await eventually(() => assertSame(descriptors(daemon.pid()), expected!.states.open!), { within: 60 });
