@@ -13,6 +13,7 @@ import {
 } from '../../support/faults.js';
 import {
   ask,
+  cleanup,
   daemon,
   daemonSocket,
   docker,
@@ -127,7 +128,10 @@ async function leaveStray(): Promise<number> {
     // As Docker repeats a call that was cut short.
     await ask(daemonSocket, 'POST', '/NetworkDriver.DeleteEndpoint');
   } catch (err) {
-    if (daemon.running()) throw err;
+    // Its end is seen some moments after that of the connection.
+    await eventually(() => !daemon.running(), { within: 10 }).catch(() => {
+      throw err;
+    });
   }
   return revive();
 }
@@ -223,7 +227,10 @@ scenario(
         : passes.filter(({ name, nth }) => nth === Math.ceil(last.get(name)! / 2));
       for (const fault of chosen)
         await t.test(`${fault.name} ${fault.nth}`, async () => {
-          const told = await tell(dyingAt(fault), expected);
+          const told = await tell(dyingAt(fault), expected).catch(async (err: unknown) => {
+            await cleanup();
+            throw err;
+          });
           assert.equal(told.deaths, 1, 'it has died there');
           assert.deepEqual(told.states, expected!.states);
         });
