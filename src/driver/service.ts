@@ -9,7 +9,8 @@ import type { DockerHost } from '../docker/docker-host.js';
 import { openConnection } from '../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/message.js';
 import { NetnsSwitch } from '../netlink/netns.js';
-import { RtNetlink, watchLinks } from '../netlink/route/client.js';
+import { RtNetlink } from '../netlink/route/client.js';
+import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
@@ -34,6 +35,9 @@ import { LinkNamespaces } from './tunnel/namespaces.js';
 import { TunnelReadings } from './tunnel/tunnel-readings.js';
 import { LoopShare, REST_OF_CALLS } from './users/loop-share.js';
 import { RootlessHosts } from './users/rootless-hosts.js';
+
+/** How often the database's file is looked for, in milliseconds. */
+const STORE_LOOK_MS = 2_000;
 
 interface DriverOptions {
   /** Path of the database; `''` is in memory. */
@@ -108,6 +112,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const watch = watchLinks((link, present) =>
     present ? monitor.linkChanged(link.name) : linkLeft(link.name),
   );
+  const storeLook = setInterval(() => store.look(), STORE_LOOK_MS).unref();
   const labels = options.labels ? new UserLabels(log) : undefined;
   const looks = new InterfaceLooks({ store, wg, log, changed: ifname => monitor.triggerAt(ifname) });
   const rootless = users
@@ -141,6 +146,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       docker.close();
       watch.close();
       looks.close();
+      clearInterval(storeLook);
       monitor.close();
       fullTunnels.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];

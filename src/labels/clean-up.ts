@@ -2,6 +2,7 @@
 
 import { messageOf, UserError } from '../base/errors.js';
 import { isUnreachable } from '../docker/docker-host.js';
+import { faultPoint } from '../fault/fault-point.js';
 import { UnfinishedError } from '../netlink/route/deletions.js';
 import { summary } from './controller/reporter.js';
 import type { Change } from './diff/state.js';
@@ -41,6 +42,7 @@ export async function cleanUp(parts: LabelParts, report: (line: string) => void)
     for (const { subject, clear } of namespaces.values()) {
       try {
         const { changes, failures: refused } = clearAll(clear);
+        faultPoint('cleaned-up');
         if (changes.length > 0) report(`${subject}: ${summary(changes)}`);
         failures.push(...refused.map(err => `${subject}: ${messageOf(err)}`));
       } catch (err) {

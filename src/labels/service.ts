@@ -1,6 +1,7 @@
 // The service that applies labels: its parts, and the order in which they start and stop. Composition only.
 
 import type { LabelsHalf } from '../control/halves.js';
+import { faultPoint } from '../fault/fault-point.js';
 import { GatewayWatch } from './controller/gateway-watch.js';
 import { Reconciler } from './controller/reconciler.js';
 import { RouterWatch } from './controller/router-watch.js';
@@ -71,6 +72,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => hold.listing(() => world.list(fullResync)),
     plan: (found, inForce) => {
+      faultPoint('listed');
       const plan = planner.plan(world.snapshot(found), inForce);
       hold.planned(found, plan.sandboxes);
       names.want(plan.externalNames);
@@ -80,14 +82,19 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       return services.withTold(plan, found);
     },
     reconcile: desired => {
+      faultPoint('planned');
       drift.begin(desired.netns.key);
       const outcome = sandboxes.reconcile(desired);
+      faultPoint('reconciled');
       hold.programmed(desired.netns.key, outcome);
       if (outcome && outcome.changes.length > 0) drift.passOver(desired.netns.key);
       return outcome;
     },
     holdsRoutes: desired => sandboxes.holdsRoutes(desired),
-    reconcileHost: (routes, prune) => host.within(() => sandboxes.reconcileHostRoutes(routes, prune)),
+    reconcileHost: (routes, prune) => {
+      faultPoint('host-planned');
+      return host.within(() => sandboxes.reconcileHostRoutes(routes, prune));
+    },
     retainOnly: keys => sandboxes.retainOnly(keys),
     log,
     resyncInterval,

@@ -4,6 +4,7 @@
 
 import { LibNftables, NFT_CTX_OUTPUT_JSON, type NftContext } from '../../native/libnftables.js';
 import { ChannelError, TooManyError } from '../base/errors.js';
+import { faultPoint } from '../fault/fault-point.js';
 import { type Connection, type ConnectionOpener, GUARDED, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import type { Trace } from '../netlink/trace.js';
@@ -115,8 +116,10 @@ export class Nft {
     const context = this.#library.context(NFT_CTX_OUTPUT_JSON);
     try {
       const { nftables, late } = transaction;
+      faultPoint('nft');
       if (context.run(JSON.stringify({ nftables }))) {
         if (late) this.#insert(late, trace);
+        faultPoint('nft-committed');
         return;
       }
       if (trace) for (const line of nftScript(transaction)) trace(line);
@@ -150,6 +153,7 @@ export class Nft {
   #insert({ table, rules }: NonNullable<NftTransaction['late']>, trace?: Trace): void {
     for (const rule of rules) trace?.(describeLateRule(table, rule));
     const context = { op: 'inserting nftables rules into', subject: table.name };
+    faultPoint('nft-late');
     this.#sockets.ask(connection => connection.batch(insertRules(table, rules), context));
   }
 

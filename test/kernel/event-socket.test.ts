@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { watchLinks } from '../../src/netlink/route/client.js';
 import type { Link } from '../../src/netlink/route/link.js';
+import { watchLinks } from '../../src/netlink/route/link-watch.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 import { eventually } from '../support/shell.js';
 

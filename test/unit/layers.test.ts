@@ -11,6 +11,7 @@ import { type Import, importsOf, readSyntax, type Syntax, type Tree } from '../s
 
 /** From the ground up. A file imports from its own folder and from those before it. */
 const FLOORS: readonly string[] = [
+  'src/fault',
   'src/base',
   'native',
   'src/files',

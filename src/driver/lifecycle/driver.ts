@@ -7,6 +7,7 @@ import { UserError } from '../../base/errors.js';
 import { formatAddress } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
 import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from '../spec/model.js';
@@ -195,6 +196,7 @@ export class Driver {
         await undo.run(text => log.error({ endpoint: shortId(known.id) }, text));
         throw err;
       }
+      faultPoint('joined');
       fullTunnels.follow(network, endpoint);
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
       if (closed) {

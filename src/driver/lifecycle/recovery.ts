@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
 import { errorCode, messageOf } from '../../base/errors.js';
 import { type Log, onBehalfOf } from '../../base/log.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import { publicKey } from '../../netlink/wireguard/key.js';
 import { parseOptions } from '../spec/options.js';
@@ -69,6 +70,7 @@ export class Recovery {
     // Links first: a Join that comes in meanwhile writes its record before it makes its link.
     const links = await rt.links();
     const endpoints = store.endpoints();
+    faultPoint('sweep');
     const owners = new Map(store.networks().map(network => [network.id, network.owner]));
     for (const endpoint of endpoints) {
       if (endpoint.state === 'deleting') teardown.reapLink(endpoint, owners.get(endpoint.networkId) ?? 0);
@@ -81,6 +83,7 @@ export class Recovery {
       teardown.reapStray(link.name);
     }
     await this.#completeKeys();
+    faultPoint('swept');
     this.#warnOfClosedInterfaces();
   }
 
@@ -136,9 +139,11 @@ export class Recovery {
       const first = await docker.networks();
       this.#adopt(first, owner);
       await this.#parts.lost?.learn(docker, first, owner);
+      faultPoint('compared');
       const suspects = this.#missing(first, owner);
       if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
       await this.#wait(SECOND_PASS_MS);
+      faultPoint('missing');
       const still = this.#missing(await docker.networks(), owner);
       for (const id of suspects.endpoints) {
         if (!still.endpoints.has(id)) continue;

@@ -9,6 +9,7 @@ import { type Log, onBehalfOf } from '../../base/log.js';
 import { excerpt } from '../../base/text.js';
 import { CallCounts } from '../../control/call-counts.js';
 import { parseUserJson } from '../../docker/user-json.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import type { Driver } from '../lifecycle/driver.js';
 import {
   readCreateEndpoint,
@@ -150,6 +151,7 @@ function handler(
   return async (request, response) => {
     const started = performance.now();
     const finish = (status: number, body: object): number => {
+      faultPoint('call-done');
       answer(response, status, body);
       const ms = performance.now() - started;
       counts.count(name, status, ms);
@@ -157,6 +159,7 @@ function handler(
     };
     const late = (): Error => new ChannelError(`${name} took longer than ${DEADLINE_MS / 1000} s`);
     try {
+      faultPoint('call-begun');
       const ms = finish(200, await withDeadline(run(request.body), DEADLINE_MS, late));
       log.debug({ call: name, ms }, 'answered');
     } catch (err) {

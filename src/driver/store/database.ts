@@ -6,6 +6,19 @@ import Database from 'better-sqlite3';
 import { DecodeError, errorCode, messageOf, UserError } from '../../base/errors.js';
 import { migrate } from './migrations.js';
 
+/** How long another program's lock is waited for, with everything else, in milliseconds. */
+const LOCK_MS = 1_000;
+
+/** What a user does about a failure, by the errno's name or that of SQLite. */
+const REMEDIES: readonly (readonly [code: RegExp, remedy: string])[] = [
+  [/^(SQLITE_FULL|ENOSPC|EDQUOT)/, 'make room on its file system, and try again'],
+  [/^(SQLITE_READONLY|EROFS)/, 'have its file system mounted for writing, or give another file (-d)'],
+  [/^(SQLITE_BUSY|SQLITE_LOCKED)/, 'end the program that has it locked (fuser tells which), and try again'],
+  [/^(SQLITE_PERM|SQLITE_AUTH|EACCES|EPERM)/, 'let root write to it, or give another file (-d)'],
+  [/^(SQLITE_CANTOPEN|ENOENT|ENOTDIR|EISDIR|ELOOP)/, 'give a file in a folder that is there (-d)'],
+  [/^(SQLITE_IOERR|EIO)/, "look for errors of its disk in the kernel's log (dmesg)"],
+];
+
 /**
  * Opens or makes the database, mode 0600, and migrates it to the current schema.
  * @param path a file, or `''` for one in memory
@@ -23,8 +36,7 @@ export function openDatabase(path: string): Database.Database {
     return db;
   } catch (err) {
     db.close();
-    if (isDamage(err)) throw damaged(path, err);
-    throw new UserError(`cannot use the database ${path}: ${messageOf(err)}`, { cause: err });
+    throw err instanceof UserError ? withRemedy(cannotUse(path), err) : explainFailure(path, err);
   }
 }
 
@@ -35,9 +47,9 @@ function open(path: string): Database.Database {
       // The original left its file, seed and all, readable to everybody.
       chmodSync(path, 0o600);
     }
-    return new Database(path === '' ? ':memory:' : path);
+    return new Database(path === '' ? ':memory:' : path, { timeout: LOCK_MS });
   } catch (err) {
-    throw new UserError(`cannot open the database ${path}: ${messageOf(err)}`, { cause: err });
+    throw withRemedy(`cannot open the database ${path}`, err);
   }
 }
 
@@ -45,6 +57,23 @@ function open(path: string): Database.Database {
 function checkWhole(db: Database.Database): void {
   const finding = db.pragma('quick_check(1)', { simple: true });
   if (finding !== 'ok') throw new DecodeError(String(finding));
+}
+
+/** The sentence for whatever has failed with the database; one that is said already stays. */
+export function explainFailure(path: string, err: unknown): unknown {
+  if (err instanceof UserError) return err;
+  return isDamage(err) ? damaged(path, err) : withRemedy(cannotUse(path), err);
+}
+
+function cannotUse(path: string): string {
+  return `cannot use the database ${path === '' ? 'in memory' : path}`;
+}
+
+function withRemedy(what: string, err: unknown): UserError {
+  const code = errorCode(err) ?? '';
+  const [, remedy] = REMEDIES.find(([codes]) => codes.test(code)) ?? [];
+  const text = `${what}: ${messageOf(err)}${remedy === undefined ? '' : `: ${remedy}`}`;
+  return new UserError(text, { cause: err });
 }
 
 function isDamage(err: unknown): boolean {

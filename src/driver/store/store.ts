@@ -2,14 +2,14 @@
 // here before the kernel is touched. Not here: how the file is opened (database.ts), rows (network-row.ts,
 // client-row.ts), what a state means to the kernel.
 
-import type Database from 'better-sqlite3';
 import { UserError } from '../../base/errors.js';
 import { groupBy } from '../../base/group-by.js';
 import { formatAddress } from '../../base/ip.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { CLIENT_COLUMNS, type ClientRow, clientRow, readClientRow } from './client-row.js';
-import { openDatabase } from './database.js';
 import { NETWORK_COLUMNS, type NetworkRow, networkRow, readNetworkRow } from './network-row.js';
+import { StoreFile } from './store-file.js';
 
 /** An endpoint that may be a peer of an interface of the host, and whose it is. */
 export interface PeerRecord {
@@ -18,8 +18,7 @@ export interface PeerRecord {
 }
 
 export class Store {
-  readonly #db: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #file: StoreFile;
   /** Cache of networks: only this class changes them, and every call reads one. */
   readonly #networks = new Map<string, Network>();
   /** The owners of the networks of each host interface; rebuilt when a network is added or removed. */
@@ -31,33 +30,35 @@ export class Store {
   /**
    * Opens or makes the database.
    * @param path a file, or `''` for one in memory
-   * @param report called once for each row that cannot be read; such a row is treated as missing
+   * @param report called once for each row that cannot be read, which is treated as missing; and with what becomes of the file
    * @throws UserError that says which file and why; its code is `EUCLEAN` where the file is damaged
    */
   constructor(path: string, report: (text: string) => void = () => undefined) {
     this.#report = report;
-    this.#db = openDatabase(path);
+    this.#file = new StoreFile(path, report);
+  }
+
+  /** Looks whether its file is still there, and makes it anew where it is not; reports what is wrong. */
+  look(): void {
+    this.#file.look();
   }
 
   close(): void {
-    this.#db.close();
+    this.#file.close();
   }
 
   /** Adds a network; one of the same id is replaced, its endpoints kept. On disk when this returns. */
   putNetwork(network: Network): void {
     this.#forget(network.id);
-    this.#db.pragma('synchronous = FULL');
-    try {
-      this.#prepare(UPSERT_NETWORK).run(networkRow(network));
-    } finally {
-      this.#db.pragma('synchronous = NORMAL');
-    }
+    faultPoint('put-network');
+    this.#file.runDurably(UPSERT_NETWORK, networkRow(network));
   }
 
   /** Takes a network away, and with it its endpoints. */
   deleteNetwork(id: string): void {
     this.#forget(id);
-    this.#prepare('DELETE FROM network WHERE id = ?').run(id);
+    faultPoint('delete-network');
+    this.#file.run('DELETE FROM network WHERE id = ?', id);
   }
 
   #forget(networkId: string): void {
@@ -70,7 +71,7 @@ export class Store {
   network(id: string): Network | undefined {
     const known = this.#networks.get(id);
     if (known) return known;
-    const row = this.#prepare('SELECT * FROM network WHERE id = ?').get(id);
+    const row = this.#file.get('SELECT * FROM network WHERE id = ?', id);
     if (!row) return undefined;
     const network = this.#read('network', row as NetworkRow, readNetworkRow);
     if (network) this.#networks.set(id, network);
@@ -79,26 +80,24 @@ export class Store {
 
   /** The owner of a network, even if its row cannot be read. */
   ownerOf(networkId: string): number | undefined {
-    return this.#prepare('SELECT owner FROM network WHERE id = ?').pluck().get(networkId) as
-      | number
-      | undefined;
+    return this.#file.value('SELECT owner FROM network WHERE id = ?', networkId) as number | undefined;
   }
 
   /** All networks with a readable row. */
   networks(): Network[] {
-    const ids = this.#prepare('SELECT id FROM network').pluck().all() as string[];
+    const ids = this.#file.values('SELECT id FROM network') as string[];
     return ids.flatMap(id => this.network(id) ?? []);
   }
 
   /** The networks of one user with a readable row. */
   networksOf(owner: number): Network[] {
-    const ids = this.#prepare('SELECT id FROM network WHERE owner = ?').pluck().all(owner) as string[];
+    const ids = this.#file.values('SELECT id FROM network WHERE owner = ?', owner) as string[];
     return ids.flatMap(id => this.network(id) ?? []);
   }
 
   /** The users that have networks, root first. */
   owners(): number[] {
-    return this.#prepare('SELECT DISTINCT owner FROM network ORDER BY owner').pluck().all() as number[];
+    return this.#file.values('SELECT DISTINCT owner FROM network ORDER BY owner') as number[];
   }
 
   /** The users that have networks of an interface of the host, root first. No query, but after a change of networks. */
@@ -109,58 +108,60 @@ export class Store {
 
   /** The interfaces of the host that containers are peers of now. */
   interfacesInUse(): string[] {
-    return this.#prepare(IN_USE).pluck().all() as string[];
+    return this.#file.values(IN_USE) as string[];
   }
 
   /** Whether a container waits for an interface of the host. */
   hasPending(): boolean {
-    return this.#prepare(PENDING).pluck().get() === 1;
+    return this.#file.value(PENDING) === 1;
   }
 
   #readInterfaces(): ReadonlyMap<string, readonly number[]> {
-    const rows = this.#prepare(INTERFACES).all() as { ifname: string; owner: number }[];
+    const rows = this.#file.all(INTERFACES) as { ifname: string; owner: number }[];
     const found = groupBy(rows, ({ ifname }) => ifname);
     return new Map([...found].map(([ifname, rows]) => [ifname, rows.map(({ owner }) => owner)]));
   }
 
   /** How many networks and endpoints a user has, those that cannot be read too. */
   count(owner: number): { readonly networks: number; readonly endpoints: number } {
-    return this.#prepare(COUNT).get({ owner }) as { networks: number; endpoints: number };
+    return this.#file.get(COUNT, { owner }) as { networks: number; endpoints: number };
   }
 
   /** Adds an endpoint, or replaces the one of the same id. */
   putEndpoint(endpoint: Endpoint): void {
     this.#reported.delete(endpoint.id);
-    this.#prepare(UPSERT_CLIENT).run(clientRow(endpoint));
+    faultPoint('put-endpoint');
+    this.#file.run(UPSERT_CLIENT, clientRow(endpoint));
   }
 
   deleteEndpoint(id: string): void {
     this.#reported.delete(id);
-    this.#prepare('DELETE FROM client WHERE id = ?').run(id);
+    faultPoint('delete-endpoint');
+    this.#file.run('DELETE FROM client WHERE id = ?', id);
   }
 
   /** Undefined where there is none, or none that can be read; so are those missing in the lists below. */
   endpoint(id: string): Endpoint | undefined {
-    return this.#readClients(this.#prepare('SELECT * FROM client WHERE id = ?').all(id))[0];
+    return this.#readClients(this.#file.all('SELECT * FROM client WHERE id = ?', id))[0];
   }
 
   endpoints(): Endpoint[] {
-    return this.#readClients(this.#prepare('SELECT * FROM client').all());
+    return this.#readClients(this.#file.all('SELECT * FROM client'));
   }
 
   networkEndpoints(networkId: string): Endpoint[] {
-    return this.#readClients(this.#prepare('SELECT * FROM client WHERE network_id = ?').all(networkId));
+    return this.#readClients(this.#file.all('SELECT * FROM client WHERE network_id = ?', networkId));
   }
 
   /** The names of the links of an owner's endpoints, of those that cannot be read too. */
   linkNames(owner: number): Set<string> {
-    return new Set(this.#prepare(LINK_NAMES).pluck().all(owner) as string[]);
+    return new Set(this.#file.values(LINK_NAMES, owner) as string[]);
   }
 
   /** The endpoints of a network that have one of the addresses. */
   endpointsAt(networkId: string, { ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): Endpoint[] {
     const texts = [ipv4, ipv6].map(address => (address ? formatAddress(address) : null));
-    return this.#readClients(this.#prepare(SELECT_AT).all(networkId, ...texts, ...texts));
+    return this.#readClients(this.#file.all(SELECT_AT, networkId, ...texts, ...texts));
   }
 
   #readClients(rows: unknown[]): Endpoint[] {
@@ -184,7 +185,7 @@ export class Store {
 
   /** Another endpoint than the given one whose link has that name. */
   endpointOfLink(ifname: string, exceptId: string): Endpoint | undefined {
-    const row = this.#prepare('SELECT * FROM client WHERE ifname = ? AND id <> ?').get(ifname, exceptId);
+    const row = this.#file.get('SELECT * FROM client WHERE ifname = ? AND id <> ?', ifname, exceptId);
     return row ? this.#readClients([row])[0] : undefined;
   }
 
@@ -197,18 +198,10 @@ export class Store {
     { ipv4, ipv6, publicKey }: Pick<Endpoint, 'ipv4' | 'ipv6' | 'publicKey'>,
   ): PeerRecord[] {
     const texts = [ipv4, ipv6].map(address => (address ? formatAddress(address) : null));
-    const rows = this.#prepare(SELECT_PEERS).all(ifname, publicKey?.bytes ?? null, ...texts, ...texts);
+    const rows = this.#file.all(SELECT_PEERS, ifname, publicKey?.bytes ?? null, ...texts, ...texts);
     return (rows as (ClientRow & { owner: number })[]).flatMap(row =>
       this.#readClients([row]).map(endpoint => ({ endpoint, owner: row.owner })),
     );
-  }
-
-  #prepare(sql: string): Database.Statement {
-    const known = this.#statements.get(sql);
-    if (known) return known;
-    const statement = this.#db.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { isNotFound, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import type { ThreadedConnection } from '../../netlink/connection.js';
 import { decodeLink, deleteLinkRequest, getLinkRequest, type Link } from '../../netlink/route/link.js';
 
@@ -60,8 +61,11 @@ async function deleteLink({ name, isOurs }: ReapedLink, open: SocketOpener): Pro
     const [found] = socket.request(getLinkRequest(name), { op: 'reading link', subject: name });
     const link = found && decodeLink(found.payload);
     // By its index: a name can be given to another link meanwhile.
-    if (link && isOurs(link))
+    if (link && isOurs(link)) {
+      faultPoint('reap-link');
       await socket.requestOnThread(deleteLinkRequest(link.index), { op: 'deleting link', subject: name });
+    }
+    faultPoint('link-reaped');
   } catch (err) {
     if (!isNotFound(err)) throw err;
   } finally {

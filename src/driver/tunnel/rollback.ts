@@ -2,6 +2,7 @@
 // Not here: what the steps are.
 
 import { messageOf } from '../../base/errors.js';
+import { faultPoint } from '../../fault/fault-point.js';
 
 export class Rollback {
   readonly #steps: { readonly what: string; readonly back: () => Promise<void> | void }[] = [];
@@ -15,6 +16,7 @@ export class Rollback {
   async run(report: (text: string) => void): Promise<void> {
     for (const { what, back } of this.#steps.splice(0).reverse()) {
       try {
+        faultPoint('undo');
         await back();
       } catch (err) {
         report(`cannot undo ${what}: ${messageOf(err)}`);

@@ -3,6 +3,7 @@
 // (hold-table.ts).
 
 import { STAMP_CHAIN, TABLE } from '../../base/ownership.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import type { Trace } from '../../netlink/trace.js';
 import { type Nft, NftError } from '../../nft/client.js';
 import { deleteTable, type NftTransaction } from '../../nft/table.js';
@@ -27,27 +28,32 @@ export class HeldSet {
     if (this.#isForeign())
       throw new Error(`${SUBJECT} is itself a container that another dwgd applies labels to`);
     this.#apply(openHold());
+    faultPoint('hold-opened');
   }
 
   /** Has endpoints held, for HOLD_SECONDS from now on. Throws as open() does. */
   add(endpoints: readonly HeldEndpoint[]): void {
     this.#change(holdElements(endpoints));
+    faultPoint('hold-entered');
   }
 
   /** Lets go of endpoints. Throws as open() does. */
   delete(endpoints: readonly HeldEndpoint[]): void {
     this.#change(releaseElements(endpoints));
+    faultPoint('hold-left');
   }
 
   /** Lets go of all but these. Throws as open() does. */
   retainOnly(endpoints: readonly HeldEndpoint[]): void {
     this.#change(holdOnly(endpoints));
+    faultPoint('hold-inherited');
   }
 
   /** Removes the table. @returns whether there was one @throws NftError, OpError, ChannelError */
   remove(): boolean {
     const isThere = this.#host.within(() => this.#nft.has(TABLE)) && !this.#isForeign();
     if (isThere) this.#apply(deleteTable(TABLE));
+    faultPoint('hold-removed');
     return isThere;
   }
 

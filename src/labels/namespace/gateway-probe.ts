@@ -20,7 +20,8 @@ import {
   probeNeighbourRequest,
 } from '../../netlink/route/neighbour.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
-import { isCutOff } from '../../netlink/wireguard/handshakes.js';
+import { isCutOff, STAMPS_RENEWED_MS } from '../../netlink/wireguard/handshakes.js';
+import type { WallClock } from '../../netlink/wireguard/wall-clock.js';
 
 /** Of a namespace whose owner may mean harm, several times a second: one with more links or peers is not judged. */
 const TUNNEL_LIMITS: AnswerLimits = { messages: 64, bytes: 128 * 1024, ms: 100 };
@@ -71,10 +72,11 @@ function standingOf(state: number): Standing {
 /**
  * Whether any tunnel of ours in the namespace of the calling thread, which has or had one, is up: its link is there and up,
  * and it is not cut off.
- * @returns undefined where that cannot be told
+ * @param clock what the namespaces' kernel stamps handshakes by
+ * @returns undefined where that cannot be told, as for minutes after somebody has set the clock
  * @throws OpError, ChannelError, DecodeError
  */
-export function probeTunnels(open: ConnectionOpener): Standing {
+export function probeTunnels(open: ConnectionOpener, clock: Pick<WallClock, 'read'>): Standing {
   const rt = new RtNetlink(open(NETLINK_ROUTE, { limits: TUNNEL_LIMITS }));
   try {
     const ours = rt.links().filter(({ kind, group }) => kind === 'wireguard' && group === LINK_GROUP);
@@ -82,8 +84,9 @@ export function probeTunnels(open: ConnectionOpener): Standing {
     if (up.length === 0) return 'silent';
     const wg = new WgCtrl(open(NETLINK_GENERIC, { limits: TUNNEL_LIMITS }));
     try {
-      const now = Date.now();
-      return up.every(({ name }) => isCutOff(wg.device(name), now)) ? 'silent' : 'answers';
+      const { now, sinceSet } = clock.read();
+      if (!up.every(({ name }) => isCutOff(wg.device(name), now, sinceSet))) return 'answers';
+      return sinceSet < STAMPS_RENEWED_MS ? undefined : 'silent';
     } finally {
       wg.close();
     }

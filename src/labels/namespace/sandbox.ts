@@ -3,9 +3,11 @@
 // (labels/planner/plan.ts), which changes that takes (labels/diff/diff.ts), when (labels/controller/reconciler.ts).
 
 import type { Address } from '../../base/ip.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import { type ConnectionOpener, DUMP_BUFFER_BYTES, openConnection } from '../../netlink/connection.js';
 import type { NetnsSwitch } from '../../netlink/netns.js';
 import type { Trace } from '../../netlink/trace.js';
+import { WallClock } from '../../netlink/wireguard/wall-clock.js';
 import type { Nft } from '../../nft/client.js';
 import { legacyForwardChains } from '../../nft/legacy-tables.js';
 import { answerByRouters, NO_ANSWERS, readSenders, withNotices } from '../answers/answering.js';
@@ -68,6 +70,7 @@ export class Sandboxes {
   readonly #sessions: SessionOpener;
   readonly #open: ConnectionOpener;
   readonly #nft: Nft;
+  readonly #clock = new WallClock();
   readonly #tamperCheck = new TamperCheck();
   readonly #baselines: Baselines;
   readonly #readFirewalls: FirewallReader;
@@ -116,6 +119,7 @@ export class Sandboxes {
     let unreadable: Error | undefined;
     for (let round = 1; ; round++) {
       const rawState = orClosed(session, planned, () => this.#readState(session, { ...planned, routes }));
+      faultPoint('namespace-read');
       const observedKey = cacheKey(rawState);
       const settled = this.#settled.get(key);
       if (settled?.digest === planned.digest && settled.cacheKey === observedKey)
@@ -129,6 +133,7 @@ export class Sandboxes {
       });
       unreadable = tampering.unreadable ?? unreadable;
       const closing = closeAfter(session.apply(next, desired.isStrict), desired, observed, session);
+      faultPoint('namespace-changed');
       applied = joinApplied(applied, closing.applied);
       const isDone = applied.failures.length === 0;
       const isSecondDue = needsSecondRound(desired, next) || hasUnreadRouters(desired, observed);
@@ -203,7 +208,7 @@ export class Sandboxes {
 
   /** Whether a gateway's tunnels of ours are up; undefined when its namespace is gone as well. Throws as `reconcile` does. */
   probeTunnels(netns: NetnsRef): Standing {
-    return this.#sessions.within(netns, () => probeTunnels(this.#open));
+    return this.#sessions.within(netns, () => probeTunnels(this.#open, this.#clock));
   }
 
   /** As readSenders() has them; undefined when the namespace is gone as well. Throws as `reconcile` does. */

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { errorCode, isNotFound, OpError } from '../../base/errors.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import { isChangeable, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
 
 /** Sysctls of the namespace of the calling thread. */
@@ -69,6 +70,7 @@ export function writeSysctl(name: string, value: string): boolean {
   const fd = openSysctl(name, O_RDWR, 'setting sysctl');
   if (fd === undefined) return false;
   try {
+    faultPoint('sysctl');
     writeSync(fd, value);
     return true;
   } catch (err) {

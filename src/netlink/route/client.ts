@@ -3,8 +3,8 @@
 
 import { isNotFound, OpError } from '../../base/errors.js';
 import { type Address, type Family, formatAddress, formatPrefix, isDefault } from '../../base/ip.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import { type Connection, type OpContext, openConnection } from '../connection.js';
-import { EventSocket } from '../event-socket.js';
 import { NETLINK_ROUTE, type Request } from '../message.js';
 import type { Trace } from '../trace.js';
 import {
@@ -23,9 +23,6 @@ import {
   type LinkChange,
   type LinkConfig,
   newLinkRequest,
-  RTM_DELLINK,
-  RTM_NEWLINK,
-  RTNLGRP_LINK,
   setLinkRequest,
 } from './link.js';
 import { decodeNeighbour, getNeighboursRequest, type Neighbour } from './neighbour.js';
@@ -78,21 +75,21 @@ export class RtNetlink {
   /** @throws OpError: EEXIST (name taken), EOPNOTSUPP (no such kind) */
   createLink(link: LinkConfig): void {
     this.#trace?.(ipLinkAdd(link));
-    this.#connection.request(newLinkRequest(link), { op: 'creating link', subject: link.name });
+    this.#change(newLinkRequest(link), { op: 'creating link', subject: link.name });
   }
 
   /** @throws OpError: ENODEV */
   setLink(name: string, change: LinkChange): void {
     const op = change.netnsFd === undefined ? 'changing link' : 'moving link';
     this.#trace?.(ipLinkSet(name, change));
-    this.#connection.request(setLinkRequest(name, change), { op, subject: name });
+    this.#change(setLinkRequest(name, change), { op, subject: name });
   }
 
   /** The link of a name, or one as it was read: that one and no other of its name. @throws OpError: ENODEV */
   deleteLink(link: string | Pick<Link, 'name' | 'index'>): void {
     const [name, which] = typeof link === 'string' ? [link, link] : [link.name, link.index];
     this.#trace?.(ipLinkDel(name));
-    this.#connection.request(deleteLinkRequest(which), { op: 'deleting link', subject: name });
+    this.#change(deleteLinkRequest(which), { op: 'deleting link', subject: name });
   }
 
   /** The link of a name or index; undefined where there is none. */
@@ -110,13 +107,13 @@ export class RtNetlink {
   /** @throws OpError: EEXIST */
   addAddress(address: LinkAddress): void {
     const subject = formatPrefix(address.prefix);
-    this.#connection.request(newAddressRequest(address), { op: 'adding address', subject });
+    this.#change(newAddressRequest(address), { op: 'adding address', subject });
   }
 
   /** @throws OpError: EADDRNOTAVAIL */
   deleteAddress(address: LinkAddress): void {
     const subject = formatPrefix(address.prefix);
-    this.#connection.request(deleteAddressRequest(address), { op: 'deleting address', subject });
+    this.#change(deleteAddressRequest(address), { op: 'deleting address', subject });
   }
 
   /** Every address of every link. */
@@ -135,13 +132,13 @@ export class RtNetlink {
   addRoute(route: RouteConfig, placement?: RoutePlacement): void {
     this.#trace?.(ipRouteAdd(route, placement));
     const context = { op: 'adding route', subject: describe(route) };
-    this.#connection.request(newRouteRequest(route, placement), context);
+    this.#change(newRouteRequest(route, placement), context);
   }
 
   /** @throws OpError: ESRCH */
   deleteRoute(route: RouteConfig): void {
     this.#trace?.(ipRouteDel(route));
-    this.#connection.request(deleteRouteRequest(route), { op: 'deleting route', subject: describe(route) });
+    this.#change(deleteRouteRequest(route), { op: 'deleting route', subject: describe(route) });
   }
 
   /**
@@ -191,14 +188,19 @@ export class RtNetlink {
   addRule(rule: Rule): void {
     this.#trace?.(ipRule('add', rule));
     const context = { op: 'adding policy rule', subject: String(rule.priority) };
-    this.#connection.request(newRuleRequest(rule), context);
+    this.#change(newRuleRequest(rule), context);
   }
 
   /** @throws OpError: ENOENT */
   deleteRule(rule: Rule): void {
     this.#trace?.(ipRule('del', rule));
     const context = { op: 'deleting policy rule', subject: String(rule.priority) };
-    this.#connection.request(deleteRuleRequest(rule), context);
+    this.#change(deleteRuleRequest(rule), context);
+  }
+
+  #change(request: Request, context: OpContext): void {
+    faultPoint('rtnetlink');
+    this.#connection.request(request, context);
   }
 
   #list(request: Request, subject: string): Buffer[] {
@@ -224,22 +226,6 @@ export class RtNetlink {
 
 function describe({ destination, gateway }: RouteConfig): string {
   return gateway ? `${formatPrefix(destination)} via ${formatAddress(gateway)}` : formatPrefix(destination);
-}
-
-/** Tells of links that appear, change and go. */
-interface LinkWatch {
-  close(): void;
-}
-
-/**
- * Watches the links of the namespace of the calling thread. Where thousands change while nobody reads, some may go
- * unsaid: look at all of them from time to time.
- * @param changed called with the link and whether it is there
- */
-export function watchLinks(changed: (link: Link, present: boolean) => void): LinkWatch {
-  return new EventSocket(NETLINK_ROUTE, RTNLGRP_LINK, ({ type, payload }) => {
-    if (type === RTM_NEWLINK || type === RTM_DELLINK) changed(decodeLink(payload), type === RTM_NEWLINK);
-  });
 }
 
 function isNoRoute(err: unknown): boolean {

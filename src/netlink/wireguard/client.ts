@@ -2,6 +2,7 @@
 // connection was opened in. Not here: the bytes (encode.ts, decode.ts), links.
 
 import { isNotFound, UserError } from '../../base/errors.js';
+import { faultPoint } from '../../fault/fault-point.js';
 import { type Connection, openConnection } from '../connection.js';
 import { decodeFamilyId, genlAttributes, genlRequest, getFamilyRequest } from '../generic.js';
 import { NETLINK_GENERIC, NLM_F_DUMP } from '../message.js';
@@ -78,6 +79,7 @@ export class WgCtrl {
     const family = this.#familyId();
     for (const payload of encodeSetDevice(name, config)) {
       const request = genlRequest(family, WG_CMD_SET_DEVICE, WG_GENL_VERSION, payload);
+      faultPoint('wireguard');
       this.#connection.request(request, { op: 'configuring WireGuard device', subject: name });
     }
   }

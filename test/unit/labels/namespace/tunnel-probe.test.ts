@@ -6,6 +6,7 @@ import { LINK_GROUP } from '../../../../src/base/ownership.js';
 import { probeTunnels } from '../../../../src/labels/namespace/gateway-probe.js';
 import { NETLINK_ROUTE } from '../../../../src/netlink/message.js';
 import { Key } from '../../../../src/netlink/wireguard/key.js';
+import { WallClock } from '../../../../src/netlink/wireguard/wall-clock.js';
 import { FakeKernel } from '../../../support/fake-kernel.js';
 
 const MINUTE = 60_000;
@@ -19,12 +20,12 @@ function tunnel(kernel: FakeKernel, name: string, age: number, { up = true, grou
   kernel.devices.set(name, { ...device, peers });
 }
 
-function probe(kernel: FakeKernel) {
+function probe(kernel: FakeKernel, clock: Pick<WallClock, 'read'> = new WallClock()) {
   const limits: unknown[] = [];
   const standing = probeTunnels((protocol, options) => {
     limits.push(options?.limits);
     return protocol === NETLINK_ROUTE ? kernel.route() : kernel.generic();
-  });
+  }, clock);
   assert.equal(kernel.open, 0, 'no socket is left open');
   assert.ok(
     limits.every(limit => limit !== undefined),
@@ -69,4 +70,44 @@ test('of more links or peers than are read nothing is said, and no socket is lef
     assert.throws(() => probe(kernel), TooManyError);
     assert.equal(kernel.open, 0);
   }
+});
+
+for (const [what, hour] of [
+  ['ahead', 60 * MINUTE],
+  ['back', -60 * MINUTE],
+] as const)
+  test(`the clock set an hour ${what} makes no gateway silent, and one whose tunnel is down is by and by`, () => {
+    const kernel = new FakeKernel();
+    tunnel(kernel, 'wg0', MINUTE);
+    let [by, passed] = [0, 0];
+    const began = Date.now();
+    const clock = new WallClock(
+      () => began + passed + by,
+      () => passed,
+    );
+    assert.equal(probe(kernel, clock), 'answers');
+    passed += MINUTE;
+    by = hour;
+    assert.notEqual(probe(kernel, clock), 'silent');
+    passed += 5 * MINUTE;
+    assert.notEqual(probe(kernel, clock), 'silent');
+    passed += MINUTE;
+    assert.equal(probe(kernel, clock), 'silent', 'one that lives would have shaken hands by now');
+  });
+
+test('the clock set an hour back is noticed as well, and a clock that is slewed is not', () => {
+  let [wall, steady] = [1_800_000_000_000, 0];
+  const clock = new WallClock(
+    () => wall,
+    () => steady,
+  );
+  const step = (ms: number, drift = 0): number => {
+    wall += ms + drift;
+    steady += ms;
+    return clock.read().sinceSet;
+  };
+  assert.equal(step(0), Number.POSITIVE_INFINITY);
+  assert.equal(step(750, 0.4), Number.POSITIVE_INFINITY);
+  assert.equal(step(750, -60 * MINUTE), 0);
+  assert.equal(step(750), 750);
 });
