@@ -24,7 +24,7 @@ setup-package:
 	@test/setup package
 
 build: setup ## compile to dist/; completion and manual pages to dist/share/
-	@npx --no-install tsc -p .
+	@npx --no-install tsc -b test
 	@node dist/packaging/pages/write.js
 
 format: setup ## format and fix what can be fixed

@@ -11,15 +11,7 @@ export const CLONE_NEWUSER = 0x10000000;
 export const CLONE_NEWNET = 0x40000000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-/** A reference to a file without opening it, so no device is touched and no FIFO blocks. */
-export const O_PATH = 0x200000;
 const O_CLOEXEC = 0x80000;
-/** openat2(2): EXDEV at a mount point. */
-export const RESOLVE_NO_XDEV = 0x01;
-/** openat2(2): ELOOP at a link of procfs that leads to whatever a process has open. */
-export const RESOLVE_NO_MAGICLINKS = 0x02;
-/** openat2(2), since Linux 5.12: EAGAIN where a file system or a lock would have to be waited for. */
-export const RESOLVE_CACHED = 0x20;
 
 /** System calls that libc has no function for, or none for a single thread; x64 and arm64. */
 const SYS_openat2 = 437;

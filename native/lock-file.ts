@@ -18,9 +18,6 @@ import { join } from 'node:path';
 import { messageOf, UserError } from '../src/base/errors.js';
 import { tryLock } from './libc.js';
 
-/** Where the daemon's locks and its socket are. */
-export const RUN_DIR = '/run/dwgd';
-
 /** Another process holds the lock. */
 export class LockHeldError extends Error {
   constructor(

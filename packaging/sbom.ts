@@ -35,8 +35,10 @@ export function reproducible(list: Sbom, sourceDate?: string): Sbom {
   };
 }
 
-if (process.argv[1] === import.meta.filename) {
+async function main(): Promise<void> {
   const list = JSON.parse(await text(process.stdin)) as Sbom;
   const made = reproducible(list, process.env.SOURCE_DATE_EPOCH);
   process.stdout.write(`${JSON.stringify(made, null, 2)}\n`);
 }
+
+if (process.argv[1] === __filename) void main();

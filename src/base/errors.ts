@@ -48,6 +48,11 @@ export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
+/** The daemon is about to end: nothing follows from that. */
+export class ClosedError extends Error {
+  override name = 'ClosedError';
+}
+
 /** Something a user can cause and can put right; the message is one sentence for that user. */
 export class UserError extends Error {
   override readonly name = 'UserError';

@@ -38,6 +38,8 @@ interface CleanupFlags {
 const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ['logs', 'what the daemon logs is read by journalctl -u dwgd'],
   ['reload', 'systemctl reload dwgd has the daemon read its file again'],
+  ['help', 'dwgd --help lists all that there are, and dwgd <command> --help the flags of one'],
+  ['version', 'dwgd --version prints it'],
   ['completion', 'the packages install completion for bash, zsh and fish'],
 ]);
 

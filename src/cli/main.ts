@@ -1,22 +1,7 @@
 #!/usr/bin/env node
-// The program: tells V8 to be thrifty, before anything is loaded that it could spend memory on. Not here: the
-// command line (command-line.ts).
+// The program: its process is set up (thrift.ts), then its command line is carried out (command-line.ts).
 
-import { setFlagsFromString } from 'node:v8';
+import './thrift.js';
+import { main } from './command-line.js';
 
-// A daemon that works for milliseconds in minutes wants little memory rather than the last word in speed. A command, which is
-// a first word without a dash, is over before any of that is worth its while.
-if (!/^[^-]/.test(process.argv[2] ?? '')) {
-  // The young generation keeps its first size: it would grow to 32 MB, and stay so.
-  setFlagsFromString('--semi-space-growth-factor=1');
-  // Garbage is collected when the heap has grown by a quarter since the last time; it would be twice as large.
-  setFlagsFromString('--heap-growing-percent=25');
-}
-// Optimised is what stays hot for long, such as deriving many keys, but not what a start-up runs through. V8 of Node 24 has no
-// such flag, and would say so.
-if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=1000000');
-// ffi-rs has a report made, to see which C library this is: every link of the host would be listed in it.
-Object.assign(process.report ?? {}, { excludeNetwork: true });
-
-const { main } = await import('./command-line.js');
-await main();
+void main();

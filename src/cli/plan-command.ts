@@ -21,7 +21,10 @@ export function addPlan(
       'a compose file, its folder, or a container; absent: as docker compose finds its file',
     )
     .addOption(
-      new Option('-f, --file <path>', 'a compose file; may be given again, as for docker compose')
+      new Option(
+        '-f, --file <path>',
+        'a compose file; may be given again, as for docker compose; - is standard input',
+      )
         .argParser(collect)
         .default([], 'none'),
     )

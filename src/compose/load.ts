@@ -19,7 +19,7 @@ import {
 } from './yaml-tree.js';
 
 /** How files are read. @returns undefined where there is none; throws UserError where it cannot be read */
-type ReadFile = (path: string) => string | undefined;
+export type ReadFile = (path: string) => string | undefined;
 
 interface Loaded {
   readonly tree: Mapping;

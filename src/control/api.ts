@@ -4,6 +4,7 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
 import { messageOf, UserError } from '../base/errors.js';
+import { nearest } from '../base/suggest.js';
 import { excerpt } from '../base/text.js';
 import { API_VERSION, type Inspection, type Problem, type Rules, type Status } from './answers.js';
 import { EXPOSITION_TYPE } from './exposition.js';
@@ -29,7 +30,7 @@ export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListe
   router.get(`/${API_VERSION}/inspect/:name`, async ({ params: { name } }, response) => {
     const known = name.length <= MAX_NAME ? await inspect(daemon, name) : undefined;
     if (known) answer(response, 200, known);
-    else answer(response, 404, unknown(name));
+    else answer(response, 404, unknown(name, await status()));
   });
   router.get(`/${API_VERSION}/rules/:name`, async ({ params: { name } }, response) =>
     answerRules(response, name, await rulesOf(daemon, name)),
@@ -154,9 +155,13 @@ async function inspect({ driver, labels }: Daemon, name: string): Promise<Inspec
   };
 }
 
-function unknown(name: string): Problem {
+function unknown(name: string, { networks, containers }: Status): Problem {
+  const endpoints = networks.flatMap(network => network.endpoints);
+  const names = [...networks.map(one => one.name), ...endpoints.map(one => one.container)];
+  const near = nearest(name, [...containers.map(one => one.name), ...names.filter(one => one !== undefined)]);
+  const hint = near === undefined ? 'dwgd status lists them' : `did you mean ${excerpt(near)}?`;
   return {
-    error: `there is no network ${excerpt(name)} of this driver, and no container of that name that is on one or has labels: dwgd status lists them`,
+    error: `there is no network ${excerpt(name)} of this driver, and no container of that name that is on one or has labels: ${hint}`,
   };
 }
 

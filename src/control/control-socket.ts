@@ -4,9 +4,9 @@
 import { rmSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
-import { LockFile, LockHeldError, RUN_DIR } from '../../native/lock-file.js';
+import { LockFile, LockHeldError } from '../../native/lock-file.js';
 import { UserError } from '../base/errors.js';
-import { CONTROL_NAME } from './paths.js';
+import { CONTROL_NAME, RUN_DIR } from './paths.js';
 import { type ServerLimits, UnixServer } from './unix-server.js';
 
 const LOCK_NAME = 'control.lock';

@@ -1,5 +1,7 @@
-// Where the control socket is: known to the daemon and to the commands that ask it, which load nothing else of it. Pure.
+// Where the daemon's locks and its control socket are: known to it and to the commands that ask it, which load nothing else of
+// it. Pure.
 
-/** In the folder of the daemon's locks (native/lock-file.ts). */
+/** Of the daemon's locks and sockets. */
+export const RUN_DIR = '/run/dwgd';
 export const CONTROL_NAME = 'control.sock';
-export const CONTROL_SOCKET = `/run/dwgd/${CONTROL_NAME}`;
+export const CONTROL_SOCKET = `${RUN_DIR}/${CONTROL_NAME}`;

@@ -19,7 +19,6 @@ function unused(): never {
 
 /** The class, loaded at the first call. */
 export function loadDockerode(): typeof Dockerode {
-  const require = createRequire(import.meta.url);
   const dockerode = require.resolve('dockerode');
   const eyes = {
     dockerode: createRequire(dockerode),

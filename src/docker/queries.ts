@@ -4,7 +4,7 @@
 
 import { backoffMs } from '../base/backoff.js';
 import { withDeadline } from '../base/deadline.js';
-import { messageOf } from '../base/errors.js';
+import { ClosedError, messageOf } from '../base/errors.js';
 import { type DockerApi, TimeoutError } from './api-client.js';
 import { brokenAlike } from './request.js';
 
@@ -15,11 +15,6 @@ const GIVEN_UP_MS = 30_000;
 const RETRY_LIMITS = { firstMs: 250, longestMs: 30_000 };
 /** The listing of containers, without which there is no pass: whoever runs the passes asks again. */
 export const LISTING = '/containers/json';
-
-/** The daemon is about to end: nothing follows from that. */
-export class ClosedError extends Error {
-  override name = 'ClosedError';
-}
 
 /** One that is under way, or was late. */
 interface Query {

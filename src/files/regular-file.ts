@@ -2,7 +2,7 @@
 // read than is asked for. Not here: what a file may hold, whose it has to be.
 
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { O_PATH } from '../../native/libc.js';
+import { O_PATH } from '../../native/open-flags.js';
 import { errorCode } from '../base/errors.js';
 
 /** What is at the path is no regular file. */

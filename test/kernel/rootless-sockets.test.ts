@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { O_PATH } from '../../native/libc.js';
+import { O_PATH } from '../../native/open-flags.js';
 import { createLog } from '../../src/base/log.js';
 import { startTime } from '../../src/base/proc-stat.js';
 import type { Driver } from '../../src/driver/lifecycle/driver.js';

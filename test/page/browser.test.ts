@@ -1,5 +1,9 @@
 // The page in a real Chromium, by keys and by mouse, wide and narrow, light and dark, with three and with three hundred
 // containers, of a daemon whose containers and tunnels are made up. PAGE_SHOTS=folder keeps pictures of what was seen.
+
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';

@@ -16,10 +16,11 @@ import {
   typesOf,
 } from '../support/source-tree.js';
 
-/** What is exported for tests alone. */
+/** What is exported for tests alone, or for what makes packages. */
 const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/base/errors.ts': 'errnoName',
   'src/base/log.ts': 'formatLine',
+  'src/cli/command-line.ts': 'program',
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/doctor/checks/finding.ts': 'anchorOf',
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',

@@ -6,8 +6,16 @@ import { basename, dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as turnsEnd } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isIdentifier, isPropertyAccessExpression, type Node } from 'typescript/unstable/ast';
 import { impuritiesOf } from '../support/purity.js';
-import { type Import, importsOf, readSyntax, type Syntax, type Tree } from '../support/source-tree.js';
+import {
+  type Import,
+  importsOf,
+  nodesOf,
+  readSyntax,
+  type Syntax,
+  type Tree,
+} from '../support/source-tree.js';
 
 /** From the ground up. A file imports from its own folder and from those before it. */
 const FLOORS: readonly string[] = [
@@ -292,7 +300,14 @@ function checkLoading({ syntax, imports, tree }: Source): string[] {
     )
       .filter(name => name !== 'createRequire' || file !== REQUIRES)
       .map(name => `${file} names ${name}`),
+    ...(file !== REQUIRES && nodesOf(syntax.get(file)!).some(requires) ? [`${file} names require`] : []),
   ]);
+}
+
+/** Whether a node is `require`, and does more than find a file. */
+function requires(node: Node): boolean {
+  if (!isIdentifier(node) || node.text !== 'require') return false;
+  return !isPropertyAccessExpression(node.parent) || node.parent.name.text !== 'resolve';
 }
 
 /** From dist/test/unit. */
@@ -300,7 +315,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const DEPENDENCIES = Object.keys(
   (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: object }).dependencies,
 );
-const tree: Tree = new Map(
+const tree = new Map(
   ['src', 'native'].flatMap(folder =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter(entry => !entry.isDirectory())
@@ -308,6 +323,8 @@ const tree: Tree = new Map(
       .map((name): [string, string] => [name, readFileSync(join(root, name), 'utf8')]),
   ),
 );
+// What the compiler and Node.js are told of the browser's modules.
+for (const name of ['package.json', 'tsconfig.json']) assert.ok(tree.delete(`src/page/browser/${name}`));
 const source = await read(tree);
 const files = [...tree.keys()];
 
@@ -531,6 +548,8 @@ test('a made-up tree that spawns, or loads in another way, is refused', async ()
     [STARTS_WORKER, "import { Worker } from 'node:worker_threads';"],
     ['src/base/d.ts', "const fs = process.getBuiltinModule('fs');"],
     ['src/base/e.ts', "const vm = await import(\n'node:vm');"],
+    ['src/base/f.ts', 'const load = module.require;'],
+    ['src/base/g.ts', "const path = require.resolve('pino');"],
   ]);
   assert.deepEqual(checkLoading(await read(madeUp)), [
     'src/base/a.ts imports node:child_process',
@@ -540,6 +559,7 @@ test('a made-up tree that spawns, or loads in another way, is refused', async ()
     'src/base/c.ts imports node:worker_threads',
     'src/base/d.ts names process.getBuiltinModule',
     'src/base/e.ts imports node:vm',
+    'src/base/f.ts names require',
   ]);
 });
 

@@ -1,17 +1,19 @@
 // The files that a compose project is read from, found as docker compose finds them. Not here: what they say (src/compose).
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import { quote } from '../../base/plain-text.js';
 import { parseDotEnv } from '../../compose/dot-env.js';
 import type { Variables } from '../../compose/interpolate.js';
-import { loadFiles } from '../../compose/load.js';
+import { loadFiles, type ReadFile } from '../../compose/load.js';
 import { normalizeName, type Project, readProject } from '../../compose/project.js';
 import { member, textAt } from '../../compose/read.js';
 import { NotAFileError, readRegularFile } from '../../files/regular-file.js';
 
 const MAX_BYTES = 1 << 20;
+/** In place of a file, as for docker compose. */
+const STANDARD_INPUT = '-';
 const PROJECT_NAME = 'COMPOSE_PROJECT_NAME';
 const NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 const OVERRIDES = NAMES.map(name => name.replace(/\.(\w+)$/, '.override.$1'));
@@ -28,14 +30,15 @@ export function readComposeProject(options: ProjectOptions, environment: Variabl
   const paths = options.files.length > 0 ? options.files.flatMap(filesAt) : defaultFiles(environment);
   const { projectName } = options;
   const given = projectName === undefined ? environment : named(environment, projectName);
-  const first = loadFiles(paths, given, readComposeFile);
+  const read = paths.includes(STANDARD_INPUT) ? withStandardInput(readComposeFile) : readComposeFile;
+  const first = loadFiles(paths, given, read);
   const { variables } = first;
   const typed =
     variables.get(PROJECT_NAME) ?? textAt(first.tree, 'name') ?? basename(dirname(resolve(paths[0]!)));
   const name = normalizeName(typed) || 'default';
   // The name may stand in the files, and they may ask for it.
   const isSettled = !first.asked.has(PROJECT_NAME) || variables.get(PROJECT_NAME) === name;
-  const { tree } = isSettled ? first : loadFiles(paths, named(given, name), readComposeFile);
+  const { tree } = isSettled ? first : loadFiles(paths, named(given, name), read);
   const profiles = [
     ...options.profiles,
     ...(variables.get('COMPOSE_PROFILES') ?? '').split(',').filter(profile => profile !== ''),
@@ -50,7 +53,7 @@ function named(variables: Variables, project: string): Variables {
 
 /** A file as it is; of a folder, the files in it. */
 function filesAt(path: string): string[] {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+  if (path === STANDARD_INPUT || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
   const found = filesIn(path);
   if (found.length === 0) throw new UserError(`there is no compose.yaml in ${quote(path)}`);
   return found;
@@ -77,16 +80,36 @@ function defaultFiles(environment: Variables): string[] {
   }
 }
 
+/** Reads as `read` does, and standard input where its sign is named: once, though the files may be read twice. */
+function withStandardInput(read: ReadFile): ReadFile {
+  const sign = resolve(STANDARD_INPUT);
+  let typed: string | undefined;
+  return path => {
+    if (path !== sign) return read(path);
+    try {
+      typed ??= textOf(readFileSync(0), 'standard input');
+      return typed;
+    } catch (err) {
+      if (err instanceof UserError) throw err;
+      throw new UserError(`cannot read standard input: ${messageOf(err)}`, { cause: err });
+    }
+  };
+}
+
 /** Undefined where there is none. @throws UserError */
 function readComposeFile(path: string): string | undefined {
   try {
-    const { content } = readRegularFile(path, MAX_BYTES + 1);
-    if (content.length > MAX_BYTES) throw new UserError(`${quote(path)} is longer than 1 MiB`);
-    return content.toString('utf8');
+    return textOf(readRegularFile(path, MAX_BYTES + 1).content, quote(path));
   } catch (err) {
     if (errorCode(err) === 'ENOENT') return undefined;
     if (err instanceof UserError) throw err;
     if (err instanceof NotAFileError) throw new UserError(`${quote(path)} is no file`, { cause: err });
     throw new UserError(`cannot read ${quote(path)}: ${messageOf(err)}`, { cause: err });
   }
+}
+
+/** @param what as a message names it */
+function textOf(content: Buffer, what: string): string {
+  if (content.length > MAX_BYTES) throw new UserError(`${what} is longer than 1 MiB`);
+  return content.toString('utf8');
 }

@@ -15,7 +15,9 @@ export interface InspectFlags {
 
 /** @throws UserError when the daemon cannot be asked, or knows nothing of that name */
 export async function printInspection(name: string, { json, socket }: InspectFlags): Promise<void> {
-  const found = await askDaemon(socket, `inspect/${encodeURIComponent(name)}`, checkInspection);
+  // Docker's API has a slash before the names of containers; no name begins with one.
+  const question = `inspect/${encodeURIComponent(name.replace(/^\//, ''))}`;
+  const found = await askDaemon(socket, question, checkInspection);
   const { stdout, env } = process;
   if (json) stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   else stdout.write(`${inspectionLines(found, hasColours(stdout, env), Date.now()).join('\n')}\n`);

@@ -1,8 +1,8 @@
 // Owners and modes of what dwgd keeps, and files of secrets as the driver itself reads them. Not here: which modes are right
 // (doctor/checks/permissions.ts).
 
-import { RUN_DIR } from '../../../native/lock-file.js';
 import { messageOf } from '../../base/errors.js';
+import { RUN_DIR } from '../../control/paths.js';
 import type { NetworkOptions } from '../../driver/spec/model.js';
 import { readPresharedKey, readSeed } from '../../driver/tunnel/secrets.js';
 import type { FileFacts, PermissionFacts } from '../checks/facts.js';

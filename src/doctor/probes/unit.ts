@@ -2,8 +2,8 @@
 // with it (doctor/checks/unit.ts).
 
 import { dirname } from 'node:path';
-import { RUN_DIR } from '../../../native/lock-file.js';
 import { startTime } from '../../base/proc-stat.js';
+import { RUN_DIR } from '../../control/paths.js';
 import type { ConfFile, DaemonFacts, ServiceFacts } from '../checks/facts.js';
 import { settingsOf } from '../checks/ini.js';
 import type { HostTree } from './file-tree.js';

@@ -4,8 +4,9 @@
 import { mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { dirname, join } from 'node:path';
-import { LockFile, LockHeldError, RUN_DIR } from '../../../native/lock-file.js';
+import { LockFile, LockHeldError } from '../../../native/lock-file.js';
 import { UserError } from '../../base/errors.js';
+import { RUN_DIR } from '../../control/paths.js';
 import { type ServerLimits, UnixServer } from '../../control/unix-server.js';
 
 export const PLUGIN_DIR = '/run/docker/plugins';

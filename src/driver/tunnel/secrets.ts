@@ -3,7 +3,7 @@
 // (driver/spec/secret-text.ts).
 
 import { closeSync, openSync } from 'node:fs';
-import { O_PATH } from '../../../native/libc.js';
+import { O_PATH } from '../../../native/open-flags.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { NotAFileError, readRegularFile } from '../../files/regular-file.js';
 import { derivePrivateKey, type SecretKey } from '../../netlink/wireguard/key.js';

@@ -4,7 +4,8 @@
 import { constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { asUser, O_PATH } from '../../../native/libc.js';
+import { asUser } from '../../../native/libc.js';
+import { O_PATH } from '../../../native/open-flags.js';
 
 /** A directory entry that is not in the kernel's dentry cache. */
 export interface Uncached {

@@ -4,14 +4,8 @@
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import {
-  asUser,
-  CLONE_NEWNET,
-  CLONE_NEWNS,
-  CLONE_NEWUSER,
-  namespaceOwner,
-  O_PATH,
-} from '../../../native/libc.js';
+import { asUser, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, namespaceOwner } from '../../../native/libc.js';
+import { O_PATH } from '../../../native/open-flags.js';
 import { errorCode, UserError } from '../../base/errors.js';
 import { isDefunct, startTime } from '../../base/proc-stat.js';
 import { Netns } from '../../netlink/netns.js';

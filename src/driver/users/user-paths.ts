@@ -3,16 +3,14 @@
 // What comes of it names a file (O_PATH) and has touched none. Not here: what is read from it (user-files.ts).
 
 import { closeSync, constants, fstatSync, statfsSync } from 'node:fs';
+import { asUser, openat2, readLink } from '../../../native/libc.js';
+import { close } from '../../../native/libc-sockets.js';
 import {
-  asUser,
   O_PATH,
-  openat2,
   RESOLVE_CACHED,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_XDEV,
-  readLink,
-} from '../../../native/libc.js';
-import { close } from '../../../native/libc-sockets.js';
+} from '../../../native/open-flags.js';
 import { OpError } from '../../base/errors.js';
 import { bringIntoMemory, type Uncached } from './disk-lookup.js';
 import { Mounts, mountIdOf } from './mounts.js';

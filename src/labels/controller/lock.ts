@@ -12,10 +12,11 @@ import {
   socket,
   unixAddress,
 } from '../../../native/libc-sockets.js';
-import { LockFile, LockHeldError, RUN_DIR } from '../../../native/lock-file.js';
+import { LockFile, LockHeldError } from '../../../native/lock-file.js';
 import { errorCode, messageOf, UserError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { LABELS_SOCKET } from '../../base/ownership.js';
+import { RUN_DIR } from '../../control/paths.js';
 import type { Host } from '../discovery/host.js';
 
 const LOCK_NAME = 'labels.lock';

@@ -2,9 +2,9 @@
 // each image, and labels are sorted once for each container, however often it is inspected. Not here: what the labels mean
 // (labels/spec/parse.ts).
 
-import { messageOf } from '../../base/errors.js';
+import { ClosedError, messageOf } from '../../base/errors.js';
 import { plain } from '../../base/plain-text.js';
-import { ClosedError, type Queries } from '../../docker/queries.js';
+import type { Queries } from '../../docker/queries.js';
 import { readImageLabels } from './docker-answers.js';
 import { type InspectedContainer, twineLabels } from './docker-view.js';
 import { Runtimes } from './runtimes.js';

@@ -1,10 +1,9 @@
 // Reports what cannot be seen of containers, once: those that Docker cannot inspect, and that no process is visible at all.
 // Not here: what happens to such containers (containers.ts).
 
-import { messageOf } from '../../base/errors.js';
+import { ClosedError, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { isForbidden } from '../../docker/api-client.js';
-import { ClosedError } from '../../docker/queries.js';
 import type { ContainerSnapshot } from './snapshot.js';
 
 /** Passes in a row without any visible process before that is reported. */

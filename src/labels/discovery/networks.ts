@@ -1,11 +1,11 @@
 // Docker's networks: their drivers, and whether the kernel ignores gateways there. They are listed when there is a new one,
 // and again while Docker does not list them. Not here: reading Docker's JSON (docker-view.ts).
 
-import { messageOf } from '../../base/errors.js';
+import { ClosedError, messageOf } from '../../base/errors.js';
 import { type Address, parseAddress } from '../../base/ip.js';
 import type { Log } from '../../base/log.js';
 import { DRIVER_NAME } from '../../base/ownership.js';
-import { ClosedError, type Queries } from '../../docker/queries.js';
+import type { Queries } from '../../docker/queries.js';
 import { readNetworkListing } from './docker-answers.js';
 import {
   type ListedContainer,

@@ -1,8 +1,8 @@
 // Container runtimes with their own network stack: gVisor's, or a virtual machine's. The kernel's routes and rules in the
 // namespace have no effect on those. Not here: which labels are refused for that (labels/spec/refused-labels.ts).
 
-import { messageOf } from '../../base/errors.js';
-import { ClosedError, type Queries } from '../../docker/queries.js';
+import { ClosedError, messageOf } from '../../base/errors.js';
+import type { Queries } from '../../docker/queries.js';
 import { readInfo } from './docker-answers.js';
 
 /** Words in names, types and paths of runtimes: `runsc-kvm`, `io.containerd.kata.v2`, `/usr/bin/crun-krun`. */

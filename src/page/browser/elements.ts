@@ -1,9 +1,6 @@
 // Elements of the page, made without ever reading text as markup: names are whatever users call things. Not here: which
 // elements there are (picture.ts, details.ts).
 
-/// <reference lib="dom" />
-/// <reference lib="dom.iterable" />
-
 type Attributes = Readonly<Record<string, string | number>>;
 
 const SVG = 'http://www.w3.org/2000/svg';

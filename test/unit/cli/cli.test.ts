@@ -314,6 +314,11 @@ for (const [args, status, message] of [
 for (const [args, sentence] of [
   [['stauts', '--json'], 'there is no command "stauts": did you mean status?'],
   [['logs', '-f'], 'there is no command "logs": what the daemon logs is read by journalctl -u dwgd'],
+  [
+    ['help', 'plan'],
+    'there is no command "help": dwgd --help lists all that there are, and dwgd <command> --help the flags of one',
+  ],
+  [['version'], 'there is no command "version": dwgd --version prints it'],
   [['frobnicate'], 'there is no command "frobnicate": dwgd --help lists them'],
 ] as const) {
   test(`dwgd ${args.join(' ')} is no command, and one sentence`, async () => {

@@ -71,6 +71,15 @@ for (const [what, cwd, args, environment, expected] of [
   });
 }
 
+test('plan reads standard input, with the file of variables and the name of the folder that it is typed in', async () => {
+  const input = `${service('c', 'twine.nat.interface=wg+')}    container_name: $COMPOSE_FILE-gw\n`;
+  const typed = (args: Parameters<typeof runCommand>[0], options: Parameters<typeof runCommand>[1]) =>
+    runProgram(args, { ...options, input });
+  const { status, planned, stderr } = await plan('named', ['-f', '-', '-f', 'x.yml'], {}, typed);
+  assert.deepEqual([status, planned], [1, 'shop-gw, x.yml-gw']);
+  assert.match(stderr, /^-:4:9: x\.yml-gw: twine\.nat\.interface: /);
+});
+
 for (const [what, args, sentence] of [
   [
     'a mistake in a label',

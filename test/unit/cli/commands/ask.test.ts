@@ -86,6 +86,20 @@ test('a name that the daemon does not know is one sentence, and status 1', async
   );
 });
 
+test('a name with a slip in it is told the nearest one', async t => {
+  const { err } = await runCommand(['inspect', 'ruoter', '--socket', await daemon(t)]);
+  assert.equal(
+    err,
+    'dwgd: there is no network ruoter of this driver, and no container of that name that is on one or has labels: did you mean router?\n',
+  );
+});
+
+test('inspect takes a name as Docker writes it, with a slash before it', async t => {
+  const { status, out } = await runCommand(['inspect', '/app', '--socket', await daemon(t)]);
+  assert.equal(status, 0);
+  assert.match(out, /^container app \(/);
+});
+
 for (const command of [
   ['status'],
   ['status', '--json'],
