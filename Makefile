@@ -73,6 +73,9 @@ first-packet: setup-lab build ## a thousand starts of a program that sends from 
 soak: setup-lab build ## half an hour of containers, networks and gateways that come and go at random; SOAK_MINUTES, SOAK_SEED (root)
 	@test/docker/inside node dist/test/soak/main.js
 
+faults: setup-lab build ## the daemon killed at every point of its work for labels, and at 300 moments under load; FAULTS=n, SEED=n for others (root); for the driver: make lab-long SCENARIO=faults
+	@FAULTS=$(or $(FAULTS),300) FAULT_SEED=$(or $(SEED),1) test/docker/inside node --test --test-reporter=spec dist/test/docker/faults.test.js
+
 engines: build ## the leak-proof set-up beside Docker 20.10, 26.1 and 28.5, in roots of Debian 12, 13 and 14; TESTS='published vpn' for others (root)
 	@test/setup engines
 	@test/docker/engines $(TESTS)
