@@ -47,7 +47,7 @@ async function held(): Promise<string> {
 
 keeping('first-packet', () => {
   test('without the hold packets of most starts leave by the route of Docker, which the counter sees', async () => {
-    writeFileSync(PROGRAM, sender(FAR, PORT));
+    writeFileSync(PROGRAM, sender([FAR], PORT));
     chmodSync(PROGRAM, 0o755);
     await makeWorld();
     await makeVpn();

@@ -1,8 +1,9 @@
 // The benchmark of container labels, beside a real Docker on this machine's kernel: run by test/docker/inside.
-// Named parts run alone: starts, real, stub, quiet, typed, told.
+// Named parts run alone: starts, packets, real, stub, quiet, typed, told.
 import { createNetwork, run } from '../../support/containers.js';
 import { daemon } from '../../support/lab.js';
 import { measureQuiet, measureRealPass, measureStubPasses } from './crowd.js';
+import { measureFirstPackets } from './first-packets.js';
 import { keep } from './kept.js';
 import { GATEWAY } from './labelled.js';
 import { measureStarts } from './start.js';
@@ -16,6 +17,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     await measureStarts(NETWORK);
     await daemon.stop();
   },
+  packets: () => measureFirstPackets(NETWORK),
   real: () => measureRealPass(NETWORK),
   stub: () => measureStubPasses(NETWORK),
   quiet: () => measureQuiet(NETWORK),
