@@ -2,64 +2,123 @@
 // a stamp is not ours: this host is another daemon's container, whose labels it has. Not here: what is in the table
 // (hold-table.ts).
 
+import { OpError } from '../../base/errors.js';
 import { STAMP_CHAIN, TABLE } from '../../base/ownership.js';
 import type { Trace } from '../../netlink/trace.js';
+import type { ElementChange } from '../../nft/batches.js';
 import { type Nft, NftError } from '../../nft/client.js';
+import { nfAttributes } from '../../nft/nfgenmsg.js';
 import { deleteTable, type NftTransaction } from '../../nft/table.js';
 import type { Host } from '../discovery/host.js';
-import { type HeldEndpoint, holdElements, holdOnly, openHold, releaseElements } from './hold-table.js';
+import {
+  describeChanges,
+  HELD,
+  type HeldEndpoint,
+  holding,
+  holdingOnly,
+  openHold,
+  releasing,
+} from './hold-table.js';
 
 const SUBJECT = 'the host';
 
 export class HeldSet {
   readonly #host: Pick<Host, 'within'>;
-  readonly #nft: Pick<Nft, 'apply' | 'has' | 'readStampChain'>;
+  readonly #nft: Pick<Nft, 'apply' | 'changeElements' | 'has' | 'readStampChain' | 'rules'>;
   readonly #trace: Trace | undefined;
+  /** Those entered and not taken out, for a table that has to be made anew. */
+  readonly #entered = new Map<string, HeldEndpoint>();
+  /** The table's rules as they were made. */
+  #rules: Buffer[] = [];
 
-  constructor(host: Pick<Host, 'within'>, nft: Pick<Nft, 'apply' | 'has' | 'readStampChain'>, trace?: Trace) {
+  constructor(
+    host: Pick<Host, 'within'>,
+    nft: Pick<Nft, 'apply' | 'changeElements' | 'has' | 'readStampChain' | 'rules'>,
+    trace?: Trace,
+  ) {
     this.#host = host;
     this.#nft = nft;
     this.#trace = trace;
   }
 
-  /** Makes the table where there is none. Who was held stays so. @throws NftError, OpError, ChannelError; Error where the table is another daemon's */
+  /**
+   * Makes the table where there is none, and anew where others have left something of that name. Who is held in it stays so.
+   * @throws NftError, OpError, ChannelError; Error where the table is another daemon's
+   */
   open(): void {
     if (this.#isForeign())
       throw new Error(`${SUBJECT} is itself a container that another dwgd applies labels to`);
-    this.#apply(openHold());
+    try {
+      this.#apply(openHold());
+    } catch (err) {
+      if (!(err instanceof NftError)) throw err;
+      this.#apply({ nftables: [...deleteTable(TABLE).nftables, ...openHold().nftables] });
+    }
+    this.#rules = this.#rulesNow();
   }
 
   /** Has endpoints held, for HOLD_SECONDS from now on. Throws as open() does. */
   add(endpoints: readonly HeldEndpoint[]): void {
-    this.#change(holdElements(endpoints));
+    for (const one of endpoints) this.#entered.set(textOf(one), one);
+    // Only who is entered needs the rules.
+    if (this.#isIntact()) this.#change(holding(endpoints), endpoints);
+    else this.#mend();
   }
 
   /** Lets go of endpoints. Throws as open() does. */
   delete(endpoints: readonly HeldEndpoint[]): void {
-    this.#change(releaseElements(endpoints));
+    for (const one of endpoints) this.#entered.delete(textOf(one));
+    this.#change(releasing(endpoints), endpoints);
   }
 
   /** Lets go of all but these. Throws as open() does. */
   retainOnly(endpoints: readonly HeldEndpoint[]): void {
-    this.#change(holdOnly(endpoints));
+    this.#entered.clear();
+    for (const one of endpoints) this.#entered.set(textOf(one), one);
+    this.#change(holdingOnly(endpoints), endpoints);
   }
 
   /** Removes the table. @returns whether there was one @throws NftError, OpError, ChannelError */
   remove(): boolean {
+    this.#entered.clear();
     const isThere = this.#host.within(() => this.#nft.has(TABLE)) && !this.#isForeign();
     if (isThere) this.#apply(deleteTable(TABLE));
     return isThere;
   }
 
-  /** Where others have flushed the host's ruleset, the table is made anew. */
-  #change(transaction: NftTransaction): void {
+  #change(changes: readonly ElementChange[], endpoints: readonly HeldEndpoint[]): void {
+    if (changes.length === 0) return;
     try {
-      this.#apply(transaction);
+      this.#host.within(() => this.#nft.changeElements(TABLE, HELD, changes));
     } catch (err) {
-      if (!(err instanceof NftError)) throw err;
-      this.open();
-      this.#apply(transaction);
+      if (!(err instanceof OpError)) throw err;
+      this.#mend();
+      return;
     }
+    for (const line of this.#trace ? describeChanges(changes, endpoints) : []) this.#trace?.(line);
+  }
+
+  /** Others have flushed the host's ruleset, or changed the table: all are held in a new one. */
+  #mend(): void {
+    this.open();
+    const all = [...this.#entered.values()];
+    const changes = holding(all);
+    if (changes.length > 0) this.#host.within(() => this.#nft.changeElements(TABLE, HELD, changes));
+  }
+
+  /** Handles are among what is compared, so rules that were made since are others. */
+  #isIntact(): boolean {
+    const now = this.#rulesNow();
+    return (
+      now.length > 0 &&
+      now.length === this.#rules.length &&
+      now.every((rule, n) => rule.equals(this.#rules[n]!))
+    );
+  }
+
+  /** Without the generation of the ruleset. */
+  #rulesNow(): Buffer[] {
+    return this.#host.within(() => this.#nft.rules(TABLE).map(nfAttributes));
   }
 
   #isForeign(): boolean {
@@ -69,4 +128,8 @@ export class HeldSet {
   #apply(transaction: NftTransaction): void {
     this.#host.within(() => this.#nft.apply(transaction, SUBJECT, this.#trace));
   }
+}
+
+function textOf({ bridge, mac }: HeldEndpoint): string {
+  return `${bridge} ${mac}`;
 }

@@ -1,8 +1,9 @@
-// The table of the host's namespace that holds containers: what is in it, and the transactions that change it. Pure. Not here:
+// The table of the host's namespace that holds containers: what is in it, and what changes it. Pure. Not here:
 // the way to the kernel (held-set.ts), who is held (hold.ts).
 
 import { TABLE } from '../../base/ownership.js';
-import { type Expression, match, meta, payload } from '../../nft/expression.js';
+import type { ElementChange } from '../../nft/batches.js';
+import { match, meta, payload } from '../../nft/expression.js';
 import { createTable, type NftTable, type NftTransaction, rule } from '../../nft/table.js';
 
 /** How long the kernel holds a container by itself, in seconds: longer than one takes to start, and nobody stays held by a daemon that died. */
@@ -10,7 +11,8 @@ export const HOLD_SECONDS = 30;
 /** Endpoints that are held at once, at most. */
 export const MAX_HELD = 4_096;
 
-const SET = 'held';
+/** The set of those who are held. */
+export const HELD = 'held';
 const CLOSED = 'closed';
 /** Before NF_IP_PRI_RAW, where others begin. */
 const BEFORE_RAW = -301;
@@ -36,7 +38,7 @@ const SENDER = { concat: [meta('iifname'), payload('ether', 'saddr')] } as const
 const HOLD_TABLE: NftTable = {
   ...TABLE,
   sets: [
-    { name: SET, type: ['ifname', 'ether_addr'], flags: ['timeout'], timeout: HOLD_SECONDS, size: MAX_HELD },
+    { name: HELD, type: ['ifname', 'ether_addr'], flags: ['timeout'], timeout: HOLD_SECONDS, size: MAX_HELD },
   ],
   chains: [
     {
@@ -49,7 +51,7 @@ const HOLD_TABLE: NftTable = {
     ...(['forward', 'input'] as const).map(hook => ({
       name: hook,
       hook: { type: 'filter', hook, priority: BEFORE_RAW } as const,
-      rules: [rule(match(SENDER, '==', `@${SET}`), { jump: { target: CLOSED } })],
+      rules: [rule(match(SENDER, '==', `@${HELD}`), { jump: { target: CLOSED } })],
     })),
   ],
 };
@@ -71,33 +73,46 @@ export function openHold(): NftTransaction {
   };
 }
 
-/** Has endpoints held, from now on for the whole time. */
-export function holdElements(endpoints: readonly HeldEndpoint[]): NftTransaction {
-  return { nftables: [...adding(endpoints), deleting(endpoints), adding(endpoints)].flat() };
+/** Has endpoints held, from now on for the whole time: that of an element is not changed by adding it again. */
+export function holding(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return steps(['add', 'delete', 'add'], endpoints);
 }
 
 /** Lets go of endpoints; it is no error if they are not held. */
-export function releaseElements(endpoints: readonly HeldEndpoint[]): NftTransaction {
-  return { nftables: [...adding(endpoints), ...deleting(endpoints)] };
+export function releasing(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return steps(['add', 'delete'], endpoints);
 }
 
 /** Has these held, and nobody else. */
-export function holdOnly(endpoints: readonly HeldEndpoint[]): NftTransaction {
-  return { nftables: [{ flush: { set: { ...AT, name: SET } } }, ...adding(endpoints)] };
+export function holdingOnly(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return [{ what: 'flush' }, ...steps(['add'], endpoints)];
+}
+
+/** What changes are on the command line of nft(8), for the log. @param endpoints that they are about */
+export function describeChanges(
+  changes: readonly ElementChange[],
+  endpoints: readonly HeldEndpoint[],
+): string[] {
+  const { family, name } = TABLE;
+  const all = endpoints.map(({ bridge, mac }) => `"${bridge}" . ${mac}`).join(', ');
+  return changes.map(({ what }) =>
+    what === 'flush'
+      ? `nft flush set ${family} ${name} ${HELD}`
+      : `nft ${what} element ${family} ${name} ${HELD} { ${all} }`,
+  );
 }
 
 const AT = { family: TABLE.family, table: TABLE.name } as const;
 
-// The time of an element that is there already is not changed by adding it again.
-function adding(endpoints: readonly HeldEndpoint[]): object[] {
-  return endpoints.length === 0 ? [] : [{ add: { element: elements(endpoints) } }];
+function steps(order: readonly ('add' | 'delete')[], endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  const keys = endpoints.map(keyOf);
+  return keys.length === 0 ? [] : order.map(what => ({ what, keys }));
 }
 
-function deleting(endpoints: readonly HeldEndpoint[]): object[] {
-  return endpoints.length === 0 ? [] : [{ delete: { element: elements(endpoints) } }];
-}
-
-function elements(endpoints: readonly HeldEndpoint[]): object {
-  const elem: Expression[] = endpoints.map(({ bridge, mac }) => ({ concat: [bridge, mac] }));
-  return { ...AT, name: SET, elem };
+/** As the kernel concatenates them: the name and zeros to IFNAMSIZ, the address and zeros to the next register of 4 bytes. */
+function keyOf({ bridge, mac }: HeldEndpoint): Buffer {
+  const key = Buffer.alloc(24);
+  key.write(bridge);
+  Buffer.from(mac.replaceAll(':', ''), 'hex').copy(key, 16);
+  return key;
 }

@@ -232,9 +232,10 @@ export class Hold {
   }
 
   #renew(): void {
-    for (const [id, { name, since, endpoints, isRunning }] of this.#held) {
+    for (const [id, held] of this.#held) {
+      const { name, since, endpoints, isRunning } = held;
       const age = this.#now() - since;
-      if (!isRunning && age > START_MS) this.#held.delete(id);
+      if (!isRunning && age > START_MS) this.#release(id, held);
       else if (endpoints.size > 0 && age >= RENEW_MS) {
         const all = [...endpoints.values()];
         this.#refusals.attempt(`${name} is not held any more`, () => this.#parts.set.add(all));
