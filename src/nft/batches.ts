@@ -44,10 +44,10 @@ const NF_NAT_RANGE_PROTO_OFFSET = 1 << 5;
 /** Of one message: its list has a length of 16 bits, and a key is 64 bytes at most. */
 const MAX_ELEMENTS = 512;
 
-/** A step of a transaction on a set: adding an element that is there changes nothing of it, and deleting one that is not there fails all. */
+/** A step of a transaction: adding an element that is there changes nothing of it, and deleting one that is not there fails all. */
 export type ElementChange =
-  | { readonly what: 'add' | 'delete'; readonly keys: readonly Buffer[] }
-  | { readonly what: 'flush' };
+  | { readonly what: 'add' | 'delete'; readonly set: string; readonly keys: readonly Buffer[] }
+  | { readonly what: 'flush'; readonly set: string };
 
 /** Inserts each rule as the first of its chain. */
 export function insertRules(table: TableName, rules: readonly LateRule[]): Batch {
@@ -60,16 +60,16 @@ export function insertRules(table: TableName, rules: readonly LateRule[]): Batch
   );
 }
 
-/** Changes a set, step by step, as a whole or not at all. @param changes at least one, with at least one element each */
-export function changeElements(table: TableName, set: string, changes: readonly ElementChange[]): Batch {
-  return batch(changes.flatMap(change => elementRequests(table, set, change)));
+/** Changes sets of a table, step by step, as a whole or not at all. @param changes at least one, with at least one element each */
+export function changeElements(table: TableName, changes: readonly ElementChange[]): Batch {
+  return batch(changes.flatMap(change => elementRequests(table, change)));
 }
 
-function elementRequests(table: TableName, set: string, change: ElementChange): Request[] {
+function elementRequests(table: TableName, change: ElementChange): Request[] {
   const head = Buffer.concat([
     nfgenmsg(NFPROTO[table.family]),
     attrString(NFTA_SET_ELEM_LIST_TABLE, table.name),
-    attrString(NFTA_SET_ELEM_LIST_SET, set),
+    attrString(NFTA_SET_ELEM_LIST_SET, change.set),
   ]);
   const [message, flags] =
     change.what === 'add'

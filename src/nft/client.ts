@@ -155,13 +155,13 @@ export class Nft {
   }
 
   /**
-   * Changes the elements of a set: all of it or nothing.
+   * Changes elements of sets: all of it or nothing.
    * @param changes at least one, with at least one element each
    * @throws OpError: ENOENT where there is no such set, or an element that is to be deleted is not there
    */
-  changeElements(table: TableName, set: string, changes: readonly ElementChange[]): void {
-    const context = { op: 'changing nftables set', subject: `${table.name} ${set}` };
-    this.#sockets.ask(connection => connection.batch(changeElements(table, set, changes), context));
+  changeElements(table: TableName, changes: readonly ElementChange[]): void {
+    const context = { op: 'changing nftables sets of', subject: table.name };
+    this.#sockets.ask(connection => connection.batch(changeElements(table, changes), context));
   }
 
   /** The rules of a table as the kernel has them, chain by chain; none where there is no such table. @throws OpError, ChannelError */

@@ -11,16 +11,19 @@ import { nfAttributes } from '../../nft/nfgenmsg.js';
 import { deleteTable, type NftTransaction } from '../../nft/table.js';
 import type { Host } from '../discovery/host.js';
 import {
-  describeChanges,
-  HELD,
+  describeChange,
+  guarding,
   type HeldEndpoint,
   holding,
   holdingOnly,
+  knowing,
   openHold,
   releasing,
 } from './hold-table.js';
 
 const SUBJECT = 'the host';
+/** Endpoints of one transaction, which is one datagram. */
+const MAX_LOT = 1_024;
 
 export class HeldSet {
   readonly #host: Pick<Host, 'within'>;
@@ -60,22 +63,33 @@ export class HeldSet {
   /** Has endpoints held, for HOLD_SECONDS from now on. Throws as open() does. */
   add(endpoints: readonly HeldEndpoint[]): void {
     for (const one of endpoints) this.#entered.set(textOf(one), one);
-    // Only who is entered needs the rules.
-    if (this.#isIntact()) this.#change(holding(endpoints), endpoints);
-    else this.#mend();
+    this.#mendRules();
+    this.#change(holding(endpoints));
   }
 
   /** Lets go of endpoints. Throws as open() does. */
   delete(endpoints: readonly HeldEndpoint[]): void {
     for (const one of endpoints) this.#entered.delete(textOf(one));
-    this.#change(releasing(endpoints), endpoints);
+    this.#change(releasing(endpoints));
   }
 
   /** Lets go of all but these. Throws as open() does. */
   retainOnly(endpoints: readonly HeldEndpoint[]): void {
     this.#entered.clear();
     for (const one of endpoints) this.#entered.set(textOf(one), one);
-    this.#change(holdingOnly(endpoints), endpoints);
+    this.#change(holdingOnly(endpoints));
+  }
+
+  /** Has nobody pass a bridge, for GUARD_SECONDS from now on, who is not known there; or all again. Throws as open() does. */
+  guard(bridge: string, isGuarded: boolean): void {
+    if (isGuarded) this.#mendRules();
+    this.#change(guarding(bridge, isGuarded));
+  }
+
+  /** Has endpoints known, for HOLD_SECONDS from now on. Throws as open() does. */
+  know(endpoints: readonly HeldEndpoint[]): void {
+    for (let at = 0; at < endpoints.length; at += MAX_LOT)
+      this.#change(knowing(endpoints.slice(at, at + MAX_LOT)));
   }
 
   /** Removes the table. @returns whether there was one @throws NftError, OpError, ChannelError */
@@ -86,34 +100,38 @@ export class HeldSet {
     return isThere;
   }
 
-  #change(changes: readonly ElementChange[], endpoints: readonly HeldEndpoint[]): void {
+  /** Others may have flushed the host's ruleset. */
+  #change(changes: readonly ElementChange[]): void {
     if (changes.length === 0) return;
     try {
-      this.#host.within(() => this.#nft.changeElements(TABLE, HELD, changes));
+      this.#write(changes);
     } catch (err) {
       if (!(err instanceof OpError)) throw err;
-      this.#mend();
-      return;
+      this.#remake();
+      this.#write(changes);
     }
-    for (const line of this.#trace ? describeChanges(changes, endpoints) : []) this.#trace?.(line);
   }
 
-  /** Others have flushed the host's ruleset, or changed the table: all are held in a new one. */
-  #mend(): void {
-    this.open();
-    const all = [...this.#entered.values()];
-    const changes = holding(all);
-    if (changes.length > 0) this.#host.within(() => this.#nft.changeElements(TABLE, HELD, changes));
+  #write(changes: readonly ElementChange[]): void {
+    this.#host.within(() => this.#nft.changeElements(TABLE, changes));
+    for (const change of this.#trace ? changes : []) this.#trace?.(describeChange(change));
   }
 
-  /** Handles are among what is compared, so rules that were made since are others. */
-  #isIntact(): boolean {
+  /** Makes the table anew where its rules are not what they were. Handles are compared, too, so one that was made since is another. */
+  #mendRules(): void {
     const now = this.#rulesNow();
-    return (
+    const isIntact =
       now.length > 0 &&
       now.length === this.#rules.length &&
-      now.every((rule, n) => rule.equals(this.#rules[n]!))
-    );
+      now.every((one, n) => one.equals(this.#rules[n]!));
+    if (!isIntact) this.#remake();
+  }
+
+  /** All who are entered are held in the new one. */
+  #remake(): void {
+    this.open();
+    const all = [...this.#entered.values()];
+    for (let at = 0; at < all.length; at += MAX_LOT) this.#write(holding(all.slice(at, at + MAX_LOT)));
   }
 
   /** Without the generation of the ruleset. */

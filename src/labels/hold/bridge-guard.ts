@@ -1,0 +1,99 @@
+// Bridges on which a container to be held is about to start, and its link-layer address is not known yet: nobody passes who was
+// not there before. From Docker 28 on there are some milliseconds between its telling of the address and the first packet, which
+// is too few to ask. Not here: whose labels ask for it (starting.ts), the kernel's part (held-set.ts).
+
+import type { ConnectedNetwork } from '../discovery/docker-answers.js';
+import type { HeldSet } from './held-set.js';
+import { GUARD_SECONDS, type HeldEndpoint } from './hold-table.js';
+import type { Refusals } from './refusals.js';
+import { bridgeOf, linkAddress } from './starting.js';
+
+interface BridgeGuardParts {
+  readonly set: Pick<HeldSet, 'guard' | 'know'>;
+  readonly refusals: Refusals;
+  /** Whether a container may pass: by its id, or while Docker has it by its endpoint, by its name. */
+  readonly mayPass: (by: { readonly id: string } | { readonly name: string }) => boolean;
+  /** A clock, in milliseconds. */
+  readonly now: () => number;
+}
+
+interface GuardedNetwork {
+  readonly bridge: string;
+  /** Those who may pass. */
+  readonly endpoints: readonly HeldEndpoint[];
+}
+
+export class BridgeGuard {
+  readonly #parts: BridgeGuardParts;
+  /** By id, as Docker told them last. */
+  readonly #networks = new Map<string, GuardedNetwork>();
+  /** By network the containers that are about to start, each with the time until which the kernel waits for it. */
+  readonly #expected = new Map<string, Map<string, number>>();
+
+  constructor(parts: BridgeGuardParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether a network is one on which somebody has been expected. */
+  concerns(network: string): boolean {
+    return this.#networks.has(network);
+  }
+
+  /** Whether a container is expected on any network. */
+  expects(container: string): boolean {
+    return [...this.#expected.values()].some(all => all.has(container));
+  }
+
+  /** Takes note of who is on a network. */
+  told(network: ConnectedNetwork): void {
+    const bridge = bridgeOf(network);
+    if (bridge === undefined) return;
+    const { mayPass } = this.#parts;
+    const endpoints = Object.entries(network.Containers ?? {}).flatMap(([key, { Name, MacAddress }]) => {
+      const mac = linkAddress(MacAddress);
+      const by = key.startsWith('ep-') ? { name: Name ?? '' } : { id: key };
+      return mac !== undefined && mayPass(by) ? { bridge, mac } : [];
+    });
+    this.#networks.set(network.Id, { bridge, endpoints });
+    if (this.#isGuarded(network.Id)) this.#know(network.Id);
+  }
+
+  /** Guards a network that told() has told of: a container is about to start there. */
+  expect(container: string, network: string): void {
+    const known = this.#networks.get(network);
+    if (!known) return;
+    this.#know(network);
+    const all = this.#expected.get(network) ?? new Map<string, number>();
+    all.set(container, this.#parts.now() + GUARD_SECONDS * 1000);
+    this.#expected.set(network, all);
+    this.#guard(known.bridge, true);
+  }
+
+  /** A container is held, or need not be. @param network absent: on all */
+  settled(container: string, network?: string): void {
+    for (const id of network === undefined ? [...this.#expected.keys()] : [network]) {
+      const wasExpected = this.#expected.get(id)?.delete(container);
+      if (!wasExpected || this.#isGuarded(id)) continue;
+      this.#expected.delete(id);
+      this.#guard(this.#networks.get(id)!.bridge, false);
+    }
+  }
+
+  #isGuarded(network: string): boolean {
+    const now = this.#parts.now();
+    return [...(this.#expected.get(network)?.values() ?? [])].some(until => until > now);
+  }
+
+  #know(network: string): void {
+    const { endpoints, bridge } = this.#networks.get(network)!;
+    const { set, refusals } = this.#parts;
+    refusals.attempt(`what others send by ${bridge} may be dropped for up to ${GUARD_SECONDS} s`, () =>
+      set.know(endpoints),
+    );
+  }
+
+  #guard(bridge: string, isGuarded: boolean): void {
+    const { set, refusals } = this.#parts;
+    refusals.attempt(`who starts on ${bridge} may not be held in time`, () => set.guard(bridge, isGuarded));
+  }
+}
