@@ -93,6 +93,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   });
   if (options.hold) hold.open();
   else hold.close();
+  const unwatch = options.hold ? host.watchPorts(bridge => hold.portAdded(bridge)) : undefined;
   reconcile.start();
   void containers.listen(
     () => reconcile.trigger(),
@@ -123,6 +124,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       reconcile.close();
       api.close();
       await reconcile.idle();
+      unwatch?.();
       hold.close();
       context.close();
     },

@@ -84,11 +84,9 @@ kernelTest(
     assert.deepEqual(elements('held'), [`br-test ${at(4).mac} 30`]);
     set.retainOnly([]);
     assert.deepEqual(elements('held'), []);
-    set.know([at(5)]);
-    set.guard('br-test', true);
-    set.guard('br-test', true);
+    for (let n = 0; n < 2; n++) set.guard('br-test', [at(5)]);
     assert.deepEqual([elements('guarded'), elements('known')], [['br-test 5'], [`br-test ${at(5).mac} 30`]]);
-    for (let n = 0; n < 2; n++) set.guard('br-test', false);
+    for (let n = 0; n < 2; n++) set.unguard('br-test');
     assert.deepEqual(elements('guarded'), []);
     assert.deepEqual([set.remove(), set.remove()], [true, false]);
   },
@@ -106,7 +104,7 @@ kernelTest(
       mac: `02:42:0a:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`,
     }));
     set.retainOnly(many);
-    set.know(many);
+    set.guard('br-test', many);
     assert.deepEqual([elements('held').length, elements('known').length], [3_000, 3_000]);
   },
   'nft',
@@ -127,14 +125,13 @@ kernelTest(
     set.add([at(1)]);
     assert.deepEqual(answered(), [closed, free]);
     set.delete([at(1)]);
-    set.know([at(2)]);
-    set.guard('br-test', true);
+    set.guard('br-test', [at(2)]);
     assert.deepEqual(answered(), [closed, free]);
     // One that is held is so though it was known.
     set.add([at(2)]);
-    set.guard('br-test', false);
+    set.unguard('br-test');
     assert.deepEqual(answered(), [free, closed]);
-    set.guard('br-other', true);
+    set.guard('br-other', []);
     set.retainOnly([]);
     assert.deepEqual(answered(), [free, free]);
   },

@@ -8,8 +8,11 @@ import { GUARD_SECONDS, type HeldEndpoint } from './hold-table.js';
 import type { Refusals } from './refusals.js';
 import { bridgeOf, linkAddress } from './starting.js';
 
+/** In place of a container: whoever the new port of a bridge is for. */
+const PORT = 'port';
+
 interface BridgeGuardParts {
-  readonly set: Pick<HeldSet, 'guard' | 'know'>;
+  readonly set: Pick<HeldSet, 'guard' | 'unguard' | 'know'>;
   readonly refusals: Refusals;
   /** Whether a container may pass: by its id, or while Docker has it by its endpoint, by its name. */
   readonly mayPass: (by: { readonly id: string } | { readonly name: string }) => boolean;
@@ -55,45 +58,48 @@ export class BridgeGuard {
       return mac !== undefined && mayPass(by) ? { bridge, mac } : [];
     });
     this.#networks.set(network.Id, { bridge, endpoints });
-    if (this.#isGuarded(network.Id)) this.#know(network.Id);
-  }
-
-  /** Guards a network that told() has told of: a container is about to start there. */
-  expect(container: string, network: string): void {
-    const known = this.#networks.get(network);
-    if (!known) return;
-    this.#know(network);
-    const all = this.#expected.get(network) ?? new Map<string, number>();
-    all.set(container, this.#parts.now() + GUARD_SECONDS * 1000);
-    this.#expected.set(network, all);
-    this.#guard(known.bridge, true);
-  }
-
-  /** A container is held, or need not be. @param network absent: on all */
-  settled(container: string, network?: string): void {
-    for (const id of network === undefined ? [...this.#expected.keys()] : [network]) {
-      const wasExpected = this.#expected.get(id)?.delete(container);
-      if (!wasExpected || this.#isGuarded(id)) continue;
-      this.#expected.delete(id);
-      this.#guard(this.#networks.get(id)!.bridge, false);
-    }
-  }
-
-  #isGuarded(network: string): boolean {
-    const now = this.#parts.now();
-    return [...(this.#expected.get(network)?.values() ?? [])].some(until => until > now);
-  }
-
-  #know(network: string): void {
-    const { endpoints, bridge } = this.#networks.get(network)!;
+    if (!this.#isGuarded(network.Id)) return;
     const { set, refusals } = this.#parts;
     refusals.attempt(`what others send by ${bridge} may be dropped for up to ${GUARD_SECONDS} s`, () =>
       set.know(endpoints),
     );
   }
 
-  #guard(bridge: string, isGuarded: boolean): void {
+  /** Guards a network that told() has told of: a container is about to start there. */
+  expect(container: string, network: string): void {
+    const known = this.#networks.get(network);
+    if (!known) return;
+    const all = this.#expected.get(network) ?? new Map<string, number>();
+    all.set(container, this.#parts.now() + GUARD_SECONDS * 1000);
+    this.#expected.set(network, all);
     const { set, refusals } = this.#parts;
-    refusals.attempt(`who starts on ${bridge} may not be held in time`, () => set.guard(bridge, isGuarded));
+    const { bridge, endpoints } = known;
+    refusals.attempt(`who starts on ${bridge} may not be held in time`, () => set.guard(bridge, endpoints));
+  }
+
+  /** A bridge has got a port: Docker tells for whom when it has connected him. */
+  portAdded(bridge: string): void {
+    for (const [network, known] of this.#networks) if (known.bridge === bridge) this.expect(PORT, network);
+  }
+
+  /** A container is held, or need not be. @param network absent: on all */
+  settled(container: string, network?: string): void {
+    for (const id of network === undefined ? [...this.#expected.keys()] : [network]) {
+      const all = this.#expected.get(id);
+      const wasExpected = all?.delete(container);
+      const hadPort = network !== undefined && all?.delete(PORT);
+      if (!(wasExpected || hadPort) || this.#isGuarded(id)) continue;
+      this.#expected.delete(id);
+      const { set, refusals } = this.#parts;
+      const { bridge } = this.#networks.get(id)!;
+      refusals.attempt(`who is new on ${bridge} is dropped for up to ${GUARD_SECONDS} s`, () =>
+        set.unguard(bridge),
+      );
+    }
+  }
+
+  #isGuarded(network: string): boolean {
+    const now = this.#parts.now();
+    return [...(this.#expected.get(network)?.values() ?? [])].some(until => until > now);
   }
 }

@@ -80,10 +80,16 @@ export class HeldSet {
     this.#change(holdingOnly(endpoints));
   }
 
-  /** Has nobody pass a bridge, for GUARD_SECONDS from now on, who is not known there; or all again. Throws as open() does. */
-  guard(bridge: string, isGuarded: boolean): void {
-    if (isGuarded) this.#mendRules();
-    this.#change(guarding(bridge, isGuarded));
+  /** Has nobody pass a bridge, for GUARD_SECONDS from now on, but these. Throws as open() does. */
+  guard(bridge: string, known: readonly HeldEndpoint[]): void {
+    this.#mendRules();
+    this.#change([...knowing(known.slice(0, MAX_LOT)), ...guarding(bridge, true)]);
+    this.know(known.slice(MAX_LOT));
+  }
+
+  /** Has all pass it again. Throws as open() does. */
+  unguard(bridge: string): void {
+    this.#change(guarding(bridge, false));
   }
 
   /** Has endpoints known, for HOLD_SECONDS from now on. Throws as open() does. */

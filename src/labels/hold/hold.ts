@@ -24,7 +24,10 @@ const MAX_CONCURRENCY = 8;
 
 interface HoldParts {
   readonly api: Pick<DockerApi, 'get' | 'isClosed'>;
-  readonly set: Pick<HeldSet, 'open' | 'add' | 'delete' | 'retainOnly' | 'guard' | 'know' | 'remove'>;
+  readonly set: Pick<
+    HeldSet,
+    'open' | 'add' | 'delete' | 'retainOnly' | 'guard' | 'unguard' | 'know' | 'remove'
+  >;
   readonly log: Log;
   /** Whether all labels are as `twine.strict`. */
   readonly strict: boolean;
@@ -92,13 +95,18 @@ export class Hold {
     }
     const { container: id, network } = connection;
     if (this.#others.has(id)) {
-      if (this.#guard.concerns(network)) this.#questions.begin(this.#learn(network));
+      if (this.#guard.concerns(network)) this.#questions.begin(this.#learn(id, network));
       return;
     }
     this.#guard.expect(id, network);
     const held = this.#enter(id);
     if (!held) return;
     this.#questions.begin(this.#holdOne(id, network, held).catch(err => this.#cannotHold(held.name, err)));
+  }
+
+  /** Takes note that a bridge has got a port: somebody is about to start. */
+  portAdded(bridge: string): void {
+    if (!this.#isClosed) this.#guard.portAdded(bridge);
   }
 
   /** Takes note that a container has ended. */
@@ -171,12 +179,13 @@ export class Hold {
   }
 
   /** Who is on a network, for when somebody is expected there. */
-  async #learn(network: string): Promise<void> {
+  async #learn(id: string, network: string): Promise<void> {
     try {
       await this.#askOf(network);
     } catch (err) {
       this.#parts.log.debug({ network, err: messageOf(err) }, 'what is known of a network stays');
     }
+    this.#guard.settled(id, network);
   }
 
   async #askOf(network: string): Promise<ConnectedNetwork | undefined> {

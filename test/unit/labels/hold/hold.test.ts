@@ -52,10 +52,11 @@ class Stage {
           this.held.clear();
           for (const one of all) this.held.add(text(one));
         },
-        guard: (bridge, isGuarded) => {
-          if (isGuarded) this.guarded.add(bridge);
-          else this.guarded.delete(bridge);
+        guard: (bridge, known) => {
+          this.guarded.add(bridge);
+          for (const one of known) this.known.add(text(one));
         },
+        unguard: bridge => this.guarded.delete(bridge),
         know: all => {
           for (const one of all) this.known.add(text(one));
         },
@@ -406,4 +407,21 @@ test('a bridge that is known is guarded as soon as one starts of which nothing i
   stage.hold.connected({ container: 'plain', network: 'n1' });
   assert.deepEqual([...stage.guarded], []);
   stage.stuck.get('/networks/n1')!();
+});
+
+test('a bridge that is known is guarded when it gets a port, until Docker tells for whom', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('plain', {});
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.guarded], []);
+  await stage.connect('app');
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  for (const one of ['plain', 'app']) {
+    stage.hold.portAdded('br-other');
+    assert.deepEqual([...stage.guarded], []);
+    stage.hold.portAdded('br-n1');
+    assert.deepEqual([...stage.guarded], ['br-n1']);
+    await stage.connect(one);
+    assert.deepEqual([...stage.guarded], []);
+  }
 });
