@@ -68,7 +68,7 @@ docker: setup-lab build ## tests beside a Docker of their own, on this machine's
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
 
 first-packet: setup-lab build ## a thousand starts of a program that sends from its first instruction: nothing leaves by Docker's route; STARTS=100 for fewer (root)
-	@FIRST_PACKET_STARTS=$(or $(STARTS),1000) test/docker/inside node --test --test-reporter=spec dist/test/docker/first-packet.test.js
+	@FIRST_PACKET_STARTS=$(or $(STARTS),1000) FIRST_PACKET_AT_ONCE=50 test/docker/inside node --test --test-reporter=spec dist/test/docker/first-packet.test.js
 
 engines: build ## the leak-proof set-up beside Docker 20.10, 26.1 and 28.5, in roots of Debian 12, 13 and 14; TESTS='published vpn' for others (root)
 	@test/setup engines

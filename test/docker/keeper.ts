@@ -28,8 +28,8 @@ function listens(): boolean {
   return daemon.logs().includes('listening for Docker events');
 }
 
-/** A scenario beside a Docker of its own; what it starts is gone after it. */
-export function keeping(name: string, tests: () => void): void {
+/** A scenario beside a Docker of its own; what it starts is gone after it. @param within seconds */
+export function keeping(name: string, tests: () => void, within = 600): void {
   scenario(
     name,
     () => {
@@ -39,7 +39,7 @@ export function keeping(name: string, tests: () => void): void {
         await unmakeWorld();
       });
     },
-    { within: 600 },
+    { within },
   );
 }
 

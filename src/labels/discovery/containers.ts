@@ -96,8 +96,7 @@ export class Containers {
       event: event => {
         const id = containerOf(event);
         if (id === undefined) return;
-        // One that has not been started changes nothing.
-        if (createdIn(event)) return noted?.(event);
+        if (createdIn(event)) return noted?.(event); // changes nothing yet
         this.#fresh.delete(id);
         this.#dirty.add(id);
         if (connectionIn(event)) this.#starting.add(id);

@@ -1,7 +1,7 @@
 // Holds containers at the host from Docker's `network connect` until their labels are in force, so that nothing of them
 // leaves before. If the daemon dies, the kernel lets go by itself. Not here: whose labels ask for it (starting.ts), who is held
 // now (held-containers.ts), what is done before Docker tells a link-layer address (bridge-guard.ts), the kernel's part
-// (held-set.ts), applying labels (labels/controller/reconciler.ts).
+// (held-set.ts), when one is let go (hold-ends.ts), applying labels (labels/controller/reconciler.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -11,12 +11,12 @@ import type { SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ConnectEvent, ConnectedNetwork, CreateEvent } from '../discovery/docker-answers.js';
 import { isRunning, type ListedContainer, nameOf } from '../discovery/docker-view.js';
-import { type ApplyResult, isClosedOrInForce } from '../namespace/outcome.js';
+import type { ApplyResult } from '../namespace/outcome.js';
 import { BridgeGuard } from './bridge-guard.js';
 import { Questions } from './docker-questions.js';
 import { type Held, HeldContainers } from './held-containers.js';
 import type { HeldSet } from './held-set.js';
-import { Inherited } from './inherited.js';
+import { HoldEnds } from './hold-ends.js';
 import { Refusals } from './refusals.js';
 import { endpointOn, isToBeHeld, networksOf } from './starting.js';
 
@@ -24,10 +24,7 @@ const MAX_CONCURRENCY = 8;
 
 interface HoldParts {
   readonly api: Pick<DockerApi, 'get' | 'isClosed'>;
-  readonly set: Pick<
-    HeldSet,
-    'open' | 'add' | 'delete' | 'retainOnly' | 'guard' | 'unguard' | 'know' | 'remove'
-  >;
+  readonly set: Pick<HeldSet, keyof HeldSet>;
   readonly log: Log;
   /** Whether all labels are as `twine.strict`. */
   readonly strict: boolean;
@@ -44,9 +41,7 @@ export class Hold {
   readonly #guard: BridgeGuard;
   /** By id the names of those that are known not to be held. */
   readonly #others = new Map<string, string>();
-  /** When the last listing was begun. */
-  #listedAt = Number.NEGATIVE_INFINITY;
-  readonly #inherited = new Inherited(() => this.#letGoOfInherited());
+  readonly #ends: HoldEnds;
   #isClosed = false;
 
   constructor(parts: HoldParts) {
@@ -56,9 +51,13 @@ export class Hold {
     this.#refusals = new Refusals(log);
     const now = (): number => this.#now();
     this.#held = new HeldContainers({ set, log, refusals: this.#refusals, now });
+    this.#ends = new HoldEnds(this.#held, () => this.#letGoOfInherited());
     this.#guard = new BridgeGuard({
       ...{ set, refusals: this.#refusals, now },
-      mayPass: by => ('id' in by ? !this.#isStarting(by.id) : [...this.#others.values()].includes(by.name)),
+      mayPass: by =>
+        'id' in by
+          ? !this.#held.get(by.id) && !this.#guard.expects(by.id)
+          : [...this.#others.values()].includes(by.name),
     });
   }
 
@@ -90,7 +89,7 @@ export class Hold {
     if (!connection) {
       const known = this.#holdAll().catch(err => this.#cannotHold('containers that start now', err));
       this.#questions.begin(known);
-      this.#inherited.starting(known);
+      this.#ends.starting(known);
       return;
     }
     const { container: id, network } = connection;
@@ -130,33 +129,20 @@ export class Hold {
     const found = await list();
     await this.#questions.answered();
     // Until here plans are made of the listing before it.
-    this.#listedAt = began;
+    this.#ends.listed(began);
     return found;
   }
 
   /** Takes note of the last listing, and of what is to be in force: in other namespaces it is nothing. */
   planned(containers: readonly ContainerView[], sandboxes: readonly Pick<SandboxDesired, 'netns'>[]): void {
-    this.#inherited.planned(sandboxes);
-    const views = new Map(containers.map(view => [view.id, view]));
-    for (const id of this.#others.keys()) if (!views.has(id)) this.#others.delete(id);
-    if (this.#held.size === 0) return;
-    const wanted = new Set(sandboxes.map(({ netns }) => netns.key));
-    for (const [id, held] of this.#held) {
-      if (held.since > this.#listedAt) continue;
-      const view = views.get(id);
-      const key = view?.netns?.key;
-      held.netns = key;
-      held.isRunning = key !== undefined || view?.unverifiedLabelKeys !== undefined;
-      const hasNothing = key !== undefined && !wanted.has(key) && !view?.isIndeterminate;
-      if (!view || view.hostNetwork || hasNothing) this.#held.release(id, held);
-    }
+    const listed = new Set(containers.map(({ id }) => id));
+    for (const id of this.#others.keys()) if (!listed.has(id)) this.#others.delete(id);
+    this.#ends.planned(containers, sandboxes);
   }
 
   /** Takes note of what came of applying what is to be in force in a namespace; undefined where it is gone. */
   programmed(key: string, outcome: ApplyResult | undefined): void {
-    this.#inherited.programmed(key);
-    if (!outcome || !isClosedOrInForce(outcome)) return;
-    for (const [id, held] of this.#held) if (held.netns === key) this.#held.release(id, held);
+    this.#ends.programmed(key, outcome);
   }
 
   /** Whom an earlier daemon held, but for those that start now: what is to be in force was applied everywhere. */
@@ -251,10 +237,6 @@ export class Hold {
       this.#cannotHold(id.slice(0, 12), err);
       return undefined;
     }
-  }
-
-  #isStarting(id: string): boolean {
-    return this.#held.get(id) !== undefined || this.#guard.expects(id);
   }
 
   #cannotHold(name: string, err: unknown): void {
