@@ -8,8 +8,8 @@ import { GUARD_SECONDS, type HeldEndpoint } from './hold-table.js';
 import type { Refusals } from './refusals.js';
 import { bridgeOf, linkAddress } from './starting.js';
 
-/** In place of a container: whoever the new port of a bridge is for. */
-const PORT = 'port';
+/** In place of a container, with a number: whoever the new port of a bridge is for. */
+const PORT = 'port ';
 
 interface BridgeGuardParts {
   readonly set: Pick<HeldSet, 'guard' | 'unguard' | 'know'>;
@@ -32,6 +32,8 @@ export class BridgeGuard {
   readonly #networks = new Map<string, GuardedNetwork>();
   /** By network the containers that are about to start, each with the time until which the kernel waits for it. */
   readonly #expected = new Map<string, Map<string, number>>();
+
+  #ports = 0;
 
   constructor(parts: BridgeGuardParts) {
     this.#parts = parts;
@@ -79,7 +81,8 @@ export class BridgeGuard {
 
   /** A bridge has got a port: Docker tells for whom when it has connected him. */
   portAdded(bridge: string): void {
-    for (const [network, known] of this.#networks) if (known.bridge === bridge) this.expect(PORT, network);
+    for (const [network, known] of this.#networks)
+      if (known.bridge === bridge) this.expect(PORT + this.#ports++, network);
   }
 
   /** A container is held, or need not be. @param network absent: on all */
@@ -87,8 +90,11 @@ export class BridgeGuard {
     for (const id of network === undefined ? [...this.#expected.keys()] : [network]) {
       const all = this.#expected.get(id);
       const wasExpected = all?.delete(container);
-      const hadPort = network !== undefined && all?.delete(PORT);
-      if (!(wasExpected || hadPort) || this.#isGuarded(id)) continue;
+      // Each has had a port of its own made, in that order.
+      const port =
+        network === undefined ? undefined : [...(all?.keys() ?? [])].find(key => key.startsWith(PORT));
+      if (port !== undefined) all!.delete(port);
+      if (!(wasExpected || port !== undefined) || this.#isGuarded(id)) continue;
       this.#expected.delete(id);
       const { set, refusals } = this.#parts;
       const { bridge } = this.#networks.get(id)!;

@@ -1,7 +1,6 @@
 // Holds containers at the host from Docker's `network connect` until their labels are in force, so that nothing of them
 // leaves before. If the daemon dies, the kernel lets go by itself. Not here: whose labels ask for it (starting.ts), who is held
-// now (held-containers.ts), what is done before Docker tells a link-layer address (bridge-guard.ts), the kernel's part
-// (held-set.ts), when one is let go (hold-ends.ts), applying labels (labels/controller/reconciler.ts).
+// (held-containers.ts) until when (hold-ends.ts), the time before an address is known (bridge-guard.ts), the kernel's part.
 
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';

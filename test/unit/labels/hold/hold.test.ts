@@ -409,6 +409,17 @@ test('a bridge that is known is guarded as soon as one starts of which nothing i
   stage.stuck.get('/networks/n1')!();
 });
 
+test('where a bridge gets two ports it stays guarded until both are told of', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('late', ROUTE);
+  await stage.connect('app');
+  for (const _ of '12') stage.hold.portAdded('br-n1');
+  await stage.connect('app');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+  await stage.connect('late');
+  assert.deepEqual([...stage.guarded], []);
+});
+
 test('a bridge that is known is guarded when it gets a port, until Docker tells for whom', async t => {
   const stage = new Stage(t);
   stage.labels.set('app', ROUTE).set('plain', {});
