@@ -135,7 +135,7 @@ keeping(
       await sh('sysctl -qw net.ipv6.conf.all.forwarding=1');
       await inside(
         'gw',
-        'ip -6 addr add fd25::2/64 dev wg0 nodad; ip -6 route add 2001:db8:f00::/64 via fd25::1',
+        'sysctl -qw net.ipv6.conf.wg0.disable_ipv6=0; ip -6 addr add fd25::2/64 dev wg0 nodad; ip -6 route add 2001:db8:f00::/64 via fd25::1',
       );
       await sh('ip -n vpn addr add fd25::1/64 dev peer nodad');
       writeFileSync(BOTH, sender([FAR, FAR6], PORT));
