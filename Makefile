@@ -68,7 +68,7 @@ docker: setup-lab build ## tests beside a Docker of their own, on this machine's
 	@test/docker/inside node --test --test-reporter=spec --test-concurrency=1 dist/test/docker/*.test.js
 
 first-packet: setup-lab build ## a thousand starts of a program that sends from its first instruction: nothing leaves by Docker's route; STARTS=100 for fewer (root)
-	@FIRST_PACKET_STARTS=$(or $(STARTS),1000) test/docker/inside node --test --test-reporter=spec dist/test/docker/first-packet.test.js
+	@FIRST_PACKET_STARTS=$(or $(STARTS),1000) FIRST_PACKET_AT_ONCE=50 test/docker/inside node --test --test-reporter=spec dist/test/docker/first-packet.test.js
 
 soak: setup-lab build ## half an hour of containers, networks and gateways that come and go at random; SOAK_MINUTES, SOAK_SEED (root)
 	@test/docker/inside node dist/test/soak/main.js

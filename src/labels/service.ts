@@ -7,7 +7,7 @@ import { Reconciler } from './controller/reconciler.js';
 import { RouterWatch } from './controller/router-watch.js';
 import type { ContainerView } from './discovery/container.js';
 import { DnsCache } from './discovery/dns-cache.js';
-import { connectionIn, lifeIn } from './discovery/docker-answers.js';
+import { connectionIn, createdIn, lifeIn } from './discovery/docker-answers.js';
 import { DriftWatch } from './drift/drift-watch.js';
 import { Hold } from './hold/hold.js';
 import { LabelContext, type LabelParts } from './label-context.js';
@@ -101,12 +101,14 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   });
   if (options.hold) hold.open();
   else hold.close();
+  const unwatch = options.hold ? host.watchPorts(bridge => hold.portAdded(bridge)) : undefined;
   reconcile.start();
   void containers.listen(
     () => reconcile.trigger(),
     event => {
       const [life, connection] = [lifeIn(event), connectionIn(event)];
-      const disconnection = connectionIn(event, 'disconnect');
+      const [disconnection, creation] = [connectionIn(event, 'disconnect'), createdIn(event)];
+      if (creation) hold.created(creation);
       if (life?.action === 'die') hold.ended(life.id);
       if (disconnection) hold.disconnected(disconnection);
       if (life || event === undefined) reconcile.lived(life);
@@ -130,6 +132,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       reconcile.close();
       api.close();
       await reconcile.idle();
+      unwatch?.();
       hold.close();
       context.close();
     },

@@ -8,10 +8,11 @@ import { faultPoint } from '../fault/fault-point.js';
 import { type Connection, type ConnectionOpener, GUARDED, openConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import type { Trace } from '../netlink/trace.js';
+import { changeElements, describeLateRule, type ElementChange, insertRules } from './batches.js';
 import type { ForwardChain } from './filter-chain.js';
 import { FIREWALL_LIMITS, forwardChainsIn } from './firewalls.js';
 import { Conntrack } from './flows-client.js';
-import { describeLateRule, insertRules } from './late-rules.js';
+
 import {
   decodeTableUse,
   getChainsRequest,
@@ -44,7 +45,7 @@ const REASON_LENGTH = 500;
 export const MAX_OBJECTS = 2_048;
 /**
  * Chains and sets that a transaction may make: what has been put in place can always be replaced and taken away, and the
- * rules that come late (late-rules.ts) fit into one datagram.
+ * rules that come late (batches.ts) fit into one datagram.
  */
 const MAX_OWN_OBJECTS = 512;
 
@@ -155,6 +156,21 @@ export class Nft {
     const context = { op: 'inserting nftables rules into', subject: table.name };
     faultPoint('nft-late');
     this.#sockets.ask(connection => connection.batch(insertRules(table, rules), context));
+  }
+
+  /**
+   * Changes elements of sets: all of it or nothing.
+   * @param changes at least one, with at least one element each
+   * @throws OpError: ENOENT where there is no such set, or an element that is to be deleted is not there
+   */
+  changeElements(table: TableName, changes: readonly ElementChange[]): void {
+    const context = { op: 'changing nftables sets of', subject: table.name };
+    this.#sockets.ask(connection => connection.batch(changeElements(table, changes), context));
+  }
+
+  /** The rules of a table as the kernel has them, chain by chain; none where there is no such table. @throws OpError, ChannelError */
+  rules(table: TableName): Buffer[] {
+    return this.#sockets.ask(connection => rulesOf(connection, table));
   }
 
   /**

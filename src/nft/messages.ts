@@ -1,7 +1,7 @@
 // The questions to nf_tables that are asked of every namespace: which comments do a chain's rules have, is there such a
 // table; and where something changed, what is in it. Straight to the kernel (struct nfgenmsg and NFTA_* of
 // <linux/netfilter/nf_tables.h>), because libnftables reads a whole ruleset for the answer. Not here: what is in a table
-// (table-snapshot.ts), any change, which is libnftables' (client.ts) but for a few (late-rules.ts).
+// (table-snapshot.ts), any change, which is libnftables' (client.ts) but for a few (batches.ts).
 
 import { attrMap, attrString, readAttrs, readString, sized } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';

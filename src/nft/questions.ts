@@ -16,8 +16,12 @@ import type { NftFamily, NftTable } from './table.js';
 
 export type TableName = Pick<NftTable, 'family' | 'name'>;
 
-export function rulesOf(connection: Connection, { family, name }: TableName, chain: string): Buffer[] {
-  const context = { op: 'listing nftables chain', subject: `${name} ${chain}` };
+/** @param chain of one chain alone */
+export function rulesOf(connection: Connection, { family, name }: TableName, chain?: string): Buffer[] {
+  const context =
+    chain === undefined
+      ? { op: 'listing nftables table', subject: name }
+      : { op: 'listing nftables chain', subject: `${name} ${chain}` };
   return payloadsOf(connection, getRulesRequest(family, name, chain), context);
 }
 

@@ -48,6 +48,7 @@ const LABELS: readonly Aim[] = [
     { name: `${name}-ours`, what: `${labels}, ours of that`, unit: ' ms', atMost: 3 },
     { name: `${name}-times`, what: `${labels}, faster than processes`, unit: ' ×', atLeast: 20 },
   ]),
+  { name: 'label-run', what: 'docker run with labels, longer than without dwgd', unit: ' ms', atMost: 10 },
   {
     name: 'pass-fifty',
     what: 'first pass over 50 real containers',

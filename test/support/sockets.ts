@@ -1,6 +1,6 @@
 // Both ends of a test's packets: a server in a namespace that says who asked, and a question to it. Their sockets are made in the
 // namespace by this process, and stay there: a program of its own for each would cost more than all else.
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, isIPv6 } from 'node:net';
 import type { Synchronous } from '../../src/netlink/netns.js';
@@ -43,11 +43,23 @@ export async function answerOn(
     if (!server.listening) await once(server, 'listening');
     return server;
   }
-  const server = createSocket({ type: isIPv6(on) ? 'udp6' : 'udp4', lookup: literal });
-  server.on('message', (_, from) => server.send(say(plain(from.address)), from.port, from.address));
-  server.on('error', () => {});
-  place.within(() => void server.bind(port, on));
+  const server = hearOn(place, port, on, (_, from) =>
+    server.send(say(plain(from.address)), from.port, from.address),
+  );
   return server;
+}
+
+/** Hears datagrams to an address there. */
+export function hearOn(
+  place: Place,
+  port: number,
+  on: string,
+  heard: (datagram: Buffer, from: RemoteInfo) => void,
+): Socket {
+  const socket = createSocket({ type: isIPv6(on) ? 'udp6' : 'udp4', lookup: literal });
+  socket.on('message', heard).on('error', () => {});
+  place.within(() => void socket.bind(port, on));
+  return socket;
 }
 
 export interface Question {

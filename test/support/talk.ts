@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { Netns, NetnsSwitch } from '../../src/netlink/netns.js';
 import { docker, sh } from './lab.js';
-import { answerOn, askEvery, type Place, type Protocol, question, type Server } from './sockets.js';
+import { answerOn, askEvery, hearOn, type Place, type Protocol, question, type Server } from './sockets.js';
 
 /** A container by its name, a namespace of `ip netns` as `netns:NAME`, or the host. */
 export type Where = string;
@@ -58,6 +58,16 @@ export async function serve(
   on = '::',
 ): Promise<void> {
   running.add(await at(where, place => answerOn(place, protocol, port, from => `${name} ${from}`, on)));
+}
+
+/** Hears datagrams to an address, and answers nothing. */
+export async function hear(
+  where: Where,
+  port: number,
+  on: string,
+  heard: Parameters<typeof hearOn>[3],
+): Promise<void> {
+  running.add(await at(where, place => hearOn(place, port, on, heard)));
 }
 
 /**

@@ -11,6 +11,7 @@ import type { ContainerView, NetnsRef } from './container.js';
 import {
   connectionIn,
   containerOf,
+  createdIn,
   EVENTS,
   inspectedId,
   inspectPath,
@@ -95,6 +96,7 @@ export class Containers {
       event: event => {
         const id = containerOf(event);
         if (id === undefined) return;
+        if (createdIn(event)) return noted?.(event); // changes nothing yet
         this.#fresh.delete(id);
         this.#dirty.add(id);
         if (connectionIn(event)) this.#starting.add(id);

@@ -90,7 +90,7 @@ export function readImageLabels(answer: unknown): Readonly<Record<string, string
 /** The events that tell of containers. Exact names: every `exec` in a container causes several events with other names. */
 export const EVENTS = {
   type: ['container', 'network'],
-  event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect', 'health_status'],
+  event: ['create', 'start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect', 'health_status'],
 };
 
 /** The container that an event is about; undefined where it is about none. */
@@ -116,6 +116,30 @@ export function lifeIn(event: unknown): LifeEvent | undefined {
   const id = containerOf(event);
   if (Type !== 'container' || id === undefined) return undefined;
   return action === 'start' || action === 'die' ? { id, action } : undefined;
+}
+
+/** A container that has been made and not started. */
+export interface CreateEvent {
+  readonly id: string;
+  readonly name: string;
+  /** Its labels, among other attributes of the event. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The container that Docker has made; undefined for all other events. */
+export function createdIn(event: unknown): CreateEvent | undefined {
+  const { Type, Action, Actor } = (event ?? {}) as {
+    Type?: unknown;
+    Action?: unknown;
+    Actor?: { Attributes?: unknown } | null;
+  };
+  const id = containerOf(event);
+  if (Type !== 'container' || Action !== 'create' || id === undefined) return undefined;
+  const all = Object.entries(Actor?.Attributes ?? {}).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  const labels = Object.fromEntries(all);
+  return { id, name: labels.name ?? '', labels };
 }
 
 /** The container and the network that Docker has connected, or disconnected; undefined for all other events. */

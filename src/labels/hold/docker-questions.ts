@@ -18,6 +18,9 @@ const GIVE_WAY_MS = 500;
 export class Questions {
   readonly #api: Pick<DockerApi, 'get'>;
   readonly #underWay = new Set<Promise<void>>();
+  /** By network: the question under way, and the one that follows it for all who have asked since. */
+  readonly #networks = new Map<string, Promise<ConnectedNetwork | undefined>>();
+  readonly #next = new Map<string, Promise<ConnectedNetwork | undefined>>();
 
   constructor(api: Pick<DockerApi, 'get'>) {
     this.#api = api;
@@ -29,9 +32,38 @@ export class Questions {
     return readContainerListing(await this.#api.get(LISTING, ANSWER_MS, query));
   }
 
-  /** A network with who is connected to it; undefined where it is gone. @throws Error when Docker does not answer */
-  async network(id: string): Promise<ConnectedNetwork | undefined> {
-    const answer = await unlessGone(this.#api.get<unknown>(`/networks/${id}`, ANSWER_MS));
+  /**
+   * A network with who is connected to it; undefined where it is gone. An answer tells of all, so those who ask while one is
+   * awaited, which may be older than what they ask about, share the next.
+   * @param network its id or its name
+   * @throws Error when Docker does not answer
+   */
+  network(network: string): Promise<ConnectedNetwork | undefined> {
+    const shared = this.#next.get(network);
+    if (shared !== undefined) return shared;
+    const before = this.#networks.get(network);
+    if (before === undefined) return this.#begin(network);
+    const next = before
+      .catch(() => undefined)
+      .then(() => {
+        this.#next.delete(network);
+        return this.#begin(network);
+      });
+    this.#next.set(network, next);
+    return next;
+  }
+
+  #begin(network: string): Promise<ConnectedNetwork | undefined> {
+    const asked = this.#askNetwork(network).finally(() => {
+      if (this.#networks.get(network) === asked) this.#networks.delete(network);
+    });
+    this.#networks.set(network, asked);
+    return asked;
+  }
+
+  async #askNetwork(network: string): Promise<ConnectedNetwork | undefined> {
+    const path = `/networks/${encodeURIComponent(network)}`;
+    const answer = await unlessGone(this.#api.get<unknown>(path, ANSWER_MS));
     return answer === undefined ? undefined : readConnectedNetwork(answer);
   }
 

@@ -1,16 +1,23 @@
-// The table of the host's namespace that holds containers: what is in it, and the transactions that change it. Pure. Not here:
-// the way to the kernel (held-set.ts), who is held (hold.ts).
+// The table of the host's namespace that holds containers: what is in it, and what changes it. Pure. Not here: the way to the
+// kernel (held-set.ts), who is held (hold.ts), which bridges are guarded (bridge-guard.ts).
 
 import { TABLE } from '../../base/ownership.js';
-import { type Expression, match, meta, payload } from '../../nft/expression.js';
+import type { ElementChange } from '../../nft/batches.js';
+import { match, meta, payload } from '../../nft/expression.js';
 import { createTable, type NftTable, type NftTransaction, rule } from '../../nft/table.js';
 
 /** How long the kernel holds a container by itself, in seconds: longer than one takes to start, and nobody stays held by a daemon that died. */
 export const HOLD_SECONDS = 30;
 /** Endpoints that are held at once, at most. */
 export const MAX_HELD = 4_096;
+/** How long a bridge is guarded by itself, in seconds: from the making of a container to its start. */
+export const GUARD_SECONDS = 5;
+/** Endpoints that are known at once, at most: all of guarded bridges. */
+const MAX_KNOWN = 65_536;
 
-const SET = 'held';
+const HELD = 'held';
+const GUARDED = 'guarded';
+const KNOWN = 'known';
 const CLOSED = 'closed';
 /** Before NF_IP_PRI_RAW, where others begin. */
 const BEFORE_RAW = -301;
@@ -30,13 +37,26 @@ export interface HeldEndpoint {
   readonly mac: string;
 }
 
-const SENDER = { concat: [meta('iifname'), payload('ether', 'saddr')] } as const;
+const BRIDGE = meta('iifname');
+const SENDER = { concat: [BRIDGE, payload('ether', 'saddr')] } as const;
+const toClosed = { jump: { target: CLOSED } } as const;
 
-/** Nothing passes of what a held container sends to beyond its bridge or to the host. For all others it is one look-up. */
+/**
+ * Nothing passes of what a held container sends to beyond its bridge or to the host, nor of what comes from a guarded bridge and
+ * from nobody that is known there. For all others it is two look-ups.
+ */
 const HOLD_TABLE: NftTable = {
   ...TABLE,
   sets: [
-    { name: SET, type: ['ifname', 'ether_addr'], flags: ['timeout'], timeout: HOLD_SECONDS, size: MAX_HELD },
+    {
+      ...{ name: HELD, type: ['ifname', 'ether_addr'], flags: ['timeout'] },
+      ...{ timeout: HOLD_SECONDS, size: MAX_HELD },
+    },
+    { name: GUARDED, type: 'ifname', flags: ['timeout'], timeout: GUARD_SECONDS, size: MAX_HELD },
+    {
+      ...{ name: KNOWN, type: ['ifname', 'ether_addr'], flags: ['timeout'] },
+      ...{ timeout: HOLD_SECONDS, size: MAX_KNOWN },
+    },
   ],
   chains: [
     {
@@ -49,7 +69,10 @@ const HOLD_TABLE: NftTable = {
     ...(['forward', 'input'] as const).map(hook => ({
       name: hook,
       hook: { type: 'filter', hook, priority: BEFORE_RAW } as const,
-      rules: [rule(match(SENDER, '==', `@${SET}`), { jump: { target: CLOSED } })],
+      rules: [
+        rule(match(SENDER, '==', `@${HELD}`), toClosed),
+        rule(match(BRIDGE, '==', `@${GUARDED}`), match(SENDER, '!=', `@${KNOWN}`), toClosed),
+      ],
     })),
   ],
 };
@@ -71,33 +94,63 @@ export function openHold(): NftTransaction {
   };
 }
 
-/** Has endpoints held, from now on for the whole time. */
-export function holdElements(endpoints: readonly HeldEndpoint[]): NftTransaction {
-  return { nftables: [...adding(endpoints), deleting(endpoints), adding(endpoints)].flat() };
+/** Has endpoints held, from now on for the whole time: that of an element is not changed by adding it again. */
+export function holding(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return steps(['add', 'delete', 'add'], HELD, endpoints.map(keyOf));
 }
 
 /** Lets go of endpoints; it is no error if they are not held. */
-export function releaseElements(endpoints: readonly HeldEndpoint[]): NftTransaction {
-  return { nftables: [...adding(endpoints), ...deleting(endpoints)] };
+export function releasing(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return steps(['add', 'delete'], HELD, endpoints.map(keyOf));
 }
 
 /** Has these held, and nobody else. */
-export function holdOnly(endpoints: readonly HeldEndpoint[]): NftTransaction {
-  return { nftables: [{ flush: { set: { ...AT, name: SET } } }, ...adding(endpoints)] };
+export function holdingOnly(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return [{ what: 'flush', set: HELD }, ...steps(['add'], HELD, endpoints.map(keyOf))];
+}
+
+/** Guards a bridge, from now on for the whole time, or no more; it is no error if it is not guarded. */
+export function guarding(bridge: string, isGuarded: boolean): ElementChange[] {
+  return steps(isGuarded ? ['add', 'delete', 'add'] : ['add', 'delete'], GUARDED, [nameKey(bridge)]);
+}
+
+/** Has endpoints pass guarded bridges, from now on for HOLD_SECONDS. */
+export function knowing(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return steps(['add', 'delete', 'add'], KNOWN, endpoints.map(keyOf));
+}
+
+/** What changes are, for the log, as on the command line of nft(8). */
+export function describeChange(change: ElementChange): string {
+  const { what, set } = change;
+  if (what === 'flush') return `nft flush set ${TABLE.family} ${TABLE.name} ${set}`;
+  const keys = change.keys.map(key => {
+    const name = key.subarray(0, IFNAMSIZ).toString().replaceAll('\0', '');
+    const mac = key
+      .subarray(IFNAMSIZ, IFNAMSIZ + MAC_LENGTH)
+      .toString('hex')
+      .match(/../g)
+      ?.join(':');
+    return mac === undefined ? `"${name}"` : `"${name}" . ${mac}`;
+  });
+  return `nft ${what} element ${TABLE.family} ${TABLE.name} ${set} { ${keys.join(', ')} }`;
 }
 
 const AT = { family: TABLE.family, table: TABLE.name } as const;
+const [IFNAMSIZ, MAC_LENGTH] = [16, 6] as const;
 
-// The time of an element that is there already is not changed by adding it again.
-function adding(endpoints: readonly HeldEndpoint[]): object[] {
-  return endpoints.length === 0 ? [] : [{ add: { element: elements(endpoints) } }];
+function steps(order: readonly ('add' | 'delete')[], set: string, keys: readonly Buffer[]): ElementChange[] {
+  return keys.length === 0 ? [] : order.map(what => ({ what, set, keys }));
 }
 
-function deleting(endpoints: readonly HeldEndpoint[]): object[] {
-  return endpoints.length === 0 ? [] : [{ delete: { element: elements(endpoints) } }];
+function nameKey(name: string, more = 0): Buffer {
+  const key = Buffer.alloc(IFNAMSIZ + more);
+  key.write(name);
+  return key;
 }
 
-function elements(endpoints: readonly HeldEndpoint[]): object {
-  const elem: Expression[] = endpoints.map(({ bridge, mac }) => ({ concat: [bridge, mac] }));
-  return { ...AT, name: SET, elem };
+/** As the kernel concatenates them: each begins at a register of 4 bytes. */
+function keyOf({ bridge, mac }: HeldEndpoint): Buffer {
+  const key = nameKey(bridge, 8);
+  Buffer.from(mac.replaceAll(':', ''), 'hex').copy(key, IFNAMSIZ);
+  return key;
 }

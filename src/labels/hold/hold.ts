@@ -1,32 +1,29 @@
 // Holds containers at the host from Docker's `network connect` until their labels are in force, so that nothing of them
-// leaves before. If the daemon dies, the kernel lets go by itself. Not here: whose labels ask for it (starting.ts), the
-// kernel's part (held-set.ts), applying labels (labels/controller/reconciler.ts).
+// leaves before. If the daemon dies, the kernel lets go by itself. Not here: whose labels ask for it (starting.ts), who is held
+// (held-containers.ts) until when (hold-ends.ts), the time before an address is known (bridge-guard.ts), the kernel's part.
 
+import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { DockerApi } from '../../docker/api-client.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import type { SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
-import type { ConnectEvent, ConnectedNetwork } from '../discovery/docker-answers.js';
+import type { ConnectEvent, ConnectedNetwork, CreateEvent } from '../discovery/docker-answers.js';
 import { isRunning, type ListedContainer, nameOf } from '../discovery/docker-view.js';
-import { networkIds } from '../discovery/networks.js';
-import { type ApplyResult, isClosedOrInForce } from '../namespace/outcome.js';
+import type { ApplyResult } from '../namespace/outcome.js';
+import { BridgeGuard } from './bridge-guard.js';
 import { Questions } from './docker-questions.js';
-import { type Held, newHeld } from './held-container.js';
+import { type Held, HeldContainers } from './held-containers.js';
 import type { HeldSet } from './held-set.js';
-import { HOLD_SECONDS, MAX_HELD } from './hold-table.js';
-import { Inherited } from './inherited.js';
+import { HoldEnds } from './hold-ends.js';
 import { Refusals } from './refusals.js';
-import { endpointOn, isToBeHeld } from './starting.js';
+import { endpointOn, isToBeHeld, networksOf } from './starting.js';
 
 const MAX_CONCURRENCY = 8;
-const RENEW_MS = (HOLD_SECONDS * 1000) / 3;
-/** How long a start may take. One that fails is told by an event. */
-const START_MS = 600_000;
 
 interface HoldParts {
   readonly api: Pick<DockerApi, 'get' | 'isClosed'>;
-  readonly set: Pick<HeldSet, 'open' | 'add' | 'delete' | 'retainOnly' | 'remove'>;
+  readonly set: Pick<HeldSet, keyof HeldSet>;
   readonly log: Log;
   /** Whether all labels are as `twine.strict`. */
   readonly strict: boolean;
@@ -37,19 +34,30 @@ interface HoldParts {
 export class Hold {
   readonly #parts: HoldParts;
   readonly #questions: Questions;
-  /** By container id: those that may be held. */
-  readonly #held = new Map<string, Held>();
   readonly #refusals: Refusals;
-  #timer: NodeJS.Timeout | undefined;
-  /** When the last listing was begun. */
-  #listedAt = Number.NEGATIVE_INFINITY;
-  readonly #inherited = new Inherited(() => this.#letGoOfInherited());
+  /** Those that may be held. */
+  readonly #held: HeldContainers;
+  readonly #guard: BridgeGuard;
+  /** By id the names of those that are known not to be held. */
+  readonly #others = new Map<string, string>();
+  readonly #ends: HoldEnds;
   #isClosed = false;
 
   constructor(parts: HoldParts) {
+    const { api, set, log } = parts;
     this.#parts = parts;
-    this.#questions = new Questions(parts.api);
-    this.#refusals = new Refusals(parts.log);
+    this.#questions = new Questions(api);
+    this.#refusals = new Refusals(log);
+    const now = (): number => this.#now();
+    this.#held = new HeldContainers({ set, log, refusals: this.#refusals, now });
+    this.#ends = new HoldEnds(this.#held, () => this.#letGoOfInherited());
+    this.#guard = new BridgeGuard({
+      ...{ set, refusals: this.#refusals, now },
+      mayPass: by =>
+        'id' in by
+          ? !this.#held.get(by.id) && !this.#guard.expects(by.id)
+          : [...this.#others.values()].includes(by.name),
+    });
   }
 
   /** Begins. Whom an earlier daemon held stays held. */
@@ -60,10 +68,18 @@ export class Hold {
   /** Ends: nobody is held any more. */
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#timer);
+    this.#held.close();
     this.#refusals.attempt('the table that holds containers stays: dwgd cleanup removes it', () =>
       this.#parts.set.remove(),
     );
+  }
+
+  /** Takes note that Docker has made a container: it is about to start. */
+  created({ id, name, labels }: CreateEvent): void {
+    if (this.#isClosed) return;
+    if (isToBeHeld({ Labels: labels }, this.#parts.strict))
+      this.#questions.begin(this.#expect(id).catch(err => this.#cannotHold(name, err)));
+    else this.#others.set(id, name);
   }
 
   /** Takes note that Docker has connected a container; of nothing: of these some may have been missed. */
@@ -72,27 +88,35 @@ export class Hold {
     if (!connection) {
       const known = this.#holdAll().catch(err => this.#cannotHold('containers that start now', err));
       this.#questions.begin(known);
-      this.#inherited.starting(known);
+      this.#ends.starting(known);
       return;
     }
     const { container: id, network } = connection;
+    if (this.#others.has(id)) {
+      if (this.#guard.concerns(network)) this.#questions.begin(this.#learn(id, network));
+      return;
+    }
+    this.#guard.expect(id, network);
     const held = this.#enter(id);
     if (!held) return;
     this.#questions.begin(this.#holdOne(id, network, held).catch(err => this.#cannotHold(held.name, err)));
   }
 
+  /** Takes note that a bridge has got a port: somebody is about to start. */
+  portAdded(bridge: string): void {
+    if (!this.#isClosed) this.#guard.portAdded(bridge);
+  }
+
   /** Takes note that a container has ended. */
   ended(id: string): void {
     const held = this.#held.get(id);
-    if (held) this.#release(id, held);
+    if (held) this.#held.release(id, held);
+    this.#guard.settled(id);
   }
 
-  /** Takes note that Docker has disconnected a container: on its other networks it stays held. */
+  /** Takes note that Docker has disconnected a container. */
   disconnected({ container, network }: ConnectEvent): void {
-    const held = this.#held.get(container);
-    if (!held) return;
-    this.#drop(held, [network]);
-    this.#forgetUnheld(container, held);
+    this.#held.disconnect(container, network);
   }
 
   /**
@@ -104,62 +128,80 @@ export class Hold {
     const found = await list();
     await this.#questions.answered();
     // Until here plans are made of the listing before it.
-    this.#listedAt = began;
+    this.#ends.listed(began);
     return found;
   }
 
   /** Takes note of the last listing, and of what is to be in force: in other namespaces it is nothing. */
   planned(containers: readonly ContainerView[], sandboxes: readonly Pick<SandboxDesired, 'netns'>[]): void {
-    this.#inherited.planned(sandboxes);
-    if (this.#held.size === 0) return;
-    const wanted = new Set(sandboxes.map(({ netns }) => netns.key));
-    const views = new Map(containers.map(view => [view.id, view]));
-    for (const [id, held] of this.#held) {
-      if (held.since > this.#listedAt) continue;
-      const view = views.get(id);
-      const key = view?.netns?.key;
-      held.netns = key;
-      held.isRunning = key !== undefined || view?.unverifiedLabelKeys !== undefined;
-      const hasNothing = key !== undefined && !wanted.has(key) && !view?.isIndeterminate;
-      if (!view || view.hostNetwork || hasNothing) this.#release(id, held);
-    }
+    const listed = new Set(containers.map(({ id }) => id));
+    for (const id of this.#others.keys()) if (!listed.has(id)) this.#others.delete(id);
+    this.#ends.planned(containers, sandboxes);
   }
 
   /** Takes note of what came of applying what is to be in force in a namespace; undefined where it is gone. */
   programmed(key: string, outcome: ApplyResult | undefined): void {
-    this.#inherited.programmed(key);
-    if (!outcome || !isClosedOrInForce(outcome)) return;
-    for (const [id, held] of this.#held) if (held.netns === key) this.#release(id, held);
+    this.#ends.programmed(key, outcome);
   }
 
   /** Whom an earlier daemon held, but for those that start now: what is to be in force was applied everywhere. */
   #letGoOfInherited(): void {
     if (this.#isClosed) return;
-    const endpoints = [...this.#held.values()].flatMap(held => [...held.endpoints.values()]);
     this.#refusals.attempt('containers of an earlier daemon stay held', () =>
-      this.#parts.set.retainOnly(endpoints),
+      this.#parts.set.retainOnly(this.#held.endpoints()),
     );
+  }
+
+  /** One that is about to start, where Docker has made it. */
+  async #expect(id: string): Promise<void> {
+    const [container] = await this.#questions.containers(id);
+    if (container?.Id !== id) return;
+    await mapConcurrently(networksOf(container), MAX_CONCURRENCY, async network => {
+      const found = await this.#askOf(network);
+      // Its own event may have come, and what it asks for be known.
+      if (found && !this.#held.get(id)) this.#guard.expect(id, found.Id);
+    });
+  }
+
+  /** Who is on a network, for when somebody is expected there. */
+  async #learn(id: string, network: string): Promise<void> {
+    try {
+      await this.#askOf(network);
+    } catch (err) {
+      this.#parts.log.debug({ network, err: messageOf(err) }, 'what is known of a network stays');
+    }
+    this.#guard.settled(id, network);
+  }
+
+  async #askOf(network: string): Promise<ConnectedNetwork | undefined> {
+    const found = await this.#questions.network(network);
+    if (found && !this.#isClosed) this.#guard.told(found);
+    return found;
   }
 
   /** Those that start now: their events may have been missed. */
   async #holdAll(): Promise<void> {
+    const { strict } = this.#parts;
     const listed = await this.#questions.containers();
-    const starting = listed.filter(one => !isRunning(one) && isToBeHeld(one, this.#parts.strict));
-    const entered = starting.flatMap(container => {
-      const held = this.#enter(container.Id);
-      return held ? { container, held, stale: new Set(held.endpoints.keys()) } : [];
-    });
+    const wanted = listed.filter(one => isToBeHeld(one, strict));
+    for (const one of listed) if (!isToBeHeld(one, strict)) this.#others.set(one.Id, nameOf(one));
+    const entered = wanted
+      .filter(one => !isRunning(one))
+      .flatMap(container => {
+        const held = this.#enter(container.Id);
+        return held ? { container, held, stale: new Set(held.endpoints.keys()) } : [];
+      });
     try {
-      const networks = [...new Set(starting.flatMap(networkIds))];
+      const networks = [...new Set(wanted.flatMap(networksOf))];
       await mapConcurrently(networks, MAX_CONCURRENCY, async network => {
-        const found = await this.#questions.network(network);
+        const found = await this.#askOf(network);
         for (const { container, held, stale } of entered)
-          if (this.#add(container, held, found)) stale.delete(network);
+          if (found && this.#hold(container, held, found)) stale.delete(found.Id);
       });
       // Its end may have been missed, and its link-layer address be another's by now.
-      for (const { held, stale } of entered) this.#drop(held, [...stale]);
+      for (const { held, stale } of entered) this.#held.drop(held, [...stale]);
     } finally {
-      for (const { container, held } of entered) this.#asked(container.Id, held);
+      for (const { container, held } of entered) this.#held.answered(container.Id, held);
     }
   }
 
@@ -168,86 +210,32 @@ export class Hold {
       // At once: there is no time for one after the other.
       const asked = [this.#questions.containers(id), this.#questions.network(network)] as const;
       const [[container], found] = await Promise.all(asked);
-      if (container?.Id === id && isToBeHeld(container, this.#parts.strict))
-        this.#add(container, held, found);
+      if (container?.Id === id && isToBeHeld(container, this.#parts.strict)) {
+        if (found) this.#hold(container, held, found);
+      } else if (container?.Id === id) this.#others.set(id, nameOf(container));
+      if (found && !this.#isClosed) this.#guard.told(found);
     } finally {
-      this.#asked(id, held);
+      this.#guard.settled(id, network);
+      this.#held.answered(id, held);
     }
   }
 
-  /** One that is on no network by which it could be held is forgotten. */
-  #asked(id: string, held: Held): void {
-    held.asking--;
-    this.#forgetUnheld(id, held);
-  }
-
-  #forgetUnheld(id: string, held: Held): void {
-    if (held.asking === 0 && held.endpoints.size === 0 && this.#held.get(id) === held) this.#held.delete(id);
+  /** @returns whether it is on the network */
+  #hold(container: ListedContainer, held: Held, network: ConnectedNetwork): boolean {
+    const endpoint = endpointOn(network, container);
+    if (!endpoint || this.#isClosed) return false;
+    held.name = nameOf(container);
+    return this.#held.hold(container.Id, held, network.Id, endpoint);
   }
 
   /** Undefined where too many start at once. */
   #enter(id: string): Held | undefined {
-    const known = this.#held.get(id);
-    if (!known && this.#held.size >= MAX_HELD) {
-      this.#cannotHold(id.slice(0, 12), new Error(`${MAX_HELD} others are held`));
+    try {
+      return this.#held.enter(id);
+    } catch (err) {
+      this.#cannotHold(id.slice(0, 12), err);
       return undefined;
     }
-    const held = known ?? newHeld(id);
-    held.since = this.#now();
-    // A plan that does not know of this yet says nothing of it.
-    held.netns = undefined;
-    held.asking++;
-    this.#held.set(id, held);
-    this.#timer ??= setInterval(() => this.#renew(), RENEW_MS).unref();
-    return held;
-  }
-
-  /** @returns whether it is on the network */
-  #add(container: ListedContainer, held: Held, network: ConnectedNetwork | undefined): boolean {
-    const endpoint = network && endpointOn(network, container);
-    // Meanwhile its labels may have come into force.
-    if (!endpoint || this.#held.get(container.Id) !== held || this.#isClosed) return false;
-    held.name = nameOf(container);
-    if (held.endpoints.get(network.Id)?.mac !== endpoint.mac) this.#drop(held, [network.Id]);
-    held.endpoints.set(network.Id, endpoint);
-    this.#refusals.attempt(`${held.name} is not held while it starts`, () => this.#parts.set.add([endpoint]));
-    this.#parts.log.debug({ container: held.name, ...endpoint }, 'held until its labels are in force');
-    return true;
-  }
-
-  #release(id: string, held: Held): void {
-    this.#held.delete(id);
-    this.#drop(held, [...held.endpoints.keys()]);
-  }
-
-  /** Lets go of a container on networks. */
-  #drop({ name, endpoints, since }: Held, networks: readonly string[]): void {
-    const dropped = networks.flatMap(network => endpoints.get(network) ?? []);
-    for (const network of networks) endpoints.delete(network);
-    if (dropped.length === 0) return;
-    this.#refusals.attempt(`${name} stays held for up to ${HOLD_SECONDS} s`, () =>
-      this.#parts.set.delete(dropped),
-    );
-    this.#parts.log.debug({ container: name, ms: Math.round(this.#now() - since) }, 'held no more');
-  }
-
-  #renew(): void {
-    for (const [id, { name, since, endpoints, isRunning }] of this.#held) {
-      const age = this.#now() - since;
-      if (!isRunning && age > START_MS) this.#held.delete(id);
-      else if (endpoints.size > 0 && age >= RENEW_MS) {
-        const all = [...endpoints.values()];
-        this.#refusals.attempt(`${name} is not held any more`, () => this.#parts.set.add(all));
-        if (isRunning)
-          this.#parts.log.warn(
-            { container: name },
-            'what it sends is dropped at the host until its labels can be applied',
-          );
-      }
-    }
-    if (this.#held.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
   #cannotHold(name: string, err: unknown): void {

@@ -15,9 +15,26 @@ const BRIDGE_NAME = /^[\w.-]{1,15}$/;
 const MAC = /^[\da-f][02468ace](?::[\da-f]{2}){5}$/i;
 
 /** Whether a container must send nothing before its labels are in force. @param strict whether all labels are as `twine.strict` */
-export function isToBeHeld({ Labels }: ListedContainer, strict: boolean): boolean {
+export function isToBeHeld({ Labels }: Pick<ListedContainer, 'Labels'>, strict: boolean): boolean {
   const keys = Object.keys(Labels ?? {}).flatMap(key => ownKey(key) ?? []);
   return keys.some(key => strict || !(OF_OTHERS.includes(key) || key.startsWith(NAT_FORWARD)));
+}
+
+/** The networks of a container, by their ids, or by their names where Docker does not tell those of one that has not started yet. */
+export function networksOf(container: ListedContainer): string[] {
+  const endpoints = Object.entries(container.NetworkSettings?.Networks ?? {});
+  return endpoints.map(([name, { NetworkID }]) => NetworkID || name);
+}
+
+/** The bridge of a network; undefined where what is sent there does not pass the host as from one. */
+export function bridgeOf({ Id, Driver, Options }: ConnectedNetwork): string | undefined {
+  const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`;
+  return Driver === 'bridge' && BRIDGE_NAME.test(bridge) && isPlainText(bridge) ? bridge : undefined;
+}
+
+/** A link-layer address as it is written here; undefined where it is none of one link. */
+export function linkAddress(text: string | null | undefined): string | undefined {
+  return MAC.test(text ?? '') ? text!.toLowerCase() : undefined;
 }
 
 /**
@@ -25,14 +42,13 @@ export function isToBeHeld({ Labels }: ListedContainer, strict: boolean): boolea
  * While a container starts, Docker has it there by its endpoint's id.
  */
 export function endpointOn(network: ConnectedNetwork, container: ListedContainer): HeldEndpoint | undefined {
-  const { Id, Driver, Options, Containers } = network;
-  const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`;
-  if (Driver !== 'bridge' || !BRIDGE_NAME.test(bridge) || !isPlainText(bridge)) return undefined;
+  const bridge = bridgeOf(network);
+  if (bridge === undefined) return undefined;
   const name = nameOf(container);
   const [, found] =
-    Object.entries(Containers ?? {}).find(
+    Object.entries(network.Containers ?? {}).find(
       ([key, { Name }]) => key === container.Id || (key.startsWith('ep-') && Name === name),
     ) ?? [];
-  const mac = found?.MacAddress ?? '';
-  return MAC.test(mac) ? { bridge, mac: mac.toLowerCase() } : undefined;
+  const mac = linkAddress(found?.MacAddress);
+  return mac === undefined ? undefined : { bridge, mac };
 }

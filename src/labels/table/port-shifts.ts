@@ -1,6 +1,6 @@
 // Forwards of a range to as many other ports. nf_nat computes the new port as MIN + (PORT - BASE) modulo the number of
 // ports from MIN to MAX, and nf_tables cannot say a base, which then is 0: so MIN and MAX are chosen for that sum to be the
-// wanted port. Pure. Not here: the rule's bytes (nft/late-rules.ts), the ranges without a shift (forward-rules.ts).
+// wanted port. Pure. Not here: the rule's bytes (nft/batches.ts), the ranges without a shift (forward-rules.ts).
 
 import type { NftChain, PortShift } from '../../nft/table.js';
 import type { PortRange } from '../spec/intent.js';

@@ -17,6 +17,7 @@ const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_LINKINFO = 18;
+const IFLA_MASTER = 10;
 const IFLA_GROUP = 27;
 export const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
@@ -50,6 +51,8 @@ export interface Link {
   readonly mtu: number;
   /** `ip link set … group`; 0 is the default group. */
   readonly group: number;
+  /** The index of the link of which it is a port. */
+  readonly master?: number;
 }
 
 /** A link to be made. */
@@ -159,6 +162,7 @@ export function decodeLink(payload: Buffer): Link {
   const mac = attrs.get(IFLA_ADDRESS);
   const mtu = attrs.get(IFLA_MTU);
   const group = attrs.get(IFLA_GROUP);
+  const master = attrs.get(IFLA_MASTER);
   const info = attrs.get(IFLA_LINKINFO);
   const kind = info && attrMap(info).get(IFLA_INFO_KIND);
   const flags = payload.readUInt32LE(8);
@@ -173,6 +177,7 @@ export function decodeLink(payload: Buffer): Link {
       : (flags & IFF_NOARP) !== 0 && { ignoresNextHop: 'NOARP' as const }),
     mtu: mtu ? readU32(mtu) : 0,
     group: group ? readU32(group) : 0,
+    ...(master && { master: readU32(master) }),
   };
 }
 

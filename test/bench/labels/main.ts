@@ -1,9 +1,10 @@
 // The benchmark of container labels, beside a real Docker on this machine's kernel: run by test/docker/inside.
-// Named parts run alone: starts, real, stub, quiet, typed, told; drift and thousands run only where they are named.
+// Named parts run alone: starts, packets, real, stub, quiet, typed, told; drift and thousands run only where they are named.
 import { createNetwork, run } from '../../support/containers.js';
 import { daemon } from '../../support/lab.js';
 import { measureQuiet, measureRealPass, measureStubPasses } from './crowd.js';
 import { measureDrift, measureThousands } from './drift.js';
+import { measureFirstPackets } from './first-packets.js';
 import { keep } from './kept.js';
 import { GATEWAY } from './labelled.js';
 import { measureStarts } from './start.js';
@@ -17,6 +18,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     await measureStarts(NETWORK);
     await daemon.stop();
   },
+  packets: () => measureFirstPackets(NETWORK),
   real: () => measureRealPass(NETWORK),
   stub: () => measureStubPasses(NETWORK),
   quiet: () => measureQuiet(NETWORK),

@@ -349,7 +349,10 @@ test('Docker is asked for events of exact names', async t => {
   await until(() => isUp);
   assert.deepEqual(docker.filters, {
     type: ['container', 'network'],
-    event: ['start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect', 'health_status'],
+    event: [
+      ...['create', 'start', 'die', 'destroy', 'rename', 'update'],
+      ...['connect', 'disconnect', 'health_status'],
+    ],
   });
 });
 

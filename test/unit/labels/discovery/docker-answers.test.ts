@@ -5,6 +5,7 @@ import { DecodeError } from '../../../../src/base/errors.js';
 import {
   connectionIn,
   containerOf,
+  createdIn,
   lifeIn,
   readContainerListing,
   readImageLabels,
@@ -98,6 +99,30 @@ for (const { event, life } of [
 ] as const) {
   test(`what an event tells of a container's life: ${JSON.stringify(event)}`, () => {
     assert.deepEqual(lifeIn(event), life);
+  });
+}
+
+const MADE = { name: 'app', 'twine.strict': 'true' };
+for (const { event, creation } of [
+  {
+    event: { Type: 'container', Action: 'create', Actor: { ID: 'a', Attributes: { ...MADE, image: 7 } } },
+    creation: { id: 'a', name: 'app', labels: MADE },
+  },
+  {
+    event: { Type: 'container', Action: 'create', Actor: { ID: 'a', Attributes: null } },
+    creation: { id: 'a', name: '', labels: {} },
+  },
+  {
+    event: { Type: 'container', Action: 'start', Actor: { ID: 'a', Attributes: MADE } },
+    creation: undefined,
+  },
+  { event: { Type: 'network', Action: 'create', Actor: { ID: 'a', Attributes: MADE } }, creation: undefined },
+  { event: { Type: 'container', Action: 'create', Actor: { ID: '../a' } }, creation: undefined },
+  { event: { Type: 'container', Action: 'create', Actor: 'a' }, creation: undefined },
+  { event: null, creation: undefined },
+] as const) {
+  test(`what an event tells of a container that is made: ${JSON.stringify(event)}`, () => {
+    assert.deepEqual(createdIn(event), creation);
   });
 }
 

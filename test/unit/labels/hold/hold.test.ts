@@ -20,6 +20,11 @@ class Stage {
   /** Paths that are not answered until they are let go. */
   readonly stuck = new Map<string, () => void>();
   readonly held = new Set<string>();
+  readonly guarded = new Set<string>();
+  /** Who was told to pass guarded bridges. */
+  readonly known = new Set<string>();
+  /** Paths that Docker was asked for. */
+  readonly asked: string[] = [];
   readonly lines: string[] = [];
   /** Those that are on no network any more. */
   readonly gone = new Set<string>();
@@ -47,6 +52,14 @@ class Stage {
           this.held.clear();
           for (const one of all) this.held.add(text(one));
         },
+        guard: (bridge, known) => {
+          this.guarded.add(bridge);
+          for (const one of known) this.known.add(text(one));
+        },
+        unguard: bridge => this.guarded.delete(bridge),
+        know: all => {
+          for (const one of all) this.known.add(text(one));
+        },
         remove: () => {
           this.held.clear();
           return true;
@@ -66,6 +79,7 @@ class Stage {
   }
 
   async #answer(path: string, query: { filters?: { id: string[] } }): Promise<unknown> {
+    this.asked.push(path);
     if (path === this.forbidden) throw new Error('Docker answered 403');
     if (this.stuck.has(path)) await new Promise<void>(go => this.stuck.set(path, go));
     const ids = [...this.labels.keys()];
@@ -344,4 +358,81 @@ test('what Docker or the kernel refuses is said once', async t => {
     "app: not held until labels are in force, so first packets may go by Docker's routes: Docker answered 403",
     'app is not held while it starts: programming nftables of the host: refused',
   ]);
+});
+
+test('many that start at once make a few questions about their network, and all are held', async t => {
+  const stage = new Stage(t);
+  const many = Array.from({ length: 9 }, (_, n) => `app${n}`);
+  for (const one of many) stage.labels.set(one, ROUTE);
+  stage.stuck.set('/networks/n1', () => undefined);
+  for (const container of many) stage.hold.connected({ container, network: 'n1' });
+  await stage.settle();
+  const answer = stage.stuck.get('/networks/n1')!;
+  stage.stuck.clear();
+  answer();
+  await stage.settle();
+  assert.equal(stage.asked.filter(path => path === '/networks/n1').length, 2);
+  assert.equal(stage.held.size, many.length);
+});
+
+test('from its making until it is held nobody passes its bridge but those who were there', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('there', {}).set('app', ROUTE);
+  stage.state.set('there', 'running');
+  stage.gone.add('app');
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  await stage.settle();
+  assert.deepEqual([[...stage.guarded], [...stage.held]], [['br-n1'], []]);
+  stage.gone.delete('app');
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  stage.labels.set('plain', {});
+  await stage.connect('plain');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+  await stage.connect('app');
+  assert.deepEqual([[...stage.guarded], [...stage.held]], [[], ['br-n1 02']]);
+  assert.equal(stage.known.has('br-n1 02'), false);
+  assert.equal(stage.known.has('br-n1 03'), true);
+});
+
+test('a bridge that is known is guarded as soon as one starts of which nothing is known, and not for one without labels', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('late', ROUTE).set('plain', {});
+  await stage.connect('app');
+  stage.stuck.set('/networks/n1', () => undefined);
+  stage.hold.connected({ container: 'late', network: 'n1' });
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+  stage.hold.ended('late');
+  assert.deepEqual([...stage.guarded], []);
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  stage.hold.connected({ container: 'plain', network: 'n1' });
+  assert.deepEqual([...stage.guarded], []);
+  stage.stuck.get('/networks/n1')!();
+});
+
+test('where a bridge gets two ports it stays guarded until both are told of', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('late', ROUTE);
+  await stage.connect('app');
+  for (const _ of '12') stage.hold.portAdded('br-n1');
+  await stage.connect('app');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+  await stage.connect('late');
+  assert.deepEqual([...stage.guarded], []);
+});
+
+test('a bridge that is known is guarded when it gets a port, until Docker tells for whom', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('plain', {});
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.guarded], []);
+  await stage.connect('app');
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  for (const one of ['plain', 'app']) {
+    stage.hold.portAdded('br-other');
+    assert.deepEqual([...stage.guarded], []);
+    stage.hold.portAdded('br-n1');
+    assert.deepEqual([...stage.guarded], ['br-n1']);
+    await stage.connect(one);
+    assert.deepEqual([...stage.guarded], []);
+  }
 });

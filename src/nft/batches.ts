@@ -1,17 +1,21 @@
-// Rules that libnftables has no words for, as bytes: NFT_MSG_NEWRULE of <linux/netfilter/nf_tables.h>, in one batch of
-// nfnetlink, which is a transaction. Not here: sending them (client.ts), what they are for (labels/table/port-shifts.ts).
+// Transactions as bytes, each one batch of nfnetlink (<linux/netfilter/nf_tables.h>): rules that libnftables has no words for,
+// and elements of sets, before which it would read all of a namespace's tables. Not here: sending them (client.ts), what the
+// rules are for (labels/table/port-shifts.ts).
 
 import { parseAddress } from '../base/ip.js';
 import { attr, attrString, nest } from '../netlink/attributes.js';
 import type { Batch } from '../netlink/connection.js';
-import { NLM_F_CREATE } from '../netlink/message.js';
+import { NLM_F_CREATE, type Request } from '../netlink/message.js';
 import { NFNL_SUBSYS_NFTABLES, NFPROTO, NFTNL_UDATA_RULE_COMMENT } from './messages.js';
 import { nfgenmsg, nfnlType } from './nfgenmsg.js';
-import type { LateRule, NftTable, PortShift } from './table.js';
+import type { TableName } from './questions.js';
+import type { LateRule, PortShift } from './table.js';
 
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
 const NFT_MSG_NEWRULE = 6;
+const NFT_MSG_NEWSETELEM = 12;
+const NFT_MSG_DELSETELEM = 14;
 const NFTA_LIST_ELEM = 1;
 const NFTA_RULE_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
@@ -29,29 +33,76 @@ const NFTA_NAT_REG_ADDR_MAX = 4;
 const NFTA_NAT_REG_PROTO_MIN = 5;
 const NFTA_NAT_REG_PROTO_MAX = 6;
 const NFTA_NAT_FLAGS = 7;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_SET_ELEM_KEY = 1;
 const NFT_NAT_DNAT = 1;
 const [NFT_REG_1, NFT_REG_2, NFT_REG_3] = [1, 2, 3] as const;
 /** Of <linux/netfilter/nf_nat.h>: the port is computed from the one that was there. */
 const NF_NAT_RANGE_PROTO_OFFSET = 1 << 5;
+/** Of one message: its list has a length of 16 bits, and a key is 64 bytes at most. */
+const MAX_ELEMENTS = 512;
+
+/** A step of a transaction: adding an element that is there changes nothing of it, and deleting one that is not there fails all. */
+export type ElementChange =
+  | { readonly what: 'add' | 'delete'; readonly set: string; readonly keys: readonly Buffer[] }
+  | { readonly what: 'flush'; readonly set: string };
 
 /** Inserts each rule as the first of its chain. */
-export function insertRules(table: Pick<NftTable, 'family' | 'name'>, rules: readonly LateRule[]): Batch {
-  // The resource of a batch is the subsystem that it is for.
-  const header = Buffer.from([0, 0, 0, NFNL_SUBSYS_NFTABLES]);
-  return {
-    begin: { type: NFNL_MSG_BATCH_BEGIN, flags: 0, payload: header },
-    requests: rules.map(rule => ({
+export function insertRules(table: TableName, rules: readonly LateRule[]): Batch {
+  return batch(
+    rules.map(rule => ({
       type: nfnlType(NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWRULE),
       flags: NLM_F_CREATE,
       payload: newRule(table, rule),
     })),
+  );
+}
+
+/** Changes sets of a table, step by step, as a whole or not at all. @param changes at least one, with at least one element each */
+export function changeElements(table: TableName, changes: readonly ElementChange[]): Batch {
+  return batch(changes.flatMap(change => elementRequests(table, change)));
+}
+
+function elementRequests(table: TableName, change: ElementChange): Request[] {
+  const head = Buffer.concat([
+    nfgenmsg(NFPROTO[table.family]),
+    attrString(NFTA_SET_ELEM_LIST_TABLE, table.name),
+    attrString(NFTA_SET_ELEM_LIST_SET, change.set),
+  ]);
+  const [message, flags] =
+    change.what === 'add'
+      ? ([NFT_MSG_NEWSETELEM, NLM_F_CREATE] as const)
+      : ([NFT_MSG_DELSETELEM, 0] as const);
+  const request = (...list: Buffer[]): Request => ({
+    type: nfnlType(NFNL_SUBSYS_NFTABLES, message),
+    flags,
+    payload: Buffer.concat([head, ...list]),
+  });
+  if (change.what === 'flush') return [request()];
+  const elements = change.keys.map(key =>
+    nest(NFTA_LIST_ELEM, nest(NFTA_SET_ELEM_KEY, attr(NFTA_DATA_VALUE, key))),
+  );
+  const lots = Array.from({ length: Math.ceil(elements.length / MAX_ELEMENTS) }, (_, n) =>
+    elements.slice(n * MAX_ELEMENTS, (n + 1) * MAX_ELEMENTS),
+  );
+  return lots.map(lot => request(nest(NFTA_SET_ELEM_LIST_ELEMENTS, ...lot)));
+}
+
+function batch(requests: readonly Request[]): Batch {
+  // The resource of a batch is the subsystem that it is for.
+  const header = Buffer.from([0, 0, 0, NFNL_SUBSYS_NFTABLES]);
+  return {
+    begin: { type: NFNL_MSG_BATCH_BEGIN, flags: 0, payload: header },
+    requests,
     end: { type: NFNL_MSG_BATCH_END, flags: 0, payload: header },
   };
 }
 
 /** A rule as nft(8) would have it, if it had the words. */
 export function describeLateRule(
-  { family, name }: Pick<NftTable, 'family' | 'name'>,
+  { family, name }: TableName,
   { chain, statement, comment }: LateRule,
 ): string {
   const rule = `nft insert rule ${family} ${name} ${chain}`;
@@ -60,10 +111,7 @@ export function describeLateRule(
   return `${rule} dnat ${version === 4 ? 'ip' : 'ip6'} to ${addr} port ${min} + th dport % ${max - min + 1}`;
 }
 
-function newRule(
-  { family, name }: Pick<NftTable, 'family' | 'name'>,
-  { chain, statement, comment }: LateRule,
-): Buffer {
+function newRule({ family, name }: TableName, { chain, statement, comment }: LateRule): Buffer {
   const expressions = statement === 'counter' ? [expression('counter')] : portShift(statement.dnat);
   return Buffer.concat([
     nfgenmsg(NFPROTO[family]),
