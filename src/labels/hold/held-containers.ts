@@ -106,8 +106,11 @@ export class HeldContainers {
 
   /** Lets go of one on networks. */
   drop({ name, endpoints, since }: Held, networks: readonly string[]): void {
-    const dropped = networks.flatMap(network => endpoints.get(network) ?? []);
+    const left = networks.flatMap(network => endpoints.get(network) ?? []);
     for (const network of networks) endpoints.delete(network);
+    // Docker gives a link-layer address again at once: the next to have it may be held before this one's end is told.
+    const others = this.endpoints();
+    const dropped = left.filter(one => !others.some(other => isSame(one, other)));
     if (dropped.length === 0) return;
     const { set, log, refusals, now } = this.#parts;
     refusals.attempt(`${name} stays held for up to ${HOLD_SECONDS} s`, () => set.delete(dropped));
@@ -142,6 +145,10 @@ export class HeldContainers {
     }
     if (this.#held.size === 0) this.close();
   }
+}
+
+function isSame(one: HeldEndpoint, other: HeldEndpoint): boolean {
+  return one.bridge === other.bridge && one.mac === other.mac;
 }
 
 /** One of which only the id is known. */

@@ -167,6 +167,19 @@ test('one whose end was missed is let go when Docker is listened to again', asyn
   assert.deepEqual([...stage.held], []);
 });
 
+test('one that has the link-layer address of another stays held when that ends', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  await stage.connect('app');
+  stage.gone.add('app');
+  stage.labels.set('next', ROUTE);
+  await stage.connect('next');
+  stage.hold.ended('app');
+  assert.deepEqual([...stage.held], ['br-n1 01']);
+  stage.hold.ended('next');
+  assert.deepEqual([...stage.held], []);
+});
+
 test('one that is disconnected from a network stays held on the others', async t => {
   const stage = new Stage(t);
   stage.labels.set('app', ROUTE);
