@@ -8,7 +8,7 @@ import { runGuests } from './guests.js';
 import { boot, cache, claimOut, type Ending, type Job, lockedUp, root } from './qemu.js';
 
 const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
-  (no option)         run the named scenarios, or all but siege, service, processes, many, networks, restarts
+  (no option)         run the named scenarios, or all but siege, service, processes, faults, many, networks, restarts
   --exec <command>    run a bash line in the guest, in the checkout; its exit status is ours
   --shell             a shell in the guest on this terminal
   --list              the scenarios, one a line
@@ -20,8 +20,9 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
   --memory <MiB>      of the guest (default 4096)`;
 
 const scenarios = join(root, 'test/lab/scenarios');
-/** Run only where they are named: too long for `make test`, which has the service by test/service, and processes by ifname. */
-const ON_REQUEST = new Set(['siege', 'service', 'processes']);
+/** Run only where they are named: too long for `make test`, which has the service by test/service, processes by ifname, and
+ * faults of labels beside Docker. */
+const ON_REQUEST = new Set(['siege', 'service', 'processes', 'faults']);
 /** Run where they are named, and with the long forms. */
 const ONLY_LONG = new Set(['many', 'networks', 'restarts']);
 
