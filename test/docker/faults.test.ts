@@ -17,7 +17,7 @@ import { daemon, eventually, ShellError, sh } from '../support/lab.js';
 import { Random } from '../support/random.js';
 import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
-import { assertSame, snapshot } from './snapshot.js';
+import { assertSame, lasting, snapshot } from './snapshot.js';
 
 const LABELS = {
   'twine.nat.interfaces': 'eth+',
@@ -44,10 +44,11 @@ interface Told {
   readonly deaths: number;
 }
 
+/** Of whom the hold knows is left out; that nobody is held is seen apart. */
 const hostState = async (): Promise<string[]> =>
-  (await sh('nft list ruleset inet; ip route; ip rule; ip -6 route | grep -v fe80; ip netns list')).split(
-    '\n',
-  );
+  lasting(
+    await sh('nft list ruleset inet; ip route; ip rule; ip -6 route | grep -v fe80; ip netns list'),
+  ).split('\n');
 
 /** Begins a daemon, and another in place of one that dies while it begins. @returns how many died */
 async function begin(env: Record<string, string> = {}): Promise<number> {

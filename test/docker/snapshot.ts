@@ -17,14 +17,18 @@ export async function snapshot(where: Where): Promise<string[]> {
     for family in -4 -6; do ip $family rule; ip $family route show table all; done
     { sysctl -a -r "^net" 2> /dev/null || true; } | grep -v "nf_conntrack_count\\|random"`,
   );
-  return text
+  return lasting(text)
     .replace(/127\.0\.0\.11:\d+/g, '127.0.0.11:PORT')
     .replace(/(-s 127\.0\.0\.11.*--sport|ip saddr 127\.0\.0\.11 \w+ sport) \d+/g, '$1 PORT')
     .replace(/counter packets \d+ bytes \d+/g, 'counter')
     .replace(/\[\d+:\d+\]/g, '[]')
-    .replace(/\n\s*elements = \{[^}]* expires [^}]*\}/g, '')
     .split('\n')
     .filter(line => !line.includes('proto kernel'));
+}
+
+/** Rulesets without elements of sets that go by themselves. */
+export function lasting(rulesets: string): string {
+  return rulesets.replace(/\n\s*elements = \{[^}]* expires [^}]*\}/g, '');
 }
 
 /** Asserts that two snapshots are the same, and names only the lines that differ. */
