@@ -12,8 +12,10 @@ import {
   inBoth,
   leavingTrail,
   passesIn,
+  type Told,
 } from '../support/faults.js';
 import { daemon, eventually, ShellError, sh } from '../support/lab.js';
+import { mortal } from '../support/mortal.js';
 import { Random } from '../support/random.js';
 import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
@@ -38,50 +40,14 @@ interface Deaths {
   readonly cleanUp?: Record<string, string>;
 }
 
-/** What a story has left at its stations, and where it was cut short. */
-interface Told {
-  readonly states: Readonly<Record<string, readonly string[]>>;
-  readonly deaths: number;
-}
-
 /** Of whom the hold knows is left out; that nobody is held is seen apart. */
 const hostState = async (): Promise<string[]> =>
   lasting(
     await sh('nft list ruleset inet; ip route; ip rule; ip -6 route | grep -v fe80; ip netns list'),
   ).split('\n');
 
-/** Begins a daemon, and another in place of one that dies while it begins. @returns how many died */
-async function begin(env: Record<string, string> = {}): Promise<number> {
-  try {
-    await keeper.start({ env });
-    return 0;
-  } catch (err) {
-    if (daemon.running()) throw err;
-    await keeper.start();
-    return 1;
-  }
-}
-
-/** Begins another in place of one that has died. @returns how many have */
-async function revive(): Promise<number> {
-  if (daemon.running()) return 0;
-  await keeper.start();
-  return 1;
-}
-
-/** Waits until something is so, by whatever daemon lives. @returns how many died */
-async function reaches(check: () => Promise<unknown>): Promise<number> {
-  let deaths = 0;
-  await eventually(
-    async () => {
-      deaths += await revive();
-      await check();
-    },
-    // Less than the kernel would hold one whom a dead daemon held.
-    { within: 20, every: 0.02 },
-  );
-  return deaths;
-}
+// Less than the kernel would hold one whom a dead daemon held.
+const { begin, revive, reaches } = mortal(env => keeper.start({ env }), { within: 20, every: 0.02 });
 
 async function hasLabels(): Promise<void> {
   await inside('user', 'nft list chain inet dwgd stamp | grep -q comment');

@@ -83,3 +83,9 @@ export function descriptors(pid: number): string[] {
 export function inBoth(one: readonly Fault[], other: readonly Fault[]): readonly Fault[] {
   return one.filter(({ name, nth }) => other.some(fault => fault.name === name && fault.nth === nth));
 }
+
+/** What a story has left at its stations, and where it was cut short. */
+export interface Told {
+  readonly states: Readonly<Record<string, readonly string[]>>;
+  readonly deaths: number;
+}

@@ -10,6 +10,7 @@ import {
   inBoth,
   leavingTrail,
   passesIn,
+  type Told,
 } from '../../support/faults.js';
 import {
   ask,
@@ -25,17 +26,13 @@ import {
   wg,
 } from '../../support/lab.js';
 import * as libnetwork from '../../support/libnetwork.js';
+import { mortal } from '../../support/mortal.js';
 
 const TRAIL = '/run/lab/trail';
 const PORT = 51820;
 const { privateKey } = keyPair();
 const FOREIGN = { publicKey: keyPair().publicKey, allowedIps: ['10.0.0.9/32'] };
 const OPTIONS = { 'dwgd.ifname': 'wg0', 'dwgd.seed': 'supersecretseed', 'dwgd.route': '0.0.0.0/0' };
-
-interface Told {
-  readonly states: Readonly<Record<string, readonly string[]>>;
-  readonly deaths: number;
-}
 
 const lines = async (command: string): Promise<string[]> => (await sh(command)).split('\n');
 const addHost = () => wg.add('wg0', { addresses: ['10.0.0.1/24'], port: PORT, privateKey });
@@ -62,23 +59,7 @@ const containerState = (name: string): Promise<string[]> =>
         .filter(line => !/fe80|ff00/.test(line)),
     );
 
-/** Begins another daemon in place of one that has died. @returns how many have */
-async function revive(): Promise<number> {
-  if (daemon.running()) return 0;
-  await daemon.start();
-  return 1;
-}
-
-/** Begins a daemon, and another in place of one that dies while it begins. @returns how many died */
-async function begin(env: Record<string, string> = {}): Promise<number> {
-  try {
-    await daemon.start({ env });
-    return 0;
-  } catch (err) {
-    if (daemon.running()) throw err;
-    return revive();
-  }
-}
+const { begin, revive, reaches } = mortal(env => daemon.start({ env }), { within: 60, every: 0.2 });
 
 /** Does what a user does, again where a daemon's death has cut it short. @returns how many died */
 async function insist(step: () => Promise<unknown>): Promise<number> {
@@ -102,19 +83,6 @@ async function insist(step: () => Promise<unknown>): Promise<number> {
     if (failed === undefined) return deaths + (await revive());
   }
   throw failed;
-}
-
-/** Waits until something is so, by whatever daemon lives. @returns how many died */
-async function reaches(check: () => Promise<unknown>): Promise<number> {
-  let deaths = 0;
-  await eventually(
-    async () => {
-      deaths += await revive();
-      await check();
-    },
-    { within: 60, every: 0.2 },
-  );
-  return deaths;
 }
 
 /** What a call leaves that Docker has given up: a network that it does not know, and a joined endpoint. @returns how many died */
