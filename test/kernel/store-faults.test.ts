@@ -4,10 +4,15 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
+  chmodSync,
+  chownSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -52,7 +57,7 @@ interface Place {
 
 function place(t: TestContext): Place {
   const folder = mkdtempSync(join(tmpdir(), 'dwgd-store-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'store', folder]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'store', folder]);
   t.after(() => {
     execFileSync('umount', ['--lazy', '--recursive', folder]);
     rmSync(folder, { recursive: true });
@@ -277,7 +282,7 @@ kernelTest('deleted with its folder: said once, and made anew when the folder is
   assert.equal(said.length, 1);
   assert.match(
     said[0]!,
-    /^cannot use the database .+: ENOENT: .+: give a file in a folder that is there \(-d\)$/,
+    /^cannot open the database .+: ENOENT: .+: give a file in a folder that is there \(-d\)$/,
   );
   mkdirSync(join(folder, 'sub'));
   store.look();
@@ -285,6 +290,167 @@ kernelTest('deleted with its folder: said once, and made anew when the folder is
   assert.equal(store.networks().length, 1);
   store.close();
 });
+
+for (const { what, hinder } of [
+  {
+    what: 'the old log cannot be removed',
+    hinder: (path: string): (() => void) => {
+      rmSync(`${path}-wal`);
+      mkdirSync(`${path}-wal`);
+      return () => rmdirSync(`${path}-wal`);
+    },
+  },
+  {
+    what: 'a folder is in the place of its copy',
+    hinder: (path: string): (() => void) => {
+      mkdirSync(`${path}-new`);
+      return () => rmdirSync(`${path}-new`);
+    },
+  },
+] as const)
+  kernelTest(`deleted while it is open, and ${what}: nothing is lost, and it is made anew later`, t => {
+    const { path } = place(t);
+    const said: string[] = [];
+    const store = new Store(path, text => said.push(text));
+    store.putEndpoint(endpoint(77));
+    rmSync(path);
+    const release = hinder(path);
+    for (let n = 0; n < 3; n++) store.look();
+    assert.equal(said.length, 1, said.join());
+    assert.equal(existsSync(path), false);
+    assert.equal(store.endpoints().length, 41);
+    assert.throws(() => store.putEndpoint(endpoint(78)), UserError);
+    release();
+    store.look();
+    assert.match(said[1]!, /made anew/);
+    store.putEndpoint(endpoint(79));
+    store.close();
+    const after = new Store(path);
+    assert.deepEqual([after.endpoints().length, after.networks().length], [42, 1]);
+    after.close();
+  });
+
+kernelTest('a daemon that ended before its copy was in place: the next one puts it there', t => {
+  const { path } = place(t);
+  const db = new Database(path);
+  db.prepare('VACUUM INTO ?').run(`${path}-new`);
+  db.close();
+  const whole = readFileSync(`${path}-new`);
+  rmSync(path);
+  writeFileSync(`${path}-wal`, 'of before');
+  const said: string[] = [];
+  const store = new Store(path, text => said.push(text));
+  assert.deepEqual([store.endpoints().length, existsSync(`${path}-new`)], [40, false]);
+  assert.deepEqual(said, [`the database ${path} was missing: its copy ${path}-new has taken its place`]);
+  store.close();
+  // Cut off in the midst of its making: there is nothing to go by, and that is said.
+  for (const left of [whole.subarray(0, 5_000), Buffer.alloc(0)]) {
+    rmSync(path);
+    writeFileSync(`${path}-new`, left);
+    said.length = 0;
+    const empty = new Store(path, text => said.push(text));
+    assert.equal(empty.endpoints().length, 0);
+    assert.match(said.join(), /^the database .+ has been deleted, and none of it is left that can be used: /);
+    empty.close();
+  }
+});
+
+const OPENED_TO_OTHERS: readonly {
+  readonly what: string;
+  readonly open: (place: Place) => string;
+  readonly said: RegExp;
+}[] = [
+  {
+    what: "its folder is another user's",
+    open: ({ folder, path }) => {
+      chownSync(folder, 1234, 0);
+      return path;
+    },
+    said: /^cannot open the database PATH: FOLDER belongs to user 1234, .+: run chown root FOLDER, or give a file in another folder \(-d\)$/,
+  },
+  {
+    what: 'a group may write in its folder',
+    open: ({ folder, path }) => {
+      chownSync(folder, 0, 1234);
+      chmodSync(folder, 0o770);
+      return path;
+    },
+    said: /^cannot open the database PATH: others than root can write to FOLDER, .+: run chmod go-w FOLDER, or give a file in another folder \(-d\)$/,
+  },
+  {
+    what: "everybody may make files in its folder, if none is anybody else's to remove",
+    open: ({ folder, path }) => {
+      chmodSync(folder, 0o1777);
+      return path;
+    },
+    said: /^cannot open the database PATH: others than root can write to FOLDER, /,
+  },
+  {
+    what: "a folder above its own is another user's",
+    open: ({ folder }) => {
+      mkdirSync(join(folder, 'user/dwgd'), { recursive: true });
+      chownSync(join(folder, 'user'), 1234, 0);
+      return join(folder, 'user/dwgd/dwgd.db');
+    },
+    said: /^cannot open the database FOLDER\/user\/dwgd\/dwgd\.db: FOLDER\/user belongs to user 1234, /,
+  },
+  {
+    what: 'the file is',
+    open: ({ path }) => {
+      chownSync(path, 1234, 0);
+      return path;
+    },
+    said: /^cannot open the database PATH: PATH belongs to user 1234, /,
+  },
+  {
+    what: 'a link to it is',
+    open: ({ folder, path }) => {
+      symlinkSync(path, join(folder, 'link.db'));
+      lchownSync(join(folder, 'link.db'), 1234, 0);
+      return join(folder, 'link.db');
+    },
+    said: /^cannot open the database FOLDER\/link\.db: FOLDER\/link\.db belongs to user 1234, /,
+  },
+];
+
+for (const { what, open, said } of OPENED_TO_OTHERS)
+  kernelTest(`where ${what}, it is refused, and nothing changed`, t => {
+    const where = place(t);
+    const path = open(where);
+    chmodSync(where.path, 0o640);
+    const before = readdirSync(where.folder);
+    assert.throws(
+      () => new Store(path),
+      (err: unknown) => {
+        assert.ok(err instanceof UserError, String(err));
+        assert.match(err.message.replaceAll(where.path, 'PATH').replaceAll(where.folder, 'FOLDER'), said);
+        return true;
+      },
+    );
+    assert.deepEqual([readdirSync(where.folder), statSync(where.path).mode & 0o777], [before, 0o640]);
+  });
+
+kernelTest(
+  "in a folder that has become another user's, nothing is made anew, whatever leads elsewhere there",
+  t => {
+    const { folder, path } = place(t);
+    const said: string[] = [];
+    const store = new Store(path, text => said.push(text));
+    rmSync(path);
+    chownSync(folder, 1234, 0);
+    writeFileSync(join(folder, 'victim'), 'of root', { mode: 0o644 });
+    symlinkSync(join(folder, 'victim'), `${path}-new`);
+    store.look();
+    assert.match(said.join(), /belongs to user 1234/);
+    assert.equal(existsSync(path), false);
+    assert.equal(readFileSync(join(folder, 'victim'), 'latin1'), 'of root');
+    chownSync(folder, 0, 0);
+    store.look();
+    assert.match(said[1]!, /made anew/);
+    assert.equal(store.endpoints().length, 40);
+    store.close();
+  },
+);
 
 kernelTest('with bytes changed anywhere it is refused or used, and nothing else is thrown', t => {
   const { path } = place(t);

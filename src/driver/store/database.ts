@@ -1,7 +1,7 @@
 // The database's file: opened for its owner alone, checked, brought to the present shape, or refused with advice. Not
-// here: the shape (migrations.ts), what is in it (store.ts).
+// here: where it is (closed-path.ts), the shape (migrations.ts), what is in it (store.ts).
 
-import { chmodSync, closeSync, openSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { DecodeError, errorCode, messageOf, UserError } from '../../base/errors.js';
 import { migrate } from './migrations.js';
@@ -19,13 +19,16 @@ const REMEDIES: readonly (readonly [code: RegExp, remedy: string])[] = [
   [/^(SQLITE_IOERR|EIO)/, "look for errors of its disk in the kernel's log (dmesg)"],
 ];
 
+const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+
 /**
- * Opens or makes the database, mode 0600, and migrates it to the current schema.
- * @param path a file, or `''` for one in memory
+ * Opens the database, mode 0600, and migrates it to the current schema.
+ * @param path a file that is no link, or `''` for one in memory
+ * @param mayMake whether it is made where it is missing
  * @throws UserError that says which file and why; its code is `EUCLEAN` where the file is damaged
  */
-export function openDatabase(path: string): Database.Database {
-  const db = open(path);
+export function openDatabase(path: string, mayMake: boolean): Database.Database {
+  const db = open(path, mayMake);
   try {
     checkWhole(db);
     db.pragma('journal_mode = WAL');
@@ -40,16 +43,38 @@ export function openDatabase(path: string): Database.Database {
   }
 }
 
-function open(path: string): Database.Database {
+function open(path: string, mayMake: boolean): Database.Database {
   try {
-    if (path !== '') {
-      closeSync(openSync(path, 'a', 0o600));
-      // The original left its file, seed and all, readable to everybody.
-      chmodSync(path, 0o600);
-    }
-    return new Database(path === '' ? ':memory:' : path, { timeout: LOCK_MS });
+    if (path === '') return new Database(':memory:');
+    makePrivate(path, mayMake);
+    return new Database(path, { timeout: LOCK_MS, fileMustExist: true });
   } catch (err) {
-    throw withRemedy(`cannot open the database ${path}`, err);
+    throw cannotOpen(path, err);
+  }
+}
+
+/** The original left its file, seed and all, readable to everybody. */
+function makePrivate(path: string, mayMake: boolean): void {
+  const fd = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | (mayMake ? O_CREAT : 0), 0o600);
+  try {
+    fchmodSync(fd, 0o600);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether a file is a whole database. @throws UserError where that cannot be told */
+export function isWhole(path: string): boolean {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { timeout: LOCK_MS, fileMustExist: true, readonly: true });
+    checkWhole(db);
+    return db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'").get() !== undefined;
+  } catch (err) {
+    if (isDamage(err)) return false;
+    throw cannotOpen(path, err);
+  } finally {
+    db?.close();
   }
 }
 
@@ -63,6 +88,11 @@ function checkWhole(db: Database.Database): void {
 export function explainFailure(path: string, err: unknown): unknown {
   if (err instanceof UserError) return err;
   return isDamage(err) ? damaged(path, err) : withRemedy(cannotUse(path), err);
+}
+
+/** The sentence for one that cannot be opened. */
+export function cannotOpen(path: string, err: unknown): UserError {
+  return withRemedy(`cannot open the database ${path}`, err);
 }
 
 function cannotUse(path: string): string {

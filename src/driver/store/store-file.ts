@@ -1,18 +1,21 @@
 // The database as its owner keeps it: statements run, each failure told with the file and what to do, and the file made anew
 // where somebody has deleted it meanwhile. Not here: its shape (migrations.ts), what is asked of it (store.ts).
 
-import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { UserError } from '../../base/errors.js';
-import { explainFailure, openDatabase } from './database.js';
+import { closedPath } from './closed-path.js';
+import { cannotOpen, explainFailure, isWhole, openDatabase } from './database.js';
+
+/** Behind the file's name: what is to take its place. */
+const COPY = '-new';
 
 /** Of a statement: by position, or by name in one object. */
 type Parameters = readonly unknown[];
 
 export class StoreFile {
-  /** As it was given, which is how it is named. */
-  readonly #path: string;
-  /** Where it is: its log is beside it, and not beside a link to it. */
+  /** Where it is, which is how it is named: its log is beside it, and not beside a link to it. */
   readonly #file: string;
   readonly #report: (text: string) => void;
   readonly #statements = new Map<string, Database.Statement>();
@@ -21,12 +24,12 @@ export class StoreFile {
   #identity: string | undefined;
   #lastReported: string | undefined;
 
-  /** Throws as openDatabase() does. @param report is told what has become of the file */
+  /** Throws as openDatabase() does, and where others can write beside it. @param report is told what has become of the file */
   constructor(path: string, report: (text: string) => void) {
-    this.#path = path;
     this.#report = report;
-    this.#db = openDatabase(path);
-    this.#file = path === '' ? path : realpathSync(path);
+    this.#file = path === '' ? path : closed(path);
+    if (path !== '' && identityOf(this.#file) === undefined) this.#finishCopy();
+    this.#db = openDatabase(this.#file, true);
     this.#identity = identityOf(this.#file);
   }
 
@@ -98,46 +101,69 @@ export class StoreFile {
   /** @throws UserError where another file is in its place; Error */
   #keep(): void {
     if (this.#identity === undefined) return;
-    if (!this.#db.open) this.#reopen();
     const now = identityOf(this.#file);
-    if (now === this.#identity) return;
-    if (now !== undefined)
+    if (now === undefined) {
+      this.#makeAnew();
+      this.#report(`somebody has deleted the database ${this.#file}: made anew with all that was in it`);
+    } else if (now !== this.#identity)
       throw new UserError(
-        `another file has taken the place of the database ${this.#path}, and nothing is written to either: restart dwgd, which then goes by the new one`,
+        `another file has taken the place of the database ${this.#file}, and nothing is written to either: restart dwgd, which then goes by the new one`,
       );
-    this.#makeAnew();
-    this.#report(`somebody has deleted the database ${this.#path}: made anew with all that was in it`);
+    if (!this.#db.open) this.#reopen();
   }
 
-  /** The kernel keeps what is open, so nothing is lost until it is closed. */
+  /** The kernel keeps what is open: nothing is closed, and so lost, before the copy is in its place. */
   #makeAnew(): void {
-    const copy = `${this.#file}-new`;
-    rmSync(copy, { force: true });
-    // With the keys that are in it, it is never anybody else's to read.
-    closeSync(openSync(copy, 'wx', 0o600));
-    this.#db.prepare('VACUUM INTO ?').run(copy);
-    // What is left of the log of the deleted file would be taken for the new one's.
+    // Its folder may have been made anew, too.
+    closed(this.#file);
+    const copy = `${this.#file}${COPY}`;
+    if (this.#db.open) {
+      rmSync(copy, { force: true });
+      // With the keys that are in it, it is never anybody else's to read.
+      closeSync(openSync(copy, 'wx', 0o600));
+      this.#db.prepare('VACUUM INTO ?').run(copy);
+      sync(copy);
+    }
+    this.#putCopy();
+    this.#identity = identityOf(this.#file);
     this.#db.close();
-    for (const suffix of ['-wal', '-shm']) rmSync(`${this.#file}${suffix}`, { force: true });
-    renameSync(copy, this.#file);
     this.#reopen();
+  }
+
+  /** A daemon that ended before its copy was in place has left it. */
+  #finishCopy(): void {
+    const [copy, log] = [`${this.#file}${COPY}`, `${this.#file}-wal`];
+    if (existsSync(copy) && isWhole(copy)) {
+      this.#putCopy();
+      this.#report(`the database ${this.#file} was missing: its copy ${copy} has taken its place`);
+    } else if (existsSync(copy) || existsSync(log))
+      this.#report(
+        `the database ${this.#file} has been deleted, and none of it is left that can be used: a new one learns its networks from Docker`,
+      );
+  }
+
+  #putCopy(): void {
+    // What is left of the log of the deleted file would be taken for the new one's.
+    for (const suffix of ['-wal', '-shm']) rmSync(`${this.#file}${suffix}`, { force: true });
+    renameSync(`${this.#file}${COPY}`, this.#file);
+    sync(dirname(this.#file));
   }
 
   #reopen(): void {
     this.#statements.clear();
-    this.#db = openDatabase(this.#file);
-    this.#identity = identityOf(this.#file);
+    this.#db = openDatabase(this.#file, false);
   }
 
   #guard<T>(work: () => T): T {
     try {
       return work();
     } catch (err) {
-      throw explainFailure(this.#path, err);
+      throw explainFailure(this.#file, err);
     }
   }
 
   #prepare(sql: string): Database.Statement {
+    if (!this.#db.open) this.#keep();
     const known = this.#statements.get(sql);
     if (known) return known;
     const statement = this.#db.prepare(sql);
@@ -146,7 +172,25 @@ export class StoreFile {
   }
 }
 
+function closed(path: string): string {
+  try {
+    return closedPath(path);
+  } catch (err) {
+    throw cannotOpen(path, err);
+  }
+}
+
+/** Has what is at a path be on disk. */
+function sync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function identityOf(path: string): string | undefined {
-  const found = path === '' ? undefined : statSync(path, { throwIfNoEntry: false });
+  const found = path === '' ? undefined : lstatSync(path, { throwIfNoEntry: false });
   return found && `${found.dev}:${found.ino}`;
 }
