@@ -80,6 +80,10 @@ engines: build ## the leak-proof set-up beside Docker 20.10, 26.1 and 28.5, in r
 	@test/setup engines
 	@test/docker/engines $(TESTS)
 
+matrix: setup-lab setup-package build ## the whole suite on three engines, kernels and releases of Node.js: docs/engines.md; MATRIX='forky kernel' for a release or a part (root)
+	@test/setup engines
+	@node dist/test/matrix/main.js $(MATRIX)
+
 service: setup-lab build ## the service under a real systemd, in a copy of this machine that is thrown away (root)
 	@test/service/inside node --test --test-reporter=spec dist/test/service/*.test.js
 

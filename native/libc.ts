@@ -1,6 +1,7 @@
 // The few functions of libc that Node has no call for, of namespaces, files and the process. Not here: sockets'
 // (libc-sockets.ts), how libc is called (ffi.ts), when to call them; setns is for netlink/netns.ts alone.
 
+import { stat } from 'node:fs';
 import { DataType, define } from 'ffi-rs';
 import { OpError } from '../src/base/errors.js';
 import { bytes, check, int, LIBRARY, long, type Result } from './ffi.js';
@@ -152,6 +153,7 @@ export function asUser<T>(uid: number, gid: number, fn: () => Synchronous<T>): S
   // The kernel takes 32 bits of it: more would be another user, and the last one would be nobody's change.
   const isUser = isId(uid) && uid !== 0 && isId(gid);
   if (!isUser || isAsUser) throw new OpError('becoming user', `${uid}:${gid}`, EINVAL);
+  startThreads();
   const groups = readGroups();
   if (groups.length > 0) setGroups(Buffer.alloc(0));
   isAsUser = true;
@@ -166,6 +168,14 @@ export function asUser<T>(uid: number, gid: number, fn: () => Synchronous<T>): S
 }
 
 const EINVAL = 22;
+
+let hasThreads = false;
+
+/** Has libuv start its threads, which it does with its first work. Started as the user, they would stay the user's. */
+function startThreads(): void {
+  if (!hasThreads) stat('/', () => undefined);
+  hasThreads = true;
+}
 
 function isId(id: number): boolean {
   return Number.isInteger(id) && id >= 0 && id < 0xffff_ffff;

@@ -19,12 +19,14 @@ const NAME = /^(.*?) \(\d[\d.]*(?:ms| s)\)$/;
 export function readOutcome(output: string, status: number, seconds: number, commit: string): Outcome {
   let passed = 0;
   const failures: string[] = [];
+  // Frames are told before what is in them, and end like tests.
+  const frames = new Set([...output.matchAll(/^(\s*)▶ (.*)$/gm)].map(([, indent, name]) => `${indent}${name}`));
   // The summary at the end tells failures once more.
   const [lines = ''] = output.split(/^✖ failing tests:$/m);
   for (const line of lines.split('\n')) {
-    const [, mark, rest] = /^\s*(✔|✖|ok|FAIL) +(.*)$/.exec(line) ?? [];
+    const [, indent, mark, rest] = /^(\s*)(✔|✖|ok|FAIL) +(.*)$/.exec(line) ?? [];
     const name = NAME.exec(rest ?? '')?.[1];
-    if (mark === undefined || name === undefined) continue;
+    if (mark === undefined || name === undefined || frames.has(`${indent}${name}`)) continue;
     if (mark === '✔' || mark === 'ok') passed++;
     else failures.push(name);
   }
