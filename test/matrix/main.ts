@@ -33,15 +33,20 @@ function must(command: string, ...args: string[]): void {
 }
 
 /** The command with which a line runs in a column's root, and its environment. */
-function within({ release, node }: Column, command: readonly string[]): [string[], NodeJS.ProcessEnv] {
+function within(
+  { release, node }: Column,
+  command: readonly string[],
+  needsLaboratory = true,
+): [string[], NodeJS.ProcessEnv] {
   return [
-    ['--kill-after=30', String(BOUND), 'test/in-root', join(roots, release), ...command],
+    ['--kill-after=30', String(BOUND), 'test/in-root', join(roots, `engine-${release}`), ...command],
     {
-      ...process.env,
+      // The daemon refuses variables of that kind that it does not know.
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DWGD_'))),
       CI: 'true',
       DWGD_NODE: join(modules, `nodes/node_modules/x64-${node}/bin/node`),
       DWGD_NATIVE: join(modules, 'node_modules'),
-      DWGD_LAB_CACHE: join(checkout, `.lab/matrix/${release}`),
+      ...(needsLaboratory && { DWGD_LAB_CACHE: join(checkout, `.lab/matrix/${release}`) }),
     },
   ];
 }
@@ -63,7 +68,7 @@ function versionsOf(column: Column): Versions {
 }
 
 async function outcomeOf(column: Column, part: Part, commit: string): Promise<Outcome> {
-  const [args, env] = within(column, part.command);
+  const [args, env] = within(column, part.command, part.name.startsWith('laboratory/'));
   const log = join(kept, column.release, `${part.name.replace('/', '-')}.log`);
   mkdirSync(dirname(log), { recursive: true });
   const file = createWriteStream(log);
@@ -122,7 +127,7 @@ let failed = 0;
 for (const column of columns) {
   const { release } = column;
   console.log(`\n== Debian ${release}, Docker ${column.docker}, Node.js ${column.node}`);
-  must('test/debian-root', release, join(roots, release));
+  must('test/debian-root', release, join(roots, `engine-${release}`));
   const [args, env] = within(column, ['test/lab/prepare']);
   if (
     spawnSync('timeout', args, { cwd: checkout, env, stdio: ['ignore', 'inherit', 'inherit'] }).status !== 0
