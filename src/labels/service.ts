@@ -7,9 +7,10 @@ import { Reconciler } from './controller/reconciler.js';
 import { RouterWatch } from './controller/router-watch.js';
 import type { ContainerView } from './discovery/container.js';
 import { DnsCache } from './discovery/dns-cache.js';
-import { connectionIn, createdIn, lifeIn } from './discovery/docker-answers.js';
+import { connectionIn, createdIn, lifeIn, removedIn } from './discovery/docker-answers.js';
 import { DriftWatch } from './drift/drift-watch.js';
 import { Hold } from './hold/hold.js';
+import { HostBridges } from './hold/host-bridges.js';
 import { LabelContext, type LabelParts } from './label-context.js';
 import { type LabelRules, observe } from './observation.js';
 import { LabelsStatus } from './status.js';
@@ -67,7 +68,8 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     allowHostRoutes,
     strict,
   });
-  const hold = new Hold({ api, log, strict, set: context.heldSet() });
+  const bridges = new HostBridges(host);
+  const hold = new Hold({ api, log, strict, bridges, set: context.heldSet() });
   const services = new SwarmServices(api, () => reconcile.trigger());
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => hold.listing(() => world.list(fullResync)),
@@ -101,15 +103,18 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   });
   if (options.hold) hold.open();
   else hold.close();
-  const unwatch = options.hold ? host.watchPorts(bridge => hold.portAdded(bridge)) : undefined;
+  if (options.hold) bridges.watch(bridge => hold.portAdded(bridge));
   reconcile.start();
   void containers.listen(
     () => reconcile.trigger(),
     event => {
       const [life, connection] = [lifeIn(event), connectionIn(event)];
       const [disconnection, creation] = [connectionIn(event, 'disconnect'), createdIn(event)];
+      const removal = removedIn(event);
       if (creation) hold.created(creation);
       if (life?.action === 'die') hold.ended(life.id);
+      if (removal?.what === 'container') hold.ended(removal.id);
+      if (removal?.what === 'network') hold.removed(removal.id);
       if (disconnection) hold.disconnected(disconnection);
       if (life || event === undefined) reconcile.lived(life);
       if (connection || event === undefined) hold.connected(connection);
@@ -132,8 +137,8 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       reconcile.close();
       api.close();
       await reconcile.idle();
-      unwatch?.();
       hold.close();
+      bridges.close();
       context.close();
     },
   };

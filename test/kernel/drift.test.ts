@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Reconciler } from '../../src/labels/controller/reconciler.js';
 import type { SandboxDesired } from '../../src/labels/diff/state.js';
+import { IP_FORWARD, IPV6_FORWARDING } from '../../src/labels/diff/sysctls.js';
 import type { ContainerView } from '../../src/labels/discovery/container.js';
 import { openEar } from '../../src/labels/drift/drift-events.js';
 import { DriftWatch } from '../../src/labels/drift/drift-watch.js';
@@ -16,6 +17,7 @@ import { eventually } from '../support/shell.js';
 const wanted = (ns: Namespace): SandboxDesired =>
   desire(ns, {
     table: accepting(80),
+    sysctls: [IP_FORWARD, IPV6_FORWARDING],
     routes: [...withFallback('0.0.0.0/0', '10.9.0.3'), ...withFallback('10.20.0.0/16', '10.9.0.3')],
   });
 
@@ -107,6 +109,14 @@ const DEEDS: readonly (readonly [string, (ns: Namespace) => void, (ns: Namespace
     },
     ns => ns.ip('route').includes('10.20.0.0/16 via 10.9.0.3'),
   ],
+  ...[IP_FORWARD, IPV6_FORWARDING].map(({ name }) => {
+    const path = `/proc/sys/net/${name}`;
+    return [
+      `${name} is switched off`,
+      (ns: Namespace) => void ns.exec('sh', '-c', `echo 0 > ${path}`),
+      (ns: Namespace) => ns.exec('cat', path).trim() === '1',
+    ] as const;
+  }),
 ];
 
 kernelTest(

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { HeldSet } from '../../src/labels/hold/held-set.js';
-import type { HeldEndpoint } from '../../src/labels/hold/hold-table.js';
+import { type HeldEndpoint, MAX_HELD } from '../../src/labels/hold/hold-table.js';
+import { HostBridges } from '../../src/labels/hold/host-bridges.js';
 import { Nft } from '../../src/nft/client.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
+import { eventually } from '../support/shell.js';
 
 const at = (n: number): HeldEndpoint => ({ bridge: 'br-test', mac: `02:42:0a:00:00:0${n}` });
 const [PASSES, DROPPED] = [true, false] as const;
@@ -99,13 +101,13 @@ kernelTest(
     const { heldSet, elements } = await host(t);
     const set = heldSet();
     set.open();
-    const many = Array.from({ length: 3_000 }, (_, n) => ({
+    const many = Array.from({ length: MAX_HELD }, (_, n) => ({
       bridge: 'br-test',
       mac: `02:42:0a:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`,
     }));
     set.retainOnly(many);
     set.guard('br-test', many);
-    assert.deepEqual([elements('held').length, elements('known').length], [3_000, 3_000]);
+    assert.deepEqual([elements('held').length, elements('known').length], [MAX_HELD, MAX_HELD]);
   },
   'nft',
 );
@@ -196,4 +198,39 @@ kernelTest(
     assert.equal(heldSet().remove(), false);
   },
   'nft',
+);
+
+kernelTest(
+  'who was heard on a bridge, and since when its port is there; a link that is no bridge is none',
+  async t => {
+    const { ns } = await host(t);
+    const answered = await bridge(t, ns);
+    const late = await Namespace.create(t);
+    const bridges = new HostBridges({ within: fn => ns.within(fn) });
+    t.after(() => bridges.close());
+    const added: string[] = [];
+    bridges.watch(name => added.push(name));
+    assert.deepEqual(answered().flat(), [PASSES, PASSES, PASSES, PASSES]);
+    const heard = (since: number): string[] => bridges.heardOn('br-test', since).sort();
+    assert.deepEqual(heard(5_000), [at(1).mac, at(2).mac]);
+    ns.veth('port3', late, 'eth0');
+    ns.ip('link', 'set', 'port3', 'master', 'br-test');
+    late.ip('link', 'set', 'eth0', 'address', at(3).mac);
+    late.ip('address', 'add', '10.9.0.13/24', 'dev', 'eth0');
+    late.exec('ping', '-n', '-c', '1', '-W', '1', '10.9.0.1');
+    assert.deepEqual(heard(0), [at(1).mac, at(2).mac], 'not told of yet');
+    await eventually(() => added.length > 0);
+    assert.deepEqual([added, heard(5_000)], [['br-test'], [at(1).mac, at(2).mac]]);
+    assert.deepEqual(heard(0), [at(1).mac, at(2).mac, at(3).mac]);
+    // Of another bridge nobody was heard.
+    ns.ip('link', 'add', 'br-other', 'type', 'bridge');
+    assert.deepEqual(bridges.heardOn('br-other', 0), []);
+    const named = (name: string) =>
+      bridges.of({
+        ...{ Id: 'n1', Driver: 'bridge', Containers: {} },
+        Options: { 'com.docker.network.bridge.name': name },
+      });
+    assert.deepEqual(['br-test', 'to-world', 'gone'].map(named), ['br-test', undefined, undefined]);
+  },
+  'ping',
 );

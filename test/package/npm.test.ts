@@ -57,7 +57,7 @@ test('the page of its daemon is served, with every file that it names', {
   skip: process.getuid!() !== 0 && 'needs root',
 }, () => {
   const lines = [
-    'mount -t tmpfs run /run && ip link set lo up',
+    'mount -t tmpfs -o mode=755 run /run && ip link set lo up',
     '"$1" --no-driver --metrics 9586 --page 2> "$2" & trap "kill $!" EXIT',
     'for n in {1..100}; do { exec 3<> /dev/tcp/127.0.0.1/9586; } 2> /dev/null && break; sleep 0.1; done',
     '"$3" "$4" http://127.0.0.1:9586/ || { cat "$2"; exit 1; }',

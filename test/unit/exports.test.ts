@@ -57,7 +57,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/netlink/route/address.ts': 'RTM_GETADDR',
   'src/netlink/route/link.ts':
     'IFF_UP IFLA_IFNAME IFLA_LINKINFO IFLA_MTU IFLA_NET_NS_FD RTM_GETLINK RTM_SETLINK',
-  'src/netlink/route/neighbour.ts': 'RTM_GETNEIGH RTM_NEWNEIGH',
+  'src/netlink/route/neighbour.ts': 'RTM_NEWNEIGH',
   'src/netlink/route/policy-rule.ts': 'RTM_GETRULE decodeRule isRuleOf',
   'src/nft/client.ts': 'MAX_OBJECTS',
   'src/nft/iptables/syntax/chains.ts': 'TABLE_OF',

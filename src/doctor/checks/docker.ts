@@ -2,17 +2,15 @@
 // (doctor/probes/docker.ts).
 
 import { plain } from '../../base/plain-text.js';
+import { type EngineVersion, parseVersion } from '../../docker/engine-version.js';
 import type { DockerFacts, GatewayEndpoint } from './facts.js';
 import { type Check, type Told, when } from './finding.js';
 
-/** Docker's versions as numbers: major, minor, patch. */
-type Version = readonly [number, number, number];
-
-const OLDEST: Version = [20, 10, 0];
+const OLDEST: EngineVersion = [20, 10, 0];
 /** moby#51554: it crashes when an endpoint that was a container's gateway goes. */
-const CRASHING: Version = [29, 0, 1];
+const CRASHING: EngineVersion = [29, 0, 1];
 /** moby#51999: since then priorities exist, and until before then they do not count for one family alone. */
-const [FIRST_PRIORITIES, MENDED_PRIORITIES]: readonly [Version, Version] = [
+const [FIRST_PRIORITIES, MENDED_PRIORITIES]: readonly [EngineVersion, EngineVersion] = [
   [28, 0, 0],
   [29, 4, 0],
 ];
@@ -106,13 +104,13 @@ function shown({ version = '' }: DockerFacts): string {
 
 function ofVersion(
   { version = '' }: DockerFacts,
-  find: (version: Version) => readonly Told[],
+  find: (version: EngineVersion) => readonly Told[],
 ): readonly Told[] {
-  const [, major, minor, patch] = /^(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?/.exec(version) ?? [];
-  return major === undefined ? [] : find([Number(major), Number(minor), Number(patch ?? 0)]);
+  const parsed = parseVersion(version);
+  return parsed ? find(parsed) : [];
 }
 
-function isBefore(a: Version, b: Version): boolean {
+function isBefore(a: EngineVersion, b: EngineVersion): boolean {
   const at = a.findIndex((part, n) => part !== b[n]);
   return at >= 0 && a[at]! < b[at]!;
 }

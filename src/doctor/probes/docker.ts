@@ -5,6 +5,7 @@ import { messageOf } from '../../base/errors.js';
 import { DRIVER_NAME, ownKey } from '../../base/ownership.js';
 import { type DockerApi, isForbidden, TimeoutError } from '../../docker/api-client.js';
 import { isUnreachable } from '../../docker/docker-host.js';
+import { readVersion } from '../../docker/engine-version.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import { brokenAlike } from '../../docker/request.js';
 import {
@@ -20,7 +21,6 @@ import type { DockerFacts, GatewayEndpoint } from '../checks/facts.js';
 const WITHIN_MS = 3_000;
 /** Containers of which gateways are asked for one by one, and how many at a time. */
 const [MOST_ASKED, AT_ONCE] = [64, 16] as const;
-const VERSION_MAX = 64;
 
 /** A network of driver dwgd, with what was given by `-o`. */
 export interface OwnNetwork {
@@ -80,11 +80,6 @@ export async function probeDocker(api: DockerApi): Promise<DockerProbe> {
       hasLabels: false,
     };
   }
-}
-
-function readVersion(answer: unknown): string | undefined {
-  const { Version } = (answer ?? {}) as { Version?: unknown };
-  return typeof Version === 'string' ? Version.slice(0, VERSION_MAX) : undefined;
 }
 
 function readOwnNetworks(answer: unknown): OwnNetwork[] {

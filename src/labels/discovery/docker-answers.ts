@@ -118,6 +118,20 @@ export function lifeIn(event: unknown): LifeEvent | undefined {
   return action === 'start' || action === 'die' ? { id, action } : undefined;
 }
 
+/** The container or network that is there no more; undefined for all other events. */
+export function removedIn(
+  event: unknown,
+): { readonly what: 'container' | 'network'; readonly id: string } | undefined {
+  const {
+    Type: what,
+    Action,
+    Actor,
+  } = (event ?? {}) as Readonly<Record<string, { ID?: unknown } | string | null>>;
+  const id = typeof Actor === 'object' ? Actor?.ID : undefined;
+  if (Action !== 'destroy' || (what !== 'container' && what !== 'network')) return undefined;
+  return typeof id === 'string' && ID.test(id) ? { what, id } : undefined;
+}
+
 /** A container that has been made and not started. */
 export interface CreateEvent {
   readonly id: string;

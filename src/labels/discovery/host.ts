@@ -17,7 +17,6 @@ import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
 import { Netns, type NetnsSwitch, type Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
-import { watchLinks } from '../../netlink/route/link-watch.js';
 import { macOf, type Neighbour } from '../../netlink/route/neighbour.js';
 import type { Route } from '../../netlink/route/route.js';
 import type { Nft } from '../../nft/client.js';
@@ -66,25 +65,6 @@ export class Host {
       isOn: { 4: isOn(SYSCTLS[4]), 6: isOn(SYSCTLS[6]) },
       isNftables: DOCKER_TABLES.some(table => isThere(nft, table)),
     }));
-  }
-
-  /** Tells at once of each port that a bridge gets, by the bridge's name. @returns what ends it @throws OpError */
-  watchPorts(added: (bridge: string) => void): () => void {
-    return this.within(() => {
-      // Not the other connection: a list may be under way there.
-      const rt = new RtNetlink(openConnection(NETLINK_ROUTE));
-      const ports = new Set(rt.links().flatMap(({ index, master }) => (master === undefined ? [] : index)));
-      const watch = watchLinks(({ index, master }, isThere) => {
-        if (!isThere || master === undefined) return void ports.delete(index);
-        const bridge = ports.has(index) ? undefined : rt.link(master)?.name;
-        ports.add(index);
-        if (bridge !== undefined) added(bridge);
-      });
-      return () => {
-        watch.close();
-        rt.close();
-      };
-    });
   }
 
   /** The addresses of the host's links, each with its prefix length. */

@@ -1,5 +1,5 @@
 // Which events of a namespace say that what labels brought may be gone: a ruleset, a route of ours, a policy rule, an interface
-// or an address that has changed. Others do not even come. Not here: who is heard, and what follows (drift-watch.ts).
+// or an address that has changed, forwarding that was switched off. Others do not even come. Not here: who is heard, and what follows (drift-watch.ts).
 
 import type { FilterInstruction } from '../../../native/libc-events.js';
 import { isNotFound } from '../../base/errors.js';
@@ -27,10 +27,19 @@ const [PROCESS_AT, PROCESS_HEADER] = [12, (2 << 16) | 8] as const;
 /** RTNLGRP_IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV6_RULE. */
 const [ADDRESSES_4, ROUTES_4, RULES_4, ADDRESSES_6, ROUTES_6, RULES_6] = [5, 7, 8, 9, 11, 19] as const;
 
-/** Classic BPF: loads of a half word and of a byte, jumps, and the end. */
-const [LD_H_ABS, LD_B_ABS, JEQ, JSET, RET] = [0x28, 0x30, 0x15, 0x45, 0x06] as const;
+/** RTNLGRP_IPV4_NETCONF, _IPV6_NETCONF. */
+const [SETTINGS_4, SETTINGS_6] = [24, 25] as const;
+const RTM_NEWNETCONF = 80;
+/** NETCONFA_IFINDEX_ALL, behind which the one attribute that changed comes. */
+const ALL_INTERFACES = 0xffff_ffff;
+const NETCONFA_FORWARDING = 2;
+
+/** Classic BPF: loads of a word, of a half word and of a byte, jumps, and the end. */
+const [LD_W_ABS, LD_H_ABS, LD_B_ABS, JEQ, JSET, RET] = [0x20, 0x28, 0x30, 0x15, 0x45, 0x06] as const;
 /** Places in a message: of nlmsghdr its type and flags, behind it rtm_protocol of rtmsg. */
 const [TYPE_AT, FLAGS_AT, PROTOCOL_AT] = [4, 6, 21] as const;
+/** The same behind netconfmsg: which interface, and of what was changed there its attribute's type and its value. */
+const [INTERFACE_AT, SETTING_AT, VALUE_AT] = [24, 30, 32] as const;
 /** The whole of it: others that hear the same would miss what is cut off. */
 const TAKEN: FilterInstruction = { code: RET, k: 0xffff_ffff };
 const DROPPED: FilterInstruction = { code: RET, k: 0 };
@@ -47,11 +56,15 @@ const RULESETS: readonly FilterInstruction[] = [
   DROPPED,
 ];
 
-/** Routes come and go in thousands: those of ours that are deleted, and others that may have taken the place of one. */
+/**
+ * Routes come and go in thousands: those of ours that are deleted, and others that may have taken the place of one. Of settings
+ * forwarding that is off for all interfaces: labels switch it on alone.
+ */
 const ROUTING: readonly FilterInstruction[] = [
   { code: LD_H_ABS, k: TYPE_AT },
-  { code: JEQ, jt: 2, k: swapped(RTM_DELROUTE) },
-  { code: JEQ, jt: 4, k: swapped(RTM_NEWROUTE) },
+  { code: JEQ, jt: 3, k: swapped(RTM_DELROUTE) },
+  { code: JEQ, jt: 5, k: swapped(RTM_NEWROUTE) },
+  { code: JEQ, jt: 8, k: swapped(RTM_NEWNETCONF) },
   TAKEN,
   { code: LD_B_ABS, k: PROTOCOL_AT },
   { code: JEQ, jt: 3, k: RTPROT_DWGD },
@@ -60,13 +73,24 @@ const ROUTING: readonly FilterInstruction[] = [
   { code: JSET, jf: 1, k: swapped(NLM_F_REPLACE) },
   TAKEN,
   DROPPED,
+  { code: LD_W_ABS, k: INTERFACE_AT },
+  { code: JEQ, jf: 5, k: ALL_INTERFACES },
+  { code: LD_H_ABS, k: SETTING_AT },
+  { code: JEQ, jf: 3, k: swapped(NETCONFA_FORWARDING) },
+  { code: LD_W_ABS, k: VALUE_AT },
+  { code: JEQ, jf: 1, k: 0 },
+  TAKEN,
+  DROPPED,
 ];
 
 const SOURCES: readonly EventSource[] = [
   { protocol: NETLINK_NETFILTER, groups: [NFNLGRP_NFTABLES], filter: RULESETS },
   {
     protocol: NETLINK_ROUTE,
-    groups: [RTNLGRP_LINK, ADDRESSES_4, ROUTES_4, RULES_4, ADDRESSES_6, ROUTES_6, RULES_6],
+    groups: [
+      ...[RTNLGRP_LINK, ADDRESSES_4, ROUTES_4, RULES_4, ADDRESSES_6, ROUTES_6, RULES_6],
+      ...[SETTINGS_4, SETTINGS_6],
+    ],
     filter: ROUTING,
   },
 ];
@@ -81,6 +105,7 @@ const WORDS: ReadonlyMap<number, string> = new Map([
   [RTM_DELLINK, 'interfaces'],
   [RTM_NEWADDR, 'addresses'],
   [RTM_DELADDR, 'addresses'],
+  [RTM_NEWNETCONF, 'forwarding'],
 ]);
 
 /**

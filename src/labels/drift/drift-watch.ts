@@ -1,9 +1,8 @@
 // Watches for changes that others make to what labels brought: hears of them in all namespaces at once, and has the namespace
 // looked at. One that makes too many is not heard for a while, at no cost to the others. All are looked at from time to time, and
 // more often who is not heard. Not here: which events these are (drift-events.ts), when one is looked at (due-looks.ts,
-// spread-looks.ts), what is mended (labels/controller/reconciler.ts).
+// spread-looks.ts), for how long one is not heard (mutes.ts), what is mended (labels/controller/reconciler.ts).
 
-import { type BackoffLimits, backoffMs } from '../../base/backoff.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { HearingStatus } from '../../control/answers.js';
@@ -11,6 +10,7 @@ import { Rationed } from '../controller/rationed.js';
 import type { NetnsRef } from '../discovery/container.js';
 import { DueLooks } from './due-looks.js';
 import { type DriftEvent, type Ear, Hearing } from './hearing.js';
+import { Mutes } from './mutes.js';
 import { SpreadLooks } from './spread-looks.js';
 
 /** Muted: not heard for a while, since it changes without end. */
@@ -28,7 +28,6 @@ interface DriftParts {
 
 /** A namespace with more events within a second is not heard for a while: each time others have to be heard anew. */
 const MAX_EVENTS = 2_000;
-const MUTED: BackoffLimits = { firstMs: 30_000, longestMs: 600_000 };
 /** After events were lost all are looked at, so often at most; the same until it is tried again where nothing is heard. */
 const AGAIN_MS = 30_000;
 /** How often one is looked at that is not heard, where the period is longer, in milliseconds. */
@@ -46,10 +45,7 @@ export class DriftWatch {
   /** What went before, until all are heard by the next. */
   #former: Hearing | undefined;
   #wanted: ReadonlyMap<string, NetnsRef> = new Map();
-  /** Until when some are not heard, by their keys. */
-  readonly #muted = new Map<string, number>();
-  /** How often in a row, and when it was over the last time. */
-  readonly #mutes = new Map<string, { readonly times: number; readonly until: number }>();
+  readonly #muted: Mutes;
   /** The namespace whose changes are ours for now. */
   #own: string | undefined;
   #lostAt = Number.NEGATIVE_INFINITY;
@@ -60,6 +56,7 @@ export class DriftWatch {
   constructor(parts: DriftParts) {
     this.#parts = parts;
     this.#looks = new DueLooks(parts.mend);
+    this.#muted = new Mutes(parts.log);
     const { period } = parts;
     const look = (key: string): void => {
       if (this.#wanted.has(key)) parts.mend(key);
@@ -88,8 +85,7 @@ export class DriftWatch {
   want(netns: readonly NetnsRef[]): void {
     this.#wanted = new Map(netns.map(ref => [ref.key, ref]));
     this.#looks.retainOnly(this.#wanted);
-    for (const known of [this.#muted, this.#mutes])
-      for (const key of known.keys()) if (!this.#wanted.has(key)) known.delete(key);
+    this.#muted.retainOnly(this.#wanted);
     this.#hearing?.retainOnly(this.#wanted);
   }
 
@@ -185,35 +181,29 @@ export class DriftWatch {
   /** @param key undefined: one that is not wanted any more, and still known */
   #mute(key: string | undefined): void {
     if (key !== undefined) {
-      const now = performance.now();
-      const last = this.#mutes.get(key);
-      const times = last && now < last.until + MUTED.firstMs ? last.times + 1 : 1;
-      const wait = backoffMs(times, MUTED);
-      this.#muted.set(key, now + wait);
-      this.#mutes.set(key, { times, until: now + wait });
+      this.#muted.add(key, `more than ${MAX_EVENTS} changes within a second`);
       // While it goes on each look takes long.
       this.#looks.drop(key);
-      this.#after(MUTED.firstMs, this.#unmute);
-      this.#parts.log.debug(
-        { netns: key },
-        `more than ${MAX_EVENTS} changes within a second: not heard for now`,
-      );
+      this.#unmuteInTime();
     }
     // Not in the midst of reading.
     setImmediate(() => this.#renewal.request());
   }
 
   readonly #unmute = (): void => {
-    const now = performance.now();
-    for (const [key, until] of this.#muted) {
-      if (until > now) continue;
-      this.#muted.delete(key);
-      this.#looks.mark(key);
-    }
-    const next = Math.min(...this.#muted.values());
-    if (this.#muted.size > 0) this.#after(next - now, this.#unmute);
+    for (const key of this.#muted.takeOver()) this.#looks.mark(key);
+    this.#unmuteInTime();
     this.#hearMissing();
   };
+
+  #unmuteInTime(): void {
+    const { next } = this.#muted;
+    if (next === undefined) return;
+    // Another may be heard again before the one that is waited for.
+    clearTimeout(this.#timers.get(this.#unmute));
+    this.#timers.delete(this.#unmute);
+    this.#after(Math.max(0, next - performance.now()), this.#unmute);
+  }
 
   #lost(): void {
     const wait = this.#lostAt + AGAIN_MS - performance.now();

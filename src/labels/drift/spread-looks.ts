@@ -32,9 +32,14 @@ export class SpreadLooks {
     this.#arm(this.#grain);
   }
 
-  /** Looks at all anew, one soon behind the other. */
+  /** Looks at all anew, one soon behind the other; first at those whose turn it was, so that each has one however often this is. */
   hurry(): void {
+    const [undone, done] = [this.#keys.slice(this.#done), this.#keys.slice(0, this.#done)];
     this.#begin();
+    const wanted = new Set(this.#keys);
+    const known = new Set([...undone, ...done]);
+    const fresh = this.#keys.filter(key => !known.has(key));
+    this.#keys = [...undone, ...fresh, ...done].filter(key => wanted.has(key));
     this.#isHurried = true;
     this.#arm(0);
   }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DockerApi, unlessGone } from '../../docker/api-client.js';
+import { parseVersion, readVersion } from '../../docker/engine-version.js';
 import { LISTING } from '../../docker/queries.js';
 import {
   type ConnectedNetwork,
@@ -12,6 +13,8 @@ import type { ListedContainer } from '../discovery/docker-view.js';
 
 /** How long Docker may take for an answer: after that the container has started. */
 const ANSWER_MS = 5_000;
+/** The first version of Docker that makes a container's ends some milliseconds before it starts, and not some hundred. */
+const FIRST_LATE = 28;
 /** How long others wait at most. */
 const GIVE_WAY_MS = 500;
 
@@ -30,6 +33,13 @@ export class Questions {
   async containers(id?: string): Promise<ListedContainer[]> {
     const query = { all: true, ...(id !== undefined && { filters: { id: [id] } }) };
     return readContainerListing(await this.#api.get(LISTING, ANSWER_MS, query));
+  }
+
+  /** Whether Docker tells of who starts too late to ask; undefined where it does not say its version. @throws Error as above */
+  async isLate(): Promise<boolean | undefined> {
+    const version = readVersion(await this.#api.get<unknown>('/version', ANSWER_MS));
+    const parsed = parseVersion(version ?? '');
+    return parsed && parsed[0] >= FIRST_LATE;
   }
 
   /**

@@ -2,28 +2,27 @@
 // leaves before. If the daemon dies, the kernel lets go by itself. Not here: whose labels ask for it (starting.ts), who is held
 // (held-containers.ts) until when (hold-ends.ts), the time before an address is known (bridge-guard.ts), the kernel's part.
 
-import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { DockerApi } from '../../docker/api-client.js';
-import { mapConcurrently } from '../../docker/map-concurrently.js';
 import type { SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ConnectEvent, ConnectedNetwork, CreateEvent } from '../discovery/docker-answers.js';
 import { isRunning, type ListedContainer, nameOf } from '../discovery/docker-view.js';
 import type { ApplyResult } from '../namespace/outcome.js';
+import { AskedNetworks } from './asked-networks.js';
 import { BridgeGuard } from './bridge-guard.js';
 import { Questions } from './docker-questions.js';
 import { type Held, HeldContainers } from './held-containers.js';
 import type { HeldSet } from './held-set.js';
 import { HoldEnds } from './hold-ends.js';
+import type { HostBridges } from './host-bridges.js';
 import { Refusals } from './refusals.js';
 import { endpointOn, isToBeHeld, networksOf } from './starting.js';
-
-const MAX_CONCURRENCY = 8;
 
 interface HoldParts {
   readonly api: Pick<DockerApi, 'get' | 'isClosed'>;
   readonly set: Pick<HeldSet, keyof HeldSet>;
+  readonly bridges: Pick<HostBridges, 'of' | 'heardOn'>;
   readonly log: Log;
   /** Whether all labels are as `twine.strict`. */
   readonly strict: boolean;
@@ -38,13 +37,14 @@ export class Hold {
   /** Those that may be held. */
   readonly #held: HeldContainers;
   readonly #guard: BridgeGuard;
+  readonly #networks: AskedNetworks;
   /** By id the names of those that are known not to be held. */
   readonly #others = new Map<string, string>();
   readonly #ends: HoldEnds;
   #isClosed = false;
 
   constructor(parts: HoldParts) {
-    const { api, set, log } = parts;
+    const { api, set, bridges, log } = parts;
     this.#parts = parts;
     this.#questions = new Questions(api);
     this.#refusals = new Refusals(log);
@@ -52,12 +52,13 @@ export class Hold {
     this.#held = new HeldContainers({ set, log, refusals: this.#refusals, now });
     this.#ends = new HoldEnds(this.#held, () => this.#letGoOfInherited());
     this.#guard = new BridgeGuard({
-      ...{ set, refusals: this.#refusals, now },
+      ...{ set, bridges, refusals: this.#refusals, now },
       mayPass: by =>
         'id' in by
           ? !this.#held.get(by.id) && !this.#guard.expects(by.id)
           : [...this.#others.values()].includes(by.name),
     });
+    this.#networks = new AskedNetworks(this.#questions, this.#guard, log);
   }
 
   /** Begins. Whom an earlier daemon held stays held. */
@@ -69,6 +70,7 @@ export class Hold {
   close(): void {
     this.#isClosed = true;
     this.#held.close();
+    this.#guard.close();
     this.#refusals.attempt('the table that holds containers stays: dwgd cleanup removes it', () =>
       this.#parts.set.remove(),
     );
@@ -77,15 +79,18 @@ export class Hold {
   /** Takes note that Docker has made a container: it is about to start. */
   created({ id, name, labels }: CreateEvent): void {
     if (this.#isClosed) return;
-    if (isToBeHeld({ Labels: labels }, this.#parts.strict))
-      this.#questions.begin(this.#expect(id).catch(err => this.#cannotHold(name, err)));
-    else this.#others.set(id, name);
+    if (!isToBeHeld({ Labels: labels }, this.#parts.strict)) return void this.#others.set(id, name);
+    // Who had its name is gone, or has another.
+    for (const [other, of] of this.#others) if (other === id || of === name) this.#others.delete(other);
+    const asked = this.#networks.expect(id, () => this.#held.get(id) !== undefined);
+    this.#questions.begin(asked.catch(err => this.#cannotHold(name, err)));
   }
 
   /** Takes note that Docker has connected a container; of nothing: of these some may have been missed. */
   connected(connection?: ConnectEvent): void {
     if (this.#isClosed) return;
     if (!connection) {
+      void this.#networks.turnByVersion();
       const known = this.#holdAll().catch(err => this.#cannotHold('containers that start now', err));
       this.#questions.begin(known);
       this.#ends.starting(known);
@@ -93,7 +98,7 @@ export class Hold {
     }
     const { container: id, network } = connection;
     if (this.#others.has(id)) {
-      if (this.#guard.concerns(network)) this.#questions.begin(this.#learn(id, network));
+      if (this.#guard.concerns(network)) this.#questions.begin(this.#networks.learn(id, network));
       return;
     }
     this.#guard.expect(id, network);
@@ -112,6 +117,11 @@ export class Hold {
     const held = this.#held.get(id);
     if (held) this.#held.release(id, held);
     this.#guard.settled(id);
+  }
+
+  /** Takes note that a network is there no more. */
+  removed(network: string): void {
+    this.#guard.gone(network);
   }
 
   /** Takes note that Docker has disconnected a container. */
@@ -152,33 +162,6 @@ export class Hold {
     );
   }
 
-  /** One that is about to start, where Docker has made it. */
-  async #expect(id: string): Promise<void> {
-    const [container] = await this.#questions.containers(id);
-    if (container?.Id !== id) return;
-    await mapConcurrently(networksOf(container), MAX_CONCURRENCY, async network => {
-      const found = await this.#askOf(network);
-      // Its own event may have come, and what it asks for be known.
-      if (found && !this.#held.get(id)) this.#guard.expect(id, found.Id);
-    });
-  }
-
-  /** Who is on a network, for when somebody is expected there. */
-  async #learn(id: string, network: string): Promise<void> {
-    try {
-      await this.#askOf(network);
-    } catch (err) {
-      this.#parts.log.debug({ network, err: messageOf(err) }, 'what is known of a network stays');
-    }
-    this.#guard.settled(id, network);
-  }
-
-  async #askOf(network: string): Promise<ConnectedNetwork | undefined> {
-    const found = await this.#questions.network(network);
-    if (found && !this.#isClosed) this.#guard.told(found);
-    return found;
-  }
-
   /** Those that start now: their events may have been missed. */
   async #holdAll(): Promise<void> {
     const { strict } = this.#parts;
@@ -193,8 +176,7 @@ export class Hold {
       });
     try {
       const networks = [...new Set(wanted.flatMap(networksOf))];
-      await mapConcurrently(networks, MAX_CONCURRENCY, async network => {
-        const found = await this.#askOf(network);
+      await this.#networks.askEach(networks, found => {
         for (const { container, held, stale } of entered)
           if (found && this.#hold(container, held, found)) stale.delete(found.Id);
       });
@@ -213,7 +195,7 @@ export class Hold {
       if (container?.Id === id && isToBeHeld(container, this.#parts.strict)) {
         if (found) this.#hold(container, held, found);
       } else if (container?.Id === id) this.#others.set(id, nameOf(container));
-      if (found && !this.#isClosed) this.#guard.told(found);
+      if (found) this.#guard.told(found);
     } finally {
       this.#guard.settled(id, network);
       this.#held.answered(id, held);
@@ -222,8 +204,9 @@ export class Hold {
 
   /** @returns whether it is on the network */
   #hold(container: ListedContainer, held: Held, network: ConnectedNetwork): boolean {
-    const endpoint = endpointOn(network, container);
-    if (!endpoint || this.#isClosed) return false;
+    const bridge = this.#isClosed ? undefined : this.#parts.bridges.of(network);
+    const endpoint = bridge === undefined ? undefined : endpointOn(network, bridge, container);
+    if (!endpoint) return false;
     held.name = nameOf(container);
     return this.#held.hold(container.Id, held, network.Id, endpoint);
   }

@@ -26,8 +26,8 @@ export function networksOf(container: ListedContainer): string[] {
   return endpoints.map(([name, { NetworkID }]) => NetworkID || name);
 }
 
-/** The bridge of a network; undefined where what is sent there does not pass the host as from one. */
-export function bridgeOf({ Id, Driver, Options }: ConnectedNetwork): string | undefined {
+/** What Docker has as the bridge of a network; undefined where what is sent there does not pass the host as from one. */
+export function bridgeNameOf({ Id, Driver, Options }: ConnectedNetwork): string | undefined {
   const bridge = Options?.['com.docker.network.bridge.name'] ?? `br-${Id.slice(0, 12)}`;
   return Driver === 'bridge' && BRIDGE_NAME.test(bridge) && isPlainText(bridge) ? bridge : undefined;
 }
@@ -38,12 +38,15 @@ export function linkAddress(text: string | null | undefined): string | undefined
 }
 
 /**
- * A container's endpoint on a network; undefined where there is none, or what it sends does not pass the host as from a bridge.
- * While a container starts, Docker has it there by its endpoint's id.
+ * A container's endpoint on a network; undefined where there is none. While a container starts, Docker has it there by its
+ * endpoint's id.
+ * @param bridge the network's
  */
-export function endpointOn(network: ConnectedNetwork, container: ListedContainer): HeldEndpoint | undefined {
-  const bridge = bridgeOf(network);
-  if (bridge === undefined) return undefined;
+export function endpointOn(
+  network: ConnectedNetwork,
+  bridge: string,
+  container: ListedContainer,
+): HeldEndpoint | undefined {
   const name = nameOf(container);
   const [, found] =
     Object.entries(network.Containers ?? {}).find(

@@ -11,6 +11,7 @@ import {
   readImageLabels,
   readInspection,
   readNetworkListing,
+  removedIn,
 } from '../../../../src/labels/discovery/docker-answers.js';
 
 const LISTED = { Id: 'c1', State: 'running' };
@@ -148,3 +149,21 @@ for (const { event, connection } of [
     assert.deepEqual(connectionIn(event), connection);
   });
 }
+
+for (const { event, removed } of [
+  ...(['container', 'network'] as const).map(what => ({
+    event: { Type: what, Action: 'destroy', Actor: { ID: 'x' } },
+    removed: { what, id: 'x' },
+  })),
+  ...[
+    { Type: 'volume', Action: 'destroy', Actor: { ID: 'x' } },
+    { Type: 'container', Action: 'die', Actor: { ID: 'x' } },
+    { Type: 'container', Action: 'destroy', Actor: { ID: '../x' } },
+    { Type: 'network', Action: 'destroy', Actor: null },
+    { Type: 'network', Action: 'destroy', Actor: 'x' },
+    null,
+  ].map(event => ({ event, removed: undefined })),
+])
+  test(`what an event has taken away: ${JSON.stringify(event)}`, () => {
+    assert.deepEqual(removedIn(event), removed);
+  });

@@ -18,6 +18,7 @@ const NEVER = 1e9;
 class Stage {
   readonly ears: { readonly ids: Map<string, number>; isClosed: boolean }[] = [];
   readonly mended: string[] = [];
+  readonly lines: string[] = [];
   readonly watch: DriftWatch;
   refusal: Error | undefined;
   gone = new Set<string>();
@@ -29,7 +30,7 @@ class Stage {
     this.watch = new DriftWatch({
       open: ring => this.#open(ring),
       mend: key => this.mended.push(key),
-      log: pino({ level: 'silent' }),
+      log: pino({ level: 'info' }, { write: line => this.lines.push(JSON.parse(line).msg) }),
       period,
     });
     t.after(() => this.watch.close());
@@ -199,6 +200,25 @@ test('one that changes without end is not known to the next ear, and not looked 
   assert.equal(stage.hears('a'), false);
 });
 
+test('that one is not heard is told each time, and of ever so many some', t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  const clock = { now: 0 };
+  t.mock.method(performance, 'now', () => clock.now);
+  const stage = new Stage(t);
+  const many = Array.from({ length: 30 }, (_, n) => ref(`many ${n}`));
+  stage.keep(ref('a'), ...many);
+  stage.happen('a', 2_500);
+  stage.ring();
+  const told =
+    'more than 2000 changes within a second: changes by others are not heard for 30 s, but found every half minute';
+  assert.deepEqual(stage.lines, [told]);
+  clock.now += 2_000;
+  t.mock.timers.tick(2_000);
+  for (const { key } of many) stage.happen(key, 2_500);
+  stage.ring();
+  assert.deepEqual([stage.watch.status.muted, stage.lines.length], [31, 16]);
+});
+
 test('where nothing can be heard it says why, and nothing is thrown', t => {
   const log: string[] = [];
   const watch = new DriftWatch({
@@ -250,13 +270,13 @@ test('one that goes on whenever it is heard again is not heard for longer each t
     clock.now += seconds * 1_000;
     t.mock.timers.tick(seconds * 1_000);
   };
-  const mutedFor = (): number => {
-    stage.happen('a', 2_500);
+  const mutedFor = (key = 'a'): number => {
+    stage.happen(key, 2_500);
     stage.ring();
     wait(1);
-    assert.equal(stage.watch.stateOf('a'), 'muted');
+    assert.equal(stage.watch.stateOf(key), 'muted');
     for (let seconds = 1; seconds < 2_000; seconds++) {
-      if (stage.hears('a')) return seconds;
+      if (stage.hears(key)) return seconds;
       wait(1);
     }
     return 2_000;
@@ -266,7 +286,11 @@ test('one that goes on whenever it is heard again is not heard for longer each t
     Array.from({ length: 7 }, () => rounded(mutedFor())),
     [30, 60, 120, 240, 480, 600, 600],
   );
-  wait(60);
+  stage.happen('a', 2_500);
+  stage.ring();
+  wait(1);
+  assert.equal(rounded(mutedFor('b')), 30, 'beside one that is not heard for longer');
+  wait(660);
   assert.equal(rounded(mutedFor()), 30, 'and it begins anew after a rest');
 });
 

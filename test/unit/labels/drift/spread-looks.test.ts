@@ -82,6 +82,21 @@ test('hurried, all are looked at anew at once, and then at their time', t => {
   assert.equal(looks.length, 40);
 });
 
+test('hurried again and again before all were looked at, each has its turn', t => {
+  const { all, keys, looks, run } = looking(t, { count: 40, took: 1 });
+  run(PERIOD + PERIOD / 2, 100);
+  looks.length = 0;
+  for (let n = 0; n < 12; n++) {
+    all.hurry();
+    run(20, 1);
+    if (n === 4) keys.push('new');
+    if (n === 5) keys.shift();
+  }
+  const times = ['1', '20', '39', 'new'].map(key => looks.filter(one => one.key === key).length);
+  assert.ok(Math.min(...times) >= 1 && Math.max(...times) <= 4, `${times}`);
+  assert.ok(looks.length < 4 * keys.length, `${looks.length}`);
+});
+
 test('nobody: nothing; and who has come is in the next round', t => {
   const { keys, looks, run } = looking(t, { count: 0 });
   run(2 * PERIOD);

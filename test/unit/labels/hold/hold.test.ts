@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import { Hold } from '../../../../src/labels/hold/hold.js';
 import type { HeldEndpoint } from '../../../../src/labels/hold/hold-table.js';
+import { bridgeNameOf } from '../../../../src/labels/hold/starting.js';
 
 const ROUTE = { 'twine.route.0.0.0.0/0': 'gw' };
 const WELL = { changes: [], failures: [] };
@@ -28,6 +29,12 @@ class Stage {
   readonly lines: string[] = [];
   /** Those that are on no network any more. */
   readonly gone = new Set<string>();
+  /** Who is heard on a bridge; and links of the host that are none. */
+  readonly heard = new Map<string, string[]>();
+  readonly noBridges = new Set<string>();
+  /** By its bridge the network that has it, where that is not n1. */
+  id = 'n1';
+  version: unknown = { Version: '28.5.2' };
   refused: Error | undefined;
   forbidden: string | undefined;
   now = 1_000;
@@ -65,6 +72,13 @@ class Stage {
           return true;
         },
       },
+      bridges: {
+        of: network => {
+          const name = bridgeNameOf(network);
+          return name === undefined || this.noBridges.has(name) ? undefined : name;
+        },
+        heardOn: bridge => this.heard.get(bridge) ?? [],
+      },
       log: pino({ level: 'info', base: null }, { write: line => this.lines.push(JSON.parse(line).msg) }),
       strict,
       now: () => this.now,
@@ -82,6 +96,7 @@ class Stage {
     this.asked.push(path);
     if (path === this.forbidden) throw new Error('Docker answered 403');
     if (this.stuck.has(path)) await new Promise<void>(go => this.stuck.set(path, go));
+    if (path === '/version') return this.version;
     const ids = [...this.labels.keys()];
     if (path === '/containers/json')
       return ids
@@ -93,12 +108,13 @@ class Stage {
             Labels: this.labels.get(id),
             State: this.state.get(id) ?? 'created',
           },
-          NetworkSettings: { Networks: { n1: { NetworkID: 'n1' } } },
+          NetworkSettings: { Networks: { n1: { NetworkID: this.id } } },
         }));
     if (path === '/networks/n2') return { Id: 'n2', Driver: 'macvlan', Containers: {} };
     const there = ids.filter(id => !this.gone.has(id));
     const ends = there.map((id, n) => [`ep-${id}`, { Name: id, MacAddress: at(n + 1).mac }]);
-    return { Id: 'n1', Driver: 'bridge', Containers: Object.fromEntries(ends) };
+    const Options = { 'com.docker.network.bridge.name': 'br-n1' };
+    return { Id: this.id, Driver: 'bridge', Options, Containers: Object.fromEntries(ends) };
   }
 
   async connect(container: string, network = 'n1'): Promise<void> {
@@ -448,4 +464,104 @@ test('a bridge that is known is guarded when it gets a port, until Docker tells 
     await stage.connect(one);
     assert.deepEqual([...stage.guarded], []);
   }
+});
+
+test('whoever was heard on a bridge before it is guarded passes, though Docker does not know of him', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.gone.add('app');
+  stage.heard.set('br-n1', [at(8).mac]);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  await stage.settle();
+  assert.deepEqual([[...stage.guarded], [...stage.known]], [['br-n1'], ['br-n1 08']]);
+  stage.heard.set('br-n1', [at(9).mac]);
+  stage.hold.portAdded('br-n1');
+  assert.equal(stage.known.has('br-n1 09'), false, 'asked once a second');
+  stage.now += 1_000;
+  stage.hold.portAdded('br-n1');
+  assert.equal(stage.known.has('br-n1 09'), true);
+});
+
+test('where Docker tells in time no bridge is guarded, and one that is guarded is so no more', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  await stage.settle();
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+  stage.version = { Version: '27.5.1' };
+  stage.hold.connected();
+  await stage.settle();
+  assert.deepEqual([...stage.guarded], []);
+  const asked = stage.asked.length;
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  stage.hold.portAdded('br-n1');
+  await stage.settle();
+  assert.deepEqual([[...stage.guarded], stage.asked.length], [[], asked]);
+  await stage.connect('app');
+  assert.deepEqual([[...stage.guarded], [...stage.held]], [[], ['br-n1 01']]);
+  // Docker was upgraded, or does not say what it is.
+  for (const version of [{ Version: '28.0.0' }, {}, { Version: 'dev' }]) {
+    stage.version = { Version: '20.10.24+dfsg1' };
+    stage.hold.connected();
+    await stage.settle();
+    assert.deepEqual([...stage.guarded], []);
+    stage.version = version;
+    stage.hold.connected();
+    await stage.settle();
+    stage.hold.portAdded('br-n1');
+    assert.deepEqual([...stage.guarded], ['br-n1'], JSON.stringify(version));
+  }
+  stage.hold.close();
+  stage.hold.connected();
+  stage.hold.portAdded('br-n1');
+  await stage.settle();
+  assert.deepEqual([...stage.guarded], []);
+});
+
+test('one that is made and taken away again is expected no more', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  await stage.settle();
+  stage.hold.ended('app');
+  assert.deepEqual([...stage.guarded], []);
+});
+
+test('a network that is made anew on its bridge has the one before it forgotten', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('old', {}).set('app', ROUTE);
+  await stage.connect('app');
+  stage.id = 'n9';
+  stage.gone.add('old');
+  await stage.connect('app', 'n9');
+  stage.known.clear();
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.known], [], 'who was on the one before is not known');
+  stage.hold.removed('n9');
+  assert.deepEqual([...stage.guarded], []);
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.guarded], []);
+});
+
+test('a link of the host that is no bridge is neither guarded nor has anybody held', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.noBridges.add('br-n1');
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  await stage.settle();
+  await stage.connect('app');
+  assert.deepEqual([[...stage.guarded], [...stage.held]], [[], []]);
+});
+
+test('one that has the name of another that was not to be held does not pass for it', async t => {
+  const stage = new Stage(t);
+  stage.hold.created({ id: 'before', name: 'app', labels: {} });
+  stage.labels.set('app', ROUTE).set('other', ROUTE);
+  stage.stuck.set('/containers/json', () => undefined);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  await stage.settle();
+  stage.stuck.get('/containers/json')!();
+  stage.stuck.clear();
+  await stage.settle();
+  assert.deepEqual([[...stage.guarded], [...stage.known]], [['br-n1'], []]);
 });
