@@ -52,6 +52,7 @@ const FLOORS: readonly string[] = [
   'src/explain',
   'src/compose',
   'src/driver/spec',
+  'src/driver/exit',
   'src/driver/store',
   'src/driver/users',
   'src/driver/tunnel',
@@ -81,6 +82,7 @@ const PURE: readonly string[] = [
   'src/labels/planner',
   'src/explain/machine',
   'src/driver/spec',
+  'src/driver/exit',
   'src/doctor/checks',
   'src/cli/output',
 ];
