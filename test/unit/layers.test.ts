@@ -120,6 +120,7 @@ const PURE_FILES: readonly string[] = [
   'src/docker/json-shape.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',
+  'src/driver/store/exit-row.ts',
   'src/driver/store/network-row.ts',
   'src/driver/tunnel/compare-tunnel.ts',
   'src/driver/tunnel/full-tunnel.ts',

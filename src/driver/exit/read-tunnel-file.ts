@@ -10,18 +10,18 @@ import { INTERFACE_KEYS, type InterfaceDraft, PEER_KEYS, type PeerDraft } from '
 import { type FileLine, fileLines } from './file-lines.js';
 import { PASSED_OVER } from './passed-over.js';
 import {
+  type FileMistakes,
   type FilePeer,
   MAX_ALLOWED_IPS,
   MAX_FILE_BYTES,
   MAX_PEERS,
   MAX_REMARKS,
-  type Mistakes,
   type Remark,
   type TunnelFile,
 } from './tunnel-file.js';
 
 /** @param text of the file, in UTF-8 before it was decoded */
-export function readTunnelFile(text: string): TunnelFile | Mistakes {
+export function readTunnelFile(text: string): TunnelFile | FileMistakes {
   const whole = whyNoText(text);
   if (whole) return { mistakes: [whole] };
   return new FileReader().read(text);
@@ -55,7 +55,7 @@ class FileReader {
   readonly #passedOver: Remark[] = [];
   #section: 'none' | 'interface' | 'peer' | 'unknown' = 'none';
 
-  read(text: string): TunnelFile | Mistakes {
+  read(text: string): TunnelFile | FileMistakes {
     for (const line of fileLines(text)) {
       this.#refusing(line.number, () => this.#readLine(line));
       if (this.#mistakes.length > MAX_REMARKS) break;

@@ -12,7 +12,7 @@ export const MAX_PEERS = 128;
 export const MAX_ALLOWED_IPS = 4096;
 /** Addresses, servers of the DNS, domains to search: of each. */
 export const MAX_LISTED = 32;
-/** Mistakes, and lines passed over, of each; the last one says that there are more. */
+/** FileMistakes, and lines passed over, of each; the last one says that there are more. */
 export const MAX_REMARKS = 20;
 
 /** A section [Peer]. */
@@ -56,6 +56,6 @@ export interface TunnelFile {
 }
 
 /** Why a text is no TunnelFile; at least one, in the order of lines. */
-export interface Mistakes {
+export interface FileMistakes {
   readonly mistakes: readonly Remark[];
 }
