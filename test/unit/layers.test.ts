@@ -56,6 +56,7 @@ const FLOORS: readonly string[] = [
   'src/driver/store',
   'src/driver/users',
   'src/driver/tunnel',
+  'src/driver/router',
   'src/driver/lifecycle',
   'src/driver/plugin',
   'src/driver',
