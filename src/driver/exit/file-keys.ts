@@ -2,32 +2,33 @@
 // here: lines and sections (read-tunnel-file.ts), values (file-values.ts).
 
 import { UserError } from '../../base/errors.js';
-import { type Address, addressKey, formatPrefix, type Prefix } from '../../base/ip.js';
-import { whyUnusable } from '../../base/special-addresses.js';
+import { type Address, addressKey, formatPrefix, type Prefix, prefixCovers } from '../../base/ip.js';
+import { LINK_LOCAL, whyUnusable } from '../../base/special-addresses.js';
 import type { Key, SecretKey } from '../../netlink/wireguard/key.js';
 import type { HostPort } from '../spec/host-port.js';
 import { IPV4_MIN_MTU, MAX_KEEPALIVE, MAX_MTU } from '../spec/option-table.js';
 import { withoutBlanks } from './file-lines.js';
 import {
   numberOrOff,
+  readAddressBits,
   readAllowedIP,
   readDns,
-  readEndpoint,
+  readFileEndpoint,
+  readFilePresharedKey,
+  readFilePrivateKey,
+  readFilePublicKey,
   readFwMark,
-  readPrefix,
-  readPresharedKey,
-  readPrivateKey,
-  readPublicKey,
   readTable,
   wholeNumber,
-  wrong,
+  withValue,
+  wrongValue,
 } from './file-values.js';
-import { NOT_SAVED } from './passed-over.js';
+import { NOT_SAVED, NOT_SEARCHED, OTHER_DNS } from './passed-over.js';
 import { MAX_LISTED } from './tunnel-file.js';
 
 /** What a section has said so far. */
-export interface SectionDraft {
-  /** Of its title; of the first where there are more. */
+interface SectionDraft {
+  /** Of its title; of the first where there are more; 0 where there is none. */
   line: number;
   /** What stood for keys that may stand once, with its line; by the key in small letters. */
   readonly given: Map<string, { readonly line: number; readonly value: string }>;
@@ -37,7 +38,7 @@ export interface InterfaceDraft extends SectionDraft {
   privateKey?: SecretKey;
   readonly addresses: Map<string, Prefix>;
   readonly dns: Map<string, Address>;
-  readonly searchDomains: Set<string>;
+  readonly searchDomains: Map<string, string>;
   mtu?: number;
   table: 'auto' | 'off' | number;
   fwmark?: number;
@@ -56,78 +57,90 @@ interface FileKey<D> {
   readonly name: string;
   /** What each line says is added; else it may stand once. */
   readonly addsUp?: true;
-  /** @returns what cannot be honoured of it; @throws UserError */
-  read(draft: D, value: string): string | undefined;
+  /** @returns what cannot be honoured of it, a sentence each; @throws UserError */
+  read(draft: D, value: string): readonly string[];
 }
 
 const OF_INTERFACE: readonly FileKey<InterfaceDraft>[] = [
   {
     name: 'PrivateKey',
     read: (draft, value) => {
-      draft.privateKey = readPrivateKey(withoutBlanks(value));
-      return undefined;
+      draft.privateKey = readFilePrivateKey(withoutBlanks(value));
+      return [];
     },
   },
   {
     name: 'Address',
     addsUp: true,
     read: ({ addresses }, value) => {
-      for (const part of words(value)) {
-        const address = readPrefix('Address', part, 'addresses such as 10.64.0.2/32, separated by commas');
+      return words(value).flatMap(part => {
+        const address = readAddressBits(
+          'Address',
+          part,
+          'addresses such as 10.64.0.2/32, separated by commas',
+        );
+        if (prefixCovers(LINK_LOCAL, address))
+          return [`Address=${part} is passed over: packets of a link-local address leave no network`];
         const why = whyUnusable(address.address);
-        if (why !== undefined) throw wrong('Address', part, `what the provider gave you: this is ${why}`);
+        if (why !== undefined)
+          throw wrongValue('Address', part, `what the provider gave you: this is ${why}`);
         add(addresses, formatPrefix(address), address, 'Address');
-      }
-      return undefined;
+        return [];
+      });
     },
   },
   {
     name: 'DNS',
     addsUp: true,
     read: ({ dns, searchDomains }, value) => {
-      for (const part of words(value)) {
+      return words(value).flatMap(part => {
         const found = readDns(part);
-        if ('server' in found) add(dns, addressKey(found.server), found.server, 'DNS');
-        else if (searchDomains.size < MAX_LISTED) searchDomains.add(found.domain);
-        else throw tooMany('DNS');
-      }
-      return undefined;
+        if ('domain' in found) {
+          add(searchDomains, found.domain, found.domain, 'DNS');
+          return [`${withValue('DNS', part)} ${NOT_SEARCHED}`];
+        }
+        const why = whyUnusable(found.server);
+        if (why !== undefined)
+          return [`DNS=${part} is passed over: it is ${why}, to which no tunnel leads; ${OTHER_DNS}`];
+        add(dns, addressKey(found.server), found.server, 'DNS');
+        return [];
+      });
     },
   },
   {
     name: 'MTU',
     read: (draft, value) => {
       if (value !== '') draft.mtu = wholeNumber('MTU', value, IPV4_MIN_MTU, MAX_MTU);
-      return undefined;
+      return [];
     },
   },
   {
     name: 'Table',
     read: (draft, value) => {
       draft.table = readTable(value);
-      return undefined;
+      return [];
     },
   },
   {
     name: 'FwMark',
     read: (draft, value) => {
       draft.fwmark = readFwMark(withoutBlanks(value));
-      return undefined;
+      return [];
     },
   },
   {
     name: 'ListenPort',
     read: (draft, value) => {
       draft.listenPort = wholeNumber('ListenPort', withoutBlanks(value), 0, 65535);
-      return undefined;
+      return [];
     },
   },
   {
     name: 'SaveConfig',
     read: (_draft, value) => {
       const word = value.toLowerCase();
-      if (word !== 'true' && word !== 'false') throw wrong('SaveConfig', value, 'true or false');
-      return word === 'true' ? `SaveConfig ${NOT_SAVED}` : undefined;
+      if (word !== 'true' && word !== 'false') throw wrongValue('SaveConfig', value, 'true or false');
+      return word === 'true' ? [`SaveConfig ${NOT_SAVED}`] : [];
     },
   },
 ];
@@ -136,16 +149,16 @@ const OF_PEER: readonly FileKey<PeerDraft>[] = [
   {
     name: 'PublicKey',
     read: (draft, value) => {
-      draft.publicKey = readPublicKey(withoutBlanks(value));
-      return undefined;
+      draft.publicKey = readFilePublicKey(withoutBlanks(value));
+      return [];
     },
   },
   {
     name: 'PresharedKey',
     read: (draft, value) => {
-      const key = readPresharedKey(withoutBlanks(value));
+      const key = readFilePresharedKey(withoutBlanks(value));
       if (key) draft.presharedKey = key;
-      return undefined;
+      return [];
     },
   },
   {
@@ -153,30 +166,29 @@ const OF_PEER: readonly FileKey<PeerDraft>[] = [
     addsUp: true,
     read: ({ allowedIPs }, value) => {
       const text = withoutBlanks(value);
-      if (text === '') return undefined;
+      if (text === '') return [];
       for (const part of text.split(',')) {
         // wg's signs: one more beside those that are there, one that is to go.
         const prefix = readAllowedIP(part.replace(/^[+-]/, ''));
         const key = formatPrefix(prefix);
-        // The last one that lists it has it; so it stands at the place of its last mention.
-        allowedIPs.delete(key);
-        if (!part.startsWith('-')) allowedIPs.set(key, prefix);
+        if (part.startsWith('-')) allowedIPs.delete(key);
+        else allowedIPs.set(key, prefix);
       }
-      return undefined;
+      return [];
     },
   },
   {
     name: 'Endpoint',
     read: (draft, value) => {
-      draft.endpoint = readEndpoint(withoutBlanks(value));
-      return undefined;
+      draft.endpoint = readFileEndpoint(withoutBlanks(value));
+      return [];
     },
   },
   {
     name: 'PersistentKeepalive',
     read: (draft, value) => {
       draft.keepalive = numberOrOff('PersistentKeepalive', withoutBlanks(value), MAX_KEEPALIVE);
-      return undefined;
+      return [];
     },
   },
 ];

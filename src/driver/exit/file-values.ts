@@ -1,4 +1,4 @@
-// Values of the keys of wg-quick(8) and wg(8), one by one, as those programs take them. A value that is wrong is quoted only
+// Values of the keys of wg-quick(8) and wg(8), one by one, as those programs take them. A value that is wrongValue is quoted only
 // where no key can be in it. Not here: which key has which (file-keys.ts).
 
 import { UserError } from '../../base/errors.js';
@@ -12,18 +12,20 @@ const KEY_LIKE = /[A-Za-z0-9+/]{16}/;
 const MAX_U32 = 0xffff_ffff;
 
 /** `KEY=VALUE`, or the key alone where somebody may have put a secret into the value. */
-export function shown(key: string, value: string): string {
+export function withValue(key: string, value: string): string {
   return value === '' || KEY_LIKE.test(value) ? key : `${key}=${excerpt(value)}`;
 }
 
-export function wrong(key: string, value: string, right: string): UserError {
-  return new UserError(`${shown(key, value)} is not valid: give ${right}`);
+/** The sentence for a value. @param right what would be right */
+export function wrongValue(key: string, value: string, right: string): UserError {
+  return new UserError(`${withValue(key, value)} is not valid: give ${right}`);
 }
 
 /** Decimal digits, as many zeros before them as there are. @throws UserError */
 export function wholeNumber(key: string, text: string, min: number, max: number, or = ''): number {
   const value = /^0*\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) throw wrong(key, text, `a whole number from ${min} to ${max}${or}`);
+  if (!(value >= min && value <= max))
+    throw wrongValue(key, text, `a whole number from ${min} to ${max}${or}`);
   return value;
 }
 
@@ -36,7 +38,7 @@ export function numberOrOff(key: string, text: string, max: number): number {
 export function readFwMark(text: string): number {
   if (text.toLowerCase() === 'off') return 0;
   const value = /^(0x[0-9a-fA-F]{1,16}|\d{1,16})$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= MAX_U32)) throw wrong('FwMark', text, 'a number from 0 to 0xffffffff, or off');
+  if (!(value <= MAX_U32)) throw wrongValue('FwMark', text, 'a number from 0 to 0xffffffff, or off');
   return value;
 }
 
@@ -54,7 +56,7 @@ export function readTable(text: string): 'auto' | 'off' | number {
   if (word === 'off') return 'off';
   const value = TABLES.get(word) ?? (/^(0x[0-9a-f]{1,16}|\d{1,16})$/.test(word) ? Number(word) : Number.NaN);
   if (!(value >= 1 && value <= MAX_U32))
-    throw wrong('Table', text, 'auto, off, or the number of a table, 1 to 4294967295');
+    throw wrongValue('Table', text, 'auto, off, or the number of a table, 1 to 4294967295');
   return value;
 }
 
@@ -65,41 +67,41 @@ function keyBytes(key: string, text: string, from: string): Buffer {
 }
 
 /** @throws UserError without the key */
-export function readPrivateKey(text: string): SecretKey {
+export function readFilePrivateKey(text: string): SecretKey {
   const key = new SecretKey(keyBytes('PrivateKey', text, '"wg genkey" prints'));
   if (key.isZero) throw new UserError('PrivateKey is all zero, which is none: give what "wg genkey" prints');
   return key;
 }
 
 /** @throws UserError without the key: it may be one that is not public */
-export function readPublicKey(text: string): Key {
+export function readFilePublicKey(text: string): Key {
   const key = new Key(keyBytes('PublicKey', text, 'the peer has for "wg pubkey"'));
   if (key.isZero) throw new UserError('PublicKey is all zero, which is no key: give that of the peer');
   return key;
 }
 
 /** Undefined for zeros, which say that there is none. @throws UserError without the key */
-export function readPresharedKey(text: string): SecretKey | undefined {
+export function readFilePresharedKey(text: string): SecretKey | undefined {
   const key = new SecretKey(keyBytes('PresharedKey', text, '"wg genpsk" prints'));
   return key.isZero ? undefined : key;
 }
 
-/** The address with the bits of its network, all of them where none are said. @throws UserError */
-export function readPrefix(key: string, text: string, right: string): Prefix {
+/** The address with the length of its network's prefix, all bits where none are said. @throws UserError */
+export function readAddressBits(key: string, text: string, right: string): Prefix {
   const [address, length, ...more] = text.split('/');
   const parsed = parseAddress(address!);
-  if (!parsed || more.length > 0) throw wrong(key, text, right);
+  if (!parsed || more.length > 0) throw wrongValue(key, text, right);
   const whole = hostPrefix(parsed);
   if (length === undefined) return whole;
   const bits = /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
-  if (!(bits <= whole.length)) throw wrong(key, text, right);
+  if (!(bits <= whole.length)) throw wrongValue(key, text, right);
   return { address: parsed, length: bits };
 }
 
 /** One of AllowedIPs, host bits cleared. @throws UserError */
 export function readAllowedIP(text: string): Prefix {
   return maskPrefix(
-    readPrefix('AllowedIPs', text, 'networks such as 10.1.0.0/16 or ::/0, separated by commas'),
+    readAddressBits('AllowedIPs', text, 'networks such as 10.1.0.0/16 or ::/0, separated by commas'),
   );
 }
 
@@ -107,25 +109,25 @@ export function readAllowedIP(text: string): Prefix {
 export function readDns(text: string): { readonly server: Address } | { readonly domain: string } {
   if (/^[\d.]+$/.test(text) || text.includes(':')) {
     const server = parseAddress(text);
-    if (!server) throw wrong('DNS', text, 'addresses such as 10.64.0.1, or domains to search');
+    if (!server) throw wrongValue('DNS', text, 'addresses such as 10.64.0.1, or domains to search');
     return { server };
   }
   const domain = text.replace(/\.$/, '').toLowerCase();
   const labels = domain.split('.');
   if (domain.length > 253 || !labels.every(label => /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/.test(label)))
-    throw wrong('DNS', text, 'addresses such as 10.64.0.1, or domains to search');
+    throw wrongValue('DNS', text, 'addresses such as 10.64.0.1, or domains to search');
   return { domain };
 }
 
 /** `host:port`, `[v6]:port`, and `v6:port`, which wg takes too. @throws UserError */
-export function readEndpoint(text: string): HostPort {
+export function readFileEndpoint(text: string): HostPort {
   const right = 'host:port, 192.0.2.1:51820 or [2001:db8::1]:51820, with a port from 1 to 65535';
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|(.*)):0*(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
-  if (host === undefined) throw wrong('Endpoint', text, right);
+  if (host === undefined) throw wrongValue('Endpoint', text, right);
   if (host.includes('%'))
-    throw wrong('Endpoint', text, 'an address without a zone: the tunnel leaves by any link');
+    throw wrongValue('Endpoint', text, 'an address without a zone: the tunnel leaves by any link');
   const endpoint = parseHostPort(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
-  if (!endpoint) throw wrong('Endpoint', text, right);
+  if (!endpoint) throw wrongValue('Endpoint', text, right);
   return endpoint;
 }

@@ -24,6 +24,13 @@ export const PASSED_OVER: ReadonlyMap<string, string> = new Map([
 export const NOT_SAVED =
   'is passed over: dwgd never writes this file. Change it yourself, and have "dwgd reload" take it';
 
+/** Of a domain under DNS. */
+export const NOT_SEARCHED =
+  'is passed over: no network can give its containers a domain to search. Give them --dns-search (dns_search in a Compose file)';
+
+/** In place of a server of the DNS that cannot be asked. */
+export const OTHER_DNS = "put the address of the provider's server there";
+
 function all(keys: readonly string[], sentence: string): [string, string][] {
   return keys.map(key => [key.toLowerCase(), `${key} ${sentence}`]);
 }

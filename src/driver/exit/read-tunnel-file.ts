@@ -1,11 +1,8 @@
-// The text of a file of wg-quick(8) or wg(8) to a TunnelFile, or to a list of mistakes with their lines: everything that those
-// programs take is taken as they take it. Not here: single values (file-values.ts), which keys there are (file-keys.ts).
+// The text of a file of wg-quick(8) or wg(8) to a TunnelFile, or to a list of mistakes with their lines: what those programs
+// take is taken as they take it. Not here: single values (file-values.ts), which keys there are (file-keys.ts).
 
 import { UserError } from '../../base/errors.js';
-import { formatPrefix } from '../../base/ip.js';
 import { nearest } from '../../base/suggest.js';
-import { publicKey } from '../../netlink/wireguard/key.js';
-import { IPV6_MIN_MTU } from '../spec/option-table.js';
 import { INTERFACE_KEYS, type InterfaceDraft, PEER_KEYS, type PeerDraft } from './file-keys.js';
 import { type FileLine, fileLines } from './file-lines.js';
 import { PASSED_OVER } from './passed-over.js';
@@ -19,15 +16,14 @@ import {
   type Remark,
   type TunnelFile,
 } from './tunnel-file.js';
+import { mistakesOfWhole, settleAllowedIPs } from './whole-file.js';
 
 /** @param text of the file, in UTF-8 before it was decoded */
 export function readTunnelFile(text: string): TunnelFile | FileMistakes {
-  const whole = whyNoText(text);
-  if (whole) return { mistakes: [whole] };
-  return new FileReader().read(text);
+  const mistake = whyNoText(text);
+  return mistake ? { mistakes: [mistake] } : new FileReader().read(text);
 }
 
-/** What is wrong with the text as such. */
 function whyNoText(text: string): Remark | undefined {
   if (text.length > MAX_FILE_BYTES || Buffer.byteLength(text) > MAX_FILE_BYTES)
     return {
@@ -40,6 +36,8 @@ function whyNoText(text: string): Remark | undefined {
   return { line, sentence: 'the line has a NUL: save the file as plain text in UTF-8' };
 }
 
+const KEY_NAMES = [...INTERFACE_KEYS.values(), ...PEER_KEYS.values()].map(({ name }) => name);
+
 /** One file's: what it has said so far. */
 class FileReader {
   readonly #interface: InterfaceDraft = {
@@ -47,75 +45,75 @@ class FileReader {
     given: new Map(),
     addresses: new Map(),
     dns: new Map(),
-    searchDomains: new Set(),
+    searchDomains: new Map(),
     table: 'auto',
   };
   readonly #peers: PeerDraft[] = [];
   readonly #mistakes: Remark[] = [];
   readonly #passedOver: Remark[] = [];
-  #section: 'none' | 'interface' | 'peer' | 'unknown' = 'none';
+  #allowedIPs = 0;
+  /** Where the lines are now: a draft, before the first section, or in one that there is not. */
+  #section: InterfaceDraft | PeerDraft | 'none' | 'unknown' = 'none';
 
   read(text: string): TunnelFile | FileMistakes {
     for (const line of fileLines(text)) {
-      this.#refusing(line.number, () => this.#readLine(line));
+      try {
+        this.#readLine(line);
+      } catch (err) {
+        if (!(err instanceof UserError)) throw err;
+        this.#mistakes.push({ line: line.number, sentence: err.message });
+      }
       if (this.#mistakes.length > MAX_REMARKS) break;
     }
-    if (this.#mistakes.length === 0) this.#checkWhole();
-    const peers = this.#peers.flatMap(peer => finished(peer) ?? []);
+    if (this.#mistakes.length === 0) this.#mistakes.push(...mistakesOfWhole(this.#interface, this.#peers));
     const { privateKey } = this.#interface;
     if (this.#mistakes.length > 0 || !privateKey) return { mistakes: bounded(this.#mistakes) };
+    for (const remark of settleAllowedIPs(this.#peers)) this.#passOver(remark.line, remark.sentence);
     const { addresses, dns, searchDomains, mtu, table, fwmark, listenPort } = this.#interface;
     return {
       privateKey,
       addresses: [...addresses.values()],
       dns: [...dns.values()],
-      searchDomains: [...searchDomains],
+      searchDomains: [...searchDomains.values()],
       ...(mtu !== undefined && { mtu }),
       table,
       ...(fwmark !== undefined && { fwmark }),
       ...(listenPort !== undefined && { listenPort }),
-      peers,
+      peers: this.#peers.flatMap(peer => finished(peer) ?? []),
       passedOver: bounded(this.#passedOver),
     };
-  }
-
-  #refusing(line: number, work: () => void): void {
-    try {
-      work();
-    } catch (err) {
-      if (!(err instanceof UserError)) throw err;
-      this.#mistakes.push({ line, sentence: err.message });
-    }
   }
 
   #readLine(line: FileLine): void {
     if ('section' in line) this.#begin(line.number, line.section);
     else if (line.key === undefined)
-      throw new UserError('the line is neither a section nor KEY = VALUE: put a # before what is a comment');
-    else this.#readKey(line.number, line.key, line.value);
+      throw new UserError(`the line is neither a section nor KEY = VALUE: ${COMMENT}`);
+    else this.#readKey(line.number, line.key.toLowerCase(), line.value);
   }
 
   #begin(line: number, title: string): void {
     const name = title.toLowerCase();
     if (name === '[interface]') {
-      this.#section = 'interface';
       this.#interface.line ||= line;
+      this.#section = this.#interface;
     } else if (name === '[peer]') {
-      if (this.#peers.length >= MAX_PEERS)
+      const peer = { line, given: new Map(), allowedIPs: new Map(), keepalive: 0 };
+      this.#section = peer;
+      this.#peers.push(peer);
+      if (this.#peers.length > MAX_PEERS)
         throw new UserError(`the file has more than ${MAX_PEERS} sections [Peer]: leave some out`);
-      this.#section = 'peer';
-      this.#peers.push({ line, given: new Map(), allowedIPs: new Map(), keepalive: 0 });
     } else {
       this.#section = 'unknown';
       throw new UserError('the section is unknown: the sections are [Interface] and [Peer]');
     }
   }
 
-  #readKey(line: number, written: string, value: string): void {
-    const key = written.toLowerCase();
+  /** @param key in small letters */
+  #readKey(line: number, key: string, value: string): void {
+    const section = this.#section;
+    // The title of the section was told.
+    if (section === 'unknown') return;
     const passed = PASSED_OVER.get(key);
-    // What is in an unknown section was told with its title.
-    if (this.#section === 'unknown') return;
     if (passed !== undefined) {
       this.#passOver(line, passed);
       return;
@@ -123,102 +121,57 @@ class FileReader {
     const known = INTERFACE_KEYS.get(key) ?? PEER_KEYS.get(key);
     if (!known) throw unknownKey(key);
     const home = INTERFACE_KEYS.has(key) ? '[Interface]' : '[Peer]';
-    const isHome = home === (this.#section === 'interface' ? '[Interface]' : '[Peer]');
-    if (this.#section === 'none')
+    if (section === 'none')
       throw new UserError(`${known.name} stands before any section: put ${home} above it`);
-    if (!isHome) throw new UserError(`${known.name} stands in the wrong section: it belongs under ${home}`);
-    const draft = this.#section === 'interface' ? this.#interface : this.#peers.at(-1)!;
-    if (!known.addsUp) {
-      const before = draft.given.get(key);
-      if (before && before.value !== value)
-        throw new UserError(
-          `${known.name} stands in line ${before.line} already, with another value: leave one of them`,
-        );
-      draft.given.set(key, { line, value });
-    }
-    const remark =
-      this.#section === 'interface'
-        ? INTERFACE_KEYS.get(key)!.read(this.#interface, value)
-        : PEER_KEYS.get(key)!.read(this.#peers.at(-1)!, value);
-    if (remark !== undefined) this.#passOver(line, remark);
-    if (key === 'allowedips') this.#takeFromOthers(line);
+    const isInterface = 'addresses' in section;
+    if (isInterface !== INTERFACE_KEYS.has(key))
+      throw new UserError(`${known.name} stands in the wrong section: it belongs under ${home}`);
+    if (!known.addsUp) refuseAnother(known.name, section.given.get(key), value);
+    section.given.set(key, { line, value });
+    if (known.name === 'AllowedIPs') this.#countAllowedIPs(value);
+    const remarks = isInterface
+      ? INTERFACE_KEYS.get(key)!.read(section, value)
+      : PEER_KEYS.get(key)!.read(section, value);
+    for (const sentence of remarks) this.#passOver(line, sentence);
   }
 
   #passOver(line: number, sentence: string): void {
+    // One more than is told: it stands for the rest.
     if (this.#passedOver.length <= MAX_REMARKS) this.#passedOver.push({ line, sentence });
   }
 
-  /** An allowed IP is one peer's, as in the kernel: the last one that lists it. */
-  #takeFromOthers(line: number): void {
-    const last = this.#peers.at(-1)!;
-    const others = this.#peers.slice(0, -1);
-    for (const [key, prefix] of last.allowedIPs) {
-      const before = others.find(({ allowedIPs }) => allowedIPs.delete(key));
-      if (before)
-        this.#passOver(
-          line,
-          `AllowedIPs has ${formatPrefix(prefix)}, which the peer of line ${before.line} has too: the last one gets it`,
-        );
-    }
-    const total = this.#peers.reduce((sum, { allowedIPs }) => sum + allowedIPs.size, 0);
-    if (total > MAX_ALLOWED_IPS)
+  #countAllowedIPs(value: string): void {
+    this.#allowedIPs += value.split(',').length;
+    if (this.#allowedIPs > MAX_ALLOWED_IPS)
       throw new UserError(
-        `the file has more than ${MAX_ALLOWED_IPS} AllowedIPs: join those that are neighbours`,
-      );
-  }
-
-  /** What no line shows by itself. */
-  #checkWhole(): void {
-    const { line, privateKey, addresses, mtu, given, listenPort } = this.#interface;
-    const missing = (at: number, sentence: string): void => {
-      this.#mistakes.push({ line: at, sentence });
-    };
-    if (line === 0) {
-      missing(1, 'the file has no [Interface]: give a file of wg-quick(8), as the provider hands it out');
-      return;
-    }
-    if (!privateKey) missing(line, 'PrivateKey is missing: put it under [Interface]');
-    if (addresses.size === 0)
-      missing(line, 'Address is missing: put the address that the provider gave you under [Interface]');
-    const hasIPv6 = [...addresses.values()].some(({ address }) => address.family === 6);
-    if (mtu !== undefined && mtu < IPV6_MIN_MTU && hasIPv6)
-      missing(
-        given.get('mtu')!.line,
-        `MTU=${mtu} is too small for the IPv6 address: give at least ${IPV6_MIN_MTU}, or take that Address out`,
-      );
-    if (this.#peers.length === 0) missing(line, 'the file has no [Peer]: add the section of the other end');
-    const own = privateKey && `${publicKey(privateKey)}`;
-    const seen = new Map<string, number>();
-    for (const { line, publicKey: key, endpoint } of this.#peers) {
-      if (!key) {
-        missing(line, 'PublicKey is missing: put that of the other end under this [Peer]');
-        continue;
-      }
-      const text = `${key}`;
-      const before = seen.get(text);
-      if (before !== undefined)
-        missing(line, `this [Peer] has the PublicKey of the one in line ${before}: make one section of both`);
-      if (text === own)
-        missing(line, 'this [Peer] has the PublicKey of this end itself: put that of the other end here');
-      seen.set(text, line);
-      if (!endpoint && listenPort === undefined)
-        missing(line, 'Endpoint is missing: put where the other end listens under this [Peer]');
-    }
-    if (this.#peers.length > 0 && this.#peers.every(({ allowedIPs }) => allowedIPs.size === 0))
-      missing(
-        this.#peers[0]!.line,
-        'no [Peer] has AllowedIPs, so nothing could go out: put 0.0.0.0/0, ::/0 there',
+        `the file has more than ${MAX_ALLOWED_IPS} AllowedIPs: give larger networks that hold several of them`,
       );
   }
 }
 
-function finished({
-  publicKey,
-  presharedKey,
-  allowedIPs,
-  endpoint,
-  keepalive,
-}: PeerDraft): FilePeer | undefined {
+const COMMENT = 'put a # before what is a comment';
+
+/** wg takes the last one: which of them was meant, nobody knows. */
+function refuseAnother(
+  name: string,
+  before: { readonly line: number; readonly value: string } | undefined,
+  value: string,
+): void {
+  if (before && before.value !== value)
+    throw new UserError(
+      `${name} stands in line ${before.line} of the same section already, with another value: leave one of them`,
+    );
+}
+
+/** It is not quoted: it may be what is left of a key that was broken over two lines. */
+function unknownKey(key: string): UserError {
+  if (/^(;|\/\/)/.test(key)) return new UserError(`the key is unknown: ${COMMENT}`);
+  const near = nearest(key, KEY_NAMES);
+  return new UserError(`the key is unknown: ${near ? `did you mean ${near}?` : 'take the line out'}`);
+}
+
+function finished(peer: PeerDraft): FilePeer | undefined {
+  const { publicKey, presharedKey, allowedIPs, endpoint, keepalive } = peer;
   return (
     publicKey && {
       publicKey,
@@ -230,18 +183,9 @@ function finished({
   );
 }
 
-function unknownKey(key: string): UserError {
-  const near = nearest(
-    key,
-    [...INTERFACE_KEYS.values(), ...PEER_KEYS.values()].map(({ name }) => name),
-  );
-  // The text is not quoted: it may be what is left of a key that was broken over two lines.
-  return new UserError(`the key is unknown: ${near ? `did you mean ${near}?` : 'take the line out'}`);
-}
-
-/** Sorted by line. */
+/** The first ones in the order of lines, and where more begin. */
 function bounded(remarks: readonly Remark[]): Remark[] {
-  const kept = remarks.slice(0, MAX_REMARKS).sort((a, b) => a.line - b.line);
-  const next = remarks[MAX_REMARKS];
-  return next ? [...kept, { line: next.line, sentence: 'there is more of this kind further down' }] : kept;
+  const sorted = remarks.toSorted((a, b) => a.line - b.line);
+  const [kept, next] = [sorted.slice(0, MAX_REMARKS), sorted[MAX_REMARKS]];
+  return next ? [...kept, { line: next.line, sentence: 'there is more of this kind from here on' }] : kept;
 }
