@@ -148,7 +148,12 @@ function contents({ family, name: table, sets, chains }: NftTable): object[] {
         chain: {
           ...at,
           name,
-          ...(hook && { type: hook.type, hook: hook.hook, prio: hook.priority, policy: hook.policy ?? 'accept' }),
+          ...(hook && {
+            type: hook.type,
+            hook: hook.hook,
+            prio: hook.priority,
+            policy: hook.policy ?? 'accept',
+          }),
         },
       },
     })),

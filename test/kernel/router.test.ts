@@ -261,18 +261,21 @@ kernelTest(
   'ping',
 );
 
-kernelTest("a container that has left leaves no port, and a network's namespace goes with its links", async t => {
-  const world = await World.create(t, 2);
-  const { ns } = world.members.pop()!;
-  const ops = world.router.reconcile(world.desired).map(({ op }) => op);
-  assert.deepEqual(ops, ['tables', 'delete-link']);
-  assert.doesNotMatch(ns.ip('link'), /wg0/);
-  world.router.close();
-  world.kept.remove(NETWORK.id);
-  assert.deepEqual(world.kept.names(), []);
-  const [{ ns: first } = { ns }] = world.members;
-  for (const end = Date.now() + 30_000; /wg0/.test(first.ip('link')); await sleep(50))
-    assert.ok(Date.now() < end, 'the link is still there');
-  // For the end of the test.
-  assert.equal(world.takeOver(true).isNew, true);
-});
+kernelTest(
+  "a container that has left leaves no port, and a network's namespace goes with its links",
+  async t => {
+    const world = await World.create(t, 2);
+    const { ns } = world.members.pop()!;
+    const ops = world.router.reconcile(world.desired).map(({ op }) => op);
+    assert.deepEqual(ops, ['tables', 'delete-link']);
+    assert.doesNotMatch(ns.ip('link'), /wg0/);
+    world.router.close();
+    world.kept.remove(NETWORK.id);
+    assert.deepEqual(world.kept.names(), []);
+    const [{ ns: first } = { ns }] = world.members;
+    for (const end = Date.now() + 30_000; /wg0/.test(first.ip('link')); await sleep(50))
+      assert.ok(Date.now() < end, 'the link is still there');
+    // For the end of the test.
+    assert.equal(world.takeOver(true).isNew, true);
+  },
+);

@@ -93,11 +93,9 @@ function icmpv6Rules(ports: readonly PortBinding[]): NftRule[] {
   const own = ports.flatMap(({ name, mac, ipv6 }) => {
     if (!ipv6) return [];
     return [linkLocal(mac), ipv6].map(({ bytes }) =>
-      rule(
-        match(meta('iifname'), '==', name),
-        match(ADVERT_TARGET, '==', `0x${bytes.toString('hex')}`),
-        { return: null },
-      ),
+      rule(match(meta('iifname'), '==', name), match(ADVERT_TARGET, '==', `0x${bytes.toString('hex')}`), {
+        return: null,
+      }),
     );
   });
   return [
