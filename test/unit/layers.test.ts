@@ -53,6 +53,7 @@ const FLOORS: readonly string[] = [
   'src/compose',
   'src/driver/spec',
   'src/driver/exit',
+  'src/driver/files',
   'src/driver/store',
   'src/driver/users',
   'src/driver/tunnel',
