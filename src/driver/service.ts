@@ -12,9 +12,12 @@ import { NetnsSwitch } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/route/client.js';
 import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
+import { Nft } from '../nft/client.js';
 import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
+import { ExitRouters } from './lifecycle/exit-routers.js';
+import { Exits } from './lifecycle/exits.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
 import { InterfaceLooks } from './lifecycle/interface-looks.js';
 import { LostEndpoints } from './lifecycle/lost-endpoints.js';
@@ -22,11 +25,14 @@ import { Recovery } from './lifecycle/recovery.js';
 import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
 import { UserLabels } from './lifecycle/user-labels.js';
+import { AllNetworks } from './lifecycle/verbs.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
+import { KeptNamespaces } from './router/kept-namespaces.js';
 import { DriverStatus } from './status.js';
 import { Store } from './store/store.js';
+import { ContainerLinks } from './tunnel/container-links.js';
 import { ContainerTunnels } from './tunnel/container-tunnels.js';
 import { EndpointResolver } from './tunnel/endpoint-resolver.js';
 import { HostInterface } from './tunnel/host-interface.js';
@@ -87,7 +93,12 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const share = new LoopShare(REST_OF_CALLS);
   const monitor = new TunnelMonitor({ store, host, namespaces, resolver, queue, log, share });
   const joinedClosed = (ifname: string, owner: number): void => monitor.linkChanged(ifname, owner);
-  const driver = new Driver({
+  const containerLinks = new ContainerLinks({ rt, wg, namespaces, log });
+  const kept = new KeptNamespaces(netns);
+  const inside = { netnsSwitch: netns, rt, nft: new Nft(), trace };
+  const routers = new ExitRouters({ ...inside, store, kept, links: containerLinks, resolver, log });
+  const exits = new Exits({ store, routers, links: containerLinks, teardown, reaper, queue, log });
+  const ofTunnels = new Driver({
     store,
     ...links,
     teardown,
@@ -97,9 +108,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     rootlessIfnames,
     joinedClosed,
   });
+  const driver = new AllNetworks(store, ofTunnels, exits);
   const tunnels = new ContainerTunnels({ namespaces, log });
   const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
-  const recovery = new Recovery({ store, rt, driver, teardown, lost, log, rootlessIfnames });
+  const recovery = new Recovery({ store, rt, driver, teardown, lost, exits, log, rootlessIfnames });
   const comparer = recovery.comparer(docker, 0);
   const calls = new CallCounts();
   await socket.listen(createPlugin(driver, 0, log, { share, calls, cutShort: () => comparer.soon() }));
@@ -132,6 +144,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
+      routers.start();
       looks.start();
       // Without the stream, once is better than never.
       const compare = (): void => comparer.now();
@@ -149,8 +162,11 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       clearInterval(storeLook);
       monitor.close();
       fullTunnels.close();
+      routers.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
+      await routers.idle();
+      inside.nft.close();
       rt.close();
       wg.close();
       store.close();

@@ -64,11 +64,8 @@ class World {
   }
 
   get desired() {
-    return planRouter(
-      NETWORK,
-      undefined,
-      this.members.map(({ port }) => port),
-    );
+    const ports = this.members.map(({ port }) => port);
+    return { ...planRouter(NETWORK, undefined, ports), mtu: 1420 };
   }
 
   async join(): Promise<void> {
@@ -81,7 +78,7 @@ class World {
       kind: 'veth',
       mac: port.mac,
       netnsFd: ns.netns.fd,
-      mtu: this.desired.mtu,
+      mtu: 1420,
       peer: { name: port.name, netnsFd: this.router.netnsFd },
     });
     this.members.push({ ns, port });

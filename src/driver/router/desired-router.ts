@@ -40,8 +40,8 @@ interface DesiredTunnel {
 }
 
 export interface DesiredRouter {
-  /** Of all links, in bytes. */
-  readonly mtu: number;
+  /** Of all links, in bytes; absent: not known yet, and what is there stays. */
+  readonly mtu?: number;
   readonly bridge: { readonly mac: string; readonly addresses: readonly Prefix[] };
   /** Absent: what is there stays, and where nothing is, nothing goes out. */
   readonly tunnel?: DesiredTunnel;
@@ -49,9 +49,6 @@ export interface DesiredRouter {
   readonly sysctls: readonly RouterSysctl[];
   readonly tables: readonly NftTable[];
 }
-
-/** The MTU of links until the tunnel's is known, in bytes: what every path takes. */
-const MTU_UNKNOWN = 1280;
 
 /**
  * @param tunnel absent: it is not known yet
@@ -62,13 +59,13 @@ export function planRouter(
   tunnel: ExitTunnel | undefined,
   ports: readonly PortBinding[],
 ): DesiredRouter {
-  const families = tunnel ? routedFamilies(network, tunnel) : new Set<Family>();
+  const families = tunnel ? routedFamilies(network, tunnel) : poolFamilies(network);
   const pools = [network.ipv4, network.ipv6].filter(pool => pool !== undefined);
   const gateways = pools.flatMap(({ subnet, gateway }) =>
     gateway ? [{ address: gateway, length: subnet.length }] : [],
   );
   return {
-    mtu: tunnel?.mtu ?? MTU_UNKNOWN,
+    ...(tunnel && { mtu: tunnel.mtu }),
     bridge: { mac: macOf(`${network.id}/bridge`), addresses: gateways },
     ...(tunnel && { tunnel: planTunnel(network, tunnel, families) }),
     ports,
@@ -77,16 +74,20 @@ export function planRouter(
   };
 }
 
+/** Those that the network has a subnet of. */
+function poolFamilies({ ipv4, ipv6 }: Pick<ExitNetwork, 'ipv4' | 'ipv6'>): ReadonlySet<Family> {
+  return new Set([...(ipv4 ? [4 as const] : []), ...(ipv6 ? [6 as const] : [])]);
+}
+
 /** The families that go out: the network has a subnet, and the file an address and somewhere to go. */
 export function routedFamilies(
   network: Pick<ExitNetwork, 'ipv4' | 'ipv6'>,
   { file }: Pick<ExitTunnel, 'file'>,
 ): ReadonlySet<Family> {
   const has = (family: Family): boolean =>
-    (family === 4 ? network.ipv4 : network.ipv6) !== undefined &&
     file.addresses.some(({ address }) => address.family === family) &&
     file.peers.some(({ allowedIPs }) => allowedIPs.some(({ address }) => address.family === family));
-  return new Set(([4, 6] as const).filter(has));
+  return new Set([...poolFamilies(network)].filter(has));
 }
 
 /** The link-layer address of a container, which it keeps as long as its address: its neighbours remember both. */

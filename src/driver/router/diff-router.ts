@@ -83,7 +83,7 @@ function asChange(sysctl: RouterSysctl): RouterChange {
 function diffMtus({ ports, mtu, tunnel }: DesiredRouter, named: ReadonlyMap<string, Link>): RouterChange[] {
   const present = ports.filter(({ name }) => named.has(name)).map(({ name }) => name);
   return [...(tunnel ? [TUNNEL] : []), ...present, BRIDGE].flatMap((link): RouterChange[] =>
-    named.get(link)?.mtu === mtu ? [] : [{ op: 'mtu', link, mtu }],
+    mtu === undefined || named.get(link)?.mtu === mtu ? [] : [{ op: 'mtu', link, mtu }],
   );
 }
 

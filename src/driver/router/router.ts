@@ -111,10 +111,10 @@ export class Router {
         this.#replaceTables(desired);
         break;
       case 'create-bridge':
-        rt.createLink({ name: BRIDGE, kind: 'bridge', mac: desired.bridge.mac, mtu: desired.mtu });
+        rt.createLink({ name: BRIDGE, kind: 'bridge', mac: desired.bridge.mac });
         break;
       case 'create-tunnel':
-        this.#createTunnel(desired);
+        this.#createTunnel();
         break;
       case 'delete-link':
         rt.deleteLink(change.link);
@@ -161,9 +161,9 @@ export class Router {
   }
 
   /** Asked for from the host's namespace, where its UDP socket stays. */
-  #createTunnel({ mtu }: DesiredRouter): void {
+  #createTunnel(): void {
     try {
-      this.#parts.rt.createLink({ name: TUNNEL, kind: 'wireguard', mtu, netnsFd: this.#netns.fd });
+      this.#parts.rt.createLink({ name: TUNNEL, kind: 'wireguard', netnsFd: this.#netns.fd });
     } catch (err) {
       if (isExists(err)) return;
       if (!(err instanceof OpError && err.code === 'EOPNOTSUPP')) throw err;
