@@ -8,7 +8,7 @@ import { sendto, socket } from '../../native/libc-sockets.js';
 import { parseAddress, parsePrefix } from '../../src/base/ip.js';
 import { containerMac, planRouter } from '../../src/driver/router/desired-router.js';
 import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
-import { Router } from '../../src/driver/router/router.js';
+import { ExitRouter } from '../../src/driver/router/router.js';
 import type { PortBinding } from '../../src/driver/router/router-tables.js';
 import type { ExitNetwork } from '../../src/driver/spec/model.js';
 import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
@@ -37,7 +37,7 @@ class World {
   readonly members: Member[] = [];
   readonly folder = mkdtempSync('/run/dwgd-test-');
   readonly kept: KeptNamespaces;
-  router: Router;
+  router: ExitRouter;
   readonly #parts;
 
   private constructor(
@@ -46,7 +46,7 @@ class World {
   ) {
     this.kept = new KeptNamespaces(entry, `${this.folder}/netns`);
     this.#parts = { netnsSwitch: entry, rt: new RtNetlink(), nft: new Nft() };
-    this.router = new Router(this.#parts, this.kept.open(NETWORK.id).netns);
+    this.router = new ExitRouter(this.#parts, this.kept.open(NETWORK.id).netns);
     t.after(() => {
       this.router.close();
       this.#parts.rt.close();
@@ -94,7 +94,7 @@ class World {
   takeOver(isClosed = false): { readonly isNew: boolean } {
     if (!isClosed) this.router.close();
     const { netns, isNew } = this.kept.open(NETWORK.id);
-    this.router = new Router(this.#parts, netns);
+    this.router = new ExitRouter(this.#parts, netns);
     return { isNew };
   }
 

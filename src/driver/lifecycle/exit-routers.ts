@@ -13,7 +13,7 @@ import type { RouterChange } from '../router/diff-router.js';
 import type { ExitTunnel } from '../router/exit-tunnel.js';
 import { checkExit } from '../router/join-exit.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
-import { Router, type RouterParts } from '../router/router.js';
+import { ExitRouter, type RouterParts } from '../router/router.js';
 import type { PortBinding } from '../router/router-tables.js';
 import { type Endpoint, type ExitNetwork, keyAddress } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
@@ -21,7 +21,7 @@ import type { Store } from '../store/store.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
 
-export interface ExitRoutersParts extends RouterParts {
+interface ExitRoutersParts extends RouterParts {
   readonly store: Store;
   readonly kept: KeptNamespaces;
   readonly links: Pick<ContainerLinks, 'mtu'>;
@@ -38,7 +38,7 @@ const MTU_UNKNOWN = 1280;
 
 /** A router that is there. */
 interface Live {
-  readonly router: Router;
+  readonly router: ExitRouter;
   tunnel?: ExitTunnel;
 }
 
@@ -142,7 +142,7 @@ export class ExitRouters {
     const known = this.#live.get(network.id);
     if (known) return known;
     const { netns, isNew } = this.#parts.kept.open(network.id);
-    const live = { router: new Router(this.#parts, netns) };
+    const live = { router: new ExitRouter(this.#parts, netns) };
     this.#live.set(network.id, live);
     this.#parts.log.info(
       { network: shortId(network.id) },

@@ -3,7 +3,7 @@
 
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { bindMount, unmount } from '../../../native/mounts.js';
+import { bindMount, unmount } from '../../../native/bind-mount.js';
 import { errorCode, isNotFound, messageOf, UserError } from '../../base/errors.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { Netns, type NetnsSwitch } from '../../netlink/netns.js';

@@ -32,7 +32,7 @@ interface Inside {
   readonly wg: WgCtrl;
 }
 
-export class Router {
+export class ExitRouter {
   readonly #parts: RouterParts;
   readonly #netns: Netns;
   /** The tables that were put in place last, and the generation that this made. */
