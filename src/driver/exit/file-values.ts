@@ -8,7 +8,7 @@ import { Key, parseKeyBytes, SecretKey } from '../../netlink/wireguard/key.js';
 import { type HostPort, parseHostPort } from '../spec/host-port.js';
 
 /** So much of a key may be given away: what is left cannot be guessed. */
-const KEY_LIKE = /[A-Za-z0-9+/]{16}/;
+const KEY_LIKE = /[A-Za-z0-9+/]{15}/;
 const MAX_U32 = 0xffff_ffff;
 
 /** `KEY=VALUE`, or the key alone where somebody may have put a secret into the value. */
