@@ -12,6 +12,7 @@ import {
   prefixCovers,
 } from '../../base/ip.js';
 import type { WgDeviceConfig, WgPeerConfig } from '../../netlink/wireguard/device.js';
+import { clamp } from '../../netlink/wireguard/key.js';
 import type { NftTable } from '../../nft/table.js';
 import type { ExitNetwork } from '../spec/model.js';
 import type { ExitTunnel } from './exit-tunnel.js';
@@ -119,7 +120,7 @@ function planTunnel(
       families.has(address.family) ? [hostPrefix(address)] : [],
     ),
     device: {
-      privateKey: file.privateKey,
+      privateKey: clamp(file.privateKey),
       ...(file.listenPort !== undefined && { listenPort: file.listenPort }),
       fwmark: file.fwmark ?? 0,
       peers,

@@ -42,20 +42,19 @@ export type RouterChange =
 
 export function diffRouter(desired: DesiredRouter, observed: ObservedRouter): RouterChange[] {
   const { links, device } = observed;
-  const named = new Map(links.map(link => [link.name, link]));
-  const bridge = named.get(BRIDGE)?.kind === 'bridge' ? named.get(BRIDGE) : undefined;
-  const tunnel = named.get(TUNNEL)?.kind === 'wireguard' ? named.get(TUNNEL) : undefined;
+  const wanted = new Set(desired.ports.map(({ name }) => name));
+  const strays = links.filter(
+    ({ name, kind }) =>
+      (name === BRIDGE && kind !== 'bridge') ||
+      (name === TUNNEL && kind !== 'wireguard') ||
+      (name.startsWith(LINK_NAME_PREFIX) && !wanted.has(name)),
+  );
+  const named = new Map(links.filter(link => !strays.includes(link)).map(link => [link.name, link]));
+  const [bridge, tunnel] = [named.get(BRIDGE), named.get(TUNNEL)];
   const sysctls = desired.sysctls.filter(({ name, value, mayLack }) => {
     const present = observed.sysctls.get(name);
     return present === undefined ? mayLack !== true : present !== value;
   });
-  const wanted = new Set(desired.ports.map(({ name }) => name));
-  const strays = links.filter(
-    link =>
-      (link.name === BRIDGE && link !== bridge) ||
-      (link.name === TUNNEL && link !== tunnel) ||
-      (link.name.startsWith(LINK_NAME_PREFIX) && !wanted.has(link.name)),
-  );
   const forwarding = ({ name }: RouterSysctl): boolean => name.endsWith('/forwarding');
   return [
     ...(observed.areTablesWhole ? [] : [{ op: 'tables' } as const]),
