@@ -2,7 +2,7 @@
 // here: lines and sections (read-tunnel-file.ts), values (file-values.ts).
 
 import { UserError } from '../../base/errors.js';
-import { type Address, addressKey, formatPrefix, type Prefix, prefixCovers } from '../../base/ip.js';
+import { type Address, addressKey, type Prefix, prefixCovers } from '../../base/ip.js';
 import { LINK_LOCAL, whyUnusable } from '../../base/special-addresses.js';
 import type { Key, SecretKey } from '../../netlink/wireguard/key.js';
 import type { HostPort } from '../spec/host-port.js';
@@ -73,7 +73,7 @@ const OF_INTERFACE: readonly FileKey<InterfaceDraft>[] = [
     name: 'Address',
     addsUp: true,
     read: ({ addresses }, value) => {
-      return words(value).flatMap(part => {
+      return words(value, 'Address').flatMap(part => {
         const address = readAddressBits(
           'Address',
           part,
@@ -84,7 +84,7 @@ const OF_INTERFACE: readonly FileKey<InterfaceDraft>[] = [
         const why = whyUnusable(address.address);
         if (why !== undefined)
           throw wrongValue('Address', part, `what the provider gave you: this is ${why}`);
-        add(addresses, formatPrefix(address), address, 'Address');
+        add(addresses, prefixKey(address), address, 'Address');
         return [];
       });
     },
@@ -93,7 +93,7 @@ const OF_INTERFACE: readonly FileKey<InterfaceDraft>[] = [
     name: 'DNS',
     addsUp: true,
     read: ({ dns, searchDomains }, value) => {
-      return words(value).flatMap(part => {
+      return words(value, 'DNS').flatMap(part => {
         const found = readDns(part);
         if ('domain' in found) {
           add(searchDomains, found.domain, found.domain, 'DNS');
@@ -170,7 +170,7 @@ const OF_PEER: readonly FileKey<PeerDraft>[] = [
       for (const part of text.split(',')) {
         // wg's signs: one more beside those that are there, one that is to go.
         const prefix = readAllowedIP(part.replace(/^[+-]/, ''));
-        const key = formatPrefix(prefix);
+        const key = prefixKey(prefix);
         if (part.startsWith('-')) allowedIPs.delete(key);
         else allowedIPs.set(key, prefix);
       }
@@ -203,8 +203,15 @@ function byName<D>(keys: readonly FileKey<D>[]): ReadonlyMap<string, FileKey<D>>
 }
 
 /** wg-quick's lists: between commas, blanks or both. */
-function words(value: string): string[] {
-  return value.split(/[\s,]+/).filter(word => word !== '');
+function words(value: string, name: string): string[] {
+  const found = value.split(/[\t-\r ,]+/).filter(word => word !== '');
+  if (found.length > MAX_LISTED) throw tooMany(name);
+  return found;
+}
+
+/** The same for the same network. */
+function prefixKey({ address, length }: Prefix): string {
+  return `${addressKey(address)}/${length}`;
 }
 
 function add<T>(to: Map<string, T>, key: string, value: T, name: string): void {

@@ -22,7 +22,7 @@ export const PASSED_OVER: ReadonlyMap<string, string> = new Map([
 
 /** Of `SaveConfig = true`. */
 export const NOT_SAVED =
-  'is passed over: dwgd never writes this file. Change it yourself, and have "dwgd reload" take it';
+  'is passed over: dwgd never writes this file. Change it yourself, and run systemctl reload dwgd';
 
 /** Of a domain under DNS. */
 export const NOT_SEARCHED =

@@ -9,7 +9,7 @@ import type { HostPort } from '../spec/host-port.js';
 export const MAX_FILE_BYTES = 64 * 1024;
 export const MAX_PEERS = 128;
 /** Of all peers together. */
-export const MAX_ALLOWED_IPS = 4096;
+export const MAX_ALLOWED_IPS = 2048;
 /** Addresses, servers of the DNS, domains to search: of each. */
 export const MAX_LISTED = 32;
 /** FileMistakes, and lines passed over, of each; the last one says that there are more. */

@@ -1,10 +1,11 @@
 // What no line of a tunnel's file shows by itself: what is missing, and what two sections say of the same. Not here: single
 // lines (read-tunnel-file.ts).
 
+import { formatPrefix } from '../../base/ip.js';
 import { publicKey } from '../../netlink/wireguard/key.js';
 import { IPV6_MIN_MTU } from '../spec/option-table.js';
 import type { InterfaceDraft, PeerDraft } from './file-keys.js';
-import type { Remark } from './tunnel-file.js';
+import { MAX_REMARKS, type Remark } from './tunnel-file.js';
 
 /** The mistakes of a file whose lines have none. */
 export function mistakesOfWhole(own: InterfaceDraft, peers: readonly PeerDraft[]): Remark[] {
@@ -77,14 +78,15 @@ export function settleAllowedIPs(peers: readonly PeerDraft[]): Remark[] {
   const holders = new Map<string, PeerDraft>();
   const lost: Remark[] = [];
   for (const peer of peers) {
-    for (const key of peer.allowedIPs.keys()) {
+    for (const [key, prefix] of peer.allowedIPs) {
       const before = holders.get(key);
       holders.set(key, peer);
       if (!before) continue;
       before.allowedIPs.delete(key);
+      if (lost.length > MAX_REMARKS) continue;
       lost.push({
         line: before.line,
-        sentence: `this [Peer] does not get ${key}: the one in line ${peer.line} has it in AllowedIPs too, and the last one counts`,
+        sentence: `this [Peer] does not get ${formatPrefix(prefix)}: the one in line ${peer.line} has it in AllowedIPs too, and the last one counts`,
       });
     }
   }

@@ -361,5 +361,5 @@ test('as many peers and allowed IPs as there may be', () => {
     });
   assert.equal(taken(ips(MAX_ALLOWED_IPS)).peers[0]!.allowedIPs.length, MAX_ALLOWED_IPS);
   const more = readTunnelFile(ips(MAX_ALLOWED_IPS + 1));
-  assert.ok('mistakes' in more && /more than 4096 AllowedIPs/.test(more.mistakes[0]!.sentence));
+  assert.ok('mistakes' in more && /more than 2048 AllowedIPs/.test(more.mistakes[0]!.sentence));
 });
