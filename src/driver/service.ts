@@ -1,5 +1,6 @@
 // The driver as a service: what it is made of, in which order it comes up and goes down. Not here: any work.
 
+import type { FdStore } from '../../native/fd-store.js';
 import { messageOf } from '../base/errors.js';
 import { KeyedQueue } from '../base/keyed-queue.js';
 import type { Log } from '../base/log.js';
@@ -58,6 +59,8 @@ interface DriverOptions {
   readonly dockerHost: DockerHost;
   readonly log: Log;
   readonly verbose: boolean;
+  /** What the service manager holds for the daemon. */
+  readonly fdStore: FdStore;
 }
 
 /** The driver, answering Docker. */
@@ -94,7 +97,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const monitor = new TunnelMonitor({ store, host, namespaces, resolver, queue, log, share });
   const joinedClosed = (ifname: string, owner: number): void => monitor.linkChanged(ifname, owner);
   const containerLinks = new ContainerLinks({ rt, wg, namespaces, log });
-  const kept = new KeptNamespaces(netns);
+  const kept = new KeptNamespaces(netns, undefined, options.fdStore);
   const inside = { netnsSwitch: netns, rt, nft: new Nft(), trace };
   const routers = new ExitRouters({ ...inside, store, kept, links: containerLinks, resolver, log });
   const exits = new Exits({ store, routers, links: containerLinks, teardown, reaper, queue, log });

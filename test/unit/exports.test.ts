@@ -29,7 +29,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/driver/spec/option-table.ts': 'OPTIONS',
   'src/driver/tunnel/endpoint-resolver.ts': 'userLookUps',
   'src/driver/tunnel/full-tunnel.ts': 'HeldFamilies TunnelState',
-  'src/driver/tunnel/join-plan.ts': 'linkGroup',
   'src/driver/tunnel/link-reaper.ts': 'ReapedLink',
   'src/driver/tunnel/poller.ts': 'pauseMs',
   'src/driver/tunnel/remote-peer.ts': 'planHostPeer',

@@ -2,7 +2,14 @@
 // router is to hold (desired-router.ts).
 
 import { UserError } from '../../base/errors.js';
-import { formatAddress, formatPrefix, isDefault, type Prefix, prefixContains, prefixCovers } from '../../base/ip.js';
+import {
+  formatAddress,
+  formatPrefix,
+  isDefault,
+  type Prefix,
+  prefixContains,
+  prefixCovers,
+} from '../../base/ip.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import type { Endpoint, ExitNetwork } from '../spec/model.js';
 import { IPV6_MIN_MTU } from '../spec/option-table.js';

@@ -42,7 +42,7 @@ Endpoint = ${remote.endpoint}
 }
 
 /** Counts what passes on the host, by whatever link, and what comes out at the far end. */
-async function startCounting(remote: Remote): Promise<void> {
+async function startCounting(): Promise<void> {
   const chain = (hook: string): string => `chain ${hook} {
     type filter hook ${hook} priority -300
     ip daddr ${FAR} counter comment "clear"
@@ -73,7 +73,6 @@ table inet tally {
   }
 }
 END`);
-  void remote;
 }
 
 async function counted(): Promise<{ clear: number; tunnel4: number; tunnel6: number }> {
@@ -105,17 +104,15 @@ async function nothingElse(): Promise<void> {
   assert.equal((await counted()).clear, 0);
 }
 
+/** Runs a line in the router's namespace. */
 const inside = (line: string): Promise<string> =>
   sh(`nsenter --net=${FOLDER}/${readdirSync(FOLDER)[0]} ${line}`);
 
-/** Milliseconds until a line succeeds, asked again and again by one shell. */
-async function untilInside(line: string): Promise<number> {
-  const name = readdirSync(FOLDER)[0];
-  const began = Date.now();
-  await sh(
-    `nsenter --net=${FOLDER}/${name} bash -c 'for n in $(seq 200); do ${line} > /dev/null 2>&1 && exit; sleep 0.05; done; exit 1'`,
-  );
-  return Date.now() - began;
+/** Milliseconds from a line that does damage to one that succeeds again, measured by one shell in the router's namespace. */
+async function mendedIn(damage: string, isWhole: string): Promise<number> {
+  const line = `s=$(date +%s%N); ${damage}; for n in $(seq 100); do ${isWhole} > /dev/null 2>&1 && break; sleep 0.05; done
+    ${isWhole} > /dev/null && echo $((($(date +%s%N) - s) / 1000000))`;
+  return Number(await inside(`bash -c '${line}'`));
 }
 
 scenario(
@@ -128,7 +125,7 @@ scenario(
       await daemon.start();
       await createNetwork('exit', { options: { 'dwgd.conf': FILE }, subnets: SUBNETS });
       assert.match(daemon.logs(), /line 6: PostUp/);
-      await startCounting(remote);
+      await startCounting();
       await run('one', { networks: { exit: {} }, command: ['sh', '-c', SENDER] });
       await goesOut();
       await ping('one', FAR);
@@ -143,10 +140,12 @@ scenario(
       await nothingElse();
     });
 
-    test('the MTU is the tunnel’s, and large segments pass', async () => {
+    test("links have the tunnel's MTU, and a long answer comes whole", async () => {
       assert.match(await docker.within('one', 'ip link show'), /mtu 1420/);
       assert.match(await inside('ip link show wg0'), /mtu 1420/);
-      await sh(`ip netns exec ${Remote.netns} bash -c 'head -c 300000 /dev/zero > /run/lab-zero'`);
+      await remote.sh('(head -c 300000 /dev/zero | busybox nc -l -p 8080 > /dev/null 2>&1) & sleep 0.5');
+      const length = await docker.within('two', `sh -c 'busybox nc ${FAR} 8080 < /dev/null | wc -c'`);
+      assert.equal(length.trim(), '300000');
     });
 
     test('the far end down: nothing leaves by any other way, and all is well when it is back', async () => {
@@ -159,27 +158,31 @@ scenario(
       await goesOut();
     });
 
-    test('the tunnel deleted, the ruleset flushed, the bridge deleted: back within a second, and nothing leaks', async () => {
-      await inside('ip link del wg0');
-      assert.ok((await untilInside(`ip route get ${FAR} | grep -q wg0`)) < 1_500);
-      await goesOut();
-      await inside('nft flush ruleset');
-      assert.ok((await untilInside('nft list chain inet dwgd forward')) < 1_500);
-      await goesOut();
-      await inside('ip link del br0');
-      assert.ok((await untilInside('ip -br addr show dev br0 | grep -q 10.77.0.1')) < 1_500);
-      await goesOut();
+    test('the tunnel deleted, the ruleset flushed, the bridge deleted: back at once, and nothing leaks', async () => {
+      const damages = [
+        ['ip link del wg0', `ip route get ${FAR} | grep -q wg0`],
+        ['nft flush ruleset', 'nft list chain inet dwgd forward'],
+        ['ip link del br0', 'ip -br addr show dev br0 | grep -q 10.77.0.1'],
+      ] as const;
+      const times: number[] = [];
+      for (const [damage, isWhole] of damages) {
+        times.push(await mendedIn(damage, isWhole));
+        await goesOut();
+      }
+      console.log(`mended in ${times.join(', ')} ms`);
+      // Each program that asks takes a tenth of a second in emulation.
+      assert.ok(Math.max(...times) < 1_500, times.join());
     });
 
     test('the daemon killed: containers go on through the same session, and the next daemon takes the router over', async () => {
       const [name] = readdirSync(FOLDER);
       const session = await inside('wg show wg0 latest-handshakes');
       await daemon.kill9();
-      await ping('one', FAR);
+      await ping('two', FAR);
       await goesOut();
       await daemon.start();
       await eventually(() => assert.match(daemon.logs(), /took over the router of an exit network/));
-      await ping('one', FAR);
+      await ping('two', FAR);
       await ping('two', FAR6);
       assert.deepEqual(readdirSync(FOLDER), [name]);
       assert.match(session, /\t[1-9]/);
@@ -188,10 +191,10 @@ scenario(
 
     test('a daemon that is stopped for a while leaves containers as they are', async () => {
       assert.equal(await daemon.stop(), 0);
-      await ping('one', FAR);
+      await ping('two', FAR);
       await nothingElse();
       await daemon.restart();
-      await ping('one', FAR);
+      await ping('two', FAR);
     });
 
     test('the key is in no answer, log or database', async () => {

@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '../../../../src/base/ip.js';
-import { containerMac, type DesiredRouter, planRouter } from '../../../../src/driver/router/desired-router.js';
+import {
+  containerMac,
+  type DesiredRouter,
+  planRouter,
+} from '../../../../src/driver/router/desired-router.js';
 import {
   diffRouter,
   type ObservedRouter,
@@ -114,14 +118,7 @@ const CASES: readonly (readonly [what: string, observed: ObservedRouter, changes
   [
     'the bridge deleted',
     without('br0'),
-    [
-      'create-bridge',
-      'mtu br0',
-      'add-address br0',
-      'add-address br0',
-      'up br0',
-      `enslave ${PORT.name}`,
-    ],
+    ['create-bridge', 'mtu br0', 'add-address br0', 'add-address br0', 'up br0', `enslave ${PORT.name}`],
   ],
   ['the tunnel down', changed('wg0', { up: false }), ['up wg0']],
   ['a port down', changed(PORT.name, { up: false }), [`up ${PORT.name}`]],

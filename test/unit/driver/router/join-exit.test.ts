@@ -14,7 +14,12 @@ const ENDPOINT: Endpoint = {
 const { ipv6: _ipv6, ...ONLY_IPV4 } = EXIT;
 const { ipv4: _ipv4, ...ONLY_IPV6 } = EXIT;
 
-const REFUSED: readonly (readonly [what: string, network: ExitNetwork, file: Parameters<typeof tunnelFile>[1], text: RegExp])[] = [
+const REFUSED: readonly (readonly [
+  what: string,
+  network: ExitNetwork,
+  file: Parameters<typeof tunnelFile>[1],
+  text: RegExp,
+])[] = [
   [
     'a subnet without a gateway',
     { ...ONLY_IPV4, ipv4: { subnet: parsePrefix('10.66.0.0/24')! } },
@@ -29,7 +34,12 @@ const REFUSED: readonly (readonly [what: string, network: ExitNetwork, file: Par
   ],
   ['a file of IPv4 for a network of IPv6', ONLY_IPV6, { addresses: '10.64.0.2/32' }, /no way out for IPv6/],
   ['a file of IPv6 for a network of IPv4', ONLY_IPV4, { addresses: 'fd64::2/128' }, /no way out for IPv4/],
-  ['an MTU too small for IPv6', EXIT, { addresses: '10.64.0.2/32', more: 'MTU = 1000' }, /the MTU 1000 is too small/],
+  [
+    'an MTU too small for IPv6',
+    EXIT,
+    { addresses: '10.64.0.2/32', more: 'MTU = 1000' },
+    /the MTU 1000 is too small/,
+  ],
 ];
 
 for (const [what, network, shape, text] of REFUSED) {
@@ -77,7 +87,11 @@ test('a split tunnel is its networks by the gateway and no default, the own subn
 });
 
 test('a family that the file has not is not forwarded, and the tunnel has no address of it', () => {
-  const { tunnel, sysctls } = planRouter(EXIT, exitTunnel(tunnelFile('far', { addresses: '10.64.0.2/24' })), []);
+  const { tunnel, sysctls } = planRouter(
+    EXIT,
+    exitTunnel(tunnelFile('far', { addresses: '10.64.0.2/24' })),
+    [],
+  );
   assert.deepEqual(tunnel?.addresses, [parsePrefix('10.64.0.2/32')]);
   assert.deepEqual(tunnel?.routes, [parsePrefix('0.0.0.0/0')]);
   const value = (name: string): string | undefined => sysctls.find(one => one.name === name)?.value;
