@@ -37,9 +37,17 @@ const outwards = define({
   memcpy: { library: LIBRARY, retType: long, paramsType: [bytes, long, long], errno: true },
 });
 
-/** Memory of libc's: its address is known, and stays. */
-function allocate(size: number): number {
+/** Memory of libc's: its address is known, and stays until it is released. @throws OpError */
+export function allocate(size: number): number {
   return check(functions.malloc([size]), 'allocating', `${size} bytes`);
+}
+
+export function release(address: number): void {
+  functions.free([address]);
+}
+
+export function copyTo(address: number, data: Buffer): void {
+  inwards.memcpy([address, data, data.length]);
 }
 
 /** A message as it was received: views that the next reading overwrites. */

@@ -3,6 +3,7 @@
 
 import { fstatSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
+import { FdStore } from '../native/fd-store.js';
 import { exitNow, forbidCoreDumps } from '../native/libc.js';
 import { Notifier } from '../native/sd-notify.js';
 import { createLog } from './base/log.js';
@@ -51,6 +52,7 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   forbidCoreDumps();
   const dockerHost = findDockerHost(options.dockerHost);
   const log = createLog(options.verbose, isJournal());
+  const fdStore = new FdStore();
   const notifier = new Notifier();
   const stop = new StopSignal(log);
   const reload = new Reload(options, { reread, log, notifier });
@@ -62,7 +64,8 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   const { startDriver } = options.driver ? await import('./driver/service.js') : {};
   const { database, rootless, rootlessIfnames } = options;
   const hasLabels = options.labels !== undefined;
-  const driver = await startDriver?.({ ...parts, database, rootless, rootlessIfnames, labels: hasLabels });
+  const ofDriver = { database, rootless, rootlessIfnames, fdStore };
+  const driver = await startDriver?.({ ...parts, ...ofDriver, labels: hasLabels });
   if (!driver && options.labels) await labels?.start(options.labels);
   notifier.send('READY=1');
   notifier.startWatchdog();

@@ -70,6 +70,9 @@ function sorted(text: string): string {
 /** Our table, by the same name in every namespace. */
 export const TABLE = { family: 'inet', name: 'dwgd' } as const;
 
+/** Beside it in the namespace of a network's router: who may send what on its bridge. */
+export const BRIDGE_TABLE = { family: 'bridge', name: 'dwgd' } as const;
+
 /** The chain that holds the stamp. */
 export const STAMP_CHAIN = 'stamp';
 

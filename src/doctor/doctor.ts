@@ -5,7 +5,7 @@ import { messageOf, UserError } from '../base/errors.js';
 import type { LabelSurvey } from '../control/answers.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
-import type { NetworkOptions } from '../driver/spec/model.js';
+import { isExit, parseExitOptions } from '../driver/spec/exit-options.js';
 import { parseOptions } from '../driver/spec/options.js';
 import { RootlessHosts } from '../driver/users/rootless-hosts.js';
 import type { LabelRules } from '../labels/observation.js';
@@ -15,7 +15,7 @@ import type { Facts, LabelFacts } from './checks/facts.js';
 import { type Finding, findAll } from './checks/finding.js';
 import { type DockerProbe, type OwnNetwork, probeDocker } from './probes/docker.js';
 import { HostTree } from './probes/file-tree.js';
-import { probeFiles } from './probes/files.js';
+import { type NetworkSecrets, probeFiles } from './probes/files.js';
 import { type KernelParts, probeKernel } from './probes/kernel.js';
 import { probeLinks } from './probes/links.js';
 import { hasForeignRules, probeManagers } from './probes/managers.js';
@@ -70,7 +70,11 @@ async function gather(options: DoctorOptions, { root = '', ...kernel }: DoctorPa
       daemon: probeDaemon(tree),
       managers: probeManagers(tree, service.active, hasForeignRules()),
       labels: await readLabels(api, docker, options),
-      permissions: await probeFiles(tree, database, networks),
+      permissions: await probeFiles(
+        tree,
+        database,
+        networks.map(({ secrets }) => secrets),
+      ),
       rootless: users,
       links: probeLinks([...ifnames.filter(name => name !== undefined), ...rootlessIfnames]),
       rootlessIfnames,
@@ -86,11 +90,13 @@ async function gather(options: DoctorOptions, { root = '', ...kernel }: DoctorPa
 function readNetwork({ name, options }: OwnNetwork): {
   readonly name: string;
   readonly ifname?: string;
-  readonly options: NetworkOptions;
+  readonly secrets: NetworkSecrets;
 }[] {
   try {
+    if (isExit(options)) return [{ name, secrets: { name, files: parseExitOptions(options).files } }];
     const read = parseOptions(options);
-    return [{ name, options: read, ...(read.mode.kind === 'ifname' && { ifname: read.mode.ifname }) }];
+    const ifname = read.mode.kind === 'ifname' && { ifname: read.mode.ifname };
+    return [{ name, secrets: { name, options: read }, ...ifname }];
   } catch (err) {
     if (err instanceof UserError) return [];
     throw err;

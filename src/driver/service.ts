@@ -1,5 +1,6 @@
 // The driver as a service: what it is made of, in which order it comes up and goes down. Not here: any work.
 
+import type { FdStore } from '../../native/fd-store.js';
 import { messageOf } from '../base/errors.js';
 import { KeyedQueue } from '../base/keyed-queue.js';
 import type { Log } from '../base/log.js';
@@ -12,9 +13,12 @@ import { NetnsSwitch } from '../netlink/netns.js';
 import { RtNetlink } from '../netlink/route/client.js';
 import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
+import { Nft } from '../nft/client.js';
 import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
+import { ExitRouters } from './lifecycle/exit-routers.js';
+import { Exits } from './lifecycle/exits.js';
 import { FullTunnels } from './lifecycle/full-tunnels.js';
 import { InterfaceLooks } from './lifecycle/interface-looks.js';
 import { LostEndpoints } from './lifecycle/lost-endpoints.js';
@@ -22,11 +26,14 @@ import { Recovery } from './lifecycle/recovery.js';
 import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
 import { UserLabels } from './lifecycle/user-labels.js';
+import { AllNetworks } from './lifecycle/verbs.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
+import { KeptNamespaces } from './router/kept-namespaces.js';
 import { DriverStatus } from './status.js';
 import { Store } from './store/store.js';
+import { ContainerLinks } from './tunnel/container-links.js';
 import { ContainerTunnels } from './tunnel/container-tunnels.js';
 import { EndpointResolver } from './tunnel/endpoint-resolver.js';
 import { HostInterface } from './tunnel/host-interface.js';
@@ -52,6 +59,8 @@ interface DriverOptions {
   readonly dockerHost: DockerHost;
   readonly log: Log;
   readonly verbose: boolean;
+  /** What the service manager holds for the daemon. */
+  readonly fdStore: FdStore;
 }
 
 /** The driver, answering Docker. */
@@ -87,7 +96,12 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const share = new LoopShare(REST_OF_CALLS);
   const monitor = new TunnelMonitor({ store, host, namespaces, resolver, queue, log, share });
   const joinedClosed = (ifname: string, owner: number): void => monitor.linkChanged(ifname, owner);
-  const driver = new Driver({
+  const containerLinks = new ContainerLinks({ rt, wg, namespaces, log });
+  const kept = new KeptNamespaces(netns, undefined, options.fdStore);
+  const inside = { netnsSwitch: netns, rt, nft: new Nft(), trace };
+  const routers = new ExitRouters({ ...inside, store, kept, links: containerLinks, resolver, log });
+  const exits = new Exits({ store, routers, links: containerLinks, teardown, reaper, queue, log });
+  const ofTunnels = new Driver({
     store,
     ...links,
     teardown,
@@ -97,9 +111,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     rootlessIfnames,
     joinedClosed,
   });
+  const driver = new AllNetworks(store, ofTunnels, exits);
   const tunnels = new ContainerTunnels({ namespaces, log });
   const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
-  const recovery = new Recovery({ store, rt, driver, teardown, lost, log, rootlessIfnames });
+  const recovery = new Recovery({ store, rt, driver, teardown, lost, exits, log, rootlessIfnames });
   const comparer = recovery.comparer(docker, 0);
   const calls = new CallCounts();
   await socket.listen(createPlugin(driver, 0, log, { share, calls, cutShort: () => comparer.soon() }));
@@ -132,6 +147,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
+      routers.start();
       looks.start();
       // Without the stream, once is better than never.
       const compare = (): void => comparer.now();
@@ -149,8 +165,11 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       clearInterval(storeLook);
       monitor.close();
       fullTunnels.close();
+      routers.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
+      await routers.idle();
+      inside.nft.close();
       rt.close();
       wg.close();
       store.close();

@@ -26,19 +26,64 @@ interface FileHead {
  * @throws NotAFileError; ErrnoException; whatever `check` throws
  */
 export function readRegularFile(path: string, most: number, check?: (stat: Stats) => void): FileHead {
-  let named: number | undefined;
-  let fd: number | undefined;
+  const named = openSync(path, O_PATH);
   try {
-    named = openSync(path, O_PATH);
-    const stat = fstatSync(named);
-    if (!stat.isFile()) throw new NotAFileError();
-    check?.(stat);
-    fd = openSync(`/proc/self/fd/${named}`, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    return readNamed(named, most, check);
+  } finally {
+    closeSync(named);
+  }
+}
+
+/** What stands on the way to a file is a symbolic link. */
+export class LinkError extends Error {
+  override readonly name = 'LinkError';
+  /** @param path of the link */
+  constructor(readonly path: string) {
+    super(`${path} is a symbolic link`);
+  }
+}
+
+/**
+ * The same, and no link is followed, at the end or before it.
+ * @param path absolute
+ * @param check throws where the file is not to be opened, or a folder on the way to it not to be passed
+ * @throws LinkError; else as readRegularFile() does
+ */
+export function readUnlinkedFile(
+  path: string,
+  most: number,
+  check: (path: string, stat: Stats) => void,
+): FileHead {
+  const names = path.split('/').filter(name => name !== '');
+  let at = openSync('/', O_PATH);
+  try {
+    for (let n = 0; n < names.length; n++) {
+      const [folder, shown] = [at, `/${names.slice(0, n).join('/')}`];
+      check(shown, fstatSync(folder));
+      at = openSync(`/proc/self/fd/${folder}/${names[n]}`, O_PATH | constants.O_NOFOLLOW);
+      closeSync(folder);
+      if (fstatSync(at).isSymbolicLink()) throw new LinkError(`/${names.slice(0, n + 1).join('/')}`);
+    }
+    return readNamed(at, most, stat => check(path, stat));
+  } finally {
+    closeSync(at);
+  }
+}
+
+/** Opens for reading what was opened by name, and is closed by the caller. */
+function readNamed(named: number, most: number, check?: (stat: Stats) => void): FileHead {
+  const stat = fstatSync(named);
+  if (!stat.isFile()) throw new NotAFileError();
+  check?.(stat);
+  const fd = openSync(
+    `/proc/self/fd/${named}`,
+    constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
+  );
+  try {
     const content = Buffer.alloc(most);
     return { stat, content: content.subarray(0, readSync(fd, content, 0, most, 0)) };
   } finally {
-    if (fd !== undefined) closeSync(fd);
-    if (named !== undefined) closeSync(named);
+    closeSync(fd);
   }
 }
 

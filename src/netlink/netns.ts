@@ -74,6 +74,18 @@ export class NetnsSwitch {
     return this.#andBack(fn);
   }
 
+  /**
+   * Makes a namespace, which goes when its handle is closed, unless something else holds it.
+   * @throws OpError when none can be made (EPERM)
+   */
+  make(): Netns {
+    let made: Netns | undefined;
+    this.withinNew(() => {
+      made = new Netns('/proc/thread-self/ns/net');
+    });
+    return made!;
+  }
+
   #andBack<T>(fn: () => Synchronous<T>): Synchronous<T> {
     try {
       return fn();

@@ -22,6 +22,7 @@ import {
   type StampedTableAnswers,
 } from './messages.js';
 import {
+  generationOf,
   hasTable,
   payloadsOf,
   rulesOf,
@@ -222,6 +223,11 @@ export class Nft {
         rules: list('rules', getRulesRequest(name.family, name.name)),
       });
     });
+  }
+
+  /** Of the whole ruleset, its lower 16 bits: each transaction of anybody's makes it another. @throws OpError, ChannelError */
+  generation(): number {
+    return this.#sockets.ask(generationOf);
   }
 
   /** As forwardChainsIn() has them. @throws OpError, ChannelError, DecodeError */

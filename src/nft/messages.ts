@@ -5,7 +5,15 @@
 
 import { attrMap, attrString, readAttrs, readString, sized } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
-import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes, nfgenmsg, nfnlType } from './nfgenmsg.js';
+import {
+  NFPROTO_BRIDGE,
+  NFPROTO_INET,
+  NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  nfAttributes,
+  nfgenmsg,
+  nfnlType,
+} from './nfgenmsg.js';
 import type { NftFamily } from './table.js';
 import { decodeGeneration } from './table-snapshot.js';
 
@@ -17,7 +25,13 @@ const NFT_MSG_GETCHAIN = 4;
 const NFT_MSG_GETRULE = 7;
 const NFT_MSG_GETSET = 10;
 const NFT_MSG_GETSETELEM = 13;
-export const NFPROTO: Record<NftFamily, number> = { inet: NFPROTO_INET, ip: NFPROTO_IPV4, ip6: NFPROTO_IPV6 };
+const NFT_MSG_GETGEN = 16;
+export const NFPROTO: Record<NftFamily, number> = {
+  inet: NFPROTO_INET,
+  ip: NFPROTO_IPV4,
+  ip6: NFPROTO_IPV6,
+  bridge: NFPROTO_BRIDGE,
+};
 
 const NFPROTO_UNSPEC = 0;
 const NFTA_TABLE_NAME = 1;
@@ -108,6 +122,11 @@ export function decodeSetKeys(payload: Buffer): Buffer[] {
     const key = attrMap(value).get(NFTA_SET_ELEM_KEY);
     return (key && attrMap(key).get(NFTA_DATA_VALUE)) ?? [];
   });
+}
+
+/** `nft monitor` begins with it: the generation of the whole ruleset, in the header of the answer. */
+export function getGenerationRequest(): Request {
+  return { type: messageType(NFT_MSG_GETGEN), flags: 0, payload: nfgenmsg(NFPROTO_UNSPEC) };
 }
 
 /** The tables of a family; absent: of every one. */

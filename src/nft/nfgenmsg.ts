@@ -7,6 +7,7 @@ const NFGENMSG_LEN = 4;
 /** `NFPROTO_*` of <linux/netfilter.h>. */
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
+export const NFPROTO_BRIDGE = 7;
 export const NFPROTO_IPV6 = 10;
 
 /** Family, version, resource (zero in a request). */

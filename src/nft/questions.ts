@@ -8,11 +8,13 @@ import {
   decodeSetKeys,
   decodeTableName,
   getElementsRequest,
+  getGenerationRequest,
   getRulesRequest,
   getTableRequest,
   getTablesRequest,
 } from './messages.js';
 import type { NftFamily, NftTable } from './table.js';
+import { decodeGeneration } from './table-snapshot.js';
 
 export type TableName = Pick<NftTable, 'family' | 'name'>;
 
@@ -31,6 +33,14 @@ export function tableOf(connection: Connection, { family, name }: TableName): Bu
   const [table] = connection.request(getTableRequest(family, name), context);
   if (!table) throw new ChannelError(`${context.op} ${name}: an answer without it`);
   return table.payload;
+}
+
+/** As decodeGeneration() has it. @throws OpError, ChannelError */
+export function generationOf(connection: Connection): number {
+  const context = { op: 'reading nftables', subject: 'generation' };
+  const [answer] = connection.request(getGenerationRequest(), context);
+  if (!answer) throw new ChannelError(`${context.op} ${context.subject}: an answer without it`);
+  return decodeGeneration(answer.payload);
 }
 
 export function hasTable(connection: Connection, table: TableName): boolean {

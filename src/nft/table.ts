@@ -3,13 +3,15 @@
 
 import type { Expression, Statement } from './expression.js';
 
-export type NftFamily = 'inet' | 'ip' | 'ip6';
+export type NftFamily = 'inet' | 'ip' | 'ip6' | 'bridge';
 
 /** Where a base chain hangs. `priority` as a number: -300 raw, -150 mangle, -100 dstnat, 0 filter, 100 srcnat. */
 export interface NftHook {
   readonly type: 'filter' | 'nat' | 'route';
   readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
   readonly priority: number;
+  /** What becomes of a packet that no rule has decided on; absent: it is accepted. */
+  readonly policy?: 'drop';
 }
 
 /** A chain with its rules in order. Without a hook it is reached by jumps only. */
@@ -146,7 +148,12 @@ function contents({ family, name: table, sets, chains }: NftTable): object[] {
         chain: {
           ...at,
           name,
-          ...(hook && { type: hook.type, hook: hook.hook, prio: hook.priority, policy: 'accept' }),
+          ...(hook && {
+            type: hook.type,
+            hook: hook.hook,
+            prio: hook.priority,
+            policy: hook.policy ?? 'accept',
+          }),
         },
       },
     })),

@@ -5,6 +5,10 @@ import { DecodeError, UserError } from '../../src/base/errors.js';
 import { parseAddress, parsePrefix } from '../../src/base/ip.js';
 import { fromGoFlags, readGoBoolean } from '../../src/cli/settings/go-flags.js';
 import { parsePasswd, readUsers } from '../../src/cli/settings/users.js';
+import { INTERFACE_KEYS, PEER_KEYS } from '../../src/driver/exit/file-keys.js';
+import { readTunnelFile } from '../../src/driver/exit/read-tunnel-file.js';
+import { MAX_REMARKS } from '../../src/driver/exit/tunnel-file.js';
+import { isExit, parseExitOptions } from '../../src/driver/spec/exit-options.js';
 import { formatHostPort, parseHostPort } from '../../src/driver/spec/host-port.js';
 import { OPTIONS } from '../../src/driver/spec/option-table.js';
 import { parseOptions } from '../../src/driver/spec/options.js';
@@ -21,6 +25,7 @@ import {
   clientRow,
   readClientRow,
 } from '../../src/driver/store/client-row.js';
+import { exitRow, readExitRow } from '../../src/driver/store/exit-row.js';
 import {
   NETWORK_COLUMNS,
   type NetworkRow,
@@ -45,6 +50,15 @@ const OPTION_WORDS = [
   '[fd00::1]:51820',
   'wg0',
   'example.org:1',
+  '/etc/dwgd/a.conf,/b.conf',
+];
+/** A key that is in no corpus but this target's: none of it may be in a sentence. */
+const SECRET = 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=';
+const SECRET_PART = 16;
+const FILE_WORDS = [
+  ...[...INTERFACE_KEYS.values(), ...PEER_KEYS.values()].map(({ name }) => `\n${name} = `),
+  ...['[Interface]\n', '[Peer]\n', 'PostUp = ', '#', '\r\n', '\ufeff', SECRET, SECRET.slice(20)],
+  ...['0.0.0.0/0, ::/0', '10.64.0.2/32', '[2001:db8::1]:51820', 'example.org:1', 'off', '0xca6c', '65535'],
 ];
 /** Shorter ones are in anything. */
 const SECRET_LENGTH = 8;
@@ -59,7 +73,7 @@ function options(tree: unknown): void {
     entries(tree).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
   try {
-    parseOptions(given);
+    (isExit(given) ? parseExitOptions : parseOptions)(given);
   } catch (err) {
     for (const name of ['dwgd.seed', 'dwgd.psk', 'dwgd.seedfile', 'dwgd.pskfile']) {
       const secret = given.get(name) ?? '';
@@ -77,6 +91,20 @@ function options(tree: unknown): void {
       assert.ok(!(err as Error).message.includes(secret), `${name} is in ${(err as Error).message}`);
     }
     throw err;
+  }
+}
+
+/** A file is a configuration, or mistakes with their lines. */
+function tunnelFile(text: string): void {
+  const found = readTunnelFile(text);
+  const remarks = 'mistakes' in found ? found.mistakes : found.passedOver;
+  assert.ok(remarks.length <= MAX_REMARKS + 1 && !('mistakes' in found && remarks.length === 0));
+  const lines = text.split('\n').length;
+  for (const { line, sentence } of remarks) {
+    assert.ok(line >= 1 && line <= lines, `line ${line} of ${lines}`);
+    assert.ok(sentence.length < 400 && !/\p{Cc}/u.test(sentence), JSON.stringify(sentence));
+    for (let at = 0; at + SECRET_PART <= SECRET.length; at++)
+      assert.ok(!sentence.includes(SECRET.slice(at, at + SECRET_PART)), sentence);
   }
 }
 
@@ -114,6 +142,10 @@ export const DRIVER_TARGETS: readonly Target[] = [
     throws: [UserError, DecodeError],
     words: [...NETWORK_COLUMNS, 'hex', '10.0.0.0/24', 'example.org:51820'],
   }),
+  ofJson('exit-row', tree => exitRow(readExitRow(rowOf(tree, NETWORK_COLUMNS) as NetworkRow)), {
+    words: [...NETWORK_COLUMNS, '/etc/dwgd/a.conf,/b.conf', '10.0.0.0/24'],
+  }),
+  ofText('tunnel-file', tunnelFile, { words: FILE_WORDS, max: 64 * 1024 }),
   ofJson('client-row', tree => clientRow(readClientRow(rowOf(tree, CLIENT_COLUMNS) as ClientRow)), {
     words: [...CLIENT_COLUMNS, 'hex', 'joined', '10.0.0.2', '"allowedIPs"', '"keepalive"', '"psk"'],
   }),

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FdStore } from '../../native/fd-store.js';
 import { Notifier } from '../../native/sd-notify.js';
 import { kernelTest } from '../support/namespace.js';
 
@@ -149,4 +150,61 @@ kernelTest('without a manager, or with one that is gone, nothing happens', () =>
   assert.deepEqual(said, [
     'cannot notify systemd: sending to the service manager: ENOENT (no such file or directory)',
   ]);
+});
+
+/** Prints a datagram in JSON, and the inode of the file whose descriptor comes with it. */
+const KEEPER = `
+import json, os, socket, sys
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(sys.argv[1])
+print("bound", flush=True)
+for n in range(2):
+    text, fds, flags, address = socket.recv_fds(receiver, 4096, 4)
+    print(json.dumps([text.decode(), [os.fstat(fd).st_ino for fd in fds]]), flush=True)
+`;
+
+kernelTest(
+  'a manager gets a descriptor of a namespace to hold, and lets go of it by its name',
+  async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'dwgd-notify-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const address = join(folder, 'notify');
+    const child = spawn('python3', ['-c', KEEPER, address]);
+    t.after(() => child.kill());
+    await once(child.stdout, 'data');
+    let text = '';
+    child.stdout.on('data', chunk => (text += String(chunk)));
+    const store = new FdStore({ NOTIFY_SOCKET: address });
+    const fd = openSync('/proc/self/ns/net', 'r');
+    const { ino } = fstatSync(fd);
+    store.hold('netns-one', fd);
+    closeSync(fd);
+    store.letGo('netns-one');
+    await once(child, 'exit');
+    const received = text
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line));
+    assert.deepEqual(received, [
+      ['FDSTORE=1\nFDNAME=netns-one\nFDPOLL=0', [ino]],
+      ['FDSTOREREMOVE=1\nFDNAME=netns-one', []],
+    ]);
+  },
+  'python3',
+);
+
+test("what a manager gives is this process's alone, and without a manager nothing is held", () => {
+  const env = { LISTEN_PID: `${process.pid}`, LISTEN_FDS: '2', LISTEN_FDNAMES: 'netns-one:netns-two' };
+  const store = new FdStore(env);
+  assert.deepEqual(env, {});
+  assert.deepEqual(
+    [...store.given],
+    [
+      ['netns-one', 3],
+      ['netns-two', 4],
+    ],
+  );
+  assert.equal(store.isThere, false);
+  store.hold('netns-three', 0);
+  assert.equal(new FdStore({ ...env, LISTEN_PID: '1', LISTEN_FDS: '1' }).given.size, 0);
 });

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { eventually, sh, wg, withoutEngine } from './lab.js';
+import { eventually, keyPair, sh, wg, withoutEngine } from './lab.js';
 import { Container, createNetwork, demand } from './libnetwork.js';
 import { AS_ROOT, pageBlock } from './page-blocks.js';
 import { withUnitCapabilities } from './unit-capabilities.js';
@@ -155,6 +155,38 @@ export function serviceTests(): void {
     await eventually(() => container.ping('10.0.0.1'), { within: 120 });
     await container.stop();
     await eventually(async () => assert.deepEqual(await wg.names(), ['wg0']), { within: 120 });
+  });
+
+  test("an exit network's router outlives the daemon: systemd holds its namespace", tunnels, async () => {
+    const [own, far] = [keyPair(), keyPair()];
+    const file = '/etc/dwgd-exit.conf';
+    const text = `[Interface]
+PrivateKey = ${own.privateKey}
+Address = 10.64.0.2
+[Peer]
+PublicKey = ${far.publicKey}
+AllowedIPs = 0.0.0.0/0
+Endpoint = 192.0.2.2:51820
+`;
+    writeFileSync(file, text, { mode: 0o600 });
+    const network = await createNetwork({ 'dwgd.conf': file }, { ipv4: ['10.79.0.0/24', '10.79.0.1/24'] });
+    const container = new Container(network, { ip: '10.79.0.2/24' });
+    await container.start();
+    await container.ping('10.79.0.1');
+    const link = await container.exec('ip -o link show wg0');
+    for (const end of ['systemctl kill -s KILL dwgd', 'systemctl restart dwgd']) {
+      assert.equal(await property('NFileDescriptorStore'), '1');
+      await inside(end);
+      await eventually(() => demand('Plugin.Activate'), { within: 120 });
+      await container.ping('10.79.0.1');
+      assert.equal(await container.exec('ip -o link show wg0'), link, end);
+    }
+    const taken = /took over the router of an exit network/;
+    assert.match(await inside('journalctl -u dwgd -o cat -n 40 --no-pager'), taken);
+    await container.stop();
+    await demand('NetworkDriver.DeleteNetwork', { NetworkID: network });
+    await eventually(async () => assert.equal(await property('NFileDescriptorStore'), '0'));
+    await sh(`rm ${file}`);
   });
 
   test('the watchdog hears from it', async () => {

@@ -24,7 +24,7 @@ import type { Store } from '../store/store.js';
 import { ContainerLinks } from '../tunnel/container-links.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
 import type { HostInterface } from '../tunnel/host-interface.js';
-import { linkName, planAddresses, planJoin, planPools, planResponse } from '../tunnel/join-plan.js';
+import { planJoin, planPools, planResponse } from '../tunnel/join-plan.js';
 import type { LinkReaper } from '../tunnel/link-reaper.js';
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { planContainerPeer } from '../tunnel/peers.js';
@@ -32,7 +32,8 @@ import { findFarEnd } from '../tunnel/remote-peer.js';
 import { Rollback } from '../tunnel/rollback.js';
 import { readPresharedKey, readPrivateKey, readSeed, seedWeakness } from '../tunnel/secrets.js';
 import { refuseClosedInterface } from '../users/interface-access.js';
-import { checkEndpointQuota, checkNetworkQuota } from '../users/quotas.js';
+import { checkNetworkQuota } from '../users/quotas.js';
+import { EndpointRecords } from './endpoint-records.js';
 import type { FullTunnels } from './full-tunnels.js';
 import type { Teardown } from './teardown.js';
 
@@ -56,12 +57,20 @@ interface DriverParts {
   readonly joinedClosed?: (ifname: string, owner: number) => void;
 }
 
+/** The verbs of Docker's calls. */
+export type Verbs = Pick<
+  Driver,
+  'createNetwork' | 'deleteNetwork' | 'createEndpoint' | 'join' | 'leave' | 'deleteEndpoint'
+>;
+
 export class Driver {
   readonly #parts: DriverParts;
   readonly #links: ContainerLinks;
+  readonly #records: EndpointRecords;
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
+    this.#records = new EndpointRecords(parts);
     this.#links = new ContainerLinks(parts);
   }
 
@@ -101,46 +110,15 @@ export class Driver {
   }
 
   /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
-  createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
-    return this.#parts.queue.run(request.EndpointID, async () => {
-      const { store, reaper, log } = this.#parts;
-      const network = this.#network(request.NetworkID, owner);
-      const addresses = planAddresses(network, request);
-      if (store.endpoint(request.EndpointID)?.state === 'deleting') await reaper.idle();
-      const known = store.endpoint(request.EndpointID);
-      if (known && known.networkId !== network.id) {
-        throw new UserError(`endpoint ${request.EndpointID} belongs to another network`);
-      }
-      await this.#supersede(request.EndpointID, network, addresses);
-      if (!known) {
-        checkEndpointQuota(store, owner);
-        const ifname = linkName(request.EndpointID, owner);
-        this.#refuseTakenLink(request.EndpointID, ifname);
-        store.putEndpoint({
-          id: request.EndpointID,
-          networkId: network.id,
-          ...addresses,
-          ifname,
-          state: 'created',
-        });
-      }
-      if (request.publishesPorts) {
-        const address = formatAddress(keyAddress(addresses));
-        log.warn(
-          { endpoint: shortId(request.EndpointID) },
-          `published ports are not reachable by way of a WireGuard network: connect to ${address} through the tunnel, or add a bridge network`,
-        );
-      }
-    });
-  }
-
-  /** After a crash of dockerd a container comes back under a new endpoint id: the old one of its address is void. */
-  async #supersede(id: string, network: Network, addresses: Pick<Endpoint, 'ipv4' | 'ipv6'>): Promise<void> {
-    for (const other of this.#parts.store.endpointsAt(network.id, addresses)) {
-      if (other.id === id || other.state === 'deleting') continue;
-      this.#parts.log.info({ endpoint: shortId(other.id) }, `superseded by endpoint ${shortId(id)}`);
-      await this.#parts.teardown.discard(other.id);
-    }
+  async createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
+    const network = this.#network(request.NetworkID, owner);
+    const addresses = await this.#records.create(network, request);
+    if (!request.publishesPorts) return;
+    const address = formatAddress(keyAddress(addresses));
+    this.#parts.log.warn(
+      { endpoint: shortId(request.EndpointID) },
+      `published ports are not reachable by way of a WireGuard network: connect to ${address} through the tunnel, or add a bridge network`,
+    );
   }
 
   /**
@@ -158,7 +136,7 @@ export class Driver {
       // Docker repeats a call after a broken connection; the link is still where Docker expects it.
       if (known.state === 'joined' && (await this.#links.isInPlace(known.ifname, owner)))
         return planResponse(network, known);
-      this.#refuseTakenLink(known.id, known.ifname);
+      this.#records.refuseTakenLink(known.id, known.ifname);
 
       const privateKey = await readPrivateKey(network, known);
       const presharedKey = await readPresharedKey(network);
@@ -227,15 +205,6 @@ export class Driver {
     const endpoint = store.endpoint(request.EndpointID);
     if (!endpoint || store.network(endpoint.networkId)?.owner !== owner) return;
     await teardown.discard(request.EndpointID);
-  }
-
-  /** A link that has an endpoint is that endpoint's: none of the same name is made. */
-  #refuseTakenLink(id: string, ifname: string): void {
-    const other = this.#parts.store.endpointOfLink(ifname, id);
-    if (!other) return;
-    throw new UserError(
-      `the link ${ifname} belongs to the endpoint ${shortId(other.id)}: remove that container, or recreate this one to get a new id`,
-    );
   }
 
   #network(id: string, owner: number): Network {

@@ -8,6 +8,7 @@ import { type Log, onBehalfOf } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import { publicKey } from '../../netlink/wireguard/key.js';
+import { isExit } from '../spec/exit-options.js';
 import { parseOptions } from '../spec/options.js';
 import { isId, shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
@@ -16,18 +17,21 @@ import { readPrivateKey } from '../tunnel/secrets.js';
 import { closedInterface, refuseClosedInterface } from '../users/interface-access.js';
 import { checkNetworkQuota } from '../users/quotas.js';
 import type { DockerClient, DockerNetwork } from './docker-networks.js';
-import type { Driver } from './driver.js';
+import type { Verbs } from './driver.js';
+import type { Exits } from './exits.js';
 import type { LostEndpoints } from './lost-endpoints.js';
 import type { Teardown } from './teardown.js';
 
 interface RecoveryParts {
   readonly store: Store;
   readonly rt: RtNetlink;
-  readonly driver: Driver;
+  readonly driver: Verbs;
   readonly teardown: Teardown;
   readonly log: Log;
   /** What learns again the endpoints that the store does not have. */
   readonly lost?: LostEndpoints;
+  /** What takes over exit networks that the store does not have. */
+  readonly exits?: Pick<Exits, 'adopt'>;
   /** As the driver has it. */
   readonly rootlessIfnames: ReadonlySet<string>;
 }
@@ -169,6 +173,12 @@ export class Recovery {
       const known = store.network(id);
       if ((store.ownerOf(id) ?? owner) !== owner || known?.ipv4 || known?.ipv6) continue;
       try {
+        if (isExit(options)) {
+          if (store.exit(id)) continue;
+          this.#parts.exits?.adopt(id, options, ipv4, ipv6, owner);
+          log.info({ network: shortId(id) }, 'adopted a network from Docker');
+          continue;
+        }
         const parsed = known ?? parseOptions(options);
         const network = { ...parsed, id, ...planPools(parsed, ipv4, ipv6), owner };
         // The answer of a user's Docker is untrusted.
@@ -187,7 +197,7 @@ export class Recovery {
   #missing(networks: readonly DockerNetwork[], owner: number): Missing {
     const { store } = this.#parts;
     const known = new Map(networks.map(network => [network.id, network]));
-    const ours = store.networksOf(owner);
+    const ours = [...store.networksOf(owner), ...store.exits().filter(exit => exit.owner === owner)];
     const gone = ours.filter(({ id }) => !known.has(id)).map(({ id }) => id);
     const left = ours.flatMap(({ id }) =>
       store

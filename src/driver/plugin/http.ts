@@ -10,7 +10,7 @@ import { excerpt } from '../../base/text.js';
 import { CallCounts } from '../../control/call-counts.js';
 import { parseUserJson } from '../../docker/user-json.js';
 import { faultPoint } from '../../fault/fault-point.js';
-import type { Driver } from '../lifecycle/driver.js';
+import type { Verbs } from '../lifecycle/driver.js';
 import {
   readCreateEndpoint,
   readCreateNetwork,
@@ -45,7 +45,7 @@ interface PluginParts {
   readonly cutShort?: (() => void) | undefined;
 }
 
-type Method = (driver: Driver, body: unknown, owner: number) => Promise<object>;
+type Method = (driver: Verbs, body: unknown, owner: number) => Promise<object>;
 
 const none: Method = async () => ({});
 
@@ -102,7 +102,7 @@ const BODILESS = new Set(['Plugin.Activate', 'NetworkDriver.GetCapabilities']);
  * @param owner the user whose Docker calls by it: 0, or that of a rootless one
  */
 export function createPlugin(
-  driver: Driver,
+  driver: Verbs,
   owner: number,
   log: Log,
   { share = new LoopShare(REST_OF_CALLS), calls: counts = new CallCounts(), cutShort }: PluginParts = {},

@@ -10,7 +10,7 @@ import { isExists, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { CallCounts } from '../../control/call-counts.js';
 import { DockerClient } from '../lifecycle/docker-networks.js';
-import type { Driver } from '../lifecycle/driver.js';
+import type { Verbs } from '../lifecycle/driver.js';
 import type { Recovery } from '../lifecycle/recovery.js';
 import type { UserLabels } from '../lifecycle/user-labels.js';
 import { AnswerShares, type LoopShare } from '../users/loop-share.js';
@@ -27,7 +27,7 @@ import { UserServer } from './user-server.js';
 
 interface RootlessParts {
   readonly hosts: RootlessHosts;
-  readonly driver: Driver;
+  readonly driver: Verbs;
   readonly recovery: Recovery;
   /** Absent where nobody's labels are applied. */
   readonly labels?: UserLabels | undefined;

@@ -44,13 +44,24 @@ export interface NetworkOptions {
   readonly prefix: string;
 }
 
+/** What `docker network create -o dwgd.conf=…` says, validated: containers share the tunnel of a file. */
+export interface ExitOptions {
+  /** Absolute paths of files of wg-quick(8), at least one, each once, in the order in which they are used. */
+  readonly files: readonly string[];
+  /** In bytes; absent: what the file says, or from the route to the endpoint. */
+  readonly mtu?: number;
+  /** Of the interface's name in the container. */
+  readonly prefix: string;
+}
+
 /** A pool of the network; the gateway is absent where IPAM gave none. */
 export interface Pool {
   readonly subnet: Prefix;
   readonly gateway?: Address;
 }
 
-export interface Network extends NetworkOptions {
+/** What every network has. */
+interface Identity {
   readonly id: string;
   /** Absent on a network that was taken over from the original's database and not looked up since. */
   readonly ipv4?: Pool;
@@ -58,6 +69,12 @@ export interface Network extends NetworkOptions {
   /** The user whose Docker it belongs to: 0, or that of a rootless one. */
   readonly owner: number;
 }
+
+/** A network whose containers have a tunnel each. */
+export interface Network extends NetworkOptions, Identity {}
+
+/** A network whose containers go out by one tunnel. */
+export interface ExitNetwork extends ExitOptions, Identity {}
 
 /**
  * What was decided last for an endpoint, written before the kernel is touched:

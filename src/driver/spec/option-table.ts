@@ -16,6 +16,9 @@ export const MAX_KEEPALIVE = 65535;
 /** Bytes of a prefix at most: Docker may append three digits, `wg0` to `wg999`. */
 export const PREFIX_MAX = IFNAME_MAX - 3;
 
+/** Files of `dwgd.conf`. */
+export const MAX_FILES = 8;
+
 /** An option as docs/reference.md shows it; text in Markdown. */
 interface NetworkOption {
   readonly name: `dwgd.${string}`;
@@ -38,6 +41,14 @@ export const OPTIONS = [
     name: 'dwgd.pubkey',
     meaning: 'pubkey mode: public key of the remote peer',
     accepts: `what \`wg pubkey\` prints: ${KEY_TEXT}`,
+  },
+  {
+    name: 'dwgd.conf',
+    meaning:
+      'exit network: the file of wg-quick(8) that a provider hands out, or several, of which one is in force',
+    accepts:
+      `1 to ${MAX_FILES} absolute paths separated by commas, of [files of tunnels](#files-of-tunnels), each once; ` +
+      'beside it `dwgd.mtu` and `dwgd.prefix` alone',
   },
   {
     name: 'dwgd.endpoint',

@@ -1,15 +1,12 @@
 // The options of `docker network create -o`: from text to NetworkOptions, or one sentence that says what is
 // wrong. The whole of the input is checked before anything is touched; a secret is never quoted. Not here: which options
-// there are (option-table.ts), whether an interface exists or a name resolves.
+// there are (option-table.ts), those of exit networks (exit-options.ts), whether an interface exists or a name resolves.
 
 import { UserError } from '../../base/errors.js';
-import { formatPrefix, maskPrefix, type Prefix, parsePrefix } from '../../base/ip.js';
-import { nearest } from '../../base/suggest.js';
-import { excerpt } from '../../base/text.js';
 import { IFNAME_MAX, isLinkName } from '../../netlink/route/link.js';
 import { Key, parseKeyBytes, type SecretKey } from '../../netlink/wireguard/key.js';
 import { type HostPort, parseHostPort } from './host-port.js';
-import { type Mode, type NetworkOptions, PATH_MAX, type SecretSource } from './model.js';
+import type { Mode, NetworkOptions, SecretSource } from './model.js';
 import {
   DEFAULT_ALLOWED_IPS,
   DEFAULT_KEEPALIVE,
@@ -17,10 +14,9 @@ import {
   IPV4_MIN_MTU,
   MAX_KEEPALIVE,
   MAX_MTU,
-  OPTION_NAMES,
   type OptionName,
-  PREFIX_MAX,
 } from './option-table.js';
+import { integer, prefixes, readFilePath, readPrefix, refuseUnknown, wrong } from './option-values.js';
 import { parsePresharedKey } from './secret-text.js';
 
 /**
@@ -47,18 +43,6 @@ export function parseOptions(given: ReadonlyMap<string, string>): NetworkOptions
   };
 }
 
-function refuseUnknown(given: ReadonlyMap<string, string>): void {
-  for (const name of given.keys()) {
-    if (!name.startsWith('dwgd.') || OPTION_NAMES.includes(name)) continue;
-    const near = nearest(name, OPTION_NAMES);
-    throw new UserError(
-      near
-        ? `unknown option ${excerpt(name)}: did you mean ${near}?`
-        : `unknown option ${excerpt(name)}: the options are ${OPTION_NAMES.join(', ')}`,
-    );
-  }
-}
-
 function readMode(options: ReadonlyMap<OptionName, string>): Mode {
   const ifname = options.get('dwgd.ifname');
   const pubkey = options.get('dwgd.pubkey');
@@ -81,7 +65,8 @@ function readMode(options: ReadonlyMap<OptionName, string>): Mode {
   }
   if (pubkey === undefined) {
     throw new UserError(
-      'neither dwgd.ifname nor dwgd.pubkey is given: give -o dwgd.ifname=<WireGuard interface of this host>, ' +
+      'none of dwgd.conf, dwgd.ifname and dwgd.pubkey is given: give -o dwgd.conf=<file of wg-quick(8)>, ' +
+        '-o dwgd.ifname=<WireGuard interface of this host>, ' +
         'or -o dwgd.pubkey=<key of the peer> with -o dwgd.endpoint=<host:port>',
     );
   }
@@ -137,42 +122,4 @@ function readPresharedKey(options: ReadonlyMap<OptionName, string>): SecretSourc
   }
   if (file !== undefined) return { file: readFilePath('dwgd.pskfile', file) };
   return psk === undefined ? undefined : { value: parsePresharedKey(psk, 'dwgd.psk') };
-}
-
-function readFilePath(name: OptionName, path: string): string {
-  // What is no path may be the secret itself.
-  if (!path.startsWith('/')) throw new UserError(`${name} is not valid: give the absolute path of a file`);
-  if (path.includes('\0') || Buffer.byteLength(path) >= PATH_MAX)
-    throw wrong(name, path, 'the absolute path of a file');
-  return path;
-}
-
-function readPrefix(text: string): string {
-  if (!isLinkName(text) || Buffer.byteLength(text) > PREFIX_MAX) {
-    throw wrong('dwgd.prefix', text, `the beginning of an interface name, 1 to ${PREFIX_MAX} bytes`);
-  }
-  return text;
-}
-
-/** A comma-separated list of networks, host bits cleared, each once. */
-function prefixes(name: OptionName, text: string): Prefix[] {
-  const found = new Map<string, Prefix>();
-  for (const part of text.split(',')) {
-    const prefix = parsePrefix(part.trim());
-    if (!prefix)
-      throw wrong(name, part.trim(), 'networks such as 10.1.0.0/16 or fd00::/8, separated by commas');
-    const masked = maskPrefix(prefix);
-    found.set(formatPrefix(masked), masked);
-  }
-  return [...found.values()];
-}
-
-function integer(name: OptionName, text: string, min: number, max: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) throw wrong(name, text, `a whole number from ${min} to ${max}`);
-  return value;
-}
-
-function wrong(name: OptionName, value: string, right: string): UserError {
-  return new UserError(`${name}=${excerpt(value)} is not valid: give ${right}`);
 }

@@ -41,13 +41,13 @@ export interface JoinRequest extends EndpointRequest {
   readonly SandboxKey: string;
 }
 
-/** RouteType of a route that is connected, not by way of a next hop. */
+/** RouteType of a route by way of a next hop, and of one that is connected. */
+export const NEXT_HOP = 0;
 export const CONNECTED = 1;
 
-export interface StaticRoute {
-  readonly Destination: string;
-  readonly RouteType: typeof CONNECTED;
-}
+export type StaticRoute =
+  | { readonly Destination: string; readonly RouteType: typeof CONNECTED }
+  | { readonly Destination: string; readonly RouteType: typeof NEXT_HOP; readonly NextHop: string };
 
 export interface JoinResponse {
   readonly InterfaceName: { readonly SrcName: string; readonly DstPrefix: string };

@@ -62,6 +62,10 @@ const MIGRATIONS: readonly Migration[] = [
       ALTER TABLE client ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
       CREATE INDEX client_pending ON client(state) WHERE pending <> 0;`,
   },
+  {
+    name: 'migrations/0004.sql',
+    sql: 'ALTER TABLE network ADD COLUMN conf TEXT;',
+  },
 ];
 
 /**

@@ -1,15 +1,15 @@
 // Rows of the table `network` to networks, and back. The original's own columns keep its meaning. Pure. Not here: queries
-// (store.ts), the table's shape (migrations.ts).
+// (store.ts), the table's shape (migrations.ts), exit networks (exit-row.ts).
 
 import { UserError } from '../../base/errors.js';
-import { formatAddress, formatPrefix, type Prefix, parseAddress, parsePrefix } from '../../base/ip.js';
+import { formatPrefix, type Prefix, parsePrefix } from '../../base/ip.js';
 import { Key, SecretKey } from '../../netlink/wireguard/key.js';
 import { formatHostPort, type HostPort, parseHostPort } from '../spec/host-port.js';
-import type { Mode, Network, Pool, SecretSource } from '../spec/model.js';
+import type { Mode, Network, SecretSource } from '../spec/model.js';
 import { DEFAULT_ALLOWED_IPS, DEFAULT_KEEPALIVE, DEFAULT_PREFIX } from '../spec/option-table.js';
-import { checkTypes, readBytes, readKey } from './columns.js';
+import { checkTypes, type PoolColumns, poolColumns, readBytes, readKey, readPools } from './columns.js';
 
-export interface NetworkRow {
+export interface NetworkRow extends PoolColumns {
   readonly id: string;
   readonly endpoint: string | null;
   readonly seed: Buffer | null;
@@ -23,10 +23,8 @@ export interface NetworkRow {
   readonly keepalive: number | null;
   readonly allowedips: string | null;
   readonly prefix: string | null;
-  readonly ipv4_pool: string | null;
-  readonly ipv4_gateway: string | null;
-  readonly ipv6_pool: string | null;
-  readonly ipv6_gateway: string | null;
+  /** Paths of files, separated by commas, of an exit network; NULL on all others. */
+  readonly conf: string | null;
   readonly owner: number;
 }
 
@@ -48,15 +46,16 @@ export const NETWORK_COLUMNS = [
   'ipv4_gateway',
   'ipv6_pool',
   'ipv6_gateway',
+  'conf',
   'owner',
 ] satisfies (keyof NetworkRow)[];
 
 /** The original's seeds may be texts. */
-const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'>> = {
+export const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'>> = {
   ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
   ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },
   ...{ ipv4_pool: 'string', ipv4_gateway: 'string', ipv6_pool: 'string', ipv6_gateway: 'string' },
-  owner: 'number',
+  ...{ conf: 'string', owner: 'number' },
 };
 
 export function networkRow(network: Network): NetworkRow {
@@ -75,10 +74,8 @@ export function networkRow(network: Network): NetworkRow {
     keepalive: network.keepalive,
     allowedips: network.allowedIPs.map(formatPrefix).join(','),
     prefix: network.prefix,
-    ipv4_pool: network.ipv4 ? formatPrefix(network.ipv4.subnet) : null,
-    ipv4_gateway: network.ipv4?.gateway ? formatAddress(network.ipv4.gateway) : null,
-    ipv6_pool: network.ipv6 ? formatPrefix(network.ipv6.subnet) : null,
-    ipv6_gateway: network.ipv6?.gateway ? formatAddress(network.ipv6.gateway) : null,
+    ...poolColumns(network),
+    conf: null,
     owner: network.owner,
   };
 }
@@ -89,8 +86,6 @@ export function networkRow(network: Network): NetworkRow {
 export function readNetworkRow(row: NetworkRow): Network {
   checkTypes(row, NETWORK_TYPES);
   const presharedKey = readSecret(row.psk, row.pskfile, value => new SecretKey(readKey(value, 'psk')));
-  const ipv4 = readPool(row.ipv4_pool, row.ipv4_gateway);
-  const ipv6 = readPool(row.ipv6_pool, row.ipv6_gateway);
   return {
     id: row.id,
     mode: readMode(row),
@@ -101,8 +96,7 @@ export function readNetworkRow(row: NetworkRow): Network {
     keepalive: row.keepalive ?? DEFAULT_KEEPALIVE,
     allowedIPs: readPrefixes(row.allowedips ?? DEFAULT_ALLOWED_IPS),
     prefix: row.prefix ?? DEFAULT_PREFIX,
-    ...(ipv4 && { ipv4 }),
-    ...(ipv6 && { ipv6 }),
+    ...readPools(row),
     owner: row.owner,
   };
 }
@@ -139,12 +133,6 @@ function readSecret<T>(
 ): SecretSource<T> | undefined {
   if (file !== null) return { file };
   return value === null ? undefined : { value: read(value) };
-}
-
-function readPool(subnet: string | null, gateway: string | null): Pool | undefined {
-  const prefix = subnet === null ? undefined : parsePrefix(subnet);
-  const address = gateway === null ? undefined : parseAddress(gateway);
-  return prefix && { subnet: prefix, ...(address && { gateway: address }) };
 }
 
 /** What cannot be read is left out: the original accepted any text as a route. */

@@ -6,10 +6,27 @@ import { UserError } from '../../base/errors.js';
 import { groupBy } from '../../base/group-by.js';
 import { formatAddress } from '../../base/ip.js';
 import { faultPoint } from '../../fault/fault-point.js';
-import type { Endpoint, Network } from '../spec/model.js';
-import { CLIENT_COLUMNS, type ClientRow, clientRow, readClientRow } from './client-row.js';
-import { NETWORK_COLUMNS, type NetworkRow, networkRow, readNetworkRow } from './network-row.js';
+import type { Endpoint, ExitNetwork, Network } from '../spec/model.js';
+import { type ClientRow, clientRow, readClientRow } from './client-row.js';
+import { exitRow, readExitRow } from './exit-row.js';
+import { type NetworkRow, networkRow, readNetworkRow } from './network-row.js';
 import { StoreFile } from './store-file.js';
+import {
+  COUNT,
+  EXIT_IDS,
+  IN_USE,
+  INTERFACES,
+  LINK_NAMES,
+  NETWORK_IDS,
+  OF_TUNNELS,
+  PENDING,
+  SELECT_AT,
+  SELECT_EXIT,
+  SELECT_NETWORK,
+  SELECT_PEERS,
+  UPSERT_CLIENT,
+  UPSERT_NETWORK,
+} from './store-queries.js';
 
 /** An endpoint that may be a peer of an interface of the host, and whose it is. */
 export interface PeerRecord {
@@ -21,6 +38,7 @@ export class Store {
   readonly #file: StoreFile;
   /** Cache of networks: only this class changes them, and every call reads one. */
   readonly #networks = new Map<string, Network>();
+  readonly #exits = new Map<string, ExitNetwork>();
   /** The owners of the networks of each host interface; rebuilt when a network is added or removed. */
   #interfaces: ReadonlyMap<string, readonly number[]> | undefined;
   readonly #report: (text: string) => void;
@@ -49,12 +67,21 @@ export class Store {
 
   /** Adds a network; one of the same id is replaced, its endpoints kept. On disk when this returns. */
   putNetwork(network: Network): void {
-    this.#forget(network.id);
-    faultPoint('put-network');
-    this.#file.runDurably(UPSERT_NETWORK, networkRow(network));
+    this.#put(networkRow(network));
   }
 
-  /** Takes a network away, and with it its endpoints. */
+  /** The same for an exit network. */
+  putExit(network: ExitNetwork): void {
+    this.#put(exitRow(network));
+  }
+
+  #put(row: NetworkRow): void {
+    this.#forget(row.id);
+    faultPoint('put-network');
+    this.#file.runDurably(UPSERT_NETWORK, row);
+  }
+
+  /** Takes a network of any kind away, and with it its endpoints. */
   deleteNetwork(id: string): void {
     this.#forget(id);
     faultPoint('delete-network');
@@ -63,35 +90,51 @@ export class Store {
 
   #forget(networkId: string): void {
     this.#networks.delete(networkId);
+    this.#exits.delete(networkId);
     this.#reported.delete(networkId);
     this.#interfaces = undefined;
   }
 
-  /** Undefined if there is none, or if its row cannot be read. */
+  /** Undefined if there is none, if it is an exit network, or if its row cannot be read. */
   network(id: string): Network | undefined {
-    const known = this.#networks.get(id);
+    return this.#cached(this.#networks, SELECT_NETWORK, id, readNetworkRow);
+  }
+
+  /** An exit network, likewise. */
+  exit(id: string): ExitNetwork | undefined {
+    return this.#cached(this.#exits, SELECT_EXIT, id, readExitRow);
+  }
+
+  #cached<T>(cache: Map<string, T>, sql: string, id: string, read: (row: NetworkRow) => T): T | undefined {
+    const known = cache.get(id);
     if (known) return known;
-    const row = this.#file.get('SELECT * FROM network WHERE id = ?', id);
+    const row = this.#file.get(sql, id);
     if (!row) return undefined;
-    const network = this.#read('network', row as NetworkRow, readNetworkRow);
-    if (network) this.#networks.set(id, network);
+    const network = this.#read('network', row as NetworkRow, read);
+    if (network) cache.set(id, network);
     return network;
   }
 
-  /** The owner of a network, even if its row cannot be read. */
+  /** All exit networks with a readable row. */
+  exits(): ExitNetwork[] {
+    const ids = this.#file.values(EXIT_IDS) as string[];
+    return ids.flatMap(id => this.exit(id) ?? []);
+  }
+
+  /** The owner of a network of any kind, even if its row cannot be read. */
   ownerOf(networkId: string): number | undefined {
     return this.#file.value('SELECT owner FROM network WHERE id = ?', networkId) as number | undefined;
   }
 
-  /** All networks with a readable row. */
+  /** All networks with a readable row, exit networks aside; so are those below. */
   networks(): Network[] {
-    const ids = this.#file.values('SELECT id FROM network') as string[];
+    const ids = this.#file.values(NETWORK_IDS) as string[];
     return ids.flatMap(id => this.network(id) ?? []);
   }
 
   /** The networks of one user with a readable row. */
   networksOf(owner: number): Network[] {
-    const ids = this.#file.values('SELECT id FROM network WHERE owner = ?', owner) as string[];
+    const ids = this.#file.values(`${NETWORK_IDS} AND owner = ?`, owner) as string[];
     return ids.flatMap(id => this.network(id) ?? []);
   }
 
@@ -145,8 +188,9 @@ export class Store {
     return this.#readClients(this.#file.all('SELECT * FROM client WHERE id = ?', id))[0];
   }
 
+  /** All but those of exit networks. */
   endpoints(): Endpoint[] {
-    return this.#readClients(this.#file.all('SELECT * FROM client'));
+    return this.#readClients(this.#file.all(OF_TUNNELS));
   }
 
   networkEndpoints(networkId: string): Endpoint[] {
@@ -203,28 +247,4 @@ export class Store {
       this.#readClients([row]).map(endpoint => ({ endpoint, owner: row.owner })),
     );
   }
-}
-
-/** `ip` holds an address of either family; see clientRow. */
-const SELECT_AT = 'SELECT * FROM client WHERE network_id = ? AND (ip IN (?, ?) OR ipv6 IN (?, ?))';
-const LINK_NAMES = `SELECT client.ifname FROM client LEFT JOIN network ON network.id = client.network_id
-  WHERE coalesce(owner, 0) = ?`;
-const INTERFACES = "SELECT DISTINCT ifname, owner FROM network WHERE ifname <> '' ORDER BY owner";
-const IN_USE = `SELECT DISTINCT ifname FROM network WHERE ifname <> ''
-  AND EXISTS (SELECT 1 FROM client WHERE network_id = network.id AND state = 'joined')`;
-const PENDING = "SELECT EXISTS (SELECT 1 FROM client WHERE pending <> 0 AND state = 'joined')";
-const COUNT = `SELECT
-  (SELECT count(*) FROM network WHERE owner = @owner) AS networks,
-  (SELECT count(*) FROM network JOIN client ON network_id = network.id WHERE owner = @owner) AS endpoints`;
-const SELECT_PEERS = `
-  SELECT client.*, network.owner FROM client JOIN network ON network.id = client.network_id
-  WHERE network.ifname = ? AND client.state IN ('joining', 'joined')
-    AND (client.pubkey = ? OR client.ip IN (?, ?) OR client.ipv6 IN (?, ?))`;
-const UPSERT_NETWORK = upsert('network', NETWORK_COLUMNS);
-const UPSERT_CLIENT = upsert('client', CLIENT_COLUMNS);
-
-function upsert(table: string, columns: readonly string[]): string {
-  const values = columns.map(column => `@${column}`).join(', ');
-  const updates = columns.map(column => `${column} = excluded.${column}`).join(', ');
-  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT(id) DO UPDATE SET ${updates}`;
 }

@@ -78,6 +78,16 @@ export class ContainerLinks {
     }
   }
 
+  /**
+   * The same of a link that has nothing to be configured, for root's Docker.
+   * @param undo the rollback to add to
+   * @throws UserError when an interface that is not ours has the name
+   */
+  async makePlain(link: LinkConfig, undo: Rollback): Promise<void> {
+    await this.#create(link, 0, this.#open(0));
+    undo.add(`link ${link.name}`, () => this.#delete(link.name, 0));
+  }
+
   async #create(link: LinkConfig, owner: number, { rt, netns }: DockerSockets): Promise<void> {
     const wanted = netns ? { ...link, netnsFd: netns.fd } : link;
     try {

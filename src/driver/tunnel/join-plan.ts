@@ -36,6 +36,8 @@ import { planRemotePeer } from './peers.js';
 import type { RemotePeer } from './remote-peer.js';
 
 const LINK_KIND = 'wireguard';
+/** Of a container of an exit network: its end of the way to the router. */
+export const EXIT_LINK_KIND = 'veth';
 
 /** WireGuard's own overhead over IPv6: 40 + 8 + 32 bytes; wg-quick(8) takes the same off. */
 const WIREGUARD_OVERHEAD = 80;
@@ -59,7 +61,8 @@ export function linkGroup(owner: number): number {
 /** Whether a link, where that owner's Docker looks for links, is one that was made for it. */
 export function isLinkOf(owner: number, { kind, group }: Link): boolean {
   // An earlier release gave the links of all owners the same group. In a user's namespace there are that user's alone.
-  return kind === LINK_KIND && (group === linkGroup(owner) || group === LINK_GROUP);
+  const isKind = kind === LINK_KIND || kind === EXIT_LINK_KIND;
+  return isKind && (group === linkGroup(owner) || group === LINK_GROUP);
 }
 
 /**
@@ -67,7 +70,7 @@ export function isLinkOf(owner: number, { kind, group }: Link): boolean {
  * @throws UserError for a subnet that cannot be used, or an option that does not fit the pools
  */
 export function planPools(
-  options: NetworkOptions,
+  options: Pick<NetworkOptions, 'mtu' | 'routes'>,
   ipv4Data: readonly IPAMData[],
   ipv6Data: readonly IPAMData[],
 ): { ipv4?: Pool; ipv6?: Pool } {

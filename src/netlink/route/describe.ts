@@ -7,19 +7,21 @@ import type { Neighbour } from './neighbour.js';
 import type { Rule } from './policy-rule.js';
 import { type RouteConfig, type RoutePlacement, RT_TABLE_MAIN, RTN_LOCAL, RTN_UNREACHABLE } from './route.js';
 
-export function ipLinkAdd({ name, kind, mtu, group, netnsFd }: LinkConfig): string {
-  return words(
-    'ip link add',
+export function ipLinkAdd({ kind, peer, ...link }: LinkConfig): string {
+  return words('ip link add', ...newLink(link), 'type', kind, ...(peer ? ['peer', ...newLink(peer)] : []));
+}
+
+function newLink({ name, mtu, group, netnsFd, mac }: Omit<LinkConfig, 'kind' | 'peer'>) {
+  return [
     name,
     option('mtu', mtu),
     option('group', group),
     option('netns', netnsFd && `/proc/self/fd/${netnsFd}`),
-    'type',
-    kind,
-  );
+    option('address', mac),
+  ];
 }
 
-export function ipLinkSet(name: string, { up, mtu, netnsFd }: LinkChange): string {
+export function ipLinkSet(name: string, { up, mtu, netnsFd, master }: LinkChange): string {
   const state = up === undefined ? undefined : up ? 'up' : 'down';
   return words(
     'ip link set',
@@ -27,6 +29,7 @@ export function ipLinkSet(name: string, { up, mtu, netnsFd }: LinkChange): strin
     state,
     option('mtu', mtu),
     option('netns', netnsFd && `/proc/self/fd/${netnsFd}`),
+    option('master', master),
   );
 }
 

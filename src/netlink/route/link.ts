@@ -21,6 +21,12 @@ const IFLA_MASTER = 10;
 const IFLA_GROUP = 27;
 export const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+/** VETH_INFO_PEER of <linux/veth.h>. */
+const VETH_INFO_PEER = 1;
+/** `struct br_boolopt_multi` of <linux/if_bridge.h>: values of options, and which are meant. */
+const IFLA_BR_MULTI_BOOLOPT = 46;
+const BR_BOOLOPT_NO_LL_LEARN = 0x1;
 /** ARPHRD_ETHER of <net/if_arp.h>. */
 const ARPHRD_ETHER = 1;
 
@@ -68,6 +74,10 @@ export interface LinkConfig {
    * namespace it was asked for in, such as WireGuard its UDP socket, stays with the asker's.
    */
   readonly netnsFd?: number;
+  /** `02:42:0a:00:00:01`; absent: the kernel takes one. */
+  readonly mac?: string;
+  /** The other end, of kind `veth`. */
+  readonly peer?: Omit<LinkConfig, 'kind' | 'peer'>;
 }
 
 /** A change to a link; absent fields stay as they are. */
@@ -76,6 +86,8 @@ export interface LinkChange {
   readonly mtu?: number;
   /** A file descriptor of the network namespace to move it to. */
   readonly netnsFd?: number;
+  /** The index of the bridge of which it becomes a port. */
+  readonly master?: number;
 }
 
 /**
@@ -87,24 +99,44 @@ export function isLinkName(text: string): boolean {
   return bytes >= 1 && bytes <= IFNAME_MAX && text !== '.' && text !== '..' && !/[/:\s\p{Cc}]/u.test(text);
 }
 
-/** `ip link add NAME [mtu MTU] [group GROUP] [netns FD] type KIND`. */
+/**
+ * `ip link add NAME [mtu MTU] [group GROUP] [netns FD] [address MAC] type KIND [peer …]`. A bridge does not learn from frames
+ * for link-local groups (no_linklocal_learn), which its filter does not see.
+ */
 export function newLinkRequest(link: LinkConfig): Request {
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     payload: Buffer.concat([
-      ifinfomsg({}),
-      attrString(IFLA_IFNAME, link.name),
-      ...(link.mtu === undefined ? [] : [attrU32(IFLA_MTU, link.mtu)]),
-      ...(link.group === undefined ? [] : [attrU32(IFLA_GROUP, link.group)]),
-      ...(link.netnsFd === undefined ? [] : [attrU32(IFLA_NET_NS_FD, link.netnsFd)]),
+      newLink(link),
       // ip(8) writes this nest without NLA_F_NESTED and the kind without its zero; the kernel takes both.
-      nest(IFLA_LINKINFO, attr(IFLA_INFO_KIND, Buffer.from(link.kind))),
+      nest(IFLA_LINKINFO, attr(IFLA_INFO_KIND, Buffer.from(link.kind)), ...kindData(link)),
     ]),
   };
 }
 
-/** `ip link set dev NAME [up|down] [mtu MTU] [netns FD]`. */
+/** What any link has. */
+function newLink({ name, mtu, group, netnsFd, mac }: Omit<LinkConfig, 'kind' | 'peer'>): Buffer {
+  return Buffer.concat([
+    ifinfomsg({}),
+    attrString(IFLA_IFNAME, name),
+    ...(mtu === undefined ? [] : [attrU32(IFLA_MTU, mtu)]),
+    ...(group === undefined ? [] : [attrU32(IFLA_GROUP, group)]),
+    ...(netnsFd === undefined ? [] : [attrU32(IFLA_NET_NS_FD, netnsFd)]),
+    ...(mac === undefined ? [] : [attr(IFLA_ADDRESS, parseMac(mac))]),
+  ]);
+}
+
+function kindData({ kind, peer }: LinkConfig): Buffer[] {
+  if (peer) return [nest(IFLA_INFO_DATA, attr(VETH_INFO_PEER, newLink(peer)))];
+  if (kind !== 'bridge') return [];
+  const options = Buffer.alloc(8);
+  options.writeUInt32LE(BR_BOOLOPT_NO_LL_LEARN, 0);
+  options.writeUInt32LE(BR_BOOLOPT_NO_LL_LEARN, 4);
+  return [nest(IFLA_INFO_DATA, attr(IFLA_BR_MULTI_BOOLOPT, options))];
+}
+
+/** `ip link set dev NAME [up|down] [mtu MTU] [netns FD] [master INDEX]`. */
 export function setLinkRequest(name: string, change: LinkChange): Request {
   const state = change.up === undefined ? {} : { flags: change.up ? IFF_UP : 0, change: IFF_UP };
   return {
@@ -115,6 +147,7 @@ export function setLinkRequest(name: string, change: LinkChange): Request {
       attrString(IFLA_IFNAME, name),
       ...(change.mtu === undefined ? [] : [attrU32(IFLA_MTU, change.mtu)]),
       ...(change.netnsFd === undefined ? [] : [attrU32(IFLA_NET_NS_FD, change.netnsFd)]),
+      ...(change.master === undefined ? [] : [attrU32(IFLA_MASTER, change.master)]),
     ]),
   };
 }

@@ -82,7 +82,12 @@ export function parseKeyBytes(text: string): Buffer | undefined {
 
 /** `private = clamp(SHA-256(seed ‖ address in 16 bytes))`, the derivation of the original program. */
 export function derivePrivateKey(seed: Uint8Array, address: Address): SecretKey {
-  const key = createHash('sha256').update(seed).update(toMapped(address)).digest();
+  return clamp(new SecretKey(createHash('sha256').update(seed).update(toMapped(address)).digest()));
+}
+
+/** A private key as the kernel keeps it: some bits of all are the same (RFC 7748), whoever made it. */
+export function clamp(privateKey: SecretKey): SecretKey {
+  const key = Buffer.from(privateKey.reveal());
   key[0]! &= 0b1111_1000;
   key[31]! = (key[31]! & 0b0111_1111) | 0b0100_0000;
   return new SecretKey(key);

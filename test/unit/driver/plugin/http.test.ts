@@ -264,7 +264,7 @@ for (const [name, call, body] of [
 
 test('a network without any option is refused', async () => {
   const message =
-    'neither dwgd.ifname nor dwgd.pubkey is given: give -o dwgd.ifname=<WireGuard interface of this host>, or -o dwgd.pubkey=<key of the peer> with -o dwgd.endpoint=<host:port>';
+    'none of dwgd.conf, dwgd.ifname and dwgd.pubkey is given: give -o dwgd.conf=<file of wg-quick(8)>, -o dwgd.ifname=<WireGuard interface of this host>, or -o dwgd.pubkey=<key of the peer> with -o dwgd.endpoint=<host:port>';
   for (const Options of [undefined, null, {}, { 'com.docker.network.enable_ipv6': false }]) {
     assert.deepEqual(
       await call('CreateNetwork', { NetworkID: 'n1', Options, IPv4Data: POOL }),

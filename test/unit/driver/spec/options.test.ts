@@ -58,7 +58,7 @@ test('options outside dwgd. are not ours', () => {
 });
 
 const NEITHER =
-  'neither dwgd.ifname nor dwgd.pubkey is given: give -o dwgd.ifname=<WireGuard interface of this host>, or -o dwgd.pubkey=<key of the peer> with -o dwgd.endpoint=<host:port>';
+  'none of dwgd.conf, dwgd.ifname and dwgd.pubkey is given: give -o dwgd.conf=<file of wg-quick(8)>, -o dwgd.ifname=<WireGuard interface of this host>, or -o dwgd.pubkey=<key of the peer> with -o dwgd.endpoint=<host:port>';
 const ENDPOINT = 'give host:port, 192.0.2.1:51820 or [2001:db8::1]:51820, with a port from 1 to 65535';
 
 for (const [name, options, message] of [
@@ -77,7 +77,7 @@ for (const [name, options, message] of [
   [
     'an unknown option near none',
     { ...ifname, 'dwgd.firewall': 'x' },
-    'unknown option dwgd.firewall: the options are dwgd.ifname, dwgd.pubkey, dwgd.endpoint, dwgd.seed, dwgd.seedfile, dwgd.psk, dwgd.pskfile, dwgd.route, dwgd.mtu, dwgd.keepalive, dwgd.allowedips, dwgd.prefix',
+    'unknown option dwgd.firewall: the options are dwgd.ifname, dwgd.pubkey, dwgd.conf, dwgd.endpoint, dwgd.seed, dwgd.seedfile, dwgd.psk, dwgd.pskfile, dwgd.route, dwgd.mtu, dwgd.keepalive, dwgd.allowedips, dwgd.prefix',
   ],
   [
     'a misspelt seed, whose value stays unsaid',

@@ -3,14 +3,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DecodeError } from '../../../../src/base/errors.js';
 import { type ClientRow, readClientRow } from '../../../../src/driver/store/client-row.js';
+import { exitRow, readExitRow } from '../../../../src/driver/store/exit-row.js';
 import { type NetworkRow, readNetworkRow } from '../../../../src/driver/store/network-row.js';
 
 const NOTHING = { psk: null, pskfile: null, seedfile: null, mtu: null, keepalive: null, allowedips: null };
+const CONF = '/etc/dwgd/a.conf,/etc/dwgd/b.conf';
 const NO_POOLS = { ipv4_pool: null, ipv4_gateway: null, ipv6_pool: null, ipv6_gateway: null };
 const KEY = Buffer.alloc(32, 7);
 const NETWORK = {
   ...{ id: 'n1', endpoint: 'h:1', seed: Buffer.from('x'), pubkey: KEY, route: '', ifname: '', prefix: 'wg' },
-  ...{ ...NOTHING, ...NO_POOLS, owner: 0 },
+  ...{ ...NOTHING, ...NO_POOLS, conf: null, owner: 0 },
 };
 const CLIENT = {
   ...{ id: 'e1', network_id: 'n1', ip: '10.0.0.2', ipv6: null, ifname: 'wg-1', state: 'joined' },
@@ -20,7 +22,20 @@ const CLIENT = {
 test('rows as they are written are read', () => {
   assert.equal(readNetworkRow(NETWORK as NetworkRow).id, 'n1');
   assert.equal(readClientRow(CLIENT as ClientRow).id, 'e1');
+  const exit = readExitRow(exitRow({ id: 'n1', files: CONF.split(','), mtu: 1380, prefix: 'wg', owner: 0 }));
+  assert.deepEqual(exit, { id: 'n1', files: CONF.split(','), mtu: 1380, prefix: 'wg', owner: 0 });
 });
+
+for (const [what, columns, message] of [
+  ['a number for its files', { conf: 5 }, 'conf is not a string'],
+  ['a file that is no path', { conf: '/etc/dwgd/a.conf,hunter2' }, 'conf is no list of paths'],
+  ['no file', { conf: '' }, 'conf is no list of paths'],
+] as const) {
+  test(`the row of an exit network with ${what} is refused as damaged`, () => {
+    const row = { ...NETWORK, ...columns } as unknown as NetworkRow;
+    assert.throws(() => readExitRow(row), new DecodeError(message));
+  });
+}
 
 for (const [what, columns, message] of [
   ['a public key of one byte', { pubkey: Buffer.from([0]) }, 'pubkey has 1 bytes'],

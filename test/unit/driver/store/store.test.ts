@@ -126,6 +126,52 @@ test("the original's file of before its second migration is read too", t => {
   store.close();
 });
 
+test('exit networks are beside the others: the paths of their files are kept, nothing of what is in those', t => {
+  const path = join(folder(t), 'dwgd.db');
+  original(path);
+  const pool = {
+    subnet: { address: parseAddress('10.9.0.0')!, length: 24 },
+    gateway: parseAddress('10.9.0.1')!,
+  };
+  const exit = {
+    id: 'exit',
+    files: ['/etc/dwgd/a.conf', '/etc/dwgd/b.conf'],
+    prefix: 'wg',
+    ipv4: pool,
+    owner: 0,
+  };
+  for (let n = 0; n < 2; n++) {
+    const store = new Store(path);
+    if (n === 0) {
+      store.putExit(exit);
+      store.putEndpoint({ ...ENDPOINT('exit'), id: 'inside' });
+    }
+    assert.deepEqual(store.exits(), [exit]);
+    assert.deepEqual(store.exit('exit'), exit);
+    assert.equal(store.network('exit'), undefined, 'it has no peer and no seed');
+    assert.equal(store.exit('byname'), undefined);
+    assert.deepEqual(
+      [...store.networks(), ...store.networksOf(0)].filter(({ id }) => id === 'exit'),
+      [],
+    );
+    assert.deepEqual(
+      store.networkEndpoints('exit').map(({ id }) => id),
+      ['inside'],
+    );
+    assert.deepEqual(
+      store.endpoints().map(({ id }) => id),
+      ['c1', 'c2', 'orphan'],
+      'those of tunnels, and what belongs to no network',
+    );
+    assert.deepEqual([store.ownerOf('exit'), store.count(0).networks], [0, 6]);
+    store.close();
+  }
+  const store = new Store(path);
+  store.deleteNetwork('exit');
+  assert.deepEqual([store.exits(), store.exit('exit'), store.endpoint('inside')], [[], undefined, undefined]);
+  store.close();
+});
+
 test('the file and its companions are 0600 afterwards, whatever they were', t => {
   const path = join(folder(t), 'dwgd.db');
   original(path);

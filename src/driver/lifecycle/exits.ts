@@ -1,0 +1,183 @@
+// The verbs of Docker's network driver on exit networks, whose containers share a router's tunnel. Every verb may come twice, or
+// late; a failure halfway is rolled back. Not here: the routers (exit-routers.ts), networks of the other kinds (driver.ts).
+
+import { UserError } from '../../base/errors.js';
+import type { KeyedQueue } from '../../base/keyed-queue.js';
+import type { Log } from '../../base/log.js';
+import { faultPoint } from '../../fault/fault-point.js';
+import { formatRemark } from '../files/tunnel-files.js';
+import { planExitResponse } from '../router/join-exit.js';
+import { parseExitOptions } from '../spec/exit-options.js';
+import { type Endpoint, type ExitNetwork, mayHavePeer } from '../spec/model.js';
+import {
+  type CreateEndpointRequest,
+  type CreateNetworkRequest,
+  type EndpointRequest,
+  type IPAMData,
+  type JoinRequest,
+  type JoinResponse,
+  shortId,
+} from '../spec/protocol.js';
+import type { Store } from '../store/store.js';
+import type { ContainerLinks } from '../tunnel/container-links.js';
+import { EXIT_LINK_KIND, linkGroup, planPools } from '../tunnel/join-plan.js';
+import type { LinkReaper } from '../tunnel/link-reaper.js';
+import { Rollback } from '../tunnel/rollback.js';
+import { EndpointRecords } from './endpoint-records.js';
+import { type ExitRouters, portOf } from './exit-routers.js';
+import type { Teardown } from './teardown.js';
+
+interface ExitsParts {
+  readonly store: Store;
+  readonly routers: ExitRouters;
+  readonly links: ContainerLinks;
+  readonly teardown: Teardown;
+  readonly reaper: LinkReaper;
+  readonly queue: KeyedQueue;
+  readonly log: Log;
+}
+
+export class Exits {
+  readonly #parts: ExitsParts;
+  readonly #records: EndpointRecords;
+
+  constructor(parts: ExitsParts) {
+    this.#parts = parts;
+    this.#records = new EndpointRecords(parts);
+  }
+
+  /** @throws UserError for options, subnets or a file that cannot be used, and for a rootless Docker's user */
+  async createNetwork(request: CreateNetworkRequest, owner: number): Promise<void> {
+    const { store, routers, queue, log } = this.#parts;
+    const network = this.#read(request.NetworkID, request.Options, request.IPv4Data, request.IPv6Data, owner);
+    await queue.run(network.id, async () => {
+      const known = store.exit(network.id);
+      if (!known && store.ownerOf(network.id) !== undefined)
+        throw new UserError(`network ${network.id} is known to dwgd already`);
+      // Recorded before the kernel is touched, so that a crash leaves no router of nobody.
+      store.putExit(network);
+      try {
+        const file = await routers.make(network);
+        for (const remark of file.passedOver)
+          log.warn({ network: shortId(network.id) }, formatRemark(network.files[0]!, remark));
+      } catch (err) {
+        if (!known) store.deleteNetwork(network.id);
+        throw err;
+      }
+    });
+    log.info({ network: shortId(network.id), mode: 'exit' }, 'network created');
+  }
+
+  /** One that Docker has and the store does not. @throws UserError as createNetwork does; the file is read later */
+  adopt(
+    id: string,
+    options: ReadonlyMap<string, string>,
+    ipv4: readonly IPAMData[],
+    ipv6: readonly IPAMData[],
+    owner: number,
+  ): void {
+    this.#parts.store.putExit(this.#read(id, options, ipv4, ipv6, owner));
+  }
+
+  #read(
+    id: string,
+    given: ReadonlyMap<string, string>,
+    ipv4: readonly IPAMData[],
+    ipv6: readonly IPAMData[],
+    owner: number,
+  ): ExitNetwork {
+    if (owner !== 0)
+      throw new UserError(
+        "dwgd.conf is for root's Docker alone, whose daemon reads the file: use dwgd.pubkey in a rootless Docker",
+      );
+    const options = parseExitOptions(given);
+    return { id, ...options, ...planPools({ ...options, routes: [] }, ipv4, ipv6), owner };
+  }
+
+  /** Takes away a network with its router and what its endpoints left. */
+  async deleteNetwork(networkId: string): Promise<void> {
+    const { store, routers, teardown, queue, log } = this.#parts;
+    const rest = (): readonly Endpoint[] =>
+      store.networkEndpoints(networkId).filter(({ state }) => state !== 'deleting');
+    for (let left = rest(); left.length > 0; left = rest())
+      for (const { id } of left) await teardown.discard(id);
+    await queue.run(networkId, async () => {
+      routers.remove(networkId);
+      store.deleteNetwork(networkId);
+    });
+    log.info({ network: shortId(networkId) }, 'network deleted');
+  }
+
+  /** @throws UserError for a MAC address, or an address that does not fit */
+  async createEndpoint(request: CreateEndpointRequest): Promise<void> {
+    await this.#records.create(this.#network(request.NetworkID), request);
+    if (request.publishesPorts)
+      this.#parts.log.warn(
+        { endpoint: shortId(request.EndpointID) },
+        'published ports are not reachable by way of an exit network: add a bridge network to the container',
+      );
+  }
+
+  /**
+   * Makes the container's link, whose other end is a port of the router: all or nothing. As long as the tunnel is not there,
+   * nothing leaves by it.
+   */
+  join(request: JoinRequest): Promise<JoinResponse> {
+    return this.#parts.queue.run(request.EndpointID, async () => {
+      const { store, routers, links, log } = this.#parts;
+      const network = this.#network(request.NetworkID);
+      const known = store.endpoint(request.EndpointID);
+      if (known?.networkId !== network.id || known.state === 'deleting') {
+        throw new UserError(`endpoint ${request.EndpointID} is not known: start the container again`);
+      }
+      const response = planExitResponse(network, known, routers.file(network.id));
+      // Docker repeats a call after a broken connection; the link is still where Docker expects it.
+      if (known.state === 'joined' && (await links.isInPlace(known.ifname, network.owner))) return response;
+      this.#records.refuseTakenLink(known.id, known.ifname);
+      const undo = new Rollback();
+      const endpoint: Endpoint = { ...known, state: 'joining', sandboxKey: request.SandboxKey };
+      store.putEndpoint(endpoint);
+      undo.add('the record', () => store.putEndpoint({ ...known, state: 'created' }));
+      try {
+        // A port of that name would be of an earlier Join.
+        routers.reconcile(network, known.id);
+        const { name, mac } = portOf(network.id, endpoint);
+        const mtu = routers.mtu(network);
+        const peer = { name, mtu, netnsFd: routers.netnsFd(network) };
+        await links.makePlain({ name, kind: EXIT_LINK_KIND, mtu, mac, group: linkGroup(0), peer }, undo);
+        routers.reconcile(network);
+        store.putEndpoint({ ...endpoint, state: 'joined' });
+      } catch (err) {
+        await undo.run(text => log.error({ endpoint: shortId(known.id) }, text));
+        throw err;
+      }
+      faultPoint('exit-joined');
+      log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
+      return response;
+    });
+  }
+
+  /** Docker brings the link back by itself. */
+  leave(request: EndpointRequest): Promise<void> {
+    return this.#parts.queue.run(request.EndpointID, async () => {
+      const { store, log } = this.#parts;
+      const endpoint = store.endpoint(request.EndpointID);
+      if (!endpoint || !mayHavePeer(endpoint)) return;
+      store.putEndpoint({ ...endpoint, state: 'left' });
+      log.info({ endpoint: shortId(endpoint.id) }, 'endpoint left');
+    });
+  }
+
+  /** Forgets an endpoint. Its link goes after the answer, and with it the router's port. */
+  async deleteEndpoint(request: EndpointRequest): Promise<void> {
+    const { store, teardown } = this.#parts;
+    if (store.endpoint(request.EndpointID)?.networkId !== request.NetworkID) return;
+    await teardown.discard(request.EndpointID);
+  }
+
+  #network(id: string): ExitNetwork {
+    const network = this.#parts.store.exit(id);
+    if (network) return network;
+    throw new UserError(`network ${shortId(id)} is not known to dwgd: remove it and create it again`);
+  }
+}

@@ -1,0 +1,59 @@
+// Docker's verbs, each to whom it concerns: exit networks, and networks whose containers have a tunnel each. Not here: what they
+// do (exits.ts, driver.ts).
+
+import { isExit } from '../spec/exit-options.js';
+import type {
+  CreateEndpointRequest,
+  CreateNetworkRequest,
+  EndpointRequest,
+  JoinRequest,
+  JoinResponse,
+} from '../spec/protocol.js';
+import type { Store } from '../store/store.js';
+import type { Driver, Verbs } from './driver.js';
+import type { Exits } from './exits.js';
+
+export class AllNetworks implements Verbs {
+  readonly #store: Store;
+  readonly #driver: Driver;
+  readonly #exits: Exits;
+
+  constructor(store: Store, driver: Driver, exits: Exits) {
+    this.#store = store;
+    this.#driver = driver;
+    this.#exits = exits;
+  }
+
+  createNetwork(request: CreateNetworkRequest, owner: number): Promise<void> {
+    return this.#of(isExit(request.Options)).createNetwork(request, owner);
+  }
+
+  deleteNetwork(networkId: string, owner: number): Promise<void> {
+    return this.#at(networkId, owner).deleteNetwork(networkId, owner);
+  }
+
+  createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
+    return this.#at(request.NetworkID, owner).createEndpoint(request, owner);
+  }
+
+  join(request: JoinRequest, owner: number): Promise<JoinResponse> {
+    return this.#at(request.NetworkID, owner).join(request, owner);
+  }
+
+  leave(request: EndpointRequest, owner: number): Promise<void> {
+    return this.#at(request.NetworkID, owner).leave(request, owner);
+  }
+
+  deleteEndpoint(request: EndpointRequest, owner: number): Promise<void> {
+    return this.#at(request.NetworkID, owner).deleteEndpoint(request, owner);
+  }
+
+  /** An exit network is its owner's alone, as any other. */
+  #at(networkId: string, owner: number): Verbs {
+    return this.#of(this.#store.exit(networkId)?.owner === owner);
+  }
+
+  #of(isExitNetwork: boolean): Verbs {
+    return isExitNetwork ? this.#exits : this.#driver;
+  }
+}

@@ -1,0 +1,89 @@
+// What an exit network means to Docker: whether its subnets go with its file, and the answer to Join. Pure. Not here: what the
+// router is to hold (desired-router.ts).
+
+import { UserError } from '../../base/errors.js';
+import {
+  formatAddress,
+  formatPrefix,
+  isDefault,
+  type Prefix,
+  prefixContains,
+  prefixCovers,
+} from '../../base/ip.js';
+import type { TunnelFile } from '../exit/tunnel-file.js';
+import type { Endpoint, ExitNetwork } from '../spec/model.js';
+import { IPV6_MIN_MTU } from '../spec/option-table.js';
+import { type JoinResponse, NEXT_HOP, type StaticRoute } from '../spec/protocol.js';
+import { takesAll } from '../tunnel/full-tunnel.js';
+import { routedFamilies } from './desired-router.js';
+
+/** @throws UserError for what cannot work as it is */
+export function checkExit(network: ExitNetwork, file: TunnelFile): void {
+  const path = `dwgd.conf=${network.files[0]}`;
+  for (const { subnet, gateway } of [network.ipv4, network.ipv6].filter(pool => pool !== undefined)) {
+    if (!gateway) {
+      throw new UserError(
+        `the subnet ${formatPrefix(subnet)} has no gateway: leave out --ipam-driver, or give --gateway`,
+      );
+    }
+    const own = file.addresses.find(({ address }) => prefixContains(subnet, address));
+    if (own) {
+      throw new UserError(
+        `${path} gives the tunnel the address ${formatAddress(own.address)}, which is in the network's subnet ${formatPrefix(subnet)}: give another --subnet`,
+      );
+    }
+  }
+  const families = routedFamilies(network, { file });
+  if (families.size === 0) {
+    const has = network.ipv4 ? 'IPv4' : 'IPv6';
+    throw new UserError(
+      `${path} has no way out for ${has}, which is what the network has: give a file with an Address and AllowedIPs of ${has}, or the network a subnet of the other family (--ipv6)`,
+    );
+  }
+  const mtu = network.mtu ?? file.mtu;
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && network.ipv6)
+    throw new UserError(`the MTU ${mtu} is too small for IPv6: give at least ${IPV6_MIN_MTU} (dwgd.mtu)`);
+}
+
+/**
+ * The answer to Join.
+ * @param file absent as long as it is not known: all goes to the router, which lets nothing out
+ */
+export function planExitResponse(
+  network: ExitNetwork,
+  endpoint: Endpoint,
+  file: TunnelFile | undefined,
+): JoinResponse {
+  const allowedIPs = file?.peers.flatMap(peer => peer.allowedIPs) ?? [];
+  const families = file && routedFamilies(network, { file });
+  const gateways = ([4, 6] as const).flatMap(family => {
+    const pool = family === 4 ? network.ipv4 : network.ipv6;
+    const own = family === 4 ? endpoint.ipv4 : endpoint.ipv6;
+    const isRouted = families?.has(family) ?? true;
+    return own && pool?.gateway && isRouted ? [{ family, gateway: formatAddress(pool.gateway) }] : [];
+  });
+  const own = [network.ipv4?.subnet, network.ipv6?.subnet].filter(subnet => subnet !== undefined);
+  const isOwn = (prefix: Prefix): boolean => own.some(subnet => prefixCovers(subnet, prefix));
+  const isFull = (family: 4 | 6): boolean => !file || takesAll(allowedIPs, family);
+  const byDefault = (family: 4 | 6): string | undefined =>
+    isFull(family) ? gateways.find(one => one.family === family)?.gateway : undefined;
+  const routes = gateways.flatMap(({ family, gateway }): StaticRoute[] =>
+    isFull(family)
+      ? []
+      : allowedIPs
+          .filter(prefix => prefix.address.family === family && !isDefault(prefix) && !isOwn(prefix))
+          .map(prefix => ({
+            Destination: formatPrefix(prefix),
+            RouteType: NEXT_HOP,
+            NextHop: gateway,
+          })),
+  );
+  const [gateway4, gateway6] = [byDefault(4), byDefault(6)];
+  return {
+    InterfaceName: { SrcName: endpoint.ifname, DstPrefix: network.prefix },
+    ...(gateway4 !== undefined && { Gateway: gateway4 }),
+    ...(gateway6 !== undefined && { GatewayIPv6: gateway6 }),
+    StaticRoutes: routes,
+    DisableGatewayService: true,
+  };
+}

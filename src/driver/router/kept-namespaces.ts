@@ -1,0 +1,115 @@
+// Namespaces that outlive the daemon: each is bound to a file, by which the next daemon finds it; or where a service may mount
+// nothing, the service manager holds a descriptor of it. Not here: what is in them.
+
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { bindMount, unmount } from '../../../native/bind-mount.js';
+import { FdStore } from '../../../native/fd-store.js';
+import { errorCode, isNotFound, messageOf, UserError } from '../../base/errors.js';
+import { faultPoint } from '../../fault/fault-point.js';
+import { Netns, type NetnsSwitch } from '../../netlink/netns.js';
+
+/** NSFS_MAGIC of <linux/magic.h>: the file system of namespaces. */
+const NSFS_MAGIC = 0x6e736673;
+/** What the names of descriptors begin with. */
+const FD_PREFIX = 'netns-';
+
+export class KeptNamespaces {
+  readonly #switch: NetnsSwitch;
+  readonly #folder: string;
+  readonly #fdStore: FdStore;
+
+  /**
+   * @param folder in a tmpfs, made where it is missing
+   * @param fdStore used where nothing may be mounted; absent: none
+   */
+  constructor(netnsSwitch: NetnsSwitch, folder = '/run/dwgd/netns', fdStore = new FdStore({})) {
+    this.#switch = netnsSwitch;
+    this.#folder = folder;
+    this.#fdStore = fdStore;
+  }
+
+  /** The names of those that there may be. */
+  names(): string[] {
+    const given = [...this.#fdStore.given.keys()]
+      .filter(name => name.startsWith(FD_PREFIX))
+      .map(name => name.slice(FD_PREFIX.length));
+    try {
+      return [...given, ...readdirSync(this.#folder)];
+    } catch (err) {
+      if (isNotFound(err)) return given;
+      throw err;
+    }
+  }
+
+  /**
+   * The namespace of a name, the one that there is or a new one.
+   * @param name a word, as ids are
+   * @throws UserError where none can be made or kept
+   */
+  open(name: string): { readonly netns: Netns; readonly isNew: boolean } {
+    const found = this.#find(name);
+    if (found) return { netns: found, isNew: false };
+    const path = this.#path(name);
+    let netns: Netns | undefined;
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      closeSync(openSync(path, 'wx', 0o600));
+      netns = this.#switch.make();
+      faultPoint('namespace-made');
+      this.#keep(name, netns, path);
+      faultPoint('namespace-kept');
+      return { netns, isNew: true };
+    } catch (err) {
+      netns?.close();
+      rmSync(path, { force: true });
+      throw new UserError(`cannot keep a network namespace at ${path}: ${messageOf(err)}`, { cause: err });
+    }
+  }
+
+  #keep(name: string, netns: Netns, path: string): void {
+    try {
+      bindMount(`/proc/self/fd/${netns.fd}`, path);
+    } catch (err) {
+      if (errorCode(err) !== 'EPERM' || !this.#fdStore.isThere) throw err;
+      this.#fdStore.hold(FD_PREFIX + name, netns.fd);
+      rmSync(path, { force: true });
+    }
+  }
+
+  /** Lets go of it: it ends with the last handle to it. */
+  remove(name: string): void {
+    const path = this.#path(name);
+    this.#fdStore.letGo(FD_PREFIX + name);
+    try {
+      unmount(path);
+    } catch (err) {
+      // Nothing is mounted there, or there is no such file.
+      if (errorCode(err) !== 'EINVAL' && !isNotFound(err)) throw err;
+    }
+    faultPoint('namespace-unmounted');
+    rmSync(path, { force: true });
+  }
+
+  /** Undefined where there is none; what a crash has left of one is taken away. */
+  #find(name: string): Netns | undefined {
+    let netns: Netns;
+    const given = this.#fdStore.given.get(FD_PREFIX + name);
+    try {
+      netns = new Netns(given === undefined ? this.#path(name) : `/proc/self/fd/${given}`);
+    } catch (err) {
+      if (isNotFound(err)) return undefined;
+      throw err;
+    }
+    const isNamespace = statfsSync(`/proc/self/fd/${netns.fd}`).type === NSFS_MAGIC;
+    if (isNamespace && netns.key !== this.#switch.hostKey) return netns;
+    netns.close();
+    this.remove(name);
+    return undefined;
+  }
+
+  #path(name: string): string {
+    if (name !== basename(name) || name.startsWith('.')) throw new RangeError(`no name of a file: ${name}`);
+    return join(this.#folder, name);
+  }
+}

@@ -1,0 +1,220 @@
+// The router of an exit network: reads its namespace, compares, changes what differs, all of it within one synchronous moment.
+// Not here: what it is to hold (desired-router.ts), the way from the one to the other (diff-router.ts).
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { errorCode, isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
+import { RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
+import { faultPoint } from '../../fault/fault-point.js';
+import { openConnection } from '../../netlink/connection.js';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/message.js';
+import type { Netns, NetnsSwitch } from '../../netlink/netns.js';
+import { RtNetlink } from '../../netlink/route/client.js';
+import type { Link } from '../../netlink/route/link.js';
+import type { Trace } from '../../netlink/trace.js';
+import { WgCtrl } from '../../netlink/wireguard/client.js';
+import { formatSocketAddress, type WgDeviceConfig } from '../../netlink/wireguard/device.js';
+import type { Nft } from '../../nft/client.js';
+import { replaceTable } from '../../nft/table.js';
+import { BRIDGE, type DesiredRouter, type RouterSysctl, TUNNEL } from './desired-router.js';
+import { diffRouter, type ObservedRouter, type RouterChange } from './diff-router.js';
+
+export interface RouterParts {
+  readonly netnsSwitch: NetnsSwitch;
+  /** Of the host's namespace, where tunnels' UDP sockets are to be. */
+  readonly rt: Pick<RtNetlink, 'createLink'>;
+  readonly nft: Nft;
+  readonly trace?: Trace | undefined;
+}
+
+/** Sockets of the router's namespace. */
+interface Inside {
+  readonly rt: RtNetlink;
+  readonly wg: WgCtrl;
+}
+
+export class ExitRouter {
+  readonly #parts: RouterParts;
+  readonly #netns: Netns;
+  /** The tables that were put in place last, and the generation that this made. */
+  #tables: { readonly text: string; readonly generation: number } | undefined;
+  /** Of the peers as they were configured last. */
+  #endpoints: string | undefined;
+
+  /** @param netns which is its own from here on */
+  constructor(parts: RouterParts, netns: Netns) {
+    this.#parts = parts;
+    this.#netns = netns;
+  }
+
+  /** For links that are made in there. */
+  get netnsFd(): number {
+    return this.#netns.fd;
+  }
+
+  close(): void {
+    this.#netns.close();
+  }
+
+  /**
+   * Brings the namespace to what is desired.
+   * @returns what was changed
+   * @throws UserError where the kernel has no WireGuard; OpError, NftError, ChannelError for a change that it refuses, before
+   *   which all the others were made
+   */
+  reconcile(desired: DesiredRouter): RouterChange[] {
+    const changes: RouterChange[] = [];
+    this.#parts.netnsSwitch.within(this.#netns, () => {
+      const rt = new RtNetlink(openConnection(NETLINK_ROUTE), this.#parts.trace);
+      const wg = new WgCtrl(openConnection(NETLINK_GENERIC), this.#parts.trace);
+      try {
+        const inside = { rt, wg };
+        for (const change of diffRouter(desired, this.#observe(desired, inside))) {
+          faultPoint('router');
+          this.#apply(change, desired, inside);
+          changes.push(change);
+        }
+        this.#endpoints = endpointsOf(desired.tunnel?.device);
+      } finally {
+        rt.close();
+        wg.close();
+      }
+    });
+    return changes;
+  }
+
+  #observe(desired: DesiredRouter, { rt, wg }: Inside): ObservedRouter {
+    const links = rt.links();
+    const isThere = links.some(({ name, kind }) => name === TUNNEL && kind === 'wireguard');
+    return {
+      links,
+      addresses: rt.addresses(),
+      routes: rt.routes(RTPROT_DWGD_TUNNEL),
+      sysctls: new Map(
+        desired.sysctls.flatMap(({ name }) => {
+          const value = readSysctl(name);
+          return value === undefined ? [] : [[name, value]];
+        }),
+      ),
+      ...(isThere && { device: wg.device(TUNNEL) }),
+      areTablesWhole:
+        this.#tables?.text === textOf(desired) && this.#parts.nft.generation() === this.#tables.generation,
+      areEndpointsTold: this.#endpoints === endpointsOf(desired.tunnel?.device),
+    };
+  }
+
+  #apply(change: RouterChange, desired: DesiredRouter, { rt, wg }: Inside): void {
+    switch (change.op) {
+      case 'sysctl':
+        writeSysctl(change.sysctl);
+        break;
+      case 'tables':
+        this.#replaceTables(desired);
+        break;
+      case 'create-bridge':
+        rt.createLink({ name: BRIDGE, kind: 'bridge', mac: desired.bridge.mac });
+        break;
+      case 'create-tunnel':
+        this.#createTunnel();
+        break;
+      case 'delete-link':
+        rt.deleteLink(change.link);
+        break;
+      case 'configure':
+        wg.configure(TUNNEL, change.device);
+        break;
+      case 'enslave':
+        rt.setLink(change.link, { master: indexOf(rt, BRIDGE) });
+        break;
+      case 'mtu':
+        rt.setLink(change.link, { mtu: change.mtu });
+        break;
+      case 'up':
+        rt.setLink(change.link, { up: true });
+        break;
+      case 'add-address':
+        rt.addAddress({ index: indexOf(rt, change.link), prefix: change.prefix });
+        break;
+      case 'delete-address':
+        rt.deleteAddress({ index: indexOf(rt, change.link), prefix: change.prefix });
+        break;
+      case 'add-route':
+      case 'delete-route': {
+        const { destination } = change;
+        const route = { destination, index: indexOf(rt, TUNNEL), protocol: RTPROT_DWGD_TUNNEL };
+        if (change.op === 'delete-route') rt.deleteRoute(route);
+        else rt.addRoute(route, 'replace');
+        break;
+      }
+    }
+  }
+
+  /** All of them at once, or none. */
+  #replaceTables(desired: DesiredRouter): void {
+    const { nft, trace } = this.#parts;
+    const transaction = { nftables: desired.tables.flatMap(table => replaceTable(table).nftables) };
+    const before = nft.generation();
+    nft.apply(transaction, 'the router of an exit network', trace);
+    const generation = nft.generation();
+    // Of two transactions one was somebody else's: then the next look replaces them again.
+    const isOurs = generation === ((before + 1) & 0xffff);
+    this.#tables = isOurs ? { text: textOf(desired), generation } : undefined;
+  }
+
+  /** Asked for from the host's namespace, where its UDP socket stays. */
+  #createTunnel(): void {
+    try {
+      this.#parts.rt.createLink({ name: TUNNEL, kind: 'wireguard', netnsFd: this.#netns.fd });
+    } catch (err) {
+      if (isExists(err)) return;
+      if (!(err instanceof OpError && err.code === 'EOPNOTSUPP')) throw err;
+      throw new UserError('this kernel has no WireGuard: load the module (modprobe wireguard)', {
+        cause: err,
+      });
+    }
+  }
+}
+
+function indexOf(rt: RtNetlink, name: string): number {
+  const link: Link | undefined = rt.link(name);
+  if (!link) throw new OpError('reading link', name, ENODEV);
+  return link.index;
+}
+
+const ENODEV = 19;
+
+function textOf({ tables }: DesiredRouter): string {
+  return JSON.stringify(tables);
+}
+
+function endpointsOf(device: WgDeviceConfig | undefined): string {
+  const peers = device?.peers ?? [];
+  return peers
+    .map(({ publicKey, endpoint }) => `${publicKey} ${endpoint ? formatSocketAddress(endpoint) : ''}`)
+    .join();
+}
+
+/** Of the namespace of the calling thread; undefined where the kernel has none of that name. @throws OpError */
+function readSysctl(name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/net/${name}`, 'latin1').trimEnd();
+  } catch (err) {
+    if (isNotFound(err)) return undefined;
+    throw refused('reading sysctl', name, err);
+  }
+}
+
+function writeSysctl({ name, value, mayLack }: RouterSysctl): void {
+  try {
+    faultPoint('router-sysctl');
+    writeFileSync(`/proc/sys/net/${name}`, value, { flag: 'r+' });
+  } catch (err) {
+    if (mayLack && errorCode(err) === 'ENOENT') return;
+    throw refused('setting sysctl', name, err);
+  }
+}
+
+/** libuv's errno is the kernel's, negative. */
+function refused(op: string, name: string, err: unknown): unknown {
+  const { errno } = err as NodeJS.ErrnoException;
+  return errno === undefined ? err : new OpError(op, name, -errno, { cause: err });
+}

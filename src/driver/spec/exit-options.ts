@@ -1,0 +1,62 @@
+// The options of an exit network (`dwgd.conf`): from text to ExitOptions, or one sentence that says what is wrong. Not here:
+// the files themselves.
+
+import { UserError } from '../../base/errors.js';
+import type { ExitOptions } from './model.js';
+import { DEFAULT_PREFIX, IPV4_MIN_MTU, MAX_FILES, MAX_MTU, type OptionName } from './option-table.js';
+import { integer, readFilePath, readPrefix, refuseUnknown } from './option-values.js';
+
+/** What the file says in place of an option. */
+const IN_THE_FILE = {
+  'dwgd.endpoint': 'Endpoint',
+  'dwgd.seed': 'PrivateKey',
+  'dwgd.seedfile': 'PrivateKey',
+  'dwgd.psk': 'PresharedKey',
+  'dwgd.pskfile': 'PresharedKey',
+  'dwgd.route': 'AllowedIPs',
+  'dwgd.allowedips': 'AllowedIPs',
+  'dwgd.keepalive': 'PersistentKeepalive',
+} as const satisfies Partial<Record<OptionName, string>>;
+
+/** Whether the options are for parseExitOptions(), rather than for parseOptions(). */
+export function isExit(given: ReadonlyMap<string, string>): boolean {
+  return given.has('dwgd.conf');
+}
+
+/**
+ * @param given as parseOptions() takes them; isExit()
+ * @throws UserError that names the option, its value (never a secret) and what would be right
+ */
+export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOptions {
+  refuseUnknown(given);
+  const options = given as ReadonlyMap<OptionName, string>;
+  for (const mode of ['dwgd.ifname', 'dwgd.pubkey'] as const) {
+    if (options.has(mode))
+      throw new UserError(
+        `dwgd.conf and ${mode} are both given: give dwgd.conf for one tunnel that all containers share, ` +
+          `or ${mode} for one tunnel for each container`,
+      );
+  }
+  for (const name of Object.keys(IN_THE_FILE) as (keyof typeof IN_THE_FILE)[]) {
+    if (options.has(name))
+      throw new UserError(
+        `${name} cannot stand beside dwgd.conf: leave it out, the file itself says that (${IN_THE_FILE[name]})`,
+      );
+  }
+  const mtu = options.get('dwgd.mtu');
+  return {
+    files: readFiles(options.get('dwgd.conf') ?? ''),
+    ...(mtu !== undefined && { mtu: integer('dwgd.mtu', mtu, IPV4_MIN_MTU, MAX_MTU) }),
+    prefix: readPrefix(options.get('dwgd.prefix') ?? DEFAULT_PREFIX),
+  };
+}
+
+function readFiles(text: string): string[] {
+  const parts = text.split(',');
+  if (parts.length > MAX_FILES)
+    throw new UserError(`dwgd.conf has ${parts.length} files: give at most ${MAX_FILES}`);
+  const files = parts.map(part => readFilePath('dwgd.conf', part.trim()));
+  const twice = files.find((file, n) => files.indexOf(file) < n);
+  if (twice !== undefined) throw new UserError(`dwgd.conf has ${twice} twice: give each file once`);
+  return files;
+}

@@ -1,0 +1,42 @@
+// Rows of the table `network` to exit networks, and back: the paths of their files, and nothing of what is in those. Pure. Not
+// here: networks of the other kinds (network-row.ts).
+
+import { DecodeError } from '../../base/errors.js';
+import type { ExitNetwork } from '../spec/model.js';
+import { DEFAULT_PREFIX } from '../spec/option-table.js';
+import { checkTypes, poolColumns, readPools } from './columns.js';
+import { NETWORK_TYPES, type NetworkRow } from './network-row.js';
+
+/** What only networks of the other kinds have. */
+const NOTHING = {
+  ...{ endpoint: null, seed: null, pubkey: null, route: null, seedfile: null, psk: null, pskfile: null },
+  ...{ keepalive: null, allowedips: null },
+} as const satisfies Partial<NetworkRow>;
+
+export function exitRow(network: ExitNetwork): NetworkRow {
+  return {
+    ...NOTHING,
+    id: network.id,
+    ifname: '',
+    conf: network.files.join(','),
+    mtu: network.mtu ?? null,
+    prefix: network.prefix,
+    ...poolColumns(network),
+    owner: network.owner,
+  };
+}
+
+/** @throws DecodeError when it is not as we write it */
+export function readExitRow(row: NetworkRow): ExitNetwork {
+  checkTypes(row, NETWORK_TYPES);
+  const files = (row.conf ?? '').split(',');
+  if (!files.every(file => file.startsWith('/'))) throw new DecodeError('conf is no list of paths');
+  return {
+    id: row.id,
+    files,
+    ...(row.mtu !== null && { mtu: row.mtu }),
+    prefix: row.prefix ?? DEFAULT_PREFIX,
+    ...readPools(row),
+    owner: row.owner,
+  };
+}

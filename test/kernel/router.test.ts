@@ -1,0 +1,278 @@
+// The router of an exit network without its tunnel: the bridge between containers, who may send what on it, and what is mended
+// of what others do. Tunnels are for the laboratory.
+import assert from 'node:assert/strict';
+import { closeSync, mkdtempSync, rmSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sendto, socket } from '../../native/libc-sockets.js';
+import { parseAddress, parsePrefix } from '../../src/base/ip.js';
+import { containerMac, planRouter } from '../../src/driver/router/desired-router.js';
+import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
+import { ExitRouter } from '../../src/driver/router/router.js';
+import type { PortBinding } from '../../src/driver/router/router-tables.js';
+import type { ExitNetwork } from '../../src/driver/spec/model.js';
+import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
+import { RtNetlink } from '../../src/netlink/route/client.js';
+import { Nft } from '../../src/nft/client.js';
+import { kernelTest, Namespace, run } from '../support/namespace.js';
+import { ask, askInVain, serve } from '../support/peer.js';
+
+const NETWORK: ExitNetwork = {
+  id: 'n'.repeat(64),
+  files: ['/etc/dwgd/mullvad.conf'],
+  prefix: 'wg',
+  owner: 0,
+  ipv4: { subnet: parsePrefix('10.66.0.0/24')!, gateway: parseAddress('10.66.0.1')! },
+  ipv6: { subnet: parsePrefix('fd66::/64')!, gateway: parseAddress('fd66::1')! },
+};
+const GATEWAY_MAC = planRouter(NETWORK, undefined, []).bridge.mac;
+
+interface Member {
+  readonly ns: Namespace;
+  readonly port: PortBinding;
+}
+
+/** A router with containers, the first 10.66.0.2 and fd66::2. */
+class World {
+  readonly members: Member[] = [];
+  readonly folder = mkdtempSync('/run/dwgd-test-');
+  readonly kept: KeptNamespaces;
+  router: ExitRouter;
+  readonly #parts;
+
+  private constructor(
+    readonly t: TestContext,
+    readonly entry: NetnsSwitch,
+  ) {
+    this.kept = new KeptNamespaces(entry, `${this.folder}/netns`);
+    this.#parts = { netnsSwitch: entry, rt: new RtNetlink(), nft: new Nft() };
+    this.router = new ExitRouter(this.#parts, this.kept.open(NETWORK.id).netns);
+    t.after(() => {
+      this.router.close();
+      this.#parts.rt.close();
+      this.#parts.nft.close();
+      entry.close();
+      this.kept.remove(NETWORK.id);
+      rmSync(this.folder, { recursive: true });
+    });
+  }
+
+  static async create(t: TestContext, count: number): Promise<World> {
+    const world = new World(t, await NetnsSwitch.open());
+    for (let n = 0; n < count; n++) await world.join();
+    return world;
+  }
+
+  get desired() {
+    const ports = this.members.map(({ port }) => port);
+    return { ...planRouter(NETWORK, undefined, ports), mtu: 1420 };
+  }
+
+  async join(): Promise<void> {
+    const n = this.members.length + 2;
+    const ns = await Namespace.create(this.t);
+    const [ipv4, ipv6] = [parseAddress(`10.66.0.${n}`)!, parseAddress(`fd66::${n}`)!];
+    const port = { name: `wg-${n}`, mac: containerMac(NETWORK.id, ipv4), ipv4, ipv6 };
+    this.#parts.rt.createLink({
+      name: 'wg0',
+      kind: 'veth',
+      mac: port.mac,
+      netnsFd: ns.netns.fd,
+      mtu: 1420,
+      peer: { name: port.name, netnsFd: this.router.netnsFd },
+    });
+    this.members.push({ ns, port });
+    this.router.reconcile(this.desired);
+    ns.ip('address', 'add', `10.66.0.${n}/24`, 'dev', 'wg0');
+    ns.ip('link', 'set', 'wg0', 'up');
+    ns.ip('address', 'add', `fd66::${n}/64`, 'dev', 'wg0', 'nodad');
+    ns.ip('route', 'add', 'default', 'via', '10.66.0.1');
+    ns.settle('wg0');
+  }
+
+  /** Another daemon's router, in the namespace that was kept. */
+  takeOver(isClosed = false): { readonly isNew: boolean } {
+    if (!isClosed) this.router.close();
+    const { netns, isNew } = this.kept.open(NETWORK.id);
+    this.router = new ExitRouter(this.#parts, netns);
+    return { isNew };
+  }
+
+  /** Runs a function in the router's namespace. */
+  within<T>(fn: () => Synchronous<T>): Synchronous<T> {
+    const netns = new Netns(`${this.folder}/netns/${NETWORK.id}`);
+    try {
+      return this.entry.within(netns, fn);
+    } finally {
+      netns.close();
+    }
+  }
+
+  /** What a program prints in the router's namespace. */
+  inside(...words: string[]): string {
+    return run('nsenter', `--net=${this.folder}/netns/${NETWORK.id}`, ...words);
+  }
+}
+
+function reaches(from: Namespace, address: string): boolean {
+  try {
+    from.exec('ping', '-c', '1', '-W', '1', address);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+kernelTest(
+  'containers reach each other and the gateway; the second look changes nothing',
+  async t => {
+    const world = await World.create(t, 2);
+    const [a] = world.members;
+    for (const address of ['10.66.0.1', '10.66.0.3', 'fd66::1', 'fd66::3'])
+      assert.ok(reaches(a!.ns, address), address);
+    assert.deepEqual(world.router.reconcile(world.desired), []);
+    assert.match(a!.ns.exec('ip', 'neigh'), new RegExp(`10.66.0.1 .* ${GATEWAY_MAC}`));
+  },
+  'ping',
+  'nsenter',
+);
+
+kernelTest(
+  'nothing goes out as long as there is no tunnel, and nothing but echoes reaches the router',
+  async t => {
+    const world = await World.create(t, 1);
+    const [a] = world.members;
+    assert.equal(reaches(a!.ns, '192.0.2.1'), false);
+    await serve(t, world as unknown as Namespace);
+    assert.equal(await askInVain(a!.ns, '10.66.0.1:80'), 'nothing');
+    assert.equal(await askInVain(a!.ns, '10.66.0.1:53', 'udp'), 'nothing');
+    // Without the tables it would: the servers do answer.
+    world.inside('nft', 'flush', 'ruleset');
+    assert.equal(await ask(a!.ns, '10.66.0.1:80'), '10.66.0.2');
+    world.router.reconcile(world.desired);
+    assert.equal(await askInVain(a!.ns, '10.66.0.1:80'), 'nothing');
+  },
+  'ping',
+  'nsenter',
+  'nft',
+);
+
+kernelTest(
+  "a container that takes another's address or link-layer address, or the gateway's, is not heard",
+  async t => {
+    const world = await World.create(t, 2);
+    const [a, b] = world.members;
+    assert.ok(reaches(b!.ns, '10.66.0.2'));
+    const mac = (port: PortBinding): string => port.mac.replaceAll(':', '');
+    const arp = (sender: string, ip: string): string =>
+      `ffffffffffff${mac(b!.port)}08060001080006040002${sender}${ip}${sender}${ip}`;
+    // 10.66.0.2 and 10.66.0.1 are at b's; b's own frame shows that frames do arrive.
+    b!.ns.ip('address', 'add', '10.66.0.9/24', 'dev', 'wg0');
+    assert.equal(reachesFrom(b!.ns, '10.66.0.9', '10.66.0.2'), false);
+    assert.equal(reachesFrom(b!.ns, '10.66.0.3', '10.66.0.2'), true);
+    assert.ok(reaches(a!.ns, '10.66.0.1'));
+    for (const ip of ['0a420002', '0a420001']) sendFrame(b!, arp(mac(b!.port), ip));
+    sendFrame(b!, arp(mac(a!.port), '0a420002'));
+    assert.match(a!.ns.exec('ip', 'neigh', 'show', '10.66.0.1'), new RegExp(GATEWAY_MAC));
+    assert.match(world.inside('ip', 'neigh', 'show', '10.66.0.2'), new RegExp(a!.port.mac));
+    // Another's link-layer address, by a frame that the bridge keeps to itself: it does not learn from it.
+    sendFrame(b!, `0180c200000e${mac(a!.port)}88cc${'00'.repeat(46)}`);
+    sendFrame(b!, `ffffffffffff${mac(a!.port)}9999${'00'.repeat(46)}`);
+    const learnt = world.inside('bridge', 'fdb', 'show', 'br', 'br0');
+    assert.doesNotMatch(learnt, new RegExp(`${a!.port.mac} dev ${b!.port.name} `));
+    assert.match(learnt, new RegExp(`${a!.port.mac} dev ${a!.port.name} `));
+    b!.ns.ip('link', 'set', 'wg0', 'address', a!.port.mac);
+    assert.equal(reaches(b!.ns, '10.66.0.1'), false);
+    assert.ok(reaches(a!.ns, '10.66.0.1'));
+  },
+  'ping',
+  'nsenter',
+  'bridge',
+);
+
+const [AF_PACKET, SOCK_RAW] = [17, 3];
+
+/** A frame as it stands, out of the container. */
+function sendFrame({ ns }: Member, hex: string): void {
+  const { index } = ns.rt.link('wg0')!;
+  ns.within(() => {
+    const fd = socket(AF_PACKET, SOCK_RAW, 0);
+    const to = Buffer.alloc(20);
+    to.writeUInt16LE(AF_PACKET, 0);
+    to.writeInt32LE(index, 4);
+    sendto(fd, Buffer.from(hex, 'hex'), to, 'a frame');
+    closeSync(fd);
+  });
+}
+
+function reachesFrom(from: Namespace, source: string, address: string): boolean {
+  try {
+    from.exec('ping', '-c', '1', '-W', '1', '-I', source, address);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+kernelTest(
+  'a ruleset that was flushed, a bridge that was deleted and a sysctl that was set are mended by one look',
+  async t => {
+    const world = await World.create(t, 2);
+    const [a] = world.members;
+    const listed = world.inside('nft', 'list', 'ruleset');
+    for (const damage of [
+      'nft flush ruleset',
+      'nft add rule bridge dwgd arriving accept',
+      'nft delete table bridge dwgd',
+      'ip link del br0',
+      'ip link set br0 down',
+      'ip addr flush dev br0',
+      'ip link set wg-2 nomaster',
+      'ip link set wg-2 down',
+      'ip link set wg-2 mtu 900',
+      'sysctl -w net.ipv4.conf.all.rp_filter=0',
+    ]) {
+      world.inside('sh', '-c', damage);
+      assert.notDeepEqual(world.router.reconcile(world.desired), [], damage);
+      assert.deepEqual(world.router.reconcile(world.desired), [], `${damage}, the second time`);
+      assert.equal(world.inside('nft', 'list', 'ruleset'), listed, damage);
+      for (const address of ['10.66.0.1', '10.66.0.3', 'fd66::3'])
+        assert.ok(reaches(a!.ns, address), `${damage}: ${address}`);
+    }
+  },
+  'ping',
+  'nsenter',
+  'nft',
+  'sysctl',
+);
+
+kernelTest(
+  'another daemon finds the namespace as it was left, and changes no link',
+  async t => {
+    const world = await World.create(t, 2);
+    assert.deepEqual(world.takeOver(), { isNew: false });
+    assert.deepEqual(world.router.reconcile(world.desired), [{ op: 'tables' }]);
+    assert.ok(reaches(world.members[0]!.ns, '10.66.0.3'));
+    assert.deepEqual(world.kept.names(), [NETWORK.id]);
+  },
+  'ping',
+);
+
+kernelTest(
+  "a container that has left leaves no port, and a network's namespace goes with its links",
+  async t => {
+    const world = await World.create(t, 2);
+    const { ns } = world.members.pop()!;
+    const ops = world.router.reconcile(world.desired).map(({ op }) => op);
+    assert.deepEqual(ops, ['tables', 'delete-link']);
+    assert.doesNotMatch(ns.ip('link'), /wg0/);
+    world.router.close();
+    world.kept.remove(NETWORK.id);
+    assert.deepEqual(world.kept.names(), []);
+    const [{ ns: first } = { ns }] = world.members;
+    for (const end = Date.now() + 30_000; /wg0/.test(first.ip('link')); await sleep(50))
+      assert.ok(Date.now() < end, 'the link is still there');
+    // For the end of the test.
+    assert.equal(world.takeOver(true).isNew, true);
+  },
+);
