@@ -20,7 +20,9 @@ export function readOutcome(output: string, status: number, seconds: number, com
   let passed = 0;
   const failures: string[] = [];
   // Frames are told before what is in them, and end like tests.
-  const frames = new Set([...output.matchAll(/^(\s*)▶ (.*)$/gm)].map(([, indent, name]) => `${indent}${name}`));
+  const frames = new Set(
+    [...output.matchAll(/^(\s*)▶ (.*)$/gm)].map(([, indent, name]) => `${indent}${name}`),
+  );
   // The summary at the end tells failures once more.
   const [lines = ''] = output.split(/^✖ failing tests:$/m);
   for (const line of lines.split('\n')) {
