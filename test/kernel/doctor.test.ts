@@ -199,6 +199,22 @@ const FAULTS: readonly Fault[] = [
     },
   ],
   [
+    "an exit network's file that others can read",
+    'a-file-of-secrets-cannot-be-used',
+    host => {
+      host.write('/exit.conf', '[Interface]\n', 0o644);
+      host.play([], [{ ...NETWORK, Options: { 'dwgd.conf': host.at('/exit.conf') } }]);
+    },
+  ],
+  [
+    "an exit network's file with a mistake",
+    'a-file-of-secrets-cannot-be-used',
+    host => {
+      host.write('/exit.conf', '[Interface]\n', 0o600);
+      host.play([], [{ ...NETWORK, Options: { 'dwgd.conf': host.at('/exit.conf') } }]);
+    },
+  ],
+  [
     'a socket that others may use',
     'a-socket-of-dwgd-is-open-to-others',
     host => chmodSync(host.at('/run/dwgd/dwgd.sock'), 0o666),

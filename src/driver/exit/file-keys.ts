@@ -23,7 +23,7 @@ import {
   withValue,
   wrongValue,
 } from './file-values.js';
-import { NOT_SAVED, NOT_SEARCHED, OTHER_DNS } from './passed-over.js';
+import { NOT_SAVED, NOT_SEARCHED, OTHER_DNS, OWN_ROUTES } from './passed-over.js';
 import { MAX_LISTED } from './tunnel-file.js';
 
 /** What a section has said so far. */
@@ -118,7 +118,7 @@ const OF_INTERFACE: readonly FileKey<InterfaceDraft>[] = [
     name: 'Table',
     read: (draft, value) => {
       draft.table = readTable(value);
-      return [];
+      return draft.table === 'auto' ? [] : [`Table=${draft.table} ${OWN_ROUTES}`];
     },
   },
   {

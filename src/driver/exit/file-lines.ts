@@ -14,6 +14,7 @@ export type FileLine =
 
 /** isspace(3), as wg has it. */
 const BLANKS = /[\t-\r ]+/g;
+const ENDS = /^ | $/g;
 
 /** The lines that say something; a mark of the order of bytes at the beginning is passed over. */
 export function* fileLines(text: string): Generator<FileLine> {
@@ -21,7 +22,7 @@ export function* fileLines(text: string): Generator<FileLine> {
   for (const [index, line] of lines.entries()) {
     const number = index + 1;
     const hash = line.indexOf('#');
-    const said = (hash < 0 ? line : line.slice(0, hash)).replace(BLANKS, ' ').trim();
+    const said = (hash < 0 ? line : line.slice(0, hash)).replace(BLANKS, ' ').replace(ENDS, '');
     if (said === '') continue;
     if (said.startsWith('[')) {
       yield { number, section: withoutBlanks(said) };
@@ -29,7 +30,12 @@ export function* fileLines(text: string): Generator<FileLine> {
     }
     const equals = said.indexOf('=');
     if (equals < 0) yield { number };
-    else yield { number, key: withoutBlanks(said.slice(0, equals)), value: said.slice(equals + 1).trim() };
+    else
+      yield {
+        number,
+        key: withoutBlanks(said.slice(0, equals)),
+        value: said.slice(equals + 1).replace(ENDS, ''),
+      };
   }
 }
 

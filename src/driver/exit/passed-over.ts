@@ -28,6 +28,10 @@ export const NOT_SAVED =
 export const NOT_SEARCHED =
   'is passed over: no network can give its containers a domain to search. Give them --dns-search (dns_search in a Compose file)';
 
+/** Of a table that is not `auto`. */
+export const OWN_ROUTES =
+  "is passed over: the network has routing tables of its own, in which AllowedIPs lead to peers. Routes of the host are not the tunnel's";
+
 /** In place of a server of the DNS that cannot be asked. */
 export const OTHER_DNS = "put the address of the provider's server there";
 

@@ -44,6 +44,7 @@ export interface TunnelFile {
   readonly searchDomains: readonly string[];
   /** In bytes; absent: from the route to the endpoint. */
   readonly mtu?: number;
+  /** Passed over, unless `auto`. */
   readonly table: 'auto' | 'off' | number;
   /** 0 is off; absent: not said. */
   readonly fwmark?: number;

@@ -56,6 +56,12 @@ for (const [what, text, line, sentence] of [
   ['one byte more than may be', `${PLAIN.join('\n')}\n#`.padEnd(MAX_FILE_BYTES + 1), 1, LARGE],
   ['as many letters, more bytes', 'ä'.repeat(MAX_FILE_BYTES / 2 + 1), 1, LARGE],
   ['a NUL', at(3, 'Address = 10.64.0.2/32\0'), 3, NUL],
+  [
+    'a mark of the order of bytes further down',
+    own('\ufeffMTU = 1380'),
+    4,
+    'the key is unknown: did you mean MTU?',
+  ],
   ['a NUL in a comment', own('# \0'), 4, NUL],
   ['UTF-16', Buffer.from(`\ufeff${PLAIN.join('\n')}`, 'utf16le').toString('utf8'), 1, NUL],
   ['a text that is no such file', 'hello', 1, NEITHER],

@@ -106,6 +106,7 @@ AllowedIPs = 192.168.5.0/24
     {
       ...PLAIN,
       ...{ addresses: '10.7.0.2/24', listenPort: 51820, fwmark: 0xca6c, mtu: 1380, table: 200 },
+      passedOver: ['7: Table=200 is passed over'],
       peers: [
         {
           publicKey: PEER,
@@ -192,11 +193,23 @@ for (const [what, text, expected] of [
   ],
   ['an empty MTU', file({ own: 'MTU =' }), PLAIN],
   ['zeros before an MTU', file({ own: 'MTU = 01380' }), { ...PLAIN, mtu: 1380 }],
-  ['Table = off', file({ own: 'Table = Off' }), { ...PLAIN, table: 'off' }],
+  [
+    'Table = off',
+    file({ own: 'Table = Off' }),
+    { ...PLAIN, table: 'off', passedOver: ['4: Table=off is passed over'] },
+  ],
   ['Table = auto', file({ own: 'Table = auto' }), PLAIN],
   ['an empty Table', file({ own: 'Table =' }), PLAIN],
-  ['a table of ip(8) by name', file({ own: 'Table = main' }), { ...PLAIN, table: 254 }],
-  ['a table in hex', file({ own: 'Table = 0x1f' }), { ...PLAIN, table: 31 }],
+  [
+    'a table of ip(8) by name',
+    file({ own: 'Table = main' }),
+    { ...PLAIN, table: 254, passedOver: ['4: Table=254 is passed over'] },
+  ],
+  [
+    'a table in hex',
+    file({ own: 'Table = 0x1f' }),
+    { ...PLAIN, table: 31, passedOver: ['4: Table=31 is passed over'] },
+  ],
   ['FwMark = off', file({ own: 'FwMark = OFF' }), { ...PLAIN, fwmark: 0 }],
   ['FwMark in decimal', file({ own: 'FwMark = 51820' }), { ...PLAIN, fwmark: 51820 }],
   ['the greatest FwMark', file({ own: 'FwMark = 0xffffffff' }), { ...PLAIN, fwmark: 0xffff_ffff }],

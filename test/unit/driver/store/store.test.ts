@@ -141,7 +141,7 @@ test('exit networks are beside the others: the paths of their files are kept, no
     owner: 0,
   };
   for (let n = 0; n < 2; n++) {
-    const store = new Store(path);
+    const store = new Store(path, assert.fail);
     if (n === 0) {
       store.putExit(exit);
       store.putEndpoint({ ...ENDPOINT('exit'), id: 'inside' });
