@@ -12,8 +12,11 @@ export type PlanOf = PlanFacts & Pick<Plan, 'hostRoutes'> & Partial<Pick<Plan, '
 export interface ReconcilerParts {
   /** Every container as it is now. */
   readonly list: (fullResync: boolean) => Promise<readonly ContainerView[]>;
-  /** The desired state of everything. @param inForce routes that are known to be, as namespaceRoutes() has them */
-  readonly plan: (containers: readonly ContainerView[], inForce: ReadonlySet<string>) => PlanOf;
+  /** The desired state of everything, in pieces. @param inForce routes that are known to be, as namespaceRoutes() has them */
+  readonly plan: (
+    containers: readonly ContainerView[],
+    inForce: ReadonlySet<string>,
+  ) => Generator<void, PlanOf>;
   /** Whether a namespace has its desired routes already; absent: nothing is known of what an earlier daemon left. */
   readonly holdsRoutes?: (desired: SandboxDesired) => boolean;
   /** Reconciles a namespace with its desired state; undefined when it is gone. */

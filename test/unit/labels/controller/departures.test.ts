@@ -91,7 +91,7 @@ async function closesAtOnce(t: TestContext, destination: string): Promise<void> 
       return [user, vpn, other];
     },
     plan: containers =>
-      planner.plan({
+      planner.planning({
         ...{ containers, external: new Map(), externalRevision: 0, nextHops: [] },
         ...{ hostAddresses: [], hostInterfaceAddresses: [], bridgeFiltered: [] },
       }),

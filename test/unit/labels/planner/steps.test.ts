@@ -1,7 +1,7 @@
 // A plan that takes over steps of the one before is the plan that is made anew, whatever happens in between.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parsePrefix } from '../../../../src/base/ip.js';
+import { type Address, parsePrefix } from '../../../../src/base/ip.js';
 import { namespaceRoutes } from '../../../../src/labels/diff/digest.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import type { WorldSnapshot } from '../../../../src/labels/discovery/world.js';
@@ -27,7 +27,7 @@ const PLACES = [
   '10.2.0.4',
   'gw,gw2',
   'example.net',
-  'nobody',
+  'gwx',
 ];
 const LABELS: readonly ((to: string) => readonly [string, string])[] = [
   to => ['twine.route.0.0.0.0/0', to],
@@ -75,6 +75,14 @@ function any(random: Random, name: string): ContainerView {
   return container(name, options);
 }
 
+/** Of the DNS, which does not know the one name that is nearly a container's. */
+function answers(...found: readonly Address[]): ReadonlyMap<string, readonly Address[]> {
+  return new Map([
+    ['example.net', found],
+    ['gwx', []],
+  ]);
+}
+
 /** What is planned, without what tells nothing of it. */
 function told({ relied: _, ...plan }: Plan): unknown {
   return plan;
@@ -88,7 +96,7 @@ for (let seed = 1; seed <= SEQUENCES; seed++)
     const planner = new Planner([], isStrict, intents);
     const world = new Map<string, ContainerView>();
     let inForce: ReadonlySet<string> = new Set();
-    let surroundings = { externalRevision: 1, external: new Map([['example.net', [address('192.0.2.7')]]]) };
+    let surroundings = { externalRevision: 1, external: answers(address('192.0.2.7')) };
     for (let event = 0; event < EVENTS; event++) {
       const name = random.pick(NAMES);
       if (random.int(0, 5) === 0) world.delete(name);
@@ -98,7 +106,7 @@ for (let seed = 1; seed <= SEQUENCES; seed++)
         const { externalRevision } = surroundings;
         surroundings = {
           externalRevision: externalRevision + 1,
-          external: new Map([['example.net', answer]]),
+          external: answers(...answer),
         };
       }
       const snapshot: WorldSnapshot = {
