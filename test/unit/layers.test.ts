@@ -115,6 +115,7 @@ const PURE_FILES: readonly string[] = [
   'src/explain/hop.ts',
   'src/docker/container-names.ts',
   'src/docker/container-health.ts',
+  'src/docker/json-list.ts',
   'src/docker/json-shape.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',

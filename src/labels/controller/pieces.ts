@@ -2,6 +2,7 @@
 // the work.
 
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import type { Work } from '../../netlink/work.js';
 
 /** How long the event loop may be blocked at a time, in milliseconds. */
 const MAX_BLOCK_MS = 2;
@@ -10,7 +11,7 @@ const MAX_BLOCK_MS = 2;
  * Does some work piece by piece. @returns undefined where it was given up
  * @param isOver asked whenever something else may have happened: whether nobody wants it any more
  */
-export async function inPieces<T>(work: Generator<void, T>, isOver: () => boolean): Promise<T | undefined> {
+export async function inPieces<T>(work: Work<T>, isOver: () => boolean): Promise<T | undefined> {
   while (!isOver()) {
     const began = performance.now();
     do {
@@ -27,7 +28,7 @@ export function* forEach<T>(
   items: readonly T[],
   isEnough: () => boolean,
   use: (item: T) => void,
-): Generator<void, void> {
+): Work<void> {
   for (const item of items) {
     if (isEnough()) return;
     use(item);

@@ -3,10 +3,11 @@
 
 import { Coalescer } from '../../base/coalescer.js';
 import { messageOf } from '../../base/errors.js';
+import { finish, type Work } from '../../netlink/work.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { LifeEvent } from '../discovery/docker-answers.js';
 import type { ApplyResult } from '../namespace/outcome.js';
-import { finished, type Plan } from '../planner/plan.js';
+import type { Plan } from '../planner/plan.js';
 import { failedAgain, NEVER_FAILED } from './attempts.js';
 import { Departures, isGateway } from './departures.js';
 import { Overview } from './overview.js';
@@ -99,7 +100,7 @@ export class Reconciler {
       const known = this.#planning?.containers ?? this.overview.led.containers;
       const rest = this.#departures.apply(known);
       this.#closures++;
-      const plan = finished(this.#plan(rest));
+      const plan = finish(this.#plan(rest));
       this.#reporter.diagnostics(plan.diagnostics);
       const due = this.#schedule(plan, rest, { fullResync: false, triggered: false, onlyChanged: true });
       if (!this.overview.listing) this.overview.planned(plan, rest);
@@ -189,7 +190,8 @@ export class Reconciler {
     const planned = performance.now();
     if (fullResync) this.#clock?.took(planned - began, this.#now());
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
-    const isEnough = (): boolean => this.#loop.isPending && performance.now() - began > enough;
+    // What failed, or rests, is no reason to list and plan anew amid a long pass: it is taken up behind it.
+    const isEnough = (): boolean => this.#isTriggered && performance.now() - began > enough;
     const isOver = (): boolean => this.#loop.isClosed || closures !== this.#closures;
     await inPieces(
       forEach(due, isEnough, entry => this.#apply(entry)),
@@ -201,7 +203,7 @@ export class Reconciler {
     this.#reporter.passed(due.length, fullResync, [began, listed, planned]);
   }
 
-  *#plan(containers: readonly ContainerView[]): Generator<void, PlanOf> {
+  *#plan(containers: readonly ContainerView[]): Work<PlanOf> {
     const { plan, holdsRoutes } = this.#parts;
     const found = yield* plan(containers, this.#routes.inForce());
     if (!holdsRoutes || !this.#routes.adopt(found, holdsRoutes)) return found;

@@ -7,7 +7,7 @@ import { type Address, addressKey, sameAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { compareContainers, type SandboxMembers } from './merge.js';
-import type { Lookups } from './steps.js';
+import type { Trail } from './steps.js';
 
 /** A container that has a name. */
 export interface NameHolder {
@@ -25,34 +25,6 @@ interface NameMatch {
   readonly isOwn: boolean;
   /** Holders that the name does not lead to: other projects' services and aliases, one-off containers. */
   readonly passedOver: readonly ContainerView[];
-}
-
-/** Of which other containers it depends where labels lead. */
-export interface Reliance {
-  /** Their ids. */
-  readonly containers: Set<string>;
-  /** Ids of networks on which somebody may have a name as an alias. */
-  readonly networks: Set<string>;
-}
-
-/** That of the labels of each namespace. */
-export class Reliances {
-  readonly #known = new Map<string, Reliance>();
-
-  /** @param key of the namespace */
-  of(key: string, what: 'routes' | 'forwards'): Reliance {
-    const both = `${what} ${key}`;
-    const known = this.#known.get(both) ?? { containers: new Set(), networks: new Set() };
-    this.#known.set(both, known);
-    return known;
-  }
-}
-
-/** Is told what an answer depends on. */
-export interface Trail {
-  readonly lookups: Lookups;
-  /** Absent: nobody asks for it. */
-  readonly relied?: Reliance | undefined;
 }
 
 /** Names of containers and services, sorted, each with the keys of the namespaces that have it. */

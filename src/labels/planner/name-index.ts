@@ -10,7 +10,7 @@ import type { SilentGateways } from '../discovery/world.js';
 import { formatDestination, mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
 import type { SandboxMembers } from './merge.js';
-import type { NameHolders, Reliances, Trail } from './name-holders.js';
+import type { NameHolders } from './name-holders.js';
 import {
   type Candidate,
   candidatesOf,
@@ -19,7 +19,7 @@ import {
   type Resolution,
   watch,
 } from './preference.js';
-import type { Lookups } from './steps.js';
+import type { Lookups, Reliances, Trail } from './steps.js';
 import {
   shown,
   whyAddressWaits,

@@ -5,6 +5,7 @@
 import { groupBy } from '../../base/group-by.js';
 import type { Address, Family } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
+import { finish, type Work } from '../../netlink/work.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
 import type { SilentGateways } from '../discovery/world.js';
@@ -16,7 +17,7 @@ import { TableCache } from '../table/table-cache.js';
 import { isFrozen, planFrozen } from './frozen.js';
 import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
 import { diagnosticOf, groupByNamespace, type SandboxMembers } from './merge.js';
-import { NameHolders, Reliances } from './name-holders.js';
+import { NameHolders } from './name-holders.js';
 import { NameIndex } from './name-index.js';
 import { type WatchedGateways, watchedIn } from './preference.js';
 import { type Outcome, type Requester, resolveForwards, resolveRoutes, resolving } from './resolve.js';
@@ -32,7 +33,7 @@ import {
   type Sandbox,
   unmetKeys,
 } from './sandbox-plan.js';
-import { type Places, Steps } from './steps.js';
+import { type Places, PlanSteps, Reliances } from './steps.js';
 import { findFiltered, findLostAnswers } from './warnings.js';
 import { WaysBack } from './ways-back.js';
 
@@ -83,24 +84,19 @@ export interface Plan {
 /** What of a plan the next one may take over: its steps, as long as nothing has changed for them. */
 export interface PlanMemory {
   readonly holders: NameHolders;
-  readonly groups: Steps<SandboxMembers>;
-  readonly requests: Steps<Requested>;
-  readonly routes: Steps<Outcome<readonly ResolvedRoute[]>>;
-  readonly resolved: Steps<Outcome<ResolvedSandbox>>;
-  readonly desired: Steps<{ readonly desired: SandboxDesired; readonly diagnostics: readonly Diagnostic[] }>;
+  readonly groups: PlanSteps<SandboxMembers>;
+  readonly requests: PlanSteps<Requested>;
+  readonly routes: PlanSteps<Outcome<readonly ResolvedRoute[]>>;
+  readonly resolved: PlanSteps<Outcome<ResolvedSandbox>>;
+  readonly desired: PlanSteps<{
+    readonly desired: SandboxDesired;
+    readonly diagnostics: readonly Diagnostic[];
+  }>;
 }
 
 /** @param tables those built for an earlier plan, to be reused */
 export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
-  return finished(planning(world, tables)).plan;
-}
-
-/** Does all pieces of some work at once. */
-export function finished<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
-  }
+  return finish(planning(world, tables)).plan;
 }
 
 /**
@@ -111,8 +107,8 @@ export function* planning(
   world: PlanInput,
   tables: TableCache,
   before?: PlanMemory,
-): Generator<void, { readonly plan: Plan; readonly memory: PlanMemory }> {
-  const groupSteps = new Steps(before?.groups);
+): Work<{ readonly plan: Plan; readonly memory: PlanMemory }> {
+  const groupSteps = new PlanSteps(before?.groups);
   const groups = groupByNamespace(world.containers).map(group =>
     groupSteps.take(group.key, group.members, () => group),
   );
@@ -123,10 +119,10 @@ export function* planning(
   const memory: PlanMemory = {
     holders: new NameHolders(groups, before?.holders),
     groups: groupSteps,
-    requests: new Steps(before?.requests),
-    routes: new Steps(before?.routes),
-    resolved: new Steps(before?.resolved),
-    desired: new Steps(before?.desired),
+    requests: new PlanSteps(before?.requests),
+    routes: new PlanSteps(before?.routes),
+    resolved: new PlanSteps(before?.resolved),
+    desired: new PlanSteps(before?.desired),
   };
   yield;
   const names = new NameIndex(

@@ -2,12 +2,13 @@
 // Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
+import { finish, type Work } from '../../netlink/work.js';
 import type { HostForwarding, NextHop } from '../discovery/container.js';
 import { sameRevisions } from '../discovery/views.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { TableCache } from '../table/table-cache.js';
-import { finished, type Plan, type PlanMemory, planning } from './plan.js';
+import { type Plan, type PlanMemory, planning } from './plan.js';
 
 /** As namespaceRoutes() has them. */
 type Routes = ReadonlySet<string>;
@@ -47,7 +48,7 @@ export class Planner {
 
   /** As planning() has it, at once. */
   plan(snapshot: WorldSnapshot, routesInForce: Routes = new Set()): Plan {
-    return finished(this.planning(snapshot, routesInForce));
+    return finish(this.planning(snapshot, routesInForce));
   }
 
   /**
@@ -55,7 +56,7 @@ export class Planner {
    * last one when it is done, whatever was planned in between.
    * @param routesInForce those of namespaces that are known to have them
    */
-  *planning(snapshot: WorldSnapshot, routesInForce: Routes = new Set()): Generator<void, Plan> {
+  *planning(snapshot: WorldSnapshot, routesInForce: Routes = new Set()): Work<Plan> {
     const last = this.#last;
     const isSurrounded = last !== undefined && sameSurroundings(last.snapshot, snapshot);
     const isInForce = (route: string): boolean => routesInForce.has(route);

@@ -43,6 +43,34 @@ export class Lookups {
   }
 }
 
+/** Of which other containers it depends where labels lead. */
+export interface Reliance {
+  /** Their ids. */
+  readonly containers: Set<string>;
+  /** Ids of networks on which somebody may have a name as an alias. */
+  readonly networks: Set<string>;
+}
+
+/** That of the labels of each namespace. */
+export class Reliances {
+  readonly #known = new Map<string, Reliance>();
+
+  /** @param key of the namespace */
+  of(key: string, what: 'routes' | 'forwards'): Reliance {
+    const both = `${what} ${key}`;
+    const known = this.#known.get(both) ?? { containers: new Set(), networks: new Set() };
+    this.#known.set(both, known);
+    return known;
+  }
+}
+
+/** Is told what an answer depends on. */
+export interface Trail {
+  readonly lookups: Lookups;
+  /** Absent: nobody asks for it. */
+  readonly relied?: Reliance | undefined;
+}
+
 interface Step<T> {
   readonly given: readonly unknown[];
   readonly lookups: Lookups;
@@ -57,12 +85,12 @@ const NOWHERE: Places = {
 };
 
 /** One step of one plan, for each namespace. */
-export class Steps<T> {
+export class PlanSteps<T> {
   readonly #before: ReadonlyMap<string, Step<T>>;
   readonly #now = new Map<string, Step<T>>();
 
   /** @param before that step of the plan before; absent: nothing is taken over */
-  constructor(before?: Steps<T>) {
+  constructor(before?: PlanSteps<T>) {
     this.#before = before ? before.#now : new Map();
   }
 

@@ -10,9 +10,8 @@ import type { ClientAddresses } from '../spec/intent.js';
 import { type ClientNetwork, type KeptClients, keyOf } from '../table/client-chains.js';
 import { isFrozen } from './frozen.js';
 import type { SandboxMembers } from './merge.js';
-import type { Reliances } from './name-holders.js';
 import { attachmentKey, desiredRoutes, type ResolvedRoute, type Router } from './routing-loops.js';
-import { Lookups } from './steps.js';
+import { Lookups, type Reliances } from './steps.js';
 
 /** What becomes of the addresses of a destination's clients. */
 interface WayBack {

@@ -5,9 +5,10 @@ import { type Address, parsePrefix } from '../../../../src/base/ip.js';
 import { namespaceRoutes } from '../../../../src/labels/diff/digest.js';
 import type { ContainerView } from '../../../../src/labels/discovery/container.js';
 import type { WorldSnapshot } from '../../../../src/labels/discovery/world.js';
-import { finished, type Plan } from '../../../../src/labels/planner/plan.js';
+import type { Plan } from '../../../../src/labels/planner/plan.js';
 import { Planner } from '../../../../src/labels/planner/planner.js';
 import { ParseCache } from '../../../../src/labels/spec/parse-cache.js';
+import { finish } from '../../../../src/netlink/work.js';
 import { address, type ContainerOptions, container } from '../../../support/label-world.js';
 import { Random } from '../../../support/random.js';
 
@@ -122,7 +123,7 @@ for (let seed = 1; seed <= SEQUENCES; seed++)
       // Others may be made while this one is made in pieces.
       if (random.int(0, 3) === 0)
         planner.plan({ ...snapshot, containers: snapshot.containers.toReversed() }, new Set());
-      const found = begun.done ? begun.value : finished(pieces);
+      const found = begun.done ? begun.value : finish(pieces);
       const anew = new Planner([], isStrict, intents).plan(snapshot, inForce);
       assert.deepEqual(told(found), told(anew), `event ${event}`);
       inForce = new Set(found.sandboxes.map(namespaceRoutes).filter(() => random.int(0, 1) === 0));
