@@ -1,9 +1,9 @@
 // A procfs of this process's own, which no folder shows: fsopen(2), fsconfig(2), fsmount(2), that Linux has since 5.2. Not here:
 // what is read there.
 
-import { closeSync } from 'node:fs';
 import { define } from 'ffi-rs';
 import { bytes, check, int, LIBRARY, long } from './ffi.js';
+import { close } from './libc-sockets.js';
 
 /** System calls that libc has no function for before glibc 2.36; the same on all machines. */
 const [SYS_fsopen, SYS_fsconfig, SYS_fsmount] = [430, 431, 432] as const;
@@ -37,6 +37,6 @@ export function mountProc(): number {
     check(integers.syscall([SYS_fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0]), 'making', 'a procfs');
     return check(integers.syscall([SYS_fsmount, context, CLOEXEC, ATTRIBUTES, 0, 0]), 'mounting', 'a procfs');
   } finally {
-    closeSync(context);
+    close(context);
   }
 }

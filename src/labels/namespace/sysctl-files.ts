@@ -13,6 +13,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { close } from '../../../native/libc-sockets.js';
 import { mountProc } from '../../../native/proc-mount.js';
 import { errorCode, isNotFound, OpError } from '../../base/errors.js';
 import { faultPoint } from '../../fault/fault-point.js';
@@ -118,7 +119,7 @@ function procRoot(): string {
   if (!mounted || mounted.opened >= MOST_OPENED) {
     const { fd } = mounted ?? {};
     mounted = mount();
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) close(fd);
   }
   mounted.opened++;
   return mounted.path;
