@@ -94,6 +94,9 @@ export interface PlanMemory {
   }>;
 }
 
+/** Namespaces that are planned in one piece. */
+const PIECE = 16;
+
 /** @param tables those built for an earlier plan, to be reused */
 export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
   return finish(planning(world, tables)).plan;
@@ -139,8 +142,8 @@ export function* planning(
   const frozen: SandboxDesired[] = [];
   const requests: HostRouteRequest[] = [];
   const leaks: Diagnostic[] = [];
-  for (const members of groups) {
-    yield;
+  for (const [n, members] of groups.entries()) {
+    if (n % PIECE === 0) yield;
     if (!isProgrammed(members)) continue;
     const asked = memory.requests.take(members.key, [members, ...intentsOf(members, world.intents)], () =>
       requestOf(members, world.intents, world.isStrict === true),
@@ -166,8 +169,8 @@ export function* planning(
   };
   const outcomes: Outcome<unknown>[] = [];
   const routers: (Router & Requester)[] = [];
-  for (const sandbox of sandboxes) {
-    yield;
+  for (const [n, sandbox] of sandboxes.entries()) {
+    if (n % PIECE === 0) yield;
     const outcome = memory.routes.take(
       sandbox.members.key,
       [sandbox],
@@ -179,9 +182,9 @@ export function* planning(
   }
   const waysBack = new WaysBack(groups, routers, world.routesInForce, world.bridgeFiltered, relied);
   const resolved: ResolvedSandbox[] = [];
-  for (const { routes, members } of routers) {
-    yield;
-    const sandbox = sandboxes[resolved.length]!;
+  for (const [n, { routes, members }] of routers.entries()) {
+    if (n % PIECE === 0) yield;
+    const sandbox = sandboxes[n]!;
     const outcome = memory.resolved.take(
       members.key,
       [sandbox, routes],
@@ -213,8 +216,8 @@ export function* planning(
   const waiting = outcomes.flatMap(({ awaited }) => awaited).map(attributed => diagnosticOf(attributed, ''));
   const unmet = groupBy([...diagnostics, ...waiting], ({ container }) => container);
   const desired: SandboxDesired[] = [];
-  for (const sandbox of resolved) {
-    yield;
+  for (const [n, sandbox] of resolved.entries()) {
+    if (n % PIECE === 0) yield;
     const keys = sandbox.isStrict ? unmetKeys(sandbox, unmet) : [];
     const planned = memory.desired.take(sandbox.members.key, [sandbox, ...keys], () => {
       const own: Diagnostic[] = [];
