@@ -9,8 +9,8 @@ import type { TestContext } from 'node:test';
 import { UserError } from '../../src/base/errors.js';
 import { createLog, type Log } from '../../src/base/log.js';
 import { PluginSocket } from '../../src/driver/plugin/socket.js';
-import { LabelLock } from '../../src/labels/lock.js';
 import type { Host } from '../../src/labels/discovery/host.js';
+import { LabelLock } from '../../src/labels/lock.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 
 const USER = 65_534;
