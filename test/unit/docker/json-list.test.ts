@@ -68,4 +68,5 @@ test('a long list is read in parts of some entries each', () => {
 test('what is no list is one part', () => {
   assert.deepEqual([...listParts('{"a":[1]}')], [{ a: [1] }]);
   assert.throws(() => [...listParts('no [list]')], SyntaxError);
+  assert.throws(() => [...listParts(`[${`"${LONG}",`.repeat(3)}]`)], SyntaxError);
 });
