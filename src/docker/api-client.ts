@@ -3,13 +3,14 @@
 
 import { Agent, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as yieldToLoop } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type Dockerode from 'dockerode';
 import type { DockerOptions } from 'dockerode';
 import { backoffMs } from '../base/backoff.js';
 import { withDeadline } from '../base/deadline.js';
 import { type DockerHost, formatDockerHost } from './docker-host.js';
+import { listParts } from './json-list.js';
 import { FORBIDDEN, openAnswer, parseAnswer, readLines, textOf, withQuery } from './request.js';
 import { parseUserJson } from './user-json.js';
 
@@ -22,6 +23,8 @@ const MIB = 1024 * 1024;
 const MAX_BYTES = 64 * MIB;
 /** A user's networks are few, and a network with 1024 endpoints takes some 300 KiB; JSON may take 50 times its length. */
 const MAX_BYTES_OF_USER = MIB / 2;
+/** How long the event loop may be blocked by a long answer at a time, in milliseconds. */
+const MAX_BLOCK_MS = 4;
 /** How long Docker may take to open a stream, in milliseconds. */
 const OPEN_TIMEOUT_MS = 30_000;
 
@@ -111,6 +114,32 @@ export class DockerApi {
     return this.#inTime(within, async signal => {
       const text = await textOf(await this.#dial(path, query, signal), this.#most);
       return this.#user ? this.#user.read(() => parseAnswer<T>(text, parseUserJson)) : parseAnswer<T>(text);
+    });
+  }
+
+  /**
+   * A long list, read with the event loop free in between. Throws as `get` does.
+   * @param read a part of it; throws DecodeError
+   */
+  list<T>(
+    path: string,
+    within: number,
+    read: (part: unknown) => readonly T[],
+    query: Readonly<Record<string, boolean | object>> = {},
+  ): Promise<T[]> {
+    return this.#inTime(within, async signal => {
+      const text = await textOf(await this.#dial(path, query, signal), this.#most);
+      const found: T[] = [];
+      const parts = listParts(text);
+      let began = performance.now();
+      for (;;) {
+        const { done, value } = parseAnswer<IteratorResult<unknown, void>>(text, () => parts.next());
+        if (done) return found;
+        for (const one of read(value)) found.push(one);
+        if (performance.now() - began < MAX_BLOCK_MS) continue;
+        await yieldToLoop();
+        began = performance.now();
+      }
     });
   }
 

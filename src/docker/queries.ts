@@ -79,13 +79,20 @@ export class Queries {
    * @param read throws DecodeError for what is no such answer
    * @throws ClosedError; TimeoutError, at once where it is late already; BrokenError; the error of `read` or of the API
    */
-  async get<T>(
-    path: string,
-    read: (answer: unknown) => T,
-    query: Readonly<Record<string, boolean>> = {},
-  ): Promise<T> {
+  async get<T>(path: string, read: (answer: unknown) => T): Promise<T> {
+    const ask = (): Promise<unknown> => this.#api.get(path, GIVEN_UP_MS);
+    return this.#answer(path, async () => read(await this.#inTime(path, ask)));
+  }
+
+  /** The containers, all of them, in the same way: there may be thousands. @param read a part of the list */
+  async listing<T>(read: (part: unknown) => readonly T[]): Promise<readonly T[]> {
+    const ask = (): Promise<unknown> => this.#api.list(LISTING, GIVEN_UP_MS, read, { all: true });
+    return this.#answer(LISTING, async () => (await this.#inTime(LISTING, ask)) as readonly T[]);
+  }
+
+  async #answer<T>(path: string, answered: () => Promise<T>): Promise<T> {
     try {
-      const answer = read(await this.#inTime(path, this.#queries.get(path) ?? this.#ask(path, query)));
+      const answer = await answered();
       this.#failing.delete(path);
       return answer;
     } catch (err) {
@@ -99,13 +106,8 @@ export class Queries {
     }
   }
 
-  #ask(path: string, query: Readonly<Record<string, boolean>>): Query {
-    const asked: Query = {
-      answer: this.#api.get(path, GIVEN_UP_MS, query),
-      isLate: false,
-      isSettled: false,
-      isOld: false,
-    };
+  #ask(path: string, answer: Promise<unknown>): Query {
+    const asked: Query = { answer, isLate: false, isSettled: false, isOld: false };
     const settle = (): void => {
       asked.isSettled = true;
       if (this.#queries.get(path) !== asked) return;
@@ -113,11 +115,12 @@ export class Queries {
       else this.#queries.delete(path);
     };
     this.#queries.set(path, asked);
-    asked.answer.then(settle, settle);
+    answer.then(settle, settle);
     return asked;
   }
 
-  async #inTime(path: string, asked: Query): Promise<unknown> {
+  async #inTime(path: string, ask: () => Promise<unknown>): Promise<unknown> {
+    const asked = this.#queries.get(path) ?? this.#ask(path, ask());
     if (asked.isSettled) {
       this.#queries.delete(path);
       // It may lack what events have named since it was asked for.

@@ -7,8 +7,8 @@ import type { ContainerView } from './discovery/container.js';
 import { isRunning, type ListedContainer, nameOf, twineLabels } from './discovery/docker-view.js';
 import { joinedContainer } from './discovery/namespace-sharing.js';
 import type { Find } from './find-container.js';
-import type { Reliance } from './planner/name-holders.js';
 import type { Plan } from './planner/plan.js';
+import type { Reliance } from './planner/steps.js';
 import { HOST_ROUTES } from './spec/label-keys.js';
 
 /** Of questions to Docker: more than gateways follow each other. */

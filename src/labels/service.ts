@@ -73,9 +73,9 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   const services = new SwarmServices(api, () => reconcile.trigger());
   const reconcile: Reconciler = new Reconciler({
     list: fullResync => hold.listing(() => world.list(fullResync)),
-    plan: (found, inForce) => {
+    plan: function* (found, inForce) {
       faultPoint('listed');
-      const plan = planner.plan(world.snapshot(found), inForce);
+      const plan = yield* planner.planning(world.snapshot(found), inForce);
       hold.planned(found, plan.sandboxes);
       names.want(plan.externalNames);
       silent.want(plan.watchedGateways);

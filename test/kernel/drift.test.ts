@@ -43,7 +43,8 @@ async function keep(t: TestContext, namespaces: readonly Namespace[]) {
   });
   const reconcile: Reconciler = new Reconciler({
     list: async () => sandboxesWanted.map(viewOf),
-    plan: () => {
+    *plan() {
+      yield;
       watch.want(sandboxesWanted.map(({ netns }) => netns));
       return { sandboxes: sandboxesWanted, hostRoutes: [], diagnostics: [] };
     },

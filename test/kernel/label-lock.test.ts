@@ -9,8 +9,8 @@ import type { TestContext } from 'node:test';
 import { UserError } from '../../src/base/errors.js';
 import { createLog, type Log } from '../../src/base/log.js';
 import { PluginSocket } from '../../src/driver/plugin/socket.js';
-import { LabelLock } from '../../src/labels/controller/lock.js';
 import type { Host } from '../../src/labels/discovery/host.js';
+import { LabelLock } from '../../src/labels/lock.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 
 const USER = 65_534;
@@ -68,7 +68,7 @@ print("there", flush=True); time.sleep(60)`;
 function takeElsewhere(ns: Namespace, folder: string): string {
   const at = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
   const program = `
-    const { LabelLock } = await import(${at('../../src/labels/controller/lock.js')});
+    const { LabelLock } = await import(${at('../../src/labels/lock.js')});
     const { createLog } = await import(${at('../../src/base/log.js')});
     const log = createLog(false, true, line => process.stdout.write(line));
     LabelLock.take({ within: fn => fn() }, log, ${JSON.stringify(folder)});

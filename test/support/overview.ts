@@ -25,7 +25,10 @@ export async function overviewOf(): Promise<Asked> {
   const containers = [{ ...router, netns: REF }, stopped];
   const reconcile = new Reconciler({
     list: async () => containers,
-    plan: found => plan(found),
+    *plan(found) {
+      yield;
+      return plan(found);
+    },
     reconcile: desired => sandboxes.reconcile(desired),
     reconcileHost: () => ({ changes: [], failures: [] }),
     log: pino({ level: 'silent' }),

@@ -44,7 +44,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/labels/discovery/namespace-sharing.ts': 'NetworkModeInfo',
   'src/labels/namespace/sysctl-files.ts': 'readSysctl writeSysctl',
   'src/labels/namespace/tamper-check.ts': 'isAsPlanned',
-  'src/labels/planner/plan.ts': 'PlanInput',
+  'src/labels/planner/plan.ts': 'PlanInput planWorld',
   'src/labels/spec/destination.ts': 'parseDestination',
   'src/labels/spec/diagnostics.ts': 'MAX_DIAGNOSTICS',
   'src/labels/spec/label-keys.ts': 'LABELS',
@@ -55,7 +55,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/netlink/connection.ts': 'MAX_DUMP_MESSAGES',
   'src/netlink/generic.ts': 'GENL_ID_CTRL',
   'src/netlink/message.ts': 'NLM_F_REQUEST',
-  'src/netlink/work.ts': 'finish',
   'src/netlink/route/address.ts': 'RTM_GETADDR',
   'src/netlink/route/link.ts':
     'IFF_UP IFLA_IFNAME IFLA_LINKINFO IFLA_MTU IFLA_NET_NS_FD RTM_GETLINK RTM_SETLINK',

@@ -120,6 +120,7 @@ const PURE_FILES: readonly string[] = [
   'src/docker/container-names.ts',
   'src/docker/container-health.ts',
   'src/docker/engine-version.ts',
+  'src/docker/json-list.ts',
   'src/docker/json-shape.ts',
   'src/driver/router/desired-router.ts',
   'src/driver/router/diff-router.ts',

@@ -1,6 +1,7 @@
 // What the reconcile loop works with. Types only. Not here: the loop (reconciler.ts).
 
 import type { Log } from '../../base/log.js';
+import type { Work } from '../../netlink/work.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { ApplyResult } from '../namespace/outcome.js';
@@ -12,8 +13,8 @@ export type PlanOf = PlanFacts & Pick<Plan, 'hostRoutes'> & Partial<Pick<Plan, '
 export interface ReconcilerParts {
   /** Every container as it is now. */
   readonly list: (fullResync: boolean) => Promise<readonly ContainerView[]>;
-  /** The desired state of everything. @param inForce routes that are known to be, as namespaceRoutes() has them */
-  readonly plan: (containers: readonly ContainerView[], inForce: ReadonlySet<string>) => PlanOf;
+  /** The desired state of everything, in pieces. @param inForce routes that are known to be, as namespaceRoutes() has them */
+  readonly plan: (containers: readonly ContainerView[], inForce: ReadonlySet<string>) => Work<PlanOf>;
   /** Whether a namespace has its desired routes already; absent: nothing is known of what an earlier daemon left. */
   readonly holdsRoutes?: (desired: SandboxDesired) => boolean;
   /** Reconciles a namespace with its desired state; undefined when it is gone. */

@@ -1,9 +1,9 @@
 // The reconcile loop: lists all containers, plans, and applies what is not in force yet. One pass at a time, triggered by events,
 // the clock and failures. Not here: the clock (resync-clock.ts), what is due (work-queue.ts), a namespace (labels/namespace/sandbox.ts).
 
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { Coalescer } from '../../base/coalescer.js';
 import { messageOf } from '../../base/errors.js';
+import { finish, type Work } from '../../netlink/work.js';
 import type { ContainerView } from '../discovery/container.js';
 import type { LifeEvent } from '../discovery/docker-answers.js';
 import type { ApplyResult } from '../namespace/outcome.js';
@@ -11,6 +11,7 @@ import type { Plan } from '../planner/plan.js';
 import { failedAgain, NEVER_FAILED } from './attempts.js';
 import { Departures, isGateway } from './departures.js';
 import { Overview } from './overview.js';
+import { forEach, inPieces } from './pieces.js';
 import { Rationed } from './rationed.js';
 import type { PlanOf, ReconcilerParts } from './reconciler-parts.js';
 import { failureOf, Reporter } from './reporter.js';
@@ -22,9 +23,6 @@ import { isApplied, type ScheduleOptions, type WorkItem, WorkQueue } from './wor
 const RECHECK_MS = 1_000;
 /** After this long a pass yields to one that was triggered meanwhile, which takes up the rest. */
 const SHORT_PASS_MS = 20;
-/** How long the event loop may be blocked at a time. */
-const MAX_BLOCK_MS = 2;
-
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #queue = new WorkQueue();
@@ -37,6 +35,8 @@ export class Reconciler {
   /** Plans that were made at an end: a pass that was under way goes by an older one. */
   #closures = 0;
   #listAttempts = NEVER_FAILED;
+  /** While a plan is made in pieces: what it is made of, and who has ended meanwhile. */
+  #planning: { readonly containers: readonly ContainerView[]; readonly ended: string[] } | undefined;
   /** When what could not be mended is due. */
   #checkedAt = 0;
   #routesAsked: ReadonlySet<string> | undefined;
@@ -83,7 +83,13 @@ export class Reconciler {
   /** Takes note of a container's start or end; of nothing: of these some may have been missed. */
   lived(event?: LifeEvent): void {
     this.#departures.note(event);
-    if (event?.action !== 'die' || this.#loop.isClosed || !isGateway(event.id, this.overview.led)) return;
+    if (event?.action !== 'die' || this.#loop.isClosed) return;
+    this.#planning?.ended.push(event.id);
+    this.#closeWaysTo(event.id);
+  }
+
+  #closeWaysTo(ended: string): void {
+    if (!isGateway(ended, this.overview.led)) return;
     // A pass under way leads to it no more.
     this.#closures++;
     this.#closing.request();
@@ -91,9 +97,10 @@ export class Reconciler {
 
   #closeWaysToEnded(): void {
     try {
-      const rest = this.#departures.apply(this.overview.led.containers);
+      const known = this.#planning?.containers ?? this.overview.led.containers;
+      const rest = this.#departures.apply(known);
       this.#closures++;
-      const plan = this.#plan(rest);
+      const plan = finish(this.#plan(rest));
       this.#reporter.diagnostics(plan.diagnostics);
       const due = this.#schedule(plan, rest, { fullResync: false, triggered: false, onlyChanged: true });
       if (!this.overview.listing) this.overview.planned(plan, rest);
@@ -150,17 +157,32 @@ export class Reconciler {
     let listed: number;
     let due: readonly WorkItem[];
     let plan: PlanOf;
+    let closures: number;
     try {
       this.#departures.begin(fullResync);
       const containers = this.#departures.apply(await this.#parts.list(fullResync));
       listed = performance.now();
-      plan = this.#plan(containers);
+      closures = this.#closures;
+      const planning = { containers, ended: [] as string[] };
+      this.#planning = planning;
+      const isOver = (): boolean => this.#loop.isClosed || closures !== this.#closures;
+      const made = await inPieces(this.#plan(containers), isOver);
+      this.#planning = undefined;
+      if (!made) {
+        // It leads to somebody who has ended, or nobody waits for it.
+        [this.#fullResync, this.#isTriggered] = [this.#fullResync || fullResync, true];
+        this.#loop.trigger();
+        return;
+      }
+      plan = made;
       this.#routesAsked = plan.routesAsked;
       this.#reporter.diagnostics(plan.diagnostics);
       due = this.#schedule(plan, containers, { fullResync, triggered });
       this.overview.planned(plan, containers);
       this.#listAttempts = NEVER_FAILED;
+      for (const id of planning.ended) this.#closeWaysTo(id);
     } catch (err) {
+      this.#planning = undefined;
       this.#fullResync ||= fullResync;
       this.#isTriggered ||= triggered;
       throw err;
@@ -168,31 +190,24 @@ export class Reconciler {
     const planned = performance.now();
     if (fullResync) this.#clock?.took(planned - began, this.#now());
     const enough = 2 * (planned - began) + SHORT_PASS_MS;
-    let yielded = planned;
-    const closures = this.#closures;
-    for (const entry of due) {
-      if (this.#loop.isClosed) break;
-      if (closures !== this.#closures) {
-        this.#loop.trigger();
-        break;
-      }
-      if (this.#loop.isPending && performance.now() - began > enough) break;
-      this.#apply(entry);
-      if (performance.now() - yielded < MAX_BLOCK_MS) continue;
-      // Calls of the network driver are answered in between.
-      await yieldToLoop();
-      yielded = performance.now();
-    }
+    // What failed, or rests, is no reason to list and plan anew amid a long pass: it is taken up behind it.
+    const isEnough = (): boolean => this.#isTriggered && performance.now() - began > enough;
+    const isOver = (): boolean => this.#loop.isClosed || closures !== this.#closures;
+    await inPieces(
+      forEach(due, isEnough, entry => this.#apply(entry)),
+      isOver,
+    );
+    if (closures !== this.#closures) this.#loop.trigger();
     // What depends on routes that have just come into force, or gone, is planned anew.
     if (this.#routes.haveChangedFor(plan.routesAsked)) this.#loop.trigger();
     this.#reporter.passed(due.length, fullResync, [began, listed, planned]);
   }
 
-  #plan(containers: readonly ContainerView[]): PlanOf {
+  *#plan(containers: readonly ContainerView[]): Work<PlanOf> {
     const { plan, holdsRoutes } = this.#parts;
-    const found = plan(containers, this.#routes.inForce());
+    const found = yield* plan(containers, this.#routes.inForce());
     if (!holdsRoutes || !this.#routes.adopt(found, holdsRoutes)) return found;
-    return plan(containers, this.#routes.inForce());
+    return yield* plan(containers, this.#routes.inForce());
   }
 
   #schedule(

@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type DockerApi, isForbidden, unlessGone } from '../../docker/api-client.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
-import { LISTING, Queries } from '../../docker/queries.js';
+import { Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
 import {
   connectionIn,
@@ -128,7 +128,7 @@ export class Containers {
     }
     const asked = dirty.filter(id => !this.#starting.has(id)).slice(0, MAX_CONCURRENCY);
     const early = new Map(asked.map(id => [id, this.#inspect(id).catch(() => undefined)]));
-    const listed = await this.#queries.get(LISTING, readContainerListing, { all: true });
+    const listed = await this.#queries.listing(readContainerListing);
     // Snapshots that were made with other networks are outdated.
     if (await this.#networks.update(listed.flatMap(networkIds), again)) this.#fresh.clear();
     const selected = this.#parts.select?.(listed);

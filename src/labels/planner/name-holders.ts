@@ -7,6 +7,7 @@ import { type Address, addressKey, sameAddress } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
 import type { Attachment, ContainerView } from '../discovery/container.js';
 import { compareContainers, type SandboxMembers } from './merge.js';
+import type { Trail } from './steps.js';
 
 /** A container that has a name. */
 export interface NameHolder {
@@ -26,49 +27,40 @@ interface NameMatch {
   readonly passedOver: readonly ContainerView[];
 }
 
-/** Of which other containers it depends where labels lead. */
-export interface Reliance {
-  /** Their ids. */
-  readonly containers: Set<string>;
-  /** Ids of networks on which somebody may have a name as an alias. */
-  readonly networks: Set<string>;
-}
-
-/** That of the labels of each namespace. */
-export class Reliances {
-  readonly #known = new Map<string, Reliance>();
-
-  /** @param key of the namespace */
-  of(key: string, what: 'routes' | 'forwards'): Reliance {
-    const both = `${what} ${key}`;
-    const known = this.#known.get(both) ?? { containers: new Set(), networks: new Set() };
-    this.#known.set(both, known);
-    return known;
-  }
-}
-
 /** Names of containers and services, sorted, each with the keys of the namespaces that have it. */
 type NamesAround = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** Stands for every network. */
+const ANYWHERE = '*';
+
 /** All names, by network. */
 export class NameHolders {
-  readonly #onNetwork = new Map<string, Map<string, NameHolder[]>>();
-  readonly #anywhere = new Map<string, NameHolder[]>();
+  /** By network and key, each sorted. */
+  readonly #named = new Map<string, NameHolder[]>();
+  /** All that are on a network, by its id. */
+  readonly #onNetwork = new Map<string, NameHolder[]>();
   /** By the ids of networks: many namespaces are on the same. */
   readonly #names = new Map<string, NamesAround>();
 
-  constructor(sandboxes: readonly SandboxMembers[]) {
+  /** @param before of an earlier world: who has the same names in both is the same object in both */
+  constructor(sandboxes: readonly SandboxMembers[], before?: NameHolders) {
     const idOf = networkIds(sandboxes);
     for (const sandbox of sandboxes) this.#add(sandbox, idOf);
+    for (const [key, holders] of this.#named) {
+      if (holders.length > 1) holders.sort(byContainer);
+      const known = before?.named(key);
+      if (known && sameHolders(known, holders)) this.#named.set(key, known);
+    }
   }
 
   #add(sandbox: SandboxMembers, idOf: (attachment: Attachment) => string): void {
     for (const container of sandbox.members) {
-      for (const key of keysOf(container)) addTo(this.#anywhere, key, { container, sandbox });
+      const keys = keysOf(container);
+      for (const key of keys) addTo(this.#named, placeOf(ANYWHERE, key), { container, sandbox });
       for (const attachment of sandbox.attachments) {
         const id = idOf(attachment);
-        const names = this.#onNetwork.get(id) ?? new Map<string, NameHolder[]>();
-        this.#onNetwork.set(id, names);
+        const holder = { container, sandbox, attachment };
+        addTo(this.#onNetwork, id, holder);
         // Aliases and addresses belong to the container that the namespace was made for.
         const own =
           container === sandbox.members[0]
@@ -76,19 +68,24 @@ export class NameHolders {
             : [];
         const { service } = container;
         const foreign = service ? [anyProjectKey(service.name)] : [];
-        for (const key of new Set([...keysOf(container), ...own, ...foreign])) {
-          addTo(names, key, { container, sandbox, attachment });
-        }
+        for (const key of new Set([...keys, ...own, ...foreign]))
+          addTo(this.#named, placeOf(id, key), holder);
       }
     }
   }
 
-  /** Who has a name that a label of `asker` gives, which is in `sandbox`. @param relied is told of whom that depends */
-  find(name: string, asker: ContainerView, sandbox: SandboxMembers, relied?: Reliance): NameMatch {
+  /** Who has a name on a network, or anywhere, by the key of that as lookups have it. */
+  named(place: string): NameHolder[] | undefined {
+    return this.#named.get(place);
+  }
+
+  /** Who has a name that a label of `asker` gives, which is in `sandbox`. */
+  find(name: string, asker: ContainerView, sandbox: SandboxMembers, trail: Trail): NameMatch {
+    const { relied } = trail;
     let isOwn = false;
     const passedOver: ContainerView[] = [];
     for (const key of keysFor(name, asker)) {
-      const all = [...this.#shared(key, sandbox), ...(this.#anywhere.get(key) ?? [])];
+      const all = [...this.#shared(key, sandbox, trail), ...this.#at(ANYWHERE, key, trail)];
       for (const { container } of all) relied?.containers.add(container.id);
       if (key === aliasKey(name)) for (const on of sandbox.attachments) relied?.networks.add(on.networkId);
       const others = all.filter(holder => holder.sandbox.key !== sandbox.key);
@@ -100,7 +97,7 @@ export class NameHolders {
       const holders = meant.filter(({ container }) => isReplica(container, first.container));
       return { holders, isOwn, passedOver };
     }
-    const services = this.#shared(anyProjectKey(name), sandbox).filter(
+    const services = this.#shared(anyProjectKey(name), sandbox, trail).filter(
       holder => holder.sandbox.key !== sandbox.key,
     );
     passedOver.push(...services.map(({ container }) => container));
@@ -111,15 +108,15 @@ export class NameHolders {
    * The same, and where nobody has the name, of `<name>.<network>` as Docker's DNS takes it: who has the name on that network
    * of the sandbox, which is given by its name, or as its Compose file has it.
    */
-  findQualified(name: string, asker: ContainerView, sandbox: SandboxMembers, relied?: Reliance): NameMatch {
-    const whole = this.find(name, asker, sandbox, relied);
+  findQualified(name: string, asker: ContainerView, sandbox: SandboxMembers, trail: Trail): NameMatch {
+    const whole = this.find(name, asker, sandbox, trail);
     if (isAnybodys(whole)) return whole;
     for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
       const network = name.slice(dot + 1);
       const names = [network, ...(asker.service ? [`${asker.service.project}_${network}`] : [])];
       const attachments = sandbox.attachments.filter(({ networkName }) => names.includes(networkName));
       if (attachments.length === 0) continue;
-      const match = this.find(name.slice(0, dot), asker, { ...sandbox, attachments }, relied);
+      const match = this.find(name.slice(0, dot), asker, { ...sandbox, attachments }, trail);
       if (isAnybodys(match)) return match;
     }
     return whole;
@@ -127,11 +124,11 @@ export class NameHolders {
 
   /**
    * Whose address it is on a network of the sandbox: of one that has it now, else of one that may have it at any moment.
-   * Undefined where it is no other container's. @param relied is told of whom that depends
+   * Undefined where it is no other container's.
    */
-  findByAddress(address: Address, sandbox: SandboxMembers, relied?: Reliance): NameHolder | undefined {
-    const all = this.#shared(heldKey(address), sandbox);
-    for (const { container } of all) relied?.containers.add(container.id);
+  findByAddress(address: Address, sandbox: SandboxMembers, trail: Trail): NameHolder | undefined {
+    const all = this.#shared(heldKey(address), sandbox, trail);
+    for (const { container } of all) trail.relied?.containers.add(container.id);
     const has = ({ attachment }: NameHolder) => attachment?.addresses.some(one => sameAddress(one, address));
     const found = all.find(has) ?? all[0];
     return found?.sandbox.key === sandbox.key ? undefined : found;
@@ -146,7 +143,7 @@ export class NameHolders {
     const add = (name: string, { key }: SandboxMembers): unknown =>
       found.set(name, (found.get(name) ?? new Set()).add(key));
     for (const { networkId } of attachments) {
-      for (const { container, sandbox } of [...(this.#onNetwork.get(networkId)?.values() ?? [])].flat()) {
+      for (const { container, sandbox } of this.#onNetwork.get(networkId) ?? []) {
         add(container.name, sandbox);
         if (container.service) add(container.service.name, sandbox);
       }
@@ -157,11 +154,34 @@ export class NameHolders {
   }
 
   /** In the sandbox's order of networks, then by name. */
-  #shared(key: string, sandbox: SandboxMembers): NameHolder[] {
-    return sandbox.attachments.flatMap(({ networkId }) =>
-      [...(this.#onNetwork.get(networkId)?.get(key) ?? [])].sort(byContainer),
-    );
+  #shared(key: string, { attachments }: SandboxMembers, trail: Trail): readonly NameHolder[] {
+    const [only] = attachments;
+    if (only && attachments.length === 1) return this.#at(only.networkId, key, trail);
+    return attachments.flatMap(({ networkId }) => this.#at(networkId, key, trail));
   }
+
+  #at(networkId: string, key: string, { lookups }: Trail): readonly NameHolder[] {
+    const place = placeOf(networkId, key);
+    return lookups.note('named', place, this.#named.get(place)) ?? [];
+  }
+}
+
+function placeOf(networkId: string, key: string): string {
+  return `${networkId} ${key}`;
+}
+
+function sameHolders(a: readonly NameHolder[], b: readonly NameHolder[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((one, n) => {
+      const other = b[n]!;
+      return (
+        one.container === other.container &&
+        one.sandbox === other.sandbox &&
+        one.attachment === other.attachment
+      );
+    })
+  );
 }
 
 /** Whether some container has the name, even one that it does not lead to. */

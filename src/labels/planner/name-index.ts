@@ -10,14 +10,16 @@ import type { SilentGateways } from '../discovery/world.js';
 import { formatDestination, mayBeHostName } from '../spec/destination.js';
 import type { Destination } from '../spec/intent.js';
 import type { SandboxMembers } from './merge.js';
-import { NameHolders, type Reliances } from './name-holders.js';
+import type { NameHolders } from './name-holders.js';
 import {
+  type Candidate,
   candidatesOf,
   firstHealthy,
   Preference,
   type Resolution,
-  type WatchedGateways,
+  watch,
 } from './preference.js';
+import type { Lookups, Reliances, Trail } from './steps.js';
 import {
   shown,
   whyAddressWaits,
@@ -28,6 +30,24 @@ import {
   wordMeant,
 } from './unresolved.js';
 
+/** Is told what comes of resolving beside the addresses. */
+export interface Inquiry {
+  readonly lookups: Lookups;
+  /** Names for which the DNS was or would have been asked. */
+  readonly asked: Set<string>;
+  /** Gateways that others could stand in for, by their addresses. */
+  readonly watched: Map<string, Candidate>;
+}
+
+/** One question: a name that a label gives, or a part of it. */
+interface Question {
+  /** Whose label it is. */
+  readonly asker: ContainerView;
+  readonly sandbox: SandboxMembers;
+  readonly gateway: 4 | 6 | undefined;
+  readonly inquiry: Inquiry;
+}
+
 /** All names, Docker's and the DNS's. */
 export class NameIndex {
   readonly #holders: NameHolders;
@@ -35,7 +55,6 @@ export class NameIndex {
   readonly #hostAddresses: readonly Address[];
   readonly #preference: Preference;
   readonly #relied: Reliances | undefined;
-  readonly #asked = new Set<string>();
   /** Sentences about names that nobody has: many labels may share one. */
   readonly #unknown = new Map<string, string>();
   /** The nearest of names that are together on networks. */
@@ -48,7 +67,7 @@ export class NameIndex {
    * @param relied is told of whom it depends where labels lead
    */
   constructor(
-    sandboxes: readonly SandboxMembers[],
+    holders: NameHolders,
     external: ReadonlyMap<string, readonly Address[]>,
     hostAddresses: readonly Address[] = [],
     silent?: SilentGateways,
@@ -58,17 +77,7 @@ export class NameIndex {
     this.#external = external;
     this.#hostAddresses = hostAddresses;
     this.#preference = new Preference(silent);
-    this.#holders = new NameHolders(sandboxes);
-  }
-
-  /** Names for which the DNS was or would have been asked. */
-  get asked(): ReadonlySet<string> {
-    return this.#asked;
-  }
-
-  /** Gateways that others could stand in for, of all that were resolved. */
-  get watched(): readonly WatchedGateways[] {
-    return this.#preference.watched;
+    this.#holders = holders;
   }
 
   /**
@@ -79,22 +88,19 @@ export class NameIndex {
     destination: Destination,
     asker: ContainerView,
     sandbox: SandboxMembers,
+    inquiry: Inquiry,
     gateway?: 4 | 6,
   ): Resolution {
-    const found = this.#resolve(destination, asker, sandbox, gateway);
-    if (gateway) this.#preference.watch(sandbox, found);
+    const found = this.#resolve(destination, { asker, sandbox, gateway, inquiry });
+    if (gateway) watch(found, inquiry.watched);
     return found;
   }
 
-  #resolve(
-    destination: Destination,
-    asker: ContainerView,
-    sandbox: SandboxMembers,
-    gateway: 4 | 6 | undefined,
-  ): Resolution {
+  #resolve(destination: Destination, question: Question): Resolution {
+    const { sandbox, gateway } = question;
     switch (destination.kind) {
       case 'address':
-        return this.#resolveAddress(destination.address, sandbox, gateway);
+        return this.#resolveAddress(destination.address, question);
       case 'unreachable':
         return { kind: 'found', addresses: [] };
       case 'hostGateway':
@@ -102,36 +108,39 @@ export class NameIndex {
       case 'list':
         return firstHealthy(
           destination.choices.map(choice => {
-            const found = this.#resolve(choice, asker, sandbox, gateway);
+            const found = this.#resolve(choice, question);
             return gateway ? this.#preference.asGateway(found, sandbox) : found;
           }),
           formatDestination(destination),
         );
       case 'name':
-        return this.#resolveName(destination.name, asker, sandbox, gateway);
+        return this.#resolveName(destination.name, question);
     }
   }
 
+  #trail({ sandbox, gateway, inquiry: { lookups } }: Question): Trail {
+    return { lookups, relied: this.#relied?.of(sandbox.key, gateway ? 'routes' : 'forwards') };
+  }
+
   /** One that is a container's leads to it only as its name would. */
-  #resolveAddress(address: Address, sandbox: SandboxMembers, gateway: 4 | 6 | undefined): Resolution {
+  #resolveAddress(address: Address, question: Question): Resolution {
     const found: Resolution = { kind: 'found', addresses: [address] };
-    if (!gateway) return found;
-    const relied = this.#relied?.of(sandbox.key, 'routes');
-    const holder = this.#holders.findByAddress(address, sandbox, relied);
+    if (!question.gateway) return found;
+    const holder = this.#holders.findByAddress(address, question.sandbox, this.#trail(question));
     if (!holder || mayLead(holder.container)) return found;
     return { kind: 'missing', why: whyAddressWaits(address, holder.container) };
   }
 
-  #resolveName(
-    name: string,
-    asker: ContainerView,
-    sandbox: SandboxMembers,
-    gateway: 4 | 6 | undefined,
-  ): Resolution {
+  #resolveName(name: string, question: Question): Resolution {
+    const { asker, sandbox, gateway } = question;
     const links = asker.links ?? sandbox.members[0]?.links;
     const wanted = links?.get(name) ?? name;
-    const relied = this.#relied?.of(sandbox.key, gateway ? 'routes' : 'forwards');
-    const { holders, isOwn, passedOver } = this.#holders.findQualified(wanted, asker, sandbox, relied);
+    const { holders, isOwn, passedOver } = this.#holders.findQualified(
+      wanted,
+      asker,
+      sandbox,
+      this.#trail(question),
+    );
     if (holders.length > 0) {
       const usable = holders
         .filter(({ attachment }) => attachment && !(gateway && attachment.ignoresNextHop))
@@ -155,15 +164,15 @@ export class NameIndex {
       };
     if (passedOver.length > 0)
       return { kind: 'missing', why: whyPassedOver(name, asker, passedOver), isWrong: true };
-    return this.#resolveOutside(name, sandbox, gateway);
+    return this.#resolveOutside(name, question);
   }
 
-  #resolveOutside(name: string, sandbox: SandboxMembers, family: 4 | 6 | undefined): Resolution {
+  #resolveOutside(name: string, { sandbox, gateway: family, inquiry }: Question): Resolution {
     const meant = wordMeant(name);
     if (meant !== undefined) return { kind: 'missing', why: meant, isWrong: true };
     if (mayBeHostName(name)) {
       const answer = this.#external.get(externalName(name));
-      this.#asked.add(externalName(name));
+      inquiry.asked.add(externalName(name));
       if (!answer) return { kind: 'unknown', name: externalName(name) };
       const usable = answer.filter(address => whyUnusableAnswer(address) === undefined);
       // By the host, and by Docker's gateway, packets leave as if there were no label.
@@ -176,6 +185,8 @@ export class NameIndex {
         return { kind: 'missing', why: `the host ${shown(name)} has no IPv${family} address` };
       if (answer[0]) return { kind: 'missing', why: whyNoAnswer(name, answer[0]) };
     }
+    // The sentence tells of names nearby, and so depends on all of them.
+    inquiry.lookups.open();
     return { kind: 'missing', why: this.#whyUnknown(name, sandbox), isWrong: true };
   }
 

@@ -3,32 +3,38 @@
 // is there already (labels/diff/diff.ts).
 
 import { groupBy } from '../../base/group-by.js';
-import { type Address, addressKey, type Family } from '../../base/ip.js';
+import type { Address, Family } from '../../base/ip.js';
 import { naturalCompare } from '../../base/plain-text.js';
+import { finish, type Work } from '../../netlink/work.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { ContainerView, HostInterfaceAddress } from '../discovery/container.js';
 import type { SilentGateways } from '../discovery/world.js';
-import { diagnostic, limitDiagnostics } from '../spec/diagnostics.js';
+import { limitDiagnostics } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic } from '../spec/intent.js';
-import { ownStackBeside, refused } from '../spec/refused-labels.js';
+import { refused } from '../spec/refused-labels.js';
 import { RuleBudget } from '../spec/rule-budget.js';
 import { TableCache } from '../table/table-cache.js';
 import { isFrozen, planFrozen } from './frozen.js';
 import { type HostRouteRequest, type HostView, planHostRoutes } from './host-routes.js';
-import { diagnosticOf, groupByNamespace, mergeIntents, type SandboxMembers } from './merge.js';
-import { Reliances } from './name-holders.js';
+import { diagnosticOf, groupByNamespace, type SandboxMembers } from './merge.js';
+import { NameHolders } from './name-holders.js';
 import { NameIndex } from './name-index.js';
-import type { WatchedGateways } from './preference.js';
-import { resolveForwards, resolveRoutes } from './resolve.js';
-import { reportLoops } from './routing-loops.js';
+import { type WatchedGateways, watchedIn } from './preference.js';
+import { type Outcome, type Requester, resolveForwards, resolveRoutes, resolving } from './resolve.js';
+import { gatewaysBeforeUsers, type ResolvedRoute, type Router, reportLoops } from './routing-loops.js';
 import {
   acceptRules,
+  intentsOf,
   type PlanContext,
   planSandbox,
+  type Requested,
   type ResolvedSandbox,
+  requestOf,
   type Sandbox,
+  unmetKeys,
 } from './sandbox-plan.js';
-import { findFiltered, findLeaks, findLostAnswers } from './warnings.js';
+import { type Places, PlanSteps, Reliances } from './steps.js';
+import { findFiltered, findLostAnswers } from './warnings.js';
 import { WaysBack } from './ways-back.js';
 
 /** Everything that is known. */
@@ -75,81 +81,174 @@ export interface Plan {
   readonly relied?: Reliances | undefined;
 }
 
+/** What of a plan the next one may take over: its steps, as long as nothing has changed for them. */
+export interface PlanMemory {
+  readonly holders: NameHolders;
+  readonly groups: PlanSteps<SandboxMembers>;
+  readonly requests: PlanSteps<Requested>;
+  readonly routes: PlanSteps<Outcome<readonly ResolvedRoute[]>>;
+  readonly resolved: PlanSteps<Outcome<ResolvedSandbox>>;
+  readonly desired: PlanSteps<{
+    readonly desired: SandboxDesired;
+    readonly diagnostics: readonly Diagnostic[];
+  }>;
+}
+
+/** Namespaces that are planned in one piece. */
+const PIECE = 16;
+
 /** @param tables those built for an earlier plan, to be reused */
 export function planWorld(world: PlanInput, tables = new TableCache()): Plan {
-  const groups = groupByNamespace(world.containers);
+  return finish(planning(world, tables)).plan;
+}
+
+/**
+ * The plan in pieces, with the event loop free in between.
+ * @param before of a plan of a world that was another in nothing but its containers, their intents and routes in force
+ */
+export function* planning(
+  world: PlanInput,
+  tables: TableCache,
+  before?: PlanMemory,
+): Work<{ readonly plan: Plan; readonly memory: PlanMemory }> {
+  const groupSteps = new PlanSteps(before?.groups);
+  const groups = groupByNamespace(world.containers).map(group =>
+    groupSteps.take(group.key, group.members, () => group),
+  );
+  yield;
   const { hostInterfaceAddresses } = world;
-  const diagnostics: Diagnostic[] = [];
-  // These do not mean that a label is not in force.
-  const warnings: Diagnostic[] = [];
   const hosts = [...hostInterfaceAddresses.map(({ prefix }) => prefix), ...world.hostAddresses];
   const relied = world.isPartial ? new Reliances() : undefined;
+  const memory: PlanMemory = {
+    holders: new NameHolders(groups, before?.holders),
+    groups: groupSteps,
+    requests: new PlanSteps(before?.requests),
+    routes: new PlanSteps(before?.routes),
+    resolved: new PlanSteps(before?.resolved),
+    desired: new PlanSteps(before?.desired),
+  };
+  yield;
   const names = new NameIndex(
-    groups,
+    memory.holders,
     world.external,
     hosts.map(({ address }) => address),
     world.silent,
     relied,
   );
-  const context: PlanContext = { names, tables, hostInterfaceAddresses, diagnostics, warnings, awaited: [] };
+  const diagnostics: Diagnostic[] = [];
+  // These do not mean that a label is not in force.
+  const warnings: Diagnostic[] = [];
   const sandboxes: Sandbox[] = [];
   const frozen: SandboxDesired[] = [];
   const requests: HostRouteRequest[] = [];
-  for (const members of groups) {
+  const leaks: Diagnostic[] = [];
+  for (const [n, members] of groups.entries()) {
+    if (n % PIECE === 0) yield;
     if (!isProgrammed(members)) continue;
-    warnings.push(...members.members.flatMap(ownStackBeside));
-    const merged = mergeIntents(members, world.intents);
-    requests.push({ sandbox: members, intent: merged.intent });
+    const asked = memory.requests.take(members.key, [members, ...intentsOf(members, world.intents)], () =>
+      requestOf(members, world.intents, world.isStrict === true),
+    );
+    warnings.push(...asked.beside);
+    requests.push({ sandbox: members, intent: asked.sandbox.intent });
     if (isFrozen(members)) {
       const maps = [world.intents, world.unverified];
-      const intentsOf = ({ id }: ContainerView) => maps.flatMap(intents => intents?.get(id) ?? []);
-      frozen.push(planFrozen(members, intentsOf, world.isStrict === true));
+      const all = ({ id }: ContainerView) => maps.flatMap(intents => intents?.get(id) ?? []);
+      frozen.push(planFrozen(members, all, world.isStrict === true));
       continue;
     }
-    diagnostics.push(...merged.diagnostics);
-    const intents = members.members.flatMap(({ id }) => world.intents.get(id) ?? []);
-    const isStrict = world.isStrict === true || merged.intent.isStrict;
-    sandboxes.push({ members, intents, intent: merged.intent, isStrict });
+    diagnostics.push(...asked.diagnostics);
+    leaks.push(...asked.leaks);
+    sandboxes.push(asked.sandbox);
   }
-  warnings.push(...sandboxes.flatMap(findLeaks));
-  const routes = new Map(sandboxes.map(sandbox => [sandbox, resolveRoutes(sandbox, context)]));
-  const routers = [...routes].map(([{ members }, routes]) => ({ members, routes }));
+  warnings.push(...leaks);
+  const places: Places = {
+    named: key => memory.holders.named(key),
+    placed: key => waysBack.placed(key),
+    routes: key => waysBack.routes(key),
+    inForce: key => waysBack.isInForce(key),
+  };
+  const outcomes: Outcome<unknown>[] = [];
+  const routers: (Router & Requester)[] = [];
+  for (const [n, sandbox] of sandboxes.entries()) {
+    if (n % PIECE === 0) yield;
+    const outcome = memory.routes.take(
+      sandbox.members.key,
+      [sandbox],
+      lookups => resolving(names, lookups, context => resolveRoutes(sandbox, context)),
+      places,
+    );
+    outcomes.push(outcome);
+    routers.push({ ...sandbox, routes: outcome.found });
+  }
   const waysBack = new WaysBack(groups, routers, world.routesInForce, world.bridgeFiltered, relied);
-  const resolved = sandboxes.map((sandbox): ResolvedSandbox => {
-    const budget = new RuleBudget();
-    const rules = acceptRules(sandbox.intent.rules, budget, diagnostics);
-    const forwards = resolveForwards(sandbox, budget, context, waysBack);
-    return { ...sandbox, routes: routes.get(sandbox)!, forwards, rules };
-  });
-  warnings.push(...findFiltered(routes, world.bridgeFiltered ?? []));
-  warnings.push(...findLostAnswers(routes, requests, world.nextHops));
+  const resolved: ResolvedSandbox[] = [];
+  for (const [n, { routes, members }] of routers.entries()) {
+    if (n % PIECE === 0) yield;
+    const sandbox = sandboxes[n]!;
+    const outcome = memory.resolved.take(
+      members.key,
+      [sandbox, routes],
+      lookups =>
+        resolving(names, lookups, context => {
+          const budget = new RuleBudget();
+          const rules = acceptRules(sandbox.intent.rules, budget, context.diagnostics);
+          const forwards = resolveForwards(sandbox, budget, context, waysBack);
+          return { ...sandbox, routes, forwards, rules };
+        }),
+      places,
+    );
+    outcomes.push(outcome);
+    resolved.push(outcome.found);
+  }
+  for (const outcome of outcomes) {
+    diagnostics.push(...outcome.diagnostics);
+    warnings.push(...outcome.warnings);
+  }
+  yield;
+  warnings.push(...findFiltered(routers, world.bridgeFiltered ?? []));
+  warnings.push(...findLostAnswers(routers, requests, world.nextHops));
+  yield;
   diagnostics.push(...reportLoops(routers));
+  yield;
   const host = planHostRoutes(requests, groups, world);
   diagnostics.push(...host.diagnostics);
   // Labels that are not in force, by their containers' names as diagnostics have them.
-  const waiting = context.awaited.map(attributed => diagnosticOf(attributed, ''));
+  const waiting = outcomes.flatMap(({ awaited }) => awaited).map(attributed => diagnosticOf(attributed, ''));
   const unmet = groupBy([...diagnostics, ...waiting], ({ container }) => container);
-  const desired = resolved.map(sandbox =>
-    planSandbox(sandbox, sandbox.isStrict ? unmetKeys(sandbox, unmet) : [], context),
-  );
+  const desired: SandboxDesired[] = [];
+  for (const [n, sandbox] of resolved.entries()) {
+    if (n % PIECE === 0) yield;
+    const keys = sandbox.isStrict ? unmetKeys(sandbox, unmet) : [];
+    const planned = memory.desired.take(sandbox.members.key, [sandbox, ...keys], () => {
+      const own: Diagnostic[] = [];
+      const context: PlanContext = { tables, hostInterfaceAddresses, diagnostics: own };
+      return { desired: planSandbox(sandbox, keys, context), diagnostics: own };
+    });
+    diagnostics.push(...planned.diagnostics);
+    desired.push(planned.desired);
+  }
   tables.retainOnly(new Set(resolved.map(({ members }) => members.key)));
+  yield;
+  const ordered = gatewaysBeforeUsers(desired, resolved);
+  yield;
   const unapplied = world.containers
     .map(container => ({ name: container.name, mistakes: refused(container) }))
     .filter(({ mistakes }) => mistakes.length > 0)
     .sort((a, b) => naturalCompare(a.name, b.name))
     .flatMap(({ mistakes }) => mistakes);
-  return {
-    sandboxes: [...frozen, ...gatewaysBeforeUsers(desired, resolved)],
+  const plan: Plan = {
+    sandboxes: [...frozen, ...ordered],
     hostRoutes: host.routes,
     resolved,
     diagnostics: limitDiagnostics([...unapplied, ...warnings, ...diagnostics, ...host.notices]),
     warnings: new Set([...warnings, ...host.notices]),
     waiting,
-    externalNames: [...names.asked].sort(naturalCompare),
-    watchedGateways: names.watched,
-    routesAsked: waysBack.asked,
+    externalNames: [...new Set(outcomes.flatMap(({ asked }) => asked))].sort(naturalCompare),
+    watchedGateways: routers.flatMap(({ members }, n) => watchedIn(members, outcomes[n]!.watched)),
+    routesAsked: new Set(outcomes.flatMap(({ lookups }) => lookups.keysOf('inForce'))),
     relied,
   };
+  return { plan, memory };
 }
 
 /** Whether it is running, a container in it has labels, and it is not the host's. */
@@ -160,42 +259,4 @@ function isProgrammed({ members }: SandboxMembers): boolean {
     members.some(({ labels, unverified }) => labels.size > 0 || unverified) &&
     !members.some(({ hostNetwork }) => hostNetwork)
   );
-}
-
-/** Keys of a namespace's labels that are not in force, each once. @param unmet by names of containers */
-function unmetKeys(
-  { members, intents }: Sandbox,
-  unmet: ReadonlyMap<string, readonly Diagnostic[]>,
-): readonly string[] {
-  const own = members.members.flatMap(({ name }) => unmet.get(diagnostic(name, '', '').container) ?? []);
-  return [...new Set([...intents.flatMap(({ mistaken = [] }) => mistaken), ...own.map(({ key }) => key)])];
-}
-
-/** In the order in which they are brought about: a gateway is ready before its users are routed to it. */
-function gatewaysBeforeUsers(
-  desired: readonly SandboxDesired[],
-  resolved: readonly ResolvedSandbox[],
-): SandboxDesired[] {
-  const users = desired.map((one, n) => ({ one, n })).filter(({ one }) => one.routes.length > 0);
-  const ordered = new Set(desired.filter(({ routes }) => routes.length === 0));
-  if (ordered.size === 0 && users.length < 2) return [...desired];
-  const owners = new Map(
-    users.flatMap(({ n }) =>
-      resolved[n]!.members.attachments.flatMap(({ addresses }) =>
-        addresses.map(address => [addressKey(address), n] as const),
-      ),
-    ),
-  );
-  const begun = new Set<number>();
-  const visit = (n: number): void => {
-    if (begun.has(n)) return;
-    begun.add(n);
-    for (const { gateway } of desired[n]!.routes) {
-      const owner = gateway && owners.get(addressKey(gateway));
-      if (owner !== undefined) visit(owner);
-    }
-    ordered.add(desired[n]!);
-  };
-  for (const { n } of users) visit(n);
-  return [...ordered];
 }

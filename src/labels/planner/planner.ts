@@ -2,15 +2,24 @@
 // Not here: the plan itself (plan.ts), what the world looks like (labels/discovery/world.ts).
 
 import { type Prefix, sameAddress } from '../../base/ip.js';
+import { finish, type Work } from '../../netlink/work.js';
 import type { HostForwarding, NextHop } from '../discovery/container.js';
 import { sameRevisions } from '../discovery/views.js';
 import type { WorldSnapshot } from '../discovery/world.js';
 import { ParseCache } from '../spec/parse-cache.js';
 import { TableCache } from '../table/table-cache.js';
-import { type Plan, planWorld } from './plan.js';
+import { type Plan, type PlanMemory, planning } from './plan.js';
 
 /** As namespaceRoutes() has them. */
 type Routes = ReadonlySet<string>;
+
+/** The last plan, and what it was made of. */
+interface Last {
+  readonly snapshot: WorldSnapshot;
+  readonly plan: Plan;
+  readonly inForce: Routes;
+  readonly memory: PlanMemory;
+}
 
 export class Planner {
   readonly #allowHostRoutes: readonly Prefix[];
@@ -18,7 +27,7 @@ export class Planner {
   readonly #isPartial: boolean;
   readonly #intents: ParseCache;
   readonly #tables = new TableCache();
-  #last: { readonly snapshot: WorldSnapshot; readonly plan: Plan; readonly inForce: Routes } | undefined;
+  #last: Last | undefined;
 
   /**
    * @param isStrict whether every labelled container is, whatever its labels say
@@ -37,38 +46,49 @@ export class Planner {
     this.#isStrict = isStrict;
   }
 
+  /** As planning() has it, at once. */
+  plan(snapshot: WorldSnapshot, routesInForce: Routes = new Set()): Plan {
+    return finish(this.planning(snapshot, routesInForce));
+  }
+
   /**
-   * The desired state, with the mistakes of the labels' syntax; made anew only where something has changed.
+   * The desired state, with the mistakes of the labels' syntax; made anew only where something has changed. It counts as the
+   * last one when it is done, whatever was planned in between.
    * @param routesInForce those of namespaces that are known to have them
    */
-  plan(snapshot: WorldSnapshot, routesInForce: Routes = new Set()): Plan {
+  *planning(snapshot: WorldSnapshot, routesInForce: Routes = new Set()): Work<Plan> {
     const last = this.#last;
+    const isSurrounded = last !== undefined && sameSurroundings(last.snapshot, snapshot);
     const isInForce = (route: string): boolean => routesInForce.has(route);
     if (
-      last &&
-      isSame(last.snapshot, snapshot) &&
+      isSurrounded &&
+      sameRevisions(revisionsOf(last.snapshot), revisionsOf(snapshot)) &&
       [...last.plan.routesAsked].every(route => last.inForce.has(route) === isInForce(route))
     )
       return last.plan;
     const { intents, unverified, diagnostics } = this.#intents.getAll(snapshot.containers);
+    yield;
     const own = {
       allowHostRoutes: this.#allowHostRoutes,
       isStrict: this.#isStrict,
       isPartial: this.#isPartial,
     };
-    const plan = planWorld({ ...snapshot, ...own, intents, unverified, routesInForce }, this.#tables);
-    const all = { ...plan, diagnostics: [...diagnostics, ...plan.diagnostics] };
+    // A plan of a partial world tells of whom it depends: all of it is made anew for that.
+    const memory = isSurrounded && !this.#isPartial ? last.memory : undefined;
+    const world = { ...snapshot, ...own, intents, unverified, routesInForce };
+    const made = yield* planning(world, this.#tables, memory);
+    const plan = { ...made.plan, diagnostics: [...diagnostics, ...made.plan.diagnostics] };
     const inForce = new Set([...plan.routesAsked].filter(isInForce));
-    this.#last = { snapshot, plan: all, inForce };
-    return all;
+    this.#last = { snapshot, plan, inForce, memory: made.memory };
+    return plan;
   }
 }
 
-function isSame(a: WorldSnapshot, b: WorldSnapshot): boolean {
+/** Whether both worlds are the same but for their containers. */
+function sameSurroundings(a: WorldSnapshot, b: WorldSnapshot): boolean {
   return (
     a.externalRevision === b.externalRevision &&
     a.silentRevision === b.silentRevision &&
-    sameRevisions(revisionsOf(a), revisionsOf(b)) &&
     sameList(a.hostAddresses, b.hostAddresses, sameWithHostBits) &&
     sameList(a.bridgeFiltered, b.bridgeFiltered, Object.is) &&
     sameList(a.nextHops, b.nextHops, sameNextHop) &&

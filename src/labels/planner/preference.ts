@@ -36,7 +36,7 @@ interface Found {
 }
 
 /** An address that might be taken for a gateway. */
-interface Candidate {
+export interface Candidate {
   readonly address: Address;
   /** The namespace of a gateway that has tunnels of ours. */
   readonly tunnels?: NetnsRef | undefined;
@@ -57,23 +57,10 @@ const RANKS = { healthy: 0, starting: 1, unhealthy: 2, silent: 3 } as const;
 
 export class Preference {
   readonly #silent: SilentGateways | undefined;
-  readonly #watched = new Map<
-    string,
-    { readonly netns: NetnsRef; readonly gateways: Map<string, Candidate> }
-  >();
 
   /** @param silent absent: all gateways answer */
   constructor(silent: SilentGateways | undefined) {
     this.#silent = silent;
-  }
-
-  /** Gateways that others could stand in for, by namespace. */
-  get watched(): readonly WatchedGateways[] {
-    return [...this.#watched.values()].map(({ netns, gateways }) => ({
-      netns,
-      gateways: [...gateways.values()].map(({ address }) => address),
-      tunnels: [...gateways.values()].map(({ tunnels }) => tunnels),
-    }));
   }
 
   /** The order of those that have a name, the best first: 0 is the best. @param gateway as NameIndex.resolve() has it */
@@ -104,17 +91,22 @@ export class Preference {
     }
     return undefined;
   }
+}
 
-  /** Remembers what might be taken for a gateway. */
-  watch({ key, members }: SandboxMembers, resolution: Resolution): void {
-    const netns = members[0]?.netns;
-    const { candidates = [] } = resolution.kind === 'found' ? resolution : {};
-    if (!netns || candidates.length < 2) return;
-    const watched = this.#watched.get(key) ?? { netns, gateways: new Map<string, Candidate>() };
-    this.#watched.set(key, watched);
-    for (const candidate of candidates)
-      if (watched.gateways.size < MAX_WATCHED) watched.gateways.set(addressKey(candidate.address), candidate);
-  }
+/** Takes note of what might be taken for a gateway. */
+export function watch(resolution: Resolution, watched: Map<string, Candidate>): void {
+  const { candidates = [] } = resolution.kind === 'found' ? resolution : {};
+  if (candidates.length < 2) return;
+  for (const candidate of candidates)
+    if (watched.size < MAX_WATCHED) watched.set(addressKey(candidate.address), candidate);
+}
+
+/** Those of one namespace that others could stand in for, if there are any. */
+export function watchedIn({ members }: SandboxMembers, watched: readonly Candidate[]): WatchedGateways[] {
+  const netns = members[0]?.netns;
+  if (!netns || watched.length === 0) return [];
+  const gateways = watched.map(({ address }) => address);
+  return [{ netns, gateways, tunnels: watched.map(({ tunnels }) => tunnels) }];
 }
 
 /** What might be taken of a container that has a name. */

@@ -1,6 +1,6 @@
 // Where the routes and forwards of a namespace lead: their destinations are looked up among all containers and in the DNS.
 // What cannot be resolved or made is reported. Pure. Not here: the lookup (name-index.ts), the ingress interfaces of
-// forwards (ingress-interfaces.ts), what the kernel is to hold (sandbox-plan.ts).
+// forwards (labels/table/ingress-interfaces.ts), what the kernel is to hold (sandbox-plan.ts).
 
 import {
   type Address,
@@ -19,12 +19,13 @@ import { ANY } from '../spec/interface-pattern.js';
 import { countPorts } from '../spec/ports.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import type { ResolvedForward } from '../table/forward-rules.js';
+import { ingressInterfaces, whyNoIngress } from '../table/ingress-interfaces.js';
 import { planShifts } from '../table/port-shifts.js';
-import { ingressInterfaces, whyNoIngress } from './ingress-interfaces.js';
 import { type Attributed, diagnosticOf, type MergedIntent, type SandboxMembers } from './merge.js';
-import type { NameIndex } from './name-index.js';
-import type { Resolution } from './preference.js';
+import type { Inquiry, NameIndex } from './name-index.js';
+import type { Candidate, Resolution } from './preference.js';
 import type { ResolvedRoute } from './routing-loops.js';
+import type { Lookups } from './steps.js';
 import { whyIgnored } from './unresolved.js';
 import type { WaysBack } from './ways-back.js';
 
@@ -35,13 +36,33 @@ export interface Requester {
 }
 
 /** How names are resolved, and what is reported on the way. */
-export interface ResolveContext {
+export interface ResolveContext extends Inquiry {
   readonly names: NameIndex;
   readonly diagnostics: Diagnostic[];
   /** What does not keep a label from being in force. */
   readonly warnings: Diagnostic[];
   /** Labels with a name that the DNS has not answered for yet. */
   readonly awaited: Attributed<{ readonly key: string }>[];
+}
+
+/** What comes of resolving, and what is told of it. */
+export interface Outcome<T> extends Pick<ResolveContext, 'diagnostics' | 'warnings' | 'awaited'> {
+  readonly found: T;
+  readonly asked: readonly string[];
+  readonly watched: readonly Candidate[];
+  readonly lookups: Lookups;
+}
+
+/** Resolves, and keeps what is told on the way. */
+export function resolving<T>(
+  names: NameIndex,
+  lookups: Lookups,
+  resolve: (context: ResolveContext) => T,
+): Outcome<T> {
+  const [asked, watched] = [new Set<string>(), new Map<string, Candidate>()];
+  const told = { diagnostics: [], warnings: [], awaited: [] };
+  const found = resolve({ names, lookups, asked, watched, ...told });
+  return { found, lookups, ...told, asked: [...asked], watched: [...watched.values()] };
 }
 
 /** The routes that are made; one without a gateway is only the unreachable fallback. */
@@ -59,7 +80,13 @@ export function resolveRoutes({ members, intent }: Requester, context: ResolveCo
     }
     // The parser has reported what is wrong with the label.
     if (!destination) return [{ attributed, gateway: undefined }];
-    const resolution = context.names.resolve(destination, container, members, network.address.family);
+    const resolution = context.names.resolve(
+      destination,
+      container,
+      members,
+      context,
+      network.address.family,
+    );
     const consequence = `until then ${formatPrefix(network)} is unreachable`;
     const gateway = ifUsable(addressesOf(resolution, attributed, consequence, context)[0], attachments, why =>
       context.diagnostics.push(waiting(diagnosticOf(attributed, `${why}; ${consequence}`))),
@@ -102,7 +129,7 @@ export function resolveForwards(
   context: ResolveContext,
   waysBack: WaysBack,
 ): ResolvedForward[] {
-  const wayBackFrom = waysBack.from(members);
+  const wayBackFrom = waysBack.from(members, context.lookups);
   return intent.forwards.flatMap(attributed => {
     const { container, intent: forward } = attributed;
     const ingress = ingressInterfaces(forward, intent);
@@ -111,7 +138,7 @@ export function resolveForwards(
       return [];
     }
     const { key, pattern = ANY, protocol, ports, destination, destinationPort } = forward;
-    const resolution = context.names.resolve(destination, container, members);
+    const resolution = context.names.resolve(destination, container, members, context);
     const addresses = addressesOf(resolution, attributed, 'until then the port is not forwarded', context);
     if (addresses.length === 0) return [];
     if (!budget.take(addresses.length * rulesOf(forward, ingress.length))) {

@@ -1,10 +1,10 @@
-// Routing loops: A routes an address to B, and B routes it to A. They are reported, and made nevertheless. Pure. Not here:
-// which routes there are (resolve.ts).
+// Namespaces by the routes between them. Routing loops: A routes an address to B, and B routes it to A; they are reported, and
+// made nevertheless. Pure. Not here: which routes there are (resolve.ts).
 
 import { groupBy } from '../../base/group-by.js';
 import { type Address, addressKey, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
-import type { DesiredRoute } from '../diff/state.js';
+import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
 import { type Attributed, diagnosticOf, type SandboxMembers } from './merge.js';
 
@@ -150,4 +150,33 @@ class RouteTable<T extends RouteHop> {
 
 function keyOf({ address, length }: Prefix): string {
   return `${addressKey(address)}/${length}`;
+}
+
+/** In the order in which they are brought about: a gateway is ready before its users are routed to it. */
+export function gatewaysBeforeUsers(
+  desired: readonly SandboxDesired[],
+  resolved: readonly { readonly members: SandboxMembers }[],
+): SandboxDesired[] {
+  const users = desired.map((one, n) => ({ one, n })).filter(({ one }) => one.routes.length > 0);
+  const ordered = new Set(desired.filter(({ routes }) => routes.length === 0));
+  if (ordered.size === 0 && users.length < 2) return [...desired];
+  const owners = new Map(
+    users.flatMap(({ n }) =>
+      resolved[n]!.members.attachments.flatMap(({ addresses }) =>
+        addresses.map(address => [addressKey(address), n] as const),
+      ),
+    ),
+  );
+  const begun = new Set<number>();
+  const visit = (n: number): void => {
+    if (begun.has(n)) return;
+    begun.add(n);
+    for (const { gateway } of desired[n]!.routes) {
+      const owner = gateway && owners.get(addressKey(gateway));
+      if (owner !== undefined) visit(owner);
+    }
+    ordered.add(desired[n]!);
+  };
+  for (const { n } of users) visit(n);
+  return [...ordered];
 }

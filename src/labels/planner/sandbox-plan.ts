@@ -16,15 +16,23 @@ import { diagnostic, waiting } from '../spec/diagnostics.js';
 import type { ContainerIntent, Diagnostic, RuleIntent } from '../spec/intent.js';
 import { ANY, covers, formatPattern, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { STRICT } from '../spec/label-keys.js';
+import { ownStackBeside } from '../spec/refused-labels.js';
 import { type RuleBudget, TOO_MANY_RULES } from '../spec/rule-budget.js';
 import { type ResolvedForward, udpForwards } from '../table/forward-rules.js';
+import { ingressInterfaces } from '../table/ingress-interfaces.js';
 import type { TableParts } from '../table/nft-table.js';
 import { findIngress, REPLY_SYSCTLS } from '../table/reply-routing.js';
 import type { TableCache } from '../table/table-cache.js';
-import { ingressInterfaces } from './ingress-interfaces.js';
-import { type Attributed, diagnosticOf, type MergedIntent } from './merge.js';
+import {
+  type Attributed,
+  diagnosticOf,
+  type MergedIntent,
+  mergeIntents,
+  type SandboxMembers,
+} from './merge.js';
 import type { Requester, ResolveContext } from './resolve.js';
 import { desiredRoutes, type ResolvedRoute } from './routing-loops.js';
+import { findLeaks } from './warnings.js';
 
 /** One namespace while it is planned. */
 export interface Sandbox extends Requester {
@@ -41,7 +49,7 @@ export interface ResolvedSandbox extends Sandbox {
 }
 
 /** What is shared by all namespaces while one is planned. */
-export interface PlanContext extends ResolveContext {
+export interface PlanContext extends Pick<ResolveContext, 'diagnostics'> {
   readonly tables: TableCache;
   readonly hostInterfaceAddresses: readonly HostInterfaceAddress[];
 }
@@ -158,4 +166,46 @@ export function acceptRules(
 
 function labelledRules({ container, intent: { key, rule } }: Attributed<RuleIntent>): LabelledRules {
   return { container: container.name, key, chain: rule.chain, count: rule.rules.length };
+}
+
+/** What the labels of a namespace ask for. */
+export interface Requested {
+  readonly sandbox: Sandbox;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly beside: readonly Diagnostic[];
+  readonly leaks: readonly Diagnostic[];
+}
+
+/** The intents of a namespace's containers, in order. */
+export function intentsOf(
+  { members }: SandboxMembers,
+  intents: ReadonlyMap<string, ContainerIntent>,
+): (ContainerIntent | undefined)[] {
+  return members.map(({ id }) => intents.get(id));
+}
+
+/** @param isStrict whether every labelled container is, whatever its labels say */
+export function requestOf(
+  members: SandboxMembers,
+  all: ReadonlyMap<string, ContainerIntent>,
+  isStrict: boolean,
+): Requested {
+  const { intent, diagnostics } = mergeIntents(members, all);
+  const intents = intentsOf(members, all).flatMap(one => one ?? []);
+  const sandbox = { members, intents, intent, isStrict: isStrict || intent.isStrict };
+  return {
+    sandbox,
+    diagnostics,
+    beside: members.members.flatMap(ownStackBeside),
+    leaks: findLeaks(sandbox),
+  };
+}
+
+/** Keys of a namespace's labels that are not in force, each once. @param unmet by names of containers */
+export function unmetKeys(
+  { members, intents }: Sandbox,
+  unmet: ReadonlyMap<string, readonly Diagnostic[]>,
+): readonly string[] {
+  const own = members.members.flatMap(({ name }) => unmet.get(diagnostic(name, '', '').container) ?? []);
+  return [...new Set([...intents.flatMap(({ mistaken = [] }) => mistaken), ...own.map(({ key }) => key)])];
 }

@@ -26,7 +26,7 @@ import { nearNetworks } from '../table/reply-routing.js';
 import type { HostRouteRequest } from './host-routes.js';
 import { type Attributed, diagnosticOf } from './merge.js';
 import type { Requester } from './resolve.js';
-import type { ResolvedRoute } from './routing-loops.js';
+import type { Router } from './routing-loops.js';
 import { shown } from './unresolved.js';
 
 const REMEDIES: Readonly<Record<Family, readonly [sysctl: string, remedy: string]>> = {
@@ -138,12 +138,9 @@ function whyDnsLeaks(server: string): string {
  * network, and where the kernel shows it what only passes a bridge, that is all that goes by a gateway.
  * @param filtered families of which the host's firewall filters what only passes a bridge
  */
-export function findFiltered(
-  routes: ReadonlyMap<Requester, readonly ResolvedRoute[]>,
-  filtered: readonly Family[],
-): Diagnostic[] {
+export function findFiltered(routers: readonly Router[], filtered: readonly Family[]): Diagnostic[] {
   if (filtered.length === 0) return [];
-  return [...routes].flatMap(([{ members }, resolved]) =>
+  return routers.flatMap(({ members, routes: resolved }) =>
     filtered.flatMap(family => {
       const internal = members.attachments.filter(
         ({ isInternal, driver }) => isInternal && driver === 'bridge',
@@ -177,7 +174,7 @@ interface Behind {
  * @param requests every namespace whose labels may ask for routes of the host
  */
 export function findLostAnswers(
-  routes: ReadonlyMap<Requester, readonly ResolvedRoute[]>,
+  routers: readonly Router[],
   requests: readonly HostRouteRequest[],
   nextHops: readonly NextHop[],
 ): Diagnostic[] {
@@ -195,8 +192,8 @@ export function findLostAnswers(
     ),
   ].filter(({ network }) => !isDefaultOrHalf(network));
   if (behind.length === 0) return [];
-  const unseen = [...routes].filter(([{ members }]) => nearNetworks(members.attachments).length === 0);
-  return unseen.flatMap(([{ members }, resolved]) =>
+  const unseen = routers.filter(({ members }) => nearNetworks(members.attachments).length === 0);
+  return unseen.flatMap(({ members, routes: resolved }) =>
     ([4, 6] as const).flatMap(family => {
       const own = resolved.filter(({ attributed }) => attributed.intent.network.address.family === family);
       const short = own.find(

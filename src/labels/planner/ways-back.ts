@@ -10,8 +10,8 @@ import type { ClientAddresses } from '../spec/intent.js';
 import { type ClientNetwork, type KeptClients, keyOf } from '../table/client-chains.js';
 import { isFrozen } from './frozen.js';
 import type { SandboxMembers } from './merge.js';
-import type { Reliances } from './name-holders.js';
-import { attachmentKey, desiredRoutes, type Router } from './routing-loops.js';
+import { attachmentKey, desiredRoutes, type ResolvedRoute, type Router } from './routing-loops.js';
+import { Lookups, type Reliances } from './steps.js';
 
 /** What becomes of the addresses of a destination's clients. */
 interface WayBack {
@@ -30,9 +30,6 @@ export class WaysBack {
   readonly #relied: Reliances | undefined;
   readonly #filtered: readonly Family[];
   #places: ReadonlyMap<string, SandboxMembers> | undefined;
-  /** Routes on which it depends whether addresses are kept, as namespaceRoutes() has them. */
-  readonly asked = new Set<string>();
-
   /**
    * @param groups every namespace with containers, @param routers those whose labels' routes are known
    * @param inForce routes that are known to be in force, as namespaceRoutes() has them
@@ -52,14 +49,18 @@ export class WaysBack {
     this.#inForce = inForce;
     this.#filtered = filtered;
     for (const { members, routes } of relied ? routers : [])
-      for (const { gateway } of routes) if (gateway) this.#placeOf(members, gateway, 'routes');
+      for (const { gateway } of routes) if (gateway) this.#placeOf(members, gateway, 'routes', new Lookups());
   }
 
   /** What is found for the forwards of one namespace, with no more lists than its table has room for. */
-  from(gateway: SandboxMembers): (address: Address, said?: ClientAddresses) => WayBack | undefined {
+  from(
+    gateway: SandboxMembers,
+    lookups: Lookups,
+  ): (address: Address, said?: ClientAddresses) => WayBack | undefined {
     const lists = new Set<string>();
     return (address, said) => {
-      const found = said === 'masquerade' ? undefined : this.#find(gateway, address, said === 'keep');
+      const found =
+        said === 'masquerade' ? undefined : this.#find(gateway, address, said === 'keep', lookups);
       if (!found) return undefined;
       lists.add(keyOf(address.family, found.kept));
       return lists.size <= MAX_LISTS ? found : undefined;
@@ -67,19 +68,18 @@ export class WaysBack {
   }
 
   /** @param isSaid whether the label says that they are kept */
-  #find(gateway: SandboxMembers, address: Address, isSaid: boolean): WayBack | undefined {
-    const place = this.#placeOf(gateway, address, 'forwards');
+  #find(gateway: SandboxMembers, address: Address, isSaid: boolean, lookups: Lookups): WayBack | undefined {
+    const place = this.#placeOf(gateway, address, 'forwards', lookups);
     if (!place) return isSaid ? keepBut(subnetsWith(gateway.attachments, address)) : undefined;
     const { attachment, members } = place;
     // Its own connections are masqueraded in any case, and its table would depend on itself.
     if (members.key === gateway.key) return undefined;
-    const router = this.#routers.get(members.key);
+    const led = lookups.note('routes', members.key, this.routes(members.key)) ?? [];
     if (isFrozen(members) || !members.members[0]?.netns) return undefined;
     const own = members.attachments.flatMap(({ subnets = [] }) => subnets).filter(isOf(address));
     const { netns, name } = members.members[0];
-    if (!router || router.routes.length === 0)
-      return isSaid ? { ...keepBut(own), bypassing: name } : undefined;
-    const routes = router.routes
+    if (led.length === 0) return isSaid ? { ...keepBut(own), bypassing: name } : undefined;
+    const routes = led
       .map(({ attributed, gateway: hop }) => ({
         network: attributed.intent.network,
         isKept: hop !== undefined && attachment.addresses.some(one => sameAddress(one, hop)),
@@ -87,9 +87,8 @@ export class WaysBack {
       .filter(({ network }) => network.address.family === address.family);
     const isLed = routes.some(({ isKept }) => isKept);
     if (!isSaid && !(isLed && isKnown(members, own, address, this.#filtered))) return undefined;
-    const wanted = namespaceRoutes({ netns, routes: desiredRoutes(router.routes) });
-    this.asked.add(wanted);
-    if (!this.#inForce.has(wanted)) return undefined;
+    const wanted = namespaceRoutes({ netns, routes: desiredRoutes(led) });
+    if (!lookups.note('inForce', wanted, this.isInForce(wanted))) return undefined;
     if (isSaid) return { ...keepBut(own), ...(!isLed && { bypassing: name }) };
     const networks = [...own.map(notKept), ...routes].sort((a, b) => b.network.length - a.network.length);
     return networks.length > MAX_NETWORKS ? undefined : { kept: { networks } };
@@ -100,7 +99,20 @@ export class WaysBack {
     { key, attachments }: SandboxMembers,
     address: Address,
     what: 'routes' | 'forwards',
+    lookups: Lookups,
   ): { readonly attachment: Attachment; readonly members: SandboxMembers } | undefined {
+    for (const attachment of attachments) {
+      const place = attachmentKey(attachment.networkId, address);
+      const members = lookups.note('placed', place, this.placed(place));
+      if (!members) continue;
+      for (const { id } of members.members) this.#relied?.of(key, what).containers.add(id);
+      return { attachment, members };
+    }
+    return undefined;
+  }
+
+  /** The namespace that has an address on a network, by the key of both. */
+  placed(place: string): SandboxMembers | undefined {
     this.#places ??= new Map(
       this.#groups.flatMap(members =>
         members.attachments.flatMap(({ networkId, addresses }) =>
@@ -108,13 +120,17 @@ export class WaysBack {
         ),
       ),
     );
-    for (const attachment of attachments) {
-      const members = this.#places.get(attachmentKey(attachment.networkId, address));
-      if (!members) continue;
-      for (const { id } of members.members) this.#relied?.of(key, what).containers.add(id);
-      return { attachment, members };
-    }
-    return undefined;
+    return this.#places.get(place);
+  }
+
+  /** The routes of a namespace, by its key; undefined where it has none of labels. */
+  routes(key: string): readonly ResolvedRoute[] | undefined {
+    return this.#routers.get(key)?.routes;
+  }
+
+  /** Whether routes are in force, as namespaceRoutes() has them. */
+  isInForce(routes: string): boolean {
+    return this.#inForce.has(routes);
   }
 }
 

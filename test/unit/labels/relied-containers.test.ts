@@ -16,9 +16,9 @@ import { Containers } from '../../../src/labels/discovery/containers.js';
 import type { ListedContainer } from '../../../src/labels/discovery/docker-view.js';
 import { netnsAt } from '../../../src/labels/discovery/proc-netns.js';
 import { findContainer, type Named } from '../../../src/labels/find-container.js';
-import type { Reliance } from '../../../src/labels/planner/name-holders.js';
 import type { Plan } from '../../../src/labels/planner/plan.js';
 import { Planner } from '../../../src/labels/planner/planner.js';
+import type { Reliance } from '../../../src/labels/planner/steps.js';
 import { ReliedContainers } from '../../../src/labels/relied-containers.js';
 
 const HOST = netnsAt('/proc/self/ns/net')!;

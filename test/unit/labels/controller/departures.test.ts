@@ -91,7 +91,7 @@ async function closesAtOnce(t: TestContext, destination: string): Promise<void> 
       return [user, vpn, other];
     },
     plan: containers =>
-      planner.plan({
+      planner.planning({
         ...{ containers, external: new Map(), externalRevision: 0, nextHops: [] },
         ...{ hostAddresses: [], hostInterfaceAddresses: [], bridgeFiltered: [] },
       }),
@@ -130,3 +130,48 @@ async function closesAtOnce(t: TestContext, destination: string): Promise<void> 
     [open],
   );
 }
+
+test('what ends while a plan is made in pieces is led to by none', async t => {
+  const user = container('app', {
+    networks: { main: '10.9.0.2' },
+    labels: { 'twine.route.0.0.0.0/0': 'vpn' },
+  });
+  const planner = new Planner([], false);
+  const applied: string[] = [];
+  let listed = [user];
+  let meanwhile: (() => void) | undefined;
+  const reconcile: Reconciler = new Reconciler({
+    list: async () => listed,
+    *plan(containers) {
+      if (meanwhile) {
+        setImmediate(meanwhile);
+        meanwhile = undefined;
+        for (const began = performance.now(); performance.now() - began < 10; );
+        yield;
+      }
+      return yield* planner.planning({
+        ...{ containers, external: new Map(), externalRevision: 0, nextHops: [] },
+        ...{ hostAddresses: [], hostInterfaceAddresses: [], bridgeFiltered: [] },
+      });
+    },
+    reconcile: ({ routes }) => {
+      applied.push(routes.map(showRoute).join(', '));
+      return { changes: [], failures: [] };
+    },
+    reconcileHost: () => ({ changes: [], failures: [] }),
+    log: pino({ level: 'silent' }),
+    resyncInterval: 1e6,
+  });
+  t.after(() => reconcile.close());
+  reconcile.trigger();
+  await reconcile.idle();
+  listed = [user, vpn];
+  meanwhile = () => reconcile.lived({ id: vpn.id, action: 'die' });
+  reconcile.trigger();
+  await reconcile.idle();
+  assert.deepEqual([...new Set(applied)], ['unreachable 0.0.0.0/0']);
+  reconcile.lived({ id: vpn.id, action: 'start' });
+  reconcile.trigger();
+  await reconcile.idle();
+  assert.equal(applied.at(-1), '0.0.0.0/0 via 10.9.0.3, unreachable 0.0.0.0/0');
+});

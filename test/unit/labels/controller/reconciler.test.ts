@@ -50,11 +50,7 @@ class Stage {
         if (this.dockerIsDown) throw this.dockerIsDown;
         return [...this.wants.keys(), ...this.unseen.keys()].map(name => this.#view(name));
       },
-      plan: containers => ({
-        sandboxes: this.#plan(containers),
-        hostRoutes: this.hostRoutes,
-        diagnostics: this.diagnostics,
-      }),
+      plan: containers => this.#planning(containers),
       reconcile: ({ containers, sysctls }) => this.#converge(containers[0]!, sysctls.length > 0),
       reconcileHost: (routes, prune) => {
         this.pruned.push(prune);
@@ -85,6 +81,12 @@ class Stage {
     if (this.broken.has(name)) throw new Error(`${name} cannot be looked at`);
     const failures = this.failing.has(name) ? [new Error(`${name} cannot be done`)] : [];
     return { changes: [CHANGE], failures };
+  }
+
+  *#planning(containers: readonly ContainerView[]) {
+    yield;
+    const sandboxes = this.#plan(containers);
+    return { sandboxes, hostRoutes: this.hostRoutes, diagnostics: this.diagnostics };
   }
 
   #plan(containers: readonly ContainerView[]): SandboxDesired[] {

@@ -42,7 +42,8 @@ for (const [what, copy] of COPIES) {
     const plans = new Set<unknown>();
     const reconciler = new Reconciler({
       list: async () => views.map(copy),
-      plan: containers => {
+      *plan(containers) {
+        yield;
         const rest = { hostAddresses: [], nextHops: [], hostInterfaceAddresses: [], bridgeFiltered: [] };
         const external = new Map([['far.net', [address(`10.0.0.${dns}`)]]]);
         const plan = planner.plan({ containers, external, externalRevision: dns, ...rest });

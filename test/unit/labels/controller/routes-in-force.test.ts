@@ -30,7 +30,10 @@ function stage(t: TestContext, held?: boolean) {
   let containers = [app(), gw];
   const reconcile = new Reconciler({
     list: async () => containers,
-    plan: (found, routesInForce) => plan(found, { routesInForce }),
+    *plan(found, routesInForce) {
+      yield;
+      return plan(found, { routesInForce });
+    },
     reconcile: ({ containers: [name], table }: SandboxDesired) => {
       const does = table?.chains.some(chain => chain.name === 'clients1') ? 'keeps' : 'masquerades';
       done.push(name === 'gw' ? `gw ${does}` : 'app');
@@ -123,7 +126,10 @@ test('neither a gateway that forwards to itself nor two that forward to each oth
     const hasKept = ({ table }: SandboxDesired) => table?.chains.some(({ name }) => name === 'clients1');
     const reconcile = new Reconciler({
       list: async () => containers,
-      plan: (found, routesInForce) => plan(found, { routesInForce }),
+      *plan(found, routesInForce) {
+        yield;
+        return plan(found, { routesInForce });
+      },
       // As a process that puts a policy rule before ours whenever it sees that addresses are kept.
       reconcile: desired => {
         if (++count > 200) return undefined;

@@ -11,13 +11,13 @@ import {
   SOCK_STREAM,
   socket,
   unixAddress,
-} from '../../../native/libc-sockets.js';
-import { LockFile, LockHeldError } from '../../../native/lock-file.js';
-import { errorCode, messageOf, UserError } from '../../base/errors.js';
-import type { Log } from '../../base/log.js';
-import { LABELS_SOCKET } from '../../base/ownership.js';
-import { RUN_DIR } from '../../control/paths.js';
-import type { Host } from '../discovery/host.js';
+} from '../../native/libc-sockets.js';
+import { LockFile, LockHeldError } from '../../native/lock-file.js';
+import { errorCode, messageOf, UserError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import { LABELS_SOCKET } from '../base/ownership.js';
+import { RUN_DIR } from '../control/paths.js';
+import type { Host } from './discovery/host.js';
 
 const LOCK_NAME = 'labels.lock';
 /** The root of the host's first process: the host's own also for a daemon in a container with `pid: host`. */

@@ -1,14 +1,16 @@
 // The ingress interfaces of a forward: those by which its connections may arrive. Pure. Not here: nftables' words for them
-// (labels/table/interface-match.ts).
+// (interface-match.ts).
 
 import { plain } from '../../base/plain-text.js';
 import type { ForwardIntent, InterfacePattern } from '../spec/intent.js';
 import { ANY, covers, formatPattern, intersect, isLoopbackPattern } from '../spec/interface-pattern.js';
 import { NAT_IN_INTERFACES, NAT_INTERFACES } from '../spec/label-keys.js';
-import type { MergedIntent } from './merge.js';
 
 /** The interfaces that a container's labels name. */
-type NamedInterfaces = Pick<MergedIntent, 'natInterfaces' | 'inInterfaces'>;
+interface NamedInterfaces {
+  readonly natInterfaces: readonly InterfacePattern[];
+  readonly inInterfaces: readonly InterfacePattern[];
+}
 
 /** Of patterns in a message, in characters. */
 const SHOWN_MAX = 80;
