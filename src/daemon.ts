@@ -72,8 +72,10 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   // Asked to stop by now, it begins nothing more.
   if (!stop.isAsked) await driver?.recover();
   if (!stop.isAsked && driver && options.labels) labels?.keepTrying(options.labels);
-  if (labels) reload.begin(next => labels.replace(next));
-  else reload.begin();
+  reload.begin({
+    ...(labels && { labels: next => labels.replace(next) }),
+    ...(driver && { files: () => driver.reload() }),
+  });
 
   const halves = { ...(driver && { driver: driver.status }), ...(labels && { labels: labels.status }) };
   const page = async () => (await import('./page/page-api.js')).addPage;

@@ -39,6 +39,13 @@ interface ReloadParts {
   readonly notifier: Pick<Notifier, 'send'>;
 }
 
+/** Who takes over what was read again; a half that does not run has nothing to. */
+interface Apply {
+  readonly labels?: (options: LabelOptions) => Promise<void>;
+  /** Files that networks name are read again. */
+  readonly files?: () => void;
+}
+
 /** The names of what differs and waits for the next start; the options of labels where these differ. */
 export function changesOf(
   now: Reloadable,
@@ -54,7 +61,7 @@ export function changesOf(
 export class Reload {
   readonly #parts: ReloadParts;
   #options: Reloadable;
-  #apply: ((labels: LabelOptions) => Promise<void>) | undefined;
+  #apply: Apply = {};
   #isBegun = false;
   #isAsked = false;
   #isClosed = false;
@@ -71,8 +78,8 @@ export class Reload {
     process.on('SIGHUP', this.#ask);
   }
 
-  /** The daemon is up. @param apply takes over options of labels; absent: it keeps none */
-  begin(apply?: (labels: LabelOptions) => Promise<void>): void {
+  /** The daemon is up. */
+  begin(apply: Apply): void {
     this.#apply = apply;
     this.#isBegun = true;
     if (this.#isAsked) this.#ask();
@@ -101,6 +108,7 @@ export class Reload {
 
   async #once(): Promise<void> {
     const { reread, log } = this.#parts;
+    this.#apply.files?.();
     let next: Reloadable;
     try {
       next = await reread();
@@ -113,7 +121,7 @@ export class Reload {
       log.warn(
         `of the settings, ${waiting.join(', ')} will change at the next start of dwgd (systemctl restart dwgd)`,
       );
-    if (labels && this.#apply) await this.#apply(labels);
+    if (labels) await this.#apply.labels?.(labels);
     // What waits is told again each time.
     if (labels) this.#options = { ...this.#options, labels };
     log.info(labels ? 'settings of labels were taken over' : 'read the settings again: nothing changes now');

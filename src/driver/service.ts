@@ -68,6 +68,8 @@ interface DriverService {
   readonly status: DriverHalf;
   /** Finishes what a crash cut short, and begins to keep up what is there. */
   recover(): Promise<void>;
+  /** Files that networks name are read again. */
+  reload(): void;
   close(): Promise<void>;
 }
 
@@ -143,6 +145,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const isListening = (): boolean => socket.isListening;
   return {
     status: new DriverStatus({ store, readings, names, calls, isListening }),
+    reload: () => routers.reload(),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();

@@ -68,7 +68,7 @@ test('what can change does, the rest is told in one sentence, and the service ma
   const applied: LabelOptions[] = [];
   const { reload, said, end, hangUp } = stage(async () => ({ ...NOW, database: '/y', labels: strict }));
   try {
-    reload.begin(async labels => void applied.push(labels));
+    reload.begin({ labels: async labels => void applied.push(labels) });
     await hangUp();
     assert.deepEqual(applied, [strict]);
     assert.deepEqual(said, [
@@ -87,8 +87,10 @@ test('what can change does, the rest is told in one sentence, and the service ma
 test('with a mistake nothing changes, and it is told', async () => {
   const { reload, said, end, hangUp } = stage(() => Promise.reject(new Error('/etc/dwgd/config.toml:1: x')));
   try {
-    reload.begin(() => assert.fail('nothing is to change'));
+    let files = 0;
+    reload.begin({ labels: () => assert.fail('nothing is to change'), files: () => void files++ });
     await hangUp();
+    assert.equal(files, 1, 'files of networks are read again all the same');
     assert.deepEqual(said.slice(1), ['the settings stay as they are: /etc/dwgd/config.toml:1: x', 'READY=1']);
   } finally {
     await end();
@@ -98,7 +100,7 @@ test('with a mistake nothing changes, and it is told', async () => {
 test('what fails as it is taken over is told, and the next SIGHUP is heeded', async () => {
   const { reload, said, end, hangUp } = stage(async () => ({ ...NOW, labels: strict }));
   try {
-    reload.begin(() => Promise.reject(new Error('no')));
+    reload.begin({ labels: () => Promise.reject(new Error('no')) });
     for (let n = 0; n < 2; n++) {
       await hangUp();
       assert.deepEqual(said.slice(-2), ['the settings could not be taken over: no', 'READY=1']);
@@ -114,7 +116,7 @@ test('a SIGHUP before the daemon is up is heeded when it is', async () => {
   try {
     await hangUp();
     assert.deepEqual(said, []);
-    reload.begin();
+    reload.begin({});
     await turnsEnd();
     assert.deepEqual(said.at(-1), 'READY=1');
   } finally {

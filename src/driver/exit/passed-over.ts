@@ -2,8 +2,7 @@
 // honours (file-keys.ts).
 
 const COMMAND =
-  'is not run: dwgd runs no program. What keeps containers in the tunnel is built in, ports are opened by ' +
-  'dwgd.forward on the container; have a systemd unit do what else it does';
+  'is not run: dwgd runs no program. What keeps containers in the tunnel is built in; have a systemd unit do what else it does';
 const AMNEZIA =
   'is of AmneziaWG, which the kernel does not have: if there is no handshake, ask the provider for a file of WireGuard';
 const PROGRAMS = 'is of a program for telephones or Windows: put into this network what is to use the tunnel';

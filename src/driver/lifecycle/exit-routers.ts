@@ -47,6 +47,8 @@ export class ExitRouters {
   readonly #live = new Map<string, Live>();
   /** What was last logged of a network, each thing once. */
   readonly #lastLogged = new Map<string, string>();
+  /** Networks whose files are to be read again. */
+  #stale = new Set<string>();
   readonly #loading: Coalescer;
   #look: NodeJS.Timeout | undefined;
   #load: NodeJS.Timeout | undefined;
@@ -84,6 +86,13 @@ export class ExitRouters {
     await this.#loading.idle();
     for (const { router } of this.#live.values()) router.close();
     this.#live.clear();
+  }
+
+  /** Reads all files again. One that cannot be used leaves its router as it is, which is logged. */
+  reload(): void {
+    this.#stale = new Set(this.#parts.store.exits().map(({ id }) => id));
+    this.#lastLogged.clear();
+    this.#loading.trigger();
   }
 
   /** Reads the file and makes the router. @throws UserError, or what the kernel refuses: then there is none */
@@ -178,7 +187,8 @@ export class ExitRouters {
   async #loadMissing(): Promise<void> {
     for (const network of this.#parts.store.exits()) {
       const tunnel = this.#live.get(network.id)?.tunnel;
-      if (tunnel && isWhole(tunnel)) continue;
+      const isStale = this.#stale.delete(network.id);
+      if (!isStale && tunnel && isWhole(tunnel)) continue;
       try {
         const found = await this.#tunnelOf(network);
         // It may have been removed meanwhile.
