@@ -100,7 +100,8 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const joinedClosed = (ifname: string, owner: number): void => monitor.linkChanged(ifname, owner);
   const containerLinks = new ContainerLinks({ rt, wg, namespaces, log });
   const kept = new KeptNamespaces(netns, undefined, options.fdStore);
-  const inside = { netnsSwitch: netns, rt, nft: new Nft(), trace };
+  let nft: Nft | undefined;
+  const inside = { netnsSwitch: netns, rt, nft: () => (nft ??= new Nft()), trace };
   const routers = new ExitRouters({ ...inside, store, kept, links: containerLinks, resolver, log });
   const exits = new Exits({ store, routers, links: containerLinks, teardown, reaper, queue, log });
   const ofTunnels = new Driver({
@@ -172,7 +173,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
       await routers.idle();
-      inside.nft.close();
+      nft?.close();
       rt.close();
       wg.close();
       store.close();

@@ -38,6 +38,7 @@ class World {
   readonly folder = mkdtempSync('/run/dwgd-test-');
   readonly kept: KeptNamespaces;
   router: ExitRouter;
+  readonly #nft = new Nft();
   readonly #parts;
 
   private constructor(
@@ -45,12 +46,12 @@ class World {
     readonly entry: NetnsSwitch,
   ) {
     this.kept = new KeptNamespaces(entry, `${this.folder}/netns`);
-    this.#parts = { netnsSwitch: entry, rt: new RtNetlink(), nft: new Nft() };
+    this.#parts = { netnsSwitch: entry, rt: new RtNetlink(), nft: () => this.#nft };
     this.router = new ExitRouter(this.#parts, this.kept.open(NETWORK.id).netns);
     t.after(() => {
       this.router.close();
       this.#parts.rt.close();
-      this.#parts.nft.close();
+      this.#nft.close();
       entry.close();
       this.kept.remove(NETWORK.id);
       rmSync(this.folder, { recursive: true });

@@ -22,7 +22,8 @@ export interface RouterParts {
   readonly netnsSwitch: NetnsSwitch;
   /** Of the host's namespace, where tunnels' UDP sockets are to be. */
   readonly rt: Pick<RtNetlink, 'createLink'>;
-  readonly nft: Nft;
+  /** Loads libnftables, which nothing but exit networks needs here. @throws UserError where it is missing */
+  readonly nft: () => Nft;
   readonly trace?: Trace | undefined;
 }
 
@@ -97,7 +98,7 @@ export class ExitRouter {
       ),
       ...(isThere && { device: wg.device(TUNNEL) }),
       areTablesWhole:
-        this.#tables?.text === textOf(desired) && this.#parts.nft.generation() === this.#tables.generation,
+        this.#tables?.text === textOf(desired) && this.#parts.nft().generation() === this.#tables.generation,
       areEndpointsTold: this.#endpoints === endpointsOf(desired.tunnel?.device),
     };
   }
@@ -150,7 +151,8 @@ export class ExitRouter {
 
   /** All of them at once, or none. */
   #replaceTables(desired: DesiredRouter): void {
-    const { nft, trace } = this.#parts;
+    const { trace } = this.#parts;
+    const nft = this.#parts.nft();
     const transaction = { nftables: desired.tables.flatMap(table => replaceTable(table).nftables) };
     const before = nft.generation();
     nft.apply(transaction, 'the router of an exit network', trace);
