@@ -145,6 +145,30 @@ scenario(
       assert.match(await inside('ip link show wg0'), /mtu 1420/);
     });
 
+    test('a file with another key and keepalive takes effect by SIGHUP, in place; one with a mistake leaves all as it was', async () => {
+      const [text, next] = [await readFile(FILE, 'utf8'), keyPair()];
+      await remote.admit(next.publicKey, '10.64.0.2/32', 'fd64::2/128');
+      await writeFile(FILE, `${text.replace(own.privateKey, next.privateKey)}PersistentKeepalive = 7\n`);
+      process.kill(daemon.pid(), 'SIGHUP');
+      await eventually(async () =>
+        assert.match(
+          await inside('wg show wg0 public-key'),
+          new RegExp(next.publicKey.replace(/[+/]/g, '\\$&')),
+        ),
+      );
+      assert.match(await inside('wg show wg0 persistent-keepalive'), /\t7$/m);
+      await ping('one', FAR);
+      await writeFile(FILE, text.replace('Endpoint', 'Endpunkt'));
+      process.kill(daemon.pid(), 'SIGHUP');
+      await eventually(() => assert.match(daemon.logs(), /line 11: .*Endpoint/));
+      await ping('one', FAR);
+      await writeFile(FILE, text);
+      await remote.admit(own.publicKey, '10.64.0.2/32', 'fd64::2/128');
+      process.kill(daemon.pid(), 'SIGHUP');
+      await ping('one', FAR);
+      await nothingElse();
+    });
+
     test('the far end down: nothing leaves by any other way, and all is well when it is back', async () => {
       await remote.sh('ip link set wg0 down');
       await sh('sleep 5');
