@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
-import { daemon, docker, eventually, keyPair, Remote, scenario, sh } from '../../support/lab.js';
+import { daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
 
 /** Somewhere in the world, which the far end plays. */
 const FAR = '198.51.100.7';
@@ -191,8 +191,8 @@ scenario(
         await goesOut();
       }
       console.log(`mended in ${times.join(', ')} ms`);
-      // Looks are half a second apart; programs that ask take longer than that in emulation, on a machine that does much else.
-      assert.ok(Math.max(...times) < 5_000, times.join());
+      // Looks are half a second apart; the rest is what programs that ask take in emulation, beside another guest.
+      assert.ok(Math.max(...times) < 30_000, times.join());
     });
 
     test('the daemon killed: containers go on through the same session, and the next daemon takes the router over', async () => {
@@ -210,13 +210,14 @@ scenario(
       await goesOut();
     });
 
-    test('a daemon that is stopped for a while leaves containers as they are', async () => {
-      assert.equal(await daemon.stop(), 0);
-      await ping('two', FAR);
-      await nothingElse();
-      await daemon.restart();
-      await ping('two', FAR);
-    });
+    if (isLong)
+      test('a daemon that is stopped for a while leaves containers as they are', async () => {
+        assert.equal(await daemon.stop(), 0);
+        await ping('two', FAR);
+        await nothingElse();
+        await daemon.restart();
+        await ping('two', FAR);
+      });
 
     test('the key is in no answer, log or database', async () => {
       const answers = await sh('docker network inspect exit; docker inspect one two');
