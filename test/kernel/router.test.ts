@@ -267,6 +267,14 @@ async function beyond(world: World, network: ExitNetwork): Promise<void> {
   far.ip('address', 'add', '10.64.0.1/24', 'dev', 'up0');
   far.ip('address', 'add', 'fd64::1/64', 'dev', 'up0', 'nodad');
   far.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  // WireGuard has no neighbours, so the router's tables drop what asks for them there.
+  const macOf = (text: string): string => / ([0-9a-f:]{17}) /.exec(text)![1]!;
+  const [near, beyondIt] = [
+    world.inside('ip', '-br', 'link', 'show', 'wg0'),
+    far.ip('-br', 'link', 'show', 'up0'),
+  ];
+  world.inside('ip', 'neigh', 'add', 'fd64::1', 'lladdr', macOf(beyondIt), 'dev', 'wg0');
+  far.ip('neigh', 'add', 'fd64::2', 'lladdr', macOf(near), 'dev', 'up0');
   const other = await Namespace.create(world.t);
   far.veth('on0', other, 'up0');
   for (const [ns, link, n] of [
