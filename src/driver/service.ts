@@ -14,6 +14,7 @@ import { RtNetlink } from '../netlink/route/client.js';
 import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
+import { DnsFromHost } from './dns-from-host.js';
 import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
@@ -103,7 +104,17 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   let nft: Nft | undefined;
   const inside = { netnsSwitch: netns, rt, nft: () => (nft ??= new Nft()), trace };
   const routers = new ExitRouters({ ...inside, store, kept, links: containerLinks, resolver, log });
-  const exits = new Exits({ store, routers, links: containerLinks, teardown, reaper, queue, log });
+  const dnsFromHost = new DnsFromHost({ docker, log });
+  const exits = new Exits({
+    store,
+    routers,
+    links: containerLinks,
+    teardown,
+    reaper,
+    queue,
+    log,
+    dnsFromHost,
+  });
   const ofTunnels = new Driver({
     store,
     ...links,
@@ -163,6 +174,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       rootless?.start();
     },
     async close() {
+      dnsFromHost.close();
       docker.close();
       watch.close();
       looks.close();

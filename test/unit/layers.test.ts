@@ -124,6 +124,7 @@ const PURE_FILES: readonly string[] = [
   'src/docker/json-shape.ts',
   'src/driver/router/desired-router.ts',
   'src/driver/router/diff-router.ts',
+  'src/driver/router/dns-ways.ts',
   'src/driver/router/join-exit.ts',
   'src/driver/router/router-tables.ts',
   'src/driver/store/client-row.ts',

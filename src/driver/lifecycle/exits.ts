@@ -6,6 +6,8 @@ import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { formatRemark } from '../files/tunnel-files.js';
+import { routedFamilies } from '../router/desired-router.js';
+import { remarkDns } from '../router/dns-ways.js';
 import { planExitResponse } from '../router/join-exit.js';
 import { parseExitOptions } from '../spec/exit-options.js';
 import { type Endpoint, type ExitNetwork, mayHavePeer } from '../spec/model.js';
@@ -35,6 +37,11 @@ interface ExitsParts {
   readonly reaper: LinkReaper;
   readonly queue: KeyedQueue;
   readonly log: Log;
+  /** Tells what goes past the tunnel, afterwards. */
+  readonly dnsFromHost: {
+    networkCreated(networkId: string): void;
+    joined(networkId: string, endpointId: string): void;
+  };
 }
 
 export class Exits {
@@ -60,12 +67,15 @@ export class Exits {
         const file = await routers.make(network);
         for (const remark of file.passedOver)
           log.warn({ network: shortId(network.id) }, formatRemark(network.files[0]!, remark));
+        for (const { level, text } of remarkDns(network, routedFamilies(network, { file }), file))
+          log[level]({ network: shortId(network.id) }, text);
       } catch (err) {
         if (!known) store.deleteNetwork(network.id);
         throw err;
       }
     });
     log.info({ network: shortId(network.id), mode: 'exit' }, 'network created');
+    this.#parts.dnsFromHost.networkCreated(network.id);
   }
 
   /** One that Docker has and the store does not. @throws UserError as createNetwork does; the file is read later */
@@ -124,7 +134,7 @@ export class Exits {
    */
   join(request: JoinRequest): Promise<JoinResponse> {
     return this.#parts.queue.run(request.EndpointID, async () => {
-      const { store, routers, links, log } = this.#parts;
+      const { store, routers, links, dnsFromHost, log } = this.#parts;
       const network = this.#network(request.NetworkID);
       const known = store.endpoint(request.EndpointID);
       if (known?.networkId !== network.id || known.state === 'deleting') {
@@ -153,6 +163,7 @@ export class Exits {
       }
       faultPoint('exit-joined');
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
+      dnsFromHost.joined(network.id, known.id);
       return response;
     });
   }

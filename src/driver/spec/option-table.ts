@@ -19,6 +19,11 @@ export const PREFIX_MAX = IFNAME_MAX - 3;
 /** Files of `dwgd.conf`. */
 export const MAX_FILES = 8;
 
+/** Servers of `dwgd.dns`. */
+export const MAX_DNS = 8;
+/** In their place: questions stay as they are. */
+export const DNS_OFF = 'off';
+
 /** An option as docs/reference.md shows it; text in Markdown. */
 interface NetworkOption {
   readonly name: `dwgd.${string}`;
@@ -48,7 +53,7 @@ export const OPTIONS = [
       'exit network: the file of wg-quick(8) that a provider hands out, or several, of which one is in force',
     accepts:
       `1 to ${MAX_FILES} absolute paths separated by commas, of [files of tunnels](#files-of-tunnels), each once; ` +
-      'beside it `dwgd.mtu` and `dwgd.prefix` alone',
+      'beside it `dwgd.dns`, `dwgd.mtu` and `dwgd.prefix` alone',
   },
   {
     name: 'dwgd.endpoint',
@@ -93,6 +98,14 @@ export const OPTIONS = [
     meaning: "MTU of the container's interface",
     accepts: `${IPV4_MIN_MTU} to ${MAX_MTU}; at least ${IPV6_MIN_MTU} where the network has an IPv6 subnet`,
     default: '[by the path](#mtu)',
+  },
+  {
+    name: 'dwgd.dns',
+    meaning: 'exit network: the servers that [questions to the DNS](#dns-of-exit-networks) go to',
+    accepts:
+      `1 to ${MAX_DNS} addresses separated by commas, of which the first of each family is asked, or \`${DNS_OFF}\`: ` +
+      'questions stay as they are',
+    default: 'what the file says (`DNS`)',
   },
   {
     name: 'dwgd.keepalive',
