@@ -10,7 +10,8 @@ import type { TunnelFile } from '../exit/tunnel-file.js';
 import { openTunnelFile } from '../files/tunnel-files.js';
 import { containerMac, planRouter } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
-import type { ExitTunnel } from '../router/exit-tunnel.js';
+import { type ExitReading, readExit } from '../router/exit-reading.js';
+import { type ExitTunnel, isWhole } from '../router/exit-tunnel.js';
 import { checkExit } from '../router/join-exit.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
@@ -120,6 +121,11 @@ export class ExitRouters {
   /** What the file says, where that is known. */
   file(networkId: string): TunnelFile | undefined {
     return this.#live.get(networkId)?.tunnel?.file;
+  }
+
+  /** What is there now, for whoever asks: changes nothing. */
+  reading(network: ExitNetwork): ExitReading {
+    return readExit(network, this.#live.get(network.id), this.#lastLogged.get(network.id));
   }
 
   /** The MTU of containers' links, in bytes. */
@@ -232,11 +238,6 @@ export class ExitRouters {
     this.#lastLogged.set(network.id, text);
     this.#parts.log.warn({ network: shortId(network.id) }, text);
   }
-}
-
-/** Whether the other end of every peer that has one is known. */
-function isWhole({ file, endpoints }: ExitTunnel): boolean {
-  return file.peers.every(({ publicKey, endpoint }) => !endpoint || endpoints.has(`${publicKey}`));
 }
 
 /** The port of a container, and the link-layer address of its end. */
