@@ -1,4 +1,4 @@
-// Endpoints and their peers as the daemon tells of them. Pure. Not here: networks (status.ts, exit-status.ts), the answers' types
+// Endpoints and their peers as the daemon tells of them. Not here: networks (status.ts, exit-status.ts), the answers' types
 // (control/answers.ts).
 
 import type { EndpointStatus, PeerStatus } from '../control/answers.js';

@@ -1,4 +1,4 @@
-// Exit networks as the daemon tells of them: the tunnel that their containers share, and the file that it follows. Pure; shows no
+// Exit networks as the daemon tells of them: the tunnel that their containers share, and the file that it follows. Shows no
 // secret. Not here: networks of the other kinds (status.ts), reading a router (router/exit-reading.ts).
 
 import { formatAddress, formatPrefix } from '../base/ip.js';

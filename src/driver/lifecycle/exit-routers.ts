@@ -11,7 +11,7 @@ import { openTunnelFile } from '../files/tunnel-files.js';
 import { containerMac, planRouter } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
 import { type ExitReading, readExit } from '../router/exit-reading.js';
-import { type ExitTunnel, isWhole } from '../router/exit-tunnel.js';
+import { type ExitTunnel, isResolved } from '../router/exit-tunnel.js';
 import { checkExit } from '../router/join-exit.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
@@ -194,13 +194,13 @@ export class ExitRouters {
     for (const network of this.#parts.store.exits()) {
       const tunnel = this.#live.get(network.id)?.tunnel;
       const isStale = this.#stale.delete(network.id);
-      if (!isStale && tunnel && isWhole(tunnel)) continue;
+      if (!isStale && tunnel && isResolved(tunnel)) continue;
       try {
         const found = await this.#tunnelOf(network);
         // It may have been removed meanwhile.
         if (!this.#parts.store.exit(network.id)) continue;
         this.#open(network).tunnel = found;
-        if (isWhole(found)) this.#lastLogged.delete(network.id);
+        if (isResolved(found)) this.#lastLogged.delete(network.id);
       } catch (err) {
         this.#logOnce(network, messageOf(err));
       }

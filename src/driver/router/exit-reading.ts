@@ -4,7 +4,7 @@
 import { messageOf } from '../../base/errors.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
 import type { ExitNetwork } from '../spec/model.js';
-import { type ExitTunnel, isWhole } from './exit-tunnel.js';
+import { type ExitTunnel, isResolved } from './exit-tunnel.js';
 import type { ExitRouter } from './router.js';
 
 export interface ExitReading {
@@ -41,7 +41,7 @@ export function readExit(
     const device = router.device();
     if (!device) return { ...found, problem: lastLogged ?? 'its router has no tunnel yet' };
     // Of what is well now, what was logged is over.
-    const problem = tunnel && isWhole(tunnel) ? undefined : (lastLogged ?? 'its file is not read yet');
+    const problem = tunnel && isResolved(tunnel) ? undefined : (lastLogged ?? 'its file is not read yet');
     return { ...found, device, ...(problem !== undefined && { problem }) };
   } catch (err) {
     return { ...found, problem: messageOf(err) };

@@ -13,6 +13,6 @@ export interface ExitTunnel {
 }
 
 /** Whether the other end of every peer that has one is known. */
-export function isWhole({ file, endpoints }: ExitTunnel): boolean {
+export function isResolved({ file, endpoints }: ExitTunnel): boolean {
   return file.peers.every(({ publicKey, endpoint }) => !endpoint || endpoints.has(`${publicKey}`));
 }

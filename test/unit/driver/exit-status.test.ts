@@ -61,7 +61,7 @@ test('status has a row for each peer of the tunnel', async () => {
   assert.match(text, /^EXIT +GATEWAY +PEER +AT +HANDSHAKE +RECEIVED +SENT +PROBLEM$/m);
   assert.match(
     text,
-    /^mullvad {2}10\.66\.0\.1, fd66::1 {2}\S{44} {2}192\.0\.2\.2:51820 {2}1 min ago +5 B +7 B +-$/m,
+    /^mullvad {2}10\.66\.0\.1, fd66::1 {2}\S{44} {2}192\.0\.2\.2:51820 {2}60 s ago +5 B +7 B +-$/m,
   );
 });
 
