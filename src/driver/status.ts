@@ -153,8 +153,9 @@ export class DriverStatus implements DriverHalf {
       .filter(({ owner }) => owner === 0)
       .map(({ id }) => id);
     const own = new Set(ofRoot);
-    const joined = this.#endpoints()
-      .filter(({ networkId, state }) => state === 'joined' && own.has(networkId));
+    const joined = this.#endpoints().filter(
+      ({ networkId, state }) => state === 'joined' && own.has(networkId),
+    );
     return names.find(
       ofRoot,
       joined.map(({ id }) => id),
