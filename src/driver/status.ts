@@ -17,7 +17,7 @@ import { farPeersOf, noFarPeers } from './far-peers.js';
 import type { DockerNames, Names } from './lifecycle/docker-names.js';
 import type { ExitRouters } from './lifecycle/exit-routers.js';
 import { formatHostPort } from './spec/host-port.js';
-import type { Endpoint, ExitNetwork, Network } from './spec/model.js';
+import type { Endpoint, Network } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import type { Store } from './store/store.js';
 import { compareTunnel } from './tunnel/compare-tunnel.js';
@@ -170,10 +170,10 @@ export class DriverStatus implements DriverHalf {
   }> {
     const { store, readings } = this.#parts;
     const byId = new Map(store.networks().map(network => [network.id, network]));
-    const [endpoints, exits] = [groupBy(this.#endpoints(), ({ networkId }) => networkId), store.exits()];
+    const [clients, exits] = [groupBy(this.#endpoints(), ({ networkId }) => networkId), store.exits()];
     const [read, found] = await Promise.all([readings.all(), this.#names()]);
     const named = (id: string, owner: number): NamedEndpoint[] =>
-      (endpoints.get(id) ?? []).map(endpoint => ({
+      (clients.get(id) ?? []).map(endpoint => ({
         endpoint,
         container: owner === 0 ? found.containers.get(endpoint.id) : undefined,
       }));
@@ -188,15 +188,11 @@ export class DriverStatus implements DriverHalf {
     );
     const known: KnownExit[] = [];
     for (const network of exits) {
-      known.push(this.#readExit(network, found, named(network.id, network.owner)));
+      const [name, endpoints] = [found.networks.get(network.id), named(network.id, network.owner)];
+      known.push({ network, name, endpoints, reading: this.#parts.routers.reading(network) });
       await nextTurn();
     }
     return { names: found, facts, exits: known };
-  }
-
-  #readExit(network: ExitNetwork, { networks }: Names, endpoints: readonly NamedEndpoint[]): KnownExit {
-    const reading = this.#parts.routers.reading(network);
-    return { network, name: networks.get(network.id), reading, endpoints };
   }
 }
 
