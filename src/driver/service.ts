@@ -156,7 +156,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const names = new DockerNames(ids => docker.names(ids));
   const isListening = (): boolean => socket.isListening;
   return {
-    status: new DriverStatus({ store, readings, names, calls, isListening }),
+    status: new DriverStatus({ store, readings, routers, names, calls, isListening }),
     reload: () => routers.reload(),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));

@@ -21,7 +21,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/base/errors.ts': 'errnoName',
   'src/base/log.ts': 'formatLine',
   'src/cli/command-line.ts': 'program',
-  'src/cli/output/far-end.ts': 'FarPeer parseRange peersAsJson peersAsTable peersAsWg',
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/docker/resolv-conf.ts': 'ResolvConf hasServers',
   'src/doctor/checks/finding.ts': 'anchorOf',

@@ -436,7 +436,7 @@ test('every listed folder has files, and none more than sixteen', () => {
 
 /** Names that several floors have, each time for the same thing seen from there. */
 const SAME_THING =
-  'client containers decode describe docker doctor explain expressions firewalls kernel links main nat plan preview service status translate unit';
+  'client containers decode describe docker doctor explain expressions firewalls kernel links main nat peers plan preview service status translate unit';
 
 test('no file has the name of another that is about something else', () => {
   const names = files.map(file => basename(file, '.ts'));

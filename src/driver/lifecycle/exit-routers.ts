@@ -10,7 +10,8 @@ import type { TunnelFile } from '../exit/tunnel-file.js';
 import { openTunnelFile } from '../files/tunnel-files.js';
 import { containerMac, planRouter } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
-import type { ExitTunnel } from '../router/exit-tunnel.js';
+import { type ExitReading, readExit } from '../router/exit-reading.js';
+import { type ExitTunnel, isResolved } from '../router/exit-tunnel.js';
 import { checkExit } from '../router/join-exit.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
@@ -122,6 +123,11 @@ export class ExitRouters {
     return this.#live.get(networkId)?.tunnel?.file;
   }
 
+  /** What is there now, for whoever asks: changes nothing. */
+  reading(network: ExitNetwork): ExitReading {
+    return readExit(network, this.#live.get(network.id), this.#lastLogged.get(network.id));
+  }
+
   /** The MTU of containers' links, in bytes. */
   mtu({ id, mtu }: ExitNetwork): number {
     return this.#live.get(id)?.tunnel?.mtu ?? mtu ?? MTU_UNKNOWN;
@@ -188,13 +194,13 @@ export class ExitRouters {
     for (const network of this.#parts.store.exits()) {
       const tunnel = this.#live.get(network.id)?.tunnel;
       const isStale = this.#stale.delete(network.id);
-      if (!isStale && tunnel && isWhole(tunnel)) continue;
+      if (!isStale && tunnel && isResolved(tunnel)) continue;
       try {
         const found = await this.#tunnelOf(network);
         // It may have been removed meanwhile.
         if (!this.#parts.store.exit(network.id)) continue;
         this.#open(network).tunnel = found;
-        if (isWhole(found)) this.#lastLogged.delete(network.id);
+        if (isResolved(found)) this.#lastLogged.delete(network.id);
       } catch (err) {
         this.#logOnce(network, messageOf(err));
       }
@@ -232,11 +238,6 @@ export class ExitRouters {
     this.#lastLogged.set(network.id, text);
     this.#parts.log.warn({ network: shortId(network.id) }, text);
   }
-}
-
-/** Whether the other end of every peer that has one is known. */
-function isWhole({ file, endpoints }: ExitTunnel): boolean {
-  return file.peers.every(({ publicKey, endpoint }) => !endpoint || endpoints.has(`${publicKey}`));
 }
 
 /** The port of a container, and the link-layer address of its end. */

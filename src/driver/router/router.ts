@@ -12,7 +12,7 @@ import { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
 import type { Trace } from '../../netlink/trace.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
-import { formatSocketAddress, type WgDeviceConfig } from '../../netlink/wireguard/device.js';
+import { formatSocketAddress, type WgDevice, type WgDeviceConfig } from '../../netlink/wireguard/device.js';
 import type { Nft } from '../../nft/client.js';
 import { replaceTable } from '../../nft/table.js';
 import { BRIDGE, type DesiredRouter, type RouterSysctl, TUNNEL } from './desired-router.js';
@@ -54,6 +54,21 @@ export class ExitRouter {
 
   close(): void {
     this.#netns.close();
+  }
+
+  /** The tunnel as the kernel has it now; undefined where there is none. @throws OpError, ChannelError */
+  device(): WgDevice | undefined {
+    return this.#parts.netnsSwitch.within(this.#netns, () => {
+      const wg = new WgCtrl(openConnection(NETLINK_GENERIC));
+      try {
+        return wg.device(TUNNEL);
+      } catch (err) {
+        if (isNotFound(err)) return undefined;
+        throw err;
+      } finally {
+        wg.close();
+      }
+    });
   }
 
   /**
