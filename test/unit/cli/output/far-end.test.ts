@@ -43,7 +43,7 @@ test('a table', () => {
     peersAsTable(PEERS, false),
     `ALLOWED IPS               PUBLIC KEY                                    CONTAINER
 10.0.0.2/32, fd00::2/128  ${A}  app
-10.0.0.3/32               ${B}
+10.0.0.3/32               ${B}  -
 `,
   );
 });
