@@ -99,11 +99,13 @@ export class ExitRouters {
   /** Reads the file and makes the router. @throws UserError, or what the kernel refuses: then there is none */
   async make(network: ExitNetwork): Promise<TunnelFile> {
     const tunnel = await this.#tunnelOf(network);
+    const isNew = !this.#live.has(network.id);
     try {
       this.#open(network).tunnel = tunnel;
       this.reconcile(network);
     } catch (err) {
-      this.remove(network.id);
+      // Docker repeats calls: what containers go out by stays.
+      if (isNew) this.remove(network.id);
       throw err;
     }
     return tunnel.file;
