@@ -29,6 +29,8 @@ const { sendmsg } = define({
 export class FdStore {
   readonly #address: Buffer | undefined;
   readonly #given = new Map<string, number>();
+  /** What it holds, as far as it was told. */
+  readonly #held = new Set<string>();
 
   /** Takes what the manager gives out of the environment; NOTIFY_SOCKET stays. */
   constructor(env: NodeJS.ProcessEnv = process.env) {
@@ -38,11 +40,17 @@ export class FdStore {
     if (Number(LISTEN_PID) !== process.pid) return;
     const names = LISTEN_FDNAMES.split(':').slice(0, Number(LISTEN_FDS));
     for (const [n, name] of names.entries()) this.#given.set(name, SD_LISTEN_FDS_START + n);
+    for (const name of names) this.#held.add(name);
   }
 
   /** Whether there is a manager, which may hold descriptors. */
   get isThere(): boolean {
     return this.#address !== undefined;
+  }
+
+  /** The names under which it holds something: what it gave, and what it was given since. */
+  get held(): ReadonlySet<string> {
+    return this.#held;
   }
 
   /** The descriptors that it gave, by name; they stay open. */
@@ -59,17 +67,21 @@ export class FdStore {
     // What cannot be polled, such as a namespace, is not to be.
     const text = Buffer.from(`FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`);
     sendDescriptor(this.#address, text, fd);
+    this.#held.add(name);
   }
 
-  /** Has it let go of what it holds under a name. @throws OpError (EAGAIN) */
+  /** Has it let go of what it holds under a name, if it holds anything; after a failure it still does. @throws OpError (EAGAIN) */
   letGo(name: string): void {
     const given = this.#given.get(name);
     this.#given.delete(name);
     if (given !== undefined) close(given);
-    if (!this.#address) return;
-    withSocket(fd =>
-      sendto(fd, Buffer.from(`FDSTOREREMOVE=1\nFDNAME=${name}`), this.#address!, 'the service manager'),
-    );
+    const address = this.#address;
+    if (!this.#held.has(name)) return;
+    if (address)
+      withSocket(fd =>
+        sendto(fd, Buffer.from(`FDSTOREREMOVE=1\nFDNAME=${name}`), address, 'the service manager'),
+      );
+    this.#held.delete(name);
   }
 }
 

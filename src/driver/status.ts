@@ -17,7 +17,7 @@ import { farPeersOf, noFarPeers } from './far-peers.js';
 import type { DockerNames, Names } from './lifecycle/docker-names.js';
 import type { ExitRouters } from './lifecycle/exit-routers.js';
 import { formatHostPort } from './spec/host-port.js';
-import type { Endpoint, Network } from './spec/model.js';
+import type { Network } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import type { Store } from './store/store.js';
 import { compareTunnel } from './tunnel/compare-tunnel.js';
@@ -140,12 +140,6 @@ export class DriverStatus implements DriverHalf {
     return all.find(network => isNamed(name, network));
   }
 
-  /** Of networks of all kinds. */
-  #endpoints(): readonly Endpoint[] {
-    const { store } = this.#parts;
-    return [...store.endpoints(), ...store.exits().flatMap(({ id }) => store.networkEndpoints(id))];
-  }
-
   /** Of root's networks, and the containers that are on them. */
   #names(): Promise<Names> {
     const { store, names } = this.#parts;
@@ -153,9 +147,9 @@ export class DriverStatus implements DriverHalf {
       .filter(({ owner }) => owner === 0)
       .map(({ id }) => id);
     const own = new Set(ofRoot);
-    const joined = this.#endpoints().filter(
-      ({ networkId, state }) => state === 'joined' && own.has(networkId),
-    );
+    const joined = store
+      .endpoints('all')
+      .filter(({ networkId, state }) => state === 'joined' && own.has(networkId));
     return names.find(
       ofRoot,
       joined.map(({ id }) => id),
@@ -170,7 +164,7 @@ export class DriverStatus implements DriverHalf {
   }> {
     const { store, readings } = this.#parts;
     const byId = new Map(store.networks().map(network => [network.id, network]));
-    const [clients, exits] = [groupBy(this.#endpoints(), ({ networkId }) => networkId), store.exits()];
+    const [clients, exits] = [groupBy(store.endpoints('all'), ({ networkId }) => networkId), store.exits()];
     const [read, found] = await Promise.all([readings.all(), this.#names()]);
     const named = (id: string, owner: number): NamedEndpoint[] =>
       (clients.get(id) ?? []).map(endpoint => ({

@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FdStore } from '../../native/fd-store.js';
 import { Notifier } from '../../native/sd-notify.js';
+import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
+import { NetnsSwitch } from '../../src/netlink/netns.js';
 import { kernelTest } from '../support/namespace.js';
 
 /** Prints every datagram that it receives, a line each. */
@@ -192,6 +195,83 @@ kernelTest(
   },
   'python3',
 );
+
+/** Runs a program that may neither mount nor unmount, as the unit's filter of system calls has it. */
+const WITHOUT_MOUNTS = `
+import ctypes, os, platform, struct, sys
+mount, umount = {"x86_64": (165, 166), "aarch64": (40, 39)}[platform.machine()]
+EPERM, ALLOW = 0x00050001, 0x7fff0000
+code = [(0x20, 0, 0, 0), (0x15, 1, 0, mount), (0x15, 0, 1, umount), (0x06, 0, 0, EPERM), (0x06, 0, 0, ALLOW)]
+text = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in code))
+program = ctypes.create_string_buffer(struct.pack("@HP", len(code), ctypes.addressof(text)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0, ctypes.get_errno()
+os.execv(sys.argv[1], sys.argv[1:])
+`;
+
+kernelTest(
+  'where nothing may be mounted the manager holds the namespace of a router, and removed it leaves nothing',
+  async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'dwgd-notify-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const address = join(folder, 'notify');
+    const keeper = spawn('python3', ['-c', KEEPER, address]);
+    t.after(() => keeper.kill());
+    await once(keeper.stdout, 'data');
+    const received = text(keeper.stdout);
+    const program = join(import.meta.dirname, '../support/as-service.js');
+    const child = spawn(
+      'python3',
+      ['-c', WITHOUT_MOUNTS, process.execPath, program, 'keep', '0', join(folder, 'netns')],
+      { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NOTIFY_SOCKET: address } },
+    );
+    t.after(() => child.kill('SIGKILL'));
+    const found = text(child.stdout);
+    child.stdin.write('\n');
+    const [, said] = (await found).split('ready\n');
+    const { inode, ...rest } = JSON.parse(said!);
+    assert.deepEqual(rest, { kept: ['one'], mounted: [], isGone: true, left: [] });
+    assert.deepEqual(
+      (await received)
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line)),
+      [
+        ['FDSTORE=1\nFDNAME=netns-one\nFDPOLL=0', [inode]],
+        ['FDSTOREREMOVE=1\nFDNAME=netns-one', []],
+      ],
+    );
+  },
+  'python3',
+);
+
+kernelTest('what no manager holds it is not told to let go of; what one holds is tried again', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'dwgd-notify-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const address = join(folder, 'notify');
+  const receiver = await manager(t, address);
+  const store = new FdStore({ NOTIFY_SOCKET: address });
+  const netnsSwitch = await NetnsSwitch.open();
+  t.after(() => netnsSwitch.close());
+  const kept = new KeptNamespaces(netnsSwitch, join(folder, 'netns'), store);
+  kept.open('mounted').netns.close();
+  const fd = openSync('/proc/self/ns/net', 'r');
+  store.hold('netns-held', fd);
+  closeSync(fd);
+  const hidden = `${address}-away`;
+  renameSync(address, hidden);
+  assert.equal(kept.remove('mounted'), true);
+  assert.equal(kept.remove('held'), false);
+  assert.deepEqual(kept.names(), ['held']);
+  renameSync(hidden, address);
+  assert.equal(kept.remove('held'), true);
+  assert.deepEqual(kept.names(), []);
+  const heard = await receiver.before('STATUS=end');
+  assert.deepEqual(
+    heard.filter(line => line.startsWith('FDSTORE')),
+    ['FDSTORE=1', 'FDSTOREREMOVE=1'],
+  );
+});
 
 test("what a manager gives is this process's alone, and without a manager nothing is held", () => {
   const env = { LISTEN_PID: `${process.pid}`, LISTEN_FDS: '2', LISTEN_FDNAMES: 'netns-one:netns-two' };

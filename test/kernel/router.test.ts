@@ -249,6 +249,18 @@ kernelTest(
   'sysctl',
 );
 
+kernelTest(
+  'packets in fragments reach a container and the gateway',
+  async t => {
+    const world = await World.create(t, 2);
+    const [a] = world.members;
+    // 0x88 is the type of a neighbour advertisement: it is what a fragment that is not the first begins with.
+    for (const to of ['10.66.0.3', '10.66.0.1', 'fd66::3', 'fd66::1'])
+      a!.ns.exec('ping', '-c', '1', '-W', '5', '-s', '3000', '-p', '88', to);
+  },
+  'ping',
+);
+
 /** What plays the tunnel, a veth, and behind it the file's DNS servers and others: 198.51.100.9 and 2001:db8:f00d::9. */
 async function beyond(world: World, network: ExitNetwork): Promise<void> {
   const far = await Namespace.create(world.t);

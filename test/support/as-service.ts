@@ -1,14 +1,16 @@
 // A program that does one thing of the daemon's, for tests that run it with the capabilities of the unit: what it finds
 // is printed as JSON. Before that it says that it is ready and waits for a line, so that nothing is cached by loading.
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Worker } from 'node:worker_threads';
+import { FdStore } from '../../native/fd-store.js';
 import { asUser } from '../../native/libc.js';
 import { O_PATH } from '../../native/open-flags.js';
 import type { OpError } from '../../src/base/errors.js';
 import type { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { RootlessSockets } from '../../src/driver/plugin/rootless-sockets.js';
+import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
 import { readSeed } from '../../src/driver/tunnel/secrets.js';
 import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
@@ -107,6 +109,14 @@ const deeds: Record<string, () => Promise<unknown>> = {
     const known = second ? [netnsAt(second)!] : [];
     const found = netnsOfContainer({ id: 'x', pid: Number(first) }, pid => lookup.find(pid, known));
     return found ?? null;
+  },
+  // The namespace of a router, kept as long as it takes.
+  keep: async () => {
+    const kept = new KeptNamespaces(await NetnsSwitch.open(), first, new FdStore());
+    const { netns } = kept.open('one');
+    const inode = statSync(`/proc/self/fd/${netns.fd}`).ino;
+    const found = { inode, kept: kept.names(), mounted: readdirSync(first) };
+    return { ...found, isGone: kept.remove('one'), left: kept.names() };
   },
 };
 

@@ -73,7 +73,7 @@ export class Recovery {
     const { store, rt, teardown, log } = this.#parts;
     // Links first: a Join that comes in meanwhile writes its record before it makes its link.
     const links = await rt.links();
-    const endpoints = store.endpoints();
+    const endpoints = store.endpoints('all');
     faultPoint('sweep');
     const owners = new Map(store.networks().map(network => [network.id, network.owner]));
     for (const endpoint of endpoints) {

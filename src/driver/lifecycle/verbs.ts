@@ -29,7 +29,9 @@ export class AllNetworks implements Verbs {
   }
 
   deleteNetwork(networkId: string, owner: number): Promise<void> {
-    return this.#at(networkId, owner).deleteNetwork(networkId, owner);
+    // Of a network that is not on record there may be a router all the same.
+    const isUnknown = owner === 0 && this.#store.ownerOf(networkId) === undefined;
+    return (isUnknown ? this.#exits : this.#at(networkId, owner)).deleteNetwork(networkId, owner);
   }
 
   createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
@@ -48,9 +50,9 @@ export class AllNetworks implements Verbs {
     return this.#at(request.NetworkID, owner).deleteEndpoint(request, owner);
   }
 
-  /** An exit network is its owner's alone, as any other. */
+  /** An exit network is its owner's alone, as any other; it is one whether or not its row can be read. */
   #at(networkId: string, owner: number): Verbs {
-    return this.#of(this.#store.exit(networkId)?.owner === owner);
+    return this.#of(this.#store.isExit(networkId) && this.#store.ownerOf(networkId) === owner);
   }
 
   #of(isExitNetwork: boolean): Verbs {

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync } from 
 import { basename, join } from 'node:path';
 import { bindMount, unmount } from '../../../native/bind-mount.js';
 import { FdStore } from '../../../native/fd-store.js';
-import { errorCode, isNotFound, messageOf, UserError } from '../../base/errors.js';
+import { errorCode, isNotFound, messageOf, OpError, UserError } from '../../base/errors.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { Netns, type NetnsSwitch } from '../../netlink/netns.js';
 
@@ -31,13 +31,13 @@ export class KeptNamespaces {
 
   /** The names of those that there may be. */
   names(): string[] {
-    const given = [...this.#fdStore.given.keys()]
+    const held = [...this.#fdStore.held]
       .filter(name => name.startsWith(FD_PREFIX))
       .map(name => name.slice(FD_PREFIX.length));
     try {
-      return [...given, ...readdirSync(this.#folder)];
+      return [...new Set([...held, ...readdirSync(this.#folder)])];
     } catch (err) {
-      if (isNotFound(err)) return given;
+      if (isNotFound(err)) return held;
       throw err;
     }
   }
@@ -77,10 +77,13 @@ export class KeptNamespaces {
     }
   }
 
-  /** Lets go of it: it ends with the last handle to it. */
-  remove(name: string): void {
+  /**
+   * Lets go of it: it ends with the last handle to it.
+   * @returns whether nothing holds it any more; where the service manager was not reached, names() has it still
+   * @throws OpError where what is mounted stays
+   */
+  remove(name: string): boolean {
     const path = this.#path(name);
-    this.#fdStore.letGo(FD_PREFIX + name);
     try {
       unmount(path);
     } catch (err) {
@@ -90,6 +93,13 @@ export class KeptNamespaces {
     }
     faultPoint('namespace-unmounted');
     rmSync(path, { force: true });
+    try {
+      this.#fdStore.letGo(FD_PREFIX + name);
+      return true;
+    } catch (err) {
+      if (!(err instanceof OpError)) throw err;
+      return false;
+    }
   }
 
   /** Undefined where there is none; what a crash has left of one is taken away. */

@@ -117,7 +117,8 @@ function icmpv6Rules(ports: readonly PortBinding[]): NftRule[] {
     rule(match(type, '==', { set: ROUTERS_ONLY }), DROP),
     rule(match(type, '!=', 'nd-neighbor-advert'), { return: null }),
     ...own,
-    rule(DROP),
+    // What has no type, as a fragment that is not the first, is none: kernels differ in what they find there.
+    rule(match(type, '==', 'nd-neighbor-advert'), DROP),
   ];
 }
 

@@ -1,5 +1,6 @@
 // What the store asks of its database, as SQL. Not here: the tables' shape (migrations.ts).
 
+import { groupBy } from '../../base/group-by.js';
 import { CLIENT_COLUMNS } from './client-row.js';
 import { NETWORK_COLUMNS } from './network-row.js';
 
@@ -8,13 +9,26 @@ export const SELECT_NETWORK = 'SELECT * FROM network WHERE id = ? AND conf IS NU
 export const SELECT_EXIT = 'SELECT * FROM network WHERE id = ? AND conf IS NOT NULL';
 export const NETWORK_IDS = 'SELECT id FROM network WHERE conf IS NULL';
 export const EXIT_IDS = 'SELECT id FROM network WHERE conf IS NOT NULL';
+export const IS_EXIT = 'SELECT EXISTS (SELECT 1 FROM network WHERE id = ? AND conf IS NOT NULL)';
 /** `ip` holds an address of either family; see clientRow. */
 export const SELECT_AT = 'SELECT * FROM client WHERE network_id = ? AND (ip IN (?, ?) OR ipv6 IN (?, ?))';
+export const ALL_CLIENTS = 'SELECT * FROM client';
 export const OF_TUNNELS = `SELECT * FROM client WHERE NOT EXISTS
   (SELECT 1 FROM network WHERE id = client.network_id AND conf IS NOT NULL)`;
 export const LINK_NAMES = `SELECT client.ifname FROM client LEFT JOIN network ON network.id = client.network_id
   WHERE coalesce(owner, 0) = ?`;
 export const INTERFACES = "SELECT DISTINCT ifname, owner FROM network WHERE ifname <> '' ORDER BY owner";
+export interface InterfaceRow {
+  readonly ifname: string;
+  readonly owner: number;
+}
+
+/** Of such rows. */
+export function ownersByInterface(rows: readonly InterfaceRow[]): ReadonlyMap<string, readonly number[]> {
+  const found = groupBy(rows, ({ ifname }) => ifname);
+  return new Map([...found].map(([ifname, rows]) => [ifname, rows.map(({ owner }) => owner)]));
+}
+
 export const IN_USE = `SELECT DISTINCT ifname FROM network WHERE ifname <> ''
   AND EXISTS (SELECT 1 FROM client WHERE network_id = network.id AND state = 'joined')`;
 export const PENDING = "SELECT EXISTS (SELECT 1 FROM client WHERE pending <> 0 AND state = 'joined')";

@@ -3,7 +3,6 @@
 // client-row.ts), what a state means to the kernel.
 
 import { UserError } from '../../base/errors.js';
-import { groupBy } from '../../base/group-by.js';
 import { formatAddress } from '../../base/ip.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import type { Endpoint, ExitNetwork, Network } from '../spec/model.js';
@@ -12,13 +11,17 @@ import { exitRow, readExitRow } from './exit-row.js';
 import { type NetworkRow, networkRow, readNetworkRow } from './network-row.js';
 import { StoreFile } from './store-file.js';
 import {
+  ALL_CLIENTS,
   COUNT,
   EXIT_IDS,
   IN_USE,
   INTERFACES,
+  type InterfaceRow,
+  IS_EXIT,
   LINK_NAMES,
   NETWORK_IDS,
   OF_TUNNELS,
+  ownersByInterface,
   PENDING,
   SELECT_AT,
   SELECT_EXIT,
@@ -117,8 +120,12 @@ export class Store {
 
   /** All exit networks with a readable row. */
   exits(): ExitNetwork[] {
-    const ids = this.#file.values(EXIT_IDS) as string[];
-    return ids.flatMap(id => this.exit(id) ?? []);
+    return (this.#file.values(EXIT_IDS) as string[]).flatMap(id => this.exit(id) ?? []);
+  }
+
+  /** Whether there is an exit network of that id, even if its row cannot be read. */
+  isExit(networkId: string): boolean {
+    return this.#file.value(IS_EXIT, networkId) === 1;
   }
 
   /** The owner of a network of any kind, even if its row cannot be read. */
@@ -128,8 +135,7 @@ export class Store {
 
   /** All networks with a readable row, exit networks aside; so are those below. */
   networks(): Network[] {
-    const ids = this.#file.values(NETWORK_IDS) as string[];
-    return ids.flatMap(id => this.network(id) ?? []);
+    return (this.#file.values(NETWORK_IDS) as string[]).flatMap(id => this.network(id) ?? []);
   }
 
   /** The networks of one user with a readable row. */
@@ -145,7 +151,7 @@ export class Store {
 
   /** The users that have networks of an interface of the host, root first. No query, but after a change of networks. */
   ownersAt(ifname: string): readonly number[] {
-    this.#interfaces ??= this.#readInterfaces();
+    this.#interfaces ??= ownersByInterface(this.#file.all(INTERFACES) as InterfaceRow[]);
     return this.#interfaces.get(ifname) ?? [];
   }
 
@@ -157,12 +163,6 @@ export class Store {
   /** Whether a container waits for an interface of the host. */
   hasPending(): boolean {
     return this.#file.value(PENDING) === 1;
-  }
-
-  #readInterfaces(): ReadonlyMap<string, readonly number[]> {
-    const rows = this.#file.all(INTERFACES) as { ifname: string; owner: number }[];
-    const found = groupBy(rows, ({ ifname }) => ifname);
-    return new Map([...found].map(([ifname, rows]) => [ifname, rows.map(({ owner }) => owner)]));
   }
 
   /** How many networks and endpoints a user has, those that cannot be read too. */
@@ -188,9 +188,9 @@ export class Store {
     return this.#readClients(this.#file.all('SELECT * FROM client WHERE id = ?', id))[0];
   }
 
-  /** All but those of exit networks. */
-  endpoints(): Endpoint[] {
-    return this.#readClients(this.#file.all(OF_TUNNELS));
+  /** Those of exit networks only where all are asked for: then also those of networks whose rows cannot be read. */
+  endpoints(which: 'of tunnels' | 'all' = 'of tunnels'): Endpoint[] {
+    return this.#readClients(this.#file.all(which === 'all' ? ALL_CLIENTS : OF_TUNNELS));
   }
 
   networkEndpoints(networkId: string): Endpoint[] {

@@ -11,6 +11,7 @@ import { DockerClient, type DockerNetwork } from '../../../../src/driver/lifecyc
 import { Recovery } from '../../../../src/driver/lifecycle/recovery.js';
 import { Store } from '../../../../src/driver/store/store.js';
 import { endpointRequest, networkRequest, SEED, World } from '../../../support/driver-world.js';
+import { EXIT } from '../../../support/exit-world.js';
 
 /** A Docker that says what it is told to, and counts how often it was asked. */
 class FakeDocker extends DockerClient {
@@ -60,6 +61,24 @@ test('deletions that a crash cut short are finished', async () => {
   await new Recovery(world).sweep();
   await world.reaper.idle();
   assert.deepEqual([ids(world), [...world.kernel.links.keys()]], [['e2'], ['wg0', 'wg-e2']]);
+});
+
+test("deletions of exit networks' endpoints that a crash cut short are finished, and others stay", async () => {
+  const world = new World();
+  world.store.putExit(EXIT);
+  for (const state of ['deleting', 'joined', 'joining', 'created'] as const) {
+    const ifname = `wg-${state}`;
+    world.store.putEndpoint({ id: state, networkId: EXIT.id, ifname, state });
+    world.kernel.addLink({ name: ifname, kind: 'veth', mtu: 1420, group: LINK_GROUP, up: false });
+  }
+  await new Recovery(world).sweep();
+  await world.reaper.idle();
+  const left = ['joined', 'joining', 'created'];
+  assert.deepEqual(
+    world.store.networkEndpoints(EXIT.id).map(({ id }) => id),
+    left,
+  );
+  assert.deepEqual([...world.kernel.links.keys()], ['wg0', ...left.map(state => `wg-${state}`)]);
 });
 
 test('links of ours that no record names go; others with such a name stay', async () => {
