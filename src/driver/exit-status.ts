@@ -33,13 +33,28 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
     via: path,
     ...(ends && ends.length > 0 && { endpoint: ends.join(', ') }),
     subnets: pools.map(({ subnet }) => formatPrefix(subnet)),
-    endpoints: endpoints.map(one => endpointStatus(one)),
+    endpoints: endpoints.map(one => endpointStatus(one, readingOf(one, reading))),
     exit: {
       gateways: pools.flatMap(({ gateway }) => (gateway ? formatAddress(gateway) : [])),
       peers: device?.peers.map(peer => peerStatus(device.name, peer)) ?? [],
       ...(problem !== undefined && { problem }),
     },
   };
+}
+
+function readingOf({ endpoint }: NamedEndpoint, { lost }: ExitReading): { readonly problem?: string } {
+  const problem = lost?.get(endpoint.id);
+  return problem === undefined ? {} : { problem };
+}
+
+/** Containers whose links to the router are gone, a part each. */
+export function lostParts({ network, name, reading, endpoints }: KnownExit): ComparedPart[] {
+  return endpoints.flatMap((one): ComparedPart[] => {
+    const { problem } = readingOf(one, reading);
+    if (problem === undefined) return [];
+    const whose = one.container?.name ?? `endpoint ${shortId(one.endpoint.id)}`;
+    return [{ title: `link of ${whose} on ${name ?? shortId(network.id)}`, problem, comparisons: [] }];
+  });
 }
 
 /**

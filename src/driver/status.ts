@@ -12,7 +12,7 @@ import type { CallCounts } from '../control/call-counts.js';
 import type { Sample } from '../control/exposition.js';
 import type { DriverHalf } from '../control/halves.js';
 import { endpointStatus, type NamedEndpoint, peerSamples } from './endpoint-status.js';
-import { comparedExit, exitSamples, exitStatus, type KnownExit } from './exit-status.js';
+import { comparedExit, exitSamples, exitStatus, type KnownExit, lostParts } from './exit-status.js';
 import { farPeersOf, noFarPeers } from './far-peers.js';
 import type { DockerNames, Names } from './lifecycle/docker-names.js';
 import type { ExitRouters } from './lifecycle/exit-routers.js';
@@ -80,20 +80,24 @@ export class DriverStatus implements DriverHalf {
 
   async inspect(name: string): ReturnType<DriverHalf['inspect']> {
     const { names, facts, exits } = await this.#read();
-    const compare = (one: KnownExit): ComparedPart => comparedExit(one, Date.now());
+    const compare = (one: KnownExit): ComparedPart[] => [comparedExit(one, Date.now()), ...lostParts(one)];
     const own = facts.filter(({ container }) => isNamed(name, container));
     const ways = exits.filter(({ endpoints }) => endpoints.some(one => isNamed(name, one.container)));
     const all = [...own, ...ways.flatMap(({ endpoints }) => endpoints)];
     const first = all.find(({ container }) => isNamed(name, container))?.container;
     if (first) {
+      const ofIt = ways.map(way => ({
+        ...way,
+        endpoints: way.endpoints.filter(one => isNamed(name, one.container)),
+      }));
       const parts = await Promise.all(own.map(one => comparedPart(one, names)));
-      return { kind: 'container', ...first, parts: [...parts, ...ways.map(compare)] };
+      return { kind: 'container', ...first, parts: [...parts, ...ofIt.flatMap(compare)] };
     }
     const network = this.#find(name, names);
     if (!network) return undefined;
     const inside = facts.filter(one => one.network.id === network.id);
     const parts = await Promise.all(inside.map(one => comparedPart(one, names)));
-    const tunnels = exits.filter(one => one.network.id === network.id).map(compare);
+    const tunnels = exits.filter(one => one.network.id === network.id).flatMap(compare);
     return { kind: 'network', ...network, parts: [...parts, ...tunnels] };
   }
 

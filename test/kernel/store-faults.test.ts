@@ -383,7 +383,17 @@ const OPENED_TO_OTHERS: readonly {
       chmodSync(folder, 0o1777);
       return path;
     },
-    said: /^cannot open the database PATH: others than root can write to FOLDER, /,
+    said: /^cannot open the database PATH: others than root can make files in FOLDER, .+: run install -d -m 700 FOLDER\/dwgd, and give a file in there \(-d\)$/,
+  },
+  {
+    what: 'a group may write in a folder above its own, as in /var/local',
+    open: ({ folder }) => {
+      mkdirSync(join(folder, 'local/dwgd'), { recursive: true });
+      chownSync(join(folder, 'local'), 0, 50);
+      chmodSync(join(folder, 'local'), 0o2775);
+      return join(folder, 'local/dwgd/dwgd.db');
+    },
+    said: /^cannot open the database FOLDER\/local\/dwgd\/dwgd\.db: others than root can write to FOLDER\/local, .+: run chmod go-w FOLDER\/local, or give /,
   },
   {
     what: "a folder above its own is another user's",
@@ -429,6 +439,39 @@ for (const { what, open, said } of OPENED_TO_OTHERS)
     );
     assert.deepEqual([readdirSync(where.folder), statSync(where.path).mode & 0o777], [before, 0o640]);
   });
+
+kernelTest('what it is told to do where everybody may make files in its folder is what helps', t => {
+  const { folder } = place(t);
+  chmodSync(folder, 0o1777);
+  execFileSync('install', ['-d', '-m', '700', join(folder, 'dwgd')]);
+  const store = new Store(join(folder, 'dwgd/dwgd.db'));
+  store.putNetwork(NETWORK);
+  store.close();
+});
+
+kernelTest(
+  'in a user namespace, what belongs to somebody outside of it is refused as that, and what is known is not',
+  t => {
+    const { folder } = place(t);
+    chmodSync(folder, 0o755);
+    for (const name of ['theirs', 'own']) mkdirSync(join(folder, name));
+    chownSync(join(folder, 'theirs'), 1234, 0);
+    const program = `const { closedPath } = require(process.argv[1]);
+      for (const path of process.argv.slice(2)) try { console.log(closedPath(path)) } catch (err) { console.log(err.message) }`;
+    const module = join(import.meta.dirname, '../../src/driver/store/closed-path.js');
+    const paths = ['theirs/x.db', 'own/x.db'].map(path => join(folder, path));
+    const node = [process.execPath, '-e', program, module, ...paths];
+    const inside = execFileSync('unshare', ['--user', '--map-root-user', ...node], { encoding: 'utf8' });
+    const outside = execFileSync(node[0]!, node.slice(1), { encoding: 'utf8' });
+    const said = (text: string): string[] => text.replaceAll(folder, 'FOLDER').trim().split('\n');
+    const theirs =
+      'FOLDER/theirs belongs to somebody outside of this user namespace (as user 65534), who could have other keys used: ' +
+      "give a file in a folder that is root's in here, as all above it (-d)";
+    assert.deepEqual(said(inside), [theirs, 'FOLDER/own/x.db']);
+    assert.match(said(outside)[0]!, /belongs to user 1234, .+: run chown root FOLDER\/theirs, /);
+  },
+  'unshare',
+);
 
 kernelTest(
   "in a folder that has become another user's, nothing is made anew, whatever leads elsewhere there",

@@ -21,14 +21,14 @@ export const FAR_END = { address: parseAddress('192.0.2.2')!, port: 51820 };
 const key = (word: string): string => createHash('sha256').update(word).digest('base64');
 
 /**
- * A provider's file.
+ * A provider's file, as text.
  * @param farEnd a word for its key
  */
-export function tunnelFile(
+export function providerText(
   farEnd = 'far',
   { addresses = '10.64.0.2/32, fd64::2/128', allowedIPs = '0.0.0.0/0, ::/0', more = '' } = {},
-): TunnelFile {
-  const found = readTunnelFile(`[Interface]
+): string {
+  return `[Interface]
 PrivateKey = ${key('own')}
 Address = ${addresses}
 ${more}
@@ -36,7 +36,12 @@ ${more}
 PublicKey = ${key(farEnd)}
 AllowedIPs = ${allowedIPs}
 Endpoint = 192.0.2.2:51820
-`);
+`;
+}
+
+/** The same, read. */
+export function tunnelFile(...given: Parameters<typeof providerText>): TunnelFile {
+  const found = readTunnelFile(providerText(...given));
   if ('mistakes' in found) throw new Error(JSON.stringify(found.mistakes));
   return found;
 }

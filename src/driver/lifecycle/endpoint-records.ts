@@ -9,6 +9,7 @@ import type { Store } from '../store/store.js';
 import { linkName, planAddresses } from '../tunnel/join-plan.js';
 import type { LinkReaper } from '../tunnel/link-reaper.js';
 import { checkEndpointQuota } from '../users/quotas.js';
+import type { AttachedContainer } from './docker-networks.js';
 import type { Teardown } from './teardown.js';
 
 interface EndpointRecordsParts {
@@ -54,6 +55,30 @@ export class EndpointRecords {
       }
       return addresses;
     });
+  }
+
+  /**
+   * Records an endpoint whose container runs, by what Docker says of it.
+   * @param ports the names of links, one of which has to be its own
+   * @throws UserError where it cannot be
+   */
+  learn(
+    network: Pick<Network, 'id' | 'ipv4' | 'ipv6' | 'owner'>,
+    id: string,
+    { ipv4, ipv6 }: AttachedContainer,
+    ports: ReadonlySet<string>,
+  ): void {
+    const { store } = this.#parts;
+    const addresses = planAddresses(network, {
+      ...{ NetworkID: network.id, EndpointID: id, publishesPorts: false },
+      ...(ipv4 !== undefined && { Address: ipv4 }),
+      ...(ipv6 !== undefined && { AddressIPv6: ipv6 }),
+    });
+    const ifname = linkName(id, network.owner);
+    const rival = store.endpointOfLink(ifname, id) ?? store.endpointsAt(network.id, addresses)[0];
+    if (rival) throw new UserError(`the endpoint ${shortId(rival.id)} has its name or address`);
+    if (!ports.has(ifname)) throw new UserError('its link to the router is gone: restart the container');
+    store.putEndpoint({ id, networkId: network.id, ...addresses, ifname, state: 'joined' });
   }
 
   /** A link that has an endpoint is that endpoint's: none of the same name is made. @throws UserError */

@@ -8,15 +8,17 @@ import { faultPoint } from '../../fault/fault-point.js';
 import type { SocketAddress } from '../../netlink/wireguard/device.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import { openTunnelFile } from '../files/tunnel-files.js';
-import { containerMac, planRouter } from '../router/desired-router.js';
+import { planRouter } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
 import { type ExitReading, readExit } from '../router/exit-reading.js';
 import { type ExitTunnel, isResolved } from '../router/exit-tunnel.js';
 import { checkExit } from '../router/join-exit.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
+import { LostPorts } from '../router/lost-ports.js';
+import { portsOf } from '../router/ports.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
-import type { PortBinding } from '../router/router-tables.js';
-import { type Endpoint, type ExitNetwork, keyAddress } from '../spec/model.js';
+import { UnknownRouters } from '../router/unknown-routers.js';
+import type { ExitNetwork } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
@@ -50,30 +52,32 @@ export class ExitRouters {
   readonly #lastLogged = new Map<string, string>();
   /** Networks whose files are to be read again. */
   #stale = new Set<string>();
+  readonly #lost: LostPorts;
+  /** Whether what is on record is all that there is. */
+  #isCompared = false;
+  readonly #unknown: UnknownRouters;
   readonly #loading: Coalescer;
   #look: NodeJS.Timeout | undefined;
   #load: NodeJS.Timeout | undefined;
 
   constructor(parts: ExitRoutersParts) {
     this.#parts = parts;
+    this.#lost = new LostPorts(parts.log);
+    this.#unknown = new UnknownRouters({ ...parts, remove: id => this.remove(id) });
     this.#loading = new Coalescer(() => this.#loadMissing());
   }
 
-  /** Takes over those that are there, makes those that are not, takes away those of no network; and keeps them up from now on. */
+  /** Takes over those that are there, makes those that are not, and keeps them up from now on. */
   start(): void {
-    const { store, kept, log } = this.#parts;
-    try {
-      for (const name of kept.names()) {
-        if (store.ownerOf(name) !== undefined) continue;
-        log.info({ network: shortId(name) }, 'taking away the router of a network that is gone');
-        kept.remove(name);
-      }
-    } catch (err) {
-      log.error(`cannot look for routers of networks that are gone: ${messageOf(err)}`);
-    }
     this.#loading.trigger();
     this.#look = setInterval(() => this.#lookAtAll(), LOOK_MS).unref();
     this.#load = setInterval(() => this.#loading.trigger(), LOAD_MS).unref();
+  }
+
+  /** Docker has been compared with: what is on record is what there is, and what is beside it goes from now on. */
+  compared(): void {
+    this.#isCompared = true;
+    this.#unknown.remove();
   }
 
   close(): void {
@@ -111,13 +115,14 @@ export class ExitRouters {
     return tunnel.file;
   }
 
-  /** Takes the router away with all that is in it. */
-  remove(networkId: string): void {
+  /** Takes the router away with all that is in it. @returns whether nothing is left; what is goes later */
+  remove(networkId: string): boolean {
     this.#live.get(networkId)?.router.close();
     this.#live.delete(networkId);
     this.#lastLogged.delete(networkId);
+    this.#lost.forget(networkId);
     faultPoint('remove-router');
-    this.#parts.kept.remove(networkId);
+    return this.#parts.kept.remove(networkId);
   }
 
   /** What the file says, where that is known. */
@@ -127,12 +132,18 @@ export class ExitRouters {
 
   /** What is there now, for whoever asks: changes nothing. */
   reading(network: ExitNetwork): ExitReading {
-    return readExit(network, this.#live.get(network.id), this.#lastLogged.get(network.id));
+    const lost = this.#lost.of(network.id);
+    return { ...readExit(network, this.#live.get(network.id), this.#lastLogged.get(network.id)), lost };
   }
 
   /** The MTU of containers' links, in bytes. */
   mtu({ id, mtu }: ExitNetwork): number {
     return this.#live.get(id)?.tunnel?.mtu ?? mtu ?? MTU_UNKNOWN;
+  }
+
+  /** The names of the ports that the router has now. @throws UserError, OpError */
+  ports(network: ExitNetwork): ReadonlySet<string> {
+    return this.#open(network).router.readPorts();
   }
 
   /** Where the other end of a container's link is made: a descriptor of the router's namespace. */
@@ -146,13 +157,9 @@ export class ExitRouters {
    * @throws what the kernel refuses
    */
   reconcile(network: ExitNetwork, except?: string): RouterChange[] {
-    const { store } = this.#parts;
-    const ports = store
-      .networkEndpoints(network.id)
-      .filter(({ id, state }) => id !== except && state !== 'created' && state !== 'deleting')
-      .map(endpoint => portOf(network.id, endpoint));
+    const ports = portsOf(network.id, this.#parts.store.networkEndpoints(network.id), except);
     const { router, tunnel } = this.#open(network);
-    return router.reconcile(planRouter(network, tunnel, ports));
+    return router.reconcile({ ...planRouter(network, tunnel, ports), keepsOtherPorts: !this.#isCompared });
   }
 
   #open(network: ExitNetwork): Live {
@@ -186,6 +193,13 @@ export class ExitRouters {
           { network: shortId(network.id), changes: [...new Set(mended.map(({ op }) => op))].join(' ') },
           'brought the router of an exit network up to date',
         );
+      // Of those that are gone the record may tell still, until Docker has said so.
+      if (this.#isCompared)
+        this.#lost.look(
+          network.id,
+          this.#parts.store.networkEndpoints(network.id),
+          this.#open(network).router.ports,
+        );
     } catch (err) {
       this.#logOnce(network, `cannot bring the router of an exit network up to date: ${messageOf(err)}`);
     }
@@ -193,6 +207,7 @@ export class ExitRouters {
 
   /** What is wrong with the file or a name does not stop the others. */
   async #loadMissing(): Promise<void> {
+    if (this.#isCompared) this.#unknown.remove();
     for (const network of this.#parts.store.exits()) {
       const tunnel = this.#live.get(network.id)?.tunnel;
       const isStale = this.#stale.delete(network.id);
@@ -240,11 +255,4 @@ export class ExitRouters {
     this.#lastLogged.set(network.id, text);
     this.#parts.log.warn({ network: shortId(network.id) }, text);
   }
-}
-
-/** The port of a container, and the link-layer address of its end. */
-export function portOf(networkId: string, endpoint: Endpoint): PortBinding {
-  const { ifname: name, ipv4, ipv6 } = endpoint;
-  const mac = containerMac(networkId, keyAddress(endpoint));
-  return { name, mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
 }

@@ -1,7 +1,7 @@
 // The verbs of Docker's network driver on exit networks, whose containers share a router's tunnel. Every verb may come twice, or
 // late; a failure halfway is rolled back. Not here: the routers (exit-routers.ts), networks of the other kinds (driver.ts).
 
-import { UserError } from '../../base/errors.js';
+import { messageOf, UserError } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
@@ -9,6 +9,7 @@ import { formatRemark } from '../files/tunnel-files.js';
 import { routedFamilies } from '../router/desired-router.js';
 import { remarkDns } from '../router/dns-ways.js';
 import { planExitResponse } from '../router/join-exit.js';
+import { portOf } from '../router/ports.js';
 import { parseExitOptions } from '../spec/exit-options.js';
 import { type Endpoint, type ExitNetwork, mayHavePeer } from '../spec/model.js';
 import {
@@ -16,6 +17,7 @@ import {
   type CreateNetworkRequest,
   type EndpointRequest,
   type IPAMData,
+  isId,
   type JoinRequest,
   type JoinResponse,
   shortId,
@@ -25,8 +27,9 @@ import type { ContainerLinks } from '../tunnel/container-links.js';
 import { EXIT_LINK_KIND, linkGroup, planPools } from '../tunnel/join-plan.js';
 import type { LinkReaper } from '../tunnel/link-reaper.js';
 import { Rollback } from '../tunnel/rollback.js';
+import type { AttachedContainer } from './docker-networks.js';
 import { EndpointRecords } from './endpoint-records.js';
-import { type ExitRouters, portOf } from './exit-routers.js';
+import type { ExitRouters } from './exit-routers.js';
 import type { Teardown } from './teardown.js';
 
 interface ExitsParts {
@@ -87,6 +90,38 @@ export class Exits {
     owner: number,
   ): void {
     this.#parts.store.putExit(this.#read(id, options, ipv4, ipv6, owner));
+  }
+
+  /**
+   * Containers that Docker has on a network and the store does not, within the same turn as its adoption: until they are on
+   * record, their ports would be nobody's.
+   * @throws UserError, OpError where the router cannot be looked at
+   */
+  learn(networkId: string, attached: ReadonlyMap<string, AttachedContainer>): void {
+    const { store, routers, log } = this.#parts;
+    const network = store.exit(networkId);
+    // While one is being attached, a Join is under way, and that one records it.
+    const lost = [...attached].filter(
+      ([id, container]) => isId(id) && !container.id.startsWith('ep-') && !store.endpoint(id),
+    );
+    if (!network || lost.length === 0) return;
+    const ports = routers.ports(network);
+    for (const [id, container] of lost) {
+      try {
+        this.#records.learn(network, id, container, ports);
+        log.info({ endpoint: shortId(id) }, 'learnt an endpoint again from its container');
+      } catch (err) {
+        log.warn(
+          { endpoint: shortId(id) },
+          `a container runs that the database does not have, and cannot be taken over: ${messageOf(err)}`,
+        );
+      }
+    }
+  }
+
+  /** What is on record is what Docker has. */
+  compared(): void {
+    this.#parts.routers.compared();
   }
 
   #read(

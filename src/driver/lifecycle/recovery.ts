@@ -31,7 +31,7 @@ interface RecoveryParts {
   /** What learns again the endpoints that the store does not have. */
   readonly lost?: LostEndpoints;
   /** What takes over exit networks that the store does not have. */
-  readonly exits?: Pick<Exits, 'adopt'>;
+  readonly exits?: Pick<Exits, 'adopt' | 'learn' | 'compared'>;
   /** As the driver has it. */
   readonly rootlessIfnames: ReadonlySet<string>;
 }
@@ -136,47 +136,54 @@ export class Recovery {
   }
 
   async #compare(docker: DockerClient, owner: number): Promise<void> {
-    const { driver, teardown, log } = this.#parts;
-    const attempt = (discard: () => Promise<void>): Promise<void> =>
-      discard().catch(err => log.error(`cannot remove what is left of it: ${messageOf(err)}`));
     try {
       const first = await docker.networks();
       this.#adopt(first, owner);
       await this.#parts.lost?.learn(docker, first, owner);
       faultPoint('compared');
-      const suspects = this.#missing(first, owner);
-      if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
-      await this.#wait(SECOND_PASS_MS);
-      faultPoint('missing');
-      const still = this.#missing(await docker.networks(), owner);
-      for (const id of suspects.endpoints) {
-        if (!still.endpoints.has(id)) continue;
-        log.info({ endpoint: shortId(id) }, 'Docker does not know this endpoint any more');
-        await attempt(() => teardown.discard(id));
-      }
-      for (const id of suspects.networks) {
-        if (!still.networks.has(id)) continue;
-        log.info({ network: shortId(id) }, 'Docker does not know this network any more');
-        await attempt(() => driver.deleteNetwork(id, owner));
-      }
+      await this.#takeAway(docker, this.#missing(first, owner), owner);
+      if (owner === 0) this.#parts.exits?.compared();
     } catch (err) {
       // Docker went down meanwhile; the comparison is repeated when it is back.
-      log.warn(`cannot compare with Docker: ${messageOf(err)}`);
+      this.#parts.log.warn(`cannot compare with Docker: ${messageOf(err)}`);
+    }
+  }
+
+  /** What Docker has not listed, and does not list a second time. */
+  async #takeAway(docker: DockerClient, suspects: Missing, owner: number): Promise<void> {
+    const { driver, teardown, log } = this.#parts;
+    const attempt = (discard: () => Promise<void>): Promise<void> =>
+      discard().catch(err => log.error(`cannot remove what is left of it: ${messageOf(err)}`));
+    if (suspects.networks.size === 0 && suspects.endpoints.size === 0) return;
+    await this.#wait(SECOND_PASS_MS);
+    faultPoint('missing');
+    const still = this.#missing(await docker.networks(), owner);
+    for (const id of suspects.endpoints) {
+      if (!still.endpoints.has(id)) continue;
+      log.info({ endpoint: shortId(id) }, 'Docker does not know this endpoint any more');
+      await attempt(() => teardown.discard(id));
+    }
+    for (const id of suspects.networks) {
+      if (!still.networks.has(id)) continue;
+      log.info({ network: shortId(id) }, 'Docker does not know this network any more');
+      await attempt(() => driver.deleteNetwork(id, owner));
     }
   }
 
   /** Networks that the store does not have, and pools that the original's database did not keep. */
   #adopt(networks: readonly DockerNetwork[], owner: number): void {
     const { store, log, rootlessIfnames } = this.#parts;
-    for (const { id, options, ipv4, ipv6 } of networks) {
+    for (const { id, options, ipv4, ipv6, endpoints } of networks) {
       if (!isId(id)) continue;
       const known = store.network(id);
       if ((store.ownerOf(id) ?? owner) !== owner || known?.ipv4 || known?.ipv6) continue;
       try {
         if (isExit(options)) {
-          if (store.exit(id)) continue;
-          this.#parts.exits?.adopt(id, options, ipv4, ipv6, owner);
-          log.info({ network: shortId(id) }, 'adopted a network from Docker');
+          if (!store.exit(id)) {
+            this.#parts.exits?.adopt(id, options, ipv4, ipv6, owner);
+            log.info({ network: shortId(id) }, 'adopted a network from Docker');
+          }
+          this.#parts.exits?.learn(id, endpoints);
           continue;
         }
         const parsed = known ?? parseOptions(options);

@@ -48,6 +48,8 @@ export interface DesiredRouter {
   /** Absent: what is there stays, and where nothing is, nothing goes out. */
   readonly tunnel?: DesiredTunnel;
   readonly ports: readonly PortBinding[];
+  /** Ports of others stay: whose they are is not known yet. */
+  readonly keepsOtherPorts?: boolean;
   readonly sysctls: readonly RouterSysctl[];
   readonly tables: readonly NftTable[];
 }

@@ -16,6 +16,8 @@ export interface ExitReading {
   readonly device?: WgDevice;
   /** Why nothing goes out, or not to all peers. */
   readonly problem?: string;
+  /** What is wrong with containers' links to the router, by endpoint. */
+  readonly lost?: ReadonlyMap<string, string>;
 }
 
 /** A router that is there, and its tunnel where that is known. */

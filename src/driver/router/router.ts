@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { errorCode, isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
-import { RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
+import { LINK_NAME_PREFIX, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/message.js';
@@ -38,6 +38,7 @@ export class ExitRouter {
   readonly #netns: Netns;
   /** The tables that were put in place last, and the generation that this made. */
   #tables: { readonly text: string; readonly generation: number } | undefined;
+  #ports: ReadonlySet<string> = new Set();
   /** Of the peers as they were configured last. */
   #endpoints: string | undefined;
 
@@ -50,6 +51,23 @@ export class ExitRouter {
   /** For links that are made in there. */
   get netnsFd(): number {
     return this.#netns.fd;
+  }
+
+  /** The names of the ports that there are, as they were looked at last. */
+  get ports(): ReadonlySet<string> {
+    return this.#ports;
+  }
+
+  /** Looks at them, and changes nothing. @throws OpError, ChannelError */
+  readPorts(): ReadonlySet<string> {
+    return this.#parts.netnsSwitch.within(this.#netns, () => {
+      const rt = new RtNetlink(openConnection(NETLINK_ROUTE));
+      try {
+        return portsAmong(rt.links());
+      } finally {
+        rt.close();
+      }
+    });
   }
 
   close(): void {
@@ -100,6 +118,7 @@ export class ExitRouter {
 
   #observe(desired: DesiredRouter, { rt, wg }: Inside): ObservedRouter {
     const links = rt.links();
+    this.#ports = portsAmong(links);
     const isThere = links.some(({ name, kind }) => name === TUNNEL && kind === 'wireguard');
     return {
       links,
@@ -189,6 +208,10 @@ export class ExitRouter {
       });
     }
   }
+}
+
+function portsAmong(links: readonly Link[]): ReadonlySet<string> {
+  return new Set(links.map(({ name }) => name).filter(name => name.startsWith(LINK_NAME_PREFIX)));
 }
 
 function indexOf(rt: RtNetlink, name: string): number {

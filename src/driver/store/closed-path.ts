@@ -1,7 +1,7 @@
 // A path that leads where nobody but root has it lead: folder by folder and link by link, as the kernel goes it. Not here: what
 // is done with the file (database.ts).
 
-import { lstatSync, readlinkSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { UserError } from '../../base/errors.js';
 
@@ -47,15 +47,37 @@ function checkFolder(folder: string, mayBeSticky: boolean): void {
   const { uid, gid, mode } = lstatSync(folder);
   checkOwner(folder, uid);
   const isOpen = (mode & OTHERS_WRITE) !== 0 || ((mode & GROUP_WRITES) !== 0 && gid !== 0);
-  if (isOpen && !(mayBeSticky && (mode & STICKY) !== 0))
+  const isSticky = (mode & STICKY) !== 0;
+  if (!isOpen || (mayBeSticky && isSticky)) return;
+  // Such as /tmp, which is to be open.
+  if (isSticky) {
+    const own = join(folder, 'dwgd');
     throw new UserError(
-      `others than root can write to ${folder}, and with it to the keys: run chmod go-w ${folder}, or give a file in another folder (-d)`,
+      `others than root can make files in ${folder}, beside that with the keys: run install -d -m 700 ${own}, and give a file in there (-d)`,
     );
+  }
+  throw new UserError(
+    `others than root can write to ${folder}, and with it to the keys: run chmod go-w ${folder}, or give a file in another folder (-d)`,
+  );
 }
 
 function checkOwner(path: string, uid: number): void {
   if (uid === 0 || uid === process.geteuid!()) return;
+  if (isOfNobodyHere(uid))
+    throw new UserError(
+      `${path} belongs to somebody outside of this user namespace (as user ${uid}), who could have other keys used: give a file in a folder that is root's in here, as all above it (-d)`,
+    );
   throw new UserError(
     `${path} belongs to user ${uid}, who could have other keys used: run chown root ${path}, or give a file in another folder (-d)`,
   );
+}
+
+/** Whether nobody in this user namespace has what belongs to a user: root in here cannot have it, either. */
+function isOfNobodyHere(uid: number): boolean {
+  if (`${uid}` !== readFileSync('/proc/sys/kernel/overflowuid', 'latin1').trim()) return false;
+  const ranges = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n');
+  return !ranges.some(line => {
+    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return uid >= first && uid < first + count;
+  });
 }

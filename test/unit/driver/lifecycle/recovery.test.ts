@@ -7,22 +7,12 @@ import { describe, type TestContext, test } from 'node:test';
 import Database from 'better-sqlite3';
 import { formatPrefix } from '../../../../src/base/ip.js';
 import { LINK_GROUP } from '../../../../src/base/ownership.js';
-import { DockerClient, type DockerNetwork } from '../../../../src/driver/lifecycle/docker-networks.js';
+import type { DockerClient, DockerNetwork } from '../../../../src/driver/lifecycle/docker-networks.js';
 import { Recovery } from '../../../../src/driver/lifecycle/recovery.js';
 import { Store } from '../../../../src/driver/store/store.js';
 import { endpointRequest, networkRequest, SEED, World } from '../../../support/driver-world.js';
 import { EXIT } from '../../../support/exit-world.js';
-
-/** A Docker that says what it is told to, and counts how often it was asked. */
-class FakeDocker extends DockerClient {
-  asked = 0;
-  constructor(readonly answer: (n: number) => DockerNetwork[]) {
-    super({ socketPath: '/nowhere' });
-  }
-  override async networks(): Promise<DockerNetwork[]> {
-    return this.answer(++this.asked);
-  }
-}
+import { FakeDocker } from '../../../support/fake-docker.js';
 
 const docker = (id: string, ...endpointIds: string[]): DockerNetwork => ({
   id,
