@@ -79,6 +79,29 @@ test('one that has no tunnel is told with the reason, in the table, in inspect a
   assert.deepEqual([cell.kind, cell.state, cell.detail], ['exit', 'broken', 'it may be read by others']);
 });
 
+test('a container whose link to the router is gone has that as its problem, in the table, in inspect and on the page', async () => {
+  const asked = await withExit();
+  assert.equal((await asked.status.inspect('torrent'))!.parts.length, 1);
+  asked.exit = { ...asked.exit, lost: new Map([['e3', 'its link is gone: restart it']]) };
+  const networks = await asked.status.networks();
+  assert.equal(networks[2]!.endpoints[0]!.problem, 'its link is gone: restart it');
+  assert.equal(networks[2]!.exit!.problem, undefined);
+  assert.match(
+    await textOf(asked),
+    /^torrent +mullvad +10\.66\.0\.2 +joined .* its link is gone: restart it$/m,
+  );
+  for (const name of ['torrent', 'mullvad'])
+    assert.deepEqual((await asked.status.inspect(name))!.parts[1], {
+      title: 'link of torrent on mullvad',
+      problem: 'its link is gone: restart it',
+      comparisons: [],
+    });
+  const { blocks, links } = graphOf({ networks, containers: [] }, AT);
+  const cell = blocks.flatMap(({ cells }) => cells).find(({ name }) => name === 'torrent')!;
+  assert.deepEqual([cell.state, cell.problems[0]!.reason], ['broken', 'its link is gone: restart it']);
+  assert.equal(links.find(({ from }) => from === cell.id)!.isBroken, true);
+});
+
 test('on the page it is a way out of its containers', async () => {
   const { status } = await withExit();
   const { blocks, links } = graphOf({ networks: await status.networks(), containers: [] }, AT);
