@@ -117,8 +117,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       const removal = removedIn(event);
       if (creation) hold.created(creation);
       if (life?.action === 'die') hold.ended(life.id);
-      if (removal?.what === 'container') hold.ended(removal.id);
-      if (removal?.what === 'network') hold.removed(removal.id);
+      if (removal) hold.removed(removal);
       if (disconnection) hold.disconnected(disconnection);
       if (life || event === undefined) reconcile.lived(life);
       if (connection || event === undefined) hold.connected(connection);
