@@ -57,9 +57,9 @@ export class Exits {
       // Recorded before the kernel is touched, so that a crash leaves no router of nobody.
       store.putExit(network);
       try {
-        const file = await routers.make(network);
-        for (const remark of file.passedOver)
-          log.warn({ network: shortId(network.id) }, formatRemark(network.files[0]!, remark));
+        await routers.make(network);
+        for (const { path, remark } of routers.remarks(network.id))
+          log.warn({ network: shortId(network.id) }, formatRemark(path, remark));
       } catch (err) {
         if (!known) store.deleteNetwork(network.id);
         throw err;

@@ -135,6 +135,14 @@ export function planForwardTable(links: { readonly bridge: string; readonly tunn
           rule(syn, clamp),
           rule(match(ct('state'), 'in', ['invalid']), DROP),
           rule(comesBy(tunnel), goesBy(bridge), match(ct('state'), 'in', ['established', 'related']), ACCEPT),
+          // Of a connection that went by another tunnel: it is over, and its program is to know.
+          rule(
+            comesBy(bridge),
+            goesBy(tunnel),
+            match(ct('state'), 'in', ['new']),
+            match({ '&': [payload('tcp', 'flags'), { '|': ['fin', 'syn', 'rst', 'ack'] }] }, '!=', 'syn'),
+            { reject: { type: 'tcp reset' } },
+          ),
           rule(comesBy(bridge), goesBy(tunnel), ACCEPT),
           rule(comesBy(bridge), goesBy(bridge), ACCEPT),
         ],
@@ -153,6 +161,11 @@ export function planForwardTable(links: { readonly bridge: string; readonly tunn
         rules: [
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'icmp'), ACCEPT),
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'ipv6-icmp'), ACCEPT),
+          rule(
+            goesBy(bridge),
+            match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'rst'] }] }, '==', 'rst'),
+            ACCEPT,
+          ),
         ],
       },
       {

@@ -3,7 +3,15 @@
 
 import { UserError } from '../../base/errors.js';
 import type { ExitOptions } from './model.js';
-import { DEFAULT_PREFIX, IPV4_MIN_MTU, MAX_FILES, MAX_MTU, type OptionName } from './option-table.js';
+import {
+  DEFAULT_PREFIX,
+  IPV4_MIN_MTU,
+  MAX_FAILBACK,
+  MAX_FILES,
+  MAX_MTU,
+  MIN_FAILBACK,
+  type OptionName,
+} from './option-table.js';
 import { integer, readFilePath, readPrefix, refuseUnknown } from './option-values.js';
 
 /** What the file says in place of an option. */
@@ -44,8 +52,17 @@ export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOption
       );
   }
   const mtu = options.get('dwgd.mtu');
+  const files = readFiles(options.get('dwgd.conf') ?? '');
+  const failback = options.get('dwgd.failback');
+  if (failback !== undefined && files.length === 1)
+    throw new UserError(
+      'dwgd.failback is for several files: leave it out, or give dwgd.conf more than one (dwgd.conf=<path>,<path>)',
+    );
   return {
-    files: readFiles(options.get('dwgd.conf') ?? ''),
+    files,
+    ...(failback !== undefined && {
+      failback: integer('dwgd.failback', failback, MIN_FAILBACK, MAX_FAILBACK),
+    }),
     ...(mtu !== undefined && { mtu: integer('dwgd.mtu', mtu, IPV4_MIN_MTU, MAX_MTU) }),
     prefix: readPrefix(options.get('dwgd.prefix') ?? DEFAULT_PREFIX),
   };

@@ -19,6 +19,7 @@ export function exitRow(network: ExitNetwork): NetworkRow {
     id: network.id,
     ifname: '',
     conf: network.files.join(','),
+    failback: network.failback ?? null,
     mtu: network.mtu ?? null,
     prefix: network.prefix,
     ...poolColumns(network),
@@ -34,6 +35,7 @@ export function readExitRow(row: NetworkRow): ExitNetwork {
   return {
     id: row.id,
     files,
+    ...(row.failback !== null && { failback: row.failback }),
     ...(row.mtu !== null && { mtu: row.mtu }),
     prefix: row.prefix ?? DEFAULT_PREFIX,
     ...readPools(row),

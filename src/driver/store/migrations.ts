@@ -66,6 +66,10 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'migrations/0004.sql',
     sql: 'ALTER TABLE network ADD COLUMN conf TEXT;',
   },
+  {
+    name: 'migrations/0005.sql',
+    sql: 'ALTER TABLE network ADD COLUMN failback INTEGER;',
+  },
 ];
 
 /**

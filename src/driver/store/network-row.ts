@@ -25,6 +25,8 @@ export interface NetworkRow extends PoolColumns {
   readonly prefix: string | null;
   /** Paths of files, separated by commas, of an exit network; NULL on all others. */
   readonly conf: string | null;
+  /** In seconds, of an exit network; NULL is never. */
+  readonly failback: number | null;
   readonly owner: number;
 }
 
@@ -47,6 +49,7 @@ export const NETWORK_COLUMNS = [
   'ipv6_pool',
   'ipv6_gateway',
   'conf',
+  'failback',
   'owner',
 ] satisfies (keyof NetworkRow)[];
 
@@ -55,7 +58,7 @@ export const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'
   ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
   ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },
   ...{ ipv4_pool: 'string', ipv4_gateway: 'string', ipv6_pool: 'string', ipv6_gateway: 'string' },
-  ...{ conf: 'string', owner: 'number' },
+  ...{ conf: 'string', failback: 'number', owner: 'number' },
 };
 
 export function networkRow(network: Network): NetworkRow {
@@ -76,6 +79,7 @@ export function networkRow(network: Network): NetworkRow {
     prefix: network.prefix,
     ...poolColumns(network),
     conf: null,
+    failback: null,
     owner: network.owner,
   };
 }
