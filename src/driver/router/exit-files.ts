@@ -28,7 +28,7 @@ export interface ExitFilesParts {
 export const MTU_UNKNOWN = 1280;
 const NOBODY: ReadonlySet<string> = new Set();
 
-interface Candidate {
+interface FileInTurn {
   readonly path: string;
   readonly names: PeerNames;
   file?: TunnelFile;
@@ -49,7 +49,7 @@ export interface FileChange {
 export class ExitFiles {
   readonly #network: ExitNetwork;
   readonly #parts: Required<ExitFilesParts>;
-  readonly #candidates: readonly Candidate[];
+  readonly #candidates: readonly FileInTurn[];
   #state: FailoverState | undefined;
   #isSilent = false;
 
@@ -82,7 +82,7 @@ export class ExitFiles {
     }
   }
 
-  #read(candidate: Candidate): void {
+  #read(candidate: FileInTurn): void {
     const file = this.#parts.open(candidate.path);
     checkExit(this.#network, file, candidate.path);
     candidate.file = file;
@@ -115,7 +115,7 @@ export class ExitFiles {
     for (const candidate of [...(current ? [current] : []), ...rest]) await this.#resolve(candidate);
   }
 
-  async #resolve(candidate: Candidate): Promise<void> {
+  async #resolve(candidate: FileInTurn): Promise<void> {
     const { file, names } = candidate;
     if (!file) return;
     const silent = candidate === this.#current ? this.#silent : NOBODY;
@@ -193,7 +193,7 @@ export class ExitFiles {
     });
   }
 
-  get #current(): Candidate | undefined {
+  get #current(): FileInTurn | undefined {
     return this.#state && this.#candidates[this.#state.inForce];
   }
 
@@ -202,7 +202,7 @@ export class ExitFiles {
   }
 
   /** A peer without an endpoint is one that begins itself. */
-  #isUsable({ file, names }: Candidate): boolean {
+  #isUsable({ file, names }: FileInTurn): boolean {
     if (!file) return false;
     return names.endpoints(file).size > 0 || file.peers.every(({ endpoint }) => !endpoint);
   }

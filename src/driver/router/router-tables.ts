@@ -140,7 +140,7 @@ export function planForwardTable(links: { readonly bridge: string; readonly tunn
             comesBy(bridge),
             goesBy(tunnel),
             match(ct('state'), 'in', ['new']),
-            match({ '&': [payload('tcp', 'flags'), { '|': ['fin', 'syn', 'rst', 'ack'] }] }, '!=', 'syn'),
+            match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'ack'] }] }, '!=', 'syn'),
             { reject: { type: 'tcp reset' } },
           ),
           rule(comesBy(bridge), goesBy(tunnel), ACCEPT),
