@@ -53,7 +53,7 @@ export class LibNftables {
       this.#functions = load();
     } catch (err) {
       throw new UserError(
-        `${FILE} is missing, and container labels need it: install the package libnftables1 (Debian, Ubuntu) or nftables`,
+        `${FILE} is missing, and container labels and exit networks need it: install the package libnftables1 (Debian, Ubuntu) or nftables`,
         { cause: err },
       );
     }

@@ -13,6 +13,7 @@ import type { InspectFlags } from './commands/inspect.js';
 import type { StatusFlags } from './commands/status.js';
 import { addExamples } from './examples.js';
 import { addExplain } from './explain-command.js';
+import { addPeers } from './peers-command.js';
 import { addPlan } from './plan-command.js';
 import { printPubkey } from './pubkey.js';
 import { readDockerHost, readIp, UsageError } from './settings/flag-values.js';
@@ -137,6 +138,7 @@ export function program(start: (options: DaemonOptions, reread: Reread) => Promi
     .action(async (name: string, flags: InspectFlags) =>
       (await import('./commands/inspect.js')).printInspection(name, flags),
     );
+  addPeers(root, socketOption());
   addPlan(root, DOCKER_HOST);
   addExplain(root, DOCKER_HOST, socketOption());
   addExamples(root);

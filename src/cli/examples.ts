@@ -19,6 +19,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['dwgd status --json | jq .healthy', 'for a program'],
   ],
   'dwgd inspect': [['dwgd inspect qbittorrent', 'what a container is to have beside what it has']],
+  'dwgd peers': [
+    ['dwgd peers vpn', 'the containers on a network, with the key that the far end has to know of each'],
+    ['dwgd peers vpn --wg 10.0.1.0/28', 'sections for the file of the far end, before there are any'],
+  ],
   'dwgd doctor': [['dwgd doctor', 'what is wrong on this host, and what helps']],
   'dwgd config': [['dwgd config', 'which settings the service has, and where each comes from']],
   'dwgd plan': [

@@ -2,7 +2,7 @@
 // whole. Pure. Not here: what they mean (answers.ts), the same for everybody else (docs/openapi.json).
 
 import { flag, listOf, number, object, oneOf, optional, text } from '../docker/json-shape.js';
-import type { Inspection, LabelSurvey, Status, Way } from './answers.js';
+import type { FarPeers, Inspection, LabelSurvey, Status, Way } from './answers.js';
 
 const WHOSE = "the daemon's";
 const texts = listOf(text);
@@ -18,9 +18,15 @@ const endpoint = object({
   state: oneOf('created', 'joining', 'joined', 'left', 'deleting'),
   ...{ publicKey: optionalText, peer: optional(peer), problem: optionalText },
 });
+const exitFile = object({
+  ...{ path: text, isInForce: flag, since: optionalText, why: optionalText, problem: optionalText },
+});
+const exit = object({
+  ...{ files: listOf(exitFile), gateways: texts, peers: listOf(peer), problem: optionalText },
+});
 const network = object({
-  ...{ id: text, name: optionalText, owner: number, mode: oneOf('ifname', 'pubkey'), via: text },
-  ...{ endpoint: optionalText, subnets: texts, endpoints: listOf(endpoint) },
+  ...{ id: text, name: optionalText, owner: number, mode: oneOf('ifname', 'pubkey', 'exit'), via: text },
+  ...{ endpoint: optionalText, subnets: texts, endpoints: listOf(endpoint), exit: optional(exit) },
 });
 const route = object({ network: text, gateway: optionalText, container: optionalText });
 const forward = object({
@@ -52,6 +58,9 @@ const INSPECTION = object({
   ...{ parts: listOf(part), notInForce: problems },
 });
 
+const farPeer = object({ publicKey: text, allowedIPs: texts, container: optionalText });
+const FAR_PEERS = object({ name: text, id: text, hasPresharedKey: flag, peers: listOf(farPeer) });
+
 const told = object({
   ...{ container: text, key: text, message: text },
   risk: optional(oneOf('host-dns', 'ipv6', 'lan-dns', 'open-way', 'internal', 'answers')),
@@ -81,6 +90,11 @@ export function checkStatus(answer: unknown): asserts answer is Status {
 /** @throws DecodeError, alike */
 export function checkInspection(answer: unknown): asserts answer is Inspection {
   INSPECTION(answer, 'answer', WHOSE);
+}
+
+/** @throws DecodeError, alike */
+export function checkFarPeers(answer: unknown): asserts answer is FarPeers {
+  FAR_PEERS(answer, 'answer', WHOSE);
 }
 
 /** @throws DecodeError, alike */

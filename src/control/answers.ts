@@ -6,7 +6,7 @@ export const API_VERSION = 'v1';
 
 /** A WireGuard peer, as the interface that has it counts. */
 export interface PeerStatus {
-  /** The interface: the host's own, or the container's link. */
+  /** The interface: the host's own, the container's link, or that of an exit network's router. */
   readonly interface: string;
   readonly publicKey: string;
   /** Where it is reached: `192.0.2.1:51820`. */
@@ -38,12 +38,38 @@ export interface NetworkStatus {
   readonly name?: string;
   /** The user whose Docker's it is; 0 is root. */
   readonly owner: number;
-  readonly mode: 'ifname' | 'pubkey';
-  /** The host's interface, or the public key of the peer elsewhere. */
+  readonly mode: 'ifname' | 'pubkey' | 'exit';
+  /** The host's interface, the public key of the peer elsewhere, or the path of the file in force. */
   readonly via: string;
   readonly endpoint?: string;
   readonly subnets: readonly string[];
   readonly endpoints: readonly EndpointStatus[];
+  /** Of an exit network alone. */
+  readonly exit?: ExitStatus;
+}
+
+/** A file of an exit network. */
+export interface ExitFileStatus {
+  readonly path: string;
+  readonly isInForce: boolean;
+  /** ISO 8601: when it came in place of another; absent: the daemon began with it, or it is not in force. */
+  readonly since?: string;
+  /** In place of which it came, and why. */
+  readonly why?: string;
+  /** Why it was not read, or a name in it not looked up, the last time. */
+  readonly problem?: string;
+}
+
+/** The tunnel that the containers of an exit network share. */
+export interface ExitStatus {
+  /** In the order in which they are used. */
+  readonly files: readonly ExitFileStatus[];
+  /** The router's addresses, which containers send to. */
+  readonly gateways: readonly string[];
+  /** As the router's interface has them. */
+  readonly peers: readonly PeerStatus[];
+  /** Why nothing goes out, or not to all of them. */
+  readonly problem?: string;
 }
 
 /** A label, or all of a container's (`twine.*`), that has no effect. */
@@ -172,6 +198,24 @@ export interface Inspection {
   readonly parts: readonly ComparedPart[];
   /** Of a labelled container. */
   readonly notInForce: readonly LabelProblem[];
+}
+
+/** A container, or an address that one may have, as a peer of the far end. */
+export interface FarPeer {
+  readonly publicKey: string;
+  /** Its addresses, as networks of one. */
+  readonly allowedIPs: readonly string[];
+  /** Absent: there is none, or Docker did not tell. */
+  readonly container?: string;
+}
+
+/** What the far end of a network's tunnels has to know. */
+export interface FarPeers {
+  readonly name: string;
+  readonly id: string;
+  /** Whether each of them has the network's preshared key, which is not told. */
+  readonly hasPresharedKey: boolean;
+  readonly peers: readonly FarPeer[];
 }
 
 /** The rules that a container's namespace is to hold. */

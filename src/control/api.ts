@@ -6,7 +6,14 @@ import express, { type ErrorRequestHandler, type Request, type Response } from '
 import { messageOf, UserError } from '../base/errors.js';
 import { nearest } from '../base/suggest.js';
 import { excerpt } from '../base/text.js';
-import { API_VERSION, type Inspection, type Problem, type Rules, type Status } from './answers.js';
+import {
+  API_VERSION,
+  type FarPeers,
+  type Inspection,
+  type Problem,
+  type Rules,
+  type Status,
+} from './answers.js';
 import { EXPOSITION_TYPE } from './exposition.js';
 import type { AskWay, Daemon } from './halves.js';
 import { healthOf } from './health.js';
@@ -37,6 +44,9 @@ export function createControlApi(daemon: Daemon, metrics: Metrics): RequestListe
   );
   router.get(`/${API_VERSION}/explain/:name`, async ({ params: { name }, url }, response) =>
     answerWay(response, { name, url }, daemon.explain),
+  );
+  router.get(`/${API_VERSION}/peers/:name`, async ({ params: { name }, url }, response) =>
+    answerOrWhyNot(response, () => farPeersOf(daemon, name, queryOf(url).get('range') ?? undefined)),
   );
   router.get(`/${API_VERSION}/survey`, async (_request, response) => {
     const known = await survey();
@@ -131,9 +141,21 @@ export async function answerWay(
   { name, url }: { readonly name: string; readonly url: string },
   explain: AskWay,
 ): Promise<void> {
-  const to = new URLSearchParams(url.split('?', 2)[1] ?? '').get('to') ?? '';
+  await answerOrWhyNot(response, () => explain(name, queryOf(url).get('to') ?? ''));
+}
+
+function queryOf(url: string): URLSearchParams {
+  return new URLSearchParams(url.split('?', 2)[1] ?? '');
+}
+
+async function farPeersOf({ driver }: Daemon, name: string, range: string | undefined): Promise<FarPeers> {
+  if (driver && name.length <= MAX_NAME) return driver.farPeers(name, range);
+  throw new UserError(`there is no network ${excerpt(name)} of this driver`, { code: 'ENOENT' });
+}
+
+async function answerOrWhyNot(response: ServerResponse, find: () => Promise<object>): Promise<void> {
   try {
-    answer(response, 200, await explain(name, to));
+    answer(response, 200, await find());
   } catch (err) {
     if (!(err instanceof UserError)) throw err;
     answer(response, STATUS_OF.get(err.code) ?? 409, { error: messageOf(err) });

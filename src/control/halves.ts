@@ -2,6 +2,7 @@
 // (answers.ts), the halves, which know nothing of each other (driver/status.ts, labels/status.ts).
 
 import type {
+  FarPeers,
   HalfHealth,
   HearingStatus,
   Inspection,
@@ -26,6 +27,13 @@ interface Half {
 
 export interface DriverHalf extends Half {
   networks(): Promise<readonly NetworkStatus[]>;
+  /**
+   * What the far end has to know.
+   * @param name of a network, its id or the beginning of it
+   * @param range of addresses that containers may have; absent: those in use
+   * @throws UserError: of the code ENOENT where there is no such network, EINVAL for what is no range of it, and others
+   */
+  farPeers(name: string, range: string | undefined): Promise<FarPeers>;
 }
 
 export interface LabelsHalf extends Half {

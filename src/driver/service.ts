@@ -14,6 +14,7 @@ import { RtNetlink } from '../netlink/route/client.js';
 import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
+import { DnsFromHost } from './dns-from-host.js';
 import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
@@ -100,9 +101,20 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const joinedClosed = (ifname: string, owner: number): void => monitor.linkChanged(ifname, owner);
   const containerLinks = new ContainerLinks({ rt, wg, namespaces, log });
   const kept = new KeptNamespaces(netns, undefined, options.fdStore);
-  const inside = { netnsSwitch: netns, rt, nft: new Nft(), trace };
+  let nft: Nft | undefined;
+  const inside = { netnsSwitch: netns, rt, nft: () => (nft ??= new Nft()), trace };
   const routers = new ExitRouters({ ...inside, store, kept, links: containerLinks, resolver, log });
-  const exits = new Exits({ store, routers, links: containerLinks, teardown, reaper, queue, log });
+  const dnsFromHost = new DnsFromHost({ docker, log });
+  const exits = new Exits({
+    store,
+    routers,
+    links: containerLinks,
+    teardown,
+    reaper,
+    queue,
+    log,
+    dnsFromHost,
+  });
   const ofTunnels = new Driver({
     store,
     ...links,
@@ -144,7 +156,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const names = new DockerNames(ids => docker.names(ids));
   const isListening = (): boolean => socket.isListening;
   return {
-    status: new DriverStatus({ store, readings, names, calls, isListening }),
+    status: new DriverStatus({ store, readings, routers, names, calls, isListening }),
     reload: () => routers.reload(),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
@@ -162,6 +174,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       rootless?.start();
     },
     async close() {
+      dnsFromHost.close();
       docker.close();
       watch.close();
       looks.close();
@@ -172,7 +185,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
       await routers.idle();
-      inside.nft.close();
+      nft?.close();
       rt.close();
       wg.close();
       store.close();

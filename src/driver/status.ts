@@ -1,31 +1,33 @@
 // The driver's half of what the daemon tells of itself: networks, endpoints, their peers. Not here: how it is asked for
-// (control/), reading the kernel (tunnel/tunnel-readings.ts), names (lifecycle/docker-names.ts).
+// (control/), exit networks (exit-status.ts), reading the kernel (tunnel/tunnel-readings.ts), names (lifecycle/docker-names.ts).
 
-import { messageOf } from '../base/errors.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { messageOf, UserError } from '../base/errors.js';
+import { groupBy } from '../base/group-by.js';
 import { formatPrefix } from '../base/ip.js';
-import type {
-  ComparedPart,
-  EndpointStatus,
-  HalfHealth,
-  NetworkStatus,
-  PeerStatus,
-} from '../control/answers.js';
+import { nearest } from '../base/suggest.js';
+import { excerpt } from '../base/text.js';
+import type { ComparedPart, FarPeers, HalfHealth, NetworkStatus } from '../control/answers.js';
 import type { CallCounts } from '../control/call-counts.js';
 import type { Sample } from '../control/exposition.js';
 import type { DriverHalf } from '../control/halves.js';
-import { formatSocketAddress } from '../netlink/wireguard/device.js';
+import { endpointStatus, type NamedEndpoint, peerSamples } from './endpoint-status.js';
+import { comparedExit, exitSamples, exitStatus, type KnownExit } from './exit-status.js';
+import { farPeersOf, noFarPeers } from './far-peers.js';
 import type { DockerNames, Names } from './lifecycle/docker-names.js';
+import type { ExitRouters } from './lifecycle/exit-routers.js';
 import { formatHostPort } from './spec/host-port.js';
 import type { Endpoint, Network } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import type { Store } from './store/store.js';
-import { addressesOf, compareTunnel } from './tunnel/compare-tunnel.js';
+import { compareTunnel } from './tunnel/compare-tunnel.js';
 import { readPresharedKey } from './tunnel/secrets.js';
 import type { TunnelReading, TunnelReadings } from './tunnel/tunnel-readings.js';
 
 interface StatusParts {
   readonly store: Store;
   readonly readings: Pick<TunnelReadings, 'all'>;
+  readonly routers: Pick<ExitRouters, 'reading'>;
   readonly names: Pick<DockerNames, 'find'>;
   readonly calls: CallCounts;
   /** Whether Docker's calls are answered. */
@@ -33,10 +35,8 @@ interface StatusParts {
 }
 
 /** All that is known of an endpoint. */
-interface KnownEndpoint {
+interface KnownEndpoint extends NamedEndpoint {
   readonly network: Network;
-  readonly endpoint: Endpoint;
-  readonly container?: { readonly id: string; readonly name: string } | undefined;
   readonly reading?: TunnelReading | undefined;
 }
 
@@ -70,70 +70,138 @@ export class DriverStatus implements DriverHalf {
   }
 
   async networks(): Promise<readonly NetworkStatus[]> {
-    const { names, facts } = await this.#read();
-    const byNetwork = new Map<string, KnownEndpoint[]>();
-    for (const one of facts) {
-      const known = byNetwork.get(one.network.id);
-      if (known) known.push(one);
-      else byNetwork.set(one.network.id, [one]);
-    }
-    return this.#parts.store
+    const { names, facts, exits } = await this.#read();
+    const byNetwork = groupBy(facts, ({ network }) => network.id);
+    const tunnels = this.#parts.store
       .networks()
       .map(network => networkStatus(network, names, byNetwork.get(network.id) ?? []));
+    return [...tunnels, ...exits.map(exitStatus)];
   }
 
   async inspect(name: string): ReturnType<DriverHalf['inspect']> {
-    const { names, facts } = await this.#read();
-    const isNamed = (
-      known: { readonly id: string; readonly name?: string | undefined } | undefined,
-    ): boolean =>
-      known !== undefined &&
-      (known.name === name || known.id === name || (name.length >= MIN_ID && known.id.startsWith(name)));
-    const own = facts.filter(({ container }) => isNamed(container));
-    const [first] = own;
-    if (first?.container) {
+    const { names, facts, exits } = await this.#read();
+    const compare = (one: KnownExit): ComparedPart => comparedExit(one, Date.now());
+    const own = facts.filter(({ container }) => isNamed(name, container));
+    const ways = exits.filter(({ endpoints }) => endpoints.some(one => isNamed(name, one.container)));
+    const all = [...own, ...ways.flatMap(({ endpoints }) => endpoints)];
+    const first = all.find(({ container }) => isNamed(name, container))?.container;
+    if (first) {
       const parts = await Promise.all(own.map(one => comparedPart(one, names)));
-      return { kind: 'container', ...first.container, parts };
+      return { kind: 'container', ...first, parts: [...parts, ...ways.map(compare)] };
     }
-    const network = this.#parts.store
-      .networks()
-      .find(({ id }) => isNamed({ id, name: names.networks.get(id) }));
+    const network = this.#find(name, names);
     if (!network) return undefined;
     const inside = facts.filter(one => one.network.id === network.id);
     const parts = await Promise.all(inside.map(one => comparedPart(one, names)));
-    return { kind: 'network', id: network.id, name: names.networks.get(network.id) ?? network.id, parts };
+    const tunnels = exits.filter(one => one.network.id === network.id).map(compare);
+    return { kind: 'network', ...network, parts: [...parts, ...tunnels] };
+  }
+
+  async farPeers(name: string, range: string | undefined): Promise<FarPeers> {
+    const { store } = this.#parts;
+    const names = await this.#names();
+    const found = this.#find(name, names);
+    if (!found) {
+      const near = nearest(name, [...names.networks.values()]);
+      const hint = near === undefined ? 'dwgd status lists them' : `did you mean ${excerpt(near)}?`;
+      throw new UserError(`there is no network ${excerpt(name)} of this driver: ${hint}`, { code: 'ENOENT' });
+    }
+    const network = store.network(found.id);
+    if (!network) throw noFarPeers(found.name);
+    const containerOf = (id: string): string | undefined =>
+      network.owner === 0 ? names.containers.get(id)?.name : undefined;
+    const endpoints = store.networkEndpoints(found.id);
+    const peers = await farPeersOf(network, found.name, { endpoints, range, containerOf });
+    return { ...found, hasPresharedKey: network.presharedKey !== undefined, peers };
   }
 
   async metrics(): Promise<readonly Sample[]> {
-    const { names, facts } = await this.#read();
-    const states = new Map<string, number>();
-    for (const { endpoint } of facts) states.set(endpoint.state, (states.get(endpoint.state) ?? 0) + 1);
+    const { names, facts, exits } = await this.#read();
+    const all: readonly NamedEndpoint[] = [...facts, ...exits.flatMap(({ endpoints }) => endpoints)];
+    const states = groupBy(all, ({ endpoint }) => endpoint.state);
     return [
-      ...facts.flatMap(one => peerSamples(one, names)),
-      { name: 'dwgd_networks', value: this.#parts.store.networks().length },
-      ...[...states].map(([state, value]): Sample => ({ name: 'dwgd_endpoints', labels: [state], value })),
+      ...facts.flatMap(one => samplesOf(one, names)),
+      ...exits.flatMap(exitSamples),
+      { name: 'dwgd_networks', value: this.#parts.store.networks().length + exits.length },
+      ...[...states].map(
+        ([state, { length }]): Sample => ({ name: 'dwgd_endpoints', labels: [state], value: length }),
+      ),
       ...this.#parts.calls.samples(),
     ];
   }
 
-  /** Every endpoint of a network that can be read, with all that is known of it. */
-  async #read(): Promise<{ readonly names: Names; readonly facts: readonly KnownEndpoint[] }> {
-    const { store, readings, names } = this.#parts;
-    const [networks, endpoints] = [store.networks(), store.endpoints()];
-    const byId = new Map(networks.map(network => [network.id, network]));
-    const ofRoot = networks.filter(({ owner }) => owner === 0).map(({ id }) => id);
-    const asked = endpoints
-      .filter(({ networkId, state }) => state === 'joined' && byId.get(networkId)?.owner === 0)
-      .map(({ id }) => id);
-    const [read, found] = await Promise.all([readings.all(), names.find(ofRoot, asked)]);
-    const facts = endpoints.flatMap((endpoint): KnownEndpoint[] => {
-      const network = byId.get(endpoint.networkId);
-      if (!network) return [];
-      const container = network.owner === 0 ? found.containers.get(endpoint.id) : undefined;
-      return [{ network, endpoint, container, reading: read.get(endpoint.id) }];
-    });
-    return { names: found, facts };
+  /** A network of any kind, by its name, its id or the beginning of it. */
+  #find(name: string, { networks }: Names): Pick<FarPeers, 'id' | 'name'> | undefined {
+    const { store } = this.#parts;
+    const all = [...store.networks(), ...store.exits()].map(({ id, owner }) => ({
+      id,
+      name: (owner === 0 ? networks.get(id) : undefined) ?? id,
+    }));
+    return all.find(network => isNamed(name, network));
   }
+
+  /** Of networks of all kinds. */
+  #endpoints(): readonly Endpoint[] {
+    const { store } = this.#parts;
+    return [...store.endpoints(), ...store.exits().flatMap(({ id }) => store.networkEndpoints(id))];
+  }
+
+  /** Of root's networks, and the containers that are on them. */
+  #names(): Promise<Names> {
+    const { store, names } = this.#parts;
+    const ofRoot = [...store.networks(), ...store.exits()]
+      .filter(({ owner }) => owner === 0)
+      .map(({ id }) => id);
+    const own = new Set(ofRoot);
+    const joined = this.#endpoints().filter(
+      ({ networkId, state }) => state === 'joined' && own.has(networkId),
+    );
+    return names.find(
+      ofRoot,
+      joined.map(({ id }) => id),
+    );
+  }
+
+  /** Every endpoint of a network that can be read, with all that is known of it, and exit networks with theirs. */
+  async #read(): Promise<{
+    readonly names: Names;
+    readonly facts: readonly KnownEndpoint[];
+    readonly exits: readonly KnownExit[];
+  }> {
+    const { store, readings } = this.#parts;
+    const byId = new Map(store.networks().map(network => [network.id, network]));
+    const [clients, exits] = [groupBy(this.#endpoints(), ({ networkId }) => networkId), store.exits()];
+    const [read, found] = await Promise.all([readings.all(), this.#names()]);
+    const named = (id: string, owner: number): NamedEndpoint[] =>
+      (clients.get(id) ?? []).map(endpoint => ({
+        endpoint,
+        container: owner === 0 ? found.containers.get(endpoint.id) : undefined,
+      }));
+    const facts = [...byId.values()].flatMap(network =>
+      named(network.id, network.owner).map(
+        (one): KnownEndpoint => ({
+          ...one,
+          network,
+          reading: read.get(one.endpoint.id),
+        }),
+      ),
+    );
+    const known: KnownExit[] = [];
+    for (const network of exits) {
+      const [name, endpoints] = [found.networks.get(network.id), named(network.id, network.owner)];
+      known.push({ network, name, endpoints, reading: this.#parts.routers.reading(network) });
+      await nextTurn();
+    }
+    return { names: found, facts, exits: known };
+  }
+}
+
+/** Whether a name is a thing's own, its id, or the beginning of that. */
+function isNamed(name: string, known: { readonly id: string; readonly name: string } | undefined): boolean {
+  return (
+    known !== undefined &&
+    (known.name === name || known.id === name || (name.length >= MIN_ID && known.id.startsWith(name)))
+  );
 }
 
 function networkStatus(network: Network, names: Names, facts: readonly KnownEndpoint[]): NetworkStatus {
@@ -147,34 +215,7 @@ function networkStatus(network: Network, names: Names, facts: readonly KnownEndp
     via: mode.kind === 'ifname' ? mode.ifname : `${mode.publicKey}`,
     ...(mode.endpoint && { endpoint: formatHostPort(mode.endpoint) }),
     subnets: [ipv4, ipv6].flatMap(pool => (pool ? formatPrefix(pool.subnet) : [])),
-    endpoints: facts.map(endpointStatus),
-  };
-}
-
-function endpointStatus({ endpoint, container, reading }: KnownEndpoint): EndpointStatus {
-  const { id, state, publicKey } = endpoint;
-  const { problem } = reading ?? {};
-  const peer = peerStatus(reading);
-  return {
-    id,
-    ...(container && { container: container.name }),
-    addresses: addressesOf(endpoint),
-    state,
-    ...(publicKey && { publicKey: `${publicKey}` }),
-    ...(state === 'joined' && peer && { peer }),
-    ...(state === 'joined' && problem !== undefined && { problem }),
-  };
-}
-
-function peerStatus({ ifname, peer }: TunnelReading = {}): PeerStatus | undefined {
-  if (ifname === undefined || !peer) return undefined;
-  return {
-    interface: ifname,
-    publicKey: `${peer.publicKey}`,
-    ...(peer.endpoint && { endpoint: formatSocketAddress(peer.endpoint) }),
-    ...(peer.lastHandshake > 0 && { lastHandshake: new Date(peer.lastHandshake).toISOString() }),
-    receivedBytes: Number(peer.rxBytes),
-    sentBytes: Number(peer.txBytes),
+    endpoints: facts.map(one => endpointStatus(one, one.reading)),
   };
 }
 
@@ -198,14 +239,9 @@ async function comparedPart(facts: KnownEndpoint, names: Names): Promise<Compare
   }
 }
 
-function peerSamples({ network, endpoint, container, reading }: KnownEndpoint, names: Names): Sample[] {
-  const { ifname, peer } = reading ?? {};
+function samplesOf({ network, endpoint, container, reading = {} }: KnownEndpoint, names: Names): Sample[] {
+  const { ifname, peer } = reading;
   if (endpoint.state !== 'joined' || ifname === undefined || !peer) return [];
   const whose = container?.name ?? shortId(endpoint.id);
-  const labels = [nameOfNetwork(network, names), whose, ifname, `${peer.publicKey}`];
-  return [
-    { name: 'wireguard_peer_receive_bytes_total', labels, value: Number(peer.rxBytes) },
-    { name: 'wireguard_peer_transmit_bytes_total', labels, value: Number(peer.txBytes) },
-    { name: 'wireguard_peer_last_handshake_seconds', labels, value: peer.lastHandshake / 1000 },
-  ];
+  return peerSamples([nameOfNetwork(network, names), whose, ifname], peer);
 }

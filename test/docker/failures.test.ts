@@ -261,7 +261,7 @@ keeping('failures', () => {
 
   test('without libnftables it says which package is missing; the driver works all the same', async () => {
     const sentence =
-      /libnftables\.so\.1 is missing, and container labels need it: install the package libnftables1/;
+      /libnftables\.so\.1 is missing, and container labels and exit networks need it: install the package libnftables1/;
     const library = await sh(`ldconfig -p | sed -n "s/.*libnftables.so.1 .*=> //p" | head -n 1`);
     const hidden = [
       'unshare',

@@ -1,7 +1,7 @@
 // Readers of labels and of what Docker tells of containers.
 import { UserError } from '../../src/base/errors.js';
 import { asJson, explain } from '../../src/cli/translate.js';
-import { findHostDns } from '../../src/labels/discovery/host-dns.js';
+import { findHostDns } from '../../src/docker/resolv-conf.js';
 import { isOwnStack } from '../../src/labels/discovery/runtimes.js';
 import {
   formatDestination,

@@ -60,7 +60,9 @@ const FAULTS: readonly Fault[] = [
     'libnftables-is-missing',
     host => {
       const library = (): never => {
-        throw new UserError('libnftables.so.1 is missing, and container labels need it: install it');
+        throw new UserError(
+          'libnftables.so.1 is missing, and container labels and exit networks need it: install it',
+        );
       };
       host.parts = { ...host.parts, library };
     },

@@ -211,7 +211,12 @@ kernelTest(
     const added: string[] = [];
     bridges.watch(name => added.push(name));
     assert.deepEqual(answered().flat(), [PASSES, PASSES, PASSES, PASSES]);
-    const heard = (since: number): string[] => bridges.heardOn('br-test', since).sort();
+    // Not those of the host's own ends, which say something now and then.
+    const heard = (since: number): string[] =>
+      bridges
+        .heardOn('br-test', since)
+        .filter(mac => mac.startsWith('02:42:'))
+        .sort();
     assert.deepEqual(heard(5_000), [at(1).mac, at(2).mac]);
     ns.veth('port3', late, 'eth0');
     ns.ip('link', 'set', 'port3', 'master', 'br-test');

@@ -131,7 +131,7 @@ kernelTest(
       'for file in $(ldconfig -p | sed -n "s/.*libnftables.* => //p"); do mount --bind /dev/null "$file"; done';
     assert.equal(
       run('unshare', '--mount', 'sh', '-c', `${hide}; exec "$0" -e "$1"`, process.execPath, script),
-      'UserError: libnftables.so.1 is missing, and container labels need it: install the package libnftables1 (Debian, Ubuntu) or nftables\n',
+      'UserError: libnftables.so.1 is missing, and container labels and exit networks need it: install the package libnftables1 (Debian, Ubuntu) or nftables\n',
     );
   },
   'unshare',

@@ -14,8 +14,10 @@ import type { ExitNetwork } from '../../src/driver/spec/model.js';
 import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
 import { RtNetlink } from '../../src/netlink/route/client.js';
 import { Nft } from '../../src/nft/client.js';
+import { exitTunnel, tunnelFile } from '../support/exit-world.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
-import { ask, askInVain, serve } from '../support/peer.js';
+import { ask, askInVain, serve, serveOn } from '../support/peer.js';
+import { answerOn } from '../support/sockets.js';
 
 const NETWORK: ExitNetwork = {
   id: 'n'.repeat(64),
@@ -38,6 +40,7 @@ class World {
   readonly folder = mkdtempSync('/run/dwgd-test-');
   readonly kept: KeptNamespaces;
   router: ExitRouter;
+  readonly #nft = new Nft();
   readonly #parts;
 
   private constructor(
@@ -45,12 +48,12 @@ class World {
     readonly entry: NetnsSwitch,
   ) {
     this.kept = new KeptNamespaces(entry, `${this.folder}/netns`);
-    this.#parts = { netnsSwitch: entry, rt: new RtNetlink(), nft: new Nft() };
+    this.#parts = { netnsSwitch: entry, rt: new RtNetlink(), nft: () => this.#nft };
     this.router = new ExitRouter(this.#parts, this.kept.open(NETWORK.id).netns);
     t.after(() => {
       this.router.close();
       this.#parts.rt.close();
-      this.#parts.nft.close();
+      this.#nft.close();
       entry.close();
       this.kept.remove(NETWORK.id);
       rmSync(this.folder, { recursive: true });
@@ -243,6 +246,98 @@ kernelTest(
   'ping',
   'nsenter',
   'nft',
+  'sysctl',
+);
+
+/** What plays the tunnel, a veth, and behind it the file's DNS servers and others: 198.51.100.9 and 2001:db8:f00d::9. */
+async function beyond(world: World, network: ExitNetwork): Promise<void> {
+  const far = await Namespace.create(world.t);
+  const file = tunnelFile('far', { more: 'DNS = 10.64.0.1, fd64::1' });
+  const { tunnel: _tunnel, ...desired } = planRouter(
+    network,
+    exitTunnel(file),
+    world.members.map(({ port }) => port),
+  );
+  world.router.reconcile(desired);
+  world.inside('ip', 'link', 'add', 'wg0', 'type', 'veth', 'peer', 'name', 'up0', 'netns', far.name);
+  world.inside('sysctl', '-qw', 'net.ipv6.conf.wg0.disable_ipv6=0', 'net.ipv6.conf.wg0.accept_dad=0');
+  world.inside('ip', 'address', 'add', '10.64.0.2/24', 'dev', 'wg0');
+  world.inside('ip', 'address', 'add', 'fd64::2/64', 'dev', 'wg0', 'nodad');
+  world.inside('ip', 'link', 'set', 'wg0', 'up');
+  far.ip('link', 'set', 'up0', 'up');
+  far.ip('address', 'add', '10.64.0.1/24', 'dev', 'up0');
+  far.ip('address', 'add', 'fd64::1/64', 'dev', 'up0', 'nodad');
+  far.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  // WireGuard has no neighbours, so the router's tables drop what asks for them there.
+  const macOf = (text: string): string => / ([0-9a-f:]{17}) /.exec(text)![1]!;
+  const [near, beyondIt] = [
+    world.inside('ip', '-br', 'link', 'show', 'wg0'),
+    far.ip('-br', 'link', 'show', 'up0'),
+  ];
+  world.inside('ip', 'neigh', 'add', 'fd64::1', 'lladdr', macOf(beyondIt), 'dev', 'wg0');
+  far.ip('neigh', 'add', 'fd64::2', 'lladdr', macOf(near), 'dev', 'up0');
+  const other = await Namespace.create(world.t);
+  far.veth('on0', other, 'up0');
+  for (const [ns, link, n] of [
+    [far, 'on0', 1],
+    [other, 'up0', 9],
+  ] as const) {
+    ns.ip('address', 'add', `198.51.100.${n}/24`, 'dev', link);
+    ns.ip('address', 'add', `2001:db8:f00d::${n}/64`, 'dev', link, 'nodad');
+  }
+  other.ip('route', 'add', 'default', 'via', '198.51.100.1');
+  other.ip('-6', 'route', 'add', 'default', 'via', '2001:db8:f00d::1');
+  world.inside('ip', 'route', 'add', 'default', 'via', '10.64.0.1');
+  world.inside('ip', '-6', 'route', 'add', 'default', 'via', 'fd64::1');
+  for (const [ns, name] of [
+    [far, 'the server'],
+    [other, 'another'],
+  ] as const) {
+    for (const protocol of ['tcp', 'udp'] as const) {
+      const server = await answerOn(ns, protocol, 53, () => name);
+      world.t.after(() => server.close());
+    }
+  }
+  await serveOn(world.t, other, [853]);
+  for (const { ns } of world.members) ns.ip('-6', 'route', 'add', 'default', 'via', 'fd66::1');
+}
+
+const ASKED = ['198.51.100.9:53', '[2001:db8:f00d::9]:53'];
+
+kernelTest(
+  'whoever a container asks the DNS, the server of the file answers in that name; other ports go where they are to',
+  async t => {
+    const world = await World.create(t, 1);
+    await beyond(world, NETWORK);
+    const { ns } = world.members[0]!;
+    // Sockets that are connected: an answer from another address than was asked would not be heard.
+    for (const to of ASKED)
+      for (const how of ['udp', 'tcp'] as const)
+        assert.equal(await ask(ns, to, how), 'the server', `${how} ${to}`);
+    assert.equal(await ask(ns, '198.51.100.9:853'), '853 10.64.0.2');
+  },
+  'nsenter',
+  'sysctl',
+);
+
+kernelTest(
+  'with dwgd.dns=off a container asks whom it asks; with servers of one family the other is refused at once',
+  async t => {
+    for (const [dns, answers] of [
+      [[], ['another', 'another']],
+      [[parseAddress('10.64.0.1')!], ['the server', 'ECONNREFUSED']],
+    ] as const) {
+      await t.test(dns.length === 0 ? 'off' : 'one family', async t => {
+        const world = await World.create(t, 1);
+        await beyond(world, { ...NETWORK, dns });
+        const { ns } = world.members[0]!;
+        for (const [n, to] of ASKED.entries())
+          for (const how of ['udp', 'tcp'] as const)
+            assert.equal(await ask(ns, to, how), answers[n], `${how} ${to}`);
+      });
+    }
+  },
+  'nsenter',
   'sysctl',
 );
 

@@ -24,6 +24,7 @@ const [FAILED, REASON] = [/^ {2}FAIL /, /^ {6}/];
 /** What scenarios take, in seconds, so that the guests end at about the same time: in `make test`, or by themselves. */
 const SECONDS: Readonly<Record<string, number>> = {
   rootless: 220,
+  exit: 280,
   service: 200,
   labels: 137,
   'full-tunnel': 130,

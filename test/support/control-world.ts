@@ -4,21 +4,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { parseAddress } from '../../src/base/ip.js';
 import { createControlApi } from '../../src/control/api.js';
 import { CallCounts } from '../../src/control/call-counts.js';
 import { ControlSocket } from '../../src/control/control-socket.js';
 import type { Daemon } from '../../src/control/halves.js';
 import { Metrics } from '../../src/control/metrics.js';
 import { type Names, readNames } from '../../src/driver/lifecycle/docker-names.js';
+import type { ExitReading } from '../../src/driver/router/exit-reading.js';
 import { DriverStatus } from '../../src/driver/status.js';
 import { ContainerTunnels } from '../../src/driver/tunnel/container-tunnels.js';
 import { type TunnelReading, TunnelReadings } from '../../src/driver/tunnel/tunnel-readings.js';
 import { LoopShare, REST_OF_CALLS } from '../../src/driver/users/loop-share.js';
 import type { WgPeer } from '../../src/netlink/wireguard/device.js';
 import { endpointRequest, networkRequest, SEED, World } from './driver-world.js';
+import { EXIT, exitTunnel, FAR_END } from './exit-world.js';
 import { FakeKernel } from './fake-kernel.js';
 import { askWay } from './ways.js';
 
+const FILES = [{ path: EXIT.files[0]!, isInForce: true }];
 /** The peer elsewhere of the network n2. */
 export const REMOTE = 'QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=';
 export const PSK = Buffer.from('distinctive preshared key 32 byt');
@@ -36,6 +40,8 @@ export class AskedDriver {
     txBytes: 0n,
   };
   readonly status: DriverStatus;
+  /** What the router of n3 is read as. */
+  exit: ExitReading = { files: FILES, problem: 'its router is not there yet' };
 
   private constructor() {
     const { store, wg, namespaces, log } = this.world;
@@ -52,6 +58,7 @@ export class AskedDriver {
     this.status = new DriverStatus({
       store,
       readings: { all: withCounts },
+      routers: { reading: () => this.exit },
       names: { find: async () => NAMES },
       calls: this.calls,
       isListening: () => this.isListening,
@@ -85,14 +92,27 @@ export class AskedDriver {
     namespaces.containers.set('/sandbox/e2', asked.inside);
     return asked;
   }
+
+  /** Adds the exit network n3, whose tunnel is up, with the container torrent. */
+  addExit(): void {
+    const { store } = this.world;
+    store.putExit({ ...EXIT, id: 'n3' });
+    const ipv4 = parseAddress('10.66.0.2')!;
+    store.putEndpoint({ id: 'e3', networkId: 'n3', ifname: 'wg-e3', state: 'joined', ipv4 });
+    const tunnel = exitTunnel();
+    const peers = tunnel.file.peers.map(peer => ({ ...peer, endpoint: FAR_END, ...this.counted }));
+    const device = { index: 2, name: 'wg0', listenPort: 51820, fwmark: 0, peers };
+    this.exit = { files: FILES, tunnel, device: { ...device, privateKey: tunnel.file.privateKey } };
+  }
 }
 
 const NAMES: Names = readNames(
   [
     { Id: 'n1', Name: 'lan' },
     { Id: 'n2', Name: 'vpn' },
+    { Id: 'n3', Name: 'mullvad' },
   ],
-  ['web', 'app'].map((name, n) => ({
+  ['web', 'app', 'torrent'].map((name, n) => ({
     Id: `${n + 1}`.repeat(64),
     Names: [`/${name}`],
     NetworkSettings: { Networks: { x: { EndpointID: `e${n + 1}` } } },

@@ -1,5 +1,6 @@
 // A daemon for the page: labels as they are planned for made-up containers, networks of the driver as a test has them, and
 // the port that the page is at.
+import assert from 'node:assert/strict';
 import type { NetworkStatus } from '../../src/control/answers.js';
 import { createMetricsApi } from '../../src/control/api.js';
 import type { AskWay, Daemon, DriverHalf } from '../../src/control/halves.js';
@@ -29,6 +30,7 @@ export class PageWorld {
       inspect: async () => undefined,
       metrics: async () => [],
       networks: async () => this.networks,
+      farPeers: async () => assert.fail('not asked by the page'),
     };
     const labels = new LabelsStatus(partsOf(this.#overview));
     const explain: AskWay = async (name, to) => askWay(findContainer(name, this.#containers).name, to);

@@ -9,6 +9,7 @@ import type {
   HearingStatus,
   LabelledStatus,
   NetworkStatus,
+  PeerStatus,
   Status,
 } from '../../control/answers.js';
 import { hasColours } from '../output/colours.js';
@@ -52,6 +53,8 @@ export function statusLines(status: Status, colours: boolean, now: number): stri
       ...(hearing ? [hearingLine(hearing)] : []),
     ],
     networks.length > 0 ? networkLines(networks, colours) : [],
+    exitLines(networks, colours, now),
+    fileLines(networks, colours, now),
     networks.some(({ endpoints }) => endpoints.length > 0) ? endpointLines(networks, colours, now) : [],
     containers.length > 0 ? containerLines(containers, colours) : [],
     problemLines('NOT IN FORCE', containers, ({ notInForce }) => notInForce, colours, now),
@@ -97,6 +100,40 @@ function networkLines(networks: readonly NetworkStatus[], colours: boolean): str
   );
 }
 
+/** A row for each peer of the tunnel that containers share, and one where there is none. */
+function exitLines(networks: readonly NetworkStatus[], colours: boolean, now: number): string[] {
+  const rows = networks.flatMap(({ id, name, exit }): Cell[][] => {
+    if (!exit) return [];
+    const { gateways, problem, peers } = exit;
+    const first = [name ?? id.slice(0, 12), gateways.join(', ')];
+    const last: Cell = [problem ?? '', problem ? 'bad' : undefined];
+    if (peers.length === 0) return [[...first, '', '', '', '', '', last]];
+    return peers.map(peer => [...first, peer.publicKey, peer.endpoint ?? '', ...countsOf(peer, now), last]);
+  });
+  const heads = ['EXIT', 'GATEWAY', 'PEER', 'AT', 'HANDSHAKE', 'RECEIVED', 'SENT', 'PROBLEM'];
+  return rows.length > 0 ? table(heads, rows, colours) : [];
+}
+
+/** A row for each file where a network has several. */
+function fileLines(networks: readonly NetworkStatus[], colours: boolean, now: number): string[] {
+  const rows = networks.flatMap(({ id, name, exit: { files } = { files: [] } }) =>
+    files.map(({ path, isInForce, since, why, problem }): Cell[] => [
+      name ?? id.slice(0, 12),
+      path,
+      isInForce ? ['yes', 'good'] : 'no',
+      since === undefined ? '' : ago(since, now),
+      why ?? '',
+      [problem ?? '', problem ? 'bad' : undefined],
+    ]),
+  );
+  const isOne = networks.every(({ exit }) => !exit || exit.files.length === 1);
+  return isOne ? [] : table(['EXIT', 'FILE', 'IN FORCE', 'SINCE', 'WHY', 'PROBLEM'], rows, colours);
+}
+
+function countsOf(peer: PeerStatus, now: number): [string, string, string] {
+  return [ago(peer.lastHandshake, now), formatBytes(peer.receivedBytes), formatBytes(peer.sentBytes)];
+}
+
 function endpointLines(networks: readonly NetworkStatus[], colours: boolean, now: number): string[] {
   const rows = networks.flatMap(({ id, name, endpoints }) =>
     endpoints.map(({ id: endpointId, container, addresses, state, peer, problem }): Cell[] => [
@@ -105,9 +142,7 @@ function endpointLines(networks: readonly NetworkStatus[], colours: boolean, now
       addresses.join(', '),
       state,
       peer?.interface ?? '',
-      peer ? ago(peer.lastHandshake, now) : '',
-      peer ? formatBytes(peer.receivedBytes) : '',
-      peer ? formatBytes(peer.sentBytes) : '',
+      ...(peer ? countsOf(peer, now) : ['', '', '']),
       [problem ?? '', problem ? 'bad' : undefined],
     ]),
   );

@@ -23,8 +23,15 @@ interface FailoverRules {
   readonly isUsable?: (index: number) => boolean;
 }
 
-/** Why another file is in force: no answers, no use of it, or the time of `dwgd.failback`. */
+/** Why another file is in force: no answers, no use of the one before, or the time of `dwgd.failback`. */
 export type FailoverReason = 'silent' | 'unusable' | 'failback';
+
+/** The same for people, of the file that it was before. */
+export const FAILOVER_REASONS: Readonly<Record<FailoverReason, string>> = {
+  silent: 'packets were sent, and no peer answered for 15 s',
+  unusable: 'it was not read, or no name in it resolves',
+  failback: 'the time of dwgd.failback is over',
+};
 
 /** What follows from a look. */
 interface FailoverStep {

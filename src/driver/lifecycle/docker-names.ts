@@ -21,7 +21,7 @@ const [KEPT_MS, REST_MS] = [10_000, 1_000] as const;
 /** How long somebody waits for Docker, in milliseconds; the answer counts when it comes. */
 const PATIENCE_MS = 500;
 /** Characters of a name. */
-const NAME_MAX = 128;
+export const NAME_MAX = 128;
 
 export class DockerNames {
   readonly #request: (networks: readonly string[]) => Promise<Names>;

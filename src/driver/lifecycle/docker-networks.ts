@@ -5,11 +5,12 @@
 import type { NetworkInspectInfo } from 'dockerode';
 import { DecodeError } from '../../base/errors.js';
 import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
+import { plain } from '../../base/plain-text.js';
 import { DockerApi, isForbidden, type UserDocker } from '../../docker/api-client.js';
 import type { DockerHost } from '../../docker/docker-host.js';
 import { PATH_MAX } from '../spec/model.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
-import { type Names, readNames } from './docker-names.js';
+import { NAME_MAX, type Names, readNames } from './docker-names.js';
 
 /** How long Docker may take for an answer, in milliseconds: it can be stuck. */
 const TIMEOUT_MS = 30_000;
@@ -56,6 +57,14 @@ interface DockerWatcher {
 interface LabelledContainer {
   readonly name: string;
   readonly label: string;
+}
+
+/** What decides on where a container's questions go. */
+interface ContainerDns {
+  readonly name: string;
+  readonly hasOwnDns: boolean;
+  /** As Docker gives it. */
+  readonly resolvConfPath: string;
 }
 
 export class DockerClient {
@@ -113,6 +122,16 @@ export class DockerClient {
       : undefined;
   }
 
+  /**
+   * The DNS of the container of an endpoint; undefined where Docker does not know of it yet, or no longer.
+   * @throws Error when Docker does not answer
+   */
+  async dnsOf(networkId: string, endpointId: string): Promise<ContainerDns | undefined> {
+    const info = await this.#get(`/networks/${networkId}`, TIMEOUT_MS);
+    const { id = '' } = readDockerNetwork(networkId, info).endpoints.get(endpointId) ?? {};
+    return isId(id) ? readDns(await this.#get(`/containers/${id}/json`, SANDBOX_TIMEOUT_MS)) : undefined;
+  }
+
   /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */
   async networks(): Promise<DockerNetwork[]> {
     const until = performance.now() + TOTAL_TIMEOUT_MS;
@@ -155,6 +174,16 @@ export function readNetworkIds(list: unknown): string[] {
       }),
     ),
   ];
+}
+
+function readDns(info: unknown): ContainerDns {
+  const { Name, ResolvConfPath, HostConfig } = objectOf(info);
+  const { Dns } = objectOf(HostConfig ?? {});
+  return {
+    name: typeof Name === 'string' ? plain(Name.replace(/^\//, ''), NAME_MAX) : '',
+    hasOwnDns: Array.isArray(Dns) && Dns.length > 0,
+    resolvConfPath: typeof ResolvConfPath === 'string' ? ResolvConfPath : '',
+  };
 }
 
 /** The first container of a listing that has a label of ours. @throws DecodeError for one that is no listing of Docker's */

@@ -6,11 +6,12 @@ import { Coalescer } from '../../base/coalescer.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
-import type { FailoverReason } from '../exit/failover.js';
-import type { Remark, TunnelFile } from '../exit/tunnel-file.js';
+import { FAILOVER_REASONS } from '../exit/failover.js';
+import type { TunnelFile } from '../exit/tunnel-file.js';
 import { containerMac, planRouter } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
 import { ExitFiles, type ExitFilesParts, type FileChange, MTU_UNKNOWN } from '../router/exit-files.js';
+import { type ExitReading, readExit } from '../router/exit-reading.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
 import type { PortBinding } from '../router/router-tables.js';
@@ -28,11 +29,6 @@ interface ExitRoutersParts extends RouterParts, Pick<ExitFilesParts, 'links' | '
 const LOOK_MS = 500;
 /** So often it is seen to files that could not be read, and to names, in milliseconds. */
 const LOAD_MS = 5_000;
-const WHY: Readonly<Record<FailoverReason, string>> = {
-  silent: 'packets were sent, and no peer answered for 15 s',
-  unusable: 'the other one cannot be used',
-  failback: 'the time of dwgd.failback is over',
-};
 
 export class ExitRouters {
   readonly #parts: ExitRoutersParts;
@@ -40,6 +36,8 @@ export class ExitRouters {
   readonly #files = new Map<string, ExitFiles>();
   /** What was logged of a network, each thing once. */
   readonly #logged = new Map<string, Set<string>>();
+  /** Why the router of a network is not as it is to be. */
+  readonly #failures = new Map<string, string>();
   /** Networks whose files are to be read again. */
   #stale = new Set<string>();
   readonly #loading: Coalescer;
@@ -90,15 +88,17 @@ export class ExitRouters {
 
   /** Reads the files and makes the router. @throws UserError, or what the kernel refuses: then there is none */
   async make(network: ExitNetwork): Promise<void> {
-    this.#files.delete(network.id);
-    const files = this.#filesOf(network);
+    const isNew = !this.#routers.has(network.id);
+    const files = this.#newFiles(network);
     try {
       files.readAll();
       files.begin(this.#open(network).peers);
       await files.resolveCurrent();
+      this.#files.set(network.id, files);
       this.reconcile(network);
     } catch (err) {
-      this.remove(network.id);
+      // Docker repeats calls: what containers go out by stays.
+      if (isNew) this.remove(network.id);
       throw err;
     }
     this.#loading.trigger();
@@ -110,6 +110,7 @@ export class ExitRouters {
     this.#routers.delete(networkId);
     this.#files.delete(networkId);
     this.#logged.delete(networkId);
+    this.#failures.delete(networkId);
     faultPoint('remove-router');
     this.#parts.kept.remove(networkId);
   }
@@ -119,9 +120,16 @@ export class ExitRouters {
     return this.#files.get(networkId)?.first;
   }
 
-  /** Lines of files that are passed over. */
-  remarks(networkId: string): readonly { readonly path: string; readonly remark: Remark }[] {
-    return this.#files.get(networkId)?.remarks ?? [];
+  /** Files that were read, in the order in which they are used. */
+  known(networkId: string): ExitFiles['known'] {
+    return this.#files.get(networkId)?.known ?? [];
+  }
+
+  /** What is there now, for whoever asks: changes nothing. */
+  reading(network: ExitNetwork): ExitReading {
+    const { standings, tunnel } = this.#filesOf(network);
+    const failure = this.#failures.get(network.id);
+    return readExit({ standings, tunnel, failure }, this.#routers.get(network.id));
   }
 
   /** The MTU of containers' links, in bytes. */
@@ -150,12 +158,14 @@ export class ExitRouters {
   }
 
   #filesOf(network: ExitNetwork): ExitFiles {
-    const known = this.#files.get(network.id);
-    if (known) return known;
+    const known = this.#files.get(network.id) ?? this.#newFiles(network);
+    this.#files.set(network.id, known);
+    return known;
+  }
+
+  #newFiles(network: ExitNetwork): ExitFiles {
     const { links, resolver } = this.#parts;
-    const files = new ExitFiles(network, { links, resolver, failed: text => this.#logOnce(network, text) });
-    this.#files.set(network.id, files);
-    return files;
+    return new ExitFiles(network, { links, resolver, failed: text => this.#logOnce(network, text) });
   }
 
   #open(network: ExitNetwork): ExitRouter {
@@ -190,16 +200,20 @@ export class ExitRouters {
           'brought the router of an exit network up to date',
         );
       const change = this.#filesOf(network).step(this.#open(network).peers);
-      if (!change) return;
-      this.reconcile(network);
-      this.#logChange(network, change);
+      if (change) {
+        this.#logChange(network, change);
+        this.reconcile(network);
+      }
+      this.#failures.delete(network.id);
     } catch (err) {
-      this.#logOnce(network, `cannot bring the router of an exit network up to date: ${messageOf(err)}`);
+      const failure = `cannot bring the router of an exit network up to date: ${messageOf(err)}`;
+      this.#failures.set(network.id, failure);
+      this.#logOnce(network, failure);
     }
   }
 
   #logChange(network: ExitNetwork, { from, to, reason }: FileChange): void {
-    const text = `dwgd.conf=${to} is in force in place of ${from}: ${WHY[reason]}`;
+    const text = `dwgd.conf=${to} is in force in place of ${from}: ${FAILOVER_REASONS[reason]}`;
     this.#parts.log.warn({ network: shortId(network.id), file: to, reason }, text);
   }
 

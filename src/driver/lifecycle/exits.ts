@@ -6,6 +6,8 @@ import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { formatRemark } from '../files/tunnel-files.js';
+import { routedFamilies } from '../router/desired-router.js';
+import { remarkDns } from '../router/dns-ways.js';
 import { planExitResponse } from '../router/join-exit.js';
 import { parseExitOptions } from '../spec/exit-options.js';
 import { type Endpoint, type ExitNetwork, mayHavePeer } from '../spec/model.js';
@@ -35,6 +37,11 @@ interface ExitsParts {
   readonly reaper: LinkReaper;
   readonly queue: KeyedQueue;
   readonly log: Log;
+  /** Tells what goes past the tunnel, afterwards. */
+  readonly dnsFromHost: {
+    networkCreated(networkId: string): void;
+    joined(networkId: string, endpointId: string): void;
+  };
 }
 
 export class Exits {
@@ -58,14 +65,14 @@ export class Exits {
       store.putExit(network);
       try {
         await routers.make(network);
-        for (const { path, remark } of routers.remarks(network.id))
-          log.warn({ network: shortId(network.id) }, formatRemark(path, remark));
+        this.#tellRemarks(network);
       } catch (err) {
         if (!known) store.deleteNetwork(network.id);
         throw err;
       }
     });
     log.info({ network: shortId(network.id), mode: 'exit' }, 'network created');
+    this.#parts.dnsFromHost.networkCreated(network.id);
   }
 
   /** One that Docker has and the store does not. @throws UserError as createNetwork does; the file is read later */
@@ -92,6 +99,20 @@ export class Exits {
       );
     const options = parseExitOptions(given);
     return { id, ...options, ...planPools({ ...options, routes: [] }, ipv4, ipv6), owner };
+  }
+
+  #tellRemarks(network: ExitNetwork): void {
+    const { routers, log } = this.#parts;
+    // Of servers that dwgd.dns gives, each file has the same to tell.
+    const told = new Set<string>();
+    for (const known of routers.known(network.id)) {
+      for (const remark of known.file.passedOver)
+        log.warn({ network: shortId(network.id) }, formatRemark(known.path, remark));
+      for (const { level, text } of remarkDns(network, routedFamilies(network, known), known)) {
+        if (!told.has(text)) log[level]({ network: shortId(network.id) }, text);
+        told.add(text);
+      }
+    }
   }
 
   /** Takes away a network with its router and what its endpoints left. */
@@ -124,7 +145,7 @@ export class Exits {
    */
   join(request: JoinRequest): Promise<JoinResponse> {
     return this.#parts.queue.run(request.EndpointID, async () => {
-      const { store, routers, links, log } = this.#parts;
+      const { store, routers, links, dnsFromHost, log } = this.#parts;
       const network = this.#network(request.NetworkID);
       const known = store.endpoint(request.EndpointID);
       if (known?.networkId !== network.id || known.state === 'deleting') {
@@ -153,6 +174,7 @@ export class Exits {
       }
       faultPoint('exit-joined');
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
+      dnsFromHost.joined(network.id, known.id);
       return response;
     });
   }

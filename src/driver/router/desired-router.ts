@@ -15,6 +15,7 @@ import type { WgDeviceConfig, WgPeerConfig } from '../../netlink/wireguard/devic
 import { clamp } from '../../netlink/wireguard/key.js';
 import type { NftTable } from '../../nft/table.js';
 import type { ExitNetwork } from '../spec/model.js';
+import { planDns } from './dns-ways.js';
 import type { ExitTunnel } from './exit-tunnel.js';
 import { type PortBinding, planBridgeTable, planForwardTable } from './router-tables.js';
 
@@ -61,6 +62,7 @@ export function planRouter(
   ports: readonly PortBinding[],
 ): DesiredRouter {
   const families = tunnel ? routedFamilies(network, tunnel) : poolFamilies(network);
+  const dns = planDns(network, families, tunnel?.file);
   const pools = [network.ipv4, network.ipv6].filter(pool => pool !== undefined);
   const gateways = pools.flatMap(({ subnet, gateway }) =>
     gateway ? [{ address: gateway, length: subnet.length }] : [],
@@ -71,7 +73,7 @@ export function planRouter(
     ...(tunnel && { tunnel: planTunnel(network, tunnel, families) }),
     ports,
     sysctls: planSysctls(network, families),
-    tables: [planBridgeTable(ports), planForwardTable({ bridge: BRIDGE, tunnel: TUNNEL })],
+    tables: [planBridgeTable(ports), planForwardTable({ bridge: BRIDGE, tunnel: TUNNEL }, dns)],
   };
 }
 

@@ -2,8 +2,8 @@
 // is to be (driver/exit/failover.ts), its taking into force (driver/lifecycle/exit-routers.ts).
 
 import { messageOf } from '../../base/errors.js';
-import { type FailoverReason, type FailoverState, stepFailover } from '../exit/failover.js';
-import type { Remark, TunnelFile } from '../exit/tunnel-file.js';
+import { FAILOVER_REASONS, type FailoverReason, type FailoverState, stepFailover } from '../exit/failover.js';
+import type { TunnelFile } from '../exit/tunnel-file.js';
 import { type SeenPeer, silentPeers } from '../exit/tunnel-signs.js';
 import { openTunnelFile } from '../files/tunnel-files.js';
 import type { ExitNetwork } from '../spec/model.js';
@@ -27,6 +27,8 @@ export interface ExitFilesParts {
 /** Of a link before its tunnel's MTU is known, in bytes: every path takes it. */
 export const MTU_UNKNOWN = 1280;
 const NOBODY: ReadonlySet<string> = new Set();
+/** Why nothing comes back. */
+export const SILENT = 'packets are sent, and no peer has answered for 15 s';
 
 interface FileInTurn {
   readonly path: string;
@@ -37,6 +39,26 @@ interface FileInTurn {
   /** Whether its names have been looked up once, and since it was last read. */
   wasTried: boolean;
   isStale: boolean;
+  /** Why it was not read the last time. */
+  problem?: string | undefined;
+}
+
+/** A file that was read. */
+interface KnownFile {
+  readonly path: string;
+  readonly file: TunnelFile;
+}
+
+/** How a file stands, for whoever asks. */
+export interface FileStanding {
+  readonly path: string;
+  readonly isInForce: boolean;
+  /** Of the one in force, where it has come in place of another. */
+  readonly change?: { readonly at: Date; readonly why: string };
+  /** Of the one in force, where no other can be. */
+  readonly isSilent?: true;
+  /** Why it was not read, or a name in it not resolved, the last time: what was known before goes on. */
+  readonly problem?: string;
 }
 
 /** Another file is in force. */
@@ -52,15 +74,14 @@ export class ExitFiles {
   readonly #candidates: readonly FileInTurn[];
   #state: FailoverState | undefined;
   #isSilent = false;
+  #change: FileStanding['change'];
 
   constructor(network: ExitNetwork, parts: ExitFilesParts) {
     this.#network = network;
     this.#parts = { open: openTunnelFile, now: () => performance.now(), ...parts };
     const { resolver, failed, now } = this.#parts;
     this.#candidates = network.files.map(path => {
-      const told = (host: string, why: string): void =>
-        failed(`cannot look up ${host} of dwgd.conf=${path}: ${why}`);
-      const names = new PeerNames({ resolver, now, failed: told });
+      const names = new PeerNames({ resolver, now, failed: text => failed(`dwgd.conf=${path}: ${text}`) });
       return { path, names, wasTried: false, isStale: true };
     });
   }
@@ -77,7 +98,8 @@ export class ExitFiles {
       try {
         this.#read(candidate);
       } catch (err) {
-        this.#parts.failed(messageOf(err));
+        candidate.problem = messageOf(err);
+        this.#parts.failed(candidate.problem);
       }
     }
   }
@@ -87,6 +109,7 @@ export class ExitFiles {
     checkExit(this.#network, file, candidate.path);
     candidate.file = file;
     candidate.isStale = true;
+    candidate.problem = undefined;
   }
 
   /**
@@ -152,13 +175,15 @@ export class ExitFiles {
       isUsable: index => this.#isUsable(this.#candidates[index]!),
     });
     if (step.isSilent && !this.#isSilent && !step.change)
-      this.#parts.failed(`dwgd.conf=${current.path} is silent: no peer has answered for 15 s`);
+      this.#parts.failed(`dwgd.conf=${current.path} is silent: ${SILENT}`);
     this.#isSilent = step.isSilent && !step.change;
     this.#state = step.state;
     if (!step.change) return undefined;
     // Of the peers that were looked at now.
     if (step.change === 'silent' && current.file)
       current.names.moveOn(current.file, new Set(peers.map(({ publicKey }) => `${publicKey}`)));
+    const why = `it came in place of ${current.path}: ${FAILOVER_REASONS[step.change]}`;
+    this.#change = { at: new Date(), why };
     return { from: current.path, to: this.#current!.path, reason: step.change };
   }
 
@@ -178,11 +203,25 @@ export class ExitFiles {
     return this.#candidates.find(({ file }) => file)?.file;
   }
 
-  /** Lines that are passed over, with the files that they are in. */
-  get remarks(): readonly { readonly path: string; readonly remark: Remark }[] {
-    return this.#candidates.flatMap(({ path, file }) =>
-      (file?.passedOver ?? []).map(remark => ({ path, remark })),
-    );
+  /** What was read, in the order in which it is used. */
+  get known(): readonly KnownFile[] {
+    return this.#candidates.flatMap(({ path, file }) => (file ? { path, file } : []));
+  }
+
+  /** How each file stands. Before any is in force that is the first one. */
+  get standings(): readonly FileStanding[] {
+    const inForce = this.#current ?? this.#candidates[0];
+    return this.#candidates.map(candidate => {
+      const { path, problem, names } = candidate;
+      const isInForce = candidate === inForce;
+      const told = problem ?? names.problem;
+      return {
+        ...{ path, isInForce },
+        ...(isInForce && this.#change && { change: this.#change }),
+        ...(isInForce && this.#isSilent && { isSilent: true }),
+        ...(told !== undefined && { problem: told }),
+      };
+    });
   }
 
   /** Whether all was read, and it is known where all peers are that say so. */

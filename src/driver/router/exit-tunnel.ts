@@ -11,3 +11,8 @@ export interface ExitTunnel {
   /** In bytes. */
   readonly mtu: number;
 }
+
+/** Whether the other end of every peer that has one is known. */
+export function isResolved({ file, endpoints }: ExitTunnel): boolean {
+  return file.peers.every(({ publicKey, endpoint }) => !endpoint || endpoints.has(`${publicKey}`));
+}

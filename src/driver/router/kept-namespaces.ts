@@ -84,8 +84,9 @@ export class KeptNamespaces {
     try {
       unmount(path);
     } catch (err) {
-      // Nothing is mounted there, or there is no such file.
-      if (errorCode(err) !== 'EINVAL' && !isNotFound(err)) throw err;
+      // Nothing is mounted there, there is no such file, or this service may not: then it has mounted nothing.
+      const mayNot = errorCode(err) === 'EPERM' && this.#fdStore.isThere;
+      if (errorCode(err) !== 'EINVAL' && !isNotFound(err) && !mayNot) throw err;
     }
     faultPoint('namespace-unmounted');
     rmSync(path, { force: true });

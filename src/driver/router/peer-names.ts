@@ -10,7 +10,7 @@ import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
 interface PeerNamesParts {
   readonly resolver: Pick<EndpointResolver, 'addresses'>;
   /** Is told of a name that does not resolve. */
-  readonly failed: (host: string, why: string) => void;
+  readonly failed: (text: string) => void;
   /** In milliseconds of a clock that is not set. */
   readonly now: () => number;
 }
@@ -19,9 +19,16 @@ export class PeerNames {
   readonly #parts: PeerNamesParts;
   /** By `host:port`, so that they last where the file is read again. */
   readonly #names = new Map<string, NameState>();
+  /** What was said of those that did not resolve the last time. */
+  readonly #problems = new Map<string, string>();
 
   constructor(parts: PeerNamesParts) {
     this.#parts = parts;
+  }
+
+  /** Why a name did not resolve the last time; undefined where all did. */
+  get problem(): string | undefined {
+    return [...this.#problems.values()][0];
   }
 
   /** Where peers are, by public key, as far as that is known. */
@@ -74,9 +81,12 @@ export class PeerNames {
       return true;
     }
     const found = await resolver.addresses(endpoint.host, owner).catch((err: unknown) => {
-      failed(endpoint.host, messageOf(err));
+      const problem = `cannot look up ${endpoint.host}: ${messageOf(err)}`;
+      this.#problems.set(key, problem);
+      failed(problem);
       return [];
     });
+    if (found.length > 0) this.#problems.delete(key);
     const after = namedAgain(this.#names.get(key), found, { isStale, now: now() });
     if (after) this.#names.set(key, after);
     return after !== undefined;

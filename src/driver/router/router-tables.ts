@@ -4,8 +4,17 @@
 import { type Address, formatAddress, fromBytes } from '../../base/ip.js';
 import { BRIDGE_TABLE, TABLE } from '../../base/ownership.js';
 import { parseMac } from '../../netlink/route/link.js';
-import { ct, type Expression, match, meta, payload, type Statement } from '../../nft/expression.js';
+import {
+  ct,
+  type Expression,
+  match,
+  meta,
+  payload,
+  prefixExpression,
+  type Statement,
+} from '../../nft/expression.js';
 import { type NftRule, type NftSet, type NftTable, rule } from '../../nft/table.js';
+import type { DnsWay } from './dns-ways.js';
 
 /** A port of the bridge, and whom it belongs to. */
 export interface PortBinding {
@@ -17,11 +26,17 @@ export interface PortBinding {
   readonly ipv6?: Address;
 }
 
-/** NF_BR_PRI_FILTER_BRIDGED and NF_IP_PRI_FILTER, NF_IP_PRI_NAT_SRC. */
-const [BRIDGED, FILTER, NAT_SRC] = [-200, 0, 100];
+/** NF_BR_PRI_FILTER_BRIDGED and NF_IP_PRI_NAT_DST, NF_IP_PRI_FILTER, NF_IP_PRI_NAT_SRC. */
+const [BRIDGED, NAT_DST, FILTER, NAT_SRC] = [-200, -100, 0, 100];
 
 const ACCEPT: Statement = { accept: null };
 const DROP: Statement = { drop: null };
+/** `domain` of services(5), over UDP and TCP. */
+const TO_DNS: readonly Statement[] = [
+  match(meta('l4proto'), '==', { set: ['tcp', 'udp'] }),
+  match(payload('th', 'dport'), '==', 53),
+];
+const VERDICTS = { reject: { reject: null }, drop: DROP } as const satisfies Record<string, Statement>;
 /** Router advertisements, redirects: a container is no router. */
 const ROUTERS_ONLY = ['nd-router-advert', 'nd-redirect'];
 /** Target address of a neighbour advertisement, RFC 4861. libnftables 1.0.6 has no name for it. */
@@ -114,8 +129,14 @@ function linkLocal(mac: string): Address {
   return fromBytes([0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...id]);
 }
 
-/** What goes on: out by the tunnel and back, from container to container; and what the router itself says to them. */
-export function planForwardTable(links: { readonly bridge: string; readonly tunnel: string }): NftTable {
+/**
+ * What goes on: out by the tunnel and back, from container to container; and what the router itself says to them.
+ * @param dns where questions go that leave the network
+ */
+export function planForwardTable(
+  links: { readonly bridge: string; readonly tunnel: string },
+  dns: readonly DnsWay[],
+): NftTable {
   const comesBy = (link: string): Statement => match(meta('iifname'), '==', link);
   const goesBy = (link: string): Statement => match(meta('oifname'), '==', link);
   const { bridge, tunnel } = links;
@@ -129,12 +150,22 @@ export function planForwardTable(links: { readonly bridge: string; readonly tunn
     sets: [],
     chains: [
       {
+        name: 'asking',
+        hook: { type: 'nat', hook: 'prerouting', priority: NAT_DST },
+        rules: dns.flatMap(way => (way.to === undefined ? [] : [askRule(comesBy(bridge), way, way.to)])),
+      },
+      {
         name: 'forward',
         hook: { ...filter, hook: 'forward' },
         rules: [
           rule(syn, clamp),
           rule(match(ct('state'), 'in', ['invalid']), DROP),
           rule(comesBy(tunnel), goesBy(bridge), match(ct('state'), 'in', ['established', 'related']), ACCEPT),
+          ...dns.flatMap(({ family, verdict }) => {
+            if (verdict === undefined) return [];
+            const isOf = match(meta('nfproto'), '==', `ipv${family}`);
+            return [rule(comesBy(bridge), goesBy(tunnel), isOf, ...TO_DNS, VERDICTS[verdict])];
+          }),
           // Of a connection that went by another tunnel: it is over, and its program is to know.
           rule(
             comesBy(bridge),
@@ -175,4 +206,12 @@ export function planForwardTable(links: { readonly bridge: string; readonly tunn
       },
     ],
   };
+}
+
+/** Whoever is asked, but one on the network itself, it is the server that answers, in the other's name. */
+function askRule(isFromContainer: Statement, { family, subnet }: DnsWay, server: Address): NftRule {
+  const ip = family === 4 ? 'ip' : 'ip6';
+  return rule(isFromContainer, match(payload(ip, 'daddr'), '!=', prefixExpression(subnet)), ...TO_DNS, {
+    dnat: { family: ip, addr: formatAddress(server) },
+  });
 }

@@ -12,7 +12,12 @@ import { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
 import type { Trace } from '../../netlink/trace.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
-import { formatSocketAddress, type WgDeviceConfig, type WgPeer } from '../../netlink/wireguard/device.js';
+import {
+  formatSocketAddress,
+  type WgDevice,
+  type WgDeviceConfig,
+  type WgPeer,
+} from '../../netlink/wireguard/device.js';
 import type { Nft } from '../../nft/client.js';
 import { replaceTable } from '../../nft/table.js';
 import { BRIDGE, type DesiredRouter, type RouterSysctl, TUNNEL } from './desired-router.js';
@@ -22,7 +27,8 @@ export interface RouterParts {
   readonly netnsSwitch: NetnsSwitch;
   /** Of the host's namespace, where tunnels' UDP sockets are to be. */
   readonly rt: Pick<RtNetlink, 'createLink'>;
-  readonly nft: Nft;
+  /** Loads libnftables, which nothing but exit networks needs here. @throws UserError where it is missing */
+  readonly nft: () => Nft;
   readonly trace?: Trace | undefined;
 }
 
@@ -59,6 +65,21 @@ export class ExitRouter {
 
   close(): void {
     this.#netns.close();
+  }
+
+  /** The tunnel as the kernel has it now; undefined where there is none. @throws OpError, ChannelError */
+  device(): WgDevice | undefined {
+    return this.#parts.netnsSwitch.within(this.#netns, () => {
+      const wg = new WgCtrl(openConnection(NETLINK_GENERIC));
+      try {
+        return wg.device(TUNNEL);
+      } catch (err) {
+        if (isNotFound(err)) return undefined;
+        throw err;
+      } finally {
+        wg.close();
+      }
+    });
   }
 
   /**
@@ -105,7 +126,7 @@ export class ExitRouter {
       ),
       ...(device && { device }),
       areTablesWhole:
-        this.#tables?.text === textOf(desired) && this.#parts.nft.generation() === this.#tables.generation,
+        this.#tables?.text === textOf(desired) && this.#parts.nft().generation() === this.#tables.generation,
       areEndpointsTold: this.#endpoints === endpointsOf(desired.tunnel?.device),
     };
   }
@@ -131,7 +152,7 @@ export class ExitRouter {
         wg.configure(TUNNEL, change.device);
         break;
       case 'flush-flows':
-        this.#parts.nft.conntrack.flush(this.#parts.trace);
+        this.#parts.nft().conntrack.flush(this.#parts.trace);
         break;
       case 'enslave':
         rt.setLink(change.link, { master: indexOf(rt, BRIDGE) });
@@ -161,7 +182,8 @@ export class ExitRouter {
 
   /** All of them at once, or none. */
   #replaceTables(desired: DesiredRouter): void {
-    const { nft, trace } = this.#parts;
+    const { trace } = this.#parts;
+    const nft = this.#parts.nft();
     const transaction = { nftables: desired.tables.flatMap(table => replaceTable(table).nftables) };
     const before = nft.generation();
     nft.apply(transaction, 'the router of an exit network', trace);

@@ -2,17 +2,21 @@
 // the files themselves.
 
 import { UserError } from '../../base/errors.js';
+import { type Address, addressKey, formatAddress, parseAddress } from '../../base/ip.js';
+import { whyUnusable } from '../../base/special-addresses.js';
 import type { ExitOptions } from './model.js';
 import {
   DEFAULT_PREFIX,
+  DNS_OFF,
   IPV4_MIN_MTU,
+  MAX_DNS,
   MAX_FAILBACK,
   MAX_FILES,
   MAX_MTU,
   MIN_FAILBACK,
   type OptionName,
 } from './option-table.js';
-import { integer, readFilePath, readPrefix, refuseUnknown } from './option-values.js';
+import { integer, readFilePath, readPrefix, refuseUnknown, wrong } from './option-values.js';
 
 /** What the file says in place of an option. */
 const IN_THE_FILE = {
@@ -52,6 +56,7 @@ export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOption
       );
   }
   const mtu = options.get('dwgd.mtu');
+  const dns = options.get('dwgd.dns');
   const files = readFiles(options.get('dwgd.conf') ?? '');
   const failback = options.get('dwgd.failback');
   if (failback !== undefined && files.length === 1)
@@ -64,8 +69,29 @@ export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOption
       failback: integer('dwgd.failback', failback, MIN_FAILBACK, MAX_FAILBACK),
     }),
     ...(mtu !== undefined && { mtu: integer('dwgd.mtu', mtu, IPV4_MIN_MTU, MAX_MTU) }),
+    ...(dns !== undefined && { dns: readServers(dns) }),
     prefix: readPrefix(options.get('dwgd.prefix') ?? DEFAULT_PREFIX),
   };
+}
+
+/** Each once; none where it is off. */
+function readServers(text: string): Address[] {
+  if (text.trim() === DNS_OFF) return [];
+  const parts = text.split(',');
+  if (parts.length > MAX_DNS)
+    throw new UserError(`dwgd.dns has ${parts.length} addresses: give at most ${MAX_DNS}`);
+  const servers = parts.map(part => {
+    const server = parseAddress(part.trim());
+    if (!server)
+      throw wrong('dwgd.dns', text, `addresses such as 10.64.0.1, separated by commas, or ${DNS_OFF}`);
+    const why = whyUnusable(server);
+    if (why !== undefined)
+      throw new UserError(
+        `dwgd.dns has ${formatAddress(server)}, ${why}: give the address of a server behind the tunnel`,
+      );
+    return server;
+  });
+  return [...new Map(servers.map(server => [addressKey(server), server])).values()];
 }
 
 function readFiles(text: string): string[] {

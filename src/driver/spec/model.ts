@@ -52,6 +52,8 @@ export interface ExitOptions {
   readonly failback?: number;
   /** In bytes; absent: what the file says, or from the route to the endpoint. */
   readonly mtu?: number;
+  /** Servers that all questions to the DNS go to; absent: what the file says; none: questions stay as they are. */
+  readonly dns?: readonly Address[];
   /** Of the interface's name in the container. */
   readonly prefix: string;
 }

@@ -19,6 +19,10 @@ export const PREFIX_MAX = IFNAME_MAX - 3;
 /** Files of `dwgd.conf`. */
 export const MAX_FILES = 8;
 
+/** Servers of `dwgd.dns`. */
+export const MAX_DNS = 8;
+/** In their place: questions stay as they are. */
+export const DNS_OFF = 'off';
 /** Bounds of `dwgd.failback`, in seconds: a minute and a week. */
 export const [MIN_FAILBACK, MAX_FAILBACK] = [60, 604_800] as const;
 
@@ -51,7 +55,7 @@ export const OPTIONS = [
       'exit network: the file of wg-quick(8) that a provider hands out, or several, of which one is in force',
     accepts:
       `1 to ${MAX_FILES} absolute paths separated by commas, of [files of tunnels](#files-of-tunnels), each once; ` +
-      'beside it `dwgd.failback`, `dwgd.mtu` and `dwgd.prefix` alone',
+      'beside it `dwgd.dns`, `dwgd.failback`, `dwgd.mtu` and `dwgd.prefix` alone',
   },
   {
     name: 'dwgd.failback',
@@ -102,6 +106,14 @@ export const OPTIONS = [
     meaning: "MTU of the container's interface",
     accepts: `${IPV4_MIN_MTU} to ${MAX_MTU}; at least ${IPV6_MIN_MTU} where the network has an IPv6 subnet`,
     default: '[by the path](#mtu)',
+  },
+  {
+    name: 'dwgd.dns',
+    meaning: 'exit network: the servers that [questions to the DNS](#dns-of-exit-networks) go to',
+    accepts:
+      `1 to ${MAX_DNS} addresses separated by commas, of which the first of each family is asked, or \`${DNS_OFF}\`: ` +
+      'questions stay as they are',
+    default: 'what the file says (`DNS`)',
   },
   {
     name: 'dwgd.keepalive',

@@ -26,6 +26,10 @@ import { parsePresharedKey } from './secret-text.js';
 export function parseOptions(given: ReadonlyMap<string, string>): NetworkOptions {
   refuseUnknown(given);
   const options = given as ReadonlyMap<OptionName, string>;
+  if (options.has('dwgd.dns'))
+    throw new UserError(
+      'dwgd.dns goes with dwgd.conf alone: give containers the server by --dns (dns: in Compose)',
+    );
   const presharedKey = readPresharedKey(options);
   const mtu = options.get('dwgd.mtu');
   const route = options.get('dwgd.route');

@@ -2,8 +2,9 @@
 // here: networks of the other kinds (network-row.ts).
 
 import { DecodeError } from '../../base/errors.js';
+import { type Address, formatAddress, parseAddress } from '../../base/ip.js';
 import type { ExitNetwork } from '../spec/model.js';
-import { DEFAULT_PREFIX } from '../spec/option-table.js';
+import { DEFAULT_PREFIX, DNS_OFF } from '../spec/option-table.js';
 import { checkTypes, poolColumns, readPools } from './columns.js';
 import { NETWORK_TYPES, type NetworkRow } from './network-row.js';
 
@@ -21,6 +22,7 @@ export function exitRow(network: ExitNetwork): NetworkRow {
     conf: network.files.join(','),
     failback: network.failback ?? null,
     mtu: network.mtu ?? null,
+    dns: network.dns ? network.dns.map(formatAddress).join(',') || DNS_OFF : null,
     prefix: network.prefix,
     ...poolColumns(network),
     owner: network.owner,
@@ -37,8 +39,18 @@ export function readExitRow(row: NetworkRow): ExitNetwork {
     files,
     ...(row.failback !== null && { failback: row.failback }),
     ...(row.mtu !== null && { mtu: row.mtu }),
+    ...(row.dns !== null && { dns: readServers(row.dns) }),
     prefix: row.prefix ?? DEFAULT_PREFIX,
     ...readPools(row),
     owner: row.owner,
   };
+}
+
+function readServers(text: string): Address[] {
+  if (text === DNS_OFF) return [];
+  return text.split(',').map(part => {
+    const server = parseAddress(part);
+    if (!server) throw new DecodeError('dns is no list of addresses');
+    return server;
+  });
 }

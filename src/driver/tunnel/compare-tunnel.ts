@@ -4,8 +4,8 @@
 import { formatAddress, formatPrefix, type Prefix, parseAddress, samePrefix } from '../../base/ip.js';
 import type { Comparison } from '../../control/answers.js';
 import { formatSocketAddress, type WgPeer, type WgPeerConfig } from '../../netlink/wireguard/device.js';
-import type { SecretKey } from '../../netlink/wireguard/key.js';
-import { formatHostPort } from '../spec/host-port.js';
+import type { Key, SecretKey } from '../../netlink/wireguard/key.js';
+import { formatHostPort, type HostPort } from '../spec/host-port.js';
 import type { Endpoint, Network } from '../spec/model.js';
 import { planContainerPeer, STALE_HANDSHAKE_MS } from './peers.js';
 
@@ -55,21 +55,39 @@ function compareInContainer({ network, peer, presharedKey, ifname, now }: Tunnel
     ifname !== undefined,
   );
   if (!ifname) return [link];
-  const wanted = compare('peer', `${mode.publicKey}`, peer && `${peer.publicKey}`);
-  if (!peer) return [link, wanted];
+  return [link, ...comparePeer({ ...mode, ...network, presharedKey }, peer, now)];
+}
+
+/** A peer elsewhere as it is to be. */
+interface DesiredPeer {
+  readonly publicKey: Key;
+  /** Absent: it has to begin. */
+  readonly endpoint?: HostPort;
+  readonly allowedIPs: readonly Prefix[];
+  /** Seconds; 0 is off. */
+  readonly keepalive: number;
+  readonly presharedKey?: SecretKey | undefined;
+}
+
+/**
+ * A peer elsewhere, as the link has it that reaches it.
+ * @param now milliseconds since 1970
+ */
+export function comparePeer(desired: DesiredPeer, peer: WgPeer | undefined, now: number): Comparison[] {
+  const { publicKey, endpoint, allowedIPs, keepalive, presharedKey } = desired;
+  const wanted = compare('peer', `${publicKey}`, peer && `${peer.publicKey}`);
+  if (!peer) return [wanted];
   const same = (a: readonly Prefix[], b: readonly Prefix[]): boolean =>
     a.length === b.length && a.every(one => b.some(other => samePrefix(one, other)));
   // A name may lead elsewhere by now, and a peer that answers may be wherever it has moved.
-  const isLiteral = parseAddress(mode.endpoint.host) !== undefined;
+  const isLiteral = endpoint && parseAddress(endpoint.host) !== undefined;
   const answers = now - peer.lastHandshake <= STALE_HANDSHAKE_MS;
   const at = peer.endpoint && formatSocketAddress(peer.endpoint);
-  const isThere = at !== undefined && (!isLiteral || answers || at === formatHostPort(mode.endpoint));
-  const { keepalive } = network;
+  const isThere = at !== undefined && (!isLiteral || answers || at === formatHostPort(endpoint));
   return [
-    link,
     wanted,
-    compare('endpoint', formatHostPort(mode.endpoint), at, isThere),
-    allowed(network.allowedIPs, peer.allowedIPs, same(network.allowedIPs, peer.allowedIPs)),
+    ...(endpoint ? [compare('endpoint', formatHostPort(endpoint), at, isThere)] : []),
+    allowed(allowedIPs, peer.allowedIPs, same(allowedIPs, peer.allowedIPs)),
     compare('keepalive', seconds(keepalive), seconds(peer.keepalive)),
     preshared(presharedKey, peer.presharedKey),
   ];

@@ -1,98 +1,20 @@
-// Which resolvers Docker forwards a container's DNS queries to: one on the host's loopback, which it can reach only from the
-// host, past all routes of the container; or one of a private network, from within the container. Derived from resolv.conf files, of which the container can write its own. Not
-// here: what is reported (labels/planner/warnings.ts).
+// Which resolvers Docker forwards a container's DNS queries to, as a part of the container's view. Not here: the files that say so
+// (docker/resolv-conf.ts), what is reported (labels/planner/warnings.ts).
 
-import { formatAddress, isLoopback, parseAddress } from '../../base/ip.js';
-import { DOCKER_DNS, isPrivate } from '../../base/special-addresses.js';
-import { readHead } from '../../files/regular-file.js';
+import { findHostDns, findPrivateDns, readResolvConf } from '../../docker/resolv-conf.js';
 import type { ContainerView } from './container.js';
 import type { InspectedContainer } from './docker-view.js';
 import { joinedContainer } from './namespace-sharing.js';
-
-/** Bytes of a file that are read. */
-const MOST_BYTES = 4096;
-/** Docker's path of a container's resolv.conf. */
-const DOCKER_FILE = /^(\/[\w.@-]+)+\/[0-9a-f]{64}\/resolv\.conf$/;
-const HOST_FILE = '/etc/resolv.conf';
-/** Docker reads RESOLVED_FILE where the host's own file names only systemd-resolved's stub. */
-const RESOLVED_STUB = '127.0.0.53';
-const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
-const DOCKER_SERVER = formatAddress(DOCKER_DNS);
-
-/** The contents of the files; undefined where there is none. */
-export interface ResolvConf {
-  /** Of the container. */
-  readonly container: string | undefined;
-  /** Whether the container has a `dns:` of its own. */
-  readonly hasOwnDns: boolean;
-  readonly host: string | undefined;
-  readonly resolved: string | undefined;
-}
 
 /** The resolvers that the container's queries are forwarded to, as far as is known. */
 export function dnsOf({
   ResolvConfPath = '',
   HostConfig,
 }: InspectedContainer): Pick<ContainerView, 'hostDns' | 'privateDns'> {
-  const isDockers = DOCKER_FILE.test(ResolvConfPath) && !ResolvConfPath.includes('/../');
-  const files: ResolvConf = {
-    container: isDockers ? readHead(ResolvConfPath, MOST_BYTES) : undefined,
-    // A container that joined another's namespace uses the other's DNS.
-    hasOwnDns: (HostConfig?.Dns ?? []).length > 0 || joinedContainer(HostConfig?.NetworkMode) !== undefined,
-    host: readHead(HOST_FILE, MOST_BYTES),
-    resolved: readHead(RESOLVED_FILE, MOST_BYTES),
-  };
+  // A container that joined another's namespace uses the other's DNS.
+  const hasOwnDns =
+    (HostConfig?.Dns ?? []).length > 0 || joinedContainer(HostConfig?.NetworkMode) !== undefined;
+  const files = readResolvConf(ResolvConfPath, hasOwnDns);
   const [hostDns, privateDns] = [findHostDns(files), findPrivateDns(files)];
   return { ...(hostDns !== undefined && { hostDns }), ...(privateDns !== undefined && { privateDns }) };
-}
-
-/** The first server of a private network that is asked from within the container; the container's own choice is not told. */
-export function findPrivateDns({
-  container = '',
-  hasOwnDns,
-  host = '',
-  resolved,
-}: ResolvConf): string | undefined {
-  if (hasOwnDns) return undefined;
-  const noted = /^# ExtServers: \[(.*)\]$/m.exec(container)?.[1];
-  const inside = noted?.split(' ') ?? serversOf(container);
-  const isDockers = noted === undefined && inside.includes(DOCKER_SERVER);
-  const asked = isDockers ? serversOfHost(host, resolved) : inside;
-  return asked.find(server => {
-    const address = parseAddress(server);
-    return address !== undefined && isPrivate(address);
-  });
-}
-
-/** The server on the host's loopback. */
-export function findHostDns({
-  container = '',
-  hasOwnDns,
-  host = '',
-  resolved,
-}: ResolvConf): string | undefined {
-  // Since 25 Docker notes which servers it asks, and from where.
-  const noted = /^# ExtServers: \[(.*)\]$/m.exec(container)?.[1];
-  if (noted !== undefined) {
-    const hosts = [...noted.matchAll(/host\(([^()\s]*)\)/g)].map(([, server = '']) => server);
-    return hosts.find(server => parseAddress(server));
-  }
-  if (hasOwnDns || !serversOf(container).includes(DOCKER_SERVER)) return undefined;
-  return serversOfHost(host, resolved).find(server => server !== DOCKER_SERVER && isOnLoopback(server));
-}
-
-/** Those that Docker before 25 takes from the host's files. */
-function serversOfHost(host: string, resolved: string | undefined): string[] {
-  const servers = serversOf(host);
-  const isStub = servers.length === 1 && servers[0] === RESOLVED_STUB;
-  return isStub && resolved !== undefined ? serversOf(resolved) : servers;
-}
-
-function serversOf(text: string): string[] {
-  return [...text.matchAll(/^nameserver[ \t]+(\S+)/gm)].map(([, server = '']) => server);
-}
-
-function isOnLoopback(server: string): boolean {
-  const address = parseAddress(server);
-  return address !== undefined && isLoopback(address);
 }

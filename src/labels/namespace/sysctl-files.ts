@@ -13,8 +13,6 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { close } from '../../../native/libc-sockets.js';
-import { mountProc } from '../../../native/proc-mount.js';
 import { errorCode, isNotFound, OpError } from '../../base/errors.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { isChangeable, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
@@ -29,13 +27,8 @@ export interface SysctlFiles {
   hasIPv6(): boolean;
 }
 
-/** Where it is seen by everybody. */
-const PROC = '/proc';
-/**
- * After so many sysctls another procfs is mounted. What one procfs has shown of a namespace the kernel keeps in one chain, which
- * it walks for each path below /proc/sys/net: with thousands of namespaces that takes milliseconds.
- */
-const MOST_OPENED = 256;
+const PROC_SYS = '/proc/sys';
+const ROOT = `${PROC_SYS}/net`;
 /** Of <linux/magic.h>. */
 const PROC_SUPER_MAGIC = 0x9fa0;
 const { O_RDONLY, O_RDWR, O_NOFOLLOW } = constants;
@@ -49,7 +42,7 @@ const WRITABLE = "give dwgd's own container `privileged: true`";
 export const PROC_SYSCTLS: SysctlFiles = {
   read: readSysctl,
   write: writeSysctl,
-  hasIPv6: () => existsSync(`${procRoot()}/sys/net/ipv6`),
+  hasIPv6: () => existsSync(`${ROOT}/ipv6`),
 };
 
 /**
@@ -93,50 +86,25 @@ function openSysctl(name: string, flags: number, op: string): number | undefined
   }
   let fd: number;
   try {
-    fd = openSync(`${procRoot()}/sys/net/${name}`, flags | O_NOFOLLOW);
+    fd = openSync(`${ROOT}/${name}`, flags | O_NOFOLLOW);
   } catch (err) {
     if (isNotFound(err)) return undefined;
     throw refused(op, name, err);
   }
-  if (fstatSync(fd).dev === mounted?.device) return fd;
+  if (fstatSync(fd).dev === procDevice()) return fd;
   closeSync(fd);
   throw new Error(`${op} ${name}: it is not on a proc file system`);
 }
 
-interface Mounted {
-  /** Undefined: it is everybody's. */
-  readonly fd?: number;
-  readonly path: string;
-  /** Its device number, which no other file system has. */
-  readonly device: number;
-  opened: number;
-}
+let proc: number | undefined;
 
-let mounted: Mounted | undefined;
-
-/** The path of a procfs. @throws Error where that is none */
-function procRoot(): string {
-  if (!mounted || mounted.opened >= MOST_OPENED) {
-    const { fd } = mounted ?? {};
-    mounted = mount();
-    if (fd !== undefined) close(fd);
-  }
-  mounted.opened++;
-  return mounted.path;
-}
-
-function mount(): Mounted {
-  let fd: number | undefined;
-  try {
-    fd = mountProc();
-  } catch (err) {
-    if (!(err instanceof OpError)) throw err;
-    // Not allowed, or an old kernel: everybody's is slower, and as good.
-  }
-  const path = fd === undefined ? PROC : `${PROC}/self/fd/${fd}`;
-  if (statfsSync(`${path}/sys`).type !== PROC_SUPER_MAGIC)
-    throw new Error(`${PROC}/sys is not on a proc file system`);
-  return { path, device: statSync(`${path}/sys`).dev, opened: 0, ...(fd !== undefined && { fd }) };
+/** The device number of /proc, which no other file system has. */
+function procDevice(): number {
+  if (proc !== undefined) return proc;
+  if (statfsSync(PROC_SYS).type !== PROC_SUPER_MAGIC)
+    throw new Error(`${PROC_SYS} is not on a proc file system`);
+  proc = statSync(PROC_SYS).dev;
+  return proc;
 }
 
 /** libuv's errno is the kernel's, negative. */

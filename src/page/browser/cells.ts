@@ -18,6 +18,8 @@ type CellState = 'well' | 'broken' | 'warned' | 'waiting' | 'stopped';
 export interface Tunnel {
   readonly network: string;
   readonly endpoint: EndpointStatus;
+  /** Whether the tunnel is the network's, and no peer the container's own. */
+  readonly isShared?: true;
 }
 
 /** What can be looked at. */
@@ -47,6 +49,8 @@ export interface GraphLink {
 
 const NOWHERE = 'nowhere';
 const HOST = 'host';
+/** What a problem of an exit network is about. */
+const OF_EXIT = { label: 'tunnel', since: '' };
 /** What is known of a container before it is a cell. */
 interface Known {
   readonly tunnels: Tunnel[];
@@ -72,17 +76,24 @@ export class Cells {
   addNetwork(network: NetworkStatus): void {
     const id = `network ${network.id}`;
     const name = network.name ?? network.id.slice(0, 12);
-    const peers = network.endpoints.flatMap(({ peer }) => peer ?? []);
-    const by = network.mode === 'ifname' ? `by ${network.via}` : 'to a peer elsewhere';
-    const detail = [by, ...(peers.length > 0 ? [trafficOf(peers)] : [])].join(' · ');
-    this.#other(id, 'network', name, detail, { network });
+    const { exit, endpoint } = network;
+    const peers = exit?.peers ?? network.endpoints.flatMap(({ peer }) => peer ?? []);
+    const by = exit
+      ? `out to ${endpoint ?? network.via}`
+      : network.mode === 'ifname'
+        ? `by ${network.via}`
+        : 'to a peer elsewhere';
+    const detail = exit?.problem ?? [by, ...(peers.length > 0 ? [trafficOf(peers)] : [])].join(' · ');
+    const problems = exit?.problem === undefined ? [] : [{ ...OF_EXIT, reason: exit.problem }];
+    const state = problems.length > 0 ? 'broken' : 'well';
+    this.#other(id, exit ? 'exit' : 'network', name, detail, { network, problems, state });
     for (const endpoint of network.endpoints) {
       const { container, id: own } = endpoint;
       const from = this.#container(
         container ?? `endpoint ${own}`,
         container ?? `endpoint ${own.slice(0, 12)}`,
       );
-      this.#containers.get(from)!.tunnels.push({ network: name, endpoint });
+      this.#containers.get(from)!.tunnels.push({ network: name, endpoint, ...(exit && { isShared: true }) });
       const { problem, state } = endpoint;
       this.links.push({
         kind: 'tunnel',
@@ -186,7 +197,9 @@ function detailOf(state: CellState, { problems, tunnels, labelled }: Described, 
   if (state === 'stopped') return 'not running';
   const [tunnel] = tunnels;
   const parts = [
-    ...(tunnel ? [handshakeOf(tunnel.endpoint.peer, now)] : []),
+    ...(tunnel
+      ? [tunnel.isShared ? `out by ${tunnel.network}` : handshakeOf(tunnel.endpoint.peer, now)]
+      : []),
     ...(tunnel?.endpoint.peer ? [trafficOf([tunnel.endpoint.peer])] : []),
     ...(labelled && !tunnel ? [count(labelled.inForce, 'label')] : []),
   ];

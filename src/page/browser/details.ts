@@ -1,7 +1,13 @@
 // What is shown of the cell that was opened: state, what is not in force, tunnels with handshake and traffic, where labels
 // lead, and the rules as nft(8) has them. Not here: the picture (picture.ts), the way of a packet (way.ts).
 
-import type { LabelledStatus, LabelProblem, NetworkStatus, Rules } from '../../control/answers.js';
+import type {
+  ExitStatus,
+  LabelledStatus,
+  LabelProblem,
+  NetworkStatus,
+  Rules,
+} from '../../control/answers.js';
 import type { GraphCell, Tunnel } from './cells.js';
 import { html } from './elements.js';
 import type { Rates } from './rates.js';
@@ -70,7 +76,7 @@ export class Details {
     const parts = [
       ...stateParts(cell, now),
       ...cell.tunnels.flatMap(tunnel => tunnelParts(tunnel, rates, now)),
-      ...(cell.network ? networkParts(cell.network, rates) : []),
+      ...(cell.network ? networkParts(cell.network, rates, now) : []),
       ...(cell.labelled ? labelParts(cell.labelled) : []),
     ];
     const text = parts.map(part => part.outerHTML).join('');
@@ -159,8 +165,9 @@ function tunnelParts({ network, endpoint }: Tunnel, rates: Rates, now: number): 
   ];
 }
 
-function networkParts(network: NetworkStatus, rates: Rates): HTMLElement[] {
-  const { mode, via, endpoint, subnets, endpoints } = network;
+function networkParts(network: NetworkStatus, rates: Rates, now: number): HTMLElement[] {
+  const { mode, via, endpoint, subnets, endpoints, exit } = network;
+  if (exit) return [table(exitRows(network, exit, now))];
   const sum = (
     of: (peer: { readonly receivedBytes: number; readonly sentBytes: number }) => number,
   ): number => endpoints.reduce((all, { peer }) => all + (peer ? of(peer) : 0), 0);
@@ -176,6 +183,39 @@ function networkParts(network: NetworkStatus, rates: Rates): HTMLElement[] {
       ['Received', `${shortBytes(sum(({ receivedBytes }) => receivedBytes))} · ${perSecond('received')}`],
       ['Sent', `${shortBytes(sum(({ sentBytes }) => sentBytes))} · ${perSecond('sent')}`],
     ]),
+  ];
+}
+
+function exitRows(
+  { via, endpoint, subnets, endpoints }: NetworkStatus,
+  { files, gateways, peers }: ExitStatus,
+  now: number,
+): Row[] {
+  const latest = peers
+    .flatMap(({ lastHandshake }) => lastHandshake ?? [])
+    .sort()
+    .at(-1);
+  return [
+    ['File', via],
+    ...files.flatMap(({ since, why }): Row[] =>
+      since === undefined
+        ? []
+        : [
+            ['In force for', formatAge(now - Date.parse(since))],
+            ['Because', why],
+          ],
+    ),
+    ...files.flatMap(({ path, isInForce, problem }): Row[] =>
+      isInForce ? [] : [['Another file', problem === undefined ? path : `${path}: ${problem}`]],
+    ),
+    ['Peer at', endpoint],
+    ['Public key', peers.map(({ publicKey }) => publicKey).join(', ')],
+    ['Handshake', latest === undefined ? 'none yet' : `${formatAge(now - Date.parse(latest))} ago`],
+    ['Gateway', gateways.join(', ')],
+    ['Subnets', subnets.join(', ')],
+    ['Containers', String(endpoints.length)],
+    ['Received', shortBytes(peers.reduce((all, { receivedBytes }) => all + receivedBytes, 0))],
+    ['Sent', shortBytes(peers.reduce((all, { sentBytes }) => all + sentBytes, 0))],
   ];
 }
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
-import { daemon, docker, eventually, keyPair, Remote, scenario, sh } from '../../support/lab.js';
+import { daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
 
 /** Somewhere in the world, which the far end plays. */
 const FAR = '198.51.100.7';
@@ -145,6 +145,30 @@ scenario(
       assert.match(await inside('ip link show wg0'), /mtu 1420/);
     });
 
+    test('a file with another key and keepalive takes effect by SIGHUP, in place; one with a mistake leaves all as it was', async () => {
+      const [text, next] = [await readFile(FILE, 'utf8'), keyPair()];
+      await remote.admit(next.publicKey, '10.64.0.2/32', 'fd64::2/128');
+      await writeFile(FILE, `${text.replace(own.privateKey, next.privateKey)}PersistentKeepalive = 7\n`);
+      process.kill(daemon.pid(), 'SIGHUP');
+      await eventually(async () =>
+        assert.match(
+          await inside('wg show wg0 public-key'),
+          new RegExp(next.publicKey.replace(/[+/]/g, '\\$&')),
+        ),
+      );
+      assert.match(await inside('wg show wg0 persistent-keepalive'), /\t7$/m);
+      await ping('one', FAR);
+      await writeFile(FILE, text.replace('Endpoint', 'Endpunkt'));
+      process.kill(daemon.pid(), 'SIGHUP');
+      await eventually(() => assert.match(daemon.logs(), /line 11: the key is unknown/));
+      await ping('one', FAR);
+      await writeFile(FILE, text);
+      await remote.admit(own.publicKey, '10.64.0.2/32', 'fd64::2/128');
+      process.kill(daemon.pid(), 'SIGHUP');
+      await ping('one', FAR);
+      await nothingElse();
+    });
+
     test('the far end down: nothing leaves by any other way, and all is well when it is back', async () => {
       await remote.sh('ip link set wg0 down');
       await sh('sleep 5');
@@ -167,32 +191,34 @@ scenario(
         await goesOut();
       }
       console.log(`mended in ${times.join(', ')} ms`);
-      // Looks are half a second apart; programs that ask take longer than that in emulation, on a machine that does much else.
-      assert.ok(Math.max(...times) < 5_000, times.join());
+      // Looks are half a second apart; the rest is what programs that ask take in emulation, beside another guest.
+      assert.ok(Math.max(...times) < 30_000, times.join());
     });
 
-    test('the daemon killed: containers go on through the same session, and the next daemon takes the router over', async () => {
-      const [name] = readdirSync(FOLDER);
-      const session = await inside('wg show wg0 latest-handshakes');
-      await daemon.kill9();
-      await ping('two', FAR);
-      await goesOut();
-      await daemon.start();
-      await eventually(() => assert.match(daemon.logs(), /took over the router of an exit network/));
-      await ping('two', FAR);
-      await ping('two', FAR6);
-      assert.deepEqual(readdirSync(FOLDER), [name]);
-      assert.match(session, /\t[1-9]/);
-      await goesOut();
-    });
+    if (isLong)
+      test('the daemon killed: containers go on through the same session, and the next daemon takes the router over', async () => {
+        const [name] = readdirSync(FOLDER);
+        const session = await inside('wg show wg0 latest-handshakes');
+        await daemon.kill9();
+        await ping('two', FAR);
+        await goesOut();
+        await daemon.start();
+        await eventually(() => assert.match(daemon.logs(), /took over the router of an exit network/));
+        await ping('two', FAR);
+        await ping('two', FAR6);
+        assert.deepEqual(readdirSync(FOLDER), [name]);
+        assert.match(session, /\t[1-9]/);
+        await goesOut();
+      });
 
-    test('a daemon that is stopped for a while leaves containers as they are', async () => {
-      assert.equal(await daemon.stop(), 0);
-      await ping('two', FAR);
-      await nothingElse();
-      await daemon.restart();
-      await ping('two', FAR);
-    });
+    if (isLong)
+      test('a daemon that is stopped for a while leaves containers as they are', async () => {
+        assert.equal(await daemon.stop(), 0);
+        await ping('two', FAR);
+        await nothingElse();
+        await daemon.restart();
+        await ping('two', FAR);
+      });
 
     test('the key is in no answer, log or database', async () => {
       const answers = await sh('docker network inspect exit; docker inspect one two');
@@ -231,13 +257,14 @@ scenario(
       await nothingElse();
     });
 
-    test('a network without a subnet gets one from Docker', async () => {
-      await createNetwork('plain', { options: { 'dwgd.conf': FILE } });
-      await run('three', { networks: { plain: {} } });
-      await ping('three', FAR);
-      await remove('three');
-      await removeNetwork('plain');
-    });
+    if (isLong)
+      test('a network without a subnet gets one from Docker', async () => {
+        await createNetwork('plain', { options: { 'dwgd.conf': FILE } });
+        await run('three', { networks: { plain: {} } });
+        await ping('three', FAR);
+        await remove('three');
+        await removeNetwork('plain');
+      });
   },
   { within: 1500 },
 );

@@ -30,7 +30,7 @@ scenario('failures', () => {
     const said = await sh.fails('docker network create --driver=dwgd --subnet=10.0.0.0/24 net');
     assert.match(
       said,
-      /NetworkDriver\.CreateNetwork: neither dwgd\.ifname nor dwgd\.pubkey is given: give -o dwgd\.ifname=/,
+      /NetworkDriver\.CreateNetwork: none of dwgd\.conf, dwgd\.ifname and dwgd\.pubkey is given: give -o dwgd\.conf=/,
     );
     assert.equal(await daemon.rows('network'), 0);
   });

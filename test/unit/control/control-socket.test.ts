@@ -111,6 +111,7 @@ test('questions that come at once are one reading of the daemon', async t => {
     health: () => status.health(),
     inspect: (name: string) => status.inspect(name),
     metrics: () => status.metrics(),
+    farPeers: (name: string, range: string | undefined) => status.farPeers(name, range),
     networks: async () => {
       read++;
       await gate;

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { DecodeError } from '../../../src/base/errors.js';
-import { checkInspection, checkStatus, checkSurvey } from '../../../src/control/answer-shapes.js';
+import {
+  checkFarPeers,
+  checkInspection,
+  checkStatus,
+  checkSurvey,
+} from '../../../src/control/answer-shapes.js';
 import type { Daemon } from '../../../src/control/halves.js';
 import { Overview } from '../../../src/labels/controller/overview.js';
 import { LabelsStatus, type LabelsStatusParts } from '../../../src/labels/status.js';
@@ -54,6 +59,9 @@ function linked(): Pick<Daemon, 'labels'> {
 async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'> & { asked: AskedDriver }> {
   const asked = await AskedDriver.make();
   asked.counted = { lastHandshake: 1, rxBytes: 2n ** 40n, txBytes: 3n };
+  asked.addExit();
+  const change = { at: new Date(), why: 'it came in place of /a.conf' };
+  asked.exit = { ...asked.exit, files: [{ path: '/b.conf', isInForce: true, change, problem: 'not there' }] };
   const { parts, close } = await overviewOf();
   t.after(close);
   return { asked, driver: asked.status, labels: new LabelsStatus(parts) };
@@ -77,6 +85,13 @@ const ANSWERS = [
   ['/v1/explain/nobody?to=203.0.113.5', 404, 'Problem', '/v1/explain/{name}'],
   ['/v1/explain/web?to=203.0.113.5', 409, 'Problem', '/v1/explain/{name}'],
   ['/v1/explain/busy?to=203.0.113.5', 503, 'Problem', '/v1/explain/{name}'],
+  ['/v1/inspect/mullvad', 200, 'Inspection', '/v1/inspect/{name}'],
+  ['/v1/peers/vpn', 200, 'FarPeers', '/v1/peers/{name}'],
+  ['/v1/peers/vpn?range=10.1.0.0/30', 200, 'FarPeers', '/v1/peers/{name}'],
+  ['/v1/peers/vpn?range=x', 400, 'Problem', '/v1/peers/{name}'],
+  ['/v1/peers/nobody', 404, 'Problem', '/v1/peers/{name}'],
+  [`/v1/peers/${'x'.repeat(300)}`, 404, 'Problem', '/v1/peers/{name}'],
+  ['/v1/peers/lan', 409, 'Problem', '/v1/peers/{name}'],
   ['/v1/survey', 200, 'Survey', '/v1/survey'],
   ['/health', 200, 'Health', '/health'],
 ] as const;
@@ -147,6 +162,7 @@ test('what a command takes for an answer is what the document describes, and mor
     ['/v1/status', 'Status', checkStatus],
     ['/v1/inspect/web', 'Inspection', checkInspection],
     ['/v1/inspect/router', 'Inspection', checkInspection],
+    ['/v1/peers/vpn', 'FarPeers', checkFarPeers],
     ['/v1/survey', 'Survey', checkSurvey],
   ] as const) {
     for (const socket of sockets) {
@@ -180,6 +196,7 @@ test('the document names each path that is answered, and no other', async t => {
     '/v1/inspect/{name}',
     '/v1/rules/{name}',
     '/v1/explain/{name}',
+    '/v1/peers/{name}',
     '/v1/survey',
     '/health',
     '/metrics',

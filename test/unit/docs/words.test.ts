@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { type Command, CommanderError, Option } from 'commander';
 import { program } from '../../../src/cli/command-line.js';
 import { fromGoFlags } from '../../../src/cli/settings/go-flags.js';
+import { parseExitOptions } from '../../../src/driver/spec/exit-options.js';
 import { parseOptions } from '../../../src/driver/spec/options.js';
 import { decodeLabels } from '../../../src/labels/spec/parse.js';
 import { TWINE_CHAINS } from '../../../src/nft/iptables/syntax/rule.js';
@@ -155,6 +156,10 @@ test('each option of a network on the pages is right', () => {
   const options = [...[...spans().keys()].join('\n').matchAll(/(?:^|-o )(dwgd\.\w+)=([^\s…<"]+)$/gm)];
   assert.ok(options.length > 4, `${options.length}`);
   for (const [, name, value] of options) {
+    if (name === 'dwgd.dns') {
+      assert.ok(parseExitOptions(new Map(Object.entries({ 'dwgd.conf': '/x.conf', [name]: value! }))), name);
+      continue;
+    }
     const { 'dwgd.seed': _, ...seedless } = base;
     assert.ok(
       parseOptions(

@@ -77,6 +77,27 @@ test('inspect --json is what the socket answers', async t => {
   assert.equal((JSON.parse(out) as { kind: string }).kind, 'network');
 });
 
+test('peers: a table, sections of wg(8), JSON, of those in use or of a range', async t => {
+  const socket = await daemon(t);
+  const peers = (...args: string[]) => runCommand(['peers', ...args, '--socket', socket]);
+  assert.match((await peers('vpn')).out, /^10\.1\.0\.2\/32 {2}\S{44} {2}app$/m);
+  assert.match(
+    (await peers('vpn', '--wg')).out,
+    /^\[Peer\]\n# app\nPublicKey = \S{44}\n# Preshared.*\nAllowedIPs = /,
+  );
+  const { status, out } = await peers('vpn', '10.1.0.0/29', '--json');
+  assert.equal(status, 0);
+  assert.equal((JSON.parse(out) as { peers: unknown[] }).peers.length, 6);
+  assert.deepEqual(await peers('lan'), {
+    status: 1,
+    out: '',
+    err: 'dwgd: dwgd itself makes the containers of lan peers of wg0, as they come: there is no other end that has to know them\n',
+  });
+  assert.match((await peers('vpm')).err, /: did you mean vpn\?\n$/);
+  for (const wrong of [['vpn', '10.1.0'], ['vpn', '--wg', '--json'], []])
+    assert.equal((await peers(...wrong)).status, 2);
+});
+
 test('a name that the daemon does not know is one sentence, and status 1', async t => {
   const { status, out, err } = await runCommand(['inspect', 'no/body', '--socket', await daemon(t)]);
   assert.deepEqual([status, out], [1, '']);
@@ -105,6 +126,7 @@ for (const command of [
   ['status', '--json'],
   ['status', '--watch'],
   ['inspect', 'web'],
+  ['peers', 'vpn'],
 ] as const) {
   test(`a daemon that does not run is one sentence, and status 1, for dwgd ${command.join(' ')}`, async t => {
     const socket = join(folderOf(t), 'control.sock');

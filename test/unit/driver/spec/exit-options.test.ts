@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../../../../src/base/errors.js';
+import { formatAddress } from '../../../../src/base/ip.js';
 import { isExit, parseExitOptions } from '../../../../src/driver/spec/exit-options.js';
 import { OPTIONS } from '../../../../src/driver/spec/option-table.js';
 
@@ -17,6 +18,9 @@ test('files are kept in their order, with the defaults of the manual', () => {
     }),
     { files: ['/b.conf', '/a.conf'], failback: 600, mtu: 1380, prefix: 'vpn' },
   );
+  const dns = (text: string) => parse({ ...conf, 'dwgd.dns': text }).dns?.map(formatAddress);
+  assert.deepEqual(dns('10.64.0.1, fd64::1,10.64.0.1'), ['10.64.0.1', 'fd64::1']);
+  assert.deepEqual(dns('off'), []);
   assert.equal(isExit(new Map(Object.entries(conf))), true);
   assert.equal(isExit(new Map([['dwgd.ifname', 'wg0']])), false);
 });
@@ -56,6 +60,26 @@ for (const [name, options, message] of [
     { ...conf, 'dwgd.failback': '600' },
     'dwgd.failback is for several files: leave it out, or give dwgd.conf more than one (dwgd.conf=<path>,<path>)',
   ],
+  [
+    'no address for a DNS server',
+    { ...conf, 'dwgd.dns': '10.64.0.1,dns.example' },
+    'dwgd.dns=10.64.0.1,dns.example is not valid: give addresses such as 10.64.0.1, separated by commas, or off',
+  ],
+  [
+    'nothing for a DNS server',
+    { ...conf, 'dwgd.dns': '' },
+    'dwgd.dns= is not valid: give addresses such as 10.64.0.1, separated by commas, or off',
+  ],
+  [
+    'a DNS server on loopback',
+    { ...conf, 'dwgd.dns': '127.0.0.53' },
+    'dwgd.dns has 127.0.0.53, a loopback address: give the address of a server behind the tunnel',
+  ],
+  [
+    'nine DNS servers',
+    { ...conf, 'dwgd.dns': Array.from({ length: 9 }, (_, n) => `10.64.0.${n}`).join(',') },
+    'dwgd.dns has 9 addresses: give at most 8',
+  ],
   ['an unknown option', { ...conf, 'dwgd.confs': 'x' }, 'unknown option dwgd.confs: did you mean dwgd.conf?'],
   ...(['ifname', 'pubkey'] as const).map(
     mode =>
@@ -81,7 +105,7 @@ for (const [name, options, message] of [
 
 test('every option stands beside dwgd.conf or is refused by name', () => {
   for (const { name } of OPTIONS) {
-    if (['dwgd.conf', 'dwgd.failback', 'dwgd.mtu', 'dwgd.prefix'].includes(name)) continue;
+    if (['dwgd.conf', 'dwgd.dns', 'dwgd.failback', 'dwgd.mtu', 'dwgd.prefix'].includes(name)) continue;
     assert.throws(
       () => parse({ ...conf, [name]: 'x' }),
       new RegExp(`${name} .*(both given|beside dwgd.conf)`),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DecodeError } from '../../../../src/base/errors.js';
+import { parseAddress } from '../../../../src/base/ip.js';
 import { type ClientRow, readClientRow } from '../../../../src/driver/store/client-row.js';
 import { exitRow, readExitRow } from '../../../../src/driver/store/exit-row.js';
 import { type NetworkRow, readNetworkRow } from '../../../../src/driver/store/network-row.js';
@@ -12,7 +13,7 @@ const NO_POOLS = { ipv4_pool: null, ipv4_gateway: null, ipv6_pool: null, ipv6_ga
 const KEY = Buffer.alloc(32, 7);
 const NETWORK = {
   ...{ id: 'n1', endpoint: 'h:1', seed: Buffer.from('x'), pubkey: KEY, route: '', ifname: '', prefix: 'wg' },
-  ...{ ...NOTHING, ...NO_POOLS, conf: null, failback: null, owner: 0 },
+  ...{ ...NOTHING, ...NO_POOLS, conf: null, dns: null, failback: null, owner: 0 },
 };
 const CLIENT = {
   ...{ id: 'e1', network_id: 'n1', ip: '10.0.0.2', ipv6: null, ifname: 'wg-1', state: 'joined' },
@@ -24,12 +25,20 @@ test('rows as they are written are read', () => {
   assert.equal(readClientRow(CLIENT as ClientRow).id, 'e1');
   const exit = { id: 'n1', files: CONF.split(','), failback: 300, mtu: 1380, prefix: 'wg', owner: 0 };
   assert.deepEqual(readExitRow(exitRow(exit)), exit);
+  for (const dns of [[], ['10.64.0.1', 'fd64::1'].map(text => parseAddress(text)!)])
+    assert.deepEqual(readExitRow(exitRow({ ...exit, dns })), { ...exit, dns });
 });
 
 for (const [what, columns, message] of [
   ['a number for its files', { conf: 5 }, 'conf is not a string'],
   ['a file that is no path', { conf: '/etc/dwgd/a.conf,hunter2' }, 'conf is no list of paths'],
   ['no file', { conf: '' }, 'conf is no list of paths'],
+  ['a number for its DNS servers', { conf: '/a.conf', dns: 5 }, 'dns is not a string'],
+  [
+    'a DNS server that is no address',
+    { conf: '/a.conf', dns: '10.64.0.1,hunter2' },
+    'dns is no list of addresses',
+  ],
 ] as const) {
   test(`the row of an exit network with ${what} is refused as damaged`, () => {
     const row = { ...NETWORK, ...columns } as unknown as NetworkRow;

@@ -1,0 +1,48 @@
+// What an exit network's tunnel is now, read when somebody asks. Not here: what it is to be (desired-router.ts), what is made of
+// it (driver/exit-status.ts).
+
+import { messageOf } from '../../base/errors.js';
+import type { WgDevice } from '../../netlink/wireguard/device.js';
+import { type FileStanding, SILENT } from './exit-files.js';
+import { type ExitTunnel, isResolved } from './exit-tunnel.js';
+import type { ExitRouter } from './router.js';
+
+export interface ExitReading {
+  /** All files, one of them in force. */
+  readonly files: readonly FileStanding[];
+  /** What the one in force says; absent: not known. */
+  readonly tunnel?: ExitTunnel;
+  /** As the kernel has it, keys and all; absent: there is none, or it cannot be read. */
+  readonly device?: WgDevice;
+  /** Why nothing goes out, or not to all peers. */
+  readonly problem?: string;
+}
+
+/** What is known of a network beside its router. */
+interface Known {
+  readonly standings: readonly FileStanding[];
+  readonly tunnel?: ExitTunnel | undefined;
+  /** Why the router is not as it is to be. */
+  readonly failure?: string | undefined;
+}
+
+/** @param router absent: there is none yet */
+export function readExit(
+  { standings, tunnel, failure }: Known,
+  router: Pick<ExitRouter, 'device'> | undefined,
+): ExitReading {
+  const found = { files: standings, ...(tunnel && { tunnel }) };
+  const inForce = standings.find(({ isInForce }) => isInForce);
+  const why = failure ?? inForce?.problem;
+  if (!router) return { ...found, problem: why ?? 'its router is not there yet' };
+  try {
+    const device = router.device();
+    if (!device) return { ...found, problem: why ?? 'its router has no tunnel yet' };
+    // Of what is well now, what was wrong with a file or a name is no hindrance.
+    const isWell = tunnel && isResolved(tunnel);
+    const problem = isWell ? (failure ?? (inForce?.isSilent && SILENT)) : (why ?? 'its file is not read yet');
+    return { ...found, device, ...(problem !== undefined && { problem }) };
+  } catch (err) {
+    return { ...found, problem: messageOf(err) };
+  }
+}

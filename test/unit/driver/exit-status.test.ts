@@ -1,0 +1,210 @@
+// What is told of an exit network: its file, gateways, the tunnel's peers as the router counts them, and no secret.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { statusLines } from '../../../src/cli/commands/status.js';
+import type { Status } from '../../../src/control/answers.js';
+import { readExit } from '../../../src/driver/router/exit-reading.js';
+import { graphOf } from '../../../src/page/browser/graph.js';
+import { AskedDriver } from '../../support/control-world.js';
+import { exitTunnel, tunnelFile } from '../../support/exit-world.js';
+
+const FILE = '/etc/dwgd/provider.conf';
+const AT = Date.UTC(2026, 0, 31);
+
+async function withExit(): Promise<AskedDriver> {
+  const asked = await AskedDriver.make();
+  asked.counted = { lastHandshake: AT, rxBytes: 5n, txBytes: 7n };
+  asked.addExit();
+  return asked;
+}
+
+const peer = {
+  interface: 'wg0',
+  publicKey: `${tunnelFile().peers[0]!.publicKey}`,
+  endpoint: '192.0.2.2:51820',
+  lastHandshake: new Date(AT).toISOString(),
+  receivedBytes: 5,
+  sentBytes: 7,
+};
+
+test('an exit network is told with its file, gateways and peers', async () => {
+  const { status } = await withExit();
+  assert.deepEqual((await status.networks())[2], {
+    id: 'n3',
+    name: 'mullvad',
+    owner: 0,
+    mode: 'exit',
+    via: FILE,
+    endpoint: '192.0.2.2:51820',
+    subnets: ['10.66.0.0/24', 'fd66::/64'],
+    endpoints: [{ id: 'e3', container: 'torrent', addresses: ['10.66.0.2'], state: 'joined' }],
+    exit: {
+      files: [{ path: FILE, isInForce: true }],
+      gateways: ['10.66.0.1', 'fd66::1'],
+      peers: [peer],
+    },
+  });
+});
+
+async function textOf(asked: AskedDriver): Promise<string> {
+  const networks = await asked.status.networks();
+  const half = { state: 'working' } as const;
+  const rest: Omit<Status, 'networks'> = {
+    ...{ version: '1', started: new Date(AT).toISOString(), healthy: true, driver: half, labels: half },
+    containers: [],
+  };
+  return statusLines({ ...rest, networks }, false, AT + 60_000).join('\n');
+}
+
+test('status has a row for each peer of the tunnel', async () => {
+  const text = await textOf(await withExit());
+  assert.match(
+    text,
+    /^mullvad {2}root {2}exit +\/etc\/dwgd\/provider\.conf +192\.0\.2\.2:51820 +10\.66\.0\.0\/24, fd66::\/64 +1$/m,
+  );
+  assert.match(text, /^EXIT +GATEWAY +PEER +AT +HANDSHAKE +RECEIVED +SENT +PROBLEM$/m);
+  assert.match(
+    text,
+    /^mullvad {2}10\.66\.0\.1, fd66::1 {2}\S{44} {2}192\.0\.2\.2:51820 {2}60 s ago +5 B +7 B +-$/m,
+  );
+});
+
+test('one that has no tunnel is told with the reason, in the table, in inspect and on the page', async () => {
+  const asked = await withExit();
+  asked.exit = { files: [{ path: FILE, isInForce: true }], problem: 'it may be read by others' };
+  assert.match(await textOf(asked), /^mullvad {2}10\.66\.0\.1, fd66::1 .* it may be read by others$/m);
+  const [part] = (await asked.status.inspect('mullvad'))!.parts;
+  assert.deepEqual(
+    [part!.problem, part!.comparisons],
+    ['it may be read by others', [{ what: 'link', desired: 'wg0 in the router', isSame: false }]],
+  );
+  const { blocks } = graphOf({ networks: await asked.status.networks(), containers: [] }, AT);
+  const cell = blocks.flatMap(({ cells }) => cells).find(({ name }) => name === 'mullvad')!;
+  assert.deepEqual([cell.kind, cell.state, cell.detail], ['exit', 'broken', 'it may be read by others']);
+});
+
+test('on the page it is a way out of its containers', async () => {
+  const { status } = await withExit();
+  const { blocks, links } = graphOf({ networks: await status.networks(), containers: [] }, AT);
+  const cells = blocks.flatMap(block => block.cells);
+  const way = cells.find(({ name }) => name === 'mullvad')!;
+  assert.deepEqual([way.kind, way.state, way.detail], ['exit', 'well', 'out to 192.0.2.2:51820 · ↓5 B ↑7 B']);
+  assert.equal(cells.find(({ name }) => name === 'torrent')!.detail, 'out by mullvad');
+  assert.ok(links.some(({ from, to }) => from === 'container torrent' && to === way.id));
+});
+
+for (const name of ['mullvad', 'torrent'] as const) {
+  test(`${name} is inspected by the file beside the router's tunnel`, async () => {
+    const asked = await withExit();
+    const found = (await asked.status.inspect(name))!;
+    assert.equal(found.kind, name === 'torrent' ? 'container' : 'network');
+    const [part] = found.parts;
+    assert.deepEqual([part!.title, part!.note], ['tunnel of mullvad', `by the file ${FILE}`]);
+    assert.deepEqual(
+      part!.comparisons.map(({ what, isSame }) => [what, isSame]),
+      ['link', 'peer', 'endpoint', 'allowed IPs', 'keepalive', 'preshared key'].map(what => [what, true]),
+    );
+    const { device } = asked.exit;
+    asked.exit = { ...asked.exit, device: { ...device!, peers: [] } };
+    const differing = (await asked.status.inspect(name))!.parts[0]!.comparisons.filter(one => !one.isSame);
+    assert.deepEqual(
+      differing.map(({ what }) => what),
+      ['peer'],
+    );
+  });
+}
+
+test('metrics have the tunnel with the name of the network', async () => {
+  const { status } = await withExit();
+  const samples = await status.metrics();
+  const labels = ['mullvad', '', 'wg0', peer.publicKey];
+  for (const [name, value] of [
+    ['wireguard_peer_receive_bytes_total', 5],
+    ['wireguard_peer_transmit_bytes_total', 7],
+    ['wireguard_peer_last_handshake_seconds', AT / 1000],
+  ] as const)
+    assert.ok(
+      samples.some(one => one.name === name && one.value === value && `${one.labels}` === `${labels}`),
+      name,
+    );
+  assert.equal(samples.find(({ name }) => name === 'dwgd_networks')!.value, 3);
+  assert.equal(samples.find(({ name }) => name === 'dwgd_endpoints')!.value, 3);
+});
+
+test('the private key of the file is in no answer', async () => {
+  const { status } = await withExit();
+  const text = JSON.stringify([
+    await status.networks(),
+    await status.inspect('mullvad'),
+    await status.metrics(),
+  ]);
+  const key = tunnelFile().privateKey.reveal();
+  for (const form of ['latin1', 'base64', 'base64url', 'hex'] as const)
+    assert.ok(!text.includes(key.toString(form)), form);
+});
+
+test('of several files it is told which one is in force, since when, why, and what is wrong with the others', async () => {
+  const asked = await withExit();
+  const [at, why] = [new Date(AT - 3_600_000), 'it came in place of /a.conf: the reason'];
+  const files = [
+    { path: '/a.conf', isInForce: false, problem: 'it is not there' },
+    { path: '/b.conf', isInForce: true, change: { at, why } },
+  ];
+  asked.exit = { ...asked.exit, files };
+  const [, , network] = await asked.status.networks();
+  assert.equal(network!.via, '/b.conf');
+  assert.deepEqual(network!.exit!.files, [
+    { path: '/a.conf', isInForce: false, problem: 'it is not there' },
+    { path: '/b.conf', isInForce: true, since: at.toISOString(), why },
+  ]);
+  const text = await textOf(asked);
+  assert.match(text, /^EXIT +FILE +IN FORCE +SINCE +WHY +PROBLEM$/m);
+  assert.match(text, /^mullvad {2}\/a\.conf +no +- +- +it is not there$/m);
+  assert.match(
+    text,
+    /^mullvad {2}\/b\.conf +yes +61 min ago +it came in place of \/a\.conf: the reason +-$/m,
+  );
+  const [part] = (await asked.status.inspect('mullvad'))!.parts;
+  assert.equal(part!.note, `by the file /b.conf: at ${at.toISOString()} ${why}`);
+  const samples = (await asked.status.metrics()).filter(({ name }) => name === 'dwgd_exit_file_in_force');
+  assert.deepEqual(
+    samples.map(({ labels, value }) => [...labels!, value]),
+    [
+      ['mullvad', '/a.conf', 0],
+      ['mullvad', '/b.conf', 1],
+    ],
+  );
+});
+
+const device = { index: 1, name: 'wg0', listenPort: 1, fwmark: 0, peers: [] };
+
+const there = { device: () => device };
+const refusing = {
+  device: () => {
+    throw new Error('no');
+  },
+};
+const tunnel = exitTunnel();
+const unresolved = { ...exitTunnel(), endpoints: new Map() };
+const failing = [{ path: FILE, isInForce: true, problem: 'why' }];
+
+for (const [what, known, router, problem] of [
+  ['no router', {}, undefined, 'its router is not there yet'],
+  ['a router without a tunnel', { standings: failing }, { device: () => undefined }, 'why'],
+  ['a file that is not read', {}, there, 'its file is not read yet'],
+  ['a file that cannot be read again', { standings: failing, tunnel }, there, undefined],
+  [
+    'a tunnel that is silent',
+    { standings: [{ path: FILE, isInForce: true, isSilent: true as const }], tunnel },
+    there,
+    'packets are sent, and no peer has answered for 15 s',
+  ],
+  ['a router that cannot be mended', { tunnel, failure: 'cannot' }, there, 'cannot'],
+  ['a peer whose name has no address', { standings: failing, tunnel: unresolved }, there, 'why'],
+  ['a kernel that refuses', {}, refusing, 'no'],
+] as const) {
+  test(`${what} is read as such`, () => {
+    const standings = [{ path: FILE, isInForce: true }];
+    assert.equal(readExit({ standings, ...known }, router).problem, problem);
+  });
+}
