@@ -103,7 +103,11 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   });
   if (options.hold) hold.open();
   else hold.close();
-  if (options.hold) bridges.watch(bridge => hold.portAdded(bridge));
+  if (options.hold)
+    bridges.watch(
+      bridge => hold.portAdded(bridge),
+      err => hold.portMissed(err),
+    );
   reconcile.start();
   void containers.listen(
     () => reconcile.trigger(),
@@ -113,8 +117,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
       const removal = removedIn(event);
       if (creation) hold.created(creation);
       if (life?.action === 'die') hold.ended(life.id);
-      if (removal?.what === 'container') hold.ended(removal.id);
-      if (removal?.what === 'network') hold.removed(removal.id);
+      if (removal) hold.removed(removal);
       if (disconnection) hold.disconnected(disconnection);
       if (life || event === undefined) reconcile.lived(life);
       if (connection || event === undefined) hold.connected(connection);

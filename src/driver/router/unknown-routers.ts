@@ -19,11 +19,26 @@ export class UnknownRouters {
   /** Of these it was logged. */
   readonly #leaving = new Set<string>();
 
+  #areKnown = false;
+
   constructor(parts: UnknownRoutersParts) {
     this.#parts = parts;
   }
 
+  /** Whether all others are on record. */
+  get areKnown(): boolean {
+    return this.#areKnown;
+  }
+
+  /** From now on, all others are on record. */
+  start(): void {
+    this.#areKnown = true;
+    this.remove();
+  }
+
+  /** Takes them away, as soon as it is known which they are. */
   remove(): void {
+    if (!this.#areKnown) return;
     const { kept, store, remove, log } = this.#parts;
     try {
       for (const name of kept.names()) {

@@ -118,10 +118,14 @@ export function lifeIn(event: unknown): LifeEvent | undefined {
   return action === 'start' || action === 'die' ? { id, action } : undefined;
 }
 
+/** What is there no more. */
+export interface RemoveEvent {
+  readonly what: 'container' | 'network';
+  readonly id: string;
+}
+
 /** The container or network that is there no more; undefined for all other events. */
-export function removedIn(
-  event: unknown,
-): { readonly what: 'container' | 'network'; readonly id: string } | undefined {
+export function removedIn(event: unknown): RemoveEvent | undefined {
   const {
     Type: what,
     Action,

@@ -45,7 +45,7 @@ export class AskedNetworks {
     if (container?.Id !== id) return;
     await this.askEach(networksOf(container), found => {
       // Its own event may have come, and what it asks for be known.
-      if (found && !isKnown()) this.#guard.expect(id, found.Id);
+      if (found && !isKnown()) this.#guard.expect(id, found.Id, 'made');
     });
   }
 

@@ -13,6 +13,7 @@ import { deleteTable, type NftTransaction } from '../../nft/table.js';
 import type { Host } from '../discovery/host.js';
 import {
   describeChange,
+  forgetting,
   guarding,
   type HeldEndpoint,
   holding,
@@ -101,6 +102,11 @@ export class HeldSet {
   know(endpoints: readonly HeldEndpoint[]): void {
     for (let at = 0; at < endpoints.length; at += MAX_LOT)
       this.#change(knowing(endpoints.slice(at, at + MAX_LOT)));
+  }
+
+  /** Has endpoints known no more. Throws as open() does. */
+  forget(endpoints: readonly HeldEndpoint[]): void {
+    this.#change(forgetting(endpoints));
   }
 
   /** Removes the table. @returns whether there was one @throws NftError, OpError, ChannelError */

@@ -6,7 +6,12 @@ import type { Log } from '../../base/log.js';
 import type { DockerApi } from '../../docker/api-client.js';
 import type { SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
-import type { ConnectEvent, ConnectedNetwork, CreateEvent } from '../discovery/docker-answers.js';
+import type {
+  ConnectEvent,
+  ConnectedNetwork,
+  CreateEvent,
+  RemoveEvent,
+} from '../discovery/docker-answers.js';
 import { isRunning, type ListedContainer, nameOf } from '../discovery/docker-view.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import { AskedNetworks } from './asked-networks.js';
@@ -16,6 +21,7 @@ import { type Held, HeldContainers } from './held-containers.js';
 import type { HeldSet } from './held-set.js';
 import { HoldEnds } from './hold-ends.js';
 import type { HostBridges } from './host-bridges.js';
+import { Passers } from './passers.js';
 import { Refusals } from './refusals.js';
 import { endpointOn, isToBeHeld, networksOf } from './starting.js';
 
@@ -38,8 +44,7 @@ export class Hold {
   readonly #held: HeldContainers;
   readonly #guard: BridgeGuard;
   readonly #networks: AskedNetworks;
-  /** By id the names of those that are known not to be held. */
-  readonly #others = new Map<string, string>();
+  readonly #passers = new Passers();
   readonly #ends: HoldEnds;
   #isClosed = false;
 
@@ -50,14 +55,18 @@ export class Hold {
     this.#refusals = new Refusals(log);
     const now = (): number => this.#now();
     this.#held = new HeldContainers({ set, log, refusals: this.#refusals, now });
-    this.#ends = new HoldEnds(this.#held, () => this.#letGoOfInherited());
     this.#guard = new BridgeGuard({
       ...{ set, bridges, refusals: this.#refusals, now },
-      mayPass: by =>
-        'id' in by
-          ? !this.#held.get(by.id) && !this.#guard.expects(by.id)
-          : [...this.#others.values()].includes(by.name),
+      mayPass: by => this.#passers.mayPass(by) && !('id' in by && this.#held.get(by.id)),
     });
+    const ends = {
+      mayPass: (id: string) => this.#passers.mayPass({ id }),
+      inForce: (id: string, held: Held | undefined) => {
+        this.#passers.inForce(id);
+        this.#guard.passed(id, [...(held?.endpoints.values() ?? [])]);
+      },
+    };
+    this.#ends = new HoldEnds(this.#held, ends, () => this.#letGoOfInherited());
     this.#networks = new AskedNetworks(this.#questions, this.#guard, log);
   }
 
@@ -79,9 +88,9 @@ export class Hold {
   /** Takes note that Docker has made a container: it is about to start. */
   created({ id, name, labels }: CreateEvent): void {
     if (this.#isClosed) return;
-    if (!isToBeHeld({ Labels: labels }, this.#parts.strict)) return void this.#others.set(id, name);
+    if (!isToBeHeld({ Labels: labels }, this.#parts.strict)) return void this.#passers.frees(id, name);
     // Who had its name is gone, or has another.
-    for (const [other, of] of this.#others) if (other === id || of === name) this.#others.delete(other);
+    this.#passers.starts(id, name);
     const asked = this.#networks.expect(id, () => this.#held.get(id) !== undefined);
     this.#questions.begin(asked.catch(err => this.#cannotHold(name, err)));
   }
@@ -97,11 +106,12 @@ export class Hold {
       return;
     }
     const { container: id, network } = connection;
-    if (this.#others.has(id)) {
+    if (this.#passers.isFree(id)) {
       if (this.#guard.concerns(network)) this.#questions.begin(this.#networks.learn(id, network));
       return;
     }
     this.#guard.expect(id, network);
+    this.#passers.starts(id);
     const held = this.#enter(id);
     if (!held) return;
     this.#questions.begin(this.#holdOne(id, network, held).catch(err => this.#cannotHold(held.name, err)));
@@ -112,16 +122,28 @@ export class Hold {
     if (!this.#isClosed) this.#guard.portAdded(bridge);
   }
 
+  /** Takes note that some bridge may have got a port, and why it cannot be told which. */
+  portMissed(err: unknown): void {
+    if (!this.#isClosed) this.#refusals.note('who starts on a bridge may not be held in time', err);
+  }
+
   /** Takes note that a container has ended. */
   ended(id: string): void {
     const held = this.#held.get(id);
     if (held) this.#held.release(id, held);
     this.#guard.settled(id);
+    if (this.#isClosed || this.#passers.isFree(id)) return;
+    this.#passers.starts(id);
+    this.#guard.ended(id);
   }
 
-  /** Takes note that a network is there no more. */
-  removed(network: string): void {
-    this.#guard.gone(network);
+  /** Takes note that a container or a network is there no more. */
+  removed({ what, id }: RemoveEvent): void {
+    if (what === 'network') this.#guard.gone(id);
+    else {
+      this.ended(id);
+      this.#guard.settled(id);
+    }
   }
 
   /** Takes note that Docker has disconnected a container. */
@@ -145,7 +167,7 @@ export class Hold {
   /** Takes note of the last listing, and of what is to be in force: in other namespaces it is nothing. */
   planned(containers: readonly ContainerView[], sandboxes: readonly Pick<SandboxDesired, 'netns'>[]): void {
     const listed = new Set(containers.map(({ id }) => id));
-    for (const id of this.#others.keys()) if (!listed.has(id)) this.#others.delete(id);
+    this.#passers.retainOnly(listed);
     this.#ends.planned(containers, sandboxes);
   }
 
@@ -167,7 +189,11 @@ export class Hold {
     const { strict } = this.#parts;
     const listed = await this.#questions.containers();
     const wanted = listed.filter(one => isToBeHeld(one, strict));
-    for (const one of listed) if (!isToBeHeld(one, strict)) this.#others.set(one.Id, nameOf(one));
+    for (const one of listed) {
+      if (!isToBeHeld(one, strict)) this.#passers.frees(one.Id, nameOf(one));
+      // It was not held, or is no more.
+      else if (isRunning(one) && !this.#held.get(one.Id)) this.#passers.inForce(one.Id);
+    }
     const entered = wanted
       .filter(one => !isRunning(one))
       .flatMap(container => {
@@ -194,7 +220,7 @@ export class Hold {
       const [[container], found] = await Promise.all(asked);
       if (container?.Id === id && isToBeHeld(container, this.#parts.strict)) {
         if (found) this.#hold(container, held, found);
-      } else if (container?.Id === id) this.#others.set(id, nameOf(container));
+      } else if (container?.Id === id) this.#passers.frees(id, nameOf(container));
       if (found) this.#guard.told(found);
     } finally {
       this.#guard.settled(id, network);
