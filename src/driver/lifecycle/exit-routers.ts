@@ -129,9 +129,8 @@ export class ExitRouters {
   /** What is there now, for whoever asks: changes nothing. */
   reading(network: ExitNetwork): ExitReading {
     const { standings, tunnel } = this.#filesOf(network);
-    const failure = this.#failures.get(network.id);
-    const read = readExit({ standings, tunnel, failure }, this.#routers.get(network.id));
-    return { ...read, lost: this.#lost.of(network.id) };
+    const found = { standings, tunnel, failure: this.#failures.get(network.id) };
+    return { ...readExit(found, this.#routers.get(network.id)), lost: this.#lost.of(network.id) };
   }
 
   /** The MTU of containers' links, in bytes. */
