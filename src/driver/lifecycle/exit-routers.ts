@@ -16,7 +16,7 @@ import { LostPorts } from '../router/lost-ports.js';
 import { portsOf } from '../router/ports.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
 import { UnknownRouters } from '../router/unknown-routers.js';
-import type { ExitNetwork } from '../spec/model.js';
+import type { Endpoint, ExitNetwork } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 
@@ -150,13 +150,14 @@ export class ExitRouters {
 
   /**
    * Brings a router to what is on record.
-   * @param except an endpoint that has no port yet
+   * @param except an endpoint that has no port yet, but perhaps an earlier one
    * @throws what the kernel refuses
    */
-  reconcile(network: ExitNetwork, except?: string): RouterChange[] {
-    const ports = portsOf(network.id, this.#parts.store.networkEndpoints(network.id), except);
+  reconcile(network: ExitNetwork, except?: Endpoint): RouterChange[] {
+    const ports = portsOf(network.id, this.#parts.store.networkEndpoints(network.id), except?.id);
     const desired = planRouter(network, this.#filesOf(network).tunnel, ports);
-    return this.#open(network).reconcile({ ...desired, keepsOtherPorts: !this.#unknown.areKnown });
+    const others = { keepsOtherPorts: !this.#unknown.areKnown, ...(except && { formerPort: except.ifname }) };
+    return this.#open(network).reconcile({ ...desired, ...others });
   }
 
   #filesOf(network: ExitNetwork): ExitFiles {

@@ -196,7 +196,7 @@ export class Exits {
       undo.add('the record', () => store.putEndpoint({ ...known, state: 'created' }));
       try {
         // A port of that name would be of an earlier Join.
-        routers.reconcile(network, known.id);
+        routers.reconcile(network, known);
         const { name, mac } = portOf(network.id, endpoint);
         const mtu = routers.mtu(network);
         const peer = { name, mtu, netnsFd: routers.netnsFd(network) };

@@ -50,6 +50,8 @@ export interface DesiredRouter {
   readonly ports: readonly PortBinding[];
   /** Ports of others stay: whose they are is not known yet. */
   readonly keepsOtherPorts?: boolean;
+  /** One that goes all the same. */
+  readonly formerPort?: string;
   readonly sysctls: readonly RouterSysctl[];
   readonly tables: readonly NftTable[];
 }

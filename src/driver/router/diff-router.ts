@@ -48,7 +48,9 @@ export function diffRouter(desired: DesiredRouter, observed: ObservedRouter): Ro
     ({ name, kind }) =>
       (name === BRIDGE && kind !== 'bridge') ||
       (name === TUNNEL && kind !== 'wireguard') ||
-      (!desired.keepsOtherPorts && name.startsWith(LINK_NAME_PREFIX) && !wanted.has(name)),
+      (name.startsWith(LINK_NAME_PREFIX) &&
+        !wanted.has(name) &&
+        (!desired.keepsOtherPorts || name === desired.formerPort)),
   );
   const named = new Map(links.filter(link => !strays.includes(link)).map(link => [link.name, link]));
   const [bridge, tunnel] = [named.get(BRIDGE), named.get(TUNNEL)];

@@ -7,7 +7,7 @@ import { shortId } from '../spec/protocol.js';
 import { countLost } from './ports.js';
 
 /** So many looks in a row: Docker may be taking a container away just then. */
-const LOOKS = 2;
+const LOOKS = 4;
 const LOST =
   'its link to the router of the exit network is gone, and nothing of it goes out: restart the container, or have docker network disconnect and connect it again';
 

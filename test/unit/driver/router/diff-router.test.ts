@@ -186,6 +186,18 @@ for (const [what, observed, changes] of CASES) {
   });
 }
 
+test('as long as it is not known whose they are ports of others stay, but for one that a Join is to make anew', () => {
+  const [theirs, former] = ['wg-ba9876543210', 'wg-cba987654321'] as const;
+  const observed = {
+    ...whole(),
+    links: [...whole().links, link(9, theirs, 'veth'), link(10, former, 'veth')],
+  };
+  const desired = { ...DESIRED, keepsOtherPorts: true };
+  assert.deepEqual(diffRouter(desired, observed), []);
+  const change = { op: 'delete-link', link: former } as const;
+  assert.deepEqual(diffRouter({ ...desired, formerPort: former }, observed), [change]);
+});
+
 test('a peer of nobody is taken away, and sessions of the others go on', () => {
   const { device } = whole();
   const [own] = device!.peers;
