@@ -13,7 +13,7 @@ import { Exits } from '../../src/driver/lifecycle/exits.js';
 import { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { AllNetworks } from '../../src/driver/lifecycle/verbs.js';
 import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
-import { portOf } from '../../src/driver/router/ports.js';
+import { portOf } from '../../src/driver/router/router-ports.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
 import { Store } from '../../src/driver/store/store.js';
 import { linkName } from '../../src/driver/tunnel/join-plan.js';

@@ -126,7 +126,7 @@ const PURE_FILES: readonly string[] = [
   'src/driver/router/diff-router.ts',
   'src/driver/router/dns-ways.ts',
   'src/driver/router/join-exit.ts',
-  'src/driver/router/ports.ts',
+  'src/driver/router/router-ports.ts',
   'src/driver/router/router-tables.ts',
   'src/driver/store/client-row.ts',
   'src/driver/store/columns.ts',

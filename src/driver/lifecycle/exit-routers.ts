@@ -13,8 +13,8 @@ import { ExitFiles, type ExitFilesParts, type FileChange, MTU_UNKNOWN } from '..
 import { type ExitReading, readExit } from '../router/exit-reading.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { LostPorts } from '../router/lost-ports.js';
-import { portsOf } from '../router/ports.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
+import { portsOf } from '../router/router-ports.js';
 import { UnknownRouters } from '../router/unknown-routers.js';
 import type { Endpoint, ExitNetwork } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';

@@ -9,7 +9,7 @@ import { formatRemark } from '../files/tunnel-files.js';
 import { routedFamilies } from '../router/desired-router.js';
 import { remarkDns } from '../router/dns-ways.js';
 import { planExitResponse } from '../router/join-exit.js';
-import { portOf } from '../router/ports.js';
+import { portOf } from '../router/router-ports.js';
 import { parseExitOptions } from '../spec/exit-options.js';
 import { type Endpoint, type ExitNetwork, mayHavePeer } from '../spec/model.js';
 import {

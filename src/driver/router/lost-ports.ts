@@ -1,10 +1,10 @@
 // Containers of an exit network whose link to the router is gone, such as with the router's namespace: found by looks, and told
-// once. Not here: which ports there are to be (ports.ts).
+// once. Not here: which ports there are to be (router-ports.ts).
 
 import type { Log } from '../../base/log.js';
 import type { Endpoint } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
-import { countLost } from './ports.js';
+import { countLost } from './router-ports.js';
 
 /** So many looks in a row: Docker may be taking a container away just then. */
 const LOOKS = 4;
