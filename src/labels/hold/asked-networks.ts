@@ -5,7 +5,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import type { ConnectedNetwork } from '../discovery/docker-answers.js';
-import { type BridgeGuard, MAX_NETWORKS } from './bridge-guard.js';
+import { type BridgeGuard, MAX_GUARDED } from './bridge-guard.js';
 import type { Questions } from './docker-questions.js';
 import { bridgeNameOf, networksOf } from './starting.js';
 
@@ -65,7 +65,7 @@ export class AskedNetworks {
     try {
       const all = (await this.#questions.networks()).filter(one => bridgeNameOf(one) !== undefined);
       await this.askEach(
-        all.slice(0, MAX_NETWORKS).map(({ Id }) => Id),
+        all.slice(0, MAX_GUARDED).map(({ Id }) => Id),
         () => undefined,
       );
       this.#log.debug({ networks: all.length }, 'bridges can be guarded');
