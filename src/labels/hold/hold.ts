@@ -93,6 +93,7 @@ export class Hold {
     if (!isToBeHeld({ Labels: labels }, this.#parts.strict)) return void this.#passers.frees(id, name);
     // Who had its name is gone, or has another.
     this.#passers.starts(id, name);
+    this.#refusals.attempt(`${name} may not be held in time`, () => this.#parts.set.mend());
     void this.#begin(
       this.#networks.expect(id, () => this.#held.get(id) !== undefined),
       name,

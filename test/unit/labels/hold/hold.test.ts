@@ -21,6 +21,8 @@ class Stage {
   /** Paths that are not answered until they are let go. */
   readonly stuck = new Map<string, () => void>();
   readonly held = new Set<string>();
+  /** How often the kernel's table was made sure of. */
+  mended = 0;
   readonly guarded = new Set<string>();
   /** Who was told to pass guarded bridges. */
   readonly known = new Set<string>();
@@ -51,6 +53,7 @@ class Stage {
       },
       set: {
         open: () => this.#change([], () => undefined),
+        mend: () => void this.mended++,
         add: all => this.#change(all, one => this.held.add(text(one))),
         delete: all => {
           // As the kernel has it: the second of two that are the same is not there any more.
@@ -533,6 +536,15 @@ test('where Docker does not answer about one that starts its bridge stays guarde
   stage.forbidden = '/containers/json';
   await stage.connect('late');
   assert.deepEqual([...stage.guarded], ['br-n1']);
+});
+
+test('when one is made that is to be held, the table is made sure of before Docker is asked, and for others it is not', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  assert.equal(stage.mended, 1);
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  assert.equal(stage.mended, 1);
 });
 
 test('a port of which the bridge cannot be told is said', t => {
