@@ -13,11 +13,11 @@ import { linkAddress } from './starting.js';
 
 const GUARD_MS = GUARD_SECONDS * 1000;
 /** How long one is waited for, in milliseconds: that Docker has made; that it has connected and is asked about; that has ended, which may start again. */
-export const WAITS = { made: 600_000, connected: 60_000, ended: 60_000, port: GUARD_MS } as const;
+const WAITS = { made: 600_000, connected: 60_000, ended: 60_000, port: GUARD_MS } as const;
 /** How often the kernel's own time is begun anew while somebody is waited for, in milliseconds. */
 const RENEW_MS = 1_000;
 /** Networks that are known; the oldest are forgotten. */
-const MAX_NETWORKS = 1_024;
+export const MAX_GUARDED = 1_024;
 /** How often a bridge is asked whom it hears, at most, in milliseconds. */
 const HEARD_MS = 1_000;
 /** For how long a bridge has had a port behind which others than Docker's containers send, in milliseconds: longer than one takes to start. */
@@ -102,7 +102,7 @@ export class BridgeGuard {
       if (id !== network.Id && known.bridge === bridge) this.gone(id);
     this.#networks.delete(network.Id);
     this.#networks.set(network.Id, { bridge, ends });
-    if (this.#networks.size > MAX_NETWORKS) this.gone(this.#networks.keys().next().value!);
+    if (this.#networks.size > MAX_GUARDED) this.gone(this.#networks.keys().next().value!);
     if (this.#expected.isExpecting(network.Id)) this.#know(bridge, passing(ends));
   }
 

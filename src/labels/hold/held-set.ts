@@ -63,6 +63,11 @@ export class HeldSet {
     faultPoint('hold-opened');
   }
 
+  /** Makes the table anew where others have taken it away or changed it: that takes longer than one that starts may wait. Throws as open() does. */
+  mend(): void {
+    this.#mendRules();
+  }
+
   /** Has endpoints held, for HOLD_SECONDS from now on. Throws as open() does. */
   add(endpoints: readonly HeldEndpoint[]): void {
     for (const one of endpoints) this.#entered.set(textOf(one), one);

@@ -1,18 +1,12 @@
 // Holds containers at the host from Docker's `network connect` until their labels are in force, so that nothing of them
-// leaves before. If the daemon dies, the kernel lets go by itself. Not here: whose labels ask for it (starting.ts), who is held
-// (held-containers.ts) until when (hold-ends.ts), the time before an address is known (bridge-guard.ts), the kernel's part.
+// leaves before. If the daemon dies, the kernel lets go by itself. Not here: whose labels ask for it (starting.ts), what is asked
+// (starts.ts), who is held (held-containers.ts) until when (hold-ends.ts), the time before an address is known (bridge-guard.ts).
 
 import type { Log } from '../../base/log.js';
 import type { DockerApi } from '../../docker/api-client.js';
 import type { SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
-import type {
-  ConnectEvent,
-  ConnectedNetwork,
-  CreateEvent,
-  RemoveEvent,
-} from '../discovery/docker-answers.js';
-import { isRunning, type ListedContainer, nameOf } from '../discovery/docker-view.js';
+import type { ConnectEvent, CreateEvent, RemoveEvent } from '../discovery/docker-answers.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import { AskedNetworks } from './asked-networks.js';
 import { BridgeGuard } from './bridge-guard.js';
@@ -23,7 +17,8 @@ import { HoldEnds } from './hold-ends.js';
 import type { HostBridges } from './host-bridges.js';
 import { Passers } from './passers.js';
 import { Refusals } from './refusals.js';
-import { endpointOn, isToBeHeld, networksOf } from './starting.js';
+import { isToBeHeld } from './starting.js';
+import { Starts } from './starts.js';
 
 interface HoldParts {
   readonly api: Pick<DockerApi, 'get' | 'isClosed'>;
@@ -44,6 +39,7 @@ export class Hold {
   readonly #held: HeldContainers;
   readonly #guard: BridgeGuard;
   readonly #networks: AskedNetworks;
+  readonly #starts: Starts;
   readonly #passers = new Passers();
   readonly #ends: HoldEnds;
   #isClosed = false;
@@ -68,6 +64,12 @@ export class Hold {
     };
     this.#ends = new HoldEnds(this.#held, ends, () => this.#letGoOfInherited());
     this.#networks = new AskedNetworks(this.#questions, this.#guard, log);
+    this.#starts = new Starts({
+      ...{ questions: this.#questions, networks: this.#networks, guard: this.#guard, passers: this.#passers },
+      ...{ held: this.#held, strict: parts.strict },
+      bridgeOf: network => (this.#isClosed ? undefined : bridges.of(network)),
+      cannotHold: (name, err) => this.#cannotHold(name, err),
+    });
   }
 
   /** Begins. Whom an earlier daemon held stays held. */
@@ -91,18 +93,19 @@ export class Hold {
     if (!isToBeHeld({ Labels: labels }, this.#parts.strict)) return void this.#passers.frees(id, name);
     // Who had its name is gone, or has another.
     this.#passers.starts(id, name);
-    const asked = this.#networks.expect(id, () => this.#held.get(id) !== undefined);
-    this.#questions.begin(asked.catch(err => this.#cannotHold(name, err)));
+    this.#refusals.attempt(`${name} may not be held in time`, () => this.#parts.set.mend());
+    void this.#begin(
+      this.#networks.expect(id, () => this.#held.get(id) !== undefined),
+      name,
+    );
   }
 
   /** Takes note that Docker has connected a container; of nothing: of these some may have been missed. */
   connected(connection?: ConnectEvent): void {
     if (this.#isClosed) return;
     if (!connection) {
-      void this.#networks.turnByVersion();
-      const known = this.#holdAll().catch(err => this.#cannotHold('containers that start now', err));
-      this.#questions.begin(known);
-      this.#ends.starting(known);
+      void this.#networks.turnByVersion().then(() => this.#networks.learnAll());
+      this.#ends.starting(this.#begin(this.#starts.all(), 'containers that start now'));
       return;
     }
     const { container: id, network } = connection;
@@ -112,9 +115,13 @@ export class Hold {
     }
     this.#guard.expect(id, network);
     this.#passers.starts(id);
-    const held = this.#enter(id);
-    if (!held) return;
-    this.#questions.begin(this.#holdOne(id, network, held).catch(err => this.#cannotHold(held.name, err)));
+    const held = this.#starts.enter(id);
+    if (held) void this.#begin(this.#starts.one(id, network, held), held.name);
+  }
+
+  /** Takes note that Docker has made a network. */
+  networkMade(network: string): void {
+    if (!this.#isClosed) void this.#networks.made(network);
   }
 
   /** Takes note that a bridge has got a port: somebody is about to start. */
@@ -184,73 +191,15 @@ export class Hold {
     );
   }
 
-  /** Those that start now: their events may have been missed. */
-  async #holdAll(): Promise<void> {
-    const { strict } = this.#parts;
-    const listed = await this.#questions.containers();
-    const wanted = listed.filter(one => isToBeHeld(one, strict));
-    for (const one of listed) {
-      if (!isToBeHeld(one, strict)) this.#passers.frees(one.Id, nameOf(one));
-      // It was not held, or is no more.
-      else if (isRunning(one) && !this.#held.get(one.Id)) this.#passers.inForce(one.Id);
-    }
-    const entered = wanted
-      .filter(one => !isRunning(one))
-      .flatMap(container => {
-        const held = this.#enter(container.Id);
-        return held ? { container, held, stale: new Set(held.endpoints.keys()) } : [];
-      });
-    try {
-      const networks = [...new Set(wanted.flatMap(networksOf))];
-      await this.#networks.askEach(networks, found => {
-        for (const { container, held, stale } of entered)
-          if (found && this.#hold(container, held, found)) stale.delete(found.Id);
-      });
-      // Its end may have been missed, and its link-layer address be another's by now.
-      for (const { held, stale } of entered) this.#held.drop(held, [...stale]);
-    } finally {
-      for (const { container, held } of entered) this.#held.answered(container.Id, held);
-    }
-  }
-
-  async #holdOne(id: string, network: string, held: Held): Promise<void> {
-    try {
-      // At once: there is no time for one after the other.
-      const asked = [this.#questions.containers(id), this.#questions.network(network)] as const;
-      const [[container], found] = await Promise.all(asked);
-      if (container?.Id === id && isToBeHeld(container, this.#parts.strict)) {
-        if (found) this.#hold(container, held, found);
-      } else if (container?.Id === id) this.#passers.frees(id, nameOf(container));
-      if (found) this.#guard.told(found);
-    } finally {
-      this.#guard.settled(id, network);
-      this.#held.answered(id, held);
-    }
-  }
-
-  /** @returns whether it is on the network */
-  #hold(container: ListedContainer, held: Held, network: ConnectedNetwork): boolean {
-    const bridge = this.#isClosed ? undefined : this.#parts.bridges.of(network);
-    const endpoint = bridge === undefined ? undefined : endpointOn(network, bridge, container);
-    if (!endpoint) return false;
-    held.name = nameOf(container);
-    return this.#held.hold(container.Id, held, network.Id, endpoint);
-  }
-
-  /** Undefined where too many start at once. */
-  #enter(id: string): Held | undefined {
-    try {
-      return this.#held.enter(id);
-    } catch (err) {
-      this.#cannotHold(id.slice(0, 12), err);
-      return undefined;
-    }
+  /** Has others wait for the answers to what was asked. */
+  #begin(asked: Promise<void>, name: string): Promise<void> {
+    const answered = asked.catch(err => this.#cannotHold(name, err));
+    this.#questions.begin(answered);
+    return answered;
   }
 
   #cannotHold(name: string, err: unknown): void {
-    if (this.#isClosed || this.#parts.api.isClosed) return;
-    const consequence = "not held until labels are in force, so first packets may go by Docker's routes";
-    this.#refusals.note(`${name}: ${consequence}`, err);
+    if (!this.#isClosed && !this.#parts.api.isClosed) this.#refusals.noHold(name, err);
   }
 
   #now(): number {

@@ -21,6 +21,8 @@ class Stage {
   /** Paths that are not answered until they are let go. */
   readonly stuck = new Map<string, () => void>();
   readonly held = new Set<string>();
+  /** How often the kernel's table was made sure of. */
+  mended = 0;
   readonly guarded = new Set<string>();
   /** Who was told to pass guarded bridges. */
   readonly known = new Set<string>();
@@ -51,6 +53,7 @@ class Stage {
       },
       set: {
         open: () => this.#change([], () => undefined),
+        mend: () => void this.mended++,
         add: all => this.#change(all, one => this.held.add(text(one))),
         delete: all => {
           // As the kernel has it: the second of two that are the same is not there any more.
@@ -115,6 +118,11 @@ class Stage {
           },
           NetworkSettings: { Networks: { n1: { NetworkID: this.id } } },
         }));
+    if (path === '/networks')
+      return [
+        { Id: this.id, Driver: 'bridge' },
+        { Id: 'n2', Driver: 'macvlan' },
+      ];
     if (path === '/networks/n2') return { Id: 'n2', Driver: 'macvlan', Containers: {} };
     const there = ids.filter(id => !this.gone.has(id));
     const ends = there.map((id, n) => [
@@ -505,6 +513,38 @@ test('a bridge stays guarded for one that is made until it starts, however long 
   stage.guarded.clear();
   t.mock.timers.tick(10_000);
   assert.deepEqual([...stage.guarded], []);
+});
+
+test('from its first new port on a bridge is guarded that Docker had before, or has made since', async t => {
+  const stage = new Stage(t);
+  stage.hold.connected();
+  await stage.settle();
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+  stage.hold.removed({ what: 'network', id: 'n1' });
+  stage.guarded.clear();
+  stage.hold.networkMade('n1');
+  await stage.settle();
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+});
+
+test('where Docker does not answer about one that starts its bridge stays guarded', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('late', ROUTE);
+  await stage.connect('app');
+  stage.forbidden = '/containers/json';
+  await stage.connect('late');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+});
+
+test('when one is made that is to be held, the table is made sure of before Docker is asked, and for others it is not', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  assert.equal(stage.mended, 1);
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  assert.equal(stage.mended, 1);
 });
 
 test('a port of which the bridge cannot be told is said', t => {
