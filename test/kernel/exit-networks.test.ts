@@ -1,7 +1,7 @@
 // Exit networks whose daemon was killed, lost its database or finds a router damaged, in namespaces of the kernel: what containers
 // go out by stays, and what cannot be mended is told. Docker is what the test says; tunnels are for the laboratory.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -236,6 +236,33 @@ kernelTest(
     assert.equal(said().length, 1);
     daemon.store.putEndpoint({ ...endpoint, state: 'left' });
     await eventually(() => assert.deepEqual(problems(), []));
+  },
+  'ping',
+  'nsenter',
+);
+
+kernelTest(
+  'a namespace that is unmounted under a daemon, with its file or without, is kept all the same, and the next takes it over',
+  async t => {
+    for (const isFileGone of [false, true]) {
+      const host = await Host.create(t);
+      const path = join(host.folder, 'dwgd.db');
+      const before = new Daemon(host, path);
+      const { ns } = await host.attach(before, 2);
+      const ports = host.ports();
+      run('umount', `${host.folder}/netns/${EXIT.id}`);
+      if (isFileGone) rmSync(`${host.folder}/netns`, { recursive: true });
+      before.routers.start();
+      await eventually(() => assert.deepEqual(host.ports(), ports));
+      await sleep(LOOKS_MS);
+      await before.end();
+      const mounts = readFileSync('/proc/self/mounts', 'latin1').split(`${host.folder}/netns/`).length - 1;
+      assert.equal(mounts, 1);
+      const after = new Daemon(host, path);
+      after.routers.reconcile(EXIT);
+      assert.deepEqual(host.ports(), ports);
+      assert.ok(reaches(ns));
+    }
   },
   'ping',
   'nsenter',

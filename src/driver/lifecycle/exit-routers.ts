@@ -108,9 +108,7 @@ export class ExitRouters {
   remove(networkId: string): boolean {
     this.#routers.get(networkId)?.close();
     this.#routers.delete(networkId);
-    this.#files.delete(networkId);
-    this.#logged.delete(networkId);
-    this.#failures.delete(networkId);
+    for (const known of [this.#files, this.#logged, this.#failures]) known.delete(networkId);
     this.#lost.forget(networkId);
     faultPoint('remove-router');
     return this.#parts.kept.remove(networkId);
@@ -195,6 +193,7 @@ export class ExitRouters {
   #lookAt(network: ExitNetwork): void {
     try {
       const changes = this.reconcile(network);
+      this.#parts.kept.keepStill(network.id, this.netnsFd(network));
       const mended = changes.filter(({ op }) => op !== 'tables' || changes.length === 1);
       if (mended.length > 0)
         this.#parts.log.info(

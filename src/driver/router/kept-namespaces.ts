@@ -1,7 +1,16 @@
 // Namespaces that outlive the daemon: each is bound to a file, by which the next daemon finds it; or where a service may mount
 // nothing, the service manager holds a descriptor of it. Not here: what is in them.
 
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { bindMount, unmount } from '../../../native/bind-mount.js';
 import { FdStore } from '../../../native/fd-store.js';
@@ -57,7 +66,7 @@ export class KeptNamespaces {
       closeSync(openSync(path, 'wx', 0o600));
       netns = this.#switch.make();
       faultPoint('namespace-made');
-      this.#keep(name, netns, path);
+      this.#keep(name, netns.fd, path);
       faultPoint('namespace-kept');
       return { netns, isNew: true };
     } catch (err) {
@@ -67,14 +76,25 @@ export class KeptNamespaces {
     }
   }
 
-  #keep(name: string, netns: Netns, path: string): void {
+  #keep(name: string, fd: number, path: string): void {
     try {
-      bindMount(`/proc/self/fd/${netns.fd}`, path);
+      bindMount(`/proc/self/fd/${fd}`, path);
     } catch (err) {
       if (errorCode(err) !== 'EPERM' || !this.#fdStore.isThere) throw err;
-      this.#fdStore.hold(FD_PREFIX + name, netns.fd);
+      this.#fdStore.hold(FD_PREFIX + name, fd);
       rmSync(path, { force: true });
     }
+  }
+
+  /** Keeps a namespace that is open, where somebody has unmounted it or removed its file since. @throws OpError */
+  keepStill(name: string, fd: number): void {
+    const path = this.#path(name);
+    if (this.#fdStore.held.has(FD_PREFIX + name)) return;
+    const [found, own] = [statSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
+    if (found?.ino === own.ino && found.dev === own.dev) return;
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, 'a', 0o600));
+    this.#keep(name, fd, path);
   }
 
   /**

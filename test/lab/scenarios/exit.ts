@@ -195,6 +195,14 @@ scenario(
       assert.ok(Math.max(...times) < 30_000, times.join());
     });
 
+    test('a container whose link somebody deletes is told with what to do, and that helps', async () => {
+      await docker.within('two', 'ip link del wg0');
+      await eventually(() => assert.match(daemon.logs(), /its link to the router .+: restart the container/));
+      await sh('docker restart -t 1 two');
+      await ping('two', FAR);
+      await nothingElse();
+    });
+
     if (isLong)
       test('the daemon killed: containers go on through the same session, and the next daemon takes the router over', async () => {
         const [name] = readdirSync(FOLDER);
