@@ -138,8 +138,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     fullTunnels.linkLeft(name);
     monitor.linkLeft(name);
   };
-  const watch = watchLinks((link, present) =>
-    present ? monitor.linkChanged(link.name) : linkLeft(link.name),
+  const watch = watchLinks(
+    (link, present) => (present ? monitor.linkChanged(link.name) : linkLeft(link.name)),
+    err => log.error(`cannot follow a change of a link: ${messageOf(err)}`),
   );
   const storeLook = setInterval(() => store.look(), STORE_LOOK_MS).unref();
   const labels = options.labels ? new UserLabels(log) : undefined;

@@ -103,7 +103,11 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
   });
   if (options.hold) hold.open();
   else hold.close();
-  if (options.hold) bridges.watch(bridge => hold.portAdded(bridge));
+  if (options.hold)
+    bridges.watch(
+      bridge => hold.portAdded(bridge),
+      err => hold.portMissed(err),
+    );
   reconcile.start();
   void containers.listen(
     () => reconcile.trigger(),

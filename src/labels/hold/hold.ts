@@ -40,6 +40,8 @@ export class Hold {
   readonly #networks: AskedNetworks;
   /** By id the names of those that are known not to be held. */
   readonly #others = new Map<string, string>();
+  /** Ids of those to be held that Docker has made, and not connected yet: what is known of them may still be under way. */
+  readonly #made = new Set<string>();
   readonly #ends: HoldEnds;
   #isClosed = false;
 
@@ -55,7 +57,7 @@ export class Hold {
       ...{ set, bridges, refusals: this.#refusals, now },
       mayPass: by =>
         'id' in by
-          ? !this.#held.get(by.id) && !this.#guard.expects(by.id)
+          ? !this.#held.get(by.id) && !this.#made.has(by.id) && !this.#guard.expects(by.id)
           : [...this.#others.values()].includes(by.name),
     });
     this.#networks = new AskedNetworks(this.#questions, this.#guard, log);
@@ -82,6 +84,7 @@ export class Hold {
     if (!isToBeHeld({ Labels: labels }, this.#parts.strict)) return void this.#others.set(id, name);
     // Who had its name is gone, or has another.
     for (const [other, of] of this.#others) if (other === id || of === name) this.#others.delete(other);
+    this.#made.add(id);
     const asked = this.#networks.expect(id, () => this.#held.get(id) !== undefined);
     this.#questions.begin(asked.catch(err => this.#cannotHold(name, err)));
   }
@@ -90,6 +93,7 @@ export class Hold {
   connected(connection?: ConnectEvent): void {
     if (this.#isClosed) return;
     if (!connection) {
+      this.#made.clear();
       void this.#networks.turnByVersion();
       const known = this.#holdAll().catch(err => this.#cannotHold('containers that start now', err));
       this.#questions.begin(known);
@@ -102,6 +106,7 @@ export class Hold {
       return;
     }
     this.#guard.expect(id, network);
+    this.#made.delete(id);
     const held = this.#enter(id);
     if (!held) return;
     this.#questions.begin(this.#holdOne(id, network, held).catch(err => this.#cannotHold(held.name, err)));
@@ -112,8 +117,14 @@ export class Hold {
     if (!this.#isClosed) this.#guard.portAdded(bridge);
   }
 
+  /** Takes note that some bridge may have got a port, and why it cannot be told which. */
+  portMissed(err: unknown): void {
+    if (!this.#isClosed) this.#refusals.note('who starts on a bridge may not be held in time', err);
+  }
+
   /** Takes note that a container has ended. */
   ended(id: string): void {
+    this.#made.delete(id);
     const held = this.#held.get(id);
     if (held) this.#held.release(id, held);
     this.#guard.settled(id);

@@ -29,6 +29,8 @@ class Stage {
   readonly lines: string[] = [];
   /** Those that are on no network any more. */
   readonly gone = new Set<string>();
+  /** Those that a network lists by their own ids, and not those of their endpoints. */
+  readonly byId = new Set<string>();
   /** Who is heard on a bridge; and links of the host that are none. */
   readonly heard = new Map<string, string[]>();
   readonly noBridges = new Set<string>();
@@ -112,7 +114,10 @@ class Stage {
         }));
     if (path === '/networks/n2') return { Id: 'n2', Driver: 'macvlan', Containers: {} };
     const there = ids.filter(id => !this.gone.has(id));
-    const ends = there.map((id, n) => [`ep-${id}`, { Name: id, MacAddress: at(n + 1).mac }]);
+    const ends = there.map((id, n) => [
+      this.byId.has(id) ? id : `ep-${id}`,
+      { Name: id, MacAddress: at(n + 1).mac },
+    ]);
     const Options = { 'com.docker.network.bridge.name': 'br-n1' };
     return { Id: this.id, Driver: 'bridge', Options, Containers: Object.fromEntries(ends) };
   }
@@ -421,6 +426,27 @@ test('from its making until it is held nobody passes its bridge but those who we
   assert.deepEqual([[...stage.guarded], [...stage.held]], [[], ['br-n1 02']]);
   assert.equal(stage.known.has('br-n1 02'), false);
   assert.equal(stage.known.has('br-n1 03'), true);
+});
+
+test('one that Docker has made is not known to a bridge while it is still asked about, though another asks who is there', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('first', ROUTE);
+  await stage.connect('first');
+  stage.labels.set('app', ROUTE).set('plain', {});
+  stage.byId.add('app');
+  stage.stuck.set('/containers/json', () => undefined);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  stage.hold.portAdded('br-n1');
+  await stage.connect('plain');
+  assert.deepEqual([stage.known.has('br-n1 02'), stage.known.has('br-n1 03')], [false, true]);
+  stage.stuck.get('/containers/json')!();
+});
+
+test('a port of which the bridge cannot be told is said', t => {
+  const stage = new Stage(t);
+  stage.hold.portMissed(new Error('ENOBUFS'));
+  assert.deepEqual(stage.lines, ['who starts on a bridge may not be held in time: ENOBUFS']);
 });
 
 test('a bridge that is known is guarded as soon as one starts of which nothing is known, and not for one without labels', async t => {
