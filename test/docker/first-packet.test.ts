@@ -5,6 +5,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, createNetwork, remove, run, start, stop } from '../support/containers.js';
+import { dyingAt } from '../support/faults.js';
 import { daemon, sh } from '../support/lab.js';
 import { inside } from '../support/talk.js';
 import { follows, keeper, keeping } from './keeper.js';
@@ -113,10 +114,10 @@ keeping(
     test('nor where the daemon is killed while a container is held, and started again', async () => {
       const before = await leaks();
       for (let n = 0; n < 5; n++) {
-        const started = run('app', APP);
-        await follows(async () => assert.match(await held(), /(?:[\da-f]{2}:){5}/));
         await daemon.kill9();
-        await started;
+        await keeper.start({ env: dyingAt({ name: 'hold-entered', nth: 1 }) });
+        await run('app', APP);
+        await follows(async () => assert.equal(daemon.running(), false));
         await sleep(100);
         assert.match(await held(), /(?:[\da-f]{2}:){5}/, 'it stays held without the daemon');
         await keeper.start();

@@ -166,6 +166,14 @@ export function planForwardTable(
             const isOf = match(meta('nfproto'), '==', `ipv${family}`);
             return [rule(comesBy(bridge), goesBy(tunnel), isOf, ...TO_DNS, VERDICTS[verdict])];
           }),
+          // Of a connection that went by another tunnel: it is over, and its program is to know.
+          rule(
+            comesBy(bridge),
+            goesBy(tunnel),
+            match(ct('state'), 'in', ['new']),
+            match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'ack'] }] }, '!=', 'syn'),
+            { reject: { type: 'tcp reset' } },
+          ),
           rule(comesBy(bridge), goesBy(tunnel), ACCEPT),
           rule(comesBy(bridge), goesBy(bridge), ACCEPT),
         ],
@@ -184,6 +192,11 @@ export function planForwardTable(
         rules: [
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'icmp'), ACCEPT),
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'ipv6-icmp'), ACCEPT),
+          rule(
+            goesBy(bridge),
+            match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'rst'] }] }, '==', 'rst'),
+            ACCEPT,
+          ),
         ],
       },
       {

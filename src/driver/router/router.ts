@@ -12,7 +12,12 @@ import { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
 import type { Trace } from '../../netlink/trace.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
-import { formatSocketAddress, type WgDevice, type WgDeviceConfig } from '../../netlink/wireguard/device.js';
+import {
+  formatSocketAddress,
+  type WgDevice,
+  type WgDeviceConfig,
+  type WgPeer,
+} from '../../netlink/wireguard/device.js';
 import type { Nft } from '../../nft/client.js';
 import { replaceTable } from '../../nft/table.js';
 import { BRIDGE, type DesiredRouter, type RouterSysctl, TUNNEL } from './desired-router.js';
@@ -40,6 +45,7 @@ export class ExitRouter {
   #tables: { readonly text: string; readonly generation: number } | undefined;
   /** Of the peers as they were configured last. */
   #endpoints: string | undefined;
+  #peers: readonly WgPeer[] = [];
 
   /** @param netns which is its own from here on */
   constructor(parts: RouterParts, netns: Netns) {
@@ -50,6 +56,11 @@ export class ExitRouter {
   /** For links that are made in there. */
   get netnsFd(): number {
     return this.#netns.fd;
+  }
+
+  /** Peers of the tunnel as the last look found them, before anything was changed; none where there was no tunnel. */
+  get peers(): readonly WgPeer[] {
+    return this.#peers;
   }
 
   close(): void {
@@ -101,6 +112,8 @@ export class ExitRouter {
   #observe(desired: DesiredRouter, { rt, wg }: Inside): ObservedRouter {
     const links = rt.links();
     const isThere = links.some(({ name, kind }) => name === TUNNEL && kind === 'wireguard');
+    const device = isThere ? wg.device(TUNNEL) : undefined;
+    this.#peers = device?.peers ?? [];
     return {
       links,
       addresses: rt.addresses(),
@@ -111,7 +124,7 @@ export class ExitRouter {
           return value === undefined ? [] : [[name, value]];
         }),
       ),
-      ...(isThere && { device: wg.device(TUNNEL) }),
+      ...(device && { device }),
       areTablesWhole:
         this.#tables?.text === textOf(desired) && this.#parts.nft().generation() === this.#tables.generation,
       areEndpointsTold: this.#endpoints === endpointsOf(desired.tunnel?.device),
@@ -137,6 +150,9 @@ export class ExitRouter {
         break;
       case 'configure':
         wg.configure(TUNNEL, change.device);
+        break;
+      case 'flush-flows':
+        this.#parts.nft().conntrack.flush(this.#parts.trace);
         break;
       case 'enslave':
         rt.setLink(change.link, { master: indexOf(rt, BRIDGE) });

@@ -70,6 +70,10 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'migrations/0005.sql',
     sql: 'ALTER TABLE network ADD COLUMN dns TEXT;',
   },
+  {
+    name: 'migrations/0006.sql',
+    sql: 'ALTER TABLE network ADD COLUMN failback INTEGER;',
+  },
 ];
 
 /**

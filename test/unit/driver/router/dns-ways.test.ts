@@ -60,7 +60,9 @@ for (const [what, network, file, expected] of [
 }
 
 const told = (network: ExitNetwork, file: TunnelFile): string[] =>
-  remarkDns(network, routedFamilies(network, { file }), file).map(({ level, text }) => `${level}: ${text}`);
+  remarkDns(network, routedFamilies(network, { file }), { path: network.files[0]!, file }).map(
+    ({ level, text }) => `${level}: ${text}`,
+  );
 
 test('a server that is not behind the tunnel is told, and what becomes of questions', () => {
   const remedy = 'give dwgd.dns=<address> of one behind the tunnel, or dwgd.dns=off';
