@@ -71,14 +71,14 @@ const SURVEY = object({
 });
 
 const step = object({
-  kind: oneOf('route', 'rule', 'translation', 'mark', 'limit'),
+  kind: oneOf('route', 'rule', 'translation', 'mark', 'dns', 'limit'),
   ...{ text, isDoubt: optional(flag), container: text },
 });
 const WAY = object({
   ...{ container: text, destination: text, steps: listOf(step), isSure: flag, sentence: text },
   outcome: object({
     kind: oneOf('delivered', 'dropped', 'unroutable', 'tunnel', 'default route', 'link', 'unknown'),
-    ...{ container: text, link: optionalText, next: optionalText },
+    ...{ container: text, link: optionalText, next: optionalText, exit: optionalText },
   }),
 });
 

@@ -246,7 +246,7 @@ export interface LabelSurvey {
 
 /** One thing that a packet meets on its way. */
 export interface WayStep {
-  readonly kind: 'route' | 'rule' | 'translation' | 'mark' | 'limit';
+  readonly kind: 'route' | 'rule' | 'translation' | 'mark' | 'dns' | 'limit';
   readonly text: string;
   /** Whether it cannot be judged: the packet is taken to pass. */
   readonly isDoubt?: true;
@@ -266,6 +266,8 @@ export interface Way {
     readonly link?: string;
     /** To whom it goes on that link. */
     readonly next?: string;
+    /** The exit network in whose router it ends. */
+    readonly exit?: string;
   };
   /** Whether nothing on the way had to be guessed. */
   readonly isSure: boolean;

@@ -5,7 +5,7 @@ import { messageOf } from '../base/errors.js';
 import { KeyedQueue } from '../base/keyed-queue.js';
 import type { Log } from '../base/log.js';
 import { CallCounts } from '../control/call-counts.js';
-import type { DriverHalf } from '../control/halves.js';
+import type { DriverHalf, ExitPlace } from '../control/halves.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import { openConnection } from '../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/message.js';
@@ -67,6 +67,8 @@ interface DriverOptions {
 /** The driver, answering Docker. */
 interface DriverService {
   readonly status: DriverHalf;
+  /** The routers of exit networks, for who follows packets. */
+  exitPlaces(): Promise<readonly ExitPlace[]>;
   /** Finishes what a crash cut short, and begins to keep up what is there. */
   recover(): Promise<void>;
   /** Files that networks name are read again. */
@@ -156,8 +158,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   });
   const names = new DockerNames(ids => docker.names(ids));
   const isListening = (): boolean => socket.isListening;
+  const status = new DriverStatus({ store, readings, routers, names, calls, isListening });
   return {
-    status: new DriverStatus({ store, readings, routers, names, calls, isListening }),
+    status,
+    exitPlaces: () => status.exitPlaces(),
     reload: () => routers.reload(),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
