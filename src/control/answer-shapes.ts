@@ -23,6 +23,7 @@ const exitFile = object({
 });
 const exit = object({
   ...{ files: listOf(exitFile), gateways: texts, peers: listOf(peer), problem: optionalText },
+  isSilent: optional(flag),
 });
 const network = object({
   ...{ id: text, name: optionalText, owner: number, mode: oneOf('ifname', 'pubkey', 'exit'), via: text },

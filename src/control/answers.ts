@@ -56,7 +56,7 @@ export interface ExitFileStatus {
   readonly since?: string;
   /** In place of which it came, and why. */
   readonly why?: string;
-  /** Why it was not read, or a name in it not looked up, the last time. */
+  /** Why it was not read, or a name in it not looked up, the last time; or that it has changed since. */
   readonly problem?: string;
 }
 
@@ -70,6 +70,8 @@ export interface ExitStatus {
   readonly peers: readonly PeerStatus[];
   /** Why nothing goes out, or not to all of them. */
   readonly problem?: string;
+  /** Whether packets are sent, and no peer answers. */
+  readonly isSilent?: true;
 }
 
 /** A label, or all of a container's (`twine.*`), that has no effect. */

@@ -43,6 +43,7 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
       gateways: pools.flatMap(({ gateway }) => (gateway ? formatAddress(gateway) : [])),
       peers: device?.peers.map(peer => peerStatus(device.name, peer)) ?? [],
       ...(problem !== undefined && { problem }),
+      ...(inForce(reading)?.isSilent && { isSilent: true }),
     },
   };
 }

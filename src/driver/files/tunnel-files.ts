@@ -1,7 +1,7 @@
 // Files of tunnels (`dwgd.conf`) as they are on the disk: root's alone, in folders that are root's, by no symbolic link; read
 // at every use. Not here: what is in them (driver/exit).
 
-import type { Stats } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { errorCode, isNotFound, messageOf, UserError } from '../../base/errors.js';
 import { LinkError, NotAFileError, readUnlinkedFile } from '../../files/regular-file.js';
 import { readTunnelFile } from '../exit/read-tunnel-file.js';
@@ -32,6 +32,16 @@ export function openTunnelFile(path: string): TunnelFile {
  */
 export function lookAtTunnelFile(path: string): TunnelFile | FileMistakes {
   return readTunnelFile(readText(path));
+}
+
+/** What tells one state of a file from another, without its text; undefined where it is not there or cannot be looked at. */
+export function stateOfFile(path: string): string | undefined {
+  try {
+    const { dev, ino, size, mtimeNs } = lstatSync(path, { bigint: true });
+    return `${dev} ${ino} ${size} ${mtimeNs}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the log says of a line that is passed over. */
