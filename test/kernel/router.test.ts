@@ -18,6 +18,7 @@ import { ALONE } from '../../src/explain/looking.js';
 import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
 import { RtNetlink } from '../../src/netlink/route/client.js';
 import { Nft } from '../../src/nft/client.js';
+import { connectFrom, echoOn } from '../support/connections.js';
 import { exitTunnel, tunnelFile } from '../support/exit-world.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
 import { ask, askInVain, serve, serveOn } from '../support/peer.js';
@@ -113,6 +114,16 @@ class World {
     } finally {
       netns.close();
     }
+  }
+
+  /** Flows that the router tracks. */
+  flows(): { readonly udp: number; readonly all: number } {
+    const udp = this.within(() => this.#nft.conntrack.flows().length);
+    return { udp, all: Number(this.inside('sysctl', '-n', 'net.netfilter.nf_conntrack_count')) };
+  }
+
+  letGo(): void {
+    this.within(() => this.#nft.conntrack.flush());
   }
 
   /** What a program prints in the router's namespace. */
@@ -254,7 +265,7 @@ kernelTest(
 );
 
 /** What plays the tunnel, a veth, and behind it the file's DNS servers and others: 198.51.100.9 and 2001:db8:f00d::9. */
-async function beyond(world: World, network: ExitNetwork): Promise<void> {
+async function beyond(world: World, network: ExitNetwork): Promise<Namespace> {
   const far = await Namespace.create(world.t);
   const file = tunnelFile('far', { more: 'DNS = 10.64.0.1, fd64::1' });
   const { tunnel: _tunnel, ...desired } = planRouter(
@@ -304,6 +315,7 @@ async function beyond(world: World, network: ExitNetwork): Promise<void> {
   }
   await serveOn(world.t, other, [853]);
   for (const { ns } of world.members) ns.ip('-6', 'route', 'add', 'default', 'via', 'fd66::1');
+  return other;
 }
 
 const ASKED = ['198.51.100.9:53', '[2001:db8:f00d::9]:53'];
@@ -406,6 +418,29 @@ kernelTest(
   'nsenter',
   'sysctl',
   'nft',
+);
+
+kernelTest(
+  'flows that are let go of are over: a connection is reset by what its program sends next, and new ones are made',
+  async t => {
+    const world = await World.create(t, 1);
+    const other = await beyond(world, { ...NETWORK, dns: [] });
+    const { ns } = world.members[0]!;
+    const heard = await echoOn(t, other, 7);
+    for (const host of ['198.51.100.9', '2001:db8:f00d::9']) {
+      const connection = await connectFrom(t, ns, host, 7);
+      for (const word of ['one', 'two']) assert.equal(await connection.say(word), word, host);
+      assert.equal(await ask(ns, ASKED[0]!, 'udp'), 'another');
+      assert.deepEqual([world.flows().udp > 0, world.flows().all > 1], [true, true]);
+      world.letGo();
+      assert.deepEqual(world.flows(), { udp: 0, all: 0 });
+      assert.equal(await connection.say('three'), 'ECONNRESET', host);
+      assert.equal(await (await connectFrom(t, ns, host, 7)).say('four'), 'four', host);
+    }
+    assert.deepEqual(heard, ['one', 'two', 'four', 'one', 'two', 'four']);
+  },
+  'nsenter',
+  'sysctl',
 );
 
 kernelTest(

@@ -181,7 +181,7 @@ export class ExitFiles {
       isUsable: index => this.#isUsable(this.#candidates[index]!),
     });
     if (step.isSilent && !this.#isSilent && !step.change)
-      this.#parts.failed(`dwgd.conf=${current.path} is silent: ${SILENT}`);
+      this.#parts.failed(`dwgd.conf=${current.path} is silent: no peer has answered for 15 s`);
     this.#isSilent = step.isSilent && !step.change;
     this.#state = step.state;
     if (!step.change) return undefined;

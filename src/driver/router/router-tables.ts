@@ -161,11 +161,6 @@ export function planForwardTable(
           rule(syn, clamp),
           rule(match(ct('state'), 'in', ['invalid']), DROP),
           rule(comesBy(tunnel), goesBy(bridge), match(ct('state'), 'in', ['established', 'related']), ACCEPT),
-          ...dns.flatMap(({ family, verdict }) => {
-            if (verdict === undefined) return [];
-            const isOf = match(meta('nfproto'), '==', `ipv${family}`);
-            return [rule(comesBy(bridge), goesBy(tunnel), isOf, ...TO_DNS, VERDICTS[verdict])];
-          }),
           // Of a connection that went by another tunnel: it is over, and its program is to know.
           rule(
             comesBy(bridge),
@@ -174,6 +169,11 @@ export function planForwardTable(
             match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'ack'] }] }, '!=', 'syn'),
             { reject: { type: 'tcp reset' } },
           ),
+          ...dns.flatMap(({ family, verdict }) => {
+            if (verdict === undefined) return [];
+            const isOf = match(meta('nfproto'), '==', `ipv${family}`);
+            return [rule(comesBy(bridge), goesBy(tunnel), isOf, ...TO_DNS, VERDICTS[verdict])];
+          }),
           rule(comesBy(bridge), goesBy(tunnel), ACCEPT),
           rule(comesBy(bridge), goesBy(bridge), ACCEPT),
         ],
