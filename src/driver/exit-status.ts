@@ -4,13 +4,10 @@
 import { formatAddress, formatPrefix } from '../base/ip.js';
 import type { ComparedPart, Comparison, ExitFileStatus, NetworkStatus } from '../control/answers.js';
 import type { Sample } from '../control/exposition.js';
-import type { ExitPlace } from '../control/halves.js';
 import { endpointStatus, type NamedEndpoint, peerSamples, peerStatus } from './endpoint-status.js';
-import { routedFamilies, TUNNEL } from './router/desired-router.js';
-import { planDns } from './router/dns-ways.js';
+import { TUNNEL } from './router/desired-router.js';
 import type { FileStanding } from './router/exit-files.js';
 import type { ExitReading } from './router/exit-reading.js';
-import type { ExitTunnel } from './router/exit-tunnel.js';
 import { formatHostPort } from './spec/host-port.js';
 import type { ExitNetwork } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
@@ -48,7 +45,8 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
   };
 }
 
-function inForce({ files }: ExitReading): FileStanding | undefined {
+/** The file that is. */
+export function inForce({ files }: ExitReading): FileStanding | undefined {
   return files.find(({ isInForce }) => isInForce);
 }
 
@@ -86,32 +84,6 @@ export function comparedExit({ network, name, reading }: KnownExit, now: number)
     note: `by the file ${path}${change ? `: at ${change.at.toISOString()} ${change.why}` : ''}`,
     comparisons: [link, ...(device && peers ? peers : [])],
   };
-}
-
-/** As ways of packets lead by it. */
-export function exitPlace({ network, name, reading }: KnownExit): ExitPlace {
-  const { tunnel, netns, problem } = reading;
-  const pools = [network.ipv4, network.ipv6].filter(pool => pool !== undefined);
-  return {
-    networkId: network.id,
-    name: name ?? shortId(network.id),
-    file: inForce(reading)?.path ?? '',
-    gateways: pools.flatMap(({ gateway }) => gateway ?? []),
-    ...(netns && { netns }),
-    ...(problem !== undefined && { problem }),
-    dns: tunnel ? dnsClauses(network, tunnel) : [],
-  };
-}
-
-function dnsClauses(network: ExitNetwork, tunnel: ExitTunnel): string[] {
-  const ways = planDns(network, routedFamilies(network, tunnel), tunnel.file);
-  if (ways.length === 0)
-    return ['questions to the DNS go where the container sends them: no server is set for the network'];
-  return ways.map(({ family, to }) =>
-    to
-      ? `questions to the DNS over IPv${family} go to ${formatAddress(to)} by the tunnel`
-      : `questions to the DNS over IPv${family} go nowhere: no server for them is behind the tunnel`,
-  );
 }
 
 export function exitSamples({ network, name, reading: { files, device } }: KnownExit): Sample[] {

@@ -15,6 +15,7 @@ import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
 import { DnsFromHost } from './dns-from-host.js';
+import { exitPlaces } from './exit-places.js';
 import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
@@ -158,10 +159,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   });
   const names = new DockerNames(ids => docker.names(ids));
   const isListening = (): boolean => socket.isListening;
-  const status = new DriverStatus({ store, readings, routers, names, calls, isListening });
   return {
-    status,
-    exitPlaces: () => status.exitPlaces(),
+    status: new DriverStatus({ store, readings, routers, names, calls, isListening }),
+    exitPlaces: () => exitPlaces({ store, routers, names }),
     reload: () => routers.reload(),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));

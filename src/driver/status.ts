@@ -10,9 +10,9 @@ import { excerpt } from '../base/text.js';
 import type { ComparedPart, FarPeers, HalfHealth, NetworkStatus } from '../control/answers.js';
 import type { CallCounts } from '../control/call-counts.js';
 import type { Sample } from '../control/exposition.js';
-import type { DriverHalf, ExitPlace } from '../control/halves.js';
+import type { DriverHalf } from '../control/halves.js';
 import { endpointStatus, type NamedEndpoint, peerSamples } from './endpoint-status.js';
-import { comparedExit, exitPlace, exitSamples, exitStatus, type KnownExit } from './exit-status.js';
+import { comparedExit, exitSamples, exitStatus, type KnownExit } from './exit-status.js';
 import { farPeersOf, noFarPeers } from './far-peers.js';
 import type { DockerNames, Names } from './lifecycle/docker-names.js';
 import type { ExitRouters } from './lifecycle/exit-routers.js';
@@ -76,11 +76,6 @@ export class DriverStatus implements DriverHalf {
       .networks()
       .map(network => networkStatus(network, names, byNetwork.get(network.id) ?? []));
     return [...tunnels, ...exits.map(exitStatus)];
-  }
-
-  /** The routers of exit networks, for who follows packets. */
-  async exitPlaces(): Promise<readonly ExitPlace[]> {
-    return (await this.#read()).exits.map(exitPlace);
   }
 
   async inspect(name: string): ReturnType<DriverHalf['inspect']> {

@@ -44,6 +44,12 @@ export function stateOfFile(path: string): string | undefined {
   }
 }
 
+/** Whether somebody has written it, or put another in its place, since its state was told. One that is gone is as it was. */
+export function hasChanged(path: string, state: string | undefined): boolean {
+  const now = stateOfFile(path);
+  return now !== undefined && now !== state;
+}
+
 /** What the log says of a line that is passed over. */
 export function formatRemark(path: string, { line, sentence }: Remark): string {
   return `dwgd.conf=${path}, line ${line}: ${sentence}`;

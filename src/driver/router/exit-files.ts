@@ -5,7 +5,7 @@ import { messageOf } from '../../base/errors.js';
 import { FAILOVER_REASONS, type FailoverReason, type FailoverState, stepFailover } from '../exit/failover.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import { type SeenPeer, silentPeers } from '../exit/tunnel-signs.js';
-import { openTunnelFile, stateOfFile } from '../files/tunnel-files.js';
+import { hasChanged, openTunnelFile, stateOfFile } from '../files/tunnel-files.js';
 import type { ExitNetwork } from '../spec/model.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
@@ -27,7 +27,6 @@ export interface ExitFilesParts {
 /** Of a link before its tunnel's MTU is known, in bytes: every path takes it. */
 export const MTU_UNKNOWN = 1280;
 const NOBODY: ReadonlySet<string> = new Set();
-/** Why it is not in force as it is. */
 const CHANGED = 'it has changed since it was read: run systemctl reload dwgd';
 /** Why nothing comes back. */
 export const SILENT = 'packets are sent, and no peer has answered for 15 s';
@@ -36,7 +35,6 @@ interface FileInTurn {
   readonly path: string;
   readonly names: PeerNames;
   file?: TunnelFile;
-  /** By stateOfFile(), as it was read. */
   state?: string | undefined;
   /** The least MTU of the paths to its peers, in bytes. */
   pathMtu?: number;
@@ -220,7 +218,8 @@ export class ExitFiles {
     return this.#candidates.map(candidate => {
       const { path, problem, names } = candidate;
       const isInForce = candidate === inForce;
-      const told = problem ?? names.problem ?? (hasChanged(candidate) ? CHANGED : undefined);
+      const isChanged = candidate.file && hasChanged(path, candidate.state);
+      const told = problem ?? names.problem ?? (isChanged ? CHANGED : undefined);
       return {
         ...{ path, isInForce },
         ...(isInForce && this.#change && { change: this.#change }),
@@ -251,10 +250,4 @@ export class ExitFiles {
     if (!file) return false;
     return names.endpoints(file).size > 0 || file.peers.every(({ endpoint }) => !endpoint);
   }
-}
-
-/** Whether somebody has written it, or put another in its place, since it was read. One that is gone is as it was. */
-function hasChanged({ path, file, state }: Pick<FileInTurn, 'path' | 'file' | 'state'>): boolean {
-  const now = file && stateOfFile(path);
-  return now !== undefined && now !== state;
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { formatAddress } from '../../../src/base/ip.js';
 import { statusLines } from '../../../src/cli/commands/status.js';
 import type { Status } from '../../../src/control/answers.js';
+import { exitPlaces } from '../../../src/driver/exit-places.js';
 import { readExit } from '../../../src/driver/router/exit-reading.js';
 import { goesByExit } from '../../../src/explain/exit-ends.js';
 import { exitWayPlace } from '../../../src/explain/hop.js';
@@ -51,7 +52,7 @@ test('an exit network is told with its file, gateways and peers', async () => {
 
 test('ways of packets are told where its router is, and where questions to the DNS go', async () => {
   const asked = await withExit();
-  const [place] = await asked.status.exitPlaces();
+  const [place] = await exitPlaces(asked.exitParts);
   const { gateways, dns, ...rest } = place!;
   assert.deepEqual(rest, { networkId: 'n3', name: 'mullvad', file: FILE });
   assert.deepEqual(gateways.map(formatAddress), ['10.66.0.1', 'fd66::1']);
