@@ -51,7 +51,7 @@ export class ExitRouters {
     this.#parts = parts;
     this.#lost = new LostPorts(parts.log);
     this.#unknown = new UnknownRouters({ ...parts, remove: id => this.remove(id) });
-    this.#loading = new Coalescer(() => this.#loadMissing());
+    this.#loading = new Coalescer(() => this.#loadAll());
   }
 
   /** Takes over those that are there, makes those that are not, and keeps them up from now on. */
@@ -223,6 +223,15 @@ export class ExitRouters {
   #logChange(network: ExitNetwork, { from, to, reason }: FileChange): void {
     const text = `dwgd.conf=${to} is in force in place of ${from}: ${FAILOVER_REASONS[reason]}`;
     this.#parts.log.warn({ network: shortId(network.id), file: to, reason }, text);
+  }
+
+  async #loadAll(): Promise<void> {
+    try {
+      await this.#loadMissing();
+    } catch (err) {
+      // The database failed: the next time it may be well again.
+      this.#parts.log.error(`cannot read the files of exit networks: ${messageOf(err)}`);
+    }
   }
 
   /** What is wrong with a file or a name does not stop the others. */
