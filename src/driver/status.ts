@@ -30,6 +30,8 @@ interface StatusParts {
   readonly routers: Pick<ExitRouters, 'reading'>;
   readonly names: Pick<DockerNames, 'find'>;
   readonly calls: CallCounts;
+  /** What is wrong with the ports of an endpoint on an exit network. */
+  readonly portProblem: (endpoint: Endpoint) => string | undefined;
   /** Whether Docker's calls are answered. */
   readonly isListening: () => boolean;
 }
@@ -188,7 +190,11 @@ export class DriverStatus implements DriverHalf {
     );
     const known: KnownExit[] = [];
     for (const network of exits) {
-      const [name, endpoints] = [found.networks.get(network.id), named(network.id, network.owner)];
+      const name = found.networks.get(network.id);
+      const endpoints = named(network.id, network.owner).map(one => ({
+        ...one,
+        problem: this.#parts.portProblem(one.endpoint),
+      }));
       known.push({ network, name, endpoints, reading: this.#parts.routers.reading(network) });
       await nextTurn();
     }

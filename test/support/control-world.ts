@@ -61,6 +61,7 @@ export class AskedDriver {
       names: { find: async () => NAMES },
       calls: this.calls,
       isListening: () => this.isListening,
+      portProblem: () => undefined,
     });
   }
 

@@ -2,21 +2,22 @@
 // that what others do to one is mended. Not here: Docker's verbs (exits.ts), a single router (driver/router).
 
 import { Coalescer } from '../../base/coalescer.js';
-import { messageOf } from '../../base/errors.js';
+import { ClosedError, messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
+import type { Synchronous } from '../../netlink/netns.js';
 import type { SocketAddress } from '../../netlink/wireguard/device.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import { openTunnelFile } from '../files/tunnel-files.js';
-import { containerMac, planRouter } from '../router/desired-router.js';
+import type { ToldWays } from '../ports/told-ways.js';
+import { planRouter, portOf } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
 import { type ExitReading, readExit } from '../router/exit-reading.js';
 import { type ExitTunnel, isResolved } from '../router/exit-tunnel.js';
 import { checkExit } from '../router/join-exit.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
-import type { PortBinding } from '../router/router-tables.js';
-import { type Endpoint, type ExitNetwork, keyAddress } from '../spec/model.js';
+import type { ExitNetwork } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
@@ -25,6 +26,7 @@ import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
 interface ExitRoutersParts extends RouterParts {
   readonly store: Store;
   readonly kept: KeptNamespaces;
+  readonly ways: Pick<ToldWays, 'plan' | 'forget'>;
   readonly links: Pick<ContainerLinks, 'mtu'>;
   readonly resolver: Pick<EndpointResolver, 'resolve'>;
   readonly log: Log;
@@ -116,6 +118,7 @@ export class ExitRouters {
     this.#live.get(networkId)?.router.close();
     this.#live.delete(networkId);
     this.#lastLogged.delete(networkId);
+    this.#parts.ways.forget(networkId);
     faultPoint('remove-router');
     this.#parts.kept.remove(networkId);
   }
@@ -140,19 +143,32 @@ export class ExitRouters {
     return this.#open(network).router.netnsFd;
   }
 
+  /** Does that at once, for whoever cannot do anything about a failure. */
+  bringUpToDate(networkId: string): void {
+    const network = this.#parts.store.exit(networkId);
+    if (network) this.#lookAt(network);
+  }
+
+  /** Runs a function in the namespace of a router. @throws ClosedError where there is none */
+  within<T>(networkId: string, fn: () => Synchronous<T>): Synchronous<T> {
+    const live = this.#live.get(networkId);
+    if (!live) throw new ClosedError('there is no router');
+    return live.router.within(fn);
+  }
+
   /**
    * Brings a router to what is on record.
    * @param except an endpoint that has no port yet
    * @throws what the kernel refuses
    */
   reconcile(network: ExitNetwork, except?: string): RouterChange[] {
-    const { store } = this.#parts;
-    const ports = store
+    const { store, ways } = this.#parts;
+    const endpoints = store
       .networkEndpoints(network.id)
-      .filter(({ id, state }) => id !== except && state !== 'created' && state !== 'deleting')
-      .map(endpoint => portOf(network.id, endpoint));
+      .filter(({ id, state }) => id !== except && state !== 'created' && state !== 'deleting');
+    const ports = endpoints.map(endpoint => portOf(network.id, endpoint));
     const { router, tunnel } = this.#open(network);
-    return router.reconcile(planRouter(network, tunnel, ports));
+    return router.reconcile(planRouter(network, tunnel, ports, ways.plan(network.id, endpoints)));
   }
 
   #open(network: ExitNetwork): Live {
@@ -240,11 +256,4 @@ export class ExitRouters {
     this.#lastLogged.set(network.id, text);
     this.#parts.log.warn({ network: shortId(network.id) }, text);
   }
-}
-
-/** The port of a container, and the link-layer address of its end. */
-export function portOf(networkId: string, endpoint: Endpoint): PortBinding {
-  const { ifname: name, ipv4, ipv6 } = endpoint;
-  const mac = containerMac(networkId, keyAddress(endpoint));
-  return { name, mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
 }

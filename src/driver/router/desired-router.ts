@@ -14,10 +14,11 @@ import {
 import type { WgDeviceConfig, WgPeerConfig } from '../../netlink/wireguard/device.js';
 import { clamp } from '../../netlink/wireguard/key.js';
 import type { NftTable } from '../../nft/table.js';
-import type { ExitNetwork } from '../spec/model.js';
+import { type Endpoint, type ExitNetwork, keyAddress } from '../spec/model.js';
 import { planDns } from './dns-ways.js';
 import type { ExitTunnel } from './exit-tunnel.js';
 import { type PortBinding, planBridgeTable, planForwardTable } from './router-tables.js';
+import { NO_WAYS_IN, type WaysIn } from './ways-in.js';
 
 /** Names of the links in the namespace, which is ours alone: ports begin with `wg-`. */
 export const BRIDGE = 'br0';
@@ -55,11 +56,13 @@ export interface DesiredRouter {
 /**
  * @param tunnel absent: it is not known yet
  * @param ports of all containers that are attached, or about to be
+ * @param ways what is open to them from outside
  */
 export function planRouter(
   network: ExitNetwork,
   tunnel: ExitTunnel | undefined,
   ports: readonly PortBinding[],
+  ways: WaysIn = NO_WAYS_IN,
 ): DesiredRouter {
   const families = tunnel ? routedFamilies(network, tunnel) : poolFamilies(network);
   const dns = planDns(network, families, tunnel?.file);
@@ -67,13 +70,17 @@ export function planRouter(
   const gateways = pools.flatMap(({ subnet, gateway }) =>
     gateway ? [{ address: gateway, length: subnet.length }] : [],
   );
+  const planned = tunnel && planTunnel(network, tunnel, families);
+  const addresses = planned?.addresses.map(({ address }) => address) ?? [];
+  const subnets = pools.map(({ subnet }) => subnet);
+  const waysIn = { ways, bridge: BRIDGE, tunnel: TUNNEL, addresses, subnets };
   return {
     ...(tunnel && { mtu: tunnel.mtu }),
     bridge: { mac: macOf(`${network.id}/bridge`), addresses: gateways },
-    ...(tunnel && { tunnel: planTunnel(network, tunnel, families) }),
+    ...(planned && { tunnel: planned }),
     ports,
     sysctls: planSysctls(network, families),
-    tables: [planBridgeTable(ports), planForwardTable({ bridge: BRIDGE, tunnel: TUNNEL }, dns)],
+    tables: [planBridgeTable(ports), planForwardTable(dns, waysIn)],
   };
 }
 
@@ -96,6 +103,13 @@ export function routedFamilies(
 /** The link-layer address of a container, which it keeps as long as its address: its neighbours remember both. */
 export function containerMac(networkId: string, address: Address): string {
   return macOf(`${networkId}/${address.bytes.toString('hex')}`);
+}
+
+/** The port of a container, and the link-layer address of its end. */
+export function portOf(networkId: string, endpoint: Endpoint): PortBinding {
+  const { ifname: name, ipv4, ipv6 } = endpoint;
+  const mac = containerMac(networkId, keyAddress(endpoint));
+  return { name, mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
 }
 
 /** One that is administered locally, and nobody's group. */

@@ -70,6 +70,12 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'migrations/0005.sql',
     sql: 'ALTER TABLE network ADD COLUMN dns TEXT;',
   },
+  {
+    name: 'migrations/0007.sql',
+    sql: `
+      ALTER TABLE client ADD COLUMN forward TEXT;
+      ALTER TABLE client ADD COLUMN published TEXT;`,
+  },
 ];
 
 /**
