@@ -27,12 +27,13 @@ export async function listenUdp(
   idleMs = IDLE_MS,
 ): Promise<Relay> {
   const outer = socketFor(at.address);
+  // Said within the call that brings it about.
+  const listening = once(outer, 'listening');
   outer.bind({ address: at.address, port: at.port, exclusive: true });
-  await once(outer, 'listening');
+  await listening;
   // What was sent could not be delivered: that is for the sender to notice.
   outer.on('error', () => undefined);
-  const relay = new UdpRelay(outer, at.address, inward, sessions, idleMs);
-  return relay;
+  return new UdpRelay(outer, at.address, inward, sessions, idleMs);
 }
 
 class UdpRelay implements Relay {

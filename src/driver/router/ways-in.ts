@@ -21,7 +21,7 @@ export interface WaysIn {
 export const NO_WAYS_IN: WaysIn = { forwards: [], published: [] };
 
 /** An entry that has no effect, since another container has the port. */
-export interface ForwardClash {
+interface ForwardClash {
   readonly endpoint: string;
   readonly holder: string;
   /** As it is written. */

@@ -18,9 +18,9 @@ export interface Forward {
 }
 
 /** Entries of one value; characters of one; ports of a range that is moved to others, each of which is an element of a map. */
-export const MAX_FORWARDS = 64;
+const MAX_FORWARDS = 64;
 const MAX_TEXT = 2_048;
-export const MAX_MOVED = 1_000;
+const MAX_MOVED = 1_000;
 
 const RIGHT = 'ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas';
 const ENTRY = /^(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
