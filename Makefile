@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: dots help setup setup-lab setup-package build format lint unit check kernel rules rules-long netfilter-cases pages metrics page-test docker first-packet faults soak engines service lab lab-long lab-shell forging siege one test fuzz demo bench \
-  golden sbom deb npm image plugin package-test install uninstall clean
+  golden sbom deb npm image plugin package-test boot-orders install uninstall clean
 
 PREFIX ?= /usr
 FUZZ_SECONDS ?= 600
@@ -144,6 +144,9 @@ package-test: setup-lab setup-package deb npm ## the packages on a fresh Debian 
 	@node --test --test-reporter=spec --test-concurrency=1 dist/test/package/{reproducible,deb,npm,dockerfile,image}.test.js
 	@test/docker/inside node --test --test-reporter=spec dist/test/package/plugin.test.js
 	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' PACKAGE_ROOTS='$(PACKAGE_ROOTS)' node --test --test-reporter=spec dist/test/package/newcomer.test.js"
+
+boot-orders: setup-lab setup-package deb ## dwgd, Docker and wg-quick in every order under systemd, on Debian 12 and 13, in the laboratory (root)
+	@node dist/test/lab/run.js --no-docker --exec "RELEASE='$(RELEASE)' PACKAGE_ROOTS='$(PACKAGE_ROOTS)' node --test --test-reporter=spec dist/test/package/boot-orders.test.js"
 
 install: ## build as the owner of the checkout, install under PREFIX, enable and start the service (root)
 	@systemd/build

@@ -18,7 +18,12 @@ const endpoint = object({
   state: oneOf('created', 'joining', 'joined', 'left', 'deleting'),
   ...{ publicKey: optionalText, peer: optional(peer), problem: optionalText },
 });
-const exit = object({ gateways: texts, peers: listOf(peer), problem: optionalText });
+const exitFile = object({
+  ...{ path: text, isInForce: flag, since: optionalText, why: optionalText, problem: optionalText },
+});
+const exit = object({
+  ...{ files: listOf(exitFile), gateways: texts, peers: listOf(peer), problem: optionalText },
+});
 const network = object({
   ...{ id: text, name: optionalText, owner: number, mode: oneOf('ifname', 'pubkey', 'exit'), via: text },
   ...{ endpoint: optionalText, subnets: texts, endpoints: listOf(endpoint), exit: optional(exit) },

@@ -48,8 +48,22 @@ export interface NetworkStatus {
   readonly exit?: ExitStatus;
 }
 
+/** A file of an exit network. */
+export interface ExitFileStatus {
+  readonly path: string;
+  readonly isInForce: boolean;
+  /** ISO 8601: when it came in place of another; absent: the daemon began with it, or it is not in force. */
+  readonly since?: string;
+  /** In place of which it came, and why. */
+  readonly why?: string;
+  /** Why it was not read, or a name in it not looked up, the last time. */
+  readonly problem?: string;
+}
+
 /** The tunnel that the containers of an exit network share. */
 export interface ExitStatus {
+  /** In the order in which they are used. */
+  readonly files: readonly ExitFileStatus[];
   /** The router's addresses, which containers send to. */
   readonly gateways: readonly string[];
   /** As the router's interface has them. */

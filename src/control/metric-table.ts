@@ -40,6 +40,12 @@ export const METRICS = [
     help: 'Whether a half of the daemon works: driver, labels; absent where it was switched off.',
     labels: ['half'],
   },
+  {
+    name: 'dwgd_exit_file_in_force',
+    type: 'gauge',
+    help: 'Whether a file of an exit network is the one that its containers go out by.',
+    labels: ['network', 'file'],
+  },
   { name: 'dwgd_networks', type: 'gauge', help: 'Networks of the driver.', labels: [] },
   {
     name: 'dwgd_endpoints',

@@ -2,10 +2,11 @@
 // secret. Not here: networks of the other kinds (status.ts), reading a router (router/exit-reading.ts).
 
 import { formatAddress, formatPrefix } from '../base/ip.js';
-import type { ComparedPart, Comparison, NetworkStatus } from '../control/answers.js';
+import type { ComparedPart, Comparison, ExitFileStatus, NetworkStatus } from '../control/answers.js';
 import type { Sample } from '../control/exposition.js';
 import { endpointStatus, type NamedEndpoint, peerSamples, peerStatus } from './endpoint-status.js';
 import { TUNNEL } from './router/desired-router.js';
+import type { FileStanding } from './router/exit-files.js';
 import type { ExitReading } from './router/exit-reading.js';
 import { formatHostPort } from './spec/host-port.js';
 import type { ExitNetwork } from './spec/model.js';
@@ -22,7 +23,7 @@ export interface KnownExit {
 }
 
 export function exitStatus({ network, name, reading, endpoints }: KnownExit): NetworkStatus {
-  const { path, tunnel, device, problem } = reading;
+  const { files, tunnel, device, problem } = reading;
   const pools = [network.ipv4, network.ipv6].filter(pool => pool !== undefined);
   const ends = tunnel?.file.peers.flatMap(peer => (peer.endpoint ? formatHostPort(peer.endpoint) : []));
   return {
@@ -30,15 +31,28 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
     ...(name !== undefined && { name }),
     owner: network.owner,
     mode: 'exit',
-    via: path,
+    via: inForce(reading)?.path ?? '',
     ...(ends && ends.length > 0 && { endpoint: ends.join(', ') }),
     subnets: pools.map(({ subnet }) => formatPrefix(subnet)),
     endpoints: endpoints.map(one => endpointStatus(one)),
     exit: {
+      files: files.map(fileStatus),
       gateways: pools.flatMap(({ gateway }) => (gateway ? formatAddress(gateway) : [])),
       peers: device?.peers.map(peer => peerStatus(device.name, peer)) ?? [],
       ...(problem !== undefined && { problem }),
     },
+  };
+}
+
+function inForce({ files }: ExitReading): FileStanding | undefined {
+  return files.find(({ isInForce }) => isInForce);
+}
+
+function fileStatus({ path, isInForce, change, problem }: FileStanding): ExitFileStatus {
+  return {
+    ...{ path, isInForce },
+    ...(change && { since: change.at.toISOString(), why: change.why }),
+    ...(problem !== undefined && { problem }),
   };
 }
 
@@ -47,7 +61,8 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
  * @param now milliseconds since 1970
  */
 export function comparedExit({ network, name, reading }: KnownExit, now: number): ComparedPart {
-  const { path, tunnel, device, problem } = reading;
+  const { tunnel, device, problem } = reading;
+  const { path = '', change } = inForce(reading) ?? {};
   const link: Comparison = {
     what: 'link',
     desired: `${TUNNEL} in the router`,
@@ -64,13 +79,18 @@ export function comparedExit({ network, name, reading }: KnownExit, now: number)
   return {
     title: `tunnel of ${name ?? shortId(network.id)}`,
     ...(problem !== undefined && { problem }),
-    note: `by the file ${path}`,
+    note: `by the file ${path}${change ? `: at ${change.at.toISOString()} ${change.why}` : ''}`,
     comparisons: [link, ...(device && peers ? peers : [])],
   };
 }
 
-export function exitSamples({ network, name, reading: { device } }: KnownExit): Sample[] {
+export function exitSamples({ network, name, reading: { files, device } }: KnownExit): Sample[] {
   const whose = name ?? shortId(network.id);
-  // No container has the tunnel: its label is empty.
-  return device?.peers.flatMap(peer => peerSamples([whose, '', device.name], peer)) ?? [];
+  return [
+    // No container has the tunnel: its label is empty.
+    ...(device?.peers.flatMap(peer => peerSamples([whose, '', device.name], peer)) ?? []),
+    ...files.map(({ path, isInForce }): Sample => {
+      return { name: 'dwgd_exit_file_in_force', labels: [whose, path], value: isInForce ? 1 : 0 };
+    }),
+  ];
 }

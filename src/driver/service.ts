@@ -110,13 +110,13 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const forwardLabels = new ForwardLabels({
     store,
     ask: ids => docker.labels(ids),
-    changed: id => routers.bringUpToDate(id),
+    changed: network => routers.lookAt(network),
     queue,
     log,
   });
   const ways = new ToldWays({ nameOf: id => forwardLabels.nameOf(id), log });
   const routers = new ExitRouters({ ...inside, store, kept, ways, links: containerLinks, resolver, log });
-  const published = new PublishedPorts({ store, within: (id, fn) => routers.within(id, fn), queue, log });
+  const published = new PublishedPorts({ store, router: id => routers.router(id), queue, log });
   const dnsFromHost = new DnsFromHost({ docker, log });
   const exits = new Exits({
     store,
@@ -153,8 +153,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     fullTunnels.linkLeft(name);
     monitor.linkLeft(name);
   };
-  const watch = watchLinks((link, present) =>
-    present ? monitor.linkChanged(link.name) : linkLeft(link.name),
+  const watch = watchLinks(
+    (link, present) => (present ? monitor.linkChanged(link.name) : linkLeft(link.name)),
+    err => log.error(`cannot follow a change of a link: ${messageOf(err)}`),
   );
   const storeLook = setInterval(() => store.look(), STORE_LOOK_MS).unref();
   const labels = options.labels ? new UserLabels(log) : undefined;

@@ -28,12 +28,18 @@ export class EventSocket {
    * @param protocol NETLINK_*
    * @param group RTNLGRP_* for rtnetlink
    * @param notify is told each event; what it throws as a DecodeError is passed over
+   * @param failed is given what else it throws, which would end the process; does not throw
    * @throws ErrnoException of the netlink package; OpError
    */
-  constructor(protocol: number, group: number, notify: (event: Message) => void) {
+  constructor(
+    protocol: number,
+    group: number,
+    notify: (event: Message) => void,
+    failed: (err: unknown) => void,
+  ) {
     this.#socket = new RawNetlinkSocket(protocol, { localPort: 0, recvBufferSize: 0, sendBufferSize: 0 });
     this.#socket.on('message', (datagram, { port }) => {
-      if (port === 0 && !this.#isClosed) readEvents(datagram, notify);
+      if (port === 0 && !this.#isClosed) readEvents(datagram, notify, failed);
     });
     // What is lost is found when all is looked at from time to time.
     this.#socket.on('error', () => undefined);
@@ -59,11 +65,15 @@ export class EventSocket {
 }
 
 /** An event that cannot be read is lost as one that outran us. */
-function readEvents(datagram: Buffer, notify: (event: Message) => void): void {
+function readEvents(
+  datagram: Buffer,
+  notify: (event: Message) => void,
+  failed: (err: unknown) => void,
+): void {
   try {
     for (const message of readMessages(datagram)) if (message.seq === 0) notify(message);
   } catch (err) {
-    if (!(err instanceof DecodeError)) throw err;
+    if (!(err instanceof DecodeError)) failed(err);
   }
 }
 

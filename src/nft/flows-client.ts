@@ -3,7 +3,7 @@
 
 import { formatAddress } from '../base/ip.js';
 import type { Trace } from '../netlink/trace.js';
-import { decodeFlow, deleteFlowRequest, type Flow, getFlowsRequest } from './flows.js';
+import { decodeFlow, deleteFlowRequest, type Flow, flushFlowsRequest, getFlowsRequest } from './flows.js';
 import type { NetfilterSockets } from './sockets.js';
 
 export class Conntrack {
@@ -28,5 +28,12 @@ export class Conntrack {
     trace?.(`conntrack -D -p udp -d ${formatAddress(address)} --dport ${port}`);
     const context = { op: 'letting go of a flow to', subject: `${formatAddress(address)} port ${port}` };
     this.#sockets.ask(connection => connection.request(deleteFlowRequest(flow), context));
+  }
+
+  /** Lets go of all flows of all protocols. @throws OpError */
+  flush(trace?: Trace): void {
+    trace?.('conntrack -F');
+    const context = { op: 'letting go of flows', subject: '*' };
+    this.#sockets.ask(connection => connection.request(flushFlowsRequest(), context));
   }
 }

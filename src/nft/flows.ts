@@ -15,7 +15,7 @@ import {
   sized,
 } from '../netlink/attributes.js';
 import { NLM_F_DUMP, type Request } from '../netlink/message.js';
-import { NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes, nfgenmsg, nfnlType } from './nfgenmsg.js';
+import { NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_UNSPEC, nfAttributes, nfgenmsg, nfnlType } from './nfgenmsg.js';
 
 const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_GET = 1;
@@ -89,6 +89,11 @@ export function deleteFlowRequest({ handle: { family, attrs } }: Flow): Request 
     ...attrs.map(({ type, value }) => (type === CTA_TUPLE_ORIG ? nest(type, value) : attr(type, value))),
   ]);
   return { type: messageType(IPCTNL_MSG_CT_DELETE), flags: 0, payload };
+}
+
+/** `conntrack -F` of both families. */
+export function flushFlowsRequest(): Request {
+  return { type: messageType(IPCTNL_MSG_CT_DELETE), flags: 0, payload: nfgenmsg(NFPROTO_UNSPEC) };
 }
 
 /**

@@ -5,6 +5,7 @@ import { DecodeError } from '../base/errors.js';
 
 const NFGENMSG_LEN = 4;
 /** `NFPROTO_*` of <linux/netfilter.h>. */
+export const NFPROTO_UNSPEC = 0;
 export const NFPROTO_INET = 1;
 export const NFPROTO_IPV4 = 2;
 export const NFPROTO_BRIDGE = 7;

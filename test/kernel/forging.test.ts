@@ -160,7 +160,16 @@ for (const [what, openSocket] of [
   ['a socket of rtnetlink', () => openConnection(NETLINK_ROUTE)],
   ['a socket of generic netlink', () => openConnection(NETLINK_GENERIC)],
   ['a socket of nf_tables', () => openConnection(NETLINK_NETFILTER)],
-  ['a socket that waits for events', () => new EventSocket(NETLINK_ROUTE, RTNLGRP_LINK, () => undefined)],
+  [
+    'a socket that waits for events',
+    () =>
+      new EventSocket(
+        NETLINK_ROUTE,
+        RTNLGRP_LINK,
+        () => undefined,
+        () => undefined,
+      ),
+  ],
   ["libnftables' own socket", () => new LibNftables().context(NFT_CTX_OUTPUT_JSON)],
 ] as const) {
   kernelTest(`whoever else sends to ${what} is refused`, async t => {

@@ -209,7 +209,16 @@ kernelTest(
     const bridges = new HostBridges({ within: fn => ns.within(fn) });
     t.after(() => bridges.close());
     const added: string[] = [];
-    bridges.watch(name => added.push(name));
+    let missed: unknown;
+    bridges.watch(
+      name => {
+        added.push(name);
+        if (name === 'br-other') throw new Error(name);
+      },
+      err => {
+        missed = err;
+      },
+    );
     assert.deepEqual(answered().flat(), [PASSES, PASSES, PASSES, PASSES]);
     // Not those of the host's own ends, which say something now and then.
     const heard = (since: number): string[] =>
@@ -230,6 +239,9 @@ kernelTest(
     // Of another bridge nobody was heard.
     ns.ip('link', 'add', 'br-other', 'type', 'bridge');
     assert.deepEqual(bridges.heardOn('br-other', 0), []);
+    ns.ip('link', 'set', 'port3', 'master', 'br-other');
+    await eventually(() => missed !== undefined);
+    assert.equal((missed as Error).message, 'br-other');
     const named = (name: string) =>
       bridges.of({
         ...{ Id: 'n1', Driver: 'bridge', Containers: {} },

@@ -82,7 +82,7 @@ async function relayed(t: TestContext, count: number) {
   const said: string[] = [];
   const log = createLog(false, true, line => said.push(line));
   const open = (): PublishedPorts =>
-    new PublishedPorts({ store, within: (_id, fn) => world.router.within(fn), queue: new KeyedQueue(), log });
+    new PublishedPorts({ store, router: () => world.router, queue: new KeyedQueue(), log });
   const parts = { published: open() };
   const reconcile = (): void => {
     world.ways = planWaysIn(store.networkEndpoints(ROUTED.id));

@@ -7,6 +7,7 @@ import { sendto, socket } from '../../native/libc-sockets.js';
 import { parseAddress } from '../../src/base/ip.js';
 import { planRouter } from '../../src/driver/router/desired-router.js';
 import type { PortBinding } from '../../src/driver/router/router-tables.js';
+import { connectFrom, echoOn } from '../support/connections.js';
 import { kernelTest, type Namespace } from '../support/namespace.js';
 import { ask, askInVain, serve } from '../support/peer.js';
 import { beyond, type Member, ROUTED, RouterWorld } from '../support/router-world.js';
@@ -158,6 +159,29 @@ kernelTest(
       for (const how of ['udp', 'tcp'] as const)
         assert.equal(await ask(ns, to, how), 'the server', `${how} ${to}`);
     assert.equal(await ask(ns, '198.51.100.9:853'), '853 10.64.0.2');
+  },
+  'nsenter',
+  'sysctl',
+);
+
+kernelTest(
+  'flows that are let go of are over: a connection is reset by what its program sends next, and new ones are made',
+  async t => {
+    const world = await RouterWorld.create(t, 1);
+    const { other } = await beyond(world, { ...ROUTED, dns: [] });
+    const { ns } = world.members[0]!;
+    const heard = await echoOn(t, other, 7);
+    for (const host of ['198.51.100.9', '2001:db8:f00d::9']) {
+      const connection = await connectFrom(t, ns, host, 7);
+      for (const word of ['one', 'two']) assert.equal(await connection.say(word), word, host);
+      assert.equal(await ask(ns, ASKED[0]!, 'udp'), 'another');
+      assert.deepEqual([world.flows().udp > 0, world.flows().all > 1], [true, true]);
+      world.letGo();
+      assert.deepEqual(world.flows(), { udp: 0, all: 0 });
+      assert.equal(await connection.say('three'), 'ECONNRESET', host);
+      assert.equal(await (await connectFrom(t, ns, host, 7)).say('four'), 'four', host);
+    }
+    assert.deepEqual(heard, ['one', 'two', 'four', 'one', 'two', 'four']);
   },
   'nsenter',
   'sysctl',

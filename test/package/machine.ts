@@ -25,6 +25,12 @@ const LISTING = `find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -pa
   -o -path /var/lib/containerd -o -path /var/lib/sudo -o -path /var/lib/systemd -o -name __pycache__ \\) -prune -o -print | sort
   find /var/lib/systemd/deb-systemd-helper* -name "*dwgd*"; ls -d /run/dwgd 2> /dev/null || true`;
 
+/** Bash lines that install it: a root folder has no kernel's package, and wireguard-tools would bring one. */
+export const KERNEL_PACKAGE = `mkdir -p /tmp/kernel/DEBIAN
+  printf '%s\\n' 'Package: kernel' 'Version: 1' 'Architecture: all' 'Provides: wireguard-modules (= 1.0.0)' \
+    'Maintainer: dwgd <dwgd@localhost>' 'Description: the kernel that runs' > /tmp/kernel/DEBIAN/control
+  dpkg-deb -b /tmp/kernel /tmp/kernel.deb; dpkg -i /tmp/kernel.deb`;
+
 /** A package in dist/packages by how its name begins. */
 export function debOf(beginning: string, arch = 'amd64'): string {
   const built = join(CHECKOUT, 'dist/packages');

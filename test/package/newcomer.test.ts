@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pageBlock, typedIn } from '../support/page-blocks.js';
-import { CHECKOUT, debOf, Machine, makeLater, RELEASES } from './machine.js';
+import { CHECKOUT, debOf, KERNEL_PACKAGE, Machine, makeLater, RELEASES } from './machine.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-newcomer-'));
 const laterDeb = join(folder, 'dwgd-later.deb');
@@ -22,12 +22,6 @@ const GATEWAY = 'lscr.io/linuxserver/wireguard';
 
 /** A container on the network of README's ifname mode. */
 const IN_IFNAME = 'README.md: ifname mode: the WireGuard interface is on this host (3)';
-
-/** A root folder has no kernel's package, and wireguard-tools would bring one. */
-const KERNEL = `mkdir -p /tmp/kernel/DEBIAN
-  printf '%s\\n' 'Package: kernel' 'Version: 1' 'Architecture: all' 'Provides: wireguard-modules (= 1.0.0)' \
-    'Maintainer: dwgd <dwgd@localhost>' 'Description: the kernel that runs' > /tmp/kernel/DEBIAN/control
-  dpkg-deb -b /tmp/kernel /tmp/kernel.deb; dpkg -i /tmp/kernel.deb`;
 
 /** What an uninstalled package could have left on a host, a line each: files, links, routes, tables, sockets, processes. */
 async function traces(machine: Machine): Promise<Set<string>> {
@@ -62,7 +56,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
       await machine.until('docker version', 60);
       await machine.sh(`docker load -i /mnt/packages/image.tar; docker tag busybox:local busybox
         docker commit -c 'CMD ["sleep","infinity"]' $(docker create busybox) ${GATEWAY}; docker rm $(docker ps -aq)
-        ${KERNEL}
+        ${KERNEL_PACKAGE}
         echo 'APT::Get::Assume-Yes "true";' > /etc/apt/apt.conf.d/yes`);
       fresh = await traces(machine);
     });

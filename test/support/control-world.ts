@@ -22,6 +22,7 @@ import { EXIT, exitTunnel, FAR_END } from './exit-world.js';
 import { FakeKernel } from './fake-kernel.js';
 import { askWay } from './ways.js';
 
+const FILES = [{ path: EXIT.files[0]!, isInForce: true }];
 /** The peer elsewhere of the network n2. */
 export const REMOTE = 'QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=';
 export const PSK = Buffer.from('distinctive preshared key 32 byt');
@@ -40,7 +41,7 @@ export class AskedDriver {
   };
   readonly status: DriverStatus;
   /** What the router of n3 is read as. */
-  exit: ExitReading = { path: EXIT.files[0]!, problem: 'its router is not there yet' };
+  exit: ExitReading = { files: FILES, problem: 'its router is not there yet' };
 
   private constructor() {
     const { store, wg, namespaces, log } = this.world;
@@ -102,7 +103,7 @@ export class AskedDriver {
     const tunnel = exitTunnel();
     const peers = tunnel.file.peers.map(peer => ({ ...peer, endpoint: FAR_END, ...this.counted }));
     const device = { index: 2, name: 'wg0', listenPort: 51820, fwmark: 0, peers };
-    this.exit = { path: EXIT.files[0]!, tunnel, device: { ...device, privateKey: tunnel.file.privateKey } };
+    this.exit = { files: FILES, tunnel, device: { ...device, privateKey: tunnel.file.privateKey } };
   }
 }
 

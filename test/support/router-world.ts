@@ -108,6 +108,16 @@ export class RouterWorld {
     }
   }
 
+  /** Flows that the router tracks. */
+  flows(): { readonly udp: number; readonly all: number } {
+    const udp = this.within(() => this.#nft.conntrack.flows().length);
+    return { udp, all: Number(this.inside('sysctl', '-n', 'net.netfilter.nf_conntrack_count')) };
+  }
+
+  letGo(): void {
+    this.within(() => this.#nft.conntrack.flush());
+  }
+
   /** What a program prints in the router's namespace. */
   inside(...words: string[]): string {
     return run('nsenter', `--net=${this.folder}/netns/${ROUTED.id}`, ...words);

@@ -19,7 +19,7 @@ export interface Server {
 type Found = (err: null, address: string, family: number) => void;
 
 /** What is an address already: found at once, so that the socket is made before the thread leaves the namespace. */
-function literal(host: string, _options: unknown, done: Found): void {
+export function literal(host: string, _options: unknown, done: Found): void {
   done(null, host, isIPv6(host) ? 6 : 4);
 }
 

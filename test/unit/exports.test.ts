@@ -24,8 +24,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/docker/api-client.ts': 'EventListener quietAgent',
   'src/docker/resolv-conf.ts': 'ResolvConf hasServers',
   'src/doctor/checks/finding.ts': 'anchorOf',
-  'src/driver/exit/endpoint-name.ts': 'NameState dueForName namedAgain nextAddress',
-  'src/driver/exit/failover.ts': 'FailoverState stepFailover',
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
   'src/driver/plugin/rootless-sockets.ts': 'restOf',
   'src/driver/plugin/socket.ts': 'PLUGIN_LIMITS',

@@ -54,6 +54,7 @@ export function statusLines(status: Status, colours: boolean, now: number): stri
     ],
     networks.length > 0 ? networkLines(networks, colours) : [],
     exitLines(networks, colours, now),
+    fileLines(networks, colours, now),
     networks.some(({ endpoints }) => endpoints.length > 0) ? endpointLines(networks, colours, now) : [],
     containers.length > 0 ? containerLines(containers, colours) : [],
     problemLines('NOT IN FORCE', containers, ({ notInForce }) => notInForce, colours, now),
@@ -111,6 +112,22 @@ function exitLines(networks: readonly NetworkStatus[], colours: boolean, now: nu
   });
   const heads = ['EXIT', 'GATEWAY', 'PEER', 'AT', 'HANDSHAKE', 'RECEIVED', 'SENT', 'PROBLEM'];
   return rows.length > 0 ? table(heads, rows, colours) : [];
+}
+
+/** A row for each file where a network has several. */
+function fileLines(networks: readonly NetworkStatus[], colours: boolean, now: number): string[] {
+  const rows = networks.flatMap(({ id, name, exit: { files } = { files: [] } }) =>
+    files.map(({ path, isInForce, since, why, problem }): Cell[] => [
+      name ?? id.slice(0, 12),
+      path,
+      isInForce ? ['yes', 'good'] : 'no',
+      since === undefined ? '' : ago(since, now),
+      why ?? '',
+      [problem ?? '', problem ? 'bad' : undefined],
+    ]),
+  );
+  const isOne = networks.every(({ exit }) => !exit || exit.files.length === 1);
+  return isOne ? [] : table(['EXIT', 'FILE', 'IN FORCE', 'SINCE', 'WHY', 'PROBLEM'], rows, colours);
 }
 
 function countsOf(peer: PeerStatus, now: number): [string, string, string] {

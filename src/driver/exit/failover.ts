@@ -1,10 +1,7 @@
 // Which of a network's files is in force: the next one when a tunnel is silent, the first one again when the time for that has
 // come. Not here: taking it into force.
 
-import { nextSigns, type SeenPeer, silentMs, type TunnelSigns } from './tunnel-signs.js';
-
-/** Three initiations of a handshake go out in that time. */
-const SILENT_MS = 15_000;
+import { nextSigns, type SeenPeer, SILENT_MS, silentMs, type TunnelSigns } from './tunnel-signs.js';
 
 /** What was decided last. */
 export interface FailoverState {
@@ -22,7 +19,19 @@ interface FailoverRules {
   readonly files: number;
   /** After so many milliseconds the first one is tried again; absent: never. */
   readonly failbackMs?: number;
+  /** Whether a file can be in force: it was read, and it is known where a peer of it is. Absent: all can. */
+  readonly isUsable?: (index: number) => boolean;
 }
+
+/** Why another file is in force: no answers, no use of the one before, or the time of `dwgd.failback`. */
+export type FailoverReason = 'silent' | 'unusable' | 'failback';
+
+/** The same for people, of the file that it was before. */
+export const FAILOVER_REASONS: Readonly<Record<FailoverReason, string>> = {
+  silent: 'packets were sent, and no peer answered for 15 s',
+  unusable: 'it was not read, or no name in it resolves',
+  failback: 'the time of dwgd.failback is over',
+};
 
 /** What follows from a look. */
 interface FailoverStep {
@@ -30,7 +39,7 @@ interface FailoverStep {
   /** Whether the tunnel that was looked at is silent: told, where there is no other. */
   readonly isSilent: boolean;
   /** Why another one is in force now; absent: none is. */
-  readonly change?: 'silent' | 'failback';
+  readonly change?: FailoverReason;
 }
 
 /**
@@ -41,13 +50,19 @@ export function stepFailover(
   state: FailoverState,
   peers: readonly SeenPeer[],
   now: number,
-  { files, failbackMs = Number.POSITIVE_INFINITY }: FailoverRules,
+  { files, failbackMs = Number.POSITIVE_INFINITY, isUsable = () => true }: FailoverRules,
 ): FailoverStep {
+  const { inForce, since } = state;
   const signs = nextSigns(state.signs, peers, now);
   const isSilent = silentMs(signs) >= SILENT_MS;
-  if (isSilent && files > 1)
-    return { state: { inForce: (state.inForce + 1) % files, since: now }, isSilent, change: 'silent' };
-  if (state.inForce !== 0 && now - state.since >= failbackMs)
+  const isOutOfUse = !isUsable(inForce) && now - since >= SILENT_MS;
+  const others = Array.from({ length: files - 1 }, (_, n) => (inForce + 1 + n) % files);
+  const next = isSilent || isOutOfUse ? others.find(isUsable) : undefined;
+  if (next !== undefined) {
+    const change = isSilent ? 'silent' : 'unusable';
+    return { state: { inForce: next, since: now }, isSilent, change };
+  }
+  if (inForce !== 0 && now - since >= failbackMs && isUsable(0))
     return { state: { inForce: 0, since: now }, isSilent, change: 'failback' };
   return { state: { ...state, signs }, isSilent };
 }

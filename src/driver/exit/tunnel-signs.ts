@@ -24,6 +24,8 @@ export interface TunnelSigns {
   readonly peers: ReadonlyMap<string, PeerSigns>;
 }
 
+/** After so many milliseconds without an answer a tunnel is silent: three initiations of a handshake go out in that time. */
+export const SILENT_MS = 15_000;
 /** Of a transport message without a payload: header and tag. Nobody answers it. */
 const KEEPALIVE_BYTES = 32n;
 /** KEEPALIVE_TIMEOUT: so often may one go out that the peer's packets have brought about. */
@@ -79,4 +81,13 @@ export function silentMs({ at, peers }: TunnelSigns): number {
   const all = [...peers.values()];
   const since = Math.min(...all.map(({ waitingSince = at }) => waitingSince), at);
   return all.some(({ answeredAt = Number.NEGATIVE_INFINITY }) => answeredAt > since) ? 0 : at - since;
+}
+
+/**
+ * Peers, by public key, to whom something has been sent for so long without an answer. One that is only kept alive is among
+ * them when its handshake is 135 seconds old: the next one begins at 120.
+ */
+export function silentPeers({ at, peers }: TunnelSigns): ReadonlySet<string> {
+  const silent = [...peers].filter(([, { waitingSince = at }]) => at - waitingSince >= SILENT_MS);
+  return new Set(silent.map(([key]) => key));
 }

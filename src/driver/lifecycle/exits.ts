@@ -71,11 +71,8 @@ export class Exits {
       // Recorded before the kernel is touched, so that a crash leaves no router of nobody.
       store.putExit(network);
       try {
-        const file = await routers.make(network);
-        for (const remark of file.passedOver)
-          log.warn({ network: shortId(network.id) }, formatRemark(network.files[0]!, remark));
-        for (const { level, text } of remarkDns(network, routedFamilies(network, { file }), file))
-          log[level]({ network: shortId(network.id) }, text);
+        await routers.make(network);
+        this.#tellRemarks(network);
       } catch (err) {
         if (!known) store.deleteNetwork(network.id);
         throw err;
@@ -109,6 +106,20 @@ export class Exits {
       );
     const options = parseExitOptions(given);
     return { id, ...options, ...planPools({ ...options, routes: [] }, ipv4, ipv6), owner };
+  }
+
+  #tellRemarks(network: ExitNetwork): void {
+    const { routers, log } = this.#parts;
+    // Of servers that dwgd.dns gives, each file has the same to tell.
+    const told = new Set<string>();
+    for (const known of routers.known(network.id)) {
+      for (const remark of known.file.passedOver)
+        log.warn({ network: shortId(network.id) }, formatRemark(known.path, remark));
+      for (const { level, text } of remarkDns(network, routedFamilies(network, known), known)) {
+        if (!told.has(text)) log[level]({ network: shortId(network.id) }, text);
+        told.add(text);
+      }
+    }
   }
 
   /** Takes away a network with its router and what its endpoints left. */

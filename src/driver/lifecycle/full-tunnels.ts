@@ -141,24 +141,34 @@ export class FullTunnels {
 
   #gaveUp(id: string): void {
     // The periodic check tries again every 30 seconds.
-    const { store, log } = this.#parts;
-    const endpoint = store.endpoint(id);
-    onBehalfOf((endpoint && store.network(endpoint.networkId)?.owner) ?? 0, () =>
-      log.warn(
+    const warn = (): void =>
+      this.#parts.log.warn(
         { endpoint: shortId(id) },
         'the link of a full tunnel is not up in its container: until it is, packets beyond its own networks go nowhere',
-      ),
-    );
+      );
+    try {
+      const { store } = this.#parts;
+      const endpoint = store.endpoint(id);
+      onBehalfOf((endpoint && store.network(endpoint.networkId)?.owner) ?? 0, warn);
+    } catch (err) {
+      this.#failed(id, err);
+    }
   }
 
   /** One try, not while Docker has the container join or leave. */
   #attempt(id: string): Promise<Progress> {
     return this.#parts.queue.run(id, async () => {
       const { store } = this.#parts;
-      const endpoint = store.endpoint(id);
-      const network = endpoint && store.network(endpoint.networkId);
-      if (!network || endpoint.state !== 'joined') return 'done';
-      return onBehalfOf(network.owner, () => this.#try(network, endpoint));
+      try {
+        const endpoint = store.endpoint(id);
+        const network = endpoint && store.network(endpoint.networkId);
+        if (!network || endpoint.state !== 'joined') return 'done';
+        return onBehalfOf(network.owner, () => this.#try(network, endpoint));
+      } catch (err) {
+        // The database failed: a later question may find it well again.
+        this.#failed(id, err);
+        return 'waiting';
+      }
     });
   }
 
@@ -170,12 +180,16 @@ export class FullTunnels {
       this.#tell(id, result);
       return result.complete ? 'done' : 'waiting';
     } catch (err) {
-      if (isNotFound(err)) return 'waiting';
-      const text = messageOf(err);
-      if (this.#failures.get(id) !== text) this.#parts.log.error({ endpoint: shortId(id) }, text);
-      this.#failures.set(id, text);
+      if (!isNotFound(err)) this.#failed(id, err);
       return 'waiting';
     }
+  }
+
+  /** Says what failed, each thing once in a row. */
+  #failed(id: string, err: unknown): void {
+    const text = messageOf(err);
+    if (this.#failures.get(id) !== text) this.#parts.log.error({ endpoint: shortId(id) }, text);
+    this.#failures.set(id, text);
   }
 
   /**

@@ -7,16 +7,16 @@ import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
 import { FORWARD } from '../spec/forward.js';
-import { mayHavePeer } from '../spec/model.js';
+import { type ExitNetwork, mayHavePeer } from '../spec/model.js';
 import type { Store } from '../store/store.js';
 import type { LabelledEndpoint } from './label-listing.js';
 
 interface ForwardLabelsParts {
-  readonly store: Pick<Store, 'exits' | 'networkEndpoints' | 'endpoint' | 'putEndpoint'>;
+  readonly store: Pick<Store, 'exit' | 'exits' | 'networkEndpoints' | 'endpoint' | 'putEndpoint'>;
   /** By endpoints, of the running containers on these networks. @throws Error when Docker does not answer */
   readonly ask: (networks: readonly string[]) => Promise<ReadonlyMap<string, LabelledEndpoint>>;
   /** The ways in to a network have changed. */
-  readonly changed: (networkId: string) => void;
+  readonly changed: (network: ExitNetwork) => void;
   readonly queue: KeyedQueue;
   readonly log: Log;
 }
@@ -112,7 +112,8 @@ export class ForwardLabels {
       const endpoint = store.endpoint(id);
       if (!endpoint || endpoint.forward !== undefined || forward === undefined) return;
       store.putEndpoint({ ...endpoint, forward: forward.slice(0, LABEL_MAX) });
-      changed(endpoint.networkId);
+      const network = store.exit(endpoint.networkId);
+      if (network) changed(network);
     });
   }
 }

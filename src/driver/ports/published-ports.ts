@@ -1,11 +1,11 @@
 // Ports of the host that containers on exit networks publish (`-p`): opened when Docker says so and after a start of the daemon,
 // let go with the container. Not here: what goes through them (tcp-relay.ts, udp-relay.ts), Docker's call (lifecycle/exits.ts).
 
-import { errorCode, messageOf, UserError } from '../../base/errors.js';
+import { ClosedError, errorCode, messageOf, UserError } from '../../base/errors.js';
 import { formatAddress } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
-import type { Synchronous } from '../../netlink/netns.js';
+import type { ExitRouter } from '../router/router.js';
 import { type Endpoint, mayHavePeer } from '../spec/model.js';
 import type { PortRequest, PublishedPort } from '../spec/port-map.js';
 import { shortId } from '../spec/protocol.js';
@@ -16,8 +16,8 @@ import { listenUdp } from './udp-relay.js';
 
 interface PublishedPortsParts {
   readonly store: Pick<Store, 'exits' | 'networkEndpoints' | 'endpoint'>;
-  /** Runs a function in the namespace of a network's router. @throws Error where there is none */
-  readonly within: <T>(networkId: string, fn: () => Synchronous<T>) => Synchronous<T>;
+  /** A network's, whose namespace leads to the containers; undefined where there is none now. */
+  readonly router: (networkId: string) => Pick<ExitRouter, 'within'> | undefined;
   readonly queue: KeyedQueue;
   readonly log: Log;
 }
@@ -136,7 +136,11 @@ export class PublishedPorts {
     const inward: Inward = {
       addresses: [ipv4, ipv6].filter(address => address !== undefined),
       port: request.containerPort,
-      within: fn => this.#parts.within(networkId, fn),
+      within: fn => {
+        const router = this.#parts.router(networkId);
+        if (!router) throw new ClosedError('there is no router');
+        return router.within(fn);
+      },
     };
     const sessions: PortSessions = this.#sessions.ofPort();
     return request.protocol === 'tcp' ? listenTcp(at, inward, sessions) : listenUdp(at, inward, sessions);

@@ -34,6 +34,7 @@ export type RouterChange =
   | { readonly op: 'create-tunnel' }
   | { readonly op: 'delete-link'; readonly link: string }
   | { readonly op: 'configure'; readonly device: WgDeviceConfig }
+  | { readonly op: 'flush-flows' }
   | { readonly op: 'enslave'; readonly link: string }
   | { readonly op: 'mtu'; readonly link: string; readonly mtu: number }
   | { readonly op: 'up'; readonly link: string }
@@ -137,6 +138,7 @@ function diffTunnel(
   observed: ObservedRouter,
 ): RouterChange[] {
   const change = diffDevice(desired.device, link && device, observed.areEndpointsTold);
+  const isOther = link !== undefined && device !== undefined && isOtherTunnel(desired.device, device);
   const present = link ? observed.routes.filter(({ index }) => index === link.index) : [];
   const has = new Set(present.map(({ destination }) => formatPrefix(destination)));
   const wants = new Set(desired.routes.map(formatPrefix));
@@ -150,7 +152,15 @@ function diffTunnel(
     ...desired.routes.flatMap((destination): RouterChange[] =>
       has.has(formatPrefix(destination)) ? [] : [{ op: 'add-route', destination }],
     ),
+    ...(isOther ? [{ op: 'flush-flows' } as const] : []),
   ];
+}
+
+/** Whether the other ends know nothing of what has gone by the tunnel: its connections are over. */
+function isOtherTunnel({ privateKey, peers = [] }: WgDeviceConfig, device: WgDevice): boolean {
+  const isSameKey = device.privateKey !== undefined && privateKey?.equals(device.privateKey) === true;
+  const stays = device.peers.filter(({ publicKey }) => peers.some(peer => peer.publicKey.equals(publicKey)));
+  return !isSameKey || (device.peers.length > 0 && stays.length === 0);
 }
 
 /** What a device has to be told; undefined where it is as it should be. Sessions of peers that stay go on. */

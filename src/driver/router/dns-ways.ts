@@ -43,14 +43,17 @@ export function planDns(
   });
 }
 
-/** @param families that go out */
+/**
+ * @param families that go out
+ * @param path of the file
+ */
 export function remarkDns(
   network: ExitNetwork,
   families: ReadonlySet<Family>,
-  file: TunnelFile,
+  { path, file }: { readonly path: string; readonly file: TunnelFile },
 ): readonly DnsRemark[] {
   const servers = network.dns ?? file.dns;
-  const named = network.dns ? 'dwgd.dns' : `dwgd.conf=${network.files[0]}`;
+  const named = network.dns ? 'dwgd.dns' : `dwgd.conf=${path}`;
   const remedy = 'give dwgd.dns=<address> of one behind the tunnel, or dwgd.dns=off';
   const lost = servers.filter(server => !isReached(network, file, server));
   const told = lost.map(

@@ -3,14 +3,14 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
-import type { ExitNetwork } from '../spec/model.js';
+import { type FileStanding, SILENT } from './exit-files.js';
 import { type ExitTunnel, isResolved } from './exit-tunnel.js';
 import type { ExitRouter } from './router.js';
 
 export interface ExitReading {
-  /** Of the file that is in force. */
-  readonly path: string;
-  /** What that says; absent: not known. */
+  /** All files, one of them in force. */
+  readonly files: readonly FileStanding[];
+  /** What the one in force says; absent: not known. */
   readonly tunnel?: ExitTunnel;
   /** As the kernel has it, keys and all; absent: there is none, or it cannot be read. */
   readonly device?: WgDevice;
@@ -18,30 +18,29 @@ export interface ExitReading {
   readonly problem?: string;
 }
 
-/** A router that is there, and its tunnel where that is known. */
-interface Readable {
-  readonly router: Pick<ExitRouter, 'device'>;
-  readonly tunnel?: ExitTunnel;
+/** What is known of a network beside its router. */
+interface Known {
+  readonly standings: readonly FileStanding[];
+  readonly tunnel?: ExitTunnel | undefined;
+  /** Why the router is not as it is to be. */
+  readonly failure?: string | undefined;
 }
 
-/**
- * @param live absent: there is no router yet
- * @param lastLogged of what keeps it from working
- */
+/** @param router absent: there is none yet */
 export function readExit(
-  { files }: Pick<ExitNetwork, 'files'>,
-  live: Readable | undefined,
-  lastLogged: string | undefined,
+  { standings, tunnel, failure }: Known,
+  router: Pick<ExitRouter, 'device'> | undefined,
 ): ExitReading {
-  const [path = ''] = files;
-  if (!live) return { path, problem: lastLogged ?? 'its router is not there yet' };
-  const { router, tunnel } = live;
-  const found = { path, ...(tunnel && { tunnel }) };
+  const found = { files: standings, ...(tunnel && { tunnel }) };
+  const inForce = standings.find(({ isInForce }) => isInForce);
+  const why = failure ?? inForce?.problem;
+  if (!router) return { ...found, problem: why ?? 'its router is not there yet' };
   try {
     const device = router.device();
-    if (!device) return { ...found, problem: lastLogged ?? 'its router has no tunnel yet' };
-    // Of what is well now, what was logged is over.
-    const problem = tunnel && isResolved(tunnel) ? undefined : (lastLogged ?? 'its file is not read yet');
+    if (!device) return { ...found, problem: why ?? 'its router has no tunnel yet' };
+    // Of what is well now, what was wrong with a file or a name is no hindrance.
+    const isWell = tunnel && isResolved(tunnel);
+    const problem = isWell ? (failure ?? (inForce?.isSilent && SILENT)) : (why ?? 'its file is not read yet');
     return { ...found, device, ...(problem !== undefined && { problem }) };
   } catch (err) {
     return { ...found, problem: messageOf(err) };

@@ -17,9 +17,12 @@ import { type JoinResponse, NEXT_HOP, type StaticRoute } from '../spec/protocol.
 import { takesAll } from '../tunnel/full-tunnel.js';
 import { routedFamilies } from './desired-router.js';
 
-/** @throws UserError for what cannot work as it is */
-export function checkExit(network: ExitNetwork, file: TunnelFile): void {
-  const path = `dwgd.conf=${network.files[0]}`;
+/**
+ * @param named which of the network's files it is
+ * @throws UserError for what cannot work as it is
+ */
+export function checkExit(network: ExitNetwork, file: TunnelFile, named = network.files[0]): void {
+  const path = `dwgd.conf=${named}`;
   for (const { subnet, gateway } of [network.ipv4, network.ipv6].filter(pool => pool !== undefined)) {
     if (!gateway) {
       throw new UserError(

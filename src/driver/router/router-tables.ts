@@ -171,6 +171,14 @@ export function planForwardTable(dns: readonly DnsWay[], waysIn: WayInParts): Nf
           rule(match(ct('state'), 'in', ['invalid']), DROP),
           rule(comesBy(tunnel), goesBy(bridge), match(ct('state'), 'in', ['established', 'related']), ACCEPT),
           ...acceptForwarded(waysIn),
+          // Of a connection that went by another tunnel: it is over, and its program is to know.
+          rule(
+            comesBy(bridge),
+            goesBy(tunnel),
+            match(ct('state'), 'in', ['new']),
+            match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'ack'] }] }, '!=', 'syn'),
+            { reject: { type: 'tcp reset' } },
+          ),
           ...dns.flatMap(({ family, verdict }) => {
             if (verdict === undefined) return [];
             const isOf = match(meta('nfproto'), '==', `ipv${family}`);
@@ -196,6 +204,11 @@ export function planForwardTable(dns: readonly DnsWay[], waysIn: WayInParts): Nf
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'icmp'), ACCEPT),
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'ipv6-icmp'), ACCEPT),
           ...relayRules(waysIn),
+          rule(
+            goesBy(bridge),
+            match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'rst'] }] }, '==', 'rst'),
+            ACCEPT,
+          ),
         ],
       },
       {

@@ -1,8 +1,7 @@
 // The router of an exit network: reads its namespace, compares, changes what differs, all of it within one synchronous moment.
 // Not here: what it is to hold (desired-router.ts), the way from the one to the other (diff-router.ts).
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { errorCode, isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
+import { isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
 import { RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { openConnection } from '../../netlink/connection.js';
@@ -12,11 +11,17 @@ import { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
 import type { Trace } from '../../netlink/trace.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
-import { formatSocketAddress, type WgDevice, type WgDeviceConfig } from '../../netlink/wireguard/device.js';
+import {
+  formatSocketAddress,
+  type WgDevice,
+  type WgDeviceConfig,
+  type WgPeer,
+} from '../../netlink/wireguard/device.js';
 import type { Nft } from '../../nft/client.js';
 import { replaceTable } from '../../nft/table.js';
-import { BRIDGE, type DesiredRouter, type RouterSysctl, TUNNEL } from './desired-router.js';
+import { BRIDGE, type DesiredRouter, TUNNEL } from './desired-router.js';
 import { diffRouter, type ObservedRouter, type RouterChange } from './diff-router.js';
+import { readRouterSysctl, writeRouterSysctl } from './router-sysctls.js';
 
 export interface RouterParts {
   readonly netnsSwitch: NetnsSwitch;
@@ -40,6 +45,7 @@ export class ExitRouter {
   #tables: { readonly text: string; readonly generation: number } | undefined;
   /** Of the peers as they were configured last. */
   #endpoints: string | undefined;
+  #peers: readonly WgPeer[] = [];
 
   /** @param netns which is its own from here on */
   constructor(parts: RouterParts, netns: Netns) {
@@ -50,6 +56,11 @@ export class ExitRouter {
   /** For links that are made in there. */
   get netnsFd(): number {
     return this.#netns.fd;
+  }
+
+  /** Peers of the tunnel as the last look found them, before anything was changed; none where there was no tunnel. */
+  get peers(): readonly WgPeer[] {
+    return this.#peers;
   }
 
   close(): void {
@@ -106,17 +117,19 @@ export class ExitRouter {
   #observe(desired: DesiredRouter, { rt, wg }: Inside): ObservedRouter {
     const links = rt.links();
     const isThere = links.some(({ name, kind }) => name === TUNNEL && kind === 'wireguard');
+    const device = isThere ? wg.device(TUNNEL) : undefined;
+    this.#peers = device?.peers ?? [];
     return {
       links,
       addresses: rt.addresses(),
       routes: rt.routes(RTPROT_DWGD_TUNNEL),
       sysctls: new Map(
         desired.sysctls.flatMap(({ name }) => {
-          const value = readSysctl(name);
+          const value = readRouterSysctl(name);
           return value === undefined ? [] : [[name, value]];
         }),
       ),
-      ...(isThere && { device: wg.device(TUNNEL) }),
+      ...(device && { device }),
       areTablesWhole:
         this.#tables?.text === textOf(desired) && this.#parts.nft().generation() === this.#tables.generation,
       areEndpointsTold: this.#endpoints === endpointsOf(desired.tunnel?.device),
@@ -126,7 +139,7 @@ export class ExitRouter {
   #apply(change: RouterChange, desired: DesiredRouter, { rt, wg }: Inside): void {
     switch (change.op) {
       case 'sysctl':
-        writeSysctl(change.sysctl);
+        writeRouterSysctl(change.sysctl);
         break;
       case 'tables':
         this.#replaceTables(desired);
@@ -142,6 +155,9 @@ export class ExitRouter {
         break;
       case 'configure':
         wg.configure(TUNNEL, change.device);
+        break;
+      case 'flush-flows':
+        this.#parts.nft().conntrack.flush(this.#parts.trace);
         break;
       case 'enslave':
         rt.setLink(change.link, { master: indexOf(rt, BRIDGE) });
@@ -213,30 +229,4 @@ function endpointsOf(device: WgDeviceConfig | undefined): string {
   return peers
     .map(({ publicKey, endpoint }) => `${publicKey} ${endpoint ? formatSocketAddress(endpoint) : ''}`)
     .join();
-}
-
-/** Of the namespace of the calling thread; undefined where the kernel has none of that name. @throws OpError */
-function readSysctl(name: string): string | undefined {
-  try {
-    return readFileSync(`/proc/sys/net/${name}`, 'latin1').trimEnd();
-  } catch (err) {
-    if (isNotFound(err)) return undefined;
-    throw refused('reading sysctl', name, err);
-  }
-}
-
-function writeSysctl({ name, value, mayLack }: RouterSysctl): void {
-  try {
-    faultPoint('router-sysctl');
-    writeFileSync(`/proc/sys/net/${name}`, value, { flag: 'r+' });
-  } catch (err) {
-    if (mayLack && errorCode(err) === 'ENOENT') return;
-    throw refused('setting sysctl', name, err);
-  }
-}
-
-/** libuv's errno is the kernel's, negative. */
-function refused(op: string, name: string, err: unknown): unknown {
-  const { errno } = err as NodeJS.ErrnoException;
-  return errno === undefined ? err : new OpError(op, name, -errno, { cause: err });
 }

@@ -10,8 +10,10 @@ import {
   DNS_OFF,
   IPV4_MIN_MTU,
   MAX_DNS,
+  MAX_FAILBACK,
   MAX_FILES,
   MAX_MTU,
+  MIN_FAILBACK,
   type OptionName,
 } from './option-table.js';
 import { integer, readFilePath, readPrefix, refuseUnknown, wrong } from './option-values.js';
@@ -55,8 +57,17 @@ export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOption
   }
   const mtu = options.get('dwgd.mtu');
   const dns = options.get('dwgd.dns');
+  const files = readFiles(options.get('dwgd.conf') ?? '');
+  const failback = options.get('dwgd.failback');
+  if (failback !== undefined && files.length === 1)
+    throw new UserError(
+      'dwgd.failback is for several files: leave it out, or give dwgd.conf more than one (dwgd.conf=<path>,<path>)',
+    );
   return {
-    files: readFiles(options.get('dwgd.conf') ?? ''),
+    files,
+    ...(failback !== undefined && {
+      failback: integer('dwgd.failback', failback, MIN_FAILBACK, MAX_FAILBACK),
+    }),
     ...(mtu !== undefined && { mtu: integer('dwgd.mtu', mtu, IPV4_MIN_MTU, MAX_MTU) }),
     ...(dns !== undefined && { dns: readServers(dns) }),
     prefix: readPrefix(options.get('dwgd.prefix') ?? DEFAULT_PREFIX),

@@ -49,6 +49,8 @@ export interface NetworkOptions {
 export interface ExitOptions {
   /** Absolute paths of files of wg-quick(8), at least one, each once, in the order in which they are used. */
   readonly files: readonly string[];
+  /** After so many seconds the first file is tried again; absent: never. */
+  readonly failback?: number;
   /** In bytes; absent: what the file says, or from the route to the endpoint. */
   readonly mtu?: number;
   /** Servers that all questions to the DNS go to; absent: what the file says; none: questions stay as they are. */

@@ -23,6 +23,8 @@ export const MAX_FILES = 8;
 export const MAX_DNS = 8;
 /** In their place: questions stay as they are. */
 export const DNS_OFF = 'off';
+/** Bounds of `dwgd.failback`, in seconds: a minute and a week. */
+export const [MIN_FAILBACK, MAX_FAILBACK] = [60, 604_800] as const;
 
 /** An option as docs/reference.md shows it; text in Markdown. */
 interface NetworkOption {
@@ -53,7 +55,13 @@ export const OPTIONS = [
       'exit network: the file of wg-quick(8) that a provider hands out, or several, of which one is in force',
     accepts:
       `1 to ${MAX_FILES} absolute paths separated by commas, of [files of tunnels](#files-of-tunnels), each once; ` +
-      'beside it `dwgd.dns`, `dwgd.mtu` and `dwgd.prefix` alone',
+      'beside it `dwgd.dns`, `dwgd.failback`, `dwgd.mtu` and `dwgd.prefix` alone',
+  },
+  {
+    name: 'dwgd.failback',
+    meaning: 'exit network of several files: seconds after which the first one is tried again',
+    accepts: `${MIN_FAILBACK} to ${MAX_FAILBACK}`,
+    default: 'never',
   },
   {
     name: 'dwgd.endpoint',

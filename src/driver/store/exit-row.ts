@@ -20,6 +20,7 @@ export function exitRow(network: ExitNetwork): NetworkRow {
     id: network.id,
     ifname: '',
     conf: network.files.join(','),
+    failback: network.failback ?? null,
     mtu: network.mtu ?? null,
     dns: network.dns ? network.dns.map(formatAddress).join(',') || DNS_OFF : null,
     prefix: network.prefix,
@@ -36,6 +37,7 @@ export function readExitRow(row: NetworkRow): ExitNetwork {
   return {
     id: row.id,
     files,
+    ...(row.failback !== null && { failback: row.failback }),
     ...(row.mtu !== null && { mtu: row.mtu }),
     ...(row.dns !== null && { dns: readServers(row.dns) }),
     prefix: row.prefix ?? DEFAULT_PREFIX,

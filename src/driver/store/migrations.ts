@@ -71,6 +71,10 @@ const MIGRATIONS: readonly Migration[] = [
     sql: 'ALTER TABLE network ADD COLUMN dns TEXT;',
   },
   {
+    name: 'migrations/0006.sql',
+    sql: 'ALTER TABLE network ADD COLUMN failback INTEGER;',
+  },
+  {
     name: 'migrations/0007.sql',
     sql: `
       ALTER TABLE client ADD COLUMN forward TEXT;

@@ -27,6 +27,8 @@ export interface NetworkRow extends PoolColumns {
   readonly conf: string | null;
   /** Addresses, separated by commas, or `off`, of an exit network; NULL: what its file says. */
   readonly dns: string | null;
+  /** In seconds, of an exit network; NULL is never. */
+  readonly failback: number | null;
   readonly owner: number;
 }
 
@@ -50,6 +52,7 @@ export const NETWORK_COLUMNS = [
   'ipv6_gateway',
   'conf',
   'dns',
+  'failback',
   'owner',
 ] satisfies (keyof NetworkRow)[];
 
@@ -58,7 +61,7 @@ export const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'
   ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
   ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },
   ...{ ipv4_pool: 'string', ipv4_gateway: 'string', ipv6_pool: 'string', ipv6_gateway: 'string' },
-  ...{ conf: 'string', dns: 'string', owner: 'number' },
+  ...{ conf: 'string', dns: 'string', failback: 'number', owner: 'number' },
 };
 
 export function networkRow(network: Network): NetworkRow {
@@ -80,6 +83,7 @@ export function networkRow(network: Network): NetworkRow {
     ...poolColumns(network),
     conf: null,
     dns: null,
+    failback: null,
     owner: network.owner,
   };
 }

@@ -23,6 +23,8 @@ import { isApplied, type ScheduleOptions, type WorkItem, WorkQueue } from './wor
 const RECHECK_MS = 1_000;
 /** After this long a pass yields to one that was triggered meanwhile, which takes up the rest. */
 const SHORT_PASS_MS = 20;
+/** Plans in a row that are given up since a gateway has ended meanwhile: one that ends again and again would have none made. */
+const MAX_GIVEN_UP = 3;
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #queue = new WorkQueue();
@@ -34,6 +36,8 @@ export class Reconciler {
   readonly #closing = new Rationed(() => this.#closeWaysToEnded());
   /** Plans that were made at an end: a pass that was under way goes by an older one. */
   #closures = 0;
+  /** Plans given up in a row. */
+  #givenUp = 0;
   #listAttempts = NEVER_FAILED;
   /** While a plan is made in pieces: what it is made of, and who has ended meanwhile. */
   #planning: { readonly containers: readonly ContainerView[]; readonly ended: string[] } | undefined;
@@ -166,8 +170,10 @@ export class Reconciler {
       const planning = { containers, ended: [] as string[] };
       this.#planning = planning;
       const isOver = (): boolean => this.#loop.isClosed || closures !== this.#closures;
-      const made = await inPieces(this.#plan(containers), isOver);
+      const planned = this.#plan(containers);
+      const made = this.#givenUp < MAX_GIVEN_UP ? await inPieces(planned, isOver) : finish(planned);
       this.#planning = undefined;
+      this.#givenUp = made ? 0 : this.#givenUp + 1;
       if (!made) {
         // It leads to somebody who has ended, or nobody waits for it.
         [this.#fullResync, this.#isTriggered] = [this.#fullResync || fullResync, true];

@@ -31,18 +31,23 @@ export class HostBridges {
     this.#rt.close();
   }
 
-  /** Tells at once of each port that a bridge gets, by the bridge's name. @throws OpError */
-  watch(added: (bridge: string) => void): void {
+  /**
+   * Tells at once of each port that a bridge gets, by the bridge's name.
+   * @param missed called with the reason where the kernel does not tell that name, and with what `added` throws
+   * @throws OpError, ChannelError
+   */
+  watch(added: (bridge: string) => void, missed: (err: unknown) => void): void {
     for (const { index, master } of this.#rt.links())
       if (master !== undefined) this.#ports.set(index, Number.NEGATIVE_INFINITY);
     const watch = this.#host.within(() =>
       watchLinks(({ index, master }, isThere) => {
         if (!isThere || master === undefined) return void this.#ports.delete(index);
         if (this.#ports.has(index)) return;
-        this.#ports.set(index, performance.now());
         const bridge = this.#rt.link(master)?.name;
+        // Not before: at the port's next event it is asked again.
+        this.#ports.set(index, performance.now());
         if (bridge !== undefined) added(bridge);
-      }),
+      }, missed),
     );
     this.#unwatch = () => watch.close();
   }

@@ -188,7 +188,7 @@ function networkParts(network: NetworkStatus, rates: Rates, now: number): HTMLEl
 
 function exitRows(
   { via, endpoint, subnets, endpoints }: NetworkStatus,
-  { gateways, peers }: ExitStatus,
+  { files, gateways, peers }: ExitStatus,
   now: number,
 ): Row[] {
   const latest = peers
@@ -197,6 +197,17 @@ function exitRows(
     .at(-1);
   return [
     ['File', via],
+    ...files.flatMap(({ since, why }): Row[] =>
+      since === undefined
+        ? []
+        : [
+            ['In force for', formatAge(now - Date.parse(since))],
+            ['Because', why],
+          ],
+    ),
+    ...files.flatMap(({ path, isInForce, problem }): Row[] =>
+      isInForce ? [] : [['Another file', problem === undefined ? path : `${path}: ${problem}`]],
+    ),
     ['Peer at', endpoint],
     ['Public key', peers.map(({ publicKey }) => publicKey).join(', ')],
     ['Handshake', latest === undefined ? 'none yet' : `${formatAge(now - Date.parse(latest))} ago`],

@@ -15,7 +15,9 @@ import { overviewOf } from '../../support/overview.js';
 import { askWay } from '../../support/ways.js';
 
 async function daemonOf(t: TestContext): Promise<Daemon> {
-  const { status, calls } = await AskedDriver.make();
+  const asked = await AskedDriver.make();
+  const { status, calls } = asked;
+  asked.addExit();
   const { parts, close } = await overviewOf();
   t.after(close);
   calls.count('NetworkDriver.Join', 200, 40);
@@ -51,7 +53,8 @@ test('peers have the names of their networks and containers, calls their methods
     'dwgd_labels{state="in_force"} 1',
     'dwgd_labels{state="not_in_force"} 1',
     'dwgd_labelled_containers{state="stopped"} 1',
-    'dwgd_endpoints{state="joined"} 2',
+    'dwgd_endpoints{state="joined"} 3',
+    'dwgd_exit_file_in_force{network="mullvad",file="/etc/dwgd/provider.conf"} 1',
     'dwgd_half_healthy{half="driver"} 1',
     'dwgd_heard_namespaces 1',
     'dwgd_unheard_namespaces{why="muted"} 0',

@@ -60,6 +60,8 @@ async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'>
   const asked = await AskedDriver.make();
   asked.counted = { lastHandshake: 1, rxBytes: 2n ** 40n, txBytes: 3n };
   asked.addExit();
+  const change = { at: new Date(), why: 'it came in place of /a.conf' };
+  asked.exit = { ...asked.exit, files: [{ path: '/b.conf', isInForce: true, change, problem: 'not there' }] };
   const { parts, close } = await overviewOf();
   t.after(close);
   return { asked, driver: asked.status, labels: new LabelsStatus(parts) };

@@ -6,7 +6,7 @@ import type { Status } from '../../../src/control/answers.js';
 import { readExit } from '../../../src/driver/router/exit-reading.js';
 import { graphOf } from '../../../src/page/browser/graph.js';
 import { AskedDriver } from '../../support/control-world.js';
-import { EXIT, exitTunnel, tunnelFile } from '../../support/exit-world.js';
+import { exitTunnel, tunnelFile } from '../../support/exit-world.js';
 
 const FILE = '/etc/dwgd/provider.conf';
 const AT = Date.UTC(2026, 0, 31);
@@ -38,7 +38,11 @@ test('an exit network is told with its file, gateways and peers', async () => {
     endpoint: '192.0.2.2:51820',
     subnets: ['10.66.0.0/24', 'fd66::/64'],
     endpoints: [{ id: 'e3', container: 'torrent', addresses: ['10.66.0.2'], state: 'joined' }],
-    exit: { gateways: ['10.66.0.1', 'fd66::1'], peers: [peer] },
+    exit: {
+      files: [{ path: FILE, isInForce: true }],
+      gateways: ['10.66.0.1', 'fd66::1'],
+      peers: [peer],
+    },
   });
 });
 
@@ -67,7 +71,7 @@ test('status has a row for each peer of the tunnel', async () => {
 
 test('one that has no tunnel is told with the reason, in the table, in inspect and on the page', async () => {
   const asked = await withExit();
-  asked.exit = { path: FILE, problem: 'it may be read by others' };
+  asked.exit = { files: [{ path: FILE, isInForce: true }], problem: 'it may be read by others' };
   assert.match(await textOf(asked), /^mullvad {2}10\.66\.0\.1, fd66::1 .* it may be read by others$/m);
   const [part] = (await asked.status.inspect('mullvad'))!.parts;
   assert.deepEqual(
@@ -139,38 +143,68 @@ test('the private key of the file is in no answer', async () => {
     assert.ok(!text.includes(key.toString(form)), form);
 });
 
+test('of several files it is told which one is in force, since when, why, and what is wrong with the others', async () => {
+  const asked = await withExit();
+  const [at, why] = [new Date(AT - 3_600_000), 'it came in place of /a.conf: the reason'];
+  const files = [
+    { path: '/a.conf', isInForce: false, problem: 'it is not there' },
+    { path: '/b.conf', isInForce: true, change: { at, why } },
+  ];
+  asked.exit = { ...asked.exit, files };
+  const [, , network] = await asked.status.networks();
+  assert.equal(network!.via, '/b.conf');
+  assert.deepEqual(network!.exit!.files, [
+    { path: '/a.conf', isInForce: false, problem: 'it is not there' },
+    { path: '/b.conf', isInForce: true, since: at.toISOString(), why },
+  ]);
+  const text = await textOf(asked);
+  assert.match(text, /^EXIT +FILE +IN FORCE +SINCE +WHY +PROBLEM$/m);
+  assert.match(text, /^mullvad {2}\/a\.conf +no +- +- +it is not there$/m);
+  assert.match(
+    text,
+    /^mullvad {2}\/b\.conf +yes +61 min ago +it came in place of \/a\.conf: the reason +-$/m,
+  );
+  const [part] = (await asked.status.inspect('mullvad'))!.parts;
+  assert.equal(part!.note, `by the file /b.conf: at ${at.toISOString()} ${why}`);
+  const samples = (await asked.status.metrics()).filter(({ name }) => name === 'dwgd_exit_file_in_force');
+  assert.deepEqual(
+    samples.map(({ labels, value }) => [...labels!, value]),
+    [
+      ['mullvad', '/a.conf', 0],
+      ['mullvad', '/b.conf', 1],
+    ],
+  );
+});
+
 const device = { index: 1, name: 'wg0', listenPort: 1, fwmark: 0, peers: [] };
 
-for (const [what, live, logged, problem] of [
-  ['no router', undefined, undefined, 'its router is not there yet'],
-  ['a router without a tunnel', { router: { device: () => undefined } }, 'why', 'why'],
-  ['a file that is not read', { router: { device: () => device } }, undefined, 'its file is not read yet'],
+const there = { device: () => device };
+const refusing = {
+  device: () => {
+    throw new Error('no');
+  },
+};
+const tunnel = exitTunnel();
+const unresolved = { ...exitTunnel(), endpoints: new Map() };
+const failing = [{ path: FILE, isInForce: true, problem: 'why' }];
+
+for (const [what, known, router, problem] of [
+  ['no router', {}, undefined, 'its router is not there yet'],
+  ['a router without a tunnel', { standings: failing }, { device: () => undefined }, 'why'],
+  ['a file that is not read', {}, there, 'its file is not read yet'],
+  ['a file that cannot be read again', { standings: failing, tunnel }, there, undefined],
   [
-    'a tunnel that is well',
-    { router: { device: () => device }, tunnel: exitTunnel() },
-    'of before',
-    undefined,
+    'a tunnel that is silent',
+    { standings: [{ path: FILE, isInForce: true, isSilent: true as const }], tunnel },
+    there,
+    'packets are sent, and no peer has answered for 15 s',
   ],
-  [
-    'a peer whose name has no address',
-    { router: { device: () => device }, tunnel: { ...exitTunnel(), endpoints: new Map() } },
-    'why',
-    'why',
-  ],
-  [
-    'a kernel that refuses',
-    {
-      router: {
-        device: () => {
-          throw new Error('no');
-        },
-      },
-    },
-    undefined,
-    'no',
-  ],
+  ['a router that cannot be mended', { tunnel, failure: 'cannot' }, there, 'cannot'],
+  ['a peer whose name has no address', { standings: failing, tunnel: unresolved }, there, 'why'],
+  ['a kernel that refuses', {}, refusing, 'no'],
 ] as const) {
   test(`${what} is read as such`, () => {
-    assert.equal(readExit(EXIT, live, logged).problem, problem);
+    const standings = [{ path: FILE, isInForce: true }];
+    assert.equal(readExit({ standings, ...known }, router).problem, problem);
   });
 }

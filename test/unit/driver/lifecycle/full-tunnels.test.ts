@@ -44,3 +44,27 @@ test("a line about a user's full tunnel names the user; one about root's does no
   const told = world.lines.map(line => line.trim().split(' ').slice(5));
   assert.deepEqual(told, [['endpoint=endpoint-of-'], [`user=${USER}`, 'endpoint=endpoint-of-']]);
 });
+
+test('a database that fails while a full tunnel is waited for ends nothing: it is said once, and asked again', async () => {
+  const world = new World();
+  const { queue, log } = world;
+  let questions = 0;
+  const store = new Proxy(world.store, {
+    get(all, name) {
+      if (name === 'endpoint' && ++questions === 3) tunnels.close();
+      const found = Reflect.get(all, name) as unknown;
+      return typeof found === 'function' ? found.bind(all) : found;
+    },
+  });
+  const tunnels = new FullTunnels({ store, namespaces: {} as never, queue, log });
+  const network = { id: 'n1', owner: 0, routes: [parsePrefix('0.0.0.0/0')!] } as never;
+  world.store.close();
+  // The pauses keep no process alive.
+  const alive = setInterval(() => undefined, 1_000);
+  tunnels.follow(network, { id: 'endpoint-1' } as never);
+  await tunnels.idle();
+  clearInterval(alive);
+  const told = world.lines.filter(line => line.includes('ERROR') || line.includes('rror'));
+  assert.equal(questions, 3);
+  assert.equal(told.length, 1, world.lines.join(''));
+});

@@ -23,7 +23,7 @@ function world(answers: readonly (Record<string, LabelledEndpoint> | Error)[]) {
         if (answer instanceof Error) throw answer;
         return new Map(Object.entries(answer));
       },
-      changed: id => changed.push(id),
+      changed: ({ id }) => changed.push(id),
       queue: new KeyedQueue(),
       log: createLog(false, true, line => said.push(line)),
     },

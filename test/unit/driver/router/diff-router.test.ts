@@ -171,7 +171,7 @@ const CASES: readonly (readonly [what: string, observed: ObservedRouter, changes
   [
     'another private key',
     { ...whole(), device: { ...whole().device!, privateKey: new SecretKey(Buffer.alloc(32, 7)) } },
-    ['configure'],
+    ['configure', 'flush-flows'],
   ],
   ['no peer', { ...whole(), device: { ...whole().device!, peers: [] } }, ['configure']],
 ];

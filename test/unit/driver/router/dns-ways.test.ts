@@ -60,7 +60,9 @@ for (const [what, network, file, expected] of [
 }
 
 const told = (network: ExitNetwork, file: TunnelFile): string[] =>
-  remarkDns(network, routedFamilies(network, { file }), file).map(({ level, text }) => `${level}: ${text}`);
+  remarkDns(network, routedFamilies(network, { file }), { path: network.files[0]!, file }).map(
+    ({ level, text }) => `${level}: ${text}`,
+  );
 
 test('a server that is not behind the tunnel is told, and what becomes of questions', () => {
   const remedy = 'give dwgd.dns=<address> of one behind the tunnel, or dwgd.dns=off';
@@ -107,7 +109,7 @@ test('the rules: a family without a server is closed before what goes out is acc
   const file = saying('10.64.0.1');
   const isIPv6 = { match: { op: '==', left: { meta: { key: 'nfproto' } }, right: 'ipv6' } };
   const forward = rulesOf(EXIT, file, 'forward');
-  const at = forward.findIndex(expr => JSON.stringify(expr).includes('reject'));
+  const at = forward.findIndex(expr => JSON.stringify(expr).includes('"reject":null'));
   assert.deepEqual(forward[at], [comes, goes, isIPv6, ...TO_DNS, { reject: null }]);
   assert.deepEqual(forward[at + 1], [comes, goes, { accept: null }]);
   assert.equal(rulesOf(EXIT, file, 'asking').length, 1);

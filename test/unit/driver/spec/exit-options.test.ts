@@ -12,8 +12,11 @@ const conf = { 'dwgd.conf': '/etc/dwgd/mullvad.conf' };
 test('files are kept in their order, with the defaults of the manual', () => {
   assert.deepEqual(parse(conf), { files: ['/etc/dwgd/mullvad.conf'], prefix: 'wg' });
   assert.deepEqual(
-    parse({ 'dwgd.conf': '/b.conf, /a.conf', 'dwgd.mtu': '1380', 'dwgd.prefix': 'vpn', 'com.example': '' }),
-    { files: ['/b.conf', '/a.conf'], mtu: 1380, prefix: 'vpn' },
+    parse({
+      ...{ 'dwgd.conf': '/b.conf, /a.conf', 'dwgd.mtu': '1380', 'dwgd.prefix': 'vpn', 'com.example': '' },
+      'dwgd.failback': '600',
+    }),
+    { files: ['/b.conf', '/a.conf'], failback: 600, mtu: 1380, prefix: 'vpn' },
   );
   const dns = (text: string) => parse({ ...conf, 'dwgd.dns': text }).dns?.map(formatAddress);
   assert.deepEqual(dns('10.64.0.1, fd64::1,10.64.0.1'), ['10.64.0.1', 'fd64::1']);
@@ -46,6 +49,16 @@ for (const [name, options, message] of [
     'an MTU that is none',
     { ...conf, 'dwgd.mtu': '70000' },
     'dwgd.mtu=70000 is not valid: give a whole number from 576 to 65535',
+  ],
+  [
+    'a failback of a second',
+    { 'dwgd.conf': '/a.conf,/b.conf', 'dwgd.failback': '1' },
+    'dwgd.failback=1 is not valid: give a whole number from 60 to 604800',
+  ],
+  [
+    'a failback to the only file',
+    { ...conf, 'dwgd.failback': '600' },
+    'dwgd.failback is for several files: leave it out, or give dwgd.conf more than one (dwgd.conf=<path>,<path>)',
   ],
   [
     'no address for a DNS server',
@@ -92,7 +105,7 @@ for (const [name, options, message] of [
 
 test('every option stands beside dwgd.conf or is refused by name', () => {
   for (const { name } of OPTIONS) {
-    if (['dwgd.conf', 'dwgd.dns', 'dwgd.mtu', 'dwgd.prefix'].includes(name)) continue;
+    if (['dwgd.conf', 'dwgd.dns', 'dwgd.failback', 'dwgd.mtu', 'dwgd.prefix'].includes(name)) continue;
     assert.throws(
       () => parse({ ...conf, [name]: 'x' }),
       new RegExp(`${name} .*(both given|beside dwgd.conf)`),

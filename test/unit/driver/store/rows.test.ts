@@ -13,7 +13,7 @@ const NO_POOLS = { ipv4_pool: null, ipv4_gateway: null, ipv6_pool: null, ipv6_ga
 const KEY = Buffer.alloc(32, 7);
 const NETWORK = {
   ...{ id: 'n1', endpoint: 'h:1', seed: Buffer.from('x'), pubkey: KEY, route: '', ifname: '', prefix: 'wg' },
-  ...{ ...NOTHING, ...NO_POOLS, conf: null, dns: null, owner: 0 },
+  ...{ ...NOTHING, ...NO_POOLS, conf: null, dns: null, failback: null, owner: 0 },
 };
 const CLIENT = {
   ...{ id: 'e1', network_id: 'n1', ip: '10.0.0.2', ipv6: null, ifname: 'wg-1', state: 'joined' },
@@ -24,8 +24,8 @@ const CLIENT = {
 test('rows as they are written are read', () => {
   assert.equal(readNetworkRow(NETWORK as NetworkRow).id, 'n1');
   assert.equal(readClientRow(CLIENT as ClientRow).id, 'e1');
-  const exit = readExitRow(exitRow({ id: 'n1', files: CONF.split(','), mtu: 1380, prefix: 'wg', owner: 0 }));
-  assert.deepEqual(exit, { id: 'n1', files: CONF.split(','), mtu: 1380, prefix: 'wg', owner: 0 });
+  const exit = { id: 'n1', files: CONF.split(','), failback: 300, mtu: 1380, prefix: 'wg', owner: 0 };
+  assert.deepEqual(readExitRow(exitRow(exit)), exit);
   for (const dns of [[], ['10.64.0.1', 'fd64::1'].map(text => parseAddress(text)!)])
     assert.deepEqual(readExitRow(exitRow({ ...exit, dns })), { ...exit, dns });
 });

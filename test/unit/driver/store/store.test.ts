@@ -136,6 +136,7 @@ test('exit networks are beside the others: the paths of their files are kept, no
   const exit = {
     id: 'exit',
     files: ['/etc/dwgd/a.conf', '/etc/dwgd/b.conf'],
+    failback: 600,
     dns: [parseAddress('10.64.0.1')!],
     prefix: 'wg',
     ipv4: pool,

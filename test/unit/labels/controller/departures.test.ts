@@ -175,3 +175,47 @@ test('what ends while a plan is made in pieces is led to by none', async t => {
   await reconcile.idle();
   assert.equal(applied.at(-1), '0.0.0.0/0 via 10.9.0.3, unreachable 0.0.0.0/0');
 });
+
+test('a gateway that ends again and again keeps nobody else from being looked at', async t => {
+  const labels = { 'twine.route.0.0.0.0/0': 'vpn' };
+  const user = container('app', { networks: { main: '10.9.0.2' }, labels });
+  const nat = { 'twine.nat.interfaces': '+' };
+  const other = container('other', { networks: { main: '10.9.0.4' }, labels: nat });
+  const planner = new Planner([], false);
+  let [plans, looks] = [0, 0];
+  let isRestless = false;
+  const reconcile: Reconciler = new Reconciler({
+    list: async () => [user, vpn, other],
+    *plan(containers) {
+      // Without end the test would have none.
+      if (isRestless && ++plans < 100)
+        setImmediate(() => {
+          reconcile.lived({ id: vpn.id, action: 'die' });
+          reconcile.lived({ id: vpn.id, action: 'start' });
+        });
+      for (const began = performance.now(); performance.now() - began < 3; );
+      yield;
+      return yield* planner.planning({
+        ...{ containers, external: new Map(), externalRevision: 0, nextHops: [] },
+        ...{ hostAddresses: [], hostInterfaceAddresses: [], bridgeFiltered: [] },
+      });
+    },
+    reconcile: ({ containers: [name] }) => {
+      if (name === other.name) looks++;
+      return { changes: [], failures: [] };
+    },
+    reconcileHost: () => ({ changes: [], failures: [] }),
+    log: pino({ level: 'silent' }),
+    resyncInterval: 1e6,
+  });
+  t.after(() => reconcile.close());
+  reconcile.trigger();
+  await reconcile.idle();
+  const before = looks;
+  isRestless = true;
+  reconcile.recheck(other.netns!.key);
+  while (looks === before && plans < 100) await new Promise(resolve => setTimeout(resolve, 5));
+  isRestless = false;
+  await reconcile.idle();
+  assert.ok(plans < 20, `${plans} plans`);
+});
