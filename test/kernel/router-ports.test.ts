@@ -140,7 +140,10 @@ kernelTest('of a range the next port that is free is taken, and where none is, a
   const range = { protocol: 'tcp', containerPort: 80, first: free, last: free + 1 } as const;
   assert.deepEqual(await publish(b, [range]), [free + 1]);
   // An address of which the port is held for all counts, too; and what was opened before is open no more.
-  const [before = 0] = await publish(a, [anyPort('udp', 80), { ...anyPort('tcp', 80), first: free, last: free }]);
+  const [before = 0] = await publish(a, [
+    anyPort('udp', 80),
+    { ...anyPort('tcp', 80), first: free, last: free },
+  ]);
   const endpoint = endpointOf(b, { published: [] });
   await assert.rejects(
     parts.published.publish(
@@ -234,7 +237,9 @@ kernelTest('a client that reads slowly is sent slowly, and gets all of it', asyn
 kernelTest('a client of UDP keeps its socket as long as something passes, and no longer', async t => {
   const { world, publish, members, parts } = await relayed(t, 1);
   const { ns } = members[0]!;
-  const server = hearOn(ns, 53, '0.0.0.0', (_data, from) => server.send(`${from.port}`, from.port, from.address));
+  const server = hearOn(ns, 53, '0.0.0.0', (_data, from) =>
+    server.send(`${from.port}`, from.port, from.address),
+  );
   t.after(() => server.close());
   const [port = 0] = await publish(members[0]!, [{ ...anyPort('udp', 53) }]);
   parts.published.withdraw(members[0]!.port.name);
@@ -261,42 +266,48 @@ kernelTest('a client of UDP keeps its socket as long as something passes, and no
   assert.notEqual(await say(), first);
 });
 
-kernelTest('another daemon opens what is on record, and a container that has gone leaves nothing', async t => {
-  const { store, parts, open, publish, members } = await relayed(t, 1);
-  const [member] = members as [Member];
-  await serveOn(t, member.ns, [80]);
-  const [port = 0] = await publish(member, [anyPort('tcp', 80)]);
-  parts.published.close();
-  assert.equal(await asked(port), 'ECONNREFUSED');
-  parts.published = open();
-  parts.published.start();
-  for (const end = Date.now() + 10_000; (await asked(port)) !== '80 10.66.0.1'; await sleep(50))
-    assert.ok(Date.now() < end, 'it is not opened again');
-  const client = connect({ port, host: '127.0.0.1' });
-  client.on('error', () => {});
-  store.putEndpoint({ ...store.endpoint(member.port.name)!, state: 'deleting' });
-  await once(client, 'close');
-  assert.equal(await asked(port), 'ECONNREFUSED');
-});
+kernelTest(
+  'another daemon opens what is on record, and a container that has gone leaves nothing',
+  async t => {
+    const { store, parts, open, publish, members } = await relayed(t, 1);
+    const [member] = members as [Member];
+    await serveTcp(t, member, socket => void socket.write('here'));
+    const [port = 0] = await publish(member, [anyPort('tcp', 80)]);
+    parts.published.close();
+    assert.equal(await asked(port), 'ECONNREFUSED');
+    parts.published = open();
+    parts.published.start();
+    for (const end = Date.now() + 10_000; (await asked(port)) !== 'here'; await sleep(50))
+      assert.ok(Date.now() < end, 'it is not opened again');
+    const client = connect({ port, host: '127.0.0.1' });
+    client.on('error', () => {}).resume();
+    store.putEndpoint({ ...store.endpoint(member.port.name)!, state: 'deleting' });
+    await once(client, 'close');
+    assert.equal(await asked(port), 'ECONNREFUSED');
+  },
+);
 
-kernelTest('a port that somebody else has taken while the daemon was away is told, and opened once it is free', async t => {
-  const { store, parts, open, publish, said, members } = await relayed(t, 1);
-  const [member] = members as [Member];
-  await serveOn(t, member.ns, [80]);
-  const [port = 0] = await publish(member, [anyPort('tcp', 80)]);
-  parts.published.close();
-  const rival = createServer().listen({ port, host: '0.0.0.0' });
-  await once(rival, 'listening');
-  parts.published = open();
-  parts.published.start();
-  const id = member.port.name;
-  const problem = `published ports are closed: Bind for 0.0.0.0:${port} failed: port is already allocated`;
-  for (const end = Date.now() + 10_000; parts.published.problem(id) !== problem; await sleep(50))
-    assert.ok(Date.now() < end, `${parts.published.problem(id)}`);
-  rival.close();
-  for (const end = Date.now() + 10_000; (await asked(port)) !== '80 10.66.0.1'; await sleep(50))
-    assert.ok(Date.now() < end, 'it is not opened');
-  assert.equal(parts.published.problem(id), undefined);
-  assert.equal(said.filter(line => line.includes(problem)).length, 1);
-  assert.ok(store.endpoint(id)?.published);
-});
+kernelTest(
+  'a port that somebody else has taken while the daemon was away is told, and opened once it is free',
+  async t => {
+    const { store, parts, open, publish, said, members } = await relayed(t, 1);
+    const [member] = members as [Member];
+    await serveOn(t, member.ns, [80]);
+    const [port = 0] = await publish(member, [anyPort('tcp', 80)]);
+    parts.published.close();
+    const rival = createServer().listen({ port, host: '0.0.0.0' });
+    await once(rival, 'listening');
+    parts.published = open();
+    parts.published.start();
+    const id = member.port.name;
+    const problem = `published ports are closed: Bind for 0.0.0.0:${port} failed: port is already allocated`;
+    for (const end = Date.now() + 10_000; parts.published.problem(id) !== problem; await sleep(50))
+      assert.ok(Date.now() < end, `${parts.published.problem(id)}`);
+    rival.close();
+    for (const end = Date.now() + 10_000; (await asked(port)) !== '80 10.66.0.1'; await sleep(50))
+      assert.ok(Date.now() < end, 'it is not opened');
+    assert.equal(parts.published.problem(id), undefined);
+    assert.equal(said.filter(line => line.includes(problem)).length, 1);
+    assert.ok(store.endpoint(id)?.published);
+  },
+);

@@ -128,7 +128,10 @@ export class RouterWorld {
  * What plays the tunnel, a veth, and behind it the file's DNS servers and others: 198.51.100.9 and 2001:db8:f00d::9.
  * @returns both
  */
-export async function beyond(world: RouterWorld, network: ExitNetwork): Promise<{ readonly far: Namespace; readonly other: Namespace }> {
+export async function beyond(
+  world: RouterWorld,
+  network: ExitNetwork,
+): Promise<{ readonly far: Namespace; readonly other: Namespace }> {
   const far = await Namespace.create(world.t);
   const file = tunnelFile('far', { more: 'DNS = 10.64.0.1, fd64::1' });
   const { tunnel: _tunnel, ...desired } = planRouter(

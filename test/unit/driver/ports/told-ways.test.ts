@@ -21,8 +21,7 @@ function told() {
 test('the first that asks for a port keeps it; the other is told once, and has it when the first is gone', () => {
   const { ways, said } = told();
   const [one, two] = [endpoint('one', '80-90/tcp'), endpoint('two', '85,7000/udp')];
-  const plan = (...endpoints: Endpoint[]): string[] =>
-    ways.plan('n1', endpoints).forwards.map(formatForward);
+  const plan = (...endpoints: Endpoint[]): string[] => ways.plan('n1', endpoints).forwards.map(formatForward);
   for (let n = 0; n < 2; n++) assert.deepEqual(plan(one, two), ['80-90/tcp', '85/udp', '7000/udp']);
   const problem = "85/tcp is not forwarded: web has the port at the tunnel's address already";
   assert.equal(ways.problem(two), problem);

@@ -20,7 +20,8 @@ for (const [text, expected] of [
   });
 }
 
-const RIGHT = 'is not valid: give ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas';
+const RIGHT =
+  'is not valid: give ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas';
 
 for (const [what, text, message] of [
   ['nothing', '', `dwgd.forward= ${RIGHT}`],

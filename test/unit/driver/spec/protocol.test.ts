@@ -67,10 +67,7 @@ test('an endpoint publishes ports where the port map has an entry', () => {
 
 test('an endpoint has the options of ours that its user gave', () => {
   const Options = { 'dwgd.forward': '80', 'com.docker.network.portmap': [], 'com.example': 5 };
-  assert.deepEqual(
-    readCreateEndpoint({ ...ids, Options }).driverOptions,
-    new Map([['dwgd.forward', '80']]),
-  );
+  assert.deepEqual(readCreateEndpoint({ ...ids, Options }).driverOptions, new Map([['dwgd.forward', '80']]));
 });
 
 test('what is to be reachable is read with its port map', () => {
