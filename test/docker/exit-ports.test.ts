@@ -1,6 +1,8 @@
 // Ports that a container on an exit network publishes, beside a real Docker. This kernel has no WireGuard: the network is one whose
 // file is not there yet, so that nothing goes out, and what comes in comes in.
 import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { after, test } from 'node:test';
 import { connect, createNetwork, remove, removeNetwork, run, start, stop } from '../support/containers.js';
 import { daemon, database, docker, eventually, scenario, sh } from '../support/lab.js';
@@ -17,6 +19,26 @@ async function isClosed(port: number): Promise<void> {
   await sh.fails(`timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/${port}'`);
 }
 
+/** A network that Docker has and the daemon's database does not, as after the loss of that: it is taken over from Docker. */
+async function createUnmade(): Promise<void> {
+  const path = '/run/docker/plugins/dwgd.sock';
+  const standIn = createServer((request, response) => {
+    const answers: Record<string, object> = {
+      '/Plugin.Activate': { Implements: ['NetworkDriver'] },
+      '/NetworkDriver.GetCapabilities': { Scope: 'local', ConnectivityScope: 'local' },
+    };
+    response.end(JSON.stringify(answers[request.url ?? ''] ?? {}));
+  });
+  await mkdir('/run/docker/plugins', { recursive: true });
+  await new Promise<void>(resolve => standIn.listen(path, resolve));
+  await createNetwork('exit', {
+    options: { 'dwgd.conf': '/etc/dwgd/not-yet.conf' },
+    subnets: ['10.77.0.0/24 10.77.0.1'],
+  });
+  standIn.closeAllConnections();
+  await new Promise(resolve => standIn.close(resolve));
+}
+
 /** Serves in a container on port 80. */
 async function serveIn(name: string): Promise<void> {
   for (const protocol of BOTH) await serve(name, name, protocol, 80);
@@ -26,20 +48,9 @@ scenario('exit-ports', () => {
   after(hush);
 
   test('a published port is reached on the host over TCP and UDP, and none of its addresses is missing', async () => {
+    await createUnmade();
     await daemon.start();
-    await createNetwork('exit', {
-      options: {
-        'dwgd.pubkey': Buffer.alloc(32, 7).toString('base64'),
-        'dwgd.endpoint': '192.0.2.1:51820',
-        'dwgd.seed': 'supersecretseed',
-      },
-      subnets: ['10.77.0.0/24 10.77.0.1'],
-    });
-    await daemon.stop();
-    await sh(
-      `sqlite3 ${database} "UPDATE network SET conf = '/etc/dwgd/not-yet.conf', pubkey = NULL, endpoint = NULL, seed = NULL"`,
-    );
-    await daemon.start();
+    await eventually(async () => assert.equal(await daemon.rows('network'), 1));
     await run('web', { networks: { exit: {} }, ports });
     await serveIn('web');
     for (const protocol of BOTH) {

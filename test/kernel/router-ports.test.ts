@@ -282,7 +282,7 @@ kernelTest(
     const client = connect({ port, host: '127.0.0.1' });
     client.on('error', () => {}).resume();
     store.putEndpoint({ ...store.endpoint(member.port.name)!, state: 'deleting' });
-    await once(client, 'close');
+    await new Promise(resolve => client.once('close', resolve));
     assert.equal(await asked(port), 'ECONNREFUSED');
   },
 );
