@@ -10,7 +10,7 @@ import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
-import { FORWARD } from '../spec/forward.js';
+import { FORWARD } from '../spec/forwarded-ports.js';
 import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from '../spec/model.js';
 import { parseOptions } from '../spec/options.js';
 import {

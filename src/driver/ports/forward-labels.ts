@@ -1,12 +1,12 @@
 // The label `dwgd.forward` of containers on exit networks: asked of Docker after each Join, which does not tell of it, and put on
-// record, so that it lasts while Docker is away. Not here: what it means (router/ways-in.ts), asking Docker itself
-// (lifecycle/docker-networks.ts).
+// record, so that it lasts while Docker is away. Not here: what it means (driver/router/ways-in.ts), asking Docker itself
+// (driver/lifecycle/docker-networks.ts).
 
 import { messageOf } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
-import { FORWARD } from '../spec/forward.js';
+import { FORWARD } from '../spec/forwarded-ports.js';
 import { type ExitNetwork, mayHavePeer } from '../spec/model.js';
 import type { Store } from '../store/store.js';
 import type { LabelledEndpoint } from './label-listing.js';

@@ -1,7 +1,7 @@
 // What Docker's listing of containers says of the label `dwgd.forward`, by endpoints. Pure. Not here: when it is asked for
 // (forward-labels.ts).
 
-import { FORWARD } from '../spec/forward.js';
+import { FORWARD } from '../spec/forwarded-ports.js';
 
 /** What Docker tells of the container of an endpoint. */
 export interface LabelledEndpoint {

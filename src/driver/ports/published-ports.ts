@@ -1,5 +1,5 @@
 // Ports of the host that containers on exit networks publish (`-p`): opened when Docker says so and after a start of the daemon,
-// let go with the container. Not here: what goes through them (tcp-relay.ts, udp-relay.ts), Docker's call (lifecycle/exits.ts).
+// let go with the container. Not here: what goes through them (tcp-relay.ts, udp-relay.ts), Docker's call (driver/lifecycle/exits.ts).
 
 import { ClosedError, errorCode, messageOf, UserError } from '../../base/errors.js';
 import { formatAddress } from '../../base/ip.js';

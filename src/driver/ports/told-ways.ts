@@ -1,5 +1,5 @@
 // What is wrong with the ways in to exit networks: mistakes of `dwgd.forward`, and ports that two containers ask for. Told once in
-// the log, and to whoever asks. Not here: what follows from them (router/ways-in.ts).
+// the log, and to whoever asks. Not here: what follows from them (driver/router/ways-in.ts).
 
 import type { Log } from '../../base/log.js';
 import { type PlannedWays, planWaysIn } from '../router/ways-in.js';

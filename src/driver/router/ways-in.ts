@@ -3,7 +3,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { Address } from '../../base/ip.js';
-import { type Forward, formatForward, overlaps, parseForwards } from '../spec/forward.js';
+import { type Forward, formatForward, overlaps, parseForwards } from '../spec/forwarded-ports.js';
 import { type Endpoint, mayHavePeer } from '../spec/model.js';
 import type { PublishedPort } from '../spec/port-map.js';
 

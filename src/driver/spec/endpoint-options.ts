@@ -3,7 +3,7 @@
 
 import { UserError } from '../../base/errors.js';
 import { excerpt } from '../../base/text.js';
-import { FORWARD, parseForwards } from './forward.js';
+import { FORWARD, parseForwards } from './forwarded-ports.js';
 
 /**
  * @param given those whose names begin with `dwgd.`

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createLog } from '../../../../src/base/log.js';
 import { readLabelListing } from '../../../../src/driver/ports/label-listing.js';
 import { ToldWays } from '../../../../src/driver/ports/told-ways.js';
-import { formatForward } from '../../../../src/driver/spec/forward.js';
+import { formatForward } from '../../../../src/driver/spec/forwarded-ports.js';
 import type { Endpoint } from '../../../../src/driver/spec/model.js';
 
 const endpoint = (id: string, forward: string, state: Endpoint['state'] = 'joined'): Endpoint => ({

@@ -1,5 +1,5 @@
 // Ports of a container that are open at the address of an exit network's tunnel (`dwgd.forward`): from text to a list, or one
-// sentence that says what is wrong. Not here: the rules for them (router/way-in-rules.ts).
+// sentence that says what is wrong. Not here: the rules for them (driver/router/way-in-rules.ts).
 
 import { UserError } from '../../base/errors.js';
 import { excerpt } from '../../base/text.js';
@@ -7,11 +7,9 @@ import { excerpt } from '../../base/text.js';
 /** The driver option of a container's endpoint, and its label. */
 export const FORWARD = 'dwgd.forward';
 
-type ForwardProtocol = 'tcp' | 'udp';
-
 /** Ports from the first to the last, and the container's for the first; the others follow in order. */
 export interface Forward {
-  readonly protocol: ForwardProtocol;
+  readonly protocol: 'tcp' | 'udp';
   readonly first: number;
   readonly last: number;
   readonly to: number;
@@ -58,7 +56,7 @@ function parseEntry(text: string): Forward[] {
     throw new UserError(
       `${FORWARD}=${text} moves ${last - first + 1} ports: give at most ${MAX_MOVED}, or the same ports on both sides`,
     );
-  const protocols = protocol === undefined ? (['tcp', 'udp'] as const) : [protocol as ForwardProtocol];
+  const protocols = protocol === undefined ? (['tcp', 'udp'] as const) : [protocol as Forward['protocol']];
   return protocols.map(one => ({ protocol: one, first, last, to }));
 }
 

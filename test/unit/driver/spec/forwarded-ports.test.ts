@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { UserError } from '../../../../src/base/errors.js';
 import { readForwardOption } from '../../../../src/driver/spec/endpoint-options.js';
-import { formatForward, overlaps, parseForwards } from '../../../../src/driver/spec/forward.js';
+import { formatForward, overlaps, parseForwards } from '../../../../src/driver/spec/forwarded-ports.js';
 import { anyText } from '../../../support/arbitrary.js';
 
 for (const [text, expected] of [
