@@ -40,11 +40,13 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
       gateways: pools.flatMap(({ gateway }) => (gateway ? formatAddress(gateway) : [])),
       peers: device?.peers.map(peer => peerStatus(device.name, peer)) ?? [],
       ...(problem !== undefined && { problem }),
+      ...(inForce(reading)?.isSilent && { isSilent: true }),
     },
   };
 }
 
-function inForce({ files }: ExitReading): FileStanding | undefined {
+/** The file that is. */
+export function inForce({ files }: ExitReading): FileStanding | undefined {
   return files.find(({ isInForce }) => isInForce);
 }
 

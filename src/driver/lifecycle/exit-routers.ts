@@ -47,7 +47,10 @@ export class ExitRouters {
 
   constructor(parts: ExitRoutersParts) {
     this.#parts = parts;
-    this.#loading = new Coalescer(() => this.#loadMissing());
+    // The database may fail: the next time it may be well again.
+    const failed = (err: unknown): void =>
+      parts.log.error(`cannot read the files of exit networks: ${messageOf(err)}`);
+    this.#loading = new Coalescer(() => this.#loadMissing().catch(failed));
   }
 
   /** Takes over those that are there, makes those that are not, takes away those of no network; and keeps them up from now on. */
@@ -159,9 +162,8 @@ export class ExitRouters {
       .networkEndpoints(network.id)
       .filter(({ id, state }) => id !== except && state !== 'created' && state !== 'deleting');
     const ports = endpoints.map(endpoint => portOf(network.id, endpoint));
-    const { tunnel } = this.#filesOf(network);
     const ways = this.#parts.ways.plan(network.id, endpoints);
-    return this.#open(network).reconcile(planRouter(network, tunnel, ports, ways));
+    return this.#open(network).reconcile(planRouter(network, this.#filesOf(network).tunnel, ports, ways));
   }
 
   #filesOf(network: ExitNetwork): ExitFiles {
@@ -181,10 +183,8 @@ export class ExitRouters {
     const { netns, isNew } = this.#parts.kept.open(network.id);
     const router = new ExitRouter(this.#parts, netns);
     this.#routers.set(network.id, router);
-    this.#parts.log.info(
-      { network: shortId(network.id) },
-      isNew ? 'made the router of an exit network' : 'took over the router of an exit network',
-    );
+    const text = isNew ? 'made the router of an exit network' : 'took over the router of an exit network';
+    this.#parts.log.info({ network: shortId(network.id) }, text);
     return router;
   }
 

@@ -5,7 +5,7 @@ import { messageOf } from '../../base/errors.js';
 import { FAILOVER_REASONS, type FailoverReason, type FailoverState, stepFailover } from '../exit/failover.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import { type SeenPeer, silentPeers } from '../exit/tunnel-signs.js';
-import { openTunnelFile } from '../files/tunnel-files.js';
+import { hasChanged, openTunnelFile, stateOfFile } from '../files/tunnel-files.js';
 import type { ExitNetwork } from '../spec/model.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
@@ -27,6 +27,7 @@ export interface ExitFilesParts {
 /** Of a link before its tunnel's MTU is known, in bytes: every path takes it. */
 export const MTU_UNKNOWN = 1280;
 const NOBODY: ReadonlySet<string> = new Set();
+const CHANGED = 'it has changed since it was read: run systemctl reload dwgd';
 /** Why nothing comes back. */
 export const SILENT = 'packets are sent, and no peer has answered for 15 s';
 
@@ -34,6 +35,7 @@ interface FileInTurn {
   readonly path: string;
   readonly names: PeerNames;
   file?: TunnelFile;
+  state?: string | undefined;
   /** The least MTU of the paths to its peers, in bytes. */
   pathMtu?: number;
   /** Whether its names have been looked up once, and since it was last read. */
@@ -57,7 +59,7 @@ export interface FileStanding {
   readonly change?: { readonly at: Date; readonly why: string };
   /** Of the one in force, where no other can be. */
   readonly isSilent?: true;
-  /** Why it was not read, or a name in it not resolved, the last time: what was known before goes on. */
+  /** Why it was not read, or a name in it not resolved, the last time, or that it has changed: what was known before goes on. */
   readonly problem?: string;
 }
 
@@ -105,9 +107,11 @@ export class ExitFiles {
   }
 
   #read(candidate: FileInTurn): void {
+    const state = stateOfFile(candidate.path);
     const file = this.#parts.open(candidate.path);
     checkExit(this.#network, file, candidate.path);
     candidate.file = file;
+    candidate.state = state;
     candidate.isStale = true;
     candidate.problem = undefined;
   }
@@ -214,7 +218,8 @@ export class ExitFiles {
     return this.#candidates.map(candidate => {
       const { path, problem, names } = candidate;
       const isInForce = candidate === inForce;
-      const told = problem ?? names.problem;
+      const isChanged = candidate.file && hasChanged(path, candidate.state);
+      const told = problem ?? names.problem ?? (isChanged ? CHANGED : undefined);
       return {
         ...{ path, isInForce },
         ...(isInForce && this.#change && { change: this.#change }),

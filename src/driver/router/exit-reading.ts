@@ -14,6 +14,8 @@ export interface ExitReading {
   readonly tunnel?: ExitTunnel;
   /** As the kernel has it, keys and all; absent: there is none, or it cannot be read. */
   readonly device?: WgDevice;
+  /** Of the router; absent: there is none. */
+  readonly netns?: { readonly key: string; readonly path: string };
   /** Why nothing goes out, or not to all peers. */
   readonly problem?: string;
 }
@@ -29,9 +31,13 @@ interface Known {
 /** @param router absent: there is none yet */
 export function readExit(
   { standings, tunnel, failure }: Known,
-  router: Pick<ExitRouter, 'device'> | undefined,
+  router: Pick<ExitRouter, 'device' | 'netns'> | undefined,
 ): ExitReading {
-  const found = { files: standings, ...(tunnel && { tunnel }) };
+  const found = {
+    files: standings,
+    ...(tunnel && { tunnel }),
+    ...(router && { netns: router.netns }),
+  };
   const inForce = standings.find(({ isInForce }) => isInForce);
   const why = failure ?? inForce?.problem;
   if (!router) return { ...found, problem: why ?? 'its router is not there yet' };

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import type { Way } from '../../../src/control/answers.js';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
-import { daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
-import { ask, hush, serve } from '../../support/talk.js';
+import { ask, daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
+import { ask as askFrom, hush, serve } from '../../support/talk.js';
 
 /** Somewhere in the world, which the far end plays. */
 const FAR = '198.51.100.7';
@@ -153,9 +154,9 @@ scenario(
       await run('seed', { networks: { exit: {} }, labels: { 'dwgd.forward': '51413' }, ports });
       for (const protocol of ['tcp', 'udp'] as const) {
         for (const port of [80, 51413]) await serve('seed', 'seed', protocol, port);
-        assert.equal(await ask('netns:lan', protocol, '192.168.50.1', 8080), 'seed 10.77.0.1');
+        assert.equal(await askFrom('netns:lan', protocol, '192.168.50.1', 8080), 'seed 10.77.0.1');
         const forwarded = (from: string, to: string): Promise<string> =>
-          eventually(() => ask(from, protocol, to, 51413), { within: 60 });
+          eventually(() => askFrom(from, protocol, to, 51413), { within: 60 });
         assert.equal(await forwarded(`netns:${Remote.netns}`, '10.64.0.2'), 'seed 10.64.0.1');
         assert.equal(await forwarded(`netns:${Remote.netns}`, 'fd64::2'), 'seed fd64::1');
         assert.equal(await forwarded('one', '10.64.0.2'), 'seed 10.77.0.1');
@@ -164,6 +165,23 @@ scenario(
       await remove('seed');
       await sh('ip netns del lan');
       await nothingElse();
+    });
+
+    test('explain follows a packet into the router, and names file, peer and the server of the DNS', async () => {
+      const answer = await eventually(
+        async () => {
+          const { status, text } = await ask('/run/dwgd/control.sock', 'GET', `/v1/explain/one?to=${FAR}`);
+          assert.equal(status, 200, text);
+          return text;
+        },
+        { within: 60, every: 1 },
+      );
+      const { sentence, steps } = JSON.parse(answer) as Way;
+      assert.equal(
+        sentence,
+        `goes by exit network exit (file ${FILE}, peer ${remote.keys.publicKey} at ${remote.endpoint})`,
+      );
+      assert.ok(steps.some(({ kind, text }) => kind === 'dns' && text.includes('10.64.0.1')));
     });
 
     test("links have the tunnel's MTU", async () => {
