@@ -6,7 +6,6 @@ import { test } from 'node:test';
 import type { Way } from '../../../src/control/answers.js';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
 import { ask, daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
-import { ask as askFrom, hush, serve } from '../../support/talk.js';
 
 /** Somewhere in the world, which the far end plays. */
 const FAR = '198.51.100.7';
@@ -139,31 +138,6 @@ scenario(
       await ping('one', '10.77.0.22');
       await ping('two', '10.77.0.1');
       assert.match(await docker.within('one', 'busybox nslookup two 127.0.0.11'), /10\.77\.0\.22/);
-      await nothingElse();
-    });
-
-    test('a published port is reached from the LAN, a forwarded one from behind the far end, whose client the container sees', async () => {
-      await sh(`
-        ip netns add lan
-        ip link add to-lan type veth peer name eth0 netns lan
-        ip addr add 192.168.50.1/24 dev to-lan
-        ip link set to-lan up
-        ip -n lan addr add 192.168.50.9/24 dev eth0
-        ip -n lan link set eth0 up`);
-      const ports = { '80/tcp': '8080', '80/udp': '8080' };
-      await run('seed', { networks: { exit: {} }, labels: { 'dwgd.forward': '51413' }, ports });
-      for (const protocol of ['tcp', 'udp'] as const) {
-        for (const port of [80, 51413]) await serve('seed', 'seed', protocol, port);
-        assert.equal(await askFrom('netns:lan', protocol, '192.168.50.1', 8080), 'seed 10.77.0.1');
-        const forwarded = (from: string, to: string): Promise<string> =>
-          eventually(() => askFrom(from, protocol, to, 51413), { within: 60 });
-        assert.equal(await forwarded(`netns:${Remote.netns}`, '10.64.0.2'), 'seed 10.64.0.1');
-        assert.equal(await forwarded(`netns:${Remote.netns}`, 'fd64::2'), 'seed fd64::1');
-        assert.equal(await forwarded('one', '10.64.0.2'), 'seed 10.77.0.1');
-      }
-      hush();
-      await remove('seed');
-      await sh('ip netns del lan');
       await nothingElse();
     });
 
