@@ -27,7 +27,7 @@ export interface EndpointStatus {
   readonly publicKey?: string;
   /** Absent: it is not joined, or was not found. */
   readonly peer?: PeerStatus;
-  /** Why there is no peer though it is joined. */
+  /** Why there is no peer though it is joined; on an exit network, what is wrong with its ports. */
   readonly problem?: string;
 }
 

@@ -12,15 +12,17 @@ import type { TunnelReading } from './tunnel/tunnel-readings.js';
 export interface NamedEndpoint {
   readonly endpoint: Endpoint;
   readonly container?: { readonly id: string; readonly name: string } | undefined;
+  /** Of its ports, on an exit network. */
+  readonly problem?: string | undefined;
 }
 
 /** @param reading absent: not read, or of a network whose containers have no peer each */
 export function endpointStatus(
-  { endpoint, container }: NamedEndpoint,
+  { endpoint, container, problem: ofPorts }: NamedEndpoint,
   reading?: TunnelReading,
 ): EndpointStatus {
   const { id, state, publicKey } = endpoint;
-  const { ifname, peer, problem } = reading ?? {};
+  const { ifname, peer, problem = ofPorts } = reading ?? {};
   const isJoined = state === 'joined';
   return {
     id,

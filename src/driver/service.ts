@@ -32,7 +32,11 @@ import { AllNetworks } from './lifecycle/verbs.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
+import { ForwardLabels } from './ports/forward-labels.js';
+import { PublishedPorts } from './ports/published-ports.js';
+import { ToldWays } from './ports/told-ways.js';
 import { KeptNamespaces } from './router/kept-namespaces.js';
+import type { Endpoint } from './spec/model.js';
 import { DriverStatus } from './status.js';
 import { Store } from './store/store.js';
 import { ContainerLinks } from './tunnel/container-links.js';
@@ -106,7 +110,16 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const kept = new KeptNamespaces(netns, undefined, options.fdStore);
   let nft: Nft | undefined;
   const inside = { netnsSwitch: netns, rt, nft: () => (nft ??= new Nft()), trace };
-  const routers = new ExitRouters({ ...inside, store, kept, links: containerLinks, resolver, log });
+  const forwardLabels = new ForwardLabels({
+    store,
+    ask: ids => docker.labels(ids),
+    changed: network => routers.lookAt(network),
+    queue,
+    log,
+  });
+  const ways = new ToldWays({ nameOf: id => forwardLabels.nameOf(id), log });
+  const routers = new ExitRouters({ ...inside, store, kept, ways, links: containerLinks, resolver, log });
+  const published = new PublishedPorts({ store, router: id => routers.router(id), queue, log });
   const dnsFromHost = new DnsFromHost({ docker, log });
   const exits = new Exits({
     store,
@@ -116,6 +129,8 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     reaper,
     queue,
     log,
+    published,
+    labels: forwardLabels,
     dnsFromHost,
   });
   const ofTunnels = new Driver({
@@ -159,8 +174,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   });
   const names = new DockerNames(ids => docker.names(ids));
   const isListening = (): boolean => socket.isListening;
+  const portProblem = (one: Endpoint): string | undefined => ways.problem(one) ?? published.problem(one.id);
   return {
-    status: new DriverStatus({ store, readings, routers, names, calls, isListening }),
+    status: new DriverStatus({ store, readings, routers, names, calls, isListening, portProblem }),
     exitPlaces: () => exitPlaces({ store, routers, names }),
     reload: () => routers.reload(),
     async recover() {
@@ -168,6 +184,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       fullTunnels.start();
       monitor.start();
       routers.start();
+      published.start();
       looks.start();
       // Without the stream, once is better than never.
       const compare = (): void => comparer.now();
@@ -175,11 +192,17 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
         log.error(`${messageOf(err)}; until then networks are compared with Docker's once, now`);
         compare();
       };
-      void docker.watch({ up: compare, forbidden });
+      const up = (): void => {
+        compare();
+        forwardLabels.dockerUp();
+      };
+      void docker.watch({ up, forbidden });
       rootless?.start();
     },
     async close() {
       dnsFromHost.close();
+      forwardLabels.close();
+      published.close();
       docker.close();
       watch.close();
       looks.close();

@@ -17,7 +17,7 @@ import { farPeersOf, noFarPeers } from './far-peers.js';
 import type { DockerNames, Names } from './lifecycle/docker-names.js';
 import type { ExitRouters } from './lifecycle/exit-routers.js';
 import { formatHostPort } from './spec/host-port.js';
-import type { Network } from './spec/model.js';
+import type { Endpoint, Network } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import type { Store } from './store/store.js';
 import { compareTunnel } from './tunnel/compare-tunnel.js';
@@ -30,6 +30,8 @@ interface StatusParts {
   readonly routers: Pick<ExitRouters, 'reading'>;
   readonly names: Pick<DockerNames, 'find'>;
   readonly calls: CallCounts;
+  /** What is wrong with the ports of an endpoint on an exit network. */
+  readonly portProblem: (endpoint: Endpoint) => string | undefined;
   /** Whether Docker's calls are answered. */
   readonly isListening: () => boolean;
 }
@@ -186,7 +188,11 @@ export class DriverStatus implements DriverHalf {
     );
     const known: KnownExit[] = [];
     for (const network of exits) {
-      const [name, endpoints] = [found.networks.get(network.id), named(network.id, network.owner)];
+      const name = found.networks.get(network.id);
+      const endpoints = named(network.id, network.owner).map(one => ({
+        ...one,
+        problem: this.#parts.portProblem(one.endpoint),
+      }));
       known.push({ network, name, endpoints, reading: this.#parts.routers.reading(network) });
       await nextTurn();
     }

@@ -12,6 +12,7 @@ import { ExitRouters } from '../../src/driver/lifecycle/exit-routers.js';
 import { Exits } from '../../src/driver/lifecycle/exits.js';
 import { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { AllNetworks } from '../../src/driver/lifecycle/verbs.js';
+import { ToldWays } from '../../src/driver/ports/told-ways.js';
 import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
 import { portOf } from '../../src/driver/router/router-ports.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
@@ -21,7 +22,7 @@ import { NetnsSwitch } from '../../src/netlink/netns.js';
 import { RtNetlink } from '../../src/netlink/route/client.js';
 import { Nft } from '../../src/nft/client.js';
 import { World } from '../support/driver-world.js';
-import { EXIT, providerText } from '../support/exit-world.js';
+import { EXIT, NOTHING_ELSE, providerText } from '../support/exit-world.js';
 import { FakeDocker } from '../support/fake-docker.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
 
@@ -50,9 +51,14 @@ class Daemon {
     this.routers = new ExitRouters({
       ...{ ...this.world, rt: this.#rt, netnsSwitch: entry, nft, kept: this.kept },
       links: { mtu: async () => 1420 },
+      ways: new ToldWays({ nameOf: () => undefined, log: this.world.log }),
     });
-    const dnsFromHost = { networkCreated: () => undefined, joined: () => undefined };
-    this.exits = new Exits({ ...this.world, routers: this.routers, links: undefined as never, dnsFromHost });
+    this.exits = new Exits({
+      ...this.world,
+      ...NOTHING_ELSE,
+      routers: this.routers,
+      links: undefined as never,
+    });
     this.all = new AllNetworks(this.world.store, this.world.driver, this.exits);
     this.recovery = new Recovery(
       { ...this.world, driver: this.all, exits: this.exits },

@@ -1,136 +1,22 @@
 // The router of an exit network without its tunnel: the bridge between containers, who may send what on it, and what is mended
 // of what others do. Tunnels are for the laboratory.
 import assert from 'node:assert/strict';
-import { closeSync, mkdtempSync, rmSync } from 'node:fs';
-import type { TestContext } from 'node:test';
+import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendto, socket } from '../../native/libc-sockets.js';
-import { parseAddress, parsePrefix } from '../../src/base/ip.js';
+import { parseAddress } from '../../src/base/ip.js';
 import type { ExitPlace } from '../../src/control/halves.js';
-import { containerMac, planRouter } from '../../src/driver/router/desired-router.js';
-import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
-import { ExitRouter } from '../../src/driver/router/router.js';
+import { planRouter } from '../../src/driver/router/desired-router.js';
 import type { PortBinding } from '../../src/driver/router/router-tables.js';
-import type { ExitNetwork } from '../../src/driver/spec/model.js';
 import { type Explanation, explainPacket } from '../../src/explain/explain.js';
 import { exitWayPlace, type WayPlace } from '../../src/explain/hop.js';
 import { ALONE } from '../../src/explain/looking.js';
-import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
-import { RtNetlink } from '../../src/netlink/route/client.js';
-import { Nft } from '../../src/nft/client.js';
 import { connectFrom, echoOn } from '../support/connections.js';
-import { exitTunnel, tunnelFile } from '../support/exit-world.js';
-import { kernelTest, Namespace, run } from '../support/namespace.js';
-import { ask, askInVain, serve, serveOn } from '../support/peer.js';
-import { answerOn } from '../support/sockets.js';
+import { kernelTest, type Namespace } from '../support/namespace.js';
+import { ask, askInVain, serve } from '../support/peer.js';
+import { beyond, type Member, ROUTED, RouterWorld } from '../support/router-world.js';
 
-const NETWORK: ExitNetwork = {
-  id: 'n'.repeat(64),
-  files: ['/etc/dwgd/mullvad.conf'],
-  prefix: 'wg',
-  owner: 0,
-  ipv4: { subnet: parsePrefix('10.66.0.0/24')!, gateway: parseAddress('10.66.0.1')! },
-  ipv6: { subnet: parsePrefix('fd66::/64')!, gateway: parseAddress('fd66::1')! },
-};
-const GATEWAY_MAC = planRouter(NETWORK, undefined, []).bridge.mac;
-
-interface Member {
-  readonly ns: Namespace;
-  readonly port: PortBinding;
-}
-
-/** A router with containers, the first 10.66.0.2 and fd66::2. */
-class World {
-  readonly members: Member[] = [];
-  readonly folder = mkdtempSync('/run/dwgd-test-');
-  readonly kept: KeptNamespaces;
-  router: ExitRouter;
-  readonly #nft = new Nft();
-  readonly #parts;
-
-  private constructor(
-    readonly t: TestContext,
-    readonly entry: NetnsSwitch,
-  ) {
-    this.kept = new KeptNamespaces(entry, `${this.folder}/netns`);
-    this.#parts = { netnsSwitch: entry, rt: new RtNetlink(), nft: () => this.#nft };
-    this.router = new ExitRouter(this.#parts, this.kept.open(NETWORK.id).netns);
-    t.after(() => {
-      this.router.close();
-      this.#parts.rt.close();
-      this.#nft.close();
-      entry.close();
-      this.kept.remove(NETWORK.id);
-      rmSync(this.folder, { recursive: true });
-    });
-  }
-
-  static async create(t: TestContext, count: number): Promise<World> {
-    const world = new World(t, await NetnsSwitch.open());
-    for (let n = 0; n < count; n++) await world.join();
-    return world;
-  }
-
-  get desired() {
-    const ports = this.members.map(({ port }) => port);
-    return { ...planRouter(NETWORK, undefined, ports), mtu: 1420 };
-  }
-
-  async join(): Promise<void> {
-    const n = this.members.length + 2;
-    const ns = await Namespace.create(this.t);
-    const [ipv4, ipv6] = [parseAddress(`10.66.0.${n}`)!, parseAddress(`fd66::${n}`)!];
-    const port = { name: `wg-${n}`, mac: containerMac(NETWORK.id, ipv4), ipv4, ipv6 };
-    this.#parts.rt.createLink({
-      name: 'wg0',
-      kind: 'veth',
-      mac: port.mac,
-      netnsFd: ns.netns.fd,
-      mtu: 1420,
-      peer: { name: port.name, netnsFd: this.router.netnsFd },
-    });
-    this.members.push({ ns, port });
-    this.router.reconcile(this.desired);
-    ns.ip('address', 'add', `10.66.0.${n}/24`, 'dev', 'wg0');
-    ns.ip('link', 'set', 'wg0', 'up');
-    ns.ip('address', 'add', `fd66::${n}/64`, 'dev', 'wg0', 'nodad');
-    ns.ip('route', 'add', 'default', 'via', '10.66.0.1');
-    ns.settle('wg0');
-  }
-
-  /** Another daemon's router, in the namespace that was kept. */
-  takeOver(isClosed = false): { readonly isNew: boolean } {
-    if (!isClosed) this.router.close();
-    const { netns, isNew } = this.kept.open(NETWORK.id);
-    this.router = new ExitRouter(this.#parts, netns);
-    return { isNew };
-  }
-
-  /** Runs a function in the router's namespace. */
-  within<T>(fn: () => Synchronous<T>): Synchronous<T> {
-    const netns = new Netns(`${this.folder}/netns/${NETWORK.id}`);
-    try {
-      return this.entry.within(netns, fn);
-    } finally {
-      netns.close();
-    }
-  }
-
-  /** Flows that the router tracks. */
-  flows(): { readonly udp: number; readonly all: number } {
-    const udp = this.within(() => this.#nft.conntrack.flows().length);
-    return { udp, all: Number(this.inside('sysctl', '-n', 'net.netfilter.nf_conntrack_count')) };
-  }
-
-  letGo(): void {
-    this.within(() => this.#nft.conntrack.flush());
-  }
-
-  /** What a program prints in the router's namespace. */
-  inside(...words: string[]): string {
-    return run('nsenter', `--net=${this.folder}/netns/${NETWORK.id}`, ...words);
-  }
-}
+const GATEWAY_MAC = planRouter(ROUTED, undefined, []).bridge.mac;
 
 /** @param within seconds in which one of the echoes, of which there is one each second, has to be answered */
 function reaches(from: Namespace, address: string, within = 1): boolean {
@@ -145,7 +31,7 @@ function reaches(from: Namespace, address: string, within = 1): boolean {
 kernelTest(
   'containers reach each other and the gateway; the second look changes nothing',
   async t => {
-    const world = await World.create(t, 2);
+    const world = await RouterWorld.create(t, 2);
     const [a] = world.members;
     for (const address of ['10.66.0.1', '10.66.0.3', 'fd66::1', 'fd66::3'])
       assert.ok(reaches(a!.ns, address), address);
@@ -159,7 +45,7 @@ kernelTest(
 kernelTest(
   'nothing goes out as long as there is no tunnel, and nothing but echoes reaches the router',
   async t => {
-    const world = await World.create(t, 1);
+    const world = await RouterWorld.create(t, 1);
     const [a] = world.members;
     assert.equal(reaches(a!.ns, '192.0.2.1'), false);
     await serve(t, world as unknown as Namespace);
@@ -179,7 +65,7 @@ kernelTest(
 kernelTest(
   "a container that takes another's address or link-layer address, or the gateway's, is not heard",
   async t => {
-    const world = await World.create(t, 2);
+    const world = await RouterWorld.create(t, 2);
     const [a, b] = world.members;
     assert.ok(reaches(b!.ns, '10.66.0.2'));
     const mac = (port: PortBinding): string => port.mac.replaceAll(':', '');
@@ -236,7 +122,7 @@ function reachesFrom(from: Namespace, source: string, address: string): boolean 
 kernelTest(
   'a ruleset that was flushed, a bridge that was deleted and a sysctl that was set are mended by one look',
   async t => {
-    const world = await World.create(t, 2);
+    const world = await RouterWorld.create(t, 2);
     const [a] = world.members;
     const listed = world.inside('nft', 'list', 'ruleset');
     for (const damage of [
@@ -269,7 +155,7 @@ kernelTest(
 kernelTest(
   'packets in fragments reach a container and the gateway',
   async t => {
-    const world = await World.create(t, 2);
+    const world = await RouterWorld.create(t, 2);
     const [a] = world.members;
     // 0x88 is the type of a neighbour advertisement: it is what a fragment that is not the first begins with.
     for (const to of ['10.66.0.3', '10.66.0.1', 'fd66::3', 'fd66::1'])
@@ -278,67 +164,13 @@ kernelTest(
   'ping',
 );
 
-/** What plays the tunnel, a veth, and behind it the file's DNS servers and others: 198.51.100.9 and 2001:db8:f00d::9. */
-async function beyond(world: World, network: ExitNetwork): Promise<Namespace> {
-  const far = await Namespace.create(world.t);
-  const file = tunnelFile('far', { more: 'DNS = 10.64.0.1, fd64::1' });
-  const { tunnel: _tunnel, ...desired } = planRouter(
-    network,
-    exitTunnel(file),
-    world.members.map(({ port }) => port),
-  );
-  world.router.reconcile(desired);
-  world.inside('ip', 'link', 'add', 'wg0', 'type', 'veth', 'peer', 'name', 'up0', 'netns', far.name);
-  world.inside('sysctl', '-qw', 'net.ipv6.conf.wg0.disable_ipv6=0', 'net.ipv6.conf.wg0.accept_dad=0');
-  world.inside('ip', 'address', 'add', '10.64.0.2/24', 'dev', 'wg0');
-  world.inside('ip', 'address', 'add', 'fd64::2/64', 'dev', 'wg0', 'nodad');
-  world.inside('ip', 'link', 'set', 'wg0', 'up');
-  far.ip('link', 'set', 'up0', 'up');
-  far.ip('address', 'add', '10.64.0.1/24', 'dev', 'up0');
-  far.ip('address', 'add', 'fd64::1/64', 'dev', 'up0', 'nodad');
-  far.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
-  // WireGuard has no neighbours, so the router's tables drop what asks for them there.
-  const macOf = (text: string): string => / ([0-9a-f:]{17}) /.exec(text)![1]!;
-  const [near, beyondIt] = [
-    world.inside('ip', '-br', 'link', 'show', 'wg0'),
-    far.ip('-br', 'link', 'show', 'up0'),
-  ];
-  world.inside('ip', 'neigh', 'add', 'fd64::1', 'lladdr', macOf(beyondIt), 'dev', 'wg0');
-  far.ip('neigh', 'add', 'fd64::2', 'lladdr', macOf(near), 'dev', 'up0');
-  const other = await Namespace.create(world.t);
-  far.veth('on0', other, 'up0');
-  for (const [ns, link, n] of [
-    [far, 'on0', 1],
-    [other, 'up0', 9],
-  ] as const) {
-    ns.ip('address', 'add', `198.51.100.${n}/24`, 'dev', link);
-    ns.ip('address', 'add', `2001:db8:f00d::${n}/64`, 'dev', link, 'nodad');
-  }
-  other.ip('route', 'add', 'default', 'via', '198.51.100.1');
-  other.ip('-6', 'route', 'add', 'default', 'via', '2001:db8:f00d::1');
-  world.inside('ip', 'route', 'add', 'default', 'via', '10.64.0.1');
-  world.inside('ip', '-6', 'route', 'add', 'default', 'via', 'fd64::1');
-  for (const [ns, name] of [
-    [far, 'the server'],
-    [other, 'another'],
-  ] as const) {
-    for (const protocol of ['tcp', 'udp'] as const) {
-      const server = await answerOn(ns, protocol, 53, () => name);
-      world.t.after(() => server.close());
-    }
-  }
-  await serveOn(world.t, other, [853]);
-  for (const { ns } of world.members) ns.ip('-6', 'route', 'add', 'default', 'via', 'fd66::1');
-  return other;
-}
-
 const ASKED = ['198.51.100.9:53', '[2001:db8:f00d::9]:53'];
 
 kernelTest(
   'whoever a container asks the DNS, the server of the file answers in that name; other ports go where they are to',
   async t => {
-    const world = await World.create(t, 1);
-    await beyond(world, NETWORK);
+    const world = await RouterWorld.create(t, 1);
+    await beyond(world, ROUTED);
     const { ns } = world.members[0]!;
     // Sockets that are connected: an answer from another address than was asked would not be heard.
     for (const to of ASKED)
@@ -353,16 +185,16 @@ kernelTest(
 kernelTest(
   'explain follows a packet into the router, through its rules, to the tunnel; and to nowhere where there is none',
   async t => {
-    const world = await World.create(t, 2);
+    const world = await RouterWorld.create(t, 2);
     const gateways = ['10.66.0.1', 'fd66::1'].map(one => parseAddress(one)!);
-    const on = { networkId: NETWORK.id, networkName: 'mullvad', driver: 'dwgd', aliases: [], gateways };
+    const on = { networkId: ROUTED.id, networkName: 'mullvad', driver: 'dwgd', aliases: [], gateways };
     const [one, two] = world.members.map(({ ns, port: { ipv4, ipv6 } }, n): WayPlace => {
       return { name: `c${n}`, netns: ns.ref, attachments: [{ ...on, addresses: [ipv4!, ipv6!] }] };
     });
-    const [file = ''] = NETWORK.files;
+    const [file = ''] = ROUTED.files;
     const dns = ['questions to the DNS over IPv4 go to 10.64.0.1 by the tunnel'];
     const exit: ExitPlace = {
-      networkId: NETWORK.id,
+      networkId: ROUTED.id,
       name: 'mullvad',
       file,
       gateways,
@@ -388,7 +220,7 @@ kernelTest(
       [nowhere.outcome.kind, nowhere.outcome.exit, nowhere.isSure],
       ['dropped', 'mullvad', true],
     );
-    await beyond(world, NETWORK);
+    await beyond(world, ROUTED);
     const { ns } = world.members[0]!;
     const out = await way('198.51.100.9', 853);
     assert.equal(out.sentence, 'goes by wg0 of router of mullvad');
@@ -437,8 +269,8 @@ kernelTest(
 kernelTest(
   'flows that are let go of are over: a connection is reset by what its program sends next, and new ones are made',
   async t => {
-    const world = await World.create(t, 1);
-    const other = await beyond(world, { ...NETWORK, dns: [] });
+    const world = await RouterWorld.create(t, 1);
+    const { other } = await beyond(world, { ...ROUTED, dns: [] });
     const { ns } = world.members[0]!;
     const heard = await echoOn(t, other, 7);
     for (const host of ['198.51.100.9', '2001:db8:f00d::9']) {
@@ -465,8 +297,8 @@ kernelTest(
       [[parseAddress('10.64.0.1')!], ['the server', 'ECONNREFUSED']],
     ] as const) {
       await t.test(dns.length === 0 ? 'off' : 'one family', async t => {
-        const world = await World.create(t, 1);
-        await beyond(world, { ...NETWORK, dns });
+        const world = await RouterWorld.create(t, 1);
+        await beyond(world, { ...ROUTED, dns });
         const { ns } = world.members[0]!;
         for (const [n, to] of ASKED.entries())
           for (const how of ['udp', 'tcp'] as const)
@@ -481,11 +313,11 @@ kernelTest(
 kernelTest(
   'another daemon finds the namespace as it was left, and changes no link',
   async t => {
-    const world = await World.create(t, 2);
+    const world = await RouterWorld.create(t, 2);
     assert.deepEqual(world.takeOver(), { isNew: false });
     assert.deepEqual(world.router.reconcile(world.desired), [{ op: 'tables' }]);
     assert.ok(reaches(world.members[0]!.ns, '10.66.0.3'));
-    assert.deepEqual(world.kept.names(), [NETWORK.id]);
+    assert.deepEqual(world.kept.names(), [ROUTED.id]);
   },
   'ping',
 );
@@ -493,13 +325,13 @@ kernelTest(
 kernelTest(
   "a container that has left leaves no port, and a network's namespace goes with its links",
   async t => {
-    const world = await World.create(t, 2);
+    const world = await RouterWorld.create(t, 2);
     const { ns } = world.members.pop()!;
     const ops = world.router.reconcile(world.desired).map(({ op }) => op);
     assert.deepEqual(ops, ['tables', 'delete-link']);
     assert.doesNotMatch(ns.ip('link'), /wg0/);
     world.router.close();
-    world.kept.remove(NETWORK.id);
+    world.kept.remove(ROUTED.id);
     assert.deepEqual(world.kept.names(), []);
     const [{ ns: first } = { ns }] = world.members;
     for (const end = Date.now() + 30_000; /wg0/.test(first.ip('link')); await sleep(50))

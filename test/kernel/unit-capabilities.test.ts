@@ -39,7 +39,10 @@ const inodeOf = (path: string): number => statSync(path).ino;
 
 kernelTest('the unit has no capability over files and processes of others', () => {
   const [, set] = withUnitCapabilities();
-  assert.equal(set, '--bounding-set=-all,+net_admin,+net_broadcast,+sys_admin,+setuid,+setgid');
+  assert.equal(
+    set,
+    '--bounding-set=-all,+net_admin,+net_bind_service,+net_broadcast,+sys_admin,+setuid,+setgid',
+  );
 });
 
 kernelTest('as itself it reads no file of a user, nor the root of the first process', async t => {
@@ -54,12 +57,12 @@ kernelTest('as itself it reads no file of a user, nor the root of the first proc
 
 kernelTest("the user's ids count for one thread alone, for as long as it takes", async t => {
   const found = (await asService(t, ['credentials', ALICE])) as Record<string, Record<string, string>>;
-  // CAP_SETGID (6), CAP_SETUID (7), CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12), CAP_SYS_ADMIN (21).
+  // CAP_SETGID (6), CAP_SETUID (7), CAP_NET_BIND_SERVICE (10), CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12), CAP_SYS_ADMIN (21).
   const root = {
     uid: '0 0 0 0',
     gid: '0 0 0 0',
     groups: found.before!.groups,
-    effective: '00000000002018c0',
+    effective: '0000000000201cc0',
   };
   const ids = `0 ${ALICE} 0 ${ALICE}`;
   assert.deepEqual(found.before, root);

@@ -68,6 +68,7 @@ export class AskedDriver {
       readings: { all: withCounts },
       calls: this.calls,
       isListening: () => this.isListening,
+      portProblem: () => undefined,
     });
   }
 

@@ -54,3 +54,10 @@ export function exitTunnel(file = tunnelFile()): ExitTunnel {
     mtu: 1420,
   };
 }
+
+/** What the verbs of exit networks have beside routers, where it is not looked at. */
+export const NOTHING_ELSE = {
+  dnsFromHost: { networkCreated: () => undefined, joined: () => undefined },
+  published: { publish: async () => undefined, withdraw: () => undefined },
+  labels: { joined: () => undefined },
+};

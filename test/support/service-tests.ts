@@ -134,10 +134,10 @@ export function serviceTests(): void {
     });
   }
 
-  test('with rootless Dockers it has five capabilities, and the root of the first process is shut', async () => {
+  test('with rootless Dockers it has six capabilities, and the root of the first process is shut', async () => {
     const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
-    // CAP_SETGID (6), CAP_SETUID (7), CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12), CAP_SYS_ADMIN (21).
-    assert.match(await inside(status), /^CapEff:\s+0*2018c0$/m);
+    // CAP_SETGID (6), CAP_SETUID (7), CAP_NET_BIND_SERVICE (10), CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12), CAP_SYS_ADMIN (21).
+    assert.match(await inside(status), /^CapEff:\s+0*201cc0$/m);
     const set = withUnitCapabilities().join(' ');
     assert.match(await sh.fails(`${set} ls /proc/1/root/`), /Permission denied/);
   });
@@ -227,11 +227,11 @@ Endpoint = 192.0.2.2:51820
     await sh('rm -r /etc/dwgd');
   });
 
-  test('without rootless Dockers it has three capabilities', async () => {
+  test('without rootless Dockers it has four capabilities', async () => {
     await inside(AS_ROOT + pageBlock('README.md: Rootless Docker (3)'));
     const status = 'cat /proc/$(systemctl show dwgd -P MainPID)/status';
-    // CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
-    assert.match(await inside(status), /^CapEff:\s+0*201800$/m);
+    // CAP_NET_BIND_SERVICE (10), CAP_NET_BROADCAST (11), CAP_NET_ADMIN (12) and CAP_SYS_ADMIN (21).
+    assert.match(await inside(status), /^CapEff:\s+0*201c00$/m);
     assert.equal(await property('ActiveState'), 'active');
   });
 

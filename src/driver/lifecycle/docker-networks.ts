@@ -8,6 +8,7 @@ import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
 import { plain } from '../../base/plain-text.js';
 import { DockerApi, isForbidden, type UserDocker } from '../../docker/api-client.js';
 import type { DockerHost } from '../../docker/docker-host.js';
+import { type LabelledEndpoint, readLabelListing } from '../ports/label-listing.js';
 import { PATH_MAX } from '../spec/model.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
 import { NAME_MAX, type Names, readNames } from './docker-names.js';
@@ -107,6 +108,12 @@ export class DockerClient {
       this.#get('/containers/json', TIMEOUT_MS, { filters: { network: ids } }),
     ]);
     return readNames(networks, containers);
+  }
+
+  /** Labels of the running containers on networks, by endpoints. @param ids of the networks @throws Error */
+  async labels(ids: readonly string[]): Promise<ReadonlyMap<string, LabelledEndpoint>> {
+    const query = { filters: { network: ids } };
+    return readLabelListing(await this.#get('/containers/json', TIMEOUT_MS, query));
   }
 
   /**

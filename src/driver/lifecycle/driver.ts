@@ -10,6 +10,7 @@ import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import type { RtNetlink } from '../../netlink/route/client.js';
 import type { WgCtrl } from '../../netlink/wireguard/client.js';
+import { FORWARD } from '../spec/forwarded-ports.js';
 import { type Endpoint, keyAddress, mayHavePeer, type Network, withoutPeer } from '../spec/model.js';
 import { parseOptions } from '../spec/options.js';
 import {
@@ -18,6 +19,7 @@ import {
   type EndpointRequest,
   type JoinRequest,
   type JoinResponse,
+  type ProgramExternalConnectivityRequest,
   shortId,
 } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
@@ -60,7 +62,14 @@ interface DriverParts {
 /** The verbs of Docker's calls. */
 export type Verbs = Pick<
   Driver,
-  'createNetwork' | 'deleteNetwork' | 'createEndpoint' | 'join' | 'leave' | 'deleteEndpoint'
+  | 'createNetwork'
+  | 'deleteNetwork'
+  | 'createEndpoint'
+  | 'join'
+  | 'programExternalConnectivity'
+  | 'revokeExternalConnectivity'
+  | 'leave'
+  | 'deleteEndpoint'
 >;
 
 export class Driver {
@@ -112,6 +121,8 @@ export class Driver {
   /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
   async createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
     const network = this.#network(request.NetworkID, owner);
+    if (request.driverOptions?.has(FORWARD))
+      throw new UserError(`${FORWARD} is for exit networks alone (dwgd.conf): leave it out`);
     const addresses = await this.#records.create(network, request);
     if (!request.publishesPorts) return;
     const address = formatAddress(keyAddress(addresses));
@@ -184,6 +195,14 @@ export class Driver {
       return plan.response;
     });
   }
+
+  /** Ports are published by way of exit networks alone. */
+  async programExternalConnectivity(
+    _request: ProgramExternalConnectivityRequest,
+    _owner: number,
+  ): Promise<void> {}
+
+  async revokeExternalConnectivity(_request: EndpointRequest, _owner: number): Promise<void> {}
 
   /** Takes the container off the host's interface; Docker brings the link back by itself. */
   leave(request: EndpointRequest, owner: number): Promise<void> {

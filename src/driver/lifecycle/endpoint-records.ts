@@ -31,11 +31,13 @@ export class EndpointRecords {
 
   /**
    * Records an endpoint that is new, and what it supersedes is discarded.
+   * @param more what else is put on record
    * @throws UserError for a MAC address, an address that does not fit, or an endpoint of another network
    */
   create(
     network: Pick<Network, 'id' | 'ipv4' | 'ipv6' | 'owner'>,
     request: CreateEndpointRequest,
+    more: Pick<Endpoint, 'forward'> = {},
   ): Promise<Addresses> {
     const { queue, store, reaper } = this.#parts;
     const { EndpointID: id } = request;
@@ -51,7 +53,7 @@ export class EndpointRecords {
         checkEndpointQuota(store, network.owner);
         const ifname = linkName(id, network.owner);
         this.refuseTakenLink(id, ifname);
-        store.putEndpoint({ id, networkId: network.id, ...addresses, ifname, state: 'created' });
+        store.putEndpoint({ id, networkId: network.id, ...addresses, ifname, state: 'created', ...more });
       }
       return addresses;
     });

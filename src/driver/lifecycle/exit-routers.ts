@@ -7,6 +7,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { FAILOVER_REASONS } from '../exit/failover.js';
+import type { ToldWays } from '../ports/told-ways.js';
 import { planRouter } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
 import { ExitFiles, type ExitFilesParts, type FileChange, MTU_UNKNOWN } from '../router/exit-files.js';
@@ -14,7 +15,7 @@ import { type ExitReading, readExit } from '../router/exit-reading.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { LostPorts } from '../router/lost-ports.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
-import { portsOf } from '../router/router-ports.js';
+import { attachedTo, portOf } from '../router/router-ports.js';
 import { UnknownRouters } from '../router/unknown-routers.js';
 import type { Endpoint, ExitNetwork } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
@@ -23,6 +24,7 @@ import type { Store } from '../store/store.js';
 interface ExitRoutersParts extends RouterParts, Pick<ExitFilesParts, 'links' | 'resolver'> {
   readonly store: Store;
   readonly kept: KeptNamespaces;
+  readonly ways: Pick<ToldWays, 'plan' | 'forget'>;
   readonly log: Log;
 }
 
@@ -51,7 +53,10 @@ export class ExitRouters {
     this.#parts = parts;
     this.#lost = new LostPorts(parts.log);
     this.#unknown = new UnknownRouters({ ...parts, remove: id => this.remove(id) });
-    this.#loading = new Coalescer(() => this.#loadAll());
+    // The database may fail: the next time it may be well again.
+    const failed = (err: unknown): void =>
+      parts.log.error(`cannot read the files of exit networks: ${messageOf(err)}`);
+    this.#loading = new Coalescer(() => this.#loadMissing().catch(failed));
   }
 
   /** Takes over those that are there, makes those that are not, and keeps them up from now on. */
@@ -110,6 +115,7 @@ export class ExitRouters {
     this.#routers.delete(networkId);
     for (const known of [this.#files, this.#logged, this.#failures]) known.delete(networkId);
     this.#lost.forget(networkId);
+    this.#parts.ways.forget(networkId);
     faultPoint('remove-router');
     return this.#parts.kept.remove(networkId);
   }
@@ -146,14 +152,22 @@ export class ExitRouters {
     return this.#open(network).netnsFd;
   }
 
+  /** For sockets in its namespace; undefined where there is none now. */
+  router(networkId: string): Pick<ExitRouter, 'within'> | undefined {
+    return this.#routers.get(networkId);
+  }
+
   /**
    * Brings a router to what is on record.
    * @param except an endpoint that has no port yet, but perhaps an earlier one
    * @throws what the kernel refuses
    */
   reconcile(network: ExitNetwork, except?: Endpoint): RouterChange[] {
-    const ports = portsOf(network.id, this.#parts.store.networkEndpoints(network.id), except?.id);
-    const desired = planRouter(network, this.#filesOf(network).tunnel, ports);
+    const { store, ways } = this.#parts;
+    const endpoints = attachedTo(store.networkEndpoints(network.id), except?.id);
+    const ports = endpoints.map(endpoint => portOf(network.id, endpoint));
+    const { tunnel } = this.#filesOf(network);
+    const desired = planRouter(network, tunnel, ports, ways.plan(network.id, endpoints));
     const others = { keepsOtherPorts: !this.#unknown.areKnown, ...(except && { formerPort: except.ifname }) };
     return this.#open(network).reconcile({ ...desired, ...others });
   }
@@ -174,23 +188,22 @@ export class ExitRouters {
     const { netns, isNew } = this.#parts.kept.open(network.id);
     const router = new ExitRouter(this.#parts, netns);
     this.#routers.set(network.id, router);
-    this.#parts.log.info(
-      { network: shortId(network.id) },
-      isNew ? 'made the router of an exit network' : 'took over the router of an exit network',
-    );
+    const text = isNew ? 'made the router of an exit network' : 'took over the router of an exit network';
+    this.#parts.log.info({ network: shortId(network.id) }, text);
     return router;
   }
 
   #lookAtAll(): void {
     const { store, log } = this.#parts;
     try {
-      for (const network of store.exits()) this.#lookAt(network);
+      for (const network of store.exits()) this.lookAt(network);
     } catch (err) {
       log.error(`cannot look at the routers of exit networks: ${messageOf(err)}`);
     }
   }
 
-  #lookAt(network: ExitNetwork): void {
+  /** Brings a router to what is on record, and logs what fails. */
+  lookAt(network: ExitNetwork): void {
     try {
       const changes = this.reconcile(network);
       this.#parts.kept.keepStill(network.id, this.netnsFd(network));
@@ -225,28 +238,19 @@ export class ExitRouters {
     this.#parts.log.warn({ network: shortId(network.id), file: to, reason }, text);
   }
 
-  async #loadAll(): Promise<void> {
-    try {
-      await this.#loadMissing();
-    } catch (err) {
-      // The database failed: the next time it may be well again.
-      this.#parts.log.error(`cannot read the files of exit networks: ${messageOf(err)}`);
-    }
-  }
-
   /** What is wrong with a file or a name does not stop the others. */
   async #loadMissing(): Promise<void> {
     this.#unknown.remove();
     for (const network of this.#parts.store.exits()) {
       const files = this.#filesOf(network);
       files.read(this.#stale.delete(network.id));
-      this.#lookAt(network);
+      this.lookAt(network);
       files.begin(this.#routers.get(network.id)?.peers ?? []);
       await files.resolve();
       // It may have been removed meanwhile.
       if (!this.#parts.store.exit(network.id)) continue;
       if (files.isWhole) this.#logged.delete(network.id);
-      this.#lookAt(network);
+      this.lookAt(network);
     }
   }
 

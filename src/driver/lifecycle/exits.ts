@@ -6,12 +6,16 @@ import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { formatRemark } from '../files/tunnel-files.js';
+import type { ForwardLabels } from '../ports/forward-labels.js';
+import type { PublishedPorts } from '../ports/published-ports.js';
 import { routedFamilies } from '../router/desired-router.js';
 import { remarkDns } from '../router/dns-ways.js';
-import { planExitResponse } from '../router/join-exit.js';
+import { planExitResponse, takesDefault } from '../router/join-exit.js';
 import { portOf } from '../router/router-ports.js';
+import { readForwardOption } from '../spec/endpoint-options.js';
 import { parseExitOptions } from '../spec/exit-options.js';
-import { type Endpoint, type ExitNetwork, mayHavePeer } from '../spec/model.js';
+import { type Endpoint, type ExitNetwork, mayHavePeer, withoutPorts } from '../spec/model.js';
+import { readPortMap } from '../spec/port-map.js';
 import {
   type CreateEndpointRequest,
   type CreateNetworkRequest,
@@ -20,6 +24,7 @@ import {
   isId,
   type JoinRequest,
   type JoinResponse,
+  type ProgramExternalConnectivityRequest,
   shortId,
 } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
@@ -40,6 +45,8 @@ interface ExitsParts {
   readonly reaper: LinkReaper;
   readonly queue: KeyedQueue;
   readonly log: Log;
+  readonly published: Pick<PublishedPorts, 'publish' | 'withdraw'>;
+  readonly labels: Pick<ForwardLabels, 'joined'>;
   /** Tells what goes past the tunnel, afterwards. */
   readonly dnsFromHost: {
     networkCreated(networkId: string): void;
@@ -164,14 +171,48 @@ export class Exits {
     log.info({ network: shortId(networkId) }, 'network deleted');
   }
 
-  /** @throws UserError for a MAC address, or an address that does not fit */
+  /** @throws UserError for a MAC address, an address that does not fit, or a wrong option */
   async createEndpoint(request: CreateEndpointRequest): Promise<void> {
-    await this.#records.create(this.#network(request.NetworkID), request);
-    if (request.publishesPorts)
-      this.#parts.log.warn(
+    const { routers, log } = this.#parts;
+    const network = this.#network(request.NetworkID);
+    const forward = readForwardOption(request.driverOptions);
+    await this.#records.create(network, request, forward === undefined ? {} : { forward });
+    const file = routers.file(network.id);
+    // Of a container's networks Docker has the one publish that its default route is by.
+    if (request.publishesPorts && file && !takesDefault(network, file))
+      log.warn(
         { endpoint: shortId(request.EndpointID) },
-        'published ports are not reachable by way of an exit network: add a bridge network to the container',
+        'published ports are not reachable by way of an exit network whose file does not take the default route: add a bridge network to the container',
       );
+  }
+
+  /** Opens the host's ports that Docker asks for, where the container's default route is by this network. @throws UserError */
+  programExternalConnectivity(request: ProgramExternalConnectivityRequest): Promise<void> {
+    return this.#parts.queue.run(request.EndpointID, async () => {
+      const { store, routers, published, log } = this.#parts;
+      const network = this.#network(request.NetworkID);
+      const endpoint = store.endpoint(request.EndpointID);
+      if (endpoint?.networkId !== network.id || !mayHavePeer(endpoint)) return;
+      await published.publish(endpoint, readPortMap(request.portMap), ports => {
+        if (ports.length === 0 && endpoint.published === undefined) return;
+        store.putEndpoint({ ...endpoint, published: ports });
+        for (const { protocol, port, containerPort } of ports)
+          log.info(
+            { endpoint: shortId(endpoint.id), port, protocol, container: containerPort },
+            'published a port',
+          );
+      });
+      routers.reconcile(network);
+    });
+  }
+
+  revokeExternalConnectivity(request: EndpointRequest): Promise<void> {
+    return this.#parts.queue.run(request.EndpointID, async () => {
+      const { store, published } = this.#parts;
+      const endpoint = store.endpoint(request.EndpointID);
+      published.withdraw(request.EndpointID);
+      if (endpoint?.published) store.putEndpoint(withoutPorts(endpoint));
+    });
   }
 
   /**
@@ -180,7 +221,7 @@ export class Exits {
    */
   join(request: JoinRequest): Promise<JoinResponse> {
     return this.#parts.queue.run(request.EndpointID, async () => {
-      const { store, routers, links, dnsFromHost, log } = this.#parts;
+      const { store, routers, links, dnsFromHost, labels, log } = this.#parts;
       const network = this.#network(request.NetworkID);
       const known = store.endpoint(request.EndpointID);
       if (known?.networkId !== network.id || known.state === 'deleting') {
@@ -210,6 +251,7 @@ export class Exits {
       faultPoint('exit-joined');
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
       dnsFromHost.joined(network.id, known.id);
+      labels.joined(known.id);
       return response;
     });
   }
@@ -217,10 +259,11 @@ export class Exits {
   /** Docker brings the link back by itself. */
   leave(request: EndpointRequest): Promise<void> {
     return this.#parts.queue.run(request.EndpointID, async () => {
-      const { store, log } = this.#parts;
+      const { store, published, log } = this.#parts;
       const endpoint = store.endpoint(request.EndpointID);
       if (!endpoint || !mayHavePeer(endpoint)) return;
-      store.putEndpoint({ ...endpoint, state: 'left' });
+      published.withdraw(endpoint.id);
+      store.putEndpoint({ ...withoutPorts(endpoint), state: 'left' });
       log.info({ endpoint: shortId(endpoint.id) }, 'endpoint left');
     });
   }

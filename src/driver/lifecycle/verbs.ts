@@ -8,6 +8,7 @@ import type {
   EndpointRequest,
   JoinRequest,
   JoinResponse,
+  ProgramExternalConnectivityRequest,
 } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import type { Driver, Verbs } from './driver.js';
@@ -48,6 +49,14 @@ export class AllNetworks implements Verbs {
 
   deleteEndpoint(request: EndpointRequest, owner: number): Promise<void> {
     return this.#at(request.NetworkID, owner).deleteEndpoint(request, owner);
+  }
+
+  programExternalConnectivity(request: ProgramExternalConnectivityRequest, owner: number): Promise<void> {
+    return this.#at(request.NetworkID, owner).programExternalConnectivity(request, owner);
+  }
+
+  revokeExternalConnectivity(request: EndpointRequest, owner: number): Promise<void> {
+    return this.#at(request.NetworkID, owner).revokeExternalConnectivity(request, owner);
   }
 
   /** An exit network is its owner's alone, as any other; it is one whether or not its row can be read. */

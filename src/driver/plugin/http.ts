@@ -17,6 +17,7 @@ import {
   readEndpoint,
   readJoin,
   readNetworkRequest,
+  readProgramExternalConnectivity,
 } from '../spec/protocol.js';
 import { LoopShare, REST_OF_CALLS } from '../users/loop-share.js';
 
@@ -77,8 +78,14 @@ const METHODS: Readonly<Record<string, Method>> = {
     await driver.leave(readEndpoint(body), owner);
     return {};
   },
-  'NetworkDriver.ProgramExternalConnectivity': none,
-  'NetworkDriver.RevokeExternalConnectivity': none,
+  'NetworkDriver.ProgramExternalConnectivity': async (driver, body, owner) => {
+    await driver.programExternalConnectivity(readProgramExternalConnectivity(body), owner);
+    return {};
+  },
+  'NetworkDriver.RevokeExternalConnectivity': async (driver, body, owner) => {
+    await driver.revokeExternalConnectivity(readEndpoint(body), owner);
+    return {};
+  },
   'NetworkDriver.DiscoverNew': none,
   'NetworkDriver.DiscoverDelete': none,
 };
@@ -91,6 +98,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'NetworkDriver.CreateEndpoint': STARTED_AGAIN,
   'NetworkDriver.Join': STARTED_AGAIN,
   'NetworkDriver.EndpointOperInfo': STARTED_AGAIN,
+  'NetworkDriver.ProgramExternalConnectivity': STARTED_AGAIN,
 };
 const NO_REMEDY = 'dwgd takes away what is left, within seconds';
 

@@ -18,6 +18,7 @@ import type { ExitNetwork } from '../spec/model.js';
 import { planDns } from './dns-ways.js';
 import type { ExitTunnel } from './exit-tunnel.js';
 import { type PortBinding, planBridgeTable, planForwardTable } from './router-tables.js';
+import { NO_WAYS_IN, type WaysIn } from './ways-in.js';
 
 /** Names of the links in the namespace, which is ours alone: ports begin with `wg-`. */
 export const BRIDGE = 'br0';
@@ -59,11 +60,13 @@ export interface DesiredRouter {
 /**
  * @param tunnel absent: it is not known yet
  * @param ports of all containers that are attached, or about to be
+ * @param ways what is open to them from outside
  */
 export function planRouter(
   network: ExitNetwork,
   tunnel: ExitTunnel | undefined,
   ports: readonly PortBinding[],
+  ways: WaysIn = NO_WAYS_IN,
 ): DesiredRouter {
   const families = tunnel ? routedFamilies(network, tunnel) : poolFamilies(network);
   const dns = planDns(network, families, tunnel?.file);
@@ -71,13 +74,17 @@ export function planRouter(
   const gateways = pools.flatMap(({ subnet, gateway }) =>
     gateway ? [{ address: gateway, length: subnet.length }] : [],
   );
+  const planned = tunnel && planTunnel(network, tunnel, families);
+  const addresses = planned?.addresses.map(({ address }) => address) ?? [];
+  const subnets = pools.map(({ subnet }) => subnet);
+  const waysIn = { ways, bridge: BRIDGE, tunnel: TUNNEL, addresses, subnets };
   return {
     ...(tunnel && { mtu: tunnel.mtu }),
     bridge: { mac: macOf(`${network.id}/bridge`), addresses: gateways },
-    ...(tunnel && { tunnel: planTunnel(network, tunnel, families) }),
+    ...(planned && { tunnel: planned }),
     ports,
     sysctls: planSysctls(network, families),
-    tables: [planBridgeTable(ports), planForwardTable({ bridge: BRIDGE, tunnel: TUNNEL }, dns)],
+    tables: [planBridgeTable(ports), planForwardTable(dns, waysIn)],
   };
 }
 

@@ -48,6 +48,12 @@ export function checkExit(network: ExitNetwork, file: TunnelFile, named = networ
     throw new UserError(`the MTU ${mtu} is too small for IPv6: give at least ${IPV6_MIN_MTU} (dwgd.mtu)`);
 }
 
+/** Whether containers get their default route, of a family at least, from the network. */
+export function takesDefault(network: ExitNetwork, file: TunnelFile): boolean {
+  const allowedIPs = file.peers.flatMap(peer => peer.allowedIPs);
+  return [...routedFamilies(network, { file })].some(family => takesAll(allowedIPs, family));
+}
+
 /**
  * The answer to Join.
  * @param file absent as long as it is not known: all goes to the router, which lets nothing out

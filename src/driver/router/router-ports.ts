@@ -13,13 +13,11 @@ export function portOf(networkId: string, endpoint: Endpoint): PortBinding {
 }
 
 /**
- * Those of all containers that are attached, or about to be.
- * @param except an endpoint that has none yet
+ * Those of containers that are attached, or about to be.
+ * @param except an endpoint that has no port yet
  */
-export function portsOf(networkId: string, endpoints: readonly Endpoint[], except?: string): PortBinding[] {
-  return endpoints
-    .filter(({ id, state }) => id !== except && state !== 'created' && state !== 'deleting')
-    .map(endpoint => portOf(networkId, endpoint));
+export function attachedTo(endpoints: readonly Endpoint[], except?: string): Endpoint[] {
+  return endpoints.filter(({ id, state }) => id !== except && state !== 'created' && state !== 'deleting');
 }
 
 /**

@@ -15,6 +15,14 @@ import {
 } from '../../nft/expression.js';
 import { type NftRule, type NftSet, type NftTable, rule } from '../../nft/table.js';
 import type { DnsWay } from './dns-ways.js';
+import {
+  acceptForwarded,
+  forwardRules,
+  hairpinRules,
+  relayAnswerRules,
+  relayRules,
+  type WayInParts,
+} from './way-in-rules.js';
 
 /** A port of the bridge, and whom it belongs to. */
 export interface PortBinding {
@@ -133,14 +141,12 @@ function linkLocal(mac: string): Address {
 /**
  * What goes on: out by the tunnel and back, from container to container; and what the router itself says to them.
  * @param dns where questions go that leave the network
+ * @param waysIn what comes in beside that
  */
-export function planForwardTable(
-  links: { readonly bridge: string; readonly tunnel: string },
-  dns: readonly DnsWay[],
-): NftTable {
+export function planForwardTable(dns: readonly DnsWay[], waysIn: WayInParts): NftTable {
   const comesBy = (link: string): Statement => match(meta('iifname'), '==', link);
   const goesBy = (link: string): Statement => match(meta('oifname'), '==', link);
-  const { bridge, tunnel } = links;
+  const { bridge, tunnel } = waysIn;
   const maxseg = { 'tcp option': { name: 'maxseg', field: 'size' } };
   const syn = match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'rst'] }] }, '==', 'syn');
   const clamp: Statement = { mangle: { key: maxseg, value: { rt: { key: 'mtu' } } } };
@@ -153,7 +159,10 @@ export function planForwardTable(
       {
         name: 'asking',
         hook: { type: 'nat', hook: 'prerouting', priority: NAT_DST },
-        rules: dns.flatMap(way => (way.to === undefined ? [] : [askRule(comesBy(bridge), way, way.to)])),
+        rules: [
+          ...forwardRules(waysIn),
+          ...dns.flatMap(way => (way.to === undefined ? [] : [askRule(comesBy(bridge), way, way.to)])),
+        ],
       },
       {
         name: 'forward',
@@ -162,6 +171,7 @@ export function planForwardTable(
           rule(syn, clamp),
           rule(match(ct('state'), 'in', ['invalid']), DROP),
           rule(comesBy(tunnel), goesBy(bridge), match(ct('state'), 'in', ['established', 'related']), ACCEPT),
+          ...acceptForwarded(waysIn),
           // Of a connection that went by another tunnel: it is over, and its program is to know.
           rule(
             comesBy(bridge),
@@ -185,6 +195,7 @@ export function planForwardTable(
         rules: [
           rule(comesBy(bridge), match(payload('icmp', 'type'), '==', 'echo-request'), ACCEPT),
           rule(comesBy(bridge), match(payload('icmpv6', 'type'), '==', { set: neighbours }), ACCEPT),
+          ...relayAnswerRules(waysIn),
         ],
       },
       {
@@ -193,6 +204,7 @@ export function planForwardTable(
         rules: [
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'icmp'), ACCEPT),
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'ipv6-icmp'), ACCEPT),
+          ...relayRules(waysIn),
           rule(
             goesBy(bridge),
             match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'rst'] }] }, '==', 'rst'),
@@ -203,7 +215,7 @@ export function planForwardTable(
       {
         name: 'leaving',
         hook: { type: 'nat', hook: 'postrouting', priority: NAT_SRC },
-        rules: [rule(goesBy(tunnel), { masquerade: null })],
+        rules: [rule(goesBy(tunnel), { masquerade: null }), ...hairpinRules(waysIn)],
       },
     ],
   };

@@ -6,7 +6,7 @@ import { LINK_NAME_PREFIX, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/message.js';
-import type { Netns, NetnsSwitch } from '../../netlink/netns.js';
+import type { Netns, NetnsSwitch, Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
 import type { Trace } from '../../netlink/trace.js';
@@ -88,6 +88,11 @@ export class ExitRouter {
 
   close(): void {
     this.#netns.close();
+  }
+
+  /** Runs a function in the namespace: sockets that it makes stay there. @throws OpError */
+  within<T>(fn: () => Synchronous<T>): Synchronous<T> {
+    return this.#parts.netnsSwitch.within(this.#netns, fn);
   }
 
   /** The tunnel as the kernel has it now; undefined where there is none. @throws OpError, ChannelError */

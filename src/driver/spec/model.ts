@@ -4,6 +4,7 @@
 import { type Address, hostPrefix, type Prefix } from '../../base/ip.js';
 import type { Key, SecretKey } from '../../netlink/wireguard/key.js';
 import type { HostPort } from './host-port.js';
+import type { PublishedPort } from './port-map.js';
 
 /** PATH_MAX of <linux/limits.h>: bytes of a path, the NUL at its end counted. */
 export const PATH_MAX = 4096;
@@ -112,6 +113,10 @@ export interface Endpoint {
    * interface is somebody else's.
    */
   readonly pending?: true;
+  /** On an exit network: the value of `dwgd.forward`, of the endpoint itself or of its container's label. */
+  readonly forward?: string;
+  /** On an exit network: what is published on the host. */
+  readonly published?: readonly PublishedPort[];
 }
 
 /** The address that the key derives from: the IPv4 one, or the IPv6 one where there is no other. */
@@ -133,6 +138,11 @@ export function withoutPeer({
   pending: _pending,
   ...endpoint
 }: Endpoint): Endpoint {
+  return endpoint;
+}
+
+/** The endpoint without what is published on the host. */
+export function withoutPorts({ published: _published, ...endpoint }: Endpoint): Endpoint {
   return endpoint;
 }
 

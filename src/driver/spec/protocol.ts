@@ -34,6 +34,13 @@ export interface CreateEndpointRequest extends EndpointRequest {
   readonly MacAddress?: string;
   /** Whether `-p` was used: the port map is not empty. */
   readonly publishesPorts: boolean;
+  /** What the user gave by `--driver-opt`, by names of ours; absent: nothing. */
+  readonly driverOptions?: ReadonlyMap<string, string>;
+}
+
+export interface ProgramExternalConnectivityRequest extends EndpointRequest {
+  /** For readPortMap(). */
+  readonly portMap: unknown;
 }
 
 export interface JoinRequest extends EndpointRequest {
@@ -90,14 +97,22 @@ export function readEndpoint(body: unknown): EndpointRequest {
 export function readCreateEndpoint(body: unknown): CreateEndpointRequest {
   const request = asObject(body, 'the request');
   const iface = optionalObject(request, 'Interface');
-  const ports = optionalObject(request, 'Options')[PORT_MAP];
+  const options = optionalObject(request, 'Options');
+  const ports = options[PORT_MAP];
+  const own = Object.entries(options).filter(([name]) => name.startsWith('dwgd.'));
   return {
     ...readEndpoint(body),
     ...optionalText(iface, 'Address'),
     ...optionalText(iface, 'AddressIPv6'),
     ...optionalText(iface, 'MacAddress'),
     publishesPorts: Array.isArray(ports) && ports.length > 0,
+    ...(own.length > 0 && { driverOptions: stringMap(Object.fromEntries(own), 'Options') }),
   };
+}
+
+export function readProgramExternalConnectivity(body: unknown): ProgramExternalConnectivityRequest {
+  const options = optionalObject(asObject(body, 'the request'), 'Options');
+  return { ...readEndpoint(body), portMap: options[PORT_MAP] };
 }
 
 export function readJoin(body: unknown): JoinRequest {

@@ -6,6 +6,7 @@ import { type Address, formatAddress, formatPrefix, parseAddress, parsePrefix } 
 import { Key, SecretKey } from '../../netlink/wireguard/key.js';
 import type { Endpoint, EndpointState, PriorPeer } from '../spec/model.js';
 import { checkTypes, readKey } from './columns.js';
+import { readPublished, writePublished } from './published-column.js';
 
 export interface ClientRow {
   readonly id: string;
@@ -18,6 +19,8 @@ export interface ClientRow {
   readonly pubkey: Buffer | null;
   readonly prior_peer: string | null;
   readonly pending: number;
+  readonly forward: string | null;
+  readonly published: string | null;
 }
 
 export const CLIENT_COLUMNS = [
@@ -31,11 +34,14 @@ export const CLIENT_COLUMNS = [
   'pubkey',
   'prior_peer',
   'pending',
+  'forward',
+  'published',
 ] satisfies (keyof ClientRow)[];
 
 const CLIENT_TYPES: Partial<Record<keyof ClientRow, 'string' | 'number'>> = {
   ...{ id: 'string', network_id: 'string', ip: 'string', ipv6: 'string', ifname: 'string' },
   ...{ state: 'string', sandbox_key: 'string', prior_peer: 'string', pending: 'number' },
+  ...{ forward: 'string', published: 'string' },
 };
 const STATES: readonly EndpointState[] = ['created', 'joining', 'joined', 'left', 'deleting'];
 
@@ -51,6 +57,8 @@ export function clientRow(endpoint: Endpoint): ClientRow {
     pubkey: endpoint.publicKey?.bytes ?? null,
     prior_peer: endpoint.priorPeer ? writePriorPeer(endpoint.priorPeer) : null,
     pending: endpoint.pending ? 1 : 0,
+    forward: endpoint.forward ?? null,
+    published: endpoint.published ? writePublished(endpoint.published) : null,
   };
 }
 
@@ -80,6 +88,8 @@ export function readClientRow(row: ClientRow): Endpoint {
     ...(row.pubkey !== null && { publicKey: new Key(readKey(row.pubkey, 'pubkey')) }),
     ...(row.prior_peer !== null && { priorPeer: readPriorPeer(row.prior_peer) }),
     ...(row.pending !== 0 && { pending: true as const }),
+    ...(row.forward !== null && { forward: row.forward }),
+    ...(row.published !== null && { published: readPublished(row.published) }),
   };
 }
 

@@ -74,6 +74,12 @@ const MIGRATIONS: readonly Migration[] = [
     name: 'migrations/0006.sql',
     sql: 'ALTER TABLE network ADD COLUMN failback INTEGER;',
   },
+  {
+    name: 'migrations/0007.sql',
+    sql: `
+      ALTER TABLE client ADD COLUMN forward TEXT;
+      ALTER TABLE client ADD COLUMN published TEXT;`,
+  },
 ];
 
 /**

@@ -58,6 +58,8 @@ const EXCUSED: Readonly<Record<string, string>> = {
   'docs/benchmarks.md: Benchmarks': 'it runs the benchmarks; that the target is there is in words.test.ts',
   'docs/coming-from.md: The Go program':
     "it needs the Go program's service; store.test.ts migrates a database of its, and the laboratory installs over one",
+  'docs/reference.md: Ports of exit networks':
+    'it needs a tunnel and an image of its own; test/docker/exit-ports.test.ts has the label, router-ports.test.ts the packets',
   'docs/reference.md: Keys': 'a formula; the vectors of `dwgd pubkey` are in test/support/vectors.ts',
   'docs/packages.md: npm': PACKAGE,
   'docs/packages.md: Managed plugin': 'test/package/plugin.test.ts does the same, under a tag of its own',

@@ -103,7 +103,7 @@ test('each command of dwgd on the pages is one that it takes', async () => {
 
 test('each flag on the pages is one of dwgd, or is known to be another program’s', async () => {
   const others = new Set(
-    `--dns --ip --ip-range --ipam-driver --ipv6 --label --mac-address --subnet --aux-address --bridge-accept-fwmark
+    `--dns --driver-opt --ip --ip-range --ipam-driver --ipv6 --label --mac-address --subnet --aux-address --bridge-accept-fwmark
     --live-restore --pid --network --privileged -p -o -l --to-destination --goto --seed --list --no-docker --shell --exec --long -j -m
     -shm -wal -version`.split(/\s+/),
   );

@@ -4,14 +4,13 @@ import { test } from 'node:test';
 import { Exits } from '../../../../src/driver/lifecycle/exits.js';
 import { AllNetworks } from '../../../../src/driver/lifecycle/verbs.js';
 import { networkRequest, World } from '../../../support/driver-world.js';
-import { EXIT } from '../../../support/exit-world.js';
+import { EXIT, NOTHING_ELSE } from '../../../support/exit-world.js';
 
 function verbs(): { readonly world: World; readonly all: AllNetworks } {
   const world = new World();
-  const dnsFromHost = { networkCreated: () => undefined, joined: () => undefined };
   // No router may be touched.
   const exits = new Exits({
-    ...{ ...world, dnsFromHost },
+    ...{ ...world, ...NOTHING_ELSE },
     ...{ routers: undefined as never, links: undefined as never },
   });
   return { world, all: new AllNetworks(world.store, world.driver, exits) };

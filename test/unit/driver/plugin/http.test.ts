@@ -130,6 +130,7 @@ const REMEDIES: Readonly<Record<string, RegExp>> = {
   CreateEndpoint: START_AGAIN,
   EndpointOperInfo: START_AGAIN,
   Join: START_AGAIN,
+  ProgramExternalConnectivity: START_AGAIN,
 };
 const METHODS = ['CreateNetwork', 'DeleteNetwork', 'CreateEndpoint', 'DeleteEndpoint', 'Join', 'Leave'];
 for (const name of [

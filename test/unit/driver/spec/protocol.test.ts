@@ -9,6 +9,7 @@ import {
   readEndpoint,
   readJoin,
   readNetworkRequest,
+  readProgramExternalConnectivity,
 } from '../../../../src/driver/spec/protocol.js';
 
 const ids = { NetworkID: 'n1', EndpointID: 'e1' };
@@ -62,6 +63,17 @@ test('an endpoint publishes ports where the port map has an entry', () => {
   assert.equal(publishes([{ Proto: 6, Port: 80 }]), true);
   assert.equal(publishes([]), false);
   assert.equal(publishes(null), false);
+});
+
+test('an endpoint has the options of ours that its user gave', () => {
+  const Options = { 'dwgd.forward': '80', 'com.docker.network.portmap': [], 'com.example': 5 };
+  assert.deepEqual(readCreateEndpoint({ ...ids, Options }).driverOptions, new Map([['dwgd.forward', '80']]));
+});
+
+test('what is to be reachable is read with its port map', () => {
+  const Options = { 'com.docker.network.portmap': [{ Proto: 6 }] };
+  assert.deepEqual(readProgramExternalConnectivity({ ...ids, Options }), { ...ids, portMap: [{ Proto: 6 }] });
+  assert.deepEqual(readProgramExternalConnectivity(ids), { ...ids, portMap: undefined });
 });
 
 test('a join is read with its sandbox, whose path may be empty', () => {

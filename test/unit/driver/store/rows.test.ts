@@ -18,6 +18,7 @@ const NETWORK = {
 const CLIENT = {
   ...{ id: 'e1', network_id: 'n1', ip: '10.0.0.2', ipv6: null, ifname: 'wg-1', state: 'joined' },
   ...{ sandbox_key: null, pubkey: KEY, prior_peer: null, pending: 0 },
+  ...{ forward: null, published: null },
 };
 
 test('rows as they are written are read', () => {
@@ -75,6 +76,9 @@ for (const [what, columns, message] of [
     "prior_peer's psk has 3 bytes",
   ],
   ['a former peer that is a secret', { prior_peer: 'hunter2' }, 'prior_peer is not JSON'],
+  ['published ports that are no JSON', { published: 'hunter2' }, 'published is not JSON'],
+  ['published ports that are no list', { published: '5' }, 'published is no list'],
+  ['a published port of nothing', { published: '[5]' }, 'published has an entry of no port'],
 ] as const) {
   test(`the row of an endpoint with ${what} is refused as damaged`, () => {
     const row = { ...CLIENT, ...columns } as unknown as ClientRow;

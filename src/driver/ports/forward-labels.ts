@@ -1,0 +1,119 @@
+// The label `dwgd.forward` of containers on exit networks: asked of Docker after each Join, which does not tell of it, and put on
+// record, so that it lasts while Docker is away. Not here: what it means (driver/router/ways-in.ts), asking Docker itself
+// (driver/lifecycle/docker-networks.ts).
+
+import { messageOf } from '../../base/errors.js';
+import type { KeyedQueue } from '../../base/keyed-queue.js';
+import type { Log } from '../../base/log.js';
+import { plain } from '../../base/plain-text.js';
+import { FORWARD } from '../spec/forwarded-ports.js';
+import { type ExitNetwork, mayHavePeer } from '../spec/model.js';
+import type { Store } from '../store/store.js';
+import type { LabelledEndpoint } from './label-listing.js';
+
+interface ForwardLabelsParts {
+  readonly store: Pick<Store, 'exit' | 'exits' | 'networkEndpoints' | 'endpoint' | 'putEndpoint'>;
+  /** By endpoints, of the running containers on these networks. @throws Error when Docker does not answer */
+  readonly ask: (networks: readonly string[]) => Promise<ReadonlyMap<string, LabelledEndpoint>>;
+  /** The ways in to a network have changed. */
+  readonly changed: (network: ExitNetwork) => void;
+  readonly queue: KeyedQueue;
+  readonly log: Log;
+}
+
+/** After a Join, or after Docker came up, in milliseconds: Docker does not tell of a container that is being attached. */
+const DELAYS_MS = [150, 300, 600, 1_200, 2_500, 5_000, 15_000, 30_000];
+/** Characters of a label and of a name that are kept. */
+const [LABEL_MAX, NAME_MAX] = [4_096, 128];
+
+export class ForwardLabels {
+  readonly #parts: ForwardLabelsParts;
+  readonly #delays: readonly number[];
+  /** Endpoints of which Docker has told nothing yet. */
+  readonly #waiting = new Set<string>();
+  readonly #names = new Map<string, string>();
+  #asked = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(parts: ForwardLabelsParts, delays = DELAYS_MS) {
+    this.#parts = parts;
+    this.#delays = delays;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Docker has come up: asks for all containers. */
+  dockerUp(): void {
+    const { store } = this.#parts;
+    const endpoints = store.exits().flatMap(({ id }) => store.networkEndpoints(id));
+    for (const { id } of endpoints.filter(mayHavePeer)) this.#waiting.add(id);
+    this.#begin();
+  }
+
+  joined(endpointId: string): void {
+    this.#waiting.add(endpointId);
+    this.#begin();
+  }
+
+  /** What a container is called; absent: Docker did not tell. */
+  nameOf(endpointId: string): string | undefined {
+    return this.#names.get(endpointId);
+  }
+
+  #begin(): void {
+    this.#asked = 0;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const delay = this.#delays[this.#asked];
+    if (this.#isClosed || this.#waiting.size === 0 || delay === undefined) return;
+    this.#timer = setTimeout(() => void this.#ask(), delay).unref();
+  }
+
+  async #ask(): Promise<void> {
+    const { store, ask, log } = this.#parts;
+    this.#asked++;
+    try {
+      const present = new Set(
+        store
+          .exits()
+          .flatMap(({ id }) => store.networkEndpoints(id))
+          .filter(mayHavePeer)
+          .map(({ id }) => id),
+      );
+      for (const id of this.#names.keys()) if (!present.has(id)) this.#names.delete(id);
+      for (const id of this.#waiting) if (!present.has(id)) this.#waiting.delete(id);
+      if (this.#waiting.size === 0) return;
+      const found = await ask(store.exits().map(({ id }) => id));
+      for (const id of [...this.#waiting]) {
+        const told = found.get(id);
+        if (!told) continue;
+        this.#waiting.delete(id);
+        this.#names.set(id, plain(told.container, NAME_MAX));
+        await this.#take(id, told.forward);
+      }
+    } catch (err) {
+      if (!this.#isClosed && this.#asked === this.#delays.length)
+        log.warn(`cannot ask Docker for the label ${FORWARD}: ${messageOf(err)}`);
+    }
+    this.#schedule();
+  }
+
+  /** An option of the endpoint counts more than the label, and was there from the beginning. */
+  #take(id: string, forward: string | undefined): Promise<void> {
+    const { store, queue, changed } = this.#parts;
+    return queue.run(id, async () => {
+      const endpoint = store.endpoint(id);
+      if (!endpoint || endpoint.forward !== undefined || forward === undefined) return;
+      store.putEndpoint({ ...endpoint, forward: forward.slice(0, LABEL_MAX) });
+      const network = store.exit(endpoint.networkId);
+      if (network) changed(network);
+    });
+  }
+}

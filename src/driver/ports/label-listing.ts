@@ -1,0 +1,37 @@
+// What Docker's listing of containers says of the label `dwgd.forward`, by endpoints. Pure. Not here: when it is asked for
+// (forward-labels.ts).
+
+import { FORWARD } from '../spec/forwarded-ports.js';
+
+/** What Docker tells of the container of an endpoint. */
+export interface LabelledEndpoint {
+  readonly container: string;
+  /** Absent: it has none. */
+  readonly forward?: string;
+}
+
+/**
+ * What cannot be read is left out.
+ * @param containers the answer to `GET /containers/json`
+ */
+export function readLabelListing(containers: unknown): Map<string, LabelledEndpoint> {
+  const found = new Map<string, LabelledEndpoint>();
+  for (const entry of Array.isArray(containers) ? containers : []) {
+    const { Names, Labels, NetworkSettings } = objectOf(entry);
+    const name: unknown = Array.isArray(Names) ? Names[0] : undefined;
+    const forward = objectOf(Labels)[FORWARD];
+    const told = {
+      container: typeof name === 'string' ? name.replace(/^\//, '') : '',
+      ...(typeof forward === 'string' && { forward }),
+    };
+    for (const endpoint of Object.values(objectOf(objectOf(NetworkSettings).Networks))) {
+      const { EndpointID } = objectOf(endpoint);
+      if (typeof EndpointID === 'string' && EndpointID !== '') found.set(EndpointID, told);
+    }
+  }
+  return found;
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

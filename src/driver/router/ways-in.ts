@@ -1,0 +1,76 @@
+// What may reach the containers of an exit network from outside: ports at the tunnel's address (`dwgd.forward`), and those that
+// the host publishes (`-p`). Pure. Not here: the rules for them (way-in-rules.ts), the host's sockets (driver/ports).
+
+import { messageOf } from '../../base/errors.js';
+import type { Address } from '../../base/ip.js';
+import { type Forward, formatForward, overlaps, parseForwards } from '../spec/forwarded-ports.js';
+import { type Endpoint, mayHavePeer } from '../spec/model.js';
+import type { PublishedPort } from '../spec/port-map.js';
+
+/** Of a container: one of each family at most. */
+type Addresses = readonly Address[];
+
+export interface WaysIn {
+  readonly forwards: readonly (Forward & { readonly addresses: Addresses })[];
+  /** What a socket of the router connects to. */
+  readonly published: readonly (Pick<PublishedPort, 'protocol' | 'containerPort'> & {
+    readonly addresses: Addresses;
+  })[];
+}
+
+export const NO_WAYS_IN: WaysIn = { forwards: [], published: [] };
+
+/** An entry that has no effect, since another container has the port. */
+interface ForwardClash {
+  readonly endpoint: string;
+  readonly holder: string;
+  /** As it is written. */
+  readonly forward: string;
+}
+
+export interface PlannedWays extends WaysIn {
+  readonly clashes: readonly ForwardClash[];
+  /** Sentences about values that cannot be read, by endpoints. */
+  readonly mistakes: ReadonlyMap<string, string>;
+}
+
+/** @param endpoints of one network, in the order in which they came: the first that asks for a port has it */
+export function planWaysIn(endpoints: readonly Endpoint[]): PlannedWays {
+  const held: { readonly forward: Forward; readonly endpoint: Endpoint }[] = [];
+  const clashes: ForwardClash[] = [];
+  const mistakes = new Map<string, string>();
+  const present = endpoints.filter(mayHavePeer);
+  for (const endpoint of present) {
+    for (const forward of readForwards(endpoint, mistakes)) {
+      const holder = held.find(other => overlaps(other.forward, forward))?.endpoint;
+      if (holder) clashes.push({ endpoint: endpoint.id, holder: holder.id, forward: formatForward(forward) });
+      else held.push({ forward, endpoint });
+    }
+  }
+  return {
+    forwards: held.map(({ forward, endpoint }) => ({ ...forward, addresses: addressesOf(endpoint) })),
+    published: present.flatMap(endpoint =>
+      (endpoint.published ?? []).map(({ protocol, containerPort }) => ({
+        protocol,
+        containerPort,
+        addresses: addressesOf(endpoint),
+      })),
+    ),
+    clashes,
+    mistakes,
+  };
+}
+
+function readForwards({ id, forward }: Endpoint, mistakes: Map<string, string>): readonly Forward[] {
+  if (forward === undefined) return [];
+  try {
+    return parseForwards(forward);
+  } catch (err) {
+    mistakes.set(id, messageOf(err));
+    return [];
+  }
+}
+
+function addressesOf({ ipv4, ipv6 }: Endpoint): Addresses {
+  return [ipv4, ipv6].filter(address => address !== undefined);
+}
