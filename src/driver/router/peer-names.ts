@@ -80,10 +80,9 @@ export class PeerNames {
       this.#names.set(key, nextAddress(state!, now()));
       return true;
     }
-    const found = await resolver.addresses(endpoint.host, owner).catch((err: unknown) => {
-      const problem = `cannot look up ${endpoint.host}: ${messageOf(err)}`;
-      this.#problems.set(key, problem);
-      failed(problem);
+    const found = await resolver.addresses(endpoint.host, owner, 'an Endpoint').catch((err: unknown) => {
+      this.#problems.set(key, messageOf(err));
+      failed(messageOf(err));
       return [];
     });
     if (found.length > 0) this.#problems.delete(key);
