@@ -3,7 +3,7 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
-import { type FileStanding, SILENT } from './exit-files.js';
+import type { FileStanding } from './exit-files.js';
 import { type ExitTunnel, isResolved } from './exit-tunnel.js';
 import type { ExitRouter } from './router.js';
 
@@ -40,7 +40,7 @@ export function readExit(
     if (!device) return { ...found, problem: why ?? 'its router has no tunnel yet' };
     // Of what is well now, what was wrong with a file or a name is no hindrance.
     const isWell = tunnel && isResolved(tunnel);
-    const problem = isWell ? (failure ?? (inForce?.isSilent && SILENT)) : (why ?? 'its file is not read yet');
+    const problem = isWell ? (failure ?? inForce?.hindrance) : (why ?? 'its file is not read yet');
     return { ...found, device, ...(problem !== undefined && { problem }) };
   } catch (err) {
     return { ...found, problem: messageOf(err) };
