@@ -5,6 +5,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, createNetwork, remove, run, start, stop } from '../support/containers.js';
+import { docker } from '../support/docker.js';
 import { dyingAt } from '../support/faults.js';
 import { daemon, sh } from '../support/lab.js';
 import { inside } from '../support/talk.js';
@@ -61,6 +62,13 @@ async function arrived(): Promise<number> {
 async function goesByTunnel(): Promise<void> {
   const before = await arrived();
   await follows(async () => assert.ok((await arrived()) > before + 2));
+}
+
+/** Waits until a daemon that has begun knows Docker's bridges, where it guards any. */
+async function guards(): Promise<void> {
+  const { Version } = await docker.call<{ Version: string }>('GET', '/version');
+  if (Number.parseInt(Version, 10) >= 28)
+    await follows(() => assert.match(daemon.logs(), /bridges can be guarded/));
 }
 
 /** The elements of the set of those who are held. */
@@ -130,6 +138,7 @@ keeping(
       for (let n = 0; n < 5; n++) {
         await daemon.kill9();
         await keeper.start({ env: dyingAt({ name: 'hold-entered', nth: 1 }) });
+        await guards();
         await run('app', APP);
         await follows(async () => assert.equal(daemon.running(), false));
         await sleep(100);

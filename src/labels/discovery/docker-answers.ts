@@ -118,10 +118,14 @@ export function lifeIn(event: unknown): LifeEvent | undefined {
   return action === 'start' || action === 'die' ? { id, action } : undefined;
 }
 
+/** What is there no more. */
+export interface RemoveEvent {
+  readonly what: 'container' | 'network';
+  readonly id: string;
+}
+
 /** The container or network that is there no more; undefined for all other events. */
-export function removedIn(
-  event: unknown,
-): { readonly what: 'container' | 'network'; readonly id: string } | undefined {
+export function removedIn(event: unknown): RemoveEvent | undefined {
   const {
     Type: what,
     Action,
@@ -130,6 +134,14 @@ export function removedIn(
   const id = typeof Actor === 'object' ? Actor?.ID : undefined;
   if (Action !== 'destroy' || (what !== 'container' && what !== 'network')) return undefined;
   return typeof id === 'string' && ID.test(id) ? { what, id } : undefined;
+}
+
+/** The id of the network that Docker has made; undefined for all other events. */
+export function networkMadeIn(event: unknown): string | undefined {
+  const { Type, Action, Actor } = (event ?? {}) as Readonly<Record<string, unknown>>;
+  const { ID: id } = (Actor ?? {}) as { readonly ID?: unknown };
+  if (Type !== 'network' || Action !== 'create') return undefined;
+  return typeof id === 'string' && ID.test(id) ? id : undefined;
 }
 
 /** A container that has been made and not started. */

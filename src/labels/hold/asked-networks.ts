@@ -5,9 +5,9 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import type { ConnectedNetwork } from '../discovery/docker-answers.js';
-import type { BridgeGuard } from './bridge-guard.js';
+import { type BridgeGuard, MAX_GUARDED } from './bridge-guard.js';
 import type { Questions } from './docker-questions.js';
-import { networksOf } from './starting.js';
+import { bridgeNameOf, networksOf } from './starting.js';
 
 const MAX_CONCURRENCY = 8;
 
@@ -45,7 +45,7 @@ export class AskedNetworks {
     if (container?.Id !== id) return;
     await this.askEach(networksOf(container), found => {
       // Its own event may have come, and what it asks for be known.
-      if (found && !isKnown()) this.#guard.expect(id, found.Id);
+      if (found && !isKnown()) this.#guard.expect(id, found.Id, 'made');
     });
   }
 
@@ -57,6 +57,31 @@ export class AskedNetworks {
       this.#log.debug({ network, err: messageOf(err) }, 'what is known of a network stays');
     }
     this.#guard.settled(id, network);
+  }
+
+  /** All that have a bridge, so that each is guarded from its first new port on. Does not throw. */
+  async learnAll(): Promise<void> {
+    if (!this.#guard.isOn) return;
+    try {
+      const all = (await this.#questions.networks()).filter(one => bridgeNameOf(one) !== undefined);
+      await this.askEach(
+        all.slice(0, MAX_GUARDED).map(({ Id }) => Id),
+        () => undefined,
+      );
+      this.#log.debug({ networks: all.length }, 'bridges can be guarded');
+    } catch (err) {
+      this.#log.debug({ err: messageOf(err) }, 'a bridge is not guarded before its first container');
+    }
+  }
+
+  /** One that is new. Does not throw. */
+  async made(network: string): Promise<void> {
+    if (!this.#guard.isOn) return;
+    try {
+      await this.ask(network);
+    } catch (err) {
+      this.#log.debug({ network, err: messageOf(err) }, 'a bridge is not guarded before its first container');
+    }
   }
 
   /** Has bridges guarded from Docker 28 on, and while it does not say which it is. Does not throw. */

@@ -3,50 +3,62 @@
 // is too few to ask. Not here: whose labels ask for it (starting.ts), the kernel's part (held-set.ts).
 
 import type { ConnectedNetwork } from '../discovery/docker-answers.js';
+import { ExpectedStarts } from './expected-starts.js';
 import type { HeldSet } from './held-set.js';
 import { GUARD_SECONDS, type HeldEndpoint } from './hold-table.js';
 import type { HostBridges } from './host-bridges.js';
+import type { Passer } from './passers.js';
 import type { Refusals } from './refusals.js';
 import { linkAddress } from './starting.js';
 
-/** In place of a container, with a number: whoever the new port of a bridge is for. */
-const PORT = 'port ';
 const GUARD_MS = GUARD_SECONDS * 1000;
-/** Networks that are known, and those who are expected on each; the oldest are forgotten. */
-const [MAX_NETWORKS, MAX_EXPECTED] = [1_024, 1_024] as const;
+/** How long one is waited for, in milliseconds: that Docker has made; that it has connected and is asked about; that has ended, which may start again. */
+const WAITS = { made: 600_000, connected: 60_000, ended: 60_000, port: GUARD_MS } as const;
+/** How often the kernel's own time is begun anew while somebody is waited for, in milliseconds. */
+const RENEW_MS = 1_000;
+/** Networks that are known; the oldest are forgotten. */
+export const MAX_GUARDED = 1_024;
 /** How often a bridge is asked whom it hears, at most, in milliseconds. */
 const HEARD_MS = 1_000;
+/** For how long a bridge has had a port behind which others than Docker's containers send, in milliseconds: longer than one takes to start. */
+const SETTLED_PORT_MS = 30_000;
 
 interface BridgeGuardParts {
-  readonly set: Pick<HeldSet, 'guard' | 'unguard' | 'know'>;
+  readonly set: Pick<HeldSet, 'guard' | 'unguard' | 'know' | 'forget'>;
   readonly bridges: Pick<HostBridges, 'of' | 'heardOn'>;
   readonly refusals: Refusals;
-  /** Whether a container may pass: by its id, or while Docker has it by its endpoint, by its name. */
-  readonly mayPass: (by: { readonly id: string } | { readonly name: string }) => boolean;
+  /** Whether a container may pass, but for one that is expected. */
+  readonly mayPass: (by: Passer) => boolean;
   /** A clock, in milliseconds. */
   readonly now: () => number;
 }
 
+/** Docker's end of a bridge, by the id of its container, or of its endpoint while that starts. */
+interface NetworkEnd extends HeldEndpoint {
+  readonly key: string;
+  readonly mayPass: boolean;
+}
+
 interface GuardedNetwork {
   readonly bridge: string;
-  /** Those who may pass. */
-  readonly endpoints: readonly HeldEndpoint[];
+  /** All of them; their link-layer addresses are anew at each start. */
+  readonly ends: NetworkEnd[];
 }
 
 export class BridgeGuard {
   readonly #parts: BridgeGuardParts;
   /** By id, as Docker told them last, in that order. A bridge is one network's. */
   readonly #networks = new Map<string, GuardedNetwork>();
-  /** By network the containers that are about to start, each with the time until which the kernel waits for it. */
-  readonly #expected = new Map<string, Map<string, number>>();
+  readonly #expected: ExpectedStarts;
   /** By bridge when it was asked whom it hears. */
   readonly #heardAt = new Map<string, number>();
   #isOn = true;
   #isClosed = false;
-  #ports = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: BridgeGuardParts) {
     this.#parts = parts;
+    this.#expected = new ExpectedStarts(parts.now);
   }
 
   /** Whether it guards, as it does at first. */
@@ -73,15 +85,10 @@ export class BridgeGuard {
     return this.#networks.has(network);
   }
 
-  /** Whether a container is expected on any network. */
-  expects(container: string): boolean {
-    return [...this.#expected.values()].some(all => all.has(container));
-  }
-
   /** Takes note of who is on a network. */
   told(network: ConnectedNetwork): void {
     if (!this.#isOn) return;
-    const { set, bridges, refusals, mayPass } = this.#parts;
+    const { bridges, refusals, mayPass } = this.#parts;
     let bridge: string | undefined;
     refusals.attempt(`who starts on the network ${network.Id} may not be held in time`, () => {
       bridge = bridges.of(network);
@@ -90,62 +97,100 @@ export class BridgeGuard {
       this.gone(network.Id);
       return;
     }
-    const endpoints = endpointsOn(network, bridge, mayPass);
+    const ends = endsOn(network, bridge, by => mayPass(by) && !('id' in by && this.#expected.has(by.id)));
     for (const [id, known] of [...this.#networks])
       if (id !== network.Id && known.bridge === bridge) this.gone(id);
     this.#networks.delete(network.Id);
-    this.#networks.set(network.Id, { bridge, endpoints });
-    if (this.#networks.size > MAX_NETWORKS) this.gone(this.#networks.keys().next().value!);
-    if (!this.#isGuarded(network.Id)) return;
-    refusals.attempt(`what others send by ${bridge} may be dropped for up to ${GUARD_SECONDS} s`, () =>
-      set.know(endpoints),
-    );
+    this.#networks.set(network.Id, { bridge, ends });
+    if (this.#networks.size > MAX_GUARDED) this.gone(this.#networks.keys().next().value!);
+    if (this.#expected.isExpecting(network.Id)) this.#know(bridge, passing(ends));
   }
 
   /** Takes note that a network is there no more. */
   gone(network: string): void {
     const known = this.#networks.get(network);
-    const wasGuarded = this.#isGuarded(network);
+    const wasGuarded = this.#expected.isExpecting(network);
     this.#networks.delete(network);
-    this.#expected.delete(network);
+    this.#expected.gone(network);
     if (known && wasGuarded) this.#unguard(known);
   }
 
   /** Guards a network that told() has told of: a container is about to start there. */
-  expect(container: string, network: string): void {
+  expect(container: string, network: string, why: keyof typeof WAITS = 'connected'): void {
     const known = this.#networks.get(network);
     if (!known) return;
-    this.#purge();
-    const all = this.#expected.get(network) ?? new Map<string, number>();
-    all.set(container, this.#parts.now() + GUARD_MS);
-    if (all.size > MAX_EXPECTED) all.delete(all.keys().next().value!);
-    this.#expected.set(network, all);
-    const { set, refusals } = this.#parts;
-    const { bridge, endpoints } = known;
-    refusals.attempt(`who starts on ${bridge} may not be held in time`, () => set.guard(bridge, endpoints));
-    this.#knowHeard(bridge);
+    if (why === 'port') this.#expected.expectPort(network, WAITS.port);
+    else this.#expected.expect(network, container, WAITS[why]);
+    this.#guard(known);
+    this.#timer ??= setInterval(() => this.#renew(), RENEW_MS).unref();
   }
 
   /** A bridge has got a port: Docker tells for whom when it has connected him. */
   portAdded(bridge: string): void {
     for (const [network, known] of this.#networks)
-      if (known.bridge === bridge) this.expect(PORT + this.#ports++, network);
+      if (known.bridge === bridge) this.expect('', network, 'port');
+  }
+
+  /** A container that was to be held has ended: it may start again where it was, by the link-layer address that it had. */
+  ended(container: string): void {
+    const { set, refusals } = this.#parts;
+    for (const [network, { bridge, ends }] of this.#networks) {
+      const own = ends.filter(({ key }) => key === container);
+      if (own.length === 0) continue;
+      this.#networks.set(network, { bridge, ends: ends.filter(({ key }) => key !== container) });
+      refusals.attempt(`who starts again on ${bridge} may not be held in time`, () => set.forget(own));
+      this.expect(container, network, 'ended');
+    }
   }
 
   /** A container is held, or need not be. @param network absent: on all */
   settled(container: string, network?: string): void {
-    for (const id of network === undefined ? [...this.#expected.keys()] : [network]) {
-      const all = this.#expected.get(id);
-      const wasExpected = all?.delete(container);
-      // Each has had a port of its own made, in that order.
-      const port =
-        network === undefined ? undefined : [...(all?.keys() ?? [])].find(key => key.startsWith(PORT));
-      if (port !== undefined) all!.delete(port);
-      if (!(wasExpected || port !== undefined) || this.#isGuarded(id)) continue;
-      this.#expected.delete(id);
-      this.#unguard(this.#networks.get(id)!);
+    for (const free of this.#expected.settled(container, network)) {
+      const known = this.#networks.get(free);
+      if (known) this.#unguard(known);
     }
-    this.#purge();
+  }
+
+  /** The labels of a container are in force: it passes where it was held. */
+  passed(container: string, held: readonly HeldEndpoint[] = []): void {
+    for (const [network, { bridge, ends }] of this.#networks) {
+      const own = [
+        ...held.filter(one => one.bridge === bridge),
+        ...ends.filter(({ key }) => key === container),
+      ];
+      const passes = new Map(own.map(({ mac }) => [mac, { bridge, mac, key: container, mayPass: true }]));
+      if (passes.size === 0) continue;
+      const others = ends.filter(({ mac }) => !passes.has(mac));
+      this.#networks.set(network, { bridge, ends: [...others, ...passes.values()] });
+      if (this.#expected.isExpecting(network)) this.#know(bridge, [...passes.values()]);
+    }
+  }
+
+  #guard({ bridge, ends }: GuardedNetwork): void {
+    const { set, refusals } = this.#parts;
+    refusals.attempt(`who starts on ${bridge} may not be held in time`, () =>
+      set.guard(bridge, passing(ends)),
+    );
+    this.#knowHeard(bridge, ends);
+  }
+
+  #know(bridge: string, endpoints: readonly HeldEndpoint[]): void {
+    const { set, refusals } = this.#parts;
+    refusals.attempt(`what others send by ${bridge} may be dropped for up to ${GUARD_SECONDS} s`, () =>
+      set.know(endpoints),
+    );
+  }
+
+  /** Has the kernel wait on for those who are waited for. */
+  #renew(): void {
+    const networks = this.#expected.networks();
+    for (const network of networks) {
+      const known = this.#networks.get(network);
+      if (known && !this.#isClosed) this.#guard(known);
+    }
+    if (networks.length > 0 && !this.#isClosed) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #unguard({ bridge }: GuardedNetwork): void {
@@ -156,40 +201,34 @@ export class BridgeGuard {
   }
 
   /** Not all who send are Docker's, nor by the addresses that it knows: who was heard before is not new. */
-  #knowHeard(bridge: string): void {
-    const { set, bridges, refusals, now } = this.#parts;
+  #knowHeard(bridge: string, ends: readonly NetworkEnd[]): void {
+    const { bridges, refusals, now } = this.#parts;
     for (const [one, at] of this.#heardAt) if (at + HEARD_MS <= now()) this.#heardAt.delete(one);
     if (this.#heardAt.has(bridge)) return;
     this.#heardAt.set(bridge, now());
-    refusals.attempt(`what others send by ${bridge} may be dropped for up to ${GUARD_SECONDS} s`, () =>
-      set.know(bridges.heardOn(bridge, GUARD_MS).map(mac => ({ bridge, mac }))),
-    );
-  }
-
-  /** Forgets those whom the kernel waits for no more. */
-  #purge(): void {
-    const now = this.#parts.now();
-    for (const [network, all] of this.#expected) {
-      for (const [container, until] of all) if (until <= now) all.delete(container);
-      if (all.size === 0) this.#expected.delete(network);
-    }
-  }
-
-  #isGuarded(network: string): boolean {
-    const now = this.#parts.now();
-    return [...(this.#expected.get(network)?.values() ?? [])].some(until => until > now);
+    const closed = new Set(ends.flatMap(end => (end.mayPass ? [] : end.mac)));
+    refusals.attempt(`what others send by ${bridge} may be dropped for up to ${GUARD_SECONDS} s`, () => {
+      const heard = bridges.heardOn(bridge, SETTLED_PORT_MS).filter(mac => !closed.has(mac));
+      this.#know(
+        bridge,
+        heard.map(mac => ({ bridge, mac })),
+      );
+    });
   }
 }
 
-/** Those who may pass. */
-function endpointsOn(
+function passing(ends: readonly NetworkEnd[]): NetworkEnd[] {
+  return ends.filter(({ mayPass }) => mayPass);
+}
+
+function endsOn(
   { Containers }: ConnectedNetwork,
   bridge: string,
   mayPass: BridgeGuardParts['mayPass'],
-): HeldEndpoint[] {
+): NetworkEnd[] {
   return Object.entries(Containers ?? {}).flatMap(([key, { Name, MacAddress }]) => {
     const mac = linkAddress(MacAddress);
     const by = key.startsWith('ep-') ? { name: Name ?? '' } : { id: key };
-    return mac !== undefined && mayPass(by) ? { bridge, mac } : [];
+    return mac === undefined ? [] : { bridge, mac, key, mayPass: mayPass(by) };
   });
 }

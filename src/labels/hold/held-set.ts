@@ -13,6 +13,7 @@ import { deleteTable, type NftTransaction } from '../../nft/table.js';
 import type { Host } from '../discovery/host.js';
 import {
   describeChange,
+  forgetting,
   guarding,
   type HeldEndpoint,
   holding,
@@ -62,6 +63,11 @@ export class HeldSet {
     faultPoint('hold-opened');
   }
 
+  /** Makes the table anew where others have taken it away or changed it: that takes longer than one that starts may wait. Throws as open() does. */
+  mend(): void {
+    this.#mendRules();
+  }
+
   /** Has endpoints held, for HOLD_SECONDS from now on. Throws as open() does. */
   add(endpoints: readonly HeldEndpoint[]): void {
     for (const one of endpoints) this.#entered.set(textOf(one), one);
@@ -101,6 +107,11 @@ export class HeldSet {
   know(endpoints: readonly HeldEndpoint[]): void {
     for (let at = 0; at < endpoints.length; at += MAX_LOT)
       this.#change(knowing(endpoints.slice(at, at + MAX_LOT)));
+  }
+
+  /** Has endpoints known no more. Throws as open() does. */
+  forget(endpoints: readonly HeldEndpoint[]): void {
+    this.#change(forgetting(endpoints));
   }
 
   /** Removes the table. @returns whether there was one @throws NftError, OpError, ChannelError */

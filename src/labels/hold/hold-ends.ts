@@ -4,8 +4,15 @@
 import type { SandboxDesired } from '../diff/state.js';
 import type { ContainerView } from '../discovery/container.js';
 import { type ApplyResult, isClosedOrInForce } from '../namespace/outcome.js';
-import type { HeldContainers } from './held-containers.js';
+import type { Held, HeldContainers } from './held-containers.js';
 import { Inherited } from './inherited.js';
+
+interface HoldEndsParts {
+  /** Whether nothing has to hold up a container any more. */
+  readonly mayPass: (id: string) => boolean;
+  /** Told of one whose labels are in force, or ask for nothing; before it is let go, if it is held. */
+  readonly inForce: (id: string, held: Held | undefined) => void;
+}
 
 export class HoldEnds {
   readonly #held: HeldContainers;
@@ -13,9 +20,13 @@ export class HoldEnds {
   /** When the last listing was begun. */
   #listedAt = Number.NEGATIVE_INFINITY;
 
-  /** @param letGo of all whom an earlier daemon held, but for those that start now */
-  constructor(held: HeldContainers, letGo: () => void) {
+  readonly #ends: HoldEndsParts;
+  /** Of the last plan by namespace those who run there, were to be held, and were not. */
+  readonly #unheld = new Map<string, string[]>();
+
+  constructor(held: HeldContainers, ends: HoldEndsParts, letGo: () => void) {
     this.#held = held;
+    this.#ends = ends;
     this.#inherited = new Inherited(letGo);
   }
 
@@ -32,7 +43,6 @@ export class HoldEnds {
   /** Takes note of the last listing, and of what is to be in force: in other namespaces it is nothing. */
   planned(containers: readonly ContainerView[], sandboxes: readonly Pick<SandboxDesired, 'netns'>[]): void {
     this.#inherited.planned(sandboxes);
-    if (this.#held.size === 0) return;
     const wanted = new Set(sandboxes.map(({ netns }) => netns.key));
     const views = new Map(containers.map(view => [view.id, view]));
     for (const [id, held] of this.#held) {
@@ -42,7 +52,14 @@ export class HoldEnds {
       held.netns = key;
       held.isRunning = key !== undefined || view?.unverifiedLabelKeys !== undefined;
       const hasNothing = key !== undefined && !wanted.has(key) && !view?.isIndeterminate;
+      if (hasNothing) this.#ends.inForce(id, held);
       if (!view || view.hostNetwork || hasNothing) this.#held.release(id, held);
+    }
+    this.#unheld.clear();
+    for (const { id, netns } of containers) {
+      if (netns === undefined || this.#held.get(id) || this.#ends.mayPass(id)) continue;
+      if (wanted.has(netns.key)) this.#unheld.set(netns.key, [...(this.#unheld.get(netns.key) ?? []), id]);
+      else this.#ends.inForce(id, undefined);
     }
   }
 
@@ -50,6 +67,12 @@ export class HoldEnds {
   programmed(key: string, outcome: ApplyResult | undefined): void {
     this.#inherited.programmed(key);
     if (!outcome || !isClosedOrInForce(outcome)) return;
-    for (const [id, held] of this.#held) if (held.netns === key) this.#held.release(id, held);
+    for (const [id, held] of this.#held) {
+      if (held.netns !== key) continue;
+      this.#ends.inForce(id, held);
+      this.#held.release(id, held);
+    }
+    for (const id of this.#unheld.get(key) ?? []) if (!this.#held.get(id)) this.#ends.inForce(id, undefined);
+    this.#unheld.delete(key);
   }
 }

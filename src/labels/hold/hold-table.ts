@@ -10,7 +10,7 @@ import { createTable, type NftTable, type NftTransaction, rule } from '../../nft
 export const HOLD_SECONDS = 30;
 /** Endpoints that are held at once, at most. */
 export const MAX_HELD = 4_096;
-/** How long a bridge is guarded by itself, in seconds: from the making of a container to its start. */
+/** How long a bridge is guarded by itself, in seconds: a daemon that died has nobody wait for longer. */
 export const GUARD_SECONDS = 5;
 /** Endpoints that are known at once, at most: all of guarded bridges. */
 const MAX_KNOWN = 65_536;
@@ -117,6 +117,11 @@ export function guarding(bridge: string, isGuarded: boolean): ElementChange[] {
 /** Has endpoints pass guarded bridges, from now on for HOLD_SECONDS. */
 export function knowing(endpoints: readonly HeldEndpoint[]): ElementChange[] {
   return steps(['add', 'delete', 'add'], KNOWN, endpoints.map(keyOf));
+}
+
+/** Has endpoints pass them no more; it is no error if they do not. */
+export function forgetting(endpoints: readonly HeldEndpoint[]): ElementChange[] {
+  return steps(['add', 'delete'], KNOWN, endpoints.map(keyOf));
 }
 
 /** What changes are, for the log, as on the command line of nft(8). */

@@ -21,6 +21,11 @@ export class Refusals {
     }
   }
 
+  /** Says that a container is not held, and why. */
+  noHold(name: string, err: unknown): void {
+    this.note(`${name}: not held until labels are in force, so first packets may go by Docker's routes`, err);
+  }
+
   /** Says what follows, and why. */
   note(consequence: string, err: unknown): void {
     const text = `${consequence}: ${messageOf(err)}`;

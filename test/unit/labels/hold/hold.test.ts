@@ -21,6 +21,8 @@ class Stage {
   /** Paths that are not answered until they are let go. */
   readonly stuck = new Map<string, () => void>();
   readonly held = new Set<string>();
+  /** How often the kernel's table was made sure of. */
+  mended = 0;
   readonly guarded = new Set<string>();
   /** Who was told to pass guarded bridges. */
   readonly known = new Set<string>();
@@ -51,6 +53,7 @@ class Stage {
       },
       set: {
         open: () => this.#change([], () => undefined),
+        mend: () => void this.mended++,
         add: all => this.#change(all, one => this.held.add(text(one))),
         delete: all => {
           // As the kernel has it: the second of two that are the same is not there any more.
@@ -68,6 +71,9 @@ class Stage {
         unguard: bridge => this.guarded.delete(bridge),
         know: all => {
           for (const one of all) this.known.add(text(one));
+        },
+        forget: all => {
+          for (const one of all) this.known.delete(text(one));
         },
         remove: () => {
           this.held.clear();
@@ -112,6 +118,11 @@ class Stage {
           },
           NetworkSettings: { Networks: { n1: { NetworkID: this.id } } },
         }));
+    if (path === '/networks')
+      return [
+        { Id: this.id, Driver: 'bridge' },
+        { Id: 'n2', Driver: 'macvlan' },
+      ];
     if (path === '/networks/n2') return { Id: 'n2', Driver: 'macvlan', Containers: {} };
     const there = ids.filter(id => !this.gone.has(id));
     const ends = there.map((id, n) => [
@@ -443,6 +454,99 @@ test('one that Docker has made is not known to a bridge while it is still asked 
   stage.stuck.get('/containers/json')!();
 });
 
+test('one that starts again passes no guarded bridge by the address that it had, and one whose labels are in force does', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('other', ROUTE);
+  stage.byId.add('app');
+  await stage.connect('app');
+  assert.deepEqual([[...stage.held], stage.known.has('br-n1 01')], [['br-n1 01'], false]);
+  stage.hold.portAdded('br-n1');
+  await stage.pass(['app']);
+  stage.hold.programmed('app', WELL);
+  assert.deepEqual([[...stage.held], stage.known.has('br-n1 01')], [[], true], 'whoever else is waited for');
+  stage.hold.ended('app');
+  assert.deepEqual([[...stage.guarded], stage.known.has('br-n1 01')], [['br-n1'], false]);
+  // Another asks who is there, before Docker's event of its connection has come.
+  await stage.connect('other');
+  assert.deepEqual([stage.known.has('br-n1 01'), [...stage.held]], [false, ['br-n1 02']]);
+  assert.deepEqual([...stage.guarded], ['br-n1'], 'it may start again');
+  await stage.connect('app');
+  stage.hold.ended('app');
+  stage.hold.removed({ what: 'container', id: 'app' });
+  assert.deepEqual([...stage.guarded], [], 'it is there no more');
+});
+
+test('one that could not be held passes guarded bridges once its labels are in force', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('nothing', ROUTE).set('other', ROUTE);
+  for (const one of ['app', 'nothing']) {
+    stage.byId.add(one);
+    stage.forbidden = '/containers/json';
+    await stage.connect(one);
+  }
+  stage.forbidden = undefined;
+  await stage.connect('other');
+  const isKnown = () => ['01', '02'].map(end => stage.known.has(`br-n1 ${end}`));
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([[...stage.held], isKnown()], [['br-n1 03'], [false, false]]);
+  await stage.pass(['app', 'nothing'], ['app']);
+  assert.deepEqual(isKnown(), [false, true]);
+  stage.hold.programmed('app', WELL);
+  assert.deepEqual(isKnown(), [true, true]);
+});
+
+test('a bridge stays guarded for one that is made until it starts, however long others take, and not for ever', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('late', ROUTE);
+  stage.gone.add('late');
+  for (const one of ['app', 'late']) stage.hold.created({ id: one, name: one, labels: ROUTE });
+  await stage.settle();
+  await stage.connect('app');
+  for (let n = 0; n < 120; n++) {
+    stage.guarded.clear();
+    stage.now += 1_000;
+    t.mock.timers.tick(1_000);
+    assert.deepEqual([...stage.guarded], ['br-n1'], `after ${n} s`);
+  }
+  stage.now += 600_000;
+  t.mock.timers.tick(1_000);
+  stage.guarded.clear();
+  t.mock.timers.tick(10_000);
+  assert.deepEqual([...stage.guarded], []);
+});
+
+test('from its first new port on a bridge is guarded that Docker had before, or has made since', async t => {
+  const stage = new Stage(t);
+  stage.hold.connected();
+  await stage.settle();
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+  stage.hold.removed({ what: 'network', id: 'n1' });
+  stage.guarded.clear();
+  stage.hold.networkMade('n1');
+  await stage.settle();
+  stage.hold.portAdded('br-n1');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+});
+
+test('where Docker does not answer about one that starts its bridge stays guarded', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE).set('late', ROUTE);
+  await stage.connect('app');
+  stage.forbidden = '/containers/json';
+  await stage.connect('late');
+  assert.deepEqual([...stage.guarded], ['br-n1']);
+});
+
+test('when one is made that is to be held, the table is made sure of before Docker is asked, and for others it is not', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
+  assert.equal(stage.mended, 1);
+  stage.hold.created({ id: 'plain', name: 'plain', labels: {} });
+  assert.equal(stage.mended, 1);
+});
+
 test('a port of which the bridge cannot be told is said', t => {
   const stage = new Stage(t);
   stage.hold.portMissed(new Error('ENOBUFS'));
@@ -496,7 +600,9 @@ test('whoever was heard on a bridge before it is guarded passes, though Docker d
   const stage = new Stage(t);
   stage.labels.set('app', ROUTE);
   stage.gone.add('app');
-  stage.heard.set('br-n1', [at(8).mac]);
+  // The latter is its own, as the network lists it.
+  stage.heard.set('br-n1', [at(8).mac, at(1).mac]);
+  stage.gone.delete('app');
   stage.hold.created({ id: 'app', name: 'app', labels: ROUTE });
   await stage.settle();
   assert.deepEqual([[...stage.guarded], [...stage.known]], [['br-n1'], ['br-n1 08']]);
@@ -563,7 +669,7 @@ test('a network that is made anew on its bridge has the one before it forgotten'
   stage.known.clear();
   stage.hold.portAdded('br-n1');
   assert.deepEqual([...stage.known], [], 'who was on the one before is not known');
-  stage.hold.removed('n9');
+  stage.hold.removed({ what: 'network', id: 'n9' });
   assert.deepEqual([...stage.guarded], []);
   stage.hold.portAdded('br-n1');
   assert.deepEqual([...stage.guarded], []);
