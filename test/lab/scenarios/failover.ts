@@ -13,6 +13,8 @@ const FAR = '198.51.100.7';
 const SUBNET = '10.77.0.0/24';
 const FILES = ['/etc/dwgd/first.conf', '/etc/dwgd/second.conf'] as const;
 const FOLDER = '/run/dwgd/netns';
+/** Sends from its first instruction on, and goes on. */
+const SENDER = `while :; do ping -i 0.3 -W 1 ${FAR}; sleep 0.2; done`;
 
 /** A provider: where it listens, what it calls us, and its DNS server. */
 const PROVIDERS = [
@@ -114,7 +116,7 @@ const CHANGED_MS = 25_000;
 async function startNetwork(options: Record<string, string> = {}): Promise<void> {
   await createNetwork('exit', { options: { 'dwgd.conf': FILES.join(), ...options }, subnets: [SUBNET] });
   await startCounting();
-  await run('one', { networks: { exit: {} }, command: ['ping', '-i', '0.3', FAR] });
+  await run('one', { networks: { exit: {} }, command: ['sh', '-c', SENDER] });
 }
 
 async function endNetwork(): Promise<void> {
@@ -135,7 +137,10 @@ scenario(
       await daemon.start();
       await startNetwork({ 'dwgd.failback': '60' });
       await at(`netns:${Remote.netns}`, place => echoOn(t, place, 7));
-      await goesOutBy('wg0', 60);
+      await goesOutBy('wg0', 60).catch(async (err: unknown) => {
+        console.log(await sh(`docker logs one 2>&1 | tail -5; docker ps -a; nsenter --net=${FOLDER}/$(ls ${FOLDER}) sh -c 'ip addr; ip route; wg; nft list ruleset; sysctl net.ipv4.conf.all.forwarding'; ip netns exec remote sh -c 'wg; nft list ruleset; ip addr'`));
+        throw err;
+      });
       const open = await connection(t);
       assert.equal(await open.say('one'), 'one');
       assert.match(await inside('nft list chain inet dwgd asking'), /10\.64\.0\.1/);
@@ -198,7 +203,7 @@ scenario(
         remote = await providers(['vpn.example']);
         await createNetwork('exit', { options: { 'dwgd.conf': FILES[0] }, subnets: [SUBNET] });
         await startCounting();
-        await run('one', { networks: { exit: {} }, command: ['ping', '-i', '0.3', FAR] });
+        await run('one', { networks: { exit: {} }, command: ['sh', '-c', SENDER] });
         await goesOutBy('wg0', 60);
         // The provider has moved.
         await remote.sh('ip addr add 192.0.2.3/24 dev uplink');
