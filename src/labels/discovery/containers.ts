@@ -95,8 +95,8 @@ export class Containers {
       },
       event: event => {
         const id = containerOf(event);
-        if (id === undefined) return;
-        if (createdIn(event)) return noted?.(event); // changes nothing yet
+        // What is of no container, or of one that is only made, changes nothing yet.
+        if (id === undefined || createdIn(event)) return noted?.(event);
         this.#fresh.delete(id);
         this.#dirty.add(id);
         if (connectionIn(event)) this.#starting.add(id);

@@ -12,6 +12,8 @@ interface HoldEndsParts {
   readonly mayPass: (id: string) => boolean;
   /** Told of one whose labels are in force, or ask for nothing; before it is let go, if it is held. */
   readonly inForce: (id: string, held: Held | undefined) => void;
+  /** Does something when what was sent before labels came into force has passed the host's hooks. */
+  readonly drained: (work: () => void) => void;
 }
 
 export class HoldEnds {
@@ -67,10 +69,15 @@ export class HoldEnds {
   programmed(key: string, outcome: ApplyResult | undefined): void {
     this.#inherited.programmed(key);
     if (!outcome || !isClosedOrInForce(outcome)) return;
-    for (const [id, held] of this.#held) {
-      if (held.netns !== key) continue;
-      this.#ends.inForce(id, held);
-      this.#held.release(id, held);
+    const due = [...this.#held].filter(([, held]) => held.netns === key);
+    for (const [id, held] of due) {
+      const { since } = held;
+      this.#ends.drained(() => {
+        // Meanwhile it may have ended, or be on a further network.
+        if (this.#held.get(id) !== held || held.since !== since) return;
+        this.#ends.inForce(id, held);
+        this.#held.release(id, held);
+      });
     }
     for (const id of this.#unheld.get(key) ?? []) if (!this.#held.get(id)) this.#ends.inForce(id, undefined);
     this.#unheld.delete(key);

@@ -29,6 +29,15 @@ interface HoldParts {
   readonly strict: boolean;
   /** A clock, in milliseconds; absent: the machine's monotonic one. */
   readonly now?: () => number;
+  /** As that of HoldEnds; absent: DRAIN_MS later. */
+  readonly drained?: (work: () => void) => void;
+}
+
+/** How long a packet may wait for a busy processor on its way from a container to the host's hooks, in milliseconds. */
+const DRAIN_MS = 20;
+
+function afterDrain(work: () => void): void {
+  setTimeout(work, DRAIN_MS).unref();
 }
 
 export class Hold {
@@ -46,6 +55,10 @@ export class Hold {
 
   constructor(parts: HoldParts) {
     const { api, set, bridges, log } = parts;
+    const drained = (work: () => void): void =>
+      (parts.drained ?? afterDrain)(() => {
+        if (!this.#isClosed) work();
+      });
     this.#parts = parts;
     this.#questions = new Questions(api);
     this.#refusals = new Refusals(log);
@@ -61,8 +74,9 @@ export class Hold {
         this.#passers.inForce(id);
         this.#guard.passed(id, [...(held?.endpoints.values() ?? [])]);
       },
+      drained,
     };
-    this.#ends = new HoldEnds(this.#held, ends, () => this.#letGoOfInherited());
+    this.#ends = new HoldEnds(this.#held, ends, () => drained(() => this.#letGoOfInherited()));
     this.#networks = new AskedNetworks(this.#questions, this.#guard, log);
     this.#starts = new Starts({
       ...{ questions: this.#questions, networks: this.#networks, guard: this.#guard, passers: this.#passers },

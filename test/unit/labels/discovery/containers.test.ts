@@ -356,6 +356,21 @@ test('Docker is asked for events of exact names', async t => {
   });
 });
 
+test('networks that come and go are told of, and change nothing yet', async t => {
+  const docker = await FakeDocker.start(t);
+  let changes = 0;
+  const noted: unknown[] = [];
+  void docker.containersOf().listen(
+    () => changes++,
+    event => noted.push(event),
+  );
+  await until(() => changes === 1);
+  const events = ['create', 'destroy'].map(Action => ({ Type: 'network', Action, Actor: { ID: 'n' } }));
+  for (const event of events) docker.event(event);
+  await until(() => noted.length === 3);
+  assert.deepEqual([noted, changes], [[undefined, ...events], 1]);
+});
+
 test('after the events ended they are listened to again, and nothing is believed any more', async t => {
   const docker = await FakeDocker.start(t);
   docker.containers.set('a', { name: 'a' });

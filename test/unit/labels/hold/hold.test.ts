@@ -42,6 +42,8 @@ class Stage {
   refused: Error | undefined;
   forbidden: string | undefined;
   now = 1_000;
+  /** What waits for packets under way; undefined: there are none. */
+  drains: (() => void)[] | undefined;
   readonly hold: Hold;
 
   constructor(t: TestContext, strict = false) {
@@ -90,6 +92,7 @@ class Stage {
       log: pino({ level: 'info', base: null }, { write: line => this.lines.push(JSON.parse(line).msg) }),
       strict,
       now: () => this.now,
+      drained: work => void (this.drains ? this.drains.push(work) : work()),
     });
     this.hold.open();
     t.after(() => this.hold.close());
@@ -175,6 +178,31 @@ test('one whose label asks for a route is held until that is in force', async t 
   assert.deepEqual([...stage.held], ['br-n1 01']);
   stage.hold.programmed('app', WELL);
   assert.deepEqual([...stage.held], []);
+});
+
+test('it is let go once what it has sent before that has passed, unless it has started again', async t => {
+  const stage = new Stage(t);
+  stage.labels.set('app', ROUTE);
+  stage.drains = [];
+  for (const startsAgain of [false, true]) {
+    await stage.connect('app');
+    await stage.pass(['app']);
+    stage.hold.programmed('app', WELL);
+    assert.deepEqual([...stage.held], ['br-n1 01']);
+    stage.now += 10;
+    if (startsAgain) {
+      stage.hold.ended('app');
+      await stage.connect('app');
+    }
+    for (const drained of stage.drains.splice(0)) drained();
+    assert.deepEqual([...stage.held], startsAgain ? ['br-n1 01'] : []);
+  }
+  await stage.pass(['app']);
+  stage.hold.programmed('app', WELL);
+  stage.hold.close();
+  stage.held.add('somebody else');
+  for (const drained of stage.drains) drained();
+  assert.deepEqual([...stage.held], ['somebody else'], 'nothing is touched that is closed');
 });
 
 test('one that is told of twice is let go when its labels are in force', async t => {
