@@ -80,7 +80,8 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   const halves = { ...(driver && { driver: driver.status }), ...(labels && { labels: labels.status }) };
   const page = async () => (await import('./page/page-api.js')).addPage;
   const tcp = options.metrics && { address: options.metrics, ...(options.page && { page }) };
-  const { explain } = new Explainer({ dockerHost, known: () => labels?.containers() });
+  const exits = async () => (await driver?.exitPlaces()) ?? [];
+  const { explain } = new Explainer({ dockerHost, known: () => labels?.containers(), exits });
   const daemon = { version: version(), started, ...halves, explain };
   const control = stop.isAsked ? undefined : await openControl(daemon, tcp, log);
 

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from './base/errors.js';
 import { KeyedQueue } from './base/keyed-queue.js';
-import type { AskWay } from './control/halves.js';
+import type { AskWay, ExitPlace } from './control/halves.js';
 import { type DockerHost, isUnreachable } from './docker/docker-host.js';
 import type { ContainerView } from './labels/discovery/container.js';
 
@@ -19,6 +19,8 @@ interface ExplainerParts {
   readonly dockerHost: DockerHost;
   /** All containers, as far as labels are kept; undefined: Docker is to be asked. */
   readonly known: () => readonly ContainerView[] | undefined;
+  /** The routers of exit networks. */
+  readonly exits: () => Promise<readonly ExitPlace[]>;
 }
 
 export class Explainer {
@@ -47,8 +49,8 @@ export class Explainer {
     if (!typed) throw new UserError(destinationMistake(to), { code: 'EINVAL' });
     const { explainLive } = await import('./explain/containers.js');
     const { findContainer } = await import('./labels/find-container.js');
-    const { dockerHost, known } = this.#parts;
-    const parts = { dockerHost, known: known(), pause: pauses() };
+    const { dockerHost, known, exits } = this.#parts;
+    const parts = { dockerHost, known: known(), exits: await exits(), pause: pauses() };
     return explainLive(parts, containers => findContainer(name, containers), typed).catch(err => {
       if (!isUnreachable(err)) throw err;
       throw new UserError('cannot ask Docker for its containers: it does not answer', { cause: err });

@@ -59,6 +59,8 @@ export interface ComposeNetwork {
   readonly isExternal: boolean;
   readonly driver: string;
   readonly options: Readonly<Record<string, string>>;
+  /** Where each of them stands. */
+  readonly optionPlaces: ReadonlyMap<string, Place>;
   readonly isInternal: boolean;
   readonly hasIPv4: boolean;
   readonly hasIPv6: boolean;
@@ -199,6 +201,7 @@ function readNetwork(key: string, project: string, network: Mapping | undefined)
     options: Object.fromEntries(
       [...options].map(([name, { value }]) => [name, value.kind === 'scalar' ? (value.text ?? '') : '']),
     ),
+    optionPlaces: new Map([...options].map(([name, { place }]) => [name, place])),
     isInternal: booleanAt(network, 'internal') === true,
     hasIPv4: booleanAt(network, 'enable_ipv4') !== false,
     hasIPv6: booleanAt(network, 'enable_ipv6') === true || subnets.some(({ subnet }) => subnet.includes(':')),

@@ -23,6 +23,7 @@ const exitFile = object({
 });
 const exit = object({
   ...{ files: listOf(exitFile), gateways: texts, peers: listOf(peer), problem: optionalText },
+  isSilent: optional(flag),
 });
 const network = object({
   ...{ id: text, name: optionalText, owner: number, mode: oneOf('ifname', 'pubkey', 'exit'), via: text },
@@ -71,14 +72,14 @@ const SURVEY = object({
 });
 
 const step = object({
-  kind: oneOf('route', 'rule', 'translation', 'mark', 'limit'),
+  kind: oneOf('route', 'rule', 'translation', 'mark', 'dns', 'limit'),
   ...{ text, isDoubt: optional(flag), container: text },
 });
 const WAY = object({
   ...{ container: text, destination: text, steps: listOf(step), isSure: flag, sentence: text },
   outcome: object({
     kind: oneOf('delivered', 'dropped', 'unroutable', 'tunnel', 'default route', 'link', 'unknown'),
-    ...{ container: text, link: optionalText, next: optionalText },
+    ...{ container: text, link: optionalText, next: optionalText, exit: optionalText },
   }),
 });
 

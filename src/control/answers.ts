@@ -56,7 +56,7 @@ export interface ExitFileStatus {
   readonly since?: string;
   /** In place of which it came, and why. */
   readonly why?: string;
-  /** Why it was not read, or a name in it not looked up, the last time. */
+  /** Why it was not read, or a name in it not looked up, the last time; or that it has changed since. */
   readonly problem?: string;
 }
 
@@ -70,6 +70,8 @@ export interface ExitStatus {
   readonly peers: readonly PeerStatus[];
   /** Why nothing goes out, or not to all of them. */
   readonly problem?: string;
+  /** Whether packets are sent, and no peer answers. */
+  readonly isSilent?: true;
 }
 
 /** A label, or all of a container's (`twine.*`), that has no effect. */
@@ -246,7 +248,7 @@ export interface LabelSurvey {
 
 /** One thing that a packet meets on its way. */
 export interface WayStep {
-  readonly kind: 'route' | 'rule' | 'translation' | 'mark' | 'limit';
+  readonly kind: 'route' | 'rule' | 'translation' | 'mark' | 'dns' | 'limit';
   readonly text: string;
   /** Whether it cannot be judged: the packet is taken to pass. */
   readonly isDoubt?: true;
@@ -266,6 +268,8 @@ export interface Way {
     readonly link?: string;
     /** To whom it goes on that link. */
     readonly next?: string;
+    /** The exit network in whose router it ends. */
+    readonly exit?: string;
   };
   /** Whether nothing on the way had to be guessed. */
   readonly isSure: boolean;

@@ -1,6 +1,7 @@
 // What the two halves of the daemon give to whoever asks for their state. Types only. Not here: their answers
 // (answers.ts), the halves, which know nothing of each other (driver/status.ts, labels/status.ts).
 
+import type { Address } from '../base/ip.js';
 import type {
   FarPeers,
   HalfHealth,
@@ -34,6 +35,22 @@ export interface DriverHalf extends Half {
    * @throws UserError: of the code ENOENT where there is no such network, EINVAL for what is no range of it, and others
    */
   farPeers(name: string, range: string | undefined): Promise<FarPeers>;
+}
+
+/** The router of an exit network, by which a packet's way may lead. */
+export interface ExitPlace {
+  readonly networkId: string;
+  readonly name: string;
+  /** The path of the file in force. */
+  readonly file: string;
+  /** The router's own addresses. */
+  readonly gateways: readonly Address[];
+  /** Absent: there is none, or it is not to be had from here. */
+  readonly netns?: { readonly key: string; readonly path: string };
+  /** Why nothing goes out, or it cannot be told. */
+  readonly problem?: string;
+  /** Where questions to the DNS go, a clause each. */
+  readonly dns: readonly string[];
 }
 
 export interface LabelsHalf extends Half {

@@ -2,7 +2,7 @@
 // is run. Not here: how it is printed (cli/commands/doctor.ts).
 
 import { messageOf, UserError } from '../base/errors.js';
-import type { LabelSurvey } from '../control/answers.js';
+import type { LabelSurvey, Status } from '../control/answers.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import { isExit, parseExitOptions } from '../driver/spec/exit-options.js';
@@ -17,6 +17,7 @@ import { type DockerProbe, type OwnNetwork, probeDocker } from './probes/docker.
 import { HostTree } from './probes/file-tree.js';
 import { type NetworkSecrets, probeFiles } from './probes/files.js';
 import { type KernelParts, probeKernel } from './probes/kernel.js';
+import { probeExits } from './probes/known-exits.js';
 import { probeLinks } from './probes/links.js';
 import { hasForeignRules, probeManagers } from './probes/managers.js';
 import { probeRootless } from './probes/rootless.js';
@@ -34,6 +35,8 @@ export interface DoctorOptions {
   readonly configuration?: string;
   /** Asks the daemon for what it knows of labels; throws UserError where that gives no answer. */
   readonly askDaemon?: () => Promise<LabelSurvey>;
+  /** The same for what it knows of networks. */
+  readonly askStatus?: () => Promise<Pick<Status, 'networks' | 'driver'>>;
 }
 
 /** Seams for tests. */
@@ -76,6 +79,8 @@ async function gather(options: DoctorOptions, { root = '', ...kernel }: DoctorPa
         networks.map(({ secrets }) => secrets),
       ),
       rootless: users,
+      exits: await probeExits(docker.networks, options.askStatus),
+      hostDns: docker.hostDns,
       links: probeLinks([...ifnames.filter(name => name !== undefined), ...rootlessIfnames]),
       rootlessIfnames,
       ...(configuration !== undefined && { configuration }),

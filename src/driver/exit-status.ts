@@ -6,8 +6,8 @@ import type { ComparedPart, Comparison, ExitFileStatus, NetworkStatus } from '..
 import type { Sample } from '../control/exposition.js';
 import { endpointStatus, type NamedEndpoint, peerSamples, peerStatus } from './endpoint-status.js';
 import { TUNNEL } from './router/desired-router.js';
-import type { FileStanding } from './router/exit-files.js';
-import type { ExitReading } from './router/exit-reading.js';
+
+import type { ExitReading, FileStanding } from './router/exit-reading.js';
 import { formatHostPort } from './spec/host-port.js';
 import type { ExitNetwork } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
@@ -40,11 +40,13 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
       gateways: pools.flatMap(({ gateway }) => (gateway ? formatAddress(gateway) : [])),
       peers: device?.peers.map(peer => peerStatus(device.name, peer)) ?? [],
       ...(problem !== undefined && { problem }),
+      ...(inForce(reading)?.isSilent && { isSilent: true }),
     },
   };
 }
 
-function inForce({ files }: ExitReading): FileStanding | undefined {
+/** The file that is. */
+export function inForce({ files }: ExitReading): FileStanding | undefined {
   return files.find(({ isInForce }) => isInForce);
 }
 

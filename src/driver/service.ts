@@ -5,7 +5,7 @@ import { messageOf } from '../base/errors.js';
 import { KeyedQueue } from '../base/keyed-queue.js';
 import type { Log } from '../base/log.js';
 import { CallCounts } from '../control/call-counts.js';
-import type { DriverHalf } from '../control/halves.js';
+import type { DriverHalf, ExitPlace } from '../control/halves.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import { openConnection } from '../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/message.js';
@@ -15,6 +15,7 @@ import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
 import { DnsFromHost } from './dns-from-host.js';
+import { exitPlaces } from './exit-places.js';
 import { DockerNames } from './lifecycle/docker-names.js';
 import { DockerClient } from './lifecycle/docker-networks.js';
 import { Driver } from './lifecycle/driver.js';
@@ -67,6 +68,8 @@ interface DriverOptions {
 /** The driver, answering Docker. */
 interface DriverService {
   readonly status: DriverHalf;
+  /** The routers of exit networks, for who follows packets. */
+  exitPlaces(): Promise<readonly ExitPlace[]>;
   /** Finishes what a crash cut short, and begins to keep up what is there. */
   recover(): Promise<void>;
   /** Files that networks name are read again. */
@@ -158,6 +161,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const isListening = (): boolean => socket.isListening;
   return {
     status: new DriverStatus({ store, readings, routers, names, calls, isListening }),
+    exitPlaces: () => exitPlaces({ store, routers, names }),
     reload: () => routers.reload(),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));

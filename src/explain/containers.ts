@@ -6,6 +6,7 @@ import { parseAddress } from '../base/ip.js';
 import { createLog } from '../base/log.js';
 import { quote } from '../base/plain-text.js';
 import type { Way } from '../control/answers.js';
+import type { ExitPlace } from '../control/halves.js';
 import { DockerApi } from '../docker/api-client.js';
 import type { DockerHost } from '../docker/docker-host.js';
 import type { ContainerView } from '../labels/discovery/container.js';
@@ -14,6 +15,7 @@ import type { Find } from '../labels/find-container.js';
 import { NetnsLookup } from '../labels/namespace/netns-lookup.js';
 import { NetnsSwitch } from '../netlink/netns.js';
 import { explainPacket } from './explain.js';
+import { exitWayPlace } from './hop.js';
 import { ALONE, type Looking, type Pause, SHARED } from './looking.js';
 import { addressOnNetworks, formatQuestion, type TypedDestination } from './question.js';
 import { KnownContainers, WayContainers } from './way-containers.js';
@@ -29,6 +31,8 @@ export interface LiveParts {
   readonly dockerHost: DockerHost;
   /** All containers, where they are known; absent: Docker is asked. */
   readonly known?: readonly ContainerView[] | undefined;
+  /** The routers of exit networks; absent: there are none. */
+  readonly exits?: readonly ExitPlace[] | undefined;
   /** How, where others wait for the thread; absent: nobody does. */
   readonly pause?: Pause;
 }
@@ -39,7 +43,7 @@ export interface LiveParts {
  *   and where a namespace has more than is read; Error when Docker does not answer
  */
 export async function explainLive(
-  { dockerHost, known, pause }: LiveParts,
+  { dockerHost, known, exits = [], pause }: LiveParts,
   find: Find,
   typed: TypedDestination,
 ): Promise<Way> {
@@ -48,14 +52,14 @@ export async function explainLive(
   const api = new DockerApi(dockerHost, undefined, true);
   let host: Host | undefined;
   try {
-    if (known) return await follow(looking, new KnownContainers(known, find), typed);
+    if (known) return await follow(looking, new KnownContainers(known, find), exits, typed);
     host = new Host(entry);
     const lookup = new NetnsLookup(entry, host.ref);
     const log = createLog(false, true, () => undefined);
     const findNetns: NetnsLookup['find'] = (pid, before) => lookup.find(pid, before);
     const patience = pause ? undefined : PATIENCE_MS;
     const parts = { api, log, host: host.ref, findNetns, patience };
-    return await follow(looking, new WayContainers(parts, find), typed);
+    return await follow(looking, new WayContainers(parts, find), exits, typed);
   } catch (err) {
     if (err instanceof ChannelError || err instanceof DecodeError)
       throw new UserError(`the way cannot be told: ${err.message}`, { cause: err });
@@ -75,8 +79,10 @@ export async function explainLive(
 async function follow(
   looking: Looking,
   containers: Pick<WayContainers, 'list' | 'wantNeighbours' | 'wantNext'>,
+  exits: readonly ExitPlace[],
   typed: TypedDestination,
 ): Promise<Way> {
+  const routers = exits.map(exitWayPlace);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const { all, from } = await containers.list();
     checkStart(from);
@@ -92,7 +98,7 @@ async function follow(
     }
     const { host: _, ...rest } = typed;
     const question = { to, ...rest };
-    const explanation = await explainPacket(looking, found, start, question);
+    const explanation = await explainPacket(looking, [...found, ...routers], start, question);
     if (!containers.wantNext(explanation, found))
       return { container: from.name, destination: formatQuestion(question), ...explanation };
   }

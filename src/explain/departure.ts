@@ -2,8 +2,9 @@
 // (machine/walk.ts), the next namespace (explain.ts).
 
 import { type Address, formatAddress, isDefault, sameAddress } from '../base/ip.js';
-import { RTPROT_DWGD, RTPROT_DWGD_TUNNEL } from '../base/ownership.js';
+import { DRIVER_NAME, RTPROT_DWGD, RTPROT_DWGD_TUNNEL } from '../base/ownership.js';
 import { formatSocketAddress } from '../netlink/wireguard/device.js';
+import { goesByExit } from './exit-ends.js';
 import { type Ending, ending, type Hop, isFirst, plainName, type Reached, type WayPlace } from './hop.js';
 import { peerFor } from './machine/allowed-ips.js';
 import type { LinkRef } from './machine/first-packet.js';
@@ -35,6 +36,16 @@ export function depart(
     return ending(hop, 'tunnel', `goes by ${name}${of}`, { ...where, next: gateway });
   const next = nextPlace(containers, at.place, attached, end.next);
   if (next) return { place: next, by: end.next };
+  const exit = attached.find(
+    ({ driver, gateways = [] }) => driver === DRIVER_NAME && gateways.some(one => sameAddress(one, end.next)),
+  );
+  if (exit)
+    return ending(
+      hop,
+      'unknown',
+      `cannot be told: it goes to the router of exit network ${plainName({ name: exit.networkName })}, which a running dwgd alone looks into (dwgd explain without --docker-host and DOCKER_HOST asks it)`,
+      { ...where, next: gateway },
+    );
   const isOurs = [RTPROT_DWGD, RTPROT_DWGD_TUNNEL].includes(end.route.protocol);
   const isDockers = at.place.attachments.some(({ gateways = [] }) =>
     gateways.some(one => sameAddress(one, end.next)),
@@ -66,8 +77,10 @@ function tunnel(hop: Hop, view: KernelView, link: string): Ending {
       { link },
     );
   const { endpoint, publicKey, lastHandshake } = peer;
+  const { exit } = hop.at.place;
   if (!endpoint)
     return ending(hop, 'dropped', `dropped by ${where}: nobody knows the endpoint of its peer`, { link });
+  if (exit) return goesByExit(hop, exit, link, peer);
   const handshake = lastHandshake === 0 ? ', with which there was no handshake yet' : '';
   hop.say({ kind: 'route', text: `peer ${publicKey} at ${formatSocketAddress(endpoint)}${handshake}` });
   return ending(hop, 'tunnel', `goes by ${where}`, { link });
@@ -92,9 +105,9 @@ function nextPlace(
 ): WayPlace | undefined {
   const networks = new Set(attached.map(({ networkId }) => networkId));
   const holders = containers.filter(
-    ({ netns, attachments }) =>
-      netns !== undefined &&
-      netns.key !== here.netns?.key &&
+    ({ netns, exit, attachments }) =>
+      (netns !== undefined || exit !== undefined) &&
+      netns?.key !== here.netns?.key &&
       attachments.some(
         ({ networkId, addresses }) =>
           networks.has(networkId) && addresses.some(one => sameAddress(one, address)),

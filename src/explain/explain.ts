@@ -6,6 +6,7 @@ import type { Way, WayStep } from '../control/answers.js';
 import { RTN_UNREACHABLE } from '../netlink/route/route.js';
 import { finishInParts } from '../netlink/work.js';
 import { depart } from './departure.js';
+import { closedExit, stopAtExit } from './exit-ends.js';
 import { type Ending, ending, type Hop, isFirst, plainName, type Reached, type WayPlace } from './hop.js';
 import type { Looking } from './looking.js';
 import { type LinkRef, Packet, type PacketQuestion } from './machine/first-packet.js';
@@ -70,8 +71,10 @@ function told(all: Explanation['steps']): Explanation['steps'] {
 
 async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
   const { packet, at, say } = hop;
-  const { netns } = at.place;
+  const { netns, exit } = at.place;
   const view = netns && (await KernelView.open(looking, netns, packet.family));
+  for (const text of exit?.dns ?? []) say({ kind: 'dns', text });
+  if (!view && exit) return closedExit(hop, exit);
   if (!view) return ending(hop, 'unknown', `cannot be told: ${plainName(at.place)} is not running`);
   try {
     for (const what of view.unfollowed)
@@ -91,7 +94,8 @@ async function oneHop(looking: Looking, hop: Hop): Promise<Reached | Ending> {
       if (n % WORDED_AT_A_TIME === WORDED_AT_A_TIME - 1) await looking.pause();
       say(stepInWords(step, linkName));
     }
-    return end.kind === 'leaves' ? depart(hop, view, end) : stop(hop, view, end);
+    if (end.kind === 'leaves') return depart(hop, view, end);
+    return (exit && stopAtExit(hop, exit, end)) ?? stop(hop, view, end);
   } finally {
     view.close();
   }

@@ -2,15 +2,27 @@
 // (machine/walk.ts), where it goes from there (departure.ts).
 
 import type { Address } from '../base/ip.js';
+import { DRIVER_NAME } from '../base/ownership.js';
 import { plain } from '../base/plain-text.js';
 import type { Way, WayStep } from '../control/answers.js';
+import type { ExitPlace } from '../control/halves.js';
 import type { ContainerView } from '../labels/discovery/container.js';
 import type { Packet } from './machine/first-packet.js';
 
 const MAX_NAME = 128;
 
 /** A container, as far as ways depend on it. */
-export type WayPlace = Pick<ContainerView, 'name' | 'netns' | 'attachments'>;
+export interface WayPlace extends Pick<ContainerView, 'name' | 'netns' | 'attachments'> {
+  /** Present where it is no container, but the router of an exit network. */
+  readonly exit?: ExitPlace;
+}
+
+/** The router of an exit network, which Docker does not tell of: it has the gateway's addresses. */
+export function exitWayPlace(exit: ExitPlace): WayPlace {
+  const { networkId, name, gateways: addresses, netns } = exit;
+  const attachment = { networkId, networkName: name, driver: DRIVER_NAME, addresses, aliases: [] };
+  return { name: `router of ${name}`, ...(netns && { netns }), attachments: [attachment], exit };
+}
 
 /** Where a way has got to. */
 export interface Reached {
@@ -38,7 +50,8 @@ export function ending(
   words: string,
   rest: { readonly link?: string; readonly next?: string } = {},
 ): Ending {
-  return { outcome: { kind, container: at.place.name, ...rest }, words };
+  const { name, exit } = at.place;
+  return { outcome: { kind, container: name, ...rest, ...(exit && { exit: exit.name }) }, words };
 }
 
 export function isFirst({ at }: Pick<Hop, 'at'>): boolean {

@@ -5,7 +5,13 @@ import type { NetlinkConnection } from '../netlink/connection.js';
 import type { Request } from '../netlink/message.js';
 import { getAllRequest, getChainsRequest, getTablesRequest } from '../nft/messages.js';
 import type { Pause } from './looking.js';
-import { decodeChain, decodeDormant, decodeListedRule, decodeSet } from './machine/decode.js';
+import {
+  decodeChain,
+  decodeDormant,
+  decodeListedRule,
+  decodeSet,
+  isOfBridgeTable,
+} from './machine/decode.js';
 import { type ListedRule, placeKey, type Ruleset } from './machine/instruction.js';
 
 /** Rules that are read without a pause. */
@@ -25,7 +31,7 @@ export async function readRuleset(
     await pause();
     return listed.map(({ payload }) => payload);
   };
-  const chains = await list(getChainsRequest(), 'chains');
+  const chains = (await list(getChainsRequest(), 'chains')).filter(chain => !isOfBridgeTable(chain));
   const rules = new Map<string, ListedRule[]>();
   for (const [n, payload] of (await list(getAllRequest('rules'), 'rules')).entries()) {
     if (n % AT_A_TIME === AT_A_TIME - 1) await pause();

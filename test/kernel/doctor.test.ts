@@ -1,11 +1,14 @@
 // `dwgd doctor`: nothing is said of a healthy host, and each fault that is made there is found, by the kind that it is of and
 // no other. Namespaces, firewalls, links, files and sockets are real; WireGuard is played where this kernel has none.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { UserError } from '../../src/base/errors.js';
+import type { ExitStatus } from '../../src/control/answers.js';
+import { ExitFiles } from '../../src/driver/router/exit-files.js';
 import { openConnection } from '../../src/netlink/connection.js';
+import { EXIT } from '../support/exit-world.js';
 import { DATABASE, HealthyHost, type PlayedContainer } from '../support/healthy-host.js';
 import { kernelTest, Namespace, run } from '../support/namespace.js';
 
@@ -20,6 +23,13 @@ const NETWORK = {
 };
 const ofNetwork = (options: object) => [{ ...NETWORK, Options: { ...NETWORK.Options, ...options } }];
 
+/** Of files of which only the text counts. */
+const NOBODY = {
+  links: { mtu: async () => 1420 },
+  resolver: { addresses: async () => [] },
+  failed: () => undefined,
+};
+
 const BRIDGES = ['other', 'main'].map(Name => ({ Name, Driver: 'bridge' }));
 
 /** A labelled container in a namespace of its own. */
@@ -30,6 +40,47 @@ async function labelled(
 ): Promise<PlayedContainer> {
   const { name } = await Namespace.create(t);
   return { name: 'app', labels, networks: { main: endpoint(1, more) }, netns: `/run/netns/${name}` };
+}
+
+/** An exit network with a file that is right, and a daemon that says of it what is given; undefined: it does not know it. */
+function playExit(
+  host: HealthyHost,
+  exit: Partial<ExitStatus> | undefined,
+  containers: readonly PlayedContainer[] = [],
+): string {
+  const path = host.at('/mullvad.conf');
+  const key = (n: number): string => Buffer.alloc(32, n).toString('base64');
+  host.write(
+    '/mullvad.conf',
+    `[Interface]\nPrivateKey = ${key(2)}\nAddress = 10.64.0.2/32\n[Peer]\nPublicKey = ${key(9)}\nEndpoint = 192.0.2.1:51820\nAllowedIPs = 0.0.0.0/0\n`,
+    0o600,
+  );
+  host.play(containers, [{ Name: 'mullvad', Options: { 'dwgd.conf': path } }]);
+  const known = { gateways: ['10.99.1.1'], peers: [], files: [{ path, isInForce: true }], ...exit };
+  host.options.askStatus = async () => ({
+    driver: { state: 'working' },
+    networks: exit
+      ? [
+          {
+            id: '0'.padStart(64, 'd'),
+            owner: 0,
+            mode: 'exit',
+            via: path,
+            subnets: [],
+            endpoints: [],
+            exit: known,
+          },
+        ]
+      : [],
+  });
+  return path;
+}
+
+/** One on that network, whose Docker asks the DNS from the host. */
+function asking(host: HealthyHost): PlayedContainer {
+  const path = `/containers/${'c'.repeat(64)}/resolv.conf`;
+  host.write(path, 'nameserver 127.0.0.11\n# ExtServers: [host(127.0.0.53)]\n');
+  return { name: 'torrent', networks: { mullvad: endpoint(1) }, resolvConf: host.at(path) };
 }
 
 /** What is done to a healthy host, and the kind of what is found: its heading as an anchor. */
@@ -256,6 +307,55 @@ const FAULTS: readonly Fault[] = [
     },
   ],
   [
+    'an exit network whose router is not there',
+    'an-exit-network-has-no-router',
+    host => playExit(host, { problem: 'its router is not there yet' }),
+  ],
+  [
+    'an exit network that the daemon does not know',
+    'an-exit-network-has-no-router',
+    host => playExit(host, undefined),
+  ],
+  [
+    'an exit network whose far end is silent',
+    'an-exit-networks-peer-does-not-answer',
+    host =>
+      playExit(host, { isSilent: true, problem: 'packets are sent, and no peer has answered for 15 s' }),
+  ],
+  [
+    'a file of an exit network that has changed since it was read',
+    'an-exit-networks-file-is-not-in-force-as-it-is',
+    async host => {
+      const path = playExit(host, {});
+      const files = new ExitFiles({ ...EXIT, files: [path] }, NOBODY);
+      files.read(false);
+      files.begin([]);
+      assert.deepEqual(files.standings, [{ path, isInForce: true }]);
+      writeFileSync(path, readFileSync(path, 'utf8').replace('192.0.2.1', '192.0.2.77'));
+      const { askStatus } = host.options;
+      host.options.askStatus = async () => {
+        const { driver, networks } = await askStatus!();
+        return {
+          driver,
+          networks: networks.map(one => ({
+            ...one,
+            exit: { ...one.exit!, files: files.standings as never },
+          })),
+        };
+      };
+    },
+  ],
+  [
+    'a file of an exit network that others may read',
+    'a-file-of-secrets-cannot-be-used',
+    host => chmodSync(playExit(host, {}), 0o644),
+  ],
+  [
+    'DNS that Docker asks of the host for a container on an exit network',
+    'dns-of-an-exit-network-is-asked-from-the-host',
+    host => playExit(host, {}, [asking(host)]),
+  ],
+  [
     'IPv6 beside a route for IPv4',
     'ipv6-goes-past-a-labels-route',
     async (host, t) => host.play([await labelled(t, { 'twine.route.0.0.0.0/0': '10.99.1.9' }, BOTH)], []),
@@ -296,6 +396,15 @@ kernelTest('nothing is said of a healthy host with networks and labelled contain
   host.write('/seed', 'a secret', 0o600);
   const app = await labelled(t, { 'twine.route.0.0.0.0/0': '10.99.1.9', 'twine.route.::/0': 'unreachable' });
   host.play([app], ofNetwork({ 'dwgd.seedfile': host.at('/seed') }));
+  assert.deepEqual(await host.examine(), []);
+});
+
+kernelTest('nothing is said of a healthy host with an exit network and a container on it', async t => {
+  const host = await HealthyHost.start(t);
+  playExit(host, {}, [{ name: 'torrent', networks: { mullvad: endpoint(1) } }]);
+  assert.deepEqual(await host.examine(), []);
+  // Nor where no daemon tells of it.
+  delete host.options.askStatus;
   assert.deepEqual(await host.examine(), []);
 });
 

@@ -6,11 +6,15 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendto, socket } from '../../native/libc-sockets.js';
 import { parseAddress, parsePrefix } from '../../src/base/ip.js';
+import type { ExitPlace } from '../../src/control/halves.js';
 import { containerMac, planRouter } from '../../src/driver/router/desired-router.js';
 import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
 import { ExitRouter } from '../../src/driver/router/router.js';
 import type { PortBinding } from '../../src/driver/router/router-tables.js';
 import type { ExitNetwork } from '../../src/driver/spec/model.js';
+import { type Explanation, explainPacket } from '../../src/explain/explain.js';
+import { exitWayPlace, type WayPlace } from '../../src/explain/hop.js';
+import { ALONE } from '../../src/explain/looking.js';
 import { Netns, NetnsSwitch, type Synchronous } from '../../src/netlink/netns.js';
 import { RtNetlink } from '../../src/netlink/route/client.js';
 import { Nft } from '../../src/nft/client.js';
@@ -330,6 +334,90 @@ kernelTest(
   },
   'nsenter',
   'sysctl',
+);
+
+kernelTest(
+  'explain follows a packet into the router, through its rules, to the tunnel; and to nowhere where there is none',
+  async t => {
+    const world = await World.create(t, 2);
+    const gateways = ['10.66.0.1', 'fd66::1'].map(one => parseAddress(one)!);
+    const on = { networkId: NETWORK.id, networkName: 'mullvad', driver: 'dwgd', aliases: [], gateways };
+    const [one, two] = world.members.map(({ ns, port: { ipv4, ipv6 } }, n): WayPlace => {
+      return { name: `c${n}`, netns: ns.ref, attachments: [{ ...on, addresses: [ipv4!, ipv6!] }] };
+    });
+    const [file = ''] = NETWORK.files;
+    const dns = ['questions to the DNS over IPv4 go to 10.64.0.1 by the tunnel'];
+    const exit: ExitPlace = {
+      networkId: NETWORK.id,
+      name: 'mullvad',
+      file,
+      gateways,
+      netns: world.router.netns,
+      dns,
+    };
+    const looking = { entry: world.entry, pause: async () => undefined, effort: ALONE };
+    const way = (to: string, port?: number, place: Partial<ExitPlace> = {}): Promise<Explanation> => {
+      const question = {
+        to: parseAddress(to)!,
+        protocol: 'udp' as const,
+        ...(port !== undefined && { port }),
+      };
+      return explainPacket(looking, [one!, two!, exitWayPlace({ ...exit, ...place })], one!, question);
+    };
+    assert.equal((await way('10.66.0.3', 9)).sentence, 'reaches c1');
+    const nowhere = await way('198.51.100.9', 853, { problem: 'its file is not read yet' });
+    assert.equal(
+      nowhere.sentence,
+      'dropped: the tunnel of exit network mullvad has no way for it: its file is not read yet',
+    );
+    assert.deepEqual(
+      [nowhere.outcome.kind, nowhere.outcome.exit, nowhere.isSure],
+      ['dropped', 'mullvad', true],
+    );
+    await beyond(world, NETWORK);
+    const { ns } = world.members[0]!;
+    const out = await way('198.51.100.9', 853);
+    assert.equal(out.sentence, 'goes by wg0 of router of mullvad');
+    assert.ok(out.steps.some(({ kind, text }) => kind === 'dns' && text === dns[0]));
+    assert.ok(out.isSure, out.sentence);
+    assert.equal(await ask(ns, '198.51.100.9:853'), '853 10.64.0.2');
+    // The server of the file answers, as the container sees, too.
+    const question = await way('198.51.100.9', 53);
+    assert.match(question.steps.map(({ text }) => text).join('\n'), /10\.64\.0\.1/);
+    assert.equal(question.outcome.kind, 'tunnel');
+    world.inside('sysctl', '-qw', 'net.ipv4.conf.all.forwarding=0');
+    assert.equal(
+      (await way('198.51.100.9', 853)).sentence,
+      `dropped: exit network mullvad takes no IPv4 out: its file ${file}, or the network, has none`,
+    );
+    world.inside('nft', 'insert', 'rule', 'inet', 'dwgd', 'forward', 'drop');
+    world.inside('sysctl', '-qw', 'net.ipv4.conf.all.forwarding=1');
+    assert.match(
+      (await way('198.51.100.9', 853)).sentence,
+      /^dropped by rule 1 of chain inet dwgd forward of router/,
+    );
+    const { netns: _, ...elsewhere } = exit;
+    const places = [one!, exitWayPlace({ ...elsewhere, problem: 'it is not there' })];
+    const lost = await explainPacket(looking, places, one!, {
+      to: parseAddress('192.0.2.9')!,
+      protocol: 'icmp',
+    });
+    assert.match(
+      lost.sentence,
+      /^cannot be told: the router of exit network mullvad is not to be looked into: it is not there/,
+    );
+    const alone = await explainPacket(looking, [one!], one!, {
+      to: parseAddress('192.0.2.9')!,
+      protocol: 'icmp',
+    });
+    assert.match(
+      alone.sentence,
+      /^cannot be told: it goes to the router of exit network mullvad, which a running dwgd alone/,
+    );
+  },
+  'nsenter',
+  'sysctl',
+  'nft',
 );
 
 kernelTest(

@@ -10,6 +10,7 @@ import { CallCounts } from '../../src/control/call-counts.js';
 import { ControlSocket } from '../../src/control/control-socket.js';
 import type { Daemon } from '../../src/control/halves.js';
 import { Metrics } from '../../src/control/metrics.js';
+import type { exitPlaces } from '../../src/driver/exit-places.js';
 import { type Names, readNames } from '../../src/driver/lifecycle/docker-names.js';
 import type { ExitReading } from '../../src/driver/router/exit-reading.js';
 import { DriverStatus } from '../../src/driver/status.js';
@@ -41,6 +42,7 @@ export class AskedDriver {
   };
   readonly status: DriverStatus;
   /** What the router of n3 is read as. */
+  readonly exitParts: Parameters<typeof exitPlaces>[0];
   exit: ExitReading = { files: FILES, problem: 'its router is not there yet' };
 
   private constructor() {
@@ -55,11 +57,15 @@ export class AskedDriver {
           { ...rest, ...(peer && { peer: { ...peer, ...this.counted } }) },
         ]),
       );
-    this.status = new DriverStatus({
+    this.exitParts = {
       store,
-      readings: { all: withCounts },
       routers: { reading: () => this.exit },
       names: { find: async () => NAMES },
+    };
+    this.status = new DriverStatus({
+      ...this.exitParts,
+      store,
+      readings: { all: withCounts },
       calls: this.calls,
       isListening: () => this.isListening,
     });

@@ -116,6 +116,7 @@ const PURE_FILES: readonly string[] = [
   'src/control/metrics-address.ts',
   'src/control/paths.ts',
   'src/explain/question.ts',
+  'src/explain/exit-ends.ts',
   'src/explain/hop.ts',
   'src/docker/container-names.ts',
   'src/docker/container-health.ts',

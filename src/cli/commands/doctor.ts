@@ -2,7 +2,7 @@
 
 import { UserError } from '../../base/errors.js';
 import { oneLine } from '../../base/text.js';
-import { checkSurvey } from '../../control/answer-shapes.js';
+import { checkStatus, checkSurvey } from '../../control/answer-shapes.js';
 import { CONTROL_SOCKET } from '../../control/paths.js';
 import type { DaemonOptions } from '../../daemon.js';
 import { findDockerHost } from '../../docker/docker-host.js';
@@ -42,7 +42,11 @@ export async function printFindings(
   try {
     const options = await doctorOptions(read, dockerHost);
     const { examine } = await import('../../doctor/doctor.js');
-    const findings = await examine({ ...options, askDaemon: () => survey });
+    const findings = await examine({
+      ...options,
+      askDaemon: () => survey,
+      askStatus: () => askDaemon(CONTROL_SOCKET, 'status', checkStatus, WITHIN_MS),
+    });
     process.stdout.write(asJson ? `${JSON.stringify({ findings }, null, 2)}\n` : asText(findings));
     return findings.length > 0;
   } finally {

@@ -28,7 +28,9 @@ export async function printExplanation(
 ): Promise<void> {
   if (!readDestination(destination)) throw new UsageError(destinationMistake(destination));
   const told = await wayByDaemon(name, destination, flags);
-  const way = told?.isSure ? told : await wayByOneself(name, destination, flags, told);
+  // Into the routers of exit networks it alone looks.
+  const isDone = told && (told.isSure || told.outcome.exit !== undefined);
+  const way = isDone ? told : await wayByOneself(name, destination, flags, told);
   process.stdout.write(flags.json ? asJson(way) : asText(way));
   if (way.outcome.kind === 'unknown') process.exitCode = 1;
 }

@@ -1,6 +1,7 @@
 // Every kind of fault that `dwgd doctor` knows, in the order in which they are told: what others follow from comes first. Pure.
 
 import { DOCKER_CHECKS } from './docker.js';
+import { EXIT_CHECKS } from './exit-networks.js';
 import type { Check } from './finding.js';
 import { KERNEL_CHECKS } from './kernel.js';
 import { LEAK_CHECKS } from './leaks.js';
@@ -16,5 +17,6 @@ export const CHECKS: readonly Check[] = [
   ...MANAGER_CHECKS,
   ...PERMISSION_CHECKS,
   ...LINK_CHECKS,
+  ...EXIT_CHECKS,
   ...LEAK_CHECKS,
 ];

@@ -118,6 +118,30 @@ export interface PermissionFacts {
   readonly sockets: readonly FileFacts[];
 }
 
+/** A container for which Docker asks the DNS from the host. */
+export interface HostDns {
+  /** An exit network that it is on. */
+  readonly network: string;
+  readonly container: string;
+  readonly server: string;
+}
+
+/** What a running daemon knows of an exit network that Docker has. */
+export interface ExitFacts {
+  readonly network: string;
+  /** Absent: it does not know the network. */
+  readonly known?: {
+    /** Why nothing goes out. */
+    readonly problem?: string;
+    /** Whether packets are sent, and no peer answers. */
+    readonly isSilent: boolean;
+    /** As `192.0.2.1:51820`, those of the tunnel's peers. */
+    readonly endpoints: readonly string[];
+    /** What keeps files from being in force as they are. */
+    readonly files: readonly { readonly path: string; readonly problem: string }[];
+  };
+}
+
 /** A user's rootless Docker. */
 export interface RootlessFacts {
   readonly uid: number;
@@ -138,6 +162,9 @@ export interface Facts {
   readonly labels: LabelFacts;
   readonly permissions: PermissionFacts;
   readonly rootless: readonly RootlessFacts[];
+  /** None where no daemon runs, or tells. */
+  readonly exits: readonly ExitFacts[];
+  readonly hostDns: readonly HostDns[];
   readonly links: LinkFacts;
   /** Interfaces of `--rootless-ifname`. */
   readonly rootlessIfnames: readonly string[];

@@ -8,6 +8,7 @@ import { isUnreachable } from '../../docker/docker-host.js';
 import { readVersion } from '../../docker/engine-version.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import { brokenAlike } from '../../docker/request.js';
+import { isExit } from '../../driver/spec/exit-options.js';
 import {
   inspectPath,
   readContainerListing,
@@ -15,7 +16,8 @@ import {
   readNetworkListing,
 } from '../../labels/discovery/docker-answers.js';
 import { isRunning, type ListedContainer, nameOf } from '../../labels/discovery/docker-view.js';
-import type { DockerFacts, GatewayEndpoint } from '../checks/facts.js';
+import { dnsOf } from '../../labels/discovery/host-dns.js';
+import type { DockerFacts, GatewayEndpoint, HostDns } from '../checks/facts.js';
 
 /** How long Docker may take for an answer, in milliseconds. */
 const WITHIN_MS = 3_000;
@@ -24,6 +26,7 @@ const [MOST_ASKED, AT_ONCE] = [64, 16] as const;
 
 /** A network of driver dwgd, with what was given by `-o`. */
 export interface OwnNetwork {
+  readonly id: string;
   readonly name: string;
   readonly options: ReadonlyMap<string, string>;
 }
@@ -31,6 +34,8 @@ export interface OwnNetwork {
 export interface DockerProbe {
   readonly facts: Omit<DockerFacts, 'networks'>;
   readonly networks: readonly OwnNetwork[];
+  /** Containers on exit networks for which Docker asks the DNS from the host, and which server. */
+  readonly hostDns: readonly HostDns[];
   /** Whether a container has labels of ours, running or not. */
   readonly hasLabels: boolean;
 }
@@ -66,7 +71,18 @@ export async function probeDocker(api: DockerApi): Promise<DockerProbe> {
       const endpoints = inspected?.NetworkSettings?.Networks;
       if (endpoints) gateways.set(nameOf(container), endpointsOf(endpoints));
     });
+    const exits = networks.filter(({ options }) => isExit(options));
+    const hostDns: HostDns[] = [];
+    for (const { name: network } of exits) {
+      const on = running.filter(({ NetworkSettings }) => NetworkSettings?.Networks?.[network]);
+      await mapConcurrently(on.slice(0, MOST_ASKED), AT_ONCE, async container => {
+        const inspected = await ask(inspectPath(container.Id), readInspection);
+        const server = inspected && dnsOf(inspected).hostDns;
+        if (server !== undefined) hostDns.push({ network, container: nameOf(container), server });
+      });
+    }
     return {
+      hostDns,
       facts: { host: api.name, refused: [...refused], gateways, ...(version !== undefined && { version }) },
       networks,
       hasLabels: listed.some(({ Labels }) =>
@@ -77,6 +93,7 @@ export async function probeDocker(api: DockerApi): Promise<DockerProbe> {
     return {
       facts: { host: api.name, silent: messageOf(err), refused: [], gateways },
       networks: [],
+      hostDns: [],
       hasLabels: false,
     };
   }
@@ -88,7 +105,7 @@ function readOwnNetworks(answer: unknown): OwnNetwork[] {
     .map(network => {
       const { Name } = network as { Name?: unknown };
       const name = typeof Name === 'string' ? Name : network.Id.slice(0, 12);
-      return { name, options: new Map(Object.entries(network.Options ?? {})) };
+      return { id: network.Id, name, options: new Map(Object.entries(network.Options ?? {})) };
     });
 }
 

@@ -1,11 +1,11 @@
 // Files of tunnels (`dwgd.conf`) as they are on the disk: root's alone, in folders that are root's, by no symbolic link; read
 // at every use. Not here: what is in them (driver/exit).
 
-import type { Stats } from 'node:fs';
-import { isNotFound, messageOf, UserError } from '../../base/errors.js';
+import { lstatSync, type Stats } from 'node:fs';
+import { errorCode, isNotFound, messageOf, UserError } from '../../base/errors.js';
 import { LinkError, NotAFileError, readUnlinkedFile } from '../../files/regular-file.js';
 import { readTunnelFile } from '../exit/read-tunnel-file.js';
-import { MAX_FILE_BYTES, type Remark, type TunnelFile } from '../exit/tunnel-file.js';
+import { type FileMistakes, MAX_FILE_BYTES, type Remark, type TunnelFile } from '../exit/tunnel-file.js';
 
 /** Told in one message. */
 const MAX_TOLD = 5;
@@ -19,11 +19,35 @@ const S_ISVTX = 0o1000;
  * secret
  */
 export function openTunnelFile(path: string): TunnelFile {
-  const found = readTunnelFile(readText(path));
+  const found = lookAtTunnelFile(path);
   if (!('mistakes' in found)) return found;
   const told = found.mistakes.slice(0, MAX_TOLD).map(({ line, sentence }) => `line ${line}: ${sentence}`);
   const more = found.mistakes.length > MAX_TOLD ? '; and there are more' : '';
   throw new UserError(`dwgd.conf=${path}, ${told.join('; ')}${more}`);
+}
+
+/**
+ * The same with the lines that are wrong told each by itself.
+ * @throws UserError that says what is wrong with the file as a whole; of the code ENOENT or EACCES where that is so
+ */
+export function lookAtTunnelFile(path: string): TunnelFile | FileMistakes {
+  return readTunnelFile(readText(path));
+}
+
+/** What tells one state of a file from another, without its text; undefined where it is not there or cannot be looked at. */
+export function stateOfFile(path: string): string | undefined {
+  try {
+    const { dev, ino, size, mtimeNs } = lstatSync(path, { bigint: true });
+    return `${dev} ${ino} ${size} ${mtimeNs}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether somebody has written it, or put another in its place, since its state was told. One that is gone is as it was. */
+export function hasChanged(path: string, state: string | undefined): boolean {
+  const now = stateOfFile(path);
+  return now !== undefined && now !== state;
 }
 
 /** What the log says of a line that is passed over. */
@@ -32,8 +56,10 @@ export function formatRemark(path: string, { line, sentence }: Remark): string {
 }
 
 function readText(path: string): string {
-  const refuse = (why: string, cause?: unknown): UserError =>
-    new UserError(`dwgd.conf=${path} ${why}`, { cause });
+  const refuse = (why: string, cause?: unknown): UserError => {
+    const code = errorCode(cause);
+    return new UserError(`dwgd.conf=${path} ${why}`, { cause, ...(code !== undefined && { code }) });
+  };
   try {
     const { content } = readUnlinkedFile(path, MAX_FILE_BYTES + 1, (at, stat) => {
       const why = at === path ? whyNotOurs(path, stat) : whyOpen(at, stat);

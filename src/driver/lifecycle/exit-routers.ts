@@ -46,7 +46,7 @@ export class ExitRouters {
 
   constructor(parts: ExitRoutersParts) {
     this.#parts = parts;
-    this.#loading = new Coalescer(() => this.#loadMissing());
+    this.#loading = new Coalescer(() => this.#loadAll());
   }
 
   /** Takes over those that are there, makes those that are not, takes away those of no network; and keeps them up from now on. */
@@ -215,6 +215,15 @@ export class ExitRouters {
   #logChange(network: ExitNetwork, { from, to, reason }: FileChange): void {
     const text = `dwgd.conf=${to} is in force in place of ${from}: ${FAILOVER_REASONS[reason]}`;
     this.#parts.log.warn({ network: shortId(network.id), file: to, reason }, text);
+  }
+
+  async #loadAll(): Promise<void> {
+    try {
+      await this.#loadMissing();
+    } catch (err) {
+      // The database failed: the next time it may be well again.
+      this.#parts.log.error(`cannot read the files of exit networks: ${messageOf(err)}`);
+    }
   }
 
   /** What is wrong with a file or a name does not stop the others. */

@@ -5,10 +5,11 @@ import { messageOf } from '../../base/errors.js';
 import { FAILOVER_REASONS, type FailoverReason, type FailoverState, stepFailover } from '../exit/failover.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import { type SeenPeer, silentPeers } from '../exit/tunnel-signs.js';
-import { openTunnelFile } from '../files/tunnel-files.js';
+import { hasChanged, openTunnelFile, stateOfFile } from '../files/tunnel-files.js';
 import type { ExitNetwork } from '../spec/model.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
+import type { FileStanding } from './exit-reading.js';
 import type { ExitTunnel } from './exit-tunnel.js';
 import { checkExit } from './join-exit.js';
 import { PeerNames } from './peer-names.js';
@@ -27,12 +28,14 @@ export interface ExitFilesParts {
 /** Of a link before its tunnel's MTU is known, in bytes: every path takes it. */
 export const MTU_UNKNOWN = 1280;
 const NOBODY: ReadonlySet<string> = new Set();
+const CHANGED = 'it has changed since it was read: run systemctl reload dwgd';
 const SILENT = 'packets are sent, and no peer has answered for 15 s';
 
 interface FileInTurn {
   readonly path: string;
   readonly names: PeerNames;
   file?: TunnelFile;
+  state?: string | undefined;
   /** The least MTU of the paths to its peers, in bytes. */
   pathMtu?: number;
   /** Whether its names have been looked up once, and since it was last read. */
@@ -46,18 +49,6 @@ interface FileInTurn {
 interface KnownFile {
   readonly path: string;
   readonly file: TunnelFile;
-}
-
-/** How a file stands, for whoever asks. */
-export interface FileStanding {
-  readonly path: string;
-  readonly isInForce: boolean;
-  /** Of the one in force, where it has come in place of another. */
-  readonly change?: { readonly at: Date; readonly why: string };
-  /** Of the one in force, where no other can be: why nothing comes back. */
-  readonly hindrance?: string;
-  /** Why it was not read, or a name in it not resolved, the last time: what was known before goes on. */
-  readonly problem?: string;
 }
 
 /** Another file is in force. */
@@ -107,9 +98,11 @@ export class ExitFiles {
   }
 
   #read(candidate: FileInTurn): void {
+    const state = stateOfFile(candidate.path);
     const file = this.#parts.open(candidate.path);
     checkExit(this.#network, file, candidate.path);
     candidate.file = file;
+    candidate.state = state;
     candidate.isStale = true;
     candidate.problem = undefined;
   }
@@ -220,10 +213,12 @@ export class ExitFiles {
       const { path, problem, names } = candidate;
       const isInForce = candidate === inForce;
       const hindrance = names.hindrance ?? (this.#isSilent ? SILENT : undefined);
-      const told = problem ?? names.problem;
+      const isChanged = candidate.file && hasChanged(path, candidate.state);
+      const told = problem ?? names.problem ?? (isChanged ? CHANGED : undefined);
       return {
         ...{ path, isInForce },
         ...(isInForce && this.#change && { change: this.#change }),
+        ...(isInForce && this.#isSilent && { isSilent: true }),
         ...(isInForce && hindrance !== undefined && { hindrance }),
         ...(told !== undefined && { problem: told }),
       };

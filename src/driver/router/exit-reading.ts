@@ -3,9 +3,22 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
-import type { FileStanding } from './exit-files.js';
 import { type ExitTunnel, isResolved } from './exit-tunnel.js';
 import type { ExitRouter } from './router.js';
+
+/** How a file stands, for whoever asks. */
+export interface FileStanding {
+  readonly path: string;
+  readonly isInForce: boolean;
+  /** Of the one in force, where it has come in place of another. */
+  readonly change?: { readonly at: Date; readonly why: string };
+  /** Of the one in force, where no other can be. */
+  readonly isSilent?: true;
+  /** Of the one in force: why nothing comes back. */
+  readonly hindrance?: string;
+  /** Why it was not read, or a name in it not resolved, the last time, or that it has changed: what was known before goes on. */
+  readonly problem?: string;
+}
 
 export interface ExitReading {
   /** All files, one of them in force. */
@@ -14,6 +27,8 @@ export interface ExitReading {
   readonly tunnel?: ExitTunnel;
   /** As the kernel has it, keys and all; absent: there is none, or it cannot be read. */
   readonly device?: WgDevice;
+  /** Of the router; absent: there is none. */
+  readonly netns?: { readonly key: string; readonly path: string };
   /** Why nothing goes out, or not to all peers. */
   readonly problem?: string;
 }
@@ -29,9 +44,13 @@ interface Known {
 /** @param router absent: there is none yet */
 export function readExit(
   { standings, tunnel, failure }: Known,
-  router: Pick<ExitRouter, 'device'> | undefined,
+  router: Pick<ExitRouter, 'device' | 'netns'> | undefined,
 ): ExitReading {
-  const found = { files: standings, ...(tunnel && { tunnel }) };
+  const found = {
+    files: standings,
+    ...(tunnel && { tunnel }),
+    ...(router && { netns: router.netns }),
+  };
   const inForce = standings.find(({ isInForce }) => isInForce);
   const why = failure ?? inForce?.problem;
   if (!router) return { ...found, problem: why ?? 'its router is not there yet' };

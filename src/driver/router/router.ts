@@ -63,6 +63,11 @@ export class ExitRouter {
     return this.#peers;
   }
 
+  /** By which this process can open the namespace, as long as it is held. */
+  get netns(): { readonly key: string; readonly path: string } {
+    return { key: this.#netns.key, path: `/proc/self/fd/${this.#netns.fd}` };
+  }
+
   close(): void {
     this.#netns.close();
   }

@@ -1,9 +1,16 @@
 // Chains, rules, sets and elements of nf_tables, decoded: NFTA_* of <linux/netfilter/nf_tables.h>. Pure. Not here: expressions
 // (expressions.ts), asking for them (explain/netns-view.ts).
 
+import { BRIDGE_TABLE } from '../../base/ownership.js';
 import { attrMap, readAttrs } from '../../netlink/attributes.js';
 import { decodeRuleComment } from '../../nft/messages.js';
-import { NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, nfAttributes } from '../../nft/nfgenmsg.js';
+import {
+  NFPROTO_BRIDGE,
+  NFPROTO_INET,
+  NFPROTO_IPV4,
+  NFPROTO_IPV6,
+  nfAttributes,
+} from '../../nft/nfgenmsg.js';
 import type { NftFamily } from '../../nft/table.js';
 import { dataValue, decodeExpressions, decodeVerdict, rawName, word } from './expressions.js';
 import {
@@ -48,6 +55,13 @@ export function decodeChain(payload: Buffer): ListedChain | undefined {
       isDropping: word(attrs.get(5)) === NF_DROP,
     },
   };
+}
+
+/** Whether a chain is of the table by which a router of ours keeps containers apart on its bridge. @throws DecodeError */
+export function isOfBridgeTable(payload: Buffer): boolean {
+  return (
+    payload.readUInt8(0) === NFPROTO_BRIDGE && text(attrMap(nfAttributes(payload)), 1) === BRIDGE_TABLE.name
+  );
 }
 
 /** The place of a table that is switched off (`flags dormant`), as placeKey() has it without a chain. @throws DecodeError */

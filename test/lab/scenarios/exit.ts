@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import type { Way } from '../../../src/control/answers.js';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
-import { daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
+import { ask, daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
 
 /** Somewhere in the world, which the far end plays. */
 const FAR = '198.51.100.7';
@@ -138,6 +139,23 @@ scenario(
       await ping('two', '10.77.0.1');
       assert.match(await docker.within('one', 'busybox nslookup two 127.0.0.11'), /10\.77\.0\.22/);
       await nothingElse();
+    });
+
+    test('explain follows a packet into the router, and names file, peer and the server of the DNS', async () => {
+      const answer = await eventually(
+        async () => {
+          const { status, text } = await ask('/run/dwgd/control.sock', 'GET', `/v1/explain/one?to=${FAR}`);
+          assert.equal(status, 200, text);
+          return text;
+        },
+        { within: 60, every: 1 },
+      );
+      const { sentence, steps } = JSON.parse(answer) as Way;
+      assert.equal(
+        sentence,
+        `goes by exit network exit (file ${FILE}, peer ${remote.keys.publicKey} at ${remote.endpoint})`,
+      );
+      assert.ok(steps.some(({ kind, text }) => kind === 'dns' && text.includes('10.64.0.1')));
     });
 
     test("links have the tunnel's MTU", async () => {

@@ -1,7 +1,7 @@
 // `dwgd plan` as a program: which files it finds, what it prints where, its exit status. No Docker, no root.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +10,20 @@ import { runCommand, runProgram } from '../../support/program.js';
 const folder = mkdtempSync(join(tmpdir(), 'dwgd-plan-'));
 // After all: what is after() in one of several test files of a process may come too early.
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+const KEY = Buffer.alloc(32, 0x5a).toString('base64');
+const conf = (name: string): string => join(folder, `exits/${name}.conf`);
+const tunnelFile = (line = ''): string =>
+  `[Interface]\nPrivateKey = ${KEY}\nAddress = 10.66.0.2/32\n${line}\n[Peer]\nPublicKey = ${Buffer.alloc(32, 9).toString('base64')}\nEndpoint = 192.0.2.1:51820\nAllowedIPs = 0.0.0.0/0\n`;
+
+/** A service on a network for each file. */
+function exitNetworks(files: Readonly<Record<string, string>>): string {
+  const names = Object.keys(files);
+  const networks = names.map(
+    name => `  ${name}:\n    driver: dwgd\n    driver_opts: { dwgd.conf: '${files[name]}' }\n`,
+  );
+  return `services:\n  app:\n    networks: [${names.join(', ')}]\nnetworks:\n${networks.join('')}`;
+}
 
 const service = (name: string, label: string): string =>
   `services:\n  ${name}:\n    labels:\n      - ${label}\n`;
@@ -20,6 +34,16 @@ for (const [path, text] of Object.entries({
   'named/.env': 'COMPOSE_FILE=x.yml',
   'named/x.yml': `name: Shop\n${service('a', 'twine.nat.interfaces=wg+')}    container_name: $COMPOSE_PROJECT_NAME-gw\n`,
   'found/wrong.yml': service('c', 'twine.nat.interface=wg+'),
+  'exits.yml': exitNetworks({
+    a: conf('right'),
+    b: conf('wrong'),
+    c: conf('open'),
+    d: conf('none'),
+    e: 'x.conf',
+  }),
+  'exits/right.conf': tunnelFile('PostUp = iptables -A FORWARD -j ACCEPT'),
+  'exits/wrong.conf': tunnelFile('Address = 10.0.0.999/32'),
+  'exits/open.conf': tunnelFile(),
   'found/broken.yml': 'services: [',
   'found/long.yml': `# ${'x'.repeat(1 << 20)}`,
   'found/escape.yml':
@@ -118,6 +142,39 @@ test('--json has mistakes with their places, and says nothing else', async () =>
   assert.deepEqual([status, stderr], [1, '']);
   assert.deepEqual([file, line, column, key], ['found/wrong.yml', 4, 9, 'twine.nat.interface']);
   assert.deepEqual([namespaces!.length, hostRoutes], [1, []]);
+});
+
+test('of exit networks plan tells the mistakes of their files and what is passed over, by line, and no key', async () => {
+  for (const name of ['right', 'wrong']) chmodSync(conf(name), 0o600);
+  chmodSync(conf('open'), 0o644);
+  const { status, stdout, stderr } = await plan('.', ['exits.yml']);
+  const isRoot = process.geteuid!() === 0;
+  assert.equal(status, 1);
+  const lines = stderr.trimEnd().replaceAll(folder, '').split('\n');
+  assert.match(
+    lines.find(line => line.startsWith('exits.yml:19:'))!,
+    /: network e: dwgd\.conf is not valid: give the absolute path/,
+  );
+  assert.match(
+    lines.find(line => line.includes('none.conf'))!,
+    /^exits\.yml:16:\d+: warning: network d: not looked at: .* is not there/,
+  );
+  if (isRoot) {
+    assert.match(lines.find(line => line.startsWith('/exits/wrong.conf:4:1: network b: '))!, /10\.0\.0\.999/);
+    assert.match(
+      lines.find(line => line.startsWith('/exits/right.conf:4:1: warning: network a: '))!,
+      /PostUp is not run/,
+    );
+    assert.match(
+      lines.find(line => line.includes('open.conf'))!,
+      /^exits\.yml:13:\d+: network c: .*run chmod 600/,
+    );
+  }
+  assert.equal(lines.length, 5, stderr);
+  const { stdout: json } = await plan('.', ['--json', 'exits.yml']);
+  const { mistakes } = JSON.parse(json) as { mistakes: Record<string, unknown>[] };
+  assert.ok(mistakes.some(({ file, network }) => file === 'exits.yml' && network === 'e'));
+  assert.ok(!(stdout + stderr + json).includes(KEY));
 });
 
 test('what a terminal would obey in a file is escaped, in the plan and in what is said of it', async () => {

@@ -61,7 +61,8 @@ async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'>
   asked.counted = { lastHandshake: 1, rxBytes: 2n ** 40n, txBytes: 3n };
   asked.addExit();
   const change = { at: new Date(), why: 'it came in place of /a.conf' };
-  asked.exit = { ...asked.exit, files: [{ path: '/b.conf', isInForce: true, change, problem: 'not there' }] };
+  const file = { path: '/b.conf', isInForce: true, change, isSilent: true, problem: 'not there' } as const;
+  asked.exit = { ...asked.exit, files: [file] };
   const { parts, close } = await overviewOf();
   t.after(close);
   return { asked, driver: asked.status, labels: new LabelsStatus(parts) };

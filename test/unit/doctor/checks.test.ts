@@ -15,6 +15,8 @@ const HEALTHY: Facts = {
   labels: { told: [], firewalls: [], hasHostRoutes: false },
   permissions: { database: [], secrets: [], sockets: [] },
   rootless: [],
+  exits: [],
+  hostDns: [],
   links: new Map(),
   rootlessIfnames: [],
 };

@@ -1,12 +1,16 @@
 // What is told of an exit network: its file, gateways, the tunnel's peers as the router counts them, and no secret.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatAddress } from '../../../src/base/ip.js';
 import { statusLines } from '../../../src/cli/commands/status.js';
 import type { Status } from '../../../src/control/answers.js';
+import { exitPlaces } from '../../../src/driver/exit-places.js';
 import { readExit } from '../../../src/driver/router/exit-reading.js';
+import { goesByExit } from '../../../src/explain/exit-ends.js';
+import { exitWayPlace } from '../../../src/explain/hop.js';
 import { graphOf } from '../../../src/page/browser/graph.js';
 import { AskedDriver } from '../../support/control-world.js';
-import { exitTunnel, tunnelFile } from '../../support/exit-world.js';
+import { exitTunnel, FAR_END, tunnelFile } from '../../support/exit-world.js';
 
 const FILE = '/etc/dwgd/provider.conf';
 const AT = Date.UTC(2026, 0, 31);
@@ -44,6 +48,23 @@ test('an exit network is told with its file, gateways and peers', async () => {
       peers: [peer],
     },
   });
+});
+
+test('ways of packets are told where its router is, and where questions to the DNS go', async () => {
+  const asked = await withExit();
+  const [place] = await exitPlaces(asked.exitParts);
+  const { gateways, dns, ...rest } = place!;
+  assert.deepEqual(rest, { networkId: 'n3', name: 'mullvad', file: FILE });
+  assert.deepEqual(gateways.map(formatAddress), ['10.66.0.1', 'fd66::1']);
+  assert.deepEqual(dns, [
+    'questions to the DNS go where the container sends them: no server is set for the network',
+  ]);
+  assert.equal(
+    goesByExit({ at: { place: exitWayPlace(place!) } }, place!, 'wg0', {
+      ...{ publicKey: tunnelFile().peers[0]!.publicKey, endpoint: FAR_END, lastHandshake: 0 },
+    }).words,
+    `goes by exit network mullvad (file ${FILE}, peer ${peer.publicKey} at 192.0.2.2:51820), but there was no handshake yet`,
+  );
 });
 
 async function textOf(asked: AskedDriver): Promise<string> {
@@ -178,8 +199,10 @@ test('of several files it is told which one is in force, since when, why, and wh
 
 const device = { index: 1, name: 'wg0', listenPort: 1, fwmark: 0, peers: [] };
 
-const there = { device: () => device };
+const netns = { key: '4:1', path: '/proc/self/fd/9' };
+const there = { netns, device: () => device };
 const refusing = {
+  netns,
   device: () => {
     throw new Error('no');
   },
@@ -190,7 +213,7 @@ const failing = [{ path: FILE, isInForce: true, problem: 'why' }];
 
 for (const [what, known, router, problem] of [
   ['no router', {}, undefined, 'its router is not there yet'],
-  ['a router without a tunnel', { standings: failing }, { device: () => undefined }, 'why'],
+  ['a router without a tunnel', { standings: failing }, { netns, device: () => undefined }, 'why'],
   ['a file that is not read', {}, there, 'its file is not read yet'],
   ['a file that cannot be read again', { standings: failing, tunnel }, there, undefined],
   [
