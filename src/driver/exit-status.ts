@@ -6,8 +6,8 @@ import type { ComparedPart, Comparison, ExitFileStatus, NetworkStatus } from '..
 import type { Sample } from '../control/exposition.js';
 import { endpointStatus, type NamedEndpoint, peerSamples, peerStatus } from './endpoint-status.js';
 import { TUNNEL } from './router/desired-router.js';
-import type { FileStanding } from './router/exit-files.js';
-import type { ExitReading } from './router/exit-reading.js';
+
+import type { ExitReading, FileStanding } from './router/exit-reading.js';
 import { formatHostPort } from './spec/host-port.js';
 import type { ExitNetwork } from './spec/model.js';
 import { shortId } from './spec/protocol.js';

@@ -25,7 +25,7 @@ const ofNetwork = (options: object) => [{ ...NETWORK, Options: { ...NETWORK.Opti
 
 /** Of files of which only the text counts. */
 const NOBODY = {
-  links: { mtu: async () => 1420 },
+  links: { mtu: async () => 1420, hasRoute: () => true },
   resolver: { addresses: async () => [] },
   failed: () => undefined,
 };

@@ -33,7 +33,7 @@ const running = new Set<Server>();
 let entry: Promise<NetnsSwitch> | undefined;
 
 /** Runs something where the name leads now. */
-async function at<T>(where: Where, work: (place: Place) => T | Promise<T>): Promise<T> {
+export async function at<T>(where: Where, work: (place: Place) => T | Promise<T>): Promise<T> {
   entry ??= NetnsSwitch.open();
   const [host, netns] = [await entry, new Netns(await netnsPath(where))];
   try {

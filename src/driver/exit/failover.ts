@@ -19,7 +19,7 @@ interface FailoverRules {
   readonly files: number;
   /** After so many milliseconds the first one is tried again; absent: never. */
   readonly failbackMs?: number;
-  /** Whether a file can be in force: it was read, and it is known where a peer of it is. Absent: all can. */
+  /** Whether a file can be in force: it was read, and the host has a way to a peer of it. Absent: all can. */
   readonly isUsable?: (index: number) => boolean;
 }
 
@@ -29,7 +29,7 @@ export type FailoverReason = 'silent' | 'unusable' | 'failback';
 /** The same for people, of the file that it was before. */
 export const FAILOVER_REASONS: Readonly<Record<FailoverReason, string>> = {
   silent: 'packets were sent, and no peer answered for 15 s',
-  unusable: 'it was not read, or no name in it resolves',
+  unusable: 'it was not read, or the host has no way to a peer of it',
   failback: 'the time of dwgd.failback is over',
 };
 

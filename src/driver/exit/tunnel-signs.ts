@@ -28,6 +28,10 @@ export interface TunnelSigns {
 export const SILENT_MS = 15_000;
 /** Of a transport message without a payload: header and tag. Nobody answers it. */
 const KEEPALIVE_BYTES = 32n;
+/** Of a peer that begins a handshake, which answers nothing: it may be that it hears nothing. */
+const INITIATION_BYTES = 148n;
+/** So many of them, and no more, are told from other messages by their length. */
+const MAX_INITIATIONS = 3n;
 /** KEEPALIVE_TIMEOUT: so often may one go out that the peer's packets have brought about. */
 const PASSIVE_MS = 10_000;
 
@@ -53,7 +57,7 @@ function signsOf(
   const seen = { lastHandshake, rxBytes, txBytes };
   // Whoever made the peer anew began its counters anew.
   if (!before || rxBytes < before.rxBytes || txBytes < before.txBytes) return seen;
-  if (rxBytes > before.rxBytes || (lastHandshake !== 0 && lastHandshake !== before.lastHandshake))
+  if (isAnswer(rxBytes - before.rxBytes) || (lastHandshake !== 0 && lastHandshake !== before.lastHandshake))
     return { ...seen, answeredAt: now };
   const { waitingSince = asksForAnswer(txBytes - before.txBytes, keepalive, elapsed) ? now : undefined } =
     before;
@@ -63,6 +67,11 @@ function signsOf(
     ...(waitingSince !== undefined && { waitingSince }),
     ...(answeredAt !== undefined && { answeredAt }),
   };
+}
+
+function isAnswer(received: bigint): boolean {
+  if (received % INITIATION_BYTES !== 0n) return true;
+  return received > MAX_INITIATIONS * INITIATION_BYTES;
 }
 
 /** Whether so many bytes are more than keepalives. @param keepalive in seconds; 0 is off */

@@ -9,12 +9,13 @@ import { hasChanged, openTunnelFile, stateOfFile } from '../files/tunnel-files.j
 import type { ExitNetwork } from '../spec/model.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
 import type { EndpointResolver } from '../tunnel/endpoint-resolver.js';
+import type { FileStanding } from './exit-reading.js';
 import type { ExitTunnel } from './exit-tunnel.js';
 import { checkExit } from './join-exit.js';
 import { PeerNames } from './peer-names.js';
 
 export interface ExitFilesParts {
-  readonly links: Pick<ContainerLinks, 'mtu'>;
+  readonly links: Pick<ContainerLinks, 'mtu' | 'hasRoute'>;
   readonly resolver: Pick<EndpointResolver, 'addresses'>;
   /** Is told what is wrong, perhaps the same again and again. */
   readonly failed: (text: string) => void;
@@ -28,8 +29,7 @@ export interface ExitFilesParts {
 export const MTU_UNKNOWN = 1280;
 const NOBODY: ReadonlySet<string> = new Set();
 const CHANGED = 'it has changed since it was read: run systemctl reload dwgd';
-/** Why nothing comes back. */
-export const SILENT = 'packets are sent, and no peer has answered for 15 s';
+const SILENT = 'packets are sent, and no peer has answered for 15 s';
 
 interface FileInTurn {
   readonly path: string;
@@ -51,18 +51,6 @@ interface KnownFile {
   readonly file: TunnelFile;
 }
 
-/** How a file stands, for whoever asks. */
-export interface FileStanding {
-  readonly path: string;
-  readonly isInForce: boolean;
-  /** Of the one in force, where it has come in place of another. */
-  readonly change?: { readonly at: Date; readonly why: string };
-  /** Of the one in force, where no other can be. */
-  readonly isSilent?: true;
-  /** Why it was not read, or a name in it not resolved, the last time, or that it has changed: what was known before goes on. */
-  readonly problem?: string;
-}
-
 /** Another file is in force. */
 export interface FileChange {
   readonly from: string;
@@ -81,9 +69,12 @@ export class ExitFiles {
   constructor(network: ExitNetwork, parts: ExitFilesParts) {
     this.#network = network;
     this.#parts = { open: openTunnelFile, now: () => performance.now(), ...parts };
-    const { resolver, failed, now } = this.#parts;
+    const { links, resolver, failed, now } = this.#parts;
     this.#candidates = network.files.map(path => {
-      const names = new PeerNames({ resolver, now, failed: text => failed(`dwgd.conf=${path}: ${text}`) });
+      const names = new PeerNames({
+        ...{ links, resolver, now },
+        failed: text => failed(`dwgd.conf=${path}: ${text}`),
+      });
       return { path, names, wasTried: false, isStale: true };
     });
   }
@@ -176,7 +167,10 @@ export class ExitFiles {
     const step = stepFailover(state, peers, this.#parts.now(), {
       files: this.#candidates.length,
       ...(failback !== undefined && { failbackMs: failback * 1000 }),
-      isUsable: index => this.#isUsable(this.#candidates[index]!),
+      isUsable: index => {
+        const { file, names } = this.#candidates[index]!;
+        return file !== undefined && names.isReached(file);
+      },
     });
     if (step.isSilent && !this.#isSilent && !step.change)
       this.#parts.failed(`dwgd.conf=${current.path} is silent: no peer has answered for 15 s`);
@@ -218,12 +212,14 @@ export class ExitFiles {
     return this.#candidates.map(candidate => {
       const { path, problem, names } = candidate;
       const isInForce = candidate === inForce;
+      const hindrance = names.hindrance ?? (this.#isSilent ? SILENT : undefined);
       const isChanged = candidate.file && hasChanged(path, candidate.state);
       const told = problem ?? names.problem ?? (isChanged ? CHANGED : undefined);
       return {
         ...{ path, isInForce },
         ...(isInForce && this.#change && { change: this.#change }),
         ...(isInForce && this.#isSilent && { isSilent: true }),
+        ...(isInForce && hindrance !== undefined && { hindrance }),
         ...(told !== undefined && { problem: told }),
       };
     });
@@ -243,11 +239,5 @@ export class ExitFiles {
 
   get #silent(): ReadonlySet<string> {
     return this.#state?.signs ? silentPeers(this.#state.signs) : NOBODY;
-  }
-
-  /** A peer without an endpoint is one that begins itself. */
-  #isUsable({ file, names }: FileInTurn): boolean {
-    if (!file) return false;
-    return names.endpoints(file).size > 0 || file.peers.every(({ endpoint }) => !endpoint);
   }
 }

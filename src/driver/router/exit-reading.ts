@@ -3,9 +3,22 @@
 
 import { messageOf } from '../../base/errors.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
-import { type FileStanding, SILENT } from './exit-files.js';
 import { type ExitTunnel, isResolved } from './exit-tunnel.js';
 import type { ExitRouter } from './router.js';
+
+/** How a file stands, for whoever asks. */
+export interface FileStanding {
+  readonly path: string;
+  readonly isInForce: boolean;
+  /** Of the one in force, where it has come in place of another. */
+  readonly change?: { readonly at: Date; readonly why: string };
+  /** Of the one in force, where no other can be. */
+  readonly isSilent?: true;
+  /** Of the one in force: why nothing comes back. */
+  readonly hindrance?: string;
+  /** Why it was not read, or a name in it not resolved, the last time, or that it has changed: what was known before goes on. */
+  readonly problem?: string;
+}
 
 export interface ExitReading {
   /** All files, one of them in force. */
@@ -48,7 +61,7 @@ export function readExit(
     if (!device) return { ...found, problem: why ?? 'its router has no tunnel yet' };
     // Of what is well now, what was wrong with a file or a name is no hindrance.
     const isWell = tunnel && isResolved(tunnel);
-    const problem = isWell ? (failure ?? (inForce?.isSilent && SILENT)) : (why ?? 'its file is not read yet');
+    const problem = isWell ? (failure ?? inForce?.hindrance) : (why ?? 'its file is not read yet');
     return { ...found, device, ...(problem !== undefined && { problem }) };
   } catch (err) {
     return { ...found, problem: messageOf(err) };

@@ -42,6 +42,16 @@ export class ContainerLinks {
     return path === undefined ? hostMtu : Math.min(hostMtu, planMtu(path));
   }
 
+  /** Whether anything that the host sends to an address would leave. */
+  hasRoute(address: Address): boolean {
+    try {
+      return this.#parts.rt.indexTo(address) !== undefined;
+    } catch (err) {
+      if (err instanceof OpError) return false;
+      throw err;
+    }
+  }
+
   /** Undefined on loopback, and where there is no route. */
   async #pathMtu(address: Address): Promise<number | undefined> {
     const { rt } = this.#parts;

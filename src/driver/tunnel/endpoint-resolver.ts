@@ -33,19 +33,22 @@ export class EndpointResolver {
    * @throws UserError when the name does not resolve within three seconds; for a user other than root twenty, with the wait
    */
   async resolve({ host, port }: HostPort, owner: number): Promise<SocketAddress> {
-    const [first] = await this.addresses(host, owner);
+    const [first] = await this.addresses(host, owner, 'dwgd.endpoint');
     return { address: first!, port };
   }
 
-  /** All addresses of a name, in the order of the answer, at least one; or the address itself. As resolve() otherwise. */
-  async addresses(host: string, owner: number): Promise<Address[]> {
+  /**
+   * All addresses of a name, in the order of the answer, at least one; or the address itself. As resolve() otherwise.
+   * @param named what has the name
+   */
+  async addresses(host: string, owner: number, named: string): Promise<Address[]> {
     const address = parseAddress(host);
     if (address) return [address];
     try {
       return await (owner === 0 ? resolveName(host, this.#lookUp) : this.#inTurn(host, owner));
     } catch (err) {
       throw new UserError(
-        `the name ${host} of dwgd.endpoint does not resolve (${errorCode(err) ?? 'error'}): check the name, and this host's DNS`,
+        `the name ${host} of ${named} does not resolve (${errorCode(err) ?? 'error'}): check the name, and this host's DNS`,
         { cause: err },
       );
     }

@@ -240,10 +240,10 @@ for (const [what, known, router, problem] of [
   ['a file that is not read', {}, there, 'its file is not read yet'],
   ['a file that cannot be read again', { standings: failing, tunnel }, there, undefined],
   [
-    'a tunnel that is silent',
-    { standings: [{ path: FILE, isInForce: true, isSilent: true as const }], tunnel },
+    'a tunnel by which nothing comes back',
+    { standings: [{ path: FILE, isInForce: true, hindrance: 'why' }], tunnel },
     there,
-    'packets are sent, and no peer has answered for 15 s',
+    'why',
   ],
   ['a router that cannot be mended', { tunnel, failure: 'cannot' }, there, 'cannot'],
   ['a peer whose name has no address', { standings: failing, tunnel: unresolved }, there, 'why'],

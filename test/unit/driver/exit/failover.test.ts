@@ -67,6 +67,25 @@ for (const [what, looks, expected, rules] of [
     [],
   ],
   [
+    'the far end hears nothing, and begins handshakes itself',
+    [
+      [0, [9000, 9000, 5]],
+      [3, [9500, 9148, 5]],
+      [8, [9900, 9296, 5]],
+      [18, [9999, 9592, 5]],
+    ],
+    ['18 1 silent'],
+  ],
+  [
+    'the far end begins a handshake, and then says that it has heard the answer',
+    [
+      [0, [9000, 9000, 5]],
+      [3, [9500, 9148, 5]],
+      [18, [9999, 9180, 5]],
+    ],
+    [],
+  ],
+  [
     'the far end goes while packets are sent',
     [
       [0, [9000, 9000, 5]],

@@ -17,9 +17,10 @@ function world(failback?: number) {
     ['/b', tunnelFile('second')],
   ]);
   const names = new Map<string, string[]>();
+  const unrouted = new Set<string>();
   const network = { ...EXIT, files: ['/a', '/b'], ...(failback !== undefined && { failback }) };
   const files = new ExitFiles(network, {
-    links: { mtu: async () => 1420 },
+    links: { mtu: async () => 1420, hasRoute: address => !unrouted.has(formatAddress(address)) },
     resolver: {
       addresses: async host => (names.get(host) ?? [host]).map(text => parseAddress(text)!),
     },
@@ -41,7 +42,7 @@ function world(failback?: number) {
       const change = files.step(peers);
       return change ? `${change.to} ${change.reason}` : '';
     }).filter(text => text !== '');
-  return { files, told, clock, disk, names, inVain };
+  return { files, told, clock, disk, names, unrouted, inVain };
 }
 
 test('the next file is in force after 15 s in vain, and the first one again after dwgd.failback', async () => {
@@ -99,4 +100,31 @@ test('the next address of a name is tried where the peer does not answer', async
   inVain(20);
   await files.resolve();
   assert.equal(at(), '192.0.2.9');
+});
+
+test('where the host has no route the next address is tried, and then the next file', async () => {
+  const { files, told, disk, names, unrouted, clock } = world();
+  const [peer] = tunnelFile('first').peers;
+  disk.set('/a', {
+    ...tunnelFile('first'),
+    peers: [{ ...peer!, endpoint: { host: 'vpn.example', port: 1 } }],
+  });
+  names.set('vpn.example', ['2001:db8::1', '192.0.2.9']);
+  for (const address of names.get('vpn.example')!) unrouted.add(address);
+  files.read(false);
+  files.begin([]);
+  await files.resolve();
+  assert.equal(files.standings[0]!.hindrance, 'the host has no route to 2001:db8::1');
+  assert.equal(files.step([]), undefined);
+  clock.now += 15_000;
+  await files.resolve();
+  assert.equal(files.standings[0]!.hindrance, 'the host has no route to 192.0.2.9');
+  assert.deepEqual(files.step([]), { from: '/a', to: '/b', reason: 'unusable' });
+  assert.deepEqual(told, [
+    'dwgd.conf=/a: the host has no route to 2001:db8::1',
+    'dwgd.conf=/a: the host has no route to 192.0.2.9',
+  ]);
+  unrouted.clear();
+  await files.resolve();
+  assert.equal(files.standings[0]!.hindrance, undefined);
 });
