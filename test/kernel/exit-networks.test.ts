@@ -13,8 +13,8 @@ import { Exits } from '../../src/driver/lifecycle/exits.js';
 import { Recovery } from '../../src/driver/lifecycle/recovery.js';
 import { AllNetworks } from '../../src/driver/lifecycle/verbs.js';
 import { ToldWays } from '../../src/driver/ports/told-ways.js';
+import { portOf } from '../../src/driver/router/desired-router.js';
 import { KeptNamespaces } from '../../src/driver/router/kept-namespaces.js';
-import { portOf } from '../../src/driver/router/router-ports.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
 import { Store } from '../../src/driver/store/store.js';
 import { linkName } from '../../src/driver/tunnel/join-plan.js';
@@ -50,7 +50,7 @@ class Daemon {
     this.kept = new KeptNamespaces(entry, `${folder}/netns`);
     this.routers = new ExitRouters({
       ...{ ...this.world, rt: this.#rt, netnsSwitch: entry, nft, kept: this.kept },
-      links: { mtu: async () => 1420 },
+      links: { mtu: async () => 1420, hasRoute: () => true },
       ways: new ToldWays({ nameOf: () => undefined, log: this.world.log }),
     });
     this.exits = new Exits({

@@ -129,7 +129,6 @@ const PURE_FILES: readonly string[] = [
   'src/driver/router/diff-router.ts',
   'src/driver/router/dns-ways.ts',
   'src/driver/router/join-exit.ts',
-  'src/driver/router/router-ports.ts',
   'src/driver/router/router-tables.ts',
   'src/driver/router/way-in-rules.ts',
   'src/driver/router/ways-in.ts',

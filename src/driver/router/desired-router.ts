@@ -14,7 +14,7 @@ import {
 import type { WgDeviceConfig, WgPeerConfig } from '../../netlink/wireguard/device.js';
 import { clamp } from '../../netlink/wireguard/key.js';
 import type { NftTable } from '../../nft/table.js';
-import type { ExitNetwork } from '../spec/model.js';
+import { type Endpoint, type ExitNetwork, keyAddress } from '../spec/model.js';
 import { planDns } from './dns-ways.js';
 import type { ExitTunnel } from './exit-tunnel.js';
 import { type PortBinding, planBridgeTable, planForwardTable } from './router-tables.js';
@@ -107,6 +107,21 @@ export function routedFamilies(
 /** The link-layer address of a container, which it keeps as long as its address: its neighbours remember both. */
 export function containerMac(networkId: string, address: Address): string {
   return macOf(`${networkId}/${address.bytes.toString('hex')}`);
+}
+
+/** The port of a container, and the link-layer address of its end. */
+export function portOf(networkId: string, endpoint: Endpoint): PortBinding {
+  const { ifname: name, ipv4, ipv6 } = endpoint;
+  const mac = containerMac(networkId, keyAddress(endpoint));
+  return { name, mac, ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+}
+
+/**
+ * Those of containers that are attached, or about to be.
+ * @param except an endpoint that has no port yet
+ */
+export function attachedTo(endpoints: readonly Endpoint[], except?: string): Endpoint[] {
+  return endpoints.filter(({ id, state }) => id !== except && state !== 'created' && state !== 'deleting');
 }
 
 /** One that is administered locally, and nobody's group. */

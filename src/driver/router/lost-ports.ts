@@ -1,10 +1,9 @@
 // Containers of an exit network whose link to the router is gone, such as with the router's namespace: found by looks, and told
-// once. Not here: which ports there are to be (router-ports.ts).
+// once. Not here: which ports there are to be (desired-router.ts).
 
 import type { Log } from '../../base/log.js';
 import type { Endpoint } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
-import { countLost } from './router-ports.js';
 
 /** So many looks in a row: Docker may be taking a container away just then. */
 const LOOKS = 4;
@@ -37,4 +36,19 @@ export class LostPorts {
   forget(networkId: string): void {
     this.#counts.delete(networkId);
   }
+}
+
+/**
+ * How often in a row the port of each joined endpoint was not there; those that have theirs are left out. A port goes with its
+ * other end, and can only be made again by a Join: Docker alone knows what it called the link in the container.
+ * @param present the names of links in the router's namespace
+ * @param before what the last look came to
+ */
+function countLost(
+  endpoints: readonly Endpoint[],
+  present: ReadonlySet<string>,
+  before: ReadonlyMap<string, number>,
+): Map<string, number> {
+  const lost = endpoints.filter(({ state, ifname }) => state === 'joined' && !present.has(ifname));
+  return new Map(lost.map(({ id }) => [id, (before.get(id) ?? 0) + 1]));
 }
