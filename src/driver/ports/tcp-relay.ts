@@ -38,7 +38,7 @@ export async function listenTcp(at: ListenAt, inward: Inward, sessions: PortSess
     const inner = end && dial(inward, at.address);
     if (!inner) {
       end?.();
-      reset(client);
+      breakOff(client);
       return;
     }
     for (const socket of [client, inner]) {
@@ -60,7 +60,7 @@ export async function listenTcp(at: ListenAt, inward: Inward, sessions: PortSess
     port: typeof bound === 'object' && bound ? bound.port : at.port,
     close() {
       server.close();
-      for (const socket of open) reset(socket);
+      for (const socket of open) breakOff(socket);
     },
   };
 }
@@ -90,15 +90,18 @@ function dial(inward: Inward, at: string): Socket | undefined {
 /** What comes from one socket goes to the other, its end too; where it breaks off, the other does. */
 function lead(from: Socket, to: Socket): void {
   from.pipe(to);
-  from.on('error', () => reset(to));
+  from.on('error', () => breakOff(to));
   from.once('close', () => {
-    if (!from.readableEnded) reset(to);
+    if (!from.readableEnded) breakOff(to);
   });
 }
 
-/** Breaks off. A socket that is still connecting would do so only once it is connected. */
-function reset(socket: Socket): void {
+/**
+ * Breaks off. A socket that is still connecting would do so only once it is connected; and one whose end is on its way cannot:
+ * libuv refuses, and Node.js has let go of its handle by then, which stays open for good.
+ */
+export function breakOff(socket: Socket): void {
   if (socket.destroyed) return;
-  if (socket.connecting) socket.destroy();
+  if (socket.connecting || (socket.writableEnded && !socket.writableFinished)) socket.destroy();
   else socket.resetAndDestroy();
 }
