@@ -205,7 +205,6 @@ export class ExitRouters {
   lookAt(network: ExitNetwork): void {
     try {
       const changes = this.reconcile(network);
-      this.#parts.kept.keepStill(network.id, this.netnsFd(network));
       const mended = changes.filter(({ op }) => op !== 'tables' || changes.length === 1);
       if (mended.length > 0)
         this.#parts.log.info(
@@ -225,6 +224,8 @@ export class ExitRouters {
           this.#parts.store.networkEndpoints(network.id),
           this.#open(network).ports,
         );
+      const unkept = this.#parts.kept.keepStill(network.id, this.netnsFd(network));
+      if (unkept !== undefined) this.#parts.log.warn({ network: shortId(network.id) }, unkept);
     } catch (err) {
       const failure = `cannot bring the router of an exit network up to date: ${messageOf(err)}`;
       this.#failures.set(network.id, failure);
