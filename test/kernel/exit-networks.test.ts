@@ -305,18 +305,18 @@ kernelTest(
   async t => {
     const host = await Host.create(t);
     const daemon = new Daemon(host);
-    const [first, last] = ['a', 'c'].map(name => `${host.folder}/netns/${name.repeat(64)}`) as [string, string];
+    const pathOf = (letter: string) => `${host.folder}/netns/${letter.repeat(64)}`;
     // In whatever order the folder is read, one of them comes before the router.
-    mkdirSync(first, { recursive: true });
+    mkdirSync(pathOf('a'), { recursive: true });
     daemon.kept.open('b'.repeat(64)).netns.close();
-    mkdirSync(last);
+    mkdirSync(pathOf('c'));
     const said = () => daemon.world.lines.filter(line => line.includes('cannot take away the router'));
     daemon.routers.start();
     await daemon.compare(() => []);
     const names = daemon.kept.names().toSorted();
     // One more look comes after five seconds.
     await sleep(6_000);
-    for (const path of [first, last]) rmdirSync(path);
+    for (const letter of ['a', 'c']) rmdirSync(pathOf(letter));
     assert.deepEqual(names, ['a'.repeat(64), 'c'.repeat(64)]);
     assert.equal(said().length, 2, said().join('\n'));
   },
