@@ -363,6 +363,18 @@ test('failover: where the second file was answered last, it is in force most of 
   );
 });
 
+test('failover: while no file is answered, the time of dwgd.failback changes nothing: the first one has its turn', () => {
+  const { changes } = live((file, seconds) => seconds < 100 && file === 1, {
+    files: 2,
+    minutes: 60,
+    failbackMs: 180_000,
+  });
+  assert.deepEqual(
+    changes.filter(text => !text.includes('silent')),
+    [],
+  );
+});
+
 test('failover: one that nobody can use is not waited with', () => {
   const rules = { files: 3, minutes: 60, isUsable: (file: number) => file !== 0 };
   const { changes } = live(() => false, rules);
