@@ -1,7 +1,7 @@
 // Exit networks whose daemon was killed, lost its database or finds a router damaged, in namespaces of the kernel: what containers
 // go out by stays, and what cannot be mended is told. Docker is what the test says; tunnels are for the laboratory.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -272,6 +272,54 @@ kernelTest(
   },
   'ping',
   'nsenter',
+);
+
+kernelTest(
+  'a router whose namespace cannot be kept is looked at all the same, which is told once, and kept as soon as it can be',
+  async t => {
+    const host = await Host.create(t);
+    const daemon = new Daemon(host);
+    const { ns } = await host.attach(daemon, 2);
+    const path = `${host.folder}/netns/${EXIT.id}`;
+    const said = () => daemon.world.lines.filter(line => line.includes('the next daemon will not find'));
+    run('umount', path);
+    rmSync(path);
+    mkdirSync(path);
+    ns.ip('link', 'del', 'wg0');
+    daemon.routers.start();
+    await daemon.compare(() => [listed(2)]);
+    await eventually(() =>
+      assert.deepEqual([...daemon.routers.reading(EXIT).lost!.keys()], [endpointOf(2).id]),
+    );
+    await sleep(LOOKS_MS);
+    assert.equal(said().length, 1, said().join('\n'));
+    assert.match(said()[0]!, /EISDIR/);
+    rmdirSync(path);
+    await eventually(() => assert.ok(readFileSync('/proc/self/mounts', 'latin1').includes(path)));
+  },
+  'ping',
+);
+
+kernelTest(
+  'of routers that are not on record, one that cannot be taken away keeps no other, which is told once',
+  async t => {
+    const host = await Host.create(t);
+    const daemon = new Daemon(host);
+    const pathOf = (letter: string) => `${host.folder}/netns/${letter.repeat(64)}`;
+    // In whatever order the folder is read, one of them comes before the router.
+    mkdirSync(pathOf('a'), { recursive: true });
+    daemon.kept.open('b'.repeat(64)).netns.close();
+    mkdirSync(pathOf('c'));
+    const said = () => daemon.world.lines.filter(line => line.includes('cannot take away the router'));
+    daemon.routers.start();
+    await daemon.compare(() => []);
+    const names = daemon.kept.names().toSorted();
+    // One more look comes after five seconds.
+    await sleep(6_000);
+    for (const letter of ['a', 'c']) rmdirSync(pathOf(letter));
+    assert.deepEqual(names, ['a'.repeat(64), 'c'.repeat(64)]);
+    assert.equal(said().length, 2, said().join('\n'));
+  },
 );
 
 kernelTest(

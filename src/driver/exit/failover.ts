@@ -1,5 +1,5 @@
 // Which of a network's files is in force: the next one when a tunnel is silent, the first one again when the time for that has
-// come. Not here: taking it into force.
+// come; and what the log says of it. Not here: taking it into force.
 
 import { nextSigns, type SeenPeer, SILENT_MS, silentMs, type TunnelSigns } from './tunnel-signs.js';
 
@@ -11,7 +11,14 @@ export interface FailoverState {
   readonly since: number;
   /** Absent: not looked at since. */
   readonly signs?: TunnelSigns;
+  /** Index of the file that was answered last, or with which it began. Absent: the one in force. */
+  readonly home?: number;
+  /** How often in a row all files were tried in vain. Absent: not once. */
+  readonly rounds?: number;
 }
+
+/** So often the time for which home is in force is doubled while no file is answered: up to four minutes. */
+const DOUBLINGS = 4;
 
 /** What a network asks for. */
 interface FailoverRules {
@@ -23,14 +30,18 @@ interface FailoverRules {
   readonly isUsable?: (index: number) => boolean;
 }
 
-/** Why another file is in force: no answers, no use of the one before, or the time of `dwgd.failback`. */
-export type FailoverReason = 'silent' | 'unusable' | 'failback';
+/**
+ * Why another file is in force: no answers, no use of the one before, the time of `dwgd.failback`, or answers after all files
+ * were tried in vain.
+ */
+export type FailoverReason = 'silent' | 'unusable' | 'failback' | 'answered';
 
 /** The same for people, of the file that it was before. */
 export const FAILOVER_REASONS: Readonly<Record<FailoverReason, string>> = {
   silent: 'packets were sent, and no peer answered for 15 s',
   unusable: 'it was not read, or the host has no way to a peer of it',
   failback: 'the time of dwgd.failback is over',
+  answered: 'peers answer again, and the other one was in force before none did',
 };
 
 /** What follows from a look. */
@@ -43,6 +54,7 @@ interface FailoverStep {
 }
 
 /**
+ * While no file is answered, home is in force most of the time, and the others are tried ever less often.
  * @param peers of the tunnel of the file that is in force
  * @param now of the same clock as the state's times
  */
@@ -55,14 +67,46 @@ export function stepFailover(
   const { inForce, since } = state;
   const signs = nextSigns(state.signs, peers, now);
   const isSilent = silentMs(signs) >= SILENT_MS;
+  const isAnswered = [...signs.peers.values()].some(({ answeredAt }) => answeredAt !== undefined);
+  const before = { home: state.home ?? inForce, rounds: state.rounds ?? 0 };
+  const { home, rounds } = isAnswered ? { home: inForce, rounds: 0 } : before;
+  // Nothing else would ever bring it back.
+  const isBroughtBack = isAnswered && before.rounds > 0 && failbackMs === Number.POSITIVE_INFINITY;
+  if (isBroughtBack && before.home !== inForce && isUsable(before.home))
+    return { state: { inForce: before.home, since: now }, isSilent, change: 'answered' };
+  const indexes = Array.from({ length: files }, (_, n) => n);
+  const rest = isUsable(home) ? home : indexes.find(isUsable);
+  const isDue = silentMs(signs) >= SILENT_MS * (inForce === rest ? 2 ** Math.min(rounds, DOUBLINGS) : 1);
   const isOutOfUse = !isUsable(inForce) && now - since >= SILENT_MS;
-  const others = Array.from({ length: files - 1 }, (_, n) => (inForce + 1 + n) % files);
-  const next = isSilent || isOutOfUse ? others.find(isUsable) : undefined;
+  const others = [...indexes.slice(inForce + 1), ...indexes.slice(0, inForce)];
+  const next = isDue || isOutOfUse ? others.find(isUsable) : undefined;
   if (next !== undefined) {
-    const change = isSilent ? 'silent' : 'unusable';
-    return { state: { inForce: next, since: now }, isSilent, change };
+    const tried = { home, rounds: isDue && next === rest ? rounds + 1 : rounds };
+    return {
+      state: { inForce: next, since: now, ...tried },
+      isSilent,
+      change: isDue ? 'silent' : 'unusable',
+    };
   }
-  if (inForce !== 0 && now - since >= failbackMs && isUsable(0))
+  if (inForce !== 0 && now - since >= failbackMs && isUsable(0) && !isSilent)
     return { state: { inForce: 0, since: now }, isSilent, change: 'failback' };
-  return { state: { ...state, signs }, isSilent };
+  return { state: { inForce, since, signs, home, rounds }, isSilent };
+}
+
+/**
+ * What the log says of a step: each change, until all files were tried in vain; then that, once, and when one is answered.
+ * @param paths of all files
+ */
+export function tellFailover(
+  before: FailoverState,
+  { state, change }: Pick<FailoverStep, 'state' | 'change'>,
+  paths: readonly string[],
+): string | undefined {
+  const [from, to] = [paths[before.inForce], paths[state.inForce]];
+  const [wasInVain, isInVain] = [(before.rounds ?? 0) > 0, (state.rounds ?? 0) > 0];
+  if (isInVain && !wasInVain)
+    return `no file of dwgd.conf is answered: dwgd.conf=${to} is in force again, and the others are tried ever less often, every four minutes at last`;
+  if (change && (change === 'answered' || !wasInVain))
+    return `dwgd.conf=${to} is in force in place of ${from}: ${FAILOVER_REASONS[change]}`;
+  return wasInVain && !isInVain ? `dwgd.conf=${to} is in force, and is answered again` : undefined;
 }

@@ -6,11 +6,10 @@ import { Coalescer } from '../../base/coalescer.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
-import { FAILOVER_REASONS } from '../exit/failover.js';
 import type { ToldWays } from '../ports/told-ways.js';
 import { attachedTo, planRouter, portOf } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
-import { ExitFiles, type ExitFilesParts, type FileChange, MTU_UNKNOWN } from '../router/exit-files.js';
+import { ExitFiles, type ExitFilesParts, MTU_UNKNOWN } from '../router/exit-files.js';
 import { type ExitReading, readExit } from '../router/exit-reading.js';
 import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { LostPorts } from '../router/lost-ports.js';
@@ -203,38 +202,27 @@ export class ExitRouters {
 
   /** Brings a router to what is on record, and logs what fails. */
   lookAt(network: ExitNetwork): void {
+    const { kept, log, store } = this.#parts;
+    const subject = { network: shortId(network.id) };
     try {
       const changes = this.reconcile(network);
-      this.#parts.kept.keepStill(network.id, this.netnsFd(network));
       const mended = changes.filter(({ op }) => op !== 'tables' || changes.length === 1);
-      if (mended.length > 0)
-        this.#parts.log.info(
-          { network: shortId(network.id), changes: [...new Set(mended.map(({ op }) => op))].join(' ') },
-          'brought the router of an exit network up to date',
-        );
-      const change = this.#filesOf(network).step(this.#open(network).peers);
-      if (change) {
-        this.#logChange(network, change);
-        this.reconcile(network);
-      }
+      const ops = [...new Set(mended.map(({ op }) => op))].join(' ');
+      if (ops) log.info({ ...subject, changes: ops }, 'brought the router of an exit network up to date');
+      const { change, told } = this.#filesOf(network).step(this.#open(network).peers);
+      if (told !== undefined) log.warn(subject, told);
+      if (change) this.reconcile(network);
       this.#failures.delete(network.id);
       // Of containers that ended before this daemon the record may tell until Docker has said so.
       if (this.#unknown.areKnown)
-        this.#lost.look(
-          network.id,
-          this.#parts.store.networkEndpoints(network.id),
-          this.#open(network).ports,
-        );
+        this.#lost.look(network.id, store.networkEndpoints(network.id), this.#open(network).ports);
+      const unkept = kept.keepStill(network.id, this.netnsFd(network));
+      if (unkept !== undefined) log.warn(subject, unkept);
     } catch (err) {
       const failure = `cannot bring the router of an exit network up to date: ${messageOf(err)}`;
       this.#failures.set(network.id, failure);
       this.#logOnce(network, failure);
     }
-  }
-
-  #logChange(network: ExitNetwork, { from, to, reason }: FileChange): void {
-    const text = `dwgd.conf=${to} is in force in place of ${from}: ${FAILOVER_REASONS[reason]}`;
-    this.#parts.log.warn({ network: shortId(network.id), file: to, reason }, text);
   }
 
   /** What is wrong with a file or a name does not stop the others. */

@@ -2,7 +2,13 @@
 // is to be (driver/exit/failover.ts), its taking into force (driver/lifecycle/exit-routers.ts).
 
 import { messageOf } from '../../base/errors.js';
-import { FAILOVER_REASONS, type FailoverReason, type FailoverState, stepFailover } from '../exit/failover.js';
+import {
+  FAILOVER_REASONS,
+  type FailoverReason,
+  type FailoverState,
+  stepFailover,
+  tellFailover,
+} from '../exit/failover.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import { type SeenPeer, silentPeers } from '../exit/tunnel-signs.js';
 import { hasChanged, openTunnelFile, stateOfFile } from '../files/tunnel-files.js';
@@ -51,11 +57,12 @@ interface KnownFile {
   readonly file: TunnelFile;
 }
 
-/** Another file is in force. */
-export interface FileChange {
-  readonly from: string;
-  readonly to: string;
-  readonly reason: FailoverReason;
+/** What follows from a look. */
+interface FileStep {
+  /** Why another file is in force from now on; absent: none is. */
+  readonly change?: FailoverReason | undefined;
+  /** For the log. */
+  readonly told?: string | undefined;
 }
 
 export class ExitFiles {
@@ -158,11 +165,10 @@ export class ExitFiles {
   /**
    * What follows from a look.
    * @param peers of the tunnel of the file that is in force
-   * @returns the change, where another file is in force from now on
    */
-  step(peers: readonly SeenPeer[]): FileChange | undefined {
+  step(peers: readonly SeenPeer[]): FileStep {
     const [state, current] = [this.#state, this.#current];
-    if (!state || !current) return undefined;
+    if (!state || !current) return {};
     const { failback } = this.#network;
     const step = stepFailover(state, peers, this.#parts.now(), {
       files: this.#candidates.length,
@@ -172,17 +178,18 @@ export class ExitFiles {
         return file !== undefined && names.isReached(file);
       },
     });
-    if (step.isSilent && !this.#isSilent && !step.change)
+    if (step.isSilent && !this.#isSilent && !step.change && !state.rounds)
       this.#parts.failed(`dwgd.conf=${current.path} is silent: no peer has answered for 15 s`);
     this.#isSilent = step.isSilent && !step.change;
     this.#state = step.state;
-    if (!step.change) return undefined;
+    const told = tellFailover(state, step, this.#network.files);
+    if (!step.change) return { told };
     // Of the peers that were looked at now.
     if (step.change === 'silent' && current.file)
       current.names.moveOn(current.file, new Set(peers.map(({ publicKey }) => `${publicKey}`)));
     const why = `it came in place of ${current.path}: ${FAILOVER_REASONS[step.change]}`;
     this.#change = { at: new Date(), why };
-    return { from: current.path, to: this.#current!.path, reason: step.change };
+    return { change: step.change, told };
   }
 
   /** The one in force; undefined as long as it was not read, and its names not looked up. */

@@ -12,7 +12,7 @@ export interface FileStanding {
   readonly isInForce: boolean;
   /** Of the one in force, where it has come in place of another. */
   readonly change?: { readonly at: Date; readonly why: string };
-  /** Of the one in force, where no other can be. */
+  /** Of the one in force, where no other can be, or none is answered. */
   readonly isSilent?: true;
   /** Of the one in force: why nothing comes back. */
   readonly hindrance?: string;

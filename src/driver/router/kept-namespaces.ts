@@ -27,6 +27,8 @@ export class KeptNamespaces {
   readonly #switch: NetnsSwitch;
   readonly #folder: string;
   readonly #fdStore: FdStore;
+  /** Of these it was told that they are not kept. */
+  readonly #unkept = new Set<string>();
 
   /**
    * @param folder in a tmpfs, made where it is missing
@@ -86,8 +88,23 @@ export class KeptNamespaces {
     }
   }
 
-  /** Keeps a namespace that is open, where somebody has unmounted it or removed its file since. @throws OpError */
-  keepStill(name: string, fd: number): void {
+  /**
+   * Keeps a namespace that is open, where somebody has unmounted it or removed its file since.
+   * @returns why it is not kept, the first time; it lives as long as it is open
+   */
+  keepStill(name: string, fd: number): string | undefined {
+    try {
+      this.#keepAgain(name, fd);
+      this.#unkept.delete(name);
+      return undefined;
+    } catch (err) {
+      if (this.#unkept.has(name)) return undefined;
+      this.#unkept.add(name);
+      return `cannot keep a network namespace at ${this.#path(name)}, and the next daemon will not find it: ${messageOf(err)}`;
+    }
+  }
+
+  #keepAgain(name: string, fd: number): void {
     const path = this.#path(name);
     if (this.#fdStore.held.has(FD_PREFIX + name)) return;
     const [found, own] = [statSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
@@ -104,6 +121,7 @@ export class KeptNamespaces {
    */
   remove(name: string): boolean {
     const path = this.#path(name);
+    this.#unkept.delete(name);
     try {
       unmount(path);
     } catch (err) {

@@ -18,6 +18,8 @@ export class UnknownRouters {
   readonly #parts: UnknownRoutersParts;
   /** Of these it was logged. */
   readonly #leaving = new Set<string>();
+  /** Of these it was logged that they cannot be taken away. */
+  readonly #staying = new Set<string>();
 
   #areKnown = false;
 
@@ -39,17 +41,30 @@ export class UnknownRouters {
   /** Takes them away, as soon as it is known which they are. */
   remove(): void {
     if (!this.#areKnown) return;
-    const { kept, store, remove, log } = this.#parts;
+    const { kept, store, log } = this.#parts;
     try {
-      for (const name of kept.names()) {
-        if (store.ownerOf(name) !== undefined) continue;
-        if (!this.#leaving.has(name))
-          log.info({ network: shortId(name) }, 'taking away the router of a network that is gone');
-        this.#leaving.add(name);
-        if (remove(name)) this.#leaving.delete(name);
-      }
+      for (const name of kept.names().filter(name => store.ownerOf(name) === undefined)) this.#remove(name);
     } catch (err) {
-      log.error(`cannot take away the routers of networks that are gone: ${messageOf(err)}`);
+      log.error(`cannot tell which routers are of networks that are gone: ${messageOf(err)}`);
+    }
+  }
+
+  /** One that cannot be taken away keeps no other. */
+  #remove(name: string): void {
+    const { remove, log } = this.#parts;
+    const network = shortId(name);
+    if (!this.#leaving.has(name)) log.info({ network }, 'taking away the router of a network that is gone');
+    this.#leaving.add(name);
+    try {
+      if (!remove(name)) return;
+      for (const logged of [this.#leaving, this.#staying]) logged.delete(name);
+    } catch (err) {
+      if (!this.#staying.has(name))
+        log.error(
+          { network },
+          `cannot take away the router of a network that is gone, which is tried again every 5 s: ${messageOf(err)}`,
+        );
+      this.#staying.add(name);
     }
   }
 }

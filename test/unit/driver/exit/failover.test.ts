@@ -1,7 +1,7 @@
 // Which file is in force, look by look: what was sent, what came back, and what follows.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FailoverState, stepFailover } from '../../../../src/driver/exit/failover.js';
+import { type FailoverState, stepFailover, tellFailover } from '../../../../src/driver/exit/failover.js';
 import type { SeenPeer } from '../../../../src/driver/exit/tunnel-signs.js';
 import { Key } from '../../../../src/netlink/wireguard/key.js';
 
@@ -262,3 +262,121 @@ for (const [what, looks, expected, rules] of [
     assert.deepEqual(play(looks, rules), expected);
   });
 }
+
+/** Minutes of containers that send all the time, second by second: each change, and what the log says. */
+function live(
+  answers: (file: number, seconds: number) => boolean,
+  {
+    minutes,
+    ...rules
+  }: { files: number; minutes: number; failbackMs?: number; isUsable?: (file: number) => boolean },
+) {
+  let state: FailoverState = { inForce: 0, since: 0 };
+  const [changes, told, paths] = [[] as string[], [] as string[], ['/a', '/b', '/c'].slice(0, rules.files)];
+  for (let seconds = 0, received = 0; seconds <= minutes * 60; seconds++) {
+    if (answers(state.inForce, seconds)) received += 92;
+    const peer = {
+      ...{ publicKey: new Key(Buffer.alloc(32, 1)), keepalive: 0, lastHandshake: 0 },
+      ...{ rxBytes: BigInt(received), txBytes: BigInt(seconds * INITIATION) },
+    };
+    const step = stepFailover(state, [peer], seconds * 1000, rules);
+    if (step.change) changes.push(`${seconds} ${step.state.inForce} ${step.change}`);
+    told.push(...[tellFailover(state, step, paths)].filter(text => text !== undefined));
+    state = step.state;
+  }
+  return { changes, told, inForce: state.inForce };
+}
+
+const [SILENT_A, SILENT_B] = [
+  'dwgd.conf=/b is in force in place of /a: packets were sent, and no peer answered for 15 s',
+  'dwgd.conf=/c is in force in place of /b: packets were sent, and no peer answered for 15 s',
+];
+const NONE =
+  'no file of dwgd.conf is answered: dwgd.conf=/a is in force again, and the others are tried ever less often, every four minutes at last';
+
+test('failover: no way out for ten minutes: the first file most of the time, a round is told once, and so is its end', () => {
+  const { changes, told, inForce } = live((_, seconds) => seconds < 100 || seconds > 700, {
+    files: 3,
+    minutes: 15,
+  });
+  // Of a new tunnel the first two looks find out where it begins.
+  assert.deepEqual(
+    changes.map(text => text.replace(' silent', '')),
+    [
+      '115 1',
+      '132 2',
+      '149 0',
+      '181 1',
+      '198 2',
+      '215 0',
+      '277 1',
+      '294 2',
+      '311 0',
+      '433 1',
+      '450 2',
+      '467 0',
+    ],
+  );
+  assert.deepEqual(told, [SILENT_A, SILENT_B, NONE, 'dwgd.conf=/a is in force, and is answered again']);
+  assert.equal(inForce, 0);
+});
+
+test('failover: no file is left for longer than four minutes without a try', () => {
+  const { changes } = live(() => false, { files: 2, minutes: 120 });
+  const times = changes.map(text => Number.parseInt(text, 10));
+  const pauses = times.slice(1).map((time, n) => time - times[n]!);
+  assert.equal(Math.max(...pauses), 242);
+  assert.deepEqual(pauses.slice(-4).toSorted(), [17, 17, 242, 242]);
+});
+
+for (const [what, failbackMs, after] of [
+  ['without dwgd.failback the one of before comes back at once', undefined, ['183 0 answered']],
+  ['with dwgd.failback it comes back in its time', 300_000, ['481 0 failback']],
+] as const)
+  test(`failover: the way is there again while another file is tried: ${what}`, () => {
+    const rules = { files: 3, minutes: 20, ...(failbackMs !== undefined && { failbackMs }) };
+    const { changes, told, inForce } = live((_, seconds) => seconds < 100 || seconds > 182, rules);
+    assert.deepEqual(changes, ['115 1 silent', '132 2 silent', '149 0 silent', '181 1 silent', ...after]);
+    assert.deepEqual(told.slice(0, 3), [SILENT_A, SILENT_B, NONE]);
+    assert.equal(told.length, failbackMs === undefined ? 4 : 5);
+    assert.equal(inForce, 0);
+  });
+
+test('failover: after all were silent one alone answers again: it is found, and stays', () => {
+  const { changes, inForce } = live((file, seconds) => seconds < 100 || (file === 2 && seconds > 300), {
+    files: 3,
+    minutes: 20,
+  });
+  assert.equal(inForce, 2);
+  assert.deepEqual(changes.slice(-4), ['294 2 silent', '301 0 answered', '318 1 silent', '335 2 silent']);
+});
+
+test('failover: where the second file was answered last, it is in force most of the time until it is answered again', () => {
+  const { changes, inForce } = live((file, seconds) => (seconds < 100 || seconds > 500) && file === 1, {
+    files: 2,
+    minutes: 20,
+  });
+  assert.equal(inForce, 1);
+  assert.deepEqual(
+    changes.map(text => text.replace(' silent', '')),
+    ['16 1', '115 0', '132 1', '164 0', '181 1', '243 0', '260 1', '382 0', '399 1'],
+  );
+});
+
+test('failover: while no file is answered, the time of dwgd.failback changes nothing: the first one has its turn', () => {
+  const { changes } = live((file, seconds) => seconds < 100 && file === 1, {
+    files: 2,
+    minutes: 60,
+    failbackMs: 180_000,
+  });
+  assert.deepEqual(
+    changes.filter(text => !text.includes('silent')),
+    [],
+  );
+});
+
+test('failover: one that nobody can use is not waited with', () => {
+  const rules = { files: 3, minutes: 60, isUsable: (file: number) => file !== 0 };
+  const { changes } = live(() => false, rules);
+  assert.ok(changes.length < 40, changes.join());
+});

@@ -39,8 +39,8 @@ function world(failback?: number) {
       const peers = files.tunnel!.file.peers.map(({ publicKey }) => ({
         ...{ publicKey, keepalive: 0, lastHandshake: 0, rxBytes: 0n, txBytes: BigInt(n * INITIATION) },
       }));
-      const change = files.step(peers);
-      return change ? `${change.to} ${change.reason}` : '';
+      const { change } = files.step(peers);
+      return change ? `${files.standings.find(({ isInForce }) => isInForce)!.path} ${change}` : '';
     }).filter(text => text !== '');
   return { files, told, clock, disk, names, unrouted, inVain };
 }
@@ -52,9 +52,12 @@ test('the next file is in force after 15 s in vain, and the first one again afte
   await files.resolve();
   assert.deepEqual(inVain(16), ['/b silent']);
   clock.now += 58_000;
-  assert.equal(files.step([]), undefined);
+  assert.equal(files.step([]).change, undefined);
   clock.now += 2_000;
-  assert.deepEqual(files.step([]), { from: '/b', to: '/a', reason: 'failback' });
+  assert.deepEqual(files.step([]), {
+    change: 'failback',
+    told: 'dwgd.conf=/a is in force in place of /b: the time of dwgd.failback is over',
+  });
 });
 
 test('without dwgd.failback the file stays; a file that was never read is left out', async () => {
@@ -70,7 +73,7 @@ test('without dwgd.failback the file stays; a file that was never read is left o
   await files.resolve();
   assert.deepEqual(inVain(20), ['/b silent']);
   clock.now += 1e9;
-  assert.equal(files.step([]), undefined);
+  assert.equal(files.step([]).change, undefined);
 });
 
 test('a daemon that takes a router over goes on with the file whose peers the tunnel has', async () => {
@@ -115,11 +118,14 @@ test('where the host has no route the next address is tried, and then the next f
   files.begin([]);
   await files.resolve();
   assert.equal(files.standings[0]!.hindrance, 'the host has no route to 2001:db8::1');
-  assert.equal(files.step([]), undefined);
+  assert.equal(files.step([]).change, undefined);
   clock.now += 15_000;
   await files.resolve();
   assert.equal(files.standings[0]!.hindrance, 'the host has no route to 192.0.2.9');
-  assert.deepEqual(files.step([]), { from: '/a', to: '/b', reason: 'unusable' });
+  assert.deepEqual(files.step([]), {
+    change: 'unusable',
+    told: 'dwgd.conf=/b is in force in place of /a: it was not read, or the host has no way to a peer of it',
+  });
   assert.deepEqual(told, [
     'dwgd.conf=/a: the host has no route to 2001:db8::1',
     'dwgd.conf=/a: the host has no route to 192.0.2.9',
