@@ -54,7 +54,7 @@ class UdpRelay implements Relay {
     this.#inward = inward;
     this.#sessions = sessions;
     this.#idleMs = idleMs;
-    outer.on('message', (data, from) => this.#goIn(data, from));
+    outer.on('message', (data, from) => unharmed(() => this.#goIn(data, from)));
   }
 
   close(): void {
@@ -63,6 +63,8 @@ class UdpRelay implements Relay {
   }
 
   #goIn(data: Buffer, from: RemoteInfo): void {
+    // Anybody can send from port 0, which nobody can answer.
+    if (from.port === 0) return;
     const client = `${from.address} ${from.port}`;
     const session = this.#open.get(client) ?? this.#begin(client, from);
     if (!session) return;
@@ -91,9 +93,11 @@ class UdpRelay implements Relay {
     inner.on('error', () => this.#end(client));
     inner.on('message', (data, sender) => {
       if (sender.port !== this.#inward.port || sender.address !== this.#target) return;
-      session.idle.refresh();
-      if (this.#outer.getSendQueueSize() < MOST_QUEUED)
-        this.#outer.send(data, from.port, from.address, () => undefined);
+      unharmed(() => {
+        session.idle.refresh();
+        if (this.#outer.getSendQueueSize() < MOST_QUEUED)
+          this.#outer.send(data, from.port, from.address, () => undefined);
+      });
     });
     const idle = setTimeout(() => this.#end(client), this.#idleMs).unref();
     const session: Session = { inner, idle, end };
@@ -123,6 +127,15 @@ class UdpRelay implements Relay {
     clearTimeout(session.idle);
     session.inner.close();
     session.end();
+  }
+}
+
+/** A datagram that Node.js does not take is lost: what an event throws would end the daemon. */
+function unharmed(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // As it is where a link is full.
   }
 }
 
