@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyedQueue } from '../../src/base/keyed-queue.js';
 import { createLog } from '../../src/base/log.js';
 import { PublishedPorts } from '../../src/driver/ports/published-ports.js';
-import { Sessions } from '../../src/driver/ports/relay.js';
+import { Sessions } from '../../src/driver/ports/sessions.js';
 import { listenUdp } from '../../src/driver/ports/udp-relay.js';
 import { planWaysIn } from '../../src/driver/router/ways-in.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
@@ -248,7 +248,7 @@ kernelTest('a client of UDP keeps its socket as long as something passes, and no
     port: 53,
     within: world.router.within.bind(world.router),
   };
-  const relay = await listenUdp({ address: '127.0.0.1', port }, inward, new Sessions().ofPort(), 600);
+  const relay = await listenUdp({ address: '127.0.0.1', port }, inward, new Sessions(), 600);
   t.after(() => relay.close());
   const client = createSocket('udp4');
   t.after(() => client.close());
@@ -293,7 +293,7 @@ kernelTest(
     const { store, parts, open, publish, said, members } = await relayed(t, 1);
     const [member] = members as [Member];
     await serveOn(t, member.ns, [80]);
-    const [port = 0] = await publish(member, [anyPort('tcp', 80)]);
+    const [kept = 0, port = 0] = await publish(member, [anyPort('tcp', 80), anyPort('tcp', 80)]);
     parts.published.close();
     const rival = createServer().listen({ port, host: '0.0.0.0' });
     await once(rival, 'listening');
@@ -303,6 +303,15 @@ kernelTest(
     const problem = `published ports are closed: Bind for 0.0.0.0:${port} failed: port is already allocated`;
     for (const end = Date.now() + 10_000; parts.published.problem(id) !== problem; await sleep(50))
       assert.ok(Date.now() < end, `${parts.published.problem(id)}`);
+    // The other port is open throughout.
+    const client = connect({ port: kept, host: '127.0.0.1' });
+    await once(client, 'connect');
+    let isBroken = false;
+    client.on('error', () => {}).once('close', () => (isBroken = true));
+    await sleep(2_500);
+    assert.equal(parts.published.problem(id), problem);
+    assert.equal(isBroken, false);
+    client.destroy();
     rival.close();
     for (const end = Date.now() + 10_000; (await asked(port)) !== '80 10.66.0.1'; await sleep(50))
       assert.ok(Date.now() < end, 'it is not opened');
