@@ -11,14 +11,16 @@ import { createLog } from '../../src/base/log.js';
 import { PublishedPorts } from '../../src/driver/ports/published-ports.js';
 import { Sessions } from '../../src/driver/ports/sessions.js';
 import { listenUdp } from '../../src/driver/ports/udp-relay.js';
+import { planRouter } from '../../src/driver/router/desired-router.js';
 import { planWaysIn } from '../../src/driver/router/ways-in.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
 import type { PortRequest } from '../../src/driver/spec/port-map.js';
 import { Store } from '../../src/driver/store/store.js';
+import { exitTunnel, tunnelFile } from '../support/exit-world.js';
 import { kernelTest } from '../support/namespace.js';
 import { ask, askInVain, serveOn } from '../support/peer.js';
 import { beyond, type Member, ROUTED, RouterWorld } from '../support/router-world.js';
-import { hearOn, type Protocol, question } from '../support/sockets.js';
+import { askEvery, hearOn, type Protocol, question } from '../support/sockets.js';
 
 /** On record as the endpoint of a container. */
 function endpointOf({ port: { name, ipv4, ipv6 } }: Member, more: Partial<Endpoint> = {}): Endpoint {
@@ -69,6 +71,40 @@ kernelTest(
     // Nor is the container itself reached past that, by an address that leads there.
     far.ip('route', 'add', '10.66.0.0/24', 'via', '10.64.0.2');
     assert.equal(await askInVain(client, '10.66.0.2:8080'), 'nothing');
+  },
+  'nsenter',
+  'sysctl',
+);
+
+kernelTest(
+  'a flow of UDP ends with its forward, although somebody goes on to send; one whose forward is left goes on',
+  async t => {
+    const world = await RouterWorld.create(t, 2);
+    const [a, b] = world.members as [Member, Member];
+    const ways = (forward: string) => planWaysIn([endpointOf(a, { forward }), endpointOf(b)]);
+    world.ways = ways('5000/udp, 5001:6001/udp');
+    await beyond(world, ROUTED);
+    const heard: number[] = [];
+    for (const port of [5000, 6001]) {
+      const server = hearOn(a.ns, port, '10.66.0.2', () => heard.push(port));
+      t.after(() => server.close());
+    }
+    const senders = [5000, 5001].map(port => askEvery(b.ns, '10.64.0.2', port, 20, () => {}));
+    t.after(() => {
+      for (const sender of senders) sender.close();
+    });
+    const hear = async (...ports: number[]): Promise<void> => {
+      heard.length = 0;
+      for (const end = Date.now() + 10_000; ports.some(port => !heard.includes(port)); await sleep(20))
+        assert.ok(Date.now() < end, `${heard}`);
+    };
+    await hear(5000, 6001);
+    world.ways = ways('5001:6001/udp');
+    const file = exitTunnel(tunnelFile('far'));
+    const { tunnel: _tunnel, ...desired } = planRouter(ROUTED, file, [a.port, b.port], world.ways);
+    world.router.reconcile(desired);
+    await hear(6001);
+    assert.deepEqual([...new Set(heard)], [6001]);
   },
   'nsenter',
   'sysctl',

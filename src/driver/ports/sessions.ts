@@ -12,7 +12,7 @@ const [MOST, MOST_OF_UDP, MOST_OF_PORT, MOST_OF_CLIENT] = [2_048, 1_024, 1_024, 
 const [MOST_NEW, WINDOW_MS] = [200, 100];
 
 /** Of which there are as many as may be. */
-export type Full = 'client' | 'port' | 'all';
+type Full = 'client' | 'port' | 'all';
 
 class Tally {
   readonly #most: number;
@@ -90,10 +90,9 @@ export class Sessions {
 
   /** Ends the session that was silent for the longest, of those that never were answered where there are such. */
   makeRoom(full: Full, client: string, port: object): void {
-    for (const order of [this.#unanswered, this.#answered])
-      for (const session of order)
-        if (full === 'all' || (full === 'port' ? session.port === port : session.client === client))
-          return session.end();
+    const fits = (session: DatagramSession): boolean =>
+      full === 'all' || (full === 'port' ? session.port === port : session.client === client);
+    [...this.#unanswered, ...this.#answered].find(fits)?.end();
   }
 }
 

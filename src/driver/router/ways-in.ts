@@ -2,7 +2,8 @@
 // the host publishes (`-p`). Pure. Not here: the rules for them (way-in-rules.ts), the host's sockets (driver/ports).
 
 import { messageOf } from '../../base/errors.js';
-import type { Address } from '../../base/ip.js';
+import { type Address, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
+import type { Flow } from '../../nft/flows.js';
 import { type Forward, formatForward, overlaps, parseForwards } from '../spec/forwarded-ports.js';
 import { type Endpoint, mayHavePeer } from '../spec/model.js';
 import type { PublishedPort } from '../spec/port-map.js';
@@ -59,6 +60,25 @@ export function planWaysIn(endpoints: readonly Endpoint[]): PlannedWays {
     clashes,
     mistakes,
   };
+}
+
+/**
+ * Whether a flow of UDP goes on to a container that it is no longer forwarded to: rules see its first packet alone, and it lasts
+ * as long as somebody sends, whoever has the address next.
+ * @param subnets of the network
+ */
+export function isFormerForward(flow: Flow, { forwards }: WaysIn, subnets: readonly Prefix[]): boolean {
+  const { destination, answering, isDestinationTranslated } = flow;
+  if (!isDestinationTranslated || !subnets.some(subnet => prefixContains(subnet, answering.address)))
+    return false;
+  return !forwards.some(
+    ({ protocol, first, last, to, addresses }) =>
+      protocol === 'udp' &&
+      first <= destination.port &&
+      destination.port <= last &&
+      destination.port - first + to === answering.port &&
+      addresses.some(address => sameAddress(address, answering.address)),
+  );
 }
 
 function readForwards({ id, forward }: Endpoint, mistakes: Map<string, string>): readonly Forward[] {
