@@ -27,6 +27,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/driver/lifecycle/docker-networks.ts': 'findLabelled readDockerNetwork readNetworkIds',
   'src/driver/plugin/rootless-sockets.ts': 'restOf',
   'src/driver/plugin/socket.ts': 'PLUGIN_LIMITS',
+  'src/driver/ports/tcp-relay.ts': 'breakOff',
   'src/driver/router/desired-router.ts': 'containerMac',
   'src/driver/spec/option-table.ts': 'OPTIONS',
   'src/driver/tunnel/endpoint-resolver.ts': 'userLookUps',
