@@ -7,7 +7,7 @@ import { Reconciler } from './controller/reconciler.js';
 import { RouterWatch } from './controller/router-watch.js';
 import type { ContainerView } from './discovery/container.js';
 import { DnsCache } from './discovery/dns-cache.js';
-import { connectionIn, createdIn, lifeIn, networkMadeIn, removedIn } from './discovery/docker-answers.js';
+import { connectionIn, createdIn, lifeIn, removedIn } from './discovery/docker-answers.js';
 import { DriftWatch } from './drift/drift-watch.js';
 import { Hold } from './hold/hold.js';
 import { HostBridges } from './hold/host-bridges.js';
@@ -114,8 +114,7 @@ export async function startLabels(options: LabelOptions & LabelParts): Promise<L
     event => {
       const [life, connection] = [lifeIn(event), connectionIn(event)];
       const [disconnection, creation] = [connectionIn(event, 'disconnect'), createdIn(event)];
-      const [removal, network] = [removedIn(event), networkMadeIn(event)];
-      if (network !== undefined) hold.networkMade(network);
+      const removal = removedIn(event);
       if (creation) hold.created(creation);
       if (life?.action === 'die') hold.ended(life.id);
       if (removal) hold.removed(removal);

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { after, test } from 'node:test';
 import { connect, createNetwork, remove, removeNetwork, run, start, stop } from '../support/containers.js';
 import { daemon, database, docker, eventually, scenario, sh } from '../support/lab.js';
-import { ask, hush, serve } from '../support/talk.js';
+import { ask, hush, inside, serve } from '../support/talk.js';
 
 const ports = { '80/tcp': '8080', '80/udp': '8080' };
 const BOTH = ['tcp', 'udp'] as const;
@@ -95,6 +95,14 @@ scenario('exit-ports', () => {
     await stop('web');
     await isClosed(8080);
     await start('web');
+    await serveIn('web');
+    assert.equal(await published('tcp'), 'web 10.77.0.1');
+  });
+
+  test('one whose link is gone is told of, and has it again when it is restarted', async () => {
+    await inside('web', 'ip link del wg0');
+    await eventually(() => assert.match(daemon.logs(), /its link to the router of the exit network is gone/));
+    await docker.call('POST', '/containers/web/restart?t=0');
     await serveIn('web');
     assert.equal(await published('tcp'), 'web 10.77.0.1');
   });

@@ -136,14 +136,6 @@ export function removedIn(event: unknown): RemoveEvent | undefined {
   return typeof id === 'string' && ID.test(id) ? { what, id } : undefined;
 }
 
-/** The id of the network that Docker has made; undefined for all other events. */
-export function networkMadeIn(event: unknown): string | undefined {
-  const { Type, Action, Actor } = (event ?? {}) as Readonly<Record<string, unknown>>;
-  const { ID: id } = (Actor ?? {}) as { readonly ID?: unknown };
-  if (Type !== 'network' || Action !== 'create') return undefined;
-  return typeof id === 'string' && ID.test(id) ? id : undefined;
-}
-
 /** A container that has been made and not started. */
 export interface CreateEvent {
   readonly id: string;

@@ -1,20 +1,25 @@
 // Networks as Docker tells of them, for the guard of their bridges: who is on one before somebody starts there. Not here: the
 // questions themselves (docker-questions.ts), whom a bridge is guarded for (bridge-guard.ts).
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import type { ConnectedNetwork } from '../discovery/docker-answers.js';
-import { type BridgeGuard, MAX_GUARDED } from './bridge-guard.js';
+import type { BridgeGuard } from './bridge-guard.js';
 import type { Questions } from './docker-questions.js';
-import { bridgeNameOf, networksOf } from './starting.js';
+import { networksOf } from './starting.js';
 
 const MAX_CONCURRENCY = 8;
+/** After a port has come, in milliseconds, one after the other. */
+const SOON_MS = [100, 300, 1_000, 2_000];
 
 export class AskedNetworks {
   readonly #questions: Questions;
   readonly #guard: BridgeGuard;
   readonly #log: Log;
+  /** Networks that are about to be asked for. */
+  readonly #soon = new Set<string>();
 
   constructor(questions: Questions, guard: BridgeGuard, log: Log) {
     this.#questions = questions;
@@ -59,28 +64,24 @@ export class AskedNetworks {
     this.#guard.settled(id, network);
   }
 
-  /** All that have a bridge, so that each is guarded from its first new port on. Does not throw. */
-  async learnAll(): Promise<void> {
-    if (!this.#guard.isOn) return;
-    try {
-      const all = (await this.#questions.networks()).filter(one => bridgeNameOf(one) !== undefined);
-      await this.askEach(
-        all.slice(0, MAX_GUARDED).map(({ Id }) => Id),
-        () => undefined,
-      );
-      this.#log.debug({ networks: all.length }, 'bridges can be guarded');
-    } catch (err) {
-      this.#log.debug({ err: messageOf(err) }, 'a bridge is not guarded before its first container');
+  /** Asks who is on networks of which a bridge has got a port, as long as nobody is told to be behind it: not each is a container's. */
+  portAdded(networks: readonly string[]): void {
+    for (const network of networks) {
+      if (this.#soon.has(network)) continue;
+      this.#soon.add(network);
+      void this.#askSoon(network).finally(() => this.#soon.delete(network));
     }
   }
 
-  /** One that is new. Does not throw. */
-  async made(network: string): Promise<void> {
-    if (!this.#guard.isOn) return;
-    try {
-      await this.ask(network);
-    } catch (err) {
-      this.#log.debug({ network, err: messageOf(err) }, 'a bridge is not guarded before its first container');
+  async #askSoon(network: string): Promise<void> {
+    for (const ms of SOON_MS) {
+      await sleep(ms, undefined, { ref: false });
+      if (!this.#guard.isGuarded(network)) return;
+      try {
+        await this.ask(network);
+      } catch (err) {
+        this.#log.debug({ network, err: messageOf(err) }, 'what is known of a network stays');
+      }
     }
   }
 

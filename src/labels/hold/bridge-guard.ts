@@ -17,7 +17,7 @@ const WAITS = { made: 600_000, connected: 60_000, ended: 60_000, port: GUARD_MS 
 /** How often the kernel's own time is begun anew while somebody is waited for, in milliseconds. */
 const RENEW_MS = 1_000;
 /** Networks that are known; the oldest are forgotten. */
-export const MAX_GUARDED = 1_024;
+const MAX_GUARDED = 1_024;
 /** How often a bridge is asked whom it hears, at most, in milliseconds. */
 const HEARD_MS = 1_000;
 /** For how long a bridge has had a port behind which others than Docker's containers send, in milliseconds: longer than one takes to start. */
@@ -33,16 +33,14 @@ interface BridgeGuardParts {
   readonly now: () => number;
 }
 
-/** Docker's end of a bridge, by the id of its container, or of its endpoint while that starts. */
+/** Docker's end of a bridge, by whom it is. */
 interface NetworkEnd extends HeldEndpoint {
-  readonly key: string;
-  readonly mayPass: boolean;
+  readonly by: Passer;
 }
 
 interface GuardedNetwork {
   readonly bridge: string;
-  /** All of them; their link-layer addresses are anew at each start. */
-  readonly ends: NetworkEnd[];
+  readonly ends: readonly NetworkEnd[];
 }
 
 export class BridgeGuard {
@@ -85,10 +83,15 @@ export class BridgeGuard {
     return this.#networks.has(network);
   }
 
+  /** Whether a network is guarded now. */
+  isGuarded(network: string): boolean {
+    return this.#expected.isExpecting(network);
+  }
+
   /** Takes note of who is on a network. */
   told(network: ConnectedNetwork): void {
     if (!this.#isOn) return;
-    const { bridges, refusals, mayPass } = this.#parts;
+    const { bridges, refusals } = this.#parts;
     let bridge: string | undefined;
     refusals.attempt(`who starts on the network ${network.Id} may not be held in time`, () => {
       bridge = bridges.of(network);
@@ -97,19 +100,19 @@ export class BridgeGuard {
       this.gone(network.Id);
       return;
     }
-    const ends = endsOn(network, bridge, by => mayPass(by) && !('id' in by && this.#expected.has(by.id)));
+    const ends = endsOn(network, bridge);
     for (const [id, known] of [...this.#networks])
       if (id !== network.Id && known.bridge === bridge) this.gone(id);
     this.#networks.delete(network.Id);
     this.#networks.set(network.Id, { bridge, ends });
     if (this.#networks.size > MAX_GUARDED) this.gone(this.#networks.keys().next().value!);
-    if (this.#expected.isExpecting(network.Id)) this.#know(bridge, passing(ends));
+    if (this.isGuarded(network.Id)) this.#know(bridge, this.#passing(ends));
   }
 
   /** Takes note that a network is there no more. */
   gone(network: string): void {
     const known = this.#networks.get(network);
-    const wasGuarded = this.#expected.isExpecting(network);
+    const wasGuarded = this.isGuarded(network);
     this.#networks.delete(network);
     this.#expected.gone(network);
     if (known && wasGuarded) this.#unguard(known);
@@ -125,19 +128,23 @@ export class BridgeGuard {
     this.#timer ??= setInterval(() => this.#renew(), RENEW_MS).unref();
   }
 
-  /** A bridge has got a port: Docker tells for whom when it has connected him. */
-  portAdded(bridge: string): void {
-    for (const [network, known] of this.#networks)
-      if (known.bridge === bridge) this.expect('', network, 'port');
+  /**
+   * A bridge has got a port: Docker tells for whom when it has connected him, if he is a container.
+   * @returns the networks that are guarded for that
+   */
+  portAdded(bridge: string): string[] {
+    const networks = [...this.#networks].filter(([, known]) => known.bridge === bridge).map(([id]) => id);
+    for (const network of networks) this.expect('', network, 'port');
+    return networks;
   }
 
   /** A container that was to be held has ended: it may start again where it was, by the link-layer address that it had. */
   ended(container: string): void {
     const { set, refusals } = this.#parts;
     for (const [network, { bridge, ends }] of this.#networks) {
-      const own = ends.filter(({ key }) => key === container);
+      const own = ends.filter(end => isOf(end, container));
       if (own.length === 0) continue;
-      this.#networks.set(network, { bridge, ends: ends.filter(({ key }) => key !== container) });
+      this.#networks.set(network, { bridge, ends: ends.filter(end => !own.includes(end)) });
       refusals.attempt(`who starts again on ${bridge} may not be held in time`, () => set.forget(own));
       this.expect(container, network, 'ended');
     }
@@ -154,22 +161,19 @@ export class BridgeGuard {
   /** The labels of a container are in force: it passes where it was held. */
   passed(container: string, held: readonly HeldEndpoint[] = []): void {
     for (const [network, { bridge, ends }] of this.#networks) {
-      const own = [
-        ...held.filter(one => one.bridge === bridge),
-        ...ends.filter(({ key }) => key === container),
-      ];
-      const passes = new Map(own.map(({ mac }) => [mac, { bridge, mac, key: container, mayPass: true }]));
+      const own = [...held.filter(one => one.bridge === bridge), ...ends.filter(end => isOf(end, container))];
+      const passes = new Map(own.map(({ mac }) => [mac, { bridge, mac, by: { id: container } }]));
       if (passes.size === 0) continue;
       const others = ends.filter(({ mac }) => !passes.has(mac));
       this.#networks.set(network, { bridge, ends: [...others, ...passes.values()] });
-      if (this.#expected.isExpecting(network)) this.#know(bridge, [...passes.values()]);
+      if (this.isGuarded(network)) this.#know(bridge, [...passes.values()]);
     }
   }
 
   #guard({ bridge, ends }: GuardedNetwork): void {
     const { set, refusals } = this.#parts;
     refusals.attempt(`who starts on ${bridge} may not be held in time`, () =>
-      set.guard(bridge, passing(ends)),
+      set.guard(bridge, this.#passing(ends)),
     );
     this.#knowHeard(bridge, ends);
   }
@@ -200,13 +204,20 @@ export class BridgeGuard {
     );
   }
 
+  /** Those who may pass by now. */
+  #passing(ends: readonly NetworkEnd[]): NetworkEnd[] {
+    const { mayPass } = this.#parts;
+    return ends.filter(({ by }) => mayPass(by) && !('id' in by && this.#expected.has(by.id)));
+  }
+
   /** Not all who send are Docker's, nor by the addresses that it knows: who was heard before is not new. */
   #knowHeard(bridge: string, ends: readonly NetworkEnd[]): void {
     const { bridges, refusals, now } = this.#parts;
     for (const [one, at] of this.#heardAt) if (at + HEARD_MS <= now()) this.#heardAt.delete(one);
     if (this.#heardAt.has(bridge)) return;
     this.#heardAt.set(bridge, now());
-    const closed = new Set(ends.flatMap(end => (end.mayPass ? [] : end.mac)));
+    const passing = this.#passing(ends);
+    const closed = new Set(ends.filter(end => !passing.includes(end)).map(({ mac }) => mac));
     refusals.attempt(`what others send by ${bridge} may be dropped for up to ${GUARD_SECONDS} s`, () => {
       const heard = bridges.heardOn(bridge, SETTLED_PORT_MS).filter(mac => !closed.has(mac));
       this.#know(
@@ -217,18 +228,14 @@ export class BridgeGuard {
   }
 }
 
-function passing(ends: readonly NetworkEnd[]): NetworkEnd[] {
-  return ends.filter(({ mayPass }) => mayPass);
+function isOf({ by }: NetworkEnd, container: string): boolean {
+  return 'id' in by && by.id === container;
 }
 
-function endsOn(
-  { Containers }: ConnectedNetwork,
-  bridge: string,
-  mayPass: BridgeGuardParts['mayPass'],
-): NetworkEnd[] {
+function endsOn({ Containers }: ConnectedNetwork, bridge: string): NetworkEnd[] {
   return Object.entries(Containers ?? {}).flatMap(([key, { Name, MacAddress }]) => {
     const mac = linkAddress(MacAddress);
     const by = key.startsWith('ep-') ? { name: Name ?? '' } : { id: key };
-    return mac === undefined ? [] : { bridge, mac, key, mayPass: mayPass(by) };
+    return mac === undefined ? [] : { bridge, mac, by };
   });
 }

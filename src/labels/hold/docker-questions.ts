@@ -8,7 +8,6 @@ import {
   type ConnectedNetwork,
   readConnectedNetwork,
   readContainerListing,
-  readNetworkListing,
 } from '../discovery/docker-answers.js';
 import type { ListedContainer } from '../discovery/docker-view.js';
 
@@ -34,11 +33,6 @@ export class Questions {
   async containers(id?: string): Promise<ListedContainer[]> {
     const query = { all: true, ...(id !== undefined && { filters: { id: [id] } }) };
     return readContainerListing(await this.#api.get(LISTING, ANSWER_MS, query));
-  }
-
-  /** All networks, without who is on them. @throws Error when Docker does not answer */
-  async networks(): Promise<ConnectedNetwork[]> {
-    return readNetworkListing(await this.#api.get<unknown>('/networks', ANSWER_MS));
   }
 
   /** Whether Docker tells of who starts too late to ask; undefined where it does not say its version. @throws Error as above */

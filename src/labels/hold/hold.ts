@@ -118,7 +118,7 @@ export class Hold {
   connected(connection?: ConnectEvent): void {
     if (this.#isClosed) return;
     if (!connection) {
-      void this.#networks.turnByVersion().then(() => this.#networks.learnAll());
+      void this.#networks.turnByVersion();
       this.#ends.starting(this.#begin(this.#starts.all(), 'containers that start now'));
       return;
     }
@@ -133,14 +133,9 @@ export class Hold {
     if (held) void this.#begin(this.#starts.one(id, network, held), held.name);
   }
 
-  /** Takes note that Docker has made a network. */
-  networkMade(network: string): void {
-    if (!this.#isClosed) void this.#networks.made(network);
-  }
-
   /** Takes note that a bridge has got a port: somebody is about to start. */
   portAdded(bridge: string): void {
-    if (!this.#isClosed) this.#guard.portAdded(bridge);
+    if (!this.#isClosed) this.#networks.portAdded(this.#guard.portAdded(bridge));
   }
 
   /** Takes note that some bridge may have got a port, and why it cannot be told which. */

@@ -7,7 +7,6 @@ import {
   containerOf,
   createdIn,
   lifeIn,
-  networkMadeIn,
   readContainerListing,
   readImageLabels,
   readInspection,
@@ -167,16 +166,4 @@ for (const { event, removed } of [
 ])
   test(`what an event has taken away: ${JSON.stringify(event)}`, () => {
     assert.deepEqual(removedIn(event), removed);
-  });
-
-for (const [event, id] of [
-  [{ Type: 'network', Action: 'create', Actor: { ID: 'a1' } }, 'a1'],
-  [{ Type: 'network', Action: 'destroy', Actor: { ID: 'a1' } }, undefined],
-  [{ Type: 'container', Action: 'create', Actor: { ID: 'a1' } }, undefined],
-  [{ Type: 'network', Action: 'create', Actor: { ID: '../a' } }, undefined],
-  [{ Type: 'network', Action: 'create', Actor: null }, undefined],
-  [undefined, undefined],
-] as const)
-  test(`the network that an event tells of: ${JSON.stringify(event)}`, () => {
-    assert.equal(networkMadeIn(event), id);
   });
