@@ -103,7 +103,10 @@ kernelTest(
     const file = exitTunnel(tunnelFile('far'));
     const { tunnel: _tunnel, ...desired } = planRouter(ROUTED, file, [a.port, b.port], world.ways);
     world.router.reconcile(desired);
+    // What had come before is read first.
+    await sleep(200);
     await hear(6001);
+    await sleep(200);
     assert.deepEqual([...new Set(heard)], [6001]);
   },
   'nsenter',
