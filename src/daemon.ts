@@ -65,7 +65,8 @@ export async function runDaemon(options: DaemonOptions, reread: Reread): Promise
   const { database, rootless, rootlessIfnames } = options;
   const hasLabels = options.labels !== undefined;
   const ofDriver = { database, rootless, rootlessIfnames, fdStore };
-  const driver = await startDriver?.({ ...parts, ...ofDriver, labels: hasLabels });
+  const trustImageLabels = options.labels?.trustImageLabels ?? false;
+  const driver = await startDriver?.({ ...parts, ...ofDriver, labels: hasLabels, trustImageLabels });
   if (!driver && options.labels) await labels?.start(options.labels);
   notifier.send('READY=1');
   notifier.startWatchdog();

@@ -61,6 +61,8 @@ interface DriverOptions {
   readonly rootlessIfnames: readonly string[];
   /** Whether labels of root's containers are applied. */
   readonly labels: boolean;
+  /** Whether labels that came with a container's image count as its own. */
+  readonly trustImageLabels: boolean;
   /** Where Docker's API is. */
   readonly dockerHost: DockerHost;
   readonly log: Log;
@@ -113,6 +115,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const forwardLabels = new ForwardLabels({
     store,
     ask: ids => docker.labels(ids),
+    imageForward: options.trustImageLabels ? undefined : image => docker.imageForward(image),
     changed: network => routers.lookAt(network),
     queue,
     log,

@@ -38,6 +38,8 @@ class Daemon {
   readonly recovery: Recovery;
   readonly #nft = new Nft();
   readonly #rt = new RtNetlink();
+  /** Endpoints of whose labels Docker is to be asked. */
+  readonly askedForLabels: string[] = [];
 
   /** @param database its path; absent: in memory, and so lost */
   constructor(
@@ -56,6 +58,7 @@ class Daemon {
     this.exits = new Exits({
       ...this.world,
       ...NOTHING_ELSE,
+      labels: { joined: id => void this.askedForLabels.push(id) },
       routers: this.routers,
       links: undefined as never,
     });
@@ -193,6 +196,8 @@ kernelTest(
     await sleep(LOOKS_MS);
     assert.deepEqual(after.kept.names(), [EXIT.id]);
     assert.deepEqual(after.store.networkEndpoints(EXIT.id), [endpointOf(2)]);
+    assert.deepEqual(after.askedForLabels, [endpointOf(2).id]);
+    assert.equal(after.world.lines.filter(line => line.includes('restart those containers')).length, 1);
     assert.deepEqual(host.ports(), ports);
     assert.ok(reaches(ns));
   },

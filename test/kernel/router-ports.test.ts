@@ -9,16 +9,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KeyedQueue } from '../../src/base/keyed-queue.js';
 import { createLog } from '../../src/base/log.js';
 import { PublishedPorts } from '../../src/driver/ports/published-ports.js';
-import { Sessions } from '../../src/driver/ports/relay.js';
+import { Sessions } from '../../src/driver/ports/sessions.js';
 import { listenUdp } from '../../src/driver/ports/udp-relay.js';
+import { planRouter } from '../../src/driver/router/desired-router.js';
 import { planWaysIn } from '../../src/driver/router/ways-in.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
 import type { PortRequest } from '../../src/driver/spec/port-map.js';
 import { Store } from '../../src/driver/store/store.js';
+import { exitTunnel, tunnelFile } from '../support/exit-world.js';
 import { kernelTest } from '../support/namespace.js';
 import { ask, askInVain, serveOn } from '../support/peer.js';
 import { beyond, type Member, ROUTED, RouterWorld } from '../support/router-world.js';
-import { hearOn, type Protocol, question } from '../support/sockets.js';
+import { askEvery, hearOn, type Protocol, question } from '../support/sockets.js';
 
 /** On record as the endpoint of a container. */
 function endpointOf({ port: { name, ipv4, ipv6 } }: Member, more: Partial<Endpoint> = {}): Endpoint {
@@ -69,6 +71,43 @@ kernelTest(
     // Nor is the container itself reached past that, by an address that leads there.
     far.ip('route', 'add', '10.66.0.0/24', 'via', '10.64.0.2');
     assert.equal(await askInVain(client, '10.66.0.2:8080'), 'nothing');
+  },
+  'nsenter',
+  'sysctl',
+);
+
+kernelTest(
+  'a flow of UDP ends with its forward, although somebody goes on to send; one whose forward is left goes on',
+  async t => {
+    const world = await RouterWorld.create(t, 2);
+    const [a, b] = world.members as [Member, Member];
+    const ways = (forward: string) => planWaysIn([endpointOf(a, { forward }), endpointOf(b)]);
+    world.ways = ways('5000/udp, 5001:6001/udp');
+    await beyond(world, ROUTED);
+    const heard: number[] = [];
+    for (const port of [5000, 6001]) {
+      const server = hearOn(a.ns, port, '10.66.0.2', () => heard.push(port));
+      t.after(() => server.close());
+    }
+    const senders = [5000, 5001].map(port => askEvery(b.ns, '10.64.0.2', port, 20, () => {}));
+    t.after(() => {
+      for (const sender of senders) sender.close();
+    });
+    const hear = async (...ports: number[]): Promise<void> => {
+      heard.length = 0;
+      for (const end = Date.now() + 10_000; ports.some(port => !heard.includes(port)); await sleep(20))
+        assert.ok(Date.now() < end, `${heard}`);
+    };
+    await hear(5000, 6001);
+    world.ways = ways('5001:6001/udp');
+    const file = exitTunnel(tunnelFile('far'));
+    const { tunnel: _tunnel, ...desired } = planRouter(ROUTED, file, [a.port, b.port], world.ways);
+    world.router.reconcile(desired);
+    // What had come before is read first.
+    await sleep(200);
+    await hear(6001);
+    await sleep(200);
+    assert.deepEqual([...new Set(heard)], [6001]);
   },
   'nsenter',
   'sysctl',
@@ -248,7 +287,7 @@ kernelTest('a client of UDP keeps its socket as long as something passes, and no
     port: 53,
     within: world.router.within.bind(world.router),
   };
-  const relay = await listenUdp({ address: '127.0.0.1', port }, inward, new Sessions().ofPort(), 600);
+  const relay = await listenUdp({ address: '127.0.0.1', port }, inward, new Sessions(), 600);
   t.after(() => relay.close());
   const client = createSocket('udp4');
   t.after(() => client.close());
@@ -293,7 +332,7 @@ kernelTest(
     const { store, parts, open, publish, said, members } = await relayed(t, 1);
     const [member] = members as [Member];
     await serveOn(t, member.ns, [80]);
-    const [port = 0] = await publish(member, [anyPort('tcp', 80)]);
+    const [kept = 0, port = 0] = await publish(member, [anyPort('tcp', 80), anyPort('tcp', 80)]);
     parts.published.close();
     const rival = createServer().listen({ port, host: '0.0.0.0' });
     await once(rival, 'listening');
@@ -303,6 +342,15 @@ kernelTest(
     const problem = `published ports are closed: Bind for 0.0.0.0:${port} failed: port is already allocated`;
     for (const end = Date.now() + 10_000; parts.published.problem(id) !== problem; await sleep(50))
       assert.ok(Date.now() < end, `${parts.published.problem(id)}`);
+    // The other port is open throughout.
+    const client = connect({ port: kept, host: '127.0.0.1' });
+    await once(client, 'connect');
+    let isBroken = false;
+    client.on('error', () => {}).once('close', () => (isBroken = true));
+    await sleep(2_500);
+    assert.equal(parts.published.problem(id), problem);
+    assert.equal(isBroken, false);
+    client.destroy();
     rival.close();
     for (const end = Date.now() + 10_000; (await asked(port)) !== '80 10.66.0.1'; await sleep(50))
       assert.ok(Date.now() < end, 'it is not opened');

@@ -8,7 +8,7 @@ import { DRIVER_NAME, LABEL_PREFIX } from '../../base/ownership.js';
 import { plain } from '../../base/plain-text.js';
 import { DockerApi, isForbidden, type UserDocker } from '../../docker/api-client.js';
 import type { DockerHost } from '../../docker/docker-host.js';
-import { type LabelledEndpoint, readLabelListing } from '../ports/label-listing.js';
+import { type LabelledEndpoint, readImageForward, readLabelListing } from '../ports/label-listing.js';
 import { PATH_MAX } from '../spec/model.js';
 import { type IPAMData, isId } from '../spec/protocol.js';
 import { NAME_MAX, type Names, readNames } from './docker-names.js';
@@ -114,6 +114,12 @@ export class DockerClient {
   async labels(ids: readonly string[]): Promise<ReadonlyMap<string, LabelledEndpoint>> {
     const query = { filters: { network: ids } };
     return readLabelListing(await this.#get('/containers/json', TIMEOUT_MS, query));
+  }
+
+  /** The label `dwgd.forward` of an image. @throws Error when Docker does not answer, or has the image no more */
+  async imageForward(image: string): Promise<string | undefined> {
+    const path = `/images/${encodeURIComponent(image).replaceAll('%3A', ':')}/json`;
+    return readImageForward(await this.#get(path, SANDBOX_TIMEOUT_MS));
   }
 
   /**

@@ -56,6 +56,8 @@ interface ExitsParts {
 export class Exits {
   readonly #parts: ExitsParts;
   readonly #records: EndpointRecords;
+  /** Whether one was, of whichever network. */
+  #hasLearnt = false;
 
   constructor(parts: ExitsParts) {
     this.#parts = parts;
@@ -101,7 +103,7 @@ export class Exits {
    * @throws UserError, OpError where the router cannot be looked at
    */
   learn(networkId: string, attached: ReadonlyMap<string, AttachedContainer>): void {
-    const { store, routers, log } = this.#parts;
+    const { store, routers, labels, log } = this.#parts;
     const network = store.exit(networkId);
     // While one is being attached, a Join is under way, and that one records it.
     const lost = [...attached].filter(
@@ -112,6 +114,12 @@ export class Exits {
     for (const [id, container] of lost) {
       try {
         this.#records.learn(network, id, container, ports);
+        labels.joined(id);
+        if (!this.#hasLearnt)
+          log.warn(
+            'ports that learnt containers publish stay closed: restart those containers, since Docker does not ask for the ports again',
+          );
+        this.#hasLearnt = true;
         log.info({ endpoint: shortId(id) }, 'learnt an endpoint again from its container');
       } catch (err) {
         log.warn(

@@ -8,6 +8,7 @@ import type { Log } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
 import { FORWARD } from '../spec/forwarded-ports.js';
 import { type ExitNetwork, mayHavePeer } from '../spec/model.js';
+import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import type { LabelledEndpoint } from './label-listing.js';
 
@@ -15,6 +16,8 @@ interface ForwardLabelsParts {
   readonly store: Pick<Store, 'exit' | 'exits' | 'networkEndpoints' | 'endpoint' | 'putEndpoint'>;
   /** By endpoints, of the running containers on these networks. @throws Error when Docker does not answer */
   readonly ask: (networks: readonly string[]) => Promise<ReadonlyMap<string, LabelledEndpoint>>;
+  /** The label of an image, by its id; absent: labels of images count as the container's own. @throws Error */
+  readonly imageForward?: ((image: string) => Promise<string | undefined>) | undefined;
   /** The ways in to a network have changed. */
   readonly changed: (network: ExitNetwork) => void;
   readonly queue: KeyedQueue;
@@ -77,7 +80,7 @@ export class ForwardLabels {
   }
 
   async #ask(): Promise<void> {
-    const { store, ask, log } = this.#parts;
+    const { store, ask } = this.#parts;
     this.#asked++;
     try {
       const present = new Set(
@@ -94,23 +97,43 @@ export class ForwardLabels {
       for (const id of [...this.#waiting]) {
         const told = found.get(id);
         if (!told) continue;
-        this.#waiting.delete(id);
         this.#names.set(id, plain(told.container, NAME_MAX));
-        await this.#take(id, told.forward);
+        await this.#settle(id, told).catch(err => this.#failed(err));
       }
     } catch (err) {
-      if (!this.#isClosed && this.#asked === this.#delays.length)
-        log.warn(`cannot ask Docker for the label ${FORWARD}: ${messageOf(err)}`);
+      this.#failed(err);
     }
     this.#schedule();
   }
 
+  #failed(err: unknown): void {
+    if (!this.#isClosed && this.#asked === this.#delays.length)
+      this.#parts.log.warn(`cannot ask Docker for the label ${FORWARD}: ${messageOf(err)}`);
+  }
+
+  /** Where it is not known whose a label is, it does not count. @throws Error when Docker does not say so */
+  async #settle(id: string, { image, forward }: LabelledEndpoint): Promise<void> {
+    const { imageForward, log } = this.#parts;
+    if (forward === undefined) {
+      this.#waiting.delete(id);
+    } else if (imageForward && (await imageForward(image)) === forward) {
+      this.#waiting.delete(id);
+      log.info(
+        { endpoint: shortId(id) },
+        `${FORWARD} came with the container's image and does not count: give it to the container, or start dwgd with --trust-image-labels`,
+      );
+    } else {
+      this.#waiting.delete(id);
+      await this.#take(id, forward);
+    }
+  }
+
   /** An option of the endpoint counts more than the label, and was there from the beginning. */
-  #take(id: string, forward: string | undefined): Promise<void> {
+  #take(id: string, forward: string): Promise<void> {
     const { store, queue, changed } = this.#parts;
     return queue.run(id, async () => {
       const endpoint = store.endpoint(id);
-      if (!endpoint || endpoint.forward !== undefined || forward === undefined) return;
+      if (!endpoint || endpoint.forward !== undefined) return;
       store.putEndpoint({ ...endpoint, forward: forward.slice(0, LABEL_MAX) });
       const network = store.exit(endpoint.networkId);
       if (network) changed(network);

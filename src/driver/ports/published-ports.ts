@@ -1,7 +1,7 @@
 // Ports of the host that containers on exit networks publish (`-p`): opened when Docker says so and after a start of the daemon,
-// let go with the container. Not here: what goes through them (tcp-relay.ts, udp-relay.ts), Docker's call (driver/lifecycle/exits.ts).
+// let go with the container. Not here: a single port (open-port.ts), Docker's call (driver/lifecycle/exits.ts).
 
-import { ClosedError, errorCode, messageOf, UserError } from '../../base/errors.js';
+import { ClosedError, messageOf, UserError } from '../../base/errors.js';
 import { formatAddress } from '../../base/ip.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
@@ -10,9 +10,9 @@ import { type Endpoint, mayHavePeer } from '../spec/model.js';
 import type { PortRequest, PublishedPort } from '../spec/port-map.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
-import { type Inward, type ListenAt, type PortSessions, type Relay, Sessions } from './relay.js';
-import { listenTcp } from './tcp-relay.js';
-import { listenUdp } from './udp-relay.js';
+import { openPort } from './open-port.js';
+import type { Inward, Relay } from './relay.js';
+import { Sessions } from './sessions.js';
 
 interface PublishedPortsParts {
   readonly store: Pick<Store, 'exits' | 'networkEndpoints' | 'endpoint'>;
@@ -22,26 +22,22 @@ interface PublishedPortsParts {
   readonly log: Log;
 }
 
-/** The ports of an endpoint. */
-interface Opened {
-  readonly ports: readonly PublishedPort[];
-  readonly relays: readonly Relay[];
-}
+/** Of an endpoint: relays by ports, as textOf says. */
+type Opened = ReadonlyMap<string, readonly Relay[]>;
 
+/** Ports at once, each at two addresses at most. */
+const MOST = 4_000;
 /** What nobody told is found out after this time, in milliseconds; so are ports that have become free. */
 const LOOK_MS = 1_000;
-/** Tries for a port that is free for all addresses. */
-const TRIES = 16;
-const ANY = ['0.0.0.0', '::'];
-/** A host without IPv6. */
-const NO_FAMILY = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 
 export class PublishedPorts {
   readonly #parts: PublishedPortsParts;
   readonly #opened = new Map<string, Opened>();
-  readonly #problems = new Map<string, string>();
+  /** Sentences by endpoints and their ports. */
+  readonly #problems = new Map<string, ReadonlyMap<string, string>>();
   readonly #sessions = new Sessions();
   #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(parts: PublishedPortsParts) {
     this.#parts = parts;
@@ -54,13 +50,15 @@ export class PublishedPorts {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
     for (const id of this.#opened.keys()) this.withdraw(id);
   }
 
   /** Why ports of an endpoint are not open. */
   problem(endpointId: string): string | undefined {
-    return this.#problems.get(endpointId);
+    const problems = [...(this.#problems.get(endpointId)?.values() ?? [])];
+    return problems.length > 0 ? sentence(problems) : undefined;
   }
 
   /**
@@ -75,64 +73,36 @@ export class PublishedPorts {
   ): Promise<void> {
     for (const id of this.#opened.keys()) if (!this.#isOnRecord(id)) this.withdraw(id);
     this.withdraw(endpoint.id);
-    const relays: Relay[] = [];
+    const opened = new Map<string, readonly Relay[]>();
     const ports: PublishedPort[] = [];
     try {
       for (const request of requests) {
-        const opened = await this.#open(endpoint, request);
-        relays.push(...opened);
+        const relays = await this.#open(endpoint, request, opened.size);
         const { first: _first, last: _last, ...rest } = request;
-        ports.push({ ...rest, port: opened[0]!.port });
+        const port = { ...rest, port: relays[0]!.port };
+        ports.push(port);
+        opened.set(textOf(port), relays);
       }
     } catch (err) {
-      for (const relay of relays) relay.close();
+      closeAll(opened);
       throw err;
     }
-    if (ports.length > 0) this.#opened.set(endpoint.id, { ports, relays });
+    if (ports.length > 0) this.#opened.set(endpoint.id, opened);
     record(ports);
   }
 
   /** Lets go of an endpoint's ports. */
   withdraw(endpointId: string): void {
     this.#problems.delete(endpointId);
-    for (const relay of this.#opened.get(endpointId)?.relays ?? []) relay.close();
+    closeAll(this.#opened.get(endpointId) ?? new Map());
     this.#opened.delete(endpointId);
   }
 
-  /** @throws UserError */
-  async #open(endpoint: Endpoint, request: PortRequest): Promise<Relay[]> {
-    const { first, last } = request;
-    const isFree = first === 0;
-    for (let n = 0; n < (isFree ? TRIES : last - first + 1); n++) {
-      try {
-        return await this.#openAt(endpoint, request, isFree ? 0 : first + n);
-      } catch (err) {
-        if (errorCode(err) !== 'EADDRINUSE') throw refusal(request, err);
-      }
-    }
-    throw refusal(request);
-  }
-
-  /** At all addresses that are asked for, or none. */
-  async #openAt(endpoint: Endpoint, request: PortRequest, port: number): Promise<Relay[]> {
-    const addresses = request.address ? [formatAddress(request.address)] : ANY;
-    const relays: Relay[] = [];
-    try {
-      for (const address of addresses) {
-        try {
-          relays.push(await this.#listen(endpoint, request, { address, port: relays[0]?.port ?? port }));
-        } catch (err) {
-          if (relays.length === 0 || !NO_FAMILY.has(errorCode(err) ?? '')) throw err;
-        }
-      }
-      return relays;
-    } catch (err) {
-      for (const relay of relays) relay.close();
-      throw err;
-    }
-  }
-
-  #listen({ networkId, ipv4, ipv6 }: Endpoint, request: PortRequest, at: ListenAt): Promise<Relay> {
+  /** @param more ports that are open beside those of #opened @throws UserError */
+  #open({ networkId, ipv4, ipv6 }: Endpoint, request: PortRequest, more: number): Promise<Relay[]> {
+    const count = [...this.#opened.values()].reduce((sum, { size }) => sum + size, more);
+    if (count >= MOST)
+      throw new UserError(`${MOST} ports are published on exit networks already, which is the most`);
     const inward: Inward = {
       addresses: [ipv4, ipv6].filter(address => address !== undefined),
       port: request.containerPort,
@@ -142,14 +112,23 @@ export class PublishedPorts {
         return router.within(fn);
       },
     };
-    const sessions: PortSessions = this.#sessions.ofPort();
-    return request.protocol === 'tcp' ? listenTcp(at, inward, sessions) : listenUdp(at, inward, sessions);
+    return openPort(request, inward, this.#sessions);
   }
 
+  /** Whether all that is open is on record; what is on record need not be open. */
   #isOnRecord(id: string): boolean {
+    const recorded = new Set(this.#recorded(id).map(textOf));
+    return [...(this.#opened.get(id)?.keys() ?? [])].every(port => recorded.has(port));
+  }
+
+  #recorded(id: string): readonly PublishedPort[] {
     const endpoint = this.#parts.store.endpoint(id);
-    const ports = endpoint && mayHavePeer(endpoint) ? endpoint.published : undefined;
-    return ports !== undefined && samePorts(ports, this.#opened.get(id)?.ports ?? []);
+    return endpoint && mayHavePeer(endpoint) ? (endpoint.published ?? []) : [];
+  }
+
+  #isWhole(id: string): boolean {
+    const opened = this.#opened.get(id);
+    return this.#recorded(id).every(port => opened?.has(textOf(port)));
   }
 
   #look(): void {
@@ -164,57 +143,51 @@ export class PublishedPorts {
           inTurn(id, async () => {
             if (!this.#isOnRecord(id)) this.withdraw(id);
           });
-      const recorded = store.exits().flatMap(({ id }) => store.networkEndpoints(id));
-      for (const { id } of recorded.filter(isPublishing))
-        if (!this.#opened.has(id)) inTurn(id, () => this.#reopen(id));
+      for (const id of this.#problems.keys()) if (this.#recorded(id).length === 0) this.#problems.delete(id);
+      for (const { id } of store.exits().flatMap(network => store.networkEndpoints(network.id)))
+        if (!this.#isWhole(id)) inTurn(id, () => this.#reopen(id));
     } catch (err) {
       log.error(`cannot look at published ports: ${messageOf(err)}`);
     }
   }
 
+  /** Opens what is on record and not open, each port by itself. */
   async #reopen(id: string): Promise<void> {
     const endpoint = this.#parts.store.endpoint(id);
-    if (!endpoint || !isPublishing(endpoint) || this.#opened.has(id)) return;
-    const requests = (endpoint.published ?? []).map(({ port, ...rest }) => ({
-      ...rest,
-      first: port,
-      last: port,
-    }));
-    try {
-      await this.publish(endpoint, requests, () => undefined);
-    } catch (err) {
-      const problem = `published ports are closed: ${messageOf(err)}`;
-      if (this.#problems.get(id) !== problem) this.#parts.log.warn({ endpoint: shortId(id) }, problem);
-      this.#problems.set(id, problem);
+    if (!endpoint) return;
+    let opened = this.#opened.get(id) ?? new Map<string, readonly Relay[]>();
+    const problems = new Map<string, string>();
+    for (const port of this.#recorded(id).filter(one => !opened.has(textOf(one)))) {
+      const { port: number, ...rest } = port;
+      const before = this.#opened.get(id);
+      try {
+        const relays = await this.#open(endpoint, { ...rest, first: number, last: number }, 0);
+        const isWithdrawn = this.#isClosed || this.#opened.get(id) !== before;
+        if (isWithdrawn) return closeAll(new Map([['', relays]]));
+        opened = new Map([...opened, [textOf(port), relays]]);
+        this.#opened.set(id, opened);
+      } catch (err) {
+        problems.set(textOf(port), messageOf(err));
+      }
     }
+    if (this.#isClosed) return;
+    const before = this.#problems.get(id);
+    const fresh = [...problems].filter(([key, problem]) => before?.get(key) !== problem);
+    if (fresh.length > 0)
+      this.#parts.log.warn({ endpoint: shortId(id) }, sentence(fresh.map(([, problem]) => problem)));
+    if (problems.size > 0) this.#problems.set(id, problems);
+    else this.#problems.delete(id);
   }
 }
 
-function isPublishing(endpoint: Endpoint): boolean {
-  return mayHavePeer(endpoint) && endpoint.published !== undefined && endpoint.published.length > 0;
+function closeAll(opened: Opened): void {
+  for (const relay of [...opened.values()].flat()) relay.close();
 }
 
-function samePorts(a: readonly PublishedPort[], b: readonly PublishedPort[]): boolean {
-  const textOf = (ports: readonly PublishedPort[]): string =>
-    ports
-      .map(({ protocol, address, port, containerPort }) =>
-        [protocol, address ? formatAddress(address) : '', port, containerPort].join(' '),
-      )
-      .join();
-  return textOf(a) === textOf(b);
+function textOf({ protocol, address, port, containerPort }: PublishedPort): string {
+  return [protocol, address ? formatAddress(address) : '', port, containerPort].join(' ');
 }
 
-/** @param err absent: the ports are taken */
-function refusal({ address, first, last, protocol }: PortRequest, err?: unknown): UserError {
-  const host = address ? formatAddress(address) : '0.0.0.0';
-  const at = `${host.includes(':') ? `[${host}]` : host}:${first === last ? first : `${first}-${last}`}`;
-  if (err === undefined) return new UserError(`Bind for ${at} failed: port is already allocated`);
-  const why: Partial<Record<string, string>> = {
-    EADDRNOTAVAIL: 'the host does not have that address',
-    EACCES:
-      'ports below net.ipv4.ip_unprivileged_port_start take CAP_NET_BIND_SERVICE, which dwgd does not have',
-  };
-  return new UserError(`listen ${protocol} ${at} failed: ${why[errorCode(err) ?? ''] ?? messageOf(err)}`, {
-    cause: err,
-  });
+function sentence([first, ...others]: readonly string[]): string {
+  return `published ports are closed: ${first}${others.length > 0 ? `, and ${others.length} others` : ''}`;
 }

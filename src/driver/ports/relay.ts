@@ -1,5 +1,5 @@
-// What relays of both protocols share: where they listen, where they lead, and how many sessions there may be. Not here: the
-// relays themselves (tcp-relay.ts, udp-relay.ts).
+// What relays of both protocols share: where they listen, and where they lead. Not here: the relays themselves (tcp-relay.ts,
+// udp-relay.ts), how many sessions there may be (sessions.ts).
 
 import { isIPv6 } from 'node:net';
 import { type Address, formatAddress } from '../../base/ip.js';
@@ -39,36 +39,4 @@ type Found = (err: null, address: string, family: number) => void;
 /** What is an address already: found at once, so that a socket is made before the thread leaves the namespace. */
 export function literal(address: string, done: Found): void {
   done(null, address, isIPv6(address) ? 6 : 4);
-}
-
-/** Sessions at once: over all ports, and at one. Each holds two descriptors at most. */
-const [MOST, MOST_OF_PORT] = [8_192, 2_048];
-
-/** Counts sessions over all ports, so that clients cannot take all descriptors of the daemon. */
-export class Sessions {
-  #count = 0;
-
-  ofPort(): PortSessions {
-    let own = 0;
-    return {
-      begin: () => {
-        if (own >= MOST_OF_PORT || this.#count >= MOST) return undefined;
-        own++;
-        this.#count++;
-        let isOver = false;
-        return () => {
-          if (isOver) return;
-          isOver = true;
-          own--;
-          this.#count--;
-        };
-      },
-    };
-  }
-}
-
-/** The sessions at one port. */
-export interface PortSessions {
-  /** What ends the session; undefined where there are as many as may be. */
-  begin(): (() => void) | undefined;
 }

@@ -4,29 +4,24 @@
 
 import { once } from 'node:events';
 import { connect, createServer, isIPv6, type Socket } from 'node:net';
-import { addressFor, type Inward, type ListenAt, literal, type PortSessions, type Relay } from './relay.js';
+import { addressFor, type Inward, type ListenAt, literal, type Relay } from './relay.js';
+import { clientOf, type Sessions } from './sessions.js';
 
 /** As docker-proxy has it, in milliseconds: a client that has gone without a word is noticed. */
 const KEEPALIVE_MS = 15_000;
-/** Sessions of one client at one port: no client takes all of them. */
-const MOST_OF_CLIENT = 512;
+/** Ends that are not read from are looked at so often, in milliseconds: who has broken off is not noticed otherwise. */
+const LOOK_MS = 5_000;
+const NOTHING = Buffer.alloc(0);
 
 /** @throws the error of bind(2): EADDRINUSE, EADDRNOTAVAIL, EACCES */
-export async function listenTcp(at: ListenAt, inward: Inward, sessions: PortSessions): Promise<Relay> {
+export async function listenTcp(
+  at: ListenAt,
+  inward: Inward,
+  sessions: Sessions,
+  lookMs = LOOK_MS,
+): Promise<Relay> {
   const open = new Set<Socket>();
-  const clients = new Map<string, number>();
-  const begin = (client: string): (() => void) | undefined => {
-    const count = clients.get(client) ?? 0;
-    const end = count < MOST_OF_CLIENT ? sessions.begin() : undefined;
-    if (!end) return undefined;
-    clients.set(client, count + 1);
-    return () => {
-      end();
-      const left = (clients.get(client) ?? 1) - 1;
-      if (left > 0) clients.set(client, left);
-      else clients.delete(client);
-    };
-  };
+  const own = sessions.ofPort('tcp');
   const options = {
     allowHalfOpen: true,
     noDelay: true,
@@ -34,12 +29,12 @@ export async function listenTcp(at: ListenAt, inward: Inward, sessions: PortSess
     keepAliveInitialDelay: KEEPALIVE_MS,
   };
   const server = createServer(options, client => {
-    const end = begin(client.remoteAddress ?? '');
-    const inner = end && dial(inward, at.address);
+    const end = own.begin(clientOf(client.remoteAddress ?? ''));
+    if (typeof end === 'string') return breakOff(client);
+    const inner = dial(inward, at.address);
     if (!inner) {
-      end?.();
-      breakOff(client);
-      return;
+      end();
+      return breakOff(client);
     }
     for (const socket of [client, inner]) {
       open.add(socket);
@@ -55,10 +50,14 @@ export async function listenTcp(at: ListenAt, inward: Inward, sessions: PortSess
   await once(server, 'listening');
   // Without descriptors there is nothing to accept by: the client's connection is closed.
   server.on('error', () => undefined);
+  const look = setInterval(() => {
+    for (const socket of open) probe(socket);
+  }, lookMs).unref();
   const bound = server.address();
   return {
     port: typeof bound === 'object' && bound ? bound.port : at.port,
     close() {
+      clearInterval(look);
       server.close();
       for (const socket of open) breakOff(socket);
     },
@@ -85,6 +84,12 @@ function dial(inward: Inward, at: string): Socket | undefined {
     return undefined;
   }
   return socket;
+}
+
+/** To send nothing fails where the other end has broken off. Where something waits to be sent, that fails by itself. */
+function probe(socket: Socket): void {
+  if (socket.isPaused() && !socket.connecting && !socket.writableEnded && socket.writableLength === 0)
+    socket.write(NOTHING);
 }
 
 /** What comes from one socket goes to the other, its end too; where it breaks off, the other does. */

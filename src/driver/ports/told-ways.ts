@@ -3,6 +3,7 @@
 
 import type { Log } from '../../base/log.js';
 import { type PlannedWays, planWaysIn } from '../router/ways-in.js';
+import { MAX_WEIGHT } from '../spec/forwarded-ports.js';
 import type { Endpoint } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 
@@ -16,14 +17,23 @@ export class ToldWays {
   readonly #parts: ToldWaysParts;
   /** Of networks: sentences by endpoints. */
   readonly #problems = new Map<string, ReadonlyMap<string, string>>();
+  /** Of networks: what was planned last, and of which endpoints. */
+  readonly #planned = new Map<string, { readonly of: string; readonly ways: PlannedWays }>();
 
   constructor(parts: ToldWaysParts) {
     this.#parts = parts;
   }
 
-  /** The ways in to the endpoints of a network, in the order in which they came. */
+  /** The ways in to the endpoints of a network, in the order in which they came. Routers ask twice a second. */
   plan(networkId: string, endpoints: readonly Endpoint[]): PlannedWays {
-    const planned = planWaysIn(endpoints);
+    const of = JSON.stringify(
+      endpoints.map(({ id, state, forward, published, ipv4, ipv6 }) => [
+        ...[id, state, forward, published, ipv4?.bytes, ipv6?.bytes],
+      ]),
+    );
+    const last = this.#planned.get(networkId);
+    const planned = last?.of === of ? last.ways : planWaysIn(endpoints);
+    this.#planned.set(networkId, { of, ways: planned });
     const problems = this.#problemsOf(planned);
     const before = this.#problems.get(networkId);
     for (const [id, problem] of problems)
@@ -35,6 +45,7 @@ export class ToldWays {
 
   forget(networkId: string): void {
     this.#problems.delete(networkId);
+    this.#planned.delete(networkId);
   }
 
   problem({ id, networkId }: Endpoint): string | undefined {
@@ -44,11 +55,16 @@ export class ToldWays {
   #problemsOf({ clashes, mistakes }: PlannedWays): ReadonlyMap<string, string> {
     const problems = new Map([...mistakes].map(([id, text]) => [id, `no port is forwarded: ${text}`]));
     for (const { endpoint, holder, forward } of clashes) {
-      const whose = this.#parts.nameOf(holder) ?? `endpoint ${shortId(holder)}`;
-      const sentence = `${forward} is not forwarded: ${whose} has the port at the tunnel's address already`;
+      const sentence = `${forward} is not forwarded: ${this.#whyNot(holder)}`;
       const before = problems.get(endpoint);
       problems.set(endpoint, before === undefined ? sentence : `${before}; ${sentence}`);
     }
     return problems;
+  }
+
+  #whyNot(holder: string | undefined): string {
+    if (holder === undefined) return `the network forwards ${MAX_WEIGHT} ports already, which is the most`;
+    const whose = this.#parts.nameOf(holder) ?? `endpoint ${shortId(holder)}`;
+    return `${whose} has the port at the tunnel's address already`;
   }
 }

@@ -4,26 +4,24 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
-import { addressFor, type Inward, type ListenAt, literal, type PortSessions, type Relay } from './relay.js';
+import { addressFor, type Inward, type ListenAt, literal, type Relay } from './relay.js';
+import { clientOf, type DatagramSession, type PortSessions, type Sessions } from './sessions.js';
 
 /** As docker-proxy has it, in milliseconds. */
 const IDLE_MS = 90_000;
-/** New clients of a port in a window, in milliseconds: senders are easily made up, and each takes a socket. */
-const [MOST_NEW, WINDOW_MS] = [200, 100];
 /** Bytes that wait to be sent; what comes beyond that is lost, as it is where a link is full. */
 const MOST_QUEUED = 512 * 1024;
 
-interface Session {
+interface Session extends DatagramSession {
   readonly inner: Socket;
   readonly idle: NodeJS.Timeout;
-  readonly end: () => void;
 }
 
 /** @throws the error of bind(2): EADDRINUSE, EADDRNOTAVAIL, EACCES */
 export async function listenUdp(
   at: ListenAt,
   inward: Inward,
-  sessions: PortSessions,
+  sessions: Sessions,
   idleMs = IDLE_MS,
 ): Promise<Relay> {
   const outer = socketFor(at.address);
@@ -41,42 +39,44 @@ class UdpRelay implements Relay {
   readonly #outer: Socket;
   readonly #target: string;
   readonly #inward: Inward;
-  readonly #sessions: PortSessions;
+  readonly #sessions: Sessions;
+  readonly #own: PortSessions;
   readonly #idleMs: number;
-  /** By clients; those that were silent for the longest come first. */
+  /** By addresses and ports of clients. */
   readonly #open = new Map<string, Session>();
-  #window = { from: 0, begun: 0 };
 
-  constructor(outer: Socket, at: string, inward: Inward, sessions: PortSessions, idleMs: number) {
+  constructor(outer: Socket, at: string, inward: Inward, sessions: Sessions, idleMs: number) {
     this.port = outer.address().port;
     this.#outer = outer;
     this.#target = addressFor(inward, at);
     this.#inward = inward;
     this.#sessions = sessions;
+    this.#own = sessions.ofPort('udp');
     this.#idleMs = idleMs;
-    outer.on('message', (data, from) => this.#goIn(data, from));
+    outer.on('message', (data, from) => unharmed(() => this.#goIn(data, from)));
   }
 
   close(): void {
     this.#outer.close();
-    for (const client of this.#open.keys()) this.#end(client);
+    for (const session of this.#open.values()) session.end();
   }
 
   #goIn(data: Buffer, from: RemoteInfo): void {
-    const client = `${from.address} ${from.port}`;
-    const session = this.#open.get(client) ?? this.#begin(client, from);
+    // Anybody can send from port 0, which nobody can answer.
+    if (from.port === 0) return;
+    const session = this.#open.get(keyOf(from)) ?? this.#begin(from);
     if (!session) return;
-    this.#open.delete(client);
-    this.#open.set(client, session);
+    this.#sessions.heard(session, false);
     session.idle.refresh();
     if (session.inner.getSendQueueSize() < MOST_QUEUED)
       session.inner.send(data, this.#inward.port, this.#target, () => undefined);
   }
 
-  #begin(client: string, from: RemoteInfo): Session | undefined {
-    if (!this.#mayBegin()) return undefined;
-    const end = this.#admit();
-    if (!end) return undefined;
+  #begin(from: RemoteInfo): Session | undefined {
+    if (!this.#sessions.mayBegin()) return undefined;
+    const client = clientOf(from.address);
+    const over = this.#admit(client);
+    if (!over) return undefined;
     const inner = socketFor(this.#target);
     try {
       this.#inward.within(() => {
@@ -84,45 +84,53 @@ class UdpRelay implements Relay {
       });
     } catch {
       inner.close();
-      end();
+      over();
       return undefined;
     }
+    const end = (): void => {
+      if (!this.#open.delete(keyOf(from))) return;
+      clearTimeout(session.idle);
+      inner.close();
+      this.#sessions.forget(session);
+      over();
+    };
     // A socket that there are no descriptors for, or nothing to send by.
-    inner.on('error', () => this.#end(client));
+    inner.on('error', end);
     inner.on('message', (data, sender) => {
       if (sender.port !== this.#inward.port || sender.address !== this.#target) return;
-      session.idle.refresh();
-      if (this.#outer.getSendQueueSize() < MOST_QUEUED)
-        this.#outer.send(data, from.port, from.address, () => undefined);
+      unharmed(() => {
+        session.idle.refresh();
+        this.#sessions.heard(session, true);
+        if (this.#outer.getSendQueueSize() < MOST_QUEUED)
+          this.#outer.send(data, from.port, from.address, () => undefined);
+      });
     });
-    const idle = setTimeout(() => this.#end(client), this.#idleMs).unref();
-    const session: Session = { inner, idle, end };
-    this.#open.set(client, session);
+    const idle = setTimeout(end, this.#idleMs).unref();
+    const session: Session = { client, port: this.#own, inner, idle, end };
+    this.#open.set(keyOf(from), session);
     return session;
   }
 
-  #mayBegin(): boolean {
-    const now = performance.now();
-    if (now - this.#window.from > WINDOW_MS) this.#window = { from: now, begun: 0 };
-    return ++this.#window.begun <= MOST_NEW;
+  /** Where there are too many, another one makes room. */
+  #admit(client: string): (() => void) | undefined {
+    const first = this.#own.begin(client);
+    if (typeof first === 'function') return first;
+    this.#sessions.makeRoom(first, client, this.#own);
+    const second = this.#own.begin(client);
+    return typeof second === 'function' ? second : undefined;
   }
+}
 
-  /** Where there are too many, the one that was silent for the longest makes room. */
-  #admit(): (() => void) | undefined {
-    const end = this.#sessions.begin();
-    const [silent] = this.#open.keys();
-    if (end || silent === undefined) return end;
-    this.#end(silent);
-    return this.#sessions.begin();
-  }
+function keyOf({ address, port }: RemoteInfo): string {
+  return `${address} ${port}`;
+}
 
-  #end(client: string): void {
-    const session = this.#open.get(client);
-    if (!session) return;
-    this.#open.delete(client);
-    clearTimeout(session.idle);
-    session.inner.close();
-    session.end();
+/** A datagram that Node.js does not take is lost: what an event throws would end the daemon. */
+function unharmed(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // As it is where a link is full.
   }
 }
 

@@ -55,6 +55,8 @@ export interface DesiredRouter {
   readonly formerPort?: string;
   readonly sysctls: readonly RouterSysctl[];
   readonly tables: readonly NftTable[];
+  /** What the tables open, and to which networks. */
+  readonly opens: { readonly ways: WaysIn; readonly subnets: readonly Prefix[] };
 }
 
 /**
@@ -85,6 +87,7 @@ export function planRouter(
     ports,
     sysctls: planSysctls(network, families),
     tables: [planBridgeTable(ports), planForwardTable(dns, waysIn)],
+    opens: { ways, subnets },
   };
 }
 

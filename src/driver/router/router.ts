@@ -1,7 +1,7 @@
 // The router of an exit network: reads its namespace, compares, changes what differs, all of it within one synchronous moment.
 // Not here: what it is to hold (desired-router.ts), the way from the one to the other (diff-router.ts).
 
-import { isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
+import { ChannelError, ignoring, isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
 import { LINK_NAME_PREFIX, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { openConnection } from '../../netlink/connection.js';
@@ -22,6 +22,7 @@ import { replaceTable } from '../../nft/table.js';
 import { BRIDGE, type DesiredRouter, TUNNEL } from './desired-router.js';
 import { diffRouter, type ObservedRouter, type RouterChange } from './diff-router.js';
 import { routerSysctl, setRouterSysctl } from './router-sysctls.js';
+import { isFormerForward } from './ways-in.js';
 
 export interface RouterParts {
   readonly netnsSwitch: NetnsSwitch;
@@ -43,6 +44,8 @@ export class ExitRouter {
   readonly #netns: Netns;
   /** The tables that were put in place last, and the generation that this made. */
   #tables: { readonly text: string; readonly generation: number } | undefined;
+  /** Of UDP, as flows were compared with them last. */
+  #forwards: string | undefined;
   #ports: ReadonlySet<string> = new Set();
   /** Of the peers as they were configured last. */
   #endpoints: string | undefined;
@@ -217,9 +220,27 @@ export class ExitRouter {
     const before = nft.generation();
     nft.apply(transaction, 'the router of an exit network', trace);
     const generation = nft.generation();
+    this.#endFormerForwards(desired);
     // Of two transactions one was somebody else's: then the next look replaces them again.
     const isOurs = generation === ((before + 1) & 0xffff);
     this.#tables = isOurs ? { text: textOf(desired), generation } : undefined;
+  }
+
+  /** Flows of UDP whose forward has gone. */
+  #endFormerForwards({ opens: { ways, subnets } }: DesiredRouter): void {
+    const forwards = JSON.stringify(ways.forwards.filter(({ protocol }) => protocol === 'udp'));
+    if (forwards === this.#forwards) return;
+    const { trace } = this.#parts;
+    const { conntrack } = this.#parts.nft();
+    try {
+      for (const flow of conntrack.flows().filter(one => isFormerForward(one, ways, subnets)))
+        ignoring(isNotFound, () => conntrack.deleteFlow(flow, trace));
+    } catch (err) {
+      // More than can be listed. Of those that an earlier daemon left it is not known that one is wrong.
+      if (!(err instanceof ChannelError)) throw err;
+      if (this.#forwards !== undefined) conntrack.flush(trace);
+    }
+    this.#forwards = forwards;
   }
 
   /** Asked for from the host's namespace, where its UDP socket stays. */

@@ -2,8 +2,16 @@
 // the host publishes (`-p`). Pure. Not here: the rules for them (way-in-rules.ts), the host's sockets (driver/ports).
 
 import { messageOf } from '../../base/errors.js';
-import type { Address } from '../../base/ip.js';
-import { type Forward, formatForward, overlaps, parseForwards } from '../spec/forwarded-ports.js';
+import { type Address, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
+import type { Flow } from '../../nft/flows.js';
+import {
+  type Forward,
+  formatForward,
+  MAX_WEIGHT,
+  overlaps,
+  parseForwards,
+  weightOf,
+} from '../spec/forwarded-ports.js';
 import { type Endpoint, mayHavePeer } from '../spec/model.js';
 import type { PublishedPort } from '../spec/port-map.js';
 
@@ -20,10 +28,11 @@ export interface WaysIn {
 
 export const NO_WAYS_IN: WaysIn = { forwards: [], published: [] };
 
-/** An entry that has no effect, since another container has the port. */
+/** An entry that has no effect. */
 interface ForwardClash {
   readonly endpoint: string;
-  readonly holder: string;
+  /** The endpoint that has the port; absent: the network forwards as many as it may. */
+  readonly holder?: string;
   /** As it is written. */
   readonly forward: string;
 }
@@ -40,11 +49,18 @@ export function planWaysIn(endpoints: readonly Endpoint[]): PlannedWays {
   const clashes: ForwardClash[] = [];
   const mistakes = new Map<string, string>();
   const present = endpoints.filter(mayHavePeer);
+  const weights = { tcp: 0, udp: 0 };
   for (const endpoint of present) {
     for (const forward of readForwards(endpoint, mistakes)) {
       const holder = held.find(other => overlaps(other.forward, forward))?.endpoint;
-      if (holder) clashes.push({ endpoint: endpoint.id, holder: holder.id, forward: formatForward(forward) });
-      else held.push({ forward, endpoint });
+      const weight = weights[forward.protocol] + weightOf(forward);
+      if (!holder && weight <= MAX_WEIGHT) {
+        held.push({ forward, endpoint });
+        weights[forward.protocol] = weight;
+      } else {
+        const whose = holder && { holder: holder.id };
+        clashes.push({ endpoint: endpoint.id, ...whose, forward: formatForward(forward) });
+      }
     }
   }
   return {
@@ -59,6 +75,25 @@ export function planWaysIn(endpoints: readonly Endpoint[]): PlannedWays {
     clashes,
     mistakes,
   };
+}
+
+/**
+ * Whether a flow of UDP goes on to a container that it is no longer forwarded to: rules see its first packet alone, and it lasts
+ * as long as somebody sends, whoever has the address next.
+ * @param subnets of the network
+ */
+export function isFormerForward(flow: Flow, { forwards }: WaysIn, subnets: readonly Prefix[]): boolean {
+  const { destination, answering, isDestinationTranslated } = flow;
+  if (!isDestinationTranslated || !subnets.some(subnet => prefixContains(subnet, answering.address)))
+    return false;
+  return !forwards.some(
+    ({ protocol, first, last, to, addresses }) =>
+      protocol === 'udp' &&
+      first <= destination.port &&
+      destination.port <= last &&
+      destination.port - first + to === answering.port &&
+      addresses.some(address => sameAddress(address, answering.address)),
+  );
 }
 
 function readForwards({ id, forward }: Endpoint, mistakes: Map<string, string>): readonly Forward[] {

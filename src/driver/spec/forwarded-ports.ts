@@ -15,10 +15,11 @@ export interface Forward {
   readonly to: number;
 }
 
-/** Entries of one value; characters of one; ports of a range that is moved to others, each of which is an element of a map. */
+/** Entries of one value; characters of one. */
 const MAX_FORWARDS = 64;
 const MAX_TEXT = 2_048;
-const MAX_MOVED = 1_000;
+/** Of a container and of a network, for each protocol, as weightOf counts. */
+export const MAX_WEIGHT = 1_000;
 
 const RIGHT = 'ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas';
 const ENTRY = /^(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
@@ -41,6 +42,14 @@ export function parseForwards(text: string): Forward[] {
       );
     found.push(one);
   }
+  for (const protocol of ['tcp', 'udp']) {
+    const own = found.filter(one => one.protocol === protocol);
+    const weight = own.reduce((sum, one) => sum + weightOf(one), 0);
+    if (weight > MAX_WEIGHT)
+      throw new UserError(
+        `${FORWARD} moves ${weight} ports of ${protocol} in sum: give at most ${MAX_WEIGHT}, or the same ports on both sides`,
+      );
+  }
   return found;
 }
 
@@ -52,9 +61,9 @@ function parseEntry(text: string): Forward[] {
   const last = until === undefined ? first : Number(until);
   const to = at === undefined ? first : Number(at);
   if (first < 1 || to < 1 || last < first || Math.max(last, to + last - first) > 65_535) throw wrong(text);
-  if (to !== first && last - first >= MAX_MOVED)
+  if (to !== first && last - first >= MAX_WEIGHT)
     throw new UserError(
-      `${FORWARD}=${text} moves ${last - first + 1} ports: give at most ${MAX_MOVED}, or the same ports on both sides`,
+      `${FORWARD}=${text} moves ${last - first + 1} ports: give at most ${MAX_WEIGHT}, or the same ports on both sides`,
     );
   const protocols = protocol === undefined ? (['tcp', 'udp'] as const) : [protocol as Forward['protocol']];
   return protocols.map(one => ({ protocol: one, first, last, to }));
@@ -62,6 +71,11 @@ function parseEntry(text: string): Forward[] {
 
 function wrong(text: string): UserError {
   return new UserError(`${FORWARD}=${excerpt(text)} is not valid: give ${RIGHT}`);
+}
+
+/** What it takes of the router's table: a port or range by itself is a rule, and each port that is moved an element of a map. */
+export function weightOf({ first, last, to }: Forward): number {
+  return to === first ? 1 : last - first + 1;
 }
 
 /** Whether two ask for the same port. */

@@ -25,7 +25,7 @@ export interface PublishedPort extends Omit<PortRequest, 'first' | 'last'> {
 /** Of <netinet/in.h>. */
 const PROTOCOLS: Readonly<Record<number, PortRequest['protocol']>> = { 6: 'tcp', 17: 'udp' };
 /** Docker lists each port of a range by itself. */
-const MAX_PUBLISHED = 4_096;
+const MAX_PUBLISHED = 1_000;
 
 /** @throws UserError for what is no port map, or for a protocol that cannot be relayed */
 export function readPortMap(value: unknown): PortRequest[] {

@@ -10,7 +10,10 @@ import type { Endpoint } from '../../../../src/driver/spec/model.js';
 import { Store } from '../../../../src/driver/store/store.js';
 import { EXIT } from '../../../support/exit-world.js';
 
-function world(answers: readonly (Record<string, LabelledEndpoint> | Error)[]) {
+function world(
+  answers: readonly (Record<string, LabelledEndpoint> | Error)[],
+  imageForward?: (image: string) => Promise<string | undefined>,
+) {
   const store = new Store('');
   store.putExit(EXIT);
   const [changed, said]: [string[], string[]] = [[], []];
@@ -23,6 +26,7 @@ function world(answers: readonly (Record<string, LabelledEndpoint> | Error)[]) {
         if (answer instanceof Error) throw answer;
         return new Map(Object.entries(answer));
       },
+      imageForward,
       changed: ({ id }) => changed.push(id),
       queue: new KeyedQueue(),
       log: createLog(false, true, line => said.push(line)),
@@ -46,7 +50,7 @@ test('Docker is asked again until it tells of the container, and the label is pu
   const { store, labels, changed, put, close, asked } = world([
     new Error('starting'),
     {},
-    { one: { container: 'web', forward: '80' } },
+    { one: { container: 'web', image: 'i1', forward: '80' } },
   ]);
   put('one');
   labels.joined('one');
@@ -60,7 +64,10 @@ test('Docker is asked again until it tells of the container, and the label is pu
 });
 
 test('an option of the endpoint counts, and a container without the label changes nothing', async () => {
-  const told = { one: { container: 'web', forward: '80' }, two: { container: 'db' } };
+  const told = {
+    one: { container: 'web', image: 'i1', forward: '80' },
+    two: { container: 'db', image: 'i2' },
+  };
   const { store, labels, changed, put, close } = world([told]);
   put('one', { forward: '81' });
   put('two');
@@ -84,5 +91,49 @@ test('where Docker never answers that is told once, and Docker coming up has it 
   assert.match(said[0]!, /cannot ask Docker for the label dwgd\.forward: no engine/);
   labels.dockerUp();
   await until(() => asked() > 4);
+  close();
+});
+
+test("a label that a container has unchanged from its image does not count, and one that is the container's own does", async () => {
+  const answers = [
+    {
+      one: { container: 'web', image: 'i80', forward: '80' },
+      two: { container: 'db', image: 'i80', forward: '81' },
+    },
+  ];
+  const { store, labels, changed, said, put, close, asked } = world(answers, async image => image.slice(1));
+  put('one');
+  put('two');
+  labels.dockerUp();
+  await until(() => changed.length > 0);
+  await sleep(20);
+  assert.equal(store.endpoint('one')?.forward, undefined);
+  assert.equal(store.endpoint('two')?.forward, '81');
+  assert.equal(asked(), 1);
+  assert.equal(said.filter(line => line.includes("came with the container's image")).length, 1);
+  close();
+});
+
+test('as long as Docker does not tell of the image, the label does not count', async () => {
+  let times = 0;
+  const { store, labels, changed, said, put, close } = world(
+    [{ one: { container: 'web', image: 'i', forward: '80' } }],
+    async () => {
+      if (++times < 3) throw new Error('no such image');
+      return undefined;
+    },
+  );
+  put('one');
+  labels.joined('one');
+  await until(() => times === 2);
+  assert.equal(store.endpoint('one')?.forward, undefined);
+  await until(() => changed.length > 0);
+  assert.equal(store.endpoint('one')?.forward, '80');
+  times = -100;
+  put('one');
+  labels.joined('one');
+  await until(() =>
+    said.some(line => line.includes('cannot ask Docker for the label dwgd.forward: no such')),
+  );
   close();
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '../../../../src/base/log.js';
-import { readLabelListing } from '../../../../src/driver/ports/label-listing.js';
+import { readImageForward, readLabelListing } from '../../../../src/driver/ports/label-listing.js';
 import { ToldWays } from '../../../../src/driver/ports/told-ways.js';
 import { formatForward } from '../../../../src/driver/spec/forwarded-ports.js';
 import type { Endpoint } from '../../../../src/driver/spec/model.js';
@@ -46,7 +46,7 @@ test('a label that cannot be read opens nothing, which is told', () => {
 test('a listing of Docker gives label and name by endpoint, and nothing is made of what cannot be read', () => {
   const networks = (id: string) => ({ Networks: { exit: { EndpointID: id }, other: { EndpointID: '' } } });
   const listing = [
-    { Names: ['/web'], Labels: { 'dwgd.forward': '80' }, NetworkSettings: networks('e1') },
+    { Names: ['/web'], Labels: { 'dwgd.forward': '80' }, ImageID: 'i1', NetworkSettings: networks('e1') },
     { Names: ['/db'], Labels: { 'dwgd.forward': 5 }, NetworkSettings: networks('e2') },
     { Names: 5, Labels: null, NetworkSettings: networks('e3') },
     null,
@@ -55,10 +55,41 @@ test('a listing of Docker gives label and name by endpoint, and nothing is made 
   assert.deepEqual(
     [...readLabelListing(listing)],
     [
-      ['e1', { container: 'web', forward: '80' }],
-      ['e2', { container: 'db' }],
-      ['e3', { container: '' }],
+      ['e1', { container: 'web', image: 'i1', forward: '80' }],
+      ['e2', { container: 'db', image: '' }],
+      ['e3', { container: '', image: '' }],
     ],
   );
   assert.deepEqual([...readLabelListing('no')], []);
+});
+
+test('an image gives the label to its containers, or none', () => {
+  assert.equal(readImageForward({ Config: { Labels: { 'dwgd.forward': '80' } } }), '80');
+  for (const image of [{ Config: { Labels: null } }, { Config: null }, {}, null, 'no'])
+    assert.equal(readImageForward(image), undefined);
+});
+
+test('a network forwards 1,000 ports of each protocol at most; ports and ranges that are not moved count once', () => {
+  const { ways, said } = told();
+  const [one, two] = [endpoint('one', '1000-1899:5000/tcp'), endpoint('two', '2000-2100:7000,30000-40000')];
+  const plan = ways.plan('n1', [one, two]);
+  assert.deepEqual(plan.forwards.map(formatForward), [
+    '1000-1899:5000/tcp',
+    '2000-2100:7000/udp',
+    '30000-40000/tcp',
+    '30000-40000/udp',
+  ]);
+  const problem =
+    '2000-2100:7000/tcp is not forwarded: the network forwards 1000 ports already, which is the most';
+  assert.equal(ways.problem(two), problem);
+  assert.equal(said.length, 1);
+});
+
+test('what has not changed is not planned again, and what has is', () => {
+  const { ways } = told();
+  const plan = () => ways.plan('n1', [endpoint('one', '80/tcp')]);
+  const first = plan();
+  assert.equal(plan(), first);
+  assert.notEqual(ways.plan('n1', [endpoint('one', '80/tcp', 'left')]), first);
+  assert.deepEqual(ways.plan('n1', [endpoint('one', '81/tcp')]).forwards.map(formatForward), ['81/tcp']);
 });

@@ -46,6 +46,11 @@ for (const [what, text, message] of [
     'dwgd.forward=1000-2000:3000/tcp moves 1001 ports: give at most 1000, or the same ports on both sides',
   ],
   [
+    'more than may be moved in sum',
+    '1000-1899:3000/tcp,2000-2200:5000/tcp,2000-2200:5000/udp',
+    'dwgd.forward moves 1101 ports of tcp in sum: give at most 1000, or the same ports on both sides',
+  ],
+  [
     'too many entries',
     Array.from({ length: 65 }, (_, n) => n + 1).join(),
     'dwgd.forward has 65 entries: give at most 64',

@@ -40,7 +40,7 @@ for (const [what, map, message] of [
     [{ Proto: 6, Port: 80, HostIP: 'here' }],
     'the port map has the address here, which is none',
   ],
-  ['too many', Array.from({ length: 4097 }, () => ({})), '4097 ports are published: publish at most 4096'],
+  ['too many', Array.from({ length: 1001 }, () => ({})), '1001 ports are published: publish at most 1000'],
 ] as const) {
   test(`a port map with ${what} is refused`, () => {
     assert.throws(() => readPortMap(map), new UserError(message));
