@@ -26,9 +26,15 @@ export async function listenUdp(
 ): Promise<Relay> {
   const outer = socketFor(at.address);
   // Said within the call that brings it about.
-  const listening = once(outer, 'listening');
-  outer.bind({ address: at.address, port: at.port, exclusive: true });
-  await listening;
+  try {
+    const listening = once(outer, 'listening');
+    outer.bind({ address: at.address, port: at.port, exclusive: true });
+    await listening;
+  } catch (err) {
+    // Node.js leaves it open.
+    outer.close();
+    throw err;
+  }
   // What was sent could not be delivered: that is for the sender to notice.
   outer.on('error', () => undefined);
   return new UdpRelay(outer, at.address, inward, sessions, idleMs);

@@ -93,9 +93,13 @@ export class BridgeGuard {
     if (!this.#isOn) return;
     const { bridges, refusals } = this.#parts;
     let bridge: string | undefined;
+    let isTold = false;
     refusals.attempt(`who starts on the network ${network.Id} may not be held in time`, () => {
       bridge = bridges.of(network);
+      isTold = true;
     });
+    // Where the kernel did not say, what is known stays.
+    if (!isTold) return;
     if (bridge === undefined) {
       this.gone(network.Id);
       return;

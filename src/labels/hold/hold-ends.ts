@@ -58,10 +58,10 @@ export class HoldEnds {
       if (!view || view.hostNetwork || hasNothing) this.#held.release(id, held);
     }
     this.#unheld.clear();
-    for (const { id, netns } of containers) {
+    for (const { id, netns, isIndeterminate } of containers) {
       if (netns === undefined || this.#held.get(id) || this.#ends.mayPass(id)) continue;
       if (wanted.has(netns.key)) this.#unheld.set(netns.key, [...(this.#unheld.get(netns.key) ?? []), id]);
-      else this.#ends.inForce(id, undefined);
+      else if (!isIndeterminate) this.#ends.inForce(id, undefined);
     }
   }
 
