@@ -13,6 +13,7 @@ export const CLONE_NEWNET = 0x40000000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const O_CLOEXEC = 0x80000;
+const F_DUPFD_CLOEXEC = 1030;
 
 /** System calls that libc has no function for, or none for a single thread; x64 and arm64. */
 const SYS_openat2 = 437;
@@ -32,6 +33,7 @@ const POLLERR = 0x8;
 const functions = define({
   setns: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
   unshare: { library: LIBRARY, retType: int, paramsType: [int], errno: true },
+  fcntl: { library: LIBRARY, retType: int, paramsType: [int, int, int], errno: true },
   flock: { library: LIBRARY, retType: int, paramsType: [int, int], errno: true },
   syscall: { library: LIBRARY, retType: int, paramsType: [long, long, bytes, bytes, long], errno: true },
   readlinkat: { library: LIBRARY, retType: int, paramsType: [int, bytes, bytes, long], errno: true },
@@ -67,6 +69,15 @@ export function setns(fd: number, subject: string): void {
 /** unshare(2): moves the calling thread into a namespace that is made for it. @throws OpError */
 export function unshare(flags: number, subject: string): void {
   check(functions.unshare([flags]), 'making a namespace', subject);
+}
+
+/**
+ * fcntl(2) with F_DUPFD_CLOEXEC: another descriptor of the same open file.
+ * @param lowest the least number that it may have
+ * @throws OpError: EMFILE; EINVAL where this process may have no such number
+ */
+export function duplicateFrom(fd: number, lowest: number): number {
+  return check(functions.fcntl([fd, F_DUPFD_CLOEXEC, lowest]), 'duplicating', `fd ${fd}`);
 }
 
 /** flock(2) with LOCK_EX | LOCK_NB: whether the lock was free. @throws OpError for anything but EWOULDBLOCK */

@@ -1,9 +1,18 @@
 // Tracked flows of the namespace of the calling thread: list them, let go of one (conntrack(8)). Synchronous. Not here:
 // the bytes (flows.ts), which flows are to go.
 
+import { ChannelError } from '../base/errors.js';
 import { formatAddress } from '../base/ip.js';
 import type { Trace } from '../netlink/trace.js';
-import { decodeFlow, deleteFlowRequest, type Flow, flushFlowsRequest, getFlowsRequest } from './flows.js';
+import {
+  countFlowsRequest,
+  decodeFlow,
+  decodeFlowCount,
+  deleteFlowRequest,
+  type Flow,
+  flushFlowsRequest,
+  getFlowsRequest,
+} from './flows.js';
 import type { NetfilterSockets } from './sockets.js';
 
 export class Conntrack {
@@ -11,6 +20,14 @@ export class Conntrack {
 
   constructor(sockets: NetfilterSockets) {
     this.#sockets = sockets;
+  }
+
+  /** How many flows there are of all protocols. @throws OpError, ChannelError */
+  count(): number {
+    const context = { op: 'counting', subject: 'flows' };
+    const [answer] = this.#sockets.ask(connection => connection.request(countFlowsRequest(), context));
+    if (!answer) throw new ChannelError('counting flows: an answer without their number');
+    return decodeFlowCount(answer.payload);
   }
 
   /** The tracked flows to a UDP port, or to any. @throws OpError; ChannelError when there are more than MAX_DUMP_MESSAGES */

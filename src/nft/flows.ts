@@ -20,6 +20,7 @@ import { NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_UNSPEC, nfAttributes, nfgenmsg, nfn
 const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_GET = 1;
 const IPCTNL_MSG_CT_DELETE = 2;
+const IPCTNL_MSG_CT_GET_STATS = 5;
 const NFPROTO = { 4: NFPROTO_IPV4, 6: NFPROTO_IPV6 } as const;
 
 const CTA_TUPLE_ORIG = 1;
@@ -41,6 +42,8 @@ const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
 const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
+
+const CTA_STATS_GLOBAL_ENTRIES = 1;
 
 const IPPROTO_UDP = 17;
 /** `enum ip_conntrack_status`: the source, or the destination, was translated. */
@@ -94,6 +97,18 @@ export function deleteFlowRequest({ handle: { family, attrs } }: Flow): Request 
 /** `conntrack -F` of both families. */
 export function flushFlowsRequest(): Request {
   return { type: messageType(IPCTNL_MSG_CT_DELETE), flags: 0, payload: nfgenmsg(NFPROTO_UNSPEC) };
+}
+
+/** `conntrack -C`: the number of flows, `net.netfilter.nf_conntrack_count`. */
+export function countFlowsRequest(): Request {
+  return { type: messageType(IPCTNL_MSG_CT_GET_STATS), flags: 0, payload: nfgenmsg(NFPROTO_UNSPEC) };
+}
+
+/** Reads the payload of the answer. @throws DecodeError when it is short, damaged or does not say it */
+export function decodeFlowCount(payload: Buffer): number {
+  const entries = attrMap(nfAttributes(payload)).get(CTA_STATS_GLOBAL_ENTRIES);
+  if (!entries) throw new DecodeError('a number of flows that is missing');
+  return sized(entries, 4).readUInt32BE(0);
 }
 
 /**

@@ -21,11 +21,12 @@ import { decodeAddress } from '../../src/netlink/route/address.js';
 import { decodeLink } from '../../src/netlink/route/link.js';
 import { decodeFoundRoute } from '../../src/netlink/route/lookup.js';
 import { decodeNeighbour, macOf } from '../../src/netlink/route/neighbour.js';
+import { decodeForwarding } from '../../src/netlink/route/netconf.js';
 import { decodeRule, isRuleOf, readRules } from '../../src/netlink/route/policy-rule.js';
 import { decodeRoute, readRoutes } from '../../src/netlink/route/route.js';
 import { decodeDevice } from '../../src/netlink/wireguard/decode.js';
 import { type ForwardChain, readFilterRules, readForwardChains } from '../../src/nft/filter-chain.js';
-import { decodeFlow, deleteFlowRequest } from '../../src/nft/flows.js';
+import { decodeFlow, decodeFlowCount, deleteFlowRequest } from '../../src/nft/flows.js';
 import { readLegacyForward, readLegacyInfo } from '../../src/nft/legacy-filter.js';
 import {
   decodeRuleComment,
@@ -87,9 +88,11 @@ export const KERNEL_TARGETS: readonly Target[] = [
     const neighbour = decodeNeighbour(bytes);
     return neighbour && macOf(neighbour);
   }),
+  ofBytes('netconf', decodeForwarding),
   ofBytes('nsid', decodeNsid),
   ofBytes('policy-rule', bytes => [decodeRule(bytes), isRuleOf(bytes, 3), readRules([bytes])]),
   ofBytes('wireguard-device', bytes => decodeDevice(parts(bytes))),
+  ofBytes('flow-count', decodeFlowCount),
   ofBytes('conntrack-flow', bytes => {
     const flow = decodeFlow(bytes);
     return flow && deleteFlowRequest(flow);

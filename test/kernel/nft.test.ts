@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { readSysctl, writeSysctl } from '../../src/labels/namespace/sysctl-files.js';
+import { readSysctl, writeSysctl } from '../../src/labels/sysctls/sysctl-files.js';
 import { Nft, NftError } from '../../src/nft/client.js';
 import { decodeStampedTable, type StampedTable } from '../../src/nft/messages.js';
 import { createTable, deleteTable, type NftTable, replaceTable } from '../../src/nft/table.js';
@@ -166,7 +166,7 @@ for (const [what, hide] of [
       const script = `
         const tried = [];
         (async () => {
-          const { readSysctl, writeSysctl } = await import('${folder}namespace/sysctl-files.js');
+          const { readSysctl, writeSysctl } = await import('${folder}sysctls/sysctl-files.js');
           for (const fn of [() => readSysctl('ipv4/ip_forward'), () => writeSysctl('ipv4/ip_forward', '9')])
             try { tried.push(String(fn())) } catch (err) { tried.push(err.constructor.name) }
           console.log(tried.join(), require('node:fs').readFileSync('${secret}', 'utf8'));

@@ -41,7 +41,6 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/labels/discovery/docker-view.ts': 'DockerEndpoint',
   'src/labels/discovery/host.ts': 'nextHopsOf routersAmong',
   'src/labels/discovery/namespace-sharing.ts': 'NetworkModeInfo',
-  'src/labels/namespace/sysctl-files.ts': 'readSysctl writeSysctl',
   'src/labels/namespace/tamper-check.ts': 'isAsPlanned',
   'src/labels/planner/plan.ts': 'PlanInput planWorld',
   'src/labels/spec/destination.ts': 'parseDestination',

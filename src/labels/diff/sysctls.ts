@@ -1,5 +1,5 @@
 // The sysctls that labels need, and for which interfaces. Pure. Not here: reading and writing them
-// (labels/namespace/sysctl-files.ts).
+// (labels/sysctls/sysctl-files.ts).
 
 import type { Address } from '../../base/ip.js';
 import { isLinkName } from '../../netlink/route/link.js';
@@ -24,6 +24,11 @@ export const NF_CONNTRACK_COUNT = 'netfilter/nf_conntrack_count';
 const FIXED: ReadonlySet<string> = new Set(
   [IP_FORWARD, IPV6_FORWARDING, IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT].map(({ name }) => name),
 );
+
+/** Whether a look at a namespace reads the sysctl by its file, again and again. */
+export function isReadOften(name: string): boolean {
+  return name === IP_SRC_VALID_MARK.name || name === TCP_FWMARK_ACCEPT.name;
+}
 
 /** Whether a label may change the sysctl of this real name, which becomes a path. */
 export function isChangeable(name: string): boolean {

@@ -10,6 +10,7 @@ import { type EventSource, NamespaceEvents } from '../../netlink/namespace-event
 import { Netns, type NetnsSwitch } from '../../netlink/netns.js';
 import { RTM_DELADDR, RTM_NEWADDR } from '../../netlink/route/address.js';
 import { RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK } from '../../netlink/route/link.js';
+import { NETCONFA_FORWARDING, NETCONFA_IFINDEX_ALL, RTM_NEWNETCONF } from '../../netlink/route/netconf.js';
 import { RTM_DELRULE, RTM_NEWRULE } from '../../netlink/route/policy-rule.js';
 import { RTM_DELROUTE, RTM_NEWROUTE } from '../../netlink/route/route.js';
 import { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES } from '../../nft/messages.js';
@@ -29,10 +30,6 @@ const [ADDRESSES_4, ROUTES_4, RULES_4, ADDRESSES_6, ROUTES_6, RULES_6] = [5, 7, 
 
 /** RTNLGRP_IPV4_NETCONF, _IPV6_NETCONF. */
 const [SETTINGS_4, SETTINGS_6] = [24, 25] as const;
-const RTM_NEWNETCONF = 80;
-/** NETCONFA_IFINDEX_ALL, behind which the one attribute that changed comes. */
-const ALL_INTERFACES = 0xffff_ffff;
-const NETCONFA_FORWARDING = 2;
 
 /** Classic BPF: loads of a word, of a half word and of a byte, jumps, and the end. */
 const [LD_W_ABS, LD_H_ABS, LD_B_ABS, JEQ, JSET, RET] = [0x20, 0x28, 0x30, 0x15, 0x45, 0x06] as const;
@@ -74,7 +71,7 @@ const ROUTING: readonly FilterInstruction[] = [
   TAKEN,
   DROPPED,
   { code: LD_W_ABS, k: INTERFACE_AT },
-  { code: JEQ, jf: 5, k: ALL_INTERFACES },
+  { code: JEQ, jf: 5, k: NETCONFA_IFINDEX_ALL },
   { code: LD_H_ABS, k: SETTING_AT },
   { code: JEQ, jf: 3, k: swapped(NETCONFA_FORWARDING) },
   { code: LD_W_ABS, k: VALUE_AT },

@@ -94,6 +94,8 @@ export class DriftWatch {
     const ref = this.#wanted.get(key);
     if (ref && this.#hearing && !this.#isClosed && this.#isMissing(this.#hearing, ref))
       this.#hear(this.#hearing, ref);
+    // It is read now, and what comes from here on is heard.
+    if (this.#hearing?.hears(key)) this.#looks.drop(key);
   }
 
   /** Passes over what we have just done to a namespace ourselves. */

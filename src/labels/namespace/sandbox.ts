@@ -24,6 +24,8 @@ import type {
   Sender,
 } from '../diff/state.js';
 import type { NetnsRef } from '../discovery/container.js';
+import { KeptSysctls } from '../sysctls/kept-sysctls.js';
+import type { SysctlFiles } from '../sysctls/sysctl-files.js';
 import { joinApplied, NOTHING_APPLIED } from './applied-changes.js';
 import { Baselines } from './baselines.js';
 import { type FirewallReader, readFirewalls, withFirewalls } from './firewalls.js';
@@ -33,7 +35,6 @@ import { type ApplyResult, type ComparedSandbox, closeAfter, outcomeOf } from '.
 import { cacheKey, decodeState, type RawState } from './raw-state.js';
 import type { NetnsSession } from './session.js';
 import { SessionOpener } from './session-opener.js';
-import { PROC_SYSCTLS, type SysctlFiles } from './sysctl-files.js';
 import { TamperCheck } from './tamper-check.js';
 
 interface SandboxParts {
@@ -41,7 +42,7 @@ interface SandboxParts {
   readonly nft: Nft;
   /** Opens connections to rtnetlink in the namespace of the calling thread; absent: to the kernel. */
   readonly open?: ConnectionOpener;
-  /** Absent: the files below /proc/sys/net. */
+  /** Absent: the kernel's. */
   readonly sysctls?: SysctlFiles;
   /** Reads the old iptables' tables; absent: the kernel's. */
   readonly legacy?: typeof legacyForwardChains;
@@ -69,6 +70,7 @@ interface Settled {
 export class Sandboxes {
   readonly #sessions: SessionOpener;
   readonly #open: ConnectionOpener;
+  readonly #sysctls: SysctlFiles;
   readonly #nft: Nft;
   readonly #clock = new WallClock();
   readonly #tamperCheck = new TamperCheck();
@@ -80,11 +82,12 @@ export class Sandboxes {
   readonly #searched = new Set<string>();
 
   constructor(parts: SandboxParts) {
-    const { netnsSwitch, nft, open = openConnection, sysctls = PROC_SYSCTLS, host, trace } = parts;
+    const { netnsSwitch, nft, open = openConnection, sysctls = new KeptSysctls(), host, trace } = parts;
     const { legacy = legacyForwardChains } = parts;
     // Only one session is open at a time, so one buffer serves all.
     const session = { nft, open, sysctls, buffer: Buffer.allocUnsafe(DUMP_BUFFER_BYTES) };
     this.#open = open;
+    this.#sysctls = sysctls;
     this.#nft = nft;
     this.#sessions = new SessionOpener({ netnsSwitch, session, host, trace });
     this.#readFirewalls = families => readFirewalls(nft, legacy, families, trace);
@@ -94,11 +97,13 @@ export class Sandboxes {
   /** Leaves the namespaces as they are. */
   close(): void {
     this.#baselines.close();
+    this.#sysctls.close?.();
   }
 
   /** Forgets what is known of all other namespaces: the kernel reuses their inode numbers. */
   retainOnly(keys: ReadonlySet<string>): void {
     this.#tamperCheck.retainOnly(keys);
+    this.#sysctls.retainOnly?.(keys);
     for (const key of this.#settled.keys()) if (!keys.has(key)) this.#settled.delete(key);
     for (const key of this.#searched) if (!keys.has(key)) this.#searched.delete(key);
   }

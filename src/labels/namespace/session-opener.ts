@@ -39,7 +39,7 @@ export class SessionOpener {
       }
       if (key !== ref.key || !isSameProcess(ref)) return undefined;
       return netnsSwitch.within<{ value: T }>(netns, () => ({
-        value: this.#use(ref.path, this.#traceIn(ref.path), use),
+        value: this.#use(ref.path, this.#traceIn(ref.path), use, key),
       })).value;
     } finally {
       netns.close();
@@ -51,8 +51,8 @@ export class SessionOpener {
     return this.#use('the host', this.#parts.trace, use);
   }
 
-  #use<T>(subject: string, trace: Trace | undefined, use: (session: NetnsSession) => T): T {
-    const session = new NetnsSession(this.#parts.session, subject, trace);
+  #use<T>(subject: string, trace: Trace | undefined, use: (session: NetnsSession) => T, key?: string): T {
+    const session = new NetnsSession(this.#parts.session, subject, trace, key);
     try {
       return use(session);
     } finally {

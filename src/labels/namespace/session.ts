@@ -3,7 +3,7 @@
 // be changed (labels/diff/diff.ts).
 
 import { ChannelError, ignoring, isExists, isNotFound, OpError } from '../../base/errors.js';
-import type { Address } from '../../base/ip.js';
+import type { Address, Family } from '../../base/ip.js';
 import { PROBE_TABLE, ROUTERS_TABLE, RTPROT_DWGD, STAMP_CHAIN, TABLE } from '../../base/ownership.js';
 import { type Connection, type ConnectionOpener, GUARDED } from '../../netlink/connection.js';
 import { NETLINK_ROUTE } from '../../netlink/message.js';
@@ -27,11 +27,11 @@ import type {
   UdpForward,
 } from '../diff/state.js';
 import { expandSysctls, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
+import type { SysctlFiles, SysctlTeller } from '../sysctls/sysctl-files.js';
 import type { AppliedChanges } from './applied-changes.js';
 import { adviseOnGateway, findIgnoredGateways } from './gateway-links.js';
 import { putRouterTable, putTable, type Refusal } from './put-table.js';
 import type { RawState } from './raw-state.js';
-import type { SysctlFiles } from './sysctl-files.js';
 
 /** The ways to the kernel, each in the namespace of the calling thread. */
 export interface SessionParts {
@@ -58,19 +58,31 @@ export class NetnsSession {
   readonly #nft: Nft;
   readonly #another: () => RtNetlink;
   readonly #sysctls: SysctlFiles;
+  readonly #teller: SysctlTeller | undefined;
   readonly #subject: string;
   readonly #trace: Trace | undefined;
 
   /**
    * Opens a connection in the namespace of the calling thread.
    * @param subject whose namespace it is, for errors @param trace is told each change before it is made
+   * @param netns its key; absent: the host's
    */
-  constructor({ nft, open, sysctls, buffer }: SessionParts, subject: string, trace: Trace | undefined) {
+  constructor(
+    { nft, open, sysctls, buffer }: SessionParts,
+    subject: string,
+    trace: Trace | undefined,
+    netns?: string,
+  ) {
     this.connection = open(NETLINK_ROUTE, { buffer, limits: GUARDED });
     this.#rt = new RtNetlink(this.connection, trace);
     this.#another = () => new RtNetlink(open(NETLINK_ROUTE, { limits: GUARDED }));
     [this.#nft, this.#sysctls] = [nft, sysctls];
     [this.#subject, this.#trace] = [subject, trace];
+    const [forwarding, flows] = [
+      (family: Family) => this.#rt.forwarding(family),
+      () => nft.conntrack.count(),
+    ];
+    this.#teller = netns === undefined ? undefined : { netns, forwarding, flows };
   }
 
   close(): void {
@@ -140,7 +152,7 @@ export class NetnsSession {
   #observeSysctls(sysctls: readonly DesiredSysctl[]): ObservedSysctl[] {
     const wanted = expandSysctls(sysctls, address => this.#rt.linkTo(address));
     return wanted.flatMap(({ name, value: wanted }) => {
-      const value = this.#sysctls.read(name);
+      const value = this.#sysctls.read(name, this.#teller);
       return value === undefined ? [] : [{ name, value, wanted }];
     });
   }
@@ -194,8 +206,9 @@ export class NetnsSession {
   /** Deletes the flows that lead elsewhere than their forward does now; those that cannot be listed time out. */
   deleteStaleFlows(forwards: readonly UdpForward[]): void {
     // Listing flows takes the kernel milliseconds, as it walks those of all namespaces. A new container has none.
-    if (forwards.length === 0 || this.#sysctls.read(NF_CONNTRACK_COUNT) === '0') return;
+    if (forwards.length === 0) return;
     try {
+      if (this.#sysctls.read(NF_CONNTRACK_COUNT, this.#teller) === '0') return;
       for (const port of portsToList(forwards)) {
         const stale = this.#nft.conntrack.flows(port).filter(flow => isStale(flow, forwards));
         for (const flow of stale)

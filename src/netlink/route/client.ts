@@ -26,6 +26,7 @@ import {
   setLinkRequest,
 } from './link.js';
 import { decodeNeighbour, getNeighboursRequest, type Neighbour } from './neighbour.js';
+import { decodeForwarding, getNetconfRequest } from './netconf.js';
 import { deleteRuleRequest, getPolicyRulesRequest, newRuleRequest, type Rule } from './policy-rule.js';
 import {
   decodeRoute,
@@ -179,6 +180,16 @@ export class RtNetlink {
     return index === undefined ? undefined : this.link(index)?.name;
   }
 
+  /**
+   * `net.ipv4.ip_forward` or `net.ipv6.conf.all.forwarding`; undefined where the kernel does not say, as without that family.
+   * @throws OpError, ChannelError
+   */
+  forwarding(family: Family): number | undefined {
+    const context = { op: 'reading forwarding of', subject: `IPv${family}` };
+    const payload = this.#first(getNetconfRequest(family), context, isNoFamily);
+    return payload && decodeForwarding(payload);
+  }
+
   /** All policy rules of both families, in the kernel's order, as it says them: for readRules(). */
   listRules(): Buffer[] {
     return this.#list(getPolicyRulesRequest(), 'policy rules');
@@ -226,6 +237,10 @@ export class RtNetlink {
 
 function describe({ destination, gateway }: RouteConfig): string {
   return gateway ? `${formatPrefix(destination)} via ${formatAddress(gateway)}` : formatPrefix(destination);
+}
+
+function isNoFamily(err: unknown): boolean {
+  return err instanceof OpError && (err.code === 'EAFNOSUPPORT' || err.code === 'EOPNOTSUPP');
 }
 
 function isNoRoute(err: unknown): boolean {

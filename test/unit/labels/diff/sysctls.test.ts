@@ -6,7 +6,7 @@ import { STAMP_CHAIN } from '../../../../src/base/ownership.js';
 import { diff } from '../../../../src/labels/diff/diff.js';
 import { stampedTable } from '../../../../src/labels/diff/stamp.js';
 import { expandSysctls, IP_FORWARD, routeLocalnet } from '../../../../src/labels/diff/sysctls.js';
-import { readSysctl, writeSysctl } from '../../../../src/labels/namespace/sysctl-files.js';
+import { readSysctl, writeSysctl } from '../../../../src/labels/sysctls/sysctl-files.js';
 import type { NftTable } from '../../../../src/nft/table.js';
 import { address } from '../../../support/label-world.js';
 

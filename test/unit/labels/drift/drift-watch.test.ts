@@ -113,6 +113,18 @@ test('what we change ourselves is passed over; what others change meanwhile is n
   assert.deepEqual(await stage.looks(), ['a']);
 });
 
+test('one that is read meanwhile for another reason is not looked at for what came before, and is for what comes after', async t => {
+  const stage = new Stage(t);
+  stage.keep(ref('a'), ref('b'));
+  for (const key of ['a', 'b']) stage.happen(key);
+  stage.ring();
+  stage.watch.begin('a');
+  assert.deepEqual(await stage.looks(), ['b']);
+  stage.happen('a');
+  stage.ring();
+  assert.deepEqual(await stage.looks(), ['a']);
+});
+
 test('what we change ourselves is not counted, however much it is', async t => {
   const stage = new Stage(t);
   stage.keep(ref('a'));

@@ -14,17 +14,31 @@ import {
   writeSync,
 } from 'node:fs';
 import { errorCode, isNotFound, OpError } from '../../base/errors.js';
+import type { Family } from '../../base/ip.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { isChangeable, NF_CONNTRACK_COUNT } from '../diff/sysctls.js';
 
+/** Of a namespace that is looked at often: what netlink tells of it, in place of files. */
+export interface SysctlTeller {
+  /** The key of the namespace. */
+  readonly netns: string;
+  /** As RtNetlink has it. */
+  readonly forwarding: (family: Family) => number | undefined;
+  /** The number of flows. May throw. */
+  readonly flows: () => number;
+}
+
 /** Sysctls of the namespace of the calling thread. */
 export interface SysctlFiles {
-  /** As readSysctl. */
-  read(name: string): string | undefined;
+  /** As readSysctl. @param teller absent: nothing is known of the namespace */
+  read(name: string, teller?: SysctlTeller): string | undefined;
   /** As writeSysctl. */
   write(name: string, value: string): boolean;
-  /** Whether the kernel has IPv6 at all. IPv6 that is only disabled still takes routes and rules. */
+  /** Whether the kernel has IPv6 at all: what is only disabled still takes routes and rules. */
   hasIPv6(): boolean;
+  /** Forgets all other namespaces, by their keys. */
+  retainOnly?(keys: ReadonlySet<string>): void;
+  close?(): void;
 }
 
 const PROC_SYS = '/proc/sys';
@@ -38,12 +52,10 @@ const VALUE = /^-?\d{1,11}$/;
 const VALUE_BYTES = 64;
 const WRITABLE = "give dwgd's own container `privileged: true`";
 
-/** Those below /proc/sys/net. */
-export const PROC_SYSCTLS: SysctlFiles = {
-  read: readSysctl,
-  write: writeSysctl,
-  hasIPv6: () => existsSync(`${ROOT}/ipv6`),
-};
+/** Whether the kernel has IPv6 at all. */
+export function hasIPv6(): boolean {
+  return existsSync(`${ROOT}/ipv6`);
+}
 
 /**
  * The value of a sysctl without the newline; undefined where there is no such sysctl, as when its link is gone.
@@ -51,23 +63,35 @@ export const PROC_SYSCTLS: SysctlFiles = {
  * @throws OpError; Error for a sysctl that we do not know, or a value that is no number
  */
 export function readSysctl(name: string): string | undefined {
-  const fd = openSysctl(name, O_RDONLY, 'reading sysctl');
+  const fd = openSysctl(name);
   if (fd === undefined) return undefined;
   try {
-    const bytes = Buffer.allocUnsafe(VALUE_BYTES);
-    const value = bytes.toString('latin1', 0, readSync(fd, bytes)).trimEnd();
-    if (!VALUE.test(value)) throw new Error(`reading sysctl ${name}: its value is not a number`);
-    return value;
-  } catch (err) {
-    throw refused('reading sysctl', name, err);
+    return readOpened(fd, name);
   } finally {
     closeSync(fd);
   }
 }
 
+/** Opens one to read; undefined where there is no such sysctl. @throws as readSysctl() */
+export function openSysctl(name: string): number | undefined {
+  return opened(name, O_RDONLY, 'reading sysctl');
+}
+
+/** The value of an open one, as it is now, in whatever namespace the calling thread is. @throws as readSysctl(); OpError: ENOENT where its namespace is gone */
+export function readOpened(fd: number, name: string): string {
+  try {
+    const bytes = Buffer.allocUnsafe(VALUE_BYTES);
+    const value = bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0)).trimEnd();
+    if (!VALUE.test(value)) throw new Error(`reading sysctl ${name}: its value is not a number`);
+    return value;
+  } catch (err) {
+    throw refused('reading sysctl', name, err);
+  }
+}
+
 /** Returns false where there is no such sysctl. @throws OpError: EINVAL, EROFS; Error for a sysctl that we do not know */
 export function writeSysctl(name: string, value: string): boolean {
-  const fd = openSysctl(name, O_RDWR, 'setting sysctl');
+  const fd = opened(name, O_RDWR, 'setting sysctl');
   if (fd === undefined) return false;
   try {
     faultPoint('sysctl');
@@ -80,7 +104,7 @@ export function writeSysctl(name: string, value: string): boolean {
   }
 }
 
-function openSysctl(name: string, flags: number, op: string): number | undefined {
+function opened(name: string, flags: number, op: string): number | undefined {
   if (!isChangeable(name) && name !== NF_CONNTRACK_COUNT) {
     throw new Error(`${op} ${JSON.stringify(name)}: dwgd does not use this sysctl`);
   }

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { OpError } from '../../../../src/base/errors.js';
-import { PROC_SYSCTLS, readSysctl, writeSysctl } from '../../../../src/labels/namespace/sysctl-files.js';
+import { hasIPv6, readSysctl, writeSysctl } from '../../../../src/labels/sysctls/sysctl-files.js';
 
 const NAME = 'ipv4/ip_forward';
 const { O_RDONLY, O_RDWR, O_NOFOLLOW } = constants;
@@ -87,7 +87,7 @@ test('a sysctl is read without its newline, and set', () =>
 
 test("this machine's sysctls are read", () => {
   assert.equal(readSysctl(NAME), readFileSync(`/proc/sys/net/${NAME}`, 'latin1').trim());
-  assert.equal(PROC_SYSCTLS.hasIPv6(), fs.existsSync('/proc/sys/net/ipv6'));
+  assert.equal(hasIPv6(), fs.existsSync('/proc/sys/net/ipv6'));
 });
 
 test('one that is not there, as when its link is gone, has no value and is not set', () => {
