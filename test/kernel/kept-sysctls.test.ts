@@ -16,6 +16,7 @@ interface Read {
   readonly ns: Namespace;
   readonly read: (name: string) => string | undefined;
   readonly set: (name: string, value: string) => void;
+  readonly write: (name: string, value: string) => boolean;
 }
 
 const opened = (): number => readdirSync('/proc/self/fd').length;
@@ -32,6 +33,7 @@ async function reader(t: TestContext, sysctls: KeptSysctls, netns?: string): Pro
   return {
     ns,
     read: name => ns.within(() => sysctls.read(name, teller)),
+    write: (name, value) => ns.within(() => sysctls.write(name, value, teller)),
     set: (name, value) => ns.exec('sh', '-c', `echo ${value} > /proc/sys/net/${name}`),
   };
 }
@@ -47,6 +49,29 @@ for (const name of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding', MARK, ACCEPT]
       assert.deepEqual([one.read(name), other.read(name)], [first, second]);
     }
   });
+
+kernelTest('what is written is that of its own namespace', async t => {
+  const sysctls = new KeptSysctls();
+  t.after(() => sysctls.close());
+  const [one, other] = [await reader(t, sysctls), await reader(t, sysctls)];
+  for (const it of [one, other]) for (const name of [MARK, ACCEPT]) it.read(name);
+  assert.deepEqual([one.write(MARK, '1'), other.write(ACCEPT, '1')], [true, true]);
+  const shown = ({ ns }: Read) =>
+    ns.exec('sysctl', '-n', 'net.ipv4.conf.all.src_valid_mark', 'net.ipv4.tcp_fwmark_accept');
+  assert.deepEqual([shown(one), shown(other)], ['1\n0\n', '0\n1\n']);
+});
+
+kernelTest(
+  'of a link that is not there nothing is read or written, and the others are as before',
+  async t => {
+    const sysctls = new KeptSysctls();
+    t.after(() => sysctls.close());
+    const { read, write } = await reader(t, sysctls);
+    assert.equal(read(MARK), '0');
+    const name = 'ipv4/conf/nosuch/route_localnet';
+    assert.deepEqual([read(name), write(name, '1'), read(MARK)], [undefined, false, '0']);
+  },
+);
 
 kernelTest('forwarding that netlink tells is what sysctl(8) shows, whatever the number', async t => {
   const { ns, set } = await reader(t, new KeptSysctls());
@@ -72,15 +97,15 @@ kernelTest('the number of flows is that of the namespace', async t => {
   assert.notEqual(read(FLOWS), '0');
 });
 
-kernelTest('files stay open for the namespaces that are kept, and no longer', async t => {
+kernelTest('a folder stays open for each namespace that is kept, and no longer', async t => {
   const sysctls = new KeptSysctls();
   const [one, other] = [await reader(t, sysctls), await reader(t, sysctls)];
   const before = opened();
   for (let time = 0; time < 3; time++)
     for (const it of [one, other]) for (const name of [MARK, ACCEPT]) it.read(name);
-  assert.equal(opened() - before, 4);
-  sysctls.retainOnly(new Set([other.ns.netns.key]));
   assert.equal(opened() - before, 2);
+  sysctls.retainOnly(new Set([other.ns.netns.key]));
+  assert.equal(opened() - before, 1);
   sysctls.close();
   assert.equal(opened() - before, 0);
 });

@@ -25,11 +25,6 @@ const FIXED: ReadonlySet<string> = new Set(
   [IP_FORWARD, IPV6_FORWARDING, IP_SRC_VALID_MARK, TCP_FWMARK_ACCEPT].map(({ name }) => name),
 );
 
-/** Whether a look at a namespace reads the sysctl by its file, again and again. */
-export function isReadOften(name: string): boolean {
-  return name === IP_SRC_VALID_MARK.name || name === TCP_FWMARK_ACCEPT.name;
-}
-
 /** Whether a label may change the sysctl of this real name, which becomes a path. */
 export function isChangeable(name: string): boolean {
   if (FIXED.has(name)) return true;

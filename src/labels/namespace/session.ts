@@ -230,7 +230,7 @@ export class NetnsSession {
         const { name, value } = change.sysctl;
         this.#trace?.(sysctlWrite(name, value));
         // Where there is no such sysctl any more, its link is gone.
-        this.#sysctls.write(name, value);
+        this.#sysctls.write(name, value, this.#teller);
         return;
       }
       case 'deleteTable':

@@ -13,6 +13,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { O_PATH } from '../../../native/open-flags.js';
 import { errorCode, isNotFound, OpError } from '../../base/errors.js';
 import type { Family } from '../../base/ip.js';
 import { faultPoint } from '../../fault/fault-point.js';
@@ -32,8 +33,8 @@ export interface SysctlTeller {
 export interface SysctlFiles {
   /** As readSysctl. @param teller absent: nothing is known of the namespace */
   read(name: string, teller?: SysctlTeller): string | undefined;
-  /** As writeSysctl. */
-  write(name: string, value: string): boolean;
+  /** As writeSysctl. @param teller as of read() */
+  write(name: string, value: string, teller?: SysctlTeller): boolean;
   /** Whether the kernel has IPv6 at all: what is only disabled still takes routes and rules. */
   hasIPv6(): boolean;
   /** Forgets all other namespaces, by their keys. */
@@ -45,7 +46,8 @@ const PROC_SYS = '/proc/sys';
 const ROOT = `${PROC_SYS}/net`;
 /** Of <linux/magic.h>. */
 const PROC_SUPER_MAGIC = 0x9fa0;
-const { O_RDONLY, O_RDWR, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_RDWR, O_NOFOLLOW, O_DIRECTORY } = constants;
+const IPV4 = 'ipv4/';
 /** A number, as all our sysctls are. */
 const VALUE = /^-?\d{1,11}$/;
 /** More than the value of any sysctl that a label needs. */
@@ -60,38 +62,31 @@ export function hasIPv6(): boolean {
 /**
  * The value of a sysctl without the newline; undefined where there is no such sysctl, as when its link is gone.
  * @param name below /proc/sys/net: `ipv4/ip_forward`
+ * @param ipv4 a descriptor of the folder `ipv4` of a namespace; absent: of the one that the calling thread is in
  * @throws OpError; Error for a sysctl that we do not know, or a value that is no number
  */
-export function readSysctl(name: string): string | undefined {
-  const fd = openSysctl(name);
+export function readSysctl(name: string, ipv4?: number): string | undefined {
+  const fd = openSysctl(pathOf(name, ipv4), O_RDONLY, 'reading sysctl', name);
   if (fd === undefined) return undefined;
   try {
-    return readOpened(fd, name);
+    const bytes = Buffer.allocUnsafe(VALUE_BYTES);
+    const value = bytes.toString('latin1', 0, readSync(fd, bytes)).trimEnd();
+    if (!VALUE.test(value)) throw new Error(`reading sysctl ${name}: its value is not a number`);
+    return value;
+  } catch (err) {
+    throw refused('reading sysctl', name, err);
   } finally {
     closeSync(fd);
   }
 }
 
-/** Opens one to read; undefined where there is no such sysctl. @throws as readSysctl() */
-export function openSysctl(name: string): number | undefined {
-  return opened(name, O_RDONLY, 'reading sysctl');
-}
-
-/** The value of an open one, as it is now, in whatever namespace the calling thread is. @throws as readSysctl(); OpError: ENOENT where its namespace is gone */
-export function readOpened(fd: number, name: string): string {
-  try {
-    const bytes = Buffer.allocUnsafe(VALUE_BYTES);
-    const value = bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0)).trimEnd();
-    if (!VALUE.test(value)) throw new Error(`reading sysctl ${name}: its value is not a number`);
-    return value;
-  } catch (err) {
-    throw refused('reading sysctl', name, err);
-  }
-}
-
-/** Returns false where there is no such sysctl. @throws OpError: EINVAL, EROFS; Error for a sysctl that we do not know */
-export function writeSysctl(name: string, value: string): boolean {
-  const fd = opened(name, O_RDWR, 'setting sysctl');
+/**
+ * Returns false where there is no such sysctl.
+ * @param ipv4 as for readSysctl()
+ * @throws OpError: EINVAL, EROFS; Error for a sysctl that we do not know
+ */
+export function writeSysctl(name: string, value: string, ipv4?: number): boolean {
+  const fd = openSysctl(pathOf(name, ipv4), O_RDWR, 'setting sysctl', name);
   if (fd === undefined) return false;
   try {
     faultPoint('sysctl');
@@ -104,13 +99,30 @@ export function writeSysctl(name: string, value: string): boolean {
   }
 }
 
-function opened(name: string, flags: number, op: string): number | undefined {
+/** A descriptor of the folder `ipv4` of the namespace of the calling thread. @throws OpError; Error where it is no procfs */
+export function openIPv4Folder(): number {
+  const fd = checked(`${ROOT}/${IPV4}`, O_PATH | O_DIRECTORY, 'opening sysctls', IPV4);
+  if (fd === undefined) throw new Error(`opening sysctls ${IPV4}: there are none`);
+  return fd;
+}
+
+function pathOf(name: string, ipv4: number | undefined): string {
+  if (ipv4 === undefined || !name.startsWith(IPV4)) return `${ROOT}/${name}`;
+  return `/proc/self/fd/${ipv4}/${name.slice(IPV4.length)}`;
+}
+
+function openSysctl(path: string, flags: number, op: string, name: string): number | undefined {
   if (!isChangeable(name) && name !== NF_CONNTRACK_COUNT) {
     throw new Error(`${op} ${JSON.stringify(name)}: dwgd does not use this sysctl`);
   }
+  return checked(path, flags, op, name);
+}
+
+/** Undefined where it is not there. */
+function checked(path: string, flags: number, op: string, name: string): number | undefined {
   let fd: number;
   try {
-    fd = openSync(`${ROOT}/${name}`, flags | O_NOFOLLOW);
+    fd = openSync(path, flags | O_NOFOLLOW);
   } catch (err) {
     if (isNotFound(err)) return undefined;
     throw refused(op, name, err);
