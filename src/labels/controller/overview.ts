@@ -215,7 +215,9 @@ export class Overview {
     const since = new Map<string, number>();
     const keep = (text: string): unknown => since.set(text, this.#since.get(text) ?? now);
     for (const [{ container, key, message }] of this.#diagnostics()) keep(textOf(container, key, message));
-    for (const [key, found] of this.#found) for (const text of textsOf(key, found)) keep(text);
+    for (const [key, found] of this.#found)
+      if (found.refused.length + found.warnings.length > 0)
+        for (const text of textsOf(key, found)) keep(text);
     for (const { id, unverifiedLabelKeys, isIndeterminate } of this.#containers) {
       if (unverifiedLabelKeys) keep(textOf(id, ALL_LABELS, NOT_INSPECTED));
       else if (isIndeterminate) keep(textOf(id, ALL_LABELS, INDETERMINATE));

@@ -49,6 +49,8 @@ export class Reconciler {
   /** Whether the next pass was triggered, and not only due by a retry. */
   #isTriggered = false;
   #fullResync = true;
+  /** Keys of namespaces that held something of ours, or might, by the last plan. */
+  #live: ReadonlySet<string> = new Set();
   #clock: ResyncClock | undefined;
 
   constructor(parts: ReconcilerParts) {
@@ -222,6 +224,9 @@ export class Reconciler {
     why: Omit<ScheduleOptions, 'now'>,
   ): readonly WorkItem[] {
     const { due, live } = this.#queue.schedule(plan, containers, { ...why, now: this.#now() });
+    const hasGone = [...this.#live].some(key => !live.has(key));
+    this.#live = live;
+    if (!hasGone) return due;
     this.#reporter.retainOnly(live);
     this.#routes.retainOnly(live);
     this.overview.retainOnly(live);

@@ -100,15 +100,16 @@ export class WorkQueue {
         wanted.set(netns.key, nothingIn(netns, [name]));
     }
     // It is not known which labels count there: what is in force stays until it is, and only a frozen state is applied.
-    const indeterminate = new Set(
-      containers.flatMap(({ isIndeterminate, netns }) => (isIndeterminate && netns?.key) || []),
-    );
+    const indeterminate = new Set<string>();
+    for (const { isIndeterminate, netns } of containers)
+      if (isIndeterminate && netns) indeterminate.add(netns.key);
     for (const desired of wanted.values()) {
       const { key } = desired.netns;
-      const item = this.#update(targetInside(desired, members.get(key) ?? []));
       live.add(key);
       const isHeld = indeterminate.has(key) && !desired.isFrozen;
-      this.#items.set(key, { ...item, isHeld, ...(isHeld && { applied: undefined }) });
+      const item = this.#wanted(desired, members.get(key) ?? []);
+      if (isHeld || item.isHeld)
+        this.#items.set(key, { ...item, isHeld, ...(isHeld && { applied: undefined }) });
       if (!isHeld) due.push(item);
     }
     // Which host routes are asked for is not known in full: what is there stays until it is.
@@ -196,6 +197,13 @@ export class WorkQueue {
       )
       .filter(at => at > now);
     return times.length > 0 ? Math.min(...times) : undefined;
+  }
+
+  #wanted(desired: SandboxDesired, members: readonly number[]): WorkItem {
+    const known = this.#items.get(desired.netns.key);
+    // Of thousands, one has changed.
+    if (known?.desired === desired && sameRevisions(known.members, members)) return known;
+    return this.#update(targetInside(desired, members));
   }
 
   /** Sets the desired state; what was applied stays, and what has failed where it is the same that is desired. */

@@ -2,7 +2,7 @@
 // things is recomputed when the list of their revisions differs, as with Kubernetes' `resourceVersion`. Not here: when a
 // snapshot is taken anew (containers.ts).
 
-import { groupBy } from '../../base/group-by.js';
+import { addTo } from '../../base/group-by.js';
 import type { ContainerView } from './container.js';
 import type { ContainerSnapshot } from './snapshot.js';
 
@@ -13,11 +13,10 @@ export function sameRevisions(a: readonly number[], b: readonly number[]): boole
 
 /** The revisions of the containers in each namespace, sorted: the order in which Docker lists them may change. */
 export function revisionsByNamespace(containers: readonly ContainerView[]): Map<string, number[]> {
-  const running = containers.filter(({ netns }) => netns);
-  const inside = groupBy(running, ({ netns }) => netns!.key);
-  return new Map(
-    [...inside].map(([key, group]) => [key, group.map(({ revision }) => revision).sort((a, b) => a - b)]),
-  );
+  const found = new Map<string, number[]>();
+  for (const { netns, revision } of containers) if (netns) addTo(found, netns.key, revision);
+  for (const revisions of found.values()) if (revisions.length > 1) revisions.sort((a, b) => a - b);
+  return found;
 }
 
 /** The views of containers. One that is as it was has the same revision. */

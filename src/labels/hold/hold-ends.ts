@@ -46,10 +46,10 @@ export class HoldEnds {
   planned(containers: readonly ContainerView[], sandboxes: readonly Pick<SandboxDesired, 'netns'>[]): void {
     this.#inherited.planned(sandboxes);
     const wanted = new Set(sandboxes.map(({ netns }) => netns.key));
-    const views = new Map(containers.map(view => [view.id, view]));
+    const views = this.#held.size > 0 ? new Map(containers.map(view => [view.id, view])) : undefined;
     for (const [id, held] of this.#held) {
       if (held.since > this.#listedAt) continue;
-      const view = views.get(id);
+      const view = views?.get(id);
       const key = view?.netns?.key;
       held.netns = key;
       held.isRunning = key !== undefined || view?.unverifiedLabelKeys !== undefined;

@@ -30,37 +30,94 @@ interface NameMatch {
 /** Names of containers and services, sorted, each with the keys of the namespaces that have it. */
 type NamesAround = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** A holder, and where it is found. */
+type NameEntry = readonly [map: Map<string, NameHolder[]>, key: string, holder: NameHolder];
+
 /** Stands for every network. */
 const ANYWHERE = '*';
+
+/** So many namespaces may be others than in an earlier world for its maps to be taken over. */
+const MOST_CHANGED = 64;
 
 /** All names, by network. */
 export class NameHolders {
   /** By network and key, each sorted. */
-  readonly #named = new Map<string, NameHolder[]>();
+  #named = new Map<string, NameHolder[]>();
   /** All that are on a network, by its id. */
-  readonly #onNetwork = new Map<string, NameHolder[]>();
+  #onNetwork = new Map<string, NameHolder[]>();
   /** By the ids of networks: many namespaces are on the same. */
   readonly #names = new Map<string, NamesAround>();
+  readonly #sandboxes: ReadonlySet<SandboxMembers>;
+  /** By the names of networks. */
+  readonly #ids: ReadonlyMap<string, string>;
 
-  /** @param before of an earlier world: who has the same names in both is the same object in both */
+  /**
+   * @param sandboxes sorted by their first containers
+   * @param before of an earlier world: who has the same names in both is the same object in both
+   */
   constructor(sandboxes: readonly SandboxMembers[], before?: NameHolders) {
-    const idOf = networkIds(sandboxes);
-    for (const sandbox of sandboxes) this.#add(sandbox, idOf);
+    this.#sandboxes = new Set(sandboxes);
+    this.#ids = networkIds(sandboxes);
+    if (before && this.#takeOver(before)) return;
+    for (const sandbox of sandboxes) for (const entry of this.#entriesOf(sandbox)) this.#add(entry);
     for (const [key, holders] of this.#named) {
-      if (holders.length > 1) holders.sort(byContainer);
-      const known = before?.named(key);
-      if (known && sameHolders(known, holders)) this.#named.set(key, known);
+      // They come in the order of their namespaces' first containers.
+      if (holders.length > 1 && holders.some(({ sandbox: { members } }) => members.length > 1))
+        holders.sort(byContainer);
+      this.#keep(key, before?.named(key));
     }
   }
 
-  #add(sandbox: SandboxMembers, idOf: (attachment: Attachment) => string): void {
+  /** Where few namespaces are others than before: what those had goes, and what these have comes. Whether that was so. */
+  #takeOver(before: NameHolders): boolean {
+    const gone = [...before.#sandboxes].filter(sandbox => !this.#sandboxes.has(sandbox));
+    const come = [...this.#sandboxes].filter(sandbox => !before.#sandboxes.has(sandbox));
+    if (gone.length + come.length > MOST_CHANGED || !sameIds(this.#ids, before.#ids)) return false;
+    this.#named = new Map(before.#named);
+    this.#onNetwork = new Map(before.#onNetwork);
+    const touched = new Set<string>();
+    for (const sandbox of gone)
+      for (const [map, key] of this.#entriesOf(sandbox)) {
+        map.set(
+          key,
+          (map.get(key) ?? []).filter(holder => holder.sandbox !== sandbox),
+        );
+        if (map === this.#named) touched.add(key);
+      }
+    for (const sandbox of come)
+      for (const [map, key, holder] of this.#entriesOf(sandbox)) {
+        map.set(key, [...(map.get(key) ?? []), holder]);
+        if (map === this.#named) touched.add(key);
+      }
+    for (const key of touched) {
+      const holders = this.#named.get(key)!;
+      if (holders.length === 0) this.#named.delete(key);
+      holders.sort(byContainer);
+      this.#keep(key, before.named(key));
+    }
+    return true;
+  }
+
+  /** The same object as before, if it is the same that has the name. */
+  #keep(key: string, known: NameHolder[] | undefined): void {
+    const holders = this.#named.get(key);
+    if (known && holders && sameHolders(known, holders)) this.#named.set(key, known);
+  }
+
+  #add([map, key, holder]: NameEntry): void {
+    addTo(map, key, holder);
+  }
+
+  /** All that a namespace brings. */
+  *#entriesOf(sandbox: SandboxMembers): Generator<NameEntry> {
+    const named = this.#named;
     for (const container of sandbox.members) {
       const keys = keysOf(container);
-      for (const key of keys) addTo(this.#named, placeOf(ANYWHERE, key), { container, sandbox });
+      for (const key of keys) yield [named, placeOf(ANYWHERE, key), { container, sandbox }];
       for (const attachment of sandbox.attachments) {
-        const id = idOf(attachment);
+        const id = attachment.networkId || (this.#ids.get(attachment.networkName) ?? '');
         const holder = { container, sandbox, attachment };
-        addTo(this.#onNetwork, id, holder);
+        yield [this.#onNetwork, id, holder];
         // Aliases and addresses belong to the container that the namespace was made for.
         const own =
           container === sandbox.members[0]
@@ -68,8 +125,7 @@ export class NameHolders {
             : [];
         const { service } = container;
         const foreign = service ? [anyProjectKey(service.name)] : [];
-        for (const key of new Set([...keys, ...own, ...foreign]))
-          addTo(this.#named, placeOf(id, key), holder);
+        for (const key of new Set([...keys, ...own, ...foreign])) yield [named, placeOf(id, key), holder];
       }
     }
   }
@@ -189,14 +245,18 @@ function isAnybodys({ holders, isOwn, passedOver }: NameMatch): boolean {
   return holders.length > 0 || isOwn || passedOver.length > 0;
 }
 
-/** Of a container that was never started Docker gives the names of its networks but not their ids. */
-function networkIds(sandboxes: readonly SandboxMembers[]): (attachment: Attachment) => string {
+/** By names. Of a container that was never started Docker gives the names of its networks but not their ids. */
+function networkIds(sandboxes: readonly SandboxMembers[]): Map<string, string> {
   const ids = new Map<string, string>();
   for (const { attachments } of sandboxes) {
     for (const { networkId, networkName } of attachments)
       if (networkId !== '') ids.set(networkName, networkId);
   }
-  return ({ networkId, networkName }) => networkId || (ids.get(networkName) ?? '');
+  return ids;
+}
+
+function sameIds(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([name, id]) => b.get(name) === id);
 }
 
 /** Keys under which a container is found on any network. */

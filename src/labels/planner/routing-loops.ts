@@ -5,7 +5,9 @@ import { groupBy } from '../../base/group-by.js';
 import { type Address, addressKey, formatPrefix, maskPrefix, type Prefix } from '../../base/ip.js';
 import { plain } from '../../base/plain-text.js';
 import type { DesiredRoute, SandboxDesired } from '../diff/state.js';
+import type { Attachment } from '../discovery/container.js';
 import type { Diagnostic, RouteIntent } from '../spec/intent.js';
+import { onceOf } from '../table/once-of.js';
 import { type Attributed, diagnosticOf, type SandboxMembers } from './merge.js';
 
 /** Namespaces of a loop that are named. */
@@ -42,23 +44,14 @@ interface RouteHop {
 
 /** The labels whose routes form loops, and through which containers. */
 export function reportLoops(routers: readonly Router[]): Diagnostic[] {
+  const namespaceAt = new Map<string, string>();
+  for (const { members } of routers)
+    for (const key of placesOf(members.attachments)) namespaceAt.set(key, members.key);
   // In most worlds there can be none: no gateway has routes of its own.
-  if (!routers.some(({ routes }) => routes.some(({ gateway }) => gateway))) return [];
+  if (!areGatewaysRouted(routers, namespaceAt)) return [];
   const named = new Map(routers.map(({ members }) => [members.key, members.members[0]!.name]));
-  const namespaceAt = new Map(
-    routers.flatMap(({ members: { key, attachments } }) =>
-      attachments.flatMap(({ networkId, addresses }) =>
-        addresses.map(address => [attachmentKey(networkId, address), key] as const),
-      ),
-    ),
-  );
-  const hops = routers.flatMap(({ members: { key, attachments }, routes }) =>
-    routes.flatMap(({ attributed, gateway }): (RouteHop & { attributed: Attributed<RouteIntent> })[] => {
-      if (!gateway) return [];
-      const keys = attachments.map(({ networkId }) => attachmentKey(networkId, gateway));
-      const to = keys.map(key => namespaceAt.get(key)).find(found => found !== undefined);
-      return [{ from: key, network: attributed.intent.network, to, attributed }];
-    }),
+  const hops = routers.flatMap(router =>
+    hopsOf(router, namespaceAt).map(hop => ({ ...hop, from: router.members.key })),
   );
   return findLoops(hops).map(({ hop, loop }) => {
     const way = loop.map(key => (key === undefined ? '…' : plain(named.get(key) ?? '', 40))).join(' -> ');
@@ -68,6 +61,61 @@ export function reportLoops(routers: readonly Router[]): Diagnostic[] {
     );
   });
 }
+
+/** Whether a route of some namespace leads to one that has routes by gateways itself. */
+function areGatewaysRouted(routers: readonly Router[], namespaceAt: ReadonlyMap<string, string>): boolean {
+  const led = new Set<string>();
+  const routed = new Set<string>();
+  for (const router of routers) {
+    const hops = waysOf(router);
+    if (hops.length > 0) routed.add(router.members.key);
+    for (const { places } of hops)
+      for (const place of places) {
+        const to = namespaceAt.get(place);
+        if (to !== undefined) led.add(to);
+      }
+  }
+  for (const to of led) if (routed.has(to)) return true;
+  return false;
+}
+
+function hopsOf(
+  router: Router,
+  namespaceAt: ReadonlyMap<string, string>,
+): readonly (Omit<RouteHop, 'from'> & Pick<ResolvedRoute, 'attributed'>)[] {
+  return waysOf(router).map(({ attributed, places }) => ({
+    network: attributed.intent.network,
+    to: places.map(place => namespaceAt.get(place)).find(found => found !== undefined),
+    attributed,
+  }));
+}
+
+/** A route by a gateway, and where that may be: its address on each of the namespace's networks. */
+interface GatewayWay extends Pick<ResolvedRoute, 'attributed'> {
+  readonly places: readonly string[];
+}
+
+/** By the networks of a namespace, then by its routes. */
+const waysBy = onceOf((attachments: readonly Attachment[]) =>
+  onceOf((routes: readonly ResolvedRoute[]): readonly GatewayWay[] =>
+    routes.flatMap(({ attributed, gateway }) =>
+      gateway
+        ? [{ attributed, places: attachments.map(({ networkId }) => attachmentKey(networkId, gateway)) }]
+        : [],
+    ),
+  ),
+);
+
+function waysOf({ members: { attachments }, routes }: Router): readonly GatewayWay[] {
+  return waysBy(attachments)(routes);
+}
+
+/** The addresses on networks, for maps. */
+export const placesOf = onceOf((attachments: readonly Attachment[]): readonly string[] =>
+  attachments.flatMap(({ networkId, addresses }) =>
+    addresses.map(address => attachmentKey(networkId, address)),
+  ),
+);
 
 /** An address on one network, for maps. */
 export function attachmentKey(networkId: string, address: Address): string {
@@ -157,26 +205,30 @@ export function gatewaysBeforeUsers(
   desired: readonly SandboxDesired[],
   resolved: readonly { readonly members: SandboxMembers }[],
 ): SandboxDesired[] {
-  const users = desired.map((one, n) => ({ one, n })).filter(({ one }) => one.routes.length > 0);
   const ordered = new Set(desired.filter(({ routes }) => routes.length === 0));
+  const users = desired.flatMap((one, n) => (one.routes.length > 0 ? [n] : []));
   if (ordered.size === 0 && users.length < 2) return [...desired];
-  const owners = new Map(
-    users.flatMap(({ n }) =>
-      resolved[n]!.members.attachments.flatMap(({ addresses }) =>
-        addresses.map(address => [addressKey(address), n] as const),
-      ),
-    ),
-  );
+  const owners = new Map<string, number>();
+  for (const n of users) for (const key of addressesOf(resolved[n]!.members.attachments)) owners.set(key, n);
   const begun = new Set<number>();
   const visit = (n: number): void => {
     if (begun.has(n)) return;
     begun.add(n);
-    for (const { gateway } of desired[n]!.routes) {
-      const owner = gateway && owners.get(addressKey(gateway));
+    for (const gateway of gatewaysOf(desired[n]!.routes)) {
+      const owner = owners.get(gateway);
       if (owner !== undefined) visit(owner);
     }
     ordered.add(desired[n]!);
   };
-  for (const { n } of users) visit(n);
+  for (const n of users) visit(n);
   return [...ordered];
 }
+
+/** The gateways of routes, each once, for maps. */
+const gatewaysOf = onceOf((routes: readonly DesiredRoute[]): readonly string[] => [
+  ...new Set(routes.flatMap(({ gateway }) => (gateway ? [addressKey(gateway)] : []))),
+]);
+
+const addressesOf = onceOf((attachments: readonly Attachment[]): readonly string[] =>
+  attachments.flatMap(({ addresses }) => addresses.map(addressKey)),
+);

@@ -2,6 +2,8 @@
 // in the world. The next plan takes over the steps that would be given and find the very same. Pure. Not here: the steps
 // (plan.ts), where they look (name-holders.ts, ways-back.ts).
 
+import { addTo } from '../../base/group-by.js';
+
 /** Where a step looks things up: the same key finds the same object as long as nothing has changed about it. */
 export interface Places {
   /** Who has a name on a network, or anywhere. */
@@ -14,14 +16,19 @@ export interface Places {
   readonly inForce: (key: string) => unknown;
 }
 
+const NONE: readonly string[] = [];
+
 /** What one step has looked up. */
 export class Lookups {
   readonly #found = new Map<string, readonly [place: keyof Places, key: string, found: unknown]>();
+  readonly #keys = new Map<keyof Places, string[]>();
   #isOpen = false;
 
   /** Takes note of what was found, and gives it back. */
   note<T>(place: keyof Places, key: string, found: T): T {
-    this.#found.set(`${place} ${key}`, [place, key, found]);
+    const both = `${place} ${key}`;
+    if (!this.#found.has(both)) addTo(this.#keys, place, key);
+    this.#found.set(both, [place, key, found]);
     return found;
   }
 
@@ -31,8 +38,8 @@ export class Lookups {
   }
 
   /** What was looked up in a place. */
-  keysOf(wanted: keyof Places): string[] {
-    return [...this.#found.values()].filter(([place]) => place === wanted).map(([, key]) => key);
+  keysOf(wanted: keyof Places): readonly string[] {
+    return this.#keys.get(wanted) ?? NONE;
   }
 
   /** Whether the same would be found in another world. */

@@ -10,7 +10,7 @@ import type { ClientAddresses } from '../spec/intent.js';
 import { type ClientNetwork, type KeptClients, keyOf } from '../table/client-chains.js';
 import { isFrozen } from './frozen.js';
 import type { SandboxMembers } from './merge.js';
-import { attachmentKey, desiredRoutes, type ResolvedRoute, type Router } from './routing-loops.js';
+import { attachmentKey, desiredRoutes, placesOf, type ResolvedRoute, type Router } from './routing-loops.js';
 import { Lookups, type Reliances } from './steps.js';
 
 /** What becomes of the addresses of a destination's clients. */
@@ -113,14 +113,15 @@ export class WaysBack {
 
   /** The namespace that has an address on a network, by the key of both. */
   placed(place: string): SandboxMembers | undefined {
-    this.#places ??= new Map(
-      this.#groups.flatMap(members =>
-        members.attachments.flatMap(({ networkId, addresses }) =>
-          addresses.map(one => [attachmentKey(networkId, one), members] as const),
-        ),
-      ),
-    );
+    this.#places ??= this.#placed();
     return this.#places.get(place);
+  }
+
+  #placed(): ReadonlyMap<string, SandboxMembers> {
+    const found = new Map<string, SandboxMembers>();
+    for (const members of this.#groups)
+      for (const place of placesOf(members.attachments)) found.set(place, members);
+    return found;
   }
 
   /** The routes of a namespace, by its key; undefined where it has none of labels. */

@@ -18,7 +18,15 @@ interface KnownLabels extends Decoded {
   readonly seenAt?: number;
 }
 
+interface AllIntents {
+  readonly intents: ReadonlyMap<string, ContainerIntent>;
+  readonly unverified: ReadonlyMap<string, ContainerIntent>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 export class ParseCache {
+  /** The same list has the same intents. */
+  #last: { readonly containers: readonly ContainerView[]; readonly all: AllIntents } | undefined;
   /** By container id. */
   readonly #entries = new Map<string, KnownLabels>();
   /** By the text of all labels; without a mistake, since a diagnostic has the container's name. */
@@ -26,11 +34,12 @@ export class ParseCache {
   #revision = 0;
 
   /** Intents of containers whose labels count, and of those whose labels are unverified; by container id. */
-  getAll(containers: readonly ContainerView[]): {
-    readonly intents: ReadonlyMap<string, ContainerIntent>;
-    readonly unverified: ReadonlyMap<string, ContainerIntent>;
-    readonly diagnostics: readonly Diagnostic[];
-  } {
+  getAll(containers: readonly ContainerView[]): AllIntents {
+    if (this.#last?.containers !== containers) this.#last = { containers, all: this.#readAll(containers) };
+    return this.#last.all;
+  }
+
+  #readAll(containers: readonly ContainerView[]): AllIntents {
     const intents = new Map<string, ContainerIntent>();
     const unverified = new Map<string, ContainerIntent>();
     const diagnostics: Diagnostic[] = [];

@@ -9,11 +9,12 @@ import type { Diagnostic } from './intent.js';
 export function refused(container: ContainerView): Diagnostic[] {
   const { name, hostNetwork, labels, imageLabels, unverified, ownStack } = container;
   const [first = ALL_LABELS] = labels.keys();
-  const ofHost = diagnostic(
-    name,
-    labels.size === 1 ? first : ALL_LABELS,
-    "the container is in the host's network, so its labels are not applied: they would change the host itself",
-  );
+  const ofHost = (): Diagnostic =>
+    diagnostic(
+      name,
+      labels.size === 1 ? first : ALL_LABELS,
+      "the container is in the host's network, so its labels are not applied: they would change the host itself",
+    );
   const ofImage = (key: string): Diagnostic =>
     diagnostic(
       name,
@@ -21,7 +22,7 @@ export function refused(container: ContainerView): Diagnostic[] {
       'the label came with the image, so it is not applied: set it on the container, or start the daemon with --trust-image-labels',
     );
   return [
-    ...(hostNetwork && labels.size > 0 ? [ofHost] : []),
+    ...(hostNetwork && labels.size > 0 ? [ofHost()] : []),
     ...imageLabels.map(ofImage),
     ...(unverified && !hostNetwork ? [diagnostic(name, ALL_LABELS, whyFrozen(unverified))] : []),
     ...(ownStack && ownStack.keys.length > 0 ? [ofOwnStack(name, ownStack.runtime)] : []),
