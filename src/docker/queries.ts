@@ -84,10 +84,16 @@ export class Queries {
     return this.#answer(path, async () => read(await this.#inTime(path, ask)));
   }
 
-  /** The containers, all of them, in the same way: there may be thousands. @param read a part of the list */
-  async listing<T>(read: (part: unknown) => readonly T[]): Promise<readonly T[]> {
-    const ask = (): Promise<unknown> => this.#api.list(LISTING, GIVEN_UP_MS, read, { all: true });
-    return this.#answer(LISTING, async () => (await this.#inTime(LISTING, ask)) as readonly T[]);
+  /**
+   * The containers in the same way: there may be thousands.
+   * @param read a part of the list
+   * @param ids absent: all of them
+   */
+  async listing<T>(read: (part: unknown) => readonly T[], ids?: readonly string[]): Promise<readonly T[]> {
+    const query = { all: true, ...(ids && { filters: { id: ids } }) };
+    const ask = (): Promise<unknown> => this.#api.list(LISTING, GIVEN_UP_MS, read, query);
+    const what = ids ? `${LISTING} ${ids.join(' ')}` : LISTING;
+    return this.#answer(LISTING, async () => (await this.#inTime(what, ask)) as readonly T[]);
   }
 
   async #answer<T>(path: string, answered: () => Promise<T>): Promise<T> {

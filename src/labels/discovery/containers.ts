@@ -5,6 +5,7 @@
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type DockerApi, isForbidden, unlessGone } from '../../docker/api-client.js';
+import { KeptListing } from '../../docker/kept-listing.js';
 import { mapConcurrently } from '../../docker/map-concurrently.js';
 import { Queries } from '../../docker/queries.js';
 import type { ContainerView, NetnsRef } from './container.js';
@@ -58,6 +59,8 @@ const MAX_CONCURRENCY = 16;
 export class Containers {
   readonly #parts: ContainersParts;
   readonly #snapshots = new Map<string, ContainerSnapshot>();
+  /** By id, as they were listed last. */
+  #entries: ReadonlyMap<string, ListedContainer> = new Map();
   /** Ids of those that no event has named since their snapshot. */
   readonly #fresh = new Set<string>();
   readonly #views = new Views();
@@ -68,6 +71,7 @@ export class Containers {
   /** Ids of those that Docker has connected and not started: it answers nothing about one before that. */
   readonly #starting = new Set<string>();
   readonly #queries: Queries;
+  readonly #listing: KeptListing<ListedContainer>;
   readonly #imageLabels: ImageLabels;
   readonly #networks: Networks;
   readonly #inspectErrors: InspectErrors;
@@ -75,6 +79,7 @@ export class Containers {
   constructor(parts: ContainersParts) {
     this.#parts = parts;
     this.#queries = new Queries(parts.api, parts.patience);
+    this.#listing = new KeptListing(this.#queries, readContainerListing);
     this.#imageLabels = new ImageLabels(this.#queries, parts.trustImageLabels);
     this.#networks = new Networks(this.#queries, parts.log);
     this.#inspectErrors = new InspectErrors(parts.log);
@@ -89,12 +94,14 @@ export class Containers {
         // What happened while nobody listened is not replayed.
         this.#fresh.clear();
         this.#starting.clear();
+        this.#listing.hears(true);
         noted?.();
         log.info({ docker: api.name }, 'listening for Docker events');
         changed();
       },
       event: event => {
         const id = containerOf(event);
+        if (id !== undefined) this.#listing.name(id);
         // What is of no container, or of one that is only made, changes nothing yet.
         if (id === undefined || createdIn(event)) return noted?.(event);
         this.#fresh.delete(id);
@@ -105,6 +112,7 @@ export class Containers {
         changed();
       },
       down: err => {
+        this.#listing.hears(false);
         if (!isForbidden(err))
           return log.warn({ docker: api.name, err: messageOf(err) }, 'cannot reach Docker: retrying');
         log.error(`${messageOf(err)}; until then labels are applied only when --look-interval is over`);
@@ -128,7 +136,7 @@ export class Containers {
     }
     const asked = dirty.filter(id => !this.#starting.has(id)).slice(0, MAX_CONCURRENCY);
     const early = new Map(asked.map(id => [id, this.#inspect(id).catch(() => undefined)]));
-    const listed = await this.#queries.listing(readContainerListing);
+    const listed = await this.#listing.all(again);
     // Snapshots that were made with other networks are outdated.
     if (await this.#networks.update(listed.flatMap(networkIds), again)) this.#fresh.clear();
     const selected = this.#parts.select?.(listed);
@@ -140,16 +148,38 @@ export class Containers {
         return this.#lastSnapshot(container);
       });
     };
+    // Of thousands, few are to be asked about.
+    const isKnown = (one: ListedContainer): boolean =>
+      !again &&
+      this.#entries.get(one.Id) === one &&
+      this.#fresh.has(one.Id) &&
+      !this.#starting.has(one.Id) &&
+      !this.#inspectErrors.has(one.Id);
+    const snapshots = listed.map(one =>
+      !selected && isKnown(one) ? this.#snapshots.get(one.Id) : undefined,
+    );
     // One that joined another is found where that one is.
-    const isJoined = ({ HostConfig }: ListedContainer): boolean =>
-      joinedContainer(HostConfig?.NetworkMode) !== undefined;
-    const own = await mapConcurrently(listed, MAX_CONCURRENCY, one =>
-      isJoined(one) ? undefined : snapshot(one),
-    );
-    const snapshots = await mapConcurrently(listed, MAX_CONCURRENCY, (one, n) =>
-      isJoined(one) ? snapshot(one) : own[n],
-    );
-    const present = new Set(listed.map(({ Id }) => Id));
+    const rest = [...snapshots.keys()].filter(n => !snapshots[n]);
+    const joined = rest.filter(n => joinedContainer(listed[n]!.HostConfig?.NetworkMode) !== undefined);
+    const others = new Set(joined);
+    for (const some of [rest.filter(n => !others.has(n)), joined])
+      await mapConcurrently(some, MAX_CONCURRENCY, async n => {
+        snapshots[n] = await snapshot(listed[n]!);
+      });
+    const present = new Map(listed.map(one => [one.Id, one]));
+    this.#retainOnly(present, dirty);
+    const found = snapshots.filter(snapshot => snapshot !== undefined);
+    this.#inspectErrors.checkProcesses(found);
+    const isOfHost = hostNetworks(found, this.#parts.host);
+    const isIndeterminate = indeterminate(found);
+    return found.map(each => this.#views.get(each, isOfHost(each), isIndeterminate(each)));
+  }
+
+  /** Forgets all others. @param named by events: of one that is gone something may have been asked */
+  #retainOnly(present: ReadonlyMap<string, ListedContainer>, named: readonly string[]): void {
+    const hasGone = [...this.#entries.keys(), ...named].some(id => !present.has(id));
+    this.#entries = present;
+    if (!hasGone) return;
     for (const id of this.#snapshots.keys()) if (!present.has(id)) this.#snapshots.delete(id);
     this.#views.retainOnly(present);
     for (const id of this.#fresh) if (!present.has(id)) this.#fresh.delete(id);
@@ -159,11 +189,6 @@ export class Containers {
       const id = inspectedId(path);
       return id !== undefined && !present.has(id);
     });
-    const found = snapshots.filter(snapshot => snapshot !== undefined);
-    this.#inspectErrors.checkProcesses(found);
-    const isOfHost = hostNetworks(found, this.#parts.host);
-    const isIndeterminate = indeterminate(found);
-    return found.map(each => this.#views.get(each, isOfHost(each), isIndeterminate(each)));
   }
 
   async #snapshot(

@@ -44,7 +44,7 @@ export class ImageLabels {
   }
 
   /** Forgets all other containers, and images that none of these uses. */
-  retainOnly(ids: ReadonlySet<string>): void {
+  retainOnly(ids: Pick<ReadonlySet<string>, 'has'>): void {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
     const images = new Set([...this.#known.values()].map(({ image }) => image));
     for (const image of this.#images.keys()) if (!images.has(image)) this.#images.delete(image);

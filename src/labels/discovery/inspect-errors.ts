@@ -43,7 +43,7 @@ export class InspectErrors {
   }
 
   /** Forgets all other containers. */
-  retainOnly(ids: ReadonlySet<string>): void {
+  retainOnly(ids: Pick<ReadonlySet<string>, 'has'>): void {
     for (const id of this.#why.keys()) if (!ids.has(id)) this.#why.delete(id);
   }
 

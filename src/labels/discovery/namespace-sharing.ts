@@ -63,6 +63,7 @@ function modesOf(all: readonly NetworkModeInfo[]): Map<string, string | undefine
 
 /** The container that the namespace was made for: itself, or the one that it joined, directly or through others. */
 function ownerOf({ view, mode }: NetworkModeInfo, modes: ReadonlyMap<string, string | undefined>): string {
+  if (joinedContainer(mode) === undefined) return view.id;
   const visited = new Set([view.id]);
   let owner = view.id;
   for (let next = joinedContainer(mode); next !== undefined; next = joinedContainer(modes.get(next))) {

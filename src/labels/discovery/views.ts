@@ -42,7 +42,7 @@ export class Views {
   }
 
   /** Forgets all others. */
-  retainOnly(present: ReadonlySet<string>): void {
+  retainOnly(present: Pick<ReadonlySet<string>, 'has'>): void {
     for (const id of this.#views.keys()) if (!present.has(id)) this.#views.delete(id);
   }
 }

@@ -35,11 +35,13 @@ interface Endpoints {
 export class DockerStub {
   readonly #answers = new Map<string, Buffer>();
   readonly #listeners = new Set<ServerResponse>();
+  readonly #listed: ReadonlyMap<string, object>;
   /** Requests so far. */
   asked = 0;
 
   constructor(pattern: Pattern, standins: readonly Standin[]) {
     const list = standins.map(standin => listed(pattern.listed, standin));
+    this.#listed = new Map(standins.map(({ id }, n) => [id, list[n]!]));
     this.#answer('/containers/json', list);
     this.#answer('/networks', pattern.networks);
     this.#answer('/version', pattern.version);
@@ -48,6 +50,12 @@ export class DockerStub {
     for (const standin of standins) {
       this.#answer(`/containers/${standin.id}/json`, inspected(pattern.inspected, standin));
     }
+  }
+
+  /** Those of a listing that a filter of ids names. */
+  #some(filters: string): Buffer {
+    const { id = [] } = JSON.parse(filters) as { id?: readonly string[] };
+    return Buffer.from(JSON.stringify(id.flatMap(one => this.#listed.get(one) ?? [])));
   }
 
   #answer(path: string, body: object): void {
@@ -65,7 +73,8 @@ export class DockerStub {
         this.#listeners.add(response);
         return;
       }
-      const body = this.#answers.get(path!);
+      const filters = new URL(request.url!, 'http://docker').searchParams.get('filters');
+      const body = filters ? this.#some(filters) : this.#answers.get(path!);
       if (!body) response.writeHead(404, { 'Content-Type': 'application/json' }).end('{"message":"none"}');
       else response.writeHead(200, { 'Content-Type': 'application/json' }).end(body);
     }).listen(socket);
