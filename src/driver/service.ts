@@ -29,6 +29,7 @@ import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
 import { UserLabels } from './lifecycle/user-labels.js';
 import { AllNetworks } from './lifecycle/verbs.js';
+import { AssignedPorts } from './natpmp/assigned-ports.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
@@ -120,8 +121,23 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     queue,
     log,
   });
-  const ways = new ToldWays({ nameOf: id => forwardLabels.nameOf(id), log });
+  const ways = new ToldWays({
+    nameOf: id => forwardLabels.nameOf(id),
+    assigned: id => assigned.port(id),
+    log,
+  });
   const routers = new ExitRouters({ ...inside, store, kept, ways, links: containerLinks, resolver, log });
+  const names = new DockerNames(ids => docker.names(ids));
+  // Those of some networks alone, which would do for nobody else.
+  const askedNames = new DockerNames(ids => docker.names(ids));
+  const assigned = new AssignedPorts({
+    store,
+    fileOf: id => routers.fileInForce(id),
+    router: id => routers.router(id),
+    names: async ids => (await askedNames.find(ids, [])).networks,
+    changed: network => routers.lookAt(network),
+    log,
+  });
   const published = new PublishedPorts({ store, router: id => routers.router(id), queue, log });
   const dnsFromHost = new DnsFromHost({ docker, log });
   const exits = new Exits({
@@ -134,6 +150,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     log,
     published,
     labels: forwardLabels,
+    assigned,
     dnsFromHost,
   });
   const ofTunnels = new Driver({
@@ -175,17 +192,22 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     tunnels,
     share,
   });
-  const names = new DockerNames(ids => docker.names(ids));
   const isListening = (): boolean => socket.isListening;
   const portProblem = (one: Endpoint): string | undefined => ways.problem(one) ?? published.problem(one.id);
   return {
-    status: new DriverStatus({ store, readings, routers, names, calls, isListening, portProblem }),
+    status: new DriverStatus({
+      ...{ store, readings, routers, names, calls, isListening, portProblem },
+      assigned: network => assigned.reading(network),
+      taker: id => ways.taker(id),
+    }),
     exitPlaces: () => exitPlaces({ store, routers, names }),
     reload: () => routers.reload(),
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
+      // What was in force when the daemon before ended is to be there at the first look.
+      await assigned.start();
       routers.start();
       published.start();
       looks.start();
@@ -206,6 +228,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       dnsFromHost.close();
       forwardLabels.close();
       published.close();
+      assigned.close();
       docker.close();
       watch.close();
       looks.close();

@@ -23,9 +23,10 @@ export async function probeExits(
 }
 
 function knownOf({ exit }: NetworkStatus): NonNullable<ExitFacts['known']> {
-  const { problem, isSilent = false, peers = [], files = [] } = exit ?? {};
+  const { problem, isSilent = false, peers = [], files = [], assigned } = exit ?? {};
   return {
     ...(problem !== undefined && { problem }),
+    ...(assigned?.problem !== undefined && { portProblem: assigned.problem }),
     isSilent,
     endpoints: peers.flatMap(({ endpoint }) => endpoint ?? []),
     files: files.flatMap(({ path, problem }) => (problem === undefined ? [] : { path, problem })),

@@ -10,6 +10,7 @@ import {
   prefixContains,
   prefixCovers,
 } from '../../base/ip.js';
+import { gatewayOfExit, noGateway } from '../exit/natpmp-gateway.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import type { Endpoint, ExitNetwork } from '../spec/model.js';
 import { IPV6_MIN_MTU } from '../spec/option-table.js';
@@ -43,6 +44,8 @@ export function checkExit(network: ExitNetwork, file: TunnelFile, named = networ
       `${path} has no way out for ${has}, which is what the network has: give a file with an Address and AllowedIPs of ${has}, or the network a subnet of the other family (--ipv6)`,
     );
   }
+  const gateway = gatewayOfExit(network, file);
+  if (gateway && 'why' in gateway) throw new UserError(noGateway(named ?? '', gateway.why));
   const mtu = network.mtu ?? file.mtu;
   if (mtu !== undefined && mtu < IPV6_MIN_MTU && network.ipv6)
     throw new UserError(`the MTU ${mtu} is too small for IPv6: give at least ${IPV6_MIN_MTU} (dwgd.mtu)`);
