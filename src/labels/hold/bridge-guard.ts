@@ -11,9 +11,13 @@ import type { Passer } from './passers.js';
 import type { Refusals } from './refusals.js';
 import { linkAddress } from './starting.js';
 
-const GUARD_MS = GUARD_SECONDS * 1000;
-/** How long one is waited for, in milliseconds: that Docker has made; that it has connected and is asked about; that has ended, which may start again. */
-const WAITS = { made: 600_000, connected: 60_000, ended: 60_000, port: GUARD_MS } as const;
+/**
+ * How long one is waited for, in milliseconds: that Docker has made; that it has connected and is asked about; that has ended, which
+ * may start again; who is to take the place of one that is there no more; whom a new port is for.
+ */
+const WAITS = { made: 600_000, connected: 60_000, ended: 60_000, next: 10_000, port: 5_000 } as const;
+/** Stands for whoever takes the place of one that is there no more, whose own event may come late on a busy machine. */
+const NEXT = 'next';
 /** How often the kernel's own time is begun anew while somebody is waited for, in milliseconds. */
 const RENEW_MS = 1_000;
 /** Networks that are known; the oldest are forgotten. */
@@ -160,6 +164,11 @@ export class BridgeGuard {
       const known = this.#networks.get(free);
       if (known) this.#unguard(known);
     }
+  }
+
+  /** A container is there no more. */
+  removed(container: string): void {
+    for (const network of this.#expected.settled(container)) this.expect(NEXT, network, 'next');
   }
 
   /** The labels of a container are in force: it passes where it was held. */

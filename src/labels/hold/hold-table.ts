@@ -11,7 +11,7 @@ export const HOLD_SECONDS = 30;
 /** Endpoints that are held at once, at most. */
 export const MAX_HELD = 4_096;
 /** How long a bridge is guarded by itself, in seconds: a daemon that died has nobody wait for longer. */
-export const GUARD_SECONDS = 5;
+export const GUARD_SECONDS = 30;
 /** Endpoints that are known at once, at most: all of guarded bridges. */
 const MAX_KNOWN = 65_536;
 

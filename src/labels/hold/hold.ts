@@ -151,8 +151,10 @@ export class Hold {
   removed({ what, id }: RemoveEvent): void {
     if (what === 'network') this.#guard.gone(id);
     else {
+      // Its bridge is guarded all the time meanwhile.
+      this.#guard.removed(id);
       this.ended(id);
-      this.#guard.settled(id);
+      this.#guard.removed(id);
     }
   }
 

@@ -10,6 +10,7 @@ import { bridgeNameOf } from '../../../../src/labels/hold/starting.js';
 /** A guard of bridges that all are, each named by its network. */
 function guarding() {
   const kernel = { failure: undefined as Error | undefined };
+  const clock = { now: 1_000 };
   const guarded = new Set<string>();
   const guard = new BridgeGuard({
     set: {
@@ -27,9 +28,9 @@ function guarding() {
     },
     refusals: new Refusals(pino({ level: 'silent' })),
     mayPass: () => true,
-    now: () => 1_000,
+    now: () => clock.now,
   });
-  return { guard, guarded, kernel };
+  return { guard, guarded, kernel, clock };
 }
 
 const network = (n: number): ConnectedNetwork => ({ Id: `${n}`.padStart(12, '0'), Driver: 'bridge' });
@@ -44,6 +45,29 @@ test('of ever so many networks the last told are known', () => {
   assert.deepEqual([guard.concerns(network(0).Id), guard.concerns(network(1_999).Id)], [false, true]);
   assert.ok(guarded.size <= 1_024, `${guarded.size} are guarded`);
   for (let n = 0; n < 2_000; n++) guard.gone(network(n).Id);
+  assert.equal(guarded.size, 0);
+});
+
+test('a bridge stays guarded for a while for whoever takes the place of one that is there no more', t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { guard, guarded, clock } = guarding();
+  guard.told(network(1));
+  guard.expect('app', network(1).Id);
+  guard.removed('app');
+  const ticks = [1, 9].map(seconds => {
+    clock.now += seconds * 1_000;
+    guarded.clear();
+    t.mock.timers.tick(1_000);
+    return guarded.size;
+  });
+  assert.deepEqual([ticks, guard.concerns(network(1).Id)], [[1, 0], true]);
+});
+
+test('of one whose address is told the bridge is guarded no more', () => {
+  const { guard, guarded } = guarding();
+  guard.told(network(1));
+  guard.expect('app', network(1).Id);
+  guard.settled('app', network(1).Id);
   assert.equal(guarded.size, 0);
 });
 
