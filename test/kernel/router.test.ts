@@ -132,6 +132,8 @@ kernelTest(
       'ip link del br0',
       'ip link set br0 down',
       'ip addr flush dev br0',
+      'ip route flush table main',
+      'ip -6 route flush table main',
       'ip link set wg-2 nomaster',
       'ip link set wg-2 down',
       'ip link set wg-2 mtu 900',
@@ -150,6 +152,21 @@ kernelTest(
   'nsenter',
   'nft',
   'sysctl',
+);
+
+kernelTest(
+  'without containers, when the bridge has no carrier, it comes to rest all the same',
+  async t => {
+    const world = await RouterWorld.create(t, 0);
+    assert.notDeepEqual(world.router.reconcile(world.desired), []);
+    for (const damage of ['true', 'ip link set br0 down', 'ip -6 route flush table main']) {
+      world.inside('sh', '-c', damage);
+      world.router.reconcile(world.desired);
+      await sleep(100);
+      assert.deepEqual(world.router.reconcile(world.desired), [], damage);
+    }
+  },
+  'nsenter',
 );
 
 kernelTest(

@@ -9,6 +9,7 @@ import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/message.js';
 import type { Netns, NetnsSwitch, Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
+import { RT_TABLE_MAIN, RTPROT_KERNEL } from '../../netlink/route/route.js';
 import type { Trace } from '../../netlink/trace.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
 import {
@@ -150,6 +151,7 @@ export class ExitRouter {
       links,
       addresses: rt.addresses(),
       routes: rt.routes(RTPROT_DWGD_TUNNEL),
+      connected: rt.routes(RTPROT_KERNEL).filter(({ table }) => table === RT_TABLE_MAIN),
       sysctls: new Map(
         desired.sysctls.flatMap(({ name }) => {
           const value = routerSysctl(name);
