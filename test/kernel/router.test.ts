@@ -124,7 +124,13 @@ kernelTest(
   async t => {
     const world = await RouterWorld.create(t, 2);
     const [a] = world.members;
-    const listed = world.inside('nft', 'list', 'ruleset');
+    const list = (): string =>
+      world.inside(
+        'sh',
+        '-c',
+        'nft list table bridge dwgd; nft list table inet dwgd; nft list tables | sort',
+      );
+    const listed = list();
     for (const damage of [
       'nft flush ruleset',
       'nft add rule bridge dwgd arriving accept',
@@ -142,7 +148,7 @@ kernelTest(
       world.inside('sh', '-c', damage);
       assert.notDeepEqual(world.router.reconcile(world.desired), [], damage);
       assert.deepEqual(world.router.reconcile(world.desired), [], `${damage}, the second time`);
-      assert.equal(world.inside('nft', 'list', 'ruleset'), listed, damage);
+      assert.equal(list(), listed, damage);
       // The kernel may take a second to see that a link's other end is up again.
       for (const address of ['10.66.0.1', '10.66.0.3', 'fd66::3'])
         assert.ok(reaches(a!.ns, address, 5), `${damage}: ${address}`);
@@ -152,6 +158,28 @@ kernelTest(
   'nsenter',
   'nft',
   'sysctl',
+);
+
+kernelTest(
+  'a container that comes changes one table and leaves the other alone; both are replaced where somebody was at one',
+  async t => {
+    const world = await RouterWorld.create(t, 1);
+    const handles = (): (string | undefined)[] =>
+      ['bridge', 'inet'].map(
+        family => /# handle (\d+)/.exec(world.inside('nft', '-a', 'list', 'table', family, 'dwgd'))?.[1],
+      );
+    const [bridge, inet] = handles();
+    await world.join();
+    const [bridgeAfter, inetAfter] = handles();
+    assert.notEqual(bridgeAfter, bridge);
+    assert.equal(inetAfter, inet);
+    world.inside('nft', 'add', 'rule', 'inet', 'dwgd', 'forward', 'accept');
+    await world.join();
+    assert.notEqual(handles()[1], inet);
+    assert.doesNotMatch(world.inside('nft', 'list', 'chain', 'inet', 'dwgd', 'forward'), /^\s*accept$/m);
+  },
+  'nsenter',
+  'nft',
 );
 
 kernelTest(

@@ -19,7 +19,7 @@ import {
   type WgPeer,
 } from '../../netlink/wireguard/device.js';
 import type { Nft } from '../../nft/client.js';
-import { replaceTable } from '../../nft/table.js';
+import { type NftTable, replaceTable } from '../../nft/table.js';
 import { BRIDGE, type DesiredRouter, TUNNEL } from './desired-router.js';
 import { diffRouter, type ObservedRouter, type RouterChange } from './diff-router.js';
 import { routerSysctl, setRouterSysctl } from './router-sysctls.js';
@@ -43,8 +43,8 @@ interface Inside {
 export class ExitRouter {
   readonly #parts: RouterParts;
   readonly #netns: Netns;
-  /** The tables that were put in place last, and the generation that this made. */
-  #tables: { readonly text: string; readonly generation: number } | undefined;
+  /** The tables that were put in place last, as texts, and the generation that this made. */
+  #tables: { readonly texts: readonly string[]; readonly generation: number } | undefined;
   /** Of UDP, as flows were compared with them last. */
   #forwards: string | undefined;
   #ports: ReadonlySet<string> = new Set();
@@ -160,7 +160,8 @@ export class ExitRouter {
       ),
       ...(device && { device }),
       areTablesWhole:
-        this.#tables?.text === textOf(desired) && this.#parts.nft().generation() === this.#tables.generation,
+        this.#changedTables(desired).length === 0 &&
+        this.#parts.nft().generation() === this.#tables?.generation,
       areEndpointsTold: this.#endpoints === endpointsOf(desired.tunnel?.device),
     };
   }
@@ -214,18 +215,24 @@ export class ExitRouter {
     }
   }
 
-  /** All of them at once, or none. */
+  /** All of them where somebody else was at the ruleset; by themselves those that are to be others. */
   #replaceTables(desired: DesiredRouter): void {
     const { trace } = this.#parts;
     const nft = this.#parts.nft();
-    const transaction = { nftables: desired.tables.flatMap(table => replaceTable(table).nftables) };
     const before = nft.generation();
+    const tables = before === this.#tables?.generation ? this.#changedTables(desired) : desired.tables;
+    const transaction = { nftables: tables.flatMap(table => replaceTable(table).nftables) };
     nft.apply(transaction, 'the router of an exit network', trace);
     const generation = nft.generation();
     this.#endFormerForwards(desired);
     // Of two transactions one was somebody else's: then the next look replaces them again.
     const isOurs = generation === ((before + 1) & 0xffff);
-    this.#tables = isOurs ? { text: textOf(desired), generation } : undefined;
+    this.#tables = isOurs ? { texts: desired.tables.map(textOf), generation } : undefined;
+  }
+
+  /** Those that were not put in place last. */
+  #changedTables({ tables }: DesiredRouter): readonly NftTable[] {
+    return tables.filter((table, n) => this.#tables?.texts[n] !== textOf(table));
   }
 
   /** Flows of UDP whose forward has gone. */
@@ -271,8 +278,8 @@ function indexOf(rt: RtNetlink, name: string): number {
 
 const ENODEV = 19;
 
-function textOf({ tables }: DesiredRouter): string {
-  return JSON.stringify(tables);
+function textOf(table: NftTable): string {
+  return JSON.stringify(table);
 }
 
 function endpointsOf(device: WgDeviceConfig | undefined): string {
