@@ -95,6 +95,56 @@ kernelTest(
   'bridge',
 );
 
+kernelTest(
+  "a container that says by a neighbour advertisement that another's address is its own is not heard; of its own it is",
+  async t => {
+    const world = await RouterWorld.create(t, 2);
+    const [a, b] = world.members;
+    for (const { ns } of [a!, b!]) assert.ok(reaches(ns, 'fd66::1', 5));
+    const [elsewhere, neighbour] = [
+      '02:00:00:00:00:99',
+      (ip: string) => world.inside('ip', 'neigh', 'show', ip),
+    ];
+    for (const target of ['fd66::2', 'fd66::3', 'fd66::1']) sendFrame(b!, advert(b!, target, elsewhere));
+    assert.match(neighbour('fd66::3'), new RegExp(elsewhere));
+    assert.match(neighbour('fd66::2'), new RegExp(a!.port.mac));
+    // Nor of a's as if it were a.
+    sendFrame(b!, advert({ ...b!, port: a!.port }, 'fd66::2', elsewhere));
+    assert.match(neighbour('fd66::2'), new RegExp(a!.port.mac));
+    assert.doesNotMatch(a!.ns.exec('ip', 'neigh', 'show', 'fd66::1'), new RegExp(elsewhere));
+  },
+  'ping',
+  'nsenter',
+);
+
+/** The frame of a neighbour advertisement to all, which takes the place of what was known. */
+function advert({ port: { mac, ipv6 } }: Member, target: string, linkLayer: string): string {
+  const macBytes = (text: string): Buffer => Buffer.from(text.replaceAll(':', ''), 'hex');
+  const ends = Buffer.concat([ipv6!.bytes, parseAddress('ff02::1')!.bytes]);
+  const message = Buffer.concat([
+    Buffer.from('8800000020000000', 'hex'),
+    parseAddress(target)!.bytes,
+    Buffer.from('0201', 'hex'),
+    macBytes(linkLayer),
+  ]);
+  // RFC 4443: over a pseudo-header, too.
+  const summed = Buffer.concat([ends, Buffer.from([0, 0, 0, message.length, 0, 0, 0, 58]), message]);
+  let sum = 0;
+  for (let at = 0; at < summed.length; at += 2) sum += summed.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  message.writeUInt16BE(~sum & 0xffff, 2);
+  const header = Buffer.from([0x60, 0, 0, 0, 0, message.length, 58, 255]);
+  const frame = [
+    macBytes('33:33:00:00:00:01'),
+    macBytes(mac),
+    Buffer.from('86dd', 'hex'),
+    header,
+    ends,
+    message,
+  ];
+  return Buffer.concat(frame).toString('hex');
+}
+
 const [AF_PACKET, SOCK_RAW] = [17, 3];
 
 /** A frame as it stands, out of the container. */
@@ -161,21 +211,25 @@ kernelTest(
 );
 
 kernelTest(
-  'a container that comes changes one table and leaves the other alone; both are replaced where somebody was at one',
+  'containers come and go without a new table; both tables are new where somebody was at one',
   async t => {
     const world = await RouterWorld.create(t, 1);
     const handles = (): (string | undefined)[] =>
       ['bridge', 'inet'].map(
         family => /# handle (\d+)/.exec(world.inside('nft', '-a', 'list', 'table', family, 'dwgd'))?.[1],
       );
-    const [bridge, inet] = handles();
+    const before = handles();
     await world.join();
-    const [bridgeAfter, inetAfter] = handles();
-    assert.notEqual(bridgeAfter, bridge);
-    assert.equal(inetAfter, inet);
+    assert.deepEqual(handles(), before);
+    assert.match(world.inside('nft', 'list', 'set', 'bridge', 'dwgd', 'ipv6'), /"wg-3" \. \S+ \. fd66::3/);
+    assert.ok(reaches(world.members[0]!.ns, 'fd66::3', 5));
+    world.members.pop();
+    world.router.reconcile(world.desired);
+    assert.deepEqual(handles(), before);
+    assert.doesNotMatch(world.inside('nft', 'list', 'table', 'bridge', 'dwgd'), /wg-3/);
     world.inside('nft', 'add', 'rule', 'inet', 'dwgd', 'forward', 'accept');
     await world.join();
-    assert.notEqual(handles()[1], inet);
+    assert.notEqual(handles()[1], before[1]);
     assert.doesNotMatch(world.inside('nft', 'list', 'chain', 'inet', 'dwgd', 'forward'), /^\s*accept$/m);
   },
   'nsenter',
