@@ -1,7 +1,17 @@
 // An exit network beside its peers, in the laboratory: throughput beside the bare WireGuard link and a VPN container with labels, by
 // turns through the same far end; Join beside one in pubkey mode. Usage: exits [TURNS [MIB]]
 import { createNetwork as dockerNetwork, ping, run } from '../support/containers.js';
-import { bothHalves, daemon, database, docker, eventually, keyPair, sh, wg } from '../support/lab.js';
+import {
+  bothHalves,
+  daemon,
+  database,
+  docker,
+  eventually,
+  keyPair,
+  sh,
+  wg,
+  withoutEngine,
+} from '../support/lab.js';
 import { FAR_AWAY, makeProviders, PROVIDERS } from '../support/providers.js';
 import { attach, createNetwork, type Endpoint, measureCalls, Timings } from './calls.js';
 import { Connection } from './connection.js';
@@ -24,7 +34,7 @@ await throughput();
 process.exit();
 
 async function joins(): Promise<void> {
-  await daemon.start({ args: ['-d', database, '--no-labels'] });
+  await daemon.start({ args: ['-d', database, '--no-labels'], env: withoutEngine });
   const connection = new Connection();
   const options = {
     'dwgd.pubkey': remote.keys.publicKey,

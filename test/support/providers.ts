@@ -1,6 +1,7 @@
 // Providers of exit networks as the laboratory plays them: two far ends in the namespace of Remote, their files, and what comes out
 // at them or anywhere else. Not here: containers.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { eventually, sh } from './shell.js';
@@ -11,13 +12,15 @@ export const FAR_AWAY = ['198.51.100.7', '2001:db8:f00d::7'] as const;
 /** DNS servers in the world that nobody plays: questions to them go to the provider's. */
 export const RESOLVERS = ['198.51.100.53', '2001:db8:f00d::53'] as const;
 export const SUBNETS = ['10.77.0.0/24', 'fd77::/64'];
+/** Of a second exit network. */
+export const OTHER_SUBNETS = ['10.79.0.0/24', 'fd79::/64'];
 /** Where the daemon keeps the namespaces of routers. */
 export const KEPT = '/run/dwgd/netns';
 
 /** Sends from its first instruction on, and goes on. */
 export const PINGS = `for a in ${FAR_AWAY.join(' ')}; do while :; do ping -i 0.3 -W 1 $a; sleep 0.2; done & done; wait`;
 
-/** Where a provider listens, what it calls us and itself, and our file. */
+/** Where a provider listens, what it calls us and itself, and our file. The second one has a preshared key. */
 export interface Provider {
   readonly link: 'wg0' | 'wg1';
   readonly port: number;
@@ -41,6 +44,7 @@ function provider(link: Provider['link'], port: number, net: number, name: strin
 export async function makeProviders(hosts: readonly string[] = ['192.0.2.2', '192.0.2.2']): Promise<Remote> {
   const addresses = PROVIDERS.map(({ theirs: [ipv4, ipv6] }) => [`${ipv4}/24`, `${ipv6}/64`]);
   const remote = await Remote.create(addresses[0]!);
+  const psk = randomBytes(32).toString('base64');
   const second = await wg.add('wg1', { addresses: addresses[1]!, port: 51821, netns: Remote.netns });
   await remote.sh(FAR_AWAY.map(address => `ip addr add ${address} dev lo`).join('; '));
   await sh('ip route add default via 192.0.2.2; ip -6 route add default via 2001:db8::2');
@@ -48,6 +52,7 @@ export async function makeProviders(hosts: readonly string[] = ['192.0.2.2', '19
   for (const [n, { link, port, own, ours, theirs, file }] of PROVIDERS.entries()) {
     const allowedIps = [`${ours[0]}/32`, `${ours[1]}/128`];
     await wg.setPeer(link, { publicKey: own.publicKey, allowedIps }, Remote.netns);
+    if (n === 1) await remote.sh(`wg set ${link} peer ${own.publicKey} preshared-key <(echo ${psk})`);
     await writeFile(
       file,
       `# as a provider hands it out
@@ -61,7 +66,7 @@ PostUp = iptables -A OUTPUT -j REJECT
 PublicKey = ${[remote.keys, second][n]!.publicKey}
 AllowedIPs = 0.0.0.0/0, ::/0
 Endpoint = ${hosts[n]}:${port}
-`,
+${n === 1 ? `PresharedKey = ${psk}\n` : ''}`,
       { mode: 0o600 },
     );
   }
@@ -80,8 +85,8 @@ export async function startCounting(): Promise<void> {
     type filter hook ${hook} priority -300
     ip daddr ${far4} counter comment "clear"
     ip6 daddr ${far6} counter comment "clear"
-    ip saddr ${SUBNETS[0]} counter comment "clear"
-    ip6 saddr ${SUBNETS[1]} counter comment "clear"
+    ip saddr { ${SUBNETS[0]}, ${OTHER_SUBNETS[0]} } counter comment "clear"
+    ip6 saddr { ${SUBNETS[1]}, ${OTHER_SUBNETS[1]} } counter comment "clear"
   }`;
   const atFarEnd = PROVIDERS.map(
     ({ link, ours: [ipv4, ipv6], theirs }) => `

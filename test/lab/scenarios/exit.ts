@@ -4,18 +4,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { Way } from '../../../src/control/answers.js';
+import { connectFrom, echoOn } from '../../support/connections.js';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
-import {
-  ask,
-  daemon,
-  docker,
-  eventually,
-  isLong,
-  keyPair,
-  type Remote,
-  scenario,
-  sh,
-} from '../../support/lab.js';
+import { ask, daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
 import {
   FAR_AWAY,
   goesOutBy,
@@ -28,10 +19,10 @@ import {
   SUBNETS,
   startCounting,
 } from '../../support/providers.js';
+import { at } from '../../support/talk.js';
 
 const [FAR, FAR6] = FAR_AWAY;
 const [{ own, file: FILE }] = PROVIDERS;
-const goesOut = (): Promise<number> => goesOutBy('wg0');
 
 /** Milliseconds from the end of a line that does damage to one that succeeds again, measured by one shell in the router's namespace. */
 async function mendedIn(damage: string, isWhole: string): Promise<number> {
@@ -48,11 +39,14 @@ scenario(
     test('a network of a file: from its first instruction on a container goes out at the far end, and nowhere else', async () => {
       remote = await makeProviders();
       await daemon.start();
-      await createNetwork('exit', { options: { 'dwgd.conf': FILE }, subnets: SUBNETS });
+      await createNetwork('exit', {
+        options: { 'dwgd.conf': PROVIDERS.map(({ file }) => file).join() },
+        subnets: SUBNETS,
+      });
       assert.match(daemon.logs(), /line 6: PostUp/);
       await startCounting();
       await run('one', { networks: { exit: {} }, command: ['sh', '-c', PINGS] });
-      await goesOut();
+      await goesOutBy('wg0');
       await ping('one', FAR);
       await ping('one', FAR6);
     });
@@ -111,12 +105,20 @@ scenario(
       await nothingElse();
     });
 
-    test('the far end down: nothing leaves by any other way, and all is well when it is back', async () => {
+    test('a silent far end gives way to the second file in time: connections are reset, and nothing leaves by any other way', async t => {
+      await at(`netns:${Remote.netns}`, place => echoOn(t, place, 7));
+      const open = await at('one', place => connectFrom(t, place, FAR, 7));
+      assert.equal(await open.say('one'), 'one');
       await remote.sh('ip link set wg0 down');
-      await sh('sleep 5');
-      await nothingElse();
-      await remote.sh('ip link set wg0 up; ip -6 addr add fd64::1/64 dev wg0 nodad');
-      await goesOut();
+      const took = await goesOutBy('wg1');
+      console.log(`the second file is in force after ${took} ms`);
+      // 15 s of silence, 10 s for the change, and what asking takes in emulation.
+      assert.ok(took < 40_000, `${took} ms`);
+      assert.equal(await open.say('two'), 'ECONNRESET');
+      assert.match(
+        daemon.logs(),
+        /second\.conf is in force in place of \/etc\/dwgd\/first\.conf: packets were sent/,
+      );
     });
 
     test('the tunnel deleted, the ruleset flushed, the bridge deleted: back at once, and nothing leaks', async () => {
@@ -128,7 +130,7 @@ scenario(
       const times: number[] = [];
       for (const [damage, isWhole] of damages) {
         times.push(await mendedIn(damage, isWhole));
-        await goesOut();
+        await goesOutBy('wg1');
       }
       console.log(`mended in ${times.join(', ')} ms`);
       // Looks are half a second apart; the rest is what programs that ask take in emulation, beside another guest.
@@ -141,14 +143,14 @@ scenario(
         const session = await inRouter('wg show wg0 latest-handshakes');
         await daemon.kill9();
         await ping('two', FAR);
-        await goesOut();
+        await goesOutBy('wg1');
         await daemon.start();
         await eventually(() => assert.match(daemon.logs(), /took over the router of an exit network/));
         await ping('two', FAR);
         await ping('two', FAR6);
         assert.deepEqual(readdirSync(KEPT), [name]);
         assert.match(session, /\t[1-9]/);
-        await goesOut();
+        await goesOutBy('wg1');
       });
 
     if (isLong)
