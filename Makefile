@@ -117,7 +117,7 @@ fuzz: build ## every parser of outside data, for FUZZ_SECONDS (600) in all; FUZZ
 demo: setup-lab build ## see it work: two networks, a ping through each tunnel
 	@test/demo/demo
 
-bench: setup-lab build ## figures beside their peers in the same run; BENCH=driver, labels or drift for one part
+bench: setup-lab build ## figures beside their peers in the same run; BENCH=driver, labels, drift or exits for one part
 	@test/bench/bench $(BENCH)
 
 golden: setup-lab build ## capture the golden bytes anew

@@ -9,7 +9,7 @@ import { NLM_F_CREATE, type Request } from '../netlink/message.js';
 import { NFNL_SUBSYS_NFTABLES, NFPROTO, NFTNL_UDATA_RULE_COMMENT } from './messages.js';
 import { nfgenmsg, nfnlType } from './nfgenmsg.js';
 import type { TableName } from './questions.js';
-import type { LateRule, PortShift } from './table.js';
+import { describeLookup, type LateRule, type PortShift, type SetLookup } from './table.js';
 
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
@@ -37,6 +37,23 @@ const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_SET_ELEM_KEY = 1;
+const NFTA_DATA_VERDICT = 2;
+const NFTA_VERDICT_CODE = 1;
+const NFTA_META_DREG = 1;
+const NFTA_META_KEY = 2;
+const NFTA_PAYLOAD_DREG = 1;
+const NFTA_PAYLOAD_BASE = 2;
+const NFTA_PAYLOAD_OFFSET = 3;
+const NFTA_PAYLOAD_LEN = 4;
+const NFTA_LOOKUP_SET = 1;
+const NFTA_LOOKUP_SREG = 2;
+const NFT_META_IIFNAME = 6;
+const IFNAMSIZ = 16;
+const NFT_PAYLOAD_HEADERS = { link: 0, transport: 2 } as const;
+const NFT_RETURN = -5;
+const NFT_REG_VERDICT = 0;
+/** The first of registers of four bytes each. */
+const NFT_REG32_00 = 8;
 const NFT_NAT_DNAT = 1;
 const [NFT_REG_1, NFT_REG_2, NFT_REG_3] = [1, 2, 3] as const;
 /** Of <linux/netfilter/nf_nat.h>: the port is computed from the one that was there. */
@@ -107,12 +124,18 @@ export function describeLateRule(
 ): string {
   const rule = `nft insert rule ${family} ${name} ${chain}`;
   if (statement === 'counter') return `${rule} counter comment "${comment ?? ''}"`;
+  if ('returnIf' in statement) return `${rule} ${describeLookup(statement.returnIf)}`;
   const { family: version, addr, min, max } = statement.dnat;
   return `${rule} dnat ${version === 4 ? 'ip' : 'ip6'} to ${addr} port ${min} + th dport % ${max - min + 1}`;
 }
 
 function newRule({ family, name }: TableName, { chain, statement, comment }: LateRule): Buffer {
-  const expressions = statement === 'counter' ? [expression('counter')] : portShift(statement.dnat);
+  const expressions =
+    statement === 'counter'
+      ? [expression('counter')]
+      : 'returnIf' in statement
+        ? lookup(statement.returnIf)
+        : portShift(statement.dnat);
   return Buffer.concat([
     nfgenmsg(NFPROTO[family]),
     attrString(NFTA_RULE_TABLE, name),
@@ -120,6 +143,33 @@ function newRule({ family, name }: TableName, { chain, statement, comment }: Lat
     nest(NFTA_RULE_EXPRESSIONS, ...expressions),
     ...(comment === undefined ? [] : [attr(NFTA_RULE_USERDATA, userdata(comment))]),
   ]);
+}
+
+/** Each value begins at a register of its own. */
+function lookup({ set, fields }: SetLookup): Buffer[] {
+  let register = NFT_REG32_00;
+  const loads = fields.map(field => {
+    const at = register;
+    register += Math.ceil((field === 'iifname' ? IFNAMSIZ : field.length) / 4);
+    if (field === 'iifname')
+      return expression('meta', attr(NFTA_META_DREG, u32(at)), attr(NFTA_META_KEY, u32(NFT_META_IIFNAME)));
+    return expression(
+      'payload',
+      attr(NFTA_PAYLOAD_DREG, u32(at)),
+      attr(NFTA_PAYLOAD_BASE, u32(NFT_PAYLOAD_HEADERS[field.header])),
+      attr(NFTA_PAYLOAD_OFFSET, u32(field.offset)),
+      attr(NFTA_PAYLOAD_LEN, u32(field.length)),
+    );
+  });
+  return [
+    ...loads,
+    expression('lookup', attrString(NFTA_LOOKUP_SET, set), attr(NFTA_LOOKUP_SREG, u32(NFT_REG32_00))),
+    expression(
+      'immediate',
+      attr(NFTA_IMMEDIATE_DREG, u32(NFT_REG_VERDICT)),
+      nest(NFTA_IMMEDIATE_DATA, nest(NFTA_DATA_VERDICT, attr(NFTA_VERDICT_CODE, u32(NFT_RETURN >>> 0)))),
+    ),
+  ];
 }
 
 function portShift({ family, addr, min, max }: PortShift): Buffer[] {

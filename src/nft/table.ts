@@ -40,13 +40,33 @@ export interface PortShift {
   readonly max: number;
 }
 
-type LateStatement = 'counter' | { readonly dnat: PortShift };
+/** What a packet has, one value after the other as the set has them: the name of the link it came by, or bytes of a header. */
+export interface SetLookup {
+  readonly set: string;
+  readonly fields: readonly (
+    | 'iifname'
+    | { readonly header: 'link' | 'transport'; readonly offset: number; readonly length: number }
+  )[];
+}
+
+/** Of a lookup: where the set has the packet's, the chain is at its end. */
+type LateStatement = 'counter' | { readonly dnat: PortShift } | { readonly returnIf: SetLookup };
 
 /** A rule that is inserted as the first of its chain. */
 export interface LateRule {
   readonly chain: string;
   readonly statement: LateStatement;
   readonly comment?: string;
+}
+
+/** As nft(8) has it. */
+export function describeLookup({ set, fields }: SetLookup): string {
+  const words = fields.map(field => {
+    if (field === 'iifname') return field;
+    const { header, offset, length } = field;
+    return `@${header === 'link' ? 'll' : 'th'},${offset * 8},${length * 8}`;
+  });
+  return `${words.join(' . ')} @${set} return`;
 }
 
 /** A rule without a comment. */

@@ -83,7 +83,18 @@ const DRIFT: readonly Aim[] = [
   { name: 'five-memory', what: 'memory, 5,000 labelled containers', unit: ' MB', atMost: 150 },
 ];
 
-const PARTS: Readonly<Record<string, readonly Aim[]>> = { driver: DRIVER, labels: LABELS, drift: DRIFT };
+const EXITS: readonly Aim[] = [
+  { name: 'exit-bare', what: 'throughput of an exit network, of the bare link', unit: ' ×', atLeast: 0.85 },
+  { name: 'exit-labels', what: 'the same, of a VPN container with labels', unit: ' ×', atLeast: 1 },
+  { name: 'exit-join', what: 'Join of an exit network, of one in pubkey mode', unit: ' ×', atMost: 2 },
+];
+
+const PARTS: Readonly<Record<string, readonly Aim[]>> = {
+  driver: DRIVER,
+  labels: LABELS,
+  drift: DRIFT,
+  exits: EXITS,
+};
 const aims = process.argv.slice(2).flatMap(part => PARTS[part]!);
 
 const lines = readFileSync(0, 'utf8').matchAll(/^RESULT (\S+) (\S+)$/gm);

@@ -39,11 +39,17 @@ export async function createNetwork(
   connection: Connection,
   subnet: string,
   timings: Timings,
+  options: Record<string, string> = OPTIONS,
 ): Promise<string> {
   const id = newId();
-  const body = networkBody(id, OPTIONS, { ipv4: [subnet] });
+  const body = networkBody(id, options, { ipv4: [subnet, ...gatewayOf(subnet, options)] });
   timings.add('CreateNetwork', await connection.call('NetworkDriver.CreateNetwork', body));
   return id;
+}
+
+/** Docker gives each network one; those of exit networks need it. */
+function gatewayOf(subnet: string, options: Record<string, string>): [] | [string] {
+  return 'dwgd.conf' in options ? [subnet.replace('.0.0/', '.0.1/')] : [];
 }
 
 /** CreateEndpoint and Join, as `docker run` has them; both together are kept as well. */

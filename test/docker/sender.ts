@@ -1,5 +1,5 @@
-// A static program that sends numbered datagrams each millisecond from its first instruction: an executable of its own, in whose
-// way no loader, shell or library comes.
+// A static program that sends numbered datagrams each millisecond, or more seldom, from its first instruction: an executable of its
+// own, in whose way no loader, shell or library comes.
 import { parseAddress } from '../../src/base/ip.js';
 
 /** Where it is loaded, and how far into the file its code is. */
@@ -12,6 +12,8 @@ const NUMBER = 4;
 const REGISTERS = [
   { keep: '89c3', give: '89df' },
   { keep: '89c5', give: '89ef' },
+  { keep: '4189c4', give: '4489e7' },
+  { keep: '4189c5', give: '4489ef' },
 ] as const;
 
 /** The number in a datagram, by the millisecond: the first one has 1. */
@@ -19,9 +21,18 @@ export function numberOf(datagram: Buffer): number {
   return datagram.readUInt32LE();
 }
 
-/** The program for this machine's processor, an amd64. @param addresses one, or one of either family */
-export function sender(addresses: readonly string[], port: number): Buffer {
-  const peers = addresses.map((text, n) => ({ ...REGISTERS[n]!, sockaddr: sockaddr(text, port) }));
+/**
+ * The program for this machine's processor, an amd64.
+ * @param addresses one, or one of either family
+ * @param asked as many that get the same at port 53
+ */
+export function sender(
+  addresses: readonly string[],
+  port: number,
+  { asked = [], everyMs = 1 }: { asked?: readonly string[]; everyMs?: number } = {},
+): Buffer {
+  const targets = [...addresses.map(text => sockaddr(text, port)), ...asked.map(text => sockaddr(text, 53))];
+  const peers = targets.map((sockaddr, n) => ({ ...REGISTERS[n]!, sockaddr }));
   const time = NUMBER;
   const firstPeer = time + 16;
   const code = (data: number): Buffer => {
@@ -50,7 +61,7 @@ export function sender(addresses: readonly string[], port: number): Buffer {
   };
   const start = BASE + HEADERS;
   const timespec = Buffer.alloc(16);
-  timespec.writeUInt32LE(1_000_000, 8);
+  timespec.writeUInt32LE(everyMs * 1_000_000, 8);
   const data = start + code(0).length;
   const body = Buffer.concat([
     ...[code(data), Buffer.alloc(NUMBER), timespec],

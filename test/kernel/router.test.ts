@@ -95,6 +95,56 @@ kernelTest(
   'bridge',
 );
 
+kernelTest(
+  "a container that says by a neighbour advertisement that another's address is its own is not heard; of its own it is",
+  async t => {
+    const world = await RouterWorld.create(t, 2);
+    const [a, b] = world.members;
+    for (const { ns } of [a!, b!]) assert.ok(reaches(ns, 'fd66::1', 5));
+    const [elsewhere, neighbour] = [
+      '02:00:00:00:00:99',
+      (ip: string) => world.inside('ip', 'neigh', 'show', ip),
+    ];
+    for (const target of ['fd66::2', 'fd66::3', 'fd66::1']) sendFrame(b!, advert(b!, target, elsewhere));
+    assert.match(neighbour('fd66::3'), new RegExp(elsewhere));
+    assert.match(neighbour('fd66::2'), new RegExp(a!.port.mac));
+    // Nor of a's as if it were a.
+    sendFrame(b!, advert({ ...b!, port: a!.port }, 'fd66::2', elsewhere));
+    assert.match(neighbour('fd66::2'), new RegExp(a!.port.mac));
+    assert.doesNotMatch(a!.ns.exec('ip', 'neigh', 'show', 'fd66::1'), new RegExp(elsewhere));
+  },
+  'ping',
+  'nsenter',
+);
+
+/** The frame of a neighbour advertisement to all, which takes the place of what was known. */
+function advert({ port: { mac, ipv6 } }: Member, target: string, linkLayer: string): string {
+  const macBytes = (text: string): Buffer => Buffer.from(text.replaceAll(':', ''), 'hex');
+  const ends = Buffer.concat([ipv6!.bytes, parseAddress('ff02::1')!.bytes]);
+  const message = Buffer.concat([
+    Buffer.from('8800000020000000', 'hex'),
+    parseAddress(target)!.bytes,
+    Buffer.from('0201', 'hex'),
+    macBytes(linkLayer),
+  ]);
+  // RFC 4443: over a pseudo-header, too.
+  const summed = Buffer.concat([ends, Buffer.from([0, 0, 0, message.length, 0, 0, 0, 58]), message]);
+  let sum = 0;
+  for (let at = 0; at < summed.length; at += 2) sum += summed.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  message.writeUInt16BE(~sum & 0xffff, 2);
+  const header = Buffer.from([0x60, 0, 0, 0, 0, message.length, 58, 255]);
+  const frame = [
+    macBytes('33:33:00:00:00:01'),
+    macBytes(mac),
+    Buffer.from('86dd', 'hex'),
+    header,
+    ends,
+    message,
+  ];
+  return Buffer.concat(frame).toString('hex');
+}
+
 const [AF_PACKET, SOCK_RAW] = [17, 3];
 
 /** A frame as it stands, out of the container. */
@@ -124,7 +174,13 @@ kernelTest(
   async t => {
     const world = await RouterWorld.create(t, 2);
     const [a] = world.members;
-    const listed = world.inside('nft', 'list', 'ruleset');
+    const list = (): string =>
+      world.inside(
+        'sh',
+        '-c',
+        'nft list table bridge dwgd; nft list table inet dwgd; nft list tables | sort',
+      );
+    const listed = list();
     for (const damage of [
       'nft flush ruleset',
       'nft add rule bridge dwgd arriving accept',
@@ -132,6 +188,8 @@ kernelTest(
       'ip link del br0',
       'ip link set br0 down',
       'ip addr flush dev br0',
+      'ip route flush table main',
+      'ip -6 route flush table main',
       'ip link set wg-2 nomaster',
       'ip link set wg-2 down',
       'ip link set wg-2 mtu 900',
@@ -140,7 +198,7 @@ kernelTest(
       world.inside('sh', '-c', damage);
       assert.notDeepEqual(world.router.reconcile(world.desired), [], damage);
       assert.deepEqual(world.router.reconcile(world.desired), [], `${damage}, the second time`);
-      assert.equal(world.inside('nft', 'list', 'ruleset'), listed, damage);
+      assert.equal(list(), listed, damage);
       // The kernel may take a second to see that a link's other end is up again.
       for (const address of ['10.66.0.1', '10.66.0.3', 'fd66::3'])
         assert.ok(reaches(a!.ns, address, 5), `${damage}: ${address}`);
@@ -150,6 +208,47 @@ kernelTest(
   'nsenter',
   'nft',
   'sysctl',
+);
+
+kernelTest(
+  'containers come and go without a new table; both tables are new where somebody was at one',
+  async t => {
+    const world = await RouterWorld.create(t, 1);
+    const handles = (): (string | undefined)[] =>
+      ['bridge', 'inet'].map(
+        family => /# handle (\d+)/.exec(world.inside('nft', '-a', 'list', 'table', family, 'dwgd'))?.[1],
+      );
+    const before = handles();
+    await world.join();
+    assert.deepEqual(handles(), before);
+    assert.match(world.inside('nft', 'list', 'set', 'bridge', 'dwgd', 'ipv6'), /"wg-3" \. \S+ \. fd66::3/);
+    assert.ok(reaches(world.members[0]!.ns, 'fd66::3', 5));
+    world.members.pop();
+    world.router.reconcile(world.desired);
+    assert.deepEqual(handles(), before);
+    assert.doesNotMatch(world.inside('nft', 'list', 'table', 'bridge', 'dwgd'), /wg-3/);
+    world.inside('nft', 'add', 'rule', 'inet', 'dwgd', 'forward', 'accept');
+    await world.join();
+    assert.notEqual(handles()[1], before[1]);
+    assert.doesNotMatch(world.inside('nft', 'list', 'chain', 'inet', 'dwgd', 'forward'), /^\s*accept$/m);
+  },
+  'nsenter',
+  'nft',
+);
+
+kernelTest(
+  'without containers, when the bridge has no carrier, it comes to rest all the same',
+  async t => {
+    const world = await RouterWorld.create(t, 0);
+    assert.notDeepEqual(world.router.reconcile(world.desired), []);
+    for (const damage of ['true', 'ip link set br0 down', 'ip -6 route flush table main']) {
+      world.inside('sh', '-c', damage);
+      world.router.reconcile(world.desired);
+      await sleep(100);
+      assert.deepEqual(world.router.reconcile(world.desired), [], damage);
+    }
+  },
+  'nsenter',
 );
 
 kernelTest(

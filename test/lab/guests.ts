@@ -23,6 +23,10 @@ const [FAILED, REASON] = [/^ {2}FAIL /, /^ {6}/];
 
 /** What scenarios take, in seconds, so that the guests end at about the same time: in `make test`, or by themselves. */
 const SECONDS: Readonly<Record<string, number>> = {
+  'exit-leaks': 1235,
+  failover: 320,
+  'exit-pairs': 300,
+  'exit-ports': 130,
   rootless: 220,
   exit: 280,
   service: 200,

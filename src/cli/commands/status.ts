@@ -123,12 +123,12 @@ function fileLines(networks: readonly NetworkStatus[], colours: boolean, now: nu
       path,
       isInForce ? ['yes', 'good'] : 'no',
       since === undefined ? '' : ago(since, now),
-      why ?? '',
-      [problem ?? '', problem ? 'bad' : undefined],
+      // In one column, the last: no other one has room for a sentence.
+      [[problem, why].filter(text => text).join('; '), problem ? 'bad' : undefined],
     ]),
   );
   const isOne = networks.every(({ exit }) => !exit || exit.files.length === 1);
-  return isOne ? [] : table(['EXIT', 'FILE', 'IN FORCE', 'SINCE', 'WHY', 'PROBLEM'], rows, colours);
+  return isOne ? [] : table(['EXIT', 'FILE', 'IN FORCE', 'SINCE', 'REASON'], rows, colours);
 }
 
 /** A row for each network whose provider is asked for a port. */

@@ -1,7 +1,7 @@
 // From what a router's namespace holds to what it is to hold: the changes between them, in an order in which nothing gets
 // through that is not to. Pure. Not here: who reads and writes the kernel (router.ts).
 
-import { addressKey, formatPrefix, type Prefix } from '../../base/ip.js';
+import { addressKey, formatPrefix, maskPrefix, type Prefix, samePrefix } from '../../base/ip.js';
 import { LINK_NAME_PREFIX } from '../../base/ownership.js';
 import type { LinkAddress } from '../../netlink/route/address.js';
 import type { Link } from '../../netlink/route/link.js';
@@ -17,6 +17,8 @@ export interface ObservedRouter {
   readonly addresses: readonly LinkAddress[];
   /** Of our protocol. */
   readonly routes: readonly Route[];
+  /** To the networks of addresses, which the kernel makes with these. */
+  readonly connected: readonly Route[];
   /** By name; what the kernel lacks is not in it. */
   readonly sysctls: ReadonlyMap<string, string>;
   /** Absent: there is no tunnel. */
@@ -113,19 +115,31 @@ function diffLink(
   observed: ObservedRouter,
 ): RouterChange[] {
   const present = link ? observed.addresses.filter(({ index }) => index === link.index) : [];
-  const has = new Set(present.map(({ prefix }) => formatPrefix(prefix)));
+  // The kernel makes the route again with the address. Of a link that is down it takes it away itself.
+  const isCutOff = (prefix: Prefix): boolean =>
+    link?.up === true &&
+    prefix.length < prefix.address.bytes.length * 8 &&
+    !isConnected(link, prefix, observed);
   const wants = new Set(addresses.map(formatPrefix));
+  const isRight = (prefix: Prefix): boolean => wants.has(formatPrefix(prefix)) && !isCutOff(prefix);
+  const has = new Set(
+    present.filter(({ prefix }) => isRight(prefix)).map(({ prefix }) => formatPrefix(prefix)),
+  );
   return [
     ...present.flatMap(({ prefix }): RouterChange[] =>
-      wants.has(formatPrefix(prefix)) || isLinkLocal(prefix)
-        ? []
-        : [{ op: 'delete-address', link: name, prefix }],
+      isRight(prefix) || isLinkLocal(prefix) ? [] : [{ op: 'delete-address', link: name, prefix }],
     ),
     ...addresses.flatMap((prefix): RouterChange[] =>
       has.has(formatPrefix(prefix)) ? [] : [{ op: 'add-address', link: name, prefix }],
     ),
     ...(link?.up ? [] : [{ op: 'up', link: name } as const]),
   ];
+}
+
+/** Whether what is in an address's network is reached by its link. */
+function isConnected(link: Link, prefix: Prefix, { connected }: ObservedRouter): boolean {
+  const network = maskPrefix(prefix);
+  return connected.some(({ index, destination }) => index === link.index && samePrefix(destination, network));
 }
 
 /** The kernel's own of IPv6. */

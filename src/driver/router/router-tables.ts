@@ -1,9 +1,10 @@
 // The tables of nftables in the namespace of an exit network's router: who may send what on the bridge, and what goes on from
 // there. Everything that is not said is dropped. Pure. Not here: how they are put in place (router.ts).
 
-import { type Address, formatAddress, fromBytes } from '../../base/ip.js';
+import { type Address, formatAddress, fromBytes, parseAddress } from '../../base/ip.js';
 import { BRIDGE_TABLE, TABLE } from '../../base/ownership.js';
 import { parseMac } from '../../netlink/route/link.js';
+import type { ElementChange } from '../../nft/batches.js';
 import {
   ct,
   type Expression,
@@ -13,7 +14,7 @@ import {
   prefixExpression,
   type Statement,
 } from '../../nft/expression.js';
-import { type NftRule, type NftSet, type NftTable, rule } from '../../nft/table.js';
+import { type NftRule, type NftTable, rule, type SetLookup } from '../../nft/table.js';
 import type { DnsWay } from './dns-ways.js';
 import {
   acceptForwarded,
@@ -50,50 +51,103 @@ const TO_DNS: readonly Statement[] = [
 const VERDICTS = { reject: { reject: null }, drop: DROP } as const satisfies Record<string, Statement>;
 /** Router advertisements, redirects: a container is no router. */
 const ROUTERS_ONLY = ['nd-router-advert', 'nd-redirect'];
-/** Target address of a neighbour advertisement, RFC 4861. libnftables 1.0.6 has no name for it. */
-const ADVERT_TARGET: Expression = { payload: { base: 'th', offset: 64, len: 128 } };
+/**
+ * Port, sender and target address of a neighbour advertisement (RFC 4861), as a set has them. libnftables 1.0.6 takes no such
+ * field for an address.
+ */
+const ADVERTISED: SetLookup = {
+  set: 'ipv6',
+  fields: [
+    'iifname',
+    { header: 'link', offset: 6, length: 6 },
+    { header: 'transport', offset: 8, length: 16 },
+  ],
+};
+const [NO_IPV4, NO_IPV6] = [parseAddress('0.0.0.0')!, parseAddress('::')!];
+
+/** What a set has of a port: the link's name, link-layer addresses, and an address. */
+type Field = { readonly link: string } | { readonly mac: string } | Address;
+
+interface Binding {
+  readonly set: 'arp' | 'ipv4' | 'ipv6';
+  readonly fields: readonly Field[];
+}
+
+const BINDING_SETS = [
+  { name: 'arp', type: ['ifname', 'ether_addr', 'ether_addr', 'ipv4_addr'] },
+  { name: 'ipv4', type: ['ifname', 'ether_addr', 'ipv4_addr'] },
+  { name: 'ipv6', type: ['ifname', 'ether_addr', 'ipv6_addr'] },
+] as const;
+
+function bindingsOf({ name, mac, ipv4, ipv6 }: PortBinding): Binding[] {
+  const [link, own] = [{ link: name }, { mac }];
+  return [
+    // A probe (RFC 5227) has no address of its own yet.
+    ...(ipv4 ? [NO_IPV4, ipv4] : []).map(
+      (address): Binding => ({ set: 'arp', fields: [link, own, own, address] }),
+    ),
+    ...(ipv4 ? [{ set: 'ipv4', fields: [link, own, ipv4] } as const] : []),
+    // `::` is for duplicate address detection, and no router passes it on.
+    ...(ipv6 ? [NO_IPV6, linkLocal(mac), ipv6] : []).map(
+      (address): Binding => ({ set: 'ipv6', fields: [link, own, address] }),
+    ),
+  ];
+}
+
+/** What makes the sets of the bridge's table right, where its ports are others now: elements that go, then those that come. */
+export function changeBindings(before: readonly PortBinding[], now: readonly PortBinding[]): ElementChange[] {
+  return [...elementsOf('delete', beside(now, before)), ...elementsOf('add', beside(before, now))];
+}
+
+/** Ports that a list has and another has not, or not as they are there. */
+function beside(known: readonly PortBinding[], ports: readonly PortBinding[]): readonly PortBinding[] {
+  const texts = new Set(known.map(port => JSON.stringify(port)));
+  return ports.filter(port => !texts.has(JSON.stringify(port)));
+}
+
+function elementsOf(what: 'add' | 'delete', ports: readonly PortBinding[]): ElementChange[] {
+  const bindings = ports.flatMap(bindingsOf);
+  return BINDING_SETS.flatMap(({ name }): ElementChange[] => {
+    const keys = bindings.filter(({ set }) => set === name).map(({ fields }) => keyOf(fields));
+    return keys.length > 0 ? [{ what, set: name, keys }] : [];
+  });
+}
+
+/** As the kernel has a concatenation: each value begins at a register of four bytes. */
+function keyOf(fields: readonly Field[]): Buffer {
+  return Buffer.concat(
+    fields.map(field => {
+      if ('bytes' in field) return field.bytes;
+      const [text, length] = 'link' in field ? [Buffer.from(field.link), 16] : [parseMac(field.mac), 8];
+      return Buffer.concat([text, Buffer.alloc(length - text.length)]);
+    }),
+  );
+}
+
+function textOf(field: Field): string {
+  if ('bytes' in field) return formatAddress(field);
+  return 'link' in field ? field.link : field.mac;
+}
 
 /**
  * Who may send what: each container from its own link-layer address and its own addresses, and nothing else, so that none
  * takes what is another's, or the router's.
  */
 export function planBridgeTable(ports: readonly PortBinding[]): NftTable {
-  const sets: readonly (NftSet & { readonly elem: readonly Expression[] })[] = [
-    {
-      name: 'arp',
-      type: ['ifname', 'ether_addr', 'ether_addr', 'ipv4_addr'],
-      // A probe (RFC 5227) has no address of its own yet.
-      elem: ports.flatMap(({ name, mac, ipv4 }) =>
-        ipv4 ? ['0.0.0.0', formatAddress(ipv4)].map(addr => ({ concat: [name, mac, mac, addr] })) : [],
-      ),
-    },
-    {
-      name: 'ipv4',
-      type: ['ifname', 'ether_addr', 'ipv4_addr'],
-      elem: ports.flatMap(({ name, mac, ipv4 }) =>
-        ipv4 ? [{ concat: [name, mac, formatAddress(ipv4)] }] : [],
-      ),
-    },
-    {
-      name: 'ipv6',
-      type: ['ifname', 'ether_addr', 'ipv6_addr'],
-      // `::` is for duplicate address detection, and no router passes it on.
-      elem: ports.flatMap(({ name, mac, ipv6 }) =>
-        ipv6
-          ? ['::', formatAddress(linkLocal(mac)), formatAddress(ipv6)].map(addr => ({
-              concat: [name, mac, addr],
-            }))
-          : [],
-      ),
-    },
-  ];
+  const bindings = ports.flatMap(bindingsOf);
+  const sets = BINDING_SETS.map(({ name, type }) => {
+    const elem = bindings
+      .filter(({ set }) => set === name)
+      .map(({ fields }) => ({ concat: fields.map(textOf) }));
+    // A set without elements is not to be had as an empty list.
+    return { name, type, ...(elem.length > 0 && { elem }) };
+  });
   const from = (...fields: Expression[]): Expression => ({ concat: [meta('iifname'), ...fields] });
   const mac = payload('ether', 'saddr');
   const isType = (type: string): Statement => match(payload('ether', 'type'), '==', type);
   return {
     ...BRIDGE_TABLE,
-    // A set without elements is not to be had as an empty list.
-    sets: sets.map(({ elem, ...set }) => (elem.length > 0 ? { ...set, elem } : set)),
+    sets,
     chains: [
       {
         name: 'arriving',
@@ -108,29 +162,18 @@ export function planBridgeTable(ports: readonly PortBinding[]): NftTable {
           rule(isType('ip6'), match(from(mac, payload('ip6', 'saddr')), '==', '@ipv6'), ACCEPT),
         ],
       },
-      { name: 'icmpv6', rules: icmpv6Rules(ports) },
+      {
+        name: 'icmpv6',
+        rules: [
+          rule(match(payload('icmpv6', 'type'), '==', { set: ROUTERS_ONLY }), DROP),
+          // What has no type, as a fragment that is not the first, is none: kernels differ in what they find there.
+          rule(match(payload('icmpv6', 'type'), '==', 'nd-neighbor-advert'), { jump: { target: 'adverts' } }),
+        ],
+      },
+      // An address that is the container's own, or nobody hears of it.
+      { name: 'adverts', rules: [{ expr: [], late: { returnIf: ADVERTISED } }, rule(DROP)] },
     ],
   };
-}
-
-/** What is dropped of a container's ICMPv6; the rest goes on to who sends it. */
-function icmpv6Rules(ports: readonly PortBinding[]): NftRule[] {
-  const type = payload('icmpv6', 'type');
-  const own = ports.flatMap(({ name, mac, ipv6 }) => {
-    if (!ipv6) return [];
-    return [linkLocal(mac), ipv6].map(({ bytes }) =>
-      rule(match(meta('iifname'), '==', name), match(ADVERT_TARGET, '==', `0x${bytes.toString('hex')}`), {
-        return: null,
-      }),
-    );
-  });
-  return [
-    rule(match(type, '==', { set: ROUTERS_ONLY }), DROP),
-    rule(match(type, '!=', 'nd-neighbor-advert'), { return: null }),
-    ...own,
-    // What has no type, as a fragment that is not the first, is none: kernels differ in what they find there.
-    rule(match(type, '==', 'nd-neighbor-advert'), DROP),
-  ];
 }
 
 /** EUI-64 (RFC 4291), by which the kernel makes a link-local address of a link-layer one. */

@@ -2,13 +2,14 @@
 // Not here: what it is to hold (desired-router.ts), the way from the one to the other (diff-router.ts).
 
 import { ChannelError, ignoring, isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
-import { LINK_NAME_PREFIX, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
+import { BRIDGE_TABLE, LINK_NAME_PREFIX, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { openConnection } from '../../netlink/connection.js';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../../netlink/message.js';
 import type { Netns, NetnsSwitch, Synchronous } from '../../netlink/netns.js';
 import { RtNetlink } from '../../netlink/route/client.js';
 import type { Link } from '../../netlink/route/link.js';
+import { RT_TABLE_MAIN, RTPROT_KERNEL } from '../../netlink/route/route.js';
 import type { Trace } from '../../netlink/trace.js';
 import { WgCtrl } from '../../netlink/wireguard/client.js';
 import {
@@ -18,10 +19,11 @@ import {
   type WgPeer,
 } from '../../netlink/wireguard/device.js';
 import type { Nft } from '../../nft/client.js';
-import { replaceTable } from '../../nft/table.js';
+import { type NftTable, replaceTable } from '../../nft/table.js';
 import { BRIDGE, type DesiredRouter, TUNNEL } from './desired-router.js';
 import { diffRouter, type ObservedRouter, type RouterChange } from './diff-router.js';
 import { routerSysctl, setRouterSysctl } from './router-sysctls.js';
+import { changeBindings, type PortBinding } from './router-tables.js';
 import { isFormerForward } from './ways-in.js';
 
 export interface RouterParts {
@@ -42,8 +44,14 @@ interface Inside {
 export class ExitRouter {
   readonly #parts: RouterParts;
   readonly #netns: Netns;
-  /** The tables that were put in place last, and the generation that this made. */
-  #tables: { readonly text: string; readonly generation: number } | undefined;
+  /** The tables that were put in place last, as texts, and the generation that this made. */
+  #tables:
+    | {
+        readonly texts: readonly string[];
+        readonly ports: readonly PortBinding[];
+        readonly generation: number;
+      }
+    | undefined;
   /** Of UDP, as flows were compared with them last. */
   #forwards: string | undefined;
   #ports: ReadonlySet<string> = new Set();
@@ -150,6 +158,7 @@ export class ExitRouter {
       links,
       addresses: rt.addresses(),
       routes: rt.routes(RTPROT_DWGD_TUNNEL),
+      connected: rt.routes(RTPROT_KERNEL).filter(({ table }) => table === RT_TABLE_MAIN),
       sysctls: new Map(
         desired.sysctls.flatMap(({ name }) => {
           const value = routerSysctl(name);
@@ -158,7 +167,8 @@ export class ExitRouter {
       ),
       ...(device && { device }),
       areTablesWhole:
-        this.#tables?.text === textOf(desired) && this.#parts.nft().generation() === this.#tables.generation,
+        this.#changedTables(desired).length === 0 &&
+        this.#parts.nft().generation() === this.#tables?.generation,
       areEndpointsTold: this.#endpoints === endpointsOf(desired.tunnel?.device),
     };
   }
@@ -212,18 +222,44 @@ export class ExitRouter {
     }
   }
 
-  /** All of them at once, or none. */
+  /** All of them where somebody else was at the ruleset; else what is new. */
   #replaceTables(desired: DesiredRouter): void {
-    const { trace } = this.#parts;
     const nft = this.#parts.nft();
-    const transaction = { nftables: desired.tables.flatMap(table => replaceTable(table).nftables) };
     const before = nft.generation();
-    nft.apply(transaction, 'the router of an exit network', trace);
+    const known = before === this.#tables?.generation ? this.#tables : undefined;
+    const changed = known ? this.#changedTables(desired) : desired.tables;
+    // Whatever fails, the next look finds out anew.
+    this.#tables = undefined;
+    const commits = this.#putInPlace(desired, changed, known?.ports);
     const generation = nft.generation();
     this.#endFormerForwards(desired);
     // Of two transactions one was somebody else's: then the next look replaces them again.
-    const isOurs = generation === ((before + 1) & 0xffff);
-    this.#tables = isOurs ? { text: textOf(desired), generation } : undefined;
+    const isOurs = generation === ((before + commits) & 0xffff);
+    const { tables, ports } = desired;
+    this.#tables = isOurs ? { texts: tables.map(textOf), ports, generation } : undefined;
+  }
+
+  /** @param known the ports of the table that is there @returns how many transactions it took */
+  #putInPlace(desired: DesiredRouter, tables: readonly NftTable[], known?: readonly PortBinding[]): number {
+    const { trace } = this.#parts;
+    const nft = this.#parts.nft();
+    const changes = known ? changeBindings(known, desired.ports) : [];
+    if (changes.length > 0 && tables.every(({ family }) => family === BRIDGE_TABLE.family)) {
+      // Without libnftables, which would read all that is there: somebody waits for the container.
+      for (const { what, set } of changes) trace?.(`nft ${what} element bridge dwgd ${set} …`);
+      nft.changeElements(BRIDGE_TABLE, changes);
+      return 1;
+    }
+    const transactions = tables.map(replaceTable);
+    const late = transactions.find(transaction => transaction.late)?.late;
+    const nftables = transactions.flatMap(transaction => transaction.nftables);
+    nft.apply({ nftables, ...(late && { late }) }, 'the router of an exit network', trace);
+    return late ? 2 : 1;
+  }
+
+  /** Those that were not put in place last. */
+  #changedTables({ tables }: DesiredRouter): readonly NftTable[] {
+    return tables.filter((table, n) => this.#tables?.texts[n] !== textOf(table));
   }
 
   /** Flows of UDP whose forward has gone. */
@@ -269,8 +305,8 @@ function indexOf(rt: RtNetlink, name: string): number {
 
 const ENODEV = 19;
 
-function textOf({ tables }: DesiredRouter): string {
-  return JSON.stringify(tables);
+function textOf(table: NftTable): string {
+  return JSON.stringify(table);
 }
 
 function endpointsOf(device: WgDeviceConfig | undefined): string {

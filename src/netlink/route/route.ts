@@ -31,6 +31,8 @@ export const RTN_UNICAST = 1;
 export const RTN_LOCAL = 2;
 export const RTN_UNREACHABLE = 7;
 const RTPROT_UNSPEC = 0;
+/** `proto kernel`: what comes with an address. */
+export const RTPROT_KERNEL = 2;
 /** `proto boot` of ip-route(8): what iproute2 itself gives a route. */
 const RTPROT_BOOT = 3;
 

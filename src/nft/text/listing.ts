@@ -2,7 +2,15 @@
 //
 // (rules.ts).
 
-import type { LateRule, NftChain, NftHook, NftRule, NftSet, NftTable } from '../table.js';
+import {
+  describeLookup,
+  type LateRule,
+  type NftChain,
+  type NftHook,
+  type NftRule,
+  type NftSet,
+  type NftTable,
+} from '../table.js';
 import { printMembers } from './expressions.js';
 import { printRule } from './rules.js';
 import { PRIORITIES } from './symbols.js';
@@ -69,6 +77,7 @@ function printPriority(hook: string, priority: number): string {
 function lateLine(late: LateRule['statement'], { comment }: NftRule): string {
   if (late === 'counter')
     return printRule({ expr: [{ counter: null }], ...(comment !== undefined && { comment }) });
+  if ('returnIf' in late) return describeLookup(late.returnIf);
   const { family, addr, min, max } = late.dnat;
   const to = { family: family === 4 ? 'ip' : 'ip6', addr, port: { range: [min, max] } } as const;
   return printRule({ expr: [{ dnat: to }] });

@@ -1,119 +1,34 @@
 // An exit network: a provider's file is a Docker network, and nothing of its containers leaves by any other way.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { Way } from '../../../src/control/answers.js';
+import { connectFrom, echoOn } from '../../support/connections.js';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
 import { ask, daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
+import {
+  FAR_AWAY,
+  goesOutBy,
+  inRouter,
+  KEPT,
+  makeProviders,
+  nothingElse,
+  PINGS,
+  PROVIDERS,
+  SUBNETS,
+  startCounting,
+} from '../../support/providers.js';
+import { at } from '../../support/talk.js';
 
-/** Somewhere in the world, which the far end plays. */
-const FAR = '198.51.100.7';
-const FAR6 = '2001:db8:f00d::7';
-const FILE = '/etc/dwgd/provider.conf';
-const SUBNETS = ['10.77.0.0/24', 'fd77::/64'];
-const FOLDER = '/run/dwgd/netns';
-
-/** Sends from its first instruction on, and goes on. */
-const SENDER = `for a in ${FAR} ${FAR6}; do while :; do ping -i 0.3 -W 1 $a; sleep 0.2; done & done; wait`;
-
-const own = keyPair();
-
-async function provider(): Promise<Remote> {
-  const remote = await Remote.create(['10.64.0.1/24', 'fd64::1/64', `${FAR}/32`, `${FAR6}/128`]);
-  await remote.admit(own.publicKey, '10.64.0.2/32', 'fd64::2/128');
-  await mkdir('/etc/dwgd', { recursive: true, mode: 0o755 });
-  await writeFile(
-    FILE,
-    `# as a provider hands it out
-[Interface]
-PrivateKey = ${own.privateKey}
-Address = 10.64.0.2/32, fd64::2/128
-DNS = 10.64.0.1
-PostUp = iptables -A OUTPUT -j REJECT
-
-[Peer]
-PublicKey = ${remote.keys.publicKey}
-AllowedIPs = 0.0.0.0/0, ::/0
-Endpoint = ${remote.endpoint}
-`,
-    { mode: 0o600 },
-  );
-  return remote;
-}
-
-/** Counts what passes on the host, by whatever link, and what comes out at the far end. */
-async function startCounting(): Promise<void> {
-  const chain = (hook: string): string => `chain ${hook} {
-    type filter hook ${hook} priority -300
-    ip daddr ${FAR} counter comment "clear"
-    ip6 daddr ${FAR6} counter comment "clear"
-    ip saddr 10.77.0.0/24 counter comment "clear"
-    ip6 saddr fd77::/64 counter comment "clear"
-  }`;
-  await sh(`nft -f - <<'END'
-table inet tally
-delete table inet tally
-table inet tally {
-  ${chain('prerouting')}
-  ${chain('output')}
-}
-END
-ip netns exec ${Remote.netns} nft -f - <<'END'
-table inet tally
-delete table inet tally
-table inet tally {
-  chain arrivals {
-    type filter hook prerouting priority -300
-    iifname "uplink" udp dport 51820 accept
-    iifname "uplink" icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
-    iifname "uplink" counter comment "clear"
-    iifname "wg0" ip daddr ${FAR} ip saddr 10.64.0.2 counter comment "tunnel4"
-    iifname "wg0" ip6 daddr ${FAR6} ip6 saddr fd64::2 counter comment "tunnel6"
-    iifname "wg0" ip saddr != 10.64.0.2 counter comment "clear"
-  }
-}
-END`);
-}
-
-async function counted(): Promise<{ clear: number; tunnel4: number; tunnel6: number }> {
-  const listed = `${await sh('nft list table inet tally')}\n${await sh(
-    `ip netns exec ${Remote.netns} nft list table inet tally`,
-  )}`;
-  const of = (name: string): number =>
-    listed
-      .split('\n')
-      .filter(line => line.includes(`comment "${name}"`))
-      .reduce((sum, line) => sum + Number(/packets (\d+)/.exec(line)?.[1]), 0);
-  return { clear: of('clear'), tunnel4: of('tunnel4'), tunnel6: of('tunnel6') };
-}
-
-/** Until more has come out at the far end; nothing may have come out anywhere else. */
-async function goesOut(): Promise<void> {
-  const before = await counted();
-  await eventually(
-    async () => {
-      const { tunnel4, tunnel6 } = await counted();
-      assert.ok(tunnel4 > before.tunnel4 + 2 && tunnel6 > before.tunnel6 + 2);
-    },
-    { within: 60 },
-  );
-  await nothingElse();
-}
-
-async function nothingElse(): Promise<void> {
-  assert.equal((await counted()).clear, 0);
-}
-
-/** Runs a line in the router's namespace. */
-const inside = (line: string): Promise<string> =>
-  sh(`nsenter --net=${FOLDER}/${readdirSync(FOLDER)[0]} ${line}`);
+const [FAR, FAR6] = FAR_AWAY;
+const [{ own, file: FILE }] = PROVIDERS;
 
 /** Milliseconds from the end of a line that does damage to one that succeeds again, measured by one shell in the router's namespace. */
 async function mendedIn(damage: string, isWhole: string): Promise<number> {
   const line = `${damage}; s=$(date +%s%N); for n in $(seq 100); do ${isWhole} > /dev/null 2>&1 && break; sleep 0.05; done
     ${isWhole} > /dev/null && echo $((($(date +%s%N) - s) / 1000000))`;
-  return Number(await inside(`bash -c '${line}'`));
+  return Number(await inRouter(`bash -c '${line}'`));
 }
 
 scenario(
@@ -122,13 +37,16 @@ scenario(
     let remote: Remote;
 
     test('a network of a file: from its first instruction on a container goes out at the far end, and nowhere else', async () => {
-      remote = await provider();
+      remote = await makeProviders();
       await daemon.start();
-      await createNetwork('exit', { options: { 'dwgd.conf': FILE }, subnets: SUBNETS });
+      await createNetwork('exit', {
+        options: { 'dwgd.conf': PROVIDERS.map(({ file }) => file).join() },
+        subnets: SUBNETS,
+      });
       assert.match(daemon.logs(), /line 6: PostUp/);
       await startCounting();
-      await run('one', { networks: { exit: {} }, command: ['sh', '-c', SENDER] });
-      await goesOut();
+      await run('one', { networks: { exit: {} }, command: ['sh', '-c', PINGS] });
+      await goesOutBy('wg0');
       await ping('one', FAR);
       await ping('one', FAR6);
     });
@@ -160,7 +78,7 @@ scenario(
 
     test("links have the tunnel's MTU", async () => {
       assert.match(await docker.within('one', 'ip link show'), /mtu 1420/);
-      assert.match(await inside('ip link show wg0'), /mtu 1420/);
+      assert.match(await inRouter('ip link show wg0'), /mtu 1420/);
     });
 
     test('a file with another key and keepalive takes effect by SIGHUP, in place; one with a mistake leaves all as it was', async () => {
@@ -170,11 +88,11 @@ scenario(
       process.kill(daemon.pid(), 'SIGHUP');
       await eventually(async () =>
         assert.match(
-          await inside('wg show wg0 public-key'),
+          await inRouter('wg show wg0 public-key'),
           new RegExp(next.publicKey.replace(/[+/]/g, '\\$&')),
         ),
       );
-      assert.match(await inside('wg show wg0 persistent-keepalive'), /\t7$/m);
+      assert.match(await inRouter('wg show wg0 persistent-keepalive'), /\t7$/m);
       await ping('one', FAR);
       await writeFile(FILE, text.replace('Endpoint', 'Endpunkt'));
       process.kill(daemon.pid(), 'SIGHUP');
@@ -187,14 +105,20 @@ scenario(
       await nothingElse();
     });
 
-    test('the far end down: nothing leaves by any other way, and all is well when it is back', async () => {
+    test('a silent far end gives way to the second file in time: connections are reset, and nothing leaves by any other way', async t => {
+      await at(`netns:${Remote.netns}`, place => echoOn(t, place, 7));
+      const open = await at('one', place => connectFrom(t, place, FAR, 7));
+      assert.equal(await open.say('one'), 'one');
       await remote.sh('ip link set wg0 down');
-      await sh('sleep 5');
-      await nothingElse();
-      await remote.sh(
-        `ip link set wg0 up; ip -6 addr add fd64::1/64 dev wg0 nodad; ip -6 addr add ${FAR6}/128 dev wg0 nodad`,
+      const took = await goesOutBy('wg1');
+      console.log(`the second file is in force after ${took} ms`);
+      // 15 s of silence, 10 s for the change, and what asking takes in emulation.
+      assert.ok(took < 40_000, `${took} ms`);
+      assert.equal(await open.say('two'), 'ECONNRESET');
+      assert.match(
+        daemon.logs(),
+        /second\.conf is in force in place of \/etc\/dwgd\/first\.conf: packets were sent/,
       );
-      await goesOut();
     });
 
     test('the tunnel deleted, the ruleset flushed, the bridge deleted: back at once, and nothing leaks', async () => {
@@ -206,7 +130,7 @@ scenario(
       const times: number[] = [];
       for (const [damage, isWhole] of damages) {
         times.push(await mendedIn(damage, isWhole));
-        await goesOut();
+        await goesOutBy('wg1');
       }
       console.log(`mended in ${times.join(', ')} ms`);
       // Looks are half a second apart; the rest is what programs that ask take in emulation, beside another guest.
@@ -215,18 +139,18 @@ scenario(
 
     if (isLong)
       test('the daemon killed: containers go on through the same session, and the next daemon takes the router over', async () => {
-        const [name] = readdirSync(FOLDER);
-        const session = await inside('wg show wg0 latest-handshakes');
+        const [name] = readdirSync(KEPT);
+        const session = await inRouter('wg show wg0 latest-handshakes');
         await daemon.kill9();
         await ping('two', FAR);
-        await goesOut();
+        await goesOutBy('wg1');
         await daemon.start();
         await eventually(() => assert.match(daemon.logs(), /took over the router of an exit network/));
         await ping('two', FAR);
         await ping('two', FAR6);
-        assert.deepEqual(readdirSync(FOLDER), [name]);
+        assert.deepEqual(readdirSync(KEPT), [name]);
         assert.match(session, /\t[1-9]/);
-        await goesOut();
+        await goesOutBy('wg1');
       });
 
     if (isLong)
@@ -259,14 +183,14 @@ scenario(
       await writeFile('/etc/dwgd/wrong.conf', text.replace('AllowedIPs', 'AllowdIPs'), { mode: 0o600 });
       const wrong = { options: { 'dwgd.conf': '/etc/dwgd/wrong.conf' }, subnets: ['10.78.0.0/24'] };
       await assert.rejects(createNetwork('wrong', wrong), /line 10: .*AllowedIPs/);
-      assert.equal(readdirSync(FOLDER).length, 1);
+      assert.equal(readdirSync(KEPT).length, 1);
     });
 
     test('containers and the network removed: nothing is left', async () => {
       for (const name of ['one', 'two']) await remove(name);
       await removeNetwork('exit');
       await eventually(async () => {
-        assert.deepEqual(existsSync(FOLDER) ? readdirSync(FOLDER) : [], []);
+        assert.deepEqual(existsSync(KEPT) ? readdirSync(KEPT) : [], []);
         assert.equal(await daemon.rows('network'), 0);
         assert.equal(await daemon.rows('client'), 0);
         assert.doesNotMatch(await sh('ip -br link'), /wg-/);

@@ -189,7 +189,10 @@ test('the private key of the file is in no answer', async () => {
 
 test('of several files it is told which one is in force, since when, why, and what is wrong with the others', async () => {
   const asked = await withExit();
-  const [at, why] = [new Date(AT - 3_600_000), 'it came in place of /a.conf: the reason'];
+  const [at, why] = [
+    new Date(AT - 3_600_000),
+    'it came in place of /a.conf: a reason that a column has no room for',
+  ];
   const files = [
     { path: '/a.conf', isInForce: false, problem: 'it is not there' },
     { path: '/b.conf', isInForce: true, change: { at, why } },
@@ -202,11 +205,11 @@ test('of several files it is told which one is in force, since when, why, and wh
     { path: '/b.conf', isInForce: true, since: at.toISOString(), why },
   ]);
   const text = await textOf(asked);
-  assert.match(text, /^EXIT +FILE +IN FORCE +SINCE +WHY +PROBLEM$/m);
-  assert.match(text, /^mullvad {2}\/a\.conf +no +- +- +it is not there$/m);
+  assert.match(text, /^EXIT +FILE +IN FORCE +SINCE +REASON$/m);
+  assert.match(text, /^mullvad {2}\/a\.conf +no +- +it is not there$/m);
   assert.match(
     text,
-    /^mullvad {2}\/b\.conf +yes +61 min ago +it came in place of \/a\.conf: the reason +-$/m,
+    /^mullvad {2}\/b\.conf +yes +61 min ago +it came in place of \/a\.conf: a reason that a column has no room for$/m,
   );
   const [part] = (await asked.status.inspect('mullvad'))!.parts;
   assert.equal(part!.note, `by the file /b.conf: at ${at.toISOString()} ${why}`);

@@ -50,6 +50,9 @@ function whole(desired: DesiredRouter = DESIRED): ObservedRouter {
     routes: tunnel!.routes.map(destination => ({
       ...{ destination, index: 3, type: RTN_UNICAST, protocol: 230, metric: 0, table: 254 },
     })),
+    connected: ['10.66.0.0/24', 'fd66::/64'].map(text => ({
+      ...{ destination: parsePrefix(text)!, index: 2, type: RTN_UNICAST, protocol: 2, metric: 0, table: 254 },
+    })),
     sysctls: new Map(desired.sysctls.map(({ name, value }) => [name, value])),
     device: {
       ...{ index: 3, name: 'wg0', privateKey: clamp(TUNNEL.file.privateKey), listenPort: 4711, fwmark: 0 },
@@ -84,7 +87,7 @@ test('a namespace that is as it should be is left alone', () => {
 });
 
 test('of an empty namespace the tables come first, and forwarding last', () => {
-  const none = { links: [], addresses: [], routes: [], sysctls: new Map<string, string>() };
+  const none = { links: [], addresses: [], routes: [], connected: [], sysctls: new Map<string, string>() };
   const all = diffRouter(DESIRED, { ...none, areTablesWhole: false, areEndpointsTold: false }).map(words);
   assert.equal(all[0], 'tables');
   const at = (word: string): number => {
@@ -163,6 +166,12 @@ const CASES: readonly (readonly [what: string, observed: ObservedRouter, changes
     },
     ['delete-route', 'add-route'],
   ],
+  [
+    'the route to the network of an address',
+    { ...whole(), connected: whole().connected.slice(1) },
+    ['delete-address br0', 'add-address br0'],
+  ],
+  ['the same, of a bridge that is down', { ...changed('br0', { up: false }), connected: [] }, ['up br0']],
   [
     'a sysctl',
     { ...whole(), sysctls: new Map([...whole().sysctls, ['ipv4/conf/all/rp_filter', '0']]) },
