@@ -9,7 +9,7 @@ import { TUNNEL } from './router/desired-router.js';
 
 import type { ExitReading, FileStanding } from './router/exit-reading.js';
 import { formatHostPort } from './spec/host-port.js';
-import type { ExitNetwork } from './spec/model.js';
+import { type ExitNetwork, isDirect } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import { comparePeer } from './tunnel/compare-tunnel.js';
 
@@ -77,13 +77,14 @@ function fileStatus({ path, isInForce, change, problem }: FileStanding): ExitFil
  * What the file says of the tunnel, beside what the router has.
  * @param now milliseconds since 1970
  */
-export function comparedExit({ network, name, reading }: KnownExit, now: number): ComparedPart {
+export function comparedExit({ network, name, reading, endpoints }: KnownExit, now: number): ComparedPart {
   const { tunnel, device, problem } = reading;
   const { path = '', change } = inForce(reading) ?? {};
+  const isIdle = isDirect(network) && !endpoints.some(({ endpoint }) => endpoint.state === 'joined');
   const link: Comparison = {
     what: 'link',
-    desired: `${TUNNEL} in the router`,
-    ...(device && { observed: `${device.name} in the router` }),
+    desired: isDirect(network) ? `${network.prefix}… in its container` : `${TUNNEL} in the router`,
+    ...(device && { observed: `${device.name} in ${isDirect(network) ? 'its container' : 'the router'}` }),
     isSame: device !== undefined,
   };
   const peers = tunnel?.file.peers.flatMap(peer =>
@@ -97,7 +98,7 @@ export function comparedExit({ network, name, reading }: KnownExit, now: number)
     title: `tunnel of ${name ?? shortId(network.id)}`,
     ...(problem !== undefined && { problem }),
     note: `by the file ${path}${change ? `: at ${change.at.toISOString()} ${change.why}` : ''}`,
-    comparisons: [link, ...(device && peers ? peers : [])],
+    comparisons: isIdle ? [] : [link, ...(device && peers ? peers : [])],
   };
 }
 

@@ -14,6 +14,9 @@ import { RtNetlink } from '../netlink/route/client.js';
 import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
+import { DirectExits } from './direct/direct-exits.js';
+import { DirectTunnels } from './direct/direct-tunnels.js';
+import { SoleContainer } from './direct/sole-container.js';
 import { DnsFromHost } from './dns-from-host.js';
 import { exitPlaces } from './exit-places.js';
 import { DockerNames } from './lifecycle/docker-names.js';
@@ -36,7 +39,7 @@ import { ForwardLabels } from './ports/forward-labels.js';
 import { PublishedPorts } from './ports/published-ports.js';
 import { ToldWays } from './ports/told-ways.js';
 import { KeptNamespaces } from './router/kept-namespaces.js';
-import type { Endpoint } from './spec/model.js';
+import { type Endpoint, isDirect } from './spec/model.js';
 import { DriverStatus } from './status.js';
 import { Store } from './store/store.js';
 import { ContainerLinks } from './tunnel/container-links.js';
@@ -101,7 +104,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const queue = new KeyedQueue();
   const resolver = new EndpointResolver();
   const rootlessIfnames = new Set(options.rootlessIfnames);
-  const fullTunnels = new FullTunnels({ store, namespaces, queue, log, trace });
+  const fullTunnels = new FullTunnels({
+    ...{ store, namespaces, queue, log, trace },
+    direct: networkId => directTunnels.routed(networkId),
+  });
   const host = new HostInterface({ wg, store, queue });
   const links = { rt, wg, host, reaper, namespaces, fullTunnels };
   const teardown = new Teardown({ store, host, reaper, namespaces, fullTunnels, queue, log });
@@ -146,10 +152,40 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     rootlessIfnames,
     joinedClosed,
   });
-  const driver = new AllNetworks(store, ofTunnels, exits);
   const tunnels = new ContainerTunnels({ namespaces, log });
+  const directTunnels = new DirectTunnels({
+    ...{ store, tunnels, links: containerLinks, resolver, log },
+    changed: () => fullTunnels.trigger(),
+  });
+  const sole = new SoleContainer({
+    ...{ store, links: containerLinks, namespaces, teardown, reaper, log },
+    attached: id => docker.attached(id),
+    nameOf: id => forwardLabels.nameOf(id),
+  });
+  const direct = new DirectExits({
+    ...{ store, tunnels: directTunnels, sole, links: containerLinks, fullTunnels, teardown, reaper },
+    ...{ inside: tunnels, queue, log, labels: forwardLabels, dnsFromHost },
+  });
+  const driver = new AllNetworks(store, ofTunnels, exits, direct);
   const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
-  const recovery = new Recovery({ store, rt, driver, teardown, lost, exits, log, rootlessIfnames });
+  const recovery = new Recovery({
+    ...{ store, rt, driver, teardown, log, rootlessIfnames },
+    lost: {
+      async learn(...found) {
+        await lost.learn(...found);
+        const [docker, networks, owner] = found;
+        if (owner === 0) await direct.learn(docker, networks);
+      },
+    },
+    exits: {
+      adopt: (...found) => exits.adopt(...found),
+      learn: (...found) => exits.learn(...found),
+      compared() {
+        exits.compared();
+        direct.compared();
+      },
+    },
+  });
   const comparer = recovery.comparer(docker, 0);
   const calls = new CallCounts();
   await socket.listen(createPlugin(driver, 0, log, { share, calls, cutShort: () => comparer.soon() }));
@@ -176,17 +212,32 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     share,
   });
   const names = new DockerNames(ids => docker.names(ids));
+  const exitTunnels: Pick<ExitRouters, 'reading'> = {
+    reading: network => (isDirect(network) ? directTunnels : routers).reading(network),
+  };
   const isListening = (): boolean => socket.isListening;
   const portProblem = (one: Endpoint): string | undefined => ways.problem(one) ?? published.problem(one.id);
   return {
-    status: new DriverStatus({ store, readings, routers, names, calls, isListening, portProblem }),
+    status: new DriverStatus({
+      store,
+      readings,
+      routers: exitTunnels,
+      names,
+      calls,
+      isListening,
+      portProblem,
+    }),
     exitPlaces: () => exitPlaces({ store, routers, names }),
-    reload: () => routers.reload(),
+    reload() {
+      routers.reload();
+      directTunnels.reload();
+    },
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
       routers.start();
+      directTunnels.start();
       published.start();
       looks.start();
       // Without the stream, once is better than never.
@@ -213,9 +264,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       monitor.close();
       fullTunnels.close();
       routers.close();
+      directTunnels.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
-      await routers.idle();
+      await Promise.all([routers.idle(), directTunnels.idle()]);
       nft?.close();
       rt.close();
       wg.close();
