@@ -12,6 +12,7 @@ import { formatHostPort } from './spec/host-port.js';
 import { type ExitNetwork, isDirect } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import { comparePeer } from './tunnel/compare-tunnel.js';
+import type { TunnelReading } from './tunnel/tunnel-readings.js';
 
 /** All that is known of one. */
 export interface KnownExit {
@@ -34,7 +35,7 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
     via: inForce(reading)?.path ?? '',
     ...(ends && ends.length > 0 && { endpoint: ends.join(', ') }),
     subnets: pools.map(({ subnet }) => formatPrefix(subnet)),
-    endpoints: endpoints.map(one => endpointStatus(one, readingOf(one, reading))),
+    endpoints: endpoints.map(one => endpointStatus(one, readingOf(network, one, reading))),
     exit: {
       files: files.map(fileStatus),
       gateways: pools.flatMap(({ gateway }) => (gateway ? formatAddress(gateway) : [])),
@@ -45,15 +46,25 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
   };
 }
 
-function readingOf({ endpoint }: NamedEndpoint, { lost }: ExitReading): { readonly problem?: string } {
-  const problem = lost?.get(endpoint.id);
-  return problem === undefined ? {} : { problem };
+/** Where it has the tunnel itself, the first of its peers too. */
+function readingOf(
+  network: ExitNetwork,
+  { endpoint }: NamedEndpoint,
+  { lost, device, problem: ofTunnel }: ExitReading,
+): TunnelReading {
+  const problem = isDirect(network) ? ofTunnel : lost?.get(endpoint.id);
+  const [peer] = isDirect(network) ? (device?.peers ?? []) : [];
+  return {
+    ...(device && peer && { ifname: device.name, peer }),
+    ...(problem !== undefined && { problem }),
+  };
 }
 
 /** Containers whose links to the router are gone, a part each. */
 export function lostParts({ network, name, reading, endpoints }: KnownExit): ComparedPart[] {
+  if (isDirect(network)) return [];
   return endpoints.flatMap((one): ComparedPart[] => {
-    const { problem } = readingOf(one, reading);
+    const { problem } = readingOf(network, one, reading);
     if (problem === undefined) return [];
     const whose = one.container?.name ?? `endpoint ${shortId(one.endpoint.id)}`;
     return [{ title: `link of ${whose} on ${name ?? shortId(network.id)}`, problem, comparisons: [] }];
@@ -102,11 +113,15 @@ export function comparedExit({ network, name, reading, endpoints }: KnownExit, n
   };
 }
 
-export function exitSamples({ network, name, reading: { files, device } }: KnownExit): Sample[] {
+export function exitSamples({ network, name, reading: { files, device }, endpoints }: KnownExit): Sample[] {
   const whose = name ?? shortId(network.id);
+  const holder = isDirect(network)
+    ? endpoints.find(({ endpoint }) => endpoint.state === 'joined')
+    : undefined;
+  // Of a tunnel that containers share none has it: its label is empty.
+  const container = holder ? (holder.container?.name ?? shortId(holder.endpoint.id)) : '';
   return [
-    // No container has the tunnel: its label is empty.
-    ...(device?.peers.flatMap(peer => peerSamples([whose, '', device.name], peer)) ?? []),
+    ...(device?.peers.flatMap(peer => peerSamples([whose, container, device.name], peer)) ?? []),
     ...files.map(({ path, isInForce }): Sample => {
       return { name: 'dwgd_exit_file_in_force', labels: [whose, path], value: isInForce ? 1 : 0 };
     }),

@@ -7,6 +7,7 @@ import type { ComposeNetwork } from '../../compose/project.js';
 import type { Place } from '../../compose/yaml-tree.js';
 import type { Remark } from '../../driver/exit/tunnel-file.js';
 import { lookAtTunnelFile } from '../../driver/files/tunnel-files.js';
+import { checkDirectOptions } from '../../driver/router/join-exit.js';
 import { isExit, parseExitOptions } from '../../driver/spec/exit-options.js';
 
 const OPTION = 'dwgd.conf';
@@ -28,13 +29,15 @@ export interface ToldOfNetworks {
 export function lookAtExits(networks: Iterable<ComposeNetwork>): ToldOfNetworks {
   const mistakes: NetworkRemark[] = [];
   const warnings: NetworkRemark[] = [];
-  for (const { key: network, driver, options, optionPlaces, isExternal } of networks) {
+  for (const { key: network, driver, options, optionPlaces, isExternal, ipamDriver } of networks) {
     const given = new Map(Object.entries(options));
     const at = optionPlaces.get(OPTION);
     if (driver !== DRIVER_NAME || isExternal || !at || !isExit(given)) continue;
     let files: readonly string[];
     try {
-      ({ files } = parseExitOptions(given));
+      const parsed = parseExitOptions(given);
+      if (ipamDriver === 'null') checkDirectOptions(parsed);
+      ({ files } = parsed);
     } catch (err) {
       mistakes.push({ place: at, network, message: sentenceOf(err) });
       continue;

@@ -22,11 +22,12 @@ export async function probeExits(
   });
 }
 
-function knownOf({ exit }: NetworkStatus): NonNullable<ExitFacts['known']> {
+function knownOf({ exit, subnets }: NetworkStatus): NonNullable<ExitFacts['known']> {
   const { problem, isSilent = false, peers = [], files = [] } = exit ?? {};
   return {
     ...(problem !== undefined && { problem }),
     isSilent,
+    isDirect: subnets.length === 0,
     endpoints: peers.flatMap(({ endpoint }) => endpoint ?? []),
     files: files.flatMap(({ path, problem }) => (problem === undefined ? [] : { path, problem })),
   };

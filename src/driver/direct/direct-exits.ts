@@ -107,7 +107,7 @@ export class DirectExits implements Verbs {
   }
 
   /** @throws UserError that names another container which has the tunnel; for a MAC or an address of one's own, a wrong option or file */
-  createEndpoint(request: CreateEndpointRequest): Promise<InterfaceResponse> {
+  async createEndpoint(request: CreateEndpointRequest): Promise<InterfaceResponse> {
     const { store, tunnels, sole, queue } = this.#parts;
     const network = this.#network(request.NetworkID);
     const forward = readForwardOption(request.driverOptions);

@@ -245,8 +245,20 @@ scenario(
       await goesOut();
     });
 
+    test('beside a bridge whose default route Docker prefers: from its first instruction on all goes by the tunnel', async () => {
+      for (const name of ['three', 'four']) await remove(name);
+      await createNetwork('aaa', { driver: 'bridge' });
+      await run('five', { ...sending, networks: { aaa: {}, own: {} } });
+      assert.match(await docker.within('five', 'ip route show table main'), /^default via .* dev eth0/m);
+      await goesOut();
+      await remove('five');
+      await removeNetwork('aaa');
+      await run('three', sending);
+      await goesOut();
+    });
+
     test('the keys are in no answer, log or database', async () => {
-      const answers = await sh('docker network inspect own; docker inspect three four');
+      const answers = await sh('docker network inspect own; docker inspect three');
       const files = await sh('cat /run/lab-dwgd.db* | xxd -p | tr -d "\\n"');
       for (const base64 of [own.privateKey, presharedKey]) {
         const hex = Buffer.from(base64, 'base64').toString('hex');
@@ -260,7 +272,7 @@ scenario(
     });
 
     test('containers and the network removed: nothing is left', async () => {
-      for (const name of ['three', 'four']) await remove(name);
+      await remove('three');
       await removeNetwork('own');
       await eventually(async () => {
         assert.equal(await daemon.rows('network'), 0);
