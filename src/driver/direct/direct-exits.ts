@@ -5,7 +5,6 @@
 import { messageOf, UserError } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
-import { faultPoint } from '../../fault/fault-point.js';
 import { formatRemark } from '../files/tunnel-files.js';
 import type { DockerClient, DockerNetwork } from '../lifecycle/docker-networks.js';
 import type { Verbs } from '../lifecycle/driver.js';
@@ -175,7 +174,6 @@ export class DirectExits implements Verbs {
         await undo.run(text => log.error({ endpoint: shortId(known.id) }, text));
         throw err;
       }
-      faultPoint('joined');
       fullTunnels.follow(routed, endpoint);
       log.info({ endpoint: shortId(known.id), link: known.ifname }, 'endpoint joined');
       this.#parts.dnsFromHost.joined(network.id, known.id);

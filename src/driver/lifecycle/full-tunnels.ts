@@ -140,15 +140,16 @@ export class FullTunnels {
   async #reconcileAll(): Promise<void> {
     const { store, log } = this.#parts;
     try {
-      const fullTunnelIds = new Set(
-        [...store.networks(), ...store.exits()].flatMap(({ id }) => {
-          const network = this.networkOf(id);
-          return network && heldFamilies(network).size > 0 ? [id] : [];
-        }),
-      );
+      const known = new Map<string, boolean>();
+      const isFull = (networkId: string): boolean => {
+        const network = this.networkOf(networkId);
+        return network !== undefined && heldFamilies(network).size > 0;
+      };
       for (const { id, networkId, state } of store.endpoints('all')) {
         if (this.#closed) return;
-        if (state !== 'joined' || !fullTunnelIds.has(networkId) || this.#poller.has(id)) continue;
+        const holds = known.get(networkId) ?? isFull(networkId);
+        known.set(networkId, holds);
+        if (state !== 'joined' || !holds || this.#poller.has(id)) continue;
         await this.#attempt(id);
         // Docker's calls take precedence.
         await turn();
