@@ -83,7 +83,7 @@ table inet tally {
     type filter hook prerouting priority -300
     iifname "uplink" udp dport 51820 accept
     iifname "uplink" icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
-    iifname "uplink" meta l4proto icmp counter comment "clear" accept
+    iifname "uplink" meta l4proto icmp counter accept comment "clear"
     iifname "uplink" counter comment "clear"
     iifname "wg0" ip daddr ${FAR} ip saddr 10.64.0.2 counter comment "tunnel4"
     iifname "wg0" ip6 daddr ${FAR6} ip6 saddr fd64::2 counter comment "tunnel6"
