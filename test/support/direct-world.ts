@@ -41,6 +41,7 @@ export class DirectWorld {
   readonly tunnels: DirectTunnels;
   readonly sole: SoleContainer;
   readonly direct: DirectExits;
+  readonly exits: Exits;
   readonly all: AllNetworks;
   /** What the file says; undefined: it cannot be read. */
   file: TunnelFile | undefined = tunnelFile();
@@ -79,8 +80,8 @@ export class DirectWorld {
     this.direct = new DirectExits({
       ...{ ...world, ...NOTHING_ELSE, tunnels: this.tunnels, sole: this.sole, links, inside },
     });
-    const exits = new Exits({ ...world, ...NOTHING_ELSE, routers: undefined as never, links });
-    this.all = new AllNetworks(world.store, world.driver, exits, this.direct);
+    this.exits = new Exits({ ...world, ...NOTHING_ELSE, routers: undefined as never, links });
+    this.all = new AllNetworks(world.store, world.driver, this.exits, this.direct);
     if (isCompared) this.sole.compared();
   }
 

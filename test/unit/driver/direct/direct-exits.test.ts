@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix } from '../../../../src/base/ip.js';
+import { readDockerNetwork } from '../../../../src/driver/lifecycle/docker-networks.js';
+import { Recovery } from '../../../../src/driver/lifecycle/recovery.js';
 import { formatSocketAddress } from '../../../../src/netlink/wireguard/device.js';
 import { publicKey } from '../../../../src/netlink/wireguard/key.js';
 import { DIRECT, DirectWorld, directRequest } from '../../../support/direct-world.js';
 import { providerText, tunnelFile } from '../../../support/exit-world.js';
+import { FakeDocker } from '../../../support/fake-docker.js';
 
 async function made(): Promise<DirectWorld> {
   const made = new DirectWorld();
@@ -186,6 +189,22 @@ test('of a database that was lost, the container that Docker has on the network 
   assert.deepEqual([state, sandboxKey], ['joined', '/netns/e1']);
   assert.ok(key?.equals(publicKey(next.file!.privateKey)));
   await assert.rejects(next.create('e2'), /endpoint e1/);
+});
+
+test('a network that the database lost is learnt from Docker, which may tell of no subnet or of that of the null driver', async () => {
+  for (const Config of [[], [{ Subnet: '0.0.0.0/0' }]]) {
+    const it = new DirectWorld();
+    const Options = { 'dwgd.conf': DIRECT.files[0]! };
+    const found = readDockerNetwork(DIRECT.id, { IPAM: { Driver: 'null', Config }, Options, Containers: {} });
+    const exits = {
+      adopt: it.exits.adopt.bind(it.exits),
+      learn: it.exits.learn.bind(it.exits),
+      compared: () => undefined,
+    };
+    const recovery = new Recovery({ ...it.world, driver: it.all, exits }, async () => undefined);
+    await recovery.compare(new FakeDocker(() => [found]), 0);
+    assert.deepEqual(it.world.store.exits(), [DIRECT]);
+  }
 });
 
 test('a container whose link has another key is not taken over', async () => {

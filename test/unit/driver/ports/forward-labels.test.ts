@@ -137,3 +137,18 @@ test('as long as Docker does not tell of the image, the label does not count', a
   );
   close();
 });
+
+test('of a container that has the tunnel itself the log says that its ports are open by themselves', async () => {
+  const { store, labels, changed, said, put, close } = world([
+    { one: { container: 'web', image: 'i1', forward: '80' } },
+  ]);
+  const { ipv4: _ipv4, ipv6: _ipv6, ...direct } = EXIT;
+  store.putExit(direct);
+  put('one');
+  labels.joined('one');
+  await until(() =>
+    said.some(line => line.includes('dwgd.forward changes nothing: the container has the tunnel')),
+  );
+  assert.deepEqual(changed, []);
+  close();
+});
