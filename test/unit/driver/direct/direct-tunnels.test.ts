@@ -1,9 +1,9 @@
 // Tunnels in their containers, look by look: files that change, names that move, what others do to one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatPrefix } from '../../../../src/base/ip.js';
+import { formatPrefix, parseAddress, parsePrefix } from '../../../../src/base/ip.js';
 import { formatSocketAddress } from '../../../../src/netlink/wireguard/device.js';
-import { publicKey, SecretKey } from '../../../../src/netlink/wireguard/key.js';
+import { Key, publicKey, SecretKey } from '../../../../src/netlink/wireguard/key.js';
 import { DIRECT, DirectWorld, directRequest } from '../../../support/direct-world.js';
 import { tunnelFile } from '../../../support/exit-world.js';
 import type { FakeKernel } from '../../../support/fake-kernel.js';
@@ -151,4 +151,64 @@ test('of a file that a daemon has not read since it began, all is held', async (
   assert.deepEqual(routesOf(next), ['0.0.0.0/0', '::/0']);
   await reload(next, it.file);
   assert.deepEqual(routesOf(next), ['192.0.2.0/24']);
+});
+
+const named = (it: DirectWorld, ...addresses: string[]): void => {
+  it.world.lookUp = async () => addresses.map(text => parseAddress(text)!);
+};
+
+test('an endpoint by name is resolved on the host, and followed when its answer is over', async () => {
+  const it = new DirectWorld();
+  const [peer] = it.file!.peers;
+  it.file = { ...it.file!, peers: [{ ...peer!, endpoint: { host: 'vpn.example', port: 51820 } }] };
+  named(it, '192.0.2.50');
+  await it.all.createNetwork(directRequest(), 0);
+  const inside = await it.start('e1');
+  assert.deepEqual(peersOf(inside), [`${peer!.publicKey} 192.0.2.50:51820 0`]);
+  named(it, '192.0.2.60');
+  it.tunnels.reload();
+  await it.tunnels.idle();
+  assert.deepEqual(peersOf(inside), [`${peer!.publicKey} 192.0.2.50:51820 0`]);
+  it.now += 300_000;
+  it.tunnels.reload();
+  await it.tunnels.idle();
+  assert.deepEqual(peersOf(inside), [`${peer!.publicKey} 192.0.2.60:51820 0`]);
+});
+
+test('a name that does not resolve starts the container all the same, and its tunnel is completed when it does', async () => {
+  const it = new DirectWorld();
+  const [peer] = it.file!.peers;
+  it.file = { ...it.file!, peers: [{ ...peer!, endpoint: { host: 'vpn.example', port: 51820 } }] };
+  it.world.lookUp = async () => {
+    throw Object.assign(new Error('no'), { code: 'ENOTFOUND' });
+  };
+  await it.all.createNetwork(directRequest(), 0);
+  const inside = await it.start('e1');
+  assert.deepEqual(peersOf(inside), [`${peer!.publicKey}  0`]);
+  assert.match(problemOf(it)!, /vpn\.example of an Endpoint does not resolve \(ENOTFOUND\)/);
+  named(it, '192.0.2.50');
+  it.tunnels.reload();
+  await it.tunnels.idle();
+  assert.deepEqual(peersOf(inside), [`${peer!.publicKey} 192.0.2.50:51820 0`]);
+  assert.equal(problemOf(it), undefined);
+});
+
+test('several peers, one with a preshared key: the link has them all', async () => {
+  const it = new DirectWorld();
+  const [peer] = it.file!.peers;
+  const second = {
+    ...{
+      publicKey: new Key(Buffer.alloc(32, 9)),
+      allowedIPs: [parsePrefix('198.51.100.0/24')!],
+      keepalive: 25,
+    },
+    presharedKey: new SecretKey(Buffer.alloc(32, 5)),
+  };
+  it.file = { ...it.file!, listenPort: 5000, peers: [peer!, second] };
+  await it.all.createNetwork(directRequest(), 0);
+  const inside = await it.start('e1');
+  assert.deepEqual(peersOf(inside), [`${peer!.publicKey} 192.0.2.2:51820 0`, `${second.publicKey}  25`]);
+  assert.ok(inside.devices.get('wg0')!.peers[1]!.presharedKey?.equals(second.presharedKey));
+  await reload(it, { ...it.file!, peers: [peer!] });
+  assert.deepEqual(peersOf(inside), [`${peer!.publicKey} 192.0.2.2:51820 0`]);
 });
