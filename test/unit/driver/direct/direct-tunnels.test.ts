@@ -133,6 +133,17 @@ test('what the file takes more is held from then on, and what it takes less is s
   assert.equal(lines(it, /AllowedIPs of the file are new/), 0);
   await reload(it, tunnelFile('far', { allowedIPs: '198.51.100.0/24' }));
   assert.ok(routesOf(it).includes('0.0.0.0/0'));
+  await it.stop('e1');
+  assert.deepEqual(routesOf(it), ['198.51.100.0/24']);
+});
+
+test('a container is held by the file as it was when it started, not as it was when the network was made', async () => {
+  const it = new DirectWorld();
+  await it.all.createNetwork(directRequest(), 0);
+  assert.deepEqual(routesOf(it), ['0.0.0.0/0', '::/0']);
+  it.file = tunnelFile('far', { allowedIPs: '192.0.2.0/24' });
+  await it.start('e1');
+  assert.deepEqual(routesOf(it), ['192.0.2.0/24']);
 });
 
 test('routes that the container lacks are told', async () => {
