@@ -16,6 +16,7 @@ import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
 import { DirectExits } from './direct/direct-exits.js';
 import { DirectTunnels } from './direct/direct-tunnels.js';
+import { LostContainers } from './direct/lost-containers.js';
 import { SoleContainer } from './direct/sole-container.js';
 import { DnsFromHost } from './dns-from-host.js';
 import { exitPlaces } from './exit-places.js';
@@ -164,7 +165,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   });
   const direct = new DirectExits({
     ...{ store, tunnels: directTunnels, sole, links: containerLinks, fullTunnels, teardown, reaper },
-    ...{ inside: tunnels, queue, log, labels: forwardLabels, dnsFromHost },
+    ...{ queue, log, labels: forwardLabels, dnsFromHost },
+  });
+  const lostContainers = new LostContainers({
+    ...{ store, tunnels: directTunnels, inside: tunnels, labels: forwardLabels, queue, log },
   });
   const driver = new AllNetworks(store, ofTunnels, exits, direct);
   const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
@@ -174,7 +178,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       async learn(...found) {
         await lost.learn(...found);
         const [docker, networks, owner] = found;
-        if (owner === 0) await direct.learn(docker, networks);
+        if (owner === 0) await lostContainers.learn(docker, networks);
       },
     },
     exits: {

@@ -2,6 +2,7 @@
 import { UserError } from '../../src/base/errors.js';
 import { DirectExits } from '../../src/driver/direct/direct-exits.js';
 import { DirectTunnels } from '../../src/driver/direct/direct-tunnels.js';
+import { LostContainers } from '../../src/driver/direct/lost-containers.js';
 import { SoleContainer } from '../../src/driver/direct/sole-container.js';
 import type { TunnelFile } from '../../src/driver/exit/tunnel-file.js';
 import type { AttachedContainer } from '../../src/driver/lifecycle/docker-networks.js';
@@ -42,6 +43,9 @@ export class DirectWorld {
   readonly sole: SoleContainer;
   readonly direct: DirectExits;
   readonly exits: Exits;
+  readonly lost: LostContainers;
+  /** How often it was waited for links that are to go. */
+  waits = 0;
   readonly all: AllNetworks;
   /** What the file says; undefined: it cannot be read. */
   file: TunnelFile | undefined = tunnelFile();
@@ -71,6 +75,12 @@ export class DirectWorld {
     });
     this.sole = new SoleContainer({
       ...{ ...world, links, now: () => this.now },
+      reaper: {
+        idle: () => {
+          this.waits++;
+          return world.reaper.idle();
+        },
+      },
       attached: async () => {
         if (!this.attached) throw new Error('Docker does not answer');
         return this.attached;
@@ -78,8 +88,9 @@ export class DirectWorld {
       nameOf: id => this.names.get(id),
     });
     this.direct = new DirectExits({
-      ...{ ...world, ...NOTHING_ELSE, tunnels: this.tunnels, sole: this.sole, links, inside },
+      ...{ ...world, ...NOTHING_ELSE, tunnels: this.tunnels, sole: this.sole, links },
     });
+    this.lost = new LostContainers({ ...world, ...NOTHING_ELSE, tunnels: this.tunnels, inside });
     this.exits = new Exits({ ...world, ...NOTHING_ELSE, routers: undefined as never, links });
     this.all = new AllNetworks(world.store, world.driver, this.exits, this.direct);
     if (isCompared) this.sole.compared();

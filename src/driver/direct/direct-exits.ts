@@ -1,12 +1,12 @@
 // The verbs of Docker's network driver on exit networks without a router (`--ipam-driver=null`): the one container gets the tunnel
 // itself, with the file's address, key and routes. Every verb may come twice, or late; a failure halfway is rolled back. Not here:
-// whose the tunnel is (sole-container.ts), tunnels that are in their containers (direct-tunnels.ts).
+// whose the tunnel is (sole-container.ts), tunnels that are in their containers (direct-tunnels.ts), containers that
+// the store has lost (lost-containers.ts).
 
-import { messageOf, UserError } from '../../base/errors.js';
+import { UserError } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { formatRemark } from '../files/tunnel-files.js';
-import type { DockerClient, DockerNetwork } from '../lifecycle/docker-networks.js';
 import type { Verbs } from '../lifecycle/driver.js';
 import { EndpointRecords } from '../lifecycle/endpoint-records.js';
 import type { FullTunnels } from '../lifecycle/full-tunnels.js';
@@ -15,21 +15,19 @@ import { planDevice } from '../router/desired-router.js';
 import { readExitNetwork } from '../router/join-exit.js';
 import { readForwardOption } from '../spec/endpoint-options.js';
 import { FORWARD, OPEN_BY_THEMSELVES } from '../spec/forwarded-ports.js';
-import { type Endpoint, type ExitNetwork, isDirect, mayHavePeer, withoutPeer } from '../spec/model.js';
+import { type Endpoint, type ExitNetwork, mayHavePeer, withoutPeer } from '../spec/model.js';
 import {
   type CreateEndpointRequest,
   type CreateNetworkRequest,
   type EndpointRequest,
   type InterfaceResponse,
-  isId,
   type JoinRequest,
   type JoinResponse,
   shortId,
 } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
-import type { ContainerTunnels } from '../tunnel/container-tunnels.js';
-import { linkGroup, linkName, TUNNEL_LINK_KIND } from '../tunnel/join-plan.js';
+import { linkGroup, TUNNEL_LINK_KIND } from '../tunnel/join-plan.js';
 import type { LinkReaper } from '../tunnel/link-reaper.js';
 import { Rollback } from '../tunnel/rollback.js';
 import {
@@ -50,8 +48,6 @@ interface DirectExitsParts {
   readonly fullTunnels: FullTunnels;
   readonly teardown: Teardown;
   readonly reaper: LinkReaper;
-  /** The way into containers that run already. */
-  readonly inside: Pick<ContainerTunnels, 'read'>;
   readonly queue: KeyedQueue;
   readonly log: Log;
   readonly labels: { joined(endpointId: string): void };
@@ -206,48 +202,6 @@ export class DirectExits implements Verbs {
     const { store, teardown } = this.#parts;
     if (store.endpoint(request.EndpointID)?.networkId !== request.NetworkID) return;
     await teardown.discard(request.EndpointID);
-  }
-
-  /** Containers that Docker has on such networks and the store does not, where the file's key is in them. */
-  async learn(docker: Pick<DockerClient, 'sandboxKey'>, networks: readonly DockerNetwork[]): Promise<void> {
-    const { store, log } = this.#parts;
-    for (const { id: networkId, endpoints } of networks) {
-      const network = store.exit(networkId);
-      if (!network || !isDirect(network)) continue;
-      for (const [id, container] of endpoints) {
-        // While one is being attached, a Join is under way, and that one records it.
-        if (!isId(id) || container.id.startsWith('ep-') || store.endpoint(id)) continue;
-        try {
-          const sandboxKey = await docker.sandboxKey(container.id);
-          if (sandboxKey === undefined) continue;
-          await this.#learn(network, id, sandboxKey);
-          log.info({ endpoint: shortId(id) }, 'learnt an endpoint again from its container');
-        } catch (err) {
-          log.warn(
-            { endpoint: shortId(id) },
-            `a container runs that the database does not have, and cannot be taken over: ${messageOf(err)}`,
-          );
-        }
-      }
-    }
-  }
-
-  #learn(network: ExitNetwork, id: string, sandboxKey: string): Promise<void> {
-    const { store, tunnels, inside, queue, labels } = this.#parts;
-    return queue.run(network.id, async () => {
-      const file = tunnels.readAgain(network);
-      const ifname = linkName(id, network.owner);
-      const endpoint: Endpoint = {
-        ...{ id, networkId: network.id, ...containerAddresses(network, file), ifname, sandboxKey },
-        ...{ state: 'joined', publicKey: tunnels.keyOf(file) },
-      };
-      const rival = store.endpointOfLink(ifname, id) ?? store.networkEndpoints(network.id)[0];
-      if (rival) throw new UserError(`the endpoint ${shortId(rival.id)} has the tunnel`);
-      if (!inside.read(network, endpoint))
-        throw new UserError('its link is not in it, or has another key: restart the container');
-      store.putEndpoint(endpoint);
-      labels.joined(id);
-    });
   }
 
   /** What is on record is what Docker has. */

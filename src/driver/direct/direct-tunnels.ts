@@ -1,26 +1,25 @@
 // The tunnels of exit networks without a router, each in its one container: what the files say, and a look each second, so that
 // what others do to one is mended, and a name that moves is followed. Not here: Docker's verbs (direct-exits.ts), the files
-// themselves (driver/router/exit-files.ts), routes in containers (driver/lifecycle/full-tunnels.ts).
+// themselves (driver/router/exit-files.ts), a single link (own-links.ts), routes in containers (driver/lifecycle/full-tunnels.ts).
 
 import { Coalescer } from '../../base/coalescer.js';
-import { isNotFound, messageOf, UserError } from '../../base/errors.js';
-import { formatPrefix, type Prefix, prefixCovers, samePrefix } from '../../base/ip.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import { formatPrefix, type Prefix, prefixCovers } from '../../base/ip.js';
 import type { Log } from '../../base/log.js';
 import type { WgDevice } from '../../netlink/wireguard/device.js';
-import { type Key, publicKey } from '../../netlink/wireguard/key.js';
+import type { Key } from '../../netlink/wireguard/key.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import type { RoutedNetwork } from '../lifecycle/full-tunnels.js';
-import { planDevice } from '../router/desired-router.js';
-import { diffDevice } from '../router/diff-router.js';
 import { ExitFiles, type ExitFilesParts } from '../router/exit-files.js';
 import { type ExitReading, NO_TUNNEL, readDirect } from '../router/exit-reading.js';
 import type { ExitTunnel } from '../router/exit-tunnel.js';
 import { type Endpoint, type ExitNetwork, isDirect } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
-import type { ContainerSockets, ContainerTunnels } from '../tunnel/container-tunnels.js';
+import type { ContainerTunnels } from '../tunnel/container-tunnels.js';
 import { takesAll } from '../tunnel/full-tunnel.js';
-import { containerAddresses, EVERYTHING, furtherAddresses, routesOf, sameAddresses } from './direct-plan.js';
+import { containerAddresses, EVERYTHING, routesOf, sameAddresses } from './direct-plan.js';
+import { endpointsOf, OwnLinks } from './own-links.js';
 
 interface DirectTunnelsParts extends Pick<ExitFilesParts, 'links' | 'resolver' | 'open' | 'now'> {
   readonly store: Store;
@@ -54,8 +53,7 @@ interface Known {
 export class DirectTunnels {
   readonly #parts: DirectTunnelsParts;
   readonly #networks = new Map<string, Known>();
-  /** Deriving one takes milliseconds. */
-  readonly #keys = new WeakMap<TunnelFile, Key>();
+  readonly #links: OwnLinks;
   readonly #loading: Coalescer;
   #stale = new Set<string>();
   #look: NodeJS.Timeout | undefined;
@@ -63,6 +61,7 @@ export class DirectTunnels {
 
   constructor(parts: DirectTunnelsParts) {
     this.#parts = parts;
+    this.#links = new OwnLinks(parts);
     const failed = (err: unknown): void =>
       parts.log.error(`cannot read the files of exit networks: ${messageOf(err)}`);
     this.#loading = new Coalescer(() => this.#loadAll().catch(failed));
@@ -135,17 +134,14 @@ export class DirectTunnels {
   reading(network: ExitNetwork): ExitReading {
     const { files, problem } = this.#knownOf(network);
     const endpoint = this.#endpointOf(network);
-    const read = (): WgDevice | undefined =>
-      endpoint && this.#work(network, endpoint, files.first, device => device);
+    const read = (): WgDevice | undefined => endpoint && this.#links.read(network, endpoint, files.first);
     const found = { standings: files.standings, tunnel: files.tunnel, failure: problem };
     return readDirect(found, endpoint !== undefined, read);
   }
 
   /** The key of the container's end. */
   keyOf(file: TunnelFile): Key {
-    const key = this.#keys.get(file) ?? publicKey(file.privateKey);
-    this.#keys.set(file, key);
-    return key;
+    return this.#links.keyOf(file);
   }
 
   #all(): ExitNetwork[] {
@@ -170,25 +166,6 @@ export class DirectTunnels {
     known.files.read(false);
     if (known.files.first) known.routes = routesOf(known.files.first);
     return known;
-  }
-
-  /** @throws what the kernel refuses @returns undefined where the link, or the container, is not there */
-  #work<T>(
-    network: ExitNetwork,
-    endpoint: Endpoint,
-    file: TunnelFile | undefined,
-    fn: (device: WgDevice, sockets: ContainerSockets) => T,
-  ): T | undefined {
-    const { tunnels } = this.#parts;
-    try {
-      const found = tunnels.work(network, endpoint, fn);
-      if (found !== undefined || !file) return found;
-      // It may have got the file's key right before a daemon died.
-      return tunnels.work(network, { ...endpoint, publicKey: this.keyOf(file) }, fn);
-    } catch (err) {
-      if (isNotFound(err)) return undefined;
-      throw err;
-    }
   }
 
   #lookAtAll(): void {
@@ -218,45 +195,18 @@ export class DirectTunnels {
       return;
     }
     try {
-      const isThere = this.#work(network, endpoint, tunnel.file, (device, sockets) => {
-        this.#mend(network, endpoint, { known, tunnel, device, sockets });
-        return true;
-      });
+      this.#addRoutes(known, endpoint, tunnel.file);
+      const told = endpointsOf(tunnel.endpoints);
+      const peers = this.#links.bring(network, endpoint, tunnel, known.told === told);
+      known.told = told;
+      const { told: text } = known.files.step(peers ?? []);
+      if (text !== undefined) this.#parts.log.warn({ network: shortId(network.id) }, text);
       // Docker may be about to move it.
-      if (isThere) delete known.problem;
+      if (peers) delete known.problem;
       else known.problem = NO_TUNNEL;
     } catch (err) {
       tell(`cannot bring the tunnel of a container up to date: ${messageOf(err)}`);
     }
-  }
-
-  #mend(
-    network: ExitNetwork,
-    endpoint: Endpoint,
-    seen: {
-      readonly known: Known;
-      readonly tunnel: ExitTunnel;
-      readonly device: WgDevice;
-      readonly sockets: ContainerSockets;
-    },
-  ): void {
-    const { known, tunnel, device, sockets } = seen;
-    const { store, log } = this.#parts;
-    const desired = planDevice(tunnel);
-    const told = endpointsOf(tunnel.endpoints);
-    const change = diffDevice(desired, device, known.told === told);
-    this.#addRoutes(known, endpoint, tunnel.file);
-    if (change) {
-      const key = this.keyOf(tunnel.file);
-      sockets.wg.configure(device.name, change);
-      if (!endpoint.publicKey?.equals(key)) store.putEndpoint({ ...endpoint, publicKey: key });
-      log.info({ endpoint: shortId(endpoint.id) }, "updated a container's tunnel");
-    }
-    known.told = told;
-    for (const prefix of missing(endpoint, tunnel.file, device, sockets))
-      sockets.rt.addAddress({ index: device.index, prefix });
-    const { told: text } = known.files.step(device.peers);
-    if (text !== undefined) log.warn({ network: shortId(network.id) }, text);
   }
 
   /** Of what the file takes from now on. A full tunnel needs none of Docker's routes. */
@@ -292,23 +242,4 @@ export class DirectTunnels {
       this.lookAt(network);
     }
   }
-}
-
-/** Addresses that the file has beyond those that Docker sets, once it has set them. */
-function missing(
-  endpoint: Endpoint,
-  file: TunnelFile,
-  device: WgDevice,
-  { rt }: ContainerSockets,
-): readonly Prefix[] {
-  const further = furtherAddresses(endpoint, file);
-  if (further.length === 0 || !rt.link(device.name)?.up) return [];
-  const present = rt.addresses().filter(({ index }) => index === device.index);
-  return further.filter(prefix => !present.some(one => samePrefix(one.prefix, prefix)));
-}
-
-function endpointsOf(endpoints: ExitTunnel['endpoints']): string {
-  return JSON.stringify(
-    [...endpoints].map(([key, { address, port }]) => [key, address.bytes.toString('hex'), port]),
-  );
 }

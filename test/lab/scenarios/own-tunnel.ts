@@ -58,7 +58,10 @@ async function admit(remote: Remote, key: string): Promise<void> {
   await remote.sh(`wg set wg0 peer ${key} preshared-key <(echo ${presharedKey})`);
 }
 
-/** Counts what passes on the host but for WireGuard's UDP, by whatever link, and what comes out at the far end. */
+/**
+ * Counts what passes on the host but for WireGuard's UDP, by whatever link, and what comes out at the far end. The host itself refuses
+ * what the far end sends to a link that is gone.
+ */
 async function startCounting(): Promise<void> {
   const chain = (hook: string): string => `chain ${hook} {
     type filter hook ${hook} priority -300
@@ -83,7 +86,7 @@ table inet tally {
     type filter hook prerouting priority -300
     iifname "uplink" udp dport 51820 accept
     iifname "uplink" icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
-    iifname "uplink" meta l4proto icmp counter accept comment "clear"
+    iifname "uplink" icmp type destination-unreachable icmp code port-unreachable accept
     iifname "uplink" counter comment "clear"
     iifname "wg0" ip daddr ${FAR} ip saddr 10.64.0.2 counter comment "tunnel4"
     iifname "wg0" ip6 daddr ${FAR6} ip6 saddr fd64::2 counter comment "tunnel6"

@@ -119,7 +119,9 @@ test('the next container gets the tunnel when the link of the one before is gone
   const ids = { NetworkID: DIRECT.id, EndpointID: 'e1' };
   await it.all.leave(ids, 0);
   await it.all.deleteEndpoint(ids, 0);
+  assert.equal(it.waits, 0);
   await it.create('e2');
+  assert.equal(it.waits, 1);
   assert.equal(it.world.kernel.links.has('wg-e1'), false);
 });
 
@@ -195,7 +197,7 @@ test('of a database that was lost, the container that Docker has on the network 
   const next = it.again();
   const [network] = [{ id: DIRECT.id, options: new Map(), ipv4: [], ipv6: [] }];
   const endpoints = new Map([['e1', { id: 'c1', name: 'web' }]]);
-  await next.direct.learn({ sandboxKey: async () => '/netns/e1' }, [{ ...network!, endpoints }]);
+  await next.lost.learn({ sandboxKey: async () => '/netns/e1' }, [{ ...network!, endpoints }]);
   const { state, publicKey: key, sandboxKey } = next.world.store.endpoint('e1')!;
   assert.deepEqual([state, sandboxKey], ['joined', '/netns/e1']);
   assert.ok(key?.equals(publicKey(next.file!.privateKey)));
@@ -225,7 +227,7 @@ test('a container whose link has another key is not taken over', async () => {
   inside.removeLink('wg0');
   const network = { id: DIRECT.id, options: new Map(), ipv4: [], ipv6: [] };
   const endpoints = new Map([['e1', { id: 'c1' }]]);
-  await it.direct.learn({ sandboxKey: async () => '/netns/e1' }, [{ ...network, endpoints }]);
+  await it.lost.learn({ sandboxKey: async () => '/netns/e1' }, [{ ...network, endpoints }]);
   assert.equal(it.world.store.endpoint('e1'), undefined);
   assert.equal(saying(it, /cannot be taken over: its link is not in it/), 1);
 });
