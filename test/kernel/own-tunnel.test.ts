@@ -10,14 +10,20 @@ import {
   planInterface,
   routesOf,
 } from '../../src/driver/direct/direct-plan.js';
+import { OwnLinks } from '../../src/driver/direct/own-links.js';
 import { FullTunnels } from '../../src/driver/lifecycle/full-tunnels.js';
+import { planDevice } from '../../src/driver/router/desired-router.js';
 import type { Endpoint } from '../../src/driver/spec/model.js';
 import { Store } from '../../src/driver/store/store.js';
 import { LinkNamespaces } from '../../src/driver/tunnel/namespaces.js';
 import { RootlessHosts } from '../../src/driver/users/rootless-hosts.js';
+import { openConnection } from '../../src/netlink/connection.js';
+import { NETLINK_ROUTE } from '../../src/netlink/message.js';
 import { NetnsSwitch } from '../../src/netlink/netns.js';
+import { RtNetlink } from '../../src/netlink/route/client.js';
+import type { WgDevice } from '../../src/netlink/wireguard/device.js';
 import { DIRECT } from '../support/direct-world.js';
-import { tunnelFile } from '../support/exit-world.js';
+import { exitTunnel, tunnelFile } from '../support/exit-world.js';
 import { container } from '../support/label-namespace.js';
 import { kernelTest, Namespace } from '../support/namespace.js';
 
@@ -120,3 +126,29 @@ for (const [what, shape, expected] of [
       assert.equal(ways(inside), 'eth0 eth0');
     },
   );
+
+kernelTest('addresses that Docker has no place for are put on the link, once that is up', async t => {
+  const ns = await Namespace.create(t);
+  const shape = { addresses: '10.64.0.2/32, 10.65.0.2/24, fd64::2/128, fd65::2/64' };
+  const endpoint = await attach(t, ns, shape, true);
+  const tunnel = exitTunnel(tunnelFile('far', shape));
+  const rt = ns.within(() => new RtNetlink(openConnection(NETLINK_ROUTE)));
+  t.after(() => rt.close());
+  const { index } = rt.link('wg0')!;
+  const device = { index, name: 'wg0', listenPort: 0, fwmark: 0, ...planDevice(tunnel) } as WgDevice;
+  const wg = { configure: () => undefined };
+  const links = new OwnLinks({
+    store: { putEndpoint: () => undefined },
+    tunnels: { work: (_network, _endpoint, fn) => fn(device, { rt, wg } as never) },
+    log: createLog(true, false, () => undefined),
+  });
+  const bring = (): unknown => links.bring(DIRECT, endpoint, tunnel, true);
+  ns.ip('link', 'set', 'wg0', 'down');
+  bring();
+  assert.doesNotMatch(ns.ip('-o', 'address', 'show', 'dev', 'wg0'), /10\.65\.0\.2/);
+  ns.ip('link', 'set', 'wg0', 'up');
+  for (let n = 0; n < 2; n++) bring();
+  const shown = ns.ip('-o', 'address', 'show', 'dev', 'wg0');
+  assert.match(shown, /inet 10\.65\.0\.2\/32/);
+  assert.match(shown, /inet6 fd65::2\/128/);
+});
