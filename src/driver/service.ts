@@ -130,7 +130,11 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const ways = new ToldWays({ nameOf: id => forwardLabels.nameOf(id), log });
   const routers = new ExitRouters({ ...inside, store, kept, ways, links: containerLinks, resolver, log });
   const published = new PublishedPorts({ store, router: id => routers.router(id), queue, log });
-  const dnsFromHost = new DnsFromHost({ docker, log });
+  const hasRouter = (networkId: string): boolean => {
+    const network = store.exit(networkId);
+    return network !== undefined && !isDirect(network);
+  };
+  const dnsFromHost = new DnsFromHost({ docker, log, hasRouter });
   const exits = new Exits({
     store,
     routers,

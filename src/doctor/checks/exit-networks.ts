@@ -50,7 +50,7 @@ export const EXIT_CHECKS: readonly Check[] = [
       hostDns.map(({ network, container, server }) => ({
         what: `Docker asks the DNS server ${plain(server, NAME_MAX)} from the host for ${plain(container, NAME_MAX)}, past the tunnel of ${named(network)}`,
         remedy:
-          'give the container --dns with any address (dns: in Compose), or "dns" in /etc/docker/daemon.json for all',
+          'give the container --dns with any address (dns: in Compose), on a network without a subnet with that of a server behind the tunnel, or "dns" in /etc/docker/daemon.json for all',
       })),
   },
 ];
