@@ -14,10 +14,7 @@ import { RtNetlink } from '../netlink/route/client.js';
 import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
-import { DirectExits } from './direct/direct-exits.js';
-import { DirectTunnels } from './direct/direct-tunnels.js';
-import { LostContainers } from './direct/lost-containers.js';
-import { SoleContainer } from './direct/sole-container.js';
+import { DirectNetworks } from './direct/direct-networks.js';
 import { DnsFromHost } from './dns-from-host.js';
 import { exitPlaces } from './exit-places.js';
 import { DockerNames } from './lifecycle/docker-names.js';
@@ -107,7 +104,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const rootlessIfnames = new Set(options.rootlessIfnames);
   const fullTunnels = new FullTunnels({
     ...{ store, namespaces, queue, log, trace },
-    direct: networkId => directTunnels.routed(networkId),
+    direct: networkId => direct.tunnels.routed(networkId),
   });
   const host = new HostInterface({ wg, store, queue });
   const links = { rt, wg, host, reaper, namespaces, fullTunnels };
@@ -158,23 +155,13 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     joinedClosed,
   });
   const tunnels = new ContainerTunnels({ namespaces, log });
-  const directTunnels = new DirectTunnels({
-    ...{ store, tunnels, links: containerLinks, resolver, log },
-    changed: () => fullTunnels.trigger(),
-  });
-  const sole = new SoleContainer({
-    ...{ store, links: containerLinks, namespaces, teardown, reaper, log },
+  const direct = new DirectNetworks({
+    ...{ store, inside: tunnels, links: containerLinks, fullTunnels, teardown, reaper, namespaces },
+    ...{ resolver, queue, log, labels: forwardLabels, dnsFromHost },
     attached: id => docker.attached(id),
     nameOf: id => forwardLabels.nameOf(id),
   });
-  const direct = new DirectExits({
-    ...{ store, tunnels: directTunnels, sole, links: containerLinks, fullTunnels, teardown, reaper },
-    ...{ queue, log, labels: forwardLabels, dnsFromHost },
-  });
-  const lostContainers = new LostContainers({
-    ...{ store, tunnels: directTunnels, inside: tunnels, labels: forwardLabels, queue, log },
-  });
-  const driver = new AllNetworks(store, ofTunnels, exits, direct);
+  const driver = new AllNetworks(store, ofTunnels, exits, direct.verbs);
   const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
   const recovery = new Recovery({
     ...{ store, rt, driver, teardown, log, rootlessIfnames },
@@ -182,7 +169,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       async learn(...found) {
         await lost.learn(...found);
         const [docker, networks, owner] = found;
-        if (owner === 0) await lostContainers.learn(docker, networks);
+        if (owner === 0) await direct.learn(docker, networks);
       },
     },
     exits: {
@@ -221,7 +208,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   });
   const names = new DockerNames(ids => docker.names(ids));
   const exitTunnels: Pick<ExitRouters, 'reading'> = {
-    reading: network => (isDirect(network) ? directTunnels : routers).reading(network),
+    reading: network => (isDirect(network) ? direct.tunnels : routers).reading(network),
   };
   const isListening = (): boolean => socket.isListening;
   const portProblem = (one: Endpoint): string | undefined => ways.problem(one) ?? published.problem(one.id);
@@ -238,14 +225,14 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     exitPlaces: () => exitPlaces({ store, routers, names }),
     reload() {
       routers.reload();
-      directTunnels.reload();
+      direct.tunnels.reload();
     },
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
       routers.start();
-      directTunnels.start();
+      direct.tunnels.start();
       published.start();
       looks.start();
       // Without the stream, once is better than never.
@@ -272,10 +259,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       monitor.close();
       fullTunnels.close();
       routers.close();
-      directTunnels.close();
+      direct.tunnels.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
-      await Promise.all([routers.idle(), directTunnels.idle()]);
+      await Promise.all([routers.idle(), direct.tunnels.idle()]);
       nft?.close();
       rt.close();
       wg.close();

@@ -204,11 +204,6 @@ export class DirectExits implements Verbs {
     await teardown.discard(request.EndpointID);
   }
 
-  /** What is on record is what Docker has. */
-  compared(): void {
-    this.#parts.sole.compared();
-  }
-
   #network(id: string): ExitNetwork {
     const network = this.#parts.store.exit(id);
     if (network) return network;
