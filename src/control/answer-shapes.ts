@@ -21,9 +21,12 @@ const endpoint = object({
 const exitFile = object({
   ...{ path: text, isInForce: flag, since: optionalText, why: optionalText, problem: optionalText },
 });
+const assigned = object({
+  ...{ gateway: optionalText, port: optional(number), container: optionalText, problem: optionalText },
+});
 const exit = object({
   ...{ files: listOf(exitFile), gateways: texts, peers: listOf(peer), problem: optionalText },
-  isSilent: optional(flag),
+  ...{ isSilent: optional(flag), assigned: optional(assigned) },
 });
 const network = object({
   ...{ id: text, name: optionalText, owner: number, mode: oneOf('ifname', 'pubkey', 'exit'), via: text },

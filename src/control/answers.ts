@@ -60,6 +60,18 @@ export interface ExitFileStatus {
   readonly problem?: string;
 }
 
+/** The port that the provider of a tunnel assigns to it (`dwgd.natpmp`). */
+export interface AssignedPortStatus {
+  /** Whom it is asked of; absent: not known yet. */
+  readonly gateway?: string;
+  /** Absent: there is none now. */
+  readonly port?: number;
+  /** The container that gets it (`dwgd.forward=auto`), by name or by endpoint; absent: none asks for it. */
+  readonly container?: string;
+  /** Why there is none, or soon will be none, or it is not told in its file. */
+  readonly problem?: string;
+}
+
 /** The tunnel that the containers of an exit network share. */
 export interface ExitStatus {
   /** In the order in which they are used. */
@@ -72,6 +84,8 @@ export interface ExitStatus {
   readonly problem?: string;
   /** Whether packets are sent, and no peer answers. */
   readonly isSilent?: true;
+  /** Absent: no port is asked for. */
+  readonly assigned?: AssignedPortStatus;
 }
 
 /** A label, or all of a container's (`twine.*`), that has no effect. */

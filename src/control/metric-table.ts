@@ -46,6 +46,12 @@ export const METRICS = [
     help: 'Whether a file of an exit network is the one that its containers go out by.',
     labels: ['network', 'file'],
   },
+  {
+    name: 'dwgd_exit_assigned_port',
+    type: 'gauge',
+    help: 'The port that the provider of an exit network has assigned to it; 0 is none now; absent where none is asked for.',
+    labels: ['network'],
+  },
   { name: 'dwgd_networks', type: 'gauge', help: 'Networks of the driver.', labels: [] },
   {
     name: 'dwgd_endpoints',

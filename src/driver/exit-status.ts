@@ -2,9 +2,16 @@
 // secret. Not here: networks of the other kinds (status.ts), reading a router (router/exit-reading.ts).
 
 import { formatAddress, formatPrefix } from '../base/ip.js';
-import type { ComparedPart, Comparison, ExitFileStatus, NetworkStatus } from '../control/answers.js';
+import type {
+  AssignedPortStatus,
+  ComparedPart,
+  Comparison,
+  ExitFileStatus,
+  NetworkStatus,
+} from '../control/answers.js';
 import type { Sample } from '../control/exposition.js';
 import { endpointStatus, type NamedEndpoint, peerSamples, peerStatus } from './endpoint-status.js';
+import type { AssignedPortReading } from './natpmp/assigned-ports.js';
 import { TUNNEL } from './router/desired-router.js';
 
 import type { ExitReading, FileStanding } from './router/exit-reading.js';
@@ -21,11 +28,17 @@ export interface KnownExit {
   readonly name?: string | undefined;
   readonly reading: ExitReading;
   readonly endpoints: readonly NamedEndpoint[];
+  /** Absent: no port is asked for. */
+  readonly assigned?: AssignedPortReading | undefined;
+  /** The endpoint that gets the port which the provider assigns. */
+  readonly taker?: string | undefined;
 }
 
-export function exitStatus({ network, name, reading, endpoints }: KnownExit): NetworkStatus {
+export function exitStatus(known: KnownExit): NetworkStatus {
+  const { network, name, reading, endpoints } = known;
   const { files, tunnel, device, problem } = reading;
   const pools = [network.ipv4, network.ipv6].filter(pool => pool !== undefined);
+  const assigned = assignedStatus(known);
   const ends = tunnel?.file.peers.flatMap(peer => (peer.endpoint ? formatHostPort(peer.endpoint) : []));
   return {
     id: network.id,
@@ -42,7 +55,20 @@ export function exitStatus({ network, name, reading, endpoints }: KnownExit): Ne
       peers: device?.peers.map(peer => peerStatus(device.name, peer)) ?? [],
       ...(problem !== undefined && { problem }),
       ...(inForce(reading)?.isSilent && { isSilent: true }),
+      ...(assigned && { assigned }),
     },
+  };
+}
+
+function assignedStatus({ assigned, taker, endpoints }: KnownExit): AssignedPortStatus | undefined {
+  if (!assigned) return undefined;
+  const { gateway, ...rest } = assigned;
+  const found = taker === undefined ? undefined : endpoints.find(({ endpoint }) => endpoint.id === taker);
+  const container = found && (found.container?.name ?? shortId(found.endpoint.id));
+  return {
+    ...(gateway && { gateway: formatAddress(gateway) }),
+    ...rest,
+    ...(container !== undefined && { container }),
   };
 }
 
@@ -88,7 +114,10 @@ function fileStatus({ path, isInForce, change, problem }: FileStanding): ExitFil
  * What the file says of the tunnel, beside what the router has.
  * @param now milliseconds since 1970
  */
-export function comparedExit({ network, name, reading, endpoints }: KnownExit, now: number): ComparedPart {
+export function comparedExit(
+  { network, name, reading, endpoints, assigned }: KnownExit,
+  now: number,
+): ComparedPart {
   const { tunnel, device, problem } = reading;
   const { path = '', change } = inForce(reading) ?? {};
   const isIdle = isDirect(network) && !endpoints.some(({ endpoint }) => endpoint.state === 'joined');
@@ -109,11 +138,28 @@ export function comparedExit({ network, name, reading, endpoints }: KnownExit, n
     title: `tunnel of ${name ?? shortId(network.id)}`,
     ...(problem !== undefined && { problem }),
     note: `by the file ${path}${change ? `: at ${change.at.toISOString()} ${change.why}` : ''}`,
-    comparisons: isIdle ? [] : [link, ...(device && peers ? peers : [])],
+    comparisons: isIdle ? [] : [link, ...(device && peers ? peers : []), ...comparedPort(assigned)],
   };
 }
 
-export function exitSamples({ network, name, reading: { files, device }, endpoints }: KnownExit): Sample[] {
+function comparedPort(assigned: AssignedPortReading | undefined): Comparison[] {
+  if (!assigned) return [];
+  const { gateway, port, problem } = assigned;
+  const whose = gateway ? `the gateway ${formatAddress(gateway)}` : 'a gateway that is not known yet';
+  const observed = port === undefined ? problem : `${port}`;
+  return [
+    {
+      what: 'assigned port',
+      desired: `one of ${whose}`,
+      ...(observed !== undefined && { observed }),
+      isSame: port !== undefined,
+    },
+  ];
+}
+
+export function exitSamples(known: KnownExit): Sample[] {
+  const { network, name, reading, assigned, endpoints } = known;
+  const { files, device } = reading;
   const whose = name ?? shortId(network.id);
   const holder = isDirect(network)
     ? endpoints.find(({ endpoint }) => endpoint.state === 'joined')
@@ -125,5 +171,8 @@ export function exitSamples({ network, name, reading: { files, device }, endpoin
     ...files.map(({ path, isInForce }): Sample => {
       return { name: 'dwgd_exit_file_in_force', labels: [whose, path], value: isInForce ? 1 : 0 };
     }),
+    ...(assigned
+      ? [{ name: 'dwgd_exit_assigned_port', labels: [whose], value: assigned.port ?? 0 } as const]
+      : []),
   ];
 }

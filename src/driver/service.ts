@@ -30,6 +30,7 @@ import { Teardown } from './lifecycle/teardown.js';
 import { TunnelMonitor } from './lifecycle/tunnel-monitor.js';
 import { UserLabels } from './lifecycle/user-labels.js';
 import { AllNetworks } from './lifecycle/verbs.js';
+import { AssignedPorts } from './natpmp/assigned-ports.js';
 import { createPlugin } from './plugin/http.js';
 import { RootlessSockets } from './plugin/rootless-sockets.js';
 import { PluginSocket } from './plugin/socket.js';
@@ -124,8 +125,23 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     queue,
     log,
   });
-  const ways = new ToldWays({ nameOf: id => forwardLabels.nameOf(id), log });
+  const ways = new ToldWays({
+    nameOf: id => forwardLabels.nameOf(id),
+    assigned: id => assigned.port(id),
+    log,
+  });
   const routers = new ExitRouters({ ...inside, store, kept, ways, links: containerLinks, resolver, log });
+  const names = new DockerNames(ids => docker.names(ids));
+  // Those of some networks alone, which would do for nobody else.
+  const askedNames = new DockerNames(ids => docker.names(ids));
+  const assigned = new AssignedPorts({
+    store,
+    fileOf: id => routers.fileInForce(id),
+    router: id => routers.router(id),
+    names: async ids => (await askedNames.find(ids, [])).networks,
+    changed: network => routers.lookAt(network),
+    log,
+  });
   const published = new PublishedPorts({ store, router: id => routers.router(id), queue, log });
   const hasRouter = (networkId: string): boolean => {
     const network = store.exit(networkId);
@@ -142,6 +158,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     log,
     published,
     labels: forwardLabels,
+    assigned,
     dnsFromHost,
   });
   const ofTunnels = new Driver({
@@ -206,7 +223,6 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     tunnels,
     share,
   });
-  const names = new DockerNames(ids => docker.names(ids));
   const exitTunnels: Pick<ExitRouters, 'reading'> = {
     reading: network => (isDirect(network) ? direct.tunnels : routers).reading(network),
   };
@@ -214,13 +230,9 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const portProblem = (one: Endpoint): string | undefined => ways.problem(one) ?? published.problem(one.id);
   return {
     status: new DriverStatus({
-      store,
-      readings,
-      routers: exitTunnels,
-      names,
-      calls,
-      isListening,
-      portProblem,
+      ...{ store, readings, routers: exitTunnels, names, calls, isListening, portProblem },
+      assigned: network => assigned.reading(network),
+      taker: id => ways.taker(id),
     }),
     exitPlaces: () => exitPlaces({ store, routers, names }),
     reload() {
@@ -231,6 +243,8 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
       monitor.start();
+      // What was in force when the daemon before ended is to be there at the first look.
+      await assigned.start();
       routers.start();
       direct.tunnels.start();
       published.start();
@@ -252,6 +266,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       dnsFromHost.close();
       forwardLabels.close();
       published.close();
+      assigned.close();
       docker.close();
       watch.close();
       looks.close();

@@ -16,8 +16,9 @@ import { comparedExit, exitSamples, exitStatus, type KnownExit, lostParts } from
 import { farPeersOf, noFarPeers } from './far-peers.js';
 import type { DockerNames, Names } from './lifecycle/docker-names.js';
 import type { ExitRouters } from './lifecycle/exit-routers.js';
+import type { AssignedPortReading } from './natpmp/assigned-ports.js';
 import { formatHostPort } from './spec/host-port.js';
-import type { Endpoint, Network } from './spec/model.js';
+import type { Endpoint, ExitNetwork, Network } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import type { Store } from './store/store.js';
 import { compareTunnel } from './tunnel/compare-tunnel.js';
@@ -32,6 +33,10 @@ interface StatusParts {
   readonly calls: CallCounts;
   /** What is wrong with the ports of an endpoint on an exit network. */
   readonly portProblem: (endpoint: Endpoint) => string | undefined;
+  /** The port that the provider of an exit network assigns; undefined where none is asked for. */
+  readonly assigned: (network: ExitNetwork) => AssignedPortReading | undefined;
+  /** The endpoint that gets it. */
+  readonly taker: (networkId: string) => string | undefined;
   /** Whether Docker's calls are answered. */
   readonly isListening: () => boolean;
 }
@@ -193,7 +198,9 @@ export class DriverStatus implements DriverHalf {
         ...one,
         problem: this.#parts.portProblem(one.endpoint),
       }));
-      known.push({ network, name, endpoints, reading: this.#parts.routers.reading(network) });
+      const { assigned, taker, routers } = this.#parts;
+      const port = { assigned: assigned(network), taker: taker(network.id) };
+      known.push({ network, name, endpoints, reading: routers.reading(network), ...port });
       await nextTurn();
     }
     return { names: found, facts, exits: known };

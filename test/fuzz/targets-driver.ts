@@ -8,6 +8,7 @@ import { parsePasswd, readUsers } from '../../src/cli/settings/users.js';
 import { INTERFACE_KEYS, PEER_KEYS } from '../../src/driver/exit/file-keys.js';
 import { readTunnelFile } from '../../src/driver/exit/read-tunnel-file.js';
 import { MAX_REMARKS } from '../../src/driver/exit/tunnel-file.js';
+import { decodeMapping } from '../../src/driver/natpmp/mapping-message.js';
 import { isExit, parseExitOptions } from '../../src/driver/spec/exit-options.js';
 import { formatHostPort, parseHostPort } from '../../src/driver/spec/host-port.js';
 import { OPTIONS } from '../../src/driver/spec/option-table.js';
@@ -33,7 +34,7 @@ import {
   readNetworkRow,
 } from '../../src/driver/store/network-row.js';
 import { findMount, mountsOfDevice, parseMountId } from '../../src/driver/users/mountinfo.js';
-import { ofJson, ofText, type Target } from './target.js';
+import { ofBytes, ofJson, ofText, type Target } from './target.js';
 
 const OPTION_NAMES = OPTIONS.map(({ name }) => name);
 const USER = { throws: [UserError] } as const;
@@ -148,6 +149,13 @@ export const DRIVER_TARGETS: readonly Target[] = [
   ofText('tunnel-file', tunnelFile, { words: FILE_WORDS, max: 64 * 1024 }),
   ofJson('client-row', tree => clientRow(readClientRow(rowOf(tree, CLIENT_COLUMNS) as ClientRow)), {
     words: [...CLIENT_COLUMNS, 'hex', 'joined', '10.0.0.2', '"allowedIPs"', '"keepalive"', '"psk"'],
+  }),
+  ofBytes('mapping-answer', bytes => {
+    for (const lifetime of [0, 60]) {
+      const request = { protocol: 'udp', internal: 60_351, suggested: 0, lifetime } as const;
+      const { granted } = decodeMapping(bytes, request) ?? {};
+      if (granted) assert.equal(granted.lifetime === 0, lifetime === 0);
+    }
   }),
   ofText('go-flags', text => [fromGoFlags(text.split(' ')), readGoBoolean(text)], {
     words: ['-d=', '-v=false', '-r=', '--version', 'pubkey', '-s=', '-i=', '-s', '=t'],

@@ -329,6 +329,11 @@ const FAULTS: readonly Fault[] = [
       playExit(host, { isSilent: true, problem: 'packets are sent, and no peer has answered for 15 s' }),
   ],
   [
+    'an exit network whose provider assigns no port',
+    'an-exit-network-gets-no-port',
+    host => playExit(host, { assigned: { problem: 'the gateway 10.2.0.1: it refuses' } }),
+  ],
+  [
     'a file of an exit network that has changed since it was read',
     'an-exit-networks-file-is-not-in-force-as-it-is',
     async host => {

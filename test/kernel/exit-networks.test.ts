@@ -53,7 +53,7 @@ class Daemon {
     this.routers = new ExitRouters({
       ...{ ...this.world, rt: this.#rt, netnsSwitch: entry, nft, kept: this.kept },
       links: { mtu: async () => 1420, hasRoute: () => true },
-      ways: new ToldWays({ nameOf: () => undefined, log: this.world.log }),
+      ways: new ToldWays({ nameOf: () => undefined, assigned: () => undefined, log: this.world.log }),
     });
     this.exits = new Exits({
       ...this.world,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,6 +43,26 @@ kernelTest('a datagram from port 0 is lost, and those after it are not', async t
   assert.equal(`${answer}`, 'answer');
   assert.deepEqual(heard, ['question']);
 });
+
+for (const [protocol, listen] of [
+  ['UDP', listenUdp],
+  ['TCP', listenTcp],
+] as const)
+  kernelTest(`a port of ${protocol} that somebody has is refused, and leaves nothing open`, async t => {
+    const taken = await listen(ANY, inwardTo(9), new Sessions());
+    t.after(() => taken.close());
+    const opened = (): number => readdirSync('/proc/self/fd').length;
+    const refusedOnce = (): Promise<void> =>
+      assert.rejects(listen({ address: HOST, port: taken.port }, inwardTo(9), new Sessions()), {
+        code: 'EADDRINUSE',
+      });
+    await refusedOnce();
+    await sleep(20);
+    const before = opened();
+    for (let n = 0; n < 20; n++) await refusedOnce();
+    await sleep(20);
+    assert.equal(opened(), before);
+  });
 
 kernelTest(
   'of many senders those that were never answered make room, at whichever port they are',

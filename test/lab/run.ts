@@ -8,7 +8,7 @@ import { runGuests } from './guests.js';
 import { boot, cache, claimOut, type Ending, type Job, lockedUp, root } from './qemu.js';
 
 const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
-  (no option)         run the named scenarios, or all but siege, service, processes, faults, many, networks, restarts, failover
+  (no option)         run the named scenarios, or all but siege, service, processes, faults, many, networks, restarts, failover, assigned
   --exec <command>    run a bash line in the guest, in the checkout; its exit status is ours
   --shell             a shell in the guest on this terminal
   --list              the scenarios, one a line
@@ -24,7 +24,7 @@ const scenarios = join(root, 'test/lab/scenarios');
  * faults of labels beside Docker. */
 const ON_REQUEST = new Set(['siege', 'service', 'processes', 'faults']);
 /** Run where they are named, and with the long forms. */
-const ONLY_LONG = new Set(['many', 'networks', 'restarts', 'failover']);
+const ONLY_LONG = new Set(['many', 'networks', 'restarts', 'failover', 'assigned']);
 
 function isChosen(name: string): boolean {
   return !ON_REQUEST.has(name) && (values.long || !ONLY_LONG.has(name));

@@ -59,6 +59,7 @@ before(async () => {
   // A tunnel that has been used, and calls that come in between.
   asked.counted = { lastHandshake: Date.now(), rxBytes: 1024n, txBytes: 512n };
   asked.addExit();
+  asked.assigned = { port: 51413 };
   const calls = setInterval(() => asked.calls.count('NetworkDriver.Join', 200, 5), 100);
   const labels = new LabelsStatus(parts);
   const metrics = new Metrics({ version: '1.2.3', started: new Date(), driver: asked.status, labels });

@@ -12,6 +12,7 @@ import type { Daemon } from '../../src/control/halves.js';
 import { Metrics } from '../../src/control/metrics.js';
 import type { exitPlaces } from '../../src/driver/exit-places.js';
 import { type Names, readNames } from '../../src/driver/lifecycle/docker-names.js';
+import type { AssignedPortReading } from '../../src/driver/natpmp/assigned-ports.js';
 import type { ExitReading } from '../../src/driver/router/exit-reading.js';
 import { DriverStatus } from '../../src/driver/status.js';
 import { ContainerTunnels } from '../../src/driver/tunnel/container-tunnels.js';
@@ -41,6 +42,8 @@ export class AskedDriver {
     txBytes: 0n,
   };
   readonly status: DriverStatus;
+  /** What the provider of n3 has assigned. */
+  assigned: AssignedPortReading | undefined;
   /** What the router of n3 is read as. */
   readonly exitParts: Parameters<typeof exitPlaces>[0];
   exit: ExitReading = { files: FILES, problem: 'its router is not there yet' };
@@ -69,6 +72,8 @@ export class AskedDriver {
       calls: this.calls,
       isListening: () => this.isListening,
       portProblem: () => undefined,
+      assigned: () => this.assigned,
+      taker: () => 'e3',
     });
   }
 

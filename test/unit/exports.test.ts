@@ -46,6 +46,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   'src/labels/spec/destination.ts': 'parseDestination',
   'src/labels/spec/diagnostics.ts': 'MAX_DIAGNOSTICS',
   'src/labels/spec/label-keys.ts': 'LABELS',
+  'src/labels/hold/backlog.ts': 'readBacklogs',
   'src/labels/spec/rule-budget.ts': 'MAX_RULES',
   'src/labels/spec/selected-keys.ts': 'MAX_LABELS',
   'src/labels/status.ts': 'LabelsStatusParts',

@@ -6,7 +6,7 @@ import { forTerminal } from '../../base/text.js';
 import { type PlacedDiagnostic, type Preview, previewProject } from '../../compose/preview.js';
 import { formatPlace } from '../../compose/yaml-tree.js';
 import { readComposeProject } from './compose-files.js';
-import { lookAtExits, type NetworkRemark, type ToldOfNetworks } from './plan-exits.js';
+import { lookAtExits, lookAtForwards, type NetworkRemark, type ToldOfNetworks } from './plan-exits.js';
 import type { PlanFlags } from './plan-flags.js';
 import { plannedHostRoutes, plannedStates, printStates, withNames } from './planned-state.js';
 
@@ -27,11 +27,17 @@ export function planProject(files: readonly string[], flags: PlanFlags): void {
     },
     environment,
   );
-  const preview = previewProject(project, {
+  const planned = previewProject(project, {
     allowHostRoutes: flags.allowHostRoutes,
     strict: flags.strict === true,
   });
   const exits = lookAtExits(project.networks.values());
+  const forwards = lookAtForwards(project);
+  const preview = {
+    ...planned,
+    mistakes: [...planned.mistakes, ...forwards.mistakes],
+    warnings: [...planned.warnings, ...forwards.warnings],
+  };
   process.stdout.write(flags.json ? asJson(preview, exits) : asText(preview));
   if (!flags.json) process.stderr.write(forTerminal(talkOf(preview, exits)));
   if (preview.mistakes.length + exits.mistakes.length > 0) process.exitCode = 1;

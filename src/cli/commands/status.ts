@@ -55,6 +55,7 @@ export function statusLines(status: Status, colours: boolean, now: number): stri
     networks.length > 0 ? networkLines(networks, colours) : [],
     exitLines(networks, colours, now),
     fileLines(networks, colours, now),
+    portLines(networks, colours),
     networks.some(({ endpoints }) => endpoints.length > 0) ? endpointLines(networks, colours, now) : [],
     containers.length > 0 ? containerLines(containers, colours) : [],
     problemLines('NOT IN FORCE', containers, ({ notInForce }) => notInForce, colours, now),
@@ -128,6 +129,17 @@ function fileLines(networks: readonly NetworkStatus[], colours: boolean, now: nu
   );
   const isOne = networks.every(({ exit }) => !exit || exit.files.length === 1);
   return isOne ? [] : table(['EXIT', 'FILE', 'IN FORCE', 'SINCE', 'WHY', 'PROBLEM'], rows, colours);
+}
+
+/** A row for each network whose provider is asked for a port. */
+function portLines(networks: readonly NetworkStatus[], colours: boolean): string[] {
+  const rows = networks.flatMap(({ id, name, exit }): Cell[][] => {
+    if (!exit?.assigned) return [];
+    const { gateway = '', port, container = '', problem = '' } = exit.assigned;
+    const shown: Cell = port === undefined ? ['none', 'bad'] : [String(port), 'good'];
+    return [[name ?? id.slice(0, 12), shown, gateway, container, [problem, problem ? 'bad' : undefined]]];
+  });
+  return rows.length > 0 ? table(['EXIT', 'ASSIGNED PORT', 'BY', 'CONTAINER', 'PROBLEM'], rows, colours) : [];
 }
 
 function countsOf(peer: PeerStatus, now: number): [string, string, string] {

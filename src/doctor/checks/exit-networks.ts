@@ -45,6 +45,22 @@ export const EXIT_CHECKS: readonly Check[] = [
         ),
   },
   {
+    heading: 'An exit network gets no port',
+    // Where nothing goes out, there is none either.
+    find: ({ exits }) =>
+      exits.flatMap(({ network, known }) =>
+        known?.portProblem === undefined || known.problem !== undefined || known.isSilent
+          ? []
+          : [
+              {
+                what: `no port is assigned to ${named(network)}, or it is not told: ${plain(known.portProblem, REASON_MAX)}`,
+                remedy:
+                  'see that the provider assigns ports with this key and on this server, which some ask for when the file is made; give another gateway (dwgd.natpmp=<address>) where it is not that one',
+              },
+            ],
+      ),
+  },
+  {
     heading: 'DNS of an exit network is asked from the host',
     find: ({ hostDns }) =>
       hostDns.map(({ network, container, server }) => ({

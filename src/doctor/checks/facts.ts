@@ -139,6 +139,8 @@ export interface ExitFacts {
     readonly isSilent: boolean;
     /** As `192.0.2.1:51820`, those of the tunnel's peers. */
     readonly endpoints: readonly string[];
+    /** Why the provider assigns no port; absent: it does, or is not asked. */
+    readonly portProblem?: string;
     /** What keeps files from being in force as they are. */
     readonly files: readonly { readonly path: string; readonly problem: string }[];
   };

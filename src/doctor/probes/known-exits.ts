@@ -23,9 +23,10 @@ export async function probeExits(
 }
 
 function knownOf({ exit, subnets }: NetworkStatus): NonNullable<ExitFacts['known']> {
-  const { problem, isSilent = false, peers = [], files = [] } = exit ?? {};
+  const { problem, isSilent = false, peers = [], files = [], assigned } = exit ?? {};
   return {
     ...(problem !== undefined && { problem }),
+    ...(assigned?.problem !== undefined && { portProblem: assigned.problem }),
     isSilent,
     isDirect: subnets.length === 0,
     endpoints: peers.flatMap(({ endpoint }) => endpoint ?? []),

@@ -6,6 +6,7 @@ import { Coalescer } from '../../base/coalescer.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
+import type { TunnelFile } from '../exit/tunnel-file.js';
 import type { ToldWays } from '../ports/told-ways.js';
 import { attachedTo, planRouter, portOf } from '../router/desired-router.js';
 import type { RouterChange } from '../router/diff-router.js';
@@ -123,6 +124,11 @@ export class ExitRouters {
     return this.#files.get(networkId)?.first;
   }
 
+  /** What the file in force says; undefined as long as it is not known. */
+  fileInForce(networkId: string): TunnelFile | undefined {
+    return this.#files.get(networkId)?.tunnel?.file;
+  }
+
   /** Files that were read, in the order in which they are used. */
   known(networkId: string): ExitFiles['known'] {
     return this.#files.get(networkId)?.known ?? [];
@@ -165,7 +171,7 @@ export class ExitRouters {
     const endpoints = attachedTo(store.networkEndpoints(network.id), except?.id);
     const ports = endpoints.map(endpoint => portOf(network.id, endpoint));
     const { tunnel } = this.#filesOf(network);
-    const desired = planRouter(network, tunnel, ports, ways.plan(network.id, endpoints));
+    const desired = planRouter(network, tunnel, ports, ways.plan(network, endpoints));
     const others = { keepsOtherPorts: !this.#unknown.areKnown, ...(except && { formerPort: except.ifname }) };
     return this.#open(network).reconcile({ ...desired, ...others });
   }

@@ -6,6 +6,7 @@ import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { formatRemark } from '../files/tunnel-files.js';
+import type { AssignedPorts } from '../natpmp/assigned-ports.js';
 import type { ForwardLabels } from '../ports/forward-labels.js';
 import type { PublishedPorts } from '../ports/published-ports.js';
 import { portOf, routedFamilies } from '../router/desired-router.js';
@@ -46,6 +47,7 @@ interface ExitsParts {
   readonly log: Log;
   readonly published: Pick<PublishedPorts, 'publish' | 'withdraw'>;
   readonly labels: Pick<ForwardLabels, 'joined'>;
+  readonly assigned: Pick<AssignedPorts, 'release' | 'compared'>;
   /** Tells what goes past the tunnel, afterwards. */
   readonly dnsFromHost: {
     networkCreated(networkId: string): void;
@@ -134,6 +136,7 @@ export class Exits {
   /** What is on record is what Docker has. */
   compared(): void {
     this.#parts.routers.compared();
+    this.#parts.assigned.compared();
   }
 
   #tellRemarks(network: ExitNetwork): void {
@@ -152,12 +155,13 @@ export class Exits {
 
   /** Takes away a network with its router and what its endpoints left. */
   async deleteNetwork(networkId: string): Promise<void> {
-    const { store, routers, teardown, queue, log } = this.#parts;
+    const { store, routers, assigned, teardown, queue, log } = this.#parts;
     const rest = (): readonly Endpoint[] =>
       store.networkEndpoints(networkId).filter(({ state }) => state !== 'deleting');
     for (let left = rest(); left.length > 0; left = rest())
       for (const { id } of left) await teardown.discard(id);
     await queue.run(networkId, async () => {
+      await assigned.release(networkId);
       routers.remove(networkId);
       store.deleteNetwork(networkId);
     });

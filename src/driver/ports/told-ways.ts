@@ -2,14 +2,17 @@
 // the log, and to whoever asks. Not here: what follows from them (driver/router/ways-in.ts).
 
 import type { Log } from '../../base/log.js';
-import { type PlannedWays, planWaysIn } from '../router/ways-in.js';
-import { MAX_WEIGHT } from '../spec/forwarded-ports.js';
-import type { Endpoint } from '../spec/model.js';
+import { INTERNAL_PORT } from '../natpmp/assigned-port.js';
+import { type AssignedPort, type PlannedWays, planWaysIn } from '../router/ways-in.js';
+import { AUTO, MAX_WEIGHT } from '../spec/forwarded-ports.js';
+import type { Endpoint, ExitNetwork } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 
 interface ToldWaysParts {
   /** What the container of an endpoint is called; undefined where that is not known. */
   readonly nameOf: (endpointId: string) => string | undefined;
+  /** The port that the provider of a network has assigned to it; undefined where there is none now. */
+  readonly assigned: (networkId: string) => number | undefined;
   readonly log: Log;
 }
 
@@ -25,14 +28,17 @@ export class ToldWays {
   }
 
   /** The ways in to the endpoints of a network, in the order in which they came. Routers ask twice a second. */
-  plan(networkId: string, endpoints: readonly Endpoint[]): PlannedWays {
-    const of = JSON.stringify(
-      endpoints.map(({ id, state, forward, published, ipv4, ipv6 }) => [
+  plan(network: Pick<ExitNetwork, 'id' | 'natpmp'>, endpoints: readonly Endpoint[]): PlannedWays {
+    const { id: networkId } = network;
+    const assigned = this.#assignedTo(network);
+    const of = JSON.stringify([
+      assigned,
+      ...endpoints.map(({ id, state, forward, published, ipv4, ipv6 }) => [
         ...[id, state, forward, published, ipv4?.bytes, ipv6?.bytes],
       ]),
-    );
+    ]);
     const last = this.#planned.get(networkId);
-    const planned = last?.of === of ? last.ways : planWaysIn(endpoints);
+    const planned = last?.of === of ? last.ways : planWaysIn(endpoints, assigned);
     this.#planned.set(networkId, { of, ways: planned });
     const problems = this.#problemsOf(planned);
     const before = this.#problems.get(networkId);
@@ -41,6 +47,17 @@ export class ToldWays {
     if (problems.size > 0) this.#problems.set(networkId, problems);
     else this.#problems.delete(networkId);
     return planned;
+  }
+
+  /** The endpoint that gets the port which the provider assigns; undefined where none asks for it. */
+  taker(networkId: string): string | undefined {
+    return this.#planned.get(networkId)?.ways.taker;
+  }
+
+  #assignedTo({ id, natpmp }: Pick<ExitNetwork, 'id' | 'natpmp'>): AssignedPort | 'pending' | undefined {
+    if (!natpmp) return undefined;
+    const port = this.#parts.assigned(id);
+    return port === undefined ? 'pending' : { port, at: INTERNAL_PORT };
   }
 
   forget(networkId: string): void {
@@ -55,16 +72,18 @@ export class ToldWays {
   #problemsOf({ clashes, mistakes }: PlannedWays): ReadonlyMap<string, string> {
     const problems = new Map([...mistakes].map(([id, text]) => [id, `no port is forwarded: ${text}`]));
     for (const { endpoint, holder, forward } of clashes) {
-      const sentence = `${forward} is not forwarded: ${this.#whyNot(holder)}`;
+      const sentence = `${forward} is not forwarded: ${this.#whyNot(holder, forward === AUTO)}`;
       const before = problems.get(endpoint);
       problems.set(endpoint, before === undefined ? sentence : `${before}; ${sentence}`);
     }
     return problems;
   }
 
-  #whyNot(holder: string | undefined): string {
+  #whyNot(holder: string | undefined, isAuto: boolean): string {
     if (holder === undefined) return `the network forwards ${MAX_WEIGHT} ports already, which is the most`;
     const whose = this.#parts.nameOf(holder) ?? `endpoint ${shortId(holder)}`;
-    return `${whose} has the port at the tunnel's address already`;
+    return isAuto
+      ? `${whose} has the port that the provider assigns already`
+      : `${whose} has the port at the tunnel's address already`;
   }
 }

@@ -14,6 +14,7 @@ import {
 import type { WgDeviceConfig, WgPeerConfig } from '../../netlink/wireguard/device.js';
 import { clamp } from '../../netlink/wireguard/key.js';
 import type { NftTable } from '../../nft/table.js';
+import { gatewayOfExit } from '../exit/natpmp-gateway.js';
 import { type Endpoint, type ExitNetwork, isDirect, keyAddress } from '../spec/model.js';
 import { planDns } from './dns-ways.js';
 import type { ExitTunnel } from './exit-tunnel.js';
@@ -80,7 +81,9 @@ export function planRouter(
   const planned = tunnel && planTunnel(network, tunnel, families);
   const addresses = planned?.addresses.map(({ address }) => address) ?? [];
   const subnets = pools.map(({ subnet }) => subnet);
-  const waysIn = { ways, bridge: BRIDGE, tunnel: TUNNEL, addresses, subnets };
+  const asked = tunnel && gatewayOfExit(network, tunnel.file);
+  const natpmp = asked && 'address' in asked && { natpmp: asked.address };
+  const waysIn = { ways, bridge: BRIDGE, tunnel: TUNNEL, addresses, subnets, ...natpmp };
   return {
     ...(tunnel && { mtu: tunnel.mtu }),
     bridge: { mac: macOf(`${network.id}/bridge`), addresses: gateways },

@@ -10,6 +10,7 @@ import {
   prefixContains,
   prefixCovers,
 } from '../../base/ip.js';
+import { gatewayOfExit, noGateway } from '../exit/natpmp-gateway.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
 import { parseExitOptions } from '../spec/exit-options.js';
 import { type Endpoint, type ExitNetwork, type ExitOptions, isDirect } from '../spec/model.js';
@@ -43,7 +44,7 @@ export function readExitNetwork(
 }
 
 /** @throws UserError for what a network without a router lacks */
-export function checkDirectOptions({ files, dns }: ExitOptions): void {
+export function checkDirectOptions({ files, dns, natpmp }: ExitOptions): void {
   if (files.length > 1)
     throw new UserError(
       `dwgd.conf has ${files.length} files, and a network without a subnet (--ipam-driver=null) takes one, since its container has the address of that: give one file, or leave out --ipam-driver`,
@@ -51,6 +52,10 @@ export function checkDirectOptions({ files, dns }: ExitOptions): void {
   if (dns)
     throw new UserError(
       'dwgd.dns is for networks with a router, and one without a subnet (--ipam-driver=null) has none: give the container --dns=<address> (dns: in Compose), or leave out --ipam-driver',
+    );
+  if (natpmp)
+    throw new UserError(
+      'dwgd.natpmp is for networks with a router, and one without a subnet (--ipam-driver=null) has none: have the container ask for the port itself, since all its ports are open at the address of the tunnel, or leave out --ipam-driver',
     );
 }
 
@@ -82,6 +87,8 @@ export function checkExit(network: ExitNetwork, file: TunnelFile, named = networ
       `${path} has no way out for ${has}, which is what the network has: give a file with an Address and AllowedIPs of ${has}, or the network a subnet of the other family (--ipv6)`,
     );
   }
+  const gateway = gatewayOfExit(network, file);
+  if (gateway && 'why' in gateway) throw new UserError(noGateway(named ?? '', gateway.why));
   const mtu = network.mtu ?? file.mtu;
   if (mtu !== undefined && mtu < IPV6_MIN_MTU && (isDirect(network) ? families.has(6) : network.ipv6))
     throw new UserError(`the MTU ${mtu} is too small for IPv6: give at least ${IPV6_MIN_MTU} (dwgd.mtu)`);

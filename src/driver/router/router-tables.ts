@@ -17,7 +17,10 @@ import { type NftRule, type NftSet, type NftTable, rule } from '../../nft/table.
 import type { DnsWay } from './dns-ways.js';
 import {
   acceptForwarded,
+  askGatewayRules,
+  closeGatewayRules,
   forwardRules,
+  gatewayAnswerRules,
   hairpinRules,
   relayAnswerRules,
   relayRules,
@@ -185,6 +188,7 @@ export function planForwardTable(dns: readonly DnsWay[], waysIn: WayInParts): Nf
             const isOf = match(meta('nfproto'), '==', `ipv${family}`);
             return [rule(comesBy(bridge), goesBy(tunnel), isOf, ...TO_DNS, VERDICTS[verdict])];
           }),
+          ...closeGatewayRules(waysIn),
           rule(comesBy(bridge), goesBy(tunnel), ACCEPT),
           rule(comesBy(bridge), goesBy(bridge), ACCEPT),
         ],
@@ -196,6 +200,7 @@ export function planForwardTable(dns: readonly DnsWay[], waysIn: WayInParts): Nf
           rule(comesBy(bridge), match(payload('icmp', 'type'), '==', 'echo-request'), ACCEPT),
           rule(comesBy(bridge), match(payload('icmpv6', 'type'), '==', { set: neighbours }), ACCEPT),
           ...relayAnswerRules(waysIn),
+          ...gatewayAnswerRules(waysIn),
         ],
       },
       {
@@ -205,6 +210,7 @@ export function planForwardTable(dns: readonly DnsWay[], waysIn: WayInParts): Nf
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'icmp'), ACCEPT),
           rule(goesBy(bridge), match(meta('l4proto'), '==', 'ipv6-icmp'), ACCEPT),
           ...relayRules(waysIn),
+          ...askGatewayRules(waysIn),
           rule(
             goesBy(bridge),
             match({ '&': [payload('tcp', 'flags'), { '|': ['syn', 'rst'] }] }, '==', 'rst'),

@@ -12,6 +12,7 @@ import {
   type Statement,
 } from '../../nft/expression.js';
 import { type NftRule, rule } from '../../nft/table.js';
+import { NATPMP_PORT } from '../spec/option-table.js';
 import type { WaysIn } from './ways-in.js';
 
 /** What the rules go by. */
@@ -21,6 +22,8 @@ export interface WayInParts {
   readonly tunnel: string;
   /** Of the tunnel. */
   readonly addresses: readonly Address[];
+  /** The gateway in the tunnel that is asked for a port; absent: none is. */
+  readonly natpmp?: Address;
   /** Of the network. */
   readonly subnets: readonly Prefix[];
 }
@@ -115,4 +118,40 @@ export function relayAnswerRules({ ways, bridge }: WayInParts): NftRule[] {
   if (ways.published.length === 0) return [];
   const answers = match(ct('state'), 'in', ['established', 'related']);
   return [rule(match(meta('iifname'), '==', bridge), answers, ACCEPT)];
+}
+
+/** What goes to the gateway that is asked for a port, from the router itself. */
+export function askGatewayRules({ natpmp, tunnel }: WayInParts): NftRule[] {
+  return natpmp ? [rule(match(meta('oifname'), '==', tunnel), ...toGateway(natpmp), ACCEPT)] : [];
+}
+
+/** What it answers, and that it does not. */
+export function gatewayAnswerRules({ natpmp, tunnel }: WayInParts): NftRule[] {
+  if (!natpmp) return [];
+  const comes = match(meta('iifname'), '==', tunnel);
+  const from = match(payload('ip', 'saddr'), '==', formatAddress(natpmp));
+  return [
+    rule(
+      comes,
+      from,
+      match(payload('udp', 'sport'), '==', NATPMP_PORT),
+      match(ct('state'), 'in', ['established']),
+      ACCEPT,
+    ),
+    rule(comes, match(meta('l4proto'), '==', 'icmp'), match(ct('state'), 'in', ['related']), ACCEPT),
+  ];
+}
+
+/** The gateway takes containers for the router: one could end what was assigned to another. */
+export function closeGatewayRules({ natpmp, bridge, tunnel }: WayInParts): NftRule[] {
+  if (!natpmp) return [];
+  const between = [match(meta('iifname'), '==', bridge), match(meta('oifname'), '==', tunnel)];
+  return [rule(...between, ...toGateway(natpmp), { reject: null })];
+}
+
+function toGateway(gateway: Address): Statement[] {
+  return [
+    match(payload('ip', 'daddr'), '==', formatAddress(gateway)),
+    match(payload('udp', 'dport'), '==', NATPMP_PORT),
+  ];
 }

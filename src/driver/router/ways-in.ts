@@ -5,9 +5,12 @@ import { messageOf } from '../../base/errors.js';
 import { type Address, type Prefix, prefixContains, sameAddress } from '../../base/ip.js';
 import type { Flow } from '../../nft/flows.js';
 import {
+  AUTO,
+  asksForAssigned,
   type Forward,
   formatForward,
   MAX_WEIGHT,
+  NONE_ASSIGNED,
   overlaps,
   parseForwards,
   weightOf,
@@ -38,20 +41,40 @@ interface ForwardClash {
 }
 
 export interface PlannedWays extends WaysIn {
+  /** The endpoint that gets the port which the provider assigns. */
+  readonly taker?: string;
   readonly clashes: readonly ForwardClash[];
   /** Sentences about values that cannot be read, by endpoints. */
   readonly mistakes: ReadonlyMap<string, string>;
 }
 
-/** @param endpoints of one network, in the order in which they came: the first that asks for a port has it */
-export function planWaysIn(endpoints: readonly Endpoint[]): PlannedWays {
+/** The port that a provider assigns. */
+export interface AssignedPort {
+  /** Which containers listen at. */
+  readonly port: number;
+  /** Of the tunnel's address, where the provider sends what comes to it. */
+  readonly at: number;
+}
+
+/**
+ * @param endpoints of one network, in the order in which they came: the first that asks for a port has it
+ * @param assigned for the first that asks for it (`auto`); `pending`: there is none now; absent: nobody asks the provider
+ */
+export function planWaysIn(endpoints: readonly Endpoint[], assigned?: AssignedPort | 'pending'): PlannedWays {
   const held: { readonly forward: Forward; readonly endpoint: Endpoint }[] = [];
   const clashes: ForwardClash[] = [];
   const mistakes = new Map<string, string>();
   const present = endpoints.filter(mayHavePeer);
   const weights = { tcp: 0, udp: 0 };
+  let taker: Endpoint | undefined;
   for (const endpoint of present) {
-    for (const forward of readForwards(endpoint, mistakes)) {
+    const asked = readForwards(endpoint, mistakes);
+    if (asked.isAuto && assigned === undefined) mistakes.set(endpoint.id, NONE_ASSIGNED);
+    const isTaker = asked.isAuto && assigned !== undefined && !taker;
+    if (isTaker) taker = endpoint;
+    else if (asked.isAuto && taker) clashes.push({ endpoint: endpoint.id, holder: taker.id, forward: AUTO });
+    const ofProvider = isTaker && assigned !== 'pending' ? forwardsOf(assigned) : [];
+    for (const forward of [...ofProvider, ...asked.forwards]) {
       const holder = held.find(other => overlaps(other.forward, forward))?.endpoint;
       const weight = weights[forward.protocol] + weightOf(forward);
       if (!holder && weight <= MAX_WEIGHT) {
@@ -72,9 +95,14 @@ export function planWaysIn(endpoints: readonly Endpoint[]): PlannedWays {
         addresses: addressesOf(endpoint),
       })),
     ),
+    ...(taker && { taker: taker.id }),
     clashes,
     mistakes,
   };
+}
+
+function forwardsOf({ port, at }: AssignedPort): Forward[] {
+  return (['tcp', 'udp'] as const).map(protocol => ({ protocol, first: at, last: at, to: port }));
 }
 
 /**
@@ -96,13 +124,17 @@ export function isFormerForward(flow: Flow, { forwards }: WaysIn, subnets: reado
   );
 }
 
-function readForwards({ id, forward }: Endpoint, mistakes: Map<string, string>): readonly Forward[] {
-  if (forward === undefined) return [];
+function readForwards(
+  { id, forward }: Endpoint,
+  mistakes: Map<string, string>,
+): { readonly forwards: readonly Forward[]; readonly isAuto: boolean } {
+  const nothing = { forwards: [], isAuto: false };
+  if (forward === undefined) return nothing;
   try {
-    return parseForwards(forward);
+    return { forwards: parseForwards(forward), isAuto: asksForAssigned(forward) };
   } catch (err) {
     mistakes.set(id, messageOf(err));
-    return [];
+    return nothing;
   }
 }
 

@@ -14,6 +14,8 @@ import {
   MAX_FILES,
   MAX_MTU,
   MIN_FAILBACK,
+  NATPMP_OFF,
+  NATPMP_ON,
   type OptionName,
 } from './option-table.js';
 import { integer, readFilePath, readPrefix, refuseUnknown, wrong } from './option-values.js';
@@ -57,6 +59,7 @@ export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOption
   }
   const mtu = options.get('dwgd.mtu');
   const dns = options.get('dwgd.dns');
+  const natpmp = readNatpmp(options.get('dwgd.natpmp') ?? NATPMP_OFF);
   const files = readFiles(options.get('dwgd.conf') ?? '');
   const failback = options.get('dwgd.failback');
   if (failback !== undefined && files.length === 1)
@@ -70,6 +73,7 @@ export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOption
     }),
     ...(mtu !== undefined && { mtu: integer('dwgd.mtu', mtu, IPV4_MIN_MTU, MAX_MTU) }),
     ...(dns !== undefined && { dns: readServers(dns) }),
+    ...(natpmp && { natpmp }),
     prefix: readPrefix(options.get('dwgd.prefix') ?? DEFAULT_PREFIX),
   };
 }
@@ -92,6 +96,25 @@ function readServers(text: string): Address[] {
     return server;
   });
   return [...new Map(servers.map(server => [addressKey(server), server])).values()];
+}
+
+/** Undefined where it is off. */
+function readNatpmp(text: string): ExitOptions['natpmp'] | undefined {
+  if (text === NATPMP_ON) return NATPMP_ON;
+  if (text === NATPMP_OFF) return undefined;
+  const gateway = parseAddress(text);
+  if (gateway?.family !== 4)
+    throw wrong(
+      'dwgd.natpmp',
+      text,
+      `${NATPMP_ON}, ${NATPMP_OFF}, or the gateway's IPv4 address such as 10.2.0.1`,
+    );
+  const why = whyUnusable(gateway);
+  if (why !== undefined)
+    throw new UserError(
+      `dwgd.natpmp has ${formatAddress(gateway)}, ${why}: give the address of the provider's gateway in the tunnel`,
+    );
+  return gateway;
 }
 
 function readFiles(text: string): string[] {

@@ -10,6 +10,12 @@ export const FORWARD = 'dwgd.forward';
 export const OPEN_BY_THEMSELVES =
   "the container has the tunnel's address itself, where all its ports are open by themselves (--ipam-driver=null)";
 
+/** In place of a port: the one that the provider assigns (`dwgd.natpmp`). */
+export const AUTO = 'auto';
+
+/** For who asks for it where nobody asks the provider. */
+export const NONE_ASSIGNED = `${FORWARD}=${AUTO} is for networks that ask their provider for a port: make the network with dwgd.natpmp=on, or give a port`;
+
 /** Ports from the first to the last, and the container's for the first; the others follow in order. */
 export interface Forward {
   readonly protocol: 'tcp' | 'udp';
@@ -24,20 +30,26 @@ const MAX_TEXT = 2_048;
 /** Of a container and of a network, for each protocol, as weightOf counts. */
 export const MAX_WEIGHT = 1_000;
 
-const RIGHT = 'ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas';
+const RIGHT = `ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas, or ${AUTO}`;
 const ENTRY = /^(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5}))?(?:\/(tcp|udp))?$/;
 
+/** Whether the port that the provider assigns is asked for, in a value that parseForwards() takes. */
+export function asksForAssigned(text: string): boolean {
+  return entriesOf(text).includes(AUTO);
+}
+
 /**
- * An entry without a protocol is both.
+ * What a value gives beside `auto`. An entry without a protocol is both.
  * @throws UserError that names the value and what would be right
  */
 export function parseForwards(text: string): Forward[] {
-  const parts = text.length > MAX_TEXT ? [] : text.split(',').map(part => part.trim());
+  const parts = text.length > MAX_TEXT ? [] : entriesOf(text);
   if (parts.length > MAX_FORWARDS)
     throw new UserError(`${FORWARD} has ${parts.length} entries: give at most ${MAX_FORWARDS}`);
   if (parts.length === 0) throw wrong(text);
   const found: Forward[] = [];
-  for (const one of parts.flatMap(part => parseEntry(part))) {
+  if (parts.filter(part => part === AUTO).length > 1) throw wrong(text);
+  for (const one of parts.filter(part => part !== AUTO).flatMap(part => parseEntry(part))) {
     const before = found.find(other => overlaps(one, other));
     if (before)
       throw new UserError(
@@ -54,6 +66,10 @@ export function parseForwards(text: string): Forward[] {
       );
   }
   return found;
+}
+
+function entriesOf(text: string): string[] {
+  return text.split(',').map(part => part.trim());
 }
 
 function parseEntry(text: string): Forward[] {

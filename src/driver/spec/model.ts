@@ -55,6 +55,8 @@ export interface ExitOptions {
   readonly mtu?: number;
   /** Servers that all questions to the DNS go to; absent: what the file says; none: questions stay as they are. */
   readonly dns?: readonly Address[];
+  /** Where a port is asked for: the gateway that follows from the file, or this one; absent: nowhere. */
+  readonly natpmp?: 'on' | Address;
   /** Of the interface's name in the container. */
   readonly prefix: string;
 }

@@ -23,6 +23,10 @@ export const MAX_FILES = 8;
 export const MAX_DNS = 8;
 /** In their place: questions stay as they are. */
 export const DNS_OFF = 'off';
+/** Where gateways are asked for ports (RFC 6886), of UDP. */
+export const NATPMP_PORT = 5351;
+/** `dwgd.natpmp`: the provider is asked for a port, at the gateway that follows from the file; or it is not. */
+export const [NATPMP_ON, NATPMP_OFF] = ['on', 'off'] as const;
 /** Bounds of `dwgd.failback`, in seconds: a minute and a week. */
 export const [MIN_FAILBACK, MAX_FAILBACK] = [60, 604_800] as const;
 
@@ -55,7 +59,7 @@ export const OPTIONS = [
       'exit network: the file of wg-quick(8) that a provider hands out, or several, of which one is in force',
     accepts:
       `1 to ${MAX_FILES} absolute paths separated by commas, of [files of tunnels](#files-of-tunnels), each once; ` +
-      'beside it `dwgd.dns`, `dwgd.failback`, `dwgd.mtu` and `dwgd.prefix` alone',
+      'beside it `dwgd.dns`, `dwgd.failback`, `dwgd.mtu`, `dwgd.natpmp` and `dwgd.prefix` alone',
   },
   {
     name: 'dwgd.failback',
@@ -114,6 +118,12 @@ export const OPTIONS = [
       `1 to ${MAX_DNS} addresses separated by commas, of which the first of each family is asked, or \`${DNS_OFF}\`: ` +
       'questions stay as they are',
     default: 'what the file says (`DNS`)',
+  },
+  {
+    name: 'dwgd.natpmp',
+    meaning: 'exit network: whether the provider is asked for [a port that it assigns](#assigned-ports)',
+    accepts: `\`${NATPMP_ON}\`, \`${NATPMP_OFF}\`, or the IPv4 address of the gateway in the tunnel`,
+    default: `\`${NATPMP_OFF}\``,
   },
   {
     name: 'dwgd.keepalive',

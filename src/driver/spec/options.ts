@@ -30,6 +30,8 @@ export function parseOptions(given: ReadonlyMap<string, string>): NetworkOptions
     throw new UserError(
       'dwgd.dns goes with dwgd.conf alone: give containers the server by --dns (dns: in Compose)',
     );
+  if (options.has('dwgd.natpmp'))
+    throw new UserError('dwgd.natpmp goes with dwgd.conf alone: leave it out, no port is asked for here');
   const presharedKey = readPresharedKey(options);
   const mtu = options.get('dwgd.mtu');
   const route = options.get('dwgd.route');

@@ -4,7 +4,7 @@
 import { DecodeError } from '../../base/errors.js';
 import { type Address, formatAddress, parseAddress } from '../../base/ip.js';
 import type { ExitNetwork } from '../spec/model.js';
-import { DEFAULT_PREFIX, DNS_OFF } from '../spec/option-table.js';
+import { DEFAULT_PREFIX, DNS_OFF, NATPMP_ON } from '../spec/option-table.js';
 import { checkTypes, poolColumns, readPools } from './columns.js';
 import { NETWORK_TYPES, type NetworkRow } from './network-row.js';
 
@@ -23,6 +23,7 @@ export function exitRow(network: ExitNetwork): NetworkRow {
     failback: network.failback ?? null,
     mtu: network.mtu ?? null,
     dns: network.dns ? network.dns.map(formatAddress).join(',') || DNS_OFF : null,
+    natpmp: writeNatpmp(network.natpmp),
     prefix: network.prefix,
     ...poolColumns(network),
     owner: network.owner,
@@ -44,10 +45,23 @@ export function readExitRow(row: NetworkRow): ExitNetwork {
     ...(row.failback !== null && { failback: row.failback }),
     ...(row.mtu !== null && { mtu: row.mtu }),
     ...(row.dns !== null && { dns: readServers(row.dns) }),
+    ...(row.natpmp !== null && { natpmp: readNatpmp(row.natpmp) }),
     prefix: row.prefix ?? DEFAULT_PREFIX,
     ...pools,
     owner: row.owner,
   };
+}
+
+function writeNatpmp(natpmp: ExitNetwork['natpmp']): string | null {
+  if (natpmp === undefined) return null;
+  return natpmp === NATPMP_ON ? NATPMP_ON : formatAddress(natpmp);
+}
+
+function readNatpmp(text: string): NonNullable<ExitNetwork['natpmp']> {
+  if (text === NATPMP_ON) return NATPMP_ON;
+  const gateway = parseAddress(text);
+  if (gateway?.family !== 4) throw new DecodeError('natpmp is no address of IPv4');
+  return gateway;
 }
 
 function readServers(text: string): Address[] {

@@ -80,6 +80,10 @@ const MIGRATIONS: readonly Migration[] = [
       ALTER TABLE client ADD COLUMN forward TEXT;
       ALTER TABLE client ADD COLUMN published TEXT;`,
   },
+  {
+    name: 'migrations/0008.sql',
+    sql: 'ALTER TABLE network ADD COLUMN natpmp TEXT;',
+  },
 ];
 
 /**

@@ -29,6 +29,8 @@ export interface NetworkRow extends PoolColumns {
   readonly dns: string | null;
   /** In seconds, of an exit network; NULL is never. */
   readonly failback: number | null;
+  /** `on` or the address of a gateway, of an exit network; NULL is off. */
+  readonly natpmp: string | null;
   readonly owner: number;
 }
 
@@ -53,6 +55,7 @@ export const NETWORK_COLUMNS = [
   'conf',
   'dns',
   'failback',
+  'natpmp',
   'owner',
 ] satisfies (keyof NetworkRow)[];
 
@@ -61,7 +64,7 @@ export const NETWORK_TYPES: Partial<Record<keyof NetworkRow, 'string' | 'number'
   ...{ id: 'string', endpoint: 'string', route: 'string', ifname: 'string', seedfile: 'string' },
   ...{ pskfile: 'string', mtu: 'number', keepalive: 'number', allowedips: 'string', prefix: 'string' },
   ...{ ipv4_pool: 'string', ipv4_gateway: 'string', ipv6_pool: 'string', ipv6_gateway: 'string' },
-  ...{ conf: 'string', dns: 'string', failback: 'number', owner: 'number' },
+  ...{ conf: 'string', dns: 'string', failback: 'number', natpmp: 'string', owner: 'number' },
 };
 
 export function networkRow(network: Network): NetworkRow {
@@ -84,6 +87,7 @@ export function networkRow(network: Network): NetworkRow {
     conf: null,
     dns: null,
     failback: null,
+    natpmp: null,
     owner: network.owner,
   };
 }

@@ -23,10 +23,19 @@ export interface ConnectEvent {
   readonly network: string;
 }
 
-/** The answer to `GET /containers/json`. @throws DecodeError */
+/** The answer to `GET /containers/json`, and no more of it than is used: it is kept. @throws DecodeError */
 export function readContainerListing(answer: unknown): ListedContainer[] {
   CONTAINERS(answer, 'list of containers', WHOSE);
-  return answer as ListedContainer[];
+  return (answer as ListedContainer[]).map(
+    ({ Id, Names, State, Status, Labels, HostConfig, NetworkSettings }) => ({
+      ...{ Id, State },
+      ...(Names && { Names }),
+      ...(Status && { Status }),
+      ...(Labels && { Labels }),
+      ...(HostConfig?.NetworkMode !== undefined && { HostConfig: { NetworkMode: HostConfig.NetworkMode } }),
+      ...(NetworkSettings?.Networks && { NetworkSettings: { Networks: NetworkSettings.Networks } }),
+    }),
+  );
 }
 
 /** The path that tells of one container. */

@@ -9,6 +9,7 @@ import type { ContainerView } from '../discovery/container.js';
 import type { ConnectEvent, CreateEvent, RemoveEvent } from '../discovery/docker-answers.js';
 import type { ApplyResult } from '../namespace/outcome.js';
 import { AskedNetworks } from './asked-networks.js';
+import { afterBacklog } from './backlog.js';
 import { BridgeGuard } from './bridge-guard.js';
 import { Questions } from './docker-questions.js';
 import { type Held, HeldContainers } from './held-containers.js';
@@ -29,15 +30,8 @@ interface HoldParts {
   readonly strict: boolean;
   /** A clock, in milliseconds; absent: the machine's monotonic one. */
   readonly now?: () => number;
-  /** As that of HoldEnds; absent: DRAIN_MS later. */
+  /** As that of HoldEnds; absent: that of the kernel. */
   readonly drained?: (work: () => void) => void;
-}
-
-/** How long a packet may wait for a busy processor on its way from a container to the host's hooks, in milliseconds. */
-const DRAIN_MS = 20;
-
-function afterDrain(work: () => void): void {
-  setTimeout(work, DRAIN_MS).unref();
 }
 
 export class Hold {
@@ -56,7 +50,7 @@ export class Hold {
   constructor(parts: HoldParts) {
     const { api, set, bridges, log } = parts;
     const drained = (work: () => void): void =>
-      (parts.drained ?? afterDrain)(() => {
+      (parts.drained ?? afterBacklog)(() => {
         if (!this.#isClosed) work();
       });
     this.#parts = parts;

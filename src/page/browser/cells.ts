@@ -84,7 +84,8 @@ export class Cells {
         ? `by ${network.via}`
         : 'to a peer elsewhere';
     const detail = exit?.problem ?? [by, ...(peers.length > 0 ? [trafficOf(peers)] : [])].join(' · ');
-    const problems = exit?.problem === undefined ? [] : [{ ...OF_EXIT, reason: exit.problem }];
+    const reasons = [exit?.problem, exit?.assigned?.problem].filter(reason => reason !== undefined);
+    const problems = reasons.map(reason => ({ ...OF_EXIT, reason }));
     const state = problems.length > 0 ? 'broken' : 'well';
     this.#other(id, exit ? 'exit' : 'network', name, detail, { network, problems, state });
     for (const endpoint of network.endpoints) {

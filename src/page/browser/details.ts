@@ -188,7 +188,7 @@ function networkParts(network: NetworkStatus, rates: Rates, now: number): HTMLEl
 
 function exitRows(
   { via, endpoint, subnets, endpoints }: NetworkStatus,
-  { files, gateways, peers }: ExitStatus,
+  { files, gateways, peers, assigned }: ExitStatus,
   now: number,
 ): Row[] {
   const latest = peers
@@ -212,11 +212,17 @@ function exitRows(
     ['Public key', peers.map(({ publicKey }) => publicKey).join(', ')],
     ['Handshake', latest === undefined ? 'none yet' : `${formatAge(now - Date.parse(latest))} ago`],
     ['Gateway', gateways.join(', ')],
+    ['Assigned port', assigned && portOf(assigned)],
     ['Subnets', subnets.join(', ')],
     ['Containers', String(endpoints.length)],
     ['Received', shortBytes(peers.reduce((all, { receivedBytes }) => all + receivedBytes, 0))],
     ['Sent', shortBytes(peers.reduce((all, { sentBytes }) => all + sentBytes, 0))],
   ];
+}
+
+function portOf({ port, container }: NonNullable<ExitStatus['assigned']>): string {
+  if (port === undefined) return 'none';
+  return container === undefined ? String(port) : `${port}, of ${container}`;
 }
 
 function labelParts({

@@ -41,6 +41,26 @@ for (const [path, text] of Object.entries({
     d: conf('none'),
     e: 'x.conf',
   }),
+  'ports.yml': `services:
+  one:
+    networks: [a]
+    labels: [dwgd.forward=auto]
+  two:
+    networks: [a]
+    labels: ["dwgd.forward=80,auto"]
+  three:
+    networks: [b]
+    labels: [dwgd.forward=auto]
+  four:
+    networks: [a, b]
+    labels: [dwgd.forward=http]
+  five:
+    labels: [dwgd.forward=80]
+networks:
+  a: { driver: dwgd, driver_opts: { dwgd.conf: '${conf('right')}', dwgd.natpmp: 'on' } }
+  b: { driver: dwgd, driver_opts: { dwgd.conf: '${conf('right')}' } }
+  c: { driver: dwgd, driver_opts: { dwgd.conf: '${conf('right')}', dwgd.natpmp: 'yes' } }
+`,
   'exits/right.conf': tunnelFile('PostUp = iptables -A FORWARD -j ACCEPT'),
   'exits/wrong.conf': tunnelFile('Address = 10.0.0.999/32'),
   'exits/open.conf': tunnelFile(),
@@ -199,4 +219,58 @@ test('what a terminal would obey in a file is escaped, in the plan and in what i
   assert.match(stdout, /^# found-v\\u\{1b\}\[2Jpn-1$/m);
   assert.match(stderr, /\\u\{1b\}\[2J/);
   assert.ok(!(stdout + stderr).includes('\u001b'));
+});
+
+test('labels that open ports are read: a second one that asks for the assigned port, one that nobody assigns, and others', async () => {
+  const { status, stderr } = await plan('.', ['ports.yml']);
+  assert.equal(status, 1);
+  const lines = stderr.split('\n').filter(line => line.includes('dwgd.forward'));
+  const ending = (text: string) => lines.find(line => line.includes(text))!;
+  assert.match(
+    ending('ports.yml:7:'),
+    /warning: two: dwgd\.forward: of a one container of one alone gets the port that the provider assigns$/,
+  );
+  assert.match(
+    ending('ports.yml:10:'),
+    /: three: dwgd\.forward: dwgd\.forward=auto is for networks that ask their provider for a port: make the network with dwgd\.natpmp=on, or give a port$/,
+  );
+  assert.match(
+    ending('ports.yml:13:'),
+    /: four: dwgd\.forward: dwgd\.forward=http is not valid: give ports such as /,
+  );
+  assert.match(
+    ending('ports.yml:15:'),
+    /warning: five: dwgd\.forward: it is for exit networks \(dwgd\.conf\), and the service is on none: nothing is forwarded$/,
+  );
+  assert.equal(lines.length, 4, stderr);
+});
+
+test('an exit network whose gateway does not follow from its file is refused with its place', async () => {
+  const networks = [
+    ['a', conf('split'), 'on'],
+    ['b', conf('right'), 'yes'],
+    ['c', conf('split'), '10.66.0.9'],
+  ] as const;
+  const text = networks.map(
+    ([name, file, natpmp]) =>
+      `  ${name}:\n    driver: dwgd\n    driver_opts:\n      dwgd.conf: '${file}'\n      dwgd.natpmp: '${natpmp}'\n`,
+  );
+  writeFileSync(
+    join(folder, 'gateways.yml'),
+    `services:\n  app:\n    networks: [a, b, c]\nnetworks:\n${text.join('')}`,
+  );
+  mkdirSync(join(folder, 'exits'), { recursive: true });
+  writeFileSync(conf('split'), tunnelFile().replace('0.0.0.0/0', '10.66.0.8/29'), { mode: 0o600 });
+  const { status, stderr } = await plan('.', ['gateways.yml']);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /network b: dwgd\.natpmp=yes is not valid: give on, off, or the gateway's IPv4 address/,
+  );
+  if (process.getuid!() !== 0) return;
+  assert.match(
+    stderr,
+    /^gateways\.yml:9:\d+: network a: no port can be asked for by dwgd\.conf=\S+: the gateway 10\.66\.0\.1 is not behind the tunnel \(AllowedIPs\): give dwgd\.natpmp=/m,
+  );
+  assert.doesNotMatch(stderr, /network c/);
 });

@@ -18,6 +18,7 @@ async function daemonOf(t: TestContext): Promise<Daemon> {
   const asked = await AskedDriver.make();
   const { status, calls } = asked;
   asked.addExit();
+  asked.assigned = { port: 51413 };
   const { parts, close } = await overviewOf();
   t.after(close);
   calls.count('NetworkDriver.Join', 200, 40);
@@ -55,6 +56,7 @@ test('peers have the names of their networks and containers, calls their methods
     'dwgd_labelled_containers{state="stopped"} 1',
     'dwgd_endpoints{state="joined"} 3',
     'dwgd_exit_file_in_force{network="mullvad",file="/etc/dwgd/provider.conf"} 1',
+    'dwgd_exit_assigned_port{network="mullvad"} 51413',
     'dwgd_half_healthy{half="driver"} 1',
     'dwgd_heard_namespaces 1',
     'dwgd_unheard_namespaces{why="muted"} 0',

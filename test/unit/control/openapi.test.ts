@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { DecodeError } from '../../../src/base/errors.js';
+import { parseAddress } from '../../../src/base/ip.js';
 import {
   checkFarPeers,
   checkInspection,
@@ -60,6 +61,7 @@ async function halves(t: TestContext): Promise<Pick<Daemon, 'driver' | 'labels'>
   const asked = await AskedDriver.make();
   asked.counted = { lastHandshake: 1, rxBytes: 2n ** 40n, txBytes: 3n };
   asked.addExit();
+  asked.assigned = { gateway: parseAddress('10.64.0.1')!, port: 51413, problem: 'it refuses' };
   const change = { at: new Date(), why: 'it came in place of /a.conf' };
   const file = { path: '/b.conf', isInForce: true, change, isSilent: true, problem: 'not there' } as const;
   asked.exit = { ...asked.exit, files: [file] };

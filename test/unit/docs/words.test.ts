@@ -8,6 +8,7 @@ import { type Command, CommanderError, Option } from 'commander';
 import { program } from '../../../src/cli/command-line.js';
 import { fromGoFlags } from '../../../src/cli/settings/go-flags.js';
 import { parseExitOptions } from '../../../src/driver/spec/exit-options.js';
+import { parseForwards } from '../../../src/driver/spec/forwarded-ports.js';
 import { parseOptions } from '../../../src/driver/spec/options.js';
 import { decodeLabels } from '../../../src/labels/spec/parse.js';
 import { TWINE_CHAINS } from '../../../src/nft/iptables/syntax/rule.js';
@@ -156,8 +157,12 @@ test('each option of a network on the pages is right', () => {
   const options = [...[...spans().keys()].join('\n').matchAll(/(?:^|-o )(dwgd\.\w+)=([^\s…<"]+)$/gm)];
   assert.ok(options.length > 4, `${options.length}`);
   for (const [, name, value] of options) {
-    if (name === 'dwgd.dns') {
+    if (name === 'dwgd.dns' || name === 'dwgd.natpmp') {
       assert.ok(parseExitOptions(new Map(Object.entries({ 'dwgd.conf': '/x.conf', [name]: value! }))), name);
+      continue;
+    }
+    if (name === 'dwgd.forward') {
+      parseForwards(value!);
       continue;
     }
     const { 'dwgd.seed': _, ...seedless } = base;

@@ -1,7 +1,7 @@
 // What is told of an exit network: its file, gateways, the tunnel's peers as the router counts them, and no secret.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAddress } from '../../../src/base/ip.js';
+import { formatAddress, parseAddress } from '../../../src/base/ip.js';
 import { statusLines } from '../../../src/cli/commands/status.js';
 import type { Status } from '../../../src/control/answers.js';
 import { exitPlaces } from '../../../src/driver/exit-places.js';
@@ -303,3 +303,32 @@ for (const [what, known, router, problem] of [
     assert.equal(readExit({ standings, ...known }, router).problem, problem);
   });
 }
+
+test('the port that the provider assigns is told with its container, in the table, in inspect, on the page and in metrics', async () => {
+  const asked = await withExit();
+  assert.equal((await asked.status.networks())[2]!.exit!.assigned, undefined);
+  assert.doesNotMatch(await textOf(asked), /ASSIGNED/);
+  asked.assigned = { gateway: parseAddress('10.64.0.1')!, port: 51413 };
+  const port = { gateway: '10.64.0.1', port: 51413, container: 'torrent' };
+  assert.deepEqual((await asked.status.networks())[2]!.exit!.assigned, port);
+  const text = await textOf(asked);
+  assert.match(text, /^EXIT +ASSIGNED PORT +BY +CONTAINER +PROBLEM$/m);
+  assert.match(text, /^mullvad +51413 +10\.64\.0\.1 +torrent +-$/m);
+  const compared = async () => (await asked.status.inspect('mullvad'))!.parts[0]!.comparisons.at(-1);
+  const wanted = { what: 'assigned port', desired: 'one of the gateway 10.64.0.1' };
+  assert.deepEqual(await compared(), { ...wanted, observed: '51413', isSame: true });
+  const sample = async () =>
+    (await asked.status.metrics()).filter(({ name }) => name === 'dwgd_exit_assigned_port');
+  assert.deepEqual(await sample(), [{ name: 'dwgd_exit_assigned_port', labels: ['mullvad'], value: 51413 }]);
+  const problem = 'the gateway 10.64.0.1: it refuses';
+  asked.assigned = { gateway: parseAddress('10.64.0.1')!, problem };
+  assert.match(
+    await textOf(asked),
+    /^mullvad +none +10\.64\.0\.1 +torrent +the gateway 10\.64\.0\.1: it refuses$/m,
+  );
+  assert.deepEqual(await compared(), { ...wanted, observed: problem, isSame: false });
+  assert.equal((await sample())[0]!.value, 0);
+  const { blocks } = graphOf({ networks: await asked.status.networks(), containers: [] }, AT);
+  const cell = blocks.flatMap(({ cells }) => cells).find(({ name }) => name === 'mullvad')!;
+  assert.deepEqual([cell.state, cell.problems.map(({ reason }) => reason)], ['broken', [problem]]);
+});

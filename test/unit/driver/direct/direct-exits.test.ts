@@ -52,6 +52,11 @@ for (const [what, options, sentence] of [
     'dwgd.dns is for networks with a router, and one without a subnet (--ipam-driver=null) has none: give the container --dns=<address> (dns: in Compose), or leave out --ipam-driver',
   ],
   [
+    'a port that the provider assigns',
+    { 'dwgd.natpmp': 'on' },
+    'dwgd.natpmp is for networks with a router, and one without a subnet (--ipam-driver=null) has none: have the container ask for the port itself, since all its ports are open at the address of the tunnel, or leave out --ipam-driver',
+  ],
+  [
     'an MTU too small for IPv6',
     { 'dwgd.mtu': '1000' },
     'the MTU 1000 is too small for IPv6: give at least 1280 (dwgd.mtu)',

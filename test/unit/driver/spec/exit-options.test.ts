@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../../../../src/base/errors.js';
-import { formatAddress } from '../../../../src/base/ip.js';
+import { formatAddress, parseAddress } from '../../../../src/base/ip.js';
 import { isExit, parseExitOptions } from '../../../../src/driver/spec/exit-options.js';
 import { OPTIONS } from '../../../../src/driver/spec/option-table.js';
 
@@ -80,6 +80,21 @@ for (const [name, options, message] of [
     { ...conf, 'dwgd.dns': Array.from({ length: 9 }, (_, n) => `10.64.0.${n}`).join(',') },
     'dwgd.dns has 9 addresses: give at most 8',
   ],
+  [
+    'a gateway that is no address',
+    { ...conf, 'dwgd.natpmp': 'yes' },
+    "dwgd.natpmp=yes is not valid: give on, off, or the gateway's IPv4 address such as 10.2.0.1",
+  ],
+  [
+    'a gateway of IPv6',
+    { ...conf, 'dwgd.natpmp': 'fd64::1' },
+    "dwgd.natpmp=fd64::1 is not valid: give on, off, or the gateway's IPv4 address such as 10.2.0.1",
+  ],
+  [
+    'a gateway on loopback',
+    { ...conf, 'dwgd.natpmp': '127.0.0.1' },
+    "dwgd.natpmp has 127.0.0.1, a loopback address: give the address of the provider's gateway in the tunnel",
+  ],
   ['an unknown option', { ...conf, 'dwgd.confs': 'x' }, 'unknown option dwgd.confs: did you mean dwgd.conf?'],
   ...(['ifname', 'pubkey'] as const).map(
     mode =>
@@ -105,10 +120,21 @@ for (const [name, options, message] of [
 
 test('every option stands beside dwgd.conf or is refused by name', () => {
   for (const { name } of OPTIONS) {
-    if (['dwgd.conf', 'dwgd.dns', 'dwgd.failback', 'dwgd.mtu', 'dwgd.prefix'].includes(name)) continue;
+    if (['dwgd.conf', 'dwgd.dns', 'dwgd.failback', 'dwgd.mtu', 'dwgd.natpmp', 'dwgd.prefix'].includes(name))
+      continue;
     assert.throws(
       () => parse({ ...conf, [name]: 'x' }),
       new RegExp(`${name} .*(both given|beside dwgd.conf)`),
     );
   }
+});
+
+test('a port is asked for where that is on, at a gateway that is given or follows', () => {
+  for (const [text, expected] of [
+    ['on', 'on'],
+    ['off', undefined],
+    ['10.2.0.1', parseAddress('10.2.0.1')],
+  ] as const)
+    assert.deepEqual(parse({ ...conf, 'dwgd.natpmp': text }).natpmp, expected);
+  assert.equal(parse(conf).natpmp, undefined);
 });

@@ -4,7 +4,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { UserError } from '../../../../src/base/errors.js';
 import { readForwardOption } from '../../../../src/driver/spec/endpoint-options.js';
-import { formatForward, overlaps, parseForwards } from '../../../../src/driver/spec/forwarded-ports.js';
+import {
+  asksForAssigned,
+  formatForward,
+  overlaps,
+  parseForwards,
+} from '../../../../src/driver/spec/forwarded-ports.js';
 import { anyText } from '../../../support/arbitrary.js';
 
 for (const [text, expected] of [
@@ -13,15 +18,17 @@ for (const [text, expected] of [
   [' 80:8080/tcp , 5000-5009/udp', ['80:8080/tcp', '5000-5009/udp']],
   ['5000-5009:6000/tcp', ['5000-5009:6000/tcp']],
   ['7000-7000:7000/udp', ['7000/udp']],
+  ['auto', []],
+  ['80/tcp, auto', ['80/tcp']],
   ['1-65535', ['1-65535/tcp', '1-65535/udp']],
 ] as const) {
-  test(`${text} is ${expected.join(' and ')}`, () => {
+  test(`${text} is ${expected.join(' and ') || 'no port that is known before'}`, () => {
     assert.deepEqual(parseForwards(text).map(formatForward), expected);
   });
 }
 
 const RIGHT =
-  'is not valid: give ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas';
+  'is not valid: give ports such as 51413, 51413/udp, 5000-5009 or 80:8080/tcp, separated by commas, or auto';
 
 for (const [what, text, message] of [
   ['nothing', '', `dwgd.forward= ${RIGHT}`],
@@ -34,6 +41,8 @@ for (const [what, text, message] of [
   ['another protocol', '80/sctp', `dwgd.forward=80/sctp ${RIGHT}`],
   ['a protocol in capitals', '80/TCP', `dwgd.forward=80/TCP ${RIGHT}`],
   ['a comma too many', '80,', `dwgd.forward= ${RIGHT}`],
+  ['the assigned port twice', 'auto,auto', `dwgd.forward=auto,auto ${RIGHT}`],
+  ['the assigned port for one protocol', 'auto/tcp', `dwgd.forward=auto/tcp ${RIGHT}`],
   ['an address', '10.0.0.2:80', `dwgd.forward=10.0.0.2:80 ${RIGHT}`],
   [
     'a port twice',
@@ -69,7 +78,8 @@ test('any text is either ports that do not overlap and are read again as they ar
     fc.property(fc.oneof(likely, anyText(200)), text => {
       try {
         const found = parseForwards(text);
-        assert.ok(found.length > 0);
+        assert.ok(found.length > 0 || asksForAssigned(text));
+        if (asksForAssigned(text)) return;
         for (const [n, one] of found.entries()) {
           assert.ok(1 <= one.first && one.first <= one.last && one.last <= 65_535);
           assert.ok(1 <= one.to && one.to + one.last - one.first <= 65_535);
@@ -94,4 +104,9 @@ test('an endpoint takes that option alone, and a value that can be read', () => 
     ),
   );
   assert.throws(() => readForwardOption(new Map([['dwgd.forward', 'x']])), /dwgd\.forward=x is not valid/);
+});
+
+test('the port that the provider assigns is asked for by auto alone, or beside others', () => {
+  for (const text of ['auto', ' auto ', '80, auto']) assert.ok(asksForAssigned(text), text);
+  for (const text of ['80', 'automatic', '']) assert.ok(!asksForAssigned(text), text);
 });

@@ -77,7 +77,7 @@ for (const [name, options, message] of [
   [
     'an unknown option near none',
     { ...ifname, 'dwgd.firewall': 'x' },
-    'unknown option dwgd.firewall: the options are dwgd.ifname, dwgd.pubkey, dwgd.conf, dwgd.failback, dwgd.endpoint, dwgd.seed, dwgd.seedfile, dwgd.psk, dwgd.pskfile, dwgd.route, dwgd.mtu, dwgd.dns, dwgd.keepalive, dwgd.allowedips, dwgd.prefix',
+    'unknown option dwgd.firewall: the options are dwgd.ifname, dwgd.pubkey, dwgd.conf, dwgd.failback, dwgd.endpoint, dwgd.seed, dwgd.seedfile, dwgd.psk, dwgd.pskfile, dwgd.route, dwgd.mtu, dwgd.dns, dwgd.natpmp, dwgd.keepalive, dwgd.allowedips, dwgd.prefix',
   ],
   [
     'a DNS server without dwgd.conf',

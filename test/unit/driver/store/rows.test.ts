@@ -13,7 +13,7 @@ const NO_POOLS = { ipv4_pool: null, ipv4_gateway: null, ipv6_pool: null, ipv6_ga
 const KEY = Buffer.alloc(32, 7);
 const NETWORK = {
   ...{ id: 'n1', endpoint: 'h:1', seed: Buffer.from('x'), pubkey: KEY, route: '', ifname: '', prefix: 'wg' },
-  ...{ ...NOTHING, ...NO_POOLS, conf: null, dns: null, failback: null, owner: 0 },
+  ...{ ...NOTHING, ...NO_POOLS, conf: null, dns: null, failback: null, natpmp: null, owner: 0 },
 };
 const CLIENT = {
   ...{ id: 'e1', network_id: 'n1', ip: '10.0.0.2', ipv6: null, ifname: 'wg-1', state: 'joined' },
@@ -28,6 +28,8 @@ test('rows as they are written are read', () => {
   assert.deepEqual(readExitRow(exitRow(exit)), exit);
   for (const dns of [[], ['10.64.0.1', 'fd64::1'].map(text => parseAddress(text)!)])
     assert.deepEqual(readExitRow(exitRow({ ...exit, dns })), { ...exit, dns });
+  for (const natpmp of ['on', parseAddress('10.2.0.1')!] as const)
+    assert.deepEqual(readExitRow(exitRow({ ...exit, natpmp })), { ...exit, natpmp });
 });
 
 for (const [what, columns, message] of [
@@ -42,6 +44,9 @@ for (const [what, columns, message] of [
     { conf: '/a.conf', dns: '10.64.0.1,hunter2' },
     'dns is no list of addresses',
   ],
+  ['a number for its gateway', { conf: '/a.conf', natpmp: 5 }, 'natpmp is not a string'],
+  ['a gateway that is no address', { conf: '/a.conf', natpmp: 'hunter2' }, 'natpmp is no address of IPv4'],
+  ['a gateway of IPv6', { conf: '/a.conf', natpmp: 'fd64::1' }, 'natpmp is no address of IPv4'],
 ] as const) {
   test(`the row of an exit network with ${what} is refused as damaged`, () => {
     const row = { ...NETWORK, ...columns } as unknown as NetworkRow;

@@ -137,6 +137,7 @@ test('exit networks are beside the others: the paths of their files are kept, no
     id: 'exit',
     files: ['/etc/dwgd/a.conf', '/etc/dwgd/b.conf'],
     failback: 600,
+    natpmp: parseAddress('10.2.0.1')!,
     dns: [parseAddress('10.64.0.1')!],
     prefix: 'wg',
     ipv4: pool,

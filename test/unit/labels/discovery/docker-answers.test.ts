@@ -26,10 +26,19 @@ const networks = (endpoint: unknown): object => ({ NetworkSettings: { Networks: 
 
 test('what Docker leaves out, or has as null, is not missed', () => {
   const bare = { ...LISTED, Names: null, Labels: null, HostConfig: {}, NetworkSettings: { Networks: null } };
-  assert.deepEqual(readContainerListing([LISTED, bare]), [LISTED, bare]);
+  assert.deepEqual(readContainerListing([LISTED, bare]), [LISTED, LISTED]);
   assert.equal(readInspection({ ...INSPECTED, NetworkSettings: null }).Id, 'c1');
   assert.equal(readImageLabels({ Config: null }), undefined);
   assert.deepEqual(readNetworkListing([{ Id: 'n', Driver: 'bridge', Options: null }]).length, 1);
+});
+
+test('of a listing no more is kept than is used', () => {
+  const used = {
+    ...{ ...LISTED, Names: ['/web'], Status: 'Up 5 minutes', Labels: { a: 'b' } },
+    ...{ HostConfig: { NetworkMode: 'bridge' }, ...networks({ IPAddress: '10.1.0.2' }) },
+  };
+  const all = { ...used, Command: 'sleep', Ports: [{ PrivatePort: 80 }], Mounts: [{ Source: '/' }] };
+  assert.deepEqual(readContainerListing([all]), [used]);
 });
 
 for (const [what, answer, message] of [

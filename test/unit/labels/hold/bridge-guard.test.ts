@@ -9,6 +9,7 @@ import { bridgeNameOf } from '../../../../src/labels/hold/starting.js';
 
 /** A guard of bridges that all are, each named by its network. */
 function guarding() {
+  const kernel = { failure: undefined as Error | undefined };
   const guarded = new Set<string>();
   const guard = new BridgeGuard({
     set: {
@@ -17,12 +18,18 @@ function guarding() {
       know: () => undefined,
       forget: () => undefined,
     },
-    bridges: { of: bridgeNameOf, heardOn: () => [] },
+    bridges: {
+      of: network => {
+        if (kernel.failure) throw kernel.failure;
+        return bridgeNameOf(network);
+      },
+      heardOn: () => [],
+    },
     refusals: new Refusals(pino({ level: 'silent' })),
     mayPass: () => true,
     now: () => 1_000,
   });
-  return { guard, guarded };
+  return { guard, guarded, kernel };
 }
 
 const network = (n: number): ConnectedNetwork => ({ Id: `${n}`.padStart(12, '0'), Driver: 'bridge' });
@@ -49,4 +56,13 @@ test('closed, it is for good', () => {
   guard.told(network(1));
   guard.expect('app', network(1).Id);
   assert.deepEqual([guard.isOn, guarded.size], [false, 0]);
+});
+
+test('where the kernel does not say which bridge a network has, one that is guarded stays so', () => {
+  const { guard, guarded, kernel } = guarding();
+  guard.told(network(1));
+  guard.expect('app', network(1).Id);
+  kernel.failure = new Error('ENOBUFS');
+  guard.told(network(1));
+  assert.deepEqual([guard.concerns(network(1).Id), guarded.size], [true, 1]);
 });
