@@ -65,6 +65,8 @@ export interface ComposeNetwork {
   readonly hasIPv4: boolean;
   readonly hasIPv6: boolean;
   readonly subnets: readonly GivenSubnet[];
+  /** Absent: Docker's own. */
+  readonly ipamDriver?: string;
 }
 
 export interface Project {
@@ -186,6 +188,7 @@ function readNetwork(key: string, project: string, network: Mapping | undefined)
   const given = textAt(network, 'name') ?? ofExternal;
   const ipam = asMapping(member(network, 'ipam'), 'ipam');
   const config = member(ipam, 'config');
+  const ipamDriver = textAt(ipam, 'driver');
   const subnets = (config?.kind === 'list' ? config.items : []).flatMap((item): GivenSubnet[] => {
     const entry = asMapping(item, 'config');
     const [subnet, gateway] = [textAt(entry, 'subnet'), textAt(entry, 'gateway')];
@@ -206,6 +209,7 @@ function readNetwork(key: string, project: string, network: Mapping | undefined)
     hasIPv4: booleanAt(network, 'enable_ipv4') !== false,
     hasIPv6: booleanAt(network, 'enable_ipv6') === true || subnets.some(({ subnet }) => subnet.includes(':')),
     subnets,
+    ...(ipamDriver !== undefined && { ipamDriver }),
   };
 }
 

@@ -11,6 +11,8 @@ import { shortId } from './spec/protocol.js';
 interface DnsFromHostParts {
   readonly docker: Pick<DockerClient, 'dnsOf'>;
   readonly log: Log;
+  /** Whether questions that a container of a network asks are led to a server, whichever it asks; absent: of all are. */
+  readonly hasRouter?: (networkId: string) => boolean;
   /** What the host's files say of containers without servers of their own. */
   readonly hostDns?: () => string | undefined;
   /** Between Join and the looks at a container, in milliseconds: Docker does not tell of one that is being attached. */
@@ -19,10 +21,11 @@ interface DnsFromHostParts {
 
 const DELAYS_MS = [1_000, 4_000, 15_000];
 
-/** @param whom whose questions */
-function sentence(server: string, whom: string): string {
+/** @param whom whose questions; @param hasRouter whether any server will do */
+function sentence(server: string, whom: string, hasRouter: boolean): string {
+  const one = hasRouter ? 'any address' : 'the address of one behind the tunnel';
   return (
-    `Docker asks the DNS server ${server} from the host for ${whom}, past the tunnel: give --dns with any address ` +
+    `Docker asks the DNS server ${server} from the host for ${whom}, past the tunnel: give --dns with ${one} ` +
     '(dns: in Compose), or "dns" in /etc/docker/daemon.json for all containers'
   );
 }
@@ -30,11 +33,19 @@ function sentence(server: string, whom: string): string {
 export class DnsFromHost {
   readonly #docker: DnsFromHostParts['docker'];
   readonly #log: Log;
+  readonly #hasRouter: (networkId: string) => boolean;
   readonly #hostDns: () => string | undefined;
   readonly #delays: readonly number[];
   readonly #closing = new AbortController();
 
-  constructor({ docker, log, hostDns = readHostDns, delays = DELAYS_MS }: DnsFromHostParts) {
+  constructor({
+    docker,
+    log,
+    hasRouter = () => true,
+    hostDns = readHostDns,
+    delays = DELAYS_MS,
+  }: DnsFromHostParts) {
+    this.#hasRouter = hasRouter;
     this.#docker = docker;
     this.#log = log;
     this.#hostDns = hostDns;
@@ -49,7 +60,10 @@ export class DnsFromHost {
   networkCreated(networkId: string): void {
     const server = this.#hostDns();
     if (server !== undefined)
-      this.#log.warn({ network: shortId(networkId) }, sentence(server, 'containers on this network'));
+      this.#log.warn(
+        { network: shortId(networkId) },
+        sentence(server, 'containers on this network', this.#hasRouter(networkId)),
+      );
   }
 
   /** Tells, once and some time after its Join, where a container is concerned. */
@@ -70,7 +84,7 @@ export class DnsFromHost {
         isUnknown = false;
         if (!found) continue;
         const server = findHostDns(readResolvConf(found.resolvConfPath, found.hasOwnDns));
-        if (server !== undefined) this.#tell(endpointId, server, found.name);
+        if (server !== undefined) this.#tell(networkId, endpointId, server, found.name);
         return;
       } catch {
         isUnknown = true;
@@ -79,10 +93,11 @@ export class DnsFromHost {
     }
     const server = isUnknown ? this.#hostDns() : undefined;
     if (server !== undefined)
-      this.#tell(endpointId, server, 'this container, unless it has a dns: of its own');
+      this.#tell(networkId, endpointId, server, 'this container, unless it has a dns: of its own');
   }
 
-  #tell(endpointId: string, server: string, whom: string): void {
-    this.#log.warn({ endpoint: shortId(endpointId) }, sentence(server, whom));
+  #tell(networkId: string, endpointId: string, server: string, whom: string): void {
+    const hasRouter = this.#hasRouter(networkId);
+    this.#log.warn({ endpoint: shortId(endpointId) }, sentence(server, whom, hasRouter));
   }
 }

@@ -9,7 +9,7 @@ import type { ExitRouters } from './lifecycle/exit-routers.js';
 import { routedFamilies } from './router/desired-router.js';
 import { planDns } from './router/dns-ways.js';
 import type { ExitTunnel } from './router/exit-tunnel.js';
-import type { ExitNetwork } from './spec/model.js';
+import { type ExitNetwork, isDirect } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import type { Store } from './store/store.js';
 
@@ -19,9 +19,9 @@ interface ExitPlacesParts {
   readonly names: Pick<DockerNames, 'find'>;
 }
 
-/** All that there are. @throws Error when the database cannot be read */
+/** All that there are; a container that has a tunnel itself leads to none. @throws Error when the database cannot be read */
 export async function exitPlaces({ store, routers, names }: ExitPlacesParts): Promise<readonly ExitPlace[]> {
-  const exits = store.exits();
+  const exits = store.exits().filter(network => !isDirect(network));
   const ofRoot = exits.filter(({ owner }) => owner === 0).map(({ id }) => id);
   const { networks } = ofRoot.length > 0 ? await names.find(ofRoot, []) : { networks: new Map() };
   return exits.map(network =>

@@ -16,9 +16,10 @@ import { TUNNEL } from './router/desired-router.js';
 
 import type { ExitReading, FileStanding } from './router/exit-reading.js';
 import { formatHostPort } from './spec/host-port.js';
-import type { ExitNetwork } from './spec/model.js';
+import { type ExitNetwork, isDirect } from './spec/model.js';
 import { shortId } from './spec/protocol.js';
 import { comparePeer } from './tunnel/compare-tunnel.js';
+import type { TunnelReading } from './tunnel/tunnel-readings.js';
 
 /** All that is known of one. */
 export interface KnownExit {
@@ -47,7 +48,7 @@ export function exitStatus(known: KnownExit): NetworkStatus {
     via: inForce(reading)?.path ?? '',
     ...(ends && ends.length > 0 && { endpoint: ends.join(', ') }),
     subnets: pools.map(({ subnet }) => formatPrefix(subnet)),
-    endpoints: endpoints.map(one => endpointStatus(one, readingOf(one, reading))),
+    endpoints: endpoints.map(one => endpointStatus(one, readingOf(network, one, reading))),
     exit: {
       files: files.map(fileStatus),
       gateways: pools.flatMap(({ gateway }) => (gateway ? formatAddress(gateway) : [])),
@@ -71,15 +72,25 @@ function assignedStatus({ assigned, taker, endpoints }: KnownExit): AssignedPort
   };
 }
 
-function readingOf({ endpoint }: NamedEndpoint, { lost }: ExitReading): { readonly problem?: string } {
-  const problem = lost?.get(endpoint.id);
-  return problem === undefined ? {} : { problem };
+/** Where it has the tunnel itself, the first of its peers too. */
+function readingOf(
+  network: ExitNetwork,
+  { endpoint }: NamedEndpoint,
+  { lost, device, problem: ofTunnel }: ExitReading,
+): TunnelReading {
+  const problem = isDirect(network) ? ofTunnel : lost?.get(endpoint.id);
+  const [peer] = isDirect(network) ? (device?.peers ?? []) : [];
+  return {
+    ...(device && peer && { ifname: device.name, peer }),
+    ...(problem !== undefined && { problem }),
+  };
 }
 
 /** Containers whose links to the router are gone, a part each. */
 export function lostParts({ network, name, reading, endpoints }: KnownExit): ComparedPart[] {
+  if (isDirect(network)) return [];
   return endpoints.flatMap((one): ComparedPart[] => {
-    const { problem } = readingOf(one, reading);
+    const { problem } = readingOf(network, one, reading);
     if (problem === undefined) return [];
     const whose = one.container?.name ?? `endpoint ${shortId(one.endpoint.id)}`;
     return [{ title: `link of ${whose} on ${name ?? shortId(network.id)}`, problem, comparisons: [] }];
@@ -103,13 +114,17 @@ function fileStatus({ path, isInForce, change, problem }: FileStanding): ExitFil
  * What the file says of the tunnel, beside what the router has.
  * @param now milliseconds since 1970
  */
-export function comparedExit({ network, name, reading, assigned }: KnownExit, now: number): ComparedPart {
+export function comparedExit(
+  { network, name, reading, endpoints, assigned }: KnownExit,
+  now: number,
+): ComparedPart {
   const { tunnel, device, problem } = reading;
   const { path = '', change } = inForce(reading) ?? {};
+  const isIdle = isDirect(network) && !endpoints.some(({ endpoint }) => endpoint.state === 'joined');
   const link: Comparison = {
     what: 'link',
-    desired: `${TUNNEL} in the router`,
-    ...(device && { observed: `${device.name} in the router` }),
+    desired: isDirect(network) ? `${network.prefix}… in its container` : `${TUNNEL} in the router`,
+    ...(device && { observed: `${device.name} in ${isDirect(network) ? 'its container' : 'the router'}` }),
     isSame: device !== undefined,
   };
   const peers = tunnel?.file.peers.flatMap(peer =>
@@ -123,7 +138,7 @@ export function comparedExit({ network, name, reading, assigned }: KnownExit, no
     title: `tunnel of ${name ?? shortId(network.id)}`,
     ...(problem !== undefined && { problem }),
     note: `by the file ${path}${change ? `: at ${change.at.toISOString()} ${change.why}` : ''}`,
-    comparisons: [link, ...(device && peers ? peers : []), ...comparedPort(assigned)],
+    comparisons: isIdle ? [] : [link, ...(device && peers ? peers : []), ...comparedPort(assigned)],
   };
 }
 
@@ -142,11 +157,17 @@ function comparedPort(assigned: AssignedPortReading | undefined): Comparison[] {
   ];
 }
 
-export function exitSamples({ network, name, reading: { files, device }, assigned }: KnownExit): Sample[] {
+export function exitSamples(known: KnownExit): Sample[] {
+  const { network, name, reading, assigned, endpoints } = known;
+  const { files, device } = reading;
   const whose = name ?? shortId(network.id);
+  const holder = isDirect(network)
+    ? endpoints.find(({ endpoint }) => endpoint.state === 'joined')
+    : undefined;
+  // Of a tunnel that containers share none has it: its label is empty.
+  const container = holder ? (holder.container?.name ?? shortId(holder.endpoint.id)) : '';
   return [
-    // No container has the tunnel: its label is empty.
-    ...(device?.peers.flatMap(peer => peerSamples([whose, '', device.name], peer)) ?? []),
+    ...(device?.peers.flatMap(peer => peerSamples([whose, container, device.name], peer)) ?? []),
     ...files.map(({ path, isInForce }): Sample => {
       return { name: 'dwgd_exit_file_in_force', labels: [whose, path], value: isInForce ? 1 : 0 };
     }),

@@ -14,6 +14,7 @@ import { RtNetlink } from '../netlink/route/client.js';
 import { watchLinks } from '../netlink/route/link-watch.js';
 import { WgCtrl } from '../netlink/wireguard/client.js';
 import { Nft } from '../nft/client.js';
+import { DirectNetworks } from './direct/direct-networks.js';
 import { DnsFromHost } from './dns-from-host.js';
 import { exitPlaces } from './exit-places.js';
 import { DockerNames } from './lifecycle/docker-names.js';
@@ -37,7 +38,7 @@ import { ForwardLabels } from './ports/forward-labels.js';
 import { PublishedPorts } from './ports/published-ports.js';
 import { ToldWays } from './ports/told-ways.js';
 import { KeptNamespaces } from './router/kept-namespaces.js';
-import type { Endpoint } from './spec/model.js';
+import { type Endpoint, isDirect } from './spec/model.js';
 import { DriverStatus } from './status.js';
 import { Store } from './store/store.js';
 import { ContainerLinks } from './tunnel/container-links.js';
@@ -102,7 +103,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
   const queue = new KeyedQueue();
   const resolver = new EndpointResolver();
   const rootlessIfnames = new Set(options.rootlessIfnames);
-  const fullTunnels = new FullTunnels({ store, namespaces, queue, log, trace });
+  const fullTunnels = new FullTunnels({
+    ...{ store, namespaces, queue, log, trace },
+    direct: networkId => direct.tunnels.routed(networkId),
+  });
   const host = new HostInterface({ wg, store, queue });
   const links = { rt, wg, host, reaper, namespaces, fullTunnels };
   const teardown = new Teardown({ store, host, reaper, namespaces, fullTunnels, queue, log });
@@ -139,7 +143,11 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     log,
   });
   const published = new PublishedPorts({ store, router: id => routers.router(id), queue, log });
-  const dnsFromHost = new DnsFromHost({ docker, log });
+  const hasRouter = (networkId: string): boolean => {
+    const network = store.exit(networkId);
+    return network !== undefined && !isDirect(network);
+  };
+  const dnsFromHost = new DnsFromHost({ docker, log, hasRouter });
   const exits = new Exits({
     store,
     routers,
@@ -163,10 +171,33 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     rootlessIfnames,
     joinedClosed,
   });
-  const driver = new AllNetworks(store, ofTunnels, exits);
   const tunnels = new ContainerTunnels({ namespaces, log });
+  const direct = new DirectNetworks({
+    ...{ store, inside: tunnels, links: containerLinks, fullTunnels, teardown, reaper, namespaces },
+    ...{ resolver, queue, log, labels: forwardLabels, dnsFromHost },
+    attached: id => docker.attached(id),
+    nameOf: id => forwardLabels.nameOf(id),
+  });
+  const driver = new AllNetworks(store, ofTunnels, exits, direct.verbs);
   const lost = new LostEndpoints({ store, host, tunnels, queue, log, share });
-  const recovery = new Recovery({ store, rt, driver, teardown, lost, exits, log, rootlessIfnames });
+  const recovery = new Recovery({
+    ...{ store, rt, driver, teardown, log, rootlessIfnames },
+    lost: {
+      async learn(...found) {
+        await lost.learn(...found);
+        const [docker, networks, owner] = found;
+        if (owner === 0) await direct.learn(docker, networks);
+      },
+    },
+    exits: {
+      adopt: (...found) => exits.adopt(...found),
+      learn: (...found) => exits.learn(...found),
+      compared() {
+        exits.compared();
+        direct.compared();
+      },
+    },
+  });
   const comparer = recovery.comparer(docker, 0);
   const calls = new CallCounts();
   await socket.listen(createPlugin(driver, 0, log, { share, calls, cutShort: () => comparer.soon() }));
@@ -192,16 +223,22 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
     tunnels,
     share,
   });
+  const exitTunnels: Pick<ExitRouters, 'reading'> = {
+    reading: network => (isDirect(network) ? direct.tunnels : routers).reading(network),
+  };
   const isListening = (): boolean => socket.isListening;
   const portProblem = (one: Endpoint): string | undefined => ways.problem(one) ?? published.problem(one.id);
   return {
     status: new DriverStatus({
-      ...{ store, readings, routers, names, calls, isListening, portProblem },
+      ...{ store, readings, routers: exitTunnels, names, calls, isListening, portProblem },
       assigned: network => assigned.reading(network),
       taker: id => ways.taker(id),
     }),
     exitPlaces: () => exitPlaces({ store, routers, names }),
-    reload: () => routers.reload(),
+    reload() {
+      routers.reload();
+      direct.tunnels.reload();
+    },
     async recover() {
       await recovery.sweep().catch(err => log.error(`cannot look for left-overs: ${messageOf(err)}`));
       fullTunnels.start();
@@ -209,6 +246,7 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       // What was in force when the daemon before ended is to be there at the first look.
       await assigned.start();
       routers.start();
+      direct.tunnels.start();
       published.start();
       looks.start();
       // Without the stream, once is better than never.
@@ -236,9 +274,10 @@ export async function startDriver(options: DriverOptions): Promise<DriverService
       monitor.close();
       fullTunnels.close();
       routers.close();
+      direct.tunnels.close();
       const busy = [monitor.idle(), fullTunnels.idle(), reaper.idle()];
       await Promise.all([socket.close(), rootless?.close(), ...busy]);
-      await routers.idle();
+      await Promise.all([routers.idle(), direct.tunnels.idle()]);
       nft?.close();
       rt.close();
       wg.close();

@@ -47,6 +47,7 @@ function playExit(
   host: HealthyHost,
   exit: Partial<ExitStatus> | undefined,
   containers: readonly PlayedContainer[] = [],
+  subnets: readonly string[] = ['10.66.0.0/24'],
 ): string {
   const path = host.at('/mullvad.conf');
   const key = (n: number): string => Buffer.alloc(32, n).toString('base64');
@@ -66,7 +67,7 @@ function playExit(
             owner: 0,
             mode: 'exit',
             via: path,
-            subnets: [],
+            subnets,
             endpoints: [],
             exit: known,
           },
@@ -315,6 +316,11 @@ const FAULTS: readonly Fault[] = [
     'an exit network that the daemon does not know',
     'an-exit-network-has-no-router',
     host => playExit(host, undefined),
+  ],
+  [
+    'an exit network without a router whose link somebody took away',
+    'a-container-that-has-a-tunnel-itself-goes-out-nowhere',
+    host => playExit(host, { gateways: [], problem: 'its tunnel is not in its container' }, [], []),
   ],
   [
     'an exit network whose far end is silent',

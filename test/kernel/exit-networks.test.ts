@@ -62,7 +62,7 @@ class Daemon {
       routers: this.routers,
       links: undefined as never,
     });
-    this.all = new AllNetworks(this.world.store, this.world.driver, this.exits);
+    this.all = new AllNetworks(this.world.store, this.world.driver, this.exits, undefined as never);
     this.recovery = new Recovery(
       { ...this.world, driver: this.all, exits: this.exits },
       async () => undefined,

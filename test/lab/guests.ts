@@ -32,6 +32,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   service: 200,
   labels: 137,
   'full-tunnel': 130,
+  'own-tunnel': 90,
   defects: 113,
   many: 85,
   ifname: 76,

@@ -9,6 +9,8 @@ export interface NetworkOptions {
   /** Subnets, each with its gateway if it names one: `10.0.0.0/24` or `10.0.0.0/24 10.0.0.1`. */
   readonly subnets?: readonly string[];
   readonly internal?: boolean;
+  /** `--ipam-driver` */
+  readonly ipam?: 'null';
 }
 
 /** What `--ip`, `--ip6` and `--network-alias` would give. */
@@ -47,7 +49,7 @@ export interface ContainerOptions {
 
 /** `docker network create`; returns the id. @throws Error with Docker's own message */
 export async function createNetwork(name: string, network: NetworkOptions): Promise<string> {
-  const { options = {}, driver = 'dwgd', subnets = [], internal = false } = network;
+  const { options = {}, driver = 'dwgd', subnets = [], internal = false, ipam } = network;
   const config = subnets.map(text => {
     const [Subnet, Gateway] = text.split(' ');
     return Gateway === undefined ? { Subnet } : { Subnet, Gateway };
@@ -59,7 +61,7 @@ export async function createNetwork(name: string, network: NetworkOptions): Prom
     Internal: internal,
     EnableIPv6: subnets.some(subnet => subnet.includes(':')),
     Options: options,
-    IPAM: { Config: config },
+    IPAM: ipam === undefined ? { Config: config } : { Driver: ipam },
   });
   return Id;
 }

@@ -116,6 +116,13 @@ export class AskedDriver {
     const device = { index: 2, name: 'wg0', listenPort: 51820, fwmark: 0, peers };
     this.exit = { files: FILES, tunnel, device: { ...device, privateKey: tunnel.file.privateKey } };
   }
+
+  /** The same without a router: torrent has the tunnel itself. */
+  addOwnTunnel(): void {
+    this.addExit();
+    const { ipv4: _ipv4, ipv6: _ipv6, ...direct } = EXIT;
+    this.world.store.putExit({ ...direct, id: 'n3' });
+  }
 }
 
 const NAMES: Names = readNames(

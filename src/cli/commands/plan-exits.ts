@@ -10,6 +10,7 @@ import type { Place } from '../../compose/yaml-tree.js';
 import { natpmpGateway, noGateway } from '../../driver/exit/natpmp-gateway.js';
 import type { Remark } from '../../driver/exit/tunnel-file.js';
 import { lookAtTunnelFile } from '../../driver/files/tunnel-files.js';
+import { checkDirectOptions } from '../../driver/router/join-exit.js';
 import { isExit, parseExitOptions } from '../../driver/spec/exit-options.js';
 import { asksForAssigned, FORWARD, NONE_ASSIGNED, parseForwards } from '../../driver/spec/forwarded-ports.js';
 import type { ExitOptions } from '../../driver/spec/model.js';
@@ -39,13 +40,14 @@ export type ToldOfNetworks = ToldPlaces<NetworkRemark>;
 export function lookAtExits(networks: Iterable<ComposeNetwork>): ToldOfNetworks {
   const mistakes: NetworkRemark[] = [];
   const warnings: NetworkRemark[] = [];
-  for (const { key: network, driver, options, optionPlaces, isExternal } of networks) {
+  for (const { key: network, driver, options, optionPlaces, isExternal, ipamDriver } of networks) {
     const given = new Map(Object.entries(options));
     const at = optionPlaces.get(OPTION);
     if (driver !== DRIVER_NAME || isExternal || !at || !isExit(given)) continue;
     let read: ExitOptions;
     try {
       read = parseExitOptions(given);
+      if (ipamDriver === 'null') checkDirectOptions(read);
     } catch (err) {
       mistakes.push({ place: at, network, message: sentenceOf(err) });
       continue;

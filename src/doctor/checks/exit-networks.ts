@@ -11,7 +11,11 @@ const LOG = 'see why in the log (journalctl -u dwgd), and restart it (systemctl 
 export const EXIT_CHECKS: readonly Check[] = [
   {
     heading: 'An exit network has no router',
-    find: ({ exits }) => exits.flatMap(withoutRouter),
+    find: ({ exits }) => exits.filter(({ known }) => !known?.isDirect).flatMap(withoutWay),
+  },
+  {
+    heading: 'A container that has a tunnel itself goes out nowhere',
+    find: ({ exits }) => exits.filter(({ known }) => known?.isDirect).flatMap(withoutWay),
   },
   {
     heading: "An exit network's peer does not answer",
@@ -62,12 +66,12 @@ export const EXIT_CHECKS: readonly Check[] = [
       hostDns.map(({ network, container, server }) => ({
         what: `Docker asks the DNS server ${plain(server, NAME_MAX)} from the host for ${plain(container, NAME_MAX)}, past the tunnel of ${named(network)}`,
         remedy:
-          'give the container --dns with any address (dns: in Compose), or "dns" in /etc/docker/daemon.json for all',
+          'give the container --dns with any address (dns: in Compose), on a network without a subnet with that of a server behind the tunnel, or "dns" in /etc/docker/daemon.json for all',
       })),
   },
 ];
 
-function withoutRouter({ network, known }: ExitFacts): Told[] {
+function withoutWay({ network, known }: ExitFacts): Told[] {
   if (!known)
     return [{ what: `the running dwgd does not know ${named(network)}, which Docker has`, remedy: LOG }];
   // What is wrong with its file, or its peer, is told by itself.

@@ -131,6 +131,8 @@ export interface ExitFacts {
   readonly network: string;
   /** Absent: it does not know the network. */
   readonly known?: {
+    /** Whether one container has the tunnel itself, with no router between. */
+    readonly isDirect: boolean;
     /** Why nothing goes out. */
     readonly problem?: string;
     /** Whether packets are sent, and no peer answers. */

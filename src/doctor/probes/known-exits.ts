@@ -22,12 +22,13 @@ export async function probeExits(
   });
 }
 
-function knownOf({ exit }: NetworkStatus): NonNullable<ExitFacts['known']> {
+function knownOf({ exit, subnets }: NetworkStatus): NonNullable<ExitFacts['known']> {
   const { problem, isSilent = false, peers = [], files = [], assigned } = exit ?? {};
   return {
     ...(problem !== undefined && { problem }),
     ...(assigned?.problem !== undefined && { portProblem: assigned.problem }),
     isSilent,
+    isDirect: subnets.length === 0,
     endpoints: peers.flatMap(({ endpoint }) => endpoint ?? []),
     files: files.flatMap(({ path, problem }) => (problem === undefined ? [] : { path, problem })),
   };

@@ -39,6 +39,8 @@ export interface DockerNetwork {
 export interface AttachedContainer {
   /** Not the container's while it is being attached. */
   readonly id: string;
+  /** Absent: Docker did not tell. */
+  readonly name?: string;
   /** CIDR texts. */
   readonly ipv4?: string;
   readonly ipv6?: string;
@@ -145,6 +147,11 @@ export class DockerClient {
     return isId(id) ? readDns(await this.#get(`/containers/${id}/json`, SANDBOX_TIMEOUT_MS)) : undefined;
   }
 
+  /** The containers on a network, by endpoints, those that are being attached too. @throws Error when Docker does not answer */
+  async attached(networkId: string): Promise<ReadonlyMap<string, AttachedContainer>> {
+    return readDockerNetwork(networkId, await this.#get(`/networks/${networkId}`, TIMEOUT_MS)).endpoints;
+  }
+
   /** The networks of this driver. @throws Error when one of them cannot be had, or read, or there are too many */
   async networks(): Promise<DockerNetwork[]> {
     const until = performance.now() + TOTAL_TIMEOUT_MS;
@@ -217,8 +224,11 @@ const MOST_CONTAINERS = 4_096;
 /** @throws DecodeError for what is no description of Docker's */
 export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
   const { IPAM, Options, Containers } = objectOf(info) as Partial<NetworkInspectInfo>;
-  const { Config } = objectOf(IPAM ?? {});
-  const pools = (Array.isArray(Config) ? Config : []).flatMap((config): IPAMData[] => {
+  const { Driver, Config } = objectOf(IPAM ?? {});
+  const given: readonly unknown[] = Array.isArray(Config) ? Config : [];
+  // Of a driver that gives no addresses Docker may tell nothing more.
+  const configs = Driver === 'null' && given.length === 0 ? [{ Subnet: '0.0.0.0/0' }] : given;
+  const pools = configs.flatMap((config): IPAMData[] => {
     const { Subnet, Gateway } = objectOf(config);
     if (typeof Subnet !== 'string' || Subnet === '') return [];
     return [{ Pool: Subnet, ...(typeof Gateway === 'string' && Gateway !== '' && { Gateway }) }];
@@ -231,11 +241,12 @@ export function readDockerNetwork(id: string, info: unknown): DockerNetwork {
   if (containers.length > MOST_CONTAINERS)
     throw new DecodeError(`Docker lists more than ${MOST_CONTAINERS} containers on a network`);
   const endpoints = containers.flatMap(([container, entry]): [string, AttachedContainer][] => {
-    const { EndpointID, IPv4Address, IPv6Address } = objectOf(entry);
+    const { EndpointID, Name, IPv4Address, IPv6Address } = objectOf(entry);
     if (typeof EndpointID !== 'string') return [];
     const ipv4 = typeof IPv4Address === 'string' && IPv4Address !== '' && { ipv4: IPv4Address };
     const ipv6 = typeof IPv6Address === 'string' && IPv6Address !== '' && { ipv6: IPv6Address };
-    return [[EndpointID, { id: container, ...ipv4, ...ipv6 }]];
+    const name = typeof Name === 'string' && Name !== '' && { name: plain(Name, NAME_MAX) };
+    return [[EndpointID, { id: container, ...name, ...ipv4, ...ipv6 }]];
   });
   return {
     id,

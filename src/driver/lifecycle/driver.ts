@@ -17,6 +17,7 @@ import {
   type CreateEndpointRequest,
   type CreateNetworkRequest,
   type EndpointRequest,
+  type InterfaceResponse,
   type JoinRequest,
   type JoinResponse,
   type ProgramExternalConnectivityRequest,
@@ -119,17 +120,18 @@ export class Driver {
   }
 
   /** @throws UserError for an unknown network, a MAC address, or an address that does not fit */
-  async createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
+  async createEndpoint(request: CreateEndpointRequest, owner: number): Promise<InterfaceResponse> {
     const network = this.#network(request.NetworkID, owner);
     if (request.driverOptions?.has(FORWARD))
       throw new UserError(`${FORWARD} is for exit networks alone (dwgd.conf): leave it out`);
     const addresses = await this.#records.create(network, request);
-    if (!request.publishesPorts) return;
+    if (!request.publishesPorts) return {};
     const address = formatAddress(keyAddress(addresses));
     this.#parts.log.warn(
       { endpoint: shortId(request.EndpointID) },
       `published ports are not reachable by way of a WireGuard network: connect to ${address} through the tunnel, or add a bridge network`,
     );
+    return {};
   }
 
   /**

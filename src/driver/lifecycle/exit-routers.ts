@@ -16,7 +16,7 @@ import type { KeptNamespaces } from '../router/kept-namespaces.js';
 import { LostPorts } from '../router/lost-ports.js';
 import { ExitRouter, type RouterParts } from '../router/router.js';
 import { UnknownRouters } from '../router/unknown-routers.js';
-import type { Endpoint, ExitNetwork } from '../spec/model.js';
+import { type Endpoint, type ExitNetwork, isDirect } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 
@@ -85,7 +85,7 @@ export class ExitRouters {
 
   /** Reads all files again. One that cannot be used leaves its router as it is, which is logged. */
   reload(): void {
-    this.#stale = new Set(this.#parts.store.exits().map(({ id }) => id));
+    this.#stale = new Set(this.#all().map(({ id }) => id));
     this.#logged.clear();
     this.#loading.trigger();
   }
@@ -197,10 +197,15 @@ export class ExitRouters {
     return router;
   }
 
+  /** Networks that have one. */
+  #all(): ExitNetwork[] {
+    return this.#parts.store.exits().filter(network => !isDirect(network));
+  }
+
   #lookAtAll(): void {
-    const { store, log } = this.#parts;
+    const { log } = this.#parts;
     try {
-      for (const network of store.exits()) this.lookAt(network);
+      for (const network of this.#all()) this.lookAt(network);
     } catch (err) {
       log.error(`cannot look at the routers of exit networks: ${messageOf(err)}`);
     }
@@ -234,7 +239,7 @@ export class ExitRouters {
   /** What is wrong with a file or a name does not stop the others. */
   async #loadMissing(): Promise<void> {
     this.#unknown.remove();
-    for (const network of this.#parts.store.exits()) {
+    for (const network of this.#all()) {
       const files = this.#filesOf(network);
       files.read(this.#stale.delete(network.id));
       this.lookAt(network);

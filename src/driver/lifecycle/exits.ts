@@ -11,15 +11,15 @@ import type { ForwardLabels } from '../ports/forward-labels.js';
 import type { PublishedPorts } from '../ports/published-ports.js';
 import { portOf, routedFamilies } from '../router/desired-router.js';
 import { remarkDns } from '../router/dns-ways.js';
-import { planExitResponse, takesDefault } from '../router/join-exit.js';
+import { planExitResponse, readExitNetwork, takesDefault } from '../router/join-exit.js';
 import { readForwardOption } from '../spec/endpoint-options.js';
-import { parseExitOptions } from '../spec/exit-options.js';
-import { type Endpoint, type ExitNetwork, mayHavePeer, withoutPorts } from '../spec/model.js';
+import { type Endpoint, type ExitNetwork, isDirect, mayHavePeer, withoutPorts } from '../spec/model.js';
 import { readPortMap } from '../spec/port-map.js';
 import {
   type CreateEndpointRequest,
   type CreateNetworkRequest,
   type EndpointRequest,
+  type InterfaceResponse,
   type IPAMData,
   isId,
   type JoinRequest,
@@ -29,7 +29,7 @@ import {
 } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import type { ContainerLinks } from '../tunnel/container-links.js';
-import { EXIT_LINK_KIND, linkGroup, planPools } from '../tunnel/join-plan.js';
+import { EXIT_LINK_KIND, linkGroup } from '../tunnel/join-plan.js';
 import type { LinkReaper } from '../tunnel/link-reaper.js';
 import { Rollback } from '../tunnel/rollback.js';
 import type { AttachedContainer } from './docker-networks.js';
@@ -69,7 +69,8 @@ export class Exits {
   /** @throws UserError for options, subnets or a file that cannot be used, and for a rootless Docker's user */
   async createNetwork(request: CreateNetworkRequest, owner: number): Promise<void> {
     const { store, routers, queue, log } = this.#parts;
-    const network = this.#read(request.NetworkID, request.Options, request.IPv4Data, request.IPv6Data, owner);
+    const { NetworkID, Options, IPv4Data, IPv6Data } = request;
+    const network = readExitNetwork(NetworkID, Options, IPv4Data, IPv6Data, owner);
     await queue.run(network.id, async () => {
       const known = store.exit(network.id);
       if (!known && store.ownerOf(network.id) !== undefined)
@@ -96,7 +97,7 @@ export class Exits {
     ipv6: readonly IPAMData[],
     owner: number,
   ): void {
-    this.#parts.store.putExit(this.#read(id, options, ipv4, ipv6, owner));
+    this.#parts.store.putExit(readExitNetwork(id, options, ipv4, ipv6, owner));
   }
 
   /**
@@ -111,7 +112,7 @@ export class Exits {
     const lost = [...attached].filter(
       ([id, container]) => isId(id) && !container.id.startsWith('ep-') && !store.endpoint(id),
     );
-    if (!network || lost.length === 0) return;
+    if (!network || isDirect(network) || lost.length === 0) return;
     const ports = routers.ports(network);
     for (const [id, container] of lost) {
       try {
@@ -136,21 +137,6 @@ export class Exits {
   compared(): void {
     this.#parts.routers.compared();
     this.#parts.assigned.compared();
-  }
-
-  #read(
-    id: string,
-    given: ReadonlyMap<string, string>,
-    ipv4: readonly IPAMData[],
-    ipv6: readonly IPAMData[],
-    owner: number,
-  ): ExitNetwork {
-    if (owner !== 0)
-      throw new UserError(
-        "dwgd.conf is for root's Docker alone, whose daemon reads the file: use dwgd.pubkey in a rootless Docker",
-      );
-    const options = parseExitOptions(given);
-    return { id, ...options, ...planPools({ ...options, routes: [] }, ipv4, ipv6), owner };
   }
 
   #tellRemarks(network: ExitNetwork): void {
@@ -183,7 +169,7 @@ export class Exits {
   }
 
   /** @throws UserError for a MAC address, an address that does not fit, or a wrong option */
-  async createEndpoint(request: CreateEndpointRequest): Promise<void> {
+  async createEndpoint(request: CreateEndpointRequest): Promise<InterfaceResponse> {
     const { routers, log } = this.#parts;
     const network = this.#network(request.NetworkID);
     const forward = readForwardOption(request.driverOptions);
@@ -195,6 +181,7 @@ export class Exits {
         { endpoint: shortId(request.EndpointID) },
         'published ports are not reachable by way of an exit network whose file does not take the default route: add a bridge network to the container',
       );
+    return {};
   }
 
   /** Opens the host's ports that Docker asks for, where the container's default route is by this network. @throws UserError */

@@ -17,8 +17,16 @@ import { applyFullTunnels, type FullTunnelResult } from '../tunnel/full-tunnel-n
 import type { LinkNamespaces } from '../tunnel/namespaces.js';
 import { Poller, type Progress } from '../tunnel/poller.js';
 
+/** What a network's containers reach by their tunnels, and whose it is. */
+export interface RoutedNetwork extends Pick<Network, 'owner' | 'routes'> {
+  /** Whether a file says so (`dwgd.conf`), and no option. */
+  readonly isOfFile?: true;
+}
+
 interface FullTunnelParts {
   readonly store: Store;
+  /** An exit network whose container has the tunnel itself; undefined for all others. */
+  readonly direct?: (networkId: string) => RoutedNetwork | undefined;
   readonly namespaces: LinkNamespaces;
   /** What Docker's calls about an endpoint wait in, too. */
   readonly queue: KeyedQueue;
@@ -83,7 +91,7 @@ export class FullTunnels {
    * with Docker 28. The record of the endpoint is that of one that joins.
    * @throws UserError when it cannot be: then the container must not start
    */
-  enter(network: Network, endpoint: Endpoint): void {
+  enter(network: RoutedNetwork, endpoint: Endpoint): void {
     if (heldFamilies(network).size === 0) return;
     try {
       this.#reconcile(network, endpoint);
@@ -95,7 +103,7 @@ export class FullTunnels {
   }
 
   /** After Join: waits until Docker has moved the link, and leads the container's packets by it. */
-  follow(network: Network, endpoint: Endpoint): void {
+  follow(network: RoutedNetwork, endpoint: Endpoint): void {
     if (heldFamilies(network).size > 0) this.#poller.follow(endpoint.id, network.owner);
   }
 
@@ -103,13 +111,21 @@ export class FullTunnels {
   linkLeft(name: string): void {
     if (!name.startsWith(LINK_NAME_PREFIX)) return;
     const { store } = this.#parts;
-    const endpoint = store.endpoints().find(({ ifname, state }) => ifname === name && state === 'joined');
-    const network = endpoint && store.network(endpoint.networkId);
+    const endpoint = store
+      .endpoints('all')
+      .find(({ ifname, state }) => ifname === name && state === 'joined');
+    const network = endpoint && this.networkOf(endpoint.networkId);
     if (network) this.follow(network, endpoint);
   }
 
+  /** One whose containers have tunnels, each its own; undefined for all others. */
+  networkOf(networkId: string): RoutedNetwork | undefined {
+    const { store, direct } = this.#parts;
+    return store.network(networkId) ?? direct?.(networkId);
+  }
+
   /** Takes back what an endpoint that goes had in its container, where that is still there. Never throws. */
-  release(network: Network, endpoint: Endpoint): void {
+  release(network: RoutedNetwork, endpoint: Endpoint): void {
     this.#held.delete(endpoint.id);
     this.#warned.delete(endpoint.id);
     this.#failures.delete(endpoint.id);
@@ -124,12 +140,16 @@ export class FullTunnels {
   async #reconcileAll(): Promise<void> {
     const { store, log } = this.#parts;
     try {
-      const fullTunnelIds = new Set(
-        store.networks().flatMap(network => (heldFamilies(network).size > 0 ? [network.id] : [])),
-      );
-      for (const { id, networkId, state } of store.endpoints()) {
+      const known = new Map<string, boolean>();
+      const isFull = (networkId: string): boolean => {
+        const network = this.networkOf(networkId);
+        return network !== undefined && heldFamilies(network).size > 0;
+      };
+      for (const { id, networkId, state } of store.endpoints('all')) {
         if (this.#closed) return;
-        if (state !== 'joined' || !fullTunnelIds.has(networkId) || this.#poller.has(id)) continue;
+        const holds = known.get(networkId) ?? isFull(networkId);
+        known.set(networkId, holds);
+        if (state !== 'joined' || !holds || this.#poller.has(id)) continue;
         await this.#attempt(id);
         // Docker's calls take precedence.
         await turn();
@@ -149,7 +169,7 @@ export class FullTunnels {
     try {
       const { store } = this.#parts;
       const endpoint = store.endpoint(id);
-      onBehalfOf((endpoint && store.network(endpoint.networkId)?.owner) ?? 0, warn);
+      onBehalfOf((endpoint && this.networkOf(endpoint.networkId)?.owner) ?? 0, warn);
     } catch (err) {
       this.#failed(id, err);
     }
@@ -161,7 +181,7 @@ export class FullTunnels {
       const { store } = this.#parts;
       try {
         const endpoint = store.endpoint(id);
-        const network = endpoint && store.network(endpoint.networkId);
+        const network = endpoint && this.networkOf(endpoint.networkId);
         if (!network || endpoint.state !== 'joined') return 'done';
         return onBehalfOf(network.owner, () => this.#try(network, endpoint));
       } catch (err) {
@@ -172,12 +192,12 @@ export class FullTunnels {
     });
   }
 
-  #try(network: Network, endpoint: Endpoint): Progress {
+  #try(network: RoutedNetwork, endpoint: Endpoint): Progress {
     const { id } = endpoint;
     try {
       const result = this.#reconcile(network, endpoint);
       this.#failures.delete(id);
-      this.#tell(id, result);
+      this.#tell(id, result, network.isOfFile === true);
       return result.complete ? 'done' : 'waiting';
     } catch (err) {
       if (!isNotFound(err)) this.#failed(id, err);
@@ -197,7 +217,7 @@ export class FullTunnels {
    * @param without an endpoint that goes
    * @throws OpError, ChannelError, and what namespaces throw
    */
-  #reconcile(network: Network, endpoint: Endpoint, without?: string): FullTunnelResult {
+  #reconcile(network: RoutedNetwork, endpoint: Endpoint, without?: string): FullTunnelResult {
     const { namespaces, linkKind = 'wireguard', trace } = this.#parts;
     const netns = namespaces.openNetns(endpoint, network.owner);
     try {
@@ -210,23 +230,26 @@ export class FullTunnels {
 
   #tunnelsIn(sandboxKey: string | undefined, owner: number, without: string | undefined): FullTunnel[] {
     const { store } = this.#parts;
-    return store.endpoints().flatMap(endpoint => {
+    return store.endpoints('all').flatMap(endpoint => {
       if (endpoint.sandboxKey !== sandboxKey || endpoint.id === without || !mayHavePeer(endpoint)) return [];
-      const network = store.network(endpoint.networkId);
+      const network = this.networkOf(endpoint.networkId);
       if (network?.owner !== owner) return [];
       const held = heldFamilies(network);
       return held.size > 0 ? [{ held, endpoint }] : [];
     });
   }
 
-  #tell(id: string, { complete, changes, closesIPv6 }: FullTunnelResult): void {
+  #tell(id: string, { complete, changes, closesIPv6 }: FullTunnelResult, isOfFile: boolean): void {
     const { log } = this.#parts;
     const where = { endpoint: shortId(id) };
     if (closesIPv6 && !this.#warned.has(id)) {
       this.#warned.add(id);
+      const remedy = isOfFile
+        ? 'give a file with an Address and AllowedIPs (::/0) of IPv6'
+        : 'add --ipv6, an IPv6 --subnet and ::/0 in dwgd.route';
       log.warn(
         where,
-        'the full tunnel takes IPv4 alone, so IPv6 is closed to its container beyond its own networks: add --ipv6, an IPv6 --subnet and ::/0 in dwgd.route for IPv6 by the tunnel, or set the label twine.route.::/0=<gateway of the bridge> for IPv6 beside it',
+        `the full tunnel takes IPv4 alone, so IPv6 is closed to its container beyond its own networks: ${remedy} for IPv6 by the tunnel, or set the label twine.route.::/0=<gateway of the bridge> for IPv6 beside it`,
       );
     }
     if (!complete) return;

@@ -29,7 +29,7 @@ interface RecoveryParts {
   readonly teardown: Teardown;
   readonly log: Log;
   /** What learns again the endpoints that the store does not have. */
-  readonly lost?: LostEndpoints;
+  readonly lost?: Pick<LostEndpoints, 'learn'>;
   /** What takes over exit networks that the store does not have. */
   readonly exits?: Pick<Exits, 'adopt' | 'learn' | 'compared'>;
   /** As the driver has it. */

@@ -42,7 +42,8 @@ export class Teardown {
       if (!endpoint) return;
       const network = store.network(endpoint.networkId);
       // While the daemon was down, Docker may have disconnected it from a container that still runs.
-      if (network && mayHavePeer(endpoint)) fullTunnels.release(network, endpoint);
+      const routed = fullTunnels.networkOf(endpoint.networkId);
+      if (routed && mayHavePeer(endpoint)) fullTunnels.release(routed, endpoint);
       try {
         if (network) await this.dropPeer(network, endpoint);
       } catch (err) {

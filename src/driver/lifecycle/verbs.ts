@@ -1,16 +1,19 @@
-// Docker's verbs, each to whom it concerns: exit networks, and networks whose containers have a tunnel each. Not here: what they
-// do (exits.ts, driver.ts).
+// Docker's verbs, each to whom it concerns: exit networks with a router, those whose one container has the tunnel itself, and
+// networks whose containers have a tunnel each. Not here: what they do (exits.ts, driver/direct, driver.ts).
 
 import { isExit } from '../spec/exit-options.js';
+import { isDirect } from '../spec/model.js';
 import type {
   CreateEndpointRequest,
   CreateNetworkRequest,
   EndpointRequest,
+  InterfaceResponse,
   JoinRequest,
   JoinResponse,
   ProgramExternalConnectivityRequest,
 } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
+import { hasNoSubnet } from '../tunnel/join-plan.js';
 import type { Driver, Verbs } from './driver.js';
 import type { Exits } from './exits.js';
 
@@ -18,15 +21,19 @@ export class AllNetworks implements Verbs {
   readonly #store: Store;
   readonly #driver: Driver;
   readonly #exits: Exits;
+  readonly #direct: Verbs;
 
-  constructor(store: Store, driver: Driver, exits: Exits) {
+  constructor(store: Store, driver: Driver, exits: Exits, direct: Verbs) {
     this.#store = store;
     this.#driver = driver;
     this.#exits = exits;
+    this.#direct = direct;
   }
 
   createNetwork(request: CreateNetworkRequest, owner: number): Promise<void> {
-    return this.#of(isExit(request.Options)).createNetwork(request, owner);
+    if (!isExit(request.Options)) return this.#driver.createNetwork(request, owner);
+    const verbs = hasNoSubnet(request.IPv4Data, request.IPv6Data) ? this.#direct : this.#exits;
+    return verbs.createNetwork(request, owner);
   }
 
   deleteNetwork(networkId: string, owner: number): Promise<void> {
@@ -35,7 +42,7 @@ export class AllNetworks implements Verbs {
     return (isUnknown ? this.#exits : this.#at(networkId, owner)).deleteNetwork(networkId, owner);
   }
 
-  createEndpoint(request: CreateEndpointRequest, owner: number): Promise<void> {
+  createEndpoint(request: CreateEndpointRequest, owner: number): Promise<InterfaceResponse> {
     return this.#at(request.NetworkID, owner).createEndpoint(request, owner);
   }
 
@@ -61,10 +68,8 @@ export class AllNetworks implements Verbs {
 
   /** An exit network is its owner's alone, as any other; it is one whether or not its row can be read. */
   #at(networkId: string, owner: number): Verbs {
-    return this.#of(this.#store.isExit(networkId) && this.#store.ownerOf(networkId) === owner);
-  }
-
-  #of(isExitNetwork: boolean): Verbs {
-    return isExitNetwork ? this.#exits : this.#driver;
+    if (!this.#store.isExit(networkId) || this.#store.ownerOf(networkId) !== owner) return this.#driver;
+    const network = this.#store.exit(networkId);
+    return network && isDirect(network) ? this.#direct : this.#exits;
   }
 }

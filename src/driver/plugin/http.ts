@@ -65,8 +65,7 @@ const METHODS: Readonly<Record<string, Method>> = {
     return {};
   },
   'NetworkDriver.CreateEndpoint': async (driver, body, owner) => {
-    await driver.createEndpoint(readCreateEndpoint(body), owner);
-    return { Interface: {} };
+    return { Interface: await driver.createEndpoint(readCreateEndpoint(body), owner) };
   },
   'NetworkDriver.EndpointOperInfo': async () => ({ Value: {} }),
   'NetworkDriver.DeleteEndpoint': async (driver, body, owner) => {

@@ -6,8 +6,8 @@ import { messageOf } from '../../base/errors.js';
 import type { KeyedQueue } from '../../base/keyed-queue.js';
 import type { Log } from '../../base/log.js';
 import { plain } from '../../base/plain-text.js';
-import { FORWARD } from '../spec/forwarded-ports.js';
-import { type ExitNetwork, mayHavePeer } from '../spec/model.js';
+import { FORWARD, OPEN_BY_THEMSELVES } from '../spec/forwarded-ports.js';
+import { type ExitNetwork, isDirect, mayHavePeer } from '../spec/model.js';
 import { shortId } from '../spec/protocol.js';
 import type { Store } from '../store/store.js';
 import type { LabelledEndpoint } from './label-listing.js';
@@ -130,13 +130,15 @@ export class ForwardLabels {
 
   /** An option of the endpoint counts more than the label, and was there from the beginning. */
   #take(id: string, forward: string): Promise<void> {
-    const { store, queue, changed } = this.#parts;
+    const { store, queue, changed, log } = this.#parts;
     return queue.run(id, async () => {
       const endpoint = store.endpoint(id);
       if (!endpoint || endpoint.forward !== undefined) return;
       store.putEndpoint({ ...endpoint, forward: forward.slice(0, LABEL_MAX) });
       const network = store.exit(endpoint.networkId);
-      if (network) changed(network);
+      if (network && isDirect(network))
+        log.info({ endpoint: shortId(id) }, `${FORWARD} changes nothing: ${OPEN_BY_THEMSELVES}`);
+      else if (network) changed(network);
     });
   }
 }

@@ -15,7 +15,7 @@ import type { WgDeviceConfig, WgPeerConfig } from '../../netlink/wireguard/devic
 import { clamp } from '../../netlink/wireguard/key.js';
 import type { NftTable } from '../../nft/table.js';
 import { gatewayOfExit } from '../exit/natpmp-gateway.js';
-import { type Endpoint, type ExitNetwork, keyAddress } from '../spec/model.js';
+import { type Endpoint, type ExitNetwork, isDirect, keyAddress } from '../spec/model.js';
 import { planDns } from './dns-ways.js';
 import type { ExitTunnel } from './exit-tunnel.js';
 import { type PortBinding, planBridgeTable, planForwardTable } from './router-tables.js';
@@ -24,6 +24,7 @@ import { NO_WAYS_IN, type WaysIn } from './ways-in.js';
 /** Names of the links in the namespace, which is ours alone: ports begin with `wg-`. */
 export const BRIDGE = 'br0';
 export const TUNNEL = 'wg0';
+const FAMILIES: readonly Family[] = [4, 6];
 
 /** A sysctl below /proc/sys/net. */
 export interface RouterSysctl {
@@ -99,7 +100,7 @@ function poolFamilies({ ipv4, ipv6 }: Pick<ExitNetwork, 'ipv4' | 'ipv6'>): Reado
   return new Set([...(ipv4 ? [4 as const] : []), ...(ipv6 ? [6 as const] : [])]);
 }
 
-/** The families that go out: the network has a subnet, and the file an address and somewhere to go. */
+/** The families that go out: the network has a subnet, or needs none, and the file an address and somewhere to go. */
 export function routedFamilies(
   network: Pick<ExitNetwork, 'ipv4' | 'ipv6'>,
   { file }: Pick<ExitTunnel, 'file'>,
@@ -107,7 +108,7 @@ export function routedFamilies(
   const has = (family: Family): boolean =>
     file.addresses.some(({ address }) => address.family === family) &&
     file.peers.some(({ allowedIPs }) => allowedIPs.some(({ address }) => address.family === family));
-  return new Set([...poolFamilies(network)].filter(has));
+  return new Set([...(isDirect(network) ? FAMILIES : poolFamilies(network))].filter(has));
 }
 
 /** The link-layer address of a container, which it keeps as long as its address: its neighbours remember both. */
@@ -136,6 +137,20 @@ function macOf(text: string): string {
   return `02:${hash.slice(0, 10).replace(/..(?=.)/g, '$&:')}`;
 }
 
+/** The link of a tunnel, wherever that is. */
+export function planDevice({ file, endpoints }: Pick<ExitTunnel, 'file' | 'endpoints'>): WgDeviceConfig {
+  const peers = file.peers.map(({ endpoint: _name, ...peer }): WgPeerConfig => {
+    const endpoint = endpoints.get(`${peer.publicKey}`);
+    return { ...peer, ...(endpoint && { endpoint }), replaceAllowedIPs: true };
+  });
+  return {
+    privateKey: clamp(file.privateKey),
+    ...(file.listenPort !== undefined && { listenPort: file.listenPort }),
+    fwmark: file.fwmark ?? 0,
+    peers,
+  };
+}
+
 function planTunnel(
   network: ExitNetwork,
   { file, endpoints }: ExitTunnel,
@@ -145,20 +160,11 @@ function planTunnel(
   const isRouted = (prefix: Prefix): boolean =>
     families.has(prefix.address.family) && !own.some(subnet => prefixCovers(subnet, prefix));
   const routes = file.peers.flatMap(({ allowedIPs }) => allowedIPs).filter(isRouted);
-  const peers = file.peers.map(({ endpoint: _name, ...peer }): WgPeerConfig => {
-    const endpoint = endpoints.get(`${peer.publicKey}`);
-    return { ...peer, ...(endpoint && { endpoint }), replaceAllowedIPs: true };
-  });
   return {
     addresses: file.addresses.flatMap(({ address }) =>
       families.has(address.family) ? [hostPrefix(address)] : [],
     ),
-    device: {
-      privateKey: clamp(file.privateKey),
-      ...(file.listenPort !== undefined && { listenPort: file.listenPort }),
-      fwmark: file.fwmark ?? 0,
-      peers,
-    },
+    device: planDevice({ file, endpoints }),
     routes: [...new Map(routes.map(route => [formatPrefix(route), route])).values()],
   };
 }

@@ -180,7 +180,7 @@ function isOtherTunnel({ privateKey, peers = [] }: WgDeviceConfig, device: WgDev
 }
 
 /** What a device has to be told; undefined where it is as it should be. Sessions of peers that stay go on. */
-function diffDevice(
+export function diffDevice(
   desired: WgDeviceConfig,
   device: WgDevice | undefined,
   areEndpointsTold: boolean,

@@ -56,14 +56,46 @@ export function readExit(
   const inForce = standings.find(({ isInForce }) => isInForce);
   const why = failure ?? inForce?.problem;
   if (!router) return { ...found, problem: why ?? 'its router is not there yet' };
+  return {
+    ...found,
+    ...readTunnel({ standings, tunnel, failure }, () => router.device(), 'its router has no tunnel yet'),
+  };
+}
+
+/** Of a container that has the tunnel itself. */
+export const NO_TUNNEL = 'its tunnel is not in its container: restart the container';
+
+/**
+ * The same of a network without a router.
+ * @param hasContainer whether one is on it
+ * @param read that container's link; undefined where it is not there
+ */
+export function readDirect(
+  known: Known,
+  hasContainer: boolean,
+  read: () => WgDevice | undefined,
+): ExitReading {
+  const found = { files: known.standings, ...(known.tunnel && { tunnel: known.tunnel }) };
+  if (hasContainer) return { ...found, ...readTunnel(known, read, NO_TUNNEL) };
+  const problem = known.standings.find(({ isInForce }) => isInForce)?.problem;
+  return { ...found, ...(problem !== undefined && { problem }) };
+}
+
+function readTunnel(
+  { standings, tunnel, failure }: Known,
+  read: () => WgDevice | undefined,
+  noDevice: string,
+): Pick<ExitReading, 'device' | 'problem'> {
+  const inForce = standings.find(({ isInForce }) => isInForce);
+  const why = failure ?? inForce?.problem;
   try {
-    const device = router.device();
-    if (!device) return { ...found, problem: why ?? 'its router has no tunnel yet' };
+    const device = read();
+    if (!device) return { problem: why ?? noDevice };
     // Of what is well now, what was wrong with a file or a name is no hindrance.
     const isWell = tunnel && isResolved(tunnel);
     const problem = isWell ? (failure ?? inForce?.hindrance) : (why ?? 'its file is not read yet');
-    return { ...found, device, ...(problem !== undefined && { problem }) };
+    return { device, ...(problem !== undefined && { problem }) };
   } catch (err) {
-    return { ...found, problem: messageOf(err) };
+    return { problem: messageOf(err) };
   }
 }

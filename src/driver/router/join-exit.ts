@@ -12,11 +12,52 @@ import {
 } from '../../base/ip.js';
 import { gatewayOfExit, noGateway } from '../exit/natpmp-gateway.js';
 import type { TunnelFile } from '../exit/tunnel-file.js';
-import type { Endpoint, ExitNetwork } from '../spec/model.js';
+import { parseExitOptions } from '../spec/exit-options.js';
+import { type Endpoint, type ExitNetwork, type ExitOptions, isDirect } from '../spec/model.js';
 import { IPV6_MIN_MTU } from '../spec/option-table.js';
-import { type JoinResponse, NEXT_HOP, type StaticRoute } from '../spec/protocol.js';
+import { type IPAMData, type JoinResponse, NEXT_HOP, type StaticRoute } from '../spec/protocol.js';
 import { takesAll } from '../tunnel/full-tunnel.js';
+import { hasNoSubnet, planPools } from '../tunnel/join-plan.js';
 import { routedFamilies } from './desired-router.js';
+
+/**
+ * A network of `dwgd.conf` as Docker has it, with subnets or with none.
+ * @param owner whose Docker it is
+ * @throws UserError for options or subnets that cannot be used, and for a rootless Docker's user
+ */
+export function readExitNetwork(
+  id: string,
+  given: ReadonlyMap<string, string>,
+  ipv4: readonly IPAMData[],
+  ipv6: readonly IPAMData[],
+  owner: number,
+): ExitNetwork {
+  if (owner !== 0)
+    throw new UserError(
+      "dwgd.conf is for root's Docker alone, whose daemon reads the file: use dwgd.pubkey in a rootless Docker",
+    );
+  const options = parseExitOptions(given);
+  if (!hasNoSubnet(ipv4, ipv6))
+    return { id, ...options, ...planPools({ ...options, routes: [] }, ipv4, ipv6), owner };
+  checkDirectOptions(options);
+  return { id, ...options, owner };
+}
+
+/** @throws UserError for what a network without a router lacks */
+export function checkDirectOptions({ files, dns, natpmp }: ExitOptions): void {
+  if (files.length > 1)
+    throw new UserError(
+      `dwgd.conf has ${files.length} files, and a network without a subnet (--ipam-driver=null) takes one, since its container has the address of that: give one file, or leave out --ipam-driver`,
+    );
+  if (dns)
+    throw new UserError(
+      'dwgd.dns is for networks with a router, and one without a subnet (--ipam-driver=null) has none: give the container --dns=<address> (dns: in Compose), or leave out --ipam-driver',
+    );
+  if (natpmp)
+    throw new UserError(
+      'dwgd.natpmp is for networks with a router, and one without a subnet (--ipam-driver=null) has none: have the container ask for the port itself, since all its ports are open at the address of the tunnel, or leave out --ipam-driver',
+    );
+}
 
 /**
  * @param named which of the network's files it is
@@ -38,6 +79,8 @@ export function checkExit(network: ExitNetwork, file: TunnelFile, named = networ
     }
   }
   const families = routedFamilies(network, { file });
+  if (families.size === 0 && isDirect(network))
+    throw new UserError(`${path} has no way out: give a file with an Address and AllowedIPs of one family`);
   if (families.size === 0) {
     const has = network.ipv4 ? 'IPv4' : 'IPv6';
     throw new UserError(
@@ -47,7 +90,7 @@ export function checkExit(network: ExitNetwork, file: TunnelFile, named = networ
   const gateway = gatewayOfExit(network, file);
   if (gateway && 'why' in gateway) throw new UserError(noGateway(named ?? '', gateway.why));
   const mtu = network.mtu ?? file.mtu;
-  if (mtu !== undefined && mtu < IPV6_MIN_MTU && network.ipv6)
+  if (mtu !== undefined && mtu < IPV6_MIN_MTU && (isDirect(network) ? families.has(6) : network.ipv6))
     throw new UserError(`the MTU ${mtu} is too small for IPv6: give at least ${IPV6_MIN_MTU} (dwgd.mtu)`);
 }
 

@@ -6,6 +6,9 @@ import { excerpt } from '../../base/text.js';
 
 /** The driver option of a container's endpoint, and its label. */
 export const FORWARD = 'dwgd.forward';
+/** Of a container that has the tunnel itself. */
+export const OPEN_BY_THEMSELVES =
+  "the container has the tunnel's address itself, where all its ports are open by themselves (--ipam-driver=null)";
 
 /** In place of a port: the one that the provider assigns (`dwgd.natpmp`). */
 export const AUTO = 'auto';

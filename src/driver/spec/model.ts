@@ -70,7 +70,7 @@ export interface Pool {
 /** What every network has. */
 interface Identity {
   readonly id: string;
-  /** Absent on a network that was taken over from the original's database and not looked up since. */
+  /** Absent on a network that was taken over from the original's database and not looked up since, and where IPAM gives none. */
   readonly ipv4?: Pool;
   readonly ipv6?: Pool;
   /** The user whose Docker it belongs to: 0, or that of a rootless one. */
@@ -82,6 +82,11 @@ export interface Network extends NetworkOptions, Identity {}
 
 /** A network whose containers go out by one tunnel. */
 export interface ExitNetwork extends ExitOptions, Identity {}
+
+/** Whether its one container has the tunnel itself, with no router between: IPAM gives it no subnet (`--ipam-driver=null`). */
+export function isDirect({ ipv4, ipv6 }: Pick<ExitNetwork, 'ipv4' | 'ipv6'>): boolean {
+  return !ipv4 && !ipv6;
+}
 
 /**
  * What was decided last for an endpoint, written before the kernel is touched:

@@ -38,6 +38,12 @@ export interface CreateEndpointRequest extends EndpointRequest {
   readonly driverOptions?: ReadonlyMap<string, string>;
 }
 
+/** Of CreateEndpoint: addresses where IPAM gave none, CIDR texts. A field that Docker gave itself is an error. */
+export interface InterfaceResponse {
+  readonly Address?: string;
+  readonly AddressIPv6?: string;
+}
+
 export interface ProgramExternalConnectivityRequest extends EndpointRequest {
   /** For readPortMap(). */
   readonly portMap: unknown;

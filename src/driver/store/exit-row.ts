@@ -35,6 +35,10 @@ export function readExitRow(row: NetworkRow): ExitNetwork {
   checkTypes(row, NETWORK_TYPES);
   const files = (row.conf ?? '').split(',');
   if (!files.every(file => file.startsWith('/'))) throw new DecodeError('conf is no list of paths');
+  const pools = readPools(row);
+  // Without any, its one container has the tunnel itself.
+  if ((row.ipv4_pool !== null && !pools.ipv4) || (row.ipv6_pool !== null && !pools.ipv6))
+    throw new DecodeError('a subnet is none');
   return {
     id: row.id,
     files,
@@ -43,7 +47,7 @@ export function readExitRow(row: NetworkRow): ExitNetwork {
     ...(row.dns !== null && { dns: readServers(row.dns) }),
     ...(row.natpmp !== null && { natpmp: readNatpmp(row.natpmp) }),
     prefix: row.prefix ?? DEFAULT_PREFIX,
-    ...readPools(row),
+    ...pools,
     owner: row.owner,
   };
 }

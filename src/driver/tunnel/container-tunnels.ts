@@ -23,7 +23,7 @@ interface OutsideView extends Pick<TunnelView, 'peer' | 'changed' | 'sessionLost
   readonly isJoined: () => boolean;
 }
 
-interface ContainerSockets {
+export interface ContainerSockets {
   readonly rt: RtNetlink;
   readonly wg: WgCtrl;
 }
@@ -94,13 +94,23 @@ export class ContainerTunnels {
    * The endpoint's link in its container, as it is now; undefined where it is not there. Nothing is changed or logged.
    * @throws ENOENT when the namespace is gone; UserError; OpError
    */
-  read(network: Network, endpoint: Endpoint): WgDevice | undefined {
+  read(network: Pick<Network, 'prefix' | 'owner'>, endpoint: Endpoint): WgDevice | undefined {
+    return this.work(network, endpoint, device => device);
+  }
+
+  /** Does something with it, by sockets that end with that; likewise. */
+  work<T>(
+    network: Pick<Network, 'prefix' | 'owner'>,
+    endpoint: Endpoint,
+    fn: (device: WgDevice, sockets: ContainerSockets) => T,
+  ): T | undefined {
     const sockets = this.#parts.namespaces.openContainer(endpoint, network.owner);
     try {
       const names = likelyNames(network, this.#found.get(endpoint.id));
       const device = findDevice(sockets, names, endpoint, network.owner);
-      if (device) this.#found.set(endpoint.id, device.name);
-      return device;
+      if (!device) return undefined;
+      this.#found.set(endpoint.id, device.name);
+      return fn(device, sockets);
     } finally {
       sockets.rt.close();
       sockets.wg.close();
@@ -157,7 +167,7 @@ const MOST_NAMES = 4;
 const MOST_LINKS = 32;
 
 /** What the endpoint's link in its container may be called: as it last was, or as Docker numbers the network's links. */
-function likelyNames({ prefix }: Network, last: string | undefined): string[] {
+function likelyNames({ prefix }: Pick<Network, 'prefix'>, last: string | undefined): string[] {
   const numbered = Array.from({ length: MOST_NAMES }, (_, n) => `${prefix}${n}`);
   return last === undefined ? numbered : [...new Set([last, ...numbered])];
 }

@@ -35,7 +35,8 @@ import { takesAll } from './full-tunnel.js';
 import { planRemotePeer } from './peers.js';
 import type { RemotePeer } from './remote-peer.js';
 
-const LINK_KIND = 'wireguard';
+/** Of a container that has a tunnel itself. */
+export const TUNNEL_LINK_KIND = 'wireguard';
 /** Of a container of an exit network: its end of the way to the router. */
 export const EXIT_LINK_KIND = 'veth';
 
@@ -61,7 +62,7 @@ export function linkGroup(owner: number): number {
 /** Whether a link, where that owner's Docker looks for links, is one that was made for it. */
 export function isLinkOf(owner: number, { kind, group }: Link): boolean {
   // An earlier release gave the links of all owners the same group. In a user's namespace there are that user's alone.
-  const isKind = kind === LINK_KIND || kind === EXIT_LINK_KIND;
+  const isKind = kind === TUNNEL_LINK_KIND || kind === EXIT_LINK_KIND;
   return isKind && (group === linkGroup(owner) || group === LINK_GROUP);
 }
 
@@ -92,6 +93,12 @@ export function planPools(
     );
   }
   return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+}
+
+/** Whether IPAM leaves addresses to the driver (`--ipam-driver=null`). */
+export function hasNoSubnet(ipv4Data: readonly IPAMData[], ipv6Data: readonly IPAMData[]): boolean {
+  const pools = [...ipv4Data, ...ipv6Data].map(({ Pool }) => parsePrefix(Pool));
+  return pools.length > 0 && pools.every(pool => pool !== undefined && isDefault(pool));
 }
 
 function readPool(data: readonly IPAMData[], family: Family): Pool | undefined {
@@ -179,7 +186,7 @@ interface JoinInput {
 /** The link to make, its configuration, and the answer to Docker. */
 export function planJoin({ network, endpoint, privateKey, presharedKey, peer, mtu }: JoinInput): JoinPlan {
   return {
-    link: { name: endpoint.ifname, kind: LINK_KIND, mtu, group: linkGroup(network.owner) },
+    link: { name: endpoint.ifname, kind: TUNNEL_LINK_KIND, mtu, group: linkGroup(network.owner) },
     device: {
       privateKey,
       replacePeers: true,

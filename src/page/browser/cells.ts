@@ -94,7 +94,11 @@ export class Cells {
         container ?? `endpoint ${own}`,
         container ?? `endpoint ${own.slice(0, 12)}`,
       );
-      this.#containers.get(from)!.tunnels.push({ network: name, endpoint, ...(exit && { isShared: true }) });
+      this.#containers.get(from)!.tunnels.push({
+        network: name,
+        endpoint,
+        ...(exit && network.subnets.length > 0 && { isShared: true }),
+      });
       const { problem, state } = endpoint;
       this.links.push({
         kind: 'tunnel',

@@ -64,6 +64,10 @@ networks:
   'exits/right.conf': tunnelFile('PostUp = iptables -A FORWARD -j ACCEPT'),
   'exits/wrong.conf': tunnelFile('Address = 10.0.0.999/32'),
   'exits/open.conf': tunnelFile(),
+  'direct.yml': exitNetworks({ a: conf('right'), b: `${conf('right')},${conf('open')}` }).replace(
+    /(\n {4}driver_opts: .*)/g,
+    '$1\n    ipam: { driver: "null" }',
+  ),
   'found/broken.yml': 'services: [',
   'found/long.yml': `# ${'x'.repeat(1 << 20)}`,
   'found/escape.yml':
@@ -162,6 +166,18 @@ test('--json has mistakes with their places, and says nothing else', async () =>
   assert.deepEqual([status, stderr], [1, '']);
   assert.deepEqual([file, line, column, key], ['found/wrong.yml', 4, 9, 'twine.nat.interface']);
   assert.deepEqual([namespaces!.length, hostRoutes], [1, []]);
+});
+
+test('plan tells what a network of a file lacks without a router (ipam: driver: "null")', async () => {
+  chmodSync(conf('right'), 0o600);
+  const { status, stderr } = await plan('.', ['direct.yml']);
+  assert.equal(status, 1);
+  const mistakes = stderr
+    .trimEnd()
+    .split('\n')
+    .filter(line => !line.includes('warning: '));
+  assert.equal(mistakes.length, 1, stderr);
+  assert.match(mistakes[0]!, /^direct\.yml:11:\d+: network b: dwgd\.conf has 2 files, .* takes one/);
 });
 
 test('of exit networks plan tells the mistakes of their files and what is passed over, by line, and no key', async () => {

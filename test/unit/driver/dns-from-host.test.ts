@@ -99,3 +99,21 @@ test('closed, it asks nothing more', async () => {
   await sleep(60);
   assert.deepEqual(lines, []);
 });
+
+test('where no router leads questions anywhere, the server has to be behind the tunnel', () => {
+  const lines: string[] = [];
+  const told = new DnsFromHost({
+    docker: { dnsOf: async () => undefined },
+    log: createLog(false, true, line => lines.push(line)),
+    hasRouter: id => id !== NETWORK,
+    hostDns: () => '127.0.0.53',
+  });
+  told.networkCreated(NETWORK);
+  told.networkCreated('another');
+  told.close();
+  assert.match(
+    lines[0]!,
+    /past the tunnel: give --dns with the address of one behind the tunnel \(dns: in Compose\)/,
+  );
+  assert.match(lines[1]!, /past the tunnel: give --dns with any address \(dns: in Compose\)/);
+});

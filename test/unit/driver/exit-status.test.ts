@@ -50,6 +50,55 @@ test('an exit network is told with its file, gateways and peers', async () => {
   });
 });
 
+async function withOwnTunnel(): Promise<AskedDriver> {
+  const asked = await AskedDriver.make();
+  asked.counted = { lastHandshake: AT, rxBytes: 5n, txBytes: 7n };
+  asked.addOwnTunnel();
+  return asked;
+}
+
+test('a container that has the tunnel itself is told with its peer, and no router is', async () => {
+  const asked = await withOwnTunnel();
+  const network = (await asked.status.networks())[2]!;
+  assert.deepEqual([network.mode, network.subnets, network.exit!.gateways], ['exit', [], []]);
+  assert.deepEqual(network.endpoints[0]!.peer, peer);
+  assert.deepEqual(await exitPlaces(asked.exitParts), []);
+  const { parts } = (await asked.status.inspect('torrent'))!;
+  assert.deepEqual(
+    parts.map(({ title, comparisons }) => [
+      title,
+      comparisons[0]!.observed,
+      comparisons.every(one => one.isSame),
+    ]),
+    [['tunnel of mullvad', 'wg0 in its container', true]],
+  );
+  assert.match(await textOf(asked), /^torrent +mullvad +10\.66\.0\.2 +joined +wg0 +60 s ago/m);
+  const samples = await asked.status.metrics();
+  const counted = samples.filter(({ name }) => name === 'wireguard_peer_receive_bytes_total');
+  assert.ok(counted.some(({ labels }) => labels?.[0] === 'mullvad' && labels[1] === 'torrent'));
+  const { blocks } = graphOf({ networks: [network], containers: [] }, AT);
+  const cell = blocks.flatMap(({ cells }) => cells).find(({ name }) => name === 'torrent')!;
+  assert.doesNotMatch(cell.detail, /out by/);
+});
+
+test('a tunnel that is not in its container is told with the reason, and of a network without one there is none', async () => {
+  const asked = await withOwnTunnel();
+  const problem = 'its tunnel is not in its container: restart the container';
+  asked.exit = { files: [{ path: FILE, isInForce: true }], problem };
+  assert.match(await textOf(asked), /^torrent +mullvad +10\.66\.0\.2 +joined .* restart the container$/m);
+  const parts = async () => (await asked.status.inspect('mullvad'))!.parts;
+  assert.deepEqual(
+    (await parts()).map(one => [one.problem, one.comparisons.map(({ isSame }) => isSame)]),
+    [[problem, [false]]],
+  );
+  asked.world.store.deleteEndpoint('e3');
+  asked.exit = { files: [{ path: FILE, isInForce: true }] };
+  assert.deepEqual(
+    (await parts()).map(one => [one.problem, one.comparisons]),
+    [[undefined, []]],
+  );
+});
+
 test('ways of packets are told where its router is, and where questions to the DNS go', async () => {
   const asked = await withExit();
   const [place] = await exitPlaces(asked.exitParts);

@@ -13,7 +13,7 @@ function verbs(): { readonly world: World; readonly all: AllNetworks } {
     ...{ ...world, ...NOTHING_ELSE },
     ...{ routers: undefined as never, links: undefined as never },
   });
-  return { world, all: new AllNetworks(world.store, world.driver, exits) };
+  return { world, all: new AllNetworks(world.store, world.driver, exits, undefined as never) };
 }
 
 test('a rootless Docker is refused an exit network by one sentence, and nothing is recorded', async () => {

@@ -35,6 +35,8 @@ test('rows as they are written are read', () => {
 for (const [what, columns, message] of [
   ['a number for its files', { conf: 5 }, 'conf is not a string'],
   ['a file that is no path', { conf: '/etc/dwgd/a.conf,hunter2' }, 'conf is no list of paths'],
+  ['a subnet that is none', { conf: '/a.conf', ipv4_pool: 'hunter2' }, 'a subnet is none'],
+  ['a subnet of IPv6 that is none', { conf: '/a.conf', ipv6_pool: '' }, 'a subnet is none'],
   ['no file', { conf: '' }, 'conf is no list of paths'],
   ['a number for its DNS servers', { conf: '/a.conf', dns: 5 }, 'dns is not a string'],
   [

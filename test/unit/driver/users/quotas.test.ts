@@ -63,7 +63,7 @@ test('the 1025th endpoint of a user is refused, also when all are asked for at o
   const world = openWorld();
   for (const NetworkID of ['n1', 'n2'])
     await world.driver.createNetwork(networkRequest({}, { ...WIDE, NetworkID }), USER);
-  const add = (n: number, owner: number, network: string): Promise<void> =>
+  const add = (n: number, owner: number, network: string): Promise<unknown> =>
     world.driver.createEndpoint(
       endpointRequest(`${network}e${n}`, `10.0.${n >> 7}.${(n & 127) + 2}/16`, network),
       owner,
