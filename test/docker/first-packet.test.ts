@@ -96,6 +96,8 @@ keeping(
     test(`of ${STARTS} starts no packet leaves by the route of Docker, and all go by the tunnel soon`, async () => {
       await daemon.stop();
       await keeper.start();
+      // Whoever starts before that may be too early.
+      await follows(() => assert.match(daemon.logs(), /full resync/));
       const before = await leaks();
       await run('app', APP);
       for (let n = 1; n < STARTS; n++) {
