@@ -7,6 +7,8 @@ import type { Queries } from './queries.js';
 const MOST_NAMED = 64;
 /** Docker may answer as before for a moment after its event, so those are asked for again that were named within so long. */
 const RECENT_MS = 5_000;
+/** All are listed again after so long: Docker loses an event where nobody reads it for a tenth of a second. */
+const WHOLE_MS = 30_000;
 
 export class KeptListing<T extends { readonly Id: string }> {
   readonly #queries: Pick<Queries, 'listing'>;
@@ -16,6 +18,8 @@ export class KeptListing<T extends { readonly Id: string }> {
   /** When each was named last, by the clock of performance.now(). */
   readonly #named = new Map<string, number>();
   #isHeard = false;
+  /** When all were listed last, by the clock of performance.now(). */
+  #wholeAt = Number.NEGATIVE_INFINITY;
   /** Grows when what is asked for meanwhile is not to be believed later. */
   #era = 0;
 
@@ -43,17 +47,17 @@ export class KeptListing<T extends { readonly Id: string }> {
    * @throws Error when Docker does not answer
    */
   async all(anew: boolean): Promise<readonly T[]> {
-    const recent = performance.now() - RECENT_MS;
+    const now = performance.now();
+    const recent = now - RECENT_MS;
     const named = [...this.#named.keys()];
     for (const [id, at] of this.#named) if (at < recent) this.#named.delete(id);
     const known = this.#known;
     const era = this.#era;
     // Until it is answered nothing is known.
     this.#known = undefined;
-    const found =
-      anew || !known || named.length > MOST_NAMED
-        ? byId(await this.#queries.listing(this.#read))
-        : await this.#update(known, named);
+    const isWhole = anew || !known || named.length > MOST_NAMED || now - this.#wholeAt > WHOLE_MS;
+    const found = isWhole ? byId(await this.#queries.listing(this.#read)) : await this.#update(known, named);
+    if (isWhole) this.#wholeAt = now;
     if (this.#isHeard && era === this.#era) this.#known = found;
     return [...found.values()];
   }

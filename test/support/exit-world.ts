@@ -60,5 +60,5 @@ export const NOTHING_ELSE = {
   dnsFromHost: { networkCreated: () => undefined, joined: () => undefined },
   published: { publish: async () => undefined, withdraw: () => undefined },
   labels: { joined: () => undefined },
-  assigned: { release: async () => undefined, compared: () => undefined },
+  assigned: { release: async () => undefined, stays: () => undefined, compared: () => undefined },
 };

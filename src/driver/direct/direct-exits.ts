@@ -14,6 +14,7 @@ import type { Teardown } from '../lifecycle/teardown.js';
 import { planDevice } from '../router/desired-router.js';
 import { readExitNetwork } from '../router/join-exit.js';
 import { readForwardOption } from '../spec/endpoint-options.js';
+import { refuseTaken } from '../spec/exit-options.js';
 import { FORWARD, OPEN_BY_THEMSELVES } from '../spec/forwarded-ports.js';
 import { type Endpoint, type ExitNetwork, mayHavePeer, withoutPeer } from '../spec/model.js';
 import {
@@ -76,6 +77,7 @@ export class DirectExits implements Verbs {
     await queue.run(network.id, async () => {
       if (!store.exit(network.id) && store.ownerOf(network.id) !== undefined)
         throw new UserError(`network ${network.id} is known to dwgd already`);
+      refuseTaken(network, store.exits());
       tunnels.forget(network.id);
       const file = tunnels.readAgain(network);
       store.putExit(network);

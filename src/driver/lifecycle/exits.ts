@@ -13,6 +13,7 @@ import { portOf, routedFamilies } from '../router/desired-router.js';
 import { remarkDns } from '../router/dns-ways.js';
 import { planExitResponse, readExitNetwork, takesDefault } from '../router/join-exit.js';
 import { readForwardOption } from '../spec/endpoint-options.js';
+import { refuseTaken } from '../spec/exit-options.js';
 import { type Endpoint, type ExitNetwork, isDirect, mayHavePeer, withoutPorts } from '../spec/model.js';
 import { readPortMap } from '../spec/port-map.js';
 import {
@@ -47,7 +48,7 @@ interface ExitsParts {
   readonly log: Log;
   readonly published: Pick<PublishedPorts, 'publish' | 'withdraw'>;
   readonly labels: Pick<ForwardLabels, 'joined'>;
-  readonly assigned: Pick<AssignedPorts, 'release' | 'compared'>;
+  readonly assigned: Pick<AssignedPorts, 'release' | 'stays' | 'compared'>;
   /** Tells what goes past the tunnel, afterwards. */
   readonly dnsFromHost: {
     networkCreated(networkId: string): void;
@@ -75,6 +76,7 @@ export class Exits {
       const known = store.exit(network.id);
       if (!known && store.ownerOf(network.id) !== undefined)
         throw new UserError(`network ${network.id} is known to dwgd already`);
+      refuseTaken(network, store.exits().filter(isDirect));
       // Recorded before the kernel is touched, so that a crash leaves no router of nobody.
       store.putExit(network);
       try {
@@ -162,8 +164,13 @@ export class Exits {
       for (const { id } of left) await teardown.discard(id);
     await queue.run(networkId, async () => {
       await assigned.release(networkId);
-      routers.remove(networkId);
-      store.deleteNetwork(networkId);
+      try {
+        routers.remove(networkId);
+        store.deleteNetwork(networkId);
+      } catch (err) {
+        assigned.stays(networkId);
+        throw err;
+      }
     });
     log.info({ network: shortId(networkId) }, 'network deleted');
   }

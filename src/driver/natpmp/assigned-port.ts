@@ -12,6 +12,8 @@ export const LIFETIME = 60;
 const [MIN_LIFETIME, MAX_LIFETIME] = [10, 7_200] as const;
 /** Of section 3.1: the wait for an answer, in milliseconds, which doubles with each try, and how many there are. */
 const [FIRST_WAIT_MS, TRIES] = [250, 9] as const;
+/** Ports below it are a system's own. */
+const LOWEST_PORT = 1024;
 /** Tries to end a mapping, of which nothing depends but another port. */
 const TRIES_TO_END = 3;
 /** Tries after which it is told that nobody answers: some eight seconds. */
@@ -145,6 +147,13 @@ function takeAnswer(
   const { protocol } = request;
   const lifetime = Math.min(granted.lifetime, MAX_LIFETIME);
   if (lifetime < MIN_LIFETIME) return fail(state, `it gives a port for ${lifetime} seconds only`, now);
+  // Programs of the container may listen there for somebody else.
+  if (granted.external < LOWEST_PORT)
+    return fail(
+      state,
+      `it gives the port ${granted.external}, and those below ${LOWEST_PORT} are not taken`,
+      now,
+    );
   const lease = { port: granted.external, until: now + lifetime * 1000 };
   const next = { ...state, suggested: lease.port, leases: { ...state.leases, [protocol]: lease } };
   const told = hasForgotten ? { told: 'the gateway has lost what it had assigned, and is asked again' } : {};

@@ -133,6 +133,11 @@ export class AssignedPorts {
     await asker?.release();
   }
 
+  /** The network stays, since it could not be removed: its port is asked for again. */
+  stays(networkId: string): void {
+    this.#leaving.delete(networkId);
+  }
+
   #forget(networkId: string): void {
     this.#asking.get(networkId)?.asker.close();
     for (const about of [this.#asking, this.#remembered, this.#told, this.#logged, this.#failures])

@@ -4,7 +4,7 @@
 import { UserError } from '../../base/errors.js';
 import { type Address, addressKey, formatAddress, parseAddress } from '../../base/ip.js';
 import { whyUnusable } from '../../base/special-addresses.js';
-import type { ExitOptions } from './model.js';
+import type { ExitNetwork, ExitOptions } from './model.js';
 import {
   DEFAULT_PREFIX,
   DNS_OFF,
@@ -19,6 +19,7 @@ import {
   type OptionName,
 } from './option-table.js';
 import { integer, readFilePath, readPrefix, refuseUnknown, wrong } from './option-values.js';
+import { shortId } from './protocol.js';
 
 /** What the file says in place of an option. */
 const IN_THE_FILE = {
@@ -76,6 +77,24 @@ export function parseExitOptions(given: ReadonlyMap<string, string>): ExitOption
     ...(natpmp && { natpmp }),
     prefix: readPrefix(options.get('dwgd.prefix') ?? DEFAULT_PREFIX),
   };
+}
+
+/**
+ * Two tunnels of one key take the far end from each other.
+ * @param others networks, of which one that has the same file cannot be beside this one
+ * @throws UserError where there is one
+ */
+export function refuseTaken(
+  { id, files }: Pick<ExitNetwork, 'id' | 'files'>,
+  others: readonly Pick<ExitNetwork, 'id' | 'files'>[],
+): void {
+  for (const other of others) {
+    const file = other.id === id ? undefined : files.find(one => other.files.includes(one));
+    if (file !== undefined)
+      throw new UserError(
+        `network ${shortId(other.id)} has the tunnel of ${file}, and one of the two gives it to a container itself (--ipam-driver=null): use a file with another key`,
+      );
+  }
 }
 
 /** Each once; none where it is off. */

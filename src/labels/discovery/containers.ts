@@ -53,6 +53,8 @@ export interface ContainersParts {
   readonly select?: (listed: readonly ListedContainer[]) => ReadonlySet<string>;
 }
 
+/** All are listed once more so long after events begin to be heard, in milliseconds. */
+const SETTLED_MS = 2_000;
 /** Concurrent inspections. */
 const MAX_CONCURRENCY = 16;
 
@@ -89,6 +91,7 @@ export class Containers {
   async listen(changed: () => void, noted?: (event?: unknown) => void): Promise<void> {
     const { api, log } = this.#parts;
     this.#queries.listen(changed);
+    let settled: NodeJS.Timeout | undefined;
     await api.listen(EVENTS, {
       up: () => {
         // What happened while nobody listened is not replayed.
@@ -98,6 +101,13 @@ export class Containers {
         noted?.();
         log.info({ docker: api.name }, 'listening for Docker events');
         changed();
+        // Docker says that it tells of events a moment before it does.
+        clearTimeout(settled);
+        settled = setTimeout(() => {
+          if (api.isClosed) return;
+          this.#listing.hears(true);
+          changed();
+        }, SETTLED_MS).unref();
       },
       event: event => {
         const id = containerOf(event);
@@ -166,6 +176,20 @@ export class Containers {
       await mapConcurrently(some, MAX_CONCURRENCY, async n => {
         snapshots[n] = await snapshot(listed[n]!);
       });
+    // Docker tells of a network in an inspection before it does in a listing.
+    const isOnUnknown = (n: number): boolean =>
+      (snapshots[n]?.view.attachments ?? []).some(
+        ({ networkId }) => networkId !== '' && !this.#networks.kindOf(networkId),
+      );
+    const unknown = rest.filter(isOnUnknown);
+    if (unknown.length > 0) {
+      const ids = unknown.flatMap(n => snapshots[n]!.view.attachments.map(({ networkId }) => networkId));
+      await this.#networks.update([...listed.flatMap(networkIds), ...ids.filter(id => id !== '')], again);
+      for (const n of unknown) {
+        this.#fresh.delete(listed[n]!.Id);
+        snapshots[n] = await snapshot(listed[n]!);
+      }
+    }
     const present = new Map(listed.map(one => [one.Id, one]));
     this.#retainOnly(present, dirty);
     const found = snapshots.filter(snapshot => snapshot !== undefined);

@@ -99,7 +99,10 @@ export function readImageLabels(answer: unknown): Readonly<Record<string, string
 /** The events that tell of containers. Exact names: every `exec` in a container causes several events with other names. */
 export const EVENTS = {
   type: ['container', 'network'],
-  event: ['create', 'start', 'die', 'destroy', 'rename', 'update', 'connect', 'disconnect', 'health_status'],
+  event: [
+    ...['create', 'start', 'die', 'destroy', 'rename', 'update', 'pause', 'unpause', 'health_status'],
+    ...['connect', 'disconnect'],
+  ],
 };
 
 /** The container that an event is about; undefined where it is about none. */

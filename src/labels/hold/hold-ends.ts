@@ -25,6 +25,8 @@ export class HoldEnds {
   readonly #ends: HoldEndsParts;
   /** Of the last plan by namespace those who run there, were to be held, and were not. */
   readonly #unheld = new Map<string, string[]>();
+  /** Whose labels are in force, while what they sent before may be on its way. */
+  readonly #passing = new Set<string>();
 
   constructor(held: HeldContainers, ends: HoldEndsParts, letGo: () => void) {
     this.#held = held;
@@ -79,7 +81,20 @@ export class HoldEnds {
         this.#held.release(id, held);
       });
     }
-    for (const id of this.#unheld.get(key) ?? []) if (!this.#held.get(id)) this.#ends.inForce(id, undefined);
+    for (const id of this.#unheld.get(key) ?? []) this.#letPass(id);
     this.#unheld.delete(key);
+  }
+
+  /** One that only its guarded bridge kept back. */
+  #letPass(id: string): void {
+    this.#passing.add(id);
+    this.#ends.drained(() => {
+      if (this.#passing.delete(id) && !this.#held.get(id)) this.#ends.inForce(id, undefined);
+    });
+  }
+
+  /** One has ended, or is about to start: what was in force for it is over. */
+  begins(id: string): void {
+    this.#passing.delete(id);
   }
 }

@@ -121,6 +121,7 @@ export class Hold {
       if (this.#guard.concerns(network)) this.#questions.begin(this.#networks.learn(id, network));
       return;
     }
+    this.#ends.begins(id);
     this.#guard.expect(id, network);
     this.#passers.starts(id);
     const held = this.#starts.enter(id);
@@ -141,6 +142,7 @@ export class Hold {
   ended(id: string): void {
     const held = this.#held.get(id);
     if (held) this.#held.release(id, held);
+    this.#ends.begins(id);
     this.#guard.settled(id);
     if (this.#isClosed || this.#passers.isFree(id)) return;
     this.#passers.starts(id);

@@ -79,10 +79,21 @@ test('one that was named long ago is asked for once, and not again', async t => 
   t.mock.method(performance, 'now', () => clock.now);
   const stage = await listed('a', 'b');
   stage.listing.name('b');
-  clock.now += 60_000;
+  clock.now += 20_000;
   await stage.states();
   await stage.states();
   assert.deepEqual(stage.asked, [['b']]);
+});
+
+test('all are listed once in half a minute, if anybody asks: Docker loses events, too', async t => {
+  const clock = { now: 1_000 };
+  t.mock.method(performance, 'now', () => clock.now);
+  const stage = await listed('a');
+  stage.containers.set('b', 'running');
+  clock.now += 29_000;
+  assert.deepEqual(await stage.states(), { a: 'running' });
+  clock.now += 2_000;
+  assert.deepEqual(await stage.states(), { a: 'running', b: 'running' });
 });
 
 test('one that is not asked for is the same object as before', async () => {

@@ -40,6 +40,17 @@ test('the container gets key, peer, MTU and addresses of the file, by a link tha
   assert.equal(it.world.kernel.links.get('wg-e1')!.mtu, 1420);
 });
 
+test('a second network of the same file is refused, whichever of the two has no router, and one of another file is not', async () => {
+  const it = await made();
+  const again = { ...directRequest(), NetworkID: 'another' };
+  await assert.rejects(it.all.createNetwork(again, 0), {
+    message:
+      /^network \S+ has the tunnel of \/etc\/dwgd\/own\.conf, and one of the two gives it to a container itself \(--ipam-driver=null\): use a file with another key$/,
+  });
+  const request = directRequest({ 'dwgd.conf': '/etc/dwgd/other.conf' });
+  await it.all.createNetwork({ ...request, NetworkID: 'another' }, 0);
+});
+
 for (const [what, options, sentence] of [
   [
     'several files',

@@ -130,8 +130,13 @@ for (const [what, answer, problem] of [
   ['an unknown result', { result: 999, epoch: 0 }, 'it answers with the unknown result 999'],
   [
     'a port for too short a time',
-    { result: 0, epoch: 0, granted: { external: 9, lifetime: 9 } },
+    { result: 0, epoch: 0, granted: { external: 9_000, lifetime: 9 } },
     'it gives a port for 9 seconds only',
+  ],
+  [
+    'a port that a system listens at',
+    { result: 0, epoch: 0, granted: { external: 1_023, lifetime: 60 } },
+    'it gives the port 1023, and those below 1024 are not taken',
   ],
   ['nobody who listens', 'refused', 'it has no server for it: the port is refused'],
 ] as const) {

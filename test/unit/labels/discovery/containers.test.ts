@@ -350,8 +350,8 @@ test('Docker is asked for events of exact names', async t => {
   assert.deepEqual(docker.filters, {
     type: ['container', 'network'],
     event: [
-      ...['create', 'start', 'die', 'destroy', 'rename', 'update'],
-      ...['connect', 'disconnect', 'health_status'],
+      ...['create', 'start', 'die', 'destroy', 'rename', 'update', 'pause', 'unpause', 'health_status'],
+      ...['connect', 'disconnect'],
     ],
   });
 });
