@@ -114,7 +114,7 @@ test: setup-lab ## everything: lint, types, unit, fuzz, rules, kernel, service, 
 fuzz: build ## every parser of outside data, for FUZZ_SECONDS (600) in all; FUZZ='target …' for some
 	@node dist/test/fuzz/run.js --keep --seconds $(FUZZ_SECONDS) $(FUZZ)
 
-demo: setup-lab build ## see it work: two networks, a ping through each tunnel
+demo: setup-lab build ## see it work: three networks, a ping through each tunnel
 	@test/demo/demo
 
 bench: setup-lab build ## figures beside their peers in the same run; BENCH=driver, labels, drift or exits for one part

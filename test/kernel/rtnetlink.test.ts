@@ -29,6 +29,17 @@ kernelTest('a link is made, read, changed and deleted', async t => {
   assert.equal(rt.link('br-test'), undefined);
 });
 
+kernelTest('a link gets another name, unless that is taken', async t => {
+  const { rt } = await Namespace.create(t);
+  rt.createLink({ name: 'br-test', kind: 'bridge' });
+  rt.createLink({ name: 'br-taken', kind: 'bridge' });
+  const link = rt.link('br-test')!;
+  assert.throws(() => rt.renameLink(link, 'br-taken'), code('EEXIST'));
+  rt.renameLink(link, 'br-named');
+  assert.equal(rt.link('br-test'), undefined);
+  assert.equal(rt.link('br-named')?.index, link.index);
+});
+
 kernelTest('a bridge that we made is one that ip(8) sees', async t => {
   const ns = await Namespace.create(t);
   ns.rt.createLink({ name: 'br-test', kind: 'bridge', mtu: 1400, group: 7 });

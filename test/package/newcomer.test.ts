@@ -73,7 +73,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
       tunnels,
       async () => {
         await paste(pageBlock('README.md: ifname mode: the WireGuard interface is on this host'));
-        assert.match(await paste(pageBlock('README.md: dwgd')), NO_LOSS);
+        assert.match(await paste(pageBlock('README.md: dwgd (2)')), NO_LOSS);
         await machine.sh('docker network rm dwgd-net');
         await paste(pageBlock('README.md: ifname mode: the WireGuard interface is on this host (2)'));
         const shown = await paste(pageBlock(IN_IFNAME));
@@ -118,7 +118,7 @@ for (const { suite, debian, needsNode } of RELEASES) {
     const NOWHERE = 'unreachable|No route';
 
     test('README: what a label sends by a gateway goes by that, and nowhere while it is stopped', async () => {
-      const pair = pageBlock('README.md: dwgd (2)');
+      const pair = pageBlock('README.md: dwgd (3)');
       assert.ok(pair.includes(`image: ${GATEWAY}\n`));
       await machine.sh(`mkdir /root/pair; cat > /root/pair/compose.yml << 'PAGE'\n${pair}PAGE`);
       assert.match(await machine.sh('dwgd plan /root/pair/compose.yml'), /default via|0\.0\.0\.0\/0/);

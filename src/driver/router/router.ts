@@ -1,7 +1,8 @@
 // The router of an exit network: reads its namespace, compares, changes what differs, all of it within one synchronous moment.
 // Not here: what it is to hold (desired-router.ts), the way from the one to the other (diff-router.ts).
 
-import { ChannelError, ignoring, isExists, isNotFound, OpError, UserError } from '../../base/errors.js';
+import { randomBytes } from 'node:crypto';
+import { ChannelError, ignoring, isNotFound, OpError, UserError } from '../../base/errors.js';
 import { BRIDGE_TABLE, LINK_NAME_PREFIX, RTPROT_DWGD_TUNNEL } from '../../base/ownership.js';
 import { faultPoint } from '../../fault/fault-point.js';
 import { openConnection } from '../../netlink/connection.js';
@@ -185,7 +186,7 @@ export class ExitRouter {
         rt.createLink({ name: BRIDGE, kind: 'bridge', mac: desired.bridge.mac });
         break;
       case 'create-tunnel':
-        this.#createTunnel();
+        this.#createTunnel(rt);
         break;
       case 'delete-link':
         rt.deleteLink(change.link);
@@ -279,17 +280,21 @@ export class ExitRouter {
     this.#forwards = forwards;
   }
 
-  /** Asked for from the host's namespace, where its UDP socket stays. */
-  #createTunnel(): void {
+  /**
+   * Asked for from the host's namespace, where its UDP socket stays. There the kernel looks for the name, too: it is one that nobody
+   * has until the link is in the router. One that is not renamed has the name of a port that nobody wants, and goes at the next look.
+   */
+  #createTunnel(rt: RtNetlink): void {
+    const name = `${LINK_NAME_PREFIX}${randomBytes(6).toString('hex')}`;
     try {
-      this.#parts.rt.createLink({ name: TUNNEL, kind: 'wireguard', netnsFd: this.#netns.fd });
+      this.#parts.rt.createLink({ name, kind: 'wireguard', netnsFd: this.#netns.fd });
     } catch (err) {
-      if (isExists(err)) return;
       if (!(err instanceof OpError && err.code === 'EOPNOTSUPP')) throw err;
       throw new UserError('this kernel has no WireGuard: load the module (modprobe wireguard)', {
         cause: err,
       });
     }
+    rt.renameLink({ name, index: indexOf(rt, name) }, TUNNEL);
   }
 }
 

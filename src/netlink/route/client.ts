@@ -14,7 +14,7 @@ import {
   type LinkAddress,
   newAddressRequest,
 } from './address.js';
-import { ipLinkAdd, ipLinkDel, ipLinkSet, ipRouteAdd, ipRouteDel, ipRule } from './describe.js';
+import { ipLinkAdd, ipLinkDel, ipLinkRename, ipLinkSet, ipRouteAdd, ipRouteDel, ipRule } from './describe.js';
 import {
   decodeLink,
   deleteLinkRequest,
@@ -23,6 +23,7 @@ import {
   type LinkChange,
   type LinkConfig,
   newLinkRequest,
+  renameLinkRequest,
   setLinkRequest,
 } from './link.js';
 import { decodeNeighbour, getNeighboursRequest, type Neighbour } from './neighbour.js';
@@ -84,6 +85,12 @@ export class RtNetlink {
     const op = change.netnsFd === undefined ? 'changing link' : 'moving link';
     this.#trace?.(ipLinkSet(name, change));
     this.#change(setLinkRequest(name, change), { op, subject: name });
+  }
+
+  /** @throws OpError: ENODEV, EEXIST (name taken) */
+  renameLink({ name, index }: Pick<Link, 'name' | 'index'>, newName: string): void {
+    this.#trace?.(ipLinkRename(name, newName));
+    this.#change(renameLinkRequest(index, newName), { op: 'renaming link', subject: name });
   }
 
   /** The link of a name, or one as it was read: that one and no other of its name. @throws OpError: ENODEV */

@@ -33,6 +33,10 @@ export function ipLinkSet(name: string, { up, mtu, netnsFd, master }: LinkChange
   );
 }
 
+export function ipLinkRename(name: string, newName: string): string {
+  return words('ip link set', name, 'name', newName);
+}
+
 export function ipLinkDel(name: string): string {
   return words('ip link del', name);
 }

@@ -152,6 +152,15 @@ export function setLinkRequest(name: string, change: LinkChange): Request {
   };
 }
 
+/** `ip link set … name`: of the link with that index, which has to be down before Linux 6.2. @param name the new one */
+export function renameLinkRequest(index: number, name: string): Request {
+  return {
+    type: RTM_SETLINK,
+    flags: 0,
+    payload: Buffer.concat([ifinfomsg({ index }), attrString(IFLA_IFNAME, name)]),
+  };
+}
+
 /** `ip link del`: the one of a name or an index. */
 export function deleteLinkRequest(which: string | number): Request {
   const payload =

@@ -6,7 +6,18 @@ import { test } from 'node:test';
 import type { Way } from '../../../src/control/answers.js';
 import { connectFrom, echoOn } from '../../support/connections.js';
 import { createNetwork, ping, remove, removeNetwork, run } from '../../support/containers.js';
-import { ask, daemon, docker, eventually, isLong, keyPair, Remote, scenario, sh } from '../../support/lab.js';
+import {
+  ask,
+  daemon,
+  docker,
+  eventually,
+  isLong,
+  keyPair,
+  Remote,
+  scenario,
+  sh,
+  wg,
+} from '../../support/lab.js';
 import {
   FAR_AWAY,
   goesOutBy,
@@ -39,6 +50,8 @@ scenario(
     test('a network of a file: from its first instruction on a container goes out at the far end, and nowhere else', async () => {
       remote = await makeProviders();
       await daemon.start();
+      // The host has a wg0 of its own, as many have: that of the router is another.
+      await wg.add('wg0', { addresses: ['10.200.0.1/24'] });
       await createNetwork('exit', {
         options: { 'dwgd.conf': PROVIDERS.map(({ file }) => file).join() },
         subnets: SUBNETS,

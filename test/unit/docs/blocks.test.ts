@@ -30,7 +30,7 @@ const RUN_BY: Readonly<Record<string, readonly string[]>> = {
   'docs/reference.md: Log': ['test/unit/docs/commands.test.ts'],
   'docs/reference.md: twine.host.routes': ['test/docker/host-routes.test.ts'],
   'docs/reference.md: twine.host.routes (2)': ['test/docker/host-routes.test.ts'],
-  'README.md: dwgd': ['test/package/newcomer.test.ts'],
+  'README.md: dwgd (2)': ['test/package/newcomer.test.ts'],
   'README.md: ifname mode: the WireGuard interface is on this host': ['test/package/newcomer.test.ts'],
   'README.md: ifname mode: the WireGuard interface is on this host (2)': ['test/package/newcomer.test.ts'],
   'README.md: ifname mode: the WireGuard interface is on this host (3)': ['test/package/newcomer.test.ts'],
@@ -53,7 +53,7 @@ const EXCUSED: Readonly<Record<string, string>> = {
   'README.md: Install on a host (2)': 'test/support/service-tests.ts runs what the target runs',
   'README.md: More than one subnet':
     "its options are read in words.test.ts; test/lab/scenarios/networks.ts makes such a network by Docker's API",
-  'README.md: dwgd (3)': 'it runs all tests; that the targets are there is in words.test.ts',
+  'README.md: dwgd (4)': 'it runs all tests; that the targets are there is in words.test.ts',
   'README.md: Rootless Docker': 'it opens an editor',
   'docs/benchmarks.md: Benchmarks': 'it runs the benchmarks; that the target is there is in words.test.ts',
   'docs/coming-from.md: The Go program':

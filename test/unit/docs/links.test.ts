@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { CHECKOUT, PAGES, proseOf, readPage } from '../../support/page-blocks.js';
 
 /** Lines of a screen on which somebody sees what the thing is. */
-const SCREEN = 40;
+const SCREEN = 50;
 /** As many words in a row say something of their own. */
 const SHINGLE = 10;
 

@@ -5,6 +5,7 @@ import { parseAddress, parsePrefix } from '../../../../src/base/ip.js';
 import {
   ipLinkAdd,
   ipLinkDel,
+  ipLinkRename,
   ipLinkSet,
   ipRouteAdd,
   ipRouteDel,
@@ -30,6 +31,7 @@ for (const [line, expected] of [
   [ipLinkSet('x', { up: true, mtu: 1280 }), 'ip link set x up mtu 1280'],
   [ipLinkSet('x', { netnsFd: 9 }), 'ip link set x netns /proc/self/fd/9'],
   [ipLinkDel('x'), 'ip link del x'],
+  [ipLinkRename('x', 'y'), 'ip link set x name y'],
   [ipRouteAdd(far), 'ip route add 10.1.0.0/16 via 10.0.0.1'],
   [
     ipRouteAdd({ ...far, protocol: 229, table: 254, metric: 0 }, 'prepend'),
