@@ -82,7 +82,12 @@ keeping(
         `nft "add table inet arrivals; add chain inet arrivals input { type filter hook input priority 0; }; add rule inet arrivals input udp dport ${PORT} counter"`,
       );
       await keeper.start({ flags: ['--look-interval', '80000', '--no-hold'] });
-      await run('gw', { networks: { front: {} }, labels: { 'twine.nat.interfaces': 'wg+' } });
+      await run('gw', {
+        networks: { front: {} },
+        labels: { 'twine.nat.interfaces': 'wg+' },
+        // Longer than a thousand starts take.
+        command: ['sleep', '100000'],
+      });
       await connectVpn('gw');
       for (let n = 0; n < 5; n++) {
         await run('app', APP);
