@@ -87,7 +87,7 @@ kernelTest(
     set.retainOnly([]);
     assert.deepEqual(elements('held'), []);
     for (let n = 0; n < 2; n++) set.guard('br-test', [at(5)]);
-    assert.deepEqual([elements('guarded'), elements('known')], [['br-test 5'], [`br-test ${at(5).mac} 30`]]);
+    assert.deepEqual([elements('guarded'), elements('known')], [['br-test 30'], [`br-test ${at(5).mac} 30`]]);
     for (let n = 0; n < 2; n++) set.unguard('br-test');
     assert.deepEqual(elements('guarded'), []);
     assert.deepEqual([set.remove(), set.remove()], [true, false]);

@@ -7,6 +7,11 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const PASSED = /\bfaultPoint\((?:'([^']*)'|([^)]*))\)/g;
 
+/** Whether a file of the source is for exit networks alone. */
+export function isOfExits(file: string): boolean {
+  return /^src\/driver\/(router\/|lifecycle\/exit)/.test(file);
+}
+
 /** A point and where it is. */
 export interface PlacedPoint {
   /** Undefined where it is no literal. */

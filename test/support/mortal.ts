@@ -1,6 +1,9 @@
 // A daemon that may die at any moment, and is started again wherever it is needed. Not here: where it dies (faults.ts).
 import { daemon, eventually } from './lab.js';
 
+/** Of a step that fails where a death has cut it short. */
+const TRIES = 4;
+
 /**
  * A daemon that may die, and is started again wherever it is needed. Each returns how many have died.
  * @param start begins one with an environment, and fails where it dies meanwhile
@@ -26,6 +29,29 @@ export function mortal(
         if (daemon.running()) throw err;
         return revive();
       }
+    },
+    /** Does what a user does, again where a daemon's death has cut it short. */
+    insist: async (step: () => Promise<unknown>): Promise<number> => {
+      let deaths = 0;
+      let failed: unknown;
+      for (let n = 0; n < TRIES; n++) {
+        const doing = step().then(
+          () => undefined,
+          (err: unknown) => err ?? new Error('failed'),
+        );
+        let isDone = false;
+        const done = doing.finally(() => {
+          isDone = true;
+        });
+        // Docker waits for the plugin, which somebody has to start again.
+        while (!isDone) {
+          await Promise.race([done, new Promise(resolve => setTimeout(resolve, 200))]);
+          deaths += await revive();
+        }
+        failed = await doing;
+        if (failed === undefined) return deaths + (await revive());
+      }
+      throw failed;
     },
     /** Waits until something is so, by whatever daemon lives. */
     reaches: async (check: () => Promise<unknown>): Promise<number> => {

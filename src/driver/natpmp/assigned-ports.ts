@@ -227,7 +227,9 @@ export class AssignedPorts {
     this.#remembered.delete(network.id);
     const isSame = before !== undefined && isSameClient(before, { file, gateway });
     const kept = isSame ? (before.asker.port ?? 0) : remembered;
-    const state = firstState(performance.now(), kept || (before?.asker.suggested ?? 0), kept > 0);
+    // Another provider would know by it who that is.
+    const suggested = kept || (isSame ? before.asker.suggested : 0);
+    const state = firstState(performance.now(), suggested, kept > 0);
     const within: WithinRouter = fn => {
       const there = router(network.id);
       if (!there) throw new Error('there is no router');
@@ -278,8 +280,9 @@ export class AssignedPorts {
     } catch (err) {
       const path = this.#files.path(network.id);
       const failure = `the port cannot be told in ${path}: ${messageOf(err)}`;
+      if (this.#failures.get(network.id) !== failure)
+        this.#parts.log.warn({ network: shortId(network.id) }, failure);
       this.#failures.set(network.id, failure);
-      this.#logOnce(network, failure, 'warn');
     }
   }
 

@@ -30,8 +30,6 @@ export class PortFiles {
   readonly #folder: string;
   /** Of networks, by their ids. */
   readonly #names = new Map<string, string>();
-  /** What was written last, by names. */
-  readonly #written = new Map<string, number>();
 
   constructor(folder = join(RUN_DIR, 'ports')) {
     this.#folder = folder;
@@ -72,13 +70,8 @@ export class PortFiles {
     const name = this.#names.get(networkId);
     if (name === undefined) return;
     const path = this.#pathOf(name);
-    if (port === undefined) {
-      rmSync(path, { force: true });
-      this.#written.delete(name);
-    } else if (this.#written.get(name) !== port) {
-      this.#replace(path, `${port}\n`);
-      this.#written.set(name, port);
-    }
+    if (port === undefined) rmSync(path, { force: true });
+    else if (this.remembered(networkId) !== port) this.#replace(path, `${port}\n`);
   }
 
   /** The file goes with its network. @throws Error of the file system */
@@ -110,7 +103,7 @@ export class PortFiles {
   #replace(path: string, text: string): void {
     const unfinished = this.#pathOf(UNFINISHED);
     this.prepare();
-    rmSync(unfinished, { force: true });
+    rmSync(unfinished, { force: true, recursive: true });
     const fd = openSync(unfinished, 'wx', FILE_MODE);
     try {
       fchmodSync(fd, FILE_MODE);

@@ -35,12 +35,15 @@ export class KeptSysctls implements SysctlFiles {
     const told = family && teller.forwarding(family);
     if (told !== undefined) return String(told);
     if (name === NF_CONNTRACK_COUNT) return String(teller.flows());
-    return this.#in(teller.netns, folder => readSysctl(name, folder)) ?? readSysctl(name);
+    const folder = this.#folders.get(teller.netns) ?? this.#open(teller.netns);
+    return this.#by(folder, teller.netns, found => readSysctl(name, found)) ?? readSysctl(name);
   }
 
   write(name: string, value: string, teller?: SysctlTeller): boolean {
-    const isWritten =
-      teller && this.#in(teller.netns, folder => writeSysctl(name, value, folder) || undefined);
+    const { netns = '' } = teller ?? {};
+    // What is only written once is not worth a folder.
+    const folder = this.#folders.get(netns);
+    const isWritten = this.#by(folder, netns, found => writeSysctl(name, value, found) || undefined);
     return isWritten ?? writeSysctl(name, value);
   }
 
@@ -53,8 +56,7 @@ export class KeptSysctls implements SysctlFiles {
   }
 
   /** Undefined where there is no such folder or file: it may be another namespace's, which had the same key before. */
-  #in<T>(netns: string, use: (folder: number) => T | undefined): T | undefined {
-    const folder = this.#folders.get(netns) ?? this.#open(netns);
+  #by<T>(folder: number | undefined, netns: string, use: (folder: number) => T | undefined): T | undefined {
     const found = folder === undefined ? undefined : use(folder);
     if (found === undefined) this.#forget(netns);
     return found;

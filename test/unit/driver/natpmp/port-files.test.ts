@@ -30,6 +30,18 @@ function world(t: TestContext) {
   return { base, folder, files, read };
 }
 
+test('a file that somebody has taken away or changed is there again, whatever lies where it is written', t => {
+  const { folder, files, read } = world(t);
+  files.name(ONE, 'vpn');
+  files.write(ONE, 51_413);
+  for (const harm of [() => rmSync(join(folder, 'vpn')), () => writeFileSync(join(folder, 'vpn'), '80\n')]) {
+    harm();
+    mkdirSync(join(folder, '.new', 'deep'), { recursive: true });
+    files.write(ONE, 51_413);
+    assert.equal(read('vpn'), '51413\n');
+  }
+});
+
 test('a file has the port and the end of its line, for everybody to read, and goes with the port', t => {
   const { folder, files, read } = world(t);
   files.name(ONE, 'mullvad');
