@@ -33,15 +33,17 @@ import {
 const TRAIL = '/run/lab/exit-trail';
 const [{ file: FILE }] = PROVIDERS;
 
-/** Without what is another in each run: names of ports, indexes, handles, counts. */
+/** Without what is another in each run: names and addresses of ports, indexes, handles, counts, the order of elements. */
 function plain(text: string): string[] {
   return text
+    .replace(/(?:[\da-f]{2}:){5}[\da-f]{2}/g, 'M')
     .replace(/\b[\da-f]{6,}\b/g, 'N')
     .replace(/\b(handle|if|index|packets|bytes) ?\d+/g, '$1')
     .replace(/@if\d+/g, '')
     .replace(/^\d+: /gm, '')
     .split('\n')
-    .filter(line => !/fe80|ff00|counter/.test(line));
+    .map(line => line.replace(/elements =|[{},\s]+/g, ' ').trim())
+    .filter(line => line !== '' && !/fe80|ff00|counter/.test(line));
 }
 
 async function routerState(): Promise<string[]> {
