@@ -22,7 +22,7 @@ const usage = `Usage: node dist/test/lab/run.js [options] [scenario…]
 const scenarios = join(root, 'test/lab/scenarios');
 /** Run only where they are named: too long for `make test`, which has the service by test/service, processes by ifname, and
  * faults of labels beside Docker. */
-const ON_REQUEST = new Set(['siege', 'service', 'processes', 'faults', 'exit-faults']);
+const ON_REQUEST = new Set(['siege', 'service', 'processes', 'faults', 'exit-faults', 'exit-crowd']);
 /** Run where they are named, and with the long forms. */
 const ONLY_LONG = new Set([
   ...['many', 'networks', 'restarts', 'failover', 'assigned'],
